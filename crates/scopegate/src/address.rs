@@ -1,0 +1,100 @@
+//! The URLs of a configuration: who an issuer is, and where its keys are.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use crate::ConfigError;
+
+/// Where a key set is fetched from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) url: Url,
+    pub(crate) reach: Reach,
+}
+
+/// How far a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Over a network, so only with TLS.
+    Network,
+    /// It does not leave the machine.
+    Loopback,
+}
+
+/// RFC 8414 §2: an issuer is an `https` URL without query and fragment. `http` is let through on a loopback
+/// address, where nobody can listen in who could not read the process itself.
+const EXPECTED: &str = "an https URL (http only on a loopback address) without query, fragment and user name";
+
+impl Address {
+    pub(crate) fn parse(setting: &'static str, text: &str) -> Result<Self, ConfigError> {
+        let invalid = || ConfigError::InvalidUrl { setting, expected: EXPECTED, found: text.to_owned() };
+        let url = Url::parse(text).map_err(|_| invalid())?;
+        let reach = if is_loopback(&url) { Reach::Loopback } else { Reach::Network };
+        let scheme_fits = matches!((url.scheme(), reach), ("https", _) | ("http", Reach::Loopback));
+        let named = !url.username().is_empty() || url.password().is_some();
+        if !scheme_fits || url.host().is_none() || url.fragment().is_some() || named {
+            return Err(invalid());
+        }
+        Ok(Self { url, reach })
+    }
+}
+
+/// An issuer's identifier is kept as it was written, because tokens are compared with it character by character.
+pub(crate) fn issuer_identifier(text: &str) -> Result<String, ConfigError> {
+    let address = Address::parse("issuer", text)?;
+    match address.url.query() {
+        None => Ok(text.to_owned()),
+        Some(_) => {
+            Err(ConfigError::InvalidUrl { setting: "issuer", expected: EXPECTED, found: text.to_owned() })
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_is_accepted_and_http_only_on_loopback() {
+        // B14, F01
+        for text in ["https://issuer.example", "https://issuer.example/t1/", "https://127.0.0.1:8443/p"] {
+            assert_eq!(issuer_identifier(text).unwrap(), text);
+        }
+        for text in ["http://127.0.0.1:9400/pool", "http://localhost:9400", "http://[::1]:9400/pool"] {
+            assert_eq!(Address::parse("issuer", text).unwrap().reach, Reach::Loopback, "{text}");
+        }
+        for text in [
+            "http://issuer.example",
+            "http://127.0.0.1.example/",
+            "http://localhost.example",
+            "http://10.0.0.1",
+            "ftp://127.0.0.1",
+            "issuer.example",
+            "",
+            "https://",
+            "https://user@issuer.example",
+            "https://:secret@issuer.example",
+            "https://issuer.example/#f",
+            "https://issuer.example/?q",
+        ] {
+            assert!(issuer_identifier(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_address_of_a_key_set_may_have_a_query() {
+        // Entra ID: .../discovery/v2.0/keys?appid=...
+        assert!(Address::parse("jwks_uri", "https://issuer.example/keys?appid=1").is_ok());
+        assert!(Address::parse("jwks_uri", "https://issuer.example/keys#f").is_err());
+    }
+}

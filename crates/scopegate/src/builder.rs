@@ -1,0 +1,205 @@
+//! Trusted issuers in, defaults for the rest, a verifier or a `ConfigError` out.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::clock::{Clock, SystemClock};
+use crate::config_error::ConfigError;
+use crate::fetch::Fetcher;
+use crate::issuer::{Issuer, KeysFrom};
+use crate::key_set::KeySet;
+use crate::key_source::KeySource;
+use crate::refresh::Pace;
+use crate::refresh_task::RefreshTask;
+use crate::verifier::{StopOnDrop, TrustedIssuer, Verifier};
+
+/// Builds a [`Verifier`]. Get one from [`Verifier::builder`].
+#[must_use = "a builder does nothing until start() or build()"]
+pub struct VerifierBuilder {
+    issuers: Vec<Issuer>,
+    clock: Arc<dyn Clock>,
+    leeway: Duration,
+    pace: Pace,
+    usable_for: Duration,
+}
+
+impl VerifierBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            issuers: Vec::new(),
+            clock: Arc::new(SystemClock),
+            leeway: Duration::from_secs(30),
+            pace: Pace { period: Duration::from_secs(600), cooldown: Duration::from_secs(30) },
+            usable_for: Duration::from_secs(24 * 3600),
+        }
+    }
+
+    /// Trusts this issuer. May be called several times: each issuer has its own keys and its own rules, and a token
+    /// is judged by those of the issuer that it names.
+    pub fn trust(mut self, issuer: Issuer) -> Self {
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// How far `exp`, `nbf` and `iat` may be off, for clocks that differ: 30 s unless changed, at most 300 s. A
+    /// larger leeway lengthens the life of every token (RFC 7519 §4.1.4 speaks of "a few minutes").
+    pub fn with_leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Where the time of day is read: the system's clock unless changed.
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How old keys may become before they are fetched again: 10 min unless changed, 1 s to 24 h. They are fetched
+    /// when four fifths of it have passed, ±10 % by chance. A key that the issuer has withdrawn is refused at the
+    /// latest after this time; fetching more often than every few minutes is a burden for the issuer without a use,
+    /// because a new key is fetched when a token first names it.
+    pub fn with_refresh_period(mut self, period: Duration) -> Self {
+        self.pace.period = period;
+        self
+    }
+
+    /// How often tokens that name an unknown key may cause a fetch: once in 30 s for each issuer unless changed,
+    /// 1 s to 1 h. Anybody can invent key ids, so this bounds what a flood of them does to the issuer.
+    pub fn with_refresh_cooldown(mut self, cooldown: Duration) -> Self {
+        self.pace.cooldown = cooldown;
+        self
+    }
+
+    /// How long keys are used after they were last fetched, while the issuer cannot be reached: 24 h unless changed,
+    /// 1 min to 30 days. Afterwards every token is [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) until
+    /// the issuer answers again. Longer survives longer outages; shorter bounds how long a withdrawn key can still
+    /// be used by somebody who keeps us from reaching the issuer.
+    pub fn with_stale_limit(mut self, limit: Duration) -> Self {
+        self.usable_for = limit;
+        self
+    }
+
+    /// Fetches the keys of every issuer, all at the same time, and keeps fetching them in one background task for
+    /// each issuer until the last clone of the verifier is dropped.
+    ///
+    /// # Errors
+    /// [`ConfigError::KeysNotFetched`] when one issuer's keys cannot be had, so that a wrong address is found now and
+    /// not by the first caller; [`ConfigError::NoRuntime`] outside of a Tokio runtime; any other [`ConfigError`]
+    /// about settings that do not fit.
+    pub async fn start(self) -> Result<Verifier, ConfigError> {
+        let (verifier, sources) = self.spawn()?;
+        // They all fetch already; the slowest decides.
+        for (issuer, url, source) in sources {
+            if let Some(error) = source.first_attempt().await {
+                return Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(error) });
+            }
+        }
+        Ok(verifier)
+    }
+
+    /// Returns at once and fetches the keys in the background: for a service that has to come up while its issuer is
+    /// down. Until an issuer's keys are there, its tokens are
+    /// [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) (503 on the wire). Otherwise like
+    /// [`start`](Self::start).
+    ///
+    /// # Errors
+    /// [`ConfigError::NoRuntime`] outside of a Tokio runtime; any other [`ConfigError`] about settings that do not
+    /// fit.
+    pub fn start_without_keys(self) -> Result<Verifier, ConfigError> {
+        Ok(self.spawn()?.0)
+    }
+
+    /// Builds a verifier whose keys were all given ([`Issuer::with_keys`]): no runtime, no network.
+    ///
+    /// # Errors
+    /// [`ConfigError::NeedsStart`] when an issuer's keys have to be fetched; any other [`ConfigError`] about settings
+    /// that do not fit.
+    pub fn build(self) -> Result<Verifier, ConfigError> {
+        match self.issuers.iter().find(|issuer| matches!(issuer.keys, KeysFrom::Address(_))) {
+            Some(issuer) => Err(ConfigError::NeedsStart { issuer: issuer.identifier.clone() }),
+            None => Ok(self.spawn()?.0),
+        }
+    }
+
+    fn spawn(self) -> Result<(Verifier, Vec<(String, String, Arc<KeySource>)>), ConfigError> {
+        self.check()?;
+        let (mut trusted, mut tasks, mut fetched) = (HashMap::new(), Vec::new(), Vec::new());
+        for issuer in self.issuers {
+            let identifier: Arc<str> = issuer.identifier.as_str().into();
+            let source = match issuer.keys {
+                KeysFrom::Given(jwks) => {
+                    let keys =
+                        KeySet::from_json(jwks.as_bytes(), &issuer.policy.algorithms).map_err(|reason| {
+                            let reason = reason.to_string();
+                            ConfigError::InvalidKeySet { issuer: issuer.identifier.clone(), reason }
+                        })?;
+                    Arc::new(KeySource::given(keys))
+                }
+                KeysFrom::Address(address) => {
+                    let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
+                    let source = Arc::new(KeySource::to_be_fetched());
+                    let fetcher = Fetcher::new(address)?;
+                    fetched.push((issuer.identifier, fetcher.url().to_owned(), Arc::clone(&source)));
+                    let task = RefreshTask {
+                        issuer: Arc::clone(&identifier),
+                        source: Arc::clone(&source),
+                        fetcher,
+                        algorithms: issuer.policy.algorithms.clone(),
+                        pace: self.pace,
+                        usable_for: self.usable_for,
+                        clock: Arc::clone(&self.clock),
+                    };
+                    tasks.push(StopOnDrop(runtime.spawn(task.run()).abort_handle()));
+                    source
+                }
+            };
+            let policy = issuer.policy;
+            trusted.insert(
+                identifier.as_ref().into(),
+                TrustedIssuer { identifier: Arc::clone(&identifier), policy, keys: source },
+            );
+        }
+        Ok((Verifier::new(trusted, self.clock, self.leeway, tasks), fetched))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        const SECOND: Duration = Duration::from_secs(1);
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        if self.issuers.is_empty() {
+            return Err(ConfigError::NoIssuer);
+        }
+        for (position, issuer) in self.issuers.iter().enumerate() {
+            issuer.check()?;
+            if self.issuers.iter().take(position).any(|earlier| earlier.identifier == issuer.identifier) {
+                return Err(ConfigError::DuplicateIssuer { issuer: issuer.identifier.clone() });
+            }
+        }
+        in_range("leeway", self.leeway, Duration::ZERO..=Duration::from_secs(300), "0 s to 300 s")?;
+        in_range("refresh period", self.pace.period, SECOND..=DAY, "1 s to 24 h")?;
+        in_range("refresh cooldown", self.pace.cooldown, SECOND..=Duration::from_secs(3600), "1 s to 1 h")?;
+        in_range("stale limit", self.usable_for, Duration::from_secs(60)..=30 * DAY, "1 min to 30 days")
+    }
+}
+
+fn in_range(
+    setting: &'static str,
+    value: Duration,
+    range: RangeInclusive<Duration>,
+    expected: &'static str,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::OutOfRange { setting, expected, found: format!("{} s", value.as_secs_f64()) })
+}
+
+impl fmt::Debug for VerifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierBuilder").field("issuers", &self.issuers).finish_non_exhaustive()
+    }
+}

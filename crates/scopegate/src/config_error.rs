@@ -1,0 +1,102 @@
+//! What is wrong with a configuration. Refused tokens are `error.rs`.
+
+use std::fmt;
+
+/// Why a verifier, an issuer or a requirement could not be built, with what was expected and what was found.
+///
+/// Every one of these comes up before the first request is served.
+#[non_exhaustive]
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are what their variant says was expected and found")]
+pub enum ConfigError {
+    /// The verifier trusts nobody: [`trust`](crate::VerifierBuilder::trust) was not called.
+    NoIssuer,
+    /// Two trusted issuers have the same name.
+    #[non_exhaustive]
+    DuplicateIssuer { issuer: String },
+    /// Not an issuer identifier or a key set's address: `https` (or `http` on a loopback address), a host, no query,
+    /// no fragment, no user name (RFC 8414 §2).
+    #[non_exhaustive]
+    InvalidUrl { setting: &'static str, expected: &'static str, found: String },
+    /// Not a Cognito user pool id, such as `eu-west-1_Ab12Cd34E`.
+    #[non_exhaustive]
+    InvalidPoolId { found: String },
+    /// An audience or a client id is empty, or an empty list of them was given.
+    #[non_exhaustive]
+    EmptyList { issuer: String, setting: &'static str },
+    /// Not the name of an asymmetric JWS algorithm that is supported.
+    #[non_exhaustive]
+    UnknownAlgorithm { found: String },
+    /// A setting is outside of its range.
+    #[non_exhaustive]
+    OutOfRange { setting: &'static str, expected: &'static str, found: String },
+    /// Not a scope: one or more printable ASCII characters except space, `"` and `\` (RFC 6749 §3.3).
+    #[non_exhaustive]
+    InvalidScope { found: String },
+    /// `all_of` or `any_of` was given no scopes. Nothing to ask for would mean that everybody may pass.
+    EmptyRequirement,
+    /// A given key set is not one, or none of its keys can verify a token.
+    #[non_exhaustive]
+    InvalidKeySet { issuer: String, reason: String },
+    /// An issuer's keys could not be fetched when the verifier started. The reason is the
+    /// [`source`](std::error::Error::source).
+    #[non_exhaustive]
+    KeysNotFetched { issuer: String, url: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// The HTTP client could not be set up, for instance because the system has no certificate authorities.
+    #[non_exhaustive]
+    HttpClient { source: Box<dyn std::error::Error + Send + Sync> },
+    /// Keys are fetched by a background task, which needs a Tokio runtime; none was running.
+    NoRuntime,
+    /// [`build`](crate::VerifierBuilder::build) fetches nothing, and this issuer's keys have to be fetched.
+    #[non_exhaustive]
+    NeedsStart { issuer: String },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoIssuer => f.write_str("expected at least one trusted issuer, found none"),
+            Self::DuplicateIssuer { issuer } => write!(f, "issuer {issuer} is trusted twice"),
+            Self::InvalidUrl { setting, expected, found } => {
+                write!(f, "{setting}: expected {expected}, found {found:?}")
+            }
+            Self::InvalidPoolId { found } => {
+                write!(f, "expected a user pool id like \"eu-west-1_Ab12Cd34E\", found {found:?}")
+            }
+            Self::EmptyList { issuer, setting } => {
+                write!(f, "issuer {issuer}: expected {setting}, none of them empty")
+            }
+            Self::UnknownAlgorithm { found } => write!(
+                f,
+                "expected an algorithm out of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA, \
+                 found {found:?}"
+            ),
+            Self::OutOfRange { setting, expected, found } => {
+                write!(f, "{setting}: expected {expected}, found {found}")
+            }
+            Self::InvalidScope { found } => write!(
+                f,
+                "expected a scope (printable ASCII without space, quote and backslash), found {found:?}"
+            ),
+            Self::EmptyRequirement => {
+                f.write_str("expected at least one scope in all_of or any_of, found none")
+            }
+            Self::InvalidKeySet { issuer, reason } => write!(f, "the key set given for {issuer}: {reason}"),
+            Self::KeysNotFetched { issuer, url, .. } => write!(f, "no keys of {issuer} from {url}"),
+            Self::HttpClient { .. } => f.write_str("the HTTP client could not be set up"),
+            Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
+            Self::NeedsStart { issuer } => {
+                write!(f, "the keys of {issuer} have to be fetched: use start() instead of build()")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::KeysNotFetched { source, .. } | Self::HttpClient { source } => Some(source.as_ref()),
+            _ => None,
+        }
+    }
+}

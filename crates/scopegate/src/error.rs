@@ -1,0 +1,219 @@
+//! Why a token in hand was not accepted. Mistakes in a configuration are `config_error.rs`.
+//!
+//! The texts are for the operator's log. What the caller of an API is told is decided in one place at the HTTP edge,
+//! and is never taken from here.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use crate::json_object::NotAnObject;
+use crate::{Algorithm, Excerpt, NumericDate, Requirement, Scopes};
+
+/// Why a token was not accepted, with what was expected and what was found.
+///
+/// Three kinds of people act on it: the caller, for nearly every variant (HTTP 401); the caller's administrator, for
+/// [`InsufficientScope`](Error::InsufficientScope) (403); the operator of the API, for
+/// [`KeysUnavailable`](Error::KeysUnavailable) (503).
+///
+/// Neither `Display` nor `Debug` holds the token. They may hold single values of it, as [`Excerpt`]s, so they belong
+/// in a log and not in a response: variants up to [`BadSignature`](Error::BadSignature) report on text that nobody
+/// has vouched for.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields are what their variant says was expected and found")]
+pub enum Error {
+    /// The token is larger than any that is looked at: 16 KiB.
+    #[non_exhaustive]
+    TooLong { limit: usize, found: usize },
+    /// A signed token has exactly three parts between two dots (RFC 7515 §7.1).
+    #[non_exhaustive]
+    NotThreeParts { found: usize },
+    /// Five parts, or a header with `enc`: an encrypted token (JWE), which this crate does not read.
+    Encrypted,
+    /// A part is empty, or not the one base64url spelling of its bytes, without padding (RFC 7515 §2).
+    #[non_exhaustive]
+    NotBase64Url { part: Part },
+    /// The header or the payload is not one JSON object with different member names.
+    #[non_exhaustive]
+    NotAnObject { part: Part, found: NotAnObject },
+
+    /// A header parameter is absent that must be there, or is not what its definition says.
+    #[non_exhaustive]
+    MalformedHeader { parameter: &'static str, expected: &'static str },
+    /// `alg` is not an algorithm that this issuer's tokens may be signed with (RFC 8725 §3.1).
+    #[non_exhaustive]
+    UnacceptableAlgorithm { expected: Vec<Algorithm>, found: Excerpt },
+    /// The header has `crit`: the token depends on an extension, and this crate knows none (RFC 7515 §4.1.11).
+    CriticalExtension,
+    /// `typ` names another kind of token (RFC 8725 §3.11, RFC 9068 §4).
+    #[non_exhaustive]
+    WrongType { expected: &'static str, found: Option<Excerpt> },
+
+    /// `iss` is absent, or is not exactly the name of an issuer that is trusted (RFC 9068 §4).
+    #[non_exhaustive]
+    UnknownIssuer { found: Option<Excerpt> },
+    /// The issuer's keys could not be fetched, or not for too long: nothing can be said about the token.
+    #[non_exhaustive]
+    KeysUnavailable { issuer: String, retry_after: Duration },
+    /// The issuer publishes no key with this id that verifies this algorithm.
+    #[non_exhaustive]
+    UnknownKey { issuer: String, key_id: Option<Excerpt>, algorithm: Algorithm },
+    /// Several of the issuer's keys fit, and trying them in turn would let a caller multiply our work.
+    #[non_exhaustive]
+    AmbiguousKey { issuer: String, key_id: Option<Excerpt>, algorithm: Algorithm, found: usize },
+    /// The signature does not verify with the key that the token names.
+    #[non_exhaustive]
+    BadSignature { issuer: String, key_id: Option<Excerpt> },
+
+    /// A claim is absent that must be there.
+    #[non_exhaustive]
+    MissingClaim { claim: &'static str },
+    /// A claim is there and is not what its definition says.
+    #[non_exhaustive]
+    MalformedClaim { claim: Cow<'static, str>, expected: &'static str },
+    /// The claims do not have the shape that the application asks for; `expected` is the name of its type.
+    #[non_exhaustive]
+    UnexpectedClaims { expected: &'static str, found: Excerpt },
+    /// The token is used at or after its `exp`, leeway included (RFC 7519 §4.1.4).
+    #[non_exhaustive]
+    Expired { expired_at: NumericDate, now: NumericDate, leeway: Duration },
+    /// The token is used before its `nbf`, or its `iat` lies in the future, leeway included.
+    #[non_exhaustive]
+    NotYetValid { claim: &'static str, valid_from: NumericDate, now: NumericDate, leeway: Duration },
+    /// The token is for somebody else (RFC 7519 §4.1.3). An empty `expected` means that this issuer's tokens are
+    /// bound to clients and no audience was configured, so only a token without `aud` is for us.
+    #[non_exhaustive]
+    WrongAudience { expected: Vec<String>, found: Vec<Excerpt> },
+    /// The token was issued to a client that is not on the list.
+    #[non_exhaustive]
+    WrongClient { expected: Vec<String>, found: Option<Excerpt> },
+    /// The token is an ID token or another kind that grants no access (RFC 8725 §3.12).
+    #[non_exhaustive]
+    NotAnAccessToken { claim: &'static str, expected: &'static str, found: Option<Excerpt> },
+    /// The token is bound to a key (RFC 7800) whose possession this crate cannot check yet, or the binding is
+    /// malformed. Taken as a bearer token it would lose the protection that its issuer gave it.
+    #[non_exhaustive]
+    SenderConstrained { binding: &'static str },
+
+    /// The token is good and lacks scopes that are needed (RFC 6750 §3.1).
+    #[non_exhaustive]
+    InsufficientScope { required: Requirement, granted: Scopes },
+}
+
+/// A part of a token.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Before the first dot: the JOSE header.
+    Header,
+    /// Between the dots: the claims.
+    Payload,
+    /// After the second dot.
+    Signature,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Header => "header",
+            Self::Payload => "payload",
+            Self::Signature => "signature",
+        })
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { limit, found } => write!(f, "a token of {found} bytes; at most {limit} are read"),
+            Self::NotThreeParts { found } => write!(f, "expected a token of 3 parts, found {found}"),
+            Self::Encrypted => f.write_str("expected a signed token (JWS), found an encrypted one (JWE)"),
+            Self::NotBase64Url { part } => write!(f, "the {part} is empty or not canonical base64url"),
+            Self::NotAnObject { part, found } => write!(f, "the {part} is {found}"),
+            Self::MalformedHeader { parameter, expected } => {
+                write!(f, "header parameter `{parameter}`: expected {expected}")
+            }
+            Self::UnacceptableAlgorithm { expected, found } => {
+                write!(f, "expected `alg` to be one of {}, found {found}", Listed(expected))
+            }
+            Self::CriticalExtension => f.write_str("the header has `crit`, and no extension is supported"),
+            Self::WrongType { expected, found } => {
+                write!(f, "expected `typ` to be {expected}, found {}", OrNone(found))
+            }
+            Self::UnknownIssuer { found } => {
+                write!(f, "expected `iss` to be a trusted issuer, found {}", OrNone(found))
+            }
+            Self::KeysUnavailable { issuer, retry_after } => {
+                write!(f, "no usable keys of {issuer}; next attempt in {} s", retry_after.as_secs())
+            }
+            Self::UnknownKey { issuer, key_id, algorithm } => {
+                write!(f, "{issuer} publishes no {algorithm} key with `kid` {}", OrNone(key_id))
+            }
+            Self::AmbiguousKey { issuer, key_id, algorithm, found } => {
+                write!(f, "{issuer} publishes {found} {algorithm} keys that fit `kid` {}", OrNone(key_id))
+            }
+            Self::BadSignature { issuer, key_id } => {
+                write!(f, "the signature does not verify with the key {} of {issuer}", OrNone(key_id))
+            }
+            Self::MissingClaim { claim } => write!(f, "claim `{claim}` is absent"),
+            Self::MalformedClaim { claim, expected } => write!(f, "claim `{claim}`: expected {expected}"),
+            Self::UnexpectedClaims { expected, found } => {
+                write!(f, "expected claims that are a {expected}, found {found}")
+            }
+            Self::Expired { expired_at, now, leeway } => {
+                write!(f, "expired at {expired_at}, used at {now} (leeway {} s)", leeway.as_secs())
+            }
+            Self::NotYetValid { claim, valid_from, now, leeway } => {
+                write!(f, "`{claim}` is {valid_from}, used at {now} (leeway {} s)", leeway.as_secs())
+            }
+            Self::WrongAudience { expected, found } if expected.is_empty() => {
+                write!(f, "expected no `aud`, because no audience is configured; found {}", Listed(found))
+            }
+            Self::WrongAudience { expected, found } => {
+                write!(f, "expected `aud` to hold one of {}, found {}", Listed(expected), Listed(found))
+            }
+            Self::WrongClient { expected, found } => {
+                write!(f, "expected the client to be one of {}, found {}", Listed(expected), OrNone(found))
+            }
+            Self::NotAnAccessToken { claim, expected, found } => {
+                write!(f, "not an access token: expected `{claim}` to be {expected}, found {}", OrNone(found))
+            }
+            Self::SenderConstrained { binding } => {
+                write!(f, "the token is bound to a key (`{binding}`), which a bearer token cannot prove")
+            }
+            Self::InsufficientScope { required, granted } => {
+                write!(f, "expected the scopes {required}, found \"{granted}\"")
+            }
+        }
+    }
+}
+
+/// A value that may be absent.
+struct OrNone<'a>(&'a Option<Excerpt>);
+
+impl fmt::Display for OrNone<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(value) => fmt::Display::fmt(value, f),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+/// Values with commas between.
+struct Listed<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        for (position, value) in self.0.iter().enumerate() {
+            write!(f, "{}{value}", if position == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}

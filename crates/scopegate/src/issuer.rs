@@ -1,0 +1,239 @@
+//! What we trust one authorization server for. Presets for well-known ones are beside this file.
+
+mod cognito;
+
+use crate::address::{Address, issuer_identifier};
+use crate::key_set::KeySet;
+use crate::recipients::{ANY_CLIENT_CLAIM, Allowed, Recipients, WithoutAudience};
+use crate::scope_claims::ScopeClaims;
+use crate::token_kind::{TokenUseRule, TypeRule};
+use crate::{Algorithm, ConfigError};
+
+/// One authorization server, and what its tokens must be like to be accepted.
+///
+/// An issuer is complete only when it says for whom its tokens must have been issued. The constructors therefore
+/// return an [`IssuerWithoutAudience`], and only its methods make an `Issuer` of it:
+///
+/// ```
+/// use scopegate::{Algorithm, Issuer};
+///
+/// // Amazon Cognito, tokens of the client_credentials grant: bound to app clients
+/// let cognito = Issuer::cognito("eu-west-1_Ab12Cd34E")?.client("1example23456789");
+///
+/// // any other issuer: bound to this API by `aud`
+/// let other = Issuer::with_jwks_uri("https://issuer.example/", "https://issuer.example/jwks.json")?
+///     .audience("https://my-api-server.org")
+///     .with_algorithms([Algorithm::RS256, Algorithm::ES256])
+///     .with_typ_at_jwt_required();
+/// # Ok::<(), scopegate::ConfigError>(())
+/// ```
+///
+/// | checked | unless changed |
+/// | --- | --- |
+/// | `alg` | one of [`Algorithm::ALL`]; Cognito: RS256 |
+/// | `typ` | `at+jwt`, `JWT` or absent |
+/// | `token_use` | `access` if it is there; Cognito: always |
+/// | `aud`, client | what was said; see [`IssuerWithoutAudience`] |
+/// | scopes | from `scope` and `scp` |
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    pub(crate) identifier: String,
+    pub(crate) keys: KeysFrom,
+    pub(crate) policy: Policy,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Clone, Debug)]
+pub(crate) enum KeysFrom {
+    /// Fetched, again and again.
+    Address(Address),
+    /// Given once, as JSON.
+    Given(String),
+}
+
+/// What is checked of every token of an issuer.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) typ: TypeRule,
+    pub(crate) token_use: TokenUseRule,
+    pub(crate) recipients: Recipients,
+    pub(crate) scopes: ScopeClaims,
+}
+
+/// An issuer for which nobody has said yet for whom its tokens must have been issued.
+///
+/// An issuer signs tokens for many APIs and many clients. Without a rule, each of them would open this API.
+///
+/// | rule | a token is accepted when |
+/// | --- | --- |
+/// | [`audience`](Self::audience) | its `aud` holds one of the audiences |
+/// | [`client`](Self::client) | its client is one of the clients, and it has no `aud` |
+/// | both | both hold; a Cognito token may lack `aud` |
+/// | [`accept_any_client`](Self::accept_any_client) | it has no `aud` |
+/// | [`accept_any_audience`](Self::accept_any_audience) | always |
+///
+/// That a token with a foreign `aud` is refused even under a client rule is RFC 7519 §4.1.3.
+#[derive(Clone, Debug)]
+#[must_use = "say for whom the issuer's tokens must be: audience() or client()"]
+pub struct IssuerWithoutAudience(Issuer);
+
+impl Issuer {
+    /// An issuer whose key set is published at a known address.
+    ///
+    /// `issuer` is compared with the `iss` of tokens character by character: write a final slash if and only if the
+    /// issuer does. `jwks_uri` may be on another host.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidUrl`] unless both are `https` URLs (`http` on a loopback address) without fragment, and
+    /// the issuer without query (RFC 8414 §2).
+    pub fn with_jwks_uri(issuer: &str, jwks_uri: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+        let address = Address::parse("jwks_uri", jwks_uri)?;
+        Ok(IssuerWithoutAudience::new(issuer_identifier(issuer)?, KeysFrom::Address(address)))
+    }
+
+    /// An issuer whose key set is given here, as JSON (RFC 7517 §5), and never fetched: for tests, for machines
+    /// without a network, and for keys that are handed over by other means. A key can only be withdrawn by building
+    /// another verifier.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidUrl`] as for [`with_jwks_uri`](Self::with_jwks_uri), [`ConfigError::InvalidKeySet`]
+    /// when no key of the set can verify a token.
+    pub fn with_keys(issuer: &str, jwks: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+        let identifier = issuer_identifier(issuer)?;
+        KeySet::from_json(jwks.as_bytes(), &Algorithm::ALL).map_err(|reason| ConfigError::InvalidKeySet {
+            issuer: identifier.clone(),
+            reason: reason.to_string(),
+        })?;
+        Ok(IssuerWithoutAudience::new(identifier, KeysFrom::Given(jwks.to_owned())))
+    }
+
+    /// Also accepts tokens whose `aud` holds this.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.policy.recipients.audiences.add(audience.into());
+        self
+    }
+
+    /// Also accepts tokens issued to this client.
+    pub fn client(mut self, client_id: impl Into<String>) -> Self {
+        self.policy.recipients.clients.add(client_id.into());
+        self
+    }
+
+    /// Accepts these algorithms only. A token cannot choose beyond them, and keys for others are not used
+    /// (RFC 8725 §3.1).
+    pub fn with_algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.policy.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// Accepts only tokens that call themselves access tokens: `typ` must be `at+jwt` (RFC 9068 §4). Worth it
+    /// wherever the issuer writes it; Cognito does not.
+    pub fn with_typ_at_jwt_required(mut self) -> Self {
+        self.policy.typ = TypeRule::AccessToken;
+        self
+    }
+
+    /// Also reads scopes from the claim `permissions`, an array of strings, as Auth0 writes it.
+    pub fn with_permissions_as_scopes(mut self) -> Self {
+        self.policy.scopes.more.push("permissions");
+        self
+    }
+
+    /// Also reads scopes from the claim `roles`, an array of strings, as Entra ID writes it for applications.
+    pub fn with_roles_as_scopes(mut self) -> Self {
+        self.policy.scopes.more.push("roles");
+        self
+    }
+
+    /// Fetches the keys from this address instead, for instance through a private endpoint. Who is trusted does not
+    /// change: tokens must still name the issuer.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without fragment.
+    pub fn with_keys_from(mut self, jwks_uri: &str) -> Result<Self, ConfigError> {
+        self.keys = KeysFrom::Address(Address::parse("jwks_uri", jwks_uri)?);
+        Ok(self)
+    }
+
+    /// What can only be judged when everything has been said.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let recipients = &self.policy.recipients;
+        let empty = |allowed: &Allowed| matches!(allowed, Allowed::OneOf(v) if v.is_empty() || v.contains(&String::new()));
+        let setting = if empty(&recipients.audiences) {
+            "at least one audience"
+        } else if empty(&recipients.clients) {
+            "at least one client id"
+        } else if self.policy.algorithms.is_empty() {
+            "at least one algorithm"
+        } else {
+            return Ok(());
+        };
+        Err(ConfigError::EmptyList { issuer: self.identifier.clone(), setting })
+    }
+}
+
+impl IssuerWithoutAudience {
+    fn new(identifier: String, keys: KeysFrom) -> Self {
+        let recipients = Recipients {
+            audiences: Allowed::NotConfigured,
+            clients: Allowed::NotConfigured,
+            without_audience: WithoutAudience::Refused,
+            client_claims: ANY_CLIENT_CLAIM,
+        };
+        let policy = Policy {
+            algorithms: Algorithm::ALL.to_vec(),
+            typ: TypeRule::AccessTokenOrUntyped,
+            token_use: TokenUseRule::IfPresent,
+            recipients,
+            scopes: ScopeClaims::default(),
+        };
+        Self(Issuer { identifier, keys, policy })
+    }
+
+    /// Accepts tokens whose `aud` holds exactly this: the name of this API at the issuer (RFC 9068 §4).
+    pub fn audience(self, audience: impl Into<String>) -> Issuer {
+        self.audiences([audience])
+    }
+
+    /// Accepts tokens whose `aud` holds one of these.
+    pub fn audiences<I>(mut self, audiences: I) -> Issuer
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.0.policy.recipients.audiences = Allowed::OneOf(audiences.into_iter().map(Into::into).collect());
+        self.0
+    }
+
+    /// Accepts tokens that were issued to exactly this client and have no `aud`: for issuers that write none, as
+    /// Cognito for the `client_credentials` grant.
+    pub fn client(self, client_id: impl Into<String>) -> Issuer {
+        self.clients([client_id])
+    }
+
+    /// Accepts tokens that were issued to one of these clients and have no `aud`.
+    pub fn clients<I>(mut self, client_ids: I) -> Issuer
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.0.policy.recipients.clients = Allowed::OneOf(client_ids.into_iter().map(Into::into).collect());
+        self.0
+    }
+
+    /// Accepts tokens of **every client of the issuer** that have no `aud`. What a caller may do then rests on scopes
+    /// alone: right when each scope that a route asks for is this API's own.
+    pub fn accept_any_client(mut self) -> Issuer {
+        self.0.policy.recipients.clients = Allowed::Any;
+        self.0
+    }
+
+    /// Accepts tokens that the issuer made **for any API**. A caller's token for another API opens this one too, and
+    /// that API's operator can use every token it receives here (RFC 9068 §5). Only for an issuer that serves
+    /// nobody else.
+    pub fn accept_any_audience(mut self) -> Issuer {
+        self.0.policy.recipients.audiences = Allowed::Any;
+        self.0
+    }
+}

@@ -1,0 +1,167 @@
+//! One JSON Web Key (RFC 7517) becomes verifying keys, or a reason why not. Sets of keys are `key_set.rs`.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::value::RawValue;
+
+use crate::Algorithm;
+use crate::json_object::{JsonObject, NotAnObject, string, strings};
+use crate::signature::{PublicKey, VerifyingKey};
+
+/// A key of an issuer, prepared for one algorithm.
+pub(crate) struct Key {
+    pub(crate) id: Option<Box<str>>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) verifying: VerifyingKey,
+}
+
+impl Key {
+    /// Reads a JWK. A key that names no `alg` yields one prepared key for each accepted algorithm of its type, and
+    /// is never used for another (RFC 8725 §3.1).
+    pub(crate) fn from_jwk(jwk: &RawValue, accepted: &[Algorithm]) -> Result<Vec<Self>, Unusable> {
+        let jwk = JsonObject::from_text(jwk.get()).map_err(Unusable::NotAnObject)?;
+        check_purpose(&jwk)?;
+        let id = optional(&jwk, "kid")?;
+        let (public_key, of_its_type) = public_key(&jwk)?;
+        let algorithms: Vec<Algorithm> = match optional(&jwk, "alg")? {
+            Some(name) => {
+                let algorithm = Algorithm::from_name(&name).filter(|named| of_its_type.contains(named));
+                vec![algorithm.ok_or(Unusable::Unsupported("alg"))?]
+            }
+            None => of_its_type.to_vec(),
+        };
+        let keys: Vec<Self> = algorithms
+            .into_iter()
+            .filter(|algorithm| accepted.contains(algorithm))
+            .map(|algorithm| {
+                let verifying = VerifyingKey::new(algorithm, &public_key).ok_or(Unusable::NotAKey)?;
+                Ok(Self { id: id.as_deref().map(Into::into), algorithm, verifying })
+            })
+            .collect::<Result<_, _>>()?;
+        if keys.is_empty() { Err(Unusable::NotAccepted) } else { Ok(keys) }
+    }
+}
+
+/// The key may verify signatures, and holds nothing secret.
+fn check_purpose(jwk: &JsonObject<'_>) -> Result<(), Unusable> {
+    if optional(jwk, "use")?.is_some_and(|purpose| purpose != "sig") {
+        return Err(Unusable::NotForSignatures);
+    }
+    if let Some(operations) = jwk.get("key_ops") {
+        let mut operations = strings(operations).ok_or(Unusable::WrongKind("key_ops"))?;
+        if operations.iter().all(|operation| operation != "verify") {
+            return Err(Unusable::NotForSignatures);
+        }
+        operations.sort_unstable();
+        // RFC 7517 §4.3 forbids duplicates.
+        if operations.iter().zip(operations.iter().skip(1)).any(|(a, b)| a == b) {
+            return Err(Unusable::WrongKind("key_ops"));
+        }
+    }
+    // RFC 7518 §6.2.2, §6.3.2 and §6.4.1. A private key that is published is everybody's key.
+    if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|member| jwk.contains(member)) {
+        return Err(Unusable::HoldsASecret);
+    }
+    Ok(())
+}
+
+/// The numbers of the key, and the algorithms that its type and curve allow.
+fn public_key(jwk: &JsonObject<'_>) -> Result<(PublicKey, &'static [Algorithm]), Unusable> {
+    use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+    match required(jwk, "kty")?.as_ref() {
+        "RSA" => {
+            let (n, e) = (unsigned(jwk, "n")?, unsigned(jwk, "e")?);
+            // RFC 7518 §3.3 asks for 2048 bits. Past 8192 one signature costs milliseconds.
+            if !(2048..=8192).contains(&bits(&n)) {
+                return Err(Unusable::Unsupported("n"));
+            }
+            // The cryptography crate refuses an exponent that is even or 1, and one of more than 33 bits.
+            if bits(&e) > 33 || e.last().is_none_or(|last| last % 2 == 0) || e.as_slice() == [1] {
+                return Err(Unusable::Unsupported("e"));
+            }
+            Ok((PublicKey::Rsa { n, e }, &[RS256, RS384, RS512, PS256, PS384, PS512]))
+        }
+        "EC" => {
+            let (length, algorithms): (usize, &'static [Algorithm]) = match required(jwk, "crv")?.as_ref() {
+                "P-256" => (32, &[ES256]),
+                "P-384" => (48, &[ES384]),
+                _ => return Err(Unusable::Unsupported("crv")),
+            };
+            let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
+            // RFC 7518 §6.2.1.2: the full length, leading zeros included.
+            if x.len() != length || y.len() != length {
+                return Err(Unusable::NotAKey);
+            }
+            Ok((PublicKey::Ec { x, y }, algorithms))
+        }
+        "OKP" => {
+            if required(jwk, "crv")? != "Ed25519" {
+                return Err(Unusable::Unsupported("crv"));
+            }
+            let x = bytes(jwk, "x")?;
+            // Any other length could be taken for a key in another format.
+            if x.len() != 32 {
+                return Err(Unusable::NotAKey);
+            }
+            Ok((PublicKey::Ed25519 { x }, &[EdDSA]))
+        }
+        _ => Err(Unusable::Unsupported("kty")),
+    }
+}
+
+fn optional<'a>(jwk: &JsonObject<'a>, member: &'static str) -> Result<Option<Cow<'a, str>>, Unusable> {
+    match jwk.get(member) {
+        None => Ok(None),
+        Some(value) => string(value).map(Some).ok_or(Unusable::WrongKind(member)),
+    }
+}
+
+fn required<'a>(jwk: &JsonObject<'a>, member: &'static str) -> Result<Cow<'a, str>, Unusable> {
+    optional(jwk, member)?.ok_or(Unusable::Missing(member))
+}
+
+fn bytes(jwk: &JsonObject<'_>, member: &'static str) -> Result<Vec<u8>, Unusable> {
+    let text = required(jwk, member)?;
+    URL_SAFE_NO_PAD.decode(text.as_ref()).map_err(|_| Unusable::WrongKind(member))
+}
+
+/// A positive number. Leading zero bytes, which some issuers write against RFC 7518 §2, change nothing.
+fn unsigned(jwk: &JsonObject<'_>, member: &'static str) -> Result<Vec<u8>, Unusable> {
+    let bytes = bytes(jwk, member)?;
+    Ok(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
+}
+
+fn bits(number: &[u8]) -> usize {
+    number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
+}
+
+/// Why a key of a set is not used. It never costs the other keys of the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    NotAnObject(NotAnObject),
+    Missing(&'static str),
+    WrongKind(&'static str),
+    Unsupported(&'static str),
+    NotForSignatures,
+    HoldsASecret,
+    NotAKey,
+    NotAccepted,
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnObject(found) => write!(f, "is {found}"),
+            Self::Missing(member) => write!(f, "has no `{member}`"),
+            Self::WrongKind(member) => write!(f, "has a malformed `{member}`"),
+            Self::Unsupported(member) => write!(f, "has an unsupported `{member}`"),
+            Self::NotForSignatures => f.write_str("is not for verifying signatures"),
+            Self::HoldsASecret => f.write_str("holds private or symmetric key material"),
+            Self::NotAKey => f.write_str("does not hold a valid public key"),
+            Self::NotAccepted => f.write_str("is for an algorithm that is not accepted"),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! An immutable set of keys, looked up by key id and algorithm. Where it comes from is `key_source.rs`.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::Algorithm;
+use crate::json_object::{JsonObject, NotAnObject};
+use crate::jwk::{Key, Unusable};
+
+/// Real sets hold one to ten keys. The bound keeps a broken or hostile issuer from costing memory.
+const MAX_KEYS: usize = 100;
+
+/// The keys of one issuer at one time.
+pub(crate) struct KeySet {
+    keys: Vec<Key>,
+    /// Positions in `keys`; the keys without an id are not here.
+    by_id: HashMap<Box<str>, Vec<usize>>,
+}
+
+/// What a lookup finds when it does not find exactly one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoSingleKey {
+    Unknown,
+    Ambiguous(usize),
+}
+
+impl KeySet {
+    /// Reads a JWK set (RFC 7517 §5), key by key: an unusable key is left out and logged, and costs no other key.
+    pub(crate) fn from_json(json: &[u8], accepted: &[Algorithm]) -> Result<Self, NotAKeySet> {
+        let set = JsonObject::from_slice(json).map_err(NotAKeySet::NotAnObject)?;
+        let jwks = set.get("keys").ok_or(NotAKeySet::NoKeys)?;
+        let jwks = <Vec<&RawValue>>::deserialize(jwks).map_err(|_| NotAKeySet::NoKeys)?;
+        if jwks.len() > MAX_KEYS {
+            return Err(NotAKeySet::TooMany(jwks.len()));
+        }
+        let (mut keys, mut unusable) = (Vec::with_capacity(jwks.len()), Vec::new());
+        for (position, jwk) in jwks.into_iter().enumerate() {
+            match Key::from_jwk(jwk, accepted) {
+                Ok(usable) => keys.extend(usable),
+                Err(reason) => unusable.push((position, reason)),
+            }
+        }
+        if keys.is_empty() {
+            return Err(NotAKeySet::NoneUsable(unusable));
+        }
+        for (position, reason) in unusable {
+            tracing::debug!("key {position} of the set {reason}; it is not used");
+        }
+        let mut by_id: HashMap<_, Vec<_>> = HashMap::new();
+        for (position, key) in keys.iter().enumerate() {
+            if let Some(id) = &key.id {
+                by_id.entry(id.clone()).or_default().push(position);
+            }
+        }
+        Ok(Self { keys, by_id })
+    }
+
+    /// The one key that fits. A token without `kid` finds a key when only one fits its algorithm. Where several
+    /// fit, none is tried: a token must never cost more than one signature check.
+    pub(crate) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Key, NoSingleKey> {
+        match id {
+            Some(id) => {
+                let named = self.by_id.get(id).map_or(&[][..], Vec::as_slice);
+                single(named.iter().filter_map(|position| self.keys.get(*position)), algorithm)
+            }
+            None => single(self.keys.iter(), algorithm),
+        }
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.by_id.keys().map(AsRef::as_ref)
+    }
+}
+
+fn single<'a>(keys: impl Iterator<Item = &'a Key>, algorithm: Algorithm) -> Result<&'a Key, NoSingleKey> {
+    let mut fitting = keys.filter(|key| key.algorithm == algorithm);
+    let first = fitting.next().ok_or(NoSingleKey::Unknown)?;
+    match fitting.count() {
+        0 => Ok(first),
+        more => Err(NoSingleKey::Ambiguous(1 + more)),
+    }
+}
+
+/// Why a document gives no keys. Whoever has an earlier set keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotAKeySet {
+    NotAnObject(NotAnObject),
+    NoKeys,
+    TooMany(usize),
+    NoneUsable(Vec<(usize, Unusable)>),
+}
+
+impl fmt::Display for NotAKeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnObject(found) => write!(f, "expected a key set, found what is {found}"),
+            Self::NoKeys => f.write_str("expected an array `keys`, found none"),
+            Self::TooMany(found) => write!(f, "expected at most {MAX_KEYS} keys, found {found}"),
+            Self::NoneUsable(unusable) => {
+                write!(f, "none of the {} keys can verify a token", unusable.len())?;
+                unusable.iter().try_for_each(|(position, reason)| write!(f, "; key {position} {reason}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for NotAKeySet {}

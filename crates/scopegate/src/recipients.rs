@@ -1,0 +1,121 @@
+//! For whom a token must have been issued: the audience and the client. Both rules come from configuration.
+
+use std::borrow::Cow;
+
+use crate::Excerpt;
+use crate::error::Error;
+use crate::json_object::{JsonObject, string, strings};
+
+/// The rules that one issuer's tokens are held to.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipients {
+    pub(crate) audiences: Allowed,
+    pub(crate) clients: Allowed,
+    pub(crate) without_audience: WithoutAudience,
+    /// The claims that may name the client, the first that is there counting.
+    pub(crate) client_claims: &'static [&'static str],
+}
+
+/// Which values are accepted.
+#[derive(Clone, Debug)]
+pub(crate) enum Allowed {
+    /// Nothing was said, so the other of the two rules has to decide.
+    NotConfigured,
+    OneOf(Vec<String>),
+    /// The configuration names what it gives up: `accept_any_client`, `accept_any_audience`.
+    Any,
+}
+
+impl Allowed {
+    pub(crate) fn add(&mut self, value: String) {
+        match self {
+            Self::OneOf(values) => values.push(value),
+            Self::NotConfigured | Self::Any => *self = Self::OneOf(vec![value]),
+        }
+    }
+}
+
+/// What a token without `aud` is worth when an audience is configured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WithoutAudience {
+    Refused,
+    /// Cognito's client-credentials tokens have no `aud` unless the pool binds them to a resource, so a rule about
+    /// clients may stand in for it.
+    AcceptedUnderAClientRule,
+}
+
+/// Where RFC 9068 §2.2, OpenID Connect, Entra ID v1 and Okta put the client's id.
+pub(crate) const ANY_CLIENT_CLAIM: &[&str] = &["client_id", "azp", "appid", "cid"];
+
+/// Whom a token names.
+pub(crate) struct Named {
+    pub(crate) audience: Vec<Box<str>>,
+    pub(crate) client: Option<Box<str>>,
+}
+
+impl Recipients {
+    pub(crate) fn check(&self, payload: &JsonObject<'_>) -> Result<Named, Error> {
+        let audience = audience(payload)?;
+        self.check_audience(audience.as_deref())?;
+        let client = self.client(payload)?;
+        self.check_client(client.as_deref())?;
+        Ok(Named {
+            audience: audience.unwrap_or_default().into_iter().map(|one| one.into()).collect(),
+            client: client.map(Into::into),
+        })
+    }
+
+    fn check_audience(&self, found: Option<&[Cow<'_, str>]>) -> Result<(), Error> {
+        let expected = match (&self.audiences, found) {
+            (Allowed::Any, _) | (Allowed::NotConfigured, None) => return Ok(()),
+            (Allowed::OneOf(allowed), Some(found))
+                if found.iter().any(|one| allowed.iter().any(|allowed| allowed == one)) =>
+            {
+                return Ok(());
+            }
+            (Allowed::OneOf(_), None) => {
+                return match (self.without_audience, &self.clients) {
+                    (WithoutAudience::AcceptedUnderAClientRule, Allowed::OneOf(_) | Allowed::Any) => Ok(()),
+                    _ => Err(Error::MissingClaim { claim: "aud" }),
+                };
+            }
+            (Allowed::OneOf(allowed), Some(_)) => allowed.clone(),
+            // RFC 7519 §4.1.3: an audience that we do not know ourselves to be in is not ours.
+            (Allowed::NotConfigured, Some(_)) => Vec::new(),
+        };
+        let found = found.unwrap_or_default().iter().map(|one| Excerpt::new(one)).collect();
+        Err(Error::WrongAudience { expected, found })
+    }
+
+    fn check_client(&self, found: Option<&str>) -> Result<(), Error> {
+        match (&self.clients, found) {
+            (Allowed::Any | Allowed::NotConfigured, _) => Ok(()),
+            (Allowed::OneOf(allowed), Some(found)) if allowed.iter().any(|allowed| allowed == found) => {
+                Ok(())
+            }
+            (Allowed::OneOf(allowed), found) => {
+                Err(Error::WrongClient { expected: allowed.clone(), found: found.map(Excerpt::new) })
+            }
+        }
+    }
+
+    fn client<'a>(&self, payload: &JsonObject<'a>) -> Result<Option<Cow<'a, str>>, Error> {
+        let present = self.client_claims.iter().find_map(|claim| Some((*claim, payload.get(claim)?)));
+        let Some((claim, value)) = present else { return Ok(None) };
+        match string(value) {
+            Some(client) => Ok(Some(client)),
+            None => Err(Error::MalformedClaim { claim: claim.into(), expected: "a string" }),
+        }
+    }
+}
+
+/// A string or an array of strings (RFC 7519 §4.1.3).
+fn audience<'a>(payload: &JsonObject<'a>) -> Result<Option<Vec<Cow<'a, str>>>, Error> {
+    let Some(value) = payload.get("aud") else { return Ok(None) };
+    match string(value).map(|one| vec![one]).or_else(|| strings(value)) {
+        Some(audience) => Ok(Some(audience)),
+        None => {
+            Err(Error::MalformedClaim { claim: "aud".into(), expected: "a string or an array of strings" })
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What a route asks of a token's scopes: a boolean expression. The scopes themselves are `scope.rs`.
+
+use std::fmt;
+
+use crate::{ConfigError, Scope, Scopes};
+
+/// A boolean expression over scopes: one scope, [`all_of`], [`any_of`], nested as deep as you like.
+///
+/// Text converts into the requirement of one scope:
+///
+/// ```
+/// use scopegate::{Requirement, all_of, any_of};
+///
+/// let one = Requirement::from("orders/read");
+/// let both = all_of(["orders/read", "orders/write"]);
+/// let nested = all_of(["orders/read".into(), any_of(["orders/write", "orders/admin"])]);
+/// # for requirement in [one, both, nested] { requirement.check()?; }
+/// # Ok::<(), scopegate::ConfigError>(())
+/// ```
+///
+/// A text that is not a scope, and an empty list, make a requirement that nothing satisfies and that
+/// [`check`](Self::check) refuses. The layers of `scopegate-axum` check when the router is built.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Requirement(Node);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Node {
+    Scope(Scope),
+    AllOf(Vec<Requirement>),
+    AnyOf(Vec<Requirement>),
+    /// Text that is not a scope.
+    Invalid(String),
+}
+
+/// The requirement that every one of these is satisfied.
+pub fn all_of<I>(requirements: I) -> Requirement
+where
+    I: IntoIterator,
+    I::Item: Into<Requirement>,
+{
+    Requirement(Node::AllOf(requirements.into_iter().map(Into::into).collect()))
+}
+
+/// The requirement that at least one of these is satisfied.
+///
+/// A challenge names one way to satisfy a requirement, and takes the first of these: put first what a caller should
+/// ask for, which is what grants least.
+pub fn any_of<I>(requirements: I) -> Requirement
+where
+    I: IntoIterator,
+    I::Item: Into<Requirement>,
+{
+    Requirement(Node::AnyOf(requirements.into_iter().map(Into::into).collect()))
+}
+
+impl Requirement {
+    /// Whether these scopes are enough.
+    pub fn is_satisfied_by(&self, granted: &Scopes) -> bool {
+        match &self.0 {
+            Node::Scope(scope) => granted.contains(scope.as_str()),
+            Node::AllOf(all) => !all.is_empty() && all.iter().all(|one| one.is_satisfied_by(granted)),
+            Node::AnyOf(any) => any.iter().any(|one| one.is_satisfied_by(granted)),
+            Node::Invalid(_) => false,
+        }
+    }
+
+    /// Scopes that together satisfy the requirement, in the order they were written, each once: what a challenge
+    /// names (RFC 6750 §3). Of alternatives it takes the first.
+    pub fn sufficient_scopes(&self) -> Vec<&Scope> {
+        let mut scopes = Vec::new();
+        self.collect_sufficient(&mut scopes);
+        scopes
+    }
+
+    fn collect_sufficient<'a>(&'a self, scopes: &mut Vec<&'a Scope>) {
+        match &self.0 {
+            Node::Scope(scope) if scopes.contains(&scope) => {}
+            Node::Scope(scope) => scopes.push(scope),
+            Node::AllOf(all) => all.iter().for_each(|one| one.collect_sufficient(scopes)),
+            Node::AnyOf(any) => any.iter().take(1).for_each(|one| one.collect_sufficient(scopes)),
+            Node::Invalid(_) => {}
+        }
+    }
+
+    /// Whether the requirement can be satisfied at all.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidScope`] for a text that is not a scope, [`ConfigError::EmptyRequirement`] for an empty
+    /// [`all_of`] or [`any_of`].
+    pub fn check(&self) -> Result<(), ConfigError> {
+        match &self.0 {
+            Node::Scope(_) => Ok(()),
+            Node::AllOf(parts) | Node::AnyOf(parts) if parts.is_empty() => Err(ConfigError::EmptyRequirement),
+            Node::AllOf(parts) | Node::AnyOf(parts) => parts.iter().try_for_each(Self::check),
+            Node::Invalid(found) => Err(ConfigError::InvalidScope { found: found.clone() }),
+        }
+    }
+}
+
+impl From<Scope> for Requirement {
+    fn from(scope: Scope) -> Self {
+        Self(Node::Scope(scope))
+    }
+}
+
+impl From<&str> for Requirement {
+    fn from(text: &str) -> Self {
+        Self(Scope::parse(text).map_or_else(|| Node::Invalid(text.to_owned()), Node::Scope))
+    }
+}
+
+impl From<String> for Requirement {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, parts) = match &self.0 {
+            Node::Scope(scope) => return fmt::Display::fmt(scope, f),
+            Node::Invalid(text) => return write!(f, "{text:?} (not a scope)"),
+            Node::AllOf(parts) => ("all of", parts),
+            Node::AnyOf(parts) => ("any of", parts),
+        };
+        write!(f, "{name} (")?;
+        for (position, part) in parts.iter().enumerate() {
+            write!(f, "{}{part}", if position == 0 { "" } else { ", " })?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl fmt::Debug for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(text: &str) -> Scopes {
+        text.split(' ').filter_map(Scope::parse).collect()
+    }
+
+    fn sufficient(requirement: &Requirement) -> String {
+        requirement.sufficient_scopes().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn one_scope_is_satisfied_by_exactly_that_scope() {
+        let read = Requirement::from("read");
+        assert!(read.is_satisfied_by(&granted("write read")));
+        assert!(!read.is_satisfied_by(&granted("write reader")));
+        assert!(!read.is_satisfied_by(&granted("")));
+    }
+
+    #[test]
+    fn all_of_asks_for_every_one_and_any_of_for_one() {
+        assert!(all_of(["a", "b"]).is_satisfied_by(&granted("b a")));
+        assert!(!all_of(["a", "b"]).is_satisfied_by(&granted("a")));
+        assert!(any_of(["a", "b"]).is_satisfied_by(&granted("b")));
+        assert!(!any_of(["a", "b"]).is_satisfied_by(&granted("c")));
+    }
+
+    #[test]
+    fn requirements_nest() {
+        let nested = all_of(["a".into(), any_of([all_of(["b", "c"]), "d".into()])]);
+        for (scopes, satisfied) in [("a b c", true), ("a d", true), ("a b", false), ("b c d", false)] {
+            assert_eq!(nested.is_satisfied_by(&granted(scopes)), satisfied, "{scopes}");
+        }
+        assert_eq!(nested.to_string(), "all of (a, any of (all of (b, c), d))");
+    }
+
+    #[test]
+    fn a_challenge_names_scopes_that_would_be_enough() {
+        // D13
+        let nested = all_of(["a".into(), any_of([all_of(["b", "a"]), "d".into()])]);
+        assert_eq!(sufficient(&nested), "a b");
+        assert!(nested.is_satisfied_by(&granted(&sufficient(&nested))));
+        assert_eq!(sufficient(&any_of(["read", "admin"])), "read");
+    }
+
+    #[test]
+    fn what_is_not_a_scope_is_refused_and_satisfied_by_nothing() {
+        for (requirement, text) in [
+            (Requirement::from("a b"), "InvalidScope"),
+            (any_of(["a b"]), "InvalidScope"),
+            (all_of([any_of([""])]), "InvalidScope"),
+            (all_of::<[&str; 0]>([]), "EmptyRequirement"),
+            (any_of([all_of::<[&str; 0]>([])]), "EmptyRequirement"),
+        ] {
+            assert!(format!("{:?}", requirement.check().unwrap_err()).starts_with(text), "{requirement}");
+            assert!(!requirement.is_satisfied_by(&granted("a b")), "{requirement}");
+        }
+    }
+}

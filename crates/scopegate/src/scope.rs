@@ -1,0 +1,130 @@
+//! The scope grammar, and the set of scopes that a token grants. What a route asks for is `requirement.rs`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::ConfigError;
+
+/// One scope: `scope-token` of RFC 6749 §3.3, one or more characters out of `%x21 / %x23-5B / %x5D-7E`.
+///
+/// Scopes are compared character by character. `orders` does not include `orders/read`, `*` means nothing, and
+/// `Read` is not `read`.
+///
+/// ```
+/// use scopegate::Scope;
+///
+/// let scope: Scope = "https://my-api-server.org/api.read".parse()?;
+/// assert!("api read".parse::<Scope>().is_err());
+/// # Ok::<(), scopegate::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(Box<str>);
+
+impl Scope {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let valid =
+            !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
+        valid.then(|| Self(text.into()))
+    }
+
+    /// The scope's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Scope {
+    type Err = ConfigError;
+
+    /// Reads a scope.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidScope`] when the text is empty or has a character outside of the grammar.
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        Self::parse(text).ok_or_else(|| ConfigError::InvalidScope { found: text.to_owned() })
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// The scopes that a token grants: a set, so order and repetition do not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scopes(Box<[Scope]>);
+
+impl Scopes {
+    /// Whether exactly this scope is granted.
+    pub fn contains(&self, scope: &str) -> bool {
+        self.0.binary_search_by(|granted| granted.as_str().cmp(scope)).is_ok()
+    }
+
+    /// The scopes in alphabetical order.
+    pub fn iter(&self) -> impl Iterator<Item = &Scope> {
+        self.0.iter()
+    }
+
+    /// Whether no scope is granted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<Scope> for Scopes {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        let mut scopes: Vec<Scope> = scopes.into_iter().collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        Self(scopes.into_boxed_slice())
+    }
+}
+
+impl fmt::Display for Scopes {
+    /// The form of the `scope` claim: separated by single spaces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, scope) in self.0.iter().enumerate() {
+            write!(f, "{}{scope}", if position == 0 { "" } else { " " })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_that_of_rfc_6749() {
+        // C20: every ASCII character, and one beyond
+        for byte in 0u8..=127 {
+            let valid = byte == 0x21 || (0x23..=0x5B).contains(&byte) || (0x5D..=0x7E).contains(&byte);
+            assert_eq!(Scope::parse(&format!("a{}", char::from(byte))).is_some(), valid, "{byte:#x}");
+        }
+        assert!(Scope::parse("").is_none());
+        assert!(Scope::parse("é").is_none());
+    }
+
+    #[test]
+    fn a_set_forgets_order_and_repetition() {
+        let set = |text: &str| text.split(' ').filter_map(Scope::parse).collect::<Scopes>();
+        assert_eq!(set("b a b"), set("a b"));
+        assert_eq!(set("b a").to_string(), "a b");
+    }
+
+    #[test]
+    fn only_the_exact_scope_is_contained() {
+        let granted: Scopes = ["read", "orders:read"].iter().filter_map(|text| Scope::parse(text)).collect();
+        assert!(granted.contains("read"));
+        for other in ["", "rea", "read ", "Read", "read:all", "orders", "*"] {
+            assert!(!granted.contains(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The only file that calls the cryptography crate: a public key, prepared once for one algorithm.
+
+use aws_lc_rs::signature as aws;
+use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
+
+use crate::Algorithm;
+
+/// A public key that verifies signatures of one algorithm.
+///
+/// Preparing it does the work that does not depend on a token: points are checked to be on their curve, and RSA's
+/// modulus is set up.
+pub(crate) struct VerifyingKey(ParsedPublicKey);
+
+/// The numbers of a public key, as a JWK gives them.
+pub(crate) enum PublicKey {
+    /// Modulus and exponent, big-endian, without leading zeros.
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    /// A point on a curve, both coordinates in full length.
+    Ec { x: Vec<u8>, y: Vec<u8> },
+    /// An Ed25519 key.
+    Ed25519 { x: Vec<u8> },
+}
+
+impl VerifyingKey {
+    /// Prepares a key. `None` when the numbers are not a key of this algorithm.
+    ///
+    /// The size of an RSA modulus is not looked at here; `jwk.rs` does it.
+    pub(crate) fn new(algorithm: Algorithm, key: &PublicKey) -> Option<Self> {
+        let prepared = match key {
+            PublicKey::Rsa { n, e } => {
+                let parameters = match algorithm {
+                    Algorithm::RS256 => &aws::RSA_PKCS1_2048_8192_SHA256,
+                    Algorithm::RS384 => &aws::RSA_PKCS1_2048_8192_SHA384,
+                    Algorithm::RS512 => &aws::RSA_PKCS1_2048_8192_SHA512,
+                    Algorithm::PS256 => &aws::RSA_PSS_2048_8192_SHA256,
+                    Algorithm::PS384 => &aws::RSA_PSS_2048_8192_SHA384,
+                    Algorithm::PS512 => &aws::RSA_PSS_2048_8192_SHA512,
+                    Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA => return None,
+                };
+                RsaPublicKeyComponents { n: n.as_slice(), e: e.as_slice() }.to_parsed_public_key(parameters)
+            }
+            PublicKey::Ec { x, y } => {
+                // FIXED: the signature is R || S of exactly twice the field's length (RFC 7518 §3.4).
+                let parameters = match algorithm {
+                    Algorithm::ES256 => &aws::ECDSA_P256_SHA256_FIXED,
+                    Algorithm::ES384 => &aws::ECDSA_P384_SHA384_FIXED,
+                    _ => return None,
+                };
+                // 4: both coordinates follow (SEC 1 §2.3.3).
+                ParsedPublicKey::new(parameters, [&[4], x.as_slice(), y.as_slice()].concat())
+            }
+            PublicKey::Ed25519 { x } if algorithm == Algorithm::EdDSA => {
+                ParsedPublicKey::new(&aws::ED25519, x)
+            }
+            PublicKey::Ed25519 { .. } => return None,
+        };
+        prepared.ok().map(Self)
+    }
+
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.verify_sig(message, signature).is_ok()
+    }
+}

@@ -1,0 +1,116 @@
+//! What kind of token it is: an access token, and one that its bearer may use. Signatures and dates say nothing
+//! about that, and one issuer signs several kinds with the same keys (RFC 8725 §2.8).
+
+use std::borrow::Cow;
+
+use crate::Excerpt;
+use crate::error::Error;
+use crate::json_object::{JsonObject, string};
+
+/// What the header's `typ` may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TypeRule {
+    /// `at+jwt`, `JWT`, or absent. Most issuers do not write RFC 9068's type yet.
+    AccessTokenOrUntyped,
+    /// RFC 9068 §4.
+    AccessToken,
+}
+
+impl TypeRule {
+    /// Media types are compared without case, and with `application/` understood (RFC 7515 §4.1.9).
+    pub(crate) fn check(self, typ: Option<&str>) -> Result<(), Error> {
+        let is = |name: &str| typ.is_some_and(|typ| without_prefix(typ).eq_ignore_ascii_case(name));
+        let (accepted, expected) = match self {
+            Self::AccessToken => (is("at+jwt"), "at+jwt"),
+            Self::AccessTokenOrUntyped => {
+                (typ.is_none() || is("at+jwt") || is("JWT"), "at+jwt, JWT or absent")
+            }
+        };
+        if accepted { Ok(()) } else { Err(Error::WrongType { expected, found: typ.map(Excerpt::new) }) }
+    }
+}
+
+fn without_prefix(typ: &str) -> &str {
+    const PREFIX: &str = "application/";
+    match typ.split_at_checked(PREFIX.len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) && !rest.contains('/') => rest,
+        _ => typ,
+    }
+}
+
+/// Whether the claims must say what the token is for, as Cognito's do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TokenUseRule {
+    /// `token_use` must be `access`.
+    Required,
+    /// `token_use` must be `access` if it is there.
+    IfPresent,
+}
+
+impl TokenUseRule {
+    pub(crate) fn check(self, payload: &JsonObject<'_>) -> Result<(), Error> {
+        let token_use = payload.get("token_use");
+        let is_access = match (self, token_use) {
+            (Self::IfPresent, None) => true,
+            (_, value) => value.and_then(string).is_some_and(|token_use| token_use == "access"),
+        };
+        if !is_access {
+            return Err(not_access("token_use", "access", token_use.and_then(string)));
+        }
+        // OpenID Connect Core §2 and §3.3.2.11: only ID tokens carry these. An ID token tells a client who signed
+        // in; whoever holds one was not thereby granted anything here.
+        match ["at_hash", "c_hash", "nonce"].into_iter().find(|claim| payload.contains(claim)) {
+            Some(claim) => Err(not_access(claim, "absent", payload.get(claim).and_then(string))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn not_access(claim: &'static str, expected: &'static str, found: Option<Cow<'_, str>>) -> Error {
+    Error::NotAnAccessToken { claim, expected, found: found.map(|found| Excerpt::new(&found)) }
+}
+
+/// A token that is bound to a key is refused: whoever stole it could use it as a bearer token. Members of `cnf`
+/// that are not known are ignored (RFC 7800 §3.1).
+pub(crate) fn check_not_bound(payload: &JsonObject<'_>) -> Result<(), Error> {
+    let Some(confirmation) = payload.get("cnf") else { return Ok(()) };
+    let malformed = Error::SenderConstrained { binding: "cnf, malformed" };
+    let confirmation = JsonObject::from_text(confirmation.get()).map_err(|_| malformed)?;
+    // DPoP (RFC 9449 §6.1) and mutual TLS (RFC 8705 §3.1).
+    match ["jkt", "x5t#S256"].into_iter().find(|binding| confirmation.contains(binding)) {
+        Some(binding) => Err(Error::SenderConstrained { binding }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_compared_without_case_and_prefix() {
+        // C14, C15
+        for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "application/AT+jwt", "Application/at+jwt"] {
+            assert!(TypeRule::AccessToken.check(Some(typ)).is_ok(), "{typ}");
+            assert!(TypeRule::AccessTokenOrUntyped.check(Some(typ)).is_ok(), "{typ}");
+        }
+    }
+
+    #[test]
+    fn an_untyped_token_is_accepted_unless_the_type_is_required() {
+        for typ in [None, Some("JWT"), Some("jwt"), Some("application/jwt")] {
+            assert!(TypeRule::AccessTokenOrUntyped.check(typ).is_ok(), "{typ:?}");
+            assert!(TypeRule::AccessToken.check(typ).is_err(), "{typ:?}");
+        }
+    }
+
+    #[test]
+    fn every_other_type_is_refused() {
+        // C14, C16
+        let types = ["", "at+jwt ", "id_token+jwt", "dpop+jwt", "logout+jwt", "secevent+jwt", "JOSE"];
+        for typ in types.into_iter().chain(["token-introspection+jwt", "application/", "x/at+jwt", "at"]) {
+            assert!(TypeRule::AccessToken.check(Some(typ)).is_err(), "{typ}");
+            assert!(TypeRule::AccessTokenOrUntyped.check(Some(typ)).is_err(), "{typ}");
+        }
+    }
+}
