@@ -1,1 +1,79 @@
-//! stub
+//! A local OAuth 2.0 authorization server in the shape of Amazon Cognito, for tests and demonstrations.
+//!
+//! Reach for it when something that accepts or fetches access tokens is to be tested against a real issuer on a real
+//! socket: keys that rotate, a key set endpoint that misbehaves, tokens that are wrong in exactly one way.
+//!
+//! ```
+//! use scopegate_issuer::{Fault, LocalIssuer};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let issuer = LocalIssuer::start().await?;
+//!
+//! // What a resource server under test is configured with …
+//! assert_eq!(issuer.issuer(), format!("{}/eu-west-1_Local0001", issuer.url()));
+//! let keys: serde_json::Value = reqwest::get(issuer.jwks_uri()).await?.json().await?;
+//! assert_eq!(keys["keys"].as_array().map(Vec::len), Some(2));
+//! assert_eq!(issuer.jwks_fetches(), 1);
+//!
+//! // … a token it accepts, and two that it must refuse …
+//! let good = issuer.mint().scope("https://my-api-server.org/api.read").sign();
+//! let expired = issuer.mint().expired().sign();
+//! let forged = issuer.mint().signed_by_unknown_key().sign();
+//!
+//! // … and an issuer that does not work.
+//! issuer.set_fault(Fault::Status(503));
+//! assert_eq!(reqwest::get(issuer.jwks_uri()).await?.status(), 503);
+//! # let _ = (good, expired, forged); Ok(()) }
+//! ```
+//!
+//! # What it serves
+//!
+//! | path | answer |
+//! | --- | --- |
+//! | `POST /{pool}/oauth2/token` | a token for the client credentials grant (RFC 6749 §4.4) |
+//! | `POST /oauth2/token` | the same, for whichever pool the client belongs to |
+//! | `GET /{pool}/.well-known/jwks.json` | the key set of a pool (RFC 7517 §5) |
+//! | `GET /{pool}/.well-known/openid-configuration` | metadata, as Cognito has it |
+//! | `GET /.well-known/oauth-authorization-server/{pool}` | metadata (RFC 8414), which Cognito does not have |
+//!
+//! Tokens have exactly the members of Cognito's machine-to-machine tokens, and a pool has two RSA keys, as in Cognito:
+//! one signs access tokens, the other one does not. Unlike Cognito, an unknown scope is refused with `invalid_scope`.
+//!
+//! # What it is not for
+//!
+//! **Not for production.** It listens on loopback addresses only and refuses any other. There is no TLS, no protection
+//! against load, and no persistence: each start makes new keys. It knows client credentials and no other grant: no
+//! users, no login pages, no refresh tokens, no introspection. Nothing of it is taken from the `scopegate` crate, so
+//! that two readings of the RFCs check each other.
+#![forbid(unsafe_code)]
+
+mod config;
+mod local_issuer;
+mod pool;
+
+mod alg;
+mod key;
+mod key_ring;
+mod mint;
+
+mod fault;
+mod metadata;
+mod routes;
+mod server;
+
+mod client_authentication;
+mod form;
+mod refusal;
+mod scope;
+mod secret;
+mod token_endpoint;
+
+mod clock;
+
+pub use alg::{Alg, UnknownAlg};
+pub use config::{ClientConfig, Config, ConfigError, PoolConfig};
+pub use fault::Fault;
+pub use key::SigningKey;
+pub use local_issuer::{LocalIssuer, StartError};
+pub use mint::Mint;
+pub use pool::Pool;

@@ -1,0 +1,109 @@
+//! The signature algorithms a key of this crate can have.
+//!
+//! Their names only; what they compute is in `key.rs`. No HMAC and no `none`: a deliberately wrong `alg` is written
+//! into a header by [`Mint`](crate::Mint), it is never an algorithm that something is signed with.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A signature algorithm, by its JOSE name (RFC 7518 §3.1, RFC 8037 §3.1).
+///
+/// Cognito signs with [`Alg::RS256`]; the others are there to test what a resource server does with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Alg {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    RS256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    RS384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    RS512,
+    /// RSASSA-PSS with SHA-256, the salt as long as the hash.
+    PS256,
+    /// RSASSA-PSS with SHA-384, the salt as long as the hash.
+    PS384,
+    /// RSASSA-PSS with SHA-512, the salt as long as the hash.
+    PS512,
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+    /// ECDSA on P-384 with SHA-384.
+    ES384,
+    /// `EdDSA` on Ed25519.
+    EdDSA,
+}
+
+impl Alg {
+    /// Every algorithm, for a test that wants to try them all.
+    pub const ALL: [Self; 9] = [
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::EdDSA,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
+            Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::EdDSA => "EdDSA",
+        }
+    }
+}
+
+/// The JOSE name, as it stands in a header.
+impl fmt::Display for Alg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Reads a JOSE name, which is case-sensitive.
+impl FromStr for Alg {
+    type Err = UnknownAlg;
+
+    fn from_str(name: &str) -> Result<Self, UnknownAlg> {
+        Self::ALL.into_iter().find(|alg| alg.name() == name).ok_or_else(|| UnknownAlg(name.to_owned()))
+    }
+}
+
+/// A name that is not one of the algorithms of [`Alg`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownAlg(String);
+
+impl fmt::Display for UnknownAlg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no such signature algorithm: {:?}", self.0)
+    }
+}
+
+impl std::error::Error for UnknownAlg {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_algorithm_is_read_back_from_its_name() {
+        for alg in Alg::ALL {
+            assert_eq!(alg.to_string().parse(), Ok(alg));
+        }
+    }
+
+    #[test]
+    fn names_in_another_case_and_symmetric_algorithms_are_unknown() {
+        for name in ["rs256", "HS256", "none", ""] {
+            assert!(name.parse::<Alg>().is_err(), "{name}");
+        }
+    }
+}

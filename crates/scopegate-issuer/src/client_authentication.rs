@@ -1,0 +1,103 @@
+//! Who is asking: reads the client's credentials from a request (RFC 6749 §2.3.1) and checks them.
+//!
+//! Only secrets. No assertions, no certificates, no public clients.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+
+use crate::config::ClientConfig;
+use crate::form::{self, Form};
+use crate::pool::PoolState;
+use crate::refusal::Refusal;
+use crate::secret::Secret;
+
+/// What a client says about itself. `Debug` shows neither id nor secret: a client that mixes them up sends its
+/// secret as its id.
+pub(crate) struct Credentials {
+    id: String,
+    secret: String,
+    method: Method,
+}
+
+#[derive(Clone, Copy)]
+enum Method {
+    Basic,
+    Body,
+}
+
+impl Credentials {
+    /// From the `Authorization` header or from the body, never from both and never from the query.
+    pub(crate) fn read(headers: &HeaderMap, form: &Form) -> Result<Self, Refusal> {
+        let mut authorization = headers.get_all(AUTHORIZATION).iter();
+        match (authorization.next(), authorization.next()) {
+            (None, _) => Self::from_body(form),
+            (Some(_), Some(_)) => Err(Refusal::RepeatedAuthorization),
+            (Some(header), None) => {
+                let credentials = Self::from_basic(header)?;
+                // The id alone in the body is no second way to authenticate (RFC 6749 §3.2.1), but it must agree.
+                let another_id = form.get("client_id").is_some_and(|id| id != credentials.id);
+                if another_id || form.get("client_secret").is_some() {
+                    return Err(Refusal::TwoMethods);
+                }
+                Ok(credentials)
+            }
+        }
+    }
+
+    fn from_body(form: &Form) -> Result<Self, Refusal> {
+        match (form.get("client_id"), form.get("client_secret")) {
+            (Some(id), Some(secret)) => {
+                Ok(Self { id: id.to_owned(), secret: secret.to_owned(), method: Method::Body })
+            }
+            (None, None) => Err(Refusal::NoCredentials),
+            _ => Err(Refusal::IncompleteBodyCredentials),
+        }
+    }
+
+    fn from_basic(header: &HeaderValue) -> Result<Self, Refusal> {
+        let (scheme, encoded) = split_at_space(header.as_bytes());
+        if !scheme.eq_ignore_ascii_case(b"basic") {
+            return Err(Refusal::UnsupportedScheme);
+        }
+        let decoded = STANDARD.decode(encoded.trim_ascii()).map_err(|_| Refusal::MalformedBasic)?;
+        // Both halves are form-urlencoded before they are joined, so the first colon is the one between them.
+        let colon = decoded.iter().position(|&byte| byte == b':').ok_or(Refusal::MalformedBasic)?;
+        let (id, secret) = decoded.split_at(colon);
+        let id = form::decode(id).ok_or(Refusal::MalformedBasic)?;
+        let secret = form::decode(secret.get(1..).unwrap_or_default()).ok_or(Refusal::MalformedBasic)?;
+        Ok(Self { id, secret, method: Method::Basic })
+    }
+
+    /// The pool, among these, that has a client of this id.
+    pub(crate) fn pool<'a>(&self, pools: &'a [Arc<PoolState>]) -> Option<&'a Arc<PoolState>> {
+        pools.iter().find(|pool| pool.client(&self.id).is_some())
+    }
+
+    /// The client, if the pool has it and the secret is right.
+    pub(crate) fn check<'a>(&self, pool: Option<&'a PoolState>) -> Result<&'a ClientConfig, Refusal> {
+        let client = pool.and_then(|pool| pool.client(&self.id));
+        // An unknown client costs a comparison too, so that the time taken does not tell which ids exist.
+        let decoy = Secret::new("there is no such client".to_owned());
+        let right = client.map_or(&decoy, |client| &client.secret).matches(&self.secret);
+        client.filter(|_| right).ok_or(match self.method {
+            Method::Basic => Refusal::WrongBasicCredentials,
+            Method::Body => Refusal::WrongBodyCredentials,
+        })
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+fn split_at_space(header: &[u8]) -> (&[u8], &[u8]) {
+    let space = header.iter().position(|&byte| byte == b' ').unwrap_or(header.len());
+    header.split_at(space)
+}

@@ -1,0 +1,141 @@
+//! What a configuration may say. Returns the first thing that is wrong.
+
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
+
+use super::{ClientConfig, Config, ConfigError, PoolConfig};
+use crate::scope;
+
+/// Cognito: 5 minutes to one day.
+pub(super) const LIFETIME_IN_FILE: RangeInclusive<u64> = 300..=86_400;
+const LIFETIME_IN_CODE: RangeInclusive<u64> = 1..=86_400;
+
+impl Config {
+    /// The check for a configuration made in code.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.check_with(&LIFETIME_IN_CODE)
+    }
+
+    pub(super) fn check_with(&self, lifetime: &RangeInclusive<u64>) -> Result<(), ConfigError> {
+        if !self.listen.ip().is_loopback() {
+            return Err(ConfigError::NotLoopback { found: self.listen });
+        }
+        if self.pools.is_empty() {
+            return Err(invalid("pools", "at least one pool", "none"));
+        }
+        let mut pool_ids = HashSet::new();
+        let mut client_ids = HashSet::new();
+        for (index, pool) in self.pools.iter().enumerate() {
+            let at = format!("pools[{index}]");
+            check_pool(pool, &at)?;
+            if !pool_ids.insert(&pool.id) {
+                return Err(duplicate(format!("{at}.id"), &pool.id));
+            }
+            let scopes: HashSet<_> = pool.scopes().collect();
+            for (index, client) in pool.clients.iter().enumerate() {
+                let at = format!("{at}.clients[{index}]");
+                check_client(client, &scopes, lifetime, &at)?;
+                // Across pools: `POST /oauth2/token` finds the pool by the client id.
+                if !client_ids.insert(&client.id) {
+                    return Err(duplicate(format!("{at}.id"), &client.id));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_pool(pool: &PoolConfig, at: &str) -> Result<(), ConfigError> {
+    if !is_pool_id(&pool.id) {
+        let expected = "a region, `_` and letters or digits, such as eu-west-1_Local0001";
+        return Err(invalid(format!("{at}.id"), expected, format!("{:?}", pool.id)));
+    }
+    for (index, server) in pool.resource_servers.iter().enumerate() {
+        let at = format!("{at}.resource_servers[{index}]");
+        if !scope::is_scope_token(&server.identifier) {
+            return Err(invalid(format!("{at}.identifier"), SCOPE_TOKEN, format!("{:?}", server.identifier)));
+        }
+        for (index, name) in server.scopes.iter().enumerate() {
+            if !scope::is_scope_token(name) {
+                return Err(invalid(format!("{at}.scopes[{index}]"), SCOPE_TOKEN, format!("{name:?}")));
+            }
+        }
+    }
+    if pool.clients.is_empty() {
+        return Err(invalid(format!("{at}.clients"), "at least one client", "none"));
+    }
+    Ok(())
+}
+
+fn check_client(
+    client: &ClientConfig,
+    defined: &HashSet<String>,
+    lifetime: &RangeInclusive<u64>,
+    at: &str,
+) -> Result<(), ConfigError> {
+    if client.id.is_empty() {
+        return Err(invalid(format!("{at}.id"), "a client id", "an empty string"));
+    }
+    if client.secret.is_empty() {
+        // There are no public clients: client_credentials is for confidential ones only (RFC 6749 §4.4).
+        return Err(invalid(format!("{at}.secret"), "a secret", "an empty string"));
+    }
+    if !lifetime.contains(&client.access_token_lifetime_secs) {
+        let expected = format!("{} to {} seconds", lifetime.start(), lifetime.end());
+        let found = client.access_token_lifetime_secs.to_string();
+        return Err(invalid(format!("{at}.access_token_lifetime_secs"), expected, found));
+    }
+    if client.scopes.is_empty() {
+        return Err(invalid(format!("{at}.scopes"), "at least one scope", "none"));
+    }
+    for (index, scope) in client.scopes.iter().enumerate() {
+        let at = format!("{at}.scopes[{index}]");
+        if !scope::is_scope_token(scope) {
+            return Err(invalid(at, SCOPE_TOKEN, format!("{scope:?}")));
+        }
+        if !defined.contains(scope) {
+            let expected = "a scope that a resource server of this pool defines, as identifier/name";
+            return Err(invalid(at, expected, format!("{scope:?}")));
+        }
+        if client.scopes.iter().take(index).any(|earlier| earlier == scope) {
+            return Err(duplicate(at, scope));
+        }
+    }
+    Ok(())
+}
+
+/// Cognito's own pattern for user pool ids, which is also safe as one path segment.
+fn is_pool_id(id: &str) -> bool {
+    let Some((region, name)) = id.rsplit_once('_') else { return false };
+    let in_region = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    !region.is_empty()
+        && region.bytes().all(in_region)
+        && !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn invalid(field: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid { field: field.into(), expected: expected.into(), found: found.into() }
+}
+
+fn duplicate(field: impl Into<String>, value: &str) -> ConfigError {
+    ConfigError::Duplicate { field: field.into(), value: value.to_owned() }
+}
+
+/// RFC 6749 §3.3.
+const SCOPE_TOKEN: &str = "printable ASCII without space, `\"` and `\\`";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pool_ids_are_those_of_cognito() {
+        for id in ["eu-west-1_Local0001", "us-east-1_aB3", "local_1"] {
+            assert!(is_pool_id(id), "{id:?}");
+        }
+        for id in ["", "oauth2", ".well-known", "eu-west-1_", "_x", "a/b_c", "eu-west-1_a.b", "eu_a b"] {
+            assert!(!is_pool_id(id), "{id:?}");
+        }
+    }
+}

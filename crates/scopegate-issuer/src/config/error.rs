@@ -1,0 +1,71 @@
+//! What is wrong with a configuration. Never contains a client secret.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Why a configuration is refused. The message names the field, what was expected and what was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Not TOML, an unknown or missing field, or a value of the wrong type.
+    #[non_exhaustive]
+    Syntax {
+        /// The line, counted from 1, when it is known.
+        line: Option<usize>,
+        /// The field on that line, when there is one.
+        field: Option<String>,
+        /// What is wrong.
+        message: String,
+    },
+    /// A listen address that other machines could reach.
+    #[non_exhaustive]
+    NotLoopback {
+        /// The address asked for.
+        found: SocketAddr,
+    },
+    /// A value outside what is allowed.
+    #[non_exhaustive]
+    Invalid {
+        /// Where, such as `pools[0].clients[1].scopes[0]`.
+        field: String,
+        /// What would be accepted.
+        expected: String,
+        /// What was there.
+        found: String,
+    },
+    /// A value that must be unique and is there twice.
+    #[non_exhaustive]
+    Duplicate {
+        /// Where the second one is.
+        field: String,
+        /// The value.
+        value: String,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Syntax { line, field, message } => {
+                if let Some(line) = line {
+                    write!(f, "line {line}: ")?;
+                }
+                if let Some(field) = field {
+                    write!(f, "`{field}`: ")?;
+                }
+                f.write_str(message)
+            }
+            Self::NotLoopback { found } => write!(
+                f,
+                "`listen`: expected a loopback address such as 127.0.0.1:9400, found {found}; \
+                 this is a development server, not for production"
+            ),
+            Self::Invalid { field, expected, found } => {
+                write!(f, "`{field}`: expected {expected}, found {found}")
+            }
+            Self::Duplicate { field, value } => write!(f, "`{field}`: {value:?} is there twice"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}

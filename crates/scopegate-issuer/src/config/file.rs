@@ -1,0 +1,87 @@
+//! Reads a configuration from TOML. Knows the shape of the file; what the values may be is in `check.rs`.
+
+use std::net::SocketAddr;
+
+use serde::Deserialize;
+
+use super::check::LIFETIME_IN_FILE;
+use super::{Config, ConfigError, PoolConfig};
+
+/// The file, before its values are checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Option<String>,
+    #[serde(default)]
+    pools: Vec<PoolConfig>,
+}
+
+impl Config {
+    /// Reads and checks a configuration file.
+    ///
+    /// `listen` may be left out (a free port of `127.0.0.1`), as may a client's `name` and
+    /// `access_token_lifetime_secs` (3600).
+    ///
+    /// ```
+    /// use scopegate_issuer::Config;
+    ///
+    /// let config = Config::from_toml(r#"
+    ///     listen = "127.0.0.1:9400"
+    ///     [[pools]]
+    ///     id = "eu-west-1_Local0001"
+    ///       [[pools.resource_servers]]
+    ///       identifier = "https://my-api-server.org"
+    ///       scopes = ["api.read", "api.write"]
+    ///       [[pools.clients]]
+    ///       id = "reader-id"
+    ///       name = "reader"
+    ///       secret = "choose one"
+    ///       access_token_lifetime_secs = 3600
+    ///       scopes = ["https://my-api-server.org/api.read"]
+    /// "#);
+    /// assert!(config.is_ok());
+    ///
+    /// let error = Config::from_toml("listen = \"0.0.0.0:9400\"").unwrap_err();
+    /// assert!(error.to_string().starts_with("`listen`: expected a loopback address"));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the text is not such a file, or a value is not allowed. Unknown fields are refused, so that a misspelt
+    /// one does not silently do nothing.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let file: File = toml::from_str(text).map_err(|error| syntax(&error, text))?;
+        let mut config = Self::empty();
+        if let Some(listen) = file.listen {
+            config.listen = parse_listen(&listen)?;
+        }
+        config.pools = file.pools;
+        config.check_with(&LIFETIME_IN_FILE)?;
+        Ok(config)
+    }
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| ConfigError::Invalid {
+        field: "listen".into(),
+        expected: "an address and a port, such as 127.0.0.1:9400".into(),
+        found: format!("{text:?}"),
+    })
+}
+
+/// The message without the excerpt that TOML's `Display` adds: the line may hold a secret.
+fn syntax(error: &toml::de::Error, text: &str) -> ConfigError {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map(|before| before.matches('\n').count() + 1);
+    let field = line.and_then(|line| field_on(text.lines().nth(line - 1)?));
+    // Some messages span lines; an error is one.
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    ConfigError::Syntax { line, field, message }
+}
+
+/// The plain key that a line assigns to, if it does.
+fn field_on(line: &str) -> Option<String> {
+    let key = line.split_once('=')?.0.trim();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    (!key.is_empty() && key.bytes().all(plain)).then(|| key.to_owned())
+}

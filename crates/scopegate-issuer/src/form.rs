@@ -1,0 +1,90 @@
+//! Reads `application/x-www-form-urlencoded` (RFC 6749 Appendix B), strictly: a `%` without two hexadecimal digits,
+//! text that is not UTF-8 and a repeated name are errors. Bounding the input is left to the caller.
+
+/// The parameters of a request body. Those without a value are left out, since RFC 6749 §3.2 treats them as omitted.
+#[derive(Default)]
+pub(crate) struct Form(Vec<(String, String)>);
+
+impl Form {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, FormError> {
+        let mut seen = Vec::new();
+        for pair in body.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty()) {
+            let equals = pair.iter().position(|&byte| byte == b'=');
+            let (name, value) = equals.map_or((pair, &[][..]), |at| {
+                (pair.get(..at).unwrap_or_default(), pair.get(at + 1..).unwrap_or_default())
+            });
+            let name = decode(name).ok_or(FormError::Malformed)?;
+            let value = decode(value).ok_or(FormError::Malformed)?;
+            // Also when one of them is empty or unknown to us: RFC 6749 §3.2 forbids any repetition.
+            if seen.iter().any(|(earlier, _)| *earlier == name) {
+                return Err(FormError::Repeated);
+            }
+            seen.push((name, value));
+        }
+        seen.retain(|(_, value)| !value.is_empty());
+        Ok(Self(seen))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Why a body is not a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FormError {
+    Malformed,
+    Repeated,
+}
+
+/// One name or value; also the client id and secret of `Basic` (RFC 6749 §2.3.1).
+pub(crate) fn decode(encoded: &[u8]) -> Option<String> {
+    let mut decoded = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.iter();
+    while let Some(&byte) = rest.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => hex(*rest.next()?)? << 4 | hex(*rest.next()?)?,
+            other => other,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_plus_signs_are_decoded() {
+        assert_eq!(decode(b"a%3ab+%C3%A9%2B").as_deref(), Some("a:b \u{e9}+"));
+        for malformed in [&b"%"[..], b"%4", b"%4g", b"%+1", b"%ff", b"\xff"] {
+            assert_eq!(decode(malformed), None, "{malformed:?}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_counts_as_omitted() {
+        let form = Form::parse(b"a=1&b=&c&&d=x=y").ok().unwrap();
+        assert_eq!(form.get("a"), Some("1"));
+        assert_eq!(form.get("b"), None);
+        assert_eq!(form.get("c"), None);
+        assert_eq!(form.get("d"), Some("x=y"));
+    }
+
+    #[test]
+    fn a_repeated_name_is_refused_in_every_spelling() {
+        assert_eq!(Form::parse(b"a=1&%61=2").err(), Some(FormError::Repeated));
+        assert_eq!(Form::parse(b"a=1&a=").err(), Some(FormError::Repeated));
+        assert_eq!(Form::parse(b"a=%").err(), Some(FormError::Malformed));
+    }
+}

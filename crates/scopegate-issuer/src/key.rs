@@ -1,0 +1,219 @@
+//! A signing key: made, published and used here. The only file that calls the cryptography crate.
+//!
+//! Which key signs, and which keys are published, is decided in `key_ring.rs`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{self, KeySize};
+use aws_lc_rs::signature::{
+    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaEncoding,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use crate::alg::Alg;
+
+/// A private key with its key id and algorithm.
+///
+/// Cloning is cheap and shares the key. `Debug` shows the key id and the algorithm, never the key.
+///
+/// ```
+/// use scopegate_issuer::{Alg, SigningKey};
+///
+/// let key = SigningKey::generate(Alg::ES256).with_kid("2024-05");
+/// assert_eq!(key.jwk()["kid"], "2024-05");
+/// assert_eq!(key.sign(b"signing input").len(), 64);
+/// ```
+#[derive(Clone)]
+pub struct SigningKey {
+    kid: String,
+    alg: Alg,
+    pair: Arc<Pair>,
+}
+
+impl SigningKey {
+    /// A new random key: RSA of 2048 bits (what Cognito uses), P-256, P-384 or Ed25519, as the algorithm asks.
+    ///
+    /// Its key id looks like Cognito's: standard base64 of 32 random bytes, so it may contain `+` and `/`, and ends
+    /// in `=`. RSA takes tens of milliseconds, the others microseconds.
+    ///
+    /// # Panics
+    ///
+    /// When the operating system has no randomness to give.
+    #[must_use]
+    pub fn generate(alg: Alg) -> Self {
+        let pair = match alg {
+            Alg::ES256 => Pair::ecdsa(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
+            Alg::ES384 => Pair::ecdsa(&signature::ECDSA_P384_SHA384_FIXED_SIGNING),
+            Alg::EdDSA => Pair::Ed25519(Ed25519KeyPair::generate().expect(NO_RANDOMNESS)),
+            Alg::RS256 | Alg::RS384 | Alg::RS512 | Alg::PS256 | Alg::PS384 | Alg::PS512 => {
+                Pair::rsa(KeySize::Rsa2048)
+            }
+        };
+        Self::new(alg, pair)
+    }
+
+    /// A new random RSA key of 2048, 3072, 4096 or 8192 bits. The last one takes seconds.
+    ///
+    /// # Panics
+    ///
+    /// When `alg` is not an RSA algorithm, or `bits` is another number.
+    #[must_use]
+    pub fn generate_rsa(alg: Alg, bits: u32) -> Self {
+        assert!(!matches!(alg, Alg::ES256 | Alg::ES384 | Alg::EdDSA), "{alg} is not an RSA algorithm");
+        let size = match bits {
+            2048 => Some(KeySize::Rsa2048),
+            3072 => Some(KeySize::Rsa3072),
+            4096 => Some(KeySize::Rsa4096),
+            8192 => Some(KeySize::Rsa8192),
+            _ => None,
+        };
+        Self::new(alg, Pair::rsa(size.expect("an RSA key has 2048, 3072, 4096 or 8192 bits")))
+    }
+
+    fn new(alg: Alg, pair: Pair) -> Self {
+        let mut id = [0; 32];
+        aws_lc_rs::rand::fill(&mut id).expect(NO_RANDOMNESS);
+        Self { kid: STANDARD.encode(id), alg, pair: Arc::new(pair) }
+    }
+
+    /// The same key under another key id.
+    #[must_use]
+    pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
+        self.kid = kid.into();
+        self
+    }
+
+    /// The key id, as it stands in the header of a token and in the key set.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// The only algorithm this key signs with.
+    pub fn alg(&self) -> Alg {
+        self.alg
+    }
+
+    /// The public half as a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2): exactly `kid`, `alg`, `use`, `kty`, and
+    /// `n`, `e` for RSA, `crv`, `x`, `y` for ECDSA, or `crv`, `x` for Ed25519.
+    pub fn jwk(&self) -> Value {
+        let mut jwk = match &*self.pair {
+            Pair::Rsa(pair) => {
+                let public = pair.public_key();
+                json!({
+                    "kty": "RSA",
+                    "n": URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero()),
+                    "e": URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
+                })
+            }
+            Pair::Ecdsa(pair) => {
+                // SEC 1 §2.3.3, uncompressed: 0x04, then both coordinates at their full, equal length, which is
+                // what RFC 7518 §6.2.1.2 asks of `x` and `y`.
+                let point = pair.public_key().as_ref();
+                let coordinates = point.get(1..).unwrap_or_default();
+                let (x, y) = coordinates.split_at(coordinates.len() / 2);
+                json!({
+                    "kty": "EC",
+                    "crv": if self.alg == Alg::ES384 { "P-384" } else { "P-256" },
+                    "x": URL_SAFE_NO_PAD.encode(x),
+                    "y": URL_SAFE_NO_PAD.encode(y),
+                })
+            }
+            Pair::Ed25519(pair) => json!({
+                "kty": "OKP",
+                "crv": "Ed25519",
+                "x": URL_SAFE_NO_PAD.encode(pair.public_key().as_ref()),
+            }),
+        };
+        if let Some(members) = jwk.as_object_mut() {
+            members.insert("kid".into(), self.kid.as_str().into());
+            members.insert("alg".into(), self.alg.to_string().into());
+            members.insert("use".into(), "sig".into());
+        }
+        jwk
+    }
+
+    /// The signature of `signing_input` as JWS wants it: for ECDSA `R || S` of fixed length (RFC 7518 §3.4).
+    ///
+    /// # Panics
+    ///
+    /// When the operating system has no randomness to give.
+    #[must_use]
+    pub fn sign(&self, signing_input: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        match &*self.pair {
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(self.rsa_encoding(), &random, signing_input, &mut signature).expect(NO_RANDOMNESS);
+                signature
+            }
+            Pair::Ecdsa(pair) => pair.sign(&random, signing_input).expect(NO_RANDOMNESS).as_ref().to_vec(),
+            Pair::Ed25519(pair) => pair.sign(signing_input).as_ref().to_vec(),
+        }
+    }
+
+    fn rsa_encoding(&self) -> &'static dyn RsaEncoding {
+        match self.alg {
+            Alg::RS384 => &signature::RSA_PKCS1_SHA384,
+            Alg::RS512 => &signature::RSA_PKCS1_SHA512,
+            Alg::PS256 => &signature::RSA_PSS_SHA256,
+            Alg::PS384 => &signature::RSA_PSS_SHA384,
+            Alg::PS512 => &signature::RSA_PSS_SHA512,
+            // The last three never have an RSA key: the constructors see to it.
+            Alg::RS256 | Alg::ES256 | Alg::ES384 | Alg::EdDSA => &signature::RSA_PKCS1_SHA256,
+        }
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey").field("kid", &self.kid).field("alg", &self.alg).finish_non_exhaustive()
+    }
+}
+
+enum Pair {
+    Rsa(rsa::KeyPair),
+    Ecdsa(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl Pair {
+    fn rsa(size: KeySize) -> Self {
+        Self::Rsa(rsa::KeyPair::generate(size).expect(NO_RANDOMNESS))
+    }
+
+    fn ecdsa(algorithm: &'static EcdsaSigningAlgorithm) -> Self {
+        Self::Ecdsa(EcdsaKeyPair::generate(algorithm).expect(NO_RANDOMNESS))
+    }
+}
+
+/// Sizes and algorithms are fixed above, so this is the only reason left why a key or a signature cannot be made.
+const NO_RANDOMNESS: &str = "the operating system has randomness";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_key_ids_look_like_those_of_cognito() {
+        let key = SigningKey::generate(Alg::EdDSA);
+        assert_eq!(key.kid().len(), 44);
+        assert!(key.kid().ends_with('='));
+        assert_ne!(key.kid(), SigningKey::generate(Alg::EdDSA).kid());
+    }
+
+    #[test]
+    fn debug_shows_the_key_id_and_no_key() {
+        let key = SigningKey::generate(Alg::RS256).with_kid("k1");
+        assert_eq!(format!("{key:?}"), r#"SigningKey { kid: "k1", alg: RS256, .. }"#);
+    }
+
+    #[test]
+    fn larger_rsa_keys_have_longer_signatures() {
+        assert_eq!(SigningKey::generate(Alg::RS256).sign(b"x").len(), 256);
+        assert_eq!(SigningKey::generate_rsa(Alg::PS256, 3072).sign(b"x").len(), 384);
+    }
+}

@@ -1,0 +1,38 @@
+//! The two documents in which a pool describes itself, made from one set of members so that they cannot differ.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::fault;
+use crate::pool::PoolState;
+use crate::routes::{Pools, find, not_found};
+
+/// `OpenID` Connect Discovery 1.0 §3, the only one that Cognito itself has.
+pub(crate) async fn openid_configuration(State(pools): State<Pools>, Path(id): Path<String>) -> Response {
+    let Some(pool) = find(&pools, &id) else { return not_found() };
+    let mut document = common(pool);
+    if let Some(members) = document.as_object_mut() {
+        members.insert("subject_types_supported".into(), json!(["public"]));
+        members.insert("id_token_signing_alg_values_supported".into(), json!(["RS256"]));
+    }
+    fault::json(document.to_string())
+}
+
+/// RFC 8414 §2.
+pub(crate) async fn authorization_server(State(pools): State<Pools>, Path(id): Path<String>) -> Response {
+    find(&pools, &id).map_or_else(not_found, |pool| fault::json(common(pool).to_string()))
+}
+
+fn common(pool: &PoolState) -> Value {
+    json!({
+        "issuer": pool.issuer(),
+        "jwks_uri": pool.jwks_uri(),
+        "token_endpoint": pool.token_endpoint(),
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "grant_types_supported": ["client_credentials"],
+        "scopes_supported": pool.config().scopes().collect::<Vec<_>>(),
+        // Required by RFC 8414 §2, and empty: there is no authorization endpoint to ask a response type of.
+        "response_types_supported": [],
+    })
+}

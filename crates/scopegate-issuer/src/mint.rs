@@ -1,0 +1,252 @@
+//! Access tokens, good ones or ones that are wrong in exactly one way.
+//!
+//! Knows what a token says and how it is put together; keys are in `key.rs`, damage done after the content is
+//! complete is in `mint/damage.rs`.
+
+mod damage;
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+
+use self::damage::Damage;
+use crate::clock;
+use crate::key::SigningKey;
+use crate::pool::PoolState;
+
+/// Builds one token.
+///
+/// It starts as a good access token with exactly the members of a Cognito machine-to-machine token: header `kid` and
+/// `alg`; claims `sub` (= the client id), `token_use`, `scope`, `auth_time`, `iss`, `exp`, `iat`, `version`, `jti` and
+/// `client_id`. Each method changes one thing; a later call wins over an earlier one.
+///
+/// From a running server it comes with a key and ends in [`sign`](Self::sign):
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+/// let issuer = scopegate_issuer::LocalIssuer::start().await?;
+/// let good = issuer.mint().scope("orders/read orders/write").sign();
+/// let expired = issuer.mint().expired().sign();
+/// let for_another_use = issuer.mint().claim("token_use", "id").sign();
+/// # let _ = (good, expired, for_another_use); Ok(()) }
+/// ```
+///
+/// Without a server it ends in [`sign_with`](Self::sign_with):
+///
+/// ```
+/// use scopegate_issuer::{Alg, Mint, SigningKey};
+///
+/// let key = SigningKey::generate(Alg::ES256);
+/// let token = Mint::cognito("https://issuer.example", "my-client").without_claim("exp").sign_with(&key);
+/// assert_eq!(token.split('.').count(), 3);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing is minted until it is signed"]
+pub struct Mint {
+    now: u64,
+    claims: Map<String, Value>,
+    /// What differs from `kid` and `alg` as the key has them; `None` removes.
+    header: BTreeMap<String, Option<Value>>,
+    raw_header: Option<String>,
+    raw_payload: Option<String>,
+    damage: Damage,
+    pool: Option<Arc<PoolState>>,
+}
+
+impl Mint {
+    /// A token of `issuer` for `client_id`, issued now by the system's clock and valid for 3600 seconds, with the
+    /// scope `https://my-api-server.org/api.read`.
+    pub fn cognito(issuer: &str, client_id: &str) -> Self {
+        Self::starting_at(clock::system_now(), issuer, client_id)
+    }
+
+    pub(crate) fn of_pool(pool: &Arc<PoolState>, client_id: &str) -> Self {
+        Self { pool: Some(Arc::clone(pool)), ..Self::starting_at(pool.now(), pool.issuer(), client_id) }
+    }
+
+    fn starting_at(now: u64, issuer: &str, client_id: &str) -> Self {
+        let claims = [
+            ("sub", json!(client_id)),
+            ("token_use", json!("access")),
+            ("scope", json!("https://my-api-server.org/api.read")),
+            ("auth_time", json!(now)),
+            ("iss", json!(issuer)),
+            ("exp", json!(now.saturating_add(HOUR))),
+            ("iat", json!(now)),
+            ("version", json!(2)),
+            ("jti", json!(random_uuid())),
+            ("client_id", json!(client_id)),
+        ];
+        Self {
+            now,
+            claims: claims.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
+            header: BTreeMap::new(),
+            raw_header: None,
+            raw_payload: None,
+            damage: Damage::None,
+            pool: None,
+        }
+    }
+
+    /// Sets `sub` and `client_id`, which are the same in a machine-to-machine token.
+    pub fn client(self, id: &str) -> Self {
+        self.claim("sub", id).claim("client_id", id)
+    }
+
+    /// Sets `scope`, written as in the claim: separated by spaces.
+    pub fn scope(self, scope: &str) -> Self {
+        self.claim("scope", scope)
+    }
+
+    /// Sets a claim, of any type.
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Leaves a claim out.
+    pub fn without_claim(mut self, name: &str) -> Self {
+        self.claims.remove(name);
+        self
+    }
+
+    /// Sets a header member, of any type.
+    pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.header.insert(name.to_owned(), Some(value.into()));
+        self
+    }
+
+    /// Leaves a header member out, also `kid` or `alg`.
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.header.insert(name.to_owned(), None);
+        self
+    }
+
+    /// Sets `iat` and `auth_time`, in seconds since 1970. `exp` stays.
+    pub fn issued_at(self, unix_seconds: u64) -> Self {
+        self.claim("iat", unix_seconds).claim("auth_time", unix_seconds)
+    }
+
+    /// Sets `exp`, in seconds since 1970.
+    pub fn expires_at(self, unix_seconds: u64) -> Self {
+        self.claim("exp", unix_seconds)
+    }
+
+    /// Sets `exp` to this many seconds after `iat`.
+    pub fn lifetime(self, seconds: u64) -> Self {
+        let issued_at = self.claims.get("iat").and_then(Value::as_u64).unwrap_or(self.now);
+        self.expires_at(issued_at.saturating_add(seconds))
+    }
+
+    /// A token that expired one hour ago, having been issued one hour before that: nothing but its age is wrong.
+    pub fn expired(self) -> Self {
+        let expired = self.now.saturating_sub(HOUR);
+        self.issued_at(expired.saturating_sub(HOUR)).expires_at(expired)
+    }
+
+    /// Sets `alg` in the header and only there: the signature is still made with the key's own algorithm.
+    pub fn alg(self, name: impl Display) -> Self {
+        self.header("alg", name.to_string())
+    }
+
+    /// This text is the header, instead of a JSON object made from the members. For what a JSON library would not
+    /// write: duplicate members, say.
+    pub fn raw_header(mut self, text: impl Into<String>) -> Self {
+        self.raw_header = Some(text.into());
+        self
+    }
+
+    /// This text is the payload, instead of a JSON object made from the claims.
+    pub fn raw_payload(mut self, text: impl Into<String>) -> Self {
+        self.raw_payload = Some(text.into());
+        self
+    }
+
+    /// One bit of the payload is changed after signing. It is still JSON with the same members; in a payload made
+    /// from claims, the changed value is that of `jti`.
+    pub fn tampered(self) -> Self {
+        self.damaged(Damage::Tampered)
+    }
+
+    /// One bit of the signature is changed.
+    pub fn bad_signature(self) -> Self {
+        self.damaged(Damage::BadSignature)
+    }
+
+    /// Signed by a fresh key of the same algorithm that claims the key's id.
+    pub fn signed_by_unknown_key(self) -> Self {
+        self.damaged(Damage::UnknownKey)
+    }
+
+    /// `alg` is `none` and the signature is empty (RFC 7515 Appendix A.5).
+    pub fn unsigned(self) -> Self {
+        self.damaged(Damage::Unsigned)
+    }
+
+    fn damaged(mut self, damage: Damage) -> Self {
+        self.damage = damage;
+        self
+    }
+
+    /// The claims as they stand. A raw payload is not among them.
+    pub fn claims(&self) -> Map<String, Value> {
+        self.claims.clone()
+    }
+
+    /// The compact token, signed with the key that the pool signs access tokens with at this moment.
+    ///
+    /// # Panics
+    ///
+    /// When this did not come from a pool but from [`Mint::cognito`]: there is no key then, use
+    /// [`sign_with`](Self::sign_with).
+    #[must_use]
+    #[track_caller]
+    pub fn sign(&self) -> String {
+        let pool = self.pool.as_ref().expect("Mint::cognito has no key: use sign_with(&key)");
+        self.sign_with(&pool.signing_key())
+    }
+
+    /// The compact token, signed with this key.
+    #[must_use]
+    pub fn sign_with(&self, key: &SigningKey) -> String {
+        let header = self.raw_header.clone().unwrap_or_else(|| self.header_for(key).to_string());
+        let payload =
+            self.raw_payload.clone().unwrap_or_else(|| Value::Object(self.claims.clone()).to_string());
+        self.damage.assemble(&header, &payload, key)
+    }
+
+    fn header_for(&self, key: &SigningKey) -> Value {
+        let mut header = json!({ "kid": key.kid(), "alg": key.alg().to_string() });
+        if let Some(members) = header.as_object_mut() {
+            if self.damage == Damage::Unsigned {
+                members.insert("alg".to_owned(), "none".into());
+            }
+            for (name, value) in &self.header {
+                match value {
+                    Some(value) => members.insert(name.clone(), value.clone()),
+                    None => members.remove(name),
+                };
+            }
+        }
+        header
+    }
+}
+
+fn encode(part: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(part)
+}
+
+/// Version 4 of RFC 9562. Not secret, so any source of randomness does.
+fn random_uuid() -> String {
+    let fixed = (0xF << 76) | (0x3 << 62);
+    let bits = (fastrand::u128(..) & !fixed) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032x}");
+    let ends = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)];
+    ends.map(|(from, to)| hex.get(from..to).unwrap_or_default()).join("-")
+}
+
+const HOUR: u64 = 3600;

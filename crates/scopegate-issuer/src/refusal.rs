@@ -1,0 +1,105 @@
+//! Every way in which the token endpoint says no (RFC 6749 §5.2), as a closed set: no text of a request comes back.
+
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+/// Why a request gets no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    ContentType,
+    BodyTooLarge,
+    MalformedBody,
+    RepeatedParameter,
+    MissingGrantType,
+    RepeatedAuthorization,
+    MalformedBasic,
+    TwoMethods,
+    NoCredentials,
+    UnsupportedScheme,
+    IncompleteBodyCredentials,
+    WrongBasicCredentials,
+    WrongBodyCredentials,
+    UnsupportedGrant,
+    MalformedScope,
+    ScopeNotAllowed,
+}
+
+impl Refusal {
+    fn error(self) -> &'static str {
+        match self {
+            Self::ContentType
+            | Self::BodyTooLarge
+            | Self::MalformedBody
+            | Self::RepeatedParameter
+            | Self::MissingGrantType
+            | Self::RepeatedAuthorization
+            | Self::MalformedBasic
+            | Self::TwoMethods => "invalid_request",
+            Self::NoCredentials
+            | Self::UnsupportedScheme
+            | Self::IncompleteBodyCredentials
+            | Self::WrongBasicCredentials
+            | Self::WrongBodyCredentials => "invalid_client",
+            Self::UnsupportedGrant => "unsupported_grant_type",
+            Self::MalformedScope | Self::ScopeNotAllowed => "invalid_scope",
+        }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::ContentType => "the content type must be application/x-www-form-urlencoded",
+            Self::BodyTooLarge => "the body is too large or broke off",
+            Self::MalformedBody => "the body is not a valid form",
+            Self::RepeatedParameter => "a parameter is repeated",
+            Self::MissingGrantType => "grant_type is missing",
+            Self::RepeatedAuthorization => "there is more than one Authorization header",
+            Self::MalformedBasic => "the Basic credentials are malformed",
+            Self::TwoMethods => "the client authenticates in more than one way",
+            Self::NoCredentials => "the client did not authenticate",
+            Self::UnsupportedScheme => "the authentication scheme is not supported",
+            Self::IncompleteBodyCredentials => "client_id and client_secret are both needed",
+            Self::WrongBasicCredentials | Self::WrongBodyCredentials => {
+                "the client is unknown or its secret is wrong"
+            }
+            Self::UnsupportedGrant => "only client_credentials is supported",
+            Self::MalformedScope => "the scope is malformed",
+            Self::ScopeNotAllowed => "a scope is unknown or not attached to the client",
+        }
+    }
+
+    /// RFC 6749 §5.2: 400, and 401 with a challenge where the client used the `Authorization` header. Credentials in
+    /// the body get 400 as from Cognito: 401 would need a challenge (RFC 9110 §15.5.2), and there is no scheme for
+    /// them. No credentials at all get 401, since there the challenge tells what to do.
+    fn status(self) -> StatusCode {
+        match self {
+            Self::NoCredentials | Self::UnsupportedScheme | Self::WrongBasicCredentials => {
+                StatusCode::UNAUTHORIZED
+            }
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    pub(crate) fn into_response(self) -> Response {
+        let body = json!({ "error": self.error(), "error_description": self.description() });
+        let mut response = token_response(self.status(), &body);
+        if response.status() == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        }
+        response
+    }
+}
+
+/// Any answer of the token endpoint: JSON that no cache keeps (RFC 6749 §5.1).
+pub(crate) fn token_response(status: StatusCode, body: &Value) -> Response {
+    let mut response = Response::new(body.to_string().into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json;charset=UTF-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+}
+
+const CHALLENGE: &str = "Basic realm=\"scopegate-issuer\"";

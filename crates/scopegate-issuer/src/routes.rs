@@ -1,0 +1,51 @@
+//! Which path and method is answered by what, and what an unknown one gets.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use http::StatusCode;
+
+use crate::fault;
+use crate::pool::PoolState;
+use crate::{metadata, token_endpoint};
+
+/// All pools, the default one first.
+pub(crate) type Pools = Arc<[Arc<PoolState>]>;
+
+pub(crate) fn routes(pools: Pools) -> Router {
+    Router::new()
+        .route("/oauth2/token", post(token_endpoint::of_any_pool))
+        .route("/{pool}/oauth2/token", post(token_endpoint::of_one_pool))
+        .route("/{pool}/.well-known/jwks.json", get(jwks))
+        .route("/{pool}/.well-known/openid-configuration", get(metadata::openid_configuration))
+        // RFC 8414 §3.1: the well-known part comes between host and path.
+        .route("/.well-known/oauth-authorization-server/{pool}", get(metadata::authorization_server))
+        .fallback(async || not_found())
+        .with_state(pools)
+}
+
+pub(crate) fn find<'a>(pools: &'a Pools, id: &str) -> Option<&'a Arc<PoolState>> {
+    pools.iter().find(|pool| pool.config().id == id)
+}
+
+/// 404 with a JSON body, for an unknown pool as for an unknown path.
+pub(crate) fn not_found() -> Response {
+    let mut response = fault::json(r#"{"error":"not_found","error_description":"no such pool or path"}"#);
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+async fn jwks(State(pools): State<Pools>, Path(id): Path<String>) -> Response {
+    let Some(pool) = find(&pools, &id) else { return not_found() };
+    pool.count_jwks_fetch();
+    match pool.fault() {
+        None => fault::json(pool.jwks()),
+        Some(fault) => {
+            tracing::debug!(pool = id, "the key set endpoint answers with a fault");
+            fault.answer(pool.jwks()).await
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The scope grammar (RFC 6749 §3.3): one file for what a configuration may define and what a request may ask for.
+//!
+//! Which scopes a client has is decided in `config.rs`.
+
+/// Whether `text` is one scope-token: one or more of `%x21 / %x23-5B / %x5D-7E`, so printable ASCII without space,
+/// `"` and `\`.
+pub(crate) fn is_scope_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
+}
+
+/// The scope-tokens of a `scope` parameter in the order asked for, without repetitions; `None` when the text is not
+/// tokens with exactly one space between each.
+pub(crate) fn parse(text: &str) -> Option<Vec<&str>> {
+    let mut tokens = Vec::new();
+    for token in text.split(' ') {
+        if !is_scope_token(token) {
+            return None;
+        }
+        if !tokens.contains(&token) {
+            tokens.push(token);
+        }
+    }
+    Some(tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_separated_by_exactly_one_space() {
+        assert_eq!(parse("a https://b/c a"), Some(vec!["a", "https://b/c"]));
+        for text in ["", " ", " a", "a ", "a  b", "a\tb", "a\nb"] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_alphabet_is_that_of_the_rfc_and_no_wider() {
+        for code in 0..=0xFF_u8 {
+            let expected = code == 0x21 || (0x23..=0x5B).contains(&code) || (0x5D..=0x7E).contains(&code);
+            assert_eq!(is_scope_token(&char::from(code).to_string()), expected, "{code:#x}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! A client secret: compared in constant time, never shown.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
+use subtle::{Choice, ConstantTimeEq as _};
+
+/// The text of a client secret. Not empty once a configuration has been checked.
+#[derive(Clone, Default)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `given` is this secret. How long it takes depends on the length of `given`, which its sender knows,
+    /// and on nothing else.
+    pub(crate) fn matches(&self, given: &str) -> bool {
+        #[cfg(test)]
+        tests::COMPARISONS.with(|count| count.set(count.get() + 1));
+        // `ct_eq` on slices of different length returns at once, which tells the length; hence byte by byte, around
+        // the secret as often as it takes.
+        let same_length = self.0.len().ct_eq(&given.len());
+        let pairs = given.bytes().zip(self.0.bytes().cycle());
+        pairs.fold(same_length, |same: Choice, (a, b)| same & a.ct_eq(&b)).into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Through a value of any type: serde's own message for a wrong type quotes what it found.
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => Ok(Self(text)),
+            other => Err(de::Error::custom(format_args!("a secret is a string, found {}", other.type_str()))),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    thread_local! {
+        /// How often this thread compared a secret.
+        pub(crate) static COMPARISONS: Cell<u32> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn only_the_whole_secret_matches() {
+        let secret = Secret::new("s3cret".into());
+        assert!(secret.matches("s3cret"));
+        for given in ["", "s3cre", "s3cret ", "s3crets3cret", "S3cret", "t3cret"] {
+            assert!(!secret.matches(given), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn debug_is_redacted() {
+        assert_eq!(format!("{:?}", Secret::new("s3cret".into())), "[redacted]");
+    }
+}

@@ -1,0 +1,132 @@
+//! Accepts connections and ends them; what is answered is decided in `routes.rs`.
+//!
+//! Not `axum::serve`: a fault must be able to close a connection without an answer, and dropping the server must end
+//! connections that are still open.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tower::ServiceExt as _;
+
+use crate::fault::CloseWithoutAnswer;
+
+/// A running server. Dropping it closes the listener and every connection.
+pub(crate) struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Server {
+    /// Serves on the current tokio runtime.
+    pub(crate) fn start(listener: TcpListener, address: SocketAddr, routes: Router) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(accept(listener, routes, stopped));
+        Self { address, stop, task: Mutex::new(Some(task)) }
+    }
+
+    /// Takes no more connections, and waits until open requests are answered, 5 seconds at most.
+    pub(crate) async fn shut_down(&self) {
+        self.stop.send_replace(true);
+        if let Some(task) = self.take_task() {
+            let abort = task.abort_handle();
+            if tokio::time::timeout(Duration::from_secs(5), task).await.is_err() {
+                abort.abort();
+            }
+        }
+    }
+
+    fn take_task(&self) -> Option<JoinHandle<()>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The task owns the listener and the set of connections; both end with it.
+        if let Some(task) = self.take_task() {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+async fn accept(listener: TcpListener, routes: Router, mut stopped: watch::Receiver<bool>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = asked_to_stop(&mut stopped) => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                connections.spawn(serve(stream, routes.clone(), stopped.clone()));
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a connection could not be accepted");
+                // Out of file descriptors, say: the next attempt would fail at once, again and again.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// An error is the end of the server itself, so it counts as being asked.
+async fn asked_to_stop(stopped: &mut watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|&stopped| stopped).await;
+}
+
+async fn serve(stream: TcpStream, routes: Router, mut stopped: watch::Receiver<bool>) {
+    let service = service_fn(move |request| answer(routes.clone(), request));
+    let mut connection =
+        std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = asked_to_stop(&mut stopped) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+/// An error here makes hyper close the connection without an answer.
+async fn answer(routes: Router, request: http::Request<Incoming>) -> Result<Response, Closed> {
+    let answered: Result<Response, Infallible> = routes.oneshot(request.map(Body::new)).await;
+    let Ok(response) = answered;
+    if response.extensions().get::<CloseWithoutAnswer>().is_some() { Err(Closed) } else { Ok(response) }
+}
+
+#[derive(Debug)]
+struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("closed without an answer, as the fault says")
+    }
+}
+
+impl std::error::Error for Closed {}

@@ -1,0 +1,118 @@
+//! `POST …/oauth2/token`: the client credentials grant (RFC 6749 §4.4), and no other.
+//!
+//! Who is asking is decided in `client_authentication.rs`, what a refusal looks like in `refusal.rs`.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::client_authentication::Credentials;
+use crate::config::ClientConfig;
+use crate::form::{Form, FormError};
+use crate::pool::PoolState;
+use crate::refusal::{Refusal, token_response};
+use crate::routes::{Pools, find, not_found};
+use crate::scope;
+
+/// The address of one pool: a client of another pool is unknown here.
+pub(crate) async fn of_one_pool(
+    State(pools): State<Pools>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(pool) = find(&pools, &id) else { return not_found() };
+    pool.count_token_request();
+    let request = Request::read(&headers, body).await;
+    respond(request.and_then(|request| request.token_from(Some(pool))))
+}
+
+/// The address that all pools share: the client id, which is unique, says which one is meant.
+pub(crate) async fn of_any_pool(State(pools): State<Pools>, headers: HeaderMap, body: Body) -> Response {
+    let request = Request::read(&headers, body).await;
+    let pool = request.as_ref().ok().and_then(|request| request.credentials.pool(&pools));
+    if let Some(counted) = pool.or(pools.first()) {
+        counted.count_token_request();
+    }
+    respond(request.and_then(|request| request.token_from(pool)))
+}
+
+fn respond(result: Result<Response, Refusal>) -> Response {
+    result.unwrap_or_else(|refusal| {
+        tracing::info!(reason = ?refusal, "no token issued");
+        refusal.into_response()
+    })
+}
+
+/// A well-formed request that says who is asking. Whether that is true is not known yet.
+struct Request {
+    form: Form,
+    credentials: Credentials,
+}
+
+impl Request {
+    async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Refusal> {
+        if !is_form(headers) {
+            return Err(Refusal::ContentType);
+        }
+        let body = to_bytes(body, MAX_BODY).await.map_err(|_| Refusal::BodyTooLarge)?;
+        let form = Form::parse(&body).map_err(|error| match error {
+            FormError::Malformed => Refusal::MalformedBody,
+            FormError::Repeated => Refusal::RepeatedParameter,
+        })?;
+        let credentials = Credentials::read(headers, &form)?;
+        Ok(Self { form, credentials })
+    }
+
+    /// The checks in order: the client, the grant, the scope. Parameters we do not know are ignored (RFC 6749 §3.2).
+    fn token_from(&self, pool: Option<&Arc<PoolState>>) -> Result<Response, Refusal> {
+        let grant_type = self.form.get("grant_type").ok_or(Refusal::MissingGrantType)?;
+        let client = self.credentials.check(pool.map(AsRef::as_ref))?;
+        // Without a pool there is no client, which the line above has refused.
+        let pool = pool.ok_or(Refusal::WrongBodyCredentials)?;
+        if grant_type != "client_credentials" {
+            return Err(Refusal::UnsupportedGrant);
+        }
+        let granted = self.granted_scope(client)?;
+
+        let lifetime = client.access_token_lifetime_secs;
+        let token = pool.mint_for(client).scope(&granted).sign();
+        let mut answer = Map::new();
+        answer.insert("access_token".into(), token.into());
+        answer.insert("expires_in".into(), lifetime.into());
+        answer.insert("token_type".into(), "Bearer".into());
+        // RFC 6749 §5.1: required where it is not what was asked for, and Cognito leaves it out elsewhere.
+        if self.form.get("scope") != Some(&granted) {
+            answer.insert("scope".into(), granted.into());
+        }
+        tracing::info!(client = client.display_name(), pool = pool.config().id, "token issued");
+        Ok(token_response(StatusCode::OK, &Value::Object(answer)))
+    }
+
+    /// What was asked for if all of it is attached to the client; all that is attached if nothing was asked for.
+    fn granted_scope(&self, client: &ClientConfig) -> Result<String, Refusal> {
+        let Some(requested) = self.form.get("scope") else { return Ok(client.scopes.join(" ")) };
+        let requested = scope::parse(requested).ok_or(Refusal::MalformedScope)?;
+        if requested.iter().all(|token| client.scopes.iter().any(|attached| attached == token)) {
+            Ok(requested.join(" "))
+        } else {
+            Err(Refusal::ScopeNotAllowed)
+        }
+    }
+}
+
+/// One `Content-Type` with the media type of a form; parameters, such as a charset, do not matter.
+fn is_form(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(only), None) = (types.next(), types.next()) else { return false };
+    let essence = only.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// In bytes. A request has a few hundred; Cognito's own limits are far below.
+const MAX_BODY: usize = 16 * 1024;
