@@ -92,10 +92,10 @@ impl VerifierBuilder {
     /// not by the first caller; [`ConfigError::NoRuntime`] outside of a Tokio runtime; any other [`ConfigError`]
     /// about settings that do not fit.
     pub async fn start(self) -> Result<Verifier, ConfigError> {
-        let (verifier, sources) = self.spawn()?;
-        // They all fetch already; the slowest decides.
-        for (issuer, url, source) in sources {
-            if let Some(error) = source.first_attempt().await {
+        let (verifier, fetching) = self.spawn()?;
+        // All of them fetch already, so the slowest decides how long this takes.
+        for Fetching { issuer, url, keys } in fetching {
+            if let Some(error) = keys.first_attempt().await {
                 return Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(error) });
             }
         }
@@ -126,45 +126,40 @@ impl VerifierBuilder {
         }
     }
 
-    fn spawn(self) -> Result<(Verifier, Vec<(String, String, Arc<KeySource>)>), ConfigError> {
+    fn spawn(self) -> Result<(Verifier, Vec<Fetching>), ConfigError> {
         self.check()?;
-        let (mut trusted, mut tasks, mut fetched) = (HashMap::new(), Vec::new(), Vec::new());
-        for issuer in self.issuers {
-            let identifier: Arc<str> = issuer.identifier.as_str().into();
-            let source = match issuer.keys {
-                KeysFrom::Given(jwks) => {
-                    let keys =
-                        KeySet::from_json(jwks.as_bytes(), &issuer.policy.algorithms).map_err(|reason| {
-                            let reason = reason.to_string();
-                            ConfigError::InvalidKeySet { issuer: issuer.identifier.clone(), reason }
-                        })?;
-                    Arc::new(KeySource::given(keys))
-                }
+        let (mut trusted, mut tasks, mut fetching) = (HashMap::new(), Vec::new(), Vec::new());
+        for Issuer { identifier, keys, policy } in self.issuers {
+            let name: Arc<str> = identifier.as_str().into();
+            let keys = match keys {
+                KeysFrom::Given(jwks) => match KeySet::from_json(jwks.as_bytes(), &policy.algorithms) {
+                    Ok(keys) => Arc::new(KeySource::given(keys)),
+                    Err(reason) => {
+                        let reason = reason.to_string();
+                        return Err(ConfigError::InvalidKeySet { issuer: identifier, reason });
+                    }
+                },
                 KeysFrom::Address(address) => {
                     let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
-                    let source = Arc::new(KeySource::to_be_fetched());
-                    let fetcher = Fetcher::new(address)?;
-                    fetched.push((issuer.identifier, fetcher.url().to_owned(), Arc::clone(&source)));
+                    let keys = Arc::new(KeySource::to_be_fetched());
+                    let url = address.url.to_string();
                     let task = RefreshTask {
-                        issuer: Arc::clone(&identifier),
-                        source: Arc::clone(&source),
-                        fetcher,
-                        algorithms: issuer.policy.algorithms.clone(),
+                        issuer: Arc::clone(&name),
+                        source: Arc::clone(&keys),
+                        fetcher: Fetcher::new(address)?,
+                        algorithms: policy.algorithms.clone(),
                         pace: self.pace,
                         usable_for: self.usable_for,
                         clock: Arc::clone(&self.clock),
                     };
                     tasks.push(StopOnDrop(runtime.spawn(task.run()).abort_handle()));
-                    source
+                    fetching.push(Fetching { issuer: identifier.clone(), url, keys: Arc::clone(&keys) });
+                    keys
                 }
             };
-            let policy = issuer.policy;
-            trusted.insert(
-                identifier.as_ref().into(),
-                TrustedIssuer { identifier: Arc::clone(&identifier), policy, keys: source },
-            );
+            trusted.insert(identifier.into_boxed_str(), TrustedIssuer { identifier: name, policy, keys });
         }
-        Ok((Verifier::new(trusted, self.clock, self.leeway, tasks), fetched))
+        Ok((Verifier::new(trusted, self.clock, self.leeway, tasks), fetching))
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -184,6 +179,13 @@ impl VerifierBuilder {
         in_range("refresh cooldown", self.pace.cooldown, SECOND..=Duration::from_secs(3600), "1 s to 1 h")?;
         in_range("stale limit", self.usable_for, Duration::from_secs(60)..=30 * DAY, "1 min to 30 days")
     }
+}
+
+/// An issuer whose keys are on their way.
+struct Fetching {
+    issuer: String,
+    url: String,
+    keys: Arc<KeySource>,
 }
 
 fn in_range(

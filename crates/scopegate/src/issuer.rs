@@ -109,12 +109,14 @@ impl Issuer {
     }
 
     /// Also accepts tokens whose `aud` holds this.
+    #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.policy.recipients.audiences.add(audience.into());
         self
     }
 
     /// Also accepts tokens issued to this client.
+    #[must_use]
     pub fn client(mut self, client_id: impl Into<String>) -> Self {
         self.policy.recipients.clients.add(client_id.into());
         self
@@ -122,6 +124,7 @@ impl Issuer {
 
     /// Accepts these algorithms only. A token cannot choose beyond them, and keys for others are not used
     /// (RFC 8725 §3.1).
+    #[must_use]
     pub fn with_algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.policy.algorithms = algorithms.into_iter().collect();
         self
@@ -129,18 +132,21 @@ impl Issuer {
 
     /// Accepts only tokens that call themselves access tokens: `typ` must be `at+jwt` (RFC 9068 §4). Worth it
     /// wherever the issuer writes it; Cognito does not.
+    #[must_use]
     pub fn with_typ_at_jwt_required(mut self) -> Self {
         self.policy.typ = TypeRule::AccessToken;
         self
     }
 
     /// Also reads scopes from the claim `permissions`, an array of strings, as Auth0 writes it.
+    #[must_use]
     pub fn with_permissions_as_scopes(mut self) -> Self {
         self.policy.scopes.more.push("permissions");
         self
     }
 
     /// Also reads scopes from the claim `roles`, an array of strings, as Entra ID writes it for applications.
+    #[must_use]
     pub fn with_roles_as_scopes(mut self) -> Self {
         self.policy.scopes.more.push("roles");
         self

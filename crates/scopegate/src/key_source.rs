@@ -165,7 +165,8 @@ impl KeySource {
     /// Until the next attempt, in whole seconds, at least one: what `Retry-After` can say (RFC 9110 §10.2.3).
     fn retry_after(&self) -> Duration {
         let wait = self.progress.borrow().next.saturating_duration_since(Instant::now());
-        Duration::from_secs(wait.as_secs_f64().ceil() as u64).max(Duration::from_secs(1))
+        let begun = u64::from(wait.subsec_nanos() > 0);
+        Duration::from_secs(wait.as_secs() + begun).max(Duration::from_secs(1))
     }
 }
 

@@ -60,7 +60,7 @@ impl Recipients {
         let client = self.client(payload)?;
         self.check_client(client.as_deref())?;
         Ok(Named {
-            audience: audience.unwrap_or_default().into_iter().map(|one| one.into()).collect(),
+            audience: audience.unwrap_or_default().into_iter().map(Into::into).collect(),
             client: client.map(Into::into),
         })
     }

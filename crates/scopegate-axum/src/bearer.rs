@@ -1,0 +1,141 @@
+//! Strict parsing of `Authorization`: one header, one token (RFC 6750 §2.1). What is in the token is not looked at,
+//! and tokens in a body or a query are not looked for.
+
+use std::fmt;
+
+use http::header::{AUTHORIZATION, HeaderMap};
+
+/// What a request says about who sends it.
+pub(crate) enum Credentials<'a> {
+    /// No `Authorization`, or one with another scheme.
+    None,
+    Token(&'a str),
+    Malformed(MalformedCredentials),
+}
+
+/// How a request presents a token wrongly.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MalformedCredentials {
+    /// The request has more than one `Authorization` header, and which one counts is anybody's guess.
+    SeveralHeaders,
+    /// `Bearer` is not followed by spaces and exactly one token.
+    NotOneToken,
+}
+
+impl fmt::Display for MalformedCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SeveralHeaders => "expected one Authorization header, found several",
+            Self::NotOneToken => "expected `Bearer`, a space and one token",
+        })
+    }
+}
+
+const SCHEME: &[u8] = b"bearer";
+
+pub(crate) fn credentials(headers: &HeaderMap) -> Credentials<'_> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Credentials::None };
+    if values.next().is_some() {
+        return Credentials::Malformed(MalformedCredentials::SeveralHeaders);
+    }
+    // RFC 9110 §11.1: the scheme is compared without case.
+    let Some((scheme, rest)) = value.as_bytes().split_at_checked(SCHEME.len()) else {
+        return Credentials::None;
+    };
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return Credentials::None;
+    }
+    match rest {
+        // Another scheme, whose name begins like ours.
+        [first, ..] if is_token_char(*first) => Credentials::None,
+        [b' ', ..] => match std::str::from_utf8(rest.trim_ascii_start()) {
+            Ok(token) if is_token68(token) => Credentials::Token(token),
+            _ => Credentials::Malformed(MalformedCredentials::NotOneToken),
+        },
+        _ => Credentials::Malformed(MalformedCredentials::NotOneToken),
+    }
+}
+
+/// A character of a scheme's name: `tchar` of RFC 9110 §5.6.2.
+fn is_token_char(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// RFC 9110 §11.2: letters, digits and `-._~+/`, then any number of `=`.
+fn is_token68(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    !body.is_empty() && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn read(values: &[&[u8]]) -> String {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+        }
+        match credentials(&headers) {
+            Credentials::None => "none".to_owned(),
+            Credentials::Token(token) => format!("token {token}"),
+            Credentials::Malformed(how) => format!("{how:?}"),
+        }
+    }
+
+    #[test]
+    fn one_token_after_the_scheme_in_any_case_is_a_token() {
+        // D02, D03
+        for value in ["Bearer a.b-c", "bearer a.b-c", "BEARER a.b-c", "bEaReR   a.b-c"] {
+            assert_eq!(read(&[value.as_bytes()]), "token a.b-c", "{value}");
+        }
+        assert_eq!(read(&[b"Bearer aA9-._~+/=="]), "token aA9-._~+/==");
+    }
+
+    #[test]
+    fn no_header_or_another_scheme_is_no_credentials() {
+        assert_eq!(read(&[]), "none");
+        for value in ["", "Basic dTpw", "Bear", "BearerX a", "Bearer-2 a", "DPoP a", "a.b.c", " "] {
+            assert_eq!(read(&[value.as_bytes()]), "none", "{value}");
+        }
+    }
+
+    #[test]
+    fn a_bearer_that_is_not_one_token_is_malformed() {
+        // D03
+        let values: [&[u8]; 16] = [
+            b"Bearer",
+            b"Bearer ",
+            b"Bearer   ",
+            b"Bearer\ta",
+            b"Bearer,a",
+            b"Bearer=a",
+            b"Bearer \ta",
+            b"Bearer a b",
+            b"Bearer a,b",
+            b"Bearer a, Basic b",
+            b"Bearer a\tb",
+            b"Bearer \"a\"",
+            b"Bearer =",
+            b"Bearer a=b",
+            b"Bearer \xff",
+            b"Bearer token=a",
+        ];
+        for value in values {
+            assert_eq!(read(&[value]), "NotOneToken", "{}", value.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn two_headers_are_malformed_whatever_they_hold() {
+        // D04
+        for other in ["Bearer a", "Basic dTpw", ""] {
+            assert_eq!(read(&[b"Bearer a", other.as_bytes()]), "SeveralHeaders", "{other}");
+            assert_eq!(read(&[other.as_bytes(), b"Bearer a"]), "SeveralHeaders", "{other}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The text of `WWW-Authenticate` (RFC 6750 §3, RFC 9110 §11.6.1).
+//!
+//! Clients in the field take the first `scope=` or `error=` that they find, also inside another value, and some do
+//! not find a parameter with spaces around its `=`. So there are none, and `error_description` comes last.
+
+use http::HeaderValue;
+
+/// The parameters of a challenge that do not depend on what went wrong.
+#[derive(Clone, Debug)]
+pub(crate) struct Challenge {
+    /// Names what is protected.
+    pub(crate) realm: String,
+    /// The scopes that the request needs, separated by spaces; empty when it needs none.
+    pub(crate) scope: String,
+}
+
+/// The error codes of RFC 6750 §3.1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ErrorCode {
+    InvalidRequest,
+    InvalidToken,
+    InsufficientScope,
+}
+
+impl ErrorCode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+        }
+    }
+}
+
+impl Challenge {
+    /// For a request that did not try: no error code (RFC 6750 §3.1).
+    pub(crate) fn without_error(&self) -> HeaderValue {
+        self.build(&[])
+    }
+
+    pub(crate) fn with_error(&self, code: ErrorCode, description: &'static str) -> HeaderValue {
+        self.build(&[("error", code.name()), ("error_description", description)])
+    }
+
+    fn build(&self, error: &[(&str, &str)]) -> HeaderValue {
+        let mut text = String::from("Bearer realm=");
+        push_quoted(&mut text, &self.realm);
+        let scope = Some(("scope", self.scope.as_str())).filter(|(_, scope)| !scope.is_empty());
+        for (name, value) in scope.iter().chain(error) {
+            text.push_str(", ");
+            text.push_str(name);
+            text.push('=');
+            push_quoted(&mut text, value);
+        }
+        // `push_quoted` writes printable ASCII only, which every header value may hold.
+        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer realm=\"\""))
+    }
+}
+
+/// A quoted string of printable ASCII (RFC 9110 §5.6.4). Any other character of a configured realm becomes `?`: a
+/// header can hold it in no spelling that all parsers agree on.
+fn push_quoted(text: &mut String, value: &str) {
+    text.push('"');
+    for character in value.chars() {
+        match character {
+            '"' | '\\' => text.extend(['\\', character]),
+            ' '..='~' => text.push(character),
+            _ => text.push('?'),
+        }
+    }
+    text.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn challenge(realm: &str, scope: &str) -> Challenge {
+        Challenge { realm: realm.to_owned(), scope: scope.to_owned() }
+    }
+
+    #[test]
+    fn a_challenge_without_error_has_realm_and_scope() {
+        // D08, D09
+        assert_eq!(challenge("api", "a b").without_error(), r#"Bearer realm="api", scope="a b""#);
+        assert_eq!(challenge("api", "").without_error(), r#"Bearer realm="api""#);
+    }
+
+    #[test]
+    fn an_error_follows_the_scope_and_its_description_is_last() {
+        let header = challenge("api", "a").with_error(ErrorCode::InvalidToken, "no");
+        assert_eq!(header, r#"Bearer realm="api", scope="a", error="invalid_token", error_description="no""#);
+    }
+
+    #[test]
+    fn any_realm_makes_a_valid_header() {
+        // D15
+        let header = challenge("a\"b\\c\r\nd\u{e9}\u{0}", "").without_error();
+        assert_eq!(header, r#"Bearer realm="a\"b\\c??d??""#);
+    }
+}

@@ -1,0 +1,174 @@
+//! The axum extractor. It verifies nothing: it hands out what a layer has verified.
+
+use std::any::type_name;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::refusal::{Refusal, problem};
+use crate::rule::{Caller, Rule};
+
+/// The claims of the caller's access token, in a handler.
+///
+/// There must be a layer of this crate outside of the handler. `Claims` dereferences to [`scopegate::Claims`], which
+/// has the standard claims; `Claims<T>` also reads the application's own into [`custom`](Self::custom), and
+/// `Option<Claims>` serves callers without a token too, behind [`AcceptToken`](crate::AcceptToken).
+///
+/// ```
+/// use scopegate_axum::Claims;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Ours {
+///     tenant: String,
+/// }
+///
+/// async fn standard(claims: Claims) -> String {
+///     format!("hello {}", claims.client_id().unwrap_or("?"))
+/// }
+///
+/// async fn typed(claims: Claims<Ours>) -> String {
+///     format!("tenant {}", claims.custom.tenant)
+/// }
+///
+/// async fn perhaps(claims: Option<Claims>) -> &'static str {
+///     if claims.is_some() { "welcome back" } else { "welcome" }
+/// }
+/// # let _ = (standard, typed, perhaps);
+/// ```
+///
+/// # Errors
+/// Without a layer the answer is a 500, and the log tells the developer which handler's route lacks it. A token whose
+/// claims are not a `T` is refused like any other that is not for this API: 401.
+#[derive(Clone, Debug)]
+pub struct Claims<T = Standard> {
+    verified: scopegate::Claims,
+    /// The claims that the application defines.
+    pub custom: T,
+}
+
+/// No claims beyond those that [`scopegate::Claims`] has methods for.
+#[derive(Clone, Copy, Debug)]
+pub struct Standard;
+
+impl<T> Claims<T> {
+    /// The claims without the extractor around them.
+    pub fn into_verified(self) -> scopegate::Claims {
+        self.verified
+    }
+}
+
+impl<T> Deref for Claims<T> {
+    type Target = scopegate::Claims;
+
+    fn deref(&self) -> &scopegate::Claims {
+        &self.verified
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Claims {
+    type Rejection = ClaimsRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClaimsRejection> {
+        let (_, verified) = required::<Self>(parts)?;
+        Ok(Self { verified, custom: Standard })
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Claims<T> {
+    type Rejection = ClaimsRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClaimsRejection> {
+        let (rule, verified) = required::<Self>(parts)?;
+        typed(rule, verified)
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequestParts<S> for Claims {
+    type Rejection = ClaimsRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
+        let caller = caller::<Option<Self>>(parts)?;
+        Ok(caller.claims.clone().map(|verified| Self { verified, custom: Standard }))
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequestParts<S> for Claims<T> {
+    type Rejection = ClaimsRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
+        let caller = caller::<Option<Self>>(parts)?;
+        caller.claims.clone().map(|verified| typed(&caller.rule, verified)).transpose()
+    }
+}
+
+fn caller<Wanted>(parts: &Parts) -> Result<&Caller, ClaimsRejection> {
+    parts.extensions.get().ok_or_else(|| ClaimsRejection(Reason::NoLayer { wanted: type_name::<Wanted>() }))
+}
+
+fn required<Wanted>(parts: &Parts) -> Result<(&Arc<Rule>, scopegate::Claims), ClaimsRejection> {
+    let caller = caller::<Wanted>(parts)?;
+    match caller.claims.clone() {
+        Some(verified) => Ok((&caller.rule, verified)),
+        None => Err(ClaimsRejection::refused(&caller.rule, Refusal::NoCredentials)),
+    }
+}
+
+fn typed<T: DeserializeOwned>(
+    rule: &Arc<Rule>,
+    verified: scopegate::Claims,
+) -> Result<Claims<T>, ClaimsRejection> {
+    match verified.deserialize() {
+        Ok(custom) => Ok(Claims { verified, custom }),
+        Err(error) => Err(ClaimsRejection::refused(rule, Refusal::Token(error))),
+    }
+}
+
+/// Why a handler's [`Claims`] could not be had.
+#[derive(Debug)]
+pub struct ClaimsRejection(Reason);
+
+#[derive(Debug)]
+enum Reason {
+    /// No layer of this crate has seen the request.
+    NoLayer { wanted: &'static str },
+    /// The caller is at fault, and is told so in the words of the layer.
+    Refused { rule: Arc<Rule>, refusal: Refusal },
+}
+
+impl ClaimsRejection {
+    fn refused(rule: &Arc<Rule>, refusal: Refusal) -> Self {
+        Self(Reason::Refused { rule: Arc::clone(rule), refusal })
+    }
+}
+
+impl fmt::Display for ClaimsRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::NoLayer { wanted } => write!(
+                f,
+                "a handler takes {wanted}, and its route has no RequireScope, RequireToken or AcceptToken layer"
+            ),
+            Reason::Refused { refusal, .. } => fmt::Display::fmt(refusal, f),
+        }
+    }
+}
+
+impl std::error::Error for ClaimsRejection {}
+
+impl IntoResponse for ClaimsRejection {
+    fn into_response(self) -> Response {
+        match self.0 {
+            Reason::Refused { rule, refusal } => refusal.into_response(&rule.challenge),
+            Reason::NoLayer { .. } => {
+                tracing::error!("{self}");
+                problem(StatusCode::INTERNAL_SERVER_ERROR, "the server is misconfigured")
+            }
+        }
+    }
+}

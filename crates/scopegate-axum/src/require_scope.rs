@@ -1,0 +1,61 @@
+//! `RequireScope`: a good token, and the scopes that a route needs.
+
+use std::sync::Arc;
+
+use scopegate::{ConfigError, Requirement, Verifier};
+use tower_layer::Layer;
+
+use crate::guard::Guard;
+use crate::rule::{Demand, Rule};
+
+/// Lets a request through only with an access token that grants the scopes that the route needs.
+#[derive(Clone, Debug)]
+pub struct RequireScope {
+    rule: Arc<Rule>,
+}
+
+impl RequireScope {
+    /// Asks for one scope, or for [`all_of`](crate::all_of) or [`any_of`](crate::any_of) several.
+    ///
+    /// # Panics
+    /// When the requirement cannot be satisfied by any token: a text that is not a scope (RFC 6749 §3.3), or an empty
+    /// list. It happens when the router is built, with the text in the message. For scopes that come from a
+    /// configuration, use [`try_new`](Self::try_new).
+    #[track_caller]
+    pub fn new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Self {
+        match Self::try_new(verifier, requirement) {
+            Ok(layer) => layer,
+            #[allow(
+                clippy::panic,
+                reason = "documented: a literal that is wrong is a mistake of the program"
+            )]
+            Err(error) => panic!("RequireScope: {error}"),
+        }
+    }
+
+    /// Like [`new`](Self::new), for scopes that are not written in the program.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidScope`] or [`ConfigError::EmptyRequirement`] where `new` panics.
+    pub fn try_new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Result<Self, ConfigError> {
+        let requirement = requirement.into();
+        requirement.check()?;
+        Ok(Self { rule: Rule::new(verifier, Demand::Scopes(requirement)) })
+    }
+
+    /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond printable
+    /// ASCII become `?`.
+    #[must_use]
+    pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.rule).challenge.realm = realm.into();
+        self
+    }
+}
+
+impl<S> Layer<S> for RequireScope {
+    type Service = Guard<S>;
+
+    fn layer(&self, inner: S) -> Guard<S> {
+        Guard::new(inner, Arc::clone(&self.rule))
+    }
+}
