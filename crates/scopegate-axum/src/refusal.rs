@@ -79,9 +79,10 @@ impl Refusal {
             Self::Token(Error::Expired { .. }) => invalid_token("the access token has expired"),
             Self::Token(_) => invalid_token("the access token is not valid for this API"),
         };
-        match status {
-            StatusCode::SERVICE_UNAVAILABLE => tracing::warn!(status = status.as_u16(), "refused: {self}"),
-            _ => tracing::info!(status = status.as_u16(), "refused: {self}"),
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            tracing::warn!(status = status.as_u16(), "refused: {self}");
+        } else {
+            tracing::info!(status = status.as_u16(), "refused: {self}");
         }
         let mut response = problem(status, detail);
         response.headers_mut().insert(header.0, header.1);
