@@ -91,6 +91,10 @@ impl fmt::Display for FetchError {
             Self::Transport(error) if error.is_timeout() => {
                 write!(f, "no complete answer within {} s", TOTAL_TIMEOUT.as_secs())
             }
+            Self::Transport(error) if error.is_connect() => f.write_str("no connection"),
+            Self::Transport(error) if error.is_body() || error.is_decode() => {
+                f.write_str("the answer broke off")
+            }
             Self::Transport(_) => f.write_str("no answer"),
         }
     }

@@ -162,6 +162,15 @@ impl Issuer {
         Ok(self)
     }
 
+    /// Uses this key set, as JSON, and fetches none: what [`with_keys`](Self::with_keys) does, for a preset.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidKeySet`] when no key of the set can verify a token.
+    pub fn with_given_keys(mut self, jwks: &str) -> Result<Self, ConfigError> {
+        self.keys = KeysFrom::given(&self.identifier, jwks)?;
+        Ok(self)
+    }
+
     /// What can only be judged when everything has been said.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let recipients = &self.policy.recipients;
@@ -176,6 +185,17 @@ impl Issuer {
             return Ok(());
         };
         Err(ConfigError::EmptyList { issuer: self.identifier.clone(), setting })
+    }
+}
+
+impl KeysFrom {
+    fn given(issuer: &str, jwks: &str) -> Result<Self, ConfigError> {
+        match KeySet::from_json(jwks.as_bytes(), &Algorithm::ALL) {
+            Ok(_) => Ok(Self::Given(jwks.to_owned())),
+            Err(reason) => {
+                Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
+            }
+        }
     }
 }
 

@@ -96,7 +96,7 @@ pub(crate) enum NotAKeySet {
 impl fmt::Display for NotAKeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAnObject(found) => write!(f, "expected a key set, found what is {found}"),
+            Self::NotAnObject(found) => write!(f, "expected a key set, found a document that is {found}"),
             Self::NoKeys => f.write_str("expected an array `keys`, found none"),
             Self::TooMany(found) => write!(f, "expected at most {MAX_KEYS} keys, found {found}"),
             Self::NoneUsable(unusable) => {

@@ -1,0 +1,776 @@
+//! What does each check accept, and what does it refuse? Every test has at least one accepted and one refused token
+//! that differ in that check only. Row ids (A15, …) are those of the project's RFC checklist.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
+
+use std::sync::LazyLock;
+use std::time::{Duration, UNIX_EPOCH};
+
+use scopegate::{Algorithm, Claims, Error, Issuer, NotAnObject, Part, Principal, Verifier, VerifierBuilder};
+use scopegate_issuer::{Alg, Mint, SigningKey};
+use serde_json::{Value, json};
+
+const NOW: u64 = 1_800_000_000;
+const ISSUER: &str = "https://issuer.example/pool";
+const CLIENT: &str = "1example23456789";
+const AUDIENCE: &str = "https://my-api-server.org";
+
+/// RSA keys take a while to make, so all tests share these.
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::RS256));
+static OTHER_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::RS256));
+
+fn jwks(keys: &[&SigningKey]) -> String {
+    json!({ "keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>() }).to_string()
+}
+
+fn at(now: u64) -> VerifierBuilder {
+    Verifier::builder().with_clock(move || UNIX_EPOCH + Duration::from_secs(now)).with_leeway(Duration::ZERO)
+}
+
+/// Trusts a Cognito-like issuer for one client.
+fn cognito() -> Verifier {
+    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_given_keys(&jwks(&[&KEY])).unwrap();
+    at(NOW).trust(issuer).build().unwrap()
+}
+
+/// Trusts any kind of issuer for one audience.
+fn generic() -> Verifier {
+    at(NOW).trust(Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE)).build().unwrap()
+}
+
+/// A good Cognito token at `NOW`.
+fn cognito_token() -> Mint {
+    Mint::cognito(ISSUER, CLIENT).issued_at(NOW).lifetime(3_600)
+}
+
+/// A good token of an issuer that follows RFC 9068.
+fn generic_token() -> Mint {
+    cognito_token().without_claim("token_use").header("typ", "at+jwt").claim("aud", AUDIENCE)
+}
+
+#[track_caller]
+fn accepted(verifier: &Verifier, token: &Mint) -> Claims {
+    verifier.verify(&token.sign_with(&KEY)).expect("the token is good")
+}
+
+#[track_caller]
+fn refused(verifier: &Verifier, token: &Mint) -> Error {
+    verifier.verify(&token.sign_with(&KEY)).expect_err("the token is bad")
+}
+
+macro_rules! assert_refused {
+    ($verifier:expr, $token:expr, $pattern:pat) => {
+        let error = refused(&$verifier, &$token);
+        assert!(matches!(error, $pattern), "{error:?}");
+    };
+}
+
+// 1. Form
+
+#[test]
+fn a_token_has_three_parts() {
+    // A03, A05
+    let token = cognito_token().sign_with(&KEY);
+    assert!(cognito().verify(&token).is_ok());
+    let (signing_input, signature) = token.rsplit_once('.').unwrap();
+    assert!(matches!(cognito().verify(signing_input), Err(Error::NotThreeParts { found: 2, .. })));
+    assert!(matches!(cognito().verify(&format!("{token}.")), Err(Error::NotThreeParts { found: 4, .. })));
+    assert!(matches!(cognito().verify(&format!("{token}.{signature}.")), Err(Error::Encrypted)));
+}
+
+#[test]
+fn a_token_is_canonical_base64url_without_padding() {
+    // A01, A02
+    let token = cognito_token().sign_with(&KEY);
+    assert!(cognito().verify(&token).is_ok());
+    for spelling in [format!("{token}="), format!("{token}\n"), format!(" {token}"), token.replace('.', " .")]
+    {
+        assert!(matches!(cognito().verify(&spelling), Err(Error::NotBase64Url { .. })));
+    }
+    // The last character of an RSA-2048 signature has four bits that mean nothing: all sixteen spellings decode to
+    // the same bytes where they are not looked at.
+    let (start, last) = token.split_at(token.len() - 1);
+    let same_bytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        .chars()
+        .filter(|character| character.to_string() != last)
+        .filter(|character| {
+            matches!(
+                cognito().verify(&format!("{start}{character}")),
+                Err(Error::NotBase64Url { part: Part::Signature, .. })
+            )
+        });
+    assert_eq!(same_bytes.count(), 60, "of 64 characters, 4 end in zero bits, and one of these is ours");
+}
+
+#[test]
+fn a_token_of_more_than_16_kib_is_not_looked_at() {
+    let with_padding = |size: usize| cognito_token().claim("padding", "x".repeat(size));
+    assert!(accepted(&cognito(), &with_padding(10_000)).get::<String>("padding").unwrap().is_some());
+    assert_refused!(cognito(), with_padding(16_000), Error::TooLong { limit: 16_384, .. });
+}
+
+#[test]
+fn a_json_serialised_token_is_refused() {
+    // A04
+    let token = cognito_token().sign_with(&KEY);
+    let parts: Vec<&str> = token.split('.').collect();
+    let flattened = json!({ "protected": parts[0], "payload": parts[1], "signature": parts[2] }).to_string();
+    assert!(matches!(cognito().verify(&flattened), Err(Error::NotThreeParts { .. })));
+}
+
+// 2. Header
+
+#[test]
+fn header_and_payload_are_json_objects_with_different_member_names() {
+    // A06, A07, A08, C01, C02
+    let token = cognito_token();
+    let claims = Value::Object(token.claims()).to_string();
+    let header = json!({ "alg": "RS256", "kid": KEY.kid() }).to_string();
+    let token = token.raw_header(&header).raw_payload(&claims);
+    accepted(&cognito(), &token);
+    for (part, text) in [
+        (Part::Header, header.replacen('{', r#"{"alg":"none","#, 1)),
+        (Part::Header, header.replace('}', r#","alg":"RS256"}"#)),
+        (Part::Payload, claims.replacen('{', r#"{"scope":"admin","#, 1)),
+        (Part::Payload, claims.replacen('{', r#"{"iss":"https://issuer.example/pool","#, 1)),
+        (Part::Payload, claims.replacen('{', r#"{"unknown":1,"unknown":1,"#, 1)),
+    ] {
+        let repeated = match part {
+            Part::Header => token.clone().raw_header(text),
+            _ => token.clone().raw_payload(text),
+        };
+        let error = refused(&cognito(), &repeated);
+        assert!(
+            matches!(&error, Error::NotAnObject { part: in_part, found: NotAnObject::RepeatedName, .. } if *in_part == part),
+            "{error:?}"
+        );
+    }
+    for text in [format!("{claims}x"), format!("{claims}{claims}"), format!("[{claims}]"), "null".to_owned()]
+    {
+        assert_refused!(
+            cognito(),
+            token.clone().raw_payload(text),
+            Error::NotAnObject { part: Part::Payload, .. }
+        );
+    }
+}
+
+#[test]
+fn critical_extensions_are_refused() {
+    // A15, A16
+    accepted(&cognito(), &cognito_token().header("exp", NOW));
+    for crit in [
+        json!(["exp"]),
+        json!([]),
+        json!("exp"),
+        json!(["alg"]),
+        json!(["b64"]),
+        json!(["exp", "exp"]),
+        json!(null),
+    ] {
+        let token = cognito_token().header("exp", NOW).header("b64", false).header("crit", crit);
+        assert_refused!(cognito(), token, Error::CriticalExtension);
+    }
+}
+
+#[test]
+fn the_issuers_algorithms_are_accepted_and_no_others() {
+    // A09, A10, A13
+    for alg in [
+        Alg::RS256,
+        Alg::RS384,
+        Alg::RS512,
+        Alg::PS256,
+        Alg::PS384,
+        Alg::PS512,
+        Alg::ES256,
+        Alg::ES384,
+        Alg::EdDSA,
+    ] {
+        let key = SigningKey::generate(alg);
+        let accepting = |algorithms: &[Algorithm]| {
+            let issuer = Issuer::with_keys(ISSUER, &jwks(&[&key, &KEY])).unwrap().audience(AUDIENCE);
+            at(NOW).trust(issuer.with_algorithms(algorithms.iter().copied())).build().unwrap()
+        };
+        let ours: Algorithm = alg.to_string().parse().unwrap();
+        let token = generic_token().sign_with(&key);
+        assert!(accepting(&Algorithm::ALL).verify(&token).is_ok(), "{alg}");
+        assert!(accepting(&[Algorithm::RS256, ours]).verify(&token).is_ok(), "{alg}");
+        if ours != Algorithm::RS256 {
+            let error = accepting(&[Algorithm::RS256]).verify(&token).unwrap_err();
+            assert!(matches!(error, Error::UnacceptableAlgorithm { .. }), "{alg} {error:?}");
+        }
+    }
+}
+
+#[test]
+fn cognito_tokens_are_rs256() {
+    let key = SigningKey::generate(Alg::ES256);
+    let both = jwks(&[&key, &KEY]);
+    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_given_keys(&both).unwrap();
+    let verifier = at(NOW).trust(issuer).build().unwrap();
+    assert!(verifier.verify(&cognito_token().sign_with(&KEY)).is_ok());
+    let error = verifier.verify(&cognito_token().sign_with(&key)).unwrap_err();
+    assert!(matches!(error, Error::UnacceptableAlgorithm { .. }), "{error:?}");
+}
+
+#[test]
+fn ed25519_may_be_called_by_its_own_name() {
+    // A24
+    let key = SigningKey::generate(Alg::EdDSA);
+    let mut jwk = key.jwk();
+    jwk["alg"] = json!("Ed25519");
+    let issuer = Issuer::with_keys(ISSUER, &json!({ "keys": [jwk] }).to_string()).unwrap().audience(AUDIENCE);
+    let verifier = at(NOW).trust(issuer).build().unwrap();
+    assert!(verifier.verify(&generic_token().sign_with(&key)).is_ok());
+    assert!(verifier.verify(&generic_token().alg("Ed25519").sign_with(&key)).is_ok());
+    assert!(verifier.verify(&generic_token().alg("Ed448").sign_with(&key)).is_err());
+}
+
+#[test]
+fn an_unsigned_token_is_refused() {
+    // A11
+    accepted(&cognito(), &cognito_token());
+    assert!(
+        refused(&cognito(), &cognito_token().unsigned()) == refused(&cognito(), &cognito_token().unsigned())
+    );
+    for alg in ["none", "None", "NONE", "noNE"] {
+        // With a signature, so that the form is not what is refused.
+        assert_refused!(cognito(), cognito_token().alg(alg), Error::UnacceptableAlgorithm { .. });
+    }
+}
+
+#[test]
+fn a_symmetric_algorithm_is_refused() {
+    // A12
+    for alg in ["HS256", "HS384", "HS512"] {
+        assert_refused!(generic(), generic_token().alg(alg), Error::UnacceptableAlgorithm { .. });
+    }
+}
+
+#[test]
+fn an_algorithm_of_another_kind_of_key_finds_no_key() {
+    // A13
+    accepted(&generic(), &generic_token());
+    for alg in ["RS384", "PS256", "ES256", "EdDSA"] {
+        assert_refused!(generic(), generic_token().alg(alg), Error::UnknownKey { .. });
+    }
+}
+
+#[test]
+fn the_type_is_an_access_token_or_says_nothing() {
+    // C14, C15, C16
+    for typ in ["at+jwt", "application/at+jwt", "AT+JWT", "JWT", "jwt"] {
+        accepted(&generic(), &generic_token().header("typ", typ));
+    }
+    accepted(&generic(), &generic_token().without_header("typ"));
+    for typ in ["id_token+jwt", "dpop+jwt", "logout+jwt", "secevent+jwt", "", "at+jwt "] {
+        assert_refused!(generic(), generic_token().header("typ", typ), Error::WrongType { .. });
+    }
+    assert_refused!(
+        generic(),
+        generic_token().header("typ", 1),
+        Error::MalformedHeader { parameter: "typ", .. }
+    );
+}
+
+#[test]
+fn an_issuer_may_be_held_to_the_type_of_rfc_9068() {
+    // C14
+    let issuer = Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE);
+    let verifier = at(NOW).trust(issuer.with_typ_at_jwt_required()).build().unwrap();
+    accepted(&verifier, &generic_token());
+    assert_refused!(verifier, generic_token().header("typ", "JWT"), Error::WrongType { .. });
+    assert_refused!(verifier, generic_token().without_header("typ"), Error::WrongType { found: None, .. });
+}
+
+#[test]
+fn a_key_that_the_token_brings_along_is_not_used() {
+    // A17: the token is signed with its own key, which it shows
+    let own = OTHER_KEY.clone().with_kid(KEY.kid());
+    let with_key = |token: Mint| {
+        let x5c = "bm90IGEgY2VydGlmaWNhdGU=";
+        token
+            .header("jwk", OTHER_KEY.jwk())
+            .header("x5c", json!([x5c]))
+            .header("jku", "https://evil.example/keys")
+    };
+    accepted(&cognito(), &with_key(cognito_token()));
+    let error = cognito().verify(&with_key(cognito_token()).sign_with(&own)).unwrap_err();
+    assert!(matches!(error, Error::BadSignature { .. }), "{error:?}");
+}
+
+// 3. Issuer
+
+#[test]
+fn the_issuer_is_compared_character_by_character() {
+    // C10, C11, C25
+    accepted(&cognito(), &cognito_token());
+    for iss in [
+        "https://issuer.example/pool/",
+        "https://issuer.example/POOL",
+        "https://ISSUER.example/pool",
+        "https://issuer.example:443/pool",
+        "https://issuer.example/poo%6C",
+        "https://issuer.example/pool2",
+        "https://issuer.example",
+        "http://issuer.example/pool",
+        "issuer.example/pool",
+        "",
+    ] {
+        assert_refused!(
+            cognito(),
+            cognito_token().claim("iss", iss),
+            Error::UnknownIssuer { found: Some(_), .. }
+        );
+    }
+}
+
+#[test]
+fn the_issuer_is_one_string() {
+    for iss in [json!(null), json!(1), json!([ISSUER]), json!({ "iss": ISSUER })] {
+        assert_refused!(
+            cognito(),
+            cognito_token().claim("iss", iss),
+            Error::UnknownIssuer { found: None, .. }
+        );
+    }
+    assert_refused!(
+        cognito(),
+        cognito_token().without_claim("iss"),
+        Error::UnknownIssuer { found: None, .. }
+    );
+}
+
+#[test]
+fn each_issuer_is_judged_by_its_own_rules_and_keys() {
+    // B13: the other issuer's key does not verify, also under its own `kid`
+    const OTHER: &str = "https://other.example/";
+    let verifier = at(NOW)
+        .trust(Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap().client(CLIENT))
+        .trust(Issuer::with_keys(OTHER, &jwks(&[&OTHER_KEY])).unwrap().audience(AUDIENCE))
+        .build()
+        .unwrap();
+    let (ours, others) = (cognito_token(), generic_token().claim("iss", OTHER));
+    assert_eq!(verifier.verify(&ours.sign_with(&KEY)).unwrap().issuer(), ISSUER);
+    assert_eq!(verifier.verify(&others.sign_with(&OTHER_KEY)).unwrap().issuer(), OTHER);
+    assert!(matches!(verifier.verify(&ours.sign_with(&OTHER_KEY)), Err(Error::UnknownKey { .. })));
+    let stolen_kid = OTHER_KEY.clone().with_kid(KEY.kid());
+    assert!(matches!(verifier.verify(&ours.sign_with(&stolen_kid)), Err(Error::BadSignature { .. })));
+    let other_rules = cognito_token().claim("iss", OTHER).sign_with(&OTHER_KEY);
+    assert!(matches!(verifier.verify(&other_rules), Err(Error::MissingClaim { claim: "aud", .. })));
+}
+
+// 4. Key
+
+#[test]
+fn the_key_is_found_by_its_id_exactly() {
+    // A18, C35: Cognito's ids hold `+`, `/` and `=`
+    let key = KEY.clone().with_kid("abc+/D=");
+    let issuer = Issuer::with_keys(ISSUER, &jwks(&[&key, &OTHER_KEY])).unwrap().client(CLIENT);
+    let verifier = at(NOW).trust(issuer).build().unwrap();
+    assert!(verifier.verify(&cognito_token().sign_with(&key)).is_ok());
+    for kid in ["ABC+/D=", "abc+/D", "abc%2B/D=", "", "abc+/D=\0", "../abc+/D="] {
+        let error = verifier.verify(&cognito_token().header("kid", kid).sign_with(&key)).unwrap_err();
+        assert!(matches!(error, Error::UnknownKey { key_id: Some(_), .. }), "{kid} {error:?}");
+    }
+}
+
+#[test]
+fn a_token_without_key_id_is_accepted_when_only_one_key_fits() {
+    // B10
+    let es256 = SigningKey::generate(Alg::ES256);
+    let token = generic_token().without_header("kid").sign_with(&KEY);
+    let trusting = |keys: &[&SigningKey]| {
+        at(NOW).trust(Issuer::with_keys(ISSUER, &jwks(keys)).unwrap().audience(AUDIENCE)).build().unwrap()
+    };
+    assert!(trusting(&[&es256, &KEY]).verify(&token).is_ok());
+    let error = trusting(&[&OTHER_KEY, &KEY]).verify(&token).unwrap_err();
+    assert!(matches!(error, Error::AmbiguousKey { found: 2, key_id: None, .. }), "{error:?}");
+}
+
+#[test]
+fn keys_that_share_an_id_are_told_apart_by_their_type_only() {
+    // B09
+    let es256 = SigningKey::generate(Alg::ES256).with_kid(KEY.kid());
+    let same_id = OTHER_KEY.clone().with_kid(KEY.kid());
+    let trusting = |keys: &[&SigningKey]| {
+        at(NOW).trust(Issuer::with_keys(ISSUER, &jwks(keys)).unwrap().audience(AUDIENCE)).build().unwrap()
+    };
+    let verifier = trusting(&[&es256, &KEY]);
+    assert!(verifier.verify(&generic_token().sign_with(&KEY)).is_ok());
+    assert!(verifier.verify(&generic_token().sign_with(&es256)).is_ok());
+    let error = trusting(&[&same_id, &KEY]).verify(&generic_token().sign_with(&KEY)).unwrap_err();
+    assert!(matches!(error, Error::AmbiguousKey { found: 2, key_id: Some(_), .. }), "{error:?}");
+}
+
+// 5. Signature
+
+#[test]
+fn the_signature_must_verify() {
+    accepted(&cognito(), &cognito_token());
+    for forged in
+        [cognito_token().tampered(), cognito_token().bad_signature(), cognito_token().signed_by_unknown_key()]
+    {
+        assert_refused!(cognito(), forged, Error::BadSignature { .. });
+    }
+}
+
+#[test]
+fn claims_are_not_judged_before_the_signature() {
+    // A29, W21
+    let wrong_in_every_way =
+        cognito_token().expired().client("other").claim("token_use", "id").claim("scope", 1);
+    assert_refused!(cognito(), wrong_in_every_way, Error::Expired { .. });
+    assert_refused!(cognito(), wrong_in_every_way.bad_signature(), Error::BadSignature { .. });
+}
+
+// 6. Claims
+
+#[test]
+fn a_token_is_refused_from_its_expiry_on() {
+    // C04, W10
+    accepted(&cognito(), &cognito_token().expires_at(NOW + 1));
+    for exp in [NOW, NOW - 1, 0] {
+        assert_refused!(cognito(), cognito_token().expires_at(exp), Error::Expired { .. });
+    }
+}
+
+#[test]
+fn an_expiry_is_required_and_is_a_number() {
+    // C06, C07, W9
+    accepted(&cognito(), &cognito_token().claim("exp", NOW + 1));
+    accepted(&cognito(), &cognito_token().claim("exp", json!(1_800_000_000.5)));
+    assert_refused!(
+        cognito(),
+        cognito_token().without_claim("exp"),
+        Error::MissingClaim { claim: "exp", .. }
+    );
+    for exp in [json!("1800000001"), json!(true), json!(null), json!([NOW + 1]), json!(1e300)] {
+        let error = refused(&cognito(), &cognito_token().claim("exp", exp));
+        assert!(matches!(&error, Error::MalformedClaim { claim, .. } if claim == "exp"), "{error:?}");
+    }
+}
+
+#[test]
+fn the_leeway_applies_to_all_times() {
+    // C05
+    let lenient = at(NOW)
+        .with_leeway(Duration::from_secs(30))
+        .trust(Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_given_keys(&jwks(&[&KEY])).unwrap())
+        .build()
+        .unwrap();
+    accepted(&lenient, &cognito_token().expires_at(NOW - 29));
+    assert_refused!(lenient, cognito_token().expires_at(NOW - 30), Error::Expired { .. });
+    for claim in ["nbf", "iat"] {
+        accepted(&lenient, &cognito_token().claim(claim, NOW + 30));
+        assert_refused!(lenient, cognito_token().claim(claim, NOW + 31), Error::NotYetValid { .. });
+    }
+}
+
+#[test]
+fn a_token_is_refused_before_its_time() {
+    // C08, C09
+    for claim in ["nbf", "iat"] {
+        accepted(&cognito(), &cognito_token().claim(claim, NOW));
+        let error = refused(&cognito(), &cognito_token().claim(claim, NOW + 1));
+        assert!(matches!(error, Error::NotYetValid { claim: named, .. } if named == claim), "{error:?}");
+        let error = refused(&cognito(), &cognito_token().claim(claim, "1"));
+        assert!(matches!(&error, Error::MalformedClaim { claim: named, .. } if named == claim), "{error:?}");
+    }
+    accepted(&cognito(), &cognito_token().without_claim("iat"));
+}
+
+#[test]
+fn the_audience_holds_a_configured_one() {
+    // C12
+    for aud in [json!(AUDIENCE), json!([AUDIENCE]), json!(["other", AUDIENCE])] {
+        accepted(&generic(), &generic_token().claim("aud", aud));
+    }
+    for aud in [
+        json!("https://my-api-server.org/"),
+        json!("https://MY-api-server.org"),
+        json!([]),
+        json!(["other"]),
+        json!(""),
+    ] {
+        assert_refused!(generic(), generic_token().claim("aud", aud), Error::WrongAudience { .. });
+    }
+    assert_refused!(
+        generic(),
+        generic_token().without_claim("aud"),
+        Error::MissingClaim { claim: "aud", .. }
+    );
+    for aud in [json!(1), json!(null), json!([AUDIENCE, 1]), json!({ "aud": AUDIENCE })] {
+        let error = refused(&generic(), &generic_token().claim("aud", aud));
+        assert!(matches!(&error, Error::MalformedClaim { claim, .. } if claim == "aud"), "{error:?}");
+    }
+}
+
+#[test]
+fn a_cognito_token_is_for_a_listed_client() {
+    // C31
+    accepted(&cognito(), &cognito_token());
+    for client in ["other", "1EXAMPLE23456789", "1example2345678", "1example234567890", ""] {
+        assert_refused!(cognito(), cognito_token().client(client), Error::WrongClient { found: Some(_), .. });
+    }
+    assert_refused!(
+        cognito(),
+        cognito_token().without_claim("client_id"),
+        Error::WrongClient { found: None, .. }
+    );
+    // Another claim does not stand in for it.
+    let elsewhere = cognito_token().without_claim("client_id").claim("azp", CLIENT);
+    assert_refused!(cognito(), elsewhere, Error::WrongClient { found: None, .. });
+    let error = refused(&cognito(), &cognito_token().claim("client_id", json!([CLIENT])));
+    assert!(matches!(&error, Error::MalformedClaim { claim, .. } if claim == "client_id"), "{error:?}");
+}
+
+#[test]
+fn a_foreign_audience_is_refused_also_under_a_client_rule() {
+    // C13, C34
+    accepted(&cognito(), &cognito_token());
+    assert_refused!(cognito(), cognito_token().claim("aud", AUDIENCE), Error::WrongAudience { .. });
+    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).audience(AUDIENCE);
+    let bound = at(NOW).trust(issuer.with_given_keys(&jwks(&[&KEY])).unwrap()).build().unwrap();
+    accepted(&bound, &cognito_token());
+    accepted(&bound, &cognito_token().claim("aud", AUDIENCE));
+    assert_refused!(bound, cognito_token().claim("aud", "other"), Error::WrongAudience { .. });
+    assert_refused!(bound, cognito_token().claim("aud", AUDIENCE).client("other"), Error::WrongClient { .. });
+}
+
+#[test]
+fn a_cognito_issuer_with_an_audience_and_no_clients_requires_the_audience() {
+    let issuer = Issuer::cognito_at(ISSUER).unwrap().audience(AUDIENCE);
+    let verifier = at(NOW).trust(issuer.with_given_keys(&jwks(&[&KEY])).unwrap()).build().unwrap();
+    accepted(&verifier, &cognito_token().claim("aud", AUDIENCE));
+    assert_refused!(verifier, cognito_token(), Error::MissingClaim { claim: "aud", .. });
+}
+
+#[test]
+fn an_issuer_with_audience_and_client_asks_for_both() {
+    let issuer = Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE).client(CLIENT);
+    let verifier = at(NOW).trust(issuer).build().unwrap();
+    accepted(&verifier, &generic_token());
+    assert_refused!(verifier, generic_token().client("other"), Error::WrongClient { .. });
+    assert_refused!(verifier, generic_token().without_claim("aud"), Error::MissingClaim { claim: "aud", .. });
+}
+
+#[test]
+fn the_client_is_read_from_the_claims_that_providers_use() {
+    let issuer = Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap().client(CLIENT);
+    let verifier = at(NOW).trust(issuer).build().unwrap();
+    let nameless = cognito_token().without_claim("client_id");
+    for claim in ["client_id", "azp", "appid", "cid"] {
+        let claims = accepted(&verifier, &nameless.clone().claim(claim, CLIENT));
+        assert_eq!(claims.client_id(), Some(CLIENT));
+        assert_refused!(verifier, nameless.clone().claim(claim, "other"), Error::WrongClient { .. });
+    }
+    assert_refused!(verifier, nameless, Error::WrongClient { found: None, .. });
+}
+
+#[test]
+fn waiving_the_audience_or_the_client_waives_only_that() {
+    let trusting = |issuer: Issuer| at(NOW).trust(issuer).build().unwrap();
+    let draft = || Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap();
+    let any_client = trusting(draft().accept_any_client());
+    accepted(&any_client, &cognito_token().client("anybody"));
+    assert_refused!(any_client, cognito_token().claim("aud", AUDIENCE), Error::WrongAudience { .. });
+    let any_audience = trusting(draft().accept_any_audience());
+    accepted(&any_audience, &cognito_token().claim("aud", "anything"));
+    accepted(&any_audience, &cognito_token());
+    assert_refused!(any_audience, cognito_token().claim("aud", 1), Error::MalformedClaim { .. });
+    let listed = trusting(draft().accept_any_audience().client(CLIENT));
+    accepted(&listed, &cognito_token().claim("aud", "anything"));
+    assert_refused!(listed, cognito_token().client("other"), Error::WrongClient { .. });
+}
+
+#[test]
+fn only_an_access_token_is_accepted() {
+    // C18, C30
+    accepted(&cognito(), &cognito_token());
+    for token_use in
+        [json!("id"), json!("refresh"), json!("ACCESS"), json!(["access"]), json!(null), json!("")]
+    {
+        let token = cognito_token().claim("token_use", token_use);
+        assert_refused!(cognito(), token, Error::NotAnAccessToken { claim: "token_use", .. });
+    }
+    let unmarked = cognito_token().without_claim("token_use");
+    assert_refused!(cognito(), unmarked, Error::NotAnAccessToken { claim: "token_use", found: None, .. });
+}
+
+#[test]
+fn an_id_token_is_refused_from_every_issuer() {
+    // C18: its audience may be a client that is also an API
+    accepted(&generic(), &generic_token());
+    for claim in ["nonce", "at_hash", "c_hash"] {
+        assert_refused!(
+            generic(),
+            generic_token().claim(claim, "n-0S6_WzA2Mj"),
+            Error::NotAnAccessToken { .. }
+        );
+    }
+    assert_refused!(generic(), generic_token().claim("token_use", "id"), Error::NotAnAccessToken { .. });
+    accepted(&generic(), &generic_token().claim("token_use", "access"));
+}
+
+#[test]
+fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
+    // G00, G01, W8, W14
+    accepted(&generic(), &generic_token());
+    for cnf in [json!({}), json!({ "vendor": 1 })] {
+        accepted(&generic(), &generic_token().claim("cnf", cnf));
+    }
+    for cnf in [
+        json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }),
+        json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" }),
+        json!({ "vendor": 1, "jkt": null }),
+        json!({ "jkt": 1 }),
+        json!("jkt"),
+        json!(null),
+        json!([]),
+    ] {
+        assert_refused!(generic(), generic_token().claim("cnf", cnf), Error::SenderConstrained { .. });
+    }
+    let payload = Value::Object(generic_token().claims()).to_string();
+    let repeated = payload.replacen('{', r#"{"cnf":{"vendor":1,"vendor":2},"#, 1);
+    assert_refused!(generic(), generic_token().raw_payload(repeated), Error::SenderConstrained { .. });
+}
+
+#[test]
+fn scopes_are_read_from_text_and_arrays() {
+    // C20, C21
+    let scopes = |token: Mint| accepted(&generic(), &token).scopes().to_string();
+    assert_eq!(scopes(generic_token().scope("b a")), "a b");
+    assert_eq!(scopes(generic_token().scope("  a   b ")), "a b");
+    assert_eq!(scopes(generic_token().scope("")), "");
+    let none = || generic_token().without_claim("scope");
+    assert_eq!(scopes(none()), "");
+    assert_eq!(scopes(none().claim("scp", "a b")), "a b");
+    assert_eq!(scopes(none().claim("scp", json!(["a", "b"]))), "a b");
+    assert_eq!(scopes(none().claim("scp", json!([]))), "");
+    assert_eq!(scopes(generic_token().scope("a").claim("scp", json!(["b"]))), "a b");
+    for (claim, value) in [
+        ("scope", json!(["a"])),
+        ("scope", json!(1)),
+        ("scope", json!(null)),
+        ("scope", json!("a\tb")),
+        ("scope", json!("a\"")),
+        ("scope", json!("ä")),
+        ("scp", json!(["a", 1])),
+        ("scp", json!(["a b"])),
+        ("scp", json!({ "a": true })),
+        ("scp", json!("a\\")),
+    ] {
+        let error = refused(&generic(), &none().claim(claim, value));
+        assert!(matches!(&error, Error::MalformedClaim { claim: named, .. } if named == claim), "{error:?}");
+    }
+}
+
+#[test]
+fn permissions_and_roles_are_scopes_only_where_that_was_said() {
+    // C21
+    let issuer = || Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE);
+    let with = at(NOW).trust(issuer().with_permissions_as_scopes().with_roles_as_scopes()).build().unwrap();
+    let token = generic_token()
+        .scope("a")
+        .claim("permissions", json!(["b", "not a scope"]))
+        .claim("roles", json!(["c"]));
+    assert_eq!(accepted(&with, &token).scopes().to_string(), "a b c");
+    assert_eq!(accepted(&generic(), &token).scopes().to_string(), "a");
+    for claim in ["permissions", "roles"] {
+        assert_refused!(with, token.clone().claim(claim, "b"), Error::MalformedClaim { .. });
+        accepted(&generic(), &token.clone().claim(claim, "b"));
+    }
+}
+
+#[test]
+fn unknown_claims_are_ignored() {
+    // C03, C24
+    let many = (0..100).fold(cognito_token(), |token, n| token.claim(&format!("claim{n}"), n));
+    accepted(&cognito(), &many);
+    let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+    let payload =
+        Value::Object(cognito_token().claims()).to_string().replacen('{', &format!("{{\"deep\":{deep},"), 1);
+    let claims = accepted(&cognito(), &cognito_token().raw_payload(payload));
+    assert!(claims.get::<Value>("deep").is_err(), "too deep to be read, and no reason to fall over");
+}
+
+#[test]
+fn standard_claims_that_are_there_have_their_type() {
+    for claim in ["sub", "jti"] {
+        accepted(&cognito(), &cognito_token().claim(claim, "x"));
+        accepted(&cognito(), &cognito_token().without_claim(claim));
+        let error = refused(&cognito(), &cognito_token().claim(claim, 1));
+        assert!(matches!(&error, Error::MalformedClaim { claim: named, .. } if named == claim), "{error:?}");
+    }
+}
+
+// 7. The result
+
+#[test]
+fn claims_say_who_calls_and_what_they_may() {
+    let token = cognito_token().claim("jti", "id-1").scope("a b").claim("tenant", "t1");
+    let claims = accepted(&cognito(), &token);
+    assert_eq!(claims.issuer(), ISSUER);
+    assert_eq!((claims.subject(), claims.client_id()), (Some(CLIENT), Some(CLIENT)));
+    assert_eq!(claims.token_id(), Some("id-1"));
+    assert_eq!(claims.audience().count(), 0);
+    assert!(claims.scopes().contains("a") && !claims.scopes().contains("c"));
+    assert!((claims.expires_at().as_secs_f64() - 1_800_003_600.0).abs() < f64::EPSILON);
+    assert!(claims.issued_at().is_some_and(|at| (at.as_secs_f64() - 1_800_000_000.0).abs() < f64::EPSILON));
+    assert_eq!(claims.get::<String>("tenant").unwrap().as_deref(), Some("t1"));
+    assert_eq!(claims.get::<String>("absent").unwrap(), None);
+    assert!(claims.get::<u32>("tenant").is_err());
+    assert!(claims.require(&"a".into()).is_ok());
+    assert!(matches!(claims.require(&"c".into()), Err(Error::InsufficientScope { .. })));
+}
+
+#[test]
+fn claims_can_be_read_as_a_type_of_the_application() {
+    let claims = accepted(&cognito(), &cognito_token().claim("tenant", "t1"));
+    let read: std::collections::BTreeMap<String, Value> = claims.deserialize().unwrap();
+    assert_eq!(read["tenant"], "t1");
+    assert!(matches!(claims.deserialize::<Vec<u8>>(), Err(Error::UnexpectedClaims { .. })));
+}
+
+#[test]
+fn a_client_is_told_from_somebody_it_acts_for() {
+    // C23
+    let principal = |token: Mint| match accepted(&generic(), &token).principal() {
+        Principal::Client { id, .. } => format!("client {id}"),
+        Principal::Subject { id, .. } => format!("subject {id}"),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(principal(generic_token()), format!("client {CLIENT}"));
+    assert_eq!(principal(generic_token().without_claim("sub")), format!("client {CLIENT}"));
+    assert_eq!(
+        principal(generic_token().claim("sub", format!("{CLIENT}@clients"))),
+        format!("client {CLIENT}")
+    );
+    assert_eq!(principal(generic_token().claim("sub", "user-1")), "subject user-1");
+    assert_eq!(principal(generic_token().without_claim("client_id")), format!("subject {CLIENT}"));
+    assert_eq!(principal(generic_token().without_claim("client_id").without_claim("sub")), "Unnamed");
+}
+
+#[test]
+fn neither_errors_nor_claims_show_the_token() {
+    // D18, W12
+    let token = cognito_token().sign_with(&KEY);
+    let parts: Vec<&str> = token.split('.').collect();
+    let mut texts = vec![format!("{:?}", cognito().verify(&token).unwrap()), format!("{:?}", cognito())];
+    for bad in [
+        cognito_token().bad_signature(),
+        cognito_token().expired(),
+        cognito_token().header("kid", "x".repeat(5_000)),
+        cognito_token().claim("iss", "x\n".repeat(5_000)),
+        cognito_token().client("other"),
+        cognito_token().raw_payload("[]"),
+    ] {
+        let error = refused(&cognito(), &bad);
+        texts.push(format!("{error} {error:?}"));
+    }
+    for text in texts {
+        assert!(!parts.iter().any(|part| text.contains(part)), "{text}");
+        assert!(text.len() < 1_000 && !text.contains('\n'), "{text}");
+    }
+}

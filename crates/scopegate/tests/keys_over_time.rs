@@ -1,0 +1,202 @@
+//! How do keys get there, how do they change, and how often are they asked for? Over real sockets, against the local
+//! issuer.
+#![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use scopegate::{Error, Issuer, Verifier, VerifierBuilder};
+use scopegate_issuer::{Fault, LocalIssuer};
+
+const CLIENT: &str = "local-reader";
+
+fn trusting(local: &LocalIssuer) -> VerifierBuilder {
+    Verifier::builder().trust(Issuer::cognito_at(local.issuer()).unwrap().client(CLIENT))
+}
+
+/// A token that names a key that does not exist.
+fn of_no_key(local: &LocalIssuer) -> String {
+    local.mint().header("kid", "no such key").sign()
+}
+
+#[tokio::test]
+async fn keys_are_fetched_at_the_start_and_not_for_each_token() {
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    for _ in 0..100 {
+        assert!(verifier.verify(&local.mint().sign()).is_ok());
+    }
+    assert_eq!(local.jwks_fetches(), 1);
+}
+
+#[tokio::test]
+async fn a_new_key_is_fetched_when_a_token_first_names_it() {
+    // B15
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    let before = local.mint().sign();
+    local.rotate();
+    let after = local.mint().sign();
+    assert!(matches!(verifier.verify(&after), Err(Error::UnknownKey { .. })));
+    assert!(verifier.verify_or_refresh(&after).await.is_ok());
+    assert!(verifier.verify(&before).is_ok(), "the old key is still published");
+    assert_eq!(local.jwks_fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_is_refused_after_the_next_fetch() {
+    // B19, W5
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    let before = local.mint().sign();
+    local.rotate_without_overlap();
+    assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
+    assert!(matches!(verifier.verify(&before), Err(Error::UnknownKey { .. })));
+}
+
+#[tokio::test]
+async fn a_thousand_callers_with_a_new_key_cause_one_fetch() {
+    // B16: single flight, and nobody is refused
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    local.rotate_without_overlap();
+    let token: Arc<str> = local.mint().sign().into();
+    let callers: Vec<_> = (0..1_000)
+        .map(|_| {
+            let (verifier, token) = (verifier.clone(), Arc::clone(&token));
+            tokio::spawn(async move { verifier.verify_or_refresh(&token).await.is_ok() })
+        })
+        .collect();
+    for caller in callers {
+        assert!(caller.await.unwrap());
+    }
+    assert_eq!(local.jwks_fetches(), 2);
+}
+
+#[tokio::test]
+async fn invented_key_ids_cause_one_fetch_in_each_cooldown() {
+    // B16, B18, W2
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    for _ in 0..200 {
+        let error = verifier.verify_or_refresh(&of_no_key(&local)).await.unwrap_err();
+        assert!(matches!(error, Error::UnknownKey { .. }), "{error}");
+    }
+    assert_eq!(local.jwks_fetches(), 2);
+}
+
+#[tokio::test]
+async fn bad_signatures_cause_no_fetch() {
+    // B17, W1
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    let forged = local.mint().bad_signature().sign();
+    for _ in 0..200 {
+        let error = verifier.verify_or_refresh(&forged).await.unwrap_err();
+        assert!(matches!(error, Error::BadSignature { .. }), "{error}");
+    }
+    assert_eq!(local.jwks_fetches(), 1);
+}
+
+#[tokio::test]
+async fn unknown_issuers_cause_no_fetch() {
+    // C11
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    let other = local.pool("eu-west-1_Local0002").unwrap();
+    let error = verifier.verify_or_refresh(&other.mint().sign()).await.unwrap_err();
+    assert!(matches!(error, Error::UnknownIssuer { .. }), "{error}");
+    assert_eq!((local.jwks_fetches(), other.jwks_fetches()), (1, 0));
+}
+
+#[tokio::test]
+async fn an_unknown_key_during_an_outage_is_undecided_and_known_keys_go_on() {
+    // B23, D21, W7
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    let good = local.mint().sign();
+    local.set_fault(Fault::Status(500));
+    for _ in 0..2 {
+        let error = verifier.verify_or_refresh(&of_no_key(&local)).await.unwrap_err();
+        assert!(
+            matches!(error, Error::KeysUnavailable { retry_after, .. } if retry_after >= Duration::from_secs(1))
+        );
+        assert!(verifier.verify(&good).is_ok());
+    }
+    assert_eq!(local.jwks_fetches(), 2, "a failed fetch counts against the cooldown");
+}
+
+#[tokio::test]
+async fn a_bad_answer_never_replaces_good_keys() {
+    // B22, B23
+    let faults =
+        [Fault::EmptySet, Fault::Html, Fault::Truncated, Fault::Reset, Fault::Oversized(1024 * 1024)];
+    for fault in faults {
+        let local = LocalIssuer::start().await.unwrap();
+        let verifier = trusting(&local).start().await.unwrap();
+        let good = local.mint().sign();
+        local.set_fault(fault.clone());
+        assert!(verifier.verify_or_refresh(&of_no_key(&local)).await.is_err());
+        assert_eq!(local.jwks_fetches(), 2);
+        assert!(verifier.verify(&good).is_ok(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_issuer_holds_a_request_for_a_second_at_most() {
+    // W3
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    local.set_fault(Fault::Drip);
+    let (asked, token) = (tokio::time::Instant::now(), of_no_key(&local));
+    tokio::time::pause();
+    let error = verifier.verify_or_refresh(&token).await.unwrap_err();
+    assert!(matches!(error, Error::KeysUnavailable { .. }), "{error}");
+    assert!(asked.elapsed() < Duration::from_millis(1_100), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn keys_are_used_for_the_stale_limit_and_not_longer() {
+    // B24
+    let local = LocalIssuer::start().await.unwrap();
+    let now = Arc::new(AtomicU64::new(0));
+    let clock = {
+        let now = Arc::clone(&now);
+        move || UNIX_EPOCH + Duration::from_secs(now.load(Ordering::Relaxed))
+    };
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    now.store(start, Ordering::Relaxed);
+    let verifier = trusting(&local).with_clock(clock).start().await.unwrap();
+    let token = local.mint().lifetime(7 * 86_400).sign();
+    now.store(start + 86_399, Ordering::Relaxed);
+    assert!(verifier.verify(&token).is_ok());
+    now.store(start + 86_400, Ordering::Relaxed);
+    assert!(matches!(verifier.verify(&token), Err(Error::KeysUnavailable { .. })));
+}
+
+#[tokio::test]
+async fn a_verifier_can_start_before_its_issuer() {
+    // B25
+    let local = LocalIssuer::start().await.unwrap();
+    local.set_fault(Fault::Status(503));
+    let verifier = trusting(&local).start_without_keys().unwrap();
+    let token = local.mint().sign();
+    assert!(matches!(verifier.verify(&token), Err(Error::KeysUnavailable { .. })));
+}
+
+#[tokio::test]
+async fn a_dropped_verifier_stops_fetching() {
+    // B26
+    let local = LocalIssuer::start().await.unwrap();
+    let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    for _ in 0..100 {
+        let verifier = trusting(&local).start_without_keys().unwrap();
+        let clone = verifier.clone();
+        drop(verifier);
+        drop(clone);
+    }
+    while tokio::runtime::Handle::current().metrics().num_alive_tasks() > before {
+        tokio::task::yield_now().await;
+    }
+}
