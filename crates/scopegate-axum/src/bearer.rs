@@ -50,7 +50,7 @@ pub(crate) fn credentials(headers: &HeaderMap) -> Credentials<'_> {
     match rest {
         // Another scheme, whose name begins like ours.
         [first, ..] if is_token_char(*first) => Credentials::None,
-        [b' ', ..] => match std::str::from_utf8(rest.trim_ascii_start()) {
+        [b' ', ..] => match std::str::from_utf8(rest).map(|rest| rest.trim_start_matches(' ')) {
             Ok(token) if is_token68(token) => Credentials::Token(token),
             _ => Credentials::Malformed(MalformedCredentials::NotOneToken),
         },

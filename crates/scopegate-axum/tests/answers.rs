@@ -1,0 +1,234 @@
+//! What does each kind of request hear? Every answer to the letter. Row ids (D07, …) are those of the project's RFC
+//! checklist.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
+
+mod fixture;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::get as on_get;
+use fixture::{body_text, get, header_text, mint, send, sign, status, token, verifier, with_token};
+use scopegate_axum::{
+    AcceptToken, Error, Issuer, Refusal, RequireScope, RequireToken, Verifier, all_of, any_of,
+};
+use scopegate_issuer::{Fault, LocalIssuer};
+
+fn router() -> Router {
+    let verifier = verifier();
+    let ok = || on_get(|| async { "ok" });
+    Router::new()
+        .route("/scope", ok().layer(RequireScope::new(&verifier, "orders/read")))
+        .route("/all", ok().layer(RequireScope::new(&verifier, all_of(["a", "b"]))))
+        .route("/any", ok().layer(RequireScope::new(&verifier, any_of(["a", "b"]))))
+        .route("/token", ok().layer(RequireToken::new(&verifier)))
+        .route("/accept", ok().layer(AcceptToken::new(&verifier)))
+        .route("/realm", ok().layer(RequireToken::new(&verifier).with_realm("Orders \"EU\"")))
+}
+
+/// Status, challenge and the body's detail.
+async fn answer(request: Request<Body>) -> (u16, Option<String>, String) {
+    let response = send(&router(), request).await;
+    let status = response.status().as_u16();
+    let challenge = header_text(&response, &header::WWW_AUTHENTICATE).map(str::to_owned);
+    if status == 200 {
+        return (status, challenge, String::new());
+    }
+    assert_eq!(header_text(&response, &header::CONTENT_TYPE), Some("application/problem+json"));
+    assert_eq!(header_text(&response, &header::CACHE_CONTROL), Some("no-store"));
+    let body: serde_json::Value = serde_json::from_str(&body_text(response).await).unwrap();
+    assert_eq!(body["status"], status);
+    (status, challenge, body["detail"].as_str().unwrap().to_owned())
+}
+
+async fn assert_answer(request: Request<Body>, status: u16, challenge: &str, detail: &str) {
+    assert_eq!(answer(request).await, (status, Some(challenge.to_owned()), detail.to_owned()));
+}
+
+const NOT_VALID: &str = "the access token is not valid for this API";
+
+#[tokio::test]
+async fn a_good_token_with_the_scope_gets_through() {
+    // D01
+    assert_eq!(answer(with_token(get("/scope"), &token("orders/read"))).await, (200, None, String::new()));
+}
+
+#[tokio::test]
+async fn without_credentials_the_challenge_has_no_error() {
+    // D07, D08, D09, W15
+    let detail = "a bearer token is needed";
+    assert_answer(get("/scope"), 401, r#"Bearer realm="api", scope="orders/read""#, detail).await;
+    assert_answer(get("/token"), 401, r#"Bearer realm="api""#, detail).await;
+    let basic = Request::get("/scope").header("authorization", "Basic dTpw").body(Body::empty()).unwrap();
+    assert_answer(basic, 401, r#"Bearer realm="api", scope="orders/read""#, detail).await;
+}
+
+#[tokio::test]
+async fn a_token_in_the_query_or_the_body_is_not_looked_for() {
+    // D05, D06
+    let good = token("orders/read");
+    let in_query = get(&format!("/scope?access_token={good}"));
+    assert_answer(in_query, 401, r#"Bearer realm="api", scope="orders/read""#, "a bearer token is needed")
+        .await;
+    let in_body = Request::get("/scope")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from(format!("access_token={good}")))
+        .unwrap();
+    assert_answer(in_body, 401, r#"Bearer realm="api", scope="orders/read""#, "a bearer token is needed")
+        .await;
+}
+
+#[tokio::test]
+async fn more_than_one_credential_is_an_invalid_request() {
+    // D03, D04, D10
+    let good = token("orders/read");
+    let detail = "expected one Authorization header with one bearer token";
+    let challenge = format!(r#"Bearer realm="api", error="invalid_request", error_description="{detail}""#);
+    let twice = with_token(with_token(get("/scope"), &good), &good);
+    assert_answer(twice, 400, &challenge, detail).await;
+    for value in ["Bearer", "Bearer a b", "Bearer a,b", "Bearer\ta", "Bearer a, Bearer b"] {
+        let request = Request::get("/scope").header("authorization", value).body(Body::empty()).unwrap();
+        assert_answer(request, 400, &challenge, detail).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refused_token_is_an_invalid_token() {
+    // D11, D16: forged, malformed, for another client, of another issuer: all the same to the caller
+    let challenge = format!(
+        r#"Bearer realm="api", scope="orders/read", error="invalid_token", error_description="{NOT_VALID}""#
+    );
+    for bad in [
+        sign(&mint().bad_signature()),
+        sign(&mint().expired().bad_signature()),
+        sign(&mint().unsigned()),
+        sign(&mint().alg("HS256")),
+        sign(&mint().client("other")),
+        sign(&mint().claim("iss", "https://evil.example")),
+        sign(&mint().header("kid", "no such key")),
+        sign(&mint().claim("aud", "other")),
+        sign(&mint().claim("token_use", "id")),
+        sign(&mint().raw_payload("[]")),
+        "opaque".to_owned(),
+        "a.b.c".to_owned(),
+    ] {
+        assert_answer(with_token(get("/scope"), &bad), 401, &challenge, NOT_VALID).await;
+    }
+}
+
+#[tokio::test]
+async fn an_expired_token_is_told_so_because_its_bearer_can_renew_it() {
+    let detail = "the access token has expired";
+    let challenge = format!(
+        r#"Bearer realm="api", scope="orders/read", error="invalid_token", error_description="{detail}""#
+    );
+    assert_answer(with_token(get("/scope"), &sign(&mint().expired())), 401, &challenge, detail).await;
+}
+
+#[tokio::test]
+async fn a_token_without_the_scope_hears_which_scopes_are_needed() {
+    // D12, D13
+    let detail = "the access token lacks a scope that is needed";
+    for (path, scopes, needed) in [
+        ("/scope", "", "orders/read"),
+        ("/scope", "orders/readers orders orders/read:all", "orders/read"),
+        ("/all", "a", "a b"),
+        ("/all", "b", "a b"),
+        ("/any", "c", "a"),
+    ] {
+        let challenge = format!(
+            r#"Bearer realm="api", scope="{needed}", error="insufficient_scope", error_description="{detail}""#
+        );
+        assert_answer(with_token(get(path), &token(scopes)), 403, &challenge, detail).await;
+    }
+    for (path, scopes) in [("/all", "b a"), ("/any", "b"), ("/any", "a"), ("/token", "")] {
+        assert_eq!(answer(with_token(get(path), &token(scopes))).await.0, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn keys_that_are_not_there_are_not_the_callers_fault() {
+    // D21, W7
+    let local = LocalIssuer::start().await.unwrap();
+    local.set_fault(Fault::Status(500));
+    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
+    let verifier = Verifier::builder().trust(issuer).start_without_keys().unwrap();
+    let layer = RequireScope::new(&verifier, "https://my-api-server.org/api.read");
+    let router = Router::new().route("/", on_get(|| async {}).layer(layer));
+    let response = send(&router, with_token(get("/"), &local.mint().sign())).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let retry_after: u64 = header_text(&response, &header::RETRY_AFTER).unwrap().parse().unwrap();
+    assert!((1..=60).contains(&retry_after));
+    assert_eq!(header_text(&response, &header::WWW_AUTHENTICATE), None);
+    assert_eq!(header_text(&response, &header::CACHE_CONTROL), Some("no-store"));
+    assert!(body_text(response).await.contains("cannot be verified at the moment"));
+}
+
+#[tokio::test]
+async fn a_token_is_optional_behind_accept_token_but_not_a_bad_one() {
+    assert_eq!(answer(get("/accept")).await.0, 200);
+    assert_eq!(answer(with_token(get("/accept"), &token(""))).await.0, 200);
+    let challenge = format!(r#"Bearer realm="api", error="invalid_token", error_description="{NOT_VALID}""#);
+    assert_answer(with_token(get("/accept"), "opaque"), 401, &challenge, NOT_VALID).await;
+    assert_eq!(answer(with_token(with_token(get("/accept"), "a"), "b")).await.0, 400);
+}
+
+#[tokio::test]
+async fn the_realm_can_be_named() {
+    // D15
+    assert_eq!(answer(get("/realm")).await.1.unwrap(), r#"Bearer realm="Orders \"EU\"""#);
+}
+
+#[tokio::test]
+async fn the_reason_is_in_the_extensions_and_not_in_the_body() {
+    // D16
+    let response = send(&router(), with_token(get("/scope"), &sign(&mint().client("somebody-else")))).await;
+    let refusal = response.extensions().get::<Refusal>().unwrap();
+    assert!(matches!(refusal, Refusal::Token(Error::WrongClient { .. })), "{refusal}");
+    assert!(refusal.to_string().contains("somebody-else"));
+    let headers = format!("{:?}", response.headers());
+    assert!(!headers.contains("somebody-else") && !body_text(response).await.contains("somebody-else"));
+}
+
+#[tokio::test]
+async fn the_body_can_be_replaced() {
+    async fn plain_text(response: Response) -> Response {
+        match response.extensions().get::<Refusal>() {
+            Some(_) => response.map(|_| Body::from("no entry")),
+            None => response,
+        }
+    }
+    let router = router().layer(map_response(plain_text));
+    let response = send(&router, get("/scope")).await;
+    assert!(header_text(&response, &header::WWW_AUTHENTICATE).is_some());
+    assert_eq!(body_text(response).await, "no entry");
+    let response = send(&router, with_token(get("/scope"), &token("orders/read"))).await;
+    assert_eq!(body_text(response).await, "ok");
+}
+
+#[tokio::test]
+async fn head_is_answered_like_get() {
+    // D23
+    let head = || Request::head("/scope").body(Body::empty()).unwrap();
+    assert_eq!(status(&router(), head()).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&router(), with_token(head(), &token("orders/read"))).await, StatusCode::OK);
+}
+
+#[test]
+fn a_requirement_that_cannot_be_satisfied_is_found_when_the_router_is_built() {
+    assert!(RequireScope::try_new(&verifier(), "orders/read").is_ok());
+    for literal in ["", "a b", "a\"b", "ä"] {
+        assert!(RequireScope::try_new(&verifier(), literal).is_err(), "{literal}");
+    }
+    assert!(RequireScope::try_new(&verifier(), all_of([""; 0])).is_err());
+}
+
+#[test]
+#[should_panic(
+    expected = r#"RequireScope: expected a scope (printable ASCII without space, quote and backslash), found "a b""#
+)]
+fn a_literal_that_is_not_a_scope_panics_with_the_literal() {
+    let _ = RequireScope::new(&verifier(), "a b");
+}

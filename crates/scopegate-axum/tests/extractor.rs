@@ -1,0 +1,139 @@
+//! What does a handler get to know about its caller?
+#![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
+
+mod fixture;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::routing::get as on_get;
+use fixture::{body_text, get, header_text, mint, send, sign, token, verifier, with_token};
+use scopegate_axum::{AcceptToken, Claims, RequireScope, RequireToken};
+use tracing_subscriber::fmt::MakeWriter;
+
+async fn standard(claims: Claims) -> String {
+    format!("{} may {}", claims.client_id().unwrap(), claims.scopes())
+}
+
+#[derive(serde::Deserialize)]
+struct Ours {
+    tenant: String,
+}
+
+async fn typed(claims: Claims<Ours>) -> String {
+    format!("{} of {}", claims.client_id().unwrap(), claims.custom.tenant)
+}
+
+async fn perhaps(claims: Option<Claims>) -> String {
+    claims.map_or("nobody".to_owned(), |claims| claims.client_id().unwrap().to_owned())
+}
+
+async fn perhaps_typed(claims: Option<Claims<Ours>>) -> String {
+    claims.map_or("nobody".to_owned(), |claims| claims.custom.tenant)
+}
+
+async fn twice(first: Claims, second: Claims<Ours>) -> String {
+    format!("{} {}", first.into_verified().issuer(), second.custom.tenant)
+}
+
+#[tokio::test]
+async fn a_handler_gets_the_claims_that_the_layer_verified() {
+    let layer = RequireScope::new(&verifier(), "read");
+    let router = Router::new().route("/", on_get(standard)).layer(layer);
+    let response = send(&router, with_token(get("/"), &token("read write"))).await;
+    assert_eq!(body_text(response).await, "1example23456789 may read write");
+}
+
+#[tokio::test]
+async fn claims_of_the_application_are_typed() {
+    let router = Router::new()
+        .route("/", on_get(typed))
+        .route("/twice", on_get(twice))
+        .layer(RequireToken::new(&verifier()));
+    let with_tenant = sign(&mint().claim("tenant", "t1"));
+    let response = send(&router, with_token(get("/"), &with_tenant)).await;
+    assert_eq!(body_text(response).await, "1example23456789 of t1");
+    let response = send(&router, with_token(get("/twice"), &with_tenant)).await;
+    assert_eq!(body_text(response).await, "https://issuer.example/pool t1");
+}
+
+#[tokio::test]
+async fn claims_of_another_shape_are_refused_and_are_no_error_of_the_server() {
+    let router = Router::new().route("/", on_get(typed)).layer(RequireScope::new(&verifier(), "read"));
+    for bad in [mint().scope("read"), mint().scope("read").claim("tenant", 1)] {
+        let response = send(&router, with_token(get("/"), &sign(&bad))).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        let challenge = header_text(&response, &header::WWW_AUTHENTICATE).unwrap();
+        assert!(
+            challenge.starts_with(r#"Bearer realm="api", scope="read", error="invalid_token""#),
+            "{challenge}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_optional_caller_is_nobody_or_somebody() {
+    let router = Router::new()
+        .route("/", on_get(perhaps))
+        .route("/typed", on_get(perhaps_typed))
+        .route("/required", on_get(standard))
+        .layer(AcceptToken::new(&verifier()));
+    assert_eq!(body_text(send(&router, get("/")).await).await, "nobody");
+    assert_eq!(body_text(send(&router, get("/typed")).await).await, "nobody");
+    assert_eq!(body_text(send(&router, with_token(get("/"), &token(""))).await).await, "1example23456789");
+    let with_tenant = sign(&mint().claim("tenant", "t1"));
+    assert_eq!(body_text(send(&router, with_token(get("/typed"), &with_tenant)).await).await, "t1");
+    let shapeless = send(&router, with_token(get("/typed"), &token(""))).await;
+    assert_eq!(shapeless.status(), StatusCode::UNAUTHORIZED);
+    // A handler that insists on a caller, behind a layer that does not.
+    let anonymous = send(&router, get("/required")).await;
+    assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(header_text(&anonymous, &header::WWW_AUTHENTICATE), Some(r#"Bearer realm="api""#));
+}
+
+#[tokio::test]
+async fn without_a_layer_the_answer_is_a_500_and_the_log_says_what_is_missing() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let router = Router::new()
+        .route("/", on_get(standard))
+        .route("/typed", on_get(typed))
+        .route("/perhaps", on_get(perhaps));
+    for path in ["/", "/typed", "/perhaps"] {
+        let response = send(&router, with_token(get(path), &token("read"))).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+        assert!(!body_text(response).await.contains("Claims"));
+        let logged = std::mem::take(&mut *log.0.lock().unwrap());
+        let logged = String::from_utf8(logged).unwrap();
+        assert!(logged.contains("ERROR") && logged.contains("Claims"), "{logged}");
+        assert!(
+            logged.contains("its route has no RequireScope, RequireToken or AcceptToken layer"),
+            "{logged}"
+        );
+    }
+}
+
+/// A log that a test can read.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}

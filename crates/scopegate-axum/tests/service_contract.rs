@@ -1,0 +1,136 @@
+//! Does the layer keep the contract of `tower::Service`, whatever it is wrapped around?
+#![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
+
+mod fixture;
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
+use axum::http::{Request, Response, StatusCode};
+use bytes::Bytes;
+use fixture::{sign, token, verifier};
+use http_body_util::{Empty, Full};
+use scopegate_axum::{Issuer, RequireScope, RequireToken, Verifier};
+use scopegate_issuer::LocalIssuer;
+use tower::limit::ConcurrencyLimitLayer;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
+
+/// A service that panics unless it was polled ready before each call, and whose clones are not ready.
+struct Strict {
+    ready: bool,
+}
+
+impl Clone for Strict {
+    fn clone(&self) -> Self {
+        Self { ready: false }
+    }
+}
+
+impl Service<Request<Empty<Bytes>>> for Strict {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.ready = true;
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Empty<Bytes>>) -> Self::Future {
+        assert!(std::mem::take(&mut self.ready), "called without being polled ready");
+        ready(Ok(Response::new(Full::from("inner"))))
+    }
+}
+
+/// A plain tower request: another body type than axum's, on both sides.
+fn request(token: Option<&str>) -> Request<Empty<Bytes>> {
+    let request = Request::get("/");
+    let request = match token {
+        Some(token) => request.header("authorization", format!("Bearer {token}")),
+        None => request,
+    };
+    request.body(Empty::new()).unwrap()
+}
+
+#[tokio::test]
+async fn a_plain_tower_service_is_protected_whatever_its_bodies() {
+    let inner = service_fn(|_: Request<Empty<Bytes>>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("inner")))
+    });
+    let service = ServiceBuilder::new().layer(RequireScope::new(&verifier(), "read")).service(inner);
+    for (scopes, status) in [(None, 401), (Some("write"), 403), (Some("read"), 200)] {
+        let scopes = scopes.map(token);
+        let response = service.clone().oneshot(request(scopes.as_deref())).await.unwrap();
+        assert_eq!(response.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn the_inner_service_is_called_only_when_it_was_polled_ready() {
+    let mut service = RequireScope::new(&verifier(), "read").layer(Strict { ready: false });
+    let (good, bad) = (token("read"), token("write"));
+    for (token, status) in [(&good, 200), (&bad, 403), (&good, 200), (&good, 200), (&bad, 403), (&good, 200)]
+    {
+        let response = service.ready().await.unwrap().call(request(Some(token))).await.unwrap();
+        assert_eq!(response.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn that_holds_also_when_the_request_waited_for_a_key() {
+    let local = LocalIssuer::start().await.unwrap();
+    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
+    let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
+    let mut service = RequireToken::new(&verifier).layer(Strict { ready: false });
+    local.rotate();
+    let response = service.ready().await.unwrap().call(request(Some(&local.mint().sign()))).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let unknown = local.mint().header("kid", "no such key").sign();
+    let response = service.ready().await.unwrap().call(request(Some(&unknown))).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(local.jwks_fetches(), 2);
+}
+
+#[tokio::test]
+async fn a_refused_request_gives_its_place_in_a_limit_back() {
+    let limit = ConcurrencyLimitLayer::new(1);
+    let guarded = RequireScope::new(&verifier(), "read").layer(limit.layer(Strict { ready: false }));
+    let mut refusing = guarded.clone();
+    // Like a connection that stays open after its request was refused.
+    let response = refusing.ready().await.unwrap().call(request(None)).await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+    let mut other = guarded.clone();
+    let good = token("read");
+    let response = other.ready().await.unwrap().call(request(Some(&good))).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    drop(refusing);
+}
+
+#[tokio::test]
+async fn an_error_of_the_inner_service_passes_unchanged() {
+    #[derive(Debug, PartialEq)]
+    struct Inner;
+    let inner = service_fn(|_: Request<Empty<Bytes>>| async { Err::<Response<Full<Bytes>>, _>(Inner) });
+    let service = RequireToken::new(&verifier()).layer(inner);
+    assert_eq!(service.clone().oneshot(request(Some(&token("")))).await.unwrap_err(), Inner);
+    // A refusal is a response, not an error.
+    assert_eq!(service.oneshot(request(None)).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn the_request_arrives_as_it_was_sent() {
+    let inner = service_fn(|request: Request<Full<Bytes>>| async move {
+        assert_eq!((request.method().as_str(), request.uri().path()), ("PUT", "/x"));
+        assert!(request.headers().contains_key("authorization") && request.headers().contains_key("x-other"));
+        Ok::<_, Infallible>(Response::new(request.into_body()))
+    });
+    let good = sign(&fixture::mint());
+    let request = Request::put("/x")
+        .header("authorization", format!("Bearer {good}"))
+        .header("x-other", "1")
+        .body(Full::<Bytes>::from("body"))
+        .unwrap();
+    let response = RequireToken::new(&verifier()).layer(inner).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+}
