@@ -50,6 +50,11 @@ impl Pool {
         self.state.token_endpoint()
     }
 
+    /// The clients, in the order of the configuration.
+    pub fn clients(&self) -> &[ClientConfig] {
+        &self.state.config.clients
+    }
+
     /// A good token of the pool's first client with all its scopes, to be bent. It is signed with whichever key the
     /// pool signs with when [`Mint::sign`] is called.
     pub fn mint(&self) -> Mint {
