@@ -101,3 +101,47 @@ fn split_at_space(header: &[u8]) -> (&[u8], &[u8]) {
     let space = header.iter().position(|&byte| byte == b' ').unwrap_or(header.len());
     header.split_at(space)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::PoolConfig;
+    use crate::secret::tests::COMPARISONS;
+
+    fn pool() -> PoolState {
+        let client = ClientConfig::new("known", "s3cret", ["r/s"]);
+        let config = PoolConfig::new("eu_1").resource_server("r", ["s"]).client(client);
+        PoolState::new(config, "http://localhost", Arc::new(Clock::system()))
+    }
+
+    fn credentials(id: &str, secret: &str) -> Credentials {
+        Credentials { id: id.to_owned(), secret: secret.to_owned(), method: Method::Body }
+    }
+
+    /// Whether it is accepted, and how many secrets were compared for that.
+    fn check(id: &str, secret: &str, pool: Option<&PoolState>) -> (bool, u32) {
+        COMPARISONS.set(0);
+        let accepted = credentials(id, secret).check(pool).is_ok();
+        (accepted, COMPARISONS.get())
+    }
+
+    #[test]
+    fn one_secret_is_compared_whether_or_not_the_client_is_known() {
+        let pool = pool();
+        assert_eq!(check("known", "s3cret", Some(&pool)), (true, 1));
+        assert_eq!(check("known", "wrong", Some(&pool)), (false, 1));
+        assert_eq!(check("unknown", "s3cret", Some(&pool)), (false, 1));
+        assert_eq!(check("unknown", "s3cret", None), (false, 1));
+    }
+
+    #[test]
+    fn the_decoy_is_no_way_in() {
+        assert_eq!(check("unknown", "there is no such client", Some(&pool())), (false, 1));
+    }
+
+    #[test]
+    fn debug_shows_neither_id_nor_secret() {
+        assert_eq!(format!("{:?}", credentials("known", "s3cret")), "Credentials { .. }");
+    }
+}
