@@ -148,6 +148,16 @@ impl LocalIssuer {
         self.default_pool.clear_fault();
     }
 
+    /// See [`Pool::set_token_fault`].
+    pub fn set_token_fault(&self, fault: Fault) {
+        self.default_pool.set_token_fault(fault);
+    }
+
+    /// See [`Pool::clear_token_fault`].
+    pub fn clear_token_fault(&self) {
+        self.default_pool.clear_token_fault();
+    }
+
     /// See [`Pool::jwks_fetches`].
     pub fn jwks_fetches(&self) -> u64 {
         self.default_pool.jwks_fetches()

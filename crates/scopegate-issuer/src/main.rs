@@ -22,7 +22,7 @@ struct Arguments {
 
     /// Where to listen: a loopback address and a port. Wins over the file; 127.0.0.1:9400 without a file.
     #[arg(long, value_name = "ADDR", env = "SCOPEGATE_ISSUER_LISTEN")]
-    listen: Option<SocketAddr>,
+    listen: Option<String>,
 
     /// Log connections and faults too.
     #[arg(long)]
@@ -50,8 +50,8 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(file) => read(file)?,
         None => Config::default().listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 9400))),
     };
-    let config = match arguments.listen {
-        Some(address) => config.listen(address),
+    let config = match &arguments.listen {
+        Some(address) => config.listen(parse(address)?),
         None => config,
     };
     // Before the address is printed, so that whoever reads it can already stop the program in an orderly way.
@@ -74,6 +74,13 @@ fn read(file: &Path) -> Result<Config, Failure> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::settings(format!("{}: cannot be read: {error}", file.display())))?;
     Config::from_toml(&text).map_err(|error| Failure::settings(format!("{}: {error}", file.display())))
+}
+
+fn parse(address: &str) -> Result<SocketAddr, Failure> {
+    address.parse().map_err(|_| {
+        let expected = "an address and a port, such as 127.0.0.1:9400";
+        Failure::settings(format!("--listen: expected {expected}, found {address:?}"))
+    })
 }
 
 fn print(issuer: &LocalIssuer, secrets: Secrets) -> io::Result<()> {

@@ -29,24 +29,32 @@ pub(crate) async fn of_one_pool(
     let Some(pool) = find(&pools, &id) else { return not_found() };
     pool.count_token_request();
     let request = Request::read(&headers, body).await;
-    respond(request.and_then(|request| request.token_from(Some(pool))))
+    respond(request.and_then(|request| request.token_from(Some(pool))), Some(pool)).await
 }
 
 /// The address that all pools share: the client id, which is unique, says which one is meant.
 pub(crate) async fn of_any_pool(State(pools): State<Pools>, headers: HeaderMap, body: Body) -> Response {
     let request = Request::read(&headers, body).await;
     let pool = request.as_ref().ok().and_then(|request| request.credentials.pool(&pools));
-    if let Some(counted) = pool.or(pools.first()) {
-        counted.count_token_request();
+    let answering = pool.or(pools.first());
+    if let Some(pool) = answering {
+        pool.count_token_request();
     }
-    respond(request.and_then(|request| request.token_from(pool)))
+    respond(request.and_then(|request| request.token_from(pool)), answering).await
 }
 
-fn respond(result: Result<Response, Refusal>) -> Response {
-    result.unwrap_or_else(|refusal| {
+async fn respond(result: Result<Response, Refusal>, pool: Option<&Arc<PoolState>>) -> Response {
+    let right = result.unwrap_or_else(|refusal| {
         tracing::info!(reason = ?refusal, "no token issued");
         refusal.into_response()
-    })
+    });
+    match pool.and_then(|pool| pool.token_fault()) {
+        None => right,
+        Some(fault) => {
+            tracing::debug!("the token endpoint answers with a fault");
+            fault.answer(right).await
+        }
+    }
 }
 
 /// A well-formed request that says who is asking. Whether that is true is not known yet.

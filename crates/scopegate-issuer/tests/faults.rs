@@ -1,8 +1,9 @@
-//! Does each fault of the key set endpoint do what it says, and is everything well again afterwards?
+//! Does each fault of an endpoint do what it says, and is everything well again afterwards?
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
 
 use std::time::Duration;
 
-use reqwest::Response;
+use reqwest::{RequestBuilder, Response};
 use scopegate_issuer::{Fault, LocalIssuer};
 use serde_json::Value;
 use tokio::time::timeout;
@@ -96,7 +97,7 @@ async fn a_drip_sends_one_byte_at_a_time_and_does_not_end() {
     while received.len() < 100 {
         received.extend_from_slice(&response.chunk().await.unwrap().unwrap());
     }
-    assert!(received.starts_with(b"{\"keys\":[ "));
+    assert_eq!(received[..3], *b"{  ");
     let whole = fetch(&issuer).await.text();
     assert!(timeout(Duration::from_secs(600), whole).await.is_err());
 }
@@ -121,12 +122,38 @@ async fn faults_end_when_cleared_and_count_as_fetches_of_their_pool_only() {
     assert_eq!((issuer.jwks_fetches(), other.jwks_fetches()), (2, 1));
 }
 
-#[tokio::test]
-async fn tokens_and_metadata_are_not_affected() {
-    let issuer = with(Fault::Reset).await;
+fn ask_for_a_token(issuer: &LocalIssuer) -> RequestBuilder {
     let request = reqwest::Client::new().post(issuer.token_endpoint());
     let request = request.basic_auth("local-reader", Some("local-reader-secret"));
-    assert_eq!(request.form(&[("grant_type", "client_credentials")]).send().await.unwrap().status(), 200);
+    request.form(&[("grant_type", "client_credentials")])
+}
+
+#[tokio::test]
+async fn a_fault_of_the_key_set_leaves_tokens_and_metadata_alone() {
+    let issuer = with(Fault::Reset).await;
+    assert_eq!(ask_for_a_token(&issuer).send().await.unwrap().status(), 200);
     let metadata = format!("{}/.well-known/openid-configuration", issuer.issuer());
     assert_eq!(reqwest::get(metadata).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn the_token_endpoint_has_faults_of_its_own() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    issuer.set_token_fault(Fault::Status(502));
+    assert_eq!(ask_for_a_token(&issuer).send().await.unwrap().status(), 502);
+    issuer.set_token_fault(Fault::Reset);
+    assert!(ask_for_a_token(&issuer).send().await.is_err());
+    issuer.set_token_fault(Fault::Truncated);
+    let response = ask_for_a_token(&issuer).send().await.unwrap();
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    assert!(response.text().await.is_err());
+    issuer.set_token_fault(Fault::Oversized(100_000));
+    let text = ask_for_a_token(&issuer).send().await.unwrap().text().await.unwrap();
+    assert_eq!(text.len(), 100_000);
+    assert!(serde_json::from_str::<Value>(&text).unwrap()["access_token"].is_string());
+
+    assert_eq!(fetch(&issuer).await.status(), 200);
+    issuer.clear_token_fault();
+    assert_eq!(ask_for_a_token(&issuer).send().await.unwrap().status(), 200);
+    assert_eq!(issuer.token_requests(), 5);
 }

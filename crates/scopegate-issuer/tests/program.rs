@@ -1,4 +1,10 @@
 //! Does the program say what to copy, refuse bad settings in one line, and stop when asked?
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic here is the failure of the test"
+)]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
@@ -94,6 +100,15 @@ fn an_address_that_others_could_reach_is_refused_from_the_arguments_and_from_the
         let errors = refused(&output);
         assert!(errors.contains("development server, not for production"), "{errors}");
     }
+}
+
+#[test]
+fn an_address_without_a_port_is_refused_in_one_line() {
+    let errors = refused(&program().args(["--listen", "localhost"]).output().unwrap());
+    assert!(
+        errors.contains("--listen: expected an address and a port") && errors.contains("localhost"),
+        "{errors}"
+    );
 }
 
 #[test]
