@@ -79,16 +79,23 @@ impl Credentials {
     }
 
     /// The client, if the pool has it and the secret is right.
-    pub(crate) fn check<'a>(&self, pool: Option<&'a PoolState>) -> Result<&'a ClientConfig, Refusal> {
-        let client = pool.and_then(|pool| pool.client(&self.id));
+    pub(crate) fn check<'a>(&self, pool: Option<&'a Arc<PoolState>>) -> Result<Client<'a>, Refusal> {
+        let client = pool.and_then(|pool| Some(Client { pool, settings: pool.client(&self.id)? }));
         // An unknown client costs a comparison too, so that the time taken does not tell which ids exist.
         let decoy = Secret::new("there is no such client".to_owned());
-        let right = client.map_or(&decoy, |client| &client.secret).matches(&self.secret);
+        let right = client.map_or(&decoy, |client| &client.settings.secret).matches(&self.secret);
         client.filter(|_| right).ok_or(match self.method {
             Method::Basic => Refusal::WrongBasicCredentials,
             Method::Body => Refusal::WrongBodyCredentials,
         })
     }
+}
+
+/// A client that has proved who it is. Only [`Credentials::check`] makes one.
+#[derive(Clone, Copy)]
+pub(crate) struct Client<'a> {
+    pub(crate) pool: &'a Arc<PoolState>,
+    pub(crate) settings: &'a ClientConfig,
 }
 
 impl fmt::Debug for Credentials {
@@ -109,10 +116,10 @@ mod tests {
     use crate::config::PoolConfig;
     use crate::secret::tests::COMPARISONS;
 
-    fn pool() -> PoolState {
+    fn pool() -> Arc<PoolState> {
         let client = ClientConfig::new("known", "s3cret", ["r/s"]);
         let config = PoolConfig::new("eu_1").resource_server("r", ["s"]).client(client);
-        PoolState::new(config, "http://localhost", Arc::new(Clock::system()))
+        Arc::new(PoolState::new(config, "http://localhost", Arc::new(Clock::system())))
     }
 
     fn credentials(id: &str, secret: &str) -> Credentials {
@@ -120,7 +127,7 @@ mod tests {
     }
 
     /// Whether it is accepted, and how many secrets were compared for that.
-    fn check(id: &str, secret: &str, pool: Option<&PoolState>) -> (bool, u32) {
+    fn check(id: &str, secret: &str, pool: Option<&Arc<PoolState>>) -> (bool, u32) {
         COMPARISONS.set(0);
         let accepted = credentials(id, secret).check(pool).is_ok();
         (accepted, COMPARISONS.get())

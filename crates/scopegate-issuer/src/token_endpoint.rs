@@ -80,16 +80,14 @@ impl Request {
     /// The checks in order: the client, the grant, the scope. Parameters we do not know are ignored (RFC 6749 §3.2).
     fn token_from(&self, pool: Option<&Arc<PoolState>>) -> Result<Response, Refusal> {
         let grant_type = self.form.get("grant_type").ok_or(Refusal::MissingGrantType)?;
-        let client = self.credentials.check(pool.map(AsRef::as_ref))?;
-        // Without a pool there is no client, which the line above has refused.
-        let pool = pool.ok_or(Refusal::WrongBodyCredentials)?;
+        let client = self.credentials.check(pool)?;
         if grant_type != "client_credentials" {
             return Err(Refusal::UnsupportedGrant);
         }
-        let granted = self.granted_scope(client)?;
+        let granted = self.granted_scope(client.settings)?;
 
-        let lifetime = client.access_token_lifetime_secs;
-        let token = pool.mint_for(client).scope(&granted).sign();
+        let lifetime = client.settings.access_token_lifetime_secs;
+        let token = client.pool.mint_for(client.settings).scope(&granted).sign();
         let mut answer = Map::new();
         answer.insert("access_token".into(), token.into());
         answer.insert("expires_in".into(), lifetime.into());
@@ -98,7 +96,11 @@ impl Request {
         if self.form.get("scope") != Some(&granted) {
             answer.insert("scope".into(), granted.into());
         }
-        tracing::info!(client = client.display_name(), pool = pool.config().id, "token issued");
+        tracing::info!(
+            client = client.settings.display_name(),
+            pool = client.pool.config().id,
+            "token issued"
+        );
         Ok(token_response(StatusCode::OK, &Value::Object(answer)))
     }
 

@@ -85,6 +85,6 @@ async fn the_log_names_clients_and_reasons_but_no_secret_and_no_token() {
     assert!(ours.contains("WrongBasicCredentials") && ours.contains("a fault"), "{text}");
     let signature = token.rsplit('.').next().unwrap();
     for secret in ["hush", "-secret", &token, signature] {
-        assert!(!ours.contains(secret), "{text}");
+        assert!(!text.contains(secret), "{text}");
     }
 }
