@@ -3,7 +3,7 @@
 //! Everything that is served is in the library.
 
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,7 +33,8 @@ struct Arguments {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let level = if arguments.verbose { Level::DEBUG } else { Level::INFO };
-    tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level).init();
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(colours).with_max_level(level).init();
 
     match run(&arguments).await {
         Ok(()) => ExitCode::SUCCESS,
