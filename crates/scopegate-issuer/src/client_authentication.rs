@@ -79,16 +79,23 @@ impl Credentials {
     }
 
     /// The client, if the pool has it and the secret is right.
-    pub(crate) fn check<'a>(&self, pool: Option<&'a PoolState>) -> Result<&'a ClientConfig, Refusal> {
-        let client = pool.and_then(|pool| pool.client(&self.id));
+    pub(crate) fn check<'a>(&self, pool: Option<&'a Arc<PoolState>>) -> Result<Client<'a>, Refusal> {
+        let client = pool.and_then(|pool| Some(Client { pool, settings: pool.client(&self.id)? }));
         // An unknown client costs a comparison too, so that the time taken does not tell which ids exist.
         let decoy = Secret::new("there is no such client".to_owned());
-        let right = client.map_or(&decoy, |client| &client.secret).matches(&self.secret);
+        let right = client.map_or(&decoy, |client| &client.settings.secret).matches(&self.secret);
         client.filter(|_| right).ok_or(match self.method {
             Method::Basic => Refusal::WrongBasicCredentials,
             Method::Body => Refusal::WrongBodyCredentials,
         })
     }
+}
+
+/// A client that has proved who it is. Only [`Credentials::check`] makes one.
+#[derive(Clone, Copy)]
+pub(crate) struct Client<'a> {
+    pub(crate) pool: &'a Arc<PoolState>,
+    pub(crate) settings: &'a ClientConfig,
 }
 
 impl fmt::Debug for Credentials {
@@ -100,4 +107,48 @@ impl fmt::Debug for Credentials {
 fn split_at_space(header: &[u8]) -> (&[u8], &[u8]) {
     let space = header.iter().position(|&byte| byte == b' ').unwrap_or(header.len());
     header.split_at(space)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::PoolConfig;
+    use crate::secret::tests::COMPARISONS;
+
+    fn pool() -> Arc<PoolState> {
+        let client = ClientConfig::new("known", "s3cret", ["r/s"]);
+        let config = PoolConfig::new("eu_1").resource_server("r", ["s"]).client(client);
+        Arc::new(PoolState::new(config, "http://localhost", Arc::new(Clock::system())))
+    }
+
+    fn credentials(id: &str, secret: &str) -> Credentials {
+        Credentials { id: id.to_owned(), secret: secret.to_owned(), method: Method::Body }
+    }
+
+    /// Whether it is accepted, and how many secrets were compared for that.
+    fn check(id: &str, secret: &str, pool: Option<&Arc<PoolState>>) -> (bool, u32) {
+        COMPARISONS.set(0);
+        let accepted = credentials(id, secret).check(pool).is_ok();
+        (accepted, COMPARISONS.get())
+    }
+
+    #[test]
+    fn one_secret_is_compared_whether_or_not_the_client_is_known() {
+        let pool = pool();
+        assert_eq!(check("known", "s3cret", Some(&pool)), (true, 1));
+        assert_eq!(check("known", "wrong", Some(&pool)), (false, 1));
+        assert_eq!(check("unknown", "s3cret", Some(&pool)), (false, 1));
+        assert_eq!(check("unknown", "s3cret", None), (false, 1));
+    }
+
+    #[test]
+    fn the_decoy_is_no_way_in() {
+        assert_eq!(check("unknown", "there is no such client", Some(&pool())), (false, 1));
+    }
+
+    #[test]
+    fn debug_shows_neither_id_nor_secret() {
+        assert_eq!(format!("{:?}", credentials("known", "s3cret")), "Credentials { .. }");
+    }
 }

@@ -198,8 +198,23 @@ impl ClientConfig {
         self
     }
 
-    /// The name for people.
-    pub(crate) fn display_name(&self) -> &str {
+    /// The client id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The secret in clear, for a test that has to send it.
+    pub fn secret(&self) -> &str {
+        self.secret.expose()
+    }
+
+    /// The scopes attached to it, written in full.
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// The name for people; the id when it has none.
+    pub fn display_name(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.id)
     }
 }

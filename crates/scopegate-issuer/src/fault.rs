@@ -1,6 +1,6 @@
-//! Ways in which a key set endpoint can misbehave, and the answers that do it.
+//! Ways in which an endpoint can misbehave, and the answers that do it.
 //!
-//! Which fault is set, and on which pool, is kept in `pool.rs`.
+//! Which fault is set, and on which endpoint of which pool, is kept in `pool.rs`.
 
 use std::convert::Infallible;
 use std::io;
@@ -8,15 +8,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::response::Parts;
 use http::{HeaderValue, StatusCode};
 use http_body::Frame;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// How the key set endpoint of a pool answers instead of with its keys.
+/// How an endpoint answers instead of rightly: that of the key set ([`Pool::set_fault`](crate::Pool::set_fault)), or
+/// that of tokens ([`Pool::set_token_fault`](crate::Pool::set_token_fault)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -24,18 +26,18 @@ pub enum Fault {
     Status(u16),
     /// 200, `text/html`, a login page: what a proxy in between answers.
     Html,
-    /// 200 and `{"keys":[]}`.
+    /// 200 and `{"keys":[]}`: no keys, and no token either.
     EmptySet,
-    /// 200 and the length of the whole set, but the connection ends in the middle of it.
+    /// The right status and length, but the connection ends in the middle of the body.
     Truncated,
     /// The right answer, but later.
     Delay(Duration),
     /// The connection is closed without an answer.
     Reset,
-    /// 200 and the right keys, with further members that make the body this many bytes long. Reading it whole would
-    /// succeed; a reader with a bound refuses it. Never shorter than the set itself.
+    /// The right answer, with a further member that makes the body this many bytes long. Reading it whole would
+    /// succeed; a reader with a bound refuses it. Never shorter than the right answer.
     Oversized(usize),
-    /// 200, then a key set at one byte every 50 ms, for ever.
+    /// 200, then the beginning of a JSON object at one byte every 50 ms, for ever.
     Drip,
     /// 200, `application/json`, and this text.
     Body(String),
@@ -46,8 +48,8 @@ pub enum Fault {
 pub(crate) struct CloseWithoutAnswer;
 
 impl Fault {
-    /// The answer in place of `jwks`, the text that would be right.
-    pub(crate) async fn answer(self, jwks: String) -> Response {
+    /// The answer in place of the right one.
+    pub(crate) async fn answer(self, right: Response) -> Response {
         match self {
             Self::Status(code) => {
                 let status = StatusCode::from_u16(code).ok().filter(|status| !status.is_informational());
@@ -55,17 +57,20 @@ impl Fault {
             }
             Self::Html => ([(CONTENT_TYPE, "text/html; charset=utf-8")], LOGIN_PAGE).into_response(),
             Self::EmptySet => json(r#"{"keys":[]}"#),
-            Self::Truncated => truncated(&jwks),
+            Self::Truncated => truncated(right).await,
             Self::Delay(duration) => {
                 tokio::time::sleep(duration).await;
-                json(jwks)
+                right
             }
             Self::Reset => {
                 let mut response = Response::default();
                 response.extensions_mut().insert(CloseWithoutAnswer);
                 response
             }
-            Self::Oversized(length) => json(oversized(&jwks, length)),
+            Self::Oversized(length) => {
+                let (head, body) = split(right).await;
+                Response::from_parts(head, oversized(&body, length).into())
+            }
             Self::Drip => json(Body::new(Drip::new())),
             Self::Body(text) => json(text),
         }
@@ -79,20 +84,26 @@ pub(crate) fn json(body: impl Into<Body>) -> Response {
     response
 }
 
-/// `{"keys":[…]}` becomes `{"keys":[…],"padding":"xxx…"}`.
-fn oversized(jwks: &str, length: usize) -> String {
-    const BEFORE: &str = ",\"padding\":\"";
-    const AFTER: &str = "\"}";
-    let open = jwks.strip_suffix('}').unwrap_or(jwks);
-    let padding = length.saturating_sub(open.len() + BEFORE.len() + AFTER.len());
-    [open, BEFORE, &"x".repeat(padding), AFTER].concat()
+/// Our own answers are in memory as a whole, so reading one cannot fail.
+async fn split(response: Response) -> (Parts, Bytes) {
+    let (head, body) = response.into_parts();
+    (head, to_bytes(body, usize::MAX).await.unwrap_or_default())
 }
 
-fn truncated(jwks: &str) -> Response {
-    let half = Bytes::copy_from_slice(jwks.as_bytes().get(..jwks.len() / 2).unwrap_or_default());
-    let mut response = json(Body::new(Half { half: Some(half), flushed: false }));
-    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(jwks.len()));
-    response
+/// `{…}` becomes `{…,"padding":"xxx…"}`.
+fn oversized(object: &[u8], length: usize) -> Vec<u8> {
+    const BEFORE: &[u8] = b",\"padding\":\"";
+    const AFTER: &[u8] = b"\"}";
+    let open = object.strip_suffix(b"}").unwrap_or(object);
+    let padding = length.saturating_sub(open.len() + BEFORE.len() + AFTER.len());
+    [open, BEFORE, &vec![b'x'; padding], AFTER].concat()
+}
+
+async fn truncated(right: Response) -> Response {
+    let (mut head, body) = split(right).await;
+    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let half = body.slice(..body.len() / 2);
+    Response::from_parts(head, Body::new(Half { half: Some(half), flushed: false }))
 }
 
 /// A body that breaks off.
@@ -121,7 +132,7 @@ impl http_body::Body for Half {
     }
 }
 
-/// A body that never ends: the start of a key set, then white space.
+/// A body that never ends: the start of an object, then white space.
 struct Drip {
     ticks: Interval,
     start: std::slice::Iter<'static, u8>,
@@ -131,7 +142,7 @@ impl Drip {
     fn new() -> Self {
         let mut ticks = interval(Duration::from_millis(50));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { ticks, start: b"{\"keys\":[".iter() }
+        Self { ticks, start: b"{".iter() }
     }
 }
 
@@ -157,8 +168,8 @@ mod tests {
 
     #[test]
     fn an_oversized_set_has_exactly_the_length_asked_for_and_is_json() {
-        let text = oversized(r#"{"keys":[]}"#, 1_000);
+        let text = oversized(br#"{"keys":[]}"#, 1_000);
         assert_eq!(text.len(), 1_000);
-        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+        assert!(serde_json::from_slice::<serde_json::Value>(&text).is_ok());
     }
 }

@@ -39,6 +39,16 @@
 //! Tokens have exactly the members of Cognito's machine-to-machine tokens, and a pool has two RSA keys, as in Cognito:
 //! one signs access tokens, the other one does not. Unlike Cognito, an unknown scope is refused with `invalid_scope`.
 //!
+//! # The program
+//!
+//! `cargo run -p scopegate-issuer --features cli` serves the built-in pools of [`Config::default`] on
+//! `127.0.0.1:9400`, and prints a line to copy for each client. `--config FILE` (`SCOPEGATE_ISSUER_CONFIG`) serves
+//! what a file says, see [`Config::from_toml`]; `--listen ADDR` (`SCOPEGATE_ISSUER_LISTEN`) wins over the file.
+//!
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `cli` | off | the program |
+//!
 //! # What it is not for
 //!
 //! **Not for production.** It listens on loopback addresses only and refuses any other. There is no TLS, no protection

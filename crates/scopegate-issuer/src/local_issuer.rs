@@ -18,8 +18,9 @@ use crate::server::Server;
 
 /// A running authorization server on a loopback address.
 ///
-/// Cloning is cheap. The server runs on the tokio runtime it was started on, and stops when the last handle on it or
-/// on one of its [pools](Pool) is dropped, which also ends open connections. A [`Mint`] does not keep it running.
+/// Cloning is cheap. The server runs on the tokio runtime it was started on, so it answers for as long as that one
+/// runs. It stops when the last handle on it or on one of its [pools](Pool) is dropped, which also ends open
+/// connections. A [`Mint`] does not keep it running.
 ///
 /// Methods about keys, faults and tokens act on the [default pool](Self::default_pool).
 #[derive(Clone)]
@@ -146,6 +147,16 @@ impl LocalIssuer {
     /// See [`Pool::clear_fault`].
     pub fn clear_fault(&self) {
         self.default_pool.clear_fault();
+    }
+
+    /// See [`Pool::set_token_fault`].
+    pub fn set_token_fault(&self, fault: Fault) {
+        self.default_pool.set_token_fault(fault);
+    }
+
+    /// See [`Pool::clear_token_fault`].
+    pub fn clear_token_fault(&self) {
+        self.default_pool.clear_token_fault();
     }
 
     /// See [`Pool::jwks_fetches`].

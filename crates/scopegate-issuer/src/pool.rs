@@ -1,18 +1,16 @@
-//! One user pool: its handle for tests, and its state.
+//! The handle on one user pool: its addresses, keys, faults and counters, as a test uses them.
 //!
-//! The rules of rotation are in `key_ring.rs`; this file makes the keys and takes the lock.
+//! What it acts on is in `pool/state.rs`.
+
+mod state;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
-use crate::alg::Alg;
-use crate::clock::Clock;
-use crate::config::{ClientConfig, PoolConfig};
+pub(crate) use self::state::PoolState;
+use crate::config::ClientConfig;
 use crate::fault::Fault;
 use crate::key::SigningKey;
-use crate::key_ring::KeyRing;
 use crate::mint::Mint;
 use crate::server::Server;
 
@@ -32,7 +30,7 @@ impl Pool {
 
     /// The pool's id, `eu-west-1_Local0001`.
     pub fn id(&self) -> &str {
-        &self.state.config.id
+        &self.state.config().id
     }
 
     /// The issuer identifier, `http://127.0.0.1:PORT/eu-west-1_Local0001`: the `iss` of its tokens.
@@ -48,6 +46,11 @@ impl Pool {
     /// Where tokens are to be had: the issuer followed by `/oauth2/token`.
     pub fn token_endpoint(&self) -> String {
         self.state.token_endpoint()
+    }
+
+    /// The clients, in the order of the configuration.
+    pub fn clients(&self) -> &[ClientConfig] {
+        &self.state.config().clients
     }
 
     /// A good token of the pool's first client with all its scopes, to be bent. It is signed with whichever key the
@@ -112,23 +115,34 @@ impl Pool {
 
     /// From now on the key set endpoint misbehaves. Counted as fetches all the same.
     pub fn set_fault(&self, fault: Fault) {
-        *self.state.fault_slot() = Some(fault);
+        self.state.set_fault(Some(fault));
     }
 
     /// The key set endpoint answers again. A [`Fault::Drip`] that has begun goes on.
     pub fn clear_fault(&self) {
-        *self.state.fault_slot() = None;
+        self.state.set_fault(None);
+    }
+
+    /// From now on the token endpoint misbehaves, also for requests it would refuse. Counted all the same. At the
+    /// address that all pools share, for the requests that count for this pool.
+    pub fn set_token_fault(&self, fault: Fault) {
+        self.state.set_token_fault(Some(fault));
+    }
+
+    /// The token endpoint answers again.
+    pub fn clear_token_fault(&self) {
+        self.state.set_token_fault(None);
     }
 
     /// How often the key set was asked for, faults included.
     pub fn jwks_fetches(&self) -> u64 {
-        self.state.jwks_fetches.load(Ordering::SeqCst)
+        self.state.jwks_fetches()
     }
 
     /// How often a token was asked for by `POST`, refusals included. A request to the address that all pools share
     /// counts for the pool of its client, or for the default pool when it has no such client.
     pub fn token_requests(&self) -> u64 {
-        self.state.token_requests.load(Ordering::SeqCst)
+        self.state.token_requests()
     }
 
     pub(crate) fn server(&self) -> &Arc<Server> {
@@ -138,124 +152,6 @@ impl Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pool").field("issuer", &self.state.issuer).finish_non_exhaustive()
+        f.debug_struct("Pool").field("issuer", &self.issuer()).finish_non_exhaustive()
     }
-}
-
-/// What a pool is. Shared by its handles, its mints and the endpoints.
-pub(crate) struct PoolState {
-    config: PoolConfig,
-    issuer: String,
-    /// Made when first asked for, since it is slow and not every pool of a configuration is used.
-    keys: OnceLock<Mutex<KeyRing>>,
-    fault: Mutex<Option<Fault>>,
-    jwks_fetches: AtomicU64,
-    token_requests: AtomicU64,
-    clock: Arc<Clock>,
-}
-
-impl PoolState {
-    pub(crate) fn new(config: PoolConfig, base: &str, clock: Arc<Clock>) -> Self {
-        Self {
-            issuer: format!("{base}/{}", config.id),
-            config,
-            keys: OnceLock::new(),
-            fault: Mutex::new(None),
-            jwks_fetches: AtomicU64::new(0),
-            token_requests: AtomicU64::new(0),
-            clock,
-        }
-    }
-
-    pub(crate) fn config(&self) -> &PoolConfig {
-        &self.config
-    }
-
-    pub(crate) fn client(&self, id: &str) -> Option<&ClientConfig> {
-        self.config.clients.iter().find(|client| client.id == id)
-    }
-
-    pub(crate) fn issuer(&self) -> &str {
-        &self.issuer
-    }
-
-    pub(crate) fn jwks_uri(&self) -> String {
-        format!("{}/.well-known/jwks.json", self.issuer)
-    }
-
-    pub(crate) fn token_endpoint(&self) -> String {
-        format!("{}/oauth2/token", self.issuer)
-    }
-
-    pub(crate) fn now(&self) -> u64 {
-        self.clock.now()
-    }
-
-    pub(crate) fn jwks(&self) -> String {
-        self.keys().jwks().to_string()
-    }
-
-    pub(crate) fn signing_key(&self) -> SigningKey {
-        self.keys().current().clone()
-    }
-
-    pub(crate) fn fault(&self) -> Option<Fault> {
-        self.fault_slot().clone()
-    }
-
-    pub(crate) fn count_jwks_fetch(&self) {
-        self.jwks_fetches.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn count_token_request(&self) {
-        self.token_requests.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn mint(self: &Arc<Self>) -> Mint {
-        // A checked configuration has a client in every pool.
-        match self.config.clients.first() {
-            Some(client) => self.mint_for(client),
-            None => Mint::of_pool(self, ""),
-        }
-    }
-
-    pub(crate) fn mint_for(self: &Arc<Self>, client: &ClientConfig) -> Mint {
-        Mint::of_pool(self, &client.id)
-            .scope(&client.scopes.join(" "))
-            .lifetime(client.access_token_lifetime_secs)
-    }
-
-    /// Of the current algorithm. Slow, so it is made before the lock is taken to use it.
-    fn new_key(&self) -> SigningKey {
-        let alg = self.keys().current().alg();
-        SigningKey::generate(alg)
-    }
-
-    /// Makes the keys if nothing has asked for them yet.
-    pub(crate) fn prepare_keys(&self) {
-        drop(self.keys());
-    }
-
-    // A panic while a lock is held leaves whole values behind, so a poisoned lock is as good as another.
-    fn keys(&self) -> MutexGuard<'_, KeyRing> {
-        let keys = self.keys.get_or_init(|| Mutex::new(two_rsa_keys()));
-        keys.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn fault_slot(&self) -> MutexGuard<'_, Option<Fault>> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for PoolState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolState").field("issuer", &self.issuer).finish_non_exhaustive()
-    }
-}
-
-/// Side by side, since each takes some tens of milliseconds.
-fn two_rsa_keys() -> KeyRing {
-    let id_token = thread::spawn(|| SigningKey::generate(Alg::RS256));
-    let access_token = SigningKey::generate(Alg::RS256);
-    KeyRing::new(access_token, id_token.join().unwrap_or_else(|_| SigningKey::generate(Alg::RS256)))
 }

@@ -41,11 +41,12 @@ pub(crate) fn not_found() -> Response {
 async fn jwks(State(pools): State<Pools>, Path(id): Path<String>) -> Response {
     let Some(pool) = find(&pools, &id) else { return not_found() };
     pool.count_jwks_fetch();
+    let right = fault::json(pool.jwks());
     match pool.fault() {
-        None => fault::json(pool.jwks()),
+        None => right,
         Some(fault) => {
             tracing::debug!(pool = id, "the key set endpoint answers with a fault");
-            fault.answer(pool.jwks()).await
+            fault.answer(right).await
         }
     }
 }

@@ -29,6 +29,11 @@ impl Secret {
         let pairs = given.bytes().zip(self.0.bytes().cycle());
         pairs.fold(same_length, |same: Choice, (a, b)| same & a.ct_eq(&b)).into()
     }
+
+    /// The text itself.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Debug for Secret {

@@ -29,24 +29,32 @@ pub(crate) async fn of_one_pool(
     let Some(pool) = find(&pools, &id) else { return not_found() };
     pool.count_token_request();
     let request = Request::read(&headers, body).await;
-    respond(request.and_then(|request| request.token_from(Some(pool))))
+    respond(request.and_then(|request| request.token_from(Some(pool))), Some(pool)).await
 }
 
 /// The address that all pools share: the client id, which is unique, says which one is meant.
 pub(crate) async fn of_any_pool(State(pools): State<Pools>, headers: HeaderMap, body: Body) -> Response {
     let request = Request::read(&headers, body).await;
     let pool = request.as_ref().ok().and_then(|request| request.credentials.pool(&pools));
-    if let Some(counted) = pool.or(pools.first()) {
-        counted.count_token_request();
+    let answering = pool.or(pools.first());
+    if let Some(pool) = answering {
+        pool.count_token_request();
     }
-    respond(request.and_then(|request| request.token_from(pool)))
+    respond(request.and_then(|request| request.token_from(pool)), answering).await
 }
 
-fn respond(result: Result<Response, Refusal>) -> Response {
-    result.unwrap_or_else(|refusal| {
+async fn respond(result: Result<Response, Refusal>, pool: Option<&Arc<PoolState>>) -> Response {
+    let right = result.unwrap_or_else(|refusal| {
         tracing::info!(reason = ?refusal, "no token issued");
         refusal.into_response()
-    })
+    });
+    match pool.and_then(|pool| pool.token_fault()) {
+        None => right,
+        Some(fault) => {
+            tracing::debug!("the token endpoint answers with a fault");
+            fault.answer(right).await
+        }
+    }
 }
 
 /// A well-formed request that says who is asking. Whether that is true is not known yet.
@@ -72,16 +80,14 @@ impl Request {
     /// The checks in order: the client, the grant, the scope. Parameters we do not know are ignored (RFC 6749 §3.2).
     fn token_from(&self, pool: Option<&Arc<PoolState>>) -> Result<Response, Refusal> {
         let grant_type = self.form.get("grant_type").ok_or(Refusal::MissingGrantType)?;
-        let client = self.credentials.check(pool.map(AsRef::as_ref))?;
-        // Without a pool there is no client, which the line above has refused.
-        let pool = pool.ok_or(Refusal::WrongBodyCredentials)?;
+        let client = self.credentials.check(pool)?;
         if grant_type != "client_credentials" {
             return Err(Refusal::UnsupportedGrant);
         }
-        let granted = self.granted_scope(client)?;
+        let granted = self.granted_scope(client.settings)?;
 
-        let lifetime = client.access_token_lifetime_secs;
-        let token = pool.mint_for(client).scope(&granted).sign();
+        let lifetime = client.settings.access_token_lifetime_secs;
+        let token = client.pool.mint_for(client.settings).scope(&granted).sign();
         let mut answer = Map::new();
         answer.insert("access_token".into(), token.into());
         answer.insert("expires_in".into(), lifetime.into());
@@ -90,7 +96,11 @@ impl Request {
         if self.form.get("scope") != Some(&granted) {
             answer.insert("scope".into(), granted.into());
         }
-        tracing::info!(client = client.display_name(), pool = pool.config().id, "token issued");
+        tracing::info!(
+            client = client.settings.display_name(),
+            pool = client.pool.config().id,
+            "token issued"
+        );
         Ok(token_response(StatusCode::OK, &Value::Object(answer)))
     }
 

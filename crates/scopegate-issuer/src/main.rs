@@ -1,0 +1,179 @@
+//! The program: a local issuer on a laptop. Reads arguments, prints what to copy, stops on Ctrl-C or SIGTERM.
+//!
+//! Everything that is served is in the library.
+
+use std::error::Error;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use scopegate_issuer::{ClientConfig, Config, LocalIssuer, Pool, StartError};
+use tracing::Level;
+
+/// A local, Amazon-Cognito-shaped OAuth 2.0 authorization server for development. Not for production.
+#[derive(Parser)]
+#[command(name = "scopegate-issuer", version)]
+struct Arguments {
+    /// The pools and clients to serve, as TOML. Without it, two built-in pools with well-known secrets.
+    #[arg(long, value_name = "FILE", env = "SCOPEGATE_ISSUER_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Where to listen: a loopback address and a port. Wins over the file; 127.0.0.1:9400 without a file.
+    #[arg(long, value_name = "ADDR", env = "SCOPEGATE_ISSUER_LISTEN")]
+    listen: Option<String>,
+
+    /// Log connections and faults too.
+    #[arg(long)]
+    verbose: bool,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let level = if arguments.verbose { Level::DEBUG } else { Level::INFO };
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(colours).with_max_level(level).init();
+
+    match run(&arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // If even this cannot be written, the exit code is all that is left to say.
+            let _ = writeln!(io::stderr(), "scopegate-issuer: {}", failure.message);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+async fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let config = match &arguments.config {
+        Some(file) => read(file)?,
+        None => Config::default().listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 9400))),
+    };
+    let config = match &arguments.listen {
+        Some(address) => config.listen(parse(address)?),
+        None => config,
+    };
+    // Before the address is printed, so that whoever reads it can already stop the program in an orderly way.
+    let mut signals =
+        Signals::listen().map_err(|error| Failure::other("signals cannot be handled", &error))?;
+    let issuer = LocalIssuer::start_with(config).await.map_err(|error| match error {
+        StartError::Config(error) => Failure::settings(error.to_string()),
+        other => Failure::other(&other.to_string(), &other),
+    })?;
+
+    let secrets = if arguments.config.is_some() { Secrets::Placeholder } else { Secrets::BuiltIn };
+    // A closed standard output is no reason not to serve.
+    let _ = print(&issuer, secrets);
+    signals.stop().await;
+    issuer.shut_down().await;
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<Config, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::settings(format!("{}: cannot be read: {error}", file.display())))?;
+    Config::from_toml(&text).map_err(|error| Failure::settings(format!("{}: {error}", file.display())))
+}
+
+fn parse(address: &str) -> Result<SocketAddr, Failure> {
+    address.parse().map_err(|_| {
+        let expected = "an address and a port, such as 127.0.0.1:9400";
+        Failure::settings(format!("--listen: expected {expected}, found {address:?}"))
+    })
+}
+
+fn print(issuer: &LocalIssuer, secrets: Secrets) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "A development server, not for production. Listening on {}", issuer.url())?;
+    for pool in issuer.pools() {
+        writeln!(out, "\npool      {}", pool.id())?;
+        writeln!(out, "issuer    {}", pool.issuer())?;
+        writeln!(out, "jwks_uri  {}", pool.jwks_uri())?;
+        for client in pool.clients() {
+            writeln!(out, "\n# {}\n{}", client.display_name(), curl(pool, client, secrets))?;
+        }
+    }
+    out.flush()
+}
+
+/// In the body and not as `-u`, since curl encodes there what RFC 6749 §2.3.1 wants encoded.
+fn curl(pool: &Pool, client: &ClientConfig, secrets: Secrets) -> String {
+    let id = quoted(&format!("client_id={}", client.id()));
+    let secret = match secrets {
+        Secrets::BuiltIn => quoted(&format!("client_secret={}", client.secret())),
+        Secrets::Placeholder => "\"client_secret=$SECRET\"".to_owned(),
+    };
+    let token_endpoint = pool.token_endpoint();
+    format!(
+        "curl -d grant_type=client_credentials --data-urlencode {id} --data-urlencode {secret} {token_endpoint}"
+    )
+}
+
+/// As one word of a POSIX shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Those of the built-in configuration are public; those of a file are not to be shown.
+#[derive(Clone, Copy)]
+enum Secrets {
+    BuiltIn,
+    Placeholder,
+}
+
+/// The one line that is printed, and the exit code: 2 for settings, 1 for anything else.
+struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl Failure {
+    fn settings(message: String) -> Self {
+        Self { message, code: 2 }
+    }
+
+    fn other(what: &str, error: &dyn Error) -> Self {
+        let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        Self { message: format!("{what}: {reason}"), code: 1 }
+    }
+}
+
+/// Ctrl-C, and SIGTERM where it exists.
+struct Signals {
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    #[cfg(unix)]
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    #[allow(clippy::unnecessary_wraps, reason = "fails on unix")]
+    fn listen() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    #[cfg(not(unix))]
+    async fn stop(&mut self) {
+        // An error means that Ctrl-C cannot be heard; then only ending the process is left.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

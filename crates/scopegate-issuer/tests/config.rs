@@ -1,0 +1,207 @@
+//! Which configurations are accepted, and does each error name the field, the expected and the found?
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic here is the failure of the test"
+)]
+
+use scopegate_issuer::{ClientConfig, Config, ConfigError, LocalIssuer, PoolConfig, StartError};
+
+const GOOD: &str = r#"
+listen = "127.0.0.1:0"
+
+[[pools]]
+id = "eu-west-1_Shop00001"
+
+[[pools.resource_servers]]
+identifier = "https://shop.example"
+scopes = ["orders.read", "orders.write"]
+
+[[pools.clients]]
+id = "client-1"
+name = "report"
+secret = "hush-1"
+access_token_lifetime_secs = 300
+scopes = ["https://shop.example/orders.read"]
+
+[[pools.clients]]
+id = "client-2"
+secret = "hush-2"
+scopes = ["https://shop.example/orders.read", "https://shop.example/orders.write"]
+"#;
+
+/// The error when one piece of the good file is something else.
+fn error(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    let error = Config::from_toml(&GOOD.replacen(from, to, 1)).unwrap_err();
+    for text in [error.to_string(), format!("{error:?}")] {
+        assert!(!text.contains("hush"), "{text}");
+    }
+    error.to_string()
+}
+
+#[tokio::test]
+async fn a_good_file_is_served_as_it_says() {
+    let issuer = LocalIssuer::start_with(Config::from_toml(GOOD).unwrap()).await.unwrap();
+    assert_eq!(issuer.default_pool().id(), "eu-west-1_Shop00001");
+    let pool = issuer.default_pool();
+    let [one, two] = pool.clients() else { panic!("two clients") };
+    assert_eq!((one.id(), one.secret(), one.display_name()), ("client-1", "hush-1", "report"));
+    assert_eq!((two.id(), two.display_name(), two.scopes().len()), ("client-2", "client-2", 2));
+    let claims = issuer.mint().claims();
+    assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 300);
+}
+
+#[test]
+fn unknown_and_missing_fields_are_refused_by_name_and_line() {
+    assert!(error("listen =", "listne =").starts_with("line 2: `listne`: unknown field `listne`"));
+    assert!(error("id = \"eu", "idd = \"eu").contains("unknown field `idd`"));
+    assert!(error("identifier =", "identifer =").starts_with("line 8: `identifer`: unknown field"));
+    assert!(error("access_token_lifetime_secs", "access_token_lifetime").contains("unknown field"));
+    assert!(error("secret = \"hush-1\"\n", "").contains("missing field `secret`"));
+    assert!(error("id = \"client-1\"\n", "").contains("missing field `id`"));
+}
+
+#[test]
+fn values_of_the_wrong_type_are_refused_by_field() {
+    let message = error("access_token_lifetime_secs = 300", "access_token_lifetime_secs = \"300\"");
+    assert!(
+        message.contains("`access_token_lifetime_secs`: invalid type: string \"300\", expected u64"),
+        "{message}"
+    );
+    assert!(error("access_token_lifetime_secs = 300", "access_token_lifetime_secs = -1").contains("-1"));
+    assert!(error("name = \"report\"", "name = 5").contains("`name`: invalid type: integer `5`"));
+    assert!(error("[\"https://shop.example/orders.read\"]", "\"x\"").contains("expected a sequence"));
+}
+
+#[test]
+fn a_secret_is_never_quoted_back() {
+    assert!(
+        error("secret = \"hush-1\"", "secret = [\"hush\"]").contains("a secret is a string, found array")
+    );
+    assert!(error("secret = \"hush-1\"", "secret = \"hush").starts_with("line 14: `secret`: "));
+    assert!(error("secret = \"hush-1\"", "secret = hush").starts_with("line 14: `secret`: "));
+    let number = Config::from_toml(&GOOD.replacen("\"hush-1\"", "98765", 1)).unwrap_err().to_string();
+    assert!(number.contains("a secret is a string, found integer") && !number.contains("98765"), "{number}");
+    let inline = error(
+        "[[pools.clients]]\nid = \"client-1\"",
+        "x = { secret = \"hush\" }\n[[pools.clients]]\nid = \"c\"",
+    );
+    assert!(inline.contains("unknown field `x`"), "{inline}");
+}
+
+#[test]
+fn values_outside_what_is_allowed_are_refused_with_expected_and_found() {
+    for (from, to, expected) in [
+        (
+            "127.0.0.1:0",
+            "0.0.0.0:9400",
+            "`listen`: expected a loopback address such as 127.0.0.1:9400, found 0.0.0.0:9400; \
+             this is a development server, not for production",
+        ),
+        (
+            "127.0.0.1:0",
+            "localhost",
+            "`listen`: expected an address and a port, such as 127.0.0.1:9400, found \"localhost\"",
+        ),
+        (
+            "eu-west-1_Shop00001",
+            "a/b",
+            "`pools[0].id`: expected a region, `_` and letters or digits, such as eu-west-1_Local0001, found \"a/b\"",
+        ),
+        (
+            "\"https://shop.example\"",
+            "\"my shop\"",
+            "`pools[0].resource_servers[0].identifier`: expected printable ASCII without space, `\"` and `\\`, \
+             found \"my shop\"",
+        ),
+        (
+            "\"orders.read\"",
+            "\"orders\\\\read\"",
+            "`pools[0].resource_servers[0].scopes[0]`: expected printable ASCII without space, `\"` and `\\`, \
+             found \"orders\\\\read\"",
+        ),
+        ("\"client-1\"", "\"\"", "`pools[0].clients[0].id`: expected a client id, found an empty string"),
+        ("\"hush-1\"", "\"\"", "`pools[0].clients[0].secret`: expected a secret, found an empty string"),
+        (
+            "= 300",
+            "= 299",
+            "`pools[0].clients[0].access_token_lifetime_secs`: expected 300 to 86400 seconds, found 299",
+        ),
+        (
+            "= 300",
+            "= 86401",
+            "`pools[0].clients[0].access_token_lifetime_secs`: expected 300 to 86400 seconds, found 86401",
+        ),
+        (
+            "[\"https://shop.example/orders.read\"]",
+            "[]",
+            "`pools[0].clients[0].scopes`: expected at least one scope, found none",
+        ),
+        (
+            "[\"https://shop.example/orders.read\"]",
+            "[\"orders.read\"]",
+            "`pools[0].clients[0].scopes[0]`: expected a scope that a resource server of this pool defines, \
+             as identifier/name, found \"orders.read\"",
+        ),
+        (
+            "[\"https://shop.example/orders.read\"]",
+            "[\"a b\"]",
+            "`pools[0].clients[0].scopes[0]`: expected printable ASCII without space, `\"` and `\\`, found \"a b\"",
+        ),
+        ("\"client-2\"", "\"client-1\"", "`pools[0].clients[1].id`: \"client-1\" is there twice"),
+        (
+            "\"https://shop.example/orders.write\"",
+            "\"https://shop.example/orders.read\"",
+            "`pools[0].clients[1].scopes[1]`: \"https://shop.example/orders.read\" is there twice",
+        ),
+    ] {
+        assert_eq!(error(from, to), expected);
+    }
+    assert!(Config::from_toml(&GOOD.replace("= 300", "= 86400")).is_ok());
+    assert_eq!(
+        Config::from_toml("").unwrap_err().to_string(),
+        "`pools`: expected at least one pool, found none"
+    );
+    assert_eq!(
+        Config::from_toml("[[pools]]\nid = \"eu_1\"").unwrap_err().to_string(),
+        "`pools[0].clients`: expected at least one client, found none"
+    );
+}
+
+#[test]
+fn ids_are_unique_across_pools() {
+    let (_, pool) = GOOD.split_once("\n\n").unwrap();
+    let twice = format!("{GOOD}{pool}");
+    let message = Config::from_toml(&twice).unwrap_err().to_string();
+    assert_eq!(message, "`pools[1].id`: \"eu-west-1_Shop00001\" is there twice");
+    let other_pool = format!("{GOOD}{}", pool.replace("Shop00001", "Shop00002"));
+    let message = Config::from_toml(&other_pool).unwrap_err().to_string();
+    assert_eq!(message, "`pools[1].clients[0].id`: \"client-1\" is there twice");
+    let other_clients = format!("{GOOD}{}", pool.replace("Shop00001", "Shop00002").replace("client-", "c-"));
+    assert!(Config::from_toml(&other_clients).is_ok());
+}
+
+#[tokio::test]
+async fn a_configuration_made_in_code_is_checked_when_it_starts() {
+    let with = |client: ClientConfig| {
+        Config::empty().pool(PoolConfig::new("eu-west-1_a1").resource_server("r", ["s"]).client(client))
+    };
+    assert!(
+        LocalIssuer::start_with(with(ClientConfig::new("c", "s", ["r/s"]).lifetime_secs(1))).await.is_ok()
+    );
+    for (config, field) in [
+        (with(ClientConfig::new("c", "s", ["r/s"]).lifetime_secs(0)), "access_token_lifetime_secs"),
+        (with(ClientConfig::new("c", "", ["r/s"])), "secret"),
+        (with(ClientConfig::new("c", "s", ["r/t"])), "scopes[0]"),
+        (Config::empty(), "pools"),
+    ] {
+        match LocalIssuer::start_with(config).await.unwrap_err() {
+            StartError::Config(error @ ConfigError::Invalid { .. }) => {
+                assert!(error.to_string().contains(field), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

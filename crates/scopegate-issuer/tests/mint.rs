@@ -1,0 +1,166 @@
+//! Is a minted token what was asked for: shaped like Cognito's, or different in exactly one way?
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use scopegate_issuer::{Alg, LocalIssuer, Mint, SigningKey};
+use serde_json::{Value, json};
+
+const NOW: u64 = 1_700_000_000;
+
+fn parts(token: &str) -> Vec<&str> {
+    token.split('.').collect()
+}
+
+fn text(part: &str) -> String {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+fn header(token: &str) -> Value {
+    serde_json::from_str(&text(parts(token)[0])).unwrap()
+}
+
+fn claims(token: &str) -> Value {
+    serde_json::from_str(&text(parts(token)[1])).unwrap()
+}
+
+fn members(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+fn key() -> SigningKey {
+    SigningKey::generate(Alg::EdDSA).with_kid("k")
+}
+
+fn mint() -> Mint {
+    Mint::cognito("https://issuer.example", "my-client")
+}
+
+/// The claims that differ, so that a test can say that nothing else does.
+fn changed(bent: &Mint, good: &Mint) -> Vec<String> {
+    let (bent, good) = (bent.claims(), good.claims());
+    let names = bent.keys().chain(good.keys().filter(|name| !bent.contains_key(*name)));
+    names.filter(|name| bent.get(*name) != good.get(*name)).cloned().collect()
+}
+
+#[tokio::test]
+async fn a_minted_token_has_exactly_the_members_of_a_cognito_machine_to_machine_token() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    issuer.set_now(NOW);
+    let token = issuer.mint().sign();
+    assert_eq!(header(&token), json!({ "alg": "RS256", "kid": issuer.default_pool().signing_key().kid() }));
+    let mut claims = claims(&token);
+    let jti = claims.as_object_mut().unwrap().remove("jti").unwrap();
+    let groups: Vec<_> = jti.as_str().unwrap().split('-').map(str::len).collect();
+    assert_eq!(groups, [8, 4, 4, 4, 12], "{jti}");
+    assert_eq!(
+        claims,
+        json!({
+            "sub": "local-reader",
+            "token_use": "access",
+            "scope": "https://my-api-server.org/api.read",
+            "auth_time": NOW,
+            "iss": issuer.issuer(),
+            "exp": NOW + 3600,
+            "iat": NOW,
+            "version": 2,
+            "client_id": "local-reader",
+        })
+    );
+}
+
+#[test]
+fn a_token_minted_without_a_server_has_the_same_members() {
+    let token = mint().sign_with(&key());
+    assert_eq!(header(&token), json!({ "alg": "EdDSA", "kid": "k" }));
+    let expected =
+        ["auth_time", "client_id", "exp", "iat", "iss", "jti", "scope", "sub", "token_use", "version"];
+    assert_eq!(members(&claims(&token)), expected);
+}
+
+#[test]
+fn each_token_has_its_own_id() {
+    assert_ne!(mint().claims()["jti"], mint().claims()["jti"]);
+}
+
+#[test]
+fn each_method_changes_its_own_claims_and_no_other() {
+    let good = mint().issued_at(NOW).expires_at(NOW + 3600);
+    let cases = [
+        (good.clone(), &[][..]),
+        (good.clone().client("other"), &["client_id", "sub"]),
+        (good.clone().scope("a b"), &["scope"]),
+        (good.clone().claim("aud", json!(["x"])), &["aud"]),
+        (good.clone().without_claim("exp"), &["exp"]),
+        (good.clone().issued_at(NOW + 1), &["auth_time", "iat"]),
+        (good.clone().expires_at(NOW), &["exp"]),
+        (good.clone().lifetime(60), &["exp"]),
+        (good.clone().expired(), &["auth_time", "exp", "iat"]),
+        (good.clone().alg("HS256").header("typ", "JWT").tampered().unsigned(), &[]),
+    ];
+    for (bent, expected) in cases {
+        assert_eq!(changed(&bent, &good), expected);
+    }
+}
+
+#[tokio::test]
+async fn times_count_from_the_fixed_clock() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    issuer.set_now(NOW);
+    let expired = issuer.mint().expired().claims();
+    assert_eq!((&expired["iat"], &expired["exp"]), (&json!(NOW - 7200), &json!(NOW - 3600)));
+    let short = issuer.mint().issued_at(NOW - 10).lifetime(60).claims();
+    assert_eq!(short["exp"], json!(NOW + 50));
+    issuer.use_system_clock();
+    assert!(issuer.mint().claims()["iat"].as_u64().unwrap() > NOW);
+}
+
+#[test]
+fn header_members_can_be_set_removed_and_lied_about() {
+    let key = key();
+    let token = mint().header("typ", "at+jwt").header("crit", json!(["b64"])).sign_with(&key);
+    assert_eq!(header(&token), json!({ "alg": "EdDSA", "crit": ["b64"], "kid": "k", "typ": "at+jwt" }));
+    assert_eq!(header(&mint().without_header("kid").sign_with(&key)), json!({ "alg": "EdDSA" }));
+    assert_eq!(header(&mint().alg("HS256").sign_with(&key))["alg"], "HS256");
+    assert_eq!(header(&mint().alg(Alg::RS512).sign_with(&key))["alg"], "RS512");
+}
+
+#[test]
+fn raw_texts_are_encoded_as_they_stand() {
+    let header = r#"{"alg":"EdDSA","alg":"none"}"#;
+    let payload = r#"{"iss": "a", "iss": "b"}"#;
+    let token = mint().raw_header(header).raw_payload(payload).sign_with(&key());
+    assert_eq!((text(parts(&token)[0]).as_str(), text(parts(&token)[1]).as_str()), (header, payload));
+}
+
+#[test]
+fn a_tampered_payload_differs_from_the_signed_one_in_its_jti_only() {
+    let good = mint();
+    let tampered = claims(&good.clone().tampered().sign_with(&key()));
+    let mut restored = tampered.clone();
+    restored["jti"] = good.claims()["jti"].clone();
+    assert_ne!(tampered["jti"], restored["jti"]);
+    assert_eq!(restored, Value::Object(good.claims()));
+}
+
+#[test]
+fn an_unsigned_token_says_so_and_ends_in_a_dot() {
+    let token = mint().unsigned().sign_with(&key());
+    assert_eq!(header(&token), json!({ "alg": "none", "kid": "k" }));
+    assert!(token.ends_with('.') && parts(&token).len() == 3);
+}
+
+#[test]
+fn a_forged_token_claims_the_key_id_of_the_real_key() {
+    let key = key();
+    let token = mint().signed_by_unknown_key().sign_with(&key);
+    assert_eq!(header(&token)["kid"], "k");
+    let (signing_input, signature) = token.rsplit_once('.').unwrap();
+    assert_ne!(URL_SAFE_NO_PAD.encode(key.sign(signing_input.as_bytes())), signature);
+}
+
+#[test]
+#[should_panic(expected = "use sign_with(&key)")]
+fn minting_without_a_key_says_what_to_call_instead() {
+    let _ = mint().sign();
+}

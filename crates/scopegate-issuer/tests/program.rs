@@ -1,0 +1,134 @@
+//! Does the program say what to copy, refuse bad settings in one line, and stop when asked?
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic here is the failure of the test"
+)]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scopegate-issuer"));
+    command.env_remove("SCOPEGATE_ISSUER_CONFIG").env_remove("SCOPEGATE_ISSUER_LISTEN");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Ends the program when a test fails before it does.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts it and reads what it prints, up to the line that holds `last`.
+fn start(command: &mut Command, last: &str) -> (Running, String) {
+    let mut running = Running(command.spawn().unwrap());
+    let mut printed = String::new();
+    for line in BufReader::new(running.0.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        printed.push_str(&line);
+        printed.push('\n');
+        if line.contains(last) {
+            return (running, printed);
+        }
+    }
+    let mut errors = String::new();
+    running.0.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    panic!("the program ended early: {errors}");
+}
+
+fn config_file(name: &str, text: &str) -> PathBuf {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+const SHOP: &str = r#"
+    [[pools]]
+    id = "eu-west-1_Shop00001"
+    resource_servers = [{ identifier = "orders", scopes = ["read"] }]
+    clients = [{ id = "report's", secret = "s3cr3t-of-report", scopes = ["orders/read"] }]
+"#;
+
+fn refused(output: &Output) -> String {
+    let errors = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert_eq!(errors.trim_end().lines().count(), 1, "{errors}");
+    assert!(output.stdout.is_empty());
+    errors
+}
+
+#[tokio::test]
+async fn the_built_in_pools_are_printed_with_a_line_to_copy_for_each_client() {
+    let (_running, printed) = start(program().args(["--listen", "127.0.0.1:0"]), "local-other-secret");
+    let url = printed.lines().next().unwrap().rsplit_once(' ').unwrap().1;
+    let issuer = format!("{url}/eu-west-1_Local0001");
+    assert!(printed.contains(&format!("issuer    {issuer}\n")), "{printed}");
+    assert!(printed.contains(&format!("jwks_uri  {issuer}/.well-known/jwks.json\n")), "{printed}");
+    let curl = format!(
+        "curl -d grant_type=client_credentials --data-urlencode 'client_id=local-reader' \
+         --data-urlencode 'client_secret=local-reader-secret' {issuer}/oauth2/token\n"
+    );
+    assert!(printed.contains(&curl), "{printed}");
+    assert_eq!(reqwest::get(format!("{issuer}/.well-known/jwks.json")).await.unwrap().status(), 200);
+}
+
+#[test]
+fn secrets_of_a_file_are_not_printed() {
+    let file = config_file("shop.toml", SHOP);
+    let (_running, printed) = start(program().env("SCOPEGATE_ISSUER_CONFIG", file), "curl");
+    assert!(!printed.contains("s3cr3t-of-report"), "{printed}");
+    assert!(
+        printed.contains(r#"'client_id=report'\''s' --data-urlencode "client_secret=$SECRET""#),
+        "{printed}"
+    );
+}
+
+#[test]
+fn an_address_that_others_could_reach_is_refused_from_the_arguments_and_from_the_environment() {
+    for output in [
+        program().args(["--listen", "0.0.0.0:0"]).output().unwrap(),
+        program().env("SCOPEGATE_ISSUER_LISTEN", "0.0.0.0:0").output().unwrap(),
+    ] {
+        let errors = refused(&output);
+        assert!(errors.contains("development server, not for production"), "{errors}");
+    }
+}
+
+#[test]
+fn an_address_without_a_port_is_refused_in_one_line() {
+    let errors = refused(&program().args(["--listen", "localhost"]).output().unwrap());
+    assert!(
+        errors.contains("--listen: expected an address and a port") && errors.contains("localhost"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn a_bad_file_is_refused_with_its_name_and_without_its_secrets() {
+    let misspelt = config_file("misspelt.toml", &SHOP.replace("secret =", "secrte ="));
+    let errors = refused(&program().arg("--config").arg(misspelt).output().unwrap());
+    assert!(errors.contains("misspelt.toml: line 5") && errors.contains("secrte"), "{errors}");
+    assert!(!errors.contains("s3cr3t"), "{errors}");
+
+    let errors = refused(&program().args(["--config", "no-such-file.toml"]).output().unwrap());
+    assert!(errors.contains("no-such-file.toml: cannot be read"), "{errors}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_and_sigterm_stop_it_with_success() {
+    for signal in ["INT", "TERM"] {
+        let (mut running, _) = start(program().args(["--listen", "127.0.0.1:0"]), "Listening on");
+        let id = running.0.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().unwrap().success());
+        assert_eq!(running.0.wait().unwrap().code(), Some(0), "{signal}");
+    }
+}

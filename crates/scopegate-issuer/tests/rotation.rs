@@ -1,0 +1,140 @@
+//! After each kind of rotation: which tokens still verify with the set as it is published?
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
+
+mod independent;
+
+use independent::verify;
+use scopegate_issuer::{Alg, LocalIssuer, Pool, SigningKey};
+use serde_json::Value;
+
+async fn pool() -> Pool {
+    LocalIssuer::start().await.unwrap().default_pool()
+}
+
+/// As a resource server would see it.
+async fn verifies(pool: &Pool, token: &str) -> bool {
+    let jwks = reqwest::get(pool.jwks_uri()).await.unwrap().text().await.unwrap();
+    assert_eq!(jwks, pool.jwks());
+    verify(token, &jwks).is_ok()
+}
+
+fn key_count(pool: &Pool) -> usize {
+    serde_json::from_str::<Value>(&pool.jwks()).unwrap()["keys"].as_array().unwrap().len()
+}
+
+#[tokio::test]
+async fn a_pool_publishes_two_keys_and_signs_access_tokens_with_one() {
+    let pool = pool().await;
+    assert_eq!(key_count(&pool), 2);
+    assert_ne!(pool.signing_key().kid(), pool.id_token_key().kid());
+    assert!(verifies(&pool, &pool.mint().sign()).await);
+    assert!(verifies(&pool, &pool.mint().claim("token_use", "id").sign_with(&pool.id_token_key())).await);
+}
+
+#[tokio::test]
+async fn rotation_keeps_the_previous_generation_and_drops_the_one_before() {
+    let pool = pool().await;
+    let first = pool.mint().sign();
+    pool.rotate();
+    let second = pool.mint().sign();
+    assert!(verifies(&pool, &first).await && verifies(&pool, &second).await);
+    assert_eq!(key_count(&pool), 3);
+    pool.rotate();
+    assert!(!verifies(&pool, &first).await && verifies(&pool, &second).await);
+    assert_eq!(key_count(&pool), 3);
+}
+
+#[tokio::test]
+async fn rotation_without_overlap_drops_the_previous_key_at_once() {
+    let pool = pool().await;
+    let first = pool.mint().sign();
+    pool.rotate_without_overlap();
+    assert!(!verifies(&pool, &first).await);
+    assert!(verifies(&pool, &pool.mint().sign()).await);
+    assert_eq!(key_count(&pool), 2);
+}
+
+#[tokio::test]
+async fn an_unpublished_key_signs_tokens_that_verify_only_after_it_is_published() {
+    let pool = pool().await;
+    let first = pool.mint().sign();
+    pool.rotate_unpublished();
+    let early = pool.mint().sign();
+    assert!(verifies(&pool, &first).await && !verifies(&pool, &early).await);
+    pool.publish();
+    assert!(verifies(&pool, &first).await && verifies(&pool, &early).await);
+}
+
+#[tokio::test]
+async fn revoking_the_previous_key_ends_its_tokens_and_no_others() {
+    let pool = pool().await;
+    let first = pool.mint().sign();
+    pool.rotate();
+    let second = pool.mint().sign();
+    pool.revoke_previous();
+    assert!(!verifies(&pool, &first).await && verifies(&pool, &second).await);
+    assert_eq!(key_count(&pool), 2);
+}
+
+#[tokio::test]
+async fn replaced_key_material_has_the_same_key_id_and_fails_older_tokens() {
+    let pool = pool().await;
+    let (kid, first) = (pool.signing_key().kid().to_owned(), pool.mint().sign());
+    pool.replace_key_material();
+    assert_eq!(pool.signing_key().kid(), kid);
+    assert!(!verifies(&pool, &first).await);
+    assert!(verifies(&pool, &pool.mint().sign()).await);
+}
+
+#[tokio::test]
+async fn a_pool_can_change_to_another_algorithm_and_keeps_it() {
+    let pool = pool().await;
+    let first = pool.mint().sign();
+    pool.rotate_to(SigningKey::generate(Alg::ES256));
+    assert!(verifies(&pool, &first).await && verifies(&pool, &pool.mint().sign()).await);
+    pool.rotate();
+    assert_eq!(pool.signing_key().alg(), Alg::ES256);
+}
+
+#[tokio::test]
+async fn a_mint_is_signed_with_the_key_of_the_moment_it_is_signed() {
+    let pool = pool().await;
+    let mint = pool.mint();
+    pool.rotate_without_overlap();
+    assert!(verifies(&pool, &mint.sign()).await);
+}
+
+#[tokio::test]
+async fn pools_have_keys_of_their_own() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    let (one, two) = (issuer.default_pool(), issuer.pool("eu-west-1_Local0002").unwrap());
+    assert!(verifies(&two, &two.mint().sign()).await);
+    assert!(!verifies(&two, &one.mint().sign()).await);
+    let before = two.jwks();
+    issuer.rotate();
+    assert_eq!(two.jwks(), before);
+}
+
+#[tokio::test]
+async fn the_handle_on_the_server_rotates_its_default_pool() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    let pool = issuer.default_pool();
+    let kid = || pool.signing_key().kid().to_owned();
+    let mut seen = vec![kid()];
+    issuer.rotate();
+    seen.push(kid());
+    issuer.revoke_previous();
+    assert_eq!(key_count(&pool), 2);
+    issuer.rotate_without_overlap();
+    seen.push(kid());
+    issuer.rotate_unpublished();
+    seen.push(kid());
+    assert!(!pool.jwks().contains(&kid()));
+    issuer.publish();
+    assert!(pool.jwks().contains(&kid()));
+    let before = pool.jwks();
+    issuer.replace_key_material();
+    assert_ne!(pool.jwks(), before);
+    seen.dedup();
+    assert_eq!(seen.len(), 4);
+}

@@ -1,0 +1,90 @@
+//! Do secrets and tokens stay out of `Debug` and out of the log?
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use scopegate_issuer::{Config, Fault, LocalIssuer};
+use serde_json::Value;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn debug_of_every_public_type_shows_no_secret_and_no_key() {
+    let config = Config::default();
+    let issuer = LocalIssuer::start_with(config.clone()).await.unwrap();
+    let pool = issuer.default_pool();
+    let shown = format!(
+        "{config:#?} {issuer:#?} {pool:#?} {:#?} {:#?} {:#?}",
+        pool.clients(),
+        pool.mint(),
+        pool.signing_key()
+    );
+    assert!(!shown.contains("-secret"), "{shown}");
+    assert!(shown.contains("[redacted]") && shown.contains("local-reader"), "{shown}");
+    // 256 bytes of a modulus, let alone of a private exponent, would be far longer than anything else here.
+    assert!(!shown.split_whitespace().any(|word| word.len() > 200), "{shown}");
+}
+
+#[tokio::test]
+async fn the_log_names_clients_and_reasons_but_no_secret_and_no_token() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    // This thread only, which is the one that a current-thread runtime serves on.
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let issuer = LocalIssuer::start().await.unwrap();
+    let grant = ("grant_type", "client_credentials");
+    let post = || reqwest::Client::new().post(issuer.token_endpoint());
+    let granted = post().basic_auth("local-reader", Some("local-reader-secret")).form(&[grant]);
+    let answer: Value = granted.send().await.unwrap().json().await.unwrap();
+    let token = answer["access_token"].as_str().unwrap().to_owned();
+    // A wrong secret, a secret in the place of the id, and one in an odd place.
+    post().basic_auth("local-reader", Some("wr0ng-hush")).form(&[grant]).send().await.unwrap();
+    post().form(&[grant, ("client_id", "hush-as-id"), ("client_secret", "hush")]).send().await.unwrap();
+    post().header("authorization", "Basic hush").form(&[grant]).send().await.unwrap();
+    post().basic_auth("local-reader", Some("local-reader-secret")).body("hush=hush").send().await.unwrap();
+    issuer.set_fault(Fault::Reset);
+    reqwest::get(issuer.jwks_uri()).await.unwrap_err();
+
+    let text = log.text();
+    let ours: String = text.lines().filter(|line| line.contains("scopegate_issuer")).collect();
+    assert!(ours.contains("token issued") && ours.contains("reader"), "{text}");
+    assert!(ours.contains("WrongBasicCredentials") && ours.contains("a fault"), "{text}");
+    let signature = token.rsplit('.').next().unwrap();
+    for secret in ["hush", "-secret", &token, signature] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}

@@ -1,0 +1,99 @@
+//! Where does a server listen, and until when?
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
+
+use std::net::{Ipv6Addr, SocketAddr};
+
+use scopegate_issuer::{Config, ConfigError, Fault, LocalIssuer, StartError};
+use tokio::net::TcpStream;
+
+async fn answers(url: &str) -> bool {
+    reqwest::get(url).await.is_ok_and(|response| response.status() == 200)
+}
+
+/// Lets the runtime end what was aborted. Fails if that never happens.
+async fn is_closed(address: &str) -> bool {
+    for _ in 0..1000 {
+        if TcpStream::connect(address).await.is_err() {
+            return true;
+        }
+        tokio::task::yield_now().await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn it_listens_on_a_free_loopback_port_and_says_which() {
+    let (one, two) = (LocalIssuer::start().await.unwrap(), LocalIssuer::start().await.unwrap());
+    assert!(one.url().starts_with("http://127.0.0.1:") && one.url() != two.url());
+    assert_eq!(one.issuer(), format!("{}/eu-west-1_Local0001", one.url()));
+    assert_eq!(one.jwks_uri(), format!("{}/.well-known/jwks.json", one.issuer()));
+    assert_eq!(one.token_endpoint(), format!("{}/oauth2/token", one.issuer()));
+    assert!(answers(&one.jwks_uri()).await && answers(&two.jwks_uri()).await);
+}
+
+#[tokio::test]
+async fn the_last_handle_stops_it_whichever_that_is() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    let (address, jwks_uri) = (issuer.url().replace("http://", ""), issuer.jwks_uri());
+    let (clone, pool, mint) = (issuer.clone(), issuer.default_pool(), issuer.mint());
+    drop(issuer);
+    assert!(answers(&jwks_uri).await);
+    drop(clone);
+    assert!(answers(&jwks_uri).await);
+    drop(pool);
+    assert!(is_closed(&address).await);
+    // It needs the keys, not the server.
+    assert_eq!(mint.sign().split('.').count(), 3);
+}
+
+#[tokio::test]
+async fn stopping_ends_open_connections() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    issuer.set_fault(Fault::Drip);
+    let mut response = reqwest::get(issuer.jwks_uri()).await.unwrap();
+    drop(issuer);
+    while let Ok(chunk) = response.chunk().await {
+        assert!(chunk.is_some(), "the body ended as if it were complete");
+    }
+}
+
+#[tokio::test]
+async fn an_orderly_stop_works_for_all_handles() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    let (clone, address) = (issuer.clone(), issuer.url().replace("http://", ""));
+    assert!(answers(&issuer.jwks_uri()).await);
+    issuer.shut_down().await;
+    assert!(is_closed(&address).await);
+    drop(clone);
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_an_error_that_says_so() {
+    let first = LocalIssuer::start().await.unwrap();
+    let address: SocketAddr = first.url().replace("http://", "").parse().unwrap();
+    let error = LocalIssuer::start_with(Config::default().listen(address)).await.unwrap_err();
+    assert!(matches!(&error, StartError::Listen(source) if source.kind() == std::io::ErrorKind::AddrInUse));
+    assert_eq!(error.to_string(), "the local issuer cannot listen");
+}
+
+#[tokio::test]
+async fn other_addresses_than_loopback_are_refused() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+        let config = Config::default().listen(address.parse().unwrap());
+        let error = LocalIssuer::start_with(config).await.unwrap_err();
+        assert!(matches!(error, StartError::Config(ConfigError::NotLoopback { .. })), "{address}");
+    }
+}
+
+#[tokio::test]
+async fn an_ipv6_loopback_address_is_written_in_brackets() {
+    let config = Config::default().listen(SocketAddr::from((Ipv6Addr::LOCALHOST, 0)));
+    match LocalIssuer::start_with(config).await {
+        Ok(issuer) => {
+            assert!(issuer.url().starts_with("http://[::1]:"));
+            assert!(answers(&issuer.jwks_uri()).await);
+        }
+        // A machine without IPv6 has nothing to show here.
+        Err(error) => assert!(matches!(error, StartError::Listen(_))),
+    }
+}

@@ -1,0 +1,72 @@
+//! Does an independent implementation verify what our keys sign, for every algorithm, and refuse what was damaged?
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic here is the failure of the test"
+)]
+
+mod independent;
+
+use independent::verify;
+use scopegate_issuer::{Alg, Mint, SigningKey};
+use serde_json::{Value, json};
+
+fn jwks(key: &SigningKey) -> String {
+    json!({ "keys": [key.jwk()] }).to_string()
+}
+
+fn mint() -> Mint {
+    Mint::cognito("https://issuer.example", "my-client")
+}
+
+fn members(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn a_token_of_every_algorithm_is_verified() {
+    for alg in Alg::ALL {
+        let key = SigningKey::generate(alg);
+        let verified =
+            verify(&mint().sign_with(&key), &jwks(&key)).unwrap_or_else(|error| panic!("{alg}: {error}"));
+        assert_eq!(format!("{:?}", verified.header.alg), alg.to_string());
+        assert_eq!(verified.claims["client_id"], "my-client");
+    }
+}
+
+#[test]
+fn a_damaged_token_of_every_algorithm_is_refused() {
+    for alg in Alg::ALL {
+        let key = SigningKey::generate(alg);
+        for (damage, token) in [
+            ("tampered", mint().tampered().sign_with(&key)),
+            ("bad signature", mint().bad_signature().sign_with(&key)),
+            ("unknown key", mint().signed_by_unknown_key().sign_with(&key)),
+        ] {
+            assert_eq!(verify(&token, &jwks(&key)).unwrap_err(), "InvalidSignature", "{alg} {damage}");
+        }
+        assert!(verify(&mint().unsigned().sign_with(&key), &jwks(&key)).is_err(), "{alg}");
+    }
+}
+
+#[test]
+fn larger_rsa_keys_verify_too() {
+    let key = SigningKey::generate_rsa(Alg::PS384, 3072);
+    assert!(verify(&mint().sign_with(&key), &jwks(&key)).is_ok());
+}
+
+#[test]
+fn a_public_key_has_exactly_the_members_of_its_kind() {
+    let rsa = SigningKey::generate(Alg::RS256).jwk();
+    assert_eq!(members(&rsa), ["alg", "e", "kid", "kty", "n", "use"]);
+    assert_eq!((&rsa["kty"], &rsa["e"], &rsa["use"]), (&json!("RSA"), &json!("AQAB"), &json!("sig")));
+    for (alg, curve) in [(Alg::ES256, "P-256"), (Alg::ES384, "P-384")] {
+        let ec = SigningKey::generate(alg).jwk();
+        assert_eq!(members(&ec), ["alg", "crv", "kid", "kty", "use", "x", "y"]);
+        assert_eq!((&ec["kty"], &ec["crv"]), (&json!("EC"), &json!(curve)));
+    }
+    let ed = SigningKey::generate(Alg::EdDSA).jwk();
+    assert_eq!(members(&ed), ["alg", "crv", "kid", "kty", "use", "x"]);
+    assert_eq!((&ed["kty"], &ed["crv"]), (&json!("OKP"), &json!("Ed25519")));
+}

@@ -1,0 +1,266 @@
+//! What does the token endpoint answer, to the letter (RFC 6749 §4.4, §5.1, §5.2)?
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
+
+mod independent;
+
+use reqwest::{RequestBuilder, Response};
+use scopegate_issuer::{ClientConfig, Config, LocalIssuer, PoolConfig};
+use serde_json::{Value, json};
+
+const READ: &str = "https://my-api-server.org/api.read";
+const WRITE: &str = "https://my-api-server.org/api.write";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+async fn issuer() -> LocalIssuer {
+    LocalIssuer::start().await.unwrap()
+}
+
+/// A request that would be answered with a token if it had a body.
+fn reader(url: &str) -> RequestBuilder {
+    reqwest::Client::new().post(url).basic_auth("local-reader", Some("local-reader-secret"))
+}
+
+fn writer(issuer: &LocalIssuer, body: &'static str) -> RequestBuilder {
+    let request = reqwest::Client::new().post(issuer.token_endpoint());
+    request.basic_auth("local-writer", Some("local-writer-secret")).header("content-type", FORM).body(body)
+}
+
+async fn post(issuer: &LocalIssuer, body: impl Into<reqwest::Body>) -> Response {
+    reader(&issuer.token_endpoint()).header("content-type", FORM).body(body).send().await.unwrap()
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.headers().get(name).map(|value| value.to_str().unwrap())
+}
+
+async fn json(response: Response) -> Value {
+    assert_eq!(header(&response, "content-type"), Some("application/json;charset=UTF-8"));
+    assert_eq!(header(&response, "cache-control"), Some("no-store"));
+    assert_eq!(header(&response, "pragma"), Some("no-cache"));
+    serde_json::from_str(&response.text().await.unwrap()).unwrap()
+}
+
+async fn granted(response: Response) -> Value {
+    assert_eq!(response.status(), 200);
+    json(response).await
+}
+
+async fn refused(response: Response, error: &str, description: &str) {
+    assert_eq!(response.status(), 400);
+    assert_eq!(header(&response, "www-authenticate"), None);
+    assert_eq!(json(response).await, json!({ "error": error, "error_description": description }));
+}
+
+fn without_token(mut answer: Value) -> Value {
+    answer.as_object_mut().unwrap().remove("access_token").unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_granted_token_is_that_of_the_client_and_verifies() {
+    let issuer = issuer().await;
+    issuer.set_now(1_700_000_000);
+    let answer = granted(post(&issuer, format!("grant_type=client_credentials&scope={READ}")).await).await;
+    let token = answer["access_token"].as_str().unwrap();
+    let verified = independent::verify(token, &issuer.default_pool().jwks()).unwrap();
+    let expected = issuer.mint().scope(READ).claim("jti", verified.claims["jti"].clone());
+    assert_eq!(verified.claims, Value::Object(expected.claims()));
+    assert_eq!(without_token(answer), json!({ "expires_in": 3600, "token_type": "Bearer" }));
+}
+
+#[tokio::test]
+async fn the_scope_is_returned_only_when_it_is_not_what_was_asked_for() {
+    let issuer = issuer().await;
+    let both = format!("{READ} {WRITE}");
+    for (body, scope) in [
+        ("grant_type=client_credentials", Some(both.clone())),
+        // Without a value a parameter counts as left out.
+        ("grant_type=client_credentials&scope=", Some(both.clone())),
+        ("grant_type=client_credentials&scope=https://my-api-server.org/api.write", None),
+        (
+            "grant_type=client_credentials&scope=https://my-api-server.org/api.write+https://my-api-server.org/api.read",
+            None,
+        ),
+        (
+            "grant_type=client_credentials&scope=https://my-api-server.org/api.read+https://my-api-server.org/api.read",
+            Some(READ.to_owned()),
+        ),
+    ] {
+        let answer = granted(writer(&issuer, body).send().await.unwrap()).await;
+        assert_eq!(answer.get("scope").and_then(Value::as_str), scope.as_deref(), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_scope_that_is_unknown_not_attached_or_not_exact_is_invalid() {
+    let issuer = issuer().await;
+    let asked = async |scope: &str| {
+        let form = [("grant_type", "client_credentials"), ("scope", scope)];
+        reader(&issuer.token_endpoint()).form(&form).send().await.unwrap()
+    };
+    granted(asked(READ).await).await;
+    let not_attached = "a scope is unknown or not attached to the client";
+    for scope in
+        [WRITE, "nonsense", "https://my-api-server.org/api.rea", "https://my-api-server.org/API.read"]
+    {
+        refused(asked(scope).await, "invalid_scope", not_attached).await;
+    }
+    refused(asked(&format!("{READ} {WRITE}")).await, "invalid_scope", not_attached).await;
+    for malformed in [" ", "a  b", "a ", "a\tb", "a\"", "a\\", "\u{e9}"] {
+        refused(asked(malformed).await, "invalid_scope", "the scope is malformed").await;
+    }
+}
+
+#[tokio::test]
+async fn another_grant_is_unsupported_and_no_grant_is_an_invalid_request() {
+    let issuer = issuer().await;
+    granted(post(&issuer, "grant_type=client_credentials").await).await;
+    for grant in ["authorization_code", "password", "refresh_token", "Client_Credentials"] {
+        let response = post(&issuer, format!("grant_type={grant}")).await;
+        refused(response, "unsupported_grant_type", "only client_credentials is supported").await;
+    }
+    for body in ["", "grant_type=", "grant_type", "scope=a"] {
+        refused(post(&issuer, body).await, "invalid_request", "grant_type is missing").await;
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_or_repetitive_body_is_an_invalid_request() {
+    let issuer = issuer().await;
+    for body in ["grant_type=client_credentials&x=%", "grant_type=client_credentials&x=%zz", "%ff=1"] {
+        refused(post(&issuer, body).await, "invalid_request", "the body is not a valid form").await;
+    }
+    for body in [
+        "grant_type=client_credentials&grant_type=client_credentials",
+        "grant_type=client_credentials&x=1&x=2",
+    ] {
+        refused(post(&issuer, body).await, "invalid_request", "a parameter is repeated").await;
+    }
+}
+
+#[tokio::test]
+async fn parameters_that_are_not_known_are_ignored() {
+    let issuer = issuer().await;
+    let body = "grant_type=client_credentials&audience=x&resource=https%3A%2F%2Fx&redirect_uri=y";
+    granted(post(&issuer, body).await).await;
+}
+
+#[tokio::test]
+async fn a_body_up_to_16_kib_is_read_and_a_larger_one_refused() {
+    let issuer = issuer().await;
+    let body = |length: usize| {
+        let start = "grant_type=client_credentials&x=";
+        format!("{start}{}", "y".repeat(length - start.len()))
+    };
+    granted(post(&issuer, body(16 * 1024)).await).await;
+    let response = post(&issuer, body(16 * 1024 + 1)).await;
+    refused(response, "invalid_request", "the body is too large or broke off").await;
+}
+
+#[tokio::test]
+async fn only_a_form_is_accepted() {
+    let issuer = issuer().await;
+    let body = "grant_type=client_credentials";
+    for content_type in [FORM, "Application/X-WWW-Form-Urlencoded; charset=UTF-8"] {
+        let request = reader(&issuer.token_endpoint()).header("content-type", content_type);
+        granted(request.body(body).send().await.unwrap()).await;
+    }
+    let description = "the content type must be application/x-www-form-urlencoded";
+    for content_type in ["application/json", "text/plain", "application/x-www-form-urlencoded2", ""] {
+        let request = reader(&issuer.token_endpoint()).header("content-type", content_type);
+        refused(request.body(body).send().await.unwrap(), "invalid_request", description).await;
+    }
+    refused(
+        reader(&issuer.token_endpoint()).body(body).send().await.unwrap(),
+        "invalid_request",
+        description,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn only_post_is_allowed() {
+    let issuer = issuer().await;
+    let http = reqwest::Client::new();
+    for url in [issuer.token_endpoint(), format!("{}/oauth2/token", issuer.url())] {
+        for request in [http.get(&url), http.put(&url), http.delete(&url), http.head(&url)] {
+            let response = request.send().await.unwrap();
+            assert_eq!((response.status().as_u16(), header(&response, "allow")), (405, Some("POST")));
+        }
+    }
+    assert_eq!(issuer.token_requests(), 0);
+}
+
+#[tokio::test]
+async fn the_query_is_never_read() {
+    let issuer = issuer().await;
+    let query = "?client_id=local-reader&client_secret=local-reader-secret&grant_type=client_credentials";
+    let url = format!("{}{query}", issuer.token_endpoint());
+    let unauthenticated = reqwest::Client::new().post(&url).header("content-type", FORM);
+    let response = unauthenticated.body("grant_type=client_credentials").send().await.unwrap();
+    assert_eq!(response.status(), 401);
+    // Nor does it get in the way of a good request.
+    granted(
+        reader(&url).header("content-type", FORM).body("grant_type=client_credentials").send().await.unwrap(),
+    )
+    .await;
+    let response = reader(&url).header("content-type", FORM).body("").send().await.unwrap();
+    refused(response, "invalid_request", "grant_type is missing").await;
+}
+
+#[tokio::test]
+async fn the_shared_address_finds_the_pool_by_the_client() {
+    let issuer = issuer().await;
+    let (one, two) = (issuer.default_pool(), issuer.pool("eu-west-1_Local0002").unwrap());
+    let url = format!("{}/oauth2/token", issuer.url());
+    for (client, pool) in [("local-reader", &one), ("local-writer", &one), ("local-other", &two)] {
+        let request = reqwest::Client::new().post(&url).basic_auth(client, Some(format!("{client}-secret")));
+        let answer =
+            granted(request.form(&[("grant_type", "client_credentials")]).send().await.unwrap()).await;
+        let verified = independent::verify(answer["access_token"].as_str().unwrap(), &pool.jwks()).unwrap();
+        assert_eq!(
+            (&verified.claims["iss"], &verified.claims["client_id"]),
+            (&json!(pool.issuer()), &json!(client))
+        );
+    }
+    assert_eq!((one.token_requests(), two.token_requests()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_client_of_another_pool_is_unknown_at_the_address_of_one() {
+    let issuer = issuer().await;
+    let two = issuer.pool("eu-west-1_Local0002").unwrap();
+    let form = [("grant_type", "client_credentials")];
+    assert_eq!(reader(&issuer.token_endpoint()).form(&form).send().await.unwrap().status(), 200);
+    assert_eq!(reader(&two.token_endpoint()).form(&form).send().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn requests_are_counted_refused_ones_too() {
+    let issuer = issuer().await;
+    assert_eq!(issuer.token_requests(), 0);
+    post(&issuer, "grant_type=client_credentials").await;
+    post(&issuer, "grant_type=password").await;
+    assert_eq!(issuer.token_requests(), 2);
+    let shared = format!("{}/oauth2/token", issuer.url());
+    reqwest::Client::new().post(shared).body("?").send().await.unwrap();
+    assert_eq!(issuer.token_requests(), 3);
+    assert_eq!(issuer.pool("eu-west-1_Local0002").unwrap().token_requests(), 0);
+}
+
+#[tokio::test]
+async fn the_lifetime_is_that_of_the_client() {
+    let config = Config::empty().pool(
+        PoolConfig::new("eu-west-1_Short0001")
+            .resource_server("r", ["s"])
+            .client(ClientConfig::new("c", "secret", ["r/s"]).lifetime_secs(1)),
+    );
+    let issuer = LocalIssuer::start_with(config).await.unwrap();
+    issuer.set_now(1_700_000_000);
+    let request = reqwest::Client::new().post(issuer.token_endpoint()).basic_auth("c", Some("secret"));
+    let answer = granted(request.form(&[("grant_type", "client_credentials")]).send().await.unwrap()).await;
+    assert_eq!(answer["expires_in"], 1);
+    let jwks = issuer.default_pool().jwks();
+    let verified = independent::verify(answer["access_token"].as_str().unwrap(), &jwks).unwrap();
+    assert_eq!(verified.claims["exp"], 1_700_000_001);
+}

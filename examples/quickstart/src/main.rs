@@ -1,0 +1,30 @@
+//! The service of the README, so that it compiles. That it protects what it seems to protect is tested in
+//! `tests/readme.rs`, which also compares it with the README.
+
+use axum::{Router, handler::Handler, routing::get};
+use scopegate_axum::{Claims, Issuer, RequireScope, Verifier};
+
+pub fn app(verifier: &Verifier) -> Router {
+    let read = RequireScope::new(verifier, "https://my-api-server.org/api.read");
+    let write = RequireScope::new(verifier, "https://my-api-server.org/api.write");
+    Router::new()
+        .route("/orders", get(list.layer(read)).post(create.layer(write)))
+        .route("/health", get(|| async { "ok" }))
+}
+
+async fn list(claims: Claims) -> String {
+    format!("orders of {}", claims.client_id().unwrap_or("?"))
+}
+
+async fn create() -> &'static str {
+    "created"
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let pool = Issuer::cognito("eu-west-1_Ab12Cd34E")?.client("1example23456789");
+    let verifier = Verifier::builder().trust(pool).start().await?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+    axum::serve(listener, app(&verifier)).await?;
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! A protected API on a socket of its own, and a caller. It tests nothing.
+
+use axum::Router;
+use axum::handler::Handler as _;
+use axum::routing::get;
+use reqwest::{Client, Response, StatusCode};
+use scopegate_axum::{Claims, Issuer, RequireScope, RequireToken, Verifier};
+use scopegate_issuer::LocalIssuer;
+use tokio::net::TcpListener;
+
+pub(crate) const READ: &str = "https://my-api-server.org/api.read";
+pub(crate) const WRITE: &str = "https://my-api-server.org/api.write";
+
+/// A client, and its secret, of the local issuer's built-in configuration.
+pub(crate) const READER: (&str, &str) = ("local-reader", "local-reader-secret");
+pub(crate) const WRITER: (&str, &str) = ("local-writer", "local-writer-secret");
+
+/// An issuer and an API that trusts two of its clients.
+pub(crate) struct Running {
+    pub(crate) issuer: LocalIssuer,
+    pub(crate) url: String,
+    pub(crate) http: Client,
+}
+
+impl Running {
+    pub(crate) async fn start() -> Self {
+        let issuer = LocalIssuer::start().await.unwrap();
+        let trusted = Issuer::cognito_at(issuer.issuer()).unwrap().clients([READER.0, WRITER.0]);
+        let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
+        let url = serve(router(&verifier)).await;
+        Self { issuer, url, http: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    /// An access token, asked for as a caller does.
+    pub(crate) async fn token(&self, (id, secret): (&str, &str), scope: &str) -> String {
+        let form = [("grant_type", "client_credentials"), ("scope", scope)];
+        let request = self.http.post(self.issuer.token_endpoint()).basic_auth(id, Some(secret)).form(&form);
+        let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
+        answer["access_token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Response {
+        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(token);
+        request.send().await.unwrap()
+    }
+
+    pub(crate) async fn post(&self, path: &str, token: &str) -> Response {
+        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(token);
+        request.send().await.unwrap()
+    }
+}
+
+/// Status and challenge.
+pub(crate) fn answer(response: &Response) -> (StatusCode, &str) {
+    let challenge = response.headers().get("www-authenticate");
+    (response.status(), challenge.map_or("", |challenge| challenge.to_str().unwrap()))
+}
+
+fn router(verifier: &Verifier) -> Router {
+    let (read, write) = (RequireScope::new(verifier, READ), RequireScope::new(verifier, WRITE));
+    let whoami = async |claims: Claims| claims.client_id().unwrap_or("?").to_owned();
+    Router::new()
+        .route("/orders", get((async || "orders").layer(read)).post((async || "created").layer(write)))
+        .route("/whoami", get(whoami).layer(RequireToken::new(verifier)))
+        .route("/health", get(async || "ok"))
+}
+
+/// Serves on a free port until the test ends; says where.
+pub(crate) async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}

@@ -1,0 +1,9 @@
+//! Whole-system tests: a real issuer, a real server and an ordinary HTTP client on loopback sockets. One file per
+//! question.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
+
+mod api;
+
+mod other_implementations;
+mod readme;
+mod story;

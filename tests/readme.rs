@@ -1,0 +1,43 @@
+//! Does the README tell the truth?
+
+use scopegate_axum::{Issuer, Verifier};
+use scopegate_issuer::LocalIssuer;
+
+use crate::api::{READ, WRITE, serve};
+
+#[allow(dead_code, unreachable_pub, reason = "a program of its own, whose `main` would serve")]
+#[path = "../examples/quickstart/src/main.rs"]
+mod quickstart;
+
+const README: &str = include_str!("../README.md");
+
+#[test]
+fn the_service_in_the_readme_is_the_one_that_is_tested() {
+    let source = include_str!("../examples/quickstart/src/main.rs");
+    let (_, service) = source.split_once("\n\n").unwrap();
+    assert!(README.contains(&format!("```rust,no_run\n{service}```")), "README and quickstart differ");
+}
+
+#[tokio::test]
+async fn the_service_in_the_readme_protects_what_it_seems_to_protect() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    let pool = Issuer::cognito_at(issuer.issuer()).unwrap().client("local-reader");
+    let verifier = Verifier::builder().trust(pool).start().await.unwrap();
+    let url = serve(quickstart::app(&verifier)).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let (reader, writer) = (issuer.mint().scope(READ).sign(), issuer.mint().scope(WRITE).sign());
+    for (method, path, [anonymous, reading, writing]) in [
+        ("GET", "/orders", [401, 200, 403]),
+        ("HEAD", "/orders", [401, 200, 403]),
+        ("POST", "/orders", [401, 403, 200]),
+        ("PUT", "/orders", [405, 405, 405]),
+        ("GET", "/health", [200, 200, 200]),
+        ("GET", "/", [404, 404, 404]),
+    ] {
+        for (token, expected) in [(None, anonymous), (Some(&reader), reading), (Some(&writer), writing)] {
+            let request = http.request(method.parse().unwrap(), format!("{url}{path}"));
+            let request = token.into_iter().fold(request, |request, token| request.bearer_auth(token));
+            assert_eq!(request.send().await.unwrap().status(), expected, "{method} {path}");
+        }
+    }
+}
