@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
 
 use std::net::{Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use scopegate_issuer::{Config, ConfigError, Fault, LocalIssuer, StartError};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
 
 async fn answers(url: &str) -> bool {
     reqwest::get(url).await.is_ok_and(|response| response.status() == 200)
@@ -52,9 +54,12 @@ async fn stopping_ends_open_connections() {
     issuer.set_fault(Fault::Drip);
     let mut response = reqwest::get(issuer.jwks_uri()).await.unwrap();
     drop(issuer);
-    while let Ok(chunk) = response.chunk().await {
-        assert!(chunk.is_some(), "the body ended as if it were complete");
-    }
+    let until_it_breaks = async {
+        while let Ok(chunk) = response.chunk().await {
+            assert!(chunk.is_some(), "the body ended as if it were complete");
+        }
+    };
+    timeout(Duration::from_secs(20), until_it_breaks).await.unwrap();
 }
 
 #[tokio::test]
@@ -65,6 +70,23 @@ async fn an_orderly_stop_works_for_all_handles() {
     issuer.shut_down().await;
     assert!(is_closed(&address).await);
     drop(clone);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_orderly_stop_answers_open_requests_and_does_not_wait_for_idle_connections() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    issuer.set_fault(Fault::Delay(Duration::from_secs(3)));
+    // Kept, so that its connection stays open after the answer.
+    let client = reqwest::Client::new();
+    let open = tokio::spawn(client.get(issuer.jwks_uri()).send());
+    while issuer.jwks_fetches() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let before = Instant::now();
+    issuer.shut_down().await;
+    assert!(before.elapsed() < Duration::from_secs(5));
+    assert_eq!(open.await.unwrap().unwrap().status(), 200);
+    drop(client);
 }
 
 #[tokio::test]
