@@ -56,19 +56,19 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// The API for an issuer that is somewhere else.
 async fn protect(listen: SocketAddr, verifier: VerifierBuilder) -> Result<(), Failure> {
-    let stop = Stop::on_signals()?;
     let verifier = settings::start(verifier).await?;
+    let stop = Stop::on_signals()?;
     let (listener, _) = bind(listen).await?;
     Ok(serve(listener, api::router(&verifier), stop).await?)
 }
 
 /// The API for a local issuer, and callers that try it out.
 async fn tell_story(listen: SocketAddr, exit: bool) -> Result<(), Failure> {
-    let stop = Stop::on_signals()?;
     let issuer = LocalIssuer::start().await?;
     let trusted = Issuer::cognito_at(issuer.issuer()).map_err(|error| Failure::runtime(&error))?;
     let verifier =
         settings::start(Verifier::builder().trust(trusted.clients([READER.id, WRITER.id]))).await?;
+    let stop = Stop::on_signals()?;
     let (listener, url) = bind(listen).await?;
     let server = tokio::spawn(serve(listener, api::router(&verifier), stop.clone()));
 

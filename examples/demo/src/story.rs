@@ -142,7 +142,7 @@ async fn new_keys<W: Write>(
     };
     stage.play(step).await?;
     let title = "local-reader asks for another token";
-    let why = "It looks like the first one. Only the key id in its header is another.";
+    let why = "To the client it is a token like the first one. Its header names the new key.";
     let new = stage.fetch_token(title, READER, &issuer.token_endpoint(), why).await?;
     let step = Step {
         title: "local-reader uses the token that the new key signed",
@@ -155,7 +155,7 @@ async fn new_keys<W: Write>(
     issuer.revoke_previous();
     stage.note(&format!(
         "The API has fetched the keys {}. The issuer now drops the old key. The API finds out at its next regular \
-         fetch, at the latest after 10 minutes (--jwks-refresh-secs), and refuses the old key's tokens from then on.",
+         fetch, at the latest after 10 minutes, and refuses the old key's tokens from then on.",
         times(issuer.jwks_fetches())
     ))
 }

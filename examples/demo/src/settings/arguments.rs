@@ -46,16 +46,17 @@ pub(crate) struct Arguments {
     #[arg(long, env, hide_env_values = true, value_name = "LIST")]
     pub(super) algorithms: Option<String>,
 
+    // A negative number is a wrong value, not an unknown flag.
     /// How far the clocks of issuer and API may differ, 0 to 300 [default: 30]
-    #[arg(long, env, hide_env_values = true, value_name = "SECONDS")]
+    #[arg(long, env, hide_env_values = true, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(super) leeway_secs: Option<String>,
 
     /// How old keys may become, 1 to 86400 [default: 600]
-    #[arg(long, env, hide_env_values = true, value_name = "SECONDS")]
+    #[arg(long, env, hide_env_values = true, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(super) jwks_refresh_secs: Option<String>,
 
     /// How often a token with an unknown key may cause a fetch, 1 to 3600 [default: 30]
-    #[arg(long, env, hide_env_values = true, value_name = "SECONDS")]
+    #[arg(long, env, hide_env_values = true, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(super) jwks_cooldown_secs: Option<String>,
 }
 

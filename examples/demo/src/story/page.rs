@@ -47,7 +47,8 @@ impl<'a, W: Write> Page<'a, W> {
         writeln!(self.out, "    < {}", answer.status)?;
         match &answer.challenge {
             Some(challenge) => self.wrapped("    < ", "    <   ", &format!("WWW-Authenticate: {challenge}")),
-            None => self.wrapped("    < ", "    <   ", &answer.body),
+            // After a comma there may be a space in JSON, and a line can be broken there.
+            None => self.wrapped("    < ", "    <   ", &answer.body.replace(",\"", ", \"")),
         }
     }
 
@@ -59,8 +60,8 @@ impl<'a, W: Write> Page<'a, W> {
             "    < token_type: {token_type}, expires_in: {expires_in}, access_token: {access_token}"
         )?;
         let claims = access_token.unverified_claims();
-        let claims: Vec<String> = claims.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-        self.wrapped("    < ", "    <   ", &format!("in the token: {}", claims.join(", ")))
+        let claims: Vec<String> = claims.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.wrapped("    < ", "    <   ", &format!("in it: {}", claims.join(", ")))
     }
 
     pub(super) fn unexpected(&mut self, contradiction: &str) -> io::Result<()> {

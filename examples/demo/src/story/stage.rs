@@ -201,3 +201,48 @@ fn bearer(token: &Token) -> Result<HeaderValue, Failure> {
     value.set_sensitive(true);
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORBIDDEN: Expected = Expected::refused(403, Challenge::With(&[r#"error="insufficient_scope""#]));
+
+    fn answer(status: u16, challenge: Option<&str>, body: &str) -> Answer {
+        let status = StatusCode::from_u16(status).unwrap();
+        Answer { status, challenge: challenge.map(ToOwned::to_owned), body: body.to_owned() }
+    }
+
+    #[test]
+    fn a_right_answer_has_no_contradiction() {
+        for (expected, answer) in [
+            (Expected::ok(200, "tea"), answer(200, None, r#"["tea"]"#)),
+            (Expected::refused(401, Challenge::WithoutError), answer(401, Some("Bearer"), "no")),
+            (FORBIDDEN, answer(403, Some(r#"Bearer error="insufficient_scope""#), "no")),
+        ] {
+            assert_eq!(expected.contradiction(&answer), None);
+        }
+    }
+
+    #[test]
+    fn a_wrong_answer_is_told_from_the_expected_one() {
+        for (expected, answer, contradiction) in [
+            (FORBIDDEN, answer(200, None, "[]"), "expected 403, got 200"),
+            (FORBIDDEN, answer(403, None, ""), "expected a challenge, got no challenge"),
+            (
+                FORBIDDEN,
+                answer(403, Some("Bearer"), ""),
+                r#"expected error="insufficient_scope", got Bearer"#,
+            ),
+            (
+                Expected::refused(401, Challenge::WithoutError),
+                answer(401, Some("Bearer error=x"), ""),
+                "expected a challenge without error, got Bearer error=x",
+            ),
+            (Expected::ok(200, ""), answer(200, Some("Bearer"), ""), "expected no challenge, got Bearer"),
+            (Expected::ok(200, "tea"), answer(200, None, "[]"), "expected tea in the body, got []"),
+        ] {
+            assert_eq!(expected.contradiction(&answer).as_deref(), Some(contradiction));
+        }
+    }
+}
