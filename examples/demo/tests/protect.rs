@@ -21,23 +21,23 @@ struct Caller {
 
 impl Caller {
     fn new(url: &str) -> Self {
-        Self { http: Client::builder().no_proxy().build().unwrap(), url: url.to_owned() }
+        Self { http: Client::builder().no_proxy().build().expect("no TLS is asked for"), url: url.to_owned() }
     }
 
     async fn get(&self, path: &str, token: &str) -> u16 {
         let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(token);
-        request.send().await.unwrap().status().as_u16()
+        request.send().await.expect("the API answers").status().as_u16()
     }
 
     async fn post(&self, token: &str, body: &Value) -> u16 {
         let request = self.http.post(format!("{}/orders", self.url)).bearer_auth(token).json(body);
-        request.send().await.unwrap().status().as_u16()
+        request.send().await.expect("the API answers").status().as_u16()
     }
 }
 
 /// The program asks the issuer for keys while the test waits for it, so the issuer needs a thread of its own.
 async fn issuer() -> LocalIssuer {
-    LocalIssuer::start().await.unwrap()
+    LocalIssuer::start().await.expect("there is a free port")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

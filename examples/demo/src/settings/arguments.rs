@@ -7,42 +7,58 @@ use super::setting::{self, Setting};
 
 /// An API protected by scopegate, and the story of its callers.
 ///
-/// Without --issuer, a local issuer is started, and callers with good, bad and missing tokens play their parts; then
-/// the API goes on serving. With --issuer, the same API accepts tokens of that issuer.
+/// Without --issuer, a local issuer is started, and callers with good, bad and missing tokens
+/// play their parts; then the API goes on serving. With --issuer, the same API accepts the
+/// tokens of that issuer. Logs go to standard error; `RUST_LOG` says how much of them.
 #[derive(Debug, Default, Parser)]
-#[command(name = "demo", version, max_term_width = 100)]
+#[command(name = "demo", version, verbatim_doc_comment)]
 pub(crate) struct Arguments {
-    /// End after the story: 0 if every step answered as expected, 1 if not
+    /// End after the story: 0 if every step answered as expected, else 1
     #[arg(long)]
     pub(super) exit: bool,
 
-    /// Where the API listens [default: 127.0.0.1:8080 with --issuer, else a free port of 127.0.0.1]
+    /// Where the API listens
+    ///
+    /// [default: 127.0.0.1:8080 with --issuer, else a free port of 127.0.0.1]
     #[arg(long, env, hide_env_values = true, value_name = "ADDRESS:PORT")]
     pub(super) listen: Option<String>,
 
-    /// Whose tokens are accepted: a URL, exactly as in the claim `iss`, or the id of a Cognito user pool such as
-    /// eu-west-1_Ab12Cd34E
-    #[arg(long, env, hide_env_values = true, value_name = "URL|POOL")]
+    /// Whose tokens are accepted
+    ///
+    /// A URL, exactly as in the claim `iss`, or the id of a Cognito user pool such as
+    /// eu-west-1_Ab12Cd34E.
+    #[arg(long, env, hide_env_values = true, value_name = "URL|POOL", verbatim_doc_comment)]
     pub(super) issuer: Option<String>,
 
-    /// What its tokens look like: `cognito` or `generic` [default: cognito for a pool id and for a URL whose host
-    /// begins with cognito-idp., else generic]
-    #[arg(long, env, hide_env_values = true)]
+    /// What its tokens look like: cognito or generic
+    ///
+    /// [default: cognito for a pool id and for a URL whose host begins with cognito-idp.,
+    /// else generic]
+    #[arg(long, env, hide_env_values = true, verbatim_doc_comment)]
     pub(super) profile: Option<String>,
 
-    /// Where its keys are [default with profile cognito: ISSUER/.well-known/jwks.json; required with generic]
+    /// Where its keys are; required with profile generic
+    ///
+    /// [default with profile cognito: ISSUER/.well-known/jwks.json]
     #[arg(long, env, hide_env_values = true, value_name = "URL")]
     pub(super) jwks_uri: Option<String>,
 
-    /// Accept tokens for one of these audiences (`aud`), separated by commas; this or --client-id is required
+    /// Accept tokens for these audiences, separated by commas
+    ///
+    /// This or --client-id is required. With both, both must fit.
     #[arg(long, env, hide_env_values = true, value_name = "LIST")]
     pub(super) audience: Option<String>,
 
-    /// Accept tokens of these clients, separated by commas; this or --audience is required
-    #[arg(long, env, hide_env_values = true, value_name = "LIST")]
+    /// Accept tokens of these clients, separated by commas
+    ///
+    /// This or --audience is required. With both, both must fit, except that a token of profile
+    /// cognito may have no audience.
+    #[arg(long, env, hide_env_values = true, value_name = "LIST", verbatim_doc_comment)]
     pub(super) client_id: Option<String>,
 
-    /// Accept these signature algorithms, separated by commas [default: RS256 with cognito, else all asymmetric ones]
+    /// Accept these signature algorithms, separated by commas
+    ///
+    /// [default: RS256 with profile cognito, else every asymmetric one]
     #[arg(long, env, hide_env_values = true, value_name = "LIST")]
     pub(super) algorithms: Option<String>,
 
@@ -55,7 +71,7 @@ pub(crate) struct Arguments {
     #[arg(long, env, hide_env_values = true, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(super) jwks_refresh_secs: Option<String>,
 
-    /// How often a token with an unknown key may cause a fetch, 1 to 3600 [default: 30]
+    /// Least time between fetches for unknown keys, 1 to 3600 [default: 30]
     #[arg(long, env, hide_env_values = true, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(super) jwks_cooldown_secs: Option<String>,
 }

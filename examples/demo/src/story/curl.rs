@@ -5,30 +5,35 @@ use std::io::{self, Write};
 use crate::api::{READ, WRITE};
 use crate::caller::{Credentials, READER, WRITER};
 
-/// The prose is in comments, so that the whole block can be copied at once.
+/// Prose ends in a colon and is no comment: not every shell takes comments from a terminal.
 pub(crate) fn print_curl_lines(out: &mut impl Write, api: &str, token_endpoint: &str) -> io::Result<()> {
     let read = token(READER, READ, token_endpoint);
     let write = token(WRITER, WRITE, token_endpoint);
     let bearer = r#"-H "Authorization: Bearer $TOKEN""#;
+    // A line of its own for the prompt, since JSON ends without.
+    let line = r"-w '\n'";
     let body = r#"-H 'Content-Type: application/json' -d '{"item":"coffee","quantity":1}'"#;
     writeln!(
         out,
         "
 Now it is your turn. In another terminal:
 
-# read the orders
-{read}
-curl -i {bearer} {api}/orders
+Read the orders:
 
-# place one
+{read}
+curl -si {line} {bearer} {api}/orders
+
+Place one:
+
 {write}
-curl -i {bearer} \\
+curl -si {line} {bearer} \\
   {body} \\
   {api}/orders
 
-# see whom the token is about, and what happens without one
-curl -i {bearer} {api}/whoami
-curl -i {api}/orders
+See whom the token is about, and what happens without one:
+
+curl -si {line} {bearer} {api}/whoami
+curl -si {line} {api}/orders
 
 Ctrl-C stops the API and the issuer. With RUST_LOG=info the log says why requests are refused."
     )?;

@@ -57,10 +57,9 @@ impl Serving {
         let mut serving =
             Self { child, stdout, stderr: Some(stderr), seen: String::new(), url: String::new() };
         let first = serving.line();
-        match first.strip_prefix("listening on ") {
-            Some(url) => url.clone_into(&mut serving.url),
-            None => panic!("expected the address, found {first:?}; stderr: {}", serving.end().stderr),
-        }
+        let url = first.strip_prefix("listening on ").map(ToOwned::to_owned);
+        assert!(url.is_some(), "expected the address, found {first:?}; stderr: {}", serving.end().stderr);
+        serving.url = url.unwrap_or_default();
         serving
     }
 
