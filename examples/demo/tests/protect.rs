@@ -141,7 +141,7 @@ fn empty_variables_leave_the_story_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn sigterm_ends_it_well_and_the_log_has_reasons_but_no_tokens() {
+async fn a_signal_ends_it_well_and_the_log_has_reasons_but_no_tokens() {
     let issuer = issuer().await;
     let arguments = [
         "--listen",
@@ -153,7 +153,7 @@ async fn sigterm_ends_it_well_and_the_log_has_reasons_but_no_tokens() {
         "--client-id",
         "local-reader",
     ];
-    for log in ["", "trace"] {
+    for (log, signal, name) in [("", "TERM", "SIGTERM"), ("trace", "INT", "Ctrl-C")] {
         let demo = Serving::start(&arguments, &[("RUST_LOG", log)]);
         let caller = Caller::new(&demo.url);
         let (good, expired) = (issuer.mint().sign(), issuer.mint().expired().sign());
@@ -161,10 +161,10 @@ async fn sigterm_ends_it_well_and_the_log_has_reasons_but_no_tokens() {
         assert_eq!(caller.get("/orders", &expired).await, 401);
         // The caller's connection stays open, as those of real callers do.
         let told = Instant::now();
-        let ended = demo.terminate();
+        let ended = demo.stop(signal);
         assert_eq!(ended.code, Some(0), "{ended:#?}");
         assert!(told.elapsed() < Duration::from_secs(4), "{:?}", told.elapsed());
-        assert!(ended.stderr.contains("refused: ") && ended.stderr.contains("SIGTERM"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("refused: ") && ended.stderr.contains(name), "{}", ended.stderr);
         for part in good.split('.').chain(expired.split('.')) {
             assert!(!ended.stdout.contains(part) && !ended.stderr.contains(part), "{ended:#?}");
         }

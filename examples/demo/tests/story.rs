@@ -56,6 +56,6 @@ fn the_lines_for_the_shell_work_as_they_are_printed() {
     assert!(answers.contains(r#""item":"tea""#) && answers.contains(r#""item":"coffee""#), "{answers}");
     assert!(answers.contains(r#""client_id":"local-writer""#), "{answers}");
 
-    let ended = demo.terminate();
+    let ended = demo.stop("INT");
     assert_eq!(ended.code, Some(0), "{ended:#?}");
 }

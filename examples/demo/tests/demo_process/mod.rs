@@ -85,10 +85,10 @@ impl Serving {
         }
     }
 
-    /// Sends SIGTERM and waits for the end.
-    pub(crate) fn terminate(mut self) -> Ended {
+    /// Sends `TERM`, or `INT` as Ctrl-C does, and waits for the end.
+    pub(crate) fn stop(mut self, signal: &str) -> Ended {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill starts");
+        let sent = Command::new("kill").args(["-s", signal, &id]).status().expect("kill starts");
         assert!(sent.success());
         self.end()
     }
