@@ -1,0 +1,55 @@
+//! What the program is told to do. Texts become types here, once; nothing that is wrong comes out.
+
+mod arguments;
+mod setting;
+mod trust;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use scopegate::VerifierBuilder;
+
+pub(crate) use self::arguments::Arguments;
+pub(crate) use self::trust::start;
+use crate::failure::Failure;
+
+#[derive(Debug)]
+pub(crate) enum Settings {
+    /// Tell the story with a local issuer.
+    Story { listen: SocketAddr, exit: bool },
+    /// Protect the API for an issuer that is somewhere else.
+    Protect { listen: SocketAddr, verifier: VerifierBuilder },
+}
+
+/// Free, so that the story can be told while other things run.
+const STORY_PORT: u16 = 0;
+/// The same each time, so that it can be written into other configurations.
+const PROTECT_PORT: u16 = 8080;
+
+impl Settings {
+    /// # Errors
+    /// [`Failure::Setting`] for the first setting that is wrong, or that contradicts another one.
+    pub(crate) fn from_arguments(mut arguments: Arguments) -> Result<Self, Failure> {
+        let listen = arguments.listen.as_deref();
+        let listen = listen.map(|text| {
+            let expected = "an IP address and a port such as 127.0.0.1:8080";
+            text.parse().map_err(|_| setting::LISTEN.wrong(expected, format_args!("{text:?}")))
+        });
+        let listen: Option<SocketAddr> = listen.transpose()?;
+        let or_port = |port| listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let Some(issuer) = arguments.issuer.take() else {
+            return match arguments.first_about_an_issuer() {
+                None => Ok(Self::Story { listen: or_port(STORY_PORT), exit: arguments.exit }),
+                Some(setting) => {
+                    let expected = format!("{} too, which it is about", setting::ISSUER);
+                    Err(setting.wrong(expected, "none"))
+                }
+            };
+        };
+        if arguments.exit {
+            let message = format!("--exit: expected without {}, found both", setting::ISSUER);
+            return Err(Failure::Setting(message));
+        }
+        let verifier = trust::verifier(&issuer, &arguments)?;
+        Ok(Self::Protect { listen: or_port(PROTECT_PORT), verifier })
+    }
+}

@@ -1,0 +1,39 @@
+//! What a setting is called: in the command line, in the environment, in messages.
+
+use std::fmt;
+
+use crate::failure::Failure;
+
+/// One setting that has a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Setting(&'static str);
+
+pub(super) const LISTEN: Setting = Setting("listen");
+pub(super) const ISSUER: Setting = Setting("issuer");
+pub(super) const PROFILE: Setting = Setting("profile");
+pub(super) const JWKS_URI: Setting = Setting("jwks_uri");
+pub(super) const AUDIENCE: Setting = Setting("audience");
+pub(super) const CLIENT_ID: Setting = Setting("client_id");
+pub(super) const ALGORITHMS: Setting = Setting("algorithms");
+pub(super) const LEEWAY_SECS: Setting = Setting("leeway_secs");
+pub(super) const JWKS_REFRESH_SECS: Setting = Setting("jwks_refresh_secs");
+pub(super) const JWKS_COOLDOWN_SECS: Setting = Setting("jwks_cooldown_secs");
+
+impl Setting {
+    /// The name of its field, from which clap makes the flag and the variable.
+    pub(super) fn id(self) -> &'static str {
+        self.0
+    }
+
+    /// The one line that tells an operator what to change.
+    pub(super) fn wrong(self, expected: impl fmt::Display, found: impl fmt::Display) -> Failure {
+        Failure::Setting(format!("{self}: expected {expected}, found {found}"))
+    }
+}
+
+/// `--jwks-uri (JWKS_URI)`
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "--{} ({})", self.0.replace('_', "-"), self.0.to_uppercase())
+    }
+}

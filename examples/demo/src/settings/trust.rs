@@ -1,0 +1,135 @@
+//! Whom the API trusts: from texts to a verifier that only has to be started.
+
+use std::time::Duration;
+
+use scopegate::{Algorithm, ConfigError, Issuer, Verifier, VerifierBuilder};
+
+use super::arguments::Arguments;
+use super::setting::{self, Setting};
+use crate::failure::Failure;
+
+/// What an issuer's tokens look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Profile {
+    Cognito,
+    Generic,
+}
+
+/// Everything that `arguments` say about this issuer.
+pub(super) fn verifier(issuer: &str, arguments: &Arguments) -> Result<VerifierBuilder, Failure> {
+    let mut trusted = trusted_issuer(issuer, arguments)?;
+    if let Some(algorithms) = list(setting::ALGORITHMS, arguments.algorithms.as_deref())? {
+        let parsed = algorithms.iter().map(|name| name.parse::<Algorithm>().map_err(wrong_setting));
+        trusted = trusted.with_algorithms(parsed.collect::<Result<Vec<_>, _>>()?);
+    }
+    let mut verifier = Verifier::builder().trust(trusted);
+    if let Some(leeway) = seconds(setting::LEEWAY_SECS, arguments.leeway_secs.as_deref())? {
+        verifier = verifier.with_leeway(leeway);
+    }
+    if let Some(period) = seconds(setting::JWKS_REFRESH_SECS, arguments.jwks_refresh_secs.as_deref())? {
+        verifier = verifier.with_refresh_period(period);
+    }
+    if let Some(cooldown) = seconds(setting::JWKS_COOLDOWN_SECS, arguments.jwks_cooldown_secs.as_deref())? {
+        verifier = verifier.with_refresh_cooldown(cooldown);
+    }
+    Ok(verifier)
+}
+
+/// Starts a verifier. Its ranges are checked here, by scopegate; keys that cannot be had are nobody's setting.
+///
+/// # Errors
+/// [`Failure::Setting`] for a setting, [`Failure::Runtime`] for what may be different the next time.
+pub(crate) async fn start(verifier: VerifierBuilder) -> Result<Verifier, Failure> {
+    verifier.start().await.map_err(|error| match error {
+        ConfigError::KeysNotFetched { .. } | ConfigError::HttpClient { .. } | ConfigError::NoRuntime => {
+            Failure::runtime(&error)
+        }
+        setting => wrong_setting(setting),
+    })
+}
+
+fn trusted_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure> {
+    let jwks_uri = arguments.jwks_uri.as_deref();
+    let is_pool_id = !issuer.contains("://");
+    let draft = match profile(issuer, arguments.profile.as_deref())? {
+        Profile::Cognito if is_pool_id => Issuer::cognito(issuer),
+        Profile::Cognito => Issuer::cognito_at(issuer),
+        Profile::Generic => {
+            let expected = "the URL of the issuer's keys, or --profile cognito";
+            Issuer::with_jwks_uri(issuer, jwks_uri.ok_or_else(|| setting::JWKS_URI.wrong(expected, "none"))?)
+        }
+    };
+    let draft = draft.map_err(wrong_setting)?;
+    let audiences = list(setting::AUDIENCE, arguments.audience.as_deref())?;
+    let clients = list(setting::CLIENT_ID, arguments.client_id.as_deref())?;
+    let trusted = match (audiences, clients) {
+        (Some(audiences), Some(clients)) => {
+            clients.into_iter().fold(draft.audiences(audiences), Issuer::client)
+        }
+        (Some(audiences), None) => draft.audiences(audiences),
+        (None, Some(clients)) => draft.clients(clients),
+        (None, None) => {
+            let both = format!("{} or {}", setting::AUDIENCE, setting::CLIENT_ID);
+            return Err(Failure::Setting(format!("{both}: expected at least one of them, found neither")));
+        }
+    };
+    match jwks_uri {
+        Some(jwks_uri) => trusted.with_keys_from(jwks_uri).map_err(wrong_setting),
+        None => Ok(trusted),
+    }
+}
+
+fn profile(issuer: &str, written: Option<&str>) -> Result<Profile, Failure> {
+    match written {
+        Some("cognito") => Ok(Profile::Cognito),
+        Some("generic") => Ok(Profile::Generic),
+        Some(other) => Err(setting::PROFILE.wrong("cognito or generic", format_args!("{other:?}"))),
+        None if !issuer.contains("://") => Ok(Profile::Cognito),
+        None if issuer.starts_with("https://cognito-idp.") => Ok(Profile::Cognito),
+        None => Ok(Profile::Generic),
+    }
+}
+
+fn list(setting: Setting, text: Option<&str>) -> Result<Option<Vec<&str>>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let items: Vec<&str> = text.split(',').map(str::trim).collect();
+    if items.contains(&"") {
+        return Err(setting.wrong("a list separated by commas, no item empty", format_args!("{text:?}")));
+    }
+    Ok(Some(items))
+}
+
+fn seconds(setting: Setting, text: Option<&str>) -> Result<Option<Duration>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    match text.parse() {
+        Ok(seconds) => Ok(Some(Duration::from_secs(seconds))),
+        Err(_) => Err(setting.wrong("a whole number of seconds", format_args!("{text:?}"))),
+    }
+}
+
+/// Says in the words of the command line what scopegate says in those of its API.
+fn wrong_setting(error: ConfigError) -> Failure {
+    match error {
+        ConfigError::InvalidUrl { setting, expected, found, .. } => {
+            let setting = if setting == "jwks_uri" { setting::JWKS_URI } else { setting::ISSUER };
+            setting.wrong(expected, format_args!("{found:?}"))
+        }
+        ConfigError::InvalidPoolId { found, .. } => {
+            let expected = "a URL or a user pool id such as eu-west-1_Ab12Cd34E";
+            setting::ISSUER.wrong(expected, format_args!("{found:?}"))
+        }
+        ConfigError::OutOfRange { setting: "leeway", expected, found, .. } => {
+            setting::LEEWAY_SECS.wrong(expected, found)
+        }
+        ConfigError::OutOfRange { setting: "refresh period", expected, found, .. } => {
+            setting::JWKS_REFRESH_SECS.wrong(expected, found)
+        }
+        ConfigError::OutOfRange { setting: "refresh cooldown", expected, found, .. } => {
+            setting::JWKS_COOLDOWN_SECS.wrong(expected, found)
+        }
+        error @ ConfigError::UnknownAlgorithm { .. } => {
+            Failure::Setting(format!("{}: {error}", setting::ALGORITHMS))
+        }
+        other => Failure::setting(&other),
+    }
+}

@@ -1,0 +1,113 @@
+//! How the story looks: plain text of at most 96 columns, without colours, so that it reads the same in a terminal, in
+//! a file and in a log.
+
+use std::io::{self, Write};
+
+use reqwest::StatusCode;
+
+use super::stage::{Answer, Score};
+use crate::caller::TokenResponse;
+
+const WIDTH: usize = 96;
+
+/// Writes to wherever the story is read.
+pub(super) struct Page<'a, W> {
+    out: &'a mut W,
+}
+
+impl<'a, W: Write> Page<'a, W> {
+    pub(super) fn new(out: &'a mut W) -> Self {
+        Self { out }
+    }
+
+    pub(super) fn chapter(&mut self, title: &str) -> io::Result<()> {
+        writeln!(self.out, "\n== {title}")
+    }
+
+    pub(super) fn note(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out)?;
+        self.wrapped("", "", text)
+    }
+
+    pub(super) fn title(&mut self, number: usize, title: &str) -> io::Result<()> {
+        writeln!(self.out, "\n{number:2}. {title}")
+    }
+
+    pub(super) fn request(&mut self, method: &str, target: &str) -> io::Result<()> {
+        writeln!(self.out, "    > {method} {target}")
+    }
+
+    /// More of a request.
+    pub(super) fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "    > {text}")
+    }
+
+    /// The body of a refusal says nothing that the challenge does not.
+    pub(super) fn answer(&mut self, answer: &Answer) -> io::Result<()> {
+        writeln!(self.out, "    < {}", answer.status)?;
+        match &answer.challenge {
+            Some(challenge) => self.wrapped("    < ", "    <   ", &format!("WWW-Authenticate: {challenge}")),
+            // After a comma there may be a space in JSON, and a line can be broken there.
+            None => self.wrapped("    < ", "    <   ", &answer.body.replace(",\"", ", \"")),
+        }
+    }
+
+    pub(super) fn token(&mut self, status: StatusCode, response: &TokenResponse) -> io::Result<()> {
+        let TokenResponse { access_token, token_type, expires_in } = response;
+        writeln!(self.out, "    < {status}")?;
+        writeln!(
+            self.out,
+            "    < token_type: {token_type}, expires_in: {expires_in}, access_token: {access_token}"
+        )?;
+        let claims = access_token.unverified_claims();
+        let claims: Vec<String> = claims.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.wrapped("    < ", "    <   ", &format!("in it: {}", claims.join(", ")))
+    }
+
+    pub(super) fn unexpected(&mut self, contradiction: &str) -> io::Result<()> {
+        writeln!(self.out, "    UNEXPECTED: {contradiction}")
+    }
+
+    pub(super) fn why(&mut self, text: &str) -> io::Result<()> {
+        self.wrapped("    ", "    ", text)
+    }
+
+    pub(super) fn score(&mut self, score: Score) -> io::Result<()> {
+        let Score { steps, as_expected } = score;
+        writeln!(self.out, "\n{as_expected} of {steps} steps answered as expected")
+    }
+
+    /// Breaks at spaces only; a longer word stands out.
+    fn wrapped(&mut self, first: &str, others: &str, text: &str) -> io::Result<()> {
+        let mut line = first.to_owned();
+        let mut columns = first.chars().count();
+        for (position, word) in text.split(' ').enumerate() {
+            let width = word.chars().count();
+            if position > 0 && columns + 1 + width > WIDTH {
+                writeln!(self.out, "{line}")?;
+                others.clone_into(&mut line);
+                columns = others.chars().count();
+            } else if position > 0 {
+                line.push(' ');
+                columns += 1;
+            }
+            line.push_str(word);
+            columns += width;
+        }
+        writeln!(self.out, "{line}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_broken_at_spaces() {
+        let mut out = Vec::new();
+        Page::new(&mut out).why(&["word"; 25].join(" ")).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<usize> = text.lines().map(str::len).collect();
+        assert_eq!(lines, [4 + 18 * 5 - 1, 4 + 7 * 5 - 1]);
+    }
+}

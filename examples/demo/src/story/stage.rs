@@ -1,0 +1,248 @@
+//! Plays one step over HTTP and judges the answer.
+
+use std::io::Write;
+
+use reqwest::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::Value;
+
+use super::page::Page;
+use crate::caller::{Credentials, Token, TokenResponse};
+use crate::failure::Failure;
+
+/// One request, the answer it must get, and why.
+pub(super) struct Step<'a> {
+    pub(super) title: &'a str,
+    pub(super) request: Request<'a>,
+    pub(super) expected: Expected,
+    pub(super) why: &'a str,
+}
+
+/// A request to the API.
+pub(super) struct Request<'a> {
+    method: Method,
+    path: &'a str,
+    tokens: Vec<&'a Token>,
+    body: Option<Value>,
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn get(path: &'a str) -> Self {
+        Self { method: Method::GET, path, tokens: Vec::new(), body: None }
+    }
+
+    pub(super) fn post(path: &'a str, body: Value) -> Self {
+        Self { method: Method::POST, path, tokens: Vec::new(), body: Some(body) }
+    }
+
+    /// Each call adds an `Authorization` header. A good caller sends one.
+    pub(super) fn with(mut self, token: &'a Token) -> Self {
+        self.tokens.push(token);
+        self
+    }
+}
+
+/// What a right answer has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    status: u16,
+    challenge: Challenge,
+    /// A part of the body.
+    body: &'static str,
+}
+
+/// What a right answer says in `WWW-Authenticate`.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Challenge {
+    /// There is none.
+    Absent,
+    /// How to authenticate, and no error.
+    WithoutError,
+    /// Each of these.
+    With(&'static [&'static str]),
+}
+
+impl Expected {
+    pub(super) const fn ok(status: u16, body: &'static str) -> Self {
+        Self { status, challenge: Challenge::Absent, body }
+    }
+
+    pub(super) const fn refused(status: u16, challenge: Challenge) -> Self {
+        Self { status, challenge, body: "" }
+    }
+
+    /// What is wrong with an answer, if anything is.
+    fn contradiction(self, answer: &Answer) -> Option<String> {
+        let found = answer.status.as_u16();
+        if found != self.status {
+            return Some(format!("expected {}, got {found}", self.status));
+        }
+        let challenge = answer.challenge.as_deref();
+        let missing = match (self.challenge, challenge) {
+            (Challenge::Absent, None) => None,
+            (Challenge::WithoutError, Some(found)) if !found.contains("error=") => None,
+            (Challenge::With(parts), Some(found)) => parts.iter().copied().find(|part| !found.contains(part)),
+            (Challenge::Absent, Some(_)) => Some("no challenge"),
+            (Challenge::WithoutError, _) => Some("a challenge without error"),
+            (Challenge::With(_), None) => Some("a challenge"),
+        };
+        if let Some(missing) = missing {
+            return Some(format!("expected {missing}, got {}", challenge.unwrap_or("no challenge")));
+        }
+        (!answer.body.contains(self.body))
+            .then(|| format!("expected {} in the body, got {}", self.body, answer.body))
+    }
+}
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) challenge: Option<String>,
+    pub(super) body: String,
+}
+
+impl Answer {
+    async fn read(response: Response) -> reqwest::Result<Self> {
+        let challenge = response.headers().get(WWW_AUTHENTICATE);
+        let challenge = challenge.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        Ok(Self { status: response.status(), challenge, body: response.text().await? })
+    }
+}
+
+/// How many steps were answered rightly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Score {
+    pub(crate) steps: usize,
+    pub(crate) as_expected: usize,
+}
+
+/// Where the story is played: the caller's side of the connection, the page, and the score.
+pub(super) struct Stage<'a, W> {
+    http: Client,
+    api: &'a str,
+    page: Page<'a, W>,
+    score: Score,
+}
+
+impl<'a, W: Write> Stage<'a, W> {
+    pub(super) fn new(api: &'a str, page: Page<'a, W>) -> Result<Self, Failure> {
+        // Everything is on this machine: there is no proxy on the way, and plain http needs no certificates.
+        let http = Client::builder().no_proxy().tls_certs_only([]).build()?;
+        Ok(Self { http, api, page, score: Score::default() })
+    }
+
+    pub(super) fn http(&self) -> &Client {
+        &self.http
+    }
+
+    pub(super) fn chapter(&mut self, title: &str) -> Result<(), Failure> {
+        Ok(self.page.chapter(title)?)
+    }
+
+    pub(super) fn note(&mut self, text: &str) -> Result<(), Failure> {
+        Ok(self.page.note(text)?)
+    }
+
+    pub(super) async fn play(&mut self, step: Step<'_>) -> Result<(), Failure> {
+        let Step { title, request, expected, why } = step;
+        self.score.steps += 1;
+        self.page.title(self.score.steps, title)?;
+        self.page.request(request.method.as_str(), request.path)?;
+        let mut sent = self.http.request(request.method, format!("{}{}", self.api, request.path));
+        for token in request.tokens {
+            self.page.line(&format!("Authorization: Bearer {token}"))?;
+            sent = sent.header(AUTHORIZATION, bearer(token)?);
+        }
+        if let Some(body) = &request.body {
+            self.page.line(&body.to_string())?;
+            sent = sent.json(body);
+        }
+        let answer = Answer::read(sent.send().await?).await?;
+        self.page.answer(&answer)?;
+        match expected.contradiction(&answer) {
+            None => self.score.as_expected += 1,
+            Some(contradiction) => self.page.unexpected(&contradiction)?,
+        }
+        Ok(self.page.why(why)?)
+    }
+
+    /// A step of its own: without a token, the story cannot go on.
+    pub(super) async fn fetch_token(
+        &mut self,
+        title: &str,
+        client: Credentials,
+        endpoint: &str,
+        why: &str,
+    ) -> Result<Token, Failure> {
+        self.score.steps += 1;
+        self.page.title(self.score.steps, title)?;
+        self.page.request("POST", endpoint)?;
+        self.page.line(&format!("Authorization: Basic ({} and its secret)", client.id))?;
+        self.page.line("grant_type=client_credentials")?;
+        let response = client.request_token(&self.http, endpoint).await?;
+        let status = response.status();
+        let response: TokenResponse = response.json().await?;
+        self.page.token(status, &response)?;
+        self.score.as_expected += 1;
+        self.page.why(why)?;
+        Ok(response.access_token)
+    }
+
+    pub(super) fn end(mut self) -> Result<Score, Failure> {
+        self.page.score(self.score)?;
+        Ok(self.score)
+    }
+}
+
+/// Marked as sensitive, so that no log of the HTTP client shows it.
+fn bearer(token: &Token) -> Result<HeaderValue, Failure> {
+    let value = HeaderValue::try_from(format!("Bearer {}", token.as_str()));
+    let mut value = value.map_err(|error| Failure::runtime(&error))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORBIDDEN: Expected = Expected::refused(403, Challenge::With(&[r#"error="insufficient_scope""#]));
+
+    fn answer(status: u16, challenge: Option<&str>, body: &str) -> Answer {
+        let status = StatusCode::from_u16(status).unwrap();
+        Answer { status, challenge: challenge.map(ToOwned::to_owned), body: body.to_owned() }
+    }
+
+    #[test]
+    fn a_right_answer_has_no_contradiction() {
+        for (expected, answer) in [
+            (Expected::ok(200, "tea"), answer(200, None, r#"["tea"]"#)),
+            (Expected::refused(401, Challenge::WithoutError), answer(401, Some("Bearer"), "no")),
+            (FORBIDDEN, answer(403, Some(r#"Bearer error="insufficient_scope""#), "no")),
+        ] {
+            assert_eq!(expected.contradiction(&answer), None);
+        }
+    }
+
+    #[test]
+    fn a_wrong_answer_is_told_from_the_expected_one() {
+        for (expected, answer, contradiction) in [
+            (FORBIDDEN, answer(200, None, "[]"), "expected 403, got 200"),
+            (FORBIDDEN, answer(403, None, ""), "expected a challenge, got no challenge"),
+            (
+                FORBIDDEN,
+                answer(403, Some("Bearer"), ""),
+                r#"expected error="insufficient_scope", got Bearer"#,
+            ),
+            (
+                Expected::refused(401, Challenge::WithoutError),
+                answer(401, Some("Bearer error=x"), ""),
+                "expected a challenge without error, got Bearer error=x",
+            ),
+            (Expected::ok(200, ""), answer(200, Some("Bearer"), ""), "expected no challenge, got Bearer"),
+            (Expected::ok(200, "tea"), answer(200, None, "[]"), "expected tea in the body, got []"),
+        ] {
+            assert_eq!(expected.contradiction(&answer).as_deref(), Some(contradiction));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The program as a process: its arguments, what it writes, how it ends.
+
+#![allow(dead_code, reason = "each test file uses what it needs")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread::{self, JoinHandle};
+
+/// The program, with no environment but this.
+pub(crate) fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
+    command.args(arguments).env_clear().envs(environment.iter().copied()).stdin(Stdio::null());
+    command
+}
+
+/// A program that has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the program until it ends on its own.
+pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+    let output = command(arguments, environment).output().expect("the program starts");
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("stderr is UTF-8"),
+    }
+}
+
+/// A program that serves; it is killed when the test is done with it.
+pub(crate) struct Serving {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    /// Read all the time, so that the program never waits for somebody to read its log.
+    stderr: Option<JoinHandle<String>>,
+    seen: String,
+    pub(crate) url: String,
+}
+
+impl Serving {
+    /// Starts the program and waits until it says where it listens.
+    pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = command(arguments, environment);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut stderr = child.stderr.take().expect("it is piped");
+        let stderr = thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).expect("stderr is UTF-8");
+            text
+        });
+        let mut serving =
+            Self { child, stdout, stderr: Some(stderr), seen: String::new(), url: String::new() };
+        let first = serving.line();
+        let url = first.strip_prefix("listening on ").map(ToOwned::to_owned);
+        assert!(url.is_some(), "expected the address, found {first:?}; stderr: {}", serving.end().stderr);
+        serving.url = url.unwrap_or_default();
+        serving
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).expect("stdout is UTF-8");
+        self.seen.push_str(&line);
+        line.trim_end().to_owned()
+    }
+
+    /// Everything that it prints up to a line that begins like this.
+    pub(crate) fn until(&mut self, last: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let line = self.line();
+            let (found, ended) = (line.starts_with(last), !self.seen.ends_with('\n'));
+            lines.push(line);
+            assert!(!ended, "expected {last:?} some time: {lines:#?}");
+            if found {
+                return lines;
+            }
+        }
+    }
+
+    /// Sends `TERM`, or `INT` as Ctrl-C does, and waits for the end.
+    pub(crate) fn stop(mut self, signal: &str) -> Ended {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status().expect("kill starts");
+        assert!(sent.success());
+        self.end()
+    }
+
+    fn end(&mut self) -> Ended {
+        let mut stdout = std::mem::take(&mut self.seen);
+        self.stdout.read_to_string(&mut stdout).expect("stdout is UTF-8");
+        let stderr = self.stderr.take().expect("it ends once").join().expect("stderr is UTF-8");
+        Ended { code: self.child.wait().expect("it can be waited for").code(), stdout, stderr }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended long ago, which is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

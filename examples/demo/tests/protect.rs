@@ -1,0 +1,195 @@
+//! Does the program protect its API for an issuer that it is configured with, and stop when it is told to?
+
+mod demo_process;
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use demo_process::{Serving, run};
+use reqwest::Client;
+use scopegate_issuer::{LocalIssuer, Mint};
+use serde_json::{Value, json};
+
+const READ: &str = "https://my-api-server.org/api.read";
+const WRITE: &str = "https://my-api-server.org/api.write";
+
+/// A caller of the API at this address.
+struct Caller {
+    http: Client,
+    url: String,
+}
+
+impl Caller {
+    fn new(url: &str) -> Self {
+        Self { http: Client::builder().no_proxy().build().expect("no TLS is asked for"), url: url.to_owned() }
+    }
+
+    async fn get(&self, path: &str, token: &str) -> u16 {
+        let request = self.http.get(format!("{}{path}", self.url)).bearer_auth(token);
+        request.send().await.expect("the API answers").status().as_u16()
+    }
+
+    async fn post(&self, token: &str, body: &Value) -> u16 {
+        let request = self.http.post(format!("{}/orders", self.url)).bearer_auth(token).json(body);
+        request.send().await.expect("the API answers").status().as_u16()
+    }
+}
+
+/// The program asks the issuer for keys while the test waits for it, so the issuer needs a thread of its own.
+async fn issuer() -> LocalIssuer {
+    LocalIssuer::start().await.expect("there is a free port")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_cognito_pool_given_by_flags_is_trusted_for_its_clients() {
+    let issuer = issuer().await;
+    let clients = "local-reader, local-writer";
+    let arguments = [
+        "--listen",
+        "127.0.0.1:0",
+        "--issuer",
+        issuer.issuer(),
+        "--profile",
+        "cognito",
+        "--client-id",
+        clients,
+    ];
+    let demo = Serving::start(&arguments, &[]);
+    let caller = Caller::new(&demo.url);
+    let order = json!({ "item": "tea", "quantity": 2 });
+    let reader = issuer.mint().client("local-reader").scope(READ);
+    let writer = issuer.mint().client("local-writer").scope(WRITE);
+
+    assert_eq!(caller.get("/orders", &reader.sign()).await, 200);
+    assert_eq!(caller.get("/whoami", &reader.sign()).await, 200);
+    assert_eq!(caller.get("/orders", &writer.sign()).await, 403);
+    assert_eq!(caller.post(&writer.sign(), &order).await, 201);
+    assert_eq!(caller.post(&reader.sign(), &order).await, 403);
+    assert_eq!(caller.post(&writer.sign(), &json!({ "item": "tea" })).await, 422);
+    assert_eq!(caller.get("/orders", &reader.clone().client("somebody").sign()).await, 401);
+    assert_eq!(caller.get("/orders", &reader.clone().claim("token_use", "id").sign()).await, 401);
+    assert_eq!(caller.get("/orders", &reader.expired().sign()).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn any_issuer_given_by_flags_is_trusted_for_an_audience() {
+    let issuer = issuer().await;
+    let jwks_uri = issuer.jwks_uri();
+    let arguments = ["--listen", "127.0.0.1:0", "--issuer", issuer.issuer(), "--jwks-uri", &jwks_uri];
+    let arguments = [&arguments[..], &["--audience", "orders,shop", "--algorithms", "ES256,RS256"]].concat();
+    let demo = Serving::start(&arguments, &[]);
+    let caller = Caller::new(&demo.url);
+
+    assert_eq!(caller.get("/orders", &issuer.mint().claim("aud", "shop").sign()).await, 200);
+    assert_eq!(caller.get("/orders", &issuer.mint().claim("aud", json!(["x", "orders"])).sign()).await, 200);
+    assert_eq!(caller.get("/orders", &issuer.mint().claim("aud", "elsewhere").sign()).await, 401);
+    assert_eq!(caller.get("/orders", &issuer.mint().sign()).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn algorithms_and_leeway_are_what_the_flags_say() {
+    let issuer = issuer().await;
+    let jwks_uri = issuer.jwks_uri();
+    let common = ["--listen", "127.0.0.1:0", "--issuer", issuer.issuer(), "--client-id", "local-reader"];
+    let generic = [&common[..], &["--jwks-uri", &jwks_uri]].concat();
+    let now = issuer.mint().claims()["iat"].as_u64().unwrap();
+    // Ended two minutes ago, so that the time that the test takes does not matter.
+    let late = |mint: Mint| mint.issued_at(now - 3600).expires_at(now - 120).sign();
+
+    let patient = Serving::start(&[&generic[..], &["--leeway-secs", "300"]].concat(), &[]);
+    assert_eq!(Caller::new(&patient.url).get("/orders", &late(issuer.mint())).await, 200);
+    let strict = Serving::start(&[&generic[..], &["--leeway-secs", "0"]].concat(), &[]);
+    assert_eq!(Caller::new(&strict.url).get("/orders", &issuer.mint().sign()).await, 200);
+    assert_eq!(Caller::new(&strict.url).get("/orders", &late(issuer.mint())).await, 401);
+    let ended = run(&[&generic[..], &["--algorithms", "ES256"]].concat(), &[]);
+    assert_eq!(ended.code, Some(1), "there are RS256 keys only: {ended:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn environment_variables_say_the_same_and_flags_win() {
+    let issuer = issuer().await;
+    let environment = [
+        ("LISTEN", "127.0.0.1:0"),
+        ("ISSUER", issuer.issuer()),
+        ("PROFILE", "cognito"),
+        ("CLIENT_ID", "local-reader"),
+        ("LEEWAY_SECS", "0"),
+        ("JWKS_REFRESH_SECS", "60"),
+        ("JWKS_COOLDOWN_SECS", "1"),
+        // Empty is unset.
+        ("AUDIENCE", ""),
+        ("ALGORITHMS", ""),
+        ("JWKS_URI", ""),
+        ("RUST_LOG", ""),
+    ];
+    let (reader, writer) = (issuer.mint().sign(), issuer.mint().client("local-writer").sign());
+    let by_environment = Serving::start(&[], &environment);
+    let caller = Caller::new(&by_environment.url);
+    assert_eq!(caller.get("/orders", &reader).await, 200);
+    assert_eq!(caller.get("/orders", &writer).await, 401);
+
+    let by_flag = Serving::start(&["--client-id", "local-writer"], &environment);
+    let caller = Caller::new(&by_flag.url);
+    assert_eq!(caller.get("/orders", &reader).await, 401);
+    assert_eq!(caller.get("/orders", &writer).await, 200);
+}
+
+#[test]
+fn empty_variables_leave_the_story_as_it_is() {
+    let ended = run(&["--exit"], &[("LISTEN", ""), ("ISSUER", ""), ("CLIENT_ID", "")]);
+    assert_eq!(ended.code, Some(0), "{ended:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_signal_ends_it_well_and_the_log_has_reasons_but_no_tokens() {
+    let issuer = issuer().await;
+    let arguments = [
+        "--listen",
+        "127.0.0.1:0",
+        "--issuer",
+        issuer.issuer(),
+        "--profile",
+        "cognito",
+        "--client-id",
+        "local-reader",
+    ];
+    for (log, signal, name) in [("", "TERM", "SIGTERM"), ("trace", "INT", "Ctrl-C")] {
+        let demo = Serving::start(&arguments, &[("RUST_LOG", log)]);
+        let caller = Caller::new(&demo.url);
+        let (good, expired) = (issuer.mint().sign(), issuer.mint().expired().sign());
+        assert_eq!(caller.get("/orders", &good).await, 200);
+        assert_eq!(caller.get("/orders", &expired).await, 401);
+        // The caller's connection stays open, as those of real callers do.
+        let told = Instant::now();
+        let ended = demo.stop(signal);
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        assert!(told.elapsed() < Duration::from_secs(4), "{:?}", told.elapsed());
+        assert!(ended.stderr.contains("refused: ") && ended.stderr.contains(name), "{}", ended.stderr);
+        for part in good.split('.').chain(expired.split('.')) {
+            assert!(!ended.stdout.contains(part) && !ended.stderr.contains(part), "{ended:#?}");
+        }
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_had_end_it_with_one_line() {
+    // A port that nobody listens on any more.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let issuer = format!("http://{address}/eu-west-1_Local0001");
+    let ended =
+        run(&["--issuer", &issuer, "--profile", "cognito", "--client-id", "a"], &[("RUST_LOG", "error")]);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert_eq!((ended.stdout.as_str(), ended.stderr.lines().count()), ("", 1), "{ended:#?}");
+    assert!(
+        ended.stderr.starts_with(&format!("demo: no keys of {issuer} from {issuer}/.well-known/jwks.json: "))
+    );
+}
+
+#[test]
+fn an_address_that_is_taken_ends_it_with_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = run(&["--listen", &address], &[]);
+    assert_eq!((ended.code, ended.stderr.lines().count()), (Some(1), 1), "{ended:#?}");
+    assert!(ended.stderr.starts_with(&format!("demo: cannot listen on {address}: ")), "{}", ended.stderr);
+}

@@ -1,0 +1,126 @@
+//! Does a wrong setting end the program with one line that says which one, and with exit code 2?
+
+mod demo_process;
+
+use demo_process::{Ended, run};
+
+const POOL: &str = "eu-west-1_Ab12Cd34E";
+const URL: &str = "https://issuer.example";
+
+/// One line on standard error, nothing on standard output, exit code 2.
+fn assert_one_line(ended: &Ended, parts: &[&str]) {
+    assert_eq!(ended.code, Some(2), "{ended:#?}");
+    assert_eq!(ended.stdout, "");
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+    assert!(ended.stderr.starts_with("demo: ") && ended.stderr.ends_with('\n'), "{}", ended.stderr);
+    for part in parts {
+        assert!(ended.stderr.contains(part), "expected {part:?} in {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_wrong_or_contradictory_flag_is_one_line_that_names_it() {
+    let cases: &[(&[&str], &[&str])] = &[
+        // not a setting at all
+        (&["--isuer", URL], &["--isuer"]),
+        (&["start"], &["start"]),
+        (&["--issuer"], &["--issuer"]),
+        (&["--exit=yes"], &["--exit"]),
+        (&["--issuer", POOL, "--issuer", POOL], &["--issuer"]),
+        // not a value
+        (&["--listen", "here"], &["--listen (LISTEN)", "127.0.0.1:8080", "\"here\""]),
+        (&["--listen", ""], &["--listen (LISTEN)", "\"\""]),
+        (&["--listen", "127.0.0.1:99999"], &["--listen (LISTEN)", "127.0.0.1:99999"]),
+        (&["--issuer", "", "--client-id", "a"], &["--issuer (ISSUER)"]),
+        (&["--issuer", "issuer.example", "--client-id", "a"], &["--issuer (ISSUER)", "issuer.example"]),
+        (&["--issuer", "two\nlines", "--client-id", "a"], &["--issuer (ISSUER)", r"two\nlines"]),
+        (
+            &["--issuer", "http://issuer.example", "--jwks-uri", URL, "--client-id", "a"],
+            &["--issuer (ISSUER)", "https", "\"http://issuer.example\""],
+        ),
+        (
+            &["--issuer", URL, "--jwks-uri", "http://issuer.example/keys", "--client-id", "a"],
+            &["--jwks-uri (JWKS_URI)", "https", "http://issuer.example/keys"],
+        ),
+        (&["--issuer", POOL, "--client-id", "a", "--jwks-uri", "keys"], &["--jwks-uri (JWKS_URI)", "keys"]),
+        (
+            &["--issuer", URL, "--profile", "Cognito", "--client-id", "a"],
+            &["--profile (PROFILE)", "cognito or generic", "\"Cognito\""],
+        ),
+        (&["--issuer", POOL, "--client-id", "a,,b"], &["--client-id (CLIENT_ID)", "\"a,,b\""]),
+        (&["--issuer", POOL, "--client-id", ""], &["--client-id (CLIENT_ID)"]),
+        (&["--issuer", POOL, "--audience", "a, "], &["--audience (AUDIENCE)"]),
+        (
+            &["--issuer", POOL, "--client-id", "a", "--algorithms", "RS256,HS256"],
+            &["--algorithms (ALGORITHMS)", "ES256", "\"HS256\""],
+        ),
+        (&["--issuer", POOL, "--client-id", "a", "--algorithms", ","], &["--algorithms (ALGORITHMS)"]),
+        // out of range
+        (
+            &["--issuer", POOL, "--client-id", "a", "--leeway-secs", "301"],
+            &["--leeway-secs (LEEWAY_SECS)", "300 s", "301 s"],
+        ),
+        (
+            &["--issuer", POOL, "--client-id", "a", "--leeway-secs", "-1"],
+            &["--leeway-secs (LEEWAY_SECS)", "whole number", "\"-1\""],
+        ),
+        (&["--issuer", POOL, "--client-id", "a", "--leeway-secs", "1m"], &["--leeway-secs (LEEWAY_SECS)"]),
+        (
+            &["--issuer", POOL, "--client-id", "a", "--jwks-refresh-secs", "86401"],
+            &["--jwks-refresh-secs (JWKS_REFRESH_SECS)", "24 h", "86401 s"],
+        ),
+        (
+            &["--issuer", POOL, "--client-id", "a", "--jwks-cooldown-secs", "0"],
+            &["--jwks-cooldown-secs (JWKS_COOLDOWN_SECS)", "1 s", "0 s"],
+        ),
+        // not enough, or too much
+        (&["--issuer", POOL], &["--audience (AUDIENCE)", "--client-id (CLIENT_ID)"]),
+        (&["--issuer", URL, "--audience", "api"], &["--jwks-uri (JWKS_URI)", "--profile cognito"]),
+        (
+            &["--issuer", POOL, "--profile", "generic", "--jwks-uri", URL, "--audience", "api"],
+            &["--issuer (ISSUER)", POOL],
+        ),
+        (&["--exit", "--issuer", POOL, "--client-id", "a"], &["--exit", "--issuer (ISSUER)"]),
+        (&["--jwks-uri", URL], &["--jwks-uri (JWKS_URI)", "--issuer (ISSUER)"]),
+        (&["--exit", "--profile", "cognito"], &["--profile (PROFILE)", "--issuer (ISSUER)"]),
+        (&["--leeway-secs", "5"], &["--leeway-secs (LEEWAY_SECS)", "--issuer (ISSUER)"]),
+    ];
+    for (arguments, parts) in cases {
+        assert_one_line(&run(arguments, &[]), parts);
+    }
+}
+
+#[test]
+fn a_wrong_environment_variable_is_named_too() {
+    for (environment, parts) in [
+        (&[("LISTEN", "here")][..], &["--listen (LISTEN)", "\"here\""]),
+        (&[("CLIENT_ID", "a")], &["--client-id (CLIENT_ID)", "--issuer (ISSUER)"]),
+        (&[("ISSUER", POOL), ("CLIENT_ID", "a"), ("PROFILE", "x")], &["--profile (PROFILE)", "\"x\""]),
+        (&[("RUST_LOG", "scopegate=loud")], &["RUST_LOG", "scopegate=loud"]),
+    ] {
+        assert_one_line(&run(&[], environment), parts);
+    }
+}
+
+#[test]
+fn help_names_every_setting_and_its_variable() {
+    let ended = run(&["--help"], &[]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let settings = [
+        "listen",
+        "issuer",
+        "jwks-uri",
+        "profile",
+        "audience",
+        "client-id",
+        "algorithms",
+        "leeway-secs",
+        "jwks-refresh-secs",
+        "jwks-cooldown-secs",
+    ];
+    for setting in settings {
+        assert!(ended.stdout.contains(&format!("--{setting} ")), "--{setting}");
+        let variable = setting.replace('-', "_").to_uppercase();
+        assert!(ended.stdout.contains(&format!("[env: {variable}]")), "{variable}");
+    }
+}
