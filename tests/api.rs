@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::handler::Handler as _;
 use axum::routing::get;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Response};
 use scopegate_axum::{Claims, Issuer, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::LocalIssuer;
 use tokio::net::TcpListener;
@@ -36,7 +36,7 @@ impl Running {
         let form = [("grant_type", "client_credentials"), ("scope", scope)];
         let request = self.http.post(self.issuer.token_endpoint()).basic_auth(id, Some(secret)).form(&form);
         let answer: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
-        answer["access_token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+        answer["access_token"].as_str().expect("the issuer grants it").to_owned()
     }
 
     pub(crate) async fn get(&self, path: &str, token: &str) -> Response {
@@ -48,12 +48,6 @@ impl Running {
         let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(token);
         request.send().await.unwrap()
     }
-}
-
-/// Status and challenge.
-pub(crate) fn answer(response: &Response) -> (StatusCode, &str) {
-    let challenge = response.headers().get("www-authenticate");
-    (response.status(), challenge.map_or("", |challenge| challenge.to_str().unwrap()))
 }
 
 fn router(verifier: &Verifier) -> Router {

@@ -55,17 +55,16 @@ async fn neither_tokens_nor_secrets_are_logged_or_answered() {
     tokens.push(system.issuer.mint().sign());
     tokens.push("opaque-token-of-somebody".to_owned());
 
-    let mut heard = String::new();
-    for token in &tokens {
-        for response in [system.get("/orders", token).await, system.post("/orders", token).await] {
-            heard.push_str(&format!("{:?}", response.headers()));
-            heard.push_str(&response.text().await.unwrap());
-        }
-    }
     let form =
         [("grant_type", "client_credentials"), ("client_id", READER.0), ("client_secret", "wrong-secret")];
     let refused = system.http.post(system.issuer.token_endpoint()).form(&form).send().await.unwrap();
-    heard.push_str(&refused.text().await.unwrap());
+    let mut heard = refused.text().await.unwrap();
+    for token in &tokens {
+        for response in [system.get("/orders", token).await, system.post("/orders", token).await] {
+            heard += &format!("{:?}", response.headers());
+            heard += &response.text().await.unwrap();
+        }
+    }
 
     let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(logged.contains("refused: expired at") && logged.contains("keys fetched"), "{logged}");

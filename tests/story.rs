@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::api::{READ, READER, Running, WRITE, WRITER, answer};
+use reqwest::{Response, StatusCode};
+
+use crate::api::{READ, READER, Running, WRITE, WRITER};
 
 #[tokio::test]
 async fn nobody_gets_in_without_a_token_but_to_what_is_open() {
@@ -95,4 +97,10 @@ async fn rotation_is_not_noticed_by_callers() {
         assert_eq!(fresh.issuer.jwks_fetches(), 2, "one at the start, one for the new key");
     }
     assert_eq!(system.issuer.jwks_fetches(), 1);
+}
+
+/// Status and challenge.
+fn answer(response: &Response) -> (StatusCode, &str) {
+    let challenge = response.headers().get("www-authenticate");
+    (response.status(), challenge.map_or("", |challenge| challenge.to_str().unwrap()))
 }
