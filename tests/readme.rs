@@ -36,7 +36,7 @@ async fn the_service_in_the_readme_protects_what_it_seems_to_protect() {
     ] {
         for (token, expected) in [(None, anonymous), (Some(&reader), reading), (Some(&writer), writing)] {
             let request = http.request(method.parse().unwrap(), format!("{url}{path}"));
-            let request = token.into_iter().fold(request, |request, token| request.bearer_auth(token));
+            let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
             assert_eq!(request.send().await.unwrap().status(), expected, "{method} {path}");
         }
     }

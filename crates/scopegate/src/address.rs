@@ -28,7 +28,7 @@ const EXPECTED: &str = "an https URL (http only on a loopback address) without q
 
 impl Address {
     pub(crate) fn parse(setting: &'static str, text: &str) -> Result<Self, ConfigError> {
-        let invalid = || ConfigError::InvalidUrl { setting, expected: EXPECTED, found: text.to_owned() };
+        let invalid = || ConfigError::InvalidUrl { setting, expected: EXPECTED, found: without_user(text) };
         let url = Url::parse(text).map_err(|_| invalid())?;
         let reach = if is_loopback(&url) { Reach::Loopback } else { Reach::Network };
         let scheme_fits = matches!((url.scheme(), reach), ("https", _) | ("http", Reach::Loopback));
@@ -46,8 +46,16 @@ pub(crate) fn issuer_identifier(text: &str) -> Result<String, ConfigError> {
     match address.url.query() {
         None => Ok(text.to_owned()),
         Some(_) => {
-            Err(ConfigError::InvalidUrl { setting: "issuer", expected: EXPECTED, found: text.to_owned() })
+            Err(ConfigError::InvalidUrl { setting: "issuer", expected: EXPECTED, found: without_user(text) })
         }
+    }
+}
+
+/// A user name and a password, which have no place in an address, do not get into an error either.
+fn without_user(text: &str) -> String {
+    match (text.find("//"), text.rfind('@')) {
+        (Some(start), Some(end)) if start < end => format!("{}//…{}", &text[..start], &text[end..]),
+        _ => text.to_owned(),
     }
 }
 
@@ -88,6 +96,14 @@ mod tests {
             "https://issuer.example/?q",
         ] {
             assert!(issuer_identifier(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_not_shown() {
+        for text in ["https://user:secret@issuer.example/x", "https://:secret@a@b/", "nonsense//secret@b"] {
+            let error = issuer_identifier(text).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
         }
     }
 

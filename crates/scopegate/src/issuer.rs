@@ -110,15 +110,35 @@ impl Issuer {
 
     /// Also accepts tokens whose `aud` holds this.
     #[must_use]
-    pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.policy.recipients.audiences.add(audience.into());
+    pub fn audience(self, audience: impl Into<String>) -> Self {
+        self.audiences([audience])
+    }
+
+    /// Also accepts tokens whose `aud` holds one of these.
+    #[must_use]
+    pub fn audiences<I>(mut self, audiences: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.policy.recipients.audiences.extend(audiences);
         self
     }
 
     /// Also accepts tokens issued to this client.
     #[must_use]
-    pub fn client(mut self, client_id: impl Into<String>) -> Self {
-        self.policy.recipients.clients.add(client_id.into());
+    pub fn client(self, client_id: impl Into<String>) -> Self {
+        self.clients([client_id])
+    }
+
+    /// Also accepts tokens issued to one of these clients.
+    #[must_use]
+    pub fn clients<I>(mut self, client_ids: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.policy.recipients.clients.extend(client_ids);
         self
     }
 
@@ -223,13 +243,12 @@ impl IssuerWithoutAudience {
     }
 
     /// Accepts tokens whose `aud` holds one of these.
-    pub fn audiences<I>(mut self, audiences: I) -> Issuer
+    pub fn audiences<I>(self, audiences: I) -> Issuer
     where
         I: IntoIterator,
         I::Item: Into<String>,
     {
-        self.0.policy.recipients.audiences = Allowed::OneOf(audiences.into_iter().map(Into::into).collect());
-        self.0
+        self.0.audiences(audiences)
     }
 
     /// Accepts tokens that were issued to exactly this client and have no `aud`: for issuers that write none, as
@@ -239,13 +258,12 @@ impl IssuerWithoutAudience {
     }
 
     /// Accepts tokens that were issued to one of these clients and have no `aud`.
-    pub fn clients<I>(mut self, client_ids: I) -> Issuer
+    pub fn clients<I>(self, client_ids: I) -> Issuer
     where
         I: IntoIterator,
         I::Item: Into<String>,
     {
-        self.0.policy.recipients.clients = Allowed::OneOf(client_ids.into_iter().map(Into::into).collect());
-        self.0
+        self.0.clients(client_ids)
     }
 
     /// Accepts tokens of **every client of the issuer** that have no `aud`. What a caller may do then rests on scopes

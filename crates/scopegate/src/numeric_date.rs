@@ -19,6 +19,12 @@ impl NumericDate {
         (-LATEST..=LATEST).contains(&seconds).then_some(Self(seconds))
     }
 
+    /// The number of whole seconds, rounded towards the past.
+    #[allow(clippy::cast_possible_truncation, reason = "the range of years fits by far")]
+    pub fn as_secs(self) -> i64 {
+        self.0.floor() as i64
+    }
+
     /// The number of seconds.
     pub fn as_secs_f64(self) -> f64 {
         self.0

@@ -27,11 +27,17 @@ pub(crate) enum Allowed {
 }
 
 impl Allowed {
-    pub(crate) fn add(&mut self, value: String) {
-        match self {
-            Self::OneOf(values) => values.push(value),
-            Self::NotConfigured | Self::Any => *self = Self::OneOf(vec![value]),
-        }
+    /// Lists more values. What was listed stays; a waiver gives way to the list.
+    pub(crate) fn extend<I>(&mut self, more: I)
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let listed = match self {
+            Self::OneOf(values) => std::mem::take(values),
+            Self::NotConfigured | Self::Any => Vec::new(),
+        };
+        *self = Self::OneOf(listed.into_iter().chain(more.into_iter().map(Into::into)).collect());
     }
 }
 

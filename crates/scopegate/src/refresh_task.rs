@@ -70,7 +70,7 @@ impl RefreshTask {
                     url = self.fetcher.url(),
                     %error,
                     cause,
-                    "keys could not be fetched; the last good ones stay in use"
+                    "keys could not be fetched; those that were fetched before, if any, stay in use"
                 );
                 Err(error)
             }
