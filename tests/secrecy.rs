@@ -3,6 +3,7 @@
 
 mod api;
 
+use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -61,7 +62,7 @@ async fn neither_tokens_nor_secrets_are_logged_or_answered() {
     let mut heard = refused.text().await.unwrap();
     for token in &tokens {
         for response in [system.get("/orders", token).await, system.post("/orders", token).await] {
-            heard += &format!("{:?}", response.headers());
+            write!(heard, "{:?}", response.headers()).unwrap();
             heard += &response.text().await.unwrap();
         }
     }

@@ -8,11 +8,11 @@ use tower_layer::Layer;
 use crate::guard::Guard;
 use crate::rule::{Demand, Rule};
 
-/// Lets a request through **without a token too**, and tells the handler who calls if there is one: for a route that
-/// serves everybody and knows some. The handler takes `Option<Claims>`.
+/// Lets a request through **without a token too**, and tells the handler who calls if there is one: for a
+/// route that serves everybody and knows some. The handler takes `Option<Claims>`.
 ///
-/// A token that is there and is not good is refused as by [`RequireToken`](crate::RequireToken), so that a caller
-/// whose token has expired is told so and not served as a stranger.
+/// A token that is there and is not good is refused as by [`RequireToken`](crate::RequireToken), so that a
+/// caller whose token has expired is told so and not served as a stranger.
 #[derive(Clone, Debug)]
 pub struct AcceptToken {
     rule: Arc<Rule>,
@@ -24,8 +24,8 @@ impl AcceptToken {
         Self { rule: Rule::new(verifier, Demand::GoodTokenIfAny) }
     }
 
-    /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond printable
-    /// ASCII become `?`.
+    /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
+    /// printable ASCII become `?`.
     #[must_use]
     pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.rule).challenge.realm = realm.into();

@@ -1,5 +1,5 @@
-//! Strict parsing of `Authorization`: one header, one token (RFC 6750 §2.1). What is in the token is not looked at,
-//! and tokens in a body or a query are not looked for.
+//! Strict parsing of `Authorization`: one header, one token (RFC 6750 §2.1). What is in the token is not
+//! looked at, and tokens in a body or a query are not looked for.
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! The text of `WWW-Authenticate` (RFC 6750 §3, RFC 9110 §11.6.1).
 //!
-//! Clients in the field take the first `scope=` or `error=` that they find, also inside another value, and some do
-//! not find a parameter with spaces around its `=`. So there are none, and `error_description` comes last.
+//! Clients in the field take the first `scope=` or `error=` that they find, also inside another value, and
+//! some do not find a parameter with spaces around its `=`. So there are none, and `error_description` comes
+//! last.
 
 use http::HeaderValue;
 
@@ -57,8 +58,8 @@ impl Challenge {
     }
 }
 
-/// A quoted string of printable ASCII (RFC 9110 §5.6.4). Any other character of a configured realm becomes `?`: a
-/// header can hold it in no spelling that all parsers agree on.
+/// A quoted string of printable ASCII (RFC 9110 §5.6.4). Any other character of a configured realm becomes
+/// `?`: a header can hold it in no spelling that all parsers agree on.
 fn push_quoted(text: &mut String, value: &str) {
     text.push('"');
     for character in value.chars() {

@@ -16,9 +16,10 @@ use crate::rule::{Caller, Rule};
 
 /// The claims of the caller's access token, in a handler.
 ///
-/// There must be a layer of this crate outside of the handler. `Claims` dereferences to [`scopegate::Claims`], which
-/// has the standard claims; `Claims<T>` also reads the application's own into [`custom`](Self::custom), and
-/// `Option<Claims>` serves callers without a token too, behind [`AcceptToken`](crate::AcceptToken).
+/// There must be a layer of this crate outside of the handler. `Claims` dereferences to
+/// [`scopegate::Claims`], which has the standard claims; `Claims<T>` also reads the application's own into
+/// [`custom`](Self::custom), and `Option<Claims>` serves callers without a token too, behind
+/// [`AcceptToken`](crate::AcceptToken).
 ///
 /// ```
 /// use scopegate_axum::Claims;
@@ -43,8 +44,8 @@ use crate::rule::{Caller, Rule};
 /// ```
 ///
 /// # Errors
-/// Without a layer the answer is a 500, and the log tells the developer which handler's route lacks it. A token whose
-/// claims are not a `T` is refused like any other that is not for this API: 401.
+/// Without a layer the answer is a 500, and the log tells the developer which handler's route lacks it. A
+/// token whose claims are not a `T` is refused like any other that is not for this API: 401.
 #[derive(Clone, Debug)]
 pub struct Claims<T = Standard> {
     verified: scopegate::Claims,

@@ -70,7 +70,8 @@ where
 }
 
 impl<S: Clone> Guard<S> {
-    /// The inner service that was polled ready, for later use. A clone of it, which is not ready, takes its place.
+    /// The inner service that was polled ready, for later use. A clone of it, which is not ready, takes its
+    /// place.
     fn take_ready(&mut self) -> S {
         let clone = self.inner.clone();
         mem::replace(&mut self.inner, clone)

@@ -1,14 +1,108 @@
-//! stub page
+//! Lets a request through only with a good OAuth 2.0 access token and the scopes that its route needs.
+//!
+//! Layers for axum 0.8 and for any other tower service over HTTP, and an extractor for axum handlers. What
+//! makes a token good is decided by a [`Verifier`] of the crate `scopegate`, of which everything that an
+//! application needs is exported here too.
+//!
+//! ```
+//! use axum::{Router, handler::Handler, routing::get};
+//! use scopegate_axum::{Claims, RequireScope, RequireToken, Verifier, all_of};
+//!
+//! fn app(verifier: &Verifier) -> Router {
+//!     let read = RequireScope::new(verifier, "orders/read");
+//!     let write = RequireScope::new(verifier, all_of(["orders/read", "orders/write"]));
+//!     Router::new()
+//!         .route("/orders", get(list.layer(read)).post(create.layer(write)))
+//!         .route("/whoami", get(whoami).layer(RequireToken::new(verifier)))
+//! }
+//!
+//! async fn list() -> &'static str {
+//!     "orders"
+//! }
+//!
+//! async fn create() -> &'static str {
+//!     "created"
+//! }
+//!
+//! async fn whoami(claims: Claims) -> String {
+//!     claims.client_id().unwrap_or("?").to_owned()
+//! }
+//! #
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use axum::{body::Body, http::Request};
+//! # use tower::ServiceExt as _;
+//! # let local = scopegate_issuer::LocalIssuer::start().await?;
+//! # let issuer = scopegate_axum::Issuer::cognito_at(local.issuer())?.client("local-reader");
+//! # let app = app(&Verifier::builder().trust(issuer).start().await?);
+//!
+//! // A request with the token of a reader …
+//! let reader = local.mint().scope("orders/read").sign();
+//! let get = |path| Request::get(path).header("authorization", format!("Bearer {reader}"));
+//! assert_eq!(app.clone().oneshot(get("/orders").body(Body::empty())?).await?.status(), 200);
+//!
+//! // … and one without any.
+//! let refused = app.oneshot(Request::get("/orders").body(Body::empty())?).await?;
+//! assert_eq!(refused.status(), 401);
+//! assert_eq!(refused.headers()["www-authenticate"], r#"Bearer realm="api", scope="orders/read""#);
+//! # Ok(()) }
+//! ```
+//!
+//! # The layers
+//!
+//! | layer | lets through |
+//! | --- | --- |
+//! | [`RequireScope`] | a good token that grants what is required |
+//! | [`RequireToken`] | a good token |
+//! | [`AcceptToken`] | a good token, or none |
+//!
+//! A layer covers what it is put on, and nothing that is added later. On one handler it is
+//! `handler.layer(…)`, with axum's `Handler` trait in scope; on a `MethodRouter` it covers every method so
+//! far; on a `Router` every route so far and its fallback (`route_layer`: not the fallback). When an outer
+//! layer of the same verifier has verified the token, an inner one does not verify it again.
+//!
+//! # What a caller hears
+//!
+//! | request | answer |
+//! | --- | --- |
+//! | without credentials, or with another scheme | 401, a challenge with `realm` and `scope`, and no `error` (RFC 6750 §3.1) |
+//! | more than one `Authorization`, or a `Bearer` that is not one token | 400, `error="invalid_request"` |
+//! | a token that is refused, for whatever reason | 401, `error="invalid_token"` |
+//! | a good token without the scopes | 403, `error="insufficient_scope"`, `scope` = what is needed |
+//! | a token that cannot be judged because its issuer's keys are missing | 503, `Retry-After`, no challenge |
+//!
+//! The body is a small problem document (RFC 9457). Its text, and the challenge's, is fixed: the reason goes
+//! to the log (`tracing`, at `INFO`; at `WARN` when keys are missing) and into the response's extensions as a
+//! [`Refusal`], with which the body can be replaced. Refusals are `Cache-Control: no-store`.
+//!
+//! A token that names an unknown key waits up to a second for the fetch that this causes, so a rotation of
+//! keys goes unnoticed. Tokens are taken from `Authorization` only, never from a query or a body, and a
+//! request's body is never read.
+//!
+//! # Behind and around it
+//!
+//! - TLS must end in this process or in a proxy that nobody can go around (RFC 6750 §5.3).
+//! - CORS: put `tower_http`'s `CorsLayer` outside of these layers, for it to answer preflight requests, which carry no
+//!   token; and expose `WWW-Authenticate` if scripts are to read it.
+//! - The inner service's errors pass unchanged. Its response body must be made from `Bytes` for refusals, as `axum`'s
+//!   and `http_body_util::Full` are; for another, put `tower_http`'s `MapResponseBodyLayer` inside.
+//!
+//! # Features
+//!
+//! None.
+#![forbid(unsafe_code)]
 
-mod accept_token;
-mod bearer;
-mod challenge;
-mod claims;
-mod guard;
-mod refusal;
 mod require_scope;
 mod require_token;
+mod accept_token;
+
+mod guard;
 mod rule;
+mod bearer;
+
+mod claims;
+
+mod refusal;
+mod challenge;
 
 pub use accept_token::AcceptToken;
 pub use bearer::MalformedCredentials;
@@ -18,5 +112,6 @@ pub use refusal::Refusal;
 pub use require_scope::RequireScope;
 pub use require_token::RequireToken;
 pub use scopegate::{
-    Algorithm, ConfigError, Error, Issuer, Principal, Requirement, Scope, Scopes, Verifier, all_of, any_of,
+    Algorithm, Clock, ConfigError, Error, Issuer, IssuerWithoutAudience, NumericDate, Principal, Requirement,
+    Scope, Scopes, Verifier, VerifierBuilder, all_of, any_of,
 };

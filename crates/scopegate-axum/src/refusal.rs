@@ -10,8 +10,8 @@ use scopegate::Error;
 use crate::bearer::MalformedCredentials;
 use crate::challenge::{Challenge, ErrorCode};
 
-/// Why a request was not let through. It stands in the extensions of the response, for the operator's eyes: for
-/// access logs, metrics, or to answer in another form.
+/// Why a request was not let through. It stands in the extensions of the response, for the operator's eyes:
+/// for access logs, metrics, or to answer in another form.
 ///
 /// ```
 /// use axum::{body::Body, response::Response};
@@ -47,8 +47,8 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
-    /// The answer to the caller. Its texts are fixed and tell nothing about the token, because a caller may be
-    /// anybody; the log gets the reason.
+    /// The answer to the caller. Its texts are fixed and tell nothing about the token, because a caller may
+    /// be anybody; the log gets the reason.
     pub(crate) fn into_response<B: From<Bytes>>(self, challenge: &Challenge) -> Response<B> {
         let invalid_token = |detail| {
             let challenge = challenge.with_error(ErrorCode::InvalidToken, detail);

@@ -18,9 +18,9 @@ impl RequireScope {
     /// Asks for one scope, or for [`all_of`](crate::all_of) or [`any_of`](crate::any_of) several.
     ///
     /// # Panics
-    /// When the requirement cannot be satisfied by any token: a text that is not a scope (RFC 6749 §3.3), or an empty
-    /// list. It happens when the router is built, with the text in the message. For scopes that come from a
-    /// configuration, use [`try_new`](Self::try_new).
+    /// When the requirement cannot be satisfied by any token: a text that is not a scope (RFC 6749 §3.3), or
+    /// an empty list. It happens when the router is built, with the text in the message. For scopes that come
+    /// from a configuration, use [`try_new`](Self::try_new).
     #[track_caller]
     pub fn new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Self {
         match Self::try_new(verifier, requirement) {
@@ -43,8 +43,8 @@ impl RequireScope {
         Ok(Self { rule: Rule::new(verifier, Demand::Scopes(requirement)) })
     }
 
-    /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond printable
-    /// ASCII become `?`.
+    /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
+    /// printable ASCII become `?`.
     #[must_use]
     pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.rule).challenge.realm = realm.into();

@@ -8,8 +8,8 @@ use tower_layer::Layer;
 use crate::guard::Guard;
 use crate::rule::{Demand, Rule};
 
-/// Lets a request through only with a good access token, whatever scopes it grants: for a route that tells callers
-/// about themselves, or as the outer layer of routes that each ask for scopes.
+/// Lets a request through only with a good access token, whatever scopes it grants: for a route that tells
+/// callers about themselves, or as the outer layer of routes that each ask for scopes.
 ///
 /// An inner [`RequireScope`](crate::RequireScope) of the same verifier does not verify the token again.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ impl RequireToken {
         Self { rule: Rule::new(verifier, Demand::Token) }
     }
 
-    /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond printable
-    /// ASCII become `?`.
+    /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
+    /// printable ASCII become `?`.
     #[must_use]
     pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.rule).challenge.realm = realm.into();

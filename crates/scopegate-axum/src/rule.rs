@@ -27,8 +27,8 @@ pub(crate) enum Demand {
     GoodTokenIfAny,
 }
 
-/// What a layer found out about who sends a request. It stands in the request's extensions, where the extractor
-/// and further layers find it.
+/// What a layer found out about who sends a request. It stands in the request's extensions, where the
+/// extractor and further layers find it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) rule: Arc<Rule>,

@@ -1,5 +1,5 @@
-//! What does each kind of request hear? Every answer to the letter. Row ids (D07, …) are those of the project's RFC
-//! checklist.
+//! What does each kind of request hear? Every answer to the letter. Row ids (D07, …) are those of the
+//! project's RFC checklist.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
 mod fixture;

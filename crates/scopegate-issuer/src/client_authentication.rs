@@ -16,8 +16,8 @@ use crate::pool::PoolState;
 use crate::refusal::Refusal;
 use crate::secret::Secret;
 
-/// What a client says about itself. `Debug` shows neither id nor secret: a client that mixes them up sends its
-/// secret as its id.
+/// What a client says about itself. `Debug` shows neither id nor secret: a client that mixes them up sends
+/// its secret as its id.
 pub(crate) struct Credentials {
     id: String,
     secret: String,

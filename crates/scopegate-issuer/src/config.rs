@@ -1,7 +1,7 @@
 //! What a server serves: address, pools, resource servers with their scopes, clients.
 //!
-//! The types, their builders and the built-in default. `config/file.rs` reads TOML, `config/check.rs` decides what
-//! is allowed, `config/error.rs` says it.
+//! The types, their builders and the built-in default. `config/file.rs` reads TOML, `config/check.rs` decides
+//! what is allowed, `config/error.rs` says it.
 
 mod check;
 mod error;
@@ -25,8 +25,8 @@ use crate::secret::Secret;
 /// | `eu-west-1_Local0001` | `local-writer` | `local-writer-secret` | `https://my-api-server.org/api.read`, `…/api.write` |
 /// | `eu-west-1_Local0002` | `local-other` | `local-other-secret` | `https://other-api-server.org/api.read` |
 ///
-/// A configuration made in code is checked by [`LocalIssuer::start_with`](crate::LocalIssuer::start_with), one from a
-/// file already by [`Config::from_toml`].
+/// A configuration made in code is checked by [`LocalIssuer::start_with`](crate::LocalIssuer::start_with),
+/// one from a file already by [`Config::from_toml`].
 ///
 /// ```
 /// use scopegate_issuer::{ClientConfig, Config, PoolConfig};
@@ -164,8 +164,8 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// A client that may have `scopes`, each written in full (`identifier/name`) and defined by a resource server of
-    /// its pool. Client ids are unique across pools.
+    /// A client that may have `scopes`, each written in full (`identifier/name`) and defined by a resource
+    /// server of its pool. Client ids are unique across pools.
     #[must_use]
     pub fn new<S: Into<String>>(
         id: impl Into<String>,
@@ -190,8 +190,8 @@ impl ClientConfig {
 
     /// How long its access tokens are valid, in seconds. 3600 unless said otherwise, as in Cognito.
     ///
-    /// A file must stay within Cognito's 300 to 86400; in code it may be as short as 1, so that a test of renewal
-    /// need not move its clock far.
+    /// A file must stay within Cognito's 300 to 86400; in code it may be as short as 1, so that a test of
+    /// renewal need not move its clock far.
     #[must_use]
     pub fn lifetime_secs(mut self, seconds: u64) -> Self {
         self.access_token_lifetime_secs = seconds;

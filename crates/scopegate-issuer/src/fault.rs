@@ -17,8 +17,9 @@ use http::{HeaderValue, StatusCode};
 use http_body::Frame;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// How an endpoint answers instead of rightly: that of the key set ([`Pool::set_fault`](crate::Pool::set_fault)), or
-/// that of tokens ([`Pool::set_token_fault`](crate::Pool::set_token_fault)).
+/// How an endpoint answers instead of rightly: that of the key set
+/// ([`Pool::set_fault`](crate::Pool::set_fault)), or that of tokens
+/// ([`Pool::set_token_fault`](crate::Pool::set_token_fault)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -34,8 +35,8 @@ pub enum Fault {
     Delay(Duration),
     /// The connection is closed without an answer.
     Reset,
-    /// The right answer, with a further member that makes the body this many bytes long. Reading it whole would
-    /// succeed; a reader with a bound refuses it. Never shorter than the right answer.
+    /// The right answer, with a further member that makes the body this many bytes long. Reading it whole
+    /// would succeed; a reader with a bound refuses it. Never shorter than the right answer.
     Oversized(usize),
     /// 200, then the beginning of a JSON object at one byte every 50 ms, for ever.
     Drip,

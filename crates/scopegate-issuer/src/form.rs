@@ -1,7 +1,8 @@
-//! Reads `application/x-www-form-urlencoded` (RFC 6749 Appendix B), strictly: a `%` without two hexadecimal digits,
-//! text that is not UTF-8 and a repeated name are errors. Bounding the input is left to the caller.
+//! Reads `application/x-www-form-urlencoded` (RFC 6749 Appendix B), strictly: a `%` without two hexadecimal
+//! digits, text that is not UTF-8 and a repeated name are errors. Bounding the input is left to the caller.
 
-/// The parameters of a request body. Those without a value are left out, since RFC 6749 §3.2 treats them as omitted.
+/// The parameters of a request body. Those without a value are left out, since RFC 6749 §3.2 treats them as
+/// omitted.
 #[derive(Default)]
 pub(crate) struct Form(Vec<(String, String)>);
 

@@ -35,10 +35,11 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// A new random key: RSA of 2048 bits (what Cognito uses), P-256, P-384 or Ed25519, as the algorithm asks.
+    /// A new random key: RSA of 2048 bits (what Cognito uses), P-256, P-384 or Ed25519, as the algorithm
+    /// asks.
     ///
-    /// Its key id looks like Cognito's: standard base64 of 32 random bytes, so it may contain `+` and `/`, and ends
-    /// in `=`. RSA takes tens of milliseconds, the others microseconds.
+    /// Its key id looks like Cognito's: standard base64 of 32 random bytes, so it may contain `+` and `/`,
+    /// and ends in `=`. RSA takes tens of milliseconds, the others microseconds.
     ///
     /// # Panics
     ///
@@ -190,7 +191,8 @@ impl Pair {
     }
 }
 
-/// Sizes and algorithms are fixed above, so this is the only reason left why a key or a signature cannot be made.
+/// Sizes and algorithms are fixed above, so this is the only reason left why a key or a signature cannot be
+/// made.
 const NO_RANDOMNESS: &str = "the operating system has randomness";
 
 #[cfg(test)]

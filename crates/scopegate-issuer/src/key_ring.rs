@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use crate::key::SigningKey;
 
-/// A Cognito pool publishes two keys, one for access tokens and one for ID tokens. Only the first one ever rotates
-/// here; the second one is always published, as a key that resource servers must not confuse with the first.
+/// A Cognito pool publishes two keys, one for access tokens and one for ID tokens. Only the first one ever
+/// rotates here; the second one is always published, as a key that resource servers must not confuse with the
+/// first.
 pub(crate) struct KeyRing {
     id_token: SigningKey,
     current: SigningKey,

@@ -1,7 +1,8 @@
 //! A local OAuth 2.0 authorization server in the shape of Amazon Cognito, for tests and demonstrations.
 //!
-//! Reach for it when something that accepts or fetches access tokens is to be tested against a real issuer on a real
-//! socket: keys that rotate, a key set endpoint that misbehaves, tokens that are wrong in exactly one way.
+//! Reach for it when something that accepts or fetches access tokens is to be tested against a real issuer on
+//! a real socket: keys that rotate, a key set endpoint that misbehaves, tokens that are wrong in exactly one
+//! way.
 //!
 //! ```
 //! use scopegate_issuer::{Fault, LocalIssuer};
@@ -36,14 +37,16 @@
 //! | `GET /{pool}/.well-known/openid-configuration` | metadata, as Cognito has it |
 //! | `GET /.well-known/oauth-authorization-server/{pool}` | metadata (RFC 8414), which Cognito does not have |
 //!
-//! Tokens have exactly the members of Cognito's machine-to-machine tokens, and a pool has two RSA keys, as in Cognito:
-//! one signs access tokens, the other one does not. Unlike Cognito, an unknown scope is refused with `invalid_scope`.
+//! Tokens have exactly the members of Cognito's machine-to-machine tokens, and a pool has two RSA keys, as in
+//! Cognito: one signs access tokens, the other one does not. Unlike Cognito, an unknown scope is refused with
+//! `invalid_scope`.
 //!
 //! # The program
 //!
 //! `cargo run -p scopegate-issuer --features cli` serves the built-in pools of [`Config::default`] on
-//! `127.0.0.1:9400`, and prints a line to copy for each client. `--config FILE` (`SCOPEGATE_ISSUER_CONFIG`) serves
-//! what a file says, see [`Config::from_toml`]; `--listen ADDR` (`SCOPEGATE_ISSUER_LISTEN`) wins over the file.
+//! `127.0.0.1:9400`, and prints a line to copy for each client. `--config FILE` (`SCOPEGATE_ISSUER_CONFIG`)
+//! serves what a file says, see [`Config::from_toml`]; `--listen ADDR` (`SCOPEGATE_ISSUER_LISTEN`) wins over
+//! the file.
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
@@ -52,9 +55,9 @@
 //! # What it is not for
 //!
 //! **Not for production.** It listens on loopback addresses only and refuses any other. There is no TLS, no protection
-//! against load, and no persistence: each start makes new keys. It knows client credentials and no other grant: no
-//! users, no login pages, no refresh tokens, no introspection. Nothing of it is taken from the `scopegate` crate, so
-//! that two readings of the RFCs check each other.
+//! against load, and no persistence: each start makes new keys. It knows client credentials and no other
+//! grant: no users, no login pages, no refresh tokens, no introspection. Nothing of it is taken from the
+//! `scopegate` crate, so that two readings of the RFCs check each other.
 #![forbid(unsafe_code)]
 
 mod config;

@@ -18,9 +18,9 @@ use crate::server::Server;
 
 /// A running authorization server on a loopback address.
 ///
-/// Cloning is cheap. The server runs on the tokio runtime it was started on, so it answers for as long as that one
-/// runs. It stops when the last handle on it or on one of its [pools](Pool) is dropped, which also ends open
-/// connections. A [`Mint`] does not keep it running.
+/// Cloning is cheap. The server runs on the tokio runtime it was started on, so it answers for as long as
+/// that one runs. It stops when the last handle on it or on one of its [pools](Pool) is dropped, which also
+/// ends open connections. A [`Mint`] does not keep it running.
 ///
 /// Methods about keys, faults and tokens act on the [default pool](Self::default_pool).
 #[derive(Clone)]
@@ -44,8 +44,8 @@ impl LocalIssuer {
         })
     }
 
-    /// Starts with this configuration. Makes the RSA keys of the default pool, which takes about a tenth of a second;
-    /// another pool makes its own when they are first asked for.
+    /// Starts with this configuration. Makes the RSA keys of the default pool, which takes about a tenth of a
+    /// second; another pool makes its own when they are first asked for.
     ///
     /// # Errors
     ///
@@ -179,7 +179,8 @@ impl LocalIssuer {
         self.clock.use_system();
     }
 
-    /// Stops the server for all handles: no more connections, and open requests have 5 seconds to be answered.
+    /// Stops the server for all handles: no more connections, and open requests have 5 seconds to be
+    /// answered.
     pub async fn shut_down(self) {
         self.default_pool.server().shut_down().await;
     }

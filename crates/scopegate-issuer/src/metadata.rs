@@ -1,4 +1,5 @@
-//! The two documents in which a pool describes itself, made from one set of members so that they cannot differ.
+//! The two documents in which a pool describes itself, made from one set of members so that they cannot
+//! differ.
 
 use axum::extract::{Path, State};
 use axum::response::Response;

@@ -20,9 +20,9 @@ use crate::pool::PoolState;
 
 /// Builds one token.
 ///
-/// It starts as a good access token with exactly the members of a Cognito machine-to-machine token: header `kid` and
-/// `alg`; claims `sub` (= the client id), `token_use`, `scope`, `auth_time`, `iss`, `exp`, `iat`, `version`, `jti` and
-/// `client_id`. Each method changes one thing; a later call wins over an earlier one.
+/// It starts as a good access token with exactly the members of a Cognito machine-to-machine token: header
+/// `kid` and `alg`; claims `sub` (= the client id), `token_use`, `scope`, `auth_time`, `iss`, `exp`, `iat`,
+/// `version`, `jti` and `client_id`. Each method changes one thing; a later call wins over an earlier one.
 ///
 /// From a running server it comes with a key and ends in [`sign`](Self::sign):
 ///
@@ -58,8 +58,8 @@ pub struct Mint {
 }
 
 impl Mint {
-    /// A token of `issuer` for `client_id`, issued now by the system's clock and valid for 3600 seconds, with the
-    /// scope `https://my-api-server.org/api.read`.
+    /// A token of `issuer` for `client_id`, issued now by the system's clock and valid for 3600 seconds, with
+    /// the scope `https://my-api-server.org/api.read`.
     pub fn cognito(issuer: &str, client_id: &str) -> Self {
         Self::starting_at(clock::system_now(), issuer, client_id)
     }
@@ -142,7 +142,8 @@ impl Mint {
         self.expires_at(issued_at.saturating_add(seconds))
     }
 
-    /// A token that expired one hour ago, having been issued one hour before that: nothing but its age is wrong.
+    /// A token that expired one hour ago, having been issued one hour before that: nothing but its age is
+    /// wrong.
     pub fn expired(self) -> Self {
         let expired = self.now.saturating_sub(HOUR);
         self.issued_at(expired.saturating_sub(HOUR)).expires_at(expired)
@@ -153,8 +154,8 @@ impl Mint {
         self.header("alg", name.to_string())
     }
 
-    /// This text is the header, instead of a JSON object made from the members. For what a JSON library would not
-    /// write: duplicate members, say.
+    /// This text is the header, instead of a JSON object made from the members. For what a JSON library would
+    /// not write: duplicate members, say.
     pub fn raw_header(mut self, text: impl Into<String>) -> Self {
         self.raw_header = Some(text.into());
         self
@@ -166,8 +167,8 @@ impl Mint {
         self
     }
 
-    /// One bit of the payload is changed after signing. It is still JSON with the same members; in a payload made
-    /// from claims, the changed value is that of `jti`.
+    /// One bit of the payload is changed after signing. It is still JSON with the same members; in a payload
+    /// made from claims, the changed value is that of `jti`.
     pub fn tampered(self) -> Self {
         self.damaged(Damage::Tampered)
     }

@@ -53,8 +53,8 @@ impl Pool {
         &self.state.config().clients
     }
 
-    /// A good token of the pool's first client with all its scopes, to be bent. It is signed with whichever key the
-    /// pool signs with when [`Mint::sign`] is called.
+    /// A good token of the pool's first client with all its scopes, to be bent. It is signed with whichever
+    /// key the pool signs with when [`Mint::sign`] is called.
     pub fn mint(&self) -> Mint {
         self.state.mint()
     }
@@ -90,7 +90,8 @@ impl Pool {
         self.state.keys().rotate_without_overlap(key);
     }
 
-    /// A new signing key that is not in the set before [`publish`](Self::publish): an issuer that publishes late.
+    /// A new signing key that is not in the set before [`publish`](Self::publish): an issuer that publishes
+    /// late.
     pub fn rotate_unpublished(&self) {
         let key = self.state.new_key();
         self.state.keys().rotate_unpublished(key);
@@ -101,8 +102,8 @@ impl Pool {
         self.state.keys().publish();
     }
 
-    /// Drops every generation of the signing key but the current one. The key for ID tokens stays, since it is not
-    /// an earlier generation of it.
+    /// Drops every generation of the signing key but the current one. The key for ID tokens stays, since it
+    /// is not an earlier generation of it.
     pub fn revoke_previous(&self) {
         self.state.keys().revoke_previous();
     }
@@ -123,8 +124,8 @@ impl Pool {
         self.state.set_fault(None);
     }
 
-    /// From now on the token endpoint misbehaves, also for requests it would refuse. Counted all the same. At the
-    /// address that all pools share, for the requests that count for this pool.
+    /// From now on the token endpoint misbehaves, also for requests it would refuse. Counted all the same. At
+    /// the address that all pools share, for the requests that count for this pool.
     pub fn set_token_fault(&self, fault: Fault) {
         self.state.set_token_fault(Some(fault));
     }
@@ -139,8 +140,8 @@ impl Pool {
         self.state.jwks_fetches()
     }
 
-    /// How often a token was asked for by `POST`, refusals included. A request to the address that all pools share
-    /// counts for the pool of its client, or for the default pool when it has no such client.
+    /// How often a token was asked for by `POST`, refusals included. A request to the address that all pools
+    /// share counts for the pool of its client, or for the default pool when it has no such client.
     pub fn token_requests(&self) -> u64 {
         self.state.token_requests()
     }

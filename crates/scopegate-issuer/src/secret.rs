@@ -18,8 +18,8 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// Whether `given` is this secret. How long it takes depends on the length of `given`, which its sender knows,
-    /// and on nothing else.
+    /// Whether `given` is this secret. How long it takes depends on the length of `given`, which its sender
+    /// knows, and on nothing else.
     pub(crate) fn matches(&self, given: &str) -> bool {
         #[cfg(test)]
         tests::COMPARISONS.with(|count| count.set(count.get() + 1));

@@ -1,7 +1,7 @@
 //! Accepts connections and ends them; what is answered is decided in `routes.rs`.
 //!
-//! Not `axum::serve`: a fault must be able to close a connection without an answer, and dropping the server must end
-//! connections that are still open.
+//! Not `axum::serve`: a fault must be able to close a connection without an answer, and dropping the server
+//! must end connections that are still open.
 
 use std::convert::Infallible;
 use std::fmt;

@@ -77,7 +77,8 @@ impl Request {
         Ok(Self { form, credentials })
     }
 
-    /// The checks in order: the client, the grant, the scope. Parameters we do not know are ignored (RFC 6749 §3.2).
+    /// The checks in order: the client, the grant, the scope. Parameters we do not know are ignored (RFC 6749
+    /// §3.2).
     fn token_from(&self, pool: Option<&Arc<PoolState>>) -> Result<Response, Refusal> {
         let grant_type = self.form.get("grant_type").ok_or(Refusal::MissingGrantType)?;
         let client = self.credentials.check(pool)?;
@@ -104,7 +105,8 @@ impl Request {
         Ok(token_response(StatusCode::OK, &Value::Object(answer)))
     }
 
-    /// What was asked for if all of it is attached to the client; all that is attached if nothing was asked for.
+    /// What was asked for if all of it is attached to the client; all that is attached if nothing was asked
+    /// for.
     fn granted_scope(&self, client: &ClientConfig) -> Result<String, Refusal> {
         let Some(requested) = self.form.get("scope") else { return Ok(client.scopes.join(" ")) };
         let requested = scope::parse(requested).ok_or(Refusal::MalformedScope)?;

@@ -1,4 +1,5 @@
-//! Does an independent implementation verify what our keys sign, for every algorithm, and refuse what was damaged?
+//! Does an independent implementation verify what our keys sign, for every algorithm, and refuse what was
+//! damaged?
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -40,7 +40,8 @@ impl Address {
     }
 }
 
-/// An issuer's identifier is kept as it was written, because tokens are compared with it character by character.
+/// An issuer's identifier is kept as it was written, because tokens are compared with it character by
+/// character.
 pub(crate) fn issuer_identifier(text: &str) -> Result<String, ConfigError> {
     let address = Address::parse("issuer", text)?;
     match address.url.query() {

@@ -7,8 +7,8 @@ use crate::ConfigError;
 
 /// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
 ///
-/// There is no HMAC and no `none`: a resource server holds public keys only, so a token signed with a secret that
-/// the server would have to share, or not signed at all, has no name here (RFC 8725 §3.1, §3.2).
+/// There is no HMAC and no `none`: a resource server holds public keys only, so a token signed with a secret
+/// that the server would have to share, or not signed at all, has no name here (RFC 8725 §3.1, §3.2).
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are those of the registry, explained above")]

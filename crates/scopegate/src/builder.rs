@@ -39,15 +39,15 @@ impl VerifierBuilder {
         }
     }
 
-    /// Trusts this issuer. May be called several times: each issuer has its own keys and its own rules, and a token
-    /// is judged by those of the issuer that it names.
+    /// Trusts this issuer. May be called several times: each issuer has its own keys and its own rules, and a
+    /// token is judged by those of the issuer that it names.
     pub fn trust(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
         self
     }
 
-    /// How far `exp`, `nbf` and `iat` may be off, for clocks that differ: 30 s unless changed, at most 300 s. A
-    /// larger leeway lengthens the life of every token (RFC 7519 §4.1.4 speaks of "a few minutes").
+    /// How far `exp`, `nbf` and `iat` may be off, for clocks that differ: 30 s unless changed, at most 300 s.
+    /// A larger leeway lengthens the life of every token (RFC 7519 §4.1.4 speaks of "a few minutes").
     pub fn with_leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
@@ -59,38 +59,40 @@ impl VerifierBuilder {
         self
     }
 
-    /// How old keys may become before they are fetched again: 10 min unless changed, 1 s to 24 h. They are fetched
-    /// when four fifths of it have passed, ±10 % by chance. A key that the issuer has withdrawn is refused at the
-    /// latest after this time; fetching more often than every few minutes is a burden for the issuer without a use,
-    /// because a new key is fetched when a token first names it.
+    /// How old keys may become before they are fetched again: 10 min unless changed, 1 s to 24 h. They are
+    /// fetched when four fifths of it have passed, ±10 % by chance. A key that the issuer has withdrawn is
+    /// refused at the latest after this time; fetching more often than every few minutes is a burden for the
+    /// issuer without a use, because a new key is fetched when a token first names it.
     pub fn with_refresh_period(mut self, period: Duration) -> Self {
         self.pace.period = period;
         self
     }
 
-    /// How often tokens that name an unknown key may cause a fetch: once in 30 s for each issuer unless changed,
-    /// 1 s to 1 h. Anybody can invent key ids, so this bounds what a flood of them does to the issuer.
+    /// How often tokens that name an unknown key may cause a fetch: once in 30 s for each issuer unless
+    /// changed, 1 s to 1 h. Anybody can invent key ids, so this bounds what a flood of them does to the
+    /// issuer.
     pub fn with_refresh_cooldown(mut self, cooldown: Duration) -> Self {
         self.pace.cooldown = cooldown;
         self
     }
 
-    /// How long keys are used after they were last fetched, while the issuer cannot be reached: 24 h unless changed,
-    /// 1 min to 30 days. Afterwards every token is [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) until
-    /// the issuer answers again. Longer survives longer outages; shorter bounds how long a withdrawn key can still
-    /// be used by somebody who keeps us from reaching the issuer.
+    /// How long keys are used after they were last fetched, while the issuer cannot be reached: 24 h unless
+    /// changed, 1 min to 30 days. Afterwards every token is
+    /// [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) until the issuer answers again. Longer
+    /// survives longer outages; shorter bounds how long a withdrawn key can still be used by somebody who
+    /// keeps us from reaching the issuer.
     pub fn with_stale_limit(mut self, limit: Duration) -> Self {
         self.usable_for = limit;
         self
     }
 
-    /// Fetches the keys of every issuer, all at the same time, and keeps fetching them in one background task for
-    /// each issuer until the last clone of the verifier is dropped.
+    /// Fetches the keys of every issuer, all at the same time, and keeps fetching them in one background task
+    /// for each issuer until the last clone of the verifier is dropped.
     ///
     /// # Errors
     /// [`ConfigError::KeysNotFetched`] when one issuer's keys cannot be had, so that a wrong address is found now and
-    /// not by the first caller; [`ConfigError::NoRuntime`] outside of a Tokio runtime; any other [`ConfigError`]
-    /// about settings that do not fit.
+    /// not by the first caller; [`ConfigError::NoRuntime`] outside of a Tokio runtime; any other
+    /// [`ConfigError`] about settings that do not fit.
     pub async fn start(self) -> Result<Verifier, ConfigError> {
         let (verifier, fetching) = self.spawn()?;
         // All of them fetch already, so the slowest decides how long this takes.
@@ -102,8 +104,8 @@ impl VerifierBuilder {
         Ok(verifier)
     }
 
-    /// Returns at once and fetches the keys in the background: for a service that has to come up while its issuer is
-    /// down. Until an issuer's keys are there, its tokens are
+    /// Returns at once and fetches the keys in the background: for a service that has to come up while its
+    /// issuer is down. Until an issuer's keys are there, its tokens are
     /// [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) (503 on the wire). Otherwise like
     /// [`start`](Self::start).
     ///

@@ -13,8 +13,8 @@ use crate::{Excerpt, NumericDate, Requirement, Scopes};
 
 /// The claims of a token that passed every check of [`Verifier::verify`](crate::Verifier::verify).
 ///
-/// Only a verifier can make one, so a function that takes `Claims` cannot be reached with an unverified token.
-/// Cloning shares them.
+/// Only a verifier can make one, so a function that takes `Claims` cannot be reached with an unverified
+/// token. Cloning shares them.
 ///
 /// ```
 /// # fn handle(claims: scopegate::Claims) -> Result<(), scopegate::Error> {
@@ -81,23 +81,24 @@ impl Claims {
         &self.0.issuer
     }
 
-    /// `sub`: whom the token is about, unique within its issuer. For a token of the `client_credentials` grant it
-    /// is the client, so ask [`principal`](Self::principal) before taking it for a user.
+    /// `sub`: whom the token is about, unique within its issuer. For a token of the `client_credentials`
+    /// grant it is the client, so ask [`principal`](Self::principal) before taking it for a user.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
     }
 
-    /// The client that the token was issued to: `client_id`, or where that is absent `azp`, `appid` or `cid`. For a
-    /// Cognito issuer only `client_id`.
+    /// The client that the token was issued to: `client_id`, or where that is absent `azp`, `appid` or `cid`.
+    /// For a Cognito issuer only `client_id`.
     pub fn client_id(&self) -> Option<&str> {
         self.0.named.client.as_deref()
     }
 
     /// Whether the client acts for itself or for somebody else.
     ///
-    /// A client acts for itself when the token has no `sub`, or when `sub` is the client's id, alone or as Auth0
-    /// writes it (`ID@clients`). Issuers that give a client a user account of its own (Keycloak's service accounts)
-    /// write a `sub` that cannot be told from a user's, so such a client is a [`Principal::Subject`].
+    /// A client acts for itself when the token has no `sub`, or when `sub` is the client's id, alone or as
+    /// Auth0 writes it (`ID@clients`). Issuers that give a client a user account of its own (Keycloak's
+    /// service accounts) write a `sub` that cannot be told from a user's, so such a client is a
+    /// [`Principal::Subject`].
     pub fn principal(&self) -> Principal<'_> {
         match (self.client_id(), self.subject()) {
             (Some(id), None) => Principal::Client { id },

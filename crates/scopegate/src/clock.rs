@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-/// Where a verifier reads the time of day, which decides about `exp`, `nbf`, `iat` and about how long keys may be
-/// used. Tests give a closure:
+/// Where a verifier reads the time of day, which decides about `exp`, `nbf`, `iat` and about how long keys
+/// may be used. Tests give a closure:
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};

@@ -14,8 +14,8 @@ pub enum ConfigError {
     /// Two trusted issuers have the same name.
     #[non_exhaustive]
     DuplicateIssuer { issuer: String },
-    /// Not an issuer identifier or a key set's address: `https` (or `http` on a loopback address), a host, no query,
-    /// no fragment, no user name (RFC 8414 §2).
+    /// Not an issuer identifier or a key set's address: `https` (or `http` on a loopback address), a host, no
+    /// query, no fragment, no user name (RFC 8414 §2).
     #[non_exhaustive]
     InvalidUrl { setting: &'static str, expected: &'static str, found: String },
     /// Not a Cognito user pool id, such as `eu-west-1_Ab12Cd34E`.

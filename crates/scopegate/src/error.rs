@@ -1,7 +1,7 @@
 //! Why a token in hand was not accepted. Mistakes in a configuration are `config_error.rs`.
 //!
-//! The texts are for the operator's log. What the caller of an API is told is decided in one place at the HTTP edge,
-//! and is never taken from here.
+//! The texts are for the operator's log. What the caller of an API is told is decided in one place at the
+//! HTTP edge, and is never taken from here.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,13 +12,13 @@ use crate::{Algorithm, Excerpt, NumericDate, Requirement, Scopes};
 
 /// Why a token was not accepted, with what was expected and what was found.
 ///
-/// Three kinds of people act on it: the caller, for nearly every variant (HTTP 401); the caller's administrator, for
-/// [`InsufficientScope`](Error::InsufficientScope) (403); the operator of the API, for
+/// Three kinds of people act on it: the caller, for nearly every variant (HTTP 401); the caller's
+/// administrator, for [`InsufficientScope`](Error::InsufficientScope) (403); the operator of the API, for
 /// [`KeysUnavailable`](Error::KeysUnavailable) (503).
 ///
-/// Neither `Display` nor `Debug` holds the token. They may hold single values of it, as [`Excerpt`]s, so they belong
-/// in a log and not in a response: variants up to [`BadSignature`](Error::BadSignature) report on text that nobody
-/// has vouched for.
+/// Neither `Display` nor `Debug` holds the token. They may hold single values of it, as [`Excerpt`]s, so they
+/// belong in a log and not in a response: variants up to [`BadSignature`](Error::BadSignature) report on text
+/// that nobody has vouched for.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the fields are what their variant says was expected and found")]
@@ -44,7 +44,8 @@ pub enum Error {
     /// `alg` is not an algorithm that this issuer's tokens may be signed with (RFC 8725 §3.1).
     #[non_exhaustive]
     UnacceptableAlgorithm { expected: Vec<Algorithm>, found: Excerpt },
-    /// The header has `crit`: the token depends on an extension, and this crate knows none (RFC 7515 §4.1.11).
+    /// The header has `crit`: the token depends on an extension, and this crate knows none (RFC 7515
+    /// §4.1.11).
     CriticalExtension,
     /// `typ` names another kind of token (RFC 8725 §3.11, RFC 9068 §4).
     #[non_exhaustive]
@@ -81,8 +82,8 @@ pub enum Error {
     /// The token is used before its `nbf`, or its `iat` lies in the future, leeway included.
     #[non_exhaustive]
     NotYetValid { claim: &'static str, valid_from: NumericDate, now: NumericDate, leeway: Duration },
-    /// The token is for somebody else (RFC 7519 §4.1.3). An empty `expected` means that this issuer's tokens are
-    /// bound to clients and no audience was configured, so only a token without `aud` is for us.
+    /// The token is for somebody else (RFC 7519 §4.1.3). An empty `expected` means that this issuer's tokens
+    /// are bound to clients and no audience was configured, so only a token without `aud` is for us.
     #[non_exhaustive]
     WrongAudience { expected: Vec<String>, found: Vec<Excerpt> },
     /// The token was issued to a client that is not on the list.

@@ -1,7 +1,8 @@
 //! A short, printable piece of text that came from an unverified token.
 //!
 //! Whatever a caller put into a token may end in an operator's log. An excerpt is cut to a fixed length and
-//! escaped, so it can neither flood a log line nor forge a second one. It is not meant for the caller of the API.
+//! escaped, so it can neither flood a log line nor forge a second one. It is not meant for the caller of the
+//! API.
 
 use std::fmt;
 

@@ -10,8 +10,8 @@ use crate::ConfigError;
 use crate::address::{Address, Reach};
 use crate::key_set::NotAKeySet;
 
-/// A key set is a few kilobytes away in some data centre. Whoever takes longer is as good as down, and the next
-/// attempt is seconds away.
+/// A key set is a few kilobytes away in some data centre. Whoever takes longer is as good as down, and the
+/// next attempt is seconds away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
 

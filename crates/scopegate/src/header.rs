@@ -1,5 +1,5 @@
-//! The JOSE header of a token as a type (RFC 7515 §4). It brings no key of its own: `jku`, `jwk`, `x5u`, `x5c` are never
-//! looked at (RFC 8725 §3.10).
+//! The JOSE header of a token as a type (RFC 7515 §4). It brings no key of its own: `jku`, `jwk`, `x5u`,
+//! `x5c` are never looked at (RFC 8725 §3.10).
 
 use std::borrow::Cow;
 

@@ -11,8 +11,8 @@ use crate::{Algorithm, ConfigError};
 
 /// One authorization server, and what its tokens must be like to be accepted.
 ///
-/// An issuer is complete only when it says for whom its tokens must have been issued. The constructors therefore
-/// return an [`IssuerWithoutAudience`], and only its methods make an `Issuer` of it:
+/// An issuer is complete only when it says for whom its tokens must have been issued. The constructors
+/// therefore return an [`IssuerWithoutAudience`], and only its methods make an `Issuer` of it:
 ///
 /// ```
 /// use scopegate::{Algorithm, Issuer};
@@ -81,8 +81,8 @@ pub struct IssuerWithoutAudience(Issuer);
 impl Issuer {
     /// An issuer whose key set is published at a known address.
     ///
-    /// `issuer` is compared with the `iss` of tokens character by character: write a final slash if and only if the
-    /// issuer does. `jwks_uri` may be on another host.
+    /// `issuer` is compared with the `iss` of tokens character by character: write a final slash if and only
+    /// if the issuer does. `jwks_uri` may be on another host.
     ///
     /// # Errors
     /// [`ConfigError::InvalidUrl`] unless both are `https` URLs (`http` on a loopback address) without fragment, and
@@ -92,9 +92,9 @@ impl Issuer {
         Ok(IssuerWithoutAudience::new(issuer_identifier(issuer)?, KeysFrom::Address(address)))
     }
 
-    /// An issuer whose key set is given here, as JSON (RFC 7517 §5), and never fetched: for tests, for machines
-    /// without a network, and for keys that are handed over by other means. A key can only be withdrawn by building
-    /// another verifier.
+    /// An issuer whose key set is given here, as JSON (RFC 7517 §5), and never fetched: for tests, for
+    /// machines without a network, and for keys that are handed over by other means. A key can only be
+    /// withdrawn by building another verifier.
     ///
     /// # Errors
     /// [`ConfigError::InvalidUrl`] as for [`with_jwks_uri`](Self::with_jwks_uri), [`ConfigError::InvalidKeySet`]
@@ -172,8 +172,8 @@ impl Issuer {
         self
     }
 
-    /// Fetches the keys from this address instead, for instance through a private endpoint. Who is trusted does not
-    /// change: tokens must still name the issuer.
+    /// Fetches the keys from this address instead, for instance through a private endpoint. Who is trusted
+    /// does not change: tokens must still name the issuer.
     ///
     /// # Errors
     /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without fragment.
@@ -251,8 +251,8 @@ impl IssuerWithoutAudience {
         self.0.audiences(audiences)
     }
 
-    /// Accepts tokens that were issued to exactly this client and have no `aud`: for issuers that write none, as
-    /// Cognito for the `client_credentials` grant.
+    /// Accepts tokens that were issued to exactly this client and have no `aud`: for issuers that write none,
+    /// as Cognito for the `client_credentials` grant.
     pub fn client(self, client_id: impl Into<String>) -> Issuer {
         self.clients([client_id])
     }
@@ -266,16 +266,16 @@ impl IssuerWithoutAudience {
         self.0.clients(client_ids)
     }
 
-    /// Accepts tokens of **every client of the issuer** that have no `aud`. What a caller may do then rests on scopes
-    /// alone: right when each scope that a route asks for is this API's own.
+    /// Accepts tokens of **every client of the issuer** that have no `aud`. What a caller may do then rests
+    /// on scopes alone: right when each scope that a route asks for is this API's own.
     pub fn accept_any_client(mut self) -> Issuer {
         self.0.policy.recipients.clients = Allowed::Any;
         self.0
     }
 
-    /// Accepts tokens that the issuer made **for any API**. A caller's token for another API opens this one too, and
-    /// that API's operator can use every token it receives here (RFC 9068 §5). Only for an issuer that serves
-    /// nobody else.
+    /// Accepts tokens that the issuer made **for any API**. A caller's token for another API opens this one
+    /// too, and that API's operator can use every token it receives here (RFC 9068 §5). Only for an issuer
+    /// that serves nobody else.
     pub fn accept_any_audience(mut self) -> Issuer {
         self.0.policy.recipients.audiences = Allowed::Any;
         self.0

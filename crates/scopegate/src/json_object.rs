@@ -1,7 +1,7 @@
 //! A JSON object with member names that are all different. It knows nothing of tokens or keys.
 //!
-//! RFC 7515 §4, RFC 7517 §4 and RFC 7519 §4 let a parser refuse repeated names or take the last one. Two programs
-//! that choose differently read two meanings from one token, so we refuse.
+//! RFC 7515 §4, RFC 7517 §4 and RFC 7519 §4 let a parser refuse repeated names or take the last one. Two
+//! programs that choose differently read two meanings from one token, so we refuse.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -31,7 +31,8 @@ impl fmt::Display for NotAnObject {
     }
 }
 
-/// The members of an object, sorted by name; each value is text that is read by whoever knows what it should be.
+/// The members of an object, sorted by name; each value is text that is read by whoever knows what it should
+/// be.
 #[derive(Debug)]
 pub(crate) struct JsonObject<'a> {
     text: &'a str,

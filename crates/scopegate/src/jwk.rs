@@ -19,8 +19,8 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Reads a JWK. A key that names no `alg` yields one prepared key for each accepted algorithm of its type, and
-    /// is never used for another (RFC 8725 §3.1).
+    /// Reads a JWK. A key that names no `alg` yields one prepared key for each accepted algorithm of its
+    /// type, and is never used for another (RFC 8725 §3.1).
     pub(crate) fn from_jwk(jwk: &RawValue, accepted: &[Algorithm]) -> Result<Vec<Self>, Unusable> {
         let jwk = JsonObject::from_text(jwk.get()).map_err(Unusable::NotAnObject)?;
         check_purpose(&jwk)?;

@@ -28,7 +28,8 @@ pub(crate) enum NoSingleKey {
 }
 
 impl KeySet {
-    /// Reads a JWK set (RFC 7517 §5), key by key: an unusable key is left out and logged, and costs no other key.
+    /// Reads a JWK set (RFC 7517 §5), key by key: an unusable key is left out and logged, and costs no other
+    /// key.
     pub(crate) fn from_json(json: &[u8], accepted: &[Algorithm]) -> Result<Self, NotAKeySet> {
         let set = JsonObject::from_slice(json).map_err(NotAKeySet::NotAnObject)?;
         let jwks = set.get("keys").ok_or(NotAKeySet::NoKeys)?;
@@ -58,8 +59,8 @@ impl KeySet {
         Ok(Self { keys, by_id })
     }
 
-    /// The one key that fits. A token without `kid` finds a key when only one fits its algorithm. Where several
-    /// fit, none is tried: a token must never cost more than one signature check.
+    /// The one key that fits. A token without `kid` finds a key when only one fits its algorithm. Where
+    /// several fit, none is tried: a token must never cost more than one signature check.
     pub(crate) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Key, NoSingleKey> {
         match id {
             Some(id) => {

@@ -1,5 +1,5 @@
-//! Where the current keys of one issuer are: a snapshot that requests read without a lock, and the signals between
-//! requests and the task that replaces it.
+//! Where the current keys of one issuer are: a snapshot that requests read without a lock, and the signals
+//! between requests and the task that replaces it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,12 +13,12 @@ use crate::NumericDate;
 use crate::fetch::FetchError;
 use crate::key_set::KeySet;
 
-/// How long a request waits for the fetch that its unknown key caused. A fetch takes milliseconds; a caller that
-/// has waited a second is better served by a clear answer.
+/// How long a request waits for the fetch that its unknown key caused. A fetch takes milliseconds; a caller
+/// that has waited a second is better served by a clear answer.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// So many requests of one issuer wait at the same time. Each holds a connection and some kilobytes, and whoever
-/// invents key ids must not fill the server with them.
+/// So many requests of one issuer wait at the same time. Each holds a connection and some kilobytes, and
+/// whoever invents key ids must not fill the server with them.
 const MOST_WAITING: usize = 1_024;
 
 /// The keys of one issuer.

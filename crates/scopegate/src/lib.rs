@@ -1,34 +1,96 @@
 //! Verifies OAuth 2.0 access tokens (JWT) for resource servers.
 //!
-//! stub page
+//! Reach for it when an HTTP API is called with bearer tokens from an authorization server: Amazon Cognito,
+//! or any other that signs its access tokens and publishes its keys. With axum or another tower server use
+//! `scopegate-axum`, which puts this crate behind layers and answers on the wire; this crate knows no web
+//! framework.
+//!
+//! ```
+//! use scopegate::{Error, Issuer, Verifier};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let local = scopegate_issuer::LocalIssuer::start().await?;
+//! # let issuer = Issuer::cognito_at(local.issuer())?.client("local-reader");
+//! # let (good, forged) = (local.mint().sign(), local.mint().tampered().sign());
+//! # let _ = stringify! {
+//! let issuer = Issuer::cognito("eu-west-1_Ab12Cd34E")?.client("1example23456789");
+//! # };
+//! let verifier = Verifier::builder().trust(issuer).start().await?;
+//!
+//! let claims = verifier.verify(&good)?;
+//! claims.require(&"https://my-api-server.org/api.read".into())?;
+//! assert!(matches!(verifier.verify(&forged), Err(Error::BadSignature { .. })));
+//! # Ok(()) }
+//! ```
+//!
+//! # What is checked
+//!
+//! [`Verifier::verify`] lists the checks in their order, with the RFC sections. In short: the form, the header, the
+//! issuer, the key, the signature, and then the claims. Nothing that is forgotten leaves a door open: there
+//! is no issuer without a rule for whom its tokens must be ([`IssuerWithoutAudience`]), `exp` is required, a
+//! scope is compared character by character, and [`Claims`] exist only for a token that passed.
+//!
+//! # Keys
+//!
+//! [`VerifierBuilder::start`] fetches each issuer's key set and keeps fetching it in the background: regularly, and when a
+//! token names a key that is not known, which is bounded. What is fetched replaces what was there only if it
+//! holds a usable key. Verifying reads the current set without a lock; it never waits for the network, unless
+//! asked to ([`Verifier::verify_or_refresh`]).
+//!
+//! Keys are used for 24 hours after they were last fetched, then every token is [`Error::KeysUnavailable`]:
+//! an outage of the issuer is nobody's bad token. All of these times can be changed at the
+//! [`VerifierBuilder`].
+//!
+//! # Cryptography
+//!
+//! aws-lc-rs, called from one file, with keys that are prepared when a set is fetched. There is nothing to
+//! install or to choose for a process. Algorithms are those of [`Algorithm`]; there is no HMAC.
+//!
+//! # Features
+//!
+//! None.
+//!
+//! # What it does not do
+//!
+//! It opens no encrypted tokens (JWE), asks no introspection endpoint about opaque ones, and enforces no
+//! binding to a key (DPoP, mutual TLS): tokens that are bound are refused as bearer tokens. It does not know
+//! of a token that was revoked before its `exp`, except by its key. It does not look for an issuer's keys by
+//! itself (discovery): name their address, or use a preset.
+#![forbid(unsafe_code)]
 
-mod address;
-mod algorithm;
+mod verifier;
+
 mod builder;
-mod claims;
-mod clock;
-mod config_error;
-mod error;
-mod excerpt;
-mod fetch;
-mod header;
 mod issuer;
+mod address;
+mod clock;
+
+mod token;
+mod header;
+mod algorithm;
 mod json_object;
-mod jwk;
-mod key_set;
+
 mod key_source;
+mod refresh_task;
+mod refresh;
+mod fetch;
+mod key_set;
+mod jwk;
+mod signature;
+
+mod validity;
 mod numeric_date;
 mod recipients;
-mod refresh;
-mod refresh_task;
-mod requirement;
-mod scope;
-mod scope_claims;
-mod signature;
-mod token;
 mod token_kind;
-mod validity;
-mod verifier;
+mod scope_claims;
+
+mod claims;
+mod scope;
+mod requirement;
+
+mod error;
+mod excerpt;
+mod config_error;
 
 pub use algorithm::Algorithm;
 pub use builder::VerifierBuilder;

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::value::RawValue;
 
-/// The last second of the year 9999. A later date is nobody's intention, and every platform's clock can hold it.
+/// The last second of the year 9999. A later date is nobody's intention, and every platform's clock can hold
+/// it.
 const LATEST: f64 = 253_402_300_799.0;
 
 /// Seconds since 1970-01-01T00:00:00Z without leap seconds, possibly with a fraction (RFC 7519 §2).

@@ -45,8 +45,8 @@ impl Allowed {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum WithoutAudience {
     Refused,
-    /// Cognito's client-credentials tokens have no `aud` unless the pool binds them to a resource, so a rule about
-    /// clients may stand in for it.
+    /// Cognito's client-credentials tokens have no `aud` unless the pool binds them to a resource, so a rule
+    /// about clients may stand in for it.
     AcceptedUnderAClientRule,
 }
 

@@ -1,5 +1,5 @@
-//! When a key set may be fetched: a state machine without I/O, clock and randomness of its own. The task that acts
-//! on it is `refresh_task.rs`.
+//! When a key set may be fetched: a state machine without I/O, clock and randomness of its own. The task that
+//! acts on it is `refresh_task.rs`.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ pub(crate) struct Pace {
     pub(crate) cooldown: Duration,
 }
 
-/// After a failure the next attempt waits 1 s, then twice as long each time, and at most a minute, so that an outage
-/// of the issuer ends for us within a minute of its end.
+/// After a failure the next attempt waits 1 s, then twice as long each time, and at most a minute, so that an
+/// outage of the issuer ends for us within a minute of its end.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
@@ -66,8 +66,8 @@ impl Refresh {
         self.due = now + self.pace.period.mul_f64(RENEWED_AT * jitter);
     }
 
-    /// `random` is uniform in 0..1. The wait is drawn from its whole range ("full jitter"), so that a fleet that
-    /// failed together does not return together.
+    /// `random` is uniform in 0..1. The wait is drawn from its whole range ("full jitter"), so that a fleet
+    /// that failed together does not return together.
     pub(crate) fn failed(&mut self, now: Instant, random: f64) {
         let longest = FIRST_RETRY.saturating_mul(2u32.saturating_pow(self.failures)).min(LONGEST_RETRY);
         self.failures = self.failures.saturating_add(1);

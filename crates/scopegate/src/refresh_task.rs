@@ -1,4 +1,5 @@
-//! The background task of one issuer: it alone fetches, when the state machine says so, and replaces the snapshot.
+//! The background task of one issuer: it alone fetches, when the state machine says so, and replaces the
+//! snapshot.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -43,8 +43,8 @@ where
 
 /// The requirement that at least one of these is satisfied.
 ///
-/// A challenge names one way to satisfy a requirement, and takes the first of these: put first what a caller should
-/// ask for, which is what grants least.
+/// A challenge names one way to satisfy a requirement, and takes the first of these: put first what a caller
+/// should ask for, which is what grants least.
 pub fn any_of<I>(requirements: I) -> Requirement
 where
     I: IntoIterator,
@@ -64,8 +64,8 @@ impl Requirement {
         }
     }
 
-    /// Scopes that together satisfy the requirement, in the order they were written, each once: what a challenge
-    /// names (RFC 6750 §3). Of alternatives it takes the first.
+    /// Scopes that together satisfy the requirement, in the order they were written, each once: what a
+    /// challenge names (RFC 6750 §3). Of alternatives it takes the first.
     pub fn sufficient_scopes(&self) -> Vec<&Scope> {
         let mut scopes = Vec::new();
         self.collect_sufficient(&mut scopes);

@@ -7,8 +7,8 @@ use crate::ConfigError;
 
 /// One scope: `scope-token` of RFC 6749 §3.3, one or more characters out of `%x21 / %x23-5B / %x5D-7E`.
 ///
-/// Scopes are compared character by character. `orders` does not include `orders/read`, `*` means nothing, and
-/// `Read` is not `read`.
+/// Scopes are compared character by character. `orders` does not include `orders/read`, `*` means nothing,
+/// and `Read` is not `read`.
 ///
 /// ```
 /// use scopegate::Scope;

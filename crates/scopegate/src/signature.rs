@@ -7,8 +7,8 @@ use crate::Algorithm;
 
 /// A public key that verifies signatures of one algorithm.
 ///
-/// Preparing it does the work that does not depend on a token: points are checked to be on their curve, and RSA's
-/// modulus is set up.
+/// Preparing it does the work that does not depend on a token: points are checked to be on their curve, and
+/// RSA's modulus is set up.
 pub(crate) struct VerifyingKey(ParsedPublicKey);
 
 /// The numbers of a public key, as a JWK gives them.

@@ -1,12 +1,13 @@
-//! Splits a compact token (RFC 7515 §7.1) and decodes its parts. Nothing here is verified, and nothing is read.
+//! Splits a compact token (RFC 7515 §7.1) and decodes its parts. Nothing here is verified, and nothing is
+//! read.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::error::{Error, Part};
 
-/// No real access token comes near it; it bounds the base64 and JSON work that a stranger can ask for. Servers
-/// bound a whole header section to something between 8 KiB and 64 KiB.
+/// No real access token comes near it; it bounds the base64 and JSON work that a stranger can ask for.
+/// Servers bound a whole header section to something between 8 KiB and 64 KiB.
 const MAX_LENGTH: usize = 16 * 1024;
 
 /// The parts of a token that nobody has vouched for.
@@ -38,8 +39,8 @@ impl<'a> CompactToken<'a> {
     }
 }
 
-/// Only the canonical spelling: no padding, no foreign characters, unused low bits zero (RFC 4648 §3.5). Otherwise
-/// one token would have many spellings.
+/// Only the canonical spelling: no padding, no foreign characters, unused low bits zero (RFC 4648 §3.5).
+/// Otherwise one token would have many spellings.
 fn decode(text: &str, part: Part) -> Result<Vec<u8>, Error> {
     match URL_SAFE_NO_PAD.decode(text) {
         Ok(bytes) if !bytes.is_empty() => Ok(bytes),

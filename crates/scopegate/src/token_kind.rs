@@ -1,5 +1,5 @@
-//! What kind of token it is: an access token, and one that its bearer may use. Signatures and dates say nothing
-//! about that, and one issuer signs several kinds with the same keys (RFC 8725 §2.8).
+//! What kind of token it is: an access token, and one that its bearer may use. Signatures and dates say
+//! nothing about that, and one issuer signs several kinds with the same keys (RFC 8725 §2.8).
 
 use std::borrow::Cow;
 
@@ -70,8 +70,8 @@ fn not_access(claim: &'static str, expected: &'static str, found: Option<Cow<'_,
     Error::NotAnAccessToken { claim, expected, found: found.map(|found| Excerpt::new(&found)) }
 }
 
-/// A token that is bound to a key is refused: whoever stole it could use it as a bearer token. Members of `cnf`
-/// that are not known are ignored (RFC 7800 §3.1).
+/// A token that is bound to a key is refused: whoever stole it could use it as a bearer token. Members of
+/// `cnf` that are not known are ignored (RFC 7800 §3.1).
 pub(crate) fn check_not_bound(payload: &JsonObject<'_>) -> Result<(), Error> {
     let Some(confirmation) = payload.get("cnf") else { return Ok(()) };
     let malformed = Error::SenderConstrained { binding: "cnf, malformed" };

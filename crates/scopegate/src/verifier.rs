@@ -1,4 +1,5 @@
-//! `Verifier::verify`, which reads as the documented list of checks. Each check is in the file of its concept.
+//! `Verifier::verify`, which reads as the documented list of checks. Each check is in the file of its
+//! concept.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -68,8 +69,8 @@ impl Verifier {
 
     /// Verifies an access token in compact form, without the word `Bearer`.
     ///
-    /// It takes no lock, does no I/O and awaits nothing; the keys are those that were fetched last. A token that
-    /// names an unknown key wakes the task that fetches them. In this order:
+    /// It takes no lock, does no I/O and awaits nothing; the keys are those that were fetched last. A token
+    /// that names an unknown key wakes the task that fetches them. In this order:
     ///
     /// 1. The token has at most 16 KiB, exactly three parts, and each is canonical base64url (RFC 7515 §2, §7.1).
     /// 2. The header is a JSON object without repeated members; there is no `crit` (§4.1.11); `alg` is asymmetric.
@@ -104,8 +105,9 @@ impl Verifier {
         Claims::new(Arc::clone(&issuer.identifier), named, scopes, validity, &payload)
     }
 
-    /// Like [`verify`](Self::verify), and if the token names an unknown key, waits for the fetch that this causes:
-    /// at most a second. So a token is not refused because its issuer has just begun to use a new key.
+    /// Like [`verify`](Self::verify), and if the token names an unknown key, waits for the fetch that this
+    /// causes: at most a second. So a token is not refused because its issuer has just begun to use a new
+    /// key.
     ///
     /// It waits only if a fetch may be made; after one for an unknown key there is none for another 30 s (see
     /// [`with_refresh_cooldown`](VerifierBuilder::with_refresh_cooldown)).
@@ -125,7 +127,8 @@ impl Verifier {
         }
     }
 
-    /// Whether this is a clone of the other verifier, so that what one has verified needs no second verification.
+    /// Whether this is a clone of the other verifier, so that what one has verified needs no second
+    /// verification.
     pub fn is_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

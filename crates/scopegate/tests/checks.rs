@@ -1,5 +1,5 @@
-//! What does each check accept, and what does it refuse? Every test has at least one accepted and one refused token
-//! that differ in that check only. Row ids (A15, …) are those of the project's RFC checklist.
+//! What does each check accept, and what does it refuse? Every test has at least one accepted and one refused
+//! token that differ in that check only. Row ids (A15, …) are those of the project's RFC checklist.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
 use std::sync::LazyLock;

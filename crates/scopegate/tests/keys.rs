@@ -1,5 +1,5 @@
-//! Which keys of a set are used? An unusable key is left out, and costs no other key. Row ids (B02, …) are those of
-//! the project's RFC checklist.
+//! Which keys of a set are used? An unusable key is left out, and costs no other key. Row ids (B02, …) are
+//! those of the project's RFC checklist.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
 use std::sync::LazyLock;

@@ -1,5 +1,5 @@
-//! How do keys get there, how do they change, and how often are they asked for? Over real sockets, against the local
-//! issuer.
+//! How do keys get there, how do they change, and how often are they asked for? Over real sockets, against
+//! the local issuer.
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
 use std::sync::Arc;

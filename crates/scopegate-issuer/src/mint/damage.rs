@@ -42,8 +42,8 @@ impl Damage {
     }
 }
 
-/// The same JSON but for one bit of one value: of `jti` if there is one, else of the first value where that works.
-/// Text that is not JSON loses the lowest bit of its first byte where it can.
+/// The same JSON but for one bit of one value: of `jti` if there is one, else of the first value where that
+/// works. Text that is not JSON loses the lowest bit of its first byte where it can.
 fn one_bit_changed(payload: &str) -> Vec<u8> {
     const JTI: &str = "\"jti\":\"";
     let original: Option<Value> = serde_json::from_str(payload).ok();

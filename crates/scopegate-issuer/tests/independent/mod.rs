@@ -1,10 +1,12 @@
-//! An implementation that is not ours, as the judge of our tokens: `jsonwebtoken` verifies them with the key set.
+//! An implementation that is not ours, as the judge of our tokens: `jsonwebtoken` verifies them with the key
+//! set.
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, TokenData, Validation, crypto, decode, decode_header};
 use serde_json::Value;
 
-/// The header and claims of a token whose signature fits a key of this set. Times and issuer are not looked at.
+/// The header and claims of a token whose signature fits a key of this set. Times and issuer are not looked
+/// at.
 pub(crate) fn verify(token: &str, jwks: &str) -> Result<TokenData<Value>, String> {
     // Said explicitly: with both of its backends in the build it would not know which one to take. An error means
     // that another test was first.

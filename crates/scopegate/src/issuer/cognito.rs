@@ -10,8 +10,9 @@ impl Issuer {
     /// An Amazon Cognito user pool.
     ///
     /// Reach for it when callers are app clients with the `client_credentials` grant. Register the API as a
-    /// *resource server* of the pool, attach its scopes to each app client, and name the app clients here. A scope
-    /// is the resource server's identifier, a slash, and the scope's name: `https://my-api-server.org/api.read`.
+    /// *resource server* of the pool, attach its scopes to each app client, and name the app clients here. A
+    /// scope is the resource server's identifier, a slash, and the scope's name:
+    /// `https://my-api-server.org/api.read`.
     ///
     /// Such a token has no `aud` and no `typ`. What is checked instead:
     /// 1. `alg` is RS256, the only algorithm that Cognito uses;
@@ -48,9 +49,9 @@ impl Issuer {
         Self::cognito_at(&format!("https://cognito-idp.{region}.{domain}/{user_pool_id}"))
     }
 
-    /// A server that issues tokens like Cognito's under a name of its own: the local issuer of `scopegate-issuer`,
-    /// an emulator. Its keys are at `ISSUER/.well-known/jwks.json`. Checked is what [`cognito`](Self::cognito)
-    /// checks.
+    /// A server that issues tokens like Cognito's under a name of its own: the local issuer of
+    /// `scopegate-issuer`, an emulator. Its keys are at `ISSUER/.well-known/jwks.json`. Checked is what
+    /// [`cognito`](Self::cognito) checks.
     ///
     /// # Errors
     /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query and
