@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use crate::Algorithm;
 use crate::clock::{Clock, SystemClock};
 use crate::config_error::ConfigError;
-use crate::fetch::Fetcher;
 use crate::issuer::{Issuer, KeysFrom};
 use crate::key_set::KeySet;
 use crate::key_source::KeySource;
-use crate::refresh::Pace;
+use crate::location::Location;
+use crate::refresh::{Pace, Period};
 use crate::refresh_task::RefreshTask;
 use crate::verifier::{StopOnDrop, TrustedIssuer, Verifier};
 
@@ -34,7 +35,10 @@ impl VerifierBuilder {
             issuers: Vec::new(),
             clock: Arc::new(SystemClock),
             leeway: Duration::from_secs(30),
-            pace: Pace { period: Duration::from_secs(600), cooldown: Duration::from_secs(30) },
+            pace: Pace {
+                period: Period::Advised { otherwise: Duration::from_secs(600) },
+                cooldown: Duration::from_secs(30),
+            },
             usable_for: Duration::from_secs(24 * 3600),
         }
     }
@@ -59,12 +63,14 @@ impl VerifierBuilder {
         self
     }
 
-    /// How old keys may become before they are fetched again: 10 min unless changed, 1 s to 24 h. They are
-    /// fetched when four fifths of it have passed, ±10 % by chance. A key that the issuer has withdrawn is
-    /// refused at the latest after this time; fetching more often than every few minutes is a burden for the
-    /// issuer without a use, because a new key is fetched when a token first names it.
+    /// How old keys may become before they are fetched again, 1 s to 24 h. Unless it is said here, the issuer's
+    /// `Cache-Control: max-age` decides, within 1 min and 24 h, and where it has none, 10 min. They are fetched when four
+    /// fifths of that time have passed, ±10 % by chance.
+    ///
+    /// A key that the issuer has withdrawn is refused at the latest after this time. Fetching more often than every few
+    /// minutes is a burden for the issuer without much use, because a new key is fetched when a token first names it.
     pub fn with_refresh_period(mut self, period: Duration) -> Self {
-        self.pace.period = period;
+        self.pace.period = Period::Fixed(period);
         self
     }
 
@@ -97,8 +103,8 @@ impl VerifierBuilder {
         let (verifier, fetching) = self.spawn()?;
         // All of them fetch already, so the slowest decides how long this takes.
         for Fetching { issuer, url, keys } in fetching {
-            if let Some(error) = keys.first_attempt().await {
-                return Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(error) });
+            if let Some(failure) = keys.first_attempt().await {
+                return Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(failure) });
             }
         }
         Ok(verifier)
@@ -122,7 +128,7 @@ impl VerifierBuilder {
     /// [`ConfigError::NeedsStart`] when an issuer's keys have to be fetched; any other [`ConfigError`] about settings
     /// that do not fit.
     pub fn build(self) -> Result<Verifier, ConfigError> {
-        match self.issuers.iter().find(|issuer| matches!(issuer.keys, KeysFrom::Address(_))) {
+        match self.issuers.iter().find(|issuer| !matches!(issuer.keys, KeysFrom::Given(_))) {
             Some(issuer) => Err(ConfigError::NeedsStart { issuer: issuer.identifier.clone() }),
             None => Ok(self.spawn()?.0),
         }
@@ -133,31 +139,26 @@ impl VerifierBuilder {
         let (mut trusted, mut tasks, mut fetching) = (HashMap::new(), Vec::new(), Vec::new());
         for Issuer { identifier, keys, policy } in self.issuers {
             let name: Arc<str> = identifier.as_str().into();
+            let mut fetched = |location: Location| {
+                let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
+                let source = Arc::new(KeySource::to_be_fetched(self.pace));
+                let url = location.text().to_owned();
+                let task = RefreshTask {
+                    issuer: Arc::clone(&name),
+                    source: Arc::clone(&source),
+                    location,
+                    algorithms: policy.algorithms.clone(),
+                    usable_for: self.usable_for,
+                    clock: Arc::clone(&self.clock),
+                };
+                tasks.push(StopOnDrop(runtime.spawn(task.run()).abort_handle()));
+                fetching.push(Fetching { issuer: identifier.clone(), url, keys: Arc::clone(&source) });
+                Ok(source)
+            };
             let keys = match keys {
-                KeysFrom::Given(jwks) => match KeySet::from_json(jwks.as_bytes(), &policy.algorithms) {
-                    Ok(keys) => Arc::new(KeySource::given(keys)),
-                    Err(reason) => {
-                        let reason = reason.to_string();
-                        return Err(ConfigError::InvalidKeySet { issuer: identifier, reason });
-                    }
-                },
-                KeysFrom::Address(address) => {
-                    let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
-                    let keys = Arc::new(KeySource::to_be_fetched());
-                    let url = address.url.to_string();
-                    let task = RefreshTask {
-                        issuer: Arc::clone(&name),
-                        source: Arc::clone(&keys),
-                        fetcher: Fetcher::new(address)?,
-                        algorithms: policy.algorithms.clone(),
-                        pace: self.pace,
-                        usable_for: self.usable_for,
-                        clock: Arc::clone(&self.clock),
-                    };
-                    tasks.push(StopOnDrop(runtime.spawn(task.run()).abort_handle()));
-                    fetching.push(Fetching { issuer: identifier.clone(), url, keys: Arc::clone(&keys) });
-                    keys
-                }
+                KeysFrom::Given(jwks) => given(&identifier, &jwks, &policy.algorithms)?,
+                KeysFrom::Address(address) => fetched(Location::known(address)?)?,
+                KeysFrom::Metadata(address) => fetched(Location::discovered(identifier.clone(), address)?)?,
             };
             trusted.insert(identifier.into_boxed_str(), TrustedIssuer { identifier: name, policy, keys });
         }
@@ -177,9 +178,19 @@ impl VerifierBuilder {
             }
         }
         in_range("leeway", self.leeway, Duration::ZERO..=Duration::from_secs(300), "0 s to 300 s")?;
-        in_range("refresh period", self.pace.period, SECOND..=DAY, "1 s to 24 h")?;
+        let (Period::Fixed(period) | Period::Advised { otherwise: period }) = self.pace.period;
+        in_range("refresh period", period, SECOND..=DAY, "1 s to 24 h")?;
         in_range("refresh cooldown", self.pace.cooldown, SECOND..=Duration::from_secs(3600), "1 s to 1 h")?;
         in_range("stale limit", self.usable_for, Duration::from_secs(60)..=30 * DAY, "1 min to 30 days")
+    }
+}
+
+fn given(issuer: &str, jwks: &str, algorithms: &[Algorithm]) -> Result<Arc<KeySource>, ConfigError> {
+    match KeySet::from_json(jwks.as_bytes(), algorithms, None) {
+        Ok(keys) => Ok(Arc::new(KeySource::given(keys))),
+        Err(reason) => {
+            Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
+        }
     }
 }
 

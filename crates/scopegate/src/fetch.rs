@@ -1,27 +1,44 @@
-//! The HTTP edge: one GET of a key set, bounded in time and size. When to call it is `refresh.rs`.
+//! The HTTP edge: one GET, bounded in time and size. When to call it is `refresh.rs`, where to is `location.rs`.
 
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Client, StatusCode, Url, redirect};
 
 use crate::ConfigError;
 use crate::address::{Address, Reach};
+use crate::freshness;
 use crate::key_set::NotAKeySet;
+use crate::metadata::NotMetadata;
 
-/// A key set is a few kilobytes away in some data centre. Whoever takes longer is as good as down, and the
-/// next attempt is seconds away.
+/// A key set is a few kilobytes away in some data centre. Whoever takes longer is as good as down, and the next attempt
+/// is seconds away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A hundred RSA-4096 keys with certificate chains fit.
 const MAX_BODY: usize = 256 * 1024;
 
-/// Fetches from one address.
+/// Fetches from one address, or from others that are as far away.
 pub(crate) struct Fetcher {
     client: Client,
     url: Url,
+}
+
+/// A good answer.
+pub(crate) struct Answer {
+    pub(crate) fetched: Fetched,
+    /// The entity tag, for the next conditional request (RFC 9110 §8.8.3).
+    pub(crate) tag: Option<String>,
+    /// How long the answer is fresh, if it says so (RFC 9111 §5.2.2.1).
+    pub(crate) fresh_for: Option<Duration>,
+}
+
+pub(crate) enum Fetched {
+    Document(Vec<u8>),
+    /// What was fetched before still holds: 304.
+    Unchanged,
 }
 
 impl Fetcher {
@@ -46,24 +63,47 @@ impl Fetcher {
         self.url.as_str()
     }
 
-    /// The body of a 200 answer. What it is called does not matter: issuers write `application/json`,
-    /// `application/jwk-set+json` and `text/plain`, and what is not a key set is found out by reading it.
-    pub(crate) async fn get(&self) -> Result<Vec<u8>, FetchError> {
-        let accept = HeaderValue::from_static("application/json, application/jwk-set+json");
-        let request = self.client.get(self.url.clone()).header(ACCEPT, accept);
-        let mut response = request.send().await?;
-        if response.status() != StatusCode::OK {
-            return Err(FetchError::Status(response.status()));
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(FetchError::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+    /// Gets the document; with a tag, only if it has changed.
+    pub(crate) async fn get(&self, tag: Option<&str>) -> Result<Answer, FetchError> {
+        self.get_from(self.url.clone(), tag).await
     }
+
+    /// What the document is called does not matter: issuers write `application/json`, `application/jwk-set+json` and
+    /// `text/plain`, and what it is not is found out by reading it.
+    pub(crate) async fn get_from(&self, url: Url, tag: Option<&str>) -> Result<Answer, FetchError> {
+        let accept = HeaderValue::from_static("application/json, application/jwk-set+json");
+        let mut request = self.client.get(url).header(ACCEPT, accept);
+        if let Some(tag) = tag {
+            request = request.header(IF_NONE_MATCH, tag);
+        }
+        let mut response = request.send().await?;
+        let fetched = match response.status() {
+            StatusCode::OK => {
+                let mut body = Vec::new();
+                while let Some(chunk) = response.chunk().await? {
+                    if body.len() + chunk.len() > MAX_BODY {
+                        return Err(FetchError::TooLarge);
+                    }
+                    body.extend_from_slice(&chunk);
+                }
+                Fetched::Document(body)
+            }
+            StatusCode::NOT_MODIFIED if tag.is_some() => Fetched::Unchanged,
+            other => return Err(FetchError::Status(other)),
+        };
+        let tag = match fetched {
+            Fetched::Document(_) => text(response.headers(), &ETAG),
+            // The tag that was sent still names what is in use.
+            Fetched::Unchanged => tag.map(str::to_owned),
+        };
+        let directives = response.headers().get_all(CACHE_CONTROL);
+        let fresh_for = freshness::max_age(directives.iter().filter_map(|value| value.to_str().ok()));
+        Ok(Answer { fetched, tag, fresh_for })
+    }
+}
+
+fn text(headers: &HeaderMap, name: &reqwest::header::HeaderName) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
 /// Why a fetch gave no keys.
@@ -72,6 +112,12 @@ pub(crate) enum FetchError {
     Status(StatusCode),
     TooLarge,
     NotAKeySet(NotAKeySet),
+    NotMetadata(NotMetadata),
+    /// Each address that was asked, and what was wrong with its answer.
+    NotDiscovered(Vec<(String, FetchError)>),
+    /// "Unchanged" was the answer to a question about nothing.
+    NothingToKeep,
+    Client(Box<ConfigError>),
     Transport(reqwest::Error),
 }
 
@@ -87,7 +133,14 @@ impl fmt::Display for FetchError {
         match self {
             Self::Status(found) => write!(f, "expected status 200, found {}", found.as_u16()),
             Self::TooLarge => write!(f, "expected at most {MAX_BODY} bytes, found more"),
-            Self::NotAKeySet(reason) => write!(f, "{reason}"),
+            Self::NotAKeySet(reason) => fmt::Display::fmt(reason, f),
+            Self::NotMetadata(reason) => fmt::Display::fmt(reason, f),
+            Self::NotDiscovered(failures) => {
+                f.write_str("no metadata")?;
+                failures.iter().try_for_each(|(url, reason)| write!(f, "; {url}: {reason}"))
+            }
+            Self::NothingToKeep => f.write_str("expected a key set, found status 304"),
+            Self::Client(error) => fmt::Display::fmt(error, f),
             Self::Transport(error) if error.is_timeout() => {
                 write!(f, "no complete answer within {} s", TOTAL_TIMEOUT.as_secs())
             }
@@ -104,7 +157,8 @@ impl std::error::Error for FetchError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Transport(error) => Some(error),
-            Self::NotAKeySet(_) | Self::Status(_) | Self::TooLarge => None,
+            Self::Client(error) => error.source(),
+            _ => None,
         }
     }
 }

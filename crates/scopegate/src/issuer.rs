@@ -47,6 +47,8 @@ pub struct Issuer {
 pub(crate) enum KeysFrom {
     /// Fetched, again and again.
     Address(Address),
+    /// Fetched from where the issuer's metadata says. The address is the issuer's.
+    Metadata(Address),
     /// Given once, as JSON.
     Given(String),
 }
@@ -92,6 +94,26 @@ impl Issuer {
         Ok(IssuerWithoutAudience::new(issuer_identifier(issuer)?, KeysFrom::Address(address)))
     }
 
+    /// An issuer whose metadata tells where its keys are: RFC 8414, or OpenID Connect Discovery.
+    ///
+    /// `issuer` is compared with the `iss` of tokens, and with the `issuer` of the metadata, character by character: write
+    /// a final slash if and only if the issuer does. The metadata is looked for when the verifier starts, and again after
+    /// a failure, at three addresses in this order; for `https://h/t1` they are
+    /// 1. `https://h/.well-known/oauth-authorization-server/t1` (RFC 8414 §3.1),
+    /// 2. `https://h/t1/.well-known/openid-configuration` (OpenID Connect Discovery §4),
+    /// 3. `https://h/.well-known/openid-configuration/t1` (RFC 8414 §5).
+    ///
+    /// Only the address of the keys is taken from it. Which algorithms are accepted is said here, whatever the issuer
+    /// lists.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query and fragment
+    /// (RFC 8414 §2).
+    pub fn discover(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+        let address = Address::parse("issuer", issuer)?;
+        Ok(IssuerWithoutAudience::new(issuer_identifier(issuer)?, KeysFrom::Metadata(address)))
+    }
+
     /// An issuer whose key set is given here, as JSON (RFC 7517 §5), and never fetched: for tests, for
     /// machines without a network, and for keys that are handed over by other means. A key can only be
     /// withdrawn by building another verifier.
@@ -101,11 +123,8 @@ impl Issuer {
     /// when no key of the set can verify a token.
     pub fn with_keys(issuer: &str, jwks: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = issuer_identifier(issuer)?;
-        KeySet::from_json(jwks.as_bytes(), &Algorithm::ALL).map_err(|reason| ConfigError::InvalidKeySet {
-            issuer: identifier.clone(),
-            reason: reason.to_string(),
-        })?;
-        Ok(IssuerWithoutAudience::new(identifier, KeysFrom::Given(jwks.to_owned())))
+        let keys = KeysFrom::given(&identifier, jwks)?;
+        Ok(IssuerWithoutAudience::new(identifier, keys))
     }
 
     /// Also accepts tokens whose `aud` holds this.
@@ -210,7 +229,7 @@ impl Issuer {
 
 impl KeysFrom {
     fn given(issuer: &str, jwks: &str) -> Result<Self, ConfigError> {
-        match KeySet::from_json(jwks.as_bytes(), &Algorithm::ALL) {
+        match KeySet::from_json(jwks.as_bytes(), &Algorithm::ALL, None) {
             Ok(_) => Ok(Self::Given(jwks.to_owned())),
             Err(reason) => {
                 Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,16 +17,23 @@ pub(crate) struct Key {
     pub(crate) id: Option<Box<str>>,
     pub(crate) algorithm: Algorithm,
     pub(crate) verifying: VerifyingKey,
+    /// What it was prepared from.
+    numbers: Arc<PublicKey>,
 }
 
 impl Key {
-    /// Reads a JWK. A key that names no `alg` yields one prepared key for each accepted algorithm of its
-    /// type, and is never used for another (RFC 8725 §3.1).
-    pub(crate) fn from_jwk(jwk: &RawValue, accepted: &[Algorithm]) -> Result<Vec<Self>, Unusable> {
+    /// Reads a JWK. A key that names no `alg` yields one prepared key for each accepted algorithm of its type, and
+    /// is never used for another (RFC 8725 §3.1). A key that is among the known ones is not prepared again.
+    pub(crate) fn from_jwk(
+        jwk: &RawValue,
+        accepted: &[Algorithm],
+        known: &[Arc<Self>],
+    ) -> Result<Vec<Arc<Self>>, Unusable> {
         let jwk = JsonObject::from_text(jwk.get()).map_err(Unusable::NotAnObject)?;
         check_purpose(&jwk)?;
         let id = optional(&jwk, "kid")?;
-        let (public_key, of_its_type) = public_key(&jwk)?;
+        let (numbers, of_its_type) = public_key(&jwk)?;
+        let numbers = Arc::new(numbers);
         let algorithms: Vec<Algorithm> = match optional(&jwk, "alg")? {
             Some(name) => {
                 let algorithm = Algorithm::from_name(&name).filter(|named| of_its_type.contains(named));
@@ -33,12 +41,19 @@ impl Key {
             }
             None => of_its_type.to_vec(),
         };
-        let keys: Vec<Self> = algorithms
+        let keys: Vec<Arc<Self>> = algorithms
             .into_iter()
             .filter(|algorithm| accepted.contains(algorithm))
             .map(|algorithm| {
-                let verifying = VerifyingKey::new(algorithm, &public_key).ok_or(Unusable::NotAKey)?;
-                Ok(Self { id: id.as_deref().map(Into::into), algorithm, verifying })
+                let same = |key: &&Arc<Self>| {
+                    key.algorithm == algorithm && key.id.as_deref() == id.as_deref() && key.numbers == numbers
+                };
+                if let Some(key) = known.iter().find(same) {
+                    return Ok(Arc::clone(key));
+                }
+                let verifying = VerifyingKey::new(algorithm, &numbers).ok_or(Unusable::NotAKey)?;
+                let (id, numbers) = (id.as_deref().map(Into::into), Arc::clone(&numbers));
+                Ok(Arc::new(Self { id, algorithm, verifying, numbers }))
             })
             .collect::<Result<_, _>>()?;
         if keys.is_empty() { Err(Unusable::NotAccepted) } else { Ok(keys) }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,13 +10,14 @@ use serde_json::value::RawValue;
 use crate::Algorithm;
 use crate::json_object::{JsonObject, NotAnObject};
 use crate::jwk::{Key, Unusable};
+use crate::refresh::KeyName;
 
 /// Real sets hold one to ten keys. The bound keeps a broken or hostile issuer from costing memory.
 const MAX_KEYS: usize = 100;
 
 /// The keys of one issuer at one time.
 pub(crate) struct KeySet {
-    keys: Vec<Key>,
+    keys: Vec<Arc<Key>>,
     /// Positions in `keys`; the keys without an id are not here.
     by_id: HashMap<Box<str>, Vec<usize>>,
 }
@@ -28,9 +30,14 @@ pub(crate) enum NoSingleKey {
 }
 
 impl KeySet {
-    /// Reads a JWK set (RFC 7517 §5), key by key: an unusable key is left out and logged, and costs no other
-    /// key.
-    pub(crate) fn from_json(json: &[u8], accepted: &[Algorithm]) -> Result<Self, NotAKeySet> {
+    /// Reads a JWK set (RFC 7517 §5), key by key: an unusable key is left out and logged, and costs no other key.
+    /// Keys that the earlier set has too stay the same objects.
+    pub(crate) fn from_json(
+        json: &[u8],
+        accepted: &[Algorithm],
+        earlier: Option<&Self>,
+    ) -> Result<Self, NotAKeySet> {
+        let known = earlier.map_or(&[][..], |earlier| &earlier.keys);
         let set = JsonObject::from_slice(json).map_err(NotAKeySet::NotAnObject)?;
         let jwks = set.get("keys").ok_or(NotAKeySet::NoKeys)?;
         let jwks = <Vec<&RawValue>>::deserialize(jwks).map_err(|_| NotAKeySet::NoKeys)?;
@@ -39,7 +46,7 @@ impl KeySet {
         }
         let (mut keys, mut unusable) = (Vec::with_capacity(jwks.len()), Vec::new());
         for (position, jwk) in jwks.into_iter().enumerate() {
-            match Key::from_jwk(jwk, accepted) {
+            match Key::from_jwk(jwk, accepted, known) {
                 Ok(usable) => keys.extend(usable),
                 Err(reason) => unusable.push((position, reason)),
             }
@@ -71,12 +78,29 @@ impl KeySet {
         }
     }
 
-    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.by_id.keys().map(AsRef::as_ref)
+    /// Whether a token that names this key would find one, or several.
+    pub(crate) fn contains(&self, name: &KeyName) -> bool {
+        !matches!(self.find(name.id.as_deref(), name.algorithm), Err(NoSingleKey::Unknown))
+    }
+
+    /// Whether these are the same objects in the same order.
+    pub(crate) fn has_same_keys(&self, other: &Self) -> bool {
+        self.keys.len() == other.keys.len()
+            && self.keys.iter().zip(&other.keys).all(|(ours, theirs)| Arc::ptr_eq(ours, theirs))
+    }
+
+    /// The ids of the keys, each once, in alphabetical order.
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = self.by_id.keys().map(AsRef::as_ref).collect();
+        ids.sort_unstable();
+        ids
     }
 }
 
-fn single<'a>(keys: impl Iterator<Item = &'a Key>, algorithm: Algorithm) -> Result<&'a Key, NoSingleKey> {
+fn single<'a>(
+    keys: impl Iterator<Item = &'a Arc<Key>>,
+    algorithm: Algorithm,
+) -> Result<&'a Key, NoSingleKey> {
     let mut fitting = keys.filter(|key| key.algorithm == algorithm);
     let first = fitting.next().ok_or(NoSingleKey::Unknown)?;
     match fitting.count() {

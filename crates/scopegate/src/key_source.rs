@@ -1,37 +1,34 @@
-//! Where the current keys of one issuer are: a snapshot that requests read without a lock, and the signals
-//! between requests and the task that replaces it.
+//! Where the current keys of one issuer are: a snapshot that requests read without a lock, and the place where
+//! requests and the task that replaces it meet.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use crate::NumericDate;
 use crate::fetch::FetchError;
 use crate::key_set::KeySet;
+use crate::refresh::{KeyName, Pace, Refresh, Standing};
 
-/// How long a request waits for the fetch that its unknown key caused. A fetch takes milliseconds; a caller
-/// that has waited a second is better served by a clear answer.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
-
-/// So many requests of one issuer wait at the same time. Each holds a connection and some kilobytes, and
-/// whoever invents key ids must not fill the server with them.
+/// So many requests of one issuer wait at the same time. Each holds a connection and some kilobytes, and whoever
+/// invents key ids must not fill the server with them.
 const MOST_WAITING: usize = 1_024;
 
 /// The keys of one issuer.
 pub(crate) struct KeySource {
     current: ArcSwapOption<Snapshot>,
-    unknown_key: Notify,
-    progress: watch::Sender<Progress>,
-    waiting: AtomicUsize,
+    /// `None` for keys that were given.
+    fetching: Option<Fetching>,
 }
 
-struct Snapshot {
-    keys: KeySet,
-    usable: Usable,
+/// The keys at one time.
+pub(crate) struct Snapshot {
+    pub(crate) keys: Arc<KeySet>,
+    pub(crate) usable: Usable,
 }
 
 /// How long keys may be used.
@@ -43,32 +40,40 @@ pub(crate) enum Usable {
     Until(NumericDate),
 }
 
-/// What the refresh task has done and will do.
-#[derive(Clone, Debug)]
-pub(crate) struct Progress {
-    /// How many attempts have ended.
-    pub(crate) attempts: u64,
-    pub(crate) fetching: bool,
-    /// Why the last attempt failed, if it did.
-    pub(crate) failure: Option<Arc<FetchError>>,
-    pub(crate) next: Instant,
-    /// From when on an unknown key causes a fetch; `None` where nothing is ever fetched.
-    pub(crate) extra_from: Option<Instant>,
-}
-
-impl Progress {
-    fn starting() -> Self {
-        let now = Instant::now();
-        Self { attempts: 0, fetching: true, failure: None, next: now, extra_from: Some(now) }
+impl Usable {
+    fn at(self, now: NumericDate) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Until(end) => now < end,
+        }
     }
 }
 
-/// What became of the fetch that a request waited for.
-pub(crate) enum Waited {
-    /// The keys are fresh: what is unknown now is unknown.
-    Fresh,
-    /// Nobody can say whether the issuer has the key.
-    Undecided { retry_after: Duration },
+/// What requests and the task share beyond the snapshot. Requests come here only when a key is unknown or the keys
+/// cannot be used.
+struct Fetching {
+    state: Mutex<FetchState>,
+    /// Tells the task that something may be due earlier.
+    sooner: Notify,
+    /// Tells waiting requests that something has changed.
+    changed: watch::Sender<()>,
+    waiting: AtomicUsize,
+}
+
+/// When to fetch, and what came of it.
+pub(crate) struct FetchState {
+    pub(crate) refresh: Refresh,
+    pub(crate) history: History,
+}
+
+/// What came of the fetches so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct History {
+    pub(crate) succeeded: u64,
+    pub(crate) failed: u64,
+    pub(crate) last_success: Option<SystemTime>,
+    /// Why the last attempt failed, if it did.
+    pub(crate) failure: Option<Arc<FetchError>>,
 }
 
 /// The issuer's keys cannot be used now.
@@ -80,23 +85,20 @@ pub(crate) struct Unavailable {
 impl KeySource {
     /// Keys that never change.
     pub(crate) fn given(keys: KeySet) -> Self {
-        let source = Self::new(Progress { fetching: false, extra_from: None, ..Progress::starting() });
-        source.replace(keys, Usable::Always);
-        source
+        let snapshot = Snapshot { keys: Arc::new(keys), usable: Usable::Always };
+        Self { current: ArcSwapOption::from_pointee(snapshot), fetching: None }
     }
 
     /// No keys yet; a task is about to fetch them.
-    pub(crate) fn to_be_fetched() -> Self {
-        Self::new(Progress::starting())
-    }
-
-    fn new(progress: Progress) -> Self {
-        Self {
-            current: ArcSwapOption::empty(),
-            unknown_key: Notify::new(),
-            progress: watch::Sender::new(progress),
+    pub(crate) fn to_be_fetched(pace: Pace) -> Self {
+        let refresh = Refresh::new(pace, Instant::now());
+        let fetching = Fetching {
+            state: Mutex::new(FetchState { refresh, history: History::default() }),
+            sooner: Notify::new(),
+            changed: watch::Sender::new(()),
             waiting: AtomicUsize::new(0),
-        }
+        };
+        Self { current: ArcSwapOption::empty(), fetching: Some(fetching) }
     }
 
     /// Reads the current keys: no lock, no copy.
@@ -105,80 +107,120 @@ impl KeySource {
         now: NumericDate,
         read: impl FnOnce(&KeySet) -> T,
     ) -> Result<T, Unavailable> {
-        let current = self.current.load();
-        match current.as_deref() {
-            Some(Snapshot { keys, usable: Usable::Always }) => Ok(read(keys)),
-            Some(Snapshot { keys, usable: Usable::Until(end) }) if now < *end => Ok(read(keys)),
-            _ => Err(Unavailable { retry_after: self.retry_after() }),
+        match self.current.load().as_deref() {
+            Some(Snapshot { keys, usable }) if usable.at(now) => Ok(read(keys)),
+            _ => Err(self.unavailable()),
         }
     }
 
-    pub(crate) fn replace(&self, keys: KeySet, usable: Usable) {
+    /// The current keys, whether or not they may still be used.
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.current.load_full()
+    }
+
+    pub(crate) fn replace(&self, keys: Arc<KeySet>, usable: Usable) {
         self.current.store(Some(Arc::new(Snapshot { keys, usable })));
     }
 
-    /// Tells the task that a token named a key that is not here.
-    pub(crate) fn report_unknown_key(&self) {
-        self.unknown_key.notify_one();
+    /// A token names a key that is not in the current set.
+    pub(crate) fn unknown_key(&self, key: &KeyName) -> Standing {
+        let Some(fetching) = &self.fetching else { return Standing::Absent };
+        let mut state = fetching.state();
+        let (before, now) = (state.refresh.due(), Instant::now());
+        let standing = state.refresh.unknown_key(key, now);
+        let after = state.refresh.due();
+        drop(state);
+        if after != before {
+            fetching.sooner.notify_one();
+            // A chance for another key may be gone.
+            fetching.changed.send_replace(());
+        }
+        standing
     }
 
-    /// Until the next such report.
-    pub(crate) async fn unknown_key_reported(&self) {
-        self.unknown_key.notified().await;
+    pub(crate) fn unavailable(&self) -> Unavailable {
+        let next = self.fetching.as_ref().map(|fetching| fetching.state().refresh.due());
+        let wait = next.map_or(Duration::ZERO, |next| next.saturating_duration_since(Instant::now()));
+        // Whole seconds, at least one: what `Retry-After` can say (RFC 9110 §10.2.3).
+        let begun = u64::from(wait.subsec_nanos() > 0);
+        let retry_after = Duration::from_secs(wait.as_secs() + begun).max(Duration::from_secs(1));
+        Unavailable { retry_after }
     }
 
-    pub(crate) fn update_progress(&self, update: impl FnOnce(&mut Progress)) {
-        self.progress.send_modify(update);
+    /// What came of the fetches, and when the next one is due; `None` for keys that were given.
+    pub(crate) fn history(&self) -> Option<(History, Instant)> {
+        let state = self.fetching.as_ref()?.state();
+        Some((state.history.clone(), state.refresh.due()))
     }
 
-    /// Until the first attempt to fetch has ended; says how.
+    /// Until the first attempt to fetch has ended; says why it failed, if it did.
     pub(crate) async fn first_attempt(&self) -> Option<Arc<FetchError>> {
-        let mut progress = self.progress.subscribe();
-        match progress.wait_for(|progress| progress.attempts > 0).await {
-            Ok(progress) => progress.failure.clone(),
-            // The sender is ours and lives as long as `self`.
-            Err(_closed) => None,
+        let mut changes = self.changes();
+        loop {
+            let (history, _) = self.history()?;
+            if history.succeeded + history.failed > 0 {
+                return history.failure;
+            }
+            changes.next().await;
         }
     }
 
-    /// Waits for the fetch that an unknown key causes, if it causes one: at most a second.
-    pub(crate) async fn fetched_for_unknown_key(&self) -> Waited {
-        let mut progress = self.progress.subscribe();
-        let seen = progress.borrow_and_update().clone();
-        let extra = u64::from(seen.extra_from.is_some_and(|from| Instant::now() >= from));
-        // A fetch that is under way may have been answered before the key was published.
-        let awaited = seen.attempts + u64::from(seen.fetching) + extra;
-        if awaited > seen.attempts {
-            let Some(_place) = Place::take(&self.waiting) else { return self.undecided() };
-            let done = progress.wait_for(|progress| progress.attempts >= awaited);
-            if timeout(LONGEST_WAIT, done).await.is_err() {
-                return self.undecided();
+    /// Begins to look out for changes: what happens from now on ends [`Changes::next`].
+    pub(crate) fn changes(&self) -> Changes<'_> {
+        Changes(self.fetching.as_ref().map(|fetching| (fetching, fetching.changed.subscribe())))
+    }
+
+    /// For the task: until a fetch is due.
+    pub(crate) async fn fetch_due(&self) {
+        let Some(fetching) = &self.fetching else { return std::future::pending().await };
+        loop {
+            let due = fetching.state().refresh.due();
+            tokio::select! {
+                () = sleep_until(due) => return,
+                () = fetching.sooner.notified() => {}
             }
         }
-        if self.progress.borrow().failure.is_some() { self.undecided() } else { Waited::Fresh }
     }
 
-    fn undecided(&self) -> Waited {
-        Waited::Undecided { retry_after: self.retry_after() }
+    /// For the task: something has happened.
+    pub(crate) fn update(&self, update: impl FnOnce(&mut FetchState)) {
+        if let Some(fetching) = &self.fetching {
+            update(&mut fetching.state());
+            fetching.changed.send_replace(());
+        }
+    }
+}
+
+impl Fetching {
+    fn state(&self) -> MutexGuard<'_, FetchState> {
+        // No code that runs under this lock leaves the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A look-out for changes of one issuer's keys.
+pub(crate) struct Changes<'a>(Option<(&'a Fetching, watch::Receiver<()>)>);
+
+impl<'a> Changes<'a> {
+    /// A place among the waiting; `None` when too many wait.
+    pub(crate) fn place(&self) -> Option<Place<'a>> {
+        let (fetching, _) = self.0.as_ref()?;
+        let place = Place(&fetching.waiting);
+        (fetching.waiting.fetch_add(1, Ordering::Relaxed) < MOST_WAITING).then_some(place)
     }
 
-    /// Until the next attempt, in whole seconds, at least one: what `Retry-After` can say (RFC 9110 §10.2.3).
-    fn retry_after(&self) -> Duration {
-        let wait = self.progress.borrow().next.saturating_duration_since(Instant::now());
-        let begun = u64::from(wait.subsec_nanos() > 0);
-        Duration::from_secs(wait.as_secs() + begun).max(Duration::from_secs(1))
+    /// Until something has changed since the last time.
+    pub(crate) async fn next(&mut self) {
+        match &mut self.0 {
+            // The sender lives as long as what it is borrowed from.
+            Some((_, changed)) => drop(changed.changed().await),
+            None => std::future::pending().await,
+        }
     }
 }
 
 /// A place among the waiting, given back when it is dropped, also by a caller that went away.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Option<Self> {
-        let place = Self(waiting);
-        (waiting.fetch_add(1, Ordering::Relaxed) < MOST_WAITING).then_some(place)
-    }
-}
+pub(crate) struct Place<'a>(&'a AtomicUsize);
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {

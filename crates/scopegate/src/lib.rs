@@ -48,14 +48,28 @@
 //!
 //! # Features
 //!
-//! None.
+//! | feature | adds |
+//! | --- | --- |
+//! | `metrics` | counters, through the facade of the crate `metrics`; see below. Off by default |
+//!
+//! # Watching it
+//!
+//! [`Verifier::status`] tells for each issuer which keys are there, how old they are, what came of the fetches and when
+//! the next one is due; [`Verifier::ready`] waits for keys. Events go to `tracing`: keys that have changed at `INFO`,
+//! unchanged ones at `DEBUG`, a failed fetch at `WARN`.
+//!
+//! | metric | labels | counts |
+//! | --- | --- | --- |
+//! | `scopegate_verifications_total` | `outcome`: `accepted`, `expired`, `bad_signature`, `unknown_issuer`, `unknown_key`, `not_for_us`, `keys_unavailable`, `refused` | tokens judged |
+//! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
+//! | `scopegate_keys_fetched_timestamp_seconds` | `issuer` | a gauge: when the keys in use were asked for, in seconds since 1970; the time minus it is their age |
+//! | `scopegate_unknown_keys_total` | `issuer` | tokens refused because they name a key that the issuer does not publish |
 //!
 //! # What it does not do
 //!
 //! It opens no encrypted tokens (JWE), asks no introspection endpoint about opaque ones, and enforces no
 //! binding to a key (DPoP, mutual TLS): tokens that are bound are refused as bearer tokens. It does not know
-//! of a token that was revoked before its `exp`, except by its key. It does not look for an issuer's keys by
-//! itself (discovery): name their address, or use a preset.
+//! of a token that was revoked before its `exp`, except by its key.
 #![forbid(unsafe_code)]
 
 mod verifier;
@@ -73,7 +87,10 @@ mod json_object;
 mod key_source;
 mod refresh_task;
 mod refresh;
+mod location;
+mod metadata;
 mod fetch;
+mod freshness;
 mod key_set;
 mod jwk;
 mod signature;
@@ -87,6 +104,9 @@ mod scope_claims;
 mod claims;
 mod scope;
 mod requirement;
+
+mod status;
+mod metrics;
 
 mod error;
 mod excerpt;
@@ -104,4 +124,5 @@ pub use json_object::NotAnObject;
 pub use numeric_date::NumericDate;
 pub use requirement::{Requirement, all_of, any_of};
 pub use scope::{Scope, Scopes};
+pub use status::{IssuerStatus, Status};
 pub use verifier::Verifier;

@@ -1,19 +1,51 @@
-//! When a key set may be fetched: a state machine without I/O, clock and randomness of its own. The task that
-//! acts on it is `refresh_task.rs`.
+//! When a key set may be fetched: a state machine without I/O, clock and randomness of its own. The task that acts
+//! on it is `refresh_task.rs`.
 
+use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, RandomState};
+use std::mem;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::Algorithm;
+
 /// How often keys are fetched. The defaults are explained where they can be changed, at the builder.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
-    pub(crate) period: Duration,
+    pub(crate) period: Period,
     pub(crate) cooldown: Duration,
 }
 
-/// After a failure the next attempt waits 1 s, then twice as long each time, and at most a minute, so that an
-/// outage of the issuer ends for us within a minute of its end.
+/// How old keys may become.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Period {
+    /// What the issuer says, within reason; where it says nothing, this.
+    Advised { otherwise: Duration },
+    /// What the configuration says.
+    Fixed(Duration),
+}
+
+/// What a token asks for when it names a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct KeyName {
+    pub(crate) id: Option<Box<str>>,
+    pub(crate) algorithm: Algorithm,
+}
+
+/// What can be said about a key that is not in the current set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A fetch for it is due or under way.
+    Pending,
+    /// The last fetch succeeded, and there is no reason for another one.
+    Absent,
+    /// The last fetch failed, so nobody can say.
+    Undecided,
+}
+
+/// After a failure the next attempt waits 1 s, then twice as long each time, and at most a minute, so that an outage
+/// of the issuer ends for us within a minute of its end.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
@@ -23,118 +55,208 @@ const RENEWED_AT: f64 = 0.8;
 /// Servers that were started together must not fetch together: ±10 %.
 const JITTER: f64 = 0.1;
 
+/// An issuer's advice is followed within these bounds: less is a burden for it, more hides a withdrawn key.
+const LEAST_ADVISED: Duration = Duration::from_secs(60);
+const MOST_ADVISED: Duration = Duration::from_secs(24 * 3600);
+
+/// An issuer may sign with a key a moment before it publishes it. If the fetch for one unknown key does not find it,
+/// there is a second one this long after the first; if several keys are unknown, somebody invents them, and there is
+/// none.
+const LATE_PUBLICATION: Duration = Duration::from_millis(1_100);
+
+/// A key that was not found is not looked for again for so many cooldowns, so that one invented id that is repeated
+/// does not use up every chance of a real one.
+const FORGIVEN_AFTER: u32 = 2;
+
+/// So many keys that were not found are remembered, the latest ones.
+const MOST_REMEMBERED: usize = 128;
+
 #[derive(Debug)]
 pub(crate) struct Refresh {
     pace: Pace,
-    due: Instant,
-    failures: u32,
+    /// When the next fetch is due that no request asked for.
+    regular: Instant,
+    extra: Extra,
     /// From when on an unknown key may cause a fetch again.
     extra_from: Instant,
+    not_found: NotFound,
+    failures: u32,
+    last: Last,
+}
+
+/// The fetch that an unknown key has caused.
+#[derive(Debug)]
+enum Extra {
+    None,
+    Due { at: Instant, wanted: Wanted },
+    UnderWay { begun: Instant, wanted: Wanted },
+}
+
+#[derive(Debug)]
+struct Wanted {
+    key: KeyName,
+    /// Whether other unknown keys were asked for meanwhile.
+    among_others: bool,
+    attempt: Attempt,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    First,
+    ForLatePublication,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Last {
+    Succeeded,
+    /// Or there was none yet.
+    Failed,
 }
 
 impl Refresh {
     /// The first fetch is due at once.
     pub(crate) fn new(pace: Pace, now: Instant) -> Self {
-        Self { pace, due: now, failures: 0, extra_from: now }
-    }
-
-    /// When the next fetch should be made, whatever requests come.
-    pub(crate) fn due(&self) -> Instant {
-        self.due
-    }
-
-    /// From when on an unknown key is worth a fetch.
-    pub(crate) fn extra_from(&self) -> Instant {
-        self.extra_from
-    }
-
-    /// A token named a key that we do not have. Says whether to fetch now.
-    ///
-    /// Anybody can invent key ids, so attempts are counted, not successes: one for each cooldown.
-    pub(crate) fn unknown_key(&mut self, now: Instant) -> bool {
-        let allowed = now >= self.extra_from;
-        if allowed {
-            self.extra_from = now + self.pace.cooldown;
+        Self {
+            pace,
+            regular: now,
+            extra: Extra::None,
+            extra_from: now,
+            not_found: NotFound::default(),
+            failures: 0,
+            last: Last::Failed,
         }
-        allowed
     }
 
-    /// `random` is uniform in 0..1.
-    pub(crate) fn succeeded(&mut self, now: Instant, random: f64) {
-        self.failures = 0;
+    /// When the next fetch should begin, if none is under way.
+    pub(crate) fn due(&self) -> Instant {
+        match &self.extra {
+            Extra::Due { at, .. } => self.regular.min(*at),
+            Extra::None | Extra::UnderWay { .. } => self.regular,
+        }
+    }
+
+    /// A token names a key that is not in the current set: says what that means, and makes a fetch due if it is worth
+    /// one. Asking again changes nothing.
+    ///
+    /// Anybody can invent key ids, so attempts are counted, not successes: one for each cooldown, and at most one more
+    /// for a key that may be published late.
+    pub(crate) fn unknown_key(&mut self, key: &KeyName, now: Instant) -> Standing {
+        match &mut self.extra {
+            Extra::Due { wanted, .. }
+                if wanted.attempt == Attempt::ForLatePublication && wanted.key != *key =>
+            {
+                self.not_found.remember(&wanted.key, now);
+                self.extra = Extra::None;
+                self.settled()
+            }
+            Extra::Due { wanted, .. } | Extra::UnderWay { wanted, .. } => {
+                wanted.among_others |= wanted.key != *key;
+                Standing::Pending
+            }
+            Extra::None => {
+                let forgiven = self.pace.cooldown * FORGIVEN_AFTER;
+                if now < self.extra_from || self.not_found.remembers(key, now, forgiven) {
+                    return self.settled();
+                }
+                self.extra_from = now + self.pace.cooldown;
+                let wanted = Wanted { key: key.clone(), among_others: false, attempt: Attempt::First };
+                self.extra = Extra::Due { at: now, wanted };
+                Standing::Pending
+            }
+        }
+    }
+
+    fn settled(&self) -> Standing {
+        match self.last {
+            Last::Succeeded => Standing::Absent,
+            Last::Failed => Standing::Undecided,
+        }
+    }
+
+    /// A fetch begins.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.extra = match mem::replace(&mut self.extra, Extra::None) {
+            Extra::Due { at, wanted } if at <= now => {
+                self.extra_from = self.extra_from.max(now + self.pace.cooldown);
+                Extra::UnderWay { begun: now, wanted }
+            }
+            other => other,
+        };
+    }
+
+    /// The fetch has brought a set that can be used. `advice` is the issuer's, `random` uniform in 0..1, and
+    /// `contains` says whether the set has a key.
+    pub(crate) fn succeeded(
+        &mut self,
+        now: Instant,
+        advice: Option<Duration>,
+        random: f64,
+        contains: impl Fn(&KeyName) -> bool,
+    ) {
+        let period = match self.pace.period {
+            Period::Fixed(period) => period,
+            Period::Advised { otherwise } => {
+                advice.map_or(otherwise, |advice| advice.clamp(LEAST_ADVISED, MOST_ADVISED))
+            }
+        };
         let jitter = 1.0 + JITTER * (2.0 * random - 1.0);
-        self.due = now + self.pace.period.mul_f64(RENEWED_AT * jitter);
+        self.regular = now + period.mul_f64(RENEWED_AT * jitter);
+        self.failures = 0;
+        self.last = Last::Succeeded;
+        self.extra = match mem::replace(&mut self.extra, Extra::None) {
+            Extra::Due { wanted, .. } | Extra::UnderWay { wanted, .. } if contains(&wanted.key) => {
+                Extra::None
+            }
+            Extra::UnderWay { begun, wanted } => self.not_found(begun, wanted, now),
+            // A regular fetch that did not bring it: it is still due.
+            other => other,
+        };
     }
 
-    /// `random` is uniform in 0..1. The wait is drawn from its whole range ("full jitter"), so that a fleet
-    /// that failed together does not return together.
+    fn not_found(&mut self, begun: Instant, wanted: Wanted, now: Instant) -> Extra {
+        if wanted.attempt == Attempt::First && !wanted.among_others {
+            let wanted = Wanted { attempt: Attempt::ForLatePublication, ..wanted };
+            return Extra::Due { at: begun + LATE_PUBLICATION, wanted };
+        }
+        self.not_found.remember(&wanted.key, now);
+        Extra::None
+    }
+
+    /// The fetch has brought nothing. `random` is uniform in 0..1; the wait is drawn from its whole range ("full
+    /// jitter"), so that a fleet that failed together does not return together.
     pub(crate) fn failed(&mut self, now: Instant, random: f64) {
         let longest = FIRST_RETRY.saturating_mul(2u32.saturating_pow(self.failures)).min(LONGEST_RETRY);
-        self.failures = self.failures.saturating_add(1);
         // Never at once: a random number near 0 must not turn the loop into a hammer.
-        self.due = now + longest.mul_f64(random).max(FIRST_RETRY / 2);
+        self.regular = now + longest.mul_f64(random).max(FIRST_RETRY / 2);
+        self.failures = self.failures.saturating_add(1);
+        self.last = Last::Failed;
+        if let Extra::UnderWay { .. } = self.extra {
+            self.extra = Extra::None;
+        }
+    }
+}
+
+/// Keys that were looked for and not found. Their names are text of strangers, so only hashes are kept, with a secret
+/// that is made for each process.
+#[derive(Debug, Default)]
+struct NotFound {
+    keys: VecDeque<(u64, Instant)>,
+    secret: RandomState,
+}
+
+impl NotFound {
+    fn remember(&mut self, key: &KeyName, now: Instant) {
+        if self.keys.len() >= MOST_REMEMBERED {
+            self.keys.pop_front();
+        }
+        self.keys.push_back((self.secret.hash_one(key), now));
+    }
+
+    fn remembers(&self, key: &KeyName, now: Instant, how_long: Duration) -> bool {
+        let hash = self.secret.hash_one(key);
+        self.keys.iter().any(|(known, since)| *known == hash && now < *since + how_long)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PACE: Pace = Pace { period: Duration::from_secs(600), cooldown: Duration::from_secs(30) };
-
-    fn seconds(refresh: &Refresh, since: Instant) -> f64 {
-        refresh.due().duration_since(since).as_secs_f64()
-    }
-
-    #[test]
-    fn the_first_fetch_is_due_at_once() {
-        let now = Instant::now();
-        assert_eq!(Refresh::new(PACE, now).due(), now);
-    }
-
-    #[test]
-    fn keys_are_renewed_at_four_fifths_of_the_period_give_or_take_a_tenth() {
-        let now = Instant::now();
-        let mut refresh = Refresh::new(PACE, now);
-        for (random, expected) in [(0.0, 432.0), (0.5, 480.0), (1.0, 528.0)] {
-            refresh.succeeded(now, random);
-            assert!((seconds(&refresh, now) - expected).abs() < 1e-6, "{random}");
-        }
-    }
-
-    #[test]
-    fn failures_wait_twice_as_long_each_time_up_to_a_minute() {
-        let now = Instant::now();
-        let mut refresh = Refresh::new(PACE, now);
-        for expected in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] {
-            refresh.failed(now, 1.0);
-            assert!((seconds(&refresh, now) - expected).abs() < 1e-6);
-        }
-        refresh.failed(now, 0.0);
-        assert!((seconds(&refresh, now) - 0.5).abs() < 1e-6, "never at once");
-        refresh.succeeded(now, 0.5);
-        refresh.failed(now, 1.0);
-        assert!((seconds(&refresh, now) - 1.0).abs() < 1e-6, "a success starts over");
-    }
-
-    #[test]
-    fn a_thousand_failures_do_not_overflow() {
-        let now = Instant::now();
-        let mut refresh = Refresh::new(PACE, now);
-        (0..1_000).for_each(|_| refresh.failed(now, 1.0));
-        assert!((seconds(&refresh, now) - 60.0).abs() < 1e-6);
-    }
-
-    #[test]
-    fn unknown_keys_cause_one_fetch_in_each_cooldown() {
-        // B16, B18: whether the fetch succeeds does not matter
-        let start = Instant::now();
-        let mut refresh = Refresh::new(PACE, start);
-        let at = |seconds| start + Duration::from_secs(seconds);
-        assert!(refresh.unknown_key(at(5)));
-        refresh.failed(at(5), 0.5);
-        assert!(!refresh.unknown_key(at(5)));
-        assert!(!refresh.unknown_key(at(34)));
-        assert!(refresh.unknown_key(at(35)));
-    }
-}
+mod tests;

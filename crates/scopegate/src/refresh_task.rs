@@ -1,85 +1,100 @@
-//! The background task of one issuer: it alone fetches, when the state machine says so, and replaces the
-//! snapshot.
+//! The background task of one issuer: it alone fetches, when the state machine says so, and replaces the snapshot.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use crate::fetch::{FetchError, Fetcher};
+use crate::fetch::{FetchError, Fetched};
 use crate::key_set::KeySet;
 use crate::key_source::{KeySource, Usable};
-use crate::refresh::{Pace, Refresh};
-use crate::{Algorithm, Clock, NumericDate};
+use crate::location::Location;
+use crate::{Algorithm, Clock, NumericDate, metrics};
 
 /// Everything the task needs; it holds no handle on the verifier, whose end is the task's end.
 pub(crate) struct RefreshTask {
     pub(crate) issuer: Arc<str>,
     pub(crate) source: Arc<KeySource>,
-    pub(crate) fetcher: Fetcher,
+    pub(crate) location: Location,
     pub(crate) algorithms: Vec<Algorithm>,
-    pub(crate) pace: Pace,
     pub(crate) usable_for: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// What a fetch brought.
+struct Fresh {
+    keys: Arc<KeySet>,
+    /// How long the issuer says that they are fresh.
+    advice: Option<Duration>,
+}
+
 impl RefreshTask {
     /// Runs until it is aborted.
-    pub(crate) async fn run(self) {
-        let mut refresh = Refresh::new(self.pace, Instant::now());
+    pub(crate) async fn run(mut self) {
         loop {
-            tokio::select! {
-                () = sleep_until(refresh.due()) => {}
-                () = self.source.unknown_key_reported() => {
-                    if !refresh.unknown_key(Instant::now()) {
-                        continue;
-                    }
-                }
-            }
-            self.source.update_progress(|progress| {
-                progress.fetching = true;
-                progress.extra_from = Some(refresh.extra_from());
-            });
-            let failure = self.fetch().await.err();
-            let (now, random) = (Instant::now(), fastrand::f64());
-            match &failure {
-                None => refresh.succeeded(now, random),
-                Some(_) => refresh.failed(now, random),
-            }
-            self.source.update_progress(|progress| {
-                progress.attempts += 1;
-                progress.fetching = false;
-                progress.failure = failure.map(Arc::new);
-                progress.next = refresh.due();
-            });
-        }
-    }
-
-    async fn fetch(&self) -> Result<(), FetchError> {
-        // The time before the request: keys are as old as the question, not as the answer.
-        let usable = Usable::Until(NumericDate::from(self.clock.now()).plus(self.usable_for));
-        match self.fetch_keys().await {
-            Ok(keys) => {
-                tracing::debug!(issuer = %self.issuer, keys = ?keys.ids().collect::<Vec<_>>(), "keys fetched");
-                self.source.replace(keys, usable);
-                Ok(())
-            }
-            Err(error) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(
-                    issuer = %self.issuer,
-                    url = self.fetcher.url(),
-                    %error,
-                    cause,
-                    "keys could not be fetched; those that were fetched before, if any, stay in use"
-                );
-                Err(error)
+            self.source.fetch_due().await;
+            self.source.update(|state| state.refresh.begin(Instant::now()));
+            // The time before the request: keys are as old as the question, not as the answer.
+            let asked = self.clock.now();
+            match self.fetch().await {
+                Ok(fresh) => self.succeeded(asked, &fresh),
+                Err(error) => self.failed(error),
             }
         }
     }
 
-    async fn fetch_keys(&self) -> Result<KeySet, FetchError> {
-        let body = self.fetcher.get().await?;
-        KeySet::from_json(&body, &self.algorithms).map_err(FetchError::NotAKeySet)
+    async fn fetch(&mut self) -> Result<Fresh, FetchError> {
+        let current = self.source.snapshot().map(|snapshot| Arc::clone(&snapshot.keys));
+        let answer = self.location.fetch(current.is_some()).await?;
+        let keys = match (answer.fetched, current) {
+            (Fetched::Unchanged, Some(current)) => current,
+            (Fetched::Unchanged, None) => return Err(FetchError::NothingToKeep),
+            (Fetched::Document(document), current) => {
+                let keys = KeySet::from_json(&document, &self.algorithms, current.as_deref());
+                Arc::new(keys.map_err(FetchError::NotAKeySet)?)
+            }
+        };
+        self.location.accepted(answer.tag);
+        Ok(Fresh { keys, advice: answer.fresh_for })
+    }
+
+    fn succeeded(&self, asked: SystemTime, fresh: &Fresh) {
+        let before = self.source.snapshot();
+        let unchanged = before.is_some_and(|before| before.keys.has_same_keys(&fresh.keys));
+        if unchanged {
+            tracing::debug!(issuer = %self.issuer, "keys fetched, unchanged");
+        } else {
+            tracing::info!(issuer = %self.issuer, keys = ?fresh.keys.ids(), "keys fetched");
+        }
+        let usable = Usable::Until(NumericDate::from(asked).plus(self.usable_for));
+        self.source.replace(Arc::clone(&fresh.keys), usable);
+        metrics::fetched(&self.issuer, asked);
+        self.source.update(|state| {
+            state.history.succeeded += 1;
+            state.history.last_success = Some(asked);
+            state.history.failure = None;
+            let contains = |key: &_| fresh.keys.contains(key);
+            state.refresh.succeeded(Instant::now(), fresh.advice, fastrand::f64(), contains);
+        });
+    }
+
+    fn failed(&mut self, error: FetchError) {
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        let (issuer, url) = (&self.issuer, self.location.text());
+        match self.source.snapshot() {
+            Some(_) => {
+                tracing::warn!(%issuer, url, %error, cause, "keys could not be fetched; the last good ones stay");
+            }
+            None => {
+                tracing::warn!(%issuer, url, %error, cause, "keys could not be fetched; there are none yet");
+            }
+        }
+        metrics::not_fetched(&self.issuer);
+        self.location.forget();
+        self.source.update(|state| {
+            state.history.failed += 1;
+            state.history.failure = Some(Arc::new(error));
+            state.refresh.failed(Instant::now(), fastrand::f64());
+        });
     }
 }

@@ -12,6 +12,7 @@ use crate::Algorithm;
 pub(crate) struct VerifyingKey(ParsedPublicKey);
 
 /// The numbers of a public key, as a JWK gives them.
+#[derive(PartialEq, Eq)]
 pub(crate) enum PublicKey {
     /// Modulus and exponent, big-endian, without leading zeros.
     Rsa { n: Vec<u8>, e: Vec<u8> },

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::builder::VerifierBuilder;
 use crate::claims::Claims;
@@ -16,10 +17,16 @@ use crate::header::Header;
 use crate::issuer::Policy;
 use crate::json_object::{JsonObject, string};
 use crate::key_set::{KeySet, NoSingleKey};
-use crate::key_source::{KeySource, Unavailable, Waited};
+use crate::key_source::{Changes, KeySource, Place, Unavailable};
+use crate::refresh::{KeyName, Standing};
+use crate::status::{IssuerStatus, Status};
 use crate::token::CompactToken;
 use crate::validity::Validity;
-use crate::{Excerpt, NumericDate, token_kind};
+use crate::{Excerpt, NumericDate, metrics, token_kind};
+
+/// A request waits no longer than this for fetches that its unknown key has caused: for one, and where a key may be
+/// published late for another one a second later. A caller that has waited so long is better served by a clear answer.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Decides whether a token is an access token for this API. Cloning shares it; build one and keep it.
 ///
@@ -87,13 +94,101 @@ impl Verifier {
     /// # Errors
     /// An [`Error`] that names the first check that failed, with what was expected and what was found.
     pub fn verify(&self, token: &str) -> Result<Claims, Error> {
+        let result = self.check(token).map_err(|refused| match refused {
+            Refused::Finally(error) => error,
+            Refused::UnknownKey { issuer, key } => {
+                issuer.keys.unknown_key(&key);
+                issuer.unknown_key(&key)
+            }
+        });
+        metrics::verified(&result);
+        result
+    }
+
+    /// Like [`verify`](Self::verify), and if the token names an unknown key, waits for the fetch that this causes. So a
+    /// token is not refused because its issuer has just begun to use a new key.
+    ///
+    /// It waits for as long as such a fetch is due or under way, and at most 2 s: normally the milliseconds of one
+    /// fetch, and a second more if the key is not there yet and no other unknown key is asked for, because some issuers
+    /// publish a key a moment after they begin to use it. It does not wait for a key that was just looked for; see
+    /// [`with_refresh_cooldown`](VerifierBuilder::with_refresh_cooldown). At most 1,024 calls wait for one issuer.
+    ///
+    /// Dropping the future is safe at any time.
+    ///
+    /// # Errors
+    /// As for [`verify`](Self::verify). When the keys could not be fetched, or too many wait, an unknown key is
+    /// [`Error::KeysUnavailable`], because nobody can say whether it exists.
+    pub async fn verify_or_refresh(&self, token: &str) -> Result<Claims, Error> {
+        let result = self.check_or_refresh(token).await;
+        metrics::verified(&result);
+        result
+    }
+
+    async fn check_or_refresh(&self, token: &str) -> Result<Claims, Error> {
+        let deadline = Instant::now() + LONGEST_WAIT;
+        let mut waiting: Option<(Changes<'_>, Place<'_>)> = None;
+        loop {
+            let (issuer, key) = match self.check(token) {
+                Ok(claims) => return Ok(claims),
+                Err(Refused::Finally(error)) => return Err(error),
+                Err(Refused::UnknownKey { issuer, key }) => (issuer, key),
+            };
+            match (issuer.keys.unknown_key(&key), &mut waiting) {
+                (Standing::Absent, _) => return Err(issuer.unknown_key(&key)),
+                (Standing::Undecided, _) => return Err(issuer.unavailable()),
+                (Standing::Pending, Some((changes, _))) => {
+                    if timeout_at(deadline, changes.next()).await.is_err() {
+                        return Err(issuer.unavailable());
+                    }
+                }
+                // Looks again before it waits: the change may have come before it looked out for changes.
+                (Standing::Pending, none) => {
+                    let changes = issuer.keys.changes();
+                    let Some(place) = changes.place() else { return Err(issuer.unavailable()) };
+                    *none = Some((changes, place));
+                }
+            }
+        }
+    }
+
+    /// Until the keys of every issuer are there and may be used: for a service that reports itself ready only then.
+    /// At once if they are.
+    pub async fn ready(&self) {
+        for issuer in self.0.issuers.values() {
+            let mut changes = issuer.keys.changes();
+            while issuer.keys.read(self.now(), |_| ()).is_err() {
+                changes.next().await;
+            }
+        }
+    }
+
+    /// What an operator may want to know: for each issuer its keys, their age, and what came of the fetches.
+    pub fn status(&self) -> Status {
+        let now = self.0.clock.now();
+        Status::new(
+            self.0.issuers.values().map(|issuer| IssuerStatus::new(&issuer.identifier, &issuer.keys, now)),
+        )
+    }
+
+    /// Whether this is a clone of the other verifier, so that what one has verified needs no second
+    /// verification.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn now(&self) -> NumericDate {
+        self.0.clock.now().into()
+    }
+
+    /// The checks, in the order that [`verify`](Self::verify) documents.
+    fn check(&self, token: &str) -> Result<Claims, Refused<'_>> {
         let token = CompactToken::split(token)?;
         let header = Header::parse(&token.header)?;
         let payload = JsonObject::from_slice(&token.payload)
             .map_err(|found| Error::NotAnObject { part: Part::Payload, found })?;
         let issuer = self.trusted_issuer(&payload)?;
         issuer.check_header(&header)?;
-        let now = NumericDate::from(self.0.clock.now());
+        let now = self.now();
         issuer.check_signature(&header, &token, now)?;
         // From here on the issuer vouches for every byte of the payload, the `iss` that chose it included.
         let policy = &issuer.policy;
@@ -102,35 +197,7 @@ impl Verifier {
         policy.token_use.check(&payload)?;
         token_kind::check_not_bound(&payload)?;
         let scopes = policy.scopes.read(&payload)?;
-        Claims::new(Arc::clone(&issuer.identifier), named, scopes, validity, &payload)
-    }
-
-    /// Like [`verify`](Self::verify), and if the token names an unknown key, waits for the fetch that this
-    /// causes: at most a second. So a token is not refused because its issuer has just begun to use a new
-    /// key.
-    ///
-    /// It waits only if a fetch may be made; after one for an unknown key there is none for another 30 s (see
-    /// [`with_refresh_cooldown`](VerifierBuilder::with_refresh_cooldown)).
-    ///
-    /// # Errors
-    /// As for [`verify`](Self::verify). When the keys could not be fetched, an unknown key is
-    /// [`Error::KeysUnavailable`], because nobody can say whether it exists.
-    pub async fn verify_or_refresh(&self, token: &str) -> Result<Claims, Error> {
-        let refused = self.verify(token);
-        let Err(Error::UnknownKey { issuer, .. }) = &refused else { return refused };
-        let Some(trusted) = self.0.issuers.get(issuer.as_str()) else { return refused };
-        match trusted.keys.fetched_for_unknown_key().await {
-            Waited::Fresh => self.verify(token),
-            Waited::Undecided { retry_after } => {
-                Err(Error::KeysUnavailable { issuer: issuer.clone(), retry_after })
-            }
-        }
-    }
-
-    /// Whether this is a clone of the other verifier, so that what one has verified needs no second
-    /// verification.
-    pub fn is_same_as(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Ok(Claims::new(Arc::clone(&issuer.identifier), named, scopes, validity, &payload)?)
     }
 
     fn trusted_issuer(&self, payload: &JsonObject<'_>) -> Result<&TrustedIssuer, Error> {
@@ -153,30 +220,62 @@ impl TrustedIssuer {
         self.policy.typ.check(header.typ.as_deref())
     }
 
-    fn check_signature(
-        &self,
+    fn check_signature<'a>(
+        &'a self,
         header: &Header<'_>,
         token: &CompactToken<'_>,
         now: NumericDate,
-    ) -> Result<(), Error> {
-        let issuer = || self.identifier.to_string();
+    ) -> Result<(), Refused<'a>> {
         let (id, algorithm) = (header.key_id.as_deref(), header.algorithm);
-        let key_id = || id.map(Excerpt::new);
         let check = |keys: &KeySet| match keys.find(id, algorithm) {
             Ok(key) if key.verifying.verifies(token.signing_input.as_bytes(), &token.signature) => Ok(()),
-            Ok(_) => Err(Error::BadSignature { issuer: issuer(), key_id: key_id() }),
+            Ok(_) => {
+                let issuer = self.identifier.to_string();
+                Err(Refused::from(Error::BadSignature { issuer, key_id: id.map(Excerpt::new) }))
+            }
             Err(NoSingleKey::Ambiguous(found)) => {
-                Err(Error::AmbiguousKey { issuer: issuer(), key_id: key_id(), algorithm, found })
+                let (issuer, key_id) = (self.identifier.to_string(), id.map(Excerpt::new));
+                Err(Refused::from(Error::AmbiguousKey { issuer, key_id, algorithm, found }))
             }
             Err(NoSingleKey::Unknown) => {
-                self.keys.report_unknown_key();
-                Err(Error::UnknownKey { issuer: issuer(), key_id: key_id(), algorithm })
+                Err(Refused::UnknownKey { issuer: self, key: KeyName { id: id.map(Into::into), algorithm } })
             }
         };
-        match self.keys.read(now, check) {
-            Ok(checked) => checked,
-            Err(Unavailable { retry_after }) => Err(Error::KeysUnavailable { issuer: issuer(), retry_after }),
+        self.keys.read(now, check).unwrap_or_else(|Unavailable { retry_after }| {
+            let issuer = self.identifier.to_string();
+            Err(Refused::from(Error::KeysUnavailable { issuer, retry_after }))
+        })
+    }
+
+    /// The error for a key that the issuer does not publish.
+    fn unknown_key(&self, key: &KeyName) -> Error {
+        metrics::unknown_key(&self.identifier);
+        Error::UnknownKey {
+            issuer: self.identifier.to_string(),
+            key_id: key.id.as_deref().map(Excerpt::new),
+            algorithm: key.algorithm,
         }
+    }
+
+    fn unavailable(&self) -> Error {
+        let Unavailable { retry_after } = self.keys.unavailable();
+        Error::KeysUnavailable { issuer: self.identifier.to_string(), retry_after }
+    }
+}
+
+/// Why a token is not accepted now.
+enum Refused<'a> {
+    Finally(Error),
+    /// It may be accepted after a fetch.
+    UnknownKey {
+        issuer: &'a TrustedIssuer,
+        key: KeyName,
+    },
+}
+
+impl From<Error> for Refused<'_> {
+    fn from(error: Error) -> Self {
+        Self::Finally(error)
     }
 }
 

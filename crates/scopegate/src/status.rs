@@ -1,0 +1,83 @@
+//! What an operator may see of a verifier: which keys it has, how old they are, and what came of the fetches.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::NumericDate;
+use crate::key_source::KeySource;
+
+/// The state of a verifier at one time, for a readiness probe or a dashboard. Get one from
+/// [`Verifier::status`](crate::Verifier::status).
+///
+/// ```
+/// # async fn probe(verifier: scopegate::Verifier) -> u16 {
+/// if verifier.status().is_ready() { 200 } else { 503 }
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Status {
+    issuers: Vec<IssuerStatus>,
+}
+
+/// The state of one issuer's keys.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct IssuerStatus {
+    /// The issuer's name, as tokens have it.
+    pub issuer: String,
+    /// Whether there are keys that may be used.
+    pub usable: bool,
+    /// The ids of the keys, in alphabetical order. Keys without an id are not listed.
+    pub key_ids: Vec<String>,
+    /// When the keys that are there were asked for; `None` before that, and for keys that were given.
+    pub fetched_at: Option<SystemTime>,
+    /// How long ago that was.
+    pub age: Option<Duration>,
+    /// Why the last fetch failed; `None` when it succeeded.
+    pub last_failure: Option<String>,
+    /// How long until the next regular fetch, or the next attempt after a failure; `None` for keys that were given.
+    pub next_fetch_in: Option<Duration>,
+    /// How many fetches have brought a key set, unchanged ones included.
+    pub fetches_succeeded: u64,
+    /// How many have not.
+    pub fetches_failed: u64,
+}
+
+impl Status {
+    pub(crate) fn new(issuers: impl Iterator<Item = IssuerStatus>) -> Self {
+        let mut issuers: Vec<_> = issuers.collect();
+        issuers.sort_by(|a, b| a.issuer.cmp(&b.issuer));
+        Self { issuers }
+    }
+
+    /// Whether the tokens of every issuer can be judged: each has keys that may be used.
+    pub fn is_ready(&self) -> bool {
+        self.issuers.iter().all(|issuer| issuer.usable)
+    }
+
+    /// The issuers by their names, in alphabetical order.
+    pub fn issuers(&self) -> &[IssuerStatus] {
+        &self.issuers
+    }
+}
+
+impl IssuerStatus {
+    pub(crate) fn new(issuer: &str, keys: &KeySource, now: SystemTime) -> Self {
+        let snapshot = keys.snapshot();
+        let key_ids = snapshot.as_ref().map(|snapshot| snapshot.keys.ids()).unwrap_or_default();
+        let (history, next) = keys.history().unzip();
+        let history = history.unwrap_or_default();
+        Self {
+            issuer: issuer.to_owned(),
+            usable: keys.read(NumericDate::from(now), |_| ()).is_ok(),
+            key_ids: key_ids.into_iter().map(str::to_owned).collect(),
+            fetched_at: history.last_success,
+            age: history.last_success.map(|at| now.duration_since(at).unwrap_or_default()),
+            last_failure: history.failure.map(|failure| failure.to_string()),
+            next_fetch_in: next.map(|next| next.saturating_duration_since(Instant::now())),
+            fetches_succeeded: history.succeeded,
+            fetches_failed: history.failed,
+        }
+    }
+}

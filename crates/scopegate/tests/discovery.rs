@@ -1,0 +1,154 @@
+//! How is an issuer's key set found by the issuer's name?
+#![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
+
+use std::error::Error as _;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::IntoResponse as _;
+use scopegate::{ConfigError, Issuer, Verifier};
+use scopegate_issuer::{Alg, LocalIssuer, Mint, SigningKey};
+use serde_json::json;
+
+#[tokio::test]
+async fn an_issuer_is_found_by_its_name() {
+    let local = LocalIssuer::start().await.unwrap();
+    let issuer = Issuer::discover(local.issuer()).unwrap().client("local-reader");
+    let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
+    assert!(verifier.verify(&local.mint().sign()).is_ok());
+    local.rotate();
+    assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
+    assert_eq!(local.jwks_fetches(), 2);
+}
+
+/// A server that answers some paths, and remembers what it was asked for.
+struct Server {
+    url: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    /// `answers` gives, for the server's own address, paths with the documents that are there.
+    async fn start(answers: impl Fn(&str) -> Vec<(&'static str, String)>) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (answers, asked) = (answers(&url), Arc::new(Mutex::new(Vec::new())));
+        let heard = Arc::clone(&asked);
+        let router = Router::new().fallback(async move |uri: Uri| {
+            heard.lock().unwrap().push(uri.path().to_owned());
+            match answers.iter().find(|(path, _)| *path == uri.path()) {
+                Some((_, document)) if document.starts_with("http") => {
+                    (StatusCode::FOUND, [(header::LOCATION, document.clone())]).into_response()
+                }
+                Some((_, document)) => document.clone().into_response(),
+                None => StatusCode::NOT_FOUND.into_response(),
+            }
+        });
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, asked }
+    }
+
+    async fn discover(&self, path: &str) -> Result<Verifier, ConfigError> {
+        let issuer = Issuer::discover(&format!("{}{path}", self.url)).unwrap().audience("api");
+        Verifier::builder().trust(issuer).start().await
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+const RFC_8414: &str = "/.well-known/oauth-authorization-server/t1";
+const OIDC: &str = "/t1/.well-known/openid-configuration";
+const OIDC_INSERTED: &str = "/.well-known/openid-configuration/t1";
+
+fn keys() -> String {
+    json!({ "keys": [SigningKey::generate(Alg::ES256).jwk()] }).to_string()
+}
+
+fn metadata(issuer: &str, jwks_uri: &str) -> String {
+    json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string()
+}
+
+#[tokio::test]
+async fn three_addresses_are_asked_in_order_until_one_is_right() {
+    // F03
+    for (place, order) in [(RFC_8414, 1), (OIDC, 2), (OIDC_INSERTED, 3)] {
+        let server = Server::start(|url| {
+            let document = metadata(&format!("{url}/t1"), &format!("{url}//keys"));
+            vec![(place, document), ("//keys", keys())]
+        })
+        .await;
+        assert!(server.discover("/t1").await.is_ok());
+        let expected = [RFC_8414, OIDC, OIDC_INSERTED].into_iter().take(order).chain(["//keys"]);
+        assert_eq!(server.asked(), expected.collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_is_wrong_does_not_end_the_search() {
+    // F04, F05: LemonLDAP::NG answers with a sign-in page
+    for wrong in
+        ["<!doctype html><title>Sign in</title>", "{}", "[]", r#"{"issuer":"https://other.example"}"#]
+    {
+        let server = Server::start(|url| {
+            let right = metadata(&format!("{url}/t1"), &format!("{url}/keys"));
+            vec![(RFC_8414, wrong.to_owned()), (OIDC, right), ("/keys", keys())]
+        })
+        .await;
+        assert!(server.discover("/t1").await.is_ok(), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn metadata_of_another_name_is_not_used_and_the_error_tells_what_was_found() {
+    // F04, W13
+    let server = Server::start(|url| {
+        vec![(RFC_8414, metadata(&format!("{url}/t1"), &format!("{url}/keys"))), ("/keys", keys())]
+    })
+    .await;
+    assert!(server.discover("/t1").await.is_ok());
+    let error = server.discover("/t1/").await.unwrap_err();
+    let source = error.source().unwrap().to_string();
+    assert!(source.contains("expected `issuer` to be exactly the configured one"), "{source}");
+    assert!(source.contains(&format!("{:?}", format!("{}/t1", server.url))), "{source}");
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    // B22: neither to another server nor on the same one
+    let elsewhere = Server::start(|_| vec![("/keys", keys())]).await;
+    let redirecting = format!("{}/keys", elsewhere.url);
+    let server = Server::start(|url| {
+        vec![
+            (RFC_8414, metadata(&format!("{url}/t1"), &format!("{url}/keys"))),
+            ("/keys", redirecting.clone()),
+        ]
+    })
+    .await;
+    let error = server.discover("/t1").await.unwrap_err();
+    assert_eq!(error.source().unwrap().to_string(), "expected status 200, found 302");
+    assert!(elsewhere.asked().is_empty());
+}
+
+#[tokio::test]
+async fn the_algorithms_that_the_metadata_lists_change_nothing() {
+    let key = SigningKey::generate(Alg::ES256);
+    let jwks = json!({ "keys": [key.jwk()] }).to_string();
+    let server = Server::start(|url| {
+        let document = json!({
+            "issuer": format!("{url}/t1"),
+            "jwks_uri": format!("{url}/keys"),
+            "id_token_signing_alg_values_supported": ["none", "HS256"],
+        });
+        vec![(RFC_8414, document.to_string()), ("/keys", jwks.clone())]
+    })
+    .await;
+    let verifier = server.discover("/t1").await.unwrap();
+    let token =
+        Mint::cognito(&format!("{}/t1", server.url), "c").without_claim("token_use").claim("aud", "api");
+    assert!(verifier.verify(&token.sign_with(&key)).is_ok());
+    assert!(verifier.verify(&token.clone().alg("none").sign_with(&key)).is_err());
+    assert!(verifier.verify(&token.alg("HS256").sign_with(&key)).is_err());
+}
