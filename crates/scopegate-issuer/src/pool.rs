@@ -6,6 +6,7 @@ mod state;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use self::state::PoolState;
 use crate::config::ClientConfig;
@@ -51,6 +52,12 @@ impl Pool {
     /// The clients, in the order of the configuration.
     pub fn clients(&self) -> &[ClientConfig] {
         &self.state.config().clients
+    }
+
+    /// The first client with this [display name](ClientConfig::display_name): `reader` or `writer` in the
+    /// default pool of [`Config::default`](crate::Config::default), `other` in its second pool.
+    pub fn client(&self, name: &str) -> Option<&ClientConfig> {
+        self.clients().iter().find(|client| client.display_name() == name)
     }
 
     /// A good token of the pool's first client with all its scopes, to be bent. It is signed with whichever
@@ -100,6 +107,19 @@ impl Pool {
     /// Puts the current signing key into the set.
     pub fn publish(&self) {
         self.state.keys().publish();
+    }
+
+    /// Like [`rotate_unpublished`](Self::rotate_unpublished), and this key is published after the delay, by
+    /// tokio's clock.
+    ///
+    /// Returns at once. Nothing is published when the key no longer is the signing key by then, or when the
+    /// server has stopped.
+    pub fn publish_after(&self, delay: Duration) {
+        let key = self.state.new_key();
+        let kid = key.kid().to_owned();
+        self.state.keys().rotate_unpublished(key);
+        let state = Arc::clone(&self.state);
+        self.server.run_after(delay, move || state.keys().publish_if_current(&kid));
     }
 
     /// Drops every generation of the signing key but the current one. The key for ID tokens stays, since it
