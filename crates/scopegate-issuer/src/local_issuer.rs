@@ -168,6 +168,11 @@ impl LocalIssuer {
         self.default_pool.set_fault(fault);
     }
 
+    /// See [`Pool::fail_next`].
+    pub fn fail_next(&self, n: u64, fault: Fault) {
+        self.default_pool.fail_next(n, fault);
+    }
+
     /// See [`Pool::clear_fault`].
     pub fn clear_fault(&self) {
         self.default_pool.clear_fault();

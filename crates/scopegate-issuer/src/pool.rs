@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(crate) use self::state::PoolState;
 use crate::config::ClientConfig;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultPlan};
 use crate::key::SigningKey;
 use crate::mint::Mint;
 use crate::server::Server;
@@ -136,23 +136,30 @@ impl Pool {
 
     /// From now on the key set endpoint misbehaves. Counted as fetches all the same.
     pub fn set_fault(&self, fault: Fault) {
-        self.state.set_fault(Some(fault));
+        self.state.plan_fault(FaultPlan::Always(fault));
+    }
+
+    /// The next `n` requests for the key set are answered with this fault, and those after them rightly. Takes
+    /// the place of a fault that is set, as [`set_fault`](Self::set_fault) and
+    /// [`clear_fault`](Self::clear_fault) take its place. Counted as fetches all the same.
+    pub fn fail_next(&self, n: u64, fault: Fault) {
+        self.state.plan_fault(FaultPlan::Next(n, fault));
     }
 
     /// The key set endpoint answers again. A [`Fault::Drip`] that has begun goes on.
     pub fn clear_fault(&self) {
-        self.state.set_fault(None);
+        self.state.plan_fault(FaultPlan::Well);
     }
 
     /// From now on the token endpoint misbehaves, also for requests it would refuse. Counted all the same. At
     /// the address that all pools share, for the requests that count for this pool.
     pub fn set_token_fault(&self, fault: Fault) {
-        self.state.set_token_fault(Some(fault));
+        self.state.plan_token_fault(FaultPlan::Always(fault));
     }
 
     /// The token endpoint answers again.
     pub fn clear_token_fault(&self) {
-        self.state.set_token_fault(None);
+        self.state.plan_token_fault(FaultPlan::Well);
     }
 
     /// How often the key set was asked for, faults included.
