@@ -6,10 +6,11 @@ mod state;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use self::state::PoolState;
 use crate::config::ClientConfig;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultPlan};
 use crate::key::SigningKey;
 use crate::mint::Mint;
 use crate::server::Server;
@@ -51,6 +52,12 @@ impl Pool {
     /// The clients, in the order of the configuration.
     pub fn clients(&self) -> &[ClientConfig] {
         &self.state.config().clients
+    }
+
+    /// The first client with this [display name](ClientConfig::display_name): `reader` or `writer` in the
+    /// default pool of [`Config::default`](crate::Config::default), `other` in its second pool.
+    pub fn client(&self, name: &str) -> Option<&ClientConfig> {
+        self.clients().iter().find(|client| client.display_name() == name)
     }
 
     /// A good token of the pool's first client with all its scopes, to be bent. It is signed with whichever
@@ -102,6 +109,19 @@ impl Pool {
         self.state.keys().publish();
     }
 
+    /// Like [`rotate_unpublished`](Self::rotate_unpublished), and this key is published after the delay, by
+    /// tokio's clock.
+    ///
+    /// Returns at once. Nothing is published when the key no longer is the signing key by then, or when the
+    /// server has stopped.
+    pub fn publish_after(&self, delay: Duration) {
+        let key = self.state.new_key();
+        let kid = key.kid().to_owned();
+        self.state.keys().rotate_unpublished(key);
+        let state = Arc::clone(&self.state);
+        self.server.run_after(delay, move || state.keys().publish_if_current(&kid));
+    }
+
     /// Drops every generation of the signing key but the current one. The key for ID tokens stays, since it
     /// is not an earlier generation of it.
     pub fn revoke_previous(&self) {
@@ -116,23 +136,30 @@ impl Pool {
 
     /// From now on the key set endpoint misbehaves. Counted as fetches all the same.
     pub fn set_fault(&self, fault: Fault) {
-        self.state.set_fault(Some(fault));
+        self.state.plan_fault(FaultPlan::Always(fault));
+    }
+
+    /// The next `n` requests for the key set are answered with this fault, and those after them rightly. Takes
+    /// the place of a fault that is set, as [`set_fault`](Self::set_fault) and
+    /// [`clear_fault`](Self::clear_fault) take its place. Counted as fetches all the same.
+    pub fn fail_next(&self, n: u64, fault: Fault) {
+        self.state.plan_fault(FaultPlan::Next(n, fault));
     }
 
     /// The key set endpoint answers again. A [`Fault::Drip`] that has begun goes on.
     pub fn clear_fault(&self) {
-        self.state.set_fault(None);
+        self.state.plan_fault(FaultPlan::Well);
     }
 
     /// From now on the token endpoint misbehaves, also for requests it would refuse. Counted all the same. At
     /// the address that all pools share, for the requests that count for this pool.
     pub fn set_token_fault(&self, fault: Fault) {
-        self.state.set_token_fault(Some(fault));
+        self.state.plan_token_fault(FaultPlan::Always(fault));
     }
 
     /// The token endpoint answers again.
     pub fn clear_token_fault(&self) {
-        self.state.set_token_fault(None);
+        self.state.plan_token_fault(FaultPlan::Well);
     }
 
     /// How often the key set was asked for, faults included.

@@ -42,7 +42,7 @@ async fn jwks(State(pools): State<Pools>, Path(id): Path<String>) -> Response {
     let Some(pool) = find(&pools, &id) else { return not_found() };
     pool.count_jwks_fetch();
     let right = fault::json(pool.jwks());
-    match pool.fault() {
+    match pool.take_fault() {
         None => right,
         Some(fault) => {
             tracing::debug!(pool = id, "the key set endpoint answers with a fault");
