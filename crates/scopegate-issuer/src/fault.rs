@@ -73,6 +73,10 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CloseWithoutAnswer;
 
+/// Put into the extensions of a response whose body breaks off: all of that body.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole(pub(crate) Bytes);
+
 impl Fault {
     /// The answer in place of the right one.
     pub(crate) async fn answer(self, right: Response) -> Response {
@@ -151,6 +155,7 @@ async fn truncated(right: Response) -> Response {
     let (mut head, body) = split(right).await;
     head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     let half = body.slice(..body.len() / 2);
+    head.extensions.insert(Whole(body));
     Response::from_parts(head, Body::new(Half { half: Some(half), flushed: false }))
 }
 

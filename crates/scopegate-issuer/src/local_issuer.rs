@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use crate::caching::InvalidHeaderValue;
 use crate::clock::Clock;
 use crate::config::{ClientConfig, Config, ConfigError};
 use crate::fault::Fault;
@@ -23,7 +24,7 @@ use crate::server::Server;
 /// that one runs. It stops when the last handle on it or on one of its [pools](Pool) is dropped, which also
 /// ends open connections. A [`Mint`] does not keep it running.
 ///
-/// Methods about clients, keys, faults and tokens act on the [default pool](Self::default_pool).
+/// Methods about clients, keys, caching, faults and tokens act on the [default pool](Self::default_pool).
 #[derive(Clone)]
 pub struct LocalIssuer {
     url: Arc<str>,
@@ -178,6 +179,25 @@ impl LocalIssuer {
         self.default_pool.clear_fault();
     }
 
+    /// See [`Pool::set_cache_control`].
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    pub fn set_cache_control(&self, value: Option<&str>) -> Result<(), InvalidHeaderValue> {
+        self.default_pool.set_cache_control(value)
+    }
+
+    /// See [`Pool::enable_etags`].
+    pub fn enable_etags(&self) {
+        self.default_pool.enable_etags();
+    }
+
+    /// See [`Pool::disable_etags`].
+    pub fn disable_etags(&self) {
+        self.default_pool.disable_etags();
+    }
+
     /// See [`Pool::set_token_fault`].
     pub fn set_token_fault(&self, fault: Fault) {
         self.default_pool.set_token_fault(fault);
@@ -191,6 +211,11 @@ impl LocalIssuer {
     /// See [`Pool::jwks_fetches`].
     pub fn jwks_fetches(&self) -> u64 {
         self.default_pool.jwks_fetches()
+    }
+
+    /// See [`Pool::jwks_not_modified`].
+    pub fn jwks_not_modified(&self) -> u64 {
+        self.default_pool.jwks_not_modified()
     }
 
     /// See [`Pool::token_requests`].

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::state::PoolState;
+use crate::caching::InvalidHeaderValue;
 use crate::config::ClientConfig;
 use crate::fault::{Fault, FaultPlan};
 use crate::key::SigningKey;
@@ -151,6 +152,32 @@ impl Pool {
         self.state.plan_fault(FaultPlan::Well);
     }
 
+    /// From now on every answer with the key set has exactly this `Cache-Control`, faults and 304 included.
+    /// `None`, as at the start: it has none.
+    ///
+    /// # Errors
+    ///
+    /// When no header can have this value. Then nothing is changed.
+    pub fn set_cache_control(&self, value: Option<&str>) -> Result<(), InvalidHeaderValue> {
+        self.state.caching().set_cache_control(value)
+    }
+
+    /// From now on answers with the key set have a strong `ETag`, and a request whose `If-None-Match` has it is
+    /// answered with 304 and no body (RFC 9110 §13.1.2). Disabled at the start.
+    ///
+    /// The tag is that of the body as it is sent, so a wrong one with status 200 ([`Fault::EmptySet`], say) has
+    /// a tag of its own, and a client that kept it gets 304 for as long as the fault lasts. A body that breaks
+    /// off ([`Fault::Truncated`]) has the tag of the whole one. Answers that do not end, and those with another
+    /// status than 200, have no tag.
+    pub fn enable_etags(&self) {
+        self.state.caching().set_etags(true);
+    }
+
+    /// Answers with the key set have no `ETag` any more, and `If-None-Match` is not looked at.
+    pub fn disable_etags(&self) {
+        self.state.caching().set_etags(false);
+    }
+
     /// From now on the token endpoint misbehaves, also for requests it would refuse. Counted all the same. At
     /// the address that all pools share, for the requests that count for this pool.
     pub fn set_token_fault(&self, fault: Fault) {
@@ -162,9 +189,14 @@ impl Pool {
         self.state.plan_token_fault(FaultPlan::Well);
     }
 
-    /// How often the key set was asked for, faults included.
+    /// How often the key set was asked for, faults and 304 included.
     pub fn jwks_fetches(&self) -> u64 {
         self.state.jwks_fetches()
+    }
+
+    /// How often the answer was 304, because the client had the set already.
+    pub fn jwks_not_modified(&self) -> u64 {
+        self.state.caching().not_modified()
     }
 
     /// How often a token was asked for by `POST`, refusals included. A request to the address that all pools

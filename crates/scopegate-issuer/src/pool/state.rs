@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use crate::alg::Alg;
+use crate::caching::Caching;
 use crate::clock::Clock;
 use crate::config::{ClientConfig, PoolConfig};
 use crate::fault::{Fault, FaultPlan};
@@ -21,6 +22,7 @@ pub(crate) struct PoolState {
     issuer: String,
     /// Made when first asked for, since it is slow and not every pool of a configuration is used.
     keys: OnceLock<Mutex<KeyRing>>,
+    caching: Caching,
     fault: Mutex<FaultPlan>,
     token_fault: Mutex<FaultPlan>,
     jwks_fetches: AtomicU64,
@@ -34,6 +36,7 @@ impl PoolState {
             issuer: format!("{base}/{}", config.id),
             config,
             keys: OnceLock::new(),
+            caching: Caching::default(),
             fault: Mutex::default(),
             token_fault: Mutex::default(),
             jwks_fetches: AtomicU64::new(0),
@@ -98,6 +101,10 @@ impl PoolState {
     /// The fault of this request for a token. Ask once for each request.
     pub(crate) fn take_token_fault(&self) -> Option<Fault> {
         locked(&self.token_fault).take()
+    }
+
+    pub(crate) fn caching(&self) -> &Caching {
+        &self.caching
     }
 
     pub(crate) fn count_jwks_fetch(&self) {
