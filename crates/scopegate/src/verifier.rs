@@ -138,7 +138,11 @@ impl Verifier {
                 (Standing::Undecided, _) => return Err(issuer.unavailable()),
                 (Standing::Pending, Some((changes, _))) => {
                     if timeout_at(deadline, changes.next()).await.is_err() {
-                        return Err(issuer.unavailable());
+                        // The change may have come at the same moment.
+                        return self.check(token).map_err(|refused| match refused {
+                            Refused::Finally(error) => error,
+                            Refused::UnknownKey { issuer, .. } => issuer.unavailable(),
+                        });
                     }
                 }
                 // Looks again before it waits: the change may have come before it looked out for changes.
@@ -170,9 +174,8 @@ impl Verifier {
         )
     }
 
-    /// Whether this is a clone of the other verifier, so that what one has verified needs no second
-    /// verification.
-    pub fn is_same_as(&self, other: &Self) -> bool {
+    /// Whether one is a clone of the other, so that what one has verified needs no second verification.
+    pub fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
@@ -194,7 +197,7 @@ impl Verifier {
         let policy = &issuer.policy;
         let validity = Validity::check(&payload, now, self.0.leeway)?;
         let named = policy.recipients.check(&payload)?;
-        policy.token_use.check(&payload)?;
+        policy.kind.check(&payload)?;
         token_kind::check_not_bound(&payload)?;
         let scopes = policy.scopes.read(&payload)?;
         Ok(Claims::new(Arc::clone(&issuer.identifier), named, scopes, validity, &payload)?)

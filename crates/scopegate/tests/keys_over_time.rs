@@ -1,6 +1,11 @@
 //! How do keys get there, how do they change, and how often are they asked for? Over real sockets, against
 //! the local issuer.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a panic is the test's failure"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -184,8 +189,105 @@ async fn a_slow_issuer_holds_a_request_for_two_seconds_at_most() {
     let (asked, token) = (tokio::time::Instant::now(), of_no_key(&local, "no such key"));
     tokio::time::pause();
     let error = verifier.verify_or_refresh(&token).await.unwrap_err();
-    assert!(matches!(error, Error::KeysUnavailable { .. }), "{error}");
+    let Error::KeysUnavailable { retry_after, .. } = error else { panic!("{error}") };
+    assert_eq!(
+        retry_after,
+        Duration::from_secs(1),
+        "the fetch is under way, and the next regular one far off"
+    );
     assert!(asked.elapsed() < Duration::from_millis(2_100), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn keys_that_expire_before_their_time_are_fetched_at_once() {
+    // The clock was wrong when the service started, and is set right.
+    let local = LocalIssuer::start().await.unwrap();
+    let ahead = Arc::new(AtomicU64::new(0));
+    let clock = {
+        let ahead = Arc::clone(&ahead);
+        move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::Relaxed))
+    };
+    let verifier = trusting(&local).with_clock(clock).start().await.unwrap();
+    let token = local.mint().lifetime(7 * 86_400).sign();
+    ahead.store(2 * 86_400, Ordering::Relaxed);
+    assert!(matches!(verifier.verify(&token), Err(Error::KeysUnavailable { .. })));
+    verifier.ready().await;
+    assert!(verifier.verify(&token).is_ok());
+    assert_eq!(local.jwks_fetches(), 2);
+}
+
+/// Lets virtual time pass while nothing else happens, and real sockets work in between.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_dies_by_time_alone() {
+    // B19, W5
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    let token = local.mint().lifetime(86_400).sign();
+    local.rotate_without_overlap();
+    assert!(verifier.verify(&token).is_ok());
+    pass(Duration::from_secs(530)).await;
+    while verifier.status().issuers()[0].fetches_succeeded < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(verifier.verify(&token), Err(Error::UnknownKey { .. })));
+}
+
+#[tokio::test]
+async fn fetches_go_on_through_an_outage_and_not_too_often() {
+    // W16
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    local.set_fault(Fault::Status(500));
+    for minute in 1..=30 {
+        pass(Duration::from_secs(600)).await;
+        let failed = || verifier.status().issuers()[0].fetches_failed;
+        while failed() < minute {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(failed(), minute, "one attempt is due, however late it is noticed");
+    }
+    local.clear_fault();
+    pass(Duration::from_secs(60)).await;
+    while verifier.status().issuers()[0].last_failure.is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(local.jwks_fetches(), 32);
+}
+
+#[tokio::test]
+async fn only_so_many_callers_wait() {
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    local.set_fault(Fault::Drip);
+    local.rotate();
+    let token = local.mint().sign();
+    let mut waiting: Vec<_> = (0..1_024).map(|_| Box::pin(verifier.verify_or_refresh(&token))).collect();
+    for caller in &mut waiting {
+        assert!(poll_once(caller).await.is_none());
+    }
+    let one_more = poll_once(verifier.verify_or_refresh(&token)).await.expect("it does not wait");
+    assert!(
+        matches!(one_more, Err(Error::KeysUnavailable { retry_after, .. }) if retry_after.as_secs() == 1)
+    );
+    waiting.pop();
+    assert!(poll_once(verifier.verify_or_refresh(&token)).await.is_none(), "a place is free again");
+}
+
+#[test]
+fn a_runtime_without_timers_is_an_error_and_not_a_silence() {
+    let local_runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let local = local_runtime.block_on(LocalIssuer::start()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let error = runtime.block_on(trusting(&local).start()).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("the background task has ended"), "{cause}");
 }
 
 #[tokio::test]
@@ -240,7 +342,7 @@ async fn a_verifier_can_start_before_its_issuer_and_becomes_ready_by_itself() {
 #[tokio::test]
 async fn given_keys_are_ready_at_once_and_never_fetched() {
     let local = LocalIssuer::start().await.unwrap();
-    let given = Issuer::with_keys(local.issuer(), &local.default_pool().jwks()).unwrap().client(CLIENT);
+    let given = Issuer::from_jwks(local.issuer(), &local.default_pool().jwks()).unwrap().client(CLIENT);
     let verifier = Verifier::builder().trust(given).build().unwrap();
     verifier.ready().await;
     assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
@@ -261,14 +363,14 @@ async fn a_caller_that_goes_away_takes_nobody_with_it() {
     for _ in 0..2_000 {
         // Begun, and dropped while it waits.
         let waits = verifier.verify_or_refresh(&token);
-        assert!(futures_poll(waits).await.is_none());
+        assert!(poll_once(waits).await.is_none());
     }
     assert!(verifier.verify_or_refresh(&token).await.is_ok(), "and no place among the waiting is lost");
     assert_eq!(local.jwks_fetches(), 2);
 }
 
 /// Polls a future once.
-async fn futures_poll<F: Future>(future: F) -> Option<F::Output> {
+async fn poll_once<F: Future>(future: F) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|cx| {
         std::task::Poll::Ready(match future.as_mut().poll(cx) {

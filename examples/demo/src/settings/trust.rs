@@ -56,7 +56,7 @@ fn trusted_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure
         Profile::Cognito => Issuer::cognito_at(issuer),
         Profile::Generic => {
             let expected = "the URL of the issuer's keys, or --profile cognito";
-            Issuer::with_jwks_uri(issuer, jwks_uri.ok_or_else(|| setting::JWKS_URI.wrong(expected, "none"))?)
+            Issuer::from_jwks_uri(issuer, jwks_uri.ok_or_else(|| setting::JWKS_URI.wrong(expected, "none"))?)
         }
     };
     let draft = draft.map_err(wrong_setting)?;
@@ -74,7 +74,7 @@ fn trusted_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure
         }
     };
     match jwks_uri {
-        Some(jwks_uri) => trusted.with_keys_from(jwks_uri).map_err(wrong_setting),
+        Some(jwks_uri) => trusted.with_jwks_uri(jwks_uri).map_err(wrong_setting),
         None => Ok(trusted),
     }
 }
