@@ -19,11 +19,14 @@ use crate::secret::Secret;
 /// [`Config::default`] is enough for most tests: it listens on a free loopback port and has two pools, so that a
 /// token of the one can be presented where only the other is trusted.
 ///
-/// | pool | client id | secret | scopes |
-/// | --- | --- | --- | --- |
-/// | `eu-west-1_Local0001` | `local-reader` | `local-reader-secret` | `https://my-api-server.org/api.read` |
-/// | `eu-west-1_Local0001` | `local-writer` | `local-writer-secret` | `https://my-api-server.org/api.read`, `…/api.write` |
-/// | `eu-west-1_Local0002` | `local-other` | `local-other-secret` | `https://other-api-server.org/api.read` |
+/// | pool | name | client id | secret | scopes |
+/// | --- | --- | --- | --- | --- |
+/// | `eu-west-1_Local0001` | `reader` | `local-reader` | `local-reader-secret` | `https://my-api-server.org/api.read` |
+/// | `eu-west-1_Local0001` | `writer` | `local-writer` | `local-writer-secret` | `https://my-api-server.org/api.read`, `…/api.write` |
+/// | `eu-west-1_Local0002` | `other` | `local-other` | `local-other-secret` | `https://other-api-server.org/api.read` |
+///
+/// None of it need be repeated: [`Pool::client`](crate::Pool::client) finds a client by its name, and
+/// [`LocalIssuer::pools`](crate::LocalIssuer::pools) has the second pool.
 ///
 /// A configuration made in code is checked by [`LocalIssuer::start_with`](crate::LocalIssuer::start_with),
 /// one from a file already by [`Config::from_toml`].
@@ -181,7 +184,8 @@ impl ClientConfig {
         }
     }
 
-    /// A name for people, shown by the program and in the log. Without one, the id is shown.
+    /// A name for people, shown by the program and in the log, and by which
+    /// [`Pool::client`](crate::Pool::client) finds it. Without one, that is the id.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());

@@ -1,6 +1,11 @@
 //! Ways in which an endpoint can misbehave, and the answers that do it.
 //!
-//! Which fault is set, and on which endpoint of which pool, is kept in `pool.rs`.
+//! Which fault is set on which endpoint of a pool is kept in `pool/state.rs`, and for how long in
+//! `fault/plan.rs`.
+
+mod gzip;
+mod plan;
+mod unusable_keys;
 
 use std::convert::Infallible;
 use std::io;
@@ -11,11 +16,13 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::response::Parts;
 use http::{HeaderValue, StatusCode};
 use http_body::Frame;
 use tokio::time::{Interval, MissedTickBehavior, interval};
+
+pub(crate) use self::plan::FaultPlan;
 
 /// How an endpoint answers instead of rightly: that of the key set
 /// ([`Pool::set_fault`](crate::Pool::set_fault)), or that of tokens
@@ -42,20 +49,39 @@ pub enum Fault {
     Drip,
     /// 200, `application/json`, and this text.
     Body(String),
+    /// 302 to this address. A text that no header can hold becomes 500.
+    Redirect(String),
+    /// The right answer followed by spaces that make it this many bytes long, sent as `Content-Encoding: gzip`
+    /// to whoever asks for it or not: about 1/158 of that length is sent. Never shorter than the right answer.
+    Gzip(usize),
+    /// The right set, with keys that no verifier can use before and between the good ones, a dozen in all: of
+    /// an unknown type, secret, for encryption, too short, not on their curve, with members that are missing or
+    /// of the wrong type. Their key ids begin with `unusable-`, where they have any. The one for encryption
+    /// (`unusable-encryption`) is the first good one but for `use`, so a token that names it shows who does not
+    /// look. An answer that is no key set stays right.
+    UnusableAmongGood,
+    /// This status, under the same rule as [`Fault::Status`], and a `Retry-After` header.
+    RetryAfter {
+        /// The status, such as 429 or 503.
+        status: u16,
+        /// The value of `Retry-After`, in seconds (RFC 9110 §10.2.3).
+        seconds: u64,
+    },
 }
 
 /// Put into the extensions of a response that must not be sent; see `server.rs`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CloseWithoutAnswer;
 
+/// Put into the extensions of a response whose body breaks off: all of that body.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole(pub(crate) Bytes);
+
 impl Fault {
     /// The answer in place of the right one.
     pub(crate) async fn answer(self, right: Response) -> Response {
         match self {
-            Self::Status(code) => {
-                let status = StatusCode::from_u16(code).ok().filter(|status| !status.is_informational());
-                (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "a fault is set").into_response()
-            }
+            Self::Status(code) => failure(code),
             Self::Html => ([(CONTENT_TYPE, "text/html; charset=utf-8")], LOGIN_PAGE).into_response(),
             Self::EmptySet => json(r#"{"keys":[]}"#),
             Self::Truncated => truncated(right).await,
@@ -74,8 +100,33 @@ impl Fault {
             }
             Self::Drip => json(Body::new(Drip::new())),
             Self::Body(text) => json(text),
+            Self::Redirect(address) => match HeaderValue::try_from(address) {
+                Ok(address) => (StatusCode::FOUND, [(LOCATION, address)]).into_response(),
+                Err(_) => failure(500),
+            },
+            Self::Gzip(length) => {
+                let (mut head, body) = split(right).await;
+                head.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+                Response::from_parts(head, gzip::with_spaces(&body, length).into())
+            }
+            Self::UnusableAmongGood => {
+                let (head, body) = split(right).await;
+                let set = unusable_keys::among_good(&body).map_or(body, Bytes::from);
+                Response::from_parts(head, set.into())
+            }
+            Self::RetryAfter { status, seconds } => {
+                let mut response = failure(status);
+                response.headers_mut().insert(RETRY_AFTER, seconds.into());
+                response
+            }
         }
     }
+}
+
+/// This status with a short text; 500 for a number that cannot be the status of an answer.
+fn failure(code: u16) -> Response {
+    let status = StatusCode::from_u16(code).ok().filter(|status| !status.is_informational());
+    (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "a fault is set").into_response()
 }
 
 /// 200 with `application/json`.
@@ -104,6 +155,7 @@ async fn truncated(right: Response) -> Response {
     let (mut head, body) = split(right).await;
     head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     let half = body.slice(..body.len() / 2);
+    head.extensions.insert(Whole(body));
     Response::from_parts(head, Body::new(Half { half: Some(half), flushed: false }))
 }
 

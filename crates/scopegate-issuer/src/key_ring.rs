@@ -57,6 +57,13 @@ impl KeyRing {
         self.current_is_published = true;
     }
 
+    /// Publishes the current key if it has this id: a key that was rotated away has missed its time.
+    pub(crate) fn publish_if_current(&mut self, kid: &str) {
+        if self.current.kid() == kid {
+            self.publish();
+        }
+    }
+
     pub(crate) fn revoke_previous(&mut self) {
         self.previous = None;
     }
@@ -121,6 +128,17 @@ mod tests {
         assert_eq!(published(&ring), "a id");
         ring.publish();
         assert_eq!(published(&ring), "a b id");
+    }
+
+    #[test]
+    fn a_key_published_late_has_missed_its_time_when_another_one_signs() {
+        let mut ring = ring();
+        ring.rotate_unpublished(key("b"));
+        ring.rotate_unpublished(key("c"));
+        ring.publish_if_current("b");
+        assert_eq!(published(&ring), "a id");
+        ring.publish_if_current("c");
+        assert_eq!(published(&ring), "a c id");
     }
 
     #[test]

@@ -41,6 +41,9 @@
 //! Cognito: one signs access tokens, the other one does not. Unlike Cognito, an unknown scope is refused with
 //! `invalid_scope`.
 //!
+//! The key set comes without `Cache-Control` and `ETag`, until a test asks for them:
+//! [`LocalIssuer::set_cache_control`], [`LocalIssuer::enable_etags`].
+//!
 //! # The program
 //!
 //! `cargo run -p scopegate-issuer --features cli` serves the built-in pools of [`Config::default`] on
@@ -69,6 +72,8 @@ mod key;
 mod key_ring;
 mod mint;
 
+mod caching;
+mod entity_tag;
 mod fault;
 mod metadata;
 mod routes;
@@ -84,6 +89,7 @@ mod token_endpoint;
 mod clock;
 
 pub use alg::{Alg, UnknownAlg};
+pub use caching::InvalidHeaderValue;
 pub use config::{ClientConfig, Config, ConfigError, PoolConfig};
 pub use fault::Fault;
 pub use key::SigningKey;

@@ -5,11 +5,13 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use crate::caching::InvalidHeaderValue;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
+use crate::config::{ClientConfig, Config, ConfigError};
 use crate::fault::Fault;
 use crate::mint::Mint;
 use crate::pool::{Pool, PoolState};
@@ -22,7 +24,7 @@ use crate::server::Server;
 /// that one runs. It stops when the last handle on it or on one of its [pools](Pool) is dropped, which also
 /// ends open connections. A [`Mint`] does not keep it running.
 ///
-/// Methods about keys, faults and tokens act on the [default pool](Self::default_pool).
+/// Methods about clients, keys, caching, faults and tokens act on the [default pool](Self::default_pool).
 #[derive(Clone)]
 pub struct LocalIssuer {
     url: Arc<str>,
@@ -104,6 +106,24 @@ impl LocalIssuer {
         self.default_pool.token_endpoint()
     }
 
+    /// See [`Pool::client`].
+    ///
+    /// ```
+    /// # use scopegate_issuer::LocalIssuer;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// let issuer = LocalIssuer::start().await?;
+    /// let writer = issuer.client("writer").expect("the built-in configuration has it");
+    /// let form = [("client_id", writer.id()), ("client_secret", writer.secret())];
+    ///
+    /// // A client of another pool is found there.
+    /// assert!(issuer.client("other").is_none());
+    /// assert!(issuer.pools().any(|pool| pool.client("other").is_some()));
+    /// # let _ = form; Ok(()) }
+    /// ```
+    pub fn client(&self, name: &str) -> Option<&ClientConfig> {
+        self.default_pool.client(name)
+    }
+
     /// See [`Pool::mint`].
     pub fn mint(&self) -> Mint {
         self.default_pool.mint()
@@ -129,6 +149,11 @@ impl LocalIssuer {
         self.default_pool.publish();
     }
 
+    /// See [`Pool::publish_after`].
+    pub fn publish_after(&self, delay: Duration) {
+        self.default_pool.publish_after(delay);
+    }
+
     /// See [`Pool::revoke_previous`].
     pub fn revoke_previous(&self) {
         self.default_pool.revoke_previous();
@@ -144,9 +169,33 @@ impl LocalIssuer {
         self.default_pool.set_fault(fault);
     }
 
+    /// See [`Pool::fail_next`].
+    pub fn fail_next(&self, n: u64, fault: Fault) {
+        self.default_pool.fail_next(n, fault);
+    }
+
     /// See [`Pool::clear_fault`].
     pub fn clear_fault(&self) {
         self.default_pool.clear_fault();
+    }
+
+    /// See [`Pool::set_cache_control`].
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    pub fn set_cache_control(&self, value: Option<&str>) -> Result<(), InvalidHeaderValue> {
+        self.default_pool.set_cache_control(value)
+    }
+
+    /// See [`Pool::enable_etags`].
+    pub fn enable_etags(&self) {
+        self.default_pool.enable_etags();
+    }
+
+    /// See [`Pool::disable_etags`].
+    pub fn disable_etags(&self) {
+        self.default_pool.disable_etags();
     }
 
     /// See [`Pool::set_token_fault`].
@@ -162,6 +211,11 @@ impl LocalIssuer {
     /// See [`Pool::jwks_fetches`].
     pub fn jwks_fetches(&self) -> u64 {
         self.default_pool.jwks_fetches()
+    }
+
+    /// See [`Pool::jwks_not_modified`].
+    pub fn jwks_not_modified(&self) -> u64 {
+        self.default_pool.jwks_not_modified()
     }
 
     /// See [`Pool::token_requests`].

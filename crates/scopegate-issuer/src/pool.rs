@@ -6,10 +6,12 @@ mod state;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use self::state::PoolState;
+use crate::caching::InvalidHeaderValue;
 use crate::config::ClientConfig;
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultPlan};
 use crate::key::SigningKey;
 use crate::mint::Mint;
 use crate::server::Server;
@@ -51,6 +53,12 @@ impl Pool {
     /// The clients, in the order of the configuration.
     pub fn clients(&self) -> &[ClientConfig] {
         &self.state.config().clients
+    }
+
+    /// The first client with this [display name](ClientConfig::display_name): `reader` or `writer` in the
+    /// default pool of [`Config::default`](crate::Config::default), `other` in its second pool.
+    pub fn client(&self, name: &str) -> Option<&ClientConfig> {
+        self.clients().iter().find(|client| client.display_name() == name)
     }
 
     /// A good token of the pool's first client with all its scopes, to be bent. It is signed with whichever
@@ -102,6 +110,19 @@ impl Pool {
         self.state.keys().publish();
     }
 
+    /// Like [`rotate_unpublished`](Self::rotate_unpublished), and this key is published after the delay, by
+    /// tokio's clock.
+    ///
+    /// Returns at once. Nothing is published when the key no longer is the signing key by then, or when the
+    /// server has stopped.
+    pub fn publish_after(&self, delay: Duration) {
+        let key = self.state.new_key();
+        let kid = key.kid().to_owned();
+        self.state.keys().rotate_unpublished(key);
+        let state = Arc::clone(&self.state);
+        self.server.run_after(delay, move || state.keys().publish_if_current(&kid));
+    }
+
     /// Drops every generation of the signing key but the current one. The key for ID tokens stays, since it
     /// is not an earlier generation of it.
     pub fn revoke_previous(&self) {
@@ -116,28 +137,66 @@ impl Pool {
 
     /// From now on the key set endpoint misbehaves. Counted as fetches all the same.
     pub fn set_fault(&self, fault: Fault) {
-        self.state.set_fault(Some(fault));
+        self.state.plan_fault(FaultPlan::Always(fault));
+    }
+
+    /// The next `n` requests for the key set are answered with this fault, and those after them rightly. Takes
+    /// the place of a fault that is set, as [`set_fault`](Self::set_fault) and
+    /// [`clear_fault`](Self::clear_fault) take its place. Counted as fetches all the same.
+    pub fn fail_next(&self, n: u64, fault: Fault) {
+        self.state.plan_fault(FaultPlan::Next(n, fault));
     }
 
     /// The key set endpoint answers again. A [`Fault::Drip`] that has begun goes on.
     pub fn clear_fault(&self) {
-        self.state.set_fault(None);
+        self.state.plan_fault(FaultPlan::Well);
+    }
+
+    /// From now on every answer with the key set has exactly this `Cache-Control`, faults and 304 included.
+    /// `None`, as at the start: it has none.
+    ///
+    /// # Errors
+    ///
+    /// When no header can have this value. Then nothing is changed.
+    pub fn set_cache_control(&self, value: Option<&str>) -> Result<(), InvalidHeaderValue> {
+        self.state.caching().set_cache_control(value)
+    }
+
+    /// From now on answers with the key set have a strong `ETag`, and a request whose `If-None-Match` has it is
+    /// answered with 304 and no body (RFC 9110 §13.1.2). Disabled at the start.
+    ///
+    /// The tag is that of the body as it is sent, so a wrong one with status 200 ([`Fault::EmptySet`], say) has
+    /// a tag of its own, and a client that kept it gets 304 for as long as the fault lasts. A body that breaks
+    /// off ([`Fault::Truncated`]) has the tag of the whole one. Answers that do not end, and those with another
+    /// status than 200, have no tag.
+    pub fn enable_etags(&self) {
+        self.state.caching().set_etags(true);
+    }
+
+    /// Answers with the key set have no `ETag` any more, and `If-None-Match` is not looked at.
+    pub fn disable_etags(&self) {
+        self.state.caching().set_etags(false);
     }
 
     /// From now on the token endpoint misbehaves, also for requests it would refuse. Counted all the same. At
     /// the address that all pools share, for the requests that count for this pool.
     pub fn set_token_fault(&self, fault: Fault) {
-        self.state.set_token_fault(Some(fault));
+        self.state.plan_token_fault(FaultPlan::Always(fault));
     }
 
     /// The token endpoint answers again.
     pub fn clear_token_fault(&self) {
-        self.state.set_token_fault(None);
+        self.state.plan_token_fault(FaultPlan::Well);
     }
 
-    /// How often the key set was asked for, faults included.
+    /// How often the key set was asked for, faults and 304 included.
     pub fn jwks_fetches(&self) -> u64 {
         self.state.jwks_fetches()
+    }
+
+    /// How often the answer was 304, because the client had the set already.
+    pub fn jwks_not_modified(&self) -> u64 {
+        self.state.caching().not_modified()
     }
 
     /// How often a token was asked for by `POST`, refusals included. A request to the address that all pools

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use crate::fault;
 use crate::pool::PoolState;
@@ -38,15 +38,16 @@ pub(crate) fn not_found() -> Response {
     response
 }
 
-async fn jwks(State(pools): State<Pools>, Path(id): Path<String>) -> Response {
+async fn jwks(State(pools): State<Pools>, Path(id): Path<String>, request: HeaderMap) -> Response {
     let Some(pool) = find(&pools, &id) else { return not_found() };
     pool.count_jwks_fetch();
     let right = fault::json(pool.jwks());
-    match pool.fault() {
+    let answer = match pool.take_fault() {
         None => right,
         Some(fault) => {
             tracing::debug!(pool = id, "the key set endpoint answers with a fault");
             fault.answer(right).await
         }
-    }
+    };
+    pool.caching().apply(&request, answer).await
 }

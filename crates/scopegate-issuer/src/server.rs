@@ -17,6 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tower::ServiceExt as _;
@@ -26,6 +27,7 @@ use crate::fault::CloseWithoutAnswer;
 /// A running server. Dropping it closes the listener and every connection.
 pub(crate) struct Server {
     address: SocketAddr,
+    runtime: Handle,
     stop: watch::Sender<bool>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -35,7 +37,24 @@ impl Server {
     pub(crate) fn start(listener: TcpListener, address: SocketAddr, routes: Router) -> Self {
         let (stop, stopped) = watch::channel(false);
         let task = tokio::spawn(accept(listener, routes, stopped));
-        Self { address, stop, task: Mutex::new(Some(task)) }
+        Self { address, runtime: Handle::current(), stop, task: Mutex::new(Some(task)) }
+    }
+
+    /// Does this later, unless the server has stopped by then. Can be called on any thread.
+    pub(crate) fn run_after(&self, delay: Duration, action: impl FnOnce() + Send + 'static) {
+        let mut stopped = self.stop.subscribe();
+        // Made here and not in the task, so that the delay begins now and not when the task is first run.
+        let delay = {
+            let _in_runtime = self.runtime.enter();
+            tokio::time::sleep(delay)
+        };
+        self.runtime.spawn(async move {
+            tokio::select! {
+                biased;
+                () = asked_to_stop(&mut stopped) => {}
+                () = delay => action(),
+            }
+        });
     }
 
     /// Takes no more connections, and waits until open requests are answered, 5 seconds at most.

@@ -48,7 +48,7 @@ async fn respond(result: Result<Response, Refusal>, pool: Option<&Arc<PoolState>
         tracing::info!(reason = ?refusal, "no token issued");
         refusal.into_response()
     });
-    match pool.and_then(|pool| pool.token_fault()) {
+    match pool.and_then(|pool| pool.take_token_fault()) {
         None => right,
         Some(fault) => {
             tracing::debug!("the token endpoint answers with a fault");

@@ -49,6 +49,9 @@ async fn a_good_file_is_served_as_it_says() {
     let [one, two] = pool.clients() else { panic!("two clients") };
     assert_eq!((one.id(), one.secret(), one.display_name()), ("client-1", "hush-1", "report"));
     assert_eq!((two.id(), two.display_name(), two.scopes().len()), ("client-2", "client-2", 2));
+    assert_eq!(issuer.client("report").unwrap().id(), "client-1");
+    assert_eq!(issuer.client("client-2").unwrap().id(), "client-2");
+    assert!(issuer.client("client-1").is_none());
     let claims = issuer.mint().claims();
     assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 300);
 }

@@ -1,11 +1,17 @@
 //! Does each fault of an endpoint do what it says, and is everything well again afterwards?
+//!
+//! What the answers say about caching is in `caching.rs`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
+
+mod independent;
 
 use std::time::Duration;
 
+use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response};
 use scopegate_issuer::{Fault, LocalIssuer};
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 async fn with(fault: Fault) -> LocalIssuer {
@@ -18,8 +24,8 @@ async fn fetch(issuer: &LocalIssuer) -> Response {
     reqwest::get(issuer.jwks_uri()).await.unwrap()
 }
 
-fn content_type(response: &Response) -> &str {
-    response.headers()["content-type"].to_str().unwrap()
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers()[name].to_str().unwrap()
 }
 
 #[tokio::test]
@@ -35,14 +41,17 @@ async fn a_status_is_answered_and_a_number_that_is_none_becomes_500() {
 #[tokio::test]
 async fn html_is_a_login_page_with_status_200() {
     let response = fetch(&with(Fault::Html).await).await;
-    assert_eq!((response.status().as_u16(), content_type(&response)), (200, "text/html; charset=utf-8"));
+    assert_eq!(
+        (response.status().as_u16(), header(&response, "content-type")),
+        (200, "text/html; charset=utf-8")
+    );
     assert!(response.text().await.unwrap().starts_with("<!doctype html>"));
 }
 
 #[tokio::test]
 async fn an_empty_set_is_a_set_without_keys() {
     let response = fetch(&with(Fault::EmptySet).await).await;
-    assert_eq!((response.status().as_u16(), content_type(&response)), (200, "application/json"));
+    assert_eq!((response.status().as_u16(), header(&response, "content-type")), (200, "application/json"));
     assert_eq!(response.text().await.unwrap(), r#"{"keys":[]}"#);
 }
 
@@ -92,7 +101,7 @@ async fn an_oversized_set_is_as_long_as_said_and_otherwise_right() {
 async fn a_drip_sends_one_byte_at_a_time_and_does_not_end() {
     let issuer = with(Fault::Drip).await;
     let mut response = fetch(&issuer).await;
-    assert_eq!((response.status().as_u16(), content_type(&response)), (200, "application/json"));
+    assert_eq!((response.status().as_u16(), header(&response, "content-type")), (200, "application/json"));
     let mut received = Vec::new();
     while received.len() < 100 {
         received.extend_from_slice(&response.chunk().await.unwrap().unwrap());
@@ -105,8 +114,148 @@ async fn a_drip_sends_one_byte_at_a_time_and_does_not_end() {
 #[tokio::test]
 async fn a_body_is_sent_as_it_stands() {
     let response = fetch(&with(Fault::Body("{not json".into())).await).await;
-    assert_eq!((response.status().as_u16(), content_type(&response)), (200, "application/json"));
+    assert_eq!((response.status().as_u16(), header(&response, "content-type")), (200, "application/json"));
     assert_eq!(response.text().await.unwrap(), "{not json");
+}
+
+#[tokio::test]
+async fn a_redirect_sends_elsewhere_and_an_address_that_no_header_can_hold_becomes_500() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    let other = issuer.pool("eu-west-1_Local0002").unwrap();
+    issuer.set_fault(Fault::Redirect(other.jwks_uri()));
+    let not_following = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
+    let response = not_following.get(issuer.jwks_uri()).send().await.unwrap();
+    assert_eq!(response.status(), 302);
+    assert_eq!(header(&response, "location"), other.jwks_uri());
+    assert_eq!(response.text().await.unwrap(), "");
+    assert_eq!(fetch(&issuer).await.text().await.unwrap(), other.jwks());
+    issuer.set_fault(Fault::Redirect("http://a\nb".into()));
+    assert_eq!(fetch(&issuer).await.status(), 500);
+}
+
+/// Reads gzip (RFC 1952) as far as this fault uses deflate (RFC 1951): stored blocks, then a block of fixed
+/// codes that repeats the last byte. No checksum; that is compared with other implementations beside the code.
+fn unzip(gzip: &[u8]) -> Vec<u8> {
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, &byte| sum << 8 | usize::from(byte));
+    let (header, mut rest) = gzip.split_at(10);
+    assert_eq!(header[..4], [0x1F, 0x8B, 8, 0]);
+    let mut plain = Vec::new();
+    while rest[0] == 0 {
+        let length = number(&rest[1..3]);
+        assert_eq!(number(&rest[3..5]), length ^ 0xFFFF);
+        plain.extend_from_slice(&rest[5..5 + length]);
+        rest = &rest[5 + length..];
+    }
+    let (deflated, trailer) = rest.split_at(rest.len() - 8);
+    let mut bits =
+        deflated.iter().flat_map(|byte| (0..8).map(move |bit| char::from(b'0' + (byte >> bit & 1))));
+    let mut next = |count| bits.by_ref().take(count).collect::<String>();
+    assert_eq!(next(3), "110");
+    while next(7) != "0000000" {
+        assert_eq!(next(6), "100000");
+        plain.resize(plain.len() + 258, *plain.last().unwrap());
+    }
+    assert_eq!(number(&trailer[4..]), plain.len());
+    plain
+}
+
+#[tokio::test]
+async fn gzip_is_small_on_the_wire_large_when_read_and_otherwise_right() {
+    let issuer = with(Fault::Gzip(1_000_000)).await;
+    let response = fetch(&issuer).await;
+    assert_eq!((response.status().as_u16(), header(&response, "content-type")), (200, "application/json"));
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    let sent = response.bytes().await.unwrap();
+    assert!(sent.len() < 10_000);
+    let text = String::from_utf8(unzip(&sent)).unwrap();
+    assert_eq!((text.len(), text.trim_end()), (1_000_000, &*issuer.default_pool().jwks()));
+
+    let right = issuer.default_pool().jwks().len();
+    for (length, expected) in [(0, right), (right, right), (right + 1, right + 1), (right + 259, right + 259)]
+    {
+        issuer.set_fault(Fault::Gzip(length));
+        assert_eq!(unzip(&fetch(&issuer).await.bytes().await.unwrap()).len(), expected);
+    }
+}
+
+#[tokio::test]
+async fn unusable_keys_stand_before_and_between_the_good_ones_which_stay_as_they_are() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    for good in [2, 3] {
+        issuer.set_fault(Fault::UnusableAmongGood);
+        let served: Value = fetch(&issuer).await.json().await.unwrap();
+        let right: Value = serde_json::from_str(&issuer.default_pool().jwks()).unwrap();
+        let (right, served) = (right["keys"].as_array().unwrap(), served["keys"].as_array().unwrap());
+        assert_eq!((right.len(), served.len()), (good, good + 12));
+        assert!(!right.contains(&served[0]));
+        let positions = right.iter().map(|key| served.iter().position(|other| other == key).unwrap());
+        let positions: Vec<_> = positions.collect();
+        assert!(positions.windows(2).all(|pair| pair[0] + 1 < pair[1]), "{positions:?}");
+        issuer.rotate();
+    }
+}
+
+#[tokio::test]
+async fn another_implementation_can_verify_with_no_unusable_key_but_the_one_for_encryption() {
+    let issuer = with(Fault::UnusableAmongGood).await;
+    let served: Value = fetch(&issuer).await.json().await.unwrap();
+    let verify = |key: &Value| {
+        let token = issuer.mint().header("kid", key["kid"].clone()).sign();
+        independent::verify(&token, &json!({ "keys": [key] }).to_string()).is_ok()
+    };
+    let usable = served["keys"].as_array().unwrap().iter().filter(|key| verify(key));
+    let usable: Vec<_> = usable.map(|key| key["kid"].as_str().unwrap()).collect();
+    // It does not look at `use`.
+    assert_eq!(usable, ["unusable-encryption", issuer.default_pool().signing_key().kid()]);
+}
+
+#[tokio::test]
+async fn retry_after_has_its_status_and_the_seconds() {
+    for (status, expected) in [(429, 429), (503, 503), (100, 500)] {
+        let response = fetch(&with(Fault::RetryAfter { status, seconds: 120 }).await).await;
+        assert_eq!((response.status().as_u16(), header(&response, "retry-after")), (expected, "120"));
+    }
+}
+
+#[tokio::test]
+async fn the_next_requests_fail_and_then_all_is_well() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    let statuses = async |n: usize| {
+        let mut statuses = Vec::new();
+        for _ in 0..n {
+            statuses.push(fetch(&issuer).await.status().as_u16());
+        }
+        statuses
+    };
+    issuer.fail_next(2, Fault::Status(503));
+    assert_eq!(statuses(4).await, [503, 503, 200, 200]);
+    issuer.fail_next(0, Fault::Status(503));
+    assert_eq!(statuses(1).await, [200]);
+    // Whatever is said last holds.
+    issuer.fail_next(9, Fault::Status(503));
+    issuer.fail_next(1, Fault::Status(502));
+    assert_eq!(statuses(2).await, [502, 200]);
+    issuer.fail_next(1, Fault::Status(503));
+    issuer.set_fault(Fault::Status(500));
+    assert_eq!(statuses(3).await, [500, 500, 500]);
+    issuer.fail_next(1, Fault::Status(503));
+    assert_eq!(statuses(2).await, [503, 200]);
+    issuer.fail_next(1, Fault::Status(503));
+    issuer.clear_fault();
+    assert_eq!(statuses(1).await, [200]);
+    assert_eq!(issuer.jwks_fetches(), 13);
+}
+
+#[tokio::test]
+async fn requests_at_the_same_time_share_the_failures_that_are_left() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    issuer.fail_next(3, Fault::Status(503));
+    let mut requests = JoinSet::new();
+    for _ in 0..8 {
+        requests.spawn(reqwest::get(issuer.jwks_uri()));
+    }
+    let answers = requests.join_all().await;
+    assert_eq!(answers.into_iter().filter(|answer| answer.as_ref().unwrap().status() == 503).count(), 3);
 }
 
 #[tokio::test]
@@ -151,9 +300,14 @@ async fn the_token_endpoint_has_faults_of_its_own() {
     let text = ask_for_a_token(&issuer).send().await.unwrap().text().await.unwrap();
     assert_eq!(text.len(), 100_000);
     assert!(serde_json::from_str::<Value>(&text).unwrap()["access_token"].is_string());
+    issuer.set_token_fault(Fault::Gzip(100_000));
+    let body = ask_for_a_token(&issuer).send().await.unwrap().bytes().await.unwrap();
+    assert!(serde_json::from_slice::<Value>(&unzip(&body)).unwrap()["access_token"].is_string());
+    issuer.set_token_fault(Fault::UnusableAmongGood);
+    assert_eq!(ask_for_a_token(&issuer).send().await.unwrap().status(), 200);
 
     assert_eq!(fetch(&issuer).await.status(), 200);
     issuer.clear_token_fault();
     assert_eq!(ask_for_a_token(&issuer).send().await.unwrap().status(), 200);
-    assert_eq!(issuer.token_requests(), 5);
+    assert_eq!(issuer.token_requests(), 7);
 }

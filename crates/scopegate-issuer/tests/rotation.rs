@@ -3,6 +3,8 @@
 
 mod independent;
 
+use std::time::Duration;
+
 use independent::verify;
 use scopegate_issuer::{Alg, LocalIssuer, Pool, SigningKey};
 use serde_json::Value;
@@ -63,6 +65,44 @@ async fn an_unpublished_key_signs_tokens_that_verify_only_after_it_is_published(
     assert!(verifies(&pool, &first).await && !verifies(&pool, &early).await);
     pool.publish();
     assert!(verifies(&pool, &first).await && verifies(&pool, &early).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_publication_happens_after_its_delay_and_not_before() {
+    let pool = pool().await;
+    let first = pool.mint().sign();
+    pool.publish_after(Duration::from_secs(60));
+    let early = pool.mint().sign();
+    let published = || verify(&early, &pool.jwks()).is_ok();
+    assert!(verify(&first, &pool.jwks()).is_ok() && !published());
+    // By hand, and at once: nothing has run the task yet that waits.
+    tokio::time::advance(Duration::from_secs(59)).await;
+    tokio::task::yield_now().await;
+    assert!(!published());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::task::yield_now().await;
+    assert!(verify(&first, &pool.jwks()).is_ok() && published());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_publication_is_that_of_its_own_key() {
+    let pool = pool().await;
+    pool.publish_after(Duration::from_secs(60));
+    pool.rotate_unpublished();
+    let before = pool.jwks();
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert_eq!(pool.jwks(), before);
+}
+
+#[test]
+fn a_late_publication_can_be_ordered_outside_the_runtime() {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let pool = runtime.block_on(pool());
+    pool.publish_after(Duration::from_secs(60));
+    assert!(!pool.jwks().contains(pool.signing_key().kid()));
+    runtime.block_on(async { tokio::time::sleep(Duration::from_secs(61)).await });
+    assert!(pool.jwks().contains(pool.signing_key().kid()));
 }
 
 #[tokio::test]
@@ -132,9 +172,13 @@ async fn the_handle_on_the_server_rotates_its_default_pool() {
     assert!(!pool.jwks().contains(&kid()));
     issuer.publish();
     assert!(pool.jwks().contains(&kid()));
+    issuer.publish_after(Duration::from_secs(86_400));
+    seen.push(kid());
+    assert!(!pool.jwks().contains(&kid()));
+    issuer.publish();
     let before = pool.jwks();
     issuer.replace_key_material();
     assert_ne!(pool.jwks(), before);
     seen.dedup();
-    assert_eq!(seen.len(), 4);
+    assert_eq!(seen.len(), 5);
 }

@@ -62,6 +62,33 @@ async fn stopping_ends_open_connections() {
     timeout(Duration::from_secs(20), until_it_breaks).await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_late_publication_ends_with_the_server() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    // Dropped: its tasks are gone at once, not when the delay is over.
+    let issuer = LocalIssuer::start().await.unwrap();
+    issuer.publish_after(DAY);
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    assert_eq!(tasks(), 2, "the server and the publication");
+    drop(issuer);
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(tasks(), 0);
+
+    // Shut down: a handle that is left does not see the key published.
+    let issuer = LocalIssuer::start().await.unwrap();
+    let pool = issuer.default_pool();
+    pool.publish_after(DAY);
+    let published = pool.jwks();
+    issuer.shut_down().await;
+    tokio::time::sleep(2 * DAY).await;
+    assert_eq!(pool.jwks(), published);
+    pool.publish_after(DAY);
+    tokio::time::sleep(2 * DAY).await;
+    assert_eq!(pool.jwks(), published);
+}
+
 #[tokio::test]
 async fn an_orderly_stop_works_for_all_handles() {
     let issuer = LocalIssuer::start().await.unwrap();

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use crate::alg::Alg;
+use crate::caching::Caching;
 use crate::clock::Clock;
 use crate::config::{ClientConfig, PoolConfig};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultPlan};
 use crate::key::SigningKey;
 use crate::key_ring::KeyRing;
 use crate::mint::Mint;
@@ -21,8 +22,9 @@ pub(crate) struct PoolState {
     issuer: String,
     /// Made when first asked for, since it is slow and not every pool of a configuration is used.
     keys: OnceLock<Mutex<KeyRing>>,
-    fault: Mutex<Option<Fault>>,
-    token_fault: Mutex<Option<Fault>>,
+    caching: Caching,
+    fault: Mutex<FaultPlan>,
+    token_fault: Mutex<FaultPlan>,
     jwks_fetches: AtomicU64,
     token_requests: AtomicU64,
     clock: Arc<Clock>,
@@ -34,8 +36,9 @@ impl PoolState {
             issuer: format!("{base}/{}", config.id),
             config,
             keys: OnceLock::new(),
-            fault: Mutex::new(None),
-            token_fault: Mutex::new(None),
+            caching: Caching::default(),
+            fault: Mutex::default(),
+            token_fault: Mutex::default(),
             jwks_fetches: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
             clock,
@@ -74,12 +77,12 @@ impl PoolState {
         self.keys().current().clone()
     }
 
-    pub(super) fn set_fault(&self, fault: Option<Fault>) {
-        *locked(&self.fault) = fault;
+    pub(super) fn plan_fault(&self, plan: FaultPlan) {
+        *locked(&self.fault) = plan;
     }
 
-    pub(super) fn set_token_fault(&self, fault: Option<Fault>) {
-        *locked(&self.token_fault) = fault;
+    pub(super) fn plan_token_fault(&self, plan: FaultPlan) {
+        *locked(&self.token_fault) = plan;
     }
 
     pub(super) fn jwks_fetches(&self) -> u64 {
@@ -90,12 +93,18 @@ impl PoolState {
         self.token_requests.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn fault(&self) -> Option<Fault> {
-        locked(&self.fault).clone()
+    /// The fault of this request for the key set. Ask once for each request.
+    pub(crate) fn take_fault(&self) -> Option<Fault> {
+        locked(&self.fault).take()
     }
 
-    pub(crate) fn token_fault(&self) -> Option<Fault> {
-        locked(&self.token_fault).clone()
+    /// The fault of this request for a token. Ask once for each request.
+    pub(crate) fn take_token_fault(&self) -> Option<Fault> {
+        locked(&self.token_fault).take()
+    }
+
+    pub(crate) fn caching(&self) -> &Caching {
+        &self.caching
     }
 
     pub(crate) fn count_jwks_fetch(&self) {

@@ -1,0 +1,122 @@
+//! What the answers of the key set endpoint say about caching: `Cache-Control`, `ETag`, and 304 (RFC 9110
+//! §15.4.5).
+//!
+//! Applied last, to faults as well. What a tag is made of is in `entity_tag.rs`.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use axum::body::{Body, to_bytes};
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, ETAG};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::Body as _;
+
+use crate::entity_tag::EntityTag;
+use crate::fault::{CloseWithoutAnswer, Whole};
+
+/// What is switched on, and how often it spared a body. At first nothing is.
+#[derive(Debug, Default)]
+pub(crate) struct Caching {
+    cache_control: Mutex<Option<HeaderValue>>,
+    etags: AtomicBool,
+    not_modified: AtomicU64,
+}
+
+impl Caching {
+    pub(crate) fn set_cache_control(&self, value: Option<&str>) -> Result<(), InvalidHeaderValue> {
+        let value = value.map(parse).transpose()?;
+        *self.cache_control.lock().unwrap_or_else(PoisonError::into_inner) = value;
+        Ok(())
+    }
+
+    pub(crate) fn set_etags(&self, enabled: bool) {
+        self.etags.store(enabled, Ordering::SeqCst);
+    }
+
+    pub(crate) fn not_modified(&self) -> u64 {
+        self.not_modified.load(Ordering::SeqCst)
+    }
+
+    /// The answer as it is sent to this request, perhaps a 304 in its place.
+    pub(crate) async fn apply(&self, request: &HeaderMap, answer: Response) -> Response {
+        let mut answer = self.with_etag(request, answer).await;
+        if let Some(value) = self.cache_control() {
+            answer.headers_mut().insert(CACHE_CONTROL, value);
+        }
+        answer
+    }
+
+    async fn with_etag(&self, request: &HeaderMap, mut answer: Response) -> Response {
+        // Conditions are for what would be a success (RFC 9110 §13.2.1).
+        let enabled = self.etags.load(Ordering::SeqCst) && answer.status() == StatusCode::OK;
+        if !enabled || answer.extensions().get::<CloseWithoutAnswer>().is_some() {
+            return answer;
+        }
+        let Some(whole) = whole_body(&mut answer).await else { return answer };
+        let etag = EntityTag::of(&whole);
+        if etag.is_held_by(request) {
+            self.not_modified.fetch_add(1, Ordering::SeqCst);
+            answer = Response::new(Body::empty());
+            *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        }
+        if let Ok(etag) = HeaderValue::try_from(etag.to_string()) {
+            answer.headers_mut().insert(ETAG, etag);
+        }
+        answer
+    }
+
+    fn cache_control(&self) -> Option<HeaderValue> {
+        self.cache_control.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A text that no header can have as its value, since it has control characters in it, or white space at an
+/// end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidHeaderValue(String);
+
+impl fmt::Display for InvalidHeaderValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no header can have this value: {:?}", self.0)
+    }
+}
+
+impl std::error::Error for InvalidHeaderValue {}
+
+/// RFC 9110 §5.5: white space at the ends would be no part of what the client reads.
+fn parse(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
+    HeaderValue::from_bytes(text.as_bytes())
+        .ok()
+        .filter(|value| value.as_bytes().trim_ascii().len() == text.len())
+        .ok_or_else(|| InvalidHeaderValue(text.to_owned()))
+}
+
+/// All of the body, even if it is to break off; `None` when it has no end. The answer is as before.
+async fn whole_body(answer: &mut Response) -> Option<Bytes> {
+    if let Some(Whole(body)) = answer.extensions_mut().remove() {
+        return Some(body);
+    }
+    answer.body().size_hint().exact()?;
+    let body = to_bytes(std::mem::take(answer.body_mut()), usize::MAX).await.ok()?;
+    *answer.body_mut() = body.clone().into();
+    Some(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_value_has_no_control_characters_and_no_white_space_at_its_ends() {
+        for text in ["", "no-store", "max-age=60, \u{e9}=\"\t\"", "nonsense ,;"] {
+            assert_eq!(parse(text).unwrap().as_bytes(), text.as_bytes());
+        }
+        for text in [" ", " no-store", "no-store\t", "a\nb", "a\r\nSet-Cookie: b", "\0", "\u{7F}"] {
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.to_string(), format!("no header can have this value: {text:?}"));
+        }
+    }
+}

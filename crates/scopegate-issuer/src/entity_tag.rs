@@ -1,0 +1,130 @@
+//! Entity tags (RFC 9110 §8.8.3): made from a body, and looked for in `If-None-Match` (§13.1.2).
+//!
+//! When they are sent is decided in `caching.rs`.
+
+use std::fmt;
+use std::hash::{DefaultHasher, Hasher as _};
+
+use http::HeaderMap;
+use http::header::IF_NONE_MATCH;
+
+/// A strong tag: equal bodies have equal tags, and others have others.
+pub(crate) struct EntityTag(String);
+
+impl EntityTag {
+    pub(crate) fn of(body: &[u8]) -> Self {
+        // No cryptographic hash: nobody here looks for two bodies with one tag.
+        let mut hasher = DefaultHasher::new();
+        hasher.write(body);
+        Self(format!("\"{:x}-{:016x}\"", body.len(), hasher.finish()))
+    }
+
+    /// Whether `If-None-Match` is there and says that the client has this body. A header that is not
+    /// `*` or a list of tags says nothing.
+    pub(crate) fn is_held_by(&self, request: &HeaderMap) -> bool {
+        let mut lines = request.get_all(IF_NONE_MATCH).iter().map(http::HeaderValue::as_bytes);
+        // Several lines are one list (RFC 9110 §5.3).
+        let Some(first) = lines.next() else { return false };
+        let list = lines.fold(first.to_vec(), |list, line| [&list, &b","[..], line].concat());
+        list.trim_ascii() == b"*"
+            || opaque_tags(&list).is_some_and(|tags| tags.contains(&self.0.trim_matches('"').as_bytes()))
+    }
+}
+
+/// As it stands in the header, with its quotes.
+impl fmt::Display for EntityTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The tags of a list without their quotes, weak and strong ones alike, since here they are compared weakly
+/// (RFC 9110 §8.8.3.2). `None` when it is no such list. Empty elements are skipped (§5.6.1.2).
+fn opaque_tags(mut list: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut tags = Vec::new();
+    loop {
+        list = list.trim_ascii_start();
+        if let Some(rest) = list.strip_prefix(b",") {
+            list = rest;
+            continue;
+        }
+        if list.is_empty() {
+            return Some(tags);
+        }
+        let quoted = list.strip_prefix(b"W/").unwrap_or(list).strip_prefix(b"\"")?;
+        // A comma is an ordinary character of a tag, a quote ends it in any case.
+        let (tag, rest) = quoted.split_at(quoted.iter().position(|&byte| byte == b'"')?);
+        if tag.iter().any(|&byte| byte <= b' ' || byte == 0x7F) {
+            return None;
+        }
+        tags.push(tag);
+        list = rest.strip_prefix(b"\"")?.trim_ascii_start();
+        if !(list.is_empty() || list.starts_with(b",")) {
+            return None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn tags(list: &str) -> Option<Vec<&str>> {
+        let tags = opaque_tags(list.as_bytes())?;
+        Some(tags.into_iter().map(|tag| std::str::from_utf8(tag).unwrap()).collect())
+    }
+
+    #[test]
+    fn a_list_has_weak_and_strong_tags_and_perhaps_empty_elements() {
+        assert_eq!(tags(r#""a""#), Some(vec!["a"]));
+        assert_eq!(tags(r#"W/"a", "b","c" ,, W/"d",e","#), None);
+        assert_eq!(tags(r#" ,W/"a", "b","c" ,	, "d,e" , "", "#), Some(vec!["a", "b", "c", "d,e", ""]));
+        assert_eq!(tags("\"\u{e9}\\\""), Some(vec!["\u{e9}\\"]));
+        assert_eq!(tags(""), Some(vec![]));
+    }
+
+    #[test]
+    fn anything_else_is_no_list() {
+        for list in [
+            "a",
+            "\"a",
+            "a\"",
+            "\"",
+            "w/\"a\"",
+            "W/",
+            "W/a",
+            "W/ \"a\"",
+            "\"a\" \"b\"",
+            "\"a\"b",
+            "\"a\", *",
+            "\"a b\"",
+        ] {
+            assert_eq!(tags(list), None, "{list}");
+        }
+    }
+
+    #[test]
+    fn a_tag_is_held_when_it_is_on_any_line_or_all_are_meant() {
+        let tag = EntityTag::of(b"body");
+        let held = |lines: &[&str]| {
+            let mut request = HeaderMap::new();
+            for line in lines {
+                request.append(IF_NONE_MATCH, HeaderValue::from_str(line).unwrap());
+            }
+            tag.is_held_by(&request)
+        };
+        let (strong, weak) = (tag.to_string(), format!("W/{tag}"));
+        assert!(held(&[&strong]) && held(&[&weak]) && held(&["*"]) && held(&["\"x\"", &weak]));
+        assert!(!held(&[]) && !held(&[""]) && !held(&["\"x\""]) && !held(&[strong.trim_matches('"')]));
+        // `*` stands alone.
+        assert!(!held(&["*", &strong]) && !held(&[&format!("*, {strong}")]));
+    }
+
+    #[test]
+    fn bodies_that_differ_have_tags_that_differ() {
+        assert_eq!(EntityTag::of(b"a").to_string(), EntityTag::of(b"a").to_string());
+        assert_ne!(EntityTag::of(b"a").to_string(), EntityTag::of(b"b").to_string());
+    }
+}
