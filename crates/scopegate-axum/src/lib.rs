@@ -115,5 +115,5 @@ pub use require_scope::RequireScope;
 pub use require_token::RequireToken;
 pub use scopegate;
 pub use scopegate::{
-    Algorithm, ConfigError, Error, Issuer, Requirement, Scope, Scopes, Verifier, all_of, any_of,
+    Algorithm, ConfigError, Error, Issuer, Principal, Requirement, Scope, Scopes, Verifier, all_of, any_of,
 };

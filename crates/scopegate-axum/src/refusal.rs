@@ -83,7 +83,7 @@ impl Refusal {
         };
         match &self {
             Self::Token(Error::KeysUnavailable { .. }) => {
-                tracing::warn!(status = status.as_u16(), "refused: {self}")
+                tracing::warn!(status = status.as_u16(), "refused: {self}");
             }
             Self::Token(_) => tracing::info!(status = status.as_u16(), "refused: {self}"),
             Self::NoCredentials | Self::Malformed(_) => {

@@ -156,7 +156,7 @@ async fn a_request_that_waits_for_a_key_keeps_no_place_in_a_limit() {
 #[tokio::test]
 async fn any_inner_service_can_ask_who_calls() {
     let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
-        let claims = request.extensions().get::<scopegate_axum::scopegate::Claims>();
+        let claims = request.extensions().get::<scopegate::Claims>();
         let client = claims.and_then(|claims| claims.client_id()).unwrap_or("nobody").to_owned();
         Ok::<_, Infallible>(Response::new(client))
     });
@@ -170,7 +170,7 @@ async fn any_inner_service_can_ask_who_calls() {
 async fn claims_of_an_outer_layer_are_not_left_for_a_caller_without_a_token() {
     // The outer layer knows the caller; the inner one belongs to another verifier and sees no token.
     let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
-        let known = request.extensions().get::<scopegate_axum::scopegate::Claims>().is_some();
+        let known = request.extensions().get::<scopegate::Claims>().is_some();
         Ok::<_, Infallible>(Response::new(known.to_string()))
     });
     let forget = |mut request: Request<Empty<Bytes>>| {
