@@ -224,6 +224,113 @@ async fn pass(time: Duration) {
 }
 
 #[tokio::test]
+async fn an_unchanged_set_is_not_sent_again() {
+    // B21
+    let local = LocalIssuer::start().await.unwrap();
+    local.enable_etags();
+    let verifier = trusting(&local).start().await.unwrap();
+    let token = local.mint().lifetime(86_400).sign();
+    for fetches in 2..=4 {
+        pass(Duration::from_secs(530)).await;
+        while verifier.status().issuers()[0].fetches_succeeded < fetches {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(local.jwks_not_modified(), fetches - 1);
+        assert!(verifier.verify(&token).is_ok());
+    }
+    local.rotate();
+    assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
+    assert_eq!((local.jwks_fetches(), local.jwks_not_modified()), (5, 3));
+}
+
+#[tokio::test]
+async fn an_unchanged_set_is_as_good_as_a_new_one() {
+    // B21: it renews the time that the keys may be used for
+    let local = LocalIssuer::start().await.unwrap();
+    local.enable_etags();
+    let started = tokio::time::Instant::now();
+    let clock = move || SystemTime::now() + started.elapsed();
+    let verifier =
+        trusting(&local).with_clock(clock).with_stale_limit(Duration::from_secs(700)).start().await.unwrap();
+    let token = local.mint().lifetime(86_400).sign();
+    for fetches in 2..=4 {
+        pass(Duration::from_secs(400)).await;
+        while verifier.status().issuers()[0].fetches_succeeded < fetches {
+            tokio::task::yield_now().await;
+        }
+        assert!(verifier.verify(&token).is_ok());
+    }
+    assert_eq!(local.jwks_not_modified(), 3);
+}
+
+#[tokio::test]
+async fn a_set_that_was_not_accepted_is_not_what_unchanged_refers_to() {
+    let local = LocalIssuer::start().await.unwrap();
+    local.enable_etags();
+    local.set_fault(Fault::EmptySet);
+    let verifier = trusting(&local).start_without_keys().unwrap();
+    while verifier.status().issuers()[0].fetches_failed == 0 {
+        tokio::task::yield_now().await;
+    }
+    pass(Duration::from_secs(1)).await;
+    while verifier.status().issuers()[0].fetches_failed == 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(local.jwks_not_modified(), 0);
+    local.clear_fault();
+    pass(Duration::from_secs(2)).await;
+    verifier.ready().await;
+    assert!(verifier.verify(&local.mint().sign()).is_ok());
+}
+
+#[tokio::test]
+async fn the_issuers_advice_about_freshness_is_followed() {
+    // B20
+    let local = LocalIssuer::start().await.unwrap();
+    let next = async |value, period: Option<u64>| {
+        local.set_cache_control(Some(value)).unwrap();
+        let builder = match period {
+            Some(period) => trusting(&local).with_refresh_period(Duration::from_secs(period)),
+            None => trusting(&local),
+        };
+        builder.start().await.unwrap().status().issuers()[0].next_fetch_in.unwrap().as_secs()
+    };
+    for (value, at_least, at_most) in [
+        ("max-age=3600", 2_591, 3_168),
+        ("max-age=0", 42, 53),
+        ("no-store", 42, 53),
+        ("max-age=1000000000", 31_103, 38_016),
+        ("public", 431, 528),
+    ] {
+        let seconds = next(value, None).await;
+        assert!((at_least..=at_most).contains(&seconds), "{value}: {seconds}");
+    }
+    let seconds = next("max-age=3600", Some(100)).await;
+    assert!((71..=88).contains(&seconds), "the operator has the last word: {seconds}");
+}
+
+#[tokio::test]
+async fn good_keys_are_used_whatever_stands_beside_them() {
+    // B02
+    let local = LocalIssuer::start().await.unwrap();
+    local.set_fault(Fault::UnusableAmongGood);
+    let verifier = trusting(&local).start().await.unwrap();
+    assert!(verifier.verify(&local.mint().sign()).is_ok());
+}
+
+#[tokio::test]
+async fn redirects_and_compressed_answers_are_failures() {
+    // B22
+    let local = LocalIssuer::start().await.unwrap();
+    let elsewhere = local.pool("eu-west-1_Local0002").unwrap();
+    for fault in [Fault::Redirect(elsewhere.jwks_uri()), Fault::Gzip(64 * 1024 * 1024)] {
+        local.set_fault(fault.clone());
+        assert!(trusting(&local).start().await.is_err(), "{fault:?}");
+    }
+    assert_eq!(elsewhere.jwks_fetches(), 0);
+}
+
+#[tokio::test]
 async fn a_withdrawn_key_dies_by_time_alone() {
     // B19, W5
     let local = LocalIssuer::start().await.unwrap();
