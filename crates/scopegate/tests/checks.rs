@@ -468,6 +468,15 @@ fn the_leeway_applies_to_all_times() {
 }
 
 #[test]
+fn the_leeway_is_30_seconds_unless_changed() {
+    let builder = Verifier::builder().with_clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
+    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_jwks(&jwks(&[&KEY])).unwrap();
+    let verifier = builder.trust(issuer).build().unwrap();
+    accepted(&verifier, &cognito_token().expires_at(NOW - 29));
+    assert_refused!(verifier, cognito_token().expires_at(NOW - 30), Error::Expired { .. });
+}
+
+#[test]
 fn a_token_is_refused_before_its_time() {
     // C08, C09
     for claim in ["nbf", "iat"] {

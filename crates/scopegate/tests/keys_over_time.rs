@@ -94,6 +94,47 @@ async fn invented_key_ids_cause_one_fetch_in_each_cooldown() {
 }
 
 #[tokio::test]
+async fn the_cooldown_is_30_seconds_unless_changed() {
+    for (cooldown, just_before, seconds) in [(None, 29, 30), (Some(5), 4, 5)] {
+        let local = LocalIssuer::start().await.unwrap();
+        let builder = trusting(&local);
+        let builder = match cooldown {
+            Some(cooldown) => builder.with_refresh_cooldown(Duration::from_secs(cooldown)),
+            None => builder,
+        };
+        let verifier = builder.start().await.unwrap();
+        local.rotate();
+        assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
+        local.rotate();
+        let token = local.mint().sign();
+        pass(Duration::from_secs(just_before)).await;
+        assert!(matches!(verifier.verify_or_refresh(&token).await, Err(Error::UnknownKey { .. })));
+        pass(Duration::from_secs(seconds - just_before)).await;
+        assert!(verifier.verify_or_refresh(&token).await.is_ok());
+        assert_eq!(local.jwks_fetches(), 3);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_end_is_given_up_after_5_seconds() {
+    // B22
+    let local = LocalIssuer::start().await.unwrap();
+    local.set_fault(Fault::Drip);
+    let verifier = trusting(&local).start_without_keys().unwrap();
+    while local.jwks_fetches() == 0 {
+        tokio::task::yield_now().await;
+    }
+    pass(Duration::from_secs(4)).await;
+    assert_eq!(verifier.status().issuers()[0].fetches_failed, 0);
+    pass(Duration::from_secs(2)).await;
+    while verifier.status().issuers()[0].fetches_failed == 0 {
+        tokio::task::yield_now().await;
+    }
+    let failure = verifier.status().issuers()[0].last_failure.clone();
+    assert_eq!(failure.as_deref(), Some("no complete answer within 5 s"));
+}
+
+#[tokio::test]
 async fn one_invented_key_id_causes_one_fetch_more_because_it_might_be_published_late() {
     let local = LocalIssuer::start().await.unwrap();
     let verifier = trusting(&local).start().await.unwrap();
