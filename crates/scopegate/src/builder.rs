@@ -69,7 +69,7 @@ impl VerifierBuilder {
     /// `Cache-Control: max-age` decides, within 1 min and 24 h, and where it has none, 10 min. They are fetched when four
     /// fifths of that time have passed, ±10 % by chance.
     ///
-    /// A key that the issuer has withdrawn is refused at the latest after this time. Fetching more often than every few
+    /// A key that the issuer has withdrawn is refused at the latest after this time, while the issuer answers. Fetching more often than every few
     /// minutes is a burden for the issuer without much use, because a new key is fetched when a token first names it.
     pub fn with_refresh_period(mut self, period: Duration) -> Self {
         self.pace.period = Period::Fixed(period);
