@@ -95,7 +95,8 @@ impl VerifierBuilder {
     }
 
     /// Fetches the keys of every issuer, all at the same time, and keeps fetching them in one background task
-    /// for each issuer until the last clone of the verifier is dropped.
+    /// for each issuer until the last clone of the verifier is dropped. The tasks live on the runtime that this is
+    /// called on: when it ends, keys are no longer fetched, and can be used until the stale limit.
     ///
     /// # Errors
     /// [`ConfigError::KeysNotFetched`] when one issuer's keys cannot be had, so that a wrong address is found now and
