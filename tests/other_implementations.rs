@@ -55,7 +55,7 @@ async fn we_accept_the_tokens_of_others() {
     let public = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
     let key = EncodingKey::from_ed_der(&pkcs8(seed));
     let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": public, "kid": "rfc8037" }] });
-    let issuer = Issuer::with_keys("https://issuer.example", &keys.to_string()).unwrap();
+    let issuer = Issuer::from_jwks("https://issuer.example", &keys.to_string()).unwrap();
     let verifier = Verifier::builder().trust(issuer.audience("api")).build().unwrap();
 
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();

@@ -70,15 +70,14 @@ async fn bad_tokens_are_refused() {
 async fn rotation_is_not_noticed_by_callers() {
     // Callers that never stop, on sockets of their own, while the issuer changes its key: first with overlap, then
     // with none.
-    let system = Arc::new(Running::start().await);
     for rotate in
         [scopegate_issuer::LocalIssuer::rotate, scopegate_issuer::LocalIssuer::rotate_without_overlap]
     {
-        let fresh = Arc::new(Running::start().await);
+        let system = Arc::new(Running::start().await);
         let rotated = Arc::new(AtomicBool::new(false));
         let callers: Vec<_> = (0..8)
             .map(|_| {
-                let (system, rotated) = (Arc::clone(&fresh), Arc::clone(&rotated));
+                let (system, rotated) = (Arc::clone(&system), Arc::clone(&rotated));
                 tokio::spawn(async move {
                     let mut after = 0;
                     while after < 20 {
@@ -89,14 +88,13 @@ async fn rotation_is_not_noticed_by_callers() {
                 })
             })
             .collect();
-        rotate(&fresh.issuer);
+        rotate(&system.issuer);
         rotated.store(true, Ordering::SeqCst);
         for caller in callers {
             caller.await.unwrap();
         }
-        assert_eq!(fresh.issuer.jwks_fetches(), 2, "one at the start, one for the new key");
+        assert_eq!(system.issuer.jwks_fetches(), 2, "one at the start, one for the new key");
     }
-    assert_eq!(system.issuer.jwks_fetches(), 1);
 }
 
 /// Status and challenge.

@@ -3,13 +3,18 @@
 
 use std::fmt;
 
+use http::HeaderValue;
 use http::header::{AUTHORIZATION, HeaderMap};
 
 /// What a request says about who sends it.
 pub(crate) enum Credentials<'a> {
     /// No `Authorization`, or one with another scheme.
     None,
-    Token(&'a str),
+    Token {
+        token: &'a str,
+        /// The header that it stands in.
+        authorization: &'a HeaderValue,
+    },
     Malformed(MalformedCredentials),
 }
 
@@ -32,16 +37,23 @@ impl fmt::Display for MalformedCredentials {
     }
 }
 
+impl std::error::Error for MalformedCredentials {}
+
 const SCHEME: &[u8] = b"bearer";
 
 pub(crate) fn credentials(headers: &HeaderMap) -> Credentials<'_> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Credentials::None };
-    if values.next().is_some() {
-        return Credentials::Malformed(MalformedCredentials::SeveralHeaders);
+    match (values.next(), values.next()) {
+        (None, _) => Credentials::None,
+        (Some(authorization), None) => parse(authorization),
+        (Some(_), Some(_)) => Credentials::Malformed(MalformedCredentials::SeveralHeaders),
     }
+}
+
+/// Reads the only `Authorization` header of a request.
+pub(crate) fn parse(authorization: &HeaderValue) -> Credentials<'_> {
     // RFC 9110 §11.1: the scheme is compared without case.
-    let Some((scheme, rest)) = value.as_bytes().split_at_checked(SCHEME.len()) else {
+    let Some((scheme, rest)) = authorization.as_bytes().split_at_checked(SCHEME.len()) else {
         return Credentials::None;
     };
     if !scheme.eq_ignore_ascii_case(SCHEME) {
@@ -51,7 +63,7 @@ pub(crate) fn credentials(headers: &HeaderMap) -> Credentials<'_> {
         // Another scheme, whose name begins like ours.
         [first, ..] if is_token_char(*first) => Credentials::None,
         [b' ', ..] => match std::str::from_utf8(rest).map(|rest| rest.trim_start_matches(' ')) {
-            Ok(token) if is_token68(token) => Credentials::Token(token),
+            Ok(token) if is_token68(token) => Credentials::Token { token, authorization },
             _ => Credentials::Malformed(MalformedCredentials::NotOneToken),
         },
         _ => Credentials::Malformed(MalformedCredentials::NotOneToken),
@@ -71,8 +83,6 @@ fn is_token68(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn read(values: &[&[u8]]) -> String {
@@ -82,7 +92,7 @@ mod tests {
         }
         match credentials(&headers) {
             Credentials::None => "none".to_owned(),
-            Credentials::Token(token) => format!("token {token}"),
+            Credentials::Token { token, .. } => format!("token {token}"),
             Credentials::Malformed(how) => format!("{how:?}"),
         }
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::request::Parts;
+use http::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::refusal::{Refusal, problem};
@@ -44,7 +44,7 @@ use crate::rule::{Caller, Rule};
 /// ```
 ///
 /// # Errors
-/// Without a layer the answer is a 500, and the log tells the developer which handler's route lacks it. A
+/// Without a layer the answer is a 500, and the log tells the developer which route lacks it. A
 /// token whose claims are not a `T` is refused like any other that is not for this API: 401.
 #[derive(Clone, Debug)]
 pub struct Claims<T = Standard> {
@@ -61,6 +61,12 @@ impl<T> Claims<T> {
     /// The claims without the extractor around them.
     pub fn into_verified(self) -> scopegate::Claims {
         self.verified
+    }
+}
+
+impl<T> From<Claims<T>> for scopegate::Claims {
+    fn from(claims: Claims<T>) -> Self {
+        claims.verified
     }
 }
 
@@ -95,7 +101,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Claims {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
         let caller = caller::<Option<Self>>(parts)?;
-        Ok(caller.claims.clone().map(|verified| Self { verified, custom: Standard }))
+        Ok(caller.token.clone().map(|token| Self { verified: token.claims, custom: Standard }))
     }
 }
 
@@ -104,18 +110,22 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequestParts<S> for Claims
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
         let caller = caller::<Option<Self>>(parts)?;
-        caller.claims.clone().map(|verified| typed(&caller.rule, verified)).transpose()
+        caller.token.clone().map(|token| typed(&caller.rule, token.claims)).transpose()
     }
 }
 
 fn caller<Wanted>(parts: &Parts) -> Result<&Caller, ClaimsRejection> {
-    parts.extensions.get().ok_or_else(|| ClaimsRejection(Reason::NoLayer { wanted: type_name::<Wanted>() }))
+    parts.extensions.get().ok_or_else(|| {
+        let (wanted, method, path) =
+            (type_name::<Wanted>(), parts.method.clone(), parts.uri.path().to_owned());
+        ClaimsRejection(Reason::NoLayer { wanted, method, path })
+    })
 }
 
 fn required<Wanted>(parts: &Parts) -> Result<(&Arc<Rule>, scopegate::Claims), ClaimsRejection> {
     let caller = caller::<Wanted>(parts)?;
-    match caller.claims.clone() {
-        Some(verified) => Ok((&caller.rule, verified)),
+    match caller.token.clone() {
+        Some(token) => Ok((&caller.rule, token.claims)),
         None => Err(ClaimsRejection::refused(&caller.rule, Refusal::NoCredentials)),
     }
 }
@@ -137,7 +147,7 @@ pub struct ClaimsRejection(Reason);
 #[derive(Debug)]
 enum Reason {
     /// No layer of this crate has seen the request.
-    NoLayer { wanted: &'static str },
+    NoLayer { wanted: &'static str, method: Method, path: String },
     /// The caller is at fault, and is told so in the words of the layer.
     Refused { rule: Arc<Rule>, refusal: Refusal },
 }
@@ -151,9 +161,10 @@ impl ClaimsRejection {
 impl fmt::Display for ClaimsRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Reason::NoLayer { wanted } => write!(
+            Reason::NoLayer { wanted, method, path } => write!(
                 f,
-                "a handler takes {wanted}, and its route has no RequireScope, RequireToken or AcceptToken layer"
+                "the handler of {method} {path:?} takes {wanted}, and its route has no RequireScope, RequireToken or \
+                 AcceptToken layer"
             ),
             Reason::Refused { refusal, .. } => fmt::Display::fmt(refusal, f),
         }

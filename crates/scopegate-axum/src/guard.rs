@@ -1,25 +1,27 @@
 //! The service behind all layers: a request is answered here, or passed on with its caller's claims.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::{fmt, mem};
 
-use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use scopegate::Error;
 use tower_service::Service;
 
 use crate::refusal::Refusal;
+use crate::refusal_body::RefusalBody;
 use crate::rule::{Caller, Decision, Rule};
 
 /// The service that [`RequireScope`](crate::RequireScope), [`RequireToken`](crate::RequireToken) and
 /// [`AcceptToken`](crate::AcceptToken) wrap around another one.
 ///
-/// It works with any request body, which it never reads, and any response body that can be made from
-/// [`Bytes`]. Errors of the inner service are passed on as they are; a refusal is a response, not an error.
+/// It works with any request body, which it never reads, and any response body that is a [`RefusalBody`]. Errors of the
+/// inner service are passed on as they are; a refusal is a response, not an error.
+///
+/// The inner service finds the caller's [`scopegate::Claims`] in the request's extensions; axum handlers have the
+/// extractor [`Claims`](crate::Claims).
 #[derive(Clone)]
 pub struct Guard<S> {
     inner: S,
@@ -41,7 +43,7 @@ impl<S: fmt::Debug> fmt::Debug for Guard<S> {
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Guard<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
-    ResBody: From<Bytes>,
+    ResBody: RefusalBody,
 {
     type Response = Response<ResBody>;
     type Error = S::Error;
@@ -55,14 +57,15 @@ where
         let state = match self.rule.decide(&request) {
             Decision::Made(Ok(caller)) => State::Passed { response: pass(&mut self.inner, request, caller) },
             Decision::Made(Err(refusal)) => {
-                // What is ready may hold a place in a limit. A request that never gets there must not keep it.
-                drop(self.take_ready());
+                self.give_back_readiness();
                 State::Refused { refusal: Some(refusal) }
             }
-            Decision::AskAgain { token } => {
-                let verifier = self.rule.verifier.clone();
-                let verification = Box::pin(async move { verifier.verify_or_refresh(&token).await });
-                State::Asking { verification, parts: Some((self.take_ready(), request)) }
+            Decision::AskAgain { authorization } => {
+                self.give_back_readiness();
+                State::Asking {
+                    decision: Box::pin(Arc::clone(&self.rule).decide_when_refreshed(authorization)),
+                    parts: Some((self.inner.clone(), request)),
+                }
             }
         };
         GuardFuture { rule: Arc::clone(&self.rule), state }
@@ -70,11 +73,10 @@ where
 }
 
 impl<S: Clone> Guard<S> {
-    /// The inner service that was polled ready, for later use. A clone of it, which is not ready, takes its
-    /// place.
-    fn take_ready(&mut self) -> S {
-        let clone = self.inner.clone();
-        mem::replace(&mut self.inner, clone)
+    /// Puts a clone, which is not ready, in the place of the inner service. What is ready may hold a place in a limit,
+    /// and a request that is refused, or that waits for a key which anybody can invent, must not keep it from others.
+    fn give_back_readiness(&mut self) {
+        self.inner = self.inner.clone();
     }
 }
 
@@ -82,11 +84,11 @@ fn pass<S, B>(inner: &mut S, mut request: Request<B>, caller: Caller) -> S::Futu
 where
     S: Service<Request<B>>,
 {
-    request.extensions_mut().insert(caller);
+    caller.introduce_to(&mut request);
     inner.call(request)
 }
 
-type Verification = Pin<Box<dyn Future<Output = Result<scopegate::Claims, Error>> + Send>>;
+type PendingDecision = Pin<Box<dyn Future<Output = Result<Caller, Refusal>> + Send>>;
 
 pin_project! {
     /// The response future of [`Guard`].
@@ -110,33 +112,41 @@ pin_project! {
         Refused { refusal: Option<Refusal> },
         Passed { #[pin] response: S::Future },
         // Only for a token whose key is unknown, so only here a future is boxed.
-        Asking { verification: Verification, parts: Option<(S, Request<ReqBody>)> },
+        Asking { decision: PendingDecision, parts: Option<(S, Request<ReqBody>)> },
+        // The answer was good; the inner service has to become ready once more.
+        Readying { inner: S, parts: Option<(Caller, Request<ReqBody>)> },
     }
 }
 
 impl<S, ReqBody, ResBody> Future for GuardFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: From<Bytes>,
+    ResBody: RefusalBody,
 {
     type Output = Result<Response<ResBody>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        const ONCE: &str = "a state is left when it is ready, and a future is not polled after that";
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
                 StateProjection::Passed { response } => return response.poll(cx),
                 StateProjection::Refused { refusal } => {
-                    let refusal = refusal.take().expect("a future is not polled after it was ready");
+                    let refusal = refusal.take().expect(ONCE);
                     return Poll::Ready(Ok(refusal.into_response(&this.rule.challenge)));
                 }
-                StateProjection::Asking { verification, parts } => {
-                    let verified = ready!(verification.as_mut().poll(cx));
-                    let (mut inner, request) = parts.take().expect("this state is left when it is ready");
-                    match this.rule.judge(verified) {
-                        Ok(caller) => State::Passed { response: pass(&mut inner, request, caller) },
+                StateProjection::Asking { decision, parts } => {
+                    let decision = ready!(decision.as_mut().poll(cx));
+                    let (inner, request) = parts.take().expect(ONCE);
+                    match decision {
+                        Ok(caller) => State::Readying { inner, parts: Some((caller, request)) },
                         Err(refusal) => State::Refused { refusal: Some(refusal) },
                     }
+                }
+                StateProjection::Readying { inner, parts } => {
+                    ready!(inner.poll_ready(cx))?;
+                    let (caller, request) = parts.take().expect(ONCE);
+                    State::Passed { response: pass(inner, request, caller) }
                 }
             };
             this.state.set(next);

@@ -83,8 +83,8 @@
 //! - TLS must end in this process or in a proxy that nobody can go around (RFC 6750 §5.3).
 //! - CORS: put `tower_http`'s `CorsLayer` outside of these layers, for it to answer preflight requests, which carry no
 //!   token; and expose `WWW-Authenticate` if scripts are to read it.
-//! - The inner service's errors pass unchanged. Its response body must be made from `Bytes` for refusals, as `axum`'s
-//!   and `http_body_util::Full` are; for another, put `tower_http`'s `MapResponseBodyLayer` inside.
+//! - Any inner service finds the caller's [`scopegate::Claims`] in the request's extensions.
+//! - The inner service's errors pass unchanged. A refusal has to fit into its response body, see [`RefusalBody`].
 //!
 //! # Features
 //!
@@ -98,6 +98,7 @@ mod accept_token;
 mod guard;
 mod rule;
 mod bearer;
+mod refusal_body;
 
 mod claims;
 
@@ -109,9 +110,10 @@ pub use bearer::MalformedCredentials;
 pub use claims::{Claims, ClaimsRejection, Standard};
 pub use guard::{Guard, GuardFuture};
 pub use refusal::Refusal;
+pub use refusal_body::RefusalBody;
 pub use require_scope::RequireScope;
 pub use require_token::RequireToken;
+pub use scopegate;
 pub use scopegate::{
-    Algorithm, Clock, ConfigError, Error, Issuer, IssuerWithoutAudience, NumericDate, Principal, Requirement,
-    Scope, Scopes, Verifier, VerifierBuilder, all_of, any_of,
+    Algorithm, ConfigError, Error, Issuer, Principal, Requirement, Scope, Scopes, Verifier, all_of, any_of,
 };

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use scopegate::Error;
 
 use crate::bearer::MalformedCredentials;
 use crate::challenge::{Challenge, ErrorCode};
+use crate::refusal_body::RefusalBody;
 
 /// Why a request was not let through. It stands in the extensions of the response, for the operator's eyes:
 /// for access logs, metrics, or to answer in another form.
@@ -26,7 +26,7 @@ use crate::challenge::{Challenge, ErrorCode};
 /// }
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Refusal {
     /// No `Authorization` header, or one of another scheme: 401.
     NoCredentials,
@@ -46,10 +46,12 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl std::error::Error for Refusal {}
+
 impl Refusal {
     /// The answer to the caller. Its texts are fixed and tell nothing about the token, because a caller may
     /// be anybody; the log gets the reason.
-    pub(crate) fn into_response<B: From<Bytes>>(self, challenge: &Challenge) -> Response<B> {
+    pub(crate) fn into_response<B: RefusalBody>(self, challenge: &Challenge) -> Response<B> {
         let invalid_token = |detail| {
             let challenge = challenge.with_error(ErrorCode::InvalidToken, detail);
             (StatusCode::UNAUTHORIZED, detail, (WWW_AUTHENTICATE, challenge))
@@ -79,10 +81,14 @@ impl Refusal {
             Self::Token(Error::Expired { .. }) => invalid_token("the access token has expired"),
             Self::Token(_) => invalid_token("the access token is not valid for this API"),
         };
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            tracing::warn!(status = status.as_u16(), "refused: {self}");
-        } else {
-            tracing::info!(status = status.as_u16(), "refused: {self}");
+        match &self {
+            Self::Token(Error::KeysUnavailable { .. }) => {
+                tracing::warn!(status = status.as_u16(), "refused: {self}");
+            }
+            Self::Token(_) => tracing::info!(status = status.as_u16(), "refused: {self}"),
+            Self::NoCredentials | Self::Malformed(_) => {
+                tracing::debug!(status = status.as_u16(), "refused: {self}");
+            }
         }
         let mut response = problem(status, detail);
         response.headers_mut().insert(header.0, header.1);
@@ -92,13 +98,13 @@ impl Refusal {
 }
 
 /// A problem document (RFC 9457) without a type of its own, so the title is the status's name.
-pub(crate) fn problem<B: From<Bytes>>(status: StatusCode, detail: &str) -> Response<B> {
+pub(crate) fn problem<B: RefusalBody>(status: StatusCode, detail: &str) -> Response<B> {
     let document = serde_json::json!({
         "title": status.canonical_reason(),
         "status": status.as_u16(),
         "detail": detail,
     });
-    let mut response = Response::new(B::from(document.to_string().into()));
+    let mut response = Response::new(B::from_text(document.to_string().into()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

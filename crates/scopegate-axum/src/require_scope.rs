@@ -46,9 +46,8 @@ impl RequireScope {
     /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
     /// printable ASCII become `?`.
     #[must_use]
-    pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
-        Arc::make_mut(&mut self.rule).challenge.realm = realm.into();
-        self
+    pub fn with_realm(self, realm: impl Into<String>) -> Self {
+        Self { rule: self.rule.with_realm(realm.into()) }
     }
 }
 

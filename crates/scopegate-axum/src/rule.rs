@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use http::Request;
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Request};
 use scopegate::{Error, Requirement, Scope, Verifier};
 
-use crate::bearer::{Credentials, credentials};
+use crate::bearer::{Credentials, credentials, parse};
 use crate::challenge::Challenge;
 use crate::refusal::Refusal;
 
@@ -27,13 +28,21 @@ pub(crate) enum Demand {
     GoodTokenIfAny,
 }
 
-/// What a layer found out about who sends a request. It stands in the request's extensions, where the
-/// extractor and further layers find it.
+/// What a layer found out about who sends a request. It stands in the request's extensions, where the extractor
+/// and further layers find it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) rule: Arc<Rule>,
     /// `None` for a request without a token that was let through without one.
-    pub(crate) claims: Option<scopegate::Claims>,
+    pub(crate) token: Option<Verified>,
+}
+
+/// A token that was verified, and its claims.
+#[derive(Clone, Debug)]
+pub(crate) struct Verified {
+    pub(crate) claims: scopegate::Claims,
+    /// The header that it came in.
+    authorization: HeaderValue,
 }
 
 /// What becomes of a request.
@@ -41,7 +50,7 @@ pub(crate) enum Decision {
     Made(Result<Caller, Refusal>),
     /// The token names a key that may just have been published.
     AskAgain {
-        token: String,
+        authorization: HeaderValue,
     },
 }
 
@@ -56,14 +65,21 @@ impl Rule {
         Arc::new(Self { verifier: verifier.clone(), demand, challenge })
     }
 
+    pub(crate) fn with_realm(mut self: Arc<Self>, realm: String) -> Arc<Self> {
+        Arc::make_mut(&mut self).challenge.realm = realm;
+        self
+    }
+
     pub(crate) fn decide<B>(self: &Arc<Self>, request: &Request<B>) -> Decision {
-        if let Some(claims) = self.verified_before(request) {
-            return Decision::Made(self.judge(Ok(claims)));
+        if let Some(verified) = self.verified_before(request) {
+            return Decision::Made(self.judge(Ok(verified)));
         }
         Decision::Made(match (credentials(request.headers()), &self.demand) {
-            (Credentials::Token(token), _) => match self.verifier.verify(token) {
-                Err(Error::UnknownKey { .. }) => return Decision::AskAgain { token: token.to_owned() },
-                verified => self.judge(verified),
+            (Credentials::Token { token, authorization }, _) => match self.verifier.verify(token) {
+                Err(Error::UnknownKey { .. }) => {
+                    return Decision::AskAgain { authorization: authorization.clone() };
+                }
+                claims => self.judge(claims.map(|claims| Verified::new(claims, authorization))),
             },
             (Credentials::Malformed(how), _) => Err(Refusal::Malformed(how)),
             (Credentials::None, Demand::GoodTokenIfAny) => Ok(self.caller(None)),
@@ -71,24 +87,58 @@ impl Rule {
         })
     }
 
-    pub(crate) fn judge(
-        self: &Arc<Self>,
-        verified: Result<scopegate::Claims, Error>,
+    /// Waits for the key that the token names, if it may come, and decides.
+    pub(crate) async fn decide_when_refreshed(
+        self: Arc<Self>,
+        authorization: HeaderValue,
     ) -> Result<Caller, Refusal> {
-        let claims = verified.map_err(Refusal::Token)?;
-        if let Demand::Scopes(requirement) = &self.demand {
-            claims.require(requirement).map_err(Refusal::Token)?;
+        match parse(&authorization) {
+            Credentials::Token { token, .. } => {
+                let claims = self.verifier.verify_or_refresh(token).await;
+                self.judge(claims.map(|claims| Verified::new(claims, &authorization)))
+            }
+            Credentials::Malformed(how) => Err(Refusal::Malformed(how)),
+            Credentials::None => Err(Refusal::NoCredentials),
         }
-        Ok(self.caller(Some(claims)))
     }
 
-    /// The claims that an outer layer of the same verifier put there.
-    fn verified_before<B>(&self, request: &Request<B>) -> Option<scopegate::Claims> {
+    fn judge(self: &Arc<Self>, verified: Result<Verified, Error>) -> Result<Caller, Refusal> {
+        let verified = verified.map_err(Refusal::Token)?;
+        if let Demand::Scopes(requirement) = &self.demand {
+            verified.claims.require(requirement).map_err(Refusal::Token)?;
+        }
+        Ok(self.caller(Some(verified)))
+    }
+
+    /// What an outer layer of the same verifier found out, if the request still has the token that it was about.
+    fn verified_before<B>(&self, request: &Request<B>) -> Option<Verified> {
         let caller = request.extensions().get::<Caller>()?;
-        if caller.rule.verifier.is_same_as(&self.verifier) { caller.claims.clone() } else { None }
+        let verified = caller.token.as_ref().filter(|_| caller.rule.verifier.ptr_eq(&self.verifier))?;
+        let mut authorization = request.headers().get_all(AUTHORIZATION).iter();
+        let same = authorization.next() == Some(&verified.authorization) && authorization.next().is_none();
+        same.then(|| verified.clone())
     }
 
-    fn caller(self: &Arc<Self>, claims: Option<scopegate::Claims>) -> Caller {
-        Caller { rule: Arc::clone(self), claims }
+    fn caller(self: &Arc<Self>, token: Option<Verified>) -> Caller {
+        Caller { rule: Arc::clone(self), token }
+    }
+}
+
+impl Verified {
+    fn new(claims: scopegate::Claims, authorization: &HeaderValue) -> Self {
+        Self { claims, authorization: authorization.clone() }
+    }
+}
+
+impl Caller {
+    /// Puts itself where the extractor and further layers find it, and the claims where everybody does.
+    pub(crate) fn introduce_to<B>(self, request: &mut Request<B>) {
+        let extensions = request.extensions_mut();
+        match &self.token {
+            Some(verified) => drop(extensions.insert(verified.claims.clone())),
+            // Those of another layer are not about this caller.
+            None => drop(extensions.remove::<scopegate::Claims>()),
+        }
+        extensions.insert(self);
     }
 }

@@ -109,6 +109,7 @@ async fn without_a_layer_the_answer_is_a_500_and_the_log_says_what_is_missing() 
         let logged = std::mem::take(&mut *log.0.lock().unwrap());
         let logged = String::from_utf8(logged).unwrap();
         assert!(logged.contains("ERROR") && logged.contains("Claims"), "{logged}");
+        assert!(logged.contains(&format!("the handler of GET {path:?} takes")), "{logged}");
         assert!(
             logged.contains("its route has no RequireScope, RequireToken or AcceptToken layer"),
             "{logged}"

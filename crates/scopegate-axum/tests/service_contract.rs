@@ -11,7 +11,7 @@ use axum::http::{Request, Response, StatusCode};
 use bytes::Bytes;
 use fixture::{sign, token, verifier};
 use http_body_util::{Empty, Full};
-use scopegate_axum::{Issuer, RequireScope, RequireToken, Verifier};
+use scopegate_axum::{AcceptToken, Issuer, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::LocalIssuer;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
@@ -133,4 +133,54 @@ async fn the_request_arrives_as_it_was_sent() {
         .unwrap();
     let response = RequireToken::new(&verifier()).layer(inner).oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_a_key_keeps_no_place_in_a_limit() {
+    let local = LocalIssuer::start().await.unwrap();
+    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
+    let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
+    let limit = ConcurrencyLimitLayer::new(1);
+    let guarded = RequireToken::new(&verifier).layer(limit.layer(Strict { ready: false }));
+    let good = local.mint().sign();
+    local.set_fault(scopegate_issuer::Fault::Drip);
+    let (mut waiting, mut other) = (guarded.clone(), guarded.clone());
+    let invented = local.mint().header("kid", "no such key").sign();
+    let mut waits = std::pin::pin!(waiting.ready().await.unwrap().call(request(Some(&invented))));
+    let pending = std::future::poll_fn(|cx| Poll::Ready(waits.as_mut().poll(cx).is_pending())).await;
+    assert!(pending, "it waits for the fetch");
+    let response = other.ready().await.unwrap().call(request(Some(&good))).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn any_inner_service_can_ask_who_calls() {
+    let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
+        let claims = request.extensions().get::<scopegate::Claims>();
+        let client = claims.and_then(|claims| claims.client_id()).unwrap_or("nobody").to_owned();
+        Ok::<_, Infallible>(Response::new(client))
+    });
+    let service = AcceptToken::new(&verifier()).layer(inner);
+    let body = async |token: Option<&str>| service.clone().oneshot(request(token)).await.unwrap().into_body();
+    assert_eq!(body(Some(&token("read"))).await, "1example23456789");
+    assert_eq!(body(None).await, "nobody");
+}
+
+#[tokio::test]
+async fn claims_of_an_outer_layer_are_not_left_for_a_caller_without_a_token() {
+    // The outer layer knows the caller; the inner one belongs to another verifier and sees no token.
+    let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
+        let known = request.extensions().get::<scopegate::Claims>().is_some();
+        Ok::<_, Infallible>(Response::new(known.to_string()))
+    });
+    let forget = |mut request: Request<Empty<Bytes>>| {
+        request.headers_mut().remove("authorization");
+        request
+    };
+    let service = ServiceBuilder::new()
+        .layer(RequireToken::new(&verifier()))
+        .map_request(forget)
+        .layer(AcceptToken::new(&verifier()))
+        .service(inner);
+    assert_eq!(service.oneshot(request(Some(&token("")))).await.unwrap().into_body(), "false");
 }

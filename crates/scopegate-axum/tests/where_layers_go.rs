@@ -3,13 +3,19 @@
 
 mod fixture;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
 use axum::Router;
 use axum::body::Body;
 use axum::handler::Handler as _;
-use axum::http::{Method, Request};
+use axum::http::{Method, Request, header};
 use axum::routing::get as on_get;
 use fixture::{get, status, token, verifier, with_token};
-use scopegate_axum::{AcceptToken, RequireScope, RequireToken};
+use scopegate_axum::{AcceptToken, Issuer, RequireScope, RequireToken, Verifier};
+use scopegate_issuer::{Alg, Mint, SigningKey};
+use tower::util::MapRequestLayer;
 
 async fn ok() {}
 
@@ -121,4 +127,75 @@ async fn layers_within_layers_ask_for_both() {
     let both = with_token(get("/"), &token("read write"));
     assert_eq!(statuses(&router, Method::GET, "/").await, [401, 403, 403]);
     assert_eq!(status(&router, both).await, 200);
+}
+
+/// A verifier that counts how often it is asked.
+fn counting(key: &SigningKey) -> (Verifier, Arc<AtomicU64>) {
+    let count = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&count);
+    let clock = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        SystemTime::now()
+    };
+    let jwks = serde_json::json!({ "keys": [key.jwk()] }).to_string();
+    let issuer = Issuer::from_jwks("https://issuer.example", &jwks).unwrap().client("c");
+    (Verifier::builder().with_clock(clock).trust(issuer).build().unwrap(), count)
+}
+
+fn minted(key: &SigningKey, scope: &str) -> String {
+    Mint::cognito("https://issuer.example", "c").without_claim("token_use").scope(scope).sign_with(key)
+}
+
+#[tokio::test]
+async fn two_layers_of_one_verifier_verify_once() {
+    let key = SigningKey::generate(Alg::ES256);
+    let (verifier, count) = counting(&key);
+    let router = Router::new()
+        .route("/", on_get(ok.layer(RequireScope::new(&verifier, "read"))))
+        .layer(RequireToken::new(&verifier));
+    assert_eq!(status(&router, with_token(get("/"), &minted(&key, "read"))).await, 200);
+    assert_eq!(count.load(Ordering::Relaxed), 1);
+    assert_eq!(status(&router, with_token(get("/"), &minted(&key, "write"))).await, 403);
+    assert_eq!(count.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn what_one_verifier_accepted_another_verifies_itself() {
+    // Both issuers have the same name, and not the same keys.
+    let (ours, theirs) = (SigningKey::generate(Alg::ES256), SigningKey::generate(Alg::ES256));
+    let (outer, inner) = (counting(&theirs).0, counting(&ours).0);
+    let router = |inner: &Verifier| {
+        Router::new()
+            .route("/", on_get(ok.layer(RequireScope::new(inner, "read"))))
+            .layer(RequireToken::new(&outer))
+    };
+    let token = minted(&theirs, "read");
+    assert_eq!(status(&router(&outer), with_token(get("/"), &token)).await, 200);
+    assert_eq!(status(&router(&inner), with_token(get("/"), &token)).await, 401);
+}
+
+#[tokio::test]
+async fn claims_are_those_of_the_token_that_the_layer_sees() {
+    let verifier = verifier();
+    let router = |seen: Vec<String>| {
+        let replace = move |mut request: Request<Body>| {
+            request.headers_mut().remove(header::AUTHORIZATION);
+            seen.iter().fold(request, |request, token| with_token(request, token))
+        };
+        Router::new()
+            .route("/", on_get(ok.layer(RequireScope::new(&verifier, "admin"))))
+            .layer(MapRequestLayer::new(replace))
+            .layer(RequireToken::new(&verifier))
+    };
+    let (admin, reader) = (token("admin"), token("read"));
+    for (sent, seen, expected) in [
+        (&admin, vec![admin.clone()], 200),
+        (&admin, vec![reader.clone()], 403),
+        (&admin, vec!["a.b.c".to_owned()], 401),
+        (&admin, vec![], 401),
+        (&admin, vec![admin.clone(), admin.clone()], 400),
+        (&reader, vec![admin.clone()], 200),
+    ] {
+        assert_eq!(status(&router(seen), with_token(get("/"), sent)).await, expected);
+    }
 }

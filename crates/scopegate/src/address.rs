@@ -24,12 +24,15 @@ pub(crate) enum Reach {
 
 /// RFC 8414 §2: an issuer is an `https` URL without query and fragment. `http` is let through on a loopback
 /// address, where nobody can listen in who could not read the process itself.
-const EXPECTED: &str = "an https URL (http only on a loopback address) without query, fragment and user name";
+const EXPECTED: &str = "an https URL (http only on a loopback address) without fragment and user name";
 
 impl Address {
     pub(crate) fn parse(setting: &'static str, text: &str) -> Result<Self, ConfigError> {
-        let invalid = || ConfigError::InvalidUrl { setting, expected: EXPECTED, found: without_user(text) };
-        let url = Url::parse(text).map_err(|_| invalid())?;
+        let invalid = || ConfigError::InvalidUrl { setting, expected: EXPECTED, found: presentable(text) };
+        // The parser would mend these, and tokens are compared with what was written.
+        let written_well = (text.starts_with("https://") || text.starts_with("http://"))
+            && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        let url = Url::parse(text).ok().filter(|_| written_well).ok_or_else(invalid)?;
         let reach = if is_loopback(&url) { Reach::Loopback } else { Reach::Network };
         let scheme_fits = matches!((url.scheme(), reach), ("https", _) | ("http", Reach::Loopback));
         let named = !url.username().is_empty() || url.password().is_some();
@@ -41,22 +44,22 @@ impl Address {
 }
 
 /// An issuer's identifier is kept as it was written, because tokens are compared with it character by
-/// character.
+/// character. It has no query either (RFC 8414 §2).
 pub(crate) fn issuer_identifier(text: &str) -> Result<String, ConfigError> {
     let address = Address::parse("issuer", text)?;
-    match address.url.query() {
-        None => Ok(text.to_owned()),
-        Some(_) => {
-            Err(ConfigError::InvalidUrl { setting: "issuer", expected: EXPECTED, found: without_user(text) })
-        }
+    if address.url.query().is_none() {
+        return Ok(text.to_owned());
     }
+    let expected = "an issuer identifier, which has no query";
+    Err(ConfigError::InvalidUrl { setting: "issuer", expected, found: presentable(text) })
 }
 
-/// A user name and a password, which have no place in an address, do not get into an error either.
-fn without_user(text: &str) -> String {
-    match (text.find("//"), text.rfind('@')) {
-        (Some(start), Some(end)) if start < end => format!("{}//…{}", &text[..start], &text[end..]),
-        _ => text.to_owned(),
+/// User names, passwords and queries, which may be secrets, do not get into an error.
+fn presentable(text: &str) -> String {
+    let text = text.split('?').next().unwrap_or_default();
+    match text.rsplit_once('@') {
+        Some((_, host)) => format!("…@{host}"),
+        None => text.to_owned(),
     }
 }
 
@@ -95,6 +98,13 @@ mod tests {
             "https://:secret@issuer.example",
             "https://issuer.example/#f",
             "https://issuer.example/?q",
+            "https:issuer.example",
+            "https:\\\\issuer.example",
+            "HTTPS://issuer.example",
+            "https://issuer.example/pool\n",
+            " https://issuer.example",
+            "https://issuer.example/a b",
+            "https://issuer.example/\u{e9}",
         ] {
             assert!(issuer_identifier(text).is_err(), "{text}");
         }
@@ -102,7 +112,13 @@ mod tests {
 
     #[test]
     fn a_password_in_an_address_is_not_shown() {
-        for text in ["https://user:secret@issuer.example/x", "https://:secret@a@b/", "nonsense//secret@b"] {
+        for text in [
+            "https://user:secret@issuer.example/x",
+            "https://:secret@a@b/",
+            "nonsense//secret@b",
+            "https:u:secret@h/",
+            "https://h/?secret",
+        ] {
             let error = issuer_identifier(text).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
         }

@@ -27,7 +27,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm that this crate can verify: what an issuer may use unless it is told otherwise.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: &'static [Self] = &[
         Self::RS256,
         Self::RS384,
         Self::RS512,
@@ -57,7 +57,7 @@ impl Algorithm {
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         // RFC 9864 §2.2 gives Ed25519 a name of its own beside RFC 8037's EdDSA.
         let name = if name == "Ed25519" { "EdDSA" } else { name };
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+        Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
     }
 }
 
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn names_are_read_exactly() {
         for algorithm in Algorithm::ALL {
-            assert_eq!(algorithm.name().parse::<Algorithm>().unwrap(), algorithm);
+            assert_eq!(algorithm.name().parse::<Algorithm>().unwrap(), *algorithm);
         }
         assert_eq!(Algorithm::from_name("Ed25519"), Some(Algorithm::EdDSA));
         // A09, A10, A11

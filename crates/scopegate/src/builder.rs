@@ -26,7 +26,6 @@ pub struct VerifierBuilder {
     clock: Arc<dyn Clock>,
     leeway: Duration,
     pace: Pace,
-    usable_for: Duration,
 }
 
 impl VerifierBuilder {
@@ -38,13 +37,16 @@ impl VerifierBuilder {
             pace: Pace {
                 period: Period::Advised { otherwise: Duration::from_secs(600) },
                 cooldown: Duration::from_secs(30),
+                usable_for: Duration::from_secs(24 * 3600),
             },
-            usable_for: Duration::from_secs(24 * 3600),
         }
     }
 
     /// Trusts this issuer. May be called several times: each issuer has its own keys and its own rules, and a
     /// token is judged by those of the issuer that it names.
+    ///
+    /// Every trusted issuer can grant every scope, because a scope is a word without an owner. Issuers that are trusted
+    /// for different things belong to different verifiers.
     pub fn trust(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
         self
@@ -67,7 +69,7 @@ impl VerifierBuilder {
     /// `Cache-Control: max-age` decides, within 1 min and 24 h, and where it has none, 10 min. They are fetched when four
     /// fifths of that time have passed, ±10 % by chance.
     ///
-    /// A key that the issuer has withdrawn is refused at the latest after this time. Fetching more often than every few
+    /// A key that the issuer has withdrawn is refused at the latest after this time, while the issuer answers. Fetching more often than every few
     /// minutes is a burden for the issuer without much use, because a new key is fetched when a token first names it.
     pub fn with_refresh_period(mut self, period: Duration) -> Self {
         self.pace.period = Period::Fixed(period);
@@ -88,12 +90,13 @@ impl VerifierBuilder {
     /// survives longer outages; shorter bounds how long a withdrawn key can still be used by somebody who
     /// keeps us from reaching the issuer.
     pub fn with_stale_limit(mut self, limit: Duration) -> Self {
-        self.usable_for = limit;
+        self.pace.usable_for = limit;
         self
     }
 
     /// Fetches the keys of every issuer, all at the same time, and keeps fetching them in one background task
-    /// for each issuer until the last clone of the verifier is dropped.
+    /// for each issuer until the last clone of the verifier is dropped. The tasks live on the runtime that this is
+    /// called on: when it ends, keys are no longer fetched, and can be used until the stale limit.
     ///
     /// # Errors
     /// [`ConfigError::KeysNotFetched`] when one issuer's keys cannot be had, so that a wrong address is found now and
@@ -122,7 +125,7 @@ impl VerifierBuilder {
         Ok(self.spawn()?.0)
     }
 
-    /// Builds a verifier whose keys were all given ([`Issuer::with_keys`]): no runtime, no network.
+    /// Builds a verifier whose keys were all given ([`Issuer::from_jwks`]): no runtime, no network.
     ///
     /// # Errors
     /// [`ConfigError::NeedsStart`] when an issuer's keys have to be fetched; any other [`ConfigError`] about settings
@@ -148,7 +151,7 @@ impl VerifierBuilder {
                     source: Arc::clone(&source),
                     location,
                     algorithms: policy.algorithms.clone(),
-                    usable_for: self.usable_for,
+                    usable_for: self.pace.usable_for,
                     clock: Arc::clone(&self.clock),
                 };
                 tasks.push(StopOnDrop(runtime.spawn(task.run()).abort_handle()));
@@ -181,7 +184,7 @@ impl VerifierBuilder {
         let (Period::Fixed(period) | Period::Advised { otherwise: period }) = self.pace.period;
         in_range("refresh period", period, SECOND..=DAY, "1 s to 24 h")?;
         in_range("refresh cooldown", self.pace.cooldown, SECOND..=Duration::from_secs(3600), "1 s to 1 h")?;
-        in_range("stale limit", self.usable_for, Duration::from_secs(60)..=30 * DAY, "1 min to 30 days")
+        in_range("stale limit", self.pace.usable_for, Duration::from_secs(60)..=30 * DAY, "1 min to 30 days")
     }
 }
 

@@ -135,7 +135,7 @@ impl Claims {
         self.0.token_id.as_deref()
     }
 
-    /// Passes the claims on if they grant what is required.
+    /// Checks that the claims grant what is required.
     ///
     /// # Errors
     /// [`Error::InsufficientScope`] if they do not.

@@ -21,7 +21,7 @@ pub enum ConfigError {
     /// Not a Cognito user pool id, such as `eu-west-1_Ab12Cd34E`.
     #[non_exhaustive]
     InvalidPoolId { found: String },
-    /// An audience or a client id is empty, or an empty list of them was given.
+    /// A list of audiences, clients or algorithms is empty, or has an empty text in it; `setting` says which.
     #[non_exhaustive]
     EmptyList { issuer: String, setting: &'static str },
     /// Not the name of an asymmetric JWS algorithm that is supported.

@@ -24,6 +24,8 @@ const MAX_BODY: usize = 256 * 1024;
 pub(crate) struct Fetcher {
     client: Client,
     url: Url,
+    /// The address for logs and errors: a query may hold what is nobody's business.
+    shown: String,
 }
 
 /// A good answer.
@@ -56,11 +58,13 @@ impl Fetcher {
             Reach::Loopback => builder.no_proxy(),
         };
         let client = builder.build().map_err(|error| ConfigError::HttpClient { source: error.into() })?;
-        Ok(Self { client, url: address.url })
+        let mut shown = address.url.clone();
+        shown.set_query(None);
+        Ok(Self { client, url: address.url, shown: shown.into() })
     }
 
-    pub(crate) fn url(&self) -> &str {
-        self.url.as_str()
+    pub(crate) fn shown(&self) -> &str {
+        &self.shown
     }
 
     /// Gets the document; with a tag, only if it has changed.
@@ -118,6 +122,8 @@ pub(crate) enum FetchError {
     /// "Unchanged" was the answer to a question about nothing.
     NothingToKeep,
     Client(Box<ConfigError>),
+    /// Nobody fetches any more.
+    TaskEnded,
     Transport(reqwest::Error),
 }
 
@@ -141,10 +147,13 @@ impl fmt::Display for FetchError {
             }
             Self::NothingToKeep => f.write_str("expected a key set, found status 304"),
             Self::Client(error) => fmt::Display::fmt(error, f),
+            Self::TaskEnded => {
+                f.write_str("the background task has ended; does its runtime have timers and I/O?")
+            }
+            Self::Transport(error) if error.is_connect() => f.write_str("no connection"),
             Self::Transport(error) if error.is_timeout() => {
                 write!(f, "no complete answer within {} s", TOTAL_TIMEOUT.as_secs())
             }
-            Self::Transport(error) if error.is_connect() => f.write_str("no connection"),
             Self::Transport(error) if error.is_body() || error.is_decode() => {
                 f.write_str("the answer broke off")
             }

@@ -2,11 +2,13 @@
 
 mod cognito;
 
+use std::fmt;
+
 use crate::address::{Address, issuer_identifier};
 use crate::key_set::KeySet;
 use crate::recipients::{ANY_CLIENT_CLAIM, Allowed, Recipients, WithoutAudience};
-use crate::scope_claims::ScopeClaims;
-use crate::token_kind::{TokenUseRule, TypeRule};
+use crate::scope_claims::{SCOPE_AND_SCP, ScopeClaims};
+use crate::token_kind::{NonceRule, TokenKind, TokenUseRule, TypeRule};
 use crate::{Algorithm, ConfigError};
 
 /// One authorization server, and what its tokens must be like to be accepted.
@@ -21,7 +23,7 @@ use crate::{Algorithm, ConfigError};
 /// let cognito = Issuer::cognito("eu-west-1_Ab12Cd34E")?.client("1example23456789");
 ///
 /// // any other issuer: bound to this API by `aud`
-/// let other = Issuer::with_jwks_uri("https://issuer.example/", "https://issuer.example/jwks.json")?
+/// let other = Issuer::from_jwks_uri("https://issuer.example/", "https://issuer.example/jwks.json")?
 ///     .audience("https://my-api-server.org")
 ///     .with_algorithms([Algorithm::RS256, Algorithm::ES256])
 ///     .with_typ_at_jwt_required();
@@ -33,8 +35,9 @@ use crate::{Algorithm, ConfigError};
 /// | `alg` | one of [`Algorithm::ALL`]; Cognito: RS256 |
 /// | `typ` | `at+jwt`, `JWT` or absent |
 /// | `token_use` | `access` if it is there; Cognito: always |
+/// | marks of other kinds | none of `nonce`, `at_hash`, `c_hash`, `s_hash`, `events`; no claim `typ` of `ID`, `Refresh`, `Offline`, `Logout` |
 /// | `aud`, client | what was said; see [`IssuerWithoutAudience`] |
-/// | scopes | from `scope` and `scp` |
+/// | scopes | from `scope` and `scp`; Cognito: from `scope` |
 #[derive(Clone, Debug)]
 pub struct Issuer {
     pub(crate) identifier: String,
@@ -43,7 +46,7 @@ pub struct Issuer {
 }
 
 /// Where an issuer's keys come from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum KeysFrom {
     /// Fetched, again and again.
     Address(Address),
@@ -58,7 +61,7 @@ pub(crate) enum KeysFrom {
 pub(crate) struct Policy {
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) typ: TypeRule,
-    pub(crate) token_use: TokenUseRule,
+    pub(crate) kind: TokenKind,
     pub(crate) recipients: Recipients,
     pub(crate) scopes: ScopeClaims,
 }
@@ -89,7 +92,7 @@ impl Issuer {
     /// # Errors
     /// [`ConfigError::InvalidUrl`] unless both are `https` URLs (`http` on a loopback address) without fragment, and
     /// the issuer without query (RFC 8414 §2).
-    pub fn with_jwks_uri(issuer: &str, jwks_uri: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+    pub fn from_jwks_uri(issuer: &str, jwks_uri: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let address = Address::parse("jwks_uri", jwks_uri)?;
         Ok(IssuerWithoutAudience::new(issuer_identifier(issuer)?, KeysFrom::Address(address)))
     }
@@ -119,21 +122,21 @@ impl Issuer {
     /// withdrawn by building another verifier.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] as for [`with_jwks_uri`](Self::with_jwks_uri), [`ConfigError::InvalidKeySet`]
+    /// [`ConfigError::InvalidUrl`] as for [`from_jwks_uri`](Self::from_jwks_uri), [`ConfigError::InvalidKeySet`]
     /// when no key of the set can verify a token.
-    pub fn with_keys(issuer: &str, jwks: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+    pub fn from_jwks(issuer: &str, jwks: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = issuer_identifier(issuer)?;
         let keys = KeysFrom::given(&identifier, jwks)?;
         Ok(IssuerWithoutAudience::new(identifier, keys))
     }
 
-    /// Also accepts tokens whose `aud` holds this.
+    /// Adds to the audiences that are accepted. Where clients are listed too, a token must satisfy both.
     #[must_use]
     pub fn audience(self, audience: impl Into<String>) -> Self {
         self.audiences([audience])
     }
 
-    /// Also accepts tokens whose `aud` holds one of these.
+    /// Adds to the audiences that are accepted. Where clients are listed too, a token must satisfy both.
     #[must_use]
     pub fn audiences<I>(mut self, audiences: I) -> Self
     where
@@ -144,13 +147,15 @@ impl Issuer {
         self
     }
 
-    /// Also accepts tokens issued to this client.
+    /// Adds to the clients that are accepted; a list takes the place of a waiver. Where audiences are listed too, a token
+    /// must satisfy both.
     #[must_use]
     pub fn client(self, client_id: impl Into<String>) -> Self {
         self.clients([client_id])
     }
 
-    /// Also accepts tokens issued to one of these clients.
+    /// Adds to the clients that are accepted; a list takes the place of a waiver. Where audiences are listed too, a token
+    /// must satisfy both.
     #[must_use]
     pub fn clients<I>(mut self, client_ids: I) -> Self
     where
@@ -177,6 +182,15 @@ impl Issuer {
         self
     }
 
+    /// Accepts tokens that carry a `nonce`, which normally makes a token an ID token: for Keycloak, which can be told to
+    /// write one into access tokens. **An ID token of a client whose id is also an accepted audience then opens this
+    /// API**, unless it has another mark of one.
+    #[must_use]
+    pub fn accept_nonce(mut self) -> Self {
+        self.policy.kind.nonce = NonceRule::Accepted;
+        self
+    }
+
     /// Also reads scopes from the claim `permissions`, an array of strings, as Auth0 writes it.
     #[must_use]
     pub fn with_permissions_as_scopes(mut self) -> Self {
@@ -196,16 +210,16 @@ impl Issuer {
     ///
     /// # Errors
     /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without fragment.
-    pub fn with_keys_from(mut self, jwks_uri: &str) -> Result<Self, ConfigError> {
+    pub fn with_jwks_uri(mut self, jwks_uri: &str) -> Result<Self, ConfigError> {
         self.keys = KeysFrom::Address(Address::parse("jwks_uri", jwks_uri)?);
         Ok(self)
     }
 
-    /// Uses this key set, as JSON, and fetches none: what [`with_keys`](Self::with_keys) does, for a preset.
+    /// Uses this key set, as JSON, and fetches none: what [`from_jwks`](Self::from_jwks) does, for a preset.
     ///
     /// # Errors
     /// [`ConfigError::InvalidKeySet`] when no key of the set can verify a token.
-    pub fn with_given_keys(mut self, jwks: &str) -> Result<Self, ConfigError> {
+    pub fn with_jwks(mut self, jwks: &str) -> Result<Self, ConfigError> {
         self.keys = KeysFrom::given(&self.identifier, jwks)?;
         Ok(self)
     }
@@ -227,9 +241,20 @@ impl Issuer {
     }
 }
 
+/// Keys that were given are not shown: somebody may have given private ones.
+impl fmt::Debug for KeysFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => f.debug_tuple("Address").field(&address.url.as_str()).finish(),
+            Self::Metadata(address) => f.debug_tuple("Metadata").field(&address.url.as_str()).finish(),
+            Self::Given(_) => f.write_str("Given"),
+        }
+    }
+}
+
 impl KeysFrom {
     fn given(issuer: &str, jwks: &str) -> Result<Self, ConfigError> {
-        match KeySet::from_json(jwks.as_bytes(), &Algorithm::ALL, None) {
+        match KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None) {
             Ok(_) => Ok(Self::Given(jwks.to_owned())),
             Err(reason) => {
                 Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
@@ -249,9 +274,9 @@ impl IssuerWithoutAudience {
         let policy = Policy {
             algorithms: Algorithm::ALL.to_vec(),
             typ: TypeRule::AccessTokenOrUntyped,
-            token_use: TokenUseRule::IfPresent,
+            kind: TokenKind { token_use: TokenUseRule::IfPresent, nonce: NonceRule::Refused },
             recipients,
-            scopes: ScopeClaims::default(),
+            scopes: ScopeClaims { standard: SCOPE_AND_SCP, more: Vec::new() },
         };
         Self(Issuer { identifier, keys, policy })
     }

@@ -58,6 +58,11 @@ impl Key {
             .collect::<Result<_, _>>()?;
         if keys.is_empty() { Err(Unusable::NotAccepted) } else { Ok(keys) }
     }
+
+    /// Whether the other key does the same for the same tokens.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        self.id == other.id && self.algorithm == other.algorithm && self.numbers == other.numbers
+    }
 }
 
 /// The key may verify signatures, and holds nothing secret.

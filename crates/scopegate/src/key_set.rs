@@ -47,7 +47,12 @@ impl KeySet {
         let (mut keys, mut unusable) = (Vec::with_capacity(jwks.len()), Vec::new());
         for (position, jwk) in jwks.into_iter().enumerate() {
             match Key::from_jwk(jwk, accepted, known) {
-                Ok(usable) => keys.extend(usable),
+                // Some sets list a key twice. Another with the same id is ambiguous, the same one is not.
+                Ok(usable) => usable.into_iter().for_each(|key: Arc<Key>| {
+                    if !keys.iter().any(|listed: &Arc<Key>| listed.is_same_as(&key)) {
+                        keys.push(key);
+                    }
+                }),
                 Err(reason) => unusable.push((position, reason)),
             }
         }

@@ -64,6 +64,8 @@ struct Fetching {
 pub(crate) struct FetchState {
     pub(crate) refresh: Refresh,
     pub(crate) history: History,
+    /// The task is gone: with its runtime, or by a panic of somebody else's clock.
+    pub(crate) ended: bool,
 }
 
 /// What came of the fetches so far.
@@ -93,7 +95,7 @@ impl KeySource {
     pub(crate) fn to_be_fetched(pace: Pace) -> Self {
         let refresh = Refresh::new(pace, Instant::now());
         let fetching = Fetching {
-            state: Mutex::new(FetchState { refresh, history: History::default() }),
+            state: Mutex::new(FetchState { refresh, history: History::default(), ended: false }),
             sooner: Notify::new(),
             changed: watch::Sender::new(()),
             waiting: AtomicUsize::new(0),
@@ -109,7 +111,11 @@ impl KeySource {
     ) -> Result<T, Unavailable> {
         match self.current.load().as_deref() {
             Some(Snapshot { keys, usable }) if usable.at(now) => Ok(read(keys)),
-            _ => Err(self.unavailable()),
+            Some(_) => {
+                self.change_due(Refresh::expired);
+                Err(self.unavailable())
+            }
+            None => Err(self.unavailable()),
         }
     }
 
@@ -124,23 +130,32 @@ impl KeySource {
 
     /// A token names a key that is not in the current set.
     pub(crate) fn unknown_key(&self, key: &KeyName) -> Standing {
-        let Some(fetching) = &self.fetching else { return Standing::Absent };
+        match self.change_due(|refresh, now| refresh.unknown_key(key, now)) {
+            Some((Standing::Pending, ended)) if ended => Standing::Undecided,
+            Some((standing, _)) => standing,
+            None => Standing::Absent,
+        }
+    }
+
+    /// Something that may make a fetch due. Says whether the task is gone, too; `None` for keys that were given.
+    fn change_due<T>(&self, change: impl FnOnce(&mut Refresh, Instant) -> T) -> Option<(T, bool)> {
+        let fetching = self.fetching.as_ref()?;
         let mut state = fetching.state();
-        let (before, now) = (state.refresh.due(), Instant::now());
-        let standing = state.refresh.unknown_key(key, now);
-        let after = state.refresh.due();
+        let before = state.refresh.due();
+        let result = change(&mut state.refresh, Instant::now());
+        let (after, ended) = (state.refresh.due(), state.ended);
         drop(state);
         if after != before {
             fetching.sooner.notify_one();
             // A chance for another key may be gone.
             fetching.changed.send_replace(());
         }
-        standing
+        Some((result, ended))
     }
 
     pub(crate) fn unavailable(&self) -> Unavailable {
-        let next = self.fetching.as_ref().map(|fetching| fetching.state().refresh.due());
-        let wait = next.map_or(Duration::ZERO, |next| next.saturating_duration_since(Instant::now()));
+        let wait = self.fetching.as_ref().map(|fetching| fetching.state().refresh.wait(Instant::now()));
+        let wait = wait.unwrap_or_default();
         // Whole seconds, at least one: what `Retry-After` can say (RFC 9110 §10.2.3).
         let begun = u64::from(wait.subsec_nanos() > 0);
         let retry_after = Duration::from_secs(wait.as_secs() + begun).max(Duration::from_secs(1));
@@ -160,6 +175,9 @@ impl KeySource {
             let (history, _) = self.history()?;
             if history.succeeded + history.failed > 0 {
                 return history.failure;
+            }
+            if self.fetching.as_ref().is_some_and(|fetching| fetching.state().ended) {
+                return Some(Arc::new(FetchError::TaskEnded));
             }
             changes.next().await;
         }

@@ -43,8 +43,8 @@ impl Location {
     /// What to show: the address of the keys, or of the issuer as long as that is all that is known.
     pub(crate) fn text(&self) -> &str {
         match &self.whence {
-            Whence::Known(keys) => keys.url(),
-            Whence::Discovered(discovery) => discovery.keys.as_ref().unwrap_or(&discovery.metadata).url(),
+            Whence::Known(keys) => keys.shown(),
+            Whence::Discovered(discovery) => discovery.keys.as_ref().unwrap_or(&discovery.metadata).shown(),
         }
     }
 

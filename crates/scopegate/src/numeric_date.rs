@@ -14,7 +14,7 @@ const LATEST: f64 = 253_402_300_799.0;
 pub struct NumericDate(f64);
 
 impl NumericDate {
-    /// Reads a claim's value: a JSON number between the years -9999 and 9999; anything else is `None`.
+    /// Reads a claim's value: a JSON number up to the year 9999, and as far before 1970; anything else is `None`.
     pub(crate) fn parse(value: &RawValue) -> Option<Self> {
         let seconds: f64 = serde_json::from_str(value.get()).ok()?;
         (-LATEST..=LATEST).contains(&seconds).then_some(Self(seconds))

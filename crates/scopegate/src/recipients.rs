@@ -12,7 +12,7 @@ pub(crate) struct Recipients {
     pub(crate) audiences: Allowed,
     pub(crate) clients: Allowed,
     pub(crate) without_audience: WithoutAudience,
-    /// The claims that may name the client, the first that is there counting.
+    /// The claims that may name the client.
     pub(crate) client_claims: &'static [&'static str],
 }
 
@@ -81,7 +81,7 @@ impl Recipients {
             }
             (Allowed::OneOf(_), None) => {
                 return match (self.without_audience, &self.clients) {
-                    (WithoutAudience::AcceptedUnderAClientRule, Allowed::OneOf(_) | Allowed::Any) => Ok(()),
+                    (WithoutAudience::AcceptedUnderAClientRule, Allowed::OneOf(_)) => Ok(()),
                     _ => Err(Error::MissingClaim { claim: "aud" }),
                 };
             }
@@ -105,13 +105,22 @@ impl Recipients {
         }
     }
 
+    /// The client that the claims name. Where several name one, they have to agree, or the listed client could be the
+    /// one that somebody else made the issuer write.
     fn client<'a>(&self, payload: &JsonObject<'a>) -> Result<Option<Cow<'a, str>>, Error> {
-        let present = self.client_claims.iter().find_map(|claim| Some((*claim, payload.get(claim)?)));
-        let Some((claim, value)) = present else { return Ok(None) };
-        match string(value) {
-            Some(client) => Ok(Some(client)),
-            None => Err(Error::MalformedClaim { claim: claim.into(), expected: "a string" }),
+        let mut client: Option<Cow<'a, str>> = None;
+        for claim in self.client_claims {
+            let Some(value) = payload.get(claim) else { continue };
+            let malformed = |expected| Error::MalformedClaim { claim: (*claim).into(), expected };
+            let named = string(value).ok_or_else(|| malformed("a string"))?;
+            match &client {
+                Some(before) if *before != named => {
+                    return Err(malformed("the client that another claim names"));
+                }
+                _ => client = Some(named),
+            }
         }
+        Ok(client)
     }
 }
 

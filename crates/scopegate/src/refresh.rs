@@ -15,6 +15,8 @@ use crate::Algorithm;
 pub(crate) struct Pace {
     pub(crate) period: Period,
     pub(crate) cooldown: Duration,
+    /// How long keys may be used after they were fetched. They are renewed twice in that time, whatever the period.
+    pub(crate) usable_for: Duration,
 }
 
 /// How old keys may become.
@@ -82,6 +84,7 @@ pub(crate) struct Refresh {
     not_found: NotFound,
     failures: u32,
     last: Last,
+    under_way: bool,
 }
 
 /// The fetch that an unknown key has caused.
@@ -124,6 +127,7 @@ impl Refresh {
             not_found: NotFound::default(),
             failures: 0,
             last: Last::Failed,
+            under_way: false,
         }
     }
 
@@ -132,6 +136,19 @@ impl Refresh {
         match &self.extra {
             Extra::Due { at, .. } => self.regular.min(*at),
             Extra::None | Extra::UnderWay { .. } => self.regular,
+        }
+    }
+
+    /// How long until something may have changed: nothing while a fetch is under way.
+    pub(crate) fn wait(&self, now: Instant) -> Duration {
+        if self.under_way { Duration::ZERO } else { self.due().saturating_duration_since(now) }
+    }
+
+    /// The keys that are there may not be used any more, although the next fetch is not due yet: the clock has jumped.
+    pub(crate) fn expired(&mut self, now: Instant) {
+        if now >= self.extra_from && !self.under_way {
+            self.extra_from = now + self.pace.cooldown;
+            self.regular = self.regular.min(now);
         }
     }
 
@@ -175,6 +192,7 @@ impl Refresh {
 
     /// A fetch begins.
     pub(crate) fn begin(&mut self, now: Instant) {
+        self.under_way = true;
         self.extra = match mem::replace(&mut self.extra, Extra::None) {
             Extra::Due { at, wanted } if at <= now => {
                 self.extra_from = self.extra_from.max(now + self.pace.cooldown);
@@ -199,8 +217,10 @@ impl Refresh {
                 advice.map_or(otherwise, |advice| advice.clamp(LEAST_ADVISED, MOST_ADVISED))
             }
         };
+        let period = period.min(self.pace.usable_for / 2);
         let jitter = 1.0 + JITTER * (2.0 * random - 1.0);
         self.regular = now + period.mul_f64(RENEWED_AT * jitter);
+        self.under_way = false;
         self.failures = 0;
         self.last = Last::Succeeded;
         self.extra = match mem::replace(&mut self.extra, Extra::None) {
@@ -229,6 +249,7 @@ impl Refresh {
         // Never at once: a random number near 0 must not turn the loop into a hammer.
         self.regular = now + longest.mul_f64(random).max(FIRST_RETRY / 2);
         self.failures = self.failures.saturating_add(1);
+        self.under_way = false;
         self.last = Last::Failed;
         if let Extra::UnderWay { .. } = self.extra {
             self.extra = Extra::None;

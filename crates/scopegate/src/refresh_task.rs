@@ -31,6 +31,7 @@ struct Fresh {
 impl RefreshTask {
     /// Runs until it is aborted.
     pub(crate) async fn run(mut self) {
+        let _end = End(Arc::clone(&self.source));
         loop {
             self.source.fetch_due().await;
             self.source.update(|state| state.refresh.begin(Instant::now()));
@@ -96,5 +97,14 @@ impl RefreshTask {
             state.history.failure = Some(Arc::new(error));
             state.refresh.failed(Instant::now(), fastrand::f64());
         });
+    }
+}
+
+/// Tells those who wait that nothing will come any more, however the task ends.
+struct End(Arc<KeySource>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.update(|state| state.ended = true);
     }
 }

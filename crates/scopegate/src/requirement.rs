@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{ConfigError, Scope, Scopes};
 
-/// A boolean expression over scopes: one scope, [`all_of`], [`any_of`], nested as deep as you like.
+/// A boolean expression over scopes: one scope, [`all_of`], [`any_of`], nested.
 ///
 /// Text converts into the requirement of one scope:
 ///

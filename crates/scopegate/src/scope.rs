@@ -45,6 +45,21 @@ impl FromStr for Scope {
     }
 }
 
+impl AsRef<str> for Scope {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<&str> for Scope {
+    type Error = ConfigError;
+
+    /// As [`from_str`](FromStr::from_str).
+    fn try_from(text: &str) -> Result<Self, ConfigError> {
+        text.parse()
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -68,13 +83,27 @@ impl Scopes {
     }
 
     /// The scopes in alphabetical order.
-    pub fn iter(&self) -> impl Iterator<Item = &Scope> {
+    pub fn iter(&self) -> std::slice::Iter<'_, Scope> {
         self.0.iter()
+    }
+
+    /// How many scopes are granted.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether no scope is granted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl<'a> IntoIterator for &'a Scopes {
+    type Item = &'a Scope;
+    type IntoIter = std::slice::Iter<'a, Scope>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
     }
 }
 

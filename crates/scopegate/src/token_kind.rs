@@ -38,6 +38,13 @@ fn without_prefix(typ: &str) -> &str {
     }
 }
 
+/// What the claims must say about the kind of the token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TokenKind {
+    pub(crate) token_use: TokenUseRule,
+    pub(crate) nonce: NonceRule,
+}
+
 /// Whether the claims must say what the token is for, as Cognito's do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TokenUseRule {
@@ -47,21 +54,44 @@ pub(crate) enum TokenUseRule {
     IfPresent,
 }
 
-impl TokenUseRule {
+/// Whether a `nonce` makes a token an ID token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NonceRule {
+    Refused,
+    /// The configuration names what it gives up: `accept_nonce`.
+    Accepted,
+}
+
+/// Claims of tokens that grant no access: hashes of ID tokens (OpenID Connect Core §3.1.3.6, §3.3.2.11; the state hash
+/// of FAPI), and the events of logout and security event tokens (RFC 8417 §2.2).
+const FOREIGN_CLAIMS: [&str; 4] = ["at_hash", "c_hash", "s_hash", "events"];
+
+/// What Keycloak writes into a claim `typ` of tokens that grant no access.
+const FOREIGN_TYP_CLAIMS: [&str; 4] = ["ID", "Refresh", "Offline", "Logout"];
+
+impl TokenKind {
     pub(crate) fn check(self, payload: &JsonObject<'_>) -> Result<(), Error> {
         let token_use = payload.get("token_use");
-        let is_access = match (self, token_use) {
-            (Self::IfPresent, None) => true,
+        let is_access = match (self.token_use, token_use) {
+            (TokenUseRule::IfPresent, None) => true,
             (_, value) => value.and_then(string).is_some_and(|token_use| token_use == "access"),
         };
         if !is_access {
             return Err(not_access("token_use", "access", token_use.and_then(string)));
         }
-        // OpenID Connect Core §2 and §3.3.2.11: only ID tokens carry these. An ID token tells a client who signed
-        // in; whoever holds one was not thereby granted anything here.
-        match ["at_hash", "c_hash", "nonce"].into_iter().find(|claim| payload.contains(claim)) {
-            Some(claim) => Err(not_access(claim, "absent", payload.get(claim).and_then(string))),
-            None => Ok(()),
+        // An ID token tells a client who signed in; whoever holds one was not thereby granted anything here.
+        let nonce = match self.nonce {
+            NonceRule::Refused => Some("nonce"),
+            NonceRule::Accepted => None,
+        };
+        if let Some(claim) = FOREIGN_CLAIMS.into_iter().chain(nonce).find(|claim| payload.contains(claim)) {
+            return Err(not_access(claim, "absent", payload.get(claim).and_then(string)));
+        }
+        match payload.get("typ").and_then(string) {
+            Some(typ) if FOREIGN_TYP_CLAIMS.contains(&typ.as_ref()) => {
+                Err(not_access("typ", "that of an access token", Some(typ)))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -70,14 +100,17 @@ fn not_access(claim: &'static str, expected: &'static str, found: Option<Cow<'_,
     Error::NotAnAccessToken { claim, expected, found: found.map(|found| Excerpt::new(&found)) }
 }
 
-/// A token that is bound to a key is refused: whoever stole it could use it as a bearer token. Members of
-/// `cnf` that are not known are ignored (RFC 7800 §3.1).
+/// The members of `cnf` that bind a token to a key: RFC 7800 §3.2 to §3.5, mutual TLS (RFC 8705 §3.1) and DPoP
+/// (RFC 9449 §6.1).
+const BINDINGS: [&str; 6] = ["jwk", "jwe", "kid", "jku", "x5t#S256", "jkt"];
+
+/// A token that is bound to a key is refused: whoever stole it could use it as a bearer token. Members of `cnf`
+/// that are not known are ignored (RFC 7800 §3.1).
 pub(crate) fn check_not_bound(payload: &JsonObject<'_>) -> Result<(), Error> {
     let Some(confirmation) = payload.get("cnf") else { return Ok(()) };
     let malformed = Error::SenderConstrained { binding: "cnf, malformed" };
     let confirmation = JsonObject::from_text(confirmation.get()).map_err(|_| malformed)?;
-    // DPoP (RFC 9449 §6.1) and mutual TLS (RFC 8705 §3.1).
-    match ["jkt", "x5t#S256"].into_iter().find(|binding| confirmation.contains(binding)) {
+    match BINDINGS.into_iter().find(|binding| confirmation.contains(binding)) {
         Some(binding) => Err(Error::SenderConstrained { binding }),
         None => Ok(()),
     }

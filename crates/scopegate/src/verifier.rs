@@ -76,18 +76,20 @@ impl Verifier {
 
     /// Verifies an access token in compact form, without the word `Bearer`.
     ///
-    /// It takes no lock, does no I/O and awaits nothing; the keys are those that were fetched last. A token
-    /// that names an unknown key wakes the task that fetches them. In this order:
+    /// It does no I/O and awaits nothing, and takes no lock for a token whose key is known; the keys are those that
+    /// were fetched last. A token that names an unknown key, or comes when the keys have expired, may wake the task
+    /// that fetches them. In this order:
     ///
     /// 1. The token has at most 16 KiB, exactly three parts, and each is canonical base64url (RFC 7515 §2, §7.1).
-    /// 2. The header is a JSON object without repeated members; there is no `crit` (§4.1.11); `alg` is asymmetric.
-    ///    A key that the token brings along (`jwk`, `jku`, `x5c`, `x5u`) is never used.
-    /// 3. `iss` is exactly the name of a trusted issuer; `alg` and `typ` are what that issuer's tokens may have
-    ///    (RFC 8725 §3.1, §3.8, §3.11).
+    /// 2. The header is a JSON object without repeated members; there is no `crit` (§4.1.11); `alg` is asymmetric. A
+    ///    key that the token brings along (`jwk`, `jku`, `x5c`, `x5u`) is never used. The payload is such an object too.
+    /// 3. `iss` is exactly the name of a trusted issuer; `alg` and `typ` are what that issuer's tokens may have (RFC
+    ///    8725 §3.1, §3.8, §3.11).
     /// 4. Exactly one of that issuer's own keys has the token's `kid` and is for its `alg`.
     /// 5. The signature verifies with that key.
-    /// 6. Only now are the claims judged: `exp`, `nbf` and `iat` (RFC 7519 §4.1); audience and client; the token is
-    ///    an access token; it is not bound to a key (RFC 7800); its scopes are well-formed.
+    /// 6. Only now are the claims judged: `exp`, `nbf` and `iat` (RFC 7519 §4.1); audience and client; the token is an
+    ///    access token, by `token_use` and by the absence of the marks of ID tokens and others; it is not bound to a key
+    ///    (RFC 7800); its scopes, and `sub` and `jti`, are well-formed.
     ///
     /// A hostile token costs at most one signature check, and one for an unknown issuer none.
     ///
@@ -118,6 +120,9 @@ impl Verifier {
     /// # Errors
     /// As for [`verify`](Self::verify). When the keys could not be fetched, or too many wait, an unknown key is
     /// [`Error::KeysUnavailable`], because nobody can say whether it exists.
+    ///
+    /// # Panics
+    /// On a Tokio runtime without timers, and outside of any, when it has to wait.
     pub async fn verify_or_refresh(&self, token: &str) -> Result<Claims, Error> {
         let result = self.check_or_refresh(token).await;
         metrics::verified(&result);
@@ -138,7 +143,11 @@ impl Verifier {
                 (Standing::Undecided, _) => return Err(issuer.unavailable()),
                 (Standing::Pending, Some((changes, _))) => {
                     if timeout_at(deadline, changes.next()).await.is_err() {
-                        return Err(issuer.unavailable());
+                        // The change may have come at the same moment.
+                        return self.check(token).map_err(|refused| match refused {
+                            Refused::Finally(error) => error,
+                            Refused::UnknownKey { issuer, .. } => issuer.unavailable(),
+                        });
                     }
                 }
                 // Looks again before it waits: the change may have come before it looked out for changes.
@@ -170,9 +179,8 @@ impl Verifier {
         )
     }
 
-    /// Whether this is a clone of the other verifier, so that what one has verified needs no second
-    /// verification.
-    pub fn is_same_as(&self, other: &Self) -> bool {
+    /// Whether one is a clone of the other, so that what one has verified needs no second verification.
+    pub fn ptr_eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
@@ -194,7 +202,7 @@ impl Verifier {
         let policy = &issuer.policy;
         let validity = Validity::check(&payload, now, self.0.leeway)?;
         let named = policy.recipients.check(&payload)?;
-        policy.token_use.check(&payload)?;
+        policy.kind.check(&payload)?;
         token_kind::check_not_bound(&payload)?;
         let scopes = policy.scopes.read(&payload)?;
         Ok(Claims::new(Arc::clone(&issuer.identifier), named, scopes, validity, &payload)?)

@@ -28,13 +28,13 @@ fn at(now: u64) -> VerifierBuilder {
 
 /// Trusts a Cognito-like issuer for one client.
 fn cognito() -> Verifier {
-    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_given_keys(&jwks(&[&KEY])).unwrap();
+    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_jwks(&jwks(&[&KEY])).unwrap();
     at(NOW).trust(issuer).build().unwrap()
 }
 
 /// Trusts any kind of issuer for one audience.
 fn generic() -> Verifier {
-    at(NOW).trust(Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE)).build().unwrap()
+    at(NOW).trust(Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE)).build().unwrap()
 }
 
 /// A good Cognito token at `NOW`.
@@ -188,12 +188,12 @@ fn the_issuers_algorithms_are_accepted_and_no_others() {
     ] {
         let key = SigningKey::generate(alg);
         let accepting = |algorithms: &[Algorithm]| {
-            let issuer = Issuer::with_keys(ISSUER, &jwks(&[&key, &KEY])).unwrap().audience(AUDIENCE);
+            let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&key, &KEY])).unwrap().audience(AUDIENCE);
             at(NOW).trust(issuer.with_algorithms(algorithms.iter().copied())).build().unwrap()
         };
         let ours: Algorithm = alg.to_string().parse().unwrap();
         let token = generic_token().sign_with(&key);
-        assert!(accepting(&Algorithm::ALL).verify(&token).is_ok(), "{alg}");
+        assert!(accepting(Algorithm::ALL).verify(&token).is_ok(), "{alg}");
         assert!(accepting(&[Algorithm::RS256, ours]).verify(&token).is_ok(), "{alg}");
         if ours != Algorithm::RS256 {
             let error = accepting(&[Algorithm::RS256]).verify(&token).unwrap_err();
@@ -206,7 +206,7 @@ fn the_issuers_algorithms_are_accepted_and_no_others() {
 fn cognito_tokens_are_rs256() {
     let key = SigningKey::generate(Alg::ES256);
     let both = jwks(&[&key, &KEY]);
-    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_given_keys(&both).unwrap();
+    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_jwks(&both).unwrap();
     let verifier = at(NOW).trust(issuer).build().unwrap();
     assert!(verifier.verify(&cognito_token().sign_with(&KEY)).is_ok());
     let error = verifier.verify(&cognito_token().sign_with(&key)).unwrap_err();
@@ -219,20 +219,19 @@ fn ed25519_may_be_called_by_its_own_name() {
     let key = SigningKey::generate(Alg::EdDSA);
     let mut jwk = key.jwk();
     jwk["alg"] = json!("Ed25519");
-    let issuer = Issuer::with_keys(ISSUER, &json!({ "keys": [jwk] }).to_string()).unwrap().audience(AUDIENCE);
+    let issuer = Issuer::from_jwks(ISSUER, &json!({ "keys": [jwk] }).to_string()).unwrap().audience(AUDIENCE);
     let verifier = at(NOW).trust(issuer).build().unwrap();
     assert!(verifier.verify(&generic_token().sign_with(&key)).is_ok());
     assert!(verifier.verify(&generic_token().alg("Ed25519").sign_with(&key)).is_ok());
-    assert!(verifier.verify(&generic_token().alg("Ed448").sign_with(&key)).is_err());
+    let ed448 = verifier.verify(&generic_token().alg("Ed448").sign_with(&key));
+    assert!(matches!(ed448, Err(Error::UnacceptableAlgorithm { .. })), "{ed448:?}");
 }
 
 #[test]
 fn an_unsigned_token_is_refused() {
     // A11
     accepted(&cognito(), &cognito_token());
-    assert!(
-        refused(&cognito(), &cognito_token().unsigned()) == refused(&cognito(), &cognito_token().unsigned())
-    );
+    assert_refused!(cognito(), cognito_token().unsigned(), Error::NotBase64Url { part: Part::Signature, .. });
     for alg in ["none", "None", "NONE", "noNE"] {
         // With a signature, so that the form is not what is refused.
         assert_refused!(cognito(), cognito_token().alg(alg), Error::UnacceptableAlgorithm { .. });
@@ -242,6 +241,7 @@ fn an_unsigned_token_is_refused() {
 #[test]
 fn a_symmetric_algorithm_is_refused() {
     // A12
+    accepted(&generic(), &generic_token());
     for alg in ["HS256", "HS384", "HS512"] {
         assert_refused!(generic(), generic_token().alg(alg), Error::UnacceptableAlgorithm { .. });
     }
@@ -276,7 +276,7 @@ fn the_type_is_an_access_token_or_says_nothing() {
 #[test]
 fn an_issuer_may_be_held_to_the_type_of_rfc_9068() {
     // C14
-    let issuer = Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE);
+    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE);
     let verifier = at(NOW).trust(issuer.with_typ_at_jwt_required()).build().unwrap();
     accepted(&verifier, &generic_token());
     assert_refused!(verifier, generic_token().header("typ", "JWT"), Error::WrongType { .. });
@@ -346,8 +346,8 @@ fn each_issuer_is_judged_by_its_own_rules_and_keys() {
     // B13: the other issuer's key does not verify, also under its own `kid`
     const OTHER: &str = "https://other.example/";
     let verifier = at(NOW)
-        .trust(Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap().client(CLIENT))
-        .trust(Issuer::with_keys(OTHER, &jwks(&[&OTHER_KEY])).unwrap().audience(AUDIENCE))
+        .trust(Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().client(CLIENT))
+        .trust(Issuer::from_jwks(OTHER, &jwks(&[&OTHER_KEY])).unwrap().audience(AUDIENCE))
         .build()
         .unwrap();
     let (ours, others) = (cognito_token(), generic_token().claim("iss", OTHER));
@@ -366,7 +366,7 @@ fn each_issuer_is_judged_by_its_own_rules_and_keys() {
 fn the_key_is_found_by_its_id_exactly() {
     // A18, C35: Cognito's ids hold `+`, `/` and `=`
     let key = KEY.clone().with_kid("abc+/D=");
-    let issuer = Issuer::with_keys(ISSUER, &jwks(&[&key, &OTHER_KEY])).unwrap().client(CLIENT);
+    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&key, &OTHER_KEY])).unwrap().client(CLIENT);
     let verifier = at(NOW).trust(issuer).build().unwrap();
     assert!(verifier.verify(&cognito_token().sign_with(&key)).is_ok());
     for kid in ["ABC+/D=", "abc+/D", "abc%2B/D=", "", "abc+/D=\0", "../abc+/D="] {
@@ -381,7 +381,7 @@ fn a_token_without_key_id_is_accepted_when_only_one_key_fits() {
     let es256 = SigningKey::generate(Alg::ES256);
     let token = generic_token().without_header("kid").sign_with(&KEY);
     let trusting = |keys: &[&SigningKey]| {
-        at(NOW).trust(Issuer::with_keys(ISSUER, &jwks(keys)).unwrap().audience(AUDIENCE)).build().unwrap()
+        at(NOW).trust(Issuer::from_jwks(ISSUER, &jwks(keys)).unwrap().audience(AUDIENCE)).build().unwrap()
     };
     assert!(trusting(&[&es256, &KEY]).verify(&token).is_ok());
     let error = trusting(&[&OTHER_KEY, &KEY]).verify(&token).unwrap_err();
@@ -394,7 +394,7 @@ fn keys_that_share_an_id_are_told_apart_by_their_type_only() {
     let es256 = SigningKey::generate(Alg::ES256).with_kid(KEY.kid());
     let same_id = OTHER_KEY.clone().with_kid(KEY.kid());
     let trusting = |keys: &[&SigningKey]| {
-        at(NOW).trust(Issuer::with_keys(ISSUER, &jwks(keys)).unwrap().audience(AUDIENCE)).build().unwrap()
+        at(NOW).trust(Issuer::from_jwks(ISSUER, &jwks(keys)).unwrap().audience(AUDIENCE)).build().unwrap()
     };
     let verifier = trusting(&[&es256, &KEY]);
     assert!(verifier.verify(&generic_token().sign_with(&KEY)).is_ok());
@@ -456,7 +456,7 @@ fn the_leeway_applies_to_all_times() {
     // C05
     let lenient = at(NOW)
         .with_leeway(Duration::from_secs(30))
-        .trust(Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_given_keys(&jwks(&[&KEY])).unwrap())
+        .trust(Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_jwks(&jwks(&[&KEY])).unwrap())
         .build()
         .unwrap();
     accepted(&lenient, &cognito_token().expires_at(NOW - 29));
@@ -465,6 +465,15 @@ fn the_leeway_applies_to_all_times() {
         accepted(&lenient, &cognito_token().claim(claim, NOW + 30));
         assert_refused!(lenient, cognito_token().claim(claim, NOW + 31), Error::NotYetValid { .. });
     }
+}
+
+#[test]
+fn the_leeway_is_30_seconds_unless_changed() {
+    let builder = Verifier::builder().with_clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
+    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_jwks(&jwks(&[&KEY])).unwrap();
+    let verifier = builder.trust(issuer).build().unwrap();
+    accepted(&verifier, &cognito_token().expires_at(NOW - 29));
+    assert_refused!(verifier, cognito_token().expires_at(NOW - 30), Error::Expired { .. });
 }
 
 #[test]
@@ -531,7 +540,7 @@ fn a_foreign_audience_is_refused_also_under_a_client_rule() {
     accepted(&cognito(), &cognito_token());
     assert_refused!(cognito(), cognito_token().claim("aud", AUDIENCE), Error::WrongAudience { .. });
     let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).audience(AUDIENCE);
-    let bound = at(NOW).trust(issuer.with_given_keys(&jwks(&[&KEY])).unwrap()).build().unwrap();
+    let bound = at(NOW).trust(issuer.with_jwks(&jwks(&[&KEY])).unwrap()).build().unwrap();
     accepted(&bound, &cognito_token());
     accepted(&bound, &cognito_token().claim("aud", AUDIENCE));
     assert_refused!(bound, cognito_token().claim("aud", "other"), Error::WrongAudience { .. });
@@ -541,14 +550,22 @@ fn a_foreign_audience_is_refused_also_under_a_client_rule() {
 #[test]
 fn a_cognito_issuer_with_an_audience_and_no_clients_requires_the_audience() {
     let issuer = Issuer::cognito_at(ISSUER).unwrap().audience(AUDIENCE);
-    let verifier = at(NOW).trust(issuer.with_given_keys(&jwks(&[&KEY])).unwrap()).build().unwrap();
+    let verifier = at(NOW).trust(issuer.with_jwks(&jwks(&[&KEY])).unwrap()).build().unwrap();
     accepted(&verifier, &cognito_token().claim("aud", AUDIENCE));
     assert_refused!(verifier, cognito_token(), Error::MissingClaim { claim: "aud", .. });
 }
 
 #[test]
+fn a_waiver_of_the_client_does_not_stand_in_for_the_audience() {
+    let issuer = Issuer::cognito_at(ISSUER).unwrap().accept_any_client().audience(AUDIENCE);
+    let verifier = at(NOW).trust(issuer.with_jwks(&jwks(&[&KEY])).unwrap()).build().unwrap();
+    accepted(&verifier, &cognito_token().claim("aud", AUDIENCE).client("anybody"));
+    assert_refused!(verifier, cognito_token(), Error::MissingClaim { claim: "aud", .. });
+}
+
+#[test]
 fn an_issuer_with_audience_and_client_asks_for_both() {
-    let issuer = Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE).client(CLIENT);
+    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE).client(CLIENT);
     let verifier = at(NOW).trust(issuer).build().unwrap();
     accepted(&verifier, &generic_token());
     assert_refused!(verifier, generic_token().client("other"), Error::WrongClient { .. });
@@ -557,7 +574,7 @@ fn an_issuer_with_audience_and_client_asks_for_both() {
 
 #[test]
 fn the_client_is_read_from_the_claims_that_providers_use() {
-    let issuer = Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap().client(CLIENT);
+    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().client(CLIENT);
     let verifier = at(NOW).trust(issuer).build().unwrap();
     let nameless = cognito_token().without_claim("client_id");
     for claim in ["client_id", "azp", "appid", "cid"] {
@@ -569,9 +586,22 @@ fn the_client_is_read_from_the_claims_that_providers_use() {
 }
 
 #[test]
+fn claims_that_name_the_client_agree() {
+    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().client(CLIENT);
+    let verifier = at(NOW).trust(issuer).build().unwrap();
+    accepted(&verifier, &cognito_token().claim("azp", CLIENT).claim("cid", CLIENT));
+    for claim in ["azp", "appid", "cid"] {
+        let error = refused(&verifier, &cognito_token().claim(claim, "other"));
+        assert!(matches!(&error, Error::MalformedClaim { claim: named, .. } if named == claim), "{error:?}");
+    }
+    // Cognito has one such claim, so another one is the pool's own business.
+    accepted(&cognito(), &cognito_token().claim("azp", "other"));
+}
+
+#[test]
 fn waiving_the_audience_or_the_client_waives_only_that() {
     let trusting = |issuer: Issuer| at(NOW).trust(issuer).build().unwrap();
-    let draft = || Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap();
+    let draft = || Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap();
     let any_client = trusting(draft().accept_any_client());
     accepted(&any_client, &cognito_token().client("anybody"));
     assert_refused!(any_client, cognito_token().claim("aud", AUDIENCE), Error::WrongAudience { .. });
@@ -614,6 +644,14 @@ fn an_id_token_is_refused_from_every_issuer() {
 }
 
 #[test]
+fn a_nonce_can_be_accepted_and_nothing_else_with_it() {
+    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE).accept_nonce();
+    let verifier = at(NOW).trust(issuer).build().unwrap();
+    accepted(&verifier, &generic_token().claim("nonce", "n-0S6_WzA2Mj"));
+    assert_refused!(verifier, generic_token().claim("at_hash", "x"), Error::NotAnAccessToken { .. });
+}
+
+#[test]
 fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
     // G00, G01, W8, W14
     accepted(&generic(), &generic_token());
@@ -623,6 +661,10 @@ fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
     for cnf in [
         json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }),
         json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" }),
+        json!({ "jwk": { "kty": "EC" } }),
+        json!({ "kid": "pop-key-1" }),
+        json!({ "jku": "https://keys.example/", "kid": "1" }),
+        json!({ "jwe": "a.b.c.d.e" }),
         json!({ "vendor": 1, "jkt": null }),
         json!({ "jkt": 1 }),
         json!("jkt"),
@@ -649,6 +691,9 @@ fn scopes_are_read_from_text_and_arrays() {
     assert_eq!(scopes(none().claim("scp", json!(["a", "b"]))), "a b");
     assert_eq!(scopes(none().claim("scp", json!([]))), "");
     assert_eq!(scopes(generic_token().scope("a").claim("scp", json!(["b"]))), "a b");
+    // Cognito's claim is `scope`.
+    let both = cognito_token().scope("a").claim("scp", json!(["b"]));
+    assert_eq!(accepted(&cognito(), &both).scopes().to_string(), "a");
     for (claim, value) in [
         ("scope", json!(["a"])),
         ("scope", json!(1)),
@@ -669,7 +714,7 @@ fn scopes_are_read_from_text_and_arrays() {
 #[test]
 fn permissions_and_roles_are_scopes_only_where_that_was_said() {
     // C21
-    let issuer = || Issuer::with_keys(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE);
+    let issuer = || Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE);
     let with = at(NOW).trust(issuer().with_permissions_as_scopes().with_roles_as_scopes()).build().unwrap();
     let token = generic_token()
         .scope("a")

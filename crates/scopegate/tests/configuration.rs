@@ -14,7 +14,7 @@ fn keys() -> String {
 }
 
 fn issuer() -> Issuer {
-    Issuer::with_keys(ISSUER, &keys()).unwrap().audience("a")
+    Issuer::from_jwks(ISSUER, &keys()).unwrap().audience("a")
 }
 
 fn good() -> VerifierBuilder {
@@ -29,14 +29,14 @@ fn a_verifier_trusts_somebody() {
 
 #[test]
 fn an_issuer_is_trusted_once() {
-    let other = Issuer::with_keys("https://issuer.example/pool/", &keys()).unwrap().audience("a");
+    let other = Issuer::from_jwks("https://issuer.example/pool/", &keys()).unwrap().audience("a");
     assert!(good().trust(other).build().is_ok());
     assert!(matches!(good().trust(issuer()).build(), Err(ConfigError::DuplicateIssuer { .. })));
 }
 
 #[test]
 fn audiences_clients_and_algorithms_are_not_empty() {
-    let draft = || Issuer::with_keys(ISSUER, &keys()).unwrap();
+    let draft = || Issuer::from_jwks(ISSUER, &keys()).unwrap();
     for issuer in [draft().audiences(["a", "b"]), draft().clients(["a"]), draft().accept_any_client()] {
         assert!(Verifier::builder().trust(issuer).build().is_ok());
     }

@@ -20,7 +20,7 @@ static ED25519: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg
 
 fn verifier(keys: &[Value]) -> Result<Verifier, ConfigError> {
     let set = json!({ "keys": keys }).to_string();
-    Verifier::builder().trust(Issuer::with_keys(ISSUER, &set)?.client(CLIENT)).build()
+    Verifier::builder().trust(Issuer::from_jwks(ISSUER, &set)?.client(CLIENT)).build()
 }
 
 fn token_of(key: &SigningKey) -> String {
@@ -159,7 +159,7 @@ fn a_repeated_member_is_refused() {
     // B04
     let jwk = ED25519.jwk().to_string();
     let set = format!("{{\"keys\":[{}]}}", jwk.replacen('{', r#"{"x":"AQAB","#, 1));
-    assert!(matches!(Issuer::with_keys(ISSUER, &set), Err(ConfigError::InvalidKeySet { .. })));
+    assert!(matches!(Issuer::from_jwks(ISSUER, &set), Err(ConfigError::InvalidKeySet { .. })));
 }
 
 #[test]
@@ -218,11 +218,20 @@ fn points_are_on_their_curve_and_in_full_length() {
 }
 
 #[test]
+fn a_key_that_is_listed_twice_is_one_key() {
+    let twice = verifier(&[RSA.jwk(), ED25519.jwk(), RSA.jwk()]).unwrap();
+    assert!(twice.verify(&token_of(&RSA)).is_ok());
+    let other = SigningKey::generate(Alg::RS256).with_kid(RSA.kid());
+    let ambiguous = verifier(&[RSA.jwk(), other.jwk()]).unwrap();
+    assert!(matches!(ambiguous.verify(&token_of(&RSA)), Err(Error::AmbiguousKey { found: 2, .. })));
+}
+
+#[test]
 fn what_is_not_a_set_of_keys_is_refused() {
     // B01, B22
     let good = ED25519.jwk();
     let many = |count: usize| json!({ "keys": vec![good.clone(); count] }).to_string();
-    assert!(Issuer::with_keys(ISSUER, &many(100)).is_ok());
+    assert!(Issuer::from_jwks(ISSUER, &many(100)).is_ok());
     for set in [
         "",
         "<!doctype html><title>Sign in</title>",
@@ -236,6 +245,6 @@ fn what_is_not_a_set_of_keys_is_refused() {
         &many(101),
         many(2).trim_end_matches('}'),
     ] {
-        assert!(matches!(Issuer::with_keys(ISSUER, set), Err(ConfigError::InvalidKeySet { .. })), "{set}");
+        assert!(matches!(Issuer::from_jwks(ISSUER, set), Err(ConfigError::InvalidKeySet { .. })), "{set}");
     }
 }

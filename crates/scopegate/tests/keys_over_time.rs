@@ -1,6 +1,11 @@
 //! How do keys get there, how do they change, and how often are they asked for? Over real sockets, against
 //! the local issuer.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a panic is the test's failure"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -86,6 +91,47 @@ async fn invented_key_ids_cause_one_fetch_in_each_cooldown() {
         assert!(matches!(refused, (Err(Error::UnknownKey { .. }), Err(Error::UnknownKey { .. }))));
     }
     assert_eq!(local.jwks_fetches(), 2);
+}
+
+#[tokio::test]
+async fn the_cooldown_is_30_seconds_unless_changed() {
+    for (cooldown, just_before, seconds) in [(None, 29, 30), (Some(5), 4, 5)] {
+        let local = LocalIssuer::start().await.unwrap();
+        let builder = trusting(&local);
+        let builder = match cooldown {
+            Some(cooldown) => builder.with_refresh_cooldown(Duration::from_secs(cooldown)),
+            None => builder,
+        };
+        let verifier = builder.start().await.unwrap();
+        local.rotate();
+        assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
+        local.rotate();
+        let token = local.mint().sign();
+        pass(Duration::from_secs(just_before)).await;
+        assert!(matches!(verifier.verify_or_refresh(&token).await, Err(Error::UnknownKey { .. })));
+        pass(Duration::from_secs(seconds - just_before)).await;
+        assert!(verifier.verify_or_refresh(&token).await.is_ok());
+        assert_eq!(local.jwks_fetches(), 3);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_end_is_given_up_after_5_seconds() {
+    // B22
+    let local = LocalIssuer::start().await.unwrap();
+    local.set_fault(Fault::Drip);
+    let verifier = trusting(&local).start_without_keys().unwrap();
+    while local.jwks_fetches() == 0 {
+        tokio::task::yield_now().await;
+    }
+    pass(Duration::from_secs(4)).await;
+    assert_eq!(verifier.status().issuers()[0].fetches_failed, 0);
+    pass(Duration::from_secs(2)).await;
+    while verifier.status().issuers()[0].fetches_failed == 0 {
+        tokio::task::yield_now().await;
+    }
+    let failure = verifier.status().issuers()[0].last_failure.clone();
+    assert_eq!(failure.as_deref(), Some("no complete answer within 5 s"));
 }
 
 #[tokio::test]
@@ -184,8 +230,212 @@ async fn a_slow_issuer_holds_a_request_for_two_seconds_at_most() {
     let (asked, token) = (tokio::time::Instant::now(), of_no_key(&local, "no such key"));
     tokio::time::pause();
     let error = verifier.verify_or_refresh(&token).await.unwrap_err();
-    assert!(matches!(error, Error::KeysUnavailable { .. }), "{error}");
+    let Error::KeysUnavailable { retry_after, .. } = error else { panic!("{error}") };
+    assert_eq!(
+        retry_after,
+        Duration::from_secs(1),
+        "the fetch is under way, and the next regular one far off"
+    );
     assert!(asked.elapsed() < Duration::from_millis(2_100), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn keys_that_expire_before_their_time_are_fetched_at_once() {
+    // The clock was wrong when the service started, and is set right.
+    let local = LocalIssuer::start().await.unwrap();
+    let ahead = Arc::new(AtomicU64::new(0));
+    let clock = {
+        let ahead = Arc::clone(&ahead);
+        move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::Relaxed))
+    };
+    let verifier = trusting(&local).with_clock(clock).start().await.unwrap();
+    let token = local.mint().lifetime(7 * 86_400).sign();
+    ahead.store(2 * 86_400, Ordering::Relaxed);
+    assert!(matches!(verifier.verify(&token), Err(Error::KeysUnavailable { .. })));
+    verifier.ready().await;
+    assert!(verifier.verify(&token).is_ok());
+    assert_eq!(local.jwks_fetches(), 2);
+}
+
+/// Lets virtual time pass while nothing else happens, and real sockets work in between.
+async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn an_unchanged_set_is_not_sent_again() {
+    // B21
+    let local = LocalIssuer::start().await.unwrap();
+    local.enable_etags();
+    let verifier = trusting(&local).start().await.unwrap();
+    let token = local.mint().lifetime(86_400).sign();
+    for fetches in 2..=4 {
+        pass(Duration::from_secs(530)).await;
+        while verifier.status().issuers()[0].fetches_succeeded < fetches {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(local.jwks_not_modified(), fetches - 1);
+        assert!(verifier.verify(&token).is_ok());
+    }
+    local.rotate();
+    assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
+    assert_eq!((local.jwks_fetches(), local.jwks_not_modified()), (5, 3));
+}
+
+#[tokio::test]
+async fn an_unchanged_set_is_as_good_as_a_new_one() {
+    // B21: it renews the time that the keys may be used for
+    let local = LocalIssuer::start().await.unwrap();
+    local.enable_etags();
+    let started = tokio::time::Instant::now();
+    let clock = move || SystemTime::now() + started.elapsed();
+    let verifier =
+        trusting(&local).with_clock(clock).with_stale_limit(Duration::from_secs(700)).start().await.unwrap();
+    let token = local.mint().lifetime(86_400).sign();
+    for fetches in 2..=4 {
+        pass(Duration::from_secs(400)).await;
+        while verifier.status().issuers()[0].fetches_succeeded < fetches {
+            tokio::task::yield_now().await;
+        }
+        assert!(verifier.verify(&token).is_ok());
+    }
+    assert_eq!(local.jwks_not_modified(), 3);
+}
+
+#[tokio::test]
+async fn a_set_that_was_not_accepted_is_not_what_unchanged_refers_to() {
+    let local = LocalIssuer::start().await.unwrap();
+    local.enable_etags();
+    local.set_fault(Fault::EmptySet);
+    let verifier = trusting(&local).start_without_keys().unwrap();
+    while verifier.status().issuers()[0].fetches_failed == 0 {
+        tokio::task::yield_now().await;
+    }
+    pass(Duration::from_secs(1)).await;
+    while verifier.status().issuers()[0].fetches_failed == 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(local.jwks_not_modified(), 0);
+    local.clear_fault();
+    pass(Duration::from_secs(2)).await;
+    verifier.ready().await;
+    assert!(verifier.verify(&local.mint().sign()).is_ok());
+}
+
+#[tokio::test]
+async fn the_issuers_advice_about_freshness_is_followed() {
+    // B20
+    let local = LocalIssuer::start().await.unwrap();
+    let next = async |value, period: Option<u64>| {
+        local.set_cache_control(Some(value)).unwrap();
+        let builder = match period {
+            Some(period) => trusting(&local).with_refresh_period(Duration::from_secs(period)),
+            None => trusting(&local),
+        };
+        builder.start().await.unwrap().status().issuers()[0].next_fetch_in.unwrap().as_secs()
+    };
+    for (value, at_least, at_most) in [
+        ("max-age=3600", 2_591, 3_168),
+        ("max-age=0", 42, 53),
+        ("no-store", 42, 53),
+        ("max-age=1000000000", 31_103, 38_016),
+        ("public", 431, 528),
+    ] {
+        let seconds = next(value, None).await;
+        assert!((at_least..=at_most).contains(&seconds), "{value}: {seconds}");
+    }
+    let seconds = next("max-age=3600", Some(100)).await;
+    assert!((71..=88).contains(&seconds), "the operator has the last word: {seconds}");
+}
+
+#[tokio::test]
+async fn good_keys_are_used_whatever_stands_beside_them() {
+    // B02
+    let local = LocalIssuer::start().await.unwrap();
+    local.set_fault(Fault::UnusableAmongGood);
+    let verifier = trusting(&local).start().await.unwrap();
+    assert!(verifier.verify(&local.mint().sign()).is_ok());
+}
+
+#[tokio::test]
+async fn redirects_and_compressed_answers_are_failures() {
+    // B22
+    let local = LocalIssuer::start().await.unwrap();
+    let elsewhere = local.pool("eu-west-1_Local0002").unwrap();
+    for fault in [Fault::Redirect(elsewhere.jwks_uri()), Fault::Gzip(64 * 1024 * 1024)] {
+        local.set_fault(fault.clone());
+        assert!(trusting(&local).start().await.is_err(), "{fault:?}");
+    }
+    assert_eq!(elsewhere.jwks_fetches(), 0);
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_dies_by_time_alone() {
+    // B19, W5
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    let token = local.mint().lifetime(86_400).sign();
+    local.rotate_without_overlap();
+    assert!(verifier.verify(&token).is_ok());
+    pass(Duration::from_secs(530)).await;
+    while verifier.status().issuers()[0].fetches_succeeded < 2 {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(verifier.verify(&token), Err(Error::UnknownKey { .. })));
+}
+
+#[tokio::test]
+async fn fetches_go_on_through_an_outage_and_not_too_often() {
+    // W16
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    local.set_fault(Fault::Status(500));
+    for minute in 1..=30 {
+        pass(Duration::from_secs(600)).await;
+        let failed = || verifier.status().issuers()[0].fetches_failed;
+        while failed() < minute {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(failed(), minute, "one attempt is due, however late it is noticed");
+    }
+    local.clear_fault();
+    pass(Duration::from_secs(60)).await;
+    while verifier.status().issuers()[0].last_failure.is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(local.jwks_fetches(), 32);
+}
+
+#[tokio::test]
+async fn only_so_many_callers_wait() {
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    local.set_fault(Fault::Drip);
+    local.rotate();
+    let token = local.mint().sign();
+    let mut waiting: Vec<_> = (0..1_024).map(|_| Box::pin(verifier.verify_or_refresh(&token))).collect();
+    for caller in &mut waiting {
+        assert!(poll_once(caller).await.is_none());
+    }
+    let one_more = poll_once(verifier.verify_or_refresh(&token)).await.expect("it does not wait");
+    assert!(
+        matches!(one_more, Err(Error::KeysUnavailable { retry_after, .. }) if retry_after.as_secs() == 1)
+    );
+    waiting.pop();
+    assert!(poll_once(verifier.verify_or_refresh(&token)).await.is_none(), "a place is free again");
+}
+
+#[test]
+fn a_runtime_without_timers_is_an_error_and_not_a_silence() {
+    let local_runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let local = local_runtime.block_on(LocalIssuer::start()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let error = runtime.block_on(trusting(&local).start()).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("the background task has ended"), "{cause}");
 }
 
 #[tokio::test]
@@ -240,7 +490,7 @@ async fn a_verifier_can_start_before_its_issuer_and_becomes_ready_by_itself() {
 #[tokio::test]
 async fn given_keys_are_ready_at_once_and_never_fetched() {
     let local = LocalIssuer::start().await.unwrap();
-    let given = Issuer::with_keys(local.issuer(), &local.default_pool().jwks()).unwrap().client(CLIENT);
+    let given = Issuer::from_jwks(local.issuer(), &local.default_pool().jwks()).unwrap().client(CLIENT);
     let verifier = Verifier::builder().trust(given).build().unwrap();
     verifier.ready().await;
     assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
@@ -261,14 +511,14 @@ async fn a_caller_that_goes_away_takes_nobody_with_it() {
     for _ in 0..2_000 {
         // Begun, and dropped while it waits.
         let waits = verifier.verify_or_refresh(&token);
-        assert!(futures_poll(waits).await.is_none());
+        assert!(poll_once(waits).await.is_none());
     }
     assert!(verifier.verify_or_refresh(&token).await.is_ok(), "and no place among the waiting is lost");
     assert_eq!(local.jwks_fetches(), 2);
 }
 
 /// Polls a future once.
-async fn futures_poll<F: Future>(future: F) -> Option<F::Output> {
+async fn poll_once<F: Future>(future: F) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
     std::future::poll_fn(|cx| {
         std::task::Poll::Ready(match future.as_mut().poll(cx) {

@@ -27,7 +27,7 @@ pub(crate) fn router(verifier: &Verifier) -> Router {
     Router::new()
         .route("/orders", get(list).post(create))
         .route("/whoami", get(whoami))
-        .route("/health", get(health))
+        .route("/health", get(health).with_state(verifier.clone()))
         .with_state(Orders::default())
 }
 
@@ -70,9 +70,19 @@ async fn whoami(claims: Claims) -> Json<Value> {
     }))
 }
 
-/// For load balancers, which have no token.
-async fn health() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+/// For load balancers, which have no token: whether tokens can be judged, and how old the keys for that are.
+async fn health(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
+    let status = verifier.status();
+    let (code, word) =
+        if status.is_ready() { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "no keys") };
+    let issuers = status.issuers().iter().map(|issuer| {
+        json!({
+            "issuer": issuer.issuer,
+            "keys": issuer.key_ids.len(),
+            "age_secs": issuer.age.map(|age| age.as_secs()),
+        })
+    });
+    (code, Json(json!({ "status": word, "issuers": issuers.collect::<Vec<_>>() })))
 }
 
 /// The body of `POST /orders`.

@@ -72,6 +72,22 @@ async fn a_cognito_pool_given_by_flags_is_trusted_for_its_clients() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_issuer_is_found_by_its_metadata_and_health_tells_of_its_keys() {
+    let issuer = issuer().await;
+    let arguments = ["--listen", "127.0.0.1:0", "--issuer", issuer.issuer(), "--client-id", "local-reader"];
+    let demo = Serving::start(&arguments, &[]);
+    let caller = Caller::new(&demo.url);
+    assert_eq!(caller.get("/orders", &issuer.mint().scope(READ).sign()).await, 200);
+    assert_eq!(caller.get("/orders", &issuer.mint().bad_signature().sign()).await, 401);
+    let health = caller.http.get(format!("{}/health", demo.url)).send().await.expect("the API answers");
+    assert_eq!(health.status(), 200);
+    let health: Value = health.json().await.expect("it is JSON");
+    assert_eq!(health["status"], "ok");
+    assert_eq!(health["issuers"][0]["issuer"], issuer.issuer());
+    assert_eq!(health["issuers"][0]["keys"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn any_issuer_given_by_flags_is_trusted_for_an_audience() {
     let issuer = issuer().await;
     let jwks_uri = issuer.jwks_uri();

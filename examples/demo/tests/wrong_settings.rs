@@ -75,7 +75,6 @@ fn a_wrong_or_contradictory_flag_is_one_line_that_names_it() {
         ),
         // not enough, or too much
         (&["--issuer", POOL], &["--audience (AUDIENCE)", "--client-id (CLIENT_ID)"]),
-        (&["--issuer", URL, "--audience", "api"], &["--jwks-uri (JWKS_URI)", "--profile cognito"]),
         (
             &["--issuer", POOL, "--profile", "generic", "--jwks-uri", URL, "--audience", "api"],
             &["--issuer (ISSUER)", POOL],

@@ -3,6 +3,7 @@
 use super::{Issuer, IssuerWithoutAudience, KeysFrom};
 use crate::address::{Address, issuer_identifier};
 use crate::recipients::WithoutAudience;
+use crate::scope_claims::ScopeClaim;
 use crate::token_kind::TokenUseRule;
 use crate::{Algorithm, ConfigError};
 
@@ -63,7 +64,8 @@ impl Issuer {
         let mut draft = IssuerWithoutAudience::new(identifier, KeysFrom::Address(address));
         let policy = &mut draft.0.policy;
         policy.algorithms = vec![Algorithm::RS256];
-        policy.token_use = TokenUseRule::Required;
+        policy.kind.token_use = TokenUseRule::Required;
+        policy.scopes.standard = &[ScopeClaim::Text("scope")];
         policy.recipients.without_audience = WithoutAudience::AcceptedUnderAClientRule;
         policy.recipients.client_claims = &["client_id"];
         Ok(draft)

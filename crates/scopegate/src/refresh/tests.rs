@@ -7,6 +7,7 @@ use super::*;
 const PACE: Pace = Pace {
     period: Period::Advised { otherwise: Duration::from_secs(600) },
     cooldown: Duration::from_secs(30),
+    usable_for: Duration::from_secs(7 * 24 * 3600),
 };
 
 fn key(id: &str) -> KeyName {
@@ -58,6 +59,42 @@ fn the_issuers_advice_is_followed_within_bounds_unless_the_operator_said_otherwi
         refresh.succeeded(now, Some(Duration::from_secs(advice)), 0.5, |_| true);
         assert!((due_in(&refresh, now) - 8.0).abs() < 1e-6, "{advice}");
     }
+}
+
+#[test]
+fn keys_are_renewed_twice_while_they_may_be_used() {
+    let now = Instant::now();
+    for period in [Period::Fixed(Duration::from_secs(86_400)), PACE.period] {
+        let mut refresh = Refresh::new(Pace { period, usable_for: Duration::from_secs(60), ..PACE }, now);
+        refresh.succeeded(now, Some(Duration::from_secs(86_400)), 1.0, |_| true);
+        assert!((due_in(&refresh, now) - 26.4).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn keys_that_have_expired_before_their_time_are_fetched_once_in_each_cooldown() {
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let mut refresh = started(start);
+    refresh.expired(at(1));
+    assert_eq!(refresh.due(), at(1));
+    refresh.begin(at(1));
+    refresh.expired(at(1));
+    refresh.failed(at(1), 1.0);
+    assert_eq!(refresh.due(), at(2), "the wait after a failure");
+    refresh.expired(at(2));
+    assert_eq!(refresh.due(), at(2));
+}
+
+#[test]
+fn there_is_nothing_to_wait_for_while_a_fetch_is_under_way() {
+    let now = Instant::now();
+    let mut refresh = started(now);
+    assert_eq!(refresh.wait(now), Duration::from_secs(480));
+    refresh.begin(now);
+    assert_eq!(refresh.wait(now), Duration::ZERO);
+    refresh.failed(now, 1.0);
+    assert_eq!(refresh.wait(now), Duration::from_secs(1));
 }
 
 #[test]

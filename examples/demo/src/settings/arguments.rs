@@ -37,10 +37,11 @@ pub(crate) struct Arguments {
     #[arg(long, env, hide_env_values = true, verbatim_doc_comment)]
     pub(super) profile: Option<String>,
 
-    /// Where its keys are; required with profile generic
+    /// Where its keys are
     ///
-    /// [default with profile cognito: ISSUER/.well-known/jwks.json]
-    #[arg(long, env, hide_env_values = true, value_name = "URL")]
+    /// [default: ISSUER/.well-known/jwks.json with profile cognito, else where the issuer's
+    /// metadata says]
+    #[arg(long, env, hide_env_values = true, value_name = "URL", verbatim_doc_comment)]
     pub(super) jwks_uri: Option<String>,
 
     /// Accept tokens for these audiences, separated by commas
@@ -67,7 +68,7 @@ pub(crate) struct Arguments {
     #[arg(long, env, hide_env_values = true, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(super) leeway_secs: Option<String>,
 
-    /// How old keys may become, 1 to 86400 [default: 600]
+    /// How old keys may become, 1 to 86400 [default: what the issuer says, or 600]
     #[arg(long, env, hide_env_values = true, value_name = "SECONDS", allow_negative_numbers = true)]
     pub(super) jwks_refresh_secs: Option<String>,
 

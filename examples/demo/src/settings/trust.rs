@@ -54,10 +54,10 @@ fn trusted_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure
     let draft = match profile(issuer, arguments.profile.as_deref())? {
         Profile::Cognito if is_pool_id => Issuer::cognito(issuer),
         Profile::Cognito => Issuer::cognito_at(issuer),
-        Profile::Generic => {
-            let expected = "the URL of the issuer's keys, or --profile cognito";
-            Issuer::with_jwks_uri(issuer, jwks_uri.ok_or_else(|| setting::JWKS_URI.wrong(expected, "none"))?)
-        }
+        Profile::Generic => match jwks_uri {
+            Some(jwks_uri) => Issuer::from_jwks_uri(issuer, jwks_uri),
+            None => Issuer::discover(issuer),
+        },
     };
     let draft = draft.map_err(wrong_setting)?;
     let audiences = list(setting::AUDIENCE, arguments.audience.as_deref())?;
@@ -74,7 +74,7 @@ fn trusted_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure
         }
     };
     match jwks_uri {
-        Some(jwks_uri) => trusted.with_keys_from(jwks_uri).map_err(wrong_setting),
+        Some(jwks_uri) => trusted.with_jwks_uri(jwks_uri).map_err(wrong_setting),
         None => Ok(trusted),
     }
 }

@@ -1,0 +1,81 @@
+//! Do the counters count what the crate's page says?
+#![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
+
+use std::collections::BTreeMap;
+
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use scopegate::{Issuer, Verifier};
+use scopegate_issuer::{Fault, LocalIssuer};
+
+/// Every metric as `name{label=value,…}`, with its value. Counters start over with each call.
+fn read(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
+    let metrics = snapshotter.snapshot().into_vec().into_iter();
+    metrics
+        .map(|(key, _, _, value)| {
+            let labels: Vec<_> = key.key().labels().map(|l| format!("{}={}", l.key(), l.value())).collect();
+            let value = match value {
+                #[allow(clippy::cast_precision_loss, reason = "small counts")]
+                DebugValue::Counter(count) => count as f64,
+                DebugValue::Gauge(value) => value.into_inner(),
+                DebugValue::Histogram(_) => f64::NAN,
+            };
+            (format!("{}{{{}}}", key.key().name(), labels.join(",")), value)
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn counters_count_what_their_names_say() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    recorder.install().unwrap();
+
+    let local = LocalIssuer::start().await.unwrap();
+    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
+    let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
+    let good = local.mint();
+    for token in [
+        good.sign(),
+        good.sign(),
+        good.clone().expired().sign(),
+        good.clone().bad_signature().sign(),
+        good.clone().client("somebody").sign(),
+        good.clone().claim("iss", "https://evil.example").sign(),
+        good.clone().claim("token_use", "id").sign(),
+        "opaque".to_owned(),
+    ] {
+        let _ = verifier.verify(&token);
+    }
+    let unknown = good.header("kid", "no such key").sign();
+    assert!(verifier.verify_or_refresh(&unknown).await.is_err());
+
+    let seen = read(&snapshotter);
+    let name = local.issuer();
+    for (metric, expected) in [
+        ("scopegate_verifications_total{outcome=accepted}".to_owned(), 2.0),
+        ("scopegate_verifications_total{outcome=expired}".to_owned(), 1.0),
+        ("scopegate_verifications_total{outcome=bad_signature}".to_owned(), 1.0),
+        ("scopegate_verifications_total{outcome=not_for_us}".to_owned(), 1.0),
+        ("scopegate_verifications_total{outcome=unknown_issuer}".to_owned(), 1.0),
+        ("scopegate_verifications_total{outcome=refused}".to_owned(), 2.0),
+        ("scopegate_verifications_total{outcome=unknown_key}".to_owned(), 1.0),
+        (format!("scopegate_unknown_keys_total{{issuer={name}}}"), 1.0),
+        (format!("scopegate_key_fetches_total{{issuer={name},outcome=ok}}"), 3.0),
+    ] {
+        assert_eq!(seen.get(&metric), Some(&expected), "{metric} in {seen:?}");
+    }
+    let fetched = seen.get(&format!("scopegate_keys_fetched_timestamp_seconds{{issuer={name}}}"));
+    assert!(fetched.is_some_and(|at| *at > 1.7e9), "{seen:?}");
+
+    local.set_fault(Fault::Status(500));
+    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
+    let without_keys = Verifier::builder().trust(issuer).start_without_keys().unwrap();
+    assert!(without_keys.verify(&unknown).is_err());
+    while without_keys.status().issuers().iter().all(|issuer| issuer.fetches_failed == 0) {
+        tokio::task::yield_now().await;
+    }
+    let seen = read(&snapshotter);
+    assert_eq!(seen.get("scopegate_verifications_total{outcome=keys_unavailable}"), Some(&1.0), "{seen:?}");
+    let failed = format!("scopegate_key_fetches_total{{issuer={name},outcome=failed}}");
+    assert_eq!(seen.get(&failed), Some(&1.0), "{seen:?}");
+}
