@@ -55,6 +55,12 @@
 //! | --- | --- | --- |
 //! | `cli` | off | the program |
 //!
+//! # Rehearsals
+//!
+//! A [`Rehearsal`] plays an [`Event`] (a rotation, a withdrawn key, an outage) while callers keep asking the resource
+//! server under test, and reports how many valid requests were refused, how often keys were fetched, and how long a
+//! removed key lived on.
+//!
 //! # What it is not for
 //!
 //! **Not for production.** It listens on loopback addresses only and refuses any other. There is no TLS, no protection
@@ -86,13 +92,18 @@ mod scope;
 mod secret;
 mod token_endpoint;
 
+mod event;
+mod rehearsal;
+
 mod clock;
 
 pub use alg::{Alg, UnknownAlg};
 pub use caching::InvalidHeaderValue;
 pub use config::{ClientConfig, Config, ConfigError, PoolConfig};
+pub use event::Event;
 pub use fault::Fault;
 pub use key::SigningKey;
 pub use local_issuer::{LocalIssuer, StartError};
 pub use mint::Mint;
 pub use pool::Pool;
+pub use rehearsal::{Rehearsal, Report};

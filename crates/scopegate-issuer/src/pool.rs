@@ -205,6 +205,10 @@ impl Pool {
         self.state.token_requests()
     }
 
+    pub(crate) fn prepare_new_key(&self) {
+        self.state.prepare_new_key();
+    }
+
     pub(crate) fn server(&self) -> &Arc<Server> {
         &self.server
     }

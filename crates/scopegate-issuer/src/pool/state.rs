@@ -22,6 +22,8 @@ pub(crate) struct PoolState {
     issuer: String,
     /// Made when first asked for, since it is slow and not every pool of a configuration is used.
     keys: OnceLock<Mutex<KeyRing>>,
+    /// A new key that nothing has used yet.
+    spare: Mutex<Option<SigningKey>>,
     caching: Caching,
     fault: Mutex<FaultPlan>,
     token_fault: Mutex<FaultPlan>,
@@ -36,6 +38,7 @@ impl PoolState {
             issuer: format!("{base}/{}", config.id),
             config,
             keys: OnceLock::new(),
+            spare: Mutex::default(),
             caching: Caching::default(),
             fault: Mutex::default(),
             token_fault: Mutex::default(),
@@ -132,7 +135,14 @@ impl PoolState {
     /// Of the current algorithm. Slow, so it is made before the lock is taken to use it.
     pub(super) fn new_key(&self) -> SigningKey {
         let alg = self.keys().current().alg();
-        SigningKey::generate(alg)
+        let spare = locked(&self.spare).take();
+        spare.filter(|spare| spare.alg() == alg).unwrap_or_else(|| SigningKey::generate(alg))
+    }
+
+    /// Makes the next new key now, so that [`new_key`](Self::new_key) is quick.
+    pub(crate) fn prepare_new_key(&self) {
+        let key = self.new_key();
+        *locked(&self.spare) = Some(key);
     }
 
     /// Makes the keys if nothing has asked for them yet.

@@ -1,0 +1,104 @@
+//! What came of a rehearsal, as numbers and as a row of a table.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::event::Event;
+
+/// What the callers of a [`Rehearsal`](crate::Rehearsal) noticed. Times are counted from the event.
+///
+/// `Display` is one row of the table whose first row is [`Report::HEADER`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// What the rehearsal was called; by default the name of the event.
+    pub name: String,
+    /// What happened.
+    pub event: Event,
+    /// How many valid requests were answered.
+    pub sent: u64,
+    /// How many of them were refused.
+    pub valid_refused: u64,
+    /// When the first of them was refused; `None` when none was.
+    pub first_refused_after: Option<Duration>,
+    /// When the last one was refused.
+    pub last_refused_after: Option<Duration>,
+    /// How often the key set was asked for.
+    pub fetches: u64,
+    /// When the last of the callers was refused with a token of the removed key; `None` when some were not by the end,
+    /// and when the event [removes no key](Event::removes_a_key).
+    pub removed_key_refused_after: Option<Duration>,
+}
+
+impl Report {
+    /// The names of the columns, and the line below them: with rows after it, this is a table in Markdown.
+    pub const HEADER: &str = "\
+| event                         | valid requests | refused | first refused | last refused | fetches | removed key dead |
+| ----------------------------- | -------------: | ------: | ------------: | -----------: | ------: | ---------------: |";
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let removed = match self.removed_key_refused_after {
+            None if self.event.removes_a_key() => "never".to_owned(),
+            after => text(after),
+        };
+        write!(
+            f,
+            "| {:<29} | {:>14} | {:>7} | {:>13} | {:>12} | {:>7} | {:>16} |",
+            self.name,
+            self.sent,
+            self.valid_refused,
+            text(self.first_refused_after),
+            text(self.last_refused_after),
+            self.fetches,
+            removed,
+        )
+    }
+}
+
+/// In the unit that a reader would choose.
+fn text(time: Option<Duration>) -> String {
+    let Some(seconds) = time.map(|time| time.as_secs_f64()) else { return "–".to_owned() };
+    match seconds {
+        ..1.0 => format!("{:.0} ms", seconds * 1_000.0),
+        ..60.0 => format!("{seconds:.1} s"),
+        ..3_600.0 => format!("{:.1} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3_600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_shown_in_the_unit_that_a_reader_would_choose() {
+        let cases = [(7, "7 ms"), (1_500, "1.5 s"), (480_000, "8.0 min"), (86_400_000, "24.0 h")];
+        for (milliseconds, expected) in cases {
+            assert_eq!(text(Some(Duration::from_millis(milliseconds))), expected);
+        }
+        assert_eq!(text(None), "–");
+    }
+
+    #[test]
+    fn every_row_is_as_wide_as_the_header() {
+        let width = Report::HEADER.lines().next().unwrap().chars().count();
+        for event in Event::ALL {
+            let (removed_key_refused_after, first_refused_after, last_refused_after) = Default::default();
+            let report = Report {
+                name: event.to_string(),
+                event,
+                sent: 1,
+                valid_refused: 0,
+                first_refused_after,
+                last_refused_after,
+                fetches: 1,
+                removed_key_refused_after,
+            };
+            let row = report.to_string();
+            assert_eq!(row.chars().count(), width, "{row}");
+            assert_eq!(row.contains("never"), event.removes_a_key(), "{row}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Does a rehearsal count rightly? Resource servers of known character, and what is reported of them.
+#![allow(clippy::unwrap_used, reason = "a panic here is the failure of the test")]
+
+mod independent;
+
+use std::future::ready;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use independent::verify;
+use scopegate_issuer::{Event, LocalIssuer, Pool, Rehearsal};
+
+const A_MOMENT: Duration = Duration::from_millis(100);
+
+async fn pool() -> Pool {
+    LocalIssuer::start().await.unwrap().default_pool()
+}
+
+fn rehearsal(pool: &Pool) -> Rehearsal {
+    Rehearsal::new(pool).with_callers(3).lasting(A_MOMENT)
+}
+
+/// It keeps the keys that it has found at the start.
+fn never_looks_again(pool: &Pool) -> impl Fn(String) -> std::future::Ready<bool> + Send + Sync + 'static {
+    let jwks = pool.jwks();
+    move |token| ready(verify(&token, &jwks).is_ok())
+}
+
+/// It knows at once what is published.
+fn all_knowing(pool: &Pool) -> impl Fn(String) -> std::future::Ready<bool> + Send + Sync + 'static {
+    let pool = pool.clone();
+    move |token| ready(verify(&token, &pool.jwks()).is_ok())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_knows_at_once_refuses_nothing_valid_and_every_removed_key() {
+    let pool = pool().await;
+    for event in Event::ALL.into_iter().filter(|event| !matches!(event, Event::PublishLate(_))) {
+        let report = rehearsal(&pool).play(event, all_knowing(&pool)).await;
+        assert_eq!((report.event, report.valid_refused, report.fetches), (event, 0, 0), "{report}");
+        assert!(report.sent >= 6, "{report}");
+        assert_eq!(report.removed_key_refused_after.is_some(), event.removes_a_key(), "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_never_looks_again_refuses_new_keys_and_takes_removed_ones_for_ever() {
+    for (event, names_a_new_key) in [
+        (Event::RotateWithOverlap, true),
+        (Event::RotateWithoutOverlap, true),
+        (Event::ReuseKeyId, true),
+        (Event::ServerError, false),
+    ] {
+        let pool = pool().await;
+        let report = rehearsal(&pool).play(event, never_looks_again(&pool)).await;
+        assert_eq!(report.valid_refused > 0, names_a_new_key, "{report}");
+        assert_eq!(report.first_refused_after.is_some(), names_a_new_key, "{report}");
+        assert_eq!(report.removed_key_refused_after, None, "{report}");
+        assert_eq!(report.to_string().contains("never"), event.removes_a_key(), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_counted_until_a_late_key_is_published() {
+    let pool = pool().await;
+    let late = Event::PublishLate(A_MOMENT);
+    let report = rehearsal(&pool).lasting(10 * A_MOMENT).play(late, all_knowing(&pool)).await;
+    assert!(report.valid_refused > 0, "{report}");
+    assert!(report.last_refused_after.unwrap() >= report.first_refused_after.unwrap(), "{report}");
+    assert!(report.last_refused_after.unwrap() < 9 * A_MOMENT, "{report}");
+}
+
+#[tokio::test]
+async fn tokens_are_bent_and_the_report_is_named_as_it_is_told() {
+    let pool = pool().await;
+    let others = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&others);
+    let is_accepted = move |token: String| {
+        // Header and payload alone say whose it is.
+        seen.fetch_or(!token.starts_with("eyJ"), Ordering::SeqCst);
+        ready(true)
+    };
+    let rehearsal = rehearsal(&pool).with_name("mine").with_token(|mint| mint.raw_header("nonsense"));
+    let report = rehearsal.play(Event::ServerError, is_accepted).await;
+    assert!(others.load(Ordering::SeqCst) && report.to_string().starts_with("| mine "), "{report}");
+}
+
+#[tokio::test]
+async fn callers_ask_at_the_same_time() {
+    let pool = pool().await;
+    let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(0)));
+    let seen = Arc::clone(&most);
+    let is_accepted = move |_| {
+        let (under_way, seen) = (Arc::clone(&under_way), Arc::clone(&seen));
+        async move {
+            let now = under_way.fetch_add(1, Ordering::SeqCst) + 1;
+            {
+                let mut most = seen.lock().unwrap();
+                *most = now.max(*most);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            under_way.fetch_sub(1, Ordering::SeqCst);
+            true
+        }
+    };
+    rehearsal(&pool).with_callers(5).play(Event::Html, is_accepted).await;
+    assert_eq!(*most.lock().unwrap(), 5);
+}
+
+#[tokio::test]
+async fn a_panic_of_the_test_is_the_panic_of_the_rehearsal() {
+    let pool = pool().await;
+    for panics_at in [1, 20] {
+        let asked = AtomicUsize::new(0);
+        let is_accepted = move |_| {
+            let panics = asked.fetch_add(1, Ordering::SeqCst) >= panics_at;
+            async move {
+                assert!(!panics, "as the test says");
+                true
+            }
+        };
+        let rehearsal = rehearsal(&pool);
+        let played = tokio::spawn(async move { rehearsal.play(Event::Reset, is_accepted).await });
+        let reason = played.await.unwrap_err().into_panic();
+        assert_eq!(reason.downcast_ref::<&str>(), Some(&"as the test says"));
+    }
+}

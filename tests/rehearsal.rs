@@ -1,0 +1,117 @@
+//! What do callers notice when keys change and when their issuer fails? Each row of the table in `docs/rehearsal.md`,
+//! with default settings, over real sockets, under load.
+//!
+//! `cargo test -p system-tests rehearsal -- --nocapture` prints the table as it was measured.
+//!
+//! Rotations run in real time under callers that never rest. What takes minutes or days runs in virtual time, with
+//! callers that rest for as long.
+
+mod expected;
+mod protected_api;
+
+use std::time::Duration;
+
+use scopegate_issuer::{Event, Report};
+
+use self::expected::Expected;
+use self::protected_api::ProtectedApi;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const MINUTE: Duration = Duration::from_secs(60);
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn callers_notice_what_the_documentation_says() {
+    let mut measured = Vec::new();
+    for event in [Event::RotateWithOverlap, Event::RotateWithoutOverlap] {
+        measured.push(in_real_time(event, SECOND));
+    }
+    for milliseconds in [100, 500, 1_000] {
+        let event = Event::PublishLate(Duration::from_millis(milliseconds));
+        measured.push(in_real_time(event, Duration::from_millis(2_500)));
+    }
+    for event in [Event::Revoke, Event::ReuseKeyId] {
+        measured.push(until_the_next_fetch(event));
+    }
+    for event in [
+        Event::ServerError,
+        Event::SlowDrip,
+        Event::Reset,
+        Event::Truncated,
+        Event::Html,
+        Event::TenMegabytes,
+        Event::UnusableKeys,
+    ] {
+        measured.push(at_the_next_fetch(event));
+    }
+    measured.extend(outage("1 h", HOUR, MINUTE / 2));
+    measured.extend(outage("25 h", 25 * HOUR, 10 * MINUTE));
+
+    println!("{}", Report::HEADER);
+    for report in &measured {
+        println!("{report}");
+    }
+    let expected = Expected::read();
+    let names = |names: Vec<&str>| names.join("\n");
+    assert_eq!(
+        names(measured.iter().map(|report| &*report.name).collect()),
+        names(expected.iter().map(|row| &*row.name).collect()),
+        "the rows in docs/rehearsal.md"
+    );
+    let differences: Vec<_> =
+        expected.iter().zip(&measured).flat_map(|(expected, report)| expected.differences(report)).collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// Under callers that never rest, on a runtime of several threads.
+fn in_real_time(event: Event, lasting: Duration) -> Report {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let api = ProtectedApi::start().await;
+        let report = api.rehearsal().lasting(lasting).play(event, api.is_accepted()).await;
+        assert!(report.sent > 100, "{} requests are no load", report.sent);
+        report
+    })
+}
+
+/// Everybody has just been told the keys, so that it takes as long as it can until they are asked for again.
+fn until_the_next_fetch(event: Event) -> Report {
+    in_virtual_time(async |api| {
+        let rest = Duration::from_secs(10);
+        let rehearsal = api.rehearsal().with_pause(rest).lasting(10 * MINUTE);
+        let report = api.play(event, &rehearsal, rest).await;
+        assert_eq!(api.refused_with(), [401]);
+        report
+    })
+}
+
+/// The next request for the keys is about to be made.
+fn at_the_next_fetch(event: Event) -> Report {
+    in_virtual_time(async |api| {
+        let rest = Duration::from_millis(100);
+        api.skip_to_the_next_fetch_but(2 * SECOND).await;
+        let rehearsal = api.rehearsal().with_pause(rest).lasting(10 * SECOND);
+        let report = api.play(event, &rehearsal, rest).await;
+        assert_eq!(api.refused_with(), [0; 0]);
+        report
+    })
+}
+
+/// An outage, and the recovery from it.
+fn outage(name: &str, lasting: Duration, rest: Duration) -> [Report; 2] {
+    in_virtual_time(async |api| {
+        let outage = api.rehearsal().with_name(format!("outage of {name}")).with_pause(rest).lasting(lasting);
+        let outage = api.play(Event::Outage, &outage, MINUTE).await;
+        let recovery = api.rehearsal().with_name(format!("recovery after {name}"));
+        let recovery = recovery.with_pause(SECOND).lasting(2 * MINUTE);
+        let recovery = api.play(Event::Recovery, &recovery, SECOND).await;
+        assert!(api.refused_with().iter().all(|&status| status == 503), "{:?}", api.refused_with());
+        [outage, recovery]
+    })
+}
+
+/// On a runtime of one thread, the only kind whose clock can be moved.
+fn in_virtual_time<T>(play: impl AsyncFnOnce(&ProtectedApi) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { play(&ProtectedApi::start().await).await })
+}

@@ -1,0 +1,166 @@
+//! The API of these rehearsals: an axum router on a socket, whose verifier takes the time from tokio's clock. It can
+//! let hours pass.
+//!
+//! A paused clock jumps to the next timeout whenever nothing is left to do, and a socket that is waited for looks like
+//! nothing to do. So the clock runs as usual while anything is under way, and is moved only between.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::routing::get;
+use reqwest::{Client, Response};
+use scopegate::IssuerStatus;
+use scopegate_axum::{Issuer, RequireToken, Verifier};
+use scopegate_issuer::{Event, LocalIssuer, Rehearsal, Report};
+use tokio::task::yield_now;
+use tokio::time::{self, Instant};
+
+use crate::api::{READER, serve};
+
+const CALLERS: usize = 8;
+
+pub(crate) struct ProtectedApi {
+    issuer: LocalIssuer,
+    verifier: Verifier,
+    url: Arc<str>,
+    http: Client,
+    clock: VirtualClock,
+    seen: Arc<Seen>,
+}
+
+/// What its callers have seen.
+#[derive(Default)]
+struct Seen {
+    under_way: AtomicUsize,
+    answered: AtomicU64,
+    refused_with: Mutex<BTreeSet<u16>>,
+}
+
+/// The time of day, which passes as tokio's clock does.
+#[derive(Clone, Copy)]
+struct VirtualClock {
+    day: SystemTime,
+    begin: Instant,
+}
+
+impl ProtectedApi {
+    pub(crate) async fn start() -> Self {
+        let issuer = LocalIssuer::start().await.unwrap();
+        let clock = VirtualClock { day: SystemTime::now(), begin: Instant::now() };
+        let trusted = Issuer::cognito_at(issuer.issuer()).unwrap().client(READER.0);
+        let builder = Verifier::builder().trust(trusted).with_clock(move || clock.now());
+        let verifier = builder.start().await.unwrap();
+        let router = Router::new().route("/", get(async || "ok")).layer(RequireToken::new(&verifier));
+        let url = serve(router).await.into();
+        let http = Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
+        Self { issuer, verifier, url, http, clock, seen: Arc::default() }
+    }
+
+    pub(crate) fn rehearsal(&self) -> Rehearsal {
+        Rehearsal::new(&self.issuer.default_pool()).with_callers(CALLERS)
+    }
+
+    /// Presents tokens as a caller does.
+    pub(crate) fn is_accepted(&self) -> impl Fn(String) -> Accepted + Send + Sync + use<> + 'static {
+        let (url, http, seen) = (Arc::clone(&self.url), self.http.clone(), Arc::clone(&self.seen));
+        move |token| {
+            let (request, seen) = (http.get(&*url).bearer_auth(token), Arc::clone(&seen));
+            Box::pin(async move {
+                seen.under_way.fetch_add(1, Ordering::SeqCst);
+                let answer = request.send().await.unwrap();
+                let accepted = seen.note(&answer);
+                // Read to its end, so that the connection can be used again.
+                answer.bytes().await.unwrap();
+                seen.answered.fetch_add(1, Ordering::SeqCst);
+                seen.under_way.fetch_sub(1, Ordering::SeqCst);
+                accepted
+            })
+        }
+    }
+
+    /// The statuses of refusals.
+    pub(crate) fn refused_with(&self) -> Vec<u16> {
+        self.seen.refused_with.lock().unwrap().iter().copied().collect()
+    }
+
+    /// Plays the event while time passes: as fast as the API, its callers and its issuer get done what is to be done at
+    /// each time. It stands still whenever a fetch is due, and after each step.
+    pub(crate) async fn play(&self, event: Event, rehearsal: &Rehearsal, step: Duration) -> Report {
+        tokio::select! {
+            // Once its callers are there the event happens, and only then time may pass.
+            biased;
+            report = rehearsal.play(event, self.is_accepted()) => report,
+            never = self.let_time_pass(step, event == Event::SlowDrip) => never,
+        }
+    }
+
+    async fn let_time_pass<T>(&self, step: Duration, drips: bool) -> T {
+        let answered = self.seen.answered.load(Ordering::SeqCst);
+        while self.seen.answered.load(Ordering::SeqCst) < answered + CALLERS as u64 {
+            yield_now().await;
+        }
+        loop {
+            let status = self.status();
+            let next_fetch = status.next_fetch_in.unwrap();
+            let ended = status.fetches_succeeded + status.fetches_failed;
+            if !next_fetch.is_zero() && self.seen.under_way.load(Ordering::SeqCst) == 0 {
+                self.skip(next_fetch.min(step)).await;
+            } else if drips && status.fetches_failed == 0 && self.issuer.jwks_fetches() > ended {
+                // The one fetch that ends because of the time and not because of an answer.
+                self.skip(Duration::from_secs(1)).await;
+            } else {
+                yield_now().await;
+            }
+        }
+    }
+
+    /// Lets time pass until shortly before the next fetch.
+    pub(crate) async fn skip_to_the_next_fetch_but(&self, before: Duration) {
+        self.skip(self.status().next_fetch_in.unwrap() - before).await;
+    }
+
+    async fn skip(&self, duration: Duration) {
+        time::pause();
+        time::advance(duration).await;
+        time::resume();
+        let now = self.clock.now().duration_since(UNIX_EPOCH).unwrap();
+        self.issuer.set_now(now.as_secs());
+        // Whoever has slept until now begins.
+        for _ in 0..4 {
+            yield_now().await;
+        }
+    }
+
+    fn status(&self) -> IssuerStatus {
+        self.verifier.status().issuers()[0].clone()
+    }
+}
+
+type Accepted = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+impl Seen {
+    /// Whether it is the answer to a good token. Every refusal is as RFC 6750 and RFC 9110 have it.
+    fn note(&self, answer: &Response) -> bool {
+        let (status, headers) = (answer.status(), answer.headers());
+        if status == 200 {
+            return true;
+        }
+        match status.as_u16() {
+            401 => assert!(headers["www-authenticate"].to_str().unwrap().contains("invalid_token")),
+            503 => assert!((1..=60).contains(&headers["retry-after"].to_str().unwrap().parse().unwrap())),
+            other => panic!("nobody expects {other}"),
+        }
+        self.refused_with.lock().unwrap().insert(status.as_u16());
+        false
+    }
+}
+
+impl VirtualClock {
+    fn now(self) -> SystemTime {
+        self.day + self.begin.elapsed()
+    }
+}
