@@ -6,4 +6,6 @@ mod api;
 
 mod other_implementations;
 mod readme;
+mod rehearsal;
+mod rehearse_your_own;
 mod story;

@@ -9,6 +9,7 @@
 mod expected;
 mod protected_api;
 
+use std::thread;
 use std::time::Duration;
 
 use scopegate_issuer::{Event, Report};
@@ -22,30 +23,12 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn callers_notice_what_the_documentation_says() {
-    let mut measured = Vec::new();
-    for event in [Event::RotateWithOverlap, Event::RotateWithoutOverlap] {
-        measured.push(in_real_time(event, SECOND));
-    }
-    for milliseconds in [100, 500, 1_000] {
-        let event = Event::PublishLate(Duration::from_millis(milliseconds));
-        measured.push(in_real_time(event, Duration::from_millis(2_500)));
-    }
-    for event in [Event::Revoke, Event::ReuseKeyId] {
-        measured.push(until_the_next_fetch(event));
-    }
-    for event in [
-        Event::ServerError,
-        Event::SlowDrip,
-        Event::Reset,
-        Event::Truncated,
-        Event::Html,
-        Event::TenMegabytes,
-        Event::UnusableKeys,
-    ] {
-        measured.push(at_the_next_fetch(event));
-    }
-    measured.extend(outage("1 h", HOUR, MINUTE / 2));
-    measured.extend(outage("25 h", 25 * HOUR, 10 * MINUTE));
+    // Beside each other, because one of them mostly waits.
+    let measured = thread::scope(|scope| {
+        let rotations = scope.spawn(rotations);
+        let others = others();
+        [rotations.join().unwrap(), others].concat()
+    });
 
     println!("{}", Report::HEADER);
     for report in &measured {
@@ -61,6 +44,32 @@ fn callers_notice_what_the_documentation_says() {
     let differences: Vec<_> =
         expected.iter().zip(&measured).flat_map(|(expected, report)| expected.differences(report)).collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+fn rotations() -> Vec<Report> {
+    let half = SECOND / 2;
+    vec![
+        in_real_time(Event::RotateWithOverlap, half),
+        in_real_time(Event::RotateWithoutOverlap, half),
+        in_real_time(Event::PublishLate(half), 3 * half),
+        in_real_time(Event::PublishLate(SECOND), 3 * half),
+    ]
+}
+
+fn others() -> Vec<Report> {
+    let keys = [Event::Revoke, Event::ReuseKeyId].map(until_the_next_fetch);
+    let answers = [
+        Event::ServerError,
+        Event::SlowDrip,
+        Event::Reset,
+        Event::Truncated,
+        Event::Html,
+        Event::TenMegabytes,
+        Event::UnusableKeys,
+    ];
+    let answers = answers.map(at_the_next_fetch);
+    let outages = [outage("1 h", HOUR, MINUTE / 2), outage("25 h", 25 * HOUR, 10 * MINUTE)];
+    keys.into_iter().chain(answers).chain(outages.into_iter().flatten()).collect()
 }
 
 /// Under callers that never rest, on a runtime of several threads.
@@ -88,7 +97,7 @@ fn until_the_next_fetch(event: Event) -> Report {
 /// The next request for the keys is about to be made.
 fn at_the_next_fetch(event: Event) -> Report {
     in_virtual_time(async |api| {
-        let rest = Duration::from_millis(100);
+        let rest = SECOND / 5;
         api.skip_to_the_next_fetch_but(2 * SECOND).await;
         let rehearsal = api.rehearsal().with_pause(rest).lasting(10 * SECOND);
         let report = api.play(event, &rehearsal, rest).await;

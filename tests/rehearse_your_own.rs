@@ -1,0 +1,42 @@
+//! Does what `docs/rehearsal.md` tells users to write work?
+
+use std::time::Duration;
+
+use scopegate_issuer::{Event, LocalIssuer, Rehearsal, Report};
+
+#[tokio::test]
+async fn nobody_notices_a_rotation() {
+    println!("{}", Report::HEADER);
+    for event in [Event::RotateWithOverlap, Event::RotateWithoutOverlap] {
+        // A new one for each event: most resource servers bound how often they look for an unknown key.
+        let issuer = LocalIssuer::start().await.unwrap();
+        let url = start_my_api(issuer.issuer()).await;
+
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+        let is_accepted = move |token: String| {
+            let request = http.get(&url).bearer_auth(token);
+            async move { request.send().await.unwrap().status().is_success() }
+        };
+        let rehearsal = Rehearsal::new(&issuer.default_pool()).lasting(Duration::from_secs(1));
+        let report = rehearsal.play(event, is_accepted).await;
+        println!("{report}");
+        assert_eq!(report.valid_refused, 0);
+    }
+}
+
+async fn start_my_api(issuer: &str) -> String {
+    let trusted = scopegate_axum::Issuer::cognito_at(issuer).unwrap().client(crate::api::READER.0);
+    let verifier = scopegate_axum::Verifier::builder().trust(trusted).start().await.unwrap();
+    let whoami =
+        axum::routing::get(async |claims: scopegate_axum::Claims| format!("{:?}", claims.client_id()));
+    let layer = scopegate_axum::RequireToken::new(&verifier);
+    crate::api::serve(axum::Router::new().route("/", whoami).layer(layer)).await
+}
+
+#[test]
+fn the_example_in_the_documentation_is_the_one_that_is_tested() {
+    let document = include_str!("../docs/rehearsal.md");
+    let (_, source) = include_str!("rehearse_your_own.rs").split_once("\n\n").unwrap();
+    let (example, _) = source.split_once("\nasync fn start_my_api").unwrap();
+    assert!(document.contains(&format!("```rust\n{}```", example)), "docs/rehearsal.md and this file differ");
+}
