@@ -3,7 +3,7 @@
 //! The flood comes in process, through the whole router, so that it is as fast as the server is. Good requests come
 //! over a socket, from a thread of their own. Only fetches are asserted; times are printed, because they are the
 //! machine's. `cargo test --release --test system flood -- --include-ignored --nocapture --test-threads=1` shows
-//! them, with the comparison that takes half a minute.
+//! them, with the comparison that takes a minute.
 #![allow(clippy::print_stdout, reason = "the times are for whoever runs it by hand")]
 
 use std::io::{Read as _, Write as _};
@@ -53,7 +53,7 @@ async fn invented_key_ids_cause_one_fetch_for_each_issuer_and_cooldown() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes half a minute and measures time; run by hand, see the head of this file"]
+#[ignore = "takes a minute and measures time; run by hand, see the head of this file"]
 async fn good_requests_while_ten_thousand_others_come_in_a_second() {
     let attacked = Attacked::start().await;
     let pace = Duration::from_secs(1) / 10_000;

@@ -10,6 +10,7 @@
 //! aws-lc has one around what it computes once for an RSA key; and the allocator has its own, which are told from
 //! others by their address and left out. It shows that our code takes no lock that other requests or the task may
 //! hold, and that there is nothing to wait for: no I/O, no timer, no yielding.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,7 +19,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use scopegate::{Error, Issuer, Verifier};
@@ -42,7 +43,6 @@ fn every_read_ends_while_others_write() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
 #[allow(clippy::print_stderr, reason = "a test that could not run must say so")]
 fn known_keys_need_nothing_of_the_kernel() {
     let traced = |command: &mut Command| {
@@ -111,7 +111,7 @@ fn read_while_others_write() -> u64 {
                 });
             });
         }
-        runtime.block_on(replace_snapshots(&verifier, || readers.iter().all(|reader| reader.is_finished())));
+        runtime.block_on(replace_snapshots(&verifier, || readers.iter().all(ScopedJoinHandle::is_finished)));
         over.store(true, Ordering::Relaxed);
         replaced = verifier.status().issuers()[0].fetches_succeeded;
     });

@@ -223,7 +223,7 @@ fn a_new_key_costs_each_instance_one_fetch_and_they_do_not_stay_together() {
 
 #[test]
 fn a_key_that_is_published_a_period_before_it_is_used_costs_nothing() {
-    let tokens = Tokens::Rotated { used: EVENT, published: EVENT - 10 * MINUTE };
+    let tokens = Tokens::Rotated { used: EVENT, published: EVENT.saturating_sub(10 * MINUTE) };
     let seen = World { tokens, ..World::settled() }
         .report("rotation, published 10 min ahead: ten seconds", &seconds(0, 10));
     assert!(seen.fetches <= 50 && seen.peak <= 15);
