@@ -4,6 +4,7 @@
 
 mod api;
 
+mod flood;
 mod other_implementations;
 mod readme;
 mod rehearsal;

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod fleet;
+
 const PACE: Pace = Pace {
     period: Period::Advised { otherwise: Duration::from_secs(600) },
     cooldown: Duration::from_secs(30),
