@@ -1,6 +1,12 @@
 //! Whole-system tests: a real issuer, a real server and an ordinary HTTP client on loopback sockets. One file per
 //! question.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a panic is the test's failure"
+)]
+#![allow(clippy::print_stdout, reason = "a rehearsal shows what it has measured")]
 
 mod api;
 

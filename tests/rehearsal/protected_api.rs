@@ -120,7 +120,7 @@ impl ProtectedApi {
 
     /// Lets time pass until shortly before the next fetch.
     pub(crate) async fn skip_to_the_next_fetch_but(&self, before: Duration) {
-        self.skip(self.status().next_fetch_in.unwrap() - before).await;
+        self.skip(self.status().next_fetch_in.unwrap().checked_sub(before).unwrap()).await;
     }
 
     async fn skip(&self, duration: Duration) {
