@@ -75,12 +75,12 @@ impl Rule {
             return Decision::Made(self.judge(Ok(verified)));
         }
         Decision::Made(match (credentials(request.headers()), &self.demand) {
-            (Credentials::Token { token, authorization }, _) => match self.verifier.verify(token) {
-                Err(Error::UnknownKey { .. }) => {
-                    return Decision::AskAgain { authorization: authorization.clone() };
+            (Credentials::Token { token, authorization }, _) => {
+                match self.verifier.verify_if_settled(token) {
+                    Some(claims) => self.judge(claims.map(|claims| Verified::new(claims, authorization))),
+                    None => return Decision::AskAgain { authorization: authorization.clone() },
                 }
-                claims => self.judge(claims.map(|claims| Verified::new(claims, authorization))),
-            },
+            }
             (Credentials::Malformed(how), _) => Err(Refusal::Malformed(how)),
             (Credentials::None, Demand::GoodTokenIfAny) => Ok(self.caller(None)),
             (Credentials::None, Demand::Token | Demand::Scopes(_)) => Err(Refusal::NoCredentials),

@@ -13,10 +13,10 @@ use crate::clock::{Clock, SystemClock};
 use crate::config_error::ConfigError;
 use crate::issuer::{Issuer, KeysFrom};
 use crate::key_set::KeySet;
-use crate::key_source::KeySource;
+use crate::key_source::{Failure, KeySource};
 use crate::location::Location;
 use crate::refresh::{Pace, Period};
-use crate::refresh_task::RefreshTask;
+use crate::refresh_task::{End, RefreshTask};
 use crate::verifier::{StopOnDrop, TrustedIssuer, Verifier};
 
 /// Builds a [`Verifier`]. Get one from [`Verifier::builder`].
@@ -105,9 +105,9 @@ impl VerifierBuilder {
     pub async fn start(self) -> Result<Verifier, ConfigError> {
         let (verifier, fetching) = self.spawn()?;
         // All of them fetch already, so the slowest decides how long this takes.
-        for Fetching { issuer, url, keys } in fetching {
-            if let Some(failure) = keys.first_attempt().await {
-                return Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(failure) });
+        for Fetching { issuer, keys } in fetching {
+            if let Some(Failure { url, error }) = keys.first_attempt().await {
+                return Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(error) });
             }
         }
         Ok(verifier)
@@ -145,7 +145,6 @@ impl VerifierBuilder {
             let mut fetched = |location: Location| {
                 let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
                 let source = Arc::new(KeySource::to_be_fetched(self.pace));
-                let url = location.text().to_owned();
                 let task = RefreshTask {
                     issuer: Arc::clone(&name),
                     source: Arc::clone(&source),
@@ -153,9 +152,10 @@ impl VerifierBuilder {
                     algorithms: policy.algorithms.clone(),
                     usable_for: self.pace.usable_for,
                     clock: Arc::clone(&self.clock),
+                    _end: End(Arc::clone(&source)),
                 };
                 tasks.push(StopOnDrop(runtime.spawn(task.run()).abort_handle()));
-                fetching.push(Fetching { issuer: identifier.clone(), url, keys: Arc::clone(&source) });
+                fetching.push(Fetching { issuer: identifier.clone(), keys: Arc::clone(&source) });
                 Ok(source)
             };
             let keys = match keys {
@@ -200,7 +200,6 @@ fn given(issuer: &str, jwks: &str, algorithms: &[Algorithm]) -> Result<Arc<KeySo
 /// An issuer whose keys are on their way.
 struct Fetching {
     issuer: String,
-    url: String,
     keys: Arc<KeySource>,
 }
 

@@ -1,5 +1,6 @@
 //! The HTTP edge: one GET, bounded in time and size. When to call it is `refresh.rs`, where to is `location.rs`.
 
+use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
@@ -65,6 +66,10 @@ impl Fetcher {
 
     pub(crate) fn shown(&self) -> &str {
         &self.shown
+    }
+
+    pub(crate) fn is_for_same_address_as(&self, other: &Self) -> bool {
+        self.url == other.url
     }
 
     /// Gets the document; with a tag, only if it has changed.
@@ -143,7 +148,15 @@ impl fmt::Display for FetchError {
             Self::NotMetadata(reason) => fmt::Display::fmt(reason, f),
             Self::NotDiscovered(failures) => {
                 f.write_str("no metadata")?;
-                failures.iter().try_for_each(|(url, reason)| write!(f, "; {url}: {reason}"))
+                failures.iter().try_for_each(|(url, reason)| {
+                    write!(f, "; {url}: {reason}")?;
+                    let mut cause = reason.source();
+                    while let Some(error) = cause {
+                        write!(f, ": {error}")?;
+                        cause = error.source();
+                    }
+                    Ok(())
+                })
             }
             Self::NothingToKeep => f.write_str("expected a key set, found status 304"),
             Self::Client(error) => fmt::Display::fmt(error, f),

@@ -74,8 +74,33 @@ pub(crate) struct History {
     pub(crate) succeeded: u64,
     pub(crate) failed: u64,
     pub(crate) last_success: Option<SystemTime>,
-    /// Why the last attempt failed, if it did.
-    pub(crate) failure: Option<Arc<FetchError>>,
+    /// How the last attempt failed, if it did.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// A fetch that brought nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// What was asked, without its query.
+    pub(crate) url: String,
+    pub(crate) error: Arc<FetchError>,
+}
+
+/// What can be seen of an issuer's keys at one moment.
+pub(crate) struct View {
+    pub(crate) keys: Option<Arc<KeySet>>,
+    pub(crate) usable: bool,
+    pub(crate) history: History,
+    /// When the next fetch is due; `None` for keys that were given.
+    pub(crate) next: Option<Instant>,
+}
+
+/// What became of a key that was not in the set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sought {
+    /// It is there now: look again.
+    Arrived,
+    Missing(Standing),
 }
 
 /// The issuer's keys cannot be used now.
@@ -112,7 +137,7 @@ impl KeySource {
         match self.current.load().as_deref() {
             Some(Snapshot { keys, usable }) if usable.at(now) => Ok(read(keys)),
             Some(_) => {
-                self.change_due(Refresh::expired);
+                self.expired();
                 Err(self.unavailable())
             }
             None => Err(self.unavailable()),
@@ -128,29 +153,35 @@ impl KeySource {
         self.current.store(Some(Arc::new(Snapshot { keys, usable })));
     }
 
-    /// A token names a key that is not in the current set.
-    pub(crate) fn unknown_key(&self, key: &KeyName) -> Standing {
-        match self.change_due(|refresh, now| refresh.unknown_key(key, now)) {
-            Some((Standing::Pending, ended)) if ended => Standing::Undecided,
-            Some((standing, _)) => standing,
-            None => Standing::Absent,
+    /// A token names a key that was not in the set when it was looked for.
+    pub(crate) fn unknown_key(&self, key: &KeyName) -> Sought {
+        let Some(fetching) = &self.fetching else { return Sought::Missing(Standing::Absent) };
+        let mut state = fetching.state();
+        // The task replaces the set before it reports, so under this lock there is nothing between.
+        if self.current.load().as_ref().is_some_and(|snapshot| snapshot.keys.contains(key)) {
+            return Sought::Arrived;
         }
+        let before = state.refresh.due();
+        let standing = match state.refresh.unknown_key(key, Instant::now()) {
+            Standing::Pending if state.ended => Standing::Undecided,
+            standing => standing,
+        };
+        let after = state.refresh.due();
+        drop(state);
+        fetching.tell_if(after != before);
+        Sought::Missing(standing)
     }
 
-    /// Something that may make a fetch due. Says whether the task is gone, too; `None` for keys that were given.
-    fn change_due<T>(&self, change: impl FnOnce(&mut Refresh, Instant) -> T) -> Option<(T, bool)> {
-        let fetching = self.fetching.as_ref()?;
-        let mut state = fetching.state();
-        let before = state.refresh.due();
-        let result = change(&mut state.refresh, Instant::now());
-        let (after, ended) = (state.refresh.due(), state.ended);
-        drop(state);
-        if after != before {
-            fetching.sooner.notify_one();
-            // A chance for another key may be gone.
-            fetching.changed.send_replace(());
+    /// The keys are too old, which nobody expected yet.
+    fn expired(&self) {
+        if let Some(fetching) = &self.fetching {
+            let mut state = fetching.state();
+            let before = state.refresh.due();
+            state.refresh.expired(Instant::now());
+            let after = state.refresh.due();
+            drop(state);
+            fetching.tell_if(after != before);
         }
-        Some((result, ended))
     }
 
     pub(crate) fn unavailable(&self) -> Unavailable {
@@ -162,22 +193,28 @@ impl KeySource {
         Unavailable { retry_after }
     }
 
-    /// What came of the fetches, and when the next one is due; `None` for keys that were given.
-    pub(crate) fn history(&self) -> Option<(History, Instant)> {
-        let state = self.fetching.as_ref()?.state();
-        Some((state.history.clone(), state.refresh.due()))
+    /// Everything that can be seen from outside, at one moment.
+    pub(crate) fn view(&self, now: NumericDate) -> View {
+        let state = self.fetching.as_ref().map(Fetching::state);
+        let snapshot = self.current.load_full();
+        View {
+            usable: snapshot.as_ref().is_some_and(|snapshot| snapshot.usable.at(now)),
+            keys: snapshot.map(|snapshot| Arc::clone(&snapshot.keys)),
+            history: state.as_ref().map(|state| state.history.clone()).unwrap_or_default(),
+            next: state.as_ref().map(|state| state.refresh.due()),
+        }
     }
 
-    /// Until the first attempt to fetch has ended; says why it failed, if it did.
-    pub(crate) async fn first_attempt(&self) -> Option<Arc<FetchError>> {
+    /// Until the first attempt to fetch has ended; says how it failed, if it did.
+    pub(crate) async fn first_attempt(&self) -> Option<Failure> {
         let mut changes = self.changes();
         loop {
-            let (history, _) = self.history()?;
-            if history.succeeded + history.failed > 0 {
-                return history.failure;
+            let history = self.fetching.as_ref()?.state().history.clone();
+            if history.succeeded > 0 {
+                return None;
             }
-            if self.fetching.as_ref().is_some_and(|fetching| fetching.state().ended) {
-                return Some(Arc::new(FetchError::TaskEnded));
+            if history.failure.is_some() {
+                return history.failure;
             }
             changes.next().await;
         }
@@ -193,14 +230,24 @@ impl KeySource {
         let Some(fetching) = &self.fetching else { return std::future::pending().await };
         loop {
             let due = fetching.state().refresh.due();
+            if due <= Instant::now() {
+                return;
+            }
             tokio::select! {
-                () = sleep_until(due) => return,
+                () = sleep_until(due) => {}
                 () = fetching.sooner.notified() => {}
             }
         }
     }
 
-    /// For the task: something has happened.
+    /// For the task: a fetch begins.
+    pub(crate) fn begin(&self) {
+        if let Some(fetching) = &self.fetching {
+            fetching.state().refresh.begin(Instant::now());
+        }
+    }
+
+    /// For the task: something has happened that others may wait for.
     pub(crate) fn update(&self, update: impl FnOnce(&mut FetchState)) {
         if let Some(fetching) = &self.fetching {
             update(&mut fetching.state());
@@ -210,6 +257,15 @@ impl KeySource {
 }
 
 impl Fetching {
+    /// Something is due at another time.
+    fn tell_if(&self, changed: bool) {
+        if changed {
+            self.sooner.notify_one();
+            // A chance for another key may be gone.
+            self.changed.send_replace(());
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, FetchState> {
         // No code that runs under this lock leaves the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

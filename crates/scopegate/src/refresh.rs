@@ -144,10 +144,10 @@ impl Refresh {
         if self.under_way { Duration::ZERO } else { self.due().saturating_duration_since(now) }
     }
 
-    /// The keys that are there may not be used any more, although the next fetch is not due yet: the clock has jumped.
+    /// The keys that are there may not be used any more, although the next fetch is not due yet: the clock has jumped. A
+    /// success makes them usable again, and a failure has its own pace.
     pub(crate) fn expired(&mut self, now: Instant) {
-        if now >= self.extra_from && !self.under_way {
-            self.extra_from = now + self.pace.cooldown;
+        if let (Last::Succeeded, false) = (self.last, self.under_way) {
             self.regular = self.regular.min(now);
         }
     }
@@ -173,7 +173,8 @@ impl Refresh {
             Extra::None => {
                 let forgiven = self.pace.cooldown * FORGIVEN_AFTER;
                 if now < self.extra_from || self.not_found.remembers(key, now, forgiven) {
-                    return self.settled();
+                    // A regular fetch may bring it, too.
+                    return if self.under_way { Standing::Pending } else { self.settled() };
                 }
                 self.extra_from = now + self.pace.cooldown;
                 let wanted = Wanted { key: key.clone(), among_others: false, attempt: Attempt::First };

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::fetch::{FetchError, Fetched};
 use crate::key_set::KeySet;
-use crate::key_source::{KeySource, Usable};
+use crate::key_source::{Failure, KeySource, Usable};
 use crate::location::Location;
 use crate::{Algorithm, Clock, NumericDate, metrics};
 
@@ -19,6 +19,8 @@ pub(crate) struct RefreshTask {
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) usable_for: Duration,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Held for what happens when it is dropped, also if the task never runs.
+    pub(crate) _end: End,
 }
 
 /// What a fetch brought.
@@ -31,10 +33,9 @@ struct Fresh {
 impl RefreshTask {
     /// Runs until it is aborted.
     pub(crate) async fn run(mut self) {
-        let _end = End(Arc::clone(&self.source));
         loop {
             self.source.fetch_due().await;
-            self.source.update(|state| state.refresh.begin(Instant::now()));
+            self.source.begin();
             // The time before the request: keys are as old as the question, not as the answer.
             let asked = self.clock.now();
             match self.fetch().await {
@@ -68,9 +69,9 @@ impl RefreshTask {
             tracing::info!(issuer = %self.issuer, keys = ?fresh.keys.ids(), "keys fetched");
         }
         let usable = Usable::Until(NumericDate::from(asked).plus(self.usable_for));
-        self.source.replace(Arc::clone(&fresh.keys), usable);
         metrics::fetched(&self.issuer, asked);
         self.source.update(|state| {
+            self.source.replace(Arc::clone(&fresh.keys), usable);
             state.history.succeeded += 1;
             state.history.last_success = Some(asked);
             state.history.failure = None;
@@ -91,20 +92,26 @@ impl RefreshTask {
             }
         }
         metrics::not_fetched(&self.issuer);
-        self.location.forget();
+        let failure = Failure { url: url.to_owned(), error: Arc::new(error) };
+        self.location.failed();
         self.source.update(|state| {
             state.history.failed += 1;
-            state.history.failure = Some(Arc::new(error));
+            state.history.failure = Some(failure);
             state.refresh.failed(Instant::now(), fastrand::f64());
         });
     }
 }
 
-/// Tells those who wait that nothing will come any more, however the task ends.
-struct End(Arc<KeySource>);
+/// Tells those who wait that nothing will come any more, however the task ends: with its verifier, with its runtime, or by
+/// a panic of somebody else's clock.
+pub(crate) struct End(pub(crate) Arc<KeySource>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.update(|state| state.ended = true);
+        self.0.update(|state| {
+            state.ended = true;
+            let error = Arc::new(FetchError::TaskEnded);
+            state.history.failure.get_or_insert_with(|| Failure { url: String::new(), error });
+        });
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::NumericDate;
-use crate::key_source::KeySource;
+use crate::key_source::{KeySource, View};
 
 /// The state of a verifier at one time, for a readiness probe or a dashboard. Get one from
 /// [`Verifier::status`](crate::Verifier::status).
@@ -64,17 +64,15 @@ impl Status {
 
 impl IssuerStatus {
     pub(crate) fn new(issuer: &str, keys: &KeySource, now: SystemTime) -> Self {
-        let snapshot = keys.snapshot();
-        let key_ids = snapshot.as_ref().map(|snapshot| snapshot.keys.ids()).unwrap_or_default();
-        let (history, next) = keys.history().unzip();
-        let history = history.unwrap_or_default();
+        let View { keys, usable, history, next } = keys.view(NumericDate::from(now));
+        let key_ids = keys.as_ref().map(|keys| keys.ids()).unwrap_or_default();
         Self {
             issuer: issuer.to_owned(),
-            usable: keys.read(NumericDate::from(now), |_| ()).is_ok(),
+            usable,
             key_ids: key_ids.into_iter().map(str::to_owned).collect(),
             fetched_at: history.last_success,
             age: history.last_success.map(|at| now.duration_since(at).unwrap_or_default()),
-            last_failure: history.failure.map(|failure| failure.to_string()),
+            last_failure: history.failure.map(|failure| failure.error.to_string()),
             next_fetch_in: next.map(|next| next.saturating_duration_since(Instant::now())),
             fetches_succeeded: history.succeeded,
             fetches_failed: history.failed,

@@ -17,7 +17,7 @@ use crate::header::Header;
 use crate::issuer::Policy;
 use crate::json_object::{JsonObject, string};
 use crate::key_set::{KeySet, NoSingleKey};
-use crate::key_source::{Changes, KeySource, Place, Unavailable};
+use crate::key_source::{Changes, KeySource, Place, Sought, Unavailable};
 use crate::refresh::{KeyName, Standing};
 use crate::status::{IssuerStatus, Status};
 use crate::token::CompactToken;
@@ -96,15 +96,24 @@ impl Verifier {
     /// # Errors
     /// An [`Error`] that names the first check that failed, with what was expected and what was found.
     pub fn verify(&self, token: &str) -> Result<Claims, Error> {
-        let result = self.check(token).map_err(|refused| match refused {
-            Refused::Finally(error) => error,
-            Refused::UnknownKey { issuer, key } => {
-                issuer.keys.unknown_key(&key);
-                issuer.unknown_key(&key)
-            }
-        });
+        let result = match self.judge(token) {
+            Judgement::Final(result) => result,
+            Judgement::UnknownKey { issuer, key, .. } => Err(issuer.unknown_key(&key)),
+        };
         metrics::verified(&result);
         result
+    }
+
+    /// Like [`verify`](Self::verify), but `None` when the token names a key that may be about to come, so that
+    /// [`verify_or_refresh`](Self::verify_or_refresh) is worth its wait: for middleware that makes a future only where it
+    /// needs one.
+    pub fn verify_if_settled(&self, token: &str) -> Option<Result<Claims, Error>> {
+        let result = match self.judge(token) {
+            Judgement::Final(result) => result,
+            Judgement::UnknownKey { issuer, key, standing } => Err(issuer.settled(&key, standing)?),
+        };
+        metrics::verified(&result);
+        Some(result)
     }
 
     /// Like [`verify`](Self::verify), and if the token names an unknown key, waits for the fetch that this causes. So a
@@ -133,25 +142,25 @@ impl Verifier {
         let deadline = Instant::now() + LONGEST_WAIT;
         let mut waiting: Option<(Changes<'_>, Place<'_>)> = None;
         loop {
-            let (issuer, key) = match self.check(token) {
-                Ok(claims) => return Ok(claims),
-                Err(Refused::Finally(error)) => return Err(error),
-                Err(Refused::UnknownKey { issuer, key }) => (issuer, key),
+            let issuer = match self.judge(token) {
+                Judgement::Final(result) => return result,
+                Judgement::UnknownKey { issuer, key, standing } => match issuer.settled(&key, standing) {
+                    Some(error) => return Err(error),
+                    None => issuer,
+                },
             };
-            match (issuer.keys.unknown_key(&key), &mut waiting) {
-                (Standing::Absent, _) => return Err(issuer.unknown_key(&key)),
-                (Standing::Undecided, _) => return Err(issuer.unavailable()),
-                (Standing::Pending, Some((changes, _))) => {
+            match &mut waiting {
+                Some((changes, _)) => {
                     if timeout_at(deadline, changes.next()).await.is_err() {
                         // The change may have come at the same moment.
-                        return self.check(token).map_err(|refused| match refused {
-                            Refused::Finally(error) => error,
-                            Refused::UnknownKey { issuer, .. } => issuer.unavailable(),
-                        });
+                        return match self.judge(token) {
+                            Judgement::Final(result) => result,
+                            Judgement::UnknownKey { issuer, .. } => Err(issuer.unavailable()),
+                        };
                     }
                 }
                 // Looks again before it waits: the change may have come before it looked out for changes.
-                (Standing::Pending, none) => {
+                none => {
                     let changes = issuer.keys.changes();
                     let Some(place) = changes.place() else { return Err(issuer.unavailable()) };
                     *none = Some((changes, place));
@@ -160,12 +169,29 @@ impl Verifier {
         }
     }
 
-    /// Until the keys of every issuer are there and may be used: for a service that reports itself ready only then.
-    /// At once if they are.
+    /// Checks the token, and asks what is known about its key if that is missing.
+    fn judge(&self, token: &str) -> Judgement<'_> {
+        loop {
+            match self.check(token) {
+                Ok(claims) => return Judgement::Final(Ok(claims)),
+                Err(Refused::Finally(error)) => return Judgement::Final(Err(error)),
+                Err(Refused::UnknownKey { issuer, key }) => match issuer.keys.unknown_key(&key) {
+                    Sought::Missing(standing) => return Judgement::UnknownKey { issuer, key, standing },
+                    Sought::Arrived => {}
+                },
+            }
+        }
+    }
+
+    /// Until the keys of every issuer are there and may be used, all at the same time: for a service that reports itself
+    /// ready only then. At once if they are; never if the runtime that fetches them has ended.
     pub async fn ready(&self) {
-        for issuer in self.0.issuers.values() {
+        loop {
+            let now = self.now();
+            let mut issuers = self.0.issuers.values();
+            let Some(issuer) = issuers.find(|issuer| !issuer.keys.view(now).usable) else { return };
             let mut changes = issuer.keys.changes();
-            while issuer.keys.read(self.now(), |_| ()).is_err() {
+            while !issuer.keys.view(self.now()).usable {
                 changes.next().await;
             }
         }
@@ -265,10 +291,25 @@ impl TrustedIssuer {
         }
     }
 
+    /// The error for a missing key, unless it may be about to come.
+    fn settled(&self, key: &KeyName, standing: Standing) -> Option<Error> {
+        match standing {
+            Standing::Pending => None,
+            Standing::Absent => Some(self.unknown_key(key)),
+            Standing::Undecided => Some(self.unavailable()),
+        }
+    }
+
     fn unavailable(&self) -> Error {
         let Unavailable { retry_after } = self.keys.unavailable();
         Error::KeysUnavailable { issuer: self.identifier.to_string(), retry_after }
     }
+}
+
+/// What is thought of a token.
+enum Judgement<'a> {
+    Final(Result<Claims, Error>),
+    UnknownKey { issuer: &'a TrustedIssuer, key: KeyName, standing: Standing },
 }
 
 /// Why a token is not accepted now.

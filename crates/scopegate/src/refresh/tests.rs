@@ -74,18 +74,33 @@ fn keys_are_renewed_twice_while_they_may_be_used() {
 }
 
 #[test]
-fn keys_that_have_expired_before_their_time_are_fetched_once_in_each_cooldown() {
+fn keys_that_have_expired_before_their_time_are_fetched_at_once_and_then_at_the_pace_of_failures() {
     let start = Instant::now();
     let at = |seconds| start + Duration::from_secs(seconds);
     let mut refresh = started(start);
-    refresh.expired(at(1));
-    assert_eq!(refresh.due(), at(1));
-    refresh.begin(at(1));
-    refresh.expired(at(1));
-    refresh.failed(at(1), 1.0);
-    assert_eq!(refresh.due(), at(2), "the wait after a failure");
+    // Whatever unknown keys have used up.
+    assert_eq!(refresh.unknown_key(&key("b"), at(1)), Standing::Pending);
+    fetched(&mut refresh, at(1), &["b"]);
     refresh.expired(at(2));
     assert_eq!(refresh.due(), at(2));
+    refresh.begin(at(2));
+    refresh.expired(at(2));
+    refresh.failed(at(2), 1.0);
+    refresh.expired(at(2));
+    assert_eq!(refresh.due(), at(3));
+}
+
+#[test]
+fn a_regular_fetch_under_way_is_worth_waiting_for_also_in_a_cooldown() {
+    let now = Instant::now();
+    let mut refresh = started(now);
+    assert_eq!(refresh.unknown_key(&key("b"), now), Standing::Pending);
+    fetched(&mut refresh, now, &["b"]);
+    assert_eq!(refresh.unknown_key(&key("c"), now), Standing::Absent);
+    refresh.begin(now);
+    assert_eq!(refresh.unknown_key(&key("c"), now), Standing::Pending);
+    refresh.succeeded(now, None, 0.5, |_| false);
+    assert_eq!(refresh.unknown_key(&key("c"), now), Standing::Absent);
 }
 
 #[test]
