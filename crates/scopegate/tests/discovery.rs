@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
 use std::error::Error as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::IntoResponse as _;
 use scopegate::{ConfigError, Issuer, Verifier};
 use scopegate_issuer::{Alg, LocalIssuer, Mint, SigningKey};
@@ -129,6 +130,10 @@ async fn redirects_are_not_followed() {
     .await;
     let error = server.discover("/t1").await.unwrap_err();
     assert_eq!(error.source().unwrap().to_string(), "expected status 200, found 302");
+    assert!(
+        error.to_string().ends_with(&format!(" from {}/keys", server.url)),
+        "what was asked is named: {error}"
+    );
     assert!(elsewhere.asked().is_empty());
 }
 
@@ -151,4 +156,83 @@ async fn the_algorithms_that_the_metadata_lists_change_nothing() {
     assert!(verifier.verify(&token.sign_with(&key)).is_ok());
     assert!(verifier.verify(&token.clone().alg("none").sign_with(&key)).is_err());
     assert!(verifier.verify(&token.alg("HS256").sign_with(&key)).is_err());
+}
+
+/// An issuer whose keys move: both addresses write the same entity tag, as counters do.
+#[tokio::test]
+async fn an_entity_tag_means_nothing_at_another_address() {
+    let (old, new) = (SigningKey::generate(Alg::ES256), SigningKey::generate(Alg::ES256));
+    let moved = Arc::new(AtomicBool::new(false));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (issuer, is_moved) = (url.clone(), Arc::clone(&moved));
+    let sets = [&old, &new].map(|key| json!({ "keys": [key.jwk()] }).to_string());
+    let router = Router::new().fallback(async move |uri: Uri, headers: HeaderMap| {
+        let moved = is_moved.load(Ordering::SeqCst);
+        let [old_set, new_set] = &sets;
+        let (set, here) = match uri.path() {
+            "/old" => (old_set, !moved),
+            "/new" => (new_set, moved),
+            "/.well-known/oauth-authorization-server" => {
+                let keys = if moved { "new" } else { "old" };
+                return metadata(&issuer, &format!("{issuer}/{keys}")).into_response();
+            }
+            _ => return StatusCode::NOT_FOUND.into_response(),
+        };
+        let tag = [(header::ETAG, "\"1\"")];
+        match headers.get(header::IF_NONE_MATCH) {
+            _ if !here => StatusCode::BAD_GATEWAY.into_response(),
+            Some(_) => (StatusCode::NOT_MODIFIED, tag).into_response(),
+            None => (tag, set.clone()).into_response(),
+        }
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let trusted = Issuer::discover(&url).unwrap().client("c");
+    let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
+    let token = |key: &SigningKey| Mint::cognito(&url, "c").without_claim("token_use").sign_with(key);
+    assert!(verifier.verify(&token(&old)).is_ok());
+    moved.store(true, Ordering::SeqCst);
+    // The first attempt fails at the old address, the second one finds the new one.
+    assert!(verifier.verify_or_refresh(&token(&new)).await.is_err());
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(2)).await;
+    tokio::time::resume();
+    while verifier.status().issuers().iter().any(|issuer| issuer.last_failure.is_some()) {
+        tokio::task::yield_now().await;
+    }
+    assert!(verifier.verify(&token(&new)).is_ok());
+    assert!(verifier.verify(&token(&old)).is_err());
+}
+
+#[tokio::test]
+async fn keys_are_fetched_also_when_the_metadata_is_gone() {
+    let local = LocalIssuer::start().await.unwrap();
+    let jwks_uri = local.jwks_uri();
+    let gone = Arc::new(AtomicBool::new(false));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (issuer, is_gone) = (url.clone(), Arc::clone(&gone));
+    let router = Router::new().fallback(async move || {
+        if is_gone.load(Ordering::SeqCst) {
+            StatusCode::BAD_GATEWAY.into_response()
+        } else {
+            metadata(&issuer, &jwks_uri).into_response()
+        }
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+
+    let trusted = Issuer::discover(&url).unwrap().client("local-reader");
+    let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
+    gone.store(true, Ordering::SeqCst);
+    local.fail_next(1, scopegate_issuer::Fault::Status(502));
+    local.rotate();
+    let token = local.mint().claim("iss", url.as_str()).without_claim("token_use").sign();
+    assert!(verifier.verify_or_refresh(&token).await.is_err());
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(2)).await;
+    tokio::time::resume();
+    while verifier.verify(&token).is_err() {
+        tokio::task::yield_now().await;
+    }
 }

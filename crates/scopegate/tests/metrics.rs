@@ -67,6 +67,17 @@ async fn counters_count_what_their_names_say() {
     let fetched = seen.get(&format!("scopegate_keys_fetched_timestamp_seconds{{issuer={name}}}"));
     assert!(fetched.is_some_and(|at| *at > 1.7e9), "{seen:?}");
 
+    // As a layer does it: one token, one judgement, however long it takes.
+    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
+    let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
+    local.rotate();
+    let of_new_key = local.mint().sign();
+    assert!(verifier.verify_if_settled(&of_new_key).is_none());
+    assert!(verifier.verify_or_refresh(&of_new_key).await.is_ok());
+    let seen = read(&snapshotter);
+    assert_eq!(seen.get("scopegate_verifications_total{outcome=accepted}"), Some(&1.0), "{seen:?}");
+    assert_ne!(seen.get("scopegate_verifications_total{outcome=unknown_key}"), Some(&1.0), "{seen:?}");
+
     local.set_fault(Fault::Status(500));
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
     let without_keys = Verifier::builder().trust(issuer).start_without_keys().unwrap();
