@@ -245,3 +245,32 @@ impl Drop for Place<'_> {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::Algorithm;
+    use crate::refresh::Period;
+
+    #[tokio::test]
+    async fn reading_usable_keys_takes_no_lock() {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        // The example key of RFC 8037 Appendix A.2.
+        let set =
+            br#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+        let keys = Arc::new(KeySet::from_json(set, Algorithm::ALL, None).unwrap());
+        let pace = Pace { period: Period::Fixed(HOUR), cooldown: HOUR, usable_for: HOUR };
+        let source = Arc::new(KeySource::to_be_fetched(pace));
+        let now = NumericDate::from(SystemTime::now());
+        source.replace(keys, Usable::Until(now.plus(HOUR)));
+        source.update(|_held| {
+            // The lock is held here, so whoever needs it would not come back.
+            let (reader, (sender, receiver)) = (Arc::clone(&source), mpsc::channel());
+            thread::spawn(move || sender.send(reader.read(now, |_| ()).is_ok()));
+            assert_eq!(receiver.recv_timeout(Duration::from_secs(30)), Ok(true));
+        });
+    }
+}

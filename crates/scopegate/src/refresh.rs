@@ -253,6 +253,8 @@ impl Refresh {
         self.last = Last::Failed;
         if let Extra::UnderWay { .. } = self.extra {
             self.extra = Extra::None;
+            // A rotation in an outage makes a whole fleet ask at once. Its next questions must not come at once again.
+            self.extra_from = now + self.pace.cooldown.mul_f64(1.0 + random);
         }
     }
 }

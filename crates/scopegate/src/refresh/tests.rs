@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod fleet;
+
 const PACE: Pace = Pace {
     period: Period::Advised { otherwise: Duration::from_secs(600) },
     cooldown: Duration::from_secs(30),
@@ -178,8 +180,8 @@ fn a_failed_attempt_uses_up_the_chance_too() {
     refresh.begin(start);
     refresh.failed(start, 0.5);
     let at = |seconds| start + Duration::from_secs(seconds);
-    assert_eq!(refresh.unknown_key(&key("c"), at(29)), Standing::Undecided);
-    assert_eq!(refresh.unknown_key(&key("c"), at(30)), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("c"), at(44)), Standing::Undecided);
+    assert_eq!(refresh.unknown_key(&key("c"), at(45)), Standing::Pending, "one and a half cooldowns");
 }
 
 #[test]
