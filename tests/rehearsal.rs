@@ -78,7 +78,7 @@ fn in_real_time(event: Event, lasting: Duration) -> Report {
     runtime.block_on(async {
         let api = ProtectedApi::start().await;
         let report = api.rehearsal().lasting(lasting).play(event, api.is_accepted()).await;
-        assert!(report.sent > 100, "{} requests are no load", report.sent);
+        assert!(report.sent >= 40, "{} requests are no load", report.sent);
         report
     })
 }
