@@ -16,3 +16,4 @@ mod readme;
 mod rehearsal;
 mod rehearse_your_own;
 mod story;
+mod test_it;

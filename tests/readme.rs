@@ -18,6 +18,12 @@ fn the_service_in_the_readme_is_the_one_that_is_tested() {
     assert!(README.contains(&format!("```rust,no_run\n{service}```")), "README and quickstart differ");
 }
 
+#[test]
+fn the_test_in_the_readme_is_one_that_runs() {
+    let (_, test) = include_str!("test_it.rs").split_once("\n\n").unwrap();
+    assert!(README.contains(&format!("```rust\n{test}```")), "README and tests/test_it.rs differ");
+}
+
 #[tokio::test]
 async fn the_service_in_the_readme_protects_what_it_seems_to_protect() {
     let issuer = LocalIssuer::start().await.unwrap();

@@ -31,9 +31,9 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # use axum::{body::Body, http::Request};
 //! # use tower::ServiceExt as _;
-//! # let local = scopegate_issuer::LocalIssuer::start().await?;
-//! # let issuer = scopegate_axum::Issuer::cognito_at(local.issuer())?.client("local-reader");
-//! # let app = app(&Verifier::builder().trust(issuer).start().await?);
+//! let local = scopegate_issuer::LocalIssuer::start().await?;
+//! let issuer = scopegate_axum::Issuer::cognito_at(local.issuer())?.client("local-reader");
+//! let app = app(&Verifier::builder().trust(issuer).start().await?);
 //!
 //! // A request with the token of a reader …
 //! let reader = local.mint().scope("orders/read").sign();
@@ -71,10 +71,11 @@
 //! | a token that cannot be judged because its issuer's keys are missing | 503, `Retry-After`, no challenge |
 //!
 //! The body is a small problem document (RFC 9457). Its text, and the challenge's, is fixed: the reason goes
-//! to the log (`tracing`, at `INFO`; at `WARN` when keys are missing) and into the response's extensions as a
-//! [`Refusal`], with which the body can be replaced. Refusals are `Cache-Control: no-store`.
+//! to the log (`tracing`, at `INFO`; `WARN` when keys are missing, `DEBUG` without a token) and into the
+//! response's extensions as a [`Refusal`], with which the body can be replaced. Refusals are `Cache-Control:
+//! no-store`.
 //!
-//! A token that names an unknown key waits up to a second for the fetch that this causes, so a rotation of
+//! A token that names an unknown key waits up to two seconds for the fetch that this causes, so a rotation of
 //! keys goes unnoticed. Tokens are taken from `Authorization` only, never from a query or a body, and a
 //! request's body is never read.
 //!

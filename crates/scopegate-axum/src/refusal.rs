@@ -85,10 +85,10 @@ impl Refusal {
             Self::Token(Error::KeysUnavailable { .. }) => {
                 tracing::warn!(status = status.as_u16(), "refused: {self}");
             }
-            Self::Token(_) => tracing::info!(status = status.as_u16(), "refused: {self}"),
-            Self::NoCredentials | Self::Malformed(_) => {
-                tracing::debug!(status = status.as_u16(), "refused: {self}");
+            Self::Token(_) | Self::Malformed(_) => {
+                tracing::info!(status = status.as_u16(), "refused: {self}");
             }
+            Self::NoCredentials => tracing::debug!(status = status.as_u16(), "refused: {self}"),
         }
         let mut response = problem(status, detail);
         response.headers_mut().insert(header.0, header.1);

@@ -51,9 +51,10 @@ pub enum Error {
     #[non_exhaustive]
     WrongType { expected: &'static str, found: Option<Excerpt> },
 
-    /// `iss` is absent, or is not exactly the name of an issuer that is trusted (RFC 9068 §4).
+    /// `iss` is absent, or is not exactly the name of an issuer that is trusted (RFC 9068 §4). Of those that are,
+    /// `expected` has up to three.
     #[non_exhaustive]
-    UnknownIssuer { found: Option<Excerpt> },
+    UnknownIssuer { expected: Vec<String>, found: Option<Excerpt> },
     /// Nothing can be said about the token: the issuer's keys could not be fetched, or not for too long, or the fetch
     /// for the token's key failed, took too long, or has too many waiting for it.
     #[non_exhaustive]
@@ -153,11 +154,20 @@ impl fmt::Display for Error {
             Self::WrongType { expected, found } => {
                 write!(f, "expected `typ` to be {expected}, found {}", OrNone(found))
             }
-            Self::UnknownIssuer { found } => {
-                write!(f, "expected `iss` to be a trusted issuer, found {}", OrNone(found))
+            Self::UnknownIssuer { expected, found } => {
+                write!(
+                    f,
+                    "expected `iss` to be a trusted issuer such as {}, found {}",
+                    Listed(expected),
+                    OrNone(found)
+                )
             }
             Self::KeysUnavailable { issuer, retry_after } => {
-                write!(f, "no usable keys of {issuer}; next attempt in {} s", retry_after.as_secs())
+                write!(
+                    f,
+                    "the keys of {issuer} cannot be had now; next attempt in {} s",
+                    retry_after.as_secs()
+                )
             }
             Self::UnknownKey { issuer, key_id, algorithm } => {
                 write!(f, "{issuer} publishes no {algorithm} key with `kid` {}", OrNone(key_id))

@@ -39,6 +39,7 @@ use crate::{Algorithm, ConfigError};
 /// | `aud`, client | what was said; see [`IssuerWithoutAudience`] |
 /// | scopes | from `scope` and `scp`; Cognito: from `scope` |
 #[derive(Clone, Debug)]
+#[must_use = "an issuer is trusted by whom it is given to: VerifierBuilder::trust"]
 pub struct Issuer {
     pub(crate) identifier: String,
     pub(crate) keys: KeysFrom,
@@ -131,13 +132,11 @@ impl Issuer {
     }
 
     /// Adds to the audiences that are accepted. Where clients are listed too, a token must satisfy both.
-    #[must_use]
     pub fn audience(self, audience: impl Into<String>) -> Self {
         self.audiences([audience])
     }
 
     /// Adds to the audiences that are accepted. Where clients are listed too, a token must satisfy both.
-    #[must_use]
     pub fn audiences<I>(mut self, audiences: I) -> Self
     where
         I: IntoIterator,
@@ -149,14 +148,12 @@ impl Issuer {
 
     /// Adds to the clients that are accepted; a list takes the place of a waiver. Where audiences are listed too, a token
     /// must satisfy both.
-    #[must_use]
     pub fn client(self, client_id: impl Into<String>) -> Self {
         self.clients([client_id])
     }
 
     /// Adds to the clients that are accepted; a list takes the place of a waiver. Where audiences are listed too, a token
     /// must satisfy both.
-    #[must_use]
     pub fn clients<I>(mut self, client_ids: I) -> Self
     where
         I: IntoIterator,
@@ -168,7 +165,6 @@ impl Issuer {
 
     /// Accepts these algorithms only. A token cannot choose beyond them, and keys for others are not used
     /// (RFC 8725 §3.1).
-    #[must_use]
     pub fn with_algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.policy.algorithms = algorithms.into_iter().collect();
         self
@@ -176,7 +172,6 @@ impl Issuer {
 
     /// Accepts only tokens that call themselves access tokens: `typ` must be `at+jwt` (RFC 9068 §4). Worth it
     /// wherever the issuer writes it; Cognito does not.
-    #[must_use]
     pub fn with_typ_at_jwt_required(mut self) -> Self {
         self.policy.typ = TypeRule::AccessToken;
         self
@@ -185,21 +180,18 @@ impl Issuer {
     /// Accepts tokens that carry a `nonce`, which normally makes a token an ID token: for Keycloak, which can be told to
     /// write one into access tokens. **An ID token of a client whose id is also an accepted audience then opens this
     /// API**, unless it has another mark of one.
-    #[must_use]
     pub fn accept_nonce(mut self) -> Self {
         self.policy.kind.nonce = NonceRule::Accepted;
         self
     }
 
     /// Also reads scopes from the claim `permissions`, an array of strings, as Auth0 writes it.
-    #[must_use]
     pub fn with_permissions_as_scopes(mut self) -> Self {
         self.policy.scopes.more.push("permissions");
         self
     }
 
     /// Also reads scopes from the claim `roles`, an array of strings, as Entra ID writes it for applications.
-    #[must_use]
     pub fn with_roles_as_scopes(mut self) -> Self {
         self.policy.scopes.more.push("roles");
         self

@@ -123,6 +123,10 @@ impl Discovery {
     async fn find(&self) -> Result<Fetcher, FetchError> {
         let mut failures = Vec::new();
         for url in metadata::well_known(&self.issuer.url) {
+            // Without a path two of them are the same.
+            if failures.iter().any(|(tried, _)| *tried == url.as_str()) {
+                continue;
+            }
             match self.find_at(url.clone()).await {
                 Ok(address) => {
                     return Fetcher::new(address).map_err(|error| FetchError::Client(Box::new(error)));

@@ -236,10 +236,10 @@ impl Verifier {
 
     fn trusted_issuer(&self, payload: &JsonObject<'_>) -> Result<&TrustedIssuer, Error> {
         let issuer = payload.get("iss").and_then(string);
-        issuer
-            .as_deref()
-            .and_then(|issuer| self.0.issuers.get(issuer))
-            .ok_or_else(|| Error::UnknownIssuer { found: issuer.as_deref().map(Excerpt::new) })
+        issuer.as_deref().and_then(|issuer| self.0.issuers.get(issuer)).ok_or_else(|| Error::UnknownIssuer {
+            expected: self.0.issuers.keys().take(3).map(ToString::to_string).collect(),
+            found: issuer.as_deref().map(Excerpt::new),
+        })
     }
 }
 

@@ -55,11 +55,15 @@ impl Issuer {
     /// [`cognito`](Self::cognito) checks.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query and
-    /// fragment.
+    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query, fragment and
+    /// final slash.
     pub fn cognito_at(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = issuer_identifier(issuer)?;
-        let jwks_uri = format!("{}/.well-known/jwks.json", identifier.trim_end_matches('/'));
+        if identifier.ends_with('/') {
+            let expected = "no final slash, as Cognito's tokens have none";
+            return Err(ConfigError::InvalidUrl { setting: "issuer", expected, found: identifier });
+        }
+        let jwks_uri = format!("{identifier}/.well-known/jwks.json");
         let address = Address::parse("jwks_uri", &jwks_uri)?;
         let mut draft = IssuerWithoutAudience::new(identifier, KeysFrom::Address(address));
         let policy = &mut draft.0.policy;
@@ -90,6 +94,12 @@ mod tests {
             let KeysFrom::Address(address) = issuer_of_pool.keys else { panic!("keys are fetched") };
             assert_eq!(address.url.as_str(), format!("{issuer}/.well-known/jwks.json"));
         }
+    }
+
+    #[test]
+    fn a_final_slash_which_no_token_has_is_refused() {
+        assert!(Issuer::cognito_at("https://issuer.example/pool").is_ok());
+        assert!(Issuer::cognito_at("https://issuer.example/pool/").is_err());
     }
 
     #[test]
