@@ -138,3 +138,28 @@ impl fmt::Display for NotAKeySet {
 }
 
 impl std::error::Error for NotAKeySet {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A set of Ed25519 keys: that of RFC 8037 Appendix A.2 under these ids.
+    fn set(ids: &[&str], earlier: Option<&KeySet>) -> KeySet {
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let jwks = ids.iter().map(|id| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","kid":"{id}"}}"#));
+        let json = format!(r#"{{"keys":[{}]}}"#, jwks.collect::<Vec<_>>().join(","));
+        KeySet::from_json(json.as_bytes(), Algorithm::ALL, earlier).unwrap()
+    }
+
+    #[test]
+    fn unchanged_keys_stay_the_same_objects() {
+        let first = set(&["a", "b"], None);
+        assert!(set(&["a", "b"], Some(&first)).has_same_keys(&first));
+        assert!(!set(&["a", "b"], None).has_same_keys(&first));
+        let rotated = set(&["b", "c"], Some(&first));
+        let find = |keys: &KeySet, id| std::ptr::from_ref(keys.find(Some(id), Algorithm::EdDSA).unwrap());
+        assert_eq!(find(&rotated, "b"), find(&first, "b"));
+        assert!(!rotated.has_same_keys(&first));
+        assert!(matches!(rotated.find(Some("a"), Algorithm::EdDSA), Err(NoSingleKey::Unknown)));
+    }
+}

@@ -30,16 +30,17 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Decides whether a token is an access token for this API. Cloning shares it; build one and keep it.
 ///
-/// ```no_run
-/// # async fn example(token: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
 /// use scopegate::{Issuer, Verifier};
 ///
-/// let verifier = Verifier::builder()
-///     .trust(Issuer::cognito("eu-west-1_Ab12Cd34E")?.client("1example23456789"))
-///     .start()
-///     .await?;
-/// let claims = verifier.verify(token)?;
-/// claims.require(&"https://my-api-server.org/api.read".into())?;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let local = scopegate_issuer::LocalIssuer::start().await?;
+/// # let token = local.mint().scope("orders/read").sign();
+/// let issuer = Issuer::cognito_at(local.issuer())?.client("local-reader");
+/// let verifier = Verifier::builder().trust(issuer).start().await?;
+/// let claims = verifier.verify(&token)?;
+/// assert!(claims.require(&"orders/read".into()).is_ok());
+/// assert!(claims.require(&"orders/write".into()).is_err());
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
