@@ -156,31 +156,22 @@ impl KeySource {
     /// A token names a key that was not in the set when it was looked for.
     pub(crate) fn unknown_key(&self, key: &KeyName) -> Sought {
         let Some(fetching) = &self.fetching else { return Sought::Missing(Standing::Absent) };
-        let mut state = fetching.state();
-        // The task replaces the set before it reports, so under this lock there is nothing between.
-        if self.current.load().as_ref().is_some_and(|snapshot| snapshot.keys.contains(key)) {
-            return Sought::Arrived;
-        }
-        let before = state.refresh.due();
-        let standing = match state.refresh.unknown_key(key, Instant::now()) {
-            Standing::Pending if state.ended => Standing::Undecided,
-            standing => standing,
-        };
-        let after = state.refresh.due();
-        drop(state);
-        fetching.tell_if(after != before);
-        Sought::Missing(standing)
+        fetching.change(|state| {
+            // The task replaces the set before it reports, so under this lock there is nothing between.
+            if self.current.load().as_ref().is_some_and(|snapshot| snapshot.keys.contains(key)) {
+                return Sought::Arrived;
+            }
+            Sought::Missing(match state.refresh.unknown_key(key, Instant::now()) {
+                Standing::Pending if state.ended => Standing::Undecided,
+                standing => standing,
+            })
+        })
     }
 
     /// The keys are too old, which nobody expected yet.
     fn expired(&self) {
         if let Some(fetching) = &self.fetching {
-            let mut state = fetching.state();
-            let before = state.refresh.due();
-            state.refresh.expired(Instant::now());
-            let after = state.refresh.due();
-            drop(state);
-            fetching.tell_if(after != before);
+            fetching.change(|state| state.refresh.expired(Instant::now()));
         }
     }
 
@@ -257,13 +248,19 @@ impl KeySource {
 }
 
 impl Fetching {
-    /// Something is due at another time.
-    fn tell_if(&self, changed: bool) {
-        if changed {
+    /// For requests: changes what is due, and tells those who wait for it if it is due at another time then.
+    fn change<T>(&self, change: impl FnOnce(&mut FetchState) -> T) -> T {
+        let mut state = self.state();
+        let before = state.refresh.due();
+        let result = change(&mut state);
+        let moved = state.refresh.due() != before;
+        drop(state);
+        if moved {
             self.sooner.notify_one();
             // A chance for another key may be gone.
             self.changed.send_replace(());
         }
+        result
     }
 
     fn state(&self) -> MutexGuard<'_, FetchState> {
