@@ -93,6 +93,7 @@ mod fetch;
 mod freshness;
 mod key_set;
 mod jwk;
+mod ed25519;
 mod signature;
 
 mod validity;
