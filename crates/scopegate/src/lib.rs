@@ -113,6 +113,9 @@ mod error;
 mod excerpt;
 mod config_error;
 
+#[cfg(test)]
+mod published_vectors;
+
 pub use algorithm::Algorithm;
 pub use builder::VerifierBuilder;
 pub use claims::{Claims, Principal};
