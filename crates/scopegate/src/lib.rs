@@ -112,6 +112,10 @@ mod error;
 mod excerpt;
 mod config_error;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use algorithm::Algorithm;
 pub use builder::VerifierBuilder;
 pub use claims::{Claims, Principal};
