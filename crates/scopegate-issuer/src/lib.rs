@@ -97,6 +97,10 @@ mod rehearsal;
 
 mod clock;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use alg::{Alg, UnknownAlg};
 pub use caching::InvalidHeaderValue;
 pub use config::{ClientConfig, Config, ConfigError, PoolConfig};

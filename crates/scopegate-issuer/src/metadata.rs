@@ -1,16 +1,16 @@
 //! The two documents in which a pool describes itself, made from one set of members so that they cannot
 //! differ.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::fault;
 use crate::pool::PoolState;
-use crate::routes::{Pools, find, not_found};
+use crate::routes::{PoolId, Pools, find, not_found};
 
 /// `OpenID` Connect Discovery 1.0 §3, the only one that Cognito itself has.
-pub(crate) async fn openid_configuration(State(pools): State<Pools>, Path(id): Path<String>) -> Response {
+pub(crate) async fn openid_configuration(State(pools): State<Pools>, id: PoolId) -> Response {
     let Some(pool) = find(&pools, &id) else { return not_found() };
     let mut document = common(pool);
     if let Some(members) = document.as_object_mut() {
@@ -21,7 +21,7 @@ pub(crate) async fn openid_configuration(State(pools): State<Pools>, Path(id): P
 }
 
 /// RFC 8414 §2.
-pub(crate) async fn authorization_server(State(pools): State<Pools>, Path(id): Path<String>) -> Response {
+pub(crate) async fn authorization_server(State(pools): State<Pools>, id: PoolId) -> Response {
     find(&pools, &id).map_or_else(not_found, |pool| fault::json(common(pool).to_string()))
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -27,8 +28,12 @@ pub(crate) fn routes(pools: Pools) -> Router {
         .with_state(pools)
 }
 
-pub(crate) fn find<'a>(pools: &'a Pools, id: &str) -> Option<&'a Arc<PoolState>> {
-    pools.iter().find(|pool| pool.config().id == id)
+/// The part of a path that names a pool. What is not UTF-8 when decoded names none, and is no error of its own.
+pub(crate) type PoolId = Result<Path<String>, PathRejection>;
+
+pub(crate) fn find<'a>(pools: &'a Pools, id: &PoolId) -> Option<&'a Arc<PoolState>> {
+    let Path(id) = id.as_ref().ok()?;
+    pools.iter().find(|pool| pool.config().id == *id)
 }
 
 /// 404 with a JSON body, for an unknown pool as for an unknown path.
@@ -38,14 +43,14 @@ pub(crate) fn not_found() -> Response {
     response
 }
 
-async fn jwks(State(pools): State<Pools>, Path(id): Path<String>, request: HeaderMap) -> Response {
+async fn jwks(State(pools): State<Pools>, id: PoolId, request: HeaderMap) -> Response {
     let Some(pool) = find(&pools, &id) else { return not_found() };
     pool.count_jwks_fetch();
     let right = fault::json(pool.jwks());
     let answer = match pool.take_fault() {
         None => right,
         Some(fault) => {
-            tracing::debug!(pool = id, "the key set endpoint answers with a fault");
+            tracing::debug!(pool = pool.config().id, "the key set endpoint answers with a fault");
             fault.answer(right).await
         }
     };

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
@@ -16,13 +16,13 @@ use crate::config::ClientConfig;
 use crate::form::{Form, FormError};
 use crate::pool::PoolState;
 use crate::refusal::{Refusal, token_response};
-use crate::routes::{Pools, find, not_found};
+use crate::routes::{PoolId, Pools, find, not_found};
 use crate::scope;
 
 /// The address of one pool: a client of another pool is unknown here.
 pub(crate) async fn of_one_pool(
     State(pools): State<Pools>,
-    Path(id): Path<String>,
+    id: PoolId,
     headers: HeaderMap,
     body: Body,
 ) -> Response {

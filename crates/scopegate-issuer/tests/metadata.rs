@@ -92,12 +92,18 @@ async fn unknown_pools_and_paths_are_not_found_in_json() {
         "/.well-known/oauth-authorization-server/eu-west-1_Local0009",
         "/.well-known/jwks.json",
         "/",
+        // What these decode to is not UTF-8.
+        "/%ca/.well-known/jwks.json",
+        "/%ca/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server/%ca",
     ] {
         let (status, content_type, body) = get(&format!("{}{path}", issuer.url())).await;
         assert_eq!((status, content_type.as_str()), (404, "application/json"), "{path}");
         assert_eq!(body["error"], "not_found", "{path}");
     }
-    let unknown = format!("{}/eu-west-1_Local0009/oauth2/token", issuer.url());
-    assert_eq!(reqwest::Client::new().post(unknown).send().await.unwrap().status(), 404);
+    for pool in ["eu-west-1_Local0009", "%ca"] {
+        let unknown = format!("{}/{pool}/oauth2/token", issuer.url());
+        assert_eq!(reqwest::Client::new().post(unknown).send().await.unwrap().status(), 404, "{pool}");
+    }
     assert!(issuer.pool("eu-west-1_Local0009").is_none());
 }

@@ -84,8 +84,9 @@ pub enum Error {
     /// The token is used before its `nbf`, or its `iat` lies in the future, leeway included.
     #[non_exhaustive]
     NotYetValid { claim: &'static str, valid_from: NumericDate, now: NumericDate, leeway: Duration },
-    /// The token is for somebody else (RFC 7519 §4.1.3). An empty `expected` means that this issuer's tokens
-    /// are bound to clients and no audience was configured, so only a token without `aud` is for us.
+    /// The token is for somebody else (RFC 7519 §4.1.3); of those that it is for, `found` has up to three. An empty
+    /// `expected` means that this issuer's tokens are bound to clients and no audience was configured, so only a token
+    /// without `aud` is for us.
     #[non_exhaustive]
     WrongAudience { expected: Vec<String>, found: Vec<Excerpt> },
     /// The token was issued to a client that is not on the list.
@@ -205,7 +206,9 @@ impl fmt::Display for Error {
                 write!(f, "the token is bound to a key (`{binding}`), which a bearer token cannot prove")
             }
             Self::InsufficientScope { required, granted } => {
-                write!(f, "expected the scopes {required}, found \"{granted}\"")
+                // All that an issuer normally grants, and not all that fits into a token.
+                let granted = Excerpt::with_limit(&granted.to_string(), 1_000);
+                write!(f, "expected the scopes {required}, found {granted}")
             }
         }
     }
@@ -235,5 +238,19 @@ impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
             write!(f, "{}{value}", if position == 0 { "" } else { ", " })?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_with_many_scopes_does_not_flood_a_log() {
+        let granted =
+            |n: usize| (0..n).map(|i| format!("orders/read-{i}").parse().unwrap()).collect::<Scopes>();
+        let message = |n| Error::InsufficientScope { required: "a".into(), granted: granted(n) }.to_string();
+        assert_eq!(message(2), r#"expected the scopes a, found "orders/read-0 orders/read-1""#);
+        assert!(message(1_000).len() < 1_100 && message(1_000).ends_with('…'), "{}", message(1_000));
     }
 }

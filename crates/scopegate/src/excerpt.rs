@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-/// At most this many characters of a foreign value are kept.
+/// At most this many characters of a foreign value are kept, where nothing else is said.
 const LIMIT: usize = 80;
 
 /// A value found in a token, cut to 80 characters; printed quoted and escaped.
@@ -18,7 +18,12 @@ pub struct Excerpt {
 
 impl Excerpt {
     pub(crate) fn new(text: &str) -> Self {
-        let kept: String = text.chars().take(LIMIT).collect();
+        Self::with_limit(text, LIMIT)
+    }
+
+    /// Keeps another number of characters.
+    pub(crate) fn with_limit(text: &str, limit: usize) -> Self {
+        let kept: String = text.chars().take(limit).collect();
         Self { cut: kept.len() < text.len(), text: kept.into_boxed_str() }
     }
 

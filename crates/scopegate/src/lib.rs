@@ -115,6 +115,9 @@ mod config_error;
 
 #[cfg(test)]
 mod published_vectors;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use algorithm::Algorithm;
 pub use builder::VerifierBuilder;

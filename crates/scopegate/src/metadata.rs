@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 use crate::Excerpt;
-use crate::address::{Address, Reach};
+use crate::address::{Address, Reach, may_be_this_machine};
 use crate::json_object::{JsonObject, NotAnObject, string};
 
 /// Where an issuer's metadata may be, in the order that it is asked for: RFC 8414 §3.1, which puts the well-known
@@ -42,6 +42,7 @@ pub(crate) fn jwks_address(document: &[u8], issuer: &str, reach: Reach) -> Resul
     match (reach, address.reach) {
         // A server elsewhere has no business with our own machine.
         (Reach::Network, Reach::Loopback) => Err(NotMetadata::BadJwksUri),
+        (Reach::Network, _) if may_be_this_machine(&address.url) => Err(NotMetadata::BadJwksUri),
         _ => Ok(address),
     }
 }
@@ -134,10 +135,20 @@ mod tests {
         for jwks_uri in ["http://keys/x", "ftp://keys/x", "/x", "", "https://user@keys/x"] {
             assert_eq!(read(&document(jwks_uri), Reach::Network), Err(NotMetadata::BadJwksUri), "{jwks_uri}");
         }
-        for jwks_uri in ["http://127.0.0.1:1/x", "https://localhost/x"] {
+        for jwks_uri in [
+            "http://127.0.0.1:1/x",
+            "https://localhost/x",
+            "https://127.1/x",
+            "https://[::ffff:127.0.0.1]/x",
+            "https://0.0.0.0/x",
+            "https://[::]/x",
+            "https://localhost./x",
+            "https://keys.localhost/x",
+        ] {
             assert_eq!(read(&document(jwks_uri), Reach::Network), Err(NotMetadata::BadJwksUri), "{jwks_uri}");
             assert!(read(&document(jwks_uri), Reach::Loopback).is_ok(), "{jwks_uri}");
         }
+        assert!(read(&document("https://localhost.example/x"), Reach::Network).is_ok());
         assert_eq!(read(r#"{"issuer":"https://h/t1"}"#, Reach::Network), Err(NotMetadata::NoJwksUri));
     }
 

@@ -535,6 +535,17 @@ fn a_cognito_token_is_for_a_listed_client() {
 }
 
 #[test]
+fn a_token_for_many_audiences_does_not_flood_a_log() {
+    let many = |n: usize| json!((0..n).map(|i| format!("https://api-{i}.example")).collect::<Vec<_>>());
+    let mut with_ours = many(200);
+    with_ours.as_array_mut().unwrap().push(json!(AUDIENCE));
+    accepted(&generic(), &generic_token().claim("aud", with_ours));
+    let error = refused(&generic(), &generic_token().claim("aud", many(200)));
+    assert!(matches!(&error, Error::WrongAudience { found, .. } if found.len() == 3), "{error:?}");
+    assert!(format!("{error} {error:?}").len() < 1_000, "{error:?}");
+}
+
+#[test]
 fn a_foreign_audience_is_refused_also_under_a_client_rule() {
     // C13, C34
     accepted(&cognito(), &cognito_token());

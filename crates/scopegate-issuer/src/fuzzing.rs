@@ -1,0 +1,20 @@
+//! A door for the fuzz targets to the server's routes without a socket. It is there with the cfg `fuzzing` alone,
+//! which fuzzers set, and is no part of the API.
+#![allow(missing_docs, missing_debug_implementations, reason = "no part of the API")]
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::pool::PoolState;
+use crate::routes;
+
+/// What a server with this configuration at this address would answer with.
+pub fn routes(config: Config, url: &str) -> Result<Router, ConfigError> {
+    config.check()?;
+    let clock = Arc::new(Clock::system());
+    let pools = config.pools.into_iter();
+    Ok(routes::routes(pools.map(|pool| Arc::new(PoolState::new(pool, url, Arc::clone(&clock)))).collect()))
+}

@@ -1,0 +1,46 @@
+//! Doors for the fuzz targets to parsers that otherwise only an issuer's answers reach. They are there with the cfg
+//! `fuzzing` alone, which fuzzers set, and are no part of the API.
+#![allow(missing_docs, missing_debug_implementations, reason = "no part of the API")]
+
+use url::Url;
+
+use crate::Algorithm;
+use crate::address::Address;
+use crate::key_set::KeySet;
+use crate::metadata;
+
+/// The keys that a document gives.
+pub struct Keys(KeySet);
+
+impl Keys {
+    pub fn read(document: &[u8]) -> Result<Self, String> {
+        KeySet::from_json(document, Algorithm::ALL, None).map(Self).map_err(|error| error.to_string())
+    }
+
+    /// Reads the document once more, as a refresh does, and tells whether every key stayed the same object.
+    pub fn stay_when_read_again(&self, document: &[u8]) -> bool {
+        KeySet::from_json(document, Algorithm::ALL, Some(&self.0))
+            .is_ok_and(|again| again.has_same_keys(&self.0))
+    }
+
+    pub fn ids(&self) -> Vec<&str> {
+        self.0.ids()
+    }
+}
+
+/// Where a metadata document says that the keys of this issuer are.
+pub fn jwks_address(document: &[u8], issuer: &str) -> Result<String, String> {
+    let reach = issuer_address(issuer)?.reach;
+    metadata::jwks_address(document, issuer, reach)
+        .map(|address| address.url.into())
+        .map_err(|error| error.to_string())
+}
+
+/// Where the metadata of this issuer is looked for.
+pub fn metadata_addresses(issuer: &str) -> Result<[String; 3], String> {
+    Ok(metadata::well_known(&issuer_address(issuer)?.url).map(Url::into))
+}
+
+fn issuer_address(issuer: &str) -> Result<Address, String> {
+    Address::parse("issuer", issuer).map_err(|error| error.to_string())
+}
