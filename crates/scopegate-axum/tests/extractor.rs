@@ -92,6 +92,7 @@ async fn an_optional_caller_is_nobody_or_somebody() {
 
 #[tokio::test]
 async fn without_a_layer_the_answer_is_a_500_and_the_log_says_what_is_missing() {
+    // D24
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);

@@ -38,6 +38,7 @@ async fn statuses(router: &Router, method: Method, path: &str) -> [u16; 3] {
 
 #[tokio::test]
 async fn on_a_handler_it_protects_that_method() {
+    // D24
     let verifier = verifier();
     let (read, write) = (RequireScope::new(&verifier, "read"), RequireScope::new(&verifier, "write"));
     let router = Router::new().route("/", on_get(ok.layer(read)).post(ok.layer(write)));

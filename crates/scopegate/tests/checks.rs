@@ -270,6 +270,7 @@ fn the_issuers_algorithms_are_accepted_and_no_others() {
 
 #[test]
 fn cognito_tokens_are_rs256() {
+    // A10, A26
     let key = SigningKey::generate(Alg::ES256);
     let both = jwks(&[&key, &KEY]);
     let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_jwks(&both).unwrap();
@@ -411,7 +412,36 @@ fn the_issuer_is_compared_character_by_character() {
 }
 
 #[test]
+fn both_forms_of_a_pools_issuer_can_be_trusted_and_each_is_exact() {
+    // C32: Cognito's ORIGINAL and UPDATED issuer configurations; replicas in other regions are others
+    const ORIGINAL: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
+    const UPDATED: &str = "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
+    let with_keys = |issuer: Issuer| issuer.with_jwks(&jwks(&[&KEY])).unwrap();
+    let original = || with_keys(Issuer::cognito("eu-west-1_Ab12Cd34E").unwrap().client(CLIENT));
+    let updated = || with_keys(Issuer::cognito_at(UPDATED).unwrap().client(CLIENT));
+    let token = |iss: &str| cognito_token().claim("iss", iss);
+    for (verifier, of_original, of_updated) in [
+        (at(NOW).trust(original()).build().unwrap(), true, false),
+        (at(NOW).trust(updated()).build().unwrap(), false, true),
+        (at(NOW).trust(original()).trust(updated()).build().unwrap(), true, true),
+    ] {
+        for (iss, trusted) in [(ORIGINAL, of_original), (UPDATED, of_updated)] {
+            assert_eq!(verifier.verify(&token(iss).sign_with(&KEY)).is_ok(), trusted, "{iss}");
+        }
+        for iss in [
+            "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34F",
+            "https://cognito-idp.eu-central-1.amazonaws.com/eu-west-1_Ab12Cd34E",
+            "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34F",
+            "https://issuer-cognito-idp.eu-central-1.amazonaws.com/eu-west-1_Ab12Cd34E",
+        ] {
+            assert_refused!(verifier, token(iss), Error::UnknownIssuer { found: Some(_), .. });
+        }
+    }
+}
+
+#[test]
 fn the_issuer_is_one_string() {
+    // C10
     for iss in [json!(null), json!(1), json!([ISSUER]), json!({ "iss": ISSUER })] {
         assert_refused!(
             cognito(),
@@ -514,6 +544,7 @@ fn keys_that_share_an_id_are_told_apart_by_their_type_only() {
 
 #[test]
 fn the_signature_must_verify() {
+    // A26, A28
     accepted(&cognito(), &cognito_token());
     for forged in
         [cognito_token().tampered(), cognito_token().bad_signature(), cognito_token().signed_by_unknown_key()]
@@ -599,6 +630,7 @@ fn the_leeway_applies_to_all_times() {
 
 #[test]
 fn the_leeway_is_30_seconds_unless_changed() {
+    // C05
     let builder = Verifier::builder().with_clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
     let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_jwks(&jwks(&[&KEY])).unwrap();
     let verifier = builder.trust(issuer).build().unwrap();
@@ -700,6 +732,7 @@ fn a_foreign_audience_is_refused_also_under_a_client_rule() {
 
 #[test]
 fn a_cognito_issuer_with_an_audience_and_no_clients_requires_the_audience() {
+    // C34
     let issuer = Issuer::cognito_at(ISSUER).unwrap().audience(AUDIENCE);
     let verifier = at(NOW).trust(issuer.with_jwks(&jwks(&[&KEY])).unwrap()).build().unwrap();
     accepted(&verifier, &cognito_token().claim("aud", AUDIENCE));
@@ -716,6 +749,7 @@ fn a_waiver_of_the_client_does_not_stand_in_for_the_audience() {
 
 #[test]
 fn an_issuer_with_audience_and_client_asks_for_both() {
+    // C12
     let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE).client(CLIENT);
     let verifier = at(NOW).trust(issuer).build().unwrap();
     accepted(&verifier, &generic_token());
@@ -751,6 +785,7 @@ fn claims_that_name_the_client_agree() {
 
 #[test]
 fn waiving_the_audience_or_the_client_waives_only_that() {
+    // C13
     let trusting = |issuer: Issuer| at(NOW).trust(issuer).build().unwrap();
     let draft = || Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap();
     let any_client = trusting(draft().accept_any_client());
@@ -830,6 +865,7 @@ fn an_id_token_is_refused_whatever_was_configured() {
 
 #[test]
 fn a_nonce_can_be_accepted_and_nothing_else_with_it() {
+    // C18
     let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE).accept_nonce();
     let verifier = at(NOW).trust(issuer).build().unwrap();
     accepted(&verifier, &generic_token().claim("nonce", "n-0S6_WzA2Mj"));

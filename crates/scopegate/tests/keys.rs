@@ -123,6 +123,7 @@ fn keys_of_an_unsupported_kind_are_left_out() {
 
 #[test]
 fn a_member_of_the_wrong_kind_costs_its_own_key_only() {
+    // B02, B05
     for member in ["kty", "kid", "alg", "use", "n", "e"] {
         assert_unusable(&changed(&RSA, &json!({ member: 7 })), &format!("malformed `{member}`"));
     }

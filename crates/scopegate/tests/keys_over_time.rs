@@ -152,6 +152,7 @@ async fn an_answer_that_does_not_end_is_given_up_after_5_seconds() {
 
 #[tokio::test]
 async fn one_invented_key_id_causes_one_fetch_more_because_it_might_be_published_late() {
+    // B16
     let local = LocalIssuer::start().await.unwrap();
     let verifier = trusting(&local).start().await.unwrap();
     let token = of_no_key(&local, "no such key");
@@ -164,6 +165,7 @@ async fn one_invented_key_id_causes_one_fetch_more_because_it_might_be_published
 
 #[tokio::test]
 async fn a_key_that_is_published_up_to_a_second_late_refuses_nobody() {
+    // B15
     let local = LocalIssuer::start().await.unwrap();
     let verifier = trusting(&local).start().await.unwrap();
     local.rotate_unpublished();
@@ -604,6 +606,7 @@ async fn a_thousand_verifiers_come_and_go_and_leave_nothing_behind() {
 
 #[tokio::test]
 async fn the_last_clone_keeps_the_keys_coming() {
+    // B26
     let local = LocalIssuer::start().await.unwrap();
     let verifier = trusting(&local).start().await.unwrap();
     let clone = verifier.clone();
