@@ -30,23 +30,23 @@ impl Claimed {
     pub(crate) fn read_source(&mut self, path: &str, source: &str) {
         let mut place = Place::Outside;
         for (number, line) in source.lines().enumerate() {
-            let (indentation, text) = (line.len() - line.trim_start().len(), line.trim());
+            let (indentation, code) = (line.len() - line.trim_start().len(), line.trim());
             match &place {
-                Place::Outside if is_test_attribute(text) => place = Place::Attributes,
+                Place::Outside if is_test_attribute(code) => place = Place::Attributes,
                 Place::Attributes => {
-                    if let Some(name) = function_name(text) {
+                    if let Some(name) = function_name(code) {
                         let test = format!("{path}::{name}");
                         self.all_tests.insert(test.clone());
                         place = Place::Test { test, indentation };
                     }
                 }
                 // Formatted code closes a function where it began.
-                Place::Test { indentation: begin, .. } if text == "}" && indentation == *begin => {
+                Place::Test { indentation: begin, .. } if code == "}" && indentation == *begin => {
                     place = Place::Outside;
                 }
                 Place::Outside | Place::Test { .. } => {}
             }
-            let rows = text.strip_prefix("// ").map(rows).unwrap_or_default();
+            let rows = code.strip_prefix("// ").map(rows).unwrap_or_default();
             match &place {
                 Place::Test { test, .. } => {
                     for row in rows {

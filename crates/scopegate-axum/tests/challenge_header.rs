@@ -1,6 +1,11 @@
 //! Is `WWW-Authenticate` valid whatever a request, a token or a configuration holds, and does a token's text ever get
 //! into it? The judge is the parser of the crate `http-auth`. Row ids (D08, …) are those of docs/conformance.md.
-#![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a panic is the test's failure"
+)]
 
 mod fixture;
 

@@ -858,8 +858,8 @@ fn an_id_token_is_refused_whatever_was_configured() {
         let verifier = at(NOW).trust(issuer).build().unwrap();
         assert!(verifier.verify(&id_token.sign_with(&KEY)).is_err(), "{name}");
         // Without its marks it is an access token for somebody, and the other rules decide.
-        let verified = verifier.verify(&access_token.sign_with(&KEY));
-        assert_eq!(verified.is_err(), without_marks_too, "{name}: {verified:?}");
+        let unmarked = verifier.verify(&access_token.sign_with(&KEY));
+        assert_eq!(unmarked.is_err(), without_marks_too, "{name}: {unmarked:?}");
     }
 }
 

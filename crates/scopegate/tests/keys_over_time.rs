@@ -243,7 +243,7 @@ async fn a_bad_answer_never_replaces_good_keys() {
         Fault::Body(r#"{"keys":[{"kty":"RSA""#.to_owned()),
         // None of these is a key; and of these there are more than anybody has.
         set(&[r#"{"kty":"oct","k":"AQAB"}"#, r#"{"kty":"EC"}"#, "null"]),
-        set(&["{}"; 10_000]),
+        set(&vec!["{}"; 10_000]),
     ] {
         let local = LocalIssuer::start().await.unwrap();
         let verifier = trusting(&local).start().await.unwrap();

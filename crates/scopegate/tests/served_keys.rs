@@ -139,7 +139,8 @@ const WRONG_NAME: &str = "SCOPEGATE_TEST_WRONG_NAME";
 
 /// What an operator reads.
 fn chain(error: &dyn StdError) -> String {
-    std::iter::successors(Some(error), |error| (*error).source()).map(|error| format!("{error}; ")).collect()
+    let errors = std::iter::successors(Some(error), |error| (*error).source());
+    errors.map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
