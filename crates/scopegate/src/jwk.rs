@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::value::RawValue;
 
 use crate::Algorithm;
+use crate::ed25519;
 use crate::json_object::{JsonObject, NotAnObject, string, strings};
 use crate::signature::{PublicKey, VerifyingKey};
 
@@ -130,10 +131,13 @@ fn public_key(jwk: &JsonObject<'_>) -> Result<(PublicKey, &'static [Algorithm]),
             if required(jwk, "crv")? != "Ed25519" {
                 return Err(Unusable::Unsupported("crv"));
             }
-            let x = bytes(jwk, "x")?;
             // Any other length could be taken for a key in another format.
-            if x.len() != 32 {
-                return Err(Unusable::NotAKey);
+            let x: [u8; 32] = bytes(jwk, "x")?.try_into().map_err(|_| Unusable::NotAKey)?;
+            if !ed25519::is_canonical(&x) {
+                return Err(Unusable::NotCanonical);
+            }
+            if ed25519::is_of_small_order(&x) {
+                return Err(Unusable::SmallOrder);
             }
             Ok((PublicKey::Ed25519 { x }, &[EdDSA]))
         }
@@ -177,6 +181,8 @@ pub(crate) enum Unusable {
     NotForSignatures,
     HoldsASecret,
     NotAKey,
+    NotCanonical,
+    SmallOrder,
     NotAccepted,
 }
 
@@ -190,6 +196,8 @@ impl fmt::Display for Unusable {
             Self::NotForSignatures => f.write_str("is not for verifying signatures"),
             Self::HoldsASecret => f.write_str("holds private or symmetric key material"),
             Self::NotAKey => f.write_str("does not hold a valid public key"),
+            Self::NotCanonical => f.write_str("does not encode its point canonically"),
+            Self::SmallOrder => f.write_str("holds a point of small order, for which anybody can sign"),
             Self::NotAccepted => f.write_str("is for an algorithm that is not accepted"),
         }
     }

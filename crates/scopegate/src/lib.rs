@@ -93,6 +93,7 @@ mod fetch;
 mod freshness;
 mod key_set;
 mod jwk;
+mod ed25519;
 mod signature;
 
 mod validity;
@@ -111,6 +112,9 @@ mod metrics;
 mod error;
 mod excerpt;
 mod config_error;
+
+#[cfg(test)]
+mod published_vectors;
 
 pub use algorithm::Algorithm;
 pub use builder::VerifierBuilder;

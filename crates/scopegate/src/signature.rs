@@ -18,8 +18,8 @@ pub(crate) enum PublicKey {
     Rsa { n: Vec<u8>, e: Vec<u8> },
     /// A point on a curve, both coordinates in full length.
     Ec { x: Vec<u8>, y: Vec<u8> },
-    /// An Ed25519 key.
-    Ed25519 { x: Vec<u8> },
+    /// A point on the curve of Ed25519, encoded (RFC 8032 §5.1.2).
+    Ed25519 { x: [u8; 32] },
 }
 
 impl VerifyingKey {

@@ -1,0 +1,33 @@
+//! Published test vectors, run whole through our own keys. Each suite lists the vectors that we judge differently than
+//! their authors, with the reason; `docs/vectors.md` says where they come from.
+//!
+//! Most payloads are no access tokens, so these tests end where a signature is verified, and so they are inside the
+//! crate.
+
+mod differences;
+mod jose;
+mod primitives;
+mod rfc;
+
+use crate::Algorithm;
+use crate::header::Header;
+use crate::key_set::KeySet;
+use crate::token::CompactToken;
+
+/// The steps of `Verifier::check` that lead to the signature. The header is read before the keys are, so that what is
+/// wrong with the token is told before what is wrong with a key that is not even asked for.
+fn check_signature(token: &str, jwks: &str) -> Result<(), String> {
+    let token = CompactToken::split(token).map_err(|error| error.to_string())?;
+    let header = Header::parse(&token.header).map_err(|error| error.to_string())?;
+    let keys = KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None).map_err(|error| error.to_string())?;
+    let key = keys
+        .find(header.key_id.as_deref(), header.algorithm)
+        .map_err(|found| format!("{found:?} key for {}", header.algorithm))?;
+    if key.verifying.verifies(token.signing_input.as_bytes(), &token.signature) {
+        Ok(())
+    } else {
+        Err(BAD_SIGNATURE.to_owned())
+    }
+}
+
+const BAD_SIGNATURE: &str = "the signature does not verify";

@@ -1,0 +1,137 @@
+//! The examples of signed tokens in RFC 7515 (appendices A and E), RFC 7520 (section 4) and RFC 8037 (appendix A).
+//!
+//! `rfc.json` holds them as they are printed there, without the line breaks and with the public half of each key.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::check_signature;
+use crate::error::Part;
+use crate::header::Header;
+use crate::token::CompactToken;
+use crate::{Error, Issuer, Verifier};
+
+#[derive(Deserialize)]
+struct Example {
+    section: String,
+    keys: Vec<Value>,
+    token: String,
+}
+
+fn examples() -> Vec<Example> {
+    serde_json::from_str(include_str!("rfc.json")).unwrap()
+}
+
+#[track_caller]
+fn example(section: &str) -> Example {
+    examples().into_iter().find(|example| example.section == section).unwrap()
+}
+
+impl Example {
+    fn jwks(&self) -> String {
+        json!({ "keys": self.keys }).to_string()
+    }
+
+    fn check(&self) -> Result<(), String> {
+        check_signature(&self.token, &self.jwks())
+    }
+}
+
+#[test]
+fn each_example_is_verified_or_refused_for_its_reason() {
+    // A01, A03, A04, A10, A11, A12, A24, A26
+    const NOT_ASYMMETRIC: Option<&str> = Some("expected `alg` to be one of");
+    const SERIALISED_AS_JSON: Option<&str> = Some("expected a token of 3 parts, found 1");
+    for example in examples() {
+        let refusal = match example.section.as_str() {
+            // RS256, ES256, PS384, Ed25519
+            "RFC 7515 A.2" | "RFC 7515 A.3" | "RFC 7520 4.1" | "RFC 7520 4.2" | "RFC 8037 A.4" => None,
+            // HS256, ES512
+            "RFC 7515 A.1" | "RFC 7515 A.4" | "RFC 7520 4.3" | "RFC 7520 4.4" => NOT_ASYMMETRIC,
+            // `none`, and a `crit` that nobody knows: neither has a signature.
+            "RFC 7515 A.5" | "RFC 7515 E" => Some("the signature is empty"),
+            "RFC 7515 A.6" | "RFC 7515 A.7" => SERIALISED_AS_JSON,
+            // The payload is detached.
+            "RFC 7520 4.5" => Some("the payload is empty"),
+            // Also JSON. Its four dots stand in key ids.
+            "RFC 7520 4.8 general" => Some("found an encrypted one"),
+            section if section.ends_with("general") || section.ends_with("flattened") => SERIALISED_AS_JSON,
+            section => panic!("{section} is not expected"),
+        };
+        match (refusal, example.check()) {
+            (None, Ok(())) => {}
+            (Some(expected), Err(found)) if found.contains(expected) => {}
+            (expected, found) => panic!("{}: expected {expected:?}, found {found:?}", example.section),
+        }
+    }
+    assert_eq!(examples().len(), 29);
+}
+
+#[test]
+fn a_verified_example_does_not_verify_when_a_bit_of_its_signature_is_another() {
+    for section in ["RFC 7515 A.2", "RFC 7515 A.3", "RFC 7520 4.1", "RFC 7520 4.2", "RFC 8037 A.4"] {
+        let mut example = example(section);
+        let start = example.token.rfind('.').unwrap() + 1;
+        let other = if example.token[start..].starts_with('A') { "B" } else { "A" };
+        example.token.replace_range(start..=start, other);
+        assert_eq!(example.check().unwrap_err(), "the signature does not verify", "{section}");
+    }
+}
+
+#[test]
+fn what_the_negative_examples_say_in_their_headers_is_refused_by_itself() {
+    // A11, A15
+    let refusal = |section| {
+        let token = format!("{}YQ", example(section).token);
+        Header::parse(&CompactToken::split(&token).unwrap().header).err().unwrap()
+    };
+    assert!(
+        matches!(refusal("RFC 7515 A.5"), Error::UnacceptableAlgorithm { found, .. } if found.to_string().contains("none"))
+    );
+    assert!(matches!(refusal("RFC 7515 E"), Error::CriticalExtension));
+}
+
+/// The examples of RFC 7515 are of an issuer "joe" and expire on 22 March 2011 at 18:43:00.
+#[test]
+fn the_verifier_accepts_the_examples_of_rfc_7515_in_their_time() {
+    // A26, C04
+    const EXPIRES_AT: u64 = 1_300_819_380;
+    for section in ["RFC 7515 A.2", "RFC 7515 A.3"] {
+        let example = example(section);
+        let verify = |issuer: &str, now| {
+            // An address is asked for in the configuration, so the name is set here. The tokens name no client.
+            let mut joe =
+                Issuer::from_jwks("https://joe.example", &example.jwks()).unwrap().accept_any_client();
+            issuer.clone_into(&mut joe.identifier);
+            let clock = move || UNIX_EPOCH + Duration::from_secs(now);
+            let verifier = Verifier::builder().with_clock(clock).with_leeway(Duration::ZERO).trust(joe);
+            verifier.build().unwrap().verify(&example.token)
+        };
+        let claims = verify("joe", EXPIRES_AT - 1).unwrap();
+        assert_eq!(claims.get::<bool>("http://example.com/is_root").unwrap(), Some(true));
+        assert!(matches!(verify("joe", EXPIRES_AT), Err(Error::Expired { .. })));
+        assert!(matches!(verify("Joe", EXPIRES_AT - 1), Err(Error::UnknownIssuer { .. })));
+    }
+}
+
+#[test]
+fn the_verifier_refuses_the_other_examples_of_rfc_7515() {
+    // A04, A05, A11, A12
+    let verifier = {
+        let keys: Vec<Value> = [example("RFC 7515 A.2").keys, example("RFC 7515 A.3").keys].concat();
+        let jwks = json!({ "keys": keys }).to_string();
+        let mut joe = Issuer::from_jwks("https://joe.example", &jwks).unwrap().accept_any_client();
+        "joe".clone_into(&mut joe.identifier);
+        let clock = || UNIX_EPOCH + Duration::from_secs(1_300_000_000);
+        Verifier::builder().with_clock(clock).trust(joe).build().unwrap()
+    };
+    let refusal = |section| verifier.verify(&example(section).token).unwrap_err();
+    assert!(verifier.verify(&example("RFC 7515 A.2").token).is_ok());
+    assert!(matches!(refusal("RFC 7515 A.1"), Error::UnacceptableAlgorithm { .. }));
+    assert!(matches!(refusal("RFC 7515 A.4"), Error::UnacceptableAlgorithm { .. }));
+    assert!(matches!(refusal("RFC 7515 A.5"), Error::NotBase64Url { part: Part::Signature }));
+    assert!(matches!(refusal("RFC 7515 A.6"), Error::NotThreeParts { found: 1 }));
+    assert!(matches!(refusal("RFC 7515 A.7"), Error::NotThreeParts { found: 1 }));
+}
