@@ -34,6 +34,7 @@ const COOLDOWN: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invented_key_ids_cause_one_fetch_for_each_issuer_and_cooldown() {
+    // B16
     let attacked = Attacked::start().await;
     let quiet = attacked.caller().after(Duration::from_secs(1)).await;
     let (caller, began) = (attacked.caller(), Instant::now());

@@ -10,6 +10,7 @@
 
 mod api;
 
+mod conformance;
 mod flood;
 mod other_implementations;
 mod readme;

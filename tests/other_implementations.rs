@@ -31,6 +31,7 @@ async fn our_verifier_does_not_depend_on_the_backend_that_somebody_chose() {
 
 #[tokio::test]
 async fn others_accept_the_tokens_of_our_issuer() {
+    // A26: RS256, judged by another implementation
     choose_backend();
     let local = LocalIssuer::start().await.unwrap();
     let keys: JwkSet = serde_json::from_str(&local.default_pool().jwks()).unwrap();
@@ -49,6 +50,7 @@ async fn others_accept_the_tokens_of_our_issuer() {
 
 #[tokio::test]
 async fn we_accept_the_tokens_of_others() {
+    // A24
     choose_backend();
     // The Ed25519 key pair of RFC 8037 Appendix A.1 and A.2.
     let seed = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";

@@ -108,6 +108,7 @@ mod tests {
 
     #[test]
     fn no_header_or_another_scheme_is_no_credentials() {
+        // D09
         assert_eq!(read(&[]), "none");
         for value in ["", "Basic dTpw", "Bear", "BearerX a", "Bearer-2 a", "DPoP a", "a.b.c", " "] {
             assert_eq!(read(&[value.as_bytes()]), "none", "{value}");

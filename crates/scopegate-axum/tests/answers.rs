@@ -1,16 +1,20 @@
-//! What does each kind of request hear? Every answer to the letter. Row ids (D07, …) are those of the
-//! project's RFC checklist.
+//! What does each kind of request hear? Every answer to the letter. Row ids (D07, …) are those of
+//! docs/conformance.md.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
 mod fixture;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{Method, Request, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get as on_get;
-use fixture::{body_text, get, header_text, mint, send, sign, status, token, verifier, with_token};
+use fixture::{Log, body_text, get, header_text, mint, send, sign, status, token, verifier, with_token};
 use scopegate_axum::{
     AcceptToken, Error, Issuer, Refusal, RequireScope, RequireToken, Verifier, all_of, any_of,
 };
@@ -18,7 +22,7 @@ use scopegate_issuer::{Fault, LocalIssuer};
 
 fn router() -> Router {
     let verifier = verifier();
-    let ok = || on_get(|| async { "ok" });
+    let ok = || on_get(|| async { "ok" }).post(|| async { "ok" });
     Router::new()
         .route("/scope", ok().layer(RequireScope::new(&verifier, "orders/read")))
         .route("/all", ok().layer(RequireScope::new(&verifier, all_of(["a", "b"]))))
@@ -67,36 +71,76 @@ async fn without_credentials_the_challenge_has_no_error() {
 
 #[tokio::test]
 async fn a_token_in_the_query_or_the_body_is_not_looked_for() {
-    // D05, D06
+    // D04, D05, D06
     let good = token("orders/read");
     let in_query = get(&format!("/scope?access_token={good}"));
     assert_answer(in_query, 401, r#"Bearer realm="api", scope="orders/read""#, "a bearer token is needed")
         .await;
-    let in_body = Request::get("/scope")
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Body::from(format!("access_token={good}")))
-        .unwrap();
-    assert_answer(in_body, 401, r#"Bearer realm="api", scope="orders/read""#, "a bearer token is needed")
-        .await;
+    let form = |path: &str, token: &str| {
+        Request::get(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(format!("access_token={token}")))
+            .unwrap()
+    };
+    for in_body in [form("/scope", &good), post(form("/scope", &good))] {
+        assert_answer(in_body, 401, r#"Bearer realm="api", scope="orders/read""#, "a bearer token is needed")
+            .await;
+    }
+    // Nor does what stands there change what the header says.
+    let both = form(&format!("/scope?access_token={good}"), &good);
+    assert_eq!(answer(with_token(both, &good)).await.0, 200);
+    let others = form("/scope?access_token=opaque", "opaque");
+    assert_eq!(answer(with_token(others, &good)).await.0, 200);
+    let only_there = form(&format!("/scope?access_token={good}"), &good);
+    assert_eq!(answer(with_token(only_there, &token(""))).await.0, 403);
+}
+
+fn post(mut request: Request<Body>) -> Request<Body> {
+    *request.method_mut() = Method::POST;
+    request
 }
 
 #[tokio::test]
 async fn more_than_one_credential_is_an_invalid_request() {
-    // D03, D04, D10
+    // D02, D03, D04, D07, D10, D19
     let good = token("orders/read");
     let detail = "expected one Authorization header with one bearer token";
     let challenge = format!(r#"Bearer realm="api", error="invalid_request", error_description="{detail}""#);
     let twice = with_token(with_token(get("/scope"), &good), &good);
     assert_answer(twice, 400, &challenge, detail).await;
-    for value in ["Bearer", "Bearer a b", "Bearer a,b", "Bearer\ta", "Bearer a, Bearer b"] {
-        let request = Request::get("/scope").header("authorization", value).body(Body::empty()).unwrap();
+    let after = |prefix: &str, suffix: &str| {
+        let value = format!("{prefix}{good}{suffix}");
+        Request::get("/scope").header("authorization", value).body(Body::empty()).unwrap()
+    };
+    for (prefix, suffix) in [
+        ("Bearer\t", ""),
+        ("Bearer \t", ""),
+        ("Bearer,", ""),
+        ("Bearer \"", "\""),
+        ("Bearer ", " x"),
+        ("Bearer ", " ="),
+        ("Bearer ", ","),
+        ("Bearer ", ", Bearer x"),
+        ("Bearer ", "\tx"),
+        ("Bearer access_token=", ""),
+    ] {
+        assert_answer(after(prefix, suffix), 400, &challenge, detail).await;
+    }
+    for empty in ["Bearer", "Bearer ", "Bearer    "] {
+        let request = Request::get("/scope").header("authorization", empty).body(Body::empty()).unwrap();
         assert_answer(request, 400, &challenge, detail).await;
     }
+    // Several spaces, and any case of the scheme, are as good as one; without a space it is another scheme.
+    for scheme in ["Bearer ", "Bearer    ", "bearer ", "BEARER ", "bEaReR "] {
+        assert_eq!(answer(after(scheme, "")).await.0, 200, "{scheme}");
+    }
+    let detail = "a bearer token is needed";
+    assert_answer(after("Bearer", ""), 401, r#"Bearer realm="api", scope="orders/read""#, detail).await;
 }
 
 #[tokio::test]
 async fn a_refused_token_is_an_invalid_token() {
-    // D11, D16: forged, malformed, for another client, of another issuer: all the same to the caller
+    // A29, D07, D11, D16, D19, G02: forged, malformed, bound to a key, of another issuer: all the same to the caller
     let challenge = format!(
         r#"Bearer realm="api", scope="orders/read", error="invalid_token", error_description="{NOT_VALID}""#
     );
@@ -110,6 +154,9 @@ async fn a_refused_token_is_an_invalid_token() {
         sign(&mint().header("kid", "no such key")),
         sign(&mint().claim("aud", "other")),
         sign(&mint().claim("token_use", "id")),
+        sign(
+            &mint().claim("cnf", serde_json::json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" })),
+        ),
         sign(&mint().raw_payload("[]")),
         "opaque".to_owned(),
         "a.b.c".to_owned(),
@@ -120,6 +167,7 @@ async fn a_refused_token_is_an_invalid_token() {
 
 #[tokio::test]
 async fn an_expired_token_is_told_so_because_its_bearer_can_renew_it() {
+    // D11
     let detail = "the access token has expired";
     let challenge = format!(
         r#"Bearer realm="api", scope="orders/read", error="invalid_token", error_description="{detail}""#
@@ -129,7 +177,7 @@ async fn an_expired_token_is_told_so_because_its_bearer_can_renew_it() {
 
 #[tokio::test]
 async fn a_token_without_the_scope_hears_which_scopes_are_needed() {
-    // D12, D13
+    // D12, D13, D19
     let detail = "the access token lacks a scope that is needed";
     for (path, scopes, needed) in [
         ("/scope", "", "orders/read"),
@@ -167,6 +215,39 @@ async fn keys_that_are_not_there_are_not_the_callers_fault() {
 }
 
 #[tokio::test]
+async fn keys_that_are_too_old_are_not_the_callers_fault_either() {
+    // B24, D21: and an unknown key while its issuer is away is nobody's
+    let local = LocalIssuer::start().await.unwrap();
+    let ahead = Arc::new(AtomicU64::new(0));
+    let clock = {
+        let ahead = Arc::clone(&ahead);
+        move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::Relaxed))
+    };
+    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
+    let verifier = Verifier::builder().with_clock(clock).trust(issuer).start().await.unwrap();
+    let router = Router::new().route("/", on_get(|| async {}).layer(RequireToken::new(&verifier)));
+    let good = local.mint().lifetime(7 * 86_400).sign();
+    assert_eq!(status(&router, with_token(get("/"), &good)).await, StatusCode::OK);
+    local.set_fault(Fault::Status(500));
+    let unknown = local.mint().header("kid", "no such key").sign();
+    for (hours, token, expected) in [(0, &unknown, 503), (0, &good, 200), (23, &good, 200), (24, &good, 503)]
+    {
+        ahead.store(hours * 3_600, Ordering::Relaxed);
+        let response = send(&router, with_token(get("/"), token)).await;
+        assert_eq!(response.status(), expected, "after {hours} h");
+        if expected == 503 {
+            let retry_after: u64 = header_text(&response, &header::RETRY_AFTER).unwrap().parse().unwrap();
+            assert!((1..=60).contains(&retry_after));
+            assert_eq!(header_text(&response, &header::WWW_AUTHENTICATE), None);
+        }
+    }
+    local.clear_fault();
+    ahead.store(25 * 3_600, Ordering::Relaxed);
+    verifier.ready().await;
+    assert_eq!(status(&router, with_token(get("/"), &good)).await, StatusCode::OK, "it recovers by itself");
+}
+
+#[tokio::test]
 async fn a_token_is_optional_behind_accept_token_but_not_a_bad_one() {
     assert_eq!(answer(get("/accept")).await.0, 200);
     assert_eq!(answer(with_token(get("/accept"), &token(""))).await.0, 200);
@@ -190,6 +271,48 @@ async fn the_reason_is_in_the_extensions_and_not_in_the_body() {
     assert!(refusal.to_string().contains("somebody-else"));
     let headers = format!("{:?}", response.headers());
     assert!(!headers.contains("somebody-else") && !body_text(response).await.contains("somebody-else"));
+}
+
+#[tokio::test]
+async fn the_log_has_one_line_for_each_refusal_whatever_the_token_says() {
+    // A19
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let router = router();
+    let endless = "x".repeat(10_000);
+    for hostile in [
+        "../../etc/passwd",
+        "' OR 1=1 --",
+        "a\0b",
+        "a\nINFO forged",
+        "\u{1b}[31m\u{202e}",
+        "\u{2028}",
+        &endless,
+    ] {
+        for bad in [
+            mint().header("kid", hostile),
+            mint().header("typ", hostile),
+            mint().alg(hostile),
+            mint().claim("iss", hostile),
+            mint().claim("aud", hostile),
+            mint().claim("token_use", hostile),
+            mint().claim("client_id", hostile),
+        ] {
+            assert_eq!(
+                status(&router, with_token(get("/scope"), &sign(&bad))).await,
+                StatusCode::UNAUTHORIZED
+            );
+            let logged = log.take();
+            assert!(logged.ends_with('\n') && logged.matches('\n').count() == 1, "{logged}");
+            assert!(logged.contains("INFO") && logged.contains("refused: "), "{logged}");
+            assert!(
+                !logged.trim_end().chars().any(|c| c.is_control() || "\u{202e}\u{2028}".contains(c)),
+                "{logged}"
+            );
+            assert!(logged.len() < 600, "{logged}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -218,6 +341,7 @@ async fn head_is_answered_like_get() {
 
 #[test]
 fn a_requirement_that_cannot_be_satisfied_is_found_when_the_router_is_built() {
+    // D24
     assert!(RequireScope::try_new(&verifier(), "orders/read").is_ok());
     for literal in ["", "a b", "a\"b", "ä"] {
         assert!(RequireScope::try_new(&verifier(), literal).is_err(), "{literal}");

@@ -3,15 +3,11 @@
 
 mod fixture;
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::get as on_get;
-use fixture::{body_text, get, header_text, mint, send, sign, token, verifier, with_token};
+use fixture::{Log, body_text, get, header_text, mint, send, sign, token, verifier, with_token};
 use scopegate_axum::{AcceptToken, Claims, RequireScope, RequireToken};
-use tracing_subscriber::fmt::MakeWriter;
 
 async fn standard(claims: Claims) -> String {
     format!("{} may {}", claims.client_id().unwrap(), claims.scopes())
@@ -48,6 +44,7 @@ async fn a_handler_gets_the_claims_that_the_layer_verified() {
 
 #[tokio::test]
 async fn claims_of_the_application_are_typed() {
+    // C22: a handler has every claim, and the request
     let router = Router::new()
         .route("/", on_get(typed))
         .route("/twice", on_get(twice))
@@ -95,6 +92,7 @@ async fn an_optional_caller_is_nobody_or_somebody() {
 
 #[tokio::test]
 async fn without_a_layer_the_answer_is_a_500_and_the_log_says_what_is_missing() {
+    // D24
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -106,35 +104,12 @@ async fn without_a_layer_the_answer_is_a_500_and_the_log_says_what_is_missing() 
         let response = send(&router, with_token(get(path), &token("read"))).await;
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{path}");
         assert!(!body_text(response).await.contains("Claims"));
-        let logged = std::mem::take(&mut *log.0.lock().unwrap());
-        let logged = String::from_utf8(logged).unwrap();
+        let logged = log.take();
         assert!(logged.contains("ERROR") && logged.contains("Claims"), "{logged}");
         assert!(logged.contains(&format!("the handler of GET {path:?} takes")), "{logged}");
         assert!(
             logged.contains("its route has no RequireScope, RequireToken or AcceptToken layer"),
             "{logged}"
         );
-    }
-}
-
-/// A log that a test can read.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
     }
 }

@@ -5,12 +5,16 @@ mod fixture;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use axum::http::{Request, Response, StatusCode};
+use axum::http::{Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use fixture::{sign, token, verifier};
-use http_body_util::{Empty, Full};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt as _, Empty, Full};
 use scopegate_axum::{AcceptToken, Issuer, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::LocalIssuer;
 use tower::limit::ConcurrencyLimitLayer;
@@ -74,6 +78,59 @@ async fn the_inner_service_is_called_only_when_it_was_polled_ready() {
     {
         let response = service.ready().await.unwrap().call(request(Some(token))).await.unwrap();
         assert_eq!(response.status(), status);
+    }
+}
+
+/// A request body that remembers whether anybody has read from it.
+#[derive(Clone, Default)]
+struct Watched(Arc<AtomicBool>);
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let first = !self.0.swap(true, Ordering::Relaxed);
+        Poll::Ready(first.then(|| Ok(Frame::data(Bytes::from_static(b"body")))))
+    }
+}
+
+#[tokio::test]
+async fn a_request_body_is_left_to_the_inner_service() {
+    // D06, D23: whatever the method, and whatever the request wants to become
+    let inner = service_fn(|request: Request<Watched>| async {
+        let body = request.into_body().collect().await?.to_bytes();
+        Ok::<_, Infallible>(Response::new(Full::from(body)))
+    });
+    let service = RequireScope::new(&verifier(), "read").layer(inner);
+    let (reader, writer) = (token("read"), token("write"));
+    for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE, Method::CONNECT] {
+        for (value, status) in [
+            (None, 401),
+            (Some("Bearer".to_owned()), 400),
+            (Some("Bearer opaque".to_owned()), 401),
+            (Some(format!("Bearer {writer}")), 403),
+            (Some(format!("Bearer {reader}")), 200),
+        ] {
+            let body = Watched::default();
+            let request = Request::builder()
+                .method(method.clone())
+                .header("connection", "upgrade")
+                .header("upgrade", "websocket")
+                .header("expect", "100-continue")
+                .header("content-type", "application/x-www-form-urlencoded");
+            let request =
+                value.into_iter().fold(request, |request, value| request.header("authorization", value));
+            let response = service.clone().oneshot(request.body(body.clone()).unwrap()).await.unwrap();
+            assert_eq!(response.status(), status, "{method}");
+            assert_eq!(body.0.load(Ordering::Relaxed), status == 200, "{method}, {status}");
+            if status == 200 {
+                assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "body");
+            }
+        }
     }
 }
 

@@ -12,10 +12,11 @@ use axum::body::Body;
 use axum::handler::Handler as _;
 use axum::http::{Method, Request, header};
 use axum::routing::get as on_get;
-use fixture::{get, status, token, verifier, with_token};
+use fixture::{get, header_text, send, status, token, verifier, with_token};
 use scopegate_axum::{AcceptToken, Issuer, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::{Alg, Mint, SigningKey};
 use tower::util::MapRequestLayer;
+use tower_http::cors::{Any, CorsLayer};
 
 async fn ok() {}
 
@@ -37,6 +38,7 @@ async fn statuses(router: &Router, method: Method, path: &str) -> [u16; 3] {
 
 #[tokio::test]
 async fn on_a_handler_it_protects_that_method() {
+    // D24
     let verifier = verifier();
     let (read, write) = (RequireScope::new(&verifier, "read"), RequireScope::new(&verifier, "write"));
     let router = Router::new().route("/", on_get(ok.layer(read)).post(ok.layer(write)));
@@ -81,6 +83,41 @@ async fn on_a_router_by_route_layer_it_leaves_the_fallback_alone() {
 }
 
 #[tokio::test]
+async fn a_preflight_request_is_answered_by_a_cors_layer_outside_of_it() {
+    // D20
+    let cors = || {
+        CorsLayer::new()
+            .allow_origin(Any)
+            .allow_headers([header::AUTHORIZATION])
+            .expose_headers([header::WWW_AUTHENTICATE])
+    };
+    let preflight = || {
+        let mut request = request(Method::OPTIONS, "/");
+        let headers = request.headers_mut();
+        headers.insert(header::ORIGIN, "https://app.example".parse().unwrap());
+        headers.insert(header::ACCESS_CONTROL_REQUEST_METHOD, "GET".parse().unwrap());
+        headers.insert(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization".parse().unwrap());
+        request
+    };
+    let protected = || Router::new().route("/", on_get(ok)).layer(RequireScope::new(&verifier(), "read"));
+    let outside = protected().layer(cors());
+    let answer = send(&outside, preflight()).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(header_text(&answer, &header::ACCESS_CONTROL_ALLOW_HEADERS), Some("authorization"));
+    // What comes after it is not let through for that, and a script may read why.
+    let mut anonymous = get("/");
+    anonymous.headers_mut().insert(header::ORIGIN, "https://app.example".parse().unwrap());
+    let answer = send(&outside, anonymous).await;
+    assert_eq!(answer.status(), 401);
+    assert_eq!(header_text(&answer, &header::ACCESS_CONTROL_EXPOSE_HEADERS), Some("www-authenticate"));
+    assert_eq!(statuses(&outside, Method::GET, "/").await, [401, 200, 403]);
+    // The other way round the preflight, which has no token, is refused.
+    let inside =
+        Router::new().route("/", on_get(ok)).layer(cors()).layer(RequireScope::new(&verifier(), "read"));
+    assert_eq!(status(&inside, preflight()).await, 401);
+}
+
+#[tokio::test]
 async fn routes_added_after_it_are_not_protected() {
     let router = Router::new()
         .route("/", on_get(ok))
@@ -111,7 +148,7 @@ async fn on_a_fallback_it_protects_the_fallback() {
 
 #[tokio::test]
 async fn layers_within_layers_ask_for_both() {
-    // D14: one challenge, see `header_text`
+    // D14
     let verifier = verifier();
     let router = Router::new()
         .route("/", on_get(ok).layer(RequireScope::new(&verifier, "read")))

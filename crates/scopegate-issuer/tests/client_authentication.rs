@@ -50,6 +50,7 @@ fn wrong(status: u16) -> (u16, Option<String>, Value) {
 
 #[tokio::test]
 async fn basic_credentials_are_accepted_and_wrong_ones_get_401_and_a_challenge() {
+    // E28
     let issuer = issuer().await;
     for (text, expected) in [
         ("local-reader:local-reader-secret", granted()),
@@ -67,6 +68,7 @@ async fn basic_credentials_are_accepted_and_wrong_ones_get_401_and_a_challenge()
 
 #[tokio::test]
 async fn credentials_in_the_body_are_accepted_and_wrong_ones_get_400() {
+    // E28
     let issuer = issuer().await;
     for (id, secret, expected) in [
         ("local-reader", "local-reader-secret", granted()),

@@ -34,6 +34,7 @@ async fn the_key_set_has_the_members_of_cognito_and_no_private_ones() {
 
 #[tokio::test]
 async fn both_documents_say_the_same_about_the_pool() {
+    // F18
     let issuer = LocalIssuer::start().await.unwrap();
     let base = issuer.issuer();
     let (status, content_type, openid) = get(&format!("{base}/.well-known/openid-configuration")).await;
@@ -74,6 +75,7 @@ async fn both_documents_say_the_same_about_the_pool() {
 
 #[tokio::test]
 async fn the_addresses_in_the_metadata_are_those_of_the_handle_and_they_answer() {
+    // F18
     let issuer = LocalIssuer::start().await.unwrap();
     let pool = issuer.pool("eu-west-1_Local0002").unwrap();
     let (_, _, document) = get(&format!("{}/.well-known/openid-configuration", pool.issuer())).await;

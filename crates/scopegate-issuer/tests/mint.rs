@@ -45,6 +45,7 @@ fn changed(bent: &Mint, good: &Mint) -> Vec<String> {
 
 #[tokio::test]
 async fn a_minted_token_has_exactly_the_members_of_a_cognito_machine_to_machine_token() {
+    // C37
     let issuer = LocalIssuer::start().await.unwrap();
     issuer.set_now(NOW);
     let token = issuer.mint().sign();
@@ -71,6 +72,7 @@ async fn a_minted_token_has_exactly_the_members_of_a_cognito_machine_to_machine_
 
 #[test]
 fn a_token_minted_without_a_server_has_the_same_members() {
+    // C37
     let token = mint().sign_with(&key());
     assert_eq!(header(&token), json!({ "alg": "EdDSA", "kid": "k" }));
     let expected =

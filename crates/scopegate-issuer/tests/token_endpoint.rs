@@ -58,6 +58,7 @@ fn without_token(mut answer: Value) -> Value {
 
 #[tokio::test]
 async fn a_granted_token_is_that_of_the_client_and_verifies() {
+    // E27
     let issuer = issuer().await;
     issuer.set_now(1_700_000_000);
     let answer = granted(post(&issuer, format!("grant_type=client_credentials&scope={READ}")).await).await;
@@ -70,6 +71,7 @@ async fn a_granted_token_is_that_of_the_client_and_verifies() {
 
 #[tokio::test]
 async fn the_scope_is_returned_only_when_it_is_not_what_was_asked_for() {
+    // E27, E29
     let issuer = issuer().await;
     let both = format!("{READ} {WRITE}");
     for (body, scope) in [
@@ -93,6 +95,7 @@ async fn the_scope_is_returned_only_when_it_is_not_what_was_asked_for() {
 
 #[tokio::test]
 async fn a_scope_that_is_unknown_not_attached_or_not_exact_is_invalid() {
+    // E27, E29
     let issuer = issuer().await;
     let asked = async |scope: &str| {
         let form = [("grant_type", "client_credentials"), ("scope", scope)];

@@ -51,6 +51,7 @@ mod tests {
 
     #[test]
     fn a_long_value_is_cut_and_says_so() {
+        // A19
         assert_eq!(Excerpt::new("abc").to_string(), r#""abc""#);
         let long = Excerpt::new(&"ä".repeat(LIMIT + 1));
         assert_eq!(long.as_str(), "ä".repeat(LIMIT));
@@ -59,6 +60,7 @@ mod tests {
 
     #[test]
     fn line_breaks_and_quotes_are_escaped() {
+        // A19
         assert_eq!(Excerpt::new("a\nb\"c\u{1b}").to_string(), r#""a\nb\"c\u{1b}""#);
     }
 }

@@ -40,12 +40,14 @@ mod tests {
         assert_eq!(seconds(&["public, Max-Age=300 , must-revalidate"]), Some(300));
         assert_eq!(seconds(&["public", "max-age=\"300\""]), Some(300));
         assert_eq!(seconds(&["max-age=0"]), Some(0));
+        assert_eq!(seconds(&["max-age=1"]), Some(1));
         assert_eq!(seconds(&["max-age=1000000000"]), Some(1_000_000_000));
         assert_eq!(seconds(&["max-age=99999999999999999999999"]), Some(u64::from(u32::MAX)));
     }
 
     #[test]
     fn what_is_not_a_number_says_nothing() {
+        // B20
         for value in
             ["", "public", "max-age", "max-age=", "max-age=-1", "max-age=1.5", "max-age=+1", "s-maxage=9"]
         {
@@ -56,6 +58,7 @@ mod tests {
 
     #[test]
     fn what_must_not_be_kept_is_fresh_for_no_time_and_the_smallest_counts() {
+        // B20
         assert_eq!(seconds(&["no-store"]), Some(0));
         assert_eq!(seconds(&["no-cache, max-age=600"]), Some(0));
         assert_eq!(seconds(&["max-age=600, max-age=60", "max-age=300"]), Some(60));

@@ -89,6 +89,7 @@ mod tests {
 
     #[test]
     fn a_header_without_algorithm_is_refused() {
+        // A09
         assert!(matches!(refusal("{}"), Error::MalformedHeader { parameter: "alg", .. }));
     }
 

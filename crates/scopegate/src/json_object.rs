@@ -135,11 +135,30 @@ mod tests {
     #[test]
     fn only_one_utf8_object_is_an_object() {
         // A06, A07, C01
-        for text in ["", "null", "[]", "1", "\"x\"", "{", "{}x", "{}{}", "\u{feff}{}", "{a:1}", "{\"a\":}"] {
+        for text in [
+            "",
+            "null",
+            "[]",
+            "1",
+            "\"x\"",
+            "{",
+            "{}x",
+            "{}{}",
+            "{},",
+            "{}\0",
+            "\u{feff}{}",
+            "{a:1}",
+            "{\"a\":}",
+        ] {
             assert_eq!(JsonObject::from_text(text).unwrap_err(), NotAnObject::NotJson, "{text}");
         }
         assert_eq!(JsonObject::from_slice(b"{\"a\":\"\xff\"}").unwrap_err(), NotAnObject::NotUtf8);
         assert!(JsonObject::from_slice(b"{\"a\":\"\xc3\xa4\"}").is_ok());
+        // UTF-16 of `{}`, in both byte orders, with and without a byte order mark.
+        assert_eq!(JsonObject::from_slice(b"{\0}\0").unwrap_err(), NotAnObject::NotJson);
+        assert_eq!(JsonObject::from_slice(b"\0{\0}").unwrap_err(), NotAnObject::NotJson);
+        assert_eq!(JsonObject::from_slice(b"\xff\xfe{\0}\0").unwrap_err(), NotAnObject::NotUtf8);
+        assert_eq!(JsonObject::from_slice(b"\xfe\xff\0{\0}").unwrap_err(), NotAnObject::NotUtf8);
     }
 
     #[test]

@@ -66,9 +66,13 @@ impl Key {
     }
 }
 
+/// What a key with `use: sig` is not for, of the operations that RFC 7517 §4.3 defines.
+const OF_ENCRYPTION: [&str; 6] = ["encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"];
+
 /// The key may verify signatures, and holds nothing secret.
 fn check_purpose(jwk: &JsonObject<'_>) -> Result<(), Unusable> {
-    if optional(jwk, "use")?.is_some_and(|purpose| purpose != "sig") {
+    let purpose = optional(jwk, "use")?;
+    if purpose.as_ref().is_some_and(|purpose| purpose != "sig") {
         return Err(Unusable::NotForSignatures);
     }
     if let Some(operations) = jwk.get("key_ops") {
@@ -77,7 +81,12 @@ fn check_purpose(jwk: &JsonObject<'_>) -> Result<(), Unusable> {
             return Err(Unusable::NotForSignatures);
         }
         operations.sort_unstable();
-        // RFC 7517 §4.3 forbids duplicates.
+        // RFC 7517 §4.3: `use` and `key_ops` must not contradict each other.
+        if purpose.is_some() && operations.iter().any(|operation| OF_ENCRYPTION.contains(&operation.as_ref()))
+        {
+            return Err(Unusable::WrongKind("key_ops"));
+        }
+        // It also forbids duplicates.
         if operations.iter().zip(operations.iter().skip(1)).any(|(a, b)| a == b) {
             return Err(Unusable::WrongKind("key_ops"));
         }

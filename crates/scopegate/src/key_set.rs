@@ -153,6 +153,7 @@ mod tests {
 
     #[test]
     fn unchanged_keys_stay_the_same_objects() {
+        // B21
         let first = set(&["a", "b"], None);
         assert!(set(&["a", "b"], Some(&first)).has_same_keys(&first));
         assert!(!set(&["a", "b"], None).has_same_keys(&first));

@@ -154,6 +154,7 @@ mod tests {
 
     #[test]
     fn a_sign_in_page_is_not_metadata() {
+        // F05
         let page = "<!doctype html><title>Sign in</title>";
         assert_eq!(read(page, Reach::Network), Err(NotMetadata::NotAnObject(NotAnObject::NotJson)));
     }

@@ -185,6 +185,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_scope_is_refused_and_satisfied_by_nothing() {
+        // D24
         for (requirement, text) in [
             (Requirement::from("a b"), "InvalidScope"),
             (any_of(["a b"]), "InvalidScope"),

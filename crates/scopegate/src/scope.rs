@@ -143,6 +143,7 @@ mod tests {
 
     #[test]
     fn a_set_forgets_order_and_repetition() {
+        // C20
         let set = |text: &str| text.split(' ').filter_map(Scope::parse).collect::<Scopes>();
         assert_eq!(set("b a b"), set("a b"));
         assert_eq!(set("b a").to_string(), "a b");
@@ -150,6 +151,7 @@ mod tests {
 
     #[test]
     fn only_the_exact_scope_is_contained() {
+        // C20
         let granted: Scopes = ["read", "orders:read"].iter().filter_map(|text| Scope::parse(text)).collect();
         assert!(granted.contains("read"));
         for other in ["", "rea", "read ", "Read", "read:all", "orders", "*"] {

@@ -131,6 +131,7 @@ mod tests {
 
     #[test]
     fn an_untyped_token_is_accepted_unless_the_type_is_required() {
+        // C14, C16
         for typ in [None, Some("JWT"), Some("jwt"), Some("application/jwt")] {
             assert!(TypeRule::AccessTokenOrUntyped.check(typ).is_ok(), "{typ:?}");
             assert!(TypeRule::AccessToken.check(typ).is_err(), "{typ:?}");

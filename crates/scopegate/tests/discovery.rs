@@ -74,7 +74,7 @@ fn metadata(issuer: &str, jwks_uri: &str) -> String {
 
 #[tokio::test]
 async fn three_addresses_are_asked_in_order_until_one_is_right() {
-    // F03
+    // F02, F03
     for (place, order) in [(RFC_8414, 1), (OIDC, 2), (OIDC_INSERTED, 3)] {
         let server = Server::start(|url| {
             let document = metadata(&format!("{url}/t1"), &format!("{url}//keys"));
@@ -88,11 +88,42 @@ async fn three_addresses_are_asked_in_order_until_one_is_right() {
 }
 
 #[tokio::test]
+async fn a_final_slash_of_the_issuer_is_not_in_the_addresses_and_no_path_makes_two_of_three() {
+    // F02, F03: the last address is that of the one before if there is no path between them
+    let nothing = Server::start(|_| vec![]).await;
+    for (path, asked) in [
+        ("/t1", vec![RFC_8414, OIDC, OIDC_INSERTED]),
+        ("/t1/", vec![RFC_8414, OIDC, OIDC_INSERTED]),
+        ("", vec!["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]),
+        ("/", vec!["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"]),
+    ] {
+        assert!(nothing.discover(path).await.is_err());
+        assert_eq!(std::mem::take(&mut *nothing.asked.lock().unwrap()), asked, "{path:?}");
+    }
+    for path in ["", "/", "/t1/"] {
+        let place = if path == "/t1/" { RFC_8414 } else { "/.well-known/oauth-authorization-server" };
+        let server = Server::start(|url| {
+            let document = metadata(&format!("{url}{path}"), &format!("{url}/keys"));
+            vec![(place, document), ("/keys", keys())]
+        })
+        .await;
+        assert!(server.discover(path).await.is_ok(), "{path:?}");
+        assert_eq!(server.asked(), [place, "/keys"], "{path:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_document_that_is_wrong_does_not_end_the_search() {
     // F04, F05: LemonLDAP::NG answers with a sign-in page
-    for wrong in
-        ["<!doctype html><title>Sign in</title>", "{}", "[]", r#"{"issuer":"https://other.example"}"#]
-    {
+    for wrong in [
+        "<!doctype html><title>Sign in</title>",
+        "",
+        "{}",
+        "[]",
+        r#"{"issuer":"https://other.example"}"#,
+        r#"{"issuer":"https://other.example","jwks_uri":"https://other.example/keys"}"#,
+        "http://127.0.0.1:1/redirects/are/not/followed",
+    ] {
         let server = Server::start(|url| {
             let right = metadata(&format!("{url}/t1"), &format!("{url}/keys"));
             vec![(RFC_8414, wrong.to_owned()), (OIDC, right), ("/keys", keys())]
@@ -114,6 +145,22 @@ async fn metadata_of_another_name_is_not_used_and_the_error_tells_what_was_found
     let source = error.source().unwrap().to_string();
     assert!(source.contains("expected `issuer` to be exactly the configured one"), "{source}");
     assert!(source.contains(&format!("{:?}", format!("{}/t1", server.url))), "{source}");
+}
+
+#[tokio::test]
+async fn metadata_without_a_usable_address_is_an_error_that_says_so() {
+    // F05, F06
+    for jwks_uri in [json!(null), json!(1), json!("/keys"), json!("http://issuer.example/keys"), json!("")] {
+        let server = Server::start(|url| {
+            let document = json!({ "issuer": format!("{url}/t1"), "jwks_uri": jwks_uri, "more": 1 });
+            vec![(RFC_8414, document.to_string())]
+        })
+        .await;
+        let error = server.discover("/t1").await.unwrap_err();
+        let source = error.source().unwrap().to_string();
+        assert!(source.contains("expected `jwks_uri`"), "{source}");
+        assert_eq!(server.asked(), [RFC_8414, OIDC, OIDC_INSERTED]);
+    }
 }
 
 #[tokio::test]
@@ -139,6 +186,7 @@ async fn redirects_are_not_followed() {
 
 #[tokio::test]
 async fn the_algorithms_that_the_metadata_lists_change_nothing() {
+    // A10
     let key = SigningKey::generate(Alg::ES256);
     let jwks = json!({ "keys": [key.jwk()] }).to_string();
     let server = Server::start(|url| {

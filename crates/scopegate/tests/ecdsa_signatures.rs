@@ -1,5 +1,5 @@
-//! In which form must an ECDSA signature be? All of these are made from a real one. Row ids (A22) are those of the
-//! project's RFC checklist.
+//! In which form must an ECDSA signature be? All of these are made from a real one. Row ids (A22) are
+//! those of docs/conformance.md.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
 use base64::Engine as _;

@@ -1,4 +1,4 @@
-//! Which Ed25519 keys are used, and under which names? Row ids (A24) are those of the project's RFC checklist.
+//! Which Ed25519 keys are used, and under which names? Row ids (A24) are those of docs/conformance.md.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
 use std::sync::LazyLock;

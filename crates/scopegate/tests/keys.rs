@@ -1,5 +1,5 @@
 //! Which keys of a set are used? An unusable key is left out, and costs no other key. Row ids (B02, …) are
-//! those of the project's RFC checklist.
+//! those of docs/conformance.md.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
 use std::sync::LazyLock;
@@ -67,6 +67,7 @@ fn decoded(jwk: &Value, member: &str) -> Vec<u8> {
 
 #[test]
 fn keys_of_every_supported_type_are_used() {
+    // A20, A23, A24
     for key in [&RSA, &ES256, &ES384, &ED25519] {
         assert_usable(key, &key.jwk());
     }
@@ -98,7 +99,7 @@ fn a_key_without_algorithm_is_used_for_those_of_its_type_only() {
 
 #[test]
 fn keys_of_an_unsupported_kind_are_left_out() {
-    // B02, B05
+    // A24, B02, B05, B08
     for (jwk, reason) in [
         (json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AQAB" }), "`kty`"),
         (changed(&RSA, &json!({ "kty": "rsa" })), "`kty`"),
@@ -122,6 +123,7 @@ fn keys_of_an_unsupported_kind_are_left_out() {
 
 #[test]
 fn a_member_of_the_wrong_kind_costs_its_own_key_only() {
+    // B02, B05
     for member in ["kty", "kid", "alg", "use", "n", "e"] {
         assert_unusable(&changed(&RSA, &json!({ member: 7 })), &format!("malformed `{member}`"));
     }
@@ -137,6 +139,8 @@ fn a_key_for_another_purpose_is_left_out() {
     for change in [
         json!({ "use": "enc" }),
         json!({ "use": "" }),
+        json!({ "use": "SIG" }),
+        json!({ "use": "sig", "key_ops": ["encrypt"] }),
         json!({ "key_ops": ["sign"] }),
         json!({ "key_ops": [] }),
     ] {
@@ -144,6 +148,23 @@ fn a_key_for_another_purpose_is_left_out() {
     }
     assert_unusable(&changed(&RSA, &json!({ "key_ops": ["verify", "verify"] })), "malformed `key_ops`");
     assert_usable(&RSA, &changed(&RSA, &json!({ "key_ops": ["sign", "verify"] })));
+    // Listed for both purposes, the key is used for ours; the entry for encryption neither adds to it nor spoils it.
+    let set = [changed(&RSA, &json!({ "use": "enc", "alg": null })), RSA.jwk()];
+    assert!(verifier(&set).unwrap().verify(&token_of(&RSA)).is_ok());
+}
+
+#[test]
+fn a_use_and_operations_that_contradict_each_other_are_refused() {
+    // B07
+    for operations in [json!(["verify"]), json!(["verify", "sign"]), json!(["verify", "of a vendor"])] {
+        assert_usable(&RSA, &changed(&RSA, &json!({ "use": "sig", "key_ops": operations })));
+    }
+    for other in ["encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"] {
+        for operations in [json!(["verify", other]), json!([other, "verify"])] {
+            let jwk = changed(&RSA, &json!({ "use": "sig", "key_ops": operations }));
+            assert_unusable(&jwk, "malformed `key_ops`");
+        }
+    }
 }
 
 #[test]
@@ -155,11 +176,43 @@ fn a_key_that_shows_a_secret_is_left_out() {
 }
 
 #[test]
+fn a_secret_in_a_set_is_not_shown() {
+    // B11
+    let secret = "c2VjcmV0IHNlY3JldA";
+    let leaky = changed(&RSA, &json!({ "d": secret }));
+    let set = json!({ "keys": [leaky, ED25519.jwk()] }).to_string();
+    let issuer = Issuer::from_jwks(ISSUER, &set).unwrap().client(CLIENT);
+    let of_issuer = format!("{issuer:?}");
+    let verifier = Verifier::builder().trust(issuer).build().unwrap();
+    assert!(verifier.verify(&token_of(&ED25519)).is_ok());
+    let alone = json!({ "keys": [leaky] }).to_string();
+    let error = Issuer::from_jwks(ISSUER, &alone).unwrap_err();
+    let shown = format!("{of_issuer} {verifier:?} {:?} {error} {error:?}", verifier.status());
+    assert!(!shown.contains(secret), "{shown}");
+}
+
+#[test]
 fn a_repeated_member_is_refused() {
     // B04
     let jwk = ED25519.jwk().to_string();
-    let set = format!("{{\"keys\":[{}]}}", jwk.replacen('{', r#"{"x":"AQAB","#, 1));
-    assert!(matches!(Issuer::from_jwks(ISSUER, &set), Err(ConfigError::InvalidKeySet { .. })));
+    let (x, n) = (ED25519.jwk()["x"].to_string(), RSA.jwk()["n"].to_string());
+    for (jwk, repeated) in [
+        (jwk.clone(), r#""x":"AQAB""#.to_owned()),
+        (jwk, format!(r#""x":{x}"#)),
+        (RSA.jwk().to_string(), r#""n":"AQAB""#.to_owned()),
+        (RSA.jwk().to_string(), format!(r#""n":{n}"#)),
+        (RSA.jwk().to_string(), r#""vendor":1,"vendor":2"#.to_owned()),
+    ] {
+        for twice in
+            [jwk.replacen('{', &format!("{{{repeated},"), 1), jwk.replacen('}', &format!(",{repeated}}}"), 1)]
+        {
+            let set = format!("{{\"keys\":[{twice}]}}");
+            assert!(
+                matches!(Issuer::from_jwks(ISSUER, &set), Err(ConfigError::InvalidKeySet { .. })),
+                "{set}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -172,16 +225,25 @@ fn rsa_keys_have_2048_to_8192_bits() {
     let n = decoded(&RSA.jwk(), "n");
     let mut one_bit_less = n.clone();
     one_bit_less[0] = 0x7f;
-    for n in [&n[128..], &one_bit_less, &[n.as_slice(); 5].concat(), &[]] {
+    let one_bit_more = [&[1][..], &[n.as_slice(); 4].concat()].concat();
+    for n in [&n[128..], &one_bit_less, &one_bit_more, &[n.as_slice(); 8].concat(), &[]] {
         assert_unusable(&changed(&RSA, &json!({ "n": encoded(n) })), "`n`");
     }
+    // Nobody has this key; it is not left out of the set for its size.
+    let largest = changed(&RSA, &json!({ "n": encoded(&[n.as_slice(); 4].concat()) }));
+    let signed_by_another = verifier(&[largest]).unwrap().verify(&token_of(&RSA));
+    assert!(matches!(signed_by_another, Err(Error::BadSignature { .. })), "{signed_by_another:?}");
 }
 
 #[test]
 fn rsa_exponents_are_odd_and_of_a_sensible_size() {
     // A21
-    for e in [&[][..], &[0], &[1], &[2], &[1, 0, 0], &[1, 0, 0, 0, 0, 1, 1]] {
+    for e in [&[][..], &[0], &[1], &[2], &[1, 0, 0], &[2, 0, 0, 0, 1], &[1, 0, 0, 0, 0, 1, 1]] {
         assert_unusable(&changed(&RSA, &json!({ "e": encoded(e) })), "`e`");
+    }
+    for e in [&[3][..], &[1, 0, 0, 0, 1]] {
+        let others = verifier(&[changed(&RSA, &json!({ "e": encoded(e) }))]).unwrap();
+        assert!(matches!(others.verify(&token_of(&RSA)), Err(Error::BadSignature { .. })), "{e:?}");
     }
     assert_unusable(&changed(&RSA, &json!({ "e": null })), "no `e`");
 }
@@ -219,6 +281,7 @@ fn points_are_on_their_curve_and_in_full_length() {
 
 #[test]
 fn a_key_that_is_listed_twice_is_one_key() {
+    // B09
     let twice = verifier(&[RSA.jwk(), ED25519.jwk(), RSA.jwk()]).unwrap();
     assert!(twice.verify(&token_of(&RSA)).is_ok());
     let other = SigningKey::generate(Alg::RS256).with_kid(RSA.kid());

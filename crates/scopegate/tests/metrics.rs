@@ -26,6 +26,7 @@ fn read(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
 
 #[tokio::test]
 async fn counters_count_what_their_names_say() {
+    // A19, B23
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     recorder.install().unwrap();
@@ -89,4 +90,18 @@ async fn counters_count_what_their_names_say() {
     assert_eq!(seen.get("scopegate_verifications_total{outcome=keys_unavailable}"), Some(&1.0), "{seen:?}");
     let failed = format!("scopegate_key_fetches_total{{issuer={name},outcome=failed}}");
     assert_eq!(seen.get(&failed), Some(&1.0), "{seen:?}");
+
+    // Whatever a token says, its words make no label: the names are those that were there before.
+    let names: Vec<_> = seen.keys().collect();
+    for hostile in ["x".repeat(10_000), "../../etc/passwd".to_owned(), "a\nb\0".to_owned(), "a\"}".to_owned()]
+    {
+        let invented = local.mint().header("kid", hostile.as_str()).sign();
+        assert!(verifier.verify(&invented).is_err());
+        let forged = local.mint().claim("iss", hostile.as_str()).sign();
+        assert!(verifier.verify(&forged).is_err());
+    }
+    let seen = read(&snapshotter);
+    assert_eq!(seen.get("scopegate_verifications_total{outcome=unknown_key}"), Some(&4.0), "{seen:?}");
+    assert_eq!(seen.get("scopegate_verifications_total{outcome=unknown_issuer}"), Some(&4.0), "{seen:?}");
+    assert!(seen.keys().all(|name| names.contains(&name)), "{seen:?}");
 }

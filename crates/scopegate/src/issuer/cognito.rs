@@ -98,12 +98,14 @@ mod tests {
 
     #[test]
     fn a_final_slash_which_no_token_has_is_refused() {
+        // C32
         assert!(Issuer::cognito_at("https://issuer.example/pool").is_ok());
         assert!(Issuer::cognito_at("https://issuer.example/pool/").is_err());
     }
 
     #[test]
     fn what_is_not_a_pool_id_is_refused() {
+        // C33
         let with_path = "eu-west-1_A/../b";
         for pool in ["", "_", "eu-west-1", "eu-west-1_", "_A", "eu_A", "EU-WEST-1_A", "a--1_A", with_path] {
             assert!(matches!(Issuer::cognito(pool), Err(ConfigError::InvalidPoolId { .. })), "{pool}");

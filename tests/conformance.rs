@@ -1,0 +1,216 @@
+//! Does every row of docs/conformance.md name the tests that show it, and do these exist and say so?
+//!
+//! A test function says which rows it shows in a comment of its own: `// A03, A05` or `// B16: and what else there is to
+//! say`. The table names these tests. When rows are added to tests, or tests renamed, have the table's column of tests
+//! written anew, and look at the difference:
+//!
+//! ```sh
+//! CONFORMANCE=write cargo test -p system-tests conformance
+//! ```
+//!
+//! It does not know whether a test shows what its row asks for. That is for whoever reads both.
+
+mod claimed;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use claimed::Claimed;
+use table::{Row, Table};
+
+/// What is said of a row that no test shows begins with one of these.
+const REASONS: [&str; 3] = ["Not built: ", "Decided otherwise: ", "Documented: "];
+
+const TO_WRITE: &str =
+    "run `CONFORMANCE=write cargo test -p system-tests conformance`, and commit what it changes";
+
+#[test]
+fn every_row_names_the_tests_that_show_it_or_says_why_there_are_none() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let document = root.join("docs/conformance.md");
+    let claimed = Claimed::read(root);
+    let mut text = fs::read_to_string(&document).unwrap();
+    if env::var("CONFORMANCE").is_ok_and(|mode| mode == "write") {
+        text = Table::parse(&text).with_tests(&claimed.tests_of_rows);
+        fs::write(&document, &text).unwrap();
+    }
+    let table = Table::parse(&text);
+    println!("{}", counts(&table.rows));
+    let mut problems = claimed.problems.clone();
+    problems.extend(problems_of(&table, &claimed));
+    assert!(
+        problems.is_empty(),
+        "docs/conformance.md and the tests differ:\n- {}\nIf the tests are right, {TO_WRITE}.",
+        problems.join("\n- ")
+    );
+}
+
+fn problems_of(table: &Table, claimed: &Claimed) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut seen = BTreeSet::new();
+    for row in &table.rows {
+        let id = &row.id;
+        if !seen.insert(id) {
+            problems.push(format!("{id} stands in the table twice: keep one line"));
+        }
+        let none = BTreeSet::new();
+        let showing = claimed.tests_of_rows.get(id).unwrap_or(&none);
+        for test in row.tests.difference(showing) {
+            problems.push(if claimed.all_tests.contains(test) {
+                format!("{id} names {test}, which has no comment `// {id}`: add it to the test if that shows the row")
+            } else {
+                format!("{id} names {test}, which does not exist: was it renamed or moved?")
+            });
+        }
+        for test in showing.difference(&row.tests) {
+            problems.push(format!("{id} does not name {test}, which says that it shows it"));
+        }
+        let reason = REASONS.iter().find(|reason| row.remark.starts_with(*reason));
+        match (showing.is_empty() && row.tests.is_empty(), reason) {
+            (true, None) => problems.push(format!(
+                "{id} has neither a test nor a reason: write `// {id}` into the test that shows it, or a remark that \
+                 begins with one of {REASONS:?}"
+            )),
+            (false, Some(reason @ &"Not built: ")) => problems.push(format!(
+                "{id} has tests and a remark that begins with {reason:?}: remove what is not true any more"
+            )),
+            _ => {}
+        }
+    }
+    for (id, tests) in &claimed.tests_of_rows {
+        if !seen.contains(id) {
+            let tests: Vec<_> = tests.iter().map(String::as_str).collect();
+            problems.push(format!("{id} is not in the table, but in {}: add the row", tests.join(", ")));
+        }
+    }
+    problems
+}
+
+/// For each section, how many rows have tests, and how many a reason instead.
+fn counts(rows: &[Row]) -> String {
+    let mut sections: BTreeMap<&str, [usize; 4]> = BTreeMap::new();
+    for row in rows {
+        let counts = sections.entry(&row.id[..1]).or_default();
+        let reason = REASONS.iter().position(|reason| row.remark.starts_with(reason));
+        counts[if row.tests.is_empty() { reason.map_or(0, |reason| reason + 1) } else { 0 }] += 1;
+    }
+    let line = |(section, [tests, not_built, otherwise, documented]): (&&str, &[usize; 4])| {
+        format!(
+            "{section}: {tests} with tests, {not_built} not built, {otherwise} decided otherwise, {documented} documented"
+        )
+    };
+    sections.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A directory's Rust files, and those of the directories in it.
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let mut files = Vec::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+// The texts below are put together, because this file is read, too.
+
+fn claimed(source: &str) -> Claimed {
+    let mut claimed = Claimed::default();
+    claimed.read_source("a.rs", &source.replace('@', "//").replace('%', "#"));
+    claimed
+}
+
+fn table(lines: &[&str]) -> Table {
+    Table::parse(&format!(
+        "| row | where | asked | tests | remark |\n| --- | --- | --- | --- | --- |\n{}\n",
+        lines.join("\n")
+    ))
+}
+
+const TESTS: &str = "
+%[test]
+fn one() {
+    @ A01, A02: and more
+    assert!(true);
+    @ A03
+}
+
+fn helper() {}
+
+%[tokio::test(flavor = \"multi_thread\")]
+%[ignore = \"x\"]
+async fn two() {
+    @ W7, A03 and B02
+    @ Art is long, A09 is short, and so is B2
+}
+";
+
+#[test]
+fn rows_are_those_that_a_test_function_begins_a_comment_with() {
+    let claimed = claimed(TESTS);
+    assert_eq!(claimed.problems, [""; 0]);
+    assert_eq!(claimed.all_tests, BTreeSet::from(["a.rs::one".to_owned(), "a.rs::two".to_owned()]));
+    let tests: Vec<_> = claimed.tests_of_rows.iter().map(|(id, tests)| (id.as_str(), tests.len())).collect();
+    assert_eq!(tests, [("A01", 1), ("A02", 1), ("A03", 2)]);
+}
+
+#[test]
+fn rows_beside_a_test_function_are_a_problem() {
+    for source in [
+        "@ A01\n#[test]\nfn one() {\n}\n",
+        "fn helper() {\n    @ A01\n}\n",
+        "%[test]\nfn one() {\n}\n@ A01\n",
+    ] {
+        let claimed = claimed(source);
+        assert!(claimed.problems[0].contains("A01") && claimed.tests_of_rows.is_empty(), "{source}");
+    }
+}
+
+#[test]
+fn a_table_that_agrees_has_no_problems_and_each_difference_is_one() {
+    let good = [
+        "| A01 | s | r | `a.rs::one` | |",
+        "| A02 | s | r | `a.rs::one` | and more |",
+        "| A03 | s | r | `a.rs::one`, `a.rs::two` | |",
+        "| E01 | s | r | | Not built: soon |",
+    ];
+    let claimed = claimed(TESTS);
+    assert_eq!(problems_of(&table(&good), &claimed), [""; 0]);
+    for (line, instead, expected) in [
+        (0, "| A01 | s | r | `a.rs::one`, `a.rs::two` | |", "no comment"),
+        (0, "| A01 | s | r | `a.rs::one`, `a.rs::three` | |", "does not exist"),
+        (0, "| A01 | s | r | | |", "does not name"),
+        (0, "| A01 | s | r | `a.rs::one` | Not built: soon |", "not true any more"),
+        (0, "| A04 | s | r | | Documented: here |", "add the row"),
+        (2, "| A03 | s | r | `a.rs::one` | |", "does not name"),
+        (3, "| E01 | s | r | | |", "neither a test nor a reason"),
+        (3, "| E01 | s | r | | who knows |", "neither a test nor a reason"),
+        (3, "| A03 | s | r | `a.rs::one`, `a.rs::two` | |", "twice"),
+    ] {
+        let mut lines = good;
+        lines[line] = instead;
+        let problems = problems_of(&table(&lines), &claimed);
+        assert!(problems.iter().any(|problem| problem.contains(expected)), "{instead}: {problems:?}");
+    }
+}
+
+#[test]
+fn writing_changes_the_column_of_tests_only_and_makes_the_table_agree() {
+    let stale = "# Title\n\n| row | where | asked | tests | remark |\n| --- | --- | --- | --- | --- |\n\
+                 | A01 | s | r | `old.rs::one` | kept |\n| A02 | s | r | | |\n| A03 | s | r | | |\n\nText | with | bars\n";
+    let claimed = claimed(TESTS);
+    let written = Table::parse(stale).with_tests(&claimed.tests_of_rows);
+    let expected = stale
+        .replace("`old.rs::one`", "`a.rs::one`")
+        .replace("| A02 | s | r | | |", "| A02 | s | r | `a.rs::one` | |")
+        .replace("| A03 | s | r | | |", "| A03 | s | r | `a.rs::one`, `a.rs::two` | |");
+    assert_eq!(written, expected);
+    assert_eq!(problems_of(&Table::parse(&written), &claimed), [""; 0]);
+}
