@@ -296,9 +296,19 @@ fn critical(cases: &mut Cases<'_>) {
     draft.header.append("crit", r#"["b64"]"#);
     let token = super::draft::sign_text(&encode(draft.header.text()), &draft.claims.text(), &cases.shape.key);
     cases.refused("header/crit/b64-false-and-plain-payload", token);
-    // Without `crit` it is a member like any other.
-    for value in ["true", "false", "1", "null"] {
-        cases.header(format_args!("b64/{value}-without-crit"), Verdict::Accepted, |header| {
+    // RFC 7797 §7: not with `false` in a JWT. Who knows it would read another payload.
+    for (value, verdict) in [
+        ("true", Verdict::Accepted),
+        ("false", Verdict::Refused),
+        ("0", Verdict::Refused),
+        ("1", Verdict::Refused),
+        ("null", Verdict::Refused),
+        ("\"false\"", Verdict::Refused),
+        ("[true]", Verdict::Refused),
+    ] {
+        let name = value.trim_matches('"').trim_matches(['[', ']']);
+        let quotes = if name == value { "" } else { "-in-something" };
+        cases.header(format_args!("b64/{name}{quotes}-without-crit"), verdict, |header| {
             header.append("b64", value);
         });
     }
