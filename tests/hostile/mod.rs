@@ -32,9 +32,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use scopegate::Verifier;
 
+#[allow(unused_imports, reason = "as above")]
 pub(crate) use case::{Case, Verdict};
-pub(crate) use shape::Shape;
-use shape::{LEEWAY, NOW};
+#[allow(unused_imports, reason = "as above")]
+pub(crate) use shape::{AUDIENCE, CLIENT, LEEWAY, NOW, POOL, Profile, Shape};
 
 /// All shapes, and all tokens of each.
 pub(crate) struct Suite {
