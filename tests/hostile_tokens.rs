@@ -7,7 +7,7 @@ use crate::hostile::{Suite, Verdict};
 #[test]
 fn every_token_of_the_suite_gets_the_verdict_that_is_documented() {
     // A01-A19, A22, A24, A28, C01-C04, C06-C16, C18, C20, C21, C24, C25, C30, C31, C34-C36, G00, G01
-    let suite = Suite::new();
+    let suite = Suite::all();
     let verifier = suite.verifier();
     let mut surprises = Vec::new();
     let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
