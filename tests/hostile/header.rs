@@ -346,7 +346,7 @@ fn keys_of_its_own(cases: &mut Cases<'_>) {
             cases.refused(format_args!("header/{member}/and-signed-with-it-{name}"), token);
         }
         for (name, junk) in VALUES {
-            cases.header(format_args!("{member}/{name}"), Verdict::Accepted, |header| {
+            cases.header(format_args!("{member}/junk-{name}"), Verdict::Accepted, |header| {
                 header.set(member, junk)
             });
         }
