@@ -4,6 +4,7 @@
 //! cut to 80 characters and escaped, because an operator has to find out what is wrong with a caller; and of a token that
 //! was verified also `sub` and its scopes. Whole tokens, their parts, and all secrets may not.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
+#![allow(clippy::format_collect, reason = "hexadecimal, a few bytes at a time")]
 
 mod api;
 mod hostile;
@@ -68,10 +69,12 @@ async fn neither_tokens_nor_secrets_are_logged_or_answered() {
     assert!(logged.contains("refused: expired at") && logged.contains("keys fetched"), "{logged}");
     assert!(!logged.contains("\nINFO forged"), "a claim forged a line of the log");
     let mut secrets = Secrets::default();
-    tokens.iter().for_each(|token| secrets.add_token(token));
-    ["opaque-token-of-somebody", READER.1, WRITER.1, "wrong-secret"]
-        .iter()
-        .for_each(|text| secrets.add(text));
+    for token in &tokens {
+        secrets.add_token(token);
+    }
+    for secret in ["opaque-token-of-somebody", READER.1, WRITER.1, "wrong-secret"] {
+        secrets.add(secret);
+    }
     assert_eq!(secrets.find_in(&logged), [""; 0], "logged");
     assert_eq!(secrets.find_in(&heard), [""; 0], "answered");
 }
@@ -123,7 +126,9 @@ async fn no_hostile_token_shows_up_anywhere() {
     let panics = format!("PANIC in {:?}", std::thread::current().name());
     assert!(!text.contains(&panics), "{}", text.split(&panics).nth(1).unwrap_or_default());
     let mut secrets = Secrets::default();
-    suite.cases.iter().for_each(|case| secrets.add_token(&case.token));
+    for case in &suite.cases {
+        secrets.add_token(&case.token);
+    }
     assert!(secrets.len() > 100_000, "{}", secrets.len());
     // In the tokens whose payload is not encoded: `sub` may be seen, and `jti` stands for all that may not.
     secrets.allow("b5f0f3c0-52f4-4c7b-8d2f-1a2b3c4d5e6f");
@@ -233,7 +238,8 @@ async fn private_keys_and_client_secrets_are_not_shown_by_those_who_hold_them() 
     let text = log.text();
     assert!(text.contains("holds private or symmetric key material"), "the key sets were looked at");
     assert!(text.contains("[redacted]"), "clients were shown");
-    [READER.1, WRITER.1].iter().for_each(|secret| secrets.add(secret));
+    secrets.add(READER.1);
+    secrets.add(WRITER.1);
     assert_eq!(secrets.find_in(&text), [""; 0]);
 }
 

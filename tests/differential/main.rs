@@ -52,9 +52,10 @@ fn main() -> ExitCode {
             .collect();
         explained.push(comparison.disagreements().count() - unexplained.len());
         for one in unexplained.iter().take(SHOWN) {
-            let (what, reason) = match one.accepted_by_us {
-                true => ("WE ACCEPT, it refuses", one.reason),
-                false => ("we refuse, it accepts", ""),
+            let (what, reason) = if one.accepted_by_us {
+                ("WE ACCEPT, it refuses", one.reason)
+            } else {
+                ("we refuse, it accepts", "")
             };
             println!("{}: {what}: {} {reason}", comparison.peer.name, one.name);
         }

@@ -216,7 +216,7 @@ fn clients(cases: &mut Cases<'_>) {
             let agrees = !others.iter().any(|other| *other != claim && claims.get(other).is_some());
             let verdict = Verdict::accepted_if(if cognito { claim != "client_id" } else { agrees });
             cases.claims(format_args!("{claim}/is-{name}"), verdict, |claims| {
-                claims.set(claim, quoted(&value))
+                claims.set(claim, quoted(&value));
             });
         }
     }
@@ -294,7 +294,7 @@ fn kinds_of_tokens(cases: &mut Cases<'_>) {
     });
     for value in ["ID", "Refresh", "Offline", "Logout"] {
         cases.claims(format_args!("typ/is-{value}"), Verdict::Refused, |claims| {
-            claims.set("typ", quoted(value))
+            claims.set("typ", quoted(value));
         });
     }
     for value in ["Bearer", "DPoP", "id", "at+jwt"] {

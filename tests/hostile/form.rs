@@ -132,7 +132,7 @@ fn other_encodings(cases: &mut Cases<'_>) {
     for (part, part_name) in ["header", "payload", "signature"].into_iter().enumerate() {
         let good = with_unused_bits(cases);
         let length = parts(&good)[part].len();
-        if length % 4 != 0 {
+        if !length.is_multiple_of(4) {
             let padding = "=".repeat(4 - length % 4);
             let padded = with_part(cases, &good, part, |text| text.push_str(&padding));
             cases.refused(format_args!("form/encoding/padded/{part_name}"), padded);

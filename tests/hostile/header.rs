@@ -36,7 +36,7 @@ fn kinds(cases: &mut Cases<'_>) {
     for (name, value) in VALUES {
         for member in ["alg", "kid", "typ"] {
             cases.header(format_args!("{member}/{name}"), Verdict::Refused, |header| {
-                header.set(member, value)
+                header.set(member, value);
             });
         }
     }
@@ -48,7 +48,7 @@ fn kinds(cases: &mut Cases<'_>) {
             ("right-among-others", format!("[\"x\",{right}]")),
         ] {
             cases.header(format_args!("{member}/{name}"), Verdict::Refused, |header| {
-                header.set(member, value)
+                header.set(member, value);
             });
         }
     }
@@ -224,7 +224,7 @@ fn typ(cases: &mut Cases<'_>) {
     let untyped_may_pass = cases.shape.profile != Profile::Rfc9068;
     for name in ["at+jwt", "AT+JWT", "At+Jwt", "application/at+jwt", "APPLICATION/AT+JWT"] {
         cases.header(format_args!("typ/is-{name}"), Verdict::Accepted, |header| {
-            header.set("typ", quoted(name))
+            header.set("typ", quoted(name));
         });
     }
     for name in ["JWT", "jwt", "application/jwt"] {
@@ -264,7 +264,7 @@ fn typ(cases: &mut Cases<'_>) {
     ] {
         let label = name.replace(' ', "_").replace('\0', "-nul");
         cases.header(format_args!("typ/is-{label}"), Verdict::Refused, |header| {
-            header.set("typ", quoted(name))
+            header.set("typ", quoted(name));
         });
     }
 }
@@ -347,7 +347,7 @@ fn keys_of_its_own(cases: &mut Cases<'_>) {
         }
         for (name, junk) in VALUES {
             cases.header(format_args!("{member}/junk-{name}"), Verdict::Accepted, |header| {
-                header.set(member, junk)
+                header.set(member, junk);
             });
         }
     }

@@ -10,6 +10,8 @@
     clippy::panic,
     reason = "only tests and their tools take it, and a panic is their failure"
 )]
+#![allow(clippy::match_same_arms, reason = "each arm is a rule, with the reason for it")]
+#![allow(clippy::format_collect, reason = "escapes and hexadecimal, a few characters at a time")]
 
 mod shape;
 

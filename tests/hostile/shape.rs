@@ -79,7 +79,9 @@ impl Shape {
         let mut keys: Vec<Value> = published.into_iter().flatten().map(SigningKey::jwk).collect();
         if self.profile == Profile::Okta {
             // `alg` is optional in a JWK; then the configuration alone says what the key is for.
-            keys.iter_mut().for_each(|key| drop(key.as_object_mut().unwrap().remove("alg")));
+            for key in &mut keys {
+                key.as_object_mut().unwrap().remove("alg");
+            }
         }
         json!({ "keys": keys })
     }
