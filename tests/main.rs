@@ -9,9 +9,11 @@
 #![allow(clippy::print_stdout, reason = "a rehearsal shows what it has measured")]
 
 mod api;
+mod hostile;
 
 mod conformance;
 mod flood;
+mod hostile_tokens;
 mod other_implementations;
 mod readme;
 mod rehearsal;

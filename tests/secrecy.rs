@@ -1,50 +1,44 @@
-//! Does a token or a secret ever get into a log or an answer?
+//! Does a token or a secret ever get into a log, an answer, or what `Debug` and `Display` show?
+//!
+//! What may be seen, and why: single values of a token (`kid`, `typ`, `alg`; `iss`, `aud`, the client and kind of token),
+//! cut to 80 characters and escaped, because an operator has to find out what is wrong with a caller; and of a token that
+//! was verified also `sub` and its scopes. Whole tokens, their parts, and all secrets may not.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
+#![allow(clippy::format_collect, reason = "hexadecimal, a few bytes at a time")]
 
 mod api;
+mod hostile;
+#[path = "secrecy/log.rs"]
+mod log;
+#[path = "secrecy/secrets.rs"]
+mod secrets;
 
-use std::fmt::Write as _;
-use std::io;
-use std::sync::{Arc, Mutex};
+use std::fmt::{Debug, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::handler::Handler as _;
+use axum::http::HeaderValue;
+use axum::http::header::AUTHORIZATION;
+use axum::routing::get;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use scopegate_axum::{AcceptToken, Claims, Issuer, Refusal, RequireScope, RequireToken, Verifier};
+use scopegate_issuer::{Alg, Config, LocalIssuer, Mint, SigningKey};
+use serde_json::json;
+use tower::ServiceExt as _;
 
-use api::{READ, READER, Running, WRITER};
-
-/// A log that a test can read.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use api::{READ, READER, Running, WRITER, serve};
+use hostile::{Suite, Verdict};
+use log::{EVERYTHING, Log};
+use secrets::Secrets;
 
 #[tokio::test]
 async fn neither_tokens_nor_secrets_are_logged_or_answered() {
     // D18
-    let log = Log::default();
-    tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_span_events(FmtSpan::FULL)
-        .with_ansi(false)
-        .with_writer(log.clone())
-        .init();
-
+    let log = EVERYTHING.clone();
     let system = Running::start().await;
     let mut tokens = vec![system.token(READER, READ).await, system.token(WRITER, READ).await];
     tokens.push(system.issuer.mint().expired().sign());
@@ -56,10 +50,14 @@ async fn neither_tokens_nor_secrets_are_logged_or_answered() {
     tokens.push(system.issuer.mint().sign());
     tokens.push("opaque-token-of-somebody".to_owned());
 
-    let form =
-        [("grant_type", "client_credentials"), ("client_id", READER.0), ("client_secret", "wrong-secret")];
-    let refused = system.http.post(system.issuer.token_endpoint()).form(&form).send().await.unwrap();
-    let mut heard = refused.text().await.unwrap();
+    let mut heard = String::new();
+    for form in wrong_credentials() {
+        let refused = system.http.post(system.issuer.token_endpoint()).form(&form).send().await.unwrap();
+        write!(heard, "{:?}", refused.headers()).unwrap();
+        heard += &refused.text().await.unwrap();
+    }
+    let basic = system.http.post(system.issuer.token_endpoint()).basic_auth(READER.0, Some("wrong-secret"));
+    heard += &basic.form(&[("grant_type", "client_credentials")]).send().await.unwrap().text().await.unwrap();
     for token in &tokens {
         for response in [system.get("/orders", token).await, system.post("/orders", token).await] {
             write!(heard, "{:?}", response.headers()).unwrap();
@@ -67,12 +65,223 @@ async fn neither_tokens_nor_secrets_are_logged_or_answered() {
         }
     }
 
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert!(logged.contains("refused: expired at") && logged.contains("keys fetched"), "{logged}");
     assert!(!logged.contains("\nINFO forged"), "a claim forged a line of the log");
-    let parts = tokens.iter().flat_map(|token| token.split('.')).filter(|part| part.len() > 40);
-    for secret in parts.chain(["opaque-token-of-somebody", READER.1, WRITER.1, "wrong-secret"]) {
-        assert!(!logged.contains(secret), "logged: {secret}");
-        assert!(!heard.contains(secret), "answered: {secret}");
+    let mut secrets = Secrets::default();
+    for token in &tokens {
+        secrets.add_token(token);
     }
+    for secret in ["opaque-token-of-somebody", READER.1, WRITER.1, "wrong-secret"] {
+        secrets.add(secret);
+    }
+    assert_eq!(secrets.find_in(&logged), [""; 0], "logged");
+    assert_eq!(secrets.find_in(&heard), [""; 0], "answered");
+}
+
+/// A wrong secret, and secrets in places that are not for them.
+fn wrong_credentials() -> [Vec<(&'static str, &'static str)>; 4] {
+    let grant = ("grant_type", "client_credentials");
+    [
+        vec![grant, ("client_id", READER.0), ("client_secret", "wrong-secret")],
+        vec![grant, ("client_id", "wrong-secret"), ("client_secret", READER.1)],
+        vec![grant, ("client_id", READER.0), ("client_secret", READER.1), ("scope", "wrong-secret\n")],
+        vec![("grant_type", "wrong-secret"), ("client_secret", WRITER.1)],
+    ]
+}
+
+#[tokio::test]
+async fn no_hostile_token_shows_up_anywhere() {
+    // D18, A19
+    let log = EVERYTHING.clone();
+    // Every kind of damage, and every kind of signature.
+    let suite = Suite::of(&["cognito-rs256", "keycloak-rs256", "rfc9068-es256", "rfc9068-eddsa"]);
+    let verifier = suite.verifier();
+    let router = router(&verifier);
+    let (mut sent, mut seen) = (0, String::new());
+    for case in &suite.cases {
+        match verifier.verify(&case.token) {
+            Ok(claims) => writeln!(seen, "{claims:?} {:?}", claims.principal()).unwrap(),
+            Err(error) => writeln!(seen, "{error} {error:?}").unwrap(),
+        }
+        if let Err(error) = verifier.verify_or_refresh(&case.token).await {
+            writeln!(seen, "{error}").unwrap();
+        }
+        // Some tokens cannot stand in a header.
+        let Ok(authorization) = HeaderValue::try_from(format!("Bearer {}", case.token)) else { continue };
+        sent += 1;
+        for path in ["/scope", "/token", "/accept"] {
+            seen += &answer(&router, path, authorization.clone()).await;
+        }
+        if case.verdict == Verdict::Accepted {
+            seen += &answer(&router, "/typed", authorization).await;
+        }
+    }
+    show(&mut seen, &[&verifier, &verifier.status(), &suite.shapes[0].issuer(), &router]);
+    log.note(&seen);
+
+    let text = log.text();
+    assert!(sent > suite.cases.len() / 2 && text.matches("refused: ").count() > sent, "{sent}");
+    // Other tests panic on purpose, on threads of their own.
+    let panics = format!("PANIC in {:?}", std::thread::current().name());
+    assert!(!text.contains(&panics), "{}", text.split(&panics).nth(1).unwrap_or_default());
+    let mut secrets = Secrets::default();
+    for case in &suite.cases {
+        secrets.add_token(&case.token);
+    }
+    assert!(secrets.len() > 100_000, "{}", secrets.len());
+    // In the tokens whose payload is not encoded: `sub` may be seen, and `jti` stands for all that may not.
+    secrets.allow("b5f0f3c0-52f4-4c7b-8d2f-1a2b3c4d5e6f");
+    secrets.add("8f2c0c9e-6a51-4b62-9d0e-3c1d8b9a7f10");
+    let found = secrets.find_in(&text);
+    assert!(found.is_empty(), "{} places: {:#?}", found.len(), &found[..found.len().min(20)]);
+}
+
+/// One route behind each layer, which tells what it knows about its caller.
+fn router(verifier: &Verifier) -> Router {
+    /// No claims are like this.
+    #[derive(Debug, serde::Deserialize)]
+    #[allow(dead_code, reason = "it is never made")]
+    struct Other {
+        exp: Vec<String>,
+    }
+    let whoami = async |claims: Option<Claims>, request: Request| {
+        format!("{claims:?} {:?} {:?}", request.extensions(), request.extensions().get::<scopegate::Claims>())
+    };
+    let typed = async |claims: Claims<Other>| format!("{claims:?}");
+    Router::new()
+        .route("/scope", get(whoami.layer(RequireScope::new(verifier, "orders/read"))))
+        .route("/token", get(whoami.layer(RequireToken::new(verifier))))
+        .route("/accept", get(whoami.layer(AcceptToken::new(verifier))))
+        .route("/typed", get(typed.layer(RequireToken::new(verifier))))
+}
+
+/// Everything that an answer consists of.
+async fn answer(router: &Router, path: &str, authorization: HeaderValue) -> String {
+    let request = Request::get(path).header(AUTHORIZATION, authorization).body(Body::empty()).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let mut seen = format!("{:?} {:?}", parts.headers, parts.extensions);
+    if let Some(refusal) = parts.extensions.get::<Refusal>() {
+        write!(seen, "{refusal} {refusal:?}").unwrap();
+    }
+    seen += std::str::from_utf8(&to_bytes(body, usize::MAX).await.unwrap()).unwrap();
+    seen.push('\n');
+    seen
+}
+
+fn show(seen: &mut String, values: &[&dyn Debug]) {
+    for value in values {
+        writeln!(seen, "{value:?} {value:#?}").unwrap();
+    }
+}
+
+#[tokio::test]
+async fn private_keys_and_client_secrets_are_not_shown_by_those_who_hold_them() {
+    // D18, B11
+    let log = EVERYTHING.clone();
+    // A real public key with the private members of RFC 7518 §6.2.2, §6.3.2 and §6.4.1, which are invented here.
+    let good = SigningKey::generate(Alg::RS256).with_kid("good");
+    let mut private = SigningKey::generate(Alg::RS256).with_kid("private").jwk();
+    let mut secrets = Secrets::default();
+    for (n, member) in (1_u8..).zip(["d", "p", "q", "dp", "dq", "qi", "k"]) {
+        let value: Vec<u8> = (0..128_u8).map(|at| at.wrapping_mul(37) ^ n.wrapping_mul(91)).collect();
+        let value = URL_SAFE_NO_PAD.encode(value);
+        secrets.add(&value);
+        private[member] = value.into();
+    }
+    let symmetric = json!({ "kty": "oct", "kid": "symmetric", "k": private["k"] });
+    let set = json!({ "keys": [private, symmetric, good.jwk()] }).to_string();
+    let only_private = json!({ "keys": [private, symmetric] }).to_string();
+
+    let mut seen = String::new();
+    // Given, and where no other key is there.
+    let issuer = Issuer::from_jwks("https://issuer.example", &set).unwrap().audience("api");
+    let error = Issuer::from_jwks("https://issuer.example", &only_private).unwrap_err();
+    let builder = Verifier::builder().trust(issuer.clone());
+    show(&mut seen, &[&issuer, &error, &builder]);
+    writeln!(seen, "{error}").unwrap();
+    let verifier = builder.build().unwrap();
+    show(&mut seen, &[&verifier, &verifier.status(), &RequireToken::new(&verifier), &router(&verifier)]);
+    // Fetched.
+    let key_sets =
+        Router::new().route("/set", get(async || set)).route("/private", get(async || only_private));
+    let url = serve(key_sets).await;
+    let start = |path: &str| {
+        let issuer = Issuer::from_jwks_uri("https://issuer.example", &format!("{url}{path}")).unwrap();
+        Verifier::builder().trust(issuer.audience("api")).start()
+    };
+    let verifier = start("/set").await.unwrap();
+    let error = start("/private").await.unwrap_err();
+    show(&mut seen, &[&verifier, &verifier.status(), &error]);
+    let mut source: Option<&dyn std::error::Error> = Some(&error);
+    while let Some(error) = source {
+        writeln!(seen, "{error} {error:?}").unwrap();
+        source = error.source();
+    }
+    // The issuer, its clients, and panics that are documented.
+    let local = LocalIssuer::start().await.unwrap();
+    let clients = local.default_pool();
+    let config = Config::default();
+    show(
+        &mut seen,
+        &[&local, &clients, &clients.clients(), &config, &local.mint(), &good, &clients.signing_key()],
+    );
+    let panicking = [
+        catch_unwind(AssertUnwindSafe(|| drop(RequireScope::new(&verifier, "not a scope")))).is_err(),
+        catch_unwind(|| drop(Mint::cognito("https://issuer.example", "client").sign())).is_err(),
+        catch_unwind(|| drop(SigningKey::generate_rsa(Alg::RS256, 1024))).is_err(),
+    ];
+    assert_eq!(panicking, [true; 3], "the documentation promises these panics");
+    log.note(&seen);
+
+    let text = log.text();
+    assert!(text.contains("holds private or symmetric key material"), "the key sets were looked at");
+    assert!(text.contains("[redacted]"), "clients were shown");
+    secrets.add(READER.1);
+    secrets.add(WRITER.1);
+    assert_eq!(secrets.find_in(&text), [""; 0]);
+}
+
+/// The search is as good as what it finds.
+#[test]
+fn a_leak_would_be_found() {
+    let key = SigningKey::generate(Alg::ES256);
+    let token = Mint::cognito("https://issuer.example", "client").sign_with(&key);
+    let parts: Vec<&str> = token.split('.').collect();
+    let signature = URL_SAFE_NO_PAD.decode(parts[2]).unwrap();
+    let hex: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut secrets = Secrets::default();
+    secrets.add_token(&token);
+    secrets.add("short");
+    for leak in [
+        token.clone(),
+        format!("{parts:?}"),
+        parts[1].to_owned(),
+        parts[2].to_owned(),
+        parts[1][7..46].to_owned(),
+        hex.clone(),
+        hex.to_ascii_uppercase(),
+        format!("{signature:?}"),
+        "short".to_owned(),
+    ] {
+        // As a library would do it.
+        let log = Log::default();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || tracing::info!("refused: {leak}, so there"));
+        assert_ne!(secrets.find_in(&log.text()), [""; 0], "{leak}");
+    }
+    for harmless in
+        ["refused: expired at 1750000000", "https://my-api-server.org/api.read", &parts[1][..19], ""]
+    {
+        assert_eq!(secrets.find_in(harmless), [""; 0], "{harmless}");
+    }
+}
+
+/// So is what is searched.
+#[test]
+fn a_panic_would_be_seen() {
+    let log = EVERYTHING.clone();
+    let _ = catch_unwind(|| std::panic::panic_any("a message of somebody"));
+    assert!(log.text().contains("a message of somebody"));
 }

@@ -1,5 +1,6 @@
 //! What a layer asks of a request, and its decision about one. It speaks no HTTP: answers are `refusal.rs`.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
@@ -38,7 +39,7 @@ pub(crate) struct Caller {
 }
 
 /// A token that was verified, and its claims.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Verified {
     pub(crate) claims: scopegate::Claims,
     /// The header that it came in.
@@ -130,6 +131,13 @@ impl Verified {
     }
 }
 
+/// Shows the claims, and not the token that the header holds.
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified").field("claims", &self.claims).finish_non_exhaustive()
+    }
+}
+
 impl Caller {
     /// Puts itself where the extractor and further layers find it, and the claims where everybody does.
     pub(crate) fn introduce_to<B>(self, request: &mut Request<B>) {
@@ -140,5 +148,31 @@ impl Caller {
             None => drop(extensions.remove::<scopegate::Claims>()),
         }
         extensions.insert(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scopegate::Issuer;
+    use scopegate_issuer::{Alg, Mint, SigningKey};
+
+    use super::*;
+
+    #[test]
+    fn a_caller_is_shown_without_the_token() {
+        // D18
+        let key = SigningKey::generate(Alg::EdDSA);
+        let jwks = serde_json::json!({ "keys": [key.jwk()] }).to_string();
+        let issuer = Issuer::from_jwks("https://issuer.example", &jwks).unwrap().client("client");
+        let verifier = Verifier::builder().trust(issuer).build().unwrap();
+        let token = Mint::cognito("https://issuer.example", "client").sign_with(&key);
+        let request = Request::get("/").header(AUTHORIZATION, format!("Bearer {token}")).body(()).unwrap();
+
+        let Decision::Made(Ok(caller)) = Rule::new(&verifier, Demand::Token).decide(&request) else {
+            panic!("the token is good")
+        };
+        let shown = format!("{caller:?}");
+        assert!(shown.contains("client_id: Some(\"client\")"), "{shown}");
+        assert!(token.split('.').all(|part| !shown.contains(part)), "{shown}");
     }
 }

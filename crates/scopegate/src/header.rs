@@ -23,6 +23,10 @@ impl<'a> Header<'a> {
         if object.contains("crit") {
             return Err(Error::CriticalExtension);
         }
+        // RFC 7797 §7: JWTs do not use it with `false`. Whoever knows it would read another payload than we do.
+        if object.get("b64").is_some_and(|encoded| encoded.get() != "true") {
+            return Err(Error::MalformedHeader { parameter: "b64", expected: "true, or none" });
+        }
         let name = optional_string(&object, "alg")?
             .ok_or(Error::MalformedHeader { parameter: "alg", expected: "a string, found none" })?;
         let algorithm = Algorithm::from_name(&name).ok_or_else(|| Error::UnacceptableAlgorithm {
@@ -108,6 +112,16 @@ mod tests {
         for crit in [r#"["exp"]"#, "[]", "null", "\"b64\"", r#"["b64"],"b64":false"#, r#"["alg","alg"]"#, "1"]
         {
             assert_eq!(refusal(&format!(r#"{{"alg":"RS256","crit":{crit}}}"#)), Error::CriticalExtension);
+        }
+    }
+
+    #[test]
+    fn a_payload_that_claims_not_to_be_encoded_is_refused_also_without_crit() {
+        // A16
+        assert!(Header::parse(br#"{"alg":"RS256","b64":true}"#).is_ok());
+        for b64 in ["false", "null", "0", "\"true\"", "[true]"] {
+            let error = refusal(&format!(r#"{{"alg":"RS256","b64":{b64}}}"#));
+            assert!(matches!(error, Error::MalformedHeader { parameter: "b64", .. }), "{b64}");
         }
     }
 

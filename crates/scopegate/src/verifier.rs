@@ -82,8 +82,9 @@ impl Verifier {
     /// that fetches them. In this order:
     ///
     /// 1. The token has at most 16 KiB, exactly three parts, and each is canonical base64url (RFC 7515 §2, §7.1).
-    /// 2. The header is a JSON object without repeated members; there is no `crit` (§4.1.11); `alg` is asymmetric. A
-    ///    key that the token brings along (`jwk`, `jku`, `x5c`, `x5u`) is never used. The payload is such an object too.
+    /// 2. The header is a JSON object without repeated members; there is no `crit` (§4.1.11), and no `b64`
+    ///    but `true` (RFC 7797 §7); `alg` is asymmetric. A key that the token brings along (`jwk`, `jku`, `x5c`, `x5u`) is
+    ///    never used. The payload is such an object too.
     /// 3. `iss` is exactly the name of a trusted issuer; `alg` and `typ` are what that issuer's tokens may have (RFC
     ///    8725 §3.1, §3.8, §3.11).
     /// 4. Exactly one of that issuer's own keys has the token's `kid` and is for its `alg`.

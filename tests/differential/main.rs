@@ -1,0 +1,73 @@
+//! Compares our verdicts about the hostile tokens with those of other implementations: `scripts/differential` installs
+//! and runs it. A disagreement that `explained.toml` does not explain fails, and so does an explanation of nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a tool for a terminal: what goes wrong ends it, with a message"
+)]
+
+#[path = "../hostile/mod.rs"]
+mod hostile;
+
+mod comparison;
+mod explained;
+mod peer;
+mod table;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+
+use comparison::Comparison;
+use explained::Explanations;
+use hostile::Suite;
+use peer::{PEERS, Peer};
+
+/// What is printed of each peer's disagreements that nobody has explained; the rest is counted.
+const SHOWN: usize = 100;
+
+fn main() -> ExitCode {
+    let installed =
+        std::env::args_os().nth(1).expect("the folder that the other implementations are installed in");
+    let suite = Suite::all();
+    let verifier = suite.verifier();
+    let ours: Vec<bool> = suite.cases.iter().map(|case| verifier.verify(&case.token).is_ok()).collect();
+
+    let ask = |peer: &'static Peer| {
+        Comparison::new(peer, &suite.cases, &ours, peer.judge(&suite, Path::new(&installed)))
+    };
+    let comparisons: Vec<Comparison<'_>> = thread::scope(|scope| {
+        let asked: Vec<_> = PEERS.iter().map(|peer| scope.spawn(move || ask(peer))).collect();
+        asked.into_iter().map(|thread| thread.join().expect("a peer answers")).collect()
+    });
+
+    let mut explanations = Explanations::from_toml(include_str!("explained.toml"));
+    let (mut failed, mut explained) = (false, Vec::new());
+    for comparison in &comparisons {
+        let unexplained: Vec<_> = comparison
+            .disagreements()
+            .filter(|one| !explanations.explain(comparison.peer.name, one))
+            .collect();
+        explained.push(comparison.disagreements().count() - unexplained.len());
+        for one in unexplained.iter().take(SHOWN) {
+            let (what, reason) = if one.accepted_by_us {
+                ("WE ACCEPT, it refuses", one.reason)
+            } else {
+                ("we refuse, it accepts", "")
+            };
+            println!("{}: {what}: {} {reason}", comparison.peer.name, one.name);
+        }
+        if !unexplained.is_empty() {
+            println!("{}: {} disagreements are not explained", comparison.peer.name, unexplained.len());
+            failed = true;
+        }
+    }
+    for unused in explanations.unused() {
+        println!("explained.toml: nothing matches {unused}");
+        failed = true;
+    }
+    println!("{}", table::text(&comparisons, &explained));
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

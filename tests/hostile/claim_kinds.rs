@@ -1,0 +1,138 @@
+//! Each claim absent, and with a value of every JSON kind. Which of them pass is a table at the end of the file.
+
+use super::case::{Cases, Verdict};
+use super::json_values::VALUES;
+use super::shape::Profile;
+
+const CLAIMS: [&str; 42] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "client_id",
+    "azp",
+    "appid",
+    "cid",
+    "scope",
+    "scp",
+    "roles",
+    "permissions",
+    "token_use",
+    "cnf",
+    "nonce",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "events",
+    "typ",
+    "auth_time",
+    "acr",
+    "amr",
+    "act",
+    "may_act",
+    "sid",
+    "version",
+    "ver",
+    "email",
+    "groups",
+    "entitlements",
+    "authorization_details",
+    "htm",
+    "htu",
+    "vc",
+    "_sd",
+    "status",
+    "toe",
+    "unknown",
+];
+
+pub(crate) fn write(cases: &mut Cases<'_>) {
+    for claim in CLAIMS {
+        if let Some(value) = cases.shape.draft().claims.get(claim).map(str::to_owned) {
+            cases.claims(format_args!("{claim}/absent"), absent(cases.shape.profile, claim), |claims| {
+                claims.remove(claim);
+            });
+            // Refused, or one more value that an unknown claim may have.
+            let verdict = match claim {
+                "aud" if value.starts_with('[') => Verdict::Refused,
+                "scp" | "permissions" | "roles" if !value.starts_with('[') => Verdict::Accepted,
+                "aud" => Verdict::Accepted,
+                _ => verdict(cases, claim, "array-of-number"),
+            };
+            if claim != "scp" && claim != "permissions" && claim != "roles" {
+                cases.claims(format_args!("{claim}/right-in-array"), verdict, |claims| {
+                    claims.set(claim, format!("[{value}]"));
+                });
+            }
+            let verdict = verdict_of_object(cases, claim);
+            cases.claims(format_args!("{claim}/right-in-object"), verdict, |claims| {
+                claims.set(claim, format!("{{\"a\":{value}}}"));
+            });
+            if claim != "exp" && claim != "iat" {
+                let upper = claim.to_ascii_uppercase();
+                cases.claims(
+                    format_args!("{claim}/name-in-capitals"),
+                    absent(cases.shape.profile, claim),
+                    |claims| claims.rename(claim, &upper),
+                );
+            }
+        }
+        for (name, value) in VALUES {
+            let verdict = verdict(cases, claim, name);
+            cases.claims(format_args!("{claim}/{name}"), verdict, |claims| claims.set(claim, value));
+        }
+    }
+}
+
+fn absent(profile: Profile, claim: &str) -> Verdict {
+    Verdict::accepted_if(match claim {
+        "iss" | "exp" => false,
+        "aud" => profile == Profile::Cognito,
+        "client_id" | "token_use" => profile != Profile::Cognito,
+        _ => true,
+    })
+}
+
+fn verdict_of_object(cases: &Cases<'_>, claim: &str) -> Verdict {
+    verdict(cases, claim, "object")
+}
+
+/// What the documentation of the verifier says about a claim with such a value.
+fn verdict(cases: &Cases<'_>, claim: &str, value: &str) -> Verdict {
+    let profile = cases.shape.profile;
+    let cognito = profile == Profile::Cognito;
+    let string = ["empty-string", "word", "word-with-space", "digits"].contains(&value);
+    let strings = ["empty-array", "array-of-word"].contains(&value);
+    // Seconds since 1970 that have passed.
+    let past = ["zero", "one", "minus-one", "fraction", "exponent"].contains(&value);
+    Verdict::accepted_if(match claim {
+        // None of the values is the right one.
+        "iss" | "aud" | "exp" => false,
+        "nbf" | "iat" => past,
+        "sub" | "jti" => string,
+        // Claims that name the client have to agree, and Cognito's has to be one that is listed.
+        "client_id" => !cognito && string && other_client_claims(cases, claim) == 0,
+        "azp" | "appid" | "cid" => cognito || (string && other_client_claims(cases, claim) == 0),
+        "scope" => string,
+        "scp" => cognito || string || strings,
+        "roles" => profile != Profile::Entra || strings,
+        "permissions" => profile != Profile::Auth0 || strings,
+        // The marks of other kinds of tokens are refused whatever they hold.
+        "nonce" | "at_hash" | "c_hash" | "s_hash" | "events" | "token_use" => false,
+        // Keys that are bound have names; objects without one of them bind nothing (RFC 7800 §3.1).
+        "cnf" => ["empty-object", "object", "nested-object"].contains(&value),
+        // Keycloak's marks are words; nothing else in `typ` is looked at.
+        _ => true,
+    })
+}
+
+fn other_client_claims(cases: &Cases<'_>, claim: &str) -> usize {
+    let claims = cases.shape.draft().claims;
+    ["client_id", "azp", "appid", "cid"]
+        .into_iter()
+        .filter(|n| *n != claim && claims.get(n).is_some())
+        .count()
+}

@@ -1,0 +1,30 @@
+//! Does each of the hostile tokens get the verdict that the documentation promises?
+
+use std::collections::BTreeMap;
+
+use crate::hostile::{Suite, Verdict};
+
+#[test]
+fn every_token_of_the_suite_gets_the_verdict_that_is_documented() {
+    // A01-A19, A22, A24, A28, C01-C04, C06-C16, C18, C20, C21, C24, C25, C30, C31, C34-C36, G00, G01
+    let suite = Suite::all();
+    let verifier = suite.verifier();
+    let mut surprises = Vec::new();
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for case in &suite.cases {
+        let result = verifier.verify(&case.token);
+        let count = counts.entry(case.shape).or_default();
+        match &result {
+            Ok(_) => count.0 += 1,
+            Err(_) => count.1 += 1,
+        }
+        if Verdict::accepted_if(result.is_ok()) != case.verdict {
+            let found = result.map_or_else(|error| error.to_string(), |_| "accepted".to_owned());
+            surprises.push(format!("{}: expected {:?}: {found}", case.name, case.verdict));
+        }
+    }
+    println!("{counts:?}");
+    assert!(surprises.is_empty(), "{} surprises:\n{}", surprises.len(), surprises.join("\n"));
+    // Each shape has tokens on both sides, and the suite has not shrunk unnoticed.
+    assert!(counts.values().all(|(accepted, refused)| *accepted > 100 && *refused > 300), "{counts:?}");
+}

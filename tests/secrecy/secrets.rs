@@ -1,0 +1,120 @@
+//! What must not be seen, and a search for it that does not get slower with the number of secrets.
+//!
+//! Long secrets are cut into pieces of 20 characters, so whatever shows 39 characters of one in a row is found, wherever
+//! they stand. A secret shorter than a piece is looked for as a whole.
+
+use std::collections::HashSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// How long a piece is.
+const PIECE: usize = 20;
+
+#[derive(Default)]
+pub(crate) struct Secrets {
+    pieces: HashSet<u64>,
+    /// Hashes of pieces, by their lowest bits: most of a text is not looked up at all.
+    filter: Vec<u64>,
+    short: Vec<String>,
+}
+
+impl Secrets {
+    /// Adds a text, every piece of which is secret.
+    pub(crate) fn add(&mut self, text: &str) {
+        if text.len() < PIECE {
+            self.short.push(text.to_owned());
+            return;
+        }
+        let pieces = text.as_bytes().chunks_exact(PIECE);
+        // What is the same character 20 times, say white space, tells nothing.
+        self.pieces.extend(pieces.filter(|piece| piece.iter().any(|byte| *byte != piece[0])).map(hash));
+    }
+
+    /// Takes back what may be seen: every piece of this text.
+    pub(crate) fn allow(&mut self, text: &str) {
+        for piece in text.as_bytes().windows(PIECE) {
+            self.pieces.remove(&hash(piece));
+        }
+    }
+
+    /// Adds a token: its text, which is that of its parts, and its signature in other spellings.
+    pub(crate) fn add_token(&mut self, token: &str) {
+        // What is not base64url is nobody's token, and may be quoted.
+        for run in token.split(|character: char| !is_base64url(character)).filter(|run| run.len() >= PIECE) {
+            self.add(run);
+        }
+        let signature = token.rsplit('.').next().and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let Some(signature) = signature.filter(|bytes| bytes.len() >= PIECE) else { return };
+        let hex: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.add(&hex.to_ascii_uppercase());
+        self.add(&hex);
+        // As `Debug` shows bytes.
+        let listed = format!("{:?}", &signature[..PIECE]);
+        self.add(&listed[1..listed.len() - 1]);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pieces.len() + self.short.len()
+    }
+
+    /// Everything secret that the text shows, with what stands around it.
+    pub(crate) fn find_in(&mut self, text: &str) -> Vec<String> {
+        self.fill_filter();
+        let bytes = text.as_bytes();
+        let around = |at: usize, length: usize| {
+            let (from, to) = (at.saturating_sub(60), (at + length + 20).min(bytes.len()));
+            String::from_utf8_lossy(&bytes[from..to]).into_owned()
+        };
+        let mut found: Vec<String> = Vec::new();
+        for secret in &self.short {
+            found.extend(text.match_indices(secret.as_str()).map(|(at, _)| around(at, secret.len())));
+        }
+        let Some(first) = bytes.get(..PIECE) else { return found };
+        let mut current = hash(first);
+        for at in 0.. {
+            let bit = current & FILTER_MASK;
+            let passes = self.filter[usize::try_from(bit / 64).unwrap()] >> (bit % 64) & 1 == 1;
+            if passes && self.pieces.contains(&current) {
+                found.push(around(at, PIECE));
+            }
+            let Some(next) = bytes.get(at + PIECE) else { break };
+            current = slide(current, bytes[at], *next);
+        }
+        found
+    }
+
+    fn fill_filter(&mut self) {
+        self.filter = vec![0; usize::try_from((FILTER_MASK + 1) / 64).unwrap()];
+        for piece in &self.pieces {
+            let bit = piece & FILTER_MASK;
+            self.filter[usize::try_from(bit / 64).unwrap()] |= 1 << (bit % 64);
+        }
+    }
+}
+
+fn is_base64url(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '-' || character == '_'
+}
+
+const FILTER_MASK: u64 = (1 << 26) - 1;
+/// Any large odd number does.
+const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
+/// What the first byte of a piece was multiplied with.
+const FIRST: u64 = {
+    let (mut power, mut n) = (1_u64, 1);
+    while n < PIECE {
+        power = power.wrapping_mul(BASE);
+        n += 1;
+    }
+    power
+};
+
+/// A polynomial of the bytes, so that the next piece's is computed from that of the last.
+fn hash(piece: &[u8]) -> u64 {
+    piece.iter().fold(0, |hash, byte| hash.wrapping_mul(BASE).wrapping_add(u64::from(*byte)))
+}
+
+fn slide(hash: u64, first: u8, next: u8) -> u64 {
+    hash.wrapping_sub(u64::from(first).wrapping_mul(FIRST)).wrapping_mul(BASE).wrapping_add(u64::from(next))
+}
