@@ -10,6 +10,7 @@
 
 mod api;
 
+mod dependencies;
 mod flood;
 mod other_implementations;
 mod readme;

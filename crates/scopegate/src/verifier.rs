@@ -343,3 +343,6 @@ impl Drop for StopOnDrop {
         self.0.abort();
     }
 }
+
+#[cfg(test)]
+mod tests;
