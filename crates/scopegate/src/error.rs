@@ -26,7 +26,7 @@ pub enum Error {
     /// The token is larger than any that is looked at: 16 KiB.
     #[non_exhaustive]
     TooLong { limit: usize, found: usize },
-    /// A signed token has exactly three parts between two dots (RFC 7515 §7.1).
+    /// A signed token has exactly three parts between two dots (RFC 7515 §7.1). No more than ten are counted.
     #[non_exhaustive]
     NotThreeParts { found: usize },
     /// Five parts, or a header with `enc`: an encrypted token (JWE), which this crate does not read.
@@ -85,7 +85,8 @@ pub enum Error {
     #[non_exhaustive]
     NotYetValid { claim: &'static str, valid_from: NumericDate, now: NumericDate, leeway: Duration },
     /// The token is for somebody else (RFC 7519 §4.1.3). An empty `expected` means that this issuer's tokens
-    /// are bound to clients and no audience was configured, so only a token without `aud` is for us.
+    /// are bound to clients and no audience was configured, so only a token without `aud` is for us. Of the token's
+    /// audiences, `found` has up to eight.
     #[non_exhaustive]
     WrongAudience { expected: Vec<String>, found: Vec<Excerpt> },
     /// The token was issued to a client that is not on the list.

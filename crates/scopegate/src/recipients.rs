@@ -6,6 +6,9 @@ use crate::Excerpt;
 use crate::error::Error;
 use crate::json_object::{JsonObject, string, strings};
 
+/// An error names so many of a token's audiences: enough to see for whom it is, too few to fill a log.
+const MOST_REPORTED: usize = 8;
+
 /// The rules that one issuer's tokens are held to.
 #[derive(Clone, Debug)]
 pub(crate) struct Recipients {
@@ -89,7 +92,8 @@ impl Recipients {
             // RFC 7519 §4.1.3: an audience that we do not know ourselves to be in is not ours.
             (Allowed::NotConfigured, Some(_)) => Vec::new(),
         };
-        let found = found.unwrap_or_default().iter().map(|one| Excerpt::new(one)).collect();
+        let found =
+            found.unwrap_or_default().iter().take(MOST_REPORTED).map(|one| Excerpt::new(one)).collect();
         Err(Error::WrongAudience { expected, found })
     }
 
