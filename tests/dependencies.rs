@@ -92,7 +92,12 @@ fn every_dependency_of_tests_and_examples_has_its_reason_too() {
 fn every_crate_forbids_unsafe_code() {
     for member in members() {
         let lints = member.manifest.get("lints").and_then(|lints| lints.get("workspace"));
-        assert_eq!(lints.and_then(toml::Value::as_bool), Some(true), "{} has lints of its own", member.name());
+        assert_eq!(
+            lints.and_then(toml::Value::as_bool),
+            Some(true),
+            "{} has lints of its own",
+            member.name()
+        );
         // In the source too, because the published manifest is not what a reader of the code looks at.
         let roots = ["src/lib.rs", "src/main.rs"].map(|root| member.folder.join(root));
         for root in roots.iter().filter(|root| member.is_published() && root.exists()) {

@@ -9,12 +9,50 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use allocation_counter::{AllocationInfo, measure};
-use scopegate::{Issuer, Verifier};
+use scopegate::{Error, Issuer, Verifier};
 
-use hostile::{Cast, ISSUER};
+use hostile::{Cast, ISSUER, MOST};
 
 fn cost_of(token: &str, verifier: &Verifier) -> AllocationInfo {
     measure(|| drop(black_box(verifier.verify(black_box(token)))))
+}
+
+#[test]
+fn a_token_of_a_stranger_allocates_a_few_times_its_size() {
+    let cast = Cast::new();
+    let (ordinary, verifier) = cast.ordinary();
+    assert!(verifier.verify(&ordinary).is_ok());
+    for hostile in cast.of_strangers().iter().chain(&cast.forged()) {
+        let error = hostile.verifier.verify(&hostile.token).unwrap_err();
+        assert_eq!(
+            matches!(error, Error::BadSignature { .. }),
+            !hostile.unchecked,
+            "{}: {error}",
+            hostile.name
+        );
+        let cost = cost_of(&hostile.token, &hostile.verifier);
+        assert!(cost.bytes_max <= 3 * MOST as u64, "{}: {cost:?}", hostile.name);
+        assert!(cost.count_total <= 600, "{}: {cost:?}", hostile.name);
+        assert_eq!(cost.bytes_current, 0, "{} leaves something behind", hostile.name);
+    }
+}
+
+#[test]
+fn a_token_that_the_issuer_signed_allocates_in_proportion_to_its_size() {
+    for hostile in Cast::new().signed() {
+        let cost = cost_of(&hostile.token, &hostile.verifier);
+        assert!(cost.bytes_max <= 16 * MOST as u64, "{}: {cost:?}", hostile.name);
+        assert!(cost.count_total <= MOST as u64 / 2, "{}: {cost:?}", hostile.name);
+    }
+}
+
+#[test]
+fn a_document_of_an_issuer_allocates_in_proportion_to_its_size() {
+    for (name, set) in hostile::key_sets() {
+        let cost = measure(|| drop(black_box(Issuer::from_jwks(ISSUER, black_box(&set)))));
+        assert!(cost.bytes_max <= 4 * 1024 * 1024, "{name}: {cost:?}");
+        assert!(cost.count_total <= 10_000, "{name}: {cost:?}");
+    }
 }
 
 #[test]
@@ -38,7 +76,9 @@ fn measure_time() {
     for hostile in cast.of_strangers().iter().chain(&cast.forged()).chain(&cast.signed()) {
         let name = match hostile.verifier.verify(&hostile.token) {
             Ok(_) => format!("{} [accepted]", hostile.name),
-            Err(error) => format!("{} [{}]", hostile.name, format!("{error:?}").split([' ', '{']).next().unwrap()),
+            Err(error) => {
+                format!("{} [{}]", hostile.name, format!("{error:?}").split([' ', '{']).next().unwrap())
+            }
         };
         report(&name, hostile.token.len(), &|| drop(black_box(hostile.verifier.verify(&hostile.token))));
     }

@@ -9,42 +9,42 @@ use scopegate_issuer::{Alg, Mint, SigningKey};
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_800_000_000;
-pub const ISSUER: &str = "https://issuer.example/pool";
+pub(crate) const ISSUER: &str = "https://issuer.example/pool";
 const AUDIENCE: &str = "https://my-api-server.org";
 
 /// What a token may have: the limit that `Verifier::verify` documents.
-pub const MOST: usize = 16 * 1024;
+pub(crate) const MOST: usize = 16 * 1024;
 
 /// JSON that is almost `MOST` when it is a token's payload, with an ordinary header and an RSA-2048 signature.
 const ROOM: usize = 11_800;
 
-pub struct Hostile {
-    pub name: &'static str,
-    pub token: String,
-    pub verifier: Verifier,
+pub(crate) struct Hostile {
+    pub(crate) name: &'static str,
+    pub(crate) token: String,
+    pub(crate) verifier: Verifier,
     /// Whether it is refused before its signature is looked at.
-    pub unchecked: bool,
+    pub(crate) unchecked: bool,
 }
 
-pub struct Cast {
-    pub key: SigningKey,
+pub(crate) struct Cast {
+    pub(crate) key: SigningKey,
     verifier: Verifier,
 }
 
 impl Cast {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = SigningKey::generate(Alg::RS256);
         let verifier = trusting(&[key.jwk()]);
         Self { key, verifier }
     }
 
     /// What everything is compared with: a good token, as issuers write them.
-    pub fn ordinary(&self) -> (String, &Verifier) {
+    pub(crate) fn ordinary(&self) -> (String, &Verifier) {
         (mint().sign_with(&self.key), &self.verifier)
     }
 
     /// Every token that somebody can write who has no key, or another one.
-    pub fn of_strangers(&self) -> Vec<Hostile> {
+    pub(crate) fn of_strangers(&self) -> Vec<Hostile> {
         let mut all = Vec::new();
         let mut add = |name, token: String| {
             assert!(token.len() <= MOST, "{name}: {}", token.len());
@@ -62,9 +62,13 @@ impl Cast {
         add("a payload of short members, backwards", self.payload(&members_backwards(ROOM)));
         add("a payload that repeats one member", self.payload(&format!("{{{}}}", list("\"\":0", ROOM))));
         add("a payload of escaped names", self.payload(&escaped_members(ROOM)));
+        add("a payload of 256 long escaped names", self.payload(&long_escaped_members(256, 44)));
         add("a payload of names with a long common start", self.payload(&prefixed_members(ROOM)));
         add("a payload of one array of short members", self.payload(&array(ROOM, "0")));
-        add("a payload of one escaped string", self.payload(&format!("{{\"iss\":\"{}\"}}", r"\n".repeat(ROOM / 2 - 8))));
+        add(
+            "a payload of one escaped string",
+            self.payload(&format!("{{\"iss\":\"{}\"}}", r"\n".repeat(ROOM / 2 - 8))),
+        );
         add("a `kid` of 11 KiB", self.header("kid", &"k".repeat(11_000)));
         add("a `kid` of 11 KiB of line breaks", self.header("kid", &"\n".repeat(5_500)));
         add("an `alg` of 11 KiB", self.header("alg", &"R".repeat(11_000)));
@@ -87,7 +91,7 @@ impl Cast {
     }
 
     /// Tokens that cost the one signature check, and are refused by it.
-    pub fn forged(&self) -> Vec<Hostile> {
+    pub(crate) fn forged(&self) -> Vec<Hostile> {
         let hostile = |name, token, verifier: &Verifier| Hostile {
             name,
             token,
@@ -98,26 +102,52 @@ impl Cast {
         let signature = "_".repeat(8_000);
         let with_long_signature = mint().sign_with(&self.key);
         let (signing_input, _) = with_long_signature.rsplit_once('.').expect("a token has dots");
-        let large = json!({
-            "kty": "RSA", "kid": "large", "alg": "RS256", "n": modulus(1_024, 0), "e": URL_SAFE_NO_PAD.encode([1, 255, 255, 255, 255]),
-        });
-        let of_large = parts(
-            &json!({ "alg": "RS256", "kid": "large" }).to_string(),
-            &json!({ "iss": ISSUER }).to_string(),
-        );
-        let of_large = of_large.replace(".AAAA", &format!(".{}", URL_SAFE_NO_PAD.encode([0x7f; 1_024])));
+        let header = json!({ "alg": "RS256", "kid": "large" }).to_string();
+        let payload = json!({ "iss": ISSUER }).to_string();
+        let of_large_key = |name, bytes: usize, exponent: &[u8]| {
+            let (n, e) = (modulus(bytes, 0), URL_SAFE_NO_PAD.encode(exponent));
+            let jwk = json!({ "kty": "RSA", "kid": "large", "alg": "RS256", "n": n, "e": e });
+            let signature = URL_SAFE_NO_PAD.encode(vec![0x7f; bytes]);
+            hostile(
+                name,
+                parts(&header, &payload).replace(".AAAA", &format!(".{signature}")),
+                &trusting(&[jwk]),
+            )
+        };
         vec![
             hostile("forged, ordinary", mint().bad_signature().sign_with(&self.key), &self.verifier),
-            hostile("forged, a signature of 8,000 letters", format!("{signing_input}.{signature}"), &self.verifier),
-            hostile("forged, 16 KiB of one string", forged(of_issuer(&format!("\"a\":\"{}\"", "x".repeat(ROOM)))), &self.verifier),
-            hostile("forged, 16 KiB of short members", forged(of_issuer(&inner(&members(ROOM - 60, "0")))), &self.verifier),
-            hostile("forged, 16 KiB of escaped names", forged(of_issuer(&inner(&escaped_members(ROOM - 60)))), &self.verifier),
-            hostile("forged, for a key of 8,192 bits and an exponent of 33", of_large, &trusting(&[large])),
+            hostile(
+                "forged, a signature of 8,000 letters",
+                format!("{signing_input}.{signature}"),
+                &self.verifier,
+            ),
+            hostile(
+                "forged, 16 KiB of one string",
+                forged(of_issuer(&format!("\"a\":\"{}\"", "x".repeat(ROOM)))),
+                &self.verifier,
+            ),
+            hostile(
+                "forged, one object of short members",
+                forged(of_issuer(&format!("\"a\":{}", members(ROOM - 100, "0")))),
+                &self.verifier,
+            ),
+            hostile(
+                "forged, 250 long escaped names",
+                forged(of_issuer(&inner(&long_escaped_members(250, 44)))),
+                &self.verifier,
+            ),
+            of_large_key("forged, for a key of 4,096 bits", 512, &[1, 0, 1]),
+            of_large_key("forged, for a key of 8,192 bits", 1_024, &[1, 0, 1]),
+            of_large_key(
+                "forged, for a key of 8,192 bits, exponent 2³³ - 1",
+                1_024,
+                &[1, 255, 255, 255, 255],
+            ),
         ]
     }
 
     /// Tokens that the issuer has signed for somebody who could choose what is in them.
-    pub fn signed(&self) -> Vec<Hostile> {
+    pub(crate) fn signed(&self) -> Vec<Hostile> {
         let room = ROOM - 400;
         let claims: Vec<(&str, Mint)> = vec![
             ("signed, 16 KiB of scopes", mint().scope(&words(room))),
@@ -153,7 +183,7 @@ impl Cast {
 }
 
 /// Documents that an issuer could publish to hurt whoever fetches them; each is about as large as is read.
-pub fn key_sets() -> Vec<(&'static str, String)> {
+pub(crate) fn key_sets() -> Vec<(&'static str, String)> {
     let set = |keys: &[Value]| json!({ "keys": keys }).to_string();
     let rsa = |at: u8| json!({ "kty": "RSA", "n": modulus(1_024, at), "e": "Af____8" });
     let large: Vec<Value> = (0..100).map(rsa).collect();
@@ -241,6 +271,12 @@ fn members_backwards(room: usize) -> String {
 /// Each name has to be written anew to be read.
 fn escaped_members(room: usize) -> String {
     format!("{{{}}}", joined(room - 2, ',', names().map(|name| format!("\"{name}\\n\":0"))))
+}
+
+/// As many as an object may have, and long.
+fn long_escaped_members(count: usize, length: usize) -> String {
+    let members = names().take(count).map(|name| format!("\"{}{name}\":0", r"\n".repeat((length - 6) / 2)));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
 fn prefixed_members(room: usize) -> String {
