@@ -10,6 +10,7 @@
 
 mod api;
 
+mod attacks;
 mod dependencies;
 mod flood;
 mod other_implementations;
