@@ -31,19 +31,19 @@ fn a_token_of_a_stranger_allocates_a_few_times_its_size() {
             "{}: {error}",
             hostile.name
         );
-        let cost = cost_of(&hostile.token, &hostile.verifier);
-        assert!(cost.bytes_max <= 3 * MOST as u64, "{}: {cost:?}", hostile.name);
-        assert!(cost.count_total <= 600, "{}: {cost:?}", hostile.name);
-        assert_eq!(cost.bytes_current, 0, "{} leaves something behind", hostile.name);
+        let spent = cost_of(&hostile.token, &hostile.verifier);
+        assert!(spent.bytes_max <= 3 * MOST as u64, "{}: {spent:?}", hostile.name);
+        assert!(spent.count_total <= 600, "{}: {spent:?}", hostile.name);
+        assert_eq!(spent.bytes_current, 0, "{} leaves something behind", hostile.name);
     }
 }
 
 #[test]
 fn a_token_that_the_issuer_signed_allocates_in_proportion_to_its_size() {
     for hostile in Cast::new().signed() {
-        let cost = cost_of(&hostile.token, &hostile.verifier);
-        assert!(cost.bytes_max <= 16 * MOST as u64, "{}: {cost:?}", hostile.name);
-        assert!(cost.count_total <= MOST as u64 / 2, "{}: {cost:?}", hostile.name);
+        let spent = cost_of(&hostile.token, &hostile.verifier);
+        assert!(spent.bytes_max <= 16 * MOST as u64, "{}: {spent:?}", hostile.name);
+        assert!(spent.count_total <= MOST as u64 / 2, "{}: {spent:?}", hostile.name);
     }
 }
 

@@ -76,8 +76,7 @@ impl Cast {
         add("an `iss` of 11 KiB", mint().claim("iss", "i".repeat(11_000)).sign_with(&self.key));
         add("an unknown issuer", mint().claim("iss", "https://evil.example").sign_with(&self.key));
 
-        let foreign: Vec<Value> = (0..100).map(|_| without_id(&self.key.jwk())).collect();
-        let mut nameless = foreign;
+        let mut nameless = vec![without_id(&self.key.jwk()); 100];
         for (at, jwk) in nameless.iter_mut().enumerate() {
             jwk["n"] = json!(modulus(256, u8::try_from(at).expect("there are 100")));
         }
@@ -188,12 +187,14 @@ pub(crate) fn key_sets() -> Vec<(&'static str, String)> {
     let rsa = |at: u8| json!({ "kty": "RSA", "n": modulus(1_024, at), "e": "Af____8" });
     let large: Vec<Value> = (0..100).map(rsa).collect();
     let mut alike = large.clone();
-    alike.iter_mut().for_each(|jwk| jwk["kid"] = json!("k"));
+    for jwk in &mut alike {
+        jwk["kid"] = json!("k");
+    }
     let short = "{},".repeat(256 * 1024 / 3 - 10);
     vec![
         ("100 RSA-8192 keys, each for six algorithms", set(&large)),
         ("the same with one `kid`", set(&alike)),
-        ("256 KiB of empty keys", format!("{{\"keys\":[{}{{}}]}}", short)),
+        ("256 KiB of empty keys", format!("{{\"keys\":[{short}{{}}]}}")),
         ("256 KiB of short members", members(255 * 1024, "0")),
         ("256 KiB of escaped names", escaped_members(255 * 1024)),
         ("256 KiB of arrays in arrays", format!("{{\"keys\":{}", nested(127 * 1024))),
