@@ -11,7 +11,9 @@
 mod api;
 mod hostile;
 
+mod attacks;
 mod conformance;
+mod dependencies;
 mod flood;
 mod hostile_tokens;
 mod other_implementations;

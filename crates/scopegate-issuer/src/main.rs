@@ -1,6 +1,7 @@
 //! The program: a local issuer on a laptop. Reads arguments, prints what to copy, stops on Ctrl-C or SIGTERM.
 //!
 //! Everything that is served is in the library.
+#![forbid(unsafe_code)]
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};

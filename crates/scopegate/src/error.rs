@@ -26,7 +26,7 @@ pub enum Error {
     /// The token is larger than any that is looked at: 16 KiB.
     #[non_exhaustive]
     TooLong { limit: usize, found: usize },
-    /// A signed token has exactly three parts between two dots (RFC 7515 §7.1).
+    /// A signed token has exactly three parts between two dots (RFC 7515 §7.1). No more than ten are counted.
     #[non_exhaustive]
     NotThreeParts { found: usize },
     /// Five parts, or a header with `enc`: an encrypted token (JWE), which this crate does not read.

@@ -6,8 +6,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+/// Tokens, keys and metadata documents have some dozens of members. Sorting the thousands that fit into a token would
+/// cost a stranger's request more than checking its signature.
+const MOST_MEMBERS: usize = 256;
 
 /// Why some bytes are not a JSON object that we read.
 #[non_exhaustive]
@@ -19,6 +23,8 @@ pub enum NotAnObject {
     NotJson,
     /// A member name stands twice in the object.
     RepeatedName,
+    /// The object has more than 256 members.
+    TooManyMembers,
 }
 
 impl fmt::Display for NotAnObject {
@@ -27,6 +33,7 @@ impl fmt::Display for NotAnObject {
             Self::NotUtf8 => "not UTF-8",
             Self::NotJson => "not one JSON object",
             Self::RepeatedName => "a JSON object that repeats a member name",
+            Self::TooManyMembers => "a JSON object of more than 256 members",
         })
     }
 }
@@ -36,7 +43,7 @@ impl fmt::Display for NotAnObject {
 #[derive(Debug)]
 pub(crate) struct JsonObject<'a> {
     text: &'a str,
-    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    members: Members<'a>,
 }
 
 impl<'a> JsonObject<'a> {
@@ -47,7 +54,13 @@ impl<'a> JsonObject<'a> {
     }
 
     pub(crate) fn from_text(text: &'a str) -> Result<Self, NotAnObject> {
-        let Members(mut members) = serde_json::from_str(text).map_err(|_| NotAnObject::NotJson)?;
+        let mut members = Vec::with_capacity(16);
+        let mut json = serde_json::Deserializer::from_str(text);
+        let read = MembersInto(&mut members).deserialize(&mut json).and_then(|()| json.end());
+        if members.len() > MOST_MEMBERS {
+            return Err(NotAnObject::TooManyMembers);
+        }
+        read.map_err(|_| NotAnObject::NotJson)?;
         members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         if members.iter().zip(members.iter().skip(1)).any(|((a, _), (b, _))| a == b) {
             return Err(NotAnObject::RepeatedName);
@@ -85,30 +98,34 @@ pub(crate) fn strings(value: &RawValue) -> Option<Vec<Cow<'_, str>>> {
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The members in the order they were written, repeated names included.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
+/// Reads the members in the order they were written, repeated names included, and stops at the first that is too many.
+struct MembersInto<'m, 'a>(&'m mut Members<'a>);
+
+impl<'de> DeserializeSeed<'de> for MembersInto<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<'de>;
+impl<'de> Visitor<'de> for MembersInto<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::with_capacity(16);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some((Text(name), value)) = map.next_entry()? {
-            members.push((name, value));
+            self.0.push((name, value));
+            if self.0.len() > MOST_MEMBERS {
+                return Err(A::Error::custom("too many members"));
+            }
         }
-        Ok(Members(members))
+        Ok(())
     }
 }
 
@@ -159,6 +176,20 @@ mod tests {
         assert_eq!(JsonObject::from_slice(b"\0{\0}").unwrap_err(), NotAnObject::NotJson);
         assert_eq!(JsonObject::from_slice(b"\xff\xfe{\0}\0").unwrap_err(), NotAnObject::NotUtf8);
         assert_eq!(JsonObject::from_slice(b"\xfe\xff\0{\0}").unwrap_err(), NotAnObject::NotUtf8);
+    }
+
+    #[test]
+    fn members_are_counted() {
+        let object = |members: usize| {
+            let members: Vec<String> = (0..members).map(|at| format!("\"{at}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        assert!(JsonObject::from_text(&object(MOST_MEMBERS)).is_ok());
+        let more = object(MOST_MEMBERS + 1);
+        assert_eq!(JsonObject::from_text(&more).unwrap_err(), NotAnObject::TooManyMembers);
+        // What follows is not read.
+        let unfinished = more.trim_end_matches('}');
+        assert_eq!(JsonObject::from_text(unfinished).unwrap_err(), NotAnObject::TooManyMembers);
     }
 
     #[test]

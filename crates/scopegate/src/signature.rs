@@ -59,6 +59,28 @@ impl VerifyingKey {
     }
 
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        #[cfg(test)]
+        checks::count_one();
         self.0.verify_sig(message, signature).is_ok()
+    }
+}
+
+/// How many signatures a thread checks: the cost of a token, for tests.
+#[cfg(test)]
+pub(crate) mod checks {
+    use std::cell::Cell;
+
+    thread_local! {
+        static COUNT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count_one() {
+        COUNT.set(COUNT.get() + 1);
+    }
+
+    pub(crate) fn during(work: impl FnOnce()) -> usize {
+        let before = COUNT.get();
+        work();
+        COUNT.get() - before
     }
 }

@@ -10,6 +10,9 @@ use crate::error::{Error, Part};
 /// Servers bound a whole header section to something between 8 KiB and 64 KiB.
 const MAX_LENGTH: usize = 16 * 1024;
 
+/// So many parts are counted; 16 KiB of dots are not worth more.
+const MOST_COUNTED: usize = 10;
+
 /// The parts of a token that nobody has vouched for.
 pub(crate) struct CompactToken<'a> {
     pub(crate) header: Vec<u8>,
@@ -24,7 +27,7 @@ impl<'a> CompactToken<'a> {
         if token.len() > MAX_LENGTH {
             return Err(Error::TooLong { limit: MAX_LENGTH, found: token.len() });
         }
-        let (signing_input, signature) = match token.split('.').count() {
+        let (signing_input, signature) = match token.split('.').take(MOST_COUNTED).count() {
             3 => token.rsplit_once('.').unwrap_or_default(),
             5 => return Err(Error::Encrypted),
             found => return Err(Error::NotThreeParts { found }),
@@ -71,6 +74,7 @@ mod tests {
             assert_eq!(refusal(token), Error::NotThreeParts { found }, "{token}");
         }
         assert_eq!(refusal("YQ.YQ.YQ.YQ.YQ"), Error::Encrypted);
+        assert_eq!(refusal(&".".repeat(MAX_LENGTH)), Error::NotThreeParts { found: MOST_COUNTED });
     }
 
     #[test]

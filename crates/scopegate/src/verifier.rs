@@ -344,3 +344,6 @@ impl Drop for StopOnDrop {
         self.0.abort();
     }
 }
+
+#[cfg(test)]
+mod tests;

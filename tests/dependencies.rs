@@ -1,0 +1,114 @@
+//! Are the dependencies those that DESIGN.md gives reasons for, and does every crate forbid `unsafe`?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use toml::Table;
+
+const DESIGN: &str = include_str!("../DESIGN.md");
+
+/// One of the workspace's crates.
+struct Member {
+    folder: PathBuf,
+    manifest: Table,
+}
+
+impl Member {
+    fn read(folder: PathBuf) -> Self {
+        let text = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        Self { folder, manifest: text.parse().unwrap() }
+    }
+
+    fn name(&self) -> &str {
+        self.manifest["package"]["name"].as_str().unwrap()
+    }
+
+    fn is_published(&self) -> bool {
+        self.manifest["package"].get("publish").is_none_or(|publish| publish.as_bool() != Some(false))
+    }
+
+    /// Names in one section, features that are off included.
+    fn section(&self, section: &str) -> impl Iterator<Item = &String> {
+        self.manifest.get(section).and_then(|section| section.as_table()).into_iter().flat_map(Table::keys)
+    }
+}
+
+fn members() -> Vec<Member> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let workspace: Table = fs::read_to_string(root.join("Cargo.toml")).unwrap().parse().unwrap();
+    let members = workspace["workspace"]["members"].as_array().unwrap();
+    members.iter().map(|member| Member::read(root.join(member.as_str().unwrap()))).collect()
+}
+
+/// The rows of the table under a header, each as its first two cells: what, and whose.
+fn rows(header: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let (_, table) = DESIGN.split_once(header).expect("DESIGN.md has the table");
+    let mut rows = BTreeMap::new();
+    for row in table.lines().skip(1).take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        assert!(cells.last().is_some_and(|reason| !reason.is_empty()), "a row without a reason: {row}");
+        let whose: BTreeSet<String> = cells[1].split(", ").map(str::to_owned).collect();
+        for name in cells[0].split('`').skip(1).step_by(2) {
+            assert!(rows.insert(name.to_owned(), whose.clone()).is_none(), "{name} stands twice");
+        }
+    }
+    rows
+}
+
+fn is_ours(name: &str) -> bool {
+    name.starts_with("scopegate")
+}
+
+#[test]
+fn every_dependency_of_a_published_crate_has_its_reason_in_the_design() {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for member in members().iter().filter(|member| member.is_published()) {
+        assert_eq!(member.section("build-dependencies").count(), 0, "{} builds something", member.name());
+        assert!(!member.manifest.contains_key("target"), "{} depends on the platform", member.name());
+        for name in member.section("dependencies").filter(|name| !is_ours(name)) {
+            found.entry(name.clone()).or_default().insert(member.name().to_owned());
+        }
+    }
+    assert_eq!(rows("| dependency | of | for |\n"), found);
+}
+
+#[test]
+fn every_dependency_of_tests_and_examples_has_its_reason_too() {
+    let shipped = rows("| dependency | of | for |\n");
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for member in members() {
+        let unpublished = member.section("dependencies").filter(|_| !member.is_published());
+        for name in unpublished.chain(member.section("dev-dependencies")) {
+            if !is_ours(name) && !shipped.contains_key(name) {
+                found.entry(name.clone()).or_default().insert(member.name().to_owned());
+            }
+        }
+    }
+    assert_eq!(rows("| only in tests and examples | of | for |\n"), found);
+}
+
+#[test]
+fn every_crate_forbids_unsafe_code() {
+    for member in members() {
+        let lints = member.manifest.get("lints").and_then(|lints| lints.get("workspace"));
+        assert_eq!(
+            lints.and_then(toml::Value::as_bool),
+            Some(true),
+            "{} has lints of its own",
+            member.name()
+        );
+        // In the source too, because the published manifest is not what a reader of the code looks at.
+        let roots = ["src/lib.rs", "src/main.rs"].map(|root| member.folder.join(root));
+        for root in roots.iter().filter(|root| member.is_published() && root.exists()) {
+            let text = fs::read_to_string(root).unwrap();
+            assert!(text.contains("\n#![forbid(unsafe_code)]\n"), "{} does not forbid it", root.display());
+        }
+    }
+}
+
+#[test]
+fn the_workspace_forbids_unsafe_code() {
+    let root = include_str!("../Cargo.toml").parse::<Table>().unwrap();
+    assert_eq!(root["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
+}
