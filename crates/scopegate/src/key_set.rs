@@ -60,7 +60,13 @@ impl KeySet {
             return Err(NotAKeySet::NoneUsable(unusable));
         }
         for (position, reason) in unusable {
-            tracing::debug!("key {position} of the set {reason}; it is not used");
+            match reason {
+                // A private key that is published is everybody's key: somebody has to act.
+                Unusable::HoldsASecret => {
+                    tracing::warn!("key {position} of the set {reason}; it is not used");
+                }
+                _ => tracing::debug!("key {position} of the set {reason}; it is not used"),
+            }
         }
         let mut by_id: HashMap<_, Vec<_>> = HashMap::new();
         for (position, key) in keys.iter().enumerate() {
