@@ -60,12 +60,11 @@ impl KeySet {
             return Err(NotAKeySet::NoneUsable(unusable));
         }
         for (position, reason) in unusable {
-            match reason {
+            if reason == Unusable::HoldsASecret {
                 // A private key that is published is everybody's key: somebody has to act.
-                Unusable::HoldsASecret => {
-                    tracing::warn!("key {position} of the set {reason}; it is not used");
-                }
-                _ => tracing::debug!("key {position} of the set {reason}; it is not used"),
+                tracing::warn!("key {position} of the set {reason}; it is not used");
+            } else {
+                tracing::debug!("key {position} of the set {reason}; it is not used");
             }
         }
         let mut by_id: HashMap<_, Vec<_>> = HashMap::new();
