@@ -236,7 +236,8 @@ async fn private_keys_and_client_secrets_are_not_shown_by_those_who_hold_them() 
     log.note(&seen);
 
     let text = log.text();
-    let warns = |line: &str| line.contains("WARN") && line.contains("holds private or symmetric key material");
+    let warns =
+        |line: &str| line.contains("WARN") && line.contains("holds private or symmetric key material");
     assert!(text.lines().any(warns), "whoever publishes a private key should hear of it");
     assert!(text.contains("[redacted]"), "clients were shown");
     secrets.add(READER.1);

@@ -174,8 +174,8 @@ fn depth_and_width(cases: &mut Cases<'_>) {
             claims.append("x", "[".repeat(depth));
         });
     }
-    for number in [10, 100, 500] {
-        cases.claims(format_args!("unknown/{number}-of-them"), Verdict::Accepted, |claims| {
+    for (number, verdict) in [(10, Verdict::Accepted), (200, Verdict::Accepted), (500, Verdict::Refused)] {
+        cases.claims(format_args!("unknown/{number}-of-them"), verdict, |claims| {
             for n in 0..number {
                 claims.append(&format!("x{n}"), n.to_string());
             }
