@@ -142,6 +142,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_malformed_is_said_in_words() {
+        assert!(MalformedCredentials::SeveralHeaders.to_string().contains("one Authorization header"));
+        assert!(MalformedCredentials::NotOneToken.to_string().contains("one token"));
+    }
+
+    #[test]
     fn two_headers_are_malformed_whatever_they_hold() {
         // D04
         for other in ["Bearer a", "Basic dTpw", ""] {

@@ -21,6 +21,7 @@ use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
 
 /// A service that panics unless it was polled ready before each call, and whose clones are not ready.
+#[derive(Debug)]
 struct Strict {
     ready: bool,
 }
@@ -68,6 +69,13 @@ async fn a_plain_tower_service_is_protected_whatever_its_bodies() {
         let response = service.clone().oneshot(request(scopes.as_deref())).await.unwrap();
         assert_eq!(response.status(), status);
     }
+}
+
+#[tokio::test]
+async fn services_and_their_futures_can_be_shown() {
+    let mut service = RequireScope::new(&verifier(), "read").layer(Strict { ready: true });
+    assert!(format!("{service:?}").contains("read"), "what is asked for is shown");
+    assert!(format!("{:?}", service.call(request(None))).starts_with("GuardFuture"));
 }
 
 #[tokio::test]

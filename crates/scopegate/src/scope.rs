@@ -150,6 +150,15 @@ mod tests {
     }
 
     #[test]
+    fn a_set_tells_its_size_and_its_members() {
+        let set: Scopes = ["b", "a", "b"].iter().filter_map(|text| Scope::parse(text)).collect();
+        assert_eq!((set.len(), set.is_empty()), (2, false));
+        assert_eq!((&set).into_iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["a", "b"]);
+        assert_eq!(format!("{set:?}"), r#"Scopes(["a", "b"])"#);
+        assert_eq!((Scopes::default().len(), Scopes::default().is_empty()), (0, true));
+    }
+
+    #[test]
     fn only_the_exact_scope_is_contained() {
         // C20
         let granted: Scopes = ["read", "orders:read"].iter().filter_map(|text| Scope::parse(text)).collect();

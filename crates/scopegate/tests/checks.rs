@@ -1023,6 +1023,8 @@ fn claims_say_who_calls_and_what_they_may() {
     assert_eq!((claims.subject(), claims.client_id()), (Some(CLIENT), Some(CLIENT)));
     assert_eq!(claims.token_id(), Some("id-1"));
     assert_eq!(claims.audience().count(), 0);
+    let for_two = accepted(&generic(), &generic_token().claim("aud", json!([AUDIENCE, "other"])));
+    assert_eq!(for_two.audience().collect::<Vec<_>>(), [AUDIENCE, "other"]);
     assert!(claims.scopes().contains("a") && !claims.scopes().contains("c"));
     assert!((claims.expires_at().as_secs_f64() - 1_800_003_600.0).abs() < f64::EPSILON);
     assert!(claims.issued_at().is_some_and(|at| (at.as_secs_f64() - 1_800_000_000.0).abs() < f64::EPSILON));
@@ -1066,6 +1068,7 @@ fn neither_errors_nor_claims_show_the_token() {
     let token = cognito_token().sign_with(&KEY);
     let parts: Vec<&str> = token.split('.').collect();
     let mut texts = vec![format!("{:?}", cognito().verify(&token).unwrap()), format!("{:?}", cognito())];
+    assert!(texts[0].contains(CLIENT) && texts[1].contains(ISSUER), "{texts:?}");
     for bad in [
         cognito_token().bad_signature(),
         cognito_token().expired(),

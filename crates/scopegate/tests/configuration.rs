@@ -28,6 +28,13 @@ fn a_verifier_trusts_somebody() {
 }
 
 #[test]
+fn a_clone_is_the_same_verifier_and_one_that_was_built_alike_is_not() {
+    let verifier = good().build().unwrap();
+    assert!(verifier.ptr_eq(&verifier.clone()));
+    assert!(!verifier.ptr_eq(&good().build().unwrap()));
+}
+
+#[test]
 fn an_issuer_is_trusted_once() {
     let other = Issuer::from_jwks("https://issuer.example/pool/", &keys()).unwrap().audience("a");
     assert!(good().trust(other).build().is_ok());
