@@ -23,7 +23,7 @@ impl<R> AddToken<R> {
     /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     /// # let api = format!("http://{}", listener.local_addr()?);
     /// # let headers = async |headers: HeaderMap| format!("{}", headers.contains_key("authorization"));
-    /// # tokio::spawn(async { axum::serve(listener, Router::new().route("/orders", get(headers))).await });
+    /// # tokio::spawn(async move { axum::serve(listener, Router::new().route("/orders", get(headers))).await });
     /// let client = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
     /// let credentials = ClientCredentials::discover(issuer, client).build()?;
     ///
