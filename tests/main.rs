@@ -10,7 +10,9 @@
 
 mod api;
 
+mod both_halves;
 mod flood;
+mod oidc_provider;
 mod other_implementations;
 mod readme;
 mod rehearsal;
