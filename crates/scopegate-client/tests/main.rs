@@ -18,5 +18,6 @@ mod discovery;
 mod over_time;
 mod requests;
 mod secrecy;
+mod tls;
 #[cfg(feature = "reqwest")]
 mod with_reqwest;

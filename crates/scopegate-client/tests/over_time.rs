@@ -284,7 +284,7 @@ fn a_runtime_that_ends_in_the_middle_of_a_request_does_not_leave_the_others_wait
     elsewhere.issuer.set_token_fault(Fault::Drip);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let _ = caller(&credentials).await;
+        drop(caller(&credentials).await);
     });
     drop(runtime);
     assert_eq!(requests(&credentials), 1, "it has failed");

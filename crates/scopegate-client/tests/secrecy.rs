@@ -1,5 +1,6 @@
 //! Does a secret, an assertion or a token get into a log, an error or a `Debug`?
 
+use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,7 +37,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = format!("{error} {error:?}");
     let mut cause = error.source();
     while let Some(error) = cause {
-        text += &format!(" {error} {error:?}");
+        write!(text, " {error} {error:?}").unwrap();
         cause = error.source();
     }
     text
@@ -63,7 +64,7 @@ async fn nothing_secret_is_logged_or_shown() {
         let builder = ClientCredentials::at(format!("{}?key=qu3ry", server.endpoint()), client);
         let builder = builder.with_issuer("https://issuer.example").with_parameter("x", "par4meter");
         let builder = builder.with_patience(Duration::from_secs(1)).with_scope("a");
-        shown += &format!("{builder:?}");
+        write!(shown, "{builder:?}").unwrap();
         let credentials = builder.build().unwrap();
         let quoting = |text: &str| {
             reply(400, format!(r#"{{"error":"invalid_client","error_description":"bad: {text}"}}"#))
@@ -86,13 +87,13 @@ async fn nothing_secret_is_logged_or_shown() {
             let credentials = credentials.for_scopes([format!("scope{n}")]).unwrap();
             match credentials.token().await {
                 Ok(token) => {
-                    shown += &format!("{token:?} {:?}", token.header_value());
+                    write!(shown, "{token:?} {:?}", token.header_value()).unwrap();
                     credentials.reject(&token);
                 }
                 Err(error) => shown += &with_causes(&error),
             }
             let layer = AddToken::new(&credentials, "https://api.example").unwrap();
-            shown += &format!("{credentials:?} {layer:?} {:?}", credentials.status());
+            write!(shown, "{credentials:?} {layer:?} {:?}", credentials.status()).unwrap();
         }
         for request in server.requests() {
             secrets.extend(request.parameter("client_assertion"));
