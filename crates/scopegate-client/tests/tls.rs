@@ -34,10 +34,13 @@ impl Authority {
     }
 }
 
+/// A request, and the certificate that came with it.
+type Seen = (String, Option<CertificateDer<'static>>);
+
 /// A token endpoint with TLS. It keeps what it is sent, and the certificate that it is shown.
 struct Server {
     endpoint: String,
-    seen: Arc<Mutex<Vec<(String, Option<CertificateDer<'static>>)>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Server {
@@ -72,11 +75,7 @@ impl Server {
 }
 
 /// One request for each connection.
-async fn serve(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    seen: Arc<Mutex<Vec<(String, Option<CertificateDer<'static>>)>>>,
-) {
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, seen: Arc<Mutex<Vec<Seen>>>) {
     while let Ok((stream, _)) = listener.accept().await {
         let Ok(mut stream) = acceptor.accept(stream).await else { continue };
         let mut request = Vec::new();

@@ -56,6 +56,10 @@ async fn call_again_and_again(credentials: &ClientCredentials, url: &str) -> Res
 }
 
 fn causes(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.map(|cause| format!(": {cause}")).collect()
+    let (mut text, mut cause) = (String::new(), error.source());
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
