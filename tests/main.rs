@@ -12,10 +12,12 @@ mod api;
 mod hostile;
 
 mod attacks;
+mod both_halves;
 mod conformance;
 mod dependencies;
 mod flood;
 mod hostile_tokens;
+mod oidc_provider;
 mod other_implementations;
 mod readme;
 mod rehearsal;

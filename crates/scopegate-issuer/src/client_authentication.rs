@@ -1,6 +1,6 @@
 //! Who is asking: reads the client's credentials from a request (RFC 6749 §2.3.1) and checks them.
 //!
-//! Only secrets. No assertions, no certificates, no public clients.
+//! Secrets and assertions, which `client_assertion.rs` judges. No certificates, no public clients.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
+use crate::client_assertion::{self, Assertion};
 use crate::config::ClientConfig;
 use crate::form::{self, Form};
 use crate::pool::PoolState;
@@ -20,14 +21,13 @@ use crate::secret::Secret;
 /// its secret as its id.
 pub(crate) struct Credentials {
     id: String,
-    secret: String,
-    method: Method,
+    proof: Proof,
 }
 
-#[derive(Clone, Copy)]
-enum Method {
-    Basic,
-    Body,
+enum Proof {
+    Basic(String),
+    Body(String),
+    Assertion(Assertion),
 }
 
 impl Credentials {
@@ -41,7 +41,8 @@ impl Credentials {
                 let credentials = Self::from_basic(header)?;
                 // The id alone in the body is no second way to authenticate (RFC 6749 §3.2.1), but it must agree.
                 let another_id = form.get("client_id").is_some_and(|id| id != credentials.id);
-                if another_id || form.get("client_secret").is_some() {
+                let in_body = ["client_secret", "client_assertion", "client_assertion_type"];
+                if another_id || in_body.iter().any(|name| form.get(name).is_some()) {
                     return Err(Refusal::TwoMethods);
                 }
                 Ok(credentials)
@@ -50,13 +51,29 @@ impl Credentials {
     }
 
     fn from_body(form: &Form) -> Result<Self, Refusal> {
+        if form.get("client_assertion").or(form.get("client_assertion_type")).is_some() {
+            return Self::from_assertion(form);
+        }
         match (form.get("client_id"), form.get("client_secret")) {
-            (Some(id), Some(secret)) => {
-                Ok(Self { id: id.to_owned(), secret: secret.to_owned(), method: Method::Body })
-            }
+            (Some(id), Some(secret)) => Ok(Self { id: id.to_owned(), proof: Proof::Body(secret.to_owned()) }),
             (None, None) => Err(Refusal::NoCredentials),
             _ => Err(Refusal::IncompleteBodyCredentials),
         }
+    }
+
+    /// RFC 7523 §2.2. The id in the body is optional, and must agree (RFC 7521 §4.2).
+    fn from_assertion(form: &Form) -> Result<Self, Refusal> {
+        if form.get("client_secret").is_some() {
+            return Err(Refusal::TwoMethods);
+        }
+        let typed = form.get("client_assertion_type") == Some(client_assertion::TYPE);
+        let assertion = form.get("client_assertion").filter(|_| typed).and_then(Assertion::parse);
+        let assertion = assertion.ok_or(Refusal::MalformedAssertion)?;
+        let id = assertion.subject().ok_or(Refusal::MalformedAssertion)?.to_owned();
+        if form.get("client_id").is_some_and(|named| named != id) {
+            return Err(Refusal::WrongAssertion);
+        }
+        Ok(Self { id, proof: Proof::Assertion(assertion) })
     }
 
     fn from_basic(header: &HeaderValue) -> Result<Self, Refusal> {
@@ -70,7 +87,7 @@ impl Credentials {
         let (id, secret) = decoded.split_at(colon);
         let id = form::decode(id).ok_or(Refusal::MalformedBasic)?;
         let secret = form::decode(secret.get(1..).unwrap_or_default()).ok_or(Refusal::MalformedBasic)?;
-        Ok(Self { id, secret, method: Method::Basic })
+        Ok(Self { id, proof: Proof::Basic(secret) })
     }
 
     /// The pool, among these, that has a client of this id.
@@ -78,16 +95,23 @@ impl Credentials {
         pools.iter().find(|pool| pool.client(&self.id).is_some())
     }
 
-    /// The client, if the pool has it and the secret is right.
+    /// The client, if the pool has it and its proof is good.
     pub(crate) fn check<'a>(&self, pool: Option<&'a Arc<PoolState>>) -> Result<Client<'a>, Refusal> {
         let client = pool.and_then(|pool| Some(Client { pool, settings: pool.client(&self.id)? }));
+        let (given, refusal) = match &self.proof {
+            Proof::Basic(secret) => (secret, Refusal::WrongBasicCredentials),
+            Proof::Body(secret) => (secret, Refusal::WrongBodyCredentials),
+            Proof::Assertion(assertion) => {
+                let proved = client.filter(|client| client.has_signed(assertion));
+                return proved.ok_or(Refusal::WrongAssertion);
+            }
+        };
+        // A client with a key has no secret, and an empty text is not it.
+        let client = client.filter(|client| client.settings.key.is_none());
         // An unknown client costs a comparison too, so that the time taken does not tell which ids exist.
         let decoy = Secret::new("there is no such client".to_owned());
-        let right = client.map_or(&decoy, |client| &client.settings.secret).matches(&self.secret);
-        client.filter(|_| right).ok_or(match self.method {
-            Method::Basic => Refusal::WrongBasicCredentials,
-            Method::Body => Refusal::WrongBodyCredentials,
-        })
+        let right = client.map_or(&decoy, |client| &client.settings.secret).matches(given);
+        client.filter(|_| right).ok_or(refusal)
     }
 }
 
@@ -96,6 +120,16 @@ impl Credentials {
 pub(crate) struct Client<'a> {
     pub(crate) pool: &'a Arc<PoolState>,
     pub(crate) settings: &'a ClientConfig,
+}
+
+impl Client<'_> {
+    fn has_signed(&self, assertion: &Assertion) -> bool {
+        let (pool, endpoint) = (self.pool, self.pool.token_endpoint());
+        let audiences = [pool.issuer(), &endpoint];
+        self.settings.key.as_ref().is_some_and(|key| {
+            assertion.is_good(&self.settings.id, key, &audiences, pool.now(), pool.seen_assertions())
+        })
+    }
 }
 
 impl fmt::Debug for Credentials {
@@ -123,7 +157,7 @@ mod tests {
     }
 
     fn credentials(id: &str, secret: &str) -> Credentials {
-        Credentials { id: id.to_owned(), secret: secret.to_owned(), method: Method::Body }
+        Credentials { id: id.to_owned(), proof: Proof::Body(secret.to_owned()) }
     }
 
     /// Whether it is accepted, and how many secrets were compared for that.

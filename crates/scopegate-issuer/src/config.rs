@@ -12,6 +12,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::Deserialize;
 
 pub use self::error::ConfigError;
+use crate::key::SigningKey;
 use crate::secret::Secret;
 
 /// The configuration of a [`LocalIssuer`](crate::LocalIssuer).
@@ -161,6 +162,9 @@ pub struct ClientConfig {
     #[serde(default)]
     pub(crate) name: Option<String>,
     pub(crate) secret: Secret,
+    /// In place of a secret.
+    #[serde(skip)]
+    pub(crate) key: Option<SigningKey>,
     #[serde(default = "default_lifetime_secs")]
     pub(crate) access_token_lifetime_secs: u64,
     pub(crate) scopes: Vec<String>,
@@ -179,9 +183,24 @@ impl ClientConfig {
             id: id.into(),
             name: None,
             secret: Secret::new(secret.into()),
+            key: None,
             access_token_lifetime_secs: default_lifetime_secs(),
             scopes: scopes.into_iter().map(Into::into).collect(),
         }
+    }
+
+    /// A client without a secret, which authenticates with assertions that are signed with this key (`private_key_jwt`, RFC
+    /// 7523 §2.2). In code only; Cognito has no such clients.
+    ///
+    /// An assertion is for the pool's issuer identifier or its token endpoint, is good for 5 minutes at most, and is
+    /// accepted once.
+    #[must_use]
+    pub fn with_key<S: Into<String>>(
+        id: impl Into<String>,
+        key: &SigningKey,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        Self { key: Some(key.clone()), ..Self::new(id, "", scopes) }
     }
 
     /// A name for people, shown by the program and in the log, and by which
@@ -207,7 +226,7 @@ impl ClientConfig {
         &self.id
     }
 
-    /// The secret in clear, for a test that has to send it.
+    /// The secret in clear, for a test that has to send it. Empty for a client with a key.
     pub fn secret(&self) -> &str {
         self.secret.expose()
     }

@@ -16,8 +16,9 @@ impl Form {
             });
             let name = decode(name).ok_or(FormError::Malformed)?;
             let value = decode(value).ok_or(FormError::Malformed)?;
-            // Also when one of them is empty or unknown to us: RFC 6749 §3.2 forbids any repetition.
-            if seen.iter().any(|(earlier, _)| *earlier == name) {
+            // Also when one of them is empty or unknown to us: RFC 6749 §3.2 forbids any repetition, and RFC 8707 §2 allows
+            // this one.
+            if name != REPEATABLE && seen.iter().any(|(earlier, _)| *earlier == name) {
                 return Err(FormError::Repeated);
             }
             seen.push((name, value));
@@ -29,7 +30,14 @@ impl Form {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
+
+    /// All values of the one parameter that may be repeated.
+    pub(crate) fn resources(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(found, _)| found == REPEATABLE).map(|(_, value)| value.as_str())
+    }
 }
+
+const REPEATABLE: &str = "resource";
 
 /// Why a body is not a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,10 +5,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{self, KeySize};
 use aws_lc_rs::signature::{
-    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaEncoding,
+    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaEncoding, UnparsedPublicKey,
+    VerificationAlgorithm,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -154,6 +156,63 @@ impl SigningKey {
             Pair::Ecdsa(pair) => pair.sign(&random, signing_input).expect(NO_RANDOMNESS).as_ref().to_vec(),
             Pair::Ed25519(pair) => pair.sign(signing_input).as_ref().to_vec(),
         }
+    }
+
+    /// Whether this key has made this signature.
+    pub(crate) fn verifies(&self, signing_input: &[u8], signature: &[u8]) -> bool {
+        let algorithm: &'static dyn VerificationAlgorithm = match self.alg {
+            Alg::RS256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+            Alg::RS384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+            Alg::RS512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+            Alg::PS256 => &signature::RSA_PSS_2048_8192_SHA256,
+            Alg::PS384 => &signature::RSA_PSS_2048_8192_SHA384,
+            Alg::PS512 => &signature::RSA_PSS_2048_8192_SHA512,
+            Alg::ES256 => &signature::ECDSA_P256_SHA256_FIXED,
+            Alg::ES384 => &signature::ECDSA_P384_SHA384_FIXED,
+            Alg::EdDSA => &signature::ED25519,
+        };
+        let public = match &*self.pair {
+            Pair::Rsa(pair) => pair.public_key().as_ref(),
+            Pair::Ecdsa(pair) => pair.public_key().as_ref(),
+            Pair::Ed25519(pair) => pair.public_key().as_ref(),
+        };
+        UnparsedPublicKey::new(algorithm, public).verify(signing_input, signature).is_ok()
+    }
+
+    /// The private key as PKCS #8 in PEM, for a client under test that has to sign with it.
+    ///
+    /// ```
+    /// use scopegate_issuer::{Alg, SigningKey};
+    ///
+    /// let pem = SigningKey::generate(Alg::EdDSA).private_key_pem();
+    /// assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When the cryptography library has no memory to encode it.
+    #[must_use]
+    pub fn private_key_pem(&self) -> String {
+        const ENCODED: &str = "a key that was generated can be encoded";
+        let der = match &*self.pair {
+            Pair::Rsa(pair) => {
+                let der: Pkcs8V1Der<'_> = pair.as_der().expect(ENCODED);
+                der.as_ref().to_vec()
+            }
+            Pair::Ecdsa(pair) => pair.to_pkcs8v1().expect(ENCODED).as_ref().to_vec(),
+            Pair::Ed25519(pair) => pair.to_pkcs8v1().expect(ENCODED).as_ref().to_vec(),
+        };
+        let base64 = STANDARD.encode(der);
+        let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
+        let mut rest = base64.as_str();
+        while !rest.is_empty() {
+            // RFC 7468 §2: lines of 64 characters.
+            let (line, next) = rest.split_at_checked(64).unwrap_or((rest, ""));
+            pem.push_str(line);
+            pem.push('\n');
+            rest = next;
+        }
+        pem + "-----END PRIVATE KEY-----\n"
     }
 
     fn rsa_encoding(&self) -> &'static dyn RsaEncoding {

@@ -31,7 +31,7 @@
 //!
 //! | path | answer |
 //! | --- | --- |
-//! | `POST /{pool}/oauth2/token` | a token for the client credentials grant (RFC 6749 §4.4) |
+//! | `POST /{pool}/oauth2/token` | a token for the client credentials grant (RFC 6749 §4.4), for a resource if one is named (RFC 8707) |
 //! | `POST /oauth2/token` | the same, for whichever pool the client belongs to |
 //! | `GET /{pool}/.well-known/jwks.json` | the key set of a pool (RFC 7517 §5) |
 //! | `GET /{pool}/.well-known/openid-configuration` | metadata, as Cognito has it |
@@ -39,7 +39,7 @@
 //!
 //! Tokens have exactly the members of Cognito's machine-to-machine tokens, and a pool has two RSA keys, as in
 //! Cognito: one signs access tokens, the other one does not. Unlike Cognito, an unknown scope is refused with
-//! `invalid_scope`.
+//! `invalid_scope`, and a client may have a key instead of a secret ([`ClientConfig::with_key`]).
 //!
 //! The key set comes without `Cache-Control` and `ETag`, until a test asks for them:
 //! [`LocalIssuer::set_cache_control`], [`LocalIssuer::enable_etags`].
@@ -85,6 +85,7 @@ mod metadata;
 mod routes;
 mod server;
 
+mod client_assertion;
 mod client_authentication;
 mod form;
 mod refusal;

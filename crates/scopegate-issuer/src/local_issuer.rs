@@ -203,6 +203,11 @@ impl LocalIssuer {
         self.default_pool.set_token_fault(fault);
     }
 
+    /// See [`Pool::fail_next_token`].
+    pub fn fail_next_token(&self, n: u64, fault: Fault) {
+        self.default_pool.fail_next_token(n, fault);
+    }
+
     /// See [`Pool::clear_token_fault`].
     pub fn clear_token_fault(&self) {
         self.default_pool.clear_token_fault();

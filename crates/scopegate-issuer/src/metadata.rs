@@ -26,11 +26,16 @@ pub(crate) async fn authorization_server(State(pools): State<Pools>, id: PoolId)
 }
 
 fn common(pool: &PoolState) -> Value {
+    let mut methods = vec!["client_secret_basic", "client_secret_post"];
+    // Cognito has no such clients, so this is here only for a pool that was given one.
+    if pool.config().clients.iter().any(|client| client.key.is_some()) {
+        methods.push("private_key_jwt");
+    }
     json!({
         "issuer": pool.issuer(),
         "jwks_uri": pool.jwks_uri(),
         "token_endpoint": pool.token_endpoint(),
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": methods,
         "grant_types_supported": ["client_credentials"],
         "scopes_supported": pool.config().scopes().collect::<Vec<_>>(),
         // Required by RFC 8414 §2, and empty: there is no authorization endpoint to ask a response type of.

@@ -184,6 +184,12 @@ impl Pool {
         self.state.plan_token_fault(FaultPlan::Always(fault));
     }
 
+    /// The next `n` requests for a token are answered with this fault, and those after them rightly. Takes the place of a
+    /// fault that is set.
+    pub fn fail_next_token(&self, n: u64, fault: Fault) {
+        self.state.plan_token_fault(FaultPlan::Next(n, fault));
+    }
+
     /// The token endpoint answers again.
     pub fn clear_token_fault(&self) {
         self.state.plan_token_fault(FaultPlan::Well);

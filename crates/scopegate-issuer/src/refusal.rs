@@ -22,9 +22,12 @@ pub(crate) enum Refusal {
     IncompleteBodyCredentials,
     WrongBasicCredentials,
     WrongBodyCredentials,
+    MalformedAssertion,
+    WrongAssertion,
     UnsupportedGrant,
     MalformedScope,
     ScopeNotAllowed,
+    UnknownResource,
 }
 
 impl Refusal {
@@ -37,12 +40,15 @@ impl Refusal {
             | Self::MissingGrantType
             | Self::RepeatedAuthorization
             | Self::MalformedBasic
-            | Self::TwoMethods => "invalid_request",
+            | Self::TwoMethods
+            | Self::MalformedAssertion => "invalid_request",
             Self::NoCredentials
             | Self::UnsupportedScheme
             | Self::IncompleteBodyCredentials
             | Self::WrongBasicCredentials
-            | Self::WrongBodyCredentials => "invalid_client",
+            | Self::WrongBodyCredentials
+            | Self::WrongAssertion => "invalid_client",
+            Self::UnknownResource => "invalid_target",
             Self::UnsupportedGrant => "unsupported_grant_type",
             Self::MalformedScope | Self::ScopeNotAllowed => "invalid_scope",
         }
@@ -64,6 +70,9 @@ impl Refusal {
             Self::WrongBasicCredentials | Self::WrongBodyCredentials => {
                 "the client is unknown or its secret is wrong"
             }
+            Self::MalformedAssertion => "the client assertion or its type is malformed",
+            Self::WrongAssertion => "the client is unknown or its assertion is not good",
+            Self::UnknownResource => "a resource is not an identifier of a resource server",
             Self::UnsupportedGrant => "only client_credentials is supported",
             Self::MalformedScope => "the scope is malformed",
             Self::ScopeNotAllowed => "a scope is unknown or not attached to the client",

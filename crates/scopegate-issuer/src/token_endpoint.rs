@@ -86,9 +86,11 @@ impl Request {
             return Err(Refusal::UnsupportedGrant);
         }
         let granted = self.granted_scope(client.settings)?;
+        let audience = self.audience(client.pool)?;
 
         let lifetime = client.settings.access_token_lifetime_secs;
-        let token = client.pool.mint_for(client.settings).scope(&granted).sign();
+        let mint = client.pool.mint_for(client.settings).scope(&granted);
+        let token = audience.into_iter().fold(mint, |mint, audience| mint.claim("aud", audience)).sign();
         let mut answer = Map::new();
         answer.insert("access_token".into(), token.into());
         answer.insert("expires_in".into(), lifetime.into());
@@ -103,6 +105,21 @@ impl Request {
             "token issued"
         );
         Ok(token_response(StatusCode::OK, &Value::Object(answer)))
+    }
+
+    /// The resources that were named (RFC 8707 §2), which become `aud` as when Cognito binds a token to a resource: one as a
+    /// string, several as an array.
+    fn audience(&self, pool: &PoolState) -> Result<Option<Value>, Refusal> {
+        let named: Vec<&str> = self.form.resources().collect();
+        let servers = &pool.config().resource_servers;
+        if !named.iter().all(|named| servers.iter().any(|server| server.identifier == *named)) {
+            return Err(Refusal::UnknownResource);
+        }
+        Ok(match named.as_slice() {
+            [] => None,
+            [one] => Some((*one).into()),
+            several => Some(several.into()),
+        })
     }
 
     /// What was asked for if all of it is attached to the client; all that is attached if nothing was asked

@@ -3,8 +3,10 @@
 
 mod independent;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{RequestBuilder, Response};
-use scopegate_issuer::{ClientConfig, Config, LocalIssuer, PoolConfig};
+use scopegate_issuer::{ClientConfig, Config, Fault, LocalIssuer, PoolConfig};
 use serde_json::{Value, json};
 
 const READ: &str = "https://my-api-server.org/api.read";
@@ -144,7 +146,7 @@ async fn a_malformed_or_repetitive_body_is_an_invalid_request() {
 #[tokio::test]
 async fn parameters_that_are_not_known_are_ignored() {
     let issuer = issuer().await;
-    let body = "grant_type=client_credentials&audience=x&resource=https%3A%2F%2Fx&redirect_uri=y";
+    let body = "grant_type=client_credentials&audience=x&redirect_uri=y";
     granted(post(&issuer, body).await).await;
 }
 
@@ -266,4 +268,36 @@ async fn the_lifetime_is_that_of_the_client() {
     let jwks = issuer.default_pool().jwks();
     let verified = independent::verify(answer["access_token"].as_str().unwrap(), &jwks).unwrap();
     assert_eq!(verified.claims["exp"], 1_700_000_001);
+}
+
+#[tokio::test]
+async fn a_resource_becomes_the_audience_of_the_token() {
+    // RFC 8707 §2
+    let issuer = issuer().await;
+    let audience = async |body: &'static str| {
+        let answer = granted(post(&issuer, body).await).await;
+        let payload = answer["access_token"].as_str().unwrap().split('.').nth(1).unwrap().to_owned();
+        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+        claims["aud"].clone()
+    };
+    let api = "https://my-api-server.org";
+    assert_eq!(audience("grant_type=client_credentials").await, Value::Null);
+    let one = "grant_type=client_credentials&resource=https://my-api-server.org";
+    assert_eq!(audience(one).await, json!(api));
+    let two =
+        "grant_type=client_credentials&resource=https://my-api-server.org&resource=https://my-api-server.org";
+    assert_eq!(audience(two).await, json!([api, api]));
+    let other = "grant_type=client_credentials&resource=https://other.example";
+    let description = "a resource is not an identifier of a resource server";
+    refused(post(&issuer, other).await, "invalid_target", description).await;
+}
+
+#[tokio::test]
+async fn a_fault_of_the_token_endpoint_lasts_as_long_as_planned() {
+    let issuer = issuer().await;
+    issuer.fail_next_token(2, Fault::RetryAfter { status: 429, seconds: 7 });
+    for expected in [429, 429, 200, 200] {
+        assert_eq!(post(&issuer, "grant_type=client_credentials").await.status(), expected);
+    }
+    assert_eq!(issuer.token_requests(), 4);
 }

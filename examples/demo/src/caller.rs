@@ -1,13 +1,14 @@
-//! The other side: a client that gets an access token as RFC 6749 §4.4 says. A token is never printed whole, nor a
-//! secret at all.
+//! The other side: clients of the issuer, and the tokens that they send. How a token is got is `scopegate_client`'s
+//! business. A token is never printed whole, nor a secret at all.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use reqwest::{Client, Response};
-use serde::Deserialize;
+use scopegate_client::{AccessToken, ClientAuthentication, ClientCredentials};
 use serde_json::{Map, Value};
+
+use crate::failure::Failure;
 
 /// A client of the issuer: an id and its secret.
 #[derive(Clone, Copy)]
@@ -21,26 +22,23 @@ pub(crate) const READER: Credentials = Credentials { id: "local-reader", secret:
 pub(crate) const WRITER: Credentials = Credentials { id: "local-writer", secret: "local-writer-secret" };
 pub(crate) const OTHER: Credentials = Credentials { id: "local-other", secret: "local-other-secret" };
 
-/// What the token endpoint answers (RFC 6749 §5.1).
-#[derive(Debug, Deserialize)]
-pub(crate) struct TokenResponse {
-    pub(crate) access_token: Token,
-    pub(crate) token_type: String,
-    pub(crate) expires_in: u64,
-}
-
 impl Credentials {
-    /// Asks for a token, with Basic authentication (RFC 6749 §2.3.1).
-    pub(crate) async fn request_token(self, http: &Client, endpoint: &str) -> reqwest::Result<Response> {
-        let form = [("grant_type", "client_credentials")];
-        let request = http.post(endpoint).basic_auth(self.id, Some(self.secret)).form(&form);
-        request.send().await?.error_for_status()
+    /// A client that asks this endpoint, for these scopes or for all it may have.
+    ///
+    /// # Errors
+    /// When the endpoint is no address to send a secret to.
+    pub(crate) fn at(self, endpoint: &str, scopes: &[&str]) -> Result<ClientCredentials, Failure> {
+        let client = ClientAuthentication::client_secret_basic(self.id, self.secret);
+        let builder = ClientCredentials::at(endpoint, client).with_scopes(scopes.iter().copied());
+        builder.build().map_err(|error| Failure::setting(&error))
     }
 
-    /// Asks for a token and takes it out of the answer.
-    pub(crate) async fn token(self, http: &Client, endpoint: &str) -> reqwest::Result<Token> {
-        let response: TokenResponse = self.request_token(http, endpoint).await?.json().await?;
-        Ok(response.access_token)
+    /// A token with all that it may have.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) async fn token(self, endpoint: &str) -> Result<AccessToken, Failure> {
+        self.at(endpoint, &[])?.token().await.map_err(|error| Failure::runtime(&error))
     }
 }
 
@@ -51,8 +49,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// An access token, good or not.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone)]
 pub(crate) struct Token(String);
 
 impl Token {
@@ -72,6 +69,12 @@ impl Token {
 impl From<String> for Token {
     fn from(text: String) -> Self {
         Self(text)
+    }
+}
+
+impl From<&AccessToken> for Token {
+    fn from(token: &AccessToken) -> Self {
+        Self(token.expose().to_owned())
     }
 }
 

@@ -7,6 +7,7 @@ mod stage;
 
 use std::io::Write;
 
+use scopegate_client::AddToken;
 use scopegate_issuer::LocalIssuer;
 use serde_json::json;
 
@@ -14,6 +15,7 @@ pub(crate) use self::curl::print_curl_lines;
 use self::page::Page;
 pub(crate) use self::stage::Score;
 use self::stage::{Challenge, Expected, Request, Stage, Step};
+use crate::api::{READ, WRITE};
 use crate::caller::{OTHER, READER, Token, WRITER};
 use crate::failure::Failure;
 
@@ -36,6 +38,7 @@ pub(crate) async fn tell(issuer: &LocalIssuer, api: &str, out: &mut impl Write) 
     let reader = a_reader(&mut stage, issuer).await?;
     a_writer(&mut stage, issuer, &reader).await?;
     new_keys(&mut stage, issuer, &reader).await?;
+    a_program(&mut stage, issuer, api).await?;
     tokens_that_are_not_good(&mut stage, issuer).await?;
     not_one_token(&mut stage, issuer).await?;
     stage.end()
@@ -160,6 +163,36 @@ async fn new_keys<W: Write>(
     ))
 }
 
+async fn a_program<W: Write>(
+    stage: &mut Stage<'_, W>,
+    issuer: &LocalIssuer,
+    api: &str,
+) -> Result<(), Failure> {
+    stage.chapter("A program that leaves tokens to its layer")?;
+    let credentials = WRITER.at(&issuer.token_endpoint(), &[READ])?;
+    let program = AddToken::new(&credentials, api).and_then(|program| program.with_step_up_to([WRITE]));
+    let program = program.map_err(|error| Failure::setting(&error))?;
+    let before = issuer.token_requests();
+    let step = Step {
+        title: "The program reads the orders",
+        request: Request::get("/orders"),
+        expected: Expected::ok(200, "tea"),
+        why: "Nobody wrote a line about tokens here: scopegate-client asked for one, keeps it for the next calls, and \
+              renews it before it ends.",
+    };
+    stage.play_as(&program, step).await?;
+    let step = Step {
+        title: "The program places an order, with a token that only reads",
+        request: Request::post("/orders", json!({ "item": "scones", "quantity": 3 })),
+        expected: Expected::ok(201, r#""ordered_by":"local-writer""#),
+        why: "The API refused and named the scope that it needs. The program may ask for that one, so it got a second \
+              token and repeated the request.",
+    };
+    stage.play_as(&program, step).await?;
+    let asked = times(issuer.token_requests() - before);
+    stage.note(&format!("The issuer was asked for a token {asked}."))
+}
+
 async fn tokens_that_are_not_good<W: Write>(
     stage: &mut Stage<'_, W>,
     issuer: &LocalIssuer,
@@ -184,7 +217,7 @@ async fn tokens_that_are_not_good<W: Write>(
     stage.play(step).await?;
     let elsewhere = issuer.pool(OTHER_POOL);
     let elsewhere = elsewhere.ok_or_else(|| Failure::Runtime(format!("no pool {OTHER_POOL}")))?;
-    let foreign = OTHER.token(stage.http(), &elsewhere.token_endpoint()).await?;
+    let foreign = Token::from(&OTHER.token(&elsewhere.token_endpoint()).await?);
     let step = Step {
         title: "A good token of another issuer, the pool next door",
         request: Request::get("/orders").with(&foreign),
@@ -204,7 +237,7 @@ async fn tokens_that_are_not_good<W: Write>(
 
 async fn not_one_token<W: Write>(stage: &mut Stage<'_, W>, issuer: &LocalIssuer) -> Result<(), Failure> {
     stage.chapter("Not one token")?;
-    let token = READER.token(stage.http(), &issuer.token_endpoint()).await?;
+    let token = Token::from(&READER.token(&issuer.token_endpoint()).await?);
     let step = Step {
         title: "A good token, sent in two Authorization headers",
         request: Request::get("/orders").with(&token).with(&token),

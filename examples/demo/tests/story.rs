@@ -12,7 +12,7 @@ fn every_step_answers_as_expected() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert_eq!(ended.stderr, "");
     assert!(ended.stdout.starts_with("listening on http://127.0.0.1:"), "{}", ended.stdout);
-    assert_eq!(ended.stdout.lines().last(), Some("17 of 17 steps answered as expected"));
+    assert_eq!(ended.stdout.lines().last(), Some("19 of 19 steps answered as expected"));
     assert!(!ended.stdout.contains("UNEXPECTED"));
     let too_wide: Vec<&str> = ended.stdout.lines().filter(|line| line.chars().count() > 100).collect();
     assert!(too_wide.is_empty(), "{too_wide:#?}");

@@ -76,7 +76,7 @@ fn check_client(
     if client.id.is_empty() {
         return Err(invalid(format!("{at}.id"), "a client id", "an empty string"));
     }
-    if client.secret.is_empty() {
+    if client.secret.is_empty() && client.key.is_none() {
         // There are no public clients: client_credentials is for confidential ones only (RFC 6749 §4.4).
         return Err(invalid(format!("{at}.secret"), "a secret", "an empty string"));
     }

@@ -9,6 +9,7 @@ use std::thread;
 
 use crate::alg::Alg;
 use crate::caching::Caching;
+use crate::client_assertion::Seen;
 use crate::clock::Clock;
 use crate::config::{ClientConfig, PoolConfig};
 use crate::fault::{Fault, FaultPlan};
@@ -27,6 +28,7 @@ pub(crate) struct PoolState {
     caching: Caching,
     fault: Mutex<FaultPlan>,
     token_fault: Mutex<FaultPlan>,
+    seen_assertions: Seen,
     jwks_fetches: AtomicU64,
     token_requests: AtomicU64,
     clock: Arc<Clock>,
@@ -42,6 +44,7 @@ impl PoolState {
             caching: Caching::default(),
             fault: Mutex::default(),
             token_fault: Mutex::default(),
+            seen_assertions: Seen::default(),
             jwks_fetches: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
             clock,
@@ -104,6 +107,10 @@ impl PoolState {
     /// The fault of this request for a token. Ask once for each request.
     pub(crate) fn take_token_fault(&self) -> Option<Fault> {
         locked(&self.token_fault).take()
+    }
+
+    pub(crate) fn seen_assertions(&self) -> &Seen {
+        &self.seen_assertions
     }
 
     pub(crate) fn caching(&self) -> &Caching {

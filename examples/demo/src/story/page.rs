@@ -2,11 +2,10 @@
 //! a file and in a log.
 
 use std::io::{self, Write};
-
-use reqwest::StatusCode;
+use std::time::Duration;
 
 use super::stage::{Answer, Score};
-use crate::caller::TokenResponse;
+use crate::caller::Token;
 
 const WIDTH: usize = 96;
 
@@ -52,14 +51,10 @@ impl<'a, W: Write> Page<'a, W> {
         }
     }
 
-    pub(super) fn token(&mut self, status: StatusCode, response: &TokenResponse) -> io::Result<()> {
-        let TokenResponse { access_token, token_type, expires_in } = response;
-        writeln!(self.out, "    < {status}")?;
-        writeln!(
-            self.out,
-            "    < token_type: {token_type}, expires_in: {expires_in}, access_token: {access_token}"
-        )?;
-        let claims = access_token.unverified_claims();
+    pub(super) fn token(&mut self, token: &Token, usable_for: Duration) -> io::Result<()> {
+        let minutes = usable_for.as_secs().div_ceil(60);
+        writeln!(self.out, "    < access_token: {token}, to be used for {minutes} minutes")?;
+        let claims = token.unverified_claims();
         let claims: Vec<String> = claims.iter().map(|(name, value)| format!("{name}={value}")).collect();
         self.wrapped("    < ", "    <   ", &format!("in it: {}", claims.join(", ")))
     }

@@ -4,10 +4,11 @@ use std::io::Write;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Client, Method, Response, StatusCode};
+use scopegate_client::AddToken;
 use serde_json::Value;
 
 use super::page::Page;
-use crate::caller::{Credentials, Token, TokenResponse};
+use crate::caller::{Credentials, Token};
 use crate::failure::Failure;
 
 /// One request, the answer it must get, and why.
@@ -131,10 +132,6 @@ impl<'a, W: Write> Stage<'a, W> {
         Ok(Self { http, api, page, score: Score::default() })
     }
 
-    pub(super) fn http(&self) -> &Client {
-        &self.http
-    }
-
     pub(super) fn chapter(&mut self, title: &str) -> Result<(), Failure> {
         Ok(self.page.chapter(title)?)
     }
@@ -145,21 +142,31 @@ impl<'a, W: Write> Stage<'a, W> {
 
     pub(super) async fn play(&mut self, step: Step<'_>) -> Result<(), Failure> {
         let Step { title, request, expected, why } = step;
+        self.begin(title, &request)?;
+        let mut sent = self.http.request(request.method, format!("{}{}", self.api, request.path));
+        for token in request.tokens {
+            sent = sent.header(AUTHORIZATION, bearer(token)?);
+        }
+        let sent = request.body.iter().fold(sent, reqwest::RequestBuilder::json);
+        self.judge(&Answer::read(sent.send().await?).await?, expected, why)
+    }
+
+    fn begin(&mut self, title: &str, request: &Request<'_>) -> Result<(), Failure> {
         self.score.steps += 1;
         self.page.title(self.score.steps, title)?;
         self.page.request(request.method.as_str(), request.path)?;
-        let mut sent = self.http.request(request.method, format!("{}{}", self.api, request.path));
-        for token in request.tokens {
+        for token in &request.tokens {
             self.page.line(&format!("Authorization: Bearer {token}"))?;
-            sent = sent.header(AUTHORIZATION, bearer(token)?);
         }
         if let Some(body) = &request.body {
             self.page.line(&body.to_string())?;
-            sent = sent.json(body);
         }
-        let answer = Answer::read(sent.send().await?).await?;
-        self.page.answer(&answer)?;
-        match expected.contradiction(&answer) {
+        Ok(())
+    }
+
+    fn judge(&mut self, answer: &Answer, expected: Expected, why: &str) -> Result<(), Failure> {
+        self.page.answer(answer)?;
+        match expected.contradiction(answer) {
             None => self.score.as_expected += 1,
             Some(contradiction) => self.page.unexpected(&contradiction)?,
         }
@@ -179,13 +186,22 @@ impl<'a, W: Write> Stage<'a, W> {
         self.page.request("POST", endpoint)?;
         self.page.line(&format!("Authorization: Basic ({} and its secret)", client.id))?;
         self.page.line("grant_type=client_credentials")?;
-        let response = client.request_token(&self.http, endpoint).await?;
-        let status = response.status();
-        let response: TokenResponse = response.json().await?;
-        self.page.token(status, &response)?;
+        let received = client.token(endpoint).await?;
+        let token = Token::from(&received);
+        self.page.token(&token, received.usable_for())?;
         self.score.as_expected += 1;
         self.page.why(why)?;
-        Ok(response.access_token)
+        Ok(token)
+    }
+
+    /// A step of a program that leaves tokens to its layer.
+    pub(super) async fn play_as(&mut self, program: &AddToken, step: Step<'_>) -> Result<(), Failure> {
+        let Step { title, request, expected, why } = step;
+        self.begin(title, &request)?;
+        let sent = self.http.request(request.method, format!("{}{}", self.api, request.path));
+        let sent = request.body.iter().fold(sent, reqwest::RequestBuilder::json);
+        let answer = program.send(sent).await.map_err(|error| Failure::runtime(&error))?;
+        self.judge(&Answer::read(answer).await?, expected, why)
     }
 
     pub(super) fn end(mut self) -> Result<Score, Failure> {

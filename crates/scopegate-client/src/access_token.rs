@@ -1,0 +1,132 @@
+//! An access token in hand, and what its issuer said about it. It knows nothing of how it was got.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::Scopes;
+
+/// An access token that may be used now.
+///
+/// Cloning is cheap. `Debug` does not show it, and its memory is wiped when the last clone and the last
+/// [header](Self::header_value) made from it are gone. Keep it for one request: the next one asks again, and gets the
+/// same token or a newer one.
+#[derive(Clone)]
+pub struct AccessToken(Arc<Issued>);
+
+struct Issued {
+    text: Arc<HeaderText>,
+    header: HeaderValue,
+    granted: Scopes,
+    missing: Scopes,
+    ends_at: Instant,
+}
+
+/// `Bearer `, then the token; one piece of memory for all uses of it.
+struct HeaderText(Zeroizing<String>);
+
+const SCHEME: &str = "Bearer ";
+
+impl AccessToken {
+    /// `None` when the text cannot be a bearer token: `b64token` of RFC 6750 §2.1, which is also what keeps line breaks
+    /// and spaces out of headers.
+    pub(crate) fn new(text: &str, granted: Scopes, missing: Scopes, ends_at: Instant) -> Option<Self> {
+        if !is_b64token(text) {
+            return None;
+        }
+        let text = Arc::new(HeaderText(Zeroizing::new([SCHEME, text].concat())));
+        let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(Owner(Arc::clone(&text)))).ok()?;
+        header.set_sensitive(true);
+        Some(Self(Arc::new(Issued { text, header, granted, missing, ends_at })))
+    }
+
+    /// The token itself. Whoever has it can use it: it belongs into the `Authorization` header of a request, and neither
+    /// into a log nor into a URL (RFC 6750 §5.3).
+    pub fn expose(&self) -> &str {
+        self.0.text.0.get(SCHEME.len()..).unwrap_or_default()
+    }
+
+    /// The value of an `Authorization` header, marked as sensitive. Making it copies nothing.
+    pub fn header_value(&self) -> HeaderValue {
+        self.0.header.clone()
+    }
+
+    /// The scopes that it grants: those that the issuer named, or those that were asked for if it named none (RFC 6749
+    /// §5.1).
+    pub fn scopes(&self) -> &Scopes {
+        &self.0.granted
+    }
+
+    /// The scopes that were asked for and are not granted (RFC 6749 §3.3). An issuer may grant less than was asked for,
+    /// and what needs these scopes will be refused.
+    pub fn missing_scopes(&self) -> &Scopes {
+        &self.0.missing
+    }
+
+    /// For how long it will still be given out; a few seconds less than it is valid.
+    pub fn usable_for(&self) -> Duration {
+        self.0.ends_at.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether both are clones of one token.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("scopes", &self.0.granted)
+            .field("missing_scopes", &self.0.missing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Keeps the text alive while a header points to it.
+struct Owner(Arc<HeaderText>);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        self.0.0.as_bytes()
+    }
+}
+
+/// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
+fn is_b64token(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    !body.is_empty() && body.bytes().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(text: &str) -> Option<AccessToken> {
+        AccessToken::new(text, Scopes::default(), Scopes::default(), Instant::now())
+    }
+
+    #[test]
+    fn a_token_is_shown_nowhere_and_its_header_is_sensitive() {
+        // D18
+        let token = token("ey.J0-._~+/==").unwrap();
+        assert_eq!(token.expose(), "ey.J0-._~+/==");
+        assert_eq!(token.header_value(), "Bearer ey.J0-._~+/==");
+        assert!(token.header_value().is_sensitive());
+        assert!(!format!("{token:?} {:?}", token.header_value()).contains("ey.J0"));
+    }
+
+    #[test]
+    fn what_is_no_b64token_is_no_token() {
+        // E08
+        for text in ["", "=", "a b", "a\r\nX: y", "a=b", "a\"", "a,b", "\u{e9}", "Bearer a"] {
+            assert!(token(text).is_none(), "{text:?}");
+        }
+    }
+}

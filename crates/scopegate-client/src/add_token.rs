@@ -1,0 +1,265 @@
+//! A layer for outgoing requests: adds the token, and makes up for one that an API no longer takes. What an answer asks
+//! for is decided in `add_token/retry.rs`.
+
+mod repeat;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+mod retry;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use self::repeat::Repeat;
+pub use self::repeat::{RepeatCloned, RepeatEmpty};
+use self::retry::Retries;
+use crate::origin::Origin;
+use crate::scope::{self, Scopes};
+use crate::{ClientCredentials, ConfigError, Error};
+
+/// Adds an access token to requests for one API, as a [`Layer`] around an HTTP client; with the feature `reqwest` also
+/// without one, by `AddToken::send`.
+///
+/// For each request:
+///
+/// 1. A request that goes to another origin (scheme, host and port) than this API's is passed on as it is, without a token.
+///    So is one that has an `Authorization` header already.
+/// 2. The token is added (RFC 6750 §2.1). If none can be had, the request is not sent: [`CallError::Token`].
+/// 3. Is the answer `401` with a `Bearer` challenge of `error="invalid_token"`, that very token is
+///    [dropped](ClientCredentials::reject), and the request is repeated once with a new one.
+/// 4. Is the answer `403` with `error="insufficient_scope"`, and were scopes [allowed](Self::with_step_up_to) for that, the
+///    request is repeated once with a token for the scopes that the challenge names as well.
+/// 5. Otherwise, and if there is no other token, the answer is the caller's.
+///
+/// A request is repeated only if it can be: if it has no body, or its body [can be cloned](Self::with_cloned_bodies). Both
+/// of these answers are refusals, so nothing has been done that would be done twice. Extensions of the request are cloned
+/// with it.
+///
+/// A layer that follows redirects belongs outside of this one: then each step is looked at by its own origin, and takes no
+/// token elsewhere. A client that follows redirects by itself has to drop `Authorization` on the way to another host, as
+/// `reqwest` does.
+///
+/// ```
+/// use http::Request;
+/// use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials};
+/// use tower::{ServiceBuilder, ServiceExt};
+/// # use axum::{Router, http::HeaderMap, routing::get};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// # let local = scopegate_issuer::LocalIssuer::start().await?;
+/// # let issuer = local.issuer();
+/// # let headers = async |headers: HeaderMap| format!("{}", headers.contains_key("authorization"));
+/// # let http_client = Router::new().route("/orders", get(headers));
+/// let client = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
+/// let credentials = ClientCredentials::discover(issuer, client).build()?;
+///
+/// let to_api = AddToken::new(&credentials, "https://api.example")?;
+/// let api = ServiceBuilder::new().layer(to_api).service(http_client);
+///
+/// # use axum::body::{Body, to_bytes};
+/// let request = Request::get("https://api.example/orders").body(Body::empty())?;
+/// let answer = api.clone().oneshot(request).await?;
+/// # assert_eq!(to_bytes(answer.into_body(), 9).await?, "true");
+///
+/// // Nobody else gets the token.
+/// let request = Request::get("https://elsewhere.example/orders").body(Body::empty())?;
+/// let answer = api.oneshot(request).await?;
+/// # assert_eq!(to_bytes(answer.into_body(), 9).await?, "false");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct AddToken<R = RepeatEmpty> {
+    rule: Arc<Rule>,
+    repeat: R,
+}
+
+/// What all clones share.
+struct Rule {
+    credentials: ClientCredentials,
+    origin: Origin,
+    /// The most that a challenge may make us ask for.
+    ceiling: Scopes,
+    /// What challenges have made us ask for so far.
+    stepped_up_to: Mutex<Scopes>,
+}
+
+impl AddToken {
+    /// For the API at this origin, `https://api.example`; the only one that gets the token.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidUrl`] when it is not `https` (or `http` on a loopback address), or has a path or query.
+    pub fn new(credentials: &ClientCredentials, origin: &str) -> Result<Self, ConfigError> {
+        let rule = Rule {
+            credentials: credentials.clone(),
+            origin: Origin::parse(origin)?,
+            ceiling: Scopes::default(),
+            stepped_up_to: Mutex::default(),
+        };
+        Ok(Self { rule: Arc::new(rule), repeat: RepeatEmpty })
+    }
+
+    /// Repeats requests with a body, too, by cloning it before it is sent: for `Full<Bytes>`, say, where that is cheap.
+    #[must_use]
+    pub fn with_cloned_bodies(self) -> AddToken<RepeatCloned> {
+        AddToken { rule: self.rule, repeat: RepeatCloned }
+    }
+}
+
+impl<R> AddToken<R> {
+    /// Lets a challenge of this API make us ask for more scopes, up to these, besides those of the credentials.
+    ///
+    /// A challenge that names any other scope changes nothing. Without this call none does: what a caller may do is its
+    /// operator's decision, not the API's. Tokens with further scopes are kept apart, and each request begins with the
+    /// ordinary one; whoever knows beforehand what a request needs is better off with
+    /// [`for_scopes`](ClientCredentials::for_scopes).
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidScope`].
+    pub fn with_step_up_to<S: AsRef<str>>(
+        mut self,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ConfigError> {
+        let scopes = scopes.into_iter().map(|text| {
+            let text = text.as_ref();
+            scope::scope(text).ok_or_else(|| ConfigError::InvalidScope { found: text.to_owned() })
+        });
+        self.rule = Arc::new(Rule {
+            credentials: self.rule.credentials.clone(),
+            origin: self.rule.origin.clone(),
+            ceiling: Scopes::new(scopes.collect::<Result<_, _>>()?),
+            stepped_up_to: Mutex::default(),
+        });
+        Ok(self)
+    }
+}
+
+impl<S, R: Clone> Layer<S> for AddToken<R> {
+    type Service = WithToken<S, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        WithToken { inner, rule: Arc::clone(&self.rule), repeat: self.repeat.clone() }
+    }
+}
+
+impl<R> fmt::Debug for AddToken<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rule { credentials, origin, ceiling, .. } = &*self.rule;
+        f.debug_struct("AddToken")
+            .field("credentials", credentials)
+            .field("origin", origin)
+            .field("ceiling", ceiling)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The service that [`AddToken`] wraps around an HTTP client.
+#[derive(Clone)]
+pub struct WithToken<S, R = RepeatEmpty> {
+    inner: S,
+    rule: Arc<Rule>,
+    repeat: R,
+}
+
+impl<S: fmt::Debug, R> fmt::Debug for WithToken<S, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WithToken").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+type CallFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, CallError<E>>> + Send>>;
+
+impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for WithToken<S, R>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send,
+    R: Repeat<ReqBody>,
+    ReqBody: Send + 'static,
+    ResBody: Send,
+{
+    type Response = Response<ResBody>;
+    type Error = CallError<S::Error>;
+    type Future = CallFuture<Self::Response, S::Error>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(CallError::Call)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let fresh = self.inner.clone();
+        if !self.rule.origin.is_of(request.uri()) || request.headers().contains_key(AUTHORIZATION) {
+            let answer = self.inner.call(request);
+            return Box::pin(async { answer.await.map_err(CallError::Call) });
+        }
+        // What is ready may hold a place in a limit, and a request that has to wait for its token must not keep it from
+        // others.
+        let ready = std::mem::replace(&mut self.inner, fresh.clone());
+        let (rule, repeat) = (Arc::clone(&self.rule), self.repeat.clone());
+        Box::pin(async move {
+            let (mut service, mut token) = if let Some(token) = rule.credentials.current() {
+                (ready, token)
+            } else {
+                drop(ready);
+                let token = rule.credentials.token().await.map_err(CallError::Token)?;
+                (when_ready(fresh.clone()).await?, token)
+            };
+            let mut retries = Retries::new(&rule);
+            loop {
+                let spare = repeat.repeat(&request);
+                request.headers_mut().insert(AUTHORIZATION, token.header_value());
+                let answer = service.call(request).await.map_err(CallError::Call)?;
+                let Some(spare) = spare else { return Ok(answer) };
+                match retries.after(answer.status(), answer.headers(), &token).await {
+                    None => return Ok(answer),
+                    Some(other) => (token, request) = (other, spare),
+                }
+                // The connection may be needed for the next one.
+                drop(answer);
+                service = when_ready(fresh.clone()).await?;
+            }
+        })
+    }
+}
+
+async fn when_ready<S, B>(mut service: S) -> Result<S, CallError<S::Error>>
+where
+    S: Service<Request<B>>,
+{
+    poll_fn(|cx| service.poll_ready(cx)).await.map_err(CallError::Call)?;
+    Ok(service)
+}
+
+/// Why a call has no answer.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum CallError<E> {
+    /// No token could be had, so nothing was sent.
+    Token(Error),
+    /// The HTTP client's own error.
+    Call(E),
+}
+
+impl<E> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token(_) => "no access token",
+            Self::Call(_) => "the call failed",
+        })
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(match self {
+            Self::Token(error) => error,
+            Self::Call(error) => error,
+        })
+    }
+}

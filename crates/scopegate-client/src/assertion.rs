@@ -1,0 +1,46 @@
+//! A client's assertion that it is who it says (RFC 7523 §2.2): a JWT that is signed for one request. The signature is
+//! `private_key.rs`.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use crate::private_key::{PrivateKey, random_bytes};
+
+/// The fixed value of `client_assertion_type` (RFC 7523 §2.2).
+pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// It is sent at once, and never again. Whoever finds it later must not be able to use it.
+const LIFETIME: Duration = Duration::from_secs(60);
+
+/// Signs a new assertion; `None` when the system has no randomness to give.
+///
+/// The audience is one text: with several, one server could present the assertion to another.
+pub(crate) fn sign(
+    client_id: &str,
+    audience: &str,
+    key: &PrivateKey,
+    now: SystemTime,
+) -> Option<Zeroizing<String>> {
+    let issued_at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut header = json!({ "alg": key.algorithm(), "typ": "JWT" });
+    if let (Some(members), Some(id)) = (header.as_object_mut(), key.id()) {
+        members.insert("kid".to_owned(), id.into());
+    }
+    let claims = json!({
+        "iss": client_id,
+        "sub": client_id,
+        "aud": audience,
+        "jti": URL_SAFE_NO_PAD.encode(random_bytes()?),
+        "iat": issued_at,
+        "exp": issued_at + LIFETIME.as_secs(),
+    });
+    let encode = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    let input = format!("{}.{}", encode(&header), encode(&claims));
+    // Without its signature it is no secret, so only the whole is wiped.
+    let signature = URL_SAFE_NO_PAD.encode(key.sign(input.as_bytes())?);
+    Some(Zeroizing::new([&input, ".", &signature].concat()))
+}

@@ -1,0 +1,247 @@
+//! Who the client is and where its tokens are goes in, defaults for the rest, a [`ConfigError`] comes out.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::address::{Address, issuer_identifier};
+use crate::cache::Cache;
+use crate::request::{Grant, RESERVED};
+use crate::scope::{self, Scopes};
+use crate::source::Settings;
+use crate::token_endpoint::{AssertionAudience, TokenEndpoint};
+use crate::transport::Tls;
+use crate::{ClientAuthentication, ClientCredentials, Clock, ConfigError, SystemClock};
+
+/// Builds [`ClientCredentials`]. What is wrong with a setting is said by [`build`](Self::build).
+#[must_use = "nothing happens until it is built"]
+pub struct ClientCredentialsBuilder {
+    place: Place,
+    client: ClientAuthentication,
+    issuer: Option<String>,
+    assertion_for_endpoint: bool,
+    scopes: Vec<String>,
+    resources: Vec<String>,
+    further: Vec<(String, String)>,
+    settings: Settings,
+    roots: Vec<Vec<u8>>,
+    clock: Arc<dyn Clock>,
+}
+
+enum Place {
+    Issuer(String),
+    TokenEndpoint(String),
+}
+
+/// The shortest lifetime that Cognito's tokens can have. Tokens of other issuers live longer as a rule, so this costs
+/// requests rather than refusals.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
+
+/// Two attempts and the pause between them.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// As often as `scopegate` fetches keys for a key id that it does not know.
+const REJECTION_COOLDOWN: Duration = Duration::from_secs(30);
+
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+impl ClientCredentialsBuilder {
+    pub(crate) fn discovered(issuer: String, client: ClientAuthentication) -> Self {
+        Self::new(Place::Issuer(issuer), client)
+    }
+
+    pub(crate) fn known(token_endpoint: String, client: ClientAuthentication) -> Self {
+        Self::new(Place::TokenEndpoint(token_endpoint), client)
+    }
+
+    fn new(place: Place, client: ClientAuthentication) -> Self {
+        Self {
+            place,
+            client,
+            issuer: None,
+            assertion_for_endpoint: false,
+            scopes: Vec::new(),
+            resources: Vec::new(),
+            further: Vec::new(),
+            settings: Settings {
+                default_lifetime: DEFAULT_LIFETIME,
+                patience: PATIENCE,
+                rejection_cooldown: REJECTION_COOLDOWN,
+            },
+            roots: Vec::new(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Asks for this scope, too (RFC 6749 §3.3). Without any, the issuer decides.
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scopes.push(scope.into());
+        self
+    }
+
+    /// Asks for these scopes, too.
+    pub fn with_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Says which API the token is for (`resource`, RFC 8707 §2), where the issuer knows that parameter: an absolute URI
+    /// without fragment. May be called several times.
+    pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
+        self.resources.push(resource.into());
+        self
+    }
+
+    /// Adds a parameter to every request: Auth0's `audience`, say. Not one that this crate sets, and none twice (RFC 6749
+    /// §3.2).
+    pub fn with_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.further.push((name.into(), value.into()));
+        self
+    }
+
+    /// What the issuer is called, where the address of its tokens was given: for whom assertions are made
+    /// (`private_key_jwt`), and what it is called in logs and metrics.
+    pub fn with_issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Makes assertions for the address of the token endpoint instead of for the issuer.
+    ///
+    /// Some issuers still want it. It is weaker: whoever can make a client believe in another token endpoint could hand the
+    /// assertion on, which is why the issuer is the audience otherwise (the update of RFC 7523 that is under way).
+    pub fn with_token_endpoint_as_assertion_audience(mut self) -> Self {
+        self.assertion_for_endpoint = true;
+        self
+    }
+
+    /// How long a token is believed to live whose issuer does not say (`expires_in`, RFC 6749 §5.1): 5 minutes unless
+    /// changed, from a second to a day.
+    pub fn with_default_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.default_lifetime = lifetime;
+        self
+    }
+
+    /// How long [`token`](ClientCredentials::token) waits for a token while the issuer cannot be reached: 10 s unless
+    /// changed, at most a day. With zero it waits for nothing, and only a token in hand will do.
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.settings.patience = patience;
+        self
+    }
+
+    /// How often a token is dropped for an API that rejects it: once in 30 s unless changed, from a second to a day.
+    pub fn with_rejection_cooldown(mut self, cooldown: Duration) -> Self {
+        self.settings.rejection_cooldown = cooldown;
+        self
+    }
+
+    /// Trusts these certificate authorities for the issuer, besides the system's: PEM, one or several.
+    pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.roots.push(pem.into());
+        self
+    }
+
+    /// Reads the time of day elsewhere: for tests.
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Checks the settings. Nothing is asked for before the first token is wanted.
+    ///
+    /// # Errors
+    /// What is wrong with a setting.
+    pub fn build(self) -> Result<ClientCredentials, ConfigError> {
+        self.client.check()?;
+        self.check_settings()?;
+        self.check_parameters()?;
+        let grant = Grant { scopes: scopes(&self.scopes)?, resources: resources(self.resources)? };
+        let mut tls = Tls::default();
+        self.roots.iter().try_for_each(|pem| tls.add_roots(pem))?;
+        if let Some(identity) = self.client.identity() {
+            tls.set_identity(identity)?;
+        }
+        let issuer = match (&self.place, self.issuer) {
+            (Place::Issuer(issuer), None) => Some(issuer.clone()),
+            (_, named) => named,
+        };
+        let issuer = issuer.map(|issuer| issuer_identifier(&issuer)).transpose()?;
+        let audience = match (issuer, self.assertion_for_endpoint) {
+            (_, true) if self.client.needs_audience() => AssertionAudience::TokenEndpoint,
+            (Some(issuer), _) => AssertionAudience::Issuer(issuer.into()),
+            (None, _) if self.client.needs_audience() => return Err(ConfigError::NoAssertionAudience),
+            (None, _) => AssertionAudience::Nobody,
+        };
+        let mut endpoint = match self.place {
+            Place::TokenEndpoint(address) => {
+                let address = Address::parse("token endpoint", &address)?;
+                TokenEndpoint::known(address, &tls, self.client, audience, self.clock)?
+            }
+            Place::Issuer(issuer) => {
+                let address = Address::parse("issuer", &issuer)?;
+                TokenEndpoint::discovered(issuer.into(), address, tls, self.client, audience, self.clock)?
+            }
+        };
+        endpoint.further = self.further;
+        Ok(ClientCredentials::new(Cache::new(Arc::new(endpoint), self.settings), &grant))
+    }
+
+    fn check_settings(&self) -> Result<(), ConfigError> {
+        let second = Duration::from_secs(1);
+        let Settings { default_lifetime, patience, rejection_cooldown } = self.settings;
+        for (setting, found, least, expected) in [
+            ("default lifetime", default_lifetime, second, "1 s to 24 h"),
+            ("rejection cooldown", rejection_cooldown, second, "1 s to 24 h"),
+            ("patience", patience, Duration::ZERO, "at most 24 h"),
+        ] {
+            if found < least || found > LONGEST {
+                return Err(ConfigError::OutOfRange { setting, expected, found: format!("{found:?}") });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_parameters(&self) -> Result<(), ConfigError> {
+        for (position, (name, _)) in self.further.iter().enumerate() {
+            if name.is_empty() {
+                return Err(ConfigError::Empty { setting: "the name of a parameter" });
+            }
+            let earlier = self.further.iter().take(position).any(|(earlier, _)| earlier == name);
+            if earlier || RESERVED.contains(&name.as_str()) {
+                return Err(ConfigError::ReservedParameter { name: name.clone() });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn scopes(texts: &[String]) -> Result<Scopes, ConfigError> {
+    let invalid = |text: &String| ConfigError::InvalidScope { found: text.clone() };
+    let scopes = texts.iter().map(|text| scope::scope(text).ok_or_else(|| invalid(text)));
+    Ok(Scopes::new(scopes.collect::<Result<_, _>>()?))
+}
+
+/// RFC 8707 §2. Kept as they were written, because the issuer compares them.
+fn resources(mut texts: Vec<String>) -> Result<Vec<String>, ConfigError> {
+    for text in &texts {
+        let written_well = text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains('#');
+        if !written_well || Url::parse(text).is_err() {
+            return Err(ConfigError::InvalidResource { found: text.clone() });
+        }
+    }
+    texts.sort_unstable();
+    texts.dedup();
+    Ok(texts)
+}
+
+impl fmt::Debug for ClientCredentialsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values of parameters, and addresses that nobody has checked, may hold secrets.
+        f.debug_struct("ClientCredentialsBuilder")
+            .field("client", &self.client)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,298 @@
+//! Reads the challenges of an API (`WWW-Authenticate`, RFC 9110 §11.6.1, RFC 6750 §3), as far as a caller can act on them.
+//!
+//! Strict and total: a field that is not exactly what the grammar says tells us nothing, whatever it holds.
+
+use http::HeaderMap;
+use http::header::WWW_AUTHENTICATE;
+
+use crate::Scopes;
+
+/// More than that is not read.
+const MAX_FIELD: usize = 8 * 1024;
+
+/// What a `Bearer` challenge says went wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum BearerError {
+    /// The token is expired, revoked or not good for this API.
+    InvalidToken,
+    /// These scopes are needed, as far as the API says.
+    InsufficientScope(Scopes),
+}
+
+/// The error of the one `Bearer` challenge, if there is one that we know. Several `Bearer` challenges with an error would
+/// contradict each other, so none counts.
+pub(crate) fn bearer_error(headers: &HeaderMap) -> Option<BearerError> {
+    let fields = headers.get_all(WWW_AUTHENTICATE).iter();
+    let fields = fields.filter_map(|field| challenges(std::str::from_utf8(field.as_bytes()).ok()?));
+    let bearers = fields.flatten().filter(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"));
+    let mut errors = bearers.filter_map(|challenge| {
+        let error = challenge.parameter("error")?.to_owned();
+        Some((error, challenge.parameter("scope").map(ToOwned::to_owned)))
+    });
+    let (error, scope) = errors.next()?;
+    if errors.next().is_some() {
+        return None;
+    }
+    match error.as_str() {
+        "invalid_token" => Some(BearerError::InvalidToken),
+        "insufficient_scope" => {
+            Some(BearerError::InsufficientScope(Scopes::parse(&scope.unwrap_or_default())?))
+        }
+        _ => None,
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Challenge<'a> {
+    scheme: &'a str,
+    /// Names in lower case.
+    parameters: Vec<(String, String)>,
+}
+
+impl Challenge<'_> {
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// All challenges of one field; `None` when it is not `#challenge`, or when one repeats a parameter.
+///
+/// ```text
+/// challenge  = auth-scheme [ 1*SP ( token68 / #auth-param ) ]
+/// auth-param = token BWS "=" BWS ( token / quoted-string )
+/// ```
+///
+/// A comma separates challenges as well as parameters. What follows one is a parameter if a `=` follows its first token,
+/// and a challenge otherwise.
+fn challenges(field: &str) -> Option<Vec<Challenge<'_>>> {
+    if field.len() > MAX_FIELD {
+        return None;
+    }
+    let mut rest = Reader(field);
+    let mut challenges = Vec::new();
+    rest.skip_commas();
+    while !rest.0.is_empty() {
+        let scheme = rest.token()?;
+        let mut challenge = Challenge { scheme, parameters: Vec::new() };
+        if rest.skip_spaces() && !rest.0.is_empty() && !rest.0.starts_with(',') && !rest.token68() {
+            let (name, value) = rest.parameter()?;
+            challenge.parameters.push((name, value));
+        }
+        // Further parameters of this challenge.
+        loop {
+            rest.skip_whitespace();
+            if !rest.0.is_empty() && !rest.0.starts_with(',') {
+                return None;
+            }
+            rest.skip_commas();
+            let mut ahead = Reader(rest.0);
+            match ahead.parameter() {
+                Some((name, value)) if !challenge.parameters.is_empty() => {
+                    if challenge.parameter(&name).is_some() {
+                        return None;
+                    }
+                    challenge.parameters.push((name, value));
+                    rest = ahead;
+                }
+                // A parameter of no challenge.
+                Some(_) => return None,
+                None => break,
+            }
+        }
+        challenges.push(challenge);
+    }
+    Some(challenges)
+}
+
+/// What is left of a field.
+struct Reader<'a>(&'a str);
+
+impl<'a> Reader<'a> {
+    fn split(&mut self, at: usize) -> &'a str {
+        let (head, tail) = self.0.split_at_checked(at).unwrap_or((self.0, ""));
+        self.0 = tail;
+        head
+    }
+
+    fn take_while(&mut self, fits: impl Fn(char) -> bool) -> &'a str {
+        let end = self.0.find(|character| !fits(character)).unwrap_or(self.0.len());
+        self.split(end)
+    }
+
+    fn skip_spaces(&mut self) -> bool {
+        !self.take_while(|character| character == ' ').is_empty()
+    }
+
+    fn skip_whitespace(&mut self) {
+        self.take_while(|character| matches!(character, ' ' | '\t'));
+    }
+
+    /// Empty elements of a list count for nothing (RFC 9110 §5.6.1.2).
+    fn skip_commas(&mut self) {
+        self.take_while(|character| matches!(character, ' ' | '\t' | ','));
+    }
+
+    /// RFC 9110 §5.6.2
+    fn token(&mut self) -> Option<&'a str> {
+        let allowed =
+            |character: char| character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character);
+        Some(self.take_while(allowed)).filter(|token| !token.is_empty())
+    }
+
+    /// RFC 9110 §11.2. Says whether there was one; what it says does not matter here.
+    fn token68(&mut self) -> bool {
+        let mut ahead = Reader(self.0);
+        let body =
+            ahead.take_while(|character| character.is_ascii_alphanumeric() || "-._~+/".contains(character));
+        ahead.take_while(|character| character == '=');
+        ahead.skip_whitespace();
+        let whole = !body.is_empty() && (ahead.0.is_empty() || ahead.0.starts_with(','));
+        if whole {
+            self.0 = ahead.0;
+        }
+        whole
+    }
+
+    fn parameter(&mut self) -> Option<(String, String)> {
+        let name = self.token()?.to_ascii_lowercase();
+        self.skip_whitespace();
+        self.0 = self.0.strip_prefix('=')?;
+        self.skip_whitespace();
+        let value = match self.0.strip_prefix('"') {
+            Some(quoted) => {
+                self.0 = quoted;
+                self.quoted()?
+            }
+            None => self.token()?.to_owned(),
+        };
+        Some((name, value))
+    }
+
+    /// RFC 9110 §5.6.4, behind its first quotation mark.
+    fn quoted(&mut self) -> Option<String> {
+        let mut value = String::new();
+        let mut characters = self.0.char_indices();
+        loop {
+            match characters.next()? {
+                (at, '"') => {
+                    self.split(at + 1);
+                    return Some(value);
+                }
+                (_, '\\') => value.push(characters.next()?.1),
+                (_, character) => value.push(character),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn error(fields: &[&str]) -> Option<BearerError> {
+        let mut headers = HeaderMap::new();
+        for field in fields {
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_str(field).unwrap());
+        }
+        bearer_error(&headers)
+    }
+
+    fn insufficient(scope: &str) -> Option<BearerError> {
+        Scopes::parse(scope).map(BearerError::InsufficientScope)
+    }
+
+    #[test]
+    fn the_error_of_a_bearer_challenge_is_found_wherever_it_stands() {
+        // E18
+        for field in [
+            r#"Bearer error="invalid_token""#,
+            r#"bearer realm="api", scope="a b", error="invalid_token", error_description="say \"error=x\", please""#,
+            "BEARER  error=invalid_token",
+            r#"Bearer error = "invalid_token""#,
+            r#", ,Bearer realm="a,b" ,, ERROR="invalid_token" ,"#,
+            r#"Basic realm="x", Bearer realm="api", error="invalid_token", DPoP algs="ES256""#,
+            r#"Negotiate, NTLM TlRMTVNTUAAB==, Bearer error="invalid_token""#,
+            r#"Bearer error="invalid\_token""#,
+        ] {
+            assert_eq!(error(&[field]), Some(BearerError::InvalidToken), "{field}");
+        }
+        assert_eq!(
+            error(&[r#"Basic realm="x""#, r#"Bearer error="invalid_token""#]),
+            Some(BearerError::InvalidToken)
+        );
+    }
+
+    #[test]
+    fn the_scopes_that_are_needed_are_read() {
+        let field = r#"Bearer realm="api", scope="https://x/b a", error="insufficient_scope""#;
+        assert_eq!(error(&[field]), insufficient("a https://x/b"));
+        assert_eq!(error(&[r#"Bearer error="insufficient_scope""#]), insufficient(""));
+        assert_eq!(error(&[r#"Bearer error="insufficient_scope", scope="a\\b""#]), None);
+    }
+
+    #[test]
+    fn nothing_else_is_an_error_that_we_know() {
+        for field in [
+            "",
+            "Bearer",
+            r#"Bearer realm="api""#,
+            r#"Bearer error="invalid_request""#,
+            r#"Bearer error="Invalid_Token""#,
+            r#"Bearer realm="error=invalid_token""#,
+            r#"Basic error="invalid_token""#,
+            r#"DPoP error="invalid_token""#,
+            r#"Bearer error="invalid_token", error="invalid_token""#,
+            r#"Bearer error="invalid_token", ERROR="insufficient_scope""#,
+            r#"Bearer error="invalid_token"#,
+            r#"Bearer error="invalid_token" realm="x""#,
+            r#"Bearer error="invalid_token"x"#,
+            r#"Bearer "error"="invalid_token""#,
+            "Bearer error==invalid_token",
+            r#"Bearer abc=, error="invalid_token""#,
+            r#"error="invalid_token""#,
+            r#"Bearer: error="invalid_token""#,
+            "Bearer\terror=invalid_token",
+            r#"Bearer error="invalid_token", Bearer error="insufficient_scope""#,
+        ] {
+            assert_eq!(error(&[field]), None, "{field}");
+        }
+        let twice = [r#"Bearer error="invalid_token""#, r#"Bearer error="invalid_token""#];
+        assert_eq!(error(&twice), None);
+        let padding = "x".repeat(MAX_FIELD);
+        assert_eq!(error(&[&format!(r#"Bearer error="invalid_token", realm="{padding}""#)]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_field_has_an_answer(field in proptest::collection::vec(any::<u8>(), 0..120)) {
+            if let Ok(value) = HeaderValue::from_bytes(&field) {
+                let mut headers = HeaderMap::new();
+                headers.insert(WWW_AUTHENTICATE, value);
+                let _ = bearer_error(&headers);
+            }
+        }
+
+        #[test]
+        fn anything_made_of_the_grammars_pieces_has_an_answer(
+            pieces in proptest::collection::vec(
+                prop_oneof![
+                    Just("Bearer"), Just(" "), Just(","), Just("="), Just("\""), Just("\\"), Just("error"),
+                    Just("invalid_token"), Just("scope"), Just("\t"), Just("é"), Just("a/b=="),
+                ],
+                0..20,
+            ),
+        ) {
+            let _ = challenges(&pieces.concat());
+        }
+
+        #[test]
+        fn what_a_server_quotes_is_read_back(realm in "[ -~]{0,30}", scope in "[a-z/:.]{1,9}( [a-z/:.]{1,9}){0,3}") {
+            let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
+            let field = format!(r#"Bearer realm="{quoted}", scope="{scope}", error="insufficient_scope""#);
+            prop_assert_eq!(error(&[&field]), insufficient(&scope));
+        }
+    }
+}

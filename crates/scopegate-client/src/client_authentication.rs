@@ -1,0 +1,194 @@
+//! Who the client is, and how it proves that to its issuer. The words of the request are `request.rs`.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::request::{encoded, push_encoded};
+use crate::{ConfigError, PrivateKey, Secret, assertion};
+
+/// A client id, and one way to prove it (RFC 6749 §2.3). The names are those of the registry that metadata uses (RFC 8414
+/// §2).
+///
+/// There is no client without a proof: the grant is for confidential clients only (RFC 6749 §4.4).
+///
+/// ```compile_fail
+/// // A public client, say: `none` is a method that the registry has, too.
+/// let nobody = scopegate_client::ClientAuthentication::none("report");
+/// ```
+///
+/// | | to be preferred |
+/// | --- | --- |
+/// | [`private_key_jwt`](Self::private_key_jwt) | where the issuer can: what is sent is good for a minute and for this issuer (RFC 9700 §2.5) |
+/// | [`tls_client_auth`](Self::tls_client_auth) | where certificates are managed already |
+/// | [`client_secret_basic`](Self::client_secret_basic) | elsewhere; every issuer has it (RFC 6749 §2.3.1) |
+/// | [`client_secret_post`](Self::client_secret_post) | where the issuer does not decode `Basic` as RFC 6749 §2.3.1 says |
+#[derive(Clone, Debug)]
+pub struct ClientAuthentication {
+    id: String,
+    method: Method,
+}
+
+#[derive(Clone, Debug)]
+enum Method {
+    Basic(Secret),
+    Post(Secret),
+    Key(PrivateKey),
+    Certificate(Secret),
+}
+
+/// What a request carries so that the issuer knows its client.
+pub(crate) struct Proof {
+    /// The `Authorization` header.
+    pub(crate) header: Option<HeaderValue>,
+    /// Parameters of the body.
+    pub(crate) parameters: Vec<(&'static str, Zeroizing<String>)>,
+}
+
+impl ClientAuthentication {
+    /// By a secret in the `Authorization` header.
+    pub fn client_secret_basic(client_id: impl Into<String>, secret: impl Into<Secret>) -> Self {
+        Self { id: client_id.into(), method: Method::Basic(secret.into()) }
+    }
+
+    /// By a secret in the body of the request.
+    pub fn client_secret_post(client_id: impl Into<String>, secret: impl Into<Secret>) -> Self {
+        Self { id: client_id.into(), method: Method::Post(secret.into()) }
+    }
+
+    /// By an assertion that is signed with a private key for each request, and that is good for a minute (RFC 7523 §2.2).
+    pub fn private_key_jwt(client_id: impl Into<String>, key: PrivateKey) -> Self {
+        Self { id: client_id.into(), method: Method::Key(key) }
+    }
+
+    /// By a certificate, in the TLS handshake (RFC 8705 §2): `tls_client_auth` and `self_signed_tls_client_auth`.
+    ///
+    /// The PEM text holds the private key (PKCS #8) and the certificate with its chain. The token is an ordinary one: this
+    /// crate does not present the certificate to APIs.
+    pub fn tls_client_auth(client_id: impl Into<String>, identity_pem: impl Into<Secret>) -> Self {
+        Self { id: client_id.into(), method: Method::Certificate(identity_pem.into()) }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if self.id.is_empty() {
+            return Err(ConfigError::Empty { setting: "client id" });
+        }
+        match &self.method {
+            Method::Basic(secret) | Method::Post(secret) if secret.expose().is_empty() => {
+                Err(ConfigError::Empty { setting: "client secret" })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The certificate and its key, as PEM, for the TLS handshake.
+    pub(crate) fn identity(&self) -> Option<&Secret> {
+        match &self.method {
+            Method::Certificate(identity) => Some(identity),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn needs_audience(&self) -> bool {
+        matches!(self.method, Method::Key(_))
+    }
+
+    /// One way to authenticate, and one only (RFC 6749 §2.3). `None` when the system has no randomness to give.
+    pub(crate) fn prove(&self, audience: &str, now: SystemTime) -> Option<Proof> {
+        let id = || ("client_id", Zeroizing::new(self.id.clone()));
+        Some(match &self.method {
+            Method::Basic(secret) => Proof { header: basic(&self.id, secret), parameters: Vec::new() },
+            Method::Post(secret) => {
+                let secret = ("client_secret", Zeroizing::new(secret.expose().to_owned()));
+                Proof { header: None, parameters: vec![id(), secret] }
+            }
+            Method::Key(key) => {
+                let assertion = assertion::sign(&self.id, audience, key, now)?;
+                let kind = Zeroizing::new(assertion::TYPE.to_owned());
+                // The id is optional here (RFC 7521 §4.2); some issuers ask for it.
+                let parameters = vec![id(), ("client_assertion_type", kind), ("client_assertion", assertion)];
+                Proof { header: None, parameters }
+            }
+            Method::Certificate(_) => Proof { header: None, parameters: vec![id()] },
+        })
+    }
+
+    /// Whether a text that a server wrote has the secret, or an assertion, in it: a server may quote what it was sent.
+    pub(crate) fn is_quoted_in(&self, text: &str) -> bool {
+        match &self.method {
+            Method::Basic(secret) | Method::Post(secret) => {
+                let secret = secret.expose();
+                text.contains(secret) || text.contains(encoded(secret).as_str())
+            }
+            // How every JSON object begins in base64url, so every assertion does.
+            Method::Key(_) => text.contains("eyJ"),
+            Method::Certificate(_) => false,
+        }
+    }
+}
+
+/// RFC 6749 §2.3.1: both are form-urlencoded before they are joined, so a colon in the id stays a part of it.
+fn basic(id: &str, secret: &Secret) -> Option<HeaderValue> {
+    let secret = secret.expose();
+    let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
+    push_encoded(&mut pair, id);
+    pair.push(':');
+    push_encoded(&mut pair, secret);
+    let mut text = Zeroizing::new(String::with_capacity(6 + pair.len().div_ceil(3) * 4));
+    text.push_str("Basic ");
+    STANDARD.encode_string(pair.as_bytes(), &mut text);
+    let mut header = HeaderValue::try_from(text.as_str()).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+impl fmt::Display for ClientAuthentication {
+    /// The client id.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_the_id_and_no_secret() {
+        for client in [
+            ClientAuthentication::client_secret_basic("report", "s3cret"),
+            ClientAuthentication::client_secret_post("report", "s3cret"),
+            ClientAuthentication::tls_client_auth("report", "s3cret"),
+        ] {
+            let text = format!("{client:?}");
+            assert!(text.contains("report") && !text.contains("s3cret"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_id_with_a_colon_and_a_secret_with_anything_survive_basic() {
+        // E05: RFC 6749 Appendix B
+        let proof = ClientAuthentication::client_secret_basic("a:b", "%+ é/=").prove("", SystemTime::now());
+        let header = proof.unwrap().header.unwrap();
+        let encoded = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
+        assert_eq!(STANDARD.decode(encoded).unwrap(), b"a%3Ab:%25%2B+%C3%A9%2F%3D");
+        assert!(header.is_sensitive());
+    }
+
+    #[test]
+    fn an_empty_id_or_secret_is_refused() {
+        // E01
+        for client in [
+            ClientAuthentication::client_secret_basic("", "s"),
+            ClientAuthentication::client_secret_basic("c", ""),
+            ClientAuthentication::client_secret_post("c", ""),
+        ] {
+            assert!(matches!(client.check(), Err(ConfigError::Empty { .. })));
+        }
+        assert!(ClientAuthentication::client_secret_post("c", "s").check().is_ok());
+    }
+}

@@ -1,0 +1,82 @@
+//! What is wrong with a configuration. Why there is no token is `error.rs`.
+
+use std::fmt;
+
+/// Why credentials, a key or a layer could not be built, with what was expected and what was found.
+///
+/// Every one of these comes up before the first request is made. None holds a secret.
+#[non_exhaustive]
+#[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are what their variant says was expected and found")]
+pub enum ConfigError {
+    /// Not an address that a secret or a token may be sent to: `https` (or `http` on a loopback address), a host, no
+    /// fragment, no user name.
+    #[non_exhaustive]
+    InvalidUrl { setting: &'static str, expected: &'static str, found: String },
+    /// Not a scope: one or more printable ASCII characters except space, `"` and `\` (RFC 6749 §3.3).
+    #[non_exhaustive]
+    InvalidScope { found: String },
+    /// Not a resource indicator: an absolute URI without fragment (RFC 8707 §2).
+    #[non_exhaustive]
+    InvalidResource { found: String },
+    /// A parameter of this name is set by this crate, or was given already: none may be repeated (RFC 6749 §3.2).
+    #[non_exhaustive]
+    ReservedParameter { name: String },
+    /// A setting is empty that must not be.
+    #[non_exhaustive]
+    Empty { setting: &'static str },
+    /// A setting is outside of its range.
+    #[non_exhaustive]
+    OutOfRange { setting: &'static str, expected: &'static str, found: String },
+    /// Not a private key of PKCS #8 that can sign RS256 (2048 bits or more), ES256 or `EdDSA`.
+    #[non_exhaustive]
+    InvalidKey { expected: &'static str },
+    /// A certificate, or its key, cannot be used.
+    #[non_exhaustive]
+    InvalidCertificate { setting: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    /// An assertion is made for an issuer, and with a given token endpoint nobody has said which one that is: see
+    /// [`with_issuer`](crate::ClientCredentialsBuilder::with_issuer).
+    NoAssertionAudience,
+    /// The HTTP client could not be set up, for instance because the system has no certificate authorities.
+    #[non_exhaustive]
+    HttpClient { source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidUrl { setting, expected, found } => {
+                write!(f, "{setting}: expected {expected}, found {found:?}")
+            }
+            Self::InvalidScope { found } => write!(
+                f,
+                "expected a scope (printable ASCII without space, quote and backslash), found {found:?}"
+            ),
+            Self::InvalidResource { found } => {
+                write!(f, "expected a resource (an absolute URI without fragment), found {found:?}")
+            }
+            Self::ReservedParameter { name } => {
+                write!(f, "the parameter {name:?} is set already, and none may be repeated")
+            }
+            Self::Empty { setting } => write!(f, "expected {setting}, found an empty text"),
+            Self::OutOfRange { setting, expected, found } => {
+                write!(f, "{setting}: expected {expected}, found {found}")
+            }
+            Self::InvalidKey { expected } => write!(f, "expected {expected}"),
+            Self::InvalidCertificate { setting, .. } => write!(f, "{setting} cannot be used"),
+            Self::NoAssertionAudience => f.write_str(
+                "expected to know the issuer, for which an assertion is made: use with_issuer(), or discover()",
+            ),
+            Self::HttpClient { .. } => f.write_str("the HTTP client could not be set up"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::InvalidCertificate { source, .. } | Self::HttpClient { source } => Some(source.as_ref()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The words of a token request (RFC 6749 §4.4.2): its body, form-encoded. Who sends it is `token_endpoint.rs`.
+
+use zeroize::Zeroizing;
+
+use crate::Scopes;
+use crate::client_authentication::Proof;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Grant {
+    pub(crate) scopes: Scopes,
+    /// RFC 8707 §2; the only parameter that may stand several times.
+    pub(crate) resources: Vec<String>,
+}
+
+/// Names that stand for themselves: a further parameter must not repeat them (RFC 6749 §3.2).
+pub(crate) const RESERVED: [&str; 7] = [
+    "grant_type",
+    "scope",
+    "resource",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+];
+
+/// The body of a request. It may hold a secret or an assertion, so it is wiped, and made in one piece.
+pub(crate) fn body(grant: &Grant, further: &[(String, String)], proof: &Proof) -> Zeroizing<String> {
+    let scope = grant.scopes.to_string();
+    let mut pairs = vec![("grant_type", "client_credentials")];
+    if !scope.is_empty() {
+        pairs.push(("scope", &scope));
+    }
+    pairs.extend(grant.resources.iter().map(|resource| ("resource", resource.as_str())));
+    pairs.extend(further.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    pairs.extend(proof.parameters.iter().map(|(name, value)| (*name, value.as_str())));
+
+    let longest = pairs.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
+    let mut body = Zeroizing::new(String::with_capacity(longest));
+    for (position, (name, value)) in pairs.into_iter().enumerate() {
+        if position > 0 {
+            body.push('&');
+        }
+        push_encoded(&mut body, name);
+        body.push('=');
+        push_encoded(&mut body, value);
+    }
+    body
+}
+
+/// `application/x-www-form-urlencoded` (RFC 6749 Appendix B).
+pub(crate) fn push_encoded(out: &mut String, text: &str) {
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => out.push(byte.into()),
+            b' ' => out.push('+'),
+            _ => out.extend(['%', hex(byte >> 4), hex(byte & 0xF)]),
+        }
+    }
+}
+
+pub(crate) fn encoded(text: &str) -> Zeroizing<String> {
+    let mut out = Zeroizing::new(String::with_capacity(3 * text.len()));
+    push_encoded(&mut out, text);
+    out
+}
+
+fn hex(digit: u8) -> char {
+    char::from_digit(digit.into(), 16).unwrap_or('0').to_ascii_uppercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_but_a_few_characters_is_escaped() {
+        assert_eq!(encoded("aZ09*-._").as_str(), "aZ09*-._");
+        assert_eq!(encoded("a b&c=d+é~\n").as_str(), "a+b%26c%3Dd%2B%C3%A9%7E%0A");
+    }
+
+    #[test]
+    fn a_body_has_the_grant_then_what_is_asked_for_then_the_proof() {
+        // E03, E19
+        let grant = Grant {
+            scopes: Scopes::parse("b a").unwrap(),
+            resources: vec!["https://one/".to_owned(), "urn:two".to_owned()],
+        };
+        let proof = Proof { header: None, parameters: vec![("client_id", Zeroizing::new("c&d".to_owned()))] };
+        let further = [("audience".to_owned(), "x".to_owned())];
+        assert_eq!(
+            body(&grant, &further, &proof).as_str(),
+            "grant_type=client_credentials&scope=a+b&resource=https%3A%2F%2Fone%2F&resource=urn%3Atwo\
+             &audience=x&client_id=c%26d"
+        );
+        let nothing = Proof { header: None, parameters: Vec::new() };
+        assert_eq!(body(&Grant::default(), &[], &nothing).as_str(), "grant_type=client_credentials");
+    }
+}

@@ -1,0 +1,36 @@
+//! How long a server asks for patience (RFC 9110 §10.2.3). Whether it gets it is `lifecycle.rs`.
+
+use std::time::{Duration, SystemTime};
+
+/// Reads `Retry-After`: seconds, or a date. What is neither says nothing, and a date that has passed says: now.
+pub(crate) fn parse(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim_matches([' ', '\t']);
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // What is too large to hold is very large.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn seconds_and_dates_are_read_and_nothing_else() {
+        // E15. The date is the example of RFC 9110 §5.6.7.
+        let now = UNIX_EPOCH + Duration::from_secs(784_111_777 - 90);
+        let read = |value| parse(value, now).map(|wait| wait.as_secs());
+        assert_eq!(read("120"), Some(120));
+        assert_eq!(read(" 0 "), Some(0));
+        assert_eq!(read("99999999999999999999999"), Some(u64::from(u32::MAX)));
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(90));
+        assert_eq!(read("Sat, 06 Nov 1993 08:49:37 GMT"), Some(0));
+        for value in ["", "-1", "1.5", "+1", "soon", "1, 2", "Sun, 06 Nov 1994"] {
+            assert_eq!(read(value), None, "{value}");
+        }
+    }
+}

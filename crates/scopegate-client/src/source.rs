@@ -1,0 +1,301 @@
+//! A valid token on request: a snapshot that callers read without a lock, and the place where callers and the request
+//! that replaces it meet.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use crate::access_token::AccessToken;
+use crate::lifecycle::{Lifecycle, Outlook, Step, ends_at};
+use crate::request::Grant;
+use crate::response::{NotAToken, TokenResponse};
+use crate::status::Status;
+use crate::token_endpoint::{Failure, TokenEndpoint};
+use crate::transport::RequestError;
+use crate::{Error, metrics};
+
+/// Tokens of one client for one set of scopes and resources.
+pub(crate) struct TokenSource {
+    grant: Grant,
+    endpoint: Arc<TokenEndpoint>,
+    settings: Settings,
+    current: ArcSwapOption<Snapshot>,
+    /// Callers come here when the snapshot is not settled. Never held across an await.
+    state: Mutex<State>,
+    /// Tells those who wait that something has changed.
+    changed: watch::Sender<()>,
+}
+
+/// What may be tuned. The defaults are explained where they can be changed, at the builder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) default_lifetime: Duration,
+    pub(crate) patience: Duration,
+    pub(crate) rejection_cooldown: Duration,
+}
+
+/// The token in hand.
+struct Snapshot {
+    token: AccessToken,
+    /// Until then it may be given out without asking further.
+    settled_until: Instant,
+}
+
+struct State {
+    lifecycle: Lifecycle,
+    token: Option<AccessToken>,
+    succeeded: u64,
+    failed: u64,
+    /// How the last request failed, if it did.
+    failure: Option<Error>,
+}
+
+/// What there is for a caller.
+enum Look {
+    Serve(AccessToken),
+    Wait { until: Option<Instant> },
+    Fail(Error),
+}
+
+impl TokenSource {
+    pub(crate) fn new(grant: Grant, endpoint: Arc<TokenEndpoint>, settings: Settings) -> Self {
+        let state = State {
+            lifecycle: Lifecycle::new(settings.rejection_cooldown, Instant::now()),
+            token: None,
+            succeeded: 0,
+            failed: 0,
+            failure: None,
+        };
+        Self {
+            grant,
+            endpoint,
+            settings,
+            current: ArcSwapOption::empty(),
+            state: Mutex::new(state),
+            changed: watch::Sender::new(()),
+        }
+    }
+
+    pub(crate) fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
+    /// The token in hand, if there is a good one. No waiting; a renewal that is due is begun.
+    pub(crate) fn current(self: &Arc<Self>) -> Option<AccessToken> {
+        if let Some(token) = self.settled() {
+            return Some(token);
+        }
+        match self.look() {
+            Look::Serve(token) => Some(token),
+            Look::Wait { .. } | Look::Fail(_) => None,
+        }
+    }
+
+    /// A good token: at once if there is one, or when the request for it has ended. A caller that goes away meanwhile
+    /// takes nothing from the others, because the request is a task of its own.
+    pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, Error> {
+        if let Some(token) = self.settled() {
+            return Ok(token);
+        }
+        let mut changed = self.changed.subscribe();
+        let deadline = Instant::now() + self.settings.patience;
+        loop {
+            let until = match self.look() {
+                Look::Serve(token) => return Ok(token),
+                Look::Fail(error) => return Err(error),
+                Look::Wait { until } => until,
+            };
+            if until.is_some_and(|until| until > deadline) {
+                return Err(self.failure());
+            }
+            // Whether it was the change or the time does not matter: there is another look either way.
+            let _ = timeout_at(until.unwrap_or(deadline), changed.changed()).await;
+            if Instant::now() >= deadline && self.settled().is_none() {
+                return Err(self.failure());
+            }
+        }
+    }
+
+    /// A server has rejected this very token: it is not given out any more.
+    pub(crate) fn reject(&self, token: &AccessToken) {
+        let mut state = self.state();
+        let is_current = state.token.as_ref().is_some_and(|current| current.is(token));
+        if is_current && state.lifecycle.rejected(Instant::now()) {
+            state.token = None;
+            self.settle(&state);
+            drop(state);
+            tracing::warn!(issuer = %self.endpoint.issuer(), client = %self.endpoint.client, "token rejected, and dropped");
+            metrics::rejected(&self.endpoint.issuer());
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let now = Instant::now();
+        let state = self.state();
+        let token = state.token.as_ref();
+        Status {
+            usable_for: token.map(AccessToken::usable_for).filter(|left| !left.is_zero()),
+            renewed_in: state.lifecycle.renews_at().map(|at| at.saturating_duration_since(now)),
+            scopes: token.map(|token| token.scopes().clone()),
+            requests_succeeded: state.succeeded,
+            requests_failed: state.failed,
+            last_failure: state.failure.clone(),
+        }
+    }
+
+    /// The hot path: no lock, no copy of the token.
+    fn settled(&self) -> Option<AccessToken> {
+        let current = self.current.load();
+        let snapshot = current.as_ref().filter(|snapshot| Instant::now() < snapshot.settled_until)?;
+        Some(snapshot.token.clone())
+    }
+
+    fn look(self: &Arc<Self>) -> Look {
+        let mut state = self.state();
+        let asked = Instant::now();
+        let step = state.lifecycle.want(asked);
+        let found = match (step, &state.token) {
+            (Step::Serve | Step::ServeAndRequest, Some(token)) => Look::Serve(token.clone()),
+            (Step::Fail, _) => Look::Fail(self.last_failure(&state)),
+            (Step::Wait { until }, _) => Look::Wait { until },
+            (Step::Request | Step::Serve | Step::ServeAndRequest, _) => Look::Wait { until: None },
+        };
+        if let Step::Request | Step::ServeAndRequest = step {
+            self.settle(&state);
+            // The end of a request needs the lock, and on a runtime that is ending that is here.
+            drop(state);
+            Attempt { source: Arc::clone(self), asked, ended: false }.begin();
+        }
+        found
+    }
+
+    /// Publishes what the state says.
+    fn settle(&self, state: &State) {
+        let snapshot = state.token.as_ref().zip(state.lifecycle.settled_until());
+        let snapshot =
+            snapshot.map(|(token, settled_until)| Snapshot { token: token.clone(), settled_until });
+        self.current.store(snapshot.map(Arc::new));
+    }
+
+    fn failure(&self) -> Error {
+        self.last_failure(&self.state())
+    }
+
+    fn last_failure(&self, state: &State) -> Error {
+        let mut failure = state.failure.clone().unwrap_or_else(|| Error::Unreachable {
+            endpoint: self.endpoint.shown(),
+            retry_after: Duration::ZERO,
+            source: Arc::new(RequestError::NoAnswerYet),
+        });
+        if let Error::Unreachable { retry_after, .. } = &mut failure {
+            *retry_after = state.lifecycle.wait(Instant::now());
+        }
+        failure
+    }
+
+    fn succeeded(&self, asked: Instant, response: TokenResponse) -> Result<(), Failure> {
+        let lifetime = response.lifetime.unwrap_or(self.settings.default_lifetime);
+        let granted = response.scopes.unwrap_or_else(|| self.grant.scopes.clone());
+        let missing = self.grant.scopes.without(&granted);
+        let issuer = self.endpoint.issuer();
+        let token = AccessToken::new(&response.token, granted, missing, ends_at(asked, lifetime));
+        let token = token.ok_or_else(|| Failure {
+            endpoint: self.endpoint.shown(),
+            error: RequestError::NotAToken(NotAToken::NotABearerToken),
+            retry_after: None,
+        })?;
+        let client = &self.endpoint.client;
+        tracing::info!(%issuer, %client, lifetime = lifetime.as_secs(), scopes = %token.scopes(), "token received");
+        if !token.missing_scopes().is_empty() {
+            tracing::warn!(%issuer, %client, missing = %token.missing_scopes(), "the token grants less than was asked for");
+        }
+        metrics::received(&issuer, self.endpoint.clock.now() + lifetime);
+        let mut state = self.state();
+        state.lifecycle.succeeded(asked, lifetime, fastrand::f64());
+        state.token = Some(token);
+        state.succeeded += 1;
+        state.failure = None;
+        self.settle(&state);
+        drop(state);
+        self.changed.send_replace(());
+        Ok(())
+    }
+
+    fn failed(&self, failure: Failure) {
+        let Failure { endpoint, error, retry_after } = failure;
+        let (issuer, client) = (self.endpoint.issuer(), &self.endpoint.client);
+        let outlook = error.outlook();
+        let reason = error.with_causes();
+        let error = match error {
+            RequestError::Refused { status, code, description } => {
+                Error::Refused { endpoint, status: status.as_u16(), code, description }
+            }
+            // How long is said when the error is given out.
+            other if outlook == Outlook::Passing => {
+                Error::Unreachable { endpoint, retry_after: Duration::ZERO, source: Arc::new(other) }
+            }
+            other => Error::NotUnderstood { endpoint, source: Arc::new(other) },
+        };
+        metrics::not_received(&issuer, &error);
+        let mut state = self.state();
+        state.lifecycle.failed(Instant::now(), outlook, retry_after, fastrand::f64());
+        state.failed += 1;
+        state.failure = Some(error);
+        self.settle(&state);
+        let (error, kept) = (self.last_failure(&state), state.lifecycle.settled_until().is_some());
+        drop(state);
+        self.changed.send_replace(());
+        let old = if kept { "the old one is used until it ends" } else { "there is none" };
+        tracing::warn!(%issuer, %client, %error, reason, "no new token; {old}");
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code that runs under this lock leaves the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request, from its beginning to its end. However it ends, those who wait hear of it: also when its runtime is gone,
+/// or somebody else's clock panics.
+struct Attempt {
+    source: Arc<TokenSource>,
+    asked: Instant,
+    ended: bool,
+}
+
+impl Attempt {
+    fn begin(self) {
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(self.run())),
+            Err(_) => self.fail(RequestError::NoRuntime),
+        }
+    }
+
+    async fn run(mut self) {
+        let result = self.source.endpoint.request(&self.source.grant).await;
+        let result = result.and_then(|response| self.source.succeeded(self.asked, response));
+        self.ended = true;
+        if let Err(failure) = result {
+            self.source.failed(failure);
+        }
+    }
+
+    fn fail(mut self, error: RequestError) {
+        self.ended = true;
+        let endpoint = self.source.endpoint.shown();
+        self.source.failed(Failure { endpoint, error, retry_after: None });
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if !self.ended {
+            let (endpoint, error) = (self.source.endpoint.shown(), RequestError::TaskEnded);
+            self.source.failed(Failure { endpoint, error, retry_after: None });
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What becomes of each answer of a token endpoint?
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use scopegate_client::{ClientAuthentication, ClientCredentials, Error};
+use scopegate_issuer::{Fault, LocalIssuer};
+
+use crate::recorder::{Recorder, Reply, reply, token};
+
+/// What one who has no patience hears.
+async fn heard(answer: Reply) -> Result<String, Error> {
+    let server = Recorder::start(answer).await;
+    let client = ClientAuthentication::client_secret_basic("report", "s3cret");
+    let credentials = ClientCredentials::at(server.endpoint(), client).with_scopes(["a", "b"]);
+    let credentials = credentials.with_patience(Duration::from_secs(1)).build().unwrap();
+    Ok(credentials.token().await?.expose().to_owned())
+}
+
+fn reason(error: &Error) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_token_response_needs_a_token_and_the_type_bearer() {
+    // E08, E09, E10
+    for (body, expected) in [
+        (r#"{"access_token":"t","token_type":"Bearer","x":1}"#, None),
+        (r#"{"access_token":"t","token_type":"bEARER"}"#, None),
+        (r#"{"token_type":"Bearer"}"#, Some("expected `access_token`, found none")),
+        (r#"{"access_token":1,"token_type":"Bearer"}"#, Some("expected `access_token`, found none")),
+        (r#"{"access_token":"t"}"#, Some("expected `token_type`, found none")),
+        (
+            r#"{"access_token":"t","token_type":"mac"}"#,
+            Some("expected `token_type` to be Bearer, found \"mac\""),
+        ),
+        (r#"{"access_token":"t t","token_type":"Bearer"}"#, Some("characters of a bearer token")),
+        ("<!doctype html>", Some("not one JSON object")),
+        ("", Some("not one JSON object")),
+    ] {
+        match (heard(reply(200, body)).await, expected) {
+            (Ok(token), None) => assert_eq!(token, "t"),
+            (Err(error @ Error::NotUnderstood { .. }), Some(expected)) => {
+                assert!(reason(&error).contains(expected), "{body}: {}", reason(&error));
+            }
+            (other, _) => panic!("{body}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_error_code_is_told_with_its_status() {
+    // E14
+    for (status, code) in [
+        (400, "invalid_request"),
+        (401, "invalid_client"),
+        (400, "invalid_grant"),
+        (400, "unauthorized_client"),
+        (400, "unsupported_grant_type"),
+        (400, "invalid_scope"),
+    ] {
+        let body = format!(r#"{{"error":"{code}","error_description":"no\nway","error_uri":"x"}}"#);
+        let error = heard(reply(status, body)).await.unwrap_err();
+        let Error::Refused { status: found, code: Some(named), description: Some(text), .. } = &error else {
+            panic!("{error:?}");
+        };
+        assert_eq!((*found, named.as_str(), text.as_str()), (status, code, "no\nway"));
+        assert!(error.to_string().ends_with(&format!("status {status}, error \"{code}\", \"no\\nway\"")));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_without_words_is_one_too() {
+    // E14
+    for status in [400, 401, 403] {
+        for body in ["", "<html>", r#"{"error":7}"#] {
+            let error = heard(reply(status, body)).await.unwrap_err();
+            assert!(matches!(error, Error::Refused { code: None, description: None, .. }), "{status} {body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_or_an_endless_answer_is_not_understood_and_an_error_of_the_server_is_an_outage() {
+    // E14
+    let large = vec![b' '; 10 * 1024 * 1024];
+    let error = heard(reply(200, large.clone())).await.unwrap_err();
+    assert!(matches!(error, Error::NotUnderstood { .. }) && reason(&error).contains("at most 65536 bytes"));
+    let error = heard(reply(404, "<html>")).await.unwrap_err();
+    assert!(matches!(error, Error::NotUnderstood { .. }) && reason(&error).contains("found 404"));
+    for (status, body) in [(502, b"<html>Bad Gateway</html>".to_vec()), (503, large), (500, Vec::new())] {
+        let error = heard(reply(status, body).with("retry-after", "20")).await.unwrap_err();
+        assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+        assert!(reason(&error).contains(&format!("found {status}")), "{}", reason(&error));
+    }
+}
+
+#[tokio::test]
+async fn faults_of_the_local_issuer_are_never_tokens() {
+    // E14
+    let local = LocalIssuer::start().await.unwrap();
+    for (fault, outage) in [
+        (Fault::Html, false),
+        (Fault::EmptySet, false),
+        (Fault::Oversized(100_000), false),
+        (Fault::Redirect(local.token_endpoint()), false),
+        (Fault::Truncated, true),
+        (Fault::Reset, true),
+        (Fault::RetryAfter { status: 429, seconds: 60 }, true),
+    ] {
+        local.set_token_fault(fault.clone());
+        let client = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
+        let credentials = ClientCredentials::at(local.token_endpoint(), client);
+        let credentials = credentials.with_patience(Duration::from_secs(1)).build().unwrap();
+        let error = credentials.token().await.unwrap_err();
+        assert_eq!(matches!(error, Error::Unreachable { .. }), outage, "{fault:?}: {error:?}");
+        assert_eq!(matches!(error, Error::NotUnderstood { .. }), !outage, "{fault:?}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lifetime_is_believed_within_bounds() {
+    // E11
+    let seconds = async |member: &str| {
+        let server = Recorder::start(token("t", member)).await;
+        let client = ClientAuthentication::client_secret_basic("report", "s3cret");
+        let credentials = ClientCredentials::at(server.endpoint(), client).build().unwrap();
+        let token = credentials.token().await.ok()?;
+        Some(token.usable_for().as_secs_f64().ceil())
+    };
+    assert_eq!(seconds("").await, Some(290.0), "5 minutes, less the last moments");
+    assert_eq!(seconds(r#","expires_in":3600"#).await, Some(3_590.0));
+    assert_eq!(seconds(r#","expires_in":"3600""#).await, Some(3_590.0));
+    assert_eq!(seconds(r#","expires_in":1e18"#).await, Some(86_390.0));
+    assert_eq!(seconds(r#","expires_in":50"#).await, Some(45.0));
+    for member in [r#","expires_in":0"#, r#","expires_in":-1"#, r#","expires_in":"soon""#] {
+        assert_eq!(seconds(member).await, None, "{member}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_granted_is_told_and_not_assumed() {
+    // E12
+    for (member, granted, missing) in [
+        ("", "a b", ""),
+        (r#","scope":"b a""#, "a b", ""),
+        (r#","scope":"a""#, "a", "b"),
+        (r#","scope":"a b c""#, "a b c", ""),
+        (r#","scope":"""#, "", "a b"),
+    ] {
+        let server = Recorder::start(token("t", member)).await;
+        let client = ClientAuthentication::client_secret_basic("report", "s3cret");
+        let credentials = ClientCredentials::at(server.endpoint(), client).with_scopes(["a", "b"]);
+        let token = credentials.build().unwrap().token().await.unwrap();
+        assert_eq!(token.scopes().to_string(), granted, "{member}");
+        assert_eq!(token.missing_scopes().to_string(), missing, "{member}");
+    }
+}

@@ -1,0 +1,338 @@
+//! What does the layer do with requests and with an API's answers?
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use http::header::{AUTHORIZATION, LOCATION, WWW_AUTHENTICATE};
+use http::{Request, Response};
+use http_body_util::Full;
+use scopegate_client::{AddToken, CallError, ClientAuthentication, ClientCredentials, Error};
+use scopegate_issuer::{Fault, LocalIssuer};
+use tower::limit::ConcurrencyLimitLayer;
+use tower::{Layer as _, Service as _, ServiceBuilder, ServiceExt, service_fn};
+
+const API: &str = "https://api.example";
+const READ: &str = "https://my-api-server.org/api.read";
+const WRITE: &str = "https://my-api-server.org/api.write";
+
+const INVALID_TOKEN: &str = r#"Bearer realm="api", error="invalid_token""#;
+
+/// What an API was sent, and what it answers: 200 when nothing else is planned.
+#[derive(Clone, Default)]
+struct Api {
+    tokens: Arc<Mutex<Vec<Option<String>>>>,
+    answers: Arc<Mutex<VecDeque<(u16, String)>>>,
+}
+
+impl Api {
+    fn answering<'a>(answers: impl IntoIterator<Item = (u16, &'a str)>) -> Self {
+        let answers = answers.into_iter().map(|(status, challenge)| (status, challenge.to_owned()));
+        Self { answers: Arc::new(Mutex::new(answers.collect())), ..Self::default() }
+    }
+
+    fn answer<B>(&self, request: &Request<B>) -> Response<()> {
+        let token = request.headers().get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
+        self.tokens.lock().unwrap().push(token);
+        let (status, challenge) =
+            self.answers.lock().unwrap().pop_front().unwrap_or_else(|| (200, String::new()));
+        let response = Response::builder().status(status);
+        let response =
+            if challenge.is_empty() { response } else { response.header(WWW_AUTHENTICATE, challenge) };
+        response.body(()).unwrap()
+    }
+
+    /// The tokens it was sent, in order.
+    fn tokens(&self) -> Vec<Option<String>> {
+        self.tokens.lock().unwrap().clone()
+    }
+
+    async fn call<R>(&self, layer: &AddToken<R>, request: Request<Body>) -> Result<u16, String>
+    where
+        AddToken<R>: Clone,
+        R: Clone,
+        scopegate_client::WithToken<ApiService, R>: tower::Service<
+                Request<Body>,
+                Response = Response<()>,
+                Error = CallError<std::convert::Infallible>,
+            >,
+    {
+        let service = layer.layer(ApiService(self.clone()));
+        let answer = service.oneshot(request).await;
+        answer.map(|answer| answer.status().as_u16()).map_err(|error| format!("{error:?}"))
+    }
+}
+
+/// An HTTP client.
+#[derive(Clone)]
+struct ApiService(Api);
+
+impl<B> tower::Service<Request<B>> for ApiService {
+    type Response = Response<()>;
+    type Error = std::convert::Infallible;
+    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        std::future::ready(Ok(self.0.answer(&request)))
+    }
+}
+
+struct Caller {
+    issuer: LocalIssuer,
+    credentials: ClientCredentials,
+    layer: AddToken,
+}
+
+impl Caller {
+    /// A client that may read and write, and asks for reading only.
+    async fn start() -> Self {
+        let issuer = LocalIssuer::start().await.unwrap();
+        let client = ClientAuthentication::client_secret_basic("local-writer", "local-writer-secret");
+        let credentials = ClientCredentials::at(issuer.token_endpoint(), client).with_scope(READ);
+        let credentials = credentials.with_patience(Duration::from_secs(1)).build().unwrap();
+        let layer = AddToken::new(&credentials, API).unwrap();
+        Self { issuer, credentials, layer }
+    }
+}
+
+fn get(url: &str) -> Request<Body> {
+    Request::get(url).body(Body::empty()).unwrap()
+}
+
+fn insufficient(scope: &str) -> String {
+    format!(r#"Bearer realm="api", scope="{scope}", error="insufficient_scope""#)
+}
+
+#[tokio::test]
+async fn a_token_is_added_and_the_same_one_to_each_request() {
+    let caller = Caller::start().await;
+    let api = Api::default();
+    for _ in 0..3 {
+        assert_eq!(api.call(&caller.layer, get(&format!("{API}/orders"))).await, Ok(200));
+    }
+    let expected = format!("Bearer {}", caller.credentials.token().await.unwrap().expose());
+    assert_eq!(api.tokens(), vec![Some(expected); 3]);
+    assert_eq!(caller.issuer.token_requests(), 1);
+}
+
+#[tokio::test]
+async fn another_origin_gets_no_token() {
+    // E26
+    let caller = Caller::start().await;
+    let api = Api::default();
+    for (url, added) in [
+        ("https://api.example/x", true),
+        ("https://API.EXAMPLE:443/x", true),
+        ("http://api.example/x", false),
+        ("https://api.example:8443/x", false),
+        ("https://api.example.evil/x", false),
+        ("https://evil/api.example", false),
+        ("https://api.example@evil/x", false),
+        ("/x", false),
+    ] {
+        assert_eq!(api.call(&caller.layer, get(url)).await, Ok(200));
+        assert_eq!(api.tokens().last().unwrap().is_some(), added, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_origin_takes_no_token_along() {
+    // E26: with the layer inside of one that follows redirects, as the documentation says.
+    let caller = Caller::start().await;
+    let api = Api::default();
+    let seen = api.clone();
+    let inner = service_fn(move |request: Request<Body>| {
+        let mut response = seen.answer(&request);
+        if request.uri().host() == Some("api.example") {
+            *response.status_mut() = http::StatusCode::FOUND;
+            response.headers_mut().insert(LOCATION, "https://evil.example/orders".parse().unwrap());
+        }
+        std::future::ready(Ok::<_, std::convert::Infallible>(response))
+    });
+    let mut service = ServiceBuilder::new().layer(&caller.layer).service(inner);
+    let mut next = get(&format!("{API}/orders"));
+    loop {
+        let response = service.ready().await.unwrap().call(next).await.unwrap();
+        let Some(location) = response.headers().get(LOCATION) else { break };
+        next = get(location.to_str().unwrap());
+    }
+    let tokens: Vec<_> = api.tokens().iter().map(Option::is_some).collect();
+    assert_eq!(tokens, [true, false]);
+}
+
+#[tokio::test]
+async fn a_request_with_credentials_of_its_own_keeps_them() {
+    let caller = Caller::start().await;
+    let api = Api::answering([(401, INVALID_TOKEN)]);
+    let mut request = get(&format!("{API}/orders"));
+    request.headers_mut().insert(AUTHORIZATION, "Bearer other".parse().unwrap());
+    assert_eq!(api.call(&caller.layer, request).await, Ok(401));
+    assert_eq!(api.tokens(), [Some("Bearer other".to_owned())]);
+    assert_eq!(caller.issuer.token_requests(), 0);
+}
+
+#[tokio::test]
+async fn a_rejected_token_is_replaced_once_and_the_request_repeated_once() {
+    // E18
+    let caller = Caller::start().await;
+    let api = Api::answering([(401, INVALID_TOKEN)]);
+    assert_eq!(api.call(&caller.layer, get(&format!("{API}/orders"))).await, Ok(200));
+    let tokens = api.tokens();
+    assert_eq!(tokens.len(), 2);
+    assert_ne!(tokens[0], tokens[1]);
+    assert_eq!(caller.issuer.token_requests(), 2);
+
+    // An API that rejects everything costs one repetition and one token in a cooldown, not one for each request.
+    let caller = Caller::start().await;
+    let api = Api::answering([(401, INVALID_TOKEN); 20]);
+    for sent in [2, 3, 4, 5] {
+        assert_eq!(api.call(&caller.layer, get(&format!("{API}/orders"))).await, Ok(401));
+        assert_eq!(api.tokens().len(), sent);
+    }
+    assert_eq!(caller.issuer.token_requests(), 2);
+}
+
+#[tokio::test]
+async fn another_401_is_the_callers() {
+    // E18
+    for challenge in ["", r#"Bearer realm="api""#, r#"Bearer error="invalid_request""#, r#"Basic realm="x""#]
+    {
+        let caller = Caller::start().await;
+        let api = Api::answering([(401, challenge)]);
+        assert_eq!(api.call(&caller.layer, get(&format!("{API}/orders"))).await, Ok(401));
+        assert_eq!((api.tokens().len(), caller.issuer.token_requests()), (1, 1), "{challenge}");
+    }
+    // And a status that does not fit its challenge.
+    let caller = Caller::start().await;
+    let api = Api::answering([(403, INVALID_TOKEN)]);
+    assert_eq!(api.call(&caller.layer, get(&format!("{API}/orders"))).await, Ok(403));
+    assert_eq!(api.tokens().len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_with_a_body_is_repeated_when_the_body_can_be_cloned() {
+    // E18
+    let caller = Caller::start().await;
+    let api = Api::answering([(401, INVALID_TOKEN)]);
+    let post = Request::post(format!("{API}/orders")).body(Body::from("tea")).unwrap();
+    assert_eq!(api.call(&caller.layer, post).await, Ok(401));
+
+    let bodies = Arc::new(Mutex::new(Vec::new()));
+    let api = Api::answering([(401, INVALID_TOKEN)]);
+    let (seen, kept) = (api.clone(), Arc::clone(&bodies));
+    let inner = service_fn(move |request: Request<Full<bytes::Bytes>>| {
+        let answer = seen.answer(&request);
+        let kept = Arc::clone(&kept);
+        async move {
+            let body = http_body_util::BodyExt::collect(request.into_body()).await.unwrap().to_bytes();
+            kept.lock().unwrap().push(body);
+            Ok::<_, std::convert::Infallible>(answer)
+        }
+    });
+    let caller = Caller::start().await;
+    let service = caller.layer.clone().with_cloned_bodies().layer(inner);
+    let post = Request::post(format!("{API}/orders")).header("idempotency-key", "1");
+    let answer = service.oneshot(post.body(Full::from("tea")).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(*bodies.lock().unwrap(), ["tea", "tea"]);
+}
+
+#[tokio::test]
+async fn a_new_token_that_cannot_be_had_leaves_the_apis_answer() {
+    // E18
+    let caller = Caller::start().await;
+    caller.credentials.token().await.unwrap();
+    caller.issuer.set_token_fault(Fault::RetryAfter { status: 503, seconds: 60 });
+    let api = Api::answering([(401, INVALID_TOKEN)]);
+    assert_eq!(api.call(&caller.layer, get(&format!("{API}/orders"))).await, Ok(401));
+}
+
+#[tokio::test]
+async fn without_a_token_nothing_is_sent() {
+    let caller = Caller::start().await;
+    caller.issuer.set_token_fault(Fault::RetryAfter { status: 503, seconds: 60 });
+    let api = Api::default();
+    let service = caller.layer.layer(ApiService(api.clone()));
+    let error = service.oneshot(get(&format!("{API}/orders"))).await.unwrap_err();
+    assert!(matches!(error, CallError::Token(Error::Unreachable { .. })));
+    assert!(api.tokens().is_empty());
+}
+
+#[tokio::test]
+async fn further_scopes_are_asked_for_when_the_api_names_them_and_the_operator_allows_them() {
+    // 6750 §3.1
+    let step = insufficient(&format!("{READ} {WRITE}"));
+    let caller = Caller::start().await;
+    let api = Api::answering([(403, step.as_str())]);
+    let layer = caller.layer.clone().with_step_up_to([WRITE]).unwrap();
+    assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(200));
+    assert_eq!(api.tokens().len(), 2);
+    let wider = caller.credentials.for_scopes([READ, WRITE]).unwrap().token().await.unwrap();
+    assert_eq!(api.tokens()[1], Some(format!("Bearer {}", wider.expose())));
+
+    // The next request begins with the ordinary token, and needs no further request to the issuer.
+    api.answers.lock().unwrap().push_back((403, step.clone()));
+    assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(200));
+    assert_eq!(api.tokens()[2], api.tokens()[0]);
+    assert_eq!(caller.issuer.token_requests(), 2);
+
+    // Not allowed: the answer is the caller's.
+    let api = Api::answering([(403, step.as_str())]);
+    assert_eq!(api.call(&caller.layer, get(&format!("{API}/orders"))).await, Ok(403));
+    assert_eq!(api.tokens().len(), 1);
+}
+
+#[tokio::test]
+async fn the_api_cannot_make_us_ask_for_more_than_the_ceiling_or_again_and_again() {
+    let caller = Caller::start().await;
+    let layer = caller.layer.clone().with_step_up_to([WRITE]).unwrap();
+    for scope in [format!("{WRITE} admin"), String::new(), "admin".to_owned()] {
+        let api = Api::answering([(403, insufficient(&scope).as_str())]);
+        assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403), "{scope}");
+        assert_eq!(api.tokens().len(), 1, "{scope}");
+    }
+    let step = insufficient(WRITE);
+    let api = Api::answering([(403, step.as_str()); 5]);
+    assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
+    assert_eq!(api.tokens().len(), 2, "once");
+    // A rejected token and a step up, in either order, are each tried once.
+    let caller = Caller::start().await;
+    let layer = caller.layer.clone().with_step_up_to([WRITE]).unwrap();
+    let api = Api::answering([(401, INVALID_TOKEN), (403, step.as_str()), (401, INVALID_TOKEN)]);
+    assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(401));
+    assert_eq!(api.tokens().len(), 3);
+}
+
+#[tokio::test]
+async fn an_issuer_that_grants_less_ends_the_step_up() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    // This client may read only, so the issuer refuses.
+    let client = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
+    let credentials =
+        ClientCredentials::at(issuer.token_endpoint(), client).with_scope(READ).build().unwrap();
+    let layer = AddToken::new(&credentials, API).unwrap().with_step_up_to([WRITE]).unwrap();
+    let api = Api::answering([(403, insufficient(WRITE).as_str())]);
+    assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
+    assert_eq!(api.tokens().len(), 1);
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_its_token_holds_no_place_in_a_limit() {
+    let caller = Caller::start().await;
+    caller.issuer.set_token_fault(Fault::Drip);
+    let api = Api::default();
+    let limited = ServiceBuilder::new().layer(ConcurrencyLimitLayer::new(1)).service(ApiService(api.clone()));
+    let mut service = caller.layer.layer(limited);
+    let ready = ServiceExt::<Request<Body>>::ready(&mut service).await.unwrap();
+    let waiting = tokio::spawn(ready.call(get(&format!("{API}/orders"))));
+    // One that needs no token gets through meanwhile.
+    let ready = ServiceExt::<Request<Body>>::ready(&mut service).await.unwrap();
+    let other = ready.call(get("https://other.example/")).await.unwrap();
+    assert_eq!(other.status(), 200);
+    waiting.abort();
+}

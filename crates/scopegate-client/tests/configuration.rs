@@ -1,0 +1,119 @@
+//! What is refused before any request is made?
+
+use std::time::Duration;
+
+use scopegate_client::{
+    AddToken, ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, ConfigError,
+};
+
+const ENDPOINT: &str = "https://issuer.example/token";
+
+fn at(endpoint: &str) -> ClientCredentialsBuilder {
+    ClientCredentials::at(endpoint, ClientAuthentication::client_secret_basic("report", "s3cret"))
+}
+
+fn discovered(issuer: &str) -> ClientCredentialsBuilder {
+    let client = ClientAuthentication::client_secret_basic("report", "s3cret");
+    ClientCredentials::discover(issuer, client)
+}
+
+#[tokio::test]
+async fn secrets_go_over_tls_or_nowhere() {
+    // E02, E07, F01
+    for good in [ENDPOINT, "https://issuer.example/token?tenant=1", "http://127.0.0.1:9400/oauth2/token"] {
+        assert!(at(good).build().is_ok(), "{good}");
+    }
+    for bad in ["http://issuer.example/token", "https://issuer.example/token#f", "issuer.example", ""] {
+        assert!(matches!(at(bad).build(), Err(ConfigError::InvalidUrl { .. })), "{bad}");
+    }
+    assert!(discovered("https://issuer.example/t1").build().is_ok());
+    for bad in ["http://issuer.example", "https://issuer.example?t=1", "https://issuer.example#f"] {
+        assert!(matches!(discovered(bad).build(), Err(ConfigError::InvalidUrl { .. })), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_has_an_id_and_a_secret() {
+    // E01; that there is no client without a proof is a doc test of `ClientAuthentication`.
+    for (id, secret, good) in [("report", "s3cret", true), ("", "s3cret", false), ("report", "", false)] {
+        let client = ClientAuthentication::client_secret_post(id, secret);
+        let built = ClientCredentials::at(ENDPOINT, client).build();
+        assert_eq!(built.is_ok(), good);
+        assert!(good || matches!(built, Err(ConfigError::Empty { .. })));
+    }
+}
+
+#[tokio::test]
+async fn no_parameter_is_repeated() {
+    // E02
+    assert!(at(ENDPOINT).with_parameter("audience", "x").with_parameter("tenant", "y").build().is_ok());
+    for name in [
+        "grant_type",
+        "scope",
+        "resource",
+        "client_id",
+        "client_secret",
+        "client_assertion",
+        "client_assertion_type",
+        "audience",
+    ] {
+        let built = at(ENDPOINT).with_parameter("audience", "x").with_parameter(name, "y").build();
+        assert!(matches!(built, Err(ConfigError::ReservedParameter { .. })), "{name}");
+    }
+    assert!(matches!(at(ENDPOINT).with_parameter("", "y").build(), Err(ConfigError::Empty { .. })));
+}
+
+#[tokio::test]
+async fn a_resource_is_an_absolute_uri_without_fragment() {
+    // E19
+    for good in ["https://api.example", "https://api.example/v1?x", "urn:orders", "api://0f3c"] {
+        assert!(at(ENDPOINT).with_resource(good).build().is_ok(), "{good}");
+    }
+    for bad in ["https://api.example#f", "/v1", "api.example", "", "https://api.example/ "] {
+        let built = at(ENDPOINT).with_resource(bad).build();
+        assert!(matches!(built, Err(ConfigError::InvalidResource { .. })), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn scopes_are_scopes_and_times_are_in_their_range() {
+    assert!(at(ENDPOINT).with_scope("https://api.example/read").build().is_ok());
+    for bad in ["", "a b", "a\"", "é"] {
+        assert!(
+            matches!(at(ENDPOINT).with_scope(bad).build(), Err(ConfigError::InvalidScope { .. })),
+            "{bad}"
+        );
+        let credentials = at(ENDPOINT).build().unwrap();
+        assert!(matches!(credentials.for_scopes([bad]), Err(ConfigError::InvalidScope { .. })), "{bad}");
+    }
+    let (day, longer) = (Duration::from_secs(86_400), Duration::from_secs(86_401));
+    assert!(at(ENDPOINT).with_default_lifetime(day).with_patience(day).build().is_ok());
+    for built in [
+        at(ENDPOINT).with_default_lifetime(longer).build(),
+        at(ENDPOINT).with_default_lifetime(Duration::ZERO).build(),
+        at(ENDPOINT).with_patience(longer).build(),
+        at(ENDPOINT).with_rejection_cooldown(Duration::ZERO).build(),
+    ] {
+        assert!(matches!(built, Err(ConfigError::OutOfRange { .. })));
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_for_an_origin_with_tls() {
+    // E26
+    let credentials = at(ENDPOINT).build().unwrap();
+    assert!(AddToken::new(&credentials, "https://api.example").is_ok());
+    for bad in ["http://api.example", "https://api.example/v1", "api.example"] {
+        assert!(matches!(AddToken::new(&credentials, bad), Err(ConfigError::InvalidUrl { .. })), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn certificates_that_are_none_are_refused() {
+    // E25
+    let client = ClientAuthentication::tls_client_auth("report", "no certificate: s3cret");
+    let error = ClientCredentials::at(ENDPOINT, client).build().unwrap_err();
+    assert!(matches!(error, ConfigError::InvalidCertificate { .. }));
+    assert!(!format!("{error:?} {error}").contains("s3cret"));
+    assert!(at(ENDPOINT).with_root_certificates("no certificate").build().is_err());
+}

@@ -1,0 +1,95 @@
+//! How many requests does it take, and does anybody notice an outage?
+#![allow(clippy::print_stdout, reason = "it shows what it has counted")]
+
+use std::time::Duration;
+
+use scopegate_issuer::Fault;
+use tokio::task::yield_now;
+use tokio::time::{Instant, advance, pause};
+
+use crate::over_time::{Elsewhere, first};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_callers_at_a_cold_start_cause_one_request() {
+    // E16
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    let callers: Vec<_> = (0..10_000)
+        .map(|_| {
+            let credentials = credentials.clone();
+            tokio::spawn(async move { credentials.token().await.map(|token| token.expose().to_owned()) })
+        })
+        .collect();
+    let mut tokens = Vec::new();
+    for caller in callers {
+        tokens.push(caller.await.unwrap().unwrap());
+    }
+    assert_eq!(tokens.len(), 10_000);
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    assert_eq!(elsewhere.issuer.token_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_token_in_hand_costs_no_memory() {
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    let token = credentials.token().await.unwrap();
+    let cost = allocation_counter::measure(|| {
+        for _ in 0..1_000 {
+            let current = credentials.current().unwrap();
+            assert_eq!(current.expose().len(), token.expose().len());
+            drop(current.header_value());
+        }
+    });
+    assert_eq!(cost.count_total, 0);
+}
+
+#[tokio::test]
+async fn an_hour_of_a_thousand_calls_a_second_with_five_minutes_of_outage() {
+    // E16. The outage begins when the first renewal may be due, and no renewal is due before.
+    pause();
+    for lifetime in [3_600, 1_800] {
+        let elsewhere = Elsewhere::start(lifetime);
+        let credentials = elsewhere.credentials("s3cret").build().unwrap();
+        let (begins, ends) = (lifetime * 675 / 1_000, lifetime * 675 / 1_000 + 300);
+        let (mut calls, mut failed) = (0_u64, 0_u64);
+        early_renewal();
+        first(&credentials).await;
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(3_600) {
+            let second = start.elapsed().as_secs();
+            if start.elapsed().subsec_millis() == 0 && second == begins {
+                elsewhere.issuer.set_token_fault(Fault::Reset);
+            }
+            if start.elapsed().subsec_millis() == 0 && second == ends {
+                elsewhere.issuer.clear_token_fault();
+            }
+            for _ in 0..100 {
+                calls += 1;
+                failed += u64::from(credentials.token().await.is_err());
+            }
+            // A request that has begun is seen to its end, and the time does not jump meanwhile.
+            while credentials.status().renewed_in == Some(Duration::ZERO) {
+                yield_now().await;
+            }
+            advance(Duration::from_millis(100)).await;
+        }
+        let status = credentials.status();
+        println!(
+            "tokens of {lifetime} s: {calls} calls, {failed} failed; {} token requests, of which {} in the outage failed",
+            elsewhere.issuer.token_requests(),
+            status.requests_failed
+        );
+        assert_eq!(calls, 3_600_000);
+        assert_eq!(failed, 0);
+        assert!(status.requests_failed > 0, "the outage was met");
+        assert_eq!(status.requests_succeeded, if lifetime == 3_600 { 2 } else { 3 });
+        assert_eq!(elsewhere.issuer.token_requests(), status.requests_succeeded + status.requests_failed);
+    }
+}
+
+/// Everything runs on this thread, and so the next random number is the jitter of the first token: renewed early.
+fn early_renewal() {
+    let seed = (0..1_000).find(|seed| fastrand::Rng::with_seed(*seed).f64() < 0.3);
+    fastrand::seed(seed.unwrap());
+}

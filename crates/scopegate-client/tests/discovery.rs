@@ -1,0 +1,100 @@
+//! How is the address of an issuer's tokens found?
+
+use scopegate_client::{ClientAuthentication, ClientCredentials, Error};
+use scopegate_issuer::LocalIssuer;
+
+use crate::recorder::{Recorder, reply, token};
+
+fn client() -> ClientAuthentication {
+    ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret")
+}
+
+fn metadata(issuer: &str, endpoint: &str) -> String {
+    format!(r#"{{"issuer":"{issuer}","token_endpoint":"{endpoint}","x":[1]}}"#)
+}
+
+#[tokio::test]
+async fn metadata_is_asked_for_once_and_when_the_first_token_is_wanted() {
+    // F02
+    let server = Recorder::start(token("t", "")).await;
+    let issuer = format!("{}/t1", server.url);
+    let credentials = ClientCredentials::discover(&issuer, client()).build().unwrap();
+    assert_eq!(server.count(), 0);
+    server.then([reply(200, metadata(&issuer, &server.endpoint()))]);
+    let first = credentials.token().await.unwrap();
+    credentials.reject(&first);
+    credentials.token().await.unwrap();
+    let paths: Vec<_> = server.requests().iter().map(|request| request.uri.to_string()).collect();
+    assert_eq!(paths, ["/.well-known/oauth-authorization-server/t1", "/token", "/token"]);
+}
+
+#[tokio::test]
+async fn three_addresses_are_tried_in_order_until_one_is_good() {
+    // F02, F03
+    let server = Recorder::start(token("t", "")).await;
+    let issuer = format!("{}/t1", server.url);
+    server.then([
+        reply(404, ""),
+        reply(200, "<!doctype html>"),
+        reply(200, metadata(&issuer, &server.endpoint())),
+    ]);
+    ClientCredentials::discover(&issuer, client()).build().unwrap().token().await.unwrap();
+    let paths: Vec<_> = server.requests().iter().map(|request| request.uri.to_string()).collect();
+    let expected = [
+        "/.well-known/oauth-authorization-server/t1",
+        "/t1/.well-known/openid-configuration",
+        "/.well-known/openid-configuration/t1",
+        "/token",
+    ];
+    assert_eq!(paths, expected);
+}
+
+#[tokio::test]
+async fn a_document_of_another_issuer_or_without_an_endpoint_sends_the_secret_nowhere() {
+    // F04, F05
+    let elsewhere = Recorder::start(token("t", "")).await;
+    let server = Recorder::start(reply(404, "")).await;
+    let issuer = format!("{}/t1", server.url);
+    for document in [
+        metadata(&format!("{issuer}/"), &elsewhere.endpoint()),
+        metadata(&issuer.replace("t1", "T1"), &elsewhere.endpoint()),
+        metadata(&format!("{}/t2", server.url), &elsewhere.endpoint()),
+        format!(r#"{{"token_endpoint":"{}"}}"#, elsewhere.endpoint()),
+        format!(r#"{{"issuer":"{issuer}"}}"#),
+        metadata(&issuer, "http://issuer.example/token"),
+        metadata(&issuer, &format!("{}#f", elsewhere.endpoint())),
+    ] {
+        server.then([reply(200, document.clone())]);
+        let credentials = ClientCredentials::discover(&issuer, client()).build().unwrap();
+        let error = credentials.token().await.unwrap_err();
+        assert!(matches!(error, Error::NotUnderstood { .. }), "{document}");
+    }
+    assert_eq!(elsewhere.count(), 0);
+    server.then([reply(200, metadata(&issuer, &elsewhere.endpoint()))]);
+    assert!(ClientCredentials::discover(&issuer, client()).build().unwrap().token().await.is_ok());
+}
+
+#[tokio::test]
+async fn an_endpoint_that_has_moved_is_found_again() {
+    // F03
+    let (old, new) = (Recorder::start(reply(404, "")).await, Recorder::start(token("new", "")).await);
+    let server = Recorder::start(reply(404, "")).await;
+    server.then([reply(200, metadata(&server.url, &old.endpoint()))]);
+    let credentials = ClientCredentials::discover(&server.url, client()).build().unwrap();
+    assert!(matches!(credentials.token().await, Err(Error::NotUnderstood { .. })));
+    server.then([reply(200, metadata(&server.url, &new.endpoint()))]);
+    // Another set of scopes has a pause of its own, and the same address.
+    assert_eq!(credentials.for_scopes(["a"]).unwrap().token().await.unwrap().expose(), "new");
+    assert_eq!((old.count(), new.count()), (1, 1));
+}
+
+#[tokio::test]
+async fn the_local_issuer_is_found_by_its_name() {
+    // F02, F04
+    let local = LocalIssuer::start().await.unwrap();
+    let credentials = ClientCredentials::discover(local.issuer(), client()).build().unwrap();
+    assert!(credentials.token().await.is_ok());
+    let misspelt = format!("{}/", local.issuer());
+    let credentials = ClientCredentials::discover(misspelt, client()).build().unwrap();
+    assert!(credentials.token().await.is_err());
+}

@@ -1,0 +1,359 @@
+//! When are tokens asked for, renewed and given up? In virtual time, over real sockets: the issuer runs on another runtime,
+//! whose time is real.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scopegate_client::{
+    AccessToken, ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, Error,
+};
+use scopegate_issuer::{ClientConfig, Config, Fault, LocalIssuer, PoolConfig};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{advance, pause};
+
+const SCOPE: &str = "orders/read";
+
+/// An issuer of tokens that live for an hour.
+pub(crate) struct Elsewhere {
+    pub(crate) issuer: LocalIssuer,
+    /// Ends with the test.
+    _runtime: Keep,
+}
+
+/// A runtime must not be dropped where another one runs.
+struct Keep(Option<Runtime>);
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Elsewhere {
+    pub(crate) fn start(lifetime_secs: u64) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let client = ClientConfig::new("report", "s3cret", [SCOPE]).lifetime_secs(lifetime_secs);
+        let pool = PoolConfig::new("eu-west-1_Local0001").resource_server("orders", ["read"]).client(client);
+        let config = Config::empty().pool(pool);
+        let issuer = std::thread::scope(|scope| {
+            scope.spawn(|| runtime.block_on(LocalIssuer::start_with(config)).unwrap()).join().unwrap()
+        });
+        Self { issuer, _runtime: Keep(Some(runtime)) }
+    }
+
+    pub(crate) fn credentials(&self, secret: &str) -> ClientCredentialsBuilder {
+        let client = ClientAuthentication::client_secret_basic("report", secret);
+        ClientCredentials::at(self.issuer.token_endpoint(), client).with_scope(SCOPE)
+    }
+}
+
+fn requests(credentials: &ClientCredentials) -> u64 {
+    let status = credentials.status();
+    status.requests_succeeded + status.requests_failed
+}
+
+/// Until so many requests have ended. Never idle, or the time would jump to the time-outs.
+async fn ended(credentials: &ClientCredentials, count: u64) {
+    while requests(credentials) < count {
+        yield_now().await;
+    }
+    assert_eq!(requests(credentials), count);
+}
+
+/// A caller that waits.
+async fn caller(credentials: &ClientCredentials) -> JoinHandle<Result<AccessToken, Error>> {
+    let credentials = credentials.clone();
+    let caller = tokio::spawn(async move { credentials.token().await });
+    yield_now().await;
+    caller
+}
+
+/// A token, without letting the time go by.
+pub(crate) async fn first(credentials: &ClientCredentials) -> AccessToken {
+    let caller = caller(credentials).await;
+    while !caller.is_finished() {
+        yield_now().await;
+    }
+    caller.await.unwrap().unwrap()
+}
+
+/// Timers count in whole milliseconds, and may be late by one.
+async fn pass(time: Duration) {
+    advance(time + Duration::from_millis(2)).await;
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_in_the_background_and_the_old_one_given_out_meanwhile() {
+    // E16
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    let old = first(&credentials).await;
+    advance(secs(2_430 - 1)).await;
+    assert_eq!(credentials.current().unwrap().expose(), old.expose());
+    assert_eq!(requests(&credentials), 1, "not before 67.5 % of its lifetime");
+    advance(secs(542)).await;
+    for _ in 0..100 {
+        assert_eq!(credentials.token().await.unwrap().expose(), old.expose(), "nobody waits");
+    }
+    ended(&credentials, 2).await;
+    let new = credentials.current().unwrap();
+    assert_ne!(new.expose(), old.expose());
+    assert_eq!(elsewhere.issuer.token_requests(), 2);
+}
+
+#[tokio::test]
+async fn the_old_token_is_given_out_until_its_end_when_renewal_fails() {
+    // E16
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("s3cret").with_patience(secs(5)).build().unwrap();
+    let old = first(&credentials).await;
+    elsewhere.issuer.set_token_fault(Fault::Status(503));
+    advance(secs(2_971)).await;
+    let mut requests_made = 1;
+    for _ in (2_971..3_589).step_by(1) {
+        assert_eq!(credentials.token().await.unwrap().expose(), old.expose());
+        // A request that was begun is seen to its end.
+        while credentials.status().renewed_in == Some(Duration::ZERO) {
+            yield_now().await;
+        }
+        requests_made = requests(&credentials);
+        advance(secs(1)).await;
+    }
+    assert!((10..40).contains(&requests_made), "{requests_made} requests in ten minutes");
+    advance(secs(2)).await;
+    assert!(credentials.current().is_none(), "it has ended");
+    elsewhere.issuer.clear_token_fault();
+    let waiting = caller(&credentials).await;
+    advance(secs(60)).await;
+    let made = requests(&credentials);
+    ended(&credentials, made + u64::from(credentials.current().is_none())).await;
+    // The pause may have been longer than that caller's patience.
+    let _ = waiting.await.unwrap();
+    assert_ne!(first(&credentials).await.expose(), old.expose());
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_repeated_for_a_minute() {
+    // E15
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("wrong").build().unwrap();
+    let waiting = caller(&credentials).await;
+    ended(&credentials, 1).await;
+    assert!(matches!(waiting.await.unwrap(), Err(Error::Refused { status: 401, .. })));
+    for _ in 0..1_000 {
+        assert!(matches!(credentials.token().await, Err(Error::Refused { status: 401, .. })));
+    }
+    advance(secs(59)).await;
+    assert!(credentials.token().await.is_err());
+    assert_eq!(elsewhere.issuer.token_requests(), 1);
+    advance(secs(1)).await;
+    let waiting = caller(&credentials).await;
+    ended(&credentials, 2).await;
+    assert!(waiting.await.unwrap().is_err());
+    assert_eq!(elsewhere.issuer.token_requests(), 2);
+}
+
+#[tokio::test]
+async fn an_outage_is_waited_for_with_pauses_that_grow() {
+    // E15
+    pause();
+    for fault in [Fault::Status(500), Fault::Reset, Fault::RetryAfter { status: 429, seconds: 0 }] {
+        let elsewhere = Elsewhere::start(3_600);
+        let credentials = elsewhere.credentials("s3cret").with_patience(secs(3_600)).build().unwrap();
+        elsewhere.issuer.set_token_fault(fault.clone());
+        let waiting = caller(&credentials).await;
+        let mut ends = Vec::new();
+        for second in 0..600 {
+            let begun = elsewhere.issuer.token_requests();
+            // What the caller's timer begins is seen to its end.
+            for _ in 0..200 {
+                yield_now().await;
+            }
+            while elsewhere.issuer.token_requests() > requests(&credentials) {
+                yield_now().await;
+            }
+            if elsewhere.issuer.token_requests() > begun {
+                ends.push(second);
+            }
+            advance(secs(1)).await;
+        }
+        let made = elsewhere.issuer.token_requests();
+        // With pauses of 1, 2, 4, … 60 s there are 15, with half a second at least and 60 at most, drawn at random.
+        assert!((10..60).contains(&made), "{fault:?}: {made} requests in ten minutes: {ends:?}");
+        elsewhere.issuer.clear_token_fault();
+        while !waiting.is_finished() {
+            advance(secs(1)).await;
+            for _ in 0..200 {
+                yield_now().await;
+            }
+        }
+        assert!(waiting.await.unwrap().is_ok(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_patience_gets_it() {
+    // E15
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("s3cret").with_patience(secs(600)).build().unwrap();
+    elsewhere.issuer.fail_next_token(1, Fault::RetryAfter { status: 429, seconds: 120 });
+    let waiting = caller(&credentials).await;
+    ended(&credentials, 1).await;
+    advance(secs(119)).await;
+    for _ in 0..1_000 {
+        yield_now().await;
+    }
+    assert_eq!(elsewhere.issuer.token_requests(), 1);
+    pass(secs(1)).await;
+    ended(&credentials, 2).await;
+    assert!(waiting.await.unwrap().is_ok());
+
+    // Who has less patience than the server asks for need not wait at all.
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    elsewhere.issuer.fail_next_token(1, Fault::RetryAfter { status: 503, seconds: 120 });
+    let waiting = caller(&credentials).await;
+    ended(&credentials, 1).await;
+    match waiting.await.unwrap() {
+        Err(Error::Unreachable { retry_after, .. }) => assert_eq!(retry_after, secs(120)),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_is_given_up_and_asked_for_again() {
+    // E15
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    elsewhere.issuer.fail_next_token(1, Fault::Drip);
+    let waiting = caller(&credentials).await;
+    while elsewhere.issuer.token_requests() < 1 {
+        yield_now().await;
+    }
+    pass(secs(5)).await;
+    ended(&credentials, 1).await;
+    assert!(credentials.status().last_failure.is_some());
+    pass(secs(1)).await;
+    ended(&credentials, 2).await;
+    assert!(waiting.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn patience_ends() {
+    // E15
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    elsewhere.issuer.set_token_fault(Fault::Drip);
+    let credentials = elsewhere.credentials("s3cret").with_patience(secs(2)).build().unwrap();
+    let waiting = caller(&credentials).await;
+    pass(secs(2)).await;
+    assert!(matches!(waiting.await.unwrap(), Err(Error::Unreachable { .. })));
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_takes_nothing_from_the_others() {
+    // E17
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    let leaves = caller(&credentials).await;
+    let stays = caller(&credentials).await;
+    leaves.abort();
+    assert!(leaves.await.unwrap_err().is_cancelled());
+    ended(&credentials, 1).await;
+    assert!(stays.await.unwrap().is_ok());
+    assert_eq!(elsewhere.issuer.token_requests(), 1);
+}
+
+#[test]
+fn a_runtime_that_ends_in_the_middle_of_a_request_does_not_leave_the_others_waiting() {
+    // E17
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    elsewhere.issuer.set_token_fault(Fault::Drip);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        drop(caller(&credentials).await);
+    });
+    drop(runtime);
+    assert_eq!(requests(&credentials), 1, "it has failed");
+    elsewhere.issuer.clear_token_fault();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    assert!(runtime.block_on(credentials.token()).is_ok());
+}
+
+#[test]
+fn without_a_runtime_there_is_an_error_and_no_panic() {
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    assert!(credentials.current().is_none());
+    let failure = credentials.status().last_failure.unwrap();
+    let reason = std::error::Error::source(&failure).unwrap().to_string();
+    assert_eq!(reason, "expected a running Tokio runtime, found none");
+}
+
+#[tokio::test]
+async fn tokens_that_live_shorter_than_the_last_moments_are_used_and_renewed() {
+    // E11
+    pause();
+    let elsewhere = Elsewhere::start(5);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    let old = first(&credentials).await;
+    advance(secs(3)).await;
+    assert_eq!(credentials.current().unwrap().expose(), old.expose());
+    advance(Duration::from_millis(1_300)).await;
+    assert_eq!(credentials.current().unwrap().expose(), old.expose(), "renewed now");
+    ended(&credentials, 2).await;
+    assert_ne!(credentials.current().unwrap().expose(), old.expose());
+}
+
+#[tokio::test]
+async fn a_rejected_token_is_dropped_and_no_other_and_once_in_a_cooldown() {
+    // E18
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    let old = first(&credentials).await;
+    credentials.reject(&old);
+    let new = first(&credentials).await;
+    assert_ne!(new.expose(), old.expose());
+    for _ in 0..100 {
+        credentials.reject(&old);
+        credentials.reject(&new);
+    }
+    assert_eq!(first(&credentials).await.expose(), new.expose());
+    assert_eq!(elsewhere.issuer.token_requests(), 2);
+    advance(secs(30)).await;
+    credentials.reject(&old);
+    assert!(credentials.current().is_some(), "another token stays");
+    credentials.reject(&new);
+    assert_ne!(first(&credentials).await.expose(), new.expose());
+    assert_eq!(elsewhere.issuer.token_requests(), 3);
+}
+
+#[tokio::test]
+async fn clones_and_equal_scopes_share_a_token_and_others_have_their_own() {
+    // E16: kept for (issuer, client, scopes, resource)
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = Arc::new(elsewhere.credentials("s3cret").build().unwrap());
+    let token = first(&credentials).await;
+    let clone = ClientCredentials::clone(&credentials);
+    assert_eq!(clone.current().unwrap().expose(), token.expose());
+    let same = credentials.for_scopes([SCOPE]).unwrap();
+    assert_eq!(same.current().unwrap().expose(), token.expose());
+    let none = credentials.for_scopes::<&str>([]).unwrap();
+    assert_ne!(first(&none).await.expose(), token.expose());
+    assert_eq!(elsewhere.issuer.token_requests(), 2);
+}

@@ -1,0 +1,114 @@
+//! Does a secret, an assertion or a token get into a log, an error or a `Debug`?
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials, PrivateKey};
+use scopegate_issuer::{Alg, SigningKey};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::recorder::{Recorder, reply, token};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        write!(text, " {error} {error:?}").unwrap();
+        cause = error.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn nothing_secret_is_logged_or_shown() {
+    // D18
+    const SECRET: &str = "s3cret/+text";
+    const ENCODED: &str = "s3cret%2F%2Btext";
+    const ASSERTION: &str = "eyJhbGciOiJFZERTQSJ9.e30.c2ln";
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
+    let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
+    let key = PrivateKey::from_pem(&SigningKey::generate(Alg::EdDSA).private_key_pem()).unwrap();
+    let mut shown = String::new();
+    let mut secrets = [SECRET, ENCODED, ASSERTION, "t0ken-text"].map(ToOwned::to_owned).to_vec();
+    for (client, quoted) in [
+        (ClientAuthentication::client_secret_basic("report", SECRET), [SECRET, ENCODED]),
+        (ClientAuthentication::client_secret_post("report", SECRET), [SECRET, ENCODED]),
+        (ClientAuthentication::private_key_jwt("report", key), [ASSERTION, ASSERTION]),
+    ] {
+        let server = Recorder::start(reply(503, "")).await;
+        let builder = ClientCredentials::at(format!("{}?key=qu3ry", server.endpoint()), client);
+        let builder = builder.with_issuer("https://issuer.example").with_parameter("x", "par4meter");
+        let builder = builder.with_patience(Duration::from_secs(1)).with_scope("a");
+        write!(shown, "{builder:?}").unwrap();
+        let credentials = builder.build().unwrap();
+        let quoting = |text: &str| {
+            reply(400, format!(r#"{{"error":"invalid_client","error_description":"bad: {text}"}}"#))
+        };
+        // Each set of scopes has its own pauses.
+        for (n, answer) in [
+            token("t0ken-text", r#","expires_in":3600,"scope":"b""#),
+            quoting(quoted[0]),
+            quoting(quoted[1]),
+            reply(200, r#"{"access_token":"t0ken-text","token_type":"mac"}"#),
+            reply(200, r#"{"access_token":"t0ken-text","token_type":"Bearer","expires_in":"t0ken-text"}"#),
+            reply(200, r#"{"access_token":"t0ken-text t0ken-text","token_type":"Bearer"}"#),
+            reply(200, "t0ken-text"),
+            reply(302, "").with("location", "https://elsewhere.example/?t0ken-text"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            server.then([answer]);
+            let credentials = credentials.for_scopes([format!("scope{n}")]).unwrap();
+            match credentials.token().await {
+                Ok(token) => {
+                    write!(shown, "{token:?} {:?}", token.header_value()).unwrap();
+                    credentials.reject(&token);
+                }
+                Err(error) => shown += &with_causes(&error),
+            }
+            let layer = AddToken::new(&credentials, "https://api.example").unwrap();
+            write!(shown, "{credentials:?} {layer:?} {:?}", credentials.status()).unwrap();
+        }
+        for request in server.requests() {
+            secrets.extend(request.parameter("client_assertion"));
+            secrets.extend(request.header("authorization").map(|header| header.replace("Basic ", "")));
+        }
+    }
+    secrets.extend(["qu3ry".to_owned(), "par4meter".to_owned()]);
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("token received") && logged.contains("no new token"), "{logged}");
+    assert!(logged.contains("grants less than was asked for") && logged.contains("token rejected"));
+    assert!(shown.contains("invalid_client") && shown.contains("report"));
+    for secret in secrets {
+        for line in logged.lines().filter(|line| line.contains(" scopegate_client")) {
+            assert!(!line.contains(&secret), "logged: {secret}: {line}");
+        }
+        assert!(!shown.contains(&secret), "shown: {secret}");
+    }
+}

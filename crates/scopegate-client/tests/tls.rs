@@ -1,0 +1,144 @@
+//! Whose certificates are believed, and which one does a client show? Against a server with real TLS.
+
+use std::sync::{Arc, Mutex};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use scopegate_client::{ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, Error};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+/// A certificate authority that no system knows.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A certificate for this name, and its key.
+    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.0).unwrap(), key)
+    }
+}
+
+/// A request, and the certificate that came with it.
+type Seen = (String, Option<CertificateDer<'static>>);
+
+/// A token endpoint with TLS. It keeps what it is sent, and the certificate that it is shown.
+struct Server {
+    endpoint: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Server {
+    /// Its certificate is for this name; with an authority for clients it wants one of them.
+    async fn start(authority: &Authority, name: &str, clients: Option<&Authority>) -> Self {
+        let (certificate, key) = authority.issue(name);
+        let provider = Arc::new(default_provider());
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider));
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        let config = match clients {
+            None => config.with_no_client_auth(),
+            Some(clients) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(clients.0.der().clone()).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                config.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = config.with_single_cert(vec![certificate.der().clone()], key).unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("https://localhost:{}/token", listener.local_addr().unwrap().port());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn(serve(listener, acceptor, Arc::clone(&seen)));
+        Self { endpoint, seen }
+    }
+
+    fn credentials(&self, client: ClientAuthentication) -> ClientCredentialsBuilder {
+        ClientCredentials::at(&self.endpoint, client).with_patience(std::time::Duration::from_secs(1))
+    }
+}
+
+/// One request for each connection.
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, seen: Arc<Mutex<Vec<Seen>>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+        let mut request = Vec::new();
+        while !String::from_utf8_lossy(&request).contains("grant_type=") {
+            let mut part = [0; 4_096];
+            match stream.read(&mut part).await {
+                Ok(read) if read > 0 => request.extend_from_slice(&part[..read]),
+                _ => break,
+            }
+        }
+        let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first().cloned());
+        let shown = shown.map(CertificateDer::into_owned);
+        seen.lock().unwrap().push((String::from_utf8(request).unwrap(), shown));
+        let body = r#"{"access_token":"t","token_type":"Bearer"}"#;
+        let length = body.len();
+        let answer =
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+        let _ = stream.write_all(answer.as_bytes()).await;
+        let _ = stream.shutdown().await;
+    }
+}
+
+fn by_secret() -> ClientAuthentication {
+    ClientAuthentication::client_secret_basic("report", "s3cret")
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_authority_that_is_not_trusted_or_of_another_name_gets_no_secret() {
+    // E07
+    let authority = Authority::new();
+    let server = Server::start(&authority, "localhost", None).await;
+    let refused = server.credentials(by_secret()).build().unwrap().token().await;
+    assert!(matches!(refused, Err(Error::Unreachable { .. })), "{refused:?}");
+    let other = server.credentials(by_secret()).with_root_certificates(Authority::new().pem());
+    assert!(other.build().unwrap().token().await.is_err());
+    assert!(server.seen.lock().unwrap().is_empty());
+    let trusting = server.credentials(by_secret()).with_root_certificates(authority.pem());
+    assert_eq!(trusting.build().unwrap().token().await.unwrap().expose(), "t");
+
+    let server = Server::start(&authority, "another.example", None).await;
+    let misnamed = server.credentials(by_secret()).with_root_certificates(authority.pem());
+    assert!(misnamed.build().unwrap().token().await.is_err());
+    assert!(server.seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_client_with_a_certificate_shows_it_and_says_its_id_in_the_body() {
+    // E04, E25: RFC 8705 §2
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let server = Server::start(&authority, "localhost", Some(&clients)).await;
+    let (certificate, key) = clients.issue("report.example");
+    let identity = format!("{}{}", key.serialize_pem(), certificate.pem());
+    let client = ClientAuthentication::tls_client_auth("report", identity);
+    let credentials = server.credentials(client).with_root_certificates(authority.pem()).build().unwrap();
+    assert_eq!(credentials.token().await.unwrap().expose(), "t");
+    let seen = server.seen.lock().unwrap().clone();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].1.as_ref(), Some(certificate.der()));
+    assert!(seen[0].0.ends_with("\r\n\r\ngrant_type=client_credentials&client_id=report"), "{}", seen[0].0);
+    assert!(!seen[0].0.to_ascii_lowercase().contains("authorization"));
+
+    // Without one this server is not reached.
+    let without = server.credentials(by_secret()).with_root_certificates(authority.pem()).build().unwrap();
+    assert!(without.token().await.is_err());
+    assert_eq!(server.seen.lock().unwrap().len(), 1);
+}

@@ -1,0 +1,103 @@
+//! What does `AddToken::send` do, for callers that use `reqwest`?
+
+use reqwest::Client;
+use scopegate_client::{AddToken, CallError, ClientAuthentication, ClientCredentials, Error};
+use scopegate_issuer::LocalIssuer;
+
+use crate::recorder::{Recorder, reply};
+
+const READ: &str = "https://my-api-server.org/api.read";
+const WRITE: &str = "https://my-api-server.org/api.write";
+const INVALID_TOKEN: &str = r#"Bearer error="invalid_token""#;
+
+struct Caller {
+    issuer: LocalIssuer,
+    api: Recorder,
+    credentials: ClientCredentials,
+    to_api: AddToken,
+    http: Client,
+}
+
+impl Caller {
+    async fn start() -> Self {
+        let issuer = LocalIssuer::start().await.unwrap();
+        let api = Recorder::start(reply(200, "orders")).await;
+        let client = ClientAuthentication::client_secret_basic("local-writer", "local-writer-secret");
+        let credentials =
+            ClientCredentials::discover(issuer.issuer(), client).with_scope(READ).build().unwrap();
+        let to_api = AddToken::new(&credentials, &api.url).unwrap();
+        Self { issuer, api, credentials, to_api, http: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    fn tokens(&self) -> Vec<Option<String>> {
+        let requests = self.api.requests();
+        requests.iter().map(|request| request.header("authorization").map(ToOwned::to_owned)).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_added_for_the_api_and_for_nobody_else() {
+    // E26
+    let caller = Caller::start().await;
+    let answer = caller.to_api.send(caller.http.get(format!("{}/orders", caller.api.url))).await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "orders");
+    let elsewhere = Recorder::start(reply(401, "").with("www-authenticate", INVALID_TOKEN)).await;
+    let answer = caller.to_api.send(caller.http.get(&elsewhere.url)).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    let expected = format!("Bearer {}", caller.credentials.token().await.unwrap().expose());
+    assert_eq!(caller.tokens(), [Some(expected)]);
+    assert_eq!(elsewhere.requests()[0].header("authorization"), None);
+    assert_eq!(caller.issuer.token_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_host_drops_the_token_and_its_answer_changes_nothing() {
+    // E26
+    let caller = Caller::start().await;
+    let elsewhere = Recorder::start(reply(401, "").with("www-authenticate", INVALID_TOKEN)).await;
+    caller.api.then([reply(307, "").with("location", format!("{}/orders", elsewhere.url))]);
+    let answer = caller.to_api.send(caller.http.get(format!("{}/orders", caller.api.url))).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert!(caller.tokens()[0].is_some());
+    assert_eq!(elsewhere.requests()[0].header("authorization"), None);
+    assert_eq!((elsewhere.count(), caller.issuer.token_requests()), (1, 1), "not repeated, not renewed");
+}
+
+#[tokio::test]
+async fn a_rejected_token_is_replaced_and_the_request_with_its_body_repeated() {
+    // E18
+    let caller = Caller::start().await;
+    caller.api.then([reply(401, "").with("www-authenticate", INVALID_TOKEN)]);
+    let post = caller.http.post(format!("{}/orders", caller.api.url)).body("tea");
+    assert_eq!(caller.to_api.send(post).await.unwrap().status(), 200);
+    let requests = caller.api.requests();
+    assert_eq!(requests.iter().map(|request| request.body.as_str()).collect::<Vec<_>>(), ["tea", "tea"]);
+    assert_ne!(caller.tokens()[0], caller.tokens()[1]);
+}
+
+#[tokio::test]
+async fn further_scopes_are_asked_for_when_they_are_allowed() {
+    let caller = Caller::start().await;
+    let step = format!(r#"Bearer error="insufficient_scope", scope="{WRITE}""#);
+    caller.api.then([reply(403, "").with("www-authenticate", &step)]);
+    let request = || caller.http.get(format!("{}/orders", caller.api.url));
+    assert_eq!(caller.to_api.send(request()).await.unwrap().status(), 403);
+    let to_api = caller.to_api.clone().with_step_up_to([WRITE]).unwrap();
+    caller.api.then([reply(403, "").with("www-authenticate", &step)]);
+    assert_eq!(to_api.send(request()).await.unwrap().status(), 200);
+    let wider = caller.credentials.for_scopes([READ, WRITE]).unwrap().current().unwrap();
+    assert_eq!(caller.tokens()[2], Some(format!("Bearer {}", wider.expose())));
+}
+
+#[tokio::test]
+async fn errors_say_whether_it_was_the_token_or_the_call() {
+    let caller = Caller::start().await;
+    let error = caller.to_api.send(caller.http.get("no address")).await.unwrap_err();
+    assert!(matches!(error, CallError::Call(_)));
+    let client = ClientAuthentication::client_secret_basic("local-writer", "wrong");
+    let credentials = ClientCredentials::discover(caller.issuer.issuer(), client).build().unwrap();
+    let to_api = AddToken::new(&credentials, &caller.api.url).unwrap();
+    let error = to_api.send(caller.http.get(&caller.api.url)).await.unwrap_err();
+    assert!(matches!(error, CallError::Token(Error::Refused { .. })));
+    assert_eq!(caller.api.count(), 0);
+}

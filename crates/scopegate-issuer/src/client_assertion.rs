@@ -1,0 +1,88 @@
+//! A client that authenticates with a signed assertion (`private_key_jwt`, RFC 7523): reads it and judges it.
+//!
+//! Which client it is for is decided in `client_authentication.rs`. Read here independently of the crate that makes
+//! assertions, so that each checks the other.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::key::SigningKey;
+
+/// RFC 7523 §2.2.
+pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// An assertion may be good for so long, in seconds: longer ones are not made for one request.
+const LONGEST: u64 = 300;
+
+/// An assertion as it was sent. Nobody has vouched for it.
+pub(crate) struct Assertion {
+    header: Value,
+    claims: Value,
+    signed: String,
+    signature: Vec<u8>,
+}
+
+impl Assertion {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (signed, signature) = text.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        let decode = |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok();
+        Some(Self {
+            header: decode(header)?,
+            claims: decode(claims)?,
+            signed: signed.to_owned(),
+            signature: URL_SAFE_NO_PAD.decode(signature).ok()?,
+        })
+    }
+
+    /// Whom it says it is about.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.claim("sub")
+    }
+
+    fn claim(&self, name: &str) -> Option<&str> {
+        self.claims.get(name)?.as_str()
+    }
+
+    /// Whether it proves that its sender is this client (RFC 7523 §3): signed by its key with that key's algorithm, about
+    /// itself, for one of `audiences` alone, in time, and for the first time.
+    pub(crate) fn is_good(
+        &self,
+        client_id: &str,
+        key: &SigningKey,
+        audiences: &[&str],
+        now: u64,
+        seen: &Seen,
+    ) -> bool {
+        let alg = self.header.get("alg").and_then(Value::as_str);
+        let kid_fits = self.header.get("kid").is_none_or(|kid| kid.as_str() == Some(key.kid()));
+        let about_itself = self.claim("iss") == Some(client_id) && self.claim("sub") == Some(client_id);
+        let for_us = self.claim("aud").is_some_and(|found| audiences.contains(&found));
+        let expires = self.claims.get("exp").and_then(Value::as_u64);
+        let in_time = expires.is_some_and(|expires| now < expires && expires <= now + LONGEST);
+        let Some(id) = self.claim("jti") else { return false };
+        alg == Some(key.alg().to_string().as_str())
+            && kid_fits
+            && about_itself
+            && for_us
+            && in_time
+            && key.verifies(self.signed.as_bytes(), &self.signature)
+            && seen.for_the_first_time(client_id, id, expires.unwrap_or_default(), now)
+    }
+}
+
+/// The assertions that were accepted and have not ended.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(Mutex<HashMap<(String, String), u64>>);
+
+impl Seen {
+    fn for_the_first_time(&self, client: &str, id: &str, expires: u64, now: u64) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|_, expires| now < *expires);
+        seen.insert((client.to_owned(), id.to_owned()), expires).is_none()
+    }
+}
