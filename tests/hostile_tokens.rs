@@ -1,8 +1,12 @@
 //! Does each of the hostile tokens get the verdict that the documentation promises?
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
+#![allow(clippy::print_stdout, reason = "it shows how many there are")]
+
+mod hostile;
 
 use std::collections::BTreeMap;
 
-use crate::hostile::{Suite, Verdict};
+use hostile::{Suite, Verdict};
 
 #[test]
 fn every_token_of_the_suite_gets_the_verdict_that_is_documented() {

@@ -9,14 +9,12 @@
 #![allow(clippy::print_stdout, reason = "a rehearsal shows what it has measured")]
 
 mod api;
-mod hostile;
 
 mod attacks;
 mod both_halves;
 mod conformance;
 mod dependencies;
 mod flood;
-mod hostile_tokens;
 mod oidc_provider;
 mod other_implementations;
 mod readme;
