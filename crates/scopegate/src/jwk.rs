@@ -122,7 +122,7 @@ fn public_key(jwk: &JsonObject<'_>) -> Result<(PublicKey, &'static [Algorithm]),
             };
             let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
             // RFC 7518 §6.2.1.2: the full length, leading zeros included.
-            if x.len() != length || y.len() != length {
+            if [x.len(), y.len()] != [length; 2] {
                 return Err(Unusable::NotAKey);
             }
             Ok((PublicKey::Ec { x, y }, algorithms))
