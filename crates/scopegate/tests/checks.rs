@@ -1057,6 +1057,10 @@ fn a_client_is_told_from_somebody_it_acts_for() {
         principal(generic_token().claim("sub", format!("{CLIENT}@clients"))),
         format!("client {CLIENT}")
     );
+    // Also where an id ends like what Auth0 adds.
+    let odd = "job@clients";
+    assert_eq!(principal(generic_token().client(odd).claim("sub", odd)), format!("client {odd}"));
+    assert_eq!(principal(generic_token().client(odd).claim("sub", "job")), "subject job");
     assert_eq!(principal(generic_token().claim("sub", "user-1")), "subject user-1");
     assert_eq!(principal(generic_token().without_claim("client_id")), format!("subject {CLIENT}"));
     assert_eq!(principal(generic_token().without_claim("client_id").without_claim("sub")), "Unnamed");
