@@ -897,6 +897,7 @@ fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
         json!({ "kid": "pop-key-1" }),
         json!({ "jku": "https://keys.example/", "kid": "1" }),
         json!({ "jwe": "a.b.c.d.e" }),
+        json!({ "osc": { "id": "AQ", "ms": "-ejZb8hjmU-kOjhSNVoxsw" } }),
         json!({ "vendor": 1, "jkt": null }),
         json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "x5t#S256": "bwcK0esc3ACC3DB2Y5_l" }),
         json!({ "jkt": 1 }),
