@@ -729,6 +729,20 @@ fn a_token_for_many_audiences_does_not_flood_a_log() {
 }
 
 #[test]
+fn a_long_list_of_clients_or_audiences_does_not_flood_a_log() {
+    let many = || (0..500).map(|n| format!("client-of-some-department-{n}"));
+    let draft = || Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap();
+    let by_client = at(NOW).trust(draft().clients(many())).build().unwrap();
+    accepted(&by_client, &cognito_token().client("client-of-some-department-499"));
+    let error = refused(&by_client, &cognito_token().client("other"));
+    assert!(matches!(&error, Error::WrongClient { expected, .. } if expected.len() == 3), "{error:?}");
+    let by_audience = at(NOW).trust(draft().audiences(many())).build().unwrap();
+    accepted(&by_audience, &generic_token().claim("aud", "client-of-some-department-499"));
+    let error = refused(&by_audience, &generic_token().claim("aud", "other"));
+    assert!(matches!(&error, Error::WrongAudience { expected, .. } if expected.len() == 3), "{error:?}");
+}
+
+#[test]
 fn a_foreign_audience_is_refused_also_under_a_client_rule() {
     // C13, C34
     accepted(&cognito(), &cognito_token());
