@@ -10,6 +10,7 @@
 
 mod api;
 mod hostile;
+mod test_functions;
 
 mod attacks;
 mod both_halves;
