@@ -301,7 +301,7 @@ async fn keys_that_expire_before_their_time_are_fetched_at_once() {
 #[tokio::test]
 async fn keys_from_a_future_that_the_clock_has_taken_back_are_fetched_at_once() {
     // B24: or they would be used until that future has come, and the stale limit with it
-    for (ahead_at_start, kept) in [(2 * 86_400, false), (86_400 / 2, true)] {
+    for (ahead_at_start, kept) in [(2 * 86_400, false), (43_200, true)] {
         let local = LocalIssuer::start().await.unwrap();
         let ahead = Arc::new(AtomicU64::new(ahead_at_start));
         let clock = {
@@ -312,11 +312,11 @@ async fn keys_from_a_future_that_the_clock_has_taken_back_are_fetched_at_once() 
         let token = local.mint().lifetime(7 * 86_400).sign();
         assert!(verifier.verify(&token).is_ok());
         ahead.store(0, Ordering::Relaxed);
-        let verified = verifier.verify(&token);
+        let result = verifier.verify(&token);
         if kept {
-            assert!(verified.is_ok(), "{verified:?}");
+            assert!(result.is_ok(), "{result:?}");
         } else {
-            assert!(matches!(verified, Err(Error::KeysUnavailable { .. })), "{verified:?}");
+            assert!(matches!(result, Err(Error::KeysUnavailable { .. })), "{result:?}");
         }
         verifier.ready().await;
         assert!(verifier.verify(&token).is_ok());
