@@ -145,7 +145,7 @@ fn one() {
 fn helper() {}
 
 %[tokio::test(flavor = \"multi_thread\")]
-%[ignore = \"x\"]
+%[should_panic]
 async fn two() {
     @ W7, A03 and B02
     @ Art is long, A09 is short, and so is B2
@@ -170,6 +170,16 @@ fn rows_beside_a_test_function_are_a_problem() {
     ] {
         let claimed = claimed(source);
         assert!(claimed.problems[0].contains("A01") && claimed.tests_of_rows.is_empty(), "{source}");
+    }
+}
+
+#[test]
+fn rows_that_would_not_be_read_or_whose_test_is_not_run_are_a_problem() {
+    for source in [
+        "%[test]\nfn one() {\n    @ A01-A19, A22\n}\n",
+        "%[test]\n%[ignore = \"slow\"]\nfn one() {\n    @ A01\n}\n",
+    ] {
+        assert!(claimed(source).problems[0].contains("A01"), "{source}");
     }
 }
 

@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout, reason = "a rehearsal shows what it has measured")]
 
 mod api;
+mod test_functions;
 
 mod attacks;
 mod both_halves;

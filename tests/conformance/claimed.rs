@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::rust_files;
+use crate::test_functions::TestFunctions;
 
 /// What the tests say. A test is called `path/of/its/file.rs::its_name`.
 #[derive(Default)]
@@ -28,60 +29,40 @@ impl Claimed {
     }
 
     pub(crate) fn read_source(&mut self, path: &str, source: &str) {
-        let mut place = Place::Outside;
-        for (number, line) in source.lines().enumerate() {
-            let (indentation, code) = (line.len() - line.trim_start().len(), line.trim());
-            match &place {
-                Place::Outside if is_test_attribute(code) => place = Place::Attributes,
-                Place::Attributes => {
-                    if let Some(name) = function_name(code) {
-                        let test = format!("{path}::{name}");
-                        self.all_tests.insert(test.clone());
-                        place = Place::Test { test, indentation };
+        let TestFunctions { tests, other_comments } = TestFunctions::read(source);
+        for test in tests {
+            let name = format!("{path}::{}", test.name);
+            for comment in test.comments {
+                if begins_with_more_than_a_row(comment) {
+                    self.problems.push(format!("{name}, `// {comment}`: name each row by itself"));
+                }
+                for row in rows(comment) {
+                    if test.is_ignored {
+                        self.problems.push(format!("{row} in {name}, which is not run and so shows nothing"));
                     }
+                    self.tests_of_rows.entry(row).or_default().insert(name.clone());
                 }
-                // Formatted code closes a function where it began.
-                Place::Test { indentation: begin, .. } if code == "}" && indentation == *begin => {
-                    place = Place::Outside;
-                }
-                Place::Outside | Place::Test { .. } => {}
             }
-            let rows = code.strip_prefix("// ").map(rows).unwrap_or_default();
-            match &place {
-                Place::Test { test, .. } => {
-                    for row in rows {
-                        self.tests_of_rows.entry(row).or_default().insert(test.clone());
-                    }
-                }
-                _ if rows.is_empty() => {}
-                _ => self.problems.push(format!(
-                    "{path}, line {}: {} outside of a test function shows nothing: move the comment into the test",
-                    number + 1,
+            self.all_tests.insert(name);
+        }
+        for (line, comment) in other_comments {
+            let rows = rows(comment);
+            if !rows.is_empty() {
+                self.problems.push(format!(
+                    "{path}, line {line}: {} outside of a test function shows nothing: move the comment into the test",
                     rows.join(", ")
-                )),
+                ));
             }
         }
     }
 }
 
-/// Where a line stands.
-enum Place {
-    Outside,
-    /// Between a test's first attribute and its name.
-    Attributes,
-    Test {
-        test: String,
-        indentation: usize,
-    },
-}
-
-fn is_test_attribute(text: &str) -> bool {
-    text == "#[test]" || text.starts_with("#[tokio::test")
-}
-
-fn function_name(text: &str) -> Option<&str> {
-    let rest = text.strip_prefix("async ").unwrap_or(text).strip_prefix("fn ")?;
-    rest.split(|c: char| c != '_' && !c.is_alphanumeric()).next()
+/// As in `A01-A19`, which would be read as no row at all.
+fn begins_with_more_than_a_row(comment: &str) -> bool {
+    match comment.as_bytes() {
+        [b'A'..=b'H', b'0'..=b'9', b'0'..=b'9', next, ..] => !matches!(next, b',' | b':' | b' '),
+        _ => false,
+    }
 }
 
 /// The ids that a comment begins with: `A03, A05: and so on`. Those of other lists, such as `W7`, may stand among them.

@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn tokens_may_be_issued_at_another_host_and_what_else_is_there_does_not_matter() {
-        // F05. Cognito's are: the domain of a pool is not its issuer.
+        // F05: Cognito's are: the domain of a pool is not its issuer.
         let document =
             r#"{"issuer":"https://h/t1","token_endpoint":"https://tokens/x?y","x":1,"jwks_uri":[]}"#;
         assert_eq!(read(document, Reach::Network).unwrap(), "https://tokens/x?y");

@@ -21,7 +21,7 @@ mod tests {
 
     #[test]
     fn seconds_and_dates_are_read_and_nothing_else() {
-        // E15. The date is the example of RFC 9110 §5.6.7.
+        // E15: the date is the example of RFC 9110 §5.6.7.
         let now = UNIX_EPOCH + Duration::from_secs(784_111_777 - 90);
         let read = |value| parse(value, now).map(|wait| wait.as_secs());
         assert_eq!(read("120"), Some(120));

@@ -34,7 +34,7 @@ async fn secrets_go_over_tls_or_nowhere() {
 
 #[tokio::test]
 async fn a_client_has_an_id_and_a_secret() {
-    // E01; that there is no client without a proof is a doc test of `ClientAuthentication`.
+    // E01: that there is no client without a proof is a doc test of `ClientAuthentication`.
     for (id, secret, good) in [("report", "s3cret", true), ("", "s3cret", false), ("report", "", false)] {
         let client = ClientAuthentication::client_secret_post(id, secret);
         let built = ClientCredentials::at(ENDPOINT, client).build();

@@ -46,7 +46,7 @@ async fn a_token_in_hand_costs_no_memory() {
 
 #[tokio::test]
 async fn an_hour_of_a_thousand_calls_a_second_with_five_minutes_of_outage() {
-    // E16. The outage begins when the first renewal may be due, and no renewal is due before.
+    // E16: the outage begins when the first renewal may be due, and no renewal is due before.
     pause();
     for lifetime in [3_600, 1_800] {
         let elsewhere = Elsewhere::start(lifetime);

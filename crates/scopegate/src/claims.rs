@@ -102,7 +102,7 @@ impl Claims {
     pub fn principal(&self) -> Principal<'_> {
         match (self.client_id(), self.subject()) {
             (Some(id), None) => Principal::Client { id },
-            (Some(id), Some(subject)) if subject.strip_suffix("@clients").unwrap_or(subject) == id => {
+            (Some(id), Some(subject)) if subject == id || subject.strip_suffix("@clients") == Some(id) => {
                 Principal::Client { id }
             }
             (_, Some(id)) => Principal::Subject { id },

@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn the_cryptography_takes_a_key_for_which_anybody_can_sign() {
-        // A24. It is why this file exists: R = the neutral element and S = 0 fit whatever the message is.
+        // A24: it is why this file exists: R = the neutral element and S = 0 fit whatever the message is.
         let neutral = small(1);
         let signature = [neutral, small(0)].concat();
         let key = VerifyingKey::new(Algorithm::EdDSA, &PublicKey::Ed25519 { x: neutral }).unwrap();

@@ -84,12 +84,12 @@ pub enum Error {
     /// The token is used before its `nbf`, or its `iat` lies in the future, leeway included.
     #[non_exhaustive]
     NotYetValid { claim: &'static str, valid_from: NumericDate, now: NumericDate, leeway: Duration },
-    /// The token is for somebody else (RFC 7519 §4.1.3); of those that it is for, `found` has up to three. An empty
-    /// `expected` means that this issuer's tokens are bound to clients and no audience was configured, so only a token
-    /// without `aud` is for us.
+    /// The token is for somebody else (RFC 7519 §4.1.3); of those that it is for, `found` has up to three, and `expected` as
+    /// many of those that are accepted. An empty `expected` means that this issuer's tokens are bound to clients and no
+    /// audience was configured, so only a token without `aud` is for us.
     #[non_exhaustive]
     WrongAudience { expected: Vec<String>, found: Vec<Excerpt> },
-    /// The token was issued to a client that is not on the list.
+    /// The token was issued to a client that is not on the list, of which `expected` has up to three.
     #[non_exhaustive]
     WrongClient { expected: Vec<String>, found: Option<Excerpt> },
     /// The token is an ID token or another kind that grants no access (RFC 8725 §3.12).
@@ -194,10 +194,15 @@ impl fmt::Display for Error {
                 write!(f, "expected no `aud`, because no audience is configured; found {}", Listed(found))
             }
             Self::WrongAudience { expected, found } => {
-                write!(f, "expected `aud` to hold one of {}, found {}", Listed(expected), Listed(found))
+                write!(
+                    f,
+                    "expected `aud` to hold an audience such as {}, found {}",
+                    Listed(expected),
+                    Listed(found)
+                )
             }
             Self::WrongClient { expected, found } => {
-                write!(f, "expected the client to be one of {}, found {}", Listed(expected), OrNone(found))
+                write!(f, "expected a client such as {}, found {}", Listed(expected), OrNone(found))
             }
             Self::NotAnAccessToken { claim, expected, found } => {
                 write!(f, "not an access token: expected `{claim}` to be {expected}, found {}", OrNone(found))

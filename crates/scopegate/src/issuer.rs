@@ -101,8 +101,8 @@ impl Issuer {
     /// An issuer whose metadata tells where its keys are: RFC 8414, or OpenID Connect Discovery.
     ///
     /// `issuer` is compared with the `iss` of tokens, and with the `issuer` of the metadata, character by character: write
-    /// a final slash if and only if the issuer does. The metadata is looked for when the verifier starts, and again after
-    /// a failure, at three addresses in this order; for `https://h/t1` they are
+    /// a final slash if and only if the issuer does. The metadata is looked for when the verifier starts, again after a
+    /// failure and after a day, at three addresses in this order; for `https://h/t1` they are
     /// 1. `https://h/.well-known/oauth-authorization-server/t1` (RFC 8414 §3.1),
     /// 2. `https://h/t1/.well-known/openid-configuration` (OpenID Connect Discovery §4),
     /// 3. `https://h/.well-known/openid-configuration/t1` (RFC 8414 §5).

@@ -36,15 +36,16 @@ pub(crate) struct Snapshot {
 pub(crate) enum Usable {
     /// Keys that were given, not fetched.
     Always,
-    /// Fetched keys. A key that was withdrawn while the issuer could not be reached must not live for ever.
-    Until(NumericDate),
+    /// Fetched keys. A key that was withdrawn while the issuer could not be reached must not live for ever, also when the
+    /// clock is set back after the fetch: then keys from too far in the future are as good as too old.
+    Around { fetched: NumericDate, limit: Duration },
 }
 
 impl Usable {
     fn at(self, now: NumericDate) -> bool {
         match self {
             Self::Always => true,
-            Self::Until(end) => now < end,
+            Self::Around { fetched, limit } => now < fetched.plus(limit) && fetched < now.plus(limit),
         }
     }
 }
@@ -318,7 +319,7 @@ mod tests {
         let pace = Pace { period: Period::Fixed(HOUR), cooldown: HOUR, usable_for: HOUR };
         let source = Arc::new(KeySource::to_be_fetched(pace));
         let now = NumericDate::from(SystemTime::now());
-        source.replace(keys, Usable::Until(now.plus(HOUR)));
+        source.replace(keys, Usable::Around { fetched: now, limit: HOUR });
         source.update(|_held| {
             // The lock is held here, so whoever needs it would not come back.
             let (reader, (sender, receiver)) = (Arc::clone(&source), mpsc::channel());

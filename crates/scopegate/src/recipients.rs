@@ -85,12 +85,11 @@ impl Recipients {
                     _ => Err(Error::MissingClaim { claim: "aud" }),
                 };
             }
-            (Allowed::OneOf(allowed), Some(_)) => allowed.clone(),
+            (Allowed::OneOf(allowed), Some(_)) => shown(allowed).cloned().collect(),
             // RFC 7519 §4.1.3: an audience that we do not know ourselves to be in is not ours.
             (Allowed::NotConfigured, Some(_)) => Vec::new(),
         };
-        // A token may name thousands, and this goes to a log.
-        let found = found.unwrap_or_default().iter().take(3).map(|one| Excerpt::new(one)).collect();
+        let found = shown(found.unwrap_or_default()).map(|one| Excerpt::new(one)).collect();
         Err(Error::WrongAudience { expected, found })
     }
 
@@ -101,7 +100,8 @@ impl Recipients {
                 Ok(())
             }
             (Allowed::OneOf(allowed), found) => {
-                Err(Error::WrongClient { expected: allowed.clone(), found: found.map(Excerpt::new) })
+                let expected = shown(allowed).cloned().collect();
+                Err(Error::WrongClient { expected, found: found.map(Excerpt::new) })
             }
         }
     }
@@ -123,6 +123,12 @@ impl Recipients {
         }
         Ok(client)
     }
+}
+
+/// What an error names of a list: a token may be for thousands, a configuration may list hundreds, and all that goes to a
+/// log at each refusal.
+fn shown<T>(list: &[T]) -> impl Iterator<Item = &T> {
+    list.iter().take(3)
 }
 
 /// A string or an array of strings (RFC 7519 §4.1.3).

@@ -9,7 +9,7 @@ use crate::fetch::{FetchError, Fetched};
 use crate::key_set::KeySet;
 use crate::key_source::{Failure, KeySource, Usable};
 use crate::location::Location;
-use crate::{Algorithm, Clock, NumericDate, metrics};
+use crate::{Algorithm, Clock, metrics};
 
 /// Everything the task needs; it holds no handle on the verifier, whose end is the task's end.
 pub(crate) struct RefreshTask {
@@ -68,7 +68,7 @@ impl RefreshTask {
         } else {
             tracing::info!(issuer = %self.issuer, keys = ?fresh.keys.ids(), "keys fetched");
         }
-        let usable = Usable::Until(NumericDate::from(asked).plus(self.usable_for));
+        let usable = Usable::Around { fetched: asked.into(), limit: self.usable_for };
         metrics::fetched(&self.issuer, asked);
         self.source.update(|state| {
             self.source.replace(Arc::clone(&fresh.keys), usable);

@@ -100,9 +100,9 @@ fn not_access(claim: &'static str, expected: &'static str, found: Option<Cow<'_,
     Error::NotAnAccessToken { claim, expected, found: found.map(|found| Excerpt::new(&found)) }
 }
 
-/// The members of `cnf` that bind a token to a key: RFC 7800 §3.2 to §3.5, mutual TLS (RFC 8705 §3.1) and DPoP
-/// (RFC 9449 §6.1).
-const BINDINGS: [&str; 6] = ["jwk", "jwe", "kid", "jku", "x5t#S256", "jkt"];
+/// The members of `cnf` that bind a token to a key, all that are registered: RFC 7800 §3.2 to §3.5, mutual TLS (RFC 8705
+/// §3.1), DPoP (RFC 9449 §6.1) and OSCORE (RFC 9203 §3.2.1).
+const BINDINGS: [&str; 7] = ["jwk", "jwe", "kid", "jku", "x5t#S256", "jkt", "osc"];
 
 /// A token that is bound to a key is refused: whoever stole it could use it as a bearer token. Members of `cnf`
 /// that are not known are ignored (RFC 7800 §3.1).

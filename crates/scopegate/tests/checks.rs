@@ -729,6 +729,20 @@ fn a_token_for_many_audiences_does_not_flood_a_log() {
 }
 
 #[test]
+fn a_long_list_of_clients_or_audiences_does_not_flood_a_log() {
+    let many = || (0..500).map(|n| format!("client-of-some-department-{n}"));
+    let draft = || Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap();
+    let by_client = at(NOW).trust(draft().clients(many())).build().unwrap();
+    accepted(&by_client, &cognito_token().client("client-of-some-department-499"));
+    let error = refused(&by_client, &cognito_token().client("other"));
+    assert!(matches!(&error, Error::WrongClient { expected, .. } if expected.len() == 3), "{error:?}");
+    let by_audience = at(NOW).trust(draft().audiences(many())).build().unwrap();
+    accepted(&by_audience, &generic_token().claim("aud", "client-of-some-department-499"));
+    let error = refused(&by_audience, &generic_token().claim("aud", "other"));
+    assert!(matches!(&error, Error::WrongAudience { expected, .. } if expected.len() == 3), "{error:?}");
+}
+
+#[test]
 fn a_foreign_audience_is_refused_also_under_a_client_rule() {
     // C13, C34
     accepted(&cognito(), &cognito_token());
@@ -897,6 +911,7 @@ fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
         json!({ "kid": "pop-key-1" }),
         json!({ "jku": "https://keys.example/", "kid": "1" }),
         json!({ "jwe": "a.b.c.d.e" }),
+        json!({ "osc": { "id": "AQ", "ms": "-ejZb8hjmU-kOjhSNVoxsw" } }),
         json!({ "vendor": 1, "jkt": null }),
         json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "x5t#S256": "bwcK0esc3ACC3DB2Y5_l" }),
         json!({ "jkt": 1 }),
@@ -1057,6 +1072,10 @@ fn a_client_is_told_from_somebody_it_acts_for() {
         principal(generic_token().claim("sub", format!("{CLIENT}@clients"))),
         format!("client {CLIENT}")
     );
+    // Also where an id ends like what Auth0 adds.
+    let odd = "job@clients";
+    assert_eq!(principal(generic_token().client(odd).claim("sub", odd)), format!("client {odd}"));
+    assert_eq!(principal(generic_token().client(odd).claim("sub", "job")), "subject job");
     assert_eq!(principal(generic_token().claim("sub", "user-1")), "subject user-1");
     assert_eq!(principal(generic_token().without_claim("client_id")), format!("subject {CLIENT}"));
     assert_eq!(principal(generic_token().without_claim("client_id").without_claim("sub")), "Unnamed");

@@ -298,6 +298,32 @@ async fn keys_that_expire_before_their_time_are_fetched_at_once() {
     assert!(verifier.verify(&token).is_ok());
 }
 
+#[tokio::test]
+async fn keys_from_a_future_that_the_clock_has_taken_back_are_fetched_at_once() {
+    // B24: or they would be used until that future has come, and the stale limit with it
+    for (ahead_at_start, kept) in [(2 * 86_400, false), (43_200, true)] {
+        let local = LocalIssuer::start().await.unwrap();
+        let ahead = Arc::new(AtomicU64::new(ahead_at_start));
+        let clock = {
+            let ahead = Arc::clone(&ahead);
+            move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::Relaxed))
+        };
+        let verifier = trusting(&local).with_clock(clock).start().await.unwrap();
+        let token = local.mint().lifetime(7 * 86_400).sign();
+        assert!(verifier.verify(&token).is_ok());
+        ahead.store(0, Ordering::Relaxed);
+        let result = verifier.verify(&token);
+        if kept {
+            assert!(result.is_ok(), "{result:?}");
+        } else {
+            assert!(matches!(result, Err(Error::KeysUnavailable { .. })), "{result:?}");
+        }
+        verifier.ready().await;
+        assert!(verifier.verify(&token).is_ok());
+        assert_eq!(local.jwks_fetches(), if kept { 1 } else { 2 });
+    }
+}
+
 /// Lets virtual time pass while nothing else happens, and real sockets work in between.
 async fn pass(time: Duration) {
     tokio::time::pause();

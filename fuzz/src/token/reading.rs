@@ -122,7 +122,7 @@ fn confirm_kind(payload: &Members, issuer: &str) {
     );
     if let Some(cnf) = payload.raw("cnf") {
         let cnf = Members::read(cnf.as_bytes());
-        let bindings = ["jwk", "jwe", "kid", "jku", "x5t#S256", "jkt"];
+        let bindings = ["jwk", "jwe", "kid", "jku", "x5t#S256", "jkt", "osc"];
         assert!(bindings.iter().all(|binding| !cnf.has(binding)), "it is bound to a key");
     }
 }
