@@ -163,11 +163,13 @@ impl TokenEndpoint {
         let form = request::body(grant, &self.further, &proof);
         let answer = place.transport.post(place.url.clone(), proof.header, form).await?;
         *retry_after = answer.retry_after.and_then(|value| retry_after::parse(&value, self.clock.now()));
+        // A server may quote what it was sent.
+        let hides = |text: &str| self.client.is_quoted_in(text);
         match answer.status {
-            StatusCode::OK => response::token(&answer.body).map_err(RequestError::NotAToken),
+            StatusCode::OK => response::token(&answer.body, hides).map_err(RequestError::NotAToken),
             // 403 without a body is what some say instead of RFC 6749 §5.2.
             status @ (StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                let refusal = response::refusal(&answer.body, |text| self.client.is_quoted_in(text));
+                let refusal = response::refusal(&answer.body, hides);
                 let (code, description) = (refusal.code, refusal.description);
                 Err(RequestError::Refused { status, code, description })
             }

@@ -44,6 +44,45 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 #[tokio::test]
+async fn a_secret_that_a_server_quotes_is_not_shown_in_any_spelling() {
+    // D18
+    const SECRET: &str = r#"s3cret/+ "text"#;
+    let client = || ClientAuthentication::client_secret_basic("report", SECRET);
+    let server = Recorder::start(reply(503, "")).await;
+    let credentials = ClientCredentials::at(server.endpoint(), client());
+    let credentials = credentials.with_patience(Duration::from_millis(400)).build().unwrap();
+    credentials.token().await.unwrap_err();
+    let header = server.requests()[0].header("authorization").unwrap().to_owned();
+    let pair = header.trim_start_matches("Basic ").to_owned();
+    let quotes = [
+        SECRET.to_owned(),
+        "s3cret%2F%2B+%22text".to_owned(),
+        "s3cret%2f%2b%20%22text".to_owned(),
+        "s3cret/+%20%22text".to_owned(),
+        r#"s3cret/+ \"text"#.to_owned(),
+        r#"s3cret\/+ \"text"#.to_owned(),
+        pair.trim_end_matches('=').to_owned(),
+        header,
+    ];
+    for quote in quotes {
+        let bad = format!("bad: {quote}.");
+        let refusal = serde_json::json!({ "error": "invalid_client", "error_description": bad });
+        let other_type = serde_json::json!({ "access_token": "t", "token_type": bad });
+        for answer in [reply(401, refusal.to_string()), reply(200, other_type.to_string())] {
+            let server = Recorder::start(answer).await;
+            let error = ClientCredentials::at(server.endpoint(), client()).build().unwrap().token().await;
+            let shown = with_causes(&error.unwrap_err());
+            assert!(!shown.contains("bad"), "{shown}");
+        }
+    }
+    // What quotes nothing is shown.
+    let refusal = r#"{"error":"invalid_client","error_description":"bad: 100% secret"}"#;
+    let server = Recorder::start(reply(401, refusal)).await;
+    let error = ClientCredentials::at(server.endpoint(), client()).build().unwrap().token().await;
+    assert!(with_causes(&error.unwrap_err()).contains("bad: 100% secret"));
+}
+
+#[tokio::test]
 async fn nothing_secret_is_logged_or_shown() {
     // D18
     const SECRET: &str = "s3cret/+text";
