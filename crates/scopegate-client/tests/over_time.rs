@@ -1,7 +1,9 @@
 //! When are tokens asked for, renewed and given up? In virtual time, over real sockets: the issuer runs on another runtime,
 //! whose time is real.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use scopegate_client::{
@@ -297,10 +299,48 @@ fn a_runtime_that_ends_in_the_middle_of_a_request_does_not_leave_the_others_wait
 fn without_a_runtime_there_is_an_error_and_no_panic() {
     let elsewhere = Elsewhere::start(3_600);
     let credentials = elsewhere.credentials("s3cret").build().unwrap();
-    assert!(credentials.current().is_none());
-    let failure = credentials.status().last_failure.unwrap();
+    let mut waiting = pin!(credentials.token());
+    let Poll::Ready(Err(failure)) = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("there is nothing to wait for");
+    };
+    assert!(matches!(failure, Error::Unreachable { .. }));
     let reason = std::error::Error::source(&failure).unwrap().to_string();
     assert_eq!(reason, "expected a running Tokio runtime, found none");
+    for _ in 0..10 {
+        assert!(credentials.current().is_none());
+    }
+    assert_eq!(requests(&credentials), 0, "none was made, so none has failed");
+
+    // Who has a runtime need not wait because somebody had none.
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(first(&credentials));
+    assert_eq!(requests(&credentials), 1);
+}
+
+#[test]
+fn a_runtime_that_stands_still_in_the_middle_of_a_request_does_not_keep_the_others_from_a_token() {
+    // E17
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    elsewhere.issuer.set_token_fault(Fault::Drip);
+    let standing = Builder::new_current_thread().enable_all().build().unwrap();
+    let abandoned = standing.block_on(caller(&credentials));
+    elsewhere.issuer.clear_token_fault();
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let waiting = caller(&credentials).await;
+        assert_eq!(requests(&credentials), 0, "there is one request for all");
+        advance(secs(31)).await;
+        assert!(matches!(waiting.await.unwrap(), Err(Error::Unreachable { .. })));
+        let token = first(&credentials).await;
+        assert_eq!(requests(&credentials), 1);
+        // However the first one ends, it comes too late.
+        drop(abandoned);
+        std::thread::scope(|scope| scope.spawn(|| drop(standing)).join().unwrap());
+        assert_eq!(requests(&credentials), 2);
+        assert_eq!(credentials.current().unwrap().expose(), token.expose());
+        assert!(credentials.status().renewed_in.unwrap() > secs(2_000));
+    });
 }
 
 #[tokio::test]

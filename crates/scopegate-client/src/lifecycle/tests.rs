@@ -44,7 +44,25 @@ fn a_token_is_renewed_when_three_quarters_of_its_lifetime_have_passed_give_or_ta
         assert_eq!(lifecycle.want(now + secs(expected - 0.1)), Step::Serve);
         assert_eq!(lifecycle.want(now + secs(expected)), Step::ServeAndRequest);
         assert_eq!(lifecycle.want(now + secs(expected)), Step::Serve, "one request");
-        assert_eq!(lifecycle.settled_until(), Some(now + secs(3_590.0)), "nothing to look at meanwhile");
+        let lost = now + secs(expected) + LOST_AFTER;
+        assert_eq!(lifecycle.settled_until(), Some(lost), "nothing to look at meanwhile");
+        lifecycle.succeeded(now, HOUR, random);
+    }
+}
+
+#[test]
+fn a_request_that_does_not_end_is_given_up_and_comes_too_late() {
+    // E17
+    let start = Instant::now();
+    for mut lifecycle in [Lifecycle::new(COOLDOWN, start), holding(start)] {
+        let begun = start + secs(3_000.0);
+        assert!(matches!(lifecycle.want(begun), Step::Request | Step::ServeAndRequest));
+        let just_before = begun + LOST_AFTER - secs(0.001);
+        assert!(matches!(lifecycle.want(just_before), Step::Wait { until: None } | Step::Serve));
+        assert!(lifecycle.awaits(begun));
+        let lost = begun + LOST_AFTER;
+        assert!(matches!(lifecycle.want(lost), Step::Request | Step::ServeAndRequest));
+        assert!(!lifecycle.awaits(begun) && lifecycle.awaits(lost));
     }
 }
 
