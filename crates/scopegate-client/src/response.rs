@@ -69,6 +69,8 @@ pub(crate) enum NotAToken {
     OtherTokenType(Option<Excerpt>),
     NoAccessToken,
     NotABearerToken,
+    /// It lives shorter than the request for it took.
+    Ended,
     MalformedLifetime,
     MalformedScope,
 }
@@ -87,6 +89,9 @@ impl fmt::Display for NotAToken {
             Self::NoAccessToken => f.write_str("expected `access_token`, found none"),
             Self::NotABearerToken => {
                 f.write_str("expected `access_token` to have the characters of a bearer token, found others")
+            }
+            Self::Ended => {
+                f.write_str("expected a token that can be used, found one that has ended meanwhile")
             }
             Self::MalformedLifetime => f.write_str("expected `expires_in` to be a positive number"),
             Self::MalformedScope => f.write_str("expected `scope` to be a list of scopes"),

@@ -216,9 +216,13 @@ impl TokenSource {
         let missing = self.grant.scopes.without(&granted);
         let issuer = self.endpoint.issuer();
         let token = AccessToken::new(&response.token, granted, missing, ends_at(asked, lifetime));
-        let token = token.ok_or_else(|| Failure {
+        let token = token.ok_or(NotAToken::NotABearerToken);
+        // Nobody could be given it, and the next request would follow at once.
+        let token = token
+            .and_then(|token| if token.usable_for().is_zero() { Err(NotAToken::Ended) } else { Ok(token) });
+        let token = token.map_err(|reason| Failure {
             endpoint: self.endpoint.shown(),
-            error: RequestError::NotAToken(NotAToken::NotABearerToken),
+            error: RequestError::NotAToken(reason),
             retry_after: None,
         })?;
         let client = &self.endpoint.client;

@@ -359,6 +359,23 @@ async fn tokens_that_live_shorter_than_the_last_moments_are_used_and_renewed() {
 }
 
 #[tokio::test]
+async fn a_token_that_has_ended_when_it_comes_is_no_token_and_the_next_request_waits() {
+    // E11
+    pause();
+    let elsewhere = Elsewhere::start(1);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    let waiting = caller(&credentials).await;
+    advance(Duration::from_millis(950)).await;
+    ended(&credentials, 1).await;
+    assert!(matches!(waiting.await.unwrap(), Err(Error::NotUnderstood { .. })));
+    assert!(matches!(credentials.token().await, Err(Error::NotUnderstood { .. })));
+    assert_eq!(elsewhere.issuer.token_requests(), 1);
+    // One that comes in time is used.
+    advance(secs(1)).await;
+    assert!(!first(&credentials).await.usable_for().is_zero());
+}
+
+#[tokio::test]
 async fn a_rejected_token_is_dropped_and_no_other_and_once_in_a_cooldown() {
     // E18
     pause();
