@@ -3,8 +3,9 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use scopegate_client::{
     AccessToken, ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, Error,
@@ -341,6 +342,23 @@ fn a_runtime_that_stands_still_in_the_middle_of_a_request_does_not_keep_the_othe
         assert_eq!(credentials.current().unwrap().expose(), token.expose());
         assert!(credentials.status().renewed_in.unwrap() > secs(2_000));
     });
+}
+
+#[tokio::test]
+async fn a_clock_that_panics_is_a_failed_request_and_nobody_is_left_waiting() {
+    // E17
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    let (broken, now) = (Arc::new(AtomicBool::new(true)), SystemTime::now());
+    let seen = Arc::clone(&broken);
+    let clock = move || if seen.load(Ordering::Relaxed) { panic!("a broken clock") } else { now };
+    let credentials = elsewhere.credentials("s3cret").with_clock(clock).build().unwrap();
+    let waiting = caller(&credentials).await;
+    ended(&credentials, 1).await;
+    broken.store(false, Ordering::Relaxed);
+    pass(secs(1)).await;
+    ended(&credentials, 2).await;
+    assert!(waiting.await.unwrap().is_ok());
 }
 
 #[tokio::test]
