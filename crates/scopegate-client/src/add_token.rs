@@ -44,7 +44,8 @@ use crate::{ClientCredentials, ConfigError, Error};
 ///
 /// A layer that follows redirects belongs outside of this one: then each step is looked at by its own origin, and takes no
 /// token elsewhere. A client that follows redirects by itself has to drop `Authorization` on the way to another host, as
-/// `reqwest` does.
+/// `reqwest` does; and an answer from behind a redirect would make this layer repeat the request from its beginning, which
+/// may have been done already.
 ///
 /// ```
 /// use http::Request;

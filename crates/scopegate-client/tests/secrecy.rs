@@ -1,12 +1,16 @@
 //! Does a secret, an assertion or a token get into a log, an error or a `Debug`?
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use http::{Request, Response};
+use http_body_util::Empty;
 use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials, PrivateKey};
 use scopegate_issuer::{Alg, SigningKey};
+use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -41,6 +45,27 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[tokio::test]
+async fn scopes_that_an_api_names_do_not_flood_the_log() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false);
+    let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
+    let server = Recorder::start(token("t", r#","scope":"a""#)).await;
+    let client = ClientAuthentication::client_secret_basic("report", "s3cret");
+    let credentials = ClientCredentials::at(server.endpoint(), client).with_scope("a").build().unwrap();
+    let layer = AddToken::new(&credentials, "https://api.example").unwrap().with_step_up_to(["b"]).unwrap();
+    let challenge = format!(r#"Bearer error="insufficient_scope", scope="{}""#, "x".repeat(8_000));
+    let api = service_fn(move |_: Request<Empty<&'static [u8]>>| {
+        let answer = Response::builder().status(403).header("www-authenticate", challenge.as_str());
+        std::future::ready(Ok::<_, Infallible>(answer.body(()).unwrap()))
+    });
+    let request = Request::get("https://api.example/").body(Empty::new()).unwrap();
+    assert_eq!(layer.layer(api).oneshot(request).await.unwrap().status(), 403);
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("not stepped up: the API names other scopes") && logged.contains("xxxx"));
+    assert!(logged.lines().all(|line| line.len() < 500));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::Rule;
 use crate::challenge::{BearerError, bearer_error};
 use crate::scope::Scopes;
-use crate::{AccessToken, ClientCredentials};
+use crate::{AccessToken, ClientCredentials, Excerpt};
 
 /// What was tried for one request so far. Each thing is tried once, so there is an end.
 pub(super) struct Retries<'a> {
@@ -79,6 +79,8 @@ impl<'a> Retries<'a> {
         let allowed = rule.ceiling.union(rule.credentials.scopes());
         if named.is_empty() || rule.ceiling.is_empty() || !named.without(&allowed).is_empty() {
             if !rule.ceiling.is_empty() {
+                // As long as the API likes it, and with each answer.
+                let named = Excerpt::new(&named.to_string());
                 tracing::info!(%named, ceiling = %allowed, "not stepped up: the API names other scopes");
             }
             return None;
