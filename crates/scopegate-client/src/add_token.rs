@@ -19,7 +19,7 @@ use tower_service::Service;
 
 use self::repeat::Repeat;
 pub use self::repeat::{RepeatCloned, RepeatEmpty};
-use self::retry::Retries;
+use self::retry::{Retries, Steps};
 use crate::origin::Origin;
 use crate::scope::{self, Scopes};
 use crate::{ClientCredentials, ConfigError, Error};
@@ -44,7 +44,8 @@ use crate::{ClientCredentials, ConfigError, Error};
 ///
 /// A layer that follows redirects belongs outside of this one: then each step is looked at by its own origin, and takes no
 /// token elsewhere. A client that follows redirects by itself has to drop `Authorization` on the way to another host, as
-/// `reqwest` does.
+/// `reqwest` does; and an answer from behind a redirect would make this layer repeat the request from its beginning, which
+/// may have been done already.
 ///
 /// ```
 /// use http::Request;
@@ -87,7 +88,7 @@ struct Rule {
     /// The most that a challenge may make us ask for.
     ceiling: Scopes,
     /// What challenges have made us ask for so far.
-    stepped_up_to: Mutex<Scopes>,
+    steps: Mutex<Steps>,
 }
 
 impl AddToken {
@@ -100,7 +101,7 @@ impl AddToken {
             credentials: credentials.clone(),
             origin: Origin::parse(origin)?,
             ceiling: Scopes::default(),
-            stepped_up_to: Mutex::default(),
+            steps: Mutex::default(),
         };
         Ok(Self { rule: Arc::new(rule), repeat: RepeatEmpty })
     }
@@ -134,7 +135,7 @@ impl<R> AddToken<R> {
             credentials: self.rule.credentials.clone(),
             origin: self.rule.origin.clone(),
             ceiling: Scopes::new(scopes.collect::<Result<_, _>>()?),
-            stepped_up_to: Mutex::default(),
+            steps: Mutex::default(),
         });
         Ok(self)
     }

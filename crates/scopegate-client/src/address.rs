@@ -10,6 +10,8 @@ use crate::ConfigError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) url: Url,
+    /// As it was written, for comparisons character by character.
+    pub(crate) written: Box<str>,
     pub(crate) reach: Reach,
 }
 
@@ -39,7 +41,7 @@ impl Address {
         if !scheme_fits || url.host().is_none() || url.fragment().is_some() || named {
             return Err(invalid());
         }
-        Ok(Self { url, reach })
+        Ok(Self { url, written: text.into(), reach })
     }
 }
 

@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::SystemTime;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::request::{encoded, push_encoded};
+use crate::request::push_encoded;
 use crate::{ConfigError, PrivateKey, Secret, assertion};
 
 /// A client id, and one way to prove it (RFC 6749 §2.3). The names are those of the registry that metadata uses (RFC 8414
@@ -120,10 +120,13 @@ impl ClientAuthentication {
     /// Whether a text that a server wrote has the secret, or an assertion, in it: a server may quote what it was sent.
     pub(crate) fn is_quoted_in(&self, text: &str) -> bool {
         match &self.method {
-            Method::Basic(secret) | Method::Post(secret) => {
-                let secret = secret.expose();
-                text.contains(secret) || text.contains(encoded(secret).as_str())
+            Method::Basic(secret) => {
+                // The header's, and what those send who do not encode.
+                let pairs =
+                    [pair(&self.id, secret), Zeroizing::new([&self.id, ":", secret.expose()].concat())];
+                is_spelt_in(text, secret) || pairs.iter().any(|pair| text.contains(base64(pair).as_str()))
             }
+            Method::Post(secret) => is_spelt_in(text, secret),
             // How every JSON object begins in base64url, so every assertion does.
             Method::Key(_) => text.contains("eyJ"),
             Method::Certificate(_) => false,
@@ -133,17 +136,61 @@ impl ClientAuthentication {
 
 /// RFC 6749 §2.3.1: both are form-urlencoded before they are joined, so a colon in the id stays a part of it.
 fn basic(id: &str, secret: &Secret) -> Option<HeaderValue> {
-    let secret = secret.expose();
-    let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
-    push_encoded(&mut pair, id);
-    pair.push(':');
-    push_encoded(&mut pair, secret);
+    let pair = pair(id, secret);
     let mut text = Zeroizing::new(String::with_capacity(6 + pair.len().div_ceil(3) * 4));
     text.push_str("Basic ");
     STANDARD.encode_string(pair.as_bytes(), &mut text);
     let mut header = HeaderValue::try_from(text.as_str()).ok()?;
     header.set_sensitive(true);
     Some(header)
+}
+
+fn pair(id: &str, secret: &Secret) -> Zeroizing<String> {
+    let secret = secret.expose();
+    let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
+    push_encoded(&mut pair, id);
+    pair.push(':');
+    push_encoded(&mut pair, secret);
+    pair
+}
+
+/// Without padding, so that a text may go on behind it in any way.
+fn base64(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(STANDARD_NO_PAD.encode(text))
+}
+
+/// Whether a text holds the secret as it is, percent-encoded in any way, or with backslashes before its characters.
+fn is_spelt_in(text: &str, secret: &Secret) -> bool {
+    let secret = secret.expose();
+    let holds = |text: &[u8], part: &[u8]| text.windows(part.len().max(1)).any(|window| window == part);
+    let bare = Zeroizing::new(secret.replace('\\', ""));
+    text.contains(secret)
+        || [b'+', b' '].iter().any(|&plus| {
+            let decoded = percent_decoded(text, plus);
+            let unescaped: Vec<u8> = decoded.iter().copied().filter(|&byte| byte != b'\\').collect();
+            holds(&decoded, secret.as_bytes()) || holds(&Zeroizing::new(unescaped), bare.as_bytes())
+        })
+}
+
+/// The bytes that a text stands for; what is not an escape stands for itself.
+fn percent_decoded(text: &str, plus: u8) -> Zeroizing<Vec<u8>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        let escaped = match tail {
+            [high, low, ..] if *byte == b'%' => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        let stands_for =
+            escaped.map_or(if *byte == b'+' { plus } else { *byte }, |(high, low)| high << 4 | low);
+        out.push(stands_for);
+        rest = tail.get(if escaped.is_some() { 2 } else { 0 }..).unwrap_or_default();
+    }
+    out
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16)?.try_into().ok()
 }
 
 impl fmt::Display for ClientAuthentication {

@@ -74,7 +74,7 @@ impl ClientCredentials {
     /// [patience](ClientCredentialsBuilder::with_patience) lasts.
     ///
     /// It can be given up at any time, by `select!` or a time-out: the request goes on for the others. Tokio has to be
-    /// running, with timers and I/O.
+    /// running, with timers and I/O; where no runtime is, only a token in hand will do.
     ///
     /// # Errors
     /// See [`Error`]. What the issuer has refused fails at once, and for a minute from then on without another request.
@@ -83,7 +83,7 @@ impl ClientCredentials {
     }
 
     /// The token in hand, if there is a good one; never waits. If it is due for renewal, or there is none, a request is
-    /// begun.
+    /// begun, if a Tokio runtime is there to make it.
     pub fn current(&self) -> Option<AccessToken> {
         self.source.current()
     }

@@ -29,10 +29,15 @@ const MOST_PATIENCE: Duration = Duration::from_secs(300);
 /// after this time.
 const REFUSED_FOR: Duration = Duration::from_secs(60);
 
+/// A request ends by itself in less time than that, discovery included. One that has not, has no runtime that runs it, and
+/// must not keep those who have one from a token.
+pub(crate) const LOST_AFTER: Duration = Duration::from_secs(30);
+
 #[derive(Debug)]
 pub(crate) struct Lifecycle {
     held: Option<Held>,
-    under_way: bool,
+    /// When the request was begun that is under way.
+    under_way: Option<Instant>,
     failures: u32,
     /// What came of the last request.
     outlook: Outlook,
@@ -79,7 +84,7 @@ impl Lifecycle {
     pub(crate) fn new(rejection_cooldown: Duration, now: Instant) -> Self {
         Self {
             held: None,
-            under_way: false,
+            under_way: None,
             failures: 0,
             outlook: Outlook::Passing,
             not_before: now,
@@ -91,18 +96,19 @@ impl Lifecycle {
     /// Somebody wants a token. A step with a request in it means that the request has begun: its end has to be told, by
     /// [`succeeded`](Self::succeeded) or [`failed`](Self::failed).
     pub(crate) fn want(&mut self, now: Instant) -> Step {
-        let may_request = !self.under_way && self.not_before <= now;
+        let under_way = self.under_way.is_some_and(|since| now < since + LOST_AFTER);
+        let may_request = !under_way && self.not_before <= now;
         match &self.held {
             Some(held) if now < held.ends_at => {
                 if now < held.renew_at || !may_request {
                     return Step::Serve;
                 }
-                self.under_way = true;
+                self.under_way = Some(now);
                 Step::ServeAndRequest
             }
-            _ if self.under_way => Step::Wait { until: None },
+            _ if under_way => Step::Wait { until: None },
             _ if may_request => {
-                self.under_way = true;
+                self.under_way = Some(now);
                 Step::Request
             }
             _ if self.outlook == Outlook::Passing => Step::Wait { until: Some(self.not_before) },
@@ -113,12 +119,27 @@ impl Lifecycle {
     /// Until when the token in hand can be given without another look here.
     pub(crate) fn settled_until(&self) -> Option<Instant> {
         let held = self.held.as_ref()?;
-        Some(if self.under_way { held.ends_at } else { held.renew_at.max(self.not_before).min(held.ends_at) })
+        let due = match self.under_way {
+            Some(since) => since + LOST_AFTER,
+            None => held.renew_at.max(self.not_before),
+        };
+        Some(due.min(held.ends_at))
+    }
+
+    /// Whether the token in hand may be given out.
+    pub(crate) fn holds(&self, now: Instant) -> bool {
+        self.held.as_ref().is_some_and(|held| now < held.ends_at)
+    }
+
+    /// Whether the request that was begun then is the one that is under way. One that was given up may still end, and
+    /// changes nothing then.
+    pub(crate) fn awaits(&self, asked: Instant) -> bool {
+        self.under_way == Some(asked)
     }
 
     /// When the next request may be made, if one is needed; nothing while one is under way.
     pub(crate) fn wait(&self, now: Instant) -> Duration {
-        if self.under_way { Duration::ZERO } else { self.not_before.saturating_duration_since(now) }
+        if self.under_way.is_some() { Duration::ZERO } else { self.not_before.saturating_duration_since(now) }
     }
 
     /// When the token in hand is renewed.
@@ -132,7 +153,7 @@ impl Lifecycle {
         let jitter = 1.0 + JITTER * (2.0 * random - 1.0);
         let renew_at = asked + lifetime.mul_f64(RENEWED_AT * jitter);
         self.held = Some(Held { renew_at, ends_at: ends_at(asked, lifetime) });
-        self.under_way = false;
+        self.under_way = None;
         self.failures = 0;
         self.not_before = asked;
     }
@@ -155,7 +176,7 @@ impl Lifecycle {
         let asked_for = retry_after.unwrap_or_default().min(MOST_PATIENCE);
         self.not_before = now + backoff.max(asked_for);
         self.failures = self.failures.saturating_add(1);
-        self.under_way = false;
+        self.under_way = None;
         self.outlook = outlook;
     }
 

@@ -22,15 +22,16 @@ pub(crate) struct TokenResponse {
 const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// Reads a successful answer. Unknown members do not matter, and neither does a refresh token, which this grant should
-/// not give (RFC 6749 §4.4.3) and which is never used.
-pub(crate) fn token(body: &[u8]) -> Result<TokenResponse, NotAToken> {
+/// not give (RFC 6749 §4.4.3) and which is never used. `hides` says which texts must not be shown.
+pub(crate) fn token(body: &[u8], hides: impl Fn(&str) -> bool) -> Result<TokenResponse, NotAToken> {
     let answer = JsonObject::from_slice(body).map_err(NotAToken::NotAnObject)?;
     let kind = answer.get("token_type").and_then(string).ok_or(NotAToken::NoTokenType)?;
     // RFC 6749 §7.1: a token of a type that is not understood must not be used.
-    if !kind.eq_ignore_ascii_case("bearer") {
-        return Err(NotAToken::OtherTokenType(Excerpt::new(&kind)));
-    }
     let token = answer.get("access_token").and_then(string).map(|token| Zeroizing::new(token.into_owned()));
+    if !kind.eq_ignore_ascii_case("bearer") {
+        let quotes = hides(&kind) || token.is_some_and(|token| kind.contains(token.as_str()));
+        return Err(NotAToken::OtherTokenType((!quotes).then(|| Excerpt::new(&kind))));
+    }
     let lifetime = answer.get("expires_in").filter(is_there).map(lifetime).transpose()?;
     let scopes = match answer.get("scope").filter(is_there) {
         None => None,
@@ -64,9 +65,12 @@ fn lifetime(value: &RawValue) -> Result<Duration, NotAToken> {
 pub(crate) enum NotAToken {
     NotAnObject(NotAnObject),
     NoTokenType,
-    OtherTokenType(Excerpt),
+    /// Without the type when it cannot be shown.
+    OtherTokenType(Option<Excerpt>),
     NoAccessToken,
     NotABearerToken,
+    /// It lives shorter than the request for it took.
+    Ended,
     MalformedLifetime,
     MalformedScope,
 }
@@ -78,10 +82,16 @@ impl fmt::Display for NotAToken {
                 write!(f, "expected a token response, found a document that is {found}")
             }
             Self::NoTokenType => f.write_str("expected `token_type`, found none"),
-            Self::OtherTokenType(found) => write!(f, "expected `token_type` to be Bearer, found {found}"),
+            Self::OtherTokenType(Some(found)) => {
+                write!(f, "expected `token_type` to be Bearer, found {found}")
+            }
+            Self::OtherTokenType(None) => f.write_str("expected `token_type` to be Bearer, found another"),
             Self::NoAccessToken => f.write_str("expected `access_token`, found none"),
             Self::NotABearerToken => {
                 f.write_str("expected `access_token` to have the characters of a bearer token, found others")
+            }
+            Self::Ended => {
+                f.write_str("expected a token that can be used, found one that has ended meanwhile")
             }
             Self::MalformedLifetime => f.write_str("expected `expires_in` to be a positive number"),
             Self::MalformedScope => f.write_str("expected `scope` to be a list of scopes"),
@@ -115,7 +125,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<TokenResponse, NotAToken> {
-        token(body.as_bytes())
+        token(body.as_bytes(), |_| false)
     }
 
     fn with(member: &str) -> Result<TokenResponse, NotAToken> {
@@ -148,8 +158,8 @@ mod tests {
             assert!(read(&format!(r#"{{"access_token":"t","token_type":"{kind}"}}"#)).is_ok(), "{kind}");
         }
         for kind in ["mac", "N_A", "DPoP", "Bearer ", "", "bearer,DPoP"] {
-            let answer = read(&format!(r#"{{"access_token":"t","token_type":"{kind}"}}"#));
-            assert_eq!(answer.err(), Some(NotAToken::OtherTokenType(Excerpt::new(kind))), "{kind}");
+            let answer = read(&format!(r#"{{"access_token":"t0","token_type":"{kind}"}}"#));
+            assert_eq!(answer.err(), Some(NotAToken::OtherTokenType(Some(Excerpt::new(kind)))), "{kind}");
         }
     }
 
@@ -230,7 +240,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_have_an_answer(body in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = token(&body);
+            let _ = token(&body, |_| false);
             let _ = refusal(&body, |_| false);
         }
 

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::access_token::AccessToken;
-use crate::lifecycle::{Lifecycle, Outlook, Step, ends_at};
+use crate::lifecycle::{LOST_AFTER, Lifecycle, Outlook, Step, ends_at};
 use crate::request::Grant;
 use crate::response::{NotAToken, TokenResponse};
 use crate::status::Status;
@@ -113,7 +113,8 @@ impl TokenSource {
                 return Err(self.failure());
             }
             // Whether it was the change or the time does not matter: there is another look either way.
-            let _ = timeout_at(until.unwrap_or(deadline), changed.changed()).await;
+            let look_again = until.unwrap_or_else(|| deadline.min(Instant::now() + LOST_AFTER));
+            let _ = timeout_at(look_again, changed.changed()).await;
             if Instant::now() >= deadline && self.settled().is_none() {
                 return Err(self.failure());
             }
@@ -155,8 +156,14 @@ impl TokenSource {
     }
 
     fn look(self: &Arc<Self>) -> Look {
+        let runtime = Handle::try_current();
         let mut state = self.state();
         let asked = Instant::now();
+        let Ok(runtime) = runtime else {
+            // Whoever cannot make a request must not seem to have made one.
+            let token = state.token.as_ref().filter(|_| state.lifecycle.holds(asked));
+            return token.cloned().map_or_else(|| Look::Fail(self.no_runtime()), Look::Serve);
+        };
         let step = state.lifecycle.want(asked);
         let found = match (step, &state.token) {
             (Step::Serve | Step::ServeAndRequest, Some(token)) => Look::Serve(token.clone()),
@@ -168,7 +175,8 @@ impl TokenSource {
             self.settle(&state);
             // The end of a request needs the lock, and on a runtime that is ending that is here.
             drop(state);
-            Attempt { source: Arc::clone(self), asked, ended: false }.begin();
+            let attempt = Attempt { source: Arc::clone(self), asked, ended: false };
+            drop(runtime.spawn(attempt.run()));
         }
         found
     }
@@ -179,6 +187,11 @@ impl TokenSource {
         let snapshot =
             snapshot.map(|(token, settled_until)| Snapshot { token: token.clone(), settled_until });
         self.current.store(snapshot.map(Arc::new));
+    }
+
+    fn no_runtime(&self) -> Error {
+        let source = Arc::new(RequestError::NoRuntime);
+        Error::Unreachable { endpoint: self.endpoint.shown(), retry_after: Duration::ZERO, source }
     }
 
     fn failure(&self) -> Error {
@@ -203,9 +216,13 @@ impl TokenSource {
         let missing = self.grant.scopes.without(&granted);
         let issuer = self.endpoint.issuer();
         let token = AccessToken::new(&response.token, granted, missing, ends_at(asked, lifetime));
-        let token = token.ok_or_else(|| Failure {
+        let token = token.ok_or(NotAToken::NotABearerToken);
+        // Nobody could be given it, and the next request would follow at once.
+        let token = token
+            .and_then(|token| if token.usable_for().is_zero() { Err(NotAToken::Ended) } else { Ok(token) });
+        let token = token.map_err(|reason| Failure {
             endpoint: self.endpoint.shown(),
-            error: RequestError::NotAToken(NotAToken::NotABearerToken),
+            error: RequestError::NotAToken(reason),
             retry_after: None,
         })?;
         let client = &self.endpoint.client;
@@ -215,17 +232,19 @@ impl TokenSource {
         }
         metrics::received(&issuer, self.endpoint.clock.now() + lifetime);
         let mut state = self.state();
-        state.lifecycle.succeeded(asked, lifetime, fastrand::f64());
-        state.token = Some(token);
         state.succeeded += 1;
-        state.failure = None;
-        self.settle(&state);
+        if state.lifecycle.awaits(asked) {
+            state.lifecycle.succeeded(asked, lifetime, fastrand::f64());
+            state.token = Some(token);
+            state.failure = None;
+            self.settle(&state);
+        }
         drop(state);
         self.changed.send_replace(());
         Ok(())
     }
 
-    fn failed(&self, failure: Failure) {
+    fn failed(&self, asked: Instant, failure: Failure) {
         let Failure { endpoint, error, retry_after } = failure;
         let (issuer, client) = (self.endpoint.issuer(), &self.endpoint.client);
         let outlook = error.outlook();
@@ -242,8 +261,13 @@ impl TokenSource {
         };
         metrics::not_received(&issuer, &error);
         let mut state = self.state();
-        state.lifecycle.failed(Instant::now(), outlook, retry_after, fastrand::f64());
         state.failed += 1;
+        if !state.lifecycle.awaits(asked) {
+            drop(state);
+            tracing::warn!(%issuer, %client, %error, reason, "a request that was given up has ended");
+            return;
+        }
+        state.lifecycle.failed(Instant::now(), outlook, retry_after, fastrand::f64());
         state.failure = Some(error);
         self.settle(&state);
         let (error, kept) = (self.last_failure(&state), state.lifecycle.settled_until().is_some());
@@ -268,26 +292,13 @@ struct Attempt {
 }
 
 impl Attempt {
-    fn begin(self) {
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(self.run())),
-            Err(_) => self.fail(RequestError::NoRuntime),
-        }
-    }
-
     async fn run(mut self) {
         let result = self.source.endpoint.request(&self.source.grant).await;
         let result = result.and_then(|response| self.source.succeeded(self.asked, response));
         self.ended = true;
         if let Err(failure) = result {
-            self.source.failed(failure);
+            self.source.failed(self.asked, failure);
         }
-    }
-
-    fn fail(mut self, error: RequestError) {
-        self.ended = true;
-        let endpoint = self.source.endpoint.shown();
-        self.source.failed(Failure { endpoint, error, retry_after: None });
     }
 }
 
@@ -295,7 +306,7 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         if !self.ended {
             let (endpoint, error) = (self.source.endpoint.shown(), RequestError::TaskEnded);
-            self.source.failed(Failure { endpoint, error, retry_after: None });
+            self.source.failed(self.asked, Failure { endpoint, error, retry_after: None });
         }
     }
 }

@@ -47,7 +47,7 @@ enum Whence {
 /// An address that is asked for tokens.
 struct Place {
     transport: Transport,
-    url: Url,
+    address: Address,
     /// The address for logs and errors: a query may hold what is nobody's business.
     shown: Arc<str>,
 }
@@ -128,8 +128,9 @@ impl TokenEndpoint {
     /// Asks for a token once.
     pub(crate) async fn request(&self, grant: &Grant) -> Result<TokenResponse, Failure> {
         let failed = |error, retry_after| Failure { endpoint: self.shown(), error, retry_after };
-        let place = self.place().await.map_err(|error| failed(error, None))?;
         let mut retry_after = None;
+        let place = self.place(&mut retry_after).await.map_err(|error| failed(error, retry_after))?;
+        retry_after = None;
         let result = self.request_at(&place, grant, &mut retry_after).await;
         result.map_err(|error| {
             if let (Whence::Discovered(discovery), true) = (&self.whence, error.doubts_address())
@@ -141,10 +142,13 @@ impl TokenEndpoint {
         })
     }
 
-    async fn place(&self) -> Result<Arc<Place>, RequestError> {
+    async fn place(&self, retry_after: &mut Option<Duration>) -> Result<Arc<Place>, RequestError> {
         match &self.whence {
             Whence::Known(place) => Ok(Arc::clone(place)),
-            Whence::Discovered(discovery) => discovery.place(self.client.identity().is_some()).await,
+            Whence::Discovered(discovery) => {
+                let by_certificate = self.client.identity().is_some();
+                discovery.place(by_certificate, &*self.clock, retry_after).await
+            }
         }
     }
 
@@ -154,20 +158,22 @@ impl TokenEndpoint {
         grant: &Grant,
         retry_after: &mut Option<Duration>,
     ) -> Result<TokenResponse, RequestError> {
-        let audience = match &self.audience {
+        let audience: &str = match &self.audience {
             AssertionAudience::Issuer(issuer) => issuer,
-            AssertionAudience::TokenEndpoint => place.url.as_str(),
+            AssertionAudience::TokenEndpoint => &place.address.written,
             AssertionAudience::Nobody => "",
         };
         let proof = self.client.prove(audience, self.clock.now()).ok_or(RequestError::NoRandomness)?;
         let form = request::body(grant, &self.further, &proof);
-        let answer = place.transport.post(place.url.clone(), proof.header, form).await?;
+        let answer = place.transport.post(place.address.url.clone(), proof.header, form).await?;
         *retry_after = answer.retry_after.and_then(|value| retry_after::parse(&value, self.clock.now()));
+        // A server may quote what it was sent.
+        let hides = |text: &str| self.client.is_quoted_in(text);
         match answer.status {
-            StatusCode::OK => response::token(&answer.body).map_err(RequestError::NotAToken),
+            StatusCode::OK => response::token(&answer.body, hides).map_err(RequestError::NotAToken),
             // 403 without a body is what some say instead of RFC 6749 §5.2.
             status @ (StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                let refusal = response::refusal(&answer.body, |text| self.client.is_quoted_in(text));
+                let refusal = response::refusal(&answer.body, hides);
                 let (code, description) = (refusal.code, refusal.description);
                 Err(RequestError::Refused { status, code, description })
             }
@@ -181,14 +187,19 @@ impl Place {
         let transport = Transport::new(&address, tls)?;
         let mut shown = address.url.clone();
         shown.set_query(None);
-        Ok(Self { transport, url: address.url, shown: shown.as_str().into() })
+        Ok(Self { transport, address, shown: shown.as_str().into() })
     }
 }
 
 impl Discovery {
     /// The address of the tokens: looked for if it is not known, or in doubt. If it cannot be found then, the old one has
     /// to do. Two that look for it at the same time find the same.
-    async fn place(&self, by_certificate: bool) -> Result<Arc<Place>, RequestError> {
+    async fn place(
+        &self,
+        by_certificate: bool,
+        clock: &dyn Clock,
+        retry_after: &mut Option<Duration>,
+    ) -> Result<Arc<Place>, RequestError> {
         let old = self.found.load_full();
         if let Some(found) = &old
             && Instant::now() < found.good_until
@@ -196,8 +207,8 @@ impl Discovery {
         {
             return Ok(Arc::clone(&found.place));
         }
-        let place = match (self.find(by_certificate).await, old) {
-            (Ok(address), Some(old)) if address.url == old.place.url => Arc::clone(&old.place),
+        let place = match (self.find(by_certificate, clock, retry_after).await, old) {
+            (Ok(address), Some(old)) if address == old.place.address => Arc::clone(&old.place),
             (Ok(address), _) => Arc::new(Place::new(address, &self.tls).map_err(RequestError::Client)?),
             (Err(_), Some(old)) => Arc::clone(&old.place),
             (Err(error), None) => return Err(error),
@@ -212,14 +223,20 @@ impl Discovery {
     }
 
     /// Tries the addresses where metadata may be, in their order, and takes the first document that is this issuer's.
-    async fn find(&self, by_certificate: bool) -> Result<Address, RequestError> {
+    /// `retry_after` becomes the longest time that one of them asks for.
+    async fn find(
+        &self,
+        by_certificate: bool,
+        clock: &dyn Clock,
+        retry_after: &mut Option<Duration>,
+    ) -> Result<Address, RequestError> {
         let mut failures = Vec::new();
         for url in metadata::well_known(&self.issuer.url) {
             // Without a path two of them are the same.
             if failures.iter().any(|(tried, _)| *tried == url.as_str()) {
                 continue;
             }
-            match self.find_at(url.clone(), by_certificate).await {
+            match self.find_at(url.clone(), by_certificate, clock, retry_after).await {
                 Ok(address) => return Ok(address),
                 Err(error) => failures.push((url.to_string(), error)),
             }
@@ -227,8 +244,16 @@ impl Discovery {
         Err(RequestError::NotDiscovered(failures))
     }
 
-    async fn find_at(&self, url: Url, by_certificate: bool) -> Result<Address, RequestError> {
+    async fn find_at(
+        &self,
+        url: Url,
+        by_certificate: bool,
+        clock: &dyn Clock,
+        retry_after: &mut Option<Duration>,
+    ) -> Result<Address, RequestError> {
         let answer = self.transport.get(url).await?;
+        let asked_for = answer.retry_after.and_then(|value| retry_after::parse(&value, clock.now()));
+        *retry_after = asked_for.max(*retry_after);
         if answer.status != StatusCode::OK {
             return Err(RequestError::Status(answer.status));
         }

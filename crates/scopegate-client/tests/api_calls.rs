@@ -322,6 +322,39 @@ async fn an_issuer_that_grants_less_ends_the_step_up() {
 }
 
 #[tokio::test]
+async fn a_scope_that_cannot_be_had_does_not_stand_in_the_way_of_others() {
+    const REFUSED: &str = "orders/refused";
+    let caller = Caller::start().await;
+    let layer = caller.layer.clone().with_step_up_to([WRITE, REFUSED]).unwrap();
+    let api = Api::answering([(403, insufficient(REFUSED).as_str())]);
+    assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
+    let asked = caller.issuer.token_requests();
+    let api = Api::answering([(403, insufficient(WRITE).as_str())]);
+    assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(200), "this one can be had");
+    assert_eq!(caller.issuer.token_requests(), asked + 1);
+
+    // An API that names it with each other scope in turn cannot make us ask for as many tokens.
+    let asked = caller.issuer.token_requests();
+    let others: Vec<_> = (0..20).map(|n| format!("orders/{n}")).collect();
+    let ceiling = others.iter().map(String::as_str).chain([REFUSED]);
+    let layer = caller.layer.clone().with_step_up_to(ceiling).unwrap();
+    for other in &others {
+        let api = Api::answering([(403, insufficient(&format!("{REFUSED} {other}")).as_str())]);
+        assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
+    }
+    assert_eq!(caller.issuer.token_requests(), asked + 1);
+}
+
+#[tokio::test]
+async fn a_request_is_not_repeated_with_the_token_that_was_refused() {
+    let caller = Caller::start().await;
+    let layer = caller.layer.clone().with_step_up_to([WRITE]).unwrap();
+    let api = Api::answering([(403, insufficient(READ).as_str())]);
+    assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
+    assert_eq!((api.tokens().len(), caller.issuer.token_requests()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_request_that_waits_for_its_token_holds_no_place_in_a_limit() {
     let caller = Caller::start().await;
     caller.issuer.set_token_fault(Fault::Drip);

@@ -97,6 +97,20 @@ async fn the_token_endpoint_is_the_audience_only_when_that_was_said() {
 }
 
 #[tokio::test]
+async fn the_audience_is_written_as_it_was_given() {
+    // E22: it is compared character by character (RFC 7523 §3)
+    let (key, private) = ed25519();
+    let client = ClientAuthentication::private_key_jwt("report", private);
+    let server = Recorder::start(token("t", "")).await;
+    let written = format!("{}/x/../token", server.url);
+    let credentials = ClientCredentials::at(&written, client).with_token_endpoint_as_assertion_audience();
+    credentials.build().unwrap().token().await.unwrap();
+    let request = &server.requests()[0];
+    assert_eq!(request.uri.path(), "/token");
+    assert_eq!(read(&request.parameter("client_assertion").unwrap(), &key).1["aud"], written);
+}
+
+#[tokio::test]
 async fn no_two_assertions_are_the_same() {
     // E23
     let (_, private) = ed25519();

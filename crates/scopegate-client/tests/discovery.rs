@@ -1,5 +1,7 @@
 //! How is the address of an issuer's tokens found?
 
+use std::time::Duration;
+
 use scopegate_client::{ClientAuthentication, ClientCredentials, Error};
 use scopegate_issuer::LocalIssuer;
 
@@ -97,4 +99,24 @@ async fn the_local_issuer_is_found_by_its_name() {
     let misspelt = format!("{}/", local.issuer());
     let credentials = ClientCredentials::discover(misspelt, client()).build().unwrap();
     assert!(credentials.token().await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_of_metadata_that_asks_for_patience_gets_it() {
+    // E15
+    for (seconds, expected) in [(Some("120"), 100..=120), (None, 0..=1)] {
+        let answer = reply(503, "");
+        let answer = if let Some(seconds) = seconds { answer.with("retry-after", seconds) } else { answer };
+        let server = Recorder::start(answer).await;
+        let credentials = ClientCredentials::discover(&server.url, client());
+        let credentials = credentials.with_patience(Duration::ZERO).build().unwrap();
+        assert!(credentials.current().is_none());
+        while credentials.status().requests_failed == 0 {
+            tokio::task::yield_now().await;
+        }
+        match credentials.token().await {
+            Err(Error::Unreachable { retry_after, .. }) => assert!(expected.contains(&retry_after.as_secs())),
+            other => panic!("{other:?}"),
+        }
+    }
 }

@@ -1,8 +1,11 @@
 //! When are tokens asked for, renewed and given up? In virtual time, over real sockets: the issuer runs on another runtime,
 //! whose time is real.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime};
 
 use scopegate_client::{
     AccessToken, ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, Error,
@@ -297,10 +300,65 @@ fn a_runtime_that_ends_in_the_middle_of_a_request_does_not_leave_the_others_wait
 fn without_a_runtime_there_is_an_error_and_no_panic() {
     let elsewhere = Elsewhere::start(3_600);
     let credentials = elsewhere.credentials("s3cret").build().unwrap();
-    assert!(credentials.current().is_none());
-    let failure = credentials.status().last_failure.unwrap();
+    let mut waiting = pin!(credentials.token());
+    let Poll::Ready(Err(failure)) = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("there is nothing to wait for");
+    };
+    assert!(matches!(failure, Error::Unreachable { .. }));
     let reason = std::error::Error::source(&failure).unwrap().to_string();
     assert_eq!(reason, "expected a running Tokio runtime, found none");
+    for _ in 0..10 {
+        assert!(credentials.current().is_none());
+    }
+    assert_eq!(requests(&credentials), 0, "none was made, so none has failed");
+
+    // Who has a runtime need not wait because somebody had none.
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(first(&credentials));
+    assert_eq!(requests(&credentials), 1);
+}
+
+#[test]
+fn a_runtime_that_stands_still_in_the_middle_of_a_request_does_not_keep_the_others_from_a_token() {
+    // E17
+    let elsewhere = Elsewhere::start(3_600);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    elsewhere.issuer.set_token_fault(Fault::Drip);
+    let standing = Builder::new_current_thread().enable_all().build().unwrap();
+    let abandoned = standing.block_on(caller(&credentials));
+    elsewhere.issuer.clear_token_fault();
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let waiting = caller(&credentials).await;
+        assert_eq!(requests(&credentials), 0, "there is one request for all");
+        advance(secs(31)).await;
+        assert!(matches!(waiting.await.unwrap(), Err(Error::Unreachable { .. })));
+        let token = first(&credentials).await;
+        assert_eq!(requests(&credentials), 1);
+        // However the first one ends, it comes too late.
+        drop(abandoned);
+        std::thread::scope(|scope| scope.spawn(|| drop(standing)).join().unwrap());
+        assert_eq!(requests(&credentials), 2);
+        assert_eq!(credentials.current().unwrap().expose(), token.expose());
+        assert!(credentials.status().renewed_in.unwrap() > secs(2_000));
+    });
+}
+
+#[tokio::test]
+async fn a_clock_that_panics_is_a_failed_request_and_nobody_is_left_waiting() {
+    // E17
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    let (broken, now) = (Arc::new(AtomicBool::new(true)), SystemTime::now());
+    let seen = Arc::clone(&broken);
+    let clock = move || if seen.load(Ordering::Relaxed) { panic!("a broken clock") } else { now };
+    let credentials = elsewhere.credentials("s3cret").with_clock(clock).build().unwrap();
+    let waiting = caller(&credentials).await;
+    ended(&credentials, 1).await;
+    broken.store(false, Ordering::Relaxed);
+    pass(secs(1)).await;
+    ended(&credentials, 2).await;
+    assert!(waiting.await.unwrap().is_ok());
 }
 
 #[tokio::test]
@@ -316,6 +374,23 @@ async fn tokens_that_live_shorter_than_the_last_moments_are_used_and_renewed() {
     assert_eq!(credentials.current().unwrap().expose(), old.expose(), "renewed now");
     ended(&credentials, 2).await;
     assert_ne!(credentials.current().unwrap().expose(), old.expose());
+}
+
+#[tokio::test]
+async fn a_token_that_has_ended_when_it_comes_is_no_token_and_the_next_request_waits() {
+    // E11
+    pause();
+    let elsewhere = Elsewhere::start(1);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    let waiting = caller(&credentials).await;
+    advance(Duration::from_millis(950)).await;
+    ended(&credentials, 1).await;
+    assert!(matches!(waiting.await.unwrap(), Err(Error::NotUnderstood { .. })));
+    assert!(matches!(credentials.token().await, Err(Error::NotUnderstood { .. })));
+    assert_eq!(elsewhere.issuer.token_requests(), 1);
+    // One that comes in time is used.
+    advance(secs(1)).await;
+    assert!(!first(&credentials).await.usable_for().is_zero());
 }
 
 #[tokio::test]

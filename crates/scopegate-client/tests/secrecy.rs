@@ -1,12 +1,16 @@
 //! Does a secret, an assertion or a token get into a log, an error or a `Debug`?
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use http::{Request, Response};
+use http_body_util::Empty;
 use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials, PrivateKey};
 use scopegate_issuer::{Alg, SigningKey};
+use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -41,6 +45,66 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[tokio::test]
+async fn scopes_that_an_api_names_do_not_flood_the_log() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false);
+    let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
+    let server = Recorder::start(token("t", r#","scope":"a""#)).await;
+    let client = ClientAuthentication::client_secret_basic("report", "s3cret");
+    let credentials = ClientCredentials::at(server.endpoint(), client).with_scope("a").build().unwrap();
+    let layer = AddToken::new(&credentials, "https://api.example").unwrap().with_step_up_to(["b"]).unwrap();
+    let challenge = format!(r#"Bearer error="insufficient_scope", scope="{}""#, "x".repeat(8_000));
+    let api = service_fn(move |_: Request<Empty<&'static [u8]>>| {
+        let answer = Response::builder().status(403).header("www-authenticate", challenge.as_str());
+        std::future::ready(Ok::<_, Infallible>(answer.body(()).unwrap()))
+    });
+    let request = Request::get("https://api.example/").body(Empty::new()).unwrap();
+    assert_eq!(layer.layer(api).oneshot(request).await.unwrap().status(), 403);
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("not stepped up: the API names other scopes") && logged.contains("xxxx"));
+    assert!(logged.lines().all(|line| line.len() < 500));
+}
+
+#[tokio::test]
+async fn a_secret_that_a_server_quotes_is_not_shown_in_any_spelling() {
+    // D18
+    const SECRET: &str = r#"s3cret/+ "text"#;
+    let client = || ClientAuthentication::client_secret_basic("report", SECRET);
+    let server = Recorder::start(reply(503, "")).await;
+    let credentials = ClientCredentials::at(server.endpoint(), client());
+    let credentials = credentials.with_patience(Duration::from_millis(400)).build().unwrap();
+    credentials.token().await.unwrap_err();
+    let header = server.requests()[0].header("authorization").unwrap().to_owned();
+    let pair = header.trim_start_matches("Basic ").to_owned();
+    let quotes = [
+        SECRET.to_owned(),
+        "s3cret%2F%2B+%22text".to_owned(),
+        "s3cret%2f%2b%20%22text".to_owned(),
+        "s3cret/+%20%22text".to_owned(),
+        r#"s3cret/+ \"text"#.to_owned(),
+        r#"s3cret\/+ \"text"#.to_owned(),
+        pair.trim_end_matches('=').to_owned(),
+        header,
+    ];
+    for quote in quotes {
+        let bad = format!("bad: {quote}.");
+        let refusal = serde_json::json!({ "error": "invalid_client", "error_description": bad });
+        let other_type = serde_json::json!({ "access_token": "t", "token_type": bad });
+        for answer in [reply(401, refusal.to_string()), reply(200, other_type.to_string())] {
+            let server = Recorder::start(answer).await;
+            let error = ClientCredentials::at(server.endpoint(), client()).build().unwrap().token().await;
+            let shown = with_causes(&error.unwrap_err());
+            assert!(!shown.contains("bad"), "{shown}");
+        }
+    }
+    // What quotes nothing is shown.
+    let refusal = r#"{"error":"invalid_client","error_description":"bad: 100% secret"}"#;
+    let server = Recorder::start(reply(401, refusal)).await;
+    let error = ClientCredentials::at(server.endpoint(), client()).build().unwrap().token().await;
+    assert!(with_causes(&error.unwrap_err()).contains("bad: 100% secret"));
 }
 
 #[tokio::test]

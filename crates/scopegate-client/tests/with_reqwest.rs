@@ -64,6 +64,23 @@ async fn a_redirect_to_another_host_drops_the_token_and_its_answer_changes_nothi
 }
 
 #[tokio::test]
+async fn what_was_done_before_a_redirect_is_not_done_again() {
+    // E18: the order was made, and reading it is what is refused.
+    let step = format!(r#"Bearer error="insufficient_scope", scope="{WRITE}""#);
+    for (status, challenge) in [(401, INVALID_TOKEN), (403, step.as_str())] {
+        let caller = Caller::start().await;
+        let to_api = caller.to_api.clone().with_step_up_to([WRITE]).unwrap();
+        let refusal = reply(status, "").with("www-authenticate", challenge);
+        caller.api.then([reply(303, "").with("location", "/orders/1"), refusal]);
+        let post = caller.http.post(format!("{}/orders", caller.api.url)).body("tea");
+        assert_eq!(to_api.send(post).await.unwrap().status(), status);
+        let sent = caller.api.requests();
+        let sent: Vec<_> = sent.iter().map(|sent| format!("{} {}", sent.method, sent.uri)).collect();
+        assert_eq!(sent, ["POST /orders", "GET /orders/1"]);
+    }
+}
+
+#[tokio::test]
 async fn a_rejected_token_is_replaced_and_the_request_with_its_body_repeated() {
     // E18
     let caller = Caller::start().await;

@@ -1,7 +1,7 @@
 //! The same for requests of `reqwest`, which need no layer.
 
 use reqwest::header::AUTHORIZATION;
-use reqwest::{RequestBuilder, Response};
+use reqwest::{RequestBuilder, Response, Url};
 
 use super::retry::Retries;
 use super::{AddToken, CallError};
@@ -10,8 +10,10 @@ use crate::origin::Origin;
 impl<R> AddToken<R> {
     /// Sends a request with a token, as the layer does. Any request whose body is not a stream can be repeated.
     ///
-    /// `reqwest` follows redirects by itself, and drops the token on the way to another host. An answer from there is the
-    /// caller's: it changes nothing about the token.
+    /// `reqwest` follows redirects by itself, and drops the token on the way to another host. An answer from where it was
+    /// redirected to is the caller's, whatever it is: it changes nothing about the token, and the request is not repeated,
+    /// because what it was for may have been done before the redirect. An address that redirects to itself is not
+    /// recognised; for such an API, take a client that follows no redirects.
     ///
     /// ```
     /// use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials};
@@ -48,14 +50,20 @@ impl<R> AddToken<R> {
         let mut retries = Retries::new(rule);
         loop {
             let spare = request.try_clone();
+            let asked = request.url().clone();
             request.headers_mut().insert(AUTHORIZATION, token.header_value());
             let answer = client.execute(request).await.map_err(CallError::Call)?;
-            let from_us = Origin::of_url(answer.url()).is_some_and(|origin| origin == rule.origin);
-            let Some(spare) = spare.filter(|_| from_us) else { return Ok(answer) };
+            let redirected = without_fragment(&asked) != without_fragment(answer.url());
+            let Some(spare) = spare.filter(|_| !redirected) else { return Ok(answer) };
             match retries.after(answer.status(), answer.headers(), &token).await {
                 None => return Ok(answer),
                 Some(other) => (token, request) = (other, spare),
             }
         }
     }
+}
+
+/// What is sent of an address.
+fn without_fragment(url: &Url) -> &str {
+    url.as_str().split('#').next().unwrap_or_default()
 }

@@ -44,7 +44,25 @@ fn a_token_is_renewed_when_three_quarters_of_its_lifetime_have_passed_give_or_ta
         assert_eq!(lifecycle.want(now + secs(expected - 0.1)), Step::Serve);
         assert_eq!(lifecycle.want(now + secs(expected)), Step::ServeAndRequest);
         assert_eq!(lifecycle.want(now + secs(expected)), Step::Serve, "one request");
-        assert_eq!(lifecycle.settled_until(), Some(now + secs(3_590.0)), "nothing to look at meanwhile");
+        let lost = now + secs(expected) + LOST_AFTER;
+        assert_eq!(lifecycle.settled_until(), Some(lost), "nothing to look at meanwhile");
+        lifecycle.succeeded(now, HOUR, random);
+    }
+}
+
+#[test]
+fn a_request_that_does_not_end_is_given_up_and_comes_too_late() {
+    // E17
+    let start = Instant::now();
+    for mut lifecycle in [Lifecycle::new(COOLDOWN, start), holding(start)] {
+        let begun = start + secs(3_000.0);
+        assert!(matches!(lifecycle.want(begun), Step::Request | Step::ServeAndRequest));
+        let just_before = begun + LOST_AFTER - secs(0.001);
+        assert!(matches!(lifecycle.want(just_before), Step::Wait { until: None } | Step::Serve));
+        assert!(lifecycle.awaits(begun));
+        let lost = begun + LOST_AFTER;
+        assert!(matches!(lifecycle.want(lost), Step::Request | Step::ServeAndRequest));
+        assert!(!lifecycle.awaits(begun) && lifecycle.awaits(lost));
     }
 }
 
@@ -196,9 +214,10 @@ proptest! {
     fn whatever_happens(events in proptest::collection::vec(anything(), 0..200)) {
         let mut now = Instant::now();
         let mut lifecycle = Lifecycle::new(COOLDOWN, now);
-        let (mut under_way, mut last_drop, mut allowed_from) = (false, None, now);
+        let (mut begun, mut last_drop, mut allowed_from) = (None, None, now);
         let mut ends = None;
         for event in events {
+            let under_way = begun.is_some_and(|begun| now < begun + LOST_AFTER);
             match event {
                 Happens::Passes(seconds) => now += Duration::from_secs(seconds),
                 Happens::Wanted => match lifecycle.want(now) {
@@ -206,26 +225,26 @@ proptest! {
                         prop_assert!(!under_way, "one request at a time");
                         prop_assert!(now >= allowed_from, "not before the pause is over");
                         prop_assert_eq!(step == Step::ServeAndRequest, ends.is_some_and(|end| now < end));
-                        under_way = true;
+                        begun = Some(now);
                     }
                     Step::Serve => prop_assert!(ends.is_some_and(|end| now < end), "only a living token"),
                     Step::Wait { until: None } => prop_assert!(under_way, "somebody will wake us"),
                     Step::Wait { until: Some(until) } => prop_assert!(until > now && !under_way),
                     Step::Fail => prop_assert!(!under_way && ends.is_none_or(|end| now >= end)),
                 },
-                Happens::Succeeds(lifetime, random) if under_way => {
+                Happens::Succeeds(lifetime, random) if begun.is_some() => {
                     let lifetime = Duration::from_secs(lifetime);
                     lifecycle.succeeded(now, lifetime, random);
                     let end = ends_at(now, lifetime);
                     prop_assert!(end > now && end <= now + lifetime);
                     prop_assert!(lifecycle.settled_until().is_some_and(|until| until > now && until <= end));
-                    (under_way, ends, allowed_from) = (false, Some(end), now);
+                    (begun, ends, allowed_from) = (None, Some(end), now);
                 }
-                Happens::Fails(outlook, after, random) if under_way => {
+                Happens::Fails(outlook, after, random) if begun.is_some() => {
                     lifecycle.failed(now, outlook, after.map(Duration::from_secs), random);
                     let wait = lifecycle.wait(now);
                     prop_assert!(wait >= FIRST_RETRY / 2 && wait <= MOST_PATIENCE);
-                    (under_way, allowed_from) = (false, now + wait);
+                    (begun, allowed_from) = (None, now + wait);
                 }
                 Happens::Rejected => {
                     if lifecycle.rejected(now) {
