@@ -10,9 +10,11 @@ pub mod authorization;
 pub mod challenge;
 pub mod metadata;
 pub mod token_request;
+pub mod token_response;
 
 mod trust;
 mod signer;
 mod text;
+mod members;
 mod at_once;
 mod verdicts;

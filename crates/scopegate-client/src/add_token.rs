@@ -21,7 +21,7 @@ use self::repeat::Repeat;
 pub use self::repeat::{RepeatCloned, RepeatEmpty};
 use self::retry::{Retries, Steps};
 use crate::origin::Origin;
-use crate::scope::{self, Scopes};
+use crate::scope::Scopes;
 use crate::{ClientCredentials, ConfigError, Error};
 
 /// Adds an access token to requests for one API, as a [`Layer`] around an HTTP client; with the feature `reqwest` also
@@ -127,14 +127,10 @@ impl<R> AddToken<R> {
         mut self,
         scopes: impl IntoIterator<Item = S>,
     ) -> Result<Self, ConfigError> {
-        let scopes = scopes.into_iter().map(|text| {
-            let text = text.as_ref();
-            scope::scope(text).ok_or_else(|| ConfigError::InvalidScope { found: text.to_owned() })
-        });
         self.rule = Arc::new(Rule {
             credentials: self.rule.credentials.clone(),
             origin: self.rule.origin.clone(),
-            ceiling: Scopes::new(scopes.collect::<Result<_, _>>()?),
+            ceiling: Scopes::each(scopes)?,
             steps: Mutex::default(),
         });
         Ok(self)

@@ -38,7 +38,7 @@ impl Address {
         let reach = if is_loopback(&url) { Reach::Loopback } else { Reach::Network };
         let scheme_fits = matches!((url.scheme(), reach), ("https", _) | ("http", Reach::Loopback));
         let named = !url.username().is_empty() || url.password().is_some();
-        if !scheme_fits || url.host().is_none() || url.fragment().is_some() || named {
+        if !scheme_fits || !has_usable_host(&url) || url.fragment().is_some() || named {
             return Err(invalid());
         }
         Ok(Self { url, written: text.into(), reach })
@@ -65,11 +65,35 @@ fn presentable(text: &str) -> String {
     }
 }
 
+/// A parsed name may hold characters that no HTTP request can name a host with, `}` for one. They would come up when the
+/// first token is asked for.
+fn has_usable_host(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        }
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
+        None => false,
+    }
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
+        // An IPv4 address can be written as one of IPv6: `::ffff:127.0.0.1`.
+        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
+        None => false,
+    }
+}
+
+/// Whether a request may end on this machine although the address is none of loopback: the unspecified addresses are
+/// taken for the machine itself, and names under `localhost` may lead there (RFC 6761 §6.3).
+pub(crate) fn may_be_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.trim_end_matches('.').rsplit('.').next() == Some("localhost"),
+        Some(Host::Ipv4(address)) => address.is_unspecified(),
+        Some(Host::Ipv6(address)) => address.to_canonical().is_unspecified(),
         None => false,
     }
 }
@@ -81,10 +105,21 @@ mod tests {
     #[test]
     fn https_is_accepted_and_http_only_on_loopback() {
         // E07, F01
-        for text in ["https://issuer.example", "https://issuer.example/t1/", "https://127.0.0.1:8443/p"] {
+        for text in [
+            "https://issuer.example",
+            "https://issuer.example/t1/",
+            "https://127.0.0.1:8443/p",
+            "https://my_issuer.example./",
+            "https://xn--bcher-kva.example/",
+        ] {
             assert_eq!(issuer_identifier(text).unwrap(), text);
         }
-        for text in ["http://127.0.0.1:9400/pool", "http://localhost:9400", "http://[::1]:9400/pool"] {
+        for text in [
+            "http://127.0.0.1:9400/pool",
+            "http://localhost:9400",
+            "http://[::1]:9400/pool",
+            "http://[::ffff:127.0.0.1]",
+        ] {
             assert_eq!(Address::parse("issuer", text).unwrap().reach, Reach::Loopback, "{text}");
         }
         for text in [
@@ -92,12 +127,16 @@ mod tests {
             "http://127.0.0.1.example/",
             "http://localhost.example",
             "http://10.0.0.1",
+            "http://0.0.0.0",
+            "http://[::ffff:10.0.0.1]",
+            "http://x.localhost",
             "ftp://127.0.0.1",
             "issuer.example",
             "",
             "https://",
             "https://user@issuer.example",
             "https://:secret@issuer.example",
+            "https://iss}er.example",
             "https://issuer.example/#f",
             "https://issuer.example/?q",
             "https:issuer.example",

@@ -9,7 +9,7 @@ use url::Url;
 use crate::address::{Address, issuer_identifier};
 use crate::cache::Cache;
 use crate::request::{Grant, RESERVED};
-use crate::scope::{self, Scopes};
+use crate::scope::Scopes;
 use crate::source::Settings;
 use crate::token_endpoint::{AssertionAudience, TokenEndpoint};
 use crate::transport::Tls;
@@ -149,7 +149,8 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Checks the settings. Nothing is asked for before the first token is wanted.
+    /// Checks the settings. Nothing is asked for before the first token is wanted: a program that is to fail at its start, and
+    /// not at its first call, when its secret is wrong awaits [`token`](ClientCredentials::token) once there.
     ///
     /// # Errors
     /// What is wrong with a setting.
@@ -157,7 +158,7 @@ impl ClientCredentialsBuilder {
         self.client.check()?;
         self.check_settings()?;
         self.check_parameters()?;
-        let grant = Grant { scopes: scopes(&self.scopes)?, resources: resources(self.resources)? };
+        let grant = Grant { scopes: Scopes::each(&self.scopes)?, resources: resources(self.resources)? };
         let mut tls = Tls::default();
         self.roots.iter().try_for_each(|pem| tls.add_roots(pem))?;
         if let Some(identity) = self.client.identity() {
@@ -215,12 +216,6 @@ impl ClientCredentialsBuilder {
         }
         Ok(())
     }
-}
-
-fn scopes(texts: &[String]) -> Result<Scopes, ConfigError> {
-    let invalid = |text: &String| ConfigError::InvalidScope { found: text.clone() };
-    let scopes = texts.iter().map(|text| scope::scope(text).ok_or_else(|| invalid(text)));
-    Ok(Scopes::new(scopes.collect::<Result<_, _>>()?))
 }
 
 /// RFC 8707 §2. Kept as they were written, because the issuer compares them.

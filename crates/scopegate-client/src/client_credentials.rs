@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::access_token::AccessToken;
 use crate::cache::Cache;
 use crate::request::Grant;
-use crate::scope::{self, Scopes};
+use crate::scope::Scopes;
 use crate::source::TokenSource;
 use crate::status::Status;
 use crate::{ClientAuthentication, ClientCredentialsBuilder, ConfigError, Error};
@@ -97,11 +97,7 @@ impl ClientCredentials {
         &self,
         scopes: impl IntoIterator<Item = S>,
     ) -> Result<Self, ConfigError> {
-        let scopes = scopes.into_iter().map(|text| {
-            let text = text.as_ref();
-            scope::scope(text).ok_or_else(|| ConfigError::InvalidScope { found: text.to_owned() })
-        });
-        Ok(self.with(Scopes::new(scopes.collect::<Result<_, _>>()?)))
+        Ok(self.with(Scopes::each(scopes)?))
     }
 
     pub(crate) fn with(&self, scopes: Scopes) -> Self {

@@ -32,15 +32,18 @@
 //!    within 5 minutes (RFC 9110 §10.2.3).
 //! 4. What the issuer refuses (400, 401, 403: `invalid_client`, `invalid_scope`; RFC 6749 §5.2) is told to the caller, and
 //!    not asked for again for a minute.
-//! 5. An answer that is not a bearer token, is too large, or leads elsewhere is not used: `token_type` has to be `Bearer`
-//!    (RFC 6749 §7.1), and redirects are not followed. `expires_in` may be a number in a string; when it is absent, the token
-//!    is kept for 5 minutes; longer than a day it is not believed.
+//! 5. An answer that is not a bearer token, is larger than 64 KiB, takes longer than 5 s (2 s to connect), or leads elsewhere
+//!    is not used: `token_type` has to be `Bearer` (RFC 6749 §7.1), and redirects are not followed. `expires_in` may be a
+//!    number in a string; when it is absent, the token is kept for 5 minutes; longer than a day it is not believed.
 //! 6. If less is granted than was asked for (RFC 6749 §3.3), [`AccessToken::missing_scopes`] and the log say so.
 //!
 //! Nothing happens that nobody asked for: a program that has gone quiet makes no requests.
 //!
-//! Secrets, assertions and tokens go to addresses with `https` only, or to `http` on a loopback address. Their memory is
-//! wiped, as far as it is ours: the HTTP client's buffers are not. No `Debug`, error or log line shows them.
+//! Secrets, assertions and tokens go to addresses with `https` only, or to `http` on a loopback address. On the way to an
+//! issuer the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`) are used, but not to a loopback address.
+//!
+//! The memory of secrets, assertions and tokens is wiped, as far as it is ours: the HTTP client's buffers are not. No `Debug`,
+//! error or log line shows them.
 //!
 //! # Features
 //!
@@ -102,6 +105,10 @@ mod error;
 mod excerpt;
 mod config_error;
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use access_token::AccessToken;
 pub use add_token::{AddToken, CallError, RepeatCloned, RepeatEmpty, WithToken};
 pub use builder::ClientCredentialsBuilder;
@@ -115,42 +122,3 @@ pub use private_key::PrivateKey;
 pub use scope::Scopes;
 pub use secret::Secret;
 pub use status::Status;
-
-/// For fuzz targets: what reads bytes that a server has chosen. Not part of the API.
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzzing {
-    use http::HeaderMap;
-
-    /// Reads a token response. What was read, as text for comparisons: token, lifetime in seconds, scopes.
-    pub fn token_response(body: &[u8]) -> Option<(String, Option<u64>, Option<String>)> {
-        let read = crate::response::token(body, |_| false).ok()?;
-        let scopes = read.scopes.map(|scopes| scopes.to_string());
-        Some((read.token.to_string(), read.lifetime.map(|lifetime| lifetime.as_secs()), scopes))
-    }
-
-    /// Whether a text can be sent as a bearer token, by what would be sent.
-    pub fn header_of(token: &str) -> Option<http::HeaderValue> {
-        let now = tokio::time::Instant::now();
-        let token = crate::AccessToken::new(token, crate::Scopes::default(), crate::Scopes::default(), now)?;
-        Some(token.header_value())
-    }
-
-    /// Reads a refusal: the texts as they would be logged.
-    pub fn refusal(body: &[u8]) -> (Option<String>, Option<String>) {
-        let refusal = crate::response::refusal(body, |_| false);
-        (refusal.code.map(|code| code.to_string()), refusal.description.map(|text| text.to_string()))
-    }
-
-    /// Reads challenges: the error that was found, as text.
-    pub fn challenge(headers: &HeaderMap) -> Option<String> {
-        crate::challenge::bearer_error(headers).map(|error| format!("{error:?}"))
-    }
-
-    /// Reads metadata: the address of the token endpoint.
-    pub fn metadata(document: &[u8], issuer: &str) -> Option<String> {
-        let reach = crate::address::Reach::Network;
-        let address = crate::metadata::token_endpoint(document, issuer, reach, false).ok()?;
-        Some(address.url.to_string())
-    }
-}

@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 use crate::Excerpt;
-use crate::address::{Address, Reach};
+use crate::address::{Address, Reach, may_be_this_machine};
 use crate::json_object::{JsonObject, NotAnObject, string};
 
 /// Where an issuer's metadata may be, in the order that it is asked for: RFC 8414 §3.1, which puts the well-known
@@ -48,6 +48,7 @@ pub(crate) fn token_endpoint(
     match (reach, address.reach) {
         // A server elsewhere has no business with our own machine.
         (Reach::Network, Reach::Loopback) => Err(NotMetadata::BadTokenEndpoint),
+        (Reach::Network, _) if may_be_this_machine(&address.url) => Err(NotMetadata::BadTokenEndpoint),
         _ => Ok(address),
     }
 }
@@ -151,7 +152,15 @@ mod tests {
                 "{endpoint}"
             );
         }
-        for endpoint in ["http://127.0.0.1:1/x", "https://localhost/x"] {
+        for endpoint in [
+            "http://127.0.0.1:1/x",
+            "https://localhost/x",
+            "https://[::ffff:127.0.0.1]/x",
+            "https://0.0.0.0/x",
+            "https://[::]/x",
+            "https://x.localhost/x",
+            "https://localhost./x",
+        ] {
             assert_eq!(read(&document(endpoint), Reach::Network), Err(NotMetadata::BadTokenEndpoint));
             assert!(read(&document(endpoint), Reach::Loopback).is_ok(), "{endpoint}");
         }

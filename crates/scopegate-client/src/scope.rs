@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::ConfigError;
+
 /// Scopes, each a `scope-token` of RFC 6749 §3.3: a set, so order and repetition do not matter.
 ///
 /// Scopes are compared character by character.
@@ -18,7 +20,16 @@ impl Scopes {
             .map(Self::new)
     }
 
-    pub(crate) fn new(mut scopes: Vec<Box<str>>) -> Self {
+    /// Reads the scopes of a configuration, one text each.
+    pub(crate) fn each<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) -> Result<Self, ConfigError> {
+        let scopes = texts.into_iter().map(|text| {
+            let text = text.as_ref();
+            scope(text).ok_or_else(|| ConfigError::InvalidScope { found: text.to_owned() })
+        });
+        scopes.collect::<Result<_, _>>().map(Self::new)
+    }
+
+    fn new(mut scopes: Vec<Box<str>>) -> Self {
         scopes.sort_unstable();
         scopes.dedup();
         Self(scopes.into_boxed_slice())
@@ -55,7 +66,7 @@ impl Scopes {
 }
 
 /// One scope; `None` when the text is none.
-pub(crate) fn scope(text: &str) -> Option<Box<str>> {
+fn scope(text: &str) -> Option<Box<str>> {
     let valid = !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
     valid.then(|| text.into())
 }

@@ -13,6 +13,8 @@ use scopegate_issuer::{Fault, LocalIssuer};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer as _, Service as _, ServiceBuilder, ServiceExt, service_fn};
 
+use crate::recorder::{Recorder, reply, token};
+
 const API: &str = "https://api.example";
 const READ: &str = "https://my-api-server.org/api.read";
 const WRITE: &str = "https://my-api-server.org/api.write";
@@ -309,16 +311,23 @@ async fn the_api_cannot_make_us_ask_for_more_than_the_ceiling_or_again_and_again
 }
 
 #[tokio::test]
-async fn an_issuer_that_grants_less_ends_the_step_up() {
-    let issuer = LocalIssuer::start().await.unwrap();
-    // This client may read only, so the issuer refuses.
-    let client = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
-    let credentials =
-        ClientCredentials::at(issuer.token_endpoint(), client).with_scope(READ).build().unwrap();
-    let layer = AddToken::new(&credentials, API).unwrap().with_step_up_to([WRITE]).unwrap();
-    let api = Api::answering([(403, insufficient(WRITE).as_str())]);
-    assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
-    assert_eq!(api.tokens().len(), 1);
+async fn an_issuer_that_refuses_or_grants_less_ends_the_step_up() {
+    for (answer, calls) in [
+        (reply(400, r#"{"error":"invalid_scope"}"#), 1),
+        (token("narrow", &format!(r#","scope":"{READ}""#)), 1),
+        (token("wide", &format!(r#","scope":"{READ} {WRITE}""#)), 2),
+        (token("unsaid", ""), 2),
+    ] {
+        let issuer = Recorder::start(answer).await;
+        issuer.then([token("first", "")]);
+        let client = ClientAuthentication::client_secret_basic("report", "s3cret");
+        let credentials = ClientCredentials::at(issuer.endpoint(), client).with_scope(READ).build().unwrap();
+        let layer = AddToken::new(&credentials, API).unwrap().with_step_up_to([WRITE]).unwrap();
+        let api = Api::answering([(403, insufficient(WRITE).as_str())]);
+        let status = api.call(&layer, get(&format!("{API}/orders"))).await.unwrap();
+        assert_eq!(status, if calls == 2 { 200 } else { 403 });
+        assert_eq!((api.tokens().len(), issuer.count()), (calls, 2));
+    }
 }
 
 #[tokio::test]

@@ -1,62 +1,82 @@
 //! A job that calls an API every few seconds, with a token that is always there:
 //!
 //! ```sh
-//! cargo run -p demo                                              # in another terminal: an API and its issuer
-//! export ISSUER=… CLIENT_ID=local-reader CLIENT_SECRET=local-reader-secret
-//! cargo run -p caller -- http://127.0.0.1:8080/orders            # every 5 seconds, until Ctrl-C
-//! curl -H "Authorization: Bearer $(cargo run -q -p caller -- token)" http://127.0.0.1:8080/orders
+//! cargo run -p demo                       # in another terminal: an API and its issuer. It prints these lines:
+//! export API=http://127.0.0.1:… CLIENT_ID=local-reader CLIENT_SECRET=local-reader-secret
+//! export ISSUER=http://127.0.0.1:…/eu-west-1_Local0001
+//! cargo run -p caller -- $API/orders      # every 5 seconds, until Ctrl-C
+//! curl -H "Authorization: Bearer $(cargo run -q -p caller -- token)" $API/orders
 //! ```
 //!
-//! `ISSUER` is the issuer's name (the demo prints it), or `TOKEN_ENDPOINT` the address of its tokens. `SCOPES`, separated by
-//! spaces, may be left out.
+//! `ISSUER` is the issuer's name, exactly as the issuer writes it. Instead of it `TOKEN_ENDPOINT` may be the address of its
+//! tokens: for Amazon Cognito `https://YOUR-DOMAIN.auth.REGION.amazoncognito.com/oauth2/token`. `SCOPES`, separated by spaces,
+//! may be left out.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it prints is what it is for")]
 
 use std::env;
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let credentials = credentials()?;
-    match env::args().nth(1).as_deref() {
-        Some("token") => println!("{}", credentials.token().await?.expose()),
-        Some(url) => call_again_and_again(&credentials, url).await?,
-        None => return Err("expected `token` or the address of an API".into()),
+async fn main() -> ExitCode {
+    match run(env::args().nth(1).as_deref()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", with_causes(&*error));
+            ExitCode::FAILURE
+        }
     }
-    Ok(())
+}
+
+async fn run(argument: Option<&str>) -> Result<(), Box<dyn Error>> {
+    let what = argument.ok_or("expected `token` or the address of an API, found nothing")?;
+    let credentials = credentials()?;
+    if what == "token" {
+        println!("{}", credentials.token().await?.expose());
+        return Ok(());
+    }
+    let url = reqwest::Url::parse(what)
+        .map_err(|error| format!("expected `token` or the address of an API, found {what:?}: {error}"))?;
+    call_again_and_again(&credentials, url).await
 }
 
 /// From the environment: a secret on a command line could be seen by other users of the machine.
 fn credentials() -> Result<ClientCredentials, Box<dyn Error>> {
-    let setting = |name: &str| env::var(name).map_err(|_| format!("expected {name} to be set"));
+    let setting =
+        |name: &str| env::var(name).map_err(|_| format!("expected {name} in the environment, found none"));
     let client = ClientAuthentication::client_secret_basic(setting("CLIENT_ID")?, setting("CLIENT_SECRET")?);
-    let builder = match env::var("TOKEN_ENDPOINT") {
-        Ok(endpoint) => ClientCredentials::at(endpoint, client),
-        Err(_) => ClientCredentials::discover(setting("ISSUER")?, client),
+    let builder = match (env::var("TOKEN_ENDPOINT"), env::var("ISSUER")) {
+        (Ok(endpoint), _) => ClientCredentials::at(endpoint, client),
+        (Err(_), Ok(issuer)) => ClientCredentials::discover(issuer, client),
+        _ => return Err("expected ISSUER or TOKEN_ENDPOINT in the environment, found neither".into()),
     };
     let scopes = env::var("SCOPES").unwrap_or_default();
     Ok(builder.with_scopes(scopes.split_whitespace()).build()?)
 }
 
 /// One call that fails is no reason to stop: the next one may succeed.
-async fn call_again_and_again(credentials: &ClientCredentials, url: &str) -> Result<(), Box<dyn Error>> {
-    let origin = reqwest::Url::parse(url)?.origin().ascii_serialization();
-    let api = AddToken::new(credentials, &origin)?;
+async fn call_again_and_again(
+    credentials: &ClientCredentials,
+    url: reqwest::Url,
+) -> Result<(), Box<dyn Error>> {
+    let api = AddToken::new(credentials, &url.origin().ascii_serialization())?;
     let http = reqwest::Client::new();
     let mut pause = tokio::time::interval(Duration::from_secs(5));
     loop {
         pause.tick().await;
-        match api.send(http.get(url)).await {
+        match api.send(http.get(url.clone())).await {
             Ok(answer) => println!("{} {}", answer.status(), answer.text().await.unwrap_or_default()),
-            Err(error) => eprintln!("{error}{}", causes(&error)),
+            Err(error) => eprintln!("{}", with_causes(&error)),
         }
     }
 }
 
-fn causes(error: &dyn Error) -> String {
-    let (mut text, mut cause) = (String::new(), error.source());
+/// An error says what went wrong, and its sources why.
+fn with_causes(error: &dyn Error) -> String {
+    let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(error) = cause {
         text = format!("{text}: {error}");
         cause = error.source();

@@ -82,7 +82,7 @@ async fn tell_story(listen: SocketAddr, exit: bool) -> Result<(), Failure> {
         }
     };
     if !exit {
-        story::print_curl_lines(&mut out, &url, &issuer.token_endpoint())?;
+        story::print_curl_lines(&mut out, &url, issuer.issuer(), &issuer.token_endpoint())?;
         return Ok(server.await.map_err(|error| Failure::runtime(&error))??);
     }
     if as_expected < steps {

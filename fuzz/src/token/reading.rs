@@ -2,15 +2,13 @@
 //! verifier. It judges good tokens only and need not say why another one is bad.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate::Claims;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
+use crate::members::Members;
 use crate::trust::{AUDIENCE, BOTH, CLIENTS, COGNITO, LEEWAY, NOW, THIS_API, was_signed};
 
 /// Asserts that the token should have been accepted, and that the claims are its own.
@@ -164,55 +162,5 @@ fn texts(value: &Value) -> Option<Vec<String>> {
         Value::String(text) => Some(vec![text.clone()]),
         Value::Array(values) => values.iter().map(|value| value.as_str().map(str::to_owned)).collect(),
         _ => None,
-    }
-}
-
-/// The members of an object, no two of which have the same name. Each value is read when it is asked for, because a
-/// value that nobody asks for may be nested deeper than serde_json reads.
-struct Members(Vec<(String, Box<RawValue>)>);
-
-impl Members {
-    fn read(bytes: &[u8]) -> Self {
-        let members: Self = serde_json::from_slice(bytes).expect("it is a JSON object");
-        let names: BTreeSet<&String> = members.0.iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), members.0.len(), "two members have the same name");
-        members
-    }
-
-    fn raw(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.get())
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.raw(name).is_some()
-    }
-
-    fn value(&self, name: &str) -> Option<Value> {
-        self.raw(name).map(|text| serde_json::from_str(text).expect("it is a JSON value"))
-    }
-
-    /// `None` for what is not text, too.
-    fn text(&self, name: &str) -> Option<String> {
-        self.raw(name).and_then(|text| serde_json::from_str(text).ok())
-    }
-}
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
     }
 }

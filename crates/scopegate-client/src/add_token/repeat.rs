@@ -10,11 +10,13 @@ pub trait Repeat<B>: Clone + Send + Sync + 'static {
 }
 
 /// Repeats requests without a body, of any type of body.
-#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
 pub struct RepeatEmpty;
 
 /// Repeats all requests, by cloning their bodies.
-#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
 pub struct RepeatCloned;
 
 impl<B: Body + Default> Repeat<B> for RepeatEmpty {

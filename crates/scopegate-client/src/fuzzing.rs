@@ -1,0 +1,39 @@
+//! Doors for the fuzz targets to what reads the bytes that a server has chosen. They are there with the cfg `fuzzing` alone,
+//! which fuzzers set, and are no part of the API.
+
+use http::{HeaderMap, HeaderValue};
+use tokio::time::Instant;
+
+use crate::address::Reach;
+use crate::{AccessToken, Scopes, challenge, metadata, response};
+
+/// Reads a token response. What was read, as text for comparisons: token, lifetime in seconds, scopes.
+pub fn token_response(body: &[u8]) -> Option<(String, Option<u64>, Option<String>)> {
+    let read = response::token(body, |_| false).ok()?;
+    let scopes = read.scopes.map(|scopes| scopes.to_string());
+    Some((read.token.to_string(), read.lifetime.map(|lifetime| lifetime.as_secs()), scopes))
+}
+
+/// Whether a text can be sent as a bearer token, by what would be sent.
+pub fn header_of(token: &str) -> Option<HeaderValue> {
+    let now = Instant::now();
+    let token = AccessToken::new(token, Scopes::default(), Scopes::default(), now)?;
+    Some(token.header_value())
+}
+
+/// Reads a refusal: the texts as they would be logged.
+pub fn refusal(body: &[u8]) -> (Option<String>, Option<String>) {
+    let refusal = response::refusal(body, |_| false);
+    (refusal.code.map(|code| code.to_string()), refusal.description.map(|text| text.to_string()))
+}
+
+/// Reads challenges: the error that was found, as text.
+pub fn challenge(headers: &HeaderMap) -> Option<String> {
+    challenge::bearer_error(headers).map(|error| format!("{error:?}"))
+}
+
+/// Reads the metadata of an issuer on the network: the address of its token endpoint.
+pub fn metadata(document: &[u8], issuer: &str) -> Option<String> {
+    let address = metadata::token_endpoint(document, issuer, Reach::Network, false).ok()?;
+    Some(address.url.to_string())
+}
