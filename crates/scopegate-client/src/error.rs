@@ -72,7 +72,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::NotUnderstood { endpoint, .. } => {
-                write!(f, "{endpoint} answers, but not as a token endpoint does")
+                write!(f, "the answer of {endpoint} is not understood")
             }
         }
     }
