@@ -6,7 +6,8 @@
 //! no longer takes it.
 //!
 //! ```no_run
-//! use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials};
+//! # // Not run, because there is no such user pool; the example of `ClientCredentials` is, with a local issuer.
+//! use scopegate_client::{ClientAuthentication, ClientCredentials};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = ClientAuthentication::client_secret_basic("1example23456789", std::env::var("CLIENT_SECRET")?);
