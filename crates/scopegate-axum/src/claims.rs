@@ -101,7 +101,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Claims {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
         let caller = caller::<Option<Self>>(parts)?;
-        Ok(caller.token.clone().map(|token| Self { verified: token.claims, custom: Standard }))
+        Ok(caller.claims.clone().map(|verified| Self { verified, custom: Standard }))
     }
 }
 
@@ -110,7 +110,7 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequestParts<S> for Claims
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
         let caller = caller::<Option<Self>>(parts)?;
-        caller.token.clone().map(|token| typed(&caller.rule, token.claims)).transpose()
+        caller.claims.clone().map(|claims| typed(&caller.rule, claims)).transpose()
     }
 }
 
@@ -124,8 +124,8 @@ fn caller<Wanted>(parts: &Parts) -> Result<&Caller, ClaimsRejection> {
 
 fn required<Wanted>(parts: &Parts) -> Result<(&Arc<Rule>, scopegate::Claims), ClaimsRejection> {
     let caller = caller::<Wanted>(parts)?;
-    match caller.token.clone() {
-        Some(token) => Ok((&caller.rule, token.claims)),
+    match caller.claims.clone() {
+        Some(claims) => Ok((&caller.rule, claims)),
         None => Err(ClaimsRejection::refused(&caller.rule, Refusal::NoCredentials)),
     }
 }

@@ -52,10 +52,6 @@ impl Refusal {
     /// The answer to the caller. Its texts are fixed and tell nothing about the token, because a caller may
     /// be anybody; the log gets the reason.
     pub(crate) fn into_response<B: RefusalBody>(self, challenge: &Challenge) -> Response<B> {
-        let invalid_token = |detail| {
-            let challenge = challenge.with_error(ErrorCode::InvalidToken, detail);
-            (StatusCode::UNAUTHORIZED, detail, (WWW_AUTHENTICATE, challenge))
-        };
         let (status, detail, header) = match &self {
             Self::NoCredentials => {
                 let challenge = challenge.without_error();
@@ -78,8 +74,12 @@ impl Refusal {
                 let seconds = HeaderValue::from(retry_after.as_secs());
                 (StatusCode::SERVICE_UNAVAILABLE, detail, (RETRY_AFTER, seconds))
             }
-            Self::Token(Error::Expired { .. }) => invalid_token("the access token has expired"),
-            Self::Token(_) => invalid_token("the access token is not valid for this API"),
+            // One text for all: which check was the first to fail may depend on what nobody has vouched for.
+            Self::Token(_) => {
+                let detail = "the access token has expired, or is not valid for this API";
+                let challenge = challenge.with_error(ErrorCode::InvalidToken, detail);
+                (StatusCode::UNAUTHORIZED, detail, (WWW_AUTHENTICATE, challenge))
+            }
         };
         match &self {
             Self::Token(Error::KeysUnavailable { .. }) => {

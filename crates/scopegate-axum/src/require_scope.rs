@@ -40,7 +40,7 @@ impl RequireScope {
     pub fn try_new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Result<Self, ConfigError> {
         let requirement = requirement.into();
         requirement.check()?;
-        Ok(Self { rule: Rule::new(verifier, Demand::Scopes(requirement)) })
+        Ok(Self { rule: Rule::new(verifier, Demand::Scopes(verifier.prepare(requirement))) })
     }
 
     /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond

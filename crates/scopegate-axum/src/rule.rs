@@ -1,9 +1,7 @@
 //! What a layer asks of a request, and its decision about one. It speaks no HTTP: answers are `refusal.rs`.
 
-use std::fmt;
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request};
 use scopegate::{Error, Requirement, Scope, Verifier};
 
@@ -34,16 +32,8 @@ pub(crate) enum Demand {
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) rule: Arc<Rule>,
-    /// `None` for a request without a token that was let through without one.
-    pub(crate) token: Option<Verified>,
-}
-
-/// A token that was verified, and its claims.
-#[derive(Clone)]
-pub(crate) struct Verified {
-    pub(crate) claims: scopegate::Claims,
-    /// The header that it came in.
-    authorization: HeaderValue,
+    /// Those of its token; `None` for a request that was let through without one.
+    pub(crate) claims: Option<scopegate::Claims>,
 }
 
 /// What becomes of a request.
@@ -72,13 +62,14 @@ impl Rule {
     }
 
     pub(crate) fn decide<B>(self: &Arc<Self>, request: &Request<B>) -> Decision {
-        if let Some(verified) = self.verified_before(request) {
-            return Decision::Made(self.judge(Ok(verified)));
-        }
         Decision::Made(match (credentials(request.headers()), &self.demand) {
             (Credentials::Token { token, authorization }, _) => {
-                match self.verifier.verify_if_settled(token) {
-                    Some(claims) => self.judge(claims.map(|claims| Verified::new(claims, authorization))),
+                let verified = match self.verified_before(request, token) {
+                    Some(claims) => Some(Ok(claims)),
+                    None => self.verifier.verify_if_settled(token),
+                };
+                match verified {
+                    Some(claims) => self.judge(claims),
                     None => return Decision::AskAgain { authorization: authorization.clone() },
                 }
             }
@@ -94,47 +85,29 @@ impl Rule {
         authorization: HeaderValue,
     ) -> Result<Caller, Refusal> {
         match parse(&authorization) {
-            Credentials::Token { token, .. } => {
-                let claims = self.verifier.verify_or_refresh(token).await;
-                self.judge(claims.map(|claims| Verified::new(claims, &authorization)))
-            }
+            Credentials::Token { token, .. } => self.judge(self.verifier.verify_or_refresh(token).await),
             Credentials::Malformed(how) => Err(Refusal::Malformed(how)),
             Credentials::None => Err(Refusal::NoCredentials),
         }
     }
 
-    fn judge(self: &Arc<Self>, verified: Result<Verified, Error>) -> Result<Caller, Refusal> {
-        let verified = verified.map_err(Refusal::Token)?;
+    fn judge(self: &Arc<Self>, verified: Result<scopegate::Claims, Error>) -> Result<Caller, Refusal> {
+        let claims = verified.map_err(Refusal::Token)?;
         if let Demand::Scopes(requirement) = &self.demand {
-            verified.claims.require(requirement).map_err(Refusal::Token)?;
+            claims.require(requirement).map_err(Refusal::Token)?;
         }
-        Ok(self.caller(Some(verified)))
+        Ok(self.caller(Some(claims)))
     }
 
     /// What an outer layer of the same verifier found out, if the request still has the token that it was about.
-    fn verified_before<B>(&self, request: &Request<B>) -> Option<Verified> {
+    fn verified_before<B>(&self, request: &Request<B>, token: &str) -> Option<scopegate::Claims> {
         let caller = request.extensions().get::<Caller>()?;
-        let verified = caller.token.as_ref().filter(|_| caller.rule.verifier.ptr_eq(&self.verifier))?;
-        let mut authorization = request.headers().get_all(AUTHORIZATION).iter();
-        let same = authorization.next() == Some(&verified.authorization) && authorization.next().is_none();
-        same.then(|| verified.clone())
+        let claims = caller.claims.as_ref().filter(|_| caller.rule.verifier.ptr_eq(&self.verifier))?;
+        claims.are_of(token).then(|| claims.clone())
     }
 
-    fn caller(self: &Arc<Self>, token: Option<Verified>) -> Caller {
-        Caller { rule: Arc::clone(self), token }
-    }
-}
-
-impl Verified {
-    fn new(claims: scopegate::Claims, authorization: &HeaderValue) -> Self {
-        Self { claims, authorization: authorization.clone() }
-    }
-}
-
-/// Shows the claims, and not the token that the header holds.
-impl fmt::Debug for Verified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verified").field("claims", &self.claims).finish_non_exhaustive()
+    fn caller(self: &Arc<Self>, claims: Option<scopegate::Claims>) -> Caller {
+        Caller { rule: Arc::clone(self), claims }
     }
 }
 
@@ -142,8 +115,8 @@ impl Caller {
     /// Puts itself where the extractor and further layers find it, and the claims where everybody does.
     pub(crate) fn introduce_to<B>(self, request: &mut Request<B>) {
         let extensions = request.extensions_mut();
-        match &self.token {
-            Some(verified) => drop(extensions.insert(verified.claims.clone())),
+        match &self.claims {
+            Some(claims) => drop(extensions.insert(claims.clone())),
             // Those of another layer are not about this caller.
             None => drop(extensions.remove::<scopegate::Claims>()),
         }
@@ -153,6 +126,7 @@ impl Caller {
 
 #[cfg(test)]
 mod tests {
+    use http::header::AUTHORIZATION;
     use scopegate::Issuer;
     use scopegate_issuer::{Alg, Mint, SigningKey};
 

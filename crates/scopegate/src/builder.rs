@@ -1,6 +1,5 @@
 //! Trusted issuers in, defaults for the rest, a verifier or a `ConfigError` out.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::Algorithm;
+use crate::cache::Cache;
 use crate::clock::{Clock, SystemClock};
 use crate::config_error::ConfigError;
 use crate::issuer::{Issuer, KeysFrom};
@@ -26,7 +26,16 @@ pub struct VerifierBuilder {
     clock: Arc<dyn Clock>,
     leeway: Duration,
     pace: Pace,
+    cache_entries: usize,
+    /// `None` for as many as the entries ask for.
+    cache_bytes: Option<usize>,
 }
+
+/// More than any service has callers, and few enough for a mistake not to take all memory: 128 MiB before anything is kept.
+const MOST_CACHE_ENTRIES: usize = 1 << 20;
+
+/// Room for a token of more than 1 KiB, its claims, and what the application may read of them.
+const BYTES_PER_ENTRY: usize = 4 * 1024;
 
 impl VerifierBuilder {
     pub(crate) fn new() -> Self {
@@ -39,6 +48,8 @@ impl VerifierBuilder {
                 cooldown: Duration::from_secs(30),
                 usable_for: Duration::from_secs(24 * 3600),
             },
+            cache_entries: 4_096,
+            cache_bytes: None,
         }
     }
 
@@ -94,6 +105,26 @@ impl VerifierBuilder {
         self
     }
 
+    /// How many verified tokens are kept, so that a token which comes again is not verified in full: 4,096 unless changed,
+    /// rounded up to a multiple of 4, at most 1,048,576; 0 keeps none. Callers of machines use a token for an hour, so
+    /// this should be about twice the number of callers that are active within an hour: a token that was pushed out costs
+    /// its next request one signature check.
+    ///
+    /// Kept tokens are good for as long as they would be without: no longer than until their `exp`, not when their key is
+    /// gone, and not for a verifier that was built anew. Tokens that were refused are not kept, nor those of more than
+    /// 4 KiB.
+    pub fn with_cache_entries(mut self, entries: usize) -> Self {
+        self.cache_entries = entries;
+        self
+    }
+
+    /// How much memory the kept tokens may take, in bytes: 4 KiB for each entry unless changed, so 16 MiB by default, and
+    /// at least 1 KiB for each. It is shared out to every four of them. An ordinary token takes 2 to 3 KiB with its claims.
+    pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = Some(bytes);
+        self
+    }
+
     /// Fetches the keys of every issuer, all at the same time, and keeps fetching them in one background task
     /// for each issuer until the last clone of the verifier is dropped. The tasks live on the runtime that this is
     /// called on: when it ends, keys are no longer fetched, and can be used until the stale limit.
@@ -139,7 +170,7 @@ impl VerifierBuilder {
 
     fn spawn(self) -> Result<(Verifier, Vec<Fetching>), ConfigError> {
         self.check()?;
-        let (mut trusted, mut tasks, mut fetching) = (HashMap::new(), Vec::new(), Vec::new());
+        let (mut trusted, mut tasks, mut fetching) = (Vec::new(), Vec::new(), Vec::new());
         for Issuer { identifier, keys, policy } in self.issuers {
             let name: Arc<str> = identifier.as_str().into();
             let mut fetched = |location: Location| {
@@ -163,9 +194,11 @@ impl VerifierBuilder {
                 KeysFrom::Address(address) => fetched(Location::known(address)?)?,
                 KeysFrom::Metadata(address) => fetched(Location::discovered(identifier.clone(), address)?)?,
             };
-            trusted.insert(identifier.into_boxed_str(), TrustedIssuer { identifier: name, policy, keys });
+            trusted.push(TrustedIssuer { identifier: name, policy, keys });
         }
-        Ok((Verifier::new(trusted, self.clock, self.leeway, tasks), fetching))
+        let bytes = self.cache_bytes.unwrap_or(self.cache_entries * BYTES_PER_ENTRY);
+        let cache = Cache::new(self.cache_entries, bytes);
+        Ok((Verifier::new(trusted, self.clock, self.leeway, cache, tasks), fetching))
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -179,6 +212,15 @@ impl VerifierBuilder {
             if self.issuers.iter().take(position).any(|earlier| earlier.identifier == issuer.identifier) {
                 return Err(ConfigError::DuplicateIssuer { issuer: issuer.identifier.clone() });
             }
+        }
+        if self.cache_entries > MOST_CACHE_ENTRIES {
+            let (expected, found) = ("at most 1048576", self.cache_entries.to_string());
+            return Err(ConfigError::OutOfRange { setting: "cache entries", expected, found });
+        }
+        if self.cache_bytes.is_some_and(|bytes| bytes < self.cache_entries * 1024) {
+            let (expected, found) =
+                ("at least 1024 for each entry", self.cache_bytes.unwrap_or_default().to_string());
+            return Err(ConfigError::OutOfRange { setting: "cache bytes", expected, found });
         }
         in_range("leeway", self.leeway, Duration::ZERO..=Duration::from_secs(300), "0 s to 300 s")?;
         let (Period::Fixed(period) | Period::Advised { otherwise: period }) = self.pace.period;

@@ -1,14 +1,20 @@
 //! The claims of a verified token, the proof that verification happened. What is checked is in `verifier.rs`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
-use crate::json_object::JsonObject;
+use crate::granted::Granted;
+use crate::json_object::{JsonObject, string};
 use crate::recipients::Named;
+use crate::scope_table::ScopeTable;
+use crate::signature::equal_in_constant_time;
+use crate::texts::{Span, Texts};
 use crate::validity::Validity;
+use crate::verifier::TrustedIssuer;
 use crate::{Excerpt, NumericDate, Requirement, Scopes};
 
 /// The claims of a token that passed every check of [`Verifier::verify`](crate::Verifier::verify).
@@ -28,13 +34,17 @@ pub struct Claims(Arc<Verified>);
 
 struct Verified {
     issuer: Arc<str>,
-    subject: Option<Box<str>>,
-    named: Named,
-    scopes: Scopes,
-    validity: Validity,
-    token_id: Option<Box<str>>,
+    /// The whole token.
+    token: Box<str>,
+    texts: Texts,
     /// The payload as it was signed: UTF-8, one JSON object, no repeated member names.
-    payload: Box<str>,
+    payload: Span,
+    subject: Option<Span>,
+    client: Option<Span>,
+    token_id: Option<Span>,
+    audience: Box<[Span]>,
+    granted: Granted,
+    validity: Validity,
 }
 
 /// On whose behalf a token was issued (RFC 9700 §4.15: a client must not be taken for a user).
@@ -58,21 +68,32 @@ pub enum Principal<'a> {
 }
 
 impl Claims {
+    /// The claims of a token whose signature is good and that is for us; reads the ones that are left.
     pub(crate) fn new(
-        issuer: Arc<str>,
-        named: Named,
-        scopes: Scopes,
-        validity: Validity,
+        token: &str,
         payload: &JsonObject<'_>,
+        issuer: &TrustedIssuer,
+        named: &Named<'_>,
+        validity: Validity,
+        table: &ScopeTable,
     ) -> Result<Self, Error> {
+        let subject = optional_string(payload, "sub")?;
+        let token_id = optional_string(payload, "jti")?;
+        // What the claims hold besides scopes is short.
+        let mut texts = Texts::with_capacity(payload.text().len() + 256);
+        let granted = issuer.policy.scopes.read(payload, &mut texts, table)?;
+        let mut optional = |text: Option<&str>| text.map(|text| texts.add(text));
         Ok(Self(Arc::new(Verified {
-            issuer,
-            subject: optional_string(payload, "sub")?,
-            named,
-            scopes,
+            issuer: Arc::clone(&issuer.identifier),
+            subject: optional(subject.as_deref()),
+            client: optional(named.client.as_deref()),
+            token_id: optional(token_id.as_deref()),
+            audience: named.audience.iter().map(|one| texts.add(one)).collect(),
+            payload: texts.add(payload.text()),
+            token: token.into(),
+            texts,
+            granted,
             validity,
-            token_id: optional_string(payload, "jti")?,
-            payload: payload.text().into(),
         })))
     }
 
@@ -84,13 +105,13 @@ impl Claims {
     /// `sub`: whom the token is about, unique within its issuer. For a token of the `client_credentials`
     /// grant it is the client, so ask [`principal`](Self::principal) before taking it for a user.
     pub fn subject(&self) -> Option<&str> {
-        self.0.subject.as_deref()
+        self.optional(self.0.subject)
     }
 
     /// The client that the token was issued to: `client_id`, or where that is absent `azp`, `appid` or `cid`.
     /// For a Cognito issuer only `client_id`.
     pub fn client_id(&self) -> Option<&str> {
-        self.0.named.client.as_deref()
+        self.optional(self.0.client)
     }
 
     /// Whether the client acts for itself or for somebody else.
@@ -112,12 +133,12 @@ impl Claims {
 
     /// `aud`: for whom the token is; empty when the token has none.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        self.0.named.audience.iter().map(AsRef::as_ref)
+        self.0.audience.iter().map(|one| self.0.texts.get(*one))
     }
 
     /// The scopes that the token grants, from every claim that the issuer was configured to grant them by.
     pub fn scopes(&self) -> &Scopes {
-        &self.0.scopes
+        self.0.granted.list(&self.0.texts)
     }
 
     /// `exp`: when the token ends.
@@ -132,18 +153,51 @@ impl Claims {
 
     /// `jti`: the token's own id.
     pub fn token_id(&self) -> Option<&str> {
-        self.0.token_id.as_deref()
+        self.optional(self.0.token_id)
     }
 
-    /// Checks that the claims grant what is required.
+    /// Checks that the claims grant what is required. It takes no longer for many scopes than for one if the
+    /// requirement was [prepared](crate::Verifier::prepare) by the verifier that made the claims.
     ///
     /// # Errors
     /// [`Error::InsufficientScope`] if they do not.
     pub fn require(&self, required: &Requirement) -> Result<(), Error> {
-        if required.is_satisfied_by(self.scopes()) {
+        if self.0.granted.satisfies(required, &self.0.texts) {
             return Ok(());
         }
         Err(Error::InsufficientScope { required: required.clone(), granted: self.scopes().clone() })
+    }
+
+    /// Whether these are the claims of exactly this token. How long the answer takes does not depend on where another
+    /// token differs.
+    pub fn are_of(&self, token: &str) -> bool {
+        equal_in_constant_time(self.token().as_bytes(), token.as_bytes())
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.0.token
+    }
+
+    pub(crate) fn validity(&self) -> &Validity {
+        &self.0.validity
+    }
+
+    /// The bytes that are taken, at most.
+    pub(crate) fn size(&self) -> usize {
+        let Verified { token, texts, audience, granted, .. } = &*self.0;
+        size_of::<Verified>()
+            + token.len()
+            + texts.size()
+            + size_of_val(&**audience)
+            + granted.size_of_list(texts)
+    }
+
+    fn payload(&self) -> &str {
+        self.0.texts.get(self.0.payload)
+    }
+
+    fn optional(&self, text: Option<Span>) -> Option<&str> {
+        text.map(|text| self.0.texts.get(text))
     }
 
     /// Any claim by name, deserialised from its JSON text at each call. `None` when it is absent.
@@ -151,7 +205,7 @@ impl Claims {
     /// # Errors
     /// [`Error::MalformedClaim`] when the claim is there and is not a `T`. A `null` is there.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
-        let payload = JsonObject::from_text(&self.0.payload).ok();
+        let payload = JsonObject::from_text(self.payload()).ok();
         let Some(value) = payload.and_then(|payload| payload.get(name)) else { return Ok(None) };
         serde_json::from_str(value.get()).map(Some).map_err(|_| Error::MalformedClaim {
             claim: name.to_owned().into(),
@@ -164,14 +218,14 @@ impl Claims {
     /// # Errors
     /// [`Error::UnexpectedClaims`] when the claims are not a `T`.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_str(&self.0.payload).map_err(|error| Error::UnexpectedClaims {
+        serde_json::from_str(self.payload()).map_err(|error| Error::UnexpectedClaims {
             expected: std::any::type_name::<T>(),
             found: Excerpt::new(&error.to_string()),
         })
     }
 }
 
-/// Shows who and what, and leaves out `jti` and every claim of the application's.
+/// Shows who and what, and leaves out the token, `jti` and every claim of the application's.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claims")
@@ -184,10 +238,10 @@ impl fmt::Debug for Claims {
     }
 }
 
-fn optional_string(payload: &JsonObject<'_>, claim: &'static str) -> Result<Option<Box<str>>, Error> {
+fn optional_string<'a>(payload: &JsonObject<'a>, claim: &'static str) -> Result<Option<Cow<'a, str>>, Error> {
     let Some(value) = payload.get(claim) else { return Ok(None) };
-    match crate::json_object::string(value) {
-        Some(text) => Ok(Some(text.into())),
+    match string(value) {
+        Some(text) => Ok(Some(text)),
         None => Err(Error::MalformedClaim { claim: claim.into(), expected: "a string" }),
     }
 }

@@ -65,25 +65,27 @@ pub enum Error {
     /// Several of the issuer's keys fit, and trying them in turn would let a caller multiply our work.
     #[non_exhaustive]
     AmbiguousKey { issuer: String, key_id: Option<Excerpt>, algorithm: Algorithm, found: usize },
-    /// The signature does not verify with the key that the token names.
-    #[non_exhaustive]
-    BadSignature { issuer: String, key_id: Option<Excerpt> },
-
-    /// A claim is absent that must be there.
-    #[non_exhaustive]
-    MissingClaim { claim: &'static str },
-    /// A claim is there and is not what its definition says.
-    #[non_exhaustive]
-    MalformedClaim { claim: Cow<'static, str>, expected: &'static str },
-    /// The claims do not have the shape that the application asks for; `expected` is the name of its type.
-    #[non_exhaustive]
-    UnexpectedClaims { expected: &'static str, found: Excerpt },
     /// The token is used at or after its `exp`, leeway included (RFC 7519 §4.1.4).
     #[non_exhaustive]
     Expired { expired_at: NumericDate, now: NumericDate, leeway: Duration },
     /// The token is used before its `nbf`, or its `iat` lies in the future, leeway included.
     #[non_exhaustive]
     NotYetValid { claim: &'static str, valid_from: NumericDate, now: NumericDate, leeway: Duration },
+    /// The signature does not verify with the key that the token names.
+    #[non_exhaustive]
+    BadSignature { issuer: String, key_id: Option<Excerpt> },
+
+    /// A claim is absent that must be there. Nobody has vouched for the absence of `exp`, which is looked for before the
+    /// signature is checked.
+    #[non_exhaustive]
+    MissingClaim { claim: &'static str },
+    /// A claim is there and is not what its definition says. Nobody has vouched for `exp`, `nbf` and `iat`, which are read
+    /// before the signature is checked.
+    #[non_exhaustive]
+    MalformedClaim { claim: Cow<'static, str>, expected: &'static str },
+    /// The claims do not have the shape that the application asks for; `expected` is the name of its type.
+    #[non_exhaustive]
+    UnexpectedClaims { expected: &'static str, found: Excerpt },
     /// The token is for somebody else (RFC 7519 §4.1.3); of those that it is for, `found` has up to three, and `expected` as
     /// many of those that are accepted. An empty `expected` means that this issuer's tokens are bound to clients and no
     /// audience was configured, so only a token without `aud` is for us.

@@ -4,6 +4,7 @@
 //! programs that choose differently read two meanings from one token, so we refuse.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
@@ -38,12 +39,14 @@ impl fmt::Display for NotAnObject {
     }
 }
 
-/// The members of an object, sorted by name; each value is text that is read by whoever knows what it should
-/// be.
+/// The members of an object; each value is text that is read by whoever knows what it should be.
 #[derive(Debug)]
 pub(crate) struct JsonObject<'a> {
     text: &'a str,
-    members: Members<'a>,
+    /// Values whose names have a place: see [`place_of`].
+    placed: [Option<&'a RawValue>; PLACES],
+    /// The others, sorted by [`by_length`].
+    others: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
 impl<'a> JsonObject<'a> {
@@ -54,18 +57,21 @@ impl<'a> JsonObject<'a> {
     }
 
     pub(crate) fn from_text(text: &'a str) -> Result<Self, NotAnObject> {
-        let mut members = Vec::with_capacity(16);
+        let mut object = Self { text, placed: [None; PLACES], others: Vec::new() };
+        let mut members = Members { object: &mut object, count: 0, repeated: false };
         let mut json = serde_json::Deserializer::from_str(text);
-        let read = MembersInto(&mut members).deserialize(&mut json).and_then(|()| json.end());
-        if members.len() > MOST_MEMBERS {
+        let read = members.deserialize(&mut json).and_then(|()| json.end());
+        let Members { count, repeated, .. } = members;
+        if count > MOST_MEMBERS {
             return Err(NotAnObject::TooManyMembers);
         }
         read.map_err(|_| NotAnObject::NotJson)?;
-        members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        if members.iter().zip(members.iter().skip(1)).any(|((a, _), (b, _))| a == b) {
+        let others = &mut object.others;
+        others.sort_unstable_by(|(a, _), (b, _)| by_length(a, b));
+        if repeated || others.iter().zip(others.iter().skip(1)).any(|((a, _), (b, _))| a == b) {
             return Err(NotAnObject::RepeatedName);
         }
-        Ok(Self { text, members })
+        Ok(object)
     }
 
     /// The object as it was written.
@@ -73,9 +79,13 @@ impl<'a> JsonObject<'a> {
         self.text
     }
 
+    #[inline]
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        let position = self.members.binary_search_by(|(member, _)| member.as_ref().cmp(name)).ok()?;
-        self.members.get(position).map(|(_, value)| *value)
+        if let Some(place) = place_of(name) {
+            return self.placed.get(place).copied().flatten();
+        }
+        let position = self.others.binary_search_by(|(member, _)| by_length(member, name)).ok()?;
+        self.others.get(position).map(|(_, value)| *value)
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
@@ -83,8 +93,58 @@ impl<'a> JsonObject<'a> {
     }
 }
 
+/// How many names have a place.
+const PLACES: usize = 28;
+
+/// The place of a name that is looked for in every token, or stands in most. Without places, the 25 names that are looked
+/// for in a token are searched for in a sorted list, which takes 1,400 instructions more, 0.5 % of an RS256 verification.
+#[inline]
+fn place_of(name: &str) -> Option<usize> {
+    Some(match name {
+        "alg" => 0,
+        "kid" => 1,
+        "typ" => 2,
+        "enc" => 3,
+        "crit" => 4,
+        "b64" => 5,
+        "iss" => 6,
+        "exp" => 7,
+        "nbf" => 8,
+        "iat" => 9,
+        "aud" => 10,
+        "sub" => 11,
+        "jti" => 12,
+        "client_id" => 13,
+        "azp" => 14,
+        "appid" => 15,
+        "cid" => 16,
+        "scope" => 17,
+        "scp" => 18,
+        "token_use" => 19,
+        "cnf" => 20,
+        "nonce" => 21,
+        "at_hash" => 22,
+        "c_hash" => 23,
+        "s_hash" => 24,
+        "events" => 25,
+        "auth_time" => 26,
+        "version" => 27,
+        _ => return None,
+    })
+}
+
+/// An order of names. Most differ in length, so few are compared by character.
+pub(crate) fn by_length(a: &str, b: &str) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
 /// Reads a value as a string: borrowed where the text holds no escapes.
 pub(crate) fn string(value: &RawValue) -> Option<Cow<'_, str>> {
+    // A value is JSON, so what begins with a quotation mark is one string, and ends with one.
+    let text = value.get().strip_prefix('"')?.strip_suffix('"')?;
+    if memchr::memchr(b'\\', text.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(text));
+    }
     serde_json::from_str::<Text<'_>>(value.get()).ok().map(|Text(text)| text)
 }
 
@@ -98,12 +158,15 @@ pub(crate) fn strings(value: &RawValue) -> Option<Vec<Cow<'_, str>>> {
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-type Members<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+/// Reads members into an object, repeated ones included, and stops at the first that is too many.
+struct Members<'m, 'a> {
+    object: &'m mut JsonObject<'a>,
+    count: usize,
+    /// A name that has a place stands twice.
+    repeated: bool,
+}
 
-/// Reads the members in the order they were written, repeated names included, and stops at the first that is too many.
-struct MembersInto<'m, 'a>(&'m mut Members<'a>);
-
-impl<'de> DeserializeSeed<'de> for MembersInto<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for &mut Members<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -111,7 +174,7 @@ impl<'de> DeserializeSeed<'de> for MembersInto<'_, 'de> {
     }
 }
 
-impl<'de> Visitor<'de> for MembersInto<'_, 'de> {
+impl<'de> Visitor<'de> for &mut Members<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,8 +183,12 @@ impl<'de> Visitor<'de> for MembersInto<'_, 'de> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some((Text(name), value)) = map.next_entry()? {
-            self.0.push((name, value));
-            if self.0.len() > MOST_MEMBERS {
+            match place_of(&name).and_then(|place| self.object.placed.get_mut(place)) {
+                Some(placed) => self.repeated |= placed.replace(value).is_some(),
+                None => self.object.others.push((name, value)),
+            }
+            self.count += 1;
+            if self.count > MOST_MEMBERS {
                 return Err(A::Error::custom("too many members"));
             }
         }

@@ -1,25 +1,30 @@
 //! An immutable set of keys, looked up by key id and algorithm. Where it comes from is `key_source.rs`.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Algorithm;
-use crate::json_object::{JsonObject, NotAnObject};
+use crate::json_object::{JsonObject, NotAnObject, by_length};
 use crate::jwk::{Key, Unusable};
 use crate::refresh::KeyName;
 
 /// Real sets hold one to ten keys. The bound keeps a broken or hostile issuer from costing memory.
 const MAX_KEYS: usize = 100;
 
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
 /// The keys of one issuer at one time.
 pub(crate) struct KeySet {
+    /// Tells it from every other set of this process.
+    id: u64,
+    /// In the order of the document.
     keys: Vec<Arc<Key>>,
-    /// Positions in `keys`; the keys without an id are not here.
-    by_id: HashMap<Box<str>, Vec<usize>>,
+    /// The keys that have an id, sorted by it ([`by_length`]).
+    named: Vec<(Box<str>, Arc<Key>)>,
 }
 
 /// What a lookup finds when it does not find exactly one key.
@@ -67,22 +72,24 @@ impl KeySet {
                 tracing::debug!("key {position} of the set {reason}; it is not used");
             }
         }
-        let mut by_id: HashMap<_, Vec<_>> = HashMap::new();
-        for (position, key) in keys.iter().enumerate() {
-            if let Some(id) = &key.id {
-                by_id.entry(id.clone()).or_default().push(position);
-            }
-        }
-        Ok(Self { keys, by_id })
+        let mut named: Vec<(Box<str>, Arc<Key>)> =
+            keys.iter().filter_map(|key| Some((key.id.clone()?, Arc::clone(key)))).collect();
+        named.sort_by(|(a, _), (b, _)| by_length(a, b));
+        Ok(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), keys, named })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 
     /// The one key that fits. A token without `kid` finds a key when only one fits its algorithm. Where
     /// several fit, none is tried: a token must never cost more than one signature check.
-    pub(crate) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Key, NoSingleKey> {
+    pub(crate) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Arc<Key>, NoSingleKey> {
         match id {
             Some(id) => {
-                let named = self.by_id.get(id).map_or(&[][..], Vec::as_slice);
-                single(named.iter().filter_map(|position| self.keys.get(*position)), algorithm)
+                let before = self.named.partition_point(|(named, _)| by_length(named, id).is_lt());
+                let named = self.named.iter().skip(before).take_while(|(named, _)| **named == *id);
+                single(named.map(|(_, key)| key), algorithm)
             }
             None => single(self.keys.iter(), algorithm),
         }
@@ -101,8 +108,9 @@ impl KeySet {
 
     /// The ids of the keys, each once, in alphabetical order.
     pub(crate) fn ids(&self) -> Vec<&str> {
-        let mut ids: Vec<&str> = self.by_id.keys().map(AsRef::as_ref).collect();
+        let mut ids: Vec<&str> = self.named.iter().map(|(id, _)| id.as_ref()).collect();
         ids.sort_unstable();
+        ids.dedup();
         ids
     }
 }
@@ -110,7 +118,7 @@ impl KeySet {
 fn single<'a>(
     keys: impl Iterator<Item = &'a Arc<Key>>,
     algorithm: Algorithm,
-) -> Result<&'a Key, NoSingleKey> {
+) -> Result<&'a Arc<Key>, NoSingleKey> {
     let mut fitting = keys.filter(|key| key.algorithm == algorithm);
     let first = fitting.next().ok_or(NoSingleKey::Unknown)?;
     match fitting.count() {
@@ -163,7 +171,7 @@ mod tests {
         assert!(set(&["a", "b"], Some(&first)).has_same_keys(&first));
         assert!(!set(&["a", "b"], None).has_same_keys(&first));
         let rotated = set(&["b", "c"], Some(&first));
-        let find = |keys: &KeySet, id| std::ptr::from_ref(keys.find(Some(id), Algorithm::EdDSA).unwrap());
+        let find = |keys: &KeySet, id| Arc::as_ptr(keys.find(Some(id), Algorithm::EdDSA).unwrap());
         assert_eq!(find(&rotated, "b"), find(&first, "b"));
         assert!(!rotated.has_same_keys(&first));
         assert!(matches!(rotated.find(Some("a"), Algorithm::EdDSA), Err(NoSingleKey::Unknown)));

@@ -135,13 +135,17 @@ impl KeySource {
         now: NumericDate,
         read: impl FnOnce(&KeySet) -> T,
     ) -> Result<T, Unavailable> {
+        self.usable(now, read).ok_or_else(|| {
+            self.expired();
+            self.unavailable()
+        })
+    }
+
+    /// Reads the current keys, if there are any that may be used now.
+    pub(crate) fn usable<T>(&self, now: NumericDate, read: impl FnOnce(&KeySet) -> T) -> Option<T> {
         match self.current.load().as_deref() {
-            Some(Snapshot { keys, usable }) if usable.at(now) => Ok(read(keys)),
-            Some(_) => {
-                self.expired();
-                Err(self.unavailable())
-            }
-            None => Err(self.unavailable()),
+            Some(Snapshot { keys, usable }) if usable.at(now) => Some(read(keys)),
+            _ => None,
         }
     }
 

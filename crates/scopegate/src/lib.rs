@@ -75,6 +75,8 @@
 mod verifier;
 
 mod builder;
+mod cache;
+mod voucher;
 mod issuer;
 mod address;
 mod clock;
@@ -103,8 +105,11 @@ mod token_kind;
 mod scope_claims;
 
 mod claims;
+mod texts;
+mod granted;
 mod scope;
 mod requirement;
+mod scope_table;
 
 mod status;
 mod metrics;

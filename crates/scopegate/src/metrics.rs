@@ -47,6 +47,23 @@ pub(crate) fn unknown_key(issuer: &str) {
     let _ = issuer;
 }
 
+/// A token was looked for among those that are kept.
+pub(crate) fn looked_up(found: bool) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_cache_lookups_total", "outcome" => if found { "hit" } else { "miss" })
+        .increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = found;
+}
+
+/// Kept tokens made room for another.
+pub(crate) fn evicted(tokens: usize) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_cache_evictions_total").increment(tokens.try_into().unwrap_or(u64::MAX));
+    #[cfg(not(feature = "metrics"))]
+    let _ = tokens;
+}
+
 /// One word for each group of reasons.
 #[cfg(feature = "metrics")]
 fn outcome<T>(result: &Result<T, Error>) -> &'static str {

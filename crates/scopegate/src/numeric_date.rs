@@ -16,7 +16,10 @@ pub struct NumericDate(f64);
 impl NumericDate {
     /// Reads a claim's value: a JSON number up to the year 9999, and as far before 1970; anything else is `None`.
     pub(crate) fn parse(value: &RawValue) -> Option<Self> {
-        let seconds: f64 = serde_json::from_str(value.get()).ok()?;
+        let seconds = match value.get().parse::<u32>() {
+            Ok(whole) => f64::from(whole),
+            Err(_) => serde_json::from_str(value.get()).ok()?,
+        };
         (-LATEST..=LATEST).contains(&seconds).then_some(Self(seconds))
     }
 

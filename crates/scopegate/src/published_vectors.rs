@@ -18,12 +18,12 @@ use crate::token::CompactToken;
 /// wrong with the token is told before what is wrong with a key that is not even asked for.
 fn check_signature(token: &str, jwks: &str) -> Result<(), String> {
     let token = CompactToken::split(token).map_err(|error| error.to_string())?;
-    let header = Header::parse(&token.header).map_err(|error| error.to_string())?;
+    let header = Header::parse(token.header()).map_err(|error| error.to_string())?;
     let keys = KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None).map_err(|error| error.to_string())?;
     let key = keys
         .find(header.key_id.as_deref(), header.algorithm)
         .map_err(|found| format!("{found:?} key for {}", header.algorithm))?;
-    if key.verifying.verifies(token.signing_input.as_bytes(), &token.signature) {
+    if key.verifying.verifies(token.signing_input, token.signature()) {
         Ok(())
     } else {
         Err(BAD_SIGNATURE.to_owned())

@@ -54,21 +54,18 @@ pub(crate) enum WithoutAudience {
 pub(crate) const ANY_CLIENT_CLAIM: &[&str] = &["client_id", "azp", "appid", "cid"];
 
 /// Whom a token names.
-pub(crate) struct Named {
-    pub(crate) audience: Vec<Box<str>>,
-    pub(crate) client: Option<Box<str>>,
+pub(crate) struct Named<'a> {
+    pub(crate) audience: Vec<Cow<'a, str>>,
+    pub(crate) client: Option<Cow<'a, str>>,
 }
 
 impl Recipients {
-    pub(crate) fn check(&self, payload: &JsonObject<'_>) -> Result<Named, Error> {
+    pub(crate) fn check<'a>(&self, payload: &JsonObject<'a>) -> Result<Named<'a>, Error> {
         let audience = audience(payload)?;
         self.check_audience(audience.as_deref())?;
         let client = self.client(payload)?;
         self.check_client(client.as_deref())?;
-        Ok(Named {
-            audience: audience.unwrap_or_default().into_iter().map(Into::into).collect(),
-            client: client.map(Into::into),
-        })
+        Ok(Named { audience: audience.unwrap_or_default(), client })
     }
 
     fn check_audience(&self, found: Option<&[Cow<'_, str>]>) -> Result<(), Error> {

@@ -1,7 +1,9 @@
 //! What a route asks of a token's scopes: a boolean expression. The scopes themselves are `scope.rs`.
 
 use std::fmt;
+use std::sync::Arc;
 
+use crate::scope_table::{Bits, Numbered, NumberedTest, ScopeTable, Test};
 use crate::{ConfigError, Scope, Scopes};
 
 /// A boolean expression over scopes: one scope, [`all_of`], [`any_of`], nested.
@@ -20,8 +22,12 @@ use crate::{ConfigError, Scope, Scopes};
 ///
 /// A text that is not a scope, and an empty list, make a requirement that nothing satisfies and that
 /// [`check`](Self::check) refuses. The layers of `scopegate-axum` check when the router is built.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Requirement(Node);
+#[derive(Clone)]
+pub struct Requirement {
+    node: Node,
+    /// The same for scopes that have numbers, if [`Verifier::prepare`](crate::Verifier::prepare) gave them some.
+    numbered: Option<Arc<NumberedTest>>,
+}
 
 #[derive(Clone, PartialEq, Eq)]
 enum Node {
@@ -38,7 +44,7 @@ where
     I: IntoIterator,
     I::Item: Into<Requirement>,
 {
-    Requirement(Node::AllOf(requirements.into_iter().map(Into::into).collect()))
+    Requirement::new(Node::AllOf(requirements.into_iter().map(Into::into).collect()))
 }
 
 /// The requirement that at least one of these is satisfied.
@@ -50,13 +56,28 @@ where
     I: IntoIterator,
     I::Item: Into<Requirement>,
 {
-    Requirement(Node::AnyOf(requirements.into_iter().map(Into::into).collect()))
+    Requirement::new(Node::AnyOf(requirements.into_iter().map(Into::into).collect()))
 }
 
 impl Requirement {
+    fn new(node: Node) -> Self {
+        Self { node, numbered: None }
+    }
+
+    /// The same requirement, with numbers for its scopes where the table has any left.
+    pub(crate) fn numbered(mut self, table: &ScopeTable) -> Self {
+        self.numbered = self.node.test(table).map(|test| Arc::new(table.test(test)));
+        self
+    }
+
+    /// Whether the numbered scopes are enough; `None` when the texts have to be compared.
+    pub(crate) fn by_number(&self, granted: &Numbered) -> Option<bool> {
+        self.numbered.as_ref()?.is_satisfied_by(granted)
+    }
+
     /// Whether these scopes are enough.
     pub fn is_satisfied_by(&self, granted: &Scopes) -> bool {
-        match &self.0 {
+        match &self.node {
             Node::Scope(scope) => granted.contains(scope.as_str()),
             Node::AllOf(all) => !all.is_empty() && all.iter().all(|one| one.is_satisfied_by(granted)),
             Node::AnyOf(any) => any.iter().any(|one| one.is_satisfied_by(granted)),
@@ -73,7 +94,7 @@ impl Requirement {
     }
 
     fn collect_sufficient<'a>(&'a self, scopes: &mut Vec<&'a Scope>) {
-        match &self.0 {
+        match &self.node {
             Node::Scope(scope) if scopes.contains(&scope) => {}
             Node::Scope(scope) => scopes.push(scope),
             Node::AllOf(all) => all.iter().for_each(|one| one.collect_sufficient(scopes)),
@@ -88,7 +109,7 @@ impl Requirement {
     /// [`ConfigError::InvalidScope`] for a text that is not a scope, [`ConfigError::EmptyRequirement`] for an empty
     /// [`all_of`] or [`any_of`].
     pub fn check(&self) -> Result<(), ConfigError> {
-        match &self.0 {
+        match &self.node {
             Node::Scope(_) => Ok(()),
             Node::AllOf(parts) | Node::AnyOf(parts) if parts.is_empty() => Err(ConfigError::EmptyRequirement),
             Node::AllOf(parts) | Node::AnyOf(parts) => parts.iter().try_for_each(Self::check),
@@ -97,15 +118,50 @@ impl Requirement {
     }
 }
 
+impl Node {
+    /// The test that this is for numbered scopes; `None` when a scope has no number.
+    fn test(&self, table: &ScopeTable) -> Option<Test> {
+        match self {
+            Self::Scope(scope) => Some(Test::AllOf(table.number(scope)?, Vec::new())),
+            Self::AllOf(parts) if !parts.is_empty() => {
+                let (mut scopes, mut others) = (Bits::default(), Vec::new());
+                for part in parts {
+                    match part.node.test(table)? {
+                        Test::AllOf(more, tests) => {
+                            scopes = scopes.union(more);
+                            others.extend(tests);
+                        }
+                        any @ Test::AnyOf(_) => others.push(any),
+                    }
+                }
+                Some(Test::AllOf(scopes, others))
+            }
+            Self::AnyOf(parts) => {
+                parts.iter().map(|part| part.node.test(table)).collect::<Option<_>>().map(Test::AnyOf)
+            }
+            Self::AllOf(_) | Self::Invalid(_) => None,
+        }
+    }
+}
+
+/// Whether they are written alike.
+impl PartialEq for Requirement {
+    fn eq(&self, other: &Self) -> bool {
+        self.node == other.node
+    }
+}
+
+impl Eq for Requirement {}
+
 impl From<Scope> for Requirement {
     fn from(scope: Scope) -> Self {
-        Self(Node::Scope(scope))
+        Self::new(Node::Scope(scope))
     }
 }
 
 impl From<&str> for Requirement {
     fn from(text: &str) -> Self {
-        Self(Scope::parse(text).map_or_else(|| Node::Invalid(text.to_owned()), Node::Scope))
+        Self::new(Scope::parse(text).map_or_else(|| Node::Invalid(text.to_owned()), Node::Scope))
     }
 }
 
@@ -117,7 +173,7 @@ impl From<String> for Requirement {
 
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, parts) = match &self.0 {
+        let (name, parts) = match &self.node {
             Node::Scope(scope) => return fmt::Display::fmt(scope, f),
             Node::Invalid(text) => return write!(f, "{text:?} (not a scope)"),
             Node::AllOf(parts) => ("all of", parts),

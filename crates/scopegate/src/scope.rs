@@ -22,15 +22,17 @@ pub struct Scope(Box<str>);
 
 impl Scope {
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let valid =
-            !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
-        valid.then(|| Self(text.into()))
+        (!text.is_empty() && text.bytes().all(is_scope_character)).then(|| Self(text.into()))
     }
 
     /// The scope's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+pub(crate) fn is_scope_character(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
 }
 
 impl FromStr for Scope {

@@ -1,8 +1,10 @@
 //! Which claims grant scopes, and how they are read. The scopes themselves are `scope.rs`.
 
 use crate::error::Error;
+use crate::granted::{Granted, Grants};
 use crate::json_object::{JsonObject, string, strings};
-use crate::{Scope, Scopes};
+use crate::scope_table::ScopeTable;
+use crate::texts::Texts;
 
 /// The claims that grant scopes.
 #[derive(Clone, Debug)]
@@ -27,10 +29,15 @@ pub(crate) const SCOPE_AND_SCP: &[ScopeClaim] = &[ScopeClaim::Text("scope"), Sco
 
 impl ScopeClaims {
     /// Every scope that the token grants by any of the claims. No claim means no scope.
-    pub(crate) fn read(&self, payload: &JsonObject<'_>) -> Result<Scopes, Error> {
-        let mut scopes = Vec::new();
+    pub(crate) fn read(
+        &self,
+        payload: &JsonObject<'_>,
+        texts: &mut Texts,
+        table: &ScopeTable,
+    ) -> Result<Granted, Error> {
+        let mut grants = Grants::to(texts);
         for claim in self.standard {
-            scopes.extend(claim.read(payload)?);
+            claim.read(payload, &mut grants)?;
         }
         for claim in &self.more {
             let Some(value) = payload.get(claim) else { continue };
@@ -38,29 +45,30 @@ impl ScopeClaims {
                 claim: (*claim).into(),
                 expected: "an array of strings",
             })?;
-            // Roles and permissions need not follow the grammar of scopes. One that does not can never be asked
-            // for, so it grants nothing.
-            scopes.extend(names.iter().filter_map(|name| Scope::parse(name)));
+            for name in names {
+                // Roles and permissions need not follow the grammar of scopes. One that does not can never be asked
+                // for, so it grants nothing.
+                let _ = grants.add(&name);
+            }
         }
-        Ok(scopes.into_iter().collect())
+        Ok(grants.numbered_by(table))
     }
 }
 
 impl ScopeClaim {
-    fn read(self, payload: &JsonObject<'_>) -> Result<Vec<Scope>, Error> {
+    fn read(self, payload: &JsonObject<'_>, grants: &mut Grants<'_>) -> Result<(), Error> {
         let (claim, expected) = match self {
             Self::Text(claim) => (claim, "scopes separated by spaces"),
             Self::TextOrArray(claim) => (claim, "scopes separated by spaces, or an array of scopes"),
         };
-        let Some(value) = payload.get(claim) else { return Ok(Vec::new()) };
-        let scopes: Option<Vec<Scope>> = match (string(value), self) {
-            // Several spaces in a row are not in the grammar, and do not change the meaning.
-            (Some(text), _) => text.split(' ').filter(|scope| !scope.is_empty()).map(Scope::parse).collect(),
+        let Some(value) = payload.get(claim) else { return Ok(()) };
+        let read = match (string(value), self) {
+            (Some(text), _) => grants.add_text(&text),
             (None, Self::TextOrArray(_)) => {
-                strings(value).and_then(|array| array.iter().map(|scope| Scope::parse(scope)).collect())
+                strings(value).and_then(|array| array.iter().try_for_each(|scope| grants.add(scope)))
             }
             (None, Self::Text(_)) => None,
         };
-        scopes.ok_or_else(|| Error::MalformedClaim { claim: claim.into(), expected })
+        read.ok_or_else(|| Error::MalformedClaim { claim: claim.into(), expected })
     }
 }

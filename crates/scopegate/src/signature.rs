@@ -65,6 +65,11 @@ impl VerifyingKey {
     }
 }
 
+/// Compares without telling, by the time that it takes, how far the two agree.
+pub(crate) fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
+}
+
 /// How many signatures a thread checks: the cost of a token, for tests.
 #[cfg(test)]
 pub(crate) mod checks {

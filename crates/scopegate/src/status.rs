@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::NumericDate;
+use crate::cache::Usage;
 use crate::key_source::{KeySource, View};
 
 /// The state of a verifier at one time, for a readiness probe or a dashboard. Get one from
@@ -18,6 +19,7 @@ use crate::key_source::{KeySource, View};
 #[derive(Clone, Debug)]
 pub struct Status {
     issuers: Vec<IssuerStatus>,
+    cache: Usage,
 }
 
 /// The state of one issuer's keys.
@@ -45,10 +47,10 @@ pub struct IssuerStatus {
 }
 
 impl Status {
-    pub(crate) fn new(issuers: impl Iterator<Item = IssuerStatus>) -> Self {
+    pub(crate) fn new(issuers: impl Iterator<Item = IssuerStatus>, cache: Usage) -> Self {
         let mut issuers: Vec<_> = issuers.collect();
         issuers.sort_by(|a, b| a.issuer.cmp(&b.issuer));
-        Self { issuers }
+        Self { issuers, cache }
     }
 
     /// Whether the tokens of every issuer can be judged: each has keys that may be used.
@@ -59,6 +61,16 @@ impl Status {
     /// The issuers by their names, in alphabetical order.
     pub fn issuers(&self) -> &[IssuerStatus] {
         &self.issuers
+    }
+
+    /// How many verified tokens are kept at the moment, those included that are out of date and not yet pushed out.
+    pub fn cached_tokens(&self) -> usize {
+        self.cache.entries
+    }
+
+    /// How many bytes they are counted as: the tokens, their claims, and the lists that may be made of their scopes.
+    pub fn cached_bytes(&self) -> usize {
+        self.cache.bytes
     }
 }
 

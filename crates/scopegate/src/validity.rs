@@ -10,27 +10,32 @@ use crate::json_object::JsonObject;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Validity {
     pub(crate) expires_at: NumericDate,
+    not_before: Option<NumericDate>,
     pub(crate) issued_at: Option<NumericDate>,
 }
 
 impl Validity {
-    /// The token's times, when `now` lies within them.
-    pub(crate) fn check(payload: &JsonObject<'_>, now: NumericDate, leeway: Duration) -> Result<Self, Error> {
-        // RFC 9068 §2.2: required. RFC 7519 §4.1.4: on or after it, the token is refused.
-        let expires_at = date(payload, "exp")?.ok_or(Error::MissingClaim { claim: "exp" })?;
-        if now >= expires_at.plus(leeway) {
-            return Err(Error::Expired { expired_at: expires_at, now, leeway });
+    pub(crate) fn read(payload: &JsonObject<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            // RFC 9068 §2.2: required.
+            expires_at: date(payload, "exp")?.ok_or(Error::MissingClaim { claim: "exp" })?,
+            not_before: date(payload, "nbf")?,
+            issued_at: date(payload, "iat")?,
+        })
+    }
+
+    pub(crate) fn check(&self, now: NumericDate, leeway: Duration) -> Result<(), Error> {
+        // RFC 7519 §4.1.4: on or after it, the token is refused.
+        if now >= self.expires_at.plus(leeway) {
+            return Err(Error::Expired { expired_at: self.expires_at, now, leeway });
         }
-        let from = |claim| {
-            let date = date(payload, claim)?;
-            match date.filter(|from| now.plus(leeway) < *from) {
-                Some(valid_from) => Err(Error::NotYetValid { claim, valid_from, now, leeway }),
-                None => Ok(date),
-            }
-        };
-        from("nbf")?;
         // A token from the future comes from a clock that is wrong, and so is its `exp`.
-        Ok(Self { expires_at, issued_at: from("iat")? })
+        for (claim, from) in [("nbf", self.not_before), ("iat", self.issued_at)] {
+            if let Some(valid_from) = from.filter(|from| now.plus(leeway) < *from) {
+                return Err(Error::NotYetValid { claim, valid_from, now, leeway });
+            }
+        }
+        Ok(())
     }
 }
 

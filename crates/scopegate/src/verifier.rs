@@ -1,7 +1,6 @@
 //! `Verifier::verify`, which reads as the documented list of checks. Each check is in the file of its
 //! concept.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,19 +9,23 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::builder::VerifierBuilder;
+use crate::cache::{Cache, Entry, Kept};
 use crate::claims::Claims;
 use crate::clock::Clock;
 use crate::error::{Error, Part};
 use crate::header::Header;
 use crate::issuer::Policy;
-use crate::json_object::{JsonObject, string};
+use crate::json_object::{JsonObject, by_length, string};
+use crate::jwk::Key;
 use crate::key_set::{KeySet, NoSingleKey};
 use crate::key_source::{Changes, KeySource, Place, Sought, Unavailable};
 use crate::refresh::{KeyName, Standing};
+use crate::scope_table::ScopeTable;
 use crate::status::{IssuerStatus, Status};
 use crate::token::CompactToken;
 use crate::validity::Validity;
-use crate::{Excerpt, NumericDate, metrics, token_kind};
+use crate::voucher::Voucher;
+use crate::{Excerpt, NumericDate, Requirement, metrics, token_kind};
 
 /// A request waits no longer than this for fetches that its unknown key has caused: for one, and where a key may be
 /// published late for another one a second later. A caller that has waited so long is better served by a clear answer.
@@ -47,9 +50,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 pub struct Verifier(Arc<Inner>);
 
 struct Inner {
-    issuers: HashMap<Box<str>, TrustedIssuer>,
+    /// Sorted by [`by_length`].
+    issuers: Vec<TrustedIssuer>,
     clock: Arc<dyn Clock>,
     leeway: Duration,
+    cache: Cache,
+    /// The scopes that routes ask for.
+    scopes: ScopeTable,
     /// Held for what happens when they are dropped.
     _tasks: Vec<StopOnDrop>,
 }
@@ -67,12 +74,14 @@ impl Verifier {
     }
 
     pub(crate) fn new(
-        issuers: HashMap<Box<str>, TrustedIssuer>,
+        mut issuers: Vec<TrustedIssuer>,
         clock: Arc<dyn Clock>,
         leeway: Duration,
+        cache: Cache,
         tasks: Vec<StopOnDrop>,
     ) -> Self {
-        Self(Arc::new(Inner { issuers, clock, leeway, _tasks: tasks }))
+        issuers.sort_unstable_by(|a, b| by_length(&a.identifier, &b.identifier));
+        Self(Arc::new(Inner { issuers, clock, leeway, cache, scopes: ScopeTable::new(), _tasks: tasks }))
     }
 
     /// Verifies an access token in compact form, without the word `Bearer`.
@@ -88,12 +97,19 @@ impl Verifier {
     /// 3. `iss` is exactly the name of a trusted issuer; `alg` and `typ` are what that issuer's tokens may have (RFC
     ///    8725 §3.1, §3.8, §3.11).
     /// 4. Exactly one of that issuer's own keys has the token's `kid` and is for its `alg`.
-    /// 5. The signature verifies with that key.
-    /// 6. Only now are the claims judged: `exp`, `nbf` and `iat` (RFC 7519 §4.1); audience and client; the token is an
-    ///    access token, by `token_use` and by the absence of the marks of ID tokens and others; it is not bound to a key
-    ///    (RFC 7800); its scopes, and `sub` and `jti`, are well-formed.
+    /// 5. The token is in date, by `exp`, `nbf` and `iat` (RFC 7519 §4.1). One that is not cannot be accepted, so it is not
+    ///    worth a signature check.
+    /// 6. The signature verifies with that key.
+    /// 7. Only now are the other claims judged: audience and client; the token is an access token, by `token_use` and by
+    ///    the absence of the marks of ID tokens and others; it is not bound to a key (RFC 7800); its scopes, and `sub` and
+    ///    `jti`, are well-formed.
     ///
-    /// A hostile token costs at most one signature check, and one for an unknown issuer none.
+    /// A hostile token costs at most one signature check, and one for an unknown issuer, one with an unknown key, and one
+    /// that is out of date, none.
+    ///
+    /// A token that was accepted is kept, and when it comes again, only what can have changed is checked again: that it is
+    /// in date, and that its header leads to the same key, in keys that may be used. See
+    /// [`with_cache_entries`](VerifierBuilder::with_cache_entries).
     ///
     /// # Errors
     /// An [`Error`] that names the first check that failed, with what was expected and what was found.
@@ -185,12 +201,22 @@ impl Verifier {
         }
     }
 
+    /// The same requirement, for tokens of this verifier: [`Claims::require`] then takes as long for a token of 200 scopes
+    /// and a requirement of ten as for one of each. The layers of `scopegate-axum` do this.
+    ///
+    /// For requirements that are made when the program starts: the verifier remembers up to 256 different scopes as long as
+    /// it lives. Requirements with others are answered as if they were not prepared.
+    #[must_use = "it returns what was prepared"]
+    pub fn prepare(&self, requirement: impl Into<Requirement>) -> Requirement {
+        requirement.into().numbered(&self.0.scopes)
+    }
+
     /// Until the keys of every issuer are there and may be used, all at the same time: for a service that reports itself
     /// ready only then. At once if they are; never if the runtime that fetches them has ended.
     pub async fn ready(&self) {
         loop {
             let now = self.now();
-            let mut issuers = self.0.issuers.values();
+            let mut issuers = self.0.issuers.iter();
             let Some(issuer) = issuers.find(|issuer| !issuer.keys.view(now).usable) else { return };
             let mut changes = issuer.keys.changes();
             while !issuer.keys.view(self.now()).usable {
@@ -199,11 +225,14 @@ impl Verifier {
         }
     }
 
-    /// What an operator may want to know: for each issuer its keys, their age, and what came of the fetches.
+    /// What an operator may want to know: for each issuer its keys, their age, and what came of the fetches; and how many
+    /// tokens are kept.
     pub fn status(&self) -> Status {
         let now = self.0.clock.now();
+        let issuers = self.0.issuers.iter();
         Status::new(
-            self.0.issuers.values().map(|issuer| IssuerStatus::new(&issuer.identifier, &issuer.keys, now)),
+            issuers.map(|issuer| IssuerStatus::new(&issuer.identifier, &issuer.keys, now)),
+            self.0.cache.usage(),
         )
     }
 
@@ -216,31 +245,61 @@ impl Verifier {
         self.0.clock.now().into()
     }
 
-    /// The checks, in the order that [`verify`](Self::verify) documents.
+    /// The checks, in the order that [`verify`](Self::verify) documents, unless the token passed them before.
     fn check(&self, token: &str) -> Result<Claims, Refused<'_>> {
-        let token = CompactToken::split(token)?;
-        let header = Header::parse(&token.header)?;
-        let payload = JsonObject::from_slice(&token.payload)
+        let Inner { cache, leeway, scopes, .. } = &*self.0;
+        let now = self.now();
+        if let Some(claims) = self.verified_before(token, now) {
+            return Ok(claims);
+        }
+        let parts = CompactToken::split(token)?;
+        let header = Header::parse(parts.header())?;
+        let payload = JsonObject::from_slice(parts.payload())
             .map_err(|found| Error::NotAnObject { part: Part::Payload, found })?;
         let issuer = self.trusted_issuer(&payload)?;
         issuer.check_header(&header)?;
-        let now = self.now();
-        issuer.check_signature(&header, &token, now)?;
-        // From here on the issuer vouches for every byte of the payload, the `iss` that chose it included.
+        let voucher = issuer.find_key(&header, now)?;
+        // Before the signature, because a token that cannot be accepted is not worth one.
+        let validity = Validity::read(&payload)?;
+        validity.check(now, *leeway)?;
+        issuer.check_signature(&voucher.key, &header, &parts)?;
+        // From here on the issuer vouches for every byte of the payload, what was read of it included.
         let policy = &issuer.policy;
-        let validity = Validity::check(&payload, now, self.0.leeway)?;
         let named = policy.recipients.check(&payload)?;
         policy.kind.check(&payload)?;
         token_kind::check_not_bound(&payload)?;
-        let scopes = policy.scopes.read(&payload)?;
-        Ok(Claims::new(Arc::clone(&issuer.identifier), named, scopes, validity, &payload)?)
+        let claims = Claims::new(token, &payload, issuer, &named, validity, scopes)?;
+        if !cache.is_off()
+            && let Kept::Yes { evicted: evicted @ 1.. } =
+                cache.keep(Entry { claims: claims.clone(), voucher })
+        {
+            metrics::evicted(evicted);
+        }
+        Ok(claims)
+    }
+
+    /// The claims of a token that passed all checks before, if it would pass them again now.
+    fn verified_before(&self, token: &str, now: NumericDate) -> Option<Claims> {
+        let Inner { cache, leeway, .. } = &*self.0;
+        if cache.is_off() {
+            return None;
+        }
+        let claims = cache.find(token, |entry| {
+            entry.claims.validity().check(now, *leeway).is_ok() && entry.voucher.still_vouches(now)
+        });
+        metrics::looked_up(claims.is_some());
+        claims
     }
 
     fn trusted_issuer(&self, payload: &JsonObject<'_>) -> Result<&TrustedIssuer, Error> {
-        let issuer = payload.get("iss").and_then(string);
-        issuer.as_deref().and_then(|issuer| self.0.issuers.get(issuer)).ok_or_else(|| Error::UnknownIssuer {
-            expected: self.0.issuers.keys().take(3).map(ToString::to_string).collect(),
-            found: issuer.as_deref().map(Excerpt::new),
+        let (issuers, named) = (&self.0.issuers, payload.get("iss").and_then(string));
+        let trusted = named.as_deref().and_then(|named| {
+            let place = issuers.binary_search_by(|issuer| by_length(&issuer.identifier, named)).ok()?;
+            issuers.get(place)
+        });
+        trusted.ok_or_else(|| Error::UnknownIssuer {
+            expected: issuers.iter().take(3).map(|issuer| issuer.identifier.to_string()).collect(),
+            found: named.as_deref().map(Excerpt::new),
         })
     }
 }
@@ -256,30 +315,33 @@ impl TrustedIssuer {
         self.policy.typ.check(header.typ.as_deref())
     }
 
-    fn check_signature<'a>(
-        &'a self,
-        header: &Header<'_>,
-        token: &CompactToken<'_>,
-        now: NumericDate,
-    ) -> Result<(), Refused<'a>> {
+    /// The one key that the token's header leads to.
+    fn find_key(&self, header: &Header<'_>, now: NumericDate) -> Result<Voucher, Refused<'_>> {
         let (id, algorithm) = (header.key_id.as_deref(), header.algorithm);
-        let check = |keys: &KeySet| match keys.find(id, algorithm) {
-            Ok(key) if key.verifying.verifies(token.signing_input.as_bytes(), &token.signature) => Ok(()),
-            Ok(_) => {
-                let issuer = self.identifier.to_string();
-                Err(Refused::from(Error::BadSignature { issuer, key_id: id.map(Excerpt::new) }))
-            }
-            Err(NoSingleKey::Ambiguous(found)) => {
-                let (issuer, key_id) = (self.identifier.to_string(), id.map(Excerpt::new));
-                Err(Refused::from(Error::AmbiguousKey { issuer, key_id, algorithm, found }))
-            }
-            Err(NoSingleKey::Unknown) => {
-                Err(Refused::UnknownKey { issuer: self, key: KeyName { id: id.map(Into::into), algorithm } })
-            }
+        let find = |keys: &KeySet| {
+            keys.find(id, algorithm).map(|key| Voucher::new(key, id.is_some(), keys, &self.keys))
         };
-        self.keys.read(now, check).unwrap_or_else(|Unavailable { retry_after }| {
-            let issuer = self.identifier.to_string();
-            Err(Refused::from(Error::KeysUnavailable { issuer, retry_after }))
+        let found = self.keys.read(now, find).map_err(|Unavailable { retry_after }| {
+            Error::KeysUnavailable { issuer: self.identifier.to_string(), retry_after }
+        })?;
+        found.map_err(|none| match none {
+            NoSingleKey::Ambiguous(found) => {
+                let (issuer, key_id) = (self.identifier.to_string(), id.map(Excerpt::new));
+                Refused::Finally(Error::AmbiguousKey { issuer, key_id, algorithm, found })
+            }
+            NoSingleKey::Unknown => {
+                Refused::UnknownKey { issuer: self, key: KeyName { id: id.map(Into::into), algorithm } }
+            }
+        })
+    }
+
+    fn check_signature(&self, key: &Key, header: &Header<'_>, parts: &CompactToken<'_>) -> Result<(), Error> {
+        if key.verifying.verifies(parts.signing_input, parts.signature()) {
+            return Ok(());
+        }
+        Err(Error::BadSignature {
+            issuer: self.identifier.to_string(),
+            key_id: header.key_id.as_deref().map(Excerpt::new),
         })
     }
 
@@ -332,7 +394,8 @@ impl From<Error> for Refused<'_> {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier").field("issuers", &self.0.issuers.keys()).finish_non_exhaustive()
+        let issuers: Vec<&str> = self.0.issuers.iter().map(|issuer| &*issuer.identifier).collect();
+        f.debug_struct("Verifier").field("issuers", &issuers).finish_non_exhaustive()
     }
 }
 

@@ -29,8 +29,10 @@ use tokio::task::yield_now;
 
 const READERS: usize = 2;
 const CONTENDERS: usize = 2;
-/// By each reader.
+/// Of a token that is kept, and of others that mostly are not, by each reader.
 const READS: usize = 5_000;
+/// Tokens in the cache.
+const KEPT: usize = 64;
 
 /// What a thread of this kind says to the kernel before it begins and when it has ended.
 const READER: [&str; 2] = ["reader begins", "reader ends"];
@@ -84,8 +86,11 @@ fn read_while_others_write() -> u64 {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let trusted = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
     let builder = Verifier::builder().trust(trusted).with_refresh_period(Duration::from_secs(1));
+    let builder = builder.with_cache_entries(KEPT);
     let verifier = runtime.block_on(builder.start()).unwrap();
     let good = local.mint().sign();
+    // More than are kept, so that tokens are verified in full, put into the cache, and pushed out of it.
+    let others: Vec<String> = (0..4 * KEPT).map(|at| local.mint().claim("n", at).sign()).collect();
     let of_no_key = local.mint().header("kid", "no such key").sign();
 
     let (together, over) = (Barrier::new(READERS + CONTENDERS), AtomicBool::new(false));
@@ -95,7 +100,9 @@ fn read_while_others_write() -> u64 {
             .map(|_| {
                 scope.spawn(|| {
                     between_marks(&together, READER, || {
-                        (0..READS).for_each(|_| drop(verifier.verify(&good).unwrap()));
+                        for other in others.iter().cycle().take(READS) {
+                            drop((verifier.verify(&good).unwrap(), verifier.verify(other).unwrap()));
+                        }
                     });
                 })
             })

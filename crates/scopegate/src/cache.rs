@@ -1,0 +1,204 @@
+//! Tokens that were verified, kept because callers send the same one for an hour. What keeps it safe is said at
+//! [`Cache::find`]; what is checked of a token is in `verifier.rs`.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwapOption;
+
+use crate::Claims;
+use crate::voucher::Voucher;
+
+/// A longer token is verified each time. Few are, and the bound makes entries small enough for a budget of bytes to be
+/// shared out in advance.
+const LONGEST_TOKEN: usize = 4 * 1024;
+
+/// So many entries share a set: a token can be in one of these places only. With one place, two busy tokens could push
+/// each other out for ever; eight would make a miss dearer and keep hardly more.
+const WAYS: usize = 4;
+
+/// So much of a token's end is hashed: 18 bytes of its signature.
+const HASHED: usize = 24;
+
+/// A bounded set of verified tokens. Finding one takes no lock, and keeping one waits for none.
+pub(crate) struct Cache {
+    sets: Box<[Set]>,
+    /// For the entries of one set together, what they point to included.
+    bytes_per_set: usize,
+    /// The key of the hash: random, and this cache's own.
+    hash: RandomState,
+}
+
+/// The places where a token may be.
+#[derive(Default)]
+struct Set {
+    places: [Place; WAYS],
+    /// Held by whoever changes a place. It is the next place to be considered for eviction.
+    hand: Mutex<usize>,
+}
+
+#[derive(Default)]
+struct Place {
+    /// The hash of the entry: a hint, so that only the entry that counts is looked at.
+    hash: AtomicU64,
+    /// The entry was found since it was last considered for eviction.
+    used: AtomicBool,
+    /// The bytes of the entry; 0 when there is none.
+    size: AtomicUsize,
+    entry: ArcSwapOption<Entry>,
+}
+
+/// A verified token.
+pub(crate) struct Entry {
+    pub(crate) claims: Claims,
+    pub(crate) voucher: Voucher,
+}
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) entries: usize,
+    pub(crate) bytes: usize,
+}
+
+/// What became of a token that was to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    No,
+    /// After so many others were evicted.
+    Yes {
+        evicted: usize,
+    },
+}
+
+impl Cache {
+    /// Room for this many tokens, rounded up to a multiple of [`WAYS`], in this many bytes. No room is no cache.
+    pub(crate) fn new(entries: usize, bytes: usize) -> Self {
+        let sets: Box<[Set]> = (0..entries.div_ceil(WAYS)).map(|_| Set::default()).collect();
+        Self { bytes_per_set: bytes.checked_div(sets.len()).unwrap_or(0), sets, hash: RandomState::new() }
+    }
+
+    pub(crate) fn is_off(&self) -> bool {
+        self.sets.is_empty()
+    }
+
+    /// The claims of a token that was verified before and is still good.
+    ///
+    /// - Only what was verified is ever kept. Whoever sends other tokens, however many, changes nothing here.
+    /// - A token is found only if it is the same, from the first character to the last. The comparison takes as long for
+    ///   any other of that length, so it tells nobody how much of a kept token he has guessed.
+    /// - A kept verdict is about what cannot change: the token's text and the configuration, which is the verifier's
+    ///   for life. What can change is asked each time: the caller decides by the time of day and the issuer's keys
+    ///   whether the entry is `still_good`.
+    /// - The hash decides only where to look. It is keyed at random, so nobody can choose tokens that share a place; and
+    ///   it may cover no more than the end of the signature, which differs between any two tokens that were verified:
+    ///   issuers sign, and callers cannot.
+    pub(crate) fn find(&self, token: &str, still_good: impl FnOnce(&Entry) -> bool) -> Option<Claims> {
+        let (hash, set) = self.place(token)?;
+        for place in &set.places {
+            if place.hash.load(Ordering::Relaxed) != hash {
+                continue;
+            }
+            let entry = place.entry.load();
+            let Some(entry) = entry.as_deref().filter(|entry| entry.claims.are_of(token)) else { continue };
+            if !still_good(entry) {
+                return None;
+            }
+            // Written only if it changes, or every hit would take the memory from the other processors.
+            if !place.used.load(Ordering::Relaxed) {
+                place.used.store(true, Ordering::Relaxed);
+            }
+            return Some(entry.claims.clone());
+        }
+        None
+    }
+
+    /// Keeps a token that was just verified, unless it is too large, or another one is being put into the same set at the
+    /// moment: then the next request with it will have it kept.
+    pub(crate) fn keep(&self, entry: Entry) -> Kept {
+        let Some((hash, set)) = self.place(entry.claims.token()) else { return Kept::No };
+        let size = size_of::<Entry>() + entry.claims.size();
+        if size > self.bytes_per_set {
+            return Kept::No;
+        }
+        let Ok(mut hand) = set.hand.try_lock() else { return Kept::No };
+        let mut evicted = 0;
+        let place = set.place_of(hash).unwrap_or_else(|| {
+            evicted += 1;
+            set.evict(&mut hand)
+        });
+        // The entry that it replaces does not count against it.
+        place.clear();
+        while set.size() + size > self.bytes_per_set {
+            set.evict(&mut hand);
+            evicted += 1;
+        }
+        place.put(hash, size, entry);
+        Kept::Yes { evicted }
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        let places = self.sets.iter().flat_map(|set| &set.places);
+        places.map(|place| place.size.load(Ordering::Relaxed)).filter(|size| *size > 0).fold(
+            Usage::default(),
+            |usage, size| Usage { entries: usage.entries + 1, bytes: usage.bytes + size },
+        )
+    }
+
+    /// Where a token may be. Nowhere if it is too long, or there is no room for any.
+    fn place(&self, token: &str) -> Option<(u64, &Set)> {
+        let end = token.as_bytes().last_chunk::<HASHED>().filter(|_| token.len() <= LONGEST_TOKEN)?;
+        let mut hasher = self.hash.build_hasher();
+        hasher.write(end);
+        let hash = hasher.finish();
+        // Scales the hash to the number of sets.
+        let at = (u128::from(hash) * self.sets.len() as u128) >> 64;
+        Some((hash, self.sets.get(usize::try_from(at).ok()?)?))
+    }
+}
+
+impl Set {
+    /// The place of an entry with this hash, or an empty one.
+    fn place_of(&self, hash: u64) -> Option<&Place> {
+        let same =
+            self.places.iter().find(|place| !place.is_empty() && place.hash.load(Ordering::Relaxed) == hash);
+        same.or_else(|| self.places.iter().find(|place| place.is_empty()))
+    }
+
+    /// Empties a place: the first from the hand on whose entry was not used since the hand last came by.
+    fn evict(&self, hand: &mut usize) -> &Place {
+        loop {
+            for (at, place) in self.places.iter().enumerate().skip(*hand) {
+                *hand = at + 1;
+                if !place.is_empty() && !place.used.swap(false, Ordering::Relaxed) {
+                    place.clear();
+                    return place;
+                }
+            }
+            *hand = 0;
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.places.iter().map(|place| place.size.load(Ordering::Relaxed)).sum()
+    }
+}
+
+impl Place {
+    fn is_empty(&self) -> bool {
+        self.size.load(Ordering::Relaxed) == 0
+    }
+
+    fn clear(&self) {
+        self.entry.store(None);
+        self.size.store(0, Ordering::Relaxed);
+    }
+
+    fn put(&self, hash: u64, size: usize, entry: Entry) {
+        self.used.store(false, Ordering::Relaxed);
+        self.size.store(size, Ordering::Relaxed);
+        self.hash.store(hash, Ordering::Relaxed);
+        self.entry.store(Some(Arc::new(entry)));
+    }
+}

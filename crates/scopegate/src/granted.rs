@@ -1,0 +1,76 @@
+//! The scopes that a token grants, as text until somebody asks for a list. Which claims grant them is
+//! `scope_claims.rs`.
+
+use std::sync::OnceLock;
+
+use crate::scope::is_scope_character;
+use crate::scope_table::{Numbered, ScopeTable};
+use crate::texts::{Span, Texts};
+use crate::{Requirement, Scope, Scopes};
+
+/// What a token grants.
+pub(crate) struct Granted {
+    /// Scopes that follow the grammar, with spaces between them.
+    text: Span,
+    numbered: Numbered,
+    /// Made when it is first needed. For 200 scopes it costs half as much as a signature check, and layers get by with the
+    /// numbers.
+    list: OnceLock<Scopes>,
+}
+
+/// The scopes of a token while its claims are read.
+pub(crate) struct Grants<'t> {
+    texts: &'t mut Texts,
+    text: Span,
+}
+
+impl<'t> Grants<'t> {
+    /// Adds scopes to the texts, and nothing else may be added meanwhile.
+    pub(crate) fn to(texts: &'t mut Texts) -> Self {
+        Self { text: texts.add(""), texts }
+    }
+
+    /// Adds scopes with spaces between them. `None` when one does not follow the grammar.
+    pub(crate) fn add_text(&mut self, scopes: &str) -> Option<()> {
+        // The grammar is one about characters, so the scopes need not be told apart here. There is no early end, so that
+        // many characters can be looked at together.
+        let valid =
+            scopes.bytes().fold(true, |valid, byte| valid & (byte == b' ' || is_scope_character(byte)));
+        valid.then(|| self.push(scopes))
+    }
+
+    /// Adds one scope. `None` when it does not follow the grammar.
+    pub(crate) fn add(&mut self, scope: &str) -> Option<()> {
+        (!scope.is_empty() && scope.bytes().all(is_scope_character)).then(|| self.push(scope))
+    }
+
+    fn push(&mut self, text: &str) {
+        self.text = self.texts.add_to(self.text, text);
+    }
+
+    pub(crate) fn numbered_by(self, table: &ScopeTable) -> Granted {
+        let numbered = table.numbered(apart(self.texts.get(self.text)));
+        Granted { text: self.text, numbered, list: OnceLock::new() }
+    }
+}
+
+impl Granted {
+    pub(crate) fn list(&self, texts: &Texts) -> &Scopes {
+        self.list.get_or_init(|| apart(texts.get(self.text)).filter_map(Scope::parse).collect())
+    }
+
+    pub(crate) fn satisfies(&self, required: &Requirement, texts: &Texts) -> bool {
+        required.by_number(&self.numbered).unwrap_or_else(|| required.is_satisfied_by(self.list(texts)))
+    }
+
+    /// The bytes that the list takes once it is made, at most.
+    pub(crate) fn size_of_list(&self, texts: &Texts) -> usize {
+        let text = texts.get(self.text).as_bytes();
+        text.len() + (1 + memchr::memchr_iter(b' ', text).count()) * size_of::<Scope>()
+    }
+}
+
+/// Several spaces in a row are not in the grammar, and do not change the meaning.
+fn apart(scopes: &str) -> impl Iterator<Item = &str> {
+    scopes.split(' ').filter(|scope| !scope.is_empty())
+}

@@ -1,0 +1,206 @@
+//! Numbers for the scopes that routes ask for. A token's scopes are compared with them once, when it is verified; from
+//! then on a requirement is a comparison of bits, however many scopes there are on either side.
+//!
+//! Where a number is missing, the texts are compared instead (`requirement.rs`): what is granted never depends on it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+
+use crate::Scope;
+use crate::json_object::by_length;
+
+/// So many scopes get a number. A program that makes layers out of what requests ask for must not fill its memory with
+/// them, and no API has that many.
+const MOST: usize = 256;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// The numbers that one verifier has given.
+pub(crate) struct ScopeTable {
+    /// Tells the tables of several verifiers from each other.
+    id: u64,
+    numbers: ArcSwap<Vec<(Scope, usize)>>,
+}
+
+/// Which of the numbered scopes a token grants.
+#[derive(Clone, Copy)]
+pub(crate) struct Numbered {
+    table: u64,
+    /// How many numbers there were. About scopes that got theirs later, nothing is known here.
+    known: usize,
+    granted: Bits,
+}
+
+/// A boolean expression over numbered scopes.
+#[derive(Clone)]
+pub(crate) struct NumberedTest {
+    table: u64,
+    /// Above every number in the test.
+    known: usize,
+    test: Test,
+}
+
+#[derive(Clone)]
+pub(crate) enum Test {
+    /// Each of these scopes, and each of the other tests.
+    AllOf(Bits, Vec<Test>),
+    AnyOf(Vec<Test>),
+}
+
+/// A set of numbers.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Bits([u64; MOST / 64]);
+
+impl ScopeTable {
+    pub(crate) fn new() -> Self {
+        Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), numbers: ArcSwap::default() }
+    }
+
+    /// The scope's number, which it gets now if it has none. `None` when there are no more.
+    pub(crate) fn number(&self, scope: &Scope) -> Option<Bits> {
+        let place = |numbers: &[(Scope, usize)]| {
+            numbers.binary_search_by(|(numbered, _)| by_length(numbered.as_str(), scope.as_str()))
+        };
+        self.numbers.rcu(|numbers| {
+            let mut numbers = Vec::clone(numbers);
+            if let Err(place) = place(&numbers)
+                && numbers.len() < MOST
+            {
+                numbers.insert(place, (scope.clone(), numbers.len()));
+            }
+            numbers
+        });
+        let numbers = self.numbers.load();
+        let (_, number) = numbers.get(place(&numbers).ok()?)?;
+        let mut bits = Bits::default();
+        bits.insert(*number);
+        Some(bits)
+    }
+
+    /// A test with the numbers that this table has given.
+    pub(crate) fn test(&self, test: Test) -> NumberedTest {
+        NumberedTest { table: self.id, known: self.numbers.load().len(), test }
+    }
+
+    /// Compares a token's scopes with those that have a number.
+    pub(crate) fn numbered<'a>(&self, scopes: impl Iterator<Item = &'a str>) -> Numbered {
+        let numbers = self.numbers.load();
+        let mut granted = Bits::default();
+        if !numbers.is_empty() {
+            for scope in scopes {
+                let place = numbers.binary_search_by(|(numbered, _)| by_length(numbered.as_str(), scope));
+                if let Some((_, number)) = place.ok().and_then(|place| numbers.get(place)) {
+                    granted.insert(*number);
+                }
+            }
+        }
+        Numbered { table: self.id, known: numbers.len(), granted }
+    }
+}
+
+impl NumberedTest {
+    /// Whether these scopes are enough; `None` when their numbers do not say.
+    pub(crate) fn is_satisfied_by(&self, scopes: &Numbered) -> Option<bool> {
+        (scopes.table == self.table && scopes.known >= self.known)
+            .then(|| self.test.is_satisfied_by(scopes.granted))
+    }
+}
+
+impl Test {
+    fn is_satisfied_by(&self, granted: Bits) -> bool {
+        match self {
+            Self::AllOf(scopes, others) => {
+                granted.contains(*scopes) && others.iter().all(|test| test.is_satisfied_by(granted))
+            }
+            Self::AnyOf(tests) => tests.iter().any(|test| test.is_satisfied_by(granted)),
+        }
+    }
+}
+
+impl Bits {
+    fn insert(&mut self, number: usize) {
+        if let Some(word) = self.0.get_mut(number / 64) {
+            *word |= 1 << (number % 64);
+        }
+    }
+
+    fn contains(self, others: Self) -> bool {
+        self.0.iter().zip(others.0).all(|(ours, theirs)| theirs & !ours == 0)
+    }
+
+    pub(crate) fn union(self, others: Self) -> Self {
+        Self(std::array::from_fn(|word| {
+            self.0.get(word).copied().unwrap_or_default() | others.0.get(word).copied().unwrap_or_default()
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Requirement, all_of, any_of};
+
+    fn scopes(text: &str) -> impl Iterator<Item = &str> {
+        text.split(' ')
+    }
+
+    /// Whether the numbers say that the scopes are enough.
+    fn by_number(table: &ScopeTable, requirement: &Requirement, granted: &Numbered) -> Option<bool> {
+        requirement.clone().numbered(table).by_number(granted)
+    }
+
+    #[test]
+    fn numbers_and_texts_give_the_same_answers() {
+        // C20
+        let table = ScopeTable::new();
+        let requirements = [
+            "a".into(),
+            all_of(["a", "b"]),
+            any_of(["a", "bb"]),
+            all_of(["a".into(), any_of([all_of(["b", "c"]), "dd".into()])]),
+            any_of([all_of(["a", "b"]), all_of(["c", "dd"])]),
+        ];
+        let numbered: Vec<Requirement> =
+            requirements.iter().map(|one| one.clone().numbered(&table)).collect();
+        for granted in ["", "a", "b", "a b", "a b c", "a dd", "c dd", "bb", "aa", "A", "a a", "x y z"] {
+            let list = granted.split(' ').filter_map(Scope::parse).collect();
+            for (text, number) in requirements.iter().zip(&numbered) {
+                let granted = table.numbered(scopes(granted));
+                assert_eq!(number.by_number(&granted), Some(text.is_satisfied_by(&list)), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_scope_that_got_its_number_later_is_not_decided_by_number() {
+        let table = ScopeTable::new();
+        let early = table.numbered(scopes("a b"));
+        assert_eq!(by_number(&table, &"a".into(), &early), None);
+        let later = table.numbered(scopes("a b"));
+        assert_eq!(by_number(&table, &"a".into(), &later), Some(true));
+        assert_eq!(by_number(&table, &all_of(["a", "b"]), &later), None, "b has a number only now");
+    }
+
+    #[test]
+    fn the_numbers_of_another_table_say_nothing() {
+        let (ours, theirs) = (ScopeTable::new(), ScopeTable::new());
+        let (required, other) =
+            (Requirement::from("a").numbered(&ours), Requirement::from("b").numbered(&theirs));
+        assert_eq!(required.by_number(&theirs.numbered(scopes("b"))), None);
+        assert_eq!(other.by_number(&ours.numbered(scopes("a"))), None);
+    }
+
+    #[test]
+    fn the_scopes_after_the_256th_have_no_number() {
+        let table = ScopeTable::new();
+        let names: Vec<String> = (0..=MOST).map(|at| format!("scope-{at}")).collect();
+        let numbered: Vec<Requirement> =
+            names.iter().map(|name| Requirement::from(name.as_str()).numbered(&table)).collect();
+        let granted = table.numbered(names.iter().step_by(2).map(String::as_str));
+        for (at, requirement) in numbered.iter().enumerate() {
+            let expected = (at < MOST).then_some(at % 2 == 0);
+            assert_eq!(requirement.by_number(&granted), expected, "{at}");
+        }
+    }
+}
