@@ -89,9 +89,9 @@ impl Verifier {
     ///    8725 §3.1, §3.8, §3.11).
     /// 4. Exactly one of that issuer's own keys has the token's `kid` and is for its `alg`.
     /// 5. The signature verifies with that key.
-    /// 6. Only now are the claims judged: `exp`, `nbf` and `iat` (RFC 7519 §4.1); audience and client; the token is an
-    ///    access token, by `token_use` and by the absence of the marks of ID tokens and others; it is not bound to a key
-    ///    (RFC 7800); its scopes, and `sub` and `jti`, are well-formed.
+    /// 6. Only now are the claims judged: `exp`, `nbf` and `iat` (RFC 7519 §4.1); the token is an access token, by
+    ///    `token_use` and by the absence of the marks of ID tokens and others; audience and
+    ///    client; it is not bound to a key (RFC 7800); its scopes, and `sub` and `jti`, are well-formed.
     ///
     /// A hostile token costs at most one signature check, and one for an unknown issuer none.
     ///
@@ -229,8 +229,9 @@ impl Verifier {
         // From here on the issuer vouches for every byte of the payload, the `iss` that chose it included.
         let policy = &issuer.policy;
         let validity = Validity::check(&payload, now, self.0.leeway)?;
-        let named = policy.recipients.check(&payload)?;
+        // First, because an ID token is for somebody else, too, and what it is tells its sender more.
         policy.kind.check(&payload)?;
+        let named = policy.recipients.check(&payload)?;
         token_kind::check_not_bound(&payload)?;
         let scopes = policy.scopes.read(&payload)?;
         Ok(Claims::new(Arc::clone(&issuer.identifier), named, scopes, validity, &payload)?)
