@@ -88,7 +88,7 @@ impl Claims {
     }
 
     /// The client that the token was issued to: `client_id`, or where that is absent `azp`, `appid` or `cid`.
-    /// For a Cognito issuer only `client_id`.
+    /// For an issuer of a known provider only the claim that this provider uses.
     pub fn client_id(&self) -> Option<&str> {
         self.0.named.client.as_deref()
     }
@@ -96,15 +96,15 @@ impl Claims {
     /// Whether the client acts for itself or for somebody else.
     ///
     /// A client acts for itself when the token has no `sub`, or when `sub` is the client's id, alone or as
-    /// Auth0 writes it (`ID@clients`). Issuers that give a client a user account of its own (Keycloak's
-    /// service accounts) write a `sub` that cannot be told from a user's, so such a client is a
-    /// [`Principal::Subject`].
+    /// Auth0 writes it (`ID@clients`). Some issuers give a client an account of its own, whose `sub` cannot be told from a
+    /// user's: from an issuer whose preset does not know what else tells them, such a client is a [`Principal::Subject`].
     pub fn principal(&self) -> Principal<'_> {
         match (self.client_id(), self.subject()) {
             (Some(id), None) => Principal::Client { id },
             (Some(id), Some(subject)) if subject == id || subject.strip_suffix("@clients") == Some(id) => {
                 Principal::Client { id }
             }
+            (Some(id), Some(_)) if self.0.named.client_alone => Principal::Client { id },
             (_, Some(id)) => Principal::Subject { id },
             (None, None) => Principal::Unnamed,
         }

@@ -2,13 +2,14 @@
 
 mod cognito;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::address::{Address, issuer_identifier};
 use crate::key_set::KeySet;
-use crate::recipients::{ANY_CLIENT_CLAIM, Allowed, Recipients, WithoutAudience};
+use crate::recipients::{ANY_CLIENT_CLAIM, Allowed, ClientAlone, EmptyAudience, Recipients, WithoutAudience};
 use crate::scope_claims::{SCOPE_AND_SCP, ScopeClaims};
-use crate::token_kind::{NonceRule, TokenKind, TokenUseRule, TypeRule};
+use crate::token_kind::{NonceRule, TokenKind, TypeRule};
 use crate::{Algorithm, ConfigError};
 
 /// One authorization server, and what its tokens must be like to be accepted.
@@ -23,21 +24,23 @@ use crate::{Algorithm, ConfigError};
 /// let cognito = Issuer::cognito("eu-west-1_Ab12Cd34E")?.client("1example23456789");
 ///
 /// // any other issuer: bound to this API by `aud`
-/// let other = Issuer::from_jwks_uri("https://issuer.example/", "https://issuer.example/jwks.json")?
+/// let other = Issuer::discover("https://issuer.example/")?
 ///     .audience("https://my-api-server.org")
-///     .with_algorithms([Algorithm::RS256, Algorithm::ES256])
-///     .with_typ_at_jwt_required();
+///     .with_algorithms([Algorithm::RS256, Algorithm::ES256]);
 /// # Ok::<(), scopegate::ConfigError>(())
 /// ```
 ///
-/// | checked | unless changed |
+/// A preset is nothing but values for these checks:
+///
+/// | checked | unless changed, or a preset knows more |
 /// | --- | --- |
-/// | `alg` | one of [`Algorithm::ALL`]; Cognito: RS256 |
+/// | `alg` | one of [`Algorithm::ALL`] |
 /// | `typ` | `at+jwt`, `JWT` or absent |
-/// | `token_use` | `access` if it is there; Cognito: always |
+/// | `token_use` | `access` if it is there |
 /// | marks of other kinds | none of `nonce`, `at_hash`, `c_hash`, `s_hash`, `events`; no claim `typ` of `ID`, `Refresh`, `Offline`, `Logout` |
 /// | `aud`, client | what was said; see [`IssuerWithoutAudience`] |
-/// | scopes | from `scope` and `scp`; Cognito: from `scope` |
+/// | the client | that of `client_id`, `azp`, `appid` and `cid`, which agree where several are there |
+/// | scopes | from `scope` and `scp` |
 #[derive(Clone, Debug)]
 #[must_use = "an issuer is trusted by whom it is given to: VerifierBuilder::trust"]
 pub struct Issuer {
@@ -79,7 +82,9 @@ pub(crate) struct Policy {
 /// | [`accept_any_client`](Self::accept_any_client) | it has no `aud` |
 /// | [`accept_any_audience`](Self::accept_any_audience) | always |
 ///
-/// That a token with a foreign `aud` is refused even under a client rule is RFC 7519 §4.1.3.
+/// That a token with a foreign `aud` is refused even under a client rule is RFC 7519 §4.1.3. Where every token of an issuer
+/// has an `aud`, a rule about clients alone is
+/// [`ConfigError::NeedsAudience`].
 #[derive(Clone, Debug)]
 #[must_use = "say for whom the issuer's tokens must be: audience() or client()"]
 pub struct IssuerWithoutAudience(Issuer);
@@ -100,6 +105,8 @@ impl Issuer {
 
     /// An issuer whose metadata tells where its keys are: RFC 8414, or OpenID Connect Discovery.
     ///
+    /// Reach for it when there is no preset for the provider.
+    ///
     /// `issuer` is compared with the `iss` of tokens, and with the `issuer` of the metadata, character by character: write
     /// a final slash if and only if the issuer does. The metadata is looked for when the verifier starts, again after a
     /// failure and after a day, at three addresses in this order; for `https://h/t1` they are
@@ -109,6 +116,37 @@ impl Issuer {
     ///
     /// Only the address of the keys is taken from it. Which algorithms are accepted is said here, whatever the issuer
     /// lists.
+    ///
+    /// # What is checked
+    /// What the table at [`Issuer`] says. At the issuer, see to it that the API has a name which its tokens have in `aud`, and
+    /// that ID tokens can be told from access tokens: by a `typ` of `at+jwt` (then call
+    /// [`with_typ_at_jwt_required`](Self::with_typ_at_jwt_required)), or at least by another `aud`.
+    ///
+    /// ```json
+    /// {
+    ///   "iss": "https://issuer.example/",
+    ///   "sub": "order-importer",
+    ///   "aud": "https://my-api-server.org",
+    ///   "exp": 1800003600,
+    ///   "client_id": "order-importer",
+    ///   "scope": "orders.read"
+    /// }
+    /// ```
+    ///
+    /// # Common mistakes
+    ///
+    /// | mistake | heard |
+    /// | --- | --- |
+    /// | the final slash differs | [`ConfigError::KeysNotFetched`]: the metadata's `issuer` is another one |
+    /// | the token is for another API | [`WrongAudience`](crate::Error::WrongAudience) |
+    /// | the issuer writes no `aud` | [`MissingClaim`](crate::Error::MissingClaim): `aud` |
+    /// | two of the claims `client_id`, `azp`, `appid`, `cid` differ | [`MalformedClaim`](crate::Error::MalformedClaim): say which one it is, by [`with_client_claim`](Self::with_client_claim) |
+    ///
+    /// ```
+    /// # use scopegate::Issuer;
+    /// let issuer = Issuer::discover("https://issuer.example/")?.audience("https://my-api-server.org");
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query and fragment
@@ -177,8 +215,8 @@ impl Issuer {
         self
     }
 
-    /// Accepts tokens that carry a `nonce`, which normally makes a token an ID token: for Keycloak, which can be told to
-    /// write one into access tokens. **An ID token of a client whose id is also an accepted audience then opens this
+    /// Accepts tokens that carry a `nonce`, which normally makes a token an ID token: for issuers that write one into access
+    /// tokens. **An ID token of a client whose id is also an accepted audience then opens this
     /// API**, unless it has another mark of one.
     pub fn accept_nonce(mut self) -> Self {
         self.policy.kind.nonce = NonceRule::Accepted;
@@ -187,13 +225,21 @@ impl Issuer {
 
     /// Also reads scopes from the claim `permissions`, an array of strings, as Auth0 writes it.
     pub fn with_permissions_as_scopes(mut self) -> Self {
-        self.policy.scopes.more.push("permissions");
+        self.policy.scopes.more.push(vec!["permissions".into()]);
         self
     }
 
-    /// Also reads scopes from the claim `roles`, an array of strings, as Entra ID writes it for applications.
+    /// Also reads scopes from the claim `roles`, an array of strings, as Entra ID writes it for applications and for users.
     pub fn with_roles_as_scopes(mut self) -> Self {
-        self.policy.scopes.more.push("roles");
+        self.policy.scopes.more.push(vec!["roles".into()]);
+        self
+    }
+
+    /// Takes the client's id from this claim and from no other: for an issuer that names the client by another claim than
+    /// `client_id`, `azp`, `appid` and `cid`, or that means something else by one of these. Otherwise those of the four that
+    /// are there have to agree, or it could not be said whose token it is.
+    pub fn with_client_claim(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
+        self.policy.recipients.client_claims = vec![claim.into()];
         self
     }
 
@@ -220,6 +266,10 @@ impl Issuer {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let recipients = &self.policy.recipients;
         let empty = |allowed: &Allowed| matches!(allowed, Allowed::OneOf(v) if v.is_empty() || v.contains(&String::new()));
+        let always_has_one = matches!(recipients.without_audience, WithoutAudience::NeverIssued);
+        if always_has_one && matches!(recipients.audiences, Allowed::NotConfigured) {
+            return Err(ConfigError::NeedsAudience { issuer: self.identifier.clone() });
+        }
         let setting = if empty(&recipients.audiences) {
             "at least one audience"
         } else if empty(&recipients.clients) {
@@ -261,14 +311,16 @@ impl IssuerWithoutAudience {
             audiences: Allowed::NotConfigured,
             clients: Allowed::NotConfigured,
             without_audience: WithoutAudience::Refused,
-            client_claims: ANY_CLIENT_CLAIM,
+            empty_audience: EmptyAudience::ForNobody,
+            client_claims: ANY_CLIENT_CLAIM.map(Cow::from).to_vec(),
+            client_alone: ClientAlone::Subject,
         };
         let policy = Policy {
             algorithms: Algorithm::ALL.to_vec(),
             typ: TypeRule::AccessTokenOrUntyped,
-            kind: TokenKind { token_use: TokenUseRule::IfPresent, nonce: NonceRule::Refused },
+            kind: TokenKind { nonce: NonceRule::Refused, marks: Vec::new() },
             recipients,
-            scopes: ScopeClaims { standard: SCOPE_AND_SCP, more: Vec::new() },
+            scopes: ScopeClaims { standard: SCOPE_AND_SCP, otherwise: None, more: Vec::new() },
         };
         Self(Issuer { identifier, keys, policy })
     }

@@ -1,5 +1,7 @@
 //! Which claims grant scopes, and how they are read. The scopes themselves are `scope.rs`.
 
+use std::borrow::Cow;
+
 use crate::error::Error;
 use crate::json_object::{JsonObject, string, strings};
 use crate::{Scope, Scopes};
@@ -9,9 +11,14 @@ use crate::{Scope, Scopes};
 pub(crate) struct ScopeClaims {
     /// Claims that are defined to hold scopes.
     pub(crate) standard: &'static [ScopeClaim],
+    /// A claim that holds an array of names, and grants them in tokens that have none of the claims above.
+    pub(crate) otherwise: Option<NamesAt>,
     /// Claims that hold arrays of names, which need not be scopes.
-    pub(crate) more: Vec<&'static str>,
+    pub(crate) more: Vec<NamesAt>,
 }
+
+/// Where an array of names is: a claim, or a member of an object in a claim, and so on.
+pub(crate) type NamesAt = Vec<Cow<'static, str>>;
 
 /// A claim that holds scopes, and its form.
 #[derive(Clone, Copy, Debug)]
@@ -32,21 +39,38 @@ impl ScopeClaims {
         for claim in self.standard {
             scopes.extend(claim.read(payload)?);
         }
-        for claim in &self.more {
-            let Some(value) = payload.get(claim) else { continue };
-            let names = strings(value).ok_or_else(|| Error::MalformedClaim {
-                claim: (*claim).into(),
-                expected: "an array of strings",
-            })?;
+        let has_standard = self.standard.iter().any(|claim| payload.contains(claim.name()));
+        let otherwise = self.otherwise.iter().filter(|_| !has_standard);
+        for path in self.more.iter().chain(otherwise) {
             // Roles and permissions need not follow the grammar of scopes. One that does not can never be asked
             // for, so it grants nothing.
-            scopes.extend(names.iter().filter_map(|name| Scope::parse(name)));
+            scopes.extend(names(payload, path)?.iter().filter_map(|name| Scope::parse(name)));
         }
         Ok(scopes.into_iter().collect())
     }
 }
 
+/// The names at a path; none where the path leads nowhere.
+fn names<'a>(payload: &JsonObject<'a>, path: &[Cow<'static, str>]) -> Result<Vec<Cow<'a, str>>, Error> {
+    let malformed = |expected| Error::MalformedClaim { claim: path.join(".").into(), expected };
+    let mut members = path.iter();
+    let mut found = members.next().and_then(|claim| payload.get(claim));
+    for member in members {
+        let Some(object) = found else { break };
+        let object = JsonObject::from_text(object.get());
+        found = object.map_err(|_| malformed("an array of strings within objects"))?.get(member);
+    }
+    let Some(value) = found else { return Ok(Vec::new()) };
+    strings(value).ok_or_else(|| malformed("an array of strings"))
+}
+
 impl ScopeClaim {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Text(claim) | Self::TextOrArray(claim) => claim,
+        }
+    }
+
     fn read(self, payload: &JsonObject<'_>) -> Result<Vec<Scope>, Error> {
         let (claim, expected) = match self {
             Self::Text(claim) => (claim, "scopes separated by spaces"),

@@ -90,7 +90,7 @@ impl Verifier {
     /// 4. Exactly one of that issuer's own keys has the token's `kid` and is for its `alg`.
     /// 5. The signature verifies with that key.
     /// 6. Only now are the claims judged: `exp`, `nbf` and `iat` (RFC 7519 §4.1); the token is an access token, by
-    ///    `token_use` and by the absence of the marks of ID tokens and others; audience and
+    ///    `token_use` and other marks of the issuer's and by the absence of the marks of ID tokens and others; audience and
     ///    client; it is not bound to a key (RFC 7800); its scopes, and `sub` and `jti`, are well-formed.
     ///
     /// A hostile token costs at most one signature check, and one for an unknown issuer none.
