@@ -1,6 +1,7 @@
 //! What we trust one authorization server for. Presets for well-known ones are beside this file.
 
 mod cognito;
+mod okta;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -7,3 +7,4 @@ mod golden;
 
 mod cognito;
 mod discover;
+mod okta;
