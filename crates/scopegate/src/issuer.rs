@@ -1,5 +1,6 @@
 //! What we trust one authorization server for. Presets for well-known ones are beside this file.
 
+mod auth0;
 mod cognito;
 mod okta;
 

@@ -37,6 +37,7 @@ fn a_clone_is_the_same_verifier_and_one_that_was_built_alike_is_not() {
 #[test]
 fn an_issuer_whose_tokens_always_have_an_audience_needs_one() {
     for draft in [
+        || Issuer::auth0("example.eu.auth0.com"),
         || Issuer::okta("https://example.okta.com/oauth2/default"),
     ] {
         // A preset may accept RSA only.

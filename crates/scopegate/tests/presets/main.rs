@@ -5,6 +5,7 @@
 
 mod golden;
 
+mod auth0;
 mod cognito;
 mod discover;
 mod okta;
