@@ -2,6 +2,7 @@
 
 mod auth0;
 mod cognito;
+mod entra;
 mod okta;
 
 use std::borrow::Cow;

@@ -8,4 +8,5 @@ mod golden;
 mod auth0;
 mod cognito;
 mod discover;
+mod entra;
 mod okta;
