@@ -3,6 +3,7 @@
 mod auth0;
 mod cognito;
 mod entra;
+mod keycloak;
 mod okta;
 
 use std::borrow::Cow;

@@ -9,4 +9,5 @@ mod auth0;
 mod cognito;
 mod discover;
 mod entra;
+mod keycloak;
 mod okta;
