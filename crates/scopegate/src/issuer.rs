@@ -3,6 +3,7 @@
 mod auth0;
 mod cognito;
 mod entra;
+mod hydra;
 mod keycloak;
 mod okta;
 

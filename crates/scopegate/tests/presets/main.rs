@@ -9,5 +9,6 @@ mod auth0;
 mod cognito;
 mod discover;
 mod entra;
+mod hydra;
 mod keycloak;
 mod okta;
