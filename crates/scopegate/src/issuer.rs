@@ -6,6 +6,7 @@ mod entra;
 mod hydra;
 mod keycloak;
 mod okta;
+mod rfc9068;
 
 use std::borrow::Cow;
 use std::fmt;

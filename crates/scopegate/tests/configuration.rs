@@ -41,6 +41,7 @@ fn an_issuer_whose_tokens_always_have_an_audience_needs_one() {
         || Issuer::okta("https://example.okta.com/oauth2/default"),
         || Issuer::entra("72f988bf-86f1-41af-91ab-2d7cd011db47"),
         || Issuer::entra_v1("72f988bf-86f1-41af-91ab-2d7cd011db47"),
+        || Issuer::rfc9068("https://issuer.example"),
     ] {
         // A preset may accept RSA only.
         let keys = serde_json::json!({ "keys": [SigningKey::generate(Alg::RS256).jwk()] }).to_string();

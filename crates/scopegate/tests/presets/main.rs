@@ -12,3 +12,4 @@ mod entra;
 mod hydra;
 mod keycloak;
 mod okta;
+mod rfc9068;
