@@ -97,7 +97,8 @@ impl Claims {
     ///
     /// A client acts for itself when the token has no `sub`, or when `sub` is the client's id, alone or as
     /// Auth0 writes it (`ID@clients`). Some issuers give a client an account of its own, whose `sub` cannot be told from a
-    /// user's: from an issuer whose preset does not know what else tells them, such a client is a [`Principal::Subject`].
+    /// user's: [`Issuer::entra`](crate::Issuer::entra) and [`Issuer::keycloak`](crate::Issuer::keycloak) know what else
+    /// tells such a token; from any other issuer, such a client is a [`Principal::Subject`].
     pub fn principal(&self) -> Principal<'_> {
         match (self.client_id(), self.subject()) {
             (Some(id), None) => Principal::Client { id },

@@ -36,6 +36,20 @@ use crate::{Algorithm, ConfigError};
 /// # Ok::<(), scopegate::ConfigError>(())
 /// ```
 ///
+/// Each provider has a page of its own, which says what is checked, what to set there, which token is expected, and what
+/// mistakes are heard as:
+///
+/// | provider | preset |
+/// | --- | --- |
+/// | Amazon Cognito | [`cognito`](Self::cognito), [`cognito_updated`](Self::cognito_updated), [`cognito_replica`](Self::cognito_replica), [`cognito_at`](Self::cognito_at) |
+/// | Auth0 | [`auth0`](Self::auth0) |
+/// | Okta | [`okta`](Self::okta) |
+/// | Microsoft Entra ID | [`entra`](Self::entra), [`entra_v1`](Self::entra_v1) |
+/// | Keycloak | [`keycloak`](Self::keycloak) |
+/// | Ory Hydra | [`hydra`](Self::hydra) |
+/// | who follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
+/// | any other | [`discover`](Self::discover), [`from_jwks_uri`](Self::from_jwks_uri), [`from_jwks`](Self::from_jwks) |
+///
 /// A preset is nothing but values for these checks:
 ///
 /// | checked | unless changed, or a preset knows more |
@@ -89,7 +103,7 @@ pub(crate) struct Policy {
 /// | [`accept_any_audience`](Self::accept_any_audience) | always |
 ///
 /// That a token with a foreign `aud` is refused even under a client rule is RFC 7519 §4.1.3. Where every token of an issuer
-/// has an `aud`, a rule about clients alone is
+/// has an `aud`, as with Auth0, Okta, Entra ID and RFC 9068, a rule about clients alone is
 /// [`ConfigError::NeedsAudience`].
 #[derive(Clone, Debug)]
 #[must_use = "say for whom the issuer's tokens must be: audience() or client()"]
@@ -111,7 +125,8 @@ impl Issuer {
 
     /// An issuer whose metadata tells where its keys are: RFC 8414, or OpenID Connect Discovery.
     ///
-    /// Reach for it when there is no preset for the provider.
+    /// Reach for it when there is no preset for the provider. Where the issuer can be told to write tokens after RFC 9068,
+    /// [`rfc9068`](Self::rfc9068) is stricter.
     ///
     /// `issuer` is compared with the `iss` of tokens, and with the `issuer` of the metadata, character by character: write
     /// a final slash if and only if the issuer does. The metadata is looked for when the verifier starts, again after a
@@ -222,7 +237,7 @@ impl Issuer {
     }
 
     /// Accepts tokens that carry a `nonce`, which normally makes a token an ID token: for issuers that write one into access
-    /// tokens. **An ID token of a client whose id is also an accepted audience then opens this
+    /// tokens. ([`keycloak`](Self::keycloak) tells them apart otherwise, and needs it not.) **An ID token of a client whose id is also an accepted audience then opens this
     /// API**, unless it has another mark of one.
     pub fn accept_nonce(mut self) -> Self {
         self.policy.kind.nonce = NonceRule::Accepted;
@@ -236,6 +251,7 @@ impl Issuer {
     }
 
     /// Also reads scopes from the claim `roles`, an array of strings, as Entra ID writes it for applications and for users.
+    /// [`entra`](Self::entra) does so for applications by itself.
     pub fn with_roles_as_scopes(mut self) -> Self {
         self.policy.scopes.more.push(vec!["roles".into()]);
         self
@@ -373,5 +389,32 @@ impl IssuerWithoutAudience {
     pub fn accept_any_audience(mut self) -> Issuer {
         self.0.policy.recipients.audiences = Allowed::Any;
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_knows_where_its_keys_are() {
+        let tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+        let tenants_keys = format!("https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys");
+        for (draft, keys) in [
+            (Issuer::auth0("a.eu.auth0.com"), "https://a.eu.auth0.com/.well-known/jwks.json"),
+            (Issuer::okta("https://a.okta.com/oauth2/b"), "https://a.okta.com/oauth2/b/v1/keys"),
+            (Issuer::entra(tenant), &tenants_keys),
+            (Issuer::entra_v1(tenant), "https://login.microsoftonline.com/common/discovery/keys"),
+            (Issuer::keycloak("https://h/realms/a"), "https://h/realms/a/protocol/openid-connect/certs"),
+            (Issuer::hydra("https://h"), "https://h/.well-known/jwks.json"),
+            (Issuer::hydra("https://h/"), "https://h/.well-known/jwks.json"),
+        ] {
+            let KeysFrom::Address(address) = draft.unwrap().0.keys else { panic!("{keys}") };
+            assert_eq!(address.url.as_str(), keys);
+        }
+        for draft in [Issuer::rfc9068("https://h/a"), Issuer::discover("https://h/a")] {
+            let KeysFrom::Metadata(address) = draft.unwrap().0.keys else { panic!("metadata tells") };
+            assert_eq!(address.url.as_str(), "https://h/a");
+        }
     }
 }
