@@ -29,8 +29,8 @@ impl Issuer {
     /// [`Claims::principal`](crate::Claims::principal) tells them apart.
     ///
     /// # At Entra
-    /// 1. Register the API, and set `requestedAccessTokenVersion` to 2 in its manifest. Its *application (client) id* is the
-    ///    audience.
+    /// 1. Register the API, and set `requestedAccessTokenVersion` to 2 in its manifest (`accessTokenAcceptedVersion` in a
+    ///    manifest of the older format). Its *application (client) id* is the audience.
     /// 2. Add *app roles* for applications, and *scopes* for what users may allow; here, both are scopes.
     /// 3. Register each calling system, and grant it app roles, with an administrator's consent. The caller asks for the scope
     ///    `APPLICATION-ID-URI/.default`.
