@@ -207,7 +207,10 @@ fn another_realm_or_host_is_another_issuer() {
 fn the_client_is_that_of_azp_alone() {
     let verifier = with(|issuer| issuer.client(CLIENT));
     accepted(&verifier, &machine());
-    accepted(&verifier, &machine().with("client_id", "customer-7").with("cid", 7));
+    // Another `client_id` is not a service account's, so this does not say that the client acts for itself.
+    let decorated = accepted(&verifier, &machine().with("client_id", "customer-7").with("cid", 7));
+    assert_eq!(decorated.client_id(), Some(CLIENT));
+    assert!(matches!(decorated.principal(), Principal::Subject { .. }));
     assert_refused!(
         verifier,
         machine().with("azp", "shop"),
