@@ -55,7 +55,7 @@ pub(crate) fn issuer_identifier(text: &str) -> Result<String, ConfigError> {
 }
 
 /// User names, passwords and queries, which may be secrets, do not get into an error.
-fn presentable(text: &str) -> String {
+pub(crate) fn presentable(text: &str) -> String {
     let text = text.split('?').next().unwrap_or_default();
     match text.rsplit_once('@') {
         Some((_, host)) => format!("…@{host}"),

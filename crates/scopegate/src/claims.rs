@@ -41,6 +41,7 @@ struct Verified {
     payload: Span,
     subject: Option<Span>,
     client: Option<Span>,
+    client_alone: bool,
     token_id: Option<Span>,
     audience: Box<[Span]>,
     granted: Granted,
@@ -87,6 +88,7 @@ impl Claims {
             issuer: Arc::clone(&issuer.identifier),
             subject: optional(subject.as_deref()),
             client: optional(named.client.as_deref()),
+            client_alone: named.client_alone,
             token_id: optional(token_id.as_deref()),
             audience: named.audience.iter().map(|one| texts.add(one)).collect(),
             payload: texts.add(payload.text()),
@@ -109,7 +111,7 @@ impl Claims {
     }
 
     /// The client that the token was issued to: `client_id`, or where that is absent `azp`, `appid` or `cid`.
-    /// For a Cognito issuer only `client_id`.
+    /// For an issuer of a known provider only the claim that this provider uses.
     pub fn client_id(&self) -> Option<&str> {
         self.optional(self.0.client)
     }
@@ -117,15 +119,16 @@ impl Claims {
     /// Whether the client acts for itself or for somebody else.
     ///
     /// A client acts for itself when the token has no `sub`, or when `sub` is the client's id, alone or as
-    /// Auth0 writes it (`ID@clients`). Issuers that give a client a user account of its own (Keycloak's
-    /// service accounts) write a `sub` that cannot be told from a user's, so such a client is a
-    /// [`Principal::Subject`].
+    /// Auth0 writes it (`ID@clients`). Some issuers give a client an account of its own, whose `sub` cannot be told from a
+    /// user's: [`Issuer::entra`](crate::Issuer::entra) and [`Issuer::keycloak`](crate::Issuer::keycloak) know what else
+    /// tells such a token; from any other issuer, such a client is a [`Principal::Subject`].
     pub fn principal(&self) -> Principal<'_> {
         match (self.client_id(), self.subject()) {
             (Some(id), None) => Principal::Client { id },
             (Some(id), Some(subject)) if subject == id || subject.strip_suffix("@clients") == Some(id) => {
                 Principal::Client { id }
             }
+            (Some(id), Some(_)) if self.0.client_alone => Principal::Client { id },
             (_, Some(id)) => Principal::Subject { id },
             (None, None) => Principal::Unnamed,
         }

@@ -21,6 +21,12 @@ pub enum ConfigError {
     /// Not a Cognito user pool id, such as `eu-west-1_Ab12Cd34E`.
     #[non_exhaustive]
     InvalidPoolId { found: String },
+    /// Not a name as the provider has it: an Auth0 domain, the id of an Entra tenant, an AWS region.
+    #[non_exhaustive]
+    InvalidName { setting: &'static str, expected: &'static str, found: String },
+    /// Each token of this issuer has an `aud`, so a rule about clients alone would accept none of them.
+    #[non_exhaustive]
+    NeedsAudience { issuer: String },
     /// A list of audiences, clients or algorithms is empty, or has an empty text in it; `setting` says which.
     #[non_exhaustive]
     EmptyList { issuer: String, setting: &'static str },
@@ -57,12 +63,18 @@ impl fmt::Display for ConfigError {
         match self {
             Self::NoIssuer => f.write_str("expected at least one trusted issuer, found none"),
             Self::DuplicateIssuer { issuer } => write!(f, "issuer {issuer} is trusted twice"),
-            Self::InvalidUrl { setting, expected, found } => {
+            Self::InvalidUrl { setting, expected, found }
+            | Self::InvalidName { setting, expected, found } => {
                 write!(f, "{setting}: expected {expected}, found {found:?}")
             }
             Self::InvalidPoolId { found } => {
                 write!(f, "expected a user pool id like \"eu-west-1_Ab12Cd34E\", found {found:?}")
             }
+            Self::NeedsAudience { issuer } => write!(
+                f,
+                "issuer {issuer}: expected an audience, because each of its tokens has one; found a rule about \
+                 clients alone"
+            ),
             Self::EmptyList { issuer, setting } => {
                 write!(f, "issuer {issuer}: expected {setting}, none of them empty")
             }

@@ -83,6 +83,10 @@ pub enum Error {
     /// before the signature is checked.
     #[non_exhaustive]
     MalformedClaim { claim: Cow<'static, str>, expected: &'static str },
+    /// A claim says something else than its issuer's name does: Entra ID's `tid` names another tenant, or `ver` another
+    /// version.
+    #[non_exhaustive]
+    WrongClaim { claim: &'static str, expected: String, found: Option<Excerpt> },
     /// The claims do not have the shape that the application asks for; `expected` is the name of its type.
     #[non_exhaustive]
     UnexpectedClaims { expected: &'static str, found: Excerpt },
@@ -183,6 +187,9 @@ impl fmt::Display for Error {
             }
             Self::MissingClaim { claim } => write!(f, "claim `{claim}` is absent"),
             Self::MalformedClaim { claim, expected } => write!(f, "claim `{claim}`: expected {expected}"),
+            Self::WrongClaim { claim, expected, found } => {
+                write!(f, "expected `{claim}` to be {expected}, found {}", OrNone(found))
+            }
             Self::UnexpectedClaims { expected, found } => {
                 write!(f, "expected claims that are a {expected}, found {found}")
             }

@@ -1,14 +1,21 @@
 //! What we trust one authorization server for. Presets for well-known ones are beside this file.
 
+mod auth0;
 mod cognito;
+mod entra;
+mod hydra;
+mod keycloak;
+mod okta;
+mod rfc9068;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::address::{Address, issuer_identifier};
 use crate::key_set::KeySet;
-use crate::recipients::{ANY_CLIENT_CLAIM, Allowed, Recipients, WithoutAudience};
+use crate::recipients::{ANY_CLIENT_CLAIM, Allowed, ClientAlone, EmptyAudience, Recipients, WithoutAudience};
 use crate::scope_claims::{SCOPE_AND_SCP, ScopeClaims};
-use crate::token_kind::{NonceRule, TokenKind, TokenUseRule, TypeRule};
+use crate::token_kind::{NonceRule, TokenKind, TypeRule};
 use crate::{Algorithm, ConfigError};
 
 /// One authorization server, and what its tokens must be like to be accepted.
@@ -23,21 +30,37 @@ use crate::{Algorithm, ConfigError};
 /// let cognito = Issuer::cognito("eu-west-1_Ab12Cd34E")?.client("1example23456789");
 ///
 /// // any other issuer: bound to this API by `aud`
-/// let other = Issuer::from_jwks_uri("https://issuer.example/", "https://issuer.example/jwks.json")?
+/// let other = Issuer::discover("https://issuer.example/")?
 ///     .audience("https://my-api-server.org")
-///     .with_algorithms([Algorithm::RS256, Algorithm::ES256])
-///     .with_typ_at_jwt_required();
+///     .with_algorithms([Algorithm::RS256, Algorithm::ES256]);
 /// # Ok::<(), scopegate::ConfigError>(())
 /// ```
 ///
-/// | checked | unless changed |
+/// Each provider has a page of its own, which says what is checked, what to set there, which token is expected, and what
+/// mistakes are heard as:
+///
+/// | provider | preset |
 /// | --- | --- |
-/// | `alg` | one of [`Algorithm::ALL`]; Cognito: RS256 |
+/// | Amazon Cognito | [`cognito`](Self::cognito), [`cognito_updated`](Self::cognito_updated), [`cognito_replica`](Self::cognito_replica), [`cognito_at`](Self::cognito_at) |
+/// | Auth0 | [`auth0`](Self::auth0) |
+/// | Okta | [`okta`](Self::okta) |
+/// | Microsoft Entra ID | [`entra`](Self::entra), [`entra_v1`](Self::entra_v1) |
+/// | Keycloak | [`keycloak`](Self::keycloak) |
+/// | Ory Hydra | [`hydra`](Self::hydra) |
+/// | who follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
+/// | any other | [`discover`](Self::discover), [`from_jwks_uri`](Self::from_jwks_uri), [`from_jwks`](Self::from_jwks) |
+///
+/// A preset is nothing but values for these checks:
+///
+/// | checked | unless changed, or a preset knows more |
+/// | --- | --- |
+/// | `alg` | one of [`Algorithm::ALL`] |
 /// | `typ` | `at+jwt`, `JWT` or absent |
-/// | `token_use` | `access` if it is there; Cognito: always |
+/// | `token_use` | `access` if it is there |
 /// | marks of other kinds | none of `nonce`, `at_hash`, `c_hash`, `s_hash`, `events`; no claim `typ` of `ID`, `Refresh`, `Offline`, `Logout` |
 /// | `aud`, client | what was said; see [`IssuerWithoutAudience`] |
-/// | scopes | from `scope` and `scp`; Cognito: from `scope` |
+/// | the client | that of `client_id`, `azp`, `appid` and `cid`, which agree where several are there |
+/// | scopes | from `scope` and `scp` |
 #[derive(Clone, Debug)]
 #[must_use = "an issuer is trusted by whom it is given to: VerifierBuilder::trust"]
 pub struct Issuer {
@@ -79,7 +102,9 @@ pub(crate) struct Policy {
 /// | [`accept_any_client`](Self::accept_any_client) | it has no `aud` |
 /// | [`accept_any_audience`](Self::accept_any_audience) | always |
 ///
-/// That a token with a foreign `aud` is refused even under a client rule is RFC 7519 §4.1.3.
+/// That a token with a foreign `aud` is refused even under a client rule is RFC 7519 §4.1.3. Where every token of an issuer
+/// has an `aud`, as with Auth0, Okta, Entra ID and RFC 9068, a rule about clients alone is
+/// [`ConfigError::NeedsAudience`].
 #[derive(Clone, Debug)]
 #[must_use = "say for whom the issuer's tokens must be: audience() or client()"]
 pub struct IssuerWithoutAudience(Issuer);
@@ -100,6 +125,9 @@ impl Issuer {
 
     /// An issuer whose metadata tells where its keys are: RFC 8414, or OpenID Connect Discovery.
     ///
+    /// Reach for it when there is no preset for the provider. Where the issuer can be told to write tokens after RFC 9068,
+    /// [`rfc9068`](Self::rfc9068) is stricter.
+    ///
     /// `issuer` is compared with the `iss` of tokens, and with the `issuer` of the metadata, character by character: write
     /// a final slash if and only if the issuer does. The metadata is looked for when the verifier starts, again after a
     /// failure and after a day, at three addresses in this order; for `https://h/t1` they are
@@ -109,6 +137,37 @@ impl Issuer {
     ///
     /// Only the address of the keys is taken from it. Which algorithms are accepted is said here, whatever the issuer
     /// lists.
+    ///
+    /// # What is checked
+    /// What the table at [`Issuer`] says. At the issuer, see to it that the API has a name which its tokens have in `aud`, and
+    /// that ID tokens can be told from access tokens: by a `typ` of `at+jwt` (then call
+    /// [`with_typ_at_jwt_required`](Self::with_typ_at_jwt_required)), or at least by another `aud`.
+    ///
+    /// ```json
+    /// {
+    ///   "iss": "https://issuer.example/",
+    ///   "sub": "order-importer",
+    ///   "aud": "https://my-api-server.org",
+    ///   "exp": 1800003600,
+    ///   "client_id": "order-importer",
+    ///   "scope": "orders.read"
+    /// }
+    /// ```
+    ///
+    /// # Common mistakes
+    ///
+    /// | mistake | heard |
+    /// | --- | --- |
+    /// | the final slash differs | [`ConfigError::KeysNotFetched`]: the metadata's `issuer` is another one |
+    /// | the token is for another API | [`WrongAudience`](crate::Error::WrongAudience) |
+    /// | the issuer writes no `aud` | [`MissingClaim`](crate::Error::MissingClaim): `aud` |
+    /// | two of the claims `client_id`, `azp`, `appid`, `cid` differ | [`MalformedClaim`](crate::Error::MalformedClaim): say which one it is, by [`with_client_claim`](Self::with_client_claim) |
+    ///
+    /// ```
+    /// # use scopegate::Issuer;
+    /// let issuer = Issuer::discover("https://issuer.example/")?.audience("https://my-api-server.org");
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query and fragment
@@ -177,8 +236,8 @@ impl Issuer {
         self
     }
 
-    /// Accepts tokens that carry a `nonce`, which normally makes a token an ID token: for Keycloak, which can be told to
-    /// write one into access tokens. **An ID token of a client whose id is also an accepted audience then opens this
+    /// Accepts tokens that carry a `nonce`, which normally makes a token an ID token: for issuers that write one into access
+    /// tokens. ([`keycloak`](Self::keycloak) tells them apart otherwise, and needs it not.) **An ID token of a client whose id is also an accepted audience then opens this
     /// API**, unless it has another mark of one.
     pub fn accept_nonce(mut self) -> Self {
         self.policy.kind.nonce = NonceRule::Accepted;
@@ -187,13 +246,22 @@ impl Issuer {
 
     /// Also reads scopes from the claim `permissions`, an array of strings, as Auth0 writes it.
     pub fn with_permissions_as_scopes(mut self) -> Self {
-        self.policy.scopes.more.push("permissions");
+        self.policy.scopes.more.push(vec!["permissions".into()]);
         self
     }
 
-    /// Also reads scopes from the claim `roles`, an array of strings, as Entra ID writes it for applications.
+    /// Also reads scopes from the claim `roles`, an array of strings, as Entra ID writes it for applications and for users.
+    /// [`entra`](Self::entra) does so for applications by itself.
     pub fn with_roles_as_scopes(mut self) -> Self {
-        self.policy.scopes.more.push("roles");
+        self.policy.scopes.more.push(vec!["roles".into()]);
+        self
+    }
+
+    /// Takes the client's id from this claim and from no other: for an issuer that names the client by another claim than
+    /// `client_id`, `azp`, `appid` and `cid`, or that means something else by one of these. Otherwise those of the four that
+    /// are there have to agree, or it could not be said whose token it is.
+    pub fn with_client_claim(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
+        self.policy.recipients.client_claims = vec![claim.into()];
         self
     }
 
@@ -220,6 +288,10 @@ impl Issuer {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let recipients = &self.policy.recipients;
         let empty = |allowed: &Allowed| matches!(allowed, Allowed::OneOf(v) if v.is_empty() || v.contains(&String::new()));
+        let always_has_one = matches!(recipients.without_audience, WithoutAudience::NeverIssued);
+        if always_has_one && matches!(recipients.audiences, Allowed::NotConfigured) {
+            return Err(ConfigError::NeedsAudience { issuer: self.identifier.clone() });
+        }
         let setting = if empty(&recipients.audiences) {
             "at least one audience"
         } else if empty(&recipients.clients) {
@@ -261,14 +333,16 @@ impl IssuerWithoutAudience {
             audiences: Allowed::NotConfigured,
             clients: Allowed::NotConfigured,
             without_audience: WithoutAudience::Refused,
-            client_claims: ANY_CLIENT_CLAIM,
+            empty_audience: EmptyAudience::ForNobody,
+            client_claims: ANY_CLIENT_CLAIM.map(Cow::from).to_vec(),
+            client_alone: ClientAlone::Subject,
         };
         let policy = Policy {
             algorithms: Algorithm::ALL.to_vec(),
             typ: TypeRule::AccessTokenOrUntyped,
-            kind: TokenKind { token_use: TokenUseRule::IfPresent, nonce: NonceRule::Refused },
+            kind: TokenKind { nonce: NonceRule::Refused, marks: Vec::new() },
             recipients,
-            scopes: ScopeClaims { standard: SCOPE_AND_SCP, more: Vec::new() },
+            scopes: ScopeClaims { standard: SCOPE_AND_SCP, otherwise: None, more: Vec::new() },
         };
         Self(Issuer { identifier, keys, policy })
     }
@@ -315,5 +389,32 @@ impl IssuerWithoutAudience {
     pub fn accept_any_audience(mut self) -> Issuer {
         self.0.policy.recipients.audiences = Allowed::Any;
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preset_knows_where_its_keys_are() {
+        let tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+        let tenants_keys = format!("https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys");
+        for (draft, keys) in [
+            (Issuer::auth0("a.eu.auth0.com"), "https://a.eu.auth0.com/.well-known/jwks.json"),
+            (Issuer::okta("https://a.okta.com/oauth2/b"), "https://a.okta.com/oauth2/b/v1/keys"),
+            (Issuer::entra(tenant), &tenants_keys),
+            (Issuer::entra_v1(tenant), "https://login.microsoftonline.com/common/discovery/keys"),
+            (Issuer::keycloak("https://h/realms/a"), "https://h/realms/a/protocol/openid-connect/certs"),
+            (Issuer::hydra("https://h"), "https://h/.well-known/jwks.json"),
+            (Issuer::hydra("https://h/"), "https://h/.well-known/jwks.json"),
+        ] {
+            let KeysFrom::Address(address) = draft.unwrap().0.keys else { panic!("{keys}") };
+            assert_eq!(address.url.as_str(), keys);
+        }
+        for draft in [Issuer::rfc9068("https://h/a"), Issuer::discover("https://h/a")] {
+            let KeysFrom::Metadata(address) = draft.unwrap().0.keys else { panic!("metadata tells") };
+            assert_eq!(address.url.as_str(), "https://h/a");
+        }
     }
 }

@@ -118,6 +118,11 @@ mod error;
 mod excerpt;
 mod config_error;
 
+/// The code of docs/providers.md compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/providers.md")]
+struct Providers;
+
 #[cfg(test)]
 mod published_vectors;
 #[cfg(fuzzing)]

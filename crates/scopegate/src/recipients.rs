@@ -12,8 +12,12 @@ pub(crate) struct Recipients {
     pub(crate) audiences: Allowed,
     pub(crate) clients: Allowed,
     pub(crate) without_audience: WithoutAudience,
+    /// What an `aud` of no members is worth.
+    pub(crate) empty_audience: EmptyAudience,
     /// The claims that may name the client.
-    pub(crate) client_claims: &'static [&'static str],
+    pub(crate) client_claims: Vec<Cow<'static, str>>,
+    /// How a client that acts for itself is told, where `sub` is not its id.
+    pub(crate) client_alone: ClientAlone,
 }
 
 /// Which values are accepted.
@@ -48,24 +52,49 @@ pub(crate) enum WithoutAudience {
     /// Cognito's client-credentials tokens have no `aud` unless the pool binds them to a resource, so a rule
     /// about clients may stand in for it.
     AcceptedUnderAClientRule,
+    /// Refused, and this issuer writes no such token, so a rule about clients alone would accept nothing.
+    NeverIssued,
+}
+
+/// What a token is worth whose `aud` is an empty array.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum EmptyAudience {
+    /// It is for nobody.
+    ForNobody,
+    /// This issuer writes it where others leave `aud` out.
+    None,
+}
+
+/// What tells that a client acts for itself and not for a user.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ClientAlone {
+    /// Nothing but `sub`, which then is the client's id.
+    Subject,
+    /// Also this claim: it repeats `sub`, the client's own account.
+    RepeatedSubject(&'static str),
+    /// Also this claim: it repeats the client's id.
+    RepeatedClient(&'static str),
 }
 
 /// Where RFC 9068 §2.2, OpenID Connect, Entra ID v1 and Okta put the client's id.
-pub(crate) const ANY_CLIENT_CLAIM: &[&str] = &["client_id", "azp", "appid", "cid"];
+pub(crate) const ANY_CLIENT_CLAIM: [&str; 4] = ["client_id", "azp", "appid", "cid"];
 
 /// Whom a token names.
 pub(crate) struct Named<'a> {
     pub(crate) audience: Vec<Cow<'a, str>>,
     pub(crate) client: Option<Cow<'a, str>>,
+    /// Something else than `sub` says that the client acts for itself.
+    pub(crate) client_alone: bool,
 }
 
 impl Recipients {
     pub(crate) fn check<'a>(&self, payload: &JsonObject<'a>) -> Result<Named<'a>, Error> {
-        let audience = audience(payload)?;
+        let audience = self.audience(payload)?;
         self.check_audience(audience.as_deref())?;
         let client = self.client(payload)?;
         self.check_client(client.as_deref())?;
-        Ok(Named { audience: audience.unwrap_or_default(), client })
+        let client_alone = self.client_alone.is_told(payload, client.as_deref());
+        Ok(Named { audience: audience.unwrap_or_default(), client, client_alone })
     }
 
     fn check_audience(&self, found: Option<&[Cow<'_, str>]>) -> Result<(), Error> {
@@ -107,9 +136,9 @@ impl Recipients {
     /// one that somebody else made the issuer write.
     fn client<'a>(&self, payload: &JsonObject<'a>) -> Result<Option<Cow<'a, str>>, Error> {
         let mut client: Option<Cow<'a, str>> = None;
-        for claim in self.client_claims {
+        for claim in &self.client_claims {
             let Some(value) = payload.get(claim) else { continue };
-            let malformed = |expected| Error::MalformedClaim { claim: (*claim).into(), expected };
+            let malformed = |expected| Error::MalformedClaim { claim: claim.clone(), expected };
             let named = string(value).ok_or_else(|| malformed("a string"))?;
             match &client {
                 Some(before) if *before != named => {
@@ -119,6 +148,25 @@ impl Recipients {
             }
         }
         Ok(client)
+    }
+
+    fn audience<'a>(&self, payload: &JsonObject<'a>) -> Result<Option<Vec<Cow<'a, str>>>, Error> {
+        let audience = audience(payload)?;
+        Ok(match self.empty_audience {
+            EmptyAudience::ForNobody => audience,
+            EmptyAudience::None => audience.filter(|audience| !audience.is_empty()),
+        })
+    }
+}
+
+impl ClientAlone {
+    fn is_told(self, payload: &JsonObject<'_>, client: Option<&str>) -> bool {
+        let claim = |name: &str| payload.get(name).and_then(string);
+        match self {
+            Self::Subject => false,
+            Self::RepeatedSubject(name) => claim(name).is_some_and(|value| claim("sub") == Some(value)),
+            Self::RepeatedClient(name) => claim(name).is_some_and(|value| client == Some(value.as_ref())),
+        }
     }
 }
 

@@ -39,19 +39,31 @@ fn without_prefix(typ: &str) -> &str {
 }
 
 /// What the claims must say about the kind of the token.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TokenKind {
-    pub(crate) token_use: TokenUseRule,
     pub(crate) nonce: NonceRule,
+    /// What this issuer's access tokens can be told by, beyond what is asked of every token.
+    pub(crate) marks: Vec<Mark>,
 }
 
-/// Whether the claims must say what the token is for, as Cognito's do.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum TokenUseRule {
-    /// `token_use` must be `access`.
-    Required,
-    /// `token_use` must be `access` if it is there.
-    IfPresent,
+/// A claim that an issuer's access tokens have, and what it must be.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    pub(crate) claim: &'static str,
+    pub(crate) must: Must,
+}
+
+/// What a claim must be.
+#[derive(Clone, Debug)]
+pub(crate) enum Must {
+    /// Exactly this; the issuer's tokens of other kinds say something else.
+    Be(&'static str),
+    /// There: the issuer's ID tokens do not name the client by this claim. Its type is checked where the client is read.
+    NameTheClient,
+    /// There, because a specification says so. Its type is checked where it is read.
+    BeThere,
+    /// Exactly this, if it is there.
+    BeIfThere(String),
 }
 
 /// Whether a `nonce` makes a token an ID token.
@@ -70,14 +82,10 @@ const FOREIGN_CLAIMS: [&str; 4] = ["at_hash", "c_hash", "s_hash", "events"];
 const FOREIGN_TYP_CLAIMS: [&str; 4] = ["ID", "Refresh", "Offline", "Logout"];
 
 impl TokenKind {
-    pub(crate) fn check(self, payload: &JsonObject<'_>) -> Result<(), Error> {
-        let token_use = payload.get("token_use");
-        let is_access = match (self.token_use, token_use) {
-            (TokenUseRule::IfPresent, None) => true,
-            (_, value) => value.and_then(string).is_some_and(|token_use| token_use == "access"),
-        };
-        if !is_access {
-            return Err(not_access("token_use", "access", token_use.and_then(string)));
+    pub(crate) fn check(&self, payload: &JsonObject<'_>) -> Result<(), Error> {
+        // Cognito's claim, and nobody else gives it another meaning.
+        if payload.contains("token_use") {
+            Must::Be("access").check("token_use", payload)?;
         }
         // An ID token tells a client who signed in; whoever holds one was not thereby granted anything here.
         let nonce = match self.nonce {
@@ -89,9 +97,29 @@ impl TokenKind {
         }
         match payload.get("typ").and_then(string) {
             Some(typ) if FOREIGN_TYP_CLAIMS.contains(&typ.as_ref()) => {
-                Err(not_access("typ", "that of an access token", Some(typ)))
+                return Err(not_access("typ", "that of an access token", Some(typ)));
             }
-            _ => Ok(()),
+            _ => {}
+        }
+        self.marks.iter().try_for_each(|Mark { claim, must }| must.check(claim, payload))
+    }
+}
+
+impl Must {
+    fn check(&self, claim: &'static str, payload: &JsonObject<'_>) -> Result<(), Error> {
+        let value = payload.get(claim);
+        let text = value.and_then(string);
+        match self {
+            Self::Be(expected) if text.as_deref() != Some(*expected) => {
+                Err(not_access(claim, expected, text))
+            }
+            Self::NameTheClient if value.is_none() => Err(not_access(claim, "the client's id", None)),
+            Self::BeThere if value.is_none() => Err(Error::MissingClaim { claim }),
+            Self::BeIfThere(expected) if value.is_some() && text.as_deref() != Some(expected) => {
+                let found = text.map(|text| Excerpt::new(&text));
+                Err(Error::WrongClaim { claim, expected: expected.clone(), found })
+            }
+            Self::Be(_) | Self::NameTheClient | Self::BeThere | Self::BeIfThere(_) => Ok(()),
         }
     }
 }

@@ -100,9 +100,9 @@ impl Verifier {
     /// 5. The token is in date, by `exp`, `nbf` and `iat` (RFC 7519 §4.1). One that is not cannot be accepted, so it is not
     ///    worth a signature check.
     /// 6. The signature verifies with that key.
-    /// 7. Only now are the other claims judged: audience and client; the token is an access token, by `token_use` and by
-    ///    the absence of the marks of ID tokens and others; it is not bound to a key (RFC 7800); its scopes, and `sub` and
-    ///    `jti`, are well-formed.
+    /// 7. Only now are the other claims judged: the token is an access token, by `token_use` and other marks of the
+    ///    issuer's and by the absence of the marks of ID tokens and others; audience and client; it is not bound to a key
+    ///    (RFC 7800); its scopes, and `sub` and `jti`, are well-formed.
     ///
     /// A hostile token costs at most one signature check, and one for an unknown issuer, one with an unknown key, and one
     /// that is out of date, none.
@@ -265,8 +265,9 @@ impl Verifier {
         issuer.check_signature(&voucher.key, &header, &parts)?;
         // From here on the issuer vouches for every byte of the payload, what was read of it included.
         let policy = &issuer.policy;
-        let named = policy.recipients.check(&payload)?;
+        // First, because an ID token is for somebody else, too, and what it is says more.
         policy.kind.check(&payload)?;
+        let named = policy.recipients.check(&payload)?;
         token_kind::check_not_bound(&payload)?;
         let claims = Claims::new(token, &payload, issuer, &named, validity, scopes)?;
         if !cache.is_off()

@@ -35,6 +35,32 @@ fn a_clone_is_the_same_verifier_and_one_that_was_built_alike_is_not() {
 }
 
 #[test]
+fn an_issuer_whose_tokens_always_have_an_audience_needs_one() {
+    for draft in [
+        || Issuer::auth0("example.eu.auth0.com"),
+        || Issuer::okta("https://example.okta.com/oauth2/default"),
+        || Issuer::entra("72f988bf-86f1-41af-91ab-2d7cd011db47"),
+        || Issuer::entra_v1("72f988bf-86f1-41af-91ab-2d7cd011db47"),
+        || Issuer::rfc9068("https://issuer.example"),
+    ] {
+        // A preset may accept RSA only.
+        let keys = serde_json::json!({ "keys": [SigningKey::generate(Alg::RS256).jwk()] }).to_string();
+        let draft = || draft().unwrap();
+        for good in [draft().audience("a"), draft().client("c").audience("a"), draft().accept_any_audience()]
+        {
+            assert!(Verifier::builder().trust(good.with_jwks(&keys).unwrap()).build().is_ok());
+        }
+        for bad in [draft().client("c"), draft().accept_any_client()] {
+            let error = Verifier::builder().trust(bad.with_jwks(&keys).unwrap()).build().unwrap_err();
+            assert!(matches!(error, ConfigError::NeedsAudience { .. }), "{error:?}");
+            assert!(error.to_string().ends_with(
+                ": expected an audience, because each of its tokens has one; found a rule about clients alone"
+            ));
+        }
+    }
+}
+
+#[test]
 fn an_issuer_is_trusted_once() {
     let other = Issuer::from_jwks("https://issuer.example/pool/", &keys()).unwrap().audience("a");
     assert!(good().trust(other).build().is_ok());

@@ -1,0 +1,86 @@
+//! Auth0 tenants.
+
+use super::{Issuer, IssuerWithoutAudience, KeysFrom};
+use crate::address::{Address, presentable};
+use crate::recipients::WithoutAudience;
+use crate::scope_claims::ScopeClaim;
+use crate::{Algorithm, ConfigError};
+
+impl Issuer {
+    /// An Auth0 tenant, by its domain: `TENANT.REGION.auth0.com`, or a custom domain.
+    ///
+    /// Reach for it when the API is registered at Auth0, whichever token profile it has there.
+    ///
+    /// # What is checked
+    /// 1. `alg` is RS256 or PS256;
+    /// 2. `typ` is `JWT` (Auth0's own token profile), `at+jwt` (its RFC 9068 profile), or absent;
+    /// 3. `iss` is `https://DOMAIN/`, final slash included; keys are at `https://DOMAIN/.well-known/jwks.json`;
+    /// 4. `aud` holds one of the audiences; so an ID token, whose `aud` is an application, and a token for Auth0's own
+    ///    Management API are refused;
+    /// 5. the client, that of `azp` or `client_id`, is one of the clients, if any are listed.
+    ///
+    /// Scopes are those of `scope`; with
+    /// [`with_permissions_as_scopes`](Self::with_permissions_as_scopes) also those of `permissions`, which Auth0 writes when
+    /// role-based access control is on for the API and the token is to have them. A client that acts for itself has the
+    /// `sub` `CLIENT@clients`.
+    ///
+    /// # At Auth0
+    /// 1. Register the API: its *identifier* is the audience. Leave the signing algorithm at RS256, and add permissions:
+    ///    these are the scopes.
+    /// 2. Make a machine-to-machine application for each calling system, and authorise it for the API with the permissions
+    ///    that it may use.
+    /// 3. The caller sends `audience=IDENTIFIER` with its token request.
+    ///
+    /// ```json
+    /// {
+    ///   "iss": "https://example.eu.auth0.com/",
+    ///   "sub": "K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja@clients",
+    ///   "aud": "https://my-api-server.org",
+    ///   "iat": 1800000000,
+    ///   "exp": 1800086400,
+    ///   "scope": "read:orders",
+    ///   "gty": "client-credentials",
+    ///   "azp": "K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja",
+    ///   "permissions": ["read:orders"]
+    /// }
+    /// ```
+    ///
+    /// # Common mistakes
+    ///
+    /// | mistake | heard |
+    /// | --- | --- |
+    /// | the caller asks for no `audience` | [`Encrypted`](crate::Error::Encrypted), or [`NotThreeParts`](crate::Error::NotThreeParts): a token for Auth0 itself |
+    /// | the ID token is sent | [`WrongAudience`](crate::Error::WrongAudience) with the application's id, or [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `nonce` |
+    /// | the token is for the Management API | `WrongAudience` with `https://DOMAIN/api/v2/` |
+    /// | the API signs with HS256 | [`UnacceptableAlgorithm`](crate::Error::UnacceptableAlgorithm) with `HS256` |
+    /// | the token was asked for under the custom domain, and this names the other one | [`UnknownIssuer`](crate::Error::UnknownIssuer) |
+    /// | the user's roles are to count, and only `scope` is read | [`InsufficientScope`](crate::Error::InsufficientScope) |
+    ///
+    /// ```
+    /// # use scopegate::Issuer;
+    /// let issuer = Issuer::auth0("example.eu.auth0.com")?.audience("https://my-api-server.org");
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidName`] unless it is a domain name in lower case and nothing else: no scheme, no port, no slash.
+    pub fn auth0(domain: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+        let identifier = format!("https://{domain}/");
+        let jwks_uri = format!("{identifier}.well-known/jwks.json");
+        let address = Address::parse("domain", &jwks_uri)
+            .ok()
+            .filter(|address| domain.contains('.') && address.url.host_str() == Some(domain))
+            .ok_or_else(|| ConfigError::InvalidName {
+                setting: "domain",
+                expected: "a domain name in lower case like example.eu.auth0.com, without https:// and slash",
+                found: presentable(domain),
+            })?;
+        let mut draft = IssuerWithoutAudience::new(identifier, KeysFrom::Address(address));
+        let policy = &mut draft.0.policy;
+        policy.algorithms = vec![Algorithm::RS256, Algorithm::PS256];
+        policy.scopes.standard = &[ScopeClaim::Text("scope")];
+        policy.recipients.without_audience = WithoutAudience::NeverIssued;
+        policy.recipients.client_claims = vec!["azp".into(), "client_id".into()];
+        Ok(draft)
+    }
+}

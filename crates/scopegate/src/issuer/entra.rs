@@ -1,0 +1,179 @@
+//! Microsoft Entra ID (once Azure AD), one tenant of it.
+
+use super::{Issuer, IssuerWithoutAudience, KeysFrom};
+use crate::address::{Address, presentable};
+use crate::recipients::{ClientAlone, WithoutAudience};
+use crate::scope_claims::ScopeClaim;
+use crate::token_kind::{Mark, Must};
+use crate::{Algorithm, ConfigError};
+
+impl Issuer {
+    /// A tenant of Microsoft Entra ID, for an API whose access tokens have version 2.
+    ///
+    /// Reach for it when the API is registered in that tenant with `requestedAccessTokenVersion` 2. That setting of the
+    /// *API* decides, and not the address that the caller asks: for an API without it see [`entra_v1`](Self::entra_v1).
+    ///
+    /// # What is checked
+    /// 1. `alg` is RS256;
+    /// 2. `iss` is `https://login.microsoftonline.com/TENANT/v2.0`; keys are those of that tenant;
+    /// 3. `ver` is `2.0`, and `tid`, where it is there, is the tenant;
+    /// 4. `azp` names the client; an ID token has none, so it is refused, also where the API is an application that users
+    ///    sign in to, and has one id for both;
+    /// 5. `aud` holds one of the audiences: the API's *application id*, a GUID;
+    /// 6. `azp` is one of the clients, if any are listed.
+    ///
+    /// Scopes are those of `scp`, which is what a user has let the client do. Only a token without `scp` is one that an
+    /// application has for itself, and then its `roles` are its scopes. What the *roles of a user* are worth is left to the
+    /// application, which finds them in the claims, or to [`with_roles_as_scopes`](Self::with_roles_as_scopes), which counts
+    /// roles always. In an application's own token `oid` and `sub` are the same, and in a user's they are not: by that
+    /// [`Claims::principal`](crate::Claims::principal) tells them apart.
+    ///
+    /// # At Entra
+    /// 1. Register the API, and set `requestedAccessTokenVersion` to 2 in its manifest (`accessTokenAcceptedVersion` in a
+    ///    manifest of the older format). Its *application (client) id* is the audience.
+    /// 2. Add *app roles* for applications, and *scopes* for what users may allow; here, both are scopes.
+    /// 3. Register each calling system, and grant it app roles, with an administrator's consent. The caller asks for the scope
+    ///    `APPLICATION-ID-URI/.default`.
+    /// 4. Every application of the tenant gets tokens for the API, without roles, unless *assignment required* is set. So
+    ///    ask for a scope on every route, or list clients.
+    ///
+    /// ```json
+    /// {
+    ///   "aud": "6e74172b-be56-4843-9ff4-e66a39bb12e3",
+    ///   "iss": "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0",
+    ///   "iat": 1800000000,
+    ///   "nbf": 1800000000,
+    ///   "exp": 1800003900,
+    ///   "azp": "11112222-bbbb-3333-cccc-4444dddd5555",
+    ///   "azpacr": "1",
+    ///   "oid": "aaaa0000-bb11-2222-33cc-444444dddddd",
+    ///   "roles": ["Orders.Read.All"],
+    ///   "sub": "aaaa0000-bb11-2222-33cc-444444dddddd",
+    ///   "tid": "72f988bf-86f1-41af-91ab-2d7cd011db47",
+    ///   "uti": "AbCdEfGhIjKlMnOpQrStUv",
+    ///   "ver": "2.0"
+    /// }
+    /// ```
+    ///
+    /// # Common mistakes
+    ///
+    /// | mistake | heard |
+    /// | --- | --- |
+    /// | the API's tokens have version 1 | [`UnknownIssuer`](crate::Error::UnknownIssuer) with `https://sts.windows.net/TENANT/` |
+    /// | the token is for Microsoft Graph | the same: Graph's tokens have version 1, and nobody else can verify them |
+    /// | the token is of another tenant | `UnknownIssuer` with that tenant's name |
+    /// | the audience is the application id URI, `api://…` | [`WrongAudience`](crate::Error::WrongAudience) with the GUID |
+    /// | the ID token is sent | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `nonce`, or the lack of `azp` |
+    /// | an app role was not granted, or lacks an administrator's consent | [`InsufficientScope`](crate::Error::InsufficientScope), nothing granted |
+    /// | the API signs with keys of its own (claims mapping) | [`UnknownKey`](crate::Error::UnknownKey): give [`with_jwks_uri`](Self::with_jwks_uri) the address of the keys with `?appid=` |
+    /// | the tenant is `common`, `organizations` or a domain | [`ConfigError::InvalidName`] |
+    ///
+    /// An API for several tenants lists them: one `Issuer` each. National clouds have other names; for them, use
+    /// [`discover`](Self::discover).
+    ///
+    /// ```
+    /// # use scopegate::Issuer;
+    /// let issuer = Issuer::entra("72f988bf-86f1-41af-91ab-2d7cd011db47")?
+    ///     .audience("6e74172b-be56-4843-9ff4-e66a39bb12e3");
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidName`] unless the tenant is told by its id, a GUID.
+    pub fn entra(tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+        let tenant = tenant(tenant_id)?;
+        let jwks_uri = format!("{LOGIN}/{tenant}/discovery/v2.0/keys");
+        entra(&tenant, format!("{LOGIN}/{tenant}/v2.0"), &jwks_uri, "2.0", "azp")
+    }
+
+    /// A tenant of Microsoft Entra ID, for an API whose access tokens have version 1: the one that an API has unless
+    /// `requestedAccessTokenVersion` says otherwise.
+    ///
+    /// Checked is what [`entra`](Self::entra) checks, with the names of version 1: `iss` is
+    /// `https://sts.windows.net/TENANT/`, `ver` is `1.0`, the client is that of `appid`. `aud` is what the caller asked for,
+    /// which may be the application id URI, with or without a final slash, or the application id: list those that are in use.
+    ///
+    /// ```json
+    /// {
+    ///   "aud": "api://my-api",
+    ///   "iss": "https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/",
+    ///   "iat": 1800000000,
+    ///   "nbf": 1800000000,
+    ///   "exp": 1800003900,
+    ///   "appid": "11112222-bbbb-3333-cccc-4444dddd5555",
+    ///   "appidacr": "1",
+    ///   "idp": "https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/",
+    ///   "oid": "aaaa0000-bb11-2222-33cc-444444dddddd",
+    ///   "roles": ["Orders.Read.All"],
+    ///   "sub": "aaaa0000-bb11-2222-33cc-444444dddddd",
+    ///   "tid": "72f988bf-86f1-41af-91ab-2d7cd011db47",
+    ///   "uti": "AbCdEfGhIjKlMnOpQrStUv",
+    ///   "ver": "1.0"
+    /// }
+    /// ```
+    ///
+    /// | mistake | heard |
+    /// | --- | --- |
+    /// | the API's tokens have version 2 | [`UnknownIssuer`](crate::Error::UnknownIssuer) with `https://login.microsoftonline.com/TENANT/v2.0` |
+    /// | the token is for Microsoft Graph | [`BadSignature`](crate::Error::BadSignature): what Microsoft signs for itself has a `nonce` in the header, which is not what was signed |
+    /// | the token is for another API | [`WrongAudience`](crate::Error::WrongAudience) |
+    /// | the token is of another tenant, the ID token is sent, a role is missing, the tenant is `common` | as for [`entra`](Self::entra) |
+    ///
+    /// ```
+    /// # use scopegate::Issuer;
+    /// let issuer = Issuer::entra_v1("72f988bf-86f1-41af-91ab-2d7cd011db47")?
+    ///     .audiences(["api://my-api", "6e74172b-be56-4843-9ff4-e66a39bb12e3"]);
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`entra`](Self::entra).
+    pub fn entra_v1(tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+        let tenant = tenant(tenant_id)?;
+        // What the metadata of every tenant says: version 1 has one set of keys for all of them.
+        let jwks_uri = format!("{LOGIN}/common/discovery/keys");
+        entra(&tenant, format!("https://sts.windows.net/{tenant}/"), &jwks_uri, "1.0", "appid")
+    }
+}
+
+const LOGIN: &str = "https://login.microsoftonline.com";
+
+fn entra(
+    tenant: &str,
+    identifier: String,
+    jwks_uri: &str,
+    version: &'static str,
+    client_claim: &'static str,
+) -> Result<IssuerWithoutAudience, ConfigError> {
+    let address = Address::parse("jwks_uri", jwks_uri)?;
+    let mut draft = IssuerWithoutAudience::new(identifier, KeysFrom::Address(address));
+    let policy = &mut draft.0.policy;
+    policy.algorithms = vec![Algorithm::RS256];
+    policy.kind.marks = vec![
+        Mark { claim: "ver", must: Must::BeIfThere(version.to_owned()) },
+        Mark { claim: "tid", must: Must::BeIfThere(tenant.to_owned()) },
+        Mark { claim: client_claim, must: Must::NameTheClient },
+    ];
+    policy.scopes.standard = &[ScopeClaim::Text("scp")];
+    policy.scopes.otherwise = Some(vec!["roles".into()]);
+    policy.recipients.without_audience = WithoutAudience::NeverIssued;
+    policy.recipients.client_claims = vec![client_claim.into()];
+    policy.recipients.client_alone = ClientAlone::RepeatedSubject("oid");
+    Ok(draft)
+}
+
+/// A GUID, which tokens have in lower case.
+fn tenant(id: &str) -> Result<String, ConfigError> {
+    let groups: Vec<&str> = id.split('-').collect();
+    let is_guid = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if is_guid {
+        return Ok(id.to_ascii_lowercase());
+    }
+    Err(ConfigError::InvalidName {
+        setting: "tenant",
+        expected: "the id of one tenant, a GUID, because tokens name the tenant that issued them by it, and never \
+                   common, organizations, consumers or a domain",
+        found: presentable(id),
+    })
+}

@@ -1,0 +1,84 @@
+//! Okta's custom authorization servers.
+
+use super::{Issuer, IssuerWithoutAudience, KeysFrom};
+use crate::address::{Address, issuer_identifier};
+use crate::recipients::WithoutAudience;
+use crate::scope_claims::ScopeClaim;
+use crate::token_kind::{Mark, Must};
+use crate::{Algorithm, ConfigError};
+
+impl Issuer {
+    /// An Okta *custom* authorization server: `https://ORG.okta.com/oauth2/ID`, where the id of the one that each
+    /// organisation begins with is `default`.
+    ///
+    /// Reach for it when the API has an authorization server of its own at Okta. The *org* authorization server,
+    /// `https://ORG.okta.com`, will not do: its access tokens are for Okta's APIs, and Okta asks others not to validate them.
+    ///
+    /// # What is checked
+    /// 1. `alg` is RS256;
+    /// 2. `typ` is absent, `JWT` or `at+jwt`;
+    /// 3. `iss` is this authorization server; keys are at `ISSUER/v1/keys`;
+    /// 4. `cid` names the client; an ID token has none, so it is refused;
+    /// 5. `aud` holds one of the audiences;
+    /// 6. `cid` is one of the clients, if any are listed.
+    ///
+    /// Scopes are those of `scp`, an array. A client that acts for itself has its id as `sub`.
+    ///
+    /// # At Okta
+    /// 1. Under *Security, API* make an authorization server. Its *audience* is the audience.
+    /// 2. Add the scopes, and an access policy with a rule that lets clients have them by `client_credentials`.
+    /// 3. Make an *API services* application for each calling system.
+    ///
+    /// ```json
+    /// {
+    ///   "ver": 1,
+    ///   "jti": "AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMf0D7uX39RE",
+    ///   "iss": "https://example.okta.com/oauth2/default",
+    ///   "aud": "https://my-api-server.org",
+    ///   "iat": 1800000000,
+    ///   "exp": 1800003600,
+    ///   "cid": "0oa1example2clientid3",
+    ///   "scp": ["orders.read"],
+    ///   "sub": "0oa1example2clientid3"
+    /// }
+    /// ```
+    ///
+    /// # Common mistakes
+    ///
+    /// | mistake | heard |
+    /// | --- | --- |
+    /// | the issuer is the organisation, without `/oauth2/` | [`ConfigError::InvalidUrl`] |
+    /// | the token is of the org authorization server, or of another one | [`UnknownIssuer`](crate::Error::UnknownIssuer), with the name that was found |
+    /// | the ID token is sent | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `at_hash`, `nonce` or the lack of `cid` |
+    /// | the audience is the one that `default` begins with | [`WrongAudience`](crate::Error::WrongAudience) with `api://default` |
+    /// | the issuer is set to *dynamic* and the token was asked for under a custom domain | `UnknownIssuer` |
+    ///
+    /// ```
+    /// # use scopegate::Issuer;
+    /// let issuer = Issuer::okta("https://example.okta.com/oauth2/default")?.audience("https://my-api-server.org");
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) whose path is `/oauth2/ID`.
+    pub fn okta(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+        let identifier = issuer_identifier(issuer)?;
+        let address = Address::parse("jwks_uri", &format!("{identifier}/v1/keys"))?;
+        match address.url.path().strip_prefix("/oauth2/").and_then(|rest| rest.strip_suffix("/v1/keys")) {
+            Some(id) if !id.is_empty() && !id.contains('/') => {}
+            _ => {
+                let expected = "a custom authorization server, https://ORG.okta.com/oauth2/ID without final slash; \
+                                tokens of the organisation's own are for Okta only";
+                return Err(ConfigError::InvalidUrl { setting: "issuer", expected, found: identifier });
+            }
+        }
+        let mut draft = IssuerWithoutAudience::new(identifier, KeysFrom::Address(address));
+        let policy = &mut draft.0.policy;
+        policy.algorithms = vec![Algorithm::RS256];
+        policy.kind.marks = vec![Mark { claim: "cid", must: Must::NameTheClient }];
+        policy.scopes.standard = &[ScopeClaim::TextOrArray("scp")];
+        policy.recipients.without_audience = WithoutAudience::NeverIssued;
+        policy.recipients.client_claims = vec!["cid".into()];
+        Ok(draft)
+    }
+}
