@@ -2,11 +2,10 @@
 //! to run or with what else a machine does, so that a difference of a few percent means something. Time is not looked
 //! at; and callgrind has its own idea of the processor, so that some cryptography takes another path there.
 //!
-//! A program gives its [`Case`]s to [`run`]. It then starts itself again under valgrind, because only from outside the
+//! A program gives its cases to [`run`]. It then starts itself again under valgrind, because only from outside the
 //! collecting of instructions can be limited to the function that calls a case.
 #![forbid(unsafe_code)]
 
-mod case;
 mod run;
 
 mod measure;
@@ -15,5 +14,4 @@ mod callgrind;
 mod table;
 mod limits;
 
-pub use case::{Call, Case};
 pub use run::run;

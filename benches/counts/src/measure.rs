@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use allocation_counter::AllocationInfo;
 
-use crate::case::{Call, Case};
+use scopegate_bench_kit::{Call, Case};
 
 /// What is done once for all is done here.
 const FIRST: usize = 5;

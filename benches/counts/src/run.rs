@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 use std::{env, fs};
 
-use crate::case::Case;
 use crate::measure::{Allocations, allocations};
 use crate::{callgrind, limits, table};
+use scopegate_bench_kit::Case;
 
 const USAGE: &str = "\
 usage: table [WORD…]    the costs as markdown; only of cases whose names contain one of the words, and of their floors
        guard FILE       the costs that FILE limits; fails when one is above its limit
+       rows [WORD…]     the same, for scripts: name, name of what it is compared with, instructions, allocations
        names            the names of the cases
        measure [NAME…]  for use by the others: runs these cases in this process";
 
@@ -19,17 +20,19 @@ pub fn run(cases: &[Case]) -> ExitCode {
     let command = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
     let result = match (command.as_str(), rest.as_slice()) {
-        ("table", words) => {
-            counted(cases, |case| words.is_empty() || words.iter().any(|word| case.name.contains(word))).map(
-                |costs| {
-                    table::print(&costs);
-                    true
-                },
-            )
-        }
+        ("table", words) => of_words(cases, words).map(|costs| {
+            table::print(&costs);
+            true
+        }),
+        ("rows", words) => of_words(cases, words).map(|costs| {
+            table::print_rows(&costs);
+            true
+        }),
         ("guard", [file]) => guard(cases, file),
         ("names", []) => {
-            cases.iter().for_each(|case| println!("{}", case.name));
+            cases
+                .iter()
+                .for_each(|case| println!("{}\t{}", case.name, case.floor.as_deref().unwrap_or_default()));
             Ok(true)
         }
         ("measure", names) => {
@@ -47,6 +50,11 @@ pub fn run(cases: &[Case]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The costs of the cases whose names contain one of these words.
+fn of_words(cases: &[Case], words: &[String]) -> Result<Vec<callgrind::Cost>, String> {
+    counted(cases, |case| words.is_empty() || words.iter().any(|word| case.name.contains(word)))
 }
 
 /// The costs of these cases, and of what they are compared with.

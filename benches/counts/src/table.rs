@@ -28,6 +28,13 @@ pub(crate) fn print(costs: &[Cost]) {
     }
 }
 
+pub(crate) fn print_rows(costs: &[Cost]) {
+    for Cost { name, floor, instructions, allocations, .. } in costs {
+        let instructions = instructions.map_or("-".to_owned(), |number| format!("{number:.0}"));
+        println!("{name}\t{}\t{instructions}\t{allocations:.1}", floor.as_deref().unwrap_or_default());
+    }
+}
+
 fn signed(number: f64) -> String {
     let sign = if number < 0.0 { "-" } else { "+" };
     format!("{sign}{}", grouped(number.abs()))

@@ -9,13 +9,14 @@ use axum::http::Request;
 use axum::routing::{MethodRouter, get};
 use scopegate::{Issuer, Requirement, Verifier, all_of};
 use scopegate_axum::RequireScope;
-use scopegate_bench_counts::{Call, Case};
-use scopegate_bench_kit::{
-    CLIENT, ISSUER, NoOp, READ, Signer, answer, builder, handler, padded, plain, request, signer, with_cache,
-};
 use scopegate_issuer::{Alg, Mint, SigningKey};
 
-pub(crate) fn cases() -> Vec<Case> {
+use crate::{
+    CLIENT, Call, Case, ISSUER, NoOp, READ, Signer, answer, builder, handler, padded, plain, request, signer,
+    with_cache,
+};
+
+pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for cached in [false, true] {
         let how = if cached { "from the cache" } else { "without cache" };

@@ -3,16 +3,16 @@
 use std::hint::black_box;
 
 use scopegate::Verifier;
-use scopegate_bench_counts::{Call, Case};
-use scopegate_bench_kit::{ALGORITHMS, RebuiltKey, Signature, signer};
 use scopegate_issuer::Alg;
 
-pub(crate) fn cases() -> Vec<Case> {
+use crate::{ALGORITHMS, Call, Case, RebuiltKey, Signature, signer};
+
+pub(super) fn cases() -> Vec<Case> {
     ALGORITHMS.into_iter().flat_map(of).collect()
 }
 
 /// The name of the floor of everything that is signed so.
-pub(crate) fn signature(alg: Alg) -> String {
+pub(super) fn signature(alg: Alg) -> String {
     format!("signature {alg}")
 }
 
@@ -46,7 +46,7 @@ fn of(alg: Alg) -> [Case; 5] {
 }
 
 /// Verifies the same token again and again.
-pub(crate) fn again(verifier: Verifier, token: String) -> Call {
+pub(super) fn again(verifier: Verifier, token: String) -> Call {
     Box::new(move || assert!(black_box(&verifier).verify(black_box(&token)).is_ok()))
 }
 

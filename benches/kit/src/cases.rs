@@ -1,12 +1,12 @@
-//! All cases. Names are what `benches/limits` and the tables speak of.
+//! All of our own cases. Names are what `benches/limits` and the tables speak of.
 
 mod growth;
 mod layer;
 mod refusal;
 mod verify;
 
-use scopegate_bench_counts::Case;
+use crate::Case;
 
-pub(crate) fn all() -> Vec<Case> {
+pub fn all() -> Vec<Case> {
     [verify::cases(), refusal::cases(), layer::cases(), growth::cases()].into_iter().flatten().collect()
 }

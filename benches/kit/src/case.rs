@@ -5,9 +5,9 @@ pub type Call = Box<dyn FnMut()>;
 
 /// An operation, and what its cost is to be compared with.
 pub struct Case {
-    pub(crate) name: String,
-    pub(crate) floor: Option<String>,
-    pub(crate) prepare: Box<dyn Fn(usize) -> Call>,
+    pub name: String,
+    pub floor: Option<String>,
+    pub prepare: Box<dyn Fn(usize) -> Call>,
 }
 
 impl Case {

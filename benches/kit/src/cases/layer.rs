@@ -8,15 +8,15 @@ use axum::http::Request;
 use axum::routing::get;
 use scopegate::Verifier;
 use scopegate_axum::RequireScope;
-use scopegate_bench_counts::{Call, Case};
-use scopegate_bench_kit::{NoOp, READ, answer, handler, request, signer};
 use scopegate_issuer::{Alg, Mint};
+
+use crate::{Call, Case, NoOp, READ, answer, handler, request, signer};
 
 const BARE: &str = "route without layer";
 const ON_ROUTE: &str = "route with a no-op layer";
 const ON_HANDLER: &str = "route with a no-op layer on its handler";
 
-pub(crate) fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let cached = || signer(Alg::RS256).caching_verifier();
     vec![
         Case::new(BARE, |times| ask(Router::new().route("/orders", get(handler)), &good(), 200, times)),
