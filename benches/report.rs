@@ -10,7 +10,7 @@ use std::{env, fs, io};
 use serde_json::Value;
 
 const USAGE: &str = "\
-usage: report FOLDER-OF-CRITERION ROUND…
+usage: report [--cores] FOLDER-OF-CRITERION ROUND…
 On standard input: lines of a name, the name of what it is compared with, instructions and allocations, with tabs between";
 
 /// One row, and the times of all.
@@ -22,7 +22,9 @@ struct Row {
 }
 
 fn main() -> ExitCode {
-    let mut arguments = env::args().skip(1);
+    let mut arguments = env::args().skip(1).peekable();
+    // Also how many processors 10,000 of them in a second keep busy.
+    let cores = arguments.next_if_eq("--cores").is_some();
     let (Some(folder), rounds) = (arguments.next(), arguments.collect::<Vec<_>>()) else {
         eprintln!("{USAGE}");
         return ExitCode::FAILURE;
@@ -37,14 +39,19 @@ fn main() -> ExitCode {
     let instructions: HashMap<&str, f64> =
         rows.iter().filter_map(|row| Some((row.name.as_str(), row.instructions?))).collect();
 
-    println!("| | instructions | ratio | allocations | ns | ratio | ratio to |");
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | --- |");
+    let (more, line) = if cores { (" processors for 10,000/s |", " ---: |") } else { ("", "") };
+    println!("| | instructions | ratio | allocations | ns | ratio | ratio to |{more}");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | --- |{line}");
     for Row { name, floor, instructions: own, allocations } in &rows {
         let (counted, time) = (own.map_or("-".to_owned(), grouped), times.get(name));
         let of_counts = ratio(*own, instructions.get(floor.as_str()));
         let of_times = ratio(time.copied(), times.get(floor));
+        let busy = |time: &f64| format!(" {:.3} |", time * 10_000.0 / 1e9);
+        let busy = if cores { time.map_or(" - |".to_owned(), busy) } else { String::new() };
         let time = time.map_or("-".to_owned(), |&time| grouped(time));
-        println!("| {name} | {counted} | {of_counts} | {allocations} | {time} | {of_times} | {floor} |");
+        println!(
+            "| {name} | {counted} | {of_counts} | {allocations} | {time} | {of_times} | {floor} |{busy}"
+        );
     }
     ExitCode::SUCCESS
 }

@@ -24,7 +24,7 @@ pub(crate) struct Allocations {
 
 #[allow(clippy::cast_precision_loss, reason = "they are small numbers")]
 pub(crate) fn allocations(case: &Case) -> Allocations {
-    let mut call = (case.prepare)(FIRST + 2 * TIMES);
+    let mut call = case.prepare(FIRST + 2 * TIMES);
     for _ in 0..FIRST {
         call();
     }

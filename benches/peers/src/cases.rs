@@ -42,7 +42,7 @@ async fn does_its_job(app: &App, maker: &Maker, authority: &Authority) {
 
 fn signature(authority: &Authority) -> Case {
     let (token, key) = (authority.sign(&authority.mint()), authority.key().clone());
-    Case::new(SIGNATURE, move |_| {
+    Case::new(SIGNATURE, move || {
         let signature = Signature::of(&token, &key);
         Box::new(move || assert!(signature.verifies()))
     })
@@ -52,7 +52,7 @@ fn cases_of(maker: &'static Maker, app: &App, authority: &Authority) -> Vec<Case
     let case = |name: &str, mint: Mint, expected: fn(u16) -> bool| {
         let (app, token) = (app.clone(), authority.sign(&mint));
         let name = format!("{}: {name}", maker.name);
-        Case::new(name, move |times| app.ask(&token, times, expected)).over(SIGNATURE)
+        Case::using_up(name, move |times| app.ask(&token, times, expected)).over(SIGNATURE)
     };
     let good = [case("good token", authority.mint(), |status| status == 200)];
     let refused = REFUSED.iter().filter(|_| maker.protects());

@@ -23,7 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
         let mut series = |what: &str, sizes: &[usize], prepare: fn(usize, bool) -> Call| {
             let name = |size: usize| format!("{how}, {what}: {size}");
             for &size in sizes {
-                let case = Case::new(name(size), move |_| prepare(size, cached));
+                let case = Case::new(name(size), move || prepare(size, cached));
                 cases.push(if size == sizes[0] { case } else { case.over(name(sizes[0])) });
             }
         };
@@ -49,13 +49,15 @@ pub(super) fn cases() -> Vec<Case> {
     }
     for routes in [1, 1_000] {
         let floor = format!("{routes} routes, each with a no-op layer");
-        cases.push(Case::new(floor.clone(), move |times| one_of(routes, times, |route| route.layer(NoOp))));
+        cases.push(Case::using_up(floor.clone(), move |times| {
+            one_of(routes, times, |route| route.layer(NoOp))
+        }));
         let name = format!("{routes} routes, each with a layer, cached");
         let prepare = move |times| {
             let verifier = signer(Alg::EdDSA).caching_verifier();
             one_of(routes, times, move |route| route.layer(RequireScope::new(&verifier, READ)))
         };
-        cases.push(Case::new(name, prepare).over(floor));
+        cases.push(Case::using_up(name, prepare).over(floor));
     }
     cases
 }

@@ -19,21 +19,22 @@ const ON_HANDLER: &str = "route with a no-op layer on its handler";
 pub(super) fn cases() -> Vec<Case> {
     let cached = || signer(Alg::RS256).caching_verifier();
     vec![
-        Case::new(BARE, |times| ask(Router::new().route("/orders", get(handler)), &good(), 200, times)),
-        Case::new(ON_ROUTE, |times| {
+        Case::using_up(BARE, |times| ask(Router::new().route("/orders", get(handler)), &good(), 200, times)),
+        Case::using_up(ON_ROUTE, |times| {
             ask(Router::new().route("/orders", get(handler).layer(NoOp)), &good(), 200, times)
         })
         .over(BARE),
-        Case::new(ON_HANDLER, |times| {
+        Case::using_up(ON_HANDLER, |times| {
             ask(Router::new().route("/orders", get(handler.layer(NoOp))), &good(), 200, times)
         })
         .over(BARE),
-        Case::new("layer, cached", move |times| ask(on_route(&cached()), &good(), 200, times)).over(ON_ROUTE),
-        Case::new("layer on its handler, cached", move |times| {
+        Case::using_up("layer, cached", move |times| ask(on_route(&cached()), &good(), 200, times))
+            .over(ON_ROUTE),
+        Case::using_up("layer on its handler, cached", move |times| {
             ask(on_handler(&cached()), &good(), 200, times)
         })
         .over(ON_HANDLER),
-        Case::new("layer, without cache", |times| {
+        Case::using_up("layer, without cache", |times| {
             ask(on_route(&signer(Alg::RS256).verifier()), &good(), 200, times)
         })
         .over(ON_ROUTE),
@@ -55,7 +56,7 @@ fn on_handler(verifier: &Verifier) -> Router {
 }
 
 fn refused(name: &str, change: Option<fn(Mint) -> Mint>, status: u16) -> Case {
-    Case::new(format!("layer refuses: {name}"), move |times| {
+    Case::using_up(format!("layer refuses: {name}"), move |times| {
         let signer = signer(Alg::RS256);
         let token = change.map(|change| change(signer.mint()).sign_with(&signer.key));
         ask(on_route(&signer.caching_verifier()), &token, status, times)
