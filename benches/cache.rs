@@ -47,29 +47,26 @@ fn hits(criterion: &mut Criterion) {
 /// No token is there: each is verified and kept, and with as many as there is room for, another one has to go.
 fn misses(criterion: &mut Criterion) {
     let all = LazyCell::new(|| tokens(MANY));
-    let mut group = criterion.benchmark_group("tokens that are new");
-    group.sampling_mode(SamplingMode::Flat);
-    // Beginning anew, the cache holds none of them: it has room for far fewer than come in between.
-    for (name, entries) in [("floor", 0), ("room for 1,000", 1_000), ("room for all", 4 * MANY)] {
-        for threads in [1, 2] {
-            let name = if threads == 1 { name.to_owned() } else { format!("{name}, 2 threads") };
+    for (threads, name) in [(1, "1 thread"), (2, "2 threads")] {
+        let mut group = criterion.benchmark_group(format!("tokens that are new, {name}"));
+        group.sampling_mode(SamplingMode::Flat);
+        for (name, entries) in [("floor", 0), ("room for 1,000", 1_000), ("room for all", 4 * MANY)] {
             group.bench_function(name, |bencher| {
                 let mut next = 0;
-                let mut verifier = self::verifier(entries);
+                let mut verifier = verifier(entries);
                 bencher.iter_custom(|times| {
                     let mut spent = Duration::ZERO;
                     let mut left = times as usize;
                     while left > 0 {
-                        if next + 2 > MANY {
+                        if next + threads > MANY {
+                            // They are used up, so what was kept of them has to be forgotten.
                             next = 0;
-                            // What was kept is forgotten.
                             verifier = self::verifier(entries);
                         }
                         let now = left.min((MANY - next) / threads);
                         let tokens = &all[next..next + now * threads];
-                        let verifier = &verifier;
                         spent += on_threads(threads, now as u64, |thread, time| {
-                            verify(verifier, &tokens[thread * now + time as usize]);
+                            verify(&verifier, &tokens[thread * now + time as usize]);
                         });
                         (next, left) = (next + now * threads, left - now);
                     }
@@ -77,8 +74,8 @@ fn misses(criterion: &mut Criterion) {
                 });
             });
         }
+        group.finish();
     }
-    group.finish();
 }
 
 /// A flood of tokens that do not verify: what looking for them in a full cache adds.

@@ -33,15 +33,20 @@ fn main() -> ExitCode {
     collect(Path::new(&folder), &rounds, &mut times);
     let input = io::read_to_string(io::stdin()).unwrap_or_default();
     let mut rows: Vec<Row> = input.lines().map(Row::parse).collect();
-    if rows.is_empty() {
+    let is_counted = !rows.is_empty();
+    if !is_counted {
         rows = of_criterion(&times);
     }
     let instructions: HashMap<&str, f64> =
         rows.iter().filter_map(|row| Some((row.name.as_str(), row.instructions?))).collect();
 
     let (more, line) = if cores { (" processors for 10,000/s |", " ---: |") } else { ("", "") };
-    println!("| | instructions | ratio | allocations | ns | ratio | ratio to |{more}");
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | --- |{line}");
+    if is_counted {
+        println!("| | instructions | ratio | allocations | ns | ratio | ratio to |{more}");
+        println!("| --- | ---: | ---: | ---: | ---: | ---: | --- |{line}");
+    } else {
+        println!("| | ns | ratio | ratio to |\n| --- | ---: | ---: | --- |");
+    }
     for Row { name, floor, instructions: own, allocations } in &rows {
         let (counted, time) = (own.map_or("-".to_owned(), grouped), times.get(name));
         let of_counts = ratio(*own, instructions.get(floor.as_str()));
@@ -49,9 +54,9 @@ fn main() -> ExitCode {
         let busy = |time: &f64| format!(" {:.3} |", time * 10_000.0 / 1e9);
         let busy = if cores { time.map_or(" - |".to_owned(), busy) } else { String::new() };
         let time = time.map_or("-".to_owned(), |&time| grouped(time));
-        println!(
-            "| {name} | {counted} | {of_counts} | {allocations} | {time} | {of_times} | {floor} |{busy}"
-        );
+        let counted =
+            if is_counted { format!(" {counted} | {of_counts} | {allocations} |") } else { String::new() };
+        println!("| {name} |{counted} {time} | {of_times} | {floor} |{busy}");
     }
     ExitCode::SUCCESS
 }
@@ -67,7 +72,9 @@ impl Row {
 /// Rows of what was timed and not counted: a group is compared with its floor, or with what one thread does.
 fn of_criterion(times: &HashMap<String, f64>) -> Vec<Row> {
     let mut names: Vec<&String> = times.keys().filter(|name| name.contains('/')).collect();
-    names.sort_unstable();
+    names.sort_unstable_by_key(|name| {
+        name.split_once('/').map(|(group, name)| (group, name != "floor", name))
+    });
     let rows = names.into_iter().map(|name| {
         let group = name.split_once('/').map_or("", |(group, _)| group);
         let floors = ["floor", "1 thread"].map(|floor| format!("{group}/{floor}"));
