@@ -4,11 +4,12 @@
 //!
 //! A program gives its cases to [`run`]. It then starts itself again under valgrind, because only from outside the
 //! collecting of instructions can be limited to the function that calls a case.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod run;
 
 mod measure;
+mod allocator;
 mod callgrind;
 
 mod table;

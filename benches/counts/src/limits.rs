@@ -24,7 +24,7 @@ enum Quantity {
 
 /// Instructions may be so much above their limit: signatures, and with them what a check of one takes, are other ones
 /// in each run. Allocations may not.
-const TOLERANCE: f64 = 0.01;
+const TOLERANCE: f64 = 0.005;
 
 impl Quantity {
     fn tolerance(self) -> f64 {

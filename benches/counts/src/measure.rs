@@ -3,9 +3,9 @@
 
 use std::hint::black_box;
 
-use allocation_counter::AllocationInfo;
-
 use scopegate_bench_kit::{Call, Case};
+
+use crate::allocator::allocations_of;
 
 /// What is done once for all is done here.
 const FIRST: usize = 5;
@@ -28,14 +28,14 @@ pub(crate) fn allocations(case: &Case) -> Allocations {
     for _ in 0..FIRST {
         call();
     }
-    let AllocationInfo { count_total, bytes_total, .. } = allocation_counter::measure(|| {
+    let (count, bytes) = allocations_of(|| {
         for _ in 0..TIMES {
             call();
         }
     });
     collect_and_write(&mut call);
     let times = TIMES as f64;
-    Allocations { count: count_total as f64 / times, bytes: bytes_total as f64 / times }
+    Allocations { count: count as f64 / times, bytes: bytes as f64 / times }
 }
 
 /// Two functions, because callgrind does one thing at the end of each.
