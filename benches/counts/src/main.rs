@@ -1,0 +1,8 @@
+//! Our own cases. Peers are in `peers/`.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    scopegate_bench_counts::run(&scopegate_bench_kit::cases())
+}

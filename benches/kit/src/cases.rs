@@ -1,0 +1,12 @@
+//! All of our own cases. Names are what `benches/limits` and the tables speak of.
+
+mod growth;
+mod layer;
+mod refusal;
+mod verify;
+
+use crate::Case;
+
+pub fn all() -> Vec<Case> {
+    [verify::cases(), refusal::cases(), layer::cases(), growth::cases()].into_iter().flatten().collect()
+}

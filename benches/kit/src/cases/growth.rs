@@ -1,0 +1,131 @@
+//! How the cost grows with what there is much of: keys, issuers, scopes, bytes, routes. Signed with EdDSA, because its
+//! keys are made quickly, and its tokens are small.
+
+use std::hint::black_box;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::routing::{MethodRouter, get};
+use scopegate::{Issuer, Requirement, Verifier, all_of};
+use scopegate_axum::RequireScope;
+use scopegate_issuer::{Alg, Mint, SigningKey};
+
+use crate::{
+    CLIENT, Call, Case, ISSUER, NoOp, READ, Signer, answer, builder, handler, padded, plain, request, signer,
+    with_cache,
+};
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for cached in [false, true] {
+        let how = if cached { "from the cache" } else { "without cache" };
+        let mut series = |what: &str, sizes: &[usize], prepare: fn(usize, bool) -> Call| {
+            let name = |size: usize| format!("{how}, {what}: {size}");
+            for &size in sizes {
+                let case = Case::new(name(size), move || prepare(size, cached));
+                cases.push(if size == sizes[0] { case } else { case.over(name(sizes[0])) });
+            }
+        };
+        series("keys of the issuer", &[1, 10, 100], keys);
+        series("issuers", &[1, 10, 1_000], issuers);
+        series("scopes, tokens of one size", &[1, 20, 200], |scopes, cached| {
+            let key = &signer(Alg::EdDSA).key;
+            let size = with_scopes(200).claim("padding", "").sign_with(key).len();
+            granted(padded(with_scopes(scopes), key, size), &last(scopes).into(), cached)
+        });
+        series("scopes, tokens as they are", &[1, 20, 200], |scopes, cached| {
+            granted(with_scopes(scopes).sign_with(&signer(Alg::EdDSA).key), &last(scopes).into(), cached)
+        });
+        series("scopes that are required, of 20", &[1, 10], |required, cached| {
+            let token = with_scopes(20).sign_with(&signer(Alg::EdDSA).key);
+            granted(token, &all_of((20 - required..20).map(scope)), cached)
+        });
+        // Longer ones are not kept.
+        let sizes: &[usize] =
+            if cached { &[512, 1_024, 2_048, 4_096] } else { &[512, 1_024, 2_048, 4_096, 8_192, 16_384] };
+        series("bytes of the token", sizes, |size, cached| {
+            let key = signer(Alg::EdDSA).key.clone().with_kid("2026-11");
+            let signer = Signer { key };
+            verified(verifier([signer.issuer()], cached), padded(plain(&signer.key), &signer.key, size))
+        });
+    }
+    for routes in [1, 1_000] {
+        let floor = format!("{routes} routes, each with a no-op layer");
+        cases.push(Case::using_up(floor.clone(), move |times| {
+            one_of(routes, times, |route| route.layer(NoOp))
+        }));
+        let name = format!("{routes} routes, each with a layer, cached");
+        let prepare = move |times| {
+            let verifier = signer(Alg::EdDSA).caching_verifier();
+            one_of(routes, times, move |route| route.layer(RequireScope::new(&verifier, READ)))
+        };
+        cases.push(Case::using_up(name, prepare).over(floor));
+    }
+    cases
+}
+
+fn verifier(issuers: impl IntoIterator<Item = Issuer>, cached: bool) -> Verifier {
+    let builder = builder(issuers);
+    let builder = if cached { builder } else { with_cache(builder, 0) };
+    builder.build().expect("a verifier")
+}
+
+/// The token is signed with the last of so many keys.
+fn keys(number: usize, cached: bool) -> Call {
+    let signer = signer(Alg::EdDSA);
+    let others: Vec<SigningKey> = (1..number).map(|_| SigningKey::generate(Alg::EdDSA)).collect();
+    let issuer = Issuer::from_jwks(ISSUER, &signer.jwks(&others)).expect("a key set").client(CLIENT);
+    verified(verifier([issuer], cached), signer.token())
+}
+
+/// The token is of one of so many issuers.
+fn issuers(number: usize, cached: bool) -> Call {
+    let signer = signer(Alg::EdDSA);
+    let others = (1..number).map(|other| {
+        let name = format!("{ISSUER}{other}");
+        Issuer::from_jwks(&name, &signer.jwks([])).expect("a key set").client(CLIENT)
+    });
+    verified(verifier([signer.issuer()].into_iter().chain(others), cached), signer.token())
+}
+
+fn verified(verifier: Verifier, token: String) -> Call {
+    Box::new(move || assert!(black_box(&verifier).verify(black_box(&token)).is_ok()))
+}
+
+/// Verified, and asked for what is required.
+fn granted(token: String, requirement: &Requirement, cached: bool) -> Call {
+    let verifier = verifier([signer(Alg::EdDSA).issuer()], cached);
+    let requirement = requirement.clone();
+    Box::new(move || {
+        let claims = black_box(&verifier).verify(black_box(&token)).expect("a good token");
+        assert!(claims.require(black_box(&requirement)).is_ok());
+    })
+}
+
+fn with_scopes(number: usize) -> Mint {
+    let scopes: Vec<String> = (0..number).map(scope).collect();
+    signer(Alg::EdDSA).mint().scope(&scopes.join(" "))
+}
+
+fn scope(number: usize) -> String {
+    format!("api/s-{number:03}")
+}
+
+fn last(scopes: usize) -> String {
+    scope(scopes - 1)
+}
+
+/// Asks for the last of so many routes.
+fn one_of(number: usize, times: usize, layered: impl Fn(MethodRouter) -> MethodRouter) -> Call {
+    let path = |route: usize| format!("/orders/{route:04}");
+    let mut router =
+        (0..number).fold(Router::new(), |router, at| router.route(&path(at), layered(get(handler))));
+    let token = signer(Alg::EdDSA).token();
+    let mut requests: Vec<Request<Body>> =
+        (0..times).map(|_| request(&path(number - 1), Some(&token))).collect();
+    Box::new(move || {
+        let request = requests.pop().expect("as many as were said");
+        assert_eq!(answer(&mut router, request), 200);
+    })
+}

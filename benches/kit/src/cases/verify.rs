@@ -1,0 +1,57 @@
+//! A good token of each algorithm: the signature alone, then all of it.
+
+use std::hint::black_box;
+use std::sync::OnceLock;
+
+use scopegate::Verifier;
+use scopegate_issuer::Alg;
+
+use crate::{ALGORITHMS, Call, Case, RebuiltKey, Signature, signer};
+
+pub(super) fn cases() -> Vec<Case> {
+    ALGORITHMS.into_iter().flat_map(of).collect()
+}
+
+/// The name of the floor of everything that is signed so.
+pub(super) fn signature(alg: Alg) -> String {
+    format!("signature {alg}")
+}
+
+fn of(alg: Alg) -> [Case; 5] {
+    let cases = [
+        // The same token for each, because elliptic curves take longer for some than for others.
+        Case::new(signature(alg), move || {
+            let signature = Signature::of(token(alg), &signer(alg).key);
+            Box::new(move || assert!(black_box(&signature).verifies()))
+        }),
+        Case::new(format!("signature, key rebuilt, {alg}"), move || {
+            let signature = RebuiltKey::of(token(alg), &signer(alg).key);
+            Box::new(move || assert!(black_box(&signature).verifies()))
+        }),
+        Case::new(format!("verify without cache {alg}"), move || again(signer(alg).verifier(), token(alg))),
+        Case::using_up(format!("verify for the first time {alg}"), move |times| {
+            let mut tokens: Vec<String> = (0..times).map(|_| signer(alg).token()).collect();
+            let verifier = signer(alg).caching_verifier();
+            Box::new(move || {
+                let token = tokens.pop().expect("as many as were said");
+                assert!(black_box(&verifier).verify(black_box(&token)).is_ok());
+            })
+        }),
+        Case::new(format!("verify from the cache {alg}"), move || {
+            again(signer(alg).caching_verifier(), token(alg))
+        }),
+    ];
+    cases.map(|case| if case.name == signature(alg) { case } else { case.over(signature(alg)) })
+}
+
+/// Verifies the same token again and again.
+fn again(verifier: Verifier, token: &'static str) -> Call {
+    Box::new(move || assert!(black_box(&verifier).verify(black_box(token)).is_ok()))
+}
+
+/// One token of each algorithm.
+fn token(alg: Alg) -> &'static str {
+    static TOKENS: [OnceLock<String>; ALGORITHMS.len()] = [const { OnceLock::new() }; ALGORITHMS.len()];
+    let position = ALGORITHMS.iter().position(|&one| one == alg).expect("it is one of ALGORITHMS");
+    TOKENS[position].get_or_init(|| signer(alg).token())
+}

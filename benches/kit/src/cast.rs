@@ -1,0 +1,97 @@
+//! Who signs, who verifies, and the tokens between them.
+
+use std::sync::OnceLock;
+
+use scopegate::{Algorithm, Issuer, Verifier, VerifierBuilder};
+use scopegate_issuer::{Alg, Mint, SigningKey};
+
+/// As long as the name of a real user pool.
+pub const ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
+/// As long as the id of a real app client.
+pub const CLIENT: &str = "1example23456789abcdefghij";
+pub const READ: &str = "https://my-api-server.org/api.read";
+pub const WRITE: &str = "https://my-api-server.org/api.write";
+
+/// What is measured of each: one of every kind, and RSA with every hash.
+pub const ALGORITHMS: [Alg; 7] =
+    [Alg::RS256, Alg::RS384, Alg::RS512, Alg::PS256, Alg::ES256, Alg::ES384, Alg::EdDSA];
+
+/// One key, and the issuer that publishes it and nothing else.
+pub struct Signer {
+    pub key: SigningKey,
+}
+
+/// The signer of this algorithm: always the same one, made when it is first asked for.
+pub fn signer(alg: Alg) -> &'static Signer {
+    static SIGNERS: [OnceLock<Signer>; ALGORITHMS.len()] = [const { OnceLock::new() }; ALGORITHMS.len()];
+    let position = ALGORITHMS.iter().position(|&one| one == alg).expect("it is one of ALGORITHMS");
+    SIGNERS[position].get_or_init(|| Signer { key: SigningKey::generate(alg) })
+}
+
+impl Signer {
+    /// A token as Cognito makes it for a machine that may read and write: 900 bytes with RS256.
+    pub fn mint(&self) -> Mint {
+        Mint::cognito(ISSUER, CLIENT).scope(&format!("{READ} {WRITE}"))
+    }
+
+    pub fn token(&self) -> String {
+        self.mint().sign_with(&self.key)
+    }
+
+    /// The key set, with this key and whichever others.
+    pub fn jwks<'a>(&'a self, others: impl IntoIterator<Item = &'a SigningKey>) -> String {
+        let keys: Vec<_> = others.into_iter().chain([&self.key]).map(SigningKey::jwk).collect();
+        serde_json::json!({ "keys": keys }).to_string()
+    }
+
+    /// Trusted as a user pool is, with its only algorithm; and with another algorithm as much like it as can be.
+    pub fn issuer(&self) -> Issuer {
+        let jwks = self.jwks([]);
+        if self.key.alg() == Alg::RS256 {
+            let pool = Issuer::cognito("eu-west-1_Ab12Cd34E").expect("a pool id").client(CLIENT);
+            return pool.with_jwks(&jwks).expect("a key set");
+        }
+        let algorithm: Vec<Algorithm> =
+            Algorithm::ALL.iter().copied().filter(|one| one.name() == self.key.alg().to_string()).collect();
+        Issuer::from_jwks(ISSUER, &jwks).expect("a key set").client(CLIENT).with_algorithms(algorithm)
+    }
+
+    /// Without a cache: every token is verified anew.
+    pub fn verifier(&self) -> Verifier {
+        with_cache(builder([self.issuer()]), 0).build().expect("a verifier")
+    }
+
+    /// With the cache that a verifier has unless told otherwise.
+    pub fn caching_verifier(&self) -> Verifier {
+        builder([self.issuer()]).build().expect("a verifier")
+    }
+}
+
+pub fn builder(issuers: impl IntoIterator<Item = Issuer>) -> VerifierBuilder {
+    issuers.into_iter().fold(Verifier::builder(), VerifierBuilder::trust)
+}
+
+/// Keeps so many verified tokens.
+pub fn with_cache(builder: VerifierBuilder, _entries: usize) -> VerifierBuilder {
+    builder
+}
+
+/// A token with as little in it as may be, so that there is room below the size of a usual one.
+pub fn plain(key: &SigningKey) -> Mint {
+    let mint = Mint::cognito(ISSUER, CLIENT).scope(READ).header("kid", key.kid());
+    ["jti", "version", "auth_time", "sub"].into_iter().fold(mint, Mint::without_claim)
+}
+
+/// The same token with a claim that nobody reads, so that it has this many bytes, or up to two fewer: base64 knows no
+/// other lengths.
+pub fn padded(mint: Mint, key: &SigningKey, bytes: usize) -> String {
+    let with = |letters: usize| mint.clone().claim("padding", "x".repeat(letters)).sign_with(key);
+    let least = with(0).len();
+    assert!(least <= bytes, "a token of {least} bytes cannot be padded to {bytes}");
+    // Four letters of base64 are three of the payload.
+    let mut letters = (bytes - least) * 3 / 4;
+    while with(letters + 1).len() <= bytes {
+        letters += 1;
+    }
+    with(letters)
+}
