@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use scopegate::Verifier;
-use scopegate_bench_kit::{builder, signer, with_cache};
+use scopegate_bench_kit::{builder, signer};
 use scopegate_issuer::Alg;
 
 #[path = "threads.rs"]
@@ -101,7 +101,7 @@ fn tokens(number: usize) -> Vec<String> {
 }
 
 fn verifier(entries: usize) -> Verifier {
-    with_cache(builder([signer(Alg::EdDSA).issuer()]), entries).build().expect("a verifier")
+    builder([signer(Alg::EdDSA).issuer()]).with_cache_entries(entries).build().expect("a verifier")
 }
 
 fn verify(verifier: &Verifier, token: &str) {

@@ -58,7 +58,7 @@ impl Signer {
 
     /// Without a cache: every token is verified anew.
     pub fn verifier(&self) -> Verifier {
-        with_cache(builder([self.issuer()]), 0).build().expect("a verifier")
+        builder([self.issuer()]).with_cache_entries(0).build().expect("a verifier")
     }
 
     /// With the cache that a verifier has unless told otherwise.
@@ -69,11 +69,6 @@ impl Signer {
 
 pub fn builder(issuers: impl IntoIterator<Item = Issuer>) -> VerifierBuilder {
     issuers.into_iter().fold(Verifier::builder(), VerifierBuilder::trust)
-}
-
-/// Keeps so many verified tokens.
-pub fn with_cache(builder: VerifierBuilder, _entries: usize) -> VerifierBuilder {
-    builder
 }
 
 /// A token with as little in it as may be, so that there is room below the size of a usual one.

@@ -13,6 +13,6 @@ mod routes;
 
 pub use case::{Call, Case};
 pub use cases::all as cases;
-pub use cast::{ALGORITHMS, CLIENT, ISSUER, READ, Signer, WRITE, builder, padded, plain, signer, with_cache};
+pub use cast::{ALGORITHMS, CLIENT, ISSUER, READ, Signer, WRITE, builder, padded, plain, signer};
 pub use routes::{NoOp, answer, handler, request};
 pub use signature::{RebuiltKey, Signature};

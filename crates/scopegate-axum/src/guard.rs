@@ -58,17 +58,18 @@ where
             Decision::Made(Ok(caller)) => State::Passed { response: pass(&mut self.inner, request, caller) },
             Decision::Made(Err(refusal)) => {
                 self.give_back_readiness();
-                State::Refused { refusal: Some(refusal) }
+                State::Refused { refusal: Some(refusal), rule: Arc::clone(&self.rule) }
             }
             Decision::AskAgain { authorization } => {
                 self.give_back_readiness();
                 State::Asking {
                     decision: Box::pin(Arc::clone(&self.rule).decide_when_refreshed(authorization)),
                     parts: Some((self.inner.clone(), request)),
+                    rule: Arc::clone(&self.rule),
                 }
             }
         };
-        GuardFuture { rule: Arc::clone(&self.rule), state }
+        GuardFuture { state }
     }
 }
 
@@ -97,7 +98,6 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
     {
-        rule: Arc<Rule>,
         #[pin]
         state: State<S, ReqBody>,
     }
@@ -109,10 +109,10 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
     {
-        Refused { refusal: Option<Refusal> },
+        Refused { refusal: Option<Refusal>, rule: Arc<Rule> },
         Passed { #[pin] response: S::Future },
         // Only for a token whose key is unknown, so only here a future is boxed.
-        Asking { decision: PendingDecision, parts: Option<(S, Request<ReqBody>)> },
+        Asking { decision: PendingDecision, parts: Option<(S, Request<ReqBody>)>, rule: Arc<Rule> },
         // The answer was good; the inner service has to become ready once more.
         Readying { inner: S, parts: Option<(Caller, Request<ReqBody>)> },
     }
@@ -131,16 +131,16 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateProjection::Passed { response } => return response.poll(cx),
-                StateProjection::Refused { refusal } => {
+                StateProjection::Refused { refusal, rule } => {
                     let refusal = refusal.take().expect(ONCE);
-                    return Poll::Ready(Ok(refusal.into_response(&this.rule.challenge)));
+                    return Poll::Ready(Ok(refusal.into_response(&rule.challenge)));
                 }
-                StateProjection::Asking { decision, parts } => {
+                StateProjection::Asking { decision, parts, rule } => {
                     let decision = ready!(decision.as_mut().poll(cx));
                     let (inner, request) = parts.take().expect(ONCE);
                     match decision {
                         Ok(caller) => State::Readying { inner, parts: Some((caller, request)) },
-                        Err(refusal) => State::Refused { refusal: Some(refusal) },
+                        Err(refusal) => State::Refused { refusal: Some(refusal), rule: Arc::clone(rule) },
                     }
                 }
                 StateProjection::Readying { inner, parts } => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Request};
 use scopegate::{Error, Requirement, Scope, Verifier};
 
-use crate::bearer::{Credentials, credentials, parse};
+use crate::bearer::{Credentials, MalformedCredentials, credentials, is_one_token, parse};
 use crate::challenge::Challenge;
 use crate::refusal::Refusal;
 
@@ -69,6 +69,9 @@ impl Rule {
                     None => self.verifier.verify_if_settled(token),
                 };
                 match verified {
+                    Some(Err(_)) if !is_one_token(token) => {
+                        Err(Refusal::Malformed(MalformedCredentials::NotOneToken))
+                    }
                     Some(claims) => self.judge(claims),
                     None => return Decision::AskAgain { authorization: authorization.clone() },
                 }
@@ -100,7 +103,7 @@ impl Rule {
     }
 
     /// What an outer layer of the same verifier found out, if the request still has the token that it was about.
-    fn verified_before<B>(&self, request: &Request<B>, token: &str) -> Option<scopegate::Claims> {
+    fn verified_before<B>(&self, request: &Request<B>, token: &[u8]) -> Option<scopegate::Claims> {
         let caller = request.extensions().get::<Caller>()?;
         let claims = caller.claims.as_ref().filter(|_| caller.rule.verifier.ptr_eq(&self.verifier))?;
         claims.are_of(token).then(|| claims.clone())

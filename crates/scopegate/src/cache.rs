@@ -94,7 +94,7 @@ impl Cache {
     /// - The hash decides only where to look. It is keyed at random, so nobody can choose tokens that share a place; and
     ///   it may cover no more than the end of the signature, which differs between any two tokens that were verified:
     ///   issuers sign, and callers cannot.
-    pub(crate) fn find(&self, token: &str, still_good: impl FnOnce(&Entry) -> bool) -> Option<Claims> {
+    pub(crate) fn find(&self, token: &[u8], still_good: impl FnOnce(&Entry) -> bool) -> Option<Claims> {
         let (hash, set) = self.place(token)?;
         for place in &set.places {
             if place.hash.load(Ordering::Relaxed) != hash {
@@ -147,8 +147,8 @@ impl Cache {
     }
 
     /// Where a token may be. Nowhere if it is too long, or there is no room for any.
-    fn place(&self, token: &str) -> Option<(u64, &Set)> {
-        let end = token.as_bytes().last_chunk::<HASHED>().filter(|_| token.len() <= LONGEST_TOKEN)?;
+    fn place(&self, token: &[u8]) -> Option<(u64, &Set)> {
+        let end = token.last_chunk::<HASHED>().filter(|_| token.len() <= LONGEST_TOKEN)?;
         let mut hasher = self.hash.build_hasher();
         hasher.write(end);
         let hash = hasher.finish();

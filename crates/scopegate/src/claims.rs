@@ -35,7 +35,7 @@ pub struct Claims(Arc<Verified>);
 struct Verified {
     issuer: Arc<str>,
     /// The whole token.
-    token: Box<str>,
+    token: Box<[u8]>,
     texts: Texts,
     /// The payload as it was signed: UTF-8, one JSON object, no repeated member names.
     payload: Span,
@@ -71,7 +71,7 @@ pub enum Principal<'a> {
 impl Claims {
     /// The claims of a token whose signature is good and that is for us; reads the ones that are left.
     pub(crate) fn new(
-        token: &str,
+        token: &[u8],
         payload: &JsonObject<'_>,
         issuer: &TrustedIssuer,
         named: &Named<'_>,
@@ -173,11 +173,11 @@ impl Claims {
 
     /// Whether these are the claims of exactly this token. How long the answer takes does not depend on where another
     /// token differs.
-    pub fn are_of(&self, token: &str) -> bool {
-        equal_in_constant_time(self.token().as_bytes(), token.as_bytes())
+    pub fn are_of(&self, token: &(impl AsRef<[u8]> + ?Sized)) -> bool {
+        equal_in_constant_time(self.token(), token.as_ref())
     }
 
-    pub(crate) fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &[u8] {
         &self.0.token
     }
 

@@ -79,7 +79,9 @@ impl<'a> JsonObject<'a> {
         self.text
     }
 
-    #[inline]
+    /// Inlined, so that the compiler finds the place of a name that is written in the program.
+    #[allow(clippy::inline_always, reason = "it saves 900 instructions of a verification, 0.3 %")]
+    #[inline(always)]
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
         if let Some(place) = place_of(name) {
             return self.placed.get(place).copied().flatten();
@@ -88,6 +90,8 @@ impl<'a> JsonObject<'a> {
         self.others.get(position).map(|(_, value)| *value)
     }
 
+    #[allow(clippy::inline_always, reason = "as for `get`")]
+    #[inline(always)]
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
@@ -98,7 +102,8 @@ const PLACES: usize = 28;
 
 /// The place of a name that is looked for in every token, or stands in most. Without places, the 25 names that are looked
 /// for in a token are searched for in a sorted list, which takes 1,400 instructions more, 0.5 % of an RS256 verification.
-#[inline]
+#[allow(clippy::inline_always, reason = "as for `get`")]
+#[inline(always)]
 fn place_of(name: &str) -> Option<usize> {
     Some(match name {
         "alg" => 0,

@@ -17,7 +17,7 @@ use crate::token::CompactToken;
 /// The steps of `Verifier::check` that lead to the signature. The header is read before the keys are, so that what is
 /// wrong with the token is told before what is wrong with a key that is not even asked for.
 fn check_signature(token: &str, jwks: &str) -> Result<(), String> {
-    let token = CompactToken::split(token).map_err(|error| error.to_string())?;
+    let token = CompactToken::split(token.as_bytes()).map_err(|error| error.to_string())?;
     let header = Header::parse(token.header()).map_err(|error| error.to_string())?;
     let keys = KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None).map_err(|error| error.to_string())?;
     let key = keys

@@ -29,19 +29,23 @@ pub(crate) struct CompactToken<'a> {
 }
 
 impl<'a> CompactToken<'a> {
-    pub(crate) fn split(token: &'a str) -> Result<Self, Error> {
+    pub(crate) fn split(token: &'a [u8]) -> Result<Self, Error> {
         if token.len() > MAX_LENGTH {
             return Err(Error::TooLong { limit: MAX_LENGTH, found: token.len() });
         }
-        // `str::split` takes 8 times as long to find two dots in 900 characters.
-        let text = token.as_bytes();
-        let mut dots = memchr::memchr_iter(b'.', text);
+        // `slice::split` and `str::split` take 8 times as long to find two dots in 900 characters.
+        let mut dots = memchr::memchr_iter(b'.', token);
         let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
             return Err(not_three_parts(token));
         };
-        let (signing_input, signature) = text.split_at(second);
+        let (signing_input, signature) = token.split_at(second);
         let (header, payload) = signing_input.split_at(first);
-        let mut decoded = vec![0; text.len()];
+        #[allow(
+            clippy::slow_vector_initialization,
+            reason = "glibc takes 170 instructions more to give cleared memory"
+        )]
+        let mut decoded = Vec::with_capacity(token.len());
+        decoded.resize(token.len(), 0);
         let header = decode(header, Part::Header, &mut decoded, 0)?;
         let payload = decode(after_dot(payload), Part::Payload, &mut decoded, header.end)?;
         let signature = decode(after_dot(signature), Part::Signature, &mut decoded, payload.end)?;
@@ -69,8 +73,8 @@ fn after_dot(text: &[u8]) -> &[u8] {
     text.get(1..).unwrap_or_default()
 }
 
-fn not_three_parts(token: &str) -> Error {
-    match token.split('.').take(MOST_COUNTED).count() {
+fn not_three_parts(token: &[u8]) -> Error {
+    match token.split(|byte| *byte == b'.').take(MOST_COUNTED).count() {
         5 => Error::Encrypted,
         found => Error::NotThreeParts { found },
     }
@@ -111,12 +115,12 @@ mod tests {
     use super::*;
 
     fn refusal(token: &str) -> Error {
-        CompactToken::split(token).err().expect("the token is malformed")
+        CompactToken::split(token.as_bytes()).err().expect("the token is malformed")
     }
 
     #[test]
     fn three_parts_are_split_and_decoded() {
-        let token = CompactToken::split("YQ.YmM.ZGVm").unwrap();
+        let token = CompactToken::split(b"YQ.YmM.ZGVm").unwrap();
         assert_eq!(
             (token.header(), token.payload(), token.signature()),
             (&b"a"[..], &b"bc"[..], &b"def"[..])
@@ -156,7 +160,7 @@ mod tests {
     fn the_size_is_bounded_before_anything_else() {
         let at_most = format!("YQ.{}.YWFh", "YWFh".repeat((MAX_LENGTH - 8) / 4));
         assert_eq!(at_most.len(), MAX_LENGTH);
-        assert!(CompactToken::split(&at_most).is_ok());
+        assert!(CompactToken::split(at_most.as_bytes()).is_ok());
         let longer = format!("{at_most}YWFh");
         assert_eq!(refusal(&longer), Error::TooLong { limit: MAX_LENGTH, found: MAX_LENGTH + 4 });
     }

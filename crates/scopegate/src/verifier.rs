@@ -113,8 +113,8 @@ impl Verifier {
     ///
     /// # Errors
     /// An [`Error`] that names the first check that failed, with what was expected and what was found.
-    pub fn verify(&self, token: &str) -> Result<Claims, Error> {
-        let result = match self.judge(token) {
+    pub fn verify(&self, token: &(impl AsRef<[u8]> + ?Sized)) -> Result<Claims, Error> {
+        let result = match self.judge(token.as_ref()) {
             Judgement::Final(result) => result,
             Judgement::UnknownKey { issuer, key, .. } => Err(issuer.unknown_key(&key)),
         };
@@ -125,8 +125,8 @@ impl Verifier {
     /// Like [`verify`](Self::verify), but `None` when the token names a key that may be about to come, so that
     /// [`verify_or_refresh`](Self::verify_or_refresh) is worth its wait: for middleware that makes a future only where it
     /// needs one.
-    pub fn verify_if_settled(&self, token: &str) -> Option<Result<Claims, Error>> {
-        let result = match self.judge(token) {
+    pub fn verify_if_settled(&self, token: &(impl AsRef<[u8]> + ?Sized)) -> Option<Result<Claims, Error>> {
+        let result = match self.judge(token.as_ref()) {
             Judgement::Final(result) => result,
             Judgement::UnknownKey { issuer, key, standing } => Err(issuer.settled(&key, standing)?),
         };
@@ -150,13 +150,13 @@ impl Verifier {
     ///
     /// # Panics
     /// On a Tokio runtime without timers, and outside of any, when it has to wait.
-    pub async fn verify_or_refresh(&self, token: &str) -> Result<Claims, Error> {
-        let result = self.check_or_refresh(token).await;
+    pub async fn verify_or_refresh(&self, token: &(impl AsRef<[u8]> + ?Sized)) -> Result<Claims, Error> {
+        let result = self.check_or_refresh(token.as_ref()).await;
         metrics::verified(&result);
         result
     }
 
-    async fn check_or_refresh(&self, token: &str) -> Result<Claims, Error> {
+    async fn check_or_refresh(&self, token: &[u8]) -> Result<Claims, Error> {
         let deadline = Instant::now() + LONGEST_WAIT;
         let mut waiting: Option<(Changes<'_>, Place<'_>)> = None;
         loop {
@@ -188,7 +188,7 @@ impl Verifier {
     }
 
     /// Checks the token, and asks what is known about its key if that is missing.
-    fn judge(&self, token: &str) -> Judgement<'_> {
+    fn judge(&self, token: &[u8]) -> Judgement<'_> {
         loop {
             match self.check(token) {
                 Ok(claims) => return Judgement::Final(Ok(claims)),
@@ -246,7 +246,7 @@ impl Verifier {
     }
 
     /// The checks, in the order that [`verify`](Self::verify) documents, unless the token passed them before.
-    fn check(&self, token: &str) -> Result<Claims, Refused<'_>> {
+    fn check(&self, token: &[u8]) -> Result<Claims, Refused<'_>> {
         let Inner { cache, leeway, scopes, .. } = &*self.0;
         let now = self.now();
         if let Some(claims) = self.verified_before(token, now) {
@@ -280,7 +280,7 @@ impl Verifier {
     }
 
     /// The claims of a token that passed all checks before, if it would pass them again now.
-    fn verified_before(&self, token: &str, now: NumericDate) -> Option<Claims> {
+    fn verified_before(&self, token: &[u8], now: NumericDate) -> Option<Claims> {
         let Inner { cache, leeway, .. } = &*self.0;
         if cache.is_off() {
             return None;

@@ -557,7 +557,7 @@ fn the_signature_must_verify() {
 fn claims_are_not_judged_before_the_signature() {
     // A29, W21
     let wrong_in_every_way = cognito_token().client("other").claim("token_use", "id").claim("scope", 1);
-    assert_refused!(cognito(), wrong_in_every_way, Error::WrongClient { .. });
+    assert_refused!(cognito(), wrong_in_every_way, Error::NotAnAccessToken { .. });
     assert_refused!(cognito(), wrong_in_every_way.clone().bad_signature(), Error::BadSignature { .. });
     // But for the times, by which a token can only be refused.
     assert_refused!(cognito(), wrong_in_every_way.bad_signature().expired(), Error::Expired { .. });

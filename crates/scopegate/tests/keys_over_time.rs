@@ -70,7 +70,7 @@ async fn a_thousand_callers_with_a_new_key_cause_one_fetch() {
     let callers: Vec<_> = (0..1_000)
         .map(|_| {
             let (verifier, token) = (verifier.clone(), Arc::clone(&token));
-            tokio::spawn(async move { verifier.verify_or_refresh(&token).await.is_ok() })
+            tokio::spawn(async move { verifier.verify_or_refresh(&*token).await.is_ok() })
         })
         .collect();
     for caller in callers {

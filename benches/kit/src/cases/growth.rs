@@ -13,7 +13,6 @@ use scopegate_issuer::{Alg, Mint, SigningKey};
 
 use crate::{
     CLIENT, Call, Case, ISSUER, NoOp, READ, Signer, answer, builder, handler, padded, plain, request, signer,
-    with_cache,
 };
 
 pub(super) fn cases() -> Vec<Case> {
@@ -30,16 +29,18 @@ pub(super) fn cases() -> Vec<Case> {
         series("keys of the issuer", &[1, 10, 100], keys);
         series("issuers", &[1, 10, 1_000], issuers);
         series("scopes, tokens of one size", &[1, 20, 200], |scopes, cached| {
-            let key = &signer(Alg::EdDSA).key;
-            let size = with_scopes(200).claim("padding", "").sign_with(key).len();
-            granted(padded(with_scopes(scopes), key, size), &last(scopes).into(), cached)
+            granted(of_one_size(scopes), last(scopes).into(), cached)
         });
         series("scopes, tokens as they are", &[1, 20, 200], |scopes, cached| {
-            granted(with_scopes(scopes).sign_with(&signer(Alg::EdDSA).key), &last(scopes).into(), cached)
+            granted(with_scopes(scopes).sign_with(&signer(Alg::EdDSA).key), last(scopes).into(), cached)
         });
-        series("scopes that are required, of 20", &[1, 10], |required, cached| {
-            let token = with_scopes(20).sign_with(&signer(Alg::EdDSA).key);
-            granted(token, &all_of((20 - required..20).map(scope)), cached)
+        series(
+            "scopes that are required, of as many, tokens of one size",
+            &[1, 10, 200],
+            |required, cached| granted(of_one_size(required), all_of((0..required).map(scope)), cached),
+        );
+        series("scopes that are required, of 200", &[1, 10], |required, cached| {
+            granted(of_one_size(200), all_of((200 - required..200).map(scope)), cached)
         });
         // Longer ones are not kept.
         let sizes: &[usize] =
@@ -67,7 +68,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn verifier(issuers: impl IntoIterator<Item = Issuer>, cached: bool) -> Verifier {
     let builder = builder(issuers);
-    let builder = if cached { builder } else { with_cache(builder, 0) };
+    let builder = if cached { builder } else { builder.with_cache_entries(0) };
     builder.build().expect("a verifier")
 }
 
@@ -93,14 +94,21 @@ fn verified(verifier: Verifier, token: String) -> Call {
     Box::new(move || assert!(black_box(&verifier).verify(black_box(&token)).is_ok()))
 }
 
-/// Verified, and asked for what is required.
-fn granted(token: String, requirement: &Requirement, cached: bool) -> Call {
+/// Verified, and asked for what is required, as a layer does it.
+fn granted(token: String, requirement: Requirement, cached: bool) -> Call {
     let verifier = verifier([signer(Alg::EdDSA).issuer()], cached);
-    let requirement = requirement.clone();
+    let requirement = verifier.prepare(requirement);
     Box::new(move || {
         let claims = black_box(&verifier).verify(black_box(&token)).expect("a good token");
         assert!(claims.require(black_box(&requirement)).is_ok());
     })
+}
+
+/// A token with so many scopes that is as long as one with 200.
+fn of_one_size(scopes: usize) -> String {
+    let key = &signer(Alg::EdDSA).key;
+    let size = with_scopes(200).claim("padding", "").sign_with(key).len();
+    padded(with_scopes(scopes), key, size)
 }
 
 fn with_scopes(number: usize) -> Mint {

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::get;
 use scopegate_axum::{Issuer, RequireScope, Verifier};
-use scopegate_bench_kit::{READ, builder, handler, with_cache};
+use scopegate_bench_kit::{READ, builder, handler};
 
 use crate::authority::AUDIENCE;
 use crate::{App, Authority};
@@ -13,7 +13,7 @@ pub(super) async fn caching(authority: Authority) -> App {
 }
 
 pub(super) async fn without_cache(authority: Authority) -> App {
-    app(&with_cache(builder([issuer(&authority)]), 0).start().await.expect("the keys are there"))
+    app(&builder([issuer(&authority)]).with_cache_entries(0).start().await.expect("the keys are there"))
 }
 
 fn app(verifier: &Verifier) -> App {

@@ -85,7 +85,7 @@ fn what_the_negative_examples_say_in_their_headers_is_refused_by_itself() {
     // A11, A15
     let refusal = |section| {
         let token = format!("{}YQ", example(section).token);
-        Header::parse(CompactToken::split(&token).unwrap().header()).err().unwrap()
+        Header::parse(CompactToken::split(token.as_bytes()).unwrap().header()).err().unwrap()
     };
     assert!(
         matches!(refusal("RFC 7515 A.5"), Error::UnacceptableAlgorithm { found, .. } if found.to_string().contains("none"))
