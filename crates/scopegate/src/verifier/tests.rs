@@ -1,5 +1,8 @@
 //! What does a hostile token cost, counted in signature checks? Memory is counted in `tests/limits.rs`.
 
+mod crowded;
+mod kept;
+
 use std::time::UNIX_EPOCH;
 
 use scopegate_issuer::{Alg, Mint, SigningKey};

@@ -1,0 +1,155 @@
+//! What does the cache do when there are more tokens than places, and more threads than one? Its entries are made here
+//! without signatures, so that there can be a million of them.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use super::*;
+use crate::cache::Usage;
+
+const ROOM: usize = 4 * 1024;
+
+struct Maker {
+    verifier: Verifier,
+    payload: String,
+}
+
+impl Maker {
+    fn new() -> Self {
+        let verifier = trusting(&[SigningKey::generate(Alg::ES256).jwk()]);
+        let payload = mint().claims();
+        Self { verifier, payload: serde_json::to_string(&payload).unwrap() }
+    }
+
+    fn token(number: usize) -> String {
+        format!("{}.{number:024}", "h".repeat(300))
+    }
+
+    fn entry(&self, token: &str) -> Entry {
+        let inner = &self.verifier.0;
+        let issuer = inner.issuers.first().unwrap();
+        let payload = JsonObject::from_text(&self.payload).unwrap();
+        let named = issuer.policy.recipients.check(&payload).unwrap();
+        let validity = Validity::read(&payload).unwrap();
+        let claims =
+            Claims::new(token.as_bytes(), &payload, issuer, &named, validity, &inner.scopes).unwrap();
+        let snapshot = issuer.keys.snapshot().unwrap();
+        let key = snapshot.keys.find(None, Algorithm::ES256).ok().unwrap();
+        Entry { claims, voucher: Voucher::new(key, false, &snapshot.keys, &issuer.keys) }
+    }
+
+    /// What an entry with a token like these counts for.
+    fn size(&self) -> usize {
+        let cache = Cache::new(4, 4 * ROOM);
+        cache.keep(self.entry(&Self::token(0)));
+        cache.usage().bytes
+    }
+}
+
+fn found(cache: &Cache, token: &str) -> bool {
+    cache.find(token.as_bytes(), |_| true).is_some()
+}
+
+#[test]
+fn a_full_set_pushes_out_what_was_not_used() {
+    let maker = Maker::new();
+    let cache = Cache::new(4, 4 * ROOM);
+    let tokens: Vec<String> = (0..8).map(Maker::token).collect();
+    for token in &tokens[..4] {
+        assert_eq!(cache.keep(maker.entry(token)), Kept::Yes { evicted: 0 });
+    }
+    assert!(found(&cache, &tokens[0]) && found(&cache, &tokens[2]));
+    // Once more, by a thread that came at the same time: it takes the same place.
+    assert_eq!(cache.keep(maker.entry(&tokens[0])), Kept::Yes { evicted: 0 });
+    assert_eq!(cache.usage().entries, 4);
+    assert!(found(&cache, &tokens[0]));
+    for token in &tokens[4..6] {
+        assert_eq!(cache.keep(maker.entry(token)), Kept::Yes { evicted: 1 });
+    }
+    let kept: Vec<bool> = tokens[..6].iter().map(|token| found(&cache, token)).collect();
+    assert_eq!(kept, [true, false, true, false, true, true]);
+}
+
+#[test]
+fn the_bytes_of_a_set_are_bounded_too() {
+    let maker = Maker::new();
+    let size = maker.size();
+    // Room for two and a half.
+    let cache = Cache::new(4, 5 * size / 2);
+    let tokens: Vec<String> = (0..3).map(Maker::token).collect();
+    assert_eq!(cache.keep(maker.entry(&tokens[0])), Kept::Yes { evicted: 0 });
+    assert_eq!(cache.keep(maker.entry(&tokens[1])), Kept::Yes { evicted: 0 });
+    assert_eq!(cache.keep(maker.entry(&tokens[2])), Kept::Yes { evicted: 1 });
+    assert_eq!(cache.usage(), Usage { entries: 2, bytes: 2 * size });
+    assert!(!found(&cache, &tokens[0]) && found(&cache, &tokens[1]) && found(&cache, &tokens[2]));
+    let large = format!("{}{}", "x".repeat(2 * size), tokens[0]);
+    assert_eq!(cache.keep(maker.entry(&large)), Kept::No);
+    assert_eq!(cache.usage().entries, 2);
+}
+
+#[test]
+fn a_million_tokens_push_out_one_another_and_not_the_ones_in_use() {
+    let maker = Maker::new();
+    let (entries, size) = (4_096, maker.size());
+    let cache = Cache::new(entries, entries * ROOM);
+    let in_use: Vec<String> = (0..100).map(|at| Maker::token(10_000_000 + at)).collect();
+    let (mut hits, mut evicted) = (0_u64, 0);
+    for number in 0..1_000_000 {
+        match cache.keep(maker.entry(&Maker::token(number))) {
+            Kept::Yes { evicted: some } => evicted += some,
+            Kept::No => panic!("nobody else writes"),
+        }
+        if number % 10 == 0 {
+            let token = &in_use[number / 10 % in_use.len()];
+            if found(&cache, token) {
+                hits += 1;
+            } else {
+                cache.keep(maker.entry(token));
+            }
+        }
+    }
+    let usage = cache.usage();
+    assert_eq!(usage.entries, entries);
+    assert_eq!(usage.bytes, entries * size);
+    assert!(evicted >= 1_000_000 - entries, "{evicted}");
+    assert!(hits >= 98_000, "of 100,000 looks for a token in use, {hits} found it");
+}
+
+#[test]
+fn threads_that_read_write_and_evict_at_the_same_time_find_what_they_look_for_or_nothing() {
+    let maker = Maker::new();
+    let cache = Cache::new(8, 8 * ROOM);
+    let tokens: Vec<String> = (0..32).map(Maker::token).collect();
+    let (hits, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|thread: usize| {
+                let (maker, cache, tokens, hits) = (&maker, &cache, &tokens, &hits);
+                scope.spawn(move || {
+                    for step in 0..20_000 {
+                        let token = &tokens[(step * (2 * thread + 1) + thread) % tokens.len()];
+                        match cache.find(token.as_bytes(), |_| true) {
+                            Some(claims) => {
+                                assert_eq!(claims.token(), token.as_bytes());
+                                hits.fetch_add(1, Ordering::Relaxed);
+                            }
+                            None => drop(cache.keep(maker.entry(token))),
+                        }
+                    }
+                })
+            })
+            .collect();
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let usage = cache.usage();
+                assert!(usage.entries <= 8 && usage.bytes <= 8 * ROOM, "{usage:?}");
+            }
+        });
+        let ended: Vec<_> = threads.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        over.store(true, Ordering::Relaxed);
+        assert!(ended.iter().all(Result::is_ok));
+    });
+    assert!(hits.load(Ordering::Relaxed) > 1_000);
+    let usage = cache.usage();
+    assert_eq!(usage.bytes, usage.entries * maker.size());
+}

@@ -1,0 +1,251 @@
+//! What is a kept token worth? No more than it would be if it were verified in full each time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::key_source::Usable;
+
+/// A verifier whose clock and keys are in the test's hands.
+struct Fixture {
+    verifier: Verifier,
+    now: Arc<AtomicU64>,
+}
+
+const LIMIT: Duration = Duration::from_secs(24 * 3_600);
+
+impl Fixture {
+    fn new(keys: &[Value]) -> Self {
+        Self::with_cache_entries(4_096, keys)
+    }
+
+    fn with_cache_entries(entries: usize, keys: &[Value]) -> Self {
+        let now = Arc::new(AtomicU64::new(NOW));
+        let clock = Arc::clone(&now);
+        let keys = json!({ "keys": keys }).to_string();
+        let issuer = Issuer::from_jwks(ISSUER, &keys).unwrap().audience("api");
+        let clock = move || UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed));
+        let builder = Verifier::builder().with_clock(clock).with_cache_entries(entries).trust(issuer);
+        Self { verifier: builder.build().unwrap(), now }
+    }
+
+    fn at(&self, now: u64) -> &Self {
+        self.now.store(now, Ordering::Relaxed);
+        self
+    }
+
+    /// What a fetch does that finds these keys.
+    fn publish(&self, keys: &[Value]) -> &Self {
+        let source = &self.verifier.0.issuers.first().unwrap().keys;
+        let earlier = source.snapshot().unwrap();
+        let keys = json!({ "keys": keys }).to_string();
+        let keys = KeySet::from_json(keys.as_bytes(), Algorithm::ALL, Some(&earlier.keys)).unwrap();
+        let usable = Usable::Around { fetched: self.verifier.now(), limit: LIMIT };
+        source.replace(Arc::new(keys), usable);
+        self
+    }
+
+    /// Accepted, after so many signature checks.
+    fn accepts(&self, token: &str, expected: usize) {
+        let checks = checks::during(|| assert!(self.verifier.verify(token).is_ok()));
+        assert_eq!(checks, expected);
+    }
+
+    fn refuses(&self, token: &str) -> Error {
+        self.verifier.verify(token).unwrap_err()
+    }
+}
+
+#[test]
+fn a_token_that_comes_again_costs_no_signature_check_and_no_copy() {
+    let key = SigningKey::generate(Alg::ES256);
+    let fixture = Fixture::new(&[key.jwk()]);
+    let token = mint().sign_with(&key);
+    fixture.accepts(&token, 1);
+    (0..10).for_each(|_| fixture.accepts(&token, 0));
+    let address = || fixture.verifier.verify(&token).unwrap().token().as_ptr();
+    assert_eq!(address(), address());
+    assert_eq!(fixture.verifier.status().cached_tokens(), 1);
+}
+
+#[test]
+fn a_verifier_without_a_cache_keeps_nothing() {
+    let key = SigningKey::generate(Alg::ES256);
+    let fixture = Fixture::with_cache_entries(0, &[key.jwk()]);
+    let token = mint().sign_with(&key);
+    (0..3).for_each(|_| fixture.accepts(&token, 1));
+    assert_eq!(fixture.verifier.status().cached_tokens(), 0);
+}
+
+#[test]
+fn a_kept_token_ends_with_its_times() {
+    // C04, C06: with a leeway of 30 s
+    let key = SigningKey::generate(Alg::ES256);
+    let fixture = Fixture::new(&[key.jwk()]);
+    let token = mint().claim("nbf", NOW - 100).issued_at(NOW - 50).expires_at(NOW + 60).sign_with(&key);
+    fixture.accepts(&token, 1);
+    fixture.at(NOW + 89).accepts(&token, 0);
+    assert!(matches!(fixture.at(NOW + 90).refuses(&token), Error::Expired { .. }));
+    // A clock that is set back makes it good once more, and one that is set further back does not.
+    fixture.at(NOW).accepts(&token, 0);
+    assert!(matches!(fixture.at(NOW - 81).refuses(&token), Error::NotYetValid { claim: "iat", .. }));
+    assert!(matches!(fixture.at(NOW - 131).refuses(&token), Error::NotYetValid { claim: "nbf", .. }));
+}
+
+#[test]
+fn a_kept_token_ends_with_its_key() {
+    // B22
+    let [old, new, stranger] = [(); 3].map(|()| SigningKey::generate(Alg::ES256));
+    let fixture = Fixture::new(&[old.jwk()]);
+    let token = mint().sign_with(&old);
+    fixture.accepts(&token, 1);
+    // A rotation that adds a key, and a set that was read anew with the same keys, cost nothing.
+    fixture.publish(&[new.jwk(), old.jwk()]).accepts(&token, 0);
+    fixture.publish(&[old.jwk(), new.jwk()]).accepts(&token, 0);
+    // Withdrawn, and published once more: then it is another object, so the token is verified anew.
+    assert!(matches!(fixture.publish(&[new.jwk()]).refuses(&token), Error::UnknownKey { .. }));
+    fixture.publish(&[old.jwk()]).accepts(&token, 1);
+    fixture.accepts(&token, 0);
+    // Another key under its id.
+    let replaced = stranger.with_kid(old.kid());
+    assert!(matches!(fixture.publish(&[replaced.jwk()]).refuses(&token), Error::BadSignature { .. }));
+    // A second key under its id: nobody can say which one is meant.
+    let both = fixture.publish(&[old.jwk(), replaced.jwk()]);
+    assert!(matches!(both.refuses(&token), Error::AmbiguousKey { .. }));
+}
+
+#[test]
+fn a_kept_token_without_key_id_ends_when_another_key_fits() {
+    let [only, other] = [(); 2].map(|()| SigningKey::generate(Alg::ES256));
+    let fixture = Fixture::new(&[only.jwk()]);
+    let token = mint().without_header("kid").sign_with(&only);
+    fixture.accepts(&token, 1);
+    fixture.accepts(&token, 0);
+    let both = fixture.publish(&[only.jwk(), other.jwk()]);
+    assert!(matches!(both.refuses(&token), Error::AmbiguousKey { .. }));
+    assert!(matches!(fixture.publish(&[other.jwk()]).refuses(&token), Error::BadSignature { .. }));
+}
+
+#[test]
+fn a_kept_token_is_not_good_for_longer_than_the_keys_may_be_used() {
+    let key = SigningKey::generate(Alg::ES256);
+    let fixture = Fixture::new(&[key.jwk()]);
+    let token = mint().lifetime(7 * 24 * 3_600).sign_with(&key);
+    fixture.publish(&[key.jwk()]).accepts(&token, 1);
+    fixture.at(NOW + LIMIT.as_secs() - 1).accepts(&token, 0);
+    let late = fixture.at(NOW + LIMIT.as_secs());
+    assert!(matches!(late.refuses(&token), Error::KeysUnavailable { .. }));
+    fixture.publish(&[key.jwk()]).accepts(&token, 0);
+}
+
+#[test]
+fn a_kept_token_is_found_only_if_it_is_the_same_in_every_byte() {
+    let key = SigningKey::generate(Alg::EdDSA);
+    let fixture = Fixture::new(&[key.jwk()]);
+    let token = mint().sign_with(&key);
+    fixture.accepts(&token, 1);
+    for at in 0..token.len() {
+        let mut other = token.clone().into_bytes();
+        other[at] = if other[at] == b'A' { b'B' } else { b'A' };
+        assert!(fixture.verifier.verify(&other).is_err(), "byte {at}");
+        assert!(fixture.verifier.verify(&token.as_bytes()[..at]).is_err(), "{at} bytes");
+    }
+    assert!(fixture.verifier.verify(&format!("{token}A")).is_err());
+    fixture.accepts(&token, 0);
+    assert_eq!(fixture.verifier.status().cached_tokens(), 1);
+}
+
+#[test]
+fn what_was_refused_is_not_kept() {
+    let [key, other] = [(); 2].map(|()| SigningKey::generate(Alg::ES256));
+    let fixture = Fixture::new(&[key.jwk()]);
+    let refused = [
+        mint().bad_signature(),
+        mint().tampered(),
+        mint().expired(),
+        mint().claim("nbf", NOW + 3_600),
+        mint().claim("aud", "other"),
+        mint().claim("token_use", "id"),
+        mint().claim("cnf", json!({ "jkt": "x" })),
+        mint().scope("\u{e9}"),
+        mint().claim("jti", 1),
+        mint().header("kid", other.kid()),
+    ];
+    for mint in refused {
+        let token = mint.sign_with(&key);
+        (0..2).for_each(|_| drop(fixture.refuses(&token)));
+    }
+    assert_eq!(fixture.verifier.status().cached_tokens(), 0);
+}
+
+#[test]
+fn what_one_verifier_keeps_is_nothing_to_another() {
+    let key = SigningKey::generate(Alg::ES256);
+    let (ours, theirs) = (Fixture::new(&[key.jwk()]), trusting(&[SigningKey::generate(Alg::ES256).jwk()]));
+    let token = mint().sign_with(&key);
+    ours.accepts(&token, 1);
+    assert!(theirs.verify(&token).is_err());
+    // A verifier that is built anew, with the same configuration, begins with nothing.
+    Fixture::new(&[key.jwk()]).accepts(&token, 1);
+}
+
+#[test]
+fn a_token_of_more_than_4_kib_is_verified_each_time() {
+    let key = SigningKey::generate(Alg::ES256);
+    let fixture = Fixture::new(&[key.jwk()]);
+    let with = |length: usize| mint().claim("padding", "x".repeat(length)).sign_with(&key);
+    // Room for its claims beside it is in a set, but not for four of these.
+    let (at_most, longer) = (with(2_600), with(2_700));
+    assert!(at_most.len() <= 4_096 && longer.len() > 4_096, "{} {}", at_most.len(), longer.len());
+    for (token, again) in [(&at_most, 0), (&longer, 1)] {
+        fixture.accepts(token, 1);
+        fixture.accepts(token, again);
+    }
+}
+
+/// What may happen to a verifier.
+#[derive(Clone, Debug)]
+enum Event {
+    Token(usize),
+    Time(u64),
+    Keys(Vec<usize>),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        6 => (0..12usize).prop_map(Event::Token),
+        1 => (NOW - 400..NOW + 400).prop_map(Event::Time),
+        1 => prop::sample::subsequence(vec![0, 1, 2, 3], 1..4).prop_map(Event::Keys),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_cache_changes_no_verdict(events in prop::collection::vec(event(), 1..60)) {
+        let [a, b, c] = [(); 3].map(|()| SigningKey::generate(Alg::EdDSA));
+        // The last one has the name of the first.
+        let keys = [a.clone(), b, c.clone(), c.with_kid(a.kid())];
+        let tokens: Vec<String> = (0..12)
+            .map(|at| {
+                let mint = mint().claim("n", at).issued_at(NOW - 100 + 40 * (at % 4)).lifetime(100 + 30 * (at % 3));
+                let mint = if at % 5 == 4 { mint.without_header("kid") } else { mint };
+                let mint = if at % 7 == 6 { mint.bad_signature() } else { mint };
+                mint.sign_with(&keys[usize::try_from(at).unwrap() % 4])
+            })
+            .collect();
+        let jwks = |which: &[usize]| which.iter().map(|at| keys[*at].jwk()).collect::<Vec<_>>();
+        // Four places, so that tokens are pushed out too.
+        let fixtures = [4, 0].map(|entries| Fixture::with_cache_entries(entries, &jwks(&[0])));
+        for event in events {
+            let [kept, anew] = fixtures.each_ref().map(|fixture| match &event {
+                Event::Token(at) => Some(format!("{:?}", fixture.verifier.verify(&tokens[*at]))),
+                Event::Time(now) => { fixture.at(*now); None }
+                Event::Keys(which) => { fixture.publish(&jwks(which)); None }
+            });
+            prop_assert_eq!(kept, anew);
+        }
+    }
+}
