@@ -16,15 +16,18 @@ mod threads;
 use threads::on_threads;
 
 const MANY: usize = 100_000;
+/// No cache has more room.
+const MOST: usize = 1 << 20;
 
 /// Every token is there, whichever thread asks for it. The threads begin at different ones.
 fn hits(criterion: &mut Criterion) {
     let all = LazyCell::new(|| tokens(MANY));
     for number in [1, 1_000, MANY] {
         let mut group = criterion.benchmark_group(format!("from the cache, {number} tokens"));
-        // Four times the room, so that no token has to go because others fall on its place.
+        // So much more room that hardly a token has to go because others fall on its place: with four times as much, one in
+        // fifty would. A single miss takes as long as hundreds of hits.
         let full = LazyCell::new(|| {
-            let verifier = verifier(4 * number);
+            let verifier = verifier((16 * number).clamp(1_024, MOST));
             let tokens = &all[..number];
             (0..2).for_each(|_| tokens.iter().for_each(|token| verify(&verifier, token)));
             verifier
