@@ -12,7 +12,7 @@ use crate::rule::{Demand, Rule};
 /// route that serves everybody and knows some. The handler takes `Option<Claims>`.
 ///
 /// A token that is there and is not good is refused as by [`RequireToken`](crate::RequireToken), so that a
-/// caller whose token has expired is told so and not served as a stranger.
+/// caller whose token has expired is not served as a stranger without noticing.
 #[derive(Clone, Debug)]
 pub struct AcceptToken {
     rule: Arc<Rule>,

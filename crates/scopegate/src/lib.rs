@@ -41,6 +41,13 @@
 //! an outage of the issuer is nobody's bad token. All of these times can be changed at the
 //! [`VerifierBuilder`].
 //!
+//! # Tokens that come again
+//!
+//! A machine sends the same token until it expires, so verified tokens are kept, 4,096 of them unless
+//! [`VerifierBuilder::with_cache_entries`] says otherwise. One that comes again is compared with the kept one, byte for byte,
+//! and asked again only what may have changed: whether it is in date, and whether its header still leads to the key that
+//! verified it. It is accepted and refused as if it were verified in full.
+//!
 //! # Cryptography
 //!
 //! aws-lc-rs, called from one file, with keys that are prepared when a set is fetched. There is nothing to
@@ -61,6 +68,8 @@
 //! | metric | labels | counts |
 //! | --- | --- | --- |
 //! | `scopegate_verifications_total` | `outcome`: `accepted`, `expired`, `bad_signature`, `unknown_issuer`, `unknown_key`, `not_for_us`, `keys_unavailable`, `refused` | tokens judged |
+//! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | looks for a token among those that are kept |
+//! | `scopegate_cache_evictions_total` | | kept tokens that were pushed out by others. Many of them mean that [`with_cache_entries`](VerifierBuilder::with_cache_entries) should be larger |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
 //! | `scopegate_keys_fetched_timestamp_seconds` | `issuer` | a gauge: when the keys in use were asked for, in seconds since 1970; the time minus it is their age |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens refused because they name a key that the issuer does not publish |

@@ -54,6 +54,7 @@ async fn counters_count_what_their_names_say() {
     let name = local.issuer();
     for (metric, expected) in [
         ("scopegate_verifications_total{outcome=accepted}".to_owned(), 2.0),
+        ("scopegate_cache_lookups_total{outcome=hit}".to_owned(), 1.0),
         ("scopegate_verifications_total{outcome=expired}".to_owned(), 1.0),
         ("scopegate_verifications_total{outcome=bad_signature}".to_owned(), 1.0),
         ("scopegate_verifications_total{outcome=not_for_us}".to_owned(), 1.0),
@@ -78,6 +79,16 @@ async fn counters_count_what_their_names_say() {
     let seen = read(&snapshotter);
     assert_eq!(seen.get("scopegate_verifications_total{outcome=accepted}"), Some(&1.0), "{seen:?}");
     assert_ne!(seen.get("scopegate_verifications_total{outcome=unknown_key}"), Some(&1.0), "{seen:?}");
+
+    // Six tokens in four places.
+    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
+    let crowded = Verifier::builder().trust(issuer).with_cache_entries(4).start().await.unwrap();
+    for at in 0..6 {
+        assert!(crowded.verify(&local.mint().claim("n", at).sign()).is_ok());
+    }
+    let seen = read(&snapshotter);
+    assert_eq!(seen.get("scopegate_cache_evictions_total{}"), Some(&2.0), "{seen:?}");
+    assert_eq!(seen.get("scopegate_cache_lookups_total{outcome=miss}"), Some(&6.0), "{seen:?}");
 
     local.set_fault(Fault::Status(500));
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
