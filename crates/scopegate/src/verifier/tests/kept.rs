@@ -80,7 +80,7 @@ fn a_verifier_without_a_cache_keeps_nothing() {
 
 #[test]
 fn a_kept_token_ends_with_its_times() {
-    // C04, C06: with a leeway of 30 s
+    // C04, C08, C09: with a leeway of 30 s
     let key = SigningKey::generate(Alg::ES256);
     let fixture = Fixture::new(&[key.jwk()]);
     let token = mint().claim("nbf", NOW - 100).issued_at(NOW - 50).expires_at(NOW + 60).sign_with(&key);
@@ -95,7 +95,7 @@ fn a_kept_token_ends_with_its_times() {
 
 #[test]
 fn a_kept_token_ends_with_its_key() {
-    // B22
+    // B19
     let [old, new, stranger] = [(); 3].map(|()| SigningKey::generate(Alg::ES256));
     let fixture = Fixture::new(&[old.jwk()]);
     let token = mint().sign_with(&old);
