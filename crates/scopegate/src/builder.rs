@@ -31,7 +31,7 @@ pub struct VerifierBuilder {
     cache_bytes: Option<usize>,
 }
 
-/// More than any service has callers, and few enough for a mistake not to take all memory: 128 MiB before anything is kept.
+/// More than any service has callers, and few enough for a mistake not to take all memory: 36 MiB before anything is kept.
 const MOST_CACHE_ENTRIES: usize = 1 << 20;
 
 /// Room for a token of more than 1 KiB, its claims, and what the application may read of them.
@@ -119,7 +119,8 @@ impl VerifierBuilder {
     }
 
     /// How much memory the kept tokens may take, in bytes: 4 KiB for each entry unless changed, so 16 MiB by default, and
-    /// at least 1 KiB for each. It is shared out to every four of them. An ordinary token takes 2 to 3 KiB with its claims.
+    /// at least 1 KiB for each. It is shared out to every four of them. An ordinary token takes 2 to 3 KiB with its claims. It
+    /// is a count of what is asked of the allocator, with something added for what that takes itself.
     pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = Some(bytes);
         self
@@ -196,7 +197,7 @@ impl VerifierBuilder {
             };
             trusted.push(TrustedIssuer { identifier: name, policy, keys });
         }
-        let bytes = self.cache_bytes.unwrap_or(self.cache_entries * BYTES_PER_ENTRY);
+        let bytes = self.cache_bytes.unwrap_or(self.cache_entries.saturating_mul(BYTES_PER_ENTRY));
         let cache = Cache::new(self.cache_entries, bytes);
         Ok((Verifier::new(trusted, self.clock, self.leeway, cache, tasks), fetching))
     }
@@ -217,7 +218,7 @@ impl VerifierBuilder {
             let (expected, found) = ("at most 1048576", self.cache_entries.to_string());
             return Err(ConfigError::OutOfRange { setting: "cache entries", expected, found });
         }
-        if self.cache_bytes.is_some_and(|bytes| bytes < self.cache_entries * 1024) {
+        if self.cache_bytes.is_some_and(|bytes| bytes < self.cache_entries.next_multiple_of(4) * 1024) {
             let (expected, found) =
                 ("at least 1024 for each entry", self.cache_bytes.unwrap_or_default().to_string());
             return Err(ConfigError::OutOfRange { setting: "cache bytes", expected, found });

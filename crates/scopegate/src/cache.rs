@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, TryLockError};
 
 use arc_swap::ArcSwapOption;
 
@@ -28,6 +28,9 @@ pub(crate) struct Cache {
     bytes_per_set: usize,
     /// The key of the hash: random, and this cache's own.
     hash: RandomState,
+    /// Sums over all sets, for whoever wants to see them.
+    entries: AtomicUsize,
+    bytes: AtomicUsize,
 }
 
 /// The places where a token may be.
@@ -76,7 +79,13 @@ impl Cache {
     /// Room for this many tokens, rounded up to a multiple of [`WAYS`], in this many bytes. No room is no cache.
     pub(crate) fn new(entries: usize, bytes: usize) -> Self {
         let sets: Box<[Set]> = (0..entries.div_ceil(WAYS)).map(|_| Set::default()).collect();
-        Self { bytes_per_set: bytes.checked_div(sets.len()).unwrap_or(0), sets, hash: RandomState::new() }
+        Self {
+            bytes_per_set: bytes.checked_div(sets.len()).unwrap_or(0),
+            sets,
+            hash: RandomState::new(),
+            entries: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+        }
     }
 
     pub(crate) fn is_off(&self) -> bool {
@@ -92,8 +101,9 @@ impl Cache {
     ///   for life. What can change is asked each time: the caller decides by the time of day and the issuer's keys
     ///   whether the entry is `still_good`.
     /// - The hash decides only where to look. It is keyed at random, so nobody can choose tokens that share a place; and
-    ///   it may cover no more than the end of the signature, which differs between any two tokens that were verified:
-    ///   issuers sign, and callers cannot.
+    ///   it may cover no more than the end of the signature: of two tokens that were verified it differs, unless their issuer
+    ///   wanted it otherwise. (Who has one ECDSA signature can compute the other one for the same claims. Its end is not his
+    ///   choice, and it takes one more place.)
     pub(crate) fn find(&self, token: &[u8], still_good: impl FnOnce(&Entry) -> bool) -> Option<Claims> {
         let (hash, set) = self.place(token)?;
         for place in &set.places {
@@ -122,7 +132,13 @@ impl Cache {
         if size > self.bytes_per_set {
             return Kept::No;
         }
-        let Ok(mut hand) = set.hand.try_lock() else { return Kept::No };
+        let mut hand = match set.hand.try_lock() {
+            Ok(hand) => hand,
+            // No code that runs under this lock leaves a set half changed.
+            Err(TryLockError::Poisoned(hand)) => hand.into_inner(),
+            Err(TryLockError::WouldBlock) => return Kept::No,
+        };
+        let before = set.usage();
         let mut evicted = 0;
         let place = set.place_of(hash).unwrap_or_else(|| {
             evicted += 1;
@@ -130,20 +146,20 @@ impl Cache {
         });
         // The entry that it replaces does not count against it.
         place.clear();
-        while set.size() + size > self.bytes_per_set {
+        while set.usage().bytes + size > self.bytes_per_set {
             set.evict(&mut hand);
             evicted += 1;
         }
         place.put(hash, size, entry);
+        let after = set.usage();
+        // The difference may be below zero; the sum wraps around to the same.
+        self.entries.fetch_add(after.entries.wrapping_sub(before.entries), Ordering::Relaxed);
+        self.bytes.fetch_add(after.bytes.wrapping_sub(before.bytes), Ordering::Relaxed);
         Kept::Yes { evicted }
     }
 
     pub(crate) fn usage(&self) -> Usage {
-        let places = self.sets.iter().flat_map(|set| &set.places);
-        places.map(|place| place.size.load(Ordering::Relaxed)).filter(|size| *size > 0).fold(
-            Usage::default(),
-            |usage, size| Usage { entries: usage.entries + 1, bytes: usage.bytes + size },
-        )
+        Usage { entries: self.entries.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
     }
 
     /// Where a token may be. Nowhere if it is too long, or there is no room for any.
@@ -166,22 +182,29 @@ impl Set {
         same.or_else(|| self.places.iter().find(|place| place.is_empty()))
     }
 
-    /// Empties a place: the first from the hand on whose entry was not used since the hand last came by.
+    /// Empties a place: the first from the hand on whose entry was not used since the hand last came by. Readers may use all
+    /// of them in the meantime, so after one round the next one goes all the same.
     fn evict(&self, hand: &mut usize) -> &Place {
-        loop {
-            for (at, place) in self.places.iter().enumerate().skip(*hand) {
-                *hand = at + 1;
-                if !place.is_empty() && !place.used.swap(false, Ordering::Relaxed) {
-                    place.clear();
-                    return place;
-                }
+        let [first, ..] = &self.places;
+        let mut chosen = first;
+        for place in self.places.iter().cycle().skip(*hand).take(2 * WAYS) {
+            *hand = (*hand + 1) % WAYS;
+            if place.is_empty() {
+                continue;
             }
-            *hand = 0;
+            chosen = place;
+            if !place.used.swap(false, Ordering::Relaxed) {
+                break;
+            }
         }
+        chosen.clear();
+        chosen
     }
 
-    fn size(&self) -> usize {
-        self.places.iter().map(|place| place.size.load(Ordering::Relaxed)).sum()
+    fn usage(&self) -> Usage {
+        let sizes =
+            self.places.iter().map(|place| place.size.load(Ordering::Relaxed)).filter(|size| *size > 0);
+        sizes.fold(Usage::default(), |sum, size| Usage { entries: sum.entries + 1, bytes: sum.bytes + size })
     }
 }
 

@@ -65,10 +65,12 @@ pub enum Error {
     /// Several of the issuer's keys fit, and trying them in turn would let a caller multiply our work.
     #[non_exhaustive]
     AmbiguousKey { issuer: String, key_id: Option<Excerpt>, algorithm: Algorithm, found: usize },
-    /// The token is used at or after its `exp`, leeway included (RFC 7519 §4.1.4).
+    /// The token is used at or after its `exp`, leeway included (RFC 7519 §4.1.4). This is judged before the signature, so a
+    /// forged token can be expired too.
     #[non_exhaustive]
     Expired { expired_at: NumericDate, now: NumericDate, leeway: Duration },
-    /// The token is used before its `nbf`, or its `iat` lies in the future, leeway included.
+    /// The token is used before its `nbf`, or its `iat` lies in the future, leeway included. This too is judged before the
+    /// signature.
     #[non_exhaustive]
     NotYetValid { claim: &'static str, valid_from: NumericDate, now: NumericDate, leeway: Duration },
     /// The signature does not verify with the key that the token names.

@@ -13,8 +13,8 @@ pub(crate) struct Granted {
     /// Scopes that follow the grammar, with spaces between them.
     text: Span,
     numbered: Numbered,
-    /// Made when it is first needed. For 200 scopes it costs half as much as a signature check, and layers get by with the
-    /// numbers.
+    /// Made when it is first needed: by the application, or by a refusal, which names them in the log. For 200 scopes it
+    /// costs half as much as a signature check, and whoever lets a request through gets by with the numbers.
     list: OnceLock<Scopes>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Grants<'t> {
 }
 
 impl<'t> Grants<'t> {
-    /// Adds scopes to the texts, and nothing else may be added meanwhile.
+    /// Adds scopes to the texts, which lend themselves to nobody else meanwhile: so the scopes stand together.
     pub(crate) fn to(texts: &'t mut Texts) -> Self {
         Self { text: texts.add(""), texts }
     }
@@ -54,6 +54,9 @@ impl<'t> Grants<'t> {
     }
 }
 
+/// What an allocator takes for a short text, and beside a long one.
+const AROUND_A_SCOPE: usize = 32;
+
 impl Granted {
     pub(crate) fn list(&self, texts: &Texts) -> &Scopes {
         self.list.get_or_init(|| apart(texts.get(self.text)).filter_map(Scope::parse).collect())
@@ -66,7 +69,8 @@ impl Granted {
     /// The bytes that the list takes once it is made, at most.
     pub(crate) fn size_of_list(&self, texts: &Texts) -> usize {
         let text = texts.get(self.text).as_bytes();
-        text.len() + (1 + memchr::memchr_iter(b' ', text).count()) * size_of::<Scope>()
+        let scopes = 1 + memchr::memchr_iter(b' ', text).count();
+        text.len() + scopes * (size_of::<Scope>() + AROUND_A_SCOPE)
     }
 }
 

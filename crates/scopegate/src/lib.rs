@@ -67,8 +67,8 @@
 //!
 //! | metric | labels | counts |
 //! | --- | --- | --- |
-//! | `scopegate_verifications_total` | `outcome`: `accepted`, `expired`, `bad_signature`, `unknown_issuer`, `unknown_key`, `not_for_us`, `keys_unavailable`, `refused` | tokens judged |
-//! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | looks for a token among those that are kept |
+//! | `scopegate_verifications_total` | `outcome`: `accepted`, `expired`, `bad_signature`, `unknown_issuer`, `unknown_key`, `not_for_us`, `keys_unavailable`, `refused` | tokens judged; what is `expired` may be forged, because times are judged before the signature |
+//! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | looks for what a caller presented, whatever it is, among the tokens that are kept |
 //! | `scopegate_cache_evictions_total` | | kept tokens that were pushed out by others. Many of them mean that [`with_cache_entries`](VerifierBuilder::with_cache_entries) should be larger |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
 //! | `scopegate_keys_fetched_timestamp_seconds` | `issuer` | a gauge: when the keys in use were asked for, in seconds since 1970; the time minus it is their age |

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::ConfigError;
 
@@ -74,9 +75,9 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// The scopes that a token grants: a set, so order and repetition do not matter.
+/// The scopes that a token grants: a set, so order and repetition do not matter. Cloning shares it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Scopes(Box<[Scope]>);
+pub struct Scopes(Arc<[Scope]>);
 
 impl Scopes {
     /// Whether exactly this scope is granted.
@@ -114,7 +115,7 @@ impl FromIterator<Scope> for Scopes {
         let mut scopes: Vec<Scope> = scopes.into_iter().collect();
         scopes.sort_unstable();
         scopes.dedup();
-        Self(scopes.into_boxed_slice())
+        Self(scopes.into())
     }
 }
 

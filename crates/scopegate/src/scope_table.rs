@@ -62,15 +62,19 @@ impl ScopeTable {
         let place = |numbers: &[(Scope, usize)]| {
             numbers.binary_search_by(|(numbered, _)| by_length(numbered.as_str(), scope.as_str()))
         };
-        self.numbers.rcu(|numbers| {
-            let mut numbers = Vec::clone(numbers);
-            if let Err(place) = place(&numbers)
-                && numbers.len() < MOST
-            {
-                numbers.insert(place, (scope.clone(), numbers.len()));
-            }
-            numbers
-        });
+        let known = self.numbers.load();
+        if place(&known).is_err() && known.len() < MOST {
+            self.numbers.rcu(|numbers| {
+                let mut numbers = Vec::clone(numbers);
+                // Others may have added some meanwhile.
+                if let Err(place) = place(&numbers)
+                    && numbers.len() < MOST
+                {
+                    numbers.insert(place, (scope.clone(), numbers.len()));
+                }
+                numbers
+            });
+        }
         let numbers = self.numbers.load();
         let (_, number) = numbers.get(place(&numbers).ok()?)?;
         let mut bits = Bits::default();

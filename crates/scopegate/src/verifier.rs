@@ -86,7 +86,7 @@ impl Verifier {
 
     /// Verifies an access token in compact form, without the word `Bearer`.
     ///
-    /// It does no I/O and awaits nothing, and takes no lock for a token whose key is known; the keys are those that
+    /// It does no I/O and awaits nothing, and waits for no lock for a token whose key is known; the keys are those that
     /// were fetched last. A token that names an unknown key, or comes when the keys have expired, may wake the task
     /// that fetches them. In this order:
     ///
@@ -204,8 +204,9 @@ impl Verifier {
     /// The same requirement, for tokens of this verifier: [`Claims::require`] then takes as long for a token of 200 scopes
     /// and a requirement of ten as for one of each. The layers of `scopegate-axum` do this.
     ///
-    /// For requirements that are made when the program starts: the verifier remembers up to 256 different scopes as long as
-    /// it lives. Requirements with others are answered as if they were not prepared.
+    /// For requirements that are made when the program starts, before the first token: one that was verified earlier is
+    /// compared by text. The verifier remembers up to 256 different scopes as long as it lives; requirements with others are
+    /// answered as if they were not prepared.
     #[must_use = "it returns what was prepared"]
     pub fn prepare(&self, requirement: impl Into<Requirement>) -> Requirement {
         requirement.into().numbered(&self.0.scopes)

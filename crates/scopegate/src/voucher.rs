@@ -27,7 +27,8 @@ impl Voucher {
     /// Whether the token's header leads to this key in the keys of now, and they may be used.
     pub(crate) fn still_vouches(&self, now: NumericDate) -> bool {
         let leads_here = |keys: &KeySet| {
-            // Most often it is the same set. The last one in which the key was found will do too when it comes back.
+            // Most often it is the same set. Ids are never given again, so one that is out of date costs one more look and
+            // no wrong answer.
             if self.seen_in.load(Ordering::Relaxed) == keys.id() {
                 return true;
             }

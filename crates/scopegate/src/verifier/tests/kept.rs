@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
 use super::*;
@@ -154,6 +156,30 @@ fn a_kept_token_is_found_only_if_it_is_the_same_in_every_byte() {
     assert!(fixture.verifier.verify(&format!("{token}A")).is_err());
     fixture.accepts(&token, 0);
     assert_eq!(fixture.verifier.status().cached_tokens(), 1);
+}
+
+#[test]
+fn the_other_spelling_of_an_ecdsa_signature_takes_a_place_of_its_own() {
+    // Whoever has (r, s) can compute (r, n - s), for the same claims: SECURITY.md says what that means.
+    const ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
+        0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+    ];
+    let key = SigningKey::generate(Alg::ES256);
+    let fixture = Fixture::new(&[key.jwk()]);
+    let token = mint().sign_with(&key);
+    let (input, signature) = token.rsplit_once('.').unwrap();
+    let mut signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let mut borrow = 0;
+    for (s, n) in signature[32..].iter_mut().zip(ORDER).rev() {
+        let difference = i16::from(n) - i16::from(*s) - borrow;
+        borrow = i16::from(difference < 0);
+        *s = u8::try_from(difference.rem_euclid(256)).unwrap();
+    }
+    let twin = format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature));
+    fixture.accepts(&token, 1);
+    fixture.accepts(&twin, 1);
+    assert_eq!(fixture.verifier.status().cached_tokens(), 2);
 }
 
 #[test]
