@@ -106,7 +106,7 @@ impl VerifierBuilder {
     }
 
     /// How many verified tokens are kept, so that a token which comes again is not verified in full: 4,096 unless changed,
-    /// rounded up to a multiple of 4, at most 1,048,576; 0 keeps none. Callers of machines use a token for an hour, so
+    /// rounded up to a multiple of 4, at most 1,048,576 (or [`ConfigError::OutOfRange`]); 0 keeps none. Callers of machines use a token for an hour, so
     /// this should be about twice the number of callers that are active within an hour: a token that was pushed out costs
     /// its next request one signature check.
     ///
@@ -118,8 +118,8 @@ impl VerifierBuilder {
         self
     }
 
-    /// How much memory the kept tokens may take, in bytes: 4 KiB for each entry unless changed, so 16 MiB by default, and
-    /// at least 1 KiB for each. It is shared out to every four of them. An ordinary token takes 2 to 3 KiB with its claims. It
+    /// How much memory the kept tokens may take, in bytes: 4 KiB for each entry unless changed, so 16 MiB by default. Less
+    /// than 1 KiB for each entry, of which there is a multiple of 4, is [`ConfigError::OutOfRange`]. It is shared out to every four of them. An ordinary token takes 2 to 3 KiB with its claims. It
     /// is a count of what is asked of the allocator, with something added for what that takes itself.
     pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = Some(bytes);
@@ -218,7 +218,7 @@ impl VerifierBuilder {
             let (expected, found) = ("at most 1048576", self.cache_entries.to_string());
             return Err(ConfigError::OutOfRange { setting: "cache entries", expected, found });
         }
-        if self.cache_bytes.is_some_and(|bytes| bytes < self.cache_entries.next_multiple_of(4) * 1024) {
+        if self.cache_bytes.is_some_and(|bytes| bytes < Cache::places(self.cache_entries) * 1024) {
             let (expected, found) =
                 ("at least 1024 for each entry", self.cache_bytes.unwrap_or_default().to_string());
             return Err(ConfigError::OutOfRange { setting: "cache bytes", expected, found });

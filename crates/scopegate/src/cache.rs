@@ -76,9 +76,14 @@ pub(crate) enum Kept {
 }
 
 impl Cache {
-    /// Room for this many tokens, rounded up to a multiple of [`WAYS`], in this many bytes. No room is no cache.
+    /// How many places there are when there is to be room for so many tokens.
+    pub(crate) fn places(entries: usize) -> usize {
+        entries.next_multiple_of(WAYS)
+    }
+
+    /// Room for this many tokens at least, in this many bytes. No room is no cache.
     pub(crate) fn new(entries: usize, bytes: usize) -> Self {
-        let sets: Box<[Set]> = (0..entries.div_ceil(WAYS)).map(|_| Set::default()).collect();
+        let sets: Box<[Set]> = (0..Self::places(entries) / WAYS).map(|_| Set::default()).collect();
         Self {
             bytes_per_set: bytes.checked_div(sets.len()).unwrap_or(0),
             sets,

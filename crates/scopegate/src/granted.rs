@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use crate::scope::is_scope_character;
+use crate::scope::{is_scope, is_scope_character};
 use crate::scope_table::{Numbered, ScopeTable};
 use crate::texts::{Span, Texts};
 use crate::{Requirement, Scope, Scopes};
@@ -41,7 +41,7 @@ impl<'t> Grants<'t> {
 
     /// Adds one scope. `None` when it does not follow the grammar.
     pub(crate) fn add(&mut self, scope: &str) -> Option<()> {
-        (!scope.is_empty() && scope.bytes().all(is_scope_character)).then(|| self.push(scope))
+        is_scope(scope).then(|| self.push(scope))
     }
 
     fn push(&mut self, text: &str) {

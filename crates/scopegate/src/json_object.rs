@@ -83,8 +83,8 @@ impl<'a> JsonObject<'a> {
     #[allow(clippy::inline_always, reason = "it saves 900 instructions of a verification, 0.3 %")]
     #[inline(always)]
     pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        if let Some(place) = place_of(name) {
-            return self.placed.get(place).copied().flatten();
+        if let Some(placed) = place_of(name).and_then(|place| self.placed.get(place)) {
+            return *placed;
         }
         let position = self.others.binary_search_by(|(member, _)| by_length(member, name)).ok()?;
         self.others.get(position).map(|(_, value)| *value)
@@ -211,6 +211,26 @@ mod tests {
         assert_eq!(string(object.get("a").unwrap()).unwrap(), "x");
         assert_eq!(object.get("c").unwrap().get(), "[]");
         assert!(object.get("d").is_none());
+    }
+
+    #[test]
+    fn a_name_that_has_a_place_is_found_like_any_other() {
+        let names =
+            ["alg", "kid", "typ", "enc", "crit", "b64", "iss", "exp", "nbf", "iat", "aud", "sub", "jti"];
+        let clients = ["client_id", "azp", "appid", "cid", "scope", "scp", "token_use", "cnf", "nonce"];
+        let others = ["at_hash", "c_hash", "s_hash", "events", "auth_time", "version"];
+        let names = [&names[..], &clients, &others].concat();
+        let places: std::collections::BTreeSet<_> =
+            names.iter().map(|name| place_of(name).unwrap()).collect();
+        assert!(places.into_iter().eq(0..PLACES), "one place for each of them");
+        for name in names {
+            let twice = format!(r#"{{"{name}":1,"other":2,"{name}":3}}"#);
+            assert_eq!(JsonObject::from_text(&twice).unwrap_err(), NotAnObject::RepeatedName, "{name}");
+            let once = format!(r#"{{"{name}":1,"other":2}}"#);
+            let once = JsonObject::from_text(&once).unwrap();
+            assert_eq!((once.get(name).unwrap().get(), once.get("other").unwrap().get()), ("1", "2"));
+            assert!(!JsonObject::from_text("{}").unwrap().contains(name), "{name}");
+        }
     }
 
     #[test]

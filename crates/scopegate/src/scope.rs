@@ -23,13 +23,17 @@ pub struct Scope(Box<str>);
 
 impl Scope {
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        (!text.is_empty() && text.bytes().all(is_scope_character)).then(|| Self(text.into()))
+        is_scope(text).then(|| Self(text.into()))
     }
 
     /// The scope's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+pub(crate) fn is_scope(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_scope_character)
 }
 
 pub(crate) fn is_scope_character(byte: u8) -> bool {

@@ -20,6 +20,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct ScopeTable {
     /// Tells the tables of several verifiers from each other.
     id: u64,
+    /// Sorted by [`by_length`].
     numbers: ArcSwap<Vec<(Scope, usize)>>,
 }
 
@@ -59,9 +60,7 @@ impl ScopeTable {
 
     /// The scope's number, which it gets now if it has none. `None` when there are no more.
     pub(crate) fn number(&self, scope: &Scope) -> Option<Bits> {
-        let place = |numbers: &[(Scope, usize)]| {
-            numbers.binary_search_by(|(numbered, _)| by_length(numbered.as_str(), scope.as_str()))
-        };
+        let place = |numbers: &[_]| place_of(scope.as_str(), numbers);
         let known = self.numbers.load();
         if place(&known).is_err() && known.len() < MOST {
             self.numbers.rcu(|numbers| {
@@ -93,14 +92,19 @@ impl ScopeTable {
         let mut granted = Bits::default();
         if !numbers.is_empty() {
             for scope in scopes {
-                let place = numbers.binary_search_by(|(numbered, _)| by_length(numbered.as_str(), scope));
-                if let Some((_, number)) = place.ok().and_then(|place| numbers.get(place)) {
+                if let Some((_, number)) = place_of(scope, &numbers).ok().and_then(|place| numbers.get(place))
+                {
                     granted.insert(*number);
                 }
             }
         }
         Numbered { table: self.id, known: numbers.len(), granted }
     }
+}
+
+/// Where the scope is, or would be.
+fn place_of(scope: &str, numbers: &[(Scope, usize)]) -> Result<usize, usize> {
+    numbers.binary_search_by(|(numbered, _)| by_length(numbered.as_str(), scope))
 }
 
 impl NumberedTest {

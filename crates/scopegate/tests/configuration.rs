@@ -116,6 +116,30 @@ fn durations_have_ranges() {
 }
 
 #[test]
+fn the_cache_has_bounds() {
+    for builder in [
+        good().with_cache_entries(1_048_576),
+        good().with_cache_entries(0).with_cache_bytes(0),
+        good().with_cache_entries(5).with_cache_bytes(8 * 1_024),
+    ] {
+        assert!(builder.build().is_ok());
+    }
+    for (builder, text) in [
+        (good().with_cache_entries(1_048_577), "cache entries: expected at most 1048576, found 1048577"),
+        (
+            good().with_cache_entries(usize::MAX),
+            "cache entries: expected at most 1048576, found 18446744073709551615",
+        ),
+        (
+            good().with_cache_entries(5).with_cache_bytes(8 * 1_024 - 1),
+            "cache bytes: expected at least 1024 for each entry, found 8191",
+        ),
+    ] {
+        assert_eq!(builder.build().unwrap_err().to_string(), text);
+    }
+}
+
+#[test]
 fn a_key_set_must_have_a_key_for_an_accepted_algorithm() {
     let issuer = issuer().with_algorithms([Algorithm::RS256]);
     let error = Verifier::builder().trust(issuer).build().unwrap_err();
