@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs, io};
 
+use scopegate_bench_kit::grouped;
 use serde_json::Value;
 
 const USAGE: &str = "\
@@ -48,12 +49,12 @@ fn main() -> ExitCode {
         println!("| | ns | ratio | ratio to |\n| --- | ---: | ---: | --- |");
     }
     for Row { name, floor, instructions: own, allocations } in &rows {
-        let (counted, time) = (own.map_or("-".to_owned(), grouped), times.get(name));
+        let (counted, time) = (own.map_or("-".to_owned(), shown), times.get(name));
         let of_counts = ratio(*own, instructions.get(floor.as_str()));
         let of_times = ratio(time.copied(), times.get(floor));
         let busy = |time: &f64| format!(" {:.3} |", time * 10_000.0 / 1e9);
         let busy = if cores { time.map_or(" - |".to_owned(), busy) } else { String::new() };
-        let time = time.map_or("-".to_owned(), |&time| grouped(time));
+        let time = time.map_or("-".to_owned(), |&time| shown(time));
         let counted =
             if is_counted { format!(" {counted} | {of_counts} | {allocations} |") } else { String::new() };
         println!("| {name} |{counted} {time} | {of_times} | {floor} |{busy}");
@@ -118,18 +119,7 @@ fn read(file: &Path) -> Option<Value> {
     serde_json::from_str(&fs::read_to_string(file).ok()?).ok()
 }
 
-/// With a comma before every third digit.
-fn grouped(number: f64) -> String {
-    if number < 100.0 {
-        return format!("{number:.1}");
-    }
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+/// As criterion's times are worth it: with a tenth below 100.
+fn shown(number: f64) -> String {
+    if number < 100.0 { format!("{number:.1}") } else { grouped(number) }
 }

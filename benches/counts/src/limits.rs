@@ -1,7 +1,8 @@
 //! What the guard holds costs to: a file of limits, and the report.
 
+use scopegate_bench_kit::grouped;
+
 use crate::callgrind::{Cost, by_name};
-use crate::table::grouped;
 
 /// A limit of one quantity of one case.
 pub(crate) struct Limit {

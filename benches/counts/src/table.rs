@@ -1,5 +1,7 @@
 //! Costs as markdown.
 
+use scopegate_bench_kit::grouped;
+
 use crate::callgrind::{Cost, by_name};
 
 pub(crate) fn print(costs: &[Cost]) {
@@ -38,17 +40,4 @@ pub(crate) fn print_rows(costs: &[Cost]) {
 fn signed(number: f64) -> String {
     let sign = if number < 0.0 { "-" } else { "+" };
     format!("{sign}{}", grouped(number.abs()))
-}
-
-/// With a comma before every third digit.
-pub(crate) fn grouped(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

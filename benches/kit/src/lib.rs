@@ -10,9 +10,11 @@ mod cases;
 mod cast;
 mod signature;
 mod routes;
+mod grouped;
 
 pub use case::{Call, Case};
 pub use cases::all as cases;
 pub use cast::{ALGORITHMS, CLIENT, ISSUER, READ, Signer, WRITE, builder, padded, plain, signer};
+pub use grouped::grouped;
 pub use routes::{NoOp, answer, handler, request};
 pub use signature::{RebuiltKey, Signature};
