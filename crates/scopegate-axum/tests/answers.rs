@@ -270,6 +270,8 @@ async fn the_log_has_one_line_for_each_refusal_whatever_the_token_says() {
     // A19
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     let _guard = tracing::subscriber::set_default(subscriber);
     let router = router();
     let endless = "x".repeat(10_000);

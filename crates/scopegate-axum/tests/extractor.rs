@@ -95,6 +95,8 @@ async fn without_a_layer_the_answer_is_a_500_and_the_log_says_what_is_missing() 
     // D24
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     let _guard = tracing::subscriber::set_default(subscriber);
     let router = Router::new()
         .route("/", on_get(standard))

@@ -51,6 +51,8 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 async fn scopes_that_an_api_names_do_not_flood_the_log() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false);
+    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
     let server = Recorder::start(token("t", r#","scope":"a""#)).await;
     let client = ClientAuthentication::client_secret_basic("report", "s3cret");
@@ -115,6 +117,8 @@ async fn nothing_secret_is_logged_or_shown() {
     const ASSERTION: &str = "eyJhbGciOiJFZERTQSJ9.e30.c2ln";
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
+    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
     let key = PrivateKey::from_pem(&SigningKey::generate(Alg::EdDSA).private_key_pem()).unwrap();
     let mut shown = String::new();

@@ -62,6 +62,8 @@ async fn the_log_names_clients_and_reasons_but_no_secret_and_no_token() {
         .with_ansi(false)
         .with_writer(log.clone())
         .finish();
+    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     // This thread only, which is the one that a current-thread runtime serves on.
     let _guard = tracing::subscriber::set_default(subscriber);
 
