@@ -74,7 +74,7 @@ fn after_dot(text: &[u8]) -> &[u8] {
 }
 
 fn not_three_parts(token: &[u8]) -> Error {
-    match token.split(|byte| *byte == b'.').take(MOST_COUNTED).count() {
+    match 1 + memchr::memchr_iter(b'.', token).take(MOST_COUNTED - 1).count() {
         5 => Error::Encrypted,
         found => Error::NotThreeParts { found },
     }
