@@ -120,7 +120,8 @@ impl VerifierBuilder {
 
     /// How much memory the kept tokens may take, in bytes: 4 KiB for each entry unless changed, so 16 MiB by default. Less
     /// than 1 KiB for each entry, of which there is a multiple of 4, is [`ConfigError::OutOfRange`]. It is shared out to every four of them. An ordinary token takes 2 to 3 KiB with its claims. It
-    /// is a count of what is asked of the allocator, with something added for what that takes itself.
+    /// is a count of what is asked of the allocator, which takes something for itself: for a token of hundreds of short scopes,
+    /// of which the application or a refusal has made a list, up to as much again.
     pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = Some(bytes);
         self

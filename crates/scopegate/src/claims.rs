@@ -39,9 +39,8 @@ struct Verified {
     issuer: Arc<str>,
     /// The whole token.
     token: Box<[u8]>,
+    /// The payload as it was signed: UTF-8, one JSON object, no repeated member names; and what was read of it.
     texts: Texts,
-    /// The payload as it was signed: UTF-8, one JSON object, no repeated member names.
-    payload: Span,
     subject: Option<Span>,
     client: Option<Span>,
     client_alone: bool,
@@ -83,8 +82,7 @@ impl Claims {
     ) -> Result<Self, Error> {
         let subject = optional_string(payload, "sub")?;
         let token_id = optional_string(payload, "jti")?;
-        // What the claims hold besides scopes is short.
-        let mut texts = Texts::with_capacity(payload.text().len() + 256);
+        let mut texts = Texts::of(payload.text());
         let granted = issuer.policy.scopes.read(payload, &mut texts, table)?;
         let mut optional = |text: Option<&str>| text.map(|text| texts.add(text));
         Ok(Self(Arc::new(Verified {
@@ -94,7 +92,6 @@ impl Claims {
             client_alone: named.client_alone,
             token_id: optional(token_id.as_deref()),
             audience: named.audience.iter().map(|one| texts.add(one)).collect(),
-            payload: texts.add(payload.text()),
             token: token.into(),
             texts,
             granted,
@@ -189,7 +186,7 @@ impl Claims {
         &self.0.validity
     }
 
-    /// The bytes that are taken, at most.
+    /// The bytes that are asked for, at most.
     pub(crate) fn size(&self) -> usize {
         let Verified { token, texts, audience, granted, .. } = &*self.0;
         AROUND_ALLOCATIONS
@@ -198,10 +195,6 @@ impl Claims {
             + texts.size()
             + size_of_val(&**audience)
             + granted.size_of_list(texts)
-    }
-
-    fn payload(&self) -> &str {
-        self.0.texts.get(self.0.payload)
     }
 
     fn optional(&self, text: Option<Span>) -> Option<&str> {
@@ -213,7 +206,7 @@ impl Claims {
     /// # Errors
     /// [`Error::MalformedClaim`] when the claim is there and is not a `T`. A `null` is there.
     pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
-        let payload = JsonObject::from_text(self.payload()).ok();
+        let payload = JsonObject::from_text(self.0.texts.payload()).ok();
         let Some(value) = payload.and_then(|payload| payload.get(name)) else { return Ok(None) };
         serde_json::from_str(value.get()).map(Some).map_err(|_| Error::MalformedClaim {
             claim: name.to_owned().into(),
@@ -226,7 +219,7 @@ impl Claims {
     /// # Errors
     /// [`Error::UnexpectedClaims`] when the claims are not a `T`.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_str(self.payload()).map_err(|error| Error::UnexpectedClaims {
+        serde_json::from_str(self.0.texts.payload()).map_err(|error| Error::UnexpectedClaims {
             expected: std::any::type_name::<T>(),
             found: Excerpt::new(&error.to_string()),
         })

@@ -25,7 +25,7 @@ pub(crate) struct Grants<'t> {
 }
 
 impl<'t> Grants<'t> {
-    /// Adds scopes to the texts, which lend themselves to nobody else meanwhile: so the scopes stand together.
+    /// Scopes that are to be texts of the token.
     pub(crate) fn to(texts: &'t mut Texts) -> Self {
         Self { text: texts.add(""), texts }
     }
@@ -54,9 +54,6 @@ impl<'t> Grants<'t> {
     }
 }
 
-/// What an allocator takes for a short text, and beside a long one.
-const AROUND_A_SCOPE: usize = 32;
-
 impl Granted {
     pub(crate) fn list(&self, texts: &Texts) -> &Scopes {
         self.list.get_or_init(|| apart(texts.get(self.text)).filter_map(Scope::parse).collect())
@@ -66,11 +63,11 @@ impl Granted {
         required.by_number(&self.numbered).unwrap_or_else(|| required.is_satisfied_by(self.list(texts)))
     }
 
-    /// The bytes that the list takes once it is made, at most.
+    /// The bytes that the list asks for once it is made, at most.
     pub(crate) fn size_of_list(&self, texts: &Texts) -> usize {
         let text = texts.get(self.text).as_bytes();
         let scopes = 1 + memchr::memchr_iter(b' ', text).count();
-        text.len() + scopes * (size_of::<Scope>() + AROUND_A_SCOPE)
+        text.len() + scopes * size_of::<Scope>()
     }
 }
 

@@ -230,6 +230,18 @@ fn a_token_of_more_than_4_kib_is_verified_each_time() {
     }
 }
 
+#[test]
+fn a_token_with_200_scopes_is_kept_with_the_list_of_them() {
+    let key = SigningKey::generate(Alg::EdDSA);
+    let fixture = Fixture::with_cache_entries(4, &[key.jwk()]);
+    let scopes = (0..200).map(|at| format!("api/s-{at:03}")).collect::<Vec<_>>().join(" ");
+    let token = mint().scope(&scopes).sign_with(&key);
+    fixture.accepts(&token, 1);
+    fixture.accepts(&token, 0);
+    let list = || fixture.verifier.verify(&token).unwrap().scopes().iter().next().unwrap().as_str().as_ptr();
+    assert_eq!(list(), list(), "made once");
+}
+
 /// What may happen to a verifier.
 #[derive(Clone, Debug)]
 enum Event {
