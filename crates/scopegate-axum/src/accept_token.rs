@@ -5,6 +5,7 @@ use std::sync::Arc;
 use scopegate::Verifier;
 use tower_layer::Layer;
 
+use crate::ProtectedResource;
 use crate::guard::Guard;
 use crate::rule::{Demand, Rule};
 
@@ -29,6 +30,10 @@ impl AcceptToken {
     #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
         Self { rule: self.rule.with_realm(realm.into()) }
+    }
+
+    pub(crate) fn of(self, api: &ProtectedResource) -> Self {
+        Self { rule: self.rule.of(api) }
     }
 }
 

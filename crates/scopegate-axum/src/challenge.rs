@@ -11,6 +11,8 @@ use http::HeaderValue;
 pub(crate) struct Challenge {
     /// Names what is protected.
     pub(crate) realm: String,
+    /// Where the API describes itself (RFC 9728 §5.1).
+    pub(crate) resource_metadata: Option<String>,
     /// The scopes that the request needs, separated by spaces; empty when it needs none.
     pub(crate) scope: String,
 }
@@ -46,8 +48,9 @@ impl Challenge {
     fn build(&self, error: &[(&str, &str)]) -> HeaderValue {
         let mut text = String::from("Bearer realm=");
         push_quoted(&mut text, &self.realm);
+        let metadata = self.resource_metadata.as_deref().map(|url| ("resource_metadata", url));
         let scope = Some(("scope", self.scope.as_str())).filter(|(_, scope)| !scope.is_empty());
-        for (name, value) in scope.iter().chain(error) {
+        for (name, value) in metadata.iter().chain(&scope).chain(error) {
             text.push_str(", ");
             text.push_str(name);
             text.push('=');
@@ -77,7 +80,7 @@ mod tests {
     use super::*;
 
     fn challenge(realm: &str, scope: &str) -> Challenge {
-        Challenge { realm: realm.to_owned(), scope: scope.to_owned() }
+        Challenge { realm: realm.to_owned(), resource_metadata: None, scope: scope.to_owned() }
     }
 
     #[test]
@@ -91,6 +94,15 @@ mod tests {
     fn an_error_follows_the_scope_and_its_description_is_last() {
         let header = challenge("api", "a").with_error(ErrorCode::InvalidToken, "no");
         assert_eq!(header, r#"Bearer realm="api", scope="a", error="invalid_token", error_description="no""#);
+    }
+
+    #[test]
+    fn the_address_of_the_metadata_comes_before_the_scope() {
+        // F11
+        let with_metadata =
+            Challenge { resource_metadata: Some("https://h/m".to_owned()), ..challenge("api", "a") };
+        let header = with_metadata.without_error();
+        assert_eq!(header, r#"Bearer realm="api", resource_metadata="https://h/m", scope="a""#);
     }
 
     #[test]

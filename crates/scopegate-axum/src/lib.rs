@@ -60,6 +60,9 @@
 //! far; on a `Router` every route so far and its fallback (`route_layer`: not the fallback). When an outer
 //! layer of the same verifier has verified the token, an inner one does not verify it again.
 //!
+//! [`ProtectedResource`] makes the same layers for an API that has a name (RFC 9728): their challenges tell where its metadata
+//! is, and the metadata tells who issues tokens and which scopes there are.
+//!
 //! # What a caller hears
 //!
 //! | request | answer |
@@ -96,6 +99,9 @@ mod require_scope;
 mod require_token;
 mod accept_token;
 
+mod protected_resource;
+mod resource_metadata;
+
 mod guard;
 mod rule;
 mod bearer;
@@ -110,13 +116,16 @@ pub use accept_token::AcceptToken;
 pub use bearer::MalformedCredentials;
 pub use claims::{Claims, ClaimsRejection, Standard};
 pub use guard::{Guard, GuardFuture};
+pub use protected_resource::ProtectedResource;
 pub use refusal::Refusal;
 pub use refusal_body::RefusalBody;
 pub use require_scope::RequireScope;
 pub use require_token::RequireToken;
+pub use resource_metadata::ResourceMetadata;
 pub use scopegate;
 pub use scopegate::{
-    Algorithm, ConfigError, Error, Issuer, Principal, Requirement, Scope, Scopes, Verifier, all_of, any_of,
+    Algorithm, ConfigError, Error, Issuer, Principal, Requirement, ResourceIdentifier, Scope, Scopes,
+    Verifier, all_of, any_of,
 };
 
 /// The README's code compiles.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use scopegate::{ConfigError, Requirement, Verifier};
 use tower_layer::Layer;
 
+use crate::ProtectedResource;
 use crate::guard::Guard;
 use crate::rule::{Demand, Rule};
 
@@ -12,6 +13,7 @@ use crate::rule::{Demand, Rule};
 #[derive(Clone, Debug)]
 pub struct RequireScope {
     rule: Arc<Rule>,
+    requirement: Requirement,
 }
 
 impl RequireScope {
@@ -40,14 +42,24 @@ impl RequireScope {
     pub fn try_new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Result<Self, ConfigError> {
         let requirement = requirement.into();
         requirement.check()?;
-        Ok(Self { rule: Rule::new(verifier, Demand::Scopes(verifier.prepare(requirement))) })
+        let requirement = verifier.prepare(requirement);
+        Ok(Self { rule: Rule::new(verifier, Demand::Scopes(requirement.clone())), requirement })
     }
 
     /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
     /// printable ASCII become `?`.
     #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
-        Self { rule: self.rule.with_realm(realm.into()) }
+        Self { rule: self.rule.with_realm(realm.into()), ..self }
+    }
+
+    /// What it asks for: for a document that describes the route, as OpenAPI does.
+    pub fn requirement(&self) -> &Requirement {
+        &self.requirement
+    }
+
+    pub(crate) fn of(self, api: &ProtectedResource) -> Self {
+        Self { rule: self.rule.of(api), ..self }
     }
 }
 

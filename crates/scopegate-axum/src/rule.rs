@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderValue, Request};
 use scopegate::{Error, Requirement, Scope, Verifier};
 
+use crate::ProtectedResource;
 use crate::bearer::{Credentials, MalformedCredentials, credentials, is_one_token, parse};
 use crate::challenge::Challenge;
 use crate::refusal::Refusal;
@@ -52,12 +53,23 @@ impl Rule {
             Demand::Token | Demand::GoodTokenIfAny => Vec::new(),
         };
         let scopes: Vec<&str> = scopes.into_iter().map(Scope::as_str).collect();
-        let challenge = Challenge { realm: DEFAULT_REALM.to_owned(), scope: scopes.join(" ") };
+        let challenge =
+            Challenge { realm: DEFAULT_REALM.to_owned(), resource_metadata: None, scope: scopes.join(" ") };
         Arc::new(Self { verifier: verifier.clone(), demand, challenge })
     }
 
     pub(crate) fn with_realm(mut self: Arc<Self>, realm: String) -> Arc<Self> {
         Arc::make_mut(&mut self).challenge.realm = realm;
+        self
+    }
+
+    /// The same, as a rule of this API.
+    pub(crate) fn of(mut self: Arc<Self>, api: &ProtectedResource) -> Arc<Self> {
+        let challenge = &mut Arc::make_mut(&mut self).challenge;
+        challenge.resource_metadata = Some(api.identifier().metadata_url().to_owned());
+        if let Some(realm) = api.realm() {
+            realm.clone_into(&mut challenge.realm);
+        }
         self
     }
 

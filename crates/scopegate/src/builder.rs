@@ -17,6 +17,7 @@ use crate::key_source::{Failure, KeySource};
 use crate::location::Location;
 use crate::refresh::{Pace, Period};
 use crate::refresh_task::{End, RefreshTask};
+use crate::scope_hierarchy::ScopeHierarchy;
 use crate::verifier::{StopOnDrop, TrustedIssuer, Verifier};
 
 /// Builds a [`Verifier`]. Get one from [`Verifier::builder`].
@@ -26,6 +27,8 @@ pub struct VerifierBuilder {
     clock: Arc<dyn Clock>,
     leeway: Duration,
     pace: Pace,
+    /// Scopes, and what each implies directly.
+    implied_scopes: Vec<(String, Vec<String>)>,
     cache_entries: usize,
     /// `None` for as many as the entries ask for.
     cache_bytes: Option<usize>,
@@ -48,6 +51,7 @@ impl VerifierBuilder {
                 cooldown: Duration::from_secs(30),
                 usable_for: Duration::from_secs(24 * 3600),
             },
+            implied_scopes: Vec::new(),
             cache_entries: 4_096,
             cache_bytes: None,
         }
@@ -60,6 +64,43 @@ impl VerifierBuilder {
     /// for different things belong to different verifiers.
     pub fn trust(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
+        self
+    }
+
+    /// Who is granted this scope is granted these too, whoever the issuer: `orders/admin` implies `orders/read`. Unless it is
+    /// said here, no scope implies another one. What is implied may imply more.
+    ///
+    /// Layers, [`Claims::require`](crate::Claims::require) and [`Claims::scopes`](crate::Claims::scopes) respect it, because
+    /// implied scopes are added when a token is verified; the claim itself, as
+    /// [`Claims::get`](crate::Claims::get) reads it, stays as the issuer wrote it.
+    ///
+    /// A text that is not a scope is [`ConfigError::InvalidScope`], and scopes that imply each other in a circle are
+    /// [`ConfigError::ScopeImpliesItself`], when the verifier starts.
+    ///
+    /// ```
+    /// use scopegate::{Issuer, Verifier};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let local = scopegate_issuer::LocalIssuer::start().await?;
+    /// let verifier = Verifier::builder()
+    ///     .trust(Issuer::cognito_at(local.issuer())?.client("local-reader"))
+    ///     .with_implied_scopes("orders/admin", ["orders/read", "orders/write"])
+    ///     .start()
+    ///     .await?;
+    ///
+    /// let admin = verifier.verify(&local.mint().scope("orders/admin").sign())?;
+    /// assert!(admin.require(&"orders/read".into()).is_ok());
+    ///
+    /// let reader = verifier.verify(&local.mint().scope("orders/read").sign())?;
+    /// assert!(reader.require(&"orders/admin".into()).is_err());
+    /// # Ok(()) }
+    /// ```
+    pub fn with_implied_scopes<I>(mut self, scope: impl Into<String>, implied: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.implied_scopes.push((scope.into(), implied.into_iter().map(Into::into).collect()));
         self
     }
 
@@ -172,6 +213,7 @@ impl VerifierBuilder {
 
     fn spawn(self) -> Result<(Verifier, Vec<Fetching>), ConfigError> {
         self.check()?;
+        let hierarchy = ScopeHierarchy::new(&self.implied_scopes)?;
         let (mut trusted, mut tasks, mut fetching) = (Vec::new(), Vec::new(), Vec::new());
         for Issuer { identifier, keys, policy } in self.issuers {
             let name: Arc<str> = identifier.as_str().into();
@@ -200,7 +242,7 @@ impl VerifierBuilder {
         }
         let bytes = self.cache_bytes.unwrap_or(self.cache_entries.saturating_mul(BYTES_PER_ENTRY));
         let cache = Cache::new(self.cache_entries, bytes);
-        Ok((Verifier::new(trusted, self.clock, self.leeway, cache, tasks), fetching))
+        Ok((Verifier::new(trusted, self.clock, self.leeway, cache, hierarchy, tasks), fetching))
     }
 
     fn check(&self) -> Result<(), ConfigError> {

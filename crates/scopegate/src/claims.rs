@@ -139,7 +139,8 @@ impl Claims {
         self.0.audience.iter().map(|one| self.0.texts.get(*one))
     }
 
-    /// The scopes that the token grants, from every claim that the issuer was configured to grant them by.
+    /// The scopes that the token grants, from every claim that the issuer was configured to grant them by, and those that
+    /// they [imply](crate::VerifierBuilder::with_implied_scopes).
     pub fn scopes(&self) -> &Scopes {
         self.0.granted.list(&self.0.texts)
     }

@@ -41,6 +41,9 @@ pub enum ConfigError {
     InvalidScope { found: String },
     /// `all_of` or `any_of` was given no scopes. Nothing to ask for would mean that everybody may pass.
     EmptyRequirement,
+    /// Scopes were declared to imply each other in a circle, which makes them one and the same.
+    #[non_exhaustive]
+    ScopeImpliesItself { scope: String },
     /// A given key set is not one, or none of its keys can verify a token.
     #[non_exhaustive]
     InvalidKeySet { issuer: String, reason: String },
@@ -92,6 +95,9 @@ impl fmt::Display for ConfigError {
             ),
             Self::EmptyRequirement => {
                 f.write_str("expected at least one scope in all_of or any_of, found none")
+            }
+            Self::ScopeImpliesItself { scope } => {
+                write!(f, "expected scopes that imply others, found that {scope:?} implies itself")
             }
             Self::InvalidKeySet { issuer, reason } => write!(f, "the key set given for {issuer}: {reason}"),
             Self::KeysNotFetched { issuer, url, .. } => write!(f, "no keys of {issuer} from {url}"),

@@ -48,7 +48,11 @@ impl<'t> Grants<'t> {
         self.text = self.texts.add_to(self.text, text);
     }
 
-    pub(crate) fn numbered_by(self, table: &ScopeTable) -> Granted {
+    /// What is granted, with all that it implies.
+    pub(crate) fn numbered_by(mut self, table: &ScopeTable) -> Granted {
+        for implied in table.hierarchy.implied_by(apart(self.texts.get(self.text))) {
+            self.push(implied.as_str());
+        }
         let numbered = table.numbered(apart(self.texts.get(self.text)));
         Granted { text: self.text, numbered, list: OnceLock::new() }
     }

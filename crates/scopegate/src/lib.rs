@@ -118,7 +118,10 @@ mod texts;
 mod granted;
 mod scope;
 mod requirement;
+mod scope_hierarchy;
 mod scope_table;
+
+mod resource_identifier;
 
 mod status;
 mod metrics;
@@ -149,6 +152,7 @@ pub use issuer::{Issuer, IssuerWithoutAudience};
 pub use json_object::NotAnObject;
 pub use numeric_date::NumericDate;
 pub use requirement::{Requirement, all_of, any_of};
+pub use resource_identifier::ResourceIdentifier;
 pub use scope::{Scope, Scopes};
 pub use status::{IssuerStatus, Status};
 pub use verifier::Verifier;

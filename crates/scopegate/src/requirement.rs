@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::scope_hierarchy::ScopeHierarchy;
 use crate::scope_table::{Bits, Numbered, NumberedTest, ScopeTable, Test};
 use crate::{ConfigError, Scope, Scopes};
 
@@ -25,8 +26,15 @@ use crate::{ConfigError, Scope, Scopes};
 #[derive(Clone)]
 pub struct Requirement {
     node: Node,
-    /// The same for scopes that have numbers, if [`Verifier::prepare`](crate::Verifier::prepare) gave them some.
-    numbered: Option<Arc<NumberedTest>>,
+    /// What [`Verifier::prepare`](crate::Verifier::prepare) added.
+    prepared: Option<Arc<Prepared>>,
+}
+
+/// What a verifier knows about the scopes of a requirement.
+struct Prepared {
+    /// The same expression over the numbers of the scopes, if each has one.
+    numbered: Option<NumberedTest>,
+    hierarchy: Arc<ScopeHierarchy>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -61,18 +69,19 @@ where
 
 impl Requirement {
     fn new(node: Node) -> Self {
-        Self { node, numbered: None }
+        Self { node, prepared: None }
     }
 
     /// The same requirement, with numbers for its scopes where the table has any left.
-    pub(crate) fn numbered(mut self, table: &ScopeTable) -> Self {
-        self.numbered = self.node.test(table).map(|test| Arc::new(table.test(test)));
+    pub(crate) fn prepared(mut self, table: &ScopeTable) -> Self {
+        let numbered = self.node.test(table).map(|test| table.test(test));
+        self.prepared = Some(Arc::new(Prepared { numbered, hierarchy: Arc::clone(&table.hierarchy) }));
         self
     }
 
     /// Whether the numbered scopes are enough; `None` when the texts have to be compared.
     pub(crate) fn by_number(&self, granted: &Numbered) -> Option<bool> {
-        self.numbered.as_ref()?.is_satisfied_by(granted)
+        self.prepared.as_ref()?.numbered.as_ref()?.is_satisfied_by(granted)
     }
 
     /// Whether these scopes are enough.
@@ -86,11 +95,45 @@ impl Requirement {
     }
 
     /// Scopes that together satisfy the requirement, in the order they were written, each once: what a
-    /// challenge names (RFC 6750 §3). Of alternatives it takes the first.
+    /// challenge names (RFC 6750 §3). Of alternatives it takes the first, and when the requirement is
+    /// [prepared](crate::Verifier::prepare), it leaves out what another of the scopes
+    /// [implies](crate::VerifierBuilder::with_implied_scopes).
     pub fn sufficient_scopes(&self) -> Vec<&Scope> {
         let mut scopes = Vec::new();
         self.collect_sufficient(&mut scopes);
+        if let Some(Prepared { hierarchy, .. }) = self.prepared.as_deref() {
+            let all = scopes.clone();
+            scopes.retain(|scope| !all.iter().any(|other| hierarchy.implies(other, scope)));
+        }
         scopes
+    }
+
+    /// The sets of scopes that satisfy it, in the order they were written: any one of them is enough, and of one set every
+    /// scope is needed. None where nothing satisfies it. It is the form in which OpenAPI writes what an operation needs.
+    ///
+    /// There are as many as there are ways to choose: `all_of` ten `any_of` of two each has 1,024.
+    pub fn alternatives(&self) -> Vec<Vec<&Scope>> {
+        match &self.node {
+            Node::Scope(scope) => vec![vec![scope]],
+            Node::AllOf(parts) if parts.is_empty() => Vec::new(),
+            Node::AllOf(parts) => parts.iter().fold(vec![Vec::new()], |chosen, part| {
+                let more = part.alternatives();
+                chosen.iter().flat_map(|one| more.iter().map(move |other| joined(one, other))).collect()
+            }),
+            Node::AnyOf(parts) => parts.iter().flat_map(Self::alternatives).collect(),
+            Node::Invalid(_) => Vec::new(),
+        }
+    }
+
+    /// Every scope that it names, each once, in the order they were written.
+    pub fn scopes(&self) -> Vec<&Scope> {
+        match &self.node {
+            Node::Scope(scope) => vec![scope],
+            Node::AllOf(parts) | Node::AnyOf(parts) => {
+                parts.iter().fold(Vec::new(), |named, part| joined(&named, &part.scopes()))
+            }
+            Node::Invalid(_) => Vec::new(),
+        }
     }
 
     fn collect_sufficient<'a>(&'a self, scopes: &mut Vec<&'a Scope>) {
@@ -142,6 +185,13 @@ impl Node {
             Self::AllOf(_) | Self::Invalid(_) => None,
         }
     }
+}
+
+/// The scopes of both, each once.
+fn joined<'a>(one: &[&'a Scope], other: &[&'a Scope]) -> Vec<&'a Scope> {
+    let mut scopes = one.to_vec();
+    scopes.extend(other.iter().filter(|scope| !one.contains(scope)));
+    scopes
 }
 
 /// Whether they are written alike.
@@ -237,6 +287,44 @@ mod tests {
         assert_eq!(sufficient(&nested), "a b");
         assert!(nested.is_satisfied_by(&granted(&sufficient(&nested))));
         assert_eq!(sufficient(&any_of(["read", "admin"])), "read");
+    }
+
+    #[test]
+    fn what_another_scope_implies_is_not_asked_for() {
+        // F16
+        let declared = [("admin".to_owned(), vec!["read".to_owned()])];
+        let table = ScopeTable::new(ScopeHierarchy::new(&declared).unwrap());
+        for (requirement, plain, prepared) in [
+            (all_of(["read", "admin"]), "read admin", "admin"),
+            (all_of(["read", "write"]), "read write", "read write"),
+            (any_of(["read", "admin"]), "read", "read"),
+        ] {
+            assert_eq!(sufficient(&requirement), plain);
+            assert_eq!(sufficient(&requirement.prepared(&table)), prepared);
+        }
+    }
+
+    #[test]
+    fn the_alternatives_are_all_ways_to_satisfy_it() {
+        let nested = all_of(["a".into(), any_of([all_of(["b", "a"]), "d".into()])]);
+        for (requirement, expected) in [
+            ("a".into(), "a"),
+            (nested.clone(), "a b|a d"),
+            (all_of([any_of(["a", "b"]), any_of(["c", "d"])]), "a c|a d|b c|b d"),
+            (any_of(["a", "b c"]), "a"),
+            (all_of(["a", "b c"]), ""),
+            (all_of::<[&str; 0]>([]), ""),
+            (all_of([any_of::<[&str; 0]>([]), "a".into()]), ""),
+        ] {
+            let sets: Vec<String> = requirement
+                .alternatives()
+                .into_iter()
+                .map(|set| set.into_iter().map(Scope::as_str).collect::<Vec<_>>().join(" "))
+                .collect();
+            assert_eq!(sets.join("|"), expected, "{requirement}");
+            assert!(sets.iter().all(|set| requirement.is_satisfied_by(&granted(set))), "{requirement}");
+        }
+        assert_eq!(nested.scopes().into_iter().map(Scope::as_str).collect::<Vec<_>>(), ["a", "b", "d"]);
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //!
 //! Where a number is missing, the texts are compared instead (`requirement.rs`): what is granted never depends on it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
 use crate::Scope;
 use crate::json_object::by_length;
+use crate::scope_hierarchy::ScopeHierarchy;
 
 /// So many scopes get a number. A program that makes layers out of what requests ask for must not fill its memory with
 /// them, and no API has that many.
@@ -22,6 +24,8 @@ pub(crate) struct ScopeTable {
     id: u64,
     /// Sorted by [`by_length`].
     numbers: ArcSwap<Vec<(Scope, usize)>>,
+    /// What scopes of tokens are completed by before they are compared.
+    pub(crate) hierarchy: Arc<ScopeHierarchy>,
 }
 
 /// Which of the numbered scopes a token grants.
@@ -54,8 +58,9 @@ pub(crate) enum Test {
 pub(crate) struct Bits([u64; MOST / 64]);
 
 impl ScopeTable {
-    pub(crate) fn new() -> Self {
-        Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), numbers: ArcSwap::default() }
+    pub(crate) fn new(hierarchy: ScopeHierarchy) -> Self {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Self { id, numbers: ArcSwap::default(), hierarchy: Arc::new(hierarchy) }
     }
 
     /// The scope's number, which it gets now if it has none. `None` when there are no more.
@@ -155,13 +160,13 @@ mod tests {
 
     /// Whether the numbers say that the scopes are enough.
     fn by_number(table: &ScopeTable, requirement: &Requirement, granted: &Numbered) -> Option<bool> {
-        requirement.clone().numbered(table).by_number(granted)
+        requirement.clone().prepared(table).by_number(granted)
     }
 
     #[test]
     fn numbers_and_texts_give_the_same_answers() {
         // C20
-        let table = ScopeTable::new();
+        let table = ScopeTable::new(ScopeHierarchy::default());
         let requirements = [
             "a".into(),
             all_of(["a", "b"]),
@@ -170,7 +175,7 @@ mod tests {
             any_of([all_of(["a", "b"]), all_of(["c", "dd"])]),
         ];
         let numbered: Vec<Requirement> =
-            requirements.iter().map(|one| one.clone().numbered(&table)).collect();
+            requirements.iter().map(|one| one.clone().prepared(&table)).collect();
         for granted in ["", "a", "b", "a b", "a b c", "a dd", "c dd", "bb", "aa", "A", "a a", "x y z"] {
             let list = granted.split(' ').filter_map(Scope::parse).collect();
             for (text, number) in requirements.iter().zip(&numbered) {
@@ -182,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_scope_that_got_its_number_later_is_not_decided_by_number() {
-        let table = ScopeTable::new();
+        let table = ScopeTable::new(ScopeHierarchy::default());
         let early = table.numbered(scopes("a b"));
         assert_eq!(by_number(&table, &"a".into(), &early), None);
         let later = table.numbered(scopes("a b"));
@@ -192,19 +197,20 @@ mod tests {
 
     #[test]
     fn the_numbers_of_another_table_say_nothing() {
-        let (ours, theirs) = (ScopeTable::new(), ScopeTable::new());
+        let (ours, theirs) =
+            (ScopeTable::new(ScopeHierarchy::default()), ScopeTable::new(ScopeHierarchy::default()));
         let (required, other) =
-            (Requirement::from("a").numbered(&ours), Requirement::from("b").numbered(&theirs));
+            (Requirement::from("a").prepared(&ours), Requirement::from("b").prepared(&theirs));
         assert_eq!(required.by_number(&theirs.numbered(scopes("b"))), None);
         assert_eq!(other.by_number(&ours.numbered(scopes("a"))), None);
     }
 
     #[test]
     fn the_scopes_after_the_256th_have_no_number() {
-        let table = ScopeTable::new();
+        let table = ScopeTable::new(ScopeHierarchy::default());
         let names: Vec<String> = (0..=MOST).map(|at| format!("scope-{at}")).collect();
         let numbered: Vec<Requirement> =
-            names.iter().map(|name| Requirement::from(name.as_str()).numbered(&table)).collect();
+            names.iter().map(|name| Requirement::from(name.as_str()).prepared(&table)).collect();
         let granted = table.numbered(names.iter().step_by(2).map(String::as_str));
         for (at, requirement) in numbered.iter().enumerate() {
             let expected = (at < MOST).then_some(at % 2 == 0);

@@ -20,6 +20,7 @@ use crate::jwk::Key;
 use crate::key_set::{KeySet, NoSingleKey};
 use crate::key_source::{Changes, KeySource, Place, Sought, Unavailable};
 use crate::refresh::{KeyName, Standing};
+use crate::scope_hierarchy::ScopeHierarchy;
 use crate::scope_table::ScopeTable;
 use crate::status::{IssuerStatus, Status};
 use crate::token::CompactToken;
@@ -52,6 +53,8 @@ pub struct Verifier(Arc<Inner>);
 struct Inner {
     /// Sorted by [`by_length`].
     issuers: Vec<TrustedIssuer>,
+    /// Their identifiers, in the order of the configuration.
+    declared: Vec<Arc<str>>,
     clock: Arc<dyn Clock>,
     leeway: Duration,
     cache: Cache,
@@ -78,10 +81,13 @@ impl Verifier {
         clock: Arc<dyn Clock>,
         leeway: Duration,
         cache: Cache,
+        hierarchy: ScopeHierarchy,
         tasks: Vec<StopOnDrop>,
     ) -> Self {
+        let declared = issuers.iter().map(|issuer| Arc::clone(&issuer.identifier)).collect();
+        let scopes = ScopeTable::new(hierarchy);
         issuers.sort_unstable_by(|a, b| by_length(&a.identifier, &b.identifier));
-        Self(Arc::new(Inner { issuers, clock, leeway, cache, scopes: ScopeTable::new(), _tasks: tasks }))
+        Self(Arc::new(Inner { issuers, declared, clock, leeway, cache, scopes, _tasks: tasks }))
     }
 
     /// Verifies an access token in compact form, without the word `Bearer`.
@@ -209,7 +215,7 @@ impl Verifier {
     /// answered as if they were not prepared.
     #[must_use = "it returns what was prepared"]
     pub fn prepare(&self, requirement: impl Into<Requirement>) -> Requirement {
-        requirement.into().numbered(&self.0.scopes)
+        requirement.into().prepared(&self.0.scopes)
     }
 
     /// Until the keys of every issuer are there and may be used, all at the same time: for a service that reports itself
@@ -235,6 +241,11 @@ impl Verifier {
             issuers.map(|issuer| IssuerStatus::new(&issuer.identifier, &issuer.keys, now)),
             self.0.cache.usage(),
         )
+    }
+
+    /// The identifiers of the trusted issuers, in the order in which they were named.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.0.declared.iter().map(AsRef::as_ref)
     }
 
     /// Whether one is a clone of the other, so that what one has verified needs no second verification.

@@ -1,0 +1,200 @@
+//! `ProtectedResource`: what an API is called, its layers, and its description of itself (RFC 9728), which are made of one
+//! another. How the description is served is `resource_metadata.rs`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use scopegate::{ConfigError, Requirement, ResourceIdentifier, Scope, Verifier};
+
+use crate::resource_metadata::ResourceMetadata;
+use crate::{AcceptToken, RequireScope, RequireToken};
+
+/// An API under the name that OAuth knows it by: it makes the layers, and tells callers who lets them in (RFC 9728).
+///
+/// For callers that find everything by themselves, clients of MCP servers first: a request without a token is answered with a
+/// challenge that names the API's metadata, the metadata names the authorization server, and that one is asked for a token
+/// with the scopes of the challenge. All of it comes from the configuration here and nothing from a request, least of all
+/// from its `Host`.
+///
+/// ```
+/// use axum::{Router, handler::Handler, routing::get};
+/// use scopegate_axum::{ConfigError, ProtectedResource, Verifier};
+///
+/// fn app(verifier: &Verifier) -> Result<Router, ConfigError> {
+///     let api = ProtectedResource::new("https://api.example/orders", verifier)?;
+///     Ok(Router::new()
+///         .route("/orders", get(list.layer(api.require_scope("orders/read"))))
+///         .route_service(api.metadata_path(), api.metadata()))
+/// }
+///
+/// async fn list() -> &'static str {
+///     "orders"
+/// }
+/// #
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use axum::{body::Body, http::Request};
+/// # use tower::ServiceExt as _;
+/// # use http_body_util::BodyExt as _;
+/// let local = scopegate_issuer::LocalIssuer::start().await?;
+/// let issuer = scopegate_axum::Issuer::cognito_at(local.issuer())?.client("local-reader");
+/// let app = app(&Verifier::builder().trust(issuer).start().await?)?;
+///
+/// let refused = app.clone().oneshot(Request::get("/orders").body(Body::empty())?).await?;
+/// let metadata = "https://api.example/.well-known/oauth-protected-resource/orders";
+/// assert_eq!(
+///     refused.headers()["www-authenticate"],
+///     format!(r#"Bearer realm="api", resource_metadata="{metadata}", scope="orders/read""#)
+/// );
+///
+/// let path = "/.well-known/oauth-protected-resource/orders";
+/// let answer = app.oneshot(Request::get(path).body(Body::empty())?).await?;
+/// let document: serde_json::Value = serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?;
+/// assert_eq!(document["resource"], "https://api.example/orders");
+/// assert_eq!(document["authorization_servers"], serde_json::json!([local.issuer()]));
+/// assert_eq!(document["scopes_supported"], serde_json::json!(["orders/read"]));
+/// # Ok(()) }
+/// ```
+///
+/// # What it does not do
+///
+/// It judges no audience: that is the business of each [`Issuer`](crate::Issuer). Where the authorization server puts the
+/// resource that a caller asked for into `aud` (RFC 8707), and under MCP it must, trust it with `.audience(…)` of the same
+/// text. It does not make one URL of many either: a strict caller that follows a challenge wants `resource` to be the very URL that it
+/// requested (§3.3), while clients of MCP servers content themselves with one that is above it. A metadata document is at the root of a host: a proxy that serves the API under a path has to pass
+/// [`metadata_path`](Self::metadata_path) on too.
+///
+/// Clones are the same API, and know the same layers.
+#[derive(Clone)]
+pub struct ProtectedResource {
+    verifier: Verifier,
+    realm: Option<String>,
+    description: Arc<Description>,
+}
+
+/// What is told about an API.
+#[derive(Clone, Debug)]
+pub(crate) struct Description {
+    pub(crate) identifier: ResourceIdentifier,
+    pub(crate) authorization_servers: Vec<String>,
+    /// Those of every layer so far. Locked while a layer is made, and while the document is.
+    pub(crate) scopes: Arc<Mutex<BTreeSet<Scope>>>,
+    pub(crate) name: Option<String>,
+    pub(crate) documentation: Option<String>,
+}
+
+impl ProtectedResource {
+    /// Names an API: by the URL that callers know it by, see [`ResourceIdentifier`], and by who verifies its tokens.
+    ///
+    /// The verifier's issuers are its authorization servers, in the order in which they were trusted: many clients take the
+    /// first.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidUrl`] when the identifier is not an `https` URL (or `http` on a loopback address) without query
+    /// and fragment, in normal form.
+    pub fn new(identifier: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
+        let description = Description {
+            identifier: identifier.parse()?,
+            authorization_servers: verifier.issuers().map(str::to_owned).collect(),
+            scopes: Arc::default(),
+            name: None,
+            documentation: None,
+        };
+        Ok(Self { verifier: verifier.clone(), realm: None, description: Arc::new(description) })
+    }
+
+    /// What people call it, for clients to show: `resource_name` (RFC 9728 §2). None unless set.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.description).name = Some(name.into());
+        self
+    }
+
+    /// Where a developer can read about it: `resource_documentation` (RFC 9728 §2). None unless set.
+    #[must_use]
+    pub fn with_documentation(mut self, url: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.description).documentation = Some(url.into());
+        self
+    }
+
+    /// The realm of layers that are made from now on, as [`RequireScope::with_realm`].
+    #[must_use]
+    pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = Some(realm.into());
+        self
+    }
+
+    /// The layer [`RequireScope`], with the API's metadata in its challenges. Its scopes are from now on in the metadata.
+    ///
+    /// # Panics
+    /// As [`RequireScope::new`].
+    #[track_caller]
+    pub fn require_scope(&self, requirement: impl Into<Requirement>) -> RequireScope {
+        self.introduce(RequireScope::new(&self.verifier, requirement))
+    }
+
+    /// Like [`require_scope`](Self::require_scope), for scopes that are not written in the program.
+    ///
+    /// # Errors
+    /// As [`RequireScope::try_new`].
+    pub fn try_require_scope(
+        &self,
+        requirement: impl Into<Requirement>,
+    ) -> Result<RequireScope, ConfigError> {
+        Ok(self.introduce(RequireScope::try_new(&self.verifier, requirement)?))
+    }
+
+    /// The layer [`RequireToken`], with the API's metadata in its challenges.
+    pub fn require_token(&self) -> RequireToken {
+        RequireToken::new(&self.verifier).of(self)
+    }
+
+    /// The layer [`AcceptToken`], with the API's metadata in its challenges.
+    pub fn accept_token(&self) -> AcceptToken {
+        AcceptToken::new(&self.verifier).of(self)
+    }
+
+    fn introduce(&self, layer: RequireScope) -> RequireScope {
+        self.scopes_of_layers().extend(layer.requirement().scopes().into_iter().cloned());
+        layer.of(self)
+    }
+
+    fn scopes_of_layers(&self) -> std::sync::MutexGuard<'_, BTreeSet<Scope>> {
+        // A set that somebody panicked over is still a set of scopes that layers ask for.
+        self.description.scopes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every scope that a layer of this API names, in alphabetical order: for a document that describes it, as OpenAPI does.
+    pub fn scopes(&self) -> Vec<Scope> {
+        self.scopes_of_layers().iter().cloned().collect()
+    }
+
+    /// What the API is called.
+    pub fn identifier(&self) -> &ResourceIdentifier {
+        &self.description.identifier
+    }
+
+    /// Where [`metadata`](Self::metadata) has to be served: a path from the host's root (RFC 9728 §3.1).
+    pub fn metadata_path(&self) -> &str {
+        self.description.identifier.metadata_path()
+    }
+
+    /// Serves the metadata, which must be readable without a token: `Router::route_service` of axum takes it with
+    /// [`metadata_path`](Self::metadata_path).
+    pub fn metadata(&self) -> ResourceMetadata {
+        ResourceMetadata::new(Arc::clone(&self.description))
+    }
+
+    pub(crate) fn realm(&self) -> Option<&str> {
+        self.realm.as_deref()
+    }
+}
+
+impl fmt::Debug for ProtectedResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProtectedResource")
+            .field("identifier", self.identifier())
+            .field("verifier", &self.verifier)
+            .finish_non_exhaustive()
+    }
+}

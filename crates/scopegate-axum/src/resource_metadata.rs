@@ -1,0 +1,89 @@
+//! The protected-resource metadata document (RFC 9728 §2), and the service that answers with it (§3.2).
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll};
+
+use axum_core::body::Body;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use scopegate::Scope;
+use serde_json::{Map, Value};
+use tower_service::Service;
+
+use crate::protected_resource::Description;
+use crate::refusal::problem;
+
+/// Answers `GET` and `HEAD` with the metadata of a [`ProtectedResource`](crate::ProtectedResource), whatever the path, and
+/// any other method with 405.
+///
+/// | member | is |
+/// | --- | --- |
+/// | `resource` | the resource identifier |
+/// | `authorization_servers` | the issuers that the verifier trusts |
+/// | `scopes_supported` | every scope that a layer of the API names |
+/// | `bearer_methods_supported` | `header`, because tokens are taken from nowhere else |
+/// | `resource_name`, `resource_documentation` | what was configured |
+///
+/// A member without values is left out (§3.2). So is `offline_access`, which asks the authorization server for something and
+/// the API for nothing; and scopes that only [imply](scopegate::VerifierBuilder::with_implied_scopes) others: callers that
+/// ask for all they read here would always ask for the most powerful.
+#[derive(Clone, Debug)]
+pub struct ResourceMetadata(Arc<Description>);
+
+impl ResourceMetadata {
+    pub(crate) fn new(description: Arc<Description>) -> Self {
+        Self(description)
+    }
+
+    /// The document, as JSON: for a framework that this service does not fit into.
+    pub fn document(&self) -> String {
+        let Description { identifier, authorization_servers, scopes, name, documentation } = &*self.0;
+        let scopes = scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        let scopes = scopes.iter().map(Scope::as_str).filter(|scope| *scope != "offline_access");
+        let members = [
+            ("resource", Some(identifier.as_str().into())),
+            ("authorization_servers", list(authorization_servers.iter().map(String::as_str))),
+            ("scopes_supported", list(scopes)),
+            ("bearer_methods_supported", list(["header"])),
+            ("resource_name", name.as_deref().map(Value::from)),
+            ("resource_documentation", documentation.as_deref().map(Value::from)),
+        ];
+        let members = members.into_iter().filter_map(|(member, value)| Some((member.to_owned(), value?)));
+        Value::Object(members.collect::<Map<_, _>>()).to_string()
+    }
+}
+
+/// RFC 9728 §3.2: a member without values is left out.
+fn list<'a>(values: impl IntoIterator<Item = &'a str>) -> Option<Value> {
+    let values: Vec<Value> = values.into_iter().map(Value::from).collect();
+    (!values.is_empty()).then_some(Value::Array(values))
+}
+
+impl<B> Service<Request<B>> for ResourceMetadata {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ready(Ok(match *request.method() {
+            // What serves HTTP leaves the body out where the method is HEAD.
+            Method::GET | Method::HEAD => {
+                let mut response = Response::new(Body::from(self.document()));
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                response
+            }
+            _ => {
+                let mut response: Response<Body> =
+                    problem(StatusCode::METHOD_NOT_ALLOWED, "expected GET or HEAD");
+                response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                response
+            }
+        }))
+    }
+}

@@ -1,0 +1,294 @@
+//! Does an API tell callers, to the letter of RFC 9728, who lets them in and what for? And do scopes that imply others open
+//! routes, and stand in challenges, as they were declared? Row ids (F08, …) are those of docs/conformance.md.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
+
+mod fixture;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode, header};
+use axum::routing::get as on_get;
+use fixture::{
+    CLIENT, ISSUER, body_text, get, header_text, send, status, token, trusted, verifier, with_token,
+};
+use scopegate_axum::{ConfigError, Issuer, ProtectedResource, Verifier, all_of, any_of};
+use serde_json::{Value, json};
+
+const ORDERS: &str = "https://api.example/orders";
+const ORDERS_METADATA: &str = "https://api.example/.well-known/oauth-protected-resource/orders";
+
+async fn ok() -> &'static str {
+    "ok"
+}
+
+/// An API with a layer of each kind.
+fn orders() -> Router {
+    let api = ProtectedResource::new(ORDERS, &verifier()).unwrap();
+    Router::new()
+        .route("/read", on_get(ok).layer(api.require_scope("orders/read")))
+        .route("/write", on_get(ok).layer(api.require_scope(all_of(["orders/write", "orders/read"]))))
+        .route("/either", on_get(ok).layer(api.require_scope(any_of(["orders/read", "orders/admin"]))))
+        .route("/token", on_get(ok).layer(api.require_token()))
+        .route("/accept", on_get(ok).layer(api.accept_token()))
+        .route_service(api.metadata_path(), api.metadata())
+}
+
+async fn document(router: &Router, path: &str) -> Value {
+    let response = send(router, get(path)).await;
+    assert_eq!(response.status(), StatusCode::OK, "{path}");
+    assert_eq!(header_text(&response, &header::CONTENT_TYPE), Some("application/json"));
+    serde_json::from_str(&body_text(response).await).unwrap()
+}
+
+const PATH: &str = "/.well-known/oauth-protected-resource/orders";
+
+#[tokio::test]
+async fn the_metadata_is_made_of_the_verifier_and_the_layers() {
+    // F08, F12
+    let expected = json!({
+        "resource": ORDERS,
+        "authorization_servers": [ISSUER],
+        "scopes_supported": ["orders/admin", "orders/read", "orders/write"],
+        "bearer_methods_supported": ["header"],
+    });
+    assert_eq!(document(&orders(), PATH).await, expected);
+}
+
+#[tokio::test]
+async fn a_layer_that_is_made_later_is_in_the_metadata_too() {
+    // F12
+    let api = ProtectedResource::new(ORDERS, &verifier()).unwrap();
+    let router = Router::new().route_service(api.metadata_path(), api.metadata());
+    let api = api.with_name("Orders").with_documentation("https://docs.example/orders");
+    let before = document(&router, PATH).await;
+    // F09: a list without values is left out.
+    assert_eq!(before.get("scopes_supported"), None);
+    let _layer = api.try_require_scope("orders/read").unwrap();
+    assert!(api.try_require_scope("not a scope").is_err());
+    assert_eq!(document(&router, PATH).await["scopes_supported"], json!(["orders/read"]));
+    assert_eq!(api.scopes().iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["orders/read"]);
+
+    let named: Value = serde_json::from_str(&api.metadata().document()).unwrap();
+    assert_eq!(named["resource_name"], "Orders");
+    assert_eq!(named["resource_documentation"], "https://docs.example/orders");
+}
+
+#[tokio::test]
+async fn authorization_servers_stand_in_the_order_in_which_they_were_trusted() {
+    // F12
+    let other = "https://a.example/a-longer-name";
+    let jwks = json!({ "keys": [fixture::KEY.jwk()] }).to_string();
+    let second = Issuer::from_jwks(other, &jwks).unwrap().audience(ORDERS);
+    let last = Issuer::from_jwks("https://b.example", &jwks).unwrap().audience(ORDERS);
+    let verifier = Verifier::builder().trust(trusted()).trust(second).trust(last).build().unwrap();
+    let api = ProtectedResource::new(ORDERS, &verifier).unwrap();
+    let document: Value = serde_json::from_str(&api.metadata().document()).unwrap();
+    assert_eq!(document["authorization_servers"], json!([ISSUER, other, "https://b.example"]));
+}
+
+#[tokio::test]
+async fn the_metadata_answers_get_and_head_without_a_token_and_nothing_else() {
+    // F09
+    let router = orders();
+    let request = |method| Request::builder().method(method).uri(PATH).body(Body::empty()).unwrap();
+    let head = send(&router, request(Method::HEAD)).await;
+    assert_eq!(
+        (head.status().as_u16(), header_text(&head, &header::CONTENT_TYPE)),
+        (200, Some("application/json"))
+    );
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let refused = send(&router, request(method)).await;
+        assert_eq!(
+            (refused.status().as_u16(), header_text(&refused, &header::ALLOW)),
+            (405, Some("GET, HEAD"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_challenge_names_the_metadata() {
+    // F11, F15
+    let router = orders();
+    let challenge = async |request| {
+        let response = send(&router, request).await;
+        let challenge = header_text(&response, &header::WWW_AUTHENTICATE).map(str::to_owned);
+        (response.status().as_u16(), challenge.unwrap_or_default())
+    };
+    let start = format!(r#"Bearer realm="api", resource_metadata="{ORDERS_METADATA}""#);
+    let expected = |status: u16, rest: &str| (status, format!("{start}{rest}"));
+
+    let refused = challenge(get("/read")).await;
+    assert_eq!(refused, expected(401, r#", scope="orders/read""#));
+    let refused = challenge(get("/token")).await;
+    assert_eq!(refused, expected(401, ""));
+    let not_valid = r#"error="invalid_token", error_description="the access token has expired, or is not valid for this API""#;
+    for (path, scope) in [("/read", r#", scope="orders/read""#), ("/token", ""), ("/accept", "")] {
+        let refused = challenge(with_token(get(path), "a.b.c")).await;
+        assert_eq!(refused, expected(401, &format!("{scope}, {not_valid}")), "{path}");
+    }
+    let refused = challenge(with_token(get("/write"), &token("orders/write"))).await;
+    let lacking =
+        r#"error="insufficient_scope", error_description="the access token lacks a scope that is needed""#;
+    assert_eq!(refused, expected(403, &format!(r#", scope="orders/write orders/read", {lacking}"#)));
+    let refused = challenge(with_token(get("/read"), "two tokens")).await;
+    let malformed = r#"error="invalid_request", error_description="expected one Authorization header with one bearer token""#;
+    assert_eq!(refused, expected(400, &format!(", {malformed}")));
+    // And a good token hears none.
+    assert_eq!(challenge(with_token(get("/read"), &token("orders/read"))).await, (200, String::new()));
+}
+
+#[tokio::test]
+async fn what_a_request_says_about_the_host_changes_nothing() {
+    // F13
+    let router = orders();
+    let request = |path: &str| {
+        let request = Request::get(format!("http://evil.example{path}")).header("host", "evil.example");
+        let request = request.header("x-forwarded-host", "evil.example").header("x-forwarded-proto", "http");
+        request.header("forwarded", "host=evil.example;proto=http").body(Body::empty()).unwrap()
+    };
+    let response = send(&router, request("/read")).await;
+    let challenge = header_text(&response, &header::WWW_AUTHENTICATE).unwrap().to_owned();
+    assert!(challenge.contains(&format!(r#"resource_metadata="{ORDERS_METADATA}""#)), "{challenge}");
+    let misled: Value = serde_json::from_str(&body_text(send(&router, request(PATH)).await).await).unwrap();
+    assert_eq!(misled, document(&router, PATH).await);
+}
+
+#[tokio::test]
+async fn several_apis_of_one_host_have_a_document_each() {
+    // F10
+    let verifier = verifier();
+    let mut router = Router::new();
+    for tenant in ["one", "two"] {
+        let api = ProtectedResource::new(&format!("https://api.example/{tenant}"), &verifier).unwrap();
+        let layer = api.require_scope(format!("{tenant}/read"));
+        router = router
+            .route(&format!("/{tenant}"), on_get(ok).layer(layer))
+            .route_service(api.metadata_path(), api.metadata());
+    }
+    for tenant in ["one", "two"] {
+        let response = send(&router, get(&format!("/{tenant}"))).await;
+        let challenge = header_text(&response, &header::WWW_AUTHENTICATE).unwrap();
+        let path = format!("/.well-known/oauth-protected-resource/{tenant}");
+        assert!(
+            challenge.contains(&format!(r#"resource_metadata="https://api.example{path}""#)),
+            "{challenge}"
+        );
+        let document = document(&router, &path).await;
+        assert_eq!(document["resource"], format!("https://api.example/{tenant}"));
+        assert_eq!(document["scopes_supported"], json!([format!("{tenant}/read")]));
+    }
+    assert_eq!(status(&router, get("/.well-known/oauth-protected-resource")).await, StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn an_api_is_named_by_an_https_url_without_fragment() {
+    // F07
+    let verifier = verifier();
+    for identifier in [ORDERS, "https://api.example", "http://127.0.0.1:8080/mcp"] {
+        assert_eq!(ProtectedResource::new(identifier, &verifier).unwrap().identifier().as_str(), identifier);
+    }
+    for identifier in ["http://api.example/orders", "https://api.example/orders#f", "orders", ""] {
+        let error = ProtectedResource::new(identifier, &verifier).unwrap_err();
+        assert!(matches!(error, ConfigError::InvalidUrl { .. }), "{identifier}: {error}");
+    }
+}
+
+#[test]
+fn offline_access_is_not_among_the_scopes() {
+    // F17
+    let api = ProtectedResource::new(ORDERS, &verifier()).unwrap();
+    let _layer = api.require_scope(all_of(["orders/read", "offline_access"]));
+    let document: Value = serde_json::from_str(&api.metadata().document()).unwrap();
+    assert_eq!(document["scopes_supported"], json!(["orders/read"]));
+}
+
+#[test]
+fn the_realm_of_an_api_is_that_of_its_layers() {
+    let api = ProtectedResource::new(ORDERS, &verifier()).unwrap().with_realm("orders");
+    assert!(format!("{:?}", api.require_token()).contains(r#"realm: "orders""#));
+    assert!(format!("{:?}", api.require_token().with_realm("admin")).contains(r#"realm: "admin""#));
+    assert!(format!("{api:?}").contains(ORDERS));
+}
+
+/// Routes whose verifier knows that `admin` implies `write` and that `write` implies `read`.
+fn hierarchical() -> (Router, ProtectedResource) {
+    let verifier = Verifier::builder()
+        .trust(trusted())
+        .with_implied_scopes("write", ["read"])
+        .with_implied_scopes("admin", ["write"])
+        .build()
+        .unwrap();
+    let api = ProtectedResource::new(ORDERS, &verifier).unwrap();
+    let router = Router::new()
+        .route("/read", on_get(ok).layer(api.require_scope("read")))
+        .route("/write", on_get(ok).layer(api.require_scope(all_of(["read", "write"]))))
+        .route("/admin", on_get(ok).layer(api.require_scope("admin")))
+        .route("/audit", on_get(ok).layer(api.require_scope(all_of(["audit", "read"]))));
+    (router, api)
+}
+
+#[tokio::test]
+async fn a_scope_opens_what_it_implies_and_nothing_else() {
+    // F16
+    let (router, _) = hierarchical();
+    for (scopes, open) in [
+        ("admin", "/read /write /admin"),
+        ("write", "/read /write"),
+        ("read", "/read"),
+        ("audit read", "/read /audit"),
+        ("audit admin", "/read /write /admin /audit"),
+        ("administrator", ""),
+        ("Admin", ""),
+    ] {
+        for path in ["/read", "/write", "/admin", "/audit"] {
+            let expected = if open.split(' ').any(|one| one == path) { 200 } else { 403 };
+            let status = status(&router, with_token(get(path), &token(scopes))).await;
+            assert_eq!(status.as_u16(), expected, "{scopes} at {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_does_not_ask_for_what_another_of_its_scopes_implies() {
+    // F16
+    let (router, api) = hierarchical();
+    for (path, scope) in
+        [("/read", "read"), ("/write", "write"), ("/admin", "admin"), ("/audit", "audit read")]
+    {
+        let response = send(&router, get(path)).await;
+        let challenge = header_text(&response, &header::WWW_AUTHENTICATE).unwrap();
+        assert!(challenge.ends_with(&format!(r#", scope="{scope}""#)), "{path}: {challenge}");
+        // What a challenge asks for is enough.
+        assert_eq!(status(&router, with_token(get(path), &token(scope))).await, StatusCode::OK, "{path}");
+    }
+    let document: Value = serde_json::from_str(&api.metadata().document()).unwrap();
+    assert_eq!(document["scopes_supported"], json!(["admin", "audit", "read", "write"]));
+}
+
+#[test]
+fn what_is_implied_is_among_the_scopes_of_the_claims() {
+    // F16
+    let verifier =
+        Verifier::builder().trust(trusted()).with_implied_scopes("write", ["read", "list"]).build().unwrap();
+    let claims = verifier.verify(&token("write other write")).unwrap();
+    assert_eq!(claims.scopes().to_string(), "list other read write");
+    assert_eq!(claims.get::<String>("scope").unwrap().as_deref(), Some("write other write"));
+    assert!(claims.require(&"list".into()).is_ok());
+    assert!(claims.require(&"lists".into()).is_err());
+    assert_eq!(claims.client_id(), Some(CLIENT));
+}
+
+#[test]
+fn scopes_that_imply_each_other_in_a_circle_are_refused() {
+    // F16
+    let circle = |last| {
+        let builder = Verifier::builder().trust(trusted()).with_implied_scopes("a", ["b"]);
+        builder.with_implied_scopes("b", [last]).build()
+    };
+    assert!(circle("c").is_ok());
+    let error = circle("a").unwrap_err();
+    assert!(matches!(&error, ConfigError::ScopeImpliesItself { .. }), "{error}");
+    assert_eq!(error.to_string(), r#"expected scopes that imply others, found that "a" implies itself"#);
+    let not_a_scope = Verifier::builder().trust(trusted()).with_implied_scopes("a", ["b c"]).build();
+    assert!(matches!(not_a_scope.unwrap_err(), ConfigError::InvalidScope { .. }));
+}

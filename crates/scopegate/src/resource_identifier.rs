@@ -1,0 +1,152 @@
+//! What an API is called in OAuth, and where it describes itself. What the description says is not here: it is served by
+//! whoever speaks HTTP.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::ConfigError;
+use crate::address::{Address, presentable};
+
+/// The resource identifier of an API (RFC 9728 §1.2): the URL that callers know it by, such as
+/// `https://api.example/orders`.
+///
+/// It is an `https` URL, or `http` on a loopback address, without user name, query and fragment, and written as URL parsers
+/// write it: host in lower case, no default port, no `.` or `..` in the path. Callers compare it character by character
+/// (§3.3), and theirs has been through such a parser. A slash at the end makes another identifier; without a path there may
+/// be one or none.
+///
+/// ```
+/// use scopegate::ResourceIdentifier;
+///
+/// let orders: ResourceIdentifier = "https://api.example/orders".parse()?;
+/// assert_eq!(orders.metadata_path(), "/.well-known/oauth-protected-resource/orders");
+/// assert!("http://api.example/orders".parse::<ResourceIdentifier>().is_err());
+/// # Ok::<(), scopegate::ConfigError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ResourceIdentifier {
+    text: String,
+    metadata_url: String,
+    /// Where in it the path begins.
+    metadata_path: usize,
+}
+
+/// RFC 9728 §3: it goes between the host and the path.
+const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
+
+const SETTING: &str = "resource identifier";
+
+impl ResourceIdentifier {
+    /// The identifier, as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The address of the API's metadata (RFC 9728 §3.1): the well-known part stands between host and path, and a path
+    /// that is only a slash goes away.
+    pub fn metadata_url(&self) -> &str {
+        &self.metadata_url
+    }
+
+    /// The path of [`metadata_url`](Self::metadata_url), from the host's root.
+    pub fn metadata_path(&self) -> &str {
+        self.metadata_url.get(self.metadata_path..).unwrap_or(WELL_KNOWN)
+    }
+}
+
+impl FromStr for ResourceIdentifier {
+    type Err = ConfigError;
+
+    /// Reads an identifier.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidUrl`] when it is not written as the [type](Self) says.
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let invalid =
+            |expected| ConfigError::InvalidUrl { setting: SETTING, expected, found: presentable(text) };
+        let url = Address::parse(SETTING, text)?.url;
+        if url.query().is_some() {
+            return Err(invalid("a resource identifier without a query"));
+        }
+        let (normal, path) = (url.as_str(), url.path());
+        let origin = normal.strip_suffix(path).unwrap_or(normal);
+        if text != normal && text != origin {
+            return Err(invalid(
+                "a host in lower case, no default port, and a path without . and .. and odd characters",
+            ));
+        }
+        let path = if path == "/" { "" } else { path };
+        let metadata_url = format!("{origin}{WELL_KNOWN}{path}");
+        Ok(Self { text: text.to_owned(), metadata_url, metadata_path: origin.len() })
+    }
+}
+
+impl AsRef<str> for ResourceIdentifier {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for ResourceIdentifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for ResourceIdentifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_well_known_part_goes_between_host_and_path() {
+        // F08
+        for (identifier, path) in [
+            ("https://h.example", ""),
+            ("https://h.example/", ""),
+            ("https://h.example/api/v1", "/api/v1"),
+            ("https://h.example/api/v1/", "/api/v1/"),
+            ("https://h.example:8443/mcp", "/mcp"),
+            ("http://127.0.0.1:8080/mcp", "/mcp"),
+            ("http://[::1]:8080/a%20b", "/a%20b"),
+        ] {
+            let parsed: ResourceIdentifier = identifier.parse().unwrap();
+            assert_eq!(parsed.as_str(), identifier);
+            assert_eq!(parsed.metadata_path(), format!("{WELL_KNOWN}{path}"));
+            let origin = identifier.strip_suffix(path).unwrap().trim_end_matches('/');
+            assert_eq!(parsed.metadata_url(), format!("{origin}{WELL_KNOWN}{path}"));
+        }
+    }
+
+    #[test]
+    fn an_identifier_is_an_https_url_without_query_and_fragment() {
+        // F07
+        for text in [
+            "",
+            "api",
+            "urn:api",
+            "http://h.example/api",
+            "https://h.example/api#f",
+            "https://h.example/api?tenant=secret",
+            "https://user@h.example/api",
+            "https://h.example/a b",
+            "https://H.example/api",
+            "https://h.example:443/api",
+            "https://h.example/a/../b",
+            "https://h.example/{tenant}",
+        ] {
+            let error = text.parse::<ResourceIdentifier>().unwrap_err();
+            assert!(
+                matches!(error, ConfigError::InvalidUrl { setting: "resource identifier", .. }),
+                "{text}"
+            );
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        assert!("https://h.example/api".parse::<ResourceIdentifier>().is_ok());
+    }
+}
