@@ -7,7 +7,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use crate::fault;
 use crate::pool::PoolState;
@@ -25,7 +26,16 @@ pub(crate) fn routes(pools: Pools) -> Router {
         // RFC 8414 §3.1: the well-known part comes between host and path.
         .route("/.well-known/oauth-authorization-server/{pool}", get(metadata::authorization_server))
         .fallback(async || not_found())
+        .layer(cross_origin())
         .with_state(pools)
+}
+
+/// Pages in a browser may ask from anywhere: one that tries out an API has another origin than the issuer. Nobody is let in by
+/// a cookie here, so a page can do no more than any other program on this machine.
+fn cross_origin() -> CorsLayer {
+    // The names, because `*` does not stand for `Authorization` (Fetch standard, "CORS non-wildcard request-header name").
+    let headers = AllowHeaders::mirror_request();
+    CorsLayer::new().allow_origin(Any).allow_methods([Method::GET, Method::POST]).allow_headers(headers)
 }
 
 /// The part of a path that names a pool. What is not UTF-8 when decoded names none, and is no error of its own.

@@ -1,42 +1,61 @@
 //! The protected API: the file to copy from. Who is trusted is decided elsewhere; here a route says which scope it
-//! needs, and a handler that takes [`Claims`] learns who calls.
+//! needs, and a handler that takes [`Claims`] learns who calls. The attributes above the handlers are for the OpenAPI
+//! document (`openapi.rs`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use axum::extract::State;
-use axum::handler::Handler;
 use axum::http::StatusCode;
-use axum::routing::get;
 use axum::{Json, Router};
-use scopegate_axum::{Claims, Principal, RequireScope, RequireToken, Scope, Verifier};
+use scopegate_axum::{Claims, Principal, ProtectedResource, Scope, Verifier};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
+use utoipa_axum::routes;
+
+use crate::openapi::{TokensFrom, guarded, with_page};
 
 /// Lets a caller read orders.
 pub(crate) const READ: &str = "https://my-api-server.org/api.read";
 /// Lets a caller place orders.
 pub(crate) const WRITE: &str = "https://my-api-server.org/api.write";
 
-/// Each handler wears its own layer. A layer on the method router, `get(list).layer(…).post(create)`, would cover the
-/// methods before it and not those after it, so a method that is added in the wrong place would be open to everybody.
-pub(crate) fn router(verifier: &Verifier) -> Router {
-    let list = list.layer(RequireScope::new(verifier, READ));
-    let create = create.layer(RequireScope::new(verifier, WRITE));
-    let whoami = whoami.layer(RequireToken::new(verifier));
-    Router::new()
-        .route("/orders", get(list).post(create))
-        .route("/whoami", get(whoami))
-        .route("/health", get(health).with_state(verifier.clone()))
-        .with_state(Orders::default())
+/// What the document says about the API as a whole.
+#[derive(OpenApi)]
+#[openapi(info(title = "Orders", description = "An API protected by scopegate."))]
+struct Document;
+
+/// Each operation wears its own layer. One layer for several would cover the methods that were added before it and not those
+/// after it, so a method that is added in the wrong place would be open to everybody.
+pub(crate) fn router(api: &ProtectedResource, verifier: &Verifier, tokens: TokensFrom) -> Router {
+    let operations = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(guarded(routes!(list), api.require_scope(READ)))
+        .routes(guarded(routes!(create), api.require_scope(WRITE)))
+        .routes(guarded(routes!(whoami), api.require_token()))
+        .routes(routes!(health).with_state(verifier.clone()))
+        .with_state(Orders::default());
+    with_page(operations, api, tokens, describe).route_service(api.metadata_path(), api.metadata())
 }
 
-/// Needs the scope to read.
+/// What a scope lets its bearer do, for whoever reads the document.
+fn describe(scope: &str) -> &'static str {
+    match scope {
+        READ => "read the orders",
+        WRITE => "place orders",
+        _ => "",
+    }
+}
+
+/// Reads the orders.
+#[utoipa::path(get, path = "/orders", responses((status = OK, description = "All orders.", body = Vec<Order>)))]
 async fn list(State(orders): State<Orders>) -> Json<Vec<Order>> {
     Json(orders.all().clone())
 }
 
-/// Needs the scope to write. Who orders is taken from the token, never from the body.
+/// Places an order. Who orders is taken from the token, never from the body.
+#[utoipa::path(post, path = "/orders", responses((status = CREATED, description = "The order.", body = Order)))]
 async fn create(
     State(orders): State<Orders>,
     claims: Claims,
@@ -53,7 +72,8 @@ async fn create(
     (StatusCode::CREATED, Json(order))
 }
 
-/// Needs a good token and no scope.
+/// Tells what the token says.
+#[utoipa::path(get, path = "/whoami", responses((status = OK, description = "Who calls.")))]
 async fn whoami(claims: Claims) -> Json<Value> {
     let kind = match claims.principal() {
         Principal::Client { .. } => "client",
@@ -71,6 +91,10 @@ async fn whoami(claims: Claims) -> Json<Value> {
 }
 
 /// For load balancers, which have no token: whether tokens can be judged, and how old the keys for that are.
+#[utoipa::path(get, path = "/health", responses(
+    (status = OK, description = "They can."),
+    (status = SERVICE_UNAVAILABLE, description = "There are no keys.")
+))]
 async fn health(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
     let status = verifier.status();
     let (code, word) =
@@ -86,13 +110,13 @@ async fn health(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
 }
 
 /// The body of `POST /orders`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Wanted {
     item: String,
     quantity: u32,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 struct Order {
     id: usize,
     item: String,

@@ -7,6 +7,7 @@ mod api;
 mod caller;
 mod failure;
 mod log;
+mod openapi;
 mod serve;
 mod settings;
 mod story;
@@ -21,6 +22,7 @@ use tokio::net::TcpListener;
 
 use crate::caller::{READER, WRITER};
 use crate::failure::Failure;
+use crate::openapi::TokensFrom;
 use crate::serve::{Stop, serve};
 use crate::settings::{Arguments, Settings};
 use crate::story::Score;
@@ -47,19 +49,21 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             log::start("warn")?;
             tell_story(listen, exit).await
         }
-        Settings::Protect { listen, verifier } => {
+        Settings::Protect { listen, resource, verifier } => {
             log::start("info")?;
-            protect(listen, verifier).await
+            protect(listen, &resource, verifier).await
         }
     }
 }
 
 /// The API for an issuer that is somewhere else.
-async fn protect(listen: SocketAddr, verifier: VerifierBuilder) -> Result<(), Failure> {
+async fn protect(listen: SocketAddr, resource: &str, verifier: VerifierBuilder) -> Result<(), Failure> {
     let verifier = settings::start(verifier).await?;
+    let api = settings::resource(resource, &verifier)?;
+    let issuer = verifier.issuers().next().unwrap_or_default().to_owned();
     let stop = Stop::on_signals()?;
     let (listener, _) = bind(listen).await?;
-    Ok(serve(listener, api::router(&verifier), stop).await?)
+    Ok(serve(listener, api::router(&api, &verifier, TokensFrom::Issuer(issuer)), stop).await?)
 }
 
 /// The API for a local issuer, and callers that try it out.
@@ -70,7 +74,9 @@ async fn tell_story(listen: SocketAddr, exit: bool) -> Result<(), Failure> {
         settings::start(Verifier::builder().trust(trusted.clients([READER.id, WRITER.id]))).await?;
     let stop = Stop::on_signals()?;
     let (listener, url) = bind(listen).await?;
-    let server = tokio::spawn(serve(listener, api::router(&verifier), stop.clone()));
+    let api = settings::resource(&url, &verifier)?;
+    let tokens = TokensFrom::Local { token_endpoint: issuer.token_endpoint(), client: WRITER };
+    let server = tokio::spawn(serve(listener, api::router(&api, &verifier, tokens), stop.clone()));
 
     let mut out = io::stdout();
     let Score { steps, as_expected } = tokio::select! {

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use scopegate::VerifierBuilder;
 
 pub(crate) use self::arguments::Arguments;
-pub(crate) use self::trust::start;
+pub(crate) use self::trust::{resource, start};
 use crate::failure::Failure;
 
 #[derive(Debug)]
@@ -17,13 +17,15 @@ pub(crate) enum Settings {
     /// Tell the story with a local issuer.
     Story { listen: SocketAddr, exit: bool },
     /// Protect the API for an issuer that is somewhere else.
-    Protect { listen: SocketAddr, verifier: VerifierBuilder },
+    Protect { listen: SocketAddr, resource: String, verifier: VerifierBuilder },
 }
 
 /// Free, so that the story can be told while other things run.
 const STORY_PORT: u16 = 0;
 /// The same each time, so that it can be written into other configurations.
 const PROTECT_PORT: u16 = 8080;
+/// What the API is called in its scopes.
+const RESOURCE: &str = "https://my-api-server.org";
 
 impl Settings {
     /// # Errors
@@ -50,6 +52,7 @@ impl Settings {
             return Err(Failure::Setting(message));
         }
         let verifier = trust::verifier(&issuer, &arguments)?;
-        Ok(Self::Protect { listen: or_port(PROTECT_PORT), verifier })
+        let resource = arguments.resource.take().unwrap_or_else(|| RESOURCE.to_owned());
+        Ok(Self::Protect { listen: or_port(PROTECT_PORT), resource, verifier })
     }
 }

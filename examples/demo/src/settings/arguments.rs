@@ -23,6 +23,12 @@ pub(crate) struct Arguments {
     #[arg(long, env, hide_env_values = true, value_name = "ADDRESS:PORT")]
     pub(super) listen: Option<String>,
 
+    /// What the API is called: the URL that callers know it by
+    ///
+    /// [default: what its scopes are named after with --issuer, else where it listens]
+    #[arg(long, env, hide_env_values = true, value_name = "URL")]
+    pub(super) resource: Option<String>,
+
     /// Whose tokens are accepted
     ///
     /// A URL, exactly as in the claim `iss`, or the id of a Cognito user pool such as
@@ -101,9 +107,10 @@ impl Arguments {
             .map(|(setting, _)| setting)
     }
 
-    fn texts(&mut self) -> [(Setting, &mut Option<String>); 10] {
+    fn texts(&mut self) -> [(Setting, &mut Option<String>); 11] {
         [
             (setting::LISTEN, &mut self.listen),
+            (setting::RESOURCE, &mut self.resource),
             (setting::ISSUER, &mut self.issuer),
             (setting::PROFILE, &mut self.profile),
             (setting::JWKS_URI, &mut self.jwks_uri),

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 pub(crate) struct Setting(&'static str);
 
 pub(super) const LISTEN: Setting = Setting("listen");
+pub(super) const RESOURCE: Setting = Setting("resource");
 pub(super) const ISSUER: Setting = Setting("issuer");
 pub(super) const PROFILE: Setting = Setting("profile");
 pub(super) const JWKS_URI: Setting = Setting("jwks_uri");

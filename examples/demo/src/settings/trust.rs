@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use scopegate::{Algorithm, ConfigError, Issuer, Verifier, VerifierBuilder};
 
+use scopegate_axum::ProtectedResource;
+
 use super::arguments::Arguments;
 use super::setting::{self, Setting};
 use crate::failure::Failure;
@@ -46,6 +48,14 @@ pub(crate) async fn start(verifier: VerifierBuilder) -> Result<Verifier, Failure
         }
         setting => wrong_setting(setting),
     })
+}
+
+/// Gives the API its name.
+///
+/// # Errors
+/// [`Failure::Setting`] when it is not the name of an API.
+pub(crate) fn resource(name: &str, verifier: &Verifier) -> Result<ProtectedResource, Failure> {
+    ProtectedResource::new(name, verifier).map_err(wrong_setting)
 }
 
 fn trusted_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure> {
@@ -111,7 +121,11 @@ fn seconds(setting: Setting, text: Option<&str>) -> Result<Option<Duration>, Fai
 fn wrong_setting(error: ConfigError) -> Failure {
     match error {
         ConfigError::InvalidUrl { setting, expected, found, .. } => {
-            let setting = if setting == "jwks_uri" { setting::JWKS_URI } else { setting::ISSUER };
+            let setting = match setting {
+                "jwks_uri" => setting::JWKS_URI,
+                "resource identifier" => setting::RESOURCE,
+                _ => setting::ISSUER,
+            };
             setting.wrong(expected, format_args!("{found:?}"))
         }
         ConfigError::InvalidPoolId { found, .. } => {

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use crate::api::{READ, WRITE};
 use crate::caller::{Credentials, READER, WRITER};
+use crate::openapi::PAGE;
 
 /// Prose ends in a colon and is no comment: not every shell takes comments from a terminal.
 pub(crate) fn print_curl_lines(
@@ -40,6 +41,8 @@ See whom the token is about, and what happens without one:
 
 curl -si {line} {bearer} {api}/whoami
 curl -si {line} {api}/orders
+
+Or try it out in a browser, at {api}{PAGE}: the page knows a client already.
 
 For `cargo run -p caller -- $API/orders`, a program that reads them every 5 seconds, and never without a token:
 

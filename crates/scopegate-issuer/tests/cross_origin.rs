@@ -1,0 +1,50 @@
+//! May a page in a browser, which comes from another origin, ask for tokens?
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
+
+use reqwest::{Client, Method, Response};
+use scopegate_issuer::LocalIssuer;
+
+const ORIGIN: &str = "http://127.0.0.1:1";
+
+/// Asks as a browser does before it sends a request that no form could send.
+async fn preflight(url: &str, method: &str, headers: &str) -> Response {
+    let request = Client::new().request(Method::OPTIONS, url).header("origin", ORIGIN);
+    let request = request.header("access-control-request-method", method);
+    request.header("access-control-request-headers", headers).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_page_may_ask_for_a_token_with_the_credentials_of_a_client() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    let asked = preflight(&issuer.token_endpoint(), "POST", "authorization,x-requested-with").await;
+    assert_eq!(asked.status(), 200);
+    let allowed = |name: &str| asked.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(allowed("access-control-allow-origin"), "*");
+    assert_eq!(allowed("access-control-allow-methods"), "GET,POST");
+    assert_eq!(allowed("access-control-allow-headers"), "authorization,x-requested-with");
+    assert!(!asked.headers().contains_key("access-control-allow-credentials"), "no cookie counts here");
+
+    let request = Client::new().post(issuer.token_endpoint()).header("origin", ORIGIN);
+    let request = request.basic_auth("local-reader", Some("local-reader-secret"));
+    let answer = request.form(&[("grant_type", "client_credentials")]).send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["access-control-allow-origin"]),
+        (200, &"*".parse().unwrap())
+    );
+    // Nobody gets more for coming from a page.
+    let request = Client::new().post(issuer.token_endpoint()).header("origin", ORIGIN);
+    let answer =
+        request.basic_auth("local-reader", Some("wrong")).form(&[("grant_type", "client_credentials")]);
+    let answer = answer.send().await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.headers()["access-control-allow-origin"], "*", "a page is told why");
+}
+
+#[tokio::test]
+async fn a_page_may_read_keys_and_metadata() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    for url in [issuer.jwks_uri(), format!("{}/.well-known/openid-configuration", issuer.issuer())] {
+        let answer = Client::new().get(url).header("origin", ORIGIN).send().await.unwrap();
+        assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+    }
+}
