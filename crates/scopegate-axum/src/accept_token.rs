@@ -14,6 +14,7 @@ use crate::rule::{Demand, Rule};
 ///
 /// A token that is there and is not good is refused as by [`RequireToken`](crate::RequireToken), so that a
 /// caller whose token has expired is not served as a stranger without noticing.
+#[must_use = "a layer protects nothing until it is put on a route"]
 #[derive(Clone, Debug)]
 pub struct AcceptToken {
     rule: Arc<Rule>,
@@ -27,7 +28,6 @@ impl AcceptToken {
 
     /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
     /// printable ASCII become `?`.
-    #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
         Self { rule: self.rule.with_realm(realm.into()) }
     }

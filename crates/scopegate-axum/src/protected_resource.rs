@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use scopegate::{ConfigError, Requirement, ResourceIdentifier, Scope, Verifier};
 
@@ -56,15 +56,26 @@ use crate::{AcceptToken, RequireScope, RequireToken};
 /// # Ok(()) }
 /// ```
 ///
+/// # Where the metadata goes
+///
+/// At the root of the host, and outside of every layer that asks for a token: on the outermost router, after its last `.layer`.
+/// In a nested router it would be found under that one's path, and a proxy that serves the API under a path has to pass
+/// [`metadata_path`](Self::metadata_path) on as it is. Pages in a browser, some MCP clients among them, need `tower_http`'s
+/// `CorsLayer` around it. Anybody can read which issuers are trusted and which scopes there are.
+///
+/// Layers that were not made here, `RequireScope::new(&verifier, …)`, work as ever, and neither know of the metadata nor are known
+/// to it.
+///
 /// # What it does not do
 ///
 /// It judges no audience: that is the business of each [`Issuer`](crate::Issuer). Where the authorization server puts the
 /// resource that a caller asked for into `aud` (RFC 8707), and under MCP it must, trust it with `.audience(…)` of the same
-/// text. It does not make one URL of many either: a strict caller that follows a challenge wants `resource` to be the very URL that it
-/// requested (§3.3), while clients of MCP servers content themselves with one that is above it. A metadata document is at the root of a host: a proxy that serves the API under a path has to pass
-/// [`metadata_path`](Self::metadata_path) on too.
+/// text.
 ///
-/// Clones are the same API, and know the same layers.
+/// It does not make one URL of many: strict callers refuse metadata whose `resource` is not the very URL that they requested
+/// (§3.3), and others are content with one that is above it. An MCP server is best named by the URL that its clients are given.
+///
+/// Clones are the same API as far as its layers are concerned: their scopes are in the metadata of all.
 #[derive(Clone)]
 pub struct ProtectedResource {
     verifier: Verifier,
@@ -77,10 +88,40 @@ pub struct ProtectedResource {
 pub(crate) struct Description {
     pub(crate) identifier: ResourceIdentifier,
     pub(crate) authorization_servers: Vec<String>,
-    /// Those of every layer so far. Locked while a layer is made, and while the document is.
-    pub(crate) scopes: Arc<Mutex<BTreeSet<Scope>>>,
+    scopes: Arc<Mutex<ScopesOfLayers>>,
     pub(crate) name: Option<String>,
     pub(crate) documentation: Option<String>,
+}
+
+/// The scopes of every layer so far. At most [`MOST`] each, because a program that makes layers out of what requests ask for
+/// must not fill its memory with them.
+#[derive(Debug, Default)]
+struct ScopesOfLayers {
+    named: BTreeSet<Scope>,
+    /// Without those that are there for callers who have more than they need.
+    sufficient: BTreeSet<Scope>,
+}
+
+const MOST: usize = 256;
+
+impl Description {
+    /// What callers should ask for, in alphabetical order.
+    pub(crate) fn scopes_to_ask_for(&self) -> Vec<Scope> {
+        self.scopes().sufficient.iter().cloned().collect()
+    }
+
+    fn scopes(&self) -> MutexGuard<'_, ScopesOfLayers> {
+        // Nothing panics between two halves of a change, and if it did, these would still be scopes that layers ask for.
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn add(scopes: &mut BTreeSet<Scope>, more: Vec<&Scope>) {
+    for scope in more {
+        if scopes.len() < MOST {
+            scopes.insert(scope.clone());
+        }
+    }
 }
 
 impl ProtectedResource {
@@ -103,14 +144,16 @@ impl ProtectedResource {
         Ok(Self { verifier: verifier.clone(), realm: None, description: Arc::new(description) })
     }
 
-    /// What people call it, for clients to show: `resource_name` (RFC 9728 §2). None unless set.
+    /// What people call it, for clients to show: `resource_name` (RFC 9728 §2). None unless set. It is in documents of a service
+    /// that is made from now on.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.description).name = Some(name.into());
         self
     }
 
-    /// Where a developer can read about it: `resource_documentation` (RFC 9728 §2). None unless set.
+    /// Where a developer can read about it: `resource_documentation` (RFC 9728 §2). None unless set. It is in documents of a
+    /// service that is made from now on.
     #[must_use]
     pub fn with_documentation(mut self, url: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.description).documentation = Some(url.into());
@@ -124,13 +167,14 @@ impl ProtectedResource {
         self
     }
 
-    /// The layer [`RequireScope`], with the API's metadata in its challenges. Its scopes are from now on in the metadata.
+    /// The layer [`RequireScope`], with the API's metadata in its challenges. What a caller should ask for to satisfy it is from
+    /// now on in the metadata, also if the layer is never put on a route; 256 scopes at most.
     ///
     /// # Panics
     /// As [`RequireScope::new`].
     #[track_caller]
     pub fn require_scope(&self, requirement: impl Into<Requirement>) -> RequireScope {
-        self.introduce(RequireScope::new(&self.verifier, requirement))
+        self.named(RequireScope::new(&self.verifier, requirement))
     }
 
     /// Like [`require_scope`](Self::require_scope), for scopes that are not written in the program.
@@ -141,10 +185,11 @@ impl ProtectedResource {
         &self,
         requirement: impl Into<Requirement>,
     ) -> Result<RequireScope, ConfigError> {
-        Ok(self.introduce(RequireScope::try_new(&self.verifier, requirement)?))
+        Ok(self.named(RequireScope::try_new(&self.verifier, requirement)?))
     }
 
-    /// The layer [`RequireToken`], with the API's metadata in its challenges.
+    /// The layer [`RequireToken`], with the API's metadata in its challenges. Its challenges name no scope. Clients of MCP servers
+    /// ask for every scope in the metadata then, so do not put it around layers that ask for scopes: they are enough.
     pub fn require_token(&self) -> RequireToken {
         RequireToken::new(&self.verifier).of(self)
     }
@@ -154,19 +199,17 @@ impl ProtectedResource {
         AcceptToken::new(&self.verifier).of(self)
     }
 
-    fn introduce(&self, layer: RequireScope) -> RequireScope {
-        self.scopes_of_layers().extend(layer.requirement().scopes().into_iter().cloned());
+    fn named(&self, layer: RequireScope) -> RequireScope {
+        let mut scopes = self.description.scopes();
+        add(&mut scopes.named, layer.requirement().scopes());
+        add(&mut scopes.sufficient, layer.requirement().sufficient_scopes());
         layer.of(self)
     }
 
-    fn scopes_of_layers(&self) -> std::sync::MutexGuard<'_, BTreeSet<Scope>> {
-        // A set that somebody panicked over is still a set of scopes that layers ask for.
-        self.description.scopes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Every scope that a layer of this API names, in alphabetical order: for a document that describes it, as OpenAPI does.
+    /// Every scope that a layer of this API names, in alphabetical order, 256 at most: for a document that describes it, as
+    /// OpenAPI does.
     pub fn scopes(&self) -> Vec<Scope> {
-        self.scopes_of_layers().iter().cloned().collect()
+        self.description.scopes().named.iter().cloned().collect()
     }
 
     /// What the API is called.
@@ -179,8 +222,8 @@ impl ProtectedResource {
         self.description.identifier.metadata_path()
     }
 
-    /// Serves the metadata, which must be readable without a token: `Router::route_service` of axum takes it with
-    /// [`metadata_path`](Self::metadata_path).
+    /// Serves the metadata, see [above](Self#where-the-metadata-goes). `Router::route_service` of axum takes it with
+    /// [`metadata_path`](Self::metadata_path); it is no handler, so `get(…)` does not.
     pub fn metadata(&self) -> ResourceMetadata {
         ResourceMetadata::new(Arc::clone(&self.description))
     }

@@ -10,6 +10,7 @@ use crate::guard::Guard;
 use crate::rule::{Demand, Rule};
 
 /// Lets a request through only with an access token that grants the scopes that the route needs.
+#[must_use = "a layer protects nothing until it is put on a route"]
 #[derive(Clone, Debug)]
 pub struct RequireScope {
     rule: Arc<Rule>,
@@ -48,7 +49,6 @@ impl RequireScope {
 
     /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
     /// printable ASCII become `?`.
-    #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
         Self { rule: self.rule.with_realm(realm.into()), ..self }
     }

@@ -10,9 +10,11 @@ use crate::guard::Guard;
 use crate::rule::{Demand, Rule};
 
 /// Lets a request through only with a good access token, whatever scopes it grants: for a route that tells
-/// callers about themselves, or as the outer layer of routes that each ask for scopes.
+/// callers about themselves, or around routes that each ask for scopes in their own ways.
 ///
-/// An inner [`RequireScope`](crate::RequireScope) of the same verifier does not verify the token again.
+/// An inner [`RequireScope`](crate::RequireScope) of the same verifier does not verify the token again. It needs no such layer
+/// around it, and who has no token hears from the outermost layer only: from this one, without a word about scopes.
+#[must_use = "a layer protects nothing until it is put on a route"]
 #[derive(Clone, Debug)]
 pub struct RequireToken {
     rule: Arc<Rule>,
@@ -26,7 +28,6 @@ impl RequireToken {
 
     /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
     /// printable ASCII become `?`.
-    #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
         Self { rule: self.rule.with_realm(realm.into()) }
     }

@@ -2,11 +2,11 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum_core::body::Body;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use scopegate::Scope;
 use serde_json::{Map, Value};
@@ -22,13 +22,13 @@ use crate::refusal::problem;
 /// | --- | --- |
 /// | `resource` | the resource identifier |
 /// | `authorization_servers` | the issuers that the verifier trusts |
-/// | `scopes_supported` | every scope that a layer of the API names |
+/// | `scopes_supported` | the scopes that callers should ask for: those that suffice for each layer of the API, as in its challenge |
 /// | `bearer_methods_supported` | `header`, because tokens are taken from nowhere else |
 /// | `resource_name`, `resource_documentation` | what was configured |
 ///
-/// A member without values is left out (§3.2). So is `offline_access`, which asks the authorization server for something and
-/// the API for nothing; and scopes that only [imply](scopegate::VerifierBuilder::with_implied_scopes) others: callers that
-/// ask for all they read here would always ask for the most powerful.
+/// A member without values is left out (§3.2). So are further alternatives of [`any_of`](crate::any_of), and scopes that only
+/// [imply](scopegate::VerifierBuilder::with_implied_scopes) others: callers that ask for all they read here would always ask for
+/// the most powerful. It may be cached for an hour (§7.10), for it changes only when the program does.
 #[derive(Clone, Debug)]
 pub struct ResourceMetadata(Arc<Description>);
 
@@ -39,13 +39,12 @@ impl ResourceMetadata {
 
     /// The document, as JSON: for a framework that this service does not fit into.
     pub fn document(&self) -> String {
-        let Description { identifier, authorization_servers, scopes, name, documentation } = &*self.0;
-        let scopes = scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        let scopes = scopes.iter().map(Scope::as_str).filter(|scope| *scope != "offline_access");
+        let Description { identifier, authorization_servers, name, documentation, .. } = &*self.0;
+        let scopes = self.0.scopes_to_ask_for();
         let members = [
             ("resource", Some(identifier.as_str().into())),
             ("authorization_servers", list(authorization_servers.iter().map(String::as_str))),
-            ("scopes_supported", list(scopes)),
+            ("scopes_supported", list(scopes.iter().map(Scope::as_str))),
             ("bearer_methods_supported", list(["header"])),
             ("resource_name", name.as_deref().map(Value::from)),
             ("resource_documentation", documentation.as_deref().map(Value::from)),
@@ -75,7 +74,9 @@ impl<B> Service<Request<B>> for ResourceMetadata {
             // What serves HTTP leaves the body out where the method is HEAD.
             Method::GET | Method::HEAD => {
                 let mut response = Response::new(Body::from(self.document()));
-                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                let headers = response.headers_mut();
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
                 response
             }
             _ => {

@@ -37,6 +37,7 @@ async fn document(router: &Router, path: &str) -> Value {
     let response = send(router, get(path)).await;
     assert_eq!(response.status(), StatusCode::OK, "{path}");
     assert_eq!(header_text(&response, &header::CONTENT_TYPE), Some("application/json"));
+    assert_eq!(header_text(&response, &header::CACHE_CONTROL), Some("public, max-age=3600"));
     serde_json::from_str(&body_text(response).await).unwrap()
 }
 
@@ -48,7 +49,8 @@ async fn the_metadata_is_made_of_the_verifier_and_the_layers() {
     let expected = json!({
         "resource": ORDERS,
         "authorization_servers": [ISSUER],
-        "scopes_supported": ["orders/admin", "orders/read", "orders/write"],
+        // Not orders/admin, which is one way to do what orders/read does.
+        "scopes_supported": ["orders/read", "orders/write"],
         "bearer_methods_supported": ["header"],
     });
     assert_eq!(document(&orders(), PATH).await, expected);
@@ -197,15 +199,52 @@ fn an_api_is_named_by_an_https_url_without_fragment() {
 fn offline_access_is_not_among_the_scopes() {
     // F17
     let api = ProtectedResource::new(ORDERS, &verifier()).unwrap();
-    let _layer = api.require_scope(all_of(["orders/read", "offline_access"]));
+    let error = api.try_require_scope(all_of(["orders/read", "offline_access"])).unwrap_err();
+    assert!(matches!(error, ConfigError::ScopeOfTheIssuer { .. }), "{error}");
+    assert_eq!(
+        error.to_string(),
+        r#"expected scopes of an API, found "offline_access", which is for an issuer"#
+    );
+    assert!(api.try_require_scope(all_of(["orders/read", "offline_access2"])).is_ok());
     let document: Value = serde_json::from_str(&api.metadata().document()).unwrap();
-    assert_eq!(document["scopes_supported"], json!(["orders/read"]));
+    assert_eq!(document["scopes_supported"], json!(["offline_access2", "orders/read"]));
+}
+
+#[test]
+fn layers_that_a_program_goes_on_making_do_not_fill_its_memory() {
+    let api = ProtectedResource::new(ORDERS, &verifier()).unwrap();
+    for tenant in 0..300 {
+        let _layer =
+            api.try_require_scope(any_of([format!("{tenant}/read"), format!("{tenant}/admin")])).unwrap();
+    }
+    assert_eq!(api.scopes().len(), 256);
+    let document: Value = serde_json::from_str(&api.metadata().document()).unwrap();
+    assert_eq!(document["scopes_supported"].as_array().unwrap().len(), 256);
+}
+
+#[tokio::test]
+async fn metadata_behind_a_layer_or_in_a_nested_router_is_not_found_by_callers() {
+    // F08: what the documentation warns of, and its right form.
+    let api = ProtectedResource::new("https://api.example/v1", &verifier()).unwrap();
+    let routes = || Router::new().route("/orders", on_get(ok).layer(api.require_scope("orders/read")));
+    let path = api.metadata_path();
+    let behind = routes().route_service(path, api.metadata()).layer(api.require_token());
+    assert_eq!(status(&behind, get(path)).await, StatusCode::UNAUTHORIZED);
+    let nested = Router::new().nest("/v1", routes().route_service(path, api.metadata()));
+    assert_eq!(status(&nested, get(path)).await, StatusCode::NOT_FOUND);
+
+    let right = Router::new().nest("/v1", routes().layer(api.require_token()));
+    let right = right.route_service(path, api.metadata());
+    assert_eq!(status(&right, get("/v1/orders")).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(status(&right, get(path)).await, StatusCode::OK);
 }
 
 #[test]
 fn the_realm_of_an_api_is_that_of_its_layers() {
     let api = ProtectedResource::new(ORDERS, &verifier()).unwrap().with_realm("orders");
-    assert!(format!("{:?}", api.require_token()).contains(r#"realm: "orders""#));
+    for layer in [format!("{:?}", api.require_token()), format!("{:?}", api.require_scope("orders/read"))] {
+        assert!(layer.contains(r#"realm: "orders""#), "{layer}");
+    }
     assert!(format!("{:?}", api.require_token().with_realm("admin")).contains(r#"realm: "admin""#));
     assert!(format!("{api:?}").contains(ORDERS));
 }

@@ -1,4 +1,4 @@
-//! The URLs of a configuration: who an issuer is, and where its keys are.
+//! The URLs of a configuration: who an issuer is, where its keys are, and what an API is called.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use crate::ConfigError;
 
-/// Where a key set is fetched from.
+/// A URL that is written well and names a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) url: Url,
@@ -56,10 +56,10 @@ pub(crate) fn issuer_identifier(text: &str) -> Result<String, ConfigError> {
 
 /// User names, passwords and queries, which may be secrets, do not get into an error.
 pub(crate) fn presentable(text: &str) -> String {
-    let text = text.split('?').next().unwrap_or_default();
+    let (text, query) = text.split_once('?').map_or((text, ""), |(text, _)| (text, "?…"));
     match text.rsplit_once('@') {
-        Some((_, host)) => format!("…@{host}"),
-        None => text.to_owned(),
+        Some((_, host)) => format!("…@{host}{query}"),
+        None => format!("{text}{query}"),
     }
 }
 

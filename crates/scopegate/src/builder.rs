@@ -74,8 +74,10 @@ impl VerifierBuilder {
     /// implied scopes are added when a token is verified; the claim itself, as
     /// [`Claims::get`](crate::Claims::get) reads it, stays as the issuer wrote it.
     ///
-    /// A text that is not a scope is [`ConfigError::InvalidScope`], and scopes that imply each other in a circle are
-    /// [`ConfigError::ScopeImpliesItself`], when the verifier starts.
+    /// A text that is not a scope is [`ConfigError::InvalidScope`], scopes that imply each other in a circle are
+    /// [`ConfigError::ScopeImpliesItself`], and more than 256 different scopes are [`ConfigError::OutOfRange`], when the
+    /// verifier starts. What a token is granted by implication counts as memory where [verified tokens are
+    /// kept](Self::with_cache_bytes), because the application may read it.
     ///
     /// ```
     /// use scopegate::{Issuer, Verifier};

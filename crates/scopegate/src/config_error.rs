@@ -14,8 +14,8 @@ pub enum ConfigError {
     /// Two trusted issuers have the same name.
     #[non_exhaustive]
     DuplicateIssuer { issuer: String },
-    /// Not an issuer identifier or a key set's address: `https` (or `http` on a loopback address), a host, no
-    /// query, no fragment, no user name (RFC 8414 §2).
+    /// Not an issuer identifier, a key set's address or a resource identifier: `https` (or `http` on a loopback address), a
+    /// host, no fragment, no user name, and no query but in a key set's address (RFC 8414 §2, RFC 9728 §1.2).
     #[non_exhaustive]
     InvalidUrl { setting: &'static str, expected: &'static str, found: String },
     /// Not a Cognito user pool id, such as `eu-west-1_Ab12Cd34E`.
@@ -41,6 +41,9 @@ pub enum ConfigError {
     InvalidScope { found: String },
     /// `all_of` or `any_of` was given no scopes. Nothing to ask for would mean that everybody may pass.
     EmptyRequirement,
+    /// `offline_access` asks an issuer for a refresh token (OpenID Connect Core §11). It says nothing about an API.
+    #[non_exhaustive]
+    ScopeOfTheIssuer { scope: String },
     /// Scopes were declared to imply each other in a circle, which makes them one and the same.
     #[non_exhaustive]
     ScopeImpliesItself { scope: String },
@@ -95,6 +98,9 @@ impl fmt::Display for ConfigError {
             ),
             Self::EmptyRequirement => {
                 f.write_str("expected at least one scope in all_of or any_of, found none")
+            }
+            Self::ScopeOfTheIssuer { scope } => {
+                write!(f, "expected scopes of an API, found {scope:?}, which is for an issuer")
             }
             Self::ScopeImpliesItself { scope } => {
                 write!(f, "expected scopes that imply others, found that {scope:?} implies itself")

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 
 use crate::scope::{is_scope, is_scope_character};
+use crate::scope_hierarchy::Implied;
 use crate::scope_table::{Numbered, ScopeTable};
 use crate::texts::{Span, Texts};
 use crate::{Requirement, Scope, Scopes};
@@ -12,6 +13,8 @@ use crate::{Requirement, Scope, Scopes};
 pub(crate) struct Granted {
     /// Scopes that follow the grammar, with spaces between them.
     text: Span,
+    /// What the verifier's hierarchy adds to them.
+    implied: Option<Implied>,
     numbered: Numbered,
     /// Made when it is first needed: by the application, or by a refusal, which names them in the log. For 200 scopes it
     /// costs half as much as a signature check, and whoever lets a request through gets by with the numbers.
@@ -49,18 +52,20 @@ impl<'t> Grants<'t> {
     }
 
     /// What is granted, with all that it implies.
-    pub(crate) fn numbered_by(mut self, table: &ScopeTable) -> Granted {
-        for implied in table.hierarchy.implied_by(apart(self.texts.get(self.text))) {
-            self.push(implied.as_str());
-        }
-        let numbered = table.numbered(apart(self.texts.get(self.text)));
-        Granted { text: self.text, numbered, list: OnceLock::new() }
+    pub(crate) fn numbered_by(self, table: &ScopeTable) -> Granted {
+        let written = || apart(self.texts.get(self.text));
+        let implied = table.hierarchy.implied_by(written());
+        let numbered =
+            table.numbered(written().chain(implied.iter().flat_map(Implied::iter).map(Scope::as_str)));
+        Granted { text: self.text, implied, numbered, list: OnceLock::new() }
     }
 }
 
 impl Granted {
     pub(crate) fn list(&self, texts: &Texts) -> &Scopes {
-        self.list.get_or_init(|| apart(texts.get(self.text)).filter_map(Scope::parse).collect())
+        self.list.get_or_init(|| {
+            apart(texts.get(self.text)).filter_map(Scope::parse).chain(self.implied().cloned()).collect()
+        })
     }
 
     pub(crate) fn satisfies(&self, required: &Requirement, texts: &Texts) -> bool {
@@ -71,7 +76,12 @@ impl Granted {
     pub(crate) fn size_of_list(&self, texts: &Texts) -> usize {
         let text = texts.get(self.text).as_bytes();
         let scopes = 1 + memchr::memchr_iter(b' ', text).count();
-        text.len() + scopes * size_of::<Scope>()
+        let implied: usize = self.implied().map(|scope| scope.as_str().len() + size_of::<Scope>()).sum();
+        text.len() + scopes * size_of::<Scope>() + implied
+    }
+
+    fn implied(&self) -> impl Iterator<Item = &Scope> {
+        self.implied.iter().flat_map(Implied::iter)
     }
 }
 

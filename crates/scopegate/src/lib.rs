@@ -120,6 +120,7 @@ mod scope;
 mod requirement;
 mod scope_hierarchy;
 mod scope_table;
+mod scope_bits;
 
 mod resource_identifier;
 

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::scope_bits::Bits;
 use crate::scope_hierarchy::ScopeHierarchy;
-use crate::scope_table::{Bits, Numbered, NumberedTest, ScopeTable, Test};
+use crate::scope_table::{Numbered, NumberedTest, ScopeTable, Test};
 use crate::{ConfigError, Scope, Scopes};
 
 /// A boolean expression over scopes: one scope, [`all_of`], [`any_of`], nested.
@@ -45,6 +46,9 @@ enum Node {
     /// Text that is not a scope.
     Invalid(String),
 }
+
+/// OpenID Connect Core §11: it asks for a refresh token.
+const OFFLINE_ACCESS: &str = "offline_access";
 
 /// The requirement that every one of these is satisfied.
 pub fn all_of<I>(requirements: I) -> Requirement
@@ -108,12 +112,13 @@ impl Requirement {
         scopes
     }
 
-    /// The sets of scopes that satisfy it, in the order they were written: any one of them is enough, and of one set every
-    /// scope is needed. None where nothing satisfies it. It is the form in which OpenAPI writes what an operation needs.
+    /// The sets of scopes that satisfy it, in the order they were written: any one of them is enough, and none contains
+    /// another one. None where nothing satisfies it. It is the form in which OpenAPI writes what an operation needs. What
+    /// scopes imply is left aside.
     ///
     /// There are as many as there are ways to choose: `all_of` ten `any_of` of two each has 1,024.
     pub fn alternatives(&self) -> Vec<Vec<&Scope>> {
-        match &self.node {
+        let all = match &self.node {
             Node::Scope(scope) => vec![vec![scope]],
             Node::AllOf(parts) if parts.is_empty() => Vec::new(),
             Node::AllOf(parts) => parts.iter().fold(vec![Vec::new()], |chosen, part| {
@@ -122,7 +127,12 @@ impl Requirement {
             }),
             Node::AnyOf(parts) => parts.iter().flat_map(Self::alternatives).collect(),
             Node::Invalid(_) => Vec::new(),
-        }
+        };
+        all.iter()
+            .enumerate()
+            .filter(|(at, set)| !is_superfluous(*at, set, &all))
+            .map(|(_, set)| set.clone())
+            .collect()
     }
 
     /// Every scope that it names, each once, in the order they were written.
@@ -146,13 +156,17 @@ impl Requirement {
         }
     }
 
-    /// Whether the requirement can be satisfied at all.
+    /// Whether it makes sense to ask for this.
     ///
     /// # Errors
     /// [`ConfigError::InvalidScope`] for a text that is not a scope, [`ConfigError::EmptyRequirement`] for an empty
-    /// [`all_of`] or [`any_of`].
+    /// [`all_of`] or [`any_of`], and [`ConfigError::ScopeOfTheIssuer`] for `offline_access`, which nobody needs to use an API
+    /// and which callers would ask for if a challenge named it.
     pub fn check(&self) -> Result<(), ConfigError> {
         match &self.node {
+            Node::Scope(scope) if scope.as_str() == OFFLINE_ACCESS => {
+                Err(ConfigError::ScopeOfTheIssuer { scope: scope.to_string() })
+            }
             Node::Scope(_) => Ok(()),
             Node::AllOf(parts) | Node::AnyOf(parts) if parts.is_empty() => Err(ConfigError::EmptyRequirement),
             Node::AllOf(parts) | Node::AnyOf(parts) => parts.iter().try_for_each(Self::check),
@@ -192,6 +206,14 @@ fn joined<'a>(one: &[&'a Scope], other: &[&'a Scope]) -> Vec<&'a Scope> {
     let mut scopes = one.to_vec();
     scopes.extend(other.iter().filter(|scope| !one.contains(scope)));
     scopes
+}
+
+/// Whether another set, or the same one earlier, is enough already.
+fn is_superfluous(at: usize, set: &[&Scope], all: &[Vec<&Scope>]) -> bool {
+    all.iter().enumerate().any(|(other_at, other)| {
+        let contained = other.iter().all(|scope| set.contains(scope));
+        contained && (other.len() < set.len() || other_at < at)
+    })
 }
 
 /// Whether they are written alike.
@@ -294,14 +316,25 @@ mod tests {
         // F16
         let declared = [("admin".to_owned(), vec!["read".to_owned()])];
         let table = ScopeTable::new(ScopeHierarchy::new(&declared).unwrap());
-        for (requirement, plain, prepared) in [
+        let cases = [
             (all_of(["read", "admin"]), "read admin", "admin"),
             (all_of(["read", "write"]), "read write", "read write"),
             (any_of(["read", "admin"]), "read", "read"),
-        ] {
+        ];
+        for (requirement, plain, prepared) in cases.clone() {
             assert_eq!(sufficient(&requirement), plain);
-            assert_eq!(sufficient(&requirement.prepared(&table)), prepared);
+            assert_eq!(sufficient(&requirement.clone().prepared(&table)), prepared);
+            // What another verifier has prepared is prepared anew.
+            let other = ScopeTable::new(ScopeHierarchy::default());
+            assert_eq!(sufficient(&requirement.prepared(&other).prepared(&table)), prepared);
         }
+        // Also for scopes that came too late to get a number.
+        for at in 0..300 {
+            let _ = Requirement::from(format!("scope-{at}")).prepared(&table);
+        }
+        let late = all_of(["read", "late", "admin"]).prepared(&table);
+        assert!(late.prepared.as_ref().is_some_and(|prepared| prepared.numbered.is_none()));
+        assert_eq!(sufficient(&late), "late admin");
     }
 
     #[test]
@@ -311,6 +344,9 @@ mod tests {
             ("a".into(), "a"),
             (nested.clone(), "a b|a d"),
             (all_of([any_of(["a", "b"]), any_of(["c", "d"])]), "a c|a d|b c|b d"),
+            (any_of(["a", "b", "a"]), "a|b"),
+            (any_of([all_of(["a", "b"]), "a".into(), all_of(["c", "a"])]), "a"),
+            (any_of([all_of(["a", "b"]), all_of(["b", "a"])]), "a b"),
             (any_of(["a", "b c"]), "a"),
             (all_of(["a", "b c"]), ""),
             (all_of::<[&str; 0]>([]), ""),
@@ -336,9 +372,12 @@ mod tests {
             (all_of([any_of([""])]), "InvalidScope"),
             (all_of::<[&str; 0]>([]), "EmptyRequirement"),
             (any_of([all_of::<[&str; 0]>([])]), "EmptyRequirement"),
+            (all_of([any_of(["a", "offline_access"])]), "ScopeOfTheIssuer"),
         ] {
             assert!(format!("{:?}", requirement.check().unwrap_err()).starts_with(text), "{requirement}");
-            assert!(!requirement.is_satisfied_by(&granted("a b")), "{requirement}");
+            assert!(!requirement.is_satisfied_by(&granted("b c")), "{requirement}");
         }
+        // F17: only that one.
+        assert!(any_of(["offline_access2", "offline"]).check().is_ok());
     }
 }

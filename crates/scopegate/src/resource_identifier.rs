@@ -12,8 +12,8 @@ use crate::address::{Address, presentable};
 ///
 /// It is an `https` URL, or `http` on a loopback address, without user name, query and fragment, and written as URL parsers
 /// write it: host in lower case, no default port, no `.` or `..` in the path. Callers compare it character by character
-/// (§3.3), and theirs has been through such a parser. A slash at the end makes another identifier; without a path there may
-/// be one or none.
+/// (§3.3), and theirs has been through such a parser. A slash at the end makes another identifier. Where there is no path,
+/// callers differ about the slash, and most write none.
 ///
 /// ```
 /// use scopegate::ResourceIdentifier;
@@ -121,6 +121,14 @@ mod tests {
             let origin = identifier.strip_suffix(path).unwrap().trim_end_matches('/');
             assert_eq!(parsed.metadata_url(), format!("{origin}{WELL_KNOWN}{path}"));
         }
+    }
+
+    #[test]
+    fn an_identifier_shows_itself_and_not_its_metadata() {
+        let identifier: ResourceIdentifier = "https://h.example/api".parse().unwrap();
+        assert_eq!(identifier.to_string(), "https://h.example/api");
+        assert_eq!(identifier.as_ref(), "https://h.example/api");
+        assert_eq!(format!("{identifier:?}"), r#""https://h.example/api""#);
     }
 
     #[test]

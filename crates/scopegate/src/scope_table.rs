@@ -1,4 +1,4 @@
-//! Numbers for the scopes that routes ask for. A token's scopes are compared with them once, when it is verified; from
+//! Numbers for the scopes that routes ask for, beside the hierarchy that they are in. A token's scopes are compared with them once, when it is verified; from
 //! then on a requirement is a comparison of bits, however many scopes there are on either side.
 //!
 //! Where a number is missing, the texts are compared instead (`requirement.rs`): what is granted never depends on it.
@@ -10,21 +10,19 @@ use arc_swap::ArcSwap;
 
 use crate::Scope;
 use crate::json_object::by_length;
+use crate::scope_bits::{Bits, MOST};
 use crate::scope_hierarchy::ScopeHierarchy;
-
-/// So many scopes get a number. A program that makes layers out of what requests ask for must not fill its memory with
-/// them, and no API has that many.
-const MOST: usize = 256;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
-/// The numbers that one verifier has given.
+/// What one verifier knows about scopes: the numbers that it has given, and which scopes imply others.
 pub(crate) struct ScopeTable {
     /// Tells the tables of several verifiers from each other.
     id: u64,
-    /// Sorted by [`by_length`].
+    /// At most [`MOST`], because a program that makes layers out of what requests ask for must not fill its memory with
+    /// them, and no API has that many. Sorted by [`by_length`].
     numbers: ArcSwap<Vec<(Scope, usize)>>,
-    /// What scopes of tokens are completed by before they are compared.
+    /// What completes a token's scopes before they are compared.
     pub(crate) hierarchy: Arc<ScopeHierarchy>,
 }
 
@@ -53,10 +51,6 @@ pub(crate) enum Test {
     AnyOf(Vec<Test>),
 }
 
-/// A set of numbers.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Bits([u64; MOST / 64]);
-
 impl ScopeTable {
     pub(crate) fn new(hierarchy: ScopeHierarchy) -> Self {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
@@ -81,9 +75,7 @@ impl ScopeTable {
         }
         let numbers = self.numbers.load();
         let (_, number) = numbers.get(place(&numbers).ok()?)?;
-        let mut bits = Bits::default();
-        bits.insert(*number);
-        Some(bits)
+        Some(Bits::of(*number))
     }
 
     /// A test with the numbers that this table has given.
@@ -128,24 +120,6 @@ impl Test {
             }
             Self::AnyOf(tests) => tests.iter().any(|test| test.is_satisfied_by(granted)),
         }
-    }
-}
-
-impl Bits {
-    fn insert(&mut self, number: usize) {
-        if let Some(word) = self.0.get_mut(number / 64) {
-            *word |= 1 << (number % 64);
-        }
-    }
-
-    fn contains(self, others: Self) -> bool {
-        self.0.iter().zip(others.0).all(|(ours, theirs)| theirs & !ours == 0)
-    }
-
-    pub(crate) fn union(self, others: Self) -> Self {
-        Self(std::array::from_fn(|word| {
-            self.0.get(word).copied().unwrap_or_default() | others.0.get(word).copied().unwrap_or_default()
-        }))
     }
 }
 

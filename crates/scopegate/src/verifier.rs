@@ -207,7 +207,8 @@ impl Verifier {
         }
     }
 
-    /// The same requirement, for tokens of this verifier: [`Claims::require`] then takes as long for a token of 200 scopes
+    /// The same requirement, for tokens of this verifier: it knows which scopes [imply](VerifierBuilder::with_implied_scopes)
+    /// others, so that [`Requirement::sufficient_scopes`] asks for no more than is needed, and [`Claims::require`] then takes as long for a token of 200 scopes
     /// and a requirement of ten as for one of each. The layers of `scopegate-axum` do this.
     ///
     /// For requirements that are made when the program starts, before the first token: one that was verified earlier is

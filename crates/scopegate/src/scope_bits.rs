@@ -1,0 +1,67 @@
+//! A set of at most 256 scopes, as bits. Which scope a number stands for is known to whoever gives the numbers.
+
+/// So many different numbers there are.
+pub(crate) const MOST: usize = 256;
+
+/// A set of numbers below [`MOST`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bits([u64; MOST / 64]);
+
+impl Bits {
+    pub(crate) fn of(number: usize) -> Self {
+        let mut bits = Self::default();
+        bits.insert(number);
+        bits
+    }
+
+    pub(crate) fn insert(&mut self, number: usize) {
+        if let Some(word) = self.0.get_mut(number / 64) {
+            *word |= 1 << (number % 64);
+        }
+    }
+
+    pub(crate) fn has(self, number: usize) -> bool {
+        self.contains(Self::of(number)) && number < MOST
+    }
+
+    pub(crate) fn contains(self, others: Self) -> bool {
+        self.0.iter().zip(others.0).all(|(ours, theirs)| theirs & !ours == 0)
+    }
+
+    pub(crate) fn union(self, others: Self) -> Self {
+        Self(std::array::from_fn(|word| {
+            self.0.get(word).copied().unwrap_or_default() | others.0.get(word).copied().unwrap_or_default()
+        }))
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    /// The numbers, from small to large.
+    pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
+        (0..MOST).filter(move |number| self.has(*number))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_has_what_was_put_into_it() {
+        let numbers = [0, 1, 63, 64, 200, 255];
+        let set = numbers.into_iter().map(Bits::of).fold(Bits::default(), Bits::union);
+        assert_eq!(set.iter().collect::<Vec<_>>(), numbers);
+        assert!(set.has(64) && !set.has(65) && !set.has(MOST));
+        assert!(
+            set.contains(Bits::of(200).union(Bits::of(1))) && !set.contains(Bits::of(200).union(Bits::of(2)))
+        );
+        assert!(Bits::default().is_empty() && !Bits::of(255).is_empty());
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_not_kept() {
+        assert!(Bits::of(MOST).is_empty());
+    }
+}
