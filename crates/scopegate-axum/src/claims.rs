@@ -8,10 +8,10 @@ use std::sync::Arc;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{Extensions, Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use crate::refusal::{Refusal, problem};
+use crate::refusal::{Protocol, Refusal, problem};
 use crate::rule::{Caller, Rule};
 
 /// The claims of the caller's access token, in a handler.
@@ -64,6 +64,18 @@ impl<T> Claims<T> {
     }
 }
 
+impl Claims {
+    /// Those of a request whose extensions these are, where there is no extractor: in a handler of tonic, say, whose
+    /// requests have them too.
+    ///
+    /// # Errors
+    /// As the extractor: no layer of this crate has seen the request, or it was let through without a token.
+    pub fn of(extensions: &Extensions) -> Result<Self, ClaimsRejection> {
+        let (_, verified) = required::<Self>(extensions)?;
+        Ok(Self { verified, custom: Standard })
+    }
+}
+
 impl<T> From<Claims<T>> for scopegate::Claims {
     fn from(claims: Claims<T>) -> Self {
         claims.verified
@@ -82,7 +94,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Claims {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClaimsRejection> {
-        let (_, verified) = required::<Self>(parts)?;
+        let (_, verified) = required::<Self>(&parts.extensions).map_err(|rejection| rejection.at(parts))?;
         Ok(Self { verified, custom: Standard })
     }
 }
@@ -91,7 +103,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Claims<T> {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClaimsRejection> {
-        let (rule, verified) = required::<Self>(parts)?;
+        let (rule, verified) =
+            required::<Self>(&parts.extensions).map_err(|rejection| rejection.at(parts))?;
         typed(rule, verified)
     }
 }
@@ -100,7 +113,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Claims {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
-        let caller = caller::<Option<Self>>(parts)?;
+        let caller = caller::<Option<Self>>(&parts.extensions).map_err(|rejection| rejection.at(parts))?;
         Ok(caller.claims.clone().map(|verified| Self { verified, custom: Standard }))
     }
 }
@@ -109,21 +122,18 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequestParts<S> for Claims
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
-        let caller = caller::<Option<Self>>(parts)?;
+        let caller = caller::<Option<Self>>(&parts.extensions).map_err(|rejection| rejection.at(parts))?;
         caller.claims.clone().map(|claims| typed(&caller.rule, claims)).transpose()
     }
 }
 
-fn caller<Wanted>(parts: &Parts) -> Result<&Caller, ClaimsRejection> {
-    parts.extensions.get().ok_or_else(|| {
-        let (wanted, method, path) =
-            (type_name::<Wanted>(), parts.method.clone(), parts.uri.path().to_owned());
-        ClaimsRejection(Reason::NoLayer { wanted, method, path })
-    })
+fn caller<Wanted>(extensions: &Extensions) -> Result<&Caller, ClaimsRejection> {
+    let reason = Reason::NoLayer { wanted: type_name::<Wanted>(), at: None };
+    extensions.get().ok_or(ClaimsRejection(reason))
 }
 
-fn required<Wanted>(parts: &Parts) -> Result<(&Arc<Rule>, scopegate::Claims), ClaimsRejection> {
-    let caller = caller::<Wanted>(parts)?;
+fn required<Wanted>(extensions: &Extensions) -> Result<(&Arc<Rule>, scopegate::Claims), ClaimsRejection> {
+    let caller = caller::<Wanted>(extensions)?;
     match caller.claims.clone() {
         Some(claims) => Ok((&caller.rule, claims)),
         None => Err(ClaimsRejection::refused(&caller.rule, Refusal::NoCredentials)),
@@ -142,12 +152,12 @@ fn typed<T: DeserializeOwned>(
 
 /// Why a handler's [`Claims`] could not be had.
 #[derive(Debug)]
-pub struct ClaimsRejection(Reason);
+pub struct ClaimsRejection(pub(crate) Reason);
 
 #[derive(Debug)]
-enum Reason {
-    /// No layer of this crate has seen the request.
-    NoLayer { wanted: &'static str, method: Method, path: String },
+pub(crate) enum Reason {
+    /// No layer of this crate has seen the request, which went to this handler, if that is known.
+    NoLayer { wanted: &'static str, at: Option<(Method, String)> },
     /// The caller is at fault, and is told so in the words of the layer.
     Refused { rule: Arc<Rule>, refusal: Refusal },
 }
@@ -156,15 +166,26 @@ impl ClaimsRejection {
     fn refused(rule: &Arc<Rule>, refusal: Refusal) -> Self {
         Self(Reason::Refused { rule: Arc::clone(rule), refusal })
     }
+
+    fn at(mut self, parts: &Parts) -> Self {
+        if let Reason::NoLayer { at, .. } = &mut self.0 {
+            *at = Some((parts.method.clone(), parts.uri.path().to_owned()));
+        }
+        self
+    }
 }
 
 impl fmt::Display for ClaimsRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Reason::NoLayer { wanted, method, path } => write!(
+            Reason::NoLayer { wanted, at: Some((method, path)) } => write!(
                 f,
                 "the handler of {method} {path:?} takes {wanted}, and its route has no RequireScope, RequireToken or \
                  AcceptToken layer"
+            ),
+            Reason::NoLayer { wanted, at: None } => write!(
+                f,
+                "{wanted} was asked of a request that no RequireScope, RequireToken or AcceptToken layer has seen"
             ),
             Reason::Refused { refusal, .. } => fmt::Display::fmt(refusal, f),
         }
@@ -173,13 +194,17 @@ impl fmt::Display for ClaimsRejection {
 
 impl std::error::Error for ClaimsRejection {}
 
+/// All that a caller hears of it.
+pub(crate) const NO_LAYER: &str = "the server is misconfigured";
+
 impl IntoResponse for ClaimsRejection {
     fn into_response(self) -> Response {
         match self.0 {
-            Reason::Refused { rule, refusal } => refusal.into_response(&rule.challenge),
+            // Extractors are axum's, and so are their answers.
+            Reason::Refused { rule, refusal } => refusal.into_response(&rule.challenge, Protocol::Http),
             Reason::NoLayer { .. } => {
                 tracing::error!("{self}");
-                problem(StatusCode::INTERNAL_SERVER_ERROR, "the server is misconfigured")
+                problem(StatusCode::INTERNAL_SERVER_ERROR, NO_LAYER)
             }
         }
     }

@@ -10,7 +10,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Protocol, Refusal};
 use crate::refusal_body::RefusalBody;
 use crate::rule::{Caller, Decision, Rule};
 
@@ -58,7 +58,8 @@ where
             Decision::Made(Ok(caller)) => State::Passed { response: pass(&mut self.inner, request, caller) },
             Decision::Made(Err(refusal)) => {
                 self.give_back_readiness();
-                State::Refused { refusal: Some(refusal), rule: Arc::clone(&self.rule) }
+                let protocol = Protocol::of(&request);
+                State::Refused { refusal: Some(refusal), protocol, rule: Arc::clone(&self.rule) }
             }
             Decision::AskAgain { authorization } => {
                 self.give_back_readiness();
@@ -109,7 +110,7 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
     {
-        Refused { refusal: Option<Refusal>, rule: Arc<Rule> },
+        Refused { refusal: Option<Refusal>, protocol: Protocol, rule: Arc<Rule> },
         Passed { #[pin] response: S::Future },
         // Only for a token whose key is unknown, so only here a future is boxed.
         Asking { decision: PendingDecision, parts: Option<(S, Request<ReqBody>)>, rule: Arc<Rule> },
@@ -131,16 +132,19 @@ where
         loop {
             let next = match this.state.as_mut().project() {
                 StateProjection::Passed { response } => return response.poll(cx),
-                StateProjection::Refused { refusal, rule } => {
+                StateProjection::Refused { refusal, protocol, rule } => {
                     let refusal = refusal.take().expect(ONCE);
-                    return Poll::Ready(Ok(refusal.into_response(&rule.challenge)));
+                    return Poll::Ready(Ok(refusal.into_response(&rule.challenge, *protocol)));
                 }
                 StateProjection::Asking { decision, parts, rule } => {
                     let decision = ready!(decision.as_mut().poll(cx));
                     let (inner, request) = parts.take().expect(ONCE);
                     match decision {
                         Ok(caller) => State::Readying { inner, parts: Some((caller, request)) },
-                        Err(refusal) => State::Refused { refusal: Some(refusal), rule: Arc::clone(rule) },
+                        Err(refusal) => {
+                            let (protocol, rule) = (Protocol::of(&request), Arc::clone(rule));
+                            State::Refused { refusal: Some(refusal), protocol, rule }
+                        }
                     }
                 }
                 StateProjection::Readying { inner, parts } => {

@@ -82,17 +82,97 @@
 //! keys goes unnoticed. Tokens are taken from `Authorization` only, never from a query or a body, and a
 //! request's body is never read.
 //!
+//! # gRPC
+//!
+//! The layers are the same, and a gRPC call hears the same in gRPC's form: an answer that is only headers (*Trailers-Only* in
+//! "gRPC over HTTP2"), with HTTP status 200, the text as `grpc-message`, and the challenge as metadata.
+//!
+//! | others hear | a gRPC call hears |
+//! | --- | --- |
+//! | 401, and 400 | `grpc-status` 16, `UNAUTHENTICATED`, with `www-authenticate` |
+//! | 403 | 7, `PERMISSION_DENIED`, with `www-authenticate` |
+//! | 503 | 14, `UNAVAILABLE`, with `retry-after` |
+//!
+//! A call is a `POST` with `content-type: application/grpc` (or `application/grpc+proto` and the like) and `te: trailers`. Who
+//! lacks one of these hears the HTTP status: gRPC-Web does, whose clients read it.
+//!
+//! A method of a service of tonic has a path, so it can be a route with a layer of its own. One that has no route does not
+//! exist for callers:
+//!
+//! ```
+//! use axum::{Router, routing::post_service};
+//! # use axum::{extract::Request, response::IntoResponse};
+//! # use scopegate_axum::{RequireScope, Verifier};
+//! # use tower::Service;
+//!
+//! // `orders` is what tonic generates: `OrdersServer::new(…)`.
+//! # fn app<S>(orders: S, verifier: &Verifier) -> Router
+//! # where
+//! #     S: Service<Request, Error = std::convert::Infallible> + Clone + Send + Sync + 'static,
+//! #     S::Response: IntoResponse,
+//! #     S::Future: Send + 'static,
+//! # {
+//! let read = RequireScope::new(verifier, "orders/read");
+//! let write = RequireScope::new(verifier, "orders/write");
+//! let methods = Router::new()
+//!     .route("/shop.Orders/List", post_service(orders.clone()).layer(read))
+//!     .route("/shop.Orders/Create", post_service(orders).layer(write));
+//! // For tonic's server: `Server::builder().add_routes(methods.into())`.
+//! # methods
+//! # }
+//! ```
+//!
+//! With the feature `tonic`, a layer also fits on tonic's server, for all services at once:
+//! `Server::builder().layer(RequireToken::new(&verifier))`. In a handler, [`Claims::of`]`(request.extensions())?` has the
+//! claims. `examples/grpc` of the repository is a program with all of it.
+//!
+//! # CORS
+//!
+//! Before a script may send a token to another origin, its browser asks, with an `OPTIONS` request that has none (a preflight
+//! of the Fetch standard). `tower_http`'s `CorsLayer` answers that, where it is outside of the layers here, which is where a
+//! router puts what is added last:
+//!
+//! ```
+//! use axum::http::{HeaderValue, Method, header};
+//! use tower_http::cors::CorsLayer;
+//! # use axum::{Router, handler::Handler, routing::get};
+//! # use scopegate_axum::{RequireScope, Verifier};
+//! # fn app(verifier: &Verifier) -> Router {
+//! # let list = async || "orders";
+//! # let read = RequireScope::new(verifier, "orders/read");
+//!
+//! let cors = CorsLayer::new()
+//!     .allow_origin(HeaderValue::from_static("https://app.example"))
+//!     .allow_methods([Method::GET])
+//!     .allow_headers([header::AUTHORIZATION]) // `Any` would not do: it does not stand for this header
+//!     .expose_headers([header::WWW_AUTHENTICATE]); // for scripts that want to know why
+//! Router::new().route("/orders", get(list.layer(read))).layer(cors)
+//! # }
+//! ```
+//!
+//! Inside of them it would not see the preflight, which would be refused with 401, nor add its headers to refusals, which no
+//! script could then read.
+//!
+//! # Streams and upgrades
+//!
+//! Bodies pass as they come, in both directions: server-sent events, uploads, streams of gRPC. So does a request that becomes
+//! a WebSocket; one that is refused does not become one. A browser's `WebSocket` cannot send `Authorization`, and there is no
+//! other place for a token here.
+//!
+//! A token is judged once, when the request comes. What goes on for longer than the token is good has to end by itself, at
+//! [`Claims::expires_at`](scopegate::Claims::expires_at).
+//!
 //! # Behind and around it
 //!
 //! - TLS must end in this process or in a proxy that nobody can go around (RFC 6750 §5.3).
-//! - CORS: put `tower_http`'s `CorsLayer` outside of these layers, for it to answer preflight requests, which carry no
-//!   token; and expose `WWW-Authenticate` if scripts are to read it.
 //! - Any inner service finds the caller's [`scopegate::Claims`] in the request's extensions.
 //! - The inner service's errors pass unchanged. A refusal has to fit into its response body, see [`RefusalBody`].
 //!
 //! # Features
 //!
-//! None.
+//! | feature | adds |
+//! | --- | --- |
+//! | `tonic` | for tonic 0.14: layers around its server, and claims in its handlers |
 #![forbid(unsafe_code)]
 
 mod require_scope;
@@ -111,6 +191,9 @@ mod claims;
 
 mod refusal;
 mod challenge;
+mod grpc;
+#[cfg(feature = "tonic")]
+mod tonic;
 
 pub use accept_token::AcceptToken;
 pub use bearer::MalformedCredentials;

@@ -1,13 +1,14 @@
-//! From refusal to response, in one function; nothing else chooses a status or a challenge.
+//! From refusal to answer, in one function; nothing else chooses a status or a challenge. How gRPC writes it is `grpc.rs`.
 
 use std::fmt;
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Request, Response, StatusCode};
 use scopegate::Error;
 
 use crate::bearer::MalformedCredentials;
 use crate::challenge::{Challenge, ErrorCode};
+use crate::grpc::{self, Code};
 use crate::refusal_body::RefusalBody;
 
 /// Why a request was not let through. It stands in the extensions of the response, for the operator's eyes:
@@ -48,40 +49,78 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
+/// How the sender of a request expects to be answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Protocol {
+    Http,
+    Grpc,
+}
+
+impl Protocol {
+    /// Asked only about what was refused: whoever is let through is answered by the inner service.
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        if grpc::is_call(request) { Self::Grpc } else { Self::Http }
+    }
+}
+
+/// What the caller is told, in both protocols.
+pub(crate) struct Answer {
+    status: StatusCode,
+    pub(crate) code: Code,
+    pub(crate) detail: &'static str,
+    pub(crate) header: (HeaderName, HeaderValue),
+}
+
 impl Refusal {
-    /// The answer to the caller. Its texts are fixed and tell nothing about the token, because a caller may
-    /// be anybody; the log gets the reason.
-    pub(crate) fn into_response<B: RefusalBody>(self, challenge: &Challenge) -> Response<B> {
-        let (status, detail, header) = match &self {
+    pub(crate) fn into_response<B: RefusalBody>(
+        self,
+        challenge: &Challenge,
+        protocol: Protocol,
+    ) -> Response<B> {
+        let Answer { status, code, detail, header: (name, value) } = self.answer(challenge);
+        let mut response = match protocol {
+            Protocol::Http => problem(status, detail),
+            Protocol::Grpc => uncached(grpc::trailers_only(code, detail)),
+        };
+        response.headers_mut().insert(name, value);
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    /// The answer to the caller, which is also logged. Its texts are fixed and tell nothing about the token, because a
+    /// caller may be anybody; the log gets the reason.
+    pub(crate) fn answer(&self, challenge: &Challenge) -> Answer {
+        let (status, code, detail, header) = match self {
             Self::NoCredentials => {
                 let challenge = challenge.without_error();
-                (StatusCode::UNAUTHORIZED, "a bearer token is needed", (WWW_AUTHENTICATE, challenge))
+                let detail = "a bearer token is needed";
+                (StatusCode::UNAUTHORIZED, Code::Unauthenticated, detail, (WWW_AUTHENTICATE, challenge))
             }
             Self::Malformed(_) => {
                 let detail = "expected one Authorization header with one bearer token";
                 // What the token would have to grant is not the question here.
                 let challenge = Challenge { scope: String::new(), ..challenge.clone() };
                 let challenge = challenge.with_error(ErrorCode::InvalidRequest, detail);
-                (StatusCode::BAD_REQUEST, detail, (WWW_AUTHENTICATE, challenge))
+                (StatusCode::BAD_REQUEST, Code::Unauthenticated, detail, (WWW_AUTHENTICATE, challenge))
             }
             Self::Token(Error::InsufficientScope { .. }) => {
                 let detail = "the access token lacks a scope that is needed";
                 let challenge = challenge.with_error(ErrorCode::InsufficientScope, detail);
-                (StatusCode::FORBIDDEN, detail, (WWW_AUTHENTICATE, challenge))
+                (StatusCode::FORBIDDEN, Code::PermissionDenied, detail, (WWW_AUTHENTICATE, challenge))
             }
             Self::Token(Error::KeysUnavailable { retry_after, .. }) => {
                 let detail = "access tokens cannot be verified at the moment";
                 let seconds = HeaderValue::from(retry_after.as_secs());
-                (StatusCode::SERVICE_UNAVAILABLE, detail, (RETRY_AFTER, seconds))
+                (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, detail, (RETRY_AFTER, seconds))
             }
             // One text for all: which check was the first to fail may depend on what nobody has vouched for.
             Self::Token(_) => {
                 let detail = "the access token has expired, or is not valid for this API";
                 let challenge = challenge.with_error(ErrorCode::InvalidToken, detail);
-                (StatusCode::UNAUTHORIZED, detail, (WWW_AUTHENTICATE, challenge))
+                (StatusCode::UNAUTHORIZED, Code::Unauthenticated, detail, (WWW_AUTHENTICATE, challenge))
             }
         };
-        match &self {
+        match self {
             Self::Token(Error::KeysUnavailable { .. }) => {
                 tracing::warn!(status = status.as_u16(), "refused: {self}");
             }
@@ -90,10 +129,7 @@ impl Refusal {
             }
             Self::NoCredentials => tracing::debug!(status = status.as_u16(), "refused: {self}"),
         }
-        let mut response = problem(status, detail);
-        response.headers_mut().insert(header.0, header.1);
-        response.extensions_mut().insert(self);
-        response
+        Answer { status, code, detail, header }
     }
 }
 
@@ -106,9 +142,13 @@ pub(crate) fn problem<B: RefusalBody>(status: StatusCode, detail: &str) -> Respo
     });
     let mut response = Response::new(B::from_text(document.to_string().into()));
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    // No cache may give one caller's refusal to another (RFC 9111 §5.2.2.5).
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let media_type = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(CONTENT_TYPE, media_type);
+    uncached(response)
+}
+
+/// No cache may give one caller's refusal to another (RFC 9111 §5.2.2.5).
+fn uncached<B>(mut response: Response<B>) -> Response<B> {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

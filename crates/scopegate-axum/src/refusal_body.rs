@@ -7,8 +7,11 @@ use http_body_util::{BodyExt as _, Full};
 
 /// A response body that can hold a refusal's short text. Implement it for a body type of your own; for one of another
 /// crate that is not listed here, put `tower_http`'s `MapResponseBodyLayer` inside of the layer.
+#[diagnostic::on_unimplemented(
+    note = "for `tonic::body::Body` there is the feature `tonic` of `scopegate-axum`"
+)]
 pub trait RefusalBody {
-    /// A body with exactly this text.
+    /// A body with exactly this text, which is empty for a gRPC call.
     fn from_text(text: Bytes) -> Self;
 }
 

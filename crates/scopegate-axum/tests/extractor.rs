@@ -4,7 +4,9 @@
 mod fixture;
 
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use axum::response::IntoResponse as _;
 use axum::routing::get as on_get;
 use fixture::{Log, body_text, get, header_text, mint, send, sign, token, verifier, with_token};
 use scopegate_axum::{AcceptToken, Claims, RequireScope, RequireToken};
@@ -88,6 +90,22 @@ async fn an_optional_caller_is_nobody_or_somebody() {
     let anonymous = send(&router, get("/required")).await;
     assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(header_text(&anonymous, &header::WWW_AUTHENTICATE), Some(r#"Bearer realm="api""#));
+}
+
+#[tokio::test]
+async fn what_is_no_handler_of_axum_gets_them_from_the_extensions() {
+    let whoami = async |request: Request<Body>| match Claims::of(request.extensions()) {
+        Ok(claims) => Ok(claims.client_id().unwrap().to_owned().into_response()),
+        Err(rejection) => Err(rejection),
+    };
+    let router = Router::new().route("/", on_get(whoami).layer(AcceptToken::new(&verifier())));
+    let answer = send(&router, with_token(get("/"), &token(""))).await;
+    assert_eq!(body_text(answer).await, "1example23456789");
+    assert_eq!(send(&router, get("/")).await.status(), StatusCode::UNAUTHORIZED);
+
+    let rejection = Claims::of(get("/").extensions()).unwrap_err();
+    assert!(rejection.to_string().contains("no RequireScope, RequireToken or AcceptToken layer has seen"));
+    assert_eq!(rejection.into_response().status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ use crate::{ClientCredentials, ConfigError, Error};
 ///
 /// A request is repeated only if it can be: if it has no body, or its body [can be cloned](Self::with_cloned_bodies). Both
 /// of these answers are refusals, so nothing has been done that would be done twice. Extensions of the request are cloned
-/// with it.
+/// with it. The statuses of gRPC are not looked at: a call that is refused is an answer of HTTP status 200, and the caller's.
 ///
 /// A layer that follows redirects belongs outside of this one: then each step is looked at by its own origin, and takes no
 /// token elsewhere. A client that follows redirects by itself has to drop `Authorization` on the way to another host, as

@@ -1,0 +1,151 @@
+//! Refusals as gRPC clients read them. What is refused, and in which words, is decided in `refusal.rs`.
+//!
+//! The gRPC project's "gRPC over HTTP2" (`doc/PROTOCOL-HTTP2.md`, section "Responses") has a form for an answer that is
+//! nothing but an error, *Trailers-Only*: HTTP status 200, and in the same block of headers the gRPC status, its message and
+//! any metadata. The codes are those of `doc/statuscodes.md`.
+//!
+//! A 200 for what was refused would mislead everybody else, above all a proxy that asks a service whether it may let a
+//! request in and passes the caller's headers on: to such a proxy 200 is a yes. So a request has to have every mark of a
+//! call: the method, the content type, and `TE`, which proxies must not pass on (RFC 9110 §7.6.1) unless they speak gRPC. A
+//! client that is taken for none is no worse off, because it reads 401, 403 and 503 as the same codes as here
+//! (`doc/http-grpc-status-mapping.md`).
+
+use http::header::{CONTENT_TYPE, HeaderName, TE};
+use http::{HeaderValue, Method, Request, Response};
+
+use crate::refusal_body::RefusalBody;
+
+/// The status codes that a refusal may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    PermissionDenied = 7,
+    Unavailable = 14,
+    Unauthenticated = 16,
+}
+
+const MEDIA_TYPE: &[u8] = b"application/grpc";
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+/// Whether its sender expects a gRPC answer: section "Requests".
+pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    request.method() == Method::POST
+        && headers.get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()))
+        && headers.get(TE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"))
+}
+
+/// `application/grpc`, perhaps with the format of messages (`+proto`) or with parameters. Not `application/grpc-web`: its
+/// clients read the HTTP status.
+fn is_grpc(content_type: &[u8]) -> bool {
+    // RFC 9110 §8.3.1: media types are compared without case.
+    content_type.split_at_checked(MEDIA_TYPE.len()).is_some_and(|(media_type, rest)| {
+        media_type.eq_ignore_ascii_case(MEDIA_TYPE) && matches!(rest, [] | [b'+' | b';', ..])
+    })
+}
+
+/// An answer that is nothing but this error.
+pub(crate) fn trailers_only<B: RefusalBody>(code: Code, message: &str) -> Response<B> {
+    let mut response = Response::new(B::from_text(bytes::Bytes::new()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(STATUS, HeaderValue::from(code as u16));
+    headers.insert(MESSAGE, percent_encoded(message));
+    response
+}
+
+/// As `grpc-message` is written: printable ASCII but for `%`, and any other byte as its number.
+fn percent_encoded(message: &str) -> HeaderValue {
+    let mut text = String::with_capacity(message.len());
+    for byte in message.bytes() {
+        match byte {
+            b'%' | ..b' ' | 0x7f.. => {
+                let digit =
+                    |value: u8| char::from_digit(value.into(), 16).unwrap_or('0').to_ascii_uppercase();
+                text.extend(['%', digit(byte >> 4), digit(byte & 0xf)]);
+            }
+            _ => text.push(char::from(byte)),
+        }
+    }
+    // Printable ASCII only, which every header value may hold.
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("refused"))
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body::Body as _;
+
+    use super::*;
+
+    fn call() -> Request<()> {
+        let request = Request::post("/shop.Orders/List").header(CONTENT_TYPE, "application/grpc");
+        request.header(TE, "trailers").body(()).unwrap()
+    }
+
+    #[test]
+    fn a_call_has_the_method_the_content_type_and_te() {
+        assert!(is_call(&call()));
+        for content_type in ["application/grpc+proto", "application/grpc;v=1", "Application/gRPC"] {
+            let mut request = call();
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            assert!(is_call(&request), "{content_type}");
+        }
+        let mut request = call();
+        request.headers_mut().insert(TE, HeaderValue::from_static("Trailers"));
+        assert!(is_call(&request));
+    }
+
+    #[test]
+    fn what_lacks_one_mark_of_a_call_is_none() {
+        for content_type in [
+            "application/grpc-web",
+            "application/grpc-web+proto",
+            "application/grpc-web-text",
+            "application/grpcx",
+            "application/grp",
+            "application/json",
+            " application/grpc",
+            "",
+        ] {
+            let mut request = call();
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            assert!(!is_call(&request), "{content_type}");
+        }
+        for te in ["", "gzip", "trailers, deflate"] {
+            let mut request = call();
+            request.headers_mut().insert(TE, HeaderValue::from_static(te));
+            assert!(!is_call(&request), "{te}");
+        }
+        for name in [CONTENT_TYPE, TE] {
+            let mut request = call();
+            request.headers_mut().remove(name);
+            assert!(!is_call(&request));
+        }
+        for method in [Method::GET, Method::HEAD, Method::PUT, Method::OPTIONS] {
+            let mut request = call();
+            *request.method_mut() = method;
+            assert!(!is_call(&request));
+        }
+    }
+
+    #[test]
+    fn an_answer_has_http_status_200_the_code_the_message_and_no_body() {
+        for (code, number) in
+            [(Code::PermissionDenied, "7"), (Code::Unavailable, "14"), (Code::Unauthenticated, "16")]
+        {
+            let response = trailers_only::<axum_core::body::Body>(code, "100 % no");
+            assert_eq!(response.status(), 200);
+            assert_eq!(response.headers()["content-type"], "application/grpc");
+            assert_eq!(response.headers()["grpc-status"], number);
+            assert_eq!(response.headers()["grpc-message"], "100 %25 no");
+            assert!(response.body().is_end_stream(), "the headers are the end of it");
+        }
+    }
+
+    #[test]
+    fn messages_are_percent_encoded() {
+        assert_eq!(percent_encoded("a token's `~` text!"), "a token's `~` text!");
+        assert_eq!(percent_encoded("%\r\n\u{7f}\u{e9}"), "%25%0D%0A%7F%C3%A9");
+        assert_eq!(percent_encoded(""), "");
+    }
+}

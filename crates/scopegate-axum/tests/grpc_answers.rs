@@ -1,0 +1,164 @@
+//! What does a gRPC call hear, to the letter, and who is taken for one? What a real client makes of it is tested in
+//! `examples/grpc`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
+
+mod fixture;
+
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderName, Method, Request, Response, header};
+use axum::routing::post as on_post;
+use bytes::Bytes;
+use fixture::{body_text, header_text, mint, send, sign, token, verifier, with_token};
+use http_body::Body as _;
+use http_body_util::Full;
+use scopegate_axum::{Error, Issuer, Refusal, RequireScope, Verifier};
+use scopegate_issuer::{Fault, LocalIssuer};
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+fn router(verifier: &Verifier) -> Router {
+    let layer = RequireScope::new(verifier, "orders/read");
+    Router::new().route("/shop.Orders/List", on_post(async || "inner").put(async || "inner").layer(layer))
+}
+
+fn call() -> Request<Body> {
+    Request::post("/shop.Orders/List")
+        .header(header::CONTENT_TYPE, "application/grpc+proto")
+        .header(header::TE, "trailers")
+        .body(Body::empty())
+        .unwrap()
+}
+
+/// The status, the message and the challenge of a refusal.
+fn refused(response: &Response<Body>) -> (&str, &str, Option<&str>) {
+    assert_eq!(response.status(), 200);
+    assert_eq!(header_text(response, &header::CONTENT_TYPE), Some("application/grpc"));
+    assert_eq!(header_text(response, &header::CACHE_CONTROL), Some("no-store"));
+    assert!(response.extensions().get::<Refusal>().is_some());
+    assert!(response.body().is_end_stream(), "the headers are all");
+    (
+        header_text(response, &STATUS).unwrap(),
+        header_text(response, &MESSAGE).unwrap(),
+        header_text(response, &header::WWW_AUTHENTICATE),
+    )
+}
+
+#[tokio::test]
+async fn a_call_that_gets_through_is_answered_by_the_service_alone() {
+    // D01
+    let response = send(&router(&verifier()), with_token(call(), &token("orders/read"))).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(header_text(&response, &STATUS), None);
+    assert_eq!(body_text(response).await, "inner");
+}
+
+#[tokio::test]
+async fn each_refusal_has_a_status_of_grpc_and_the_challenge_of_http() {
+    // D07, D09, D10, D11, D12, D13, D19
+    let malformed = "expected one Authorization header with one bearer token";
+    let lacks = "the access token lacks a scope that is needed";
+    let invalid = "the access token has expired, or is not valid for this API";
+    let good = token("orders/read");
+    for (request, status, message, error) in [
+        (call(), "16", "a bearer token is needed", r#", scope="orders/read""#.to_owned()),
+        (
+            with_token(with_token(call(), &good), &good),
+            "16",
+            malformed,
+            format!(r#", error="invalid_request", error_description="{malformed}""#),
+        ),
+        (
+            with_token(call(), &sign(&mint().scope("orders/read").expired())),
+            "16",
+            invalid,
+            format!(r#", scope="orders/read", error="invalid_token", error_description="{invalid}""#),
+        ),
+        (
+            with_token(call(), &token("orders/write")),
+            "7",
+            lacks,
+            format!(r#", scope="orders/read", error="insufficient_scope", error_description="{lacks}""#),
+        ),
+    ] {
+        let response = send(&router(&verifier()), request).await;
+        let challenge = format!(r#"Bearer realm="api"{error}"#);
+        assert_eq!(refused(&response), (status, message, Some(&*challenge)));
+    }
+}
+
+#[tokio::test]
+async fn keys_that_are_not_there_are_unavailable_with_the_time_to_wait() {
+    // D21
+    let local = LocalIssuer::start().await.unwrap();
+    local.set_fault(Fault::Status(500));
+    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
+    let verifier = Verifier::builder().trust(issuer).start_without_keys().unwrap();
+    let good = local.mint().scope("orders/read").sign();
+    let response = send(&router(&verifier), with_token(call(), &good)).await;
+    assert_eq!(refused(&response), ("14", "access tokens cannot be verified at the moment", None));
+    let retry_after: u64 = header_text(&response, &header::RETRY_AFTER).unwrap().parse().unwrap();
+    assert!((1..=60).contains(&retry_after));
+}
+
+#[tokio::test]
+async fn whoever_lacks_one_mark_of_a_call_hears_the_http_status() {
+    // D07: a 200 would be a yes to a proxy that asks on behalf of others, and no client of gRPC-Web reads it
+    let changed = |name: HeaderName, value: &'static str| {
+        let mut request = call();
+        request.headers_mut().insert(name, value.parse().unwrap());
+        request
+    };
+    let without = |name: HeaderName| {
+        let mut request = call();
+        request.headers_mut().remove(name);
+        request
+    };
+    let mut put = call();
+    *put.method_mut() = Method::PUT;
+    for request in [
+        changed(header::CONTENT_TYPE, "application/grpc-web"),
+        changed(header::CONTENT_TYPE, "application/grpc-web+proto"),
+        changed(header::CONTENT_TYPE, "application/json"),
+        changed(header::TE, "gzip"),
+        without(header::CONTENT_TYPE),
+        without(header::TE),
+        put,
+    ] {
+        let response = send(&router(&verifier()), request).await;
+        assert_eq!(response.status(), 401);
+        assert_eq!(header_text(&response, &header::CONTENT_TYPE), Some("application/problem+json"));
+        assert_eq!(header_text(&response, &STATUS), None);
+        let challenge = header_text(&response, &header::WWW_AUTHENTICATE);
+        assert_eq!(challenge, Some(r#"Bearer realm="api", scope="orders/read""#));
+    }
+    assert_eq!(refused(&send(&router(&verifier()), call()).await).0, "16");
+}
+
+#[tokio::test]
+async fn a_call_that_waited_for_a_key_hears_the_same() {
+    // D11
+    let local = LocalIssuer::start().await.unwrap();
+    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
+    let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
+    let unknown = local.mint().scope("orders/read").header("kid", "no such key").sign();
+    let response = send(&router(&verifier), with_token(call(), &unknown)).await;
+    assert_eq!(refused(&response).0, "16");
+    let refusal = response.extensions().get::<Refusal>().unwrap();
+    assert!(matches!(refusal, Refusal::Token(Error::UnknownKey { .. })), "{refusal:?}");
+}
+
+#[tokio::test]
+async fn any_tower_service_answers_calls_so() {
+    let inner = service_fn(|_: Request<Body>| async {
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("inner")))
+    });
+    let service = RequireScope::new(&verifier(), "orders/read").layer(inner);
+    let response = service.oneshot(call()).await.unwrap();
+    assert_eq!((response.status().as_u16(), &response.headers()[STATUS]), (200, &"16".parse().unwrap()));
+    assert!(response.into_body().is_end_stream());
+}
