@@ -1,0 +1,161 @@
+//! Does a request or a response that goes on and on pass through a layer piece by piece, and can it become a WebSocket? All
+//! over loopback sockets. That nothing is buffered is shown by what waits for what, not by time: each second piece is sent
+//! only when the first one is there.
+#![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
+
+mod fixture;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::WebSocketUpgrade;
+use axum::extract::ws::WebSocket;
+use axum::response::Response;
+use axum::response::sse::{Event, Sse};
+use axum::routing::{get as on_get, post as on_post};
+use fixture::{token, verifier};
+use futures_util::{SinkExt as _, StreamExt as _, stream};
+use scopegate_axum::{Claims, RequireScope};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// Serves behind a layer that asks for `read`, until the test ends.
+async fn serve(router: Router) -> SocketAddr {
+    let router = router.layer(RequireScope::new(&verifier(), "read"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+async fn serve_echo() -> SocketAddr {
+    async fn echo(mut socket: WebSocket, client: String) {
+        while let Some(Ok(message)) = socket.recv().await {
+            let answer = format!("{} to {client}", message.to_text().unwrap());
+            if socket.send(answer.into()).await.is_err() {
+                break;
+            }
+        }
+    }
+    let upgrade = async |claims: Claims, upgrade: WebSocketUpgrade| {
+        let client = claims.client_id().unwrap().to_owned();
+        upgrade.on_upgrade(|socket| echo(socket, client))
+    };
+    serve(Router::new().route("/", on_get(upgrade))).await
+}
+
+fn upgrade_request(address: SocketAddr, token: Option<&str>) -> Request {
+    let mut request = format!("ws://{address}/").into_client_request().unwrap();
+    if let Some(token) = token {
+        request.headers_mut().insert("authorization", format!("Bearer {token}").try_into().unwrap());
+    }
+    request
+}
+
+#[tokio::test]
+async fn a_request_with_a_good_token_becomes_a_websocket() {
+    // D23
+    let address = serve_echo().await;
+    let (mut socket, answer) = connect_async(upgrade_request(address, Some(&token("read")))).await.unwrap();
+    assert_eq!(answer.status(), 101);
+    for text in ["hello", "again"] {
+        socket.send(Message::text(text)).await.unwrap();
+        let echo = socket.next().await.unwrap().unwrap();
+        assert_eq!(echo, Message::text(format!("{text} to 1example23456789")));
+    }
+    socket.close(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refused_request_does_not_become_a_websocket() {
+    // D07, D23
+    let address = serve_echo().await;
+    let writer = token("write");
+    for (token, status, error) in [
+        (None, 401, ""),
+        (Some("opaque"), 401, r#"error="invalid_token""#),
+        (Some(writer.as_str()), 403, r#"error="insufficient_scope""#),
+    ] {
+        let refused = connect_async(upgrade_request(address, token)).await;
+        let Err(Error::Http(answer)) = refused else { panic!("expected an HTTP answer, found {refused:?}") };
+        assert_eq!(answer.status(), status);
+        let challenge = answer.headers().get("www-authenticate").unwrap().to_str().unwrap();
+        assert!(challenge.starts_with(r#"Bearer realm="api", scope="read""#), "{challenge}");
+        assert!(challenge.contains(error), "{challenge}");
+        assert!(answer.headers().get("upgrade").is_none());
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_seen_before_there_is_a_next_one() {
+    // D23
+    let (send, receive) = mpsc::channel::<&str>(1);
+    let receive = Arc::new(Mutex::new(Some(receive)));
+    let events = async move || {
+        let mut receive = receive.lock().unwrap().take().unwrap();
+        let texts = stream::poll_fn(move |cx| receive.poll_recv(cx));
+        Sse::new(texts.map(|text| Ok::<_, Infallible>(Event::default().data(text))))
+    };
+    let url = format!("http://{}/", serve(Router::new().route("/", on_get(events))).await);
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    assert_eq!(http.get(&url).send().await.unwrap().status(), 401);
+
+    let mut answer = http.get(&url).bearer_auth(token("read")).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    for text in ["first", "second"] {
+        send.send(text).await.unwrap();
+        assert_eq!(answer.chunk().await.unwrap().unwrap(), format!("data: {text}\n\n"));
+    }
+    drop(send);
+    assert_eq!(answer.chunk().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_handler_gets_the_first_chunk_before_the_second_is_sent() {
+    // D23
+    let (tell, mut told) = mpsc::channel(1);
+    let upload = async move |body: Body| {
+        let mut chunks = body.into_data_stream();
+        while let Some(Ok(chunk)) = chunks.next().await {
+            tell.send(chunk).await.unwrap();
+        }
+        Response::new(Body::from("done"))
+    };
+    let address = serve(Router::new().route("/", on_post(upload))).await;
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\ntransfer-encoding: chunked\r\n\
+         connection: close\r\n\r\n",
+        token("read")
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    for (framed, chunk) in [("5\r\nfirst\r\n", "first"), ("6\r\nsecond\r\n", "second")] {
+        socket.write_all(framed.as_bytes()).await.unwrap();
+        assert_eq!(told.recv().await.unwrap(), chunk);
+    }
+    socket.write_all(b"0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("done"), "{answer}");
+}
+
+#[tokio::test]
+async fn whoever_is_refused_hears_it_before_sending_a_body() {
+    // D07, D23
+    let upload = async |body: Body| body;
+    let address = serve(Router::new().route("/", on_post(upload))).await;
+    let mut socket = TcpStream::connect(address).await.unwrap();
+    let head = format!("POST / HTTP/1.1\r\nhost: {address}\r\ntransfer-encoding: chunked\r\n\r\n");
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    socket.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
+}
