@@ -1,0 +1,16 @@
+//! Somebody chooses `aws_lc_rs` for `jsonwebtoken`, which has both. A program of its own, because that is for the whole process.
+
+mod parts;
+
+use jsonwebtoken::crypto::aws_lc;
+use parts::Ours;
+
+#[tokio::test]
+async fn we_work_before_and_after_somebody_chose_aws_lc_rs() {
+    let ours = Ours::start().await;
+    ours.assert_works().await;
+    assert!(aws_lc::DEFAULT_PROVIDER.install_default().is_ok());
+    ours.assert_jsonwebtoken_works();
+    ours.assert_works().await;
+    Ours::start().await.assert_works().await;
+}
