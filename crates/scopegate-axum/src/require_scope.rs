@@ -14,7 +14,8 @@ use crate::rule::{Demand, Rule};
 #[derive(Clone, Debug)]
 pub struct RequireScope {
     rule: Arc<Rule>,
-    requirement: Requirement,
+    /// That of the rule, and shared too: axum clones a layer for each request to its handler.
+    requirement: Arc<Requirement>,
 }
 
 impl RequireScope {
@@ -44,7 +45,10 @@ impl RequireScope {
         let requirement = requirement.into();
         requirement.check()?;
         let requirement = verifier.prepare(requirement);
-        Ok(Self { rule: Rule::new(verifier, Demand::Scopes(requirement.clone())), requirement })
+        Ok(Self {
+            rule: Rule::new(verifier, Demand::Scopes(requirement.clone())),
+            requirement: Arc::new(requirement),
+        })
     }
 
     /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
