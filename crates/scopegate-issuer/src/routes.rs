@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::{HeaderMap, Method, StatusCode};
-use tower_http::cors::{AllowHeaders, Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer, Vary};
 
 use crate::fault;
 use crate::pool::PoolState;
@@ -36,7 +36,10 @@ pub(crate) fn routes(pools: Pools) -> Router {
 fn cross_origin() -> CorsLayer {
     // The names, because `*` does not stand for `Authorization` (Fetch standard, "CORS non-wildcard request-header name").
     let headers = AllowHeaders::mirror_request();
-    CorsLayer::new().allow_origin(Any).allow_methods([Method::GET, Method::POST]).allow_headers(headers)
+    let layer =
+        CorsLayer::new().allow_origin(Any).allow_methods([Method::GET, Method::POST]).allow_headers(headers);
+    // No `Vary`: what is answered is the same for every origin, and a key set says nothing about caching until it is told to.
+    layer.vary(Vary::list([]))
 }
 
 /// The part of a path that names a pool. What is not UTF-8 when decoded names none, and is no error of its own.
