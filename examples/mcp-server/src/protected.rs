@@ -1,7 +1,8 @@
 //! The MCP server behind OAuth: the file to copy from.
 //!
-//! Every request to `/mcp` needs a token for this server and a base scope; some tools need one scope more. A client that has
-//! no token, or not enough of one, is told how to get it, which is all that an MCP client needs to help itself.
+//! Every request to `/mcp` needs a token for this server and a base scope; some tools need one scope more. A client
+//! that has no token, or not enough of one, is told how to get it, which is all that an MCP client needs to help
+//! itself.
 
 use std::sync::Arc;
 
@@ -40,8 +41,8 @@ pub(crate) async fn router(issuer: &str, resource: &str) -> Result<Router, Confi
         // No sessions, as MCP has it since 2026-07-28: there is no session id that could be worth stealing.
         .with_legacy_session_mode(false)
         .with_json_response(true)
-        // No web page may call, nor anybody under a name that is not this server's (DNS rebinding). The resource has a host,
-        // or it would have been refused above.
+        // No web page may call, nor anybody under a name that is not this server's (DNS rebinding). The resource has a
+        // host, or it would have been refused above.
         .enforce_origin_validation()
         .with_allowed_hosts([resource.split('/').nth(2).unwrap_or_default()]);
     let sessions = Arc::new(NeverSessionManager::default());
@@ -57,15 +58,15 @@ pub(crate) async fn router(issuer: &str, resource: &str) -> Result<Router, Confi
     Ok(Router::new().route_service("/mcp", protected).route_service(api.metadata_path(), api.metadata()))
 }
 
-/// Waits for the body, which is small, before anybody refuses the request. A refusal that comes before it makes hyper close
-/// the connection, and a client that sends head and body one after the other, as the one in Python does, then finds the
-/// connection closed on which it wants to ask for the metadata.
+/// Waits for the body, which is small, before anybody refuses the request. A refusal that comes before it makes hyper
+/// close the connection, and a client that sends head and body one after the other, as the one in Python does, then
+/// finds the connection closed on which it wants to ask for the metadata.
 async fn whole_body(head: Parts, body: Bytes, next: Next) -> Response {
     next.run(Request::from_parts(head, body.into())).await
 }
 
-/// Puts one more layer in front of a tool that needs more. Which tool is called stands in the body of a request and nowhere
-/// else that could be trusted, and so it is read here, after the outer layer has let the caller through.
+/// Puts one more layer in front of a tool that needs more. Which tool is called stands in the body of a request and
+/// nowhere else that could be trusted, and so it is read here, after the outer layer has let the caller through.
 async fn scope_of_tool(State(write): State<RequireScope>, head: Parts, body: Bytes, next: Next) -> Response {
     let needs_more = may_write(&body);
     let request = Request::from_parts(head, body.into());
@@ -77,7 +78,8 @@ async fn scope_of_tool(State(write): State<RequireScope>, head: Parts, body: Byt
     response
 }
 
-/// Reads a message as rmcp itself does, from the same bytes: what is a call of a tool there is one here, and of that tool.
+/// Reads a message as rmcp itself does, from the same bytes: what is a call of a tool there is one here, and of that
+/// tool.
 fn may_write(body: &[u8]) -> bool {
     match serde_json::from_slice(body) {
         Ok(ClientJsonRpcMessage::Request(JsonRpcRequest {

@@ -1,5 +1,5 @@
-//! A client of MCP, told the same and asked the same whatever it is written in: connect, list the tools, say who you are,
-//! write a note, read all notes.
+//! A client of MCP, told the same and asked the same whatever it is written in: connect, list the tools, say who you
+//! are, write a note, read all notes.
 
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -1,7 +1,8 @@
-//! Do the official clients help themselves, with nothing but an id and a secret? The table says what each is expected to do.
+//! Do the official clients help themselves, with nothing but an id and a secret? The table says what each is expected
+//! to do.
 //!
-//! The client in Rust and the local issuer are part of every test run. `scripts/interop-mcp` brings the other clients, and
-//! oidc-provider as a second issuer.
+//! The client in Rust and the local issuer are part of every test run. `scripts/interop-mcp` brings the other clients,
+//! and oidc-provider as a second issuer.
 
 use std::path::PathBuf;
 

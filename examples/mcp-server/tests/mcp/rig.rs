@@ -59,9 +59,10 @@ impl Rig {
         rig
     }
 
-    /// What the server and its issuer have been asked since the last time, in the order of their answers, as in `401 resource
-    /// issuer token 200`: a number is the status of an answer at the MCP endpoint, `resource` is the protected-resource
-    /// metadata, `issuer` the authorization server's, `token` its token endpoint. A status that is not 200 follows its word.
+    /// What the server and its issuer have been asked since the last time, in the order of their answers:
+    /// `401 resource issuer token 200`, say. A number is the status of an answer at the MCP endpoint, `resource` is the
+    /// protected-resource metadata, `issuer` the authorization server's, `token` its token endpoint. A status that is
+    /// not 200 follows its word.
     ///
     /// Clients open a stream at their leisure (`GET`) and here are told that there is none, so that is left out.
     pub(crate) async fn seen(&mut self) -> String {

@@ -1,5 +1,5 @@
-//! The official Rust client. Its parts leave to the application what the other ones do by themselves: when to look for an
-//! issuer, and what to do about a scope that is missing.
+//! The official Rust client. Its parts leave to the application what the other ones do by themselves: when to look for
+//! an issuer, and what to do about a scope that is missing.
 
 use std::error::Error;
 use std::sync::Arc;
