@@ -165,6 +165,9 @@
 //! # Behind and around it
 //!
 //! - TLS must end in this process or in a proxy that nobody can go around (RFC 6750 §5.3).
+//! - A refusal does not wait for the body of its request. Over HTTP/1.1 hyper then closes the connection, unless the body is
+//!   there by then, and a client that uses the connection once more fails. Where a refusal tells the client what to ask
+//!   next, as with MCP, have the body read outside of these layers: `docs/mcp.md` of the repository shows how.
 //! - Any inner service finds the caller's [`scopegate::Claims`] in the request's extensions.
 //! - The inner service's errors pass unchanged. A refusal has to fit into its response body, see [`RefusalBody`].
 //!

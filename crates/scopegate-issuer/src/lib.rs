@@ -33,6 +33,7 @@
 //! | --- | --- |
 //! | `POST /{pool}/oauth2/token` | a token for the client credentials grant (RFC 6749 §4.4), for a resource if one is named (RFC 8707) |
 //! | `POST /oauth2/token` | the same, for whichever pool the client belongs to |
+//! | `GET /{pool}/oauth2/authorize` | 400, always: it is there for clients that refuse metadata without it, such as those of MCP |
 //! | `GET /{pool}/.well-known/jwks.json` | the key set of a pool (RFC 7517 §5) |
 //! | `GET /{pool}/.well-known/openid-configuration` | metadata, as Cognito has it |
 //! | `GET /.well-known/oauth-authorization-server/{pool}` | metadata (RFC 8414), which Cognito does not have |
@@ -43,6 +44,8 @@
 //!
 //! The key set comes without `Cache-Control` and `ETag`, until a test asks for them:
 //! [`LocalIssuer::set_cache_control`], [`LocalIssuer::enable_etags`].
+//!
+//! Each answer is an event of `tracing` at `DEBUG`, with method, path and status: what a client looks for, and what it finds.
 //!
 //! # The program
 //!

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::{HeaderMap, Method, StatusCode};
-use tower_http::cors::{AllowHeaders, Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer, Vary};
 
 use crate::fault;
 use crate::pool::PoolState;
@@ -21,6 +21,7 @@ pub(crate) fn routes(pools: Pools) -> Router {
     Router::new()
         .route("/oauth2/token", post(token_endpoint::of_any_pool))
         .route("/{pool}/oauth2/token", post(token_endpoint::of_one_pool))
+        .route("/{pool}/oauth2/authorize", get(authorize))
         .route("/{pool}/.well-known/jwks.json", get(jwks))
         .route("/{pool}/.well-known/openid-configuration", get(metadata::openid_configuration))
         // RFC 8414 §3.1: the well-known part comes between host and path.
@@ -35,7 +36,10 @@ pub(crate) fn routes(pools: Pools) -> Router {
 fn cross_origin() -> CorsLayer {
     // The names, because `*` does not stand for `Authorization` (Fetch standard, "CORS non-wildcard request-header name").
     let headers = AllowHeaders::mirror_request();
-    CorsLayer::new().allow_origin(Any).allow_methods([Method::GET, Method::POST]).allow_headers(headers)
+    let layer =
+        CorsLayer::new().allow_origin(Any).allow_methods([Method::GET, Method::POST]).allow_headers(headers);
+    // No `Vary`: what is answered is the same for every origin, and a key set says nothing about caching until it is told to.
+    layer.vary(Vary::list([]))
 }
 
 /// The part of a path that names a pool. What is not UTF-8 when decoded names none, and is no error of its own.
@@ -50,6 +54,18 @@ pub(crate) fn find<'a>(pools: &'a Pools, id: &PoolId) -> Option<&'a Arc<PoolStat
 pub(crate) fn not_found() -> Response {
     let mut response = fault::json(r#"{"error":"not_found","error_description":"no such pool or path"}"#);
     *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}
+
+/// RFC 6749 §4.1.2.1, without a redirect, because there is no client that has registered one.
+async fn authorize(State(pools): State<Pools>, id: PoolId) -> Response {
+    if find(&pools, &id).is_none() {
+        return not_found();
+    }
+    let mut response = fault::json(
+        r#"{"error":"unsupported_response_type","error_description":"there are no users to ask, and only client_credentials"}"#,
+    );
+    *response.status_mut() = StatusCode::BAD_REQUEST;
     response
 }
 

@@ -134,8 +134,11 @@ async fn serve(stream: TcpStream, routes: Router, mut stopped: watch::Receiver<b
 
 /// An error here makes hyper close the connection without an answer.
 async fn answer(routes: Router, request: http::Request<Incoming>) -> Result<Response, Closed> {
+    // Not the query, which is not ours to show.
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let answered: Result<Response, Infallible> = routes.oneshot(request.map(Body::new)).await;
     let Ok(response) = answered;
+    tracing::debug!(%method, %path, status = response.status().as_u16(), "answered");
     if response.extensions().get::<CloseWithoutAnswer>().is_some() { Err(Closed) } else { Ok(response) }
 }
 

@@ -44,6 +44,7 @@ async fn both_documents_say_the_same_about_the_pool() {
         json!({
             "issuer": base,
             "jwks_uri": format!("{base}/.well-known/jwks.json"),
+            "authorization_endpoint": format!("{base}/oauth2/authorize"),
             "token_endpoint": format!("{base}/oauth2/token"),
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "grant_types_supported": ["client_credentials"],
@@ -59,6 +60,7 @@ async fn both_documents_say_the_same_about_the_pool() {
     let (status, content_type, oauth) = get(&url).await;
     assert_eq!((status, content_type.as_str()), (200, "application/json"));
     let common = [
+        "authorization_endpoint",
         "grant_types_supported",
         "issuer",
         "jwks_uri",
@@ -86,12 +88,28 @@ async fn the_addresses_in_the_metadata_are_those_of_the_handle_and_they_answer()
 }
 
 #[tokio::test]
+async fn the_authorization_endpoint_refuses_everybody() {
+    // F18
+    let issuer = LocalIssuer::start().await.unwrap();
+    let (_, _, document) = get(&format!("{}/.well-known/openid-configuration", issuer.issuer())).await;
+    let endpoint = document["authorization_endpoint"].as_str().unwrap();
+    for query in
+        ["", "?response_type=code&client_id=local-reader&redirect_uri=https%3A%2F%2Fclient.example%2F"]
+    {
+        let (status, content_type, body) = get(&format!("{endpoint}{query}")).await;
+        assert_eq!((status, content_type.as_str()), (400, "application/json"), "{query}");
+        assert_eq!(body["error"], "unsupported_response_type", "{query}");
+    }
+}
+
+#[tokio::test]
 async fn unknown_pools_and_paths_are_not_found_in_json() {
     let issuer = LocalIssuer::start().await.unwrap();
     for path in [
         "/eu-west-1_Local0009/.well-known/jwks.json",
         "/eu-west-1_Local0009/.well-known/openid-configuration",
         "/.well-known/oauth-authorization-server/eu-west-1_Local0009",
+        "/eu-west-1_Local0009/oauth2/authorize",
         "/.well-known/jwks.json",
         "/",
         // What these decode to is not UTF-8.

@@ -67,6 +67,10 @@ impl PoolState {
         format!("{}/.well-known/jwks.json", self.issuer)
     }
 
+    pub(crate) fn authorization_endpoint(&self) -> String {
+        format!("{}/oauth2/authorize", self.issuer)
+    }
+
     pub(crate) fn token_endpoint(&self) -> String {
         format!("{}/oauth2/token", self.issuer)
     }

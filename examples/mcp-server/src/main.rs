@@ -1,0 +1,64 @@
+//! An MCP server behind OAuth, with a local issuer to try it with. Start reading at `protected.rs`.
+//!
+//! `mcp-server` alone starts a local issuer and trusts that. `--issuer` names one that is somewhere else.
+
+mod access_log;
+mod local;
+mod notes;
+mod protected;
+
+use std::error::Error;
+use std::io::{self, IsTerminal as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use axum::middleware::from_fn;
+use clap::Parser;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+/// An MCP server over streamable HTTP, for callers with a token.
+#[derive(Parser)]
+struct Settings {
+    /// Where to listen.
+    #[arg(long, env = "LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    /// The issuer whose tokens are accepted, written exactly as in its tokens. A local one is started if there is none.
+    #[arg(long, env = "ISSUER", value_name = "URL")]
+    issuer: Option<String>,
+
+    /// The URL that clients know this server by, which tokens must have as `aud`: `http://ADDRESS/mcp` unless set.
+    #[arg(long, env = "RESOURCE", value_name = "URL")]
+    resource: Option<String>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let settings = Settings::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(io::stderr().is_terminal());
+    log.with_writer(io::stderr).init();
+    match serve(settings).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "the server has stopped");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind(settings.listen).await?;
+    let address = listener.local_addr()?;
+    let resource = settings.resource.unwrap_or_else(|| format!("http://{address}/mcp"));
+    let (issuer, local) = if let Some(issuer) = settings.issuer {
+        (issuer, None)
+    } else {
+        let local = local::start(&resource).await?;
+        (local.issuer().to_owned(), Some(local))
+    };
+    let router = protected::router(&issuer, &resource).await?;
+    local::print(&resource, &issuer, local.as_ref())?;
+    Ok(axum::serve(listener, router.layer(from_fn(access_log::log))).await?)
+}

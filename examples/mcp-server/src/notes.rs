@@ -1,0 +1,69 @@
+//! An ordinary MCP server with three tools. All it knows of OAuth is who calls, which it reads from the request.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::http::request::Parts;
+use rmcp::ErrorData;
+use rmcp::handler::server::tool::Extension;
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::{schemars, tool, tool_router};
+use scopegate_axum::scopegate::Claims;
+use serde::Deserialize;
+
+/// The notes of everybody who calls, in memory.
+#[derive(Clone, Default)]
+pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
+
+#[tool_router(server_handler)]
+impl Notes {
+    /// Who is calling, and with which scopes.
+    #[tool]
+    fn whoami(Extension(request): Extension<Parts>) -> Result<String, ErrorData> {
+        let claims = claims(&request)?;
+        let scopes: Vec<_> = claims.scopes().iter().map(ToString::to_string).collect();
+        Ok(format!("{} with {}", caller(claims), scopes.join(" ")))
+    }
+
+    /// All notes, one a line.
+    #[tool]
+    fn read_notes(&self) -> String {
+        self.all().join("\n")
+    }
+
+    /// Adds a note. Who wrote it is taken from the token, never from the arguments.
+    #[tool]
+    fn write_note(
+        &self,
+        Parameters(Note { text }): Parameters<Note>,
+        Extension(request): Extension<Parts>,
+    ) -> Result<String, ErrorData> {
+        let mut notes = self.all();
+        notes.push(format!("{}: {text}", caller(claims(&request)?)));
+        Ok(format!("note {}", notes.len()))
+    }
+
+    fn all(&self) -> MutexGuard<'_, Vec<String>> {
+        // Nothing here panics between two halves of a change.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// rmcp hands a tool the head of the HTTP request that called it, and our layer has put the claims there. Of this very
+/// request: a later one of the same client may have another token.
+fn claims(request: &Parts) -> Result<&Claims, ErrorData> {
+    request
+        .extensions
+        .get()
+        .ok_or_else(|| ErrorData::internal_error("no layer in front of this server", None))
+}
+
+fn caller(claims: &Claims) -> &str {
+    claims.client_id().unwrap_or("somebody")
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[schemars(crate = "rmcp::schemars")]
+struct Note {
+    /// What to remember.
+    text: String,
+}

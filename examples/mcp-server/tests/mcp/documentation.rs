@@ -1,0 +1,26 @@
+//! Does docs/mcp.md show what is tested here?
+
+use crate::official_clients::EXPECTED;
+
+const DOCUMENT: &str = include_str!("../../../../docs/mcp.md");
+
+#[test]
+fn the_code_in_the_documentation_is_that_of_the_server() {
+    let (_, code) = include_str!("../../src/protected.rs").split_once("\n\n").unwrap();
+    assert!(
+        DOCUMENT.contains(&format!("```rust,no_run\n{code}```")),
+        "docs/mcp.md and src/protected.rs differ"
+    );
+}
+
+#[test]
+fn the_table_in_the_documentation_is_the_one_that_is_tested() {
+    let (_, table) = DOCUMENT
+        .split_once(
+            "| client | issuer | is told | does | the server sees |\n| --- | --- | --- | --- | --- |\n",
+        )
+        .unwrap();
+    let shown: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+    let tested: Vec<String> = EXPECTED.iter().map(|row| row.line(row.issuer)).collect();
+    assert_eq!(shown, tested, "have docs/mcp.md say:\n{}", tested.join("\n"));
+}
