@@ -9,7 +9,6 @@ use tonic::body::Body;
 use tonic::metadata::MetadataMap;
 
 use crate::claims::{ClaimsRejection, NO_LAYER, Reason};
-use crate::grpc::Code;
 use crate::refusal_body::RefusalBody;
 
 impl RefusalBody for Body {
@@ -38,11 +37,8 @@ impl From<ClaimsRejection> for Status {
             Reason::Refused { rule, refusal } => {
                 let answer = refusal.answer(&rule.challenge);
                 let headers = HeaderMap::from_iter([answer.header]);
-                let code = match answer.code {
-                    Code::PermissionDenied => tonic::Code::PermissionDenied,
-                    Code::Unavailable => tonic::Code::Unavailable,
-                    Code::Unauthenticated => tonic::Code::Unauthenticated,
-                };
+                // The numbers are gRPC's.
+                let code = tonic::Code::from(answer.code as i32);
                 Self::with_metadata(code, answer.detail, MetadataMap::from_headers(headers))
             }
             Reason::NoLayer { .. } => {
