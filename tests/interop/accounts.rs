@@ -7,6 +7,8 @@ pub(crate) struct Accounts {
     pub(crate) token_endpoint: String,
     /// To be asked for, where the server wants to know (RFC 8707).
     pub(crate) resource: Option<&'static str>,
+    /// Whether assertions have to be for its token endpoint, as RFC 7523 §3 suggests, and not for its name.
+    pub(crate) assertions_for_endpoint: bool,
     pub(crate) basic: Account,
     /// With an id and a secret that RFC 6749 §2.3.1 wants encoded.
     pub(crate) basic_encoded: Account,

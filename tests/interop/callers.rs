@@ -10,7 +10,7 @@ use crate::calls::{self, Scene};
 use crate::column::Column;
 use crate::installed::Installed;
 use crate::outcome::Trouble;
-use crate::servers::{Local, OidcProvider, PLAIN};
+use crate::servers::{Glewlwyd, Local, OidcProvider, PLAIN};
 use crate::table::Table;
 
 use self::curl::Curl;
@@ -19,23 +19,32 @@ use self::script::Script;
 
 const NAMES: [&str; 5] = ["scopegate-client", "curl", "requests-oauthlib", "authlib", "openid-client"];
 
-/// One table for tokens of our own issuer, and one for tokens of `oidc-provider`.
-pub(crate) async fn tables(installed: &Installed) -> Result<[Table; 2], Trouble> {
+/// One table for the tokens of each server.
+pub(crate) async fn tables(installed: &Installed) -> Result<[Table; 3], Trouble> {
     let local = Local::start().await?;
     let scene = Scene::new(&local, local.accounts()).await?;
-    let ours = Box::pin(table("clients-of-ours", installed, &scene)).await;
-    let theirs = match installed.node() {
+    let local = Box::pin(table("clients-of-scopegate-issuer", installed, &scene)).await;
+    let provider = match installed.node() {
         Ok(()) => {
             let provider = OidcProvider::start(installed, PLAIN).await?;
             let scene = Scene::new(&provider, provider.accounts().await?).await?;
-            Box::pin(table("clients-of-theirs", installed, &scene)).await
+            Box::pin(table("clients-of-oidc-provider", installed, &scene)).await
         }
-        Err(missing) => {
-            let columns = NAMES.map(|name| Column::not_run(name, missing)).into();
-            Table { name: "clients-of-theirs", columns }
-        }
+        Err(missing) => without_server("clients-of-oidc-provider", missing),
     };
-    Ok([ours, theirs])
+    let glewlwyd = match installed.glewlwyd() {
+        Ok(()) => {
+            let glewlwyd = Glewlwyd::start(&installed.folder).await?;
+            let scene = Scene::new(&glewlwyd, glewlwyd.accounts()).await?;
+            Box::pin(table("clients-of-glewlwyd", installed, &scene)).await
+        }
+        Err(missing) => without_server("clients-of-glewlwyd", missing),
+    };
+    Ok([local, provider, glewlwyd])
+}
+
+fn without_server(name: &'static str, missing: &str) -> Table {
+    Table { name, columns: NAMES.map(|name| Column::not_run(name, missing)).into() }
 }
 
 /// Each client is put through its checks beside the others.

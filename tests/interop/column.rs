@@ -43,13 +43,13 @@ impl Column {
 
     pub(crate) fn failures(&self) -> impl Iterator<Item = String> {
         self.cells.iter().filter_map(|(row, cell)| match cell {
-            Cell::Failed(what) => Some(format!("FAILED: {}: {row}: {what}", self.name)),
+            Cell::Failed(what) => Some(format!("{}: {row}: {what}", self.name)),
             Cell::Word(_) | Cell::Cannot(_) => None,
         })
     }
 
     pub(crate) fn why_not_run(&self) -> Option<String> {
         let why = self.not_run.as_ref()?;
-        Some(format!("NOT RUN: {}: {why}", self.name))
+        Some(format!("{}: {why}", self.name))
     }
 }

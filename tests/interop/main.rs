@@ -67,9 +67,16 @@ async fn run(folder: &Path, write: bool) -> Result<ExitCode, Trouble> {
     for table in &tables {
         println!("{}\n", table.markdown());
     }
-    let columns = || tables.iter().flat_map(|table| &table.columns);
-    let failed: Vec<String> = columns().flat_map(Column::failures).collect();
-    let not_run: Vec<String> = columns().filter_map(Column::why_not_run).collect();
+    let failed = tables.iter().flat_map(|table| {
+        let failures = table.columns.iter().flat_map(Column::failures);
+        failures.map(|failure| format!("FAILED: {}: {failure}", table.name))
+    });
+    let failed: Vec<String> = failed.collect();
+    let not_run = tables.iter().flat_map(|table| {
+        let reasons = table.columns.iter().filter_map(Column::why_not_run);
+        reasons.map(|reason| format!("NOT RUN: {}: {reason}", table.name))
+    });
+    let not_run: Vec<String> = not_run.collect();
     for line in failed.iter().chain(&not_run) {
         println!("{line}");
     }

@@ -11,7 +11,7 @@ use crate::outcome::Trouble;
 use crate::server::Server;
 use crate::table::Table;
 
-use self::glewlwyd::Glewlwyd;
+pub(crate) use self::glewlwyd::Glewlwyd;
 pub(crate) use self::local_issuer::Local;
 use self::oidc_provider::{AUTH0, Dress, OKTA};
 pub(crate) use self::oidc_provider::{COGNITO, OidcProvider, PLAIN};

@@ -32,12 +32,13 @@ impl Caller for Curl {
         }
         arguments.push(order.server.token_endpoint.clone());
         let answer = run(&arguments).await?.body;
-        let answer: Value = serde_json::from_str(&answer)?;
+        let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
         let text = |name: &str| answer.get(name).and_then(Value::as_str);
-        match text("access_token") {
-            Some(token) => self.call(Some(token), url).await,
-            None => Ok(View { failure: text("error").map(str::to_owned), ..View::default() }),
+        if let Some(token) = text("access_token") {
+            return self.call(Some(token), url).await;
         }
+        let failure = text("error").unwrap_or("something else than the JSON of RFC 6749").to_owned();
+        Ok(View { failure: Some(failure), ..View::default() })
     }
 
     async fn call(&mut self, token: Option<&str>, url: &str) -> Result<View, Trouble> {

@@ -7,8 +7,12 @@ const authentication = async (job) => {
   switch (job.method) {
     case 'client_secret_basic': return client.ClientSecretBasic(job.client_secret);
     case 'client_secret_post': return client.ClientSecretPost(job.client_secret);
-    default:
-      return client.PrivateKeyJwt({ key: await importPKCS8(job.private_key, job.algorithm), kid: job.key_id });
+    default: {
+      const key = await importPKCS8(job.private_key, job.algorithm);
+      const toEndpoint = (_, claims) => { claims.aud = job.token_endpoint; };
+      const options = job.assertions_for_endpoint ? { [client.modifyAssertion]: toEndpoint } : {};
+      return client.PrivateKeyJwt({ key, kid: job.key_id }, options);
+    }
   }
 };
 

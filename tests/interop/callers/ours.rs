@@ -19,6 +19,11 @@ impl Caller for Ours {
         let origin = Url::parse(url)?.origin().ascii_serialization();
         let credentials =
             ClientCredentials::discover(&order.server.issuer, client).with_scopes(order.scope.split(' '));
+        let credentials = if order.server.assertions_for_endpoint {
+            credentials.with_token_endpoint_as_assertion_audience()
+        } else {
+            credentials
+        };
         let credentials = match order.server.resource {
             Some(resource) => credentials.with_resource(resource).build()?,
             None => credentials.build()?,
@@ -29,8 +34,12 @@ impl Caller for Ours {
                 let failure = Some(missing).filter(|missing| !missing.is_empty());
                 Ok(View { failure, ..view(response).await? })
             }
-            Err(CallError::Token(Error::Refused { code: Some(code), .. })) => {
-                Ok(View { failure: Some(code.as_str().to_owned()), ..View::default() })
+            Err(CallError::Token(error)) => {
+                let code = match &error {
+                    Error::Refused { code: Some(code), .. } => code.as_str().to_owned(),
+                    other => other.to_string(),
+                };
+                Ok(View { failure: Some(code), ..View::default() })
             }
             Err(error) => Err(error.into()),
         }

@@ -51,7 +51,7 @@ impl Caller for Script {
             "issuer": order.server.issuer, "token_endpoint": order.server.token_endpoint,
             "client_id": order.account.id, "method": method, "client_secret": secret,
             "private_key": key.map(|key| key.0), "key_id": key.map(|key| key.1), "algorithm": key.map(|key| key.2),
-            "scope": order.scope, "resource": order.server.resource, "url": url,
+            "assertions_for_endpoint": order.server.assertions_for_endpoint, "scope": order.scope, "resource": order.server.resource, "url": url,
         });
         self.ask(job).await
     }

@@ -9,12 +9,14 @@ use reqwest::redirect::Policy;
 use reqwest::{Client as Http, Method, Response, Url};
 use scopegate_axum::scopegate::IssuerWithoutAudience;
 use scopegate_axum::{ConfigError, Issuer};
+use scopegate_issuer::{Alg, SigningKey};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
+use crate::accounts::{Account, Accounts};
 use crate::api::{ANOTHER_API, API, READ, WRITE};
 use crate::outcome::{Trouble, ensure};
 use crate::process::Process;
@@ -23,7 +25,9 @@ use crate::token_request;
 
 const USUAL: &str = "usual";
 const ANOTHER: &str = "another";
-const SECRET: &str = "glewlwyd-secret";
+const SECRET: &str = "glewlwydSecret";
+const ENCODED: &str = "in two words";
+const ENCODED_SECRET: &str = "a secret: %+/=&~";
 /// For people to log in.
 const WEB: &str = "web";
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
@@ -41,6 +45,8 @@ pub(crate) struct Glewlwyd {
     /// Of the administrator, who is also the only user.
     session: String,
     http: Http,
+    /// Of clients.
+    keys: [SigningKey; 3],
     running: Mutex<Running>,
 }
 
@@ -74,6 +80,7 @@ impl Glewlwyd {
                 .redirect(Policy::none())
                 .timeout(Duration::from_secs(20))
                 .build()?,
+            keys: [Alg::RS256, Alg::ES256, Alg::EdDSA].map(SigningKey::generate),
             running: Mutex::new(running),
             origin,
         };
@@ -85,6 +92,20 @@ impl Glewlwyd {
         let endpoint = metadata.get("token_endpoint").and_then(Value::as_str).map(str::to_owned);
         server.token_endpoint = endpoint.ok_or_else(|| Trouble::failed("glewlwyd: no metadata"))?;
         Ok(server)
+    }
+
+    /// For clients of others.
+    pub(crate) fn accounts(&self) -> Accounts {
+        Accounts {
+            issuer: self.issuer.clone(),
+            token_endpoint: self.token_endpoint.clone(),
+            resource: Some(API),
+            assertions_for_endpoint: true,
+            basic: Account::basic(USUAL, SECRET),
+            basic_encoded: Account::basic(ENCODED, ENCODED_SECRET),
+            post: Account::post(USUAL, SECRET),
+            keys: self.keys.iter().map(with_key).collect(),
+        }
     }
 
     /// Until it answers.
@@ -109,13 +130,19 @@ impl Glewlwyd {
     async fn set_up(&self) -> Result<(), Trouble> {
         let plugin = self.plugin(&self.running.lock().await.keys)?;
         self.api(Method::POST, "mod/plugin/", plugin).await?;
-        for id in [USUAL, ANOTHER] {
-            let machine = json!({
-                "client_id": id, "client_secret": SECRET, "confidential": true, "enabled": true,
-                "authorization_type": ["client_credentials"], "scope": [READ, WRITE],
-                "token_endpoint_auth_method": ["client_secret_basic", "client_secret_post"],
+        let methods = json!(["client_secret_basic", "client_secret_post"]);
+        for (id, secret) in [(USUAL, SECRET), (ANOTHER, SECRET), (ENCODED, ENCODED_SECRET)] {
+            let own =
+                json!({ "client_id": id, "client_secret": secret, "token_endpoint_auth_method": methods });
+            self.add_machine(own).await?;
+        }
+        for key in &self.keys {
+            let own = json!({
+                "client_id": with_key(key).id, "jwks": { "keys": [key.jwk()] },
+                "token_endpoint_auth_method": ["private_key_jwt"],
+                "token_endpoint_signing_alg": key.alg().to_string(),
             });
-            self.api(Method::POST, "client/", machine).await?;
+            self.add_machine(own).await?;
         }
         let web = json!({
             "client_id": WEB, "client_secret": SECRET, "confidential": true, "enabled": true, "scope": [],
@@ -131,6 +158,18 @@ impl Glewlwyd {
         Ok(())
     }
 
+    /// A client that acts for itself, with what is its own.
+    async fn add_machine(&self, own: Value) -> Result<(), Trouble> {
+        let mut client = json!({
+            "confidential": true, "enabled": true, "authorization_type": ["client_credentials"],
+            "scope": [READ, WRITE],
+        });
+        if let (Value::Object(client), Value::Object(own)) = (&mut client, own) {
+            client.extend(own);
+        }
+        self.api(Method::POST, "client/", client).await.map(drop)
+    }
+
     /// The settings of the part that issues tokens.
     fn plugin(&self, keys: &[Value]) -> Result<Value, Trouble> {
         let first = keys.first().and_then(|key| key.get("kid"));
@@ -141,6 +180,7 @@ impl Glewlwyd {
             "jwks-show": true, "subject-type": "public", "allow-non-oidc": true, "allowed-scope": ["openid"],
             "auth-type-client-enabled": true, "auth-type-id-token-enabled": true,
             "auth-type-implicit-enabled": true, "auth-type-token-enabled": true,
+            "request-parameter-allow": true, "request-maximum-exp": 3600, "client-jwks-parameter": "jwks",
             "resource-allowed": true, "resource-scope": { (READ): resources, (WRITE): resources },
             "oauth-dpop-allowed": true, "oauth-dpop-iat-duration": 60, "code-duration": 600,
             "access-token-duration": 3600, "refresh-token-duration": 1_209_600,
@@ -197,7 +237,7 @@ impl Server for Glewlwyd {
 
     async fn token(&self, wanted: Wanted<'_>) -> Result<String, Trouble> {
         if wanted.binding == Some(Binding::Certificate) {
-            return Err(Trouble::cannot("it issues no tokens that are bound to a certificate"));
+            return Err(Trouble::cannot("it would have to end TLS itself"));
         }
         if wanted.opaque || !wanted.claims.is_empty() || !wanted.header.is_empty() {
             return Err(Trouble::cannot("what its tokens look like cannot be changed"));
@@ -262,6 +302,11 @@ impl Server for Glewlwyd {
     async fn key_fetches(&self) -> Result<u64, Trouble> {
         Err(Trouble::cannot("it does not count"))
     }
+}
+
+fn with_key(key: &SigningKey) -> Account {
+    let algorithm = key.alg().to_string();
+    Account::with_key(format!("by{algorithm}"), key.private_key_pem(), key.kid().to_owned(), algorithm)
 }
 
 fn start(place: &Path) -> Result<Process, Trouble> {

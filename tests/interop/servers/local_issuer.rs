@@ -59,6 +59,7 @@ impl Local {
             issuer: self.issuer.issuer().to_owned(),
             token_endpoint: self.issuer.token_endpoint(),
             resource: None,
+            assertions_for_endpoint: false,
             basic: Account::basic("by-basic", "by-basic-secret"),
             basic_encoded: Account::basic("by basic", SECRET),
             post: Account::post(USUAL, SECRET),

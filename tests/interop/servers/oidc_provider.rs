@@ -111,6 +111,7 @@ impl OidcProvider {
             issuer: self.ready.address.clone(),
             token_endpoint: self.ready.token_endpoint.clone(),
             resource: Some(API),
+            assertions_for_endpoint: false,
             basic: Account::basic("by-basic", "by-basic-secret"),
             basic_encoded: Account::basic("by basic", SECRET),
             post: Account::post(USUAL, SECRET),
