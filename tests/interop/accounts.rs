@@ -2,6 +2,7 @@
 
 use scopegate_issuer::{Alg, SigningKey};
 
+/// The clients of one server.
 pub(crate) struct Accounts {
     pub(crate) issuer: String,
     pub(crate) token_endpoint: String,
@@ -18,11 +19,13 @@ pub(crate) struct Accounts {
 }
 
 impl Accounts {
+    /// Every one that has a client of its own.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Account> + Clone {
         [&self.basic, &self.basic_encoded, &self.post].into_iter().chain(&self.keys)
     }
 }
 
+/// One client, and how it proves that it is one.
 #[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) id: String,

@@ -73,10 +73,6 @@ async fn column<C: Caller>(
     }
     match start() {
         Ok(mut client) => calls::run(name, &mut client, scene).await,
-        Err(trouble) => {
-            let mut column = Column::new(name);
-            column.put("it starts", async { Err(trouble) }).await;
-            column
-        }
+        Err(trouble) => Column::not_started(name, &trouble),
     }
 }

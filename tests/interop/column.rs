@@ -30,6 +30,12 @@ impl Column {
         Self { not_run: Some(why.into()), ..Self::new(name) }
     }
 
+    /// Of something that is installed and does not start, which is a failure.
+    pub(crate) fn not_started(name: &str, trouble: &Trouble) -> Self {
+        let cells = vec![("it starts".to_owned(), Cell::Failed(trouble.to_string()))];
+        Self { cells, ..Self::new(name) }
+    }
+
     /// Runs a check and keeps what comes of it.
     pub(crate) async fn put(&mut self, row: impl Into<String>, check: impl Future<Output = Outcome>) {
         let cell = match tokio::time::timeout(PATIENCE, check).await {

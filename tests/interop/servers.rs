@@ -40,11 +40,6 @@ pub(crate) async fn table(installed: &Installed) -> Table {
 async fn of_server<S: Server>(name: &str, started: Result<S, Trouble>) -> Column {
     match started {
         Ok(server) => checks::run(&server).await,
-        // Installed, and does not start: that is no reason to go on without it.
-        Err(trouble) => {
-            let mut column = Column::new(name);
-            column.put("it starts", async { Err(trouble) }).await;
-            column
-        }
+        Err(trouble) => Column::not_started(name, &trouble),
     }
 }

@@ -24,8 +24,12 @@ impl Table {
             lines.push(row(name, self.columns.iter().map(|column| column.text(at))));
         }
         let mut text = lines.join("\n") + "\n";
-        for (reason, places) in self.reasons() {
-            let _ = write!(text, "\n- –, {places}: {reason}.");
+        let reasons = self.reasons();
+        if !reasons.is_empty() {
+            text += "\nEmpty cells (–):\n";
+        }
+        for (reason, places) in reasons {
+            let _ = write!(text, "\n- {places}: {reason}.");
         }
         text
     }
@@ -109,7 +113,7 @@ mod tests {
     #[test]
     fn a_table_is_markdown_and_says_what_was_not_run() {
         let text = "| check | a server | a client |\n| --- | --- | --- |\n| a check | yes | NOT RUN |\n| another | – | NOT RUN |\n\n\
-                    - –, a server: it has none.";
+                    Empty cells (–):\n\n- a server: it has none.";
         assert_eq!(table("yes").markdown(), text);
     }
 
