@@ -6,7 +6,7 @@ use crate::accounts::{Account, Accounts};
 use crate::api::Challenge;
 use crate::outcome::Trouble;
 
-/// A client. Whoever adds one writes this, or a script for [`Script`](crate::callers::Script), and a row in `main.rs`.
+/// A client. Whoever adds one writes this, or a script like those in `callers/`, and a row in `callers.rs`.
 pub(crate) trait Caller {
     /// Gets a token for the scope, and reads at the address with it.
     async fn fetch_and_call(&mut self, order: &Order<'_>, url: &str) -> Result<View, Trouble>;

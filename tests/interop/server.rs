@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::api::{API, READ};
 use crate::outcome::Trouble;
 
-/// An authorization server that runs on loopback. Whoever adds one writes this, and a row in `main.rs`.
+/// An authorization server that runs on loopback. Whoever adds one writes this, and a row in `servers.rs`.
 pub(crate) trait Server {
     /// What stands over its column.
     fn name(&self) -> &str;
