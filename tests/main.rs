@@ -16,7 +16,6 @@ mod both_halves;
 mod conformance;
 mod dependencies;
 mod flood;
-mod oidc_provider;
 mod other_implementations;
 mod readme;
 mod rehearsal;

@@ -15,8 +15,9 @@ use crate::key::SigningKey;
 /// RFC 7523 §2.2.
 pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// An assertion may be good for so long, in seconds: longer ones are not made for one request.
-const LONGEST: u64 = 300;
+/// An assertion may be good for so long, in seconds: an hour, which authlib for one writes unless it is told otherwise. RFC
+/// 7523 §3 lets us refuse what ends unreasonably late.
+const LONGEST: u64 = 3_600;
 
 /// An assertion as it was sent. Nobody has vouched for it.
 pub(crate) struct Assertion {
@@ -58,7 +59,10 @@ impl Assertion {
         now: u64,
         seen: &Seen,
     ) -> bool {
-        let alg = self.header.get("alg").and_then(Value::as_str);
+        let alg = match self.header.get("alg").and_then(Value::as_str) {
+            Some("Ed25519") => Some("EdDSA"), // RFC 9864 §2.2 has another name for it, which openid-client for one writes
+            alg => alg,
+        };
         let kid_fits = self.header.get("kid").is_none_or(|kid| kid.as_str() == Some(key.kid()));
         let about_itself = self.claim("iss") == Some(client_id) && self.claim("sub") == Some(client_id);
         let for_us = self.claim("aud").is_some_and(|found| audiences.contains(&found));

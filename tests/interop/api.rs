@@ -1,0 +1,159 @@
+//! A protected API on a socket of its own: ours, as an application makes it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::handler::Handler as _;
+use axum::routing::get;
+use http_auth::parser::ChallengeParser;
+use reqwest::{Client, RequestBuilder};
+use scopegate_axum::{Claims, Issuer, RequireScope, Verifier};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::outcome::{Trouble, ensure};
+
+pub(crate) const API: &str = "https://my-api-server.org";
+pub(crate) const ANOTHER_API: &str = "https://another-api-server.org";
+pub(crate) const READ: &str = "https://my-api-server.org/api.read";
+pub(crate) const WRITE: &str = "https://my-api-server.org/api.write";
+
+/// Stopped when this is dropped.
+pub(crate) struct Api {
+    pub(crate) url: String,
+    pub(crate) verifier: Verifier,
+    http: Client,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+/// What a caller is told.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+    /// The parameters of the one challenge.
+    pub(crate) challenge: Option<Challenge>,
+    /// In seconds.
+    pub(crate) retry_after: Option<u64>,
+}
+
+pub(crate) type Challenge = BTreeMap<String, String>;
+
+impl Api {
+    /// Trusts this issuer, and looks for an unknown key once in a second.
+    pub(crate) async fn trusting(issuer: Issuer) -> Result<Self, Trouble> {
+        let verifier = Verifier::builder().trust(issuer).with_refresh_cooldown(Duration::from_secs(1));
+        Self::with(verifier.start().await?).await
+    }
+
+    /// Its clock goes wrong by two hours, twice as long as tokens live here.
+    pub(crate) async fn two_hours_later(issuer: Issuer) -> Result<Self, Trouble> {
+        let clock = || SystemTime::now() + Duration::from_secs(7_200);
+        Self::with(Verifier::builder().trust(issuer).with_clock(clock).start().await?).await
+    }
+
+    pub(crate) async fn with(verifier: Verifier) -> Result<Self, Trouble> {
+        let (read, write) = (RequireScope::new(&verifier, READ), RequireScope::new(&verifier, WRITE));
+        let orders = async |claims: Claims| claims.client_id().unwrap_or("?").to_owned();
+        let router =
+            Router::new().route("/orders", get(orders.layer(read)).post((async || "created").layer(write)));
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let server = tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Self { url, verifier, http: client()?, server })
+    }
+
+    /// Reads, for which the scope `READ` is needed.
+    pub(crate) fn get(&self, token: &str) -> impl Future<Output = Result<Answer, Trouble>> + Send + use<> {
+        Answer::to(self.http.get(format!("{}/orders", self.url)).bearer_auth(token))
+    }
+
+    /// Writes, for which the scope `WRITE` is needed.
+    pub(crate) async fn post(&self, token: &str) -> Result<Answer, Trouble> {
+        Answer::to(self.http.post(format!("{}/orders", self.url)).bearer_auth(token)).await
+    }
+
+    /// Fails unless the token may read.
+    pub(crate) async fn accepts(&self, token: &str) -> Result<Answer, Trouble> {
+        let answer = self.get(token).await?;
+        let reason = self.reason(token);
+        ensure!(answer.status == 200, "a good token: {}, {}", answer.status, reason.unwrap_or_default());
+        Ok(answer)
+    }
+
+    /// Fails unless the caller hears the refusal of RFC 6750, and the reason is the one that our log has: the name of an
+    /// [`Error`](scopegate_axum::Error).
+    pub(crate) async fn refuses(&self, token: &str, reason: &str) -> Result<(), Trouble> {
+        let answer = self.get(token).await?;
+        ensure!(answer.status == 401, "a token that is to be refused: {}", answer.status);
+        let error = answer.challenge.as_ref().and_then(|challenge| challenge.get("error"));
+        ensure!(error.is_some_and(|error| error == "invalid_token"), "the challenge says {error:?}");
+        let found = self.reason(token).unwrap_or_else(|| "accepted".into());
+        ensure!(found == reason, "expected {reason}, found {found}");
+        Ok(())
+    }
+
+    /// Why the verifier refuses it, if it does.
+    pub(crate) fn reason(&self, token: &str) -> Option<String> {
+        let error = format!("{:?}", self.verifier.verify(token).err()?);
+        Some(error.chars().take_while(|c| c.is_alphanumeric()).collect())
+    }
+
+    /// Goes on reading with a token, for as long as nobody says that it is enough.
+    pub(crate) fn keep_reading(&self, token: &str) -> KeptReading {
+        let request = self.http.get(format!("{}/orders", self.url)).bearer_auth(token);
+        let (enough, mut told) = tokio::sync::oneshot::channel();
+        let task = tokio::spawn(async move {
+            let (mut asked, mut refused) = (0, 0);
+            while told.try_recv() == Err(tokio::sync::oneshot::error::TryRecvError::Empty) {
+                let request = request.try_clone().ok_or_else(|| Trouble::failed("a request with a body"))?;
+                asked += 1;
+                refused += u32::from(Answer::to(request).await?.status != 200);
+            }
+            Ok((asked, refused))
+        });
+        KeptReading { enough, task }
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// A caller that goes on reading.
+pub(crate) struct KeptReading {
+    enough: tokio::sync::oneshot::Sender<()>,
+    task: JoinHandle<Result<(u32, u32), Trouble>>,
+}
+
+impl KeptReading {
+    /// How often it has read, and how often it was refused.
+    pub(crate) async fn stop(self) -> Result<(u32, u32), Trouble> {
+        let _ = self.enough.send(());
+        self.task.await?
+    }
+}
+
+impl Answer {
+    async fn to(request: RequestBuilder) -> Result<Self, Trouble> {
+        let response = request.send().await?;
+        let header = |name: &str| response.headers().get(name)?.to_str().ok();
+        let challenge = header("www-authenticate").and_then(parameters);
+        let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
+        Ok(Self { status: response.status().as_u16(), challenge, retry_after, body: response.text().await? })
+    }
+}
+
+/// The parameters of the first challenge, if it is one for bearer tokens: read by a parser that is not ours.
+pub(crate) fn parameters(header: &str) -> Option<Challenge> {
+    let challenge = ChallengeParser::new(header).next()?.ok()?;
+    challenge.scheme.eq_ignore_ascii_case("bearer").then_some(())?;
+    Some(challenge.params.iter().map(|(name, value)| ((*name).to_owned(), value.to_unescaped())).collect())
+}
+
+/// For loopback only.
+pub(crate) fn client() -> Result<Client, Trouble> {
+    Ok(Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?)
+}

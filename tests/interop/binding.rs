@@ -1,0 +1,43 @@
+//! Keys of a client that its tokens are to be bound to: as headers of a token request.
+
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use scopegate_issuer::{Alg, SigningKey};
+use serde_json::json;
+
+use crate::outcome::Trouble;
+use crate::server::Binding;
+
+impl Binding {
+    /// The name and the value of the header, for a request to this address.
+    pub(crate) fn header(self, token_endpoint: &str) -> Result<(&'static str, String), Trouble> {
+        match self {
+            Self::Dpop => Ok(("DPoP", proof(token_endpoint)?)),
+            Self::Certificate => Ok(("X-Client-Certificate", certificate()?)),
+        }
+    }
+}
+
+/// RFC 9449 §4.2.
+fn proof(token_endpoint: &str) -> Result<String, Trouble> {
+    let key = SigningKey::generate(Alg::ES256);
+    let iat = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
+    let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": key.jwk() });
+    let claims = json!({ "jti": key.kid(), "htm": "POST", "htu": token_endpoint, "iat": iat });
+    let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let signed = format!("{header}.{claims}");
+    let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()));
+    Ok(format!("{signed}.{signature}"))
+}
+
+/// As a proxy passes it on that ends TLS, nginx for one: PEM, percent-encoded.
+fn certificate() -> Result<String, Trouble> {
+    let pem = rcgen::generate_simple_self_signed(["client.test".to_owned()])?.cert.pem();
+    let encoded = pem.bytes().map(|byte| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    });
+    Ok(encoded.collect())
+}

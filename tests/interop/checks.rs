@@ -1,0 +1,64 @@
+//! What every server is put through, in the order of the table.
+
+mod acceptance;
+mod faults;
+mod recipients;
+mod refusals;
+mod rotation;
+
+use crate::column::Column;
+use crate::outcome::Trouble;
+use crate::server::{Binding, Fault, Server};
+
+pub(crate) async fn run<S: Server>(server: &S) -> Column {
+    let mut column = Column::new(server.name());
+    column
+        .put("its keys are found by its metadata, under its exact name", acceptance::discovery(server))
+        .await;
+    column.put("its tokens are accepted by its preset", acceptance::preset(server)).await;
+    for algorithm in ["RS256", "PS256", "ES256", "EdDSA"] {
+        column
+            .put(format!("{algorithm} tokens are accepted"), acceptance::algorithm(server, algorithm))
+            .await;
+    }
+    column.put("`typ: at+jwt`, where it is required", acceptance::at_jwt(server)).await;
+
+    column.put("a token without the scope: 403, and which scope", recipients::scope(server)).await;
+    column.put("a token for another API: refused", recipients::another_api(server)).await;
+    column.put("a token that was asked for without `resource`", recipients::without_resource(server)).await;
+    column.put("a token of a client that is not listed: refused", recipients::another_client(server)).await;
+
+    column.put("an expired token: refused", refusals::expired(server)).await;
+    column
+        .put("its ID token, even where its audience is accepted: refused", refusals::id_token(server))
+        .await;
+    column.put("a claim that was changed afterwards: refused", refusals::changed(server)).await;
+    column.put("its name and key id, signed by somebody else: refused", refusals::forged(server)).await;
+    column
+        .put("a token of another issuer: refused, and no keys are fetched", refusals::foreign(server))
+        .await;
+    column.put("a token bound by DPoP: refused", refusals::bound(server, Binding::Dpop)).await;
+    column
+        .put("a token bound to a certificate: refused", refusals::bound(server, Binding::Certificate))
+        .await;
+    column.put("an opaque token: refused", refusals::opaque(server)).await;
+
+    column.put("rotation with overlap: nobody is refused", rotation::with_overlap(server)).await;
+    column.put("rotation without overlap: the old key is done with", rotation::without_overlap(server)).await;
+    column.put("50 requests with a new key: one fetch", rotation::one_fetch(server)).await;
+    column.put("50 requests with invented key ids: one fetch", rotation::invented_key_ids(server)).await;
+    for fault in Fault::ALL {
+        let row = format!("{}: known keys stay good, a new one is 503 until it is over", fault.text());
+        column.put(row, faults::known_keys_stay(server, fault)).await;
+    }
+    column
+}
+
+/// How often its keys were asked for, where it counts.
+async fn counted<S: Server>(server: &S) -> Result<Option<u64>, Trouble> {
+    match server.key_fetches().await {
+        Ok(fetches) => Ok(Some(fetches)),
+        Err(Trouble::Cannot(_)) => Ok(None),
+        Err(failed) => Err(failed),
+    }
+}

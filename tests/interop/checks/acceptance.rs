@@ -1,0 +1,64 @@
+//! Is the server found, and are its good tokens accepted?
+
+use scopegate_axum::{Algorithm, ConfigError, Issuer, Verifier};
+
+use crate::api::Api;
+use crate::outcome::{Outcome, YES, ensure};
+use crate::server::{Client, Server, Wanted};
+
+/// By the address of its metadata alone. With a final slash more or less, it is another issuer.
+pub(super) async fn discovery<S: Server>(server: &S) -> Outcome {
+    let address = server.address();
+    let api = Api::trusting(server.for_us(Issuer::discover(address)?)).await?;
+    let mut wanted = Wanted::default();
+    if server.issuer() != address {
+        wanted.claims.insert("iss".into(), address.into());
+    }
+    api.accepts(&server.token(wanted).await?).await?;
+
+    let misspelt = address.strip_suffix('/').map_or_else(|| format!("{address}/"), str::to_owned);
+    let started = Verifier::builder().trust(server.for_us(Issuer::discover(&misspelt)?)).start().await;
+    ensure!(matches!(started, Err(ConfigError::KeysNotFetched { .. })), "{misspelt} is taken for its name");
+    Ok(YES)
+}
+
+/// And the application sees which client it is.
+pub(super) async fn preset<S: Server>(server: &S) -> Outcome {
+    let api = Api::trusting(server.trusted()?).await?;
+    let answer = api.accepts(&server.token(Wanted::default()).await?).await?;
+    let client = server.client_id(Client::Usual);
+    ensure!(answer.body == client, "expected the client {client}, found {}", answer.body);
+    Ok(YES)
+}
+
+/// Accepted, unless the preset knows that the provider does not use it. The issuer that lists it and the one that does not
+/// differ in nothing else.
+pub(super) async fn algorithm<S: Server>(server: &S, algorithm: &str) -> Outcome {
+    let token = server.token(Wanted { algorithm, ..Wanted::default() }).await?;
+    let (same, others): (Vec<_>, Vec<_>) =
+        Algorithm::ALL.iter().copied().partition(|one| one.to_string() == algorithm);
+    Api::trusting(server.trusted()?.with_algorithms(same)).await?.accepts(&token).await?;
+    // Perhaps it has keys for no other algorithm: this is judged before they are looked for.
+    let others = Verifier::builder().trust(server.trusted()?.with_algorithms(others)).start_without_keys()?;
+    Api::with(others).await?.refuses(&token, "UnacceptableAlgorithm").await?;
+
+    let preset = Api::trusting(server.trusted()?).await?;
+    if preset.get(&token).await?.status == 200 {
+        return Ok(YES);
+    }
+    preset.refuses(&token, "UnacceptableAlgorithm").await?;
+    Ok("refused: not in the preset")
+}
+
+/// A token without it is refused where it is required, and accepted where it is not.
+pub(super) async fn at_jwt<S: Server>(server: &S) -> Outcome {
+    let strict = Api::trusting(server.trusted()?.with_typ_at_jwt_required()).await?;
+    let token = server.token(Wanted::default()).await?;
+    if server.writes_at_jwt() {
+        strict.accepts(&token).await?;
+        return Ok(YES);
+    }
+    strict.refuses(&token, "WrongType").await?;
+    Api::trusting(server.trusted()?).await?.accepts(&token).await?;
+    Ok("refused: it has none")
+}

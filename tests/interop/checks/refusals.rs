@@ -1,0 +1,81 @@
+//! What must not get in, each beside a token that does.
+
+use scopegate_issuer::{Alg, LocalIssuer, SigningKey};
+use serde_json::Value;
+
+use super::counted;
+use crate::api::{API, Api};
+use crate::compact::Compact;
+use crate::outcome::{Outcome, YES, ensure};
+use crate::server::{Binding, Client, Server, Wanted};
+
+pub(super) async fn expired<S: Server>(server: &S) -> Outcome {
+    let token = server.token(Wanted::default()).await?;
+    Api::trusting(server.trusted()?).await?.accepts(&token).await?;
+    Api::two_hours_later(server.trusted()?).await?.refuses(&token, "Expired").await?;
+    Ok(YES)
+}
+
+/// An application whose client id is also an audience of the API would let ID tokens in by `aud` alone.
+pub(super) async fn id_token<S: Server>(server: &S) -> Outcome {
+    let (token, audience) = server.id_token().await?;
+    let api = Api::trusting(server.trusted()?.audiences([API, &audience])).await?;
+    ensure!(api.get(&token).await?.status == 401, "an ID token opens the API");
+    let reason = api.reason(&token).unwrap_or_default();
+    let kinds = ["NotAnAccessToken", "WrongType"];
+    ensure!(kinds.contains(&reason.as_str()), "an ID token is refused for another reason: {reason}");
+    Ok(YES)
+}
+
+pub(super) async fn changed<S: Server>(server: &S) -> Outcome {
+    let api = Api::trusting(server.trusted()?).await?;
+    let token = server.token(Wanted::default()).await?;
+    api.accepts(&token).await?;
+    let mut changed = Compact::read(&token)?;
+    changed.claims.insert("jti".into(), "another".into());
+    api.refuses(&changed.text(), "BadSignature").await?;
+    Ok(YES)
+}
+
+pub(super) async fn forged<S: Server>(server: &S) -> Outcome {
+    let api = Api::trusting(server.trusted()?).await?;
+    let token = server.token(Wanted::default()).await?;
+    api.accepts(&token).await?;
+    let forged = Compact::read(&token)?.signed_with(&SigningKey::generate(Alg::RS256));
+    api.refuses(&forged, "BadSignature").await?;
+    Ok(YES)
+}
+
+/// It says all that ours would say, but for whom it is from.
+pub(super) async fn foreign<S: Server>(server: &S) -> Outcome {
+    let api = Api::trusting(server.trusted()?).await?;
+    api.accepts(&server.token(Wanted::default()).await?).await?;
+    let before = counted(server).await?;
+    let foreign =
+        LocalIssuer::start().await?.mint().client(server.client_id(Client::Usual)).claim("aud", API).sign();
+    api.refuses(&foreign, "UnknownIssuer").await?;
+    ensure!(counted(server).await? == before, "its keys were fetched for a token of somebody else");
+    Ok(YES)
+}
+
+/// Until the possession of the key can be checked, it must not be taken as if anybody might hold it.
+pub(super) async fn bound<S: Server>(server: &S, binding: Binding) -> Outcome {
+    let api = Api::trusting(server.trusted()?).await?;
+    let bound = server.token(Wanted { binding: Some(binding), ..Wanted::default() }).await?;
+    let confirmation = Compact::read(&bound)?.claims.get("cnf").cloned();
+    let member = match binding {
+        Binding::Dpop => "jkt",
+        Binding::Certificate => "x5t#S256",
+    };
+    let is_bound = confirmation.as_ref().and_then(|cnf| cnf.get(member)).is_some_and(Value::is_string);
+    ensure!(is_bound, "the server has not bound it: {confirmation:?}");
+    api.refuses(&bound, "SenderConstrained").await?;
+    api.accepts(&server.token(Wanted::default()).await?).await?;
+    Ok(YES)
+}
+
+pub(super) async fn opaque<S: Server>(server: &S) -> Outcome {
+    let api = Api::trusting(server.trusted()?).await?;
+    api.refuses(&server.token(Wanted { opaque: true, ..Wanted::default() }).await?, "NotThreeParts").await?;
+    Ok(YES)
+}

@@ -1,0 +1,111 @@
+//! Other people's servers and clients against ours, over real sockets: `scripts/interop` installs and runs it, and
+//! docs/interop.md has its tables. A cell that is not what the page has fails the run.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
+
+mod installed;
+mod process;
+
+mod api;
+mod column;
+mod outcome;
+mod page;
+mod table;
+
+mod binding;
+mod checks;
+mod compact;
+mod server;
+mod servers;
+mod token_request;
+
+mod accounts;
+mod caller;
+mod callers;
+mod calls;
+
+mod oracle;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use column::Column;
+use installed::Installed;
+use outcome::Trouble;
+use page::Page;
+use table::Table;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// For everything. It takes two minutes.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let folder = std::env::args_os().nth(1).expect("the folder that the others are installed in");
+    let write = std::env::args().any(|argument| argument == "--write");
+    // Whichever way this ends, the programs that were started end with it.
+    let ended = tokio::select! {
+        ended = tokio::time::timeout(PATIENCE, Box::pin(run(Path::new(&folder), write))) => ended,
+        () = told_to_stop() => Ok(Err(Trouble::failed("told to stop"))),
+    };
+    match ended.unwrap_or_else(|_| Err(Trouble::failed("has not come to an end in time"))) {
+        Ok(code) => code,
+        Err(trouble) => {
+            eprintln!("interop: {trouble}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(folder: &Path, write: bool) -> Result<ExitCode, Trouble> {
+    let installed = Installed::at(folder)?;
+    let mut tables = vec![Box::pin(servers::table(&installed)).await];
+    tables.extend(Box::pin(callers::tables(&installed)).await?);
+    tables.push(Box::pin(oracle::table(&installed)).await?);
+
+    let mut page = Page::read()?;
+    for table in &tables {
+        println!("{}\n", table.markdown());
+    }
+    let failed = tables.iter().flat_map(|table| {
+        let failures = table.columns.iter().flat_map(Column::failures);
+        failures.map(|failure| format!("FAILED: {}: {failure}", table.name))
+    });
+    let failed: Vec<String> = failed.collect();
+    let not_run = tables.iter().flat_map(|table| {
+        let reasons = table.columns.iter().filter_map(Column::why_not_run);
+        reasons.map(|reason| format!("NOT RUN: {}: {reason}", table.name))
+    });
+    let not_run: Vec<String> = not_run.collect();
+    for line in failed.iter().chain(&not_run) {
+        println!("{line}");
+    }
+    if !failed.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    if write {
+        if !not_run.is_empty() {
+            return Err(Trouble::failed("the page was not written, because not everything was run"));
+        }
+        for table in &tables {
+            page.put(table.name, &table.markdown())?;
+        }
+        page.write()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let differ = |table: &Table| table.differences(page.between(table.name));
+    let different: Vec<String> = tables.iter().flat_map(differ).collect();
+    for line in &different {
+        println!("DIFFERENT: {line}");
+    }
+    Ok(if different.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn told_to_stop() {
+    let listening = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let [Ok(mut interrupt), Ok(mut terminate)] = listening else { return std::future::pending().await };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,90 @@
+//! The tokens that are judged, each with the two verdicts that it has to get.
+
+use serde_json::{Map, Value, json};
+
+use crate::api::{API, READ, WRITE};
+
+/// A good token of a pool, changed in one place.
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) change: Change,
+    pub(super) expected: Verdicts,
+}
+
+pub(super) enum Change {
+    /// The issuer writes other claims; null leaves one out.
+    Claims(Map<String, Value>),
+    /// The issuer writes another header.
+    Header(Map<String, Value>),
+    /// Somebody changes the header afterwards.
+    HeaderAfterwards(&'static str, Value),
+    /// Somebody changes a claim afterwards.
+    ClaimAfterwards(&'static str, Value),
+    /// Somebody else signs it, and says that it was the issuer's key.
+    Forged,
+    /// The issuer's other published key signs it.
+    OtherKey,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Verdicts {
+    Accepted,
+    Refused,
+    /// In the words of the table, with the reason.
+    OnlyWeRefuse(&'static str),
+}
+
+use Verdicts::{Accepted, OnlyWeRefuse, Refused};
+
+/// `now` is in seconds since 1970, `pool` the name of the pool.
+pub(super) fn all(now: u64, pool: &str) -> Vec<Case> {
+    let claim = |name: &str, value: Value| Change::Claims(Map::from_iter([(name.to_owned(), value)]));
+    let header = |name: &str, value: Value| Change::Header(Map::from_iter([(name.to_owned(), value)]));
+    let case = |name, change, expected| Case { name, change, expected };
+    vec![
+        case("as it is", Change::Claims(Map::new()), Accepted),
+        case("`typ` is `JWT`", header("typ", json!("JWT")), Accepted),
+        case("`typ` is `at+jwt`", header("typ", json!("at+jwt")), Accepted),
+        case("`kid` is not published", Change::HeaderAfterwards("kid", json!("unknown")), Refused),
+        case("`alg` is `none`", Change::HeaderAfterwards("alg", json!("none")), Refused),
+        case("`alg` is `HS256`", Change::HeaderAfterwards("alg", json!("HS256")), Refused),
+        case("a claim was changed afterwards", Change::ClaimAfterwards("jti", json!("another")), Refused),
+        case("signed by somebody else", Change::Forged, Refused),
+        case("signed by the pool's other key", Change::OtherKey, Accepted),
+        case("`iss` is another pool", claim("iss", json!(pool.replace('_', "_Z"))), Refused),
+        case("`iss` has a final slash", claim("iss", json!(format!("{pool}/"))), Refused),
+        case("expired 20 s ago", claim("exp", json!(now - 20)), Accepted),
+        case("expired a minute ago", claim("exp", json!(now - 60)), Refused),
+        case("no `exp`", claim("exp", Value::Null), OnlyWeRefuse("only we refuse: a token must end")),
+        case("`nbf` is in an hour", claim("nbf", json!(now + 3_600)), Refused),
+        case(
+            "`iat` is in an hour",
+            claim("iat", json!(now + 3_600)),
+            OnlyWeRefuse("only we refuse: its clock is wrong, and so is its end"),
+        ),
+        case("`token_use` is `id`", claim("token_use", json!("id")), Refused),
+        case("no `token_use`", claim("token_use", Value::Null), Refused),
+        case("`client_id` is another one", claim("client_id", json!("another")), Refused),
+        case("no `client_id`", claim("client_id", Value::Null), Refused),
+        case(
+            "`aud` is some API",
+            claim("aud", json!(API)),
+            OnlyWeRefuse("only we refuse: nobody has said that it is this one"),
+        ),
+        case("two scopes", claim("scope", json!(format!("{WRITE} {READ}"))), Accepted),
+        case("no `scope`", claim("scope", Value::Null), Refused),
+        case("another scope", claim("scope", json!(WRITE)), Refused),
+        case("a scope that begins alike", claim("scope", json!(format!("{READ}er"))), Refused),
+        case("`scope` is an array", claim("scope", json!([READ])), Refused),
+        case(
+            "a `nonce`",
+            claim("nonce", json!("n-0S6_WzA2Mj")),
+            OnlyWeRefuse("only we refuse: only ID tokens have one"),
+        ),
+        case(
+            "bound to a key by `cnf`",
+            claim("cnf", json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" })),
+            OnlyWeRefuse("only we refuse: who sends it has not shown the key"),
+        ),
+    ]
+}

@@ -1,0 +1,62 @@
+//! A program of others that runs beside us, and is ended with us.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use crate::outcome::Trouble;
+
+/// For a program to start, or to answer a line.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Ended, by its id, when this is dropped.
+pub(crate) struct Process {
+    child: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+}
+
+impl Process {
+    /// Starts a program in a folder. What it says on its standard error is in `log` there.
+    pub(crate) fn start<A: AsRef<OsStr>>(
+        program: impl AsRef<OsStr>,
+        arguments: impl IntoIterator<Item = A>,
+        folder: &Path,
+        log: &str,
+    ) -> Result<Self, Trouble> {
+        let log = std::fs::File::create(folder.join(log))?;
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(folder).kill_on_drop(true);
+        // Where a proxy is configured, it is not for loopback.
+        command.env("NO_PROXY", "*").env("no_proxy", "*");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn()?;
+        let missing = || Trouble::failed("a program without its pipes");
+        let input = child.stdin.take().ok_or_else(missing)?;
+        let output = BufReader::new(child.stdout.take().ok_or_else(missing)?).lines();
+        Ok(Self { child, input, output })
+    }
+
+    /// The next line that it writes.
+    pub(crate) async fn line(&mut self) -> Result<String, Trouble> {
+        let line = tokio::time::timeout(PATIENCE, self.output.next_line()).await;
+        line.map_err(|_| Trouble::failed("a program has not answered in time"))??
+            .ok_or_else(|| Trouble::failed("a program has ended: its log in the target folder says why"))
+    }
+
+    /// Its answer to a line.
+    pub(crate) async fn ask(&mut self, line: &str) -> Result<String, Trouble> {
+        self.input.write_all(format!("{line}\n").as_bytes()).await?;
+        self.input.flush().await?;
+        self.line().await
+    }
+
+    /// Ends it at once, and waits until it has ended.
+    pub(crate) async fn kill(&mut self) -> Result<(), Trouble> {
+        Ok(self.child.kill().await?)
+    }
+}

@@ -1,0 +1,35 @@
+//! Asks a token endpoint for a token, as a client with a secret does.
+
+use reqwest::Client;
+use serde_json::Value;
+
+use crate::outcome::Trouble;
+use crate::server::Wanted;
+
+/// The secret goes into the body, where nobody disagrees about how it is written. `more` goes into the query.
+pub(crate) async fn ask(
+    http: &Client,
+    endpoint: &str,
+    (id, secret): (&str, &str),
+    wanted: &Wanted<'_>,
+    more: &[(&str, String)],
+) -> Result<String, Trouble> {
+    let mut form = vec![
+        ("grant_type", "client_credentials"),
+        ("scope", wanted.scope),
+        ("client_id", id),
+        ("client_secret", secret),
+    ];
+    form.extend(wanted.resource.map(|resource| ("resource", resource)));
+    let mut request = http.post(endpoint).query(more).form(&form);
+    if let Some(binding) = wanted.binding {
+        let (name, value) = binding.header(endpoint)?;
+        request = request.header(name, value);
+    }
+    let response = request.send().await?;
+    let status = response.status();
+    let text = response.text().await?;
+    let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+    let token = answer.get("access_token").and_then(Value::as_str).map(str::to_owned);
+    token.ok_or_else(|| Trouble::failed(format!("no token: {status} {text}")))
+}
