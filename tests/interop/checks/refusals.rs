@@ -20,6 +20,7 @@ pub(super) async fn expired<S: Server>(server: &S) -> Outcome {
 pub(super) async fn id_token<S: Server>(server: &S) -> Outcome {
     let (token, audience) = server.id_token().await?;
     let api = Api::trusting(server.trusted()?.audiences([API, &audience])).await?;
+    api.accepts(&server.token(Wanted::default()).await?).await?;
     ensure!(api.get(&token).await?.status == 401, "an ID token opens the API");
     let reason = api.reason(&token).unwrap_or_default();
     let kinds = ["NotAnAccessToken", "WrongType"];
@@ -77,5 +78,6 @@ pub(super) async fn bound<S: Server>(server: &S, binding: Binding) -> Outcome {
 pub(super) async fn opaque<S: Server>(server: &S) -> Outcome {
     let api = Api::trusting(server.trusted()?).await?;
     api.refuses(&server.token(Wanted { opaque: true, ..Wanted::default() }).await?, "NotThreeParts").await?;
+    api.accepts(&server.token(Wanted::default()).await?).await?;
     Ok(YES)
 }
