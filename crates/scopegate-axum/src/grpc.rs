@@ -6,12 +6,12 @@
 //!
 //! A 200 for what was refused would mislead everybody else, above all a proxy that asks a service whether it may let a
 //! request in and passes the caller's headers on: to such a proxy 200 is a yes. So a request has to have every mark of a
-//! call: the method, the content type, and `TE`, which proxies must not pass on (RFC 9110 §7.6.1) unless they speak gRPC. A
-//! client that is taken for none is no worse off, because it reads 401, 403 and 503 as the same codes as here
+//! call: HTTP/2, the method, the content type, and `TE`, which proxies must not pass on (RFC 9110 §7.6.1) unless they speak
+//! gRPC. A client that is taken for none is no worse off, because it reads 401, 403 and 503 as the same codes as here
 //! (`doc/http-grpc-status-mapping.md`).
 
 use http::header::{CONTENT_TYPE, HeaderName, TE};
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, Version};
 
 use crate::refusal_body::RefusalBody;
 
@@ -30,7 +30,8 @@ const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 /// Whether its sender expects a gRPC answer: section "Requests".
 pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
-    request.method() == Method::POST
+    request.version() == Version::HTTP_2
+        && request.method() == Method::POST
         && headers.get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()))
         && headers.get(TE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"))
 }
@@ -78,12 +79,12 @@ mod tests {
     use super::*;
 
     fn call() -> Request<()> {
-        let request = Request::post("/shop.Orders/List").header(CONTENT_TYPE, "application/grpc");
-        request.header(TE, "trailers").body(()).unwrap()
+        let request = Request::post("/shop.Orders/List").version(Version::HTTP_2);
+        request.header(CONTENT_TYPE, "application/grpc").header(TE, "trailers").body(()).unwrap()
     }
 
     #[test]
-    fn a_call_has_the_method_the_content_type_and_te() {
+    fn a_call_has_http_2_the_method_the_content_type_and_te() {
         assert!(is_call(&call()));
         for content_type in ["application/grpc+proto", "application/grpc;v=1", "Application/gRPC"] {
             let mut request = call();
@@ -119,6 +120,11 @@ mod tests {
         for name in [CONTENT_TYPE, TE] {
             let mut request = call();
             request.headers_mut().remove(name);
+            assert!(!is_call(&request));
+        }
+        for version in [Version::HTTP_10, Version::HTTP_11, Version::HTTP_3] {
+            let mut request = call();
+            *request.version_mut() = version;
             assert!(!is_call(&request));
         }
         for method in [Method::GET, Method::HEAD, Method::PUT, Method::OPTIONS] {

@@ -93,8 +93,8 @@
 //! | 403 | 7, `PERMISSION_DENIED`, with `www-authenticate` |
 //! | 503 | 14, `UNAVAILABLE`, with `retry-after` |
 //!
-//! A call is a `POST` with `content-type: application/grpc` (or `application/grpc+proto` and the like) and `te: trailers`. Who
-//! lacks one of these hears the HTTP status: gRPC-Web does, whose clients read it.
+//! A call is a `POST` over HTTP/2 with `content-type: application/grpc` (or `application/grpc+proto` and the like) and `te:
+//! trailers`. Who lacks one of these hears the HTTP status: gRPC-Web does, whose clients read it.
 //!
 //! A method of a service of tonic has a path, so it can be a route with a layer of its own. One that has no route does not
 //! exist for callers:
@@ -165,8 +165,9 @@
 //! # Behind and around it
 //!
 //! - TLS must end in this process or in a proxy that nobody can go around (RFC 6750 §5.3).
-//! - A refusal does not wait for the body of its request. Over HTTP/1.1 hyper then closes the connection, unless the body is
-//!   there by then, and a client that uses the connection once more fails. Where a refusal tells the client what to ask
+//! - A refusal does not wait for the body of its request, no more than any other early answer. hyper then closes the
+//!   connection over HTTP/1.1, or resets the stream over HTTP/2, unless the body is there by then, and some clients fail for
+//!   that: with the connection when they use it once more, with the answer when they have not read it yet. Where a refusal tells the client what to ask
 //!   next, as with MCP, have the body read outside of these layers: `docs/mcp.md` of the repository shows how.
 //! - Any inner service finds the caller's [`scopegate::Claims`] in the request's extensions.
 //! - The inner service's errors pass unchanged. A refusal has to fit into its response body, see [`RefusalBody`].

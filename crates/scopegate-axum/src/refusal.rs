@@ -18,11 +18,12 @@ use crate::refusal_body::RefusalBody;
 /// use axum::{body::Body, response::Response};
 /// use scopegate_axum::Refusal;
 ///
-/// /// For `axum::middleware::map_response`: another body, while status and headers stay.
+/// /// For `axum::middleware::map_response`: another body, while status and headers stay. A gRPC call's refusal has status 200
+/// /// and no body, and must not get one.
 /// async fn plain_text(response: Response) -> Response {
 ///     match response.extensions().get::<Refusal>() {
-///         Some(_) => response.map(|_| Body::from("no entry\n")),
-///         None => response,
+///         Some(_) if response.status() != 200 => response.map(|_| Body::from("no entry\n")),
+///         _ => response,
 ///     }
 /// }
 /// ```

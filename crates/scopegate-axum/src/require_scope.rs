@@ -22,8 +22,7 @@ impl RequireScope {
     /// Asks for one scope, or for [`all_of`](crate::all_of) or [`any_of`](crate::any_of) several.
     ///
     /// # Panics
-    /// When the requirement cannot be satisfied by any token: a text that is not a scope (RFC 6749 §3.3), or
-    /// an empty list. It happens when the router is built, with the text in the message. For scopes that come
+    /// When [`Requirement::check`] refuses it: a text that is not a scope (RFC 6749 §3.3), an empty list, `offline_access`. It happens when the router is built, with the text in the message. For scopes that come
     /// from a configuration, use [`try_new`](Self::try_new).
     #[track_caller]
     pub fn new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Self {
@@ -40,7 +39,7 @@ impl RequireScope {
     /// Like [`new`](Self::new), for scopes that are not written in the program.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidScope`] or [`ConfigError::EmptyRequirement`] where `new` panics.
+    /// Those of [`Requirement::check`], where `new` panics.
     pub fn try_new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Result<Self, ConfigError> {
         let requirement = requirement.into();
         requirement.check()?;

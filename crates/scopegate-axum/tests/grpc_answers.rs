@@ -8,7 +8,7 @@ use std::convert::Infallible;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderName, Method, Request, Response, header};
+use axum::http::{HeaderName, Method, Request, Response, Version, header};
 use axum::routing::post as on_post;
 use bytes::Bytes;
 use fixture::{body_text, header_text, mint, send, sign, token, verifier, with_token};
@@ -28,6 +28,7 @@ fn router(verifier: &Verifier) -> Router {
 
 fn call() -> Request<Body> {
     Request::post("/shop.Orders/List")
+        .version(Version::HTTP_2)
         .header(header::CONTENT_TYPE, "application/grpc+proto")
         .header(header::TE, "trailers")
         .body(Body::empty())
@@ -120,6 +121,9 @@ async fn whoever_lacks_one_mark_of_a_call_hears_the_http_status() {
     };
     let mut put = call();
     *put.method_mut() = Method::PUT;
+    // What anybody can send to an API that has nothing to do with gRPC.
+    let mut http_1 = call();
+    *http_1.version_mut() = Version::HTTP_11;
     for request in [
         changed(header::CONTENT_TYPE, "application/grpc-web"),
         changed(header::CONTENT_TYPE, "application/grpc-web+proto"),
@@ -128,6 +132,7 @@ async fn whoever_lacks_one_mark_of_a_call_hears_the_http_status() {
         without(header::CONTENT_TYPE),
         without(header::TE),
         put,
+        http_1,
     ] {
         let response = send(&router(&verifier()), request).await;
         assert_eq!(response.status(), 401);

@@ -7,8 +7,8 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{HeaderMap, Method, StatusCode};
-use tower_http::cors::{AllowHeaders, Any, CorsLayer, Vary};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, Vary};
 
 use crate::fault;
 use crate::pool::PoolState;
@@ -31,15 +31,29 @@ pub(crate) fn routes(pools: Pools) -> Router {
         .with_state(pools)
 }
 
-/// Pages in a browser may ask from anywhere: one that tries out an API has another origin than the issuer. Nobody is let in by
-/// a cookie here, so a page can do no more than any other program on this machine.
+/// Pages of this machine may ask: one that tries out an API has another origin than the issuer. Pages from elsewhere may not, for
+/// everybody knows the secrets of the clients here, and a page that could get a token could call what this machine protects.
 fn cross_origin() -> CorsLayer {
     // The names, because `*` does not stand for `Authorization` (Fetch standard, "CORS non-wildcard request-header name").
     let headers = AllowHeaders::mirror_request();
-    let layer =
-        CorsLayer::new().allow_origin(Any).allow_methods([Method::GET, Method::POST]).allow_headers(headers);
-    // No `Vary`: what is answered is the same for every origin, and a key set says nothing about caching until it is told to.
+    let local = AllowOrigin::predicate(|origin, _| is_of_this_machine(origin));
+    let layer = CorsLayer::new()
+        .allow_origin(local)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(headers);
+    // No `Vary`: a key set says nothing about caching until it is told to, and no shared cache is on this machine.
     layer.vary(Vary::list([]))
+}
+
+/// Whether an origin is `http` or `https`, a loopback host and perhaps a port.
+fn is_of_this_machine(origin: &HeaderValue) -> bool {
+    let host = origin.to_str().ok().and_then(|origin| {
+        let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))?;
+        let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "0"));
+        // An IPv6 address has colons of its own, within brackets.
+        if port.ends_with(']') { Some(authority) } else { port.parse::<u16>().ok().map(|_| host) }
+    });
+    matches!(host, Some("127.0.0.1" | "localhost" | "[::1]"))
 }
 
 /// The part of a path that names a pool. What is not UTF-8 when decoded names none, and is no error of its own.
@@ -81,4 +95,37 @@ async fn jwks(State(pools): State<Pools>, id: PoolId, request: HeaderMap) -> Res
         }
     };
     pool.caching().apply(&request, answer).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_this_machine_are_told_from_others() {
+        for origin in [
+            "http://127.0.0.1",
+            "http://127.0.0.1:8080",
+            "https://localhost:3000",
+            "http://[::1]",
+            "http://[::1]:8080",
+        ] {
+            assert!(is_of_this_machine(&HeaderValue::from_static(origin)), "{origin}");
+        }
+        for origin in [
+            "null",
+            "",
+            "https://evil.example",
+            "http://127.0.0.1.evil.example",
+            "http://evil.example:8080",
+            "http://localhost.evil.example:80",
+            "http://user@127.0.0.1:80",
+            "http://127.0.0.1:80.evil.example",
+            "file://localhost",
+            "http://10.0.0.1",
+            "http://[::2]:80",
+        ] {
+            assert!(!is_of_this_machine(&HeaderValue::from_static(origin)), "{origin}");
+        }
+    }
 }

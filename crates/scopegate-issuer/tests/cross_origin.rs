@@ -7,19 +7,19 @@ use scopegate_issuer::LocalIssuer;
 const ORIGIN: &str = "http://127.0.0.1:1";
 
 /// Asks as a browser does before it sends a request that no form could send.
-async fn preflight(url: &str, method: &str, headers: &str) -> Response {
-    let request = Client::new().request(Method::OPTIONS, url).header("origin", ORIGIN);
-    let request = request.header("access-control-request-method", method);
-    request.header("access-control-request-headers", headers).send().await.unwrap()
+async fn preflight(url: &str, origin: &str) -> Response {
+    let request = Client::new().request(Method::OPTIONS, url).header("origin", origin);
+    let request = request.header("access-control-request-method", "POST");
+    request.header("access-control-request-headers", "authorization,x-requested-with").send().await.unwrap()
 }
 
 #[tokio::test]
 async fn a_page_may_ask_for_a_token_with_the_credentials_of_a_client() {
     let issuer = LocalIssuer::start().await.unwrap();
-    let asked = preflight(&issuer.token_endpoint(), "POST", "authorization,x-requested-with").await;
+    let asked = preflight(&issuer.token_endpoint(), ORIGIN).await;
     assert_eq!(asked.status(), 200);
     let allowed = |name: &str| asked.headers()[name].to_str().unwrap().to_owned();
-    assert_eq!(allowed("access-control-allow-origin"), "*");
+    assert_eq!(allowed("access-control-allow-origin"), ORIGIN);
     assert_eq!(allowed("access-control-allow-methods"), "GET,POST");
     assert_eq!(allowed("access-control-allow-headers"), "authorization,x-requested-with");
     assert!(!asked.headers().contains_key("access-control-allow-credentials"), "no cookie counts here");
@@ -29,7 +29,7 @@ async fn a_page_may_ask_for_a_token_with_the_credentials_of_a_client() {
     let answer = request.form(&[("grant_type", "client_credentials")]).send().await.unwrap();
     assert_eq!(
         (answer.status().as_u16(), &answer.headers()["access-control-allow-origin"]),
-        (200, &"*".parse().unwrap())
+        (200, &ORIGIN.parse().unwrap())
     );
     // Nobody gets more for coming from a page.
     let request = Client::new().post(issuer.token_endpoint()).header("origin", ORIGIN);
@@ -37,7 +37,22 @@ async fn a_page_may_ask_for_a_token_with_the_credentials_of_a_client() {
         request.basic_auth("local-reader", Some("wrong")).form(&[("grant_type", "client_credentials")]);
     let answer = answer.send().await.unwrap();
     assert_eq!(answer.status(), 401);
-    assert_eq!(answer.headers()["access-control-allow-origin"], "*", "a page is told why");
+    assert_eq!(answer.headers()["access-control-allow-origin"], ORIGIN, "a page is told why");
+}
+
+#[tokio::test]
+async fn a_page_from_elsewhere_may_not() {
+    let issuer = LocalIssuer::start().await.unwrap();
+    let asked = preflight(&issuer.token_endpoint(), "https://evil.example").await;
+    assert_eq!(asked.headers().get("access-control-allow-origin"), None);
+    let request = Client::new().post(issuer.token_endpoint()).header("origin", "https://evil.example");
+    let request = request.basic_auth("local-reader", Some("local-reader-secret"));
+    let answer = request.form(&[("grant_type", "client_credentials")]).send().await.unwrap();
+    assert_eq!(
+        answer.headers().get("access-control-allow-origin"),
+        None,
+        "its browser does not show it the token"
+    );
 }
 
 #[tokio::test]
@@ -45,6 +60,6 @@ async fn a_page_may_read_keys_and_metadata() {
     let issuer = LocalIssuer::start().await.unwrap();
     for url in [issuer.jwks_uri(), format!("{}/.well-known/openid-configuration", issuer.issuer())] {
         let answer = Client::new().get(url).header("origin", ORIGIN).send().await.unwrap();
-        assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+        assert_eq!(answer.headers()["access-control-allow-origin"], ORIGIN);
     }
 }

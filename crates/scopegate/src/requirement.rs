@@ -23,7 +23,7 @@ use crate::{ConfigError, Scope, Scopes};
 /// ```
 ///
 /// A text that is not a scope, and an empty list, make a requirement that nothing satisfies and that
-/// [`check`](Self::check) refuses. The layers of `scopegate-axum` check when the router is built.
+/// [`check`](Self::check) refuses, as it refuses `offline_access`. The layers of `scopegate-axum` check when the router is built.
 #[derive(Clone)]
 pub struct Requirement {
     node: Node,

@@ -21,7 +21,7 @@ impl Bits {
     }
 
     pub(crate) fn has(self, number: usize) -> bool {
-        self.contains(Self::of(number)) && number < MOST
+        self.0.get(number / 64).is_some_and(|word| word & (1 << (number % 64)) != 0)
     }
 
     pub(crate) fn contains(self, others: Self) -> bool {

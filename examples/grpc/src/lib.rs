@@ -1,4 +1,4 @@
-//! Orders over gRPC: `List` needs one scope, `Create` and `CreateMany` another. How it is called shows `main.rs`.
+//! Orders over gRPC: `List` needs one scope, `Create` and `CreateMany` another. `main.rs` shows how it is called.
 #![forbid(unsafe_code)]
 
 use std::pin::Pin;
