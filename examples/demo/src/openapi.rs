@@ -34,7 +34,19 @@ pub(crate) enum TokensFrom {
 pub(crate) trait Asks: Layer<Route, Service = Guard<Route>> + Clone + Send + Sync + 'static {
     /// Alternatives, any of which is enough.
     fn security(&self) -> Vec<SecurityRequirement>;
+
+    /// How it refuses a request, beyond what every layer does.
+    fn refusals(&self) -> &[(&'static str, &'static str)] {
+        &[]
+    }
 }
+
+/// How every layer refuses a request.
+const REFUSALS: &[(&str, &str)] = &[
+    ("400", "There is more than one credential, or it is not one token."),
+    ("401", "There is no good access token."),
+    ("503", "Access tokens cannot be verified at the moment."),
+];
 
 impl Asks for RequireScope {
     fn security(&self) -> Vec<SecurityRequirement> {
@@ -42,6 +54,10 @@ impl Asks for RequireScope {
         alternatives
             .map(|scopes| SecurityRequirement::new(SCHEME, scopes.into_iter().map(Scope::as_str)))
             .collect()
+    }
+
+    fn refusals(&self) -> &[(&'static str, &'static str)] {
+        &[("403", "The access token lacks a scope.")]
     }
 }
 
@@ -57,16 +73,15 @@ where
     S: Clone + Send + Sync + 'static,
     L: Asks,
 {
-    let security = layer.security();
+    let (security, refusals) = (layer.security(), [REFUSALS, layer.refusals()].concat());
     let (schemas, mut paths, methods) = operations.layer(layer);
     for operation in paths.paths.values_mut().flat_map(operations_of) {
         operation.security = Some(security.clone());
-        let mut refused = |status: &str, description| {
-            let response = ResponseBuilder::new().description(description).build();
-            operation.responses.responses.insert(status.to_owned(), response.into());
-        };
-        refused("401", "There is no good access token.");
-        refused("403", "The access token lacks a scope.");
+        for (status, description) in &refusals {
+            // What a handler says of its own answers stands.
+            let response = || ResponseBuilder::new().description(*description).build().into();
+            operation.responses.responses.entry((*status).to_owned()).or_insert_with(response);
+        }
     }
     (schemas, paths, methods)
 }
@@ -148,6 +163,23 @@ mod tests {
 
     type Alternatives = Vec<Vec<String>>;
 
+    /// The status of an answer, which the document has to mention.
+    async fn documented(
+        document: &Value,
+        router: &Router,
+        operation: (&str, &str),
+        token: Option<&str>,
+    ) -> u16 {
+        let (method, path) = operation;
+        let status = status(router, method, path, token).await;
+        let responses = &document["paths"][path][method.to_lowercase()]["responses"];
+        assert!(
+            responses.get(status.to_string()).is_some(),
+            "{status} of {method} {path} is not in {responses}"
+        );
+        status
+    }
+
     /// Each operation, and the sets of scopes that the document says are enough for it; `None` where it is open.
     fn operations(document: &Value) -> Vec<(String, String, Option<Alternatives>)> {
         let mut operations = Vec::new();
@@ -166,28 +198,33 @@ mod tests {
     #[tokio::test]
     async fn the_document_says_of_each_operation_what_its_layer_asks_for() {
         let (issuer, router, document) = start().await;
-        let operations = operations(&document);
-        assert_eq!(operations.len(), 4);
-        for (method, path, alternatives) in operations {
-            let without = status(&router, &method, &path, None).await;
+        let mut open = Vec::new();
+        for (method, path, alternatives) in operations(&document) {
+            let answer = async |token: Option<String>| {
+                documented(&document, &router, (&method, &path), token.as_deref()).await
+            };
+            let without = answer(None).await;
             let Some(alternatives) = alternatives else {
-                assert_eq!(without, 200, "{method} {path} is open");
+                assert_eq!(without, 200, "{method} {path}");
+                open.push(path.clone());
                 continue;
             };
             assert_eq!(without, 401, "{method} {path}");
+            assert_eq!(answer(Some("two tokens".to_owned())).await, 400, "{method} {path}");
             for scopes in alternatives {
                 let mint = issuer.mint().client(WRITER.id);
-                let enough =
-                    status(&router, &method, &path, Some(&mint.clone().scope(&scopes.join(" ")).sign()))
-                        .await;
+                let enough = answer(Some(mint.clone().scope(&scopes.join(" ")).sign())).await;
                 assert!((200..300).contains(&enough), "{method} {path} with {scopes:?}: {enough}");
                 for left_out in &scopes {
                     let fewer: Vec<_> = scopes.iter().filter(|scope| *scope != left_out).cloned().collect();
                     let token = mint.clone().scope(&fewer.join(" ")).sign();
-                    assert_eq!(status(&router, &method, &path, Some(&token)).await, 403, "{method} {path}");
+                    assert_eq!(answer(Some(token)).await, 403, "{method} {path}");
                 }
+                let responses = &document["paths"][&path][method.to_lowercase()]["responses"];
+                assert_eq!(responses.get("403").is_some(), !scopes.is_empty(), "{method} {path}");
             }
         }
+        assert_eq!(open, ["/health"], "nothing else is open");
     }
 
     #[tokio::test]

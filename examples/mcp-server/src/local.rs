@@ -1,6 +1,7 @@
 //! An issuer for a laptop, with two clients, and what to do with them.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 
 use scopegate_issuer::{ClientConfig, Config, LocalIssuer, PoolConfig, StartError};
 
@@ -27,22 +28,27 @@ pub(crate) async fn start(resource: &str) -> Result<LocalIssuer, StartError> {
 ///
 /// # Errors
 /// When nobody listens.
-pub(crate) fn print(resource: &str, issuer: &str, local: Option<&LocalIssuer>) -> io::Result<()> {
+pub(crate) fn print(
+    resource: &str,
+    address: SocketAddr,
+    issuer: &str,
+    local: Option<&LocalIssuer>,
+) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "MCP server  {resource}\nissuer      {issuer}")?;
+    writeln!(out, "MCP server  {resource}\nlistening   {address}\nissuer      {issuer}")?;
     if let Some(local) = local {
         let endpoint = local.token_endpoint();
         let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}"#;
         writeln!(
             out,
-            "clients     local-agent (secret local-agent-secret) reads and writes, local-reader reads\n
+            "clients     local-agent reads and writes, local-reader reads; the secret of each is its id and -secret\n
 # Without a token: where to get one
 curl -i {resource}
 
 # With one: a tool call
 TOKEN=$(curl -s -u local-agent:local-agent-secret -d grant_type=client_credentials \\
     -d scope={READ} -d resource={resource} {endpoint} | sed 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/')
-curl -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\
+curl -i -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\
     -H 'Accept: application/json, text/event-stream' -d '{call}' {resource}
 # `write_note` in place of `whoami` is refused, and the challenge says which scope it takes."
         )?;

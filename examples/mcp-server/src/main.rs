@@ -6,6 +6,7 @@ mod access_log;
 mod local;
 mod notes;
 mod protected;
+mod whole_body;
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _};
@@ -51,7 +52,16 @@ async fn main() -> ExitCode {
 async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(settings.listen).await?;
     let address = listener.local_addr()?;
-    let resource = settings.resource.unwrap_or_else(|| format!("http://{address}/mcp"));
+    let resource =
+        match settings.resource {
+            Some(resource) => resource,
+            None if address.ip().is_loopback() => format!("http://{address}/mcp"),
+            None => return Err(
+                "expected --resource, the https URL that clients know this server by, with an address that \
+                            is none of loopback; found none"
+                    .into(),
+            ),
+        };
     let (issuer, local) = if let Some(issuer) = settings.issuer {
         (issuer, None)
     } else {
@@ -59,6 +69,6 @@ async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
         (local.issuer().to_owned(), Some(local))
     };
     let router = protected::router(&issuer, &resource).await?;
-    local::print(&resource, &issuer, local.as_ref())?;
+    local::print(&resource, address, &issuer, local.as_ref())?;
     Ok(axum::serve(listener, router.layer(from_fn(access_log::log))).await?)
 }

@@ -7,7 +7,7 @@ use rmcp::ErrorData;
 use rmcp::handler::server::tool::Extension;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::{schemars, tool, tool_router};
-use scopegate_axum::scopegate::Claims;
+use scopegate_axum::Claims;
 use serde::Deserialize;
 
 /// The notes of everybody who calls, in memory.
@@ -21,7 +21,7 @@ impl Notes {
     fn whoami(Extension(request): Extension<Parts>) -> Result<String, ErrorData> {
         let claims = claims(&request)?;
         let scopes: Vec<_> = claims.scopes().iter().map(ToString::to_string).collect();
-        Ok(format!("{} with {}", caller(claims), scopes.join(" ")))
+        Ok(format!("{} with {}", caller(&claims), scopes.join(" ")))
     }
 
     /// All notes, one a line.
@@ -38,7 +38,7 @@ impl Notes {
         Extension(request): Extension<Parts>,
     ) -> Result<String, ErrorData> {
         let mut notes = self.all();
-        notes.push(format!("{}: {text}", caller(claims(&request)?)));
+        notes.push(format!("{}: {text}", caller(&claims(&request)?)));
         Ok(format!("note {}", notes.len()))
     }
 
@@ -50,11 +50,9 @@ impl Notes {
 
 /// rmcp hands a tool the head of the HTTP request that called it, and our layer has put the claims there. Of this very
 /// request: a later one of the same client may have another token.
-fn claims(request: &Parts) -> Result<&Claims, ErrorData> {
-    request
-        .extensions
-        .get()
-        .ok_or_else(|| ErrorData::internal_error("no layer in front of this server", None))
+fn claims(request: &Parts) -> Result<Claims, ErrorData> {
+    Claims::of(&request.extensions)
+        .map_err(|rejection| ErrorData::internal_error(rejection.to_string(), None))
 }
 
 fn caller(claims: &Claims) -> &str {

@@ -9,16 +9,18 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
-use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcRequest};
+use axum::response::{IntoResponse as _, Response};
+use rmcp::model::{ClientJsonRpcMessage, ClientNotification, ClientRequest, JsonRpcMessage};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use scopegate_axum::{ConfigError, Issuer, ProtectedResource, RequireScope, Verifier};
 use tower::{Layer as _, ServiceBuilder, ServiceExt as _};
 
 use crate::notes::Notes;
+use crate::whole_body::whole_body;
 
 /// Lets a client list tools, and call those that change nothing.
 pub(crate) const READ: &str = "notes/read";
@@ -58,19 +60,18 @@ pub(crate) async fn router(issuer: &str, resource: &str) -> Result<Router, Confi
     Ok(Router::new().route_service("/mcp", protected).route_service(api.metadata_path(), api.metadata()))
 }
 
-/// Waits for the body, which is small, before anybody refuses the request. A refusal that comes before it makes hyper
-/// close the connection, and a client that sends head and body one after the other, as the one in Python does, then
-/// finds the connection closed on which it wants to ask for the metadata.
-async fn whole_body(head: Parts, body: Bytes, next: Next) -> Response {
-    next.run(Request::from_parts(head, body.into())).await
-}
-
 /// Puts one more layer in front of a tool that needs more. Which tool is called stands in the body of a request and
 /// nowhere else that could be trusted, and so it is read here, after the outer layer has let the caller through.
 async fn scope_of_tool(State(write): State<RequireScope>, head: Parts, body: Bytes, next: Next) -> Response {
-    let needs_more = may_write(&body);
+    // Reads a message as rmcp itself does, from the same bytes: what is a call of a tool there is one here, and of that
+    // tool. A `GET` and a `DELETE` have no body.
+    let only_reads = match serde_json::from_slice(&body) {
+        Ok(message) => only_reads(&message),
+        Err(_) if body.is_empty() => true,
+        Err(_) => return StatusCode::BAD_REQUEST.into_response(),
+    };
     let request = Request::from_parts(head, body.into());
-    if !needs_more {
+    if only_reads {
         return next.run(request).await;
     }
     // The outer layer has verified the token, so it is not verified again.
@@ -78,19 +79,21 @@ async fn scope_of_tool(State(write): State<RequireScope>, head: Parts, body: Byt
     response
 }
 
-/// Reads a message as rmcp itself does, from the same bytes: what is a call of a tool there is one here, and of that
-/// tool.
-fn may_write(body: &[u8]) -> bool {
-    match serde_json::from_slice(body) {
-        Ok(ClientJsonRpcMessage::Request(JsonRpcRequest {
-            request: ClientRequest::CallToolRequest(call),
-            ..
-        })) => {
-            // Any other tool, also one that is added later, writes until somebody says that it does not.
-            !matches!(&*call.params.name, "whoami" | "read_notes")
-        }
-        Ok(_) => false,
-        // Whatever it is. A `GET` and a `DELETE` have no body.
-        Err(_) => !body.is_empty(),
+/// Any other message, and any other tool, also one that is added later, writes until somebody says that it does not.
+fn only_reads(message: &ClientJsonRpcMessage) -> bool {
+    match message {
+        JsonRpcMessage::Request(message) => match &message.request {
+            ClientRequest::CallToolRequest(call) => matches!(&*call.params.name, "whoami" | "read_notes"),
+            ClientRequest::InitializeRequest(_)
+            | ClientRequest::DiscoverRequest(_)
+            | ClientRequest::PingRequest(_)
+            | ClientRequest::ListToolsRequest(_) => true,
+            _ => false,
+        },
+        JsonRpcMessage::Notification(message) => matches!(
+            message.notification,
+            ClientNotification::InitializedNotification(_) | ClientNotification::CancelledNotification(_)
+        ),
+        _ => false,
     }
 }

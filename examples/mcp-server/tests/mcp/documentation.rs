@@ -11,6 +11,12 @@ fn the_code_in_the_documentation_is_that_of_the_server() {
         DOCUMENT.contains(&format!("```rust,no_run\n{code}```")),
         "docs/mcp.md and src/protected.rs differ"
     );
+    let (_, code) = include_str!("../../src/whole_body.rs").split_once("\n\n").unwrap();
+    let (code, _) = code.split_once("\n#[cfg(test)]").unwrap();
+    assert!(
+        DOCUMENT.contains(&format!("```rust,no_run\n{code}```")),
+        "docs/mcp.md and src/whole_body.rs differ"
+    );
 }
 
 #[test]

@@ -47,16 +47,25 @@ async fn a_tool_that_writes_needs_its_scope_whatever_the_request_looks_like() {
     let escaped = rig.post(&reader, write_note().replace("write_note", r"\u0077rite_note"));
     // Nobody has said of these that they only read, and that they do not exist is not for everybody to know.
     let unknown = rig.post(&reader, call("delete_notes", &json!({})));
-    // Nor is it known what these are.
-    let batch = rig.post(&reader, format!("[{}]", write_note()));
-    let garbage = rig.post(&reader, "x");
     let other_case = rig.post(&reader, call("Whoami", &json!({})));
-    for request in [plain, headed, spaced, escaped, unknown, other_case, batch, garbage] {
+    // Nor has anybody of these, which this server does not even know.
+    let method = |method: &str| {
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": {} });
+        rig.post(&reader, message.to_string())
+    };
+    let (custom, level) = (method("notes/purge"), method("logging/setLevel"));
+    let odd = rig.post(&reader, write_note().replace(r#"{"text":"x"}"#, r#"["x"]"#));
+    for request in [plain, headed, spaced, escaped, unknown, other_case, custom, level, odd] {
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::FORBIDDEN);
         let challenge = answer.headers()["www-authenticate"].to_str().unwrap();
         assert!(challenge.contains(r#"scope="notes/write", error="insufficient_scope""#), "{challenge}");
         assert!(challenge.contains(METADATA), "{challenge}");
+    }
+
+    // More scopes would not help these.
+    for body in [format!("[{}]", write_note()), "x".to_owned(), format!("\u{feff}{}", write_note())] {
+        assert_eq!(rig.post(&reader, body).send().await.unwrap().status(), StatusCode::BAD_REQUEST);
     }
 
     // Whatever becomes of these, no note is written.
@@ -70,7 +79,6 @@ async fn a_tool_that_writes_needs_its_scope_whatever_the_request_looks_like() {
         write_note().replace(r#""method":"tools/call""#, r#""method":"tools/call","method":"tools/list""#),
         write_note().replace(r#""id":1,"#, ""),
         format!("{}{}", call("whoami", &json!({})), write_note()),
-        format!("\u{feff}{}", write_note()),
     ] {
         rig.post(&reader, body).send().await.unwrap();
         assert_eq!(rig.notes(&reader).await, "");
@@ -133,6 +141,17 @@ async fn neither_a_web_page_nor_another_name_may_call() {
         let refused = call().header(name, value).send().await.unwrap();
         assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{name}");
         assert!(!refused.headers().contains_key("www-authenticate"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn under_a_name_of_its_own_it_answers_to_that_name_only() {
+    let rig = Rig::named("https://mcp.example/mcp").await;
+    let address = rig.url.strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap();
+    let reader = rig.token("https://mcp.example/mcp", "notes/read").await;
+    for (host, expected) in [("mcp.example", StatusCode::OK), (address, StatusCode::FORBIDDEN)] {
+        let answer = rig.post(&reader, call("whoami", &json!({}))).header("host", host).send().await.unwrap();
+        assert_eq!(answer.status(), expected, "{host}");
     }
 }
 

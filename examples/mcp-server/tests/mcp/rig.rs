@@ -22,15 +22,20 @@ pub(crate) struct Rig {
 impl Rig {
     /// The server and the local issuer that it starts by itself.
     pub(crate) async fn with_local_issuer() -> Self {
-        Self::start(None).await
+        Self::start(None, None).await
+    }
+
+    /// The same under a name that is not its address.
+    pub(crate) async fn named(resource: &str) -> Self {
+        Self::start(None, Some(resource)).await
     }
 
     /// The server, and oidc-provider as its issuer, from the place where the script's packages are installed.
     pub(crate) async fn with_oidc_provider(installed: &Path) -> Self {
-        Self::start(Some(installed)).await
+        Self::start(Some(installed), None).await
     }
 
-    async fn start(provider: Option<&Path>) -> Self {
+    async fn start(provider: Option<&Path>, resource: Option<&str>) -> Self {
         let (mut log, end) = Log::new().unwrap();
         let mut running = Vec::new();
         let mut server = Command::new(env!("CARGO_BIN_EXE_mcp-server"));
@@ -45,12 +50,13 @@ impl Rig {
             running.push(Running::start(&mut node));
             server.args(["--issuer", &log.after("ready ").await]);
         }
+        server.args(resource.iter().flat_map(|resource| ["--resource", resource]));
         server.env("RUST_LOG", "info,scopegate_issuer=debug");
         server.stdout(end.try_clone().unwrap()).stderr(end);
         running.push(Running::start(&mut server));
         // So that this process no longer holds the end that they write to.
         drop(server);
-        let url = log.after("MCP server  ").await;
+        let url = format!("http://{}/mcp", log.after("listening   ").await);
         let issuer = log.after("issuer      ").await;
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         let mut rig = Self { url, issuer, http, log, _running: running };
