@@ -217,7 +217,8 @@ impl ProtectedResource {
         &self.description.identifier
     }
 
-    /// Where [`metadata`](Self::metadata) has to be served: a path from the host's root (RFC 9728 §3.1).
+    /// Where [`metadata`](Self::metadata) has to be served: a path from the host's root (RFC 9728 §3.1). A router of axum takes no
+    /// path with a segment that begins with `:` or `*`, so an API under one cannot be named there.
     pub fn metadata_path(&self) -> &str {
         self.description.identifier.metadata_path()
     }
