@@ -14,7 +14,7 @@ use crate::rule::{Demand, Rule};
 #[derive(Clone, Debug)]
 pub struct RequireScope {
     rule: Arc<Rule>,
-    /// That of the rule, and shared too: axum clones a layer for each request to its handler.
+    /// The one that the rule asks for.
     requirement: Arc<Requirement>,
 }
 
@@ -22,8 +22,9 @@ impl RequireScope {
     /// Asks for one scope, or for [`all_of`](crate::all_of) or [`any_of`](crate::any_of) several.
     ///
     /// # Panics
-    /// When [`Requirement::check`] refuses it: a text that is not a scope (RFC 6749 §3.3), an empty list, `offline_access`. It happens when the router is built, with the text in the message. For scopes that come
-    /// from a configuration, use [`try_new`](Self::try_new).
+    /// When [`Requirement::check`] refuses it: a text that is not a scope (RFC 6749 §3.3), an empty list, `offline_access`.
+    /// It happens when the router is built, with the text in the message. For scopes that come from a configuration, use
+    /// [`try_new`](Self::try_new).
     #[track_caller]
     pub fn new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Self {
         match Self::try_new(verifier, requirement) {
@@ -43,11 +44,8 @@ impl RequireScope {
     pub fn try_new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Result<Self, ConfigError> {
         let requirement = requirement.into();
         requirement.check()?;
-        let requirement = verifier.prepare(requirement);
-        Ok(Self {
-            rule: Rule::new(verifier, Demand::Scopes(requirement.clone())),
-            requirement: Arc::new(requirement),
-        })
+        let requirement = Arc::new(verifier.prepare(requirement));
+        Ok(Self { rule: Rule::new(verifier, Demand::Scopes(Arc::clone(&requirement))), requirement })
     }
 
     /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond

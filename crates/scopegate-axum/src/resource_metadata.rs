@@ -28,7 +28,7 @@ use crate::refusal::problem;
 ///
 /// A member without values is left out (§3.2). So are further alternatives of [`any_of`](crate::any_of), and scopes that only
 /// [imply](scopegate::VerifierBuilder::with_implied_scopes) others: callers that ask for all they read here would always ask for
-/// the most powerful. It may be cached for an hour (§7.10), for it changes only when the program does.
+/// the most powerful. It may be cached for an hour (§7.10): it seldom changes once a program has made its layers.
 #[derive(Clone, Debug)]
 pub struct ResourceMetadata(Arc<Description>);
 

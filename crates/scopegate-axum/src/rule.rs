@@ -22,7 +22,7 @@ pub(crate) struct Rule {
 
 #[derive(Clone, Debug)]
 pub(crate) enum Demand {
-    Scopes(Requirement),
+    Scopes(Arc<Requirement>),
     Token,
     /// A token may be absent, but not bad.
     GoodTokenIfAny,
