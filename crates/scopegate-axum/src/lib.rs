@@ -167,8 +167,9 @@
 //! - TLS must end in this process or in a proxy that nobody can go around (RFC 6750 §5.3).
 //! - A refusal does not wait for the body of its request, no more than any other early answer. hyper then closes the
 //!   connection over HTTP/1.1, or resets the stream over HTTP/2, unless the body is there by then, and some clients fail for
-//!   that: with the connection when they use it once more, with the answer when they have not read it yet. Where a refusal tells the client what to ask
-//!   next, as with MCP, have the body read outside of these layers: `docs/mcp.md` of the repository shows how.
+//!   that: with the connection when they use it once more, with the answer when they have not read it yet. Where a refusal
+//!   tells the client what to ask next, as with MCP, have the body read outside of these layers: `docs/mcp.md` of the
+//!   repository shows how.
 //! - Any inner service finds the caller's [`scopegate::Claims`] in the request's extensions.
 //! - The inner service's errors pass unchanged. A refusal has to fit into its response body, see [`RefusalBody`].
 //!
