@@ -9,6 +9,9 @@ use crate::Algorithm;
 ///
 /// Preparing it does the work that does not depend on a token: points are checked to be on their curve, and
 /// RSA's modulus is set up.
+///
+/// The cryptography crate sets the modulus up when it first needs it, and under a lock: requests would wait for each
+/// other. So the first signature that an RSA key checks is one that nobody sent, of zeros, by whoever prepares the key.
 pub(crate) struct VerifyingKey(ParsedPublicKey);
 
 /// The numbers of a public key, as a JWK gives them.
@@ -27,7 +30,17 @@ impl VerifyingKey {
     ///
     /// The size of an RSA modulus is not looked at here; `jwk.rs` does it.
     pub(crate) fn new(algorithm: Algorithm, key: &PublicKey) -> Option<Self> {
-        let prepared = match key {
+        let prepared = Self::parsed(algorithm, key)?;
+        if let PublicKey::Rsa { n, .. } = key {
+            // Of the full length and less than the modulus, or it would be refused before the modulus is needed.
+            let refused = prepared.verify_sig(&[], &vec![0; n.len()]).is_err();
+            debug_assert!(refused, "zero is no signature");
+        }
+        Some(Self(prepared))
+    }
+
+    fn parsed(algorithm: Algorithm, key: &PublicKey) -> Option<ParsedPublicKey> {
+        let parsed = match key {
             PublicKey::Rsa { n, e } => {
                 let parameters = match algorithm {
                     Algorithm::RS256 => &aws::RSA_PKCS1_2048_8192_SHA256,
@@ -55,7 +68,7 @@ impl VerifyingKey {
             }
             PublicKey::Ed25519 { .. } => return None,
         };
-        prepared.ok().map(Self)
+        parsed.ok()
     }
 
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {

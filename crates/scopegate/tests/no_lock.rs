@@ -7,9 +7,9 @@
 //! is asked for: the readers ask for nothing but memory; the others sleep on the lock, so the count would see it.
 //!
 //! What this does not show: that there is no lock on the way. One that is never contended needs no system call, and
-//! aws-lc has one around what it computes once for an RSA key; and the allocator has its own, which are told from
-//! others by their address and left out. It shows that our code takes no lock that other requests or the task may
-//! hold, and that there is nothing to wait for: no I/O, no timer, no yielding.
+//! aws-lc reads under one what it has computed for an RSA key, which preparing the key makes it do; and the allocator
+//! has its own, which are told from others by their address and left out. It shows that our code takes no lock that
+//! other requests or the task may hold, and that there is nothing to wait for: no I/O, no timer, no yielding.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 

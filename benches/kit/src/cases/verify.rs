@@ -17,7 +17,7 @@ pub(super) fn signature(alg: Alg) -> String {
     format!("signature {alg}")
 }
 
-fn of(alg: Alg) -> [Case; 5] {
+fn of(alg: Alg) -> [Case; 6] {
     let cases = [
         // The same token for each, because elliptic curves take longer for some than for others.
         Case::new(signature(alg), move || {
@@ -29,6 +29,17 @@ fn of(alg: Alg) -> [Case; 5] {
             Box::new(move || assert!(black_box(&signature).verifies()))
         }),
         Case::new(format!("verify without cache {alg}"), move || again(signer(alg).verifier(), token(alg))),
+        // By a verifier that has just got its keys: what can be prepared was prepared then.
+        Case::using_up(format!("verify the first token of a key {alg}"), move |times| {
+            let mut verifiers: Vec<Verifier> = (0..times).map(|_| signer(alg).verifier()).collect();
+            // Kept, because dropping one is no part of it.
+            let mut used = Vec::with_capacity(times);
+            Box::new(move || {
+                let verifier = verifiers.pop().expect("as many as were said");
+                assert!(black_box(&verifier).verify(black_box(token(alg))).is_ok());
+                used.push(verifier);
+            })
+        }),
         Case::using_up(format!("verify for the first time {alg}"), move |times| {
             let mut tokens: Vec<String> = (0..times).map(|_| signer(alg).token()).collect();
             let verifier = signer(alg).caching_verifier();
