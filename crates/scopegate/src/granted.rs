@@ -87,5 +87,5 @@ impl Granted {
 
 /// Several spaces in a row are not in the grammar, and do not change the meaning.
 fn apart(scopes: &str) -> impl Iterator<Item = &str> {
-    scopes.split(' ').filter(|scope| !scope.is_empty())
+    scopes.split_ascii_whitespace()
 }

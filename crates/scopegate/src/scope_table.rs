@@ -3,13 +3,14 @@
 //!
 //! Where a number is missing, the texts are compared instead (`requirement.rs`): what is granted never depends on it.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
 use crate::Scope;
-use crate::json_object::by_length;
 use crate::scope_bits::{Bits, MOST};
 use crate::scope_hierarchy::ScopeHierarchy;
 
@@ -20,11 +21,13 @@ pub(crate) struct ScopeTable {
     /// Tells the tables of several verifiers from each other.
     id: u64,
     /// At most [`MOST`], because a program that makes layers out of what requests ask for must not fill its memory with
-    /// them, and no API has that many. Sorted by [`by_length`].
-    numbers: ArcSwap<Vec<(Scope, usize)>>,
+    /// them, and no API has that many.
+    numbers: ArcSwap<Numbers>,
     /// What completes a token's scopes before they are compared.
     pub(crate) hierarchy: Arc<ScopeHierarchy>,
 }
+
+type Numbers = HashMap<Box<str>, usize, BuildHasherDefault<EndHasher>>;
 
 /// Which of the numbered scopes a token grants.
 #[derive(Clone, Copy)]
@@ -59,23 +62,19 @@ impl ScopeTable {
 
     /// The scope's number, which it gets now if it has none. `None` when there are no more.
     pub(crate) fn number(&self, scope: &Scope) -> Option<Bits> {
-        let place = |numbers: &[_]| place_of(scope.as_str(), numbers);
         let known = self.numbers.load();
-        if place(&known).is_err() && known.len() < MOST {
+        if !known.contains_key(scope.as_str()) && known.len() < MOST {
             self.numbers.rcu(|numbers| {
-                let mut numbers = Vec::clone(numbers);
+                let mut numbers = Numbers::clone(numbers);
                 // Others may have added some meanwhile.
-                if let Err(place) = place(&numbers)
-                    && numbers.len() < MOST
-                {
-                    numbers.insert(place, (scope.clone(), numbers.len()));
+                let next = numbers.len();
+                if next < MOST {
+                    numbers.entry(scope.as_str().into()).or_insert(next);
                 }
                 numbers
             });
         }
-        let numbers = self.numbers.load();
-        let (_, number) = numbers.get(place(&numbers).ok()?)?;
-        Some(Bits::of(*number))
+        self.numbers.load().get(scope.as_str()).map(|number| Bits::of(*number))
     }
 
     /// A test with the numbers that this table has given.
@@ -89,8 +88,7 @@ impl ScopeTable {
         let mut granted = Bits::default();
         if !numbers.is_empty() {
             for scope in scopes {
-                if let Some((_, number)) = place_of(scope, &numbers).ok().and_then(|place| numbers.get(place))
-                {
+                if let Some(number) = numbers.get(scope) {
                     granted.insert(*number);
                 }
             }
@@ -99,9 +97,30 @@ impl ScopeTable {
     }
 }
 
-/// Where the scope is, or would be.
-fn place_of(scope: &str, numbers: &[(Scope, usize)]) -> Result<usize, usize> {
-    numbers.binary_search_by(|(numbered, _)| by_length(numbered.as_str(), scope))
+/// Of a text, its length and its last eight bytes, in which an API's scopes differ. Keyed hashes cost ten times as much, for
+/// nothing: only the program decides what is in the table, and a scope that is looked up in it stays outside.
+#[derive(Default)]
+struct EndHasher(u64);
+
+impl Hasher for EndHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        let end = bytes.last_chunk().copied().unwrap_or_else(|| {
+            let mut end = [0; 8];
+            end.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            end
+        });
+        // The last character is in the lowest bits, on which all of the product depends.
+        let text = u64::from_be_bytes(end) ^ bytes.len() as u64;
+        let product = text.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = product ^ (product >> 32);
+    }
+
+    /// What follows a text says nothing about it.
+    fn write_u8(&mut self, _: u8) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl NumberedTest {
@@ -157,6 +176,23 @@ mod tests {
                 assert_eq!(number.by_number(&granted), Some(text.is_satisfied_by(&list)), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn scopes_that_have_length_and_end_in_common_are_told_apart() {
+        let table = ScopeTable::new(ScopeHierarchy::default());
+        let names =
+            ["orders/read", "OrdErs/read", "order2/read", "read", "Read", "ead", "12345678", "012345678"];
+        let requirements = names.map(|name| Requirement::from(name).prepared(&table));
+        for granted in names {
+            let numbered = table.numbered(scopes(granted));
+            let satisfied = requirements.each_ref().map(|one| one.by_number(&numbered));
+            assert_eq!(satisfied, names.map(|name| Some(name == granted)), "{granted}");
+        }
+        assert_eq!(
+            by_number(&table, &"orders/read".into(), &table.numbered(scopes("ordErs/read"))),
+            Some(false)
+        );
     }
 
     #[test]
