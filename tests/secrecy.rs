@@ -146,7 +146,7 @@ fn router(verifier: &Verifier) -> Router {
         exp: Vec<String>,
     }
     let whoami = async |claims: Option<Claims>, request: Request| {
-        format!("{claims:?} {:?} {:?}", request.extensions(), request.extensions().get::<scopegate::Claims>())
+        format!("{claims:?} {:?} {:?}", request.extensions(), Claims::of(request.extensions()))
     };
     let typed = async |claims: Claims<Other>| format!("{claims:?}");
     Router::new()

@@ -14,8 +14,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Request, Response};
 use http_body_util::BodyExt as _;
-use scopegate::{Claims, Issuer, Verifier};
-use scopegate_axum::RequireScope;
+use scopegate::{Issuer, Verifier};
+use scopegate_axum::{Claims, RequireScope};
 use serde_json::{Value, json};
 use tower::{ServiceExt as _, service_fn};
 use tower_layer::Layer as _;
@@ -90,8 +90,9 @@ pub fn check(input: &[u8]) {
 
     // The handler answers only a caller whose claims it sees.
     let handler = service_fn(async |request: Request<()>| {
-        let client = request.extensions().get::<Claims>().and_then(Claims::client_id).unwrap_or_default();
-        Ok::<_, Infallible>(Response::new(Body::from(client.to_owned())))
+        let claims = Claims::of(request.extensions()).ok();
+        let client = claims.and_then(|claims| claims.client_id().map(str::to_owned)).unwrap_or_default();
+        Ok::<_, Infallible>(Response::new(Body::from(client)))
     });
     let response =
         at_once(setting.layer.layer(handler).oneshot(request)).unwrap_or_else(|never| match never {});

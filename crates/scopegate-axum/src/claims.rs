@@ -11,7 +11,8 @@ use http::request::Parts;
 use http::{Extensions, Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use crate::refusal::{Protocol, Refusal, problem};
+use crate::answer::{Protocol, problem};
+use crate::refusal::Refusal;
 use crate::rule::{Caller, Rule};
 
 /// The claims of the caller's access token, in a handler.
@@ -65,8 +66,20 @@ impl<T> Claims<T> {
 }
 
 impl Claims {
-    /// Those of a request whose extensions these are, where there is no extractor: in a handler of tonic, say, whose
-    /// requests have them too.
+    /// Those of a request whose extensions these are, where there is no extractor: in a service or a layer of tower's, or
+    /// in a handler of tonic's, whose requests have extensions too.
+    ///
+    /// ```
+    /// # use http::Request;
+    /// use scopegate_axum::Claims;
+    ///
+    /// /// For an access log.
+    /// fn who<B>(request: &Request<B>) -> String {
+    ///     let claims = Claims::of(request.extensions()).ok();
+    ///     claims.and_then(|claims| claims.client_id().map(str::to_owned)).unwrap_or("somebody".to_owned())
+    /// }
+    /// # assert_eq!(who(&Request::new(())), "somebody");
+    /// ```
     ///
     /// # Errors
     /// As the extractor: no layer of this crate has seen the request, or it was let through without a token.
@@ -201,7 +214,7 @@ impl IntoResponse for ClaimsRejection {
     fn into_response(self) -> Response {
         match self.0 {
             // Extractors are axum's, and so are their answers.
-            Reason::Refused { rule, refusal } => refusal.into_response(&rule.challenge, Protocol::Http),
+            Reason::Refused { rule, refusal } => refusal.into_response(&rule.answers, Protocol::Http),
             Reason::NoLayer { .. } => {
                 tracing::error!("{self}");
                 problem(StatusCode::INTERNAL_SERVER_ERROR, NO_LAYER)

@@ -10,7 +10,8 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::refusal::{Protocol, Refusal};
+use crate::answer::Protocol;
+use crate::refusal::Refusal;
 use crate::refusal_body::RefusalBody;
 use crate::rule::{Caller, Decision, Rule};
 
@@ -20,8 +21,8 @@ use crate::rule::{Caller, Decision, Rule};
 /// It works with any request body, which it never reads, and any response body that is a [`RefusalBody`]. Errors of the
 /// inner service are passed on as they are; a refusal is a response, not an error.
 ///
-/// The inner service finds the caller's [`scopegate::Claims`] in the request's extensions; axum handlers have the
-/// extractor [`Claims`](crate::Claims).
+/// The inner service has the caller's claims by [`Claims::of`](crate::Claims::of); axum handlers have the extractor
+/// [`Claims`](crate::Claims).
 #[derive(Clone)]
 pub struct Guard<S> {
     inner: S,
@@ -86,7 +87,8 @@ fn pass<S, B>(inner: &mut S, mut request: Request<B>, caller: Caller) -> S::Futu
 where
     S: Service<Request<B>>,
 {
-    caller.introduce_to(&mut request);
+    // In the place of what an outer layer found out.
+    request.extensions_mut().insert(caller);
     inner.call(request)
 }
 
@@ -134,7 +136,7 @@ where
                 StateProjection::Passed { response } => return response.poll(cx),
                 StateProjection::Refused { refusal, protocol, rule } => {
                     let refusal = refusal.take().expect(ONCE);
-                    return Poll::Ready(Ok(refusal.into_response(&rule.challenge, *protocol)));
+                    return Poll::Ready(Ok(refusal.into_response(&rule.answers, *protocol)));
                 }
                 StateProjection::Asking { decision, parts, rule } => {
                     let decision = ready!(decision.as_mut().poll(cx));

@@ -170,7 +170,7 @@
 //!   that: with the connection when they use it once more, with the answer when they have not read it yet. Where a refusal
 //!   tells the client what to ask next, as with MCP, have the body read outside of these layers: `docs/mcp.md` of the
 //!   repository shows how.
-//! - Any inner service finds the caller's [`scopegate::Claims`] in the request's extensions.
+//! - Any inner service, and any layer further in, has the caller's claims by [`Claims::of`]`(request.extensions())`.
 //! - The inner service's errors pass unchanged. A refusal has to fit into its response body, see [`RefusalBody`].
 //!
 //! # Features
@@ -195,6 +195,7 @@ mod refusal_body;
 mod claims;
 
 mod refusal;
+mod answer;
 mod challenge;
 mod grpc;
 #[cfg(feature = "tonic")]

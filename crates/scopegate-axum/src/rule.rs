@@ -6,6 +6,7 @@ use http::{HeaderValue, Request};
 use scopegate::{Error, Requirement, Scope, Verifier};
 
 use crate::ProtectedResource;
+use crate::answer::Answers;
 use crate::bearer::{Credentials, MalformedCredentials, credentials, is_one_token, parse};
 use crate::challenge::Challenge;
 use crate::refusal::Refusal;
@@ -17,7 +18,9 @@ const DEFAULT_REALM: &str = "api";
 pub(crate) struct Rule {
     pub(crate) verifier: Verifier,
     pub(crate) demand: Demand,
-    pub(crate) challenge: Challenge,
+    challenge: Challenge,
+    /// With that challenge.
+    pub(crate) answers: Answers,
 }
 
 #[derive(Clone, Debug)]
@@ -28,7 +31,7 @@ pub(crate) enum Demand {
     GoodTokenIfAny,
 }
 
-/// What a layer found out about who sends a request. It stands in the request's extensions, where the extractor
+/// What a layer found out about who sends a request. It stands in the request's extensions, where [`Claims`](crate::Claims)
 /// and further layers find it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
@@ -55,21 +58,28 @@ impl Rule {
         let scopes: Vec<&str> = scopes.into_iter().map(Scope::as_str).collect();
         let challenge =
             Challenge { realm: DEFAULT_REALM.to_owned(), resource_metadata: None, scope: scopes.join(" ") };
-        Arc::new(Self { verifier: verifier.clone(), demand, challenge })
+        let answers = Answers::with(&challenge);
+        Arc::new(Self { verifier: verifier.clone(), demand, challenge, answers })
     }
 
-    pub(crate) fn with_realm(mut self: Arc<Self>, realm: String) -> Arc<Self> {
-        Arc::make_mut(&mut self).challenge.realm = realm;
-        self
+    pub(crate) fn with_realm(self: Arc<Self>, realm: String) -> Arc<Self> {
+        let challenge = Challenge { realm, ..self.challenge.clone() };
+        self.with_challenge(challenge)
     }
 
     /// The same, as a rule of this API.
-    pub(crate) fn of(mut self: Arc<Self>, api: &ProtectedResource) -> Arc<Self> {
-        let challenge = &mut Arc::make_mut(&mut self).challenge;
+    pub(crate) fn of(self: Arc<Self>, api: &ProtectedResource) -> Arc<Self> {
+        let mut challenge = self.challenge.clone();
         challenge.resource_metadata = Some(api.identifier().metadata_url().to_owned());
         if let Some(realm) = api.realm() {
             realm.clone_into(&mut challenge.realm);
         }
+        self.with_challenge(challenge)
+    }
+
+    fn with_challenge(mut self: Arc<Self>, challenge: Challenge) -> Arc<Self> {
+        let rule = Arc::make_mut(&mut self);
+        (rule.answers, rule.challenge) = (Answers::with(&challenge), challenge);
         self
     }
 
@@ -123,19 +133,6 @@ impl Rule {
 
     fn caller(self: &Arc<Self>, claims: Option<scopegate::Claims>) -> Caller {
         Caller { rule: Arc::clone(self), claims }
-    }
-}
-
-impl Caller {
-    /// Puts itself where the extractor and further layers find it, and the claims where everybody does.
-    pub(crate) fn introduce_to<B>(self, request: &mut Request<B>) {
-        let extensions = request.extensions_mut();
-        match &self.claims {
-            Some(claims) => drop(extensions.insert(claims.clone())),
-            // Those of another layer are not about this caller.
-            None => drop(extensions.remove::<scopegate::Claims>()),
-        }
-        extensions.insert(self);
     }
 }
 

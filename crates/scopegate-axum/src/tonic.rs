@@ -35,7 +35,7 @@ impl From<ClaimsRejection> for Status {
     fn from(rejection: ClaimsRejection) -> Self {
         match &rejection.0 {
             Reason::Refused { rule, refusal } => {
-                let answer = refusal.answer(&rule.challenge);
+                let answer = refusal.answer(&rule.answers);
                 let headers = HeaderMap::from_iter([answer.header]);
                 // The numbers are gRPC's.
                 let code = tonic::Code::from(answer.code as i32);
