@@ -92,6 +92,11 @@ fn decode(text: &[u8], part: Part, decoded: &mut [u8], start: usize) -> Result<R
     }
 }
 
+/// Finds out which instructions the processor has, so that the first requests need not wait for each other to do it.
+pub(crate) fn prepare() {
+    LazyLock::force(&BASE64URL);
+}
+
 /// The engine that uses vector instructions where there are any. It saves 4,700 instructions of an ordinary token, 1.5 % of
 /// an RS256 verification.
 static BASE64URL: LazyLock<Engine> = LazyLock::new(|| engine(NO_PAD));

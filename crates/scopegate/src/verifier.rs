@@ -26,7 +26,7 @@ use crate::status::{IssuerStatus, Status};
 use crate::token::CompactToken;
 use crate::validity::Validity;
 use crate::voucher::Voucher;
-use crate::{Excerpt, NumericDate, Requirement, metrics, token_kind};
+use crate::{Excerpt, NumericDate, Requirement, metrics, token, token_kind};
 
 /// A request waits no longer than this for fetches that its unknown key has caused: for one, and where a key may be
 /// published late for another one a second later. A caller that has waited so long is better served by a clear answer.
@@ -84,6 +84,7 @@ impl Verifier {
         hierarchy: ScopeHierarchy,
         tasks: Vec<StopOnDrop>,
     ) -> Self {
+        token::prepare();
         let declared = issuers.iter().map(|issuer| Arc::clone(&issuer.identifier)).collect();
         let scopes = ScopeTable::new(hierarchy);
         issuers.sort_unstable_by(|a, b| by_length(&a.identifier, &b.identifier));

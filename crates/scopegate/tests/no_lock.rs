@@ -99,11 +99,11 @@ fn read_while_others_write() -> u64 {
         let readers: Vec<_> = (0..READERS)
             .map(|_| {
                 scope.spawn(|| {
-                    between_marks(&together, READER, || {
-                        for other in others.iter().cycle().take(READS) {
-                            drop((verifier.verify(&good).unwrap(), verifier.verify(other).unwrap()));
-                        }
-                    });
+                    let read =
+                        |other| drop((verifier.verify(&good).unwrap(), verifier.verify(other).unwrap()));
+                    // What is done once in a thread's life, such as saying what to do at its end.
+                    others.iter().take(1).for_each(read);
+                    between_marks(&together, READER, || others.iter().cycle().take(READS).for_each(read));
                 })
             })
             .collect();
@@ -142,8 +142,7 @@ async fn replace_snapshots(verifier: &Verifier, until: impl Fn() -> bool) {
     }
 }
 
-/// Marks in the log of system calls where the thread's own work begins and ends. What is done once in a thread's life
-/// is done before.
+/// Marks in the log of system calls where the thread's own work begins and ends, together with the others'.
 fn between_marks(together: &Barrier, [begins, ends]: [&str; 2], work: impl FnOnce()) {
     let mut nowhere = File::options().write(true).open("/dev/null").unwrap();
     together.wait();
