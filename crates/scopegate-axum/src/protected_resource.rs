@@ -61,7 +61,8 @@ use crate::{AcceptToken, RequireScope, RequireToken};
 /// At the root of the host, and outside of every layer that asks for a token: on the outermost router, after its last `.layer`.
 /// In a nested router it would be found under that one's path, and a proxy that serves the API under a path has to pass
 /// [`metadata_path`](Self::metadata_path) on as it is. Pages in a browser, some MCP clients among them, need `tower_http`'s
-/// `CorsLayer` around it. Anybody can read which issuers are trusted and which scopes there are.
+/// `CorsLayer` around it. Anybody can read which issuers are trusted, or
+/// [those that may be told](Self::with_authorization_servers), and which scopes there are.
 ///
 /// Layers that were not made here, `RequireScope::new(&verifier, …)`, work as ever, and neither know of the metadata nor are known
 /// to it.
@@ -128,7 +129,7 @@ impl ProtectedResource {
     /// Names an API: by the URL that callers know it by, see [`ResourceIdentifier`], and by who verifies its tokens.
     ///
     /// The verifier's issuers are its authorization servers, in the order in which they were trusted: many clients take the
-    /// first.
+    /// first. [`with_authorization_servers`](Self::with_authorization_servers) tells callers of fewer.
     ///
     /// # Errors
     /// [`ConfigError::InvalidUrl`] when the identifier is not an `https` URL (or `http` on a loopback address) without query
@@ -142,6 +143,54 @@ impl ProtectedResource {
             documentation: None,
         };
         Ok(Self { verifier: verifier.clone(), realm: None, description: Arc::new(description) })
+    }
+
+    /// Tells callers of these issuers only, and in this order: `authorization_servers` (RFC 9728 §2, which lets an API
+    /// keep some back). All that the verifier trusts, unless set. It is in documents of a service that is made from now
+    /// on.
+    ///
+    /// For an API that trusts an issuer of its own house besides the one that its callers have clients at, or one
+    /// issuer for each tenant and goes by another name for each:
+    ///
+    /// ```
+    /// use scopegate_axum::{ConfigError, ProtectedResource, Verifier};
+    ///
+    /// fn for_everybody(verifier: &Verifier) -> Result<ProtectedResource, ConfigError> {
+    ///     ProtectedResource::new("https://api.example/orders", verifier)?
+    ///         .with_authorization_servers(["https://login.example"])
+    /// }
+    /// # use scopegate_axum::Issuer;
+    /// # const JWKS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    /// # let issuer = |name| Ok::<_, ConfigError>(Issuer::from_jwks(name, JWKS)?.audience("https://api.example/orders"));
+    /// let verifier = Verifier::builder()
+    ///     .trust(issuer("https://login.internal.example")?)
+    ///     .trust(issuer("https://login.example")?)
+    ///     .build()?;
+    /// let document = for_everybody(&verifier)?.metadata().document();
+    /// assert!(document.contains(r#""authorization_servers":["https://login.example"]"#));
+    ///
+    /// let other = Verifier::builder().trust(issuer("https://login.internal.example")?).build()?;
+    /// assert_eq!(
+    ///     for_everybody(&other).unwrap_err().to_string(),
+    ///     r#"expected an issuer that the verifier trusts, found "https://login.example""#
+    /// );
+    /// # Ok::<(), ConfigError>(())
+    /// ```
+    ///
+    /// A caller believes this list: it takes its credentials there, or the user's (§7.6). So it has no name that the
+    /// verifier does not trust, and nothing of it should come from a request. It hides nothing either: tokens of the
+    /// others are good for the API as before, and who may know of whom is no rule about who may come in.
+    ///
+    /// # Errors
+    /// [`ConfigError::UntrustedIssuer`] for one that the verifier does not trust under exactly this name,
+    /// [`ConfigError::RepeatedIssuer`] for one that is there twice, [`ConfigError::NoIssuerNamed`] for none.
+    pub fn with_authorization_servers<S: AsRef<str>>(
+        mut self,
+        issuers: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ConfigError> {
+        let issuers = self.verifier.issuers_named(issuers)?.into_iter().map(str::to_owned).collect();
+        Arc::make_mut(&mut self.description).authorization_servers = issuers;
+        Ok(self)
     }
 
     /// What people call it, for clients to show: `resource_name` (RFC 9728 §2). None unless set. It is in documents of a service

@@ -21,7 +21,7 @@ use crate::protected_resource::Description;
 /// | member | is |
 /// | --- | --- |
 /// | `resource` | the resource identifier |
-/// | `authorization_servers` | the issuers that the verifier trusts |
+/// | `authorization_servers` | the issuers that the verifier trusts, or [some](crate::ProtectedResource::with_authorization_servers) of them |
 /// | `scopes_supported` | the scopes that callers should ask for: those that suffice for each layer of the API, as in its challenge |
 /// | `bearer_methods_supported` | `header`, because tokens are taken from nowhere else |
 /// | `resource_name`, `resource_documentation` | what was configured |

@@ -88,6 +88,56 @@ async fn authorization_servers_stand_in_the_order_in_which_they_were_trusted() {
     assert_eq!(document["authorization_servers"], json!([ISSUER, other, "https://b.example"]));
 }
 
+/// Trusts three issuers.
+fn three_issuers() -> Verifier {
+    let jwks = json!({ "keys": [fixture::KEY.jwk()] }).to_string();
+    let issuer = |name| Issuer::from_jwks(name, &jwks).unwrap().audience(ORDERS);
+    let builder = Verifier::builder().trust(trusted());
+    builder.trust(issuer("https://a.example")).trust(issuer("https://b.example/")).build().unwrap()
+}
+
+#[tokio::test]
+async fn callers_are_told_of_the_issuers_that_are_named_and_in_their_order() {
+    // F12
+    let verifier = three_issuers();
+    let all = ProtectedResource::new(ORDERS, &verifier).unwrap();
+    let some = all.clone().with_authorization_servers(["https://b.example/", ISSUER]).unwrap();
+    let router = |api: &ProtectedResource| {
+        let route = on_get(ok).layer(api.require_scope("orders/read"));
+        Router::new().route("/read", route).route_service(api.metadata_path(), api.metadata())
+    };
+    let document_of = async |api| document(&router(api), PATH).await["authorization_servers"].clone();
+    assert_eq!(document_of(&some).await, json!(["https://b.example/", ISSUER]));
+    // What was cloned before still says all, and the last call counts.
+    assert_eq!(document_of(&all).await, json!([ISSUER, "https://a.example", "https://b.example/"]));
+    let one = some.clone().with_authorization_servers(["https://a.example"]).unwrap();
+    assert_eq!(document_of(&one).await, json!(["https://a.example"]));
+    // Whose tokens are taken is another question, with the answer that it had.
+    assert_eq!(status(&router(&one), with_token(get("/read"), &token("orders/read"))).await, StatusCode::OK);
+}
+
+#[test]
+fn callers_are_sent_to_no_issuer_that_the_verifier_does_not_trust() {
+    // F12
+    let api = ProtectedResource::new(ORDERS, &three_issuers()).unwrap();
+    let refused = |names: &[&str]| api.clone().with_authorization_servers(names).unwrap_err();
+    for name in ["https://evil.example", "https://a.example/", "https://b.example", "HTTPS://a.example", ""] {
+        let error = refused(&[ISSUER, name]);
+        assert!(matches!(&error, ConfigError::UntrustedIssuer { found, .. } if found == name), "{error}");
+        assert_eq!(error.to_string(), format!("expected an issuer that the verifier trusts, found {name:?}"));
+    }
+    let error = refused(&["https://a.example", ISSUER, "https://a.example"]);
+    assert!(
+        matches!(&error, ConfigError::RepeatedIssuer { issuer, .. } if issuer == "https://a.example"),
+        "{error}"
+    );
+    assert_eq!(error.to_string(), "expected each issuer once, found https://a.example again");
+    let error = refused(&[]);
+    assert!(matches!(error, ConfigError::NoIssuerNamed), "{error}");
+    assert_eq!(error.to_string(), "expected at least one of the trusted issuers, found none");
+    assert!(api.with_authorization_servers(["https://a.example", ISSUER, "https://b.example/"]).is_ok());
+}
+
 #[tokio::test]
 async fn the_metadata_answers_get_and_head_without_a_token_and_nothing_else() {
     // F09

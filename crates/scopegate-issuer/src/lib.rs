@@ -45,6 +45,11 @@
 //! The key set comes without `Cache-Control` and `ETag`, until a test asks for them:
 //! [`LocalIssuer::set_cache_control`], [`LocalIssuer::enable_etags`].
 //!
+//! A request has to be for a loopback address, `localhost` or a name under it, at any port: whatever its `Host` says
+//! otherwise is answered with 421, so that no web page can have its own name point here and read along (DNS rebinding).
+//! A proxy in front has to send one of these. HTTP/1.0 without `Host` is answered, HTTP/1.1 is 400 then (RFC 9112
+//! §3.2).
+//!
 //! Each answer is an event of `tracing` at `DEBUG`, with method, path and status: what a client looks for, and what it finds.
 //!
 //! # The program
@@ -84,6 +89,7 @@ mod mint;
 mod caching;
 mod entity_tag;
 mod fault;
+mod host;
 mod metadata;
 mod routes;
 mod server;

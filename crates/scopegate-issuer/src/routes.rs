@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, Vary};
 
-use crate::fault;
+use crate::host::is_local_origin;
 use crate::pool::PoolState;
-use crate::{metadata, token_endpoint};
+use crate::{fault, host, metadata, token_endpoint};
 
 /// All pools, the default one first.
 pub(crate) type Pools = Arc<[Arc<PoolState>]>;
@@ -28,6 +29,7 @@ pub(crate) fn routes(pools: Pools) -> Router {
         .route("/.well-known/oauth-authorization-server/{pool}", get(metadata::authorization_server))
         .fallback(async || not_found())
         .layer(cross_origin())
+        .layer(from_fn(host::of_this_machine))
         .with_state(pools)
 }
 
@@ -36,24 +38,13 @@ pub(crate) fn routes(pools: Pools) -> Router {
 fn cross_origin() -> CorsLayer {
     // The names, because `*` does not stand for `Authorization` (Fetch standard, "CORS non-wildcard request-header name").
     let headers = AllowHeaders::mirror_request();
-    let local = AllowOrigin::predicate(|origin, _| is_of_this_machine(origin));
+    let local = AllowOrigin::predicate(|origin, _| is_local_origin(origin));
     let layer = CorsLayer::new()
         .allow_origin(local)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(headers);
     // No `Vary`: a key set says nothing about caching until it is told to, and no shared cache is on this machine.
     layer.vary(Vary::list([]))
-}
-
-/// Whether an origin is `http` or `https`, a loopback host and perhaps a port.
-fn is_of_this_machine(origin: &HeaderValue) -> bool {
-    let host = origin.to_str().ok().and_then(|origin| {
-        let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"))?;
-        let (host, port) = authority.rsplit_once(':').unwrap_or((authority, "0"));
-        // An IPv6 address has colons of its own, within brackets.
-        if port.ends_with(']') { Some(authority) } else { port.parse::<u16>().ok().map(|_| host) }
-    });
-    matches!(host, Some("127.0.0.1" | "localhost" | "[::1]"))
 }
 
 /// The part of a path that names a pool. What is not UTF-8 when decoded names none, and is no error of its own.
@@ -95,37 +86,4 @@ async fn jwks(State(pools): State<Pools>, id: PoolId, request: HeaderMap) -> Res
         }
     };
     pool.caching().apply(&request, answer).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_of_this_machine_are_told_from_others() {
-        for origin in [
-            "http://127.0.0.1",
-            "http://127.0.0.1:8080",
-            "https://localhost:3000",
-            "http://[::1]",
-            "http://[::1]:8080",
-        ] {
-            assert!(is_of_this_machine(&HeaderValue::from_static(origin)), "{origin}");
-        }
-        for origin in [
-            "null",
-            "",
-            "https://evil.example",
-            "http://127.0.0.1.evil.example",
-            "http://evil.example:8080",
-            "http://localhost.evil.example:80",
-            "http://user@127.0.0.1:80",
-            "http://127.0.0.1:80.evil.example",
-            "file://localhost",
-            "http://10.0.0.1",
-            "http://[::2]:80",
-        ] {
-            assert!(!is_of_this_machine(&HeaderValue::from_static(origin)), "{origin}");
-        }
-    }
 }

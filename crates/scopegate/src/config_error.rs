@@ -14,6 +14,14 @@ pub enum ConfigError {
     /// Two trusted issuers have the same name.
     #[non_exhaustive]
     DuplicateIssuer { issuer: String },
+    /// An API would send its callers to an issuer that its verifier does not trust.
+    #[non_exhaustive]
+    UntrustedIssuer { found: String },
+    /// One of the trusted issuers was named more than once.
+    #[non_exhaustive]
+    RepeatedIssuer { issuer: String },
+    /// None of the trusted issuers was named.
+    NoIssuerNamed,
     /// Not an issuer identifier, a key set's address or a resource identifier: `https` (or `http` on a loopback address), a
     /// host, no fragment, no user name, and no query but in a key set's address (RFC 8414 §2, RFC 9728 §1.2).
     #[non_exhaustive]
@@ -69,6 +77,11 @@ impl fmt::Display for ConfigError {
         match self {
             Self::NoIssuer => f.write_str("expected at least one trusted issuer, found none"),
             Self::DuplicateIssuer { issuer } => write!(f, "issuer {issuer} is trusted twice"),
+            Self::UntrustedIssuer { found } => {
+                write!(f, "expected an issuer that the verifier trusts, found {found:?}")
+            }
+            Self::RepeatedIssuer { issuer } => write!(f, "expected each issuer once, found {issuer} again"),
+            Self::NoIssuerNamed => f.write_str("expected at least one of the trusted issuers, found none"),
             Self::InvalidUrl { setting, expected, found }
             | Self::InvalidName { setting, expected, found } => {
                 write!(f, "{setting}: expected {expected}, found {found:?}")

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
+use crate::address::presentable;
 use crate::builder::VerifierBuilder;
 use crate::cache::{Cache, Entry, Kept};
 use crate::claims::Claims;
@@ -26,7 +27,7 @@ use crate::status::{IssuerStatus, Status};
 use crate::token::CompactToken;
 use crate::validity::Validity;
 use crate::voucher::Voucher;
-use crate::{Excerpt, NumericDate, Requirement, metrics, token, token_kind};
+use crate::{ConfigError, Excerpt, NumericDate, Requirement, metrics, token, token_kind};
 
 /// A request waits no longer than this for fetches that its unknown key has caused: for one, and where a key may be
 /// published late for another one a second later. A caller that has waited so long is better served by a clear answer.
@@ -248,6 +249,30 @@ impl Verifier {
     /// The identifiers of the trusted issuers, in the order in which they were named.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
         self.0.declared.iter().map(AsRef::as_ref)
+    }
+
+    /// Those of the trusted issuers that are named, in the order of their names here: for a document that tells callers
+    /// of some of them. Compared character by character.
+    ///
+    /// # Errors
+    /// [`ConfigError::UntrustedIssuer`] for a name that is none of theirs, [`ConfigError::RepeatedIssuer`] for one that
+    /// is there twice, [`ConfigError::NoIssuerNamed`] for no names.
+    pub fn issuers_named<S: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<&str>, ConfigError> {
+        let mut issuers = Vec::new();
+        for name in names {
+            let name = name.as_ref();
+            let Some(issuer) = self.issuers().find(|issuer| *issuer == name) else {
+                return Err(ConfigError::UntrustedIssuer { found: presentable(name) });
+            };
+            if issuers.contains(&issuer) {
+                return Err(ConfigError::RepeatedIssuer { issuer: issuer.to_owned() });
+            }
+            issuers.push(issuer);
+        }
+        if issuers.is_empty() { Err(ConfigError::NoIssuerNamed) } else { Ok(issuers) }
     }
 
     /// Whether one is a clone of the other, so that what one has verified needs no second verification.

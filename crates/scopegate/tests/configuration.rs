@@ -68,6 +68,21 @@ fn an_issuer_is_trusted_once() {
 }
 
 #[test]
+fn issuers_are_named_out_of_those_that_are_trusted() {
+    // F12
+    let other = "https://issuer.example/pool/";
+    let second = Issuer::from_jwks(other, &keys()).unwrap().audience("a");
+    let verifier = good().trust(second).build().unwrap();
+    assert_eq!(verifier.issuers_named([other, ISSUER]).unwrap(), [other, ISSUER]);
+    let unknown = verifier.issuers_named([other, "https://user:secret@issuer.example"]).unwrap_err();
+    assert!(matches!(unknown, ConfigError::UntrustedIssuer { .. }), "{unknown:?}");
+    assert!(!format!("{unknown}{unknown:?}").contains("secret"), "{unknown:?}");
+    let twice = verifier.issuers_named([other, other]);
+    assert!(matches!(twice, Err(ConfigError::RepeatedIssuer { .. })), "{twice:?}");
+    assert!(matches!(verifier.issuers_named([""; 0]), Err(ConfigError::NoIssuerNamed)));
+}
+
+#[test]
 fn audiences_clients_and_algorithms_are_not_empty() {
     let draft = || Issuer::from_jwks(ISSUER, &keys()).unwrap();
     for issuer in [draft().audiences(["a", "b"]), draft().clients(["a"]), draft().accept_any_client()] {

@@ -1,0 +1,209 @@
+//! For whom a request says that it is (`Host`): this machine, or it is not answered. And which hosts are this machine.
+//!
+//! A page from elsewhere can have its own name point to 127.0.0.1 once it is loaded (DNS rebinding). Its browser then
+//! takes what listens here for the server that the page came from: no `Origin` is sent with a `GET`, and every answer
+//! may be read. Only the `Host` still says which name the page has.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use http::header::HOST;
+use http::{HeaderValue, StatusCode, Version};
+use serde_json::json;
+
+use crate::fault;
+
+/// Lets requests pass that are for a host [of this machine](is_of_this_machine), at whatever port, because a port that
+/// is forwarded has another number. Any other is 421 (RFC 9110 §15.5.20).
+pub(crate) async fn of_this_machine(request: Request, next: Next) -> Response {
+    match check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Why a request is not answered.
+enum Refusal {
+    NoHost,
+    SeveralHosts,
+    /// It is for this one, which is cut.
+    Elsewhere(String),
+}
+
+fn check(request: &Request) -> Result<(), Refusal> {
+    // RFC 9112 §3.2.2: the target counts where it names a host, as a request to a proxy does. Here both have to be
+    // right.
+    if let Some(target) = request.uri().authority() {
+        check_authority(target.as_str())?;
+    }
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => check_authority(&String::from_utf8_lossy(host.as_bytes())),
+        (Some(_), Some(_)) => Err(Refusal::SeveralHosts),
+        // RFC 9112 §3.2: it may be missing before HTTP/1.1 only. No browser is that old.
+        (None, _) if request.version() < Version::HTTP_11 => Ok(()),
+        (None, _) => Err(Refusal::NoHost),
+    }
+}
+
+fn check_authority(found: &str) -> Result<(), Refusal> {
+    if is_of_this_machine(found) {
+        return Ok(());
+    }
+    let kept: String = found.chars().take(LONGEST).collect();
+    let cut = if kept.len() < found.len() { "…" } else { "" };
+    Err(Refusal::Elsewhere(format!("{kept:?}{cut}")))
+}
+
+/// At most this many characters of a host are said back.
+const LONGEST: usize = 80;
+
+impl Refusal {
+    fn into_response(self) -> Response {
+        let (status, error) = match self {
+            Self::NoHost | Self::SeveralHosts => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::Elsewhere(_) => (StatusCode::MISDIRECTED_REQUEST, "misdirected_request"),
+        };
+        let description = match self {
+            Self::NoHost => "expected a Host header, found none".to_owned(),
+            Self::SeveralHosts => "expected one Host header, found more".to_owned(),
+            Self::Elsewhere(found) => {
+                format!("expected a loopback address or localhost as the host, found {found}")
+            }
+        };
+        tracing::debug!(description, "refused");
+        let body = json!({ "error": error, "error_description": description });
+        let mut response = fault::json(body.to_string());
+        *response.status_mut() = status;
+        response
+    }
+}
+
+/// Whether an origin is `http` or `https` and a host of this machine.
+pub(crate) fn is_local_origin(origin: &HeaderValue) -> bool {
+    let authority = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")));
+    authority.is_some_and(is_of_this_machine)
+}
+
+/// Whether `host` or `host:port` is `localhost` or a name under it (RFC 6761 §6.3), or an address of the loopback
+/// interface, written as URL parsers write it.
+fn is_of_this_machine(authority: &str) -> bool {
+    let (host, port) = match authority.rsplit_once(':') {
+        // An IPv6 address has colons of its own, within brackets.
+        Some((_, port)) if port.ends_with(']') => (authority, ""),
+        Some((host, port)) => (host, port),
+        None => (authority, ""),
+    };
+    let is_port =
+        port.bytes().all(|byte| byte.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok());
+    is_port && (is_local_name(host) || is_loopback(host))
+}
+
+fn is_local_name(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    host == "localhost" || host.strip_suffix(".localhost").is_some_and(|name| name.split('.').all(is_label))
+}
+
+fn is_loopback(host: &str) -> bool {
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()),
+        None => host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_of_this_machine_are_told_from_others() {
+        for host in [
+            "localhost",
+            "LocalHost:80",
+            "issuer.localhost:9400",
+            "a.b-c.localhost",
+            "127.0.0.1",
+            "127.0.0.1:",
+            "127.255.255.254:65535",
+            "[::1]",
+            "[::1]:9400",
+            "[0:0:0:0:0:0:0:1]:9400",
+        ] {
+            assert!(is_of_this_machine(host), "{host}");
+        }
+        for host in [
+            "",
+            ":80",
+            "evil.example",
+            "evil.example:9400",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "evillocalhost",
+            ".localhost",
+            "a..localhost",
+            "evil.example/.localhost",
+            "evil.example#.localhost",
+            "user@localhost",
+            "user@127.0.0.1:80",
+            "127.0.0.1:80.evil.example",
+            "127.0.0.1:65536",
+            "127.0.0.1:+80",
+            "127.0.0.1:80:80",
+            " 127.0.0.1",
+            "127.1",
+            "0x7f.0.0.1",
+            "2130706433",
+            "0.0.0.0",
+            "128.0.0.1",
+            "10.0.0.1",
+            "::1",
+            "[::1",
+            "[::1]x",
+            "[::2]:80",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[127.0.0.1]",
+            "[localhost]",
+        ] {
+            assert!(!is_of_this_machine(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn pages_of_this_machine_are_told_from_others() {
+        for origin in [
+            "http://127.0.0.1",
+            "http://127.0.0.1:8080",
+            "https://localhost:3000",
+            "http://[::1]",
+            "http://[::1]:8080",
+        ] {
+            assert!(is_local_origin(&HeaderValue::from_static(origin)), "{origin}");
+        }
+        for origin in [
+            "null",
+            "",
+            "127.0.0.1",
+            "https://evil.example",
+            "http://127.0.0.1.evil.example",
+            "http://evil.example:8080",
+            "http://localhost.evil.example:80",
+            "http://user@127.0.0.1:80",
+            "http://127.0.0.1:80.evil.example",
+            "file://localhost",
+            "http://10.0.0.1",
+            "http://[::2]:80",
+        ] {
+            assert!(!is_local_origin(&HeaderValue::from_static(origin)), "{origin}");
+        }
+    }
+}
