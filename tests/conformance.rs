@@ -105,7 +105,7 @@ fn counts(rows: &[Row]) -> String {
 }
 
 /// A directory's Rust files, and those of the directories in it.
-fn rust_files(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn rust_files(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let mut files = Vec::new();
     for path in entries.map(|entry| entry.unwrap().path()) {

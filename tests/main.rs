@@ -16,6 +16,7 @@ mod both_halves;
 mod conformance;
 mod dependencies;
 mod flood;
+mod modules;
 mod other_implementations;
 mod readme;
 mod rehearsal;

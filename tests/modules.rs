@@ -1,0 +1,79 @@
+//! Is every file that holds tests part of a program? Where no `mod` names it, it is not compiled, its tests are not run,
+//! and the compiler does not say so: docs/conformance.md and docs/attacks.md would name tests that show nothing.
+
+use std::fs;
+use std::path::Path;
+
+use crate::conformance::rust_files;
+use crate::test_functions::TestFunctions;
+
+#[test]
+fn every_file_that_holds_tests_is_part_of_a_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let (mut read, mut unread) = (0, Vec::new());
+    for file in ["crates", "examples", "tests"].iter().flat_map(|folder| rust_files(&root.join(folder))) {
+        if TestFunctions::read(&text(&file)).tests.is_empty() {
+            continue;
+        }
+        if is_read(&file) {
+            read += 1;
+        } else {
+            unread.push(file.strip_prefix(root).unwrap().to_owned());
+        }
+    }
+    assert!(
+        unread.is_empty(),
+        "no program and no `mod` reads these files, so their tests are not run: {unread:#?}"
+    );
+    assert!(read > 100, "the tests are elsewhere than this test expects: {read} files");
+}
+
+/// Whether a program begins with this file, or one that may name it as a module does.
+fn is_read(file: &Path) -> bool {
+    let (folder, name) = (file.parent().unwrap(), file.file_stem().unwrap().to_str().unwrap());
+    match name {
+        "main" | "lib" => true,
+        "mod" => is_module(folder.file_name().unwrap().to_str().unwrap(), folder.parent().unwrap()),
+        _ => is_module(name, folder) || is_program(file),
+    }
+}
+
+/// Whether a file of the folder, or the one that the folder is named after, has this module.
+fn is_module(name: &str, folder: &Path) -> bool {
+    let beside = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let declaration = format!("mod {name};");
+    beside
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .chain([folder.with_extension("rs")].into_iter().filter(|path| path.is_file()))
+        .any(|path| text(&path).lines().any(|line| line.trim_start_matches("pub(crate) ") == declaration))
+}
+
+/// Whether Cargo looks here by itself, or its manifest says that a program begins here.
+fn is_program(file: &Path) -> bool {
+    let package = file.ancestors().skip(1).find(|folder| folder.join("Cargo.toml").is_file()).unwrap();
+    let (manifest, path) = (text(&package.join("Cargo.toml")), file.strip_prefix(package).unwrap());
+    let is_package = manifest.lines().any(|line| line == "[package]");
+    let by_itself = ["tests", "examples", "benches", "src/bin"].map(|folder| Some(Path::new(folder)));
+    is_package
+        && (by_itself.contains(&path.parent())
+            || manifest.contains(&format!("path = {:?}", path.to_str().unwrap())))
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn a_file_that_nothing_names_is_told_from_those_that_are_read() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for (read, unread) in [
+        ("crates/scopegate/tests/checks/form.rs", "crates/scopegate/tests/checks/shape.rs"),
+        ("crates/scopegate/tests/limits.rs", "crates/scopegate/tests/limits/of_nobody.rs"),
+        ("crates/scopegate/src/verifier/tests.rs", "crates/scopegate/src/verifier/test.rs"),
+        ("tests/hostile_tokens.rs", "tests/hostile_token.rs"),
+        ("tests/hostile/mod.rs", "tests/neighbours/mod.rs"),
+    ] {
+        assert!(is_read(&root.join(read)), "{read}");
+        assert!(!is_read(&root.join(unread)), "{unread}");
+    }
+}
