@@ -89,11 +89,7 @@ pub(crate) fn is_one_token(text: &[u8]) -> bool {
 }
 
 fn is_token68_char(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        | (byte == b'~')
-        | (byte == b'_')
-        | (byte == b'+')
-        | (b'-'..=b'/').contains(&byte)
+    matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
 }
 
 #[cfg(test)]
