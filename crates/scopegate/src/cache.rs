@@ -1,6 +1,7 @@
 //! Tokens that were verified, kept because callers send the same one for an hour. What keeps it safe is said at
 //! [`Cache::find`]; what is checked of a token is in `verifier.rs`.
 
+use std::array;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 use arc_swap::ArcSwapOption;
 
 use crate::Claims;
+use crate::shared::{SIZE_OF_ANOTHER, thread_number};
 use crate::voucher::Voucher;
 
 /// A longer token is verified each time. Few are, and the bound makes entries small enough for a budget of bytes to be
@@ -17,6 +19,9 @@ const LONGEST_TOKEN: usize = 4 * 1024;
 /// So many entries share a set: a token can be in one of these places only. With one place, two busy tokens could push
 /// each other out for ever; eight would make a miss dearer and keep hardly more.
 const WAYS: usize = 4;
+
+/// So many threads that all find the same token do not slow each other down. Each costs an allocation when a token is kept.
+const HANDLES: usize = 4;
 
 /// So much of a token's end is hashed: 18 bytes of its signature.
 const HASHED: usize = 24;
@@ -54,8 +59,25 @@ struct Place {
 
 /// A verified token.
 pub(crate) struct Entry {
-    pub(crate) claims: Claims,
+    /// The same claims, each for the threads whose number leads to it.
+    claims: [Claims; HANDLES],
     pub(crate) voucher: Voucher,
+}
+
+impl Entry {
+    pub(crate) fn new(claims: &Claims, voucher: Voucher) -> Self {
+        Self { claims: array::from_fn(|_| claims.apart()), voucher }
+    }
+
+    /// Those for this thread.
+    pub(crate) fn claims(&self) -> &Claims {
+        let [first, ..] = &self.claims;
+        self.claims.get(thread_number() % HANDLES).unwrap_or(first)
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.claims().size() + HANDLES * SIZE_OF_ANOTHER
+    }
 }
 
 /// How much is kept.
@@ -116,7 +138,11 @@ impl Cache {
                 continue;
             }
             let entry = place.entry.load();
-            let Some(entry) = entry.as_deref().filter(|entry| entry.claims.are_of(token)) else { continue };
+            let Some(entry) = entry.as_deref() else { continue };
+            let claims = entry.claims();
+            if !claims.are_of(token) {
+                continue;
+            }
             if !still_good(entry) {
                 return None;
             }
@@ -124,7 +150,7 @@ impl Cache {
             if !place.used.load(Ordering::Relaxed) {
                 place.used.store(true, Ordering::Relaxed);
             }
-            return Some(entry.claims.clone());
+            return Some(claims.clone());
         }
         None
     }
@@ -132,8 +158,8 @@ impl Cache {
     /// Keeps a token that was just verified, unless it is too large, or another one is being put into the same set at the
     /// moment: then the next request with it will have it kept.
     pub(crate) fn keep(&self, entry: Entry) -> Kept {
-        let Some((hash, set)) = self.place(entry.claims.token()) else { return Kept::No };
-        let size = size_of::<Entry>() + entry.claims.size();
+        let Some((hash, set)) = self.place(entry.claims().token()) else { return Kept::No };
+        let size = entry.size();
         if size > self.bytes_per_set {
             return Kept::No;
         }

@@ -85,6 +85,7 @@ mod verifier;
 
 mod builder;
 mod cache;
+mod shared;
 mod voucher;
 mod issuer;
 mod address;

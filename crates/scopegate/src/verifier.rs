@@ -310,8 +310,7 @@ impl Verifier {
         token_kind::check_not_bound(&payload)?;
         let claims = Claims::new(token, &payload, issuer, &named, validity, scopes)?;
         if !cache.is_off()
-            && let Kept::Yes { evicted: evicted @ 1.. } =
-                cache.keep(Entry { claims: claims.clone(), voucher })
+            && let Kept::Yes { evicted: evicted @ 1.. } = cache.keep(Entry::new(&claims, voucher))
         {
             metrics::evicted(evicted);
         }
@@ -325,7 +324,7 @@ impl Verifier {
             return None;
         }
         let claims = cache.find(token, |entry| {
-            entry.claims.validity().check(now, *leeway).is_ok() && entry.voucher.still_vouches(now)
+            entry.claims().validity().check(now, *leeway).is_ok() && entry.voucher.still_vouches(now)
         });
         metrics::looked_up(claims.is_some());
         claims

@@ -35,7 +35,7 @@ impl Maker {
             Claims::new(token.as_bytes(), &payload, issuer, &named, validity, &inner.scopes).unwrap();
         let snapshot = issuer.keys.snapshot().unwrap();
         let key = snapshot.keys.find(None, Algorithm::ES256).ok().unwrap();
-        Entry { claims, voucher: Voucher::new(key, false, &snapshot.keys, &issuer.keys) }
+        Entry::new(&claims, Voucher::new(key, false, &snapshot.keys, &issuer.keys))
     }
 
     /// What an entry with a token like these counts for.
