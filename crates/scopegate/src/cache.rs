@@ -71,8 +71,12 @@ impl Entry {
 
     /// Those for this thread.
     pub(crate) fn claims(&self) -> &Claims {
+        self.claims_for(thread_number())
+    }
+
+    pub(crate) fn claims_for(&self, thread: usize) -> &Claims {
         let [first, ..] = &self.claims;
-        self.claims.get(thread_number() % HANDLES).unwrap_or(first)
+        self.claims.get(thread % HANDLES).unwrap_or(first)
     }
 
     fn size(&self) -> usize {

@@ -185,6 +185,12 @@ impl Claims {
         Self(self.0.apart())
     }
 
+    /// Whether a clone of the one is counted where those of the other are.
+    #[cfg(test)]
+    pub(crate) fn are_counted_with(&self, other: &Self) -> bool {
+        self.0.is_counted_with(&other.0)
+    }
+
     pub(crate) fn token(&self) -> &[u8] {
         &self.0.token
     }

@@ -88,6 +88,16 @@ fn the_bytes_of_a_set_are_bounded_too() {
 }
 
 #[test]
+fn each_of_four_threads_counts_references_for_itself() {
+    let entry = Maker::new().entry(&Maker::token(1));
+    for (one, other) in [(0, 1), (1, 2), (2, 3), (3, 4), (0, 2), (1, 3), (0, 3)] {
+        assert!(!entry.claims_for(one).are_counted_with(entry.claims_for(other)), "{one} and {other}");
+    }
+    assert!(entry.claims_for(5).are_counted_with(entry.claims_for(1)));
+    assert!(entry.claims().are_of(&Maker::token(1)));
+}
+
+#[test]
 fn a_million_tokens_push_out_one_another_and_not_the_ones_in_use() {
     let maker = Maker::new();
     let (entries, size) = (4_096, maker.size());
