@@ -16,6 +16,7 @@ mod both_halves;
 mod conformance;
 mod dependencies;
 mod flood;
+mod minimum_rust;
 mod modules;
 mod other_implementations;
 mod readme;

@@ -2,6 +2,7 @@
 //!
 //! The first line of an input is the path, the second `Content-Type`, the third `Authorization`; the rest is the body.
 //! An empty line is a header that is not there, and a control character 1 in one separates two headers of that name.
+//! `Host` is always the server's own; a path can name another host before it (RFC 9112 §3.2.2).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,7 +12,7 @@ use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, PRAGMA, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, PRAGMA, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_auth::parse_challenges;
 use http_body_util::BodyExt as _;
@@ -43,11 +44,27 @@ pub fn check(input: &[u8]) {
     let (path, content_type, authorization, body) = (line(), line(), line(), line());
     let Some(request) = request(path, content_type, authorization, body) else { return };
     let (path, headers) = (request.uri().path().to_owned(), request.headers().clone());
+    let authority = request.uri().authority().map(|authority| authority.as_str().to_ascii_lowercase());
 
     let Ok(response) = at_once(ROUTES.clone().oneshot(request));
     let (head, answer) = response.into_parts();
     let answer = at_once(answer.collect()).expect("it is all there").to_bytes();
     verdicts::count(&format_args!("Status{}", head.status.as_u16()));
+    // Of this machine, or not answered.
+    if head.status == StatusCode::MISDIRECTED_REQUEST {
+        let authority = authority.expect("the path names a host, for the header is right");
+        assert!(!["127.0.0.1", "localhost", "[::1]"].contains(&&*authority), "{authority}");
+        assert!(json(&answer)["error"].is_string());
+        return;
+    }
+    if let Some(authority) = authority {
+        let (host, _port) = authority.rsplit_once(':').unwrap_or((&authority, ""));
+        let name = host == "localhost" || host.ends_with(".localhost");
+        assert!(
+            (name || host.starts_with("127.") || host.starts_with('[')) && !host.contains('@'),
+            "{authority}"
+        );
+    }
     if head.status == StatusCode::NOT_FOUND {
         assert!(!CLIENTS.iter().any(|(pool, ..)| path == format!("/{pool}/oauth2/token")));
         assert_ne!(path, "/oauth2/token");
@@ -84,6 +101,7 @@ fn request(path: &[u8], content_type: &[u8], authorization: &[u8], body: &[u8]) 
     let mut request = Request::new(Body::from(Bytes::copy_from_slice(body)));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::try_from(path).ok()?;
+    request.headers_mut().insert(HOST, HeaderValue::from_static("127.0.0.1:9400"));
     for (name, values) in [(CONTENT_TYPE, content_type), (AUTHORIZATION, authorization)] {
         for value in values.split(|byte| *byte == 1).filter(|_| !values.is_empty()) {
             request.headers_mut().append(&name, HeaderValue::from_bytes(value).ok()?);

@@ -1,6 +1,7 @@
 //! A layer for outgoing requests: adds the token, and makes up for one that an API no longer takes. What an answer asks
 //! for is decided in `add_token/retry.rs`.
 
+mod refused;
 mod repeat;
 #[cfg(feature = "reqwest")]
 mod reqwest;
@@ -38,9 +39,10 @@ use crate::{ClientCredentials, ConfigError, Error};
 ///    request is repeated once with a token for the scopes that the challenge names as well.
 /// 5. Otherwise, and if there is no other token, the answer is the caller's.
 ///
-/// A request is repeated only if it can be: if it has no body, or its body [can be cloned](Self::with_cloned_bodies). Both
-/// of these answers are refusals, so nothing has been done that would be done twice. Extensions of the request are cloned
-/// with it. The statuses of gRPC are not looked at: a call that is refused is an answer of HTTP status 200, and the caller's.
+/// A request is repeated only if it can be: if it has no body, or its body [can be cloned](Self::with_cloned_bodies).
+/// Both of these answers are refusals, so nothing has been done that would be done twice. Extensions of the request are
+/// cloned with it. Where a request cannot be repeated, a token that was refused is dropped all the same, so that the
+/// next request has a new one; no further scopes are asked for.
 ///
 /// A layer that follows redirects belongs outside of this one: then each step is looked at by its own origin, and takes no
 /// token elsewhere. A client that follows redirects by itself has to drop `Authorization` on the way to another host, as
@@ -75,6 +77,18 @@ use crate::{ClientCredentials, ConfigError, Error};
 /// # assert_eq!(to_bytes(answer.into_body(), 9).await?, "false");
 /// # Ok(()) }
 /// ```
+///
+/// # gRPC
+///
+/// A gRPC call is refused with HTTP status 200. `UNAUTHENTICATED` counts as 401 does here, and `PERMISSION_DENIED` as
+/// 403, if the answer is nothing but an error (*Trailers-Only*: content type, `grpc-status` and all else in one block
+/// of headers), and if it has the same challenge in `www-authenticate`, as those of `scopegate-axum` do. A status that
+/// comes in trailers, after messages, is not looked at, because the call has done something by then; nor is a status
+/// without a challenge, which may be about anything.
+///
+/// The bodies of tonic's clients cannot be cloned, so their calls are not repeated: the call that was refused is
+/// refused, and the next one has a new token. Whoever calls methods with different scopes takes a layer for each,
+/// [`for_scopes`](ClientCredentials::for_scopes), and does not wait for a challenge.
 #[derive(Clone)]
 pub struct AddToken<R = RepeatEmpty> {
     rule: Arc<Rule>,
@@ -212,7 +226,10 @@ where
                 let spare = repeat.repeat(&request);
                 request.headers_mut().insert(AUTHORIZATION, token.header_value());
                 let answer = service.call(request).await.map_err(CallError::Call)?;
-                let Some(spare) = spare else { return Ok(answer) };
+                let Some(spare) = spare else {
+                    retries.without_repeating(answer.status(), answer.headers(), &token);
+                    return Ok(answer);
+                };
                 match retries.after(answer.status(), answer.headers(), &token).await {
                     None => return Ok(answer),
                     Some(other) => (token, request) = (other, spare),

@@ -221,8 +221,20 @@ async fn a_request_with_a_body_is_repeated_when_the_body_can_be_cloned() {
     // E18
     let caller = Caller::start().await;
     let api = Api::answering([(401, INVALID_TOKEN)]);
-    let post = Request::post(format!("{API}/orders")).body(Body::from("tea")).unwrap();
-    assert_eq!(api.call(&caller.layer, post).await, Ok(401));
+    let post = || Request::post(format!("{API}/orders")).body(Body::from("tea")).unwrap();
+    assert_eq!(api.call(&caller.layer, post()).await, Ok(401));
+    // This one is not, but the next request has another token.
+    assert_eq!((api.tokens().len(), caller.issuer.token_requests()), (1, 1));
+    assert_eq!(api.call(&caller.layer, post()).await, Ok(200));
+    assert_ne!(api.tokens()[0], api.tokens()[1]);
+    assert_eq!(caller.issuer.token_requests(), 2);
+    // Other refusals change nothing, and nothing is asked for that cannot be used.
+    let layer = caller.layer.clone().with_step_up_to([WRITE]).unwrap();
+    for answer in [(401, "Bearer"), (403, INVALID_TOKEN), (403, &insufficient(WRITE))] {
+        let api = Api::answering([answer]);
+        assert_eq!(api.call(&layer, post()).await, Ok(answer.0));
+        assert_eq!((api.tokens().len(), caller.issuer.token_requests()), (1, 2));
+    }
 
     let bodies = Arc::new(Mutex::new(Vec::new()));
     let api = Api::answering([(401, INVALID_TOKEN)]);

@@ -54,7 +54,13 @@ impl<R> AddToken<R> {
             request.headers_mut().insert(AUTHORIZATION, token.header_value());
             let answer = client.execute(request).await.map_err(CallError::Call)?;
             let redirected = without_fragment(&asked) != without_fragment(answer.url());
-            let Some(spare) = spare.filter(|_| !redirected) else { return Ok(answer) };
+            if redirected {
+                return Ok(answer);
+            }
+            let Some(spare) = spare else {
+                retries.without_repeating(answer.status(), answer.headers(), &token);
+                return Ok(answer);
+            };
             match retries.after(answer.status(), answer.headers(), &token).await {
                 None => return Ok(answer),
                 Some(other) => (token, request) = (other, spare),

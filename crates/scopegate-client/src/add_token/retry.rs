@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
 use super::Rule;
-use crate::challenge::{BearerError, bearer_error};
+use super::refused::{Refused, refused};
 use crate::scope::Scopes;
 use crate::{AccessToken, ClientCredentials, Excerpt};
 
@@ -46,19 +46,27 @@ impl<'a> Retries<'a> {
         headers: &HeaderMap,
         token: &AccessToken,
     ) -> Option<AccessToken> {
-        let other = match (status, bearer_error(headers)?) {
-            (StatusCode::UNAUTHORIZED, BearerError::InvalidToken) if !self.renewed => {
+        let other = match refused(status, headers)? {
+            Refused::Token if !self.renewed => {
                 self.renewed = true;
                 self.renew(token).await
             }
-            (StatusCode::FORBIDDEN, BearerError::InsufficientScope(named)) if !self.stepped_up => {
+            Refused::Scopes(named) if !self.stepped_up => {
                 self.stepped_up = true;
                 self.step_up(&named).await
             }
-            _ => None,
+            Refused::Token | Refused::Scopes(_) => None,
         };
         // With the same one it would be refused again.
         other.filter(|other| !other.is(token))
+    }
+
+    /// For a request that cannot be repeated: the answer stands, and the next one gets a new token if this one was
+    /// refused.
+    pub(super) fn without_repeating(&self, status: StatusCode, headers: &HeaderMap, token: &AccessToken) {
+        if !self.renewed && matches!(refused(status, headers), Some(Refused::Token)) {
+            self.credentials.reject(token);
+        }
     }
 
     /// Another token in place of one that was rejected. The same when it was not dropped, because the last one was just

@@ -18,3 +18,4 @@ mod rmcp_client;
 mod documentation;
 mod official_clients;
 mod requests;
+mod sessions;

@@ -1,0 +1,136 @@
+//! What an answer refuses, in HTTP's words or in gRPC's. What comes of it is decided in `retry.rs`.
+
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, StatusCode};
+
+use crate::challenge::{BearerError, bearer_error};
+use crate::scope::Scopes;
+
+/// What an API says no to, so that something else may get a yes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// This token, for everything.
+    Token,
+    /// This token, for what is asked; these scopes are needed, as far as the API says.
+    Scopes(Scopes),
+}
+
+/// A status and a challenge that say the same; `None` for any other answer.
+pub(super) fn refused(status: StatusCode, headers: &HeaderMap) -> Option<Refused> {
+    match (verdict(status, headers)?, bearer_error(headers)?) {
+        (Verdict::Unauthenticated, BearerError::InvalidToken) => Some(Refused::Token),
+        (Verdict::Denied, BearerError::InsufficientScope(named)) => Some(Refused::Scopes(named)),
+        _ => None,
+    }
+}
+
+enum Verdict {
+    Unauthenticated,
+    Denied,
+}
+
+fn verdict(status: StatusCode, headers: &HeaderMap) -> Option<Verdict> {
+    match status {
+        StatusCode::UNAUTHORIZED => Some(Verdict::Unauthenticated),
+        StatusCode::FORBIDDEN => Some(Verdict::Denied),
+        StatusCode::OK => in_grpc(headers),
+        _ => None,
+    }
+}
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
+/// Of an answer that is *Trailers-Only* (gRPC's `doc/PROTOCOL-HTTP2.md`, section "Responses"): in any other, the status
+/// is not among the headers. The codes are those of `doc/statuscodes.md`.
+fn in_grpc(headers: &HeaderMap) -> Option<Verdict> {
+    let content_type = headers.get(CONTENT_TYPE)?.as_bytes();
+    let mut statuses = headers.get_all(GRPC_STATUS).iter();
+    match (statuses.next()?.as_bytes(), statuses.next()) {
+        (b"16", None) if is_grpc(content_type) => Some(Verdict::Unauthenticated),
+        (b"7", None) if is_grpc(content_type) => Some(Verdict::Denied),
+        _ => None,
+    }
+}
+
+/// `application/grpc`, perhaps with the format of messages (`+proto`) or with parameters; not `application/grpc-web`.
+fn is_grpc(content_type: &[u8]) -> bool {
+    const MEDIA_TYPE: &[u8] = b"application/grpc";
+    // RFC 9110 §8.3.1: media types are compared without case.
+    content_type.split_at_checked(MEDIA_TYPE.len()).is_some_and(|(media_type, rest)| {
+        media_type.eq_ignore_ascii_case(MEDIA_TYPE) && matches!(rest, [] | [b'+' | b';', ..])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use http::header::WWW_AUTHENTICATE;
+
+    use super::*;
+
+    const INVALID: &str = r#"Bearer error="invalid_token""#;
+    const INSUFFICIENT: &str = r#"Bearer error="insufficient_scope", scope="a""#;
+
+    fn answer(status: u16, headers: &[(HeaderName, &'static str)]) -> Option<Refused> {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
+        let mut map = HeaderMap::new();
+        headers.for_each(|(name, value)| {
+            map.append(name, value);
+        });
+        refused(StatusCode::from_u16(status).unwrap(), &map)
+    }
+
+    fn grpc(content_type: &'static str, status: &'static str, challenge: &'static str) -> Option<Refused> {
+        let headers = [(CONTENT_TYPE, content_type), (GRPC_STATUS, status), (WWW_AUTHENTICATE, challenge)];
+        answer(200, &headers)
+    }
+
+    fn scopes() -> Option<Refused> {
+        Scopes::parse("a").map(Refused::Scopes)
+    }
+
+    #[test]
+    fn a_status_and_its_challenge_say_the_same() {
+        // E18
+        assert_eq!(answer(401, &[(WWW_AUTHENTICATE, INVALID)]), Some(Refused::Token));
+        assert_eq!(answer(403, &[(WWW_AUTHENTICATE, INSUFFICIENT)]), scopes());
+        for (status, challenge) in [
+            (401, INSUFFICIENT),
+            (403, INVALID),
+            (200, INVALID),
+            (200, INSUFFICIENT),
+            (400, INVALID),
+            (503, INVALID),
+        ] {
+            assert_eq!(answer(status, &[(WWW_AUTHENTICATE, challenge)]), None, "{status} {challenge}");
+        }
+        assert_eq!(answer(401, &[]), None);
+    }
+
+    #[test]
+    fn a_grpc_answer_that_is_nothing_but_an_error_says_it_in_its_headers() {
+        // E18
+        for content_type in ["application/grpc", "Application/gRPC+proto", "application/grpc;v=1"] {
+            assert_eq!(grpc(content_type, "16", INVALID), Some(Refused::Token), "{content_type}");
+            assert_eq!(grpc(content_type, "7", INSUFFICIENT), scopes(), "{content_type}");
+        }
+        for content_type in ["application/grpc-web", "application/grpcx", "application/grp", "text/plain", ""]
+        {
+            assert_eq!(grpc(content_type, "16", INVALID), None, "{content_type}");
+        }
+        for status in ["0", "7", "14", "016", "16 ", "+16", ""] {
+            assert_eq!(grpc("application/grpc", status, INVALID), None, "{status}");
+        }
+        for status in ["0", "16", "07", "77", ""] {
+            assert_eq!(grpc("application/grpc", status, INSUFFICIENT), None, "{status}");
+        }
+        assert_eq!(grpc("application/grpc", "16", "Bearer"), None);
+        let head = [(CONTENT_TYPE, "application/grpc"), (WWW_AUTHENTICATE, INVALID), (GRPC_STATUS, "16")];
+        assert_eq!(answer(200, &head), Some(Refused::Token));
+        assert_eq!(answer(500, &head), None, "a proxy's error, not the server's answer");
+        let [content_type, challenge, status] = head;
+        let twice = [content_type, challenge.clone(), status.clone(), status.clone()];
+        assert_eq!(answer(200, &twice), None);
+        assert_eq!(answer(200, &[challenge, status]), None, "no content type");
+    }
+}

@@ -1,0 +1,179 @@
+//! What are sessions behind our layers? The program has none. A server that has them, as rmcp does unless it is told
+//! otherwise, holds a stream open for each (`GET`), and takes a session id from anybody whose token is good.
+
+use std::sync::Arc;
+
+use axum::Router;
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use rmcp::service::{NotificationContext, Peer};
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{RoleServer, ServerHandler};
+use scopegate_axum::{Issuer, ProtectedResource, Verifier};
+use scopegate_issuer::LocalIssuer;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tower::Layer as _;
+
+use crate::rig::Rig;
+
+const SESSION: &str = "mcp-session-id";
+const READ: &str = "https://my-api-server.org/api.read";
+
+fn initialize() -> Value {
+    let client = json!({ "name": "test", "version": "1" });
+    let params = json!({ "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client });
+    json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params })
+}
+
+fn post(http: &Client, url: &str, token: &str, message: &Value) -> RequestBuilder {
+    let request = http.post(url).bearer_auth(token).header("accept", "application/json, text/event-stream");
+    request.header("content-type", "application/json").body(message.to_string())
+}
+
+fn get(http: &Client, url: &str, session: &str) -> RequestBuilder {
+    http.get(url).header("accept", "text/event-stream").header(SESSION, session)
+}
+
+#[tokio::test]
+async fn the_program_has_no_sessions_and_no_stream() {
+    // F14
+    let rig = Rig::with_local_issuer().await;
+    let token = rig.token(&rig.url, "notes/read").await;
+    let begun = post(&rig.http, &rig.url, &token, &initialize()).send().await.unwrap();
+    assert_eq!((begun.status(), begun.headers().get(SESSION)), (StatusCode::OK, None));
+    let stream = || get(&rig.http, &rig.url, "made-up");
+    assert_eq!(stream().bearer_auth(&token).send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+    let refused = stream().send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
+    assert!(
+        challenge.contains("resource_metadata=") && challenge.contains(r#"scope="notes/read""#),
+        "{challenge}"
+    );
+    let end = rig.http.delete(&rig.url).bearer_auth(&token).header(SESSION, "made-up");
+    assert_eq!(end.send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+/// Gives the test a way to write to each client that has begun.
+#[derive(Clone)]
+struct Handler(UnboundedSender<Peer<RoleServer>>);
+
+impl ServerHandler for Handler {
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        let _ = self.0.send(context.peer);
+    }
+}
+
+/// A server with rmcp's sessions behind our layer, and two clients whose tokens are good for it.
+struct WithSessions {
+    issuer: LocalIssuer,
+    http: Client,
+    url: String,
+    peers: UnboundedReceiver<Peer<RoleServer>>,
+}
+
+impl WithSessions {
+    async fn start() -> Self {
+        let issuer = LocalIssuer::start().await.unwrap();
+        let trusted = Issuer::cognito_at(issuer.issuer()).unwrap().clients(["one", "two"]);
+        let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let api = ProtectedResource::new(&url, &verifier).unwrap();
+        let (sender, peers) = mpsc::unbounded_channel();
+        let server = StreamableHttpService::new(
+            move || Ok(Handler(sender.clone())),
+            Arc::new(LocalSessionManager::default()),
+            StreamableHttpServerConfig::default(),
+        );
+        let router = Router::new().route_service("/mcp", api.require_scope(READ).layer(server));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let http = Client::builder().no_proxy().build().unwrap();
+        Self { issuer, http, url, peers }
+    }
+
+    fn token(&self, client: &str) -> String {
+        self.issuer.mint().client(client).scope(READ).sign()
+    }
+
+    /// A session that a client has begun.
+    async fn session_of(&self, client: &str) -> String {
+        let token = self.token(client);
+        let begun = post(&self.http, &self.url, &token, &initialize()).send().await.unwrap();
+        let session = begun.headers()[SESSION].to_str().unwrap().to_owned();
+        let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        let request = post(&self.http, &self.url, &token, &initialized).header(SESSION, &session);
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::ACCEPTED);
+        session
+    }
+}
+
+/// Reads a stream until this has come. A stream that waits for its end, or ends without it, fails.
+async fn until(stream: &mut Response, wanted: &str) {
+    let mut read = String::new();
+    while !read.contains(wanted) {
+        let chunk = stream.chunk().await.unwrap().expect("the stream goes on");
+        read.push_str(&String::from_utf8_lossy(&chunk));
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_tells_by_itself_comes_through_the_layer_at_once() {
+    // F14
+    let mut server = WithSessions::start().await;
+    let session = server.session_of("one").await;
+    let peer = server.peers.recv().await.unwrap();
+    let mut stream =
+        get(&server.http, &server.url, &session).bearer_auth(server.token("one")).send().await.unwrap();
+    assert_eq!(
+        (stream.status(), &stream.headers()["content-type"]),
+        (StatusCode::OK, &"text/event-stream".parse().unwrap())
+    );
+    for _ in 0..2 {
+        // The stream has not ended when this arrives: the next one comes on it, too.
+        peer.notify_tool_list_changed().await.unwrap();
+        until(&mut stream, "notifications/tools/list_changed").await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_id_is_no_credential() {
+    // F14
+    let server = WithSessions::start().await;
+    let session = server.session_of("one").await;
+    let stream = || get(&server.http, &server.url, &session);
+    let refused = stream().send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let metadata =
+        format!("{}/.well-known/oauth-protected-resource/mcp", server.url.trim_end_matches("/mcp"));
+    assert_eq!(
+        refused.headers()["www-authenticate"].to_str().unwrap(),
+        format!(r#"Bearer realm="api", resource_metadata="{metadata}", scope="{READ}""#)
+    );
+    for token in [server.issuer.mint().client("three").scope(READ).sign(), "not-a-token".to_owned()] {
+        assert_eq!(stream().bearer_auth(token).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(stream().bearer_auth(server.token("one")).send().await.unwrap().status(), StatusCode::OK);
+}
+
+/// Why the program has no sessions. Should rmcp bind them to a caller one day, docs/mcp.md has to say so.
+#[tokio::test]
+async fn rmcp_lets_another_caller_into_a_session_whose_id_it_knows() {
+    let mut server = WithSessions::start().await;
+    let session = server.session_of("one").await;
+    let ping = json!({ "jsonrpc": "2.0", "id": 2, "method": "ping" });
+    let answer = async |session: &str| {
+        let request = post(&server.http, &server.url, &server.token("two"), &ping).header(SESSION, session);
+        request.send().await.unwrap().status()
+    };
+    assert_eq!(answer(&session).await, StatusCode::OK);
+    assert_eq!(answer("made-up").await, StatusCode::NOT_FOUND);
+    // And reads what is meant for the first.
+    let peer = server.peers.recv().await.unwrap();
+    let stream = get(&server.http, &server.url, &session).bearer_auth(server.token("two"));
+    let mut stream = stream.send().await.unwrap();
+    peer.notify_tool_list_changed().await.unwrap();
+    until(&mut stream, "notifications/tools/list_changed").await;
+}

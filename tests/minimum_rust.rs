@@ -1,0 +1,75 @@
+//! Does anything that we are built with ask for a newer Rust than we say is enough? What a manifest declares is
+//! compared here; whether it is true is not known before such a Rust builds it. See "Which Rust is enough?" in
+//! DESIGN.md.
+
+use std::env;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+/// Major, minor and patch, which `rust-version` may leave out.
+type Version = [u64; 3];
+
+fn version(text: &str) -> Version {
+    let mut numbers = text.split('.').map(|number| number.parse().unwrap());
+    [numbers.next().unwrap(), numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)]
+}
+
+/// Packages that need a newer Rust than this, as `name 1.2.3 needs 1.99`.
+fn need_more_than(minimum: &str, metadata: &Value) -> Vec<String> {
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    let needs_more = packages.filter_map(|package| {
+        let needed = package["rust_version"].as_str().filter(|needed| version(needed) > version(minimum))?;
+        let text = |member: &str| package[member].as_str().unwrap();
+        Some(format!("{} {} needs {needed}", text("name"), text("version")))
+    });
+    needs_more.collect()
+}
+
+/// What cargo knows of the whole workspace with all features; `None` when it lacks a package and cannot download it.
+fn cargo_metadata(arguments: &[&str]) -> Option<Value> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo.args(["metadata", "--format-version", "1", "--all-features", "--locked"]).args(arguments);
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// For all platforms; for one when the packages of others are not here and cannot be had.
+fn metadata() -> Value {
+    cargo_metadata(&[]).unwrap_or_else(|| {
+        println!("NOT CHECKED: what other platforms than Linux on x86-64 need is not here");
+        cargo_metadata(&["--offline", "--filter-platform", "x86_64-unknown-linux-gnu"])
+            .expect("cargo knows the packages")
+    })
+}
+
+#[test]
+fn no_dependency_asks_for_a_newer_rust_than_we_do() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap();
+    let members = metadata["workspace_members"].as_array().unwrap();
+    let (ours, others): (Vec<_>, Vec<_>) =
+        packages.iter().partition(|package| members.contains(&package["id"]));
+    assert!(ours.len() == members.len() && others.len() > 100, "{} and {}", ours.len(), others.len());
+
+    // Each of ours says it, because clippy (`incompatible_msrv`) and cargo look there.
+    let minimum = ours[0]["rust_version"].as_str().unwrap();
+    for package in ours {
+        assert_eq!(package["rust_version"], minimum, "{}", package["name"]);
+    }
+    // Those of tests and examples too: the README's commands build them.
+    assert_eq!(need_more_than(minimum, &metadata), [""; 0]);
+    assert!(include_str!("../README.md").contains(&format!("a Rust toolchain ({minimum} or newer)")));
+}
+
+#[test]
+fn a_dependency_that_does_is_found() {
+    let package = |needed: Value| json!({ "name": "a", "version": "1.2.3", "rust_version": needed });
+    let metadata = |needed: &str| json!({ "packages": [package(json!(needed)), package(Value::Null)] });
+    for needed in ["1.88", "1.88.0", "1.9", "1.87.9", "0.99"] {
+        assert_eq!(need_more_than("1.88", &metadata(needed)), [""; 0], "{needed}");
+    }
+    for needed in ["1.88.1", "1.89", "1.100", "2.0"] {
+        assert_eq!(need_more_than("1.88", &metadata(needed)), [format!("a 1.2.3 needs {needed}")]);
+    }
+}
