@@ -226,7 +226,7 @@ impl VerifierBuilder {
                     issuer: Arc::clone(&name),
                     source: Arc::clone(&source),
                     location,
-                    algorithms: policy.algorithms.clone(),
+                    algorithms: policy.algorithms.as_slice().into(),
                     usable_for: self.pace.usable_for,
                     clock: Arc::clone(&self.clock),
                     _end: End(Arc::clone(&source)),

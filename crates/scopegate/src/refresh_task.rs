@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
+use tracing::dispatcher;
 
 use crate::fetch::{FetchError, Fetched};
 use crate::key_set::KeySet;
@@ -16,7 +18,7 @@ pub(crate) struct RefreshTask {
     pub(crate) issuer: Arc<str>,
     pub(crate) source: Arc<KeySource>,
     pub(crate) location: Location,
-    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) algorithms: Arc<[Algorithm]>,
     pub(crate) usable_for: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     /// Held for what happens when it is dropped, also if the task never runs.
@@ -52,8 +54,11 @@ impl RefreshTask {
             (Fetched::Unchanged, Some(current)) => current,
             (Fetched::Unchanged, None) => return Err(FetchError::NothingToKeep),
             (Fetched::Document(document), current) => {
-                let keys = KeySet::from_json(&document, &self.algorithms, current.as_deref());
-                Arc::new(keys.map_err(FetchError::NotAKeySet)?)
+                let (algorithms, log) = (Arc::clone(&self.algorithms), dispatcher::get_default(Clone::clone));
+                let read = move || KeySet::from_json(&document, &algorithms, current.as_deref());
+                // Off the threads that serve requests, because the largest set that is read takes a third of a second.
+                let keys = spawn_blocking(move || dispatcher::with_default(&log, read)).await;
+                Arc::new(keys.map_err(|_| FetchError::TaskEnded)?.map_err(FetchError::NotAKeySet)?)
             }
         };
         self.location.accepted(answer.tag);

@@ -4,11 +4,11 @@
 //! Where a number is missing, the texts are compared instead (`requirement.rs`): what is granted never depends on it.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use rustc_hash::FxBuildHasher;
 
 use crate::Scope;
 use crate::scope_bits::{Bits, MOST};
@@ -27,7 +27,9 @@ pub(crate) struct ScopeTable {
     pub(crate) hierarchy: Arc<ScopeHierarchy>,
 }
 
-type Numbers = HashMap<Box<str>, usize, BuildHasherDefault<EndHasher>>;
+/// A keyed hash would cost more, for nothing: only the program decides what is in the table, and what a token
+/// brings is looked up in it and stays outside.
+type Numbers = HashMap<Box<str>, usize, FxBuildHasher>;
 
 /// Which of the numbered scopes a token grants.
 #[derive(Clone, Copy)]
@@ -94,32 +96,6 @@ impl ScopeTable {
             }
         }
         Numbered { table: self.id, known: numbers.len(), granted }
-    }
-}
-
-/// Of a text, its length and its last eight bytes, in which an API's scopes differ. Keyed hashes cost ten times as much, for
-/// nothing: only the program decides what is in the table, and a scope that is looked up in it stays outside.
-#[derive(Default)]
-struct EndHasher(u64);
-
-impl Hasher for EndHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        let end = bytes.last_chunk().copied().unwrap_or_else(|| {
-            let mut end = [0; 8];
-            end.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-            end
-        });
-        // The last character is in the lowest bits, on which all of the product depends.
-        let text = u64::from_be_bytes(end) ^ bytes.len() as u64;
-        let product = text.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = product ^ (product >> 32);
-    }
-
-    /// What follows a text says nothing about it.
-    fn write_u8(&mut self, _: u8) {}
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 
