@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 
 use crate::challenge::{Challenge, ErrorCode};
 use crate::grpc::{self, Code};
@@ -39,6 +39,13 @@ pub(crate) struct Answers {
 pub(crate) enum Protocol {
     Http,
     Grpc,
+}
+
+impl Protocol {
+    /// Asked only about what was refused: whoever is let through is answered by the inner service.
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        if grpc::is_call(request) { Self::Grpc } else { Self::Http }
+    }
 }
 
 impl Answers {

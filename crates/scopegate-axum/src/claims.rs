@@ -71,14 +71,13 @@ impl Claims {
     ///
     /// ```
     /// # use http::Request;
-    /// use scopegate_axum::Claims;
+    /// use scopegate_axum::{Claims, ClaimsRejection};
     ///
-    /// /// For an access log.
-    /// fn who<B>(request: &Request<B>) -> String {
-    ///     let claims = Claims::of(request.extensions()).ok();
-    ///     claims.and_then(|claims| claims.client_id().map(str::to_owned)).unwrap_or("somebody".to_owned())
+    /// fn who<B>(request: &Request<B>) -> Result<String, ClaimsRejection> {
+    ///     let claims = Claims::of(request.extensions())?;
+    ///     Ok(claims.client_id().unwrap_or("?").to_owned())
     /// }
-    /// # assert_eq!(who(&Request::new(())), "somebody");
+    /// # assert!(who(&Request::new(())).is_err());
     /// ```
     ///
     /// # Errors
@@ -86,6 +85,17 @@ impl Claims {
     pub fn of(extensions: &Extensions) -> Result<Self, ClaimsRejection> {
         let (_, verified) = required::<Self>(extensions)?;
         Ok(Self { verified, custom: Standard })
+    }
+
+    /// Like [`of`](Self::of), but `None` for a request that was let through without a token, behind
+    /// [`AcceptToken`](crate::AcceptToken): what `Option<Claims>` is to the extractor.
+    ///
+    /// # Errors
+    /// No layer of this crate has seen the request. Who takes that for "no token" serves everybody as a stranger where a
+    /// layer was forgotten.
+    pub fn if_any(extensions: &Extensions) -> Result<Option<Self>, ClaimsRejection> {
+        let caller = caller::<Option<Self>>(extensions)?;
+        Ok(caller.claims.clone().map(|verified| Self { verified, custom: Standard }))
     }
 }
 
@@ -107,8 +117,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Claims {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClaimsRejection> {
-        let (_, verified) = required::<Self>(&parts.extensions).map_err(|rejection| rejection.at(parts))?;
-        Ok(Self { verified, custom: Standard })
+        Self::of(&parts.extensions).map_err(|rejection| rejection.at(parts))
     }
 }
 
@@ -126,8 +135,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Claims {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
-        let caller = caller::<Option<Self>>(&parts.extensions).map_err(|rejection| rejection.at(parts))?;
-        Ok(caller.claims.clone().map(|verified| Self { verified, custom: Standard }))
+        Self::if_any(&parts.extensions).map_err(|rejection| rejection.at(parts))
     }
 }
 

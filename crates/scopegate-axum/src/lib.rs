@@ -170,7 +170,8 @@
 //!   that: with the connection when they use it once more, with the answer when they have not read it yet. Where a refusal
 //!   tells the client what to ask next, as with MCP, have the body read outside of these layers: `docs/mcp.md` of the
 //!   repository shows how.
-//! - Any inner service, and any layer further in, has the caller's claims by [`Claims::of`]`(request.extensions())`.
+//! - Any inner service, and any layer further in, has the caller's claims by [`Claims::of`]`(request.extensions())`,
+//!   or by [`Claims::if_any`] behind [`AcceptToken`].
 //! - The inner service's errors pass unchanged. A refusal has to fit into its response body, see [`RefusalBody`].
 //!
 //! # Features

@@ -183,7 +183,7 @@ impl ProtectedResource {
     ///
     /// # Errors
     /// [`ConfigError::UntrustedIssuer`] for one that the verifier does not trust under exactly this name,
-    /// [`ConfigError::RepeatedIssuer`] for one that is there twice, [`ConfigError::NoIssuerNamed`] for none.
+    /// [`ConfigError::IssuerNamedTwice`] for one that is there twice, [`ConfigError::NoIssuerNamed`] for none.
     pub fn with_authorization_servers<S: AsRef<str>>(
         mut self,
         issuers: impl IntoIterator<Item = S>,

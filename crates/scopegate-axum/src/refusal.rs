@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use http::{Request, Response};
+use http::Response;
 use scopegate::Error;
 
 use crate::answer::{Answer, Answers, Protocol};
 use crate::bearer::MalformedCredentials;
-use crate::grpc;
 use crate::refusal_body::RefusalBody;
 
 /// Why a request was not let through. It stands in the extensions of the response, for the operator's eyes:
@@ -48,13 +47,6 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-impl Protocol {
-    /// Asked only about what was refused: whoever is let through is answered by the inner service.
-    pub(crate) fn of<B>(request: &Request<B>) -> Self {
-        if grpc::is_call(request) { Self::Grpc } else { Self::Http }
-    }
-}
 
 impl Refusal {
     pub(crate) fn into_response<B: RefusalBody>(self, answers: &Answers, protocol: Protocol) -> Response<B> {

@@ -1,4 +1,5 @@
-//! What a layer asks of a request, and its decision about one. It speaks no HTTP: answers are `refusal.rs`.
+//! What a layer asks of a request, and its decision about one. Which answer follows is `refusal.rs`, how it is written
+//! `answer.rs`.
 
 use std::sync::Arc;
 

@@ -128,7 +128,7 @@ fn callers_are_sent_to_no_issuer_that_the_verifier_does_not_trust() {
     }
     let error = refused(&["https://a.example", ISSUER, "https://a.example"]);
     assert!(
-        matches!(&error, ConfigError::RepeatedIssuer { issuer, .. } if issuer == "https://a.example"),
+        matches!(&error, ConfigError::IssuerNamedTwice { issuer, .. } if issuer == "https://a.example"),
         "{error}"
     );
     assert_eq!(error.to_string(), "expected each issuer once, found https://a.example again");

@@ -221,7 +221,7 @@ async fn a_request_that_waits_for_a_key_keeps_no_place_in_a_limit() {
 #[tokio::test]
 async fn any_inner_service_can_ask_who_calls() {
     let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
-        let claims = Claims::of(request.extensions()).ok();
+        let claims = Claims::if_any(request.extensions()).unwrap();
         let client = claims.and_then(|claims| claims.client_id().map(str::to_owned));
         Ok::<_, Infallible>(Response::new(client.unwrap_or("nobody".to_owned())))
     });
@@ -231,11 +231,20 @@ async fn any_inner_service_can_ask_who_calls() {
     assert_eq!(body(None).await, "nobody");
 }
 
+#[test]
+fn a_layer_that_is_missing_is_not_taken_for_a_caller_without_a_token() {
+    let rejection = Claims::if_any(&http::Extensions::new()).unwrap_err();
+    assert!(
+        rejection.to_string().contains("no RequireScope, RequireToken or AcceptToken layer"),
+        "{rejection}"
+    );
+}
+
 #[tokio::test]
 async fn claims_of_an_outer_layer_are_not_left_for_a_caller_without_a_token() {
     // The outer layer knows the caller; the inner one belongs to another verifier and sees no token.
     let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
-        let known = Claims::of(request.extensions()).is_ok();
+        let known = Claims::if_any(request.extensions()).unwrap().is_some();
         Ok::<_, Infallible>(Response::new(known.to_string()))
     });
     let forget = |mut request: Request<Empty<Bytes>>| {

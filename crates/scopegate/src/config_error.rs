@@ -19,7 +19,7 @@ pub enum ConfigError {
     UntrustedIssuer { found: String },
     /// One of the trusted issuers was named more than once.
     #[non_exhaustive]
-    RepeatedIssuer { issuer: String },
+    IssuerNamedTwice { issuer: String },
     /// None of the trusted issuers was named.
     NoIssuerNamed,
     /// Not an issuer identifier, a key set's address or a resource identifier: `https` (or `http` on a loopback address), a
@@ -80,7 +80,7 @@ impl fmt::Display for ConfigError {
             Self::UntrustedIssuer { found } => {
                 write!(f, "expected an issuer that the verifier trusts, found {found:?}")
             }
-            Self::RepeatedIssuer { issuer } => write!(f, "expected each issuer once, found {issuer} again"),
+            Self::IssuerNamedTwice { issuer } => write!(f, "expected each issuer once, found {issuer} again"),
             Self::NoIssuerNamed => f.write_str("expected at least one of the trusted issuers, found none"),
             Self::InvalidUrl { setting, expected, found }
             | Self::InvalidName { setting, expected, found } => {

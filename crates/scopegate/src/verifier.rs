@@ -255,7 +255,7 @@ impl Verifier {
     /// of some of them. Compared character by character.
     ///
     /// # Errors
-    /// [`ConfigError::UntrustedIssuer`] for a name that is none of theirs, [`ConfigError::RepeatedIssuer`] for one that
+    /// [`ConfigError::UntrustedIssuer`] for a name that is none of theirs, [`ConfigError::IssuerNamedTwice`] for one that
     /// is there twice, [`ConfigError::NoIssuerNamed`] for no names.
     pub fn issuers_named<S: AsRef<str>>(
         &self,
@@ -268,7 +268,7 @@ impl Verifier {
                 return Err(ConfigError::UntrustedIssuer { found: presentable(name) });
             };
             if issuers.contains(&issuer) {
-                return Err(ConfigError::RepeatedIssuer { issuer: issuer.to_owned() });
+                return Err(ConfigError::IssuerNamedTwice { issuer: issuer.to_owned() });
             }
             issuers.push(issuer);
         }

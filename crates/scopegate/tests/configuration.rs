@@ -78,7 +78,7 @@ fn issuers_are_named_out_of_those_that_are_trusted() {
     assert!(matches!(unknown, ConfigError::UntrustedIssuer { .. }), "{unknown:?}");
     assert!(!format!("{unknown}{unknown:?}").contains("secret"), "{unknown:?}");
     let twice = verifier.issuers_named([other, other]);
-    assert!(matches!(twice, Err(ConfigError::RepeatedIssuer { .. })), "{twice:?}");
+    assert!(matches!(twice, Err(ConfigError::IssuerNamedTwice { .. })), "{twice:?}");
     assert!(matches!(verifier.issuers_named([""; 0]), Err(ConfigError::NoIssuerNamed)));
 }
 

@@ -1,7 +1,12 @@
 //! Which runtimes does the background task run in, when does it end, and what is seen of that?
 
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
+
 use scopegate::{Issuer, Verifier};
-use scopegate_issuer::LocalIssuer;
+use scopegate_issuer::{Fault, LocalIssuer};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 
 use crate::fixture::{CLIENT, trusting};
 
@@ -78,4 +83,47 @@ async fn a_thousand_verifiers_come_and_go_and_leave_nothing_behind() {
     while tokio::runtime::Handle::current().metrics().num_alive_tasks() > before {
         tokio::task::yield_now().await;
     }
+}
+
+/// Notes on which thread something is said about a key that cannot be used, which is said while a set is read.
+#[derive(Clone, Default)]
+struct ReadBy(Arc<Mutex<Vec<ThreadId>>>);
+
+impl Subscriber for ReadBy {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "scopegate::key_set"
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        self.0.lock().unwrap().push(thread::current().id());
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn a_key_set_is_read_on_another_thread_and_logged_where_the_task_logs() {
+    // The largest set that is read takes a third of a second, and requests share the runtime with the task.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let read_by = ReadBy::default();
+    let _second = Dispatch::new(ReadBy::default());
+    tracing::subscriber::with_default(read_by.clone(), || {
+        runtime.block_on(async {
+            let local = LocalIssuer::start().await.unwrap();
+            local.set_fault(Fault::UnusableAmongGood);
+            trusting(&local).start().await.unwrap();
+        });
+    });
+    let threads = read_by.0.lock().unwrap();
+    assert!(!threads.is_empty() && !threads.contains(&thread::current().id()), "{threads:?}");
 }
