@@ -3,7 +3,7 @@
 //! DESIGN.md.
 
 use std::env;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
@@ -26,20 +26,25 @@ fn need_more_than(minimum: &str, metadata: &Value) -> Vec<String> {
     needs_more.collect()
 }
 
-/// What cargo knows of the whole workspace with all features; `None` when it lacks a package and cannot download it.
-fn cargo_metadata(arguments: &[&str]) -> Option<Value> {
+fn cargo(arguments: &[&str]) -> Output {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo.args(["metadata", "--format-version", "1", "--all-features", "--locked"]).args(arguments);
-    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    cargo.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
+}
+
+/// What cargo knows of the whole workspace with all features; `None` when it lacks a package, for it downloads none.
+fn cargo_metadata(arguments: &[&str]) -> Option<Value> {
+    let always = ["metadata", "--format-version", "1", "--all-features", "--locked", "--offline"];
+    let output = cargo(&[&always, arguments].concat());
     output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// For all platforms; for one when the packages of others are not here and cannot be had.
+/// For all platforms, if `scripts/check` has fetched what these need; else for this one, whose packages are here when
+/// the workspace is built.
 fn metadata() -> Value {
     cargo_metadata(&[]).unwrap_or_else(|| {
-        println!("NOT CHECKED: what other platforms than Linux on x86-64 need is not here");
-        cargo_metadata(&["--offline", "--filter-platform", "x86_64-unknown-linux-gnu"])
-            .expect("cargo knows the packages")
+        let version = String::from_utf8(cargo(&["--version", "--verbose"]).stdout).unwrap();
+        let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+        cargo_metadata(&["--filter-platform", host]).expect("`cargo fetch` has fetched the packages")
     })
 }
 

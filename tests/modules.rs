@@ -48,15 +48,21 @@ fn is_module(name: &str, folder: &Path) -> bool {
         .any(|path| text(&path).lines().any(|line| line.trim_start_matches("pub(crate) ") == declaration))
 }
 
-/// Whether Cargo looks here by itself, or its manifest says that a program begins here.
+/// Whether Cargo looks here by itself, which a manifest can forbid, or its manifest says that a program begins here.
 fn is_program(file: &Path) -> bool {
     let package = file.ancestors().skip(1).find(|folder| folder.join("Cargo.toml").is_file()).unwrap();
     let (manifest, path) = (text(&package.join("Cargo.toml")), file.strip_prefix(package).unwrap());
-    let is_package = manifest.lines().any(|line| line == "[package]");
-    let by_itself = ["tests", "examples", "benches", "src/bin"].map(|folder| Some(Path::new(folder)));
-    is_package
-        && (by_itself.contains(&path.parent())
-            || manifest.contains(&format!("path = {:?}", path.to_str().unwrap())))
+    let says = |wanted: &str| manifest.lines().any(|line| line == wanted);
+    let folders = [
+        ("tests", "autotests"),
+        ("examples", "autoexamples"),
+        ("benches", "autobenches"),
+        ("src/bin", "autobins"),
+    ];
+    let by_itself = folders.iter().any(|(folder, setting)| {
+        path.parent() == Some(Path::new(folder)) && !says(&format!("{setting} = false"))
+    });
+    says("[package]") && (by_itself || manifest.contains(&format!("path = {:?}", path.to_str().unwrap())))
 }
 
 fn text(path: &Path) -> String {
@@ -70,6 +76,7 @@ fn a_file_that_nothing_names_is_told_from_those_that_are_read() {
         ("crates/scopegate/tests/checks/form.rs", "crates/scopegate/tests/checks/shape.rs"),
         ("crates/scopegate/tests/limits.rs", "crates/scopegate/tests/limits/of_nobody.rs"),
         ("crates/scopegate/src/verifier/tests.rs", "crates/scopegate/src/verifier/test.rs"),
+        ("crates/scopegate-client/tests/metrics.rs", "crates/scopegate-client/tests/forgotten.rs"),
         ("tests/hostile_tokens.rs", "tests/hostile_token.rs"),
         ("tests/hostile/mod.rs", "tests/neighbours/mod.rs"),
     ] {

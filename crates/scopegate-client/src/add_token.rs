@@ -44,6 +44,10 @@ use crate::{ClientCredentials, ConfigError, Error};
 /// cloned with it. Where a request cannot be repeated, a token that was refused is dropped all the same, so that the
 /// next request has a new one; no further scopes are asked for.
 ///
+/// For each set of scopes a token is dropped at most once in 30 s
+/// ([`with_rejection_cooldown`](crate::ClientCredentialsBuilder::with_rejection_cooldown)). If the API refuses the new
+/// token, too, within that time, it stays: nothing is repeated, and the next request has the same one.
+///
 /// A layer that follows redirects belongs outside of this one: then each step is looked at by its own origin, and takes no
 /// token elsewhere. A client that follows redirects by itself has to drop `Authorization` on the way to another host, as
 /// `reqwest` does; and an answer from behind a redirect would make this layer repeat the request from its beginning, which
@@ -80,15 +84,19 @@ use crate::{ClientCredentials, ConfigError, Error};
 ///
 /// # gRPC
 ///
-/// A gRPC call is refused with HTTP status 200. `UNAUTHENTICATED` counts as 401 does here, and `PERMISSION_DENIED` as
-/// 403, if the answer is nothing but an error (*Trailers-Only*: content type, `grpc-status` and all else in one block
-/// of headers), and if it has the same challenge in `www-authenticate`, as those of `scopegate-axum` do. A status that
-/// comes in trailers, after messages, is not looked at, because the call has done something by then; nor is a status
-/// without a challenge, which may be about anything.
+/// A gRPC call is refused with HTTP status 200, and never repeated, whatever its body is. After `UNAUTHENTICATED` the
+/// token is dropped, so that the next call has a new one (at most once in 30 s, as above), if the answer is nothing but
+/// an error (*Trailers-Only*: content type, `grpc-status` and all else in one block of headers), and if it has the
+/// challenge of step 3 in `www-authenticate`, as those of `scopegate-axum` do. A status without a challenge may be
+/// about anything, and one that comes in trailers is not looked at. `PERMISSION_DENIED` changes nothing: whoever calls
+/// methods with different scopes takes a layer for each, [`for_scopes`](ClientCredentials::for_scopes), and does not
+/// wait for a challenge.
 ///
-/// The bodies of tonic's clients cannot be cloned, so their calls are not repeated: the call that was refused is
-/// refused, and the next one has a new token. Whoever calls methods with different scopes takes a layer for each,
-/// [`for_scopes`](ClientCredentials::for_scopes), and does not wait for a challenge.
+/// That is because such a status does not show that nothing has been done. A method may do something, call another
+/// service, and pass on the status that it hears from there: with tonic a `?` is enough, and the metadata of that
+/// status, `www-authenticate` among them, goes along. To its caller that looks as if the method had never begun. A
+/// tonic service should not do it, but answer with a status of its own: the challenge is about a token that its caller
+/// has never seen, and makes him drop a good one.
 #[derive(Clone)]
 pub struct AddToken<R = RepeatEmpty> {
     rule: Arc<Rule>,

@@ -2,9 +2,14 @@
 //! socket.
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
+use std::future::ready;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::http::{Request, Response};
+use axum::middleware::map_request;
 use axum::routing::post_service;
 use grpc::shop::orders_client::OrdersClient;
 use grpc::shop::orders_server::OrdersServer;
@@ -12,6 +17,7 @@ use grpc::{READ, Shop, WRITE, routes};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use scopegate_axum::{Issuer, Verifier};
 use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials};
@@ -21,7 +27,7 @@ use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
 use tonic::{Code, Status};
-use tower::{Layer as _, ServiceExt as _};
+use tower::{Layer as _, Service, ServiceExt as _};
 
 const CLIENT: &str = "local-writer";
 
@@ -36,8 +42,12 @@ async fn credentials(local: &LocalIssuer) -> ClientCredentials {
 
 /// A server that knows the keys which the issuer publishes now, on a socket of its own until the test ends.
 async fn serve(local: &LocalIssuer) -> String {
+    serve_routes(routes_of(local).await).await
+}
+
+async fn routes_of(local: &LocalIssuer) -> Routes {
     let pool = Issuer::cognito_at(local.issuer()).unwrap().client(CLIENT);
-    serve_routes(routes(&Verifier::builder().trust(pool).start().await.unwrap())).await
+    routes(&Verifier::builder().trust(pool).start().await.unwrap())
 }
 
 async fn serve_routes(routes: Routes) -> String {
@@ -66,7 +76,6 @@ async fn after_a_refused_token_the_next_call_of_tonics_client_has_a_new_one() {
     let url = serve(&local).await;
     let mut orders = orders(AddToken::new(&credentials, &url).unwrap(), &url).await;
     let refused = orders.list(String::new()).await.unwrap_err();
-    // Its body is not known to be one that can be sent again.
     assert_eq!((refused.code(), local.token_requests()), (Code::Unauthenticated, 1));
     for _ in 0..2 {
         let listed = orders.list(String::new()).await.unwrap();
@@ -104,48 +113,113 @@ async fn a_status_without_a_challenge_is_about_something_else() {
     assert_eq!(local.token_requests(), 1);
 }
 
+/// The same server; the number is that of calls which reach it.
+async fn serve_counted(routes: Routes) -> (String, Arc<AtomicU64>) {
+    let calls = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&calls);
+    let count = map_request(move |call: Request<Body>| {
+        counted.fetch_add(1, Relaxed);
+        ready(call)
+    });
+    (serve_routes(routes.into_axum_router().layer(count).into()).await, calls)
+}
+
+/// What tells a call from a request that only looks like one. Our layers refuse without it in HTTP's words.
+const GRPC: Option<&str> = Some("trailers");
+const HTTP: Option<&str> = None;
+
 /// An unary call whose body can be cloned, as it is on the wire: `grpc-status` in the headers of the answer, if it is
-/// nothing but an error, and how long the message is.
-async fn unary(layer: AddToken, url: &str, method: &str, message: &'static [u8]) -> (Option<String>, usize) {
-    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Full<Bytes>>();
-    let request = Request::post(format!("{url}/shop.Orders/{method}"));
-    let request = request.header("content-type", "application/grpc").header("te", "trailers");
-    let body = [&[0, 0, 0, 0, u8::try_from(message.len()).unwrap()], message].concat();
-    let request = request.body(Full::from(body)).unwrap();
-    let service = layer.with_cloned_bodies().layer(client);
-    let answer: Response<Incoming> = service.oneshot(request).await.unwrap();
+/// nothing but an error, and the length of what comes instead.
+async fn unary<R>(layer: &AddToken<R>, url: &str, method: &str, te: Option<&str>) -> (Option<String>, usize)
+where
+    R: Clone,
+    scopegate_client::WithToken<HttpClient, R>:
+        Service<Request<Full<Bytes>>, Response = Response<Incoming>, Error: std::fmt::Debug>,
+{
+    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    let mut request =
+        Request::post(format!("{url}/shop.Orders/{method}")).header("content-type", "application/grpc");
+    if let Some(te) = te {
+        request = request.header("te", te);
+    }
+    let request = request.body(Full::from(TEA)).unwrap();
+    let answer = layer.layer(client).oneshot(request).await.unwrap();
     assert_eq!(answer.status(), 200);
     let status = answer.headers().get("grpc-status").map(|value| value.to_str().unwrap().to_owned());
     (status, answer.into_body().collect().await.unwrap().to_bytes().len())
 }
 
-#[tokio::test]
-async fn a_call_whose_body_can_be_cloned_is_repeated_with_a_new_token() {
-    // E18
-    let local = LocalIssuer::start().await.unwrap();
-    let credentials = credentials(&local).await;
-    local.rotate_without_overlap();
-    let url = serve(&local).await;
-    let (status, length) = unary(AddToken::new(&credentials, &url).unwrap(), &url, "List", b"").await;
-    assert_eq!((status, length), (None, "orders of local-writer".len() + 7), "an answer with a message");
-    assert_eq!(local.token_requests(), 2);
+type HttpClient = Client<HttpConnector, Full<Bytes>>;
+
+/// `StringValue` with the text `tea`, as a message on the wire.
+const TEA: &[u8] = b"\0\0\0\0\x05\x0a\x03tea";
+
+/// The length of an answer with this text.
+fn message(text: &str) -> (Option<String>, usize) {
+    (None, TEA.len() - "tea".len() + text.len())
 }
 
-/// `StringValue` with the text `tea`.
-const TEA: &[u8] = b"\x0a\x03tea";
+fn error(status: &str) -> (Option<String>, usize) {
+    (Some(status.to_owned()), 0)
+}
 
 #[tokio::test]
-async fn a_denied_call_is_repeated_with_the_scope_that_it_lacks_if_the_operator_allows_it() {
+async fn a_refused_call_is_not_repeated_even_if_its_body_can_be_cloned_but_an_http_request_is() {
     // E18
+    for (te, repeated) in [(GRPC, false), (HTTP, true)] {
+        let local = LocalIssuer::start().await.unwrap();
+        let credentials = credentials(&local).await;
+        local.rotate_without_overlap();
+        let (url, calls) = serve_counted(routes_of(&local).await).await;
+        let layer = AddToken::new(&credentials, &url).unwrap().with_cloned_bodies();
+        let listed = message("orders of local-writer");
+        let first = unary(&layer, &url, "List", te).await;
+        assert_eq!(first, if repeated { listed.clone() } else { error("16") }, "{te:?}");
+        assert_eq!(calls.load(Relaxed), 1 + u64::from(repeated), "{te:?}");
+
+        // Either way the next one has a new token.
+        let before = calls.load(Relaxed);
+        assert_eq!(unary(&layer, &url, "List", te).await, listed, "{te:?}");
+        assert_eq!((calls.load(Relaxed), local.token_requests()), (before + 1, 2), "{te:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_denied_call_does_not_step_up_but_an_http_request_does() {
+    for (te, repeated) in [(GRPC, false), (HTTP, true)] {
+        let local = LocalIssuer::start().await.unwrap();
+        let credentials = credentials(&local).await;
+        let (url, calls) = serve_counted(routes_of(&local).await).await;
+        let layer = AddToken::new(&credentials, &url).unwrap().with_step_up_to([WRITE]).unwrap();
+        let answer = unary(&layer.with_cloned_bodies(), &url, "Create", te).await;
+        assert_eq!(answer, if repeated { message("tea for local-writer") } else { error("7") }, "{te:?}");
+        let times = 1 + u64::from(repeated);
+        assert_eq!((calls.load(Relaxed), local.token_requests()), (times, times), "{te:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_passes_on_a_refusal_looks_like_one_and_is_not_called_again() {
+    // E18: why a gRPC call is never repeated.
     let local = LocalIssuer::start().await.unwrap();
     let credentials = credentials(&local).await;
-    let url = serve(&local).await;
-    let layer = || AddToken::new(&credentials, &url).unwrap();
-    let denied = unary(layer(), &url, "Create", TEA).await;
-    assert_eq!((denied, local.token_requests()), ((Some("7".to_owned()), 0), 1));
+    let elsewhere = serve(&local).await;
+    let mut bad = tonic::Request::new(String::new());
+    bad.metadata_mut().insert("authorization", "Bearer bad".parse().unwrap());
+    let refusal = OrdersClient::connect(elsewhere).await.unwrap().list(bad).await.unwrap_err();
 
-    let layer = layer().with_step_up_to([WRITE]).unwrap();
-    let (status, length) = unary(layer, &url, "Create", TEA).await;
-    assert_eq!((status, length), (None, "tea for local-writer".len() + 7));
-    assert_eq!(local.token_requests(), 2);
+    let done = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&done);
+    // In place of a method that does something, calls elsewhere, and answers with a `?`.
+    let passes_on = OrdersServer::with_interceptor(Shop, move |_| {
+        counted.fetch_add(1, Relaxed);
+        Err(refusal.clone())
+    });
+    let url = serve_routes(Router::new().route("/shop.Orders/List", post_service(passes_on)).into()).await;
+    let layer = AddToken::new(&credentials, &url).unwrap().with_cloned_bodies();
+    assert_eq!(unary(&layer, &url, "List", GRPC).await, error("16"));
+    assert_eq!((done.load(Relaxed), local.token_requests()), (1, 1));
+    // The price of such a service: a good token was given up.
+    assert_eq!(unary(&layer, &url, "List", GRPC).await, error("16"));
+    assert_eq!((done.load(Relaxed), local.token_requests()), (2, 2));
 }

@@ -1,6 +1,6 @@
 //! What an answer refuses, in HTTP's words or in gRPC's. What comes of it is decided in `retry.rs`.
 
-use http::header::{CONTENT_TYPE, HeaderName};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
 use crate::challenge::{BearerError, bearer_error};
@@ -13,6 +13,8 @@ pub(super) enum Refused {
     Token,
     /// This token, for what is asked; these scopes are needed, as far as the API says.
     Scopes(Scopes),
+    /// This token, or one that the API has sent to somebody else: something may have been done already.
+    TokenPerhapsLate,
 }
 
 /// A status and a challenge that say the same; `None` for any other answer.
@@ -20,6 +22,7 @@ pub(super) fn refused(status: StatusCode, headers: &HeaderMap) -> Option<Refused
     match (verdict(status, headers)?, bearer_error(headers)?) {
         (Verdict::Unauthenticated, BearerError::InvalidToken) => Some(Refused::Token),
         (Verdict::Denied, BearerError::InsufficientScope(named)) => Some(Refused::Scopes(named)),
+        (Verdict::UnauthenticatedInGrpc, BearerError::InvalidToken) => Some(Refused::TokenPerhapsLate),
         _ => None,
     }
 }
@@ -27,13 +30,14 @@ pub(super) fn refused(status: StatusCode, headers: &HeaderMap) -> Option<Refused
 enum Verdict {
     Unauthenticated,
     Denied,
+    UnauthenticatedInGrpc,
 }
 
 fn verdict(status: StatusCode, headers: &HeaderMap) -> Option<Verdict> {
     match status {
         StatusCode::UNAUTHORIZED => Some(Verdict::Unauthenticated),
         StatusCode::FORBIDDEN => Some(Verdict::Denied),
-        StatusCode::OK => in_grpc(headers),
+        StatusCode::OK if is_unauthenticated_in_grpc(headers) => Some(Verdict::UnauthenticatedInGrpc),
         _ => None,
     }
 }
@@ -41,15 +45,15 @@ fn verdict(status: StatusCode, headers: &HeaderMap) -> Option<Verdict> {
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Of an answer that is *Trailers-Only* (gRPC's `doc/PROTOCOL-HTTP2.md`, section "Responses"): in any other, the status
-/// is not among the headers. The codes are those of `doc/statuscodes.md`.
-fn in_grpc(headers: &HeaderMap) -> Option<Verdict> {
-    let content_type = headers.get(CONTENT_TYPE)?.as_bytes();
+/// is not among the headers. The code is that of `doc/statuscodes.md`.
+///
+/// It does not say that nothing has been done: a method that passes on the status of a call of its own sends the same.
+/// `PERMISSION_DENIED` is therefore of no use here: what it asks for is to repeat the call.
+fn is_unauthenticated_in_grpc(headers: &HeaderMap) -> bool {
     let mut statuses = headers.get_all(GRPC_STATUS).iter();
-    match (statuses.next()?.as_bytes(), statuses.next()) {
-        (b"16", None) if is_grpc(content_type) => Some(Verdict::Unauthenticated),
-        (b"7", None) if is_grpc(content_type) => Some(Verdict::Denied),
-        _ => None,
-    }
+    let status = (statuses.next().map(HeaderValue::as_bytes), statuses.next());
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    status == (Some(b"16"), None) && content_type.is_some_and(is_grpc)
 }
 
 /// `application/grpc`, perhaps with the format of messages (`+proto`) or with parameters; not `application/grpc-web`.
@@ -63,7 +67,6 @@ fn is_grpc(content_type: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
     use http::header::WWW_AUTHENTICATE;
 
     use super::*;
@@ -110,9 +113,9 @@ mod tests {
     #[test]
     fn a_grpc_answer_that_is_nothing_but_an_error_says_it_in_its_headers() {
         // E18
+        let late = Some(Refused::TokenPerhapsLate);
         for content_type in ["application/grpc", "Application/gRPC+proto", "application/grpc;v=1"] {
-            assert_eq!(grpc(content_type, "16", INVALID), Some(Refused::Token), "{content_type}");
-            assert_eq!(grpc(content_type, "7", INSUFFICIENT), scopes(), "{content_type}");
+            assert_eq!(grpc(content_type, "16", INVALID), late, "{content_type}");
         }
         for content_type in ["application/grpc-web", "application/grpcx", "application/grp", "text/plain", ""]
         {
@@ -121,12 +124,12 @@ mod tests {
         for status in ["0", "7", "14", "016", "16 ", "+16", ""] {
             assert_eq!(grpc("application/grpc", status, INVALID), None, "{status}");
         }
-        for status in ["0", "16", "07", "77", ""] {
+        for status in ["0", "7", "16", ""] {
             assert_eq!(grpc("application/grpc", status, INSUFFICIENT), None, "{status}");
         }
         assert_eq!(grpc("application/grpc", "16", "Bearer"), None);
         let head = [(CONTENT_TYPE, "application/grpc"), (WWW_AUTHENTICATE, INVALID), (GRPC_STATUS, "16")];
-        assert_eq!(answer(200, &head), Some(Refused::Token));
+        assert_eq!(answer(200, &head), late);
         assert_eq!(answer(500, &head), None, "a proxy's error, not the server's answer");
         let [content_type, challenge, status] = head;
         let twice = [content_type, challenge.clone(), status.clone(), status.clone()];

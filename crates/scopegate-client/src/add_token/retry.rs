@@ -55,6 +55,10 @@ impl<'a> Retries<'a> {
                 self.stepped_up = true;
                 self.step_up(&named).await
             }
+            Refused::TokenPerhapsLate => {
+                self.give_up(token);
+                None
+            }
             Refused::Token | Refused::Scopes(_) => None,
         };
         // With the same one it would be refused again.
@@ -64,7 +68,14 @@ impl<'a> Retries<'a> {
     /// For a request that cannot be repeated: the answer stands, and the next one gets a new token if this one was
     /// refused.
     pub(super) fn without_repeating(&self, status: StatusCode, headers: &HeaderMap, token: &AccessToken) {
-        if !self.renewed && matches!(refused(status, headers), Some(Refused::Token)) {
+        if let Some(Refused::Token | Refused::TokenPerhapsLate) = refused(status, headers) {
+            self.give_up(token);
+        }
+    }
+
+    /// Once, as each thing that is tried for a request.
+    fn give_up(&self, token: &AccessToken) {
+        if !self.renewed {
             self.credentials.reject(token);
         }
     }

@@ -2,6 +2,7 @@
 //! otherwise, holds a stream open for each (`GET`), and takes a session id from anybody whose token is good.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
@@ -14,6 +15,7 @@ use scopegate_issuer::LocalIssuer;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::timeout;
 use tower::Layer as _;
 
 use crate::rig::Rig;
@@ -110,14 +112,20 @@ impl WithSessions {
     }
 }
 
-/// Reads a stream until this has come. A stream that waits for its end, or ends without it, fails.
+/// Reads a stream until this has come. A stream that ends without it fails; so does one that is held back, by and by.
 async fn until(stream: &mut Response, wanted: &str) {
-    let mut read = String::new();
-    while !read.contains(wanted) {
-        let chunk = stream.chunk().await.unwrap().expect("the stream goes on");
-        read.push_str(&String::from_utf8_lossy(&chunk));
-    }
+    let read = async {
+        let mut read = String::new();
+        while !read.contains(wanted) {
+            let chunk = stream.chunk().await.unwrap().expect("the stream goes on");
+            read.push_str(&String::from_utf8_lossy(&chunk));
+        }
+    };
+    timeout(HUNG, read).await.expect("it comes while the stream is open");
 }
+
+/// Far longer than the slowest machine takes, so that a test which would never end fails.
+const HUNG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn what_a_server_tells_by_itself_comes_through_the_layer_at_once() {
