@@ -207,7 +207,7 @@ impl VerifierBuilder {
     /// [`ConfigError::NeedsStart`] when an issuer's keys have to be fetched; any other [`ConfigError`] about settings
     /// that do not fit.
     pub fn build(self) -> Result<Verifier, ConfigError> {
-        match self.issuers.iter().find(|issuer| !matches!(issuer.keys, KeysFrom::Given(_))) {
+        match self.issuers.iter().find(|issuer| !matches!(issuer.keys, KeysFrom::Given(..))) {
             Some(issuer) => Err(ConfigError::NeedsStart { issuer: issuer.identifier.clone() }),
             None => Ok(self.spawn()?.0),
         }
@@ -236,7 +236,7 @@ impl VerifierBuilder {
                 Ok(source)
             };
             let keys = match keys {
-                KeysFrom::Given(jwks) => given(&identifier, &jwks, &policy.algorithms)?,
+                KeysFrom::Given(jwks, read) => given(&identifier, &jwks, &policy.algorithms, &read)?,
                 KeysFrom::Address(address) => fetched(Location::known(address)?)?,
                 KeysFrom::Metadata(address) => fetched(Location::discovered(identifier.clone(), address)?)?,
             };
@@ -276,8 +276,13 @@ impl VerifierBuilder {
     }
 }
 
-fn given(issuer: &str, jwks: &str, algorithms: &[Algorithm]) -> Result<Arc<KeySource>, ConfigError> {
-    match KeySet::from_json(jwks.as_bytes(), algorithms, None) {
+fn given(
+    issuer: &str,
+    jwks: &str,
+    algorithms: &[Algorithm],
+    read: &KeySet,
+) -> Result<Arc<KeySource>, ConfigError> {
+    match KeySet::from_json(jwks.as_bytes(), algorithms, Some(read)) {
         Ok(keys) => Ok(Arc::new(KeySource::given(keys))),
         Err(reason) => {
             Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })

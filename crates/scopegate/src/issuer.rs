@@ -10,6 +10,7 @@ mod rfc9068;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::address::{Address, issuer_identifier};
 use crate::key_set::KeySet;
@@ -76,8 +77,8 @@ pub(crate) enum KeysFrom {
     Address(Address),
     /// Fetched from where the issuer's metadata says. The address is the issuer's.
     Metadata(Address),
-    /// Given once, as JSON.
-    Given(String),
+    /// Given once, as JSON; and what was read of it to see that there are keys, so that none is prepared twice.
+    Given(String, Arc<KeySet>),
 }
 
 /// What is checked of every token of an issuer.
@@ -311,7 +312,7 @@ impl fmt::Debug for KeysFrom {
         match self {
             Self::Address(address) => f.debug_tuple("Address").field(&address.url.as_str()).finish(),
             Self::Metadata(address) => f.debug_tuple("Metadata").field(&address.url.as_str()).finish(),
-            Self::Given(_) => f.write_str("Given"),
+            Self::Given(..) => f.write_str("Given"),
         }
     }
 }
@@ -319,7 +320,7 @@ impl fmt::Debug for KeysFrom {
 impl KeysFrom {
     fn given(issuer: &str, jwks: &str) -> Result<Self, ConfigError> {
         match KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None) {
-            Ok(_) => Ok(Self::Given(jwks.to_owned())),
+            Ok(keys) => Ok(Self::Given(jwks.to_owned(), Arc::new(keys))),
             Err(reason) => {
                 Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
             }
