@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use crate::ConfigError;
+use crate::config_error::ConfigError;
 
 /// A URL that is written well and names a host.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::Algorithm;
+use crate::algorithm::Algorithm;
 use crate::cache::Cache;
 use crate::clock::{Clock, SystemClock};
 use crate::config_error::ConfigError;

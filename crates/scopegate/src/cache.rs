@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 
 use arc_swap::ArcSwapOption;
 
-use crate::Claims;
+use crate::claims::Claims;
 use crate::shared::{SIZE_OF_ANOTHER, thread_number};
 use crate::voucher::Voucher;
 

@@ -7,16 +7,19 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::excerpt::Excerpt;
 use crate::granted::Granted;
 use crate::json_object::{JsonObject, string};
+use crate::numeric_date::NumericDate;
 use crate::recipients::Named;
+use crate::requirement::Requirement;
+use crate::scope::Scopes;
 use crate::scope_table::ScopeTable;
 use crate::shared::Shared;
 use crate::signature::equal_in_constant_time;
 use crate::texts::{Span, Texts};
 use crate::validity::Validity;
 use crate::verifier::TrustedIssuer;
-use crate::{Excerpt, NumericDate, Requirement, Scopes};
 
 /// The claims of a token that passed every check of [`Verifier::verify`](crate::Verifier::verify).
 ///

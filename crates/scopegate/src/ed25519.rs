@@ -52,7 +52,7 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Algorithm;
+    use crate::algorithm::Algorithm;
     use crate::signature::{PublicKey, VerifyingKey};
 
     /// A number less than 256, little-endian.

@@ -7,8 +7,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use crate::algorithm::Algorithm;
+use crate::excerpt::Excerpt;
 use crate::json_object::NotAnObject;
-use crate::{Algorithm, Excerpt, NumericDate, Requirement, Scopes};
+use crate::numeric_date::NumericDate;
+use crate::requirement::Requirement;
+use crate::scope::Scopes;
 
 /// Why a token was not accepted, with what was expected and what was found.
 ///

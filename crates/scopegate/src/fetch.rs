@@ -7,8 +7,8 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use reqwest::{Client, StatusCode, Url, redirect};
 
-use crate::ConfigError;
 use crate::address::{Address, Reach};
+use crate::config_error::ConfigError;
 use crate::freshness;
 use crate::key_set::NotAKeySet;
 use crate::metadata::NotMetadata;

@@ -4,8 +4,8 @@
 
 use url::Url;
 
-use crate::Algorithm;
 use crate::address::Address;
+use crate::algorithm::Algorithm;
 use crate::key_set::KeySet;
 use crate::metadata;
 

@@ -3,11 +3,12 @@
 
 use std::sync::OnceLock;
 
+use crate::requirement::Requirement;
+use crate::scope::{Scope, Scopes};
 use crate::scope::{is_scope, is_scope_character};
 use crate::scope_hierarchy::Implied;
 use crate::scope_table::{Numbered, ScopeTable};
 use crate::texts::{Span, Texts};
-use crate::{Requirement, Scope, Scopes};
 
 /// What a token grants.
 pub(crate) struct Granted {

@@ -3,9 +3,10 @@
 
 use std::borrow::Cow;
 
+use crate::algorithm::Algorithm;
 use crate::error::{Error, Part};
+use crate::excerpt::Excerpt;
 use crate::json_object::{JsonObject, string};
-use crate::{Algorithm, Excerpt};
 
 pub(crate) struct Header<'a> {
     pub(crate) algorithm: Algorithm,

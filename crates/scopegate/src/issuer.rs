@@ -13,11 +13,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::address::{Address, issuer_identifier};
+use crate::algorithm::Algorithm;
+use crate::config_error::ConfigError;
 use crate::key_set::KeySet;
 use crate::recipients::{ANY_CLIENT_CLAIM, Allowed, ClientAlone, EmptyAudience, Recipients, WithoutAudience};
 use crate::scope_claims::{SCOPE_AND_SCP, ScopeClaims};
 use crate::token_kind::{NonceRule, TokenKind, TypeRule};
-use crate::{Algorithm, ConfigError};
 
 /// One authorization server, and what its tokens must be like to be accepted.
 ///

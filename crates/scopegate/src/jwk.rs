@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::value::RawValue;
 
-use crate::Algorithm;
+use crate::algorithm::Algorithm;
 use crate::ed25519;
 use crate::json_object::{JsonObject, NotAnObject, string, strings};
 use crate::signature::{PublicKey, VerifyingKey};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::Algorithm;
+use crate::algorithm::Algorithm;
 use crate::json_object::{JsonObject, NotAnObject, by_length};
 use crate::jwk::{Key, Unusable};
 use crate::refresh::KeyName;

@@ -9,9 +9,9 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::NumericDate;
 use crate::fetch::FetchError;
 use crate::key_set::KeySet;
+use crate::numeric_date::NumericDate;
 use crate::refresh::{KeyName, Pace, Refresh, Standing};
 
 /// So many requests of one issuer wait at the same time. Each holds a connection and some kilobytes, and whoever
@@ -310,7 +310,7 @@ mod tests {
     use std::thread;
 
     use super::*;
-    use crate::Algorithm;
+    use crate::algorithm::Algorithm;
     use crate::refresh::Period;
 
     #[tokio::test]

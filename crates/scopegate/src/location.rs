@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::ConfigError;
 use crate::address::Address;
+use crate::config_error::ConfigError;
 use crate::fetch::{Answer, FetchError, Fetched, Fetcher};
 use crate::metadata;
 

@@ -5,9 +5,9 @@
 
 use std::time::SystemTime;
 
-#[cfg(feature = "metrics")]
-use crate::NumericDate;
 use crate::error::Error;
+#[cfg(feature = "metrics")]
+use crate::numeric_date::NumericDate;
 
 /// A token was judged.
 pub(crate) fn verified<T>(result: &Result<T, Error>) {

@@ -9,7 +9,7 @@ mod jose;
 mod primitives;
 mod rfc;
 
-use crate::Algorithm;
+use crate::algorithm::Algorithm;
 use crate::header::Header;
 use crate::key_set::KeySet;
 use crate::token::CompactToken;

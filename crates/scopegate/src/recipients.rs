@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::Excerpt;
 use crate::error::Error;
+use crate::excerpt::Excerpt;
 use crate::json_object::{JsonObject, string, strings};
 
 /// The rules that one issuer's tokens are held to.

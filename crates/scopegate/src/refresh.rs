@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::Algorithm;
+use crate::algorithm::Algorithm;
 
 /// How often keys are fetched. The defaults are explained where they can be changed, at the builder.
 #[derive(Clone, Copy, Debug)]

@@ -7,11 +7,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tracing::dispatcher;
 
+use crate::algorithm::Algorithm;
+use crate::clock::Clock;
 use crate::fetch::{FetchError, Fetched};
 use crate::key_set::KeySet;
 use crate::key_source::{Failure, KeySource, Usable};
 use crate::location::Location;
-use crate::{Algorithm, Clock, metrics};
+use crate::metrics;
 
 /// Everything the task needs; it holds no handle on the verifier, whose end is the task's end.
 pub(crate) struct RefreshTask {

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::config_error::ConfigError;
+use crate::scope::{Scope, Scopes};
 use crate::scope_bits::Bits;
 use crate::scope_hierarchy::ScopeHierarchy;
 use crate::scope_table::{Numbered, NumberedTest, ScopeTable, Test};
-use crate::{ConfigError, Scope, Scopes};
 
 /// A boolean expression over scopes: one scope, [`all_of`], [`any_of`], nested.
 ///

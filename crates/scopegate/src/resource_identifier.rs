@@ -4,8 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::ConfigError;
 use crate::address::{Address, presentable};
+use crate::config_error::ConfigError;
 
 /// The resource identifier of an API (RFC 9728 §1.2): the URL that callers know it by, such as
 /// `https://api.example/orders`.

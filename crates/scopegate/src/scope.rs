@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::ConfigError;
+use crate::config_error::ConfigError;
 
 /// One scope: `scope-token` of RFC 6749 §3.3, one or more characters out of `%x21 / %x23-5B / %x5D-7E`.
 ///

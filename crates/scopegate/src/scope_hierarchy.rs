@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use crate::config_error::ConfigError;
 use crate::json_object::by_length;
+use crate::scope::Scope;
 use crate::scope_bits::{Bits, MOST};
-use crate::{ConfigError, Scope};
 
 /// Which scopes are granted along with another one.
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use rustc_hash::FxBuildHasher;
 
-use crate::Scope;
+use crate::scope::Scope;
 use crate::scope_bits::{Bits, MOST};
 use crate::scope_hierarchy::ScopeHierarchy;
 
@@ -121,7 +121,7 @@ impl Test {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Requirement, all_of, any_of};
+    use crate::requirement::{Requirement, all_of, any_of};
 
     fn scopes(text: &str) -> impl Iterator<Item = &str> {
         text.split(' ')

@@ -3,7 +3,7 @@
 use aws_lc_rs::signature as aws;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 
-use crate::Algorithm;
+use crate::algorithm::Algorithm;
 
 /// A public key that verifies signatures of one algorithm.
 ///

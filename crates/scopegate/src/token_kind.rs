@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use crate::Excerpt;
 use crate::error::Error;
+use crate::excerpt::Excerpt;
 use crate::json_object::{JsonObject, string};
 
 /// What the header's `typ` may be.

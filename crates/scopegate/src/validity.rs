@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::NumericDate;
 use crate::error::Error;
 use crate::json_object::JsonObject;
+use crate::numeric_date::NumericDate;
 
 /// The times that a token states.
 #[derive(Clone, Copy, Debug)]

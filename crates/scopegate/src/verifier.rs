@@ -13,21 +13,25 @@ use crate::builder::VerifierBuilder;
 use crate::cache::{Cache, Entry, Kept};
 use crate::claims::Claims;
 use crate::clock::Clock;
+use crate::config_error::ConfigError;
 use crate::error::{Error, Part};
+use crate::excerpt::Excerpt;
 use crate::header::Header;
 use crate::issuer::Policy;
 use crate::json_object::{JsonObject, by_length, string};
 use crate::jwk::Key;
 use crate::key_set::{KeySet, NoSingleKey};
 use crate::key_source::{Changes, KeySource, Place, Sought, Unavailable};
+use crate::numeric_date::NumericDate;
 use crate::refresh::{KeyName, Standing};
+use crate::requirement::Requirement;
 use crate::scope_hierarchy::ScopeHierarchy;
 use crate::scope_table::ScopeTable;
 use crate::status::{IssuerStatus, Status};
 use crate::token::CompactToken;
 use crate::validity::Validity;
 use crate::voucher::Voucher;
-use crate::{ConfigError, Excerpt, NumericDate, Requirement, metrics, token, token_kind};
+use crate::{metrics, token, token_kind};
 
 /// A request waits no longer than this for fetches that its unknown key has caused: for one, and where a key may be
 /// published late for another one a second later. A caller that has waited so long is better served by a clear answer.

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::NumericDate;
 use crate::jwk::Key;
 use crate::key_set::KeySet;
 use crate::key_source::KeySource;
+use crate::numeric_date::NumericDate;
 
 /// A key that was found for a token, and where.
 pub(crate) struct Voucher {

@@ -2,9 +2,10 @@
 
 use super::{Issuer, IssuerWithoutAudience, KeysFrom};
 use crate::address::{Address, presentable};
+use crate::algorithm::Algorithm;
+use crate::config_error::ConfigError;
 use crate::recipients::WithoutAudience;
 use crate::scope_claims::ScopeClaim;
-use crate::{Algorithm, ConfigError};
 
 impl Issuer {
     /// An Auth0 tenant, by its domain: `TENANT.REGION.auth0.com`, or a custom domain.

@@ -2,10 +2,11 @@
 
 use super::{Issuer, IssuerWithoutAudience, KeysFrom};
 use crate::address::{Address, presentable};
+use crate::algorithm::Algorithm;
+use crate::config_error::ConfigError;
 use crate::recipients::{ClientAlone, WithoutAudience};
 use crate::scope_claims::ScopeClaim;
 use crate::token_kind::{Mark, Must};
-use crate::{Algorithm, ConfigError};
 
 impl Issuer {
     /// A tenant of Microsoft Entra ID, for an API whose access tokens have version 2.

@@ -1,8 +1,8 @@
 //! Ory Hydra and Ory Network.
 
 use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::ConfigError;
 use crate::address::{Address, issuer_identifier};
+use crate::config_error::ConfigError;
 use crate::recipients::EmptyAudience;
 use crate::token_kind::{Mark, Must};
 

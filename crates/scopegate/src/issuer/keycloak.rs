@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::ConfigError;
 use crate::address::{Address, issuer_identifier};
+use crate::config_error::ConfigError;
 use crate::recipients::ClientAlone;
 use crate::scope_claims::ScopeClaim;
 use crate::token_kind::{Mark, Must, NonceRule};

@@ -2,10 +2,11 @@
 
 use super::{Issuer, IssuerWithoutAudience, KeysFrom};
 use crate::address::{Address, issuer_identifier};
+use crate::algorithm::Algorithm;
+use crate::config_error::ConfigError;
 use crate::recipients::WithoutAudience;
 use crate::scope_claims::ScopeClaim;
 use crate::token_kind::{Mark, Must};
-use crate::{Algorithm, ConfigError};
 
 impl Issuer {
     /// An Okta *custom* authorization server: `https://ORG.okta.com/oauth2/ID`, where the id of the one that each

@@ -1,7 +1,7 @@
 //! Issuers that follow RFC 9068, the JWT profile for access tokens, to the letter.
 
 use super::{Issuer, IssuerWithoutAudience};
-use crate::ConfigError;
+use crate::config_error::ConfigError;
 use crate::recipients::WithoutAudience;
 use crate::scope_claims::ScopeClaim;
 use crate::token_kind::{Mark, Must, TypeRule};

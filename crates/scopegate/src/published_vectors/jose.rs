@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::check_signature;
 use super::differences::{Difference, Judged, Ours, Published, Vectors, compare, say};
-use crate::Algorithm;
+use crate::algorithm::Algorithm;
 use crate::key_set::KeySet;
 
 const FOLDER: &str = "SCOPEGATE_WYCHEPROOF";

