@@ -16,9 +16,10 @@ use crate::key_set::KeySet;
 use crate::key_source::{Failure, KeySource};
 use crate::location::Location;
 use crate::refresh::{Pace, Period};
-use crate::refresh_task::{End, RefreshTask};
+use crate::refresh_task::{AbortOnDrop, End, RefreshTask};
+use crate::registry::TrustedIssuer;
 use crate::scope_hierarchy::ScopeHierarchy;
-use crate::verifier::{StopOnDrop, TrustedIssuer, Verifier};
+use crate::verifier::Verifier;
 
 /// Builds a [`Verifier`]. Get one from [`Verifier::builder`].
 #[must_use = "a builder does nothing until start() or build()"]
@@ -32,6 +33,13 @@ pub struct VerifierBuilder {
     cache_entries: usize,
     /// `None` for as many as the entries ask for.
     cache_bytes: Option<usize>,
+}
+
+impl Verifier {
+    /// The start of every verifier: name whom to trust, then [`start`](VerifierBuilder::start).
+    pub fn builder() -> VerifierBuilder {
+        VerifierBuilder::new()
+    }
 }
 
 /// More than any service has callers, and few enough for a mistake not to take all memory: 36 MiB before anything is kept.
@@ -231,7 +239,7 @@ impl VerifierBuilder {
                     clock: Arc::clone(&self.clock),
                     _end: End(Arc::clone(&source)),
                 };
-                tasks.push(StopOnDrop(runtime.spawn(task.run()).abort_handle()));
+                tasks.push(AbortOnDrop(runtime.spawn(task.run()).abort_handle()));
                 fetching.push(Fetching { issuer: identifier.clone(), keys: Arc::clone(&source) });
                 Ok(source)
             };

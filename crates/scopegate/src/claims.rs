@@ -14,12 +14,10 @@ use crate::numeric_date::NumericDate;
 use crate::recipients::Named;
 use crate::requirement::Requirement;
 use crate::scope::Scopes;
-use crate::scope_table::ScopeTable;
 use crate::shared::Shared;
 use crate::signature::equal_in_constant_time;
 use crate::texts::{Span, Texts};
 use crate::validity::Validity;
-use crate::verifier::TrustedIssuer;
 
 /// The claims of a token that passed every check of [`Verifier::verify`](crate::Verifier::verify).
 ///
@@ -54,6 +52,13 @@ struct Verified {
     validity: Validity,
 }
 
+/// The claims that say whom a token is about and whom it is for.
+pub(crate) struct Identity<'a> {
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) token_id: Option<&'a str>,
+    pub(crate) named: &'a Named<'a>,
+}
+
 /// On whose behalf a token was issued (RFC 9700 §4.15: a client must not be taken for a user).
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,32 +80,29 @@ pub enum Principal<'a> {
 }
 
 impl Claims {
-    /// The claims of a token whose signature is good and that is for us; reads the ones that are left.
+    /// Puts together what the checks have returned.
     pub(crate) fn new(
         token: &[u8],
-        payload: &JsonObject<'_>,
-        issuer: &TrustedIssuer,
-        named: &Named<'_>,
+        issuer: Arc<str>,
+        identity: &Identity<'_>,
+        mut texts: Texts,
+        granted: Granted,
         validity: Validity,
-        table: &ScopeTable,
-    ) -> Result<Self, Error> {
-        let subject = optional_string(payload, "sub")?;
-        let token_id = optional_string(payload, "jti")?;
-        let mut texts = Texts::of(payload.text());
-        let granted = issuer.policy.scopes.read(payload, &mut texts, table)?;
+    ) -> Self {
+        let named = identity.named;
         let mut optional = |text: Option<&str>| text.map(|text| texts.add(text));
-        Ok(Self(Shared::new(Verified {
-            issuer: Arc::clone(&issuer.identifier),
-            subject: optional(subject.as_deref()),
+        Self(Shared::new(Verified {
+            issuer,
+            subject: optional(identity.subject),
             client: optional(named.client.as_deref()),
             client_alone: named.client_alone,
-            token_id: optional(token_id.as_deref()),
+            token_id: optional(identity.token_id),
             audience: named.audience.iter().map(|one| texts.add(one)).collect(),
             token: token.into(),
             texts,
             granted,
             validity,
-        })))
+        }))
     }
 
     /// `iss`: who issued the token; exactly the name of a trusted issuer.
@@ -255,7 +257,11 @@ impl fmt::Debug for Claims {
     }
 }
 
-fn optional_string<'a>(payload: &JsonObject<'a>, claim: &'static str) -> Result<Option<Cow<'a, str>>, Error> {
+/// Reads a claim that must be a string if it is there.
+pub(crate) fn optional_string<'a>(
+    payload: &JsonObject<'a>,
+    claim: &'static str,
+) -> Result<Option<Cow<'a, str>>, Error> {
     let Some(value) = payload.get(claim) else { return Ok(None) };
     match string(value) {
         Some(text) => Ok(Some(text)),

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::algorithm::Algorithm;
 use crate::json_object::{JsonObject, NotAnObject, by_length};
 use crate::jwk::{Key, Unusable};
-use crate::refresh::KeyName;
+use crate::key_name::KeyName;
 
 /// Real sets hold one to ten keys. The bound keeps a broken or hostile issuer from costing memory.
 const MAX_KEYS: usize = 100;

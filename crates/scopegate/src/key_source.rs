@@ -10,9 +10,10 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::fetch::FetchError;
+use crate::key_name::KeyName;
 use crate::key_set::KeySet;
 use crate::numeric_date::NumericDate;
-use crate::refresh::{KeyName, Pace, Refresh, Standing};
+use crate::refresh::{Pace, Refresh, Standing};
 
 /// So many requests of one issuer wait at the same time. Each holds a connection and some kilobytes, and whoever
 /// invents key ids must not fill the server with them.

@@ -88,6 +88,7 @@ mod cache;
 mod shared;
 mod voucher;
 mod issuer;
+mod registry;
 mod address;
 mod clock;
 
@@ -104,6 +105,7 @@ mod metadata;
 mod fetch;
 mod freshness;
 mod key_set;
+mod key_name;
 mod jwk;
 mod ed25519;
 mod signature;

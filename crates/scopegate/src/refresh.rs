@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::algorithm::Algorithm;
+use crate::key_name::KeyName;
 
 /// How often keys are fetched. The defaults are explained where they can be changed, at the builder.
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +26,6 @@ pub(crate) enum Period {
     Advised { otherwise: Duration },
     /// What the configuration says.
     Fixed(Duration),
-}
-
-/// What a token asks for when it names a key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct KeyName {
-    pub(crate) id: Option<Box<str>>,
-    pub(crate) algorithm: Algorithm,
 }
 
 /// What can be said about a key that is not in the current set.

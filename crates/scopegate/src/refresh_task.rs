@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::task::spawn_blocking;
+use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::Instant;
 use tracing::dispatcher;
 
@@ -106,6 +106,15 @@ impl RefreshTask {
             state.history.failure = Some(failure);
             state.refresh.failed(Instant::now(), fastrand::f64());
         });
+    }
+}
+
+/// A task that ends with its handle.
+pub(crate) struct AbortOnDrop(pub(crate) AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

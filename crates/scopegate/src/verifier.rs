@@ -5,29 +5,29 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-use crate::address::presentable;
-use crate::builder::VerifierBuilder;
 use crate::cache::{Cache, Entry, Kept};
-use crate::claims::Claims;
+use crate::claims::{self, Claims, Identity};
 use crate::clock::Clock;
 use crate::config_error::ConfigError;
 use crate::error::{Error, Part};
 use crate::excerpt::Excerpt;
 use crate::header::Header;
-use crate::issuer::Policy;
-use crate::json_object::{JsonObject, by_length, string};
+use crate::json_object::JsonObject;
 use crate::jwk::Key;
+use crate::key_name::KeyName;
 use crate::key_set::{KeySet, NoSingleKey};
-use crate::key_source::{Changes, KeySource, Place, Sought, Unavailable};
+use crate::key_source::{Changes, Place, Sought, Unavailable};
 use crate::numeric_date::NumericDate;
-use crate::refresh::{KeyName, Standing};
+use crate::refresh::Standing;
+use crate::refresh_task::AbortOnDrop;
+use crate::registry::{Registry, TrustedIssuer};
 use crate::requirement::Requirement;
 use crate::scope_hierarchy::ScopeHierarchy;
 use crate::scope_table::ScopeTable;
 use crate::status::{IssuerStatus, Status};
+use crate::texts::Texts;
 use crate::token::CompactToken;
 use crate::validity::Validity;
 use crate::voucher::Voucher;
@@ -56,44 +56,28 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 pub struct Verifier(Arc<Inner>);
 
 struct Inner {
-    /// Sorted by [`by_length`].
-    issuers: Vec<TrustedIssuer>,
-    /// Their identifiers, in the order of the configuration.
-    declared: Vec<Arc<str>>,
+    issuers: Registry,
     clock: Arc<dyn Clock>,
     leeway: Duration,
     cache: Cache,
     /// The scopes that routes ask for.
     scopes: ScopeTable,
     /// Held for what happens when they are dropped.
-    _tasks: Vec<StopOnDrop>,
-}
-
-pub(crate) struct TrustedIssuer {
-    pub(crate) identifier: Arc<str>,
-    pub(crate) policy: Policy,
-    pub(crate) keys: Arc<KeySource>,
+    _tasks: Vec<AbortOnDrop>,
 }
 
 impl Verifier {
-    /// The start of every verifier: name whom to trust, then [`start`](VerifierBuilder::start).
-    pub fn builder() -> VerifierBuilder {
-        VerifierBuilder::new()
-    }
-
     pub(crate) fn new(
-        mut issuers: Vec<TrustedIssuer>,
+        issuers: Vec<TrustedIssuer>,
         clock: Arc<dyn Clock>,
         leeway: Duration,
         cache: Cache,
         hierarchy: ScopeHierarchy,
-        tasks: Vec<StopOnDrop>,
+        tasks: Vec<AbortOnDrop>,
     ) -> Self {
         token::prepare();
-        let declared = issuers.iter().map(|issuer| Arc::clone(&issuer.identifier)).collect();
-        let scopes = ScopeTable::new(hierarchy);
-        issuers.sort_unstable_by(|a, b| by_length(&a.identifier, &b.identifier));
-        Self(Arc::new(Inner { issuers, declared, clock, leeway, cache, scopes, _tasks: tasks }))
+        let (issuers, scopes) = (Registry::new(issuers), ScopeTable::new(hierarchy));
+        Self(Arc::new(Inner { issuers, clock, leeway, cache, scopes, _tasks: tasks }))
     }
 
     /// Verifies an access token in compact form, without the word `Bearer`.
@@ -252,7 +236,7 @@ impl Verifier {
 
     /// The identifiers of the trusted issuers, in the order in which they were named.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.0.declared.iter().map(AsRef::as_ref)
+        self.0.issuers.names()
     }
 
     /// Those of the trusted issuers that are named, in the order of their names here: for a document that tells callers
@@ -265,18 +249,7 @@ impl Verifier {
         &self,
         names: impl IntoIterator<Item = S>,
     ) -> Result<Vec<&str>, ConfigError> {
-        let mut issuers = Vec::new();
-        for name in names {
-            let name = name.as_ref();
-            let Some(issuer) = self.issuers().find(|issuer| *issuer == name) else {
-                return Err(ConfigError::UntrustedIssuer { found: presentable(name) });
-            };
-            if issuers.contains(&issuer) {
-                return Err(ConfigError::IssuerNamedTwice { issuer: issuer.to_owned() });
-            }
-            issuers.push(issuer);
-        }
-        if issuers.is_empty() { Err(ConfigError::NoIssuerNamed) } else { Ok(issuers) }
+        self.0.issuers.select(names)
     }
 
     /// Whether one is a clone of the other, so that what one has verified needs no second verification.
@@ -299,7 +272,7 @@ impl Verifier {
         let header = Header::parse(parts.header())?;
         let payload = JsonObject::from_slice(parts.payload())
             .map_err(|found| Error::NotAnObject { part: Part::Payload, found })?;
-        let issuer = self.trusted_issuer(&payload)?;
+        let issuer = self.0.issuers.named_by(&payload)?;
         issuer.check_header(&header)?;
         let voucher = issuer.find_key(&header, now)?;
         // Before the signature, because a token that cannot be accepted is not worth one.
@@ -312,7 +285,18 @@ impl Verifier {
         policy.kind.check(&payload)?;
         let named = policy.recipients.check(&payload)?;
         token_kind::check_not_bound(&payload)?;
-        let claims = Claims::new(token, &payload, issuer, &named, validity, scopes)?;
+        let subject = claims::optional_string(&payload, "sub")?;
+        let token_id = claims::optional_string(&payload, "jti")?;
+        let mut texts = Texts::of(payload.text());
+        let granted = policy.scopes.read(&payload, &mut texts, scopes)?;
+        let claims = Claims::new(
+            token,
+            Arc::clone(&issuer.identifier),
+            &Identity { subject: subject.as_deref(), token_id: token_id.as_deref(), named: &named },
+            texts,
+            granted,
+            validity,
+        );
         if !cache.is_off()
             && let Kept::Yes { evicted: evicted @ 1.. } = cache.keep(Entry::new(&claims, voucher))
         {
@@ -332,18 +316,6 @@ impl Verifier {
         });
         metrics::looked_up(claims.is_some());
         claims
-    }
-
-    fn trusted_issuer(&self, payload: &JsonObject<'_>) -> Result<&TrustedIssuer, Error> {
-        let (issuers, named) = (&self.0.issuers, payload.get("iss").and_then(string));
-        let trusted = named.as_deref().and_then(|named| {
-            let place = issuers.binary_search_by(|issuer| by_length(&issuer.identifier, named)).ok()?;
-            issuers.get(place)
-        });
-        trusted.ok_or_else(|| Error::UnknownIssuer {
-            expected: issuers.iter().take(3).map(|issuer| issuer.identifier.to_string()).collect(),
-            found: named.as_deref().map(Excerpt::new),
-        })
     }
 }
 
@@ -439,15 +411,6 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let issuers: Vec<&str> = self.0.issuers.iter().map(|issuer| &*issuer.identifier).collect();
         f.debug_struct("Verifier").field("issuers", &issuers).finish_non_exhaustive()
-    }
-}
-
-/// A task that ends with its handle.
-pub(crate) struct StopOnDrop(pub(crate) AbortHandle);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 
