@@ -1,6 +1,9 @@
 //! Tokens that were verified, kept because callers send the same one for an hour. What keeps it safe is said at
 //! [`Cache::find`]; what is checked of a token is in `verifier.rs`.
 
+pub(crate) mod key_ref;
+pub(crate) mod sharded_arc;
+
 use std::array;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -8,9 +11,9 @@ use std::sync::{Arc, Mutex, TryLockError};
 
 use arc_swap::ArcSwapOption;
 
+use crate::cache::key_ref::Voucher;
+use crate::cache::sharded_arc::{SIZE_OF_ANOTHER, thread_number};
 use crate::claims::Claims;
-use crate::shared::{SIZE_OF_ANOTHER, thread_number};
-use crate::voucher::Voucher;
 
 /// A longer token is verified each time. Few are, and the bound makes entries small enough for a budget of bytes to be
 /// shared out in advance.

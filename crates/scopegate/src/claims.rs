@@ -6,18 +6,18 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use crate::cache::sharded_arc::Shared;
+use crate::checks::audience::Named;
+use crate::checks::lifetime::Validity;
 use crate::error::Error;
-use crate::excerpt::Excerpt;
-use crate::granted::Granted;
-use crate::json_object::{JsonObject, string};
-use crate::numeric_date::NumericDate;
-use crate::recipients::Named;
-use crate::requirement::Requirement;
+use crate::error::excerpt::Excerpt;
+use crate::keys::verifying_key::equal_in_constant_time;
 use crate::scope::Scopes;
-use crate::shared::Shared;
-use crate::signature::equal_in_constant_time;
-use crate::texts::{Span, Texts};
-use crate::validity::Validity;
+use crate::scope::granted::Granted;
+use crate::scope::requirement::Requirement;
+use crate::token::arena::{Span, Texts};
+use crate::token::json::{JsonObject, string};
+use crate::token::numeric_date::NumericDate;
 
 /// The claims of a token that passed every check of [`Verifier::verify`](crate::Verifier::verify).
 ///

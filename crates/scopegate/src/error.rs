@@ -1,18 +1,21 @@
-//! Why a token in hand was not accepted. Mistakes in a configuration are `config_error.rs`.
+//! Why a token in hand was not accepted. Mistakes in a configuration are `error/config.rs`.
 //!
 //! The texts are for the operator's log. What the caller of an API is told is decided in one place at the
 //! HTTP edge, and is never taken from here.
+
+pub(crate) mod config;
+pub(crate) mod excerpt;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::algorithm::Algorithm;
-use crate::excerpt::Excerpt;
-use crate::json_object::NotAnObject;
-use crate::numeric_date::NumericDate;
-use crate::requirement::Requirement;
+use crate::error::excerpt::Excerpt;
 use crate::scope::Scopes;
+use crate::scope::requirement::Requirement;
+use crate::token::algorithm::Algorithm;
+use crate::token::json::NotAnObject;
+use crate::token::numeric_date::NumericDate;
 
 /// Why a token was not accepted, with what was expected and what was found.
 ///

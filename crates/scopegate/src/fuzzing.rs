@@ -4,10 +4,10 @@
 
 use url::Url;
 
-use crate::address::Address;
-use crate::algorithm::Algorithm;
-use crate::key_set::KeySet;
-use crate::metadata;
+use crate::keys::fetch::metadata;
+use crate::keys::set::KeySet;
+use crate::token::algorithm::Algorithm;
+use crate::url::Address;
 
 /// The keys that a document gives.
 pub struct Keys(KeySet);

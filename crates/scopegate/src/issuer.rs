@@ -6,19 +6,22 @@ mod entra;
 mod hydra;
 mod keycloak;
 mod okta;
+pub(crate) mod registry;
 mod rfc9068;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::address::{Address, issuer_identifier};
-use crate::algorithm::Algorithm;
-use crate::config_error::ConfigError;
-use crate::key_set::KeySet;
-use crate::recipients::{ANY_CLIENT_CLAIM, Allowed, ClientAlone, EmptyAudience, Recipients, WithoutAudience};
-use crate::scope_claims::{SCOPE_AND_SCP, ScopeClaims};
-use crate::token_kind::{NonceRule, TokenKind, TypeRule};
+use crate::checks::audience::{
+    ANY_CLIENT_CLAIM, Allowed, ClientAlone, EmptyAudience, Recipients, WithoutAudience,
+};
+use crate::checks::kind::{NonceRule, TokenKind, TypeRule};
+use crate::checks::scopes::{SCOPE_AND_SCP, ScopeClaims};
+use crate::error::config::ConfigError;
+use crate::keys::set::KeySet;
+use crate::token::algorithm::Algorithm;
+use crate::url::{Address, issuer_identifier};
 
 /// One authorization server, and what its tokens must be like to be accepted.
 ///

@@ -82,57 +82,19 @@
 #![forbid(unsafe_code)]
 
 mod verifier;
-
-mod builder;
-mod cache;
-mod shared;
-mod voucher;
 mod issuer;
-mod registry;
-mod address;
-mod clock;
-
-mod token;
-mod header;
-mod algorithm;
-mod json_object;
-
-mod key_source;
-mod refresh_task;
-mod refresh;
-mod location;
-mod metadata;
-mod fetch;
-mod freshness;
-mod key_set;
-mod key_name;
-mod jwk;
-mod ed25519;
-mod signature;
-
-mod validity;
-mod numeric_date;
-mod recipients;
-mod token_kind;
-mod scope_claims;
-
-mod claims;
-mod texts;
-mod granted;
-mod scope;
-mod requirement;
-mod scope_hierarchy;
-mod scope_table;
-mod scope_bits;
-
-mod resource_identifier;
-
 mod status;
+mod cache;
+mod claims;
+mod checks;
+mod keys;
+mod scope;
+mod token;
+mod resource_identifier;
+mod url;
+mod clock;
 mod metrics;
-
 mod error;
-mod excerpt;
-mod config_error;
 
 /// The code of docs/providers.md compiles.
 #[cfg(doctest)]
@@ -145,18 +107,18 @@ mod published_vectors;
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use algorithm::Algorithm;
-pub use builder::VerifierBuilder;
 pub use claims::{Claims, Principal};
 pub use clock::{Clock, SystemClock};
-pub use config_error::ConfigError;
+pub use error::config::ConfigError;
+pub use error::excerpt::Excerpt;
 pub use error::{Error, Part};
-pub use excerpt::Excerpt;
 pub use issuer::{Issuer, IssuerWithoutAudience};
-pub use json_object::NotAnObject;
-pub use numeric_date::NumericDate;
-pub use requirement::{Requirement, all_of, any_of};
 pub use resource_identifier::ResourceIdentifier;
+pub use scope::requirement::{Requirement, all_of, any_of};
 pub use scope::{Scope, Scopes};
 pub use status::{IssuerStatus, Status};
+pub use token::algorithm::Algorithm;
+pub use token::json::NotAnObject;
+pub use token::numeric_date::NumericDate;
 pub use verifier::Verifier;
+pub use verifier::builder::VerifierBuilder;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::error::Error;
 #[cfg(feature = "metrics")]
-use crate::numeric_date::NumericDate;
+use crate::token::numeric_date::NumericDate;
 
 /// A token was judged.
 pub(crate) fn verified<T>(result: &Result<T, Error>) {

@@ -9,10 +9,10 @@ mod jose;
 mod primitives;
 mod rfc;
 
-use crate::algorithm::Algorithm;
-use crate::header::Header;
-use crate::key_set::KeySet;
+use crate::keys::set::KeySet;
 use crate::token::CompactToken;
+use crate::token::algorithm::Algorithm;
+use crate::token::header::Header;
 
 /// The steps of `Verifier::check` that lead to the signature. The header is read before the keys are, so that what is
 /// wrong with the token is told before what is wrong with a key that is not even asked for.

@@ -4,8 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::address::{Address, presentable};
-use crate::config_error::ConfigError;
+use crate::error::config::ConfigError;
+use crate::url::{Address, presentable};
 
 /// The resource identifier of an API (RFC 9728 §1.2): the URL that callers know it by, such as
 /// `https://api.example/orders`.

@@ -1,10 +1,16 @@
-//! The scope grammar, and the set of scopes that a token grants. What a route asks for is `requirement.rs`.
+//! The scope grammar, and the set of scopes that a token grants. What a route asks for is `scope/requirement.rs`.
+
+pub(crate) mod granted;
+pub(crate) mod hierarchy;
+pub(crate) mod interner;
+pub(crate) mod mask;
+pub(crate) mod requirement;
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::config_error::ConfigError;
+use crate::error::config::ConfigError;
 
 /// One scope: `scope-token` of RFC 6749 §3.3, one or more characters out of `%x21 / %x23-5B / %x5D-7E`.
 ///

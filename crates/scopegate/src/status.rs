@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::cache::Usage;
-use crate::key_source::{KeySource, View};
-use crate::numeric_date::NumericDate;
+use crate::keys::{KeySource, View};
+use crate::token::numeric_date::NumericDate;
 
 /// The state of a verifier at one time, for a readiness probe or a dashboard. Get one from
 /// [`Verifier::status`](crate::Verifier::status).

@@ -1,6 +1,12 @@
 //! Splits a compact token (RFC 7515 §7.1) and decodes its parts. Nothing here is verified, and nothing is
 //! read.
 
+pub(crate) mod algorithm;
+pub(crate) mod arena;
+pub(crate) mod header;
+pub(crate) mod json;
+pub(crate) mod numeric_date;
+
 use std::ops::Range;
 use std::sync::LazyLock;
 

@@ -1,37 +1,42 @@
 //! `Verifier::verify`, which reads as the documented list of checks. Each check is in the file of its
 //! concept.
 
+pub(crate) mod builder;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use crate::cache::key_ref::Voucher;
 use crate::cache::{Cache, Entry, Kept};
-use crate::claims::{self, Claims, Identity};
+use crate::checks::audience::Named;
+use crate::checks::confirmation;
+use crate::checks::lifetime::Validity;
+use crate::claims;
+use crate::claims::{Claims, Identity};
 use crate::clock::Clock;
-use crate::config_error::ConfigError;
+use crate::error::config::ConfigError;
+use crate::error::excerpt::Excerpt;
 use crate::error::{Error, Part};
-use crate::excerpt::Excerpt;
-use crate::header::Header;
-use crate::json_object::JsonObject;
-use crate::jwk::Key;
-use crate::key_name::KeyName;
-use crate::key_set::{KeySet, NoSingleKey};
-use crate::key_source::{Changes, Place, Sought, Unavailable};
-use crate::numeric_date::NumericDate;
-use crate::refresh::Standing;
-use crate::refresh_task::AbortOnDrop;
-use crate::registry::{Registry, TrustedIssuer};
-use crate::requirement::Requirement;
-use crate::scope_hierarchy::ScopeHierarchy;
-use crate::scope_table::ScopeTable;
+use crate::issuer::registry::{Registry, TrustedIssuer};
+use crate::keys::jwk::Key;
+use crate::keys::name::KeyName;
+use crate::keys::refresh::schedule::Standing;
+use crate::keys::refresh::task::AbortOnDrop;
+use crate::keys::set::{KeySet, NoSingleKey};
+use crate::keys::{Changes, Place, Sought, Unavailable};
+use crate::scope::hierarchy::ScopeHierarchy;
+use crate::scope::interner::ScopeTable;
+use crate::scope::requirement::Requirement;
 use crate::status::{IssuerStatus, Status};
-use crate::texts::Texts;
 use crate::token::CompactToken;
-use crate::validity::Validity;
-use crate::voucher::Voucher;
-use crate::{metrics, token, token_kind};
+use crate::token::arena::Texts;
+use crate::token::header::Header;
+use crate::token::json::JsonObject;
+use crate::token::numeric_date::NumericDate;
+use crate::{metrics, token};
 
 /// A request waits no longer than this for fetches that its unknown key has caused: for one, and where a key may be
 /// published late for another one a second later. A caller that has waited so long is better served by a clear answer.
@@ -263,7 +268,7 @@ impl Verifier {
 
     /// The checks, in the order that [`verify`](Self::verify) documents, unless the token passed them before.
     fn check(&self, token: &[u8]) -> Result<Claims, Refused<'_>> {
-        let Inner { cache, leeway, scopes, .. } = &*self.0;
+        let Inner { cache, leeway, .. } = &*self.0;
         let now = self.now();
         if let Some(claims) = self.verified_before(token, now) {
             return Ok(claims);
@@ -284,25 +289,37 @@ impl Verifier {
         // First, because an ID token is for somebody else, too, and what it is says more.
         policy.kind.check(&payload)?;
         let named = policy.recipients.check(&payload)?;
-        token_kind::check_not_bound(&payload)?;
-        let subject = claims::optional_string(&payload, "sub")?;
-        let token_id = claims::optional_string(&payload, "jti")?;
-        let mut texts = Texts::of(payload.text());
-        let granted = policy.scopes.read(&payload, &mut texts, scopes)?;
-        let claims = Claims::new(
-            token,
-            Arc::clone(&issuer.identifier),
-            &Identity { subject: subject.as_deref(), token_id: token_id.as_deref(), named: &named },
-            texts,
-            granted,
-            validity,
-        );
+        confirmation::check_not_bound(&payload)?;
+        let claims = self.read_claims(token, &payload, issuer, &named, validity)?;
         if !cache.is_off()
             && let Kept::Yes { evicted: evicted @ 1.. } = cache.keep(Entry::new(&claims, voucher))
         {
             metrics::evicted(evicted);
         }
         Ok(claims)
+    }
+
+    /// Reads the claims that are left once the token is known to be for us.
+    fn read_claims(
+        &self,
+        token: &[u8],
+        payload: &JsonObject<'_>,
+        issuer: &TrustedIssuer,
+        named: &Named<'_>,
+        validity: Validity,
+    ) -> Result<Claims, Error> {
+        let subject = claims::optional_string(payload, "sub")?;
+        let token_id = claims::optional_string(payload, "jti")?;
+        let mut texts = Texts::of(payload.text());
+        let granted = issuer.policy.scopes.read(payload, &mut texts, &self.0.scopes)?;
+        Ok(Claims::new(
+            token,
+            Arc::clone(&issuer.identifier),
+            &Identity { subject: subject.as_deref(), token_id: token_id.as_deref(), named },
+            texts,
+            granted,
+            validity,
+        ))
     }
 
     /// The claims of a token that passed all checks before, if it would pass them again now.

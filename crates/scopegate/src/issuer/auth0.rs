@@ -1,11 +1,11 @@
 //! Auth0 tenants.
 
 use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::address::{Address, presentable};
-use crate::algorithm::Algorithm;
-use crate::config_error::ConfigError;
-use crate::recipients::WithoutAudience;
-use crate::scope_claims::ScopeClaim;
+use crate::checks::audience::WithoutAudience;
+use crate::checks::scopes::ScopeClaim;
+use crate::error::config::ConfigError;
+use crate::token::algorithm::Algorithm;
+use crate::url::{Address, presentable};
 
 impl Issuer {
     /// An Auth0 tenant, by its domain: `TENANT.REGION.auth0.com`, or a custom domain.

@@ -1,12 +1,12 @@
 //! Amazon Cognito user pools.
 
 use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::address::{Address, issuer_identifier};
-use crate::algorithm::Algorithm;
-use crate::config_error::ConfigError;
-use crate::recipients::WithoutAudience;
-use crate::scope_claims::ScopeClaim;
-use crate::token_kind::{Mark, Must};
+use crate::checks::audience::WithoutAudience;
+use crate::checks::kind::{Mark, Must};
+use crate::checks::scopes::ScopeClaim;
+use crate::error::config::ConfigError;
+use crate::token::algorithm::Algorithm;
+use crate::url::{Address, issuer_identifier};
 
 impl Issuer {
     /// An Amazon Cognito user pool.

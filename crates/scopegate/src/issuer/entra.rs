@@ -1,12 +1,12 @@
 //! Microsoft Entra ID (once Azure AD), one tenant of it.
 
 use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::address::{Address, presentable};
-use crate::algorithm::Algorithm;
-use crate::config_error::ConfigError;
-use crate::recipients::{ClientAlone, WithoutAudience};
-use crate::scope_claims::ScopeClaim;
-use crate::token_kind::{Mark, Must};
+use crate::checks::audience::{ClientAlone, WithoutAudience};
+use crate::checks::kind::{Mark, Must};
+use crate::checks::scopes::ScopeClaim;
+use crate::error::config::ConfigError;
+use crate::token::algorithm::Algorithm;
+use crate::url::{Address, presentable};
 
 impl Issuer {
     /// A tenant of Microsoft Entra ID, for an API whose access tokens have version 2.

@@ -1,10 +1,10 @@
 //! Ory Hydra and Ory Network.
 
 use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::address::{Address, issuer_identifier};
-use crate::config_error::ConfigError;
-use crate::recipients::EmptyAudience;
-use crate::token_kind::{Mark, Must};
+use crate::checks::audience::EmptyAudience;
+use crate::checks::kind::{Mark, Must};
+use crate::error::config::ConfigError;
+use crate::url::{Address, issuer_identifier};
 
 impl Issuer {
     /// Ory Hydra, also as Ory Network, with access tokens that are JWTs.

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::address::{Address, issuer_identifier};
-use crate::config_error::ConfigError;
-use crate::recipients::ClientAlone;
-use crate::scope_claims::ScopeClaim;
-use crate::token_kind::{Mark, Must, NonceRule};
+use crate::checks::audience::ClientAlone;
+use crate::checks::kind::{Mark, Must, NonceRule};
+use crate::checks::scopes::ScopeClaim;
+use crate::error::config::ConfigError;
+use crate::url::{Address, issuer_identifier};
 
 impl Issuer {
     /// A Keycloak realm: `https://HOST/realms/REALM`, or `https://HOST/auth/realms/REALM` where Keycloak is under a path.

@@ -1,12 +1,12 @@
 //! Okta's custom authorization servers.
 
 use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::address::{Address, issuer_identifier};
-use crate::algorithm::Algorithm;
-use crate::config_error::ConfigError;
-use crate::recipients::WithoutAudience;
-use crate::scope_claims::ScopeClaim;
-use crate::token_kind::{Mark, Must};
+use crate::checks::audience::WithoutAudience;
+use crate::checks::kind::{Mark, Must};
+use crate::checks::scopes::ScopeClaim;
+use crate::error::config::ConfigError;
+use crate::token::algorithm::Algorithm;
+use crate::url::{Address, issuer_identifier};
 
 impl Issuer {
     /// An Okta *custom* authorization server: `https://ORG.okta.com/oauth2/ID`, where the id of the one that each

@@ -1,10 +1,10 @@
 //! Issuers that follow RFC 9068, the JWT profile for access tokens, to the letter.
 
 use super::{Issuer, IssuerWithoutAudience};
-use crate::config_error::ConfigError;
-use crate::recipients::WithoutAudience;
-use crate::scope_claims::ScopeClaim;
-use crate::token_kind::{Mark, Must, TypeRule};
+use crate::checks::audience::WithoutAudience;
+use crate::checks::kind::{Mark, Must, TypeRule};
+use crate::checks::scopes::ScopeClaim;
+use crate::error::config::ConfigError;
 
 impl Issuer {
     /// An issuer whose access tokens follow RFC 9068, and of which nothing else is accepted.

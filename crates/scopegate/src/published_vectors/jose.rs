@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::check_signature;
 use super::differences::{Difference, Judged, Ours, Published, Vectors, compare, say};
-use crate::algorithm::Algorithm;
-use crate::key_set::KeySet;
+use crate::keys::set::KeySet;
+use crate::token::algorithm::Algorithm;
 
 const FOLDER: &str = "SCOPEGATE_WYCHEPROOF";
 

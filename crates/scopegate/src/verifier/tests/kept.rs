@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
 use super::*;
-use crate::key_source::Usable;
+use crate::keys::Usable;
 
 /// A verifier whose clock and keys are in the test's hands.
 struct Fixture {
@@ -39,7 +39,7 @@ impl Fixture {
 
     /// What a fetch does that finds these keys.
     fn publish(&self, keys: &[Value]) -> &Self {
-        let source = &self.verifier.0.issuers.first().unwrap().keys;
+        let source = &self.verifier.0.issuers.iter().next().unwrap().keys;
         let earlier = source.snapshot().unwrap();
         let keys = json!({ "keys": keys }).to_string();
         let keys = KeySet::from_json(keys.as_bytes(), Algorithm::ALL, Some(&earlier.keys)).unwrap();

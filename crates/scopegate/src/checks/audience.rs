@@ -1,0 +1,188 @@
+//! For whom a token must have been issued: the audience and the client. Both rules come from configuration.
+
+use std::borrow::Cow;
+
+use crate::error::Error;
+use crate::error::excerpt::Excerpt;
+use crate::token::json::{JsonObject, string, strings};
+
+/// The rules that one issuer's tokens are held to.
+#[derive(Clone, Debug)]
+pub(crate) struct Recipients {
+    pub(crate) audiences: Allowed,
+    pub(crate) clients: Allowed,
+    pub(crate) without_audience: WithoutAudience,
+    /// What an `aud` of no members is worth.
+    pub(crate) empty_audience: EmptyAudience,
+    /// The claims that may name the client.
+    pub(crate) client_claims: Vec<Cow<'static, str>>,
+    /// How a client that acts for itself is told, where `sub` is not its id.
+    pub(crate) client_alone: ClientAlone,
+}
+
+/// Which values are accepted.
+#[derive(Clone, Debug)]
+pub(crate) enum Allowed {
+    /// Nothing was said, so the other of the two rules has to decide.
+    NotConfigured,
+    OneOf(Vec<String>),
+    /// The configuration names what it gives up: `accept_any_client`, `accept_any_audience`.
+    Any,
+}
+
+impl Allowed {
+    /// Lists more values. What was listed stays; a waiver gives way to the list.
+    pub(crate) fn extend<I>(&mut self, more: I)
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let listed = match self {
+            Self::OneOf(values) => std::mem::take(values),
+            Self::NotConfigured | Self::Any => Vec::new(),
+        };
+        *self = Self::OneOf(listed.into_iter().chain(more.into_iter().map(Into::into)).collect());
+    }
+}
+
+/// What a token without `aud` is worth when an audience is configured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WithoutAudience {
+    Refused,
+    /// Cognito's client-credentials tokens have no `aud` unless the pool binds them to a resource, so a rule
+    /// about clients may stand in for it.
+    AcceptedUnderAClientRule,
+    /// Refused, and this issuer writes no such token, so a rule about clients alone would accept nothing.
+    NeverIssued,
+}
+
+/// What a token is worth whose `aud` is an empty array.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum EmptyAudience {
+    /// It is for nobody.
+    ForNobody,
+    /// This issuer writes it where others leave `aud` out.
+    None,
+}
+
+/// What tells that a client acts for itself and not for a user.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ClientAlone {
+    /// Nothing but `sub`, which then is the client's id.
+    Subject,
+    /// Also this claim: it repeats `sub`, the client's own account.
+    RepeatedSubject(&'static str),
+    /// Also this claim: it repeats the client's id.
+    RepeatedClient(&'static str),
+}
+
+/// Where RFC 9068 §2.2, OpenID Connect, Entra ID v1 and Okta put the client's id.
+pub(crate) const ANY_CLIENT_CLAIM: [&str; 4] = ["client_id", "azp", "appid", "cid"];
+
+/// Whom a token names.
+pub(crate) struct Named<'a> {
+    pub(crate) audience: Vec<Cow<'a, str>>,
+    pub(crate) client: Option<Cow<'a, str>>,
+    /// Something else than `sub` says that the client acts for itself.
+    pub(crate) client_alone: bool,
+}
+
+impl Recipients {
+    pub(crate) fn check<'a>(&self, payload: &JsonObject<'a>) -> Result<Named<'a>, Error> {
+        let audience = self.audience(payload)?;
+        self.check_audience(audience.as_deref())?;
+        let client = self.client(payload)?;
+        self.check_client(client.as_deref())?;
+        let client_alone = self.client_alone.is_told(payload, client.as_deref());
+        Ok(Named { audience: audience.unwrap_or_default(), client, client_alone })
+    }
+
+    fn check_audience(&self, found: Option<&[Cow<'_, str>]>) -> Result<(), Error> {
+        let expected = match (&self.audiences, found) {
+            (Allowed::Any, _) | (Allowed::NotConfigured, None) => return Ok(()),
+            (Allowed::OneOf(allowed), Some(found))
+                if found.iter().any(|one| allowed.iter().any(|allowed| allowed == one)) =>
+            {
+                return Ok(());
+            }
+            (Allowed::OneOf(_), None) => {
+                return match (self.without_audience, &self.clients) {
+                    (WithoutAudience::AcceptedUnderAClientRule, Allowed::OneOf(_)) => Ok(()),
+                    _ => Err(Error::MissingClaim { claim: "aud" }),
+                };
+            }
+            (Allowed::OneOf(allowed), Some(_)) => shown(allowed).cloned().collect(),
+            // RFC 7519 §4.1.3: an audience that we do not know ourselves to be in is not ours.
+            (Allowed::NotConfigured, Some(_)) => Vec::new(),
+        };
+        let found = shown(found.unwrap_or_default()).map(|one| Excerpt::new(one)).collect();
+        Err(Error::WrongAudience { expected, found })
+    }
+
+    fn check_client(&self, found: Option<&str>) -> Result<(), Error> {
+        match (&self.clients, found) {
+            (Allowed::Any | Allowed::NotConfigured, _) => Ok(()),
+            (Allowed::OneOf(allowed), Some(found)) if allowed.iter().any(|allowed| allowed == found) => {
+                Ok(())
+            }
+            (Allowed::OneOf(allowed), found) => {
+                let expected = shown(allowed).cloned().collect();
+                Err(Error::WrongClient { expected, found: found.map(Excerpt::new) })
+            }
+        }
+    }
+
+    /// The client that the claims name. Where several name one, they have to agree, or the listed client could be the
+    /// one that somebody else made the issuer write.
+    fn client<'a>(&self, payload: &JsonObject<'a>) -> Result<Option<Cow<'a, str>>, Error> {
+        let mut client: Option<Cow<'a, str>> = None;
+        for claim in &self.client_claims {
+            let Some(value) = payload.get(claim) else { continue };
+            let malformed = |expected| Error::MalformedClaim { claim: claim.clone(), expected };
+            let named = string(value).ok_or_else(|| malformed("a string"))?;
+            match &client {
+                Some(before) if *before != named => {
+                    return Err(malformed("the client that another claim names"));
+                }
+                _ => client = Some(named),
+            }
+        }
+        Ok(client)
+    }
+
+    fn audience<'a>(&self, payload: &JsonObject<'a>) -> Result<Option<Vec<Cow<'a, str>>>, Error> {
+        let audience = audience(payload)?;
+        Ok(match self.empty_audience {
+            EmptyAudience::ForNobody => audience,
+            EmptyAudience::None => audience.filter(|audience| !audience.is_empty()),
+        })
+    }
+}
+
+impl ClientAlone {
+    fn is_told(self, payload: &JsonObject<'_>, client: Option<&str>) -> bool {
+        let claim = |name: &str| payload.get(name).and_then(string);
+        match self {
+            Self::Subject => false,
+            Self::RepeatedSubject(name) => claim(name).is_some_and(|value| claim("sub") == Some(value)),
+            Self::RepeatedClient(name) => claim(name).is_some_and(|value| client == Some(value.as_ref())),
+        }
+    }
+}
+
+/// What an error names of a list: a token may be for thousands, a configuration may list hundreds, and all that goes to a
+/// log at each refusal.
+fn shown<T>(list: &[T]) -> impl Iterator<Item = &T> {
+    list.iter().take(3)
+}
+
+/// A string or an array of strings (RFC 7519 §4.1.3).
+fn audience<'a>(payload: &JsonObject<'a>) -> Result<Option<Vec<Cow<'a, str>>>, Error> {
+    let Some(value) = payload.get("aud") else { return Ok(None) };
+    match string(value).map(|one| vec![one]).or_else(|| strings(value)) {
+        Some(audience) => Ok(Some(audience)),
+        None => {
+            Err(Error::MalformedClaim { claim: "aud".into(), expected: "a string or an array of strings" })
+        }
+    }
+}

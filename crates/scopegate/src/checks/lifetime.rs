@@ -1,0 +1,52 @@
+//! When a token may be used: `exp`, `nbf` and `iat`, with one leeway for all three. It reads no clock.
+
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::token::json::JsonObject;
+use crate::token::numeric_date::NumericDate;
+
+/// The times that a token states.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Validity {
+    pub(crate) expires_at: NumericDate,
+    not_before: Option<NumericDate>,
+    pub(crate) issued_at: Option<NumericDate>,
+}
+
+impl Validity {
+    pub(crate) fn read(payload: &JsonObject<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            // RFC 9068 §2.2: required.
+            expires_at: date(payload, "exp")?.ok_or(Error::MissingClaim { claim: "exp" })?,
+            not_before: date(payload, "nbf")?,
+            issued_at: date(payload, "iat")?,
+        })
+    }
+
+    pub(crate) fn check(&self, now: NumericDate, leeway: Duration) -> Result<(), Error> {
+        // RFC 7519 §4.1.4: on or after it, the token is refused.
+        if now >= self.expires_at.plus(leeway) {
+            return Err(Error::Expired { expired_at: self.expires_at, now, leeway });
+        }
+        // A token from the future comes from a clock that is wrong, and so is its `exp`.
+        for (claim, from) in [("nbf", self.not_before), ("iat", self.issued_at)] {
+            if let Some(valid_from) = from.filter(|from| now.plus(leeway) < *from) {
+                return Err(Error::NotYetValid { claim, valid_from, now, leeway });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn date(payload: &JsonObject<'_>, claim: &'static str) -> Result<Option<NumericDate>, Error> {
+    match payload.get(claim) {
+        None => Ok(None),
+        Some(value) => match NumericDate::parse(value) {
+            Some(date) => Ok(Some(date)),
+            None => {
+                Err(Error::MalformedClaim { claim: claim.into(), expected: "a number of seconds since 1970" })
+            }
+        },
+    }
+}

@@ -1,0 +1,6 @@
+//! Where does an issuer publish its keys, and how are they fetched?
+
+pub(crate) mod cache_control;
+pub(crate) mod endpoint;
+pub(crate) mod http;
+pub(crate) mod metadata;

@@ -1,0 +1,179 @@
+//! An immutable set of keys, looked up by key id and algorithm. Where it comes from is `keys.rs`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::keys::jwk::{Key, Unusable};
+use crate::keys::name::KeyName;
+use crate::token::algorithm::Algorithm;
+use crate::token::json::{JsonObject, NotAnObject, by_length};
+
+/// Real sets hold one to ten keys. The bound keeps a broken or hostile issuer from costing memory.
+const MAX_KEYS: usize = 100;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// The keys of one issuer at one time.
+pub(crate) struct KeySet {
+    /// Tells it from every other set of this process.
+    id: u64,
+    /// In the order of the document.
+    keys: Vec<Arc<Key>>,
+    /// The keys that have an id, sorted by it ([`by_length`]).
+    named: Vec<(Box<str>, Arc<Key>)>,
+}
+
+/// What a lookup finds when it does not find exactly one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoSingleKey {
+    Unknown,
+    Ambiguous(usize),
+}
+
+impl KeySet {
+    /// Reads a JWK set (RFC 7517 §5), key by key: an unusable key is left out and logged, and costs no other key.
+    /// Keys that the earlier set has too stay the same objects.
+    pub(crate) fn from_json(
+        json: &[u8],
+        accepted: &[Algorithm],
+        earlier: Option<&Self>,
+    ) -> Result<Self, NotAKeySet> {
+        let known = earlier.map_or(&[][..], |earlier| &earlier.keys);
+        let set = JsonObject::from_slice(json).map_err(NotAKeySet::NotAnObject)?;
+        let jwks = set.get("keys").ok_or(NotAKeySet::NoKeys)?;
+        let jwks = <Vec<&RawValue>>::deserialize(jwks).map_err(|_| NotAKeySet::NoKeys)?;
+        if jwks.len() > MAX_KEYS {
+            return Err(NotAKeySet::TooMany(jwks.len()));
+        }
+        let (mut keys, mut unusable) = (Vec::with_capacity(jwks.len()), Vec::new());
+        for (position, jwk) in jwks.into_iter().enumerate() {
+            match Key::from_jwk(jwk, accepted, known) {
+                // Some sets list a key twice. Another with the same id is ambiguous, the same one is not.
+                Ok(usable) => usable.into_iter().for_each(|key: Arc<Key>| {
+                    if !keys.iter().any(|listed: &Arc<Key>| listed.is_same_as(&key)) {
+                        keys.push(key);
+                    }
+                }),
+                Err(reason) => unusable.push((position, reason)),
+            }
+        }
+        if keys.is_empty() {
+            return Err(NotAKeySet::NoneUsable(unusable));
+        }
+        for (position, reason) in unusable {
+            if reason == Unusable::HoldsASecret {
+                // A private key that is published is everybody's key: somebody has to act.
+                tracing::warn!("key {position} of the set {reason}; it is not used");
+            } else {
+                tracing::debug!("key {position} of the set {reason}; it is not used");
+            }
+        }
+        let mut named: Vec<(Box<str>, Arc<Key>)> =
+            keys.iter().filter_map(|key| Some((key.id.clone()?, Arc::clone(key)))).collect();
+        named.sort_by(|(a, _), (b, _)| by_length(a, b));
+        Ok(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), keys, named })
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The one key that fits. A token without `kid` finds a key when only one fits its algorithm. Where
+    /// several fit, none is tried: a token must never cost more than one signature check.
+    pub(crate) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Arc<Key>, NoSingleKey> {
+        match id {
+            Some(id) => {
+                let before = self.named.partition_point(|(named, _)| by_length(named, id).is_lt());
+                let named = self.named.iter().skip(before).take_while(|(named, _)| **named == *id);
+                single(named.map(|(_, key)| key), algorithm)
+            }
+            None => single(self.keys.iter(), algorithm),
+        }
+    }
+
+    /// Whether a token that names this key would find one, or several.
+    pub(crate) fn contains(&self, name: &KeyName) -> bool {
+        !matches!(self.find(name.id.as_deref(), name.algorithm), Err(NoSingleKey::Unknown))
+    }
+
+    /// Whether these are the same objects in the same order.
+    pub(crate) fn has_same_keys(&self, other: &Self) -> bool {
+        self.keys.len() == other.keys.len()
+            && self.keys.iter().zip(&other.keys).all(|(ours, theirs)| Arc::ptr_eq(ours, theirs))
+    }
+
+    /// The ids of the keys, each once, in alphabetical order.
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        let mut ids: Vec<&str> = self.named.iter().map(|(id, _)| id.as_ref()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+}
+
+fn single<'a>(
+    keys: impl Iterator<Item = &'a Arc<Key>>,
+    algorithm: Algorithm,
+) -> Result<&'a Arc<Key>, NoSingleKey> {
+    let mut fitting = keys.filter(|key| key.algorithm == algorithm);
+    let first = fitting.next().ok_or(NoSingleKey::Unknown)?;
+    match fitting.count() {
+        0 => Ok(first),
+        more => Err(NoSingleKey::Ambiguous(1 + more)),
+    }
+}
+
+/// Why a document gives no keys. Whoever has an earlier set keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotAKeySet {
+    NotAnObject(NotAnObject),
+    NoKeys,
+    TooMany(usize),
+    NoneUsable(Vec<(usize, Unusable)>),
+}
+
+impl fmt::Display for NotAKeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnObject(found) => write!(f, "expected a key set, found a document that is {found}"),
+            Self::NoKeys => f.write_str("expected an array `keys`, found none"),
+            Self::TooMany(found) => write!(f, "expected at most {MAX_KEYS} keys, found {found}"),
+            Self::NoneUsable(unusable) => {
+                write!(f, "none of the {} keys can verify a token", unusable.len())?;
+                unusable.iter().try_for_each(|(position, reason)| write!(f, "; key {position} {reason}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for NotAKeySet {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A set of Ed25519 keys: that of RFC 8037 Appendix A.2 under these ids.
+    fn set(ids: &[&str], earlier: Option<&KeySet>) -> KeySet {
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let jwks = ids.iter().map(|id| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","kid":"{id}"}}"#));
+        let json = format!(r#"{{"keys":[{}]}}"#, jwks.collect::<Vec<_>>().join(","));
+        KeySet::from_json(json.as_bytes(), Algorithm::ALL, earlier).unwrap()
+    }
+
+    #[test]
+    fn unchanged_keys_stay_the_same_objects() {
+        // B21
+        let first = set(&["a", "b"], None);
+        assert!(set(&["a", "b"], Some(&first)).has_same_keys(&first));
+        assert!(!set(&["a", "b"], None).has_same_keys(&first));
+        let rotated = set(&["b", "c"], Some(&first));
+        let find = |keys: &KeySet, id| Arc::as_ptr(keys.find(Some(id), Algorithm::EdDSA).unwrap());
+        assert_eq!(find(&rotated, "b"), find(&first, "b"));
+        assert!(!rotated.has_same_keys(&first));
+        assert!(matches!(rotated.find(Some("a"), Algorithm::EdDSA), Err(NoSingleKey::Unknown)));
+    }
+}

@@ -1,0 +1,104 @@
+//! The only file that calls the cryptography crate: a public key, prepared once for one algorithm.
+
+use aws_lc_rs::signature as aws;
+use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
+
+use crate::token::algorithm::Algorithm;
+
+/// A public key that verifies signatures of one algorithm.
+///
+/// Preparing it does the work that does not depend on a token: points are checked to be on their curve, and
+/// RSA's modulus is set up.
+///
+/// The cryptography crate sets the modulus up when it first needs it, and under a lock: requests would wait for each
+/// other. So the first signature that an RSA key checks is one that nobody sent, of zeros, by whoever prepares the key.
+pub(crate) struct VerifyingKey(ParsedPublicKey);
+
+/// The numbers of a public key, as a JWK gives them.
+#[derive(PartialEq, Eq)]
+pub(crate) enum PublicKey {
+    /// Modulus and exponent, big-endian, without leading zeros.
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    /// A point on a curve, both coordinates in full length.
+    Ec { x: Vec<u8>, y: Vec<u8> },
+    /// A point on the curve of Ed25519, encoded (RFC 8032 §5.1.2).
+    Ed25519 { x: [u8; 32] },
+}
+
+impl VerifyingKey {
+    /// Prepares a key. `None` when the numbers are not a key of this algorithm.
+    ///
+    /// The size of an RSA modulus is not looked at here; `keys/jwk.rs` does it.
+    pub(crate) fn new(algorithm: Algorithm, key: &PublicKey) -> Option<Self> {
+        let prepared = Self::parsed(algorithm, key)?;
+        if let PublicKey::Rsa { n, .. } = key {
+            // Of the full length and less than the modulus, or it would be refused before the modulus is needed.
+            let refused = prepared.verify_sig(&[], &vec![0; n.len()]).is_err();
+            debug_assert!(refused, "zero is no signature");
+        }
+        Some(Self(prepared))
+    }
+
+    fn parsed(algorithm: Algorithm, key: &PublicKey) -> Option<ParsedPublicKey> {
+        let parsed = match key {
+            PublicKey::Rsa { n, e } => {
+                let parameters = match algorithm {
+                    Algorithm::RS256 => &aws::RSA_PKCS1_2048_8192_SHA256,
+                    Algorithm::RS384 => &aws::RSA_PKCS1_2048_8192_SHA384,
+                    Algorithm::RS512 => &aws::RSA_PKCS1_2048_8192_SHA512,
+                    Algorithm::PS256 => &aws::RSA_PSS_2048_8192_SHA256,
+                    Algorithm::PS384 => &aws::RSA_PSS_2048_8192_SHA384,
+                    Algorithm::PS512 => &aws::RSA_PSS_2048_8192_SHA512,
+                    Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA => return None,
+                };
+                RsaPublicKeyComponents { n: n.as_slice(), e: e.as_slice() }.to_parsed_public_key(parameters)
+            }
+            PublicKey::Ec { x, y } => {
+                // FIXED: the signature is R || S of exactly twice the field's length (RFC 7518 §3.4).
+                let parameters = match algorithm {
+                    Algorithm::ES256 => &aws::ECDSA_P256_SHA256_FIXED,
+                    Algorithm::ES384 => &aws::ECDSA_P384_SHA384_FIXED,
+                    _ => return None,
+                };
+                // 4: both coordinates follow (SEC 1 §2.3.3).
+                ParsedPublicKey::new(parameters, [&[4], x.as_slice(), y.as_slice()].concat())
+            }
+            PublicKey::Ed25519 { x } if algorithm == Algorithm::EdDSA => {
+                ParsedPublicKey::new(&aws::ED25519, x)
+            }
+            PublicKey::Ed25519 { .. } => return None,
+        };
+        parsed.ok()
+    }
+
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        #[cfg(test)]
+        checks::count_one();
+        self.0.verify_sig(message, signature).is_ok()
+    }
+}
+
+/// Compares without telling, by the time that it takes, how far the two agree.
+pub(crate) fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
+}
+
+/// How many signatures a thread checks: the cost of a token, for tests.
+#[cfg(test)]
+pub(crate) mod checks {
+    use std::cell::Cell;
+
+    thread_local! {
+        static COUNT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    pub(super) fn count_one() {
+        COUNT.set(COUNT.get() + 1);
+    }
+
+    pub(crate) fn during(work: impl FnOnce()) -> usize {
+        let before = COUNT.get();
+        work();
+        COUNT.get() - before
+    }
+}

@@ -1,0 +1,178 @@
+//! Scopes that include others, because the application says so. The grammar knows of no such thing: `admin` and `read`
+//! are two words (`scope.rs`).
+
+use std::sync::Arc;
+
+use crate::error::config::ConfigError;
+use crate::scope::Scope;
+use crate::scope::mask::{Bits, MOST};
+use crate::token::json::by_length;
+
+/// Which scopes are granted along with another one.
+#[derive(Debug, Default)]
+pub(crate) struct ScopeHierarchy {
+    /// Each scope that implies others or is implied, with all that it implies, directly or not; the bits are places in this
+    /// list. Sorted by [`by_length`].
+    scopes: Vec<(Scope, Bits)>,
+}
+
+/// What a token grants by implication. It costs a token the same however much that is.
+pub(crate) struct Implied {
+    hierarchy: Arc<ScopeHierarchy>,
+    scopes: Bits,
+}
+
+impl ScopeHierarchy {
+    /// Takes what was declared: scopes, and what each implies directly.
+    pub(crate) fn new(declared: &[(String, Vec<String>)]) -> Result<Self, ConfigError> {
+        let names = declared.iter().flat_map(|(scope, implied)| [scope].into_iter().chain(implied));
+        let mut names = names.map(|name| name.parse()).collect::<Result<Vec<Scope>, _>>()?;
+        names.sort_unstable_by(|a, b| by_length(a.as_str(), b.as_str()));
+        names.dedup();
+        if names.len() > MOST {
+            let (expected, found) = ("at most 256 different ones", names.len().to_string());
+            return Err(ConfigError::OutOfRange { setting: "implied scopes", expected, found });
+        }
+        let mut hierarchy = Self { scopes: names.into_iter().map(|name| (name, Bits::default())).collect() };
+        for (scope, implied) in declared {
+            let direct = implied.iter().filter_map(|one| hierarchy.place_of(one)).map(Bits::of);
+            let direct = direct.fold(Bits::default(), Bits::union);
+            hierarchy.add(hierarchy.place_of(scope), direct);
+        }
+        hierarchy.close()?;
+        Ok(hierarchy)
+    }
+
+    /// Adds what is implied by the implied (Warshall's algorithm). A scope that comes to imply itself is in a circle.
+    fn close(&mut self) -> Result<(), ConfigError> {
+        for through in 0..self.scopes.len() {
+            let further = self.implied_by_place(through);
+            for place in 0..self.scopes.len() {
+                if self.implied_by_place(place).has(through) {
+                    self.add(Some(place), further);
+                }
+            }
+        }
+        match self.scopes.iter().enumerate().find(|(place, (_, implied))| implied.has(*place)) {
+            Some((_, (scope, _))) => Err(ConfigError::ScopeImpliesItself { scope: scope.to_string() }),
+            None => Ok(()),
+        }
+    }
+
+    fn add(&mut self, place: Option<usize>, more: Bits) {
+        if let Some((_, implied)) = place.and_then(|place| self.scopes.get_mut(place)) {
+            *implied = implied.union(more);
+        }
+    }
+
+    /// What a token grants by implication that grants these; `None` if nothing.
+    pub(crate) fn implied_by<'a>(
+        self: &Arc<Self>,
+        granted: impl Iterator<Item = &'a str>,
+    ) -> Option<Implied> {
+        if self.scopes.is_empty() {
+            return None;
+        }
+        let implied =
+            granted.filter_map(|scope| self.place_of(scope)).map(|place| self.implied_by_place(place));
+        let scopes = implied.fold(Bits::default(), Bits::union);
+        (!scopes.is_empty()).then(|| Implied { hierarchy: Arc::clone(self), scopes })
+    }
+
+    /// Whether who has the one has the other, which is another scope.
+    pub(crate) fn implies(&self, one: &Scope, other: &Scope) -> bool {
+        match (self.place_of(one.as_str()), self.place_of(other.as_str())) {
+            (Some(one), Some(other)) => self.implied_by_place(one).has(other),
+            _ => false,
+        }
+    }
+
+    fn implied_by_place(&self, place: usize) -> Bits {
+        self.scopes.get(place).map(|(_, implied)| *implied).unwrap_or_default()
+    }
+
+    fn place_of(&self, scope: &str) -> Option<usize> {
+        self.scopes.binary_search_by(|(known, _)| by_length(known.as_str(), scope)).ok()
+    }
+}
+
+impl Implied {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Scope> {
+        self.scopes.iter().filter_map(|place| self.hierarchy.scopes.get(place)).map(|(scope, _)| scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Declares one scope, and what it implies after the colon, in each line.
+    fn hierarchy(declared: &str) -> Result<Arc<ScopeHierarchy>, ConfigError> {
+        let declared = declared.lines().map(|line| {
+            let (scope, implied) = line.split_once(": ").unwrap();
+            (scope.to_owned(), implied.split(", ").map(str::to_owned).collect())
+        });
+        ScopeHierarchy::new(&declared.collect::<Vec<_>>()).map(Arc::new)
+    }
+
+    fn implied(hierarchy: &Arc<ScopeHierarchy>, granted: &str) -> String {
+        let implied = hierarchy.implied_by(granted.split(' '));
+        let mut implied: Vec<&str> = implied.iter().flat_map(Implied::iter).map(Scope::as_str).collect();
+        implied.sort_unstable();
+        implied.join(" ")
+    }
+
+    #[test]
+    fn what_is_implied_implies_too() {
+        // F16
+        let declared = hierarchy("everything: write\nwrite: read\naudit: read, log").unwrap();
+        for (granted, expected) in [
+            ("everything", "read write"),
+            ("write", "read"),
+            ("audit write", "log read"),
+            ("write write write", "read"),
+            ("read", ""),
+            ("everythin", ""),
+            ("Write", ""),
+            ("", ""),
+        ] {
+            assert_eq!(implied(&declared, granted), expected, "{granted}");
+        }
+    }
+
+    #[test]
+    fn a_scope_may_be_declared_in_several_steps_and_reached_by_several_ways() {
+        let declared = hierarchy("a: bb\na: c\nbb: d\nc: d").unwrap();
+        assert_eq!(implied(&declared, "a"), "bb c d");
+        let scope = |text: &str| text.parse::<Scope>().unwrap();
+        assert!(declared.implies(&scope("a"), &scope("d")));
+        assert!(!declared.implies(&scope("d"), &scope("a")));
+        assert!(!declared.implies(&scope("a"), &scope("a")));
+        assert!(!declared.implies(&scope("a"), &scope("other")));
+    }
+
+    #[test]
+    fn a_circle_and_what_is_not_a_scope_are_refused() {
+        for (declared, expected) in [
+            ("a: a", "ScopeImpliesItself"),
+            ("a: bb\nbb: c\nc: a", "ScopeImpliesItself"),
+            ("a b: c", "InvalidScope"),
+            ("a: ", "InvalidScope"),
+        ] {
+            let error = hierarchy(declared).unwrap_err();
+            assert!(format!("{error:?}").starts_with(expected), "{error:?}");
+        }
+        assert!(hierarchy("a: bb\nbb: c").is_ok());
+    }
+
+    #[test]
+    fn a_chain_of_256_is_followed_to_its_end_and_a_longer_one_is_refused() {
+        let chain =
+            |links: usize| (0..links).map(|at| format!("s{at}: s{}", at + 1)).collect::<Vec<_>>().join("\n");
+        let longest = hierarchy(&chain(255)).unwrap();
+        assert_eq!(implied(&longest, "s0").split(' ').count(), 255);
+        assert_eq!(implied(&longest, "s254"), "s255");
+        let error = hierarchy(&chain(256)).unwrap_err();
+        assert_eq!(error.to_string(), "implied scopes: expected at most 256 different ones, found 257");
+    }
+}

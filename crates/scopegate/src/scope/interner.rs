@@ -1,0 +1,206 @@
+//! Numbers for the scopes that routes ask for, beside the hierarchy that they are in. A token's scopes are compared with them once, when it is verified; from
+//! then on a requirement is a comparison of bits, however many scopes there are on either side.
+//!
+//! Where a number is missing, the texts are compared instead (`scope/requirement.rs`): what is granted never depends on it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use rustc_hash::FxBuildHasher;
+
+use crate::scope::Scope;
+use crate::scope::hierarchy::ScopeHierarchy;
+use crate::scope::mask::{Bits, MOST};
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// What one verifier knows about scopes: the numbers that it has given, and which scopes imply others.
+pub(crate) struct ScopeTable {
+    /// Tells the tables of several verifiers from each other.
+    id: u64,
+    /// At most [`MOST`], because a program that makes layers out of what requests ask for must not fill its memory with
+    /// them, and no API has that many.
+    numbers: ArcSwap<Numbers>,
+    /// What completes a token's scopes before they are compared.
+    pub(crate) hierarchy: Arc<ScopeHierarchy>,
+}
+
+/// A keyed hash would cost more, for nothing: only the program decides what is in the table, and what a token
+/// brings is looked up in it and stays outside.
+type Numbers = HashMap<Box<str>, usize, FxBuildHasher>;
+
+/// Which of the numbered scopes a token grants.
+#[derive(Clone, Copy)]
+pub(crate) struct Numbered {
+    table: u64,
+    /// How many numbers there were. About scopes that got theirs later, nothing is known here.
+    known: usize,
+    granted: Bits,
+}
+
+/// A boolean expression over numbered scopes.
+#[derive(Clone)]
+pub(crate) struct NumberedTest {
+    table: u64,
+    /// Above every number in the test.
+    known: usize,
+    test: Test,
+}
+
+#[derive(Clone)]
+pub(crate) enum Test {
+    /// Each of these scopes, and each of the other tests.
+    AllOf(Bits, Vec<Test>),
+    AnyOf(Vec<Test>),
+}
+
+impl ScopeTable {
+    pub(crate) fn new(hierarchy: ScopeHierarchy) -> Self {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Self { id, numbers: ArcSwap::default(), hierarchy: Arc::new(hierarchy) }
+    }
+
+    /// The scope's number, which it gets now if it has none. `None` when there are no more.
+    pub(crate) fn number(&self, scope: &Scope) -> Option<Bits> {
+        let known = self.numbers.load();
+        if !known.contains_key(scope.as_str()) && known.len() < MOST {
+            self.numbers.rcu(|numbers| {
+                let mut numbers = Numbers::clone(numbers);
+                // Others may have added some meanwhile.
+                let next = numbers.len();
+                if next < MOST {
+                    numbers.entry(scope.as_str().into()).or_insert(next);
+                }
+                numbers
+            });
+        }
+        self.numbers.load().get(scope.as_str()).map(|number| Bits::of(*number))
+    }
+
+    /// A test with the numbers that this table has given.
+    pub(crate) fn test(&self, test: Test) -> NumberedTest {
+        NumberedTest { table: self.id, known: self.numbers.load().len(), test }
+    }
+
+    /// Compares a token's scopes with those that have a number.
+    pub(crate) fn numbered<'a>(&self, scopes: impl Iterator<Item = &'a str>) -> Numbered {
+        let numbers = self.numbers.load();
+        let mut granted = Bits::default();
+        if !numbers.is_empty() {
+            for scope in scopes {
+                if let Some(number) = numbers.get(scope) {
+                    granted.insert(*number);
+                }
+            }
+        }
+        Numbered { table: self.id, known: numbers.len(), granted }
+    }
+}
+
+impl NumberedTest {
+    /// Whether these scopes are enough; `None` when their numbers do not say.
+    pub(crate) fn is_satisfied_by(&self, scopes: &Numbered) -> Option<bool> {
+        (scopes.table == self.table && scopes.known >= self.known)
+            .then(|| self.test.is_satisfied_by(scopes.granted))
+    }
+}
+
+impl Test {
+    fn is_satisfied_by(&self, granted: Bits) -> bool {
+        match self {
+            Self::AllOf(scopes, others) => {
+                granted.contains(*scopes) && others.iter().all(|test| test.is_satisfied_by(granted))
+            }
+            Self::AnyOf(tests) => tests.iter().any(|test| test.is_satisfied_by(granted)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scope::requirement::{Requirement, all_of, any_of};
+
+    fn scopes(text: &str) -> impl Iterator<Item = &str> {
+        text.split(' ')
+    }
+
+    /// Whether the numbers say that the scopes are enough.
+    fn by_number(table: &ScopeTable, requirement: &Requirement, granted: &Numbered) -> Option<bool> {
+        requirement.clone().prepared(table).by_number(granted)
+    }
+
+    #[test]
+    fn numbers_and_texts_give_the_same_answers() {
+        // C20
+        let table = ScopeTable::new(ScopeHierarchy::default());
+        let requirements = [
+            "a".into(),
+            all_of(["a", "b"]),
+            any_of(["a", "bb"]),
+            all_of(["a".into(), any_of([all_of(["b", "c"]), "dd".into()])]),
+            any_of([all_of(["a", "b"]), all_of(["c", "dd"])]),
+        ];
+        let numbered: Vec<Requirement> =
+            requirements.iter().map(|one| one.clone().prepared(&table)).collect();
+        for granted in ["", "a", "b", "a b", "a b c", "a dd", "c dd", "bb", "aa", "A", "a a", "x y z"] {
+            let list = granted.split(' ').filter_map(Scope::parse).collect();
+            for (text, number) in requirements.iter().zip(&numbered) {
+                let granted = table.numbered(scopes(granted));
+                assert_eq!(number.by_number(&granted), Some(text.is_satisfied_by(&list)), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn scopes_that_have_length_and_end_in_common_are_told_apart() {
+        let table = ScopeTable::new(ScopeHierarchy::default());
+        let names =
+            ["orders/read", "OrdErs/read", "order2/read", "read", "Read", "ead", "12345678", "012345678"];
+        let requirements = names.map(|name| Requirement::from(name).prepared(&table));
+        for granted in names {
+            let numbered = table.numbered(scopes(granted));
+            let satisfied = requirements.each_ref().map(|one| one.by_number(&numbered));
+            assert_eq!(satisfied, names.map(|name| Some(name == granted)), "{granted}");
+        }
+        assert_eq!(
+            by_number(&table, &"orders/read".into(), &table.numbered(scopes("ordErs/read"))),
+            Some(false)
+        );
+    }
+
+    #[test]
+    fn a_scope_that_got_its_number_later_is_not_decided_by_number() {
+        let table = ScopeTable::new(ScopeHierarchy::default());
+        let early = table.numbered(scopes("a b"));
+        assert_eq!(by_number(&table, &"a".into(), &early), None);
+        let later = table.numbered(scopes("a b"));
+        assert_eq!(by_number(&table, &"a".into(), &later), Some(true));
+        assert_eq!(by_number(&table, &all_of(["a", "b"]), &later), None, "b has a number only now");
+    }
+
+    #[test]
+    fn the_numbers_of_another_table_say_nothing() {
+        let (ours, theirs) =
+            (ScopeTable::new(ScopeHierarchy::default()), ScopeTable::new(ScopeHierarchy::default()));
+        let (required, other) =
+            (Requirement::from("a").prepared(&ours), Requirement::from("b").prepared(&theirs));
+        assert_eq!(required.by_number(&theirs.numbered(scopes("b"))), None);
+        assert_eq!(other.by_number(&ours.numbered(scopes("a"))), None);
+    }
+
+    #[test]
+    fn the_scopes_after_the_256th_have_no_number() {
+        let table = ScopeTable::new(ScopeHierarchy::default());
+        let names: Vec<String> = (0..=MOST).map(|at| format!("scope-{at}")).collect();
+        let numbered: Vec<Requirement> =
+            names.iter().map(|name| Requirement::from(name.as_str()).prepared(&table)).collect();
+        let granted = table.numbered(names.iter().step_by(2).map(String::as_str));
+        for (at, requirement) in numbered.iter().enumerate() {
+            let expected = (at < MOST).then_some(at % 2 == 0);
+            assert_eq!(requirement.by_number(&granted), expected, "{at}");
+        }
+    }
+}

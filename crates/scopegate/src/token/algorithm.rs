@@ -1,0 +1,97 @@
+//! The signature algorithms that we accept. All are asymmetric; no key and no cryptography here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::config::ConfigError;
+
+/// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
+///
+/// There is no HMAC and no `none`: a resource server holds public keys only, so a token signed with a secret
+/// that the server would have to share, or not signed at all, has no name here (RFC 8725 §3.1, §3.2).
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are those of the registry, explained above")]
+pub enum Algorithm {
+    RS256,
+    RS384,
+    RS512,
+    PS256,
+    PS384,
+    PS512,
+    ES256,
+    ES384,
+    /// Ed25519. Tokens and keys may also name it `Ed25519` (RFC 9864).
+    EdDSA,
+}
+
+impl Algorithm {
+    /// Every algorithm that this crate can verify: what an issuer may use unless it is told otherwise.
+    pub const ALL: &'static [Self] = &[
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::EdDSA,
+    ];
+
+    /// The name in the JOSE registry, case-sensitive.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::RS512 => "RS512",
+            Self::PS256 => "PS256",
+            Self::PS384 => "PS384",
+            Self::PS512 => "PS512",
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+            Self::EdDSA => "EdDSA",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        // RFC 9864 §2.2 gives Ed25519 a name of its own beside RFC 8037's EdDSA.
+        let name = if name == "Ed25519" { "EdDSA" } else { name };
+        Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = ConfigError;
+
+    /// Reads a registered name, for instance from a command line.
+    ///
+    /// # Errors
+    /// [`ConfigError::UnknownAlgorithm`] for any other text; names are case-sensitive.
+    fn from_str(name: &str) -> Result<Self, ConfigError> {
+        Self::from_name(name).ok_or_else(|| ConfigError::UnknownAlgorithm { found: name.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_exactly() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.name().parse::<Algorithm>().unwrap(), *algorithm);
+        }
+        assert_eq!(Algorithm::from_name("Ed25519"), Some(Algorithm::EdDSA));
+        // A09, A10, A11
+        for refused in ["", "none", "None", "noNE", "HS256", "rs256", "RS256 ", "ES512", "ES256K", "Ed448"] {
+            assert_eq!(Algorithm::from_name(refused), None, "{refused}");
+        }
+    }
+}

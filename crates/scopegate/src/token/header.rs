@@ -1,0 +1,134 @@
+//! The JOSE header of a token as a type (RFC 7515 §4). It brings no key of its own: `jku`, `jwk`, `x5u`,
+//! `x5c` are never looked at (RFC 8725 §3.10).
+
+use std::borrow::Cow;
+
+use crate::error::excerpt::Excerpt;
+use crate::error::{Error, Part};
+use crate::token::algorithm::Algorithm;
+use crate::token::json::{JsonObject, string};
+
+pub(crate) struct Header<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key_id: Option<Cow<'a, str>>,
+    pub(crate) typ: Option<Cow<'a, str>>,
+}
+
+impl<'a> Header<'a> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
+        let object = JsonObject::from_slice(bytes)
+            .map_err(|found| Error::NotAnObject { part: Part::Header, found })?;
+        if object.contains("enc") {
+            return Err(Error::Encrypted);
+        }
+        if object.contains("crit") {
+            return Err(Error::CriticalExtension);
+        }
+        // RFC 7797 §7: JWTs do not use it with `false`. Whoever knows it would read another payload than we do.
+        if object.get("b64").is_some_and(|encoded| encoded.get() != "true") {
+            return Err(Error::MalformedHeader { parameter: "b64", expected: "true, or none" });
+        }
+        let name = optional_string(&object, "alg")?
+            .ok_or(Error::MalformedHeader { parameter: "alg", expected: "a string, found none" })?;
+        let algorithm = Algorithm::from_name(&name).ok_or_else(|| Error::UnacceptableAlgorithm {
+            expected: Algorithm::ALL.to_vec(),
+            found: Excerpt::new(&name),
+        })?;
+        Ok(Self {
+            algorithm,
+            key_id: optional_string(&object, "kid")?,
+            typ: optional_string(&object, "typ")?,
+        })
+    }
+}
+
+fn optional_string<'a>(
+    object: &JsonObject<'a>,
+    parameter: &'static str,
+) -> Result<Option<Cow<'a, str>>, Error> {
+    match object.get(parameter) {
+        None => Ok(None),
+        Some(value) => match string(value) {
+            Some(text) => Ok(Some(text)),
+            None => Err(Error::MalformedHeader { parameter, expected: "a string" }),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> Error {
+        Header::parse(text.as_bytes()).err().expect("the header is not acceptable")
+    }
+
+    #[test]
+    fn algorithm_key_id_and_type_are_read() {
+        let header = Header::parse(br#"{"typ":"at+jwt","alg":"ES256","kid":"a\/b"}"#).unwrap();
+        assert_eq!(header.algorithm, Algorithm::ES256);
+        assert_eq!(header.key_id.as_deref(), Some("a/b"));
+        assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+        let header = Header::parse(br#"{"alg":"RS256"}"#).unwrap();
+        assert!(header.key_id.is_none() && header.typ.is_none());
+    }
+
+    #[test]
+    fn parameters_that_would_bring_their_own_key_are_not_looked_at() {
+        // A17: whatever they hold, they change nothing
+        let text = br#"{"alg":"RS256","jku":1,"jwk":[],"x5u":{},"x5c":"x","x5t":null}"#;
+        assert!(Header::parse(text).is_ok());
+    }
+
+    #[test]
+    fn a_parameter_of_the_wrong_kind_is_refused() {
+        // A09, A18
+        for parameter in ["alg", "kid", "typ"] {
+            for value in ["1", "null", "[\"RS256\"]", "{}", "true"] {
+                let rest = if parameter == "alg" { "" } else { r#","alg":"RS256""# };
+                let error = refusal(&format!(r#"{{"{parameter}":{value}{rest}}}"#));
+                assert_eq!(error, Error::MalformedHeader { parameter, expected: "a string" });
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_without_algorithm_is_refused() {
+        // A09
+        assert!(matches!(refusal("{}"), Error::MalformedHeader { parameter: "alg", .. }));
+    }
+
+    #[test]
+    fn an_algorithm_that_is_not_asymmetric_is_refused() {
+        // A10, A11, A12
+        for name in ["none", "None", "HS256", "HS512", "RSA-OAEP", "rs256", ""] {
+            let error = refusal(&format!(r#"{{"alg":"{name}"}}"#));
+            assert!(matches!(error, Error::UnacceptableAlgorithm { .. }), "{name}");
+        }
+    }
+
+    #[test]
+    fn any_crit_is_refused_whatever_it_holds() {
+        // A15, A16
+        for crit in [r#"["exp"]"#, "[]", "null", "\"b64\"", r#"["b64"],"b64":false"#, r#"["alg","alg"]"#, "1"]
+        {
+            assert_eq!(refusal(&format!(r#"{{"alg":"RS256","crit":{crit}}}"#)), Error::CriticalExtension);
+        }
+    }
+
+    #[test]
+    fn a_payload_that_claims_not_to_be_encoded_is_refused_also_without_crit() {
+        // A16
+        assert!(Header::parse(br#"{"alg":"RS256","b64":true}"#).is_ok());
+        for b64 in ["false", "null", "0", "\"true\"", "[true]"] {
+            let error = refusal(&format!(r#"{{"alg":"RS256","b64":{b64}}}"#));
+            assert!(matches!(error, Error::MalformedHeader { parameter: "b64", .. }), "{b64}");
+        }
+    }
+
+    #[test]
+    fn an_encrypted_token_is_named_as_such() {
+        // A05
+        assert_eq!(refusal(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#), Error::Encrypted);
+    }
+}

@@ -1,0 +1,323 @@
+//! Trusted issuers in, defaults for the rest, a verifier or a `ConfigError` out.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::cache::Cache;
+use crate::clock::{Clock, SystemClock};
+use crate::error::config::ConfigError;
+use crate::issuer::registry::TrustedIssuer;
+use crate::issuer::{Issuer, KeysFrom};
+use crate::keys::fetch::endpoint::Location;
+use crate::keys::refresh::schedule::{Pace, Period};
+use crate::keys::refresh::task::{AbortOnDrop, End, RefreshTask};
+use crate::keys::set::KeySet;
+use crate::keys::{Failure, KeySource};
+use crate::scope::hierarchy::ScopeHierarchy;
+use crate::token::algorithm::Algorithm;
+use crate::verifier::Verifier;
+
+/// Builds a [`Verifier`]. Get one from [`Verifier::builder`].
+#[must_use = "a builder does nothing until start() or build()"]
+pub struct VerifierBuilder {
+    issuers: Vec<Issuer>,
+    clock: Arc<dyn Clock>,
+    leeway: Duration,
+    pace: Pace,
+    /// Scopes, and what each implies directly.
+    implied_scopes: Vec<(String, Vec<String>)>,
+    cache_entries: usize,
+    /// `None` for as many as the entries ask for.
+    cache_bytes: Option<usize>,
+}
+
+impl Verifier {
+    /// The start of every verifier: name whom to trust, then [`start`](VerifierBuilder::start).
+    pub fn builder() -> VerifierBuilder {
+        VerifierBuilder::new()
+    }
+}
+
+/// More than any service has callers, and few enough for a mistake not to take all memory: 36 MiB before anything is kept.
+const MOST_CACHE_ENTRIES: usize = 1 << 20;
+
+/// Room for a token of more than 1 KiB, its claims, and what the application may read of them.
+const BYTES_PER_ENTRY: usize = 4 * 1024;
+
+impl VerifierBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            issuers: Vec::new(),
+            clock: Arc::new(SystemClock),
+            leeway: Duration::from_secs(30),
+            pace: Pace {
+                period: Period::Advised { otherwise: Duration::from_secs(600) },
+                cooldown: Duration::from_secs(30),
+                usable_for: Duration::from_secs(24 * 3600),
+            },
+            implied_scopes: Vec::new(),
+            cache_entries: 4_096,
+            cache_bytes: None,
+        }
+    }
+
+    /// Trusts this issuer. May be called several times: each issuer has its own keys and its own rules, and a
+    /// token is judged by those of the issuer that it names.
+    ///
+    /// Every trusted issuer can grant every scope, because a scope is a word without an owner. Issuers that are trusted
+    /// for different things belong to different verifiers.
+    pub fn trust(mut self, issuer: Issuer) -> Self {
+        self.issuers.push(issuer);
+        self
+    }
+
+    /// Who is granted this scope is granted these too, whoever the issuer: `orders/admin` implies `orders/read`. Unless it is
+    /// said here, no scope implies another one. What is implied may imply more.
+    ///
+    /// Layers, [`Claims::require`](crate::Claims::require) and [`Claims::scopes`](crate::Claims::scopes) respect it, because
+    /// implied scopes are added when a token is verified; the claim itself, as
+    /// [`Claims::get`](crate::Claims::get) reads it, stays as the issuer wrote it.
+    ///
+    /// A text that is not a scope is [`ConfigError::InvalidScope`], scopes that imply each other in a circle are
+    /// [`ConfigError::ScopeImpliesItself`], and more than 256 different scopes are [`ConfigError::OutOfRange`], when the
+    /// verifier starts. What a token is granted by implication counts as memory where [verified tokens are
+    /// kept](Self::with_cache_bytes), because the application may read it.
+    ///
+    /// ```
+    /// use scopegate::{Issuer, Verifier};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let local = scopegate_issuer::LocalIssuer::start().await?;
+    /// let verifier = Verifier::builder()
+    ///     .trust(Issuer::cognito_at(local.issuer())?.client("local-reader"))
+    ///     .with_implied_scopes("orders/admin", ["orders/read", "orders/write"])
+    ///     .start()
+    ///     .await?;
+    ///
+    /// let admin = verifier.verify(&local.mint().scope("orders/admin").sign())?;
+    /// assert!(admin.require(&"orders/read".into()).is_ok());
+    ///
+    /// let reader = verifier.verify(&local.mint().scope("orders/read").sign())?;
+    /// assert!(reader.require(&"orders/admin".into()).is_err());
+    /// # Ok(()) }
+    /// ```
+    pub fn with_implied_scopes<I>(mut self, scope: impl Into<String>, implied: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.implied_scopes.push((scope.into(), implied.into_iter().map(Into::into).collect()));
+        self
+    }
+
+    /// How far `exp`, `nbf` and `iat` may be off, for clocks that differ: 30 s unless changed, at most 300 s.
+    /// A larger leeway lengthens the life of every token (RFC 7519 §4.1.4 speaks of "a few minutes").
+    pub fn with_leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Where the time of day is read: the system's clock unless changed.
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// How old keys may become before they are fetched again, 1 s to 24 h. Unless it is said here, the issuer's
+    /// `Cache-Control: max-age` decides, within 1 min and 24 h, and where it has none, 10 min. They are fetched when four
+    /// fifths of that time have passed, ±10 % by chance.
+    ///
+    /// A key that the issuer has withdrawn is refused at the latest after this time, while the issuer answers. Fetching more often than every few
+    /// minutes is a burden for the issuer without much use, because a new key is fetched when a token first names it.
+    pub fn with_refresh_period(mut self, period: Duration) -> Self {
+        self.pace.period = Period::Fixed(period);
+        self
+    }
+
+    /// How often tokens that name an unknown key may cause a fetch: once in 30 s for each issuer unless
+    /// changed, 1 s to 1 h. Anybody can invent key ids, so this bounds what a flood of them does to the
+    /// issuer.
+    pub fn with_refresh_cooldown(mut self, cooldown: Duration) -> Self {
+        self.pace.cooldown = cooldown;
+        self
+    }
+
+    /// How long keys are used after they were last fetched, while the issuer cannot be reached: 24 h unless
+    /// changed, 1 min to 30 days. Afterwards every token is
+    /// [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) until the issuer answers again. Longer
+    /// survives longer outages; shorter bounds how long a withdrawn key can still be used by somebody who
+    /// keeps us from reaching the issuer.
+    pub fn with_stale_limit(mut self, limit: Duration) -> Self {
+        self.pace.usable_for = limit;
+        self
+    }
+
+    /// How many verified tokens are kept, so that a token which comes again is not verified in full: 4,096 unless changed,
+    /// rounded up to a multiple of 4, at most 1,048,576 (or [`ConfigError::OutOfRange`]); 0 keeps none. Callers of machines use a token for an hour, so
+    /// this should be about twice the number of callers that are active within an hour: a token that was pushed out costs
+    /// its next request one signature check.
+    ///
+    /// Kept tokens are good for as long as they would be without: no longer than until their `exp`, not when their key is
+    /// gone, and not for a verifier that was built anew. Tokens that were refused are not kept, nor those of more than
+    /// 4 KiB.
+    pub fn with_cache_entries(mut self, entries: usize) -> Self {
+        self.cache_entries = entries;
+        self
+    }
+
+    /// How much memory the kept tokens may take, in bytes: 4 KiB for each entry unless changed, so 16 MiB by default. Less
+    /// than 1 KiB for each entry, of which there is a multiple of 4, is [`ConfigError::OutOfRange`]. It is shared out to every four of them. An ordinary token takes 2 to 3 KiB with its claims. It
+    /// is a count of what is asked of the allocator, which takes something for itself: for a token of hundreds of short scopes,
+    /// of which the application or a refusal has made a list, up to as much again.
+    pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = Some(bytes);
+        self
+    }
+
+    /// Fetches the keys of every issuer, all at the same time, and keeps fetching them in one background task
+    /// for each issuer until the last clone of the verifier is dropped. The tasks live on the runtime that this is
+    /// called on: when it ends, keys are no longer fetched, and can be used until the stale limit.
+    ///
+    /// # Errors
+    /// [`ConfigError::KeysNotFetched`] when one issuer's keys cannot be had, so that a wrong address is found now and
+    /// not by the first caller; [`ConfigError::NoRuntime`] outside of a Tokio runtime; any other
+    /// [`ConfigError`] about settings that do not fit.
+    pub async fn start(self) -> Result<Verifier, ConfigError> {
+        let (verifier, fetching) = self.spawn()?;
+        // All of them fetch already, so the slowest decides how long this takes.
+        for Fetching { issuer, keys } in fetching {
+            if let Some(Failure { url, error }) = keys.first_attempt().await {
+                return Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(error) });
+            }
+        }
+        Ok(verifier)
+    }
+
+    /// Returns at once and fetches the keys in the background: for a service that has to come up while its
+    /// issuer is down. Until an issuer's keys are there, its tokens are
+    /// [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) (503 on the wire). Otherwise like
+    /// [`start`](Self::start).
+    ///
+    /// # Errors
+    /// [`ConfigError::NoRuntime`] outside of a Tokio runtime; any other [`ConfigError`] about settings that do not
+    /// fit.
+    pub fn start_without_keys(self) -> Result<Verifier, ConfigError> {
+        Ok(self.spawn()?.0)
+    }
+
+    /// Builds a verifier whose keys were all given ([`Issuer::from_jwks`]): no runtime, no network.
+    ///
+    /// # Errors
+    /// [`ConfigError::NeedsStart`] when an issuer's keys have to be fetched; any other [`ConfigError`] about settings
+    /// that do not fit.
+    pub fn build(self) -> Result<Verifier, ConfigError> {
+        match self.issuers.iter().find(|issuer| !matches!(issuer.keys, KeysFrom::Given(..))) {
+            Some(issuer) => Err(ConfigError::NeedsStart { issuer: issuer.identifier.clone() }),
+            None => Ok(self.spawn()?.0),
+        }
+    }
+
+    fn spawn(self) -> Result<(Verifier, Vec<Fetching>), ConfigError> {
+        self.check()?;
+        let hierarchy = ScopeHierarchy::new(&self.implied_scopes)?;
+        let (mut trusted, mut tasks, mut fetching) = (Vec::new(), Vec::new(), Vec::new());
+        for Issuer { identifier, keys, policy } in self.issuers {
+            let name: Arc<str> = identifier.as_str().into();
+            let mut fetched = |location: Location| {
+                let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
+                let source = Arc::new(KeySource::to_be_fetched(self.pace));
+                let task = RefreshTask {
+                    issuer: Arc::clone(&name),
+                    source: Arc::clone(&source),
+                    location,
+                    algorithms: policy.algorithms.as_slice().into(),
+                    usable_for: self.pace.usable_for,
+                    clock: Arc::clone(&self.clock),
+                    _end: End(Arc::clone(&source)),
+                };
+                tasks.push(AbortOnDrop(runtime.spawn(task.run()).abort_handle()));
+                fetching.push(Fetching { issuer: identifier.clone(), keys: Arc::clone(&source) });
+                Ok(source)
+            };
+            let keys = match keys {
+                KeysFrom::Given(jwks, read) => given(&identifier, &jwks, &policy.algorithms, &read)?,
+                KeysFrom::Address(address) => fetched(Location::known(address)?)?,
+                KeysFrom::Metadata(address) => fetched(Location::discovered(identifier.clone(), address)?)?,
+            };
+            trusted.push(TrustedIssuer { identifier: name, policy, keys });
+        }
+        let bytes = self.cache_bytes.unwrap_or(self.cache_entries.saturating_mul(BYTES_PER_ENTRY));
+        let cache = Cache::new(self.cache_entries, bytes);
+        Ok((Verifier::new(trusted, self.clock, self.leeway, cache, hierarchy, tasks), fetching))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        const SECOND: Duration = Duration::from_secs(1);
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        if self.issuers.is_empty() {
+            return Err(ConfigError::NoIssuer);
+        }
+        for (position, issuer) in self.issuers.iter().enumerate() {
+            issuer.check()?;
+            if self.issuers.iter().take(position).any(|earlier| earlier.identifier == issuer.identifier) {
+                return Err(ConfigError::DuplicateIssuer { issuer: issuer.identifier.clone() });
+            }
+        }
+        if self.cache_entries > MOST_CACHE_ENTRIES {
+            let (expected, found) = ("at most 1048576", self.cache_entries.to_string());
+            return Err(ConfigError::OutOfRange { setting: "cache entries", expected, found });
+        }
+        if self.cache_bytes.is_some_and(|bytes| bytes < Cache::places(self.cache_entries) * 1024) {
+            let (expected, found) =
+                ("at least 1024 for each entry", self.cache_bytes.unwrap_or_default().to_string());
+            return Err(ConfigError::OutOfRange { setting: "cache bytes", expected, found });
+        }
+        in_range("leeway", self.leeway, Duration::ZERO..=Duration::from_secs(300), "0 s to 300 s")?;
+        let (Period::Fixed(period) | Period::Advised { otherwise: period }) = self.pace.period;
+        in_range("refresh period", period, SECOND..=DAY, "1 s to 24 h")?;
+        in_range("refresh cooldown", self.pace.cooldown, SECOND..=Duration::from_secs(3600), "1 s to 1 h")?;
+        in_range("stale limit", self.pace.usable_for, Duration::from_secs(60)..=30 * DAY, "1 min to 30 days")
+    }
+}
+
+fn given(
+    issuer: &str,
+    jwks: &str,
+    algorithms: &[Algorithm],
+    read: &KeySet,
+) -> Result<Arc<KeySource>, ConfigError> {
+    match KeySet::from_json(jwks.as_bytes(), algorithms, Some(read)) {
+        Ok(keys) => Ok(Arc::new(KeySource::given(keys))),
+        Err(reason) => {
+            Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
+        }
+    }
+}
+
+/// An issuer whose keys are on their way.
+struct Fetching {
+    issuer: String,
+    keys: Arc<KeySource>,
+}
+
+fn in_range(
+    setting: &'static str,
+    value: Duration,
+    range: RangeInclusive<Duration>,
+    expected: &'static str,
+) -> Result<(), ConfigError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::OutOfRange { setting, expected, found: format!("{} s", value.as_secs_f64()) })
+}
+
+impl fmt::Debug for VerifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifierBuilder").field("issuers", &self.issuers).finish_non_exhaustive()
+    }
+}
