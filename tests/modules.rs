@@ -73,8 +73,8 @@ fn text(path: &Path) -> String {
 fn a_file_that_nothing_names_is_told_from_those_that_are_read() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     for (read, unread) in [
-        ("crates/scopegate/tests/checks/form.rs", "crates/scopegate/tests/checks/shape.rs"),
-        ("crates/scopegate/tests/limits.rs", "crates/scopegate/tests/limits/of_nobody.rs"),
+        ("crates/scopegate/tests/it/checks/form.rs", "crates/scopegate/tests/it/checks/shape.rs"),
+        ("crates/scopegate/tests/no_lock.rs", "crates/scopegate/tests/of_nobody.rs"),
         ("crates/scopegate/src/verifier/tests.rs", "crates/scopegate/src/verifier/test.rs"),
         ("crates/scopegate-client/tests/metrics.rs", "crates/scopegate-client/tests/forgotten.rs"),
         ("tests/hostile_tokens.rs", "tests/hostile_token.rs"),

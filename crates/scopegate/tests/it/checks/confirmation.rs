@@ -1,0 +1,35 @@
+//! Is the token bound to a key of its holder (`cnf`, RFC 7800), so that it is no bearer token?
+
+use scopegate::Error;
+use serde_json::{Value, json};
+
+use crate::checks::fixture::{accepted, assert_refused, generic, generic_token};
+
+#[test]
+fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
+    // G00, G01, G02, W8, W14
+    accepted(&generic(), &generic_token());
+    for cnf in [json!({}), json!({ "vendor": 1 })] {
+        accepted(&generic(), &generic_token().claim("cnf", cnf));
+    }
+    for cnf in [
+        json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }),
+        json!({ "x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2" }),
+        json!({ "jwk": { "kty": "EC" } }),
+        json!({ "kid": "pop-key-1" }),
+        json!({ "jku": "https://keys.example/", "kid": "1" }),
+        json!({ "jwe": "a.b.c.d.e" }),
+        json!({ "osc": { "id": "AQ", "ms": "-ejZb8hjmU-kOjhSNVoxsw" } }),
+        json!({ "vendor": 1, "jkt": null }),
+        json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "x5t#S256": "bwcK0esc3ACC3DB2Y5_l" }),
+        json!({ "jkt": 1 }),
+        json!("jkt"),
+        json!(null),
+        json!([]),
+    ] {
+        assert_refused!(generic(), generic_token().claim("cnf", cnf), Error::SenderConstrained { .. });
+    }
+    let payload = Value::Object(generic_token().claims()).to_string();
+    let repeated = payload.replacen('{', r#"{"cnf":{"vendor":1,"vendor":2},"#, 1);
+    assert_refused!(generic(), generic_token().raw_payload(repeated), Error::SenderConstrained { .. });
+}

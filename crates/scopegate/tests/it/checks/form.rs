@@ -1,0 +1,83 @@
+//! Is it a compact token: three parts of base64url, within bounds?
+
+use scopegate::{Error, Part};
+use serde_json::json;
+
+use crate::checks::fixture::{KEY, accepted, assert_refused, cognito, cognito_token, generic, generic_token};
+
+#[test]
+fn a_token_has_three_parts() {
+    // A03, A05
+    let token = cognito_token().sign_with(&KEY);
+    assert!(cognito().verify(&token).is_ok());
+    let (signing_input, signature) = token.rsplit_once('.').unwrap();
+    assert!(matches!(cognito().verify(signing_input), Err(Error::NotThreeParts { found: 2, .. })));
+    assert!(matches!(cognito().verify(&format!("{token}.")), Err(Error::NotThreeParts { found: 4, .. })));
+    assert!(matches!(cognito().verify(&format!("{token}.{signature}.")), Err(Error::Encrypted)));
+}
+
+#[test]
+fn a_token_is_canonical_base64url_without_padding() {
+    // A01, A02
+    let token = cognito_token().sign_with(&KEY);
+    assert!(cognito().verify(&token).is_ok());
+    for spelling in [format!("{token}="), format!("{token}\n"), format!(" {token}"), token.replace('.', " .")]
+    {
+        assert!(matches!(cognito().verify(&spelling), Err(Error::NotBase64Url { .. })));
+    }
+    // The last character of an RSA-2048 signature has four bits that mean nothing: all sixteen spellings decode to
+    // the same bytes where they are not looked at.
+    let (start, last) = token.split_at(token.len() - 1);
+    let same_bytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        .chars()
+        .filter(|character| character.to_string() != last)
+        .filter(|character| {
+            matches!(
+                cognito().verify(&format!("{start}{character}")),
+                Err(Error::NotBase64Url { part: Part::Signature, .. })
+            )
+        });
+    assert_eq!(same_bytes.count(), 60, "of 64 characters, 4 end in zero bits, and one of these is ours");
+}
+
+#[test]
+fn a_token_of_more_than_16_kib_is_not_looked_at() {
+    // C24
+    let with_padding = |size: usize| cognito_token().claim("padding", "x".repeat(size));
+    assert!(accepted(&cognito(), &with_padding(10_000)).get::<String>("padding").unwrap().is_some());
+    for size in [16_000, 1_000_000] {
+        assert_refused!(cognito(), with_padding(size), Error::TooLong { limit: 16_384, .. });
+    }
+}
+
+#[test]
+fn a_json_serialised_token_is_refused() {
+    // A04
+    let token = cognito_token().sign_with(&KEY);
+    assert!(cognito().verify(&token).is_ok());
+    let parts: Vec<&str> = token.split('.').collect();
+    let signature = json!({ "protected": parts[0], "signature": parts[2] });
+    let flattened = json!({ "protected": parts[0], "payload": parts[1], "signature": parts[2] }).to_string();
+    let general = json!({ "payload": parts[1], "signatures": [signature] }).to_string();
+    for serialised in [&flattened, &general, &json!(token).to_string()] {
+        assert!(cognito().verify(serialised).is_err());
+    }
+    assert!(matches!(cognito().verify(&flattened), Err(Error::NotThreeParts { .. })));
+    // Nor does a part get to a JSON parser that is not base64url.
+    for (header, payload) in [(r#"{"alg":"RS256"}"#, parts[1]), (parts[0], "{}"), (parts[0], r#""e30""#)] {
+        let braces = format!("{header}.{payload}.{}", parts[2]);
+        assert!(matches!(cognito().verify(&braces), Err(Error::NotBase64Url { .. })), "{braces}");
+    }
+}
+
+#[test]
+fn an_encrypted_token_is_named_as_such() {
+    // A05, C19: and never called badly signed
+    accepted(&generic(), &generic_token());
+    let five = format!("{}.a.b", generic_token().sign_with(&KEY));
+    assert!(matches!(generic().verify(&five), Err(Error::Encrypted)));
+    assert_refused!(generic(), generic_token().header("enc", "A256GCM"), Error::Encrypted);
+    let jwe = generic_token().alg("RSA-OAEP").header("enc", "A256GCM");
+    assert_refused!(generic(), jwe, Error::Encrypted);
+    assert_refused!(generic(), generic_token().alg("RSA-OAEP"), Error::UnacceptableAlgorithm { .. });
+}

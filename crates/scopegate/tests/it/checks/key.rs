@@ -1,0 +1,89 @@
+//! Which key is a token checked with? What `kid` finds, and never one that the token brings along.
+
+use scopegate::{Error, Issuer};
+use scopegate_issuer::{Alg, Mint, SigningKey};
+use serde_json::json;
+
+use crate::checks::fixture::{
+    AUDIENCE, CLIENT, ISSUER, KEY, NOW, OTHER_KEY, accepted, at, cognito, cognito_token, generic,
+    generic_token, jwks, refused,
+};
+
+#[test]
+fn the_key_is_found_by_its_id_exactly() {
+    // A18, C35: Cognito's ids hold `+`, `/` and `=`
+    let key = KEY.clone().with_kid("abc+/D=");
+    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&key, &OTHER_KEY])).unwrap().client(CLIENT);
+    let verifier = at(NOW).trust(issuer).build().unwrap();
+    assert!(verifier.verify(&cognito_token().sign_with(&key)).is_ok());
+    for kid in ["ABC+/D=", "abc+/D", "abc%2B/D=", "", "abc+/D=\0", "../abc+/D="] {
+        let error = verifier.verify(&cognito_token().header("kid", kid).sign_with(&key)).unwrap_err();
+        assert!(matches!(error, Error::UnknownKey { key_id: Some(_), .. }), "{kid} {error:?}");
+    }
+}
+
+#[test]
+fn a_key_id_is_text_of_a_stranger() {
+    // A18, A19
+    let verifier = generic();
+    accepted(&verifier, &generic_token());
+    let long = "x".repeat(10_000);
+    for kid in
+        ["../../etc/passwd", "' OR '1'='1", "a\0b", "a\nINFO forged", "\u{202e}\u{1b}[31m", "{{7*7}}", &long]
+    {
+        let error = refused(&verifier, &generic_token().header("kid", kid));
+        assert!(matches!(error, Error::UnknownKey { .. }), "{error:?}");
+        for text in [error.to_string(), format!("{error:?}")] {
+            assert!(text.len() < 500, "{text}");
+            assert!(!text.chars().any(char::is_control), "{text}");
+        }
+    }
+    for kid in [json!(1), json!(null), json!([KEY.kid()])] {
+        let error = refused(&verifier, &generic_token().header("kid", kid));
+        assert!(matches!(error, Error::MalformedHeader { parameter: "kid", .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn a_token_without_key_id_is_accepted_when_only_one_key_fits() {
+    // B10
+    let es256 = SigningKey::generate(Alg::ES256);
+    let token = generic_token().without_header("kid").sign_with(&KEY);
+    let trusting = |keys: &[&SigningKey]| {
+        at(NOW).trust(Issuer::from_jwks(ISSUER, &jwks(keys)).unwrap().audience(AUDIENCE)).build().unwrap()
+    };
+    assert!(trusting(&[&es256, &KEY]).verify(&token).is_ok());
+    let error = trusting(&[&OTHER_KEY, &KEY]).verify(&token).unwrap_err();
+    assert!(matches!(error, Error::AmbiguousKey { found: 2, key_id: None, .. }), "{error:?}");
+}
+
+#[test]
+fn keys_that_share_an_id_are_told_apart_by_their_type_only() {
+    // B09
+    let es256 = SigningKey::generate(Alg::ES256).with_kid(KEY.kid());
+    let same_id = OTHER_KEY.clone().with_kid(KEY.kid());
+    let trusting = |keys: &[&SigningKey]| {
+        at(NOW).trust(Issuer::from_jwks(ISSUER, &jwks(keys)).unwrap().audience(AUDIENCE)).build().unwrap()
+    };
+    let verifier = trusting(&[&es256, &KEY]);
+    assert!(verifier.verify(&generic_token().sign_with(&KEY)).is_ok());
+    assert!(verifier.verify(&generic_token().sign_with(&es256)).is_ok());
+    let error = trusting(&[&same_id, &KEY]).verify(&generic_token().sign_with(&KEY)).unwrap_err();
+    assert!(matches!(error, Error::AmbiguousKey { found: 2, key_id: Some(_), .. }), "{error:?}");
+}
+
+#[test]
+fn a_key_that_the_token_brings_along_is_not_used() {
+    // A17: the token is signed with its own key, which it shows
+    let own = OTHER_KEY.clone().with_kid(KEY.kid());
+    let with_key = |token: Mint| {
+        let x5c = "bm90IGEgY2VydGlmaWNhdGU=";
+        token
+            .header("jwk", OTHER_KEY.jwk())
+            .header("x5c", json!([x5c]))
+            .header("jku", "https://evil.example/keys")
+    };
+    accepted(&cognito(), &with_key(cognito_token()));
+    let error = cognito().verify(&with_key(cognito_token()).sign_with(&own)).unwrap_err();
+    assert!(matches!(error, Error::BadSignature { .. }), "{error:?}");
+}

@@ -1,0 +1,108 @@
+//! Is it an access token? `typ`, Cognito's `token_use`, and the claims that only ID tokens have.
+
+use scopegate::{Error, Issuer};
+use serde_json::json;
+
+use crate::checks::fixture::{
+    AUDIENCE, CLIENT, ISSUER, KEY, NOW, accepted, assert_refused, at, cognito, cognito_token, generic,
+    generic_token, jwks,
+};
+
+#[test]
+fn the_type_is_an_access_token_or_says_nothing() {
+    // C14, C15, C16
+    for typ in ["at+jwt", "application/at+jwt", "AT+JWT", "JWT", "jwt"] {
+        accepted(&generic(), &generic_token().header("typ", typ));
+    }
+    accepted(&generic(), &generic_token().without_header("typ"));
+    for typ in ["id_token+jwt", "dpop+jwt", "logout+jwt", "secevent+jwt", "", "at+jwt "] {
+        assert_refused!(generic(), generic_token().header("typ", typ), Error::WrongType { .. });
+    }
+    assert_refused!(
+        generic(),
+        generic_token().header("typ", 1),
+        Error::MalformedHeader { parameter: "typ", .. }
+    );
+}
+
+#[test]
+fn an_issuer_may_be_held_to_the_type_of_rfc_9068() {
+    // C14
+    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE);
+    let verifier = at(NOW).trust(issuer.with_typ_at_jwt_required()).build().unwrap();
+    accepted(&verifier, &generic_token());
+    assert_refused!(verifier, generic_token().header("typ", "JWT"), Error::WrongType { .. });
+    assert_refused!(verifier, generic_token().without_header("typ"), Error::WrongType { found: None, .. });
+}
+
+#[test]
+fn only_an_access_token_is_accepted() {
+    // C18, C30
+    accepted(&cognito(), &cognito_token());
+    for token_use in
+        [json!("id"), json!("refresh"), json!("ACCESS"), json!(["access"]), json!(null), json!("")]
+    {
+        let token = cognito_token().claim("token_use", token_use);
+        assert_refused!(cognito(), token, Error::NotAnAccessToken { claim: "token_use", .. });
+    }
+    let unmarked = cognito_token().without_claim("token_use");
+    assert_refused!(cognito(), unmarked, Error::NotAnAccessToken { claim: "token_use", found: None, .. });
+}
+
+#[test]
+fn an_id_token_is_refused_from_every_issuer() {
+    // C18: its audience may be a client that is also an API
+    accepted(&generic(), &generic_token());
+    for claim in ["nonce", "at_hash", "c_hash"] {
+        assert_refused!(
+            generic(),
+            generic_token().claim(claim, "n-0S6_WzA2Mj"),
+            Error::NotAnAccessToken { .. }
+        );
+    }
+    assert_refused!(generic(), generic_token().claim("token_use", "id"), Error::NotAnAccessToken { .. });
+    accepted(&generic(), &generic_token().claim("token_use", "access"));
+}
+
+#[test]
+fn an_id_token_is_refused_whatever_was_configured() {
+    // C18: an ID token as OpenID Connect Core §2 has it, for a client that is trusted here
+    let key = || jwks(&[&KEY]);
+    let draft = || Issuer::from_jwks(ISSUER, &key()).unwrap();
+    let id_token = cognito_token()
+        .without_claim("token_use")
+        .without_claim("client_id")
+        .without_claim("scope")
+        .claim("aud", CLIENT)
+        .claim("azp", CLIENT)
+        .claim("sub", "user-1")
+        .claim("nonce", "n-0S6_WzA2Mj")
+        .claim("at_hash", "77QmUPtjPfzWtF2AnpK9RQ");
+    let access_token = id_token.clone().without_claim("nonce").without_claim("at_hash");
+    for (name, issuer, without_marks_too) in [
+        ("audience", draft().audience(AUDIENCE), true),
+        ("client as audience", draft().audience(CLIENT), false),
+        ("client", draft().client(CLIENT), true),
+        ("both", draft().audience(CLIENT).client(CLIENT), false),
+        ("any client", draft().accept_any_client(), true),
+        ("any audience", draft().accept_any_audience(), false),
+        ("type", draft().audience(CLIENT).with_typ_at_jwt_required(), true),
+        ("nonce", draft().audience(CLIENT).accept_nonce(), false),
+        ("Cognito", Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_jwks(&key()).unwrap(), true),
+    ] {
+        let verifier = at(NOW).trust(issuer).build().unwrap();
+        assert!(verifier.verify(&id_token.sign_with(&KEY)).is_err(), "{name}");
+        // Without its marks it is an access token for somebody, and the other rules decide.
+        let unmarked = verifier.verify(&access_token.sign_with(&KEY));
+        assert_eq!(unmarked.is_err(), without_marks_too, "{name}: {unmarked:?}");
+    }
+}
+
+#[test]
+fn a_nonce_can_be_accepted_and_nothing_else_with_it() {
+    // C18
+    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE).accept_nonce();
+    let verifier = at(NOW).trust(issuer).build().unwrap();
+    accepted(&verifier, &generic_token().claim("nonce", "n-0S6_WzA2Mj"));
+    assert_refused!(verifier, generic_token().claim("at_hash", "x"), Error::NotAnAccessToken { .. });
+}

@@ -1,0 +1,88 @@
+//! Which scopes does a token grant, and which of its claims are they read from?
+
+use scopegate::{Error, Issuer};
+use scopegate_issuer::Mint;
+use serde_json::json;
+
+use crate::checks::fixture::{
+    AUDIENCE, ISSUER, KEY, NOW, accepted, assert_refused, at, cognito, cognito_token, generic, generic_token,
+    jwks, refused,
+};
+
+#[test]
+fn scopes_are_read_from_text_and_arrays() {
+    // C20, C21
+    let scopes = |token: Mint| accepted(&generic(), &token).scopes().to_string();
+    assert_eq!(scopes(generic_token().scope("b a")), "a b");
+    assert_eq!(scopes(generic_token().scope("  a   b ")), "a b");
+    assert_eq!(scopes(generic_token().scope("")), "");
+    let none = || generic_token().without_claim("scope");
+    assert_eq!(scopes(none()), "");
+    assert_eq!(scopes(none().claim("scp", "a b")), "a b");
+    assert_eq!(scopes(none().claim("scp", json!(["a", "b"]))), "a b");
+    assert_eq!(scopes(none().claim("scp", json!([]))), "");
+    assert_eq!(scopes(generic_token().scope("a").claim("scp", json!(["b"]))), "a b");
+    // Cognito's claim is `scope`.
+    let both = cognito_token().scope("a").claim("scp", json!(["b"]));
+    assert_eq!(accepted(&cognito(), &both).scopes().to_string(), "a");
+    for (claim, value) in [
+        ("scope", json!(["a"])),
+        ("scope", json!(1)),
+        ("scope", json!(null)),
+        ("scope", json!("a\tb")),
+        ("scope", json!("a\nb")),
+        ("scope", json!("a\"")),
+        ("scope", json!("a\\")),
+        ("scope", json!("ä")),
+        ("scope", json!("a\u{a0}b")),
+        ("scope", json!({ "a": true })),
+        ("scp", json!(["a", 1])),
+        ("scp", json!(["a b"])),
+        ("scp", json!({ "a": true })),
+        ("scp", json!("a\\")),
+    ] {
+        let error = refused(&generic(), &none().claim(claim, value));
+        assert!(matches!(&error, Error::MalformedClaim { claim: named, .. } if named == claim), "{error:?}");
+    }
+}
+
+#[test]
+fn a_scope_is_granted_by_exactly_that_text() {
+    // C20, C36: identifiers of Cognito's resource servers may be URLs
+    let granted = "https://api.example/read";
+    let claims = accepted(&cognito(), &cognito_token().scope(granted));
+    assert!(claims.require(&granted.into()).is_ok());
+    for other in [
+        "https://api.example/rea",
+        "https://api.example/reads",
+        "https://api.example/read/",
+        "https://api.example/Read",
+        "https://API.example/read",
+        "https://api.example:443/read",
+        "https://api.example/",
+        "https://api.example",
+        "http://api.example/read",
+        "read",
+        "api.example/read",
+        "https://api.example/*",
+    ] {
+        assert!(matches!(claims.require(&other.into()), Err(Error::InsufficientScope { .. })), "{other}");
+    }
+}
+
+#[test]
+fn permissions_and_roles_are_scopes_only_where_that_was_said() {
+    // C21
+    let issuer = || Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE);
+    let with = at(NOW).trust(issuer().with_permissions_as_scopes().with_roles_as_scopes()).build().unwrap();
+    let token = generic_token()
+        .scope("a")
+        .claim("permissions", json!(["b", "not a scope"]))
+        .claim("roles", json!(["c"]));
+    assert_eq!(accepted(&with, &token).scopes().to_string(), "a b c");
+    assert_eq!(accepted(&generic(), &token).scopes().to_string(), "a");
+    for claim in ["permissions", "roles"] {
+        assert_refused!(with, token.clone().claim(claim, "b"), Error::MalformedClaim { .. });
+        accepted(&generic(), &token.clone().claim(claim, "b"));
+    }
+}

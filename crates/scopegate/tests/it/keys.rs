@@ -1,0 +1,7 @@
+//! Which keys does an issuer have now: read from a key set, found, fetched, and renewed?
+
+mod set;
+mod ed25519;
+mod discovery;
+mod fetch;
+mod refresh;

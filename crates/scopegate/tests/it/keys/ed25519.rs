@@ -1,0 +1,106 @@
+//! Which Ed25519 keys are used, and under which names? Row ids (A24) are those of docs/conformance.md.
+
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use scopegate::{Algorithm, ConfigError, Error, Issuer, Verifier};
+use scopegate_issuer::{Alg, Mint, SigningKey};
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://issuer.example/pool";
+const CLIENT: &str = "1example23456789";
+
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::EdDSA));
+
+fn verifier(jwks: &[Value], algorithms: &[Algorithm]) -> Result<Verifier, ConfigError> {
+    let issuer = Issuer::from_jwks(ISSUER, &json!({ "keys": jwks }).to_string())?.client(CLIENT);
+    Verifier::builder().trust(issuer.with_algorithms(algorithms.iter().copied())).build()
+}
+
+fn token() -> Mint {
+    Mint::cognito(ISSUER, CLIENT).without_claim("token_use")
+}
+
+/// The key with another `x`, and no `alg`.
+fn with_x(x: &[u8]) -> Value {
+    let mut jwk = KEY.jwk();
+    jwk.as_object_mut().unwrap().remove("alg");
+    jwk["x"] = URL_SAFE_NO_PAD.encode(x).into();
+    jwk
+}
+
+#[test]
+fn both_names_of_the_algorithm_mean_the_same_in_token_key_and_configuration() {
+    // A24: RFC 8037 §3.1 calls it EdDSA, RFC 9864 §2.2 Ed25519
+    let mut unnamed = KEY.jwk();
+    unnamed.as_object_mut().unwrap().remove("alg");
+    let named = |alg: &str| {
+        let mut jwk = unnamed.clone();
+        jwk["alg"] = alg.into();
+        jwk
+    };
+    for configured in ["EdDSA", "Ed25519"] {
+        for jwk in [unnamed.clone(), named("EdDSA"), named("Ed25519")] {
+            let verifier = verifier(std::slice::from_ref(&jwk), &[configured.parse().unwrap()]).unwrap();
+            for alg in ["EdDSA", "Ed25519"] {
+                let token = token().alg(alg).sign_with(&KEY);
+                assert!(verifier.verify(&token).is_ok(), "{configured} {jwk} {alg}");
+            }
+            for alg in ["eddsa", "ed25519", "Ed448", "EdDSA "] {
+                let error = verifier.verify(&token().alg(alg).sign_with(&KEY)).unwrap_err();
+                assert!(matches!(error, Error::UnacceptableAlgorithm { .. }), "{alg} {error:?}");
+            }
+        }
+    }
+    for alg in ["eddsa", "ed25519", "Ed448", "ES256"] {
+        assert!(verifier(&[named(alg)], Algorithm::ALL).is_err(), "{alg}");
+    }
+}
+
+/// The eight points of small order: y, with and without the sign of x. For 1 and -1 there is one point each; the
+/// spelling with a sign is that of no point, and refused with the others.
+#[test]
+fn a_key_of_small_order_is_left_out() {
+    // A24
+    let minus_one = [[0xec].as_slice(), &[0xff; 30], &[0x7f]].concat();
+    let of_order_8 =
+        ["JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU", "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o"]
+            .map(|y| URL_SAFE_NO_PAD.decode(y).unwrap());
+    let one = [[1].as_slice(), &[0; 31]].concat();
+    let [first, second] = of_order_8;
+    for mut x in [one, minus_one, vec![0; 32], first, second] {
+        for sign in [0, 0x80] {
+            *x.last_mut().unwrap() |= sign;
+            assert_left_out(&with_x(&x), "small order");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_not_spelled_canonically_is_left_out() {
+    // A24, RFC 8032 §5.1.3: y is less than p = 2^255 - 19. p + 1 is another spelling of 1, the neutral element.
+    for more in 0..=18 {
+        for last in [0x7f, 0xff] {
+            let x = [[0xed + more].as_slice(), &[0xff; 30], &[last]].concat();
+            assert_left_out(&with_x(&x), "canonically");
+        }
+    }
+}
+
+/// Alone the key makes no set; beside a good one it changes nothing, and what anybody can sign with it is refused.
+#[track_caller]
+fn assert_left_out(jwk: &Value, reason: &str) {
+    let error = verifier(std::slice::from_ref(jwk), Algorithm::ALL).unwrap_err();
+    assert!(matches!(error, ConfigError::InvalidKeySet { .. }), "{error:?}");
+    assert!(error.to_string().contains(reason), "{error}");
+
+    let good = KEY.clone().with_kid("good");
+    let beside = verifier(&[jwk.clone(), good.jwk()], Algorithm::ALL).unwrap();
+    assert!(beside.verify(&token().sign_with(&good)).is_ok());
+    let neutral_and_zero = [[1].as_slice(), &[0; 63]].concat();
+    let token = token().sign_with(&KEY);
+    let (signing_input, _) = token.rsplit_once('.').unwrap();
+    let forged = format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode(neutral_and_zero));
+    assert!(matches!(beside.verify(&forged), Err(Error::UnknownKey { .. })));
+}

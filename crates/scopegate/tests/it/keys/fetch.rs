@@ -1,0 +1,208 @@
+//! Which answers of an issuer are taken for its keys, and over which connection? The server is written out here, because
+//! the local issuer would not say such things. Row ids (B12, …) are those of docs/conformance.md.
+
+use std::error::Error as StdError;
+use std::io::ErrorKind;
+use std::net::TcpListener as StdListener;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::header;
+use axum::response::IntoResponse as _;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use scopegate::{ConfigError, Error, Issuer, Verifier};
+use scopegate_issuer::{Alg, LocalIssuer, Mint, SigningKey};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+
+const CLIENT: &str = "c";
+
+async fn start(jwks_uri: &str) -> Result<Verifier, ConfigError> {
+    let issuer = Issuer::from_jwks_uri("https://issuer.example", jwks_uri).unwrap().client(CLIENT);
+    Verifier::builder().trust(issuer).start().await
+}
+
+fn token(key: &SigningKey) -> String {
+    Mint::cognito("https://issuer.example", CLIENT).without_claim("token_use").sign_with(key)
+}
+
+/// Serves one text, called by this media type; says where.
+async fn serve(media_type: Option<&'static str>, text: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    let router = Router::new().fallback(async move || {
+        let mut response = text.into_response();
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        if let Some(media_type) = media_type {
+            response.headers_mut().insert(header::CONTENT_TYPE, media_type.parse().unwrap());
+        }
+        response
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+#[tokio::test]
+async fn a_key_set_is_judged_by_what_it_is_and_not_by_what_it_is_called() {
+    // B12
+    let key = SigningKey::generate(Alg::ES256);
+    let jwks = json!({ "keys": [key.jwk()] }).to_string();
+    let page = "<!doctype html><html><title>Sign in</title></html>".to_owned();
+    for media_type in [
+        Some("application/json"),
+        Some("application/json; charset=utf-8"),
+        Some("application/jwk-set+json"),
+        Some("text/plain"),
+        Some("application/octet-stream"),
+        Some("text/html"),
+        None,
+    ] {
+        let verifier = start(&serve(media_type, jwks.clone()).await).await.unwrap();
+        assert!(verifier.verify(&token(&key)).is_ok(), "{media_type:?}");
+        let error = start(&serve(media_type, page.clone()).await).await.unwrap_err();
+        assert!(error.source().unwrap().to_string().contains("not one JSON object"), "{media_type:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_good_keys_of_a_mixed_set_are_used() {
+    // B02, B11: one set with everything that was ever seen in one
+    let (good, other) = (SigningKey::generate(Alg::RS256), SigningKey::generate(Alg::ES256));
+    let changed = |key: &SigningKey, member: &str, value: &str| {
+        let mut jwk = key.jwk();
+        jwk[member] = json!(value);
+        jwk["kid"] = json!(format!("{member}-{value}"));
+        jwk
+    };
+    let secret = "c2VjcmV0IHNlY3JldA";
+    let jwks = json!({ "keys": [
+        { "kty": "AKP", "alg": "ML-DSA-44", "kid": "pq", "pub": "AQAB" },
+        { "kty": "OKP", "crv": "X25519", "kid": "x25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" },
+        { "kty": "OKP", "crv": "Ed448", "kid": "ed448", "x": "X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA" },
+        changed(&other, "crv", "secp256k1"),
+        { "kty": "oct", "kid": "oct", "k": secret },
+        changed(&good, "n", "AQAB"),
+        changed(&good, "use", "enc"),
+        changed(&good, "d", secret),
+        good.jwk(),
+    ] });
+    let verifier = start(&serve(Some("application/json"), jwks.to_string()).await).await.unwrap();
+    assert!(verifier.verify(&token(&good)).is_ok());
+    let unusable = verifier.verify(&token(&good.clone().with_kid("use-enc")));
+    assert!(matches!(unusable, Err(Error::UnknownKey { .. })), "{unusable:?}");
+    let status = verifier.status();
+    assert_eq!(status.issuers()[0].key_ids, [good.kid()]);
+    assert!(!format!("{verifier:?} {status:?}").contains(secret));
+}
+
+#[tokio::test]
+async fn what_a_token_says_about_keys_is_never_fetched() {
+    // A17: somebody listens at each of these addresses, and hears nothing
+    let listener = StdListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/keys", listener.local_addr().unwrap());
+    let local = LocalIssuer::start().await.unwrap();
+    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
+    let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
+    let own = SigningKey::generate(Alg::RS256);
+    let bringing = local
+        .mint()
+        .header("jku", url.as_str())
+        .header("x5u", url.as_str())
+        .header("jwk", own.jwk())
+        .header("x5c", json!(["bm90IGEgY2VydGlmaWNhdGU="]));
+    assert!(verifier.verify_or_refresh(&bringing.sign()).await.is_ok());
+    let kid = local.default_pool().signing_key().kid().to_owned();
+    for (key, matching) in [(own.clone().with_kid(kid), true), (own.clone(), false)] {
+        let refused = verifier.verify_or_refresh(&bringing.sign_with(&key)).await.unwrap_err();
+        assert_eq!(matches!(refused, Error::BadSignature { .. }), matching, "{refused:?}");
+    }
+    let nobody = listener.accept().unwrap_err();
+    assert_eq!(nobody.kind(), ErrorKind::WouldBlock);
+}
+
+/// Where a child process finds the addresses that it is to try.
+const GOOD: &str = "SCOPEGATE_TEST_GOOD_CERTIFICATE";
+const WRONG_NAME: &str = "SCOPEGATE_TEST_WRONG_NAME";
+
+/// What an operator reads.
+fn chain(error: &dyn StdError) -> String {
+    let errors = std::iter::successors(Some(error), |error| (*error).source());
+    errors.map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "elsewhere the system's authorities are not read from the environment"
+)]
+async fn a_certificate_that_the_system_does_not_trust_is_refused_and_named() {
+    // B14: the same server, with and without its authority among those that the system trusts. They are read from the
+    // environment, which belongs to a process, so the second half is a process of its own.
+    let mut authority = CertificateParams::new([]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let trusted = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authority.pem");
+    std::fs::write(&trusted, authority.pem()).unwrap();
+    let good = serve_with_tls(&authority, "localhost").await;
+    let wrong_name = serve_with_tls(&authority, "other.example").await;
+
+    let error = start(&good).await.unwrap_err();
+    assert!(chain(&error).contains("certificate"), "{}", chain(&error));
+
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
+        .args(["--exact", "keys::fetch::with_a_trusted_authority", "--ignored", "--nocapture"])
+        .env("SSL_CERT_FILE", trusted)
+        .env_remove("SSL_CERT_DIR")
+        .envs([(GOOD, good), (WRONG_NAME, wrong_name)]);
+    let output = tokio::task::spawn_blocking(move || child.output()).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "is run by another test, as a process of its own"]
+async fn with_a_trusted_authority() {
+    let (Ok(good), Ok(wrong_name)) = (std::env::var(GOOD), std::env::var(WRONG_NAME)) else {
+        panic!("run a_certificate_that_the_system_does_not_trust_is_refused_and_named instead");
+    };
+    assert!(start(&good).await.is_ok());
+    let error = start(&wrong_name).await.unwrap_err();
+    assert!(chain(&error).contains("certificate"), "{}", chain(&error));
+}
+
+/// Serves a key set over TLS with a certificate for this name; says where, under the name `localhost`.
+async fn serve_with_tls(authority: &CertifiedIssuer<'static, KeyPair>, name: &str) -> String {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, authority).unwrap();
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key.into())
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/keys", listener.local_addr().unwrap().port());
+    let body = json!({ "keys": [SigningKey::generate(Alg::ES256).jwk()] }).to_string();
+    let answer =
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            // Whoever does not trust the certificate goes away here.
+            let Ok(mut stream) = acceptor.accept(socket).await else { continue };
+            let mut request = [0; 1024];
+            if stream.read(&mut request).await.is_ok() {
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            }
+        }
+    });
+    url
+}

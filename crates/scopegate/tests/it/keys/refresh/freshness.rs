@@ -1,0 +1,39 @@
+//! When is the next fetch? The issuer's `Cache-Control`, and what the operator has set.
+
+use std::time::Duration;
+
+use scopegate_issuer::LocalIssuer;
+
+use crate::keys::refresh::fixture::trusting;
+
+#[tokio::test]
+async fn the_issuers_advice_about_freshness_is_followed() {
+    // B20
+    let local = LocalIssuer::start().await.unwrap();
+    let next = async |value, period: Option<u64>| {
+        local.set_cache_control(Some(value)).unwrap();
+        let builder = match period {
+            Some(period) => trusting(&local).with_refresh_period(Duration::from_secs(period)),
+            None => trusting(&local),
+        };
+        builder.start().await.unwrap().status().issuers()[0].next_fetch_in.unwrap().as_secs()
+    };
+    for (value, at_least, at_most) in [
+        ("max-age=3600", 2_591, 3_168),
+        ("max-age=300", 215, 264),
+        ("max-age=0", 42, 53),
+        ("max-age=1", 42, 53),
+        ("no-store", 42, 53),
+        ("max-age=3600, max-age=300", 215, 264),
+        ("max-age=3600, no-store", 42, 53),
+        ("max-age=-1", 431, 528),
+        ("max-age=garbage", 431, 528),
+        ("max-age=1000000000", 31_103, 38_016),
+        ("public", 431, 528),
+    ] {
+        let seconds = next(value, None).await;
+        assert!((at_least..=at_most).contains(&seconds), "{value}: {seconds}");
+    }
+    let seconds = next("max-age=3600", Some(100)).await;
+    assert!((71..=88).contains(&seconds), "the operator has the last word: {seconds}");
+}

@@ -1,0 +1,47 @@
+//! What is decided while the issuer cannot be reached, and how often is it asked?
+
+use std::time::Duration;
+
+use scopegate::Error;
+use scopegate_issuer::{Fault, LocalIssuer};
+
+use crate::keys::refresh::fixture::{of_no_key, pass, trusting};
+
+#[tokio::test]
+async fn an_unknown_key_during_an_outage_is_undecided_and_known_keys_go_on() {
+    // B23, D21, W7
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    let good = local.mint().sign();
+    local.set_fault(Fault::Status(500));
+    for _ in 0..2 {
+        let error = verifier.verify_or_refresh(&of_no_key(&local, "no such key")).await.unwrap_err();
+        assert!(
+            matches!(error, Error::KeysUnavailable { retry_after, .. } if retry_after >= Duration::from_secs(1))
+        );
+        assert!(verifier.verify(&good).is_ok());
+    }
+    assert_eq!(local.jwks_fetches(), 2, "a failed fetch counts against the cooldown");
+}
+
+#[tokio::test]
+async fn fetches_go_on_through_an_outage_and_not_too_often() {
+    // W16
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    local.set_fault(Fault::Status(500));
+    for minute in 1..=30 {
+        pass(Duration::from_secs(600)).await;
+        let failed = || verifier.status().issuers()[0].fetches_failed;
+        while failed() < minute {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(failed(), minute, "one attempt is due, however late it is noticed");
+    }
+    local.clear_fault();
+    pass(Duration::from_secs(60)).await;
+    while verifier.status().issuers()[0].last_failure.is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(local.jwks_fetches(), 32);
+}

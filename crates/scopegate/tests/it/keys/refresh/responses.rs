@@ -1,0 +1,81 @@
+//! Which of an issuer's answers are keys, and which are failures that change nothing?
+
+use std::time::Duration;
+
+use scopegate_issuer::{Fault, LocalIssuer};
+
+use crate::keys::refresh::fixture::{of_no_key, pass, trusting};
+
+#[tokio::test]
+async fn good_keys_are_used_whatever_stands_beside_them() {
+    // B02
+    let local = LocalIssuer::start().await.unwrap();
+    local.set_fault(Fault::UnusableAmongGood);
+    let verifier = trusting(&local).start().await.unwrap();
+    assert!(verifier.verify(&local.mint().sign()).is_ok());
+}
+
+#[tokio::test]
+async fn a_bad_answer_never_replaces_good_keys() {
+    // B22, B23
+    let elsewhere = LocalIssuer::start().await.unwrap();
+    let set = |keys: &[&str]| Fault::Body(format!(r#"{{"keys":[{}]}}"#, keys.join(",")));
+    for fault in [
+        Fault::EmptySet,
+        Fault::Html,
+        Fault::Truncated,
+        Fault::Reset,
+        Fault::Status(404),
+        Fault::Oversized(10 * 1024 * 1024),
+        Fault::Gzip(10 * 1024 * 1024),
+        Fault::Redirect(elsewhere.jwks_uri()),
+        Fault::Redirect("http://issuer.example/keys".to_owned()),
+        Fault::Body("null".to_owned()),
+        Fault::Body(r#"{"keys":{}}"#.to_owned()),
+        Fault::Body(r#"{"keys":[{"kty":"RSA""#.to_owned()),
+        // None of these is a key; and of these there are more than anybody has.
+        set(&[r#"{"kty":"oct","k":"AQAB"}"#, r#"{"kty":"EC"}"#, "null"]),
+        set(&vec!["{}"; 10_000]),
+    ] {
+        let local = LocalIssuer::start().await.unwrap();
+        let verifier = trusting(&local).start().await.unwrap();
+        let good = local.mint().sign();
+        local.set_fault(fault.clone());
+        assert!(verifier.verify_or_refresh(&of_no_key(&local, "no such key")).await.is_err());
+        assert_eq!(local.jwks_fetches(), 2);
+        assert!(verifier.verify(&good).is_ok(), "{fault:?}");
+        assert_eq!(verifier.status().issuers()[0].fetches_failed, 1, "{fault:?}");
+    }
+    assert_eq!(elsewhere.jwks_fetches(), 0);
+}
+
+#[tokio::test]
+async fn redirects_and_compressed_answers_are_failures() {
+    // B22
+    let local = LocalIssuer::start().await.unwrap();
+    let elsewhere = local.pool("eu-west-1_Local0002").unwrap();
+    for fault in [Fault::Redirect(elsewhere.jwks_uri()), Fault::Gzip(64 * 1024 * 1024)] {
+        local.set_fault(fault.clone());
+        assert!(trusting(&local).start().await.is_err(), "{fault:?}");
+    }
+    assert_eq!(elsewhere.jwks_fetches(), 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_end_is_given_up_after_5_seconds() {
+    // B22
+    let local = LocalIssuer::start().await.unwrap();
+    local.set_fault(Fault::Drip);
+    let verifier = trusting(&local).start_without_keys().unwrap();
+    while local.jwks_fetches() == 0 {
+        tokio::task::yield_now().await;
+    }
+    pass(Duration::from_secs(4)).await;
+    assert_eq!(verifier.status().issuers()[0].fetches_failed, 0);
+    pass(Duration::from_secs(2)).await;
+    while verifier.status().issuers()[0].fetches_failed == 0 {
+        tokio::task::yield_now().await;
+    }
+    let failure = verifier.status().issuers()[0].last_failure.clone();
+    assert_eq!(failure.as_deref(), Some("no complete answer within 5 s"));
+}

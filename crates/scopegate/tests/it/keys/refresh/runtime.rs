@@ -1,0 +1,129 @@
+//! Which runtimes does the background task run in, when does it end, and what is seen of that?
+
+use std::sync::{Arc, Mutex};
+use std::thread::{self, ThreadId};
+
+use scopegate::{Issuer, Verifier};
+use scopegate_issuer::{Fault, LocalIssuer};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
+
+use crate::keys::refresh::fixture::{CLIENT, trusting};
+
+#[test]
+fn both_kinds_of_runtime_will_do() {
+    let current = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let several = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    for runtime in [current, several] {
+        runtime.block_on(async {
+            let local = LocalIssuer::start().await.unwrap();
+            let verifier = trusting(&local).start().await.unwrap();
+            local.rotate();
+            assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
+        });
+    }
+}
+
+#[test]
+fn a_runtime_without_timers_is_an_error_and_not_a_silence() {
+    let local_runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let local = local_runtime.block_on(LocalIssuer::start()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let error = runtime.block_on(trusting(&local).start()).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("the background task has ended"), "{cause}");
+}
+
+#[test]
+fn a_runtime_that_is_gone_can_be_seen() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let gone = runtime.handle().clone();
+    drop(runtime);
+    let _entered = gone.enter();
+    let issuer = Issuer::cognito_at("http://127.0.0.1:1/pool").unwrap().client(CLIENT);
+    let verifier = Verifier::builder().trust(issuer).start_without_keys().unwrap();
+    let failure = verifier.status().issuers()[0].last_failure.clone().unwrap();
+    assert!(failure.contains("the background task has ended"), "{failure}");
+}
+
+#[test]
+fn a_verifier_outlives_its_runtime_until_its_keys_are_stale() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (verifier, token) = runtime.block_on(async {
+        let local = LocalIssuer::start().await.unwrap();
+        (trusting(&local).start().await.unwrap(), local.mint().sign())
+    });
+    drop(runtime);
+    assert!(verifier.verify(&token).is_ok());
+}
+
+#[tokio::test]
+async fn the_last_clone_keeps_the_keys_coming() {
+    // B26
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    let clone = verifier.clone();
+    drop(verifier);
+    local.rotate();
+    assert!(clone.verify_or_refresh(&local.mint().sign()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_thousand_verifiers_come_and_go_and_leave_nothing_behind() {
+    // B26
+    let local = LocalIssuer::start().await.unwrap();
+    let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    for _ in 0..1_000 {
+        let verifier = trusting(&local).start_without_keys().unwrap();
+        let clone = verifier.clone();
+        drop(verifier);
+        drop(clone);
+    }
+    while tokio::runtime::Handle::current().metrics().num_alive_tasks() > before {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Notes on which thread something is said about a key that cannot be used, which is said while a set is read.
+#[derive(Clone, Default)]
+struct ReadBy(Arc<Mutex<Vec<ThreadId>>>);
+
+impl Subscriber for ReadBy {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "scopegate::key_set"
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        self.0.lock().unwrap().push(thread::current().id());
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn a_key_set_is_read_on_another_thread_and_logged_where_the_task_logs() {
+    // The largest set that is read takes a third of a second, and requests share the runtime with the task.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let read_by = ReadBy::default();
+    let _second = Dispatch::new(ReadBy::default());
+    tracing::subscriber::with_default(read_by.clone(), || {
+        runtime.block_on(async {
+            let local = LocalIssuer::start().await.unwrap();
+            local.set_fault(Fault::UnusableAmongGood);
+            trusting(&local).start().await.unwrap();
+        });
+    });
+    let threads = read_by.0.lock().unwrap();
+    assert!(!threads.is_empty() && !threads.contains(&thread::current().id()), "{threads:?}");
+}

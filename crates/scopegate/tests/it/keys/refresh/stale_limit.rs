@@ -1,0 +1,78 @@
+//! How long are keys used that could not be fetched again, also when the clock is set?
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use scopegate::Error;
+use scopegate_issuer::LocalIssuer;
+
+use crate::keys::refresh::fixture::{of_no_key, trusting};
+
+#[tokio::test]
+async fn keys_are_used_for_the_stale_limit_and_not_longer() {
+    // B24
+    let local = LocalIssuer::start().await.unwrap();
+    let now = Arc::new(AtomicU64::new(0));
+    let clock = {
+        let now = Arc::clone(&now);
+        move || UNIX_EPOCH + Duration::from_secs(now.load(Ordering::Relaxed))
+    };
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    now.store(start, Ordering::Relaxed);
+    let verifier = trusting(&local).with_clock(clock).start().await.unwrap();
+    let token = local.mint().lifetime(7 * 86_400).sign();
+    now.store(start + 86_399, Ordering::Relaxed);
+    assert!(verifier.verify(&token).is_ok());
+    now.store(start + 86_400, Ordering::Relaxed);
+    assert!(matches!(verifier.verify(&token), Err(Error::KeysUnavailable { .. })));
+}
+
+#[tokio::test]
+async fn keys_that_expire_before_their_time_are_fetched_at_once() {
+    // B24: it recovers by itself
+    // The clock was wrong when the service started, and is set right.
+    let local = LocalIssuer::start().await.unwrap();
+    let ahead = Arc::new(AtomicU64::new(0));
+    let clock = {
+        let ahead = Arc::clone(&ahead);
+        move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::Relaxed))
+    };
+    let verifier = trusting(&local).with_clock(clock).start().await.unwrap();
+    let token = local.mint().lifetime(7 * 86_400).sign();
+    // Somebody has used up what unknown keys may cause.
+    assert!(verifier.verify(&of_no_key(&local, "no such key")).is_err());
+    while local.jwks_fetches() < 2 {
+        tokio::task::yield_now().await;
+    }
+    ahead.store(2 * 86_400, Ordering::Relaxed);
+    assert!(matches!(verifier.verify(&token), Err(Error::KeysUnavailable { .. })));
+    verifier.ready().await;
+    assert!(verifier.verify(&token).is_ok());
+}
+
+#[tokio::test]
+async fn keys_from_a_future_that_the_clock_has_taken_back_are_fetched_at_once() {
+    // B24: or they would be used until that future has come, and the stale limit with it
+    for (ahead_at_start, kept) in [(2 * 86_400, false), (43_200, true)] {
+        let local = LocalIssuer::start().await.unwrap();
+        let ahead = Arc::new(AtomicU64::new(ahead_at_start));
+        let clock = {
+            let ahead = Arc::clone(&ahead);
+            move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::Relaxed))
+        };
+        let verifier = trusting(&local).with_clock(clock).start().await.unwrap();
+        let token = local.mint().lifetime(7 * 86_400).sign();
+        assert!(verifier.verify(&token).is_ok());
+        ahead.store(0, Ordering::Relaxed);
+        let result = verifier.verify(&token);
+        if kept {
+            assert!(result.is_ok(), "{result:?}");
+        } else {
+            assert!(matches!(result, Err(Error::KeysUnavailable { .. })), "{result:?}");
+        }
+        verifier.ready().await;
+        assert!(verifier.verify(&token).is_ok());
+        assert_eq!(local.jwks_fetches(), if kept { 1 } else { 2 });
+    }
+}

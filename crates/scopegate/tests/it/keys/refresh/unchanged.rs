@@ -1,0 +1,67 @@
+//! What does it mean that the set is unchanged (`ETag`, status 304)?
+
+use std::time::{Duration, SystemTime};
+
+use scopegate_issuer::{Fault, LocalIssuer};
+
+use crate::keys::refresh::fixture::{pass, trusting};
+
+#[tokio::test]
+async fn an_unchanged_set_is_not_sent_again() {
+    // B21
+    let local = LocalIssuer::start().await.unwrap();
+    local.enable_etags();
+    let verifier = trusting(&local).start().await.unwrap();
+    let token = local.mint().lifetime(86_400).sign();
+    for fetches in 2..=4 {
+        pass(Duration::from_secs(530)).await;
+        while verifier.status().issuers()[0].fetches_succeeded < fetches {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(local.jwks_not_modified(), fetches - 1);
+        assert!(verifier.verify(&token).is_ok());
+    }
+    local.rotate();
+    assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
+    assert_eq!((local.jwks_fetches(), local.jwks_not_modified()), (5, 3));
+}
+
+#[tokio::test]
+async fn an_unchanged_set_is_as_good_as_a_new_one() {
+    // B21: it renews the time that the keys may be used for
+    let local = LocalIssuer::start().await.unwrap();
+    local.enable_etags();
+    let started = tokio::time::Instant::now();
+    let clock = move || SystemTime::now() + started.elapsed();
+    let verifier =
+        trusting(&local).with_clock(clock).with_stale_limit(Duration::from_secs(700)).start().await.unwrap();
+    let token = local.mint().lifetime(86_400).sign();
+    for fetches in 2..=4 {
+        pass(Duration::from_secs(400)).await;
+        while verifier.status().issuers()[0].fetches_succeeded < fetches {
+            tokio::task::yield_now().await;
+        }
+        assert!(verifier.verify(&token).is_ok());
+    }
+    assert_eq!(local.jwks_not_modified(), 3);
+}
+
+#[tokio::test]
+async fn a_set_that_was_not_accepted_is_not_what_unchanged_refers_to() {
+    let local = LocalIssuer::start().await.unwrap();
+    local.enable_etags();
+    local.set_fault(Fault::EmptySet);
+    let verifier = trusting(&local).start_without_keys().unwrap();
+    while verifier.status().issuers()[0].fetches_failed == 0 {
+        tokio::task::yield_now().await;
+    }
+    pass(Duration::from_secs(1)).await;
+    while verifier.status().issuers()[0].fetches_failed == 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(local.jwks_not_modified(), 0);
+    local.clear_fault();
+    pass(Duration::from_secs(2)).await;
+    verifier.ready().await;
+    assert!(verifier.verify(&local.mint().sign()).is_ok());
+}

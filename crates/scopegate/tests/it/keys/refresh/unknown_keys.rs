@@ -1,0 +1,97 @@
+//! How many fetches can somebody cause who has no good token?
+
+use std::time::Duration;
+
+use scopegate::Error;
+use scopegate_issuer::{Fault, LocalIssuer};
+
+use crate::keys::refresh::fixture::{of_no_key, pass, trusting};
+
+#[tokio::test]
+async fn invented_key_ids_cause_one_fetch_in_each_cooldown() {
+    // B16, B18, W2
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    for n in 0..200 {
+        // Two at a time, like requests that come while a fetch is under way.
+        let (one, other) = (of_no_key(&local, &format!("a{n}")), of_no_key(&local, &format!("b{n}")));
+        let refused = tokio::join!(verifier.verify_or_refresh(&one), verifier.verify_or_refresh(&other));
+        assert!(matches!(refused, (Err(Error::UnknownKey { .. }), Err(Error::UnknownKey { .. }))));
+    }
+    assert_eq!(local.jwks_fetches(), 2);
+}
+
+#[tokio::test]
+async fn one_invented_key_id_causes_one_fetch_more_because_it_might_be_published_late() {
+    // B16
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    let token = of_no_key(&local, "no such key");
+    for _ in 0..200 {
+        let error = verifier.verify_or_refresh(&token).await.unwrap_err();
+        assert!(matches!(error, Error::UnknownKey { .. }), "{error}");
+    }
+    assert_eq!(local.jwks_fetches(), 3);
+}
+
+#[tokio::test]
+async fn invented_key_ids_cause_no_more_fetches_in_an_outage() {
+    // B18: failed attempts count
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    local.set_fault(Fault::Status(500));
+    let good = local.mint().sign();
+    for n in 0..1_000 {
+        let refused = verifier.verify_or_refresh(&of_no_key(&local, &format!("a{n}"))).await;
+        assert!(matches!(refused, Err(Error::KeysUnavailable { .. })), "{refused:?}");
+    }
+    assert!(verifier.verify(&good).is_ok());
+    assert_eq!(local.jwks_fetches(), 2);
+}
+
+#[tokio::test]
+async fn the_cooldown_is_30_seconds_unless_changed() {
+    // B16
+    for (cooldown, just_before, seconds) in [(None, 25, 30), (Some(100), 90, 100)] {
+        let local = LocalIssuer::start().await.unwrap();
+        let builder = trusting(&local);
+        let builder = match cooldown {
+            Some(cooldown) => builder.with_refresh_cooldown(Duration::from_secs(cooldown)),
+            None => builder,
+        };
+        let verifier = builder.start().await.unwrap();
+        local.rotate();
+        assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
+        local.rotate();
+        let token = local.mint().sign();
+        pass(Duration::from_secs(just_before)).await;
+        assert!(matches!(verifier.verify_or_refresh(&token).await, Err(Error::UnknownKey { .. })));
+        pass(Duration::from_secs(seconds - just_before)).await;
+        assert!(verifier.verify_or_refresh(&token).await.is_ok());
+        assert_eq!(local.jwks_fetches(), 3);
+    }
+}
+
+#[tokio::test]
+async fn bad_signatures_cause_no_fetch() {
+    // B17, W1
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    let forged = local.mint().bad_signature().sign();
+    for _ in 0..1_000 {
+        let error = verifier.verify_or_refresh(&forged).await.unwrap_err();
+        assert!(matches!(error, Error::BadSignature { .. }), "{error}");
+    }
+    assert_eq!(local.jwks_fetches(), 1);
+}
+
+#[tokio::test]
+async fn unknown_issuers_cause_no_fetch() {
+    // C11
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    let other = local.pool("eu-west-1_Local0002").unwrap();
+    let error = verifier.verify_or_refresh(&other.mint().sign()).await.unwrap_err();
+    assert!(matches!(error, Error::UnknownIssuer { .. }), "{error}");
+    assert_eq!((local.jwks_fetches(), other.jwks_fetches()), (1, 0));
+}

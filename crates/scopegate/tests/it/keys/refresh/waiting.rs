@@ -1,0 +1,80 @@
+//! How many callers wait for one fetch, how long, and what if one goes away?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scopegate::Error;
+use scopegate_issuer::{Fault, LocalIssuer};
+
+use crate::keys::refresh::fixture::{of_no_key, poll_once, trusting};
+
+#[tokio::test]
+async fn a_thousand_callers_with_a_new_key_cause_one_fetch() {
+    // B16: single flight, and nobody is refused
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    local.rotate_without_overlap();
+    let token: Arc<str> = local.mint().sign().into();
+    let callers: Vec<_> = (0..1_000)
+        .map(|_| {
+            let (verifier, token) = (verifier.clone(), Arc::clone(&token));
+            tokio::spawn(async move { verifier.verify_or_refresh(&*token).await.is_ok() })
+        })
+        .collect();
+    for caller in callers {
+        assert!(caller.await.unwrap());
+    }
+    assert_eq!(local.jwks_fetches(), 2);
+}
+
+#[tokio::test]
+async fn only_so_many_callers_wait() {
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    local.set_fault(Fault::Drip);
+    local.rotate();
+    let token = local.mint().sign();
+    let mut waiting: Vec<_> = (0..1_024).map(|_| Box::pin(verifier.verify_or_refresh(&token))).collect();
+    for caller in &mut waiting {
+        assert!(poll_once(caller).await.is_none());
+    }
+    let one_more = poll_once(verifier.verify_or_refresh(&token)).await.expect("it does not wait");
+    assert!(
+        matches!(one_more, Err(Error::KeysUnavailable { retry_after, .. }) if retry_after.as_secs() == 1)
+    );
+    waiting.pop();
+    assert!(poll_once(verifier.verify_or_refresh(&token)).await.is_none(), "a place is free again");
+}
+
+#[tokio::test]
+async fn a_slow_issuer_holds_a_request_for_two_seconds_at_most() {
+    // W3
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    local.set_fault(Fault::Drip);
+    let (asked, token) = (tokio::time::Instant::now(), of_no_key(&local, "no such key"));
+    tokio::time::pause();
+    let error = verifier.verify_or_refresh(&token).await.unwrap_err();
+    let Error::KeysUnavailable { retry_after, .. } = error else { panic!("{error}") };
+    assert_eq!(
+        retry_after,
+        Duration::from_secs(1),
+        "the fetch is under way, and the next regular one far off"
+    );
+    assert!(asked.elapsed() < Duration::from_millis(2_100), "{:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_takes_nobody_with_it() {
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = trusting(&local).start().await.unwrap();
+    local.rotate();
+    let token = local.mint().sign();
+    for _ in 0..2_000 {
+        // Begun, and dropped while it waits.
+        let waits = verifier.verify_or_refresh(&token);
+        assert!(poll_once(waits).await.is_none());
+    }
+    assert!(verifier.verify_or_refresh(&token).await.is_ok(), "and no place among the waiting is lost");
+    assert_eq!(local.jwks_fetches(), 2);
+}

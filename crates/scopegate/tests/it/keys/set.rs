@@ -1,0 +1,312 @@
+//! Which keys of a set are used? An unusable key is left out, and costs no other key. Row ids (B02, …) are
+//! those of docs/conformance.md.
+
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use scopegate::{ConfigError, Error, Issuer, Verifier};
+use scopegate_issuer::{Alg, Mint, SigningKey};
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://issuer.example/pool";
+const CLIENT: &str = "1example23456789";
+
+static RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::RS256));
+static ES256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::ES256));
+static ES384: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::ES384));
+static ED25519: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::EdDSA));
+
+fn verifier(keys: &[Value]) -> Result<Verifier, ConfigError> {
+    let set = json!({ "keys": keys }).to_string();
+    Verifier::builder().trust(Issuer::from_jwks(ISSUER, &set)?.client(CLIENT)).build()
+}
+
+fn token_of(key: &SigningKey) -> String {
+    Mint::cognito(ISSUER, CLIENT).without_claim("token_use").sign_with(key)
+}
+
+/// A JWK with some members set; `null` removes one.
+fn changed(key: &SigningKey, changes: &Value) -> Value {
+    let mut jwk = key.jwk();
+    for (member, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => drop(jwk.as_object_mut().unwrap().remove(member)),
+            value => jwk[member] = value.clone(),
+        }
+    }
+    jwk
+}
+
+#[track_caller]
+fn assert_usable(key: &SigningKey, jwk: &Value) {
+    let token = token_of(key);
+    let verified = verifier(std::slice::from_ref(jwk)).unwrap().verify(&token);
+    assert!(verified.is_ok(), "{verified:?}");
+}
+
+/// Alone the key makes no set, and beside a good one it changes nothing.
+#[track_caller]
+fn assert_unusable(jwk: &Value, reason: &str) {
+    let error = verifier(std::slice::from_ref(jwk)).unwrap_err();
+    assert!(matches!(error, ConfigError::InvalidKeySet { .. }), "{error:?}");
+    assert!(error.to_string().contains(reason), "{error} does not say {reason:?}");
+    let good = SigningKey::clone(&ED25519).with_kid("good");
+    let beside = verifier(&[jwk.clone(), good.jwk()]).unwrap();
+    assert!(beside.verify(&token_of(&good)).is_ok());
+}
+
+fn encoded(bytes: &[u8]) -> Value {
+    URL_SAFE_NO_PAD.encode(bytes).into()
+}
+
+fn decoded(jwk: &Value, member: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(jwk[member].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn keys_of_every_supported_type_are_used() {
+    // A20, A23, A24
+    for key in [&RSA, &ES256, &ES384, &ED25519] {
+        assert_usable(key, &key.jwk());
+    }
+}
+
+#[test]
+fn unknown_members_and_absent_optional_ones_do_not_matter() {
+    // B03: Entra ID's keys have `x5t`, `x5c`, `issuer`, and neither `alg` nor, elsewhere, `use`
+    let more =
+        json!({ "alg": null, "use": null, "x5t": "x", "x5c": ["y"], "issuer": "z", "unknown": { "a": 1 } });
+    for key in [&RSA, &ES256, &ES384, &ED25519] {
+        assert_usable(key, &changed(key, &more));
+        assert_usable(key, &changed(key, &json!({ "use": null, "key_ops": ["verify"] })));
+    }
+}
+
+#[test]
+fn a_key_without_algorithm_is_used_for_those_of_its_type_only() {
+    // A14
+    let any = verifier(&[changed(&RSA, &json!({ "alg": null }))]).unwrap();
+    for alg in [Alg::RS384, Alg::PS256, Alg::PS512] {
+        let other = Mint::cognito(ISSUER, CLIENT).without_claim("token_use").alg(alg).sign_with(&RSA);
+        // The key is found; the signature was made with another algorithm.
+        assert!(matches!(any.verify(&other), Err(Error::BadSignature { .. })), "{alg}");
+    }
+    let es256 = Mint::cognito(ISSUER, CLIENT).without_claim("token_use").alg("ES256").sign_with(&RSA);
+    assert!(matches!(any.verify(&es256), Err(Error::UnknownKey { .. })));
+}
+
+#[test]
+fn keys_of_an_unsupported_kind_are_left_out() {
+    // A24, B02, B05, B08
+    for (jwk, reason) in [
+        (json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AQAB" }), "`kty`"),
+        (changed(&RSA, &json!({ "kty": "rsa" })), "`kty`"),
+        (changed(&RSA, &json!({ "kty": null })), "no `kty`"),
+        (changed(&ED25519, &json!({ "crv": "X25519" })), "`crv`"),
+        (changed(&ED25519, &json!({ "crv": "Ed448" })), "`crv`"),
+        (changed(&ES256, &json!({ "crv": "secp256k1" })), "`crv`"),
+        (changed(&ES256, &json!({ "crv": "P-521" })), "`crv`"),
+        (changed(&ES256, &json!({ "crv": null })), "no `crv`"),
+        (json!({ "kty": "oct", "k": "AQAB", "alg": "HS256" }), "private or symmetric"),
+        (changed(&RSA, &json!({ "alg": "RSA-OAEP" })), "`alg`"),
+        (changed(&RSA, &json!({ "alg": "ES256" })), "`alg`"),
+        (changed(&ES256, &json!({ "alg": "ES384" })), "`alg`"),
+        (changed(&RSA, &json!({ "alg": "none" })), "`alg`"),
+        (json!("text"), "not one JSON object"),
+        (json!(null), "not one JSON object"),
+    ] {
+        assert_unusable(&jwk, reason);
+    }
+}
+
+#[test]
+fn a_member_of_the_wrong_kind_costs_its_own_key_only() {
+    // B02, B05
+    for member in ["kty", "kid", "alg", "use", "n", "e"] {
+        assert_unusable(&changed(&RSA, &json!({ member: 7 })), &format!("malformed `{member}`"));
+    }
+    for member in ["n", "e"] {
+        assert_unusable(&changed(&RSA, &json!({ member: "a+b/" })), &format!("malformed `{member}`"));
+    }
+    assert_unusable(&changed(&RSA, &json!({ "key_ops": "verify" })), "malformed `key_ops`");
+}
+
+#[test]
+fn a_key_for_another_purpose_is_left_out() {
+    // B06, B07
+    for change in [
+        json!({ "use": "enc" }),
+        json!({ "use": "" }),
+        json!({ "use": "SIG" }),
+        json!({ "use": "sig", "key_ops": ["encrypt"] }),
+        json!({ "key_ops": ["sign"] }),
+        json!({ "key_ops": [] }),
+    ] {
+        assert_unusable(&changed(&RSA, &change), "not for verifying");
+    }
+    assert_unusable(&changed(&RSA, &json!({ "key_ops": ["verify", "verify"] })), "malformed `key_ops`");
+    assert_usable(&RSA, &changed(&RSA, &json!({ "key_ops": ["sign", "verify"] })));
+    // Listed for both purposes, the key is used for ours; the entry for encryption neither adds to it nor spoils it.
+    let set = [changed(&RSA, &json!({ "use": "enc", "alg": null })), RSA.jwk()];
+    assert!(verifier(&set).unwrap().verify(&token_of(&RSA)).is_ok());
+}
+
+#[test]
+fn a_use_and_operations_that_contradict_each_other_are_refused() {
+    // B07
+    for operations in [json!(["verify"]), json!(["verify", "sign"]), json!(["verify", "of a vendor"])] {
+        assert_usable(&RSA, &changed(&RSA, &json!({ "use": "sig", "key_ops": operations })));
+    }
+    for other in ["encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"] {
+        for operations in [json!(["verify", other]), json!([other, "verify"])] {
+            let jwk = changed(&RSA, &json!({ "use": "sig", "key_ops": operations }));
+            assert_unusable(&jwk, "malformed `key_ops`");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_shows_a_secret_is_left_out() {
+    // B11
+    for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+        assert_unusable(&changed(&RSA, &json!({ member: "AQAB" })), "private or symmetric");
+    }
+}
+
+#[test]
+fn a_secret_in_a_set_is_not_shown() {
+    // B11
+    let secret = "c2VjcmV0IHNlY3JldA";
+    let leaky = changed(&RSA, &json!({ "d": secret }));
+    let set = json!({ "keys": [leaky, ED25519.jwk()] }).to_string();
+    let issuer = Issuer::from_jwks(ISSUER, &set).unwrap().client(CLIENT);
+    let of_issuer = format!("{issuer:?}");
+    let verifier = Verifier::builder().trust(issuer).build().unwrap();
+    assert!(verifier.verify(&token_of(&ED25519)).is_ok());
+    let alone = json!({ "keys": [leaky] }).to_string();
+    let error = Issuer::from_jwks(ISSUER, &alone).unwrap_err();
+    let shown = format!("{of_issuer} {verifier:?} {:?} {error} {error:?}", verifier.status());
+    assert!(!shown.contains(secret), "{shown}");
+}
+
+#[test]
+fn a_repeated_member_is_refused() {
+    // B04
+    let jwk = ED25519.jwk().to_string();
+    let (x, n) = (ED25519.jwk()["x"].to_string(), RSA.jwk()["n"].to_string());
+    for (jwk, repeated) in [
+        (jwk.clone(), r#""x":"AQAB""#.to_owned()),
+        (jwk, format!(r#""x":{x}"#)),
+        (RSA.jwk().to_string(), r#""n":"AQAB""#.to_owned()),
+        (RSA.jwk().to_string(), format!(r#""n":{n}"#)),
+        (RSA.jwk().to_string(), r#""vendor":1,"vendor":2"#.to_owned()),
+    ] {
+        for twice in
+            [jwk.replacen('{', &format!("{{{repeated},"), 1), jwk.replacen('}', &format!(",{repeated}}}"), 1)]
+        {
+            let set = format!("{{\"keys\":[{twice}]}}");
+            assert!(
+                matches!(Issuer::from_jwks(ISSUER, &set), Err(ConfigError::InvalidKeySet { .. })),
+                "{set}"
+            );
+        }
+    }
+}
+
+#[test]
+fn rsa_keys_have_2048_to_8192_bits() {
+    // A20
+    for bits in [3072, 4096] {
+        let key = SigningKey::generate_rsa(Alg::RS256, bits);
+        assert_usable(&key, &key.jwk());
+    }
+    let n = decoded(&RSA.jwk(), "n");
+    let mut one_bit_less = n.clone();
+    one_bit_less[0] = 0x7f;
+    let one_bit_more = [&[1][..], &[n.as_slice(); 4].concat()].concat();
+    for n in [&n[128..], &one_bit_less, &one_bit_more, &[n.as_slice(); 8].concat(), &[]] {
+        assert_unusable(&changed(&RSA, &json!({ "n": encoded(n) })), "`n`");
+    }
+    // Nobody has this key; it is not left out of the set for its size.
+    let largest = changed(&RSA, &json!({ "n": encoded(&[n.as_slice(); 4].concat()) }));
+    let signed_by_another = verifier(&[largest]).unwrap().verify(&token_of(&RSA));
+    assert!(matches!(signed_by_another, Err(Error::BadSignature { .. })), "{signed_by_another:?}");
+}
+
+#[test]
+fn rsa_exponents_are_odd_and_of_a_sensible_size() {
+    // A21
+    for e in [&[][..], &[0], &[1], &[2], &[1, 0, 0], &[2, 0, 0, 0, 1], &[1, 0, 0, 0, 0, 1, 1]] {
+        assert_unusable(&changed(&RSA, &json!({ "e": encoded(e) })), "`e`");
+    }
+    for e in [&[3][..], &[1, 0, 0, 0, 1]] {
+        let others = verifier(&[changed(&RSA, &json!({ "e": encoded(e) }))]).unwrap();
+        assert!(matches!(others.verify(&token_of(&RSA)), Err(Error::BadSignature { .. })), "{e:?}");
+    }
+    assert_unusable(&changed(&RSA, &json!({ "e": null })), "no `e`");
+}
+
+#[test]
+fn leading_zeros_of_rsa_numbers_are_tolerated() {
+    let n = [&[0][..], &decoded(&RSA.jwk(), "n")].concat();
+    assert_usable(&RSA, &changed(&RSA, &json!({ "n": encoded(&n), "e": encoded(&[0, 1, 0, 1]) })));
+}
+
+#[test]
+fn points_are_on_their_curve_and_in_full_length() {
+    // A23
+    for (key, length) in [(&ES256, 32), (&ES384, 48)] {
+        let (x, y) = (decoded(&key.jwk(), "x"), decoded(&key.jwk(), "y"));
+        let mut off_curve = y.clone();
+        off_curve[length - 1] ^= 1;
+        let zero = vec![0; length];
+        for (x, y) in [
+            (&x[1..], &y[..]),
+            (&x[..], &y[1..]),
+            (&[&[0], &x[..]].concat(), &y[..]),
+            (&x[..], &off_curve[..]),
+            (&zero, &zero),
+            (&[], &[]),
+        ] {
+            assert_unusable(&changed(key, &json!({ "x": encoded(x), "y": encoded(y) })), "public key");
+        }
+    }
+    assert_unusable(&changed(&ES256, &json!({ "crv": "P-384", "alg": null })), "public key");
+    for x in [&[][..], &[0; 31], &[0; 33], &[0; 64]] {
+        assert_unusable(&changed(&ED25519, &json!({ "x": encoded(x) })), "public key");
+    }
+}
+
+#[test]
+fn a_key_that_is_listed_twice_is_one_key() {
+    // B09
+    let twice = verifier(&[RSA.jwk(), ED25519.jwk(), RSA.jwk()]).unwrap();
+    assert!(twice.verify(&token_of(&RSA)).is_ok());
+    let other = SigningKey::generate(Alg::RS256).with_kid(RSA.kid());
+    let ambiguous = verifier(&[RSA.jwk(), other.jwk()]).unwrap();
+    assert!(matches!(ambiguous.verify(&token_of(&RSA)), Err(Error::AmbiguousKey { found: 2, .. })));
+}
+
+#[test]
+fn what_is_not_a_set_of_keys_is_refused() {
+    // B01, B22
+    let good = ED25519.jwk();
+    let many = |count: usize| json!({ "keys": vec![good.clone(); count] }).to_string();
+    assert!(Issuer::from_jwks(ISSUER, &many(100)).is_ok());
+    for set in [
+        "",
+        "<!doctype html><title>Sign in</title>",
+        "{}",
+        "[]",
+        "null",
+        r#"{"keys":{}}"#,
+        r#"{"keys":null}"#,
+        r#"{"keys":[]}"#,
+        r#"{"keys":[],"keys":[]}"#,
+        &many(101),
+        many(2).trim_end_matches('}'),
+    ] {
+        assert!(matches!(Issuer::from_jwks(ISSUER, set), Err(ConfigError::InvalidKeySet { .. })), "{set}");
+    }
+}

@@ -1,0 +1,191 @@
+//! Auth0.
+
+use scopegate::{ConfigError, Issuer, Principal, Verifier};
+use serde_json::{Value, json};
+
+use crate::presets::golden::{Golden, accepted, assert_refused, jwk, other_jwk, trusting};
+
+const API: &str = "https://my-api-server.org";
+const CLIENT: &str = "K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja";
+
+/// The current key and the next one, with certificates.
+fn keys() -> [Value; 2] {
+    let like = |kid: &str| {
+        json!({"kty": "RSA", "use": "sig", "n": "", "e": "AQAB", "kid": kid, "x5t": "h0J3qYk1m8mZ0Yw0Zb8nQm1w3fE",
+               "x5c": ["MIIDHTCCAgWgAwIBAgIJexampleexample"], "alg": "RS256"})
+    };
+    [jwk(like("NjVBRjY5MDlCMUIwNzU4RTA2QzZFMDQ4")), other_jwk(like("Rk00QjE1MkM3QzFBM0Y2RDkyRjQ4RUI3"))]
+}
+
+fn tenant() -> Verifier {
+    trusting(Issuer::auth0("example.eu.auth0.com").unwrap().audience(API), &keys())
+}
+
+const HEADER: &str = r#"{"alg":"RS256","typ":"JWT","kid":"NjVBRjY5MDlCMUIwNzU4RTA2QzZFMDQ4"}"#;
+
+fn machine() -> Golden {
+    Golden::new(
+        HEADER,
+        r#"{"iss":"https://example.eu.auth0.com/","sub":"K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja@clients",
+            "aud":"https://my-api-server.org","iat":1800000000,"exp":1800086400,"scope":"read:orders",
+            "gty":"client-credentials","azp":"K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja","permissions":["read:orders"]}"#,
+    )
+}
+
+/// With the RFC 9068 profile.
+fn machine_rfc9068() -> Golden {
+    Golden::new(
+        r#"{"alg":"RS256","typ":"at+jwt","kid":"NjVBRjY5MDlCMUIwNzU4RTA2QzZFMDQ4"}"#,
+        r#"{"iss":"https://example.eu.auth0.com/","sub":"K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja@clients",
+            "aud":"https://my-api-server.org","iat":1800000000,"exp":1800086400,"scope":"read:orders",
+            "jti":"73WakrfVbNJBaAmhQtEeDv","client_id":"K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja"}"#,
+    )
+}
+
+fn user() -> Golden {
+    Golden::new(
+        HEADER,
+        r#"{"iss":"https://example.eu.auth0.com/","sub":"auth0|6553da60a54af58e29493993",
+            "aud":["https://my-api-server.org","https://example.eu.auth0.com/userinfo"],"iat":1800000000,
+            "exp":1800086400,"scope":"openid profile read:orders","azp":"K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja",
+            "permissions":["read:orders","write:orders"]}"#,
+    )
+}
+
+fn id_token() -> Golden {
+    Golden::new(
+        HEADER,
+        r#"{"nickname":"ada","name":"Ada","updated_at":"2027-01-15T08:00:00.000Z","email":"ada@example.com",
+            "iss":"https://example.eu.auth0.com/","aud":"K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja","iat":1800000000,
+            "exp":1800036000,"sub":"auth0|6553da60a54af58e29493993","sid":"6s8mEx4mpleSession"}"#,
+    )
+}
+
+#[test]
+fn a_machines_token_is_accepted_in_both_token_profiles() {
+    for token in [machine(), machine_rfc9068()] {
+        let claims = accepted(&tenant(), &token);
+        assert_eq!(claims.client_id(), Some(CLIENT));
+        assert_eq!(claims.scopes().to_string(), "read:orders");
+        assert!(matches!(claims.principal(), Principal::Client { id: CLIENT, .. }));
+    }
+}
+
+#[test]
+fn a_users_token_tells_the_user_and_permissions_count_on_request() {
+    let claims = accepted(&tenant(), &user());
+    assert_eq!(claims.client_id(), Some(CLIENT));
+    assert_eq!(claims.scopes().to_string(), "openid profile read:orders");
+    assert!(matches!(claims.principal(), Principal::Subject { id: "auth0|6553da60a54af58e29493993", .. }));
+    let issuer = Issuer::auth0("example.eu.auth0.com").unwrap().audience(API).with_permissions_as_scopes();
+    assert!(accepted(&trusting(issuer, &keys()), &user()).scopes().contains("write:orders"));
+}
+
+#[test]
+fn an_id_token_is_for_the_application() {
+    // C18
+    assert_refused!(
+        tenant(),
+        id_token(),
+        WrongAudience,
+        r#"expected `aud` to hold an audience such as https://my-api-server.org, found "K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja""#
+    );
+    assert_refused!(
+        tenant(),
+        id_token().with("nonce", "n-0S6_WzA2Mj"),
+        NotAnAccessToken,
+        r#"not an access token: expected `nonce` to be absent, found "n-0S6_WzA2Mj""#
+    );
+}
+
+#[test]
+fn a_token_for_the_management_api_or_another_tenant_is_refused() {
+    assert_refused!(
+        tenant(),
+        machine().with("aud", "https://example.eu.auth0.com/api/v2/"),
+        WrongAudience,
+        "expected `aud` to hold an audience such as https://my-api-server.org, found \
+         \"https://example.eu.auth0.com/api/v2/\""
+    );
+    for iss in ["https://other.eu.auth0.com/", "https://example.eu.auth0.com", "https://login.example.com/"] {
+        assert_refused!(
+            tenant(),
+            machine().with("iss", iss),
+            UnknownIssuer,
+            format!(
+                "expected `iss` to be a trusted issuer such as https://example.eu.auth0.com/, found {iss:?}"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_token_that_was_asked_for_without_audience_is_not_for_an_api() {
+    // C19: Auth0 encrypts such a token for itself
+    accepted(&tenant(), &machine());
+    let error = tenant().verify("eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAA.AAAA.AAAA").unwrap_err();
+    assert_eq!(error.to_string(), "expected a signed token (JWS), found an encrypted one (JWE)");
+}
+
+#[test]
+fn an_api_that_signs_with_its_secret_is_told_so() {
+    // A12
+    assert_refused!(
+        tenant(),
+        machine().with_header("alg", "HS256"),
+        UnacceptableAlgorithm,
+        "expected `alg` to be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA, found \"HS256\""
+    );
+}
+
+#[test]
+fn a_listed_client_is_checked_and_both_of_its_claims_have_to_agree() {
+    let issuer = Issuer::auth0("example.eu.auth0.com").unwrap().audience(API).client(CLIENT);
+    let verifier = trusting(issuer, &keys());
+    accepted(&verifier, &machine());
+    accepted(&verifier, &machine_rfc9068());
+    assert_refused!(
+        verifier,
+        machine().with("azp", "other"),
+        WrongClient,
+        r#"expected a client such as K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja, found "other""#
+    );
+    assert_refused!(
+        verifier,
+        machine().with("client_id", "other"),
+        MalformedClaim,
+        "claim `client_id`: expected the client that another claim names"
+    );
+    // A claim of the tenant's own is not the client's id here.
+    accepted(&verifier, &machine().with("cid", "customer-7"));
+}
+
+#[test]
+fn a_domain_is_a_name_and_nothing_else() {
+    for domain in ["example.eu.auth0.com", "login.example.com"] {
+        assert!(Issuer::auth0(domain).is_ok(), "{domain}");
+    }
+    for domain in [
+        "",
+        "example",
+        "https://example.eu.auth0.com",
+        "example.eu.auth0.com/",
+        "example.eu.auth0.com:443",
+        "Example.eu.auth0.com",
+        " example.eu.auth0.com",
+        "example.eu.auth0.com#",
+    ] {
+        let error = Issuer::auth0(domain).unwrap_err();
+        assert!(matches!(error, ConfigError::InvalidName { setting: "domain", .. }), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "domain: expected a domain name in lower case like example.eu.auth0.com, without https:// and slash, \
+                 found {domain:?}"
+            )
+        );
+    }
+    for domain in ["user:secret@example.eu.auth0.com", "example.eu.auth0.com?secret"] {
+        assert!(!format!("{:?}", Issuer::auth0(domain).unwrap_err()).contains("secret"));
+    }
+}

@@ -1,0 +1,63 @@
+//! Issuers without a preset.
+
+use scopegate::{Issuer, Principal, Verifier};
+use serde_json::{Value, json};
+
+use crate::presets::golden::{Golden, accepted, assert_refused, jwk, trusting};
+
+const ISSUER: &str = "https://issuer.example/";
+const API: &str = "https://my-api-server.org";
+const CLIENT: &str = "order-importer";
+
+fn keys() -> [Value; 1] {
+    [jwk(json!({"kty": "RSA", "kid": "1", "e": "AQAB", "n": ""}))]
+}
+
+fn issuer() -> Verifier {
+    trusting(Issuer::discover(ISSUER).unwrap().audience(API), &keys())
+}
+
+fn machine() -> Golden {
+    Golden::new(
+        r#"{"alg":"RS256","kid":"1"}"#,
+        r#"{"iss":"https://issuer.example/","sub":"order-importer","aud":"https://my-api-server.org","exp":1800003600,
+            "client_id":"order-importer","scope":"orders.read"}"#,
+    )
+}
+
+#[test]
+fn what_providers_agree_on_is_enough() {
+    let claims = accepted(&issuer(), &machine());
+    assert_eq!(claims.client_id(), Some(CLIENT));
+    assert_eq!(claims.scopes().to_string(), "orders.read");
+    assert!(matches!(claims.principal(), Principal::Client { id: CLIENT, .. }));
+    assert_refused!(
+        issuer(),
+        machine().with("nonce", "n-0S6_WzA2Mj"),
+        NotAnAccessToken,
+        r#"not an access token: expected `nonce` to be absent, found "n-0S6_WzA2Mj""#
+    );
+}
+
+#[test]
+fn a_claim_that_means_something_else_can_be_told_from_the_clients() {
+    let decorated = machine().with("cid", "customer-7");
+    assert_refused!(
+        issuer(),
+        decorated,
+        MalformedClaim,
+        "claim `cid`: expected the client that another claim names"
+    );
+    let told = |claim: &'static str| {
+        let issuer = Issuer::discover(ISSUER).unwrap().audience(API).client(CLIENT).with_client_claim(claim);
+        trusting(issuer, &keys())
+    };
+    assert_eq!(accepted(&told("client_id"), &decorated).client_id(), Some(CLIENT));
+    assert_refused!(
+        told("cid"),
+        decorated,
+        WrongClient,
+        r#"expected a client such as order-importer, found "customer-7""#
+    );
+    assert_eq!(accepted(&told("app"), &decorated.clone().with("app", CLIENT)).client_id(), Some(CLIENT));
+}

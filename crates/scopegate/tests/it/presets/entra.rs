@@ -1,0 +1,305 @@
+//! Microsoft Entra ID.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use scopegate::{ConfigError, Issuer, Principal, Verifier};
+use serde_json::{Value, json};
+
+use crate::presets::golden::{Golden, accepted, assert_refused, jwk, other_jwk, trusting};
+
+const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+const OTHER_TENANT: &str = "8eaef023-2b34-4da1-9baa-8bc8c9d6a490";
+const API: &str = "6e74172b-be56-4843-9ff4-e66a39bb12e3";
+const API_URI: &str = "api://my-api";
+const CLIENT: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
+const SERVICE: &str = "aaaa0000-bb11-2222-33cc-444444dddddd";
+
+/// Without `alg`, with certificates, and each with the issuer that it is for.
+fn keys() -> [Value; 2] {
+    let like = |kid: &str| {
+        json!({"kty": "RSA", "use": "sig", "kid": kid, "x5t": kid, "n": "", "e": "AQAB",
+               "x5c": ["MIIC/TCCAeWgAwIBAgIIexampleexample"], "cloud_instance_name": "microsoftonline.com",
+               "issuer": "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0"})
+    };
+    [other_jwk(like("2ZQpJ3UpbjAYXYGaXEJl8lV0TOI")), jwk(like("jS1Xo1OWDj_52vbwGNgvQO2VzMc"))]
+}
+
+fn v2() -> Verifier {
+    trusting(Issuer::entra(TENANT).unwrap().audience(API), &keys())
+}
+
+fn v1() -> Verifier {
+    trusting(Issuer::entra_v1(TENANT).unwrap().audiences([API_URI, API]), &keys())
+}
+
+const HEADER_V2: &str = r#"{"typ":"JWT","alg":"RS256","kid":"jS1Xo1OWDj_52vbwGNgvQO2VzMc"}"#;
+const HEADER_V1: &str =
+    r#"{"typ":"JWT","alg":"RS256","x5t":"jS1Xo1OWDj_52vbwGNgvQO2VzMc","kid":"jS1Xo1OWDj_52vbwGNgvQO2VzMc"}"#;
+
+fn machine_v2() -> Golden {
+    Golden::new(
+        HEADER_V2,
+        r#"{"aud":"6e74172b-be56-4843-9ff4-e66a39bb12e3",
+            "iss":"https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0",
+            "iat":1800000000,"nbf":1800000000,"exp":1800003900,"aio":"E2ZgYexampleAA==",
+            "azp":"11112222-bbbb-3333-cccc-4444dddd5555","azpacr":"1","oid":"aaaa0000-bb11-2222-33cc-444444dddddd",
+            "rh":"0.AXQAv4j5cvGGr0GRqy180BHbRysXdG5WvkNIn_TmajmxLjwAAA.","roles":["Orders.Read.All"],
+            "sub":"aaaa0000-bb11-2222-33cc-444444dddddd","tid":"72f988bf-86f1-41af-91ab-2d7cd011db47",
+            "uti":"AbCdEfGhIjKlMnOpQrStUv","ver":"2.0"}"#,
+    )
+}
+
+fn user_v2() -> Golden {
+    Golden::new(
+        HEADER_V2,
+        r#"{"aud":"6e74172b-be56-4843-9ff4-e66a39bb12e3",
+            "iss":"https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0",
+            "iat":1800000000,"nbf":1800000000,"exp":1800004948,"aio":"AXQAi/8IAAAAexample==",
+            "azp":"11112222-bbbb-3333-cccc-4444dddd5555","azpacr":"0","name":"Ada Lovelace",
+            "oid":"690222be-ff1a-4d56-abd1-7e4f7d38e474","preferred_username":"ada@example.com","rh":"I",
+            "roles":["Orders.Admin"],"scp":"Orders.Read access_as_user",
+            "sub":"HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ","tid":"72f988bf-86f1-41af-91ab-2d7cd011db47",
+            "uti":"fqiBqXLPj0eQa82S-IYFAA","ver":"2.0"}"#,
+    )
+}
+
+/// Of a user who signs in to the API itself: same `aud` as an access token.
+fn id_token_v2() -> Golden {
+    Golden::new(
+        HEADER_V2,
+        r#"{"ver":"2.0","iss":"https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0",
+            "sub":"HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ","aud":"6e74172b-be56-4843-9ff4-e66a39bb12e3",
+            "exp":1800003900,"iat":1800000000,"nbf":1800000000,"name":"Ada Lovelace",
+            "preferred_username":"ada@example.com","oid":"690222be-ff1a-4d56-abd1-7e4f7d38e474",
+            "tid":"72f988bf-86f1-41af-91ab-2d7cd011db47","roles":["Orders.Admin"],"aio":"Df2UVXexample",
+            "rh":"I","uti":"AAAexampleBBBB"}"#,
+    )
+}
+
+fn machine_v1() -> Golden {
+    Golden::new(
+        HEADER_V1,
+        r#"{"aud":"api://my-api","iss":"https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/",
+            "iat":1800000000,"nbf":1800000000,"exp":1800003900,"aio":"E2ZgYexampleAA==",
+            "appid":"11112222-bbbb-3333-cccc-4444dddd5555","appidacr":"1",
+            "idp":"https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/",
+            "oid":"aaaa0000-bb11-2222-33cc-444444dddddd","rh":"0.AXQexample.","roles":["Orders.Read.All"],
+            "sub":"aaaa0000-bb11-2222-33cc-444444dddddd","tid":"72f988bf-86f1-41af-91ab-2d7cd011db47",
+            "uti":"AbCdEfGhIjKlMnOpQrStUv","ver":"1.0"}"#,
+    )
+}
+
+fn user_v1() -> Golden {
+    Golden::new(
+        HEADER_V1,
+        r#"{"aud":"6e74172b-be56-4843-9ff4-e66a39bb12e3",
+            "iss":"https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/","iat":1800000000,"nbf":1800000000,
+            "exp":1800003900,"acr":"1","aio":"AXQAi/8IAAAAexample==","amr":["pwd"],
+            "appid":"11112222-bbbb-3333-cccc-4444dddd5555","appidacr":"0","family_name":"Lovelace","given_name":"Ada",
+            "ipaddr":"192.0.2.7","name":"Ada Lovelace","oid":"02223b6b-aa1d-42d4-9ec0-1b2bb9194438","rh":"I",
+            "scp":"user_impersonation","sub":"l3_roISQU222bULS9yi2k0XpqpOiMz5H3ZACo1GeXA",
+            "tid":"72f988bf-86f1-41af-91ab-2d7cd011db47","unique_name":"ada@example.com",
+            "uti":"FVsGxYXI30-TuikuuUoFAA","ver":"1.0"}"#,
+    )
+}
+
+#[test]
+fn an_applications_own_token_is_accepted_with_its_roles_as_scopes() {
+    for (verifier, token) in [(v2(), machine_v2()), (v1(), machine_v1())] {
+        let claims = accepted(&verifier, &token);
+        assert_eq!(claims.client_id(), Some(CLIENT));
+        assert_eq!(claims.scopes().to_string(), "Orders.Read.All");
+        assert!(matches!(claims.principal(), Principal::Client { id: CLIENT, .. }));
+    }
+}
+
+#[test]
+fn a_users_token_has_the_scopes_that_the_user_allowed_and_not_the_users_roles() {
+    // C23
+    let claims = accepted(&v2(), &user_v2());
+    assert_eq!(claims.client_id(), Some(CLIENT));
+    assert_eq!(claims.scopes().to_string(), "Orders.Read access_as_user");
+    let user = "HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ";
+    assert!(matches!(claims.principal(), Principal::Subject { id, .. } if id == user));
+    let issuer = Issuer::entra(TENANT).unwrap().audience(API).with_roles_as_scopes();
+    assert!(accepted(&trusting(issuer, &keys()), &user_v2()).scopes().contains("Orders.Admin"));
+
+    let claims = accepted(&v1(), &user_v1());
+    assert_eq!(claims.scopes().to_string(), "user_impersonation");
+    assert!(matches!(claims.principal(), Principal::Subject { .. }));
+}
+
+#[test]
+fn an_application_without_roles_gets_a_token_that_opens_nothing() {
+    assert_eq!(accepted(&v2(), &machine_v2().without("roles")).scopes().iter().count(), 0);
+}
+
+#[test]
+fn an_id_token_is_named_as_one_although_it_is_for_the_same_application() {
+    // C18
+    assert_refused!(
+        v2(),
+        id_token_v2(),
+        NotAnAccessToken,
+        "not an access token: expected `azp` to be the client's id, found none"
+    );
+    assert_refused!(
+        v2(),
+        id_token_v2().with("nonce", "12345"),
+        NotAnAccessToken,
+        r#"not an access token: expected `nonce` to be absent, found "12345""#
+    );
+    let id_token_v1 = user_v1().without("appid").without("appidacr").without("scp");
+    assert_refused!(
+        v1(),
+        id_token_v1,
+        NotAnAccessToken,
+        "not an access token: expected `appid` to be the client's id, found none"
+    );
+}
+
+#[test]
+fn the_other_version_is_another_issuer() {
+    assert_refused!(
+        v2(),
+        machine_v1(),
+        UnknownIssuer,
+        "expected `iss` to be a trusted issuer such as \
+         https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0, found \
+         \"https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/\""
+    );
+    assert_refused!(
+        v1(),
+        machine_v2(),
+        UnknownIssuer,
+        "expected `iss` to be a trusted issuer such as \
+         https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/, found \
+         \"https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0\""
+    );
+    assert_refused!(
+        v2(),
+        machine_v2().with("ver", "1.0"),
+        WrongClaim,
+        r#"expected `ver` to be 2.0, found "1.0""#
+    );
+    // Both, for an API that is being changed over.
+    let both = Verifier::builder()
+        .with_clock(|| std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_060));
+    let keys = json!({ "keys": keys() }).to_string();
+    let both = both
+        .trust(Issuer::entra(TENANT).unwrap().audience(API).with_jwks(&keys).unwrap())
+        .trust(Issuer::entra_v1(TENANT).unwrap().audience(API_URI).with_jwks(&keys).unwrap())
+        .build()
+        .unwrap();
+    accepted(&both, &machine_v2());
+    accepted(&both, &machine_v1());
+}
+
+#[test]
+fn another_tenant_is_refused_by_its_name_and_by_its_id() {
+    assert_refused!(
+        v2(),
+        machine_v2().with("iss", format!("https://login.microsoftonline.com/{OTHER_TENANT}/v2.0")),
+        UnknownIssuer,
+        "expected `iss` to be a trusted issuer such as \
+         https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0, found \
+         \"https://login.microsoftonline.com/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0\""
+    );
+    for (verifier, token) in [(v2(), machine_v2()), (v1(), machine_v1())] {
+        assert_refused!(
+            verifier,
+            token.clone().with("tid", OTHER_TENANT),
+            WrongClaim,
+            "expected `tid` to be 72f988bf-86f1-41af-91ab-2d7cd011db47, found \"8eaef023-2b34-4da1-9baa-8bc8c9d6a490\""
+        );
+        assert_refused!(
+            verifier,
+            token.clone().with("tid", json!([TENANT])),
+            WrongClaim,
+            "expected `tid` to be 72f988bf-86f1-41af-91ab-2d7cd011db47, found none"
+        );
+        // Users' tokens need not have it.
+        accepted(&verifier, &token.without("tid"));
+    }
+}
+
+#[test]
+fn a_token_for_microsoft_graph_is_none_of_ours() {
+    let graph = machine_v1().with("aud", "https://graph.microsoft.com");
+    assert_refused!(
+        v2(),
+        graph,
+        UnknownIssuer,
+        "expected `iss` to be a trusted issuer such as \
+         https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0, found \
+         \"https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/\""
+    );
+    assert_refused!(
+        v1(),
+        graph,
+        WrongAudience,
+        r#"expected `aud` to hold an audience such as api://my-api, 6e74172b-be56-4843-9ff4-e66a39bb12e3, found "https://graph.microsoft.com""#
+    );
+    // As it really comes, its header is not the one that was signed: the `nonce` was another one then.
+    let signed = graph.clone().with_header("nonce", "hash-of-the-nonce").sign();
+    let (_, rest) = signed.split_once('.').unwrap();
+    let header = HEADER_V1.replacen('{', r#"{"nonce":"AQABAAAAAAexample","#, 1);
+    let sent = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header));
+    assert_eq!(
+        v1().verify(&sent).unwrap_err().to_string(),
+        "the signature does not verify with the key \"jS1Xo1OWDj_52vbwGNgvQO2VzMc\" of \
+         https://sts.windows.net/72f988bf-86f1-41af-91ab-2d7cd011db47/"
+    );
+}
+
+#[test]
+fn the_audience_of_version_2_is_the_application_and_not_its_uri() {
+    let verifier = trusting(Issuer::entra(TENANT).unwrap().audience(API_URI), &keys());
+    assert_refused!(
+        verifier,
+        machine_v2(),
+        WrongAudience,
+        r#"expected `aud` to hold an audience such as api://my-api, found "6e74172b-be56-4843-9ff4-e66a39bb12e3""#
+    );
+}
+
+#[test]
+fn a_listed_client_is_that_of_the_versions_own_claim() {
+    let v2 = trusting(Issuer::entra(TENANT).unwrap().audience(API).client(CLIENT), &keys());
+    accepted(&v2, &machine_v2().with("appid", SERVICE));
+    assert_refused!(
+        v2,
+        machine_v2().with("azp", SERVICE),
+        WrongClient,
+        r#"expected a client such as 11112222-bbbb-3333-cccc-4444dddd5555, found "aaaa0000-bb11-2222-33cc-444444dddddd""#
+    );
+}
+
+#[test]
+fn a_tenant_is_told_by_its_id() {
+    let upper = Issuer::entra(&TENANT.to_ascii_uppercase()).unwrap().audience(API);
+    accepted(&trusting(upper, &keys()), &machine_v2());
+    for tenant in [
+        "common",
+        "organizations",
+        "consumers",
+        "example.onmicrosoft.com",
+        "",
+        "72f988bf-86f1-41af-91ab-2d7cd011db4",
+        "72f988bf86f141af91ab2d7cd011db47",
+        "72f988bg-86f1-41af-91ab-2d7cd011db47",
+        "72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0",
+        "{72f988bf-86f1-41af-91ab-2d7cd011db47}",
+    ] {
+        for error in [Issuer::entra(tenant).unwrap_err(), Issuer::entra_v1(tenant).unwrap_err()] {
+            assert!(matches!(error, ConfigError::InvalidName { setting: "tenant", .. }), "{error:?}");
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "tenant: expected the id of one tenant, a GUID, because tokens name the tenant that issued them by \
+                     it, and never common, organizations, consumers or a domain, found {tenant:?}"
+                )
+            );
+        }
+    }
+}

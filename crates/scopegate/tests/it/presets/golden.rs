@@ -1,0 +1,104 @@
+//! Tokens and key sets as JSON text, signed and published as a provider would.
+
+use std::sync::LazyLock;
+use std::time::{Duration, UNIX_EPOCH};
+
+use scopegate::{Claims, Error, Issuer, Verifier};
+use scopegate_issuer::{Alg, Mint, SigningKey};
+use serde_json::{Value, json};
+
+/// When the golden tokens are used: between their `iat` and their `exp`.
+const NOW: u64 = 1_800_000_060;
+
+/// RSA keys take a while to make, so all providers share it.
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::RS256));
+
+/// A token, before it is signed.
+#[derive(Clone)]
+pub(crate) struct Golden {
+    header: Value,
+    payload: Value,
+}
+
+impl Golden {
+    pub(crate) fn new(header: &str, payload: &str) -> Self {
+        let parse = |text| serde_json::from_str(text).unwrap();
+        Self { header: parse(header), payload: parse(payload) }
+    }
+
+    pub(crate) fn with(mut self, claim: &str, value: impl Into<Value>) -> Self {
+        self.payload.as_object_mut().unwrap().insert(claim.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn without(mut self, claim: &str) -> Self {
+        assert!(self.payload.as_object_mut().unwrap().remove(claim).is_some(), "{claim} was there");
+        self
+    }
+
+    pub(crate) fn with_header(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.header.as_object_mut().unwrap().insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The token, signed with the one key that all of them share.
+    pub(crate) fn sign(&self) -> String {
+        Mint::cognito("", "")
+            .raw_header(self.header.to_string())
+            .raw_payload(self.payload.to_string())
+            .sign_with(&KEY)
+    }
+}
+
+/// A JWK with the members of `like`, and the shared key's numbers instead of its `n` and `e`.
+pub(crate) fn jwk(like: Value) -> Value {
+    let mut jwk = like;
+    let key = KEY.jwk();
+    for name in ["n", "e"] {
+        jwk.as_object_mut().unwrap().insert(name.to_owned(), key.get(name).unwrap().clone());
+    }
+    jwk
+}
+
+/// A key that signs nothing here, as text that needs no generation: RFC 7638 §3.1 has it.
+pub(crate) fn other_jwk(like: Value) -> Value {
+    const N: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZ\
+                     CiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJ\
+                     ZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBn\
+                     iIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
+    let mut jwk = like;
+    jwk.as_object_mut().unwrap().insert("n".to_owned(), N.into());
+    jwk.as_object_mut().unwrap().insert("e".to_owned(), "AQAB".into());
+    jwk
+}
+
+/// A verifier that trusts one issuer, with the keys that it publishes.
+pub(crate) fn trusting(issuer: Issuer, keys: &[Value]) -> Verifier {
+    let issuer = issuer.with_jwks(&json!({ "keys": keys }).to_string()).unwrap();
+    Verifier::builder()
+        .with_clock(|| UNIX_EPOCH + Duration::from_secs(NOW))
+        .with_leeway(Duration::ZERO)
+        .trust(issuer)
+        .build()
+        .unwrap()
+}
+
+#[track_caller]
+pub(crate) fn accepted(verifier: &Verifier, token: &Golden) -> Claims {
+    verifier.verify(&token.sign()).unwrap()
+}
+
+#[track_caller]
+pub(crate) fn refused(verifier: &Verifier, token: &Golden) -> Error {
+    verifier.verify(&token.sign()).unwrap_err()
+}
+
+/// Which error, and in which words the operator hears it.
+macro_rules! assert_refused {
+    ($verifier:expr, $token:expr, $variant:ident, $message:expr) => {
+        let error = crate::presets::golden::refused(&$verifier, &$token);
+        assert!(matches!(error, scopegate::Error::$variant { .. }), "{error:?}");
+        assert_eq!(error.to_string(), $message);
+    };
+}
+pub(crate) use assert_refused;

@@ -1,0 +1,244 @@
+//! Keycloak.
+
+use scopegate::{ConfigError, Error, Issuer, Principal, Verifier};
+use serde_json::{Value, json};
+
+use crate::presets::golden::{Golden, accepted, assert_refused, jwk, other_jwk, refused, trusting};
+
+const REALM: &str = "https://sso.example/realms/acme";
+const API: &str = "my-api";
+const CLIENT: &str = "order-importer";
+
+/// The key for signatures, and one for encryption, each with its certificate.
+fn keys() -> [Value; 2] {
+    let like = |kid: &str, alg: &str, usage: &str| {
+        json!({"kid": kid, "kty": "RSA", "alg": alg, "use": usage, "n": "", "e": "AQAB",
+               "x5c": ["MIICmzCCAYMCBgGexampleexample"], "x5t": "vBc9l1o6XJ6yqk2exampleexamp",
+               "x5t#S256": "Kp2exampleexampleexampleexampleexampleexamp"})
+    };
+    [
+        other_jwk(like("p8exampleENC", "RSA-OAEP", "enc")),
+        jwk(like("FJ86GcF3jTbNLOco4NvZkUCIUmfYCqoqtOQeMfbhNlE", "RS256", "sig")),
+    ]
+}
+
+fn with(issuer: impl FnOnce(Issuer) -> Issuer) -> Verifier {
+    trusting(issuer(Issuer::keycloak(REALM).unwrap().audience(API)), &keys())
+}
+
+fn realm() -> Verifier {
+    with(|issuer| issuer)
+}
+
+const HEADER: &str = r#"{"alg":"RS256","typ":"JWT","kid":"FJ86GcF3jTbNLOco4NvZkUCIUmfYCqoqtOQeMfbhNlE"}"#;
+
+fn machine() -> Golden {
+    Golden::new(
+        HEADER,
+        r#"{"exp":1800000300,"iat":1800000000,"jti":"trrtcc:9c2f3b1e-7d44-4a3f-9c57-2a1f0d6f3e11",
+            "iss":"https://sso.example/realms/acme","aud":["my-api","account"],
+            "sub":"1f4db6ad-5e75-479c-b289-b8096ec1f4f4","typ":"Bearer","azp":"order-importer","acr":"1",
+            "realm_access":{"roles":["offline_access","default-roles-acme","uma_authorization","staff"]},
+            "resource_access":{"my-api":{"roles":["orders-reader"]},"account":{"roles":["manage-account"]}},
+            "scope":"orders:read email profile","email_verified":false,"clientHost":"192.0.2.7",
+            "preferred_username":"service-account-order-importer","clientAddress":"192.0.2.7",
+            "client_id":"order-importer"}"#,
+    )
+}
+
+fn user() -> Golden {
+    Golden::new(
+        HEADER,
+        r#"{"exp":1800000300,"iat":1800000000,"auth_time":1799999990,"jti":"onrtac:0f0e8f0a-1c7e-4b64-8d5b-7a1c2f3e4d5c",
+            "iss":"https://sso.example/realms/acme","aud":["my-api","account"],
+            "sub":"7b1f2d3e-4c5a-46b7-98c8-d9e0f1a2b3c4","typ":"Bearer","azp":"shop",
+            "sid":"0e2c1a9b-8d7f-4e6a-9b5c-3d2e1f0a9b8c","acr":"1","allowed-origins":["https://shop.example"],
+            "realm_access":{"roles":["default-roles-acme"]},"resource_access":{"account":{"roles":["view-profile"]}},
+            "scope":"openid orders:read email profile","email_verified":true,"name":"Ada Lovelace",
+            "preferred_username":"ada","given_name":"Ada","family_name":"Lovelace","email":"ada@example.com"}"#,
+    )
+}
+
+fn id_token() -> Golden {
+    Golden::new(
+        HEADER,
+        r#"{"exp":1800000300,"iat":1800000000,"auth_time":1799999990,"jti":"5e4d3c2b-1a09-48f7-96e5-d4c3b2a19087",
+            "iss":"https://sso.example/realms/acme","aud":"shop","sub":"7b1f2d3e-4c5a-46b7-98c8-d9e0f1a2b3c4",
+            "typ":"ID","azp":"shop","sid":"0e2c1a9b-8d7f-4e6a-9b5c-3d2e1f0a9b8c","acr":"1","email_verified":true,
+            "preferred_username":"ada"}"#,
+    )
+}
+
+#[test]
+fn a_service_accounts_token_is_a_clients_own() {
+    // C23: although its `sub` looks like a user's
+    let claims = accepted(&realm(), &machine());
+    assert_eq!(claims.client_id(), Some(CLIENT));
+    assert_eq!(claims.scopes().to_string(), "email orders:read profile");
+    assert!(matches!(claims.principal(), Principal::Client { id: CLIENT, .. }));
+    // Of older servers, nothing can be told.
+    let older = machine().without("client_id").with("clientId", CLIENT);
+    assert!(matches!(accepted(&realm(), &older).principal(), Principal::Subject { .. }));
+}
+
+#[test]
+fn a_users_token_tells_the_user() {
+    let claims = accepted(&realm(), &user());
+    assert_eq!(claims.client_id(), Some("shop"));
+    let user = "7b1f2d3e-4c5a-46b7-98c8-d9e0f1a2b3c4";
+    assert!(matches!(claims.principal(), Principal::Subject { id, .. } if id == user));
+}
+
+#[test]
+fn with_the_rfc_9068_type_and_with_a_nonce_it_is_an_access_token_too() {
+    accepted(&realm(), &machine().with_header("typ", "at+jwt"));
+    accepted(&realm(), &user().with("nonce", "n-0S6_WzA2Mj"));
+}
+
+#[test]
+fn roles_are_scopes_on_request_and_only_those_that_were_asked_for() {
+    assert!(!accepted(&realm(), &machine()).scopes().contains("staff"));
+    let claims = accepted(&with(Issuer::with_realm_roles_as_scopes), &machine());
+    assert!(claims.scopes().contains("staff") && !claims.scopes().contains("orders-reader"));
+    let claims = accepted(&with(|issuer| issuer.with_client_roles_as_scopes(API)), &machine());
+    assert!(claims.scopes().contains("orders-reader") && claims.scopes().contains("orders:read"));
+    // The roles of another client are other roles.
+    assert!(!claims.scopes().contains("manage-account") && !claims.scopes().contains("staff"));
+}
+
+#[test]
+fn roles_have_their_form_or_are_not_there() {
+    // C21
+    let realm_roles = with(Issuer::with_realm_roles_as_scopes);
+    let client_roles = with(|issuer| issuer.with_client_roles_as_scopes(API));
+    for (verifier, claim, nothing) in [
+        (&realm_roles, "realm_access", vec![json!({})]),
+        (&client_roles, "resource_access", vec![json!({}), json!({ "my-api": {} })]),
+    ] {
+        accepted(verifier, &machine().without(claim));
+        for nothing in nothing {
+            accepted(verifier, &machine().with(claim, nothing));
+        }
+    }
+    for (verifier, claim, value, message) in [
+        (&realm_roles, "realm_access", json!([]), "an array of strings within objects"),
+        (&realm_roles, "realm_access", json!({ "roles": "staff" }), "an array of strings"),
+        (&realm_roles, "realm_access", json!({ "roles": [1] }), "an array of strings"),
+        (&client_roles, "resource_access", json!({ "my-api": [] }), "an array of strings within objects"),
+        (&client_roles, "resource_access", json!({ "my-api": { "roles": {} } }), "an array of strings"),
+    ] {
+        let error = refused(verifier, &machine().with(claim, value));
+        assert!(matches!(&error, Error::MalformedClaim { .. }), "{error:?}");
+        let path =
+            if claim == "realm_access" { "realm_access.roles" } else { "resource_access.my-api.roles" };
+        assert_eq!(error.to_string(), format!("claim `{path}`: expected {message}"));
+    }
+}
+
+#[test]
+fn an_audience_that_nobody_asked_keycloak_for_is_missed() {
+    // C12
+    assert_refused!(
+        realm(),
+        machine().with("aud", "account"),
+        WrongAudience,
+        r#"expected `aud` to hold an audience such as my-api, found "account""#
+    );
+    assert_refused!(realm(), machine().without("aud"), MissingClaim, "claim `aud` is absent");
+    // A realm whose tokens have none can be bound to clients.
+    let by_client = trusting(Issuer::keycloak(REALM).unwrap().client(CLIENT), &keys());
+    accepted(&by_client, &machine().without("aud"));
+}
+
+#[test]
+fn tokens_of_other_kinds_are_named() {
+    // C18
+    for (typ, token) in [
+        ("ID", id_token()),
+        ("Refresh", machine().with("typ", "Refresh")),
+        ("Offline", machine().with("typ", "Offline")),
+    ] {
+        assert_refused!(
+            realm(),
+            token,
+            NotAnAccessToken,
+            format!("not an access token: expected `typ` to be that of an access token, found {typ:?}")
+        );
+    }
+    assert_refused!(
+        realm(),
+        machine().without("typ"),
+        NotAnAccessToken,
+        "not an access token: expected `typ` to be Bearer, found none"
+    );
+    // An ID token for an application that is an API, too.
+    let both = trusting(Issuer::keycloak(REALM).unwrap().audience("shop"), &keys());
+    accepted(&both, &user().with("aud", "shop"));
+    assert!(matches!(refused(&both, &id_token()), Error::NotAnAccessToken { claim: "typ", .. }));
+    // A refresh token as it really is.
+    assert_refused!(
+        realm(),
+        machine().with("typ", "Refresh").with_header("alg", "HS512"),
+        UnacceptableAlgorithm,
+        "expected `alg` to be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA, found \"HS512\""
+    );
+}
+
+#[test]
+fn another_realm_or_host_is_another_issuer() {
+    for iss in [
+        "https://sso.example/realms/master",
+        "https://sso.example/auth/realms/acme",
+        "http://keycloak:8080/realms/acme",
+        "https://sso.example/realms/acme/",
+    ] {
+        assert_refused!(
+            realm(),
+            machine().with("iss", iss),
+            UnknownIssuer,
+            format!(
+                "expected `iss` to be a trusted issuer such as https://sso.example/realms/acme, found {iss:?}"
+            )
+        );
+    }
+}
+
+#[test]
+fn the_client_is_that_of_azp_alone() {
+    let verifier = with(|issuer| issuer.client(CLIENT));
+    accepted(&verifier, &machine());
+    // Another `client_id` is not a service account's, so this does not say that the client acts for itself.
+    let decorated = accepted(&verifier, &machine().with("client_id", "customer-7").with("cid", 7));
+    assert_eq!(decorated.client_id(), Some(CLIENT));
+    assert!(matches!(decorated.principal(), Principal::Subject { .. }));
+    assert_refused!(
+        verifier,
+        machine().with("azp", "shop"),
+        WrongClient,
+        r#"expected a client such as order-importer, found "shop""#
+    );
+}
+
+#[test]
+fn a_realm_has_its_path() {
+    for realm in ["https://sso.example/auth/realms/acme", "http://127.0.0.1:8080/realms/acme"] {
+        assert!(Issuer::keycloak(realm).is_ok(), "{realm}");
+    }
+    for realm in [
+        "https://sso.example",
+        "https://sso.example/",
+        "https://sso.example/realms",
+        "https://sso.example/realms/",
+        "https://sso.example/realms/acme/",
+        "https://sso.example/realms/acme/protocol/openid-connect",
+    ] {
+        let error = Issuer::keycloak(realm).unwrap_err();
+        assert!(matches!(error, ConfigError::InvalidUrl { setting: "realm", .. }), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "realm: expected a realm, https://HOST/realms/REALM without final slash, found {realm:?}"
+            )
+        );
+    }
+}

@@ -1,0 +1,156 @@
+//! Okta.
+
+use scopegate::{ConfigError, Issuer, Principal, Verifier};
+use serde_json::{Value, json};
+
+use crate::presets::golden::{Golden, accepted, assert_refused, jwk, other_jwk, trusting};
+
+const SERVER: &str = "https://example.okta.com/oauth2/default";
+const API: &str = "https://my-api-server.org";
+const CLIENT: &str = "0oa1example2clientid3";
+
+fn keys() -> [Value; 2] {
+    let like =
+        |kid: &str| json!({"kty": "RSA", "alg": "RS256", "kid": kid, "use": "sig", "e": "AQAB", "n": ""});
+    [other_jwk(like("Y3vBOdYT-l-I0j-gRQ26XjutSX00TeWiSguuDhW3ngo")), jwk(like(KID))]
+}
+
+const KID: &str = "U5R8cHbGw445Qbq8zVO1PcCpXL8yG6IcovVa3laCoxM";
+
+fn server() -> Verifier {
+    trusting(Issuer::okta(SERVER).unwrap().audience(API), &keys())
+}
+
+const HEADER: &str = r#"{"kid":"U5R8cHbGw445Qbq8zVO1PcCpXL8yG6IcovVa3laCoxM","alg":"RS256"}"#;
+
+fn machine() -> Golden {
+    Golden::new(
+        HEADER,
+        r#"{"ver":1,"jti":"AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMf0D7uX39RE","iss":"https://example.okta.com/oauth2/default",
+            "aud":"https://my-api-server.org","iat":1800000000,"exp":1800003600,"cid":"0oa1example2clientid3",
+            "scp":["orders.read"],"sub":"0oa1example2clientid3"}"#,
+    )
+}
+
+fn user() -> Golden {
+    Golden::new(
+        HEADER,
+        r#"{"ver":1,"jti":"AT.uvSvJBq8mRi0Q0pjhkfu1D7y6KjDQjaGzKPKMEG","iss":"https://example.okta.com/oauth2/default",
+            "aud":"https://my-api-server.org","iat":1800000000,"exp":1800003600,"cid":"0oa1example2clientid3",
+            "uid":"00uid4BxXw6I6TV4m0g3","scp":["openid","profile","orders.read"],"auth_time":1799999990,
+            "sub":"ada@example.com"}"#,
+    )
+}
+
+fn id_token() -> Golden {
+    Golden::new(
+        HEADER,
+        r#"{"sub":"00uid4BxXw6I6TV4m0g3","ver":1,"iss":"https://example.okta.com/oauth2/default",
+            "aud":"0oa1example2clientid3","iat":1800000000,"exp":1800003600,"jti":"ID.4eAWJOCMB3SX8XewDfVR",
+            "amr":["pwd"],"idp":"00ok1u7AsAkrwdZL3z0g3","auth_time":1799999990,"at_hash":"cpqKfdQA5eH891Ff5oJr_Q"}"#,
+    )
+}
+
+#[test]
+fn a_machines_token_is_accepted_with_its_array_of_scopes() {
+    // C21
+    let claims = accepted(&server(), &machine());
+    assert_eq!(claims.client_id(), Some(CLIENT));
+    assert_eq!(claims.scopes().to_string(), "orders.read");
+    assert!(matches!(claims.principal(), Principal::Client { id: CLIENT, .. }));
+}
+
+#[test]
+fn a_users_token_tells_the_user() {
+    let claims = accepted(&server(), &user());
+    assert_eq!(claims.client_id(), Some(CLIENT));
+    assert_eq!(claims.scopes().to_string(), "openid orders.read profile");
+    assert!(matches!(claims.principal(), Principal::Subject { id: "ada@example.com", .. }));
+}
+
+#[test]
+fn an_id_token_is_named_as_one_even_without_its_hash() {
+    // C18
+    assert_refused!(
+        server(),
+        id_token(),
+        NotAnAccessToken,
+        r#"not an access token: expected `at_hash` to be absent, found "cpqKfdQA5eH891Ff5oJr_Q""#
+    );
+    // Also where somebody has named the API like the client.
+    let both = trusting(Issuer::okta(SERVER).unwrap().audience(CLIENT), &keys());
+    accepted(&both, &machine().with("aud", CLIENT));
+    assert_refused!(
+        both,
+        id_token().without("at_hash"),
+        NotAnAccessToken,
+        "not an access token: expected `cid` to be the client's id, found none"
+    );
+}
+
+#[test]
+fn another_authorization_server_is_another_issuer() {
+    for iss in ["https://example.okta.com", "https://example.okta.com/oauth2/aus9o8wzkhckw9TLa0h7z"] {
+        assert_refused!(
+            server(),
+            machine().with("iss", iss),
+            UnknownIssuer,
+            format!(
+                "expected `iss` to be a trusted issuer such as https://example.okta.com/oauth2/default, found {iss:?}"
+            )
+        );
+    }
+    // And it has a type of its own for what others should not look into.
+    assert_refused!(
+        server(),
+        machine().with_header("typ", "application/okta-internal-at+jwt"),
+        WrongType,
+        r#"expected `typ` to be at+jwt, JWT or absent, found "application/okta-internal-at+jwt""#
+    );
+}
+
+#[test]
+fn the_audience_that_a_server_begins_with_is_not_ours() {
+    assert_refused!(
+        server(),
+        machine().with("aud", "api://default"),
+        WrongAudience,
+        r#"expected `aud` to hold an audience such as https://my-api-server.org, found "api://default""#
+    );
+}
+
+#[test]
+fn the_client_is_that_of_cid_alone() {
+    let verifier = trusting(Issuer::okta(SERVER).unwrap().audience(API).client(CLIENT), &keys());
+    accepted(&verifier, &machine().with("client_id", "customer-7"));
+    assert_refused!(
+        verifier,
+        machine().with("cid", "other").with("client_id", CLIENT),
+        WrongClient,
+        r#"expected a client such as 0oa1example2clientid3, found "other""#
+    );
+}
+
+#[test]
+fn the_organisation_itself_is_not_an_issuer_for_others() {
+    assert!(Issuer::okta("https://login.example.com/oauth2/aus9o8wzkhckw9TLa0h7z").is_ok());
+    for issuer in [
+        "https://example.okta.com",
+        "https://example.okta.com/",
+        "https://example.okta.com/oauth2",
+        "https://example.okta.com/oauth2/",
+        "https://example.okta.com/oauth2/default/",
+        "https://example.okta.com/oauth2/default/v1",
+    ] {
+        let error = Issuer::okta(issuer).unwrap_err();
+        assert!(matches!(error, ConfigError::InvalidUrl { setting: "issuer", .. }), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "issuer: expected a custom authorization server, https://ORG.okta.com/oauth2/ID without final slash; \
+                 tokens of the organisation's own are for Okta only, found {issuer:?}"
+            )
+        );
+    }
+    assert!(Issuer::okta("example.okta.com/oauth2/default").is_err());
+}

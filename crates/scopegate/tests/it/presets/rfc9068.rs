@@ -1,0 +1,127 @@
+//! Issuers that follow RFC 9068.
+
+use scopegate::{Error, Issuer, Principal, Verifier};
+use serde_json::{Value, json};
+
+use crate::presets::golden::{Golden, accepted, assert_refused, jwk, refused, trusting};
+
+const ISSUER: &str = "https://issuer.example";
+const API: &str = "https://my-api-server.org";
+const CLIENT: &str = "order-importer";
+
+fn keys() -> [Value; 1] {
+    [jwk(json!({"kty": "RSA", "use": "sig", "kid": "rs256-1", "alg": "RS256", "e": "AQAB", "n": ""}))]
+}
+
+fn issuer() -> Verifier {
+    trusting(Issuer::rfc9068(ISSUER).unwrap().audience(API), &keys())
+}
+
+fn machine() -> Golden {
+    Golden::new(
+        r#"{"alg":"RS256","typ":"at+jwt","kid":"rs256-1"}"#,
+        r#"{"iss":"https://issuer.example","sub":"order-importer","aud":"https://my-api-server.org","exp":1800003600,
+            "iat":1800000000,"jti":"dbe39bf3a3ba4238a513f51d6e1691c4","client_id":"order-importer",
+            "scope":"orders.read"}"#,
+    )
+}
+
+fn user() -> Golden {
+    Golden::new(
+        r#"{"typ":"application/at+JWT","alg":"RS256","kid":"rs256-1"}"#,
+        r#"{"iss":"https://issuer.example","sub":"5ba552d67","aud":["https://my-api-server.org"],"exp":1800003600,
+            "iat":1800000000,"auth_time":1799999990,"acr":"1","amr":["pwd"],
+            "jti":"0a1b2c3d4e5f60718293a4b5c6d7e8f9","client_id":"s6BhdRkqt3","scope":"openid profile orders.read"}"#,
+    )
+}
+
+fn id_token() -> Golden {
+    Golden::new(
+        r#"{"alg":"RS256","typ":"JWT","kid":"rs256-1"}"#,
+        r#"{"iss":"https://issuer.example","sub":"5ba552d67","aud":"https://my-api-server.org","exp":1800003600,
+            "iat":1800000000,"jti":"ffeeddccbbaa99887766554433221100","client_id":"s6BhdRkqt3"}"#,
+    )
+}
+
+#[test]
+fn a_machines_and_a_users_token_are_accepted() {
+    // C14, C17
+    let claims = accepted(&issuer(), &machine());
+    assert_eq!(claims.client_id(), Some(CLIENT));
+    assert_eq!(claims.scopes().to_string(), "orders.read");
+    assert!(matches!(claims.principal(), Principal::Client { id: CLIENT, .. }));
+    let claims = accepted(&issuer(), &user());
+    assert_eq!(claims.client_id(), Some("s6BhdRkqt3"));
+    assert!(matches!(claims.principal(), Principal::Subject { id: "5ba552d67", .. }));
+}
+
+#[test]
+fn all_seven_claims_are_there() {
+    // C06, C12, C17
+    accepted(&issuer(), &machine());
+    for claim in ["exp", "aud", "sub", "client_id", "iat", "jti"] {
+        assert_refused!(
+            issuer(),
+            machine().without(claim),
+            MissingClaim,
+            format!("claim `{claim}` is absent")
+        );
+    }
+    assert!(matches!(
+        refused(&issuer(), &machine().without("iss")),
+        Error::UnknownIssuer { found: None, .. }
+    ));
+    // Giving up the choice of an audience does not give up that there is one.
+    let any = trusting(Issuer::rfc9068(ISSUER).unwrap().accept_any_audience(), &keys());
+    accepted(&any, &machine().with("aud", "https://other.example"));
+    assert_refused!(any, machine().without("aud"), MissingClaim, "claim `aud` is absent");
+}
+
+#[test]
+fn all_seven_claims_have_their_type() {
+    // C17
+    accepted(&issuer(), &machine());
+    for (claim, value) in [
+        ("exp", json!("1800003600")),
+        ("aud", json!(1)),
+        ("sub", json!(1)),
+        ("sub", json!(null)),
+        ("client_id", json!(["order-importer"])),
+        ("iat", json!("1800000000")),
+        ("iat", json!(null)),
+        ("jti", json!(1)),
+        ("jti", json!({})),
+    ] {
+        let error = refused(&issuer(), &machine().with(claim, value.clone()));
+        assert!(
+            matches!(&error, Error::MalformedClaim { claim: named, .. } if named == claim),
+            "{claim} {value}: {error:?}"
+        );
+    }
+    assert!(matches!(
+        refused(&issuer(), &machine().with("iss", json!([ISSUER]))),
+        Error::UnknownIssuer { .. }
+    ));
+}
+
+#[test]
+fn no_other_type_will_do() {
+    // C14, C18: an ID token that nothing but its type gives away
+    for (token, found) in [
+        (id_token(), "\"JWT\""),
+        (machine().with_header("typ", "JWT"), "\"JWT\""),
+        (machine().with_header("typ", "logout+jwt"), "\"logout+jwt\""),
+    ] {
+        assert_refused!(issuer(), token, WrongType, format!("expected `typ` to be at+jwt, found {found}"));
+    }
+    let untyped = Golden::new(r#"{"alg":"RS256","kid":"rs256-1"}"#, "{}").with("iss", ISSUER);
+    assert_refused!(issuer(), untyped, WrongType, "expected `typ` to be at+jwt, found none");
+}
+
+#[test]
+fn scopes_and_client_are_read_from_their_one_claim() {
+    let claims =
+        accepted(&issuer(), &machine().with("scp", json!(["admin"])).with("azp", "x").with("cid", "y"));
+    assert_eq!(claims.scopes().to_string(), "orders.read");
+    assert_eq!(claims.client_id(), Some(CLIENT));
+}

@@ -1,0 +1,155 @@
+//! Do scopes, sets of them and requirements obey the laws that one would take for granted? Properties, for any scopes
+//! and any expression. Row ids (C20, …) are those of docs/conformance.md.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use scopegate::{Requirement, Scope, Scopes, all_of, any_of};
+
+/// Any scope of RFC 6749 §3.3.
+fn any_scope() -> impl Strategy<Value = String> {
+    "[!#-\\[\\]-~]{1,12}"
+}
+
+/// One of a few scopes, so that what is granted and what is required often meet; some are the beginning of others.
+fn scope() -> impl Strategy<Value = Scope> {
+    prop::sample::select(vec!["a", "A", "a/b", "a:b", "*", "https://api.example/a"])
+        .prop_map(|text| text.parse().unwrap())
+}
+
+fn granted() -> impl Strategy<Value = Scopes> {
+    vec(scope(), 0..5).prop_map(Scopes::from_iter)
+}
+
+/// Any expression that `check` accepts.
+fn requirement() -> impl Strategy<Value = Requirement> {
+    let leaf = scope().prop_map(Requirement::from);
+    leaf.prop_recursive(3, 16, 3, |inner| {
+        prop_oneof![vec(inner.clone(), 1..4).prop_map(all_of), vec(inner, 1..4).prop_map(any_of)]
+    })
+}
+
+/// Any expression at all, with parts that are no scopes or empty.
+fn requirement_or_nonsense() -> impl Strategy<Value = Requirement> {
+    let leaf = prop_oneof![
+        scope().prop_map(Requirement::from),
+        ".{0,3}".prop_map(Requirement::from),
+        Just(all_of::<[&str; 0]>([])),
+        Just(any_of::<[&str; 0]>([])),
+    ];
+    leaf.prop_recursive(3, 16, 3, |inner| {
+        prop_oneof![vec(inner.clone(), 0..4).prop_map(all_of), vec(inner, 0..4).prop_map(any_of)]
+    })
+}
+
+/// Both expressions have the same verdict.
+macro_rules! assert_same {
+    ($granted:expr, $one:expr, $other:expr) => {
+        let (one, other): (Requirement, Requirement) = ($one, $other);
+        let (left, right) = (one.is_satisfied_by(&$granted), other.is_satisfied_by(&$granted));
+        prop_assert_eq!(left, right, "{} and {}", one, other);
+    };
+}
+
+proptest! {
+    #[test]
+    fn a_scope_is_read_back_as_it_is_written(text in any_scope()) {
+        // C20
+        let scope: Scope = text.parse().unwrap();
+        prop_assert_eq!(scope.as_str(), &text);
+        prop_assert_eq!(scope.to_string(), text);
+        prop_assert_eq!(scope.to_string().parse::<Scope>().unwrap(), scope);
+    }
+
+    #[test]
+    fn a_text_is_a_scope_only_if_it_has_no_character_beyond_the_grammar(text in ".{0,8}") {
+        // C20
+        let within = |c: char| c == '!' || ('#'..='[').contains(&c) || (']'..='~').contains(&c);
+        prop_assert_eq!(text.parse::<Scope>().is_ok(), !text.is_empty() && text.chars().all(within));
+    }
+
+    #[test]
+    fn a_set_is_read_back_as_it_is_written(texts in vec(any_scope(), 0..8)) {
+        // C20
+        let read = |texts: &mut dyn Iterator<Item = &str>| -> Scopes { texts.map(|text| text.parse().unwrap()).collect() };
+        let set = read(&mut texts.iter().map(String::as_str));
+        let written = set.to_string();
+        prop_assert_eq!(&read(&mut written.split(' ').filter(|text| !text.is_empty())), &set);
+        prop_assert_eq!(written.split(' ').filter(|text| !text.is_empty()).count(), set.len());
+        prop_assert_eq!(read(&mut texts.iter().rev().map(String::as_str)), set.clone());
+        prop_assert!(texts.iter().all(|text| set.contains(text)));
+        prop_assert_eq!(set.is_empty(), texts.is_empty());
+    }
+
+    #[test]
+    fn one_scope_is_satisfied_by_the_sets_that_contain_it(scope in scope(), granted in granted()) {
+        // C20, D12
+        let contained = granted.iter().any(|one| *one == scope);
+        prop_assert_eq!(granted.contains(scope.as_str()), contained);
+        prop_assert_eq!(Requirement::from(scope).is_satisfied_by(&granted), contained);
+    }
+
+    #[test]
+    fn repetition_order_and_grouping_do_not_matter(
+        (a, b, c) in (requirement(), requirement(), requirement()), granted in granted()
+    ) {
+        // D12: idempotent, commutative, associative
+        let (a, b, c) = (|| a.clone(), || b.clone(), || c.clone());
+        assert_same!(granted, all_of([a(), a()]), a());
+        assert_same!(granted, any_of([a(), a()]), a());
+        assert_same!(granted, all_of([a()]), any_of([a()]));
+        assert_same!(granted, all_of([a(), b()]), all_of([b(), a()]));
+        assert_same!(granted, any_of([a(), b()]), any_of([b(), a()]));
+        assert_same!(granted, all_of([a(), all_of([b(), c()])]), all_of([all_of([a(), b()]), c()]));
+        assert_same!(granted, all_of([a(), all_of([b(), c()])]), all_of([a(), b(), c()]));
+        assert_same!(granted, any_of([a(), any_of([b(), c()])]), any_of([any_of([a(), b()]), c()]));
+        assert_same!(granted, any_of([a(), any_of([b(), c()])]), any_of([a(), b(), c()]));
+    }
+
+    #[test]
+    fn one_within_the_other_is_absorbed_or_distributed(
+        (a, b, c) in (requirement(), requirement(), requirement()), granted in granted()
+    ) {
+        // D12
+        let (a, b, c) = (|| a.clone(), || b.clone(), || c.clone());
+        assert_same!(granted, all_of([a(), any_of([a(), b()])]), a());
+        assert_same!(granted, any_of([a(), all_of([a(), b()])]), a());
+        assert_same!(granted, all_of([a(), any_of([b(), c()])]), any_of([all_of([a(), b()]), all_of([a(), c()])]));
+        assert_same!(granted, any_of([a(), all_of([b(), c()])]), all_of([any_of([a(), b()]), any_of([a(), c()])]));
+    }
+
+    #[test]
+    fn both_say_what_their_names_say(parts in vec(requirement(), 1..5), granted in granted()) {
+        // D12
+        let mut verdicts = parts.iter().map(|part| part.is_satisfied_by(&granted));
+        let (all, any) = (verdicts.clone().all(|verdict| verdict), verdicts.any(|verdict| verdict));
+        prop_assert_eq!(all_of(parts.clone()).is_satisfied_by(&granted), all);
+        prop_assert_eq!(any_of(parts).is_satisfied_by(&granted), any);
+    }
+
+    #[test]
+    fn more_scopes_never_satisfy_less(
+        requirement in requirement_or_nonsense(), granted in granted(), more in granted()
+    ) {
+        // D12
+        let both: Scopes = granted.iter().chain(&more).cloned().collect();
+        prop_assert!(!requirement.is_satisfied_by(&granted) || requirement.is_satisfied_by(&both));
+    }
+
+    #[test]
+    fn what_a_challenge_names_would_be_enough(requirement in requirement()) {
+        // D13
+        prop_assert!(requirement.check().is_ok());
+        let named: Scopes = requirement.sufficient_scopes().into_iter().cloned().collect();
+        prop_assert_eq!(named.len(), requirement.sufficient_scopes().len(), "each is named once");
+        prop_assert!(requirement.is_satisfied_by(&named), "{} by {}", requirement, named);
+        prop_assert!(!requirement.is_satisfied_by(&Scopes::default()));
+    }
+
+    #[test]
+    fn what_holds_nonsense_is_refused_and_nonsense_opens_nothing(requirement in requirement_or_nonsense()) {
+        // D24: satisfied by all scopes that it names or not, every requirement that `check` accepts can be satisfied
+        let named: Scopes = requirement.sufficient_scopes().into_iter().cloned().collect();
+        prop_assert!(requirement.check().is_err() || requirement.is_satisfied_by(&named));
+        prop_assert!(!requirement.is_satisfied_by(&Scopes::default()), "no scopes are never enough");
+    }
+}

@@ -1,0 +1,125 @@
+//! Does a token get what its scopes imply, and nothing else, whatever was declared and whenever requirements were prepared?
+//! Row ids (F16, …) are those of docs/conformance.md.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use allocation_counter::measure;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use scopegate::{ConfigError, Issuer, Requirement, Scope, Verifier, VerifierBuilder, all_of, any_of};
+use scopegate_issuer::{Alg, Mint, SigningKey};
+
+const ISSUER: &str = "https://issuer.example";
+
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::EdDSA));
+
+fn builder() -> VerifierBuilder {
+    let jwks = serde_json::json!({ "keys": [KEY.jwk()] }).to_string();
+    let issuer = Issuer::from_jwks(ISSUER, &jwks).unwrap().client("client").with_permissions_as_scopes();
+    Verifier::builder().trust(issuer)
+}
+
+fn token(scopes: &[&str], permissions: &[&str]) -> String {
+    let mint = Mint::cognito(ISSUER, "client");
+    mint.scope(&scopes.join(" ")).claim("permissions", serde_json::json!(permissions)).sign_with(&KEY)
+}
+
+/// Names of several lengths, some of them the beginning of others.
+const NAMES: [&str; 8] = ["a", "A", "bb", "b", "c", "c/d", "*", "admin"];
+
+fn names() -> impl Strategy<Value = Vec<&'static str>> {
+    vec(prop::sample::select(NAMES.to_vec()), 0..5)
+}
+
+fn requirement() -> impl Strategy<Value = Requirement> {
+    let names = || vec(prop::sample::select(NAMES.to_vec()), 1..4);
+    vec(prop_oneof![names().prop_map(all_of), names().prop_map(any_of)], 1..3).prop_map(all_of)
+}
+
+/// What is granted, by following every implication until nothing is new.
+fn reached(
+    declared: &[(&'static str, Vec<&'static str>)],
+    granted: &[&'static str],
+) -> BTreeSet<&'static str> {
+    let mut reached: BTreeSet<_> = granted.iter().copied().collect();
+    loop {
+        let before = reached.len();
+        for (scope, implied) in declared {
+            if reached.contains(scope) {
+                reached.extend(implied);
+            }
+        }
+        if reached.len() == before {
+            return reached;
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_granted_is_what_can_be_reached(
+        declared in vec((prop::sample::select(NAMES.to_vec()), names()), 0..6),
+        (granted, permissions) in (names(), names()),
+        required in requirement(),
+        numbers_given in prop::sample::select(vec![0, 255, 300]),
+        kept in any::<bool>(),
+    ) {
+        // F16, C20
+        let verifier = declared.iter().fold(builder(), |builder, (scope, implied)| {
+            builder.with_implied_scopes(*scope, implied.iter().copied())
+        });
+        let verifier = verifier.with_cache_entries(if kept { 64 } else { 0 }).build();
+        prop_assume!(!matches!(verifier, Err(ConfigError::ScopeImpliesItself { .. })));
+        let verifier = verifier.unwrap();
+        let another = builder().with_implied_scopes("c", ["a", "bb"]).build().unwrap();
+        for number in 0..numbers_given {
+            let _ = verifier.prepare(format!("scope-{number}"));
+        }
+        let token = token(&granted, &permissions);
+
+        let before = verifier.verify(&token).unwrap();
+        let prepared = verifier.prepare(required.clone());
+        let after = verifier.verify(&token).unwrap();
+        let all: Vec<_> = granted.iter().chain(&permissions).copied().collect();
+        let reached = reached(&declared, &all);
+        let expected = required.is_satisfied_by(&reached.iter().map(|name| name.parse().unwrap()).collect());
+        for claims in [before, after] {
+            prop_assert_eq!(claims.scopes().iter().map(Scope::as_str).collect::<BTreeSet<_>>(), reached.clone());
+            for required in [&required, &prepared, &another.prepare(required.clone())] {
+                prop_assert_eq!(claims.require(required).is_ok(), expected, "{}", required);
+            }
+        }
+        // What a challenge names is enough, and nothing in it is implied by another part of it.
+        for prepared in [&prepared, &verifier.prepare(another.prepare(required.clone()))] {
+            let scopes: Vec<&str> = prepared.sufficient_scopes().into_iter().map(Scope::as_str).collect();
+            prop_assert!(verifier.verify(&self::token(&scopes, &[])).unwrap().require(prepared).is_ok());
+        }
+    }
+}
+
+#[test]
+fn a_token_costs_the_same_however_much_it_implies() {
+    // C20
+    let names: Vec<String> = (0..255).map(|at| format!("https://api.example/orders.{at:03}")).collect();
+    let chain =
+        names.windows(2).fold(builder().with_implied_scopes("admin", &names[..1]), |builder, pair| {
+            builder.with_implied_scopes(&pair[0], &pair[1..])
+        });
+    let verifiers = [builder(), builder().with_implied_scopes("admin", &names), chain];
+    let verifiers = verifiers.map(|builder| builder.with_cache_entries(0).build().unwrap());
+    let repeated = "admin ".repeat(1_500);
+    for scopes in ["admin", &repeated] {
+        let token = token(&[scopes.trim_end()], &[]);
+        let [plain, many, chain] = verifiers.each_ref().map(|verifier| {
+            verifier.verify(&token).unwrap();
+            let spent = measure(|| drop(verifier.verify(&token)));
+            (spent.count_total, spent.bytes_max)
+        });
+        assert_eq!(plain, many);
+        assert_eq!(plain, chain);
+    }
+    // Whoever asks for the list pays for the list.
+    let claims = verifiers[1].verify(&token(&["admin"], &[])).unwrap();
+    assert_eq!(claims.scopes().len(), 256);
+}

@@ -1,0 +1,114 @@
+//! What can one hostile request cost? Memory is counted here. Signature checks are counted by `src/verifier/tests.rs`,
+//! and time is measured by hand, with `scripts/limits`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
+
+mod hostile;
+
+use std::cell::Cell;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use allocation_counter::{AllocationInfo, measure};
+use scopegate::{Error, Issuer, Verifier};
+
+use hostile::{Cast, ISSUER, MOST};
+
+fn cost_of(token: &str, verifier: &Verifier) -> AllocationInfo {
+    measure(|| drop(black_box(verifier.verify(black_box(token)))))
+}
+
+#[test]
+fn a_token_of_a_stranger_allocates_a_few_times_its_size() {
+    let cast = Cast::new();
+    let (ordinary, verifier) = cast.ordinary();
+    assert!(verifier.verify(&ordinary).is_ok());
+    for hostile in cast.of_strangers().iter().chain(&cast.forged()) {
+        let error = hostile.verifier.verify(&hostile.token).unwrap_err();
+        assert_eq!(
+            matches!(error, Error::BadSignature { .. }),
+            !hostile.unchecked,
+            "{}: {error}",
+            hostile.name
+        );
+        let spent = cost_of(&hostile.token, &hostile.verifier);
+        assert!(spent.bytes_max <= 3 * MOST as u64, "{}: {spent:?}", hostile.name);
+        assert!(spent.count_total <= 600, "{}: {spent:?}", hostile.name);
+        assert_eq!(spent.bytes_current, 0, "{} leaves something behind", hostile.name);
+    }
+}
+
+#[test]
+fn a_token_that_the_issuer_signed_allocates_in_proportion_to_its_size() {
+    for hostile in Cast::new().signed() {
+        let spent = cost_of(&hostile.token, &hostile.verifier);
+        assert!(spent.bytes_max <= 16 * MOST as u64, "{}: {spent:?}", hostile.name);
+        assert!(spent.count_total <= MOST as u64 / 2, "{}: {spent:?}", hostile.name);
+    }
+}
+
+#[test]
+fn a_document_of_an_issuer_allocates_in_proportion_to_its_size() {
+    for (name, set) in hostile::key_sets() {
+        let cost = measure(|| drop(black_box(Issuer::from_jwks(ISSUER, black_box(&set)))));
+        assert!(cost.bytes_max <= 4 * 1024 * 1024, "{name}: {cost:?}");
+        assert!(cost.count_total <= 10_000, "{name}: {cost:?}");
+    }
+}
+
+#[test]
+#[ignore = "measures; run by scripts/limits"]
+#[allow(clippy::print_stdout, reason = "a table is what it is for")]
+fn measure_time() {
+    let cast = Cast::new();
+    // For a profile: this row and no other, once.
+    let only: Option<usize> = std::env::var("LIMITS_ROW").ok().map(|row| row.parse().unwrap());
+    let row = Cell::new(0);
+    println!("LIMITS name\ttoken bytes\tallocations\tpeak bytes\tµs");
+    let report = |name: &str, size: usize, call: &dyn Fn()| {
+        row.set(row.get() + 1);
+        if only.is_some_and(|only| only != row.get()) {
+            return;
+        }
+        // What is done once for all is done here.
+        call();
+        let time = if only.is_some() { Duration::ZERO } else { fastest(call) };
+        let memory = measure(call);
+        measured(call);
+        let micros = time.as_secs_f64() * 1e6;
+        println!("LIMITS {name}\t{size}\t{}\t{}\t{micros:.1}", memory.count_total, memory.bytes_max);
+    };
+    let (ordinary, verifier) = cast.ordinary();
+    report("a good token", ordinary.len(), &|| drop(black_box(verifier.verify(&ordinary))));
+    for hostile in cast.of_strangers().iter().chain(&cast.forged()).chain(&cast.signed()) {
+        let name = match hostile.verifier.verify(&hostile.token) {
+            Ok(_) => format!("{} [accepted]", hostile.name),
+            Err(error) => {
+                format!("{} [{}]", hostile.name, format!("{error:?}").split([' ', '{']).next().unwrap())
+            }
+        };
+        report(&name, hostile.token.len(), &|| drop(black_box(hostile.verifier.verify(&hostile.token))));
+    }
+    for (name, set) in hostile::key_sets() {
+        report(name, set.len(), &|| drop(black_box(Issuer::from_jwks(ISSUER, &set))));
+    }
+}
+
+/// The shortest of many times, which is the one that was disturbed least.
+fn fastest(call: &dyn Fn()) -> Duration {
+    let begin = Instant::now();
+    let mut shortest = Duration::MAX;
+    while begin.elapsed() < Duration::from_millis(300) {
+        let start = Instant::now();
+        call();
+        shortest = shortest.min(start.elapsed());
+    }
+    shortest
+}
+
+/// A name that `scripts/limits` can find in the profile.
+#[inline(never)]
+fn measured(call: &dyn Fn()) {
+    call();
+    // Something to come back for: a call in the last place would become a jump, which a profile does not show.
+    black_box(call);
+}
