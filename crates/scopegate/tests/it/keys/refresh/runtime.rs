@@ -91,7 +91,7 @@ struct ReadBy(Arc<Mutex<Vec<ThreadId>>>);
 
 impl Subscriber for ReadBy {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "scopegate::key_set"
+        metadata.target() == "scopegate::keys::set"
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
