@@ -5,8 +5,8 @@ use std::sync::Arc;
 use scopegate::Verifier;
 use tower_layer::Layer;
 
-use crate::ProtectedResource;
 use crate::guard::Guard;
+use crate::protected_resource::ProtectedResource;
 use crate::rule::{Demand, Rule};
 
 /// Lets a request through **without a token too**, and tells the handler who calls if there is one: for a

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use scopegate::{ConfigError, Requirement, ResourceIdentifier, Scope, Verifier};
 
+use crate::accept_token::AcceptToken;
+use crate::require_scope::RequireScope;
+use crate::require_token::RequireToken;
 use crate::resource_metadata::ResourceMetadata;
-use crate::{AcceptToken, RequireScope, RequireToken};
 
 /// An API under the name that OAuth knows it by: it makes the layers, and tells callers who lets them in (RFC 9728).
 ///

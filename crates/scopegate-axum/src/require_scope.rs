@@ -5,8 +5,8 @@ use std::sync::Arc;
 use scopegate::{ConfigError, Requirement, Verifier};
 use tower_layer::Layer;
 
-use crate::ProtectedResource;
 use crate::guard::Guard;
+use crate::protected_resource::ProtectedResource;
 use crate::rule::{Demand, Rule};
 
 /// Lets a request through only with an access token that grants the scopes that the route needs.

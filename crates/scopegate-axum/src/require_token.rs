@@ -5,8 +5,8 @@ use std::sync::Arc;
 use scopegate::Verifier;
 use tower_layer::Layer;
 
-use crate::ProtectedResource;
 use crate::guard::Guard;
+use crate::protected_resource::ProtectedResource;
 use crate::rule::{Demand, Rule};
 
 /// Lets a request through only with a good access token, whatever scopes it grants: for a route that tells

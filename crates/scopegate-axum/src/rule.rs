@@ -6,10 +6,10 @@ use std::sync::Arc;
 use http::{HeaderValue, Request};
 use scopegate::{Error, Requirement, Scope, Verifier};
 
-use crate::ProtectedResource;
 use crate::answer::Answers;
 use crate::bearer::{Credentials, MalformedCredentials, credentials, is_one_token, parse};
 use crate::challenge::Challenge;
+use crate::protected_resource::ProtectedResource;
 use crate::refusal::Refusal;
 
 /// Names what is protected in challenges, unless a layer is told a better name.
