@@ -4,7 +4,36 @@
 //! some do not find a parameter with spaces around its `=`. So there are none, and `error_description` comes
 //! last.
 
+use std::fmt;
+
 use http::HeaderValue;
+use scopegate::ResourceIdentifier;
+
+/// The URL of an API's metadata (RFC 9728 §3.1), which challenges name.
+///
+/// It is derived from the API's identifier, so it cannot be a URL of another host or one that a client must
+/// not follow. [`ProtectedResource::metadata_url`](crate::ProtectedResource::metadata_url) returns it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetadataUrl(String);
+
+impl MetadataUrl {
+    /// Returns the URL.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&ResourceIdentifier> for MetadataUrl {
+    fn from(identifier: &ResourceIdentifier) -> Self {
+        Self(identifier.metadata_url().to_owned())
+    }
+}
+
+impl fmt::Display for MetadataUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// The parameters of a challenge that do not depend on what went wrong.
 #[derive(Clone, Debug)]
@@ -12,7 +41,7 @@ pub(crate) struct Challenge {
     /// Names what is protected.
     pub(crate) realm: String,
     /// Where the API describes itself (RFC 9728 §5.1).
-    pub(crate) resource_metadata: Option<String>,
+    pub(crate) resource_metadata: Option<MetadataUrl>,
     /// The scopes that the request needs, separated by spaces; empty when it needs none.
     pub(crate) scope: String,
 }
@@ -48,7 +77,7 @@ impl Challenge {
     fn build(&self, error: &[(&str, &str)]) -> HeaderValue {
         let mut text = String::from("Bearer realm=");
         push_quoted(&mut text, &self.realm);
-        let metadata = self.resource_metadata.as_deref().map(|url| ("resource_metadata", url));
+        let metadata = self.resource_metadata.as_ref().map(|url| ("resource_metadata", url.as_str()));
         let scope = Some(("scope", self.scope.as_str())).filter(|(_, scope)| !scope.is_empty());
         for (name, value) in metadata.iter().chain(&scope).chain(error) {
             text.push_str(", ");
@@ -99,10 +128,13 @@ mod tests {
     #[test]
     fn the_address_of_the_metadata_comes_before_the_scope() {
         // F11
-        let with_metadata =
-            Challenge { resource_metadata: Some("https://h/m".to_owned()), ..challenge("api", "a") };
-        let header = with_metadata.without_error();
-        assert_eq!(header, r#"Bearer realm="api", resource_metadata="https://h/m", scope="a""#);
+        let url = MetadataUrl::from(&"https://h/m".parse().unwrap());
+        let with_metadata = Challenge { resource_metadata: Some(url), ..challenge("api", "a") };
+        assert_eq!(
+            with_metadata.without_error(),
+            "Bearer realm=\"api\", \
+             resource_metadata=\"https://h/.well-known/oauth-protected-resource/m\", scope=\"a\""
+        );
     }
 
     #[test]

@@ -186,6 +186,7 @@ mod require_token;
 mod accept_token;
 
 mod protected_resource;
+mod description;
 mod resource_metadata;
 
 mod guard;
@@ -204,6 +205,7 @@ mod tonic;
 
 pub use accept_token::AcceptToken;
 pub use bearer::MalformedCredentials;
+pub use challenge::MetadataUrl;
 pub use claims::{Claims, ClaimsRejection, Standard};
 pub use guard::{Guard, GuardFuture};
 pub use protected_resource::ProtectedResource;

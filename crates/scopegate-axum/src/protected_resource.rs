@@ -1,13 +1,14 @@
 //! `ProtectedResource`: what an API is called, its layers, and its description of itself (RFC 9728), which are made of one
-//! another. How the description is served is `resource_metadata.rs`.
+//! another. The description is `description.rs`, and its service `resource_metadata.rs`.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use scopegate::{ConfigError, Requirement, ResourceIdentifier, Scope, Verifier};
 
 use crate::accept_token::AcceptToken;
+use crate::challenge::MetadataUrl;
+use crate::description::Description;
 use crate::require_scope::RequireScope;
 use crate::require_token::RequireToken;
 use crate::resource_metadata::ResourceMetadata;
@@ -86,47 +87,6 @@ pub struct ProtectedResource {
     description: Arc<Description>,
 }
 
-/// What is told about an API.
-#[derive(Clone, Debug)]
-pub(crate) struct Description {
-    pub(crate) identifier: ResourceIdentifier,
-    pub(crate) authorization_servers: Vec<String>,
-    scopes: Arc<Mutex<ScopesOfLayers>>,
-    pub(crate) name: Option<String>,
-    pub(crate) documentation: Option<String>,
-}
-
-/// The scopes of every layer so far. At most [`MOST`] each, because a program that makes layers out of what requests ask for
-/// must not fill its memory with them.
-#[derive(Debug, Default)]
-struct ScopesOfLayers {
-    named: BTreeSet<Scope>,
-    /// Without those that are there for callers who have more than they need.
-    sufficient: BTreeSet<Scope>,
-}
-
-const MOST: usize = 256;
-
-impl Description {
-    /// What callers should ask for, in alphabetical order.
-    pub(crate) fn scopes_to_ask_for(&self) -> Vec<Scope> {
-        self.scopes().sufficient.iter().cloned().collect()
-    }
-
-    fn scopes(&self) -> MutexGuard<'_, ScopesOfLayers> {
-        // Nothing panics between two halves of a change, and if it did, these would still be scopes that layers ask for.
-        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn add(scopes: &mut BTreeSet<Scope>, more: Vec<&Scope>) {
-    for scope in more {
-        if scopes.len() < MOST {
-            scopes.insert(scope.clone());
-        }
-    }
-}
-
 impl ProtectedResource {
     /// Names an API: by the URL that callers know it by, see [`ResourceIdentifier`], and by who verifies its tokens.
     ///
@@ -137,14 +97,9 @@ impl ProtectedResource {
     /// [`ConfigError::InvalidUrl`] when the identifier is not an `https` URL (or `http` on a loopback address) without query
     /// and fragment, in normal form.
     pub fn new(identifier: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
-        let description = Description {
-            identifier: identifier.parse()?,
-            authorization_servers: verifier.issuers().map(str::to_owned).collect(),
-            scopes: Arc::default(),
-            name: None,
-            documentation: None,
-        };
-        Ok(Self { verifier: verifier.clone(), realm: None, description: Arc::new(description) })
+        let issuers = verifier.issuers().map(str::to_owned).collect();
+        let description = Arc::new(Description::new(identifier.parse()?, issuers));
+        Ok(Self { verifier: verifier.clone(), realm: None, description })
     }
 
     /// Tells callers of these issuers only, and in this order: `authorization_servers` (RFC 9728 §2, which lets an API
@@ -242,30 +197,53 @@ impl ProtectedResource {
     /// The layer [`RequireToken`], with the API's metadata in its challenges. Its challenges name no scope. Clients of MCP servers
     /// ask for every scope in the metadata then, so do not put it around layers that ask for scopes: they are enough.
     pub fn require_token(&self) -> RequireToken {
-        RequireToken::new(&self.verifier).of(self)
+        let layer = RequireToken::new(&self.verifier).with_resource_metadata(self.metadata_url());
+        match &self.realm {
+            Some(realm) => layer.with_realm(realm),
+            None => layer,
+        }
     }
 
     /// The layer [`AcceptToken`], with the API's metadata in its challenges.
     pub fn accept_token(&self) -> AcceptToken {
-        AcceptToken::new(&self.verifier).of(self)
+        let layer = AcceptToken::new(&self.verifier).with_resource_metadata(self.metadata_url());
+        match &self.realm {
+            Some(realm) => layer.with_realm(realm),
+            None => layer,
+        }
     }
 
     fn named(&self, layer: RequireScope) -> RequireScope {
-        let mut scopes = self.description.scopes();
-        add(&mut scopes.named, layer.requirement().scopes());
-        add(&mut scopes.sufficient, layer.requirement().sufficient_scopes());
-        layer.of(self)
+        self.description.add(layer.requirement());
+        let layer = layer.with_resource_metadata(self.metadata_url());
+        match &self.realm {
+            Some(realm) => layer.with_realm(realm),
+            None => layer,
+        }
     }
 
     /// Every scope that a layer of this API names, in alphabetical order, 256 at most: for a document that describes it, as
     /// OpenAPI does.
     pub fn scopes(&self) -> Vec<Scope> {
-        self.description.scopes().named.iter().cloned().collect()
+        self.description.scopes()
     }
 
     /// What the API is called.
     pub fn identifier(&self) -> &ResourceIdentifier {
         &self.description.identifier
+    }
+
+    /// Returns the URL of the API's metadata, for the challenges of layers that are not made here.
+    ///
+    /// ```
+    /// use scopegate_axum::{ProtectedResource, RequireToken, Verifier};
+    ///
+    /// fn admin_layer(api: &ProtectedResource, admins: &Verifier) -> RequireToken {
+    ///     RequireToken::new(admins).with_resource_metadata(api.metadata_url())
+    /// }
+    /// ```
+    pub fn metadata_url(&self) -> MetadataUrl {
+        MetadataUrl::from(self.identifier())
     }
 
     /// Where [`metadata`](Self::metadata) has to be served: a path from the host's root (RFC 9728 §3.1). A router of axum takes no
@@ -278,10 +256,6 @@ impl ProtectedResource {
     /// [`metadata_path`](Self::metadata_path); it is no handler, so `get(…)` does not.
     pub fn metadata(&self) -> ResourceMetadata {
         ResourceMetadata::new(Arc::clone(&self.description))
-    }
-
-    pub(crate) fn realm(&self) -> Option<&str> {
-        self.realm.as_deref()
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use scopegate::{ConfigError, Requirement, Verifier};
 use tower_layer::Layer;
 
+use crate::challenge::MetadataUrl;
 use crate::guard::Guard;
-use crate::protected_resource::ProtectedResource;
 use crate::rule::{Demand, Rule};
 
 /// Lets a request through only with an access token that grants the scopes that the route needs.
@@ -59,8 +59,10 @@ impl RequireScope {
         &self.requirement
     }
 
-    pub(crate) fn of(self, api: &ProtectedResource) -> Self {
-        Self { rule: self.rule.of(api), ..self }
+    /// Names the API's metadata in challenges (RFC 9728 §5.1). The layers that a
+    /// [`ProtectedResource`](crate::ProtectedResource) makes do so already. Default: no metadata.
+    pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
+        Self { rule: self.rule.with_resource_metadata(url), ..self }
     }
 }
 

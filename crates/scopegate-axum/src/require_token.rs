@@ -5,8 +5,8 @@ use std::sync::Arc;
 use scopegate::Verifier;
 use tower_layer::Layer;
 
+use crate::challenge::MetadataUrl;
 use crate::guard::Guard;
-use crate::protected_resource::ProtectedResource;
 use crate::rule::{Demand, Rule};
 
 /// Lets a request through only with a good access token, whatever scopes it grants: for a route that tells
@@ -32,8 +32,10 @@ impl RequireToken {
         Self { rule: self.rule.with_realm(realm.into()) }
     }
 
-    pub(crate) fn of(self, api: &ProtectedResource) -> Self {
-        Self { rule: self.rule.of(api) }
+    /// Names the API's metadata in challenges (RFC 9728 §5.1). The layers that a
+    /// [`ProtectedResource`](crate::ProtectedResource) makes do so already. Default: no metadata.
+    pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
+        Self { rule: self.rule.with_resource_metadata(url) }
     }
 }
 

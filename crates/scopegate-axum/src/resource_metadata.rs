@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use tower_service::Service;
 
 use crate::answer::problem;
-use crate::protected_resource::Description;
+use crate::description::Description;
 
 /// Answers `GET` and `HEAD` with the metadata of a [`ProtectedResource`](crate::ProtectedResource), whatever the path, and
 /// any other method with 405.
@@ -40,7 +40,7 @@ impl ResourceMetadata {
     /// The document, as JSON: for a framework that this service does not fit into.
     pub fn document(&self) -> String {
         let Description { identifier, authorization_servers, name, documentation, .. } = &*self.0;
-        let scopes = self.0.scopes_to_ask_for();
+        let scopes = self.0.scopes_to_request();
         let members = [
             ("resource", Some(identifier.as_str().into())),
             ("authorization_servers", list(authorization_servers.iter().map(String::as_str))),

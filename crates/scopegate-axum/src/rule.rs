@@ -8,8 +8,7 @@ use scopegate::{Error, Requirement, Scope, Verifier};
 
 use crate::answer::Answers;
 use crate::bearer::{Credentials, MalformedCredentials, credentials, is_one_token, parse};
-use crate::challenge::Challenge;
-use crate::protected_resource::ProtectedResource;
+use crate::challenge::{Challenge, MetadataUrl};
 use crate::refusal::Refusal;
 
 /// Names what is protected in challenges, unless a layer is told a better name.
@@ -68,13 +67,8 @@ impl Rule {
         self.with_challenge(challenge)
     }
 
-    /// The same, as a rule of this API.
-    pub(crate) fn of(self: Arc<Self>, api: &ProtectedResource) -> Arc<Self> {
-        let mut challenge = self.challenge.clone();
-        challenge.resource_metadata = Some(api.identifier().metadata_url().to_owned());
-        if let Some(realm) = api.realm() {
-            realm.clone_into(&mut challenge.realm);
-        }
+    pub(crate) fn with_resource_metadata(self: Arc<Self>, url: MetadataUrl) -> Arc<Self> {
+        let challenge = Challenge { resource_metadata: Some(url), ..self.challenge.clone() };
         self.with_challenge(challenge)
     }
 
