@@ -11,9 +11,9 @@ use http::request::Parts;
 use http::{Extensions, Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use crate::answer::{Protocol, problem};
-use crate::refusal::Refusal;
-use crate::rule::{Caller, Rule};
+use crate::authorize::{Caller, Rule};
+use crate::rejection::Refusal;
+use crate::rejection::template::{Protocol, problem};
 
 /// The claims of the caller's access token, in a handler.
 ///

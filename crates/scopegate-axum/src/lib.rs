@@ -181,39 +181,26 @@
 //! | `tonic` | for tonic 0.14: layers around its server, and claims in its handlers |
 #![forbid(unsafe_code)]
 
-mod require_scope;
-mod require_token;
-mod accept_token;
-
-mod protected_resource;
-mod description;
-mod resource_metadata;
-
-mod guard;
-mod rule;
-mod bearer;
-mod refusal_body;
-
+mod layers;
+mod resource;
 mod claims;
-
-mod refusal;
-mod answer;
-mod challenge;
-mod grpc;
 #[cfg(feature = "tonic")]
 mod tonic;
+mod authorize;
+mod rejection;
+mod credentials;
 
-pub use accept_token::AcceptToken;
-pub use bearer::MalformedCredentials;
-pub use challenge::MetadataUrl;
+pub use authorize::service::{Guard, GuardFuture};
 pub use claims::{Claims, ClaimsRejection, Standard};
-pub use guard::{Guard, GuardFuture};
-pub use protected_resource::ProtectedResource;
-pub use refusal::Refusal;
-pub use refusal_body::RefusalBody;
-pub use require_scope::RequireScope;
-pub use require_token::RequireToken;
-pub use resource_metadata::ResourceMetadata;
+pub use credentials::bearer::MalformedCredentials;
+pub use layers::optional_token::AcceptToken;
+pub use layers::require_scope::RequireScope;
+pub use layers::require_token::RequireToken;
+pub use rejection::Refusal;
+pub use rejection::body::RefusalBody;
+pub use rejection::challenge::MetadataUrl;
+pub use resource::ProtectedResource;
+pub use resource::metadata::ResourceMetadata;
 pub use scopegate;
 pub use scopegate::{
     Algorithm, ConfigError, Error, Issuer, Principal, Requirement, ResourceIdentifier, Scope, Scopes,

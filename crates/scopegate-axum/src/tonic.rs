@@ -1,5 +1,5 @@
 //! What tonic needs of this crate, with the feature `tonic`: its body type may be refused, and its handlers ask for claims.
-//! How a refusal is written is `grpc.rs`, which needs no tonic.
+//! How a refusal is written is `rejection/grpc.rs`, which needs no tonic.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -9,7 +9,7 @@ use tonic::body::Body;
 use tonic::metadata::MetadataMap;
 
 use crate::claims::{ClaimsRejection, NO_LAYER, Reason};
-use crate::refusal_body::RefusalBody;
+use crate::rejection::body::RefusalBody;
 
 impl RefusalBody for Body {
     fn from_text(text: Bytes) -> Self {

@@ -1,13 +1,18 @@
-//! From refusal to answer, in one function; nothing else chooses one. What the answers are is `answer.rs`.
+//! From refusal to answer, in one function; nothing else chooses one. What the answers are is `rejection/template.rs`.
+
+pub(crate) mod body;
+pub(crate) mod challenge;
+pub(crate) mod grpc;
+pub(crate) mod template;
 
 use std::fmt;
 
 use http::Response;
 use scopegate::Error;
 
-use crate::answer::{Answer, Answers, Protocol};
-use crate::bearer::MalformedCredentials;
-use crate::refusal_body::RefusalBody;
+use crate::credentials::bearer::MalformedCredentials;
+use crate::rejection::body::RefusalBody;
+use crate::rejection::template::{Answer, Answers, Protocol};
 
 /// Why a request was not let through. It stands in the extensions of the response, for the operator's eyes:
 /// for access logs, metrics, or to answer in another form.

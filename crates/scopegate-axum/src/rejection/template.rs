@@ -1,4 +1,4 @@
-//! What callers hear, in words that are fixed when the layer is made. Which of it a refusal leads to says `refusal.rs`.
+//! What callers hear, in words that are fixed when the layer is made. Which of it a refusal leads to says `rejection.rs`.
 //!
 //! Made once, because anybody can ask to be refused: one that is made for each request costs 9,000 instructions and 19
 //! allocations more than a layer that does nothing, one that is there 550 and 2.
@@ -9,9 +9,9 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Request, Response, StatusCode};
 
-use crate::challenge::{Challenge, ErrorCode};
-use crate::grpc::{self, Code};
-use crate::refusal_body::RefusalBody;
+use crate::rejection::body::RefusalBody;
+use crate::rejection::challenge::{Challenge, ErrorCode};
+use crate::rejection::grpc::{self, Code};
 
 /// What a caller is told, in both protocols.
 #[derive(Clone, Debug)]

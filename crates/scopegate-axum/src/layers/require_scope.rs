@@ -5,9 +5,9 @@ use std::sync::Arc;
 use scopegate::{ConfigError, Requirement, Verifier};
 use tower_layer::Layer;
 
-use crate::challenge::MetadataUrl;
-use crate::guard::Guard;
-use crate::rule::{Demand, Rule};
+use crate::authorize::service::Guard;
+use crate::authorize::{Demand, Rule};
+use crate::rejection::challenge::MetadataUrl;
 
 /// Lets a request through only with an access token that grants the scopes that the route needs.
 #[must_use = "a layer protects nothing until it is put on a route"]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use scopegate::Verifier;
 use tower_layer::Layer;
 
-use crate::challenge::MetadataUrl;
-use crate::guard::Guard;
-use crate::rule::{Demand, Rule};
+use crate::authorize::service::Guard;
+use crate::authorize::{Demand, Rule};
+use crate::rejection::challenge::MetadataUrl;
 
 /// Lets a request through **without a token too**, and tells the handler who calls if there is one: for a
 /// route that serves everybody and knows some. The handler takes `Option<Claims>`.

@@ -1,17 +1,21 @@
 //! `ProtectedResource`: what an API is called, its layers, and its description of itself (RFC 9728), which are made of one
-//! another. The description is `description.rs`, and its service `resource_metadata.rs`.
+//! another. The description is `resource/description.rs`, and its service
+//! `resource/metadata.rs`.
+
+pub(crate) mod description;
+pub(crate) mod metadata;
 
 use std::fmt;
 use std::sync::Arc;
 
 use scopegate::{ConfigError, Requirement, ResourceIdentifier, Scope, Verifier};
 
-use crate::accept_token::AcceptToken;
-use crate::challenge::MetadataUrl;
-use crate::description::Description;
-use crate::require_scope::RequireScope;
-use crate::require_token::RequireToken;
-use crate::resource_metadata::ResourceMetadata;
+use crate::layers::optional_token::AcceptToken;
+use crate::layers::require_scope::RequireScope;
+use crate::layers::require_token::RequireToken;
+use crate::rejection::challenge::MetadataUrl;
+use crate::resource::description::Description;
+use crate::resource::metadata::ResourceMetadata;
 
 /// An API under the name that OAuth knows it by: it makes the layers, and tells callers who lets them in (RFC 9728).
 ///

@@ -10,10 +10,10 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::answer::Protocol;
-use crate::refusal::Refusal;
-use crate::refusal_body::RefusalBody;
-use crate::rule::{Caller, Decision, Rule};
+use crate::authorize::{Caller, Decision, Rule};
+use crate::rejection::Refusal;
+use crate::rejection::body::RefusalBody;
+use crate::rejection::template::Protocol;
 
 /// The service that [`RequireScope`](crate::RequireScope), [`RequireToken`](crate::RequireToken) and
 /// [`AcceptToken`](crate::AcceptToken) wrap around another one.

@@ -1,4 +1,4 @@
-//! Refusals as gRPC clients read them. What is refused, and in which words, is decided in `refusal.rs`.
+//! Refusals as gRPC clients read them. What is refused, and in which words, is decided in `rejection.rs`.
 //!
 //! The gRPC project's "gRPC over HTTP2" (`doc/PROTOCOL-HTTP2.md`, section "Responses") has a form for an answer that is
 //! nothing but an error, *Trailers-Only*: HTTP status 200, and in the same block of headers the gRPC status, its message and
@@ -13,7 +13,7 @@
 use http::header::{CONTENT_TYPE, HeaderName, TE};
 use http::{HeaderValue, Method, Request, Response, Version};
 
-use crate::refusal_body::RefusalBody;
+use crate::rejection::body::RefusalBody;
 
 /// The status codes that a refusal may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ use scopegate::Scope;
 use serde_json::{Map, Value};
 use tower_service::Service;
 
-use crate::answer::problem;
-use crate::description::Description;
+use crate::rejection::template::problem;
+use crate::resource::description::Description;
 
 /// Answers `GET` and `HEAD` with the metadata of a [`ProtectedResource`](crate::ProtectedResource), whatever the path, and
 /// any other method with 405.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use scopegate::Verifier;
 use tower_layer::Layer;
 
-use crate::challenge::MetadataUrl;
-use crate::guard::Guard;
-use crate::rule::{Demand, Rule};
+use crate::authorize::service::Guard;
+use crate::authorize::{Demand, Rule};
+use crate::rejection::challenge::MetadataUrl;
 
 /// Lets a request through only with a good access token, whatever scopes it grants: for a route that tells
 /// callers about themselves, or around routes that each ask for scopes in their own ways.

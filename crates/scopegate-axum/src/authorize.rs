@@ -1,15 +1,17 @@
-//! What a layer asks of a request, and its decision about one. Which answer follows is `refusal.rs`, how it is written
-//! `answer.rs`.
+//! What a layer asks of a request, and its decision about one. Which answer follows is `rejection.rs`, how it is written
+//! `rejection/template.rs`.
+
+pub(crate) mod service;
 
 use std::sync::Arc;
 
 use http::{HeaderValue, Request};
 use scopegate::{Error, Requirement, Scope, Verifier};
 
-use crate::answer::Answers;
-use crate::bearer::{Credentials, MalformedCredentials, credentials, is_one_token, parse};
-use crate::challenge::{Challenge, MetadataUrl};
-use crate::refusal::Refusal;
+use crate::credentials::bearer::{Credentials, MalformedCredentials, credentials, is_one_token, parse};
+use crate::rejection::Refusal;
+use crate::rejection::challenge::{Challenge, MetadataUrl};
+use crate::rejection::template::Answers;
 
 /// Names what is protected in challenges, unless a layer is told a better name.
 const DEFAULT_REALM: &str = "api";

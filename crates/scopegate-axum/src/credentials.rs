@@ -1,0 +1,3 @@
+//! Which credentials does a request carry? One file for each scheme.
+
+pub(crate) mod bearer;
