@@ -25,7 +25,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scopegate_axum::{AcceptToken, Claims, Issuer, Refusal, RequireScope, RequireToken, Verifier};
+use scopegate_axum::{Claims, Issuer, OptionalToken, Rejection, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::{Alg, Config, LocalIssuer, Mint, SigningKey};
 use serde_json::json;
 use tower::ServiceExt as _;
@@ -146,13 +146,13 @@ fn router(verifier: &Verifier) -> Router {
         exp: Vec<String>,
     }
     let whoami = async |claims: Option<Claims>, request: Request| {
-        format!("{claims:?} {:?} {:?}", request.extensions(), Claims::of(request.extensions()))
+        format!("{claims:?} {:?} {:?}", request.extensions(), Claims::from_extensions(request.extensions()))
     };
     let typed = async |claims: Claims<Other>| format!("{claims:?}");
     Router::new()
         .route("/scope", get(whoami.layer(RequireScope::new(verifier, "orders/read"))))
         .route("/token", get(whoami.layer(RequireToken::new(verifier))))
-        .route("/accept", get(whoami.layer(AcceptToken::new(verifier))))
+        .route("/accept", get(whoami.layer(OptionalToken::new(verifier))))
         .route("/typed", get(typed.layer(RequireToken::new(verifier))))
 }
 
@@ -162,7 +162,7 @@ async fn answer(router: &Router, path: &str, authorization: HeaderValue) -> Stri
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let mut seen = format!("{:?} {:?}", parts.headers, parts.extensions);
-    if let Some(refusal) = parts.extensions.get::<Refusal>() {
+    if let Some(refusal) = parts.extensions.get::<Rejection>() {
         write!(seen, "{refusal} {refusal:?}").unwrap();
     }
     seen += std::str::from_utf8(&to_bytes(body, usize::MAX).await.unwrap()).unwrap();

@@ -90,7 +90,7 @@ pub fn check(input: &[u8]) {
 
     // The handler answers only a caller whose claims it sees.
     let handler = service_fn(async |request: Request<()>| {
-        let claims = Claims::of(request.extensions()).ok();
+        let claims = Claims::from_extensions(request.extensions()).ok();
         let client = claims.and_then(|claims| claims.client_id().map(str::to_owned)).unwrap_or_default();
         Ok::<_, Infallible>(Response::new(Body::from(client)))
     });

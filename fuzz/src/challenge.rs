@@ -12,7 +12,7 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_auth::parse_challenges;
 use scopegate::{Issuer, Requirement, Verifier, all_of, any_of};
-use scopegate_axum::{Guard, RequireScope, RequireToken};
+use scopegate_axum::{Authorize, RequireScope, RequireToken};
 use tower::util::ServiceFn;
 use tower::{ServiceExt as _, service_fn};
 use tower_layer::Layer;
@@ -59,7 +59,7 @@ pub fn check(input: &[u8]) {
 /// What a layer answers to a request without credentials, with bad ones and with a bad token.
 fn assert_challenges<L>(layer: &L, realm: &str, scope: Option<&str>)
 where
-    L: Layer<Handler, Service = Guard<Handler>>,
+    L: Layer<Handler, Service = Authorize<Handler>>,
 {
     let realm: String = realm.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' }).collect();
     for (authorization, status, error, scope) in [

@@ -9,59 +9,59 @@ use http::{HeaderValue, Request};
 use scopegate::{Error, Requirement, Scope, Verifier};
 
 use crate::credentials::bearer::{Credentials, MalformedCredentials, credentials, is_one_token, parse};
-use crate::rejection::Refusal;
+use crate::rejection::Rejection;
 use crate::rejection::challenge::{Challenge, MetadataUrl};
-use crate::rejection::template::Answers;
+use crate::rejection::template::ResponseTemplates;
 
 /// Names what is protected in challenges, unless a layer is told a better name.
 const DEFAULT_REALM: &str = "api";
 
 #[derive(Clone, Debug)]
-pub(crate) struct Rule {
+pub(crate) struct Authorizer {
     pub(crate) verifier: Verifier,
-    pub(crate) demand: Demand,
+    pub(crate) access: Access,
     challenge: Challenge,
     /// With that challenge.
-    pub(crate) answers: Answers,
+    pub(crate) templates: ResponseTemplates,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Demand {
+pub(crate) enum Access {
     Scopes(Arc<Requirement>),
     Token,
     /// A token may be absent, but not bad.
-    GoodTokenIfAny,
+    OptionalToken,
 }
 
 /// What a layer found out about who sends a request. It stands in the request's extensions, where [`Claims`](crate::Claims)
 /// and further layers find it.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller {
-    pub(crate) rule: Arc<Rule>,
+pub(crate) struct Authorized {
+    pub(crate) authorizer: Arc<Authorizer>,
     /// Those of its token; `None` for a request that was let through without one.
     pub(crate) claims: Option<scopegate::Claims>,
 }
 
 /// What becomes of a request.
-pub(crate) enum Decision {
-    Made(Result<Caller, Refusal>),
+pub(crate) enum Authorization {
+    Ready(Result<Authorized, Rejection>),
     /// The token names a key that may just have been published.
-    AskAgain {
+    Pending {
         authorization: HeaderValue,
     },
 }
 
-impl Rule {
-    pub(crate) fn new(verifier: &Verifier, demand: Demand) -> Arc<Self> {
-        let scopes = match &demand {
-            Demand::Scopes(requirement) => requirement.sufficient_scopes(),
-            Demand::Token | Demand::GoodTokenIfAny => Vec::new(),
+impl Authorizer {
+    pub(crate) fn new(verifier: &Verifier, access: Access) -> Arc<Self> {
+        let scopes = match &access {
+            Access::Scopes(requirement) => requirement.sufficient_scopes(),
+            Access::Token | Access::OptionalToken => Vec::new(),
         };
         let scopes: Vec<&str> = scopes.into_iter().map(Scope::as_str).collect();
         let challenge =
             Challenge { realm: DEFAULT_REALM.to_owned(), resource_metadata: None, scope: scopes.join(" ") };
-        let answers = Answers::with(&challenge);
-        Arc::new(Self { verifier: verifier.clone(), demand, challenge, answers })
+        let templates = ResponseTemplates::with(&challenge);
+        Arc::new(Self { verifier: verifier.clone(), access, challenge, templates })
     }
 
     pub(crate) fn with_realm(self: Arc<Self>, realm: String) -> Arc<Self> {
@@ -75,13 +75,13 @@ impl Rule {
     }
 
     fn with_challenge(mut self: Arc<Self>, challenge: Challenge) -> Arc<Self> {
-        let rule = Arc::make_mut(&mut self);
-        (rule.answers, rule.challenge) = (Answers::with(&challenge), challenge);
+        let authorizer = Arc::make_mut(&mut self);
+        (authorizer.templates, authorizer.challenge) = (ResponseTemplates::with(&challenge), challenge);
         self
     }
 
-    pub(crate) fn decide<B>(self: &Arc<Self>, request: &Request<B>) -> Decision {
-        Decision::Made(match (credentials(request.headers()), &self.demand) {
+    pub(crate) fn authorize<B>(self: &Arc<Self>, request: &Request<B>) -> Authorization {
+        Authorization::Ready(match (credentials(request.headers()), &self.access) {
             (Credentials::Token { token, authorization }, _) => {
                 let verified = match self.verified_before(request, token) {
                     Some(claims) => Some(Ok(claims)),
@@ -89,47 +89,48 @@ impl Rule {
                 };
                 match verified {
                     Some(Err(_)) if !is_one_token(token) => {
-                        Err(Refusal::Malformed(MalformedCredentials::NotOneToken))
+                        Err(Rejection::Malformed(MalformedCredentials::NotOneToken))
                     }
                     Some(claims) => self.judge(claims),
-                    None => return Decision::AskAgain { authorization: authorization.clone() },
+                    None => return Authorization::Pending { authorization: authorization.clone() },
                 }
             }
-            (Credentials::Malformed(how), _) => Err(Refusal::Malformed(how)),
-            (Credentials::None, Demand::GoodTokenIfAny) => Ok(self.caller(None)),
-            (Credentials::None, Demand::Token | Demand::Scopes(_)) => Err(Refusal::NoCredentials),
+            (Credentials::Malformed(how), _) => Err(Rejection::Malformed(how)),
+            (Credentials::None, Access::OptionalToken) => Ok(self.authorized(None)),
+            (Credentials::None, Access::Token | Access::Scopes(_)) => Err(Rejection::NoCredentials),
         })
     }
 
     /// Waits for the key that the token names, if it may come, and decides.
-    pub(crate) async fn decide_when_refreshed(
+    pub(crate) async fn authorize_when_refreshed(
         self: Arc<Self>,
         authorization: HeaderValue,
-    ) -> Result<Caller, Refusal> {
+    ) -> Result<Authorized, Rejection> {
         match parse(&authorization) {
             Credentials::Token { token, .. } => self.judge(self.verifier.verify_or_refresh(token).await),
-            Credentials::Malformed(how) => Err(Refusal::Malformed(how)),
-            Credentials::None => Err(Refusal::NoCredentials),
+            Credentials::Malformed(how) => Err(Rejection::Malformed(how)),
+            Credentials::None => Err(Rejection::NoCredentials),
         }
     }
 
-    fn judge(self: &Arc<Self>, verified: Result<scopegate::Claims, Error>) -> Result<Caller, Refusal> {
-        let claims = verified.map_err(Refusal::Token)?;
-        if let Demand::Scopes(requirement) = &self.demand {
-            claims.require(requirement).map_err(Refusal::Token)?;
+    fn judge(self: &Arc<Self>, verified: Result<scopegate::Claims, Error>) -> Result<Authorized, Rejection> {
+        let claims = verified.map_err(Rejection::Token)?;
+        if let Access::Scopes(requirement) = &self.access {
+            claims.require(requirement).map_err(Rejection::Token)?;
         }
-        Ok(self.caller(Some(claims)))
+        Ok(self.authorized(Some(claims)))
     }
 
     /// What an outer layer of the same verifier found out, if the request still has the token that it was about.
     fn verified_before<B>(&self, request: &Request<B>, token: &[u8]) -> Option<scopegate::Claims> {
-        let caller = request.extensions().get::<Caller>()?;
-        let claims = caller.claims.as_ref().filter(|_| caller.rule.verifier.ptr_eq(&self.verifier))?;
+        let authorized = request.extensions().get::<Authorized>()?;
+        let claims =
+            authorized.claims.as_ref().filter(|_| authorized.authorizer.verifier.ptr_eq(&self.verifier))?;
         claims.are_of(token).then(|| claims.clone())
     }
 
-    fn caller(self: &Arc<Self>, claims: Option<scopegate::Claims>) -> Caller {
-        Caller { rule: Arc::clone(self), claims }
+    fn authorized(self: &Arc<Self>, claims: Option<scopegate::Claims>) -> Authorized {
+        Authorized { authorizer: Arc::clone(self), claims }
     }
 }
 
@@ -151,10 +152,12 @@ mod tests {
         let token = Mint::cognito("https://issuer.example", "client").sign_with(&key);
         let request = Request::get("/").header(AUTHORIZATION, format!("Bearer {token}")).body(()).unwrap();
 
-        let Decision::Made(Ok(caller)) = Rule::new(&verifier, Demand::Token).decide(&request) else {
+        let Authorization::Ready(Ok(authorized)) =
+            Authorizer::new(&verifier, Access::Token).authorize(&request)
+        else {
             panic!("the token is good")
         };
-        let shown = format!("{caller:?}");
+        let shown = format!("{authorized:?}");
         assert!(shown.contains("client_id: Some(\"client\")"), "{shown}");
         assert!(token.split('.').all(|part| !shown.contains(part)), "{shown}");
     }

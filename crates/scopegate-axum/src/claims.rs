@@ -11,8 +11,8 @@ use http::request::Parts;
 use http::{Extensions, Method, StatusCode};
 use serde::de::DeserializeOwned;
 
-use crate::authorize::{Caller, Rule};
-use crate::rejection::Refusal;
+use crate::authorize::{Authorized, Authorizer};
+use crate::rejection::Rejection;
 use crate::rejection::template::{Protocol, problem};
 
 /// The claims of the caller's access token, in a handler.
@@ -20,7 +20,7 @@ use crate::rejection::template::{Protocol, problem};
 /// There must be a layer of this crate outside of the handler. `Claims` dereferences to
 /// [`scopegate::Claims`], which has the standard claims; `Claims<T>` also reads the application's own into
 /// [`custom`](Self::custom), and `Option<Claims>` serves callers without a token too, behind
-/// [`AcceptToken`](crate::AcceptToken).
+/// [`OptionalToken`](crate::OptionalToken).
 ///
 /// ```
 /// use scopegate_axum::Claims;
@@ -74,7 +74,7 @@ impl Claims {
     /// use scopegate_axum::{Claims, ClaimsRejection};
     ///
     /// fn who<B>(request: &Request<B>) -> Result<String, ClaimsRejection> {
-    ///     let claims = Claims::of(request.extensions())?;
+    ///     let claims = Claims::from_extensions(request.extensions())?;
     ///     Ok(claims.client_id().unwrap_or("?").to_owned())
     /// }
     /// # assert!(who(&Request::new(())).is_err());
@@ -82,20 +82,20 @@ impl Claims {
     ///
     /// # Errors
     /// As the extractor: no layer of this crate has seen the request, or it was let through without a token.
-    pub fn of(extensions: &Extensions) -> Result<Self, ClaimsRejection> {
+    pub fn from_extensions(extensions: &Extensions) -> Result<Self, ClaimsRejection> {
         let (_, verified) = required::<Self>(extensions)?;
         Ok(Self { verified, custom: Standard })
     }
 
-    /// Like [`of`](Self::of), but `None` for a request that was let through without a token, behind
-    /// [`AcceptToken`](crate::AcceptToken): what `Option<Claims>` is to the extractor.
+    /// Like [`from_extensions`](Self::from_extensions), but `None` for a request that was let through without a token, behind
+    /// [`OptionalToken`](crate::OptionalToken): what `Option<Claims>` is to the extractor.
     ///
     /// # Errors
     /// No layer of this crate has seen the request. Who takes that for "no token" serves everybody as a stranger where a
     /// layer was forgotten.
-    pub fn if_any(extensions: &Extensions) -> Result<Option<Self>, ClaimsRejection> {
-        let caller = caller::<Option<Self>>(extensions)?;
-        Ok(caller.claims.clone().map(|verified| Self { verified, custom: Standard }))
+    pub fn from_extensions_optional(extensions: &Extensions) -> Result<Option<Self>, ClaimsRejection> {
+        let authorized = authorized::<Option<Self>>(extensions)?;
+        Ok(authorized.claims.clone().map(|verified| Self { verified, custom: Standard }))
     }
 }
 
@@ -117,7 +117,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Claims {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClaimsRejection> {
-        Self::of(&parts.extensions).map_err(|rejection| rejection.at(parts))
+        Self::from_extensions(&parts.extensions).map_err(|rejection| rejection.at(parts))
     }
 }
 
@@ -125,9 +125,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Claims<T> {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClaimsRejection> {
-        let (rule, verified) =
+        let (authorizer, verified) =
             required::<Self>(&parts.extensions).map_err(|rejection| rejection.at(parts))?;
-        typed(rule, verified)
+        typed(authorizer, verified)
     }
 }
 
@@ -135,7 +135,7 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Claims {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
-        Self::if_any(&parts.extensions).map_err(|rejection| rejection.at(parts))
+        Self::from_extensions_optional(&parts.extensions).map_err(|rejection| rejection.at(parts))
     }
 }
 
@@ -143,31 +143,34 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequestParts<S> for Claims
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
-        let caller = caller::<Option<Self>>(&parts.extensions).map_err(|rejection| rejection.at(parts))?;
-        caller.claims.clone().map(|claims| typed(&caller.rule, claims)).transpose()
+        let authorized =
+            authorized::<Option<Self>>(&parts.extensions).map_err(|rejection| rejection.at(parts))?;
+        authorized.claims.clone().map(|claims| typed(&authorized.authorizer, claims)).transpose()
     }
 }
 
-fn caller<Wanted>(extensions: &Extensions) -> Result<&Caller, ClaimsRejection> {
+fn authorized<Wanted>(extensions: &Extensions) -> Result<&Authorized, ClaimsRejection> {
     let reason = Reason::NoLayer { wanted: type_name::<Wanted>(), at: None };
     extensions.get().ok_or(ClaimsRejection(reason))
 }
 
-fn required<Wanted>(extensions: &Extensions) -> Result<(&Arc<Rule>, scopegate::Claims), ClaimsRejection> {
-    let caller = caller::<Wanted>(extensions)?;
-    match caller.claims.clone() {
-        Some(claims) => Ok((&caller.rule, claims)),
-        None => Err(ClaimsRejection::refused(&caller.rule, Refusal::NoCredentials)),
+fn required<Wanted>(
+    extensions: &Extensions,
+) -> Result<(&Arc<Authorizer>, scopegate::Claims), ClaimsRejection> {
+    let authorized = authorized::<Wanted>(extensions)?;
+    match authorized.claims.clone() {
+        Some(claims) => Ok((&authorized.authorizer, claims)),
+        None => Err(ClaimsRejection::rejected(&authorized.authorizer, Rejection::NoCredentials)),
     }
 }
 
 fn typed<T: DeserializeOwned>(
-    rule: &Arc<Rule>,
+    authorizer: &Arc<Authorizer>,
     verified: scopegate::Claims,
 ) -> Result<Claims<T>, ClaimsRejection> {
     match verified.deserialize() {
         Ok(custom) => Ok(Claims { verified, custom }),
-        Err(error) => Err(ClaimsRejection::refused(rule, Refusal::Token(error))),
+        Err(error) => Err(ClaimsRejection::rejected(authorizer, Rejection::Token(error))),
     }
 }
 
@@ -179,13 +182,13 @@ pub struct ClaimsRejection(pub(crate) Reason);
 pub(crate) enum Reason {
     /// No layer of this crate has seen the request, which went to this handler, if that is known.
     NoLayer { wanted: &'static str, at: Option<(Method, String)> },
-    /// The caller is at fault, and is told so in the words of the layer.
-    Refused { rule: Arc<Rule>, refusal: Refusal },
+    /// The caller is at fault. The response is the layer's.
+    Rejected { authorizer: Arc<Authorizer>, rejection: Rejection },
 }
 
 impl ClaimsRejection {
-    fn refused(rule: &Arc<Rule>, refusal: Refusal) -> Self {
-        Self(Reason::Refused { rule: Arc::clone(rule), refusal })
+    fn rejected(authorizer: &Arc<Authorizer>, rejection: Rejection) -> Self {
+        Self(Reason::Rejected { authorizer: Arc::clone(authorizer), rejection })
     }
 
     fn at(mut self, parts: &Parts) -> Self {
@@ -202,27 +205,29 @@ impl fmt::Display for ClaimsRejection {
             Reason::NoLayer { wanted, at: Some((method, path)) } => write!(
                 f,
                 "the handler of {method} {path:?} takes {wanted}, and its route has no RequireScope, RequireToken or \
-                 AcceptToken layer"
+                 OptionalToken layer"
             ),
             Reason::NoLayer { wanted, at: None } => write!(
                 f,
-                "{wanted} was asked of a request that no RequireScope, RequireToken or AcceptToken layer has seen"
+                "{wanted} was asked of a request that no RequireScope, RequireToken or OptionalToken layer has seen"
             ),
-            Reason::Refused { refusal, .. } => fmt::Display::fmt(refusal, f),
+            Reason::Rejected { rejection, .. } => fmt::Display::fmt(rejection, f),
         }
     }
 }
 
 impl std::error::Error for ClaimsRejection {}
 
-/// All that a caller hears of it.
+/// The response's text.
 pub(crate) const NO_LAYER: &str = "the server is misconfigured";
 
 impl IntoResponse for ClaimsRejection {
     fn into_response(self) -> Response {
         match self.0 {
-            // Extractors are axum's, and so are their answers.
-            Reason::Refused { rule, refusal } => refusal.into_response(&rule.answers, Protocol::Http),
+            // Extractors are axum's, and so are their responses.
+            Reason::Rejected { authorizer, rejection } => {
+                rejection.into_response(&authorizer.templates, Protocol::Http)
+            }
             Reason::NoLayer { .. } => {
                 tracing::error!("{self}");
                 problem(StatusCode::INTERNAL_SERVER_ERROR, NO_LAYER)

@@ -53,7 +53,7 @@
 //! | --- | --- |
 //! | [`RequireScope`] | a good token that grants what is required |
 //! | [`RequireToken`] | a good token |
-//! | [`AcceptToken`] | a good token, or none |
+//! | [`OptionalToken`] | a good token, or none |
 //!
 //! A layer covers what it is put on, and nothing that is added later. On one handler it is
 //! `handler.layer(…)`, with axum's `Handler` trait in scope; on a `MethodRouter` it covers every method so
@@ -75,7 +75,7 @@
 //!
 //! The body is a small problem document (RFC 9457). Its text, and the challenge's, is fixed: the reason goes
 //! to the log (`tracing`, at `INFO`; `WARN` when keys are missing, `DEBUG` without a token) and into the
-//! response's extensions as a [`Refusal`], with which the body can be replaced. Refusals are `Cache-Control:
+//! response's extensions as a [`Rejection`], with which the body can be replaced. Rejections are `Cache-Control:
 //! no-store`.
 //!
 //! A token that names an unknown key waits up to two seconds for the fetch that this causes, so a rotation of
@@ -123,7 +123,7 @@
 //! ```
 //!
 //! With the feature `tonic`, a layer also fits on tonic's server, for all services at once:
-//! `Server::builder().layer(RequireToken::new(&verifier))`. In a handler, [`Claims::of`]`(request.extensions())?` has the
+//! `Server::builder().layer(RequireToken::new(&verifier))`. In a handler, [`Claims::from_extensions`]`(request.extensions())?` has the
 //! claims. `examples/grpc` of the repository is a program with all of it.
 //!
 //! # CORS
@@ -165,14 +165,14 @@
 //! # Behind and around it
 //!
 //! - TLS must end in this process or in a proxy that nobody can go around (RFC 6750 §5.3).
-//! - A refusal does not wait for the body of its request, no more than any other early answer. hyper then closes the
+//! - A rejection does not wait for the body of its request, no more than any other early answer. hyper then closes the
 //!   connection over HTTP/1.1, or resets the stream over HTTP/2, unless the body is there by then, and some clients fail for
-//!   that: with the connection when they use it once more, with the answer when they have not read it yet. Where a refusal
+//!   that: with the connection when they use it once more, with the answer when they have not read it yet. Where a rejection
 //!   tells the client what to ask next, as with MCP, have the body read outside of these layers: `docs/mcp.md` of the
 //!   repository shows how.
-//! - Any inner service, and any layer further in, has the caller's claims by [`Claims::of`]`(request.extensions())`,
-//!   or by [`Claims::if_any`] behind [`AcceptToken`].
-//! - The inner service's errors pass unchanged. A refusal has to fit into its response body, see [`RefusalBody`].
+//! - Any inner service, and any layer further in, has the caller's claims by [`Claims::from_extensions`]`(request.extensions())`,
+//!   or by [`Claims::from_extensions_optional`] behind [`OptionalToken`].
+//! - The inner service's errors pass unchanged. A rejection has to fit into its response body, see [`RejectionBody`].
 //!
 //! # Features
 //!
@@ -190,14 +190,14 @@ mod authorize;
 mod rejection;
 mod credentials;
 
-pub use authorize::service::{Guard, GuardFuture};
+pub use authorize::service::{Authorize, ResponseFuture};
 pub use claims::{Claims, ClaimsRejection, Standard};
 pub use credentials::bearer::MalformedCredentials;
-pub use layers::optional_token::AcceptToken;
+pub use layers::optional_token::OptionalToken;
 pub use layers::require_scope::RequireScope;
 pub use layers::require_token::RequireToken;
-pub use rejection::Refusal;
-pub use rejection::body::RefusalBody;
+pub use rejection::Rejection;
+pub use rejection::body::RejectionBody;
 pub use rejection::challenge::MetadataUrl;
 pub use resource::ProtectedResource;
 pub use resource::metadata::ResourceMetadata;

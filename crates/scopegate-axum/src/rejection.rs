@@ -1,4 +1,4 @@
-//! From refusal to answer, in one function; nothing else chooses one. What the answers are is `rejection/template.rs`.
+//! From rejection to response, in one function; nothing else chooses one. The responses are in `rejection/template.rs`.
 
 pub(crate) mod body;
 pub(crate) mod challenge;
@@ -11,20 +11,20 @@ use http::Response;
 use scopegate::Error;
 
 use crate::credentials::bearer::MalformedCredentials;
-use crate::rejection::body::RefusalBody;
-use crate::rejection::template::{Answer, Answers, Protocol};
+use crate::rejection::body::RejectionBody;
+use crate::rejection::template::{Protocol, ResponseTemplate, ResponseTemplates};
 
 /// Why a request was not let through. It stands in the extensions of the response, for the operator's eyes:
 /// for access logs, metrics, or to answer in another form.
 ///
 /// ```
 /// use axum::{body::Body, response::Response};
-/// use scopegate_axum::Refusal;
+/// use scopegate_axum::Rejection;
 ///
-/// /// For `axum::middleware::map_response`: another body, while status and headers stay. A gRPC call's refusal has status 200
+/// /// For `axum::middleware::map_response`: another body, while status and headers stay. A gRPC call's rejection has status 200
 /// /// and no body, and must not get one.
 /// async fn plain_text(response: Response) -> Response {
-///     match response.extensions().get::<Refusal>() {
+///     match response.extensions().get::<Rejection>() {
 ///         Some(_) if response.status() != 200 => response.map(|_| Body::from("no entry\n")),
 ///         _ => response,
 ///     }
@@ -32,7 +32,7 @@ use crate::rejection::template::{Answer, Answers, Protocol};
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug)]
-pub enum Refusal {
+pub enum Rejection {
     /// No `Authorization` header, or one of another scheme: 401.
     NoCredentials,
     /// More than one `Authorization` header, or a `Bearer` that is not one token: 400.
@@ -41,7 +41,7 @@ pub enum Refusal {
     Token(Error),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCredentials => f.write_str("no bearer token"),
@@ -51,23 +51,29 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for Rejection {}
 
-impl Refusal {
-    pub(crate) fn into_response<B: RefusalBody>(self, answers: &Answers, protocol: Protocol) -> Response<B> {
-        let mut response = self.answer(answers).into_response(protocol);
+impl Rejection {
+    pub(crate) fn into_response<B: RejectionBody>(
+        self,
+        templates: &ResponseTemplates,
+        protocol: Protocol,
+    ) -> Response<B> {
+        let mut response = self.template(templates).into_response(protocol);
         response.extensions_mut().insert(self);
         response
     }
 
     /// What the caller is told. The log gets the reason.
-    pub(crate) fn answer(&self, answers: &Answers) -> Answer {
+    pub(crate) fn template(&self, templates: &ResponseTemplates) -> ResponseTemplate {
         let answer = match self {
-            Self::NoCredentials => answers.no_credentials.clone(),
-            Self::Malformed(_) => answers.malformed.clone(),
-            Self::Token(Error::InsufficientScope { .. }) => answers.insufficient_scope.clone(),
-            Self::Token(Error::KeysUnavailable { retry_after, .. }) => Answer::try_again(*retry_after),
-            Self::Token(_) => answers.bad_token.clone(),
+            Self::NoCredentials => templates.no_credentials.clone(),
+            Self::Malformed(_) => templates.malformed.clone(),
+            Self::Token(Error::InsufficientScope { .. }) => templates.insufficient_scope.clone(),
+            Self::Token(Error::KeysUnavailable { retry_after, .. }) => {
+                ResponseTemplate::unavailable(*retry_after)
+            }
+            Self::Token(_) => templates.invalid_token.clone(),
         };
         let status = answer.status.as_u16();
         match self {

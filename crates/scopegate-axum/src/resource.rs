@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use scopegate::{ConfigError, Requirement, ResourceIdentifier, Scope, Verifier};
 
-use crate::layers::optional_token::AcceptToken;
+use crate::layers::optional_token::OptionalToken;
 use crate::layers::require_scope::RequireScope;
 use crate::layers::require_token::RequireToken;
 use crate::rejection::challenge::MetadataUrl;
@@ -208,9 +208,9 @@ impl ProtectedResource {
         }
     }
 
-    /// The layer [`AcceptToken`], with the API's metadata in its challenges.
-    pub fn accept_token(&self) -> AcceptToken {
-        let layer = AcceptToken::new(&self.verifier).with_resource_metadata(self.metadata_url());
+    /// The layer [`OptionalToken`], with the API's metadata in its challenges.
+    pub fn optional_token(&self) -> OptionalToken {
+        let layer = OptionalToken::new(&self.verifier).with_resource_metadata(self.metadata_url());
         match &self.realm {
             Some(realm) => layer.with_realm(realm),
             None => layer,

@@ -1,5 +1,5 @@
 //! What tonic needs of this crate, with the feature `tonic`: its body type may be refused, and its handlers ask for claims.
-//! How a refusal is written is `rejection/grpc.rs`, which needs no tonic.
+//! How a rejection is written is `rejection/grpc.rs`, which needs no tonic.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -9,9 +9,9 @@ use tonic::body::Body;
 use tonic::metadata::MetadataMap;
 
 use crate::claims::{ClaimsRejection, NO_LAYER, Reason};
-use crate::rejection::body::RefusalBody;
+use crate::rejection::body::RejectionBody;
 
-impl RefusalBody for Body {
+impl RejectionBody for Body {
     fn from_text(text: Bytes) -> Self {
         Self::new(Full::new(text))
     }
@@ -24,7 +24,7 @@ impl RefusalBody for Body {
 /// use tonic::{Request, Response, Status};
 ///
 /// async fn whoami(request: Request<()>) -> Result<Response<String>, Status> {
-///     let claims = Claims::of(request.extensions())?;
+///     let claims = Claims::from_extensions(request.extensions())?;
 ///     Ok(Response::new(claims.client_id().unwrap_or("?").to_owned()))
 /// }
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
@@ -34,8 +34,8 @@ impl RefusalBody for Body {
 impl From<ClaimsRejection> for Status {
     fn from(rejection: ClaimsRejection) -> Self {
         match &rejection.0 {
-            Reason::Refused { rule, refusal } => {
-                let answer = refusal.answer(&rule.answers);
+            Reason::Rejected { authorizer, rejection } => {
+                let answer = rejection.template(&authorizer.templates);
                 let headers = HeaderMap::from_iter([answer.header]);
                 // The numbers are gRPC's.
                 let code = tonic::Code::from(answer.code as i32);

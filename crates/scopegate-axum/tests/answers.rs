@@ -16,7 +16,7 @@ use axum::response::Response;
 use axum::routing::get as on_get;
 use fixture::{Log, body_text, get, header_text, mint, send, sign, status, token, verifier, with_token};
 use scopegate_axum::{
-    AcceptToken, Error, Issuer, Refusal, RequireScope, RequireToken, Verifier, all_of, any_of,
+    Error, Issuer, OptionalToken, Rejection, RequireScope, RequireToken, Verifier, all_of, any_of,
 };
 use scopegate_issuer::{Fault, LocalIssuer};
 
@@ -28,7 +28,7 @@ fn router() -> Router {
         .route("/all", ok().layer(RequireScope::new(&verifier, all_of(["a", "b"]))))
         .route("/any", ok().layer(RequireScope::new(&verifier, any_of(["a", "b"]))))
         .route("/token", ok().layer(RequireToken::new(&verifier)))
-        .route("/accept", ok().layer(AcceptToken::new(&verifier)))
+        .route("/accept", ok().layer(OptionalToken::new(&verifier)))
         .route("/realm", ok().layer(RequireToken::new(&verifier).with_realm("Orders \"EU\"")))
 }
 
@@ -258,8 +258,8 @@ async fn the_realm_can_be_named() {
 async fn the_reason_is_in_the_extensions_and_not_in_the_body() {
     // D16
     let response = send(&router(), with_token(get("/scope"), &sign(&mint().client("somebody-else")))).await;
-    let refusal = response.extensions().get::<Refusal>().unwrap();
-    assert!(matches!(refusal, Refusal::Token(Error::WrongClient { .. })), "{refusal}");
+    let refusal = response.extensions().get::<Rejection>().unwrap();
+    assert!(matches!(refusal, Rejection::Token(Error::WrongClient { .. })), "{refusal}");
     assert!(refusal.to_string().contains("somebody-else"));
     let headers = format!("{:?}", response.headers());
     assert!(!headers.contains("somebody-else") && !body_text(response).await.contains("somebody-else"));
@@ -312,7 +312,7 @@ async fn the_log_has_one_line_for_each_refusal_whatever_the_token_says() {
 #[tokio::test]
 async fn the_body_can_be_replaced() {
     async fn plain_text(response: Response) -> Response {
-        match response.extensions().get::<Refusal>() {
+        match response.extensions().get::<Rejection>() {
             Some(_) => response.map(|_| Body::from("no entry")),
             None => response,
         }

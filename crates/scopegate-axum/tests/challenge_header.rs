@@ -20,7 +20,7 @@ use fixture::{get, header_text, mint, send, sign, token, verifier, with_token};
 use http_auth::parse_challenges;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use scopegate_axum::{AcceptToken, Claims, RequireScope, RequireToken, Verifier, all_of, any_of};
+use scopegate_axum::{Claims, OptionalToken, RequireScope, RequireToken, Verifier, all_of, any_of};
 use tokio::runtime::Runtime;
 
 /// Each claim begins with it, and nothing that was configured does.
@@ -199,10 +199,10 @@ fn every_way_to_be_refused_has_one_challenge() {
     let nested = Router::new()
         .route("/nested", on_get(handler).layer(require().with_realm("inner")))
         .layer(RequireScope::new(&VERIFIER, "write").with_realm("middle"))
-        .layer(AcceptToken::new(&VERIFIER).with_realm("outer"));
+        .layer(OptionalToken::new(&VERIFIER).with_realm("outer"));
     let router = Router::new()
         .route("/typed", on_get(typed).layer(RequireToken::new(&VERIFIER)))
-        .route("/optional", on_get(handler).layer(AcceptToken::new(&VERIFIER)))
+        .route("/optional", on_get(handler).layer(OptionalToken::new(&VERIFIER)))
         .merge(nested);
     for (path, scopes, status, realm, error) in [
         ("/nested", None, 401, "middle", None),

@@ -9,7 +9,7 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::IntoResponse as _;
 use axum::routing::get as on_get;
 use fixture::{Log, body_text, get, header_text, mint, send, sign, token, verifier, with_token};
-use scopegate_axum::{AcceptToken, Claims, RequireScope, RequireToken};
+use scopegate_axum::{Claims, OptionalToken, RequireScope, RequireToken};
 
 async fn standard(claims: Claims) -> String {
     format!("{} may {}", claims.client_id().unwrap(), claims.scopes())
@@ -78,7 +78,7 @@ async fn an_optional_caller_is_nobody_or_somebody() {
         .route("/", on_get(perhaps))
         .route("/typed", on_get(perhaps_typed))
         .route("/required", on_get(standard))
-        .layer(AcceptToken::new(&verifier()));
+        .layer(OptionalToken::new(&verifier()));
     assert_eq!(body_text(send(&router, get("/")).await).await, "nobody");
     assert_eq!(body_text(send(&router, get("/typed")).await).await, "nobody");
     assert_eq!(body_text(send(&router, with_token(get("/"), &token(""))).await).await, "1example23456789");
@@ -94,17 +94,17 @@ async fn an_optional_caller_is_nobody_or_somebody() {
 
 #[tokio::test]
 async fn what_is_no_handler_of_axum_gets_them_from_the_extensions() {
-    let whoami = async |request: Request<Body>| match Claims::of(request.extensions()) {
+    let whoami = async |request: Request<Body>| match Claims::from_extensions(request.extensions()) {
         Ok(claims) => Ok(claims.client_id().unwrap().to_owned().into_response()),
         Err(rejection) => Err(rejection),
     };
-    let router = Router::new().route("/", on_get(whoami).layer(AcceptToken::new(&verifier())));
+    let router = Router::new().route("/", on_get(whoami).layer(OptionalToken::new(&verifier())));
     let answer = send(&router, with_token(get("/"), &token(""))).await;
     assert_eq!(body_text(answer).await, "1example23456789");
     assert_eq!(send(&router, get("/")).await.status(), StatusCode::UNAUTHORIZED);
 
-    let rejection = Claims::of(get("/").extensions()).unwrap_err();
-    assert!(rejection.to_string().contains("no RequireScope, RequireToken or AcceptToken layer has seen"));
+    let rejection = Claims::from_extensions(get("/").extensions()).unwrap_err();
+    assert!(rejection.to_string().contains("no RequireScope, RequireToken or OptionalToken layer has seen"));
     assert_eq!(rejection.into_response().status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
@@ -128,7 +128,7 @@ async fn without_a_layer_the_answer_is_a_500_and_the_log_says_what_is_missing() 
         assert!(logged.contains("ERROR") && logged.contains("Claims"), "{logged}");
         assert!(logged.contains(&format!("the handler of GET {path:?} takes")), "{logged}");
         assert!(
-            logged.contains("its route has no RequireScope, RequireToken or AcceptToken layer"),
+            logged.contains("its route has no RequireScope, RequireToken or OptionalToken layer"),
             "{logged}"
         );
     }

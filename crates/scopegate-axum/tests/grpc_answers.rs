@@ -14,7 +14,7 @@ use bytes::Bytes;
 use fixture::{body_text, header_text, mint, send, sign, token, verifier, with_token};
 use http_body::Body as _;
 use http_body_util::Full;
-use scopegate_axum::{Error, Issuer, Refusal, RequireScope, Verifier};
+use scopegate_axum::{Error, Issuer, Rejection, RequireScope, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -40,7 +40,7 @@ fn refused(response: &Response<Body>) -> (&str, &str, Option<&str>) {
     assert_eq!(response.status(), 200);
     assert_eq!(header_text(response, &header::CONTENT_TYPE), Some("application/grpc"));
     assert_eq!(header_text(response, &header::CACHE_CONTROL), Some("no-store"));
-    assert!(response.extensions().get::<Refusal>().is_some());
+    assert!(response.extensions().get::<Rejection>().is_some());
     assert!(response.body().is_end_stream(), "the headers are all");
     (
         header_text(response, &STATUS).unwrap(),
@@ -153,8 +153,8 @@ async fn a_call_that_waited_for_a_key_hears_the_same() {
     let unknown = local.mint().scope("orders/read").header("kid", "no such key").sign();
     let response = send(&router(&verifier), with_token(call(), &unknown)).await;
     assert_eq!(refused(&response).0, "16");
-    let refusal = response.extensions().get::<Refusal>().unwrap();
-    assert!(matches!(refusal, Refusal::Token(Error::UnknownKey { .. })), "{refusal:?}");
+    let refusal = response.extensions().get::<Rejection>().unwrap();
+    assert!(matches!(refusal, Rejection::Token(Error::UnknownKey { .. })), "{refusal:?}");
 }
 
 #[tokio::test]

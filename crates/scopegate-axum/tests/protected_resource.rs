@@ -29,7 +29,7 @@ fn orders() -> Router {
         .route("/write", on_get(ok).layer(api.require_scope(all_of(["orders/write", "orders/read"]))))
         .route("/either", on_get(ok).layer(api.require_scope(any_of(["orders/read", "orders/admin"]))))
         .route("/token", on_get(ok).layer(api.require_token()))
-        .route("/accept", on_get(ok).layer(api.accept_token()))
+        .route("/accept", on_get(ok).layer(api.optional_token()))
         .route_service(api.metadata_path(), api.metadata())
 }
 

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use fixture::{sign, token, verifier};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, Empty, Full};
-use scopegate_axum::{AcceptToken, Claims, Issuer, RequireScope, RequireToken, Verifier};
+use scopegate_axum::{Claims, Issuer, OptionalToken, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::LocalIssuer;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
@@ -75,7 +75,7 @@ async fn a_plain_tower_service_is_protected_whatever_its_bodies() {
 async fn services_and_their_futures_can_be_shown() {
     let mut service = RequireScope::new(&verifier(), "read").layer(Strict { ready: true });
     assert!(format!("{service:?}").contains("read"), "what is asked for is shown");
-    assert!(format!("{:?}", service.call(request(None))).starts_with("GuardFuture"));
+    assert!(format!("{:?}", service.call(request(None))).starts_with("ResponseFuture"));
 }
 
 #[tokio::test]
@@ -221,11 +221,11 @@ async fn a_request_that_waits_for_a_key_keeps_no_place_in_a_limit() {
 #[tokio::test]
 async fn any_inner_service_can_ask_who_calls() {
     let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
-        let claims = Claims::if_any(request.extensions()).unwrap();
+        let claims = Claims::from_extensions_optional(request.extensions()).unwrap();
         let client = claims.and_then(|claims| claims.client_id().map(str::to_owned));
         Ok::<_, Infallible>(Response::new(client.unwrap_or("nobody".to_owned())))
     });
-    let service = AcceptToken::new(&verifier()).layer(inner);
+    let service = OptionalToken::new(&verifier()).layer(inner);
     let body = async |token: Option<&str>| service.clone().oneshot(request(token)).await.unwrap().into_body();
     assert_eq!(body(Some(&token("read"))).await, "1example23456789");
     assert_eq!(body(None).await, "nobody");
@@ -233,9 +233,9 @@ async fn any_inner_service_can_ask_who_calls() {
 
 #[test]
 fn a_layer_that_is_missing_is_not_taken_for_a_caller_without_a_token() {
-    let rejection = Claims::if_any(&http::Extensions::new()).unwrap_err();
+    let rejection = Claims::from_extensions_optional(&http::Extensions::new()).unwrap_err();
     assert!(
-        rejection.to_string().contains("no RequireScope, RequireToken or AcceptToken layer"),
+        rejection.to_string().contains("no RequireScope, RequireToken or OptionalToken layer"),
         "{rejection}"
     );
 }
@@ -244,7 +244,7 @@ fn a_layer_that_is_missing_is_not_taken_for_a_caller_without_a_token() {
 async fn claims_of_an_outer_layer_are_not_left_for_a_caller_without_a_token() {
     // The outer layer knows the caller; the inner one belongs to another verifier and sees no token.
     let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
-        let known = Claims::if_any(request.extensions()).unwrap().is_some();
+        let known = Claims::from_extensions_optional(request.extensions()).unwrap().is_some();
         Ok::<_, Infallible>(Response::new(known.to_string()))
     });
     let forget = |mut request: Request<Empty<Bytes>>| {
@@ -254,7 +254,7 @@ async fn claims_of_an_outer_layer_are_not_left_for_a_caller_without_a_token() {
     let service = ServiceBuilder::new()
         .layer(RequireToken::new(&verifier()))
         .map_request(forget)
-        .layer(AcceptToken::new(&verifier()))
+        .layer(OptionalToken::new(&verifier()))
         .service(inner);
     assert_eq!(service.oneshot(request(Some(&token("")))).await.unwrap().into_body(), "false");
 }

@@ -13,7 +13,7 @@ use axum::handler::Handler as _;
 use axum::http::{HeaderValue, Method, Request, header};
 use axum::routing::get as on_get;
 use fixture::{get, header_text, send, status, token, verifier, with_token};
-use scopegate_axum::{AcceptToken, Issuer, RequireScope, RequireToken, Verifier};
+use scopegate_axum::{Issuer, OptionalToken, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::{Alg, Mint, SigningKey};
 use tower::util::MapRequestLayer;
 use tower_http::cors::CorsLayer;
@@ -191,7 +191,7 @@ async fn layers_within_layers_ask_for_both() {
     assert_eq!(statuses(&router, Method::GET, "/").await, [401, 200, 403]);
     let router = Router::new()
         .route("/", on_get(ok).layer(RequireScope::new(&verifier, "read")))
-        .layer(AcceptToken::new(&verifier));
+        .layer(OptionalToken::new(&verifier));
     assert_eq!(statuses(&router, Method::GET, "/").await, [401, 200, 403]);
     let router = Router::new()
         .route("/", on_get(ok).layer(RequireScope::new(&verifier, "read")))

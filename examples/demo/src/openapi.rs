@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::routing::Route;
-use scopegate_axum::{Guard, ProtectedResource, RequireScope, RequireToken, Scope};
+use scopegate_axum::{Authorize, ProtectedResource, RequireScope, RequireToken, Scope};
 use tower_layer::Layer;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{
@@ -31,7 +31,9 @@ pub(crate) enum TokensFrom {
 }
 
 /// A layer that can tell what it asks for.
-pub(crate) trait Asks: Layer<Route, Service = Guard<Route>> + Clone + Send + Sync + 'static {
+pub(crate) trait Asks:
+    Layer<Route, Service = Authorize<Route>> + Clone + Send + Sync + 'static
+{
     /// Alternatives, any of which is enough.
     fn security(&self) -> Vec<SecurityRequirement>;
 

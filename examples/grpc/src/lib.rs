@@ -44,12 +44,12 @@ pub struct Shop;
 impl Orders for Shop {
     async fn list(&self, request: Request<String>) -> Result<Response<String>, Status> {
         // Of the layer, which has verified them.
-        let claims = Claims::of(request.extensions())?;
+        let claims = Claims::from_extensions(request.extensions())?;
         Ok(Response::new(format!("orders of {}", claims.client_id().unwrap_or("?"))))
     }
 
     async fn create(&self, request: Request<String>) -> Result<Response<String>, Status> {
-        let claims = Claims::of(request.extensions())?;
+        let claims = Claims::from_extensions(request.extensions())?;
         let client = claims.client_id().unwrap_or("?");
         Ok(Response::new(format!("{} for {client}", request.get_ref())))
     }
@@ -61,7 +61,7 @@ impl Orders for Shop {
         &self,
         request: Request<Streaming<String>>,
     ) -> Result<Response<Self::CreateManyStream>, Status> {
-        let claims = Claims::of(request.extensions())?;
+        let claims = Claims::from_extensions(request.extensions())?;
         let created = request.into_inner().map(move |order| {
             let client = claims.client_id().unwrap_or("?");
             order.map(|order| format!("{order} for {client}"))

@@ -6,7 +6,7 @@ use axum::routing::post_service;
 use grpc::shop::orders_client::OrdersClient;
 use grpc::shop::orders_server::OrdersServer;
 use grpc::{READ, Shop, WRITE, routes};
-use scopegate_axum::{AcceptToken, Issuer, RequireScope, RequireToken, Verifier};
+use scopegate_axum::{Issuer, OptionalToken, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -230,7 +230,7 @@ async fn a_handler_that_needs_claims_answers_as_the_layer_would_where_there_are_
     let local = LocalIssuer::start().await.unwrap();
     let verifier = verifier(&local).await;
     let mut orders = connect(|incoming| {
-        let mut server = Server::builder().layer(AcceptToken::new(&verifier));
+        let mut server = Server::builder().layer(OptionalToken::new(&verifier));
         server.add_service(OrdersServer::new(Shop)).serve_with_incoming(incoming)
     })
     .await;

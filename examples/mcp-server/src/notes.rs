@@ -51,7 +51,7 @@ impl Notes {
 /// rmcp hands a tool the head of the HTTP request that called it, and our layer has put the claims there. Of this very
 /// request: a later one of the same client may have another token.
 fn claims(request: &Parts) -> Result<Claims, ErrorData> {
-    Claims::of(&request.extensions)
+    Claims::from_extensions(&request.extensions)
         .map_err(|rejection| ErrorData::internal_error(rejection.to_string(), None))
 }
 

@@ -10,94 +10,103 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::authorize::{Caller, Decision, Rule};
-use crate::rejection::Refusal;
-use crate::rejection::body::RefusalBody;
+use crate::authorize::{Authorization, Authorized, Authorizer};
+use crate::rejection::Rejection;
+use crate::rejection::body::RejectionBody;
 use crate::rejection::template::Protocol;
 
 /// The service that [`RequireScope`](crate::RequireScope), [`RequireToken`](crate::RequireToken) and
-/// [`AcceptToken`](crate::AcceptToken) wrap around another one.
+/// [`OptionalToken`](crate::OptionalToken) wrap around another one.
 ///
-/// It works with any request body, which it never reads, and any response body that is a [`RefusalBody`]. Errors of the
-/// inner service are passed on as they are; a refusal is a response, not an error.
+/// It works with any request body, which it never reads, and any response body that is a [`RejectionBody`]. Errors of the
+/// inner service are passed on as they are; a rejection is a response, not an error.
 ///
-/// The inner service has the caller's claims by [`Claims::of`](crate::Claims::of); axum handlers have the extractor
+/// The inner service has the caller's claims by [`Claims::from_extensions`](crate::Claims::from_extensions); axum handlers have the extractor
 /// [`Claims`](crate::Claims).
 #[derive(Clone)]
-pub struct Guard<S> {
+pub struct Authorize<S> {
     inner: S,
-    rule: Arc<Rule>,
+    authorizer: Arc<Authorizer>,
 }
 
-impl<S> Guard<S> {
-    pub(crate) fn new(inner: S, rule: Arc<Rule>) -> Self {
-        Self { inner, rule }
+impl<S> Authorize<S> {
+    pub(crate) fn new(inner: S, authorizer: Arc<Authorizer>) -> Self {
+        Self { inner, authorizer }
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for Guard<S> {
+impl<S: fmt::Debug> fmt::Debug for Authorize<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guard").field("inner", &self.inner).field("demand", &self.rule.demand).finish()
+        f.debug_struct("Authorize")
+            .field("inner", &self.inner)
+            .field("access", &self.authorizer.access)
+            .finish()
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Guard<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Authorize<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
-    ResBody: RefusalBody,
+    ResBody: RejectionBody,
 {
     type Response = Response<ResBody>;
     type Error = S::Error;
-    type Future = GuardFuture<S, ReqBody>;
+    type Future = ResponseFuture<S, ReqBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let state = match self.rule.decide(&request) {
-            Decision::Made(Ok(caller)) => State::Passed { response: pass(&mut self.inner, request, caller) },
-            Decision::Made(Err(refusal)) => {
-                self.give_back_readiness();
-                let protocol = Protocol::of(&request);
-                State::Refused { refusal: Some(refusal), protocol, rule: Arc::clone(&self.rule) }
+        let state = match self.authorizer.authorize(&request) {
+            Authorization::Ready(Ok(authorized)) => {
+                State::Accepted { response: pass(&mut self.inner, request, authorized) }
             }
-            Decision::AskAgain { authorization } => {
-                self.give_back_readiness();
-                State::Asking {
-                    decision: Box::pin(Arc::clone(&self.rule).decide_when_refreshed(authorization)),
+            Authorization::Ready(Err(rejection)) => {
+                self.release_readiness();
+                let protocol = Protocol::of(&request);
+                State::Rejected {
+                    rejection: Some(rejection),
+                    protocol,
+                    authorizer: Arc::clone(&self.authorizer),
+                }
+            }
+            Authorization::Pending { authorization } => {
+                self.release_readiness();
+                State::Pending {
+                    decision: Box::pin(Arc::clone(&self.authorizer).authorize_when_refreshed(authorization)),
                     parts: Some((self.inner.clone(), request)),
-                    rule: Arc::clone(&self.rule),
+                    authorizer: Arc::clone(&self.authorizer),
                 }
             }
         };
-        GuardFuture { state }
+        ResponseFuture { state }
     }
 }
 
-impl<S: Clone> Guard<S> {
+impl<S: Clone> Authorize<S> {
     /// Puts a clone, which is not ready, in the place of the inner service. What is ready may hold a place in a limit,
     /// and a request that is refused, or that waits for a key which anybody can invent, must not keep it from others.
-    fn give_back_readiness(&mut self) {
+    fn release_readiness(&mut self) {
         self.inner = self.inner.clone();
     }
 }
 
-fn pass<S, B>(inner: &mut S, mut request: Request<B>, caller: Caller) -> S::Future
+fn pass<S, B>(inner: &mut S, mut request: Request<B>, authorized: Authorized) -> S::Future
 where
     S: Service<Request<B>>,
 {
     // In the place of what an outer layer found out.
-    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(authorized);
     inner.call(request)
 }
 
-type PendingDecision = Pin<Box<dyn Future<Output = Result<Caller, Refusal>> + Send>>;
+type PendingAuthorization = Pin<Box<dyn Future<Output = Result<Authorized, Rejection>> + Send>>;
 
 pin_project! {
-    /// The response future of [`Guard`].
+    /// The response future of [`Authorize`].
     #[must_use = "futures do nothing unless polled"]
-    pub struct GuardFuture<S, ReqBody>
+    pub struct ResponseFuture<S, ReqBody>
     where
         S: Service<Request<ReqBody>>,
     {
@@ -112,19 +121,19 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
     {
-        Refused { refusal: Option<Refusal>, protocol: Protocol, rule: Arc<Rule> },
-        Passed { #[pin] response: S::Future },
+        Rejected { rejection: Option<Rejection>, protocol: Protocol, authorizer: Arc<Authorizer> },
+        Accepted { #[pin] response: S::Future },
         // Only for a token whose key is unknown, so only here a future is boxed.
-        Asking { decision: PendingDecision, parts: Option<(S, Request<ReqBody>)>, rule: Arc<Rule> },
+        Pending { decision: PendingAuthorization, parts: Option<(S, Request<ReqBody>)>, authorizer: Arc<Authorizer> },
         // The answer was good; the inner service has to become ready once more.
-        Readying { inner: S, parts: Option<(Caller, Request<ReqBody>)> },
+        Readying { inner: S, parts: Option<(Authorized, Request<ReqBody>)> },
     }
 }
 
-impl<S, ReqBody, ResBody> Future for GuardFuture<S, ReqBody>
+impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: RefusalBody,
+    ResBody: RejectionBody,
 {
     type Output = Result<Response<ResBody>, S::Error>;
 
@@ -133,26 +142,26 @@ where
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
-                StateProjection::Passed { response } => return response.poll(cx),
-                StateProjection::Refused { refusal, protocol, rule } => {
-                    let refusal = refusal.take().expect(ONCE);
-                    return Poll::Ready(Ok(refusal.into_response(&rule.answers, *protocol)));
+                StateProjection::Accepted { response } => return response.poll(cx),
+                StateProjection::Rejected { rejection, protocol, authorizer } => {
+                    let rejection = rejection.take().expect(ONCE);
+                    return Poll::Ready(Ok(rejection.into_response(&authorizer.templates, *protocol)));
                 }
-                StateProjection::Asking { decision, parts, rule } => {
+                StateProjection::Pending { decision, parts, authorizer } => {
                     let decision = ready!(decision.as_mut().poll(cx));
                     let (inner, request) = parts.take().expect(ONCE);
                     match decision {
-                        Ok(caller) => State::Readying { inner, parts: Some((caller, request)) },
-                        Err(refusal) => {
-                            let (protocol, rule) = (Protocol::of(&request), Arc::clone(rule));
-                            State::Refused { refusal: Some(refusal), protocol, rule }
+                        Ok(authorized) => State::Readying { inner, parts: Some((authorized, request)) },
+                        Err(rejection) => {
+                            let (protocol, authorizer) = (Protocol::of(&request), Arc::clone(authorizer));
+                            State::Rejected { rejection: Some(rejection), protocol, authorizer }
                         }
                     }
                 }
                 StateProjection::Readying { inner, parts } => {
                     ready!(inner.poll_ready(cx))?;
-                    let (caller, request) = parts.take().expect(ONCE);
-                    State::Passed { response: pass(inner, request, caller) }
+                    let (authorized, request) = parts.take().expect(ONCE);
+                    State::Accepted { response: pass(inner, request, authorized) }
                 }
             };
             this.state.set(next);
@@ -160,11 +169,11 @@ where
     }
 }
 
-impl<S, ReqBody> fmt::Debug for GuardFuture<S, ReqBody>
+impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuardFuture").finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }

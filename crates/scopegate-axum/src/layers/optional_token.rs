@@ -1,12 +1,12 @@
-//! `AcceptToken`: no token, or a good one.
+//! `OptionalToken`: no token, or a good one.
 
 use std::sync::Arc;
 
 use scopegate::Verifier;
 use tower_layer::Layer;
 
-use crate::authorize::service::Guard;
-use crate::authorize::{Demand, Rule};
+use crate::authorize::service::Authorize;
+use crate::authorize::{Access, Authorizer};
 use crate::rejection::challenge::MetadataUrl;
 
 /// Lets a request through **without a token too**, and tells the handler who calls if there is one: for a
@@ -16,33 +16,33 @@ use crate::rejection::challenge::MetadataUrl;
 /// caller whose token has expired is not served as a stranger without noticing.
 #[must_use = "a layer protects nothing until it is put on a route"]
 #[derive(Clone, Debug)]
-pub struct AcceptToken {
-    rule: Arc<Rule>,
+pub struct OptionalToken {
+    authorizer: Arc<Authorizer>,
 }
 
-impl AcceptToken {
+impl OptionalToken {
     /// Accepts tokens that this verifier accepts, and requests without one.
     pub fn new(verifier: &Verifier) -> Self {
-        Self { rule: Rule::new(verifier, Demand::GoodTokenIfAny) }
+        Self { authorizer: Authorizer::new(verifier, Access::OptionalToken) }
     }
 
     /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
     /// printable ASCII become `?`.
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
-        Self { rule: self.rule.with_realm(realm.into()) }
+        Self { authorizer: self.authorizer.with_realm(realm.into()) }
     }
 
     /// Names the API's metadata in challenges (RFC 9728 §5.1). The layers that a
     /// [`ProtectedResource`](crate::ProtectedResource) makes do so already. Default: no metadata.
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
-        Self { rule: self.rule.with_resource_metadata(url) }
+        Self { authorizer: self.authorizer.with_resource_metadata(url) }
     }
 }
 
-impl<S> Layer<S> for AcceptToken {
-    type Service = Guard<S>;
+impl<S> Layer<S> for OptionalToken {
+    type Service = Authorize<S>;
 
-    fn layer(&self, inner: S) -> Guard<S> {
-        Guard::new(inner, Arc::clone(&self.rule))
+    fn layer(&self, inner: S) -> Authorize<S> {
+        Authorize::new(inner, Arc::clone(&self.authorizer))
     }
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use scopegate::{ConfigError, Requirement, Verifier};
 use tower_layer::Layer;
 
-use crate::authorize::service::Guard;
-use crate::authorize::{Demand, Rule};
+use crate::authorize::service::Authorize;
+use crate::authorize::{Access, Authorizer};
 use crate::rejection::challenge::MetadataUrl;
 
 /// Lets a request through only with an access token that grants the scopes that the route needs.
 #[must_use = "a layer protects nothing until it is put on a route"]
 #[derive(Clone, Debug)]
 pub struct RequireScope {
-    rule: Arc<Rule>,
-    /// The one that the rule asks for.
+    authorizer: Arc<Authorizer>,
+    /// The authorizer's.
     requirement: Arc<Requirement>,
 }
 
@@ -45,13 +45,16 @@ impl RequireScope {
         let requirement = requirement.into();
         requirement.check()?;
         let requirement = Arc::new(verifier.prepare(requirement));
-        Ok(Self { rule: Rule::new(verifier, Demand::Scopes(Arc::clone(&requirement))), requirement })
+        Ok(Self {
+            authorizer: Authorizer::new(verifier, Access::Scopes(Arc::clone(&requirement))),
+            requirement,
+        })
     }
 
     /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
     /// printable ASCII become `?`.
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
-        Self { rule: self.rule.with_realm(realm.into()), ..self }
+        Self { authorizer: self.authorizer.with_realm(realm.into()), ..self }
     }
 
     /// What it asks for: for a document that describes the route, as OpenAPI does.
@@ -62,14 +65,14 @@ impl RequireScope {
     /// Names the API's metadata in challenges (RFC 9728 §5.1). The layers that a
     /// [`ProtectedResource`](crate::ProtectedResource) makes do so already. Default: no metadata.
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
-        Self { rule: self.rule.with_resource_metadata(url), ..self }
+        Self { authorizer: self.authorizer.with_resource_metadata(url), ..self }
     }
 }
 
 impl<S> Layer<S> for RequireScope {
-    type Service = Guard<S>;
+    type Service = Authorize<S>;
 
-    fn layer(&self, inner: S) -> Guard<S> {
-        Guard::new(inner, Arc::clone(&self.rule))
+    fn layer(&self, inner: S) -> Authorize<S> {
+        Authorize::new(inner, Arc::clone(&self.authorizer))
     }
 }

@@ -13,9 +13,9 @@
 use http::header::{CONTENT_TYPE, HeaderName, TE};
 use http::{HeaderValue, Method, Request, Response, Version};
 
-use crate::rejection::body::RefusalBody;
+use crate::rejection::body::RejectionBody;
 
-/// The status codes that a refusal may have.
+/// The status codes that a rejection may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     PermissionDenied = 7,
@@ -46,7 +46,7 @@ fn is_grpc(content_type: &[u8]) -> bool {
 }
 
 /// An answer that is nothing but this error.
-pub(crate) fn trailers_only<B: RefusalBody>(code: Code, message: &str) -> Response<B> {
+pub(crate) fn trailers_only<B: RejectionBody>(code: Code, message: &str) -> Response<B> {
     let mut response = Response::new(B::from_text(bytes::Bytes::new()));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));

@@ -15,7 +15,7 @@ pub(crate) struct Description {
     pub(crate) documentation: Option<String>,
 }
 
-/// The scopes of every layer so far. At most [`MOST`] each, because a program that makes layers out of what requests ask for
+/// The scopes of every layer so far. At most [`MAX_SCOPES`] each, because a program that makes layers out of what requests ask for
 /// must not fill its memory with them.
 #[derive(Debug, Default)]
 struct ScopesOfLayers {
@@ -24,7 +24,7 @@ struct ScopesOfLayers {
     sufficient: BTreeSet<Scope>,
 }
 
-const MOST: usize = 256;
+const MAX_SCOPES: usize = 256;
 
 impl Description {
     pub(crate) fn new(identifier: ResourceIdentifier, authorization_servers: Vec<String>) -> Self {
@@ -56,7 +56,7 @@ impl Description {
 
 fn add(scopes: &mut BTreeSet<Scope>, more: Vec<&Scope>) {
     for scope in more {
-        if scopes.len() < MOST {
+        if scopes.len() < MAX_SCOPES {
             scopes.insert(scope.clone());
         }
     }

@@ -1,4 +1,4 @@
-//! The protected-resource metadata document (RFC 9728 §2), and the service that answers with it (§3.2).
+//! The protected-resource metadata document (RFC 9728 §2), and its service (§3.2).
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
