@@ -104,7 +104,7 @@ fn tokens(number: usize) -> Vec<String> {
 }
 
 fn verifier(entries: usize) -> Verifier {
-    builder([signer(Alg::EdDSA).issuer()]).with_cache_entries(entries).build().expect("a verifier")
+    builder([signer(Alg::EdDSA).issuer()]).cache_capacity(entries).build().expect("a verifier")
 }
 
 fn verify(verifier: &Verifier, token: &str) {

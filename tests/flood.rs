@@ -92,7 +92,7 @@ impl Attacked {
         let verifier = pools.iter().fold(Verifier::builder(), |builder, pool| {
             builder.trust(Issuer::cognito_at(pool.issuer()).unwrap().client(pool.clients()[0].id()))
         });
-        let verifier = verifier.with_refresh_cooldown(COOLDOWN).start().await.unwrap();
+        let verifier = verifier.refresh_cooldown(COOLDOWN).start().await.unwrap();
         let router = Router::new().route("/", get(async || "ok").layer(RequireToken::new(&verifier)));
         let url = serve(router.clone()).await;
         Self { pools, router, url }

@@ -42,13 +42,13 @@ static SETTING: LazyLock<Setting> = LazyLock::new(|| {
     let signer = Signer::new(9);
     let jwks = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "x": signer.x() }] }).to_string();
     let given = Issuer::from_jwks(ISSUER, &jwks).expect("it is a key set").client(CLIENT);
-    let unreachable = Issuer::discover(UNREACHABLE).expect("it is an issuer").client(CLIENT);
+    let unreachable = Issuer::from_metadata(UNREACHABLE).expect("it is an issuer").client(CLIENT);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let verifier = {
         let _inside = runtime.enter();
         let builder = Verifier::builder().trust(given).trust(unreachable);
-        let builder = builder.with_clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
-        builder.start_without_keys().expect("the configuration is complete")
+        let builder = builder.clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
+        builder.start_lazy().expect("the configuration is complete")
     };
     let token = |issuer: &str, scope: &str, exp: u64| {
         let payload = json!({ "iss": issuer, "client_id": CLIENT, "scope": scope, "exp": exp }).to_string();

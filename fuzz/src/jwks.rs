@@ -87,7 +87,7 @@ fn check_good_key_among(junk: &[u8]) {
     let set = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
 
     let issuer = Issuer::from_jwks(ISSUER, &set).expect("one of its keys is good").client(CLIENT);
-    let verifier = Verifier::builder().trust(issuer).with_clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
+    let verifier = Verifier::builder().trust(issuer).clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
     let verified = verifier.build().expect("the configuration is complete").verify(token);
     verdicts::count(&verified.as_ref().map(|_| ()));
     // Only another key of the same name can stand in its way, and then neither is tried.

@@ -50,7 +50,7 @@ fn check_document(document: &[u8], issuer: &str) {
 
 fn check_issuer(name: &[u8]) {
     let Ok(name) = std::str::from_utf8(name) else { return };
-    let discovered = Issuer::discover(name).map(|issuer| issuer.client("c"));
+    let discovered = Issuer::from_metadata(name).map(|issuer| issuer.client("c"));
     verdicts::count(&discovered);
     assert_eq!(discovered.is_ok(), Issuer::from_jwks_uri(name, "https://keys.example/").is_ok());
     match discovered {

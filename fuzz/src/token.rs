@@ -66,8 +66,8 @@ struct Wanted {
 /// Whatever an application asks of the claims of a good token, the answers are as fit for a log as any refusal.
 fn assert_claims_are_discreet(token: &str, claims: &Claims, values: &[&[u8]]) {
     let lacking = claims.require(&Requirement::from("no-token/has-this")).expect_err("no token has it");
-    let typed = claims.deserialize::<Wanted>().expect_err("`exp` is a number");
-    let single = claims.get::<String>("exp").expect_err("`exp` is a number");
+    let typed = claims.parse::<Wanted>().expect_err("`exp` is a number");
+    let single = claims.claim::<String>("exp").expect_err("`exp` is a number");
     for error in [lacking, typed, single] {
         assert_message(&error, token, values);
     }

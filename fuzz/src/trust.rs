@@ -28,15 +28,15 @@ pub(crate) const CLIENTS: [&str; 2] = ["1example23456789", "2example23456789"];
 
 pub(crate) static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
     let cognito = Issuer::cognito("eu-west-1_Ab12Cd34E").expect("it is a pool's id");
-    let cognito = cognito.clients(CLIENTS).with_algorithms([Algorithm::RS256, Algorithm::EdDSA]);
+    let cognito = cognito.clients(CLIENTS).algorithms([Algorithm::RS256, Algorithm::EdDSA]);
     let cognito = cognito.with_jwks(include_str!("trust/cognito.json")).expect("it is a key set");
     let audience = Issuer::from_jwks(AUDIENCE, include_str!("trust/audience.json")).expect("it is a key set");
-    let audience = audience.audiences(THIS_API).with_permissions_as_scopes().with_roles_as_scopes();
+    let audience = audience.audiences(THIS_API).permissions_as_scopes().roles_as_scopes();
     let both = Issuer::from_jwks(BOTH, include_str!("trust/both.json")).expect("it is a key set");
-    let both = both.audiences(THIS_API).clients(CLIENTS).with_typ_at_jwt_required().accept_nonce();
+    let both = both.audiences(THIS_API).clients(CLIENTS).require_at_jwt().allow_nonce();
     let builder = Verifier::builder().trust(cognito).trust(audience).trust(both);
-    let builder = builder.with_clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
-    builder.with_leeway(Duration::from_secs(LEEWAY)).build().expect("the configuration is complete")
+    let builder = builder.clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
+    builder.leeway(Duration::from_secs(LEEWAY)).build().expect("the configuration is complete")
 });
 
 /// The Ed25519 keys: of Cognito, of the audience's issuer, and of the third.

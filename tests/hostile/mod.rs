@@ -77,8 +77,8 @@ impl Suite {
     /// Trusts the issuers of all shapes, at the time that the tokens were written for.
     pub(crate) fn verifier(&self) -> Verifier {
         let builder = Verifier::builder()
-            .with_leeway(Duration::from_secs(LEEWAY))
-            .with_clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
+            .leeway(Duration::from_secs(LEEWAY))
+            .clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
         self.shapes.iter().fold(builder, |builder, shape| builder.trust(shape.issuer())).build().unwrap()
     }
 }

@@ -98,14 +98,14 @@ impl Shape {
         let algorithms = self.algorithms();
         let algorithms = algorithms.iter().map(|name| name.parse::<Algorithm>().unwrap());
         if self.profile == Profile::Cognito {
-            return Issuer::cognito(POOL).unwrap().client(CLIENT).with_jwks(&jwks).unwrap();
+            return Issuer::cognito(POOL).unwrap().client(CLIENT).jwks(&jwks);
         }
         let issuer = Issuer::from_jwks(self.identifier, &jwks).unwrap();
-        let issuer = issuer.audience(AUDIENCE).with_algorithms(algorithms);
+        let issuer = issuer.audience(AUDIENCE).algorithms(algorithms);
         match self.profile {
-            Profile::Rfc9068 => issuer.with_typ_at_jwt_required(),
-            Profile::Auth0 => issuer.with_permissions_as_scopes(),
-            Profile::Entra => issuer.with_roles_as_scopes(),
+            Profile::Rfc9068 => issuer.require_at_jwt(),
+            Profile::Auth0 => issuer.permissions_as_scopes(),
+            Profile::Entra => issuer.roles_as_scopes(),
             Profile::Cognito | Profile::Keycloak | Profile::Okta => issuer,
         }
     }

@@ -42,14 +42,14 @@ pub(crate) type Challenge = BTreeMap<String, String>;
 impl Api {
     /// Trusts this issuer, and looks for an unknown key once in a second.
     pub(crate) async fn trusting(issuer: Issuer) -> Result<Self, Trouble> {
-        let verifier = Verifier::builder().trust(issuer).with_refresh_cooldown(Duration::from_secs(1));
+        let verifier = Verifier::builder().trust(issuer).refresh_cooldown(Duration::from_secs(1));
         Self::with(verifier.start().await?).await
     }
 
     /// Its clock goes wrong by two hours, twice as long as tokens live here.
     pub(crate) async fn two_hours_later(issuer: Issuer) -> Result<Self, Trouble> {
         let clock = || SystemTime::now() + Duration::from_secs(7_200);
-        Self::with(Verifier::builder().trust(issuer).with_clock(clock).start().await?).await
+        Self::with(Verifier::builder().trust(issuer).clock(clock).start().await?).await
     }
 
     pub(crate) async fn with(verifier: Verifier) -> Result<Self, Trouble> {

@@ -28,7 +28,7 @@ impl Scene {
         let clients: Vec<_> = accounts.all().map(|account| account.id.clone()).collect();
         let trusted = || Ok::<_, Trouble>(server.trusted()?.clients(clients.clone()));
         let nowhere = "http://127.0.0.1:9/keys"; // nobody listens there
-        let blind = Verifier::builder().trust(trusted()?.with_jwks_uri(nowhere)?).start_without_keys()?;
+        let blind = Verifier::builder().trust(trusted()?.jwks_uri(nowhere)).start_lazy()?;
         Ok(Self {
             api: Api::trusting(trusted()?).await?,
             later: Api::two_hours_later(trusted()?).await?,

@@ -52,7 +52,7 @@ impl ProtectedApi {
         let issuer = LocalIssuer::start().await.unwrap();
         let clock = VirtualClock { day: SystemTime::now(), begin: Instant::now() };
         let trusted = Issuer::cognito_at(issuer.issuer()).unwrap().client(READER.0);
-        let builder = Verifier::builder().trust(trusted).with_clock(move || clock.now());
+        let builder = Verifier::builder().trust(trusted).clock(move || clock.now());
         let verifier = builder.start().await.unwrap();
         let router = Router::new().route("/", get(async || "ok")).layer(RequireToken::new(&verifier));
         let url = serve(router).await.into();

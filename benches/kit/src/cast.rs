@@ -53,12 +53,12 @@ impl Signer {
         }
         let algorithm: Vec<Algorithm> =
             Algorithm::ALL.iter().copied().filter(|one| one.name() == self.key.alg().to_string()).collect();
-        Issuer::from_jwks(ISSUER, &jwks).expect("a key set").client(CLIENT).with_algorithms(algorithm)
+        Issuer::from_jwks(ISSUER, &jwks).expect("a key set").client(CLIENT).algorithms(algorithm)
     }
 
     /// Without a cache: every token is verified anew.
     pub fn verifier(&self) -> Verifier {
-        builder([self.issuer()]).with_cache_entries(0).build().expect("a verifier")
+        builder([self.issuer()]).cache_capacity(0).build().expect("a verifier")
     }
 
     /// With the cache that a verifier has unless told otherwise.

@@ -39,7 +39,7 @@ impl Rotating {
         });
         let (issuer, token) = start.await.expect("it starts");
         let trusted = Issuer::cognito_at(issuer.issuer()).expect("a loopback address").client("local-reader");
-        let verifier = Verifier::builder().trust(trusted).with_refresh_period(Duration::from_secs(1)).start();
+        let verifier = Verifier::builder().trust(trusted).refresh_interval(Duration::from_secs(1)).start();
         let require = RequireScope::new(&verifier.await.expect("the keys are there"), READ);
         let app = App::Axum08(Router::new().route("/orders", get(handler).layer(require)));
         Self { token, issuer, app }

@@ -5,10 +5,11 @@ pub(crate) mod service;
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Request};
+use http::Request;
+use scopegate::middleware::{self, PendingVerification, Verification};
 use scopegate::{Error, Requirement, Scope, Verifier};
 
-use crate::credentials::bearer::{Credentials, MalformedCredentials, credentials, is_one_token, parse};
+use crate::credentials::bearer::{Credentials, MalformedCredentials, credentials, is_one_token};
 use crate::rejection::Rejection;
 use crate::rejection::challenge::{Challenge, MetadataUrl};
 use crate::rejection::template::ResponseTemplates;
@@ -45,16 +46,14 @@ pub(crate) struct Authorized {
 /// What becomes of a request.
 pub(crate) enum Authorization {
     Ready(Result<Authorized, Rejection>),
-    /// The token names a key that may just have been published.
-    Pending {
-        authorization: HeaderValue,
-    },
+    /// The token names a key that may be about to arrive.
+    Pending(PendingVerification),
 }
 
 impl Authorizer {
     pub(crate) fn new(verifier: &Verifier, access: Access) -> Arc<Self> {
         let scopes = match &access {
-            Access::Scopes(requirement) => requirement.sufficient_scopes(),
+            Access::Scopes(requirement) => requirement.challenge_scopes(),
             Access::Token | Access::OptionalToken => Vec::new(),
         };
         let scopes: Vec<&str> = scopes.into_iter().map(Scope::as_str).collect();
@@ -82,17 +81,17 @@ impl Authorizer {
 
     pub(crate) fn authorize<B>(self: &Arc<Self>, request: &Request<B>) -> Authorization {
         Authorization::Ready(match (credentials(request.headers()), &self.access) {
-            (Credentials::Token { token, authorization }, _) => {
-                let verified = match self.verified_before(request, token) {
-                    Some(claims) => Some(Ok(claims)),
-                    None => self.verifier.verify_if_settled(token),
+            (Credentials::Token { token }, _) => {
+                let verified = match self.verified_by_outer_layer(request, token) {
+                    Some(claims) => Verification::Done(Ok(claims)),
+                    None => middleware::try_verify(&self.verifier, token),
                 };
                 match verified {
-                    Some(Err(_)) if !is_one_token(token) => {
+                    Verification::Done(Err(_)) if !is_one_token(token) => {
                         Err(Rejection::Malformed(MalformedCredentials::NotOneToken))
                     }
-                    Some(claims) => self.judge(claims),
-                    None => return Authorization::Pending { authorization: authorization.clone() },
+                    Verification::Done(verified) => self.check_scopes(verified),
+                    Verification::Pending(pending) => return Authorization::Pending(pending),
                 }
             }
             (Credentials::Malformed(how), _) => Err(Rejection::Malformed(how)),
@@ -101,32 +100,33 @@ impl Authorizer {
         })
     }
 
-    /// Waits for the key that the token names, if it may come, and decides.
-    pub(crate) async fn authorize_when_refreshed(
+    /// Waits for the key that the token names, and decides.
+    pub(crate) async fn authorize_when_verified(
         self: Arc<Self>,
-        authorization: HeaderValue,
+        pending: PendingVerification,
     ) -> Result<Authorized, Rejection> {
-        match parse(&authorization) {
-            Credentials::Token { token, .. } => self.judge(self.verifier.verify_or_refresh(token).await),
-            Credentials::Malformed(how) => Err(Rejection::Malformed(how)),
-            Credentials::None => Err(Rejection::NoCredentials),
-        }
+        self.check_scopes(pending.wait().await)
     }
 
-    fn judge(self: &Arc<Self>, verified: Result<scopegate::Claims, Error>) -> Result<Authorized, Rejection> {
+    fn check_scopes(
+        self: &Arc<Self>,
+        verified: Result<scopegate::Claims, Error>,
+    ) -> Result<Authorized, Rejection> {
         let claims = verified.map_err(Rejection::Token)?;
         if let Access::Scopes(requirement) = &self.access {
-            claims.require(requirement).map_err(Rejection::Token)?;
+            claims.require_ref(requirement).map_err(Rejection::Token)?;
         }
         Ok(self.authorized(Some(claims)))
     }
 
-    /// What an outer layer of the same verifier found out, if the request still has the token that it was about.
-    fn verified_before<B>(&self, request: &Request<B>, token: &[u8]) -> Option<scopegate::Claims> {
+    /// Returns the claims that an outer layer of the same verifier has found, if the request still carries their
+    /// token.
+    fn verified_by_outer_layer<B>(&self, request: &Request<B>, token: &[u8]) -> Option<scopegate::Claims> {
         let authorized = request.extensions().get::<Authorized>()?;
-        let claims =
-            authorized.claims.as_ref().filter(|_| authorized.authorizer.verifier.ptr_eq(&self.verifier))?;
-        claims.are_of(token).then(|| claims.clone())
+        let claims = authorized.claims.as_ref()?;
+        let trusted = middleware::same_verifier(&authorized.authorizer.verifier, &self.verifier)
+            && middleware::matches_token(claims, token);
+        trusted.then(|| claims.clone())
     }
 
     fn authorized(self: &Arc<Self>, claims: Option<scopegate::Claims>) -> Authorized {

@@ -168,7 +168,7 @@ fn typed<T: DeserializeOwned>(
     authorizer: &Arc<Authorizer>,
     verified: scopegate::Claims,
 ) -> Result<Claims<T>, ClaimsRejection> {
-    match verified.deserialize() {
+    match verified.parse() {
         Ok(custom) => Ok(Claims { verified, custom }),
         Err(error) => Err(ClaimsRejection::rejected(authorizer, Rejection::Token(error))),
     }

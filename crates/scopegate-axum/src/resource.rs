@@ -8,6 +8,7 @@ pub(crate) mod metadata;
 use std::fmt;
 use std::sync::Arc;
 
+use scopegate::middleware;
 use scopegate::{ConfigError, Requirement, ResourceIdentifier, Scope, Verifier};
 
 use crate::layers::optional_token::OptionalToken;
@@ -144,12 +145,13 @@ impl ProtectedResource {
     ///
     /// # Errors
     /// [`ConfigError::UntrustedIssuer`] for one that the verifier does not trust under exactly this name,
-    /// [`ConfigError::IssuerNamedTwice`] for one that is there twice, [`ConfigError::NoIssuerNamed`] for none.
+    /// [`ConfigError::RepeatedIssuer`] for one that is there twice, [`ConfigError::EmptyIssuerList`] for none.
     pub fn with_authorization_servers<S: AsRef<str>>(
         mut self,
         issuers: impl IntoIterator<Item = S>,
     ) -> Result<Self, ConfigError> {
-        let issuers = self.verifier.issuers_named(issuers)?.into_iter().map(str::to_owned).collect();
+        let issuers =
+            middleware::select_issuers(&self.verifier, issuers)?.into_iter().map(str::to_owned).collect();
         Arc::make_mut(&mut self.description).authorization_servers = issuers;
         Ok(self)
     }

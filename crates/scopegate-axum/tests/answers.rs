@@ -194,7 +194,7 @@ async fn keys_that_are_not_there_are_not_the_callers_fault() {
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Status(500));
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let verifier = Verifier::builder().trust(issuer).start_without_keys().unwrap();
+    let verifier = Verifier::builder().trust(issuer).start_lazy().unwrap();
     let layer = RequireScope::new(&verifier, "https://my-api-server.org/api.read");
     let router = Router::new().route("/", on_get(|| async {}).layer(layer));
     let response = send(&router, with_token(get("/"), &local.mint().sign())).await;
@@ -216,7 +216,7 @@ async fn keys_that_are_too_old_are_not_the_callers_fault_either() {
         move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::Relaxed))
     };
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let verifier = Verifier::builder().with_clock(clock).trust(issuer).start().await.unwrap();
+    let verifier = Verifier::builder().clock(clock).trust(issuer).start().await.unwrap();
     let router = Router::new().route("/", on_get(|| async {}).layer(RequireToken::new(&verifier)));
     let good = local.mint().lifetime(7 * 86_400).sign();
     assert_eq!(status(&router, with_token(get("/"), &good)).await, StatusCode::OK);

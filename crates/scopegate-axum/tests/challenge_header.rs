@@ -109,12 +109,12 @@ proptest! {
     ) {
         // D07, D08, D14, D15, D16
         let claim = format!("{MARK}{text}");
-        let valid: Vec<String> = scopes.into_iter().filter(|scope| {
-            RequireScope::try_new(&VERIFIER, all_of([scope.as_str()])).is_ok()
+        let valid: Vec<&'static str> = scopes.into_iter().map(|scope| &*scope.leak()).filter(|scope| {
+            RequireScope::try_new(&VERIFIER, all_of([*scope])).is_ok()
         }).collect();
         let required = if valid.is_empty() { all_of(["a", "b"]) } else { all_of([any_of(valid.clone()), "b".into()]) };
         let expected_scope = valid.first().map_or("a b".to_owned(), |first| {
-            if first == "b" { "b".to_owned() } else { format!("{first} b") }
+            if *first == "b" { "b".to_owned() } else { format!("{first} b") }
         });
         let require = RequireScope::try_new(&VERIFIER, required).unwrap().with_realm(realm.clone());
         let router = Router::new().route("/", on_get(|| async {}).layer(require));

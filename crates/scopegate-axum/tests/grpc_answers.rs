@@ -98,7 +98,7 @@ async fn keys_that_are_not_there_are_unavailable_with_the_time_to_wait() {
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Status(500));
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let verifier = Verifier::builder().trust(issuer).start_without_keys().unwrap();
+    let verifier = Verifier::builder().trust(issuer).start_lazy().unwrap();
     let good = local.mint().scope("orders/read").sign();
     let response = send(&router(&verifier), with_token(call(), &good)).await;
     assert_eq!(refused(&response), ("14", "access tokens cannot be verified at the moment", None));

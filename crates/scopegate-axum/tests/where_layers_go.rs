@@ -211,7 +211,7 @@ fn counting(key: &SigningKey) -> (Verifier, Arc<AtomicU64>) {
     };
     let jwks = serde_json::json!({ "keys": [key.jwk()] }).to_string();
     let issuer = Issuer::from_jwks("https://issuer.example", &jwks).unwrap().client("c");
-    (Verifier::builder().with_clock(clock).trust(issuer).build().unwrap(), count)
+    (Verifier::builder().clock(clock).trust(issuer).build().unwrap(), count)
 }
 
 fn minted(key: &SigningKey, scope: &str) -> String {

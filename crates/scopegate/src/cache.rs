@@ -1,33 +1,29 @@
 //! Tokens that were verified, kept because callers send the same one for an hour. What keeps it safe is said at
 //! [`Cache::find`]; what is checked of a token is in `verifier.rs`.
 
+pub(crate) mod entry;
 pub(crate) mod key_ref;
 pub(crate) mod sharded_arc;
 
-use std::array;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 
 use arc_swap::ArcSwapOption;
 
-use crate::cache::key_ref::Voucher;
-use crate::cache::sharded_arc::{SIZE_OF_ANOTHER, thread_number};
+use crate::cache::entry::{Entry, Usage};
 use crate::claims::Claims;
 
 /// A longer token is verified each time. Few are, and the bound makes entries small enough for a budget of bytes to be
 /// shared out in advance.
-const LONGEST_TOKEN: usize = 4 * 1024;
+const MAX_TOKEN_LEN: usize = 4 * 1024;
 
 /// So many entries share a set: a token can be in one of these places only. With one place, two busy tokens could push
 /// each other out for ever; eight would make a miss dearer and keep hardly more.
 const WAYS: usize = 4;
 
-/// So many threads that all find the same token do not slow each other down. Each costs an allocation when a token is kept.
-const HANDLES: usize = 4;
-
 /// So much of a token's end is hashed: 18 bytes of its signature.
-const HASHED: usize = 24;
+const HASHED_SUFFIX_LEN: usize = 24;
 
 /// A bounded set of verified tokens. Finding one takes no lock, and keeping one waits for none.
 pub(crate) struct Cache {
@@ -44,13 +40,13 @@ pub(crate) struct Cache {
 /// The places where a token may be.
 #[derive(Default)]
 struct Set {
-    places: [Place; WAYS],
+    slots: [Slot; WAYS],
     /// Held by whoever changes a place. It is the next place to be considered for eviction.
-    hand: Mutex<usize>,
+    clock_hand: Mutex<usize>,
 }
 
 #[derive(Default)]
-struct Place {
+struct Slot {
     /// The hash of the entry: a hint, so that only the entry that counts is looked at.
     hash: AtomicU64,
     /// The entry was found since it was last considered for eviction.
@@ -60,59 +56,25 @@ struct Place {
     entry: ArcSwapOption<Entry>,
 }
 
-/// A verified token.
-pub(crate) struct Entry {
-    /// The same claims, each for the threads whose number leads to it.
-    claims: [Claims; HANDLES],
-    pub(crate) voucher: Voucher,
-}
-
-impl Entry {
-    pub(crate) fn new(claims: &Claims, voucher: Voucher) -> Self {
-        Self { claims: array::from_fn(|_| claims.apart()), voucher }
-    }
-
-    /// Those for this thread.
-    pub(crate) fn claims(&self) -> &Claims {
-        self.claims_for(thread_number())
-    }
-
-    pub(crate) fn claims_for(&self, thread: usize) -> &Claims {
-        let [first, ..] = &self.claims;
-        self.claims.get(thread % HANDLES).unwrap_or(first)
-    }
-
-    fn size(&self) -> usize {
-        size_of::<Self>() + self.claims().size() + HANDLES * SIZE_OF_ANOTHER
-    }
-}
-
-/// How much is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Usage {
-    pub(crate) entries: usize,
-    pub(crate) bytes: usize,
-}
-
 /// What became of a token that was to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
-    No,
+pub(crate) enum Insert {
+    Skipped,
     /// After so many others were evicted.
-    Yes {
+    Stored {
         evicted: usize,
     },
 }
 
 impl Cache {
     /// How many places there are when there is to be room for so many tokens.
-    pub(crate) fn places(entries: usize) -> usize {
+    pub(crate) fn slots(entries: usize) -> usize {
         entries.next_multiple_of(WAYS)
     }
 
     /// Room for this many tokens at least, in this many bytes. No room is no cache.
     pub(crate) fn new(entries: usize, bytes: usize) -> Self {
-        let sets: Box<[Set]> = (0..Self::places(entries) / WAYS).map(|_| Set::default()).collect();
+        let sets: Box<[Set]> = (0..Self::slots(entries) / WAYS).map(|_| Set::default()).collect();
         Self {
             bytes_per_set: bytes.checked_div(sets.len()).unwrap_or(0),
             sets,
@@ -133,24 +95,24 @@ impl Cache {
     ///   any other of that length, so it tells nobody how much of a kept token he has guessed.
     /// - A kept verdict is about what cannot change: the token's text and the configuration, which is the verifier's
     ///   for life. What can change is asked each time: the caller decides by the time of day and the issuer's keys
-    ///   whether the entry is `still_good`.
+    ///   whether the entry is `is_current`.
     /// - The hash decides only where to look. It is keyed at random, so nobody can choose tokens that share a place; and
     ///   it may cover no more than the end of the signature: of two tokens that were verified it differs, unless their issuer
     ///   wanted it otherwise. (Who has one ECDSA signature can compute the other one for the same claims. Its end is not his
     ///   choice, and it takes one more place.)
-    pub(crate) fn find(&self, token: &[u8], still_good: impl FnOnce(&Entry) -> bool) -> Option<Claims> {
+    pub(crate) fn find(&self, token: &[u8], is_current: impl FnOnce(&Entry) -> bool) -> Option<Claims> {
         let (hash, set) = self.place(token)?;
-        for place in &set.places {
+        for place in &set.slots {
             if place.hash.load(Ordering::Relaxed) != hash {
                 continue;
             }
             let entry = place.entry.load();
             let Some(entry) = entry.as_deref() else { continue };
             let claims = entry.claims();
-            if !claims.are_of(token) {
+            if !claims.matches_token(token) {
                 continue;
             }
-            if !still_good(entry) {
+            if !is_current(entry) {
                 return None;
             }
             // Written only if it changes, or every hit would take the memory from the other processors.
@@ -164,28 +126,28 @@ impl Cache {
 
     /// Keeps a token that was just verified, unless it is too large, or another one is being put into the same set at the
     /// moment: then the next request with it will have it kept.
-    pub(crate) fn keep(&self, entry: Entry) -> Kept {
-        let Some((hash, set)) = self.place(entry.claims().token()) else { return Kept::No };
-        let size = entry.size();
+    pub(crate) fn insert(&self, entry: Entry) -> Insert {
+        let Some((hash, set)) = self.place(entry.claims().token()) else { return Insert::Skipped };
+        let size = entry.weight();
         if size > self.bytes_per_set {
-            return Kept::No;
+            return Insert::Skipped;
         }
-        let mut hand = match set.hand.try_lock() {
-            Ok(hand) => hand,
+        let mut clock_hand = match set.clock_hand.try_lock() {
+            Ok(clock_hand) => clock_hand,
             // No code that runs under this lock leaves a set half changed.
-            Err(TryLockError::Poisoned(hand)) => hand.into_inner(),
-            Err(TryLockError::WouldBlock) => return Kept::No,
+            Err(TryLockError::Poisoned(clock_hand)) => clock_hand.into_inner(),
+            Err(TryLockError::WouldBlock) => return Insert::Skipped,
         };
         let before = set.usage();
         let mut evicted = 0;
         let place = set.place_of(hash).unwrap_or_else(|| {
             evicted += 1;
-            set.evict(&mut hand)
+            set.evict(&mut clock_hand)
         });
         // The entry that it replaces does not count against it.
         place.clear();
         while set.usage().bytes + size > self.bytes_per_set {
-            set.evict(&mut hand);
+            set.evict(&mut clock_hand);
             evicted += 1;
         }
         place.put(hash, size, entry);
@@ -193,7 +155,7 @@ impl Cache {
         // The difference may be below zero; the sum wraps around to the same.
         self.entries.fetch_add(after.entries.wrapping_sub(before.entries), Ordering::Relaxed);
         self.bytes.fetch_add(after.bytes.wrapping_sub(before.bytes), Ordering::Relaxed);
-        Kept::Yes { evicted }
+        Insert::Stored { evicted }
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -202,7 +164,7 @@ impl Cache {
 
     /// Where a token may be. Nowhere if it is too long, or there is no room for any.
     fn place(&self, token: &[u8]) -> Option<(u64, &Set)> {
-        let end = token.last_chunk::<HASHED>().filter(|_| token.len() <= LONGEST_TOKEN)?;
+        let end = token.last_chunk::<HASHED_SUFFIX_LEN>().filter(|_| token.len() <= MAX_TOKEN_LEN)?;
         let mut hasher = self.hash.build_hasher();
         hasher.write(end);
         let hash = hasher.finish();
@@ -214,19 +176,19 @@ impl Cache {
 
 impl Set {
     /// The place of an entry with this hash, or an empty one.
-    fn place_of(&self, hash: u64) -> Option<&Place> {
+    fn place_of(&self, hash: u64) -> Option<&Slot> {
         let same =
-            self.places.iter().find(|place| !place.is_empty() && place.hash.load(Ordering::Relaxed) == hash);
-        same.or_else(|| self.places.iter().find(|place| place.is_empty()))
+            self.slots.iter().find(|place| !place.is_empty() && place.hash.load(Ordering::Relaxed) == hash);
+        same.or_else(|| self.slots.iter().find(|place| place.is_empty()))
     }
 
     /// Empties a place: the first from the hand on whose entry was not used since the hand last came by. Readers may use all
     /// of them in the meantime, so after one round the next one goes all the same.
-    fn evict(&self, hand: &mut usize) -> &Place {
-        let [first, ..] = &self.places;
+    fn evict(&self, clock_hand: &mut usize) -> &Slot {
+        let [first, ..] = &self.slots;
         let mut chosen = first;
-        for place in self.places.iter().cycle().skip(*hand).take(2 * WAYS) {
-            *hand = (*hand + 1) % WAYS;
+        for place in self.slots.iter().cycle().skip(*clock_hand).take(2 * WAYS) {
+            *clock_hand = (*clock_hand + 1) % WAYS;
             if place.is_empty() {
                 continue;
             }
@@ -241,12 +203,12 @@ impl Set {
 
     fn usage(&self) -> Usage {
         let sizes =
-            self.places.iter().map(|place| place.size.load(Ordering::Relaxed)).filter(|size| *size > 0);
+            self.slots.iter().map(|place| place.size.load(Ordering::Relaxed)).filter(|size| *size > 0);
         sizes.fold(Usage::default(), |sum, size| Usage { entries: sum.entries + 1, bytes: sum.bytes + size })
     }
 }
 
-impl Place {
+impl Slot {
     fn is_empty(&self) -> bool {
         self.size.load(Ordering::Relaxed) == 0
     }

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use crate::cache::sharded_arc::Shared;
-use crate::checks::audience::Named;
-use crate::checks::lifetime::Validity;
+use crate::cache::sharded_arc::ShardedArc;
+use crate::checks::audience::IssuedFor;
+use crate::checks::lifetime::Lifetime;
 use crate::error::Error;
 use crate::error::excerpt::Excerpt;
 use crate::keys::verifying_key::equal_in_constant_time;
 use crate::scope::Scopes;
-use crate::scope::granted::Granted;
+use crate::scope::granted::GrantedScopes;
 use crate::scope::requirement::Requirement;
 use crate::token::arena::{Span, Texts};
 use crate::token::json::{JsonObject, string};
@@ -27,12 +27,12 @@ use crate::token::numeric_date::NumericDate;
 /// ```
 /// # fn handle(claims: scopegate::Claims) -> Result<(), scopegate::Error> {
 /// let caller = claims.client_id().unwrap_or("unknown");
-/// let may_write = claims.scopes().contains("orders/write");
-/// let tenant: Option<String> = claims.get("tenant")?;
+/// let may_write = claims.has_scope("orders/write");
+/// let tenant: Option<String> = claims.claim("tenant")?;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Claims(Shared<Verified>);
+pub struct Claims(ShardedArc<Verified>);
 
 /// What allocators keep beside what was asked for, and counts of references.
 const AROUND_ALLOCATIONS: usize = 128;
@@ -45,18 +45,18 @@ struct Verified {
     texts: Texts,
     subject: Option<Span>,
     client: Option<Span>,
-    client_alone: bool,
+    is_service_account: bool,
     token_id: Option<Span>,
     audience: Box<[Span]>,
-    granted: Granted,
-    validity: Validity,
+    granted: GrantedScopes,
+    lifetime: Lifetime,
 }
 
 /// The claims that say whom a token is about and whom it is for.
 pub(crate) struct Identity<'a> {
     pub(crate) subject: Option<&'a str>,
     pub(crate) token_id: Option<&'a str>,
-    pub(crate) named: &'a Named<'a>,
+    pub(crate) issued_for: &'a IssuedFor<'a>,
 }
 
 /// On whose behalf a token was issued (RFC 9700 §4.15: a client must not be taken for a user).
@@ -86,22 +86,22 @@ impl Claims {
         issuer: Arc<str>,
         identity: &Identity<'_>,
         mut texts: Texts,
-        granted: Granted,
-        validity: Validity,
+        granted: GrantedScopes,
+        lifetime: Lifetime,
     ) -> Self {
-        let named = identity.named;
+        let issued_for = identity.issued_for;
         let mut optional = |text: Option<&str>| text.map(|text| texts.add(text));
-        Self(Shared::new(Verified {
+        Self(ShardedArc::new(Verified {
             issuer,
             subject: optional(identity.subject),
-            client: optional(named.client.as_deref()),
-            client_alone: named.client_alone,
+            client: optional(issued_for.client.as_deref()),
+            is_service_account: issued_for.is_service_account,
             token_id: optional(identity.token_id),
-            audience: named.audience.iter().map(|one| texts.add(one)).collect(),
+            audience: issued_for.audience.iter().map(|one| texts.add(one)).collect(),
             token: token.into(),
             texts,
             granted,
-            validity,
+            lifetime,
         }))
     }
 
@@ -134,7 +134,7 @@ impl Claims {
             (Some(id), Some(subject)) if subject == id || subject.strip_suffix("@clients") == Some(id) => {
                 Principal::Client { id }
             }
-            (Some(id), Some(_)) if self.0.client_alone => Principal::Client { id },
+            (Some(id), Some(_)) if self.0.is_service_account => Principal::Client { id },
             (_, Some(id)) => Principal::Subject { id },
             (None, None) => Principal::Unnamed,
         }
@@ -146,19 +146,19 @@ impl Claims {
     }
 
     /// The scopes that the token grants, from every claim that the issuer was configured to grant them by, and those that
-    /// they [imply](crate::VerifierBuilder::with_implied_scopes).
+    /// they [imply](crate::VerifierBuilder::implied_scopes).
     pub fn scopes(&self) -> &Scopes {
         self.0.granted.list(&self.0.texts)
     }
 
     /// `exp`: when the token ends.
     pub fn expires_at(&self) -> NumericDate {
-        self.0.validity.expires_at
+        self.0.lifetime.expires_at
     }
 
     /// `iat`: when the token was issued.
     pub fn issued_at(&self) -> Option<NumericDate> {
-        self.0.validity.issued_at
+        self.0.lifetime.issued_at
     }
 
     /// `jti`: the token's own id.
@@ -166,46 +166,63 @@ impl Claims {
         self.optional(self.0.token_id)
     }
 
-    /// Checks that the claims grant what is required. If the requirement was
-    /// [prepared](crate::Verifier::prepare), an answer of yes takes no longer for many scopes than for one; the first no
+    /// Returns whether the claims grant exactly this scope, implied scopes included.
+    ///
+    /// ```
+    /// # fn handle(claims: scopegate::Claims) -> &'static str {
+    /// if claims.has_scope("orders/admin") { "all orders" } else { "your orders" }
+    /// # }
+    /// ```
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().contains(scope)
+    }
+
+    /// Checks that the claims grant what is required: `claims.require("orders/read")?`. If the requirement was
+    /// [compiled](crate::middleware::compile), an answer of yes takes no longer for many scopes than for one; the first no
     /// makes a list of them.
     ///
     /// # Errors
     /// [`Error::InsufficientScope`] if they do not.
-    pub fn require(&self, required: &Requirement) -> Result<(), Error> {
+    pub fn require(&self, required: impl Into<Requirement>) -> Result<(), Error> {
+        self.require_ref(&required.into())
+    }
+
+    /// Like [`require`](Self::require), for a requirement that is used again: it is not cloned.
+    ///
+    /// # Errors
+    /// As for [`require`](Self::require).
+    pub fn require_ref(&self, required: &Requirement) -> Result<(), Error> {
         if self.0.granted.satisfies(required, &self.0.texts) {
             return Ok(());
         }
         Err(Error::InsufficientScope { required: required.clone(), granted: self.scopes().clone() })
     }
 
-    /// Whether these are the claims of exactly this token. How long the answer takes does not depend on where another
-    /// token differs.
-    pub fn are_of(&self, token: &(impl AsRef<[u8]> + ?Sized)) -> bool {
-        equal_in_constant_time(self.token(), token.as_ref())
+    pub(crate) fn matches_token(&self, token: &[u8]) -> bool {
+        equal_in_constant_time(self.token(), token)
     }
 
     /// The same, for another thread: to clone these does not slow down whoever clones those.
-    pub(crate) fn apart(&self) -> Self {
-        Self(self.0.apart())
+    pub(crate) fn new_shard(&self) -> Self {
+        Self(self.0.new_shard())
     }
 
     /// Whether a clone of the one is counted where those of the other are.
     #[cfg(test)]
-    pub(crate) fn are_counted_with(&self, other: &Self) -> bool {
-        self.0.is_counted_with(&other.0)
+    pub(crate) fn share_count_with(&self, other: &Self) -> bool {
+        self.0.shares_count_with(&other.0)
     }
 
     pub(crate) fn token(&self) -> &[u8] {
         &self.0.token
     }
 
-    pub(crate) fn validity(&self) -> &Validity {
-        &self.0.validity
+    pub(crate) fn lifetime(&self) -> &Lifetime {
+        &self.0.lifetime
     }
 
     /// The bytes that are asked for, at most.
-    pub(crate) fn size(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         let Verified { token, texts, audience, granted, .. } = &*self.0;
         AROUND_ALLOCATIONS
             + size_of::<Verified>()
@@ -223,7 +240,7 @@ impl Claims {
     ///
     /// # Errors
     /// [`Error::MalformedClaim`] when the claim is there and is not a `T`. A `null` is there.
-    pub fn get<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
+    pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
         let payload = JsonObject::from_text(self.0.texts.payload()).ok();
         let Some(value) = payload.and_then(|payload| payload.get(name)) else { return Ok(None) };
         serde_json::from_str(value.get()).map(Some).map_err(|_| Error::MalformedClaim {
@@ -236,7 +253,7 @@ impl Claims {
     ///
     /// # Errors
     /// [`Error::UnexpectedClaims`] when the claims are not a `T`.
-    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, Error> {
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_str(self.0.texts.payload()).map_err(|error| Error::UnexpectedClaims {
             expected: std::any::type_name::<T>(),
             found: Excerpt::new(&error.to_string()),

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 /// use std::time::{Duration, UNIX_EPOCH};
 /// use scopegate::Verifier;
 ///
-/// let builder = Verifier::builder().with_clock(|| UNIX_EPOCH + Duration::from_secs(1_750_000_000));
+/// let builder = Verifier::builder().clock(|| UNIX_EPOCH + Duration::from_secs(1_750_000_000));
 /// ```
 pub trait Clock: Send + Sync + 'static {
     /// The current time of day.

@@ -14,7 +14,7 @@ use crate::error::excerpt::Excerpt;
 use crate::scope::Scopes;
 use crate::scope::requirement::Requirement;
 use crate::token::algorithm::Algorithm;
-use crate::token::json::NotAnObject;
+use crate::token::json::JsonError;
 use crate::token::numeric_date::NumericDate;
 
 /// Why a token was not accepted, with what was expected and what was found.
@@ -43,7 +43,7 @@ pub enum Error {
     NotBase64Url { part: Part },
     /// The header or the payload is not one JSON object with different member names.
     #[non_exhaustive]
-    NotAnObject { part: Part, found: NotAnObject },
+    InvalidJson { part: Part, found: JsonError },
 
     /// A header parameter is absent that must be there, or is not what its definition says.
     #[non_exhaustive]
@@ -120,6 +120,111 @@ pub enum Error {
     InsufficientScope { required: Requirement, granted: Scopes },
 }
 
+/// The groups of [`Error`]s. Responses, metrics and the documentation derive from this grouping alone.
+///
+/// | kind | status | who acts |
+/// | --- | --- | --- |
+/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable` | 401 | the client: get another token |
+/// | `InsufficientScope` | 403 | the client's administrator: grant the scope |
+/// | `Unavailable` | 503 | the operator: the issuer's keys are unavailable |
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The token is not a signed JWT in canonical form.
+    Malformed,
+    /// No trusted issuer is named.
+    Untrusted,
+    /// The issuer publishes no such key, or several that fit.
+    UnknownKey,
+    /// The token is used after its `exp`. Lifetimes are checked before the signature, so a forged token can be
+    /// expired too.
+    Expired,
+    /// The token is used before its `nbf` or `iat`: often a clock that is wrong.
+    NotYetValid,
+    /// The signature does not verify.
+    BadSignature,
+    /// The token was issued for another API or another client.
+    NotForUs,
+    /// The issuer has signed the token, or claims to have, and its header or claims are not those of an access
+    /// token that may be used here.
+    Unacceptable,
+    /// The token is valid and lacks a scope.
+    InsufficientScope,
+    /// The token could not be verified, because the issuer's keys are unavailable.
+    Unavailable,
+}
+
+impl ErrorKind {
+    /// A stable code, for labels and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Untrusted => "unknown_issuer",
+            Self::UnknownKey => "unknown_key",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::BadSignature => "bad_signature",
+            Self::NotForUs => "not_for_us",
+            Self::Unacceptable => "unacceptable",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::Unavailable => "keys_unavailable",
+        }
+    }
+
+    /// The HTTP status that the caller gets: 401, 403 or 503.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::InsufficientScope => 403,
+            Self::Unavailable => 503,
+            Self::Malformed
+            | Self::Untrusted
+            | Self::UnknownKey
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::BadSignature
+            | Self::NotForUs
+            | Self::Unacceptable => 401,
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Error {
+    /// The group that the error belongs to.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::TooLong { .. }
+            | Self::NotThreeParts { .. }
+            | Self::Encrypted
+            | Self::NotBase64Url { .. }
+            | Self::InvalidJson { .. }
+            | Self::MalformedHeader { .. } => ErrorKind::Malformed,
+            Self::UnknownIssuer { .. } => ErrorKind::Untrusted,
+            Self::UnknownKey { .. } | Self::AmbiguousKey { .. } => ErrorKind::UnknownKey,
+            Self::Expired { .. } => ErrorKind::Expired,
+            Self::NotYetValid { .. } => ErrorKind::NotYetValid,
+            Self::BadSignature { .. } => ErrorKind::BadSignature,
+            Self::WrongAudience { .. } | Self::WrongClient { .. } => ErrorKind::NotForUs,
+            Self::UnacceptableAlgorithm { .. }
+            | Self::CriticalExtension
+            | Self::WrongType { .. }
+            | Self::MissingClaim { .. }
+            | Self::MalformedClaim { .. }
+            | Self::WrongClaim { .. }
+            | Self::UnexpectedClaims { .. }
+            | Self::NotAnAccessToken { .. }
+            | Self::SenderConstrained { .. } => ErrorKind::Unacceptable,
+            Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
+            Self::KeysUnavailable { .. } => ErrorKind::Unavailable,
+        }
+    }
+}
+
 /// A part of a token.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,7 +264,7 @@ impl fmt::Display for Error {
             Self::NotThreeParts { found } => write!(f, "expected a token of 3 parts, found {found}"),
             Self::Encrypted => f.write_str("expected a signed token (JWS), found an encrypted one (JWE)"),
             Self::NotBase64Url { part } => write!(f, "the {part} is empty or not canonical base64url"),
-            Self::NotAnObject { part, found } => write!(f, "the {part} is {found}"),
+            Self::InvalidJson { part, found } => write!(f, "the {part} is {found}"),
             Self::MalformedHeader { parameter, expected } => {
                 write!(f, "header parameter `{parameter}`: expected {expected}")
             }

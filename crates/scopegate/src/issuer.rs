@@ -6,6 +6,7 @@ mod entra;
 mod hydra;
 mod keycloak;
 mod okta;
+pub(crate) mod policy;
 pub(crate) mod registry;
 mod rfc9068;
 
@@ -14,14 +15,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::checks::audience::{
-    ANY_CLIENT_CLAIM, Allowed, ClientAlone, EmptyAudience, Recipients, WithoutAudience,
+    ANY_CLIENT_CLAIM, AllowList, AudiencePolicy, EmptyAudience, MissingAudience, ServiceAccountRule,
 };
 use crate::checks::kind::{NonceRule, TokenKind, TypeRule};
 use crate::checks::scopes::{SCOPE_AND_SCP, ScopeClaims};
 use crate::error::config::ConfigError;
+use crate::issuer::policy::Policy;
 use crate::keys::set::KeySet;
 use crate::token::algorithm::Algorithm;
-use crate::url::{Address, issuer_identifier};
+use crate::url::{Address, issuer_identifier, redacted};
 
 /// One authorization server, and what its tokens must be like to be accepted.
 ///
@@ -35,9 +37,9 @@ use crate::url::{Address, issuer_identifier};
 /// let cognito = Issuer::cognito("eu-west-1_Ab12Cd34E")?.client("1example23456789");
 ///
 /// // any other issuer: bound to this API by `aud`
-/// let other = Issuer::discover("https://issuer.example/")?
+/// let other = Issuer::from_metadata("https://issuer.example/")?
 ///     .audience("https://my-api-server.org")
-///     .with_algorithms([Algorithm::RS256, Algorithm::ES256]);
+///     .algorithms([Algorithm::RS256, Algorithm::ES256]);
 /// # Ok::<(), scopegate::ConfigError>(())
 /// ```
 ///
@@ -53,13 +55,13 @@ use crate::url::{Address, issuer_identifier};
 /// | Keycloak | [`keycloak`](Self::keycloak) |
 /// | Ory Hydra | [`hydra`](Self::hydra) |
 /// | who follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
-/// | any other | [`discover`](Self::discover), [`from_jwks_uri`](Self::from_jwks_uri), [`from_jwks`](Self::from_jwks) |
+/// | any other | [`from_metadata`](Self::from_metadata), [`from_jwks_uri`](Self::from_jwks_uri), [`from_jwks`](Self::from_jwks) |
 ///
 /// A preset is nothing but values for these checks:
 ///
 /// | checked | unless changed, or a preset knows more |
 /// | --- | --- |
-/// | `alg` | one of [`Algorithm::ALL`] |
+/// | `alg` | one of [`Algorithm::DEFAULT`] |
 /// | `typ` | `at+jwt`, `JWT` or absent |
 /// | `token_use` | `access` if it is there |
 /// | marks of other kinds | none of `nonce`, `at_hash`, `c_hash`, `s_hash`, `events`; no claim `typ` of `ID`, `Refresh`, `Offline`, `Logout` |
@@ -70,29 +72,20 @@ use crate::url::{Address, issuer_identifier};
 #[must_use = "an issuer is trusted by whom it is given to: VerifierBuilder::trust"]
 pub struct Issuer {
     pub(crate) identifier: String,
-    pub(crate) keys: KeysFrom,
+    pub(crate) keys: KeyConfig,
     pub(crate) policy: Policy,
 }
 
 /// Where an issuer's keys come from.
 #[derive(Clone)]
-pub(crate) enum KeysFrom {
-    /// Fetched, again and again.
-    Address(Address),
+pub(crate) enum KeyConfig {
+    /// Fetched, again and again. The URL is parsed when the verifier is built.
+    JwksUri(String),
     /// Fetched from where the issuer's metadata says. The address is the issuer's.
-    Metadata(Address),
-    /// Given once, as JSON; and what was read of it to see that there are keys, so that none is prepared twice.
-    Given(String, Arc<KeySet>),
-}
-
-/// What is checked of every token of an issuer.
-#[derive(Clone, Debug)]
-pub(crate) struct Policy {
-    pub(crate) algorithms: Vec<Algorithm>,
-    pub(crate) typ: TypeRule,
-    pub(crate) kind: TokenKind,
-    pub(crate) recipients: Recipients,
-    pub(crate) scopes: ScopeClaims,
+    Discovery(Address),
+    /// Static keys as JSON, and what was read of them if they were read before, so that no key is prepared
+    /// twice.
+    Static(String, Option<Arc<KeySet>>),
 }
 
 /// An issuer for which nobody has said yet for whom its tokens must have been issued.
@@ -104,8 +97,8 @@ pub(crate) struct Policy {
 /// | [`audience`](Self::audience) | its `aud` holds one of the audiences |
 /// | [`client`](Self::client) | its client is one of the clients, and it has no `aud` |
 /// | both | both hold; a Cognito token may lack `aud` |
-/// | [`accept_any_client`](Self::accept_any_client) | it has no `aud` |
-/// | [`accept_any_audience`](Self::accept_any_audience) | always |
+/// | [`allow_any_client`](Self::allow_any_client) | it has no `aud` |
+/// | [`allow_any_audience`](Self::allow_any_audience) | always |
 ///
 /// That a token with a foreign `aud` is refused even under a client rule is RFC 7519 §4.1.3. Where every token of an issuer
 /// has an `aud`, as with Auth0, Okta, Entra ID and RFC 9068, a rule about clients alone is
@@ -124,8 +117,8 @@ impl Issuer {
     /// [`ConfigError::InvalidUrl`] unless both are `https` URLs (`http` on a loopback address) without fragment, and
     /// the issuer without query (RFC 8414 §2).
     pub fn from_jwks_uri(issuer: &str, jwks_uri: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let address = Address::parse("jwks_uri", jwks_uri)?;
-        Ok(IssuerWithoutAudience::new(issuer_identifier(issuer)?, KeysFrom::Address(address)))
+        Address::parse("jwks_uri", jwks_uri)?;
+        Ok(IssuerWithoutAudience::new(issuer_identifier(issuer)?, KeyConfig::JwksUri(jwks_uri.to_owned())))
     }
 
     /// An issuer whose metadata tells where its keys are: RFC 8414, or OpenID Connect Discovery.
@@ -146,7 +139,7 @@ impl Issuer {
     /// # What is checked
     /// What the table at [`Issuer`] says. At the issuer, see to it that the API has a name which its tokens have in `aud`, and
     /// that ID tokens can be told from access tokens: by a `typ` of `at+jwt` (then call
-    /// [`with_typ_at_jwt_required`](Self::with_typ_at_jwt_required)), or at least by another `aud`.
+    /// [`require_at_jwt`](Self::require_at_jwt)), or at least by another `aud`.
     ///
     /// ```json
     /// {
@@ -166,20 +159,20 @@ impl Issuer {
     /// | the final slash differs | [`ConfigError::KeysNotFetched`]: the metadata's `issuer` is another one |
     /// | the token is for another API | [`WrongAudience`](crate::Error::WrongAudience) |
     /// | the issuer writes no `aud` | [`MissingClaim`](crate::Error::MissingClaim): `aud` |
-    /// | two of the claims `client_id`, `azp`, `appid`, `cid` differ | [`MalformedClaim`](crate::Error::MalformedClaim): say which one it is, by [`with_client_claim`](Self::with_client_claim) |
+    /// | two of the claims `client_id`, `azp`, `appid`, `cid` differ | [`MalformedClaim`](crate::Error::MalformedClaim): say which one it is, by [`client_claim`](Self::client_claim) |
     ///
     /// ```
     /// # use scopegate::Issuer;
-    /// let issuer = Issuer::discover("https://issuer.example/")?.audience("https://my-api-server.org");
+    /// let issuer = Issuer::from_metadata("https://issuer.example/")?.audience("https://my-api-server.org");
     /// # Ok::<(), scopegate::ConfigError>(())
     /// ```
     ///
     /// # Errors
     /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query and fragment
     /// (RFC 8414 §2).
-    pub fn discover(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+    pub fn from_metadata(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let address = Address::parse("issuer", issuer)?;
-        Ok(IssuerWithoutAudience::new(issuer_identifier(issuer)?, KeysFrom::Metadata(address)))
+        Ok(IssuerWithoutAudience::new(issuer_identifier(issuer)?, KeyConfig::Discovery(address)))
     }
 
     /// An issuer whose key set is given here, as JSON (RFC 7517 §5), and never fetched: for tests, for
@@ -191,7 +184,7 @@ impl Issuer {
     /// when no key of the set can verify a token.
     pub fn from_jwks(issuer: &str, jwks: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = issuer_identifier(issuer)?;
-        let keys = KeysFrom::given(&identifier, jwks)?;
+        let keys = KeyConfig::from_json(&identifier, jwks)?;
         Ok(IssuerWithoutAudience::new(identifier, keys))
     }
 
@@ -206,7 +199,7 @@ impl Issuer {
         I: IntoIterator,
         I::Item: Into<String>,
     {
-        self.policy.recipients.audiences.extend(audiences);
+        self.policy.audience.audiences.extend(audiences);
         self
     }
 
@@ -223,20 +216,20 @@ impl Issuer {
         I: IntoIterator,
         I::Item: Into<String>,
     {
-        self.policy.recipients.clients.extend(client_ids);
+        self.policy.audience.clients.extend(client_ids);
         self
     }
 
     /// Accepts these algorithms only. A token cannot choose beyond them, and keys for others are not used
     /// (RFC 8725 §3.1).
-    pub fn with_algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.policy.algorithms = algorithms.into_iter().collect();
         self
     }
 
     /// Accepts only tokens that call themselves access tokens: `typ` must be `at+jwt` (RFC 9068 §4). Worth it
     /// wherever the issuer writes it; Cognito does not.
-    pub fn with_typ_at_jwt_required(mut self) -> Self {
+    pub fn require_at_jwt(mut self) -> Self {
         self.policy.typ = TypeRule::AccessToken;
         self
     }
@@ -244,62 +237,63 @@ impl Issuer {
     /// Accepts tokens that carry a `nonce`, which normally makes a token an ID token: for issuers that write one into access
     /// tokens. ([`keycloak`](Self::keycloak) tells them apart otherwise, and needs it not.) **An ID token of a client whose id is also an accepted audience then opens this
     /// API**, unless it has another mark of one.
-    pub fn accept_nonce(mut self) -> Self {
+    pub fn allow_nonce(mut self) -> Self {
         self.policy.kind.nonce = NonceRule::Accepted;
         self
     }
 
     /// Also reads scopes from the claim `permissions`, an array of strings, as Auth0 writes it.
-    pub fn with_permissions_as_scopes(mut self) -> Self {
-        self.policy.scopes.more.push(vec!["permissions".into()]);
+    pub fn permissions_as_scopes(mut self) -> Self {
+        self.policy.scopes.additional.push(vec!["permissions".into()]);
         self
     }
 
     /// Also reads scopes from the claim `roles`, an array of strings, as Entra ID writes it for applications and for users.
     /// [`entra`](Self::entra) does so for applications by itself.
-    pub fn with_roles_as_scopes(mut self) -> Self {
-        self.policy.scopes.more.push(vec!["roles".into()]);
+    pub fn roles_as_scopes(mut self) -> Self {
+        self.policy.scopes.additional.push(vec!["roles".into()]);
         self
     }
 
     /// Takes the client's id from this claim and from no other: for an issuer that names the client by another claim than
     /// `client_id`, `azp`, `appid` and `cid`, or that means something else by one of these. Otherwise those of the four that
     /// are there have to agree, or it could not be said whose token it is.
-    pub fn with_client_claim(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
-        self.policy.recipients.client_claims = vec![claim.into()];
+    pub fn client_claim(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
+        self.policy.audience.client_claims = vec![claim.into()];
         self
     }
 
-    /// Fetches the keys from this address instead, for instance through a private endpoint. Who is trusted
-    /// does not change: tokens must still name the issuer.
+    /// Fetches the keys from this URL instead, for instance through a private endpoint. Tokens must still
+    /// name the issuer.
     ///
-    /// # Errors
-    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without fragment.
-    pub fn with_jwks_uri(mut self, jwks_uri: &str) -> Result<Self, ConfigError> {
-        self.keys = KeysFrom::Address(Address::parse("jwks_uri", jwks_uri)?);
-        Ok(self)
+    /// If it is not an `https` URL (`http` on a loopback address) without fragment, starting the verifier
+    /// fails with [`ConfigError::InvalidUrl`].
+    pub fn jwks_uri(mut self, jwks_uri: impl Into<String>) -> Self {
+        self.keys = KeyConfig::JwksUri(jwks_uri.into());
+        self
     }
 
-    /// Uses this key set, as JSON, and fetches none: what [`from_jwks`](Self::from_jwks) does, for a preset.
+    /// Uses this static JWKS, as JSON, and fetches none: what [`from_jwks`](Self::from_jwks) does, for a
+    /// preset.
     ///
-    /// # Errors
-    /// [`ConfigError::InvalidKeySet`] when no key of the set can verify a token.
-    pub fn with_jwks(mut self, jwks: &str) -> Result<Self, ConfigError> {
-        self.keys = KeysFrom::given(&self.identifier, jwks)?;
-        Ok(self)
+    /// If no key of it can verify a token, building the verifier fails with
+    /// [`ConfigError::InvalidKeySet`].
+    pub fn jwks(mut self, jwks: impl Into<String>) -> Self {
+        self.keys = KeyConfig::Static(jwks.into(), None);
+        self
     }
 
     /// What can only be judged when everything has been said.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let recipients = &self.policy.recipients;
-        let empty = |allowed: &Allowed| matches!(allowed, Allowed::OneOf(v) if v.is_empty() || v.contains(&String::new()));
-        let always_has_one = matches!(recipients.without_audience, WithoutAudience::NeverIssued);
-        if always_has_one && matches!(recipients.audiences, Allowed::NotConfigured) {
+        let audience = &self.policy.audience;
+        let empty = |allowed: &AllowList| matches!(allowed, AllowList::OneOf(v) if v.is_empty() || v.contains(&String::new()));
+        let always_has_one = matches!(audience.missing_audience, MissingAudience::NeverIssued);
+        if always_has_one && matches!(audience.audiences, AllowList::NotConfigured) {
             return Err(ConfigError::NeedsAudience { issuer: self.identifier.clone() });
         }
-        let setting = if empty(&recipients.audiences) {
+        let setting = if empty(&audience.audiences) {
             "at least one audience"
-        } else if empty(&recipients.clients) {
+        } else if empty(&audience.clients) {
             "at least one client id"
         } else if self.policy.algorithms.is_empty() {
             "at least one algorithm"
@@ -311,20 +305,20 @@ impl Issuer {
 }
 
 /// Keys that were given are not shown: somebody may have given private ones.
-impl fmt::Debug for KeysFrom {
+impl fmt::Debug for KeyConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address(address) => f.debug_tuple("Address").field(&address.url.as_str()).finish(),
-            Self::Metadata(address) => f.debug_tuple("Metadata").field(&address.url.as_str()).finish(),
-            Self::Given(..) => f.write_str("Given"),
+            Self::JwksUri(url) => f.debug_tuple("JwksUri").field(&redacted(url)).finish(),
+            Self::Discovery(address) => f.debug_tuple("Discovery").field(&address.url.as_str()).finish(),
+            Self::Static(..) => f.write_str("Static"),
         }
     }
 }
 
-impl KeysFrom {
-    fn given(issuer: &str, jwks: &str) -> Result<Self, ConfigError> {
+impl KeyConfig {
+    fn from_json(issuer: &str, jwks: &str) -> Result<Self, ConfigError> {
         match KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None) {
-            Ok(keys) => Ok(Self::Given(jwks.to_owned(), Arc::new(keys))),
+            Ok(keys) => Ok(Self::Static(jwks.to_owned(), Some(Arc::new(keys)))),
             Err(reason) => {
                 Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
             }
@@ -333,21 +327,21 @@ impl KeysFrom {
 }
 
 impl IssuerWithoutAudience {
-    fn new(identifier: String, keys: KeysFrom) -> Self {
-        let recipients = Recipients {
-            audiences: Allowed::NotConfigured,
-            clients: Allowed::NotConfigured,
-            without_audience: WithoutAudience::Refused,
-            empty_audience: EmptyAudience::ForNobody,
+    fn new(identifier: String, keys: KeyConfig) -> Self {
+        let audience = AudiencePolicy {
+            audiences: AllowList::NotConfigured,
+            clients: AllowList::NotConfigured,
+            missing_audience: MissingAudience::Refused,
+            empty_audience: EmptyAudience::Reject,
             client_claims: ANY_CLIENT_CLAIM.map(Cow::from).to_vec(),
-            client_alone: ClientAlone::Subject,
+            is_service_account: ServiceAccountRule::Subject,
         };
         let policy = Policy {
-            algorithms: Algorithm::ALL.to_vec(),
+            algorithms: Algorithm::DEFAULT.to_vec(),
             typ: TypeRule::AccessTokenOrUntyped,
-            kind: TokenKind { nonce: NonceRule::Refused, marks: Vec::new() },
-            recipients,
-            scopes: ScopeClaims { standard: SCOPE_AND_SCP, otherwise: None, more: Vec::new() },
+            kind: TokenKind { nonce: NonceRule::Refused, rules: Vec::new() },
+            audience,
+            scopes: ScopeClaims { standard: SCOPE_AND_SCP, fallback: None, additional: Vec::new() },
         };
         Self(Issuer { identifier, keys, policy })
     }
@@ -383,16 +377,16 @@ impl IssuerWithoutAudience {
 
     /// Accepts tokens of **every client of the issuer** that have no `aud`. What a caller may do then rests
     /// on scopes alone: right when each scope that a route asks for is this API's own.
-    pub fn accept_any_client(mut self) -> Issuer {
-        self.0.policy.recipients.clients = Allowed::Any;
+    pub fn allow_any_client(mut self) -> Issuer {
+        self.0.policy.audience.clients = AllowList::Any;
         self.0
     }
 
     /// Accepts tokens that the issuer made **for any API**. A caller's token for another API opens this one
     /// too, and that API's operator can use every token it receives here (RFC 9068 §5). Only for an issuer
     /// that serves nobody else.
-    pub fn accept_any_audience(mut self) -> Issuer {
-        self.0.policy.recipients.audiences = Allowed::Any;
+    pub fn allow_any_audience(mut self) -> Issuer {
+        self.0.policy.audience.audiences = AllowList::Any;
         self.0
     }
 }
@@ -414,11 +408,11 @@ mod tests {
             (Issuer::hydra("https://h"), "https://h/.well-known/jwks.json"),
             (Issuer::hydra("https://h/"), "https://h/.well-known/jwks.json"),
         ] {
-            let KeysFrom::Address(address) = draft.unwrap().0.keys else { panic!("{keys}") };
-            assert_eq!(address.url.as_str(), keys);
+            let KeyConfig::JwksUri(url) = draft.unwrap().0.keys else { panic!("{keys}") };
+            assert_eq!(url, keys);
         }
-        for draft in [Issuer::rfc9068("https://h/a"), Issuer::discover("https://h/a")] {
-            let KeysFrom::Metadata(address) = draft.unwrap().0.keys else { panic!("metadata tells") };
+        for draft in [Issuer::rfc9068("https://h/a"), Issuer::from_metadata("https://h/a")] {
+            let KeyConfig::Discovery(address) = draft.unwrap().0.keys else { panic!("metadata tells") };
             assert_eq!(address.url.as_str(), "https://h/a");
         }
     }

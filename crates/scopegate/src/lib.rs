@@ -18,7 +18,7 @@
 //! let verifier = Verifier::builder().trust(issuer).start().await?;
 //!
 //! let claims = verifier.verify(&good)?;
-//! claims.require(&"https://my-api-server.org/api.read".into())?;
+//! claims.require("https://my-api-server.org/api.read")?;
 //! assert!(matches!(verifier.verify(&forged), Err(Error::BadSignature { .. })));
 //! # Ok(()) }
 //! ```
@@ -44,7 +44,7 @@
 //! # Tokens that come again
 //!
 //! A machine sends the same token until it expires, so verified tokens are kept, 4,096 of them unless
-//! [`VerifierBuilder::with_cache_entries`] says otherwise. One that comes again is compared with the kept one, byte for byte,
+//! [`VerifierBuilder::cache_capacity`] says otherwise. One that comes again is compared with the kept one, byte for byte,
 //! and asked again only what may have changed: whether it is in date, and whether its header still leads to the key that
 //! verified it. It is accepted and refused as if it were verified in full.
 //!
@@ -67,9 +67,9 @@
 //!
 //! | metric | labels | counts |
 //! | --- | --- | --- |
-//! | `scopegate_verifications_total` | `outcome`: `accepted`, `expired`, `bad_signature`, `unknown_issuer`, `unknown_key`, `not_for_us`, `keys_unavailable`, `refused` | tokens judged; what is `expired` may be forged, because times are judged before the signature |
+//! | `scopegate_verifications_total` | `outcome`: `accepted`, or the code of an [`ErrorKind`] | tokens judged; what is `expired` may be forged, because times are judged before the signature |
 //! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | looks for what a caller presented, whatever it is, among the tokens that are kept |
-//! | `scopegate_cache_evictions_total` | | kept tokens that were pushed out by others. Many of them mean that [`with_cache_entries`](VerifierBuilder::with_cache_entries) should be larger |
+//! | `scopegate_cache_evictions_total` | | kept tokens that were pushed out by others. Many of them mean that [`cache_capacity`](VerifierBuilder::cache_capacity) should be larger |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
 //! | `scopegate_keys_fetched_timestamp_seconds` | `issuer` | a gauge: when the keys in use were asked for, in seconds since 1970; the time minus it is their age |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens refused because they name a key that the issuer does not publish |
@@ -80,6 +80,8 @@
 //! binding to a key (DPoP, mutual TLS): tokens that are bound are refused as bearer tokens. It does not know
 //! of a token that was revoked before its `exp`, except by its key.
 #![forbid(unsafe_code)]
+
+pub mod middleware;
 
 mod verifier;
 mod issuer;
@@ -111,14 +113,14 @@ pub use claims::{Claims, Principal};
 pub use clock::{Clock, SystemClock};
 pub use error::config::ConfigError;
 pub use error::excerpt::Excerpt;
-pub use error::{Error, Part};
+pub use error::{Error, ErrorKind, Part};
 pub use issuer::{Issuer, IssuerWithoutAudience};
 pub use resource_identifier::ResourceIdentifier;
 pub use scope::requirement::{Requirement, all_of, any_of};
 pub use scope::{Scope, Scopes};
 pub use status::{IssuerStatus, Status};
 pub use token::algorithm::Algorithm;
-pub use token::json::NotAnObject;
+pub use token::json::JsonError;
 pub use token::numeric_date::NumericDate;
 pub use verifier::Verifier;
 pub use verifier::builder::VerifierBuilder;

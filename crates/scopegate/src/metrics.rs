@@ -9,10 +9,16 @@ use crate::error::Error;
 #[cfg(feature = "metrics")]
 use crate::token::numeric_date::NumericDate;
 
-/// A token was judged.
+/// Counts a verification, and a key that its issuer does not publish.
 pub(crate) fn verified<T>(result: &Result<T, Error>) {
     #[cfg(feature = "metrics")]
-    metrics::counter!("scopegate_verifications_total", "outcome" => outcome(result)).increment(1);
+    {
+        let outcome = result.as_ref().err().map_or("accepted", |error| error.kind().as_str());
+        metrics::counter!("scopegate_verifications_total", "outcome" => outcome).increment(1);
+        if let Err(Error::UnknownKey { issuer, .. }) = result {
+            metrics::counter!("scopegate_unknown_keys_total", "issuer" => issuer.clone()).increment(1);
+        }
+    }
     #[cfg(not(feature = "metrics"))]
     let _ = result;
 }
@@ -39,14 +45,6 @@ pub(crate) fn not_fetched(issuer: &str) {
     let _ = issuer;
 }
 
-/// A token named a key that its issuer does not publish.
-pub(crate) fn unknown_key(issuer: &str) {
-    #[cfg(feature = "metrics")]
-    metrics::counter!("scopegate_unknown_keys_total", "issuer" => issuer.to_owned()).increment(1);
-    #[cfg(not(feature = "metrics"))]
-    let _ = issuer;
-}
-
 /// A token was looked for among those that are kept.
 pub(crate) fn looked_up(found: bool) {
     #[cfg(feature = "metrics")]
@@ -62,19 +60,4 @@ pub(crate) fn evicted(tokens: usize) {
     metrics::counter!("scopegate_cache_evictions_total").increment(tokens.try_into().unwrap_or(u64::MAX));
     #[cfg(not(feature = "metrics"))]
     let _ = tokens;
-}
-
-/// One word for each group of reasons.
-#[cfg(feature = "metrics")]
-fn outcome<T>(result: &Result<T, Error>) -> &'static str {
-    match result {
-        Ok(_) => "accepted",
-        Err(Error::KeysUnavailable { .. }) => "keys_unavailable",
-        Err(Error::Expired { .. }) => "expired",
-        Err(Error::UnknownIssuer { .. }) => "unknown_issuer",
-        Err(Error::UnknownKey { .. } | Error::AmbiguousKey { .. }) => "unknown_key",
-        Err(Error::BadSignature { .. }) => "bad_signature",
-        Err(Error::WrongAudience { .. } | Error::WrongClient { .. }) => "not_for_us",
-        Err(_) => "refused",
-    }
 }

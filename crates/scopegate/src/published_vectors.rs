@@ -17,13 +17,13 @@ use crate::token::header::Header;
 /// The steps of `Verifier::check` that lead to the signature. The header is read before the keys are, so that what is
 /// wrong with the token is told before what is wrong with a key that is not even asked for.
 fn check_signature(token: &str, jwks: &str) -> Result<(), String> {
-    let token = CompactToken::split(token.as_bytes()).map_err(|error| error.to_string())?;
-    let header = Header::parse(token.header()).map_err(|error| error.to_string())?;
+    let parts = CompactToken::split(token.as_bytes()).map_err(|error| error.to_string())?;
+    let header = Header::parse(parts.header()).map_err(|error| error.to_string())?;
     let keys = KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None).map_err(|error| error.to_string())?;
     let key = keys
         .find(header.key_id.as_deref(), header.algorithm)
         .map_err(|found| format!("{found:?} key for {}", header.algorithm))?;
-    if key.verifying.verifies(token.signing_input, token.signature()) {
+    if key.verifying.verifies(parts.signing_input(token.as_bytes()), parts.signature()) {
         Ok(())
     } else {
         Err(BAD_SIGNATURE.to_owned())

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::config::ConfigError;
-use crate::url::{Address, presentable};
+use crate::url::{Address, redacted};
 
 /// The resource identifier of an API (RFC 9728 §1.2): the URL that callers know it by, such as
 /// `https://api.example/orders`.
@@ -63,7 +63,7 @@ impl FromStr for ResourceIdentifier {
     /// [`ConfigError::InvalidUrl`] when it is not written as the [type](Self) says.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let invalid =
-            |expected| ConfigError::InvalidUrl { setting: SETTING, expected, found: presentable(text) };
+            |expected| ConfigError::InvalidUrl { setting: SETTING, expected, found: redacted(text) };
         let url = Address::parse(SETTING, text)?.url;
         if url.query().is_some() {
             return Err(invalid("a resource identifier without a query"));

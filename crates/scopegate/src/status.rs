@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::cache::Usage;
-use crate::keys::{KeySource, View};
-use crate::token::numeric_date::NumericDate;
+use crate::cache::entry::Usage;
+use crate::keys::Keys;
+use crate::keys::fetched::KeyState;
 
 /// The state of a verifier at one time, for a readiness probe or a dashboard. Get one from
 /// [`Verifier::status`](crate::Verifier::status).
@@ -75,19 +75,36 @@ impl Status {
 }
 
 impl IssuerStatus {
-    pub(crate) fn new(issuer: &str, keys: &KeySource, now: SystemTime) -> Self {
-        let View { keys, usable, history, next } = keys.view(NumericDate::from(now));
-        let key_ids = keys.as_ref().map(|keys| keys.ids()).unwrap_or_default();
-        Self {
+    pub(crate) fn new(issuer: &str, keys: &Keys, now: SystemTime) -> Self {
+        let mut status = Self {
             issuer: issuer.to_owned(),
-            usable,
-            key_ids: key_ids.into_iter().map(str::to_owned).collect(),
-            fetched_at: history.last_success,
-            age: history.last_success.map(|at| now.duration_since(at).unwrap_or_default()),
-            last_failure: history.failure.map(|failure| failure.error.to_string()),
-            next_fetch_in: next.map(|next| next.saturating_duration_since(Instant::now())),
-            fetches_succeeded: history.succeeded,
-            fetches_failed: history.failed,
+            usable: true,
+            key_ids: Vec::new(),
+            fetched_at: None,
+            age: None,
+            last_failure: None,
+            next_fetch_in: None,
+            fetches_succeeded: 0,
+            fetches_failed: 0,
+        };
+        match keys {
+            Keys::Static(keys) => status.key_ids = owned(keys.ids()),
+            Keys::Fetched(keys) => {
+                let KeyState { snapshot, usable, history, next_fetch } = keys.state(now.into());
+                status.usable = usable;
+                status.key_ids = snapshot.map(|snapshot| owned(snapshot.keys.ids())).unwrap_or_default();
+                status.fetched_at = history.last_success;
+                status.age = history.last_success.map(|at| now.duration_since(at).unwrap_or_default());
+                status.last_failure = history.last_failure.map(|failure| failure.error.to_string());
+                status.next_fetch_in = Some(next_fetch.saturating_duration_since(Instant::now()));
+                status.fetches_succeeded = history.successes;
+                status.fetches_failed = history.failures;
+            }
         }
+        status
     }
+}
+
+fn owned(ids: Vec<&str>) -> Vec<String> {
+    ids.into_iter().map(str::to_owned).collect()
 }

@@ -21,12 +21,12 @@ use crate::error::{Error, Part};
 const MAX_LENGTH: usize = 16 * 1024;
 
 /// So many parts are counted; 16 KiB of dots are not worth more.
-const MOST_COUNTED: usize = 10;
+const MAX_COUNTED_PARTS: usize = 10;
 
 /// The parts of a token that nobody has vouched for.
-pub(crate) struct CompactToken<'a> {
-    /// What the signature is over: the text of header and payload and the dot between.
-    pub(crate) signing_input: &'a [u8],
+pub(crate) struct CompactToken {
+    /// The signature covers this many bytes of the token: header, dot and payload.
+    signing_input: usize,
     /// The three parts, decoded one after the other.
     decoded: Vec<u8>,
     header: Range<usize>,
@@ -34,8 +34,8 @@ pub(crate) struct CompactToken<'a> {
     signature: Range<usize>,
 }
 
-impl<'a> CompactToken<'a> {
-    pub(crate) fn split(token: &'a [u8]) -> Result<Self, Error> {
+impl CompactToken {
+    pub(crate) fn split(token: &[u8]) -> Result<Self, Error> {
         if token.len() > MAX_LENGTH {
             return Err(Error::TooLong { limit: MAX_LENGTH, found: token.len() });
         }
@@ -55,7 +55,12 @@ impl<'a> CompactToken<'a> {
         let header = decode(header, Part::Header, &mut decoded, 0)?;
         let payload = decode(after_dot(payload), Part::Payload, &mut decoded, header.end)?;
         let signature = decode(after_dot(signature), Part::Signature, &mut decoded, payload.end)?;
-        Ok(Self { signing_input, decoded, header, payload, signature })
+        Ok(Self { signing_input: second, decoded, header, payload, signature })
+    }
+
+    /// The part of the token that the signature covers.
+    pub(crate) fn signing_input<'t>(&self, token: &'t [u8]) -> &'t [u8] {
+        token.get(..self.signing_input).unwrap_or_default()
     }
 
     pub(crate) fn header(&self) -> &[u8] {
@@ -80,7 +85,7 @@ fn after_dot(text: &[u8]) -> &[u8] {
 }
 
 fn not_three_parts(token: &[u8]) -> Error {
-    match 1 + memchr::memchr_iter(b'.', token).take(MOST_COUNTED - 1).count() {
+    match 1 + memchr::memchr_iter(b'.', token).take(MAX_COUNTED_PARTS - 1).count() {
         5 => Error::Encrypted,
         found => Error::NotThreeParts { found },
     }
@@ -131,12 +136,13 @@ mod tests {
 
     #[test]
     fn three_parts_are_split_and_decoded() {
-        let token = CompactToken::split(b"YQ.YmM.ZGVm").unwrap();
+        let text = b"YQ.YmM.ZGVm";
+        let token = CompactToken::split(text).unwrap();
         assert_eq!(
             (token.header(), token.payload(), token.signature()),
             (&b"a"[..], &b"bc"[..], &b"def"[..])
         );
-        assert_eq!(token.signing_input, b"YQ.YmM");
+        assert_eq!(token.signing_input(text), b"YQ.YmM");
     }
 
     #[test]
@@ -146,7 +152,7 @@ mod tests {
             assert_eq!(refusal(token), Error::NotThreeParts { found }, "{token}");
         }
         assert_eq!(refusal("YQ.YQ.YQ.YQ.YQ"), Error::Encrypted);
-        assert_eq!(refusal(&".".repeat(MAX_LENGTH)), Error::NotThreeParts { found: MOST_COUNTED });
+        assert_eq!(refusal(&".".repeat(MAX_LENGTH)), Error::NotThreeParts { found: MAX_COUNTED_PARTS });
     }
 
     #[test]

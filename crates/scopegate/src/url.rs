@@ -28,7 +28,7 @@ const EXPECTED: &str = "an https URL (http only on a loopback address) without f
 
 impl Address {
     pub(crate) fn parse(setting: &'static str, text: &str) -> Result<Self, ConfigError> {
-        let invalid = || ConfigError::InvalidUrl { setting, expected: EXPECTED, found: presentable(text) };
+        let invalid = || ConfigError::InvalidUrl { setting, expected: EXPECTED, found: redacted(text) };
         // The parser would mend these, and tokens are compared with what was written.
         let written_well = (text.starts_with("https://") || text.starts_with("http://"))
             && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -51,11 +51,11 @@ pub(crate) fn issuer_identifier(text: &str) -> Result<String, ConfigError> {
         return Ok(text.to_owned());
     }
     let expected = "an issuer identifier, which has no query";
-    Err(ConfigError::InvalidUrl { setting: "issuer", expected, found: presentable(text) })
+    Err(ConfigError::InvalidUrl { setting: "issuer", expected, found: redacted(text) })
 }
 
 /// User names, passwords and queries, which may be secrets, do not get into an error.
-pub(crate) fn presentable(text: &str) -> String {
+pub(crate) fn redacted(text: &str) -> String {
     let (text, query) = text.split_once('?').map_or((text, ""), |(text, _)| (text, "?…"));
     match text.rsplit_once('@') {
         Some((_, host)) => format!("…@{host}{query}"),

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use scopegate::middleware::{self, Verification};
 use scopegate::{Issuer, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
 
@@ -59,7 +60,8 @@ async fn counters_count_what_their_names_say() {
         ("scopegate_verifications_total{outcome=bad_signature}".to_owned(), 1.0),
         ("scopegate_verifications_total{outcome=not_for_us}".to_owned(), 1.0),
         ("scopegate_verifications_total{outcome=unknown_issuer}".to_owned(), 1.0),
-        ("scopegate_verifications_total{outcome=refused}".to_owned(), 2.0),
+        ("scopegate_verifications_total{outcome=malformed}".to_owned(), 1.0),
+        ("scopegate_verifications_total{outcome=unacceptable}".to_owned(), 1.0),
         ("scopegate_verifications_total{outcome=unknown_key}".to_owned(), 1.0),
         (format!("scopegate_unknown_keys_total{{issuer={name}}}"), 1.0),
         (format!("scopegate_key_fetches_total{{issuer={name},outcome=ok}}"), 3.0),
@@ -74,7 +76,7 @@ async fn counters_count_what_their_names_say() {
     let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
     local.rotate();
     let of_new_key = local.mint().sign();
-    assert!(verifier.verify_if_settled(&of_new_key).is_none());
+    assert!(matches!(middleware::try_verify(&verifier, &of_new_key), Verification::Pending(_)));
     assert!(verifier.verify_or_refresh(&of_new_key).await.is_ok());
     let seen = read(&snapshotter);
     assert_eq!(seen.get("scopegate_verifications_total{outcome=accepted}"), Some(&1.0), "{seen:?}");
@@ -82,7 +84,7 @@ async fn counters_count_what_their_names_say() {
 
     // Six tokens in four places.
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let crowded = Verifier::builder().trust(issuer).with_cache_entries(4).start().await.unwrap();
+    let crowded = Verifier::builder().trust(issuer).cache_capacity(4).start().await.unwrap();
     for at in 0..6 {
         assert!(crowded.verify(&local.mint().claim("n", at).sign()).is_ok());
     }
@@ -92,7 +94,7 @@ async fn counters_count_what_their_names_say() {
 
     local.set_fault(Fault::Status(500));
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let without_keys = Verifier::builder().trust(issuer).start_without_keys().unwrap();
+    let without_keys = Verifier::builder().trust(issuer).start_lazy().unwrap();
     assert!(without_keys.verify(&unknown).is_err());
     while without_keys.status().issuers().iter().all(|issuer| issuer.fetches_failed == 0) {
         tokio::task::yield_now().await;

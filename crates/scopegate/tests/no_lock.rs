@@ -85,8 +85,8 @@ fn read_while_others_write() -> u64 {
     let local = elsewhere.block_on(LocalIssuer::start()).unwrap();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let trusted = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let builder = Verifier::builder().trust(trusted).with_refresh_period(Duration::from_secs(1));
-    let builder = builder.with_cache_entries(KEPT);
+    let builder = Verifier::builder().trust(trusted).refresh_interval(Duration::from_secs(1));
+    let builder = builder.cache_capacity(KEPT);
     let verifier = runtime.block_on(builder.start()).unwrap();
     let good = local.mint().sign();
     // More than are kept, so that tokens are verified in full, put into the cache, and pushed out of it.

@@ -52,7 +52,7 @@ const REFUSALS: &[(&str, &str)] = &[
 
 impl Asks for RequireScope {
     fn security(&self) -> Vec<SecurityRequirement> {
-        let alternatives = self.requirement().alternatives().into_iter();
+        let alternatives = self.requirement().minimal_sets().into_iter();
         alternatives
             .map(|scopes| SecurityRequirement::new(SCHEME, scopes.into_iter().map(Scope::as_str)))
             .collect()

@@ -147,7 +147,7 @@ async fn keys_that_are_not_there_make_the_service_unavailable() {
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Status(500));
     let pool = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let verifier = Verifier::builder().trust(pool).start_without_keys().unwrap();
+    let verifier = Verifier::builder().trust(pool).start_lazy().unwrap();
     let mut orders = connect_to(routes(&verifier)).await;
     let good = local.mint().scope(READ).sign();
     let status = orders.list(bearer(String::new(), &good)).await.unwrap_err();

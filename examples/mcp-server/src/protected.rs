@@ -34,8 +34,8 @@ const MAX_BODY: usize = 64 * 1024;
 /// When the resource is not an address that clients may send a token to, or the issuer's keys cannot be had.
 pub(crate) async fn router(issuer: &str, resource: &str) -> Result<Router, ConfigError> {
     // Only tokens that were made for this server. One for another server, passed on to this one, is refused.
-    let trusted = Issuer::discover(issuer)?.audience(resource);
-    let verifier = Verifier::builder().trust(trusted).with_implied_scopes(WRITE, [READ]).start().await?;
+    let trusted = Issuer::from_metadata(issuer)?.audience(resource);
+    let verifier = Verifier::builder().trust(trusted).implied_scopes(WRITE, [READ]).start().await?;
     let api = ProtectedResource::new(resource, &verifier)?.with_name("Notes");
 
     let notes = Notes::default();

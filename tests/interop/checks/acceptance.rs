@@ -9,7 +9,7 @@ use crate::server::{Client, Server, Wanted};
 /// By the address of its metadata alone. With a final slash more or less, it is another issuer.
 pub(super) async fn discovery<S: Server>(server: &S) -> Outcome {
     let address = server.address();
-    let api = Api::trusting(server.for_us(Issuer::discover(address)?)).await?;
+    let api = Api::trusting(server.for_us(Issuer::from_metadata(address)?)).await?;
     let mut wanted = Wanted::default();
     if server.issuer() != address {
         wanted.claims.insert("iss".into(), address.into());
@@ -17,7 +17,7 @@ pub(super) async fn discovery<S: Server>(server: &S) -> Outcome {
     api.accepts(&server.token(wanted).await?).await?;
 
     let misspelt = address.strip_suffix('/').map_or_else(|| format!("{address}/"), str::to_owned);
-    let started = Verifier::builder().trust(server.for_us(Issuer::discover(&misspelt)?)).start().await;
+    let started = Verifier::builder().trust(server.for_us(Issuer::from_metadata(&misspelt)?)).start().await;
     ensure!(matches!(started, Err(ConfigError::KeysNotFetched { .. })), "{misspelt} is taken for its name");
     Ok(YES)
 }
@@ -37,9 +37,9 @@ pub(super) async fn algorithm<S: Server>(server: &S, algorithm: &str) -> Outcome
     let token = server.token(Wanted { algorithm, ..Wanted::default() }).await?;
     let (same, others): (Vec<_>, Vec<_>) =
         Algorithm::ALL.iter().copied().partition(|one| one.to_string() == algorithm);
-    Api::trusting(server.trusted()?.with_algorithms(same)).await?.accepts(&token).await?;
+    Api::trusting(server.trusted()?.algorithms(same)).await?.accepts(&token).await?;
     // Perhaps it has keys for no other algorithm: this is judged before they are looked for.
-    let others = Verifier::builder().trust(server.trusted()?.with_algorithms(others)).start_without_keys()?;
+    let others = Verifier::builder().trust(server.trusted()?.algorithms(others)).start_lazy()?;
     Api::with(others).await?.refuses(&token, "UnacceptableAlgorithm").await?;
 
     let preset = Api::trusting(server.trusted()?).await?;
@@ -52,7 +52,7 @@ pub(super) async fn algorithm<S: Server>(server: &S, algorithm: &str) -> Outcome
 
 /// A token without it is refused where it is required, and accepted where it is not.
 pub(super) async fn at_jwt<S: Server>(server: &S) -> Outcome {
-    let strict = Api::trusting(server.trusted()?.with_typ_at_jwt_required()).await?;
+    let strict = Api::trusting(server.trusted()?.require_at_jwt()).await?;
     let token = server.token(Wanted::default()).await?;
     if server.writes_at_jwt() {
         strict.accepts(&token).await?;

@@ -144,7 +144,7 @@ impl Server for OidcProvider {
         if self.ready.issuer == self.ready.address {
             return Ok(issuer);
         }
-        issuer.with_jwks_uri(&self.ready.jwks_uri)
+        Ok(issuer.jwks_uri(&self.ready.jwks_uri))
     }
 
     fn for_us(&self, issuer: IssuerWithoutAudience) -> Issuer {

@@ -68,7 +68,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn verifier(issuers: impl IntoIterator<Item = Issuer>, cached: bool) -> Verifier {
     let builder = builder(issuers);
-    let builder = if cached { builder } else { builder.with_cache_entries(0) };
+    let builder = if cached { builder } else { builder.cache_capacity(0) };
     builder.build().expect("a verifier")
 }
 

@@ -13,7 +13,7 @@ pub(super) async fn caching(authority: Authority) -> App {
 }
 
 pub(super) async fn without_cache(authority: Authority) -> App {
-    app(&builder([issuer(&authority)]).with_cache_entries(0).start().await.expect("the keys are there"))
+    app(&builder([issuer(&authority)]).cache_capacity(0).start().await.expect("the keys are there"))
 }
 
 fn app(verifier: &Verifier) -> App {

@@ -71,10 +71,10 @@ where
                     authorizer: Arc::clone(&self.authorizer),
                 }
             }
-            Authorization::Pending { authorization } => {
+            Authorization::Pending(pending) => {
                 self.release_readiness();
                 State::Pending {
-                    decision: Box::pin(Arc::clone(&self.authorizer).authorize_when_refreshed(authorization)),
+                    decision: Box::pin(Arc::clone(&self.authorizer).authorize_when_verified(pending)),
                     parts: Some((self.inner.clone(), request)),
                     authorizer: Arc::clone(&self.authorizer),
                 }

@@ -14,8 +14,6 @@ pub(crate) enum Credentials<'a> {
     Token {
         /// What follows it, without the spaces between. Whether that is one token says [`is_one_token`].
         token: &'a [u8],
-        /// The header that it stands in.
-        authorization: &'a HeaderValue,
     },
     Malformed(MalformedCredentials),
 }
@@ -53,7 +51,7 @@ pub(crate) fn credentials(headers: &HeaderMap) -> Credentials<'_> {
 }
 
 /// Reads the only `Authorization` header of a request.
-pub(crate) fn parse(authorization: &HeaderValue) -> Credentials<'_> {
+fn parse(authorization: &HeaderValue) -> Credentials<'_> {
     // RFC 9110 §11.1: the scheme is compared without case.
     let Some((scheme, rest)) = authorization.as_bytes().split_at_checked(SCHEME.len()) else {
         return Credentials::None;
@@ -64,7 +62,7 @@ pub(crate) fn parse(authorization: &HeaderValue) -> Credentials<'_> {
     match rest {
         [b' ', ..] => {
             let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-            Credentials::Token { token: rest.get(spaces..).unwrap_or_default(), authorization }
+            Credentials::Token { token: rest.get(spaces..).unwrap_or_default() }
         }
         // Another scheme, whose name begins like ours.
         [first, ..] if is_token_char(*first) => Credentials::None,
@@ -103,8 +101,8 @@ mod tests {
         }
         match credentials(&headers) {
             Credentials::None => "none".to_owned(),
-            Credentials::Token { token, .. } if !is_one_token(token) => "NotOneToken".to_owned(),
-            Credentials::Token { token, .. } => format!("token {}", token.escape_ascii()),
+            Credentials::Token { token } if !is_one_token(token) => "NotOneToken".to_owned(),
+            Credentials::Token { token } => format!("token {}", token.escape_ascii()),
             Credentials::Malformed(how) => format!("{how:?}"),
         }
     }

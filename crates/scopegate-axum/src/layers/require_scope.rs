@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scopegate::middleware;
 use scopegate::{ConfigError, Requirement, Verifier};
 use tower_layer::Layer;
 
@@ -44,7 +45,7 @@ impl RequireScope {
     pub fn try_new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Result<Self, ConfigError> {
         let requirement = requirement.into();
         requirement.check()?;
-        let requirement = Arc::new(verifier.prepare(requirement));
+        let requirement = Arc::new(middleware::compile(verifier, requirement));
         Ok(Self {
             authorizer: Authorizer::new(verifier, Access::Scopes(Arc::clone(&requirement))),
             requirement,

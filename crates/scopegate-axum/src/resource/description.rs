@@ -35,7 +35,7 @@ impl Description {
     pub(crate) fn add(&self, requirement: &Requirement) {
         let mut scopes = self.lock();
         add(&mut scopes.named, requirement.scopes());
-        add(&mut scopes.sufficient, requirement.sufficient_scopes());
+        add(&mut scopes.sufficient, requirement.challenge_scopes());
     }
 
     /// Every scope that a layer names, in alphabetical order.

@@ -27,7 +27,7 @@ use crate::resource::description::Description;
 /// | `resource_name`, `resource_documentation` | what was configured |
 ///
 /// A member without values is left out (§3.2). So are further alternatives of [`any_of`](crate::any_of), and scopes that only
-/// [imply](scopegate::VerifierBuilder::with_implied_scopes) others: callers that ask for all they read here would always ask for
+/// [imply](scopegate::VerifierBuilder::implied_scopes) others: callers that ask for all they read here would always ask for
 /// the most powerful. It may be cached for an hour (§7.10): it seldom changes once a program has made its layers.
 #[derive(Clone, Debug)]
 pub struct ResourceMetadata(Arc<Description>);

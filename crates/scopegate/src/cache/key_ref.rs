@@ -1,44 +1,48 @@
-//! The key that vouches for a token, and whether it still does. A verified token is worth no more than the key that
-//! verified it, so whoever keeps the one asks the other again at each use.
+//! The key that verified a token, and a check that the issuer still publishes it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::keys::KeySource;
+use crate::keys::Keys;
 use crate::keys::jwk::Key;
 use crate::keys::set::KeySet;
 use crate::token::numeric_date::NumericDate;
 
 /// A key that was found for a token, and where.
-pub(crate) struct Voucher {
+pub(crate) struct KeyRef {
     pub(crate) key: Arc<Key>,
-    source: Arc<KeySource>,
-    /// The token names the key's id. One that names none is for the only key that fits.
+    keys: Keys,
+    /// Whether the token names the key's id. If it names none, this is the only key that fits.
     by_id: bool,
-    /// The last set in which the token's header was seen to lead to this key.
+    /// The id of the last set in which the token's header led to this key.
     seen_in: AtomicU64,
 }
 
-impl Voucher {
-    pub(crate) fn new(key: &Arc<Key>, by_id: bool, set: &KeySet, source: &Arc<KeySource>) -> Self {
-        Self { key: Arc::clone(key), source: Arc::clone(source), by_id, seen_in: AtomicU64::new(set.id()) }
+impl KeyRef {
+    pub(crate) fn new(key: &Arc<Key>, by_id: bool, set: &KeySet, keys: &Keys) -> Self {
+        Self { key: Arc::clone(key), keys: keys.clone(), by_id, seen_in: AtomicU64::new(set.id()) }
     }
 
-    /// Whether the token's header leads to this key in the keys of now, and they may be used.
-    pub(crate) fn still_vouches(&self, now: NumericDate) -> bool {
-        let leads_here = |keys: &KeySet| {
-            // Most often it is the same set. Ids are never given again, so one that is out of date costs one more look and
-            // no wrong answer.
-            if self.seen_in.load(Ordering::Relaxed) == keys.id() {
+    /// The `kid` by which the token names the key.
+    pub(crate) fn id_in_token(&self) -> Option<&str> {
+        self.key.id.as_deref().filter(|_| self.by_id)
+    }
+
+    /// Returns whether the token's header leads to this key in the current set, and the set may be used.
+    pub(crate) fn is_current(&self, now: NumericDate) -> bool {
+        let leads_here = |set: &KeySet| {
+            // Usually the set is unchanged. Set ids are never reused, so an outdated one costs one more
+            // look-up and cannot give a wrong answer.
+            if self.seen_in.load(Ordering::Relaxed) == set.id() {
                 return true;
             }
-            let id = self.key.id.as_deref().filter(|_| self.by_id);
-            let same = keys.find(id, self.key.algorithm).is_ok_and(|found| Arc::ptr_eq(found, &self.key));
+            let found = set.find(self.id_in_token(), self.key.algorithm);
+            let same = found.is_ok_and(|found| Arc::ptr_eq(found, &self.key));
             if same {
-                self.seen_in.store(keys.id(), Ordering::Relaxed);
+                self.seen_in.store(set.id(), Ordering::Relaxed);
             }
             same
         };
-        self.source.usable(now, leads_here).unwrap_or(false)
+        self.keys.usable(now, leads_here).unwrap_or(false)
     }
 }

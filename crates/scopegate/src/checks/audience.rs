@@ -8,29 +8,29 @@ use crate::token::json::{JsonObject, string, strings};
 
 /// The rules that one issuer's tokens are held to.
 #[derive(Clone, Debug)]
-pub(crate) struct Recipients {
-    pub(crate) audiences: Allowed,
-    pub(crate) clients: Allowed,
-    pub(crate) without_audience: WithoutAudience,
+pub(crate) struct AudiencePolicy {
+    pub(crate) audiences: AllowList,
+    pub(crate) clients: AllowList,
+    pub(crate) missing_audience: MissingAudience,
     /// What an `aud` of no members is worth.
     pub(crate) empty_audience: EmptyAudience,
     /// The claims that may name the client.
     pub(crate) client_claims: Vec<Cow<'static, str>>,
     /// How a client that acts for itself is told, where `sub` is not its id.
-    pub(crate) client_alone: ClientAlone,
+    pub(crate) is_service_account: ServiceAccountRule,
 }
 
 /// Which values are accepted.
 #[derive(Clone, Debug)]
-pub(crate) enum Allowed {
+pub(crate) enum AllowList {
     /// Nothing was said, so the other of the two rules has to decide.
     NotConfigured,
     OneOf(Vec<String>),
-    /// The configuration names what it gives up: `accept_any_client`, `accept_any_audience`.
+    /// The configuration names what it gives up: `allow_any_client`, `allow_any_audience`.
     Any,
 }
 
-impl Allowed {
+impl AllowList {
     /// Lists more values. What was listed stays; a waiver gives way to the list.
     pub(crate) fn extend<I>(&mut self, more: I)
     where
@@ -47,7 +47,7 @@ impl Allowed {
 
 /// What a token without `aud` is worth when an audience is configured.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum WithoutAudience {
+pub(crate) enum MissingAudience {
     Refused,
     /// Cognito's client-credentials tokens have no `aud` unless the pool binds them to a resource, so a rule
     /// about clients may stand in for it.
@@ -60,14 +60,14 @@ pub(crate) enum WithoutAudience {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum EmptyAudience {
     /// It is for nobody.
-    ForNobody,
+    Reject,
     /// This issuer writes it where others leave `aud` out.
-    None,
+    TreatAsMissing,
 }
 
 /// What tells that a client acts for itself and not for a user.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum ClientAlone {
+pub(crate) enum ServiceAccountRule {
     /// Nothing but `sub`, which then is the client's id.
     Subject,
     /// Also this claim: it repeats `sub`, the client's own account.
@@ -80,40 +80,40 @@ pub(crate) enum ClientAlone {
 pub(crate) const ANY_CLIENT_CLAIM: [&str; 4] = ["client_id", "azp", "appid", "cid"];
 
 /// Whom a token names.
-pub(crate) struct Named<'a> {
+pub(crate) struct IssuedFor<'a> {
     pub(crate) audience: Vec<Cow<'a, str>>,
     pub(crate) client: Option<Cow<'a, str>>,
     /// Something else than `sub` says that the client acts for itself.
-    pub(crate) client_alone: bool,
+    pub(crate) is_service_account: bool,
 }
 
-impl Recipients {
-    pub(crate) fn check<'a>(&self, payload: &JsonObject<'a>) -> Result<Named<'a>, Error> {
+impl AudiencePolicy {
+    pub(crate) fn check<'a>(&self, payload: &JsonObject<'a>) -> Result<IssuedFor<'a>, Error> {
         let audience = self.audience(payload)?;
         self.check_audience(audience.as_deref())?;
         let client = self.client(payload)?;
         self.check_client(client.as_deref())?;
-        let client_alone = self.client_alone.is_told(payload, client.as_deref());
-        Ok(Named { audience: audience.unwrap_or_default(), client, client_alone })
+        let is_service_account = self.is_service_account.is_told(payload, client.as_deref());
+        Ok(IssuedFor { audience: audience.unwrap_or_default(), client, is_service_account })
     }
 
     fn check_audience(&self, found: Option<&[Cow<'_, str>]>) -> Result<(), Error> {
         let expected = match (&self.audiences, found) {
-            (Allowed::Any, _) | (Allowed::NotConfigured, None) => return Ok(()),
-            (Allowed::OneOf(allowed), Some(found))
+            (AllowList::Any, _) | (AllowList::NotConfigured, None) => return Ok(()),
+            (AllowList::OneOf(allowed), Some(found))
                 if found.iter().any(|one| allowed.iter().any(|allowed| allowed == one)) =>
             {
                 return Ok(());
             }
-            (Allowed::OneOf(_), None) => {
-                return match (self.without_audience, &self.clients) {
-                    (WithoutAudience::AcceptedUnderAClientRule, Allowed::OneOf(_)) => Ok(()),
+            (AllowList::OneOf(_), None) => {
+                return match (self.missing_audience, &self.clients) {
+                    (MissingAudience::AcceptedUnderAClientRule, AllowList::OneOf(_)) => Ok(()),
                     _ => Err(Error::MissingClaim { claim: "aud" }),
                 };
             }
-            (Allowed::OneOf(allowed), Some(_)) => shown(allowed).cloned().collect(),
+            (AllowList::OneOf(allowed), Some(_)) => shown(allowed).cloned().collect(),
             // RFC 7519 §4.1.3: an audience that we do not know ourselves to be in is not ours.
-            (Allowed::NotConfigured, Some(_)) => Vec::new(),
+            (AllowList::NotConfigured, Some(_)) => Vec::new(),
         };
         let found = shown(found.unwrap_or_default()).map(|one| Excerpt::new(one)).collect();
         Err(Error::WrongAudience { expected, found })
@@ -121,11 +121,11 @@ impl Recipients {
 
     fn check_client(&self, found: Option<&str>) -> Result<(), Error> {
         match (&self.clients, found) {
-            (Allowed::Any | Allowed::NotConfigured, _) => Ok(()),
-            (Allowed::OneOf(allowed), Some(found)) if allowed.iter().any(|allowed| allowed == found) => {
+            (AllowList::Any | AllowList::NotConfigured, _) => Ok(()),
+            (AllowList::OneOf(allowed), Some(found)) if allowed.iter().any(|allowed| allowed == found) => {
                 Ok(())
             }
-            (Allowed::OneOf(allowed), found) => {
+            (AllowList::OneOf(allowed), found) => {
                 let expected = shown(allowed).cloned().collect();
                 Err(Error::WrongClient { expected, found: found.map(Excerpt::new) })
             }
@@ -153,13 +153,13 @@ impl Recipients {
     fn audience<'a>(&self, payload: &JsonObject<'a>) -> Result<Option<Vec<Cow<'a, str>>>, Error> {
         let audience = audience(payload)?;
         Ok(match self.empty_audience {
-            EmptyAudience::ForNobody => audience,
-            EmptyAudience::None => audience.filter(|audience| !audience.is_empty()),
+            EmptyAudience::Reject => audience,
+            EmptyAudience::TreatAsMissing => audience.filter(|audience| !audience.is_empty()),
         })
     }
 }
 
-impl ClientAlone {
+impl ServiceAccountRule {
     fn is_told(self, payload: &JsonObject<'_>, client: Option<&str>) -> bool {
         let claim = |name: &str| payload.get(name).and_then(string);
         match self {

@@ -43,34 +43,34 @@ fn without_prefix(typ: &str) -> &str {
 pub(crate) struct TokenKind {
     pub(crate) nonce: NonceRule,
     /// What this issuer's access tokens can be told by, beyond what is asked of every token.
-    pub(crate) marks: Vec<Mark>,
+    pub(crate) rules: Vec<ClaimRule>,
 }
 
 /// A claim that an issuer's access tokens have, and what it must be.
 #[derive(Clone, Debug)]
-pub(crate) struct Mark {
+pub(crate) struct ClaimRule {
     pub(crate) claim: &'static str,
-    pub(crate) must: Must,
+    pub(crate) expect: Expect,
 }
 
 /// What a claim must be.
 #[derive(Clone, Debug)]
-pub(crate) enum Must {
+pub(crate) enum Expect {
     /// Exactly this; the issuer's tokens of other kinds say something else.
-    Be(&'static str),
+    Equals(&'static str),
     /// There: the issuer's ID tokens do not name the client by this claim. Its type is checked where the client is read.
-    NameTheClient,
+    ClientId,
     /// There, because a specification says so. Its type is checked where it is read.
-    BeThere,
+    Present,
     /// Exactly this, if it is there.
-    BeIfThere(String),
+    EqualsIfPresent(String),
 }
 
 /// Whether a `nonce` makes a token an ID token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NonceRule {
     Refused,
-    /// The configuration names what it gives up: `accept_nonce`.
+    /// The configuration names what it gives up: `allow_nonce`.
     Accepted,
 }
 
@@ -108,25 +108,25 @@ impl TokenKind {
             }
             _ => {}
         }
-        self.marks.iter().try_for_each(|Mark { claim, must }| must.check(claim, payload))
+        self.rules.iter().try_for_each(|ClaimRule { claim, expect }| expect.check(claim, payload))
     }
 }
 
-impl Must {
+impl Expect {
     fn check(&self, claim: &'static str, payload: &JsonObject<'_>) -> Result<(), Error> {
         let value = payload.get(claim);
         let text = value.and_then(string);
         match self {
-            Self::Be(expected) if text.as_deref() != Some(*expected) => {
+            Self::Equals(expected) if text.as_deref() != Some(*expected) => {
                 Err(not_access(claim, expected, text))
             }
-            Self::NameTheClient if value.is_none() => Err(not_access(claim, "the client's id", None)),
-            Self::BeThere if value.is_none() => Err(Error::MissingClaim { claim }),
-            Self::BeIfThere(expected) if value.is_some() && text.as_deref() != Some(expected) => {
+            Self::ClientId if value.is_none() => Err(not_access(claim, "the client's id", None)),
+            Self::Present if value.is_none() => Err(Error::MissingClaim { claim }),
+            Self::EqualsIfPresent(expected) if value.is_some() && text.as_deref() != Some(expected) => {
                 let found = text.map(|text| Excerpt::new(&text));
                 Err(Error::WrongClaim { claim, expected: expected.clone(), found })
             }
-            Self::Be(_) | Self::NameTheClient | Self::BeThere | Self::BeIfThere(_) => Ok(()),
+            Self::Equals(_) | Self::ClientId | Self::Present | Self::EqualsIfPresent(_) => Ok(()),
         }
     }
 }

@@ -8,13 +8,13 @@ use crate::token::numeric_date::NumericDate;
 
 /// The times that a token states.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Validity {
+pub(crate) struct Lifetime {
     pub(crate) expires_at: NumericDate,
     not_before: Option<NumericDate>,
     pub(crate) issued_at: Option<NumericDate>,
 }
 
-impl Validity {
+impl Lifetime {
     pub(crate) fn read(payload: &JsonObject<'_>) -> Result<Self, Error> {
         Ok(Self {
             // RFC 9068 §2.2: required.

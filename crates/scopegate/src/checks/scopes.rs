@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::error::Error;
-use crate::scope::granted::{Granted, Grants};
-use crate::scope::interner::ScopeTable;
+use crate::scope::granted::{GrantedScopes, GrantedScopesBuilder};
+use crate::scope::interner::ScopeInterner;
 use crate::token::arena::Texts;
 use crate::token::json::{JsonObject, string, strings};
 
@@ -14,13 +14,13 @@ pub(crate) struct ScopeClaims {
     /// Claims that are defined to hold scopes.
     pub(crate) standard: &'static [ScopeClaim],
     /// A claim that holds an array of names, and grants them in tokens that have none of the claims above.
-    pub(crate) otherwise: Option<NamesAt>,
+    pub(crate) fallback: Option<ClaimPath>,
     /// Claims that hold arrays of names, which need not be scopes.
-    pub(crate) more: Vec<NamesAt>,
+    pub(crate) additional: Vec<ClaimPath>,
 }
 
 /// Where an array of names is: a claim, or a member of an object in a claim, and so on.
-pub(crate) type NamesAt = Vec<Cow<'static, str>>;
+pub(crate) type ClaimPath = Vec<Cow<'static, str>>;
 
 /// A claim that holds scopes, and its form.
 #[derive(Clone, Copy, Debug)]
@@ -40,22 +40,22 @@ impl ScopeClaims {
         &self,
         payload: &JsonObject<'_>,
         texts: &mut Texts,
-        table: &ScopeTable,
-    ) -> Result<Granted, Error> {
-        let mut grants = Grants::to(texts);
+        table: &ScopeInterner,
+    ) -> Result<GrantedScopes, Error> {
+        let mut grants = GrantedScopesBuilder::to(texts);
         for claim in self.standard {
             claim.read(payload, &mut grants)?;
         }
         let has_standard = self.standard.iter().any(|claim| payload.contains(claim.name()));
-        let otherwise = self.otherwise.iter().filter(|_| !has_standard);
-        for path in self.more.iter().chain(otherwise) {
+        let fallback = self.fallback.iter().filter(|_| !has_standard);
+        for path in self.additional.iter().chain(fallback) {
             for name in names(payload, path)? {
                 // Roles and permissions need not follow the grammar of scopes. One that does not can never be asked
                 // for, so it grants nothing.
                 let _ = grants.add(&name);
             }
         }
-        Ok(grants.numbered_by(table))
+        Ok(grants.intern(table))
     }
 }
 
@@ -80,7 +80,7 @@ impl ScopeClaim {
         }
     }
 
-    fn read(self, payload: &JsonObject<'_>, grants: &mut Grants<'_>) -> Result<(), Error> {
+    fn read(self, payload: &JsonObject<'_>, grants: &mut GrantedScopesBuilder<'_>) -> Result<(), Error> {
         let (claim, expected) = match self {
             Self::Text(claim) => (claim, "scopes separated by spaces"),
             Self::TextOrArray(claim) => (claim, "scopes separated by spaces, or an array of scopes"),

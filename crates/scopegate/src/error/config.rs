@@ -19,9 +19,9 @@ pub enum ConfigError {
     UntrustedIssuer { found: String },
     /// One of the trusted issuers was named more than once.
     #[non_exhaustive]
-    IssuerNamedTwice { issuer: String },
+    RepeatedIssuer { issuer: String },
     /// None of the trusted issuers was named.
-    NoIssuerNamed,
+    EmptyIssuerList,
     /// Not an issuer identifier, a key set's address or a resource identifier: `https` (or `http` on a loopback address), a
     /// host, no fragment, no user name, and no query but in a key set's address (RFC 8414 §2, RFC 9728 §1.2).
     #[non_exhaustive]
@@ -51,7 +51,7 @@ pub enum ConfigError {
     EmptyRequirement,
     /// `offline_access` asks an issuer for a refresh token (OpenID Connect Core §11). It says nothing about an API.
     #[non_exhaustive]
-    ScopeOfTheIssuer { scope: String },
+    ReservedScope { scope: String },
     /// Scopes were declared to imply each other in a circle, which makes them one and the same.
     #[non_exhaustive]
     ScopeImpliesItself { scope: String },
@@ -69,7 +69,7 @@ pub enum ConfigError {
     NoRuntime,
     /// [`build`](crate::VerifierBuilder::build) fetches nothing, and this issuer's keys have to be fetched.
     #[non_exhaustive]
-    NeedsStart { issuer: String },
+    KeysRequireRuntime { issuer: String },
 }
 
 impl fmt::Display for ConfigError {
@@ -80,8 +80,8 @@ impl fmt::Display for ConfigError {
             Self::UntrustedIssuer { found } => {
                 write!(f, "expected an issuer that the verifier trusts, found {found:?}")
             }
-            Self::IssuerNamedTwice { issuer } => write!(f, "expected each issuer once, found {issuer} again"),
-            Self::NoIssuerNamed => f.write_str("expected at least one of the trusted issuers, found none"),
+            Self::RepeatedIssuer { issuer } => write!(f, "expected each issuer once, found {issuer} again"),
+            Self::EmptyIssuerList => f.write_str("expected at least one of the trusted issuers, found none"),
             Self::InvalidUrl { setting, expected, found }
             | Self::InvalidName { setting, expected, found } => {
                 write!(f, "{setting}: expected {expected}, found {found:?}")
@@ -112,7 +112,7 @@ impl fmt::Display for ConfigError {
             Self::EmptyRequirement => {
                 f.write_str("expected at least one scope in all_of or any_of, found none")
             }
-            Self::ScopeOfTheIssuer { scope } => {
+            Self::ReservedScope { scope } => {
                 write!(f, "expected scopes of an API, found {scope:?}, which is for an issuer")
             }
             Self::ScopeImpliesItself { scope } => {
@@ -122,7 +122,7 @@ impl fmt::Display for ConfigError {
             Self::KeysNotFetched { issuer, url, .. } => write!(f, "no keys of {issuer} from {url}"),
             Self::HttpClient { .. } => f.write_str("the HTTP client could not be set up"),
             Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
-            Self::NeedsStart { issuer } => {
+            Self::KeysRequireRuntime { issuer } => {
                 write!(f, "the keys of {issuer} have to be fetched: use start() instead of build()")
             }
         }

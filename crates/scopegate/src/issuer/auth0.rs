@@ -1,11 +1,11 @@
 //! Auth0 tenants.
 
-use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::checks::audience::WithoutAudience;
+use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use crate::checks::audience::MissingAudience;
 use crate::checks::scopes::ScopeClaim;
 use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
-use crate::url::{Address, presentable};
+use crate::url::{Address, redacted};
 
 impl Issuer {
     /// An Auth0 tenant, by its domain: `TENANT.REGION.auth0.com`, or a custom domain.
@@ -21,7 +21,7 @@ impl Issuer {
     /// 5. the client, that of `azp` or `client_id`, is one of the clients, if any are listed.
     ///
     /// Scopes are those of `scope`; with
-    /// [`with_permissions_as_scopes`](Self::with_permissions_as_scopes) also those of `permissions`, which Auth0 writes when
+    /// [`permissions_as_scopes`](Self::permissions_as_scopes) also those of `permissions`, which Auth0 writes when
     /// role-based access control is on for the API and the token is to have them. A client that acts for itself has the
     /// `sub` `CLIENT@clients`.
     ///
@@ -68,20 +68,20 @@ impl Issuer {
     pub fn auth0(domain: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = format!("https://{domain}/");
         let jwks_uri = format!("{identifier}.well-known/jwks.json");
-        let address = Address::parse("domain", &jwks_uri)
+        Address::parse("domain", &jwks_uri)
             .ok()
             .filter(|address| domain.contains('.') && address.url.host_str() == Some(domain))
             .ok_or_else(|| ConfigError::InvalidName {
                 setting: "domain",
                 expected: "a domain name in lower case like example.eu.auth0.com, without https:// and slash",
-                found: presentable(domain),
+                found: redacted(domain),
             })?;
-        let mut draft = IssuerWithoutAudience::new(identifier, KeysFrom::Address(address));
+        let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri));
         let policy = &mut draft.0.policy;
         policy.algorithms = vec![Algorithm::RS256, Algorithm::PS256];
         policy.scopes.standard = &[ScopeClaim::Text("scope")];
-        policy.recipients.without_audience = WithoutAudience::NeverIssued;
-        policy.recipients.client_claims = vec!["azp".into(), "client_id".into()];
+        policy.audience.missing_audience = MissingAudience::NeverIssued;
+        policy.audience.client_claims = vec!["azp".into(), "client_id".into()];
         Ok(draft)
     }
 }

@@ -1,12 +1,12 @@
 //! Amazon Cognito user pools.
 
-use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::checks::audience::WithoutAudience;
-use crate::checks::kind::{Mark, Must};
+use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use crate::checks::audience::MissingAudience;
+use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaim;
 use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
-use crate::url::{Address, issuer_identifier};
+use crate::url::issuer_identifier;
 
 impl Issuer {
     /// An Amazon Cognito user pool.
@@ -97,13 +97,13 @@ impl Issuer {
     /// let verifier = Verifier::builder()
     ///     .trust(Issuer::cognito(pool)?.clients(clients))
     ///     .trust(Issuer::cognito_updated(pool)?.clients(clients))
-    ///     .start_without_keys()?;
+    ///     .start_lazy()?;
     /// # Ok(()) }
     /// ```
     ///
     /// A pool that has not been switched answers 403 where the keys of the new name will be. So
     /// [`start`](crate::VerifierBuilder::start) would fail, and
-    /// [`start_without_keys`](crate::VerifierBuilder::start_without_keys) does not: it goes on asking.
+    /// [`start_lazy`](crate::VerifierBuilder::start_lazy) does not: it goes on asking.
     ///
     /// # Errors
     /// As for [`cognito`](Self::cognito).
@@ -147,14 +147,13 @@ impl Issuer {
             return Err(ConfigError::InvalidUrl { setting: "issuer", expected, found: identifier });
         }
         let jwks_uri = format!("{identifier}/.well-known/jwks.json");
-        let address = Address::parse("jwks_uri", &jwks_uri)?;
-        let mut draft = IssuerWithoutAudience::new(identifier, KeysFrom::Address(address));
+        let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri));
         let policy = &mut draft.0.policy;
         policy.algorithms = vec![Algorithm::RS256];
-        policy.kind.marks = vec![Mark { claim: "token_use", must: Must::Be("access") }];
+        policy.kind.rules = vec![ClaimRule { claim: "token_use", expect: Expect::Equals("access") }];
         policy.scopes.standard = &[ScopeClaim::Text("scope")];
-        policy.recipients.without_audience = WithoutAudience::AcceptedUnderAClientRule;
-        policy.recipients.client_claims = vec!["client_id".into()];
+        policy.audience.missing_audience = MissingAudience::AcceptedUnderAClientRule;
+        policy.audience.client_claims = vec!["client_id".into()];
         Ok(draft)
     }
 }
@@ -208,8 +207,8 @@ mod tests {
             ] {
                 let issuer = draft.unwrap().client("c");
                 assert_eq!(issuer.identifier, format!("https://{service}.{region}.{domain}/{pool}"));
-                let KeysFrom::Address(address) = &issuer.keys else { panic!("keys are fetched") };
-                assert_eq!(address.url.as_str(), format!("{}/.well-known/jwks.json", issuer.identifier));
+                let KeyConfig::JwksUri(url) = &issuer.keys else { panic!("keys are fetched") };
+                assert_eq!(*url, format!("{}/.well-known/jwks.json", issuer.identifier));
             }
         }
     }

@@ -1,12 +1,12 @@
 //! Microsoft Entra ID (once Azure AD), one tenant of it.
 
-use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::checks::audience::{ClientAlone, WithoutAudience};
-use crate::checks::kind::{Mark, Must};
+use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use crate::checks::audience::{MissingAudience, ServiceAccountRule};
+use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaim;
 use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
-use crate::url::{Address, presentable};
+use crate::url::redacted;
 
 impl Issuer {
     /// A tenant of Microsoft Entra ID, for an API whose access tokens have version 2.
@@ -25,7 +25,7 @@ impl Issuer {
     ///
     /// Scopes are those of `scp`, which is what a user has let the client do. Only a token without `scp` is one that an
     /// application has for itself, and then its `roles` are its scopes. What the *roles of a user* are worth is left to the
-    /// application, which finds them in the claims, or to [`with_roles_as_scopes`](Self::with_roles_as_scopes), which counts
+    /// application, which finds them in the claims, or to [`roles_as_scopes`](Self::roles_as_scopes), which counts
     /// roles always. In an application's own token `oid` and `sub` are the same, and in a user's they are not: by that
     /// [`Claims::principal`](crate::Claims::principal) tells them apart.
     ///
@@ -66,11 +66,11 @@ impl Issuer {
     /// | the audience is the application id URI, `api://…` | [`WrongAudience`](crate::Error::WrongAudience) with the GUID |
     /// | the ID token is sent | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `nonce`, or the lack of `azp` |
     /// | an app role was not granted, or lacks an administrator's consent | [`InsufficientScope`](crate::Error::InsufficientScope), nothing granted |
-    /// | the API signs with keys of its own (claims mapping) | [`UnknownKey`](crate::Error::UnknownKey): give [`with_jwks_uri`](Self::with_jwks_uri) the address of the keys with `?appid=` |
+    /// | the API signs with keys of its own (claims mapping) | [`UnknownKey`](crate::Error::UnknownKey): give [`jwks_uri`](Self::jwks_uri) the address of the keys with `?appid=` |
     /// | the tenant is `common`, `organizations` or a domain | [`ConfigError::InvalidName`] |
     ///
     /// An API for several tenants lists them: one `Issuer` each. National clouds have other names; for them, use
-    /// [`discover`](Self::discover).
+    /// [`from_metadata`](Self::from_metadata).
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -146,20 +146,19 @@ fn entra(
     version: &'static str,
     client_claim: &'static str,
 ) -> Result<IssuerWithoutAudience, ConfigError> {
-    let address = Address::parse("jwks_uri", jwks_uri)?;
-    let mut draft = IssuerWithoutAudience::new(identifier, KeysFrom::Address(address));
+    let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri.to_owned()));
     let policy = &mut draft.0.policy;
     policy.algorithms = vec![Algorithm::RS256];
-    policy.kind.marks = vec![
-        Mark { claim: "ver", must: Must::BeIfThere(version.to_owned()) },
-        Mark { claim: "tid", must: Must::BeIfThere(tenant.to_owned()) },
-        Mark { claim: client_claim, must: Must::NameTheClient },
+    policy.kind.rules = vec![
+        ClaimRule { claim: "ver", expect: Expect::EqualsIfPresent(version.to_owned()) },
+        ClaimRule { claim: "tid", expect: Expect::EqualsIfPresent(tenant.to_owned()) },
+        ClaimRule { claim: client_claim, expect: Expect::ClientId },
     ];
     policy.scopes.standard = &[ScopeClaim::Text("scp")];
-    policy.scopes.otherwise = Some(vec!["roles".into()]);
-    policy.recipients.without_audience = WithoutAudience::NeverIssued;
-    policy.recipients.client_claims = vec![client_claim.into()];
-    policy.recipients.client_alone = ClientAlone::RepeatedSubject("oid");
+    policy.scopes.fallback = Some(vec!["roles".into()]);
+    policy.audience.missing_audience = MissingAudience::NeverIssued;
+    policy.audience.client_claims = vec![client_claim.into()];
+    policy.audience.is_service_account = ServiceAccountRule::RepeatedSubject("oid");
     Ok(draft)
 }
 
@@ -175,6 +174,6 @@ fn tenant(id: &str) -> Result<String, ConfigError> {
         setting: "tenant",
         expected: "the id of one tenant, a GUID, because tokens name the tenant that issued them by it, and never \
                    common, organizations, consumers or a domain",
-        found: presentable(id),
+        found: redacted(id),
     })
 }

@@ -1,10 +1,10 @@
 //! Ory Hydra and Ory Network.
 
-use super::{Issuer, IssuerWithoutAudience, KeysFrom};
+use super::{Issuer, IssuerWithoutAudience, KeyConfig};
 use crate::checks::audience::EmptyAudience;
-use crate::checks::kind::{Mark, Must};
+use crate::checks::kind::{ClaimRule, Expect};
 use crate::error::config::ConfigError;
-use crate::url::{Address, issuer_identifier};
+use crate::url::issuer_identifier;
 
 impl Issuer {
     /// Ory Hydra, also as Ory Network, with access tokens that are JWTs.
@@ -13,7 +13,7 @@ impl Issuer {
     /// default are opaque tokens, which only Hydra can judge, by introspection.
     ///
     /// # What is checked
-    /// 1. `alg` is any of [`Algorithm::ALL`](crate::Algorithm::ALL); Hydra's is RS256 unless changed;
+    /// 1. `alg` is any of [`Algorithm::DEFAULT`](crate::Algorithm::DEFAULT); Hydra's is RS256 unless changed;
     /// 2. `typ` is `JWT`, `at+jwt` or absent;
     /// 3. `iss` is the configured URL (`urls.self.issuer`), with a final slash if and only if tokens have one; keys are at
     ///    `ISSUER/.well-known/jwks.json`;
@@ -65,12 +65,11 @@ impl Issuer {
     pub fn hydra(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = issuer_identifier(issuer)?;
         let jwks_uri = format!("{}/.well-known/jwks.json", identifier.trim_end_matches('/'));
-        let address = Address::parse("jwks_uri", &jwks_uri)?;
-        let mut draft = IssuerWithoutAudience::new(identifier, KeysFrom::Address(address));
+        let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri));
         let policy = &mut draft.0.policy;
-        policy.kind.marks = vec![Mark { claim: "client_id", must: Must::NameTheClient }];
-        policy.recipients.empty_audience = EmptyAudience::None;
-        policy.recipients.client_claims = vec!["client_id".into()];
+        policy.kind.rules = vec![ClaimRule { claim: "client_id", expect: Expect::ClientId }];
+        policy.audience.empty_audience = EmptyAudience::TreatAsMissing;
+        policy.audience.client_claims = vec!["client_id".into()];
         Ok(draft)
     }
 }

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::checks::audience::ClientAlone;
-use crate::checks::kind::{Mark, Must, NonceRule};
+use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use crate::checks::audience::ServiceAccountRule;
+use crate::checks::kind::{ClaimRule, Expect, NonceRule};
 use crate::checks::scopes::ScopeClaim;
 use crate::error::config::ConfigError;
-use crate::url::{Address, issuer_identifier};
+use crate::url::issuer_identifier;
 
 impl Issuer {
     /// A Keycloak realm: `https://HOST/realms/REALM`, or `https://HOST/auth/realms/REALM` where Keycloak is under a path.
@@ -15,7 +15,7 @@ impl Issuer {
     /// Reach for it when callers are clients with a *service account*, or apps in which the realm's users have signed in.
     ///
     /// # What is checked
-    /// 1. `alg` is any of [`Algorithm::ALL`](crate::Algorithm::ALL); the realm chooses, RS256 unless changed;
+    /// 1. `alg` is any of [`Algorithm::DEFAULT`](crate::Algorithm::DEFAULT); the realm chooses, RS256 unless changed;
     /// 2. `typ` in the header is `JWT`, `at+jwt` or absent;
     /// 3. `iss` is this realm; keys are at `ISSUER/protocol/openid-connect/certs`;
     /// 4. the claim `typ` is `Bearer`; it is `ID`, `Refresh`, `Offline` or `Logout` in tokens of other kinds. A `nonce`, by
@@ -25,8 +25,8 @@ impl Issuer {
     /// 6. the client, that of `azp`, is one of the clients, if any are listed.
     ///
     /// Scopes are those of `scope`; on request also roles:
-    /// [`with_realm_roles_as_scopes`](Self::with_realm_roles_as_scopes),
-    /// [`with_client_roles_as_scopes`](Self::with_client_roles_as_scopes). The `sub` of a service account looks like a user's;
+    /// [`realm_roles_as_scopes`](Self::realm_roles_as_scopes),
+    /// [`client_roles_as_scopes`](Self::client_roles_as_scopes). The `sub` of a service account looks like a user's;
     /// that a client acts for itself is told by `client_id`, which Keycloak writes into tokens of service accounts beside
     /// `azp`.
     ///
@@ -82,7 +82,7 @@ impl Issuer {
     /// `/realms/REALM`.
     pub fn keycloak(realm: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = issuer_identifier(realm)?;
-        let address = Address::parse("jwks_uri", &format!("{identifier}/protocol/openid-connect/certs"))?;
+        let jwks_uri = format!("{identifier}/protocol/openid-connect/certs");
         match identifier.rsplit_once("/realms/") {
             Some((_, name)) if !name.is_empty() && !name.contains('/') => {}
             _ => {
@@ -90,13 +90,13 @@ impl Issuer {
                 return Err(ConfigError::InvalidUrl { setting: "realm", expected, found: identifier });
             }
         }
-        let mut draft = IssuerWithoutAudience::new(identifier, KeysFrom::Address(address));
+        let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri));
         let policy = &mut draft.0.policy;
-        policy.kind.marks = vec![Mark { claim: "typ", must: Must::Be("Bearer") }];
+        policy.kind.rules = vec![ClaimRule { claim: "typ", expect: Expect::Equals("Bearer") }];
         policy.kind.nonce = NonceRule::Accepted;
         policy.scopes.standard = &[ScopeClaim::Text("scope")];
-        policy.recipients.client_claims = vec!["azp".into()];
-        policy.recipients.client_alone = ClientAlone::RepeatedClient("client_id");
+        policy.audience.client_claims = vec!["azp".into()];
+        policy.audience.is_service_account = ServiceAccountRule::RepeatedClient("client_id");
         Ok(draft)
     }
 
@@ -104,8 +104,8 @@ impl Issuer {
     ///
     /// A role and a scope of the same name then are one and the same: whoever may name roles, or assign them, can grant any
     /// scope.
-    pub fn with_realm_roles_as_scopes(mut self) -> Self {
-        self.policy.scopes.more.push(vec!["realm_access".into(), "roles".into()]);
+    pub fn realm_roles_as_scopes(mut self) -> Self {
+        self.policy.scopes.additional.push(vec!["realm_access".into(), "roles".into()]);
         self
     }
 
@@ -116,11 +116,11 @@ impl Issuer {
     /// # use scopegate::Issuer;
     /// let issuer = Issuer::keycloak("https://sso.example/realms/acme")?
     ///     .audience("my-api")
-    ///     .with_client_roles_as_scopes("my-api");
+    ///     .client_roles_as_scopes("my-api");
     /// # Ok::<(), scopegate::ConfigError>(())
     /// ```
-    pub fn with_client_roles_as_scopes(mut self, client: impl Into<Cow<'static, str>>) -> Self {
-        self.policy.scopes.more.push(vec!["resource_access".into(), client.into(), "roles".into()]);
+    pub fn client_roles_as_scopes(mut self, client: impl Into<Cow<'static, str>>) -> Self {
+        self.policy.scopes.additional.push(vec!["resource_access".into(), client.into(), "roles".into()]);
         self
     }
 }

@@ -1,8 +1,8 @@
 //! Okta's custom authorization servers.
 
-use super::{Issuer, IssuerWithoutAudience, KeysFrom};
-use crate::checks::audience::WithoutAudience;
-use crate::checks::kind::{Mark, Must};
+use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use crate::checks::audience::MissingAudience;
+use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaim;
 use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
@@ -64,7 +64,8 @@ impl Issuer {
     /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) whose path is `/oauth2/ID`.
     pub fn okta(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = issuer_identifier(issuer)?;
-        let address = Address::parse("jwks_uri", &format!("{identifier}/v1/keys"))?;
+        let jwks_uri = format!("{identifier}/v1/keys");
+        let address = Address::parse("jwks_uri", &jwks_uri)?;
         match address.url.path().strip_prefix("/oauth2/").and_then(|rest| rest.strip_suffix("/v1/keys")) {
             Some(id) if !id.is_empty() && !id.contains('/') => {}
             _ => {
@@ -73,13 +74,13 @@ impl Issuer {
                 return Err(ConfigError::InvalidUrl { setting: "issuer", expected, found: identifier });
             }
         }
-        let mut draft = IssuerWithoutAudience::new(identifier, KeysFrom::Address(address));
+        let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri));
         let policy = &mut draft.0.policy;
         policy.algorithms = vec![Algorithm::RS256];
-        policy.kind.marks = vec![Mark { claim: "cid", must: Must::NameTheClient }];
+        policy.kind.rules = vec![ClaimRule { claim: "cid", expect: Expect::ClientId }];
         policy.scopes.standard = &[ScopeClaim::TextOrArray("scp")];
-        policy.recipients.without_audience = WithoutAudience::NeverIssued;
-        policy.recipients.client_claims = vec!["cid".into()];
+        policy.audience.missing_audience = MissingAudience::NeverIssued;
+        policy.audience.client_claims = vec!["cid".into()];
         Ok(draft)
     }
 }

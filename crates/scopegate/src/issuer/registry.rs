@@ -1,14 +1,23 @@
 //! The issuers that one verifier trusts, found by the name that a token has in `iss`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::cache::key_ref::KeyRef;
 use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::error::excerpt::Excerpt;
-use crate::issuer::Policy;
-use crate::keys::KeySource;
-use crate::token::json::{JsonObject, by_length, string};
-use crate::url::presentable;
+use crate::issuer::policy::Policy;
+use crate::keys::Keys;
+use crate::keys::fetched::KeyRequested;
+use crate::keys::name::KeyName;
+use crate::keys::refresh::schedule::RefreshState;
+use crate::keys::set::{KeyLookupError, KeySet};
+use crate::token::CompactToken;
+use crate::token::algorithm::Algorithm;
+use crate::token::json::{JsonObject, shortlex, string};
+use crate::token::numeric_date::NumericDate;
+use crate::url::redacted;
 
 /// An error lists at most this many issuers, because a verifier may trust hundreds.
 const MAX_LISTED: usize = 3;
@@ -17,29 +26,118 @@ const MAX_LISTED: usize = 3;
 pub(crate) struct TrustedIssuer {
     pub(crate) identifier: Arc<str>,
     pub(crate) policy: Policy,
-    pub(crate) keys: Arc<KeySource>,
+    pub(crate) keys: Keys,
+}
+
+/// The result of looking up the key that a token names.
+pub(crate) enum KeyLookup {
+    Found(KeyRef),
+    /// The current set has no such key. The state says whether it may be about to arrive.
+    Unknown(KeyName, RefreshState),
+}
+
+impl TrustedIssuer {
+    /// Looks up the one key with this id and for this algorithm. An unknown key is requested, and keys that have
+    /// expired are: both may make a fetch due.
+    pub(crate) fn find_key(
+        &self,
+        id: Option<&str>,
+        algorithm: Algorithm,
+        now: NumericDate,
+    ) -> Result<KeyLookup, Error> {
+        loop {
+            let find = |keys: &KeySet| {
+                keys.find(id, algorithm).map(|key| KeyRef::new(key, id.is_some(), keys, &self.keys))
+            };
+            let Some(found) = self.keys.usable(now, find) else {
+                if let Keys::Fetched(keys) = &self.keys {
+                    keys.refresh().keys_expired();
+                }
+                return Err(self.unavailable());
+            };
+            match found {
+                Ok(key) => return Ok(KeyLookup::Found(key)),
+                Err(KeyLookupError::Ambiguous(found)) => {
+                    let (issuer, key_id) = (self.identifier.to_string(), id.map(Excerpt::new));
+                    return Err(Error::AmbiguousKey { issuer, key_id, algorithm, found });
+                }
+                Err(KeyLookupError::Unknown) => {}
+            }
+            let key = KeyName { id: id.map(Into::into), algorithm };
+            let Keys::Fetched(keys) = &self.keys else {
+                return Ok(KeyLookup::Unknown(key, RefreshState::UpToDate));
+            };
+            match keys.request(&key) {
+                KeyRequested::Missing(state) => return Ok(KeyLookup::Unknown(key, state)),
+                KeyRequested::Arrived => {}
+            }
+        }
+    }
+
+    pub(crate) fn check_signature(
+        &self,
+        key: &KeyRef,
+        token: &[u8],
+        parts: &CompactToken,
+    ) -> Result<(), Error> {
+        if key.key.verifying.verifies(parts.signing_input(token), parts.signature()) {
+            return Ok(());
+        }
+        Err(Error::BadSignature {
+            issuer: self.identifier.to_string(),
+            key_id: key.id_in_token().map(Excerpt::new),
+        })
+    }
+
+    /// The error for a key that the issuer does not publish.
+    pub(crate) fn unknown_key(&self, key: &KeyName) -> Error {
+        Error::UnknownKey {
+            issuer: self.identifier.to_string(),
+            key_id: key.id.as_deref().map(Excerpt::new),
+            algorithm: key.algorithm,
+        }
+    }
+
+    /// The error for a missing key, unless it may be about to arrive.
+    pub(crate) fn settled_error(&self, key: &KeyName, state: RefreshState) -> Option<Error> {
+        match state {
+            RefreshState::Pending => None,
+            RefreshState::UpToDate => Some(self.unknown_key(key)),
+            RefreshState::Failed => Some(self.unavailable()),
+        }
+    }
+
+    /// The error while the keys cannot be used, or it is unknown whether the issuer has published a key.
+    pub(crate) fn unavailable(&self) -> Error {
+        let retry_after = match &self.keys {
+            Keys::Static(_) => Duration::from_secs(1),
+            Keys::Fetched(keys) => keys.refresh().retry_after(),
+        };
+        Error::KeysUnavailable { issuer: self.identifier.to_string(), retry_after }
+    }
 }
 
 /// All issuers of a verifier.
 pub(crate) struct Registry {
-    /// Sorted by [`by_length`].
-    issuers: Vec<TrustedIssuer>,
+    /// Sorted by [`shortlex`].
+    issuers: Vec<Arc<TrustedIssuer>>,
     /// Their identifiers, in the order of the configuration.
     declared: Vec<Arc<str>>,
 }
 
 impl Registry {
-    pub(crate) fn new(mut issuers: Vec<TrustedIssuer>) -> Self {
+    pub(crate) fn new(issuers: Vec<TrustedIssuer>) -> Self {
         let declared = issuers.iter().map(|issuer| Arc::clone(&issuer.identifier)).collect();
-        issuers.sort_unstable_by(|a, b| by_length(&a.identifier, &b.identifier));
+        let mut issuers: Vec<_> = issuers.into_iter().map(Arc::new).collect();
+        issuers.sort_unstable_by(|a, b| shortlex(&a.identifier, &b.identifier));
         Self { issuers, declared }
     }
 
     /// Returns the issuer that the payload names.
-    pub(crate) fn named_by(&self, payload: &JsonObject<'_>) -> Result<&TrustedIssuer, Error> {
+    pub(crate) fn named_by(&self, payload: &JsonObject<'_>) -> Result<&Arc<TrustedIssuer>, Error> {
         let named = payload.get("iss").and_then(string);
         let trusted = named.as_deref().and_then(|named| {
-            let at = self.issuers.binary_search_by(|issuer| by_length(&issuer.identifier, named)).ok()?;
+            let at = self.issuers.binary_search_by(|issuer| shortlex(&issuer.identifier, named)).ok()?;
             self.issuers.get(at)
         });
         trusted.ok_or_else(|| Error::UnknownIssuer {
@@ -48,7 +146,7 @@ impl Registry {
         })
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &TrustedIssuer> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<TrustedIssuer>> {
         self.issuers.iter()
     }
 
@@ -67,13 +165,13 @@ impl Registry {
         for name in names {
             let name = name.as_ref();
             let Some(issuer) = self.names().find(|issuer| *issuer == name) else {
-                return Err(ConfigError::UntrustedIssuer { found: presentable(name) });
+                return Err(ConfigError::UntrustedIssuer { found: redacted(name) });
             };
             if selected.contains(&issuer) {
-                return Err(ConfigError::IssuerNamedTwice { issuer: issuer.to_owned() });
+                return Err(ConfigError::RepeatedIssuer { issuer: issuer.to_owned() });
             }
             selected.push(issuer);
         }
-        if selected.is_empty() { Err(ConfigError::NoIssuerNamed) } else { Ok(selected) }
+        if selected.is_empty() { Err(ConfigError::EmptyIssuerList) } else { Ok(selected) }
     }
 }

@@ -1,8 +1,8 @@
 //! Issuers that follow RFC 9068, the JWT profile for access tokens, to the letter.
 
 use super::{Issuer, IssuerWithoutAudience};
-use crate::checks::audience::WithoutAudience;
-use crate::checks::kind::{Mark, Must, TypeRule};
+use crate::checks::audience::MissingAudience;
+use crate::checks::kind::{ClaimRule, Expect, TypeRule};
 use crate::checks::scopes::ScopeClaim;
 use crate::error::config::ConfigError;
 
@@ -15,8 +15,8 @@ impl Issuer {
     ///
     /// # What is checked
     /// 1. `typ` is `at+jwt` or `application/at+jwt` (§4);
-    /// 2. `alg` is any of [`Algorithm::ALL`](crate::Algorithm::ALL); choose with [`with_algorithms`](Self::with_algorithms);
-    /// 3. `iss` is this issuer; its keys are where its metadata says, as for [`discover`](Self::discover) (§4);
+    /// 2. `alg` is any of [`Algorithm::DEFAULT`](crate::Algorithm::DEFAULT); choose with [`algorithms`](Self::algorithms);
+    /// 3. `iss` is this issuer; its keys are where its metadata says, as for [`from_metadata`](Self::from_metadata) (§4);
     /// 4. `iss`, `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are all there, and what they have to be (§2.2);
     /// 5. `aud` holds one of the audiences (§4);
     /// 6. `client_id` is one of the clients, if any are listed.
@@ -52,17 +52,17 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// As for [`discover`](Self::discover).
+    /// As for [`from_metadata`](Self::from_metadata).
     pub fn rfc9068(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let mut draft = Self::discover(issuer)?;
+        let mut draft = Self::from_metadata(issuer)?;
         let policy = &mut draft.0.policy;
         policy.typ = TypeRule::AccessToken;
-        policy.kind.marks = ["aud", "sub", "client_id", "iat", "jti"]
-            .map(|claim| Mark { claim, must: Must::BeThere })
+        policy.kind.rules = ["aud", "sub", "client_id", "iat", "jti"]
+            .map(|claim| ClaimRule { claim, expect: Expect::Present })
             .to_vec();
         policy.scopes.standard = &[ScopeClaim::Text("scope")];
-        policy.recipients.without_audience = WithoutAudience::NeverIssued;
-        policy.recipients.client_claims = vec!["client_id".into()];
+        policy.audience.missing_audience = MissingAudience::NeverIssued;
+        policy.audience.client_claims = vec!["client_id".into()];
         Ok(draft)
     }
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::keys::ed25519;
 use crate::keys::verifying_key::{PublicKey, VerifyingKey};
 use crate::token::algorithm::Algorithm;
-use crate::token::json::{JsonObject, NotAnObject, string, strings};
+use crate::token::json::{JsonError, JsonObject, string, strings};
 
 /// A key of an issuer, prepared for one algorithm.
 pub(crate) struct Key {
@@ -29,8 +29,8 @@ impl Key {
         jwk: &RawValue,
         accepted: &[Algorithm],
         known: &[Arc<Self>],
-    ) -> Result<Vec<Arc<Self>>, Unusable> {
-        let jwk = JsonObject::from_text(jwk.get()).map_err(Unusable::NotAnObject)?;
+    ) -> Result<Vec<Arc<Self>>, JwkError> {
+        let jwk = JsonObject::from_text(jwk.get()).map_err(JwkError::InvalidJson)?;
         check_purpose(&jwk)?;
         let id = optional(&jwk, "kid")?;
         let (numbers, of_its_type) = public_key(&jwk)?;
@@ -38,7 +38,7 @@ impl Key {
         let algorithms: Vec<Algorithm> = match optional(&jwk, "alg")? {
             Some(name) => {
                 let algorithm = Algorithm::from_name(&name).filter(|named| of_its_type.contains(named));
-                vec![algorithm.ok_or(Unusable::Unsupported("alg"))?]
+                vec![algorithm.ok_or(JwkError::Unsupported("alg"))?]
             }
             None => of_its_type.to_vec(),
         };
@@ -52,12 +52,12 @@ impl Key {
                 if let Some(key) = known.iter().find(same) {
                     return Ok(Arc::clone(key));
                 }
-                let verifying = VerifyingKey::new(algorithm, &numbers).ok_or(Unusable::NotAKey)?;
+                let verifying = VerifyingKey::new(algorithm, &numbers).ok_or(JwkError::NotAKey)?;
                 let (id, numbers) = (id.as_deref().map(Into::into), Arc::clone(&numbers));
                 Ok(Arc::new(Self { id, algorithm, verifying, numbers }))
             })
             .collect::<Result<_, _>>()?;
-        if keys.is_empty() { Err(Unusable::NotAccepted) } else { Ok(keys) }
+        if keys.is_empty() { Err(JwkError::NotAccepted) } else { Ok(keys) }
     }
 
     /// Whether the other key does the same for the same tokens.
@@ -67,50 +67,52 @@ impl Key {
 }
 
 /// What a key with `use: sig` is not for, of the operations that RFC 7517 §4.3 defines.
-const OF_ENCRYPTION: [&str; 6] = ["encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"];
+const ENCRYPTION_OPERATIONS: [&str; 6] =
+    ["encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"];
 
 /// The key may verify signatures, and holds nothing secret.
-fn check_purpose(jwk: &JsonObject<'_>) -> Result<(), Unusable> {
+fn check_purpose(jwk: &JsonObject<'_>) -> Result<(), JwkError> {
     let purpose = optional(jwk, "use")?;
     if purpose.as_ref().is_some_and(|purpose| purpose != "sig") {
-        return Err(Unusable::NotForSignatures);
+        return Err(JwkError::NotForSignatures);
     }
     if let Some(operations) = jwk.get("key_ops") {
-        let mut operations = strings(operations).ok_or(Unusable::WrongKind("key_ops"))?;
+        let mut operations = strings(operations).ok_or(JwkError::WrongKind("key_ops"))?;
         if operations.iter().all(|operation| operation != "verify") {
-            return Err(Unusable::NotForSignatures);
+            return Err(JwkError::NotForSignatures);
         }
         operations.sort_unstable();
         // RFC 7517 §4.3: `use` and `key_ops` must not contradict each other.
-        if purpose.is_some() && operations.iter().any(|operation| OF_ENCRYPTION.contains(&operation.as_ref()))
+        if purpose.is_some()
+            && operations.iter().any(|operation| ENCRYPTION_OPERATIONS.contains(&operation.as_ref()))
         {
-            return Err(Unusable::WrongKind("key_ops"));
+            return Err(JwkError::WrongKind("key_ops"));
         }
         // It also forbids duplicates.
         if operations.iter().zip(operations.iter().skip(1)).any(|(a, b)| a == b) {
-            return Err(Unusable::WrongKind("key_ops"));
+            return Err(JwkError::WrongKind("key_ops"));
         }
     }
     // RFC 7518 §6.2.2, §6.3.2 and §6.4.1. A private key that is published is everybody's key.
     if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|member| jwk.contains(member)) {
-        return Err(Unusable::HoldsASecret);
+        return Err(JwkError::HoldsASecret);
     }
     Ok(())
 }
 
 /// The numbers of the key, and the algorithms that its type and curve allow.
-fn public_key(jwk: &JsonObject<'_>) -> Result<(PublicKey, &'static [Algorithm]), Unusable> {
+fn public_key(jwk: &JsonObject<'_>) -> Result<(PublicKey, &'static [Algorithm]), JwkError> {
     use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
     match required(jwk, "kty")?.as_ref() {
         "RSA" => {
             let (n, e) = (unsigned(jwk, "n")?, unsigned(jwk, "e")?);
             // RFC 7518 §3.3 asks for 2048 bits. Past 8192 one signature costs milliseconds.
             if !(2048..=8192).contains(&bits(&n)) {
-                return Err(Unusable::Unsupported("n"));
+                return Err(JwkError::Unsupported("n"));
             }
             // The cryptography crate refuses an exponent that is even or 1, and one of more than 33 bits.
             if bits(&e) > 33 || e.last().is_none_or(|last| last % 2 == 0) || e.as_slice() == [1] {
-                return Err(Unusable::Unsupported("e"));
+                return Err(JwkError::Unsupported("e"));
             }
             Ok((PublicKey::Rsa { n, e }, &[RS256, RS384, RS512, PS256, PS384, PS512]))
         }
@@ -118,51 +120,51 @@ fn public_key(jwk: &JsonObject<'_>) -> Result<(PublicKey, &'static [Algorithm]),
             let (length, algorithms): (usize, &'static [Algorithm]) = match required(jwk, "crv")?.as_ref() {
                 "P-256" => (32, &[ES256]),
                 "P-384" => (48, &[ES384]),
-                _ => return Err(Unusable::Unsupported("crv")),
+                _ => return Err(JwkError::Unsupported("crv")),
             };
             let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
             // RFC 7518 §6.2.1.2: the full length, leading zeros included.
             if [x.len(), y.len()] != [length; 2] {
-                return Err(Unusable::NotAKey);
+                return Err(JwkError::NotAKey);
             }
             Ok((PublicKey::Ec { x, y }, algorithms))
         }
         "OKP" => {
             if required(jwk, "crv")? != "Ed25519" {
-                return Err(Unusable::Unsupported("crv"));
+                return Err(JwkError::Unsupported("crv"));
             }
             // Any other length could be taken for a key in another format.
-            let x: [u8; 32] = bytes(jwk, "x")?.try_into().map_err(|_| Unusable::NotAKey)?;
+            let x: [u8; 32] = bytes(jwk, "x")?.try_into().map_err(|_| JwkError::NotAKey)?;
             if !ed25519::is_canonical(&x) {
-                return Err(Unusable::NotCanonical);
+                return Err(JwkError::NotCanonical);
             }
             if ed25519::is_of_small_order(&x) {
-                return Err(Unusable::SmallOrder);
+                return Err(JwkError::SmallOrder);
             }
             Ok((PublicKey::Ed25519 { x }, &[EdDSA]))
         }
-        _ => Err(Unusable::Unsupported("kty")),
+        _ => Err(JwkError::Unsupported("kty")),
     }
 }
 
-fn optional<'a>(jwk: &JsonObject<'a>, member: &'static str) -> Result<Option<Cow<'a, str>>, Unusable> {
+fn optional<'a>(jwk: &JsonObject<'a>, member: &'static str) -> Result<Option<Cow<'a, str>>, JwkError> {
     match jwk.get(member) {
         None => Ok(None),
-        Some(value) => string(value).map(Some).ok_or(Unusable::WrongKind(member)),
+        Some(value) => string(value).map(Some).ok_or(JwkError::WrongKind(member)),
     }
 }
 
-fn required<'a>(jwk: &JsonObject<'a>, member: &'static str) -> Result<Cow<'a, str>, Unusable> {
-    optional(jwk, member)?.ok_or(Unusable::Missing(member))
+fn required<'a>(jwk: &JsonObject<'a>, member: &'static str) -> Result<Cow<'a, str>, JwkError> {
+    optional(jwk, member)?.ok_or(JwkError::Missing(member))
 }
 
-fn bytes(jwk: &JsonObject<'_>, member: &'static str) -> Result<Vec<u8>, Unusable> {
+fn bytes(jwk: &JsonObject<'_>, member: &'static str) -> Result<Vec<u8>, JwkError> {
     let text = required(jwk, member)?;
-    URL_SAFE_NO_PAD.decode(text.as_ref()).map_err(|_| Unusable::WrongKind(member))
+    URL_SAFE_NO_PAD.decode(text.as_ref()).map_err(|_| JwkError::WrongKind(member))
 }
 
 /// A positive number. Leading zero bytes, which some issuers write against RFC 7518 §2, change nothing.
-fn unsigned(jwk: &JsonObject<'_>, member: &'static str) -> Result<Vec<u8>, Unusable> {
+fn unsigned(jwk: &JsonObject<'_>, member: &'static str) -> Result<Vec<u8>, JwkError> {
     let bytes = bytes(jwk, member)?;
     Ok(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
 }
@@ -173,8 +175,8 @@ fn bits(number: &[u8]) -> usize {
 
 /// Why a key of a set is not used. It never costs the other keys of the set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unusable {
-    NotAnObject(NotAnObject),
+pub(crate) enum JwkError {
+    InvalidJson(JsonError),
     Missing(&'static str),
     WrongKind(&'static str),
     Unsupported(&'static str),
@@ -186,10 +188,10 @@ pub(crate) enum Unusable {
     NotAccepted,
 }
 
-impl fmt::Display for Unusable {
+impl fmt::Display for JwkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAnObject(found) => write!(f, "is {found}"),
+            Self::InvalidJson(found) => write!(f, "is {found}"),
             Self::Missing(member) => write!(f, "has no `{member}`"),
             Self::WrongKind(member) => write!(f, "has a malformed `{member}`"),
             Self::Unsupported(member) => write!(f, "has an unsupported `{member}`"),

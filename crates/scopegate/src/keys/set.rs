@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::keys::jwk::{Key, Unusable};
+use crate::keys::jwk::{JwkError, Key};
 use crate::keys::name::KeyName;
 use crate::token::algorithm::Algorithm;
-use crate::token::json::{JsonObject, NotAnObject, by_length};
+use crate::token::json::{JsonError, JsonObject, shortlex};
 
 /// Real sets hold one to ten keys. The bound keeps a broken or hostile issuer from costing memory.
 const MAX_KEYS: usize = 100;
@@ -23,13 +23,13 @@ pub(crate) struct KeySet {
     id: u64,
     /// In the order of the document.
     keys: Vec<Arc<Key>>,
-    /// The keys that have an id, sorted by it ([`by_length`]).
+    /// The keys that have an id, sorted by it ([`shortlex`]).
     named: Vec<(Box<str>, Arc<Key>)>,
 }
 
 /// What a lookup finds when it does not find exactly one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoSingleKey {
+pub(crate) enum KeyLookupError {
     Unknown,
     Ambiguous(usize),
 }
@@ -41,13 +41,13 @@ impl KeySet {
         json: &[u8],
         accepted: &[Algorithm],
         earlier: Option<&Self>,
-    ) -> Result<Self, NotAKeySet> {
+    ) -> Result<Self, JwksError> {
         let known = earlier.map_or(&[][..], |earlier| &earlier.keys);
-        let set = JsonObject::from_slice(json).map_err(NotAKeySet::NotAnObject)?;
-        let jwks = set.get("keys").ok_or(NotAKeySet::NoKeys)?;
-        let jwks = <Vec<&RawValue>>::deserialize(jwks).map_err(|_| NotAKeySet::NoKeys)?;
+        let set = JsonObject::from_slice(json).map_err(JwksError::InvalidJson)?;
+        let jwks = set.get("keys").ok_or(JwksError::NoKeys)?;
+        let jwks = <Vec<&RawValue>>::deserialize(jwks).map_err(|_| JwksError::NoKeys)?;
         if jwks.len() > MAX_KEYS {
-            return Err(NotAKeySet::TooMany(jwks.len()));
+            return Err(JwksError::TooMany(jwks.len()));
         }
         let (mut keys, mut unusable) = (Vec::with_capacity(jwks.len()), Vec::new());
         for (position, jwk) in jwks.into_iter().enumerate() {
@@ -62,10 +62,10 @@ impl KeySet {
             }
         }
         if keys.is_empty() {
-            return Err(NotAKeySet::NoneUsable(unusable));
+            return Err(JwksError::NoneUsable(unusable));
         }
         for (position, reason) in unusable {
-            if reason == Unusable::HoldsASecret {
+            if reason == JwkError::HoldsASecret {
                 // A private key that is published is everybody's key: somebody has to act.
                 tracing::warn!("key {position} of the set {reason}; it is not used");
             } else {
@@ -74,7 +74,7 @@ impl KeySet {
         }
         let mut named: Vec<(Box<str>, Arc<Key>)> =
             keys.iter().filter_map(|key| Some((key.id.clone()?, Arc::clone(key)))).collect();
-        named.sort_by(|(a, _), (b, _)| by_length(a, b));
+        named.sort_by(|(a, _), (b, _)| shortlex(a, b));
         Ok(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), keys, named })
     }
 
@@ -84,10 +84,10 @@ impl KeySet {
 
     /// The one key that fits. A token without `kid` finds a key when only one fits its algorithm. Where
     /// several fit, none is tried: a token must never cost more than one signature check.
-    pub(crate) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Arc<Key>, NoSingleKey> {
+    pub(crate) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Arc<Key>, KeyLookupError> {
         match id {
             Some(id) => {
-                let before = self.named.partition_point(|(named, _)| by_length(named, id).is_lt());
+                let before = self.named.partition_point(|(named, _)| shortlex(named, id).is_lt());
                 let named = self.named.iter().skip(before).take_while(|(named, _)| **named == *id);
                 single(named.map(|(_, key)| key), algorithm)
             }
@@ -97,7 +97,7 @@ impl KeySet {
 
     /// Whether a token that names this key would find one, or several.
     pub(crate) fn contains(&self, name: &KeyName) -> bool {
-        !matches!(self.find(name.id.as_deref(), name.algorithm), Err(NoSingleKey::Unknown))
+        !matches!(self.find(name.id.as_deref(), name.algorithm), Err(KeyLookupError::Unknown))
     }
 
     /// Whether these are the same objects in the same order.
@@ -118,28 +118,28 @@ impl KeySet {
 fn single<'a>(
     keys: impl Iterator<Item = &'a Arc<Key>>,
     algorithm: Algorithm,
-) -> Result<&'a Arc<Key>, NoSingleKey> {
+) -> Result<&'a Arc<Key>, KeyLookupError> {
     let mut fitting = keys.filter(|key| key.algorithm == algorithm);
-    let first = fitting.next().ok_or(NoSingleKey::Unknown)?;
+    let first = fitting.next().ok_or(KeyLookupError::Unknown)?;
     match fitting.count() {
         0 => Ok(first),
-        more => Err(NoSingleKey::Ambiguous(1 + more)),
+        more => Err(KeyLookupError::Ambiguous(1 + more)),
     }
 }
 
 /// Why a document gives no keys. Whoever has an earlier set keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NotAKeySet {
-    NotAnObject(NotAnObject),
+pub(crate) enum JwksError {
+    InvalidJson(JsonError),
     NoKeys,
     TooMany(usize),
-    NoneUsable(Vec<(usize, Unusable)>),
+    NoneUsable(Vec<(usize, JwkError)>),
 }
 
-impl fmt::Display for NotAKeySet {
+impl fmt::Display for JwksError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAnObject(found) => write!(f, "expected a key set, found a document that is {found}"),
+            Self::InvalidJson(found) => write!(f, "expected a key set, found a document that is {found}"),
             Self::NoKeys => f.write_str("expected an array `keys`, found none"),
             Self::TooMany(found) => write!(f, "expected at most {MAX_KEYS} keys, found {found}"),
             Self::NoneUsable(unusable) => {
@@ -150,7 +150,7 @@ impl fmt::Display for NotAKeySet {
     }
 }
 
-impl std::error::Error for NotAKeySet {}
+impl std::error::Error for JwksError {}
 
 #[cfg(test)]
 mod tests {
@@ -174,6 +174,6 @@ mod tests {
         let find = |keys: &KeySet, id| Arc::as_ptr(keys.find(Some(id), Algorithm::EdDSA).unwrap());
         assert_eq!(find(&rotated, "b"), find(&first, "b"));
         assert!(!rotated.has_same_keys(&first));
-        assert!(matches!(rotated.find(Some("a"), Algorithm::EdDSA), Err(NoSingleKey::Unknown)));
+        assert!(matches!(rotated.find(Some("a"), Algorithm::EdDSA), Err(KeyLookupError::Unknown)));
     }
 }

@@ -105,14 +105,14 @@ fn the_verifier_accepts_the_examples_of_rfc_7515_in_their_time() {
         let verify = |issuer: &str, now| {
             // An address is asked for in the configuration, so the name is set here. The tokens name no client.
             let mut joe =
-                Issuer::from_jwks("https://joe.example", &example.jwks()).unwrap().accept_any_client();
+                Issuer::from_jwks("https://joe.example", &example.jwks()).unwrap().allow_any_client();
             issuer.clone_into(&mut joe.identifier);
             let clock = move || UNIX_EPOCH + Duration::from_secs(now);
-            let verifier = Verifier::builder().with_clock(clock).with_leeway(Duration::ZERO).trust(joe);
+            let verifier = Verifier::builder().clock(clock).leeway(Duration::ZERO).trust(joe);
             verifier.build().unwrap().verify(&example.token)
         };
         let claims = verify("joe", EXPIRES_AT - 1).unwrap();
-        assert_eq!(claims.get::<bool>("http://example.com/is_root").unwrap(), Some(true));
+        assert_eq!(claims.claim::<bool>("http://example.com/is_root").unwrap(), Some(true));
         assert!(matches!(verify("joe", EXPIRES_AT), Err(Error::Expired { .. })));
         assert!(matches!(verify("Joe", EXPIRES_AT - 1), Err(Error::UnknownIssuer { .. })));
     }
@@ -124,10 +124,10 @@ fn the_verifier_refuses_the_other_examples_of_rfc_7515() {
     let verifier = {
         let keys: Vec<Value> = [example("RFC 7515 A.2").keys, example("RFC 7515 A.3").keys].concat();
         let jwks = json!({ "keys": keys }).to_string();
-        let mut joe = Issuer::from_jwks("https://joe.example", &jwks).unwrap().accept_any_client();
+        let mut joe = Issuer::from_jwks("https://joe.example", &jwks).unwrap().allow_any_client();
         "joe".clone_into(&mut joe.identifier);
         let clock = || UNIX_EPOCH + Duration::from_secs(1_300_000_000);
-        Verifier::builder().with_clock(clock).trust(joe).build().unwrap()
+        Verifier::builder().clock(clock).trust(joe).build().unwrap()
     };
     let refusal = |section| verifier.verify(&example(section).token).unwrap_err();
     assert!(verifier.verify(&example("RFC 7515 A.2").token).is_ok());

@@ -4,31 +4,31 @@
 use std::sync::OnceLock;
 
 use crate::scope::hierarchy::Implied;
-use crate::scope::interner::{Numbered, ScopeTable};
+use crate::scope::interner::{ScopeInterner, ScopeMask};
 use crate::scope::requirement::Requirement;
 use crate::scope::{Scope, Scopes};
 use crate::scope::{is_scope, is_scope_character};
 use crate::token::arena::{Span, Texts};
 
 /// What a token grants.
-pub(crate) struct Granted {
+pub(crate) struct GrantedScopes {
     /// Scopes that follow the grammar, with spaces between them.
     text: Span,
     /// What the verifier's hierarchy adds to them.
     implied: Option<Implied>,
-    numbered: Numbered,
+    numbered: ScopeMask,
     /// Made when it is first needed: by the application, or by a refusal, which names them in the log. For 200 scopes it
     /// costs half as much as a signature check, and whoever lets a request through gets by with the numbers.
     list: OnceLock<Scopes>,
 }
 
 /// The scopes of a token while its claims are read.
-pub(crate) struct Grants<'t> {
+pub(crate) struct GrantedScopesBuilder<'t> {
     texts: &'t mut Texts,
     text: Span,
 }
 
-impl<'t> Grants<'t> {
+impl<'t> GrantedScopesBuilder<'t> {
     /// Scopes that are to be texts of the token.
     pub(crate) fn to(texts: &'t mut Texts) -> Self {
         Self { text: texts.add(""), texts }
@@ -53,19 +53,19 @@ impl<'t> Grants<'t> {
     }
 
     /// What is granted, with all that it implies.
-    pub(crate) fn numbered_by(self, table: &ScopeTable) -> Granted {
-        let written = || apart(self.texts.get(self.text));
+    pub(crate) fn intern(self, table: &ScopeInterner) -> GrantedScopes {
+        let written = || new_shard(self.texts.get(self.text));
         let implied = table.hierarchy.implied_by(written());
         let numbered =
             table.numbered(written().chain(implied.iter().flat_map(Implied::iter).map(Scope::as_str)));
-        Granted { text: self.text, implied, numbered, list: OnceLock::new() }
+        GrantedScopes { text: self.text, implied, numbered, list: OnceLock::new() }
     }
 }
 
-impl Granted {
+impl GrantedScopes {
     pub(crate) fn list(&self, texts: &Texts) -> &Scopes {
         self.list.get_or_init(|| {
-            apart(texts.get(self.text)).filter_map(Scope::parse).chain(self.implied().cloned()).collect()
+            new_shard(texts.get(self.text)).filter_map(Scope::parse).chain(self.implied().cloned()).collect()
         })
     }
 
@@ -87,6 +87,6 @@ impl Granted {
 }
 
 /// Several spaces in a row are not in the grammar, and do not change the meaning.
-fn apart(scopes: &str) -> impl Iterator<Item = &str> {
+fn new_shard(scopes: &str) -> impl Iterator<Item = &str> {
     scopes.split_ascii_whitespace()
 }

@@ -5,21 +5,21 @@ use std::sync::Arc;
 
 use crate::error::config::ConfigError;
 use crate::scope::Scope;
-use crate::scope::mask::{Bits, MOST};
-use crate::token::json::by_length;
+use crate::scope::mask::{BitSet, MAX_SCOPES};
+use crate::token::json::shortlex;
 
 /// Which scopes are granted along with another one.
 #[derive(Debug, Default)]
 pub(crate) struct ScopeHierarchy {
     /// Each scope that implies others or is implied, with all that it implies, directly or not; the bits are places in this
-    /// list. Sorted by [`by_length`].
-    scopes: Vec<(Scope, Bits)>,
+    /// list. Sorted by [`shortlex`].
+    scopes: Vec<(Scope, BitSet)>,
 }
 
 /// What a token grants by implication. It costs a token the same however much that is.
 pub(crate) struct Implied {
     hierarchy: Arc<ScopeHierarchy>,
-    scopes: Bits,
+    scopes: BitSet,
 }
 
 impl ScopeHierarchy {
@@ -27,17 +27,18 @@ impl ScopeHierarchy {
     pub(crate) fn new(declared: &[(String, Vec<String>)]) -> Result<Self, ConfigError> {
         let names = declared.iter().flat_map(|(scope, implied)| [scope].into_iter().chain(implied));
         let mut names = names.map(|name| name.parse()).collect::<Result<Vec<Scope>, _>>()?;
-        names.sort_unstable_by(|a, b| by_length(a.as_str(), b.as_str()));
+        names.sort_unstable_by(|a, b| shortlex(a.as_str(), b.as_str()));
         names.dedup();
-        if names.len() > MOST {
+        if names.len() > MAX_SCOPES {
             let (expected, found) = ("at most 256 different ones", names.len().to_string());
             return Err(ConfigError::OutOfRange { setting: "implied scopes", expected, found });
         }
-        let mut hierarchy = Self { scopes: names.into_iter().map(|name| (name, Bits::default())).collect() };
+        let mut hierarchy =
+            Self { scopes: names.into_iter().map(|name| (name, BitSet::default())).collect() };
         for (scope, implied) in declared {
-            let direct = implied.iter().filter_map(|one| hierarchy.place_of(one)).map(Bits::of);
-            let direct = direct.fold(Bits::default(), Bits::union);
-            hierarchy.add(hierarchy.place_of(scope), direct);
+            let direct = implied.iter().filter_map(|one| hierarchy.index_of(one)).map(BitSet::of);
+            let direct = direct.fold(BitSet::default(), BitSet::union);
+            hierarchy.add(hierarchy.index_of(scope), direct);
         }
         hierarchy.close()?;
         Ok(hierarchy)
@@ -46,21 +47,21 @@ impl ScopeHierarchy {
     /// Adds what is implied by the implied (Warshall's algorithm). A scope that comes to imply itself is in a circle.
     fn close(&mut self) -> Result<(), ConfigError> {
         for through in 0..self.scopes.len() {
-            let further = self.implied_by_place(through);
-            for place in 0..self.scopes.len() {
-                if self.implied_by_place(place).has(through) {
-                    self.add(Some(place), further);
+            let further = self.implied_by_index(through);
+            for index in 0..self.scopes.len() {
+                if self.implied_by_index(index).has(through) {
+                    self.add(Some(index), further);
                 }
             }
         }
-        match self.scopes.iter().enumerate().find(|(place, (_, implied))| implied.has(*place)) {
+        match self.scopes.iter().enumerate().find(|(index, (_, implied))| implied.has(*index)) {
             Some((_, (scope, _))) => Err(ConfigError::ScopeImpliesItself { scope: scope.to_string() }),
             None => Ok(()),
         }
     }
 
-    fn add(&mut self, place: Option<usize>, more: Bits) {
-        if let Some((_, implied)) = place.and_then(|place| self.scopes.get_mut(place)) {
+    fn add(&mut self, index: Option<usize>, more: BitSet) {
+        if let Some((_, implied)) = index.and_then(|index| self.scopes.get_mut(index)) {
             *implied = implied.union(more);
         }
     }
@@ -74,31 +75,31 @@ impl ScopeHierarchy {
             return None;
         }
         let implied =
-            granted.filter_map(|scope| self.place_of(scope)).map(|place| self.implied_by_place(place));
-        let scopes = implied.fold(Bits::default(), Bits::union);
+            granted.filter_map(|scope| self.index_of(scope)).map(|index| self.implied_by_index(index));
+        let scopes = implied.fold(BitSet::default(), BitSet::union);
         (!scopes.is_empty()).then(|| Implied { hierarchy: Arc::clone(self), scopes })
     }
 
     /// Whether who has the one has the other, which is another scope.
     pub(crate) fn implies(&self, one: &Scope, other: &Scope) -> bool {
-        match (self.place_of(one.as_str()), self.place_of(other.as_str())) {
-            (Some(one), Some(other)) => self.implied_by_place(one).has(other),
+        match (self.index_of(one.as_str()), self.index_of(other.as_str())) {
+            (Some(one), Some(other)) => self.implied_by_index(one).has(other),
             _ => false,
         }
     }
 
-    fn implied_by_place(&self, place: usize) -> Bits {
-        self.scopes.get(place).map(|(_, implied)| *implied).unwrap_or_default()
+    fn implied_by_index(&self, index: usize) -> BitSet {
+        self.scopes.get(index).map(|(_, implied)| *implied).unwrap_or_default()
     }
 
-    fn place_of(&self, scope: &str) -> Option<usize> {
-        self.scopes.binary_search_by(|(known, _)| by_length(known.as_str(), scope)).ok()
+    fn index_of(&self, scope: &str) -> Option<usize> {
+        self.scopes.binary_search_by(|(known, _)| shortlex(known.as_str(), scope)).ok()
     }
 }
 
 impl Implied {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Scope> {
-        self.scopes.iter().filter_map(|place| self.hierarchy.scopes.get(place)).map(|(scope, _)| scope)
+        self.scopes.iter().filter_map(|index| self.hierarchy.scopes.get(index)).map(|(scope, _)| scope)
     }
 }
 

@@ -12,15 +12,15 @@ use rustc_hash::FxBuildHasher;
 
 use crate::scope::Scope;
 use crate::scope::hierarchy::ScopeHierarchy;
-use crate::scope::mask::{Bits, MOST};
+use crate::scope::mask::{BitSet, MAX_SCOPES};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// What one verifier knows about scopes: the numbers that it has given, and which scopes imply others.
-pub(crate) struct ScopeTable {
+pub(crate) struct ScopeInterner {
     /// Tells the tables of several verifiers from each other.
     id: u64,
-    /// At most [`MOST`], because a program that makes layers out of what requests ask for must not fill its memory with
+    /// At most [`MAX_SCOPES`], because a program that makes layers out of what requests ask for must not fill its memory with
     /// them, and no API has that many.
     numbers: ArcSwap<Numbers>,
     /// What completes a token's scopes before they are compared.
@@ -33,16 +33,16 @@ type Numbers = HashMap<Box<str>, usize, FxBuildHasher>;
 
 /// Which of the numbered scopes a token grants.
 #[derive(Clone, Copy)]
-pub(crate) struct Numbered {
+pub(crate) struct ScopeMask {
     table: u64,
     /// How many numbers there were. About scopes that got theirs later, nothing is known here.
     known: usize,
-    granted: Bits,
+    granted: BitSet,
 }
 
 /// A boolean expression over numbered scopes.
 #[derive(Clone)]
-pub(crate) struct NumberedTest {
+pub(crate) struct CompiledRequirement {
     table: u64,
     /// Above every number in the test.
     known: usize,
@@ -52,42 +52,42 @@ pub(crate) struct NumberedTest {
 #[derive(Clone)]
 pub(crate) enum Test {
     /// Each of these scopes, and each of the other tests.
-    AllOf(Bits, Vec<Test>),
+    AllOf(BitSet, Vec<Test>),
     AnyOf(Vec<Test>),
 }
 
-impl ScopeTable {
+impl ScopeInterner {
     pub(crate) fn new(hierarchy: ScopeHierarchy) -> Self {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Self { id, numbers: ArcSwap::default(), hierarchy: Arc::new(hierarchy) }
     }
 
     /// The scope's number, which it gets now if it has none. `None` when there are no more.
-    pub(crate) fn number(&self, scope: &Scope) -> Option<Bits> {
+    pub(crate) fn number(&self, scope: &Scope) -> Option<BitSet> {
         let known = self.numbers.load();
-        if !known.contains_key(scope.as_str()) && known.len() < MOST {
+        if !known.contains_key(scope.as_str()) && known.len() < MAX_SCOPES {
             self.numbers.rcu(|numbers| {
                 let mut numbers = Numbers::clone(numbers);
                 // Others may have added some meanwhile.
                 let next = numbers.len();
-                if next < MOST {
+                if next < MAX_SCOPES {
                     numbers.entry(scope.as_str().into()).or_insert(next);
                 }
                 numbers
             });
         }
-        self.numbers.load().get(scope.as_str()).map(|number| Bits::of(*number))
+        self.numbers.load().get(scope.as_str()).map(|number| BitSet::of(*number))
     }
 
     /// A test with the numbers that this table has given.
-    pub(crate) fn test(&self, test: Test) -> NumberedTest {
-        NumberedTest { table: self.id, known: self.numbers.load().len(), test }
+    pub(crate) fn test(&self, test: Test) -> CompiledRequirement {
+        CompiledRequirement { table: self.id, known: self.numbers.load().len(), test }
     }
 
     /// Compares a token's scopes with those that have a number.
-    pub(crate) fn numbered<'a>(&self, scopes: impl Iterator<Item = &'a str>) -> Numbered {
+    pub(crate) fn numbered<'a>(&self, scopes: impl Iterator<Item = &'a str>) -> ScopeMask {
         let numbers = self.numbers.load();
-        let mut granted = Bits::default();
+        let mut granted = BitSet::default();
         if !numbers.is_empty() {
             for scope in scopes {
                 if let Some(number) = numbers.get(scope) {
@@ -95,20 +95,20 @@ impl ScopeTable {
                 }
             }
         }
-        Numbered { table: self.id, known: numbers.len(), granted }
+        ScopeMask { table: self.id, known: numbers.len(), granted }
     }
 }
 
-impl NumberedTest {
+impl CompiledRequirement {
     /// Whether these scopes are enough; `None` when their numbers do not say.
-    pub(crate) fn is_satisfied_by(&self, scopes: &Numbered) -> Option<bool> {
+    pub(crate) fn is_satisfied_by(&self, scopes: &ScopeMask) -> Option<bool> {
         (scopes.table == self.table && scopes.known >= self.known)
             .then(|| self.test.is_satisfied_by(scopes.granted))
     }
 }
 
 impl Test {
-    fn is_satisfied_by(&self, granted: Bits) -> bool {
+    fn is_satisfied_by(&self, granted: BitSet) -> bool {
         match self {
             Self::AllOf(scopes, others) => {
                 granted.contains(*scopes) && others.iter().all(|test| test.is_satisfied_by(granted))
@@ -128,14 +128,14 @@ mod tests {
     }
 
     /// Whether the numbers say that the scopes are enough.
-    fn by_number(table: &ScopeTable, requirement: &Requirement, granted: &Numbered) -> Option<bool> {
-        requirement.clone().prepared(table).by_number(granted)
+    fn by_number(table: &ScopeInterner, requirement: &Requirement, granted: &ScopeMask) -> Option<bool> {
+        requirement.clone().compiled(table).by_number(granted)
     }
 
     #[test]
     fn numbers_and_texts_give_the_same_answers() {
         // C20
-        let table = ScopeTable::new(ScopeHierarchy::default());
+        let table = ScopeInterner::new(ScopeHierarchy::default());
         let requirements = [
             "a".into(),
             all_of(["a", "b"]),
@@ -144,7 +144,7 @@ mod tests {
             any_of([all_of(["a", "b"]), all_of(["c", "dd"])]),
         ];
         let numbered: Vec<Requirement> =
-            requirements.iter().map(|one| one.clone().prepared(&table)).collect();
+            requirements.iter().map(|one| one.clone().compiled(&table)).collect();
         for granted in ["", "a", "b", "a b", "a b c", "a dd", "c dd", "bb", "aa", "A", "a a", "x y z"] {
             let list = granted.split(' ').filter_map(Scope::parse).collect();
             for (text, number) in requirements.iter().zip(&numbered) {
@@ -156,10 +156,10 @@ mod tests {
 
     #[test]
     fn scopes_that_have_length_and_end_in_common_are_told_apart() {
-        let table = ScopeTable::new(ScopeHierarchy::default());
+        let table = ScopeInterner::new(ScopeHierarchy::default());
         let names =
             ["orders/read", "OrdErs/read", "order2/read", "read", "Read", "ead", "12345678", "012345678"];
-        let requirements = names.map(|name| Requirement::from(name).prepared(&table));
+        let requirements = names.map(|name| Requirement::from(name).compiled(&table));
         for granted in names {
             let numbered = table.numbered(scopes(granted));
             let satisfied = requirements.each_ref().map(|one| one.by_number(&numbered));
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_scope_that_got_its_number_later_is_not_decided_by_number() {
-        let table = ScopeTable::new(ScopeHierarchy::default());
+        let table = ScopeInterner::new(ScopeHierarchy::default());
         let early = table.numbered(scopes("a b"));
         assert_eq!(by_number(&table, &"a".into(), &early), None);
         let later = table.numbered(scopes("a b"));
@@ -184,22 +184,22 @@ mod tests {
     #[test]
     fn the_numbers_of_another_table_say_nothing() {
         let (ours, theirs) =
-            (ScopeTable::new(ScopeHierarchy::default()), ScopeTable::new(ScopeHierarchy::default()));
+            (ScopeInterner::new(ScopeHierarchy::default()), ScopeInterner::new(ScopeHierarchy::default()));
         let (required, other) =
-            (Requirement::from("a").prepared(&ours), Requirement::from("b").prepared(&theirs));
+            (Requirement::from("a").compiled(&ours), Requirement::from("b").compiled(&theirs));
         assert_eq!(required.by_number(&theirs.numbered(scopes("b"))), None);
         assert_eq!(other.by_number(&ours.numbered(scopes("a"))), None);
     }
 
     #[test]
     fn the_scopes_after_the_256th_have_no_number() {
-        let table = ScopeTable::new(ScopeHierarchy::default());
-        let names: Vec<String> = (0..=MOST).map(|at| format!("scope-{at}")).collect();
+        let table = ScopeInterner::new(ScopeHierarchy::default());
+        let names: Vec<String> = (0..=MAX_SCOPES).map(|at| format!("scope-{at}")).collect();
         let numbered: Vec<Requirement> =
-            names.iter().map(|name| Requirement::from(name.as_str()).prepared(&table)).collect();
+            names.iter().map(|name| name.parse::<Requirement>().unwrap().compiled(&table)).collect();
         let granted = table.numbered(names.iter().step_by(2).map(String::as_str));
         for (at, requirement) in numbered.iter().enumerate() {
-            let expected = (at < MOST).then_some(at % 2 == 0);
+            let expected = (at < MAX_SCOPES).then_some(at % 2 == 0);
             assert_eq!(requirement.by_number(&granted), expected, "{at}");
         }
     }

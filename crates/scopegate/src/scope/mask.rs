@@ -1,13 +1,13 @@
 //! A set of at most 256 scopes, as bits. Which scope a number stands for is known to whoever gives the numbers.
 
 /// So many different numbers there are.
-pub(crate) const MOST: usize = 256;
+pub(crate) const MAX_SCOPES: usize = 256;
 
-/// A set of numbers below [`MOST`].
+/// A set of numbers below [`MAX_SCOPES`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Bits([u64; MOST / 64]);
+pub(crate) struct BitSet([u64; MAX_SCOPES / 64]);
 
-impl Bits {
+impl BitSet {
     pub(crate) fn of(number: usize) -> Self {
         let mut bits = Self::default();
         bits.insert(number);
@@ -40,7 +40,7 @@ impl Bits {
 
     /// The numbers, from small to large.
     pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
-        (0..MOST).filter(move |number| self.has(*number))
+        (0..MAX_SCOPES).filter(move |number| self.has(*number))
     }
 }
 
@@ -51,17 +51,18 @@ mod tests {
     #[test]
     fn a_set_has_what_was_put_into_it() {
         let numbers = [0, 1, 63, 64, 200, 255];
-        let set = numbers.into_iter().map(Bits::of).fold(Bits::default(), Bits::union);
+        let set = numbers.into_iter().map(BitSet::of).fold(BitSet::default(), BitSet::union);
         assert_eq!(set.iter().collect::<Vec<_>>(), numbers);
-        assert!(set.has(64) && !set.has(65) && !set.has(MOST));
+        assert!(set.has(64) && !set.has(65) && !set.has(MAX_SCOPES));
         assert!(
-            set.contains(Bits::of(200).union(Bits::of(1))) && !set.contains(Bits::of(200).union(Bits::of(2)))
+            set.contains(BitSet::of(200).union(BitSet::of(1)))
+                && !set.contains(BitSet::of(200).union(BitSet::of(2)))
         );
-        assert!(Bits::default().is_empty() && !Bits::of(255).is_empty());
+        assert!(BitSet::default().is_empty() && !BitSet::of(255).is_empty());
     }
 
     #[test]
     fn a_number_that_is_too_large_is_not_kept() {
-        assert!(Bits::of(MOST).is_empty());
+        assert!(BitSet::of(MAX_SCOPES).is_empty());
     }
 }

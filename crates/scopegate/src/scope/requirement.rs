@@ -1,12 +1,13 @@
 //! What a route asks of a token's scopes: a boolean expression. The scopes themselves are `scope.rs`.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::error::config::ConfigError;
 use crate::scope::hierarchy::ScopeHierarchy;
-use crate::scope::interner::{Numbered, NumberedTest, ScopeTable, Test};
-use crate::scope::mask::Bits;
+use crate::scope::interner::{CompiledRequirement, ScopeInterner, ScopeMask, Test};
+use crate::scope::mask::BitSet;
 use crate::scope::{Scope, Scopes};
 
 /// A boolean expression over scopes: one scope, [`all_of`], [`any_of`], nested.
@@ -28,14 +29,14 @@ use crate::scope::{Scope, Scopes};
 #[derive(Clone)]
 pub struct Requirement {
     node: Node,
-    /// What [`Verifier::prepare`](crate::Verifier::prepare) added.
-    prepared: Option<Arc<Prepared>>,
+    /// What [`middleware::compile`](crate::middleware::compile) added.
+    compiled: Option<Arc<Compiled>>,
 }
 
 /// What a verifier knows about the scopes of a requirement.
-struct Prepared {
+struct Compiled {
     /// The same expression over the numbers of the scopes, if each has one.
-    numbered: Option<NumberedTest>,
+    test: Option<CompiledRequirement>,
     hierarchy: Arc<ScopeHierarchy>,
 }
 
@@ -74,19 +75,19 @@ where
 
 impl Requirement {
     fn new(node: Node) -> Self {
-        Self { node, prepared: None }
+        Self { node, compiled: None }
     }
 
     /// The same requirement, with numbers for its scopes where the table has any left.
-    pub(crate) fn prepared(mut self, table: &ScopeTable) -> Self {
-        let numbered = self.node.test(table).map(|test| table.test(test));
-        self.prepared = Some(Arc::new(Prepared { numbered, hierarchy: Arc::clone(&table.hierarchy) }));
+    pub(crate) fn compiled(mut self, table: &ScopeInterner) -> Self {
+        let test = self.node.test(table).map(|test| table.test(test));
+        self.compiled = Some(Arc::new(Compiled { test, hierarchy: Arc::clone(&table.hierarchy) }));
         self
     }
 
     /// Whether the numbered scopes are enough; `None` when the texts have to be compared.
-    pub(crate) fn by_number(&self, granted: &Numbered) -> Option<bool> {
-        self.prepared.as_ref()?.numbered.as_ref()?.is_satisfied_by(granted)
+    pub(crate) fn by_number(&self, granted: &ScopeMask) -> Option<bool> {
+        self.compiled.as_ref()?.test.as_ref()?.is_satisfied_by(granted)
     }
 
     /// Whether these scopes are enough.
@@ -101,12 +102,12 @@ impl Requirement {
 
     /// Scopes that together satisfy the requirement, in the order they were written, each once: what a
     /// challenge names (RFC 6750 §3). Of alternatives it takes the first, and when the requirement is
-    /// [prepared](crate::Verifier::prepare), it leaves out what another of the scopes
-    /// [implies](crate::VerifierBuilder::with_implied_scopes).
-    pub fn sufficient_scopes(&self) -> Vec<&Scope> {
+    /// [compiled](crate::middleware::compile), it leaves out what another of the scopes
+    /// [implies](crate::VerifierBuilder::implied_scopes).
+    pub fn challenge_scopes(&self) -> Vec<&Scope> {
         let mut scopes = Vec::new();
         self.collect_sufficient(&mut scopes);
-        if let Some(Prepared { hierarchy, .. }) = self.prepared.as_deref() {
+        if let Some(Compiled { hierarchy, .. }) = self.compiled.as_deref() {
             let all = scopes.clone();
             scopes.retain(|scope| !all.iter().any(|other| hierarchy.implies(other, scope)));
         }
@@ -118,15 +119,15 @@ impl Requirement {
     /// scopes imply is left aside.
     ///
     /// There are as many as there are ways to choose: `all_of` ten `any_of` of two each has 1,024.
-    pub fn alternatives(&self) -> Vec<Vec<&Scope>> {
+    pub fn minimal_sets(&self) -> Vec<Vec<&Scope>> {
         let all = match &self.node {
             Node::Scope(scope) => vec![vec![scope]],
             Node::AllOf(parts) if parts.is_empty() => Vec::new(),
             Node::AllOf(parts) => parts.iter().fold(vec![Vec::new()], |chosen, part| {
-                let more = part.alternatives();
+                let more = part.minimal_sets();
                 chosen.iter().flat_map(|one| more.iter().map(move |other| joined(one, other))).collect()
             }),
-            Node::AnyOf(parts) => parts.iter().flat_map(Self::alternatives).collect(),
+            Node::AnyOf(parts) => parts.iter().flat_map(Self::minimal_sets).collect(),
             Node::Invalid(_) => Vec::new(),
         };
         all.iter()
@@ -161,12 +162,12 @@ impl Requirement {
     ///
     /// # Errors
     /// [`ConfigError::InvalidScope`] for a text that is not a scope, [`ConfigError::EmptyRequirement`] for an empty
-    /// [`all_of`] or [`any_of`], and [`ConfigError::ScopeOfTheIssuer`] for `offline_access`, which nobody needs to use an API
+    /// [`all_of`] or [`any_of`], and [`ConfigError::ReservedScope`] for `offline_access`, which nobody needs to use an API
     /// and which callers would ask for if a challenge named it.
     pub fn check(&self) -> Result<(), ConfigError> {
         match &self.node {
             Node::Scope(scope) if scope.as_str() == OFFLINE_ACCESS => {
-                Err(ConfigError::ScopeOfTheIssuer { scope: scope.to_string() })
+                Err(ConfigError::ReservedScope { scope: scope.to_string() })
             }
             Node::Scope(_) => Ok(()),
             Node::AllOf(parts) | Node::AnyOf(parts) if parts.is_empty() => Err(ConfigError::EmptyRequirement),
@@ -178,11 +179,11 @@ impl Requirement {
 
 impl Node {
     /// The test that this is for numbered scopes; `None` when a scope has no number.
-    fn test(&self, table: &ScopeTable) -> Option<Test> {
+    fn test(&self, table: &ScopeInterner) -> Option<Test> {
         match self {
             Self::Scope(scope) => Some(Test::AllOf(table.number(scope)?, Vec::new())),
             Self::AllOf(parts) if !parts.is_empty() => {
-                let (mut scopes, mut others) = (Bits::default(), Vec::new());
+                let (mut scopes, mut others) = (BitSet::default(), Vec::new());
                 for part in parts {
                     match part.node.test(table)? {
                         Test::AllOf(more, tests) => {
@@ -232,15 +233,30 @@ impl From<Scope> for Requirement {
     }
 }
 
-impl From<&str> for Requirement {
-    fn from(text: &str) -> Self {
+/// For scopes that are written in the program. If one is not a scope, [`Requirement::check`] rejects the
+/// requirement. To read a scope from elsewhere, parse it.
+impl From<&'static str> for Requirement {
+    fn from(text: &'static str) -> Self {
         Self::new(Scope::parse(text).map_or_else(|| Node::Invalid(text.to_owned()), Node::Scope))
     }
 }
 
-impl From<String> for Requirement {
-    fn from(text: String) -> Self {
-        Self::from(text.as_str())
+impl From<&Self> for Requirement {
+    fn from(requirement: &Self) -> Self {
+        requirement.clone()
+    }
+}
+
+impl FromStr for Requirement {
+    type Err = ConfigError;
+
+    /// Reads the requirement of one scope, for instance from a configuration file.
+    ///
+    /// # Errors
+    /// As for [`check`](Self::check).
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        let requirement = Self::from(text.parse::<Scope>()?);
+        requirement.check().map(|()| requirement)
     }
 }
 
@@ -275,7 +291,7 @@ mod tests {
     }
 
     fn sufficient(requirement: &Requirement) -> String {
-        requirement.sufficient_scopes().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        requirement.challenge_scopes().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -316,25 +332,25 @@ mod tests {
     fn what_another_scope_implies_is_not_asked_for() {
         // F16
         let declared = [("admin".to_owned(), vec!["read".to_owned()])];
-        let table = ScopeTable::new(ScopeHierarchy::new(&declared).unwrap());
+        let table = ScopeInterner::new(ScopeHierarchy::new(&declared).unwrap());
         let cases = [
             (all_of(["read", "admin"]), "read admin", "admin"),
             (all_of(["read", "write"]), "read write", "read write"),
             (any_of(["read", "admin"]), "read", "read"),
         ];
-        for (requirement, plain, prepared) in cases.clone() {
+        for (requirement, plain, compiled) in cases.clone() {
             assert_eq!(sufficient(&requirement), plain);
-            assert_eq!(sufficient(&requirement.clone().prepared(&table)), prepared);
+            assert_eq!(sufficient(&requirement.clone().compiled(&table)), compiled);
             // What another verifier has prepared is prepared anew.
-            let other = ScopeTable::new(ScopeHierarchy::default());
-            assert_eq!(sufficient(&requirement.prepared(&other).prepared(&table)), prepared);
+            let other = ScopeInterner::new(ScopeHierarchy::default());
+            assert_eq!(sufficient(&requirement.compiled(&other).compiled(&table)), compiled);
         }
         // Also for scopes that came too late to get a number.
         for at in 0..300 {
-            let _ = Requirement::from(format!("scope-{at}")).prepared(&table);
+            let _ = format!("scope-{at}").parse::<Requirement>().unwrap().compiled(&table);
         }
-        let late = all_of(["read", "late", "admin"]).prepared(&table);
-        assert!(late.prepared.as_ref().is_some_and(|prepared| prepared.numbered.is_none()));
+        let late = all_of(["read", "late", "admin"]).compiled(&table);
+        assert!(late.compiled.as_ref().is_some_and(|compiled| compiled.test.is_none()));
         assert_eq!(sufficient(&late), "late admin");
     }
 
@@ -354,7 +370,7 @@ mod tests {
             (all_of([any_of::<[&str; 0]>([]), "a".into()]), ""),
         ] {
             let sets: Vec<String> = requirement
-                .alternatives()
+                .minimal_sets()
                 .into_iter()
                 .map(|set| set.into_iter().map(Scope::as_str).collect::<Vec<_>>().join(" "))
                 .collect();
@@ -373,7 +389,7 @@ mod tests {
             (all_of([any_of([""])]), "InvalidScope"),
             (all_of::<[&str; 0]>([]), "EmptyRequirement"),
             (any_of([all_of::<[&str; 0]>([])]), "EmptyRequirement"),
-            (all_of([any_of(["a", "offline_access"])]), "ScopeOfTheIssuer"),
+            (all_of([any_of(["a", "offline_access"])]), "ReservedScope"),
         ] {
             assert!(format!("{:?}", requirement.check().unwrap_err()).starts_with(text), "{requirement}");
             assert!(!requirement.is_satisfied_by(&granted("b c")), "{requirement}");

@@ -26,7 +26,22 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every algorithm that this crate can verify: what an issuer may use unless it is told otherwise.
+    /// The algorithms that an issuer's tokens may have by default. An algorithm that a later version learns to
+    /// verify is added to [`ALL`](Self::ALL) and not here, so that an update accepts no token that was rejected
+    /// before.
+    pub const DEFAULT: &'static [Self] = &[
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::EdDSA,
+    ];
+
+    /// Every algorithm that this crate can verify.
     pub const ALL: &'static [Self] = &[
         Self::RS256,
         Self::RS384,
@@ -82,6 +97,14 @@ impl FromStr for Algorithm {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn default_algorithms_are_listed_one_by_one() {
+        let names: Vec<&str> = Algorithm::DEFAULT.iter().map(|algorithm| algorithm.name()).collect();
+        let expected = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+        assert_eq!(names, expected, "a change here changes which tokens existing users accept");
+        assert!(Algorithm::DEFAULT.iter().all(|algorithm| Algorithm::ALL.contains(algorithm)));
+    }
 
     #[test]
     fn names_are_read_exactly() {

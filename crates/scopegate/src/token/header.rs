@@ -17,7 +17,7 @@ pub(crate) struct Header<'a> {
 impl<'a> Header<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let object = JsonObject::from_slice(bytes)
-            .map_err(|found| Error::NotAnObject { part: Part::Header, found })?;
+            .map_err(|found| Error::InvalidJson { part: Part::Header, found })?;
         if object.contains("enc") {
             return Err(Error::Encrypted);
         }

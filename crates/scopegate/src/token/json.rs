@@ -12,12 +12,12 @@ use serde_json::value::RawValue;
 
 /// Tokens, keys and metadata documents have some dozens of members. Sorting the thousands that fit into a token would
 /// cost a stranger's request more than checking its signature.
-const MOST_MEMBERS: usize = 256;
+const MAX_MEMBERS: usize = 256;
 
 /// Why some bytes are not a JSON object that we read.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotAnObject {
+pub enum JsonError {
     /// The bytes are not UTF-8.
     NotUtf8,
     /// The text is not one JSON object, or something follows the object.
@@ -28,7 +28,7 @@ pub enum NotAnObject {
     TooManyMembers,
 }
 
-impl fmt::Display for NotAnObject {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotUtf8 => "not UTF-8",
@@ -45,31 +45,31 @@ pub(crate) struct JsonObject<'a> {
     text: &'a str,
     /// Values whose names have a place: see [`place_of`].
     placed: [Option<&'a RawValue>; PLACES],
-    /// The others, sorted by [`by_length`].
+    /// The others, sorted by [`shortlex`].
     others: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
 impl<'a> JsonObject<'a> {
-    pub(crate) fn from_slice(bytes: &'a [u8]) -> Result<Self, NotAnObject> {
+    pub(crate) fn from_slice(bytes: &'a [u8]) -> Result<Self, JsonError> {
         // Checked here because serde_json does not look at the bytes of values that it skips.
-        let text = std::str::from_utf8(bytes).map_err(|_| NotAnObject::NotUtf8)?;
+        let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
         Self::from_text(text)
     }
 
-    pub(crate) fn from_text(text: &'a str) -> Result<Self, NotAnObject> {
+    pub(crate) fn from_text(text: &'a str) -> Result<Self, JsonError> {
         let mut object = Self { text, placed: [None; PLACES], others: Vec::new() };
         let mut members = Members { object: &mut object, count: 0, repeated: false };
         let mut json = serde_json::Deserializer::from_str(text);
         let read = members.deserialize(&mut json).and_then(|()| json.end());
         let Members { count, repeated, .. } = members;
-        if count > MOST_MEMBERS {
-            return Err(NotAnObject::TooManyMembers);
+        if count > MAX_MEMBERS {
+            return Err(JsonError::TooManyMembers);
         }
-        read.map_err(|_| NotAnObject::NotJson)?;
+        read.map_err(|_| JsonError::NotJson)?;
         let others = &mut object.others;
-        others.sort_unstable_by(|(a, _), (b, _)| by_length(a, b));
+        others.sort_unstable_by(|(a, _), (b, _)| shortlex(a, b));
         if repeated || others.iter().zip(others.iter().skip(1)).any(|((a, _), (b, _))| a == b) {
-            return Err(NotAnObject::RepeatedName);
+            return Err(JsonError::RepeatedName);
         }
         Ok(object)
     }
@@ -86,7 +86,7 @@ impl<'a> JsonObject<'a> {
         if let Some(placed) = place_of(name).and_then(|place| self.placed.get(place)) {
             return *placed;
         }
-        let position = self.others.binary_search_by(|(member, _)| by_length(member, name)).ok()?;
+        let position = self.others.binary_search_by(|(member, _)| shortlex(member, name)).ok()?;
         self.others.get(position).map(|(_, value)| *value)
     }
 
@@ -139,7 +139,7 @@ fn place_of(name: &str) -> Option<usize> {
 }
 
 /// An order of names. Most differ in length, so few are compared by character.
-pub(crate) fn by_length(a: &str, b: &str) -> Ordering {
+pub(crate) fn shortlex(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
@@ -193,7 +193,7 @@ impl<'de> Visitor<'de> for &mut Members<'_, 'de> {
                 None => self.object.others.push((name, value)),
             }
             self.count += 1;
-            if self.count > MOST_MEMBERS {
+            if self.count > MAX_MEMBERS {
                 return Err(A::Error::custom("too many members"));
             }
         }
@@ -225,7 +225,7 @@ mod tests {
         assert!(places.into_iter().eq(0..PLACES), "one place for each of them");
         for name in names {
             let twice = format!(r#"{{"{name}":1,"other":2,"{name}":3}}"#);
-            assert_eq!(JsonObject::from_text(&twice).unwrap_err(), NotAnObject::RepeatedName, "{name}");
+            assert_eq!(JsonObject::from_text(&twice).unwrap_err(), JsonError::RepeatedName, "{name}");
             let once = format!(r#"{{"{name}":1,"other":2}}"#);
             let once = JsonObject::from_text(&once).unwrap();
             assert_eq!((once.get(name).unwrap().get(), once.get("other").unwrap().get()), ("1", "2"));
@@ -237,7 +237,7 @@ mod tests {
     fn repeated_names_are_refused_in_every_spelling() {
         // A08, B04, C02
         for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"b":2,"\u0061":3}"#] {
-            assert_eq!(JsonObject::from_text(text).unwrap_err(), NotAnObject::RepeatedName);
+            assert_eq!(JsonObject::from_text(text).unwrap_err(), JsonError::RepeatedName);
         }
     }
 
@@ -259,15 +259,15 @@ mod tests {
             "{a:1}",
             "{\"a\":}",
         ] {
-            assert_eq!(JsonObject::from_text(text).unwrap_err(), NotAnObject::NotJson, "{text}");
+            assert_eq!(JsonObject::from_text(text).unwrap_err(), JsonError::NotJson, "{text}");
         }
-        assert_eq!(JsonObject::from_slice(b"{\"a\":\"\xff\"}").unwrap_err(), NotAnObject::NotUtf8);
+        assert_eq!(JsonObject::from_slice(b"{\"a\":\"\xff\"}").unwrap_err(), JsonError::NotUtf8);
         assert!(JsonObject::from_slice(b"{\"a\":\"\xc3\xa4\"}").is_ok());
         // UTF-16 of `{}`, in both byte orders, with and without a byte order mark.
-        assert_eq!(JsonObject::from_slice(b"{\0}\0").unwrap_err(), NotAnObject::NotJson);
-        assert_eq!(JsonObject::from_slice(b"\0{\0}").unwrap_err(), NotAnObject::NotJson);
-        assert_eq!(JsonObject::from_slice(b"\xff\xfe{\0}\0").unwrap_err(), NotAnObject::NotUtf8);
-        assert_eq!(JsonObject::from_slice(b"\xfe\xff\0{\0}").unwrap_err(), NotAnObject::NotUtf8);
+        assert_eq!(JsonObject::from_slice(b"{\0}\0").unwrap_err(), JsonError::NotJson);
+        assert_eq!(JsonObject::from_slice(b"\0{\0}").unwrap_err(), JsonError::NotJson);
+        assert_eq!(JsonObject::from_slice(b"\xff\xfe{\0}\0").unwrap_err(), JsonError::NotUtf8);
+        assert_eq!(JsonObject::from_slice(b"\xfe\xff\0{\0}").unwrap_err(), JsonError::NotUtf8);
     }
 
     #[test]
@@ -276,12 +276,12 @@ mod tests {
             let members: Vec<String> = (0..members).map(|at| format!("\"{at}\":0")).collect();
             format!("{{{}}}", members.join(","))
         };
-        assert!(JsonObject::from_text(&object(MOST_MEMBERS)).is_ok());
-        let more = object(MOST_MEMBERS + 1);
-        assert_eq!(JsonObject::from_text(&more).unwrap_err(), NotAnObject::TooManyMembers);
+        assert!(JsonObject::from_text(&object(MAX_MEMBERS)).is_ok());
+        let more = object(MAX_MEMBERS + 1);
+        assert_eq!(JsonObject::from_text(&more).unwrap_err(), JsonError::TooManyMembers);
         // What follows is not read.
         let unfinished = more.trim_end_matches('}');
-        assert_eq!(JsonObject::from_text(unfinished).unwrap_err(), NotAnObject::TooManyMembers);
+        assert_eq!(JsonObject::from_text(unfinished).unwrap_err(), JsonError::TooManyMembers);
     }
 
     #[test]

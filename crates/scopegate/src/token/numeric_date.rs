@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 /// The last second of the year 9999. A later date is nobody's intention, and every platform's clock can hold
 /// it.
-const LATEST: f64 = 253_402_300_799.0;
+const MAX_SECONDS: f64 = 253_402_300_799.0;
 
 /// Seconds since 1970-01-01T00:00:00Z without leap seconds, possibly with a fraction (RFC 7519 §2).
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -20,7 +20,7 @@ impl NumericDate {
             Ok(whole) => f64::from(whole),
             Err(_) => serde_json::from_str(value.get()).ok()?,
         };
-        (-LATEST..=LATEST).contains(&seconds).then_some(Self(seconds))
+        (-MAX_SECONDS..=MAX_SECONDS).contains(&seconds).then_some(Self(seconds))
     }
 
     /// The number of whole seconds, rounded towards the past.
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_date_converts_to_system_time_on_both_sides_of_1970() {
-        for seconds in [-1.5, 0.0, 1.5, LATEST] {
+        for seconds in [-1.5, 0.0, 1.5, MAX_SECONDS] {
             let time = SystemTime::from(NumericDate(seconds));
             assert_eq!(NumericDate::from(time), NumericDate(seconds));
         }

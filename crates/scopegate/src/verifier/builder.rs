@@ -11,14 +11,17 @@ use crate::cache::Cache;
 use crate::clock::{Clock, SystemClock};
 use crate::error::config::ConfigError;
 use crate::issuer::registry::TrustedIssuer;
-use crate::issuer::{Issuer, KeysFrom};
-use crate::keys::fetch::endpoint::Location;
-use crate::keys::refresh::schedule::{Pace, Period};
-use crate::keys::refresh::task::{AbortOnDrop, End, RefreshTask};
+use crate::issuer::{Issuer, KeyConfig};
+use crate::keys::Keys;
+use crate::keys::fetch::endpoint::JwksEndpoint;
+use crate::keys::fetched::FetchedKeys;
+use crate::keys::refresh::handle::Failure;
+use crate::keys::refresh::schedule::{Interval, RefreshConfig};
+use crate::keys::refresh::task::{AbortOnDrop, RefreshEndedGuard, RefreshTask};
 use crate::keys::set::KeySet;
-use crate::keys::{Failure, KeySource};
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::token::algorithm::Algorithm;
+use crate::url::Address;
 use crate::verifier::Verifier;
 
 /// Builds a [`Verifier`]. Get one from [`Verifier::builder`].
@@ -27,7 +30,7 @@ pub struct VerifierBuilder {
     issuers: Vec<Issuer>,
     clock: Arc<dyn Clock>,
     leeway: Duration,
-    pace: Pace,
+    refresh: RefreshConfig,
     /// Scopes, and what each implies directly.
     implied_scopes: Vec<(String, Vec<String>)>,
     cache_entries: usize,
@@ -43,21 +46,21 @@ impl Verifier {
 }
 
 /// More than any service has callers, and few enough for a mistake not to take all memory: 36 MiB before anything is kept.
-const MOST_CACHE_ENTRIES: usize = 1 << 20;
+const MAX_CACHE_ENTRIES: usize = 1 << 20;
 
 /// Room for a token of more than 1 KiB, its claims, and what the application may read of them.
 const BYTES_PER_ENTRY: usize = 4 * 1024;
 
 impl VerifierBuilder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self {
             issuers: Vec::new(),
             clock: Arc::new(SystemClock),
             leeway: Duration::from_secs(30),
-            pace: Pace {
-                period: Period::Advised { otherwise: Duration::from_secs(600) },
+            refresh: RefreshConfig {
+                interval: Interval::FromCacheControl { fallback: Duration::from_secs(600) },
                 cooldown: Duration::from_secs(30),
-                usable_for: Duration::from_secs(24 * 3600),
+                max_stale: Duration::from_secs(24 * 3600),
             },
             implied_scopes: Vec::new(),
             cache_entries: 4_096,
@@ -80,12 +83,12 @@ impl VerifierBuilder {
     ///
     /// Layers, [`Claims::require`](crate::Claims::require) and [`Claims::scopes`](crate::Claims::scopes) respect it, because
     /// implied scopes are added when a token is verified; the claim itself, as
-    /// [`Claims::get`](crate::Claims::get) reads it, stays as the issuer wrote it.
+    /// [`Claims::claim`](crate::Claims::claim) reads it, stays as the issuer wrote it.
     ///
     /// A text that is not a scope is [`ConfigError::InvalidScope`], scopes that imply each other in a circle are
     /// [`ConfigError::ScopeImpliesItself`], and more than 256 different scopes are [`ConfigError::OutOfRange`], when the
     /// verifier starts. What a token is granted by implication counts as memory where [verified tokens are
-    /// kept](Self::with_cache_bytes), because the application may read it.
+    /// kept](Self::cache_bytes), because the application may read it.
     ///
     /// ```
     /// use scopegate::{Issuer, Verifier};
@@ -94,18 +97,18 @@ impl VerifierBuilder {
     /// # let local = scopegate_issuer::LocalIssuer::start().await?;
     /// let verifier = Verifier::builder()
     ///     .trust(Issuer::cognito_at(local.issuer())?.client("local-reader"))
-    ///     .with_implied_scopes("orders/admin", ["orders/read", "orders/write"])
+    ///     .implied_scopes("orders/admin", ["orders/read", "orders/write"])
     ///     .start()
     ///     .await?;
     ///
     /// let admin = verifier.verify(&local.mint().scope("orders/admin").sign())?;
-    /// assert!(admin.require(&"orders/read".into()).is_ok());
+    /// assert!(admin.require("orders/read").is_ok());
     ///
     /// let reader = verifier.verify(&local.mint().scope("orders/read").sign())?;
-    /// assert!(reader.require(&"orders/admin".into()).is_err());
+    /// assert!(reader.require("orders/admin").is_err());
     /// # Ok(()) }
     /// ```
-    pub fn with_implied_scopes<I>(mut self, scope: impl Into<String>, implied: I) -> Self
+    pub fn implied_scopes<I>(mut self, scope: impl Into<String>, implied: I) -> Self
     where
         I: IntoIterator,
         I::Item: Into<String>,
@@ -116,13 +119,13 @@ impl VerifierBuilder {
 
     /// How far `exp`, `nbf` and `iat` may be off, for clocks that differ: 30 s unless changed, at most 300 s.
     /// A larger leeway lengthens the life of every token (RFC 7519 §4.1.4 speaks of "a few minutes").
-    pub fn with_leeway(mut self, leeway: Duration) -> Self {
+    pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
     /// Where the time of day is read: the system's clock unless changed.
-    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+    pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
@@ -133,16 +136,16 @@ impl VerifierBuilder {
     ///
     /// A key that the issuer has withdrawn is refused at the latest after this time, while the issuer answers. Fetching more often than every few
     /// minutes is a burden for the issuer without much use, because a new key is fetched when a token first names it.
-    pub fn with_refresh_period(mut self, period: Duration) -> Self {
-        self.pace.period = Period::Fixed(period);
+    pub fn refresh_interval(mut self, period: Duration) -> Self {
+        self.refresh.interval = Interval::Fixed(period);
         self
     }
 
     /// How often tokens that name an unknown key may cause a fetch: once in 30 s for each issuer unless
     /// changed, 1 s to 1 h. Anybody can invent key ids, so this bounds what a flood of them does to the
     /// issuer.
-    pub fn with_refresh_cooldown(mut self, cooldown: Duration) -> Self {
-        self.pace.cooldown = cooldown;
+    pub fn refresh_cooldown(mut self, cooldown: Duration) -> Self {
+        self.refresh.cooldown = cooldown;
         self
     }
 
@@ -151,8 +154,8 @@ impl VerifierBuilder {
     /// [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) until the issuer answers again. Longer
     /// survives longer outages; shorter bounds how long a withdrawn key can still be used by somebody who
     /// keeps us from reaching the issuer.
-    pub fn with_stale_limit(mut self, limit: Duration) -> Self {
-        self.pace.usable_for = limit;
+    pub fn max_stale(mut self, limit: Duration) -> Self {
+        self.refresh.max_stale = limit;
         self
     }
 
@@ -164,7 +167,7 @@ impl VerifierBuilder {
     /// Kept tokens are good for as long as they would be without: no longer than until their `exp`, not when their key is
     /// gone, and not for a verifier that was built anew. Tokens that were refused are not kept, nor those of more than
     /// 4 KiB.
-    pub fn with_cache_entries(mut self, entries: usize) -> Self {
+    pub fn cache_capacity(mut self, entries: usize) -> Self {
         self.cache_entries = entries;
         self
     }
@@ -173,7 +176,7 @@ impl VerifierBuilder {
     /// than 1 KiB for each entry, of which there is a multiple of 4, is [`ConfigError::OutOfRange`]. It is shared out to every four of them. An ordinary token takes 2 to 3 KiB with its claims. It
     /// is a count of what is asked of the allocator, which takes something for itself: for a token of hundreds of short scopes,
     /// of which the application or a refusal has made a list, up to as much again.
-    pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
+    pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = Some(bytes);
         self
     }
@@ -190,7 +193,7 @@ impl VerifierBuilder {
         let (verifier, fetching) = self.spawn()?;
         // All of them fetch already, so the slowest decides how long this takes.
         for Fetching { issuer, keys } in fetching {
-            if let Some(Failure { url, error }) = keys.first_attempt().await {
+            if let Some(Failure { url, error }) = keys.refresh().initial_fetch().await {
                 return Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(error) });
             }
         }
@@ -205,18 +208,18 @@ impl VerifierBuilder {
     /// # Errors
     /// [`ConfigError::NoRuntime`] outside of a Tokio runtime; any other [`ConfigError`] about settings that do not
     /// fit.
-    pub fn start_without_keys(self) -> Result<Verifier, ConfigError> {
+    pub fn start_lazy(self) -> Result<Verifier, ConfigError> {
         Ok(self.spawn()?.0)
     }
 
     /// Builds a verifier whose keys were all given ([`Issuer::from_jwks`]): no runtime, no network.
     ///
     /// # Errors
-    /// [`ConfigError::NeedsStart`] when an issuer's keys have to be fetched; any other [`ConfigError`] about settings
+    /// [`ConfigError::KeysRequireRuntime`] when an issuer's keys have to be fetched; any other [`ConfigError`] about settings
     /// that do not fit.
     pub fn build(self) -> Result<Verifier, ConfigError> {
-        match self.issuers.iter().find(|issuer| !matches!(issuer.keys, KeysFrom::Given(..))) {
-            Some(issuer) => Err(ConfigError::NeedsStart { issuer: issuer.identifier.clone() }),
+        match self.issuers.iter().find(|issuer| !matches!(issuer.keys, KeyConfig::Static(..))) {
+            Some(issuer) => Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() }),
             None => Ok(self.spawn()?.0),
         }
     }
@@ -227,26 +230,30 @@ impl VerifierBuilder {
         let (mut trusted, mut tasks, mut fetching) = (Vec::new(), Vec::new(), Vec::new());
         for Issuer { identifier, keys, policy } in self.issuers {
             let name: Arc<str> = identifier.as_str().into();
-            let mut fetched = |location: Location| {
+            let mut fetched = |endpoint: JwksEndpoint| {
                 let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
-                let source = Arc::new(KeySource::to_be_fetched(self.pace));
+                let keys = Arc::new(FetchedKeys::new(self.refresh));
                 let task = RefreshTask {
                     issuer: Arc::clone(&name),
-                    source: Arc::clone(&source),
-                    location,
+                    keys: Arc::clone(&keys),
+                    endpoint,
                     algorithms: policy.algorithms.as_slice().into(),
-                    usable_for: self.pace.usable_for,
+                    max_stale: self.refresh.max_stale,
                     clock: Arc::clone(&self.clock),
-                    _end: End(Arc::clone(&source)),
+                    _ended: RefreshEndedGuard(Arc::clone(&keys)),
                 };
                 tasks.push(AbortOnDrop(runtime.spawn(task.run()).abort_handle()));
-                fetching.push(Fetching { issuer: identifier.clone(), keys: Arc::clone(&source) });
-                Ok(source)
+                fetching.push(Fetching { issuer: identifier.clone(), keys: Arc::clone(&keys) });
+                Ok(Keys::Fetched(keys))
             };
             let keys = match keys {
-                KeysFrom::Given(jwks, read) => given(&identifier, &jwks, &policy.algorithms, &read)?,
-                KeysFrom::Address(address) => fetched(Location::known(address)?)?,
-                KeysFrom::Metadata(address) => fetched(Location::discovered(identifier.clone(), address)?)?,
+                KeyConfig::Static(jwks, read) => {
+                    static_keys(&identifier, &jwks, &policy.algorithms, read.as_deref())?
+                }
+                KeyConfig::JwksUri(url) => fetched(JwksEndpoint::known(Address::parse("jwks_uri", &url)?)?)?,
+                KeyConfig::Discovery(address) => {
+                    fetched(JwksEndpoint::discovered(identifier.clone(), address)?)?
+                }
             };
             trusted.push(TrustedIssuer { identifier: name, policy, keys });
         }
@@ -267,41 +274,52 @@ impl VerifierBuilder {
                 return Err(ConfigError::DuplicateIssuer { issuer: issuer.identifier.clone() });
             }
         }
-        if self.cache_entries > MOST_CACHE_ENTRIES {
+        if self.cache_entries > MAX_CACHE_ENTRIES {
             let (expected, found) = ("at most 1048576", self.cache_entries.to_string());
             return Err(ConfigError::OutOfRange { setting: "cache entries", expected, found });
         }
-        if self.cache_bytes.is_some_and(|bytes| bytes < Cache::places(self.cache_entries) * 1024) {
+        if self.cache_bytes.is_some_and(|bytes| bytes < Cache::slots(self.cache_entries) * 1024) {
             let (expected, found) =
                 ("at least 1024 for each entry", self.cache_bytes.unwrap_or_default().to_string());
             return Err(ConfigError::OutOfRange { setting: "cache bytes", expected, found });
         }
         in_range("leeway", self.leeway, Duration::ZERO..=Duration::from_secs(300), "0 s to 300 s")?;
-        let (Period::Fixed(period) | Period::Advised { otherwise: period }) = self.pace.period;
+        let (Interval::Fixed(period) | Interval::FromCacheControl { fallback: period }) =
+            self.refresh.interval;
         in_range("refresh period", period, SECOND..=DAY, "1 s to 24 h")?;
-        in_range("refresh cooldown", self.pace.cooldown, SECOND..=Duration::from_secs(3600), "1 s to 1 h")?;
-        in_range("stale limit", self.pace.usable_for, Duration::from_secs(60)..=30 * DAY, "1 min to 30 days")
+        in_range(
+            "refresh cooldown",
+            self.refresh.cooldown,
+            SECOND..=Duration::from_secs(3600),
+            "1 s to 1 h",
+        )?;
+        in_range(
+            "stale limit",
+            self.refresh.max_stale,
+            Duration::from_secs(60)..=30 * DAY,
+            "1 min to 30 days",
+        )
     }
 }
 
-fn given(
+fn static_keys(
     issuer: &str,
     jwks: &str,
     algorithms: &[Algorithm],
-    read: &KeySet,
-) -> Result<Arc<KeySource>, ConfigError> {
-    match KeySet::from_json(jwks.as_bytes(), algorithms, Some(read)) {
-        Ok(keys) => Ok(Arc::new(KeySource::given(keys))),
+    read: Option<&KeySet>,
+) -> Result<Keys, ConfigError> {
+    match KeySet::from_json(jwks.as_bytes(), algorithms, read) {
+        Ok(keys) => Ok(Keys::Static(Arc::new(keys))),
         Err(reason) => {
             Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
         }
     }
 }
 
-/// An issuer whose keys are on their way.
+/// An issuer whose first fetch is under way.
 struct Fetching {
     issuer: String,
-    keys: Arc<KeySource>,
+    keys: Arc<FetchedKeys>,
 }
 
 fn in_range(

@@ -19,9 +19,9 @@ const ISSUER: &str = "https://issuer.example";
 fn trusting(keys: &[Value]) -> Verifier {
     let keys = json!({ "keys": keys }).to_string();
     let issuer = Issuer::from_jwks(ISSUER, &keys).unwrap().audience("api");
-    let issuer = issuer.with_algorithms([Algorithm::ES256, Algorithm::ES384]);
+    let issuer = issuer.algorithms([Algorithm::ES256, Algorithm::ES384]);
     let clock = || UNIX_EPOCH + Duration::from_secs(NOW);
-    Verifier::builder().with_clock(clock).trust(issuer).build().unwrap()
+    Verifier::builder().clock(clock).trust(issuer).build().unwrap()
 }
 
 fn mint() -> Mint {

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use scopegate::middleware;
 use scopegate::{Algorithm, ConfigError, Issuer, Verifier, VerifierBuilder};
 use scopegate_issuer::{Alg, Fault, LocalIssuer, SigningKey};
 
@@ -29,8 +30,8 @@ fn a_verifier_trusts_somebody() {
 #[test]
 fn a_clone_is_the_same_verifier_and_one_that_was_built_alike_is_not() {
     let verifier = good().build().unwrap();
-    assert!(verifier.ptr_eq(&verifier.clone()));
-    assert!(!verifier.ptr_eq(&good().build().unwrap()));
+    assert!(middleware::same_verifier(&verifier, &verifier.clone()));
+    assert!(!middleware::same_verifier(&verifier, &good().build().unwrap()));
 }
 
 #[test]
@@ -45,12 +46,11 @@ fn an_issuer_whose_tokens_always_have_an_audience_needs_one() {
         // A preset may accept RSA only.
         let keys = serde_json::json!({ "keys": [SigningKey::generate(Alg::RS256).jwk()] }).to_string();
         let draft = || draft().unwrap();
-        for good in [draft().audience("a"), draft().client("c").audience("a"), draft().accept_any_audience()]
-        {
-            assert!(Verifier::builder().trust(good.with_jwks(&keys).unwrap()).build().is_ok());
+        for good in [draft().audience("a"), draft().client("c").audience("a"), draft().allow_any_audience()] {
+            assert!(Verifier::builder().trust(good.jwks(&keys)).build().is_ok());
         }
-        for bad in [draft().client("c"), draft().accept_any_client()] {
-            let error = Verifier::builder().trust(bad.with_jwks(&keys).unwrap()).build().unwrap_err();
+        for bad in [draft().client("c"), draft().allow_any_client()] {
+            let error = Verifier::builder().trust(bad.jwks(&keys)).build().unwrap_err();
             assert!(matches!(error, ConfigError::NeedsAudience { .. }), "{error:?}");
             assert!(error.to_string().ends_with(
                 ": expected an audience, because each of its tokens has one; found a rule about clients alone"
@@ -72,19 +72,20 @@ fn issuers_are_named_out_of_those_that_are_trusted() {
     let other = "https://issuer.example/pool/";
     let second = Issuer::from_jwks(other, &keys()).unwrap().audience("a");
     let verifier = good().trust(second).build().unwrap();
-    assert_eq!(verifier.issuers_named([other, ISSUER]).unwrap(), [other, ISSUER]);
-    let unknown = verifier.issuers_named([other, "https://user:secret@issuer.example"]).unwrap_err();
+    assert_eq!(middleware::select_issuers(&verifier, [other, ISSUER]).unwrap(), [other, ISSUER]);
+    let unknown =
+        middleware::select_issuers(&verifier, [other, "https://user:secret@issuer.example"]).unwrap_err();
     assert!(matches!(unknown, ConfigError::UntrustedIssuer { .. }), "{unknown:?}");
     assert!(!format!("{unknown}{unknown:?}").contains("secret"), "{unknown:?}");
-    let twice = verifier.issuers_named([other, other]);
-    assert!(matches!(twice, Err(ConfigError::IssuerNamedTwice { .. })), "{twice:?}");
-    assert!(matches!(verifier.issuers_named([""; 0]), Err(ConfigError::NoIssuerNamed)));
+    let twice = middleware::select_issuers(&verifier, [other, other]);
+    assert!(matches!(twice, Err(ConfigError::RepeatedIssuer { .. })), "{twice:?}");
+    assert!(matches!(middleware::select_issuers(&verifier, [""; 0]), Err(ConfigError::EmptyIssuerList)));
 }
 
 #[test]
 fn audiences_clients_and_algorithms_are_not_empty() {
     let draft = || Issuer::from_jwks(ISSUER, &keys()).unwrap();
-    for issuer in [draft().audiences(["a", "b"]), draft().clients(["a"]), draft().accept_any_client()] {
+    for issuer in [draft().audiences(["a", "b"]), draft().clients(["a"]), draft().allow_any_client()] {
         assert!(Verifier::builder().trust(issuer).build().is_ok());
     }
     for issuer in [
@@ -94,7 +95,7 @@ fn audiences_clients_and_algorithms_are_not_empty() {
         draft().client(""),
         draft().clients([""; 0]),
         draft().audience("a").client(""),
-        draft().audience("a").with_algorithms([]),
+        draft().audience("a").algorithms([]),
     ] {
         let error = Verifier::builder().trust(issuer).build().unwrap_err();
         assert!(matches!(error, ConfigError::EmptyList { .. }), "{error}");
@@ -106,24 +107,24 @@ fn durations_have_ranges() {
     // C05
     let seconds = Duration::from_secs;
     for builder in [
-        good().with_leeway(seconds(300)),
-        good().with_refresh_period(seconds(1)).with_refresh_cooldown(seconds(1)),
-        good().with_refresh_period(seconds(86_400)).with_refresh_cooldown(seconds(3_600)),
-        good().with_stale_limit(seconds(60)),
+        good().leeway(seconds(300)),
+        good().refresh_interval(seconds(1)).refresh_cooldown(seconds(1)),
+        good().refresh_interval(seconds(86_400)).refresh_cooldown(seconds(3_600)),
+        good().max_stale(seconds(60)),
     ] {
         assert!(builder.build().is_ok());
     }
     for (builder, text) in [
-        (good().with_leeway(seconds(301)), "leeway: expected 0 s to 300 s, found 301 s"),
-        (good().with_leeway(Duration::MAX), "leeway: expected 0 s to 300 s, found 18446744073709552000 s"),
-        (good().with_refresh_period(Duration::ZERO), "refresh period: expected 1 s to 24 h, found 0 s"),
-        (good().with_refresh_period(seconds(86_401)), "refresh period: expected 1 s to 24 h, found 86401 s"),
+        (good().leeway(seconds(301)), "leeway: expected 0 s to 300 s, found 301 s"),
+        (good().leeway(Duration::MAX), "leeway: expected 0 s to 300 s, found 18446744073709552000 s"),
+        (good().refresh_interval(Duration::ZERO), "refresh period: expected 1 s to 24 h, found 0 s"),
+        (good().refresh_interval(seconds(86_401)), "refresh period: expected 1 s to 24 h, found 86401 s"),
         (
-            good().with_refresh_cooldown(Duration::from_millis(999)),
+            good().refresh_cooldown(Duration::from_millis(999)),
             "refresh cooldown: expected 1 s to 1 h, found 0.999 s",
         ),
-        (good().with_refresh_cooldown(seconds(3_601)), "refresh cooldown: expected 1 s to 1 h, found 3601 s"),
-        (good().with_stale_limit(seconds(59)), "stale limit: expected 1 min to 30 days, found 59 s"),
+        (good().refresh_cooldown(seconds(3_601)), "refresh cooldown: expected 1 s to 1 h, found 3601 s"),
+        (good().max_stale(seconds(59)), "stale limit: expected 1 min to 30 days, found 59 s"),
     ] {
         assert_eq!(builder.build().unwrap_err().to_string(), text);
     }
@@ -132,20 +133,20 @@ fn durations_have_ranges() {
 #[test]
 fn the_cache_has_bounds() {
     for builder in [
-        good().with_cache_entries(1_048_576),
-        good().with_cache_entries(0).with_cache_bytes(0),
-        good().with_cache_entries(5).with_cache_bytes(8 * 1_024),
+        good().cache_capacity(1_048_576),
+        good().cache_capacity(0).cache_bytes(0),
+        good().cache_capacity(5).cache_bytes(8 * 1_024),
     ] {
         assert!(builder.build().is_ok());
     }
     for (builder, text) in [
-        (good().with_cache_entries(1_048_577), "cache entries: expected at most 1048576, found 1048577"),
+        (good().cache_capacity(1_048_577), "cache entries: expected at most 1048576, found 1048577"),
         (
-            good().with_cache_entries(usize::MAX),
+            good().cache_capacity(usize::MAX),
             "cache entries: expected at most 1048576, found 18446744073709551615",
         ),
         (
-            good().with_cache_entries(5).with_cache_bytes(8 * 1_024 - 1),
+            good().cache_capacity(5).cache_bytes(8 * 1_024 - 1),
             "cache bytes: expected at least 1024 for each entry, found 8191",
         ),
     ] {
@@ -155,7 +156,7 @@ fn the_cache_has_bounds() {
 
 #[test]
 fn a_key_set_must_have_a_key_for_an_accepted_algorithm() {
-    let issuer = issuer().with_algorithms([Algorithm::RS256]);
+    let issuer = issuer().algorithms([Algorithm::RS256]);
     let error = Verifier::builder().trust(issuer).build().unwrap_err();
     assert!(error.to_string().contains("for an algorithm that is not accepted"), "{error}");
 }
@@ -164,8 +165,8 @@ fn a_key_set_must_have_a_key_for_an_accepted_algorithm() {
 fn fetched_keys_need_a_runtime_and_say_so() {
     let fetched = || Issuer::cognito("eu-west-1_Ab12Cd34E").unwrap().client("c");
     let error = Verifier::builder().trust(fetched()).build().unwrap_err();
-    assert!(matches!(error, ConfigError::NeedsStart { .. }), "{error}");
-    let error = Verifier::builder().trust(fetched()).start_without_keys().unwrap_err();
+    assert!(matches!(error, ConfigError::KeysRequireRuntime { .. }), "{error}");
+    let error = Verifier::builder().trust(fetched()).start_lazy().unwrap_err();
     assert!(matches!(error, ConfigError::NoRuntime), "{error}");
     assert_eq!(error.to_string(), "expected a running Tokio runtime, found none");
 }

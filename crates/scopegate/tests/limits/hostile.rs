@@ -204,9 +204,9 @@ pub(crate) fn key_sets() -> Vec<(&'static str, String)> {
 
 fn trusting(keys: &[Value]) -> Verifier {
     let issuer = Issuer::from_jwks(ISSUER, &json!({ "keys": keys }).to_string()).unwrap();
-    let builder = Verifier::builder().with_clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
+    let builder = Verifier::builder().clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
     // What a token costs when it comes for the first time.
-    let builder = builder.with_cache_entries(0);
+    let builder = builder.cache_capacity(0);
     builder.trust(issuer.audience(AUDIENCE)).build().unwrap()
 }
 

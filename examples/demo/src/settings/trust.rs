@@ -22,17 +22,17 @@ pub(super) fn verifier(issuer: &str, arguments: &Arguments) -> Result<VerifierBu
     let mut trusted = trusted_issuer(issuer, arguments)?;
     if let Some(algorithms) = list(setting::ALGORITHMS, arguments.algorithms.as_deref())? {
         let parsed = algorithms.iter().map(|name| name.parse::<Algorithm>().map_err(wrong_setting));
-        trusted = trusted.with_algorithms(parsed.collect::<Result<Vec<_>, _>>()?);
+        trusted = trusted.algorithms(parsed.collect::<Result<Vec<_>, _>>()?);
     }
     let mut verifier = Verifier::builder().trust(trusted);
     if let Some(leeway) = seconds(setting::LEEWAY_SECS, arguments.leeway_secs.as_deref())? {
-        verifier = verifier.with_leeway(leeway);
+        verifier = verifier.leeway(leeway);
     }
     if let Some(period) = seconds(setting::JWKS_REFRESH_SECS, arguments.jwks_refresh_secs.as_deref())? {
-        verifier = verifier.with_refresh_period(period);
+        verifier = verifier.refresh_interval(period);
     }
     if let Some(cooldown) = seconds(setting::JWKS_COOLDOWN_SECS, arguments.jwks_cooldown_secs.as_deref())? {
-        verifier = verifier.with_refresh_cooldown(cooldown);
+        verifier = verifier.refresh_cooldown(cooldown);
     }
     Ok(verifier)
 }
@@ -66,7 +66,7 @@ fn trusted_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure
         Profile::Cognito => Issuer::cognito_at(issuer),
         Profile::Generic => match jwks_uri {
             Some(jwks_uri) => Issuer::from_jwks_uri(issuer, jwks_uri),
-            None => Issuer::discover(issuer),
+            None => Issuer::from_metadata(issuer),
         },
     };
     let draft = draft.map_err(wrong_setting)?;
@@ -83,10 +83,10 @@ fn trusted_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure
             return Err(Failure::Setting(format!("{both}: expected at least one of them, found neither")));
         }
     };
-    match jwks_uri {
-        Some(jwks_uri) => trusted.with_jwks_uri(jwks_uri).map_err(wrong_setting),
-        None => Ok(trusted),
-    }
+    Ok(match jwks_uri {
+        Some(jwks_uri) => trusted.jwks_uri(jwks_uri),
+        None => trusted,
+    })
 }
 
 fn profile(issuer: &str, written: Option<&str>) -> Result<Profile, Failure> {

@@ -1,6 +1,5 @@
 //! The HTTP edge: one GET, bounded in time and size. When to call it is `keys/refresh/schedule.rs`, where to is `keys/fetch/endpoint.rs`.
 
-use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
@@ -9,8 +8,6 @@ use reqwest::{Client, StatusCode, Url, redirect};
 
 use crate::error::config::ConfigError;
 use crate::keys::fetch::cache_control;
-use crate::keys::fetch::metadata::NotMetadata;
-use crate::keys::set::NotAKeySet;
 use crate::url::{Address, Reach};
 
 /// A key set is a few kilobytes away in some data centre. Whoever takes longer is as good as down, and the next attempt
@@ -73,13 +70,13 @@ impl Fetcher {
     }
 
     /// Gets the document; with a tag, only if it has changed.
-    pub(crate) async fn get(&self, tag: Option<&str>) -> Result<Answer, FetchError> {
+    pub(crate) async fn get(&self, tag: Option<&str>) -> Result<Answer, HttpError> {
         self.get_from(self.url.clone(), tag).await
     }
 
     /// What the document is called does not matter: issuers write `application/json`, `application/jwk-set+json` and
     /// `text/plain`, and what it is not is found out by reading it.
-    pub(crate) async fn get_from(&self, url: Url, tag: Option<&str>) -> Result<Answer, FetchError> {
+    pub(crate) async fn get_from(&self, url: Url, tag: Option<&str>) -> Result<Answer, HttpError> {
         let accept = HeaderValue::from_static("application/json, application/jwk-set+json");
         let mut request = self.client.get(url).header(ACCEPT, accept);
         if let Some(tag) = tag {
@@ -91,14 +88,14 @@ impl Fetcher {
                 let mut body = Vec::new();
                 while let Some(chunk) = response.chunk().await? {
                     if body.len() + chunk.len() > MAX_BODY {
-                        return Err(FetchError::TooLarge);
+                        return Err(HttpError::TooLarge);
                     }
                     body.extend_from_slice(&chunk);
                 }
                 Fetched::Document(body)
             }
             StatusCode::NOT_MODIFIED if tag.is_some() => Fetched::Unchanged,
-            other => return Err(FetchError::Status(other)),
+            other => return Err(HttpError::Status(other)),
         };
         let tag = match fetched {
             Fetched::Document(_) => text(response.headers(), &ETAG),
@@ -115,54 +112,26 @@ fn text(headers: &HeaderMap, name: &reqwest::header::HeaderName) -> Option<Strin
     Some(headers.get(name)?.to_str().ok()?.to_owned())
 }
 
-/// Why a fetch gave no keys.
+/// Why a request returned no document.
 #[derive(Debug)]
-pub(crate) enum FetchError {
+pub(crate) enum HttpError {
     Status(StatusCode),
     TooLarge,
-    NotAKeySet(NotAKeySet),
-    NotMetadata(NotMetadata),
-    /// Each address that was asked, and what was wrong with its answer.
-    NotDiscovered(Vec<(String, FetchError)>),
-    /// "Unchanged" was the answer to a question about nothing.
-    NothingToKeep,
-    Client(Box<ConfigError>),
-    /// Nobody fetches any more.
-    TaskEnded,
     Transport(reqwest::Error),
 }
 
-impl From<reqwest::Error> for FetchError {
+impl From<reqwest::Error> for HttpError {
     fn from(error: reqwest::Error) -> Self {
-        // The address is named once, by whoever reports the error.
+        // The URL is named once, by the caller that reports the error.
         Self::Transport(error.without_url())
     }
 }
 
-impl fmt::Display for FetchError {
+impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(found) => write!(f, "expected status 200, found {}", found.as_u16()),
             Self::TooLarge => write!(f, "expected at most {MAX_BODY} bytes, found more"),
-            Self::NotAKeySet(reason) => fmt::Display::fmt(reason, f),
-            Self::NotMetadata(reason) => fmt::Display::fmt(reason, f),
-            Self::NotDiscovered(failures) => {
-                f.write_str("no metadata")?;
-                failures.iter().try_for_each(|(url, reason)| {
-                    write!(f, "; {url}: {reason}")?;
-                    let mut cause = reason.source();
-                    while let Some(error) = cause {
-                        write!(f, ": {error}")?;
-                        cause = error.source();
-                    }
-                    Ok(())
-                })
-            }
-            Self::NothingToKeep => f.write_str("expected a key set, found status 304"),
-            Self::Client(error) => fmt::Display::fmt(error, f),
-            Self::TaskEnded => {
-                f.write_str("the background task has ended; does its runtime have timers and I/O?")
-            }
             Self::Transport(error) if error.is_connect() => f.write_str("no connection"),
             Self::Transport(error) if error.is_timeout() => {
                 write!(f, "no complete answer within {} s", TOTAL_TIMEOUT.as_secs())
@@ -175,12 +144,11 @@ impl fmt::Display for FetchError {
     }
 }
 
-impl std::error::Error for FetchError {
+impl std::error::Error for HttpError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Transport(error) => Some(error),
-            Self::Client(error) => error.source(),
-            _ => None,
+            Self::Status(_) | Self::TooLarge => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 use crate::error::excerpt::Excerpt;
-use crate::token::json::{JsonObject, NotAnObject, string};
+use crate::token::json::{JsonError, JsonObject, string};
 use crate::url::{Address, Reach, may_be_this_machine};
 
 /// Where an issuer's metadata may be, in the order that it is asked for: RFC 8414 §3.1, which puts the well-known
@@ -29,37 +29,37 @@ pub(crate) fn well_known(issuer: &Url) -> [Url; 3] {
 ///
 /// Nothing else is taken from it: which algorithms are accepted is a matter of configuration, whatever the issuer lists
 /// (RFC 8725 §3.1).
-pub(crate) fn jwks_address(document: &[u8], issuer: &str, reach: Reach) -> Result<Address, NotMetadata> {
-    let document = JsonObject::from_slice(document).map_err(NotMetadata::NotAnObject)?;
+pub(crate) fn jwks_address(document: &[u8], issuer: &str, reach: Reach) -> Result<Address, MetadataError> {
+    let document = JsonObject::from_slice(document).map_err(MetadataError::InvalidJson)?;
     let member = |name| document.get(name).and_then(string);
     // RFC 8414 §3.3: identical, or the document must not be used. Otherwise one issuer could speak for another.
     match member("issuer") {
         Some(found) if found == issuer => {}
-        found => return Err(NotMetadata::WrongIssuer(found.map(|found| Excerpt::new(&found)))),
+        found => return Err(MetadataError::WrongIssuer(found.map(|found| Excerpt::new(&found)))),
     }
-    let jwks_uri = member("jwks_uri").ok_or(NotMetadata::NoJwksUri)?;
-    let address = Address::parse("jwks_uri", &jwks_uri).map_err(|_| NotMetadata::BadJwksUri)?;
+    let jwks_uri = member("jwks_uri").ok_or(MetadataError::NoJwksUri)?;
+    let address = Address::parse("jwks_uri", &jwks_uri).map_err(|_| MetadataError::BadJwksUri)?;
     match (reach, address.reach) {
         // A server elsewhere has no business with our own machine.
-        (Reach::Network, Reach::Loopback) => Err(NotMetadata::BadJwksUri),
-        (Reach::Network, _) if may_be_this_machine(&address.url) => Err(NotMetadata::BadJwksUri),
+        (Reach::Network, Reach::Loopback) => Err(MetadataError::BadJwksUri),
+        (Reach::Network, _) if may_be_this_machine(&address.url) => Err(MetadataError::BadJwksUri),
         _ => Ok(address),
     }
 }
 
 /// Why a document does not tell where an issuer's keys are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NotMetadata {
-    NotAnObject(NotAnObject),
+pub(crate) enum MetadataError {
+    InvalidJson(JsonError),
     WrongIssuer(Option<Excerpt>),
     NoJwksUri,
     BadJwksUri,
 }
 
-impl fmt::Display for NotMetadata {
+impl fmt::Display for MetadataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAnObject(found) => write!(f, "expected metadata, found a document that is {found}"),
+            Self::InvalidJson(found) => write!(f, "expected metadata, found a document that is {found}"),
             Self::WrongIssuer(Some(found)) => {
                 write!(f, "expected `issuer` to be exactly the configured one, found {found}")
             }
@@ -70,7 +70,7 @@ impl fmt::Display for NotMetadata {
     }
 }
 
-impl std::error::Error for NotMetadata {}
+impl std::error::Error for MetadataError {}
 
 #[cfg(test)]
 mod tests {
@@ -100,7 +100,7 @@ mod tests {
         );
     }
 
-    fn read(document: &str, reach: Reach) -> Result<String, NotMetadata> {
+    fn read(document: &str, reach: Reach) -> Result<String, MetadataError> {
         jwks_address(document.as_bytes(), "https://h/t1", reach).map(|address| address.url.to_string())
     }
 
@@ -119,12 +119,12 @@ mod tests {
         {
             let document = format!(r#"{{"issuer":"{issuer}","jwks_uri":"https://keys/x"}}"#);
             assert!(
-                matches!(read(&document, Reach::Network), Err(NotMetadata::WrongIssuer(Some(_)))),
+                matches!(read(&document, Reach::Network), Err(MetadataError::WrongIssuer(Some(_)))),
                 "{issuer}"
             );
         }
         for document in [r#"{"jwks_uri":"https://keys/x"}"#, r#"{"issuer":1,"jwks_uri":"https://keys/x"}"#] {
-            assert_eq!(read(document, Reach::Network), Err(NotMetadata::WrongIssuer(None)), "{document}");
+            assert_eq!(read(document, Reach::Network), Err(MetadataError::WrongIssuer(None)), "{document}");
         }
     }
 
@@ -133,7 +133,11 @@ mod tests {
         // F06
         let document = |jwks_uri: &str| format!(r#"{{"issuer":"https://h/t1","jwks_uri":"{jwks_uri}"}}"#);
         for jwks_uri in ["http://keys/x", "ftp://keys/x", "/x", "", "https://user@keys/x"] {
-            assert_eq!(read(&document(jwks_uri), Reach::Network), Err(NotMetadata::BadJwksUri), "{jwks_uri}");
+            assert_eq!(
+                read(&document(jwks_uri), Reach::Network),
+                Err(MetadataError::BadJwksUri),
+                "{jwks_uri}"
+            );
         }
         for jwks_uri in [
             "http://127.0.0.1:1/x",
@@ -145,17 +149,21 @@ mod tests {
             "https://localhost./x",
             "https://keys.localhost/x",
         ] {
-            assert_eq!(read(&document(jwks_uri), Reach::Network), Err(NotMetadata::BadJwksUri), "{jwks_uri}");
+            assert_eq!(
+                read(&document(jwks_uri), Reach::Network),
+                Err(MetadataError::BadJwksUri),
+                "{jwks_uri}"
+            );
             assert!(read(&document(jwks_uri), Reach::Loopback).is_ok(), "{jwks_uri}");
         }
         assert!(read(&document("https://localhost.example/x"), Reach::Network).is_ok());
-        assert_eq!(read(r#"{"issuer":"https://h/t1"}"#, Reach::Network), Err(NotMetadata::NoJwksUri));
+        assert_eq!(read(r#"{"issuer":"https://h/t1"}"#, Reach::Network), Err(MetadataError::NoJwksUri));
     }
 
     #[test]
     fn a_sign_in_page_is_not_metadata() {
         // F05
         let page = "<!doctype html><title>Sign in</title>";
-        assert_eq!(read(page, Reach::Network), Err(NotMetadata::NotAnObject(NotAnObject::NotJson)));
+        assert_eq!(read(page, Reach::Network), Err(MetadataError::InvalidJson(JsonError::NotJson)));
     }
 }

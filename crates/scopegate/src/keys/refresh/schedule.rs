@@ -12,68 +12,68 @@ use crate::keys::name::KeyName;
 
 /// How often keys are fetched. The defaults are explained where they can be changed, at the builder.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
-    pub(crate) period: Period,
+pub(crate) struct RefreshConfig {
+    pub(crate) interval: Interval,
     pub(crate) cooldown: Duration,
     /// How long keys may be used after they were fetched. They are renewed twice in that time, whatever the period.
-    pub(crate) usable_for: Duration,
+    pub(crate) max_stale: Duration,
 }
 
 /// How old keys may become.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Period {
+pub(crate) enum Interval {
     /// What the issuer says, within reason; where it says nothing, this.
-    Advised { otherwise: Duration },
+    FromCacheControl { fallback: Duration },
     /// What the configuration says.
     Fixed(Duration),
 }
 
 /// What can be said about a key that is not in the current set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum RefreshState {
     /// A fetch for it is due or under way.
     Pending,
     /// The last fetch succeeded, and there is no reason for another one.
-    Absent,
+    UpToDate,
     /// The last fetch failed, so nobody can say.
-    Undecided,
+    Failed,
 }
 
 /// After a failure the next attempt waits 1 s, then twice as long each time, and at most a minute, so that an outage
 /// of the issuer ends for us within a minute of its end.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
+const MIN_RETRY: Duration = Duration::from_secs(1);
+const MAX_RETRY: Duration = Duration::from_secs(60);
 
 /// Keys are renewed when this part of the period has passed, so that one failed attempt is not yet late.
-const RENEWED_AT: f64 = 0.8;
+const RENEW_AT: f64 = 0.8;
 
 /// Servers that were started together must not fetch together: ±10 %.
 const JITTER: f64 = 0.1;
 
 /// An issuer's advice is followed within these bounds: less is a burden for it, more hides a withdrawn key.
-const LEAST_ADVISED: Duration = Duration::from_secs(60);
-const MOST_ADVISED: Duration = Duration::from_secs(24 * 3600);
+const MIN_ADVISED: Duration = Duration::from_secs(60);
+const MAX_ADVISED: Duration = Duration::from_secs(24 * 3600);
 
 /// An issuer may sign with a key a moment before it publishes it. If the fetch for one unknown key does not find it,
 /// there is a second one this long after the first; if several keys are unknown, somebody invents them, and there is
 /// none.
-const LATE_PUBLICATION: Duration = Duration::from_millis(1_100);
+const LATE_PUBLICATION_DELAY: Duration = Duration::from_millis(1_100);
 
 /// A key that was not found is not looked for again for so many cooldowns, so that one invented id that is repeated
 /// does not use up every chance of a real one.
-const FORGIVEN_AFTER: u32 = 2;
+const FORGIVEN_AFTER_COOLDOWNS: u32 = 2;
 
 /// So many keys that were not found are remembered, the latest ones.
-const MOST_REMEMBERED: usize = 128;
+const MAX_REMEMBERED: usize = 128;
 
 #[derive(Debug)]
-pub(crate) struct Refresh {
-    pace: Pace,
+pub(crate) struct RefreshSchedule {
+    config: RefreshConfig,
     /// When the next fetch is due that no request asked for.
-    regular: Instant,
-    extra: Extra,
+    next_scheduled: Instant,
+    on_demand: OnDemand,
     /// From when on an unknown key may cause a fetch again.
-    extra_from: Instant,
+    on_demand_after: Instant,
     not_found: NotFound,
     failures: u32,
     last: Last,
@@ -82,17 +82,17 @@ pub(crate) struct Refresh {
 
 /// The fetch that an unknown key has caused.
 #[derive(Debug)]
-enum Extra {
+enum OnDemand {
     None,
-    Due { at: Instant, wanted: Wanted },
-    UnderWay { begun: Instant, wanted: Wanted },
+    Due { at: Instant, request: KeyRequest },
+    UnderWay { begun: Instant, request: KeyRequest },
 }
 
 #[derive(Debug)]
-struct Wanted {
+struct KeyRequest {
     key: KeyName,
     /// Whether other unknown keys were asked for meanwhile.
-    among_others: bool,
+    seen_with_others: bool,
     attempt: Attempt,
 }
 
@@ -109,14 +109,14 @@ enum Last {
     Failed,
 }
 
-impl Refresh {
+impl RefreshSchedule {
     /// The first fetch is due at once.
-    pub(crate) fn new(pace: Pace, now: Instant) -> Self {
+    pub(crate) fn new(config: RefreshConfig, now: Instant) -> Self {
         Self {
-            pace,
-            regular: now,
-            extra: Extra::None,
-            extra_from: now,
+            config,
+            next_scheduled: now,
+            on_demand: OnDemand::None,
+            on_demand_after: now,
             not_found: NotFound::default(),
             failures: 0,
             last: Last::Failed,
@@ -126,9 +126,9 @@ impl Refresh {
 
     /// When the next fetch should begin, if none is under way.
     pub(crate) fn due(&self) -> Instant {
-        match &self.extra {
-            Extra::Due { at, .. } => self.regular.min(*at),
-            Extra::None | Extra::UnderWay { .. } => self.regular,
+        match &self.on_demand {
+            OnDemand::Due { at, .. } => self.next_scheduled.min(*at),
+            OnDemand::None | OnDemand::UnderWay { .. } => self.next_scheduled,
         }
     }
 
@@ -141,7 +141,7 @@ impl Refresh {
     /// success makes them usable again, and a failure has its own pace.
     pub(crate) fn expired(&mut self, now: Instant) {
         if let (Last::Succeeded, false) = (self.last, self.under_way) {
-            self.regular = self.regular.min(now);
+            self.next_scheduled = self.next_scheduled.min(now);
         }
     }
 
@@ -150,47 +150,48 @@ impl Refresh {
     ///
     /// Anybody can invent key ids, so attempts are counted, not successes: one for each cooldown, and at most one more
     /// for a key that may be published late.
-    pub(crate) fn unknown_key(&mut self, key: &KeyName, now: Instant) -> Standing {
-        match &mut self.extra {
-            Extra::Due { wanted, .. }
-                if wanted.attempt == Attempt::ForLatePublication && wanted.key != *key =>
+    pub(crate) fn unknown_key(&mut self, key: &KeyName, now: Instant) -> RefreshState {
+        match &mut self.on_demand {
+            OnDemand::Due { request, .. }
+                if request.attempt == Attempt::ForLatePublication && request.key != *key =>
             {
-                self.not_found.remember(&wanted.key, now);
-                self.extra = Extra::None;
-                self.settled()
+                self.not_found.remember(&request.key, now);
+                self.on_demand = OnDemand::None;
+                self.settled_state()
             }
-            Extra::Due { wanted, .. } | Extra::UnderWay { wanted, .. } => {
-                wanted.among_others |= wanted.key != *key;
-                Standing::Pending
+            OnDemand::Due { request, .. } | OnDemand::UnderWay { request, .. } => {
+                request.seen_with_others |= request.key != *key;
+                RefreshState::Pending
             }
-            Extra::None => {
-                let forgiven = self.pace.cooldown * FORGIVEN_AFTER;
-                if now < self.extra_from || self.not_found.remembers(key, now, forgiven) {
+            OnDemand::None => {
+                let forgiven = self.config.cooldown * FORGIVEN_AFTER_COOLDOWNS;
+                if now < self.on_demand_after || self.not_found.remembers(key, now, forgiven) {
                     // A regular fetch may bring it, too.
-                    return if self.under_way { Standing::Pending } else { self.settled() };
+                    return if self.under_way { RefreshState::Pending } else { self.settled_state() };
                 }
-                self.extra_from = now + self.pace.cooldown;
-                let wanted = Wanted { key: key.clone(), among_others: false, attempt: Attempt::First };
-                self.extra = Extra::Due { at: now, wanted };
-                Standing::Pending
+                self.on_demand_after = now + self.config.cooldown;
+                let request =
+                    KeyRequest { key: key.clone(), seen_with_others: false, attempt: Attempt::First };
+                self.on_demand = OnDemand::Due { at: now, request };
+                RefreshState::Pending
             }
         }
     }
 
-    fn settled(&self) -> Standing {
+    fn settled_state(&self) -> RefreshState {
         match self.last {
-            Last::Succeeded => Standing::Absent,
-            Last::Failed => Standing::Undecided,
+            Last::Succeeded => RefreshState::UpToDate,
+            Last::Failed => RefreshState::Failed,
         }
     }
 
     /// A fetch begins.
     pub(crate) fn begin(&mut self, now: Instant) {
         self.under_way = true;
-        self.extra = match mem::replace(&mut self.extra, Extra::None) {
-            Extra::Due { at, wanted } if at <= now => {
-                self.extra_from = self.extra_from.max(now + self.pace.cooldown);
-                Extra::UnderWay { begun: now, wanted }
+        self.on_demand = match mem::replace(&mut self.on_demand, OnDemand::None) {
+            OnDemand::Due { at, request } if at <= now => {
+                self.on_demand_after = self.on_demand_after.max(now + self.config.cooldown);
+                OnDemand::UnderWay { begun: now, request }
             }
             other => other,
         };
@@ -205,50 +206,50 @@ impl Refresh {
         random: f64,
         contains: impl Fn(&KeyName) -> bool,
     ) {
-        let period = match self.pace.period {
-            Period::Fixed(period) => period,
-            Period::Advised { otherwise } => {
-                advice.map_or(otherwise, |advice| advice.clamp(LEAST_ADVISED, MOST_ADVISED))
+        let interval = match self.config.interval {
+            Interval::Fixed(interval) => interval,
+            Interval::FromCacheControl { fallback } => {
+                advice.map_or(fallback, |advice| advice.clamp(MIN_ADVISED, MAX_ADVISED))
             }
         };
-        let period = period.min(self.pace.usable_for / 2);
+        let interval = interval.min(self.config.max_stale / 2);
         let jitter = 1.0 + JITTER * (2.0 * random - 1.0);
-        self.regular = now + period.mul_f64(RENEWED_AT * jitter);
+        self.next_scheduled = now + interval.mul_f64(RENEW_AT * jitter);
         self.under_way = false;
         self.failures = 0;
         self.last = Last::Succeeded;
-        self.extra = match mem::replace(&mut self.extra, Extra::None) {
-            Extra::Due { wanted, .. } | Extra::UnderWay { wanted, .. } if contains(&wanted.key) => {
-                Extra::None
+        self.on_demand = match mem::replace(&mut self.on_demand, OnDemand::None) {
+            OnDemand::Due { request, .. } | OnDemand::UnderWay { request, .. } if contains(&request.key) => {
+                OnDemand::None
             }
-            Extra::UnderWay { begun, wanted } => self.not_found(begun, wanted, now),
+            OnDemand::UnderWay { begun, request } => self.not_found(begun, request, now),
             // A regular fetch that did not bring it: it is still due.
             other => other,
         };
     }
 
-    fn not_found(&mut self, begun: Instant, wanted: Wanted, now: Instant) -> Extra {
-        if wanted.attempt == Attempt::First && !wanted.among_others {
-            let wanted = Wanted { attempt: Attempt::ForLatePublication, ..wanted };
-            return Extra::Due { at: begun + LATE_PUBLICATION, wanted };
+    fn not_found(&mut self, begun: Instant, request: KeyRequest, now: Instant) -> OnDemand {
+        if request.attempt == Attempt::First && !request.seen_with_others {
+            let request = KeyRequest { attempt: Attempt::ForLatePublication, ..request };
+            return OnDemand::Due { at: begun + LATE_PUBLICATION_DELAY, request };
         }
-        self.not_found.remember(&wanted.key, now);
-        Extra::None
+        self.not_found.remember(&request.key, now);
+        OnDemand::None
     }
 
     /// The fetch has brought nothing. `random` is uniform in 0..1; the wait is drawn from its whole range ("full
     /// jitter"), so that a fleet that failed together does not return together.
     pub(crate) fn failed(&mut self, now: Instant, random: f64) {
-        let longest = FIRST_RETRY.saturating_mul(2u32.saturating_pow(self.failures)).min(LONGEST_RETRY);
+        let longest = MIN_RETRY.saturating_mul(2u32.saturating_pow(self.failures)).min(MAX_RETRY);
         // Never at once: a random number near 0 must not turn the loop into a hammer.
-        self.regular = now + longest.mul_f64(random).max(FIRST_RETRY / 2);
+        self.next_scheduled = now + longest.mul_f64(random).max(MIN_RETRY / 2);
         self.failures = self.failures.saturating_add(1);
         self.under_way = false;
         self.last = Last::Failed;
-        if let Extra::UnderWay { .. } = self.extra {
-            self.extra = Extra::None;
+        if let OnDemand::UnderWay { .. } = self.on_demand {
+            self.on_demand = OnDemand::None;
             // A rotation in an outage makes a whole fleet ask at once. Its next questions must not come at once again.
-            self.extra_from = now + self.pace.cooldown.mul_f64(1.0 + random);
+            self.on_demand_after = now + self.config.cooldown.mul_f64(1.0 + random);
         }
     }
 }
@@ -263,7 +264,7 @@ struct NotFound {
 
 impl NotFound {
     fn remember(&mut self, key: &KeyName, now: Instant) {
-        if self.keys.len() >= MOST_REMEMBERED {
+        if self.keys.len() >= MAX_REMEMBERED {
             self.keys.pop_front();
         }
         self.keys.push_back((self.secret.hash_one(key), now));

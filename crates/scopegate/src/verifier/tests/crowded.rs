@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
-use crate::cache::Usage;
+use crate::cache::entry::Usage;
 
 const ROOM: usize = 4 * 1024;
 
@@ -29,18 +29,18 @@ impl Maker {
         let inner = &self.verifier.0;
         let issuer = inner.issuers.iter().next().unwrap();
         let payload = JsonObject::from_text(&self.payload).unwrap();
-        let named = issuer.policy.recipients.check(&payload).unwrap();
-        let validity = Validity::read(&payload).unwrap();
-        let claims = self.verifier.read_claims(token.as_bytes(), &payload, issuer, &named, validity).unwrap();
-        let snapshot = issuer.keys.snapshot().unwrap();
-        let key = snapshot.keys.find(None, Algorithm::ES256).ok().unwrap();
-        Entry::new(&claims, Voucher::new(key, false, &snapshot.keys, &issuer.keys))
+        let named = issuer.policy.audience.check(&payload).unwrap();
+        let lifetime = Lifetime::read(&payload).unwrap();
+        let claims = self.verifier.read_claims(token.as_bytes(), &payload, issuer, &named, lifetime).unwrap();
+        let Keys::Static(keys) = &issuer.keys else { panic!("the keys are static") };
+        let key = keys.find(None, Algorithm::ES256).ok().unwrap();
+        Entry::new(&claims, KeyRef::new(key, false, keys, &issuer.keys))
     }
 
     /// What an entry with a token like these counts for.
     fn size(&self) -> usize {
         let cache = Cache::new(4, 4 * ROOM);
-        cache.keep(self.entry(&Self::token(0)));
+        cache.insert(self.entry(&Self::token(0)));
         cache.usage().bytes
     }
 }
@@ -55,15 +55,15 @@ fn a_full_set_pushes_out_what_was_not_used() {
     let cache = Cache::new(4, 4 * ROOM);
     let tokens: Vec<String> = (0..8).map(Maker::token).collect();
     for token in &tokens[..4] {
-        assert_eq!(cache.keep(maker.entry(token)), Kept::Yes { evicted: 0 });
+        assert_eq!(cache.insert(maker.entry(token)), Insert::Stored { evicted: 0 });
     }
     assert!(found(&cache, &tokens[0]) && found(&cache, &tokens[2]));
     // Once more, by a thread that came at the same time: it takes the same place.
-    assert_eq!(cache.keep(maker.entry(&tokens[0])), Kept::Yes { evicted: 0 });
+    assert_eq!(cache.insert(maker.entry(&tokens[0])), Insert::Stored { evicted: 0 });
     assert_eq!(cache.usage().entries, 4);
     assert!(found(&cache, &tokens[0]));
     for token in &tokens[4..6] {
-        assert_eq!(cache.keep(maker.entry(token)), Kept::Yes { evicted: 1 });
+        assert_eq!(cache.insert(maker.entry(token)), Insert::Stored { evicted: 1 });
     }
     let kept: Vec<bool> = tokens[..6].iter().map(|token| found(&cache, token)).collect();
     assert_eq!(kept, [true, false, true, false, true, true]);
@@ -76,13 +76,13 @@ fn the_bytes_of_a_set_are_bounded_too() {
     // Room for two and a half.
     let cache = Cache::new(4, 5 * size / 2);
     let tokens: Vec<String> = (0..3).map(Maker::token).collect();
-    assert_eq!(cache.keep(maker.entry(&tokens[0])), Kept::Yes { evicted: 0 });
-    assert_eq!(cache.keep(maker.entry(&tokens[1])), Kept::Yes { evicted: 0 });
-    assert_eq!(cache.keep(maker.entry(&tokens[2])), Kept::Yes { evicted: 1 });
+    assert_eq!(cache.insert(maker.entry(&tokens[0])), Insert::Stored { evicted: 0 });
+    assert_eq!(cache.insert(maker.entry(&tokens[1])), Insert::Stored { evicted: 0 });
+    assert_eq!(cache.insert(maker.entry(&tokens[2])), Insert::Stored { evicted: 1 });
     assert_eq!(cache.usage(), Usage { entries: 2, bytes: 2 * size });
     assert!(!found(&cache, &tokens[0]) && found(&cache, &tokens[1]) && found(&cache, &tokens[2]));
     let large = format!("{}{}", "x".repeat(2 * size), tokens[0]);
-    assert_eq!(cache.keep(maker.entry(&large)), Kept::No);
+    assert_eq!(cache.insert(maker.entry(&large)), Insert::Skipped);
     assert_eq!(cache.usage().entries, 2);
 }
 
@@ -90,10 +90,10 @@ fn the_bytes_of_a_set_are_bounded_too() {
 fn each_of_four_threads_counts_references_for_itself() {
     let entry = Maker::new().entry(&Maker::token(1));
     for (one, other) in [(0, 1), (1, 2), (2, 3), (3, 4), (0, 2), (1, 3), (0, 3)] {
-        assert!(!entry.claims_for(one).are_counted_with(entry.claims_for(other)), "{one} and {other}");
+        assert!(!entry.claims_for(one).share_count_with(entry.claims_for(other)), "{one} and {other}");
     }
-    assert!(entry.claims_for(5).are_counted_with(entry.claims_for(1)));
-    assert!(entry.claims().are_of(&Maker::token(1)));
+    assert!(entry.claims_for(5).share_count_with(entry.claims_for(1)));
+    assert!(entry.claims().matches_token(Maker::token(1).as_bytes()));
 }
 
 #[test]
@@ -104,16 +104,16 @@ fn a_million_tokens_push_out_one_another_and_not_the_ones_in_use() {
     let in_use: Vec<String> = (0..100).map(|at| Maker::token(10_000_000 + at)).collect();
     let (mut hits, mut evicted) = (0_u64, 0);
     for number in 0..1_000_000 {
-        match cache.keep(maker.entry(&Maker::token(number))) {
-            Kept::Yes { evicted: some } => evicted += some,
-            Kept::No => panic!("nobody else writes"),
+        match cache.insert(maker.entry(&Maker::token(number))) {
+            Insert::Stored { evicted: some } => evicted += some,
+            Insert::Skipped => panic!("nobody else writes"),
         }
         if number % 10 == 0 {
             let token = &in_use[number / 10 % in_use.len()];
             if found(&cache, token) {
                 hits += 1;
             } else {
-                cache.keep(maker.entry(token));
+                cache.insert(maker.entry(token));
             }
         }
     }
@@ -142,7 +142,7 @@ fn threads_that_read_write_and_evict_at_the_same_time_find_what_they_look_for_or
                                 assert_eq!(claims.token(), token.as_bytes());
                                 hits.fetch_add(1, Ordering::Relaxed);
                             }
-                            None => drop(cache.keep(maker.entry(token))),
+                            None => drop(cache.insert(maker.entry(token))),
                         }
                     }
                 })

@@ -7,11 +7,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
 use super::*;
-use crate::keys::Usable;
+use crate::keys::fetched::{FetchedKeys, Snapshot};
+use crate::keys::refresh::schedule::{Interval, RefreshConfig};
+use crate::keys::set::KeySet;
 
 /// A verifier whose clock and keys are in the test's hands.
 struct Fixture {
     verifier: Verifier,
+    source: Arc<FetchedKeys>,
     now: Arc<AtomicU64>,
 }
 
@@ -19,17 +22,26 @@ const LIMIT: Duration = Duration::from_secs(24 * 3_600);
 
 impl Fixture {
     fn new(keys: &[Value]) -> Self {
-        Self::with_cache_entries(4_096, keys)
+        Self::cache_capacity(4_096, keys)
     }
 
-    fn with_cache_entries(entries: usize, keys: &[Value]) -> Self {
+    fn cache_capacity(entries: usize, keys: &[Value]) -> Self {
         let now = Arc::new(AtomicU64::new(NOW));
         let clock = Arc::clone(&now);
         let keys = json!({ "keys": keys }).to_string();
-        let issuer = Issuer::from_jwks(ISSUER, &keys).unwrap().audience("api");
+        let policy = Issuer::from_jwks(ISSUER, &keys).unwrap().audience("api").policy;
         let clock = move || UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed));
-        let builder = Verifier::builder().with_clock(clock).with_cache_entries(entries).trust(issuer);
-        Self { verifier: builder.build().unwrap(), now }
+        let config = RefreshConfig { interval: Interval::Fixed(LIMIT), cooldown: LIMIT, max_stale: LIMIT };
+        let source = Arc::new(FetchedKeys::new(config));
+        let identifier = ISSUER.into();
+        let issuer = TrustedIssuer { identifier, policy, keys: Keys::Fetched(Arc::clone(&source)) };
+        let cache = Cache::new(entries, entries * 4_096);
+        let hierarchy = ScopeHierarchy::default();
+        let leeway = Duration::from_secs(30);
+        let verifier = Verifier::new(vec![issuer], Arc::new(clock), leeway, cache, hierarchy, Vec::new());
+        let fixture = Self { verifier, source, now };
+        fixture.publish_set(&keys);
+        fixture
     }
 
     fn at(&self, now: u64) -> &Self {
@@ -39,13 +51,16 @@ impl Fixture {
 
     /// What a fetch does that finds these keys.
     fn publish(&self, keys: &[Value]) -> &Self {
-        let source = &self.verifier.0.issuers.iter().next().unwrap().keys;
-        let earlier = source.snapshot().unwrap();
-        let keys = json!({ "keys": keys }).to_string();
-        let keys = KeySet::from_json(keys.as_bytes(), Algorithm::ALL, Some(&earlier.keys)).unwrap();
-        let usable = Usable::Around { fetched: self.verifier.now(), limit: LIMIT };
-        source.replace(Arc::new(keys), usable);
+        self.publish_set(&json!({ "keys": keys }).to_string());
         self
+    }
+
+    fn publish_set(&self, keys: &str) {
+        let earlier = self.source.snapshot();
+        let earlier = earlier.as_ref().map(|snapshot| &*snapshot.keys);
+        let keys = Arc::new(KeySet::from_json(keys.as_bytes(), Algorithm::ALL, earlier).unwrap());
+        let fetched_at = self.verifier.0.clock.now();
+        self.source.publish(Snapshot { keys, fetched_at, max_age: LIMIT }, None, 0.5);
     }
 
     /// Accepted, after so many signature checks.
@@ -74,7 +89,7 @@ fn a_token_that_comes_again_costs_no_signature_check_and_no_copy() {
 #[test]
 fn a_verifier_without_a_cache_keeps_nothing() {
     let key = SigningKey::generate(Alg::ES256);
-    let fixture = Fixture::with_cache_entries(0, &[key.jwk()]);
+    let fixture = Fixture::cache_capacity(0, &[key.jwk()]);
     let token = mint().sign_with(&key);
     (0..3).for_each(|_| fixture.accepts(&token, 1));
     assert_eq!(fixture.verifier.status().cached_tokens(), 0);
@@ -233,7 +248,7 @@ fn a_token_of_more_than_4_kib_is_verified_each_time() {
 #[test]
 fn a_token_with_200_scopes_is_kept_with_the_list_of_them() {
     let key = SigningKey::generate(Alg::EdDSA);
-    let fixture = Fixture::with_cache_entries(4, &[key.jwk()]);
+    let fixture = Fixture::cache_capacity(4, &[key.jwk()]);
     let scopes = (0..200).map(|at| format!("api/s-{at:03}")).collect::<Vec<_>>().join(" ");
     let token = mint().scope(&scopes).sign_with(&key);
     fixture.accepts(&token, 1);
@@ -276,7 +291,7 @@ proptest! {
             .collect();
         let jwks = |which: &[usize]| which.iter().map(|at| keys[*at].jwk()).collect::<Vec<_>>();
         // Four places, so that tokens are pushed out too.
-        let fixtures = [4, 0].map(|entries| Fixture::with_cache_entries(entries, &jwks(&[0])));
+        let fixtures = [4, 0].map(|entries| Fixture::cache_capacity(entries, &jwks(&[0])));
         for event in events {
             let [kept, anew] = fixtures.each_ref().map(|fixture| match &event {
                 Event::Token(at) => Some(format!("{:?}", fixture.verifier.verify(&tokens[*at]))),

@@ -26,7 +26,7 @@ fn the_issuers_algorithms_are_accepted_and_no_others() {
         let key = SigningKey::generate(alg);
         let accepting = |algorithms: &[Algorithm]| {
             let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&key, &KEY])).unwrap().audience(AUDIENCE);
-            at(NOW).trust(issuer.with_algorithms(algorithms.iter().copied())).build().unwrap()
+            at(NOW).trust(issuer.algorithms(algorithms.iter().copied())).build().unwrap()
         };
         let ours: Algorithm = alg.to_string().parse().unwrap();
         let token = generic_token().sign_with(&key);
@@ -44,7 +44,7 @@ fn cognito_tokens_are_rs256() {
     // A10, A26
     let key = SigningKey::generate(Alg::ES256);
     let both = jwks(&[&key, &KEY]);
-    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_jwks(&both).unwrap();
+    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).jwks(&both);
     let verifier = at(NOW).trust(issuer).build().unwrap();
     assert!(verifier.verify(&cognito_token().sign_with(&KEY)).is_ok());
     let error = verifier.verify(&cognito_token().sign_with(&key)).unwrap_err();

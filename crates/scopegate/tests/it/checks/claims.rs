@@ -31,19 +31,19 @@ fn claims_say_who_calls_and_what_they_may() {
     assert!(claims.scopes().contains("a") && !claims.scopes().contains("c"));
     assert!((claims.expires_at().as_secs_f64() - 1_800_003_600.0).abs() < f64::EPSILON);
     assert!(claims.issued_at().is_some_and(|at| (at.as_secs_f64() - 1_800_000_000.0).abs() < f64::EPSILON));
-    assert_eq!(claims.get::<String>("tenant").unwrap().as_deref(), Some("t1"));
-    assert_eq!(claims.get::<String>("absent").unwrap(), None);
-    assert!(claims.get::<u32>("tenant").is_err());
-    assert!(claims.require(&"a".into()).is_ok());
-    assert!(matches!(claims.require(&"c".into()), Err(Error::InsufficientScope { .. })));
+    assert_eq!(claims.claim::<String>("tenant").unwrap().as_deref(), Some("t1"));
+    assert_eq!(claims.claim::<String>("absent").unwrap(), None);
+    assert!(claims.claim::<u32>("tenant").is_err());
+    assert!(claims.require("a").is_ok());
+    assert!(matches!(claims.require("c"), Err(Error::InsufficientScope { .. })));
 }
 
 #[test]
 fn claims_can_be_read_as_a_type_of_the_application() {
     let claims = accepted(&cognito(), &cognito_token().claim("tenant", "t1"));
-    let read: std::collections::BTreeMap<String, Value> = claims.deserialize().unwrap();
+    let read: std::collections::BTreeMap<String, Value> = claims.parse().unwrap();
     assert_eq!(read["tenant"], "t1");
-    assert!(matches!(claims.deserialize::<Vec<u8>>(), Err(Error::UnexpectedClaims { .. })));
+    assert!(matches!(claims.parse::<Vec<u8>>(), Err(Error::UnexpectedClaims { .. })));
 }
 
 #[test]

@@ -21,12 +21,12 @@ pub(crate) fn jwks(keys: &[&SigningKey]) -> String {
 }
 
 pub(crate) fn at(now: u64) -> VerifierBuilder {
-    Verifier::builder().with_clock(move || UNIX_EPOCH + Duration::from_secs(now)).with_leeway(Duration::ZERO)
+    Verifier::builder().clock(move || UNIX_EPOCH + Duration::from_secs(now)).leeway(Duration::ZERO)
 }
 
 /// Trusts a Cognito-like issuer for one client.
 pub(crate) fn cognito() -> Verifier {
-    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).with_jwks(&jwks(&[&KEY])).unwrap();
+    let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).jwks(&jwks(&[&KEY]));
     at(NOW).trust(issuer).build().unwrap()
 }
 

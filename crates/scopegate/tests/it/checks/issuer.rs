@@ -44,7 +44,7 @@ fn both_forms_of_a_pools_issuer_can_be_trusted_and_each_is_exact() {
     // C32: Cognito's ORIGINAL and UPDATED issuer configurations; replicas in other regions are others
     const ORIGINAL: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
     const UPDATED: &str = "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
-    let with_keys = |issuer: Issuer| issuer.with_jwks(&jwks(&[&KEY])).unwrap();
+    let with_keys = |issuer: Issuer| issuer.jwks(&jwks(&[&KEY]));
     let original = || with_keys(Issuer::cognito("eu-west-1_Ab12Cd34E").unwrap().client(CLIENT));
     let updated = || with_keys(Issuer::cognito_at(UPDATED).unwrap().client(CLIENT));
     let token = |iss: &str| cognito_token().claim("iss", iss);

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scopegate::{Error, NotAnObject, Part};
+use scopegate::{Error, JsonError, Part};
 use serde_json::{Value, json};
 
 use crate::checks::fixture::{KEY, accepted, assert_refused, cognito, cognito_token, refused};
@@ -29,7 +29,7 @@ fn header_and_payload_are_json_objects_with_different_member_names() {
         };
         let error = refused(&cognito(), &repeated);
         assert!(
-            matches!(&error, Error::NotAnObject { part: in_part, found: NotAnObject::RepeatedName, .. } if *in_part == part),
+            matches!(&error, Error::InvalidJson { part: in_part, found: JsonError::RepeatedName, .. } if *in_part == part),
             "{error:?}"
         );
     }
@@ -38,7 +38,7 @@ fn header_and_payload_are_json_objects_with_different_member_names() {
         assert_refused!(
             cognito(),
             token.clone().raw_payload(text),
-            Error::NotAnObject { part: Part::Payload, .. }
+            Error::InvalidJson { part: Part::Payload, .. }
         );
     }
 }
@@ -59,8 +59,8 @@ fn header_and_payload_are_utf8() {
     let overlong = |text: &[u8]| [&text[..text.len() - 1], b",\"x\":\"\xc0\x80\"}"].concat();
     for bent in [utf16, marked, overlong] {
         let (in_header, in_payload) = (verify(&bent(&header), &claims), verify(&header, &bent(&claims)));
-        assert!(matches!(in_header, Err(Error::NotAnObject { part: Part::Header, .. })), "{in_header:?}");
-        assert!(matches!(in_payload, Err(Error::NotAnObject { part: Part::Payload, .. })), "{in_payload:?}");
+        assert!(matches!(in_header, Err(Error::InvalidJson { part: Part::Header, .. })), "{in_header:?}");
+        assert!(matches!(in_payload, Err(Error::InvalidJson { part: Part::Payload, .. })), "{in_payload:?}");
     }
     for text in ["[]", "\"x\"", "1", "null", "true", ""] {
         let (in_header, in_payload) = (verify(text.as_bytes(), &claims), verify(&header, text.as_bytes()));
@@ -78,6 +78,6 @@ fn unknown_claims_are_ignored() {
         let payload = Value::Object(cognito_token().claims()).to_string();
         let payload = payload.replacen('{', &format!("{{\"deep\":{deep},"), 1);
         let claims = accepted(&cognito(), &cognito_token().raw_payload(payload));
-        assert!(claims.get::<Value>("deep").is_err(), "too deep to be read, and no reason to fall over");
+        assert!(claims.claim::<Value>("deep").is_err(), "too deep to be read, and no reason to fall over");
     }
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 #[tokio::test]
 async fn an_issuer_is_found_by_its_name() {
     let local = LocalIssuer::start().await.unwrap();
-    let issuer = Issuer::discover(local.issuer()).unwrap().client("local-reader");
+    let issuer = Issuer::from_metadata(local.issuer()).unwrap().client("local-reader");
     let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
     assert!(verifier.verify(&local.mint().sign()).is_ok());
     local.rotate();
@@ -50,7 +50,7 @@ impl Server {
     }
 
     async fn discover(&self, path: &str) -> Result<Verifier, ConfigError> {
-        let issuer = Issuer::discover(&format!("{}{path}", self.url)).unwrap().audience("api");
+        let issuer = Issuer::from_metadata(&format!("{}{path}", self.url)).unwrap().audience("api");
         Verifier::builder().trust(issuer).start().await
     }
 
@@ -235,7 +235,7 @@ async fn an_entity_tag_means_nothing_at_another_address() {
     });
     tokio::spawn(async move { axum::serve(listener, router).await });
 
-    let trusted = Issuer::discover(&url).unwrap().client("c");
+    let trusted = Issuer::from_metadata(&url).unwrap().client("c");
     let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
     let token = |key: &SigningKey| Mint::cognito(&url, "c").without_claim("token_use").sign_with(key);
     assert!(verifier.verify(&token(&old)).is_ok());
@@ -269,7 +269,7 @@ async fn keys_are_fetched_also_when_the_metadata_is_gone() {
     });
     tokio::spawn(async move { axum::serve(listener, router).await });
 
-    let trusted = Issuer::discover(&url).unwrap().client("local-reader");
+    let trusted = Issuer::from_metadata(&url).unwrap().client("local-reader");
     let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
     gone.store(true, Ordering::SeqCst);
     local.fail_next(1, scopegate_issuer::Fault::Status(502));

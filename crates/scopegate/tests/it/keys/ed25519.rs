@@ -15,7 +15,7 @@ static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::Ed
 
 fn verifier(jwks: &[Value], algorithms: &[Algorithm]) -> Result<Verifier, ConfigError> {
     let issuer = Issuer::from_jwks(ISSUER, &json!({ "keys": jwks }).to_string())?.client(CLIENT);
-    Verifier::builder().trust(issuer.with_algorithms(algorithms.iter().copied())).build()
+    Verifier::builder().trust(issuer.algorithms(algorithms.iter().copied())).build()
 }
 
 fn token() -> Mint {

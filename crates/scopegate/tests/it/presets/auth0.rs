@@ -77,7 +77,7 @@ fn a_users_token_tells_the_user_and_permissions_count_on_request() {
     assert_eq!(claims.client_id(), Some(CLIENT));
     assert_eq!(claims.scopes().to_string(), "openid profile read:orders");
     assert!(matches!(claims.principal(), Principal::Subject { id: "auth0|6553da60a54af58e29493993", .. }));
-    let issuer = Issuer::auth0("example.eu.auth0.com").unwrap().audience(API).with_permissions_as_scopes();
+    let issuer = Issuer::auth0("example.eu.auth0.com").unwrap().audience(API).permissions_as_scopes();
     assert!(accepted(&trusting(issuer, &keys()), &user()).scopes().contains("write:orders"));
 }
 

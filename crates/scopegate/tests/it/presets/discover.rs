@@ -14,7 +14,7 @@ fn keys() -> [Value; 1] {
 }
 
 fn issuer() -> Verifier {
-    trusting(Issuer::discover(ISSUER).unwrap().audience(API), &keys())
+    trusting(Issuer::from_metadata(ISSUER).unwrap().audience(API), &keys())
 }
 
 fn machine() -> Golden {
@@ -49,7 +49,7 @@ fn a_claim_that_means_something_else_can_be_told_from_the_clients() {
         "claim `cid`: expected the client that another claim names"
     );
     let told = |claim: &'static str| {
-        let issuer = Issuer::discover(ISSUER).unwrap().audience(API).client(CLIENT).with_client_claim(claim);
+        let issuer = Issuer::from_metadata(ISSUER).unwrap().audience(API).client(CLIENT).client_claim(claim);
         trusting(issuer, &keys())
     };
     assert_eq!(accepted(&told("client_id"), &decorated).client_id(), Some(CLIENT));

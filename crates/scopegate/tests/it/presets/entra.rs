@@ -121,7 +121,7 @@ fn a_users_token_has_the_scopes_that_the_user_allowed_and_not_the_users_roles() 
     assert_eq!(claims.scopes().to_string(), "Orders.Read access_as_user");
     let user = "HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ";
     assert!(matches!(claims.principal(), Principal::Subject { id, .. } if id == user));
-    let issuer = Issuer::entra(TENANT).unwrap().audience(API).with_roles_as_scopes();
+    let issuer = Issuer::entra(TENANT).unwrap().audience(API).roles_as_scopes();
     assert!(accepted(&trusting(issuer, &keys()), &user_v2()).scopes().contains("Orders.Admin"));
 
     let claims = accepted(&v1(), &user_v1());
@@ -183,12 +183,12 @@ fn the_other_version_is_another_issuer() {
         r#"expected `ver` to be 2.0, found "1.0""#
     );
     // Both, for an API that is being changed over.
-    let both = Verifier::builder()
-        .with_clock(|| std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_060));
+    let both =
+        Verifier::builder().clock(|| std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_060));
     let keys = json!({ "keys": keys() }).to_string();
     let both = both
-        .trust(Issuer::entra(TENANT).unwrap().audience(API).with_jwks(&keys).unwrap())
-        .trust(Issuer::entra_v1(TENANT).unwrap().audience(API_URI).with_jwks(&keys).unwrap())
+        .trust(Issuer::entra(TENANT).unwrap().audience(API).jwks(&keys))
+        .trust(Issuer::entra_v1(TENANT).unwrap().audience(API_URI).jwks(&keys))
         .build()
         .unwrap();
     accepted(&both, &machine_v2());

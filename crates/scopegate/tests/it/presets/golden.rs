@@ -74,10 +74,10 @@ pub(crate) fn other_jwk(like: Value) -> Value {
 
 /// A verifier that trusts one issuer, with the keys that it publishes.
 pub(crate) fn trusting(issuer: Issuer, keys: &[Value]) -> Verifier {
-    let issuer = issuer.with_jwks(&json!({ "keys": keys }).to_string()).unwrap();
+    let issuer = issuer.jwks(&json!({ "keys": keys }).to_string());
     Verifier::builder()
-        .with_clock(|| UNIX_EPOCH + Duration::from_secs(NOW))
-        .with_leeway(Duration::ZERO)
+        .clock(|| UNIX_EPOCH + Duration::from_secs(NOW))
+        .leeway(Duration::ZERO)
         .trust(issuer)
         .build()
         .unwrap()

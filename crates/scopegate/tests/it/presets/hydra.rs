@@ -72,7 +72,7 @@ fn a_users_token_tells_the_user() {
     assert_eq!(claims.client_id(), Some("shop"));
     let user = "7b1f2d3e-4c5a-46b7-98c8-d9e0f1a2b3c4";
     assert!(matches!(claims.principal(), Principal::Subject { id, .. } if id == user));
-    assert_eq!(claims.get::<Value>("ext").unwrap().unwrap(), json!({ "tenant": "acme" }));
+    assert_eq!(claims.claim::<Value>("ext").unwrap().unwrap(), json!({ "tenant": "acme" }));
 }
 
 #[test]

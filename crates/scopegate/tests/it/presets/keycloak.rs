@@ -98,9 +98,9 @@ fn with_the_rfc_9068_type_and_with_a_nonce_it_is_an_access_token_too() {
 #[test]
 fn roles_are_scopes_on_request_and_only_those_that_were_asked_for() {
     assert!(!accepted(&realm(), &machine()).scopes().contains("staff"));
-    let claims = accepted(&with(Issuer::with_realm_roles_as_scopes), &machine());
+    let claims = accepted(&with(Issuer::realm_roles_as_scopes), &machine());
     assert!(claims.scopes().contains("staff") && !claims.scopes().contains("orders-reader"));
-    let claims = accepted(&with(|issuer| issuer.with_client_roles_as_scopes(API)), &machine());
+    let claims = accepted(&with(|issuer| issuer.client_roles_as_scopes(API)), &machine());
     assert!(claims.scopes().contains("orders-reader") && claims.scopes().contains("orders:read"));
     // The roles of another client are other roles.
     assert!(!claims.scopes().contains("manage-account") && !claims.scopes().contains("staff"));
@@ -109,8 +109,8 @@ fn roles_are_scopes_on_request_and_only_those_that_were_asked_for() {
 #[test]
 fn roles_have_their_form_or_are_not_there() {
     // C21
-    let realm_roles = with(Issuer::with_realm_roles_as_scopes);
-    let client_roles = with(|issuer| issuer.with_client_roles_as_scopes(API));
+    let realm_roles = with(Issuer::realm_roles_as_scopes);
+    let client_roles = with(|issuer| issuer.client_roles_as_scopes(API));
     for (verifier, claim, nothing) in [
         (&realm_roles, "realm_access", vec![json!({})]),
         (&client_roles, "resource_access", vec![json!({}), json!({ "my-api": {} })]),

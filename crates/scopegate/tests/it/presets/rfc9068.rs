@@ -72,7 +72,7 @@ fn all_seven_claims_are_there() {
         Error::UnknownIssuer { found: None, .. }
     ));
     // Giving up the choice of an audience does not give up that there is one.
-    let any = trusting(Issuer::rfc9068(ISSUER).unwrap().accept_any_audience(), &keys());
+    let any = trusting(Issuer::rfc9068(ISSUER).unwrap().allow_any_audience(), &keys());
     accepted(&any, &machine().with("aud", "https://other.example"));
     assert_refused!(any, machine().without("aud"), MissingClaim, "claim `aud` is absent");
 }

@@ -1,4 +1,4 @@
-//! Does a token get what its scopes imply, and nothing else, whatever was declared and whenever requirements were prepared?
+//! Does a token get what its scopes imply, and nothing else, whatever was declared and whenever requirements were compiled?
 //! Row ids (F16, …) are those of docs/conformance.md.
 
 use std::collections::BTreeSet;
@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use allocation_counter::measure;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use scopegate::middleware;
 use scopegate::{ConfigError, Issuer, Requirement, Scope, Verifier, VerifierBuilder, all_of, any_of};
 use scopegate_issuer::{Alg, Mint, SigningKey};
 
@@ -16,7 +17,7 @@ static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::Ed
 
 fn builder() -> VerifierBuilder {
     let jwks = serde_json::json!({ "keys": [KEY.jwk()] }).to_string();
-    let issuer = Issuer::from_jwks(ISSUER, &jwks).unwrap().client("client").with_permissions_as_scopes();
+    let issuer = Issuer::from_jwks(ISSUER, &jwks).unwrap().client("client").permissions_as_scopes();
     Verifier::builder().trust(issuer)
 }
 
@@ -67,33 +68,33 @@ proptest! {
     ) {
         // F16, C20
         let verifier = declared.iter().fold(builder(), |builder, (scope, implied)| {
-            builder.with_implied_scopes(*scope, implied.iter().copied())
+            builder.implied_scopes(*scope, implied.iter().copied())
         });
-        let verifier = verifier.with_cache_entries(if kept { 64 } else { 0 }).build();
+        let verifier = verifier.cache_capacity(if kept { 64 } else { 0 }).build();
         prop_assume!(!matches!(verifier, Err(ConfigError::ScopeImpliesItself { .. })));
         let verifier = verifier.unwrap();
-        let another = builder().with_implied_scopes("c", ["a", "bb"]).build().unwrap();
+        let another = builder().implied_scopes("c", ["a", "bb"]).build().unwrap();
         for number in 0..numbers_given {
-            let _ = verifier.prepare(format!("scope-{number}"));
+            let _ = middleware::compile(&verifier, format!("scope-{number}").parse::<Scope>().unwrap());
         }
         let token = token(&granted, &permissions);
 
         let before = verifier.verify(&token).unwrap();
-        let prepared = verifier.prepare(required.clone());
+        let compiled = middleware::compile(&verifier, required.clone());
         let after = verifier.verify(&token).unwrap();
         let all: Vec<_> = granted.iter().chain(&permissions).copied().collect();
         let reached = reached(&declared, &all);
         let expected = required.is_satisfied_by(&reached.iter().map(|name| name.parse().unwrap()).collect());
         for claims in [before, after] {
             prop_assert_eq!(claims.scopes().iter().map(Scope::as_str).collect::<BTreeSet<_>>(), reached.clone());
-            for required in [&required, &prepared, &another.prepare(required.clone())] {
+            for required in [&required, &compiled, &middleware::compile(&another, required.clone())] {
                 prop_assert_eq!(claims.require(required).is_ok(), expected, "{}", required);
             }
         }
         // What a challenge names is enough, and nothing in it is implied by another part of it.
-        for prepared in [&prepared, &verifier.prepare(another.prepare(required.clone()))] {
-            let scopes: Vec<&str> = prepared.sufficient_scopes().into_iter().map(Scope::as_str).collect();
-            prop_assert!(verifier.verify(&self::token(&scopes, &[])).unwrap().require(prepared).is_ok());
+        for compiled in [&compiled, &middleware::compile(&verifier, middleware::compile(&another, required.clone()))] {
+            let scopes: Vec<&str> = compiled.challenge_scopes().into_iter().map(Scope::as_str).collect();
+            prop_assert!(verifier.verify(&self::token(&scopes, &[])).unwrap().require(compiled).is_ok());
         }
     }
 }
@@ -102,12 +103,11 @@ proptest! {
 fn a_token_costs_the_same_however_much_it_implies() {
     // C20
     let names: Vec<String> = (0..255).map(|at| format!("https://api.example/orders.{at:03}")).collect();
-    let chain =
-        names.windows(2).fold(builder().with_implied_scopes("admin", &names[..1]), |builder, pair| {
-            builder.with_implied_scopes(&pair[0], &pair[1..])
-        });
-    let verifiers = [builder(), builder().with_implied_scopes("admin", &names), chain];
-    let verifiers = verifiers.map(|builder| builder.with_cache_entries(0).build().unwrap());
+    let chain = names.windows(2).fold(builder().implied_scopes("admin", &names[..1]), |builder, pair| {
+        builder.implied_scopes(&pair[0], &pair[1..])
+    });
+    let verifiers = [builder(), builder().implied_scopes("admin", &names), chain];
+    let verifiers = verifiers.map(|builder| builder.cache_capacity(0).build().unwrap());
     let repeated = "admin ".repeat(1_500);
     for scopes in ["admin", &repeated] {
         let token = token(&[scopes.trim_end()], &[]);

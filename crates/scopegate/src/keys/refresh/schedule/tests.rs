@@ -7,27 +7,27 @@ use crate::token::algorithm::Algorithm;
 
 mod fleet;
 
-const PACE: Pace = Pace {
-    period: Period::Advised { otherwise: Duration::from_secs(600) },
+const CONFIG: RefreshConfig = RefreshConfig {
+    interval: Interval::FromCacheControl { fallback: Duration::from_secs(600) },
     cooldown: Duration::from_secs(30),
-    usable_for: Duration::from_secs(7 * 24 * 3600),
+    max_stale: Duration::from_secs(7 * 24 * 3600),
 };
 
 fn key(id: &str) -> KeyName {
     KeyName { id: Some(id.into()), algorithm: Algorithm::RS256 }
 }
 
-fn due_in(refresh: &Refresh, now: Instant) -> f64 {
+fn due_in(refresh: &RefreshSchedule, now: Instant) -> f64 {
     refresh.due().duration_since(now).as_secs_f64()
 }
 
-fn fetched(refresh: &mut Refresh, now: Instant, keys: &[&str]) {
+fn fetched(refresh: &mut RefreshSchedule, now: Instant, keys: &[&str]) {
     refresh.begin(now);
     refresh.succeeded(now, None, 0.5, |name| keys.iter().any(|id| *name == key(id)));
 }
 
-fn started(now: Instant) -> Refresh {
-    let mut refresh = Refresh::new(PACE, now);
+fn started(now: Instant) -> RefreshSchedule {
+    let mut refresh = RefreshSchedule::new(CONFIG, now);
     fetched(&mut refresh, now, &["a"]);
     refresh
 }
@@ -35,13 +35,13 @@ fn started(now: Instant) -> Refresh {
 #[test]
 fn the_first_fetch_is_due_at_once() {
     let now = Instant::now();
-    assert_eq!(Refresh::new(PACE, now).due(), now);
+    assert_eq!(RefreshSchedule::new(CONFIG, now).due(), now);
 }
 
 #[test]
 fn keys_are_renewed_at_four_fifths_of_the_period_give_or_take_a_tenth() {
     let now = Instant::now();
-    let mut refresh = Refresh::new(PACE, now);
+    let mut refresh = RefreshSchedule::new(CONFIG, now);
     for (random, expected) in [(0.0, 432.0), (0.5, 480.0), (1.0, 528.0)] {
         refresh.succeeded(now, None, random, |_| true);
         assert!((due_in(&refresh, now) - expected).abs() < 1e-6, "{random}");
@@ -54,11 +54,11 @@ fn the_issuers_advice_is_followed_within_bounds_unless_the_operator_said_otherwi
     let now = Instant::now();
     for (advice, expected) in [(0, 48.0), (59, 48.0), (300, 240.0), (86_400, 69_120.0), (u64::MAX, 69_120.0)]
     {
-        let mut refresh = Refresh::new(PACE, now);
+        let mut refresh = RefreshSchedule::new(CONFIG, now);
         refresh.succeeded(now, Some(Duration::from_secs(advice)), 0.5, |_| true);
         assert!((due_in(&refresh, now) - expected).abs() < 1e-6, "{advice}");
-        let fixed = Pace { period: Period::Fixed(Duration::from_secs(10)), ..PACE };
-        let mut refresh = Refresh::new(fixed, now);
+        let fixed = RefreshConfig { interval: Interval::Fixed(Duration::from_secs(10)), ..CONFIG };
+        let mut refresh = RefreshSchedule::new(fixed, now);
         refresh.succeeded(now, Some(Duration::from_secs(advice)), 0.5, |_| true);
         assert!((due_in(&refresh, now) - 8.0).abs() < 1e-6, "{advice}");
     }
@@ -67,8 +67,11 @@ fn the_issuers_advice_is_followed_within_bounds_unless_the_operator_said_otherwi
 #[test]
 fn keys_are_renewed_twice_while_they_may_be_used() {
     let now = Instant::now();
-    for period in [Period::Fixed(Duration::from_secs(86_400)), PACE.period] {
-        let mut refresh = Refresh::new(Pace { period, usable_for: Duration::from_secs(60), ..PACE }, now);
+    for interval in [Interval::Fixed(Duration::from_secs(86_400)), CONFIG.interval] {
+        let mut refresh = RefreshSchedule::new(
+            RefreshConfig { interval, max_stale: Duration::from_secs(60), ..CONFIG },
+            now,
+        );
         refresh.succeeded(now, Some(Duration::from_secs(86_400)), 1.0, |_| true);
         assert!((due_in(&refresh, now) - 26.4).abs() < 1e-6);
     }
@@ -80,7 +83,7 @@ fn keys_that_have_expired_before_their_time_are_fetched_at_once_and_then_at_the_
     let at = |seconds| start + Duration::from_secs(seconds);
     let mut refresh = started(start);
     // Whatever unknown keys have used up.
-    assert_eq!(refresh.unknown_key(&key("b"), at(1)), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("b"), at(1)), RefreshState::Pending);
     fetched(&mut refresh, at(1), &["b"]);
     refresh.expired(at(2));
     assert_eq!(refresh.due(), at(2));
@@ -95,13 +98,13 @@ fn keys_that_have_expired_before_their_time_are_fetched_at_once_and_then_at_the_
 fn a_regular_fetch_under_way_is_worth_waiting_for_also_in_a_cooldown() {
     let now = Instant::now();
     let mut refresh = started(now);
-    assert_eq!(refresh.unknown_key(&key("b"), now), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Pending);
     fetched(&mut refresh, now, &["b"]);
-    assert_eq!(refresh.unknown_key(&key("c"), now), Standing::Absent);
+    assert_eq!(refresh.unknown_key(&key("c"), now), RefreshState::UpToDate);
     refresh.begin(now);
-    assert_eq!(refresh.unknown_key(&key("c"), now), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("c"), now), RefreshState::Pending);
     refresh.succeeded(now, None, 0.5, |_| false);
-    assert_eq!(refresh.unknown_key(&key("c"), now), Standing::Absent);
+    assert_eq!(refresh.unknown_key(&key("c"), now), RefreshState::UpToDate);
 }
 
 #[test]
@@ -118,7 +121,7 @@ fn there_is_nothing_to_wait_for_while_a_fetch_is_under_way() {
 #[test]
 fn failures_wait_twice_as_long_each_time_up_to_a_minute() {
     let now = Instant::now();
-    let mut refresh = Refresh::new(PACE, now);
+    let mut refresh = RefreshSchedule::new(CONFIG, now);
     for expected in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] {
         refresh.failed(now, 1.0);
         assert!((due_in(&refresh, now) - expected).abs() < 1e-6);
@@ -135,7 +138,7 @@ fn an_unknown_key_makes_a_fetch_due_at_once() {
     // B15
     let now = Instant::now();
     let mut refresh = started(now);
-    assert_eq!(refresh.unknown_key(&key("b"), now), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Pending);
     assert_eq!(refresh.due(), now);
     fetched(&mut refresh, now, &["a", "b"]);
     assert!((due_in(&refresh, now) - 480.0).abs() < 1e-6);
@@ -146,26 +149,26 @@ fn asking_again_changes_nothing() {
     let now = Instant::now();
     let mut refresh = started(now);
     for _ in 0..3 {
-        assert_eq!(refresh.unknown_key(&key("b"), now), Standing::Pending);
+        assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Pending);
     }
     refresh.begin(now);
     for _ in 0..3 {
-        assert_eq!(refresh.unknown_key(&key("b"), now), Standing::Pending);
+        assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Pending);
     }
     refresh.failed(now, 0.5);
-    assert_eq!(refresh.unknown_key(&key("b"), now), Standing::Undecided);
+    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Failed);
 }
 
 #[test]
 fn a_key_that_is_published_late_gets_a_second_chance() {
     let start = Instant::now();
     let mut refresh = started(start);
-    assert_eq!(refresh.unknown_key(&key("b"), start), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("b"), start), RefreshState::Pending);
     fetched(&mut refresh, start, &["a"]);
-    assert_eq!(refresh.unknown_key(&key("b"), start), Standing::Pending);
-    assert_eq!(refresh.due(), start + LATE_PUBLICATION);
-    fetched(&mut refresh, start + LATE_PUBLICATION, &["a"]);
-    assert_eq!(refresh.unknown_key(&key("b"), start + LATE_PUBLICATION), Standing::Absent);
+    assert_eq!(refresh.unknown_key(&key("b"), start), RefreshState::Pending);
+    assert_eq!(refresh.due(), start + LATE_PUBLICATION_DELAY);
+    fetched(&mut refresh, start + LATE_PUBLICATION_DELAY, &["a"]);
+    assert_eq!(refresh.unknown_key(&key("b"), start + LATE_PUBLICATION_DELAY), RefreshState::UpToDate);
 }
 
 #[test]
@@ -173,17 +176,17 @@ fn several_unknown_keys_get_no_second_chance() {
     // B16, before the first fetch ends and after
     let now = Instant::now();
     let mut refresh = started(now);
-    assert_eq!(refresh.unknown_key(&key("b"), now), Standing::Pending);
-    assert_eq!(refresh.unknown_key(&key("c"), now), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Pending);
+    assert_eq!(refresh.unknown_key(&key("c"), now), RefreshState::Pending);
     fetched(&mut refresh, now, &["a"]);
-    assert_eq!(refresh.unknown_key(&key("b"), now), Standing::Absent);
-    assert_eq!(refresh.unknown_key(&key("c"), now), Standing::Absent);
+    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::UpToDate);
+    assert_eq!(refresh.unknown_key(&key("c"), now), RefreshState::UpToDate);
 
     let mut refresh = started(now);
-    assert_eq!(refresh.unknown_key(&key("b"), now), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Pending);
     fetched(&mut refresh, now, &["a"]);
-    assert_eq!(refresh.unknown_key(&key("c"), now), Standing::Absent);
-    assert_eq!(refresh.unknown_key(&key("b"), now), Standing::Absent);
+    assert_eq!(refresh.unknown_key(&key("c"), now), RefreshState::UpToDate);
+    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::UpToDate);
     assert!((due_in(&refresh, now) - 480.0).abs() < 1e-6);
 }
 
@@ -192,39 +195,39 @@ fn a_failed_attempt_uses_up_the_chance_too() {
     // B18
     let start = Instant::now();
     let mut refresh = started(start);
-    assert_eq!(refresh.unknown_key(&key("b"), start), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("b"), start), RefreshState::Pending);
     refresh.begin(start);
     refresh.failed(start, 0.5);
     let at = |seconds| start + Duration::from_secs(seconds);
-    assert_eq!(refresh.unknown_key(&key("c"), at(44)), Standing::Undecided);
-    assert_eq!(refresh.unknown_key(&key("c"), at(45)), Standing::Pending, "one and a half cooldowns");
+    assert_eq!(refresh.unknown_key(&key("c"), at(44)), RefreshState::Failed);
+    assert_eq!(refresh.unknown_key(&key("c"), at(45)), RefreshState::Pending, "one and a half cooldowns");
 }
 
 #[test]
 fn a_key_that_was_not_found_waits_longer_than_another() {
     let start = Instant::now();
     let mut refresh = started(start);
-    assert_eq!(refresh.unknown_key(&key("b"), start), Standing::Pending);
-    assert_eq!(refresh.unknown_key(&key("c"), start), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("b"), start), RefreshState::Pending);
+    assert_eq!(refresh.unknown_key(&key("c"), start), RefreshState::Pending);
     fetched(&mut refresh, start, &["a"]);
     let at = |seconds| start + Duration::from_secs(seconds);
-    assert_eq!(refresh.unknown_key(&key("b"), at(59)), Standing::Absent);
-    assert_eq!(refresh.unknown_key(&key("d"), at(59)), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("b"), at(59)), RefreshState::UpToDate);
+    assert_eq!(refresh.unknown_key(&key("d"), at(59)), RefreshState::Pending);
     fetched(&mut refresh, at(59), &["d"]);
-    assert_eq!(refresh.unknown_key(&key("b"), at(89)), Standing::Pending, "forgiven");
+    assert_eq!(refresh.unknown_key(&key("b"), at(89)), RefreshState::Pending, "forgiven");
 }
 
 #[test]
 fn a_regular_fetch_that_brings_the_key_makes_the_extra_one_needless() {
     let now = Instant::now();
-    let mut refresh = Refresh::new(PACE, now);
+    let mut refresh = RefreshSchedule::new(CONFIG, now);
     refresh.begin(now);
-    assert_eq!(refresh.unknown_key(&key("b"), now), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Pending);
     refresh.succeeded(now, None, 0.5, |name| *name == key("b"));
     assert!((due_in(&refresh, now) - 480.0).abs() < 1e-6);
-    let mut refresh = Refresh::new(PACE, now);
+    let mut refresh = RefreshSchedule::new(CONFIG, now);
     refresh.begin(now);
-    assert_eq!(refresh.unknown_key(&key("c"), now), Standing::Pending);
+    assert_eq!(refresh.unknown_key(&key("c"), now), RefreshState::Pending);
     refresh.succeeded(now, None, 0.5, |name| *name == key("b"));
     assert_eq!(refresh.due(), now, "it may have been answered before the key was published");
 }
@@ -233,8 +236,8 @@ fn a_regular_fetch_that_brings_the_key_makes_the_extra_one_needless() {
 fn what_is_remembered_is_bounded() {
     let now = Instant::now();
     let mut not_found = NotFound::default();
-    (0..10 * MOST_REMEMBERED).for_each(|n| not_found.remember(&key(&n.to_string()), now));
-    assert_eq!(not_found.keys.len(), MOST_REMEMBERED);
+    (0..10 * MAX_REMEMBERED).for_each(|n| not_found.remember(&key(&n.to_string()), now));
+    assert_eq!(not_found.keys.len(), MAX_REMEMBERED);
 }
 
 /// Something that happens to the state machine, after some time.
@@ -270,14 +273,14 @@ proptest! {
     #[test]
     fn fetches_are_bounded_and_never_stop(events in events()) {
         let start = Instant::now();
-        let (mut now, mut refresh, mut under_way) = (start, Refresh::new(PACE, start), false);
+        let (mut now, mut refresh, mut under_way) = (start, RefreshSchedule::new(CONFIG, start), false);
         let mut not_regular: Vec<Instant> = Vec::new();
         for (pause, event) in events {
             let end = now + Duration::from_millis(pause);
             // Everything that is due within the pause begins, at its time.
             while !under_way && refresh.due() <= end {
                 now = now.max(refresh.due());
-                let regular = refresh.regular <= now;
+                let regular = refresh.next_scheduled <= now;
                 refresh.begin(now);
                 under_way = true;
                 if !regular {
@@ -289,29 +292,29 @@ proptest! {
                 Event::UnknownKey(id) => {
                     let standing = refresh.unknown_key(&key(&id.to_string()), now);
                     // Whoever waits, waits for something that comes.
-                    let soon = under_way || refresh.due() <= now + LATE_PUBLICATION;
-                    prop_assert!(standing != Standing::Pending || soon);
+                    let soon = under_way || refresh.due() <= now + LATE_PUBLICATION_DELAY;
+                    prop_assert!(standing != RefreshState::Pending || soon);
                 }
                 Event::Ends { well, brings, random, advice } if under_way => {
                     under_way = false;
                     if well {
                         let advice = advice.map(|seconds| Duration::from_secs(seconds.into()));
                         refresh.succeeded(now, advice, random, |name| *name == key(&brings.to_string()));
-                        prop_assert!(refresh.due() <= now + MOST_ADVISED.mul_f64(0.88));
+                        prop_assert!(refresh.due() <= now + MAX_ADVISED.mul_f64(0.88));
                     } else {
                         refresh.failed(now, random);
-                        prop_assert!(refresh.due() <= now + LONGEST_RETRY);
-                        let asked_for = matches!(refresh.extra, Extra::Due { .. });
+                        prop_assert!(refresh.due() <= now + MAX_RETRY);
+                        let asked_for = matches!(refresh.on_demand, OnDemand::Due { .. });
                         prop_assert!(refresh.due() > now || asked_for);
                     }
                 }
                 Event::Ends { .. } | Event::Nothing => {}
             }
-            prop_assert!(refresh.not_found.keys.len() <= MOST_REMEMBERED);
+            prop_assert!(refresh.not_found.keys.len() <= MAX_REMEMBERED);
         }
         // Two for each cooldown: one for an unknown key, and one for its late publication.
         for (position, third) in not_regular.iter().enumerate().skip(2) {
-            prop_assert!(*third >= not_regular[position - 2] + PACE.cooldown);
+            prop_assert!(*third >= not_regular[position - 2] + CONFIG.cooldown);
         }
     }
 }

@@ -13,7 +13,7 @@ async fn the_issuers_advice_about_freshness_is_followed() {
     let next = async |value, period: Option<u64>| {
         local.set_cache_control(Some(value)).unwrap();
         let builder = match period {
-            Some(period) => trusting(&local).with_refresh_period(Duration::from_secs(period)),
+            Some(period) => trusting(&local).refresh_interval(Duration::from_secs(period)),
             None => trusting(&local),
         };
         builder.start().await.unwrap().status().issuers()[0].next_fetch_in.unwrap().as_secs()

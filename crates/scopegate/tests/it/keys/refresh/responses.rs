@@ -66,7 +66,7 @@ async fn an_answer_that_does_not_end_is_given_up_after_5_seconds() {
     // B22
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Drip);
-    let verifier = trusting(&local).start_without_keys().unwrap();
+    let verifier = trusting(&local).start_lazy().unwrap();
     while local.jwks_fetches() == 0 {
         tokio::task::yield_now().await;
     }

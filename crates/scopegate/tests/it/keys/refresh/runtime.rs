@@ -42,7 +42,7 @@ fn a_runtime_that_is_gone_can_be_seen() {
     drop(runtime);
     let _entered = gone.enter();
     let issuer = Issuer::cognito_at("http://127.0.0.1:1/pool").unwrap().client(CLIENT);
-    let verifier = Verifier::builder().trust(issuer).start_without_keys().unwrap();
+    let verifier = Verifier::builder().trust(issuer).start_lazy().unwrap();
     let failure = verifier.status().issuers()[0].last_failure.clone().unwrap();
     assert!(failure.contains("the background task has ended"), "{failure}");
 }
@@ -75,7 +75,7 @@ async fn a_thousand_verifiers_come_and_go_and_leave_nothing_behind() {
     let local = LocalIssuer::start().await.unwrap();
     let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     for _ in 0..1_000 {
-        let verifier = trusting(&local).start_without_keys().unwrap();
+        let verifier = trusting(&local).start_lazy().unwrap();
         let clone = verifier.clone();
         drop(verifier);
         drop(clone);

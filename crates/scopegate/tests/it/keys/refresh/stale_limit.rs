@@ -20,7 +20,7 @@ async fn keys_are_used_for_the_stale_limit_and_not_longer() {
     };
     let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     now.store(start, Ordering::Relaxed);
-    let verifier = trusting(&local).with_clock(clock).start().await.unwrap();
+    let verifier = trusting(&local).clock(clock).start().await.unwrap();
     let token = local.mint().lifetime(7 * 86_400).sign();
     now.store(start + 86_399, Ordering::Relaxed);
     assert!(verifier.verify(&token).is_ok());
@@ -38,7 +38,7 @@ async fn keys_that_expire_before_their_time_are_fetched_at_once() {
         let ahead = Arc::clone(&ahead);
         move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::Relaxed))
     };
-    let verifier = trusting(&local).with_clock(clock).start().await.unwrap();
+    let verifier = trusting(&local).clock(clock).start().await.unwrap();
     let token = local.mint().lifetime(7 * 86_400).sign();
     // Somebody has used up what unknown keys may cause.
     assert!(verifier.verify(&of_no_key(&local, "no such key")).is_err());
@@ -61,7 +61,7 @@ async fn keys_from_a_future_that_the_clock_has_taken_back_are_fetched_at_once() 
             let ahead = Arc::clone(&ahead);
             move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::Relaxed))
         };
-        let verifier = trusting(&local).with_clock(clock).start().await.unwrap();
+        let verifier = trusting(&local).clock(clock).start().await.unwrap();
         let token = local.mint().lifetime(7 * 86_400).sign();
         assert!(verifier.verify(&token).is_ok());
         ahead.store(0, Ordering::Relaxed);

@@ -37,7 +37,7 @@ async fn a_verifier_can_start_before_its_issuer_and_becomes_ready_by_itself() {
     // B25
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Status(503));
-    let verifier = trusting(&local).start_without_keys().unwrap();
+    let verifier = trusting(&local).start_lazy().unwrap();
     let token = local.mint().sign();
     assert!(matches!(verifier.verify(&token), Err(Error::KeysUnavailable { .. })));
     while verifier.status().issuers()[0].fetches_failed == 0 {

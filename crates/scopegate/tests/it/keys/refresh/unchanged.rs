@@ -33,8 +33,7 @@ async fn an_unchanged_set_is_as_good_as_a_new_one() {
     local.enable_etags();
     let started = tokio::time::Instant::now();
     let clock = move || SystemTime::now() + started.elapsed();
-    let verifier =
-        trusting(&local).with_clock(clock).with_stale_limit(Duration::from_secs(700)).start().await.unwrap();
+    let verifier = trusting(&local).clock(clock).max_stale(Duration::from_secs(700)).start().await.unwrap();
     let token = local.mint().lifetime(86_400).sign();
     for fetches in 2..=4 {
         pass(Duration::from_secs(400)).await;
@@ -51,7 +50,7 @@ async fn a_set_that_was_not_accepted_is_not_what_unchanged_refers_to() {
     let local = LocalIssuer::start().await.unwrap();
     local.enable_etags();
     local.set_fault(Fault::EmptySet);
-    let verifier = trusting(&local).start_without_keys().unwrap();
+    let verifier = trusting(&local).start_lazy().unwrap();
     while verifier.status().issuers()[0].fetches_failed == 0 {
         tokio::task::yield_now().await;
     }

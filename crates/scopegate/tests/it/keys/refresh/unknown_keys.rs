@@ -56,7 +56,7 @@ async fn the_cooldown_is_30_seconds_unless_changed() {
         let local = LocalIssuer::start().await.unwrap();
         let builder = trusting(&local);
         let builder = match cooldown {
-            Some(cooldown) => builder.with_refresh_cooldown(Duration::from_secs(cooldown)),
+            Some(cooldown) => builder.refresh_cooldown(Duration::from_secs(cooldown)),
             None => builder,
         };
         let verifier = builder.start().await.unwrap();

@@ -92,7 +92,7 @@ impl World {
     fn life(&self, random: &mut fastrand::Rng) -> Vec<Duration> {
         let zero = Instant::now();
         let starts = self.start_within.mul_f64(random.f64());
-        let mut refresh = Refresh::new(PACE, zero + starts);
+        let mut refresh = RefreshSchedule::new(CONFIG, zero + starts);
         let mut request = self.first_unknown_key(random);
         let (mut fetches, mut under_way, mut now) = (Vec::new(), None, starts);
         while now < self.ends {

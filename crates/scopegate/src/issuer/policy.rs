@@ -1,0 +1,31 @@
+//! The rules that every token of one issuer is held to.
+
+use crate::checks::audience::AudiencePolicy;
+use crate::checks::kind::{TokenKind, TypeRule};
+use crate::checks::scopes::ScopeClaims;
+use crate::error::Error;
+use crate::error::excerpt::Excerpt;
+use crate::token::algorithm::Algorithm;
+use crate::token::header::Header;
+
+/// What is checked of every token of an issuer.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) typ: TypeRule,
+    pub(crate) kind: TokenKind,
+    pub(crate) audience: AudiencePolicy,
+    pub(crate) scopes: ScopeClaims,
+}
+
+impl Policy {
+    pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<(), Error> {
+        if !self.algorithms.contains(&header.algorithm) {
+            return Err(Error::UnacceptableAlgorithm {
+                expected: self.algorithms.clone(),
+                found: Excerpt::new(header.algorithm.name()),
+            });
+        }
+        self.typ.check(header.typ.as_deref())
+    }
+}
