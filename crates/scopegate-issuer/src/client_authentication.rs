@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue};
 use crate::client_assertion::{self, Assertion};
 use crate::config::ClientConfig;
 use crate::form::{self, Form};
-use crate::pool::PoolState;
+use crate::pool::state::PoolState;
 use crate::refusal::Refusal;
 use crate::secret::Secret;
 

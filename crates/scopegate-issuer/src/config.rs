@@ -4,14 +4,13 @@
 //! what is allowed, `config/error.rs` says it.
 
 mod check;
-mod error;
+pub(crate) mod error;
 mod file;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::Deserialize;
 
-pub use self::error::ConfigError;
 use crate::key::SigningKey;
 use crate::secret::Secret;
 

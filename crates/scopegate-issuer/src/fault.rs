@@ -4,7 +4,7 @@
 //! `fault/plan.rs`.
 
 mod gzip;
-mod plan;
+pub(crate) mod plan;
 mod unusable_keys;
 
 use std::convert::Infallible;
@@ -21,8 +21,6 @@ use http::response::Parts;
 use http::{HeaderValue, StatusCode};
 use http_body::Frame;
 use tokio::time::{Interval, MissedTickBehavior, interval};
-
-pub(crate) use self::plan::FaultPlan;
 
 /// How an endpoint answers instead of rightly: that of the key set
 /// ([`Pool::set_fault`](crate::Pool::set_fault)), or that of tokens

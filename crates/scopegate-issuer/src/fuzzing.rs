@@ -7,8 +7,9 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
-use crate::pool::PoolState;
+use crate::config::Config;
+use crate::config::error::ConfigError;
+use crate::pool::state::PoolState;
 use crate::routes;
 
 /// What a server with this configuration at this address would answer with.

@@ -113,11 +113,13 @@ pub mod fuzzing;
 
 pub use alg::{Alg, UnknownAlg};
 pub use caching::InvalidHeaderValue;
-pub use config::{ClientConfig, Config, ConfigError, PoolConfig};
+pub use config::error::ConfigError;
+pub use config::{ClientConfig, Config, PoolConfig};
 pub use event::Event;
 pub use fault::Fault;
 pub use key::SigningKey;
 pub use local_issuer::{LocalIssuer, StartError};
 pub use mint::Mint;
 pub use pool::Pool;
-pub use rehearsal::{Rehearsal, Report};
+pub use rehearsal::Rehearsal;
+pub use rehearsal::report::Report;

@@ -11,10 +11,12 @@ use tokio::net::TcpListener;
 
 use crate::caching::InvalidHeaderValue;
 use crate::clock::Clock;
-use crate::config::{ClientConfig, Config, ConfigError};
+use crate::config::error::ConfigError;
+use crate::config::{ClientConfig, Config};
 use crate::fault::Fault;
 use crate::mint::Mint;
-use crate::pool::{Pool, PoolState};
+use crate::pool::Pool;
+use crate::pool::state::PoolState;
 use crate::routes;
 use crate::server::Server;
 

@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::fault;
-use crate::pool::PoolState;
+use crate::pool::state::PoolState;
 use crate::routes::{PoolId, Pools, find, not_found};
 
 /// `OpenID` Connect Discovery 1.0 §3, the only one that Cognito itself has.

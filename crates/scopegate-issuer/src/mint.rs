@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use self::damage::Damage;
 use crate::clock;
 use crate::key::SigningKey;
-use crate::pool::PoolState;
+use crate::pool::state::PoolState;
 
 /// Builds one token.
 ///

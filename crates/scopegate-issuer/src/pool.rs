@@ -2,16 +2,17 @@
 //!
 //! What it acts on is in `pool/state.rs`.
 
-mod state;
+pub(crate) mod state;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use self::state::PoolState;
+use self::state::PoolState;
 use crate::caching::InvalidHeaderValue;
 use crate::config::ClientConfig;
-use crate::fault::{Fault, FaultPlan};
+use crate::fault::Fault;
+use crate::fault::plan::FaultPlan;
 use crate::key::SigningKey;
 use crate::mint::Mint;
 use crate::server::Server;

@@ -3,7 +3,7 @@
 //! It knows tokens and answers, not the resource server between them. What happens is in `event.rs`, how it is
 //! shown in `rehearsal/report.rs`.
 
-mod report;
+pub(crate) mod report;
 
 use std::fmt;
 use std::panic;
@@ -14,7 +14,7 @@ use tokio::sync::{Barrier, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
-pub use self::report::Report;
+use self::report::Report;
 use crate::event::Event;
 use crate::mint::Mint;
 use crate::pool::Pool;

@@ -12,7 +12,7 @@ use http::{HeaderMap, Method, StatusCode};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, Vary};
 
 use crate::host::is_local_origin;
-use crate::pool::PoolState;
+use crate::pool::state::PoolState;
 use crate::{fault, host, metadata, token_endpoint};
 
 /// All pools, the default one first.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::client_authentication::Credentials;
 use crate::config::ClientConfig;
 use crate::form::{Form, FormError};
-use crate::pool::PoolState;
+use crate::pool::state::PoolState;
 use crate::refusal::{Refusal, token_response};
 use crate::routes::{PoolId, Pools, find, not_found};
 use crate::scope;

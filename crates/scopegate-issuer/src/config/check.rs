@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
-use super::{ClientConfig, Config, ConfigError, PoolConfig};
+use super::error::ConfigError;
+use super::{ClientConfig, Config, PoolConfig};
 use crate::scope;
 
 /// Cognito: 5 minutes to one day.

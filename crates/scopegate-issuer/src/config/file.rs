@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use serde::Deserialize;
 
 use super::check::LIFETIME_IN_FILE;
-use super::{Config, ConfigError, PoolConfig};
+use super::error::ConfigError;
+use super::{Config, PoolConfig};
 
 /// The file, before its values are checked.
 #[derive(Deserialize)]
