@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body as _;
 
 use crate::entity_tag::EntityTag;
-use crate::fault::{CloseWithoutAnswer, Whole};
+use crate::http::markers::{CloseConnection, WholeBody};
 
 /// What is switched on, and how often it spared a body. At first nothing is.
 #[derive(Debug, Default)]
@@ -52,7 +52,7 @@ impl Caching {
     async fn with_etag(&self, request: &HeaderMap, mut answer: Response) -> Response {
         // Conditions are for what would be a success (RFC 9110 §13.2.1).
         let enabled = self.etags.load(Ordering::SeqCst) && answer.status() == StatusCode::OK;
-        if !enabled || answer.extensions().get::<CloseWithoutAnswer>().is_some() {
+        if !enabled || answer.extensions().get::<CloseConnection>().is_some() {
             return answer;
         }
         let Some(whole) = whole_body(&mut answer).await else { return answer };
@@ -96,7 +96,7 @@ fn parse(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
 
 /// All of the body, even if it is to break off; `None` when it has no end. The answer is as before.
 async fn whole_body(answer: &mut Response) -> Option<Bytes> {
-    if let Some(Whole(body)) = answer.extensions_mut().remove() {
+    if let Some(WholeBody(body)) = answer.extensions_mut().remove() {
         return Some(body);
     }
     answer.body().size_hint().exact()?;

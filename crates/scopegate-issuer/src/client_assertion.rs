@@ -3,14 +3,12 @@
 //! Which client it is for is decided in `client_authentication.rs`. Read here independently of the crate that makes
 //! assertions, so that each checks the other.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::key::SigningKey;
+use crate::pool::replay_cache::ReplayCache;
 
 /// RFC 7523 §2.2.
 pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -57,7 +55,7 @@ impl Assertion {
         key: &SigningKey,
         audiences: &[&str],
         now: u64,
-        seen: &Seen,
+        replay_cache: &ReplayCache,
     ) -> bool {
         let alg = match self.header.get("alg").and_then(Value::as_str) {
             Some("Ed25519") => Some("EdDSA"), // RFC 9864 §2.2 has another name for it, which openid-client for one writes
@@ -75,18 +73,6 @@ impl Assertion {
             && for_us
             && in_time
             && key.verifies(self.signed.as_bytes(), &self.signature)
-            && seen.for_the_first_time(client_id, id, expires.unwrap_or_default(), now)
-    }
-}
-
-/// The assertions that were accepted and have not ended.
-#[derive(Debug, Default)]
-pub(crate) struct Seen(Mutex<HashMap<(String, String), u64>>);
-
-impl Seen {
-    fn for_the_first_time(&self, client: &str, id: &str, expires: u64, now: u64) -> bool {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.retain(|_, expires| now < *expires);
-        seen.insert((client.to_owned(), id.to_owned()), expires).is_none()
+            && replay_cache.insert(client_id, id, expires.unwrap_or_default(), now)
     }
 }

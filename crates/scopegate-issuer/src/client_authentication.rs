@@ -127,7 +127,7 @@ impl Client<'_> {
         let (pool, endpoint) = (self.pool, self.pool.token_endpoint());
         let audiences = [pool.issuer(), &endpoint];
         self.settings.key.as_ref().is_some_and(|key| {
-            assertion.is_good(&self.settings.id, key, &audiences, pool.now(), pool.seen_assertions())
+            assertion.is_good(&self.settings.id, key, &audiences, pool.now(), pool.replay_cache())
         })
     }
 }

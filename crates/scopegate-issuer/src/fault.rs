@@ -22,6 +22,9 @@ use http::{HeaderValue, StatusCode};
 use http_body::Frame;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::http::json_response;
+use crate::http::markers::{CloseConnection, WholeBody};
+
 /// How an endpoint answers instead of rightly: that of the key set
 /// ([`Pool::set_fault`](crate::Pool::set_fault)), or that of tokens
 /// ([`Pool::set_token_fault`](crate::Pool::set_token_fault)).
@@ -67,21 +70,13 @@ pub enum Fault {
     },
 }
 
-/// Put into the extensions of a response that must not be sent; see `server.rs`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CloseWithoutAnswer;
-
-/// Put into the extensions of a response whose body breaks off: all of that body.
-#[derive(Clone, Debug)]
-pub(crate) struct Whole(pub(crate) Bytes);
-
 impl Fault {
     /// The answer in place of the right one.
     pub(crate) async fn answer(self, right: Response) -> Response {
         match self {
             Self::Status(code) => failure(code),
             Self::Html => ([(CONTENT_TYPE, "text/html; charset=utf-8")], LOGIN_PAGE).into_response(),
-            Self::EmptySet => json(r#"{"keys":[]}"#),
+            Self::EmptySet => json_response::ok(r#"{"keys":[]}"#),
             Self::Truncated => truncated(right).await,
             Self::Delay(duration) => {
                 tokio::time::sleep(duration).await;
@@ -89,15 +84,15 @@ impl Fault {
             }
             Self::Reset => {
                 let mut response = Response::default();
-                response.extensions_mut().insert(CloseWithoutAnswer);
+                response.extensions_mut().insert(CloseConnection);
                 response
             }
             Self::Oversized(length) => {
                 let (head, body) = split(right).await;
                 Response::from_parts(head, oversized(&body, length).into())
             }
-            Self::Drip => json(Body::new(Drip::new())),
-            Self::Body(text) => json(text),
+            Self::Drip => json_response::ok(Body::new(Drip::new())),
+            Self::Body(text) => json_response::ok(text),
             Self::Redirect(address) => match HeaderValue::try_from(address) {
                 Ok(address) => (StatusCode::FOUND, [(LOCATION, address)]).into_response(),
                 Err(_) => failure(500),
@@ -127,13 +122,6 @@ fn failure(code: u16) -> Response {
     (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "a fault is set").into_response()
 }
 
-/// 200 with `application/json`.
-pub(crate) fn json(body: impl Into<Body>) -> Response {
-    let mut response = Response::new(body.into());
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
 /// Our own answers are in memory as a whole, so reading one cannot fail.
 async fn split(response: Response) -> (Parts, Bytes) {
     let (head, body) = response.into_parts();
@@ -153,7 +141,7 @@ async fn truncated(right: Response) -> Response {
     let (mut head, body) = split(right).await;
     head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     let half = body.slice(..body.len() / 2);
-    head.extensions.insert(Whole(body));
+    head.extensions.insert(WholeBody(body));
     Response::from_parts(head, Body::new(Half { half: Some(half), flushed: false }))
 }
 

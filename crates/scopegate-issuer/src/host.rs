@@ -11,9 +11,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header::HOST;
 use http::{HeaderValue, StatusCode, Version};
-use serde_json::json;
 
-use crate::fault;
+use crate::http::json_response;
 
 /// Lets requests pass that are for a host [of this machine](is_of_this_machine), at whatever port, because a port that
 /// is forwarded has another number. Any other is 421 (RFC 9110 §15.5.20).
@@ -74,10 +73,7 @@ impl Refusal {
             }
         };
         tracing::debug!(description, "refused");
-        let body = json!({ "error": error, "error_description": description });
-        let mut response = fault::json(body.to_string());
-        *response.status_mut() = status;
-        response
+        json_response::error(status, error, &description)
     }
 }
 

@@ -84,12 +84,14 @@ mod pool;
 mod alg;
 mod key;
 mod key_ring;
+mod pool_keys;
 mod mint;
 
 mod caching;
 mod entity_tag;
 mod fault;
 mod host;
+mod http;
 mod metadata;
 mod routes;
 mod server;

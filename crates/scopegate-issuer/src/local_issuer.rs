@@ -287,6 +287,6 @@ impl std::error::Error for StartError {
 /// The caller's runtime goes on meanwhile. Should the task fail, the keys are made at their first use.
 async fn prepare_default_pool(pools: &[Arc<PoolState>]) {
     if let Some(default) = pools.first().cloned() {
-        let _ = tokio::task::spawn_blocking(move || default.prepare_keys()).await;
+        let _ = tokio::task::spawn_blocking(move || default.keys().prepare()).await;
     }
 }

@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::fault;
+use crate::http::json_response;
+use crate::pool::registry::{PoolId, Pools, find, not_found};
 use crate::pool::state::PoolState;
-use crate::routes::{PoolId, Pools, find, not_found};
 
 /// `OpenID` Connect Discovery 1.0 §3, the only one that Cognito itself has.
 pub(crate) async fn openid_configuration(State(pools): State<Pools>, id: PoolId) -> Response {
@@ -17,12 +17,12 @@ pub(crate) async fn openid_configuration(State(pools): State<Pools>, id: PoolId)
         members.insert("subject_types_supported".into(), json!(["public"]));
         members.insert("id_token_signing_alg_values_supported".into(), json!(["RS256"]));
     }
-    fault::json(document.to_string())
+    json_response::ok(document.to_string())
 }
 
 /// RFC 8414 §2.
 pub(crate) async fn authorization_server(State(pools): State<Pools>, id: PoolId) -> Response {
-    find(&pools, &id).map_or_else(not_found, |pool| fault::json(common(pool).to_string()))
+    find(&pools, &id).map_or_else(not_found, |pool| json_response::ok(common(pool).to_string()))
 }
 
 fn common(pool: &PoolState) -> Value {

@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use self::damage::Damage;
 use crate::clock;
 use crate::key::SigningKey;
-use crate::pool::state::PoolState;
+use crate::pool_keys::PoolKeys;
 
 /// Builds one token.
 ///
@@ -54,7 +54,8 @@ pub struct Mint {
     raw_header: Option<String>,
     raw_payload: Option<String>,
     damage: Damage,
-    pool: Option<Arc<PoolState>>,
+    /// The keys of a pool; `None` without a server.
+    keys: Option<Arc<PoolKeys>>,
 }
 
 impl Mint {
@@ -64,8 +65,8 @@ impl Mint {
         Self::starting_at(clock::system_now(), issuer, client_id)
     }
 
-    pub(crate) fn of_pool(pool: &Arc<PoolState>, client_id: &str) -> Self {
-        Self { pool: Some(Arc::clone(pool)), ..Self::starting_at(pool.now(), pool.issuer(), client_id) }
+    pub(crate) fn with_keys(keys: Arc<PoolKeys>, now: u64, issuer: &str, client_id: &str) -> Self {
+        Self { keys: Some(keys), ..Self::starting_at(now, issuer, client_id) }
     }
 
     fn starting_at(now: u64, issuer: &str, client_id: &str) -> Self {
@@ -88,7 +89,7 @@ impl Mint {
             raw_header: None,
             raw_payload: None,
             damage: Damage::None,
-            pool: None,
+            keys: None,
         }
     }
 
@@ -207,8 +208,8 @@ impl Mint {
     #[must_use]
     #[track_caller]
     pub fn sign(&self) -> String {
-        let pool = self.pool.as_ref().expect("Mint::cognito has no key: use sign_with(&key)");
-        self.sign_with(&pool.signing_key())
+        let keys = self.keys.as_ref().expect("Mint::cognito has no key: use sign_with(&key)");
+        self.sign_with(&keys.signing_key())
     }
 
     /// The compact token, signed with this key.

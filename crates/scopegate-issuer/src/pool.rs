@@ -2,6 +2,8 @@
 //!
 //! What it acts on is in `pool/state.rs`.
 
+pub(crate) mod registry;
+pub(crate) mod replay_cache;
 pub(crate) mod state;
 
 use std::fmt;
@@ -75,40 +77,40 @@ impl Pool {
 
     /// The key that signs access tokens now.
     pub fn signing_key(&self) -> SigningKey {
-        self.state.signing_key()
+        self.state.keys().signing_key()
     }
 
     /// The published key that signs no access tokens: in Cognito, it signs ID tokens.
     pub fn id_token_key(&self) -> SigningKey {
-        self.state.keys().id_token().clone()
+        self.state.keys().ring().id_token().clone()
     }
 
     /// A new signing key; the one before stays published. Two generations at most.
     pub fn rotate(&self) {
-        self.rotate_to(self.state.new_key());
+        self.rotate_to(self.state.keys().new_key());
     }
 
     /// Like [`rotate`](Self::rotate), to a given key: of another algorithm, say.
     pub fn rotate_to(&self, key: SigningKey) {
-        self.state.keys().rotate(key);
+        self.state.keys().ring().rotate(key);
     }
 
     /// A new signing key; all earlier ones leave the set at once.
     pub fn rotate_without_overlap(&self) {
-        let key = self.state.new_key();
-        self.state.keys().rotate_without_overlap(key);
+        let key = self.state.keys().new_key();
+        self.state.keys().ring().rotate_without_overlap(key);
     }
 
     /// A new signing key that is not in the set before [`publish`](Self::publish): an issuer that publishes
     /// late.
     pub fn rotate_unpublished(&self) {
-        let key = self.state.new_key();
-        self.state.keys().rotate_unpublished(key);
+        let key = self.state.keys().new_key();
+        self.state.keys().ring().rotate_unpublished(key);
     }
 
     /// Puts the current signing key into the set.
     pub fn publish(&self) {
-        self.state.keys().publish();
+        self.state.keys().ring().publish();
     }
 
     /// Like [`rotate_unpublished`](Self::rotate_unpublished), and this key is published after the delay, by
@@ -117,23 +119,23 @@ impl Pool {
     /// Returns at once. Nothing is published when the key no longer is the signing key by then, or when the
     /// server has stopped.
     pub fn publish_after(&self, delay: Duration) {
-        let key = self.state.new_key();
+        let key = self.state.keys().new_key();
         let kid = key.kid().to_owned();
-        self.state.keys().rotate_unpublished(key);
+        self.state.keys().ring().rotate_unpublished(key);
         let state = Arc::clone(&self.state);
-        self.server.run_after(delay, move || state.keys().publish_if_current(&kid));
+        self.server.run_after(delay, move || state.keys().ring().publish_if_current(&kid));
     }
 
     /// Drops every generation of the signing key but the current one. The key for ID tokens stays, since it
     /// is not an earlier generation of it.
     pub fn revoke_previous(&self) {
-        self.state.keys().revoke_previous();
+        self.state.keys().ring().revoke_previous();
     }
 
     /// A new signing key under the key id of the current one, which it replaces.
     pub fn replace_key_material(&self) {
-        let key = self.state.new_key();
-        self.state.keys().replace_key_material(key);
+        let key = self.state.keys().new_key();
+        self.state.keys().ring().replace_key_material(key);
     }
 
     /// From now on the key set endpoint misbehaves. Counted as fetches all the same.
@@ -213,7 +215,7 @@ impl Pool {
     }
 
     pub(crate) fn prepare_new_key(&self) {
-        self.state.prepare_new_key();
+        self.state.keys().prepare_new_key();
     }
 
     pub(crate) fn server(&self) -> &Arc<Server> {

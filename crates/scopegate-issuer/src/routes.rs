@@ -1,10 +1,7 @@
 //! Which path and method is answered by what, and what an unknown one gets.
 
-use std::sync::Arc;
-
 use axum::Router;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -12,11 +9,9 @@ use http::{HeaderMap, Method, StatusCode};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, Vary};
 
 use crate::host::is_local_origin;
-use crate::pool::state::PoolState;
-use crate::{fault, host, metadata, token_endpoint};
-
-/// All pools, the default one first.
-pub(crate) type Pools = Arc<[Arc<PoolState>]>;
+use crate::http::json_response;
+use crate::pool::registry::{PoolId, Pools, find, not_found};
+use crate::{host, metadata, token_endpoint};
 
 pub(crate) fn routes(pools: Pools) -> Router {
     Router::new()
@@ -47,37 +42,19 @@ fn cross_origin() -> CorsLayer {
     layer.vary(Vary::list([]))
 }
 
-/// The part of a path that names a pool. What is not UTF-8 when decoded names none, and is no error of its own.
-pub(crate) type PoolId = Result<Path<String>, PathRejection>;
-
-pub(crate) fn find<'a>(pools: &'a Pools, id: &PoolId) -> Option<&'a Arc<PoolState>> {
-    let Path(id) = id.as_ref().ok()?;
-    pools.iter().find(|pool| pool.config().id == *id)
-}
-
-/// 404 with a JSON body, for an unknown pool as for an unknown path.
-pub(crate) fn not_found() -> Response {
-    let mut response = fault::json(r#"{"error":"not_found","error_description":"no such pool or path"}"#);
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
-}
-
 /// RFC 6749 §4.1.2.1, without a redirect, because there is no client that has registered one.
 async fn authorize(State(pools): State<Pools>, id: PoolId) -> Response {
     if find(&pools, &id).is_none() {
         return not_found();
     }
-    let mut response = fault::json(
-        r#"{"error":"unsupported_response_type","error_description":"there are no users to ask, and only client_credentials"}"#,
-    );
-    *response.status_mut() = StatusCode::BAD_REQUEST;
-    response
+    let description = "there are no users to ask, and only client_credentials";
+    json_response::error(StatusCode::BAD_REQUEST, "unsupported_response_type", description)
 }
 
 async fn jwks(State(pools): State<Pools>, id: PoolId, request: HeaderMap) -> Response {
     let Some(pool) = find(&pools, &id) else { return not_found() };
     pool.count_jwks_fetch();
-    let right = fault::json(pool.jwks());
+    let right = json_response::ok(pool.jwks());
     let answer = match pool.take_fault() {
         None => right,
         Some(fault) => {

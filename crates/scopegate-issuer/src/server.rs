@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tower::ServiceExt as _;
 
-use crate::fault::CloseWithoutAnswer;
+use crate::http::markers::CloseConnection;
 
 /// A running server. Dropping it closes the listener and every connection.
 pub(crate) struct Server {
@@ -139,7 +139,7 @@ async fn answer(routes: Router, request: http::Request<Incoming>) -> Result<Resp
     let answered: Result<Response, Infallible> = routes.oneshot(request.map(Body::new)).await;
     let Ok(response) = answered;
     tracing::debug!(%method, %path, status = response.status().as_u16(), "answered");
-    if response.extensions().get::<CloseWithoutAnswer>().is_some() { Err(Closed) } else { Ok(response) }
+    if response.extensions().get::<CloseConnection>().is_some() { Err(Closed) } else { Ok(response) }
 }
 
 #[derive(Debug)]

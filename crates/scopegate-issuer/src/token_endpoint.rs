@@ -14,9 +14,9 @@ use serde_json::{Map, Value};
 use crate::client_authentication::Credentials;
 use crate::config::ClientConfig;
 use crate::form::{Form, FormError};
+use crate::pool::registry::{PoolId, Pools, find, not_found};
 use crate::pool::state::PoolState;
 use crate::refusal::{Refusal, token_response};
-use crate::routes::{PoolId, Pools, find, not_found};
 use crate::scope;
 
 /// The address of one pool: a client of another pool is unknown here.

@@ -1,35 +1,30 @@
 //! The state of one pool: configuration, keys, faults and counters.
 //!
-//! The rules of rotation are in `key_ring.rs`; this file makes the keys and holds the locks.
+//! The keys are behind locks of their own, in `pool_keys.rs`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::alg::Alg;
 use crate::caching::Caching;
-use crate::client_assertion::Seen;
 use crate::clock::Clock;
 use crate::config::{ClientConfig, PoolConfig};
 use crate::fault::Fault;
 use crate::fault::plan::FaultPlan;
-use crate::key::SigningKey;
-use crate::key_ring::KeyRing;
 use crate::mint::Mint;
+use crate::pool::replay_cache::ReplayCache;
+use crate::pool_keys::PoolKeys;
 
-/// What a pool is. Shared by its handles, its mints and the endpoints.
+/// The state of a pool. Shared by its handles and the endpoints.
 pub(crate) struct PoolState {
     config: PoolConfig,
     issuer: String,
-    /// Made when first asked for, since it is slow and not every pool of a configuration is used.
-    keys: OnceLock<Mutex<KeyRing>>,
-    /// A new key that nothing has used yet.
-    spare: Mutex<Option<SigningKey>>,
+    /// Shared with the mints of this pool, which need its keys and not the rest of it.
+    keys: Arc<PoolKeys>,
     caching: Caching,
     fault: Mutex<FaultPlan>,
     token_fault: Mutex<FaultPlan>,
-    seen_assertions: Seen,
+    replay_cache: ReplayCache,
     jwks_fetches: AtomicU64,
     token_requests: AtomicU64,
     clock: Arc<Clock>,
@@ -40,12 +35,11 @@ impl PoolState {
         Self {
             issuer: format!("{base}/{}", config.id),
             config,
-            keys: OnceLock::new(),
-            spare: Mutex::default(),
+            keys: Arc::default(),
             caching: Caching::default(),
             fault: Mutex::default(),
             token_fault: Mutex::default(),
-            seen_assertions: Seen::default(),
+            replay_cache: ReplayCache::default(),
             jwks_fetches: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
             clock,
@@ -81,11 +75,7 @@ impl PoolState {
     }
 
     pub(crate) fn jwks(&self) -> String {
-        self.keys().jwks().to_string()
-    }
-
-    pub(crate) fn signing_key(&self) -> SigningKey {
-        self.keys().current().clone()
+        self.keys.ring().jwks().to_string()
     }
 
     pub(super) fn plan_fault(&self, plan: FaultPlan) {
@@ -114,8 +104,12 @@ impl PoolState {
         locked(&self.token_fault).take()
     }
 
-    pub(crate) fn seen_assertions(&self) -> &Seen {
-        &self.seen_assertions
+    pub(crate) fn replay_cache(&self) -> &ReplayCache {
+        &self.replay_cache
+    }
+
+    pub(crate) fn keys(&self) -> &PoolKeys {
+        &self.keys
     }
 
     pub(crate) fn caching(&self) -> &Caching {
@@ -130,40 +124,20 @@ impl PoolState {
         self.token_requests.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(crate) fn mint(self: &Arc<Self>) -> Mint {
+    pub(crate) fn mint(&self) -> Mint {
         // A checked configuration has a client in every pool.
         match self.config.clients.first() {
             Some(client) => self.mint_for(client),
-            None => Mint::of_pool(self, ""),
+            None => self.mint_of(""),
         }
     }
 
-    pub(crate) fn mint_for(self: &Arc<Self>, client: &ClientConfig) -> Mint {
-        Mint::of_pool(self, &client.id)
-            .scope(&client.scopes.join(" "))
-            .lifetime(client.access_token_lifetime_secs)
+    pub(crate) fn mint_for(&self, client: &ClientConfig) -> Mint {
+        self.mint_of(&client.id).scope(&client.scopes.join(" ")).lifetime(client.access_token_lifetime_secs)
     }
 
-    /// Of the current algorithm. Slow, so it is made before the lock is taken to use it.
-    pub(super) fn new_key(&self) -> SigningKey {
-        let alg = self.keys().current().alg();
-        let spare = locked(&self.spare).take();
-        spare.filter(|spare| spare.alg() == alg).unwrap_or_else(|| SigningKey::generate(alg))
-    }
-
-    /// Makes the next new key now, so that [`new_key`](Self::new_key) is quick.
-    pub(crate) fn prepare_new_key(&self) {
-        let key = self.new_key();
-        *locked(&self.spare) = Some(key);
-    }
-
-    /// Makes the keys if nothing has asked for them yet.
-    pub(crate) fn prepare_keys(&self) {
-        drop(self.keys());
-    }
-
-    pub(super) fn keys(&self) -> MutexGuard<'_, KeyRing> {
-        locked(self.keys.get_or_init(|| Mutex::new(two_rsa_keys())))
+    fn mint_of(&self, client_id: &str) -> Mint {
+        Mint::with_keys(Arc::clone(&self.keys), self.now(), &self.issuer, client_id)
     }
 }
 
@@ -173,14 +147,7 @@ impl fmt::Debug for PoolState {
     }
 }
 
-/// A panic while a lock is held leaves whole values behind, so a poisoned lock is as good as another.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Side by side, since each takes some tens of milliseconds.
-fn two_rsa_keys() -> KeyRing {
-    let id_token = thread::spawn(|| SigningKey::generate(Alg::RS256));
-    let access_token = SigningKey::generate(Alg::RS256);
-    KeyRing::new(access_token, id_token.join().unwrap_or_else(|_| SigningKey::generate(Alg::RS256)))
+/// A panic while a lock is held leaves whole values behind, so a poisoned lock can be used like any other.
+fn locked(plan: &Mutex<FaultPlan>) -> MutexGuard<'_, FaultPlan> {
+    plan.lock().unwrap_or_else(PoisonError::into_inner)
 }
