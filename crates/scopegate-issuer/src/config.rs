@@ -6,13 +6,14 @@
 mod check;
 pub(crate) mod error;
 mod file;
+pub(crate) mod secret;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::Deserialize;
 
-use crate::key::SigningKey;
-use crate::secret::Secret;
+use self::secret::Secret;
+use crate::keys::signing_key::SigningKey;
 
 /// The configuration of a [`LocalIssuer`](crate::LocalIssuer).
 ///

@@ -9,13 +9,13 @@ use axum::Router;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::error::ConfigError;
+use crate::endpoints;
 use crate::pool::state::PoolState;
-use crate::routes;
 
 /// What a server with this configuration at this address would answer with.
 pub fn routes(config: Config, url: &str) -> Result<Router, ConfigError> {
     config.check()?;
     let clock = Arc::new(Clock::system());
     let pools = config.pools.into_iter();
-    Ok(routes::routes(pools.map(|pool| Arc::new(PoolState::new(pool, url, Arc::clone(&clock)))).collect()))
+    Ok(endpoints::routes(pools.map(|pool| Arc::new(PoolState::new(pool, url, Arc::clone(&clock)))).collect()))
 }

@@ -77,51 +77,35 @@
 //! `scopegate` crate, so that two readings of the RFCs check each other.
 #![forbid(unsafe_code)]
 
-mod config;
-mod local_issuer;
-mod pool;
-
-mod alg;
-mod key;
-mod key_ring;
-mod pool_keys;
-mod mint;
-
-mod caching;
-mod entity_tag;
-mod fault;
-mod host;
-mod http;
-mod metadata;
-mod routes;
-mod server;
-
-mod client_assertion;
-mod client_authentication;
-mod form;
-mod refusal;
-mod scope;
-mod secret;
-mod token_endpoint;
-
-mod event;
-mod rehearsal;
-
-mod clock;
-
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use alg::{Alg, UnknownAlg};
-pub use caching::InvalidHeaderValue;
+mod local_issuer;
+mod rehearsal;
+
+mod endpoints;
+mod client_auth;
+mod pool;
+mod server;
+
+mod mint;
+mod config;
+mod keys;
+mod fault;
+mod http;
+mod scope;
+mod clock;
+
+pub use self::http::caching::InvalidHeaderValue;
 pub use config::error::ConfigError;
 pub use config::{ClientConfig, Config, PoolConfig};
-pub use event::Event;
 pub use fault::Fault;
-pub use key::SigningKey;
+pub use keys::algorithm::{Alg, UnknownAlg};
+pub use keys::signing_key::SigningKey;
 pub use local_issuer::{LocalIssuer, StartError};
 pub use mint::Mint;
 pub use pool::Pool;
 pub use rehearsal::Rehearsal;
+pub use rehearsal::event::Event;
 pub use rehearsal::report::Report;

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::caching::InvalidHeaderValue;
 use crate::clock::Clock;
 use crate::config::error::ConfigError;
 use crate::config::{ClientConfig, Config};
+use crate::endpoints;
 use crate::fault::Fault;
+use crate::http::caching::InvalidHeaderValue;
 use crate::mint::Mint;
 use crate::pool::Pool;
 use crate::pool::state::PoolState;
-use crate::routes;
 use crate::server::Server;
 
 /// A running authorization server on a loopback address.
@@ -66,7 +66,7 @@ impl LocalIssuer {
         let states: Arc<[Arc<PoolState>]> =
             pools.map(|pool| Arc::new(PoolState::new(pool, &url, Arc::clone(&clock)))).collect();
         prepare_default_pool(&states).await;
-        let server = Arc::new(Server::start(listener, address, routes::routes(Arc::clone(&states))));
+        let server = Arc::new(Server::start(listener, address, endpoints::routes(Arc::clone(&states))));
         let pools: Arc<[Pool]> =
             states.iter().map(|state| Pool::new(Arc::clone(state), Arc::clone(&server))).collect();
         let default_pool = pools.first().cloned().expect("a checked configuration has a pool");

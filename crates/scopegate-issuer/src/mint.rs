@@ -1,6 +1,6 @@
 //! Access tokens, good ones or ones that are wrong in exactly one way.
 //!
-//! Knows what a token says and how it is put together; keys are in `key.rs`, damage done after the content is
+//! Knows what a token says and how it is put together; keys are in `keys/signing_key.rs`, damage done after the content is
 //! complete is in `mint/damage.rs`.
 
 mod damage;
@@ -15,8 +15,8 @@ use serde_json::{Map, Value, json};
 
 use self::damage::Damage;
 use crate::clock;
-use crate::key::SigningKey;
-use crate::pool_keys::PoolKeys;
+use crate::keys::pool_keys::PoolKeys;
+use crate::keys::signing_key::SigningKey;
 
 /// Builds one token.
 ///

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::state::PoolState;
-use crate::caching::InvalidHeaderValue;
 use crate::config::ClientConfig;
 use crate::fault::Fault;
 use crate::fault::plan::FaultPlan;
-use crate::key::SigningKey;
+use crate::http::caching::InvalidHeaderValue;
+use crate::keys::signing_key::SigningKey;
 use crate::mint::Mint;
 use crate::server::Server;
 

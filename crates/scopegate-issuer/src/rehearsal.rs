@@ -1,8 +1,9 @@
 //! An event under load: callers that never stop, something that happens to the issuer, and what they noticed.
 //!
-//! It knows tokens and answers, not the resource server between them. What happens is in `event.rs`, how it is
+//! It knows tokens and answers, not the resource server between them. What happens is in `rehearsal/event.rs`, how it is
 //! shown in `rehearsal/report.rs`.
 
+pub(crate) mod event;
 pub(crate) mod report;
 
 use std::fmt;
@@ -14,8 +15,8 @@ use tokio::sync::{Barrier, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 
+use self::event::Event;
 use self::report::Report;
-use crate::event::Event;
 use crate::mint::Mint;
 use crate::pool::Pool;
 

@@ -1,7 +1,9 @@
-//! Accepts connections and ends them; what is answered is decided in `routes.rs`.
+//! Accepts connections and ends them; what is answered is decided in `endpoints.rs`.
 //!
 //! Not `axum::serve`: a fault must be able to close a connection without an answer, and dropping the server
 //! must end connections that are still open.
+
+pub(crate) mod host;
 
 use std::convert::Infallible;
 use std::fmt;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::encode;
-use crate::key::SigningKey;
+use crate::keys::signing_key::SigningKey;
 
 /// What is wrong with the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,19 +1,19 @@
 //! The state of one pool: configuration, keys, faults and counters.
 //!
-//! The keys are behind locks of their own, in `pool_keys.rs`.
+//! The keys are behind locks of their own, in `keys/pool_keys.rs`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::caching::Caching;
 use crate::clock::Clock;
 use crate::config::{ClientConfig, PoolConfig};
 use crate::fault::Fault;
 use crate::fault::plan::FaultPlan;
+use crate::http::caching::Caching;
+use crate::keys::pool_keys::PoolKeys;
 use crate::mint::Mint;
 use crate::pool::replay_cache::ReplayCache;
-use crate::pool_keys::PoolKeys;
 
 /// The state of a pool. Shared by its handles and the endpoints.
 pub(crate) struct PoolState {

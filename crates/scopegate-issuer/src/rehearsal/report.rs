@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::event::Event;
+use crate::rehearsal::event::Event;
 
 /// What the callers of a [`Rehearsal`](crate::Rehearsal) noticed. Times are counted from the event.
 ///

@@ -1,6 +1,8 @@
 //! Who is asking: reads the client's credentials from a request (RFC 6749 §2.3.1) and checks them.
 //!
-//! Secrets and assertions, which `client_assertion.rs` judges. No certificates, no public clients.
+//! Secrets and assertions, which `client_auth/assertion.rs` judges. No certificates, no public clients.
+
+pub(crate) mod assertion;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,12 +12,12 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
-use crate::client_assertion::{self, Assertion};
+use self::assertion::Assertion;
 use crate::config::ClientConfig;
-use crate::form::{self, Form};
+use crate::config::secret::Secret;
+use crate::http::form::{self, Form};
+use crate::http::oauth_error::Refusal;
 use crate::pool::state::PoolState;
-use crate::refusal::Refusal;
-use crate::secret::Secret;
 
 /// What a client says about itself. `Debug` shows neither id nor secret: a client that mixes them up sends
 /// its secret as its id.
@@ -66,7 +68,7 @@ impl Credentials {
         if form.get("client_secret").is_some() {
             return Err(Refusal::TwoMethods);
         }
-        let typed = form.get("client_assertion_type") == Some(client_assertion::TYPE);
+        let typed = form.get("client_assertion_type") == Some(assertion::TYPE);
         let assertion = form.get("client_assertion").filter(|_| typed).and_then(Assertion::parse);
         let assertion = assertion.ok_or(Refusal::MalformedAssertion)?;
         let id = assertion.subject().ok_or(Refusal::MalformedAssertion)?.to_owned();
@@ -148,7 +150,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::config::PoolConfig;
-    use crate::secret::tests::COMPARISONS;
+    use crate::config::secret::tests::COMPARISONS;
 
     fn pool() -> Arc<PoolState> {
         let client = ClientConfig::new("known", "s3cret", ["r/s"]);

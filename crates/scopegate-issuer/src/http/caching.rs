@@ -1,7 +1,7 @@
 //! What the answers of the key set endpoint say about caching: `Cache-Control`, `ETag`, and 304 (RFC 9110
 //! §15.4.5).
 //!
-//! Applied last, to faults as well. What a tag is made of is in `entity_tag.rs`.
+//! Applied last, to faults as well. What a tag is made of is in `http/entity_tag.rs`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body::Body as _;
 
-use crate::entity_tag::EntityTag;
+use crate::http::entity_tag::EntityTag;
 use crate::http::markers::{CloseConnection, WholeBody};
 
 /// What is switched on, and how often it spared a body. At first nothing is.

@@ -1,6 +1,6 @@
 //! A signing key: made, published and used here. The only file that calls the cryptography crate.
 //!
-//! Which key signs, and which keys are published, is decided in `key_ring.rs`.
+//! Which key signs, and which keys are published, is decided in `keys/ring.rs`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::alg::Alg;
+use crate::keys::algorithm::Alg;
 
 /// A private key with its key id and algorithm.
 ///

@@ -1,6 +1,6 @@
 //! `POST …/oauth2/token`: the client credentials grant (RFC 6749 §4.4), and no other.
 //!
-//! Who is asking is decided in `client_authentication.rs`, what a refusal looks like in `refusal.rs`.
+//! Who is asking is decided in `client_auth.rs`, what a refusal looks like in `http/oauth_error.rs`.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
-use crate::client_authentication::Credentials;
+use crate::client_auth::Credentials;
 use crate::config::ClientConfig;
-use crate::form::{Form, FormError};
+use crate::http::form::{Form, FormError};
+use crate::http::oauth_error::{Refusal, token_response};
 use crate::pool::registry::{PoolId, Pools, find, not_found};
 use crate::pool::state::PoolState;
-use crate::refusal::{Refusal, token_response};
 use crate::scope;
 
 /// The address of one pool: a client of another pool is unknown here.

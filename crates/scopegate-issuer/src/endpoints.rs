@@ -1,5 +1,8 @@
 //! Which path and method is answered by what, and what an unknown one gets.
 
+mod metadata;
+mod token;
+
 use axum::Router;
 use axum::extract::State;
 use axum::middleware::from_fn;
@@ -8,15 +11,15 @@ use axum::routing::{get, post};
 use http::{HeaderMap, Method, StatusCode};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, Vary};
 
-use crate::host::is_local_origin;
 use crate::http::json_response;
 use crate::pool::registry::{PoolId, Pools, find, not_found};
-use crate::{host, metadata, token_endpoint};
+use crate::server::host;
+use crate::server::host::is_local_origin;
 
 pub(crate) fn routes(pools: Pools) -> Router {
     Router::new()
-        .route("/oauth2/token", post(token_endpoint::of_any_pool))
-        .route("/{pool}/oauth2/token", post(token_endpoint::of_one_pool))
+        .route("/oauth2/token", post(token::of_any_pool))
+        .route("/{pool}/oauth2/token", post(token::of_one_pool))
         .route("/{pool}/oauth2/authorize", get(authorize))
         .route("/{pool}/.well-known/jwks.json", get(jwks))
         .route("/{pool}/.well-known/openid-configuration", get(metadata::openid_configuration))

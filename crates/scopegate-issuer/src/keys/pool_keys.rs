@@ -1,14 +1,14 @@
 //! The keys of one pool behind their locks: made when first used, and shared by the pool and its mints.
 //!
-//! The rules of rotation are in `key_ring.rs`.
+//! The rules of rotation are in `keys/ring.rs`.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use crate::alg::Alg;
-use crate::key::SigningKey;
-use crate::key_ring::KeyRing;
+use crate::keys::algorithm::Alg;
+use crate::keys::ring::KeyRing;
+use crate::keys::signing_key::SigningKey;
 
 /// The key ring of a pool, and a spare key for its next rotation.
 #[derive(Default)]

@@ -1,13 +1,13 @@
 //! A client that authenticates with a signed assertion (`private_key_jwt`, RFC 7523): reads it and judges it.
 //!
-//! Which client it is for is decided in `client_authentication.rs`. Read here independently of the crate that makes
+//! Which client it is for is decided in `client_auth.rs`. Read here independently of the crate that makes
 //! assertions, so that each checks the other.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use crate::key::SigningKey;
+use crate::keys::signing_key::SigningKey;
 use crate::pool::replay_cache::ReplayCache;
 
 /// RFC 7523 §2.2.

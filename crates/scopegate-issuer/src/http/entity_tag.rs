@@ -1,6 +1,6 @@
 //! Entity tags (RFC 9110 §8.8.3): made from a body, and looked for in `If-None-Match` (§13.1.2).
 //!
-//! When they are sent is decided in `caching.rs`.
+//! When they are sent is decided in `http/caching.rs`.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher as _};

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::key::SigningKey;
+use crate::keys::signing_key::SigningKey;
 
 /// A Cognito pool publishes two keys, one for access tokens and one for ID tokens. Only the first one ever
 /// rotates here; the second one is always published, as a key that resource servers must not confuse with the
@@ -84,7 +84,7 @@ impl KeyRing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alg::Alg;
+    use crate::keys::algorithm::Alg;
 
     fn key(kid: &str) -> SigningKey {
         SigningKey::generate(Alg::EdDSA).with_kid(kid)

@@ -1,6 +1,6 @@
 //! The signature algorithms a key of this crate can have.
 //!
-//! Their names only; what they compute is in `key.rs`. No HMAC and no `none`: a deliberately wrong `alg` is
+//! Their names only; what they compute is in `keys/signing_key.rs`. No HMAC and no `none`: a deliberately wrong `alg` is
 //! written into a header by [`Mint`](crate::Mint), it is never an algorithm that something is signed with.
 
 use std::fmt;
