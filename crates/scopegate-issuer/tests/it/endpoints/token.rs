@@ -1,13 +1,12 @@
 //! What does the token endpoint answer, to the letter (RFC 6749 §4.4, §5.1, §5.2)?
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
-
-mod independent;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{RequestBuilder, Response};
 use scopegate_issuer::{ClientConfig, Config, Fault, LocalIssuer, PoolConfig};
 use serde_json::{Value, json};
+
+use crate::independent;
 
 const READ: &str = "https://my-api-server.org/api.read";
 const WRITE: &str = "https://my-api-server.org/api.write";

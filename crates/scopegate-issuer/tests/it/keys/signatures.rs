@@ -1,17 +1,10 @@
 //! Does an independent implementation verify what our keys sign, for every algorithm, and refuse what was
 //! damaged?
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a panic here is the failure of the test"
-)]
 
-mod independent;
-
-use independent::verify;
 use scopegate_issuer::{Alg, Mint, SigningKey};
 use serde_json::{Value, json};
+
+use crate::independent::verify;
 
 fn jwks(key: &SigningKey) -> String {
     json!({ "keys": [key.jwk()] }).to_string()

@@ -1,13 +1,11 @@
 //! After each kind of rotation: which tokens still verify with the set as it is published?
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
-
-mod independent;
 
 use std::time::Duration;
 
-use independent::verify;
 use scopegate_issuer::{Alg, LocalIssuer, Pool, SigningKey};
 use serde_json::Value;
+
+use crate::independent::verify;
 
 async fn pool() -> Pool {
     LocalIssuer::start().await.unwrap().default_pool()

@@ -1,6 +1,5 @@
 //! Which ways of authenticating a client are accepted, and how is each failure answered (RFC 6749 §2.3.1,
 //! §5.2)?
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,10 +1,4 @@
 //! Which configurations are accepted, and does each error name the field, the expected and the found?
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a panic here is the failure of the test"
-)]
 
 use scopegate_issuer::{ClientConfig, Config, ConfigError, LocalIssuer, PoolConfig, StartError};
 

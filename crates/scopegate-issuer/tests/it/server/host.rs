@@ -1,5 +1,4 @@
 //! Does a page whose name was made to point here (DNS rebinding) get anything out of a server?
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
 
 use scopegate_issuer::LocalIssuer;
 use serde_json::Value;

@@ -1,5 +1,4 @@
 //! Do secrets and tokens stay out of `Debug` and out of the log?
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -1,9 +1,6 @@
 //! Does each fault of an endpoint do what it says, and is everything well again afterwards?
 //!
-//! What the answers say about caching is in `caching.rs`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
-
-mod independent;
+//! What the answers say about caching is in `http/caching.rs`.
 
 use std::time::Duration;
 
@@ -13,6 +10,8 @@ use scopegate_issuer::{Fault, LocalIssuer};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+
+use crate::independent;
 
 async fn with(fault: Fault) -> LocalIssuer {
     let issuer = LocalIssuer::start().await.unwrap();

@@ -1,15 +1,13 @@
 //! Does a rehearsal count rightly? Resource servers of known character, and what is reported of them.
-#![allow(clippy::unwrap_used, reason = "a panic here is the failure of the test")]
-
-mod independent;
 
 use std::future::ready;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use independent::verify;
 use scopegate_issuer::{Event, LocalIssuer, Pool, Rehearsal};
+
+use crate::independent::verify;
 
 const A_MOMENT: Duration = Duration::from_millis(100);
 

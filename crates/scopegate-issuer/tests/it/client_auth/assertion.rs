@@ -1,5 +1,4 @@
 //! Which assertions prove who a client is (`private_key_jwt`, RFC 7523 §3), and which do not?
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

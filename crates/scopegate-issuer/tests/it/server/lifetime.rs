@@ -1,5 +1,4 @@
 //! Where does a server listen, and until when?
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;

@@ -1,5 +1,4 @@
 //! Is a minted token what was asked for: shaped like Cognito's, or different in exactly one way?
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

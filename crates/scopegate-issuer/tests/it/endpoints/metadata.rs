@@ -1,5 +1,4 @@
 //! What does a pool say about itself, and what do paths answer that do not exist?
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
 
 use scopegate_issuer::LocalIssuer;
 use serde_json::{Value, json};

@@ -1,6 +1,5 @@
 //! What do the answers with the key set say about caching, and when is there a 304 instead (RFC 9110 §13.1.2,
 //! §15.4.5)?
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! May a page in a browser, which comes from another origin, ask for tokens?
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic here is the failure of the test")]
 
 use reqwest::{Client, Method, Response};
 use scopegate_issuer::LocalIssuer;

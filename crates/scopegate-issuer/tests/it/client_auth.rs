@@ -1,0 +1,4 @@
+//! How does a client authenticate?
+
+mod assertion;
+mod secret;

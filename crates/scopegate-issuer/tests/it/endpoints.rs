@@ -1,0 +1,4 @@
+//! What does each endpoint return?
+
+mod metadata;
+mod token;

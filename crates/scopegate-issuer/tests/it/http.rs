@@ -1,0 +1,3 @@
+//! What are requests and responses made of?
+
+mod caching;

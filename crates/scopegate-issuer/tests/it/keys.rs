@@ -1,0 +1,4 @@
+//! Which key signs, and which keys are published?
+
+mod rotation;
+mod signatures;

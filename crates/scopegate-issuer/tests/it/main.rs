@@ -1,0 +1,20 @@
+//! The issuer as its users see it: one module for each room of the crate.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic here is the failure of the test"
+)]
+
+mod client_auth;
+mod config;
+mod endpoints;
+mod fault;
+mod http;
+mod keys;
+mod mint;
+mod rehearsal;
+mod secrecy;
+mod server;
+
+mod independent;
