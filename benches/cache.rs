@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 use scopegate::Verifier;
 use scopegate_bench_kit::{builder, signer};
-use scopegate_issuer::Alg;
+use scopegate_issuer::Algorithm;
 
 #[path = "threads.rs"]
 mod threads;
@@ -83,7 +83,7 @@ fn misses(criterion: &mut Criterion) {
 
 /// A flood of tokens that do not verify: what looking for them in a full cache adds.
 fn forged(criterion: &mut Criterion) {
-    let forged = signer(Alg::EdDSA).mint().bad_signature().sign_with(&signer(Alg::EdDSA).key);
+    let forged = signer(Algorithm::EdDSA).mint().bad_signature().sign_with(&signer(Algorithm::EdDSA).key);
     let mut group = criterion.benchmark_group("a forged token");
     for (name, entries) in [("floor", 0), ("1,000 others are kept", 4_000)] {
         group.bench_function(name, |bencher| {
@@ -100,11 +100,11 @@ fn forged(criterion: &mut Criterion) {
 }
 
 fn tokens(number: usize) -> Vec<String> {
-    (0..number).map(|_| signer(Alg::EdDSA).token()).collect()
+    (0..number).map(|_| signer(Algorithm::EdDSA).token()).collect()
 }
 
 fn verifier(entries: usize) -> Verifier {
-    builder([signer(Alg::EdDSA).issuer()]).cache_capacity(entries).build().expect("a verifier")
+    builder([signer(Algorithm::EdDSA).issuer()]).cache_capacity(entries).build().expect("a verifier")
 }
 
 fn verify(verifier: &Verifier, token: &str) {

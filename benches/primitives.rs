@@ -8,13 +8,13 @@ use std::time::SystemTime;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use criterion::{Criterion, criterion_group, criterion_main};
 use scopegate_bench_kit::signer;
-use scopegate_issuer::Alg;
+use scopegate_issuer::Algorithm;
 
 /// The end of a token is its signature, which nobody chooses.
 const END: usize = 32;
 
 fn look_up(criterion: &mut Criterion) {
-    let token = signer(Alg::RS256).token();
+    let token = signer(Algorithm::RS256).token();
     let kept = Arc::new(token.clone());
     let hash = RandomState::new();
     let mut group = criterion.benchmark_group("look up a token of 900 bytes");

@@ -26,7 +26,7 @@ use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate_axum::{Claims, Issuer, OptionalToken, Rejection, RequireScope, RequireToken, Verifier};
-use scopegate_issuer::{Alg, Config, LocalIssuer, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Config, LocalIssuer, Mint, SigningKey};
 use serde_json::json;
 use tower::ServiceExt as _;
 
@@ -181,8 +181,8 @@ async fn private_keys_and_client_secrets_are_not_shown_by_those_who_hold_them() 
     // D18, B11
     let log = EVERYTHING.clone();
     // A real public key with the private members of RFC 7518 §6.2.2, §6.3.2 and §6.4.1, which are invented here.
-    let good = SigningKey::generate(Alg::RS256).with_kid("good");
-    let mut private = SigningKey::generate(Alg::RS256).with_kid("private").jwk();
+    let good = SigningKey::generate(Algorithm::RS256).with_kid("good");
+    let mut private = SigningKey::generate(Algorithm::RS256).with_kid("private").jwk();
     let mut secrets = Secrets::default();
     for (n, member) in (1_u8..).zip(["d", "p", "q", "dp", "dq", "qi", "k"]) {
         let value: Vec<u8> = (0..128_u8).map(|at| at.wrapping_mul(37) ^ n.wrapping_mul(91)).collect();
@@ -230,7 +230,7 @@ async fn private_keys_and_client_secrets_are_not_shown_by_those_who_hold_them() 
     let panicking = [
         catch_unwind(AssertUnwindSafe(|| drop(RequireScope::new(&verifier, "not a scope")))).is_err(),
         catch_unwind(|| drop(Mint::cognito("https://issuer.example", "client").sign())).is_err(),
-        catch_unwind(|| drop(SigningKey::generate_rsa(Alg::RS256, 1024))).is_err(),
+        catch_unwind(|| drop(SigningKey::generate_rsa(Algorithm::RS256, 1024))).is_err(),
     ];
     assert_eq!(panicking, [true; 3], "the documentation promises these panics");
     log.note(&seen);
@@ -248,7 +248,7 @@ async fn private_keys_and_client_secrets_are_not_shown_by_those_who_hold_them() 
 /// The search is as good as what it finds.
 #[test]
 fn a_leak_would_be_found() {
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(Algorithm::ES256);
     let token = Mint::cognito("https://issuer.example", "client").sign_with(&key);
     let parts: Vec<&str> = token.split('.').collect();
     let signature = URL_SAFE_NO_PAD.decode(parts[2]).unwrap();

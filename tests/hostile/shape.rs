@@ -2,7 +2,7 @@
 //! document; hosts, ids and keys are invented.
 
 use scopegate::{Algorithm, Issuer};
-use scopegate_issuer::{Alg, SigningKey};
+use scopegate_issuer::{Algorithm as KeyAlgorithm, SigningKey};
 use serde_json::{Value, json};
 
 use super::draft::{Draft, Members, quoted};
@@ -45,29 +45,29 @@ impl Shape {
         use Profile::{Auth0, Cognito, Entra, Keycloak, Okta, Rfc9068};
         let cognito = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
         vec![
-            Self::new("cognito-rs256", Cognito, cognito, Alg::RS256),
-            Self::new("rfc9068-rs256", Rfc9068, "https://rs256.example", Alg::RS256),
-            Self::new("rfc9068-ps256", Rfc9068, "https://ps256.example/", Alg::PS256),
-            Self::new("rfc9068-es256", Rfc9068, "https://es256.example/a/b", Alg::ES256),
-            Self::new("rfc9068-es384", Rfc9068, "https://es384.example:8443/a", Alg::ES384),
-            Self::new("rfc9068-eddsa", Rfc9068, "https://eddsa.example/a%C3%A9", Alg::EdDSA),
-            Self::new("keycloak-rs256", Keycloak, "https://keycloak.example/realms/one", Alg::RS256),
-            Self::new("auth0-rs256", Auth0, "https://tenant.auth0.example/", Alg::RS256),
-            Self::new("entra-rs256", Entra, "https://entra.example/1f0c/v2.0", Alg::RS256),
-            Self::new("okta-rs256", Okta, "https://okta.example/oauth2/default", Alg::RS256),
+            Self::new("cognito-rs256", Cognito, cognito, KeyAlgorithm::RS256),
+            Self::new("rfc9068-rs256", Rfc9068, "https://rs256.example", KeyAlgorithm::RS256),
+            Self::new("rfc9068-ps256", Rfc9068, "https://ps256.example/", KeyAlgorithm::PS256),
+            Self::new("rfc9068-es256", Rfc9068, "https://es256.example/a/b", KeyAlgorithm::ES256),
+            Self::new("rfc9068-es384", Rfc9068, "https://es384.example:8443/a", KeyAlgorithm::ES384),
+            Self::new("rfc9068-eddsa", Rfc9068, "https://eddsa.example/a%C3%A9", KeyAlgorithm::EdDSA),
+            Self::new("keycloak-rs256", Keycloak, "https://keycloak.example/realms/one", KeyAlgorithm::RS256),
+            Self::new("auth0-rs256", Auth0, "https://tenant.auth0.example/", KeyAlgorithm::RS256),
+            Self::new("entra-rs256", Entra, "https://entra.example/1f0c/v2.0", KeyAlgorithm::RS256),
+            Self::new("okta-rs256", Okta, "https://okta.example/oauth2/default", KeyAlgorithm::RS256),
         ]
     }
 
-    fn new(name: &'static str, profile: Profile, identifier: &'static str, alg: Alg) -> Self {
+    fn new(name: &'static str, profile: Profile, identifier: &'static str, alg: KeyAlgorithm) -> Self {
         let key = |alg, kid: &str| SigningKey::generate(alg).with_kid(format!("{name}-{kid}+/="));
-        let other = if alg == Alg::ES256 { Alg::RS256 } else { Alg::ES256 };
+        let other = if alg == KeyAlgorithm::ES256 { KeyAlgorithm::RS256 } else { KeyAlgorithm::ES256 };
         Self {
             name,
             profile,
             identifier,
             key: key(alg, "key"),
             // One issuer publishes only one key for its algorithm.
-            sibling: (alg != Alg::EdDSA).then(|| key(alg, "sibling")),
+            sibling: (alg != KeyAlgorithm::EdDSA).then(|| key(alg, "sibling")),
             other: key(other, "other"),
             unpublished: key(alg, "unpublished"),
         }

@@ -1,6 +1,6 @@
 //! The signature: damaged, in another format, over other bytes, made with another key. What is signed is good.
 
-use scopegate_issuer::Alg;
+use scopegate_issuer::Algorithm;
 
 use super::case::Cases;
 use super::draft::{assemble, decode, encode, parts, quoted};
@@ -12,9 +12,9 @@ pub(crate) fn write(cases: &mut Cases<'_>) {
     of_other_keys(cases);
     over_other_bytes(cases);
     match cases.shape.key.alg() {
-        Alg::ES256 => ecdsa(cases, &from_hex(P256_ORDER)),
-        Alg::ES384 => ecdsa(cases, &from_hex(P384_ORDER)),
-        Alg::EdDSA => ed25519(cases),
+        Algorithm::ES256 => ecdsa(cases, &from_hex(P256_ORDER)),
+        Algorithm::ES384 => ecdsa(cases, &from_hex(P384_ORDER)),
+        Algorithm::EdDSA => ed25519(cases),
         _ => rsa(cases),
     }
 }

@@ -1,6 +1,6 @@
 //! What a server knows clients by: for the callers of others.
 
-use scopegate_issuer::{Alg, SigningKey};
+use scopegate_issuer::{Algorithm, SigningKey};
 
 /// The clients of one server.
 pub(crate) struct Accounts {
@@ -58,7 +58,7 @@ impl Account {
             Proof::Basic { secret } => Proof::Basic { secret: format!("{secret}-wrong") },
             Proof::Post { secret } => Proof::Post { secret: format!("{secret}-wrong") },
             Proof::Key { key_id, algorithm, .. } => {
-                let alg = algorithm.parse().unwrap_or(Alg::RS256);
+                let alg = algorithm.parse().unwrap_or(Algorithm::RS256);
                 Proof::Key { pem: SigningKey::generate(alg).private_key_pem(), key_id, algorithm }
             }
         };

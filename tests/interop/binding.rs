@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scopegate_issuer::{Alg, SigningKey};
+use scopegate_issuer::{Algorithm, SigningKey};
 use serde_json::json;
 
 use crate::outcome::Trouble;
@@ -22,7 +22,7 @@ impl Binding {
 
 /// RFC 9449 §4.2.
 fn proof(token_endpoint: &str) -> Result<String, Trouble> {
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(Algorithm::ES256);
     let iat = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
     let header = json!({ "typ": "dpop+jwt", "alg": "ES256", "jwk": key.jwk() });
     let claims = json!({ "jti": key.kid(), "htm": "POST", "htu": token_endpoint, "iat": iat });

@@ -6,7 +6,7 @@ mod case;
 use std::time::SystemTime;
 
 use scopegate_axum::{Issuer, Verifier};
-use scopegate_issuer::{Alg, SigningKey};
+use scopegate_issuer::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
 use self::case::{Case, Change, Verdicts};
@@ -123,7 +123,11 @@ impl Change {
                     token.claims.insert((*name).to_owned(), value.clone());
                 }
                 let forged = matches!(self, Self::Forged);
-                Ok(if forged { token.signed_with(&SigningKey::generate(Alg::RS256)) } else { token.text() })
+                Ok(if forged {
+                    token.signed_with(&SigningKey::generate(Algorithm::RS256))
+                } else {
+                    token.text()
+                })
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use scopegate::{Algorithm, Issuer, Verifier, VerifierBuilder};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm as KeyAlgorithm, Mint, SigningKey};
 
 /// As long as the name of a real user pool.
 pub const ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
@@ -13,8 +13,15 @@ pub const READ: &str = "https://my-api-server.org/api.read";
 pub const WRITE: &str = "https://my-api-server.org/api.write";
 
 /// What is measured of each: one of every kind, and RSA with every hash.
-pub const ALGORITHMS: [Alg; 7] =
-    [Alg::RS256, Alg::RS384, Alg::RS512, Alg::PS256, Alg::ES256, Alg::ES384, Alg::EdDSA];
+pub const ALGORITHMS: [KeyAlgorithm; 7] = [
+    KeyAlgorithm::RS256,
+    KeyAlgorithm::RS384,
+    KeyAlgorithm::RS512,
+    KeyAlgorithm::PS256,
+    KeyAlgorithm::ES256,
+    KeyAlgorithm::ES384,
+    KeyAlgorithm::EdDSA,
+];
 
 /// One key, and the issuer that publishes it and nothing else.
 pub struct Signer {
@@ -22,7 +29,7 @@ pub struct Signer {
 }
 
 /// The signer of this algorithm: always the same one, made when it is first asked for.
-pub fn signer(alg: Alg) -> &'static Signer {
+pub fn signer(alg: KeyAlgorithm) -> &'static Signer {
     static SIGNERS: [OnceLock<Signer>; ALGORITHMS.len()] = [const { OnceLock::new() }; ALGORITHMS.len()];
     let position = ALGORITHMS.iter().position(|&one| one == alg).expect("it is one of ALGORITHMS");
     SIGNERS[position].get_or_init(|| Signer { key: SigningKey::generate(alg) })
@@ -47,7 +54,7 @@ impl Signer {
     /// Trusted as a user pool is, with its only algorithm; and with another algorithm as much like it as can be.
     pub fn issuer(&self) -> Issuer {
         let jwks = self.jwks([]);
-        if self.key.alg() == Alg::RS256 {
+        if self.key.alg() == KeyAlgorithm::RS256 {
             let pool = Issuer::cognito("eu-west-1_Ab12Cd34E").expect("a pool id").client(CLIENT);
             return pool.with_jwks(&jwks).expect("a key set");
         }

@@ -4,7 +4,7 @@ use aws_lc_rs::signature as aws;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scopegate_issuer::{Alg, SigningKey};
+use scopegate_issuer::{Algorithm, SigningKey};
 use serde_json::Value;
 
 /// A token's signature, decoded, and the key that it verifies with, prepared.
@@ -74,13 +74,13 @@ impl Numbers {
         // 4: both coordinates follow (SEC 1 §2.3.3).
         let point = || [vec![4], number("x"), number("y")].concat();
         match key.alg() {
-            Alg::RS256 => rsa(&aws::RSA_PKCS1_2048_8192_SHA256),
-            Alg::RS384 => rsa(&aws::RSA_PKCS1_2048_8192_SHA384),
-            Alg::RS512 => rsa(&aws::RSA_PKCS1_2048_8192_SHA512),
-            Alg::PS256 => rsa(&aws::RSA_PSS_2048_8192_SHA256),
-            Alg::ES256 => Self::Curve { bytes: point(), parameters: &aws::ECDSA_P256_SHA256_FIXED },
-            Alg::ES384 => Self::Curve { bytes: point(), parameters: &aws::ECDSA_P384_SHA384_FIXED },
-            Alg::EdDSA => Self::Curve { bytes: number("x"), parameters: &aws::ED25519 },
+            Algorithm::RS256 => rsa(&aws::RSA_PKCS1_2048_8192_SHA256),
+            Algorithm::RS384 => rsa(&aws::RSA_PKCS1_2048_8192_SHA384),
+            Algorithm::RS512 => rsa(&aws::RSA_PKCS1_2048_8192_SHA512),
+            Algorithm::PS256 => rsa(&aws::RSA_PSS_2048_8192_SHA256),
+            Algorithm::ES256 => Self::Curve { bytes: point(), parameters: &aws::ECDSA_P256_SHA256_FIXED },
+            Algorithm::ES384 => Self::Curve { bytes: point(), parameters: &aws::ECDSA_P384_SHA384_FIXED },
+            Algorithm::EdDSA => Self::Curve { bytes: number("x"), parameters: &aws::ED25519 },
             other => panic!("{other} is not measured"),
         }
     }

@@ -3,7 +3,7 @@
 use axum::routing::get;
 use axum::{Json, Router};
 use scopegate_bench_kit::{CLIENT, READ, WRITE};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -23,7 +23,7 @@ impl Authority {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback socket");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let authority = Self { url, key: SigningKey::generate(Alg::RS256) };
+        let authority = Self { url, key: SigningKey::generate(Algorithm::RS256) };
         let (keys, metadata) = (authority.jwks(), authority.metadata());
         let answer = move |document: &Value| {
             let document = document.clone();

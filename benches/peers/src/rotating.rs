@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::get;
 use scopegate_axum::{Issuer, RequireScope, Verifier};
 use scopegate_bench_kit::{READ, handler};
-use scopegate_issuer::{Alg, LocalIssuer, Pool, SigningKey};
+use scopegate_issuer::{Algorithm, LocalIssuer, Pool, SigningKey};
 use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
@@ -58,7 +58,7 @@ impl Rotating {
 async fn rotate(pool: &Pool) {
     let first = pool.signing_key();
     // Made before, because that takes as long as thousands of requests. What makes a key new is its id.
-    let other = SigningKey::generate(Alg::RS256);
+    let other = SigningKey::generate(Algorithm::RS256);
     for generation in 0_u64.. {
         pool.rotate_to(other.clone().with_kid(format!("generation-{generation}")));
         sleep(Duration::from_millis(250)).await;

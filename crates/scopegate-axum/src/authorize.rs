@@ -138,14 +138,14 @@ impl Authorizer {
 mod tests {
     use http::header::AUTHORIZATION;
     use scopegate::Issuer;
-    use scopegate_issuer::{Alg, Mint, SigningKey};
+    use scopegate_issuer::{Algorithm as KeyAlgorithm, Mint, SigningKey};
 
     use super::*;
 
     #[test]
     fn a_caller_is_shown_without_the_token() {
         // D18
-        let key = SigningKey::generate(Alg::EdDSA);
+        let key = SigningKey::generate(KeyAlgorithm::EdDSA);
         let jwks = serde_json::json!({ "keys": [key.jwk()] }).to_string();
         let issuer = Issuer::from_jwks("https://issuer.example", &jwks).unwrap().client("client");
         let verifier = Verifier::builder().trust(issuer).build().unwrap();

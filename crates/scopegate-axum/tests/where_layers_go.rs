@@ -14,7 +14,7 @@ use axum::http::{HeaderValue, Method, Request, header};
 use axum::routing::get as on_get;
 use fixture::{get, header_text, send, status, token, verifier, with_token};
 use scopegate_axum::{Issuer, OptionalToken, RequireScope, RequireToken, Verifier};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use tower::util::MapRequestLayer;
 use tower_http::cors::CorsLayer;
 
@@ -220,7 +220,7 @@ fn minted(key: &SigningKey, scope: &str) -> String {
 
 #[tokio::test]
 async fn two_layers_of_one_verifier_verify_once() {
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(Algorithm::ES256);
     let (verifier, count) = counting(&key);
     let router = Router::new()
         .route("/", on_get(ok.layer(RequireScope::new(&verifier, "read"))))
@@ -234,7 +234,7 @@ async fn two_layers_of_one_verifier_verify_once() {
 #[tokio::test]
 async fn what_one_verifier_accepted_another_verifies_itself() {
     // Both issuers have the same name, and not the same keys.
-    let (ours, theirs) = (SigningKey::generate(Alg::ES256), SigningKey::generate(Alg::ES256));
+    let (ours, theirs) = (SigningKey::generate(Algorithm::ES256), SigningKey::generate(Algorithm::ES256));
     let (outer, inner) = (counting(&theirs).0, counting(&ours).0);
     let router = |inner: &Verifier| {
         Router::new()

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use scopegate_client::{ClientAuthentication, ClientCredentials, ConfigError, Error, PrivateKey};
-use scopegate_issuer::{Alg, ClientConfig, Config, LocalIssuer, PoolConfig, SigningKey};
+use scopegate_issuer::{Algorithm, ClientConfig, Config, LocalIssuer, PoolConfig, SigningKey};
 use serde_json::{Value, json};
 
 use crate::recorder::{Received, Recorder, token};
@@ -35,7 +35,7 @@ fn read(assertion: &str, key: &SigningKey) -> (Value, Value, bool) {
 }
 
 fn ed25519() -> (SigningKey, PrivateKey) {
-    let key = SigningKey::generate(Alg::EdDSA);
+    let key = SigningKey::generate(Algorithm::EdDSA);
     let private = PrivateKey::from_pem(&key.private_key_pem()).unwrap();
     (key, private)
 }
@@ -135,7 +135,7 @@ async fn no_two_assertions_are_the_same() {
 #[tokio::test]
 async fn the_local_issuer_knows_its_clients_by_each_method_and_by_each_kind_of_key() {
     // E04, E05, E20, E21, E24
-    let keys = [Alg::RS256, Alg::ES256, Alg::EdDSA].map(SigningKey::generate);
+    let keys = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].map(SigningKey::generate);
     let pool = PoolConfig::new("eu-west-1_Local0001").resource_server("orders", ["read"]);
     let pool = pool.client(ClientConfig::new("a:b", "%+ é/=", ["orders/read"]));
     let pool = keys.iter().fold(pool, |pool, key| {

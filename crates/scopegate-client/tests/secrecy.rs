@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body_util::Empty;
 use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials, PrivateKey};
-use scopegate_issuer::{Alg, SigningKey};
+use scopegate_issuer::{Algorithm, SigningKey};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -120,7 +120,7 @@ async fn nothing_secret_is_logged_or_shown() {
     // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
-    let key = PrivateKey::from_pem(&SigningKey::generate(Alg::EdDSA).private_key_pem()).unwrap();
+    let key = PrivateKey::from_pem(&SigningKey::generate(Algorithm::EdDSA).private_key_pem()).unwrap();
     let mut shown = String::new();
     let mut secrets = [SECRET, ENCODED, ASSERTION, "t0ken-text"].map(ToOwned::to_owned).to_vec();
     for (client, quoted) in [

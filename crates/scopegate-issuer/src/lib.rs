@@ -101,7 +101,7 @@ pub use self::http::caching::InvalidHeaderValue;
 pub use config::error::ConfigError;
 pub use config::{ClientConfig, Config, PoolConfig};
 pub use fault::Fault;
-pub use keys::algorithm::{Alg, UnknownAlg};
+pub use keys::algorithm::{Algorithm, UnknownAlgorithm};
 pub use keys::signing_key::SigningKey;
 pub use local_issuer::{LocalIssuer, StartError};
 pub use mint::Mint;

@@ -38,9 +38,9 @@ use crate::keys::signing_key::SigningKey;
 /// Without a server it ends in [`sign_with`](Self::sign_with):
 ///
 /// ```
-/// use scopegate_issuer::{Alg, Mint, SigningKey};
+/// use scopegate_issuer::{Algorithm, Mint, SigningKey};
 ///
-/// let key = SigningKey::generate(Alg::ES256);
+/// let key = SigningKey::generate(Algorithm::ES256);
 /// let token = Mint::cognito("https://issuer.example", "my-client").without_claim("exp").sign_with(&key);
 /// assert_eq!(token.split('.').count(), 3);
 /// ```

@@ -1,6 +1,6 @@
 //! What must not get in, each beside a token that does.
 
-use scopegate_issuer::{Alg, LocalIssuer, SigningKey};
+use scopegate_issuer::{Algorithm, LocalIssuer, SigningKey};
 use serde_json::Value;
 
 use super::counted;
@@ -42,7 +42,7 @@ pub(super) async fn forged<S: Server>(server: &S) -> Outcome {
     let api = Api::trusting(server.trusted()?).await?;
     let token = server.token(Wanted::default()).await?;
     api.accepts(&token).await?;
-    let forged = Compact::read(&token)?.signed_with(&SigningKey::generate(Alg::RS256));
+    let forged = Compact::read(&token)?.signed_with(&SigningKey::generate(Algorithm::RS256));
     api.refuses(&forged, "BadSignature").await?;
     Ok(YES)
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use reqwest::Client as Http;
 use scopegate_axum::scopegate::IssuerWithoutAudience;
 use scopegate_axum::{ConfigError, Issuer};
-use scopegate_issuer::{Alg, SigningKey};
+use scopegate_issuer::{Algorithm, SigningKey};
 use serde_json::{Map, Value, json};
 use tokio::process::Command;
 use tokio::sync::Mutex;
@@ -61,7 +61,7 @@ impl Glewlwyd {
 
         let issuer = format!("{origin}/api/oidc");
         let signing = new_keys(folder, 1).await?;
-        let keys = [Alg::RS256, Alg::ES256, Alg::EdDSA].map(SigningKey::generate);
+        let keys = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].map(SigningKey::generate);
         administrator.add_issuer(&issuer, &signing).await?;
         for (id, secret) in [(USUAL, SECRET), (ANOTHER, SECRET), (ENCODED, ENCODED_SECRET)] {
             let methods = json!(["client_secret_basic", "client_secret_post"]);

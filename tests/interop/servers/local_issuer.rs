@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Client as Http;
 use scopegate_axum::scopegate::IssuerWithoutAudience;
 use scopegate_axum::{ConfigError, Issuer};
-use scopegate_issuer::{Alg, ClientConfig, Config, LocalIssuer, Mint, PoolConfig, SigningKey};
+use scopegate_issuer::{Algorithm, ClientConfig, Config, LocalIssuer, Mint, PoolConfig, SigningKey};
 use serde_json::Value;
 
 use crate::accounts::{Account, Accounts};
@@ -31,7 +31,7 @@ impl Local {
     pub(crate) const COLUMN: &str = "scopegate-issuer";
 
     pub(crate) async fn start() -> Result<Self, Trouble> {
-        let keys = [Alg::RS256, Alg::ES256, Alg::EdDSA].map(SigningKey::generate);
+        let keys = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].map(SigningKey::generate);
         let scopes = [READ, WRITE];
         let with_secret =
             [(USUAL, SECRET), (ANOTHER, SECRET), ("by-basic", "by-basic-secret"), ("by basic", SECRET)];
@@ -111,7 +111,7 @@ impl Server for Local {
             ));
         }
         if wanted.algorithm != "RS256" {
-            let alg: Alg = wanted.algorithm.parse()?;
+            let alg: Algorithm = wanted.algorithm.parse()?;
             self.issuer.default_pool().rotate_to(SigningKey::generate(alg));
         }
         // Bound to a resource only where it is not the API's: Cognito's tokens have no audience.
@@ -120,7 +120,7 @@ impl Server for Local {
         let id = self.client_id(wanted.client);
         let token = token_request::ask(&self.http, &endpoint, (id, SECRET), &wanted, &[]).await;
         if wanted.algorithm != "RS256" {
-            self.issuer.default_pool().rotate_to(SigningKey::generate(Alg::RS256));
+            self.issuer.default_pool().rotate_to(SigningKey::generate(Algorithm::RS256));
         }
         token
     }

@@ -9,7 +9,7 @@ use axum::http::Request;
 use axum::routing::{MethodRouter, get};
 use scopegate::{Issuer, Requirement, Verifier, all_of};
 use scopegate_axum::RequireScope;
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 
 use crate::{
     CLIENT, Call, Case, ISSUER, NoOp, READ, Signer, answer, builder, handler, padded, plain, request, signer,
@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
             granted(of_one_size(scopes), last(scopes).into(), cached)
         });
         series("scopes, tokens as they are", &[1, 20, 200], |scopes, cached| {
-            granted(with_scopes(scopes).sign_with(&signer(Alg::EdDSA).key), last(scopes).into(), cached)
+            granted(with_scopes(scopes).sign_with(&signer(Algorithm::EdDSA).key), last(scopes).into(), cached)
         });
         series(
             "scopes that are required, of as many, tokens of one size",
@@ -46,7 +46,7 @@ pub(super) fn cases() -> Vec<Case> {
         let sizes: &[usize] =
             if cached { &[512, 1_024, 2_048, 4_096] } else { &[512, 1_024, 2_048, 4_096, 8_192, 16_384] };
         series("bytes of the token", sizes, |size, cached| {
-            let key = signer(Alg::EdDSA).key.clone().with_kid("2026-11");
+            let key = signer(Algorithm::EdDSA).key.clone().with_kid("2026-11");
             let signer = Signer { key };
             verified(verifier([signer.issuer()], cached), padded(plain(&signer.key), &signer.key, size))
         });
@@ -58,7 +58,7 @@ pub(super) fn cases() -> Vec<Case> {
         }));
         let name = format!("{routes} routes, each with a layer, cached");
         let prepare = move |times| {
-            let verifier = signer(Alg::EdDSA).caching_verifier();
+            let verifier = signer(Algorithm::EdDSA).caching_verifier();
             one_of(routes, times, move |route| route.layer(RequireScope::new(&verifier, READ)))
         };
         cases.push(Case::using_up(name, prepare).over(floor));
@@ -74,15 +74,15 @@ fn verifier(issuers: impl IntoIterator<Item = Issuer>, cached: bool) -> Verifier
 
 /// The token is signed with the last of so many keys.
 fn keys(number: usize, cached: bool) -> Call {
-    let signer = signer(Alg::EdDSA);
-    let others: Vec<SigningKey> = (1..number).map(|_| SigningKey::generate(Alg::EdDSA)).collect();
+    let signer = signer(Algorithm::EdDSA);
+    let others: Vec<SigningKey> = (1..number).map(|_| SigningKey::generate(Algorithm::EdDSA)).collect();
     let issuer = Issuer::from_jwks(ISSUER, &signer.jwks(&others)).expect("a key set").client(CLIENT);
     verified(verifier([issuer], cached), signer.token())
 }
 
 /// The token is of one of so many issuers.
 fn issuers(number: usize, cached: bool) -> Call {
-    let signer = signer(Alg::EdDSA);
+    let signer = signer(Algorithm::EdDSA);
     let others = (1..number).map(|other| {
         let name = format!("{ISSUER}{other}");
         Issuer::from_jwks(&name, &signer.jwks([])).expect("a key set").client(CLIENT)
@@ -96,7 +96,7 @@ fn verified(verifier: Verifier, token: String) -> Call {
 
 /// Verified, and asked for what is required, as a layer does it.
 fn granted(token: String, requirement: Requirement, cached: bool) -> Call {
-    let verifier = verifier([signer(Alg::EdDSA).issuer()], cached);
+    let verifier = verifier([signer(Algorithm::EdDSA).issuer()], cached);
     let requirement = verifier.prepare(requirement);
     Box::new(move || {
         let claims = black_box(&verifier).verify(black_box(&token)).expect("a good token");
@@ -106,14 +106,14 @@ fn granted(token: String, requirement: Requirement, cached: bool) -> Call {
 
 /// A token with so many scopes that is as long as one with 200.
 fn of_one_size(scopes: usize) -> String {
-    let key = &signer(Alg::EdDSA).key;
+    let key = &signer(Algorithm::EdDSA).key;
     let size = with_scopes(200).claim("padding", "").sign_with(key).len();
     padded(with_scopes(scopes), key, size)
 }
 
 fn with_scopes(number: usize) -> Mint {
     let scopes: Vec<String> = (0..number).map(scope).collect();
-    signer(Alg::EdDSA).mint().scope(&scopes.join(" "))
+    signer(Algorithm::EdDSA).mint().scope(&scopes.join(" "))
 }
 
 fn scope(number: usize) -> String {
@@ -129,7 +129,7 @@ fn one_of(number: usize, times: usize, layered: impl Fn(MethodRouter) -> MethodR
     let path = |route: usize| format!("/orders/{route:04}");
     let mut router =
         (0..number).fold(Router::new(), |router, at| router.route(&path(at), layered(get(handler))));
-    let token = signer(Alg::EdDSA).token();
+    let token = signer(Algorithm::EdDSA).token();
     let mut requests: Vec<Request<Body>> =
         (0..times).map(|_| request(&path(number - 1), Some(&token))).collect();
     Box::new(move || {

@@ -8,7 +8,7 @@ use axum::http::Request;
 use axum::routing::get;
 use scopegate::Verifier;
 use scopegate_axum::RequireScope;
-use scopegate_issuer::{Alg, Mint};
+use scopegate_issuer::{Algorithm, Mint};
 
 use crate::{Call, Case, NoOp, READ, answer, handler, request, signer};
 
@@ -17,7 +17,7 @@ const ON_ROUTE: &str = "route with a no-op layer";
 const ON_HANDLER: &str = "route with a no-op layer on its handler";
 
 pub(super) fn cases() -> Vec<Case> {
-    let cached = || signer(Alg::RS256).caching_verifier();
+    let cached = || signer(Algorithm::RS256).caching_verifier();
     vec![
         Case::using_up(BARE, |times| ask(Router::new().route("/orders", get(handler)), &good(), 200, times)),
         Case::using_up(ON_ROUTE, |times| {
@@ -35,7 +35,7 @@ pub(super) fn cases() -> Vec<Case> {
         })
         .over(ON_HANDLER),
         Case::using_up("layer, without cache", |times| {
-            ask(on_route(&signer(Alg::RS256).verifier()), &good(), 200, times)
+            ask(on_route(&signer(Algorithm::RS256).verifier()), &good(), 200, times)
         })
         .over(ON_ROUTE),
         refused("no token", None, 401),
@@ -57,7 +57,7 @@ fn on_handler(verifier: &Verifier) -> Router {
 
 fn refused(name: &str, change: Option<fn(Mint) -> Mint>, status: u16) -> Case {
     Case::using_up(format!("layer refuses: {name}"), move |times| {
-        let signer = signer(Alg::RS256);
+        let signer = signer(Algorithm::RS256);
         let token = change.map(|change| change(signer.mint()).sign_with(&signer.key));
         ask(on_route(&signer.caching_verifier()), &token, status, times)
     })
@@ -65,7 +65,7 @@ fn refused(name: &str, change: Option<fn(Mint) -> Mint>, status: u16) -> Case {
 }
 
 fn good() -> Option<String> {
-    Some(signer(Alg::RS256).token())
+    Some(signer(Algorithm::RS256).token())
 }
 
 fn ask(mut router: Router, token: &Option<String>, status: u16, times: usize) -> Call {

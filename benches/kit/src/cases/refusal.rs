@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use scopegate::{Error, Verifier};
-use scopegate_issuer::{Alg, Mint};
+use scopegate_issuer::{Algorithm, Mint};
 
 use super::verify::signature;
 use crate::{Call, Case, ISSUER, Signer, builder, padded, signer};
@@ -21,7 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
         .iter()
         .map(|&(name, token, expected)| {
             refused(name, move || {
-                let signer = signer(Alg::RS256);
+                let signer = signer(Algorithm::RS256);
                 let verifier = signer.caching_verifier();
                 refuse(verifier, (0..DIFFERENT).map(|_| token(signer)).collect(), expected)
             })
@@ -36,7 +36,7 @@ pub(super) fn cases() -> Vec<Case> {
             };
             move || SystemTime::now() + shift()
         };
-        let signer = signer(Alg::RS256);
+        let signer = signer(Algorithm::RS256);
         let verifier = builder([signer.issuer()]).clock(clock).build().expect("a verifier");
         let token = signer.token();
         assert!(verifier.verify(&token).is_ok() && verifier.verify(&token).is_ok());
@@ -47,7 +47,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn refused(name: &str, prepare: impl Fn() -> Call + 'static) -> Case {
-    Case::new(format!("refuse {name}"), prepare).over(signature(Alg::RS256))
+    Case::new(format!("refuse {name}"), prepare).over(signature(Algorithm::RS256))
 }
 
 /// Each call with another of these tokens.

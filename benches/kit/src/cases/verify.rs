@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 
 use scopegate::Verifier;
-use scopegate_issuer::Alg;
+use scopegate_issuer::Algorithm;
 
 use crate::{ALGORITHMS, Call, Case, RebuiltKey, Signature, signer};
 
@@ -13,11 +13,11 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// The name of the floor of everything that is signed so.
-pub(super) fn signature(alg: Alg) -> String {
+pub(super) fn signature(alg: Algorithm) -> String {
     format!("signature {alg}")
 }
 
-fn of(alg: Alg) -> [Case; 6] {
+fn of(alg: Algorithm) -> [Case; 6] {
     let cases = [
         // The same token for each, because elliptic curves take longer for some than for others.
         Case::new(signature(alg), move || {
@@ -61,7 +61,7 @@ fn again(verifier: Verifier, token: &'static str) -> Call {
 }
 
 /// One token of each algorithm.
-fn token(alg: Alg) -> &'static str {
+fn token(alg: Algorithm) -> &'static str {
     static TOKENS: [OnceLock<String>; ALGORITHMS.len()] = [const { OnceLock::new() }; ALGORITHMS.len()];
     let position = ALGORITHMS.iter().position(|&one| one == alg).expect("it is one of ALGORITHMS");
     TOKENS[position].get_or_init(|| signer(alg).token())

@@ -8,10 +8,10 @@ use std::str::FromStr;
 
 /// A signature algorithm, by its JOSE name (RFC 7518 §3.1, RFC 8037 §3.1).
 ///
-/// Cognito signs with [`Alg::RS256`]; the others are there to test what a resource server does with them.
+/// Cognito signs with [`Algorithm::RS256`]; the others are there to test what a resource server does with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Alg {
+pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
     RS256,
     /// RSASSA-PKCS1-v1_5 with SHA-384.
@@ -32,7 +32,7 @@ pub enum Alg {
     EdDSA,
 }
 
-impl Alg {
+impl Algorithm {
     /// Every algorithm, for a test that wants to try them all.
     pub const ALL: [Self; 9] = [
         Self::RS256,
@@ -62,32 +62,32 @@ impl Alg {
 }
 
 /// The JOSE name, as it stands in a header.
-impl fmt::Display for Alg {
+impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
 /// Reads a JOSE name, which is case-sensitive.
-impl FromStr for Alg {
-    type Err = UnknownAlg;
+impl FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
 
-    fn from_str(name: &str) -> Result<Self, UnknownAlg> {
-        Self::ALL.into_iter().find(|alg| alg.name() == name).ok_or_else(|| UnknownAlg(name.to_owned()))
+    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
+        Self::ALL.into_iter().find(|alg| alg.name() == name).ok_or_else(|| UnknownAlgorithm(name.to_owned()))
     }
 }
 
-/// A name that is not one of the algorithms of [`Alg`].
+/// A name that is not one of the algorithms of [`Algorithm`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnknownAlg(String);
+pub struct UnknownAlgorithm(String);
 
-impl fmt::Display for UnknownAlg {
+impl fmt::Display for UnknownAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no such signature algorithm: {:?}", self.0)
     }
 }
 
-impl std::error::Error for UnknownAlg {}
+impl std::error::Error for UnknownAlgorithm {}
 
 #[cfg(test)]
 mod tests {
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn every_algorithm_is_read_back_from_its_name() {
-        for alg in Alg::ALL {
+        for alg in Algorithm::ALL {
             assert_eq!(alg.to_string().parse(), Ok(alg));
         }
     }
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn names_in_another_case_and_symmetric_algorithms_are_unknown() {
         for name in ["rs256", "HS256", "none", ""] {
-            assert!(name.parse::<Alg>().is_err(), "{name}");
+            assert!(name.parse::<Algorithm>().is_err(), "{name}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
-use crate::keys::algorithm::Alg;
+use crate::keys::algorithm::Algorithm;
 use crate::keys::ring::KeyRing;
 use crate::keys::signing_key::SigningKey;
 
@@ -62,7 +62,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Side by side, since each takes some tens of milliseconds.
 fn two_rsa_keys() -> KeyRing {
-    let id_token = thread::spawn(|| SigningKey::generate(Alg::RS256));
-    let access_token = SigningKey::generate(Alg::RS256);
-    KeyRing::new(access_token, id_token.join().unwrap_or_else(|_| SigningKey::generate(Alg::RS256)))
+    let id_token = thread::spawn(|| SigningKey::generate(Algorithm::RS256));
+    let access_token = SigningKey::generate(Algorithm::RS256);
+    KeyRing::new(access_token, id_token.join().unwrap_or_else(|_| SigningKey::generate(Algorithm::RS256)))
 }

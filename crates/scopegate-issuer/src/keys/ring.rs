@@ -84,10 +84,10 @@ impl KeyRing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::algorithm::Alg;
+    use crate::keys::algorithm::Algorithm;
 
     fn key(kid: &str) -> SigningKey {
-        SigningKey::generate(Alg::EdDSA).with_kid(kid)
+        SigningKey::generate(Algorithm::EdDSA).with_kid(kid)
     }
 
     fn ring() -> KeyRing {

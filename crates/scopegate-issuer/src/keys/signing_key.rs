@@ -16,23 +16,23 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::keys::algorithm::Alg;
+use crate::keys::algorithm::Algorithm;
 
 /// A private key with its key id and algorithm.
 ///
 /// Cloning is cheap and shares the key. `Debug` shows the key id and the algorithm, never the key.
 ///
 /// ```
-/// use scopegate_issuer::{Alg, SigningKey};
+/// use scopegate_issuer::{Algorithm, SigningKey};
 ///
-/// let key = SigningKey::generate(Alg::ES256).with_kid("2024-05");
+/// let key = SigningKey::generate(Algorithm::ES256).with_kid("2024-05");
 /// assert_eq!(key.jwk()["kid"], "2024-05");
 /// assert_eq!(key.sign(b"signing input").len(), 64);
 /// ```
 #[derive(Clone)]
 pub struct SigningKey {
     kid: String,
-    alg: Alg,
+    alg: Algorithm,
     pair: Arc<Pair>,
 }
 
@@ -47,14 +47,17 @@ impl SigningKey {
     ///
     /// When the operating system has no randomness to give.
     #[must_use]
-    pub fn generate(alg: Alg) -> Self {
+    pub fn generate(alg: Algorithm) -> Self {
         let pair = match alg {
-            Alg::ES256 => Pair::ecdsa(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
-            Alg::ES384 => Pair::ecdsa(&signature::ECDSA_P384_SHA384_FIXED_SIGNING),
-            Alg::EdDSA => Pair::Ed25519(Ed25519KeyPair::generate().expect(NO_RANDOMNESS)),
-            Alg::RS256 | Alg::RS384 | Alg::RS512 | Alg::PS256 | Alg::PS384 | Alg::PS512 => {
-                Pair::rsa(KeySize::Rsa2048)
-            }
+            Algorithm::ES256 => Pair::ecdsa(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
+            Algorithm::ES384 => Pair::ecdsa(&signature::ECDSA_P384_SHA384_FIXED_SIGNING),
+            Algorithm::EdDSA => Pair::Ed25519(Ed25519KeyPair::generate().expect(NO_RANDOMNESS)),
+            Algorithm::RS256
+            | Algorithm::RS384
+            | Algorithm::RS512
+            | Algorithm::PS256
+            | Algorithm::PS384
+            | Algorithm::PS512 => Pair::rsa(KeySize::Rsa2048),
         };
         Self::new(alg, pair)
     }
@@ -65,8 +68,11 @@ impl SigningKey {
     ///
     /// When `alg` is not an RSA algorithm, or `bits` is another number.
     #[must_use]
-    pub fn generate_rsa(alg: Alg, bits: u32) -> Self {
-        assert!(!matches!(alg, Alg::ES256 | Alg::ES384 | Alg::EdDSA), "{alg} is not an RSA algorithm");
+    pub fn generate_rsa(alg: Algorithm, bits: u32) -> Self {
+        assert!(
+            !matches!(alg, Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA),
+            "{alg} is not an RSA algorithm"
+        );
         let size = match bits {
             2048 => Some(KeySize::Rsa2048),
             3072 => Some(KeySize::Rsa3072),
@@ -77,7 +83,7 @@ impl SigningKey {
         Self::new(alg, Pair::rsa(size.expect("an RSA key has 2048, 3072, 4096 or 8192 bits")))
     }
 
-    fn new(alg: Alg, pair: Pair) -> Self {
+    fn new(alg: Algorithm, pair: Pair) -> Self {
         let mut id = [0; 32];
         aws_lc_rs::rand::fill(&mut id).expect(NO_RANDOMNESS);
         Self { kid: STANDARD.encode(id), alg, pair: Arc::new(pair) }
@@ -96,7 +102,7 @@ impl SigningKey {
     }
 
     /// The only algorithm this key signs with.
-    pub fn alg(&self) -> Alg {
+    pub fn alg(&self) -> Algorithm {
         self.alg
     }
 
@@ -120,7 +126,7 @@ impl SigningKey {
                 let (x, y) = coordinates.split_at(coordinates.len() / 2);
                 json!({
                     "kty": "EC",
-                    "crv": if self.alg == Alg::ES384 { "P-384" } else { "P-256" },
+                    "crv": if self.alg == Algorithm::ES384 { "P-384" } else { "P-256" },
                     "x": URL_SAFE_NO_PAD.encode(x),
                     "y": URL_SAFE_NO_PAD.encode(y),
                 })
@@ -161,15 +167,15 @@ impl SigningKey {
     /// Whether this key has made this signature.
     pub(crate) fn verifies(&self, signing_input: &[u8], signature: &[u8]) -> bool {
         let algorithm: &'static dyn VerificationAlgorithm = match self.alg {
-            Alg::RS256 => &signature::RSA_PKCS1_2048_8192_SHA256,
-            Alg::RS384 => &signature::RSA_PKCS1_2048_8192_SHA384,
-            Alg::RS512 => &signature::RSA_PKCS1_2048_8192_SHA512,
-            Alg::PS256 => &signature::RSA_PSS_2048_8192_SHA256,
-            Alg::PS384 => &signature::RSA_PSS_2048_8192_SHA384,
-            Alg::PS512 => &signature::RSA_PSS_2048_8192_SHA512,
-            Alg::ES256 => &signature::ECDSA_P256_SHA256_FIXED,
-            Alg::ES384 => &signature::ECDSA_P384_SHA384_FIXED,
-            Alg::EdDSA => &signature::ED25519,
+            Algorithm::RS256 => &signature::RSA_PKCS1_2048_8192_SHA256,
+            Algorithm::RS384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+            Algorithm::RS512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+            Algorithm::PS256 => &signature::RSA_PSS_2048_8192_SHA256,
+            Algorithm::PS384 => &signature::RSA_PSS_2048_8192_SHA384,
+            Algorithm::PS512 => &signature::RSA_PSS_2048_8192_SHA512,
+            Algorithm::ES256 => &signature::ECDSA_P256_SHA256_FIXED,
+            Algorithm::ES384 => &signature::ECDSA_P384_SHA384_FIXED,
+            Algorithm::EdDSA => &signature::ED25519,
         };
         let public = match &*self.pair {
             Pair::Rsa(pair) => pair.public_key().as_ref(),
@@ -182,9 +188,9 @@ impl SigningKey {
     /// The private key as PKCS #8 in PEM, for a client under test that has to sign with it.
     ///
     /// ```
-    /// use scopegate_issuer::{Alg, SigningKey};
+    /// use scopegate_issuer::{Algorithm, SigningKey};
     ///
-    /// let pem = SigningKey::generate(Alg::EdDSA).private_key_pem();
+    /// let pem = SigningKey::generate(Algorithm::EdDSA).private_key_pem();
     /// assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
     /// ```
     ///
@@ -217,13 +223,15 @@ impl SigningKey {
 
     fn rsa_encoding(&self) -> &'static dyn RsaEncoding {
         match self.alg {
-            Alg::RS384 => &signature::RSA_PKCS1_SHA384,
-            Alg::RS512 => &signature::RSA_PKCS1_SHA512,
-            Alg::PS256 => &signature::RSA_PSS_SHA256,
-            Alg::PS384 => &signature::RSA_PSS_SHA384,
-            Alg::PS512 => &signature::RSA_PSS_SHA512,
+            Algorithm::RS384 => &signature::RSA_PKCS1_SHA384,
+            Algorithm::RS512 => &signature::RSA_PKCS1_SHA512,
+            Algorithm::PS256 => &signature::RSA_PSS_SHA256,
+            Algorithm::PS384 => &signature::RSA_PSS_SHA384,
+            Algorithm::PS512 => &signature::RSA_PSS_SHA512,
             // The last three never have an RSA key: the constructors see to it.
-            Alg::RS256 | Alg::ES256 | Alg::ES384 | Alg::EdDSA => &signature::RSA_PKCS1_SHA256,
+            Algorithm::RS256 | Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA => {
+                &signature::RSA_PKCS1_SHA256
+            }
         }
     }
 }
@@ -260,21 +268,21 @@ mod tests {
 
     #[test]
     fn generated_key_ids_look_like_those_of_cognito() {
-        let key = SigningKey::generate(Alg::EdDSA);
+        let key = SigningKey::generate(Algorithm::EdDSA);
         assert_eq!(key.kid().len(), 44);
         assert!(key.kid().ends_with('='));
-        assert_ne!(key.kid(), SigningKey::generate(Alg::EdDSA).kid());
+        assert_ne!(key.kid(), SigningKey::generate(Algorithm::EdDSA).kid());
     }
 
     #[test]
     fn debug_shows_the_key_id_and_no_key() {
-        let key = SigningKey::generate(Alg::RS256).with_kid("k1");
+        let key = SigningKey::generate(Algorithm::RS256).with_kid("k1");
         assert_eq!(format!("{key:?}"), r#"SigningKey { kid: "k1", alg: RS256, .. }"#);
     }
 
     #[test]
     fn larger_rsa_keys_have_longer_signatures() {
-        assert_eq!(SigningKey::generate(Alg::RS256).sign(b"x").len(), 256);
-        assert_eq!(SigningKey::generate_rsa(Alg::PS256, 3072).sign(b"x").len(), 384);
+        assert_eq!(SigningKey::generate(Algorithm::RS256).sign(b"x").len(), 256);
+        assert_eq!(SigningKey::generate_rsa(Algorithm::PS256, 3072).sign(b"x").len(), 384);
     }
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scopegate_issuer::{Alg, LocalIssuer, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, LocalIssuer, Mint, SigningKey};
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_700_000_000;
@@ -28,7 +28,7 @@ fn members(value: &Value) -> Vec<&str> {
 }
 
 fn key() -> SigningKey {
-    SigningKey::generate(Alg::EdDSA).with_kid("k")
+    SigningKey::generate(Algorithm::EdDSA).with_kid("k")
 }
 
 fn mint() -> Mint {
@@ -123,7 +123,7 @@ fn header_members_can_be_set_removed_and_lied_about() {
     assert_eq!(header(&token), json!({ "alg": "EdDSA", "crit": ["b64"], "kid": "k", "typ": "at+jwt" }));
     assert_eq!(header(&mint().without_header("kid").sign_with(&key)), json!({ "alg": "EdDSA" }));
     assert_eq!(header(&mint().alg("HS256").sign_with(&key))["alg"], "HS256");
-    assert_eq!(header(&mint().alg(Alg::RS512).sign_with(&key))["alg"], "RS512");
+    assert_eq!(header(&mint().alg(Algorithm::RS512).sign_with(&key))["alg"], "RS512");
 }
 
 #[test]

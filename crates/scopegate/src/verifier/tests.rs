@@ -5,7 +5,7 @@ mod kept;
 
 use std::time::UNIX_EPOCH;
 
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm as KeyAlgorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 
 use super::*;
@@ -36,7 +36,7 @@ fn without_id(key: &SigningKey) -> Value {
 
 #[test]
 fn a_token_that_is_refused_for_its_form_header_issuer_key_or_time_costs_no_signature_check() {
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
     let verifier = trusting(&[key.jwk()]);
     let good = mint().sign_with(&key);
     let token = |mint: Mint| mint.sign_with(&key);
@@ -73,7 +73,7 @@ fn a_token_that_is_refused_for_its_form_header_issuer_key_or_time_costs_no_signa
 
 #[test]
 fn any_other_token_costs_one_signature_check() {
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
     let verifier = trusting(&[key.jwk()]);
     let refused = [
         mint().bad_signature(),
@@ -95,7 +95,7 @@ fn any_other_token_costs_one_signature_check() {
 
 #[test]
 fn keys_are_not_tried_in_turn() {
-    let keys: Vec<SigningKey> = (0..100).map(|_| SigningKey::generate(Alg::ES256)).collect();
+    let keys: Vec<SigningKey> = (0..100).map(|_| SigningKey::generate(KeyAlgorithm::ES256)).collect();
     let nameless = trusting(&keys.iter().map(without_id).collect::<Vec<_>>());
     let token = mint().without_header("kid").sign_with(&keys[99]);
     assert_eq!(checks::during(|| assert!(nameless.verify(&token).is_err())), 0);

@@ -6,12 +6,12 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate::{Error, Issuer, Verifier};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::json;
 
 const ISSUER: &str = "https://issuer.example";
 
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::RS256));
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256));
 
 fn trusting(keys: &[&SigningKey]) -> Verifier {
     let keys = json!({ "keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>() }).to_string();
@@ -42,7 +42,7 @@ fn assert_forged(verifier: &Verifier, token: &str) {
 
 #[test]
 fn zeros_are_no_signature() {
-    for alg in Alg::ALL {
+    for alg in Algorithm::ALL {
         let key = SigningKey::generate(alg);
         let verifier = trusting(&[&key]);
         let token = mint().sign_with(&key);
@@ -63,7 +63,7 @@ const ORDER: [u8; 32] = [
 #[test]
 fn a_second_spelling_of_an_ecdsa_signature_changes_no_claim() {
     // (r, n - s) is as good as (r, s), as SECURITY.md says. It is a signature of the same content, and of no other.
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(Algorithm::ES256);
     let verifier = trusting(&[&key]);
     let token = mint().sign_with(&key);
     let real = signature(&token);

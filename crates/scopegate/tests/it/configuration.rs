@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use scopegate::middleware;
 use scopegate::{Algorithm, ConfigError, Issuer, Verifier, VerifierBuilder};
-use scopegate_issuer::{Alg, Fault, LocalIssuer, SigningKey};
+use scopegate_issuer::{Algorithm as KeyAlgorithm, Fault, LocalIssuer, SigningKey};
 
 const ISSUER: &str = "https://issuer.example/pool";
 
 fn keys() -> String {
-    serde_json::json!({ "keys": [SigningKey::generate(Alg::ES256).jwk()] }).to_string()
+    serde_json::json!({ "keys": [SigningKey::generate(KeyAlgorithm::ES256).jwk()] }).to_string()
 }
 
 fn issuer() -> Issuer {
@@ -44,7 +44,8 @@ fn an_issuer_whose_tokens_always_have_an_audience_needs_one() {
         || Issuer::rfc9068("https://issuer.example"),
     ] {
         // A preset may accept RSA only.
-        let keys = serde_json::json!({ "keys": [SigningKey::generate(Alg::RS256).jwk()] }).to_string();
+        let keys =
+            serde_json::json!({ "keys": [SigningKey::generate(KeyAlgorithm::RS256).jwk()] }).to_string();
         let draft = || draft().unwrap();
         for good in [draft().audience("a"), draft().client("c").audience("a"), draft().allow_any_audience()] {
             assert!(Verifier::builder().trust(good.jwks(&keys)).build().is_ok());

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate::{Issuer, Verifier};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_800_000_000;
@@ -33,7 +33,7 @@ pub(crate) struct Cast {
 
 impl Cast {
     pub(crate) fn new() -> Self {
-        let key = SigningKey::generate(Alg::RS256);
+        let key = SigningKey::generate(Algorithm::RS256);
         let verifier = trusting(&[key.jwk()]);
         Self { key, verifier }
     }

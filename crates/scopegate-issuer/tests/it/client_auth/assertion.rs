@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scopegate_issuer::{Alg, ClientConfig, Config, LocalIssuer, PoolConfig, SigningKey};
+use scopegate_issuer::{Algorithm, ClientConfig, Config, LocalIssuer, PoolConfig, SigningKey};
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_750_000_000;
@@ -52,7 +52,7 @@ fn refused(error: &str) -> (u16, Value) {
 
 #[tokio::test]
 async fn an_assertion_of_each_algorithm_is_accepted_once() {
-    for alg in [Alg::RS256, Alg::ES256, Alg::EdDSA] {
+    for alg in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
         let key = SigningKey::generate(alg);
         let issuer = issuer(&key).await;
         let assertion = sign(&key, &json!({ "alg": alg.to_string() }), &claims(&issuer));
@@ -65,11 +65,11 @@ async fn an_assertion_of_each_algorithm_is_accepted_once() {
 async fn ed25519_has_two_names_and_no_other_algorithm_has() {
     // RFC 9864 §2.2
     for (alg, name, expected) in [
-        (Alg::EdDSA, "Ed25519", granted()),
-        (Alg::EdDSA, "ed25519", refused("invalid_client")),
-        (Alg::EdDSA, "Ed448", refused("invalid_client")),
-        (Alg::ES256, "Ed25519", refused("invalid_client")),
-        (Alg::ES256, "EdDSA", refused("invalid_client")),
+        (Algorithm::EdDSA, "Ed25519", granted()),
+        (Algorithm::EdDSA, "ed25519", refused("invalid_client")),
+        (Algorithm::EdDSA, "Ed448", refused("invalid_client")),
+        (Algorithm::ES256, "Ed25519", refused("invalid_client")),
+        (Algorithm::ES256, "EdDSA", refused("invalid_client")),
     ] {
         let key = SigningKey::generate(alg);
         let issuer = issuer(&key).await;
@@ -80,7 +80,7 @@ async fn ed25519_has_two_names_and_no_other_algorithm_has() {
 
 #[tokio::test]
 async fn an_assertion_that_is_wrong_in_one_thing_is_refused() {
-    let key = SigningKey::generate(Alg::EdDSA).with_kid("k");
+    let key = SigningKey::generate(Algorithm::EdDSA).with_kid("k");
     let issuer = issuer(&key).await;
     let header = json!({ "alg": "EdDSA", "kid": "k" });
     let endpoint = issuer.token_endpoint();
@@ -113,13 +113,13 @@ async fn an_assertion_that_is_wrong_in_one_thing_is_refused() {
         let assertion = sign(&key, &header, &claims(&issuer));
         assert_eq!(with_assertion(&issuer, &assertion).await, refused("invalid_client"), "{header}");
     }
-    let forged = sign(&SigningKey::generate(Alg::EdDSA), &header, &claims(&issuer));
+    let forged = sign(&SigningKey::generate(Algorithm::EdDSA), &header, &claims(&issuer));
     assert_eq!(with_assertion(&issuer, &forged).await, refused("invalid_client"));
 }
 
 #[tokio::test]
 async fn an_assertion_is_the_only_way_to_authenticate_and_has_its_type() {
-    let key = SigningKey::generate(Alg::EdDSA);
+    let key = SigningKey::generate(Algorithm::EdDSA);
     let issuer = issuer(&key).await;
     let fresh = |id: &str| {
         let mut claims = claims(&issuer);
@@ -156,7 +156,7 @@ async fn an_assertion_is_the_only_way_to_authenticate_and_has_its_type() {
 
 #[tokio::test]
 async fn metadata_has_the_method_where_a_client_has_a_key() {
-    let issuer = issuer(&SigningKey::generate(Alg::EdDSA)).await;
+    let issuer = issuer(&SigningKey::generate(Algorithm::EdDSA)).await;
     let url = format!("{}/.well-known/openid-configuration", issuer.issuer());
     let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
     assert_eq!(

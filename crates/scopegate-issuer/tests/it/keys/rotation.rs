@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scopegate_issuer::{Alg, LocalIssuer, Pool, SigningKey};
+use scopegate_issuer::{Algorithm, LocalIssuer, Pool, SigningKey};
 use serde_json::Value;
 
 use crate::independent::verify;
@@ -128,10 +128,10 @@ async fn replaced_key_material_has_the_same_key_id_and_fails_older_tokens() {
 async fn a_pool_can_change_to_another_algorithm_and_keeps_it() {
     let pool = pool().await;
     let first = pool.mint().sign();
-    pool.rotate_to(SigningKey::generate(Alg::ES256));
+    pool.rotate_to(SigningKey::generate(Algorithm::ES256));
     assert!(verifies(&pool, &first).await && verifies(&pool, &pool.mint().sign()).await);
     pool.rotate();
-    assert_eq!(pool.signing_key().alg(), Alg::ES256);
+    assert_eq!(pool.signing_key().alg(), Algorithm::ES256);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Does an independent implementation verify what our keys sign, for every algorithm, and refuse what was
 //! damaged?
 
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 
 use crate::independent::verify;
@@ -20,7 +20,7 @@ fn members(value: &Value) -> Vec<&str> {
 
 #[test]
 fn a_token_of_every_algorithm_is_verified() {
-    for alg in Alg::ALL {
+    for alg in Algorithm::ALL {
         let key = SigningKey::generate(alg);
         let verified =
             verify(&mint().sign_with(&key), &jwks(&key)).unwrap_or_else(|error| panic!("{alg}: {error}"));
@@ -31,7 +31,7 @@ fn a_token_of_every_algorithm_is_verified() {
 
 #[test]
 fn a_damaged_token_of_every_algorithm_is_refused() {
-    for alg in Alg::ALL {
+    for alg in Algorithm::ALL {
         let key = SigningKey::generate(alg);
         for (damage, token) in [
             ("tampered", mint().tampered().sign_with(&key)),
@@ -46,21 +46,21 @@ fn a_damaged_token_of_every_algorithm_is_refused() {
 
 #[test]
 fn larger_rsa_keys_verify_too() {
-    let key = SigningKey::generate_rsa(Alg::PS384, 3072);
+    let key = SigningKey::generate_rsa(Algorithm::PS384, 3072);
     assert!(verify(&mint().sign_with(&key), &jwks(&key)).is_ok());
 }
 
 #[test]
 fn a_public_key_has_exactly_the_members_of_its_kind() {
-    let rsa = SigningKey::generate(Alg::RS256).jwk();
+    let rsa = SigningKey::generate(Algorithm::RS256).jwk();
     assert_eq!(members(&rsa), ["alg", "e", "kid", "kty", "n", "use"]);
     assert_eq!((&rsa["kty"], &rsa["e"], &rsa["use"]), (&json!("RSA"), &json!("AQAB"), &json!("sig")));
-    for (alg, curve) in [(Alg::ES256, "P-256"), (Alg::ES384, "P-384")] {
+    for (alg, curve) in [(Algorithm::ES256, "P-256"), (Algorithm::ES384, "P-384")] {
         let ec = SigningKey::generate(alg).jwk();
         assert_eq!(members(&ec), ["alg", "crv", "kid", "kty", "use", "x", "y"]);
         assert_eq!((&ec["kty"], &ec["crv"]), (&json!("EC"), &json!(curve)));
     }
-    let ed = SigningKey::generate(Alg::EdDSA).jwk();
+    let ed = SigningKey::generate(Algorithm::EdDSA).jwk();
     assert_eq!(members(&ed), ["alg", "crv", "kid", "kty", "use", "x"]);
     assert_eq!((&ed["kty"], &ed["crv"]), (&json!("OKP"), &json!("Ed25519")));
 }

@@ -16,7 +16,7 @@ struct Maker {
 
 impl Maker {
     fn new() -> Self {
-        let verifier = trusting(&[SigningKey::generate(Alg::ES256).jwk()]);
+        let verifier = trusting(&[SigningKey::generate(KeyAlgorithm::ES256).jwk()]);
         let payload = mint().claims();
         Self { verifier, payload: serde_json::to_string(&payload).unwrap() }
     }

@@ -76,7 +76,7 @@ impl Fixture {
 
 #[test]
 fn a_token_that_comes_again_costs_no_signature_check_and_no_copy() {
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
     let fixture = Fixture::new(&[key.jwk()]);
     let token = mint().sign_with(&key);
     fixture.accepts(&token, 1);
@@ -88,7 +88,7 @@ fn a_token_that_comes_again_costs_no_signature_check_and_no_copy() {
 
 #[test]
 fn a_verifier_without_a_cache_keeps_nothing() {
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
     let fixture = Fixture::cache_capacity(0, &[key.jwk()]);
     let token = mint().sign_with(&key);
     (0..3).for_each(|_| fixture.accepts(&token, 1));
@@ -98,7 +98,7 @@ fn a_verifier_without_a_cache_keeps_nothing() {
 #[test]
 fn a_kept_token_ends_with_its_times() {
     // C04, C08, C09: with a leeway of 30 s
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
     let fixture = Fixture::new(&[key.jwk()]);
     let token = mint().claim("nbf", NOW - 100).issued_at(NOW - 50).expires_at(NOW + 60).sign_with(&key);
     fixture.accepts(&token, 1);
@@ -113,7 +113,7 @@ fn a_kept_token_ends_with_its_times() {
 #[test]
 fn a_kept_token_ends_with_its_key() {
     // B19
-    let [old, new, stranger] = [(); 3].map(|()| SigningKey::generate(Alg::ES256));
+    let [old, new, stranger] = [(); 3].map(|()| SigningKey::generate(KeyAlgorithm::ES256));
     let fixture = Fixture::new(&[old.jwk()]);
     let token = mint().sign_with(&old);
     fixture.accepts(&token, 1);
@@ -134,7 +134,7 @@ fn a_kept_token_ends_with_its_key() {
 
 #[test]
 fn a_kept_token_without_key_id_ends_when_another_key_fits() {
-    let [only, other] = [(); 2].map(|()| SigningKey::generate(Alg::ES256));
+    let [only, other] = [(); 2].map(|()| SigningKey::generate(KeyAlgorithm::ES256));
     let fixture = Fixture::new(&[only.jwk()]);
     let token = mint().without_header("kid").sign_with(&only);
     fixture.accepts(&token, 1);
@@ -146,7 +146,7 @@ fn a_kept_token_without_key_id_ends_when_another_key_fits() {
 
 #[test]
 fn a_kept_token_is_not_good_for_longer_than_the_keys_may_be_used() {
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
     let fixture = Fixture::new(&[key.jwk()]);
     let token = mint().lifetime(7 * 24 * 3_600).sign_with(&key);
     fixture.publish(&[key.jwk()]).accepts(&token, 1);
@@ -158,7 +158,7 @@ fn a_kept_token_is_not_good_for_longer_than_the_keys_may_be_used() {
 
 #[test]
 fn a_kept_token_is_found_only_if_it_is_the_same_in_every_byte() {
-    let key = SigningKey::generate(Alg::EdDSA);
+    let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let fixture = Fixture::new(&[key.jwk()]);
     let token = mint().sign_with(&key);
     fixture.accepts(&token, 1);
@@ -180,7 +180,7 @@ fn the_other_spelling_of_an_ecdsa_signature_takes_a_place_of_its_own() {
         0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
         0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
     ];
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
     let fixture = Fixture::new(&[key.jwk()]);
     let token = mint().sign_with(&key);
     let (input, signature) = token.rsplit_once('.').unwrap();
@@ -199,7 +199,7 @@ fn the_other_spelling_of_an_ecdsa_signature_takes_a_place_of_its_own() {
 
 #[test]
 fn what_was_refused_is_not_kept() {
-    let [key, other] = [(); 2].map(|()| SigningKey::generate(Alg::ES256));
+    let [key, other] = [(); 2].map(|()| SigningKey::generate(KeyAlgorithm::ES256));
     let fixture = Fixture::new(&[key.jwk()]);
     let refused = [
         mint().bad_signature(),
@@ -222,8 +222,8 @@ fn what_was_refused_is_not_kept() {
 
 #[test]
 fn what_one_verifier_keeps_is_nothing_to_another() {
-    let key = SigningKey::generate(Alg::ES256);
-    let (ours, theirs) = (Fixture::new(&[key.jwk()]), trusting(&[SigningKey::generate(Alg::ES256).jwk()]));
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
+    let (ours, theirs) = (Fixture::new(&[key.jwk()]), trusting(&[SigningKey::generate(KeyAlgorithm::ES256).jwk()]));
     let token = mint().sign_with(&key);
     ours.accepts(&token, 1);
     assert!(theirs.verify(&token).is_err());
@@ -233,7 +233,7 @@ fn what_one_verifier_keeps_is_nothing_to_another() {
 
 #[test]
 fn a_token_of_more_than_4_kib_is_verified_each_time() {
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
     let fixture = Fixture::new(&[key.jwk()]);
     let with = |length: usize| mint().claim("padding", "x".repeat(length)).sign_with(&key);
     // Room for its claims beside it is in a set, but not for four of these.
@@ -247,7 +247,7 @@ fn a_token_of_more_than_4_kib_is_verified_each_time() {
 
 #[test]
 fn a_token_with_200_scopes_is_kept_with_the_list_of_them() {
-    let key = SigningKey::generate(Alg::EdDSA);
+    let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let fixture = Fixture::cache_capacity(4, &[key.jwk()]);
     let scopes = (0..200).map(|at| format!("api/s-{at:03}")).collect::<Vec<_>>().join(" ");
     let token = mint().scope(&scopes).sign_with(&key);
@@ -278,7 +278,7 @@ proptest! {
 
     #[test]
     fn a_cache_changes_no_verdict(events in prop::collection::vec(event(), 1..60)) {
-        let [a, b, c] = [(); 3].map(|()| SigningKey::generate(Alg::EdDSA));
+        let [a, b, c] = [(); 3].map(|()| SigningKey::generate(KeyAlgorithm::EdDSA));
         // The last one has the name of the first.
         let keys = [a.clone(), b, c.clone(), c.with_kid(a.kid())];
         let tokens: Vec<String> = (0..12)

@@ -1,7 +1,7 @@
 //! Which algorithms may a token be signed with, and by which kind of key?
 
 use scopegate::{Algorithm, Error, Issuer, Part};
-use scopegate_issuer::{Alg, SigningKey};
+use scopegate_issuer::{Algorithm as KeyAlgorithm, SigningKey};
 use serde_json::json;
 
 use crate::checks::fixture::{
@@ -13,15 +13,15 @@ use crate::checks::fixture::{
 fn the_issuers_algorithms_are_accepted_and_no_others() {
     // A09, A10, A13
     for alg in [
-        Alg::RS256,
-        Alg::RS384,
-        Alg::RS512,
-        Alg::PS256,
-        Alg::PS384,
-        Alg::PS512,
-        Alg::ES256,
-        Alg::ES384,
-        Alg::EdDSA,
+        KeyAlgorithm::RS256,
+        KeyAlgorithm::RS384,
+        KeyAlgorithm::RS512,
+        KeyAlgorithm::PS256,
+        KeyAlgorithm::PS384,
+        KeyAlgorithm::PS512,
+        KeyAlgorithm::ES256,
+        KeyAlgorithm::ES384,
+        KeyAlgorithm::EdDSA,
     ] {
         let key = SigningKey::generate(alg);
         let accepting = |algorithms: &[Algorithm]| {
@@ -42,7 +42,7 @@ fn the_issuers_algorithms_are_accepted_and_no_others() {
 #[test]
 fn cognito_tokens_are_rs256() {
     // A10, A26
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
     let both = jwks(&[&key, &KEY]);
     let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).jwks(&both);
     let verifier = at(NOW).trust(issuer).build().unwrap();
@@ -54,7 +54,7 @@ fn cognito_tokens_are_rs256() {
 #[test]
 fn ed25519_may_be_called_by_its_own_name() {
     // A24
-    let key = SigningKey::generate(Alg::EdDSA);
+    let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let mut jwk = key.jwk();
     jwk["alg"] = json!("Ed25519");
     let issuer = Issuer::from_jwks(ISSUER, &json!({ "keys": [jwk] }).to_string()).unwrap().audience(AUDIENCE);
@@ -95,7 +95,8 @@ fn an_algorithm_of_another_kind_of_key_finds_no_key() {
         assert_refused!(generic(), generic_token().alg(alg), Error::UnknownKey { .. });
     }
     // The other way round, and a curve of another size.
-    let (es256, es384) = (SigningKey::generate(Alg::ES256), SigningKey::generate(Alg::ES384));
+    let (es256, es384) =
+        (SigningKey::generate(KeyAlgorithm::ES256), SigningKey::generate(KeyAlgorithm::ES384));
     let set = jwks(&[&es256, &es384, &KEY]);
     let verifier =
         at(NOW).trust(Issuer::from_jwks(ISSUER, &set).unwrap().audience(AUDIENCE)).build().unwrap();

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 use scopegate::{Claims, Error, Issuer, Verifier, VerifierBuilder};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::json;
 
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -13,8 +13,8 @@ pub(crate) const CLIENT: &str = "1example23456789";
 pub(crate) const AUDIENCE: &str = "https://my-api-server.org";
 
 /// RSA keys take a while to make, so all tests share these.
-pub(crate) static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::RS256));
-pub(crate) static OTHER_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::RS256));
+pub(crate) static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256));
+pub(crate) static OTHER_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256));
 
 pub(crate) fn jwks(keys: &[&SigningKey]) -> String {
     json!({ "keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>() }).to_string()

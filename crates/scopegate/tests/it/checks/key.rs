@@ -1,7 +1,7 @@
 //! Which key is a token checked with? What `kid` finds, and never one that the token brings along.
 
 use scopegate::{Error, Issuer};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::json;
 
 use crate::checks::fixture::{
@@ -47,7 +47,7 @@ fn a_key_id_is_text_of_a_stranger() {
 #[test]
 fn a_token_without_key_id_is_accepted_when_only_one_key_fits() {
     // B10
-    let es256 = SigningKey::generate(Alg::ES256);
+    let es256 = SigningKey::generate(Algorithm::ES256);
     let token = generic_token().without_header("kid").sign_with(&KEY);
     let trusting = |keys: &[&SigningKey]| {
         at(NOW).trust(Issuer::from_jwks(ISSUER, &jwks(keys)).unwrap().audience(AUDIENCE)).build().unwrap()
@@ -60,7 +60,7 @@ fn a_token_without_key_id_is_accepted_when_only_one_key_fits() {
 #[test]
 fn keys_that_share_an_id_are_told_apart_by_their_type_only() {
     // B09
-    let es256 = SigningKey::generate(Alg::ES256).with_kid(KEY.kid());
+    let es256 = SigningKey::generate(Algorithm::ES256).with_kid(KEY.kid());
     let same_id = OTHER_KEY.clone().with_kid(KEY.kid());
     let trusting = |keys: &[&SigningKey]| {
         at(NOW).trust(Issuer::from_jwks(ISSUER, &jwks(keys)).unwrap().audience(AUDIENCE)).build().unwrap()

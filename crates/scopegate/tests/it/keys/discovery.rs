@@ -8,7 +8,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::IntoResponse as _;
 use scopegate::{ConfigError, Issuer, Verifier};
-use scopegate_issuer::{Alg, LocalIssuer, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, LocalIssuer, Mint, SigningKey};
 use serde_json::json;
 
 #[tokio::test]
@@ -64,7 +64,7 @@ const OIDC: &str = "/t1/.well-known/openid-configuration";
 const OIDC_INSERTED: &str = "/.well-known/openid-configuration/t1";
 
 fn keys() -> String {
-    json!({ "keys": [SigningKey::generate(Alg::ES256).jwk()] }).to_string()
+    json!({ "keys": [SigningKey::generate(Algorithm::ES256).jwk()] }).to_string()
 }
 
 fn metadata(issuer: &str, jwks_uri: &str) -> String {
@@ -186,7 +186,7 @@ async fn redirects_are_not_followed() {
 #[tokio::test]
 async fn the_algorithms_that_the_metadata_lists_change_nothing() {
     // A10
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(Algorithm::ES256);
     let jwks = json!({ "keys": [key.jwk()] }).to_string();
     let server = Server::start(|url| {
         let document = json!({
@@ -208,7 +208,7 @@ async fn the_algorithms_that_the_metadata_lists_change_nothing() {
 /// An issuer whose keys move: both addresses write the same entity tag, as counters do.
 #[tokio::test]
 async fn an_entity_tag_means_nothing_at_another_address() {
-    let (old, new) = (SigningKey::generate(Alg::ES256), SigningKey::generate(Alg::ES256));
+    let (old, new) = (SigningKey::generate(Algorithm::ES256), SigningKey::generate(Algorithm::ES256));
     let moved = Arc::new(AtomicBool::new(false));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

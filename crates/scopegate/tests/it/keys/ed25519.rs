@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate::{Algorithm, ConfigError, Error, Issuer, Verifier};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm as KeyAlgorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://issuer.example/pool";
 const CLIENT: &str = "1example23456789";
 
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::EdDSA));
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(KeyAlgorithm::EdDSA));
 
 fn verifier(jwks: &[Value], algorithms: &[Algorithm]) -> Result<Verifier, ConfigError> {
     let issuer = Issuer::from_jwks(ISSUER, &json!({ "keys": jwks }).to_string())?.client(CLIENT);

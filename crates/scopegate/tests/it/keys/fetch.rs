@@ -13,7 +13,7 @@ use axum::http::header;
 use axum::response::IntoResponse as _;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use scopegate::{ConfigError, Error, Issuer, Verifier};
-use scopegate_issuer::{Alg, LocalIssuer, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, LocalIssuer, Mint, SigningKey};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -51,7 +51,7 @@ async fn serve(media_type: Option<&'static str>, text: String) -> String {
 #[tokio::test]
 async fn a_key_set_is_judged_by_what_it_is_and_not_by_what_it_is_called() {
     // B12
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(Algorithm::ES256);
     let jwks = json!({ "keys": [key.jwk()] }).to_string();
     let page = "<!doctype html><html><title>Sign in</title></html>".to_owned();
     for media_type in [
@@ -73,7 +73,7 @@ async fn a_key_set_is_judged_by_what_it_is_and_not_by_what_it_is_called() {
 #[tokio::test]
 async fn the_good_keys_of_a_mixed_set_are_used() {
     // B02, B11: one set with everything that was ever seen in one
-    let (good, other) = (SigningKey::generate(Alg::RS256), SigningKey::generate(Alg::ES256));
+    let (good, other) = (SigningKey::generate(Algorithm::RS256), SigningKey::generate(Algorithm::ES256));
     let changed = |key: &SigningKey, member: &str, value: &str| {
         let mut jwk = key.jwk();
         jwk[member] = json!(value);
@@ -110,7 +110,7 @@ async fn what_a_token_says_about_keys_is_never_fetched() {
     let local = LocalIssuer::start().await.unwrap();
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
     let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
-    let own = SigningKey::generate(Alg::RS256);
+    let own = SigningKey::generate(Algorithm::RS256);
     let bringing = local
         .mint()
         .header("jku", url.as_str())
@@ -190,7 +190,7 @@ async fn serve_with_tls(authority: &CertifiedIssuer<'static, KeyPair>, name: &st
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}/keys", listener.local_addr().unwrap().port());
-    let body = json!({ "keys": [SigningKey::generate(Alg::ES256).jwk()] }).to_string();
+    let body = json!({ "keys": [SigningKey::generate(Algorithm::ES256).jwk()] }).to_string();
     let answer =
         format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
     tokio::spawn(async move {

@@ -6,16 +6,16 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate::{ConfigError, Error, Issuer, Verifier};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://issuer.example/pool";
 const CLIENT: &str = "1example23456789";
 
-static RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::RS256));
-static ES256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::ES256));
-static ES384: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::ES384));
-static ED25519: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::EdDSA));
+static RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256));
+static ES256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::ES256));
+static ES384: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::ES384));
+static ED25519: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::EdDSA));
 
 fn verifier(keys: &[Value]) -> Result<Verifier, ConfigError> {
     let set = json!({ "keys": keys }).to_string();
@@ -87,7 +87,7 @@ fn unknown_members_and_absent_optional_ones_do_not_matter() {
 fn a_key_without_algorithm_is_used_for_those_of_its_type_only() {
     // A14
     let any = verifier(&[changed(&RSA, &json!({ "alg": null }))]).unwrap();
-    for alg in [Alg::RS384, Alg::PS256, Alg::PS512] {
+    for alg in [Algorithm::RS384, Algorithm::PS256, Algorithm::PS512] {
         let other = Mint::cognito(ISSUER, CLIENT).without_claim("token_use").alg(alg).sign_with(&RSA);
         // The key is found; the signature was made with another algorithm.
         assert!(matches!(any.verify(&other), Err(Error::BadSignature { .. })), "{alg}");
@@ -218,7 +218,7 @@ fn a_repeated_member_is_refused() {
 fn rsa_keys_have_2048_to_8192_bits() {
     // A20
     for bits in [3072, 4096] {
-        let key = SigningKey::generate_rsa(Alg::RS256, bits);
+        let key = SigningKey::generate_rsa(Algorithm::RS256, bits);
         assert_usable(&key, &key.jwk());
     }
     let n = decoded(&RSA.jwk(), "n");
@@ -283,7 +283,7 @@ fn a_key_that_is_listed_twice_is_one_key() {
     // B09
     let twice = verifier(&[RSA.jwk(), ED25519.jwk(), RSA.jwk()]).unwrap();
     assert!(twice.verify(&token_of(&RSA)).is_ok());
-    let other = SigningKey::generate(Alg::RS256).with_kid(RSA.kid());
+    let other = SigningKey::generate(Algorithm::RS256).with_kid(RSA.kid());
     let ambiguous = verifier(&[RSA.jwk(), other.jwk()]).unwrap();
     assert!(matches!(ambiguous.verify(&token_of(&RSA)), Err(Error::AmbiguousKey { found: 2, .. })));
 }

@@ -4,14 +4,14 @@ use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 use scopegate::{Claims, Error, Issuer, Verifier};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 
 /// When the golden tokens are used: between their `iat` and their `exp`.
 const NOW: u64 = 1_800_000_060;
 
 /// RSA keys take a while to make, so all providers share it.
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::RS256));
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256));
 
 /// A token, before it is signed.
 #[derive(Clone)]

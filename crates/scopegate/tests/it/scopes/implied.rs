@@ -9,11 +9,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use scopegate::middleware;
 use scopegate::{ConfigError, Issuer, Requirement, Scope, Verifier, VerifierBuilder, all_of, any_of};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 
 const ISSUER: &str = "https://issuer.example";
 
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::EdDSA));
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::EdDSA));
 
 fn builder() -> VerifierBuilder {
     let jwks = serde_json::json!({ "keys": [KEY.jwk()] }).to_string();

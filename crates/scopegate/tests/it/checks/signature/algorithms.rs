@@ -5,7 +5,7 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use scopegate::{Algorithm, Error, Issuer, Verifier};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm as KeyAlgorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://issuer.example/pool";
@@ -69,7 +69,7 @@ fn a_pss_signature_has_a_salt_as_long_as_the_hash() {
 #[test]
 fn a_public_key_is_never_a_secret() {
     // A12, A27: whatever form of the key the forger takes for the secret; there is no HMAC here to be given a key
-    let key = SigningKey::generate(Alg::RS256);
+    let key = SigningKey::generate(KeyAlgorithm::RS256);
     let jwk = key.jwk();
     let verifier = trusting(&jwk);
     assert!(verifier.verify(&token().sign_with(&key)).is_ok());
@@ -141,7 +141,7 @@ async fn an_algorithm_that_is_not_listed_is_refused_before_a_key_is_looked_for()
     let issuer = Issuer::from_jwks_uri("http://127.0.0.1:1/pool", "http://127.0.0.1:1/keys").unwrap();
     let issuer = issuer.client(CLIENT).algorithms([Algorithm::ES256]);
     let verifier = Verifier::builder().trust(issuer).start_lazy().unwrap();
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
     let of_issuer = token().claim("iss", "http://127.0.0.1:1/pool");
     for alg in REGISTERED {
         let error = verifier.verify(&of_issuer.clone().alg(alg).sign_with(&key)).unwrap_err();
@@ -156,12 +156,12 @@ async fn an_algorithm_that_is_not_listed_is_refused_before_a_key_is_looked_for()
 #[test]
 fn every_step_is_taken_and_one_that_fails_refuses_the_token() {
     // A28: the token is good but for that step; where the signature covers the fault, it is good too
-    let key = SigningKey::generate(Alg::ES256);
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
     let good = token();
     let verifier = trusting(&key.jwk());
     let good_token = good.sign_with(&key);
     assert!(verifier.verify(&good_token).is_ok());
-    let of_other = trusting(&SigningKey::generate(Alg::ES256).with_kid(key.kid()).jwk());
+    let of_other = trusting(&SigningKey::generate(KeyAlgorithm::ES256).with_kid(key.kid()).jwk());
     assert_bad_signature(&of_other, &good_token, "another key of that name");
     for (step, expected, broken) in [
         ("size", "TooLong", good.clone().claim("padding", "x".repeat(16 * 1024)).sign_with(&key)),

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate::{Error, Issuer, Verifier};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::json;
 
 const ISSUER: &str = "https://issuer.example/pool";
@@ -23,7 +23,7 @@ struct Party {
 }
 
 impl Party {
-    fn new(alg: Alg, n: &str) -> Self {
+    fn new(alg: Algorithm, n: &str) -> Self {
         let key = SigningKey::generate(alg);
         let jwks = json!({ "keys": [key.jwk()] }).to_string();
         let issuer = Issuer::from_jwks(ISSUER, &jwks).unwrap().client(CLIENT);
@@ -54,7 +54,7 @@ impl Party {
 }
 
 fn parties() -> [Party; 2] {
-    [Party::new(Alg::ES256, N_OF_P256), Party::new(Alg::ES384, N_OF_P384)]
+    [Party::new(Algorithm::ES256, N_OF_P256), Party::new(Algorithm::ES384, N_OF_P384)]
 }
 
 #[test]

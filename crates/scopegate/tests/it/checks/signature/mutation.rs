@@ -2,13 +2,13 @@
 //! ASCII, and with some that are not.
 
 use scopegate::{Issuer, Verifier};
-use scopegate_issuer::{Alg, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::json;
 
 const ISSUER: &str = "https://issuer.example/pool";
 const CLIENT: &str = "1example23456789";
 
-fn good_token(alg: Alg) -> (Verifier, String) {
+fn good_token(alg: Algorithm) -> (Verifier, String) {
     let key = SigningKey::generate(alg);
     let jwks = json!({ "keys": [key.jwk()] }).to_string();
     let issuer = Issuer::from_jwks(ISSUER, &jwks).unwrap().client(CLIENT);
@@ -24,7 +24,7 @@ fn good_token(alg: Alg) -> (Verifier, String) {
     (verifier, token)
 }
 
-fn assert_every_change_is_refused(alg: Alg) {
+fn assert_every_change_is_refused(alg: Algorithm) {
     let (verifier, token) = good_token(alg);
     for position in 0..token.len() {
         let (before, rest) = token.split_at(position);
@@ -50,15 +50,15 @@ fn assert_every_change_is_refused(alg: Alg) {
 
 #[test]
 fn every_change_of_an_rs256_token_is_refused() {
-    assert_every_change_is_refused(Alg::RS256);
+    assert_every_change_is_refused(Algorithm::RS256);
 }
 
 #[test]
 fn every_change_of_an_es256_token_is_refused() {
-    assert_every_change_is_refused(Alg::ES256);
+    assert_every_change_is_refused(Algorithm::ES256);
 }
 
 #[test]
 fn every_change_of_an_eddsa_token_is_refused() {
-    assert_every_change_is_refused(Alg::EdDSA);
+    assert_every_change_is_refused(Algorithm::EdDSA);
 }

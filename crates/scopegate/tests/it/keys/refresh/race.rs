@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use scopegate::{Algorithm, Claims, Error, Issuer, Verifier};
-use scopegate_issuer::{Alg, LocalIssuer, SigningKey};
+use scopegate_issuer::{Algorithm as KeyAlgorithm, LocalIssuer, SigningKey};
 use tokio::runtime::Handle;
 
 /// Begins to verify and goes away, again and again, until there is an answer without waiting.
@@ -21,13 +21,13 @@ fn begin_until_answered(verifier: &Verifier, token: &str) -> Result<Claims, Erro
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_good_token_that_arrives_when_its_key_does_is_accepted() {
     let local = LocalIssuer::start().await.unwrap();
-    local.default_pool().rotate_to(SigningKey::generate(Alg::EdDSA));
+    local.default_pool().rotate_to(SigningKey::generate(KeyAlgorithm::EdDSA));
     let mut refused = Vec::new();
     for _ in 0..300 {
         let trusted = Issuer::from_jwks_uri(local.issuer(), &local.jwks_uri()).unwrap();
         let trusted = trusted.allow_any_audience().algorithms([Algorithm::EdDSA]);
         let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
-        local.default_pool().rotate_to(SigningKey::generate(Alg::EdDSA));
+        local.default_pool().rotate_to(SigningKey::generate(KeyAlgorithm::EdDSA));
         let token = local.mint().sign();
         let callers: Vec<_> = (0..2)
             .map(|_| {
