@@ -1,6 +1,6 @@
-//! Who is asking: reads the client's credentials from a request (RFC 6749 §2.3.1) and checks them.
+//! Which client sent this request? Reads its credentials (RFC 6749 §2.3.1) and checks them.
 //!
-//! Secrets and assertions, which `client_auth/assertion.rs` judges. No certificates, no public clients.
+//! A client has a secret, or signs assertions. There are no certificates and no public clients.
 
 pub(crate) mod assertion;
 
@@ -16,17 +16,18 @@ use self::assertion::Assertion;
 use crate::config::ClientConfig;
 use crate::config::secret::Secret;
 use crate::http::form::{self, Form};
-use crate::http::oauth_error::Refusal;
+use crate::http::oauth_error::OAuthError;
 use crate::pool::state::PoolState;
 
-/// What a client says about itself. `Debug` shows neither id nor secret: a client that mixes them up sends
+/// The unverified credentials of a client. `Debug` shows neither id nor secret: a client that mixes them up sends
 /// its secret as its id.
 pub(crate) struct Credentials {
     id: String,
-    proof: Proof,
+    method: AuthMethod,
 }
 
-enum Proof {
+/// The way in which a client authenticates, with the value that it sent.
+enum AuthMethod {
     Basic(String),
     Body(String),
     Assertion(Assertion),
@@ -34,62 +35,64 @@ enum Proof {
 
 impl Credentials {
     /// From the `Authorization` header or from the body, never from both and never from the query.
-    pub(crate) fn read(headers: &HeaderMap, form: &Form) -> Result<Self, Refusal> {
+    pub(crate) fn read(headers: &HeaderMap, form: &Form) -> Result<Self, OAuthError> {
         let mut authorization = headers.get_all(AUTHORIZATION).iter();
         match (authorization.next(), authorization.next()) {
             (None, _) => Self::from_body(form),
-            (Some(_), Some(_)) => Err(Refusal::RepeatedAuthorization),
+            (Some(_), Some(_)) => Err(OAuthError::RepeatedAuthorization),
             (Some(header), None) => {
                 let credentials = Self::from_basic(header)?;
                 // The id alone in the body is no second way to authenticate (RFC 6749 §3.2.1), but it must agree.
                 let another_id = form.get("client_id").is_some_and(|id| id != credentials.id);
                 let in_body = ["client_secret", "client_assertion", "client_assertion_type"];
                 if another_id || in_body.iter().any(|name| form.get(name).is_some()) {
-                    return Err(Refusal::TwoMethods);
+                    return Err(OAuthError::TwoMethods);
                 }
                 Ok(credentials)
             }
         }
     }
 
-    fn from_body(form: &Form) -> Result<Self, Refusal> {
+    fn from_body(form: &Form) -> Result<Self, OAuthError> {
         if form.get("client_assertion").or(form.get("client_assertion_type")).is_some() {
             return Self::from_assertion(form);
         }
         match (form.get("client_id"), form.get("client_secret")) {
-            (Some(id), Some(secret)) => Ok(Self { id: id.to_owned(), proof: Proof::Body(secret.to_owned()) }),
-            (None, None) => Err(Refusal::NoCredentials),
-            _ => Err(Refusal::IncompleteBodyCredentials),
+            (Some(id), Some(secret)) => {
+                Ok(Self { id: id.to_owned(), method: AuthMethod::Body(secret.to_owned()) })
+            }
+            (None, None) => Err(OAuthError::NoCredentials),
+            _ => Err(OAuthError::IncompleteBodyCredentials),
         }
     }
 
     /// RFC 7523 §2.2. The id in the body is optional, and must agree (RFC 7521 §4.2).
-    fn from_assertion(form: &Form) -> Result<Self, Refusal> {
+    fn from_assertion(form: &Form) -> Result<Self, OAuthError> {
         if form.get("client_secret").is_some() {
-            return Err(Refusal::TwoMethods);
+            return Err(OAuthError::TwoMethods);
         }
         let typed = form.get("client_assertion_type") == Some(assertion::TYPE);
         let assertion = form.get("client_assertion").filter(|_| typed).and_then(Assertion::parse);
-        let assertion = assertion.ok_or(Refusal::MalformedAssertion)?;
-        let id = assertion.subject().ok_or(Refusal::MalformedAssertion)?.to_owned();
+        let assertion = assertion.ok_or(OAuthError::MalformedAssertion)?;
+        let id = assertion.subject().ok_or(OAuthError::MalformedAssertion)?.to_owned();
         if form.get("client_id").is_some_and(|named| named != id) {
-            return Err(Refusal::WrongAssertion);
+            return Err(OAuthError::WrongAssertion);
         }
-        Ok(Self { id, proof: Proof::Assertion(assertion) })
+        Ok(Self { id, method: AuthMethod::Assertion(assertion) })
     }
 
-    fn from_basic(header: &HeaderValue) -> Result<Self, Refusal> {
+    fn from_basic(header: &HeaderValue) -> Result<Self, OAuthError> {
         let (scheme, encoded) = split_at_space(header.as_bytes());
         if !scheme.eq_ignore_ascii_case(b"basic") {
-            return Err(Refusal::UnsupportedScheme);
+            return Err(OAuthError::UnsupportedScheme);
         }
-        let decoded = STANDARD.decode(encoded.trim_ascii()).map_err(|_| Refusal::MalformedBasic)?;
+        let decoded = STANDARD.decode(encoded.trim_ascii()).map_err(|_| OAuthError::MalformedBasic)?;
         // Both halves are form-urlencoded before they are joined, so the first colon is the one between them.
-        let colon = decoded.iter().position(|&byte| byte == b':').ok_or(Refusal::MalformedBasic)?;
+        let colon = decoded.iter().position(|&byte| byte == b':').ok_or(OAuthError::MalformedBasic)?;
         let (id, secret) = decoded.split_at(colon);
-        let id = form::decode(id).ok_or(Refusal::MalformedBasic)?;
-        let secret = form::decode(secret.get(1..).unwrap_or_default()).ok_or(Refusal::MalformedBasic)?;
-        Ok(Self { id, proof: Proof::Basic(secret) })
+        let id = form::decode(id).ok_or(OAuthError::MalformedBasic)?;
+        let secret = form::decode(secret.get(1..).unwrap_or_default()).ok_or(OAuthError::MalformedBasic)?;
+        Ok(Self { id, method: AuthMethod::Basic(secret) })
     }
 
     /// The pool, among these, that has a client of this id.
@@ -97,15 +100,15 @@ impl Credentials {
         pools.iter().find(|pool| pool.client(&self.id).is_some())
     }
 
-    /// The client, if the pool has it and its proof is good.
-    pub(crate) fn check<'a>(&self, pool: Option<&'a Arc<PoolState>>) -> Result<Client<'a>, Refusal> {
+    /// Returns the client, if the pool has it and its credentials are valid.
+    pub(crate) fn check<'a>(&self, pool: Option<&'a Arc<PoolState>>) -> Result<Client<'a>, OAuthError> {
         let client = pool.and_then(|pool| Some(Client { pool, settings: pool.client(&self.id)? }));
-        let (given, refusal) = match &self.proof {
-            Proof::Basic(secret) => (secret, Refusal::WrongBasicCredentials),
-            Proof::Body(secret) => (secret, Refusal::WrongBodyCredentials),
-            Proof::Assertion(assertion) => {
-                let proved = client.filter(|client| client.has_signed(assertion));
-                return proved.ok_or(Refusal::WrongAssertion);
+        let (given, error) = match &self.method {
+            AuthMethod::Basic(secret) => (secret, OAuthError::WrongBasicCredentials),
+            AuthMethod::Body(secret) => (secret, OAuthError::WrongBodyCredentials),
+            AuthMethod::Assertion(assertion) => {
+                let signer = client.filter(|client| client.has_signed(assertion));
+                return signer.ok_or(OAuthError::WrongAssertion);
             }
         };
         // A client with a key has no secret, and an empty text is not it.
@@ -113,11 +116,11 @@ impl Credentials {
         // An unknown client costs a comparison too, so that the time taken does not tell which ids exist.
         let decoy = Secret::new("there is no such client".to_owned());
         let right = client.map_or(&decoy, |client| &client.settings.secret).matches(given);
-        client.filter(|_| right).ok_or(refusal)
+        client.filter(|_| right).ok_or(error)
     }
 }
 
-/// A client that has proved who it is. Only [`Credentials::check`] makes one.
+/// An authenticated client. Only [`Credentials::check`] makes one.
 #[derive(Clone, Copy)]
 pub(crate) struct Client<'a> {
     pub(crate) pool: &'a Arc<PoolState>,
@@ -129,7 +132,7 @@ impl Client<'_> {
         let (pool, endpoint) = (self.pool, self.pool.token_endpoint());
         let audiences = [pool.issuer(), &endpoint];
         self.settings.key.as_ref().is_some_and(|key| {
-            assertion.is_good(&self.settings.id, key, &audiences, pool.now(), pool.replay_cache())
+            assertion.is_valid(&self.settings.id, key, &audiences, pool.now(), pool.replay_cache())
         })
     }
 }
@@ -159,7 +162,7 @@ mod tests {
     }
 
     fn credentials(id: &str, secret: &str) -> Credentials {
-        Credentials { id: id.to_owned(), proof: Proof::Body(secret.to_owned()) }
+        Credentials { id: id.to_owned(), method: AuthMethod::Body(secret.to_owned()) }
     }
 
     /// Whether it is accepted, and how many secrets were compared for that.

@@ -13,13 +13,12 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, Vary};
 
 use crate::http::json_response;
 use crate::pool::registry::{PoolId, Pools, find, not_found};
-use crate::server::host;
-use crate::server::host::is_local_origin;
+use crate::server::host::{is_local_origin, require_local_host};
 
 pub(crate) fn routes(pools: Pools) -> Router {
     Router::new()
-        .route("/oauth2/token", post(token::of_any_pool))
-        .route("/{pool}/oauth2/token", post(token::of_one_pool))
+        .route("/oauth2/token", post(token::shared_token))
+        .route("/{pool}/oauth2/token", post(token::pool_token))
         .route("/{pool}/oauth2/authorize", get(authorize))
         .route("/{pool}/.well-known/jwks.json", get(jwks))
         .route("/{pool}/.well-known/openid-configuration", get(metadata::openid_configuration))
@@ -27,7 +26,7 @@ pub(crate) fn routes(pools: Pools) -> Router {
         .route("/.well-known/oauth-authorization-server/{pool}", get(metadata::authorization_server))
         .fallback(async || not_found())
         .layer(cross_origin())
-        .layer(from_fn(host::of_this_machine))
+        .layer(from_fn(require_local_host))
         .with_state(pools)
 }
 
@@ -61,8 +60,8 @@ async fn jwks(State(pools): State<Pools>, id: PoolId, request: HeaderMap) -> Res
     let answer = match pool.take_fault() {
         None => right,
         Some(fault) => {
-            tracing::debug!(pool = pool.config().id, "the key set endpoint answers with a fault");
-            fault.answer(right).await
+            tracing::debug!(pool = pool.config().id, "the key set endpoint responds with a fault");
+            fault.apply(right).await
         }
     };
     pool.caching().apply(&request, answer).await

@@ -71,8 +71,8 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The answer in place of the right one.
-    pub(crate) async fn answer(self, right: Response) -> Response {
+    /// Returns the response in place of the right one.
+    pub(crate) async fn apply(self, right: Response) -> Response {
         match self {
             Self::Status(code) => failure(code),
             Self::Html => ([(CONTENT_TYPE, "text/html; charset=utf-8")], LOGIN_PAGE).into_response(),

@@ -1,6 +1,6 @@
-//! Accepts connections and ends them; what is answered is decided in `endpoints.rs`.
+//! Which connections are open, and until when?
 //!
-//! Not `axum::serve`: a fault must be able to close a connection without an answer, and dropping the server
+//! Not `axum::serve`: a fault must be able to close a connection without a response, and dropping the server
 //! must end connections that are still open.
 
 pub(crate) mod host;
@@ -42,7 +42,7 @@ impl Server {
         Self { address, runtime: Handle::current(), stop, task: Mutex::new(Some(task)) }
     }
 
-    /// Does this later, unless the server has stopped by then. Can be called on any thread.
+    /// Runs the action later, unless the server has stopped by then. Can be called on any thread.
     pub(crate) fn run_after(&self, delay: Duration, action: impl FnOnce() + Send + 'static) {
         let mut stopped = self.stop.subscribe();
         // Made here and not in the task, so that the delay begins now and not when the task is first run.
@@ -53,18 +53,18 @@ impl Server {
         self.runtime.spawn(async move {
             tokio::select! {
                 biased;
-                () = asked_to_stop(&mut stopped) => {}
+                () = stop_requested(&mut stopped) => {}
                 () = delay => action(),
             }
         });
     }
 
-    /// Takes no more connections, and waits until open requests are answered, 5 seconds at most.
+    /// Accepts no more connections, and waits for the responses to open requests, at most [`SHUTDOWN_TIMEOUT`].
     pub(crate) async fn shut_down(&self) {
         self.stop.send_replace(true);
         if let Some(task) = self.take_task() {
             let abort = task.abort_handle();
-            if tokio::time::timeout(Duration::from_secs(5), task).await.is_err() {
+            if tokio::time::timeout(SHUTDOWN_TIMEOUT, task).await.is_err() {
                 abort.abort();
             }
         }
@@ -95,7 +95,7 @@ async fn accept(listener: TcpListener, routes: Router, mut stopped: watch::Recei
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = asked_to_stop(&mut stopped) => break,
+            () = stop_requested(&mut stopped) => break,
         };
         match accepted {
             Ok((stream, _)) => {
@@ -104,7 +104,7 @@ async fn accept(listener: TcpListener, routes: Router, mut stopped: watch::Recei
             Err(error) => {
                 tracing::debug!(%error, "a connection could not be accepted");
                 // Out of file descriptors, say: the next attempt would fail at once, again and again.
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
             }
         }
         while connections.try_join_next().is_some() {}
@@ -113,18 +113,18 @@ async fn accept(listener: TcpListener, routes: Router, mut stopped: watch::Recei
     while connections.join_next().await.is_some() {}
 }
 
-/// An error is the end of the server itself, so it counts as being asked.
-async fn asked_to_stop(stopped: &mut watch::Receiver<bool>) {
+/// An error is the end of the server itself, so it counts as a request to stop.
+async fn stop_requested(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|&stopped| stopped).await;
 }
 
 async fn serve(stream: TcpStream, routes: Router, mut stopped: watch::Receiver<bool>) {
-    let service = service_fn(move |request| answer(routes.clone(), request));
+    let service = service_fn(move |request| respond(routes.clone(), request));
     let mut connection =
         std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = asked_to_stop(&mut stopped) => {
+        () = stop_requested(&mut stopped) => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -134,12 +134,12 @@ async fn serve(stream: TcpStream, routes: Router, mut stopped: watch::Receiver<b
     }
 }
 
-/// An error here makes hyper close the connection without an answer.
-async fn answer(routes: Router, request: http::Request<Incoming>) -> Result<Response, Closed> {
-    // Not the query, which is not ours to show.
+/// An error here makes hyper close the connection without a response.
+async fn respond(routes: Router, request: http::Request<Incoming>) -> Result<Response, Closed> {
+    // The query may hold a secret, so it is not logged.
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let answered: Result<Response, Infallible> = routes.oneshot(request.map(Body::new)).await;
-    let Ok(response) = answered;
+    let responded: Result<Response, Infallible> = routes.oneshot(request.map(Body::new)).await;
+    let Ok(response) = responded;
     tracing::debug!(%method, %path, status = response.status().as_u16(), "answered");
     if response.extensions().get::<CloseConnection>().is_some() { Err(Closed) } else { Ok(response) }
 }
@@ -149,8 +149,14 @@ struct Closed;
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("closed without an answer, as the fault says")
+        f.write_str("closed without a response, because a fault is set")
     }
 }
 
 impl std::error::Error for Closed {}
+
+/// Open requests get this long when the server shuts down.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pause after a connection could not be accepted.
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(50);

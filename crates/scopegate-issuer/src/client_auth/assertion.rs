@@ -1,7 +1,6 @@
-//! A client that authenticates with a signed assertion (`private_key_jwt`, RFC 7523): reads it and judges it.
+//! Signed client assertions (`private_key_jwt`, RFC 7523).
 //!
-//! Which client it is for is decided in `client_auth.rs`. Read here independently of the crate that makes
-//! assertions, so that each checks the other.
+//! This reader is independent of the crate that makes assertions, so that each checks the other.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,11 +12,11 @@ use crate::pool::replay_cache::ReplayCache;
 /// RFC 7523 §2.2.
 pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// An assertion may be good for so long, in seconds: an hour, which authlib for one writes unless it is told otherwise. RFC
-/// 7523 §3 lets us refuse what ends unreasonably late.
-const LONGEST: u64 = 3_600;
+/// The longest lifetime of an assertion, in seconds: an hour, which is the default of authlib. RFC 7523 §3 allows an
+/// issuer to reject assertions that expire unreasonably late.
+const MAX_LIFETIME: u64 = 3_600;
 
-/// An assertion as it was sent. Nobody has vouched for it.
+/// An unverified assertion.
 pub(crate) struct Assertion {
     header: Value,
     claims: Value,
@@ -38,7 +37,7 @@ impl Assertion {
         })
     }
 
-    /// Whom it says it is about.
+    /// Returns the unverified `sub`.
     pub(crate) fn subject(&self) -> Option<&str> {
         self.claim("sub")
     }
@@ -47,9 +46,9 @@ impl Assertion {
         self.claims.get(name)?.as_str()
     }
 
-    /// Whether it proves that its sender is this client (RFC 7523 §3): signed by its key with that key's algorithm, about
-    /// itself, for one of `audiences` alone, in time, and for the first time.
-    pub(crate) fn is_good(
+    /// Returns whether the assertion authenticates this client (RFC 7523 §3): signed by its key with that key's algorithm,
+    /// about itself, for one of `audiences` alone, not expired, and used for the first time.
+    pub(crate) fn is_valid(
         &self,
         client_id: &str,
         key: &SigningKey,
@@ -65,7 +64,7 @@ impl Assertion {
         let about_itself = self.claim("iss") == Some(client_id) && self.claim("sub") == Some(client_id);
         let for_us = self.claim("aud").is_some_and(|found| audiences.contains(&found));
         let expires = self.claims.get("exp").and_then(Value::as_u64);
-        let in_time = expires.is_some_and(|expires| now < expires && expires <= now + LONGEST);
+        let in_time = expires.is_some_and(|expires| now < expires && expires <= now + MAX_LIFETIME);
         let Some(id) = self.claim("jti") else { return false };
         alg == Some(key.alg().to_string().as_str())
             && kid_fits

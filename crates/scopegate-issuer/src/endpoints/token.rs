@@ -1,6 +1,4 @@
 //! `POST …/oauth2/token`: the client credentials grant (RFC 6749 §4.4), and no other.
-//!
-//! Who is asking is decided in `client_auth.rs`, what a refusal looks like in `http/oauth_error.rs`.
 
 use std::sync::Arc;
 
@@ -14,13 +12,13 @@ use serde_json::{Map, Value};
 use crate::client_auth::Credentials;
 use crate::config::ClientConfig;
 use crate::http::form::{Form, FormError};
-use crate::http::oauth_error::{Refusal, token_response};
+use crate::http::oauth_error::{OAuthError, token_response};
 use crate::pool::registry::{PoolId, Pools, find, not_found};
 use crate::pool::state::PoolState;
 use crate::scope;
 
-/// The address of one pool: a client of another pool is unknown here.
-pub(crate) async fn of_one_pool(
+/// The token endpoint of one pool, where a client of another pool is unknown.
+pub(crate) async fn pool_token(
     State(pools): State<Pools>,
     id: PoolId,
     headers: HeaderMap,
@@ -32,46 +30,46 @@ pub(crate) async fn of_one_pool(
     respond(request.and_then(|request| request.token_from(Some(pool))), Some(pool)).await
 }
 
-/// The address that all pools share: the client id, which is unique, says which one is meant.
-pub(crate) async fn of_any_pool(State(pools): State<Pools>, headers: HeaderMap, body: Body) -> Response {
+/// The token endpoint that all pools share: the client id, which is unique, determines the pool.
+pub(crate) async fn shared_token(State(pools): State<Pools>, headers: HeaderMap, body: Body) -> Response {
     let request = Request::read(&headers, body).await;
     let pool = request.as_ref().ok().and_then(|request| request.credentials.pool(&pools));
-    let answering = pool.or(pools.first());
-    if let Some(pool) = answering {
+    let responsible = pool.or(pools.first());
+    if let Some(pool) = responsible {
         pool.count_token_request();
     }
-    respond(request.and_then(|request| request.token_from(pool)), answering).await
+    respond(request.and_then(|request| request.token_from(pool)), responsible).await
 }
 
-async fn respond(result: Result<Response, Refusal>, pool: Option<&Arc<PoolState>>) -> Response {
-    let right = result.unwrap_or_else(|refusal| {
-        tracing::info!(reason = ?refusal, "no token issued");
-        refusal.into_response()
+async fn respond(result: Result<Response, OAuthError>, pool: Option<&Arc<PoolState>>) -> Response {
+    let response = result.unwrap_or_else(|error| {
+        tracing::info!(reason = ?error, "no token issued");
+        error.into_response()
     });
     match pool.and_then(|pool| pool.take_token_fault()) {
-        None => right,
+        None => response,
         Some(fault) => {
-            tracing::debug!("the token endpoint answers with a fault");
-            fault.answer(right).await
+            tracing::debug!("the token endpoint responds with a fault");
+            fault.apply(response).await
         }
     }
 }
 
-/// A well-formed request that says who is asking. Whether that is true is not known yet.
+/// A well-formed request with unverified credentials.
 struct Request {
     form: Form,
     credentials: Credentials,
 }
 
 impl Request {
-    async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Refusal> {
+    async fn read(headers: &HeaderMap, body: Body) -> Result<Self, OAuthError> {
         if !is_form(headers) {
-            return Err(Refusal::ContentType);
+            return Err(OAuthError::ContentType);
         }
-        let body = to_bytes(body, MAX_BODY).await.map_err(|_| Refusal::BodyTooLarge)?;
+        let body = to_bytes(body, MAX_BODY).await.map_err(|_| OAuthError::BodyTooLarge)?;
         let form = Form::parse(&body).map_err(|error| match error {
-            FormError::Malformed => Refusal::MalformedBody,
-            FormError::Repeated => Refusal::RepeatedParameter,
+            FormError::Malformed => OAuthError::MalformedBody,
+            FormError::Repeated => OAuthError::RepeatedParameter,
         })?;
         let credentials = Credentials::read(headers, &form)?;
         Ok(Self { form, credentials })
@@ -79,11 +77,11 @@ impl Request {
 
     /// The checks in order: the client, the grant, the scope. Parameters we do not know are ignored (RFC 6749
     /// §3.2).
-    fn token_from(&self, pool: Option<&Arc<PoolState>>) -> Result<Response, Refusal> {
-        let grant_type = self.form.get("grant_type").ok_or(Refusal::MissingGrantType)?;
+    fn token_from(&self, pool: Option<&Arc<PoolState>>) -> Result<Response, OAuthError> {
+        let grant_type = self.form.get("grant_type").ok_or(OAuthError::MissingGrantType)?;
         let client = self.credentials.check(pool)?;
         if grant_type != "client_credentials" {
-            return Err(Refusal::UnsupportedGrant);
+            return Err(OAuthError::UnsupportedGrant);
         }
         let granted = self.granted_scope(client.settings)?;
         let audience = self.audience(client.pool)?;
@@ -91,29 +89,29 @@ impl Request {
         let lifetime = client.settings.access_token_lifetime_secs;
         let mint = client.pool.mint_for(client.settings).scope(&granted);
         let token = audience.into_iter().fold(mint, |mint, audience| mint.claim("aud", audience)).sign();
-        let mut answer = Map::new();
-        answer.insert("access_token".into(), token.into());
-        answer.insert("expires_in".into(), lifetime.into());
-        answer.insert("token_type".into(), "Bearer".into());
+        let mut body = Map::new();
+        body.insert("access_token".into(), token.into());
+        body.insert("expires_in".into(), lifetime.into());
+        body.insert("token_type".into(), "Bearer".into());
         // RFC 6749 §5.1: required where it is not what was asked for, and Cognito leaves it out elsewhere.
         if self.form.get("scope") != Some(&granted) {
-            answer.insert("scope".into(), granted.into());
+            body.insert("scope".into(), granted.into());
         }
         tracing::info!(
             client = client.settings.display_name(),
             pool = client.pool.config().id,
             "token issued"
         );
-        Ok(token_response(StatusCode::OK, &Value::Object(answer)))
+        Ok(token_response(StatusCode::OK, &Value::Object(body)))
     }
 
     /// The resources that were named (RFC 8707 §2), which become `aud` as when Cognito binds a token to a resource: one as a
     /// string, several as an array.
-    fn audience(&self, pool: &PoolState) -> Result<Option<Value>, Refusal> {
+    fn audience(&self, pool: &PoolState) -> Result<Option<Value>, OAuthError> {
         let named: Vec<&str> = self.form.resources().collect();
         let servers = &pool.config().resource_servers;
         if !named.iter().all(|named| servers.iter().any(|server| server.identifier == *named)) {
-            return Err(Refusal::UnknownResource);
+            return Err(OAuthError::UnknownResource);
         }
         Ok(match named.as_slice() {
             [] => None,
@@ -124,13 +122,13 @@ impl Request {
 
     /// What was asked for if all of it is attached to the client; all that is attached if nothing was asked
     /// for.
-    fn granted_scope(&self, client: &ClientConfig) -> Result<String, Refusal> {
+    fn granted_scope(&self, client: &ClientConfig) -> Result<String, OAuthError> {
         let Some(requested) = self.form.get("scope") else { return Ok(client.scopes.join(" ")) };
-        let requested = scope::parse(requested).ok_or(Refusal::MalformedScope)?;
+        let requested = scope::parse(requested).ok_or(OAuthError::MalformedScope)?;
         if requested.iter().all(|token| client.scopes.iter().any(|attached| attached == token)) {
             Ok(requested.join(" "))
         } else {
-            Err(Refusal::ScopeNotAllowed)
+            Err(OAuthError::ScopeNotAllowed)
         }
     }
 }

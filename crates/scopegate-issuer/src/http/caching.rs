@@ -1,7 +1,6 @@
-//! What the answers of the key set endpoint say about caching: `Cache-Control`, `ETag`, and 304 (RFC 9110
-//! §15.4.5).
+//! Caching of the key set: `Cache-Control`, `ETag`, and 304 (RFC 9110 §15.4.5).
 //!
-//! Applied last, to faults as well. What a tag is made of is in `http/entity_tag.rs`.
+//! Applied last, to faults as well.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,7 +16,7 @@ use http_body::Body as _;
 use crate::http::entity_tag::EntityTag;
 use crate::http::markers::{CloseConnection, WholeBody};
 
-/// What is switched on, and how often it spared a body. At first nothing is.
+/// The caching settings of a key set endpoint, and the number of its 304 responses. Everything is off at first.
 #[derive(Debug, Default)]
 pub(crate) struct Caching {
     cache_control: Mutex<Option<HeaderValue>>,
@@ -40,32 +39,32 @@ impl Caching {
         self.not_modified.load(Ordering::SeqCst)
     }
 
-    /// The answer as it is sent to this request, perhaps a 304 in its place.
-    pub(crate) async fn apply(&self, request: &HeaderMap, answer: Response) -> Response {
-        let mut answer = self.with_etag(request, answer).await;
+    /// Returns the response to this request with its caching headers, or a 304 in its place.
+    pub(crate) async fn apply(&self, request: &HeaderMap, response: Response) -> Response {
+        let mut response = self.with_etag(request, response).await;
         if let Some(value) = self.cache_control() {
-            answer.headers_mut().insert(CACHE_CONTROL, value);
+            response.headers_mut().insert(CACHE_CONTROL, value);
         }
-        answer
+        response
     }
 
-    async fn with_etag(&self, request: &HeaderMap, mut answer: Response) -> Response {
+    async fn with_etag(&self, request: &HeaderMap, mut response: Response) -> Response {
         // Conditions are for what would be a success (RFC 9110 §13.2.1).
-        let enabled = self.etags.load(Ordering::SeqCst) && answer.status() == StatusCode::OK;
-        if !enabled || answer.extensions().get::<CloseConnection>().is_some() {
-            return answer;
+        let enabled = self.etags.load(Ordering::SeqCst) && response.status() == StatusCode::OK;
+        if !enabled || response.extensions().get::<CloseConnection>().is_some() {
+            return response;
         }
-        let Some(whole) = whole_body(&mut answer).await else { return answer };
-        let etag = EntityTag::of(&whole);
-        if etag.is_held_by(request) {
+        let Some(whole) = whole_body(&mut response).await else { return response };
+        let etag = EntityTag::for_body(&whole);
+        if etag.is_in_if_none_match(request) {
             self.not_modified.fetch_add(1, Ordering::SeqCst);
-            answer = Response::new(Body::empty());
-            *answer.status_mut() = StatusCode::NOT_MODIFIED;
+            response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
         }
         if let Ok(etag) = HeaderValue::try_from(etag.to_string()) {
-            answer.headers_mut().insert(ETAG, etag);
+            response.headers_mut().insert(ETAG, etag);
         }
-        answer
+        response
     }
 
     fn cache_control(&self) -> Option<HeaderValue> {
@@ -94,14 +93,14 @@ fn parse(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
         .ok_or_else(|| InvalidHeaderValue(text.to_owned()))
 }
 
-/// All of the body, even if it is to break off; `None` when it has no end. The answer is as before.
-async fn whole_body(answer: &mut Response) -> Option<Bytes> {
-    if let Some(WholeBody(body)) = answer.extensions_mut().remove() {
+/// Returns the complete body, even if the response breaks off; `None` if it has no end. The response stays as it was.
+async fn whole_body(response: &mut Response) -> Option<Bytes> {
+    if let Some(WholeBody(body)) = response.extensions_mut().remove() {
         return Some(body);
     }
-    answer.body().size_hint().exact()?;
-    let body = to_bytes(std::mem::take(answer.body_mut()), usize::MAX).await.ok()?;
-    *answer.body_mut() = body.clone().into();
+    response.body().size_hint().exact()?;
+    let body = to_bytes(std::mem::take(response.body_mut()), usize::MAX).await.ok()?;
+    *response.body_mut() = body.clone().into();
     Some(body)
 }
 

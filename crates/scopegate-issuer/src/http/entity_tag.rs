@@ -12,7 +12,7 @@ use http::header::IF_NONE_MATCH;
 pub(crate) struct EntityTag(String);
 
 impl EntityTag {
-    pub(crate) fn of(body: &[u8]) -> Self {
+    pub(crate) fn for_body(body: &[u8]) -> Self {
         // No cryptographic hash: nobody here looks for two bodies with one tag.
         let mut hasher = DefaultHasher::new();
         hasher.write(body);
@@ -21,7 +21,7 @@ impl EntityTag {
 
     /// Whether `If-None-Match` is there and says that the client has this body. A header that is not
     /// `*` or a list of tags says nothing.
-    pub(crate) fn is_held_by(&self, request: &HeaderMap) -> bool {
+    pub(crate) fn is_in_if_none_match(&self, request: &HeaderMap) -> bool {
         let mut lines = request.get_all(IF_NONE_MATCH).iter().map(http::HeaderValue::as_bytes);
         // Several lines are one list (RFC 9110 §5.3).
         let Some(first) = lines.next() else { return false };
@@ -107,13 +107,13 @@ mod tests {
 
     #[test]
     fn a_tag_is_held_when_it_is_on_any_line_or_all_are_meant() {
-        let tag = EntityTag::of(b"body");
+        let tag = EntityTag::for_body(b"body");
         let held = |lines: &[&str]| {
             let mut request = HeaderMap::new();
             for line in lines {
                 request.append(IF_NONE_MATCH, HeaderValue::from_str(line).unwrap());
             }
-            tag.is_held_by(&request)
+            tag.is_in_if_none_match(&request)
         };
         let (strong, weak) = (tag.to_string(), format!("W/{tag}"));
         assert!(held(&[&strong]) && held(&[&weak]) && held(&["*"]) && held(&["\"x\"", &weak]));
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn bodies_that_differ_have_tags_that_differ() {
-        assert_eq!(EntityTag::of(b"a").to_string(), EntityTag::of(b"a").to_string());
-        assert_ne!(EntityTag::of(b"a").to_string(), EntityTag::of(b"b").to_string());
+        assert_eq!(EntityTag::for_body(b"a").to_string(), EntityTag::for_body(b"a").to_string());
+        assert_ne!(EntityTag::for_body(b"a").to_string(), EntityTag::for_body(b"b").to_string());
     }
 }

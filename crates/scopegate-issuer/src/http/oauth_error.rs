@@ -1,14 +1,14 @@
-//! Every way in which the token endpoint says no (RFC 6749 §5.2), as a closed set: no text of a request comes
-//! back.
+//! Every error of the token endpoint (RFC 6749 §5.2), as a closed set: no part of a request is repeated in a
+//! response.
 
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-/// Why a request gets no token.
+/// The reason why a request gets no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum OAuthError {
     ContentType,
     BodyTooLarge,
     MalformedBody,
@@ -30,7 +30,7 @@ pub(crate) enum Refusal {
     UnknownResource,
 }
 
-impl Refusal {
+impl OAuthError {
     fn error(self) -> &'static str {
         match self {
             Self::ContentType
@@ -71,7 +71,7 @@ impl Refusal {
                 "the client is unknown or its secret is wrong"
             }
             Self::MalformedAssertion => "the client assertion or its type is malformed",
-            Self::WrongAssertion => "the client is unknown or its assertion is not good",
+            Self::WrongAssertion => "the client is unknown or its assertion is not valid",
             Self::UnknownResource => "a resource is not an identifier of a resource server",
             Self::UnsupportedGrant => "only client_credentials is supported",
             Self::MalformedScope => "the scope is malformed",
@@ -102,7 +102,7 @@ impl Refusal {
     }
 }
 
-/// Any answer of the token endpoint: JSON that no cache keeps (RFC 6749 §5.1).
+/// Returns a response of the token endpoint: JSON that no cache stores (RFC 6749 §5.1).
 pub(crate) fn token_response(status: StatusCode, body: &Value) -> Response {
     let mut response = Response::new(body.to_string().into());
     *response.status_mut() = status;

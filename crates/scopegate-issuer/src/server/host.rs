@@ -1,8 +1,8 @@
-//! For whom a request says that it is (`Host`): this machine, or it is not answered. And which hosts are this machine.
+//! Rejects requests whose `Host` is not this machine.
 //!
 //! A page from elsewhere can have its own name point to 127.0.0.1 once it is loaded (DNS rebinding). Its browser then
-//! takes what listens here for the server that the page came from: no `Origin` is sent with a `GET`, and every answer
-//! may be read. Only the `Host` still says which name the page has.
+//! takes this server for the one that the page came from: it sends no `Origin` with a `GET`, and the page may read every
+//! response. Only `Host` still has the name of the page.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -14,24 +14,24 @@ use http::{HeaderValue, StatusCode, Version};
 
 use crate::http::json_response;
 
-/// Lets requests pass that are for a host [of this machine](is_of_this_machine), at whatever port, because a port that
-/// is forwarded has another number. Any other is 421 (RFC 9110 §15.5.20).
-pub(crate) async fn of_this_machine(request: Request, next: Next) -> Response {
+/// Passes requests on that are for a [local host](is_local_authority), at any port, because a forwarded port has another
+/// number. Other requests get 421 (RFC 9110 §15.5.20).
+pub(crate) async fn require_local_host(request: Request, next: Next) -> Response {
     match check(&request) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+        Err(rejection) => rejection.into_response(),
     }
 }
 
-/// Why a request is not answered.
-enum Refusal {
+/// The reason why a request is rejected.
+enum Rejection {
     NoHost,
     SeveralHosts,
-    /// It is for this one, which is cut.
+    /// With the host that the request is for, cut to [`MAX_ECHOED_CHARS`].
     Elsewhere(String),
 }
 
-fn check(request: &Request) -> Result<(), Refusal> {
+fn check(request: &Request) -> Result<(), Rejection> {
     // RFC 9112 §3.2.2: the target counts where it names a host, as a request to a proxy does. Here both have to be
     // right.
     if let Some(target) = request.uri().authority() {
@@ -40,26 +40,26 @@ fn check(request: &Request) -> Result<(), Refusal> {
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (Some(host), None) => check_authority(&String::from_utf8_lossy(host.as_bytes())),
-        (Some(_), Some(_)) => Err(Refusal::SeveralHosts),
+        (Some(_), Some(_)) => Err(Rejection::SeveralHosts),
         // RFC 9112 §3.2: it may be missing before HTTP/1.1 only. No browser is that old.
         (None, _) if request.version() < Version::HTTP_11 => Ok(()),
-        (None, _) => Err(Refusal::NoHost),
+        (None, _) => Err(Rejection::NoHost),
     }
 }
 
-fn check_authority(found: &str) -> Result<(), Refusal> {
-    if is_of_this_machine(found) {
+fn check_authority(found: &str) -> Result<(), Rejection> {
+    if is_local_authority(found) {
         return Ok(());
     }
-    let kept: String = found.chars().take(LONGEST).collect();
+    let kept: String = found.chars().take(MAX_ECHOED_CHARS).collect();
     let cut = if kept.len() < found.len() { "…" } else { "" };
-    Err(Refusal::Elsewhere(format!("{kept:?}{cut}")))
+    Err(Rejection::Elsewhere(format!("{kept:?}{cut}")))
 }
 
-/// At most this many characters of a host are said back.
-const LONGEST: usize = 80;
+/// A rejection repeats at most this many characters of a host.
+const MAX_ECHOED_CHARS: usize = 80;
 
-impl Refusal {
+impl Rejection {
     fn into_response(self) -> Response {
         let (status, error) = match self {
             Self::NoHost | Self::SeveralHosts => (StatusCode::BAD_REQUEST, "invalid_request"),
@@ -72,23 +72,23 @@ impl Refusal {
                 format!("expected a loopback address or localhost as the host, found {found}")
             }
         };
-        tracing::debug!(description, "refused");
+        tracing::debug!(description, "request rejected");
         json_response::error(status, error, &description)
     }
 }
 
-/// Whether an origin is `http` or `https` and a host of this machine.
+/// Returns whether an origin is `http` or `https` and a local host.
 pub(crate) fn is_local_origin(origin: &HeaderValue) -> bool {
     let authority = origin
         .to_str()
         .ok()
         .and_then(|origin| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")));
-    authority.is_some_and(is_of_this_machine)
+    authority.is_some_and(is_local_authority)
 }
 
-/// Whether `host` or `host:port` is `localhost` or a name under it (RFC 6761 §6.3), or an address of the loopback
+/// Returns whether `host` or `host:port` is `localhost` or a name under it (RFC 6761 §6.3), or an address of the loopback
 /// interface, written as URL parsers write it.
-fn is_of_this_machine(authority: &str) -> bool {
+fn is_local_authority(authority: &str) -> bool {
     let (host, port) = match authority.rsplit_once(':') {
         // An IPv6 address has colons of its own, within brackets.
         Some((_, port)) if port.ends_with(']') => (authority, ""),
@@ -134,7 +134,7 @@ mod tests {
             "[::1]:9400",
             "[0:0:0:0:0:0:0:1]:9400",
         ] {
-            assert!(is_of_this_machine(host), "{host}");
+            assert!(is_local_authority(host), "{host}");
         }
         for host in [
             "",
@@ -170,7 +170,7 @@ mod tests {
             "[127.0.0.1]",
             "[localhost]",
         ] {
-            assert!(!is_of_this_machine(host), "{host}");
+            assert!(!is_local_authority(host), "{host}");
         }
     }
 
