@@ -1,7 +1,4 @@
-//! What a server serves: address, pools, resource servers with their scopes, clients.
-//!
-//! The types, their builders and the built-in default. `config/file.rs` reads TOML, `config/check.rs` decides
-//! what is allowed, `config/error.rs` says it.
+//! Which pools, resource servers and clients does a server have? The types, their builders and the default.
 
 mod check;
 pub(crate) mod error;

@@ -1,26 +1,25 @@
-//! Which path and method is answered by what, and what an unknown one gets.
+//! Which endpoint serves a path?
 
+mod authorize;
+mod jwks;
 mod metadata;
 mod token;
 
 use axum::Router;
-use axum::extract::State;
 use axum::middleware::from_fn;
-use axum::response::Response;
 use axum::routing::{get, post};
-use http::{HeaderMap, Method, StatusCode};
+use http::Method;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, Vary};
 
-use crate::http::json_response;
-use crate::pool::registry::{PoolId, Pools, find, not_found};
+use crate::pool::registry::{Pools, not_found};
 use crate::server::host::{is_local_origin, require_local_host};
 
 pub(crate) fn routes(pools: Pools) -> Router {
     Router::new()
         .route("/oauth2/token", post(token::shared_token))
         .route("/{pool}/oauth2/token", post(token::pool_token))
-        .route("/{pool}/oauth2/authorize", get(authorize))
-        .route("/{pool}/.well-known/jwks.json", get(jwks))
+        .route("/{pool}/oauth2/authorize", get(authorize::authorize))
+        .route("/{pool}/.well-known/jwks.json", get(jwks::jwks))
         .route("/{pool}/.well-known/openid-configuration", get(metadata::openid_configuration))
         // RFC 8414 §3.1: the well-known part comes between host and path.
         .route("/.well-known/oauth-authorization-server/{pool}", get(metadata::authorization_server))
@@ -42,27 +41,4 @@ fn cross_origin() -> CorsLayer {
         .allow_headers(headers);
     // No `Vary`: a key set says nothing about caching until it is told to, and no shared cache is on this machine.
     layer.vary(Vary::list([]))
-}
-
-/// RFC 6749 §4.1.2.1, without a redirect, because there is no client that has registered one.
-async fn authorize(State(pools): State<Pools>, id: PoolId) -> Response {
-    if find(&pools, &id).is_none() {
-        return not_found();
-    }
-    let description = "there are no users to ask, and only client_credentials";
-    json_response::error(StatusCode::BAD_REQUEST, "unsupported_response_type", description)
-}
-
-async fn jwks(State(pools): State<Pools>, id: PoolId, request: HeaderMap) -> Response {
-    let Some(pool) = find(&pools, &id) else { return not_found() };
-    pool.count_jwks_fetch();
-    let right = json_response::ok(pool.jwks());
-    let answer = match pool.take_fault() {
-        None => right,
-        Some(fault) => {
-            tracing::debug!(pool = pool.config().id, "the key set endpoint responds with a fault");
-            fault.apply(right).await
-        }
-    };
-    pool.caching().apply(&request, answer).await
 }

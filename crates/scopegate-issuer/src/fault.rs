@@ -1,7 +1,4 @@
-//! Ways in which an endpoint can misbehave, and the answers that do it.
-//!
-//! Which fault is set on which endpoint of a pool is kept in `pool/state.rs`, and for how long in
-//! `fault/plan.rs`.
+//! How does an endpoint misbehave? The faults, and the responses that they make.
 
 mod gzip;
 pub(crate) mod plan;

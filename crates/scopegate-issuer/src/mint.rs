@@ -1,7 +1,4 @@
-//! Access tokens, good ones or ones that are wrong in exactly one way.
-//!
-//! Knows what a token says and how it is put together; keys are in `keys/signing_key.rs`, damage done after the content is
-//! complete is in `mint/damage.rs`.
+//! What does an access token consist of? Builds valid ones, and ones that are wrong in exactly one way.
 
 mod damage;
 

@@ -1,6 +1,4 @@
-//! The handle on one user pool: its addresses, keys, faults and counters, as a test uses them.
-//!
-//! What it acts on is in `pool/state.rs`.
+//! What can a test do with one user pool? The handle on its URLs, keys, faults and counters.
 
 pub(crate) mod registry;
 pub(crate) mod replay_cache;

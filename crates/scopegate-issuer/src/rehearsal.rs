@@ -1,22 +1,23 @@
-//! An event under load: callers that never stop, something that happens to the issuer, and what they noticed.
+//! What do callers notice when something happens to an issuer's keys, or to the way to them?
 //!
-//! It knows tokens and answers, not the resource server between them. What happens is in `rehearsal/event.rs`, how it is
-//! shown in `rehearsal/report.rs`.
+//! A rehearsal knows tokens and responses, not the resource server between them.
 
 pub(crate) mod event;
 pub(crate) mod report;
+mod stage;
 
 use std::fmt;
 use std::panic;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Barrier, watch};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use self::event::Event;
 use self::report::Report;
+use self::stage::{Stage, Time};
 use crate::mint::Mint;
 use crate::pool::Pool;
 
@@ -208,121 +209,6 @@ impl fmt::Debug for Rehearsal {
             .field("pause", &self.pause)
             .field("lasting", &self.lasting)
             .finish_non_exhaustive()
-    }
-}
-
-/// What the callers share.
-struct Stage<P> {
-    rehearsal: Rehearsal,
-    event: Event,
-    /// A token that was signed before the event and its preparation.
-    earlier: Option<String>,
-    is_accepted: P,
-    ready: Barrier,
-    time: watch::Sender<Time>,
-    tally: Mutex<Tally>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Time {
-    Before,
-    /// Nobody can say whether it has happened yet.
-    During,
-    After(Instant),
-    Over(Instant),
-}
-
-impl Time {
-    /// How long after the event.
-    fn elapsed(self) -> Duration {
-        match self {
-            Self::Before | Self::During => Duration::ZERO,
-            Self::After(begin) | Self::Over(begin) => begin.elapsed(),
-        }
-    }
-}
-
-/// What was answered since the event.
-#[derive(Debug, Default)]
-struct Tally {
-    sent: u64,
-    valid_refused: u64,
-    first_refused: Option<Duration>,
-    last_refused: Option<Duration>,
-    /// So many callers are refused with a token of the removed key.
-    removed_refused: usize,
-    last_removed_refused: Option<Duration>,
-}
-
-impl<P, F> Stage<P>
-where
-    P: Fn(String) -> F,
-    F: Future<Output = bool>,
-{
-    /// One caller.
-    async fn call(self: Arc<Self>) {
-        let mut time = self.time.subscribe();
-        let mut earlier = self.earlier.clone();
-        self.ask(&mut earlier).await;
-        self.ready.wait().await;
-        loop {
-            let over = time.wait_for(|time| matches!(time, Time::Over(_)));
-            if timeout(self.rehearsal.pause, over).await.is_ok() {
-                return;
-            }
-            self.ask(&mut earlier).await;
-        }
-    }
-
-    async fn ask(&self, earlier: &mut Option<String>) {
-        if let Some(token) = earlier {
-            let sent = self.now();
-            let accepted = (self.is_accepted)(token.clone()).await;
-            if !self.event.removes_a_key() {
-                self.valid(accepted);
-            } else if matches!(sent, Time::After(_)) && !accepted {
-                self.removed_is_refused();
-                // It has seen what it was here for; tokens that nobody accepts are another load.
-                *earlier = None;
-            }
-        }
-        let minted = self.now();
-        let accepted = (self.is_accepted)(self.rehearsal.mint()).await;
-        // Its key may have been removed while it was under way.
-        if accepted || matches!(minted, Time::After(_)) || !self.event.removes_a_key() {
-            self.valid(accepted);
-        }
-    }
-
-    fn valid(&self, accepted: bool) {
-        let now = self.now();
-        if matches!(now, Time::Before) {
-            return;
-        }
-        let mut tally = self.tally();
-        tally.sent += 1;
-        if !accepted {
-            tally.valid_refused += 1;
-            tally.first_refused.get_or_insert(now.elapsed());
-            tally.last_refused = Some(now.elapsed());
-        }
-    }
-
-    fn removed_is_refused(&self) {
-        let mut tally = self.tally();
-        tally.removed_refused += 1;
-        tally.last_removed_refused = Some(self.now().elapsed());
-    }
-}
-
-impl<P> Stage<P> {
-    fn now(&self) -> Time {
-        *self.time.borrow()
-    }
-
-    fn tally(&self) -> MutexGuard<'_, Tally> {
-        // Numbers are added under this lock, nothing else.
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -66,7 +66,7 @@ impl Request {
         if !is_form(headers) {
             return Err(OAuthError::ContentType);
         }
-        let body = to_bytes(body, MAX_BODY).await.map_err(|_| OAuthError::BodyTooLarge)?;
+        let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| OAuthError::BodyTooLarge)?;
         let form = Form::parse(&body).map_err(|error| match error {
             FormError::Malformed => OAuthError::MalformedBody,
             FormError::Repeated => OAuthError::RepeatedParameter,
@@ -141,5 +141,5 @@ fn is_form(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// In bytes. A request has a few hundred; Cognito's own limits are far below.
-const MAX_BODY: usize = 16 * 1024;
+/// A request has a few hundred bytes; Cognito's own limits are far below.
+const MAX_BODY_BYTES: usize = 16 * 1024;
