@@ -70,9 +70,7 @@ async fn bad_tokens_are_refused() {
 async fn rotation_is_not_noticed_by_callers() {
     // Callers that never stop, on sockets of their own, while the issuer changes its key: first with overlap, then
     // with none.
-    for rotate in
-        [scopegate_issuer::LocalIssuer::rotate, scopegate_issuer::LocalIssuer::rotate_without_overlap]
-    {
+    for rotate in [scopegate_issuer::Pool::rotate, scopegate_issuer::Pool::rotate_without_overlap] {
         let system = Arc::new(Running::start().await);
         let rotated = Arc::new(AtomicBool::new(false));
         let callers: Vec<_> = (0..8)

@@ -43,7 +43,7 @@
 //! `invalid_scope`, and a client may have a key instead of a secret ([`ClientConfig::with_key`]).
 //!
 //! The key set comes without `Cache-Control` and `ETag`, until a test asks for them:
-//! [`LocalIssuer::set_cache_control`], [`LocalIssuer::enable_etags`].
+//! [`Pool::set_cache_control`], [`Pool::enable_etags`].
 //!
 //! A request has to be for a loopback address, `localhost` or a name under it, at any port: whatever its `Host` says
 //! otherwise is answered with 421, so that no web page can have its own name point here and read along (DNS rebinding).

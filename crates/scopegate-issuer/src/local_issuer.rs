@@ -1,32 +1,44 @@
 //! The handle on a running server: starts it, finds its pools, and stands for the first of them.
-//!
-//! What a pool does is in `pool.rs`; connections are in `server.rs`.
 
 use std::fmt;
 use std::io;
+use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::config::error::ConfigError;
-use crate::config::{ClientConfig, Config};
 use crate::endpoints;
-use crate::fault::Fault;
-use crate::http::caching::InvalidHeaderValue;
-use crate::mint::Mint;
 use crate::pool::Pool;
 use crate::pool::state::PoolState;
 use crate::server::Server;
 
 /// A running authorization server on a loopback address.
 ///
-/// Cloning is cheap. The server runs on the tokio runtime it was started on, so it answers for as long as
-/// that one runs. It stops when the last handle on it or on one of its [pools](Pool) is dropped, which also
-/// ends open connections. A [`Mint`] does not keep it running.
+/// Cloning is cheap. The server runs on the tokio runtime it was started on, and responds for as long as that runtime
+/// runs. It stops when the last handle on it or on one of its [pools](Pool) is dropped, which also ends open
+/// connections. A [`Mint`](crate::Mint) does not keep it running.
 ///
-/// Methods about clients, keys, caching, faults and tokens act on the [default pool](Self::default_pool).
+/// # The default pool
+///
+/// Most tests need one pool, so a `LocalIssuer` dereferences to the first one: every method of [`Pool`] can be called
+/// on it. `issuer.mint()` is `issuer.default_pool().mint()`, and a function that takes `&Pool` takes `&issuer`. A second
+/// set of methods would be longer and could differ.
+///
+/// ```
+/// # use scopegate_issuer::LocalIssuer;
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+/// let issuer = LocalIssuer::start().await?;
+/// let writer = issuer.client("writer").expect("the built-in configuration has it");
+/// let form = [("client_id", writer.id()), ("client_secret", writer.secret())];
+///
+/// // A client of another pool is found there.
+/// assert!(issuer.client("other").is_none());
+/// assert!(issuer.pools().any(|pool| pool.client("other").is_some()));
+/// # let _ = form; Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct LocalIssuer {
     url: Arc<str>,
@@ -40,7 +52,7 @@ impl LocalIssuer {
     ///
     /// # Errors
     ///
-    /// When no port can be opened.
+    /// Returns an error if no port can be opened.
     pub async fn start() -> io::Result<Self> {
         Self::start_with(Config::default()).await.map_err(|error| match error {
             StartError::Listen(error) => error,
@@ -49,11 +61,12 @@ impl LocalIssuer {
     }
 
     /// Starts with this configuration. Makes the RSA keys of the default pool, which takes about a tenth of a
-    /// second; another pool makes its own when they are first asked for.
+    /// second; another pool makes its own when they are first used.
     ///
     /// # Errors
     ///
-    /// When the configuration says something that is not allowed, or its address cannot be listened on.
+    /// Returns [`StartError::Config`] if the configuration is not allowed, and [`StartError::Listen`] if its address
+    /// cannot be listened on.
     #[allow(clippy::missing_panics_doc, reason = "the check above it makes the panic impossible")]
     pub async fn start_with(config: Config) -> Result<Self, StartError> {
         config.check().map_err(StartError::Config)?;
@@ -73,161 +86,24 @@ impl LocalIssuer {
         Ok(Self { url: url.into(), pools, default_pool, clock })
     }
 
-    /// The base address, `http://127.0.0.1:PORT`, without a slash at the end.
+    /// Returns the base URL, `http://127.0.0.1:PORT`, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The pool with this id.
+    /// Returns the pool with this id.
     pub fn pool(&self, id: &str) -> Option<Pool> {
         self.pools.iter().find(|pool| pool.id() == id).cloned()
     }
 
-    /// All pools, in the order of the configuration.
+    /// Returns all pools, in the order of the configuration.
     pub fn pools(&self) -> impl Iterator<Item = &Pool> {
         self.pools.iter()
     }
 
-    /// The first pool of the configuration.
+    /// Returns the first pool of the configuration.
     pub fn default_pool(&self) -> Pool {
         self.default_pool.clone()
-    }
-
-    /// See [`Pool::issuer`].
-    pub fn issuer(&self) -> &str {
-        self.default_pool.issuer()
-    }
-
-    /// See [`Pool::jwks_uri`].
-    pub fn jwks_uri(&self) -> String {
-        self.default_pool.jwks_uri()
-    }
-
-    /// See [`Pool::token_endpoint`].
-    pub fn token_endpoint(&self) -> String {
-        self.default_pool.token_endpoint()
-    }
-
-    /// See [`Pool::client`].
-    ///
-    /// ```
-    /// # use scopegate_issuer::LocalIssuer;
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
-    /// let issuer = LocalIssuer::start().await?;
-    /// let writer = issuer.client("writer").expect("the built-in configuration has it");
-    /// let form = [("client_id", writer.id()), ("client_secret", writer.secret())];
-    ///
-    /// // A client of another pool is found there.
-    /// assert!(issuer.client("other").is_none());
-    /// assert!(issuer.pools().any(|pool| pool.client("other").is_some()));
-    /// # let _ = form; Ok(()) }
-    /// ```
-    pub fn client(&self, name: &str) -> Option<&ClientConfig> {
-        self.default_pool.client(name)
-    }
-
-    /// See [`Pool::mint`].
-    pub fn mint(&self) -> Mint {
-        self.default_pool.mint()
-    }
-
-    /// See [`Pool::rotate`].
-    pub fn rotate(&self) {
-        self.default_pool.rotate();
-    }
-
-    /// See [`Pool::rotate_without_overlap`].
-    pub fn rotate_without_overlap(&self) {
-        self.default_pool.rotate_without_overlap();
-    }
-
-    /// See [`Pool::rotate_unpublished`].
-    pub fn rotate_unpublished(&self) {
-        self.default_pool.rotate_unpublished();
-    }
-
-    /// See [`Pool::publish`].
-    pub fn publish(&self) {
-        self.default_pool.publish();
-    }
-
-    /// See [`Pool::publish_after`].
-    pub fn publish_after(&self, delay: Duration) {
-        self.default_pool.publish_after(delay);
-    }
-
-    /// See [`Pool::revoke_previous`].
-    pub fn revoke_previous(&self) {
-        self.default_pool.revoke_previous();
-    }
-
-    /// See [`Pool::replace_key_material`].
-    pub fn replace_key_material(&self) {
-        self.default_pool.replace_key_material();
-    }
-
-    /// See [`Pool::set_fault`].
-    pub fn set_fault(&self, fault: Fault) {
-        self.default_pool.set_fault(fault);
-    }
-
-    /// See [`Pool::fail_next`].
-    pub fn fail_next(&self, n: u64, fault: Fault) {
-        self.default_pool.fail_next(n, fault);
-    }
-
-    /// See [`Pool::clear_fault`].
-    pub fn clear_fault(&self) {
-        self.default_pool.clear_fault();
-    }
-
-    /// See [`Pool::set_cache_control`].
-    ///
-    /// # Errors
-    ///
-    /// See there.
-    pub fn set_cache_control(&self, value: Option<&str>) -> Result<(), InvalidHeaderValue> {
-        self.default_pool.set_cache_control(value)
-    }
-
-    /// See [`Pool::enable_etags`].
-    pub fn enable_etags(&self) {
-        self.default_pool.enable_etags();
-    }
-
-    /// See [`Pool::disable_etags`].
-    pub fn disable_etags(&self) {
-        self.default_pool.disable_etags();
-    }
-
-    /// See [`Pool::set_token_fault`].
-    pub fn set_token_fault(&self, fault: Fault) {
-        self.default_pool.set_token_fault(fault);
-    }
-
-    /// See [`Pool::fail_next_token`].
-    pub fn fail_next_token(&self, n: u64, fault: Fault) {
-        self.default_pool.fail_next_token(n, fault);
-    }
-
-    /// See [`Pool::clear_token_fault`].
-    pub fn clear_token_fault(&self) {
-        self.default_pool.clear_token_fault();
-    }
-
-    /// See [`Pool::jwks_fetches`].
-    pub fn jwks_fetches(&self) -> u64 {
-        self.default_pool.jwks_fetches()
-    }
-
-    /// See [`Pool::jwks_not_modified`].
-    pub fn jwks_not_modified(&self) -> u64 {
-        self.default_pool.jwks_not_modified()
-    }
-
-    /// See [`Pool::token_requests`].
-    pub fn token_requests(&self) -> u64 {
-        self.default_pool.token_requests()
     }
 
     /// Fixes the time of all pools, in seconds since 1970: the `iat` of what they issue and mint from now on.
@@ -235,15 +111,24 @@ impl LocalIssuer {
         self.clock.set(unix_seconds);
     }
 
-    /// Goes back to the system's clock, which is what a server starts with.
+    /// Returns to the system's clock, which is the default.
     pub fn use_system_clock(&self) {
         self.clock.use_system();
     }
 
-    /// Stops the server for all handles: no more connections, and open requests have 5 seconds to be
-    /// answered.
+    /// Stops the server for all handles: it accepts no more connections, and open requests have 5 seconds to
+    /// complete.
     pub async fn shut_down(self) {
         self.default_pool.server().shut_down().await;
+    }
+}
+
+/// To the [default pool](LocalIssuer::default_pool).
+impl Deref for LocalIssuer {
+    type Target = Pool;
+
+    fn deref(&self) -> &Pool {
+        &self.default_pool
     }
 }
 
@@ -284,7 +169,7 @@ impl std::error::Error for StartError {
     }
 }
 
-/// The caller's runtime goes on meanwhile. Should the task fail, the keys are made at their first use.
+/// Leaves the caller's runtime free meanwhile. If the task fails, the keys are made at their first use.
 async fn prepare_default_pool(pools: &[Arc<PoolState>]) {
     if let Some(default) = pools.first().cloned() {
         let _ = tokio::task::spawn_blocking(move || default.keys().prepare()).await;
