@@ -73,11 +73,11 @@ fn others() -> Vec<Report> {
 }
 
 /// Under callers that never rest, on a runtime of several threads.
-fn in_real_time(event: Event, lasting: Duration) -> Report {
+fn in_real_time(event: Event, duration: Duration) -> Report {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let api = ProtectedApi::start().await;
-        let report = api.rehearsal().lasting(lasting).play(event, api.is_accepted()).await;
+        let report = api.rehearsal().duration(duration).play(event, api.is_accepted()).await;
         // As many as there are callers, however slow the machine is.
         assert!(report.sent >= 8, "{} requests are no load", report.sent);
         report
@@ -88,9 +88,9 @@ fn in_real_time(event: Event, lasting: Duration) -> Report {
 fn until_the_next_fetch(event: Event) -> Report {
     in_virtual_time(async |api| {
         let rest = Duration::from_secs(10);
-        let rehearsal = api.rehearsal().with_pause(rest).lasting(10 * MINUTE);
+        let rehearsal = api.rehearsal().interval(rest).duration(10 * MINUTE);
         let report = api.play(event, &rehearsal, rest).await;
-        assert_eq!(api.refused_with(), [401]);
+        assert_eq!(api.rejected_with(), [401]);
         report
     })
 }
@@ -100,22 +100,22 @@ fn at_the_next_fetch(event: Event) -> Report {
     in_virtual_time(async |api| {
         let rest = SECOND / 5;
         api.skip_to_the_next_fetch_but(2 * SECOND).await;
-        let rehearsal = api.rehearsal().with_pause(rest).lasting(10 * SECOND);
+        let rehearsal = api.rehearsal().interval(rest).duration(10 * SECOND);
         let report = api.play(event, &rehearsal, rest).await;
-        assert_eq!(api.refused_with(), [0; 0]);
+        assert_eq!(api.rejected_with(), [0; 0]);
         report
     })
 }
 
 /// An outage, and the recovery from it.
-fn outage(name: &str, lasting: Duration, rest: Duration) -> [Report; 2] {
+fn outage(name: &str, duration: Duration, rest: Duration) -> [Report; 2] {
     in_virtual_time(async |api| {
-        let outage = api.rehearsal().with_name(format!("outage of {name}")).with_pause(rest).lasting(lasting);
+        let outage = api.rehearsal().name(format!("outage of {name}")).interval(rest).duration(duration);
         let outage = api.play(Event::Outage, &outage, MINUTE).await;
-        let recovery = api.rehearsal().with_name(format!("recovery after {name}"));
-        let recovery = recovery.with_pause(SECOND).lasting(2 * MINUTE);
+        let recovery = api.rehearsal().name(format!("recovery after {name}"));
+        let recovery = recovery.interval(SECOND).duration(2 * MINUTE);
         let recovery = api.play(Event::Recovery, &recovery, SECOND).await;
-        assert!(api.refused_with().iter().all(|&status| status == 503), "{:?}", api.refused_with());
+        assert!(api.rejected_with().iter().all(|&status| status == 503), "{:?}", api.rejected_with());
         [outage, recovery]
     })
 }

@@ -17,10 +17,10 @@ async fn nobody_notices_a_rotation() {
             let request = http.get(&url).bearer_auth(token);
             async move { request.send().await.unwrap().status().is_success() }
         };
-        let rehearsal = Rehearsal::new(&issuer.default_pool()).lasting(Duration::from_secs(1));
+        let rehearsal = Rehearsal::new(&issuer).duration(Duration::from_secs(1));
         let report = rehearsal.play(event, is_accepted).await;
         println!("{report}");
-        assert_eq!(report.valid_refused, 0);
+        assert_eq!(report.valid_rejected, 0);
     }
 }
 

@@ -30,13 +30,13 @@ impl Expected {
 
     fn row(line: &str) -> Self {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
-        let [_, name, refused, first, last, fetches, removed, _why, _] = cells[..] else {
+        let [_, name, rejected, first, last, fetches, removed, _why, _] = cells[..] else {
             panic!("expected seven cells: {line}")
         };
         let figures = [
-            ("refused", refused),
-            ("first refused", first),
-            ("last refused", last),
+            ("rejected", rejected),
+            ("first rejected", first),
+            ("last rejected", last),
             ("fetches", fetches),
             ("removed key dead", removed),
         ];
@@ -49,15 +49,15 @@ impl Expected {
         let count = |count: u64| Some(count as f64);
         let time = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
         let measured = [
-            count(report.valid_refused),
-            time(report.first_refused_after),
-            time(report.last_refused_after),
+            count(report.valid_rejected),
+            time(report.first_rejected_after),
+            time(report.last_rejected_after),
             count(report.fetches),
-            time(report.removed_key_refused_after),
+            time(report.removed_key_rejected_after),
         ];
         let cells = self.figures.iter().zip(measured);
-        // Where none was refused, and none need be, there is no first one.
-        let absent = |column: &str| report.valid_refused == 0 && column.ends_with(" refused");
+        // Where none was rejected, and none need be, there is no first one.
+        let absent = |column: &str| report.valid_rejected == 0 && column.ends_with(" rejected");
         let wrong = cells.filter(|((column, figure), measured)| {
             !(figure.allows(*measured) || measured.is_none() && absent(column))
         });

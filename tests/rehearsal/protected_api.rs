@@ -37,7 +37,7 @@ pub(crate) struct ProtectedApi {
 struct Seen {
     under_way: AtomicUsize,
     answered: AtomicU64,
-    refused_with: Mutex<BTreeSet<u16>>,
+    rejected_with: Mutex<BTreeSet<u16>>,
 }
 
 /// The time of day, which passes as tokio's clock does.
@@ -61,7 +61,7 @@ impl ProtectedApi {
     }
 
     pub(crate) fn rehearsal(&self) -> Rehearsal {
-        Rehearsal::new(&self.issuer.default_pool()).with_callers(CALLERS)
+        Rehearsal::new(&self.issuer).callers(CALLERS)
     }
 
     /// Presents tokens as a caller does.
@@ -82,9 +82,9 @@ impl ProtectedApi {
         }
     }
 
-    /// The statuses of refusals.
-    pub(crate) fn refused_with(&self) -> Vec<u16> {
-        self.seen.refused_with.lock().unwrap().iter().copied().collect()
+    /// The statuses of rejections.
+    pub(crate) fn rejected_with(&self) -> Vec<u16> {
+        self.seen.rejected_with.lock().unwrap().iter().copied().collect()
     }
 
     /// Plays the event while time passes: as fast as the API, its callers and its issuer get done what is to be done at
@@ -143,7 +143,7 @@ impl ProtectedApi {
 type Accepted = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 impl Seen {
-    /// Whether it is the answer to a good token. Every refusal is as RFC 6750 and RFC 9110 have it.
+    /// Returns whether it is the response to a valid token. Every rejection is as RFC 6750 and RFC 9110 have it.
     fn note(&self, answer: &Response) -> bool {
         let (status, headers) = (answer.status(), answer.headers());
         if status == 200 {
@@ -154,7 +154,7 @@ impl Seen {
             503 => assert!((1..=60).contains(&headers["retry-after"].to_str().unwrap().parse().unwrap())),
             other => panic!("nobody expects {other}"),
         }
-        self.refused_with.lock().unwrap().insert(status.as_u16());
+        self.rejected_with.lock().unwrap().insert(status.as_u16());
         false
     }
 }

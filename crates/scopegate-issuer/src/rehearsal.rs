@@ -21,30 +21,30 @@ use self::stage::{Stage, Time};
 use crate::mint::Mint;
 use crate::pool::Pool;
 
-/// Plays an [`Event`] while callers keep asking a resource server, and reports what they noticed.
+/// Plays an [`Event`] while callers send requests to a resource server, and reports what they noticed.
 ///
-/// Reach for it to find out what your own API does when its issuer rotates its keys, withdraws one, or cannot be
-/// reached. It knows nothing of that API but a function that presents a token and says whether it was accepted; so
-/// the API may be a router in this process, a service on a socket, or anything that judges tokens.
+/// Use it to find out how your own API behaves when its issuer rotates its keys, withdraws one, or cannot be
+/// reached. You give it a function that presents a token and returns whether it was accepted. So the API can be a
+/// router in this process, a service on a socket, or anything else that verifies tokens.
 ///
-/// 1. Each caller presents a new token, and where the event is about keys also one that was signed before it.
-/// 2. When each of them has had its answers, the event happens. What is answered from then on is counted.
-/// 3. They go on [for a time](Self::lasting), each with a [pause](Self::with_pause) between its requests; then the
-///    requests under way are waited for. So let your client have a timeout.
+/// 1. Each caller presents a new token. If the event is about keys, it also presents one that was signed before it.
+/// 2. When each caller has its responses, the event happens. Responses from then on are counted.
+/// 3. They continue [for a time](Self::duration), with an [interval](Self::interval) between the requests of each. Then
+///    the rehearsal waits for open requests, so give your client a timeout.
 ///
-/// A request is valid when its token is signed by the key that the issuer signs with, or by one that it did not
-/// remove. A token whose key is removed while its request is under way may be accepted or refused, and is not
+/// A request is valid if its token is signed by the key that the issuer signs with, or by one that it did not
+/// remove. A token whose key is removed while its request is under way may be accepted or rejected, and is not
 /// counted.
 ///
 /// ```
 /// use scopegate_issuer::{Event, LocalIssuer, Rehearsal};
 ///
 /// # mod my {
-/// #     // It looks each key id up in the set as it is now: nobody is refused, at a price.
+/// #     // It looks each key id up in the current set: no request is rejected, at a price.
 /// #     pub async fn api(jwks_uri: String) -> String {
 /// #         use axum::http::{HeaderMap, StatusCode};
 /// #         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-/// #         let answer = async move |headers: HeaderMap| {
+/// #         let respond = async move |headers: HeaderMap| {
 /// #             let token = headers["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap();
 /// #             let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
 /// #             let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
@@ -54,7 +54,7 @@ use crate::pool::Pool;
 /// #         };
 /// #         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
 /// #         let url = format!("http://{}", listener.local_addr().unwrap());
-/// #         let router = axum::Router::new().fallback(answer);
+/// #         let router = axum::Router::new().fallback(respond);
 /// #         tokio::spawn(async move { axum::serve(listener, router).await });
 /// #         url
 /// #     }
@@ -66,19 +66,19 @@ use crate::pool::Pool;
 /// let http = reqwest::Client::new();
 /// let is_accepted = move |token| {
 ///     let request = http.get(&url).bearer_auth::<String>(token);
-///     async move { request.send().await.is_ok_and(|answer| answer.status().is_success()) }
+///     async move { request.send().await.is_ok_and(|response| response.status().is_success()) }
 /// };
-/// let report = Rehearsal::new(&issuer.default_pool()).play(Event::RotateWithOverlap, is_accepted).await;
+/// let report = Rehearsal::new(&issuer).play(Event::RotateWithOverlap, is_accepted).await;
 /// println!("{}\n{report}", scopegate_issuer::Report::HEADER);
-/// assert_eq!(report.valid_refused, 0);
+/// assert_eq!(report.valid_rejected, 0);
 /// # Ok(()) }
 /// ```
 ///
 /// # Caveats
 ///
-/// A resource server fetches keys in its own time. To see a fault met, or a removed key refused, let the rehearsal
-/// last longer than its refresh period, and configure a short one; or rehearse in virtual time, which is tokio's:
-/// it is the only clock that is read here.
+/// A resource server fetches keys in its own time. To see it meet a fault, or reject a removed key, let the rehearsal
+/// last longer than its refresh period, and configure a short one. Or rehearse in tokio's virtual time: a rehearsal
+/// reads no other clock.
 ///
 /// Most resource servers bound how often an unknown key makes them fetch. Events that follow each other within that
 /// time affect each other, so start a new one for each event.
@@ -88,52 +88,54 @@ pub struct Rehearsal {
     pool: Pool,
     name: Option<String>,
     callers: usize,
-    pause: Duration,
-    lasting: Duration,
+    interval: Duration,
+    duration: Duration,
     token: Arc<dyn Fn(Mint) -> Mint + Send + Sync>,
 }
 
 impl Rehearsal {
-    /// With 8 callers for 2 seconds, each with a pause of 1 ms, and with tokens as [`Pool::mint`] makes them.
+    /// Creates a rehearsal with 8 callers for 2 seconds, an interval of 1 ms, and tokens as [`Pool::mint`] makes them.
+    ///
+    /// A [`LocalIssuer`](crate::LocalIssuer) stands for its default pool: `Rehearsal::new(&issuer)`.
     pub fn new(pool: &Pool) -> Self {
         Self {
             pool: pool.clone(),
             name: None,
             callers: 8,
-            pause: Duration::from_millis(1),
-            lasting: Duration::from_secs(2),
+            interval: Duration::from_millis(1),
+            duration: Duration::from_secs(2),
             token: Arc::new(|mint| mint),
         }
     }
 
-    /// What the report is called: like the event unless changed.
-    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+    /// Sets the name of the report. Defaults to the name of the event.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// How many callers ask at the same time; at least one does.
-    pub fn with_callers(mut self, callers: usize) -> Self {
+    /// Sets the number of concurrent callers. Default: 8. Minimum: 1.
+    pub fn callers(mut self, callers: usize) -> Self {
         self.callers = callers.max(1);
         self
     }
 
-    /// How long each caller rests after its answer. Not quite nothing unless changed, so that a resource server that
-    /// answers without ever waiting leaves room for others on a runtime of one thread.
-    pub fn with_pause(mut self, pause: Duration) -> Self {
-        self.pause = pause;
+    /// Sets the pause of each caller between a response and its next request. Default: 1 ms, so that a resource server
+    /// that never waits leaves room for other tasks on a runtime of one thread.
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
         self
     }
 
-    /// How long the callers go on after the event.
-    pub fn lasting(mut self, time: Duration) -> Self {
-        self.lasting = time;
+    /// Sets how long the callers continue after the event. Default: 2 s.
+    pub fn duration(mut self, duration: Duration) -> Self {
+        self.duration = duration;
         self
     }
 
-    /// What tokens the resource server accepts, where the pool's own are not good enough: of another client, or
-    /// with other scopes.
-    pub fn with_token(mut self, token: impl Fn(Mint) -> Mint + Send + Sync + 'static) -> Self {
+    /// Changes the tokens of the callers, if the resource server does not accept the pool's own: to another client, or
+    /// to other scopes.
+    pub fn token(mut self, token: impl Fn(Mint) -> Mint + Send + Sync + 'static) -> Self {
         self.token = Arc::new(token);
         self
     }
@@ -167,26 +169,26 @@ impl Rehearsal {
         unless_one_panics(&mut callers, stage.ready.wait()).await;
         let fetches_before = self.pool.jwks_fetches();
         stage.time.send_replace(Time::During);
-        self.pool.play(event);
+        self.pool.trigger(event);
         let begin = Instant::now();
         stage.time.send_replace(Time::After(begin));
-        unless_one_panics(&mut callers, sleep(self.lasting)).await;
+        unless_one_panics(&mut callers, sleep(self.duration)).await;
         stage.time.send_replace(Time::Over(begin));
         while let Some(ended) = callers.join_next().await {
             ended.unwrap_or_else(pass_on);
         }
 
         let tally = stage.tally();
-        let all_refused = tally.removed_refused == self.callers;
+        let all_rejected = tally.removed_rejected == self.callers;
         Report {
             name: self.name.clone().unwrap_or_else(|| event.to_string()),
             event,
             sent: tally.sent,
-            valid_refused: tally.valid_refused,
-            first_refused_after: tally.first_refused,
-            last_refused_after: tally.last_refused,
+            valid_rejected: tally.valid_rejected,
+            first_rejected_after: tally.first_rejected,
+            last_rejected_after: tally.last_rejected,
             fetches: self.pool.jwks_fetches() - fetches_before,
-            removed_key_refused_after: tally.last_removed_refused.filter(|_| all_refused),
+            removed_key_rejected_after: tally.last_removed_rejected.filter(|_| all_rejected),
         }
     }
 
@@ -206,8 +208,8 @@ impl fmt::Debug for Rehearsal {
         f.debug_struct("Rehearsal")
             .field("pool", &self.pool)
             .field("callers", &self.callers)
-            .field("pause", &self.pause)
-            .field("lasting", &self.lasting)
+            .field("interval", &self.interval)
+            .field("duration", &self.duration)
             .finish_non_exhaustive()
     }
 }

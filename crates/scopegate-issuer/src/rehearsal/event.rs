@@ -1,6 +1,4 @@
-//! What can happen to an issuer's keys and to the way to them, each as one verb, and how a pool does it.
-//!
-//! Who is affected by it is measured in `rehearsal.rs`.
+//! Events: what can happen to an issuer's keys and to the way to them, and how a pool triggers each.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,7 +7,7 @@ use crate::fault::Fault;
 use crate::pool::Pool;
 
 /// Something that happens to the keys of an issuer, or to the way to them, and that a resource server should
-/// survive. [`Pool::play`] makes it happen; a [`Rehearsal`](crate::Rehearsal) measures what comes of it.
+/// survive. [`Pool::trigger`] makes it happen; a [`Rehearsal`](crate::Rehearsal) measures its effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {
@@ -103,10 +101,10 @@ impl fmt::Display for Event {
 }
 
 impl Pool {
-    /// Does what has to be done before this event can happen, and what takes time: a key that is to be revoked gets a
-    /// successor, and new keys are made, which keeps this thread busy for about a tenth of a second.
+    /// Prepares an event: a key that is to be revoked gets a successor, and new keys are made. That blocks this thread for
+    /// about a tenth of a second.
     ///
-    /// Without it, [`play`](Self::play) makes the keys, and has nothing to revoke.
+    /// Without it, [`trigger`](Self::trigger) makes the keys, and has nothing to revoke.
     pub fn prepare(&self, event: Event) {
         match event {
             Event::Revoke => self.rotate(),
@@ -115,7 +113,7 @@ impl Pool {
         }
     }
 
-    /// Makes this happen now. Whoever measures by himself what comes of it starts here; others take a
+    /// Makes an event happen now. Use it if you measure its effects yourself; otherwise use a
     /// [`Rehearsal`](crate::Rehearsal).
     ///
     /// ```
@@ -123,12 +121,12 @@ impl Pool {
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let issuer = LocalIssuer::start().await?;
-    /// issuer.default_pool().play(Event::ServerError);
+    /// issuer.trigger(Event::ServerError);
     /// assert_eq!(reqwest::get(issuer.jwks_uri()).await?.status(), 500);
     /// assert_eq!(reqwest::get(issuer.jwks_uri()).await?.status(), 200, "only the next request");
     /// # Ok(()) }
     /// ```
-    pub fn play(&self, event: Event) {
+    pub fn trigger(&self, event: Event) {
         match event {
             Event::RotateWithOverlap => self.rotate(),
             Event::RotateWithoutOverlap => self.rotate_without_overlap(),

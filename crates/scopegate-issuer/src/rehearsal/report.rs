@@ -1,56 +1,56 @@
-//! What came of a rehearsal, as numbers and as a row of a table.
+//! The result of a rehearsal, as numbers and as a row of a table.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::rehearsal::event::Event;
 
-/// What the callers of a [`Rehearsal`](crate::Rehearsal) noticed. Times are counted from the event.
+/// The result of a [`Rehearsal`](crate::Rehearsal). Times are counted from the event.
 ///
 /// `Display` is one row of the table whose first row is [`Report::HEADER`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
-    /// What the rehearsal was called; by default the name of the event.
+    /// The name of the rehearsal. Defaults to the name of the event.
     pub name: String,
-    /// What happened.
+    /// The event.
     pub event: Event,
-    /// How many valid requests were answered.
+    /// The number of valid requests with a response.
     pub sent: u64,
-    /// How many of them were refused.
-    pub valid_refused: u64,
-    /// When the first of them was refused; `None` when none was.
-    pub first_refused_after: Option<Duration>,
-    /// When the last one was refused.
-    pub last_refused_after: Option<Duration>,
-    /// How often the key set was asked for.
+    /// The number of valid requests that were rejected.
+    pub valid_rejected: u64,
+    /// The time of the first rejection of a valid request; `None` if there was none.
+    pub first_rejected_after: Option<Duration>,
+    /// The time of the last rejection of a valid request.
+    pub last_rejected_after: Option<Duration>,
+    /// The number of requests for the key set.
     pub fetches: u64,
-    /// When the last of the callers was refused with a token of the removed key; `None` when some were not by the end,
-    /// and when the event [removes no key](Event::removes_a_key).
-    pub removed_key_refused_after: Option<Duration>,
+    /// The time when the last caller was first rejected with a token of the removed key. `None` if some callers were not
+    /// rejected by the end, or if the event [removes no key](Event::removes_a_key).
+    pub removed_key_rejected_after: Option<Duration>,
 }
 
 impl Report {
     /// The names of the columns, and the line below them: with rows after it, this is a table in Markdown.
     pub const HEADER: &str = "\
-| event                         | valid requests | refused | first refused | last refused | fetches | removed key dead |
-| ----------------------------- | -------------: | ------: | ------------: | -----------: | ------: | ---------------: |";
+| event                         | valid requests | rejected | first rejected | last rejected | fetches | removed key dead |
+| ----------------------------- | -------------: | -------: | -------------: | ------------: | ------: | ---------------: |";
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let removed = match self.removed_key_refused_after {
+        let removed = match self.removed_key_rejected_after {
             None if self.event.removes_a_key() => "never".to_owned(),
             after => text(after),
         };
         write!(
             f,
-            "| {:<29} | {:>14} | {:>7} | {:>13} | {:>12} | {:>7} | {:>16} |",
+            "| {:<29} | {:>14} | {:>8} | {:>14} | {:>13} | {:>7} | {:>16} |",
             self.name,
             self.sent,
-            self.valid_refused,
-            text(self.first_refused_after),
-            text(self.last_refused_after),
+            self.valid_rejected,
+            text(self.first_rejected_after),
+            text(self.last_rejected_after),
             self.fetches,
             removed,
         )
@@ -85,16 +85,16 @@ mod tests {
     fn every_row_is_as_wide_as_the_header() {
         let width = Report::HEADER.lines().next().unwrap().chars().count();
         for event in Event::ALL {
-            let (removed_key_refused_after, first_refused_after, last_refused_after) = Default::default();
+            let (removed_key_rejected_after, first_rejected_after, last_rejected_after) = Default::default();
             let report = Report {
                 name: event.to_string(),
                 event,
                 sent: 1,
-                valid_refused: 0,
-                first_refused_after,
-                last_refused_after,
+                valid_rejected: 0,
+                first_rejected_after,
+                last_rejected_after,
                 fetches: 1,
-                removed_key_refused_after,
+                removed_key_rejected_after,
             };
             let row = report.to_string();
             assert_eq!(row.chars().count(), width, "{row}");

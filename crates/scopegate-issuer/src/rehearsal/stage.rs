@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use crate::rehearsal::Rehearsal;
 use crate::rehearsal::event::Event;
 
-/// What the callers share.
+/// The state that the callers share.
 pub(super) struct Stage<P> {
     pub(super) rehearsal: Rehearsal,
     pub(super) event: Event,
@@ -24,14 +24,14 @@ pub(super) struct Stage<P> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Time {
     Before,
-    /// Nobody can say whether it has happened yet.
+    /// The event happens, and may have happened already.
     During,
     After(Instant),
     Over(Instant),
 }
 
 impl Time {
-    /// How long after the event.
+    /// Returns the time since the event.
     fn elapsed(self) -> Duration {
         match self {
             Self::Before | Self::During => Duration::ZERO,
@@ -40,16 +40,16 @@ impl Time {
     }
 }
 
-/// What was answered since the event.
+/// The counts since the event.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) sent: u64,
-    pub(super) valid_refused: u64,
-    pub(super) first_refused: Option<Duration>,
-    pub(super) last_refused: Option<Duration>,
-    /// So many callers are refused with a token of the removed key.
-    pub(super) removed_refused: usize,
-    pub(super) last_removed_refused: Option<Duration>,
+    pub(super) valid_rejected: u64,
+    pub(super) first_rejected: Option<Duration>,
+    pub(super) last_rejected: Option<Duration>,
+    /// The number of callers that were rejected with a token of the removed key.
+    pub(super) removed_rejected: usize,
+    pub(super) last_removed_rejected: Option<Duration>,
 }
 
 impl<P, F> Stage<P>
@@ -65,7 +65,7 @@ where
         self.ready.wait().await;
         loop {
             let over = time.wait_for(|time| matches!(time, Time::Over(_)));
-            if timeout(self.rehearsal.pause, over).await.is_ok() {
+            if timeout(self.rehearsal.interval, over).await.is_ok() {
                 return;
             }
             self.ask(&mut earlier).await;
@@ -79,8 +79,8 @@ where
             if !self.event.removes_a_key() {
                 self.valid(accepted);
             } else if matches!(sent, Time::After(_)) && !accepted {
-                self.removed_is_refused();
-                // It has seen what it was here for; tokens that nobody accepts are another load.
+                self.removed_is_rejected();
+                // This caller is done with it; tokens that are always rejected are another load.
                 *earlier = None;
             }
         }
@@ -100,16 +100,16 @@ where
         let mut tally = self.tally();
         tally.sent += 1;
         if !accepted {
-            tally.valid_refused += 1;
-            tally.first_refused.get_or_insert(now.elapsed());
-            tally.last_refused = Some(now.elapsed());
+            tally.valid_rejected += 1;
+            tally.first_rejected.get_or_insert(now.elapsed());
+            tally.last_rejected = Some(now.elapsed());
         }
     }
 
-    fn removed_is_refused(&self) {
+    fn removed_is_rejected(&self) {
         let mut tally = self.tally();
-        tally.removed_refused += 1;
-        tally.last_removed_refused = Some(self.now().elapsed());
+        tally.removed_rejected += 1;
+        tally.last_removed_rejected = Some(self.now().elapsed());
     }
 }
 

@@ -16,7 +16,7 @@ async fn pool() -> Pool {
 }
 
 fn rehearsal(pool: &Pool) -> Rehearsal {
-    Rehearsal::new(pool).with_callers(3).lasting(A_MOMENT)
+    Rehearsal::new(pool).callers(3).duration(A_MOMENT)
 }
 
 /// It keeps the keys that it has found at the start.
@@ -36,9 +36,9 @@ async fn who_knows_at_once_refuses_nothing_valid_and_every_removed_key() {
     let pool = pool().await;
     for event in Event::ALL.into_iter().filter(|event| !matches!(event, Event::PublishLate(_))) {
         let report = rehearsal(&pool).play(event, all_knowing(&pool)).await;
-        assert_eq!((report.event, report.valid_refused, report.fetches), (event, 0, 0), "{report}");
+        assert_eq!((report.event, report.valid_rejected, report.fetches), (event, 0, 0), "{report}");
         assert!(report.sent >= 6, "{report}");
-        assert_eq!(report.removed_key_refused_after.is_some(), event.removes_a_key(), "{report}");
+        assert_eq!(report.removed_key_rejected_after.is_some(), event.removes_a_key(), "{report}");
     }
 }
 
@@ -52,9 +52,9 @@ async fn who_never_looks_again_refuses_new_keys_and_takes_removed_ones_for_ever(
     ] {
         let pool = pool().await;
         let report = rehearsal(&pool).play(event, never_looks_again(&pool)).await;
-        assert_eq!(report.valid_refused > 0, names_a_new_key, "{report}");
-        assert_eq!(report.first_refused_after.is_some(), names_a_new_key, "{report}");
-        assert_eq!(report.removed_key_refused_after, None, "{report}");
+        assert_eq!(report.valid_rejected > 0, names_a_new_key, "{report}");
+        assert_eq!(report.first_rejected_after.is_some(), names_a_new_key, "{report}");
+        assert_eq!(report.removed_key_rejected_after, None, "{report}");
         assert_eq!(report.to_string().contains("never"), event.removes_a_key(), "{report}");
     }
 }
@@ -63,10 +63,10 @@ async fn who_never_looks_again_refuses_new_keys_and_takes_removed_ones_for_ever(
 async fn refusals_are_counted_until_a_late_key_is_published() {
     let pool = pool().await;
     let late = Event::PublishLate(A_MOMENT);
-    let report = rehearsal(&pool).lasting(10 * A_MOMENT).play(late, all_knowing(&pool)).await;
-    assert!(report.valid_refused > 0, "{report}");
-    assert!(report.last_refused_after.unwrap() >= report.first_refused_after.unwrap(), "{report}");
-    assert!(report.last_refused_after.unwrap() < 9 * A_MOMENT, "{report}");
+    let report = rehearsal(&pool).duration(10 * A_MOMENT).play(late, all_knowing(&pool)).await;
+    assert!(report.valid_rejected > 0, "{report}");
+    assert!(report.last_rejected_after.unwrap() >= report.first_rejected_after.unwrap(), "{report}");
+    assert!(report.last_rejected_after.unwrap() < 9 * A_MOMENT, "{report}");
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn tokens_are_bent_and_the_report_is_named_as_it_is_told() {
         seen.fetch_or(!token.starts_with("eyJ"), Ordering::SeqCst);
         ready(true)
     };
-    let rehearsal = rehearsal(&pool).with_name("mine").with_token(|mint| mint.raw_header("nonsense"));
+    let rehearsal = rehearsal(&pool).name("mine").token(|mint| mint.raw_header("nonsense"));
     let report = rehearsal.play(Event::ServerError, is_accepted).await;
     assert!(others.load(Ordering::SeqCst) && report.to_string().starts_with("| mine "), "{report}");
 }
@@ -102,7 +102,7 @@ async fn callers_ask_at_the_same_time() {
             true
         }
     };
-    rehearsal(&pool).with_callers(5).play(Event::Html, is_accepted).await;
+    rehearsal(&pool).callers(5).play(Event::Html, is_accepted).await;
     assert_eq!(*most.lock().unwrap(), 5);
 }
 
