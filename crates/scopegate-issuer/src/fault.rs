@@ -49,8 +49,8 @@ pub enum Fault {
     Body(String),
     /// 302 to this address. A text that no header can hold becomes 500.
     Redirect(String),
-    /// The right answer followed by spaces that make it this many bytes long, sent as `Content-Encoding: gzip`
-    /// to whoever asks for it or not: about 1/158 of that length is sent. Never shorter than the right answer.
+    /// The right response followed by spaces that make it this many bytes long, sent as `Content-Encoding: gzip` even if
+    /// the request does not accept it. About 1/800 of that length is sent. Never shorter than the right response.
     Gzip(usize),
     /// The right set, with keys that no verifier can use before and between the good ones, a dozen in all: of
     /// an unknown type, secret, for encryption, too short, not on their curve, with members that are missing or
