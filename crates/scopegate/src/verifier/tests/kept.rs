@@ -223,7 +223,8 @@ fn what_was_refused_is_not_kept() {
 #[test]
 fn what_one_verifier_keeps_is_nothing_to_another() {
     let key = SigningKey::generate(KeyAlgorithm::ES256);
-    let (ours, theirs) = (Fixture::new(&[key.jwk()]), trusting(&[SigningKey::generate(KeyAlgorithm::ES256).jwk()]));
+    let (ours, theirs) =
+        (Fixture::new(&[key.jwk()]), trusting(&[SigningKey::generate(KeyAlgorithm::ES256).jwk()]));
     let token = mint().sign_with(&key);
     ours.accepts(&token, 1);
     assert!(theirs.verify(&token).is_err());
