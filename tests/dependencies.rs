@@ -57,7 +57,7 @@ fn rows(header: &str) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 fn is_ours(name: &str) -> bool {
-    name.starts_with("scopegate")
+    name.starts_with("scopegate") || name == "testkit"
 }
 
 #[test]
