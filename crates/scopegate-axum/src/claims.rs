@@ -1,26 +1,26 @@
-//! The axum extractor. It verifies nothing: it hands out what a layer has verified.
+//! Who calls? The axum extractor hands out the claims that a layer has verified. It verifies nothing.
+
+pub(crate) mod rejection;
 
 use std::any::type_name;
-use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum_core::response::{IntoResponse, Response};
+use http::Extensions;
 use http::request::Parts;
-use http::{Extensions, Method, StatusCode};
+use scopegate::Requirement;
+use scopegate::http::Rejection as Decided;
 use serde::de::DeserializeOwned;
 
-use crate::authorize::{Authorized, Authorizer};
+use crate::authorize::Authorized;
+use crate::claims::rejection::ClaimsRejection;
 use crate::rejection::Rejection;
-use crate::rejection::template::{Protocol, problem};
 
 /// The claims of the caller's access token, in a handler.
 ///
-/// There must be a layer of this crate outside of the handler. `Claims` dereferences to
-/// [`scopegate::Claims`], which has the standard claims; `Claims<T>` also reads the application's own into
-/// [`custom`](Self::custom), and `Option<Claims>` serves callers without a token too, behind
-/// [`OptionalToken`](crate::OptionalToken).
+/// The route needs a layer of this crate. `Claims` dereferences to [`scopegate::Claims`], which has the
+/// standard claims. `Claims<T>` also reads the application's own claims into [`custom`](Self::custom).
+/// `Option<Claims>` is for routes behind [`OptionalToken`](crate::OptionalToken).
 ///
 /// ```
 /// use scopegate_axum::Claims;
@@ -45,8 +45,9 @@ use crate::rejection::template::{Protocol, problem};
 /// ```
 ///
 /// # Errors
-/// Without a layer the answer is a 500, and the log tells the developer which route lacks it. A
-/// token whose claims are not a `T` is refused like any other that is not for this API: 401.
+/// Without a layer the response is a 500, and the log names the route. A token whose claims are not a `T` is
+/// rejected like any other token that is not for this API: 401.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Claims<T = Standard> {
     verified: scopegate::Claims,
@@ -65,9 +66,30 @@ impl<T> Claims<T> {
     }
 }
 
+impl<T> Claims<T> {
+    /// Requires scopes beyond those of the route, if the request turns out to need them.
+    ///
+    /// ```
+    /// use scopegate_axum::{Claims, Rejection};
+    ///
+    /// async fn approve(claims: Claims) -> Result<&'static str, Rejection> {
+    ///     claims.require("orders/approve")?;
+    ///     Ok("approved")
+    /// }
+    /// # let _ = approve;
+    /// ```
+    ///
+    /// # Errors
+    /// Returns a [`Rejection`] if the token lacks scopes. Its response is that of the layer, a 403.
+    pub fn require(&self, required: impl Into<Requirement>) -> Result<(), Rejection> {
+        let rejected = |error| Decided::from(error).with_claims(self.verified.clone());
+        Ok(self.verified.require(required).map_err(rejected)?)
+    }
+}
+
 impl Claims {
-    /// Those of a request whose extensions these are, where there is no extractor: in a service or a layer of tower's, or
-    /// in a handler of tonic's, whose requests have extensions too.
+    /// Returns the claims of a request with these extensions. Use it where extractors are unavailable, such as
+    /// tower services and tonic handlers.
     ///
     /// ```
     /// # use http::Request;
@@ -81,21 +103,21 @@ impl Claims {
     /// ```
     ///
     /// # Errors
-    /// As the extractor: no layer of this crate has seen the request, or it was let through without a token.
+    /// Returns a [`ClaimsRejection`] if the request has passed no layer of this crate, which is also logged, or
+    /// if it was accepted without a token.
     pub fn from_extensions(extensions: &Extensions) -> Result<Self, ClaimsRejection> {
-        let (_, verified) = required::<Self>(extensions)?;
+        let (_, verified) = required::<Self>(extensions, None)?;
         Ok(Self { verified, custom: Standard })
     }
 
-    /// Like [`from_extensions`](Self::from_extensions), but `None` for a request that was let through without a token, behind
-    /// [`OptionalToken`](crate::OptionalToken): what `Option<Claims>` is to the extractor.
+    /// Like [`from_extensions`](Self::from_extensions), but returns `None` if the request was accepted without a
+    /// token, behind [`OptionalToken`](crate::OptionalToken).
     ///
     /// # Errors
-    /// No layer of this crate has seen the request. Who takes that for "no token" serves everybody as a stranger where a
-    /// layer was forgotten.
+    /// Returns a [`ClaimsRejection`] if the request has passed no layer of this crate, which is also logged.
+    /// Don't treat it as an anonymous request: the route lacks a layer.
     pub fn from_extensions_optional(extensions: &Extensions) -> Result<Option<Self>, ClaimsRejection> {
-        let authorized = authorized::<Option<Self>>(extensions)?;
-        Ok(authorized.claims.clone().map(|verified| Self { verified, custom: Standard }))
+        Ok(optional::<Self>(extensions, None)?.1.map(|verified| Self { verified, custom: Standard }))
     }
 }
 
@@ -117,7 +139,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Claims {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClaimsRejection> {
-        Self::from_extensions(&parts.extensions).map_err(|rejection| rejection.at(parts))
+        let (_, verified) = required::<Self>(&parts.extensions, Some(parts))?;
+        Ok(Self { verified, custom: Standard })
     }
 }
 
@@ -125,9 +148,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Claims<T> {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClaimsRejection> {
-        let (authorizer, verified) =
-            required::<Self>(&parts.extensions).map_err(|rejection| rejection.at(parts))?;
-        typed(authorizer, verified)
+        let (authorized, verified) = required::<Self>(&parts.extensions, Some(parts))?;
+        typed(authorized, verified)
     }
 }
 
@@ -135,7 +157,8 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Claims {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
-        Self::from_extensions_optional(&parts.extensions).map_err(|rejection| rejection.at(parts))
+        let (_, verified) = optional::<Self>(&parts.extensions, Some(parts))?;
+        Ok(verified.map(|verified| Self { verified, custom: Standard }))
     }
 }
 
@@ -143,95 +166,50 @@ impl<T: DeserializeOwned, S: Send + Sync> OptionalFromRequestParts<S> for Claims
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
-        let authorized =
-            authorized::<Option<Self>>(&parts.extensions).map_err(|rejection| rejection.at(parts))?;
-        authorized.claims.clone().map(|claims| typed(&authorized.authorizer, claims)).transpose()
+        let (authorized, verified) = optional::<Self>(&parts.extensions, Some(parts))?;
+        verified.map(|verified| typed(authorized, verified)).transpose()
     }
 }
 
-fn authorized<Wanted>(extensions: &Extensions) -> Result<&Authorized, ClaimsRejection> {
-    let reason = Reason::NoLayer { wanted: type_name::<Wanted>(), at: None };
-    extensions.get().ok_or(ClaimsRejection(reason))
+/// Returns the innermost layer's verdict, and its claims.
+fn required<'a, Wanted>(
+    extensions: &'a Extensions,
+    at: Option<&Parts>,
+) -> Result<(&'a Authorized, scopegate::Claims), ClaimsRejection> {
+    match find(extensions, type_name::<Wanted>(), at)? {
+        authorized @ Authorized { claims: Some(claims), .. } => Ok((authorized, claims.clone())),
+        authorized => Err(ClaimsRejection::rejected(authorized, Decided::no_credentials())),
+    }
 }
 
-fn required<Wanted>(
-    extensions: &Extensions,
-) -> Result<(&Arc<Authorizer>, scopegate::Claims), ClaimsRejection> {
-    let authorized = authorized::<Wanted>(extensions)?;
-    match authorized.claims.clone() {
-        Some(claims) => Ok((&authorized.authorizer, claims)),
-        None => Err(ClaimsRejection::rejected(&authorized.authorizer, Rejection::NoCredentials)),
-    }
+/// Returns the innermost layer's verdict, and its claims if the request has a token.
+fn optional<'a, Wanted>(
+    extensions: &'a Extensions,
+    at: Option<&Parts>,
+) -> Result<(&'a Authorized, Option<scopegate::Claims>), ClaimsRejection> {
+    let authorized = find(extensions, type_name::<Option<Wanted>>(), at)?;
+    Ok((authorized, authorized.claims.clone()))
+}
+
+/// Logs a missing layer here, because there is none that could log it when the response is sent.
+fn find<'a>(
+    extensions: &'a Extensions,
+    wanted: &'static str,
+    at: Option<&Parts>,
+) -> Result<&'a Authorized, ClaimsRejection> {
+    extensions.get().ok_or_else(|| {
+        let rejection = ClaimsRejection::no_layer(wanted, at);
+        tracing::error!("{rejection}");
+        rejection
+    })
 }
 
 fn typed<T: DeserializeOwned>(
-    authorizer: &Arc<Authorizer>,
+    authorized: &Authorized,
     verified: scopegate::Claims,
 ) -> Result<Claims<T>, ClaimsRejection> {
     match verified.parse() {
         Ok(custom) => Ok(Claims { verified, custom }),
-        Err(error) => Err(ClaimsRejection::rejected(authorizer, Rejection::Token(error))),
-    }
-}
-
-/// Why a handler's [`Claims`] could not be had.
-#[derive(Debug)]
-pub struct ClaimsRejection(pub(crate) Reason);
-
-#[derive(Debug)]
-pub(crate) enum Reason {
-    /// No layer of this crate has seen the request, which went to this handler, if that is known.
-    NoLayer { wanted: &'static str, at: Option<(Method, String)> },
-    /// The caller is at fault. The response is the layer's.
-    Rejected { authorizer: Arc<Authorizer>, rejection: Rejection },
-}
-
-impl ClaimsRejection {
-    fn rejected(authorizer: &Arc<Authorizer>, rejection: Rejection) -> Self {
-        Self(Reason::Rejected { authorizer: Arc::clone(authorizer), rejection })
-    }
-
-    fn at(mut self, parts: &Parts) -> Self {
-        if let Reason::NoLayer { at, .. } = &mut self.0 {
-            *at = Some((parts.method.clone(), parts.uri.path().to_owned()));
-        }
-        self
-    }
-}
-
-impl fmt::Display for ClaimsRejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Reason::NoLayer { wanted, at: Some((method, path)) } => write!(
-                f,
-                "the handler of {method} {path:?} takes {wanted}, and its route has no RequireScope, RequireToken or \
-                 OptionalToken layer"
-            ),
-            Reason::NoLayer { wanted, at: None } => write!(
-                f,
-                "{wanted} was asked of a request that no RequireScope, RequireToken or OptionalToken layer has seen"
-            ),
-            Reason::Rejected { rejection, .. } => fmt::Display::fmt(rejection, f),
-        }
-    }
-}
-
-impl std::error::Error for ClaimsRejection {}
-
-/// The response's text.
-pub(crate) const NO_LAYER: &str = "the server is misconfigured";
-
-impl IntoResponse for ClaimsRejection {
-    fn into_response(self) -> Response {
-        match self.0 {
-            // Extractors are axum's, and so are their responses.
-            Reason::Rejected { authorizer, rejection } => {
-                rejection.into_response(&authorizer.templates, Protocol::Http)
-            }
-            Reason::NoLayer { .. } => {
-                tracing::error!("{self}");
-                problem(StatusCode::INTERNAL_SERVER_ERROR, NO_LAYER)
-            }
-        }
+        Err(error) => Err(ClaimsRejection::rejected(authorized, error.into())),
     }
 }

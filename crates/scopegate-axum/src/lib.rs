@@ -188,20 +188,21 @@ mod claims;
 mod tonic;
 mod authorize;
 mod rejection;
-mod credentials;
 
-pub use authorize::service::{Authorize, ResponseFuture};
-pub use claims::{Claims, ClaimsRejection, Standard};
-pub use credentials::bearer::MalformedCredentials;
+pub use authorize::future::ResponseFuture;
+pub use authorize::service::Authorize;
+pub use claims::rejection::ClaimsRejection;
+pub use claims::{Claims, Standard};
 pub use layers::optional_token::OptionalToken;
 pub use layers::require_scope::RequireScope;
 pub use layers::require_token::RequireToken;
 pub use rejection::Rejection;
 pub use rejection::body::RejectionBody;
-pub use rejection::challenge::MetadataUrl;
+pub use rejection::hook::{OnRejection, Unchanged};
 pub use resource::ProtectedResource;
 pub use resource::metadata::ResourceMetadata;
 pub use scopegate;
+pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason};
 pub use scopegate::{
     Algorithm, ConfigError, Error, Issuer, Principal, Requirement, ResourceIdentifier, Scope, Scopes,
     Verifier, all_of, any_of,

@@ -1,86 +1,204 @@
-//! From rejection to response, in one function; nothing else chooses one. The responses are in `rejection/template.rs`.
+//! What does the caller of a rejected request get? One response from a layer, or from a handler in the words
+//! of its layer. Responses as data come from `scopegate::http`.
 
 pub(crate) mod body;
-pub(crate) mod challenge;
 pub(crate) mod grpc;
-pub(crate) mod template;
+pub(crate) mod hook;
 
 use std::fmt;
+use std::sync::Arc;
 
-use http::Response;
-use scopegate::Error;
+use axum_core::body::Body;
+use axum_core::response::IntoResponse;
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, Response, StatusCode};
+use scopegate::http::{Authorizer, RejectionReason, ResponseTemplate};
+use scopegate::{Claims, Error};
 
-use crate::credentials::bearer::MalformedCredentials;
 use crate::rejection::body::RejectionBody;
-use crate::rejection::template::{Protocol, ResponseTemplate, ResponseTemplates};
+use crate::rejection::grpc::Protocol;
+use crate::rejection::hook::OnRejection;
 
-/// Why a request was not let through. It stands in the extensions of the response, for the operator's eyes:
-/// for access logs, metrics, or to answer in another form.
+/// Why a request was rejected, by a layer or by a handler.
+///
+/// A handler that requires more than its route returns `Result<_, Rejection>`. Its layer completes the
+/// response: the challenge, the log line and [`on_rejection`](crate::RequireScope::on_rejection) are those of
+/// the layer's own rejections.
 ///
 /// ```
-/// use axum::{body::Body, response::Response};
-/// use scopegate_axum::Rejection;
+/// use scopegate_axum::{Claims, Rejection};
 ///
-/// /// For `axum::middleware::map_response`: another body, while status and headers stay. A gRPC call's rejection has status 200
-/// /// and no body, and must not get one.
-/// async fn plain_text(response: Response) -> Response {
-///     match response.extensions().get::<Rejection>() {
-///         Some(_) if response.status() != 200 => response.map(|_| Body::from("no entry\n")),
-///         _ => response,
-///     }
+/// async fn approve(claims: Claims) -> Result<&'static str, Rejection> {
+///     claims.require("orders/approve")?;
+///     // Every error of `scopegate` converts into a rejection.
+///     let tenant: Option<String> = claims.get("tenant")?;
+///     Ok(if tenant.is_some() { "approved" } else { "?" })
 /// }
+/// # let _ = approve;
 /// ```
-#[non_exhaustive]
-#[derive(Clone, Debug)]
-pub enum Rejection {
-    /// No `Authorization` header, or one of another scheme: 401.
-    NoCredentials,
-    /// More than one `Authorization` header, or a `Bearer` that is not one token: 400.
-    Malformed(MalformedCredentials),
-    /// The token was not accepted: 401. It lacks scopes: 403. Nobody can say, because keys are missing: 503.
-    Token(Error),
+///
+/// The response's extensions hold the rejection, for access logs and metrics.
+/// Don't show its `Display` to callers: it has the reason.
+#[derive(Clone)]
+pub struct Rejection {
+    decided: scopegate::http::Rejection,
+    stage: Stage,
+}
+
+/// How far the response is.
+#[derive(Clone)]
+enum Stage {
+    /// A handler has raised the rejection, and does not know its layer.
+    Raised,
+    /// The extractor has raised the rejection, and knows its layer.
+    Worded(Arc<Authorizer>),
+    /// A layer has sent the response.
+    Sent,
+}
+
+impl Rejection {
+    pub(crate) fn worded(authorizer: &Arc<Authorizer>, decided: scopegate::http::Rejection) -> Self {
+        Self { decided, stage: Stage::Worded(Arc::clone(authorizer)) }
+    }
+
+    /// Returns the reason.
+    pub fn reason(&self) -> &RejectionReason {
+        self.decided.reason()
+    }
+
+    /// Returns the HTTP status of the response. For a gRPC call, the status is in the response's headers.
+    pub fn status(&self) -> StatusCode {
+        self.decided.status()
+    }
+
+    /// Returns the text for the caller, which does not have the reason.
+    pub fn body_text(&self) -> &'static str {
+        self.decided.body_text()
+    }
+
+    /// Returns the claims of the verified token, if the token is valid and lacks scopes (403).
+    ///
+    /// `None` for every other rejection. Also `None` if a handler converted a bare [`Error`]:
+    /// [`Claims::require`](crate::Claims::require) adds the claims.
+    pub fn claims(&self) -> Option<&Claims> {
+        self.decided.claims()
+    }
+
+    /// Returns the response as data, in the words of the layer if it is known.
+    pub(crate) fn template(&self) -> ResponseTemplate {
+        match &self.stage {
+            Stage::Worded(authorizer) => authorizer.response(&self.decided),
+            Stage::Raised | Stage::Sent => self.decided.default_response(),
+        }
+    }
+
+    fn log(&self) {
+        let status = self.status().as_u16();
+        match self.reason() {
+            RejectionReason::Token(Error::KeysUnavailable { .. }) => {
+                tracing::warn!(status, "rejected: {self}");
+            }
+            RejectionReason::NoCredentials => tracing::debug!(status, "rejected: {self}"),
+            _ => tracing::info!(status, "rejected: {self}"),
+        }
+    }
+}
+
+/// Sends a layer's own rejection.
+pub(crate) fn send<B: RejectionBody>(
+    decided: scopegate::http::Rejection,
+    protocol: Protocol,
+    authorizer: &Authorizer,
+    on_rejection: &impl OnRejection<B>,
+) -> Response<B> {
+    let rejection = Rejection { decided, stage: Stage::Sent };
+    rejection.log();
+    let template = authorizer.response(&rejection.decided);
+    let response = match protocol {
+        Protocol::Http => template.into_response(),
+        Protocol::Grpc => grpc::response(&template),
+    };
+    let mut response = on_rejection.apply(&rejection, response.map(B::from_text));
+    response.extensions_mut().insert(rejection);
+    response
+}
+
+/// Completes the response of the inner service, if it is a handler's rejection.
+pub(crate) fn finish<B>(
+    response: Response<B>,
+    authorizer: &Authorizer,
+    on_rejection: &impl OnRejection<B>,
+) -> Response<B> {
+    match raised(&response) {
+        Some(rejection) => send_raised(rejection, response, authorizer, on_rejection),
+        None => response,
+    }
+}
+
+/// Returns a handler's rejection that no layer has sent.
+fn raised<B>(response: &Response<B>) -> Option<Rejection> {
+    let extensions = response.extensions();
+    let rejection = extensions.get::<Rejection>();
+    #[cfg(feature = "tonic")]
+    let rejection = rejection.or_else(|| crate::tonic::rejection_of(extensions.get()?));
+    rejection.filter(|rejection| !matches!(rejection.stage, Stage::Sent)).cloned()
+}
+
+#[cold]
+fn send_raised<B>(
+    rejection: Rejection,
+    mut response: Response<B>,
+    authorizer: &Authorizer,
+    on_rejection: &impl OnRejection<B>,
+) -> Response<B> {
+    let rejection = Rejection { stage: Stage::Sent, ..rejection };
+    rejection.log();
+    let template = authorizer.response(&rejection.decided);
+    let (name, value) = template.header();
+    // Another middleware may have replaced the response since. Then it is no longer ours to word.
+    if let Some(header) = response.headers_mut().get_mut(name) {
+        header.clone_from(value);
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    let mut response = on_rejection.apply(&rejection, response);
+    response.extensions_mut().insert(rejection);
+    response
+}
+
+impl From<Error> for Rejection {
+    fn from(error: Error) -> Self {
+        scopegate::http::Rejection::from(error).into()
+    }
+}
+
+impl From<scopegate::http::Rejection> for Rejection {
+    fn from(decided: scopegate::http::Rejection) -> Self {
+        Self { decided, stage: Stage::Raised }
+    }
+}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response<Body> {
+        let mut response = self.template().into_response().map(Body::from);
+        response.extensions_mut().insert(self);
+        response
+    }
 }
 
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoCredentials => f.write_str("no bearer token"),
-            Self::Malformed(how) => fmt::Display::fmt(how, f),
-            Self::Token(error) => fmt::Display::fmt(error, f),
-        }
+        fmt::Display::fmt(&self.decided, f)
     }
 }
 
-impl std::error::Error for Rejection {}
-
-impl Rejection {
-    pub(crate) fn into_response<B: RejectionBody>(
-        self,
-        templates: &ResponseTemplates,
-        protocol: Protocol,
-    ) -> Response<B> {
-        let mut response = self.template(templates).into_response(protocol);
-        response.extensions_mut().insert(self);
-        response
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.decided, f)
     }
+}
 
-    /// What the caller is told. The log gets the reason.
-    pub(crate) fn template(&self, templates: &ResponseTemplates) -> ResponseTemplate {
-        let answer = match self {
-            Self::NoCredentials => templates.no_credentials.clone(),
-            Self::Malformed(_) => templates.malformed.clone(),
-            Self::Token(Error::InsufficientScope { .. }) => templates.insufficient_scope.clone(),
-            Self::Token(Error::KeysUnavailable { retry_after, .. }) => {
-                ResponseTemplate::unavailable(*retry_after)
-            }
-            Self::Token(_) => templates.invalid_token.clone(),
-        };
-        let status = answer.status.as_u16();
-        match self {
-            Self::Token(Error::KeysUnavailable { .. }) => tracing::warn!(status, "refused: {self}"),
-            Self::Token(_) | Self::Malformed(_) => tracing::info!(status, "refused: {self}"),
-            Self::NoCredentials => tracing::debug!(status, "refused: {self}"),
-        }
-        answer
+impl std::error::Error for Rejection {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.decided.source()
     }
 }

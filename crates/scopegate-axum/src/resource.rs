@@ -8,13 +8,12 @@ pub(crate) mod metadata;
 use std::fmt;
 use std::sync::Arc;
 
-use scopegate::middleware;
-use scopegate::{ConfigError, Requirement, ResourceIdentifier, Scope, Verifier};
+use scopegate::http::MetadataUrl;
+use scopegate::{ConfigError, Requirement, ResourceIdentifier, Scope, Verifier, middleware};
 
 use crate::layers::optional_token::OptionalToken;
 use crate::layers::require_scope::RequireScope;
 use crate::layers::require_token::RequireToken;
-use crate::rejection::challenge::MetadataUrl;
 use crate::resource::description::Description;
 use crate::resource::metadata::ResourceMetadata;
 

@@ -1,5 +1,7 @@
-//! What tonic needs of this crate, with the feature `tonic`: its body type may be refused, and its handlers ask for claims.
-//! How a rejection is written is `rejection/grpc.rs`, which needs no tonic.
+//! How does a service of tonic use this crate? Its body type, and its status (feature `tonic`).
+
+use std::error::Error as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -8,8 +10,10 @@ use tonic::Status;
 use tonic::body::Body;
 use tonic::metadata::MetadataMap;
 
-use crate::claims::{ClaimsRejection, NO_LAYER, Reason};
+use crate::claims::rejection::ClaimsRejection;
+use crate::rejection::Rejection;
 use crate::rejection::body::RejectionBody;
+use crate::rejection::grpc::Code;
 
 impl RejectionBody for Body {
     fn from_text(text: Bytes) -> Self {
@@ -17,7 +21,7 @@ impl RejectionBody for Body {
     }
 }
 
-/// The status that the layer would have answered with; `INTERNAL` where there is no layer, which the log explains.
+/// The status of the layer's own rejections, or `INTERNAL` if the route has no layer.
 ///
 /// ```
 /// use scopegate_axum::Claims;
@@ -33,18 +37,40 @@ impl RejectionBody for Body {
 /// ```
 impl From<ClaimsRejection> for Status {
     fn from(rejection: ClaimsRejection) -> Self {
-        match &rejection.0 {
-            Reason::Rejected { authorizer, rejection } => {
-                let answer = rejection.template(&authorizer.templates);
-                let headers = HeaderMap::from_iter([answer.header]);
-                // The numbers are gRPC's.
-                let code = tonic::Code::from(answer.code as i32);
-                Self::with_metadata(code, answer.detail, MetadataMap::from_headers(headers))
-            }
-            Reason::NoLayer { .. } => {
-                tracing::error!("{rejection}");
-                Self::internal(NO_LAYER)
-            }
+        match rejection.into_rejection() {
+            Ok(rejection) => rejection.into(),
+            Err(no_layer) => Self::internal(no_layer.body_text()),
         }
     }
+}
+
+/// The status of the layer's own rejections. The layer completes its challenge, and logs it.
+///
+/// ```
+/// use scopegate_axum::Claims;
+/// use tonic::{Request, Response, Status};
+///
+/// async fn approve(request: Request<()>) -> Result<Response<()>, Status> {
+///     Claims::from_extensions(request.extensions())?.require("orders/approve")?;
+///     Ok(Response::new(()))
+/// }
+/// # let _ = approve;
+/// ```
+impl From<Rejection> for Status {
+    fn from(rejection: Rejection) -> Self {
+        let template = rejection.template();
+        let (name, value) = template.header();
+        let headers = HeaderMap::from_iter([(name.clone(), value.clone())]);
+        // The numbers are gRPC's.
+        let code = tonic::Code::from(Code::from(template.status()) as i32);
+        let mut status = Self::with_metadata(code, template.detail(), MetadataMap::from_headers(headers));
+        status.set_source(Arc::new(rejection));
+        status
+    }
+}
+
+/// Returns the rejection that a status was made of. tonic puts a handler's status into the extensions of the
+/// response.
+pub(crate) fn rejection_of(status: &Status) -> Option<&Rejection> {
+    status.source()?.downcast_ref()
 }

@@ -16,7 +16,8 @@ use axum::response::Response;
 use axum::routing::get as on_get;
 use fixture::{Log, body_text, get, header_text, mint, send, sign, status, token, verifier, with_token};
 use scopegate_axum::{
-    Error, Issuer, OptionalToken, Rejection, RequireScope, RequireToken, Verifier, all_of, any_of,
+    Error, Issuer, OptionalToken, Rejection, RejectionReason, RequireScope, RequireToken, Verifier, all_of,
+    any_of,
 };
 use scopegate_issuer::{Fault, LocalIssuer};
 
@@ -259,7 +260,7 @@ async fn the_reason_is_in_the_extensions_and_not_in_the_body() {
     // D16
     let response = send(&router(), with_token(get("/scope"), &sign(&mint().client("somebody-else")))).await;
     let refusal = response.extensions().get::<Rejection>().unwrap();
-    assert!(matches!(refusal, Rejection::Token(Error::WrongClient { .. })), "{refusal}");
+    assert!(matches!(refusal.reason(), RejectionReason::Token(Error::WrongClient { .. })), "{refusal}");
     assert!(refusal.to_string().contains("somebody-else"));
     let headers = format!("{:?}", response.headers());
     assert!(!headers.contains("somebody-else") && !body_text(response).await.contains("somebody-else"));
@@ -299,7 +300,7 @@ async fn the_log_has_one_line_for_each_refusal_whatever_the_token_says() {
             );
             let logged = log.take();
             assert!(logged.ends_with('\n') && logged.matches('\n').count() == 1, "{logged}");
-            assert!(logged.contains("INFO") && logged.contains("refused: "), "{logged}");
+            assert!(logged.contains("INFO") && logged.contains("rejected: "), "{logged}");
             assert!(
                 !logged.trim_end().chars().any(|c| c.is_control() || "\u{202e}\u{2028}".contains(c)),
                 "{logged}"

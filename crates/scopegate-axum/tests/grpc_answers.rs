@@ -14,7 +14,7 @@ use bytes::Bytes;
 use fixture::{body_text, header_text, mint, send, sign, token, verifier, with_token};
 use http_body::Body as _;
 use http_body_util::Full;
-use scopegate_axum::{Error, Issuer, Rejection, RequireScope, Verifier};
+use scopegate_axum::{Error, Issuer, Rejection, RejectionReason, RequireScope, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -154,7 +154,7 @@ async fn a_call_that_waited_for_a_key_hears_the_same() {
     let response = send(&router(&verifier), with_token(call(), &unknown)).await;
     assert_eq!(refused(&response).0, "16");
     let refusal = response.extensions().get::<Rejection>().unwrap();
-    assert!(matches!(refusal, Rejection::Token(Error::UnknownKey { .. })), "{refusal:?}");
+    assert!(matches!(refusal.reason(), RejectionReason::Token(Error::UnknownKey { .. })), "{refusal:?}");
 }
 
 #[tokio::test]

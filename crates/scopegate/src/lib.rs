@@ -57,6 +57,7 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
+//! | `http` | the decision about an HTTP request as data: [`http`](mod@crate::http) |
 //! | `metrics` | counters, through the facade of the crate `metrics`; see below. Off by default |
 //!
 //! # Watching it
@@ -84,6 +85,8 @@
 pub mod middleware;
 
 mod verifier;
+#[cfg(feature = "http")]
+pub mod http;
 mod issuer;
 mod status;
 mod cache;

@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use scopegate_issuer::{Alg, SigningKey};
+use scopegate_issuer::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
 /// The key of the issuer. Generating an RSA key is slow, so all tests of a program share this one.
-pub static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::RS256));
+pub static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256));
 
 /// A key that the issuer does not publish, unless a test says so.
-pub static OTHER_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Alg::RS256));
+pub static OTHER_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256));
 
 /// Returns a JWKS document that consists of these JWKs.
 pub fn jwks(keys: impl IntoIterator<Item = Value>) -> String {

@@ -1,48 +1,66 @@
-//! `OptionalToken`: no token, or a good one.
+//! `OptionalToken`: a valid token, or none.
 
-use std::sync::Arc;
+use std::fmt;
 
+use http::Response;
 use scopegate::Verifier;
+use scopegate::http::{Authorizer, MetadataUrl};
 use tower_layer::Layer;
 
 use crate::authorize::service::Authorize;
-use crate::authorize::{Access, Authorizer};
-use crate::rejection::challenge::MetadataUrl;
+use crate::layers::Parts;
+use crate::rejection::Rejection;
+use crate::rejection::hook::Unchanged;
 
-/// Lets a request through **without a token too**, and tells the handler who calls if there is one: for a
-/// route that serves everybody and knows some. The handler takes `Option<Claims>`.
+/// Accepts requests **without a token too**, for routes that serve every caller and know some.
 ///
-/// A token that is there and is not good is refused as by [`RequireToken`](crate::RequireToken), so that a
-/// caller whose token has expired is not served as a stranger without noticing.
+/// The handler takes `Option<Claims>`. A token that is present and invalid is rejected as by
+/// [`RequireToken`](crate::RequireToken), so that a caller with an expired token is not served as an anonymous one
+/// without noticing.
 #[must_use = "a layer protects nothing until it is put on a route"]
-#[derive(Clone, Debug)]
-pub struct OptionalToken {
-    authorizer: Arc<Authorizer>,
-}
+#[derive(Clone)]
+pub struct OptionalToken<H = Unchanged>(Parts<H>);
 
 impl OptionalToken {
-    /// Accepts tokens that this verifier accepts, and requests without one.
+    /// Accepts tokens that this verifier accepts, and requests without a token.
     pub fn new(verifier: &Verifier) -> Self {
-        Self { authorizer: Authorizer::new(verifier, Access::OptionalToken) }
-    }
-
-    /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
-    /// printable ASCII become `?`.
-    pub fn with_realm(self, realm: impl Into<String>) -> Self {
-        Self { authorizer: self.authorizer.with_realm(realm.into()) }
-    }
-
-    /// Names the API's metadata in challenges (RFC 9728 §5.1). The layers that a
-    /// [`ProtectedResource`](crate::ProtectedResource) makes do so already. Default: no metadata.
-    pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
-        Self { authorizer: self.authorizer.with_resource_metadata(url) }
+        Self(Parts::new(Authorizer::optional_token(verifier)))
     }
 }
 
-impl<S> Layer<S> for OptionalToken {
-    type Service = Authorize<S>;
+impl<H> OptionalToken<H> {
+    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`. Characters that are
+    /// not printable ASCII become `?`.
+    pub fn with_realm(self, realm: impl Into<String>) -> Self {
+        Self(self.0.with_realm(realm.into()))
+    }
 
-    fn layer(&self, inner: S) -> Authorize<S> {
-        Authorize::new(inner, Arc::clone(&self.authorizer))
+    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none. The layers of a
+    /// [`ProtectedResource`](crate::ProtectedResource) have it already.
+    pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
+        Self(self.0.with_resource_metadata(url))
+    }
+
+    /// Changes the responses to rejected requests, see
+    /// [`RequireScope::on_rejection`](crate::RequireScope::on_rejection).
+    pub fn on_rejection<F, B>(self, change: F) -> OptionalToken<F>
+    where
+        F: Fn(&Rejection, Response<B>) -> Response<B>,
+    {
+        OptionalToken(self.0.on_rejection(change))
+    }
+}
+
+impl<S, H: Clone> Layer<S> for OptionalToken<H> {
+    type Service = Authorize<S, H>;
+
+    fn layer(&self, inner: S) -> Authorize<S, H> {
+        self.0.layer(inner)
+    }
+}
+
+impl<H> fmt::Debug for OptionalToken<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OptionalToken").field(&self.0).finish()
     }
 }

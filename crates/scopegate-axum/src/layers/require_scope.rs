@@ -1,31 +1,29 @@
-//! `RequireScope`: a good token, and the scopes that a route needs.
+//! `RequireScope`: a valid token with the scopes that a route needs.
 
-use std::sync::Arc;
+use std::fmt;
 
-use scopegate::middleware;
+use http::Response;
+use scopegate::http::{Access, Authorizer, MetadataUrl};
 use scopegate::{ConfigError, Requirement, Verifier};
 use tower_layer::Layer;
 
 use crate::authorize::service::Authorize;
-use crate::authorize::{Access, Authorizer};
-use crate::rejection::challenge::MetadataUrl;
+use crate::layers::Parts;
+use crate::rejection::Rejection;
+use crate::rejection::hook::Unchanged;
 
-/// Lets a request through only with an access token that grants the scopes that the route needs.
+/// Accepts requests with a valid access token that grants the required scopes.
 #[must_use = "a layer protects nothing until it is put on a route"]
-#[derive(Clone, Debug)]
-pub struct RequireScope {
-    authorizer: Arc<Authorizer>,
-    /// The authorizer's.
-    requirement: Arc<Requirement>,
-}
+#[derive(Clone)]
+pub struct RequireScope<H = Unchanged>(Parts<H>);
 
 impl RequireScope {
-    /// Asks for one scope, or for [`all_of`](crate::all_of) or [`any_of`](crate::any_of) several.
+    /// Requires one scope, or [`all_of`](crate::all_of) or [`any_of`](crate::any_of) several.
     ///
     /// # Panics
-    /// When [`Requirement::check`] refuses it: a text that is not a scope (RFC 6749 §3.3), an empty list, `offline_access`.
-    /// It happens when the router is built, with the text in the message. For scopes that come from a configuration, use
-    /// [`try_new`](Self::try_new).
+    /// Panics if [`Requirement::check`] fails: for a string that is not a scope (RFC 6749 §3.3), an empty list,
+    /// or `offline_access`. That happens when the router is built, with the string in the message. Use
+    /// [`try_new`](Self::try_new) for scopes that come from a configuration.
     #[track_caller]
     pub fn new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Self {
         match Self::try_new(verifier, requirement) {
@@ -38,42 +36,79 @@ impl RequireScope {
         }
     }
 
-    /// Like [`new`](Self::new), for scopes that are not written in the program.
+    /// Like [`new`](Self::new), for scopes that are not literals.
     ///
     /// # Errors
-    /// Those of [`Requirement::check`], where `new` panics.
+    /// Returns the [`ConfigError`] of [`Requirement::check`].
     pub fn try_new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Result<Self, ConfigError> {
-        let requirement = requirement.into();
-        requirement.check()?;
-        let requirement = Arc::new(middleware::compile(verifier, requirement));
-        Ok(Self {
-            authorizer: Authorizer::new(verifier, Access::Scopes(Arc::clone(&requirement))),
-            requirement,
-        })
-    }
-
-    /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
-    /// printable ASCII become `?`.
-    pub fn with_realm(self, realm: impl Into<String>) -> Self {
-        Self { authorizer: self.authorizer.with_realm(realm.into()), ..self }
-    }
-
-    /// What it asks for: for a document that describes the route, as OpenAPI does.
-    pub fn requirement(&self) -> &Requirement {
-        &self.requirement
-    }
-
-    /// Names the API's metadata in challenges (RFC 9728 §5.1). The layers that a
-    /// [`ProtectedResource`](crate::ProtectedResource) makes do so already. Default: no metadata.
-    pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
-        Self { authorizer: self.authorizer.with_resource_metadata(url), ..self }
+        Ok(Self(Parts::new(Authorizer::require_scope(verifier, requirement)?)))
     }
 }
 
-impl<S> Layer<S> for RequireScope {
-    type Service = Authorize<S>;
+impl<H> RequireScope<H> {
+    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`. Characters that are
+    /// not printable ASCII become `?`.
+    pub fn with_realm(self, realm: impl Into<String>) -> Self {
+        Self(self.0.with_realm(realm.into()))
+    }
 
-    fn layer(&self, inner: S) -> Authorize<S> {
-        Authorize::new(inner, Arc::clone(&self.authorizer))
+    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none. The layers of a
+    /// [`ProtectedResource`](crate::ProtectedResource) have it already.
+    pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
+        Self(self.0.with_resource_metadata(url))
+    }
+
+    /// Changes the responses to rejected requests: those of this layer, and those of handlers behind it that
+    /// return a [`Rejection`]. Default: unchanged.
+    ///
+    /// Keep the status and the headers: clients act on them. A rejected gRPC call gets status 200 and an empty
+    /// body, and its response must keep both.
+    ///
+    /// ```
+    /// use axum::{body::Body, http::HeaderValue, http::header::CONTENT_TYPE, response::Response};
+    /// use scopegate_axum::{Rejection, RequireScope, Verifier};
+    ///
+    /// fn plain_text(rejection: &Rejection, mut response: Response) -> Response {
+    ///     if response.status() != rejection.status() {
+    ///         return response; // to a gRPC call
+    ///     }
+    ///     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    ///     response.map(|_| Body::from(rejection.body_text()))
+    /// }
+    ///
+    /// # fn app(verifier: &Verifier) -> axum::Router {
+    /// # use axum::{Router, routing::get};
+    /// # let list = async || "orders";
+    /// let read = RequireScope::new(verifier, "orders/read").on_rejection(plain_text);
+    /// Router::new().route("/orders", get(list)).layer(read)
+    /// # }
+    /// ```
+    pub fn on_rejection<F, B>(self, change: F) -> RequireScope<F>
+    where
+        F: Fn(&Rejection, Response<B>) -> Response<B>,
+    {
+        RequireScope(self.0.on_rejection(change))
+    }
+
+    /// Returns what the route requires, for a document that describes the route, such as OpenAPI.
+    pub fn requirement(&self) -> &Requirement {
+        match self.0.authorizer.access() {
+            Access::Scopes(requirement) => requirement,
+            Access::Token | Access::OptionalToken => unreachable!("`try_new` requires scopes"),
+        }
+    }
+}
+
+impl<S, H: Clone> Layer<S> for RequireScope<H> {
+    type Service = Authorize<S, H>;
+
+    fn layer(&self, inner: S) -> Authorize<S, H> {
+        self.0.layer(inner)
+    }
+}
+
+impl<H> fmt::Debug for RequireScope<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequireScope").field(&self.0).finish()
     }
 }

@@ -1,48 +1,67 @@
-//! `RequireToken`: a good token, whatever its scopes.
+//! `RequireToken`: a valid token, whatever its scopes.
 
-use std::sync::Arc;
+use std::fmt;
 
+use http::Response;
 use scopegate::Verifier;
+use scopegate::http::{Authorizer, MetadataUrl};
 use tower_layer::Layer;
 
 use crate::authorize::service::Authorize;
-use crate::authorize::{Access, Authorizer};
-use crate::rejection::challenge::MetadataUrl;
+use crate::layers::Parts;
+use crate::rejection::Rejection;
+use crate::rejection::hook::Unchanged;
 
-/// Lets a request through only with a good access token, whatever scopes it grants: for a route that tells
-/// callers about themselves, or around routes that each ask for scopes in their own ways.
+/// Accepts requests with a valid access token, whatever scopes it grants.
 ///
-/// An inner [`RequireScope`](crate::RequireScope) of the same verifier does not verify the token again. It needs no such layer
-/// around it, and who has no token hears from the outermost layer only: from this one, without a word about scopes.
+/// Use it for routes that tell callers about themselves, or around routes that check scopes in their own ways.
+///
+/// An inner [`RequireScope`](crate::RequireScope) of the same verifier does not verify the token again. Don't
+/// wrap `RequireScope` in it: requests without a token would then get a challenge without scopes.
 #[must_use = "a layer protects nothing until it is put on a route"]
-#[derive(Clone, Debug)]
-pub struct RequireToken {
-    authorizer: Arc<Authorizer>,
-}
+#[derive(Clone)]
+pub struct RequireToken<H = Unchanged>(Parts<H>);
 
 impl RequireToken {
-    /// Asks for a token that this verifier accepts.
+    /// Requires a token that this verifier accepts.
     pub fn new(verifier: &Verifier) -> Self {
-        Self { authorizer: Authorizer::new(verifier, Access::Token) }
-    }
-
-    /// Names what is protected in challenges (RFC 9110 §11.5): `api` unless changed. Characters beyond
-    /// printable ASCII become `?`.
-    pub fn with_realm(self, realm: impl Into<String>) -> Self {
-        Self { authorizer: self.authorizer.with_realm(realm.into()) }
-    }
-
-    /// Names the API's metadata in challenges (RFC 9728 §5.1). The layers that a
-    /// [`ProtectedResource`](crate::ProtectedResource) makes do so already. Default: no metadata.
-    pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
-        Self { authorizer: self.authorizer.with_resource_metadata(url) }
+        Self(Parts::new(Authorizer::require_token(verifier)))
     }
 }
 
-impl<S> Layer<S> for RequireToken {
-    type Service = Authorize<S>;
+impl<H> RequireToken<H> {
+    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`. Characters that are
+    /// not printable ASCII become `?`.
+    pub fn with_realm(self, realm: impl Into<String>) -> Self {
+        Self(self.0.with_realm(realm.into()))
+    }
 
-    fn layer(&self, inner: S) -> Authorize<S> {
-        Authorize::new(inner, Arc::clone(&self.authorizer))
+    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none. The layers of a
+    /// [`ProtectedResource`](crate::ProtectedResource) have it already.
+    pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
+        Self(self.0.with_resource_metadata(url))
+    }
+
+    /// Changes the responses to rejected requests, see
+    /// [`RequireScope::on_rejection`](crate::RequireScope::on_rejection).
+    pub fn on_rejection<F, B>(self, change: F) -> RequireToken<F>
+    where
+        F: Fn(&Rejection, Response<B>) -> Response<B>,
+    {
+        RequireToken(self.0.on_rejection(change))
+    }
+}
+
+impl<S, H: Clone> Layer<S> for RequireToken<H> {
+    type Service = Authorize<S, H>;
+
+    fn layer(&self, inner: S) -> Authorize<S, H> {
+        self.0.layer(inner)
+    }
+}
+
+impl<H> fmt::Debug for RequireToken<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequireToken").field(&self.0).finish()
     }
 }

@@ -1,17 +1,19 @@
-//! The one thing that is asked of a response body: that a rejection can be put into it.
+//! The response bodies that can hold a rejection.
 
 use axum_core::body::Body;
 use bytes::Bytes;
 use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Either, Full};
 
-/// A response body that can hold a rejection's short text. Implement it for a body type of your own; for one of another
-/// crate that is not listed here, put `tower_http`'s `MapResponseBodyLayer` inside of the layer.
+/// A response body that can hold the short text of a rejection.
+///
+/// Implement it for a body type of your own. For a type of another crate that is not listed here, put
+/// `tower_http`'s `MapResponseBodyLayer` inside of the layer. Methods that are added later will have a default.
 #[diagnostic::on_unimplemented(
     note = "for `tonic::body::Body` there is the feature `tonic` of `scopegate-axum`"
 )]
 pub trait RejectionBody {
-    /// A body with exactly this text, which is empty for a gRPC call.
+    /// Creates a body with exactly this text, which is empty for a gRPC call.
     fn from_text(text: Bytes) -> Self;
 }
 
@@ -39,8 +41,15 @@ impl<E> RejectionBody for UnsyncBoxBody<Bytes, E> {
     }
 }
 
+/// The left one, for a service that responds with one of two bodies.
+impl<L: RejectionBody, R> RejectionBody for Either<L, R> {
+    fn from_text(text: Bytes) -> Self {
+        Self::Left(L::from_text(text))
+    }
+}
+
 impl RejectionBody for String {
-    /// What is not UTF-8 is replaced; the text of a rejection is.
+    /// Replaces what is not UTF-8. The texts of rejections are UTF-8.
     fn from_text(text: Bytes) -> Self {
         Self::from_utf8_lossy(&text).into_owned()
     }

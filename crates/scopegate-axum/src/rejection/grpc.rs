@@ -1,21 +1,35 @@
-//! Refusals as gRPC clients read them. What is refused, and in which words, is decided in `rejection.rs`.
+//! Rejections in the form that gRPC clients read.
 //!
-//! The gRPC project's "gRPC over HTTP2" (`doc/PROTOCOL-HTTP2.md`, section "Responses") has a form for an answer that is
-//! nothing but an error, *Trailers-Only*: HTTP status 200, and in the same block of headers the gRPC status, its message and
+//! "gRPC over HTTP2" (`doc/PROTOCOL-HTTP2.md`, section "Responses") has a form for a response that is only an
+//! error, *Trailers-Only*: HTTP status 200, and in the same block of headers the gRPC status, its message and
 //! any metadata. The codes are those of `doc/statuscodes.md`.
 //!
-//! A 200 for what was refused would mislead everybody else, above all a proxy that asks a service whether it may let a
-//! request in and passes the caller's headers on: to such a proxy 200 is a yes. So a request has to have every mark of a
-//! call: HTTP/2, the method, the content type, and `TE`, which proxies must not pass on (RFC 9110 §7.6.1) unless they speak
-//! gRPC. A client that is taken for none is no worse off, because it reads 401, 403 and 503 as the same codes as here
+//! A 200 for a rejected request would mislead other callers. For example, a proxy that forwards the caller's
+//! headers to ask whether a request is authorized takes 200 for a yes. So a request must have every mark of a
+//! call: HTTP/2, the method, the content type, and `TE`, which only proxies for gRPC pass on (RFC 9110
+//! §7.6.1). A client without one of them loses nothing, because it maps 401, 403 and 503 to the same codes
 //! (`doc/http-grpc-status-mapping.md`).
 
-use http::header::{CONTENT_TYPE, HeaderName, TE};
-use http::{HeaderValue, Method, Request, Response, Version};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, TE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use scopegate::http::ResponseTemplate;
 
-use crate::rejection::body::RejectionBody;
+/// The protocol in which the caller of a request expects the response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Protocol {
+    Http,
+    Grpc,
+}
 
-/// The status codes that a rejection may have.
+impl Protocol {
+    /// Called for rejected requests only: the inner service responds to the others.
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        if is_call(request) { Self::Grpc } else { Self::Http }
+    }
+}
+
+/// The status codes of rejections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     PermissionDenied = 7,
@@ -23,12 +37,22 @@ pub(crate) enum Code {
     Unauthenticated = 16,
 }
 
+impl From<StatusCode> for Code {
+    fn from(status: StatusCode) -> Self {
+        match status {
+            StatusCode::FORBIDDEN => Self::PermissionDenied,
+            StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
+            _ => Self::Unauthenticated,
+        }
+    }
+}
+
 const MEDIA_TYPE: &[u8] = b"application/grpc";
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// Whether its sender expects a gRPC answer: section "Requests".
-pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
+/// Returns whether a request is a gRPC call: section "Requests".
+fn is_call<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     request.version() == Version::HTTP_2
         && request.method() == Method::POST
@@ -45,17 +69,26 @@ fn is_grpc(content_type: &[u8]) -> bool {
     })
 }
 
-/// An answer that is nothing but this error.
-pub(crate) fn trailers_only<B: RejectionBody>(code: Code, message: &str) -> Response<B> {
-    let mut response = Response::new(B::from_text(bytes::Bytes::new()));
+/// Returns a rejection's response, which is only headers.
+pub(super) fn response(template: &ResponseTemplate) -> Response<Bytes> {
+    let mut response = trailers_only(template.status().into(), template.detail());
+    let (name, value) = template.header();
+    response.headers_mut().insert(name, value.clone());
+    response
+}
+
+fn trailers_only(code: Code, message: &str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(STATUS, HeaderValue::from(code as u16));
     headers.insert(MESSAGE, percent_encoded(message));
+    // No cache may give one caller's rejection to another (RFC 9111 §5.2.2.5).
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// As `grpc-message` is written: printable ASCII but for `%`, and any other byte as its number.
+/// Encodes a `grpc-message`: printable ASCII except `%` stays, and every other byte becomes `%` and its number.
 fn percent_encoded(message: &str) -> HeaderValue {
     let mut text = String::with_capacity(message.len());
     for byte in message.bytes() {
@@ -69,7 +102,7 @@ fn percent_encoded(message: &str) -> HeaderValue {
         }
     }
     // Printable ASCII only, which every header value may hold.
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("refused"))
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("rejected"))
 }
 
 #[cfg(test)]
@@ -139,7 +172,7 @@ mod tests {
         for (code, number) in
             [(Code::PermissionDenied, "7"), (Code::Unavailable, "14"), (Code::Unauthenticated, "16")]
         {
-            let response = trailers_only::<axum_core::body::Body>(code, "100 % no");
+            let response = trailers_only(code, "100 % no").map(axum_core::body::Body::from);
             assert_eq!(response.status(), 200);
             assert_eq!(response.headers()["content-type"], "application/grpc");
             assert_eq!(response.headers()["grpc-status"], number);

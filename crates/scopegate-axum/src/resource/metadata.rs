@@ -9,10 +9,10 @@ use axum_core::body::Body;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use scopegate::Scope;
+use scopegate::http::Problem;
 use serde_json::{Map, Value};
 use tower_service::Service;
 
-use crate::rejection::template::problem;
 use crate::resource::description::Description;
 
 /// Answers `GET` and `HEAD` with the metadata of a [`ProtectedResource`](crate::ProtectedResource), whatever the path, and
@@ -80,8 +80,8 @@ impl<B> Service<Request<B>> for ResourceMetadata {
                 response
             }
             _ => {
-                let mut response: Response<Body> =
-                    problem(StatusCode::METHOD_NOT_ALLOWED, "expected GET or HEAD");
+                let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "expected GET or HEAD");
+                let mut response = problem.into_response().map(Body::from);
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
                 response
             }

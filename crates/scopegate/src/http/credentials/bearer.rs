@@ -1,57 +1,37 @@
-//! Strict parsing of `Authorization`: one header, one token (RFC 6750 §2.1). What is in the token is not
-//! looked at, and tokens in a body or a query are not looked for.
+//! The scheme `Bearer`: one token after it (RFC 6750 §2.1). The token itself is not parsed.
 
 use std::fmt;
 
 use http::HeaderValue;
-use http::header::{AUTHORIZATION, HeaderMap};
 
-/// What a request says about who sends it.
-pub(crate) enum Credentials<'a> {
-    /// No `Authorization`, or one with another scheme.
-    None,
-    /// The scheme is ours.
-    Token {
-        /// What follows it, without the spaces between. Whether that is one token says [`is_one_token`].
-        token: &'a [u8],
-    },
-    Malformed(MalformedCredentials),
+use crate::http::credentials::{Credentials, MalformedCredentials};
+
+/// The bytes that follow `Bearer` and its spaces.
+///
+/// They may hold more than one token, or none. An [`Authorizer`](crate::http::Authorizer) checks that only if
+/// it rejects them, because an accepted token is one token. `Debug` does not show them.
+#[derive(Clone, Copy)]
+pub struct BearerToken<'a> {
+    token: &'a [u8],
 }
 
-/// How a request presents a token wrongly.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MalformedCredentials {
-    /// The request has more than one `Authorization` header, and which one counts is anybody's guess.
-    SeveralHeaders,
-    /// `Bearer` is not followed by spaces and exactly one token.
-    NotOneToken,
-}
-
-impl fmt::Display for MalformedCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SeveralHeaders => "expected one Authorization header, found several",
-            Self::NotOneToken => "expected `Bearer`, a space and one token",
-        })
+impl<'a> BearerToken<'a> {
+    /// Returns the bytes.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.token
     }
 }
 
-impl std::error::Error for MalformedCredentials {}
+impl fmt::Debug for BearerToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BearerToken").finish_non_exhaustive()
+    }
+}
 
 const SCHEME: &[u8] = b"bearer";
 
-pub(crate) fn credentials(headers: &HeaderMap) -> Credentials<'_> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Credentials::None,
-        (Some(authorization), None) => parse(authorization),
-        (Some(_), Some(_)) => Credentials::Malformed(MalformedCredentials::SeveralHeaders),
-    }
-}
-
 /// Reads the only `Authorization` header of a request.
-fn parse(authorization: &HeaderValue) -> Credentials<'_> {
+pub(in crate::http) fn parse(authorization: &HeaderValue) -> Credentials<'_> {
     // RFC 9110 §11.1: the scheme is compared without case.
     let Some((scheme, rest)) = authorization.as_bytes().split_at_checked(SCHEME.len()) else {
         return Credentials::None;
@@ -62,9 +42,10 @@ fn parse(authorization: &HeaderValue) -> Credentials<'_> {
     match rest {
         [b' ', ..] => {
             let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-            Credentials::Token { token: rest.get(spaces..).unwrap_or_default() }
+            let token = rest.get(spaces..).unwrap_or_default();
+            Credentials::Bearer(BearerToken { token })
         }
-        // Another scheme, whose name begins like ours.
+        // Another scheme, whose name begins with `Bearer`.
         [first, ..] if is_token_char(*first) => Credentials::None,
         _ => Credentials::Malformed(MalformedCredentials::NotOneToken),
     }
@@ -77,9 +58,9 @@ fn is_token_char(byte: u8) -> bool {
 
 /// `token68` of RFC 9110 §11.2: letters, digits and `-._~+/`, then any number of `=`.
 ///
-/// Asked about what was refused. What was accepted as a token is one, and looking at each of its characters once more would
-/// take longer than finding it in the cache.
-pub(crate) fn is_one_token(text: &[u8]) -> bool {
+/// Called for rejected tokens only. An accepted token is one token, and checking each of its characters once
+/// more would take longer than a cache hit.
+pub(in crate::http) fn is_one_token(text: &[u8]) -> bool {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = text.get(..text.len() - padding).unwrap_or_default();
     // There is no early end, so that many characters can be looked at together.
@@ -92,6 +73,9 @@ fn is_token68_char(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+    use http::header::AUTHORIZATION;
+
     use super::*;
 
     fn read(values: &[&[u8]]) -> String {
@@ -99,10 +83,10 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
         }
-        match credentials(&headers) {
+        match Credentials::from_headers(&headers) {
             Credentials::None => "none".to_owned(),
-            Credentials::Token { token } if !is_one_token(token) => "NotOneToken".to_owned(),
-            Credentials::Token { token } => format!("token {}", token.escape_ascii()),
+            Credentials::Bearer(token) if !is_one_token(token.as_bytes()) => "NotOneToken".to_owned(),
+            Credentials::Bearer(token) => format!("token {}", token.as_bytes().escape_ascii()),
             Credentials::Malformed(how) => format!("{how:?}"),
         }
     }

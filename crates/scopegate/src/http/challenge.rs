@@ -1,4 +1,4 @@
-//! The text of `WWW-Authenticate` (RFC 6750 §3, RFC 9110 §11.6.1).
+//! The `WWW-Authenticate` header (RFC 6750 §3, RFC 9110 §11.6.1).
 //!
 //! Clients in the field take the first `scope=` or `error=` that they find, also inside another value, and
 //! some do not find a parameter with spaces around its `=`. So there are none, and `error_description` comes
@@ -7,12 +7,26 @@
 use std::fmt;
 
 use http::HeaderValue;
-use scopegate::ResourceIdentifier;
+
+use crate::resource_identifier::ResourceIdentifier;
+
+/// Names what is protected, if nothing else is configured.
+pub(super) const DEFAULT_REALM: &str = "api";
 
 /// The URL of an API's metadata (RFC 9728 §3.1), which challenges name.
 ///
-/// It is derived from the API's identifier, so it cannot be a URL of another host or one that a client must
-/// not follow. [`ProtectedResource::metadata_url`](crate::ProtectedResource::metadata_url) returns it.
+/// It comes from the API's [`ResourceIdentifier`], so it is a URL that clients follow, and never one of
+/// another host.
+///
+/// ```
+/// use scopegate::ResourceIdentifier;
+/// use scopegate::http::MetadataUrl;
+///
+/// let api: ResourceIdentifier = "https://api.example/orders".parse()?;
+/// let url = MetadataUrl::from(&api);
+/// assert_eq!(url.as_str(), "https://api.example/.well-known/oauth-protected-resource/orders");
+/// # Ok::<(), scopegate::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataUrl(String);
 
@@ -35,20 +49,20 @@ impl fmt::Display for MetadataUrl {
     }
 }
 
-/// The parameters of a challenge that do not depend on what went wrong.
+/// The parameters of a challenge that are the same for every rejection of a route.
 #[derive(Clone, Debug)]
-pub(crate) struct Challenge {
-    /// Names what is protected.
-    pub(crate) realm: String,
-    /// Where the API describes itself (RFC 9728 §5.1).
-    pub(crate) resource_metadata: Option<MetadataUrl>,
-    /// The scopes that the request needs, separated by spaces; empty when it needs none.
-    pub(crate) scope: String,
+pub(super) struct Challenge {
+    /// Name of what is protected.
+    pub(super) realm: String,
+    /// URL of the API's metadata (RFC 9728 §5.1).
+    pub(super) resource_metadata: Option<MetadataUrl>,
+    /// The required scopes, separated by spaces. Empty if none is required.
+    pub(super) scope: String,
 }
 
 /// The error codes of RFC 6750 §3.1.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum ErrorCode {
+pub(super) enum ErrorCode {
     InvalidRequest,
     InvalidToken,
     InsufficientScope,
@@ -65,12 +79,12 @@ impl ErrorCode {
 }
 
 impl Challenge {
-    /// For a request that did not try: no error code (RFC 6750 §3.1).
-    pub(crate) fn without_error(&self) -> HeaderValue {
+    /// Returns the challenge for a request without credentials, which has no error code (RFC 6750 §3.1).
+    pub(super) fn without_error(&self) -> HeaderValue {
         self.build(&[])
     }
 
-    pub(crate) fn with_error(&self, code: ErrorCode, description: &'static str) -> HeaderValue {
+    pub(super) fn with_error(&self, code: ErrorCode, description: &'static str) -> HeaderValue {
         self.build(&[("error", code.name()), ("error_description", description)])
     }
 

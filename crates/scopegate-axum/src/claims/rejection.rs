@@ -1,0 +1,99 @@
+//! Why a handler did not get its claims.
+
+use std::error::Error;
+use std::fmt;
+
+use axum_core::body::Body;
+use axum_core::response::IntoResponse;
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+use scopegate::http::Problem;
+
+use crate::authorize::Authorized;
+use crate::rejection::Rejection;
+
+/// Why a handler did not get its [`Claims`](crate::Claims).
+#[derive(Debug)]
+pub struct ClaimsRejection(Reason);
+
+#[derive(Debug)]
+enum Reason {
+    /// The request has passed no layer of this crate. It went to this handler, if that is known.
+    NoLayer { wanted: &'static str, at: Option<(Method, String)> },
+    /// The caller is at fault.
+    Rejected(Rejection),
+}
+
+/// The text for the caller of a route without a layer.
+const NO_LAYER: &str = "the server is misconfigured";
+
+impl ClaimsRejection {
+    pub(super) fn no_layer(wanted: &'static str, at: Option<&Parts>) -> Self {
+        let at = at.map(|parts| (parts.method.clone(), parts.uri.path().to_owned()));
+        Self(Reason::NoLayer { wanted, at })
+    }
+
+    pub(super) fn rejected(authorized: &Authorized, decided: scopegate::http::Rejection) -> Self {
+        Self(Reason::Rejected(Rejection::worded(&authorized.authorizer, decided)))
+    }
+
+    /// Returns the rejection, or `Err` if the route has no layer.
+    #[cfg(feature = "tonic")]
+    pub(crate) fn into_rejection(self) -> Result<Rejection, Self> {
+        match self.0 {
+            Reason::Rejected(rejection) => Ok(rejection),
+            Reason::NoLayer { .. } => Err(self),
+        }
+    }
+
+    /// Returns the status of the response: 500 if the route has no layer.
+    pub fn status(&self) -> StatusCode {
+        match &self.0 {
+            Reason::Rejected(rejection) => rejection.status(),
+            Reason::NoLayer { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Returns the text for the caller, which does not have the reason.
+    pub fn body_text(&self) -> &'static str {
+        match &self.0 {
+            Reason::Rejected(rejection) => rejection.body_text(),
+            Reason::NoLayer { .. } => NO_LAYER,
+        }
+    }
+}
+
+impl IntoResponse for ClaimsRejection {
+    fn into_response(self) -> Response<Body> {
+        match self.0 {
+            Reason::Rejected(rejection) => rejection.into_response(),
+            Reason::NoLayer { .. } => Problem::new(self.status(), NO_LAYER).into_response().map(Body::from),
+        }
+    }
+}
+
+impl fmt::Display for ClaimsRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::NoLayer { wanted, at: Some((method, path)) } => write!(
+                f,
+                "the handler of {method} {path:?} takes {wanted}, and its route has no RequireScope, RequireToken or \
+                 OptionalToken layer"
+            ),
+            Reason::NoLayer { wanted, at: None } => write!(
+                f,
+                "{wanted} was asked of a request that no RequireScope, RequireToken or OptionalToken layer has seen"
+            ),
+            Reason::Rejected(rejection) => fmt::Display::fmt(rejection, f),
+        }
+    }
+}
+
+impl Error for ClaimsRejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            Reason::Rejected(rejection) => rejection.source(),
+            Reason::NoLayer { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Which response does a request get? The decision about an HTTP request as data, for any framework.
+//!
+//! An [`Authorizer`] holds what a route requires. It takes the headers of a request, and returns the claims
+//! of its token or a [`Rejection`]. It also turns a rejection into status, headers and body. The layers of
+//! `scopegate-axum` are made of it; use it directly if your framework has no tower services.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http::{HeaderMap, Response, StatusCode};
+//! use scopegate::http::Authorizer;
+//!
+//! /// A handler of a framework that has requests and responses of its own.
+//! async fn orders(authorizer: &Authorizer, headers: &HeaderMap) -> Response<Bytes> {
+//!     match authorizer.authorize_or_refresh(headers).await {
+//!         Ok(claims) => {
+//!             let caller = claims.as_ref().and_then(|claims| claims.client_id()).unwrap_or("?");
+//!             Response::new(format!("orders for {caller}").into())
+//!         }
+//!         Err(rejection) => authorizer.response(&rejection).into_response(),
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use scopegate::{Issuer, Verifier};
+//! # let local = scopegate_issuer::LocalIssuer::start().await?;
+//! # let issuer = Issuer::cognito_at(local.issuer())?.client("local-reader");
+//! # let verifier = Verifier::builder().trust(issuer).start().await?;
+//! # let token = local.mint().scope("orders/read").sign();
+//! let authorizer = Authorizer::require_scope(&verifier, "orders/read")?;
+//!
+//! let mut headers = HeaderMap::new();
+//! let rejected = orders(&authorizer, &headers).await;
+//! assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
+//! assert_eq!(rejected.headers()["www-authenticate"], r#"Bearer realm="api", scope="orders/read""#);
+//!
+//! headers.insert("authorization", format!("Bearer {token}").parse()?);
+//! assert_eq!(orders(&authorizer, &headers).await.body(), "orders for local-reader");
+//! # Ok(()) }
+//! ```
+//!
+//! # Responses
+//!
+//! | request | response |
+//! | --- | --- |
+//! | no credentials, or another scheme | 401, a challenge with `realm` and `scope`, and no `error` (RFC 6750 §3.1) |
+//! | several `Authorization` headers, or a `Bearer` that is not one token | 400, `error="invalid_request"` |
+//! | a rejected token | 401, `error="invalid_token"` |
+//! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
+//! | any token, while its issuer's keys are unavailable | 503, `Retry-After`, no challenge |
+//!
+//! Each body is a problem document (RFC 9457), and each response is `Cache-Control: no-store`. The texts are
+//! fixed, so responses don't reveal why a token was rejected. Log the rejection, which has the reason.
+
+mod authorizer;
+mod credentials;
+mod rejection;
+mod template;
+mod challenge;
+mod problem;
+
+pub use authorizer::{Access, Authorization, Authorizer, PendingAuthorization};
+pub use challenge::MetadataUrl;
+pub use credentials::bearer::BearerToken;
+pub use credentials::{Credentials, MalformedCredentials};
+pub use problem::Problem;
+pub use rejection::{Rejection, RejectionReason};
+pub use template::ResponseTemplate;

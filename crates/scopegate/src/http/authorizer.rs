@@ -1,0 +1,226 @@
+//! What a route requires, and the decision about one request. The responses are in `http/template.rs`.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use http::HeaderMap;
+
+use crate::claims::Claims;
+use crate::error::Error;
+use crate::error::config::ConfigError;
+use crate::http::challenge::{Challenge, DEFAULT_REALM, MetadataUrl};
+use crate::http::credentials::bearer::{BearerToken, is_one_token};
+use crate::http::credentials::{Credentials, MalformedCredentials};
+use crate::http::rejection::{Kind, RaisedBy, Rejection, RejectionReason};
+use crate::http::template::{ResponseTemplate, ResponseTemplates};
+use crate::scope::Scope;
+use crate::scope::requirement::Requirement;
+use crate::verifier::Verifier;
+use crate::verifier::pending::{PendingVerification, Verification};
+
+/// Decides about the requests to a route, and renders the responses to those that it rejects.
+///
+/// Create one for each requirement at startup. See the [module](crate::http) for an example.
+#[derive(Clone)]
+pub struct Authorizer {
+    verifier: Verifier,
+    access: Access,
+    challenge: Challenge,
+    /// Rendered for the first rejection, when the challenge is final.
+    templates: OnceLock<ResponseTemplates>,
+}
+
+/// What a route requires.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// A valid token that grants scopes.
+    Scopes(Requirement),
+    /// A valid token.
+    Token,
+    /// A valid token, or no token.
+    OptionalToken,
+}
+
+/// The decision about a request.
+#[derive(Debug)]
+pub enum Authorization {
+    /// The request is accepted or rejected. There are no claims only if the token is
+    /// [optional](Access::OptionalToken) and the request has none.
+    Ready(Result<Option<Claims>, Rejection>),
+    /// The token names an unknown key that its issuer may just have published.
+    Pending(PendingAuthorization),
+}
+
+/// A decision that depends on a key which is being fetched.
+#[must_use = "nothing is decided until wait() is awaited"]
+#[derive(Debug)]
+pub struct PendingAuthorization {
+    verification: PendingVerification,
+}
+
+impl Authorizer {
+    /// Requires a valid token that grants one scope, or [`all_of`](crate::all_of) or
+    /// [`any_of`](crate::any_of) several.
+    ///
+    /// # Errors
+    /// Returns the [`ConfigError`] of [`Requirement::check`].
+    pub fn require_scope(
+        verifier: &Verifier,
+        requirement: impl Into<Requirement>,
+    ) -> Result<Self, ConfigError> {
+        let requirement = requirement.into();
+        requirement.check()?;
+        Ok(Self::new(verifier, Access::Scopes(verifier.compile(requirement))))
+    }
+
+    /// Requires a valid token, whatever scopes it grants.
+    pub fn require_token(verifier: &Verifier) -> Self {
+        Self::new(verifier, Access::Token)
+    }
+
+    /// Accepts requests **without a token** too. An invalid token is rejected.
+    pub fn optional_token(verifier: &Verifier) -> Self {
+        Self::new(verifier, Access::OptionalToken)
+    }
+
+    fn new(verifier: &Verifier, access: Access) -> Self {
+        let scopes = match &access {
+            Access::Scopes(requirement) => requirement.challenge_scopes(),
+            Access::Token | Access::OptionalToken => Vec::new(),
+        };
+        let scopes: Vec<&str> = scopes.into_iter().map(Scope::as_str).collect();
+        let challenge =
+            Challenge { realm: DEFAULT_REALM.to_owned(), resource_metadata: None, scope: scopes.join(" ") };
+        Self { verifier: verifier.clone(), access, challenge, templates: OnceLock::new() }
+    }
+
+    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`. Characters that are
+    /// not printable ASCII become `?`.
+    #[must_use]
+    pub fn with_realm(self, realm: impl Into<String>) -> Self {
+        self.with_challenge(|challenge| challenge.realm = realm.into())
+    }
+
+    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none.
+    #[must_use]
+    pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
+        self.with_challenge(|challenge| challenge.resource_metadata = Some(url))
+    }
+
+    fn with_challenge(mut self, change: impl FnOnce(&mut Challenge)) -> Self {
+        change(&mut self.challenge);
+        Self { templates: OnceLock::new(), ..self }
+    }
+
+    /// Returns what the route requires.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Returns the verifier.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// Decides about a request by its headers, without waiting.
+    pub fn authorize(&self, headers: &HeaderMap) -> Authorization {
+        self.authorize_credentials(Credentials::from_headers(headers))
+    }
+
+    /// Decides about a request by its headers. If the token names an unknown key, waits for the key as
+    /// [`Verifier::verify_or_refresh`] does.
+    ///
+    /// # Errors
+    /// Returns the [`Rejection`] of the request.
+    pub async fn authorize_or_refresh(&self, headers: &HeaderMap) -> Result<Option<Claims>, Rejection> {
+        match self.authorize(headers) {
+            Authorization::Ready(result) => result,
+            Authorization::Pending(pending) => pending.wait(self).await,
+        }
+    }
+
+    /// Decides about a request by its credentials, without waiting.
+    pub fn authorize_credentials(&self, credentials: Credentials<'_>) -> Authorization {
+        Authorization::Ready(match (credentials, &self.access) {
+            (Credentials::Bearer(token), _) => return self.authorize_token(token),
+            (Credentials::Malformed(how), _) => Err(Rejection::new(RejectionReason::Malformed(how))),
+            (Credentials::None, Access::OptionalToken) => Ok(None),
+            (Credentials::None, Access::Token | Access::Scopes(_)) => {
+                Err(Rejection::new(RejectionReason::NoCredentials))
+            }
+        })
+    }
+
+    fn authorize_token(&self, token: BearerToken<'_>) -> Authorization {
+        Authorization::Ready(match self.verifier.try_verify(token.as_bytes()) {
+            Verification::Done(Err(_)) if !is_one_token(token.as_bytes()) => {
+                Err(Rejection::new(RejectionReason::Malformed(MalformedCredentials::NotOneToken)))
+            }
+            Verification::Done(verified) => self.authorize_verified(verified).map(Some),
+            Verification::Pending(verification) => {
+                return Authorization::Pending(PendingAuthorization { verification });
+            }
+        })
+    }
+
+    /// Decides about a request by the claims of its token, which this authorizer's
+    /// [verifier](Self::verifier) has verified for an outer layer.
+    ///
+    /// # Errors
+    /// Returns the [`Rejection`] of a token that lacks scopes.
+    pub fn authorize_claims(&self, claims: Claims) -> Result<Claims, Rejection> {
+        let Access::Scopes(requirement) = &self.access else { return Ok(claims) };
+        match claims.require_ref(requirement) {
+            Ok(()) => Ok(claims),
+            Err(error) => Err(Rejection::new(RejectionReason::Token(error)).with_claims(claims)),
+        }
+    }
+
+    fn authorize_verified(&self, verified: Result<Claims, Error>) -> Result<Claims, Rejection> {
+        match verified {
+            Ok(claims) => self.authorize_claims(claims),
+            Err(error) => Err(Rejection::new(RejectionReason::Token(error))),
+        }
+    }
+
+    /// Returns the response to a rejected request.
+    ///
+    /// The rejection is this authorizer's, or the application's. If the application requires scopes that the
+    /// route does not, the challenge names both: a client that obtains a new token needs all of them.
+    pub fn response(&self, rejection: &Rejection) -> ResponseTemplate {
+        let kind = rejection.kind();
+        if let (Kind::InsufficientScope, RaisedBy::Application) = (kind, rejection.raised_by) {
+            let scope = rejection.additional_scopes(&self.challenge.scope);
+            return ResponseTemplate::new(kind, &Challenge { scope, ..self.challenge.clone() });
+        }
+        let templates = self.templates.get_or_init(|| ResponseTemplates::new(&self.challenge));
+        match templates.get(kind) {
+            Some(template) => template.clone(),
+            None => ResponseTemplate::new(kind, &self.challenge),
+        }
+    }
+}
+
+impl PendingAuthorization {
+    /// Waits for the key as [`Verifier::verify_or_refresh`] does, and decides. `authorizer` is the one that
+    /// returned this value.
+    ///
+    /// # Errors
+    /// Returns the [`Rejection`] of the request.
+    ///
+    /// # Panics
+    /// Panics outside of a Tokio runtime with timers.
+    pub async fn wait(self, authorizer: &Authorizer) -> Result<Option<Claims>, Rejection> {
+        authorizer.authorize_verified(self.verification.wait().await).map(Some)
+    }
+}
+
+impl fmt::Debug for Authorizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorizer")
+            .field("verifier", &self.verifier)
+            .field("access", &self.access)
+            .field("challenge", &self.challenge)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,56 @@
+//! Which credentials does a request carry? One `Authorization` header at most; one file for each scheme.
+//! Tokens in a query or a body are never looked for.
+
+pub(super) mod bearer;
+
+use std::fmt;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use crate::http::credentials::bearer::BearerToken;
+
+/// The credentials of a request.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug)]
+pub enum Credentials<'a> {
+    /// No `Authorization` header, or one of another scheme.
+    None,
+    /// The scheme is `Bearer`.
+    Bearer(BearerToken<'a>),
+    /// The credentials are not well-formed.
+    Malformed(MalformedCredentials),
+}
+
+/// Why credentials are not well-formed.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MalformedCredentials {
+    /// The request has more than one `Authorization` header, and servers differ in which one counts.
+    SeveralHeaders,
+    /// `Bearer` is not followed by spaces and exactly one token.
+    NotOneToken,
+}
+
+impl<'a> Credentials<'a> {
+    /// Reads the `Authorization` header of a request.
+    pub fn from_headers(headers: &'a HeaderMap) -> Self {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Self::None,
+            (Some(authorization), None) => bearer::parse(authorization),
+            (Some(_), Some(_)) => Self::Malformed(MalformedCredentials::SeveralHeaders),
+        }
+    }
+}
+
+impl fmt::Display for MalformedCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SeveralHeaders => "expected one Authorization header, found several",
+            Self::NotOneToken => "expected `Bearer`, a space and one token",
+        })
+    }
+}
+
+impl std::error::Error for MalformedCredentials {}

@@ -1,0 +1,40 @@
+//! Problem documents (RFC 9457).
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Response, StatusCode};
+
+/// A problem document (RFC 9457) without a type of its own, so its title is the status's name.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: StatusCode,
+    document: Bytes,
+}
+
+impl Problem {
+    /// Creates the document of a status and one sentence for the caller.
+    pub fn new(status: StatusCode, detail: &str) -> Self {
+        let document = serde_json::json!({
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "detail": detail,
+        });
+        Self { status, document: document.to_string().into() }
+    }
+
+    /// Returns the status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Returns a response with the document as its body, which no cache may store.
+    pub fn into_response(self) -> Response<Bytes> {
+        let mut response = Response::new(self.document);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        // No cache may give one caller's rejection to another (RFC 9111 §5.2.2.5).
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+}

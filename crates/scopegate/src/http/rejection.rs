@@ -1,0 +1,186 @@
+//! Why a request is rejected, and which of the five responses that means. Nothing else chooses one.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::claims::Claims;
+use crate::error::{Error, ErrorKind};
+use crate::http::challenge::{Challenge, DEFAULT_REALM};
+use crate::http::credentials::MalformedCredentials;
+use crate::http::template::ResponseTemplate;
+
+/// Why a request was rejected.
+///
+/// `Display` and [`source`](StdError::source) tell the operator: log them, and don't send them to the caller.
+/// [`status`](Self::status) and [`body_text`](Self::body_text) are for the caller.
+///
+/// An [`Error`] converts into a rejection, so that a handler can require more than its route does.
+/// [`Authorizer::response`](crate::http::Authorizer::response) returns the same response in both cases.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    reason: RejectionReason,
+    claims: Option<Claims>,
+    pub(super) raised_by: RaisedBy,
+}
+
+/// The reason of a [`Rejection`].
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub enum RejectionReason {
+    /// The request has no `Authorization` header, or one of another scheme: 401.
+    NoCredentials,
+    /// The request has several `Authorization` headers, or a `Bearer` that is not one token: 400.
+    Malformed(MalformedCredentials),
+    /// The token was rejected: 401. It lacks scopes: 403. Its issuer's keys are unavailable: 503.
+    Token(Error),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RaisedBy {
+    /// The route's requirement was not met.
+    Authorizer,
+    /// The application requires more than its route.
+    Application,
+}
+
+/// The responses that there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    NoCredentials,
+    Malformed,
+    /// One for all reasons: which check fails first may depend on unverified input.
+    InvalidToken,
+    InsufficientScope,
+    Unavailable {
+        retry_after: Duration,
+    },
+}
+
+impl Rejection {
+    pub(super) fn new(reason: RejectionReason) -> Self {
+        Self { reason, claims: None, raised_by: RaisedBy::Authorizer }
+    }
+
+    /// Creates the rejection of a request without credentials, for a handler behind an
+    /// [optional token](crate::http::Access::OptionalToken) that requires one after all.
+    pub fn no_credentials() -> Self {
+        Self { raised_by: RaisedBy::Application, ..Self::new(RejectionReason::NoCredentials) }
+    }
+
+    /// Adds the claims of the verified token that is not enough.
+    #[must_use]
+    pub fn with_claims(self, claims: Claims) -> Self {
+        Self { claims: Some(claims), ..self }
+    }
+
+    /// Returns the reason.
+    pub fn reason(&self) -> &RejectionReason {
+        &self.reason
+    }
+
+    /// Returns the status of the response.
+    pub fn status(&self) -> StatusCode {
+        self.kind().status()
+    }
+
+    /// Returns the text for the caller: the `detail` of the response's problem document.
+    pub fn body_text(&self) -> &'static str {
+        self.kind().detail()
+    }
+
+    /// Returns the claims of the verified token, if the token is valid and lacks scopes (403).
+    ///
+    /// `None` for every other rejection. Also `None` if the application converted a bare [`Error`] and did not
+    /// add [claims](Self::with_claims).
+    pub fn claims(&self) -> Option<&Claims> {
+        self.claims.as_ref()
+    }
+
+    /// Returns the response for a route that is not known: with the default realm, and without metadata.
+    pub fn default_response(&self) -> ResponseTemplate {
+        let challenge = Challenge {
+            realm: DEFAULT_REALM.to_owned(),
+            resource_metadata: None,
+            scope: self.additional_scopes(""),
+        };
+        ResponseTemplate::new(self.kind(), &challenge)
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match &self.reason {
+            RejectionReason::NoCredentials => Kind::NoCredentials,
+            RejectionReason::Malformed(_) => Kind::Malformed,
+            RejectionReason::Token(Error::KeysUnavailable { retry_after, .. }) => {
+                Kind::Unavailable { retry_after: *retry_after }
+            }
+            RejectionReason::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
+                Kind::InsufficientScope
+            }
+            RejectionReason::Token(_) => Kind::InvalidToken,
+        }
+    }
+
+    /// Returns the scopes, and those that the rejection requires besides them, each once.
+    pub(super) fn additional_scopes(&self, scopes: &str) -> String {
+        let mut scopes = scopes.to_owned();
+        if let RejectionReason::Token(Error::InsufficientScope { required, .. }) = &self.reason {
+            for scope in required.challenge_scopes() {
+                if scopes.split(' ').all(|one| one != scope.as_str()) {
+                    scopes.push_str(if scopes.is_empty() { "" } else { " " });
+                    scopes.push_str(scope.as_str());
+                }
+            }
+        }
+        scopes
+    }
+}
+
+impl Kind {
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::NoCredentials | Self::InvalidToken => StatusCode::UNAUTHORIZED,
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::InsufficientScope => StatusCode::FORBIDDEN,
+            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    pub(super) fn detail(self) -> &'static str {
+        match self {
+            Self::NoCredentials => "a bearer token is needed",
+            Self::Malformed => "expected one Authorization header with one bearer token",
+            Self::InvalidToken => "the access token has expired, or is not valid for this API",
+            Self::InsufficientScope => "the access token lacks a scope that is needed",
+            Self::Unavailable { .. } => "access tokens cannot be verified at the moment",
+        }
+    }
+}
+
+impl From<Error> for Rejection {
+    fn from(error: Error) -> Self {
+        Self { raised_by: RaisedBy::Application, ..Self::new(RejectionReason::Token(error)) }
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            RejectionReason::NoCredentials => f.write_str("no bearer token"),
+            RejectionReason::Malformed(how) => fmt::Display::fmt(how, f),
+            RejectionReason::Token(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl StdError for Rejection {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.reason {
+            RejectionReason::NoCredentials => None,
+            RejectionReason::Malformed(how) => Some(how),
+            RejectionReason::Token(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Responses as data: status, headers and body. Which one a rejection gets is decided in `http/rejection.rs`.
+//!
+//! They are rendered once for each route, because anybody can cause a rejection. Rendering one for each
+//! request costs 9,000 instructions and 19 allocations, copying one 550 and 2.
+
+use bytes::Bytes;
+use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+
+use crate::http::challenge::{Challenge, ErrorCode};
+use crate::http::problem::Problem;
+use crate::http::rejection::Kind;
+
+/// The response to a rejected request, as data.
+///
+/// [`into_response`](Self::into_response) makes an HTTP response of it. The single parts are for protocols
+/// with another form, such as gRPC.
+#[derive(Clone, Debug)]
+pub struct ResponseTemplate {
+    detail: &'static str,
+    problem: Problem,
+    header: (HeaderName, HeaderValue),
+}
+
+impl ResponseTemplate {
+    pub(super) fn new(kind: Kind, challenge: &Challenge) -> Self {
+        let detail = kind.detail();
+        let challenged = |value| (WWW_AUTHENTICATE, value);
+        let header = match kind {
+            Kind::NoCredentials => challenged(challenge.without_error()),
+            // The required scopes say nothing about a request that has not exactly one token.
+            Kind::Malformed => challenged(
+                Challenge { scope: String::new(), ..challenge.clone() }
+                    .with_error(ErrorCode::InvalidRequest, detail),
+            ),
+            Kind::InvalidToken => challenged(challenge.with_error(ErrorCode::InvalidToken, detail)),
+            Kind::InsufficientScope => challenged(challenge.with_error(ErrorCode::InsufficientScope, detail)),
+            Kind::Unavailable { retry_after } => (RETRY_AFTER, HeaderValue::from(retry_after.as_secs())),
+        };
+        Self { detail, problem: Problem::new(kind.status(), detail), header }
+    }
+
+    /// Returns the status.
+    pub fn status(&self) -> StatusCode {
+        self.problem.status()
+    }
+
+    /// Returns the text for the caller.
+    pub fn detail(&self) -> &'static str {
+        self.detail
+    }
+
+    /// Returns the one header that tells the client what to do: `WWW-Authenticate`, or `Retry-After` for 503.
+    pub fn header(&self) -> (&HeaderName, &HeaderValue) {
+        let (name, value) = &self.header;
+        (name, value)
+    }
+
+    /// Returns the HTTP response, with a problem document as its body.
+    pub fn into_response(self) -> Response<Bytes> {
+        let mut response = self.problem.into_response();
+        let (name, value) = self.header;
+        response.headers_mut().insert(name, value);
+        response
+    }
+}
+
+/// The responses that are the same for every request to a route. Their texts reveal nothing about a token.
+#[derive(Clone, Debug)]
+pub(super) struct ResponseTemplates {
+    no_credentials: ResponseTemplate,
+    malformed: ResponseTemplate,
+    invalid_token: ResponseTemplate,
+    insufficient_scope: ResponseTemplate,
+}
+
+impl ResponseTemplates {
+    pub(super) fn new(challenge: &Challenge) -> Self {
+        Self {
+            no_credentials: ResponseTemplate::new(Kind::NoCredentials, challenge),
+            malformed: ResponseTemplate::new(Kind::Malformed, challenge),
+            invalid_token: ResponseTemplate::new(Kind::InvalidToken, challenge),
+            insufficient_scope: ResponseTemplate::new(Kind::InsufficientScope, challenge),
+        }
+    }
+
+    /// Returns the response, unless it depends on the rejection.
+    pub(super) fn get(&self, kind: Kind) -> Option<&ResponseTemplate> {
+        match kind {
+            Kind::NoCredentials => Some(&self.no_credentials),
+            Kind::Malformed => Some(&self.malformed),
+            Kind::InvalidToken => Some(&self.invalid_token),
+            Kind::InsufficientScope => Some(&self.insufficient_scope),
+            Kind::Unavailable { .. } => None,
+        }
+    }
+}
