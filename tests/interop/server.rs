@@ -1,6 +1,6 @@
 //! What is asked of every server: tokens, keys that change, and faults.
 
-use scopegate_axum::scopegate::IssuerWithoutAudience;
+use scopegate_axum::IssuerWithoutAudience;
 use scopegate_axum::{ConfigError, Issuer};
 use serde_json::{Map, Value};
 

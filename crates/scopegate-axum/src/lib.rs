@@ -200,13 +200,18 @@ pub use rejection::Rejection;
 pub use rejection::body::RejectionBody;
 pub use rejection::hook::{OnRejection, Unchanged};
 pub use resource::ProtectedResource;
+pub use resource::authorization_servers::AuthorizationServers;
 pub use resource::metadata::ResourceMetadata;
-pub use scopegate;
 pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason};
 pub use scopegate::{
-    Algorithm, ConfigError, Error, Issuer, Principal, Requirement, ResourceIdentifier, Scope, Scopes,
-    Verifier, all_of, any_of,
+    Algorithm, ConfigError, Error, Issuer, IssuerWithoutAudience, NumericDate, Principal, Requirement,
+    ResourceIdentifier, Scope, Scopes, Status, Verifier, VerifierBuilder, all_of, any_of,
 };
+
+/// The code of this crate's README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct CrateReadme;
 
 /// The README's code compiles.
 #[cfg(doctest)]

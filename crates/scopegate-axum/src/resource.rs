@@ -2,6 +2,7 @@
 //! another. The description is `resource/description.rs`, and its service
 //! `resource/metadata.rs`.
 
+pub(crate) mod authorization_servers;
 pub(crate) mod description;
 pub(crate) mod metadata;
 
@@ -14,6 +15,7 @@ use scopegate::{ConfigError, Requirement, ResourceIdentifier, Scope, Verifier, m
 use crate::layers::optional_token::OptionalToken;
 use crate::layers::require_scope::RequireScope;
 use crate::layers::require_token::RequireToken;
+use crate::resource::authorization_servers::AuthorizationServers;
 use crate::resource::description::Description;
 use crate::resource::metadata::ResourceMetadata;
 
@@ -106,19 +108,19 @@ impl ProtectedResource {
         Ok(Self { verifier: verifier.clone(), realm: None, description })
     }
 
-    /// Tells callers of these issuers only, and in this order: `authorization_servers` (RFC 9728 §2, which lets an API
-    /// keep some back). All that the verifier trusts, unless set. It is in documents of a service that is made from now
-    /// on.
+    /// Sets the issuers that the metadata names: `authorization_servers` (RFC 9728 §2, which lets an API keep some
+    /// back). Default: every issuer that the verifier trusts. It applies to services that are created later.
     ///
-    /// For an API that trusts an issuer of its own house besides the one that its callers have clients at, or one
-    /// issuer for each tenant and goes by another name for each:
+    /// Use it for an API that also trusts an issuer which its callers have no clients at, or for one that has an
+    /// issuer and an identifier for each tenant:
     ///
     /// ```
-    /// use scopegate_axum::{ConfigError, ProtectedResource, Verifier};
+    /// use scopegate_axum::{AuthorizationServers, ConfigError, ProtectedResource, Verifier};
     ///
-    /// fn for_everybody(verifier: &Verifier) -> Result<ProtectedResource, ConfigError> {
-    ///     ProtectedResource::new("https://api.example/orders", verifier)?
-    ///         .with_authorization_servers(["https://login.example"])
+    /// fn public_api(verifier: &Verifier) -> Result<ProtectedResource, ConfigError> {
+    ///     let servers = AuthorizationServers::new(verifier, ["https://login.example"])?;
+    ///     let api = ProtectedResource::new("https://api.example/orders", verifier)?;
+    ///     Ok(api.with_authorization_servers(servers))
     /// }
     /// # use scopegate_axum::Issuer;
     /// # const JWKS: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
@@ -127,32 +129,32 @@ impl ProtectedResource {
     ///     .trust(issuer("https://login.internal.example")?)
     ///     .trust(issuer("https://login.example")?)
     ///     .build()?;
-    /// let document = for_everybody(&verifier)?.metadata().document();
+    /// let document = public_api(&verifier)?.metadata().document();
     /// assert!(document.contains(r#""authorization_servers":["https://login.example"]"#));
     ///
     /// let other = Verifier::builder().trust(issuer("https://login.internal.example")?).build()?;
     /// assert_eq!(
-    ///     for_everybody(&other).unwrap_err().to_string(),
+    ///     public_api(&other).unwrap_err().to_string(),
     ///     r#"expected an issuer that the verifier trusts, found "https://login.example""#
     /// );
     /// # Ok::<(), ConfigError>(())
     /// ```
     ///
-    /// A caller believes this list: it takes its credentials there, or the user's (§7.6). So it has no name that the
-    /// verifier does not trust, and nothing of it should come from a request. It hides nothing either: tokens of the
-    /// others are good for the API as before, and who may know of whom is no rule about who may come in.
+    /// Callers believe this list: they send their credentials there, or the user's (§7.6). So it has no issuer
+    /// that the verifier does not trust, and nothing of it should come from a request. It only affects the
+    /// metadata: tokens of the other trusted issuers are still accepted.
     ///
-    /// # Errors
-    /// [`ConfigError::UntrustedIssuer`] for one that the verifier does not trust under exactly this name,
-    /// [`ConfigError::RepeatedIssuer`] for one that is there twice, [`ConfigError::EmptyIssuerList`] for none.
-    pub fn with_authorization_servers<S: AsRef<str>>(
-        mut self,
-        issuers: impl IntoIterator<Item = S>,
-    ) -> Result<Self, ConfigError> {
-        let issuers =
-            middleware::select_issuers(&self.verifier, issuers)?.into_iter().map(str::to_owned).collect();
-        Arc::make_mut(&mut self.description).authorization_servers = issuers;
-        Ok(self)
+    /// # Panics
+    /// Panics if the issuers were selected with another verifier than the API's.
+    #[must_use]
+    #[track_caller]
+    pub fn with_authorization_servers(mut self, servers: AuthorizationServers) -> Self {
+        assert!(
+            middleware::same_verifier(servers.verifier(), &self.verifier),
+            "ProtectedResource: expected authorization servers of the API's own verifier"
+        );
+        Arc::make_mut(&mut self.description).authorization_servers = servers.into_issuers();
+        self
     }
 
     /// What people call it, for clients to show: `resource_name` (RFC 9728 §2). None unless set. It is in documents of a service

@@ -11,7 +11,10 @@ use axum::routing::get as on_get;
 use fixture::{
     CLIENT, ISSUER, body_text, get, header_text, send, status, token, trusted, verifier, with_token,
 };
-use scopegate_axum::{ConfigError, Issuer, ProtectedResource, Requirement, Scope, Verifier, all_of, any_of};
+use scopegate_axum::{
+    AuthorizationServers, ConfigError, Issuer, ProtectedResource, Requirement, Scope, Verifier, all_of,
+    any_of,
+};
 use serde_json::{Value, json};
 
 const ORDERS: &str = "https://api.example/orders";
@@ -101,7 +104,8 @@ async fn callers_are_told_of_the_issuers_that_are_named_and_in_their_order() {
     // F12
     let verifier = three_issuers();
     let all = ProtectedResource::new(ORDERS, &verifier).unwrap();
-    let some = all.clone().with_authorization_servers(["https://b.example/", ISSUER]).unwrap();
+    let servers = |names: &[&str]| AuthorizationServers::new(&verifier, names).unwrap();
+    let some = all.clone().with_authorization_servers(servers(&["https://b.example/", ISSUER]));
     let router = |api: &ProtectedResource| {
         let route = on_get(ok).layer(api.require_scope("orders/read"));
         Router::new().route("/read", route).route_service(api.metadata_path(), api.metadata())
@@ -110,7 +114,7 @@ async fn callers_are_told_of_the_issuers_that_are_named_and_in_their_order() {
     assert_eq!(document_of(&some).await, json!(["https://b.example/", ISSUER]));
     // What was cloned before still says all, and the last call counts.
     assert_eq!(document_of(&all).await, json!([ISSUER, "https://a.example", "https://b.example/"]));
-    let one = some.clone().with_authorization_servers(["https://a.example"]).unwrap();
+    let one = some.clone().with_authorization_servers(servers(&["https://a.example"]));
     assert_eq!(document_of(&one).await, json!(["https://a.example"]));
     // Whose tokens are taken is another question, with the answer that it had.
     assert_eq!(status(&router(&one), with_token(get("/read"), &token("orders/read"))).await, StatusCode::OK);
@@ -119,8 +123,8 @@ async fn callers_are_told_of_the_issuers_that_are_named_and_in_their_order() {
 #[test]
 fn callers_are_sent_to_no_issuer_that_the_verifier_does_not_trust() {
     // F12
-    let api = ProtectedResource::new(ORDERS, &three_issuers()).unwrap();
-    let refused = |names: &[&str]| api.clone().with_authorization_servers(names).unwrap_err();
+    let verifier = three_issuers();
+    let refused = |names: &[&str]| AuthorizationServers::new(&verifier, names).unwrap_err();
     for name in ["https://evil.example", "https://a.example/", "https://b.example", "HTTPS://a.example", ""] {
         let error = refused(&[ISSUER, name]);
         assert!(matches!(&error, ConfigError::UntrustedIssuer { found, .. } if found == name), "{error}");
@@ -135,7 +139,16 @@ fn callers_are_sent_to_no_issuer_that_the_verifier_does_not_trust() {
     let error = refused(&[]);
     assert!(matches!(error, ConfigError::EmptyIssuerList), "{error}");
     assert_eq!(error.to_string(), "expected at least one of the trusted issuers, found none");
-    assert!(api.with_authorization_servers(["https://a.example", ISSUER, "https://b.example/"]).is_ok());
+    let names = ["https://a.example", ISSUER, "https://b.example/"];
+    assert!(AuthorizationServers::new(&verifier, names).is_ok());
+}
+
+#[test]
+#[should_panic(expected = "expected authorization servers of the API's own verifier")]
+fn authorization_servers_of_another_verifier_panic() {
+    // F12
+    let servers = AuthorizationServers::new(&three_issuers(), ["https://a.example"]).unwrap();
+    let _ = ProtectedResource::new(ORDERS, &verifier()).unwrap().with_authorization_servers(servers);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ mod program;
 use std::path::{Path, PathBuf};
 
 use reqwest::Client as Http;
-use scopegate_axum::scopegate::IssuerWithoutAudience;
+use scopegate_axum::IssuerWithoutAudience;
 use scopegate_axum::{ConfigError, Issuer};
 use scopegate_issuer::{Algorithm, SigningKey};
 use serde_json::{Map, Value, json};

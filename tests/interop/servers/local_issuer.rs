@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Client as Http;
-use scopegate_axum::scopegate::IssuerWithoutAudience;
+use scopegate_axum::IssuerWithoutAudience;
 use scopegate_axum::{ConfigError, Issuer};
 use scopegate_issuer::{Algorithm, ClientConfig, Config, LocalIssuer, Mint, PoolConfig, SigningKey};
 use serde_json::Value;

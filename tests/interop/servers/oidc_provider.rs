@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reqwest::Client as Http;
-use scopegate_axum::scopegate::IssuerWithoutAudience;
+use scopegate_axum::IssuerWithoutAudience;
 use scopegate_axum::{ConfigError, Issuer};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

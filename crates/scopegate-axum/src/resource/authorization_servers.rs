@@ -1,0 +1,36 @@
+//! The issuers that an API names in its metadata.
+
+use scopegate::{ConfigError, Verifier, middleware};
+
+/// Issuers that a verifier trusts, for [`ProtectedResource::with_authorization_servers`].
+///
+/// [`ProtectedResource::with_authorization_servers`]: crate::ProtectedResource::with_authorization_servers
+#[derive(Clone, Debug)]
+pub struct AuthorizationServers {
+    verifier: Verifier,
+    issuers: Vec<String>,
+}
+
+impl AuthorizationServers {
+    /// Selects some of the issuers that the verifier trusts, in this order.
+    ///
+    /// # Errors
+    /// Returns [`ConfigError::UntrustedIssuer`] for an issuer that the verifier does not trust under exactly this
+    /// name, [`ConfigError::RepeatedIssuer`] for a repeated one, and [`ConfigError::EmptyIssuerList`] for an empty
+    /// list.
+    pub fn new<S: AsRef<str>>(
+        verifier: &Verifier,
+        issuers: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ConfigError> {
+        let issuers = middleware::select_issuers(verifier, issuers)?.into_iter().map(str::to_owned).collect();
+        Ok(Self { verifier: verifier.clone(), issuers })
+    }
+
+    pub(crate) fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    pub(crate) fn into_issuers(self) -> Vec<String> {
+        self.issuers
+    }
+}
