@@ -1,17 +1,14 @@
 //! What does a gRPC call hear, to the letter, and who is taken for one? What a real client makes of it is tested in
 //! `examples/grpc`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
-
-mod fixture;
 
 use std::convert::Infallible;
 
+use crate::fixture::{body_text, header_text, mint, send, sign, token, verifier, with_token};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderName, Method, Request, Response, Version, header};
 use axum::routing::post as on_post;
 use bytes::Bytes;
-use fixture::{body_text, header_text, mint, send, sign, token, verifier, with_token};
 use http_body::Body as _;
 use http_body_util::Full;
 use scopegate_axum::{Error, Issuer, Rejection, RejectionReason, RequireScope, Verifier};

@@ -1,18 +1,15 @@
 //! Which requests does a layer protect, depending on where it is put?
-#![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
-
-mod fixture;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use crate::fixture::{get, header_text, send, status, token, verifier, with_token};
 use axum::Router;
 use axum::body::Body;
 use axum::handler::Handler as _;
 use axum::http::{HeaderValue, Method, Request, header};
 use axum::routing::get as on_get;
-use fixture::{get, header_text, send, status, token, verifier, with_token};
 use scopegate_axum::{Issuer, OptionalToken, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use tower::util::MapRequestLayer;

@@ -1,14 +1,12 @@
 //! Does a request or a response that goes on and on pass through a layer piece by piece, and can it become a WebSocket? All
 //! over loopback sockets. That nothing is buffered is shown by what waits for what, not by time: each second piece is sent
 //! only when the first one is there.
-#![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
-
-mod fixture;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use crate::fixture::{token, verifier};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::WebSocketUpgrade;
@@ -16,7 +14,6 @@ use axum::extract::ws::WebSocket;
 use axum::response::Response;
 use axum::response::sse::{Event, Sse};
 use axum::routing::{get as on_get, post as on_post};
-use fixture::{token, verifier};
 use futures_util::{SinkExt as _, StreamExt as _, stream};
 use scopegate_axum::{Claims, RequireScope};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

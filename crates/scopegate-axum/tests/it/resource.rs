@@ -1,16 +1,13 @@
 //! Does an API tell callers, to the letter of RFC 9728, who lets them in and what for? And do scopes that imply others open
 //! routes, and stand in challenges, as they were declared? Row ids (F08, …) are those of docs/conformance.md.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
-mod fixture;
-
+use crate::fixture::{
+    CLIENT, ISSUER, body_text, get, header_text, send, status, token, trusted, verifier, with_token,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use axum::routing::get as on_get;
-use fixture::{
-    CLIENT, ISSUER, body_text, get, header_text, send, status, token, trusted, verifier, with_token,
-};
 use scopegate_axum::{
     AuthorizationServers, ConfigError, Issuer, ProtectedResource, Requirement, Scope, Verifier, all_of,
     any_of,
@@ -82,7 +79,7 @@ async fn a_layer_that_is_made_later_is_in_the_metadata_too() {
 async fn authorization_servers_stand_in_the_order_in_which_they_were_trusted() {
     // F12
     let other = "https://a.example/a-longer-name";
-    let jwks = json!({ "keys": [fixture::KEY.jwk()] }).to_string();
+    let jwks = json!({ "keys": [crate::fixture::KEY.jwk()] }).to_string();
     let second = Issuer::from_jwks(other, &jwks).unwrap().audience(ORDERS);
     let last = Issuer::from_jwks("https://b.example", &jwks).unwrap().audience(ORDERS);
     let verifier = Verifier::builder().trust(trusted()).trust(second).trust(last).build().unwrap();
@@ -93,7 +90,7 @@ async fn authorization_servers_stand_in_the_order_in_which_they_were_trusted() {
 
 /// Trusts three issuers.
 fn three_issuers() -> Verifier {
-    let jwks = json!({ "keys": [fixture::KEY.jwk()] }).to_string();
+    let jwks = json!({ "keys": [crate::fixture::KEY.jwk()] }).to_string();
     let issuer = |name| Issuer::from_jwks(name, &jwks).unwrap().audience(ORDERS);
     let builder = Verifier::builder().trust(trusted());
     builder.trust(issuer("https://a.example")).trust(issuer("https://b.example/")).build().unwrap()

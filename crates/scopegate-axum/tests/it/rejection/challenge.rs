@@ -1,22 +1,14 @@
 //! Is `WWW-Authenticate` valid whatever a request, a token or a configuration holds, and does a token's text ever get
 //! into it? The judge is the parser of the crate `http-auth`. Row ids (D08, …) are those of docs/conformance.md.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a panic is the test's failure"
-)]
-
-mod fixture;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::fixture::{get, header_text, mint, send, sign, token, verifier, with_token};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, header};
 use axum::routing::get as on_get;
-use fixture::{get, header_text, mint, send, sign, token, verifier, with_token};
 use http_auth::parse_challenges;
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,14 +1,11 @@
 //! What does a handler get to know about its caller?
-#![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
-mod fixture;
-
+use crate::fixture::{Log, body_text, get, header_text, mint, send, sign, token, verifier, with_token};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::response::IntoResponse as _;
 use axum::routing::get as on_get;
-use fixture::{Log, body_text, get, header_text, mint, send, sign, token, verifier, with_token};
 use scopegate_axum::{Claims, OptionalToken, RequireScope, RequireToken};
 
 async fn standard(claims: Claims) -> String {

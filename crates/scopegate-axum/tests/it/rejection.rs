@@ -1,20 +1,22 @@
 //! What does each kind of request hear? Every answer to the letter. Row ids (D07, …) are those of
 //! docs/conformance.md.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
-mod fixture;
+mod challenge;
+mod grpc;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use crate::fixture::{
+    Log, body_text, get, header_text, mint, send, sign, status, token, verifier, with_token,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get as on_get;
-use fixture::{Log, body_text, get, header_text, mint, send, sign, status, token, verifier, with_token};
 use scopegate_axum::{
     Error, Issuer, OptionalToken, Rejection, RejectionReason, RequireScope, RequireToken, Verifier, all_of,
     any_of,

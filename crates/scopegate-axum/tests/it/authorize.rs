@@ -1,7 +1,6 @@
 //! Does the layer keep the contract of `tower::Service`, whatever it is wrapped around?
-#![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
-mod fixture;
+mod streams;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -10,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
+use crate::fixture::{sign, token, verifier};
 use axum::http::{Method, Request, Response, StatusCode};
 use bytes::Bytes;
-use fixture::{sign, token, verifier};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, Empty, Full};
 use scopegate_axum::{Claims, Issuer, OptionalToken, RequireScope, RequireToken, Verifier};
@@ -190,7 +189,7 @@ async fn the_request_arrives_as_it_was_sent() {
         assert!(request.headers().contains_key("authorization") && request.headers().contains_key("x-other"));
         Ok::<_, Infallible>(Response::new(request.into_body()))
     });
-    let good = sign(&fixture::mint());
+    let good = sign(&crate::fixture::mint());
     let request = Request::put("/x")
         .header("authorization", format!("Bearer {good}"))
         .header("x-other", "1")
