@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caller_is_shown_without_the_token() {
+    fn authorized_debug_omits_token() {
         // D18
         let key = SigningKey::generate(KeyAlgorithm::EdDSA);
         let jwks = serde_json::json!({ "keys": [key.jwk()] }).to_string();

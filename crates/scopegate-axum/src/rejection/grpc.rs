@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_has_http_2_the_method_the_content_type_and_te() {
+    fn request_with_all_marks_is_grpc_call() {
         assert!(is_call(&call()));
         for content_type in ["application/grpc+proto", "application/grpc;v=1", "Application/gRPC"] {
             let mut request = call();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lacks_one_mark_of_a_call_is_none() {
+    fn request_lacking_one_mark_is_no_call() {
         for content_type in [
             "application/grpc-web",
             "application/grpc-web+proto",
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_http_status_200_the_code_the_message_and_no_body() {
+    fn grpc_rejection_is_trailers_only_with_status_200() {
         for (code, number) in
             [(Code::PermissionDenied, "7"), (Code::Unavailable, "14"), (Code::Unauthenticated, "16")]
         {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_percent_encoded() {
+    fn grpc_message_is_percent_encoded() {
         assert_eq!(percent_encoded("a token's `~` text!"), "a token's `~` text!");
         assert_eq!(percent_encoded("%\r\n\u{7f}\u{e9}"), "%25%0D%0A%7F%C3%A9");
         assert_eq!(percent_encoded(""), "");

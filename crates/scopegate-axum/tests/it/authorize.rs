@@ -58,7 +58,7 @@ fn request(token: Option<&str>) -> Request<Empty<Bytes>> {
 }
 
 #[tokio::test]
-async fn a_plain_tower_service_is_protected_whatever_its_bodies() {
+async fn tower_service_with_any_bodies_is_protected() {
     let inner = service_fn(|_: Request<Empty<Bytes>>| async {
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("inner")))
     });
@@ -71,14 +71,14 @@ async fn a_plain_tower_service_is_protected_whatever_its_bodies() {
 }
 
 #[tokio::test]
-async fn services_and_their_futures_can_be_shown() {
+async fn services_and_futures_implement_debug() {
     let mut service = RequireScope::new(&verifier(), "read").layer(Strict { ready: true });
     assert!(format!("{service:?}").contains("read"), "what is asked for is shown");
     assert!(format!("{:?}", service.call(request(None))).starts_with("ResponseFuture"));
 }
 
 #[tokio::test]
-async fn the_inner_service_is_called_only_when_it_was_polled_ready() {
+async fn inner_service_is_called_only_when_ready() {
     let mut service = RequireScope::new(&verifier(), "read").layer(Strict { ready: false });
     let (good, bad) = (token("read"), token("write"));
     for (token, status) in [(&good, 200), (&bad, 403), (&good, 200), (&good, 200), (&bad, 403), (&good, 200)]
@@ -106,7 +106,7 @@ impl Body for Watched {
 }
 
 #[tokio::test]
-async fn a_request_body_is_left_to_the_inner_service() {
+async fn request_body_is_read_by_inner_service_only() {
     // D06, D23: whatever the method, and whatever the request wants to become
     let inner = service_fn(|request: Request<Watched>| async {
         let body = request.into_body().collect().await?.to_bytes();
@@ -142,7 +142,7 @@ async fn a_request_body_is_left_to_the_inner_service() {
 }
 
 #[tokio::test]
-async fn that_holds_also_when_the_request_waited_for_a_key() {
+async fn inner_service_is_ready_after_waiting_for_key() {
     let local = LocalIssuer::start().await.unwrap();
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
     let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
@@ -157,7 +157,7 @@ async fn that_holds_also_when_the_request_waited_for_a_key() {
 }
 
 #[tokio::test]
-async fn a_refused_request_gives_its_place_in_a_limit_back() {
+async fn rejected_request_releases_its_permit() {
     let limit = ConcurrencyLimitLayer::new(1);
     let guarded = RequireScope::new(&verifier(), "read").layer(limit.layer(Strict { ready: false }));
     let mut refusing = guarded.clone();
@@ -172,7 +172,7 @@ async fn a_refused_request_gives_its_place_in_a_limit_back() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_inner_service_passes_unchanged() {
+async fn inner_service_error_passes_unchanged() {
     #[derive(Debug, PartialEq)]
     struct Inner;
     let inner = service_fn(|_: Request<Empty<Bytes>>| async { Err::<Response<Full<Bytes>>, _>(Inner) });
@@ -183,7 +183,7 @@ async fn an_error_of_the_inner_service_passes_unchanged() {
 }
 
 #[tokio::test]
-async fn the_request_arrives_as_it_was_sent() {
+async fn accepted_request_arrives_unchanged() {
     let inner = service_fn(|request: Request<Full<Bytes>>| async move {
         assert_eq!((request.method().as_str(), request.uri().path()), ("PUT", "/x"));
         assert!(request.headers().contains_key("authorization") && request.headers().contains_key("x-other"));
@@ -200,7 +200,7 @@ async fn the_request_arrives_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn a_request_that_waits_for_a_key_keeps_no_place_in_a_limit() {
+async fn request_waiting_for_key_holds_no_permit() {
     let local = LocalIssuer::start().await.unwrap();
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
     let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
@@ -218,7 +218,7 @@ async fn a_request_that_waits_for_a_key_keeps_no_place_in_a_limit() {
 }
 
 #[tokio::test]
-async fn any_inner_service_can_ask_who_calls() {
+async fn tower_service_reads_claims_from_extensions() {
     let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
         let claims = Claims::from_extensions_optional(request.extensions()).unwrap();
         let client = claims.and_then(|claims| claims.client_id().map(str::to_owned));
@@ -231,7 +231,7 @@ async fn any_inner_service_can_ask_who_calls() {
 }
 
 #[test]
-fn a_layer_that_is_missing_is_not_taken_for_a_caller_without_a_token() {
+fn missing_layer_is_not_an_anonymous_caller() {
     let rejection = Claims::from_extensions_optional(&http::Extensions::new()).unwrap_err();
     assert!(
         rejection.to_string().contains("no RequireScope, RequireToken or OptionalToken layer"),
@@ -240,7 +240,7 @@ fn a_layer_that_is_missing_is_not_taken_for_a_caller_without_a_token() {
 }
 
 #[tokio::test]
-async fn claims_of_an_outer_layer_are_not_left_for_a_caller_without_a_token() {
+async fn inner_layer_without_token_replaces_outer_claims() {
     // The outer layer knows the caller; the inner one belongs to another verifier and sees no token.
     let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
         let known = Claims::from_extensions_optional(request.extensions()).unwrap().is_some();

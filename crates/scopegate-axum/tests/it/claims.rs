@@ -34,7 +34,7 @@ async fn twice(first: Claims, second: Claims<Ours>) -> String {
 }
 
 #[tokio::test]
-async fn a_handler_gets_the_claims_that_the_layer_verified() {
+async fn handler_extracts_claims_of_layer() {
     let layer = RequireScope::new(&verifier(), "read");
     let router = Router::new().route("/", on_get(standard)).layer(layer);
     let response = send(&router, with_token(get("/"), &token("read write"))).await;
@@ -42,7 +42,7 @@ async fn a_handler_gets_the_claims_that_the_layer_verified() {
 }
 
 #[tokio::test]
-async fn claims_of_the_application_are_typed() {
+async fn custom_claims_are_typed() {
     // C22: a handler has every claim, and the request
     let router = Router::new()
         .route("/", on_get(typed))
@@ -56,7 +56,7 @@ async fn claims_of_the_application_are_typed() {
 }
 
 #[tokio::test]
-async fn claims_of_another_shape_are_refused_and_are_no_error_of_the_server() {
+async fn custom_claims_of_other_shape_are_401() {
     let router = Router::new().route("/", on_get(typed)).layer(RequireScope::new(&verifier(), "read"));
     for bad in [mint().scope("read"), mint().scope("read").claim("tenant", 1)] {
         let response = send(&router, with_token(get("/"), &sign(&bad))).await;
@@ -70,7 +70,7 @@ async fn claims_of_another_shape_are_refused_and_are_no_error_of_the_server() {
 }
 
 #[tokio::test]
-async fn an_optional_caller_is_nobody_or_somebody() {
+async fn optional_claims_are_none_without_token() {
     let router = Router::new()
         .route("/", on_get(perhaps))
         .route("/typed", on_get(perhaps_typed))
@@ -90,7 +90,7 @@ async fn an_optional_caller_is_nobody_or_somebody() {
 }
 
 #[tokio::test]
-async fn what_is_no_handler_of_axum_gets_them_from_the_extensions() {
+async fn claims_are_available_from_extensions() {
     let whoami = async |request: Request<Body>| match Claims::from_extensions(request.extensions()) {
         Ok(claims) => Ok(claims.client_id().unwrap().to_owned().into_response()),
         Err(rejection) => Err(rejection),
@@ -106,7 +106,7 @@ async fn what_is_no_handler_of_axum_gets_them_from_the_extensions() {
 }
 
 #[tokio::test]
-async fn without_a_layer_the_answer_is_a_500_and_the_log_says_what_is_missing() {
+async fn missing_layer_is_logged_and_500() {
     // D24
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();

@@ -34,7 +34,7 @@ async fn statuses(router: &Router, method: Method, path: &str) -> [u16; 3] {
 }
 
 #[tokio::test]
-async fn on_a_handler_it_protects_that_method() {
+async fn layer_on_handler_protects_its_method() {
     // D24
     let verifier = verifier();
     let (read, write) = (RequireScope::new(&verifier, "read"), RequireScope::new(&verifier, "write"));
@@ -45,7 +45,7 @@ async fn on_a_handler_it_protects_that_method() {
 }
 
 #[tokio::test]
-async fn on_a_method_router_it_protects_every_method_before_it() {
+async fn layer_on_method_router_protects_earlier_methods() {
     let verifier = verifier();
     let (read, write) = (RequireScope::new(&verifier, "read"), RequireScope::new(&verifier, "write"));
     let router = Router::new().route("/", on_get(ok).layer(read).post(ok).layer(write));
@@ -54,7 +54,7 @@ async fn on_a_method_router_it_protects_every_method_before_it() {
 }
 
 #[tokio::test]
-async fn on_method_routers_of_one_path_each_protects_its_own() {
+async fn layers_on_two_method_routers_stay_apart() {
     let verifier = verifier();
     let (read, write) = (RequireScope::new(&verifier, "read"), RequireScope::new(&verifier, "write"));
     let router = Router::new()
@@ -66,14 +66,14 @@ async fn on_method_routers_of_one_path_each_protects_its_own() {
 }
 
 #[tokio::test]
-async fn on_a_router_it_protects_every_route_and_the_fallback() {
+async fn layer_on_router_protects_routes_and_fallback() {
     let router = Router::new().route("/", on_get(ok)).layer(RequireScope::new(&verifier(), "read"));
     assert_eq!(statuses(&router, Method::GET, "/").await, [401, 200, 403]);
     assert_eq!(statuses(&router, Method::GET, "/nowhere").await, [401, 404, 403]);
 }
 
 #[tokio::test]
-async fn on_a_router_by_route_layer_it_leaves_the_fallback_alone() {
+async fn route_layer_on_router_leaves_fallback_open() {
     let router = Router::new().route("/", on_get(ok)).route_layer(RequireScope::new(&verifier(), "read"));
     assert_eq!(statuses(&router, Method::GET, "/").await, [401, 200, 403]);
     assert_eq!(statuses(&router, Method::GET, "/nowhere").await, [404, 404, 404]);
@@ -105,7 +105,7 @@ fn from_script(mut request: Request<Body>) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_preflight_request_is_answered_by_a_cors_layer_outside_of_it() {
+async fn outer_cors_layer_answers_preflight() {
     // D20
     let read = || RequireScope::new(&verifier(), "read");
     for router in [
@@ -135,7 +135,7 @@ async fn a_preflight_request_is_answered_by_a_cors_layer_outside_of_it() {
 }
 
 #[tokio::test]
-async fn inside_of_it_a_cors_layer_neither_sees_the_preflight_nor_helps_a_refusal() {
+async fn inner_cors_layer_misses_preflight_and_rejections() {
     // D20
     let read = RequireScope::new(&verifier(), "read");
     let router = Router::new().route("/", on_get(ok)).layer(cors()).layer(read);
@@ -150,7 +150,7 @@ async fn inside_of_it_a_cors_layer_neither_sees_the_preflight_nor_helps_a_refusa
 }
 
 #[tokio::test]
-async fn routes_added_after_it_are_not_protected() {
+async fn routes_added_after_layer_stay_open() {
     let router = Router::new()
         .route("/", on_get(ok))
         .layer(RequireScope::new(&verifier(), "read"))
@@ -160,7 +160,7 @@ async fn routes_added_after_it_are_not_protected() {
 }
 
 #[tokio::test]
-async fn on_a_nested_or_merged_router_it_protects_that_router() {
+async fn layer_on_nested_router_protects_that_router() {
     let protected = || Router::new().route("/in", on_get(ok)).layer(RequireScope::new(&verifier(), "read"));
     let router = Router::new().nest("/api", protected()).route("/", on_get(ok));
     assert_eq!(statuses(&router, Method::GET, "/api/in").await, [401, 200, 403]);
@@ -171,7 +171,7 @@ async fn on_a_nested_or_merged_router_it_protects_that_router() {
 }
 
 #[tokio::test]
-async fn on_a_fallback_it_protects_the_fallback() {
+async fn layer_on_fallback_protects_fallback() {
     let router =
         Router::new().route("/", on_get(ok)).fallback(ok.layer(RequireScope::new(&verifier(), "read")));
     assert_eq!(statuses(&router, Method::GET, "/nowhere").await, [401, 200, 403]);
@@ -179,7 +179,7 @@ async fn on_a_fallback_it_protects_the_fallback() {
 }
 
 #[tokio::test]
-async fn layers_within_layers_ask_for_both() {
+async fn nested_layers_require_both() {
     // D14
     let verifier = verifier();
     let router = Router::new()
@@ -216,8 +216,8 @@ fn minted(key: &SigningKey, scope: &str) -> String {
 }
 
 #[tokio::test]
-async fn two_layers_of_one_verifier_verify_once() {
-    let key = SigningKey::generate(Algorithm::ES256);
+async fn nested_layers_of_one_verifier_verify_once() {
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
     let (verifier, count) = counting(&key);
     let router = Router::new()
         .route("/", on_get(ok.layer(RequireScope::new(&verifier, "read"))))
@@ -229,7 +229,7 @@ async fn two_layers_of_one_verifier_verify_once() {
 }
 
 #[tokio::test]
-async fn what_one_verifier_accepted_another_verifies_itself() {
+async fn nested_layer_of_other_verifier_verifies_again() {
     // Both issuers have the same name, and not the same keys.
     let (ours, theirs) = (SigningKey::generate(Algorithm::ES256), SigningKey::generate(Algorithm::ES256));
     let (outer, inner) = (counting(&theirs).0, counting(&ours).0);
@@ -244,7 +244,7 @@ async fn what_one_verifier_accepted_another_verifies_itself() {
 }
 
 #[tokio::test]
-async fn claims_are_those_of_the_token_that_the_layer_sees() {
+async fn replaced_token_is_verified_by_inner_layer() {
     let verifier = verifier();
     let router = |seen: Vec<String>| {
         let replace = move |mut request: Request<Body>| {

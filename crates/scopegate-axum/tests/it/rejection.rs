@@ -57,13 +57,13 @@ async fn assert_answer(request: Request<Body>, status: u16, challenge: &str, det
 const NOT_VALID: &str = "the access token has expired, or is not valid for this API";
 
 #[tokio::test]
-async fn a_good_token_with_the_scope_gets_through() {
+async fn valid_token_with_scope_is_accepted() {
     // D01
     assert_eq!(answer(with_token(get("/scope"), &token("orders/read"))).await, (200, None, String::new()));
 }
 
 #[tokio::test]
-async fn without_credentials_the_challenge_has_no_error() {
+async fn missing_credentials_challenge_has_no_error() {
     // D07, D08, D09, W15
     let detail = "a bearer token is needed";
     assert_answer(get("/scope"), 401, r#"Bearer realm="api", scope="orders/read""#, detail).await;
@@ -73,7 +73,7 @@ async fn without_credentials_the_challenge_has_no_error() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_query_or_the_body_is_not_looked_for() {
+async fn token_in_query_or_body_is_ignored() {
     // D04, D05, D06
     let good = token("orders/read");
     let in_query = get(&format!("/scope?access_token={good}"));
@@ -104,7 +104,7 @@ fn post(mut request: Request<Body>) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn more_than_one_credential_is_an_invalid_request() {
+async fn several_credentials_are_an_invalid_request() {
     // D02, D03, D04, D07, D10, D19
     let good = token("orders/read");
     let detail = "expected one Authorization header with one bearer token";
@@ -142,7 +142,7 @@ async fn more_than_one_credential_is_an_invalid_request() {
 }
 
 #[tokio::test]
-async fn a_refused_token_is_an_invalid_token() {
+async fn rejected_token_is_an_invalid_token() {
     // A29, D07, D11, D16, D19, G02: forged, expired, malformed, bound to a key, of another issuer: all the same to the
     // caller, so that the answer does not depend on what nobody has vouched for
     let challenge = format!(
@@ -171,7 +171,7 @@ async fn a_refused_token_is_an_invalid_token() {
 }
 
 #[tokio::test]
-async fn a_token_without_the_scope_hears_which_scopes_are_needed() {
+async fn token_without_scope_gets_required_scopes() {
     // D12, D13, D19
     let detail = "the access token lacks a scope that is needed";
     for (path, scopes, needed) in [
@@ -192,7 +192,7 @@ async fn a_token_without_the_scope_hears_which_scopes_are_needed() {
 }
 
 #[tokio::test]
-async fn keys_that_are_not_there_are_not_the_callers_fault() {
+async fn missing_keys_are_503() {
     // D21, W7
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Status(500));
@@ -210,7 +210,7 @@ async fn keys_that_are_not_there_are_not_the_callers_fault() {
 }
 
 #[tokio::test]
-async fn keys_that_are_too_old_are_not_the_callers_fault_either() {
+async fn expired_keys_are_503_until_fetched() {
     // B24, D21: and an unknown key while its issuer is away is nobody's
     let local = LocalIssuer::start().await.unwrap();
     let ahead = Arc::new(AtomicU64::new(0));
@@ -243,7 +243,7 @@ async fn keys_that_are_too_old_are_not_the_callers_fault_either() {
 }
 
 #[tokio::test]
-async fn a_token_is_optional_behind_accept_token_but_not_a_bad_one() {
+async fn optional_token_rejects_invalid_token() {
     assert_eq!(answer(get("/accept")).await.0, 200);
     assert_eq!(answer(with_token(get("/accept"), &token(""))).await.0, 200);
     let challenge = format!(r#"Bearer realm="api", error="invalid_token", error_description="{NOT_VALID}""#);
@@ -252,13 +252,13 @@ async fn a_token_is_optional_behind_accept_token_but_not_a_bad_one() {
 }
 
 #[tokio::test]
-async fn the_realm_can_be_named() {
+async fn configured_realm_is_in_challenge() {
     // D15
     assert_eq!(answer(get("/realm")).await.1.unwrap(), r#"Bearer realm="Orders \"EU\"""#);
 }
 
 #[tokio::test]
-async fn the_reason_is_in_the_extensions_and_not_in_the_body() {
+async fn reason_is_in_extensions_and_not_in_body() {
     // D16
     let response = send(&router(), with_token(get("/scope"), &sign(&mint().client("somebody-else")))).await;
     let refusal = response.extensions().get::<Rejection>().unwrap();
@@ -269,7 +269,7 @@ async fn the_reason_is_in_the_extensions_and_not_in_the_body() {
 }
 
 #[tokio::test]
-async fn the_log_has_one_line_for_each_refusal_whatever_the_token_says() {
+async fn rejection_of_any_token_logs_one_line() {
     // A19
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
@@ -313,7 +313,7 @@ async fn the_log_has_one_line_for_each_refusal_whatever_the_token_says() {
 }
 
 #[tokio::test]
-async fn the_body_can_be_replaced() {
+async fn rejection_body_can_be_replaced_by_middleware() {
     async fn plain_text(response: Response) -> Response {
         match response.extensions().get::<Rejection>() {
             Some(_) => response.map(|_| Body::from("no entry")),
@@ -329,7 +329,7 @@ async fn the_body_can_be_replaced() {
 }
 
 #[tokio::test]
-async fn head_is_answered_like_get() {
+async fn head_request_is_decided_like_get() {
     // D23
     let head = || Request::head("/scope").body(Body::empty()).unwrap();
     assert_eq!(status(&router(), head()).await, StatusCode::UNAUTHORIZED);
@@ -337,7 +337,7 @@ async fn head_is_answered_like_get() {
 }
 
 #[test]
-fn a_requirement_that_cannot_be_satisfied_is_found_when_the_router_is_built() {
+fn unsatisfiable_requirement_is_a_config_error() {
     // D24
     assert!(RequireScope::try_new(&verifier(), "orders/read").is_ok());
     for literal in ["", "a b", "a\"b", "ä"] {
@@ -350,6 +350,6 @@ fn a_requirement_that_cannot_be_satisfied_is_found_when_the_router_is_built() {
 #[should_panic(
     expected = r#"RequireScope: expected a scope (printable ASCII without space, quote and backslash), found "a b""#
 )]
-fn a_literal_that_is_not_a_scope_panics_with_the_literal() {
+fn invalid_scope_literal_panics_with_the_literal() {
     let _ = RequireScope::new(&verifier(), "a b");
 }

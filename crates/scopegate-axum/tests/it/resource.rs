@@ -44,7 +44,7 @@ async fn document(router: &Router, path: &str) -> Value {
 const PATH: &str = "/.well-known/oauth-protected-resource/orders";
 
 #[tokio::test]
-async fn the_metadata_is_made_of_the_verifier_and_the_layers() {
+async fn metadata_lists_issuers_and_scopes_of_layers() {
     // F08, F12
     let expected = json!({
         "resource": ORDERS,
@@ -57,7 +57,7 @@ async fn the_metadata_is_made_of_the_verifier_and_the_layers() {
 }
 
 #[tokio::test]
-async fn a_layer_that_is_made_later_is_in_the_metadata_too() {
+async fn later_layer_is_in_the_metadata() {
     // F12
     let api = ProtectedResource::new(ORDERS, &verifier()).unwrap();
     let router = Router::new().route_service(api.metadata_path(), api.metadata());
@@ -76,7 +76,7 @@ async fn a_layer_that_is_made_later_is_in_the_metadata_too() {
 }
 
 #[tokio::test]
-async fn authorization_servers_stand_in_the_order_in_which_they_were_trusted() {
+async fn authorization_servers_keep_the_configured_order() {
     // F12
     let other = "https://a.example/a-longer-name";
     let jwks = json!({ "keys": [crate::fixture::KEY.jwk()] }).to_string();
@@ -97,7 +97,7 @@ fn three_issuers() -> Verifier {
 }
 
 #[tokio::test]
-async fn callers_are_told_of_the_issuers_that_are_named_and_in_their_order() {
+async fn selected_authorization_servers_are_in_their_order() {
     // F12
     let verifier = three_issuers();
     let all = ProtectedResource::new(ORDERS, &verifier).unwrap();
@@ -118,7 +118,7 @@ async fn callers_are_told_of_the_issuers_that_are_named_and_in_their_order() {
 }
 
 #[test]
-fn callers_are_sent_to_no_issuer_that_the_verifier_does_not_trust() {
+fn untrusted_authorization_server_is_a_config_error() {
     // F12
     let verifier = three_issuers();
     let refused = |names: &[&str]| AuthorizationServers::new(&verifier, names).unwrap_err();
@@ -149,7 +149,7 @@ fn authorization_servers_of_another_verifier_panic() {
 }
 
 #[tokio::test]
-async fn the_metadata_answers_get_and_head_without_a_token_and_nothing_else() {
+async fn metadata_answers_only_get_and_head() {
     // F09
     let router = orders();
     let request = |method| Request::builder().method(method).uri(PATH).body(Body::empty()).unwrap();
@@ -168,7 +168,7 @@ async fn the_metadata_answers_get_and_head_without_a_token_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn every_challenge_names_the_metadata() {
+async fn every_challenge_has_the_metadata_url() {
     // F11, F15
     let router = orders();
     let challenge = async |request| {
@@ -200,7 +200,7 @@ async fn every_challenge_names_the_metadata() {
 }
 
 #[tokio::test]
-async fn what_a_request_says_about_the_host_changes_nothing() {
+async fn host_headers_change_no_challenge_or_metadata() {
     // F13
     let router = orders();
     let request = |path: &str| {
@@ -216,7 +216,7 @@ async fn what_a_request_says_about_the_host_changes_nothing() {
 }
 
 #[tokio::test]
-async fn several_apis_of_one_host_have_a_document_each() {
+async fn apis_of_one_host_have_own_documents() {
     // F10
     let verifier = verifier();
     let mut router = Router::new();
@@ -243,7 +243,7 @@ async fn several_apis_of_one_host_have_a_document_each() {
 }
 
 #[test]
-fn an_api_is_named_by_an_https_url_without_fragment() {
+fn resource_identifier_is_https_url_without_fragment() {
     // F07
     let verifier = verifier();
     for identifier in [ORDERS, "https://api.example", "http://127.0.0.1:8080/mcp"] {
@@ -256,7 +256,7 @@ fn an_api_is_named_by_an_https_url_without_fragment() {
 }
 
 #[test]
-fn offline_access_is_not_among_the_scopes() {
+fn offline_access_is_no_scope_of_an_api() {
     // F17
     let api = ProtectedResource::new(ORDERS, &verifier()).unwrap();
     let error = api.try_require_scope(all_of(["orders/read", "offline_access"])).unwrap_err();
@@ -271,7 +271,7 @@ fn offline_access_is_not_among_the_scopes() {
 }
 
 #[test]
-fn layers_that_a_program_goes_on_making_do_not_fill_its_memory() {
+fn metadata_keeps_256_scopes_at_most() {
     let api = ProtectedResource::new(ORDERS, &verifier()).unwrap();
     for tenant in 0..300 {
         let _layer = api
@@ -287,7 +287,7 @@ fn layers_that_a_program_goes_on_making_do_not_fill_its_memory() {
 }
 
 #[tokio::test]
-async fn metadata_behind_a_layer_or_in_a_nested_router_is_not_found_by_callers() {
+async fn metadata_behind_layer_or_nested_is_unreachable() {
     // F08: what the documentation warns of, and its right form.
     let api = ProtectedResource::new("https://api.example/v1", &verifier()).unwrap();
     let routes = || Router::new().route("/orders", on_get(ok).layer(api.require_scope("orders/read")));
@@ -304,7 +304,7 @@ async fn metadata_behind_a_layer_or_in_a_nested_router_is_not_found_by_callers()
 }
 
 #[test]
-fn the_realm_of_an_api_is_that_of_its_layers() {
+fn realm_of_api_applies_to_its_layers() {
     let api = ProtectedResource::new(ORDERS, &verifier()).unwrap().with_realm("orders");
     for layer in [format!("{:?}", api.require_token()), format!("{:?}", api.require_scope("orders/read"))] {
         assert!(layer.contains(r#"realm: "orders""#), "{layer}");
@@ -331,7 +331,7 @@ fn hierarchical() -> (Router, ProtectedResource) {
 }
 
 #[tokio::test]
-async fn a_scope_opens_what_it_implies_and_nothing_else() {
+async fn scope_grants_only_what_it_implies() {
     // F16
     let (router, _) = hierarchical();
     for (scopes, open) in [
@@ -352,7 +352,7 @@ async fn a_scope_opens_what_it_implies_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_challenge_does_not_ask_for_what_another_of_its_scopes_implies() {
+async fn challenge_omits_implied_scopes() {
     // F16
     let (router, api) = hierarchical();
     for (path, scope) in
@@ -369,7 +369,7 @@ async fn a_challenge_does_not_ask_for_what_another_of_its_scopes_implies() {
 }
 
 #[test]
-fn what_is_implied_is_among_the_scopes_of_the_claims() {
+fn implied_scopes_are_in_the_claims() {
     // F16
     let verifier =
         Verifier::builder().trust(trusted()).implied_scopes("write", ["read", "list"]).build().unwrap();
@@ -382,7 +382,7 @@ fn what_is_implied_is_among_the_scopes_of_the_claims() {
 }
 
 #[test]
-fn scopes_that_imply_each_other_in_a_circle_are_refused() {
+fn circular_implied_scopes_are_a_config_error() {
     // F16
     let circle = |last| {
         let builder = Verifier::builder().trust(trusted()).implied_scopes("a", ["b"]);

@@ -127,20 +127,20 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_without_error_has_realm_and_scope() {
+    fn challenge_without_error_has_realm_and_scope() {
         // D08, D09
         assert_eq!(challenge("api", "a b").without_error(), r#"Bearer realm="api", scope="a b""#);
         assert_eq!(challenge("api", "").without_error(), r#"Bearer realm="api""#);
     }
 
     #[test]
-    fn an_error_follows_the_scope_and_its_description_is_last() {
+    fn challenge_error_follows_scope_and_description_is_last() {
         let header = challenge("api", "a").with_error(ErrorCode::InvalidToken, "no");
         assert_eq!(header, r#"Bearer realm="api", scope="a", error="invalid_token", error_description="no""#);
     }
 
     #[test]
-    fn the_address_of_the_metadata_comes_before_the_scope() {
+    fn metadata_url_precedes_scope() {
         // F11
         let url = MetadataUrl::from(&"https://h/m".parse().unwrap());
         let with_metadata = Challenge { resource_metadata: Some(url), ..challenge("api", "a") };
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn any_realm_makes_a_valid_header() {
+    fn any_realm_renders_a_valid_header() {
         // D15
         let header = challenge("a\"b\\c\r\nd\u{e9}\u{0}", "").without_error();
         assert_eq!(header, r#"Bearer realm="a\"b\\c??d??""#);

@@ -58,7 +58,7 @@ fn upgrade_request(address: SocketAddr, token: Option<&str>) -> Request {
 }
 
 #[tokio::test]
-async fn a_request_with_a_good_token_becomes_a_websocket() {
+async fn accepted_upgrade_becomes_websocket() {
     // D23
     let address = serve_echo().await;
     let (mut socket, answer) = connect_async(upgrade_request(address, Some(&token("read")))).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_request_with_a_good_token_becomes_a_websocket() {
 }
 
 #[tokio::test]
-async fn a_refused_request_does_not_become_a_websocket() {
+async fn rejected_upgrade_becomes_no_websocket() {
     // D07, D23
     let address = serve_echo().await;
     let writer = token("write");
@@ -92,7 +92,7 @@ async fn a_refused_request_does_not_become_a_websocket() {
 }
 
 #[tokio::test]
-async fn an_event_is_seen_before_there_is_a_next_one() {
+async fn server_sent_event_arrives_before_the_next() {
     // D23
     let (send, receive) = mpsc::channel::<&str>(1);
     let receive = Arc::new(Mutex::new(Some(receive)));
@@ -116,7 +116,7 @@ async fn an_event_is_seen_before_there_is_a_next_one() {
 }
 
 #[tokio::test]
-async fn a_handler_gets_the_first_chunk_before_the_second_is_sent() {
+async fn first_upload_chunk_arrives_before_the_second() {
     // D23
     let (tell, mut told) = mpsc::channel(1);
     let upload = async move |body: Body| {
@@ -145,7 +145,7 @@ async fn a_handler_gets_the_first_chunk_before_the_second_is_sent() {
 }
 
 #[tokio::test]
-async fn whoever_is_refused_hears_it_before_sending_a_body() {
+async fn rejection_arrives_before_body_is_sent() {
     // D07, D23
     let upload = async |body: Body| body;
     let address = serve(Router::new().route("/", on_post(upload))).await;

@@ -96,7 +96,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn a_challenge_is_valid_whatever_realm_scopes_and_claims_are(
+    fn challenge_is_valid_for_any_configuration_and_claims(
         realm in any_text(), scopes in vec(any_text(), 1..4), text in any_text()
     ) {
         // D07, D08, D14, D15, D16
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn a_challenge_is_valid_whatever_authorization_holds(
+    fn challenge_is_valid_for_any_authorization_header(
         bytes in vec(any::<u8>(), 0..40), scheme in prop::sample::select(vec!["", "Bearer ", "bearer\t", "Basic ", "Bearer"])
     ) {
         // D03, D09, D10
@@ -168,7 +168,7 @@ fn claim_token(text: &str) -> String {
 }
 
 #[test]
-fn the_parser_finds_what_is_wrong() {
+fn oracle_parser_rejects_broken_challenges() {
     // D08: what judges here would see a broken header
     for broken in [
         "Bearer realm=\"a",
@@ -183,7 +183,7 @@ fn the_parser_finds_what_is_wrong() {
 }
 
 #[test]
-fn every_way_to_be_refused_has_one_challenge() {
+fn every_rejection_has_exactly_one_challenge() {
     // D07, D08, D14: also where layers are in layers, and where a handler asks for more than its layer
     let handler = async |claims: Claims| claims.client_id().unwrap_or_default().to_owned();
     let typed = async |claims: Claims<Ours>| claims.scopes().to_string();

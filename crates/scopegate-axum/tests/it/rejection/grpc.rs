@@ -47,7 +47,7 @@ fn refused(response: &Response<Body>) -> (&str, &str, Option<&str>) {
 }
 
 #[tokio::test]
-async fn a_call_that_gets_through_is_answered_by_the_service_alone() {
+async fn accepted_call_gets_only_the_service_response() {
     // D01
     let response = send(&router(&verifier()), with_token(call(), &token("orders/read"))).await;
     assert_eq!(response.status(), 200);
@@ -56,7 +56,7 @@ async fn a_call_that_gets_through_is_answered_by_the_service_alone() {
 }
 
 #[tokio::test]
-async fn each_refusal_has_a_status_of_grpc_and_the_challenge_of_http() {
+async fn rejected_call_gets_grpc_status_and_challenge() {
     // D07, D09, D10, D11, D12, D13, D19
     let malformed = "expected one Authorization header with one bearer token";
     let lacks = "the access token lacks a scope that is needed";
@@ -90,7 +90,7 @@ async fn each_refusal_has_a_status_of_grpc_and_the_challenge_of_http() {
 }
 
 #[tokio::test]
-async fn keys_that_are_not_there_are_unavailable_with_the_time_to_wait() {
+async fn missing_keys_are_unavailable_with_retry_after() {
     // D21
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Status(500));
@@ -104,7 +104,7 @@ async fn keys_that_are_not_there_are_unavailable_with_the_time_to_wait() {
 }
 
 #[tokio::test]
-async fn whoever_lacks_one_mark_of_a_call_hears_the_http_status() {
+async fn request_lacking_one_mark_gets_http_status() {
     // D07: a 200 would be a yes to a proxy that asks on behalf of others, and no client of gRPC-Web reads it
     let changed = |name: HeaderName, value: &'static str| {
         let mut request = call();
@@ -142,7 +142,7 @@ async fn whoever_lacks_one_mark_of_a_call_hears_the_http_status() {
 }
 
 #[tokio::test]
-async fn a_call_that_waited_for_a_key_hears_the_same() {
+async fn call_waiting_for_key_gets_same_status() {
     // D11
     let local = LocalIssuer::start().await.unwrap();
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
@@ -155,7 +155,7 @@ async fn a_call_that_waited_for_a_key_hears_the_same() {
 }
 
 #[tokio::test]
-async fn any_tower_service_answers_calls_so() {
+async fn tower_service_rejects_calls_with_grpc_status() {
     let inner = service_fn(|_: Request<Body>| async {
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("inner")))
     });

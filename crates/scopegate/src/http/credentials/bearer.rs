@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn one_token_after_the_scheme_in_any_case_is_a_token() {
+    fn token_after_scheme_in_any_case_is_read() {
         // D02, D03
         for value in ["Bearer a.b-c", "bearer a.b-c", "BEARER a.b-c", "bEaReR   a.b-c"] {
             assert_eq!(read(&[value.as_bytes()]), "token a.b-c", "{value}");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn no_header_or_another_scheme_is_no_credentials() {
+    fn other_scheme_or_no_header_is_no_credentials() {
         // D09
         assert_eq!(read(&[]), "none");
         for value in ["", "Basic dTpw", "Bear", "BearerX a", "Bearer-2 a", "DPoP a", "a.b.c", " "] {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bearer_that_is_not_one_token_is_malformed() {
+    fn bearer_without_exactly_one_token_is_malformed() {
         // D03
         let values: [&[u8]; 16] = [
             b"Bearer",
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_has_the_characters_of_token68_and_no_other() {
+    fn token_has_only_token68_characters() {
         // D02
         let allowed = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
         for byte in 0..=u8::MAX {
@@ -146,13 +146,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_said_in_words() {
+    fn malformed_credentials_have_readable_messages() {
         assert!(MalformedCredentials::SeveralHeaders.to_string().contains("one Authorization header"));
         assert!(MalformedCredentials::NotOneToken.to_string().contains("one token"));
     }
 
     #[test]
-    fn two_headers_are_malformed_whatever_they_hold() {
+    fn two_authorization_headers_are_malformed() {
         // D04
         for other in ["Bearer a", "Basic dTpw", ""] {
             assert_eq!(read(&[b"Bearer a", other.as_bytes()]), "SeveralHeaders", "{other}");
