@@ -57,6 +57,8 @@ mod rejection;
 mod template;
 mod challenge;
 mod problem;
+#[cfg(test)]
+mod tests;
 
 pub use authorizer::{Access, Authorization, Authorizer, PendingAuthorization};
 pub use challenge::MetadataUrl;

@@ -12,4 +12,6 @@ mod resource;
 mod claims;
 mod authorize;
 mod rejection;
+#[cfg(feature = "tonic")]
+mod tonic;
 mod fixture;

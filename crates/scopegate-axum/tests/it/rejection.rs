@@ -3,6 +3,8 @@
 
 mod challenge;
 mod grpc;
+mod handler;
+mod hook;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

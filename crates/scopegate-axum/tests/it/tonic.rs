@@ -1,0 +1,99 @@
+//! Does a handler of tonic reject in the words of its layer? A real client and server are in `examples/grpc`.
+
+use std::convert::Infallible;
+
+use axum::http::{HeaderMap, Request, Response, Version, header};
+use scopegate_axum::{Claims, Error, ProtectedResource, Rejection, RejectionReason, Verifier};
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use crate::fixture::{Log, token, verifier};
+
+fn call(token: Option<&str>) -> Request<Body> {
+    let request = Request::post("/shop.Orders/Approve").version(Version::HTTP_2);
+    let request = request.header(header::CONTENT_TYPE, "application/grpc").header(header::TE, "trailers");
+    let request = token
+        .into_iter()
+        .fold(request, |request, token| request.header(header::AUTHORIZATION, format!("Bearer {token}")));
+    request.body(Body::empty()).unwrap()
+}
+
+/// As the code that tonic generates: an error of the handler becomes a response.
+async fn approve(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    fn handler(request: &Request<Body>) -> Result<(), Status> {
+        Claims::from_extensions(request.extensions())?.require("orders/approve")?;
+        Ok(())
+    }
+    Ok(handler(&request).map_or_else(Status::into_http, |()| Response::new(Body::empty())))
+}
+
+/// Sends a call with a token for `read` to a handler behind the layer.
+macro_rules! rejected {
+    ($layer:expr) => {{
+        let response = $layer.layer(service_fn(approve)).oneshot(call(Some(&token("read")))).await.unwrap();
+        assert_eq!(response.status(), 200);
+        response
+    }};
+}
+
+/// Returns the status, and the headers without the message, which tonic encodes in its own way.
+fn told(response: &Response<Body>) -> (Code, String, HeaderMap) {
+    let status = Status::from_header_map(response.headers()).unwrap();
+    let mut headers = response.headers().clone();
+    headers.remove("grpc-message");
+    (status.code(), status.message().to_owned(), headers)
+}
+
+fn api(verifier: &Verifier) -> ProtectedResource {
+    ProtectedResource::new("https://api.example/orders", verifier).unwrap().with_realm("Orders")
+}
+
+#[tokio::test]
+async fn handler_status_has_the_challenge_of_its_layer() {
+    // D12, D13
+    let api = api(&verifier());
+    let (by_layer, by_handler) =
+        (rejected!(api.require_scope("orders/approve")), rejected!(api.require_token()));
+    assert_eq!(told(&by_layer), told(&by_handler));
+    let (code, _, headers) = told(&by_handler);
+    let challenge = headers[header::WWW_AUTHENTICATE].to_str().unwrap();
+    assert_eq!(code, Code::PermissionDenied);
+    assert!(challenge.starts_with(r#"Bearer realm="Orders", resource_metadata="https://"#), "{challenge}");
+    for response in [by_layer, by_handler] {
+        let rejection = response.extensions().get::<Rejection>().unwrap();
+        assert!(matches!(rejection.reason(), RejectionReason::Token(Error::InsufficientScope { .. })));
+        assert!(rejection.claims().is_some());
+    }
+}
+
+#[tokio::test]
+async fn handler_status_is_logged_once_by_the_layer() {
+    // A19
+    let log = Log::default();
+    let subscriber =
+        tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(log.clone()).finish();
+    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let api = api(&verifier());
+    rejected!(api.require_scope("orders/approve"));
+    let by_layer = log.take();
+    rejected!(api.require_token());
+    assert_eq!(by_layer.matches("rejected: ").count(), 1, "{by_layer}");
+    assert_eq!(by_layer, log.take());
+}
+
+#[tokio::test]
+async fn missing_layer_is_internal_and_logged() {
+    // D24
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let response = approve(call(None)).await.unwrap();
+    let (code, message, _) = told(&response);
+    assert_eq!((code, &*message), (Code::Internal, "the server is misconfigured"));
+    let logged = log.take();
+    assert!(logged.contains("ERROR") && logged.contains("Claims"), "{logged}");
+}
