@@ -217,7 +217,7 @@ fn minted(key: &SigningKey, scope: &str) -> String {
 
 #[tokio::test]
 async fn nested_layers_of_one_verifier_verify_once() {
-    let key = SigningKey::generate(KeyAlgorithm::ES256);
+    let key = SigningKey::generate(Algorithm::ES256);
     let (verifier, count) = counting(&key);
     let router = Router::new()
         .route("/", on_get(ok.layer(RequireScope::new(&verifier, "read"))))

@@ -1,6 +1,6 @@
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
-use scopegate_issuer::{Alg, LocalIssuer, Mint, SigningKey};
+use scopegate_issuer::{Algorithm as KeyAlgorithm, LocalIssuer, Mint, SigningKey};
 
 use super::*;
 use crate::error::Error;
@@ -30,7 +30,7 @@ fn rejection(authorizer: &Authorizer, headers: &HeaderMap) -> Rejection {
 #[test]
 fn decision_and_response_are_plain_data() {
     // D07, D09, D10, D11, D12, D16
-    let key = SigningKey::generate(Alg::EdDSA);
+    let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let authorizer = Authorizer::require_scope(&verifier(&key), "orders/read").unwrap();
     let mint = || Mint::cognito(ISSUER, "client").without_claim("token_use");
     let (valid, lacking) = (mint().scope("orders/read"), mint().scope("orders/write"));
@@ -70,7 +70,7 @@ fn decision_and_response_are_plain_data() {
 
 #[test]
 fn optional_token_may_be_absent_but_not_invalid() {
-    let key = SigningKey::generate(Alg::EdDSA);
+    let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let authorizer = Authorizer::optional_token(&verifier(&key));
     assert!(matches!(authorizer.authorize(&HeaderMap::new()), Authorization::Ready(Ok(None))));
     assert_eq!(rejection(&authorizer, &bearer("opaque")).status(), 401);
@@ -82,7 +82,7 @@ fn optional_token_may_be_absent_but_not_invalid() {
 #[test]
 fn application_rejection_adds_scopes_to_the_challenge() {
     // D13
-    let key = SigningKey::generate(Alg::EdDSA);
+    let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let api: ResourceIdentifier = "https://api.example".parse().unwrap();
     let authorizer = Authorizer::require_scope(&verifier(&key), "orders/read").unwrap();
     let authorizer = authorizer.with_realm("Orders").with_resource_metadata((&api).into());
@@ -112,7 +112,7 @@ fn application_rejection_adds_scopes_to_the_challenge() {
 
 #[test]
 fn setting_after_a_response_renders_the_responses_again() {
-    let key = SigningKey::generate(Alg::EdDSA);
+    let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let authorizer = Authorizer::require_token(&verifier(&key));
     let told = |authorizer: &Authorizer| {
         let rejection = rejection(authorizer, &HeaderMap::new());
@@ -150,7 +150,7 @@ async fn unknown_key_is_awaited_and_missing_keys_are_503() {
 #[test]
 fn debug_omits_the_token() {
     // D18
-    let key = SigningKey::generate(Alg::EdDSA);
+    let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let token = Mint::cognito(ISSUER, "client").sign_with(&key);
     let headers = bearer(&token);
     let authorizer = Authorizer::require_token(&verifier(&key));

@@ -23,7 +23,7 @@ async fn approve(claims: Claims) -> Handled {
 /// Calls a function that knows only `scopegate`.
 async fn approve_elsewhere(claims: Claims) -> Handled {
     fn check(claims: &scopegate::Claims) -> Result<(), Error> {
-        claims.require(&"orders/approve".into())
+        claims.require("orders/approve")
     }
     check(&claims)?;
     Ok("approved")
@@ -84,7 +84,7 @@ async fn handler_403_is_byte_equal_to_layer_403() {
 async fn handler_401_is_byte_equal_to_layer_401() {
     // D11
     async fn tenant(claims: Claims) -> Handled {
-        claims.get::<String>("tenant")?;
+        claims.claim::<String>("tenant")?;
         Ok("ok")
     }
     let verifier = verifier();
@@ -189,7 +189,7 @@ async fn rejection_without_a_layer_has_default_words() {
         let handler = async move |request: Request<Body>| -> Handled {
             let value = request.headers()[header::AUTHORIZATION].to_str().unwrap().to_owned();
             let claims = verifier.verify(value.strip_prefix("Bearer ").unwrap())?;
-            claims.require(&"orders/approve".into())?;
+            claims.require("orders/approve")?;
             Ok("approved")
         };
         Router::new().route("/", on_get(handler))
