@@ -9,7 +9,7 @@ use http::HeaderValue;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::Scopes;
+use crate::scope::Scopes;
 
 /// An access token that may be used now.
 ///

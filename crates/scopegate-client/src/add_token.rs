@@ -21,9 +21,11 @@ use tower_service::Service;
 use self::repeat::Repeat;
 pub use self::repeat::{RepeatCloned, RepeatEmpty};
 use self::retry::{Retries, Steps};
+use crate::client_credentials::ClientCredentials;
+use crate::config_error::ConfigError;
+use crate::error::Error;
 use crate::origin::Origin;
 use crate::scope::Scopes;
-use crate::{ClientCredentials, ConfigError, Error};
 
 /// Adds an access token to requests for one API, as a [`Layer`] around an HTTP client; with the feature `reqwest` also
 /// without one, by `AddToken::send`.

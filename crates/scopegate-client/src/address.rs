@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use crate::ConfigError;
+use crate::config_error::ConfigError;
 
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]

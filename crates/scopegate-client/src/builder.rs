@@ -8,12 +8,15 @@ use url::Url;
 
 use crate::address::{Address, issuer_identifier};
 use crate::cache::Cache;
+use crate::client_authentication::ClientAuthentication;
+use crate::client_credentials::ClientCredentials;
+use crate::clock::{Clock, SystemClock};
+use crate::config_error::ConfigError;
 use crate::request::{Grant, RESERVED};
 use crate::scope::Scopes;
 use crate::source::Settings;
 use crate::token_endpoint::{AssertionAudience, TokenEndpoint};
 use crate::transport::Tls;
-use crate::{ClientAuthentication, ClientCredentials, Clock, ConfigError, SystemClock};
 
 /// Builds [`ClientCredentials`]. What is wrong with a setting is said by [`build`](Self::build).
 #[must_use = "nothing happens until it is built"]

@@ -50,9 +50,11 @@ mod tests {
 
     use super::*;
     use crate::address::Address;
+    use crate::client_authentication::ClientAuthentication;
+    use crate::clock::SystemClock;
+    use crate::scope::Scopes;
     use crate::token_endpoint::AssertionAudience;
     use crate::transport::Tls;
-    use crate::{ClientAuthentication, Scopes, SystemClock};
 
     #[tokio::test]
     async fn the_same_grant_has_the_same_source_and_sources_that_nobody_holds_are_bounded() {

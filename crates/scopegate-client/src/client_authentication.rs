@@ -8,8 +8,11 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
+use crate::assertion;
+use crate::config_error::ConfigError;
+use crate::private_key::PrivateKey;
 use crate::request::push_encoded;
-use crate::{ConfigError, PrivateKey, Secret, assertion};
+use crate::secret::Secret;
 
 /// A client id, and one way to prove it (RFC 6749 §2.3). The names are those of the registry that metadata uses (RFC 8414
 /// §2).

@@ -4,12 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::access_token::AccessToken;
+use crate::builder::ClientCredentialsBuilder;
 use crate::cache::Cache;
+use crate::client_authentication::ClientAuthentication;
+use crate::config_error::ConfigError;
+use crate::error::Error;
 use crate::request::Grant;
 use crate::scope::Scopes;
 use crate::source::TokenSource;
 use crate::status::Status;
-use crate::{ClientAuthentication, ClientCredentialsBuilder, ConfigError, Error};
 
 /// Access tokens of one client (RFC 6749 §4.4), always there.
 ///

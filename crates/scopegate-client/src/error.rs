@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Excerpt;
+use crate::excerpt::Excerpt;
 
 /// Why there is no token.
 ///

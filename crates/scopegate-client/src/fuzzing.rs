@@ -4,8 +4,10 @@
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
+use crate::access_token::AccessToken;
 use crate::address::Reach;
-use crate::{AccessToken, Scopes, challenge, metadata, response};
+use crate::scope::Scopes;
+use crate::{challenge, metadata, response};
 
 /// Reads a token response. What was read, as text for comparisons: token, lifetime in seconds, scopes.
 pub fn token_response(body: &[u8]) -> Option<(String, Option<u64>, Option<String>)> {

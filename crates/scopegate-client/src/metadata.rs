@@ -4,8 +4,8 @@ use std::fmt;
 
 use url::Url;
 
-use crate::Excerpt;
 use crate::address::{Address, Reach, may_be_this_machine};
+use crate::excerpt::Excerpt;
 use crate::json_object::{JsonObject, NotAnObject, string};
 
 /// Where an issuer's metadata may be, in the order that it is asked for: RFC 8414 §3.1, which puts the well-known

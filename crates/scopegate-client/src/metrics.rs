@@ -5,7 +5,7 @@
 
 use std::time::SystemTime;
 
-use crate::Error;
+use crate::error::Error;
 
 /// A request has brought a token, which ends then.
 pub(crate) fn received(issuer: &str, ends: SystemTime) {

@@ -3,8 +3,8 @@
 use http::Uri;
 use url::Url;
 
-use crate::ConfigError;
 use crate::address::Address;
+use crate::config_error::ConfigError;
 
 /// Where a token may be sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::ConfigError;
+use crate::config_error::ConfigError;
 
 /// The private key of a client that authenticates by `private_key_jwt`.
 ///

@@ -2,8 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use crate::Scopes;
 use crate::client_authentication::Proof;
+use crate::scope::Scopes;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

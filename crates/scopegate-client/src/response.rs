@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use crate::excerpt::Excerpt;
 use crate::json_object::{JsonObject, NotAnObject, string};
-use crate::{Excerpt, Scopes};
+use crate::scope::Scopes;
 
 /// A token, and what the issuer says about it.
 pub(crate) struct TokenResponse {

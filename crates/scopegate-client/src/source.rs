@@ -10,13 +10,14 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::access_token::AccessToken;
+use crate::error::Error;
 use crate::lifecycle::{LOST_AFTER, Lifecycle, Outlook, Step, ends_at};
+use crate::metrics;
 use crate::request::Grant;
 use crate::response::{NotAToken, TokenResponse};
 use crate::status::Status;
 use crate::token_endpoint::{Failure, TokenEndpoint};
 use crate::transport::RequestError;
-use crate::{Error, metrics};
 
 /// Tokens of one client for one set of scopes and resources.
 pub(crate) struct TokenSource {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{Error, Scopes};
+use crate::error::Error;
+use crate::scope::Scopes;
 
 /// A token's state at one moment, for people and for readiness probes.
 #[non_exhaustive]

@@ -12,12 +12,13 @@ use tokio::time::Instant;
 
 use crate::address::Address;
 use crate::client_authentication::ClientAuthentication;
+use crate::clock::Clock;
+use crate::config_error::ConfigError;
 use crate::metadata;
 use crate::request::{self, Grant};
 use crate::response::{self, TokenResponse};
 use crate::retry_after;
 use crate::transport::{RequestError, Tls, Transport};
-use crate::{Clock, ConfigError};
 
 /// One client of one issuer.
 pub(crate) struct TokenEndpoint {

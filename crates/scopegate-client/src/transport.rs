@@ -10,10 +10,12 @@ use reqwest::{Certificate, Client, Identity, RequestBuilder, StatusCode, Url, re
 use zeroize::Zeroizing;
 
 use crate::address::{Address, Reach};
+use crate::config_error::ConfigError;
+use crate::excerpt::Excerpt;
 use crate::lifecycle::Outlook;
 use crate::metadata::NotMetadata;
 use crate::response::NotAToken;
-use crate::{ConfigError, Excerpt, Secret};
+use crate::secret::Secret;
 
 /// An issuer answers in milliseconds. Whoever takes longer is as good as down, and the next attempt is seconds away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

@@ -8,8 +8,10 @@ use tokio::time::Instant;
 
 use super::Rule;
 use super::refused::{Refused, refused};
+use crate::access_token::AccessToken;
+use crate::client_credentials::ClientCredentials;
+use crate::excerpt::Excerpt;
 use crate::scope::Scopes;
-use crate::{AccessToken, ClientCredentials, Excerpt};
 
 /// What was tried for one request so far. Each thing is tried once, so there is an end.
 pub(super) struct Retries<'a> {
