@@ -50,15 +50,20 @@ const REJECTION_COOLDOWN: Duration = Duration::from_secs(30);
 
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
+impl ClientCredentials {
+    /// For an issuer that publishes its metadata (RFC 8414, OpenID Connect Discovery), from where the address of its
+    /// tokens is taken when the first one is wanted. `issuer` is written exactly as in the metadata, final slash included.
+    pub fn discover(issuer: impl Into<String>, client: ClientAuthentication) -> ClientCredentialsBuilder {
+        ClientCredentialsBuilder::new(Place::Issuer(issuer.into()), client)
+    }
+
+    /// For a token endpoint whose address is known.
+    pub fn at(token_endpoint: impl Into<String>, client: ClientAuthentication) -> ClientCredentialsBuilder {
+        ClientCredentialsBuilder::new(Place::TokenEndpoint(token_endpoint.into()), client)
+    }
+}
+
 impl ClientCredentialsBuilder {
-    pub(crate) fn discovered(issuer: String, client: ClientAuthentication) -> Self {
-        Self::new(Place::Issuer(issuer), client)
-    }
-
-    pub(crate) fn known(token_endpoint: String, client: ClientAuthentication) -> Self {
-        Self::new(Place::TokenEndpoint(token_endpoint), client)
-    }
-
     fn new(place: Place, client: ClientAuthentication) -> Self {
         Self {
             place,

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::assertion;
 use crate::config_error::ConfigError;
+use crate::form::push_encoded;
 use crate::private_key::PrivateKey;
-use crate::request::push_encoded;
 use crate::secret::Secret;
 
 /// A client id, and one way to prove it (RFC 6749 §2.3). The names are those of the registry that metadata uses (RFC 8414

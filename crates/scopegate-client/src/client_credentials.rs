@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::access_token::AccessToken;
-use crate::builder::ClientCredentialsBuilder;
 use crate::cache::Cache;
-use crate::client_authentication::ClientAuthentication;
 use crate::config_error::ConfigError;
 use crate::error::Error;
 use crate::request::Grant;
@@ -54,17 +52,6 @@ pub struct ClientCredentials {
 }
 
 impl ClientCredentials {
-    /// For an issuer that publishes its metadata (RFC 8414, OpenID Connect Discovery), from where the address of its
-    /// tokens is taken when the first one is wanted. `issuer` is written exactly as in the metadata, final slash included.
-    pub fn discover(issuer: impl Into<String>, client: ClientAuthentication) -> ClientCredentialsBuilder {
-        ClientCredentialsBuilder::discovered(issuer.into(), client)
-    }
-
-    /// For a token endpoint whose address is known.
-    pub fn at(token_endpoint: impl Into<String>, client: ClientAuthentication) -> ClientCredentialsBuilder {
-        ClientCredentialsBuilder::known(token_endpoint.into(), client)
-    }
-
     pub(crate) fn new(cache: Cache, grant: &Grant) -> Self {
         let source = cache.source(grant);
         Self { cache: Arc::new(cache), source }
@@ -74,7 +61,7 @@ impl ClientCredentials {
     ///
     /// With a token in hand this is an atomic load: no lock, no I/O, and nothing to wait for. Without one it waits for the
     /// request that is made, and for the next attempts while the issuer cannot be reached, as long as its
-    /// [patience](ClientCredentialsBuilder::with_patience) lasts.
+    /// [patience](crate::ClientCredentialsBuilder::with_patience) lasts.
     ///
     /// It can be given up at any time, by `select!` or a time-out: the request goes on for the others. Tokio has to be
     /// running, with timers and I/O; where no runtime is, only a token in hand will do.
@@ -117,7 +104,7 @@ impl ClientCredentials {
     /// one. A token that has taken its place stays.
     ///
     /// [`AddToken`](crate::AddToken) does this by itself. It has an effect once in 30 s
-    /// ([`with_rejection_cooldown`](ClientCredentialsBuilder::with_rejection_cooldown)), because an API that rejects every
+    /// ([`with_rejection_cooldown`](crate::ClientCredentialsBuilder::with_rejection_cooldown)), because an API that rejects every
     /// token must not make us ask for a new one with each request.
     pub fn reject(&self, token: &AccessToken) {
         self.source.reject(token);

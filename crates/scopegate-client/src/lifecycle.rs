@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::retry::Outlook;
+
 /// A token is renewed when this part of its lifetime has passed, so that an issuer may be out of order for a quarter of
 /// it before anybody notices.
 const RENEWED_AT: f64 = 0.75;
@@ -52,17 +54,6 @@ pub(crate) struct Lifecycle {
 struct Held {
     renew_at: Instant,
     ends_at: Instant,
-}
-
-/// What can be expected after a request that brought nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outlook {
-    /// It may pass by itself: whoever needs a token waits for the next attempt.
-    Passing,
-    /// There is an answer, and it makes no sense. There will be another attempt, but nobody waits for it.
-    Doubtful,
-    /// The issuer has said no.
-    Final,
 }
 
 /// What to do for somebody who wants a token.

@@ -11,10 +11,11 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::access_token::AccessToken;
 use crate::error::Error;
-use crate::lifecycle::{LOST_AFTER, Lifecycle, Outlook, Step, ends_at};
+use crate::lifecycle::{LOST_AFTER, Lifecycle, Step, ends_at};
 use crate::metrics;
 use crate::request::Grant;
 use crate::response::{NotAToken, TokenResponse};
+use crate::retry::Outlook;
 use crate::status::Status;
 use crate::token_endpoint::{Failure, TokenEndpoint};
 use crate::transport::RequestError;

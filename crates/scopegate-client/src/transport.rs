@@ -12,9 +12,9 @@ use zeroize::Zeroizing;
 use crate::address::{Address, Reach};
 use crate::config_error::ConfigError;
 use crate::excerpt::Excerpt;
-use crate::lifecycle::Outlook;
 use crate::metadata::NotMetadata;
 use crate::response::NotAToken;
+use crate::retry::Outlook;
 use crate::secret::Secret;
 
 /// An issuer answers in milliseconds. Whoever takes longer is as good as down, and the next attempt is seconds away.
