@@ -1,11 +1,13 @@
-//! A layer for outgoing requests: adds the token, and makes up for one that an API no longer takes. What an answer asks
-//! for is decided in `add_token/retry.rs`.
+//! How does an outgoing request get its token? A layer adds the token, and replaces one that the API
+//! no longer accepts.
 
-mod refused;
-mod repeat;
+pub(crate) mod challenge;
+mod origin;
+mod rejection;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod retry;
+pub(crate) mod retry_body;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -18,14 +20,13 @@ use http::{Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use self::repeat::Repeat;
-pub use self::repeat::{RepeatCloned, RepeatEmpty};
-use self::retry::{Retries, Steps};
-use crate::client_credentials::ClientCredentials;
-use crate::config_error::ConfigError;
+use crate::add_token::origin::Origin;
+use crate::add_token::retry::{Retries, Steps};
+use crate::add_token::retry_body::{Repeat, RepeatCloned, RepeatEmpty};
+use crate::credentials::ClientCredentials;
 use crate::error::Error;
-use crate::origin::Origin;
-use crate::scope::Scopes;
+use crate::error::config::ConfigError;
+use crate::token::scope::Scopes;
 
 /// Adds an access token to requests for one API, as a [`Layer`] around an HTTP client; with the feature `reqwest` also
 /// without one, by `AddToken::send`.

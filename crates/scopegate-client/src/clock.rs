@@ -1,5 +1,5 @@
 //! The only place that reads the time of day. Lifetimes are measured with a clock that cannot be set, see
-//! `lifecycle.rs`.
+//! `credentials/renewal.rs`.
 
 use std::time::SystemTime;
 

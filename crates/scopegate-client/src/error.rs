@@ -1,10 +1,13 @@
-//! Why there is no token. Mistakes in a configuration are `config_error.rs`.
+//! Why is there no token, and why could credentials not be built?
+
+pub(crate) mod config;
+pub(crate) mod excerpt;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::excerpt::Excerpt;
+use crate::error::excerpt::Excerpt;
 
 /// Why there is no token.
 ///

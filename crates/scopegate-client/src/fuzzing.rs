@@ -4,10 +4,12 @@
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
-use crate::access_token::AccessToken;
-use crate::address::Reach;
-use crate::scope::Scopes;
-use crate::{challenge, metadata, response};
+use crate::add_token::challenge;
+use crate::endpoint::metadata;
+use crate::endpoint::response;
+use crate::token::AccessToken;
+use crate::token::scope::Scopes;
+use crate::url::Reach;
 
 /// Reads a token response. What was read, as text for comparisons: token, lifetime in seconds, scopes.
 pub fn token_response(body: &[u8]) -> Option<(String, Option<u64>, Option<String>)> {

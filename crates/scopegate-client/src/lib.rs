@@ -72,56 +72,34 @@
 //! for.
 #![forbid(unsafe_code)]
 
-mod client_credentials;
-mod builder;
-mod client_authentication;
-mod secret;
-mod private_key;
-mod access_token;
-mod scope;
-
 mod add_token;
-mod origin;
-mod challenge;
-
-mod cache;
-mod source;
-mod lifecycle;
-
-mod token_endpoint;
-mod metadata;
-mod address;
-mod request;
-mod form;
-mod assertion;
-mod transport;
-mod retry;
-mod response;
-mod retry_after;
-mod json_object;
-
-mod clock;
+mod credentials;
+mod endpoint;
+mod client_auth;
 mod status;
-mod metrics;
+mod token;
 
+mod metrics;
+mod json;
+mod url;
+mod clock;
 mod error;
-mod excerpt;
-mod config_error;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
 
-pub use access_token::AccessToken;
-pub use add_token::{AddToken, CallError, RepeatCloned, RepeatEmpty, WithToken};
-pub use builder::ClientCredentialsBuilder;
-pub use client_authentication::ClientAuthentication;
-pub use client_credentials::ClientCredentials;
+pub use add_token::retry_body::{RepeatCloned, RepeatEmpty};
+pub use add_token::{AddToken, CallError, WithToken};
+pub use client_auth::ClientAuthentication;
+pub use client_auth::private_key::PrivateKey;
+pub use client_auth::secret::Secret;
 pub use clock::{Clock, SystemClock};
-pub use config_error::ConfigError;
+pub use credentials::ClientCredentials;
+pub use credentials::builder::ClientCredentialsBuilder;
 pub use error::Error;
-pub use excerpt::Excerpt;
-pub use private_key::PrivateKey;
-pub use scope::Scopes;
-pub use secret::Secret;
+pub use error::config::ConfigError;
+pub use error::excerpt::Excerpt;
 pub use status::Status;
+pub use token::AccessToken;
+pub use token::scope::Scopes;

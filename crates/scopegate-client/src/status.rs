@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::scope::Scopes;
+use crate::token::scope::Scopes;
 
 /// A token's state at one moment, for people and for readiness probes.
 #[non_exhaustive]

@@ -3,9 +3,9 @@
 use reqwest::header::AUTHORIZATION;
 use reqwest::{RequestBuilder, Response, Url};
 
-use super::retry::Retries;
-use super::{AddToken, CallError};
-use crate::origin::Origin;
+use crate::add_token::origin::Origin;
+use crate::add_token::retry::Retries;
+use crate::add_token::{AddToken, CallError};
 
 impl<R> AddToken<R> {
     /// Sends a request with a token, as the layer does. Any request whose body is not a stream can be repeated.

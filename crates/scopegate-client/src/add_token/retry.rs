@@ -6,12 +6,12 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use tokio::time::Instant;
 
-use super::Rule;
-use super::refused::{Refused, refused};
-use crate::access_token::AccessToken;
-use crate::client_credentials::ClientCredentials;
-use crate::excerpt::Excerpt;
-use crate::scope::Scopes;
+use crate::add_token::Rule;
+use crate::add_token::rejection::{Refused, refused};
+use crate::credentials::ClientCredentials;
+use crate::error::excerpt::Excerpt;
+use crate::token::AccessToken;
+use crate::token::scope::Scopes;
 
 /// What was tried for one request so far. Each thing is tried once, so there is an end.
 pub(super) struct Retries<'a> {

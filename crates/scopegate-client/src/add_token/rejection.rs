@@ -1,10 +1,10 @@
-//! What an answer refuses, in HTTP's words or in gRPC's. What comes of it is decided in `retry.rs`.
+//! What an answer refuses, in HTTP's words or in gRPC's. What comes of it is decided in `add_token/retry.rs`.
 
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
-use crate::challenge::{BearerError, bearer_error};
-use crate::scope::Scopes;
+use crate::add_token::challenge::{BearerError, bearer_error};
+use crate::token::scope::Scopes;
 
 /// What an API says no to, so that something else may get a yes.
 #[derive(Debug, PartialEq, Eq)]

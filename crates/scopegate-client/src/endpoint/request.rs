@@ -1,10 +1,10 @@
-//! The words of a token request (RFC 6749 §4.4.2): its body, form-encoded. Who sends it is `token_endpoint.rs`.
+//! The words of a token request (RFC 6749 §4.4.2): its body, form-encoded. Who sends it is `endpoint.rs`.
 
 use zeroize::Zeroizing;
 
-use crate::client_authentication::Proof;
-use crate::form::push_encoded;
-use crate::scope::Scopes;
+use crate::client_auth::Proof;
+use crate::client_auth::form::push_encoded;
+use crate::token::scope::Scopes;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

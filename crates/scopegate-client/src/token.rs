@@ -1,4 +1,6 @@
-//! An access token in hand, and what its issuer said about it. It knows nothing of how it was got.
+//! What is a token, and what did its issuer say about it?
+
+pub(crate) mod scope;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +11,7 @@ use http::HeaderValue;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::scope::Scopes;
+use crate::token::scope::Scopes;
 
 /// An access token that may be used now.
 ///

@@ -1,4 +1,4 @@
-//! The HTTP edge: one request, bounded in time and size. What is sent, and where to, is `token_endpoint.rs`.
+//! The HTTP edge: one request, bounded in time and size. What is sent, and where to, is `endpoint.rs`.
 
 use std::error::Error as _;
 use std::fmt;
@@ -9,13 +9,13 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderVal
 use reqwest::{Certificate, Client, Identity, RequestBuilder, StatusCode, Url, redirect};
 use zeroize::Zeroizing;
 
-use crate::address::{Address, Reach};
-use crate::config_error::ConfigError;
-use crate::excerpt::Excerpt;
-use crate::metadata::NotMetadata;
-use crate::response::NotAToken;
-use crate::retry::Outlook;
-use crate::secret::Secret;
+use crate::client_auth::secret::Secret;
+use crate::endpoint::metadata::NotMetadata;
+use crate::endpoint::response::NotAToken;
+use crate::endpoint::retry::Outlook;
+use crate::error::config::ConfigError;
+use crate::error::excerpt::Excerpt;
+use crate::url::{Address, Reach};
 
 /// An issuer answers in milliseconds. Whoever takes longer is as good as down, and the next attempt is seconds away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);

@@ -1,5 +1,5 @@
 //! A client's assertion that it is who it says (RFC 7523 §2.2): a JWT that is signed for one request. The signature is
-//! `private_key.rs`.
+//! `client_auth/private_key.rs`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::private_key::{PrivateKey, random_bytes};
+use crate::client_auth::private_key::{PrivateKey, random_bytes};
 
 /// The fixed value of `client_assertion_type` (RFC 7523 §2.2).
 pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

@@ -1,4 +1,9 @@
-//! Who the client is, and how it proves that to its issuer. The words of the request are `request.rs`.
+//! How does the client authenticate to its issuer (RFC 6749 §2.3)?
+
+mod assertion;
+pub(crate) mod form;
+pub(crate) mod private_key;
+pub(crate) mod secret;
 
 use std::fmt;
 use std::time::SystemTime;
@@ -8,11 +13,10 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::assertion;
-use crate::config_error::ConfigError;
-use crate::form::push_encoded;
-use crate::private_key::PrivateKey;
-use crate::secret::Secret;
+use crate::client_auth::form::push_encoded;
+use crate::client_auth::private_key::PrivateKey;
+use crate::client_auth::secret::Secret;
+use crate::error::config::ConfigError;
 
 /// A client id, and one way to prove it (RFC 6749 §2.3). The names are those of the registry that metadata uses (RFC 8414
 /// §2).

@@ -1,12 +1,12 @@
 //! One source for each set of scopes and resources that a client asks for, so that whoever asks for the same gets the
-//! same token. What a source does is `source.rs`.
+//! same token. What a source does is `credentials/source.rs`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::request::Grant;
-use crate::source::{Settings, TokenSource};
-use crate::token_endpoint::TokenEndpoint;
+use crate::credentials::source::{Settings, TokenSource};
+use crate::endpoint::TokenEndpoint;
+use crate::endpoint::request::Grant;
 
 /// So many are kept that nobody holds. A program has a handful; more than that comes from somewhere else.
 const MOST_UNHELD: usize = 64;
@@ -49,12 +49,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::address::Address;
-    use crate::client_authentication::ClientAuthentication;
+    use crate::client_auth::ClientAuthentication;
     use crate::clock::SystemClock;
-    use crate::scope::Scopes;
-    use crate::token_endpoint::AssertionAudience;
-    use crate::transport::Tls;
+    use crate::endpoint::AssertionAudience;
+    use crate::endpoint::http::Tls;
+    use crate::token::scope::Scopes;
+    use crate::url::Address;
 
     #[tokio::test]
     async fn the_same_grant_has_the_same_source_and_sources_that_nobody_holds_are_bounded() {

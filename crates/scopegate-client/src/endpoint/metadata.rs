@@ -4,9 +4,9 @@ use std::fmt;
 
 use url::Url;
 
-use crate::address::{Address, Reach, may_be_this_machine};
-use crate::excerpt::Excerpt;
-use crate::json_object::{JsonObject, NotAnObject, string};
+use crate::error::excerpt::Excerpt;
+use crate::json::{JsonObject, NotAnObject, string};
+use crate::url::{Address, Reach, may_be_this_machine};
 
 /// Where an issuer's metadata may be, in the order that it is asked for: RFC 8414 §3.1, which puts the well-known
 /// part before the issuer's path; OpenID Connect Discovery §4, which puts it behind; and what RFC 8414 §5 makes of the

@@ -9,16 +9,16 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::access_token::AccessToken;
+use crate::credentials::renewal::{LOST_AFTER, Lifecycle, Step, ends_at};
+use crate::endpoint::http::RequestError;
+use crate::endpoint::request::Grant;
+use crate::endpoint::response::{NotAToken, TokenResponse};
+use crate::endpoint::retry::Outlook;
+use crate::endpoint::{Failure, TokenEndpoint};
 use crate::error::Error;
-use crate::lifecycle::{LOST_AFTER, Lifecycle, Step, ends_at};
 use crate::metrics;
-use crate::request::Grant;
-use crate::response::{NotAToken, TokenResponse};
-use crate::retry::Outlook;
 use crate::status::Status;
-use crate::token_endpoint::{Failure, TokenEndpoint};
-use crate::transport::RequestError;
+use crate::token::AccessToken;
 
 /// Tokens of one client for one set of scopes and resources.
 pub(crate) struct TokenSource {

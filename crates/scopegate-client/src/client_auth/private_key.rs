@@ -1,5 +1,5 @@
 //! The only file that calls the cryptography crate: the private key of a client, which signs assertions. What they say is
-//! `assertion.rs`.
+//! `client_auth/assertion.rs`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::config_error::ConfigError;
+use crate::error::config::ConfigError;
 
 /// The private key of a client that authenticates by `private_key_jwt`.
 ///

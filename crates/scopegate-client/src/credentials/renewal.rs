@@ -1,5 +1,5 @@
 //! When a token is served, renewed, asked for again and given up: a state machine without I/O, clock and randomness of
-//! its own. What acts on it is `source.rs`.
+//! its own. What acts on it is `credentials/source.rs`.
 //!
 //! Nothing happens by itself: every step is caused by somebody who wants a token. So a program that has gone quiet asks
 //! for no tokens, which some issuers charge for.
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::retry::Outlook;
+use crate::endpoint::retry::Outlook;
 
 /// A token is renewed when this part of its lifetime has passed, so that an issuer may be out of order for a quarter of
 /// it before anybody notices.

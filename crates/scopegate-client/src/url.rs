@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use crate::config_error::ConfigError;
+use crate::error::config::ConfigError;
 
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]

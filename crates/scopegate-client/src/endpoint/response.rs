@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::excerpt::Excerpt;
-use crate::json_object::{JsonObject, NotAnObject, string};
-use crate::scope::Scopes;
+use crate::error::excerpt::Excerpt;
+use crate::json::{JsonObject, NotAnObject, string};
+use crate::token::scope::Scopes;
 
 /// A token, and what the issuer says about it.
 pub(crate) struct TokenResponse {

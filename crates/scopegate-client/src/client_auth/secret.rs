@@ -1,5 +1,5 @@
 //! A text that nobody may see: wiped from memory when it is dropped, never shown. How it is used is
-//! `client_authentication.rs`.
+//! `client_auth.rs`.
 
 use std::fmt;
 

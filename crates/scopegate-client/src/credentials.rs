@@ -1,16 +1,21 @@
-//! The handle that callers hold: a token whenever one is needed. How it gets there is `source.rs`.
+//! Which token does a caller get now? [`ClientCredentials`] is the handle that callers hold.
+
+pub(crate) mod builder;
+mod pool;
+mod renewal;
+mod source;
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::access_token::AccessToken;
-use crate::cache::Cache;
-use crate::config_error::ConfigError;
+use crate::credentials::pool::Cache;
+use crate::credentials::source::TokenSource;
+use crate::endpoint::request::Grant;
 use crate::error::Error;
-use crate::request::Grant;
-use crate::scope::Scopes;
-use crate::source::TokenSource;
+use crate::error::config::ConfigError;
 use crate::status::Status;
+use crate::token::AccessToken;
+use crate::token::scope::Scopes;
 
 /// Access tokens of one client (RFC 6749 §4.4), always there.
 ///

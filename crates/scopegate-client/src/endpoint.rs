@@ -1,5 +1,12 @@
-//! Where one client gets tokens of one issuer: at a known address, or where the issuer's metadata says. It makes one
-//! request when told to; when that is, is `lifecycle.rs`.
+//! How is a token requested? One client sends one request to the token endpoint of one issuer, which is
+//! configured or discovered. [`credentials`](crate::credentials) decides when.
+
+pub(crate) mod http;
+pub(crate) mod metadata;
+pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod retry;
+mod retry_after;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,15 +17,13 @@ use arc_swap::ArcSwapOption;
 use reqwest::{StatusCode, Url};
 use tokio::time::Instant;
 
-use crate::address::Address;
-use crate::client_authentication::ClientAuthentication;
+use crate::client_auth::ClientAuthentication;
 use crate::clock::Clock;
-use crate::config_error::ConfigError;
-use crate::metadata;
-use crate::request::{self, Grant};
-use crate::response::{self, TokenResponse};
-use crate::retry_after;
-use crate::transport::{RequestError, Tls, Transport};
+use crate::endpoint::http::{RequestError, Tls, Transport};
+use crate::endpoint::request::Grant;
+use crate::endpoint::response::TokenResponse;
+use crate::error::config::ConfigError;
+use crate::url::Address;
 
 /// One client of one issuer.
 pub(crate) struct TokenEndpoint {

@@ -3,8 +3,8 @@
 use http::Uri;
 use url::Url;
 
-use crate::address::Address;
-use crate::config_error::ConfigError;
+use crate::error::config::ConfigError;
+use crate::url::Address;
 
 /// Where a token may be sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::address::{Address, issuer_identifier};
-use crate::cache::Cache;
-use crate::client_authentication::ClientAuthentication;
-use crate::client_credentials::ClientCredentials;
+use crate::client_auth::ClientAuthentication;
 use crate::clock::{Clock, SystemClock};
-use crate::config_error::ConfigError;
-use crate::request::{Grant, RESERVED};
-use crate::scope::Scopes;
-use crate::source::Settings;
-use crate::token_endpoint::{AssertionAudience, TokenEndpoint};
-use crate::transport::Tls;
+use crate::credentials::ClientCredentials;
+use crate::credentials::pool::Cache;
+use crate::credentials::source::Settings;
+use crate::endpoint::http::Tls;
+use crate::endpoint::request::{Grant, RESERVED};
+use crate::endpoint::{AssertionAudience, TokenEndpoint};
+use crate::error::config::ConfigError;
+use crate::token::scope::Scopes;
+use crate::url::{Address, issuer_identifier};
 
 /// Builds [`ClientCredentials`]. What is wrong with a setting is said by [`build`](Self::build).
 #[must_use = "nothing happens until it is built"]

@@ -1,4 +1,4 @@
-//! How long a server asks for patience (RFC 9110 §10.2.3). Whether it gets it is `lifecycle.rs`.
+//! How long a server asks for patience (RFC 9110 §10.2.3). Whether it gets it is `credentials/renewal.rs`.
 
 use std::time::{Duration, SystemTime};
 

@@ -5,7 +5,7 @@
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
 
-use crate::scope::Scopes;
+use crate::token::scope::Scopes;
 
 /// More than that is not read.
 const MAX_FIELD: usize = 8 * 1024;

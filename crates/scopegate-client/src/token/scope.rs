@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config_error::ConfigError;
+use crate::error::config::ConfigError;
 
 /// Scopes, each a `scope-token` of RFC 6749 §3.3: a set, so order and repetition do not matter.
 ///
