@@ -7,7 +7,7 @@ use scopegate_issuer::Fault;
 use tokio::task::yield_now;
 use tokio::time::{Instant, advance, pause};
 
-use crate::over_time::{Elsewhere, first};
+use crate::credentials::renewal::{Elsewhere, first};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_callers_at_a_cold_start_cause_one_request() {

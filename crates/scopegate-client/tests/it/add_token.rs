@@ -1,0 +1,5 @@
+//! How does an outgoing request get its token?
+
+#[cfg(feature = "reqwest")]
+mod reqwest;
+mod service;

@@ -1,0 +1,5 @@
+//! Which token does a caller get now?
+
+mod builder;
+mod cost;
+mod renewal;

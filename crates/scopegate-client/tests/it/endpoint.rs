@@ -1,0 +1,6 @@
+//! How is a token requested?
+
+mod discovery;
+mod request;
+mod response;
+mod tls;
