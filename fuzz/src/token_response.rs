@@ -113,7 +113,7 @@ fn is_b64token(text: &str) -> bool {
 }
 
 fn check_refusal(body: &[u8]) {
-    let (code, description) = fuzzing::refusal(body);
+    let (code, description) = fuzzing::error_response(body);
     verdicts::count(&code);
     let answer = Members::try_read(body);
     for (name, found) in [("error", code), ("error_description", description)] {

@@ -21,7 +21,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::add_token::origin::Origin;
-use crate::add_token::retry::{Retries, Steps};
+use crate::add_token::retry::{Retries, StepUps};
 use crate::add_token::retry_body::{Repeat, RepeatCloned, RepeatEmpty};
 use crate::credentials::ClientCredentials;
 use crate::error::Error;
@@ -102,18 +102,18 @@ use crate::token::scope::Scopes;
 /// has never seen, and makes him drop a good one.
 #[derive(Clone)]
 pub struct AddToken<R = RepeatEmpty> {
-    rule: Arc<Rule>,
+    api: Arc<Api>,
     repeat: R,
 }
 
 /// What all clones share.
-struct Rule {
+struct Api {
     credentials: ClientCredentials,
     origin: Origin,
     /// The most that a challenge may make us ask for.
-    ceiling: Scopes,
+    step_up_scopes: Scopes,
     /// What challenges have made us ask for so far.
-    steps: Mutex<Steps>,
+    steps: Mutex<StepUps>,
 }
 
 impl AddToken {
@@ -122,19 +122,19 @@ impl AddToken {
     /// # Errors
     /// [`ConfigError::InvalidUrl`] when it is not `https` (or `http` on a loopback address), or has a path or query.
     pub fn new(credentials: &ClientCredentials, origin: &str) -> Result<Self, ConfigError> {
-        let rule = Rule {
+        let api = Api {
             credentials: credentials.clone(),
             origin: Origin::parse(origin)?,
-            ceiling: Scopes::default(),
+            step_up_scopes: Scopes::default(),
             steps: Mutex::default(),
         };
-        Ok(Self { rule: Arc::new(rule), repeat: RepeatEmpty })
+        Ok(Self { api: Arc::new(api), repeat: RepeatEmpty })
     }
 
     /// Repeats requests with a body, too, by cloning it before it is sent: for `Full<Bytes>`, say, where that is cheap.
     #[must_use]
     pub fn with_cloned_bodies(self) -> AddToken<RepeatCloned> {
-        AddToken { rule: self.rule, repeat: RepeatCloned }
+        AddToken { api: self.api, repeat: RepeatCloned }
     }
 }
 
@@ -152,10 +152,10 @@ impl<R> AddToken<R> {
         mut self,
         scopes: impl IntoIterator<Item = S>,
     ) -> Result<Self, ConfigError> {
-        self.rule = Arc::new(Rule {
-            credentials: self.rule.credentials.clone(),
-            origin: self.rule.origin.clone(),
-            ceiling: Scopes::each(scopes)?,
+        self.api = Arc::new(Api {
+            credentials: self.api.credentials.clone(),
+            origin: self.api.origin.clone(),
+            step_up_scopes: Scopes::each(scopes)?,
             steps: Mutex::default(),
         });
         Ok(self)
@@ -166,17 +166,17 @@ impl<S, R: Clone> Layer<S> for AddToken<R> {
     type Service = WithToken<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        WithToken { inner, rule: Arc::clone(&self.rule), repeat: self.repeat.clone() }
+        WithToken { inner, api: Arc::clone(&self.api), repeat: self.repeat.clone() }
     }
 }
 
 impl<R> fmt::Debug for AddToken<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Rule { credentials, origin, ceiling, .. } = &*self.rule;
+        let Api { credentials, origin, step_up_scopes, .. } = &*self.api;
         f.debug_struct("AddToken")
             .field("credentials", credentials)
             .field("origin", origin)
-            .field("ceiling", ceiling)
+            .field("step_up_scopes", step_up_scopes)
             .finish_non_exhaustive()
     }
 }
@@ -185,7 +185,7 @@ impl<R> fmt::Debug for AddToken<R> {
 #[derive(Clone)]
 pub struct WithToken<S, R = RepeatEmpty> {
     inner: S,
-    rule: Arc<Rule>,
+    api: Arc<Api>,
     repeat: R,
 }
 
@@ -216,29 +216,29 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let fresh = self.inner.clone();
-        if !self.rule.origin.is_of(request.uri()) || request.headers().contains_key(AUTHORIZATION) {
+        if !self.api.origin.is_of(request.uri()) || request.headers().contains_key(AUTHORIZATION) {
             let answer = self.inner.call(request);
             return Box::pin(async { answer.await.map_err(CallError::Call) });
         }
         // What is ready may hold a place in a limit, and a request that has to wait for its token must not keep it from
         // others.
         let ready = std::mem::replace(&mut self.inner, fresh.clone());
-        let (rule, repeat) = (Arc::clone(&self.rule), self.repeat.clone());
+        let (api, repeat) = (Arc::clone(&self.api), self.repeat.clone());
         Box::pin(async move {
-            let (mut service, mut token) = if let Some(token) = rule.credentials.current() {
+            let (mut service, mut token) = if let Some(token) = api.credentials.current() {
                 (ready, token)
             } else {
                 drop(ready);
-                let token = rule.credentials.token().await.map_err(CallError::Token)?;
+                let token = api.credentials.token().await.map_err(CallError::Token)?;
                 (when_ready(fresh.clone()).await?, token)
             };
-            let mut retries = Retries::new(&rule);
+            let mut retries = Retries::new(&api);
             loop {
                 let spare = repeat.repeat(&request);
                 request.headers_mut().insert(AUTHORIZATION, token.header_value());
                 let answer = service.call(request).await.map_err(CallError::Call)?;
                 let Some(spare) = spare else {
-                    retries.without_repeating(answer.status(), answer.headers(), &token);
+                    retries.without_retry(answer.status(), answer.headers(), &token);
                     return Ok(answer);
                 };
                 match retries.after(answer.status(), answer.headers(), &token).await {

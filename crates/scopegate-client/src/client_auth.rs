@@ -18,7 +18,7 @@ use crate::client_auth::private_key::PrivateKey;
 use crate::client_auth::secret::Secret;
 use crate::error::config::ConfigError;
 
-/// A client id, and one way to prove it (RFC 6749 §2.3). The names are those of the registry that metadata uses (RFC 8414
+/// A client id, and one way to params it (RFC 6749 §2.3). The names are those of the registry that metadata uses (RFC 8414
 /// §2).
 ///
 /// There is no client without a proof: the grant is for confidential clients only (RFC 6749 §4.4).
@@ -48,8 +48,8 @@ enum Method {
     Certificate(Secret),
 }
 
-/// What a request carries so that the issuer knows its client.
-pub(crate) struct Proof {
+/// The parts of a request that authenticate its client.
+pub(crate) struct ClientAuthParams {
     /// The `Authorization` header.
     pub(crate) header: Option<HeaderValue>,
     /// Parameters of the body.
@@ -85,7 +85,7 @@ impl ClientAuthentication {
             return Err(ConfigError::Empty { setting: "client id" });
         }
         match &self.method {
-            Method::Basic(secret) | Method::Post(secret) if secret.expose().is_empty() => {
+            Method::Basic(secret) | Method::Post(secret) if secret.as_str().is_empty() => {
                 Err(ConfigError::Empty { setting: "client secret" })
             }
             _ => Ok(()),
@@ -104,37 +104,40 @@ impl ClientAuthentication {
         matches!(self.method, Method::Key(_))
     }
 
-    /// One way to authenticate, and one only (RFC 6749 §2.3). `None` when the system has no randomness to give.
-    pub(crate) fn prove(&self, audience: &str, now: SystemTime) -> Option<Proof> {
+    /// Returns the parts for exactly one method (RFC 6749 §2.3); `None` if the system has no randomness.
+    pub(crate) fn params(&self, audience: &str, now: SystemTime) -> Option<ClientAuthParams> {
         let id = || ("client_id", Zeroizing::new(self.id.clone()));
         Some(match &self.method {
-            Method::Basic(secret) => Proof { header: basic(&self.id, secret), parameters: Vec::new() },
+            Method::Basic(secret) => {
+                ClientAuthParams { header: basic(&self.id, secret), parameters: Vec::new() }
+            }
             Method::Post(secret) => {
-                let secret = ("client_secret", Zeroizing::new(secret.expose().to_owned()));
-                Proof { header: None, parameters: vec![id(), secret] }
+                let secret = ("client_secret", Zeroizing::new(secret.as_str().to_owned()));
+                ClientAuthParams { header: None, parameters: vec![id(), secret] }
             }
             Method::Key(key) => {
                 let assertion = assertion::sign(&self.id, audience, key, now)?;
                 let kind = Zeroizing::new(assertion::TYPE.to_owned());
                 // The id is optional here (RFC 7521 §4.2); some issuers ask for it.
                 let parameters = vec![id(), ("client_assertion_type", kind), ("client_assertion", assertion)];
-                Proof { header: None, parameters }
+                ClientAuthParams { header: None, parameters }
             }
-            Method::Certificate(_) => Proof { header: None, parameters: vec![id()] },
+            Method::Certificate(_) => ClientAuthParams { header: None, parameters: vec![id()] },
         })
     }
 
-    /// Whether a text that a server wrote has the secret, or an assertion, in it: a server may quote what it was sent.
-    pub(crate) fn is_quoted_in(&self, text: &str) -> bool {
+    /// Returns whether a string of a server contains the secret or an assertion, because a server may quote a request.
+    pub(crate) fn leaks_into(&self, text: &str) -> bool {
         match &self.method {
             Method::Basic(secret) => {
-                // The header's, and what those send who do not encode.
+                // As in the header, and as sent without form-encoding.
                 let pairs =
-                    [pair(&self.id, secret), Zeroizing::new([&self.id, ":", secret.expose()].concat())];
-                is_spelt_in(text, secret) || pairs.iter().any(|pair| text.contains(base64(pair).as_str()))
+                    [pair(&self.id, secret), Zeroizing::new([&self.id, ":", secret.as_str()].concat())];
+                contains_encoded(text, secret)
+                    || pairs.iter().any(|pair| text.contains(base64(pair).as_str()))
             }
-            Method::Post(secret) => is_spelt_in(text, secret),
-            // How every JSON object begins in base64url, so every assertion does.
+            Method::Post(secret) => contains_encoded(text, secret),
+            // Every JSON object begins like this in base64url, and so every assertion.
             Method::Key(_) => text.contains("eyJ"),
             Method::Certificate(_) => false,
         }
@@ -153,7 +156,7 @@ fn basic(id: &str, secret: &Secret) -> Option<HeaderValue> {
 }
 
 fn pair(id: &str, secret: &Secret) -> Zeroizing<String> {
-    let secret = secret.expose();
+    let secret = secret.as_str();
     let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
     push_encoded(&mut pair, id);
     pair.push(':');
@@ -161,14 +164,14 @@ fn pair(id: &str, secret: &Secret) -> Zeroizing<String> {
     pair
 }
 
-/// Without padding, so that a text may go on behind it in any way.
+/// Encodes without padding, so that the result is found before any continuation.
 fn base64(text: &str) -> Zeroizing<String> {
     Zeroizing::new(STANDARD_NO_PAD.encode(text))
 }
 
-/// Whether a text holds the secret as it is, percent-encoded in any way, or with backslashes before its characters.
-fn is_spelt_in(text: &str, secret: &Secret) -> bool {
-    let secret = secret.expose();
+/// Returns whether a string contains the secret verbatim, percent-encoded in any way, or escaped by backslashes.
+fn contains_encoded(text: &str, secret: &Secret) -> bool {
+    let secret = secret.as_str();
     let holds = |text: &[u8], part: &[u8]| text.windows(part.len().max(1)).any(|window| window == part);
     let bare = Zeroizing::new(secret.replace('\\', ""));
     text.contains(secret)
@@ -179,7 +182,7 @@ fn is_spelt_in(text: &str, secret: &Secret) -> bool {
         })
 }
 
-/// The bytes that a text stands for; what is not an escape stands for itself.
+/// Decodes percent-encoding; everything that is not an escape is copied.
 fn percent_decoded(text: &str, plus: u8) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();
@@ -226,8 +229,8 @@ mod tests {
     #[test]
     fn an_id_with_a_colon_and_a_secret_with_anything_survive_basic() {
         // E05: RFC 6749 Appendix B
-        let proof = ClientAuthentication::client_secret_basic("a:b", "%+ é/=").prove("", SystemTime::now());
-        let header = proof.unwrap().header.unwrap();
+        let params = ClientAuthentication::client_secret_basic("a:b", "%+ é/=").params("", SystemTime::now());
+        let header = params.unwrap().header.unwrap();
         let encoded = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
         assert_eq!(STANDARD.decode(encoded).unwrap(), b"a%3Ab:%25%2B+%C3%A9%2F%3D");
         assert!(header.is_sensitive());

@@ -8,7 +8,7 @@ mod source;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::credentials::pool::Cache;
+use crate::credentials::pool::SourcePool;
 use crate::credentials::source::TokenSource;
 use crate::endpoint::request::Grant;
 use crate::error::Error;
@@ -52,21 +52,21 @@ use crate::token::scope::Scopes;
 /// ```
 #[derive(Clone)]
 pub struct ClientCredentials {
-    cache: Arc<Cache>,
+    pool: Arc<SourcePool>,
     source: Arc<TokenSource>,
 }
 
 impl ClientCredentials {
-    pub(crate) fn new(cache: Cache, grant: &Grant) -> Self {
-        let source = cache.source(grant);
-        Self { cache: Arc::new(cache), source }
+    pub(crate) fn new(pool: SourcePool, grant: &Grant) -> Self {
+        let source = pool.source(grant);
+        Self { pool: Arc::new(pool), source }
     }
 
     /// A token that is good now.
     ///
     /// With a token in hand this is an atomic load: no lock, no I/O, and nothing to wait for. Without one it waits for the
     /// request that is made, and for the next attempts while the issuer cannot be reached, as long as its
-    /// [patience](crate::ClientCredentialsBuilder::with_patience) lasts.
+    /// [acquire_timeout](crate::ClientCredentialsBuilder::with_patience) lasts.
     ///
     /// It can be given up at any time, by `select!` or a time-out: the request goes on for the others. Tokio has to be
     /// running, with timers and I/O; where no runtime is, only a token in hand will do.
@@ -97,7 +97,7 @@ impl ClientCredentials {
 
     pub(crate) fn with(&self, scopes: Scopes) -> Self {
         let grant = Grant { scopes, resources: self.source.grant().resources.clone() };
-        Self { cache: Arc::clone(&self.cache), source: self.cache.source(&grant) }
+        Self { pool: Arc::clone(&self.pool), source: self.pool.source(&grant) }
     }
 
     /// The scopes that are asked for.
@@ -124,7 +124,7 @@ impl ClientCredentials {
 impl fmt::Debug for ClientCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientCredentials")
-            .field("endpoint", self.cache.endpoint())
+            .field("endpoint", self.pool.endpoint())
             .field("scopes", self.scopes())
             .finish_non_exhaustive()
     }

@@ -25,59 +25,59 @@ use crate::endpoint::response::TokenResponse;
 use crate::error::config::ConfigError;
 use crate::url::Address;
 
-/// One client of one issuer.
+/// The token endpoint of one issuer, as one client uses it.
 pub(crate) struct TokenEndpoint {
     pub(crate) client: ClientAuthentication,
-    /// Parameters of every request, beyond those of the RFCs.
-    pub(crate) further: Vec<(String, String)>,
+    /// Configured parameters of every request.
+    pub(crate) parameters: Vec<(String, String)>,
     pub(crate) audience: AssertionAudience,
     pub(crate) clock: Arc<dyn Clock>,
-    whence: Whence,
+    source: EndpointSource,
 }
 
-/// For whom an assertion is made.
+/// The audience of assertions.
 #[derive(Clone, Debug)]
 pub(crate) enum AssertionAudience {
-    /// What the issuer is called. Nobody else accepts such an assertion, whatever the address was that it was sent to.
+    /// The issuer identifier. No other server accepts such an assertion, even if it receives one.
     Issuer(Arc<str>),
     TokenEndpoint,
-    /// For clients that make none.
-    Nobody,
+    /// The client sends no assertions.
+    Unused,
 }
 
-enum Whence {
-    Known(Arc<Place>),
+enum EndpointSource {
+    Configured(Arc<Endpoint>),
     Discovered(Box<Discovery>),
 }
 
-/// An address that is asked for tokens.
-struct Place {
+/// The URL of a token endpoint, and the HTTP client that reaches it.
+struct Endpoint {
     transport: Transport,
     address: Address,
-    /// The address for logs and errors: a query may hold what is nobody's business.
-    shown: Arc<str>,
+    /// The URL for logs and errors: without its query, which may contain secrets.
+    redacted: Arc<str>,
 }
 
-/// An issuer whose name tells where its metadata is, which tells where its tokens are.
+/// An issuer whose token endpoint is read from its metadata.
 struct Discovery {
     identifier: Arc<str>,
     issuer: Address,
     transport: Transport,
     tls: Tls,
-    found: ArcSwapOption<Found>,
+    discovered: ArcSwapOption<Discovered>,
 }
 
-struct Found {
-    place: Arc<Place>,
-    /// From when on it is looked for again.
-    good_until: Instant,
-    in_doubt: AtomicBool,
+struct Discovered {
+    endpoint: Arc<Endpoint>,
+    /// The time from which it is discovered anew.
+    valid_until: Instant,
+    suspect: AtomicBool,
 }
 
-/// How long a discovered address is good for if it works. Issuers hardly ever move.
-const LOOKED_FOR_AGAIN: Duration = Duration::from_secs(24 * 3600);
+/// Discovers the endpoint anew after this time, even if it works. Issuers rarely move.
+const REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
 
-/// A request that brought no token.
+/// A failed request.
 pub(crate) struct Failure {
     pub(crate) endpoint: Arc<str>,
     pub(crate) error: RequestError,
@@ -92,8 +92,8 @@ impl TokenEndpoint {
         audience: AssertionAudience,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
-        let whence = Whence::Known(Arc::new(Place::new(address, tls)?));
-        Ok(Self { client, further: Vec::new(), audience, clock, whence })
+        let source = EndpointSource::Configured(Arc::new(Endpoint::new(address, tls)?));
+        Ok(Self { client, parameters: Vec::new(), audience, clock, source })
     }
 
     pub(crate) fn discovered(
@@ -104,132 +104,138 @@ impl TokenEndpoint {
         audience: AssertionAudience,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
-        // Whoever serves the metadata need not see the client's certificate.
+        // Metadata is public, so the client's certificate is not presented for it.
         let transport = Transport::new(&issuer, &tls.without_identity())?;
-        let found = ArcSwapOption::empty();
-        let whence = Whence::Discovered(Box::new(Discovery { identifier, issuer, transport, tls, found }));
-        Ok(Self { client, further: Vec::new(), audience, clock, whence })
+        let discovered = ArcSwapOption::empty();
+        let source = EndpointSource::Discovered(Box::new(Discovery {
+            identifier,
+            issuer,
+            transport,
+            tls,
+            discovered,
+        }));
+        Ok(Self { client, parameters: Vec::new(), audience, clock, source })
     }
 
-    /// What to show: the address of the tokens, or the issuer as long as that is all that is known.
-    pub(crate) fn shown(&self) -> Arc<str> {
-        match &self.whence {
-            Whence::Known(place) => Arc::clone(&place.shown),
-            Whence::Discovered(discovery) => match &*discovery.found.load() {
-                Some(found) => Arc::clone(&found.place.shown),
+    /// Returns the URL for logs and errors; the issuer, until the endpoint has been discovered.
+    pub(crate) fn redacted(&self) -> Arc<str> {
+        match &self.source {
+            EndpointSource::Configured(endpoint) => Arc::clone(&endpoint.redacted),
+            EndpointSource::Discovered(discovery) => match &*discovery.discovered.load() {
+                Some(discovered) => Arc::clone(&discovered.endpoint.redacted),
                 None => Arc::clone(&discovery.identifier),
             },
         }
     }
 
-    /// What the issuer is called; where that is not known, where its tokens are.
+    /// Returns the issuer for logs and metrics; the endpoint's URL if the issuer is unknown.
     pub(crate) fn issuer(&self) -> Arc<str> {
-        match (&self.audience, &self.whence) {
+        match (&self.audience, &self.source) {
             (AssertionAudience::Issuer(issuer), _) => Arc::clone(issuer),
-            (_, Whence::Discovered(discovery)) => Arc::clone(&discovery.identifier),
-            (_, Whence::Known(place)) => Arc::clone(&place.shown),
+            (_, EndpointSource::Discovered(discovery)) => Arc::clone(&discovery.identifier),
+            (_, EndpointSource::Configured(endpoint)) => Arc::clone(&endpoint.redacted),
         }
     }
 
-    /// Asks for a token once.
+    /// Sends one token request.
     pub(crate) async fn request(&self, grant: &Grant) -> Result<TokenResponse, Failure> {
-        let failed = |error, retry_after| Failure { endpoint: self.shown(), error, retry_after };
+        let failed = |error, retry_after| Failure { endpoint: self.redacted(), error, retry_after };
         let mut retry_after = None;
-        let place = self.place(&mut retry_after).await.map_err(|error| failed(error, retry_after))?;
+        let endpoint = self.endpoint(&mut retry_after).await.map_err(|error| failed(error, retry_after))?;
         retry_after = None;
-        let result = self.request_at(&place, grant, &mut retry_after).await;
+        let result = self.request_at(&endpoint, grant, &mut retry_after).await;
         result.map_err(|error| {
-            if let (Whence::Discovered(discovery), true) = (&self.whence, error.doubts_address())
-                && let Some(found) = &*discovery.found.load()
+            if let (EndpointSource::Discovered(discovery), true) = (&self.source, error.suspects_endpoint())
+                && let Some(discovered) = &*discovery.discovered.load()
             {
-                found.in_doubt.store(true, Ordering::Relaxed);
+                discovered.suspect.store(true, Ordering::Relaxed);
             }
             failed(error, retry_after)
         })
     }
 
-    async fn place(&self, retry_after: &mut Option<Duration>) -> Result<Arc<Place>, RequestError> {
-        match &self.whence {
-            Whence::Known(place) => Ok(Arc::clone(place)),
-            Whence::Discovered(discovery) => {
+    async fn endpoint(&self, retry_after: &mut Option<Duration>) -> Result<Arc<Endpoint>, RequestError> {
+        match &self.source {
+            EndpointSource::Configured(endpoint) => Ok(Arc::clone(endpoint)),
+            EndpointSource::Discovered(discovery) => {
                 let by_certificate = self.client.identity().is_some();
-                discovery.place(by_certificate, &*self.clock, retry_after).await
+                discovery.endpoint(by_certificate, &*self.clock, retry_after).await
             }
         }
     }
 
     async fn request_at(
         &self,
-        place: &Place,
+        endpoint: &Endpoint,
         grant: &Grant,
         retry_after: &mut Option<Duration>,
     ) -> Result<TokenResponse, RequestError> {
         let audience: &str = match &self.audience {
             AssertionAudience::Issuer(issuer) => issuer,
-            AssertionAudience::TokenEndpoint => &place.address.written,
-            AssertionAudience::Nobody => "",
+            AssertionAudience::TokenEndpoint => &endpoint.address.written,
+            AssertionAudience::Unused => "",
         };
-        let proof = self.client.prove(audience, self.clock.now()).ok_or(RequestError::NoRandomness)?;
-        let form = request::body(grant, &self.further, &proof);
-        let answer = place.transport.post(place.address.url.clone(), proof.header, form).await?;
-        *retry_after = answer.retry_after.and_then(|value| retry_after::parse(&value, self.clock.now()));
-        // A server may quote what it was sent.
-        let hides = |text: &str| self.client.is_quoted_in(text);
-        match answer.status {
-            StatusCode::OK => response::token(&answer.body, hides).map_err(RequestError::NotAToken),
-            // 403 without a body is what some say instead of RFC 6749 §5.2.
+        let auth = self.client.params(audience, self.clock.now()).ok_or(RequestError::NoRandomness)?;
+        let form = request::body(grant, &self.parameters, &auth);
+        let response = endpoint.transport.post(endpoint.address.url.clone(), auth.header, form).await?;
+        *retry_after = response.retry_after.and_then(|value| retry_after::parse(&value, self.clock.now()));
+        // A server may quote the request.
+        let redact = |text: &str| self.client.leaks_into(text);
+        match response.status {
+            StatusCode::OK => response::token(&response.body, redact).map_err(RequestError::TokenResponse),
+            // Some issuers send 403 without a body instead of RFC 6749 §5.2.
             status @ (StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                let refusal = response::refusal(&answer.body, hides);
-                let (code, description) = (refusal.code, refusal.description);
-                Err(RequestError::Refused { status, code, description })
+                let error_response = response::error_response(&response.body, redact);
+                let (code, description) = (error_response.code, error_response.description);
+                Err(RequestError::Rejected { status, code, description })
             }
             other => Err(RequestError::Status(other)),
         }
     }
 }
 
-impl Place {
+impl Endpoint {
     fn new(address: Address, tls: &Tls) -> Result<Self, ConfigError> {
         let transport = Transport::new(&address, tls)?;
-        let mut shown = address.url.clone();
-        shown.set_query(None);
-        Ok(Self { transport, address, shown: shown.as_str().into() })
+        let mut redacted = address.url.clone();
+        redacted.set_query(None);
+        Ok(Self { transport, address, redacted: redacted.as_str().into() })
     }
 }
 
 impl Discovery {
-    /// The address of the tokens: looked for if it is not known, or in doubt. If it cannot be found then, the old one has
-    /// to do. Two that look for it at the same time find the same.
-    async fn place(
+    /// Returns the token endpoint. Discovers it if it is unknown or suspect, and falls back to the old one if discovery
+    /// fails. Concurrent discoveries find the same endpoint.
+    async fn endpoint(
         &self,
         by_certificate: bool,
         clock: &dyn Clock,
         retry_after: &mut Option<Duration>,
-    ) -> Result<Arc<Place>, RequestError> {
-        let old = self.found.load_full();
-        if let Some(found) = &old
-            && Instant::now() < found.good_until
-            && !found.in_doubt.load(Ordering::Relaxed)
+    ) -> Result<Arc<Endpoint>, RequestError> {
+        let old = self.discovered.load_full();
+        if let Some(discovered) = &old
+            && Instant::now() < discovered.valid_until
+            && !discovered.suspect.load(Ordering::Relaxed)
         {
-            return Ok(Arc::clone(&found.place));
+            return Ok(Arc::clone(&discovered.endpoint));
         }
-        let place = match (self.find(by_certificate, clock, retry_after).await, old) {
-            (Ok(address), Some(old)) if address == old.place.address => Arc::clone(&old.place),
-            (Ok(address), _) => Arc::new(Place::new(address, &self.tls).map_err(RequestError::Client)?),
-            (Err(_), Some(old)) => Arc::clone(&old.place),
+        let endpoint = match (self.find(by_certificate, clock, retry_after).await, old) {
+            (Ok(address), Some(old)) if address == old.endpoint.address => Arc::clone(&old.endpoint),
+            (Ok(address), _) => Arc::new(Endpoint::new(address, &self.tls).map_err(RequestError::Client)?),
+            (Err(_), Some(old)) => Arc::clone(&old.endpoint),
             (Err(error), None) => return Err(error),
         };
-        let found = Found {
-            place: Arc::clone(&place),
-            good_until: Instant::now() + LOOKED_FOR_AGAIN,
-            in_doubt: AtomicBool::new(false),
+        let discovered = Discovered {
+            endpoint: Arc::clone(&endpoint),
+            valid_until: Instant::now() + REDISCOVER_AFTER,
+            suspect: AtomicBool::new(false),
         };
-        self.found.store(Some(Arc::new(found)));
-        Ok(place)
+        self.discovered.store(Some(Arc::new(discovered)));
+        Ok(endpoint)
     }
 
-    /// Tries the addresses where metadata may be, in their order, and takes the first document that is this issuer's.
-    /// `retry_after` becomes the longest time that one of them asks for.
+    /// Tries the well-known URLs in order, and uses the first document of this issuer. Sets `retry_after` to the longest
+    /// `Retry-After` of the responses.
     async fn find(
         &self,
         by_certificate: bool,
@@ -238,7 +244,7 @@ impl Discovery {
     ) -> Result<Address, RequestError> {
         let mut failures = Vec::new();
         for url in metadata::well_known(&self.issuer.url) {
-            // Without a path two of them are the same.
+            // Two of them are equal if the issuer has no path.
             if failures.iter().any(|(tried, _)| *tried == url.as_str()) {
                 continue;
             }
@@ -257,22 +263,22 @@ impl Discovery {
         clock: &dyn Clock,
         retry_after: &mut Option<Duration>,
     ) -> Result<Address, RequestError> {
-        let answer = self.transport.get(url).await?;
-        let asked_for = answer.retry_after.and_then(|value| retry_after::parse(&value, clock.now()));
-        *retry_after = asked_for.max(*retry_after);
-        if answer.status != StatusCode::OK {
-            return Err(RequestError::Status(answer.status));
+        let response = self.transport.get(url).await?;
+        let requested_wait = response.retry_after.and_then(|value| retry_after::parse(&value, clock.now()));
+        *retry_after = requested_wait.max(*retry_after);
+        if response.status != StatusCode::OK {
+            return Err(RequestError::Status(response.status));
         }
-        metadata::token_endpoint(&answer.body, &self.identifier, self.issuer.reach, by_certificate)
-            .map_err(RequestError::NotMetadata)
+        metadata::token_endpoint(&response.body, &self.identifier, self.issuer.reach, by_certificate)
+            .map_err(RequestError::Metadata)
     }
 }
 
 impl fmt::Debug for TokenEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.shown();
+        let redacted = self.redacted();
         f.debug_struct("TokenEndpoint")
-            .field("address", &shown)
+            .field("url", &redacted)
             .field("client", &self.client)
             .finish_non_exhaustive()
     }

@@ -25,10 +25,10 @@ pub fn header_of(token: &str) -> Option<HeaderValue> {
     Some(token.header_value())
 }
 
-/// Reads a refusal: the texts as they would be logged.
-pub fn refusal(body: &[u8]) -> (Option<String>, Option<String>) {
-    let refusal = response::refusal(body, |_| false);
-    (refusal.code.map(|code| code.to_string()), refusal.description.map(|text| text.to_string()))
+/// Reads an error response: its strings as they would be logged.
+pub fn error_response(body: &[u8]) -> (Option<String>, Option<String>) {
+    let read = response::error_response(body, |_| false);
+    (read.code.map(|code| code.to_string()), read.description.map(|text| text.to_string()))
 }
 
 /// Reads challenges: the error that was found, as text.

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 /// Why some bytes are not a JSON object that we read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotAnObject {
+pub(crate) enum JsonError {
     /// The bytes are not UTF-8.
     NotUtf8,
     /// The text is not one JSON object, or something follows the object.
@@ -19,7 +19,7 @@ pub(crate) enum NotAnObject {
     RepeatedName,
 }
 
-impl fmt::Display for NotAnObject {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotUtf8 => "not UTF-8",
@@ -37,17 +37,17 @@ pub(crate) struct JsonObject<'a> {
 }
 
 impl<'a> JsonObject<'a> {
-    pub(crate) fn from_slice(bytes: &'a [u8]) -> Result<Self, NotAnObject> {
+    pub(crate) fn from_slice(bytes: &'a [u8]) -> Result<Self, JsonError> {
         // Checked here because serde_json does not look at the bytes of values that it skips.
-        let text = std::str::from_utf8(bytes).map_err(|_| NotAnObject::NotUtf8)?;
+        let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
         Self::from_text(text)
     }
 
-    pub(crate) fn from_text(text: &'a str) -> Result<Self, NotAnObject> {
-        let Members(mut members) = serde_json::from_str(text).map_err(|_| NotAnObject::NotJson)?;
+    pub(crate) fn from_text(text: &'a str) -> Result<Self, JsonError> {
+        let Members(mut members) = serde_json::from_str(text).map_err(|_| JsonError::NotJson)?;
         members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         if members.iter().zip(members.iter().skip(1)).any(|((a, _), (b, _))| a == b) {
-            return Err(NotAnObject::RepeatedName);
+            return Err(JsonError::RepeatedName);
         }
         Ok(Self { members })
     }
@@ -109,16 +109,16 @@ mod tests {
     #[test]
     fn repeated_names_are_refused_in_every_spelling() {
         for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"b":2,"\u0061":3}"#] {
-            assert_eq!(JsonObject::from_text(text).unwrap_err(), NotAnObject::RepeatedName);
+            assert_eq!(JsonObject::from_text(text).unwrap_err(), JsonError::RepeatedName);
         }
     }
 
     #[test]
     fn only_one_utf8_object_is_an_object() {
         for text in ["", "null", "[]", "1", "\"x\"", "{", "{}x", "{}{}", "\u{feff}{}", "{a:1}", "{\"a\":}"] {
-            assert_eq!(JsonObject::from_text(text).unwrap_err(), NotAnObject::NotJson, "{text}");
+            assert_eq!(JsonObject::from_text(text).unwrap_err(), JsonError::NotJson, "{text}");
         }
-        assert_eq!(JsonObject::from_slice(b"{\"a\":\"\xff\"}").unwrap_err(), NotAnObject::NotUtf8);
+        assert_eq!(JsonObject::from_slice(b"{\"a\":\"\xff\"}").unwrap_err(), JsonError::NotUtf8);
         assert!(JsonObject::from_slice(b"{\"a\":\"\xc3\xa4\"}").is_ok());
     }
 

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::error::Error;
 
 /// A request has brought a token, which ends then.
-pub(crate) fn received(issuer: &str, ends: SystemTime) {
+pub(crate) fn token_received(issuer: &str, ends: SystemTime) {
     #[cfg(feature = "metrics")]
     {
         let issuer = issuer.to_owned();
@@ -23,7 +23,7 @@ pub(crate) fn received(issuer: &str, ends: SystemTime) {
 }
 
 /// A request has brought no token.
-pub(crate) fn not_received(issuer: &str, error: &Error) {
+pub(crate) fn request_failed(issuer: &str, error: &Error) {
     #[cfg(feature = "metrics")]
     {
         let outcome = match error {
@@ -40,7 +40,7 @@ pub(crate) fn not_received(issuer: &str, error: &Error) {
 }
 
 /// A server has rejected a token, which was dropped for that.
-pub(crate) fn rejected(issuer: &str) {
+pub(crate) fn token_rejected(issuer: &str) {
     #[cfg(feature = "metrics")]
     metrics::counter!("scopegate_client_tokens_rejected_total", "issuer" => issuer.to_owned()).increment(1);
     #[cfg(not(feature = "metrics"))]

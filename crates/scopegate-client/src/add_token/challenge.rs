@@ -8,7 +8,7 @@ use http::header::WWW_AUTHENTICATE;
 use crate::token::scope::Scopes;
 
 /// More than that is not read.
-const MAX_FIELD: usize = 8 * 1024;
+const MAX_FIELD_LEN: usize = 8 * 1024;
 
 /// What a `Bearer` challenge says went wrong.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Challenge<'_> {
 /// A comma separates challenges as well as parameters. What follows one is a parameter if a `=` follows its first token,
 /// and a challenge otherwise.
 fn challenges(field: &str) -> Option<Vec<Challenge<'_>>> {
-    if field.len() > MAX_FIELD {
+    if field.len() > MAX_FIELD_LEN {
         return None;
     }
     let mut rest = Reader(field);
@@ -261,7 +261,7 @@ mod tests {
         }
         let twice = [r#"Bearer error="invalid_token""#, r#"Bearer error="invalid_token""#];
         assert_eq!(error(&twice), None);
-        let padding = "x".repeat(MAX_FIELD);
+        let padding = "x".repeat(MAX_FIELD_LEN);
         assert_eq!(error(&[&format!(r#"Bearer error="invalid_token", realm="{padding}""#)]), None);
     }
 

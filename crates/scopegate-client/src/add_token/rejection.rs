@@ -8,21 +8,21 @@ use crate::token::scope::Scopes;
 
 /// What an API says no to, so that something else may get a yes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum Rejection {
     /// This token, for everything.
     Token,
     /// This token, for what is asked; these scopes are needed, as far as the API says.
     Scopes(Scopes),
     /// This token, or one that the API has sent to somebody else: something may have been done already.
-    TokenPerhapsLate,
+    TokenMaybeLate,
 }
 
 /// A status and a challenge that say the same; `None` for any other answer.
-pub(super) fn refused(status: StatusCode, headers: &HeaderMap) -> Option<Refused> {
+pub(super) fn rejection(status: StatusCode, headers: &HeaderMap) -> Option<Rejection> {
     match (verdict(status, headers)?, bearer_error(headers)?) {
-        (Verdict::Unauthenticated, BearerError::InvalidToken) => Some(Refused::Token),
-        (Verdict::Denied, BearerError::InsufficientScope(named)) => Some(Refused::Scopes(named)),
-        (Verdict::UnauthenticatedInGrpc, BearerError::InvalidToken) => Some(Refused::TokenPerhapsLate),
+        (Verdict::Unauthenticated, BearerError::InvalidToken) => Some(Rejection::Token),
+        (Verdict::Denied, BearerError::InsufficientScope(named)) => Some(Rejection::Scopes(named)),
+        (Verdict::UnauthenticatedInGrpc, BearerError::InvalidToken) => Some(Rejection::TokenMaybeLate),
         _ => None,
     }
 }
@@ -74,28 +74,28 @@ mod tests {
     const INVALID: &str = r#"Bearer error="invalid_token""#;
     const INSUFFICIENT: &str = r#"Bearer error="insufficient_scope", scope="a""#;
 
-    fn answer(status: u16, headers: &[(HeaderName, &'static str)]) -> Option<Refused> {
+    fn answer(status: u16, headers: &[(HeaderName, &'static str)]) -> Option<Rejection> {
         let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
         let mut map = HeaderMap::new();
         headers.for_each(|(name, value)| {
             map.append(name, value);
         });
-        refused(StatusCode::from_u16(status).unwrap(), &map)
+        rejection(StatusCode::from_u16(status).unwrap(), &map)
     }
 
-    fn grpc(content_type: &'static str, status: &'static str, challenge: &'static str) -> Option<Refused> {
+    fn grpc(content_type: &'static str, status: &'static str, challenge: &'static str) -> Option<Rejection> {
         let headers = [(CONTENT_TYPE, content_type), (GRPC_STATUS, status), (WWW_AUTHENTICATE, challenge)];
         answer(200, &headers)
     }
 
-    fn scopes() -> Option<Refused> {
-        Scopes::parse("a").map(Refused::Scopes)
+    fn scopes() -> Option<Rejection> {
+        Scopes::parse("a").map(Rejection::Scopes)
     }
 
     #[test]
     fn a_status_and_its_challenge_say_the_same() {
         // E18
-        assert_eq!(answer(401, &[(WWW_AUTHENTICATE, INVALID)]), Some(Refused::Token));
+        assert_eq!(answer(401, &[(WWW_AUTHENTICATE, INVALID)]), Some(Rejection::Token));
         assert_eq!(answer(403, &[(WWW_AUTHENTICATE, INSUFFICIENT)]), scopes());
         for (status, challenge) in [
             (401, INSUFFICIENT),
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn a_grpc_answer_that_is_nothing_but_an_error_says_it_in_its_headers() {
         // E18
-        let late = Some(Refused::TokenPerhapsLate);
+        let late = Some(Rejection::TokenMaybeLate);
         for content_type in ["application/grpc", "Application/gRPC+proto", "application/grpc;v=1"] {
             assert_eq!(grpc(content_type, "16", INVALID), late, "{content_type}");
         }

@@ -39,15 +39,15 @@ impl<R> AddToken<R> {
     /// # Errors
     /// [`CallError::Token`] when no token can be had, [`CallError::Call`] with the error of `reqwest`.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, CallError<reqwest::Error>> {
-        let rule = &*self.rule;
+        let api = &*self.api;
         let (client, request) = request.build_split();
         let mut request = request.map_err(CallError::Call)?;
-        let ours = Origin::of_url(request.url()).is_some_and(|origin| origin == rule.origin);
+        let ours = Origin::of_url(request.url()).is_some_and(|origin| origin == api.origin);
         if !ours || request.headers().contains_key(AUTHORIZATION) {
             return client.execute(request).await.map_err(CallError::Call);
         }
-        let mut token = rule.credentials.token().await.map_err(CallError::Token)?;
-        let mut retries = Retries::new(rule);
+        let mut token = api.credentials.token().await.map_err(CallError::Token)?;
+        let mut retries = Retries::new(api);
         loop {
             let spare = request.try_clone();
             let asked = request.url().clone();
@@ -58,7 +58,7 @@ impl<R> AddToken<R> {
                 return Ok(answer);
             }
             let Some(spare) = spare else {
-                retries.without_repeating(answer.status(), answer.headers(), &token);
+                retries.without_retry(answer.status(), answer.headers(), &token);
                 return Ok(answer);
             };
             match retries.after(answer.status(), answer.headers(), &token).await {

@@ -21,7 +21,7 @@ pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// The text itself: for the request, and for nothing else.
-    pub(crate) fn expose(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -9,7 +9,7 @@ use url::Url;
 use crate::client_auth::ClientAuthentication;
 use crate::clock::{Clock, SystemClock};
 use crate::credentials::ClientCredentials;
-use crate::credentials::pool::Cache;
+use crate::credentials::pool::SourcePool;
 use crate::credentials::source::Settings;
 use crate::endpoint::http::Tls;
 use crate::endpoint::request::{Grant, RESERVED};
@@ -27,7 +27,7 @@ pub struct ClientCredentialsBuilder {
     assertion_for_endpoint: bool,
     scopes: Vec<String>,
     resources: Vec<String>,
-    further: Vec<(String, String)>,
+    parameters: Vec<(String, String)>,
     settings: Settings,
     roots: Vec<Vec<u8>>,
     clock: Arc<dyn Clock>,
@@ -43,12 +43,12 @@ enum Place {
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
 /// Two attempts and the pause between them.
-const PATIENCE: Duration = Duration::from_secs(10);
+const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// As often as `scopegate` fetches keys for a key id that it does not know.
-const REJECTION_COOLDOWN: Duration = Duration::from_secs(30);
+const DEFAULT_REJECTION_COOLDOWN: Duration = Duration::from_secs(30);
 
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
 
 impl ClientCredentials {
     /// For an issuer that publishes its metadata (RFC 8414, OpenID Connect Discovery), from where the address of its
@@ -72,11 +72,11 @@ impl ClientCredentialsBuilder {
             assertion_for_endpoint: false,
             scopes: Vec::new(),
             resources: Vec::new(),
-            further: Vec::new(),
+            parameters: Vec::new(),
             settings: Settings {
                 default_lifetime: DEFAULT_LIFETIME,
-                patience: PATIENCE,
-                rejection_cooldown: REJECTION_COOLDOWN,
+                acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT,
+                rejection_cooldown: DEFAULT_REJECTION_COOLDOWN,
             },
             roots: Vec::new(),
             clock: Arc::new(SystemClock),
@@ -105,7 +105,7 @@ impl ClientCredentialsBuilder {
     /// Adds a parameter to every request: Auth0's `audience`, say. Not one that this crate sets, and none twice (RFC 6749
     /// §3.2).
     pub fn with_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.further.push((name.into(), value.into()));
+        self.parameters.push((name.into(), value.into()));
         self
     }
 
@@ -134,8 +134,8 @@ impl ClientCredentialsBuilder {
 
     /// How long [`token`](ClientCredentials::token) waits for a token while the issuer cannot be reached: 10 s unless
     /// changed, at most a day. With zero it waits for nothing, and only a token in hand will do.
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.settings.patience = patience;
+    pub fn with_patience(mut self, acquire_timeout: Duration) -> Self {
+        self.settings.acquire_timeout = acquire_timeout;
         self
     }
 
@@ -181,7 +181,7 @@ impl ClientCredentialsBuilder {
             (_, true) if self.client.needs_audience() => AssertionAudience::TokenEndpoint,
             (Some(issuer), _) => AssertionAudience::Issuer(issuer.into()),
             (None, _) if self.client.needs_audience() => return Err(ConfigError::NoAssertionAudience),
-            (None, _) => AssertionAudience::Nobody,
+            (None, _) => AssertionAudience::Unused,
         };
         let mut endpoint = match self.place {
             Place::TokenEndpoint(address) => {
@@ -193,19 +193,19 @@ impl ClientCredentialsBuilder {
                 TokenEndpoint::discovered(issuer.into(), address, tls, self.client, audience, self.clock)?
             }
         };
-        endpoint.further = self.further;
-        Ok(ClientCredentials::new(Cache::new(Arc::new(endpoint), self.settings), &grant))
+        endpoint.parameters = self.parameters;
+        Ok(ClientCredentials::new(SourcePool::new(Arc::new(endpoint), self.settings), &grant))
     }
 
     fn check_settings(&self) -> Result<(), ConfigError> {
         let second = Duration::from_secs(1);
-        let Settings { default_lifetime, patience, rejection_cooldown } = self.settings;
+        let Settings { default_lifetime, acquire_timeout, rejection_cooldown } = self.settings;
         for (setting, found, least, expected) in [
             ("default lifetime", default_lifetime, second, "1 s to 24 h"),
             ("rejection cooldown", rejection_cooldown, second, "1 s to 24 h"),
-            ("patience", patience, Duration::ZERO, "at most 24 h"),
+            ("acquire timeout", acquire_timeout, Duration::ZERO, "at most 24 h"),
         ] {
-            if found < least || found > LONGEST {
+            if found < least || found > MAX_DURATION {
                 return Err(ConfigError::OutOfRange { setting, expected, found: format!("{found:?}") });
             }
         }
@@ -213,11 +213,11 @@ impl ClientCredentialsBuilder {
     }
 
     fn check_parameters(&self) -> Result<(), ConfigError> {
-        for (position, (name, _)) in self.further.iter().enumerate() {
+        for (position, (name, _)) in self.parameters.iter().enumerate() {
             if name.is_empty() {
                 return Err(ConfigError::Empty { setting: "the name of a parameter" });
             }
-            let earlier = self.further.iter().take(position).any(|(earlier, _)| earlier == name);
+            let earlier = self.parameters.iter().take(position).any(|(earlier, _)| earlier == name);
             if earlier || RESERVED.contains(&name.as_str()) {
                 return Err(ConfigError::ReservedParameter { name: name.clone() });
             }

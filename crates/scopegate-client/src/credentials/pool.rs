@@ -1,5 +1,4 @@
-//! One source for each set of scopes and resources that a client asks for, so that whoever asks for the same gets the
-//! same token. What a source does is `credentials/source.rs`.
+//! One [`TokenSource`] per set of scopes and resources, so that equal requests share one token.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,17 +7,17 @@ use crate::credentials::source::{Settings, TokenSource};
 use crate::endpoint::TokenEndpoint;
 use crate::endpoint::request::Grant;
 
-/// So many are kept that nobody holds. A program has a handful; more than that comes from somewhere else.
-const MOST_UNHELD: usize = 64;
+/// Bounds the sources that no handle uses. Programs need a handful.
+const MAX_UNUSED: usize = 64;
 
-/// The tokens of one client of one issuer.
-pub(crate) struct Cache {
+/// The token sources of one client of one issuer.
+pub(crate) struct SourcePool {
     endpoint: Arc<TokenEndpoint>,
     settings: Settings,
     sources: Mutex<HashMap<Grant, Arc<TokenSource>>>,
 }
 
-impl Cache {
+impl SourcePool {
     pub(crate) fn new(endpoint: Arc<TokenEndpoint>, settings: Settings) -> Self {
         Self { endpoint, settings, sources: Mutex::default() }
     }
@@ -27,14 +26,14 @@ impl Cache {
         &self.endpoint
     }
 
-    /// The one source for this grant.
+    /// Returns the one source for this grant.
     pub(crate) fn source(&self, grant: &Grant) -> Arc<TokenSource> {
-        // Nothing panics between two halves of a change.
+        // No code that runs under this lock leaves the map half changed.
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(source) = sources.get(grant) {
             return Arc::clone(source);
         }
-        if sources.len() >= MOST_UNHELD {
+        if sources.len() >= MAX_UNUSED {
             sources.retain(|_, source| Arc::strong_count(source) > 1);
         }
         let source = TokenSource::new(grant.clone(), Arc::clone(&self.endpoint), self.settings);
@@ -60,19 +59,19 @@ mod tests {
     async fn the_same_grant_has_the_same_source_and_sources_that_nobody_holds_are_bounded() {
         let address = Address::parse("token endpoint", "http://127.0.0.1:1/token").unwrap();
         let client = ClientAuthentication::client_secret_basic("c", "s");
-        let nobody = AssertionAudience::Nobody;
+        let unused = AssertionAudience::Unused;
         let endpoint =
-            TokenEndpoint::known(address, &Tls::default(), client, nobody, Arc::new(SystemClock)).unwrap();
+            TokenEndpoint::known(address, &Tls::default(), client, unused, Arc::new(SystemClock)).unwrap();
         let day = Duration::from_secs(86_400);
-        let settings = Settings { default_lifetime: day, patience: day, rejection_cooldown: day };
-        let cache = Cache::new(Arc::new(endpoint), settings);
+        let settings = Settings { default_lifetime: day, acquire_timeout: day, rejection_cooldown: day };
+        let pool = SourcePool::new(Arc::new(endpoint), settings);
         let grant = |scope: &str| Grant { scopes: Scopes::parse(scope).unwrap(), resources: Vec::new() };
-        let held = cache.source(&grant("held"));
+        let held = pool.source(&grant("held"));
         for n in 0..1_000 {
-            cache.source(&grant(&n.to_string()));
-            assert!(cache.sources.lock().unwrap().len() <= MOST_UNHELD);
+            pool.source(&grant(&n.to_string()));
+            assert!(pool.sources.lock().unwrap().len() <= MAX_UNUSED);
         }
-        assert!(Arc::ptr_eq(&held, &cache.source(&grant("held"))));
-        assert!(!Arc::ptr_eq(&held, &cache.source(&grant("other"))));
+        assert!(Arc::ptr_eq(&held, &pool.source(&grant("held"))));
+        assert!(!Arc::ptr_eq(&held, &pool.source(&grant("other"))));
     }
 }

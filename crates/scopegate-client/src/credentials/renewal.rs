@@ -1,191 +1,184 @@
-//! When a token is served, renewed, asked for again and given up: a state machine without I/O, clock and randomness of
-//! its own. What acts on it is `credentials/source.rs`.
+//! Decides when a token is served, renewed, requested again and discarded: a state machine without I/O, clock or
+//! randomness of its own. `credentials/source.rs` acts on it.
 //!
-//! Nothing happens by itself: every step is caused by somebody who wants a token. So a program that has gone quiet asks
-//! for no tokens, which some issuers charge for.
+//! Only a call to [`RenewalSchedule::poll`] causes an action. An idle program therefore requests no tokens, which some
+//! issuers charge for.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::endpoint::retry::Outlook;
+use crate::endpoint::retry::Retry;
 
-/// A token is renewed when this part of its lifetime has passed, so that an issuer may be out of order for a quarter of
-/// it before anybody notices.
-const RENEWED_AT: f64 = 0.75;
+/// Renews a token after this fraction of its lifetime, so that an outage of the issuer may last a quarter of the
+/// lifetime without an effect on callers.
+const RENEW_AT: f64 = 0.75;
 
-/// Programs that were started together must not renew together: ±10 %.
+/// Spreads renewals by ±10 %, so that programs that were started together do not renew together.
 const JITTER: f64 = 0.1;
 
-/// A token is not sent in its last moments, because it would arrive too late: 10 s, and a tenth of a short life.
-const LAST_MOMENTS: Duration = Duration::from_secs(10);
+/// Discards a token this long before it expires, because it could arrive too late. At most a tenth of the lifetime.
+const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
 
-/// After a failure the next request waits 1 s, then twice as long each time, and at most a minute.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// Bounds of the backoff: 1 s after the first failure, doubled each time.
+const MIN_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A server may ask for more patience (`Retry-After`), but not for ever: a mistake there must not last for a day here.
-const MOST_PATIENCE: Duration = Duration::from_secs(300);
+/// Caps `Retry-After`, so that a misconfigured server cannot stop the client for a day.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// What an issuer has refused it will refuse again. Somebody has to change a setting, here or there, and that is noticed
-/// after this time.
-const REFUSED_FOR: Duration = Duration::from_secs(60);
+/// Waits this long after a rejection. The issuer will reject the same request again until an operator changes a setting.
+const PERMANENT_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A request ends by itself in less time than that, discovery included. One that has not, has no runtime that runs it, and
-/// must not keep those who have one from a token.
-pub(crate) const LOST_AFTER: Duration = Duration::from_secs(30);
+/// Gives up a request after this time. Its own timeouts end it earlier, discovery included, unless its runtime no longer
+/// runs; callers on other runtimes must not wait for it.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
-pub(crate) struct Lifecycle {
-    held: Option<Held>,
-    /// When the request was begun that is under way.
-    under_way: Option<Instant>,
+pub(crate) struct RenewalSchedule {
+    current: Option<Current>,
+    /// The start of the request in flight.
+    in_flight: Option<Instant>,
     failures: u32,
-    /// What came of the last request.
-    outlook: Outlook,
-    /// No request before this.
+    /// The outcome of the last failed request.
+    retry: Retry,
+    /// The earliest time of the next request.
     not_before: Instant,
-    /// No token is dropped for a server that rejects it before this.
-    rejectable_from: Instant,
+    /// The earliest time at which a rejected token is discarded.
+    rejectable_at: Instant,
     rejection_cooldown: Duration,
 }
 
 #[derive(Debug)]
-struct Held {
+struct Current {
     renew_at: Instant,
     ends_at: Instant,
 }
 
-/// What to do for somebody who wants a token.
+/// The next step for a caller that needs a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// Give the token in hand.
+pub(crate) enum Action {
+    /// Return the current token.
     Serve,
-    /// Give the token in hand, and make a request for the next one.
+    /// Return the current token, and request the next one in the background.
     ServeAndRequest,
-    /// Make a request, and wait for it.
+    /// Send a request, and wait for its end.
     Request,
-    /// Wait for the request that is under way, or until this.
+    /// Wait for the request in flight, or until this time.
     Wait { until: Option<Instant> },
-    /// Say how the last request failed.
+    /// Return the error of the last request.
     Fail,
 }
 
-impl Lifecycle {
+impl RenewalSchedule {
     pub(crate) fn new(rejection_cooldown: Duration, now: Instant) -> Self {
         Self {
-            held: None,
-            under_way: None,
+            current: None,
+            in_flight: None,
             failures: 0,
-            outlook: Outlook::Passing,
+            retry: Retry::Transient,
             not_before: now,
-            rejectable_from: now,
+            rejectable_at: now,
             rejection_cooldown,
         }
     }
 
-    /// Somebody wants a token. A step with a request in it means that the request has begun: its end has to be told, by
-    /// [`succeeded`](Self::succeeded) or [`failed`](Self::failed).
-    pub(crate) fn want(&mut self, now: Instant) -> Step {
-        let under_way = self.under_way.is_some_and(|since| now < since + LOST_AFTER);
-        let may_request = !under_way && self.not_before <= now;
-        match &self.held {
-            Some(held) if now < held.ends_at => {
-                if now < held.renew_at || !may_request {
-                    return Step::Serve;
+    /// Returns the next step for a caller that needs a token. After a step with a request, the request is in flight until
+    /// [`succeeded`](Self::succeeded) or [`failed`](Self::failed) is called.
+    pub(crate) fn poll(&mut self, now: Instant) -> Action {
+        let in_flight = self.in_flight.is_some_and(|since| now < since + REQUEST_TIMEOUT);
+        let may_request = !in_flight && self.not_before <= now;
+        match &self.current {
+            Some(current) if now < current.ends_at => {
+                if now < current.renew_at || !may_request {
+                    return Action::Serve;
                 }
-                self.under_way = Some(now);
-                Step::ServeAndRequest
+                self.in_flight = Some(now);
+                Action::ServeAndRequest
             }
-            _ if under_way => Step::Wait { until: None },
+            _ if in_flight => Action::Wait { until: None },
             _ if may_request => {
-                self.under_way = Some(now);
-                Step::Request
+                self.in_flight = Some(now);
+                Action::Request
             }
-            _ if self.outlook == Outlook::Passing => Step::Wait { until: Some(self.not_before) },
-            _ => Step::Fail,
+            _ if self.retry == Retry::Transient => Action::Wait { until: Some(self.not_before) },
+            _ => Action::Fail,
         }
     }
 
-    /// Until when the token in hand can be given without another look here.
-    pub(crate) fn settled_until(&self) -> Option<Instant> {
-        let held = self.held.as_ref()?;
-        let due = match self.under_way {
-            Some(since) => since + LOST_AFTER,
-            None => held.renew_at.max(self.not_before),
+    /// Returns the time until which the current token can be served without another [`poll`](Self::poll).
+    pub(crate) fn fresh_until(&self) -> Option<Instant> {
+        let current = self.current.as_ref()?;
+        let due = match self.in_flight {
+            Some(since) => since + REQUEST_TIMEOUT,
+            None => current.renew_at.max(self.not_before),
         };
-        Some(due.min(held.ends_at))
+        Some(due.min(current.ends_at))
     }
 
-    /// Whether the token in hand may be given out.
-    pub(crate) fn holds(&self, now: Instant) -> bool {
-        self.held.as_ref().is_some_and(|held| now < held.ends_at)
+    /// Returns whether the current token can be served.
+    pub(crate) fn is_valid(&self, now: Instant) -> bool {
+        self.current.as_ref().is_some_and(|current| now < current.ends_at)
     }
 
-    /// Whether the request that was begun then is the one that is under way. One that was given up may still end, and
-    /// changes nothing then.
-    pub(crate) fn awaits(&self, asked: Instant) -> bool {
-        self.under_way == Some(asked)
+    /// Returns whether the request in flight was started at this time. A request that was given up may still end, and must
+    /// change nothing.
+    pub(crate) fn is_in_flight(&self, requested_at: Instant) -> bool {
+        self.in_flight == Some(requested_at)
     }
 
-    /// When the next request may be made, if one is needed; nothing while one is under way.
-    pub(crate) fn wait(&self, now: Instant) -> Duration {
-        if self.under_way.is_some() { Duration::ZERO } else { self.not_before.saturating_duration_since(now) }
+    /// Returns the wait until the next request is allowed; zero while a request is in flight.
+    pub(crate) fn retry_in(&self, now: Instant) -> Duration {
+        if self.in_flight.is_some() { Duration::ZERO } else { self.not_before.saturating_duration_since(now) }
     }
 
-    /// When the token in hand is renewed.
+    /// Returns the time at which the current token is renewed.
     pub(crate) fn renews_at(&self) -> Option<Instant> {
-        self.held.as_ref().map(|held| held.renew_at.max(self.not_before))
+        self.current.as_ref().map(|current| current.renew_at.max(self.not_before))
     }
 
-    /// The request has brought a token, which lives for so long from when it was `asked` for. `random` is uniform in
-    /// 0..1.
-    pub(crate) fn succeeded(&mut self, asked: Instant, lifetime: Duration, random: f64) {
+    /// Records that the request returned a token. Its `lifetime` counts from `requested_at`. `random` is uniform in 0..1.
+    pub(crate) fn succeeded(&mut self, requested_at: Instant, lifetime: Duration, random: f64) {
         let jitter = 1.0 + JITTER * (2.0 * random - 1.0);
-        let renew_at = asked + lifetime.mul_f64(RENEWED_AT * jitter);
-        self.held = Some(Held { renew_at, ends_at: ends_at(asked, lifetime) });
-        self.under_way = None;
+        let renew_at = requested_at + lifetime.mul_f64(RENEW_AT * jitter);
+        self.current = Some(Current { renew_at, ends_at: ends_at(requested_at, lifetime) });
+        self.in_flight = None;
         self.failures = 0;
-        self.not_before = asked;
+        self.not_before = requested_at;
     }
 
-    /// The request has brought nothing. `random` is uniform in 0..1; the wait is drawn from its whole range ("full
-    /// jitter"), so that programs that failed together do not return together.
-    pub(crate) fn failed(
-        &mut self,
-        now: Instant,
-        outlook: Outlook,
-        retry_after: Option<Duration>,
-        random: f64,
-    ) {
-        let longest = FIRST_RETRY.saturating_mul(2u32.saturating_pow(self.failures)).min(LONGEST_RETRY);
-        let backoff = match outlook {
-            Outlook::Final => REFUSED_FOR,
-            // Never at once: a random number near 0 must not turn callers into a hammer.
-            Outlook::Passing | Outlook::Doubtful => longest.mul_f64(random).max(FIRST_RETRY / 2),
+    /// Records that the request failed. `random` is uniform in 0..1 and scales the whole wait ("full jitter"), so that
+    /// programs that failed together do not retry together.
+    pub(crate) fn failed(&mut self, now: Instant, retry: Retry, retry_after: Option<Duration>, random: f64) {
+        let cap =
+            MIN_RETRY_INTERVAL.saturating_mul(2u32.saturating_pow(self.failures)).min(MAX_RETRY_INTERVAL);
+        let backoff = match retry {
+            Retry::Permanent => PERMANENT_RETRY_INTERVAL,
+            // At least half a second, because a random number near 0 would retry at once.
+            Retry::Transient | Retry::Unclear => cap.mul_f64(random).max(MIN_RETRY_INTERVAL / 2),
         };
-        let asked_for = retry_after.unwrap_or_default().min(MOST_PATIENCE);
-        self.not_before = now + backoff.max(asked_for);
+        let requested_wait = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
+        self.not_before = now + backoff.max(requested_wait);
         self.failures = self.failures.saturating_add(1);
-        self.under_way = None;
-        self.outlook = outlook;
+        self.in_flight = None;
+        self.retry = retry;
     }
 
-    /// A server rejects the token in hand. Says whether it is dropped: not so soon after the last one, or a server that
-    /// rejects every token would make us ask for a new one with each request.
+    /// Records that an API rejected the current token. Returns whether the token is discarded: at most once per cooldown,
+    /// because an API that rejects every token would otherwise cause a token request for each call.
     pub(crate) fn rejected(&mut self, now: Instant) -> bool {
-        if self.held.is_none() || now < self.rejectable_from {
+        if self.current.is_none() || now < self.rejectable_at {
             return false;
         }
-        self.held = None;
-        self.rejectable_from = now + self.rejection_cooldown;
+        self.current = None;
+        self.rejectable_at = now + self.rejection_cooldown;
         true
     }
 }
 
-/// When a token ends for us that was `asked` for then: a little before it ends.
-pub(crate) fn ends_at(asked: Instant, lifetime: Duration) -> Instant {
-    asked + lifetime.saturating_sub(LAST_MOMENTS.min(lifetime / 10))
+/// Returns the time from which a token is no longer served: shortly before it expires.
+pub(crate) fn ends_at(requested_at: Instant, lifetime: Duration) -> Instant {
+    requested_at + lifetime.saturating_sub(EXPIRY_MARGIN.min(lifetime / 10))
 }
 
 #[cfg(test)]

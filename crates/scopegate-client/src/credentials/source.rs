@@ -9,11 +9,11 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::credentials::renewal::{LOST_AFTER, Lifecycle, Step, ends_at};
+use crate::credentials::renewal::{Action, REQUEST_TIMEOUT, RenewalSchedule, ends_at};
 use crate::endpoint::http::RequestError;
 use crate::endpoint::request::Grant;
-use crate::endpoint::response::{NotAToken, TokenResponse};
-use crate::endpoint::retry::Outlook;
+use crate::endpoint::response::{TokenResponse, TokenResponseError};
+use crate::endpoint::retry::Retry;
 use crate::endpoint::{Failure, TokenEndpoint};
 use crate::error::Error;
 use crate::metrics;
@@ -26,7 +26,7 @@ pub(crate) struct TokenSource {
     endpoint: Arc<TokenEndpoint>,
     settings: Settings,
     current: ArcSwapOption<Snapshot>,
-    /// Callers come here when the snapshot is not settled. Never held across an await.
+    /// Callers come here when the snapshot is not fresh. Never held across an await.
     state: Mutex<State>,
     /// Tells those who wait that something has changed.
     changed: watch::Sender<()>,
@@ -36,7 +36,7 @@ pub(crate) struct TokenSource {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) default_lifetime: Duration,
-    pub(crate) patience: Duration,
+    pub(crate) acquire_timeout: Duration,
     pub(crate) rejection_cooldown: Duration,
 }
 
@@ -44,11 +44,11 @@ pub(crate) struct Settings {
 struct Snapshot {
     token: AccessToken,
     /// Until then it may be given out without asking further.
-    settled_until: Instant,
+    fresh_until: Instant,
 }
 
 struct State {
-    lifecycle: Lifecycle,
+    schedule: RenewalSchedule,
     token: Option<AccessToken>,
     succeeded: u64,
     failed: u64,
@@ -66,7 +66,7 @@ enum Look {
 impl TokenSource {
     pub(crate) fn new(grant: Grant, endpoint: Arc<TokenEndpoint>, settings: Settings) -> Self {
         let state = State {
-            lifecycle: Lifecycle::new(settings.rejection_cooldown, Instant::now()),
+            schedule: RenewalSchedule::new(settings.rejection_cooldown, Instant::now()),
             token: None,
             succeeded: 0,
             failed: 0,
@@ -88,7 +88,7 @@ impl TokenSource {
 
     /// The token in hand, if there is a good one. No waiting; a renewal that is due is begun.
     pub(crate) fn current(self: &Arc<Self>) -> Option<AccessToken> {
-        if let Some(token) = self.settled() {
+        if let Some(token) = self.fresh() {
             return Some(token);
         }
         match self.look() {
@@ -100,11 +100,11 @@ impl TokenSource {
     /// A good token: at once if there is one, or when the request for it has ended. A caller that goes away meanwhile
     /// takes nothing from the others, because the request is a task of its own.
     pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, Error> {
-        if let Some(token) = self.settled() {
+        if let Some(token) = self.fresh() {
             return Ok(token);
         }
         let mut changed = self.changed.subscribe();
-        let deadline = Instant::now() + self.settings.patience;
+        let deadline = Instant::now() + self.settings.acquire_timeout;
         loop {
             let until = match self.look() {
                 Look::Serve(token) => return Ok(token),
@@ -115,9 +115,9 @@ impl TokenSource {
                 return Err(self.failure());
             }
             // Whether it was the change or the time does not matter: there is another look either way.
-            let look_again = until.unwrap_or_else(|| deadline.min(Instant::now() + LOST_AFTER));
+            let look_again = until.unwrap_or_else(|| deadline.min(Instant::now() + REQUEST_TIMEOUT));
             let _ = timeout_at(look_again, changed.changed()).await;
-            if Instant::now() >= deadline && self.settled().is_none() {
+            if Instant::now() >= deadline && self.fresh().is_none() {
                 return Err(self.failure());
             }
         }
@@ -127,12 +127,12 @@ impl TokenSource {
     pub(crate) fn reject(&self, token: &AccessToken) {
         let mut state = self.state();
         let is_current = state.token.as_ref().is_some_and(|current| current.is(token));
-        if is_current && state.lifecycle.rejected(Instant::now()) {
+        if is_current && state.schedule.rejected(Instant::now()) {
             state.token = None;
-            self.settle(&state);
+            self.publish(&state);
             drop(state);
             tracing::warn!(issuer = %self.endpoint.issuer(), client = %self.endpoint.client, "token rejected, and dropped");
-            metrics::rejected(&self.endpoint.issuer());
+            metrics::token_rejected(&self.endpoint.issuer());
         }
     }
 
@@ -142,7 +142,7 @@ impl TokenSource {
         let token = state.token.as_ref();
         Status {
             usable_for: token.map(AccessToken::usable_for).filter(|left| !left.is_zero()),
-            renewed_in: state.lifecycle.renews_at().map(|at| at.saturating_duration_since(now)),
+            renewed_in: state.schedule.renews_at().map(|at| at.saturating_duration_since(now)),
             scopes: token.map(|token| token.scopes().clone()),
             requests_succeeded: state.succeeded,
             requests_failed: state.failed,
@@ -151,49 +151,48 @@ impl TokenSource {
     }
 
     /// The hot path: no lock, no copy of the token.
-    fn settled(&self) -> Option<AccessToken> {
+    fn fresh(&self) -> Option<AccessToken> {
         let current = self.current.load();
-        let snapshot = current.as_ref().filter(|snapshot| Instant::now() < snapshot.settled_until)?;
+        let snapshot = current.as_ref().filter(|snapshot| Instant::now() < snapshot.fresh_until)?;
         Some(snapshot.token.clone())
     }
 
     fn look(self: &Arc<Self>) -> Look {
         let runtime = Handle::try_current();
         let mut state = self.state();
-        let asked = Instant::now();
+        let requested_at = Instant::now();
         let Ok(runtime) = runtime else {
             // Whoever cannot make a request must not seem to have made one.
-            let token = state.token.as_ref().filter(|_| state.lifecycle.holds(asked));
+            let token = state.token.as_ref().filter(|_| state.schedule.is_valid(requested_at));
             return token.cloned().map_or_else(|| Look::Fail(self.no_runtime()), Look::Serve);
         };
-        let step = state.lifecycle.want(asked);
-        let found = match (step, &state.token) {
-            (Step::Serve | Step::ServeAndRequest, Some(token)) => Look::Serve(token.clone()),
-            (Step::Fail, _) => Look::Fail(self.last_failure(&state)),
-            (Step::Wait { until }, _) => Look::Wait { until },
-            (Step::Request | Step::Serve | Step::ServeAndRequest, _) => Look::Wait { until: None },
+        let action = state.schedule.poll(requested_at);
+        let found = match (action, &state.token) {
+            (Action::Serve | Action::ServeAndRequest, Some(token)) => Look::Serve(token.clone()),
+            (Action::Fail, _) => Look::Fail(self.last_failure(&state)),
+            (Action::Wait { until }, _) => Look::Wait { until },
+            (Action::Request | Action::Serve | Action::ServeAndRequest, _) => Look::Wait { until: None },
         };
-        if let Step::Request | Step::ServeAndRequest = step {
-            self.settle(&state);
+        if let Action::Request | Action::ServeAndRequest = action {
+            self.publish(&state);
             // The end of a request needs the lock, and on a runtime that is ending that is here.
             drop(state);
-            let attempt = Attempt { source: Arc::clone(self), asked, ended: false };
+            let attempt = Attempt { source: Arc::clone(self), requested_at, ended: false };
             drop(runtime.spawn(attempt.run()));
         }
         found
     }
 
     /// Publishes what the state says.
-    fn settle(&self, state: &State) {
-        let snapshot = state.token.as_ref().zip(state.lifecycle.settled_until());
-        let snapshot =
-            snapshot.map(|(token, settled_until)| Snapshot { token: token.clone(), settled_until });
+    fn publish(&self, state: &State) {
+        let snapshot = state.token.as_ref().zip(state.schedule.fresh_until());
+        let snapshot = snapshot.map(|(token, fresh_until)| Snapshot { token: token.clone(), fresh_until });
         self.current.store(snapshot.map(Arc::new));
     }
 
     fn no_runtime(&self) -> Error {
         let source = Arc::new(RequestError::NoRuntime);
-        Error::Unreachable { endpoint: self.endpoint.shown(), retry_after: Duration::ZERO, source }
+        Error::Unreachable { endpoint: self.endpoint.redacted(), retry_after: Duration::ZERO, source }
     }
 
     fn failure(&self) -> Error {
@@ -202,29 +201,30 @@ impl TokenSource {
 
     fn last_failure(&self, state: &State) -> Error {
         let mut failure = state.failure.clone().unwrap_or_else(|| Error::Unreachable {
-            endpoint: self.endpoint.shown(),
+            endpoint: self.endpoint.redacted(),
             retry_after: Duration::ZERO,
-            source: Arc::new(RequestError::NoAnswerYet),
+            source: Arc::new(RequestError::NoResponseYet),
         });
         if let Error::Unreachable { retry_after, .. } = &mut failure {
-            *retry_after = state.lifecycle.wait(Instant::now());
+            *retry_after = state.schedule.retry_in(Instant::now());
         }
         failure
     }
 
-    fn succeeded(&self, asked: Instant, response: TokenResponse) -> Result<(), Failure> {
+    fn succeeded(&self, requested_at: Instant, response: TokenResponse) -> Result<(), Failure> {
         let lifetime = response.lifetime.unwrap_or(self.settings.default_lifetime);
         let granted = response.scopes.unwrap_or_else(|| self.grant.scopes.clone());
         let missing = self.grant.scopes.without(&granted);
         let issuer = self.endpoint.issuer();
-        let token = AccessToken::new(&response.token, granted, missing, ends_at(asked, lifetime));
-        let token = token.ok_or(NotAToken::NotABearerToken);
+        let token = AccessToken::new(&response.token, granted, missing, ends_at(requested_at, lifetime));
+        let token = token.ok_or(TokenResponseError::NotABearerToken);
         // Nobody could be given it, and the next request would follow at once.
-        let token = token
-            .and_then(|token| if token.usable_for().is_zero() { Err(NotAToken::Ended) } else { Ok(token) });
+        let token = token.and_then(|token| {
+            if token.usable_for().is_zero() { Err(TokenResponseError::Ended) } else { Ok(token) }
+        });
         let token = token.map_err(|reason| Failure {
-            endpoint: self.endpoint.shown(),
-            error: RequestError::NotAToken(reason),
+            endpoint: self.endpoint.redacted(),
+            error: RequestError::TokenResponse(reason),
             retry_after: None,
         })?;
         let client = &self.endpoint.client;
@@ -232,47 +232,47 @@ impl TokenSource {
         if !token.missing_scopes().is_empty() {
             tracing::warn!(%issuer, %client, missing = %token.missing_scopes(), "the token grants less than was asked for");
         }
-        metrics::received(&issuer, self.endpoint.clock.now() + lifetime);
+        metrics::token_received(&issuer, self.endpoint.clock.now() + lifetime);
         let mut state = self.state();
         state.succeeded += 1;
-        if state.lifecycle.awaits(asked) {
-            state.lifecycle.succeeded(asked, lifetime, fastrand::f64());
+        if state.schedule.is_in_flight(requested_at) {
+            state.schedule.succeeded(requested_at, lifetime, fastrand::f64());
             state.token = Some(token);
             state.failure = None;
-            self.settle(&state);
+            self.publish(&state);
         }
         drop(state);
         self.changed.send_replace(());
         Ok(())
     }
 
-    fn failed(&self, asked: Instant, failure: Failure) {
+    fn failed(&self, requested_at: Instant, failure: Failure) {
         let Failure { endpoint, error, retry_after } = failure;
         let (issuer, client) = (self.endpoint.issuer(), &self.endpoint.client);
-        let outlook = error.outlook();
+        let retry = error.retry();
         let reason = error.with_causes();
         let error = match error {
-            RequestError::Refused { status, code, description } => {
+            RequestError::Rejected { status, code, description } => {
                 Error::Refused { endpoint, status: status.as_u16(), code, description }
             }
             // How long is said when the error is given out.
-            other if outlook == Outlook::Passing => {
+            other if retry == Retry::Transient => {
                 Error::Unreachable { endpoint, retry_after: Duration::ZERO, source: Arc::new(other) }
             }
             other => Error::NotUnderstood { endpoint, source: Arc::new(other) },
         };
-        metrics::not_received(&issuer, &error);
+        metrics::request_failed(&issuer, &error);
         let mut state = self.state();
         state.failed += 1;
-        if !state.lifecycle.awaits(asked) {
+        if !state.schedule.is_in_flight(requested_at) {
             drop(state);
             tracing::warn!(%issuer, %client, %error, reason, "a request that was given up has ended");
             return;
         }
-        state.lifecycle.failed(Instant::now(), outlook, retry_after, fastrand::f64());
+        state.schedule.failed(Instant::now(), retry, retry_after, fastrand::f64());
         state.failure = Some(error);
-        self.settle(&state);
-        let (error, kept) = (self.last_failure(&state), state.lifecycle.settled_until().is_some());
+        self.publish(&state);
+        let (error, kept) = (self.last_failure(&state), state.schedule.fresh_until().is_some());
         drop(state);
         self.changed.send_replace(());
         let old = if kept { "the old one is used until it ends" } else { "there is none" };
@@ -289,17 +289,17 @@ impl TokenSource {
 /// or somebody else's clock panics.
 struct Attempt {
     source: Arc<TokenSource>,
-    asked: Instant,
+    requested_at: Instant,
     ended: bool,
 }
 
 impl Attempt {
     async fn run(mut self) {
         let result = self.source.endpoint.request(&self.source.grant).await;
-        let result = result.and_then(|response| self.source.succeeded(self.asked, response));
+        let result = result.and_then(|response| self.source.succeeded(self.requested_at, response));
         self.ended = true;
         if let Err(failure) = result {
-            self.source.failed(self.asked, failure);
+            self.source.failed(self.requested_at, failure);
         }
     }
 }
@@ -307,8 +307,8 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         if !self.ended {
-            let (endpoint, error) = (self.source.endpoint.shown(), RequestError::TaskEnded);
-            self.source.failed(self.asked, Failure { endpoint, error, retry_after: None });
+            let (endpoint, error) = (self.source.endpoint.redacted(), RequestError::TaskEnded);
+            self.source.failed(self.requested_at, Failure { endpoint, error, retry_after: None });
         }
     }
 }

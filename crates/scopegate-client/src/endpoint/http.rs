@@ -10,9 +10,9 @@ use reqwest::{Certificate, Client, Identity, RequestBuilder, StatusCode, Url, re
 use zeroize::Zeroizing;
 
 use crate::client_auth::secret::Secret;
-use crate::endpoint::metadata::NotMetadata;
-use crate::endpoint::response::NotAToken;
-use crate::endpoint::retry::Outlook;
+use crate::endpoint::metadata::MetadataError;
+use crate::endpoint::response::TokenResponseError;
+use crate::endpoint::retry::Retry;
 use crate::error::config::ConfigError;
 use crate::error::excerpt::Excerpt;
 use crate::url::{Address, Reach};
@@ -48,7 +48,7 @@ impl Tls {
 
     pub(crate) fn set_identity(&mut self, pem: &Secret) -> Result<(), ConfigError> {
         // The reason may quote the text, which holds a key.
-        let identity = Identity::from_pem(pem.expose().as_bytes());
+        let identity = Identity::from_pem(pem.as_str().as_bytes());
         self.identity = Some(identity.map_err(|_| ConfigError::InvalidCertificate {
             setting: "client certificate",
             source: "expected a private key and a certificate, both as PEM".into(),
@@ -66,7 +66,7 @@ impl Tls {
 pub(crate) struct Transport(Client);
 
 /// A complete answer.
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     /// As it was sent.
     pub(crate) retry_after: Option<String>,
@@ -97,7 +97,7 @@ impl Transport {
         Ok(Self(client))
     }
 
-    pub(crate) async fn get(&self, url: Url) -> Result<Answer, RequestError> {
+    pub(crate) async fn get(&self, url: Url) -> Result<Response, RequestError> {
         answer(self.0.get(url)).await
     }
 
@@ -107,7 +107,7 @@ impl Transport {
         url: Url,
         authorization: Option<HeaderValue>,
         form: Zeroizing<String>,
-    ) -> Result<Answer, RequestError> {
+    ) -> Result<Response, RequestError> {
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
         let mut request = self.0.post(url).header(CONTENT_TYPE, kind);
         if let Some(authorization) = authorization {
@@ -126,7 +126,7 @@ impl AsRef<[u8]> for Wiped {
     }
 }
 
-async fn answer(request: RequestBuilder) -> Result<Answer, RequestError> {
+async fn answer(request: RequestBuilder) -> Result<Response, RequestError> {
     let mut response = request.header(ACCEPT, HeaderValue::from_static("application/json")).send().await?;
     let retry_after = text(&response, &RETRY_AFTER);
     // As large as it may become: what grows leaves copies behind.
@@ -142,7 +142,7 @@ async fn answer(request: RequestBuilder) -> Result<Answer, RequestError> {
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status: response.status(), retry_after, body })
+    Ok(Response { status: response.status(), retry_after, body })
 }
 
 fn text(response: &reqwest::Response, name: &HeaderName) -> Option<String> {
@@ -153,46 +153,46 @@ fn text(response: &reqwest::Response, name: &HeaderName) -> Option<String> {
 #[derive(Debug)]
 pub(crate) enum RequestError {
     /// The issuer says no.
-    Refused {
+    Rejected {
         status: StatusCode,
         code: Option<Excerpt>,
         description: Option<Excerpt>,
     },
     Status(StatusCode),
     TooLarge,
-    NotAToken(NotAToken),
-    NotMetadata(NotMetadata),
+    TokenResponse(TokenResponseError),
+    Metadata(MetadataError),
     /// Each address that was asked, and what was wrong with its answer.
     NotDiscovered(Vec<(String, RequestError)>),
     Client(ConfigError),
     /// The system has none to give, so no assertion can be signed.
     NoRandomness,
     NoRuntime,
-    NoAnswerYet,
+    NoResponseYet,
     /// The request was given up: its runtime has ended.
     TaskEnded,
     Transport(reqwest::Error),
 }
 
 impl RequestError {
-    pub(crate) fn outlook(&self) -> Outlook {
+    pub(crate) fn retry(&self) -> Retry {
         match self {
-            Self::Refused { .. } => Outlook::Final,
+            Self::Rejected { .. } => Retry::Permanent,
             Self::Status(status) => {
-                let passing = status.is_server_error()
+                let transient = status.is_server_error()
                     || matches!(
                         *status,
                         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
                     );
-                if passing { Outlook::Passing } else { Outlook::Doubtful }
+                if transient { Retry::Transient } else { Retry::Unclear }
             }
             Self::NotDiscovered(failures)
-                if failures.iter().any(|(_, failure)| failure.outlook() == Outlook::Passing) =>
+                if failures.iter().any(|(_, failure)| failure.retry() == Retry::Transient) =>
             {
-                Outlook::Passing
+                Retry::Transient
             }
-            Self::TaskEnded | Self::Transport(_) => Outlook::Passing,
-            _ => Outlook::Doubtful,
+            Self::TaskEnded | Self::Transport(_) => Retry::Transient,
+            _ => Retry::Unclear,
         }
     }
 
@@ -209,10 +209,10 @@ impl RequestError {
     }
 
     /// Whether another address could be the right one by now.
-    pub(crate) fn doubts_address(&self) -> bool {
+    pub(crate) fn suspects_endpoint(&self) -> bool {
         match self {
             Self::Transport(error) => error.is_connect(),
-            other => other.outlook() == Outlook::Doubtful,
+            other => other.retry() == Retry::Unclear,
         }
     }
 }
@@ -227,11 +227,11 @@ impl From<reqwest::Error> for RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { status, .. } => write!(f, "refused with status {}", status.as_u16()),
+            Self::Rejected { status, .. } => write!(f, "refused with status {}", status.as_u16()),
             Self::Status(found) => write!(f, "expected status 200, found {}", found.as_u16()),
             Self::TooLarge => write!(f, "expected at most {MAX_BODY} bytes, found more"),
-            Self::NotAToken(reason) => fmt::Display::fmt(reason, f),
-            Self::NotMetadata(reason) => fmt::Display::fmt(reason, f),
+            Self::TokenResponse(reason) => fmt::Display::fmt(reason, f),
+            Self::Metadata(reason) => fmt::Display::fmt(reason, f),
             Self::NotDiscovered(failures) => {
                 f.write_str("no metadata")?;
                 failures.iter().try_for_each(|(url, reason)| write!(f, "; {url}: {}", reason.with_causes()))
@@ -239,7 +239,7 @@ impl fmt::Display for RequestError {
             Self::Client(error) => fmt::Display::fmt(error, f),
             Self::NoRandomness => f.write_str("the system has no randomness to sign with"),
             Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
-            Self::NoAnswerYet => f.write_str("no answer yet"),
+            Self::NoResponseYet => f.write_str("no answer yet"),
             Self::TaskEnded => f.write_str("the request was given up: its runtime has ended"),
             Self::Transport(error) if error.is_connect() => f.write_str("no connection"),
             Self::Transport(error) if error.is_timeout() => {

@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 use crate::error::excerpt::Excerpt;
-use crate::json::{JsonObject, NotAnObject, string};
+use crate::json::{JsonError, JsonObject, string};
 use crate::url::{Address, Reach, may_be_this_machine};
 
 /// Where an issuer's metadata may be, in the order that it is asked for: RFC 8414 §3.1, which puts the well-known
@@ -32,40 +32,40 @@ pub(crate) fn token_endpoint(
     issuer: &str,
     reach: Reach,
     by_certificate: bool,
-) -> Result<Address, NotMetadata> {
-    let document = JsonObject::from_slice(document).map_err(NotMetadata::NotAnObject)?;
+) -> Result<Address, MetadataError> {
+    let document = JsonObject::from_slice(document).map_err(MetadataError::Json)?;
     let member = |name| document.get(name).and_then(string);
     // RFC 8414 §3.3: identical, or the document must not be used. Otherwise the secret would go to another issuer.
     match member("issuer") {
         Some(found) if found == issuer => {}
-        found => return Err(NotMetadata::WrongIssuer(found.map(|found| Excerpt::new(&found)))),
+        found => return Err(MetadataError::WrongIssuer(found.map(|found| Excerpt::new(&found)))),
     }
     let alias = document.get("mtls_endpoint_aliases").filter(|_| by_certificate);
     let alias = alias.and_then(|aliases| JsonObject::from_text(aliases.get()).ok());
     let alias = alias.as_ref().and_then(|aliases| aliases.get("token_endpoint")).and_then(string);
-    let endpoint = alias.or_else(|| member("token_endpoint")).ok_or(NotMetadata::NoTokenEndpoint)?;
-    let address = Address::parse("token_endpoint", &endpoint).map_err(|_| NotMetadata::BadTokenEndpoint)?;
+    let endpoint = alias.or_else(|| member("token_endpoint")).ok_or(MetadataError::NoTokenEndpoint)?;
+    let address = Address::parse("token_endpoint", &endpoint).map_err(|_| MetadataError::BadTokenEndpoint)?;
     match (reach, address.reach) {
         // A server elsewhere has no business with our own machine.
-        (Reach::Network, Reach::Loopback) => Err(NotMetadata::BadTokenEndpoint),
-        (Reach::Network, _) if may_be_this_machine(&address.url) => Err(NotMetadata::BadTokenEndpoint),
+        (Reach::Network, Reach::Loopback) => Err(MetadataError::BadTokenEndpoint),
+        (Reach::Network, _) if may_be_this_machine(&address.url) => Err(MetadataError::BadTokenEndpoint),
         _ => Ok(address),
     }
 }
 
 /// Why a document does not tell where an issuer's tokens are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NotMetadata {
-    NotAnObject(NotAnObject),
+pub(crate) enum MetadataError {
+    Json(JsonError),
     WrongIssuer(Option<Excerpt>),
     NoTokenEndpoint,
     BadTokenEndpoint,
 }
 
-impl fmt::Display for NotMetadata {
+impl fmt::Display for MetadataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAnObject(found) => write!(f, "expected metadata, found a document that is {found}"),
+            Self::Json(found) => write!(f, "expected metadata, found a document that is {found}"),
             Self::WrongIssuer(Some(found)) => {
                 write!(f, "expected `issuer` to be exactly the configured one, found {found}")
             }
@@ -78,7 +78,7 @@ impl fmt::Display for NotMetadata {
     }
 }
 
-impl std::error::Error for NotMetadata {}
+impl std::error::Error for MetadataError {}
 
 #[cfg(test)]
 mod tests {
@@ -108,7 +108,7 @@ mod tests {
         );
     }
 
-    fn read(document: &str, reach: Reach) -> Result<String, NotMetadata> {
+    fn read(document: &str, reach: Reach) -> Result<String, MetadataError> {
         let address = token_endpoint(document.as_bytes(), "https://h/t1", reach, false);
         address.map(|address| address.url.to_string())
     }
@@ -129,14 +129,14 @@ mod tests {
         {
             let document = format!(r#"{{"issuer":"{issuer}","token_endpoint":"https://tokens/x"}}"#);
             assert!(
-                matches!(read(&document, Reach::Network), Err(NotMetadata::WrongIssuer(Some(_)))),
+                matches!(read(&document, Reach::Network), Err(MetadataError::WrongIssuer(Some(_)))),
                 "{issuer}"
             );
         }
         for document in
             [r#"{"token_endpoint":"https://t/x"}"#, r#"{"issuer":1,"token_endpoint":"https://t/x"}"#]
         {
-            assert_eq!(read(document, Reach::Network), Err(NotMetadata::WrongIssuer(None)), "{document}");
+            assert_eq!(read(document, Reach::Network), Err(MetadataError::WrongIssuer(None)), "{document}");
         }
     }
 
@@ -148,7 +148,7 @@ mod tests {
         for endpoint in ["http://t/x", "ftp://t/x", "/x", "", "https://user@t/x", "https://t/x#f"] {
             assert_eq!(
                 read(&document(endpoint), Reach::Network),
-                Err(NotMetadata::BadTokenEndpoint),
+                Err(MetadataError::BadTokenEndpoint),
                 "{endpoint}"
             );
         }
@@ -161,12 +161,12 @@ mod tests {
             "https://x.localhost/x",
             "https://localhost./x",
         ] {
-            assert_eq!(read(&document(endpoint), Reach::Network), Err(NotMetadata::BadTokenEndpoint));
+            assert_eq!(read(&document(endpoint), Reach::Network), Err(MetadataError::BadTokenEndpoint));
             assert!(read(&document(endpoint), Reach::Loopback).is_ok(), "{endpoint}");
         }
-        assert_eq!(read(r#"{"issuer":"https://h/t1"}"#, Reach::Network), Err(NotMetadata::NoTokenEndpoint));
+        assert_eq!(read(r#"{"issuer":"https://h/t1"}"#, Reach::Network), Err(MetadataError::NoTokenEndpoint));
         let page = "<!doctype html><title>Sign in</title>";
-        assert_eq!(read(page, Reach::Network), Err(NotMetadata::NotAnObject(NotAnObject::NotJson)));
+        assert_eq!(read(page, Reach::Network), Err(MetadataError::Json(JsonError::NotJson)));
     }
 
     #[test]
@@ -184,6 +184,6 @@ mod tests {
         assert_eq!(read(with_alias, true).as_deref(), Ok("https://mtls.h/token"));
         assert_eq!(read(with_alias, false).as_deref(), Ok("https://h/token"));
         assert_eq!(read(without, true).as_deref(), Ok("https://h/token"));
-        assert_eq!(read(&bad, true), Err(NotMetadata::BadTokenEndpoint));
+        assert_eq!(read(&bad, true), Err(MetadataError::BadTokenEndpoint));
     }
 }

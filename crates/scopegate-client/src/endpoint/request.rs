@@ -1,20 +1,20 @@
-//! The words of a token request (RFC 6749 §4.4.2): its body, form-encoded. Who sends it is `endpoint.rs`.
+//! Writes the form-encoded body of a token request (RFC 6749 §4.4.2).
 
 use zeroize::Zeroizing;
 
-use crate::client_auth::Proof;
+use crate::client_auth::ClientAuthParams;
 use crate::client_auth::form::push_encoded;
 use crate::token::scope::Scopes;
 
-/// What is asked for.
+/// The requested scopes and resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Grant {
     pub(crate) scopes: Scopes,
-    /// RFC 8707 §2; the only parameter that may stand several times.
+    /// RFC 8707 §2; the only parameter that may be repeated.
     pub(crate) resources: Vec<String>,
 }
 
-/// Names that stand for themselves: a further parameter must not repeat them (RFC 6749 §3.2).
+/// Names of parameters that this crate sets, so that no configured parameter repeats them (RFC 6749 §3.2).
 pub(crate) const RESERVED: [&str; 7] = [
     "grant_type",
     "scope",
@@ -25,19 +25,23 @@ pub(crate) const RESERVED: [&str; 7] = [
     "client_assertion_type",
 ];
 
-/// The body of a request. It may hold a secret or an assertion, so it is wiped, and made in one piece.
-pub(crate) fn body(grant: &Grant, further: &[(String, String)], proof: &Proof) -> Zeroizing<String> {
+/// Writes the body. It may contain a secret or an assertion, so it is zeroized, and allocated once.
+pub(crate) fn body(
+    grant: &Grant,
+    parameters: &[(String, String)],
+    auth: &ClientAuthParams,
+) -> Zeroizing<String> {
     let scope = grant.scopes.to_string();
     let mut pairs = vec![("grant_type", "client_credentials")];
     if !scope.is_empty() {
         pairs.push(("scope", &scope));
     }
     pairs.extend(grant.resources.iter().map(|resource| ("resource", resource.as_str())));
-    pairs.extend(further.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    pairs.extend(proof.parameters.iter().map(|(name, value)| (*name, value.as_str())));
+    pairs.extend(parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    pairs.extend(auth.parameters.iter().map(|(name, value)| (*name, value.as_str())));
 
-    let longest = pairs.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
-    let mut body = Zeroizing::new(String::with_capacity(longest));
+    let capacity = pairs.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
+    let mut body = Zeroizing::new(String::with_capacity(capacity));
     for (position, (name, value)) in pairs.into_iter().enumerate() {
         if position > 0 {
             body.push('&');
@@ -60,14 +64,17 @@ mod tests {
             scopes: Scopes::parse("b a").unwrap(),
             resources: vec!["https://one/".to_owned(), "urn:two".to_owned()],
         };
-        let proof = Proof { header: None, parameters: vec![("client_id", Zeroizing::new("c&d".to_owned()))] };
-        let further = [("audience".to_owned(), "x".to_owned())];
+        let auth = ClientAuthParams {
+            header: None,
+            parameters: vec![("client_id", Zeroizing::new("c&d".to_owned()))],
+        };
+        let parameters = [("audience".to_owned(), "x".to_owned())];
         assert_eq!(
-            body(&grant, &further, &proof).as_str(),
+            body(&grant, &parameters, &auth).as_str(),
             "grant_type=client_credentials&scope=a+b&resource=https%3A%2F%2Fone%2F&resource=urn%3Atwo\
              &audience=x&client_id=c%26d"
         );
-        let nothing = Proof { header: None, parameters: Vec::new() };
+        let nothing = ClientAuthParams { header: None, parameters: Vec::new() };
         assert_eq!(body(&Grant::default(), &[], &nothing).as_str(), "grant_type=client_credentials");
     }
 }

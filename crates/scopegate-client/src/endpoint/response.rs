@@ -1,4 +1,4 @@
-//! The words of an answer: a token (RFC 6749 §5.1), or a reason why there is none (§5.2). No I/O here.
+//! Reads the body of a response: a token (RFC 6749 §5.1), or an error (§5.2).
 
 use std::fmt;
 use std::time::Duration;
@@ -7,79 +7,80 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::error::excerpt::Excerpt;
-use crate::json::{JsonObject, NotAnObject, string};
+use crate::json::{JsonError, JsonObject, string};
 use crate::token::scope::Scopes;
 
-/// A token, and what the issuer says about it.
+/// A token and its parameters.
 pub(crate) struct TokenResponse {
     pub(crate) token: Zeroizing<String>,
-    /// `None` when the issuer does not say.
+    /// `None` if the issuer does not state it.
     pub(crate) lifetime: Option<Duration>,
-    /// `None` when the issuer does not say, which means: what was asked for.
+    /// `None` if the issuer does not state them, which means that it granted the requested scopes.
     pub(crate) scopes: Option<Scopes>,
 }
 
-/// An issuer's answer must not last for ever here: a client that was removed is noticed after a day.
-const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// Caps `expires_in`, so that a client that was removed at the issuer loses its token within a day.
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// Reads a successful answer. Unknown members do not matter, and neither does a refresh token, which this grant should
-/// not give (RFC 6749 §4.4.3) and which is never used. `hides` says which texts must not be shown.
-pub(crate) fn token(body: &[u8], hides: impl Fn(&str) -> bool) -> Result<TokenResponse, NotAToken> {
-    let answer = JsonObject::from_slice(body).map_err(NotAToken::NotAnObject)?;
-    let kind = answer.get("token_type").and_then(string).ok_or(NotAToken::NoTokenType)?;
+/// Reads a successful response. Ignores unknown members, and a refresh token, which this grant should not return (RFC 6749
+/// §4.4.3) and which is never used. `redact` returns whether a string must not be shown.
+pub(crate) fn token(body: &[u8], redact: impl Fn(&str) -> bool) -> Result<TokenResponse, TokenResponseError> {
+    let object = JsonObject::from_slice(body).map_err(TokenResponseError::Json)?;
+    let kind = object.get("token_type").and_then(string).ok_or(TokenResponseError::NoTokenType)?;
     // RFC 6749 §7.1: a token of a type that is not understood must not be used.
-    let token = answer.get("access_token").and_then(string).map(|token| Zeroizing::new(token.into_owned()));
+    let token = object.get("access_token").and_then(string).map(|token| Zeroizing::new(token.into_owned()));
     if !kind.eq_ignore_ascii_case("bearer") {
-        let quotes = hides(&kind) || token.is_some_and(|token| kind.contains(token.as_str()));
-        return Err(NotAToken::OtherTokenType((!quotes).then(|| Excerpt::new(&kind))));
+        let quotes = redact(&kind) || token.is_some_and(|token| kind.contains(token.as_str()));
+        return Err(TokenResponseError::OtherTokenType((!quotes).then(|| Excerpt::new(&kind))));
     }
-    let lifetime = answer.get("expires_in").filter(is_there).map(lifetime).transpose()?;
-    let scopes = match answer.get("scope").filter(is_there) {
+    let lifetime = object.get("expires_in").filter(is_there).map(lifetime).transpose()?;
+    let scopes = match object.get("scope").filter(is_there) {
         None => None,
-        Some(value) => {
-            Some(string(value).and_then(|text| Scopes::parse(&text)).ok_or(NotAToken::MalformedScope)?)
-        }
+        Some(value) => Some(
+            string(value).and_then(|text| Scopes::parse(&text)).ok_or(TokenResponseError::MalformedScope)?,
+        ),
     };
-    let token = token.filter(|token| !token.is_empty()).ok_or(NotAToken::NoAccessToken)?;
+    let token = token.filter(|token| !token.is_empty()).ok_or(TokenResponseError::NoAccessToken)?;
     Ok(TokenResponse { token, lifetime, scopes })
 }
 
-/// Some issuers write `null` for what they do not say.
+/// Some issuers write `null` for absent members.
 fn is_there(value: &&RawValue) -> bool {
     value.get() != "null"
 }
 
-/// Seconds: a number, or a number in a string, as some issuers write it. A token that ends when it begins is none.
-fn lifetime(value: &RawValue) -> Result<Duration, NotAToken> {
+/// Reads seconds: a number, or a number in a string, as some issuers write it. Must be at least 1.
+fn lifetime(value: &RawValue) -> Result<Duration, TokenResponseError> {
     let number = string(value).map_or_else(|| value.get().to_owned(), std::borrow::Cow::into_owned);
     let number_is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
-    let seconds: f64 = number.parse().ok().filter(|_| number_is_plain).ok_or(NotAToken::MalformedLifetime)?;
+    let seconds: f64 =
+        number.parse().ok().filter(|_| number_is_plain).ok_or(TokenResponseError::MalformedLifetime)?;
     if seconds < 1.0 {
-        return Err(NotAToken::MalformedLifetime);
+        return Err(TokenResponseError::MalformedLifetime);
     }
     // Larger numbers than fit become infinite, and the minimum finite again.
-    Ok(Duration::from_secs_f64(seconds.floor().min(LONGEST_LIFETIME.as_secs_f64())))
+    Ok(Duration::from_secs_f64(seconds.floor().min(MAX_LIFETIME.as_secs_f64())))
 }
 
-/// Why an answer is not a token.
+/// Why a response is not a token response.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NotAToken {
-    NotAnObject(NotAnObject),
+pub(crate) enum TokenResponseError {
+    Json(JsonError),
     NoTokenType,
-    /// Without the type when it cannot be shown.
+    /// `None` if the type must not be shown.
     OtherTokenType(Option<Excerpt>),
     NoAccessToken,
     NotABearerToken,
-    /// It lives shorter than the request for it took.
+    /// The token expired before the response arrived.
     Ended,
     MalformedLifetime,
     MalformedScope,
 }
 
-impl fmt::Display for NotAToken {
+impl fmt::Display for TokenResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAnObject(found) => {
+            Self::Json(found) => {
                 write!(f, "expected a token response, found a document that is {found}")
             }
             Self::NoTokenType => f.write_str("expected `token_type`, found none"),
@@ -100,23 +101,23 @@ impl fmt::Display for NotAToken {
     }
 }
 
-impl std::error::Error for NotAToken {}
+impl std::error::Error for TokenResponseError {}
 
-/// What an issuer says about a refusal, as far as it can be read.
+/// An error response (RFC 6749 §5.2), as far as it can be read.
 #[derive(Debug, Default)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorResponse {
     pub(crate) code: Option<Excerpt>,
     pub(crate) description: Option<Excerpt>,
 }
 
-/// Reads a refusal. `hides` says which texts must not be shown.
-pub(crate) fn refusal(body: &[u8], hides: impl Fn(&str) -> bool) -> Refusal {
-    let Ok(answer) = JsonObject::from_slice(body) else { return Refusal::default() };
+/// Reads an error response. `redact` returns whether a string must not be shown.
+pub(crate) fn error_response(body: &[u8], redact: impl Fn(&str) -> bool) -> ErrorResponse {
+    let Ok(object) = JsonObject::from_slice(body) else { return ErrorResponse::default() };
     let text = |name| {
-        let text = answer.get(name).and_then(string).filter(|text| !text.is_empty() && !hides(text))?;
+        let text = object.get(name).and_then(string).filter(|text| !text.is_empty() && !redact(text))?;
         Some(Excerpt::new(&text))
     };
-    Refusal { code: text("error"), description: text("error_description") }
+    ErrorResponse { code: text("error"), description: text("error_description") }
 }
 
 #[cfg(test)]
@@ -125,11 +126,11 @@ mod tests {
 
     use super::*;
 
-    fn read(body: &str) -> Result<TokenResponse, NotAToken> {
+    fn read(body: &str) -> Result<TokenResponse, TokenResponseError> {
         token(body.as_bytes(), |_| false)
     }
 
-    fn with(member: &str) -> Result<TokenResponse, NotAToken> {
+    fn with(member: &str) -> Result<TokenResponse, TokenResponseError> {
         read(&format!(r#"{{"access_token":"t","token_type":"Bearer"{member}}}"#))
     }
 
@@ -138,15 +139,15 @@ mod tests {
         // E08
         assert_eq!(with("").unwrap().token.as_str(), "t");
         for (body, expected) in [
-            (r#"{"token_type":"Bearer"}"#, NotAToken::NoAccessToken),
-            (r#"{"access_token":"","token_type":"Bearer"}"#, NotAToken::NoAccessToken),
-            (r#"{"access_token":1,"token_type":"Bearer"}"#, NotAToken::NoAccessToken),
-            (r#"{"access_token":null,"token_type":"Bearer"}"#, NotAToken::NoAccessToken),
-            (r#"{"access_token":"t"}"#, NotAToken::NoTokenType),
-            (r#"{"access_token":"t","token_type":1}"#, NotAToken::NoTokenType),
-            (r#"["t"]"#, NotAToken::NotAnObject(NotAnObject::NotJson)),
-            ("<!doctype html>", NotAToken::NotAnObject(NotAnObject::NotJson)),
-            ("", NotAToken::NotAnObject(NotAnObject::NotJson)),
+            (r#"{"token_type":"Bearer"}"#, TokenResponseError::NoAccessToken),
+            (r#"{"access_token":"","token_type":"Bearer"}"#, TokenResponseError::NoAccessToken),
+            (r#"{"access_token":1,"token_type":"Bearer"}"#, TokenResponseError::NoAccessToken),
+            (r#"{"access_token":null,"token_type":"Bearer"}"#, TokenResponseError::NoAccessToken),
+            (r#"{"access_token":"t"}"#, TokenResponseError::NoTokenType),
+            (r#"{"access_token":"t","token_type":1}"#, TokenResponseError::NoTokenType),
+            (r#"["t"]"#, TokenResponseError::Json(JsonError::NotJson)),
+            ("<!doctype html>", TokenResponseError::Json(JsonError::NotJson)),
+            ("", TokenResponseError::Json(JsonError::NotJson)),
         ] {
             assert_eq!(read(body).err(), Some(expected), "{body}");
         }
@@ -160,7 +161,11 @@ mod tests {
         }
         for kind in ["mac", "N_A", "DPoP", "Bearer ", "", "bearer,DPoP"] {
             let answer = read(&format!(r#"{{"access_token":"t0","token_type":"{kind}"}}"#));
-            assert_eq!(answer.err(), Some(NotAToken::OtherTokenType(Some(Excerpt::new(kind)))), "{kind}");
+            assert_eq!(
+                answer.err(),
+                Some(TokenResponseError::OtherTokenType(Some(Excerpt::new(kind)))),
+                "{kind}"
+            );
         }
     }
 
@@ -168,7 +173,7 @@ mod tests {
     fn unknown_members_are_ignored_and_repeated_ones_refused() {
         // E10, E13
         assert!(with(r#","x":{"access_token":"y"},"refresh_token":"r","id_token":null"#).is_ok());
-        let repeated = NotAToken::NotAnObject(NotAnObject::RepeatedName);
+        let repeated = TokenResponseError::Json(JsonError::RepeatedName);
         assert_eq!(with(r#","access_token":"u""#).err(), Some(repeated));
     }
 
@@ -194,7 +199,7 @@ mod tests {
         for value in
             ["0", "-1", "0.9", "-1e400", "true", "[]", r#""""#, r#""x""#, r#""inf""#, r#""nan""#, r#"" 1""#]
         {
-            assert_eq!(seconds(value).err(), Some(NotAToken::MalformedLifetime), "{value}");
+            assert_eq!(seconds(value).err(), Some(TokenResponseError::MalformedLifetime), "{value}");
         }
         assert_eq!(with("").unwrap().lifetime, None);
         assert_eq!(with(r#","expires_in":null"#).unwrap().lifetime, None);
@@ -207,7 +212,7 @@ mod tests {
         assert_eq!(with(r#","scope":"""#).unwrap().scopes, Some(Scopes::default()));
         assert_eq!(with("").unwrap().scopes, None);
         for scope in [r#"["a"]"#, "1", r#""a\"b""#, r#""é""#] {
-            assert_eq!(with(&format!(r#","scope":{scope}"#)).err(), Some(NotAToken::MalformedScope));
+            assert_eq!(with(&format!(r#","scope":{scope}"#)).err(), Some(TokenResponseError::MalformedScope));
         }
     }
 
@@ -215,9 +220,9 @@ mod tests {
     fn a_refusal_is_read_as_far_as_it_can_be() {
         // E14
         let read = |body: &str| {
-            let refusal = refusal(body.as_bytes(), |text| text.contains("s3cret"));
+            let error_response = error_response(body.as_bytes(), |text| text.contains("s3cret"));
             let text = |text: Option<Excerpt>| text.map(|text| text.as_str().to_owned());
-            (text(refusal.code), text(refusal.description))
+            (text(error_response.code), text(error_response.description))
         };
         for code in [
             "invalid_request",
@@ -242,7 +247,7 @@ mod tests {
         #[test]
         fn any_bytes_have_an_answer(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = token(&body, |_| false);
-            let _ = refusal(&body, |_| false);
+            let _ = error_response(&body, |_| false);
         }
 
         #[test]

@@ -1,12 +1,12 @@
-//! Whether a failed request for a token is worth another attempt.
+//! Classifies failed token requests by whether a retry can help.
 
-/// What can be expected after a request that brought nothing.
+/// The prospects of a retry after a failed request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outlook {
-    /// It may pass by itself: whoever needs a token waits for the next attempt.
-    Passing,
-    /// There is an answer, and it makes no sense. There will be another attempt, but nobody waits for it.
-    Doubtful,
-    /// The issuer has said no.
-    Final,
+pub(crate) enum Retry {
+    /// The failure may pass. Callers wait for the next attempt.
+    Transient,
+    /// The response is invalid. There is another attempt later, but callers do not wait for it.
+    Unclear,
+    /// The issuer rejected the request.
+    Permanent,
 }
