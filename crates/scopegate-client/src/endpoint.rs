@@ -1,6 +1,8 @@
 //! How is a token requested? One client sends one request to the token endpoint of one issuer, which is
 //! configured or discovered. [`credentials`](crate::credentials) decides when.
 
+mod discovery;
+pub(crate) mod failure;
 pub(crate) mod http;
 pub(crate) mod metadata;
 pub(crate) mod request;
@@ -10,16 +12,15 @@ mod retry_after;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
-use reqwest::{StatusCode, Url};
-use tokio::time::Instant;
+use reqwest::StatusCode;
 
 use crate::client_auth::ClientAuthentication;
 use crate::clock::Clock;
-use crate::endpoint::http::{RequestError, Tls, Transport};
+use crate::endpoint::discovery::Discovery;
+use crate::endpoint::failure::{Failure, RequestError};
+use crate::endpoint::http::{Tls, Transport};
 use crate::endpoint::request::Grant;
 use crate::endpoint::response::TokenResponse;
 use crate::error::config::ConfigError;
@@ -58,32 +59,6 @@ struct Endpoint {
     redacted: Arc<str>,
 }
 
-/// An issuer whose token endpoint is read from its metadata.
-struct Discovery {
-    identifier: Arc<str>,
-    issuer: Address,
-    transport: Transport,
-    tls: Tls,
-    discovered: ArcSwapOption<Discovered>,
-}
-
-struct Discovered {
-    endpoint: Arc<Endpoint>,
-    /// The time from which it is discovered anew.
-    valid_until: Instant,
-    suspect: AtomicBool,
-}
-
-/// Discovers the endpoint anew after this time, even if it works. Issuers rarely move.
-const REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
-
-/// A failed request.
-pub(crate) struct Failure {
-    pub(crate) endpoint: Arc<str>,
-    pub(crate) error: RequestError,
-    pub(crate) retry_after: Option<Duration>,
-}
-
 impl TokenEndpoint {
     pub(crate) fn known(
         address: Address,
@@ -104,16 +79,7 @@ impl TokenEndpoint {
         audience: AssertionAudience,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
-        // Metadata is public, so the client's certificate is not presented for it.
-        let transport = Transport::new(&issuer, &tls.without_identity())?;
-        let discovered = ArcSwapOption::empty();
-        let source = EndpointSource::Discovered(Box::new(Discovery {
-            identifier,
-            issuer,
-            transport,
-            tls,
-            discovered,
-        }));
+        let source = EndpointSource::Discovered(Box::new(Discovery::new(identifier, issuer, tls)?));
         Ok(Self { client, parameters: Vec::new(), audience, clock, source })
     }
 
@@ -121,10 +87,7 @@ impl TokenEndpoint {
     pub(crate) fn redacted(&self) -> Arc<str> {
         match &self.source {
             EndpointSource::Configured(endpoint) => Arc::clone(&endpoint.redacted),
-            EndpointSource::Discovered(discovery) => match &*discovery.discovered.load() {
-                Some(discovered) => Arc::clone(&discovered.endpoint.redacted),
-                None => Arc::clone(&discovery.identifier),
-            },
+            EndpointSource::Discovered(discovery) => discovery.redacted(),
         }
     }
 
@@ -145,10 +108,8 @@ impl TokenEndpoint {
         retry_after = None;
         let result = self.request_at(&endpoint, grant, &mut retry_after).await;
         result.map_err(|error| {
-            if let (EndpointSource::Discovered(discovery), true) = (&self.source, error.suspects_endpoint())
-                && let Some(discovered) = &*discovery.discovered.load()
-            {
-                discovered.suspect.store(true, Ordering::Relaxed);
+            if let (EndpointSource::Discovered(discovery), true) = (&self.source, error.suspects_endpoint()) {
+                discovery.suspect();
             }
             failed(error, retry_after)
         })
@@ -200,77 +161,6 @@ impl Endpoint {
         let mut redacted = address.url.clone();
         redacted.set_query(None);
         Ok(Self { transport, address, redacted: redacted.as_str().into() })
-    }
-}
-
-impl Discovery {
-    /// Returns the token endpoint. Discovers it if it is unknown or suspect, and falls back to the old one if discovery
-    /// fails. Concurrent discoveries find the same endpoint.
-    async fn endpoint(
-        &self,
-        by_certificate: bool,
-        clock: &dyn Clock,
-        retry_after: &mut Option<Duration>,
-    ) -> Result<Arc<Endpoint>, RequestError> {
-        let old = self.discovered.load_full();
-        if let Some(discovered) = &old
-            && Instant::now() < discovered.valid_until
-            && !discovered.suspect.load(Ordering::Relaxed)
-        {
-            return Ok(Arc::clone(&discovered.endpoint));
-        }
-        let endpoint = match (self.find(by_certificate, clock, retry_after).await, old) {
-            (Ok(address), Some(old)) if address == old.endpoint.address => Arc::clone(&old.endpoint),
-            (Ok(address), _) => Arc::new(Endpoint::new(address, &self.tls).map_err(RequestError::Client)?),
-            (Err(_), Some(old)) => Arc::clone(&old.endpoint),
-            (Err(error), None) => return Err(error),
-        };
-        let discovered = Discovered {
-            endpoint: Arc::clone(&endpoint),
-            valid_until: Instant::now() + REDISCOVER_AFTER,
-            suspect: AtomicBool::new(false),
-        };
-        self.discovered.store(Some(Arc::new(discovered)));
-        Ok(endpoint)
-    }
-
-    /// Tries the well-known URLs in order, and uses the first document of this issuer. Sets `retry_after` to the longest
-    /// `Retry-After` of the responses.
-    async fn find(
-        &self,
-        by_certificate: bool,
-        clock: &dyn Clock,
-        retry_after: &mut Option<Duration>,
-    ) -> Result<Address, RequestError> {
-        let mut failures = Vec::new();
-        for url in metadata::well_known(&self.issuer.url) {
-            // Two of them are equal if the issuer has no path.
-            if failures.iter().any(|(tried, _)| *tried == url.as_str()) {
-                continue;
-            }
-            match self.find_at(url.clone(), by_certificate, clock, retry_after).await {
-                Ok(address) => return Ok(address),
-                Err(error) => failures.push((url.to_string(), error)),
-            }
-        }
-        Err(RequestError::NotDiscovered(failures))
-    }
-
-    async fn find_at(
-        &self,
-        url: Url,
-        by_certificate: bool,
-        clock: &dyn Clock,
-        retry_after: &mut Option<Duration>,
-    ) -> Result<Address, RequestError> {
-        let response = self.transport.get(url).await?;
-        let requested_wait = response.retry_after.and_then(|value| retry_after::parse(&value, clock.now()));
-        *retry_after = requested_wait.max(*retry_after);
-        if response.status != StatusCode::OK {
-            return Err(RequestError::Status(response.status));
-        }
-        metadata::token_endpoint(&response.body, &self.identifier, self.issuer.reach, by_certificate)
-            .map_err(RequestError::Metadata)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A valid token on request: a snapshot that callers read without a lock, and the place where callers and the request
 //! that replaces it meet.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,11 +11,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::credentials::renewal::{Action, REQUEST_TIMEOUT, RenewalSchedule, ends_at};
-use crate::endpoint::http::RequestError;
+use crate::endpoint::TokenEndpoint;
+use crate::endpoint::failure::{Failure, RequestError};
 use crate::endpoint::request::Grant;
 use crate::endpoint::response::{TokenResponse, TokenResponseError};
 use crate::endpoint::retry::Retry;
-use crate::endpoint::{Failure, TokenEndpoint};
 use crate::error::Error;
 use crate::metrics;
 use crate::status::Status;
@@ -56,12 +57,8 @@ struct State {
     failure: Option<Error>,
 }
 
-/// What there is for a caller.
-enum Look {
-    Serve(AccessToken),
-    Wait { until: Option<Instant> },
-    Fail(Error),
-}
+/// Breaks with the result for a caller, or continues with the time until which it waits, if there is one.
+type Next = ControlFlow<Result<AccessToken, Error>, Option<Instant>>;
 
 impl TokenSource {
     pub(crate) fn new(grant: Grant, endpoint: Arc<TokenEndpoint>, settings: Settings) -> Self {
@@ -91,9 +88,9 @@ impl TokenSource {
         if let Some(token) = self.fresh() {
             return Some(token);
         }
-        match self.look() {
-            Look::Serve(token) => Some(token),
-            Look::Wait { .. } | Look::Fail(_) => None,
+        match self.poll() {
+            ControlFlow::Break(result) => result.ok(),
+            ControlFlow::Continue(_) => None,
         }
     }
 
@@ -106,10 +103,9 @@ impl TokenSource {
         let mut changed = self.changed.subscribe();
         let deadline = Instant::now() + self.settings.acquire_timeout;
         loop {
-            let until = match self.look() {
-                Look::Serve(token) => return Ok(token),
-                Look::Fail(error) => return Err(error),
-                Look::Wait { until } => until,
+            let until = match self.poll() {
+                ControlFlow::Break(result) => return result,
+                ControlFlow::Continue(until) => until,
             };
             if until.is_some_and(|until| until > deadline) {
                 return Err(self.failure());
@@ -157,21 +153,22 @@ impl TokenSource {
         Some(snapshot.token.clone())
     }
 
-    fn look(self: &Arc<Self>) -> Look {
+    /// Asks the schedule what to do for a caller, and starts the request that it orders.
+    fn poll(self: &Arc<Self>) -> Next {
         let runtime = Handle::try_current();
         let mut state = self.state();
         let requested_at = Instant::now();
         let Ok(runtime) = runtime else {
             // Whoever cannot make a request must not seem to have made one.
             let token = state.token.as_ref().filter(|_| state.schedule.is_valid(requested_at));
-            return token.cloned().map_or_else(|| Look::Fail(self.no_runtime()), Look::Serve);
+            return ControlFlow::Break(token.cloned().ok_or_else(|| self.no_runtime()));
         };
         let action = state.schedule.poll(requested_at);
-        let found = match (action, &state.token) {
-            (Action::Serve | Action::ServeAndRequest, Some(token)) => Look::Serve(token.clone()),
-            (Action::Fail, _) => Look::Fail(self.last_failure(&state)),
-            (Action::Wait { until }, _) => Look::Wait { until },
-            (Action::Request | Action::Serve | Action::ServeAndRequest, _) => Look::Wait { until: None },
+        let next = match (action, &state.token) {
+            (Action::Serve | Action::ServeAndRequest, Some(token)) => ControlFlow::Break(Ok(token.clone())),
+            (Action::Fail, _) => ControlFlow::Break(Err(self.last_failure(&state))),
+            (Action::Wait { until }, _) => ControlFlow::Continue(until),
+            (Action::Request | Action::Serve | Action::ServeAndRequest, _) => ControlFlow::Continue(None),
         };
         if let Action::Request | Action::ServeAndRequest = action {
             self.publish(&state);
@@ -180,7 +177,7 @@ impl TokenSource {
             let attempt = Attempt { source: Arc::clone(self), requested_at, ended: false };
             drop(runtime.spawn(attempt.run()));
         }
-        found
+        next
     }
 
     /// Publishes what the state says.

@@ -1,6 +1,5 @@
-//! The HTTP edge: one request, bounded in time and size. What is sent, and where to, is `endpoint.rs`.
+//! The HTTP edge: sends one request, bounded in time and size.
 
-use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,26 +9,22 @@ use reqwest::{Certificate, Client, Identity, RequestBuilder, StatusCode, Url, re
 use zeroize::Zeroizing;
 
 use crate::client_auth::secret::Secret;
-use crate::endpoint::metadata::MetadataError;
-use crate::endpoint::response::TokenResponseError;
-use crate::endpoint::retry::Retry;
 use crate::error::config::ConfigError;
-use crate::error::excerpt::Excerpt;
 use crate::url::{Address, Reach};
 
-/// An issuer answers in milliseconds. Whoever takes longer is as good as down, and the next attempt is seconds away.
+/// Issuers respond in milliseconds. A slower issuer is treated as unavailable; the next attempt is seconds away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The largest tokens have a few kilobytes: no header would hold more.
+/// Bounds the body. The largest tokens have a few kilobytes, because headers hold no more.
 const MAX_BODY: usize = 64 * 1024;
 
-/// What a TLS handshake takes from the configuration.
+/// The configured parts of a TLS handshake.
 #[derive(Clone, Default)]
 pub(crate) struct Tls {
     /// Certificate authorities besides the system's.
     pub(crate) roots: Vec<Certificate>,
-    /// Who the client is.
+    /// The certificate of the client.
     pub(crate) identity: Option<Identity>,
 }
 
@@ -47,7 +42,7 @@ impl Tls {
     }
 
     pub(crate) fn set_identity(&mut self, pem: &Secret) -> Result<(), ConfigError> {
-        // The reason may quote the text, which holds a key.
+        // The cause may quote the string, which contains a key.
         let identity = Identity::from_pem(pem.as_str().as_bytes());
         self.identity = Some(identity.map_err(|_| ConfigError::InvalidCertificate {
             setting: "client certificate",
@@ -61,14 +56,14 @@ impl Tls {
     }
 }
 
-/// Reaches servers that are as far away as an address.
+/// An HTTP client for the servers that a URL reaches: over the network, or on a loopback address.
 #[derive(Clone)]
 pub(crate) struct Transport(Client);
 
-/// A complete answer.
+/// A complete response.
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
-    /// As it was sent.
+    /// The unparsed header.
     pub(crate) retry_after: Option<String>,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
@@ -78,12 +73,12 @@ impl Transport {
         let mut builder = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TOTAL_TIMEOUT)
-            // A secret goes to the address that was configured, not to where it points today.
+            // A secret goes to the configured URL only, wherever it redirects to today.
             .redirect(redirect::Policy::none())
             .user_agent(concat!("scopegate-client/", env!("CARGO_PKG_VERSION")));
         builder = match address.reach {
             Reach::Network => builder.https_only(true),
-            // No proxy can reach our own loopback address, and no certificates are needed for http.
+            // A proxy cannot reach this loopback address, and http needs no certificates.
             Reach::Loopback if address.url.scheme() == "http" => builder.no_proxy().tls_certs_only([]),
             Reach::Loopback => builder.no_proxy(),
         };
@@ -97,8 +92,8 @@ impl Transport {
         Ok(Self(client))
     }
 
-    pub(crate) async fn get(&self, url: Url) -> Result<Response, RequestError> {
-        answer(self.0.get(url)).await
+    pub(crate) async fn get(&self, url: Url) -> Result<Response, HttpError> {
+        send(self.0.get(url)).await
     }
 
     /// Sends a form.
@@ -107,17 +102,17 @@ impl Transport {
         url: Url,
         authorization: Option<HeaderValue>,
         form: Zeroizing<String>,
-    ) -> Result<Response, RequestError> {
+    ) -> Result<Response, HttpError> {
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
         let mut request = self.0.post(url).header(CONTENT_TYPE, kind);
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
-        answer(request.body(Bytes::from_owner(Wiped(form)))).await
+        send(request.body(Bytes::from_owner(Wiped(form)))).await
     }
 }
 
-/// A body that is wiped when it was sent.
+/// A body that is zeroized after it was sent.
 struct Wiped(Zeroizing<String>);
 
 impl AsRef<[u8]> for Wiped {
@@ -126,16 +121,16 @@ impl AsRef<[u8]> for Wiped {
     }
 }
 
-async fn answer(request: RequestBuilder) -> Result<Response, RequestError> {
+async fn send(request: RequestBuilder) -> Result<Response, HttpError> {
     let mut response = request.header(ACCEPT, HeaderValue::from_static("application/json")).send().await?;
     let retry_after = text(&response, &RETRY_AFTER);
-    // As large as it may become: what grows leaves copies behind.
+    // Allocated at its maximum, because a growing buffer leaves copies behind.
     let mut body = Zeroizing::new(Vec::with_capacity(MAX_BODY));
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > MAX_BODY {
-            // An error page may be as long as it likes; its status says enough.
+            // The status of an error page suffices.
             if response.status().is_success() {
-                return Err(RequestError::TooLarge);
+                return Err(HttpError::TooLarge);
             }
             body.clear();
             break;
@@ -149,98 +144,36 @@ fn text(response: &reqwest::Response, name: &HeaderName) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
 }
 
-/// Why a request brought no token.
+/// Why an HTTP request has no response.
 #[derive(Debug)]
-pub(crate) enum RequestError {
-    /// The issuer says no.
-    Rejected {
-        status: StatusCode,
-        code: Option<Excerpt>,
-        description: Option<Excerpt>,
-    },
-    Status(StatusCode),
+pub(crate) enum HttpError {
     TooLarge,
-    TokenResponse(TokenResponseError),
-    Metadata(MetadataError),
-    /// Each address that was asked, and what was wrong with its answer.
-    NotDiscovered(Vec<(String, RequestError)>),
-    Client(ConfigError),
-    /// The system has none to give, so no assertion can be signed.
-    NoRandomness,
-    NoRuntime,
-    NoResponseYet,
-    /// The request was given up: its runtime has ended.
-    TaskEnded,
     Transport(reqwest::Error),
 }
 
-impl RequestError {
-    pub(crate) fn retry(&self) -> Retry {
-        match self {
-            Self::Rejected { .. } => Retry::Permanent,
-            Self::Status(status) => {
-                let transient = status.is_server_error()
-                    || matches!(
-                        *status,
-                        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
-                    );
-                if transient { Retry::Transient } else { Retry::Unclear }
-            }
-            Self::NotDiscovered(failures)
-                if failures.iter().any(|(_, failure)| failure.retry() == Retry::Transient) =>
-            {
-                Retry::Transient
-            }
-            Self::TaskEnded | Self::Transport(_) => Retry::Transient,
-            _ => Retry::Unclear,
-        }
+impl HttpError {
+    /// Returns whether a retry can help.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, Self::Transport(_))
     }
 
-    /// The error and what caused it, on one line.
-    pub(crate) fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
-    }
-
-    /// Whether another address could be the right one by now.
-    pub(crate) fn suspects_endpoint(&self) -> bool {
-        match self {
-            Self::Transport(error) => error.is_connect(),
-            other => other.retry() == Retry::Unclear,
-        }
+    /// Returns whether there was no connection.
+    pub(crate) fn is_connect(&self) -> bool {
+        matches!(self, Self::Transport(error) if error.is_connect())
     }
 }
 
-impl From<reqwest::Error> for RequestError {
+impl From<reqwest::Error> for HttpError {
     fn from(error: reqwest::Error) -> Self {
-        // The address is named once, by whoever reports the error.
+        // The code that reports the error names the URL.
         Self::Transport(error.without_url())
     }
 }
 
-impl fmt::Display for RequestError {
+impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rejected { status, .. } => write!(f, "refused with status {}", status.as_u16()),
-            Self::Status(found) => write!(f, "expected status 200, found {}", found.as_u16()),
             Self::TooLarge => write!(f, "expected at most {MAX_BODY} bytes, found more"),
-            Self::TokenResponse(reason) => fmt::Display::fmt(reason, f),
-            Self::Metadata(reason) => fmt::Display::fmt(reason, f),
-            Self::NotDiscovered(failures) => {
-                f.write_str("no metadata")?;
-                failures.iter().try_for_each(|(url, reason)| write!(f, "; {url}: {}", reason.with_causes()))
-            }
-            Self::Client(error) => fmt::Display::fmt(error, f),
-            Self::NoRandomness => f.write_str("the system has no randomness to sign with"),
-            Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
-            Self::NoResponseYet => f.write_str("no answer yet"),
-            Self::TaskEnded => f.write_str("the request was given up: its runtime has ended"),
             Self::Transport(error) if error.is_connect() => f.write_str("no connection"),
             Self::Transport(error) if error.is_timeout() => {
                 write!(f, "no complete answer within {} s", TOTAL_TIMEOUT.as_secs())
@@ -253,12 +186,11 @@ impl fmt::Display for RequestError {
     }
 }
 
-impl std::error::Error for RequestError {
+impl std::error::Error for HttpError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Transport(error) => Some(error),
-            Self::Client(error) => error.source(),
-            _ => None,
+            Self::TooLarge => None,
         }
     }
 }

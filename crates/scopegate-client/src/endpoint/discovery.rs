@@ -1,0 +1,127 @@
+//! Finds the token endpoint of an issuer in its metadata (RFC 8414, OpenID Connect Discovery).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use reqwest::{StatusCode, Url};
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::endpoint::failure::RequestError;
+use crate::endpoint::http::{Tls, Transport};
+use crate::endpoint::{Endpoint, metadata, retry_after};
+use crate::error::config::ConfigError;
+use crate::url::Address;
+
+/// An issuer whose token endpoint is read from its metadata.
+pub(crate) struct Discovery {
+    pub(crate) identifier: Arc<str>,
+    issuer: Address,
+    transport: Transport,
+    tls: Tls,
+    discovered: ArcSwapOption<Discovered>,
+}
+
+struct Discovered {
+    endpoint: Arc<Endpoint>,
+    /// The time from which it is discovered anew.
+    valid_until: Instant,
+    suspect: AtomicBool,
+}
+
+/// Discovers the endpoint anew after this time, even if it works. Issuers rarely move.
+const REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+impl Discovery {
+    pub(crate) fn new(identifier: Arc<str>, issuer: Address, tls: Tls) -> Result<Self, ConfigError> {
+        // Metadata is public, so the client's certificate is not presented for it.
+        let transport = Transport::new(&issuer, &tls.without_identity())?;
+        Ok(Self { identifier, issuer, transport, tls, discovered: ArcSwapOption::empty() })
+    }
+
+    /// Returns the URL for logs and errors; the issuer, until the endpoint has been discovered.
+    pub(crate) fn redacted(&self) -> Arc<str> {
+        match &*self.discovered.load() {
+            Some(discovered) => Arc::clone(&discovered.endpoint.redacted),
+            None => Arc::clone(&self.identifier),
+        }
+    }
+
+    /// Has the endpoint discovered anew before its next use, because it may have moved.
+    pub(crate) fn suspect(&self) {
+        if let Some(discovered) = &*self.discovered.load() {
+            discovered.suspect.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the token endpoint. Discovers it if it is unknown or suspect, and falls back to the old one if discovery
+    /// fails. Concurrent discoveries find the same endpoint.
+    pub(crate) async fn endpoint(
+        &self,
+        by_certificate: bool,
+        clock: &dyn Clock,
+        retry_after: &mut Option<Duration>,
+    ) -> Result<Arc<Endpoint>, RequestError> {
+        let old = self.discovered.load_full();
+        if let Some(discovered) = &old
+            && Instant::now() < discovered.valid_until
+            && !discovered.suspect.load(Ordering::Relaxed)
+        {
+            return Ok(Arc::clone(&discovered.endpoint));
+        }
+        let endpoint = match (self.find(by_certificate, clock, retry_after).await, old) {
+            (Ok(address), Some(old)) if address == old.endpoint.address => Arc::clone(&old.endpoint),
+            (Ok(address), _) => Arc::new(Endpoint::new(address, &self.tls).map_err(RequestError::Client)?),
+            (Err(_), Some(old)) => Arc::clone(&old.endpoint),
+            (Err(error), None) => return Err(error),
+        };
+        let discovered = Discovered {
+            endpoint: Arc::clone(&endpoint),
+            valid_until: Instant::now() + REDISCOVER_AFTER,
+            suspect: AtomicBool::new(false),
+        };
+        self.discovered.store(Some(Arc::new(discovered)));
+        Ok(endpoint)
+    }
+
+    /// Tries the well-known URLs in order, and uses the first document of this issuer. Sets `retry_after` to the longest
+    /// `Retry-After` of the responses.
+    async fn find(
+        &self,
+        by_certificate: bool,
+        clock: &dyn Clock,
+        retry_after: &mut Option<Duration>,
+    ) -> Result<Address, RequestError> {
+        let mut failures = Vec::new();
+        for url in metadata::well_known(&self.issuer.url) {
+            // Two of them are equal if the issuer has no path.
+            if failures.iter().any(|(tried, _)| *tried == url.as_str()) {
+                continue;
+            }
+            match self.find_at(url.clone(), by_certificate, clock, retry_after).await {
+                Ok(address) => return Ok(address),
+                Err(error) => failures.push((url.to_string(), error)),
+            }
+        }
+        Err(RequestError::NotDiscovered(failures))
+    }
+
+    async fn find_at(
+        &self,
+        url: Url,
+        by_certificate: bool,
+        clock: &dyn Clock,
+        retry_after: &mut Option<Duration>,
+    ) -> Result<Address, RequestError> {
+        let response = self.transport.get(url).await?;
+        let requested_wait = response.retry_after.and_then(|value| retry_after::parse(&value, clock.now()));
+        *retry_after = requested_wait.max(*retry_after);
+        if response.status != StatusCode::OK {
+            return Err(RequestError::Status(response.status));
+        }
+        metadata::token_endpoint(&response.body, &self.identifier, self.issuer.reach, by_certificate)
+            .map_err(RequestError::Metadata)
+    }
+}

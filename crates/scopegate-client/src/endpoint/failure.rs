@@ -1,0 +1,128 @@
+//! Why a token request failed, and whether a retry can help.
+
+use std::error::Error as _;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use crate::endpoint::http::HttpError;
+use crate::endpoint::metadata::MetadataError;
+use crate::endpoint::response::TokenResponseError;
+use crate::endpoint::retry::Retry;
+use crate::error::config::ConfigError;
+use crate::error::excerpt::Excerpt;
+
+/// A failed request.
+pub(crate) struct Failure {
+    pub(crate) endpoint: Arc<str>,
+    pub(crate) error: RequestError,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// Why a token request failed.
+#[derive(Debug)]
+pub(crate) enum RequestError {
+    /// The issuer rejected the request.
+    Rejected {
+        status: StatusCode,
+        code: Option<Excerpt>,
+        description: Option<Excerpt>,
+    },
+    Status(StatusCode),
+    Http(HttpError),
+    TokenResponse(TokenResponseError),
+    Metadata(MetadataError),
+    /// Each well-known URL, with its error.
+    NotDiscovered(Vec<(String, RequestError)>),
+    Client(ConfigError),
+    /// No assertion could be signed.
+    NoRandomness,
+    NoRuntime,
+    NoResponseYet,
+    /// The runtime of the request has ended.
+    TaskEnded,
+}
+
+impl RequestError {
+    /// Returns whether a retry can help.
+    pub(crate) fn retry(&self) -> Retry {
+        match self {
+            Self::Rejected { .. } => Retry::Permanent,
+            Self::Status(status) => {
+                let transient = status.is_server_error()
+                    || matches!(
+                        *status,
+                        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
+                    );
+                if transient { Retry::Transient } else { Retry::Unclear }
+            }
+            Self::NotDiscovered(failures)
+                if failures.iter().any(|(_, failure)| failure.retry() == Retry::Transient) =>
+            {
+                Retry::Transient
+            }
+            Self::Http(error) if error.is_transient() => Retry::Transient,
+            Self::TaskEnded => Retry::Transient,
+            _ => Retry::Unclear,
+        }
+    }
+
+    /// Returns the error and its causes on one line.
+    pub(crate) fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+
+    /// Returns whether the endpoint may have moved.
+    pub(crate) fn suspects_endpoint(&self) -> bool {
+        match self {
+            Self::Http(error) if error.is_transient() => error.is_connect(),
+            other => other.retry() == Retry::Unclear,
+        }
+    }
+}
+
+impl From<HttpError> for RequestError {
+    fn from(error: HttpError) -> Self {
+        Self::Http(error)
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected { status, .. } => write!(f, "refused with status {}", status.as_u16()),
+            Self::Status(found) => write!(f, "expected status 200, found {}", found.as_u16()),
+            Self::Http(error) => fmt::Display::fmt(error, f),
+            Self::TokenResponse(reason) => fmt::Display::fmt(reason, f),
+            Self::Metadata(reason) => fmt::Display::fmt(reason, f),
+            Self::NotDiscovered(failures) => {
+                f.write_str("no metadata")?;
+                failures.iter().try_for_each(|(url, reason)| write!(f, "; {url}: {}", reason.with_causes()))
+            }
+            Self::Client(error) => fmt::Display::fmt(error, f),
+            Self::NoRandomness => f.write_str("the system has no randomness to sign with"),
+            Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
+            Self::NoResponseYet => f.write_str("no answer yet"),
+            Self::TaskEnded => f.write_str("the request was given up: its runtime has ended"),
+        }
+    }
+}
+
+impl std::error::Error for RequestError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Http(error) => error.source(),
+            Self::Client(error) => error.source(),
+            _ => None,
+        }
+    }
+}
