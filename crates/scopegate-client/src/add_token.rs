@@ -1,6 +1,7 @@
 //! How does an outgoing request get its token? A layer adds the token, and replaces one that the API
 //! no longer accepts.
 
+pub(crate) mod call_error;
 pub(crate) mod challenge;
 mod origin;
 mod rejection;
@@ -8,23 +9,18 @@ mod rejection;
 mod reqwest;
 mod retry;
 pub(crate) mod retry_body;
+pub(crate) mod service;
 
 use std::fmt;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 
-use http::header::AUTHORIZATION;
-use http::{Request, Response};
 use tower_layer::Layer;
-use tower_service::Service;
 
 use crate::add_token::origin::Origin;
-use crate::add_token::retry::{Retries, StepUps};
-use crate::add_token::retry_body::{Repeat, RepeatCloned, RepeatEmpty};
+use crate::add_token::retry::StepUps;
+use crate::add_token::retry_body::{RepeatCloned, RepeatEmpty};
+use crate::add_token::service::WithToken;
 use crate::credentials::ClientCredentials;
-use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::token::scope::Scopes;
 
@@ -35,7 +31,7 @@ use crate::token::scope::Scopes;
 ///
 /// 1. A request that goes to another origin (scheme, host and port) than this API's is passed on as it is, without a token.
 ///    So is one that has an `Authorization` header already.
-/// 2. The token is added (RFC 6750 §2.1). If none can be had, the request is not sent: [`CallError::Token`].
+/// 2. The token is added (RFC 6750 §2.1). If none can be had, the request is not sent: [`CallError::Token`](crate::CallError::Token).
 /// 3. Is the answer `401` with a `Bearer` challenge of `error="invalid_token"`, that very token is
 ///    [dropped](ClientCredentials::reject), and the request is repeated once with a new one.
 /// 4. Is the answer `403` with `error="insufficient_scope"`, and were scopes [allowed](Self::with_step_up_to) for that, the
@@ -178,113 +174,5 @@ impl<R> fmt::Debug for AddToken<R> {
             .field("origin", origin)
             .field("step_up_scopes", step_up_scopes)
             .finish_non_exhaustive()
-    }
-}
-
-/// The service that [`AddToken`] wraps around an HTTP client.
-#[derive(Clone)]
-pub struct WithToken<S, R = RepeatEmpty> {
-    inner: S,
-    api: Arc<Api>,
-    repeat: R,
-}
-
-impl<S: fmt::Debug, R> fmt::Debug for WithToken<S, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WithToken").field("inner", &self.inner).finish_non_exhaustive()
-    }
-}
-
-type CallFuture<T, E> = Pin<Box<dyn Future<Output = Result<T, CallError<E>>> + Send>>;
-
-impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for WithToken<S, R>
-where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Send,
-    R: Repeat<ReqBody>,
-    ReqBody: Send + 'static,
-    ResBody: Send,
-{
-    type Response = Response<ResBody>;
-    type Error = CallError<S::Error>;
-    type Future = CallFuture<Self::Response, S::Error>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(CallError::Call)
-    }
-
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let fresh = self.inner.clone();
-        if !self.api.origin.is_of(request.uri()) || request.headers().contains_key(AUTHORIZATION) {
-            let answer = self.inner.call(request);
-            return Box::pin(async { answer.await.map_err(CallError::Call) });
-        }
-        // What is ready may hold a place in a limit, and a request that has to wait for its token must not keep it from
-        // others.
-        let ready = std::mem::replace(&mut self.inner, fresh.clone());
-        let (api, repeat) = (Arc::clone(&self.api), self.repeat.clone());
-        Box::pin(async move {
-            let (mut service, mut token) = if let Some(token) = api.credentials.current() {
-                (ready, token)
-            } else {
-                drop(ready);
-                let token = api.credentials.token().await.map_err(CallError::Token)?;
-                (when_ready(fresh.clone()).await?, token)
-            };
-            let mut retries = Retries::new(&api);
-            loop {
-                let spare = repeat.repeat(&request);
-                request.headers_mut().insert(AUTHORIZATION, token.header_value());
-                let answer = service.call(request).await.map_err(CallError::Call)?;
-                let Some(spare) = spare else {
-                    retries.without_retry(answer.status(), answer.headers(), &token);
-                    return Ok(answer);
-                };
-                match retries.after(answer.status(), answer.headers(), &token).await {
-                    None => return Ok(answer),
-                    Some(other) => (token, request) = (other, spare),
-                }
-                // The connection may be needed for the next one.
-                drop(answer);
-                service = when_ready(fresh.clone()).await?;
-            }
-        })
-    }
-}
-
-async fn when_ready<S, B>(mut service: S) -> Result<S, CallError<S::Error>>
-where
-    S: Service<Request<B>>,
-{
-    poll_fn(|cx| service.poll_ready(cx)).await.map_err(CallError::Call)?;
-    Ok(service)
-}
-
-/// Why a call has no answer.
-#[non_exhaustive]
-#[derive(Debug)]
-pub enum CallError<E> {
-    /// No token could be had, so nothing was sent.
-    Token(Error),
-    /// The HTTP client's own error.
-    Call(E),
-}
-
-impl<E> fmt::Display for CallError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Token(_) => "no access token",
-            Self::Call(_) => "the call failed",
-        })
-    }
-}
-
-impl<E: std::error::Error + 'static> std::error::Error for CallError<E> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(match self {
-            Self::Token(error) => error,
-            Self::Call(error) => error,
-        })
     }
 }

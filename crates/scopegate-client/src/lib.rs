@@ -89,8 +89,10 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use add_token::AddToken;
+pub use add_token::call_error::CallError;
 pub use add_token::retry_body::{RepeatCloned, RepeatEmpty};
-pub use add_token::{AddToken, CallError, WithToken};
+pub use add_token::service::WithToken;
 pub use client_auth::ClientAuthentication;
 pub use client_auth::private_key::PrivateKey;
 pub use client_auth::secret::Secret;

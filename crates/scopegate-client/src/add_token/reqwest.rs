@@ -3,9 +3,10 @@
 use reqwest::header::AUTHORIZATION;
 use reqwest::{RequestBuilder, Response, Url};
 
+use crate::add_token::AddToken;
+use crate::add_token::call_error::CallError;
 use crate::add_token::origin::Origin;
 use crate::add_token::retry::Retries;
-use crate::add_token::{AddToken, CallError};
 
 impl<R> AddToken<R> {
     /// Sends a request with a token, as the layer does. Any request whose body is not a stream can be repeated.

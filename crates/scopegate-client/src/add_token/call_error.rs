@@ -1,0 +1,33 @@
+//! Why a call with a token has no response.
+
+use std::fmt;
+
+use crate::error::Error;
+
+/// Why a call has no answer.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum CallError<E> {
+    /// No token could be had, so nothing was sent.
+    Token(Error),
+    /// The HTTP client's own error.
+    Call(E),
+}
+
+impl<E> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token(_) => "no access token",
+            Self::Call(_) => "the call failed",
+        })
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(match self {
+            Self::Token(error) => error,
+            Self::Call(error) => error,
+        })
+    }
+}
