@@ -3,6 +3,7 @@
 
 pub(crate) mod call_error;
 pub(crate) mod challenge;
+pub(crate) mod future;
 mod origin;
 mod rejection;
 #[cfg(feature = "reqwest")]
@@ -18,7 +19,7 @@ use tower_layer::Layer;
 
 use crate::add_token::origin::Origin;
 use crate::add_token::retry::StepUps;
-use crate::add_token::retry_body::{RepeatCloned, RepeatEmpty};
+use crate::add_token::retry_body::{RetryClonedBody, RetryEmptyBody};
 use crate::add_token::service::WithToken;
 use crate::credentials::ClientCredentials;
 use crate::error::config::ConfigError;
@@ -97,9 +98,9 @@ use crate::token::scope::Scopes;
 /// tonic service should not do it, but answer with a status of its own: the challenge is about a token that its caller
 /// has never seen, and makes him drop a good one.
 #[derive(Clone)]
-pub struct AddToken<R = RepeatEmpty> {
+pub struct AddToken<R = RetryEmptyBody> {
     api: Arc<Api>,
-    repeat: R,
+    retry_body: R,
 }
 
 /// What all clones share.
@@ -124,13 +125,13 @@ impl AddToken {
             step_up_scopes: Scopes::default(),
             steps: Mutex::default(),
         };
-        Ok(Self { api: Arc::new(api), repeat: RepeatEmpty })
+        Ok(Self { api: Arc::new(api), retry_body: RetryEmptyBody })
     }
 
     /// Repeats requests with a body, too, by cloning it before it is sent: for `Full<Bytes>`, say, where that is cheap.
     #[must_use]
-    pub fn with_cloned_bodies(self) -> AddToken<RepeatCloned> {
-        AddToken { api: self.api, repeat: RepeatCloned }
+    pub fn with_cloned_bodies(self) -> AddToken<RetryClonedBody> {
+        AddToken { api: self.api, retry_body: RetryClonedBody }
     }
 }
 
@@ -162,7 +163,7 @@ impl<S, R: Clone> Layer<S> for AddToken<R> {
     type Service = WithToken<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        WithToken { inner, api: Arc::clone(&self.api), repeat: self.repeat.clone() }
+        WithToken { inner, api: Arc::clone(&self.api), retry_body: self.retry_body.clone() }
     }
 }
 

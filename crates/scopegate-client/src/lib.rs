@@ -91,7 +91,8 @@ pub mod fuzzing;
 
 pub use add_token::AddToken;
 pub use add_token::call_error::CallError;
-pub use add_token::retry_body::{RepeatCloned, RepeatEmpty};
+pub use add_token::future::ResponseFuture;
+pub use add_token::retry_body::{RetryBody, RetryClonedBody, RetryEmptyBody};
 pub use add_token::service::WithToken;
 pub use client_auth::ClientAuthentication;
 pub use client_auth::private_key::PrivateKey;

@@ -1,42 +1,53 @@
-//! Which requests can be sent twice.
+//! Which requests can be retried, by their bodies.
 
 use http::Request;
 use http_body::Body;
 
-/// How a request is kept for a second time. Sealed: there will be more ways.
-pub trait Repeat<B>: Clone + Send + Sync + 'static {
-    /// The same request; `None` when it cannot be repeated.
-    fn repeat(&self, request: &Request<B>) -> Option<Request<B>>;
+/// Copies requests, so that they can be retried.
+///
+/// This trait is sealed: its methods may change. Name it as a bound in code that is generic over
+/// [`AddToken`](crate::AddToken).
+pub trait RetryBody<B>: sealed::Sealed + Clone + Send + Sync + 'static {
+    /// Returns a copy of the request; `None` if it cannot be retried.
+    #[doc(hidden)]
+    fn copy(&self, request: &Request<B>) -> Option<Request<B>>;
 }
 
-/// Repeats requests without a body, of any type of body.
+/// Retries requests with an empty body of any type. This is the default.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
-pub struct RepeatEmpty;
+pub struct RetryEmptyBody;
 
-/// Repeats all requests, by cloning their bodies.
+/// Retries all requests, and clones their bodies before they are sent.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
-pub struct RepeatCloned;
+pub struct RetryClonedBody;
 
-impl<B: Body + Default> Repeat<B> for RepeatEmpty {
-    fn repeat(&self, request: &Request<B>) -> Option<Request<B>> {
-        request.body().is_end_stream().then(|| with_head_of(request, B::default()))
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for super::RetryEmptyBody {}
+    impl Sealed for super::RetryClonedBody {}
+}
+
+impl<B: Body + Default> RetryBody<B> for RetryEmptyBody {
+    fn copy(&self, request: &Request<B>) -> Option<Request<B>> {
+        request.body().is_end_stream().then(|| copy_with_body(request, B::default()))
     }
 }
 
-impl<B: Clone> Repeat<B> for RepeatCloned {
-    fn repeat(&self, request: &Request<B>) -> Option<Request<B>> {
-        Some(with_head_of(request, request.body().clone()))
+impl<B: Clone> RetryBody<B> for RetryClonedBody {
+    fn copy(&self, request: &Request<B>) -> Option<Request<B>> {
+        Some(copy_with_body(request, request.body().clone()))
     }
 }
 
-fn with_head_of<B>(request: &Request<B>, body: B) -> Request<B> {
-    let mut other = Request::new(body);
-    *other.method_mut() = request.method().clone();
-    *other.uri_mut() = request.uri().clone();
-    *other.version_mut() = request.version();
-    *other.headers_mut() = request.headers().clone();
-    *other.extensions_mut() = request.extensions().clone();
-    other
+fn copy_with_body<B>(request: &Request<B>, body: B) -> Request<B> {
+    let mut copy = Request::new(body);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
+    copy
 }
