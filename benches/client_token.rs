@@ -18,7 +18,7 @@ fn a_token_in_hand(criterion: &mut Criterion) {
     let issuer = runtime.block_on(LocalIssuer::start()).expect("a loopback socket");
     let by_secret = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
     let credentials =
-        ClientCredentials::discover(issuer.issuer(), by_secret).build().expect("it is complete");
+        ClientCredentials::builder(by_secret).issuer(issuer.issuer()).build().expect("it is complete");
     let token = runtime.block_on(credentials.token()).expect("the local issuer is there");
 
     let mut group = criterion.benchmark_group("client_token");

@@ -25,33 +25,32 @@ use crate::credentials::ClientCredentials;
 use crate::error::config::ConfigError;
 use crate::token::scope::Scopes;
 
-/// Adds an access token to requests for one API, as a [`Layer`] around an HTTP client; with the feature `reqwest` also
-/// without one, by `AddToken::send`.
+/// Adds an access token to the requests for one API: as a [`Layer`] around an HTTP client, or by `AddToken::send` with the
+/// feature `reqwest`.
 ///
 /// For each request:
 ///
-/// 1. A request that goes to another origin (scheme, host and port) than this API's is passed on as it is, without a token.
-///    So is one that has an `Authorization` header already.
-/// 2. The token is added (RFC 6750 §2.1). If none can be had, the request is not sent: [`CallError::Token`](crate::CallError::Token).
-/// 3. Is the answer `401` with a `Bearer` challenge of `error="invalid_token"`, that very token is
-///    [dropped](ClientCredentials::reject), and the request is repeated once with a new one.
-/// 4. Is the answer `403` with `error="insufficient_scope"`, and were scopes [allowed](Self::with_step_up_to) for that, the
-///    request is repeated once with a token for the scopes that the challenge names as well.
-/// 5. Otherwise, and if there is no other token, the answer is the caller's.
+/// 1. A request for another origin (scheme, host and port) is passed on unchanged, without a token. So is a request with
+///    an `Authorization` header of its own.
+/// 2. The token is added (RFC 6750 §2.1). If there is none, the request is not sent: [`CallError::Token`](crate::CallError::Token).
+/// 3. If the response is `401` with `error="invalid_token"`, the token is [discarded](ClientCredentials::reject), and the
+///    request is retried once with a new one.
+/// 4. If the response is `403` with `error="insufficient_scope"`, and [step-up](Self::with_step_up_to) to its scopes is
+///    allowed, the request is retried once with a token for these scopes.
+/// 5. Otherwise, or if there is no other token, the response is returned.
 ///
-/// A request is repeated only if it can be: if it has no body, or its body [can be cloned](Self::with_cloned_bodies).
-/// Both of these answers are refusals, so nothing has been done that would be done twice. Extensions of the request are
-/// cloned with it. Where a request cannot be repeated, a token that was refused is dropped all the same, so that the
-/// next request has a new one; no further scopes are asked for.
+/// A request can be retried if its body is empty, or if bodies are [cloned](Self::with_cloned_bodies). Both responses are
+/// rejections, so the API has not acted on the request. Extensions of the request are cloned with it. If a request
+/// cannot be retried, a rejected token is still discarded, so that the next request gets a new one; no step-up follows.
 ///
-/// For each set of scopes a token is dropped at most once in 30 s
-/// ([`with_rejection_cooldown`](crate::ClientCredentialsBuilder::with_rejection_cooldown)). If the API refuses the new
-/// token, too, within that time, it stays: nothing is repeated, and the next request has the same one.
+/// For each set of scopes, a token is discarded at most once per
+/// [cooldown](crate::ClientCredentialsBuilder::rejection_cooldown) (default: 30 s). If the API rejects the new token within that
+/// time, the token stays cached, and nothing is retried.
 ///
-/// A layer that follows redirects belongs outside of this one: then each step is looked at by its own origin, and takes no
-/// token elsewhere. A client that follows redirects by itself has to drop `Authorization` on the way to another host, as
-/// `reqwest` does; and an answer from behind a redirect would make this layer repeat the request from its beginning, which
-/// may have been done already.
+/// Put a layer that follows redirects outside of this one: each step is then checked against the origin, and takes no token
+/// elsewhere. If the HTTP client follows redirects itself, it must drop `Authorization` on the way to another host, as
+/// `reqwest` does. Note that a rejection behind a redirect then makes this layer retry the request from its beginning,
+/// although the API may have acted on it.
 ///
 /// ```
 /// use http::Request;
@@ -65,59 +64,61 @@ use crate::token::scope::Scopes;
 /// # let headers = async |headers: HeaderMap| format!("{}", headers.contains_key("authorization"));
 /// # let http_client = Router::new().route("/orders", get(headers));
 /// let client = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
-/// let credentials = ClientCredentials::discover(issuer, client).build()?;
+/// let credentials = ClientCredentials::builder(client).issuer(issuer).build()?;
 ///
 /// let to_api = AddToken::new(&credentials, "https://api.example")?;
 /// let api = ServiceBuilder::new().layer(to_api).service(http_client);
 ///
 /// # use axum::body::{Body, to_bytes};
 /// let request = Request::get("https://api.example/orders").body(Body::empty())?;
-/// let answer = api.clone().oneshot(request).await?;
-/// # assert_eq!(to_bytes(answer.into_body(), 9).await?, "true");
+/// let response = api.clone().oneshot(request).await?;
+/// # assert_eq!(to_bytes(response.into_body(), 9).await?, "true");
 ///
-/// // Nobody else gets the token.
+/// // No other origin gets the token.
 /// let request = Request::get("https://elsewhere.example/orders").body(Body::empty())?;
-/// let answer = api.oneshot(request).await?;
-/// # assert_eq!(to_bytes(answer.into_body(), 9).await?, "false");
+/// let response = api.oneshot(request).await?;
+/// # assert_eq!(to_bytes(response.into_body(), 9).await?, "false");
 /// # Ok(()) }
 /// ```
 ///
 /// # gRPC
 ///
-/// A gRPC call is refused with HTTP status 200, and never repeated, whatever its body is. After `UNAUTHENTICATED` the
-/// token is dropped, so that the next call has a new one (at most once in 30 s, as above), if the answer is nothing but
-/// an error (*Trailers-Only*: content type, `grpc-status` and all else in one block of headers), and if it has the
-/// challenge of step 3 in `www-authenticate`, as those of `scopegate-axum` do. A status without a challenge may be
-/// about anything, and one that comes in trailers is not looked at. `PERMISSION_DENIED` changes nothing: whoever calls
-/// methods with different scopes takes a layer for each, [`for_scopes`](ClientCredentials::for_scopes), and does not
-/// wait for a challenge.
+/// A rejected gRPC call has HTTP status 200. It is never retried, whatever its body. After `UNAUTHENTICATED`, the token
+/// is discarded, so that the next call gets a new one (at most once per cooldown). Two conditions apply:
 ///
-/// That is because such a status does not show that nothing has been done. A method may do something, call another
-/// service, and pass on the status that it hears from there: with tonic a `?` is enough, and the metadata of that
-/// status, `www-authenticate` among them, goes along. To its caller that looks as if the method had never begun. A
-/// tonic service should not do it, but answer with a status of its own: the challenge is about a token that its caller
-/// has never seen, and makes him drop a good one.
+/// - The response is *Trailers-Only*: content type, `grpc-status` and everything else in one block of headers. A status in
+///   trailers is not read.
+/// - It has the challenge of step 3 in `www-authenticate`, as responses of `scopegate-axum` do. A status without a
+///   challenge may have any cause.
+///
+/// `PERMISSION_DENIED` changes nothing. If methods require different scopes, use one layer for each, with
+/// [`for_scopes`](ClientCredentials::for_scopes).
+///
+/// A call is not retried because such a status does not show that the method did nothing. A method may act, call another
+/// service, and pass on the status of that call: with tonic a `?` is enough, and the metadata of the status, `www-authenticate`
+/// included, goes along. A tonic service should return a status of its own instead: the challenge is about a token
+/// that its caller has never seen, and makes the caller discard a valid one.
 #[derive(Clone)]
 pub struct AddToken<R = RetryEmptyBody> {
     api: Arc<Api>,
     retry_body: R,
 }
 
-/// What all clones share.
+/// The API and its credentials, shared by all clones.
 struct Api {
     credentials: ClientCredentials,
     origin: Origin,
-    /// The most that a challenge may make us ask for.
+    /// The scopes that a challenge may add.
     step_up_scopes: Scopes,
-    /// What challenges have made us ask for so far.
+    /// The scopes that challenges have added so far.
     steps: Mutex<StepUps>,
 }
 
 impl AddToken {
-    /// For the API at this origin, `https://api.example`; the only one that gets the token.
+    /// Adds tokens to requests for this origin, for example `https://api.example`. No other origin gets the token.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] when it is not `https` (or `http` on a loopback address), or has a path or query.
+    /// Returns [`ConfigError::InvalidUrl`] if it is not `https` (or `http` on a loopback address), or has a path or query.
     pub fn new(credentials: &ClientCredentials, origin: &str) -> Result<Self, ConfigError> {
         let api = Api {
             credentials: credentials.clone(),
@@ -128,7 +129,7 @@ impl AddToken {
         Ok(Self { api: Arc::new(api), retry_body: RetryEmptyBody })
     }
 
-    /// Repeats requests with a body, too, by cloning it before it is sent: for `Full<Bytes>`, say, where that is cheap.
+    /// Retries requests with a body, too, by cloning the body before it is sent. Use it if that is cheap, as for `Full<Bytes>`.
     #[must_use]
     pub fn with_cloned_bodies(self) -> AddToken<RetryClonedBody> {
         AddToken { api: self.api, retry_body: RetryClonedBody }
@@ -136,26 +137,27 @@ impl AddToken {
 }
 
 impl<R> AddToken<R> {
-    /// Lets a challenge of this API make us ask for more scopes, up to these, besides those of the credentials.
+    /// Lets challenges of this API add these scopes to those of the credentials.
     ///
-    /// A challenge that names any other scope changes nothing. Without this call none does: what a caller may do is its
-    /// operator's decision, not the API's. Tokens with further scopes are kept apart, and each request begins with the
-    /// ordinary one; whoever knows beforehand what a request needs is better off with
-    /// [`for_scopes`](ClientCredentials::for_scopes).
+    /// A challenge that names another scope changes nothing. By default no challenge adds scopes, because the operator of
+    /// the client decides about them, not the API. Each request starts with the ordinary token. If you know the scopes of
+    /// a request beforehand, use [`for_scopes`](ClientCredentials::for_scopes) instead.
     ///
-    /// # Errors
-    /// [`ConfigError::InvalidScope`].
-    pub fn with_step_up_to<S: AsRef<str>>(
-        mut self,
-        scopes: impl IntoIterator<Item = S>,
-    ) -> Result<Self, ConfigError> {
+    /// ```
+    /// # use scopegate_client::{AddToken, ClientCredentials};
+    /// # fn layer(credentials: &ClientCredentials) -> Result<AddToken, scopegate_client::ConfigError> {
+    /// let to_api = AddToken::new(credentials, "https://api.example")?.with_step_up_to("orders/write".parse()?);
+    /// # Ok(to_api) }
+    /// ```
+    #[must_use]
+    pub fn with_step_up_to(mut self, scopes: Scopes) -> Self {
         self.api = Arc::new(Api {
             credentials: self.api.credentials.clone(),
             origin: self.api.origin.clone(),
-            step_up_scopes: Scopes::each(scopes)?,
+            step_up_scopes: scopes,
             steps: Mutex::default(),
         });
-        Ok(self)
+        self
     }
 }
 

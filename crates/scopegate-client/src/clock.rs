@@ -1,21 +1,22 @@
-//! The only place that reads the time of day. Lifetimes are measured with a clock that cannot be set, see
-//! `credentials/renewal.rs`.
+//! What is the current time? This is the only file that reads it. Lifetimes are measured with a monotonic clock instead.
 
 use std::time::SystemTime;
 
-/// Where the time of day is read: for `iat` and `exp` of an assertion, and for a `Retry-After` that is a date. Tests give
-/// a closure.
+/// A source of the current time, for `iat` and `exp` of assertions and for a `Retry-After` that is a date.
+///
+/// Closures that return a `SystemTime` implement it, so tests can set the time. Every method that may be added will have a
+/// default.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
 /// use scopegate_client::{ClientAuthentication, ClientCredentials};
 ///
 /// let by_secret = ClientAuthentication::client_secret_basic("report", "s3cret");
-/// let builder = ClientCredentials::discover("https://issuer.example", by_secret)
-///     .with_clock(|| UNIX_EPOCH + Duration::from_secs(1_750_000_000));
+/// let builder = ClientCredentials::builder(by_secret).issuer("https://issuer.example")
+///     .clock(|| UNIX_EPOCH + Duration::from_secs(1_750_000_000));
 /// ```
 pub trait Clock: Send + Sync + 'static {
-    /// The current time of day.
+    /// Returns the current time.
     fn now(&self) -> SystemTime;
 }
 
@@ -25,7 +26,7 @@ impl<F: Fn() -> SystemTime + Send + Sync + 'static> Clock for F {
     }
 }
 
-/// The operating system's clock, which is used unless another one is given.
+/// The clock of the operating system. This is the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

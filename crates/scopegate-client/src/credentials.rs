@@ -17,14 +17,14 @@ use crate::status::Status;
 use crate::token::AccessToken;
 use crate::token::scope::Scopes;
 
-/// Access tokens of one client (RFC 6749 §4.4), always there.
+/// The access tokens of one client (RFC 6749 §4.4).
 ///
-/// [`token`](Self::token) gives a token that is good now. It is asked for when it is first wanted, kept, and renewed in
-/// the background when three quarters of its lifetime have passed; the old one is given out meanwhile, and until its end
-/// if renewal fails. However many callers want it, there is one request.
+/// [`token`](Self::token) returns a valid token. It is requested when it is first needed, cached, and renewed in the
+/// background when three quarters of its lifetime have passed. Meanwhile the current token is served, also if renewal fails,
+/// until it expires. Concurrent callers cause one request.
 ///
-/// Cloning is cheap, and clones share their tokens. Make one, keep it, and clone it into whatever calls an API: two that
-/// were built separately ask separately.
+/// Cloning is cheap, and clones share their tokens. Create one at startup, and clone it. Two that are built separately
+/// send their own requests.
 ///
 /// ```
 /// use scopegate_client::{ClientAuthentication, ClientCredentials, Error};
@@ -32,22 +32,23 @@ use crate::token::scope::Scopes;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let local = scopegate_issuer::LocalIssuer::start().await?;
 /// # let issuer = local.issuer();
-/// let by_secret = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
-/// let credentials = ClientCredentials::discover(issuer, by_secret)
-///     .with_scope("https://my-api-server.org/api.read")
+/// let client = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
+/// let credentials = ClientCredentials::builder(client)
+///     .issuer(issuer)
+///     .scope("https://my-api-server.org/api.read")
 ///     .build()?;
 ///
 /// let token = credentials.token().await?;
 /// assert!(token.scopes().contains("https://my-api-server.org/api.read"));
 ///
-/// // The same one for the next call: one request was made for both.
-/// assert_eq!(credentials.token().await?.expose(), token.expose());
+/// // The next call returns the same token: one request was sent for both.
+/// assert_eq!(credentials.token().await?.secret(), token.secret());
 /// assert_eq!(local.token_requests(), 1);
 ///
-/// // With another secret, the issuer says no.
-/// let by_secret = ClientAuthentication::client_secret_basic("local-reader", "wrong");
-/// let refused = ClientCredentials::discover(issuer, by_secret).build()?.token().await;
-/// assert!(matches!(refused, Err(Error::Refused { status: 401, .. })));
+/// // With another secret, the issuer rejects the request.
+/// let client = ClientAuthentication::client_secret_basic("local-reader", "wrong");
+/// let rejected = ClientCredentials::builder(client).issuer(issuer).build()?.token().await;
+/// assert!(matches!(rejected, Err(Error::Rejected { status: 401, .. })));
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
@@ -62,32 +63,31 @@ impl ClientCredentials {
         Self { pool: Arc::new(pool), source }
     }
 
-    /// A token that is good now.
+    /// Returns a valid token.
     ///
-    /// With a token in hand this is an atomic load: no lock, no I/O, and nothing to wait for. Without one it waits for the
-    /// request that is made, and for the next attempts while the issuer cannot be reached, as long as its
-    /// [acquire_timeout](crate::ClientCredentialsBuilder::with_patience) lasts.
+    /// If a token is cached, this is an atomic load: no lock, no I/O, no wait. Otherwise it waits for the request, and for
+    /// retries while the issuer is unavailable, up to the
+    /// [acquire timeout](crate::ClientCredentialsBuilder::acquire_timeout).
     ///
-    /// It can be given up at any time, by `select!` or a time-out: the request goes on for the others. Tokio has to be
-    /// running, with timers and I/O; where no runtime is, only a token in hand will do.
+    /// It can be canceled at any time, by `select!` or a timeout: the request continues for other callers. It must run on a
+    /// Tokio runtime with timers and I/O. Without a runtime, only a cached token is returned.
     ///
     /// # Errors
-    /// See [`Error`]. What the issuer has refused fails at once, and for a minute from then on without another request.
+    /// Returns an [`Error`] if there is no token. After a rejection by the issuer, calls fail immediately for one minute.
     pub async fn token(&self) -> Result<AccessToken, Error> {
         self.source.token().await
     }
 
-    /// The token in hand, if there is a good one; never waits. If it is due for renewal, or there is none, a request is
-    /// begun, if a Tokio runtime is there to make it.
+    /// Returns the cached token, if there is a valid one, without waiting. If it is due for renewal, or there is none, a
+    /// request is started in the background, on the current Tokio runtime.
     pub fn current(&self) -> Option<AccessToken> {
         self.source.current()
     }
 
-    /// The same client for other scopes, in place of those it was built with. Its tokens are kept apart from those for
-    /// other scopes; asking for the same scopes again gives the same tokens.
+    /// Returns the same client for other scopes, in place of those it was built with. Equal scopes share their tokens.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidScope`].
+    /// Returns [`ConfigError::InvalidScope`] if one of the scopes is invalid.
     pub fn for_scopes<S: AsRef<str>>(
         &self,
         scopes: impl IntoIterator<Item = S>,
@@ -100,22 +100,22 @@ impl ClientCredentials {
         Self { pool: Arc::clone(&self.pool), source: self.pool.source(&grant) }
     }
 
-    /// The scopes that are asked for.
+    /// Returns the requested scopes.
     pub fn scopes(&self) -> &Scopes {
         &self.source.grant().scopes
     }
 
-    /// Drops this very token, because an API rejected it (401, `invalid_token`): the next [`token`](Self::token) is a new
-    /// one. A token that has taken its place stays.
+    /// Discards this token, because an API rejected it (401, `invalid_token`). The next [`token`](Self::token) is a new one.
+    /// A token that has replaced it already stays cached.
     ///
-    /// [`AddToken`](crate::AddToken) does this by itself. It has an effect once in 30 s
-    /// ([`with_rejection_cooldown`](crate::ClientCredentialsBuilder::with_rejection_cooldown)), because an API that rejects every
-    /// token must not make us ask for a new one with each request.
+    /// [`AddToken`](crate::AddToken) calls this. It has an effect at most once per
+    /// [cooldown](crate::ClientCredentialsBuilder::rejection_cooldown), because an API that rejects every token must not
+    /// cause a token request for each call.
     pub fn reject(&self, token: &AccessToken) {
         self.source.reject(token);
     }
 
-    /// What can be seen of the token now.
+    /// Returns the status of the token.
     pub fn status(&self) -> Status {
         self.source.status()
     }

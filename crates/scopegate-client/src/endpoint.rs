@@ -60,7 +60,7 @@ struct Endpoint {
 }
 
 impl TokenEndpoint {
-    pub(crate) fn known(
+    pub(crate) fn configured(
         address: Address,
         tls: &Tls,
         client: ClientAuthentication,

@@ -9,47 +9,48 @@ use std::time::Duration;
 
 use crate::error::excerpt::Excerpt;
 
-/// Why there is no token.
+/// The error of a token request.
 ///
-/// Three kinds of people act on it: whoever set the client up, here or at the issuer ([`Refused`](Error::Refused)); nobody,
-/// because it passes ([`Unreachable`](Error::Unreachable)); and whoever gave the address
-/// ([`NotUnderstood`](Error::NotUnderstood)). The reason of the last two is the
-/// [`source`](std::error::Error::source).
+/// The variants differ in who can act: the operator of the client or of the issuer ([`Rejected`](Error::Rejected)), no one,
+/// because the error passes ([`Unavailable`](Error::Unavailable)), or the programmer who set the URL
+/// ([`InvalidResponse`](Error::InvalidResponse)). The [`source`](std::error::Error::source) of the last two is their reason.
 ///
-/// Neither `Display` nor `Debug` holds a secret, an assertion or a token. Texts that an issuer wrote are [`Excerpt`]s.
+/// Neither `Display` nor `Debug` contains a secret, an assertion or a token. Strings of an issuer are [`Excerpt`]s. The
+/// messages of `Display` may change.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum Error {
-    /// The issuer says no (RFC 6749 §5.2): the client is unknown or its secret is wrong (`invalid_client`), or it may not
-    /// have what was asked for (`invalid_scope`). It is not asked again for a minute.
+    /// The token endpoint rejected the request (RFC 6749 §5.2): the client is unknown or its secret is wrong
+    /// (`invalid_client`), or it may not have the scopes (`invalid_scope`). Further calls fail immediately for one minute,
+    /// without another request.
     #[non_exhaustive]
-    Refused {
+    Rejected {
         /// The token endpoint, without its query.
         endpoint: Arc<str>,
-        /// The status of the answer: 400, 401 or 403.
+        /// The status of the response: 400, 401 or 403.
         status: u16,
         /// The error code, if there is one.
         code: Option<Excerpt>,
-        /// What the issuer says about it. Written by a server: for a log, not for a page.
+        /// The issuer's description. A server wrote it: log it, but do not show it on a page.
         description: Option<Excerpt>,
     },
-    /// No answer, or one that says that it is not the time (429, 5xx). Attempts go on for as long as somebody wants a
-    /// token, with pauses that grow and that `Retry-After` can make longer.
+    /// There is no response, or one with status 429 or 5xx. As long as callers need a token, requests are retried with
+    /// exponential backoff; `Retry-After` can make the waits longer.
     #[non_exhaustive]
-    Unreachable {
-        /// What was asked, without its query.
+    Unavailable {
+        /// The token endpoint or the issuer, without its query.
         endpoint: Arc<str>,
-        /// When the next attempt may be made.
+        /// The wait until the next attempt is allowed.
         retry_after: Duration,
-        /// What happened.
+        /// The cause.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// There is an answer that is not one of a token endpoint: a page, another type of token, no token at all.
+    /// The response is not one of a token endpoint: a web page, another token type, no token.
     #[non_exhaustive]
-    NotUnderstood {
-        /// What was asked, without its query.
+    InvalidResponse {
+        /// The token endpoint or the issuer, without its query.
         endpoint: Arc<str>,
-        /// What is wrong with the answer.
+        /// The cause.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
 }
@@ -57,8 +58,8 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { endpoint, status, code, description } => {
-                write!(f, "{endpoint} refuses to issue a token: status {status}")?;
+            Self::Rejected { endpoint, status, code, description } => {
+                write!(f, "{endpoint} rejected the token request: status {status}")?;
                 if let Some(code) = code {
                     write!(f, ", error {code}")?;
                 }
@@ -67,15 +68,15 @@ impl fmt::Display for Error {
                     None => Ok(()),
                 }
             }
-            Self::Unreachable { endpoint, retry_after, .. } => {
+            Self::Unavailable { endpoint, retry_after, .. } => {
                 write!(
                     f,
-                    "{endpoint} issues no token now; next attempt in {:.1} s at the earliest",
+                    "{endpoint} is unavailable; next attempt in {:.1} s at the earliest",
                     retry_after.as_secs_f64()
                 )
             }
-            Self::NotUnderstood { endpoint, .. } => {
-                write!(f, "the answer of {endpoint} is not understood")
+            Self::InvalidResponse { endpoint, .. } => {
+                write!(f, "invalid response from {endpoint}")
             }
         }
     }
@@ -84,8 +85,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Refused { .. } => None,
-            Self::Unreachable { source, .. } | Self::NotUnderstood { source, .. } => Some(&**source),
+            Self::Rejected { .. } => None,
+            Self::Unavailable { source, .. } | Self::InvalidResponse { source, .. } => Some(&**source),
         }
     }
 }

@@ -1,9 +1,8 @@
-//! Access tokens for machine-to-machine calls (the `client_credentials` grant), always there.
+//! Fetches, caches and renews OAuth 2.0 access tokens (client credentials grant).
 //!
-//! Reach for it in a service or a job that calls an API with tokens of an authorization server: Amazon Cognito, or any
-//! other. A token that is fetched for each call costs a request, which some issuers charge for, and one that is kept
-//! without care fails at its end. Here it is fetched once for all callers, renewed before its end, and replaced when an API
-//! no longer takes it.
+//! Use it in a service or job that calls an API with access tokens, whoever issues them: Amazon Cognito or any other
+//! authorization server. One request fetches a token for all callers. The token is renewed before it expires, and
+//! replaced when an API rejects it.
 //!
 //! ```no_run
 //! # // Not run, because there is no such user pool; the example of `ClientCredentials` is, with a local issuer.
@@ -11,40 +10,41 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = ClientAuthentication::client_secret_basic("1example23456789", std::env::var("CLIENT_SECRET")?);
-//! let credentials =
-//!     ClientCredentials::at("https://YOUR-DOMAIN.auth.eu-west-1.amazoncognito.com/oauth2/token", client)
-//!         .with_scope("https://my-api-server.org/api.read")
-//!         .build()?;
+//! let credentials = ClientCredentials::builder(client)
+//!     .token_endpoint("https://YOUR-DOMAIN.auth.eu-west-1.amazoncognito.com/oauth2/token")
+//!     .scope("https://my-api-server.org/api.read")
+//!     .build()?;
 //!
-//! let token = credentials.token().await?; // at once, but for the first time
+//! let token = credentials.token().await?; // returns immediately, except for the first time
 //! # Ok(()) }
 //! ```
 //!
-//! [`AddToken`] puts it into requests: a tower layer, or `AddToken::send` for `reqwest` (feature).
+//! [`AddToken`] puts the token into requests: as a tower layer, or by `AddToken::send` for `reqwest` (feature).
 //!
-//! # What is done
+//! # Behavior
 //!
-//! 1. The token is asked for when it is first wanted, by one request for any number of callers. A caller that goes away
-//!    takes nothing from the others (RFC 6749 §4.4).
-//! 2. It is given out by an atomic load, with no lock and no I/O.
-//! 3. When 75 % of its lifetime have passed (±10 %, so that programs started together do not renew together), the next
-//!    caller causes its renewal in the background, and gets the old one. If renewal fails, the old one is given out until its
-//!    end, less 10 s, and attempts go on: after 1 s, twice as long each time, a minute at most, or as `Retry-After` says
-//!    within 5 minutes (RFC 9110 §10.2.3).
-//! 4. What the issuer refuses (400, 401, 403: `invalid_client`, `invalid_scope`; RFC 6749 §5.2) is told to the caller, and
-//!    not asked for again for a minute.
-//! 5. An answer that is not a bearer token, is larger than 64 KiB, takes longer than 5 s (2 s to connect), or leads elsewhere
-//!    is not used: `token_type` has to be `Bearer` (RFC 6749 §7.1), and redirects are not followed. `expires_in` may be a
-//!    number in a string; when it is absent, the token is kept for 5 minutes; longer than a day it is not believed.
-//! 6. If less is granted than was asked for (RFC 6749 §3.3), [`AccessToken::missing_scopes`] and the log say so.
+//! 1. The first caller that needs a token causes one request, which serves all callers that wait (RFC 6749 §4.4). A caller
+//!    that is canceled does not cancel the request.
+//! 2. A cached token is returned by an atomic load, with no lock and no I/O.
+//! 3. When 75 % of its lifetime have passed, the next caller causes a renewal in the background, and gets the current token.
+//!    This varies by ±10 %, so that programs that start together do not renew together. If renewal fails, the current token
+//!    is served until 10 s before it expires. Attempts are repeated after 1 s, with waits that double up to a minute.
+//!    `Retry-After` can make the waits longer, up to 5 minutes (RFC 9110 §10.2.3).
+//! 4. If the issuer rejects the request (400, 401, 403: `invalid_client`, `invalid_scope`; RFC 6749 §5.2), the caller gets
+//!    an error. Further calls fail immediately for one minute, without another request.
+//! 5. A response is invalid if it is not a bearer token, is larger than 64 KiB, takes longer than 5 s (2 s to connect), or is
+//!    a redirect. `token_type` must be `Bearer` (RFC 6749 §7.1). `expires_in` may be a number in a string. If it is absent,
+//!    the token is cached for 5 minutes; it is capped at one day.
+//! 6. If fewer scopes are granted than requested (RFC 6749 §3.3), [`AccessToken::missing_scopes`] and the log list the
+//!    difference.
 //!
-//! Nothing happens that nobody asked for: a program that has gone quiet makes no requests.
+//! An idle program sends no requests.
 //!
-//! Secrets, assertions and tokens go to addresses with `https` only, or to `http` on a loopback address. On the way to an
-//! issuer the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`) are used, but not to a loopback address.
+//! Secrets, assertions and tokens are sent to `https` URLs only, or to `http` on a loopback address. Requests to the issuer
+//! use the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`), except on a loopback address.
 //!
-//! The memory of secrets, assertions and tokens is wiped, as far as it is ours: the HTTP client's buffers are not. No `Debug`,
-//! error or log line shows them.
+//! The memory of secrets, assertions and tokens is zeroized, except in the buffers of the HTTP client. No `Debug`, error or
+//! log line contains them.
 //!
 //! # Features
 //!
@@ -52,24 +52,24 @@
 //! | --- | --- |
 //! | `reqwest` | `AddToken::send`, for requests of `reqwest` 0.13; off by default, because its types become part of the API |
 //! | `metrics` | counters, through the facade of the crate `metrics`; see below. Off by default |
+//! | `serde` | `Serialize` for [`Status`] and [`Scopes`]. Off by default |
 //!
-//! # Watching it
+//! # Metrics, logs and status
 //!
-//! [`ClientCredentials::status`] tells for how long there is a token, when it is renewed and what came of the requests.
-//! Events go to `tracing`: a token received at `INFO`, one that was not at `WARN`, also one that grants less than was asked
-//! for, and one that an API rejected.
+//! [`ClientCredentials::status`] returns how long the token is served, when it is renewed, and the number of requests.
+//! `tracing` events report a received token at `INFO`. A failed request, a token with fewer scopes than requested, and a
+//! token that an API rejected are reported at `WARN`.
 //!
 //! | metric | labels | counts |
 //! | --- | --- | --- |
-//! | `scopegate_client_token_requests_total` | `issuer`; `outcome`: `ok`, `refused`, `unreachable`, `not_understood` | requests for tokens |
-//! | `scopegate_client_token_expiry_timestamp_seconds` | `issuer` | a gauge: when the token in use ends, in seconds since 1970 |
-//! | `scopegate_client_tokens_rejected_total` | `issuer` | tokens dropped because an API rejected them |
+//! | `scopegate_client_token_requests_total` | `issuer`; `outcome`: `ok`, `rejected`, `unavailable`, `invalid_response` | token requests |
+//! | `scopegate_client_token_expiry_timestamp_seconds` | `issuer` | a gauge: the expiry of the cached token, in seconds since 1970 |
+//! | `scopegate_client_tokens_rejected_total` | `issuer` | tokens that were discarded because an API rejected them |
 //!
-//! # What it does not do
+//! # Limitations
 //!
-//! No other grant: no users, no refresh tokens, no token exchange. No tokens that are bound to a key (DPoP; certificates
-//! are presented to the issuer only). It does not look into tokens, and does not verify them: that is for the API they are
-//! for.
+//! There is no other grant: no users, no refresh tokens, no token exchange. Tokens are not sender-constrained (DPoP;
+//! certificates are presented to the issuer only). Tokens are opaque to this crate: the API verifies them.
 #![forbid(unsafe_code)]
 
 mod add_token;

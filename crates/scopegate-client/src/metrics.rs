@@ -1,13 +1,12 @@
-//! Counters for whoever runs the caller, through the `metrics` facade. Without the feature they are nothing.
+//! Which counters does an operator get? They go through the `metrics` facade, and are empty without the feature.
 //!
-//! Names and labels are listed on the crate's page. Labels come from configuration and from a fixed list, never from
-//! an answer.
+//! The crate page lists names and labels. Labels come from the configuration and from a fixed list, never from a response.
 
 use std::time::SystemTime;
 
 use crate::error::Error;
 
-/// A request has brought a token, which ends then.
+/// Counts a request that returned a token, and records when the token expires.
 pub(crate) fn token_received(issuer: &str, ends: SystemTime) {
     #[cfg(feature = "metrics")]
     {
@@ -22,14 +21,14 @@ pub(crate) fn token_received(issuer: &str, ends: SystemTime) {
     let _ = (issuer, ends);
 }
 
-/// A request has brought no token.
+/// Counts a request that returned no token.
 pub(crate) fn request_failed(issuer: &str, error: &Error) {
     #[cfg(feature = "metrics")]
     {
         let outcome = match error {
-            Error::Refused { .. } => "refused",
-            Error::Unreachable { .. } => "unreachable",
-            Error::NotUnderstood { .. } => "not_understood",
+            Error::Rejected { .. } => "rejected",
+            Error::Unavailable { .. } => "unavailable",
+            Error::InvalidResponse { .. } => "invalid_response",
         };
         let issuer = issuer.to_owned();
         metrics::counter!("scopegate_client_token_requests_total", "issuer" => issuer, "outcome" => outcome)
@@ -39,7 +38,7 @@ pub(crate) fn request_failed(issuer: &str, error: &Error) {
     let _ = (issuer, error);
 }
 
-/// A server has rejected a token, which was dropped for that.
+/// Counts a token that was discarded because an API rejected it.
 pub(crate) fn token_rejected(issuer: &str) {
     #[cfg(feature = "metrics")]
     metrics::counter!("scopegate_client_tokens_rejected_total", "issuer" => issuer.to_owned()).increment(1);

@@ -1,4 +1,4 @@
-//! What is a token, and what did its issuer say about it?
+//! What is a token, and what does it grant?
 
 pub(crate) mod scope;
 
@@ -13,11 +13,10 @@ use zeroize::Zeroizing;
 
 use crate::token::scope::Scopes;
 
-/// An access token that may be used now.
+/// An access token.
 ///
-/// Cloning is cheap. `Debug` does not show it, and its memory is wiped when the last clone and the last
-/// [header](Self::header_value) made from it are gone. Keep it for one request: the next one asks again, and gets the
-/// same token or a newer one.
+/// Cloning is cheap. `Debug` does not show the token, and its memory is zeroized when its last clone and its last
+/// [header](Self::header_value) are dropped. Use it for one request, and get the current token for the next.
 #[derive(Clone)]
 pub struct AccessToken(Arc<Issued>);
 
@@ -29,14 +28,13 @@ struct Issued {
     ends_at: Instant,
 }
 
-/// `Bearer `, then the token; one piece of memory for all uses of it.
+/// `Bearer `, then the token: one allocation for all its uses.
 struct HeaderText(Zeroizing<String>);
 
 const SCHEME: &str = "Bearer ";
 
 impl AccessToken {
-    /// `None` when the text cannot be a bearer token: `b64token` of RFC 6750 §2.1, which is also what keeps line breaks
-    /// and spaces out of headers.
+    /// Returns `None` if the string is not a `b64token` (RFC 6750 §2.1). This keeps line breaks and spaces out of headers.
     pub(crate) fn new(text: &str, granted: Scopes, missing: Scopes, ends_at: Instant) -> Option<Self> {
         if !is_b64token(text) {
             return None;
@@ -47,36 +45,34 @@ impl AccessToken {
         Some(Self(Arc::new(Issued { text, header, granted, missing, ends_at })))
     }
 
-    /// The token itself. Whoever has it can use it: it belongs into the `Authorization` header of a request, and neither
-    /// into a log nor into a URL (RFC 6750 §5.3).
-    pub fn expose(&self) -> &str {
+    /// Returns the token itself. Anyone who holds it can use it: put it into the `Authorization` header of a request, never
+    /// into a log or a URL (RFC 6750 §5.3).
+    pub fn secret(&self) -> &str {
         self.0.text.0.get(SCHEME.len()..).unwrap_or_default()
     }
 
-    /// The value of an `Authorization` header, marked as sensitive. Making it copies nothing.
+    /// Returns the value of an `Authorization` header, marked as sensitive. The token is not copied.
     pub fn header_value(&self) -> HeaderValue {
         self.0.header.clone()
     }
 
-    /// The scopes that it grants: those that the issuer named, or those that were asked for if it named none (RFC 6749
-    /// §5.1).
+    /// Returns the granted scopes: those that the issuer named, or the requested scopes if it named none (RFC 6749 §5.1).
     pub fn scopes(&self) -> &Scopes {
         &self.0.granted
     }
 
-    /// The scopes that were asked for and are not granted (RFC 6749 §3.3). An issuer may grant less than was asked for,
-    /// and what needs these scopes will be refused.
+    /// Returns the requested scopes that were not granted (RFC 6749 §3.3). APIs will reject calls that require them.
     pub fn missing_scopes(&self) -> &Scopes {
         &self.0.missing
     }
 
-    /// For how long it will still be given out; a few seconds less than it is valid.
-    pub fn usable_for(&self) -> Duration {
+    /// Returns how long the token will be served. This ends up to 10 s before the token expires.
+    pub fn expires_in(&self) -> Duration {
         self.0.ends_at.saturating_duration_since(Instant::now())
     }
 
-    /// Whether both are clones of one token.
-    pub(crate) fn is(&self, other: &Self) -> bool {
+    /// Returns whether both are clones of one token.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
@@ -90,7 +86,7 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// Keeps the text alive while a header points to it.
+/// Keeps the string alive while a header points to it.
 struct Owner(Arc<HeaderText>);
 
 impl AsRef<[u8]> for Owner {
@@ -118,7 +114,7 @@ mod tests {
     fn a_token_is_shown_nowhere_and_its_header_is_sensitive() {
         // D18
         let token = token("ey.J0-._~+/==").unwrap();
-        assert_eq!(token.expose(), "ey.J0-._~+/==");
+        assert_eq!(token.secret(), "ey.J0-._~+/==");
         assert_eq!(token.header_value(), "Bearer ey.J0-._~+/==");
         assert!(token.header_value().is_sensitive());
         assert!(!format!("{token:?} {:?}", token.header_value()).contains("ey.J0"));

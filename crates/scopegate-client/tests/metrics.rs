@@ -17,9 +17,9 @@ async fn requests_for_tokens_and_rejected_ones_are_counted_by_issuer() {
     let local = LocalIssuer::start().await.unwrap();
     let credentials = |secret: &str| {
         let client = ClientAuthentication::client_secret_basic("local-reader", secret);
-        let builder = ClientCredentials::discover(local.issuer(), client);
-        let builder = builder.with_clock(|| UNIX_EPOCH + Duration::from_secs(1_000));
-        builder.with_patience(Duration::from_secs(1)).build().unwrap()
+        let builder = ClientCredentials::builder(client).issuer(local.issuer());
+        let builder = builder.clock(|| UNIX_EPOCH + Duration::from_secs(1_000));
+        builder.acquire_timeout(Duration::from_secs(1)).build().unwrap()
     };
     let good = credentials("local-reader-secret");
     let token = good.token().await.unwrap();
@@ -56,10 +56,10 @@ async fn requests_for_tokens_and_rejected_ones_are_counted_by_issuer() {
         .collect();
     let expected = [
         ("scopegate_client_token_expiry_timestamp_seconds issuer=…", 4_600.0),
-        ("scopegate_client_token_requests_total issuer=… outcome=not_understood", 1.0),
+        ("scopegate_client_token_requests_total issuer=… outcome=invalid_response", 1.0),
         ("scopegate_client_token_requests_total issuer=… outcome=ok", 2.0),
-        ("scopegate_client_token_requests_total issuer=… outcome=refused", 1.0),
-        ("scopegate_client_token_requests_total issuer=… outcome=unreachable", 1.0),
+        ("scopegate_client_token_requests_total issuer=… outcome=rejected", 1.0),
+        ("scopegate_client_token_requests_total issuer=… outcome=unavailable", 1.0),
         ("scopegate_client_tokens_rejected_total issuer=…", 1.0),
     ];
     assert_eq!(counted, expected.map(|(name, value)| (name.to_owned(), value)).into());

@@ -35,7 +35,7 @@ async fn run(argument: Option<&str>) -> Result<(), Box<dyn Error>> {
     let what = argument.ok_or("expected `token` or the address of an API, found nothing")?;
     let credentials = credentials()?;
     if what == "token" {
-        println!("{}", credentials.token().await?.expose());
+        println!("{}", credentials.token().await?.secret());
         return Ok(());
     }
     let url = reqwest::Url::parse(what)
@@ -49,12 +49,12 @@ fn credentials() -> Result<ClientCredentials, Box<dyn Error>> {
         |name: &str| env::var(name).map_err(|_| format!("expected {name} in the environment, found none"));
     let client = ClientAuthentication::client_secret_basic(setting("CLIENT_ID")?, setting("CLIENT_SECRET")?);
     let builder = match (env::var("TOKEN_ENDPOINT"), env::var("ISSUER")) {
-        (Ok(endpoint), _) => ClientCredentials::at(endpoint, client),
-        (Err(_), Ok(issuer)) => ClientCredentials::discover(issuer, client),
+        (Ok(endpoint), _) => ClientCredentials::builder(client).token_endpoint(endpoint),
+        (Err(_), Ok(issuer)) => ClientCredentials::builder(client).issuer(issuer),
         _ => return Err("expected ISSUER or TOKEN_ENDPOINT in the environment, found neither".into()),
     };
     let scopes = env::var("SCOPES").unwrap_or_default();
-    Ok(builder.with_scopes(scopes.split_whitespace()).build()?)
+    Ok(builder.scopes(scopes.split_whitespace()).build()?)
 }
 
 /// One call that fails is no reason to stop: the next one may succeed.

@@ -29,7 +29,8 @@ impl Credentials {
     /// When the endpoint is no address to send a secret to.
     pub(crate) fn at(self, endpoint: &str, scopes: &[&str]) -> Result<ClientCredentials, Failure> {
         let client = ClientAuthentication::client_secret_basic(self.id, self.secret);
-        let builder = ClientCredentials::at(endpoint, client).with_scopes(scopes.iter().copied());
+        let builder =
+            ClientCredentials::builder(client).token_endpoint(endpoint).scopes(scopes.iter().copied());
         builder.build().map_err(|error| Failure::setting(&error))
     }
 
@@ -74,7 +75,7 @@ impl From<String> for Token {
 
 impl From<&AccessToken> for Token {
     fn from(token: &AccessToken) -> Self {
-        Self(token.expose().to_owned())
+        Self(token.secret().to_owned())
     }
 }
 

@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // The layer gets a token from the issuer when it first needs one. `with_origin` tells it where calls go.
     let client = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
-    let credentials = ClientCredentials::discover(local.issuer(), client).with_scope(READ).build()?;
+    let credentials = ClientCredentials::builder(client).issuer(local.issuer()).scope(READ).build()?;
     let to_api = AddToken::new(&credentials, &url)?;
     let channel = ServiceBuilder::new().layer(to_api).service(channel);
     let mut reader = OrdersClient::with_origin(channel, url.parse()?);

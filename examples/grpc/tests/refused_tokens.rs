@@ -34,7 +34,7 @@ const CLIENT: &str = "local-writer";
 /// A client that may read and write, asks for reading, and has a token.
 async fn credentials(local: &LocalIssuer) -> ClientCredentials {
     let client = ClientAuthentication::client_secret_basic(CLIENT, "local-writer-secret");
-    let credentials = ClientCredentials::discover(local.issuer(), client).with_scope(READ).build().unwrap();
+    let credentials = ClientCredentials::builder(client).issuer(local.issuer()).scope(READ).build().unwrap();
     credentials.token().await.unwrap();
     assert_eq!(local.token_requests(), 1);
     credentials
@@ -190,7 +190,7 @@ async fn a_denied_call_does_not_step_up_but_an_http_request_does() {
         let local = LocalIssuer::start().await.unwrap();
         let credentials = credentials(&local).await;
         let (url, calls) = serve_counted(routes_of(&local).await).await;
-        let layer = AddToken::new(&credentials, &url).unwrap().with_step_up_to([WRITE]).unwrap();
+        let layer = AddToken::new(&credentials, &url).unwrap().with_step_up_to(WRITE.parse().unwrap());
         let answer = unary(&layer.with_cloned_bodies(), &url, "Create", te).await;
         assert_eq!(answer, if repeated { message("tea for local-writer") } else { error("7") }, "{te:?}");
         let times = 1 + u64::from(repeated);

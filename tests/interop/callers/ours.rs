@@ -18,14 +18,14 @@ impl Caller for Ours {
         let client = authentication(order.account)?;
         let origin = Url::parse(url)?.origin().ascii_serialization();
         let credentials =
-            ClientCredentials::discover(&order.server.issuer, client).with_scopes(order.scope.split(' '));
+            ClientCredentials::builder(client).issuer(&order.server.issuer).scopes(order.scope.split(' '));
         let credentials = if order.server.assertions_for_endpoint {
-            credentials.with_token_endpoint_as_assertion_audience()
+            credentials.token_endpoint_as_assertion_audience()
         } else {
             credentials
         };
         let credentials = match order.server.resource {
-            Some(resource) => credentials.with_resource(resource).build()?,
+            Some(resource) => credentials.resource(resource).build()?,
             None => credentials.build()?,
         };
         match AddToken::new(&credentials, &origin)?.send(self.http.get(url)).await {
@@ -36,7 +36,7 @@ impl Caller for Ours {
             }
             Err(CallError::Token(error)) => {
                 let code = match &error {
-                    Error::Refused { code: Some(code), .. } => code.as_str().to_owned(),
+                    Error::Rejected { code: Some(code), .. } => code.as_str().to_owned(),
                     other => other.to_string(),
                 };
                 Ok(View { failure: Some(code), ..View::default() })

@@ -4,13 +4,13 @@ use std::fmt;
 
 use crate::error::Error;
 
-/// Why a call has no answer.
+/// The error of a call with a token.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum CallError<E> {
-    /// No token could be had, so nothing was sent.
+    /// There is no token, so no request was sent.
     Token(Error),
-    /// The HTTP client's own error.
+    /// The error of the HTTP client.
     Call(E),
 }
 

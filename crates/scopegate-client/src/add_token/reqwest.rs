@@ -1,4 +1,4 @@
-//! The same for requests of `reqwest`, which need no layer.
+//! [`AddToken::send`] for requests of `reqwest`, which need no layer.
 
 use reqwest::header::AUTHORIZATION;
 use reqwest::{RequestBuilder, Response, Url};
@@ -9,12 +9,12 @@ use crate::add_token::origin::Origin;
 use crate::add_token::retry::Retries;
 
 impl<R> AddToken<R> {
-    /// Sends a request with a token, as the layer does. Any request whose body is not a stream can be repeated.
+    /// Sends a request with a token, as the layer does. Any request whose body is not a stream can be retried.
     ///
-    /// `reqwest` follows redirects by itself, and drops the token on the way to another host. An answer from where it was
-    /// redirected to is the caller's, whatever it is: it changes nothing about the token, and the request is not repeated,
-    /// because what it was for may have been done before the redirect. An address that redirects to itself is not
-    /// recognised; for such an API, take a client that follows no redirects.
+    /// `reqwest` follows redirects, and drops the token on the way to another host. A response from behind a redirect is
+    /// returned as it is. The token stays cached and the request is not retried, because the API may have acted on it before
+    /// the redirect. A URL that redirects to itself is not recognized; for such an API, use a client that follows no
+    /// redirects.
     ///
     /// ```
     /// use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials};
@@ -28,7 +28,7 @@ impl<R> AddToken<R> {
     /// # let headers = async |headers: HeaderMap| format!("{}", headers.contains_key("authorization"));
     /// # tokio::spawn(async move { axum::serve(listener, Router::new().route("/orders", get(headers))).await });
     /// let client = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
-    /// let credentials = ClientCredentials::discover(issuer, client).build()?;
+    /// let credentials = ClientCredentials::builder(client).issuer(issuer).build()?;
     ///
     /// let to_api = AddToken::new(&credentials, &api)?;
     /// let http = reqwest::Client::new();
@@ -38,7 +38,7 @@ impl<R> AddToken<R> {
     /// ```
     ///
     /// # Errors
-    /// [`CallError::Token`] when no token can be had, [`CallError::Call`] with the error of `reqwest`.
+    /// Returns [`CallError::Token`] if there is no token, and [`CallError::Call`] with the error of `reqwest` otherwise.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, CallError<reqwest::Error>> {
         let api = &*self.api;
         let (client, request) = request.build_split();
@@ -50,27 +50,27 @@ impl<R> AddToken<R> {
         let mut token = api.credentials.token().await.map_err(CallError::Token)?;
         let mut retries = Retries::new(api);
         loop {
-            let spare = request.try_clone();
-            let asked = request.url().clone();
+            let copy = request.try_clone();
+            let requested = request.url().clone();
             request.headers_mut().insert(AUTHORIZATION, token.header_value());
-            let answer = client.execute(request).await.map_err(CallError::Call)?;
-            let redirected = without_fragment(&asked) != without_fragment(answer.url());
+            let response = client.execute(request).await.map_err(CallError::Call)?;
+            let redirected = without_fragment(&requested) != without_fragment(response.url());
             if redirected {
-                return Ok(answer);
+                return Ok(response);
             }
-            let Some(spare) = spare else {
-                retries.without_retry(answer.status(), answer.headers(), &token);
-                return Ok(answer);
+            let Some(copy) = copy else {
+                retries.without_retry(response.status(), response.headers(), &token);
+                return Ok(response);
             };
-            match retries.after(answer.status(), answer.headers(), &token).await {
-                None => return Ok(answer),
-                Some(other) => (token, request) = (other, spare),
+            match retries.after(response.status(), response.headers(), &token).await {
+                None => return Ok(response),
+                Some(other) => (token, request) = (other, copy),
             }
         }
     }
 }
 
-/// What is sent of an address.
+/// Returns the part of a URL that is sent.
 fn without_fragment(url: &Url) -> &str {
     url.as_str().split('#').next().unwrap_or_default()
 }

@@ -64,7 +64,7 @@ impl<'a> Retries<'a> {
             Rejection::Token | Rejection::Scopes(_) => None,
         };
         // With the same one it would be refused again.
-        other.filter(|other| !other.is(token))
+        other.filter(|other| !other.is_same(token))
     }
 
     /// For a request that cannot be repeated: the answer stands, and the next one gets a new token if this one was

@@ -1,4 +1,4 @@
-//! Who the client is and where its tokens are goes in, defaults for the rest, a [`ConfigError`] comes out.
+//! Builds [`ClientCredentials`] from the client, its issuer and defaults, or returns a [`ConfigError`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::error::config::ConfigError;
 use crate::token::scope::Scopes;
 use crate::url::{Address, issuer_identifier};
 
-/// Builds [`ClientCredentials`]. What is wrong with a setting is said by [`build`](Self::build).
-#[must_use = "nothing happens until it is built"]
+/// Builds [`ClientCredentials`]. Invalid settings are reported by [`build`](Self::build).
+#[must_use = "a builder does nothing until it is built"]
 pub struct ClientCredentialsBuilder {
-    place: Place,
     client: ClientAuthentication,
     issuer: Option<String>,
+    token_endpoint: Option<String>,
     assertion_for_endpoint: bool,
     scopes: Vec<String>,
     resources: Vec<String>,
@@ -33,42 +33,26 @@ pub struct ClientCredentialsBuilder {
     clock: Arc<dyn Clock>,
 }
 
-enum Place {
-    Issuer(String),
-    TokenEndpoint(String),
-}
-
-/// The shortest lifetime that Cognito's tokens can have. Tokens of other issuers live longer as a rule, so this costs
-/// requests rather than refusals.
+/// The shortest lifetime that Cognito's tokens can have. A longer-lived token of another issuer is renewed too early, which
+/// costs requests; a shorter default than the real lifetime causes no rejections.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
-/// Two attempts and the pause between them.
+/// Enough for two attempts and the pause between them.
 const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// As often as `scopegate` fetches keys for a key id that it does not know.
+/// As often as `scopegate` fetches keys for an unknown key id.
 const DEFAULT_REJECTION_COOLDOWN: Duration = Duration::from_secs(30);
 
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
 
 impl ClientCredentials {
-    /// For an issuer that publishes its metadata (RFC 8414, OpenID Connect Discovery), from where the address of its
-    /// tokens is taken when the first one is wanted. `issuer` is written exactly as in the metadata, final slash included.
-    pub fn discover(issuer: impl Into<String>, client: ClientAuthentication) -> ClientCredentialsBuilder {
-        ClientCredentialsBuilder::new(Place::Issuer(issuer.into()), client)
-    }
-
-    /// For a token endpoint whose address is known.
-    pub fn at(token_endpoint: impl Into<String>, client: ClientAuthentication) -> ClientCredentialsBuilder {
-        ClientCredentialsBuilder::new(Place::TokenEndpoint(token_endpoint.into()), client)
-    }
-}
-
-impl ClientCredentialsBuilder {
-    fn new(place: Place, client: ClientAuthentication) -> Self {
-        Self {
-            place,
+    /// Starts a builder. Set [`issuer`](ClientCredentialsBuilder::issuer),
+    /// [`token_endpoint`](ClientCredentialsBuilder::token_endpoint), or both.
+    pub fn builder(client: ClientAuthentication) -> ClientCredentialsBuilder {
+        ClientCredentialsBuilder {
             client,
             issuer: None,
+            token_endpoint: None,
             assertion_for_endpoint: false,
             scopes: Vec::new(),
             resources: Vec::new(),
@@ -82,86 +66,109 @@ impl ClientCredentialsBuilder {
             clock: Arc::new(SystemClock),
         }
     }
+}
 
-    /// Asks for this scope, too (RFC 6749 §3.3). Without any, the issuer decides.
-    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
-        self.scopes.push(scope.into());
-        self
-    }
-
-    /// Asks for these scopes, too.
-    pub fn with_scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
-        self.scopes.extend(scopes.into_iter().map(Into::into));
-        self
-    }
-
-    /// Says which API the token is for (`resource`, RFC 8707 §2), where the issuer knows that parameter: an absolute URI
-    /// without fragment. May be called several times.
-    pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
-        self.resources.push(resource.into());
-        self
-    }
-
-    /// Adds a parameter to every request: Auth0's `audience`, say. Not one that this crate sets, and none twice (RFC 6749
-    /// §3.2).
-    pub fn with_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.parameters.push((name.into(), value.into()));
-        self
-    }
-
-    /// What the issuer is called, where the address of its tokens was given: for whom assertions are made
-    /// (`private_key_jwt`), and what it is called in logs and metrics.
-    pub fn with_issuer(mut self, issuer: impl Into<String>) -> Self {
+impl ClientCredentialsBuilder {
+    /// Sets the issuer, exactly as its metadata spells it, final slash included.
+    ///
+    /// If no [`token_endpoint`](Self::token_endpoint) is set, it is read from the issuer's metadata (RFC 8414, OpenID
+    /// Connect Discovery) when the first token is requested. The issuer is the audience of assertions (`private_key_jwt`),
+    /// and its name in logs and metrics.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// Makes assertions for the address of the token endpoint instead of for the issuer.
+    /// Sets the URL of the token endpoint. No metadata is fetched then.
+    pub fn token_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.token_endpoint = Some(url.into());
+        self
+    }
+
+    /// Requests this scope, in addition to others (RFC 6749 §3.3). Without scopes, the issuer decides.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scopes.push(scope.into());
+        self
+    }
+
+    /// Requests these scopes, in addition to others.
+    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds the API that the token is for (`resource`, RFC 8707 §2), if the issuer supports that parameter: an absolute URI
+    /// without fragment.
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resources.push(resource.into());
+        self
+    }
+
+    /// Adds APIs that the token is for.
+    pub fn resources<S: Into<String>>(mut self, resources: impl IntoIterator<Item = S>) -> Self {
+        self.resources.extend(resources.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a parameter to every request, for example Auth0's `audience`. Its name must not be one that this crate sets,
+    /// and must not be repeated (RFC 6749 §3.2).
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// Makes the URL of the token endpoint the audience of assertions, instead of the issuer.
     ///
-    /// Some issuers still want it. It is weaker: whoever can make a client believe in another token endpoint could hand the
-    /// assertion on, which is why the issuer is the audience otherwise (the update of RFC 7523 that is under way).
-    pub fn with_token_endpoint_as_assertion_audience(mut self) -> Self {
+    /// Some issuers still require it. It is weaker: an attacker who can make a client use another token endpoint can
+    /// present the assertion elsewhere. The update of RFC 7523 makes the issuer the audience for that reason.
+    pub fn token_endpoint_as_assertion_audience(mut self) -> Self {
         self.assertion_for_endpoint = true;
         self
     }
 
-    /// How long a token is believed to live whose issuer does not say (`expires_in`, RFC 6749 §5.1): 5 minutes unless
-    /// changed, from a second to a day.
-    pub fn with_default_lifetime(mut self, lifetime: Duration) -> Self {
+    /// Sets the lifetime of tokens whose issuer does not state it (`expires_in`, RFC 6749 §5.1).
+    ///
+    /// Default: 5 min. Range: 1 s–24 h.
+    pub fn default_lifetime(mut self, lifetime: Duration) -> Self {
         self.settings.default_lifetime = lifetime;
         self
     }
 
-    /// How long [`token`](ClientCredentials::token) waits for a token while the issuer cannot be reached: 10 s unless
-    /// changed, at most a day. With zero it waits for nothing, and only a token in hand will do.
-    pub fn with_patience(mut self, acquire_timeout: Duration) -> Self {
-        self.settings.acquire_timeout = acquire_timeout;
+    /// Sets how long [`token`](ClientCredentials::token) waits for a token while the issuer is unavailable. If zero, only a
+    /// cached token is returned.
+    ///
+    /// Default: 10 s. Range: 0–24 h.
+    pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.acquire_timeout = timeout;
         self
     }
 
-    /// How often a token is dropped for an API that rejects it: once in 30 s unless changed, from a second to a day.
-    pub fn with_rejection_cooldown(mut self, cooldown: Duration) -> Self {
+    /// Sets how often a token is discarded because an API rejected it: once per cooldown.
+    ///
+    /// Default: 30 s. Range: 1 s–24 h.
+    pub fn rejection_cooldown(mut self, cooldown: Duration) -> Self {
         self.settings.rejection_cooldown = cooldown;
         self
     }
 
-    /// Trusts these certificate authorities for the issuer, besides the system's: PEM, one or several.
-    pub fn with_root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+    /// Trusts these certificate authorities for the issuer, in addition to the system's: one or more, in PEM.
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.roots.push(pem.into());
         self
     }
 
-    /// Reads the time of day elsewhere: for tests.
-    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+    /// Sets the clock, for tests.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Checks the settings. Nothing is asked for before the first token is wanted: a program that is to fail at its start, and
-    /// not at its first call, when its secret is wrong awaits [`token`](ClientCredentials::token) once there.
+    /// Checks the settings. No request is sent before the first token is needed. To fail at startup if the client secret
+    /// is wrong, await [`token`](ClientCredentials::token) once there.
     ///
     /// # Errors
-    /// What is wrong with a setting.
+    /// Returns [`ConfigError::NoTokenEndpoint`] if neither an issuer nor a token endpoint is set, and another
+    /// [`ConfigError`] for each invalid setting.
     pub fn build(self) -> Result<ClientCredentials, ConfigError> {
         self.client.check()?;
         self.check_settings()?;
@@ -172,26 +179,28 @@ impl ClientCredentialsBuilder {
         if let Some(identity) = self.client.identity() {
             tls.set_identity(identity)?;
         }
-        let issuer = match (&self.place, self.issuer) {
-            (Place::Issuer(issuer), None) => Some(issuer.clone()),
-            (_, named) => named,
-        };
-        let issuer = issuer.map(|issuer| issuer_identifier(&issuer)).transpose()?;
-        let audience = match (issuer, self.assertion_for_endpoint) {
-            (_, true) if self.client.needs_audience() => AssertionAudience::TokenEndpoint,
-            (Some(issuer), _) => AssertionAudience::Issuer(issuer.into()),
-            (None, _) if self.client.needs_audience() => return Err(ConfigError::NoAssertionAudience),
-            (None, _) => AssertionAudience::Unused,
-        };
-        let mut endpoint = match self.place {
-            Place::TokenEndpoint(address) => {
-                let address = Address::parse("token endpoint", &address)?;
-                TokenEndpoint::known(address, &tls, self.client, audience, self.clock)?
+        let issuer: Option<Arc<str>> =
+            self.issuer.map(|issuer| issuer_identifier(&issuer)).transpose()?.map(Into::into);
+        let audience = match &issuer {
+            _ if self.assertion_for_endpoint && self.client.needs_audience() => {
+                AssertionAudience::TokenEndpoint
             }
-            Place::Issuer(issuer) => {
+            Some(issuer) => AssertionAudience::Issuer(Arc::clone(issuer)),
+            None if self.client.needs_audience() && self.token_endpoint.is_some() => {
+                return Err(ConfigError::NoAssertionAudience);
+            }
+            None => AssertionAudience::Unused,
+        };
+        let mut endpoint = match (self.token_endpoint, issuer) {
+            (Some(url), _) => {
+                let address = Address::parse("token endpoint", &url)?;
+                TokenEndpoint::configured(address, &tls, self.client, audience, self.clock)?
+            }
+            (None, Some(issuer)) => {
                 let address = Address::parse("issuer", &issuer)?;
-                TokenEndpoint::discovered(issuer.into(), address, tls, self.client, audience, self.clock)?
+                TokenEndpoint::discovered(issuer, address, tls, self.client, audience, self.clock)?
             }
+            (None, None) => return Err(ConfigError::NoTokenEndpoint),
         };
         endpoint.parameters = self.parameters;
         Ok(ClientCredentials::new(SourcePool::new(Arc::new(endpoint), self.settings), &grant))
@@ -226,7 +235,7 @@ impl ClientCredentialsBuilder {
     }
 }
 
-/// RFC 8707 §2. Kept as they were written, because the issuer compares them.
+/// Checks resources (RFC 8707 §2). They stay as written, because the issuer compares them.
 fn resources(mut texts: Vec<String>) -> Result<Vec<String>, ConfigError> {
     for text in &texts {
         let written_well = text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains('#');
@@ -241,7 +250,7 @@ fn resources(mut texts: Vec<String>) -> Result<Vec<String>, ConfigError> {
 
 impl fmt::Debug for ClientCredentialsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values of parameters, and addresses that nobody has checked, may hold secrets.
+        // Values of parameters, and unchecked URLs, may contain secrets.
         f.debug_struct("ClientCredentialsBuilder")
             .field("client", &self.client)
             .field("scopes", &self.scopes)

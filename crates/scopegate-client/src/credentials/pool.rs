@@ -61,7 +61,8 @@ mod tests {
         let client = ClientAuthentication::client_secret_basic("c", "s");
         let unused = AssertionAudience::Unused;
         let endpoint =
-            TokenEndpoint::known(address, &Tls::default(), client, unused, Arc::new(SystemClock)).unwrap();
+            TokenEndpoint::configured(address, &Tls::default(), client, unused, Arc::new(SystemClock))
+                .unwrap();
         let day = Duration::from_secs(86_400);
         let settings = Settings { default_lifetime: day, acquire_timeout: day, rejection_cooldown: day };
         let pool = SourcePool::new(Arc::new(endpoint), settings);

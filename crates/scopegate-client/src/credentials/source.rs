@@ -122,7 +122,7 @@ impl TokenSource {
     /// A server has rejected this very token: it is not given out any more.
     pub(crate) fn reject(&self, token: &AccessToken) {
         let mut state = self.state();
-        let is_current = state.token.as_ref().is_some_and(|current| current.is(token));
+        let is_current = state.token.as_ref().is_some_and(|current| current.is_same(token));
         if is_current && state.schedule.rejected(Instant::now()) {
             state.token = None;
             self.publish(&state);
@@ -137,8 +137,8 @@ impl TokenSource {
         let state = self.state();
         let token = state.token.as_ref();
         Status {
-            usable_for: token.map(AccessToken::usable_for).filter(|left| !left.is_zero()),
-            renewed_in: state.schedule.renews_at().map(|at| at.saturating_duration_since(now)),
+            expires_in: token.map(AccessToken::expires_in).filter(|left| !left.is_zero()),
+            renews_in: state.schedule.renews_at().map(|at| at.saturating_duration_since(now)),
             scopes: token.map(|token| token.scopes().clone()),
             requests_succeeded: state.succeeded,
             requests_failed: state.failed,
@@ -189,7 +189,7 @@ impl TokenSource {
 
     fn no_runtime(&self) -> Error {
         let source = Arc::new(RequestError::NoRuntime);
-        Error::Unreachable { endpoint: self.endpoint.redacted(), retry_after: Duration::ZERO, source }
+        Error::Unavailable { endpoint: self.endpoint.redacted(), retry_after: Duration::ZERO, source }
     }
 
     fn failure(&self) -> Error {
@@ -197,12 +197,12 @@ impl TokenSource {
     }
 
     fn last_failure(&self, state: &State) -> Error {
-        let mut failure = state.failure.clone().unwrap_or_else(|| Error::Unreachable {
+        let mut failure = state.failure.clone().unwrap_or_else(|| Error::Unavailable {
             endpoint: self.endpoint.redacted(),
             retry_after: Duration::ZERO,
             source: Arc::new(RequestError::NoResponseYet),
         });
-        if let Error::Unreachable { retry_after, .. } = &mut failure {
+        if let Error::Unavailable { retry_after, .. } = &mut failure {
             *retry_after = state.schedule.retry_in(Instant::now());
         }
         failure
@@ -217,7 +217,7 @@ impl TokenSource {
         let token = token.ok_or(TokenResponseError::NotABearerToken);
         // Nobody could be given it, and the next request would follow at once.
         let token = token.and_then(|token| {
-            if token.usable_for().is_zero() { Err(TokenResponseError::Ended) } else { Ok(token) }
+            if token.expires_in().is_zero() { Err(TokenResponseError::Ended) } else { Ok(token) }
         });
         let token = token.map_err(|reason| Failure {
             endpoint: self.endpoint.redacted(),
@@ -250,13 +250,13 @@ impl TokenSource {
         let reason = error.with_causes();
         let error = match error {
             RequestError::Rejected { status, code, description } => {
-                Error::Refused { endpoint, status: status.as_u16(), code, description }
+                Error::Rejected { endpoint, status: status.as_u16(), code, description }
             }
             // How long is said when the error is given out.
             other if retry == Retry::Transient => {
-                Error::Unreachable { endpoint, retry_after: Duration::ZERO, source: Arc::new(other) }
+                Error::Unavailable { endpoint, retry_after: Duration::ZERO, source: Arc::new(other) }
             }
-            other => Error::NotUnderstood { endpoint, source: Arc::new(other) },
+            other => Error::InvalidResponse { endpoint, source: Arc::new(other) },
         };
         metrics::request_failed(&issuer, &error);
         let mut state = self.state();

@@ -34,8 +34,10 @@ pub enum ConfigError {
     /// A certificate, or its key, cannot be used.
     #[non_exhaustive]
     InvalidCertificate { setting: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
-    /// An assertion is made for an issuer, and with a given token endpoint nobody has said which one that is: see
-    /// [`with_issuer`](crate::ClientCredentialsBuilder::with_issuer).
+    /// Neither a token endpoint nor an issuer is set: see [`token_endpoint`](crate::ClientCredentialsBuilder::token_endpoint)
+    /// and [`issuer`](crate::ClientCredentialsBuilder::issuer).
+    NoTokenEndpoint,
+    /// The audience of assertions is the issuer, which is not set: see [`issuer`](crate::ClientCredentialsBuilder::issuer).
     NoAssertionAudience,
     /// The HTTP client could not be set up, for instance because the system has no certificate authorities.
     #[non_exhaustive]
@@ -64,9 +66,10 @@ impl fmt::Display for ConfigError {
             }
             Self::InvalidKey { expected } => write!(f, "expected {expected}"),
             Self::InvalidCertificate { setting, .. } => write!(f, "{setting} cannot be used"),
-            Self::NoAssertionAudience => f.write_str(
-                "expected to know the issuer, for which an assertion is made: use with_issuer(), or discover()",
-            ),
+            Self::NoTokenEndpoint => {
+                f.write_str("no token endpoint: call token_endpoint(), or issuer() to discover it")
+            }
+            Self::NoAssertionAudience => f.write_str("no audience for assertions: call issuer()"),
             Self::HttpClient { .. } => f.write_str("the HTTP client could not be set up"),
         }
     }

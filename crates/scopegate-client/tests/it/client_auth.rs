@@ -18,8 +18,8 @@ const NOW: u64 = 1_750_000_000;
 /// The one request that this client makes.
 async fn sent(client: ClientAuthentication) -> Received {
     let server = Recorder::start(token("t", "")).await;
-    let credentials = ClientCredentials::at(server.endpoint(), client).with_issuer(ISSUER);
-    let credentials = credentials.with_clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
+    let credentials = ClientCredentials::builder(client).token_endpoint(server.endpoint()).issuer(ISSUER);
+    let credentials = credentials.clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
     credentials.build().unwrap().token().await.unwrap();
     server.requests()[0].clone()
 }
@@ -87,10 +87,10 @@ async fn the_token_endpoint_is_the_audience_only_when_that_was_said() {
     let (key, private) = ed25519();
     let client = ClientAuthentication::private_key_jwt("report", private);
     let server = Recorder::start(token("t", "")).await;
-    let without_issuer = ClientCredentials::at(server.endpoint(), client.clone());
+    let without_issuer = ClientCredentials::builder(client.clone()).token_endpoint(server.endpoint());
     assert!(matches!(without_issuer.build(), Err(ConfigError::NoAssertionAudience)));
-    let opted_in = ClientCredentials::at(server.endpoint(), client).with_issuer(ISSUER);
-    let opted_in = opted_in.with_token_endpoint_as_assertion_audience().build().unwrap();
+    let opted_in = ClientCredentials::builder(client).token_endpoint(server.endpoint()).issuer(ISSUER);
+    let opted_in = opted_in.token_endpoint_as_assertion_audience().build().unwrap();
     opted_in.token().await.unwrap();
     let assertion = server.requests()[0].parameter("client_assertion").unwrap();
     assert_eq!(read(&assertion, &key).1["aud"], server.endpoint());
@@ -103,7 +103,8 @@ async fn the_audience_is_written_as_it_was_given() {
     let client = ClientAuthentication::private_key_jwt("report", private);
     let server = Recorder::start(token("t", "")).await;
     let written = format!("{}/x/../token", server.url);
-    let credentials = ClientCredentials::at(&written, client).with_token_endpoint_as_assertion_audience();
+    let credentials =
+        ClientCredentials::builder(client).token_endpoint(&written).token_endpoint_as_assertion_audience();
     credentials.build().unwrap().token().await.unwrap();
     let request = &server.requests()[0];
     assert_eq!(request.uri.path(), "/token");
@@ -116,7 +117,8 @@ async fn no_two_assertions_are_the_same() {
     let (_, private) = ed25519();
     let client = ClientAuthentication::private_key_jwt("report", private);
     let server = Recorder::start(token("t", "")).await;
-    let credentials = ClientCredentials::at(server.endpoint(), client).with_issuer(ISSUER).build().unwrap();
+    let credentials =
+        ClientCredentials::builder(client).token_endpoint(server.endpoint()).issuer(ISSUER).build().unwrap();
     for n in 0..1_000 {
         credentials.for_scopes([format!("scope{n}")]).unwrap().token().await.unwrap();
     }
@@ -143,7 +145,7 @@ async fn the_local_issuer_knows_its_clients_by_each_method_and_by_each_kind_of_k
     });
     let issuer = LocalIssuer::start_with(Config::empty().pool(pool)).await.unwrap();
     let token = async |client| {
-        let credentials = ClientCredentials::discover(issuer.issuer(), client).build().unwrap();
+        let credentials = ClientCredentials::builder(client).issuer(issuer.issuer()).build().unwrap();
         credentials.token().await.map(|token| token.scopes().to_string())
     };
     let private = |key: &SigningKey| PrivateKey::from_pem(&key.private_key_pem()).unwrap();
@@ -167,6 +169,6 @@ async fn the_local_issuer_knows_its_clients_by_each_method_and_by_each_kind_of_k
     }
     for client in bad {
         let refused = token(client.clone()).await;
-        assert!(matches!(refused, Err(Error::Refused { .. })), "{client:?}: {refused:?}");
+        assert!(matches!(refused, Err(Error::Rejected { .. })), "{client:?}: {refused:?}");
     }
 }

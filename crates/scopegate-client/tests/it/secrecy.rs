@@ -56,8 +56,10 @@ async fn scopes_that_an_api_names_do_not_flood_the_log() {
     let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
     let server = Recorder::start(token("t", r#","scope":"a""#)).await;
     let client = ClientAuthentication::client_secret_basic("report", "s3cret");
-    let credentials = ClientCredentials::at(server.endpoint(), client).with_scope("a").build().unwrap();
-    let layer = AddToken::new(&credentials, "https://api.example").unwrap().with_step_up_to(["b"]).unwrap();
+    let credentials =
+        ClientCredentials::builder(client).token_endpoint(server.endpoint()).scope("a").build().unwrap();
+    let layer =
+        AddToken::new(&credentials, "https://api.example").unwrap().with_step_up_to("b".parse().unwrap());
     let challenge = format!(r#"Bearer error="insufficient_scope", scope="{}""#, "x".repeat(8_000));
     let api = service_fn(move |_: Request<Empty<&'static [u8]>>| {
         let answer = Response::builder().status(403).header("www-authenticate", challenge.as_str());
@@ -76,8 +78,8 @@ async fn a_secret_that_a_server_quotes_is_not_shown_in_any_spelling() {
     const SECRET: &str = r#"s3cret/+ "text"#;
     let client = || ClientAuthentication::client_secret_basic("report", SECRET);
     let server = Recorder::start(reply(503, "")).await;
-    let credentials = ClientCredentials::at(server.endpoint(), client());
-    let credentials = credentials.with_patience(Duration::from_millis(400)).build().unwrap();
+    let credentials = ClientCredentials::builder(client()).token_endpoint(server.endpoint());
+    let credentials = credentials.acquire_timeout(Duration::from_millis(400)).build().unwrap();
     credentials.token().await.unwrap_err();
     let header = server.requests()[0].header("authorization").unwrap().to_owned();
     let pair = header.trim_start_matches("Basic ").to_owned();
@@ -97,7 +99,12 @@ async fn a_secret_that_a_server_quotes_is_not_shown_in_any_spelling() {
         let other_type = serde_json::json!({ "access_token": "t", "token_type": bad });
         for answer in [reply(401, refusal.to_string()), reply(200, other_type.to_string())] {
             let server = Recorder::start(answer).await;
-            let error = ClientCredentials::at(server.endpoint(), client()).build().unwrap().token().await;
+            let error = ClientCredentials::builder(client())
+                .token_endpoint(server.endpoint())
+                .build()
+                .unwrap()
+                .token()
+                .await;
             let shown = with_causes(&error.unwrap_err());
             assert!(!shown.contains("bad"), "{shown}");
         }
@@ -105,7 +112,8 @@ async fn a_secret_that_a_server_quotes_is_not_shown_in_any_spelling() {
     // What quotes nothing is shown.
     let refusal = r#"{"error":"invalid_client","error_description":"bad: 100% secret"}"#;
     let server = Recorder::start(reply(401, refusal)).await;
-    let error = ClientCredentials::at(server.endpoint(), client()).build().unwrap().token().await;
+    let error =
+        ClientCredentials::builder(client()).token_endpoint(server.endpoint()).build().unwrap().token().await;
     assert!(with_causes(&error.unwrap_err()).contains("bad: 100% secret"));
 }
 
@@ -129,9 +137,10 @@ async fn nothing_secret_is_logged_or_shown() {
         (ClientAuthentication::private_key_jwt("report", key), [ASSERTION, ASSERTION]),
     ] {
         let server = Recorder::start(reply(503, "")).await;
-        let builder = ClientCredentials::at(format!("{}?key=qu3ry", server.endpoint()), client);
-        let builder = builder.with_issuer("https://issuer.example").with_parameter("x", "par4meter");
-        let builder = builder.with_patience(Duration::from_secs(1)).with_scope("a");
+        let builder =
+            ClientCredentials::builder(client).token_endpoint(format!("{}?key=qu3ry", server.endpoint()));
+        let builder = builder.issuer("https://issuer.example").parameter("x", "par4meter");
+        let builder = builder.acquire_timeout(Duration::from_secs(1)).scope("a");
         write!(shown, "{builder:?}").unwrap();
         let credentials = builder.build().unwrap();
         let quoting = |text: &str| {

@@ -188,7 +188,7 @@ impl<'a, W: Write> Stage<'a, W> {
         self.page.line("grant_type=client_credentials")?;
         let received = client.token(endpoint).await?;
         let token = Token::from(&received);
-        self.page.token(&token, received.usable_for())?;
+        self.page.token(&token, received.expires_in())?;
         self.score.as_expected += 1;
         self.page.why(why)?;
         Ok(token)

@@ -24,7 +24,7 @@ impl Caller {
         let api = Recorder::start(reply(200, "orders")).await;
         let client = ClientAuthentication::client_secret_basic("local-writer", "local-writer-secret");
         let credentials =
-            ClientCredentials::discover(issuer.issuer(), client).with_scope(READ).build().unwrap();
+            ClientCredentials::builder(client).issuer(issuer.issuer()).scope(READ).build().unwrap();
         let to_api = AddToken::new(&credentials, &api.url).unwrap();
         Self { issuer, api, credentials, to_api, http: Client::builder().no_proxy().build().unwrap() }
     }
@@ -44,7 +44,7 @@ async fn a_token_is_added_for_the_api_and_for_nobody_else() {
     let elsewhere = Recorder::start(reply(401, "").with("www-authenticate", INVALID_TOKEN)).await;
     let answer = caller.to_api.send(caller.http.get(&elsewhere.url)).await.unwrap();
     assert_eq!(answer.status(), 401);
-    let expected = format!("Bearer {}", caller.credentials.token().await.unwrap().expose());
+    let expected = format!("Bearer {}", caller.credentials.token().await.unwrap().secret());
     assert_eq!(caller.tokens(), [Some(expected)]);
     assert_eq!(elsewhere.requests()[0].header("authorization"), None);
     assert_eq!(caller.issuer.token_requests(), 1);
@@ -69,7 +69,7 @@ async fn what_was_done_before_a_redirect_is_not_done_again() {
     let step = format!(r#"Bearer error="insufficient_scope", scope="{WRITE}""#);
     for (status, challenge) in [(401, INVALID_TOKEN), (403, step.as_str())] {
         let caller = Caller::start().await;
-        let to_api = caller.to_api.clone().with_step_up_to([WRITE]).unwrap();
+        let to_api = caller.to_api.clone().with_step_up_to(WRITE.parse().unwrap());
         let refusal = reply(status, "").with("www-authenticate", challenge);
         caller.api.then([reply(303, "").with("location", "/orders/1"), refusal]);
         let post = caller.http.post(format!("{}/orders", caller.api.url)).body("tea");
@@ -99,11 +99,11 @@ async fn further_scopes_are_asked_for_when_they_are_allowed() {
     caller.api.then([reply(403, "").with("www-authenticate", &step)]);
     let request = || caller.http.get(format!("{}/orders", caller.api.url));
     assert_eq!(caller.to_api.send(request()).await.unwrap().status(), 403);
-    let to_api = caller.to_api.clone().with_step_up_to([WRITE]).unwrap();
+    let to_api = caller.to_api.clone().with_step_up_to(WRITE.parse().unwrap());
     caller.api.then([reply(403, "").with("www-authenticate", &step)]);
     assert_eq!(to_api.send(request()).await.unwrap().status(), 200);
     let wider = caller.credentials.for_scopes([READ, WRITE]).unwrap().current().unwrap();
-    assert_eq!(caller.tokens()[2], Some(format!("Bearer {}", wider.expose())));
+    assert_eq!(caller.tokens()[2], Some(format!("Bearer {}", wider.secret())));
 }
 
 #[tokio::test]
@@ -112,9 +112,9 @@ async fn errors_say_whether_it_was_the_token_or_the_call() {
     let error = caller.to_api.send(caller.http.get("no address")).await.unwrap_err();
     assert!(matches!(error, CallError::Call(_)));
     let client = ClientAuthentication::client_secret_basic("local-writer", "wrong");
-    let credentials = ClientCredentials::discover(caller.issuer.issuer(), client).build().unwrap();
+    let credentials = ClientCredentials::builder(client).issuer(caller.issuer.issuer()).build().unwrap();
     let to_api = AddToken::new(&credentials, &caller.api.url).unwrap();
     let error = to_api.send(caller.http.get(&caller.api.url)).await.unwrap_err();
-    assert!(matches!(error, CallError::Token(Error::Refused { .. })));
+    assert!(matches!(error, CallError::Token(Error::Rejected { .. })));
     assert_eq!(caller.api.count(), 0);
 }

@@ -95,8 +95,9 @@ impl Caller {
     async fn start() -> Self {
         let issuer = LocalIssuer::start().await.unwrap();
         let client = ClientAuthentication::client_secret_basic("local-writer", "local-writer-secret");
-        let credentials = ClientCredentials::at(issuer.token_endpoint(), client).with_scope(READ);
-        let credentials = credentials.with_patience(Duration::from_secs(1)).build().unwrap();
+        let credentials =
+            ClientCredentials::builder(client).token_endpoint(issuer.token_endpoint()).scope(READ);
+        let credentials = credentials.acquire_timeout(Duration::from_secs(1)).build().unwrap();
         let layer = AddToken::new(&credentials, API).unwrap();
         Self { issuer, credentials, layer }
     }
@@ -117,7 +118,7 @@ async fn a_token_is_added_and_the_same_one_to_each_request() {
     for _ in 0..3 {
         assert_eq!(api.call(&caller.layer, get(&format!("{API}/orders"))).await, Ok(200));
     }
-    let expected = format!("Bearer {}", caller.credentials.token().await.unwrap().expose());
+    let expected = format!("Bearer {}", caller.credentials.token().await.unwrap().secret());
     assert_eq!(api.tokens(), vec![Some(expected); 3]);
     assert_eq!(caller.issuer.token_requests(), 1);
 }
@@ -229,7 +230,7 @@ async fn a_request_with_a_body_is_repeated_when_the_body_can_be_cloned() {
     assert_ne!(api.tokens()[0], api.tokens()[1]);
     assert_eq!(caller.issuer.token_requests(), 2);
     // Other refusals change nothing, and nothing is asked for that cannot be used.
-    let layer = caller.layer.clone().with_step_up_to([WRITE]).unwrap();
+    let layer = caller.layer.clone().with_step_up_to(WRITE.parse().unwrap());
     for answer in [(401, "Bearer"), (403, INVALID_TOKEN), (403, &insufficient(WRITE))] {
         let api = Api::answering([answer]);
         assert_eq!(api.call(&layer, post()).await, Ok(answer.0));
@@ -273,7 +274,7 @@ async fn without_a_token_nothing_is_sent() {
     let api = Api::default();
     let service = caller.layer.layer(ApiService(api.clone()));
     let error = service.oneshot(get(&format!("{API}/orders"))).await.unwrap_err();
-    assert!(matches!(error, CallError::Token(Error::Unreachable { .. })));
+    assert!(matches!(error, CallError::Token(Error::Unavailable { .. })));
     assert!(api.tokens().is_empty());
 }
 
@@ -283,11 +284,11 @@ async fn further_scopes_are_asked_for_when_the_api_names_them_and_the_operator_a
     let step = insufficient(&format!("{READ} {WRITE}"));
     let caller = Caller::start().await;
     let api = Api::answering([(403, step.as_str())]);
-    let layer = caller.layer.clone().with_step_up_to([WRITE]).unwrap();
+    let layer = caller.layer.clone().with_step_up_to(WRITE.parse().unwrap());
     assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(200));
     assert_eq!(api.tokens().len(), 2);
     let wider = caller.credentials.for_scopes([READ, WRITE]).unwrap().token().await.unwrap();
-    assert_eq!(api.tokens()[1], Some(format!("Bearer {}", wider.expose())));
+    assert_eq!(api.tokens()[1], Some(format!("Bearer {}", wider.secret())));
 
     // The next request begins with the ordinary token, and needs no further request to the issuer.
     api.answers.lock().unwrap().push_back((403, step.clone()));
@@ -304,7 +305,7 @@ async fn further_scopes_are_asked_for_when_the_api_names_them_and_the_operator_a
 #[tokio::test]
 async fn the_api_cannot_make_us_ask_for_more_than_the_ceiling_or_again_and_again() {
     let caller = Caller::start().await;
-    let layer = caller.layer.clone().with_step_up_to([WRITE]).unwrap();
+    let layer = caller.layer.clone().with_step_up_to(WRITE.parse().unwrap());
     for scope in [format!("{WRITE} admin"), String::new(), "admin".to_owned()] {
         let api = Api::answering([(403, insufficient(&scope).as_str())]);
         assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403), "{scope}");
@@ -316,7 +317,7 @@ async fn the_api_cannot_make_us_ask_for_more_than_the_ceiling_or_again_and_again
     assert_eq!(api.tokens().len(), 2, "once");
     // A rejected token and a step up, in either order, are each tried once.
     let caller = Caller::start().await;
-    let layer = caller.layer.clone().with_step_up_to([WRITE]).unwrap();
+    let layer = caller.layer.clone().with_step_up_to(WRITE.parse().unwrap());
     let api = Api::answering([(401, INVALID_TOKEN), (403, step.as_str()), (401, INVALID_TOKEN)]);
     assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(401));
     assert_eq!(api.tokens().len(), 3);
@@ -333,8 +334,9 @@ async fn an_issuer_that_refuses_or_grants_less_ends_the_step_up() {
         let issuer = Recorder::start(answer).await;
         issuer.then([token("first", "")]);
         let client = ClientAuthentication::client_secret_basic("report", "s3cret");
-        let credentials = ClientCredentials::at(issuer.endpoint(), client).with_scope(READ).build().unwrap();
-        let layer = AddToken::new(&credentials, API).unwrap().with_step_up_to([WRITE]).unwrap();
+        let credentials =
+            ClientCredentials::builder(client).token_endpoint(issuer.endpoint()).scope(READ).build().unwrap();
+        let layer = AddToken::new(&credentials, API).unwrap().with_step_up_to(WRITE.parse().unwrap());
         let api = Api::answering([(403, insufficient(WRITE).as_str())]);
         let status = api.call(&layer, get(&format!("{API}/orders"))).await.unwrap();
         assert_eq!(status, if calls == 2 { 200 } else { 403 });
@@ -346,7 +348,7 @@ async fn an_issuer_that_refuses_or_grants_less_ends_the_step_up() {
 async fn a_scope_that_cannot_be_had_does_not_stand_in_the_way_of_others() {
     const REFUSED: &str = "orders/refused";
     let caller = Caller::start().await;
-    let layer = caller.layer.clone().with_step_up_to([WRITE, REFUSED]).unwrap();
+    let layer = caller.layer.clone().with_step_up_to(format!("{WRITE} {REFUSED}").parse().unwrap());
     let api = Api::answering([(403, insufficient(REFUSED).as_str())]);
     assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
     let asked = caller.issuer.token_requests();
@@ -357,8 +359,8 @@ async fn a_scope_that_cannot_be_had_does_not_stand_in_the_way_of_others() {
     // An API that names it with each other scope in turn cannot make us ask for as many tokens.
     let asked = caller.issuer.token_requests();
     let others: Vec<_> = (0..20).map(|n| format!("orders/{n}")).collect();
-    let ceiling = others.iter().map(String::as_str).chain([REFUSED]);
-    let layer = caller.layer.clone().with_step_up_to(ceiling).unwrap();
+    let scopes = format!("{} {REFUSED}", others.join(" ")).parse().unwrap();
+    let layer = caller.layer.clone().with_step_up_to(scopes);
     for other in &others {
         let api = Api::answering([(403, insufficient(&format!("{REFUSED} {other}")).as_str())]);
         assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
@@ -369,7 +371,7 @@ async fn a_scope_that_cannot_be_had_does_not_stand_in_the_way_of_others() {
 #[tokio::test]
 async fn a_request_is_not_repeated_with_the_token_that_was_refused() {
     let caller = Caller::start().await;
-    let layer = caller.layer.clone().with_step_up_to([WRITE]).unwrap();
+    let layer = caller.layer.clone().with_step_up_to(WRITE.parse().unwrap());
     let api = Api::answering([(403, insufficient(READ).as_str())]);
     assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
     assert_eq!((api.tokens().len(), caller.issuer.token_requests()), (1, 1));

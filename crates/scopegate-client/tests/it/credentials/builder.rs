@@ -9,12 +9,13 @@ use scopegate_client::{
 const ENDPOINT: &str = "https://issuer.example/token";
 
 fn at(endpoint: &str) -> ClientCredentialsBuilder {
-    ClientCredentials::at(endpoint, ClientAuthentication::client_secret_basic("report", "s3cret"))
+    ClientCredentials::builder(ClientAuthentication::client_secret_basic("report", "s3cret"))
+        .token_endpoint(endpoint)
 }
 
 fn discovered(issuer: &str) -> ClientCredentialsBuilder {
     let client = ClientAuthentication::client_secret_basic("report", "s3cret");
-    ClientCredentials::discover(issuer, client)
+    ClientCredentials::builder(client).issuer(issuer)
 }
 
 #[tokio::test]
@@ -33,11 +34,20 @@ async fn secrets_go_over_tls_or_nowhere() {
 }
 
 #[tokio::test]
+async fn neither_issuer_nor_token_endpoint_is_rejected() {
+    let client = || ClientAuthentication::client_secret_basic("report", "s3cret");
+    let built = ClientCredentials::builder(client()).scope("a").build();
+    assert!(matches!(built, Err(ConfigError::NoTokenEndpoint)));
+    let both = ClientCredentials::builder(client()).issuer("https://issuer.example").token_endpoint(ENDPOINT);
+    assert!(both.build().is_ok());
+}
+
+#[tokio::test]
 async fn a_client_has_an_id_and_a_secret() {
     // E01: that there is no client without a proof is a doc test of `ClientAuthentication`.
     for (id, secret, good) in [("report", "s3cret", true), ("", "s3cret", false), ("report", "", false)] {
         let client = ClientAuthentication::client_secret_post(id, secret);
-        let built = ClientCredentials::at(ENDPOINT, client).build();
+        let built = ClientCredentials::builder(client).token_endpoint(ENDPOINT).build();
         assert_eq!(built.is_ok(), good);
         assert!(good || matches!(built, Err(ConfigError::Empty { .. })));
     }
@@ -46,7 +56,7 @@ async fn a_client_has_an_id_and_a_secret() {
 #[tokio::test]
 async fn no_parameter_is_repeated() {
     // E02
-    assert!(at(ENDPOINT).with_parameter("audience", "x").with_parameter("tenant", "y").build().is_ok());
+    assert!(at(ENDPOINT).parameter("audience", "x").parameter("tenant", "y").build().is_ok());
     for name in [
         "grant_type",
         "scope",
@@ -57,42 +67,39 @@ async fn no_parameter_is_repeated() {
         "client_assertion_type",
         "audience",
     ] {
-        let built = at(ENDPOINT).with_parameter("audience", "x").with_parameter(name, "y").build();
+        let built = at(ENDPOINT).parameter("audience", "x").parameter(name, "y").build();
         assert!(matches!(built, Err(ConfigError::ReservedParameter { .. })), "{name}");
     }
-    assert!(matches!(at(ENDPOINT).with_parameter("", "y").build(), Err(ConfigError::Empty { .. })));
+    assert!(matches!(at(ENDPOINT).parameter("", "y").build(), Err(ConfigError::Empty { .. })));
 }
 
 #[tokio::test]
 async fn a_resource_is_an_absolute_uri_without_fragment() {
     // E19
     for good in ["https://api.example", "https://api.example/v1?x", "urn:orders", "api://0f3c"] {
-        assert!(at(ENDPOINT).with_resource(good).build().is_ok(), "{good}");
+        assert!(at(ENDPOINT).resource(good).build().is_ok(), "{good}");
     }
     for bad in ["https://api.example#f", "/v1", "api.example", "", "https://api.example/ "] {
-        let built = at(ENDPOINT).with_resource(bad).build();
+        let built = at(ENDPOINT).resource(bad).build();
         assert!(matches!(built, Err(ConfigError::InvalidResource { .. })), "{bad}");
     }
 }
 
 #[tokio::test]
 async fn scopes_are_scopes_and_times_are_in_their_range() {
-    assert!(at(ENDPOINT).with_scope("https://api.example/read").build().is_ok());
+    assert!(at(ENDPOINT).scope("https://api.example/read").build().is_ok());
     for bad in ["", "a b", "a\"", "é"] {
-        assert!(
-            matches!(at(ENDPOINT).with_scope(bad).build(), Err(ConfigError::InvalidScope { .. })),
-            "{bad}"
-        );
+        assert!(matches!(at(ENDPOINT).scope(bad).build(), Err(ConfigError::InvalidScope { .. })), "{bad}");
         let credentials = at(ENDPOINT).build().unwrap();
         assert!(matches!(credentials.for_scopes([bad]), Err(ConfigError::InvalidScope { .. })), "{bad}");
     }
     let (day, longer) = (Duration::from_secs(86_400), Duration::from_secs(86_401));
-    assert!(at(ENDPOINT).with_default_lifetime(day).with_patience(day).build().is_ok());
+    assert!(at(ENDPOINT).default_lifetime(day).acquire_timeout(day).build().is_ok());
     for built in [
-        at(ENDPOINT).with_default_lifetime(longer).build(),
-        at(ENDPOINT).with_default_lifetime(Duration::ZERO).build(),
-        at(ENDPOINT).with_patience(longer).build(),
-        at(ENDPOINT).with_rejection_cooldown(Duration::ZERO).build(),
+        at(ENDPOINT).default_lifetime(longer).build(),
+        at(ENDPOINT).default_lifetime(Duration::ZERO).build(),
+        at(ENDPOINT).acquire_timeout(longer).build(),
+        at(ENDPOINT).rejection_cooldown(Duration::ZERO).build(),
     ] {
         assert!(matches!(built, Err(ConfigError::OutOfRange { .. })));
     }
@@ -112,8 +119,8 @@ async fn a_token_is_for_an_origin_with_tls() {
 async fn certificates_that_are_none_are_refused() {
     // E25
     let client = ClientAuthentication::tls_client_auth("report", "no certificate: s3cret");
-    let error = ClientCredentials::at(ENDPOINT, client).build().unwrap_err();
+    let error = ClientCredentials::builder(client).token_endpoint(ENDPOINT).build().unwrap_err();
     assert!(matches!(error, ConfigError::InvalidCertificate { .. }));
     assert!(!format!("{error:?} {error}").contains("s3cret"));
-    assert!(at(ENDPOINT).with_root_certificates("no certificate").build().is_err());
+    assert!(at(ENDPOINT).root_certificates("no certificate").build().is_err());
 }

@@ -49,13 +49,13 @@ impl Elsewhere {
 
     pub(crate) fn credentials(&self, secret: &str) -> ClientCredentialsBuilder {
         let client = ClientAuthentication::client_secret_basic("report", secret);
-        ClientCredentials::at(self.issuer.token_endpoint(), client).with_scope(SCOPE)
+        ClientCredentials::builder(client).token_endpoint(self.issuer.token_endpoint()).scope(SCOPE)
     }
 }
 
 fn requests(credentials: &ClientCredentials) -> u64 {
     let status = credentials.status();
-    status.requests_succeeded + status.requests_failed
+    status.requests_succeeded() + status.requests_failed()
 }
 
 /// Until so many requests have ended. Never idle, or the time would jump to the time-outs.
@@ -100,15 +100,15 @@ async fn a_token_is_renewed_in_the_background_and_the_old_one_given_out_meanwhil
     let credentials = elsewhere.credentials("s3cret").build().unwrap();
     let old = first(&credentials).await;
     advance(secs(2_430 - 1)).await;
-    assert_eq!(credentials.current().unwrap().expose(), old.expose());
+    assert_eq!(credentials.current().unwrap().secret(), old.secret());
     assert_eq!(requests(&credentials), 1, "not before 67.5 % of its lifetime");
     advance(secs(542)).await;
     for _ in 0..100 {
-        assert_eq!(credentials.token().await.unwrap().expose(), old.expose(), "nobody waits");
+        assert_eq!(credentials.token().await.unwrap().secret(), old.secret(), "nobody waits");
     }
     ended(&credentials, 2).await;
     let new = credentials.current().unwrap();
-    assert_ne!(new.expose(), old.expose());
+    assert_ne!(new.secret(), old.secret());
     assert_eq!(elsewhere.issuer.token_requests(), 2);
 }
 
@@ -117,15 +117,15 @@ async fn the_old_token_is_given_out_until_its_end_when_renewal_fails() {
     // E16
     pause();
     let elsewhere = Elsewhere::start(3_600);
-    let credentials = elsewhere.credentials("s3cret").with_patience(secs(5)).build().unwrap();
+    let credentials = elsewhere.credentials("s3cret").acquire_timeout(secs(5)).build().unwrap();
     let old = first(&credentials).await;
     elsewhere.issuer.set_token_fault(Fault::Status(503));
     advance(secs(2_971)).await;
     let mut requests_made = 1;
     for _ in (2_971..3_589).step_by(1) {
-        assert_eq!(credentials.token().await.unwrap().expose(), old.expose());
+        assert_eq!(credentials.token().await.unwrap().secret(), old.secret());
         // A request that was begun is seen to its end.
-        while credentials.status().renewed_in == Some(Duration::ZERO) {
+        while credentials.status().renews_in() == Some(Duration::ZERO) {
             yield_now().await;
         }
         requests_made = requests(&credentials);
@@ -141,7 +141,7 @@ async fn the_old_token_is_given_out_until_its_end_when_renewal_fails() {
     ended(&credentials, made + u64::from(credentials.current().is_none())).await;
     // The pause may have been longer than that caller's patience.
     let _ = waiting.await.unwrap();
-    assert_ne!(first(&credentials).await.expose(), old.expose());
+    assert_ne!(first(&credentials).await.secret(), old.secret());
 }
 
 #[tokio::test]
@@ -152,9 +152,9 @@ async fn a_refusal_is_not_repeated_for_a_minute() {
     let credentials = elsewhere.credentials("wrong").build().unwrap();
     let waiting = caller(&credentials).await;
     ended(&credentials, 1).await;
-    assert!(matches!(waiting.await.unwrap(), Err(Error::Refused { status: 401, .. })));
+    assert!(matches!(waiting.await.unwrap(), Err(Error::Rejected { status: 401, .. })));
     for _ in 0..1_000 {
-        assert!(matches!(credentials.token().await, Err(Error::Refused { status: 401, .. })));
+        assert!(matches!(credentials.token().await, Err(Error::Rejected { status: 401, .. })));
     }
     advance(secs(59)).await;
     assert!(credentials.token().await.is_err());
@@ -172,7 +172,7 @@ async fn an_outage_is_waited_for_with_pauses_that_grow() {
     pause();
     for fault in [Fault::Status(500), Fault::Reset, Fault::RetryAfter { status: 429, seconds: 0 }] {
         let elsewhere = Elsewhere::start(3_600);
-        let credentials = elsewhere.credentials("s3cret").with_patience(secs(3_600)).build().unwrap();
+        let credentials = elsewhere.credentials("s3cret").acquire_timeout(secs(3_600)).build().unwrap();
         elsewhere.issuer.set_token_fault(fault.clone());
         let waiting = caller(&credentials).await;
         let mut ends = Vec::new();
@@ -209,7 +209,7 @@ async fn a_server_that_asks_for_patience_gets_it() {
     // E15
     pause();
     let elsewhere = Elsewhere::start(3_600);
-    let credentials = elsewhere.credentials("s3cret").with_patience(secs(600)).build().unwrap();
+    let credentials = elsewhere.credentials("s3cret").acquire_timeout(secs(600)).build().unwrap();
     elsewhere.issuer.fail_next_token(1, Fault::RetryAfter { status: 429, seconds: 120 });
     let waiting = caller(&credentials).await;
     ended(&credentials, 1).await;
@@ -228,7 +228,7 @@ async fn a_server_that_asks_for_patience_gets_it() {
     let waiting = caller(&credentials).await;
     ended(&credentials, 1).await;
     match waiting.await.unwrap() {
-        Err(Error::Unreachable { retry_after, .. }) => assert_eq!(retry_after, secs(120)),
+        Err(Error::Unavailable { retry_after, .. }) => assert_eq!(retry_after, secs(120)),
         other => panic!("{other:?}"),
     }
 }
@@ -246,7 +246,7 @@ async fn an_answer_that_does_not_come_is_given_up_and_asked_for_again() {
     }
     pass(secs(5)).await;
     ended(&credentials, 1).await;
-    assert!(credentials.status().last_failure.is_some());
+    assert!(credentials.status().last_failure().is_some());
     pass(secs(1)).await;
     ended(&credentials, 2).await;
     assert!(waiting.await.unwrap().is_ok());
@@ -258,10 +258,10 @@ async fn patience_ends() {
     pause();
     let elsewhere = Elsewhere::start(3_600);
     elsewhere.issuer.set_token_fault(Fault::Drip);
-    let credentials = elsewhere.credentials("s3cret").with_patience(secs(2)).build().unwrap();
+    let credentials = elsewhere.credentials("s3cret").acquire_timeout(secs(2)).build().unwrap();
     let waiting = caller(&credentials).await;
     pass(secs(2)).await;
-    assert!(matches!(waiting.await.unwrap(), Err(Error::Unreachable { .. })));
+    assert!(matches!(waiting.await.unwrap(), Err(Error::Unavailable { .. })));
 }
 
 #[tokio::test]
@@ -304,7 +304,7 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
     let Poll::Ready(Err(failure)) = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
         panic!("there is nothing to wait for");
     };
-    assert!(matches!(failure, Error::Unreachable { .. }));
+    assert!(matches!(failure, Error::Unavailable { .. }));
     let reason = std::error::Error::source(&failure).unwrap().to_string();
     assert_eq!(reason, "expected a running Tokio runtime, found none");
     for _ in 0..10 {
@@ -332,15 +332,15 @@ fn a_runtime_that_stands_still_in_the_middle_of_a_request_does_not_keep_the_othe
         let waiting = caller(&credentials).await;
         assert_eq!(requests(&credentials), 0, "there is one request for all");
         advance(secs(31)).await;
-        assert!(matches!(waiting.await.unwrap(), Err(Error::Unreachable { .. })));
+        assert!(matches!(waiting.await.unwrap(), Err(Error::Unavailable { .. })));
         let token = first(&credentials).await;
         assert_eq!(requests(&credentials), 1);
         // However the first one ends, it comes too late.
         drop(abandoned);
         std::thread::scope(|scope| scope.spawn(|| drop(standing)).join().unwrap());
         assert_eq!(requests(&credentials), 2);
-        assert_eq!(credentials.current().unwrap().expose(), token.expose());
-        assert!(credentials.status().last_failure.is_none(), "the last request did not fail");
+        assert_eq!(credentials.current().unwrap().secret(), token.secret());
+        assert!(credentials.status().last_failure().is_none(), "the last request did not fail");
     });
 }
 
@@ -352,7 +352,7 @@ async fn a_clock_that_panics_is_a_failed_request_and_nobody_is_left_waiting() {
     let (broken, now) = (Arc::new(AtomicBool::new(true)), SystemTime::now());
     let seen = Arc::clone(&broken);
     let clock = move || if seen.load(Ordering::Relaxed) { panic!("a broken clock") } else { now };
-    let credentials = elsewhere.credentials("s3cret").with_clock(clock).build().unwrap();
+    let credentials = elsewhere.credentials("s3cret").clock(clock).build().unwrap();
     let waiting = caller(&credentials).await;
     ended(&credentials, 1).await;
     broken.store(false, Ordering::Relaxed);
@@ -369,11 +369,11 @@ async fn tokens_that_live_shorter_than_the_last_moments_are_used_and_renewed() {
     let credentials = elsewhere.credentials("s3cret").build().unwrap();
     let old = first(&credentials).await;
     advance(secs(3)).await;
-    assert_eq!(credentials.current().unwrap().expose(), old.expose());
+    assert_eq!(credentials.current().unwrap().secret(), old.secret());
     advance(Duration::from_millis(1_300)).await;
-    assert_eq!(credentials.current().unwrap().expose(), old.expose(), "renewed now");
+    assert_eq!(credentials.current().unwrap().secret(), old.secret(), "renewed now");
     ended(&credentials, 2).await;
-    assert_ne!(credentials.current().unwrap().expose(), old.expose());
+    assert_ne!(credentials.current().unwrap().secret(), old.secret());
 }
 
 #[tokio::test]
@@ -385,12 +385,12 @@ async fn a_token_that_has_ended_when_it_comes_is_no_token_and_the_next_request_w
     let waiting = caller(&credentials).await;
     advance(Duration::from_millis(950)).await;
     ended(&credentials, 1).await;
-    assert!(matches!(waiting.await.unwrap(), Err(Error::NotUnderstood { .. })));
-    assert!(matches!(credentials.token().await, Err(Error::NotUnderstood { .. })));
+    assert!(matches!(waiting.await.unwrap(), Err(Error::InvalidResponse { .. })));
+    assert!(matches!(credentials.token().await, Err(Error::InvalidResponse { .. })));
     assert_eq!(elsewhere.issuer.token_requests(), 1);
     // One that comes in time is used.
     advance(secs(1)).await;
-    assert!(!first(&credentials).await.usable_for().is_zero());
+    assert!(!first(&credentials).await.expires_in().is_zero());
 }
 
 #[tokio::test]
@@ -402,18 +402,18 @@ async fn a_rejected_token_is_dropped_and_no_other_and_once_in_a_cooldown() {
     let old = first(&credentials).await;
     credentials.reject(&old);
     let new = first(&credentials).await;
-    assert_ne!(new.expose(), old.expose());
+    assert_ne!(new.secret(), old.secret());
     for _ in 0..100 {
         credentials.reject(&old);
         credentials.reject(&new);
     }
-    assert_eq!(first(&credentials).await.expose(), new.expose());
+    assert_eq!(first(&credentials).await.secret(), new.secret());
     assert_eq!(elsewhere.issuer.token_requests(), 2);
     advance(secs(30)).await;
     credentials.reject(&old);
     assert!(credentials.current().is_some(), "another token stays");
     credentials.reject(&new);
-    assert_ne!(first(&credentials).await.expose(), new.expose());
+    assert_ne!(first(&credentials).await.secret(), new.secret());
     assert_eq!(elsewhere.issuer.token_requests(), 3);
 }
 
@@ -425,10 +425,10 @@ async fn clones_and_equal_scopes_share_a_token_and_others_have_their_own() {
     let credentials = Arc::new(elsewhere.credentials("s3cret").build().unwrap());
     let token = first(&credentials).await;
     let clone = ClientCredentials::clone(&credentials);
-    assert_eq!(clone.current().unwrap().expose(), token.expose());
+    assert_eq!(clone.current().unwrap().secret(), token.secret());
     let same = credentials.for_scopes([SCOPE]).unwrap();
-    assert_eq!(same.current().unwrap().expose(), token.expose());
+    assert_eq!(same.current().unwrap().secret(), token.secret());
     let none = credentials.for_scopes::<&str>([]).unwrap();
-    assert_ne!(first(&none).await.expose(), token.expose());
+    assert_ne!(first(&none).await.secret(), token.secret());
     assert_eq!(elsewhere.issuer.token_requests(), 2);
 }

@@ -20,7 +20,7 @@ async fn metadata_is_asked_for_once_and_when_the_first_token_is_wanted() {
     // F02
     let server = Recorder::start(token("t", "")).await;
     let issuer = format!("{}/t1", server.url);
-    let credentials = ClientCredentials::discover(&issuer, client()).build().unwrap();
+    let credentials = ClientCredentials::builder(client()).issuer(&issuer).build().unwrap();
     assert_eq!(server.count(), 0);
     server.then([reply(200, metadata(&issuer, &server.endpoint()))]);
     let first = credentials.token().await.unwrap();
@@ -40,7 +40,7 @@ async fn three_addresses_are_tried_in_order_until_one_is_good() {
         reply(200, "<!doctype html>"),
         reply(200, metadata(&issuer, &server.endpoint())),
     ]);
-    ClientCredentials::discover(&issuer, client()).build().unwrap().token().await.unwrap();
+    ClientCredentials::builder(client()).issuer(&issuer).build().unwrap().token().await.unwrap();
     let paths: Vec<_> = server.requests().iter().map(|request| request.uri.to_string()).collect();
     let expected = [
         "/.well-known/oauth-authorization-server/t1",
@@ -67,13 +67,13 @@ async fn a_document_of_another_issuer_or_without_an_endpoint_sends_the_secret_no
         metadata(&issuer, &format!("{}#f", elsewhere.endpoint())),
     ] {
         server.then([reply(200, document.clone())]);
-        let credentials = ClientCredentials::discover(&issuer, client()).build().unwrap();
+        let credentials = ClientCredentials::builder(client()).issuer(&issuer).build().unwrap();
         let error = credentials.token().await.unwrap_err();
-        assert!(matches!(error, Error::NotUnderstood { .. }), "{document}");
+        assert!(matches!(error, Error::InvalidResponse { .. }), "{document}");
     }
     assert_eq!(elsewhere.count(), 0);
     server.then([reply(200, metadata(&issuer, &elsewhere.endpoint()))]);
-    assert!(ClientCredentials::discover(&issuer, client()).build().unwrap().token().await.is_ok());
+    assert!(ClientCredentials::builder(client()).issuer(&issuer).build().unwrap().token().await.is_ok());
 }
 
 #[tokio::test]
@@ -82,11 +82,11 @@ async fn an_endpoint_that_has_moved_is_found_again() {
     let (old, new) = (Recorder::start(reply(404, "")).await, Recorder::start(token("new", "")).await);
     let server = Recorder::start(reply(404, "")).await;
     server.then([reply(200, metadata(&server.url, &old.endpoint()))]);
-    let credentials = ClientCredentials::discover(&server.url, client()).build().unwrap();
-    assert!(matches!(credentials.token().await, Err(Error::NotUnderstood { .. })));
+    let credentials = ClientCredentials::builder(client()).issuer(&server.url).build().unwrap();
+    assert!(matches!(credentials.token().await, Err(Error::InvalidResponse { .. })));
     server.then([reply(200, metadata(&server.url, &new.endpoint()))]);
     // Another set of scopes has a pause of its own, and the same address.
-    assert_eq!(credentials.for_scopes(["a"]).unwrap().token().await.unwrap().expose(), "new");
+    assert_eq!(credentials.for_scopes(["a"]).unwrap().token().await.unwrap().secret(), "new");
     assert_eq!((old.count(), new.count()), (1, 1));
 }
 
@@ -94,10 +94,10 @@ async fn an_endpoint_that_has_moved_is_found_again() {
 async fn the_local_issuer_is_found_by_its_name() {
     // F02, F04
     let local = LocalIssuer::start().await.unwrap();
-    let credentials = ClientCredentials::discover(local.issuer(), client()).build().unwrap();
+    let credentials = ClientCredentials::builder(client()).issuer(local.issuer()).build().unwrap();
     assert!(credentials.token().await.is_ok());
     let misspelt = format!("{}/", local.issuer());
-    let credentials = ClientCredentials::discover(misspelt, client()).build().unwrap();
+    let credentials = ClientCredentials::builder(client()).issuer(misspelt).build().unwrap();
     assert!(credentials.token().await.is_err());
 }
 
@@ -108,14 +108,14 @@ async fn a_server_of_metadata_that_asks_for_patience_gets_it() {
         let answer = reply(503, "");
         let answer = if let Some(seconds) = seconds { answer.with("retry-after", seconds) } else { answer };
         let server = Recorder::start(answer).await;
-        let credentials = ClientCredentials::discover(&server.url, client());
-        let credentials = credentials.with_patience(Duration::ZERO).build().unwrap();
+        let credentials = ClientCredentials::builder(client()).issuer(&server.url);
+        let credentials = credentials.acquire_timeout(Duration::ZERO).build().unwrap();
         assert!(credentials.current().is_none());
-        while credentials.status().requests_failed == 0 {
+        while credentials.status().requests_failed() == 0 {
             tokio::task::yield_now().await;
         }
         match credentials.token().await {
-            Err(Error::Unreachable { retry_after, .. }) => assert!(expected.contains(&retry_after.as_secs())),
+            Err(Error::Unavailable { retry_after, .. }) => assert!(expected.contains(&retry_after.as_secs())),
             other => panic!("{other:?}"),
         }
     }

@@ -12,7 +12,7 @@ fn basic() -> ClientAuthentication {
 async fn sent(with: impl FnOnce(&str) -> ClientCredentialsBuilder) -> Received {
     let server = Recorder::start(token("t", "")).await;
     let credentials = with(&server.endpoint()).build().unwrap();
-    assert_eq!(credentials.token().await.unwrap().expose(), "t");
+    assert_eq!(credentials.token().await.unwrap().secret(), "t");
     let requests = server.requests();
     assert_eq!(requests.len(), 1);
     requests[0].clone()
@@ -22,7 +22,8 @@ async fn sent(with: impl FnOnce(&str) -> ClientCredentialsBuilder) -> Received {
 async fn a_request_is_a_post_of_a_form_with_the_grant_and_the_scopes() {
     // E02, E03
     let request =
-        sent(|endpoint| ClientCredentials::at(endpoint, basic()).with_scopes(["b", "a", "b"])).await;
+        sent(|endpoint| ClientCredentials::builder(basic()).token_endpoint(endpoint).scopes(["b", "a", "b"]))
+            .await;
     assert_eq!((request.method.as_str(), request.uri.to_string().as_str()), ("POST", "/token"));
     assert_eq!(request.header("content-type"), Some("application/x-www-form-urlencoded"));
     assert_eq!(request.header("accept"), Some("application/json"));
@@ -32,7 +33,7 @@ async fn a_request_is_a_post_of_a_form_with_the_grant_and_the_scopes() {
 #[tokio::test]
 async fn without_scopes_none_are_sent() {
     // E03
-    let request = sent(|endpoint| ClientCredentials::at(endpoint, basic())).await;
+    let request = sent(|endpoint| ClientCredentials::builder(basic()).token_endpoint(endpoint)).await;
     assert_eq!(request.body, "grant_type=client_credentials");
 }
 
@@ -40,7 +41,10 @@ async fn without_scopes_none_are_sent() {
 async fn the_query_of_an_endpoint_is_kept_and_the_secret_is_never_in_it() {
     // E02, E06
     for client in [basic(), ClientAuthentication::client_secret_post("report", "s3cret")] {
-        let request = sent(|endpoint| ClientCredentials::at(format!("{endpoint}?tenant=1"), client)).await;
+        let request = sent(|endpoint| {
+            ClientCredentials::builder(client).token_endpoint(format!("{endpoint}?tenant=1"))
+        })
+        .await;
         assert_eq!(request.uri.to_string(), "/token?tenant=1");
     }
 }
@@ -49,8 +53,8 @@ async fn the_query_of_an_endpoint_is_kept_and_the_secret_is_never_in_it() {
 async fn resources_are_sent_as_they_were_written_and_may_be_several() {
     // E19
     let request = sent(|endpoint| {
-        let credentials = ClientCredentials::at(endpoint, basic());
-        credentials.with_resource("https://api.example/v1").with_resource("urn:orders")
+        let credentials = ClientCredentials::builder(basic()).token_endpoint(endpoint);
+        credentials.resource("https://api.example/v1").resource("urn:orders")
     })
     .await;
     let resources: Vec<_> = request.form().into_iter().filter(|(name, _)| name == "resource").collect();
@@ -63,8 +67,8 @@ async fn further_parameters_are_sent_and_no_name_stands_twice() {
     // E02
     let request = sent(|endpoint| {
         let client = ClientAuthentication::client_secret_post("report", "s3cret");
-        let credentials = ClientCredentials::at(endpoint, client).with_scope("a");
-        credentials.with_parameter("audience", "https://api.example/ é&=")
+        let credentials = ClientCredentials::builder(client).token_endpoint(endpoint).scope("a");
+        credentials.parameter("audience", "https://api.example/ é&=")
     })
     .await;
     assert_eq!(request.parameter("audience").unwrap(), "https://api.example/ é&=");
@@ -79,7 +83,7 @@ async fn further_parameters_are_sent_and_no_name_stands_twice() {
 async fn a_refresh_token_is_never_used() {
     // E13
     let server = Recorder::start(token("t1", r#","expires_in":3600,"refresh_token":"r3fresh""#)).await;
-    let credentials = ClientCredentials::at(server.endpoint(), basic()).build().unwrap();
+    let credentials = ClientCredentials::builder(basic()).token_endpoint(server.endpoint()).build().unwrap();
     let first = credentials.token().await.unwrap();
     credentials.reject(&first);
     credentials.token().await.unwrap();
@@ -96,7 +100,8 @@ async fn a_redirect_is_not_followed() {
     let elsewhere = Recorder::start(token("t", "")).await;
     for status in [301, 302, 303, 307, 308] {
         let server = Recorder::start(reply(status, "").with("location", elsewhere.endpoint())).await;
-        let credentials = ClientCredentials::at(server.endpoint(), basic()).build().unwrap();
+        let credentials =
+            ClientCredentials::builder(basic()).token_endpoint(server.endpoint()).build().unwrap();
         assert!(credentials.token().await.is_err(), "{status}");
         assert_eq!(server.count(), 1);
     }

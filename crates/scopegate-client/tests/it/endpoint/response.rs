@@ -12,9 +12,9 @@ use crate::recorder::{Recorder, Reply, reply, token};
 async fn heard(answer: Reply) -> Result<String, Error> {
     let server = Recorder::start(answer).await;
     let client = ClientAuthentication::client_secret_basic("report", "s3cret");
-    let credentials = ClientCredentials::at(server.endpoint(), client).with_scopes(["a", "b"]);
-    let credentials = credentials.with_patience(Duration::from_secs(1)).build().unwrap();
-    Ok(credentials.token().await?.expose().to_owned())
+    let credentials = ClientCredentials::builder(client).token_endpoint(server.endpoint()).scopes(["a", "b"]);
+    let credentials = credentials.acquire_timeout(Duration::from_secs(1)).build().unwrap();
+    Ok(credentials.token().await?.secret().to_owned())
 }
 
 fn reason(error: &Error) -> String {
@@ -40,7 +40,7 @@ async fn a_token_response_needs_a_token_and_the_type_bearer() {
     ] {
         match (heard(reply(200, body)).await, expected) {
             (Ok(token), None) => assert_eq!(token, "t"),
-            (Err(error @ Error::NotUnderstood { .. }), Some(expected)) => {
+            (Err(error @ Error::InvalidResponse { .. }), Some(expected)) => {
                 assert!(reason(&error).contains(expected), "{body}: {}", reason(&error));
             }
             (other, _) => panic!("{body}: {other:?}"),
@@ -61,7 +61,7 @@ async fn each_error_code_is_told_with_its_status() {
     ] {
         let body = format!(r#"{{"error":"{code}","error_description":"no\nway","error_uri":"x"}}"#);
         let error = heard(reply(status, body)).await.unwrap_err();
-        let Error::Refused { status: found, code: Some(named), description: Some(text), .. } = &error else {
+        let Error::Rejected { status: found, code: Some(named), description: Some(text), .. } = &error else {
             panic!("{error:?}");
         };
         assert_eq!((*found, named.as_str(), text.as_str()), (status, code, "no\nway"));
@@ -75,7 +75,10 @@ async fn a_refusal_without_words_is_one_too() {
     for status in [400, 401, 403] {
         for body in ["", "<html>", r#"{"error":7}"#] {
             let error = heard(reply(status, body)).await.unwrap_err();
-            assert!(matches!(error, Error::Refused { code: None, description: None, .. }), "{status} {body}");
+            assert!(
+                matches!(error, Error::Rejected { code: None, description: None, .. }),
+                "{status} {body}"
+            );
         }
     }
 }
@@ -85,12 +88,12 @@ async fn a_page_or_an_endless_answer_is_not_understood_and_an_error_of_the_serve
     // E14
     let large = vec![b' '; 10 * 1024 * 1024];
     let error = heard(reply(200, large.clone())).await.unwrap_err();
-    assert!(matches!(error, Error::NotUnderstood { .. }) && reason(&error).contains("at most 65536 bytes"));
+    assert!(matches!(error, Error::InvalidResponse { .. }) && reason(&error).contains("at most 65536 bytes"));
     let error = heard(reply(404, "<html>")).await.unwrap_err();
-    assert!(matches!(error, Error::NotUnderstood { .. }) && reason(&error).contains("found 404"));
+    assert!(matches!(error, Error::InvalidResponse { .. }) && reason(&error).contains("found 404"));
     for (status, body) in [(502, b"<html>Bad Gateway</html>".to_vec()), (503, large), (500, Vec::new())] {
         let error = heard(reply(status, body).with("retry-after", "20")).await.unwrap_err();
-        assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+        assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
         assert!(reason(&error).contains(&format!("found {status}")), "{}", reason(&error));
     }
 }
@@ -110,11 +113,11 @@ async fn faults_of_the_local_issuer_are_never_tokens() {
     ] {
         local.set_token_fault(fault.clone());
         let client = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
-        let credentials = ClientCredentials::at(local.token_endpoint(), client);
-        let credentials = credentials.with_patience(Duration::from_secs(1)).build().unwrap();
+        let credentials = ClientCredentials::builder(client).token_endpoint(local.token_endpoint());
+        let credentials = credentials.acquire_timeout(Duration::from_secs(1)).build().unwrap();
         let error = credentials.token().await.unwrap_err();
-        assert_eq!(matches!(error, Error::Unreachable { .. }), outage, "{fault:?}: {error:?}");
-        assert_eq!(matches!(error, Error::NotUnderstood { .. }), !outage, "{fault:?}: {error:?}");
+        assert_eq!(matches!(error, Error::Unavailable { .. }), outage, "{fault:?}: {error:?}");
+        assert_eq!(matches!(error, Error::InvalidResponse { .. }), !outage, "{fault:?}: {error:?}");
     }
 }
 
@@ -124,9 +127,10 @@ async fn a_lifetime_is_believed_within_bounds() {
     let seconds = async |member: &str| {
         let server = Recorder::start(token("t", member)).await;
         let client = ClientAuthentication::client_secret_basic("report", "s3cret");
-        let credentials = ClientCredentials::at(server.endpoint(), client).build().unwrap();
+        let credentials =
+            ClientCredentials::builder(client).token_endpoint(server.endpoint()).build().unwrap();
         let token = credentials.token().await.ok()?;
-        Some(token.usable_for().as_secs_f64().ceil())
+        Some(token.expires_in().as_secs_f64().ceil())
     };
     assert_eq!(seconds("").await, Some(290.0), "5 minutes, less the last moments");
     assert_eq!(seconds(r#","expires_in":3600"#).await, Some(3_590.0));
@@ -150,7 +154,8 @@ async fn what_is_granted_is_told_and_not_assumed() {
     ] {
         let server = Recorder::start(token("t", member)).await;
         let client = ClientAuthentication::client_secret_basic("report", "s3cret");
-        let credentials = ClientCredentials::at(server.endpoint(), client).with_scopes(["a", "b"]);
+        let credentials =
+            ClientCredentials::builder(client).token_endpoint(server.endpoint()).scopes(["a", "b"]);
         let token = credentials.build().unwrap().token().await.unwrap();
         assert_eq!(token.scopes().to_string(), granted, "{member}");
         assert_eq!(token.missing_scopes().to_string(), missing, "{member}");

@@ -70,7 +70,9 @@ impl Server {
     }
 
     fn credentials(&self, client: ClientAuthentication) -> ClientCredentialsBuilder {
-        ClientCredentials::at(&self.endpoint, client).with_patience(std::time::Duration::from_secs(1))
+        ClientCredentials::builder(client)
+            .token_endpoint(&self.endpoint)
+            .acquire_timeout(std::time::Duration::from_secs(1))
     }
 }
 
@@ -108,15 +110,15 @@ async fn a_certificate_of_an_authority_that_is_not_trusted_or_of_another_name_ge
     let authority = Authority::new();
     let server = Server::start(&authority, "localhost", None).await;
     let refused = server.credentials(by_secret()).build().unwrap().token().await;
-    assert!(matches!(refused, Err(Error::Unreachable { .. })), "{refused:?}");
-    let other = server.credentials(by_secret()).with_root_certificates(Authority::new().pem());
+    assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
+    let other = server.credentials(by_secret()).root_certificates(Authority::new().pem());
     assert!(other.build().unwrap().token().await.is_err());
     assert!(server.seen.lock().unwrap().is_empty());
-    let trusting = server.credentials(by_secret()).with_root_certificates(authority.pem());
-    assert_eq!(trusting.build().unwrap().token().await.unwrap().expose(), "t");
+    let trusting = server.credentials(by_secret()).root_certificates(authority.pem());
+    assert_eq!(trusting.build().unwrap().token().await.unwrap().secret(), "t");
 
     let server = Server::start(&authority, "another.example", None).await;
-    let misnamed = server.credentials(by_secret()).with_root_certificates(authority.pem());
+    let misnamed = server.credentials(by_secret()).root_certificates(authority.pem());
     assert!(misnamed.build().unwrap().token().await.is_err());
     assert!(server.seen.lock().unwrap().is_empty());
 }
@@ -129,8 +131,8 @@ async fn a_client_with_a_certificate_shows_it_and_says_its_id_in_the_body() {
     let (certificate, key) = clients.issue("report.example");
     let identity = format!("{}{}", key.serialize_pem(), certificate.pem());
     let client = ClientAuthentication::tls_client_auth("report", identity);
-    let credentials = server.credentials(client).with_root_certificates(authority.pem()).build().unwrap();
-    assert_eq!(credentials.token().await.unwrap().expose(), "t");
+    let credentials = server.credentials(client).root_certificates(authority.pem()).build().unwrap();
+    assert_eq!(credentials.token().await.unwrap().secret(), "t");
     let seen = server.seen.lock().unwrap().clone();
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].1.as_ref(), Some(certificate.der()));
@@ -138,7 +140,7 @@ async fn a_client_with_a_certificate_shows_it_and_says_its_id_in_the_body() {
     assert!(!seen[0].0.to_ascii_lowercase().contains("authorization"));
 
     // Without one this server is not reached.
-    let without = server.credentials(by_secret()).with_root_certificates(authority.pem()).build().unwrap();
+    let without = server.credentials(by_secret()).root_certificates(authority.pem()).build().unwrap();
     assert!(without.token().await.is_err());
     assert_eq!(server.seen.lock().unwrap().len(), 1);
 }
