@@ -1,18 +1,10 @@
 //! Encodes names and values of a form (`application/x-www-form-urlencoded`).
 
-/// `application/x-www-form-urlencoded` (RFC 6749 Appendix B).
-pub(crate) fn push_encoded(out: &mut String, text: &str) {
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => out.push(byte.into()),
-            b' ' => out.push('+'),
-            _ => out.extend(['%', hex(byte >> 4), hex(byte & 0xF)]),
-        }
-    }
-}
+use url::form_urlencoded::byte_serialize;
 
-fn hex(digit: u8) -> char {
-    char::from_digit(digit.into(), 16).unwrap_or('0').to_ascii_uppercase()
+/// Appends the encoded string (RFC 6749 Appendix B). If `out` has the capacity, no copy of a secret is left behind.
+pub(crate) fn push_encoded(out: &mut String, text: &str) {
+    byte_serialize(text.as_bytes()).for_each(|part| out.push_str(part));
 }
 
 #[cfg(test)]
