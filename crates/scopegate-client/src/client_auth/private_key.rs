@@ -1,5 +1,7 @@
-//! The only file that calls the cryptography crate: the private key of a client, which signs assertions. What they say is
-//! `client_auth/assertion.rs`.
+//! The private key of a client, which signs assertions. This is the only file that calls the cryptography crate.
+//!
+//! PEM is read here, and not by `rustls-pki-types`, because that reader leaves its base64 buffer in memory, and takes the
+//! first of several keys. It would save ten lines.
 
 use std::fmt;
 use std::sync::Arc;
@@ -91,7 +93,7 @@ impl PrivateKey {
     }
 }
 
-/// Bytes that nobody can guess and that do not come twice; `None` when the system has no randomness to give.
+/// Returns random bytes; `None` if the system has no randomness.
 pub(crate) fn random_bytes() -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
     aws_lc_rs::rand::fill(&mut bytes).ok()?;
@@ -107,7 +109,7 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// The bytes between the lines that say what they are. Exactly one key: of two, nobody could say which one signs.
+/// Decodes the one private key of a PEM file. Two keys are rejected, because it would be unclear which one signs.
 fn der(pem: &str) -> Option<Zeroizing<Vec<u8>>> {
     let (_, rest) = pem.split_once("-----BEGIN PRIVATE KEY-----")?;
     let (base64, rest) = rest.split_once("-----END PRIVATE KEY-----")?;
