@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_the_id_and_no_secret() {
+    fn debug_shows_id_and_hides_secret() {
         for client in [
             ClientAuthentication::client_secret_basic("report", "s3cret"),
             ClientAuthentication::client_secret_post("report", "s3cret"),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_with_a_colon_and_a_secret_with_anything_survive_basic() {
+    fn basic_header_encodes_id_and_secret() {
         // E05: RFC 6749 Appendix B
         let params = ClientAuthentication::client_secret_basic("a:b", "%+ é/=").params("", SystemTime::now());
         let header = params.unwrap().header.unwrap();
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_id_or_secret_is_refused() {
+    fn empty_id_or_secret_is_rejected() {
         // E01
         for client in [
             ClientAuthentication::client_secret_basic("", "s"),

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_shown_nowhere_and_its_header_is_sensitive() {
+    fn debug_hides_token_and_header_is_sensitive() {
         // D18
         let token = token("ey.J0-._~+/==").unwrap();
         assert_eq!(token.secret(), "ey.J0-._~+/==");
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_b64token_is_no_token() {
+    fn string_outside_b64token_grammar_is_rejected() {
         // E08
         for text in ["", "=", "a b", "a\r\nX: y", "a=b", "a\"", "a,b", "\u{e9}", "Bearer a"] {
             assert!(token(text).is_none(), "{text:?}");

@@ -9,7 +9,7 @@ use scopegate_client::{ClientAuthentication, ClientCredentials};
 use scopegate_issuer::{Fault, LocalIssuer};
 
 #[tokio::test]
-async fn requests_for_tokens_and_rejected_ones_are_counted_by_issuer() {
+async fn token_requests_and_rejections_are_counted_by_issuer() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
     recorder.install().unwrap();

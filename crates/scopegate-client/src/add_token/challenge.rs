@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_of_a_bearer_challenge_is_found_wherever_it_stands() {
+    fn bearer_error_is_found_in_any_position() {
         // E18
         for field in [
             r#"Bearer error="invalid_token""#,
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scopes_that_are_needed_are_read() {
+    fn insufficient_scope_challenge_names_its_scopes() {
         let field = r#"Bearer realm="api", scope="https://x/b a", error="insufficient_scope""#;
         assert_eq!(error(&[field]), insufficient("a https://x/b"));
         assert_eq!(error(&[r#"Bearer error="insufficient_scope""#]), insufficient(""));
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_an_error_that_we_know() {
+    fn other_challenges_have_no_known_error() {
         for field in [
             "",
             "Bearer",
@@ -271,7 +271,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_field_has_an_answer(field in proptest::collection::vec(any::<u8>(), 0..120)) {
+        fn any_field_is_read_without_panic(field in proptest::collection::vec(any::<u8>(), 0..120)) {
             if let Ok(value) = HeaderValue::from_bytes(&field) {
                 let mut headers = HeaderMap::new();
                 headers.insert(WWW_AUTHENTICATE, value);
@@ -280,7 +280,7 @@ mod tests {
         }
 
         #[test]
-        fn anything_made_of_the_grammars_pieces_has_an_answer(
+        fn any_grammar_pieces_are_read_without_panic(
             pieces in proptest::collection::vec(
                 prop_oneof![
                     Just("Bearer"), Just(" "), Just(","), Just("="), Just("\""), Just("\\"), Just("error"),
@@ -293,7 +293,7 @@ mod tests {
         }
 
         #[test]
-        fn what_a_server_quotes_is_read_back(realm in "[ -~]{0,30}", scope in "[a-z/:.]{1,9}( [a-z/:.]{1,9}){0,3}") {
+        fn quoted_strings_are_read_back(realm in "[ -~]{0,30}", scope in "[a-z/:.]{1,9}( [a-z/:.]{1,9}){0,3}") {
             let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
             let field = format!(r#"Bearer realm="{quoted}", scope="{scope}", error="insufficient_scope""#);
             prop_assert_eq!(error(&[&field]), insufficient(&scope));

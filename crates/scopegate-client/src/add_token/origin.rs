@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_goes_to_its_own_origin_and_to_no_other() {
+    fn request_uri_must_match_the_whole_origin() {
         // E26
         let origin = Origin::parse("https://api.example").unwrap();
         for own in ["https://api.example/x?y", "https://API.example:443/", "HTTPS://api.example"] {
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_https_or_loopback_and_has_no_path() {
+    fn origin_without_tls_or_with_path_is_rejected() {
         // E26
         for text in ["https://api.example", "https://api.example:8443/", "http://127.0.0.1:8080"] {
             assert!(Origin::parse(text).is_ok(), "{text}");

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_and_its_challenge_say_the_same() {
+    fn rejection_needs_matching_status_and_challenge() {
         // E18
         assert_eq!(answer(401, &[(WWW_AUTHENTICATE, INVALID)]), Some(Rejection::Token));
         assert_eq!(answer(403, &[(WWW_AUTHENTICATE, INSUFFICIENT)]), scopes());
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grpc_answer_that_is_nothing_but_an_error_says_it_in_its_headers() {
+    fn grpc_rejection_needs_trailers_only_response() {
         // E18
         let late = Some(Rejection::TokenMaybeLate);
         for content_type in ["application/grpc", "Application/gRPC+proto", "application/grpc;v=1"] {

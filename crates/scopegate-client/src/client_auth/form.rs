@@ -12,7 +12,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_but_a_few_characters_is_escaped() {
+    fn reserved_characters_are_percent_encoded() {
         let encoded = |text| {
             let mut out = String::new();
             push_encoded(&mut out, text);

@@ -131,14 +131,14 @@ mod tests {
         -----END PRIVATE KEY-----\n";
 
     #[test]
-    fn a_key_is_read_from_pem_and_signs_what_its_type_says() {
+    fn pem_key_signs_with_algorithm_of_its_type() {
         let key = PrivateKey::from_pem(ED25519).unwrap();
         assert_eq!(key.algorithm(), "EdDSA");
         assert_eq!(key.sign(b"input").unwrap().len(), 64);
     }
 
     #[test]
-    fn what_is_not_one_key_is_none() {
+    fn pem_without_exactly_one_key_is_rejected() {
         let public = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
             -----END PUBLIC KEY-----";
         let two = [ED25519, ED25519].concat();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_the_key_id_and_no_key() {
+    fn debug_shows_key_id_and_hides_key() {
         let key = PrivateKey::from_pem(ED25519).unwrap().with_key_id("k1");
         assert_eq!(format!("{key:?}"), r#"PrivateKey { algorithm: "EdDSA", id: Some("k1"), .. }"#);
     }

@@ -56,7 +56,7 @@ mod tests {
     use crate::url::Address;
 
     #[tokio::test]
-    async fn the_same_grant_has_the_same_source_and_sources_that_nobody_holds_are_bounded() {
+    async fn equal_grants_share_source_and_unused_are_bounded() {
         let address = Address::parse("token endpoint", "http://127.0.0.1:1/token").unwrap();
         let client = ClientAuthentication::client_secret_basic("c", "s");
         let unused = AssertionAudience::Unused;

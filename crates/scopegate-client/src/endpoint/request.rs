@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_has_the_grant_then_what_is_asked_for_then_the_proof() {
+    fn body_has_grant_scopes_resources_parameters_and_client() {
         // E03, E19
         let grant = Grant {
             scopes: Scopes::parse("b a").unwrap(),

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_and_its_type_are_needed() {
+    fn response_without_token_or_type_is_rejected() {
         // E08
         assert_eq!(with("").unwrap().token.as_str(), "t");
         for (body, expected) in [
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_type_is_bearer_in_any_case_and_nothing_else() {
+    fn token_type_must_be_bearer_in_any_case() {
         // E09
         for kind in ["Bearer", "bearer", "BEARER", "bEaReR"] {
             assert!(read(&format!(r#"{{"access_token":"t","token_type":"{kind}"}}"#)).is_ok(), "{kind}");
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_members_are_ignored_and_repeated_ones_refused() {
+    fn unknown_members_are_ignored_and_repeated_rejected() {
         // E10, E13
         assert!(with(r#","x":{"access_token":"y"},"refresh_token":"r","id_token":null"#).is_ok());
         let repeated = TokenResponseError::Json(JsonError::RepeatedName);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lifetime_is_a_number_also_in_a_string() {
+    fn expires_in_is_number_or_number_in_string() {
         // E11
         let seconds =
             |value: &str| with(&format!(r#","expires_in":{value}"#)).map(|answer| answer.lifetime.unwrap());
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn granted_scopes_are_read_where_they_are_named() {
+    fn granted_scopes_are_read_if_present() {
         // E12
         assert_eq!(with(r#","scope":"b a""#).unwrap().scopes, Scopes::parse("a b"));
         assert_eq!(with(r#","scope":"""#).unwrap().scopes, Some(Scopes::default()));
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_read_as_far_as_it_can_be() {
+    fn error_response_is_read_as_far_as_possible() {
         // E14
         let read = |body: &str| {
             let error_response = error_response(body.as_bytes(), |text| text.contains("s3cret"));
@@ -245,13 +245,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_have_an_answer(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_body_is_read_without_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = token(&body, |_| false);
             let _ = error_response(&body, |_| false);
         }
 
         #[test]
-        fn what_is_read_is_what_was_written(
+        fn written_token_response_is_read_back(
             text in "[ -~]{1,40}",
             expires in proptest::option::of(1u64..200_000),
             scope in proptest::option::of("[a-z]{1,5}( [a-z]{1,5}){0,3}"),

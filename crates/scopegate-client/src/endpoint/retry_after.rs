@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_and_dates_are_read_and_nothing_else() {
+    fn retry_after_is_seconds_or_date() {
         // E15: the date is the example of RFC 9110 §5.6.7.
         let now = UNIX_EPOCH + Duration::from_secs(784_111_777 - 90);
         let read = |value| parse(value, now).map(|wait| wait.as_secs());

@@ -41,7 +41,7 @@ fn ed25519() -> (SigningKey, PrivateKey) {
 }
 
 #[tokio::test]
-async fn basic_is_a_header_and_nothing_in_the_body() {
+async fn basic_sends_header_and_nothing_in_body() {
     // E04, E05
     let request = sent(ClientAuthentication::client_secret_basic("a:b", "%+ é/=")).await;
     let encoded = request.header("authorization").unwrap().strip_prefix("Basic ").unwrap();
@@ -50,7 +50,7 @@ async fn basic_is_a_header_and_nothing_in_the_body() {
 }
 
 #[tokio::test]
-async fn post_is_in_the_body_and_no_header() {
+async fn post_sends_secret_in_body_without_header() {
     // E04, E06
     let request = sent(ClientAuthentication::client_secret_post("a:b", "%+ é/=")).await;
     assert_eq!(request.header("authorization"), None);
@@ -59,7 +59,7 @@ async fn post_is_in_the_body_and_no_header() {
 }
 
 #[tokio::test]
-async fn an_assertion_is_signed_for_the_issuer_alone_and_for_a_minute() {
+async fn assertion_is_signed_for_issuer_and_one_minute() {
     // E04, E20, E21, E22, E23
     let (key, private) = ed25519();
     let request = sent(ClientAuthentication::private_key_jwt("report", private.with_key_id("k1"))).await;
@@ -82,7 +82,7 @@ async fn an_assertion_is_signed_for_the_issuer_alone_and_for_a_minute() {
 }
 
 #[tokio::test]
-async fn the_token_endpoint_is_the_audience_only_when_that_was_said() {
+async fn token_endpoint_is_audience_only_if_configured() {
     // E22
     let (key, private) = ed25519();
     let client = ClientAuthentication::private_key_jwt("report", private);
@@ -97,7 +97,7 @@ async fn the_token_endpoint_is_the_audience_only_when_that_was_said() {
 }
 
 #[tokio::test]
-async fn the_audience_is_written_as_it_was_given() {
+async fn audience_keeps_its_spelling() {
     // E22: it is compared character by character (RFC 7523 §3)
     let (key, private) = ed25519();
     let client = ClientAuthentication::private_key_jwt("report", private);
@@ -112,7 +112,7 @@ async fn the_audience_is_written_as_it_was_given() {
 }
 
 #[tokio::test]
-async fn no_two_assertions_are_the_same() {
+async fn assertions_have_unique_ids() {
     // E23
     let (_, private) = ed25519();
     let client = ClientAuthentication::private_key_jwt("report", private);
@@ -135,7 +135,7 @@ async fn no_two_assertions_are_the_same() {
 }
 
 #[tokio::test]
-async fn the_local_issuer_knows_its_clients_by_each_method_and_by_each_kind_of_key() {
+async fn local_issuer_accepts_each_method_and_key_type() {
     // E04, E05, E20, E21, E24
     let keys = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].map(SigningKey::generate);
     let pool = PoolConfig::new("eu-west-1_Local0001").resource_server("orders", ["read"]);

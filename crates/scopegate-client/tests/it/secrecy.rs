@@ -48,7 +48,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 #[tokio::test]
-async fn scopes_that_an_api_names_do_not_flood_the_log() {
+async fn long_challenge_scopes_are_cut_in_log() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false);
     // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
@@ -73,7 +73,7 @@ async fn scopes_that_an_api_names_do_not_flood_the_log() {
 }
 
 #[tokio::test]
-async fn a_secret_that_a_server_quotes_is_not_shown_in_any_spelling() {
+async fn quoted_secret_is_hidden_in_every_encoding() {
     // D18
     const SECRET: &str = r#"s3cret/+ "text"#;
     let client = || ClientAuthentication::client_secret_basic("report", SECRET);
@@ -118,7 +118,7 @@ async fn a_secret_that_a_server_quotes_is_not_shown_in_any_spelling() {
 }
 
 #[tokio::test]
-async fn nothing_secret_is_logged_or_shown() {
+async fn secrets_are_not_logged_or_shown() {
     // D18
     const SECRET: &str = "s3cret/+text";
     const ENCODED: &str = "s3cret%2F%2Btext";

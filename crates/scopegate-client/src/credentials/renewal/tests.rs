@@ -20,7 +20,7 @@ fn with_token(now: Instant) -> RenewalSchedule {
 }
 
 #[test]
-fn the_first_who_wants_a_token_makes_the_request_and_the_others_wait_for_it() {
+fn first_caller_requests_and_others_wait() {
     // E16
     let now = Instant::now();
     let mut schedule = RenewalSchedule::new(COOLDOWN, now);
@@ -33,7 +33,7 @@ fn the_first_who_wants_a_token_makes_the_request_and_the_others_wait_for_it() {
 }
 
 #[test]
-fn a_token_is_renewed_when_three_quarters_of_its_lifetime_have_passed_give_or_take_a_tenth() {
+fn token_renews_at_75_percent_with_jitter() {
     // E16
     let now = Instant::now();
     for (random, expected) in [(0.0, 2_430.0), (0.5, 2_700.0), (1.0, 2_970.0)] {
@@ -51,7 +51,7 @@ fn a_token_is_renewed_when_three_quarters_of_its_lifetime_have_passed_give_or_ta
 }
 
 #[test]
-fn a_request_that_does_not_end_is_given_up_and_comes_too_late() {
+fn lost_request_is_given_up_and_ignored() {
     // E17
     let start = Instant::now();
     for mut schedule in [RenewalSchedule::new(COOLDOWN, start), with_token(start)] {
@@ -67,7 +67,7 @@ fn a_request_that_does_not_end_is_given_up_and_comes_too_late() {
 }
 
 #[test]
-fn the_old_token_is_served_until_it_ends_when_renewal_fails() {
+fn failed_renewal_serves_old_token_until_expiry() {
     // E16
     let start = Instant::now();
     let mut schedule = with_token(start);
@@ -89,7 +89,7 @@ fn the_old_token_is_served_until_it_ends_when_renewal_fails() {
 }
 
 #[test]
-fn a_refusal_and_nonsense_are_told_at_once_and_a_failure_that_may_pass_is_waited_for() {
+fn only_transient_failure_makes_callers_wait() {
     // E15
     let now = Instant::now();
     for (retry, expected) in [
@@ -105,7 +105,7 @@ fn a_refusal_and_nonsense_are_told_at_once_and_a_failure_that_may_pass_is_waited
 }
 
 #[test]
-fn what_was_refused_is_not_asked_for_again_for_a_minute() {
+fn permanent_failure_is_retried_after_one_minute() {
     // E15
     let now = Instant::now();
     let mut schedule = RenewalSchedule::new(COOLDOWN, now);
@@ -116,7 +116,7 @@ fn what_was_refused_is_not_asked_for_again_for_a_minute() {
 }
 
 #[test]
-fn failures_wait_twice_as_long_each_time_up_to_a_minute() {
+fn repeated_failures_double_the_wait_up_to_minute() {
     // E15
     let now = Instant::now();
     let mut schedule = RenewalSchedule::new(COOLDOWN, now);
@@ -132,7 +132,7 @@ fn failures_wait_twice_as_long_each_time_up_to_a_minute() {
 }
 
 #[test]
-fn the_server_may_ask_for_more_patience_within_five_minutes() {
+fn retry_after_is_honored_up_to_five_minutes() {
     // E15
     let now = Instant::now();
     for (asked, expected) in [(0, 1.0), (1, 1.0), (7, 7.0), (300, 300.0), (301, 300.0), (u64::MAX, 300.0)] {
@@ -143,7 +143,7 @@ fn the_server_may_ask_for_more_patience_within_five_minutes() {
 }
 
 #[test]
-fn a_short_token_is_used_for_nine_tenths_of_its_life_and_renewed_before() {
+fn short_token_is_served_for_nine_tenths() {
     // E11
     let now = Instant::now();
     for lifetime in [1.0, 5.0, 60.0] {
@@ -157,7 +157,7 @@ fn a_short_token_is_used_for_nine_tenths_of_its_life_and_renewed_before() {
 }
 
 #[test]
-fn nobody_asks_for_a_token_that_nobody_wants() {
+fn idle_schedule_starts_no_request() {
     let now = Instant::now();
     let mut schedule = with_token(now);
     assert_eq!(schedule.poll(now + 10 * HOUR), Action::Request);
@@ -165,7 +165,7 @@ fn nobody_asks_for_a_token_that_nobody_wants() {
 }
 
 #[test]
-fn a_rejected_token_is_dropped_once_in_a_cooldown() {
+fn rejected_token_is_discarded_once_per_cooldown() {
     // E18
     let now = Instant::now();
     let mut schedule = with_token(now);
@@ -179,7 +179,7 @@ fn a_rejected_token_is_dropped_once_in_a_cooldown() {
 }
 
 #[test]
-fn a_token_that_is_rejected_while_it_is_renewed_is_waited_for() {
+fn token_rejected_during_renewal_makes_callers_wait() {
     let now = Instant::now();
     let mut schedule = with_token(now);
     let later = now + secs(2_700.0);
@@ -211,7 +211,7 @@ fn anything() -> impl Strategy<Value = Happens> {
 
 proptest! {
     #[test]
-    fn whatever_happens(events in proptest::collection::vec(anything(), 0..200)) {
+    fn any_event_sequence_keeps_the_invariants(events in proptest::collection::vec(anything(), 0..200)) {
         let mut now = Instant::now();
         let mut schedule = RenewalSchedule::new(COOLDOWN, now);
         let (mut begun, mut last_drop, mut allowed_from) = (None, None, now);

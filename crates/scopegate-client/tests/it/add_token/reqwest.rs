@@ -36,7 +36,7 @@ impl Caller {
 }
 
 #[tokio::test]
-async fn a_token_is_added_for_the_api_and_for_nobody_else() {
+async fn send_adds_token_for_the_api_only() {
     // E26
     let caller = Caller::start().await;
     let answer = caller.to_api.send(caller.http.get(format!("{}/orders", caller.api.url))).await.unwrap();
@@ -51,7 +51,7 @@ async fn a_token_is_added_for_the_api_and_for_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_another_host_drops_the_token_and_its_answer_changes_nothing() {
+async fn redirect_to_other_host_drops_token() {
     // E26
     let caller = Caller::start().await;
     let elsewhere = Recorder::start(reply(401, "").with("www-authenticate", INVALID_TOKEN)).await;
@@ -64,7 +64,7 @@ async fn a_redirect_to_another_host_drops_the_token_and_its_answer_changes_nothi
 }
 
 #[tokio::test]
-async fn what_was_done_before_a_redirect_is_not_done_again() {
+async fn rejection_behind_redirect_is_not_retried() {
     // E18: the order was made, and reading it is what is refused.
     let step = format!(r#"Bearer error="insufficient_scope", scope="{WRITE}""#);
     for (status, challenge) in [(401, INVALID_TOKEN), (403, step.as_str())] {
@@ -81,7 +81,7 @@ async fn what_was_done_before_a_redirect_is_not_done_again() {
 }
 
 #[tokio::test]
-async fn a_rejected_token_is_replaced_and_the_request_with_its_body_repeated() {
+async fn rejected_token_is_replaced_and_body_resent() {
     // E18
     let caller = Caller::start().await;
     caller.api.then([reply(401, "").with("www-authenticate", INVALID_TOKEN)]);
@@ -93,7 +93,7 @@ async fn a_rejected_token_is_replaced_and_the_request_with_its_body_repeated() {
 }
 
 #[tokio::test]
-async fn further_scopes_are_asked_for_when_they_are_allowed() {
+async fn step_up_needs_allowed_scopes() {
     let caller = Caller::start().await;
     let step = format!(r#"Bearer error="insufficient_scope", scope="{WRITE}""#);
     caller.api.then([reply(403, "").with("www-authenticate", &step)]);
@@ -107,7 +107,7 @@ async fn further_scopes_are_asked_for_when_they_are_allowed() {
 }
 
 #[tokio::test]
-async fn errors_say_whether_it_was_the_token_or_the_call() {
+async fn error_tells_token_failure_from_call_failure() {
     let caller = Caller::start().await;
     let error = caller.to_api.send(caller.http.get("no address")).await.unwrap_err();
     assert!(matches!(error, CallError::Call(_)));

@@ -112,7 +112,7 @@ fn insufficient(scope: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_token_is_added_and_the_same_one_to_each_request() {
+async fn each_request_gets_the_same_token() {
     let caller = Caller::start().await;
     let api = Api::default();
     for _ in 0..3 {
@@ -124,7 +124,7 @@ async fn a_token_is_added_and_the_same_one_to_each_request() {
 }
 
 #[tokio::test]
-async fn another_origin_gets_no_token() {
+async fn other_origin_gets_no_token() {
     // E26
     let caller = Caller::start().await;
     let api = Api::default();
@@ -144,7 +144,7 @@ async fn another_origin_gets_no_token() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_another_origin_takes_no_token_along() {
+async fn redirect_to_other_origin_carries_no_token() {
     // E26: with the layer inside of one that follows redirects, as the documentation says.
     let caller = Caller::start().await;
     let api = Api::default();
@@ -169,7 +169,7 @@ async fn a_redirect_to_another_origin_takes_no_token_along() {
 }
 
 #[tokio::test]
-async fn a_request_with_credentials_of_its_own_keeps_them() {
+async fn request_with_own_authorization_is_unchanged() {
     let caller = Caller::start().await;
     let api = Api::answering([(401, INVALID_TOKEN)]);
     let mut request = get(&format!("{API}/orders"));
@@ -180,7 +180,7 @@ async fn a_request_with_credentials_of_its_own_keeps_them() {
 }
 
 #[tokio::test]
-async fn a_rejected_token_is_replaced_once_and_the_request_repeated_once() {
+async fn rejected_token_is_replaced_and_request_retried_once() {
     // E18
     let caller = Caller::start().await;
     let api = Api::answering([(401, INVALID_TOKEN)]);
@@ -201,7 +201,7 @@ async fn a_rejected_token_is_replaced_once_and_the_request_repeated_once() {
 }
 
 #[tokio::test]
-async fn another_401_is_the_callers() {
+async fn other_401_is_returned_unchanged() {
     // E18
     for challenge in ["", r#"Bearer realm="api""#, r#"Bearer error="invalid_request""#, r#"Basic realm="x""#]
     {
@@ -218,7 +218,7 @@ async fn another_401_is_the_callers() {
 }
 
 #[tokio::test]
-async fn a_request_with_a_body_is_repeated_when_the_body_can_be_cloned() {
+async fn request_with_body_is_retried_if_cloned() {
     // E18
     let caller = Caller::start().await;
     let api = Api::answering([(401, INVALID_TOKEN)]);
@@ -258,7 +258,7 @@ async fn a_request_with_a_body_is_repeated_when_the_body_can_be_cloned() {
 }
 
 #[tokio::test]
-async fn a_new_token_that_cannot_be_had_leaves_the_apis_answer() {
+async fn failed_renewal_returns_the_api_response() {
     // E18
     let caller = Caller::start().await;
     caller.credentials.token().await.unwrap();
@@ -268,7 +268,7 @@ async fn a_new_token_that_cannot_be_had_leaves_the_apis_answer() {
 }
 
 #[tokio::test]
-async fn without_a_token_nothing_is_sent() {
+async fn request_without_token_is_not_sent() {
     let caller = Caller::start().await;
     caller.issuer.set_token_fault(Fault::RetryAfter { status: 503, seconds: 60 });
     let api = Api::default();
@@ -279,7 +279,7 @@ async fn without_a_token_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn further_scopes_are_asked_for_when_the_api_names_them_and_the_operator_allows_them() {
+async fn step_up_needs_challenge_and_allowed_scopes() {
     // 6750 §3.1
     let step = insufficient(&format!("{READ} {WRITE}"));
     let caller = Caller::start().await;
@@ -303,7 +303,7 @@ async fn further_scopes_are_asked_for_when_the_api_names_them_and_the_operator_a
 }
 
 #[tokio::test]
-async fn the_api_cannot_make_us_ask_for_more_than_the_ceiling_or_again_and_again() {
+async fn step_up_is_bounded_by_scopes_and_attempts() {
     let caller = Caller::start().await;
     let layer = caller.layer.clone().with_step_up_to(WRITE.parse().unwrap());
     for scope in [format!("{WRITE} admin"), String::new(), "admin".to_owned()] {
@@ -324,7 +324,7 @@ async fn the_api_cannot_make_us_ask_for_more_than_the_ceiling_or_again_and_again
 }
 
 #[tokio::test]
-async fn an_issuer_that_refuses_or_grants_less_ends_the_step_up() {
+async fn step_up_ends_if_issuer_grants_less() {
     for (answer, calls) in [
         (reply(400, r#"{"error":"invalid_scope"}"#), 1),
         (token("narrow", &format!(r#","scope":"{READ}""#)), 1),
@@ -345,7 +345,7 @@ async fn an_issuer_that_refuses_or_grants_less_ends_the_step_up() {
 }
 
 #[tokio::test]
-async fn a_scope_that_cannot_be_had_does_not_stand_in_the_way_of_others() {
+async fn unavailable_scope_does_not_block_other_step_ups() {
     const REFUSED: &str = "orders/refused";
     let caller = Caller::start().await;
     let layer = caller.layer.clone().with_step_up_to(format!("{WRITE} {REFUSED}").parse().unwrap());
@@ -369,7 +369,7 @@ async fn a_scope_that_cannot_be_had_does_not_stand_in_the_way_of_others() {
 }
 
 #[tokio::test]
-async fn a_request_is_not_repeated_with_the_token_that_was_refused() {
+async fn request_is_not_retried_with_same_token() {
     let caller = Caller::start().await;
     let layer = caller.layer.clone().with_step_up_to(WRITE.parse().unwrap());
     let api = Api::answering([(403, insufficient(READ).as_str())]);
@@ -378,7 +378,7 @@ async fn a_request_is_not_repeated_with_the_token_that_was_refused() {
 }
 
 #[tokio::test]
-async fn a_request_that_waits_for_its_token_holds_no_place_in_a_limit() {
+async fn request_waiting_for_token_holds_no_permit() {
     let caller = Caller::start().await;
     caller.issuer.set_token_fault(Fault::Drip);
     let api = Api::default();

@@ -19,7 +19,7 @@ fn discovered(issuer: &str) -> ClientCredentialsBuilder {
 }
 
 #[tokio::test]
-async fn secrets_go_over_tls_or_nowhere() {
+async fn urls_without_tls_are_rejected_except_loopback() {
     // E02, E07, F01
     for good in [ENDPOINT, "https://issuer.example/token?tenant=1", "http://127.0.0.1:9400/oauth2/token"] {
         assert!(at(good).build().is_ok(), "{good}");
@@ -34,7 +34,7 @@ async fn secrets_go_over_tls_or_nowhere() {
 }
 
 #[tokio::test]
-async fn neither_issuer_nor_token_endpoint_is_rejected() {
+async fn builder_without_issuer_and_endpoint_is_rejected() {
     let client = || ClientAuthentication::client_secret_basic("report", "s3cret");
     let built = ClientCredentials::builder(client()).scope("a").build();
     assert!(matches!(built, Err(ConfigError::NoTokenEndpoint)));
@@ -43,7 +43,7 @@ async fn neither_issuer_nor_token_endpoint_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_client_has_an_id_and_a_secret() {
+async fn client_without_id_or_secret_is_rejected() {
     // E01: that there is no client without a proof is a doc test of `ClientAuthentication`.
     for (id, secret, good) in [("report", "s3cret", true), ("", "s3cret", false), ("report", "", false)] {
         let client = ClientAuthentication::client_secret_post(id, secret);
@@ -54,7 +54,7 @@ async fn a_client_has_an_id_and_a_secret() {
 }
 
 #[tokio::test]
-async fn no_parameter_is_repeated() {
+async fn repeated_or_reserved_parameter_is_rejected() {
     // E02
     assert!(at(ENDPOINT).parameter("audience", "x").parameter("tenant", "y").build().is_ok());
     for name in [
@@ -74,7 +74,7 @@ async fn no_parameter_is_repeated() {
 }
 
 #[tokio::test]
-async fn a_resource_is_an_absolute_uri_without_fragment() {
+async fn resource_with_fragment_or_relative_is_rejected() {
     // E19
     for good in ["https://api.example", "https://api.example/v1?x", "urn:orders", "api://0f3c"] {
         assert!(at(ENDPOINT).resource(good).build().is_ok(), "{good}");
@@ -86,7 +86,7 @@ async fn a_resource_is_an_absolute_uri_without_fragment() {
 }
 
 #[tokio::test]
-async fn scopes_are_scopes_and_times_are_in_their_range() {
+async fn invalid_scope_and_out_of_range_time_rejected() {
     assert!(at(ENDPOINT).scope("https://api.example/read").build().is_ok());
     for bad in ["", "a b", "a\"", "é"] {
         assert!(matches!(at(ENDPOINT).scope(bad).build(), Err(ConfigError::InvalidScope { .. })), "{bad}");
@@ -106,7 +106,7 @@ async fn scopes_are_scopes_and_times_are_in_their_range() {
 }
 
 #[tokio::test]
-async fn a_token_is_for_an_origin_with_tls() {
+async fn api_origin_without_tls_is_rejected() {
     // E26
     let credentials = at(ENDPOINT).build().unwrap();
     assert!(AddToken::new(&credentials, "https://api.example").is_ok());
@@ -116,7 +116,7 @@ async fn a_token_is_for_an_origin_with_tls() {
 }
 
 #[tokio::test]
-async fn certificates_that_are_none_are_refused() {
+async fn invalid_certificates_are_rejected() {
     // E25
     let client = ClientAuthentication::tls_client_auth("report", "no certificate: s3cret");
     let error = ClientCredentials::builder(client).token_endpoint(ENDPOINT).build().unwrap_err();

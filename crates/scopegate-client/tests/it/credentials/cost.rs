@@ -10,7 +10,7 @@ use tokio::time::{Instant, advance, pause};
 use crate::credentials::renewal::{Elsewhere, first};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_callers_at_a_cold_start_cause_one_request() {
+async fn cold_start_of_10000_callers_sends_one_request() {
     // E16
     let elsewhere = Elsewhere::start(3_600);
     let credentials = elsewhere.credentials("s3cret").build().unwrap();
@@ -30,7 +30,7 @@ async fn ten_thousand_callers_at_a_cold_start_cause_one_request() {
 }
 
 #[tokio::test]
-async fn a_token_in_hand_costs_no_memory() {
+async fn cached_token_allocates_nothing() {
     let elsewhere = Elsewhere::start(3_600);
     let credentials = elsewhere.credentials("s3cret").build().unwrap();
     let token = credentials.token().await.unwrap();
@@ -45,7 +45,7 @@ async fn a_token_in_hand_costs_no_memory() {
 }
 
 #[tokio::test]
-async fn an_hour_of_a_thousand_calls_a_second_with_five_minutes_of_outage() {
+async fn five_minutes_of_outage_fail_no_call() {
     // E16: the outage begins when the first renewal may be due, and no renewal is due before.
     pause();
     for lifetime in [3_600, 1_800] {

@@ -93,7 +93,7 @@ fn secs(seconds: u64) -> Duration {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_in_the_background_and_the_old_one_given_out_meanwhile() {
+async fn renewal_runs_in_background_and_serves_old_token() {
     // E16
     pause();
     let elsewhere = Elsewhere::start(3_600);
@@ -113,7 +113,7 @@ async fn a_token_is_renewed_in_the_background_and_the_old_one_given_out_meanwhil
 }
 
 #[tokio::test]
-async fn the_old_token_is_given_out_until_its_end_when_renewal_fails() {
+async fn failed_renewals_serve_old_token_until_expiry() {
     // E16
     pause();
     let elsewhere = Elsewhere::start(3_600);
@@ -145,7 +145,7 @@ async fn the_old_token_is_given_out_until_its_end_when_renewal_fails() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_not_repeated_for_a_minute() {
+async fn rejected_request_is_not_repeated_for_one_minute() {
     // E15
     pause();
     let elsewhere = Elsewhere::start(3_600);
@@ -167,7 +167,7 @@ async fn a_refusal_is_not_repeated_for_a_minute() {
 }
 
 #[tokio::test]
-async fn an_outage_is_waited_for_with_pauses_that_grow() {
+async fn outage_is_retried_with_growing_backoff() {
     // E15
     pause();
     for fault in [Fault::Status(500), Fault::Reset, Fault::RetryAfter { status: 429, seconds: 0 }] {
@@ -205,7 +205,7 @@ async fn an_outage_is_waited_for_with_pauses_that_grow() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_for_patience_gets_it() {
+async fn retry_after_delays_the_next_attempt() {
     // E15
     pause();
     let elsewhere = Elsewhere::start(3_600);
@@ -234,7 +234,7 @@ async fn a_server_that_asks_for_patience_gets_it() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_come_is_given_up_and_asked_for_again() {
+async fn missing_response_times_out_and_is_retried() {
     // E15
     pause();
     let elsewhere = Elsewhere::start(3_600);
@@ -253,7 +253,7 @@ async fn an_answer_that_does_not_come_is_given_up_and_asked_for_again() {
 }
 
 #[tokio::test]
-async fn patience_ends() {
+async fn acquire_timeout_ends_the_wait() {
     // E15
     pause();
     let elsewhere = Elsewhere::start(3_600);
@@ -265,7 +265,7 @@ async fn patience_ends() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_takes_nothing_from_the_others() {
+async fn canceled_caller_does_not_cancel_the_request() {
     // E17
     pause();
     let elsewhere = Elsewhere::start(3_600);
@@ -280,7 +280,7 @@ async fn a_caller_that_goes_away_takes_nothing_from_the_others() {
 }
 
 #[test]
-fn a_runtime_that_ends_in_the_middle_of_a_request_does_not_leave_the_others_waiting() {
+fn ended_runtime_fails_its_request() {
     // E17
     let elsewhere = Elsewhere::start(3_600);
     let credentials = elsewhere.credentials("s3cret").build().unwrap();
@@ -297,7 +297,7 @@ fn a_runtime_that_ends_in_the_middle_of_a_request_does_not_leave_the_others_wait
 }
 
 #[test]
-fn without_a_runtime_there_is_an_error_and_no_panic() {
+fn missing_runtime_is_an_error_without_panic() {
     let elsewhere = Elsewhere::start(3_600);
     let credentials = elsewhere.credentials("s3cret").build().unwrap();
     let mut waiting = pin!(credentials.token());
@@ -319,7 +319,7 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
 }
 
 #[test]
-fn a_runtime_that_stands_still_in_the_middle_of_a_request_does_not_keep_the_others_from_a_token() {
+fn stalled_runtime_does_not_block_other_runtimes() {
     // E17
     let elsewhere = Elsewhere::start(3_600);
     let credentials = elsewhere.credentials("s3cret").build().unwrap();
@@ -345,7 +345,7 @@ fn a_runtime_that_stands_still_in_the_middle_of_a_request_does_not_keep_the_othe
 }
 
 #[tokio::test]
-async fn a_clock_that_panics_is_a_failed_request_and_nobody_is_left_waiting() {
+async fn panicking_clock_is_a_failed_request() {
     // E17
     pause();
     let elsewhere = Elsewhere::start(3_600);
@@ -362,7 +362,7 @@ async fn a_clock_that_panics_is_a_failed_request_and_nobody_is_left_waiting() {
 }
 
 #[tokio::test]
-async fn tokens_that_live_shorter_than_the_last_moments_are_used_and_renewed() {
+async fn token_of_five_seconds_is_served_and_renewed() {
     // E11
     pause();
     let elsewhere = Elsewhere::start(5);
@@ -377,7 +377,7 @@ async fn tokens_that_live_shorter_than_the_last_moments_are_used_and_renewed() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_ended_when_it_comes_is_no_token_and_the_next_request_waits() {
+async fn token_expired_on_arrival_is_an_invalid_response() {
     // E11
     pause();
     let elsewhere = Elsewhere::start(1);
@@ -394,7 +394,7 @@ async fn a_token_that_has_ended_when_it_comes_is_no_token_and_the_next_request_w
 }
 
 #[tokio::test]
-async fn a_rejected_token_is_dropped_and_no_other_and_once_in_a_cooldown() {
+async fn only_the_rejected_token_is_discarded_per_cooldown() {
     // E18
     pause();
     let elsewhere = Elsewhere::start(3_600);
@@ -418,7 +418,7 @@ async fn a_rejected_token_is_dropped_and_no_other_and_once_in_a_cooldown() {
 }
 
 #[tokio::test]
-async fn clones_and_equal_scopes_share_a_token_and_others_have_their_own() {
+async fn clones_and_equal_scopes_share_one_token() {
     // E16: kept for (issuer, client, scopes, resource)
     pause();
     let elsewhere = Elsewhere::start(3_600);

@@ -16,7 +16,7 @@ fn metadata(issuer: &str, endpoint: &str) -> String {
 }
 
 #[tokio::test]
-async fn metadata_is_asked_for_once_and_when_the_first_token_is_wanted() {
+async fn metadata_is_fetched_once_for_first_token() {
     // F02
     let server = Recorder::start(token("t", "")).await;
     let issuer = format!("{}/t1", server.url);
@@ -31,7 +31,7 @@ async fn metadata_is_asked_for_once_and_when_the_first_token_is_wanted() {
 }
 
 #[tokio::test]
-async fn three_addresses_are_tried_in_order_until_one_is_good() {
+async fn well_known_urls_are_tried_in_order() {
     // F02, F03
     let server = Recorder::start(token("t", "")).await;
     let issuer = format!("{}/t1", server.url);
@@ -52,7 +52,7 @@ async fn three_addresses_are_tried_in_order_until_one_is_good() {
 }
 
 #[tokio::test]
-async fn a_document_of_another_issuer_or_without_an_endpoint_sends_the_secret_nowhere() {
+async fn invalid_metadata_sends_no_secret() {
     // F04, F05
     let elsewhere = Recorder::start(token("t", "")).await;
     let server = Recorder::start(reply(404, "")).await;
@@ -77,7 +77,7 @@ async fn a_document_of_another_issuer_or_without_an_endpoint_sends_the_secret_no
 }
 
 #[tokio::test]
-async fn an_endpoint_that_has_moved_is_found_again() {
+async fn moved_endpoint_is_discovered_again() {
     // F03
     let (old, new) = (Recorder::start(reply(404, "")).await, Recorder::start(token("new", "")).await);
     let server = Recorder::start(reply(404, "")).await;
@@ -91,7 +91,7 @@ async fn an_endpoint_that_has_moved_is_found_again() {
 }
 
 #[tokio::test]
-async fn the_local_issuer_is_found_by_its_name() {
+async fn local_issuer_is_discovered_by_exact_name() {
     // F02, F04
     let local = LocalIssuer::start().await.unwrap();
     let credentials = ClientCredentials::builder(client()).issuer(local.issuer()).build().unwrap();
@@ -102,7 +102,7 @@ async fn the_local_issuer_is_found_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_server_of_metadata_that_asks_for_patience_gets_it() {
+async fn metadata_retry_after_delays_the_next_attempt() {
     // E15
     for (seconds, expected) in [(Some("120"), 100..=120), (None, 0..=1)] {
         let answer = reply(503, "");

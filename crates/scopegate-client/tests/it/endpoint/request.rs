@@ -19,7 +19,7 @@ async fn sent(with: impl FnOnce(&str) -> ClientCredentialsBuilder) -> Received {
 }
 
 #[tokio::test]
-async fn a_request_is_a_post_of_a_form_with_the_grant_and_the_scopes() {
+async fn request_posts_form_with_grant_and_scopes() {
     // E02, E03
     let request =
         sent(|endpoint| ClientCredentials::builder(basic()).token_endpoint(endpoint).scopes(["b", "a", "b"]))
@@ -31,14 +31,14 @@ async fn a_request_is_a_post_of_a_form_with_the_grant_and_the_scopes() {
 }
 
 #[tokio::test]
-async fn without_scopes_none_are_sent() {
+async fn request_without_scopes_sends_no_scope() {
     // E03
     let request = sent(|endpoint| ClientCredentials::builder(basic()).token_endpoint(endpoint)).await;
     assert_eq!(request.body, "grant_type=client_credentials");
 }
 
 #[tokio::test]
-async fn the_query_of_an_endpoint_is_kept_and_the_secret_is_never_in_it() {
+async fn endpoint_query_is_kept_without_the_secret() {
     // E02, E06
     for client in [basic(), ClientAuthentication::client_secret_post("report", "s3cret")] {
         let request = sent(|endpoint| {
@@ -50,7 +50,7 @@ async fn the_query_of_an_endpoint_is_kept_and_the_secret_is_never_in_it() {
 }
 
 #[tokio::test]
-async fn resources_are_sent_as_they_were_written_and_may_be_several() {
+async fn resources_are_sent_as_written() {
     // E19
     let request = sent(|endpoint| {
         let credentials = ClientCredentials::builder(basic()).token_endpoint(endpoint);
@@ -63,7 +63,7 @@ async fn resources_are_sent_as_they_were_written_and_may_be_several() {
 }
 
 #[tokio::test]
-async fn further_parameters_are_sent_and_no_name_stands_twice() {
+async fn parameters_are_sent_without_repeated_names() {
     // E02
     let request = sent(|endpoint| {
         let client = ClientAuthentication::client_secret_post("report", "s3cret");
@@ -80,7 +80,7 @@ async fn further_parameters_are_sent_and_no_name_stands_twice() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_never_used() {
+async fn refresh_token_is_never_used() {
     // E13
     let server = Recorder::start(token("t1", r#","expires_in":3600,"refresh_token":"r3fresh""#)).await;
     let credentials = ClientCredentials::builder(basic()).token_endpoint(server.endpoint()).build().unwrap();
@@ -95,7 +95,7 @@ async fn a_refresh_token_is_never_used() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
+async fn redirect_is_not_followed() {
     // E06, E26: the secret goes to the address that was configured.
     let elsewhere = Recorder::start(token("t", "")).await;
     for status in [301, 302, 303, 307, 308] {

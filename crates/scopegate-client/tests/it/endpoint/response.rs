@@ -22,7 +22,7 @@ fn reason(error: &Error) -> String {
 }
 
 #[tokio::test]
-async fn a_token_response_needs_a_token_and_the_type_bearer() {
+async fn token_response_needs_token_and_bearer_type() {
     // E08, E09, E10
     for (body, expected) in [
         (r#"{"access_token":"t","token_type":"Bearer","x":1}"#, None),
@@ -49,7 +49,7 @@ async fn a_token_response_needs_a_token_and_the_type_bearer() {
 }
 
 #[tokio::test]
-async fn each_error_code_is_told_with_its_status() {
+async fn error_response_is_reported_with_code_and_status() {
     // E14
     for (status, code) in [
         (400, "invalid_request"),
@@ -70,7 +70,7 @@ async fn each_error_code_is_told_with_its_status() {
 }
 
 #[tokio::test]
-async fn a_refusal_without_words_is_one_too() {
+async fn error_response_without_body_is_rejected() {
     // E14
     for status in [400, 401, 403] {
         for body in ["", "<html>", r#"{"error":7}"#] {
@@ -84,7 +84,7 @@ async fn a_refusal_without_words_is_one_too() {
 }
 
 #[tokio::test]
-async fn a_page_or_an_endless_answer_is_not_understood_and_an_error_of_the_server_is_an_outage() {
+async fn page_is_invalid_and_server_error_is_outage() {
     // E14
     let large = vec![b' '; 10 * 1024 * 1024];
     let error = heard(reply(200, large.clone())).await.unwrap_err();
@@ -99,7 +99,7 @@ async fn a_page_or_an_endless_answer_is_not_understood_and_an_error_of_the_serve
 }
 
 #[tokio::test]
-async fn faults_of_the_local_issuer_are_never_tokens() {
+async fn local_issuer_faults_are_never_tokens() {
     // E14
     let local = LocalIssuer::start().await.unwrap();
     for (fault, outage) in [
@@ -122,7 +122,7 @@ async fn faults_of_the_local_issuer_are_never_tokens() {
 }
 
 #[tokio::test]
-async fn a_lifetime_is_believed_within_bounds() {
+async fn expires_in_is_bounded() {
     // E11
     let seconds = async |member: &str| {
         let server = Recorder::start(token("t", member)).await;
@@ -143,7 +143,7 @@ async fn a_lifetime_is_believed_within_bounds() {
 }
 
 #[tokio::test]
-async fn what_is_granted_is_told_and_not_assumed() {
+async fn missing_scopes_are_reported() {
     // E12
     for (member, granted, missing) in [
         ("", "a b", ""),

@@ -105,7 +105,7 @@ fn by_secret() -> ClientAuthentication {
 }
 
 #[tokio::test]
-async fn a_certificate_of_an_authority_that_is_not_trusted_or_of_another_name_gets_no_secret() {
+async fn server_with_untrusted_certificate_gets_no_secret() {
     // E07
     let authority = Authority::new();
     let server = Server::start(&authority, "localhost", None).await;
@@ -124,7 +124,7 @@ async fn a_certificate_of_an_authority_that_is_not_trusted_or_of_another_name_ge
 }
 
 #[tokio::test]
-async fn a_client_with_a_certificate_shows_it_and_says_its_id_in_the_body() {
+async fn mtls_client_presents_certificate_and_sends_id() {
     // E04, E25: RFC 8705 §2
     let (authority, clients) = (Authority::new(), Authority::new());
     let server = Server::start(&authority, "localhost", Some(&clients)).await;
