@@ -85,6 +85,11 @@ mod url;
 mod clock;
 mod error;
 
+/// The example of the README is compiled.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
