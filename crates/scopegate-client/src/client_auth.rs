@@ -18,22 +18,22 @@ use crate::client_auth::private_key::PrivateKey;
 use crate::client_auth::secret::Secret;
 use crate::error::config::ConfigError;
 
-/// A client id, and one way to params it (RFC 6749 §2.3). The names are those of the registry that metadata uses (RFC 8414
-/// §2).
+/// A client id, and the one method that authenticates it (RFC 6749 §2.3). The names are those of the registry that metadata
+/// uses (RFC 8414 §2).
 ///
-/// There is no client without a proof: the grant is for confidential clients only (RFC 6749 §4.4).
+/// | method | prefer it |
+/// | --- | --- |
+/// | [`private_key_jwt`](Self::private_key_jwt) | if the issuer supports it: an assertion is valid for one minute, and for this issuer only (RFC 9700 §2.5) |
+/// | [`tls_client_auth`](Self::tls_client_auth) | if you manage certificates already |
+/// | [`client_secret_basic`](Self::client_secret_basic) | otherwise; every issuer supports it (RFC 6749 §2.3.1) |
+/// | [`client_secret_post`](Self::client_secret_post) | if the issuer does not decode `Basic` as RFC 6749 §2.3.1 requires |
+///
+/// The grant is for confidential clients only (RFC 6749 §4.4), so a client without authentication cannot be created:
 ///
 /// ```compile_fail
-/// // A public client, say: `none` is a method that the registry has, too.
-/// let nobody = scopegate_client::ClientAuthentication::none("report");
+/// // The registry has a method `none`, for public clients.
+/// let public = scopegate_client::ClientAuthentication::none("report");
 /// ```
-///
-/// | | to be preferred |
-/// | --- | --- |
-/// | [`private_key_jwt`](Self::private_key_jwt) | where the issuer can: what is sent is good for a minute and for this issuer (RFC 9700 §2.5) |
-/// | [`tls_client_auth`](Self::tls_client_auth) | where certificates are managed already |
-/// | [`client_secret_basic`](Self::client_secret_basic) | elsewhere; every issuer has it (RFC 6749 §2.3.1) |
-/// | [`client_secret_post`](Self::client_secret_post) | where the issuer does not decode `Basic` as RFC 6749 §2.3.1 says |
 #[derive(Clone, Debug)]
 pub struct ClientAuthentication {
     id: String,
@@ -57,25 +57,27 @@ pub(crate) struct ClientAuthParams {
 }
 
 impl ClientAuthentication {
-    /// By a secret in the `Authorization` header.
+    /// Authenticates by a secret in the `Authorization` header.
     pub fn client_secret_basic(client_id: impl Into<String>, secret: impl Into<Secret>) -> Self {
         Self { id: client_id.into(), method: Method::Basic(secret.into()) }
     }
 
-    /// By a secret in the body of the request.
+    /// Authenticates by a secret in the body of the request.
     pub fn client_secret_post(client_id: impl Into<String>, secret: impl Into<Secret>) -> Self {
         Self { id: client_id.into(), method: Method::Post(secret.into()) }
     }
 
-    /// By an assertion that is signed with a private key for each request, and that is good for a minute (RFC 7523 §2.2).
+    /// Authenticates by an assertion that is signed with a private key for each request, and valid for one minute (RFC 7523
+    /// §2.2).
     pub fn private_key_jwt(client_id: impl Into<String>, key: PrivateKey) -> Self {
         Self { id: client_id.into(), method: Method::Key(key) }
     }
 
-    /// By a certificate, in the TLS handshake (RFC 8705 §2): `tls_client_auth` and `self_signed_tls_client_auth`.
+    /// Authenticates by a certificate in the TLS handshake (RFC 8705 §2): `tls_client_auth` and
+    /// `self_signed_tls_client_auth`.
     ///
-    /// The PEM text holds the private key (PKCS #8) and the certificate with its chain. The token is an ordinary one: this
-    /// crate does not present the certificate to APIs.
+    /// The PEM contains the private key (PKCS #8) and the certificate with its chain. The token is not bound to it: this crate
+    /// does not present the certificate to APIs.
     pub fn tls_client_auth(client_id: impl Into<String>, identity_pem: impl Into<Secret>) -> Self {
         Self { id: client_id.into(), method: Method::Certificate(identity_pem.into()) }
     }
@@ -92,7 +94,7 @@ impl ClientAuthentication {
         }
     }
 
-    /// The certificate and its key, as PEM, for the TLS handshake.
+    /// Returns the certificate and its key, in PEM, for the TLS handshake.
     pub(crate) fn identity(&self) -> Option<&Secret> {
         match &self.method {
             Method::Certificate(identity) => Some(identity),

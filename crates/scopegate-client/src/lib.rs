@@ -1,7 +1,7 @@
 //! Fetches, caches and renews OAuth 2.0 access tokens (client credentials grant).
 //!
-//! Use it in a service or job that calls an API with access tokens, whoever issues them: Amazon Cognito or any other
-//! authorization server. One request fetches a token for all callers. The token is renewed before it expires, and
+//! Use it in a service or job that calls an API with access tokens of Amazon Cognito, or of any other authorization
+//! server. One request fetches a token for all callers. The token is renewed before it expires, and
 //! replaced when an API rejects it.
 //!
 //! ```no_run

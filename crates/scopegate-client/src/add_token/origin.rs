@@ -1,4 +1,4 @@
-//! The one server that a token is for (RFC 6454 §4): scheme, host and port.
+//! The origin (RFC 6454 §4) of the one API that gets the token: scheme, host and port.
 
 use http::Uri;
 use url::Url;
@@ -6,7 +6,7 @@ use url::Url;
 use crate::error::config::ConfigError;
 use crate::url::Address;
 
-/// Where a token may be sent to.
+/// The origin of an API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     scheme: String,
@@ -16,12 +16,12 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Reads an origin: `https://api.example`, `https://api.example:8443`; `http` on a loopback address.
+    /// Parses an origin: `https://api.example`, `https://api.example:8443`; `http` on a loopback address.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         let setting = "origin of the API";
         let url = Address::parse(setting, text)?.url;
         if url.path() != "/" || url.query().is_some() {
-            // It would look as if it said something about paths.
+            // A path would suggest that it restricts paths.
             let expected = "an origin (scheme, host and port), without path and query";
             return Err(ConfigError::InvalidUrl { setting, expected, found: url.path().to_owned() });
         }
@@ -34,7 +34,7 @@ impl Origin {
         Some(Self { scheme: url.scheme().to_owned(), host, port: url.port_or_known_default()? })
     }
 
-    /// Whether this is where a request goes. Without scheme and host it is not known where that is.
+    /// Returns whether a request goes to this origin. A URI without scheme and host has no origin.
     pub(crate) fn is_of(&self, uri: &Uri) -> bool {
         let Some((scheme, host)) = uri.scheme_str().zip(uri.host()) else { return false };
         let known = match scheme {

@@ -1,4 +1,4 @@
-//! What an answer refuses, in HTTP's words or in gRPC's. What comes of it is decided in `add_token/retry.rs`.
+//! Reads from a response, of HTTP or gRPC, whether an API rejected the token.
 
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
@@ -6,18 +6,18 @@ use http::{HeaderMap, StatusCode};
 use crate::add_token::challenge::{BearerError, bearer_error};
 use crate::token::scope::Scopes;
 
-/// What an API says no to, so that something else may get a yes.
+/// A rejection that another token may resolve.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Rejection {
-    /// This token, for everything.
+    /// The token is invalid.
     Token,
-    /// This token, for what is asked; these scopes are needed, as far as the API says.
+    /// The token lacks scopes; these are required, as far as the API names them.
     Scopes(Scopes),
-    /// This token, or one that the API has sent to somebody else: something may have been done already.
+    /// The token is invalid, or one that the API itself sent to another service: the API may have acted on the request.
     TokenMaybeLate,
 }
 
-/// A status and a challenge that say the same; `None` for any other answer.
+/// Returns the rejection if the status and the challenge agree.
 pub(super) fn rejection(status: StatusCode, headers: &HeaderMap) -> Option<Rejection> {
     match (verdict(status, headers)?, bearer_error(headers)?) {
         (Verdict::Unauthenticated, BearerError::InvalidToken) => Some(Rejection::Token),
@@ -44,11 +44,11 @@ fn verdict(status: StatusCode, headers: &HeaderMap) -> Option<Verdict> {
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// Of an answer that is *Trailers-Only* (gRPC's `doc/PROTOCOL-HTTP2.md`, section "Responses"): in any other, the status
-/// is not among the headers. The code is that of `doc/statuscodes.md`.
+/// Returns whether a *Trailers-Only* response (gRPC's `doc/PROTOCOL-HTTP2.md`, section "Responses") has the status
+/// `UNAUTHENTICATED` (`doc/statuscodes.md`). In other responses, the status is not among the headers.
 ///
-/// It does not say that nothing has been done: a method that passes on the status of a call of its own sends the same.
-/// `PERMISSION_DENIED` is therefore of no use here: what it asks for is to repeat the call.
+/// The method may have acted already, because a method that passes on the status of another call sends the same headers.
+/// `PERMISSION_DENIED` is therefore ignored: it could only be resolved by a retry.
 fn is_unauthenticated_in_grpc(headers: &HeaderMap) -> bool {
     let mut statuses = headers.get_all(GRPC_STATUS).iter();
     let status = (statuses.next().map(HeaderValue::as_bytes), statuses.next());
@@ -56,10 +56,10 @@ fn is_unauthenticated_in_grpc(headers: &HeaderMap) -> bool {
     status == (Some(b"16"), None) && content_type.is_some_and(is_grpc)
 }
 
-/// `application/grpc`, perhaps with the format of messages (`+proto`) or with parameters; not `application/grpc-web`.
+/// Matches `application/grpc`, with a message format (`+proto`) or parameters, but not `application/grpc-web`.
 fn is_grpc(content_type: &[u8]) -> bool {
     const MEDIA_TYPE: &[u8] = b"application/grpc";
-    // RFC 9110 §8.3.1: media types are compared without case.
+    // Media types are case-insensitive (RFC 9110 §8.3.1).
     content_type.split_at_checked(MEDIA_TYPE.len()).is_some_and(|(media_type, rest)| {
         media_type.eq_ignore_ascii_case(MEDIA_TYPE) && matches!(rest, [] | [b'+' | b';', ..])
     })
@@ -74,7 +74,7 @@ mod tests {
     const INVALID: &str = r#"Bearer error="invalid_token""#;
     const INSUFFICIENT: &str = r#"Bearer error="insufficient_scope", scope="a""#;
 
-    fn answer(status: u16, headers: &[(HeaderName, &'static str)]) -> Option<Rejection> {
+    fn response(status: u16, headers: &[(HeaderName, &'static str)]) -> Option<Rejection> {
         let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value)));
         let mut map = HeaderMap::new();
         headers.for_each(|(name, value)| {
@@ -85,7 +85,7 @@ mod tests {
 
     fn grpc(content_type: &'static str, status: &'static str, challenge: &'static str) -> Option<Rejection> {
         let headers = [(CONTENT_TYPE, content_type), (GRPC_STATUS, status), (WWW_AUTHENTICATE, challenge)];
-        answer(200, &headers)
+        response(200, &headers)
     }
 
     fn scopes() -> Option<Rejection> {
@@ -95,8 +95,8 @@ mod tests {
     #[test]
     fn rejection_needs_matching_status_and_challenge() {
         // E18
-        assert_eq!(answer(401, &[(WWW_AUTHENTICATE, INVALID)]), Some(Rejection::Token));
-        assert_eq!(answer(403, &[(WWW_AUTHENTICATE, INSUFFICIENT)]), scopes());
+        assert_eq!(response(401, &[(WWW_AUTHENTICATE, INVALID)]), Some(Rejection::Token));
+        assert_eq!(response(403, &[(WWW_AUTHENTICATE, INSUFFICIENT)]), scopes());
         for (status, challenge) in [
             (401, INSUFFICIENT),
             (403, INVALID),
@@ -105,9 +105,9 @@ mod tests {
             (400, INVALID),
             (503, INVALID),
         ] {
-            assert_eq!(answer(status, &[(WWW_AUTHENTICATE, challenge)]), None, "{status} {challenge}");
+            assert_eq!(response(status, &[(WWW_AUTHENTICATE, challenge)]), None, "{status} {challenge}");
         }
-        assert_eq!(answer(401, &[]), None);
+        assert_eq!(response(401, &[]), None);
     }
 
     #[test]
@@ -129,11 +129,11 @@ mod tests {
         }
         assert_eq!(grpc("application/grpc", "16", "Bearer"), None);
         let head = [(CONTENT_TYPE, "application/grpc"), (WWW_AUTHENTICATE, INVALID), (GRPC_STATUS, "16")];
-        assert_eq!(answer(200, &head), late);
-        assert_eq!(answer(500, &head), None, "a proxy's error, not the server's answer");
+        assert_eq!(response(200, &head), late);
+        assert_eq!(response(500, &head), None, "a proxy's error, not the server's response");
         let [content_type, challenge, status] = head;
         let twice = [content_type, challenge.clone(), status.clone(), status.clone()];
-        assert_eq!(answer(200, &twice), None);
-        assert_eq!(answer(200, &[challenge, status]), None, "no content type");
+        assert_eq!(response(200, &twice), None);
+        assert_eq!(response(200, &[challenge, status]), None, "no content type");
     }
 }

@@ -1,4 +1,4 @@
-//! What an answer asks for: another token, or nothing. No HTTP client here.
+//! Decides whether a response is retried, and with which token. No HTTP client here.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,27 +13,26 @@ use crate::error::excerpt::Excerpt;
 use crate::token::AccessToken;
 use crate::token::scope::Scopes;
 
-/// What was tried for one request so far. Each thing is tried once, so there is an end.
+/// The retries of one request. Each kind is tried once, which bounds them.
 pub(super) struct Retries<'a> {
     api: &'a Api,
     renewed: bool,
     stepped_up: bool,
-    /// Whose token the request has now.
+    /// The source of the current token of the request.
     credentials: ClientCredentials,
 }
 
-/// How far challenges have led.
+/// The scopes that challenges have added.
 #[derive(Default)]
 pub(super) struct StepUps {
-    /// What is asked for from now on when a challenge names any scope.
+    /// Scopes that are requested from now on if a challenge names any scope.
     acquired: Scopes,
-    /// What could not be had when it was asked for. A challenge that names one of these leads nowhere for a while.
+    /// Scopes that were not granted. A challenge that names one of these is ignored until `until`.
     unavailable: Scopes,
-    /// Until then.
     until: Option<Instant>,
 }
 
-/// As often as a token is dropped for an API that rejects it.
+/// As long as the default cooldown for rejected tokens.
 const STEP_UP_COOLDOWN: Duration = Duration::from_secs(30);
 
 impl<'a> Retries<'a> {
@@ -41,7 +40,7 @@ impl<'a> Retries<'a> {
         Self { api, renewed: false, stepped_up: false, credentials: api.credentials.clone() }
     }
 
-    /// The token to repeat the request with; `None` when the answer stands.
+    /// Returns the token for a retry; `None` if the response is final.
     pub(super) async fn after(
         &mut self,
         status: StatusCode,
@@ -63,44 +62,43 @@ impl<'a> Retries<'a> {
             }
             Rejection::Token | Rejection::Scopes(_) => None,
         };
-        // With the same one it would be refused again.
+        // The API would reject the same token again.
         other.filter(|other| !other.is_same(token))
     }
 
-    /// For a request that cannot be repeated: the answer stands, and the next one gets a new token if this one was
-    /// refused.
+    /// Handles the response of a request that cannot be retried: discards a rejected token, so that the next request gets
+    /// a new one.
     pub(super) fn without_retry(&self, status: StatusCode, headers: &HeaderMap, token: &AccessToken) {
         if let Some(Rejection::Token | Rejection::TokenMaybeLate) = rejection(status, headers) {
             self.discard(token);
         }
     }
 
-    /// Once, as each thing that is tried for a request.
+    /// Discards the token, once per request.
     fn discard(&self, token: &AccessToken) {
         if !self.renewed {
             self.credentials.reject(token);
         }
     }
 
-    /// Another token in place of one that was rejected. The same when it was not dropped, because the last one was just
-    /// now.
+    /// Returns the token in place of a rejected one. It is the same one if the cooldown kept it from being discarded.
     async fn renew(&self, rejected: &AccessToken) -> Option<AccessToken> {
         self.credentials.reject(rejected);
-        // If there is none, the API's answer says more than our error would.
+        // Without a token, the API's response is more helpful than our error.
         self.credentials.token().await.ok()
     }
 
-    /// A token that grants these scopes as well, if they may be asked for.
+    /// Returns a token that grants these scopes as well, if they are allowed.
     ///
-    /// What was acquired once is asked for from then on, too. An API that named other scopes each time could otherwise make
-    /// us ask for as many tokens as there are subsets. When a step fails, its scopes are left alone for a while: for the
-    /// same reason, and so that they do not stand in the way of scopes that can be had.
+    /// Scopes that were acquired once are requested from then on. Otherwise an API that names other scopes each time could
+    /// cause a token request for each subset. When a step fails, its scopes are ignored during a cooldown: for that reason,
+    /// and so that they do not block scopes that are available.
     async fn step_up(&mut self, named: &Scopes) -> Option<AccessToken> {
         let api = self.api;
         let allowed = api.step_up_scopes.union(api.credentials.scopes());
         if named.is_empty() || api.step_up_scopes.is_empty() || !named.without(&allowed).is_empty() {
             if !api.step_up_scopes.is_empty() {
-                // As long as the API likes it, and with each answer.
+                // The API chooses its length, and may send it with each response.
                 let named = Excerpt::new(&named.to_string());
                 tracing::info!(%named, step_up_scopes = %allowed, "not stepped up: the API names other scopes");
             }
@@ -108,7 +106,7 @@ impl<'a> Retries<'a> {
         }
         let (new, wanted) = {
             let mut steps = api.steps();
-            if steps.lead_nowhere(named, Instant::now()) {
+            if steps.are_unavailable(named, Instant::now()) {
                 return None;
             }
             let new = named.without(&steps.acquired).without(api.credentials.scopes());
@@ -118,7 +116,7 @@ impl<'a> Retries<'a> {
         tracing::info!(scopes = %wanted, "stepping up: the API asks for further scopes");
         self.credentials = api.credentials.with(wanted);
         let token = self.credentials.token().await.ok();
-        // With less it would be refused again.
+        // The API would reject a token with fewer scopes again.
         let token = token.filter(|token| named.without(token.scopes()).is_empty());
         if token.is_none() {
             api.steps().failed(if new.is_empty() { named } else { &new }, Instant::now());
@@ -128,14 +126,14 @@ impl<'a> Retries<'a> {
 }
 
 impl StepUps {
-    fn lead_nowhere(&mut self, named: &Scopes, now: Instant) -> bool {
+    fn are_unavailable(&mut self, named: &Scopes, now: Instant) -> bool {
         if self.until.is_some_and(|until| until <= now) {
             (self.unavailable, self.until) = (Scopes::default(), None);
         }
         named.iter().any(|scope| self.unavailable.contains(scope))
     }
 
-    /// Begins anew: what was acquired earlier may be what cannot be had any more.
+    /// Starts over, because a scope that was acquired earlier may be unavailable now.
     fn failed(&mut self, scopes: &Scopes, now: Instant) {
         self.acquired = Scopes::default();
         self.unavailable = self.unavailable.union(scopes);

@@ -1,5 +1,4 @@
-//! A client's assertion that it is who it says (RFC 7523 §2.2): a JWT that is signed for one request. The signature is
-//! `client_auth/private_key.rs`.
+//! The assertion of a client (RFC 7523 §2.2): a JWT that is signed for one request.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,12 +12,12 @@ use crate::client_auth::private_key::{PrivateKey, random_bytes};
 /// The fixed value of `client_assertion_type` (RFC 7523 §2.2).
 pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// It is sent at once, and never again. Whoever finds it later must not be able to use it.
+/// An assertion is sent once, immediately. An attacker who finds it later must not be able to use it.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// Signs a new assertion; `None` when the system has no randomness to give.
+/// Signs a new assertion; `None` if the system has no randomness.
 ///
-/// The audience is one text: with several, one server could present the assertion to another.
+/// It has exactly one audience: with several, one server could present the assertion to another.
 pub(crate) fn sign(
     client_id: &str,
     audience: &str,
@@ -40,7 +39,7 @@ pub(crate) fn sign(
     });
     let encode = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
     let input = format!("{}.{}", encode(&header), encode(&claims));
-    // Without its signature it is no secret, so only the whole is wiped.
+    // Without its signature it is no secret, so only the whole is zeroized.
     let signature = URL_SAFE_NO_PAD.encode(key.sign(input.as_bytes())?);
     Some(Zeroizing::new([&input, ".", &signature].concat()))
 }

@@ -17,8 +17,8 @@ use crate::error::config::ConfigError;
 
 /// The private key of a client that authenticates by `private_key_jwt`.
 ///
-/// Its type decides how it signs: RSA (2048 bits or more) by RS256, P-256 by ES256, Ed25519 by `EdDSA`. Cloning is cheap;
-/// `Debug` does not show the key. `openssl genpkey -algorithm ed25519` makes one, for instance.
+/// Its type determines the algorithm: RS256 for RSA (2048 bits or more), ES256 for P-256, `EdDSA` for Ed25519. Cloning is
+/// cheap; `Debug` does not show the key. To create one, run `openssl genpkey -algorithm ed25519`.
 #[derive(Clone)]
 pub struct PrivateKey {
     pair: Arc<Pair>,
@@ -35,7 +35,7 @@ impl PrivateKey {
     /// Reads a key from PEM: PKCS #8, which begins with `-----BEGIN PRIVATE KEY-----` (RFC 7468 §10).
     ///
     /// # Errors
-    /// [`ConfigError::InvalidKey`] when the text is something else, or the key cannot sign.
+    /// Returns [`ConfigError::InvalidKey`] if the string is not one such key, or the key cannot sign.
     pub fn from_pem(pem: &str) -> Result<Self, ConfigError> {
         let der = der(pem).ok_or(ConfigError::InvalidKey {
             expected: "one private key as PKCS #8 in PEM (\"-----BEGIN PRIVATE KEY-----\")",
@@ -46,7 +46,7 @@ impl PrivateKey {
     /// Reads a key from DER: PKCS #8 (RFC 5208, RFC 5958).
     ///
     /// # Errors
-    /// [`ConfigError::InvalidKey`] when the bytes are something else, or the key cannot sign.
+    /// Returns [`ConfigError::InvalidKey`] if the bytes are not such a key, or the key cannot sign.
     pub fn from_der(der: &[u8]) -> Result<Self, ConfigError> {
         let rsa = || rsa::KeyPair::from_pkcs8(der).map(Pair::Rsa);
         let p256 = || EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map(Pair::P256);
@@ -58,7 +58,7 @@ impl PrivateKey {
         Ok(Self { pair: Arc::new(pair), id: None })
     }
 
-    /// Names the key, as `kid` in the header of assertions: an issuer that has several keys of the client finds it.
+    /// Sets the `kid` in the header of assertions, for an issuer that has several keys of the client.
     #[must_use]
     pub fn with_key_id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
@@ -69,7 +69,7 @@ impl PrivateKey {
         self.id.as_deref()
     }
 
-    /// The JOSE name of the algorithm that it signs with (RFC 7518 §3.1, RFC 8037 §3.1).
+    /// Returns the JOSE name of its algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
     pub(crate) fn algorithm(&self) -> &'static str {
         match &*self.pair {
             Pair::Rsa(_) => "RS256",
@@ -78,7 +78,7 @@ impl PrivateKey {
         }
     }
 
-    /// The signature as JWS wants it (RFC 7518 §3, RFC 8037 §3.1); `None` when the system has no randomness to give.
+    /// Returns the signature in the form of JWS (RFC 7518 §3, RFC 8037 §3.1); `None` if the system has no randomness.
     pub(crate) fn sign(&self, input: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         match &*self.pair {

@@ -1,5 +1,4 @@
-//! A text that nobody may see: wiped from memory when it is dropped, never shown. How it is used is
-//! `client_auth.rs`.
+//! A string that is zeroized when it is dropped, and never shown.
 
 use std::fmt;
 
@@ -7,8 +6,8 @@ use zeroize::Zeroizing;
 
 /// A client secret.
 ///
-/// Made from a text, which should be given away (`String`) rather than lent (`&str`), so that no copy stays behind. Its
-/// memory is wiped when it is dropped, and `Debug` does not show it. There is no way to read it.
+/// Create it from a `String` rather than from a `&str`, so that no copy stays behind. Its memory is zeroized when it is
+/// dropped, and `Debug` does not show it. It cannot be read.
 ///
 /// ```
 /// use scopegate_client::Secret;
@@ -20,7 +19,7 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The text itself: for the request, and for nothing else.
+    /// Returns the string, for the request only.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,5 +1,4 @@
-//! A valid token on request: a snapshot that callers read without a lock, and the place where callers and the request
-//! that replaces it meet.
+//! Serves the current token from a snapshot that callers read without a lock, and runs the requests that replace it.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,13 +26,13 @@ pub(crate) struct TokenSource {
     endpoint: Arc<TokenEndpoint>,
     settings: Settings,
     current: ArcSwapOption<Snapshot>,
-    /// Callers come here when the snapshot is not fresh. Never held across an await.
+    /// Locked when the snapshot is not fresh. Never held across an await.
     state: Mutex<State>,
-    /// Tells those who wait that something has changed.
+    /// Wakes waiting callers after a change.
     changed: watch::Sender<()>,
 }
 
-/// What may be tuned. The defaults are explained where they can be changed, at the builder.
+/// The settings of the builder, which explains them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) default_lifetime: Duration,
@@ -41,10 +40,10 @@ pub(crate) struct Settings {
     pub(crate) rejection_cooldown: Duration,
 }
 
-/// The token in hand.
+/// The current token.
 struct Snapshot {
     token: AccessToken,
-    /// Until then it may be given out without asking further.
+    /// Until this time it is served without asking the schedule.
     fresh_until: Instant,
 }
 
@@ -53,7 +52,7 @@ struct State {
     token: Option<AccessToken>,
     succeeded: u64,
     failed: u64,
-    /// How the last request failed, if it did.
+    /// The error of the last request, if it failed.
     failure: Option<Error>,
 }
 
@@ -83,7 +82,7 @@ impl TokenSource {
         &self.grant
     }
 
-    /// The token in hand, if there is a good one. No waiting; a renewal that is due is begun.
+    /// Returns the current token, if it is valid, without waiting. Starts a renewal that is due.
     pub(crate) fn current(self: &Arc<Self>) -> Option<AccessToken> {
         if let Some(token) = self.fresh() {
             return Some(token);
@@ -94,8 +93,8 @@ impl TokenSource {
         }
     }
 
-    /// A good token: at once if there is one, or when the request for it has ended. A caller that goes away meanwhile
-    /// takes nothing from the others, because the request is a task of its own.
+    /// Returns a valid token, immediately or after a request. The request is a task of its own, so that a canceled caller
+    /// does not cancel it.
     pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, Error> {
         if let Some(token) = self.fresh() {
             return Ok(token);
@@ -110,7 +109,7 @@ impl TokenSource {
             if until.is_some_and(|until| until > deadline) {
                 return Err(self.failure());
             }
-            // Whether it was the change or the time does not matter: there is another look either way.
+            // Poll again after a change as well as after the time.
             let look_again = until.unwrap_or_else(|| deadline.min(Instant::now() + REQUEST_TIMEOUT));
             let _ = timeout_at(look_again, changed.changed()).await;
             if Instant::now() >= deadline && self.fresh().is_none() {
@@ -119,7 +118,7 @@ impl TokenSource {
         }
     }
 
-    /// A server has rejected this very token: it is not given out any more.
+    /// Discards this token, because an API rejected it.
     pub(crate) fn reject(&self, token: &AccessToken) {
         let mut state = self.state();
         let is_current = state.token.as_ref().is_some_and(|current| current.is_same(token));
@@ -159,7 +158,7 @@ impl TokenSource {
         let mut state = self.state();
         let requested_at = Instant::now();
         let Ok(runtime) = runtime else {
-            // Whoever cannot make a request must not seem to have made one.
+            // No request can be sent, so none may be recorded.
             let token = state.token.as_ref().filter(|_| state.schedule.is_valid(requested_at));
             return ControlFlow::Break(token.cloned().ok_or_else(|| self.no_runtime()));
         };
@@ -172,7 +171,7 @@ impl TokenSource {
         };
         if let Action::Request | Action::ServeAndRequest = action {
             self.publish(&state);
-            // The end of a request needs the lock, and on a runtime that is ending that is here.
+            // The end of a request needs the lock. If the runtime is ending, the task is dropped right here.
             drop(state);
             let attempt = Attempt { source: Arc::clone(self), requested_at, ended: false };
             drop(runtime.spawn(attempt.run()));
@@ -180,7 +179,7 @@ impl TokenSource {
         next
     }
 
-    /// Publishes what the state says.
+    /// Stores a snapshot of the state for the hot path.
     fn publish(&self, state: &State) {
         let snapshot = state.token.as_ref().zip(state.schedule.fresh_until());
         let snapshot = snapshot.map(|(token, fresh_until)| Snapshot { token: token.clone(), fresh_until });
@@ -215,7 +214,7 @@ impl TokenSource {
         let issuer = self.endpoint.issuer();
         let token = AccessToken::new(&response.token, granted, missing, ends_at(requested_at, lifetime));
         let token = token.ok_or(TokenResponseError::NotABearerToken);
-        // Nobody could be given it, and the next request would follow at once.
+        // It could not be served, and the next request would follow immediately.
         let token = token.and_then(|token| {
             if token.expires_in().is_zero() { Err(TokenResponseError::Ended) } else { Ok(token) }
         });
@@ -252,7 +251,7 @@ impl TokenSource {
             RequestError::Rejected { status, code, description } => {
                 Error::Rejected { endpoint, status: status.as_u16(), code, description }
             }
-            // How long is said when the error is given out.
+            // The wait is set when the error is returned.
             other if retry == Retry::Transient => {
                 Error::Unavailable { endpoint, retry_after: Duration::ZERO, source: Arc::new(other) }
             }
@@ -269,10 +268,10 @@ impl TokenSource {
         state.schedule.failed(Instant::now(), retry, retry_after, fastrand::f64());
         state.failure = Some(error);
         self.publish(&state);
-        let (error, kept) = (self.last_failure(&state), state.schedule.fresh_until().is_some());
+        let (error, has_token) = (self.last_failure(&state), state.schedule.fresh_until().is_some());
         drop(state);
         self.changed.send_replace(());
-        let old = if kept { "the old one is used until it ends" } else { "there is none" };
+        let old = if has_token { "the old one is used until it ends" } else { "there is none" };
         tracing::warn!(%issuer, %client, %error, reason, "no new token; {old}");
     }
 
@@ -282,8 +281,8 @@ impl TokenSource {
     }
 }
 
-/// One request, from its beginning to its end. However it ends, those who wait hear of it: also when its runtime is gone,
-/// or somebody else's clock panics.
+/// One request. However it ends, its end is recorded and wakes waiting callers: also if its runtime ends, or if a custom
+/// clock panics.
 struct Attempt {
     source: Arc<TokenSource>,
     requested_at: Instant,

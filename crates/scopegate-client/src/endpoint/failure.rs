@@ -99,7 +99,7 @@ impl From<HttpError> for RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rejected { status, .. } => write!(f, "refused with status {}", status.as_u16()),
+            Self::Rejected { status, .. } => write!(f, "rejected with status {}", status.as_u16()),
             Self::Status(found) => write!(f, "expected status 200, found {}", found.as_u16()),
             Self::Http(error) => fmt::Display::fmt(error, f),
             Self::TokenResponse(reason) => fmt::Display::fmt(reason, f),
@@ -111,7 +111,7 @@ impl fmt::Display for RequestError {
             Self::Client(error) => fmt::Display::fmt(error, f),
             Self::NoRandomness => f.write_str("the system has no randomness to sign with"),
             Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
-            Self::NoResponseYet => f.write_str("no answer yet"),
+            Self::NoResponseYet => f.write_str("no response yet"),
             Self::TaskEnded => f.write_str("the request was given up: its runtime has ended"),
         }
     }

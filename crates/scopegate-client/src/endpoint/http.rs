@@ -176,12 +176,12 @@ impl fmt::Display for HttpError {
             Self::TooLarge => write!(f, "expected at most {MAX_BODY} bytes, found more"),
             Self::Transport(error) if error.is_connect() => f.write_str("no connection"),
             Self::Transport(error) if error.is_timeout() => {
-                write!(f, "no complete answer within {} s", TOTAL_TIMEOUT.as_secs())
+                write!(f, "no complete response within {} s", TOTAL_TIMEOUT.as_secs())
             }
             Self::Transport(error) if error.is_body() || error.is_decode() => {
-                f.write_str("the answer broke off")
+                f.write_str("the response broke off")
             }
-            Self::Transport(_) => f.write_str("no answer"),
+            Self::Transport(_) => f.write_str("no response"),
         }
     }
 }

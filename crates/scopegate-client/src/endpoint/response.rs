@@ -160,9 +160,9 @@ mod tests {
             assert!(read(&format!(r#"{{"access_token":"t","token_type":"{kind}"}}"#)).is_ok(), "{kind}");
         }
         for kind in ["mac", "N_A", "DPoP", "Bearer ", "", "bearer,DPoP"] {
-            let answer = read(&format!(r#"{{"access_token":"t0","token_type":"{kind}"}}"#));
+            let read = read(&format!(r#"{{"access_token":"t0","token_type":"{kind}"}}"#));
             assert_eq!(
-                answer.err(),
+                read.err(),
                 Some(TokenResponseError::OtherTokenType(Some(Excerpt::new(kind)))),
                 "{kind}"
             );
@@ -181,7 +181,7 @@ mod tests {
     fn expires_in_is_number_or_number_in_string() {
         // E11
         let seconds =
-            |value: &str| with(&format!(r#","expires_in":{value}"#)).map(|answer| answer.lifetime.unwrap());
+            |value: &str| with(&format!(r#","expires_in":{value}"#)).map(|read| read.lifetime.unwrap());
         for (value, expected) in [
             ("3600", 3_600),
             (r#""3600""#, 3_600),

@@ -1,12 +1,12 @@
-//! How long a server asks for patience (RFC 9110 §10.2.3). Whether it gets it is `credentials/renewal.rs`.
+//! Reads `Retry-After` (RFC 9110 §10.2.3).
 
 use std::time::{Duration, SystemTime};
 
-/// Reads `Retry-After`: seconds, or a date. What is neither says nothing, and a date that has passed says: now.
+/// Reads seconds or a date. Anything else is ignored; a past date is zero.
 pub(crate) fn parse(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // What is too large to hold is very large.
+        // Numbers that overflow are very large.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
     }
     let date = httpdate::parse_http_date(value).ok()?;

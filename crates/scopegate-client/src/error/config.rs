@@ -1,37 +1,37 @@
-//! What is wrong with a configuration. Why there is no token is `error.rs`.
+//! Why credentials, a key or a layer could not be built.
 
 use std::fmt;
 
-/// Why credentials, a key or a layer could not be built, with what was expected and what was found.
+/// The error of a configuration, with expected and found values.
 ///
-/// Every one of these comes up before the first request is made. None holds a secret.
+/// It is returned before the first request is sent, and contains no secret. The messages of `Display` may change.
 #[non_exhaustive]
 #[derive(Debug)]
-#[allow(missing_docs, reason = "the fields are what their variant says was expected and found")]
+#[allow(missing_docs, reason = "the fields are the expected and found values of their variant")]
 pub enum ConfigError {
-    /// Not an address that a secret or a token may be sent to: `https` (or `http` on a loopback address), a host, no
-    /// fragment, no user name.
+    /// A secret or a token must not be sent to this URL. It must be `https` (or `http` on a loopback address), with a host,
+    /// and without fragment and user name.
     #[non_exhaustive]
     InvalidUrl { setting: &'static str, expected: &'static str, found: String },
-    /// Not a scope: one or more printable ASCII characters except space, `"` and `\` (RFC 6749 §3.3).
+    /// The scope is invalid. It must be one or more printable ASCII characters except space, `"` and `\` (RFC 6749 §3.3).
     #[non_exhaustive]
     InvalidScope { found: String },
-    /// Not a resource indicator: an absolute URI without fragment (RFC 8707 §2).
+    /// The resource is not an absolute URI without fragment (RFC 8707 §2).
     #[non_exhaustive]
     InvalidResource { found: String },
-    /// A parameter of this name is set by this crate, or was given already: none may be repeated (RFC 6749 §3.2).
+    /// This crate sets the parameter, or it was added before. Parameters must not be repeated (RFC 6749 §3.2).
     #[non_exhaustive]
     ReservedParameter { name: String },
-    /// A setting is empty that must not be.
+    /// The setting must not be empty.
     #[non_exhaustive]
     Empty { setting: &'static str },
-    /// A setting is outside of its range.
+    /// The setting is out of its range.
     #[non_exhaustive]
     OutOfRange { setting: &'static str, expected: &'static str, found: String },
-    /// Not a private key of PKCS #8 that can sign RS256 (2048 bits or more), ES256 or `EdDSA`.
+    /// The key is not a PKCS #8 private key for RS256 (2048 bits or more), ES256 or `EdDSA`.
     #[non_exhaustive]
     InvalidKey { expected: &'static str },
-    /// A certificate, or its key, cannot be used.
+    /// A certificate or its key is invalid.
     #[non_exhaustive]
     InvalidCertificate { setting: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
     /// Neither a token endpoint nor an issuer is set: see [`token_endpoint`](crate::ClientCredentialsBuilder::token_endpoint)
@@ -39,7 +39,7 @@ pub enum ConfigError {
     NoTokenEndpoint,
     /// The audience of assertions is the issuer, which is not set: see [`issuer`](crate::ClientCredentialsBuilder::issuer).
     NoAssertionAudience,
-    /// The HTTP client could not be set up, for instance because the system has no certificate authorities.
+    /// The HTTP client could not be created, for example because the system has no certificate authorities.
     #[non_exhaustive]
     HttpClient { source: Box<dyn std::error::Error + Send + Sync> },
 }

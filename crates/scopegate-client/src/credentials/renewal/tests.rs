@@ -228,7 +228,7 @@ proptest! {
                         begun = Some(now);
                     }
                     Action::Serve => prop_assert!(ends.is_some_and(|end| now < end), "only a living token"),
-                    Action::Wait { until: None } => prop_assert!(in_flight, "somebody will wake us"),
+                    Action::Wait { until: None } => prop_assert!(in_flight, "the request wakes the caller"),
                     Action::Wait { until: Some(until) } => prop_assert!(until > now && !in_flight),
                     Action::Fail => prop_assert!(!in_flight && ends.is_none_or(|end| now >= end)),
                 },
