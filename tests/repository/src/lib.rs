@@ -1,0 +1,13 @@
+//! Tests of the repository itself: its documents, manifests and source text. The tests are in
+//! `tests/it/`.
+//!
+//! The library measures the source text. The program `house` prints the measurements, and a test
+//! enforces the rules.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a panic is the test's failure, or the program's"
+)]
+
+pub mod house;
