@@ -10,4 +10,5 @@
     reason = "a panic is the test's failure, or the program's"
 )]
 
+pub mod checkout;
 pub mod house;

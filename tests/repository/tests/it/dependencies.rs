@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use repository_tests::checkout::root;
 use toml::Table;
 
-const DESIGN: &str = include_str!("../DESIGN.md");
+const DESIGN: &str = include_str!("../../../../DESIGN.md");
 
 /// One of the workspace's crates.
 struct Member {
@@ -35,7 +36,7 @@ impl Member {
 }
 
 fn members() -> Vec<Member> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     let workspace: Table = fs::read_to_string(root.join("Cargo.toml")).unwrap().parse().unwrap();
     let members = workspace["workspace"]["members"].as_array().unwrap();
     members.iter().map(|member| Member::read(root.join(member.as_str().unwrap()))).collect()
@@ -109,6 +110,6 @@ fn every_crate_forbids_unsafe_code() {
 
 #[test]
 fn the_workspace_forbids_unsafe_code() {
-    let root = include_str!("../Cargo.toml").parse::<Table>().unwrap();
+    let root = include_str!("../../../../Cargo.toml").parse::<Table>().unwrap();
     assert_eq!(root["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
 }

@@ -5,7 +5,7 @@
 //! written anew, and look at the difference:
 //!
 //! ```sh
-//! CONFORMANCE=write cargo test -p system-tests conformance
+//! CONFORMANCE=write cargo test -p repository-tests conformance
 //! ```
 //!
 //! It does not know whether a test shows what its row asks for. That is for whoever reads both.
@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use repository_tests::checkout::root;
+
 use claimed::Claimed;
 use table::{Row, Table};
 
@@ -24,11 +26,11 @@ use table::{Row, Table};
 const REASONS: [&str; 3] = ["Not built: ", "Decided otherwise: ", "Documented: "];
 
 const TO_WRITE: &str =
-    "run `CONFORMANCE=write cargo test -p system-tests conformance`, and commit what it changes";
+    "run `CONFORMANCE=write cargo test -p repository-tests conformance`, and commit what it changes";
 
 #[test]
 fn every_row_names_the_tests_that_show_it_or_says_why_there_are_none() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     let document = root.join("docs/conformance.md");
     let claimed = Claimed::read(root);
     let mut text = fs::read_to_string(&document).unwrap();

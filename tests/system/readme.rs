@@ -6,14 +6,14 @@ use scopegate_issuer::LocalIssuer;
 use crate::api::{READ, WRITE, serve};
 
 #[allow(dead_code, unreachable_pub, reason = "a program of its own, whose `main` would serve")]
-#[path = "../examples/quickstart/src/main.rs"]
+#[path = "../../examples/quickstart/src/main.rs"]
 mod quickstart;
 
-const README: &str = include_str!("../README.md");
+const README: &str = include_str!("../../README.md");
 
 #[test]
 fn the_service_in_the_readme_is_the_one_that_is_tested() {
-    let source = include_str!("../examples/quickstart/src/main.rs");
+    let source = include_str!("../../examples/quickstart/src/main.rs");
     let (_, service) = source.split_once("\n\n").unwrap();
     assert!(README.contains(&format!("```rust,no_run\n{service}```")), "README and quickstart differ");
 }
@@ -21,7 +21,7 @@ fn the_service_in_the_readme_is_the_one_that_is_tested() {
 #[test]
 fn the_test_in_the_readme_is_one_that_runs() {
     let (_, test) = include_str!("test_it.rs").split_once("\n\n").unwrap();
-    assert!(README.contains(&format!("```rust\n{test}```")), "README and tests/test_it.rs differ");
+    assert!(README.contains(&format!("```rust\n{test}```")), "README and tests/system/test_it.rs differ");
 }
 
 #[tokio::test]

@@ -4,12 +4,14 @@
 use std::fs;
 use std::path::Path;
 
+use repository_tests::checkout::root;
+
 use crate::conformance::rust_files;
 use crate::test_functions::TestFunctions;
 
 #[test]
 fn every_file_that_holds_tests_is_part_of_a_program() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     let (mut read, mut unread) = (0, Vec::new());
     for file in ["crates", "examples", "tests"].iter().flat_map(|folder| rust_files(&root.join(folder))) {
         if TestFunctions::read(&text(&file)).tests.is_empty() {
@@ -45,7 +47,11 @@ fn is_module(name: &str, folder: &Path) -> bool {
     beside
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .chain([folder.with_extension("rs")].into_iter().filter(|path| path.is_file()))
-        .any(|path| text(&path).lines().any(|line| line.trim_start_matches("pub(crate) ") == declaration))
+        .any(|path| {
+            text(&path)
+                .lines()
+                .any(|line| line.trim_start_matches("pub(crate) ").trim_start_matches("pub ") == declaration)
+        })
 }
 
 /// Whether Cargo looks here by itself, which a manifest can forbid, or its manifest says that a program begins here.
@@ -71,14 +77,14 @@ fn text(path: &Path) -> String {
 
 #[test]
 fn a_file_that_nothing_names_is_told_from_those_that_are_read() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     for (read, unread) in [
         ("crates/scopegate/tests/it/checks/form.rs", "crates/scopegate/tests/it/checks/shape.rs"),
         ("crates/scopegate/tests/no_lock.rs", "crates/scopegate/tests/of_nobody.rs"),
         ("crates/scopegate/src/verifier/tests.rs", "crates/scopegate/src/verifier/test.rs"),
         ("crates/scopegate-client/tests/metrics.rs", "crates/scopegate-client/tests/forgotten.rs"),
-        ("tests/hostile_tokens.rs", "tests/hostile_token.rs"),
-        ("tests/hostile/mod.rs", "tests/neighbours/mod.rs"),
+        ("tests/system/hostile_tokens.rs", "tests/system/hostile_token.rs"),
+        ("tests/system/hostile/mod.rs", "tests/neighbours/mod.rs"),
     ] {
         assert!(is_read(&root.join(read)), "{read}");
         assert!(!is_read(&root.join(unread)), "{unread}");

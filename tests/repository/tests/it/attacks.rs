@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+
+use repository_tests::checkout::root;
 
 use crate::test_functions::TestFunctions;
 
-const PAGE: &str = include_str!("../docs/attacks.md");
+const PAGE: &str = include_str!("../../../../docs/attacks.md");
 
 /// The sections of the page, each with the tests that it lists.
 fn sections() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
@@ -19,7 +20,7 @@ fn sections() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
 
 #[test]
 fn every_attack_is_shown_by_tests_that_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     let mut sources = BTreeMap::new();
     let mut sections_seen = 0;
     for (title, tests) in sections() {

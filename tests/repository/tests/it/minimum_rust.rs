@@ -64,7 +64,9 @@ fn no_dependency_asks_for_a_newer_rust_than_we_do() {
     }
     // Those of tests and examples too: the README's commands build them.
     assert_eq!(need_more_than(minimum, &metadata), [""; 0]);
-    assert!(include_str!("../README.md").contains(&format!("a Rust toolchain ({minimum} or newer)")));
+    assert!(
+        include_str!("../../../../README.md").contains(&format!("a Rust toolchain ({minimum} or newer)"))
+    );
 }
 
 #[test]

@@ -35,7 +35,7 @@ async fn start_my_api(issuer: &str) -> String {
 
 #[test]
 fn the_example_in_the_documentation_is_the_one_that_is_tested() {
-    let document = include_str!("../docs/rehearsal.md");
+    let document = include_str!("../../docs/rehearsal.md");
     let (_, source) = include_str!("rehearse_your_own.rs").split_once("\n\n").unwrap();
     let (example, _) = source.split_once("\nasync fn start_my_api").unwrap();
     assert!(document.contains(&format!("```rust\n{example}```")), "docs/rehearsal.md and this file differ");

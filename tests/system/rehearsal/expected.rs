@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scopegate_issuer::Report;
 
-const DOCUMENT: &str = include_str!("../../docs/rehearsal.md");
+const DOCUMENT: &str = include_str!("../../../docs/rehearsal.md");
 
 /// A row.
 pub(crate) struct Expected {

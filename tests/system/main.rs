@@ -9,15 +9,9 @@
 #![allow(clippy::print_stdout, reason = "a rehearsal shows what it has measured")]
 
 mod api;
-mod test_functions;
 
-mod attacks;
 mod both_halves;
-mod conformance;
-mod dependencies;
 mod flood;
-mod minimum_rust;
-mod modules;
 mod other_implementations;
 mod readme;
 mod rehearsal;

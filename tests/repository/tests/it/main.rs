@@ -1,0 +1,18 @@
+//! Tests of the repository: do its documents, manifests and files agree with each other? One file per
+//! question.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a panic is the test's failure"
+)]
+#![allow(clippy::print_stdout, reason = "the counts of a document are shown")]
+
+mod test_functions;
+
+mod attacks;
+mod conformance;
+mod dependencies;
+mod house;
+mod minimum_rust;
+mod modules;
