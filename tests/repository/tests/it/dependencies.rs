@@ -90,6 +90,16 @@ fn every_dependency_of_tests_and_examples_has_its_reason_too() {
 }
 
 #[test]
+fn only_product_crates_can_be_published() {
+    let published: Vec<String> = members()
+        .iter()
+        .filter(|member| member.is_published())
+        .map(|member| member.name().to_owned())
+        .collect();
+    assert_eq!(published, ["scopegate", "scopegate-axum", "scopegate-client", "scopegate-issuer"]);
+}
+
+#[test]
 fn every_crate_forbids_unsafe_code() {
     for member in members() {
         let lints = member.manifest.get("lints").and_then(|lints| lints.get("workspace"));
