@@ -13,6 +13,7 @@ mod test_functions;
 mod attacks;
 mod conformance;
 mod dependencies;
+mod external_types;
 mod house;
 mod minimum_rust;
 mod modules;
