@@ -1,0 +1,183 @@
+//! Members of a JSON Web Key (RFC 7517), read with strict types. Key sets and prepared keys are the
+//! verifier's.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::base64url;
+use crate::json::{JsonError, JsonObject, string, strings};
+
+/// Members with private or symmetric key material (RFC 7518 §6.2.2, §6.3.2 and §6.4.1).
+const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/// A JSON Web Key whose members are read on demand.
+///
+/// ```
+/// use scopegate_proto::jwk::{Jwk, JwkError};
+///
+/// let jwk = Jwk::from_text(r#"{"kty":"RSA","kid":"k1","e":"AQAB"}"#)?;
+/// assert_eq!(jwk.optional("kid")?.as_deref(), Some("k1"));
+/// assert_eq!(jwk.unsigned("e")?, [1, 0, 1]);
+/// assert_eq!(jwk.required("n"), Err(JwkError::Missing("n")));
+/// # Ok::<(), JwkError>(())
+/// ```
+#[derive(Debug)]
+pub struct Jwk<'a>(JsonObject<'a>);
+
+impl<'a> Jwk<'a> {
+    /// Reads a key from JSON.
+    ///
+    /// # Errors
+    /// Returns [`JwkError::Json`] if it is not an object without repeated member names.
+    pub fn from_text(json: &'a str) -> Result<Self, JwkError> {
+        JsonObject::from_text(json).map(Self).map_err(JwkError::Json)
+    }
+
+    /// Returns whether the key has a member of this name, whatever its value is.
+    pub fn contains(&self, member: &str) -> bool {
+        self.0.contains(member)
+    }
+
+    /// Returns a member that may be absent.
+    ///
+    /// # Errors
+    /// Returns [`JwkError::Malformed`] if the member is not a string.
+    pub fn optional(&self, member: &'static str) -> Result<Option<Cow<'a, str>>, JwkError> {
+        match self.0.get(member) {
+            None => Ok(None),
+            Some(value) => string(value).map(Some).ok_or(JwkError::Malformed(member)),
+        }
+    }
+
+    /// Returns a member that must be present.
+    ///
+    /// # Errors
+    /// Returns [`JwkError::Missing`] if it is absent, [`JwkError::Malformed`] if it is not a string.
+    pub fn required(&self, member: &'static str) -> Result<Cow<'a, str>, JwkError> {
+        self.optional(member)?.ok_or(JwkError::Missing(member))
+    }
+
+    /// Returns a list of strings that may be absent.
+    ///
+    /// # Errors
+    /// Returns [`JwkError::Malformed`] if the member is anything else.
+    pub fn strings(&self, member: &'static str) -> Result<Option<Vec<Cow<'a, str>>>, JwkError> {
+        match self.0.get(member) {
+            None => Ok(None),
+            Some(value) => strings(value).map(Some).ok_or(JwkError::Malformed(member)),
+        }
+    }
+
+    /// Returns the bytes of a member that must be present.
+    ///
+    /// # Errors
+    /// As [`required`](Self::required), and [`JwkError::Malformed`] if the member is not canonical
+    /// base64url.
+    pub fn bytes(&self, member: &'static str) -> Result<Vec<u8>, JwkError> {
+        let text = self.required(member)?;
+        base64url::decode(text.as_bytes()).ok_or(JwkError::Malformed(member))
+    }
+
+    /// Returns an unsigned number that must be present, in big-endian order without leading zeros.
+    ///
+    /// Some issuers write leading zero bytes against RFC 7518 §2. They change nothing, so they are
+    /// dropped.
+    ///
+    /// # Errors
+    /// As [`bytes`](Self::bytes).
+    pub fn unsigned(&self, member: &'static str) -> Result<Vec<u8>, JwkError> {
+        let bytes = self.bytes(member)?;
+        Ok(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
+    }
+
+    /// Checks that the key holds no private or symmetric key material.
+    ///
+    /// A private key that is published must be considered known to everyone.
+    ///
+    /// # Errors
+    /// Returns [`JwkError::HoldsSecret`] if the key has one of the private members of RFC 7518 §6.
+    pub fn check_public(&self) -> Result<(), JwkError> {
+        if SECRET_MEMBERS.iter().any(|member| self.contains(member)) {
+            return Err(JwkError::HoldsSecret);
+        }
+        Ok(())
+    }
+}
+
+/// The reason why a key is rejected.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JwkError {
+    /// The key is not a JSON object without repeated member names.
+    Json(JsonError),
+    /// A required member is absent.
+    Missing(&'static str),
+    /// A member has the wrong type or form.
+    Malformed(&'static str),
+    /// A member has a value that is not supported.
+    Unsupported(&'static str),
+    /// The key holds private or symmetric key material.
+    HoldsSecret,
+}
+
+impl fmt::Display for JwkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(found) => write!(f, "is {found}"),
+            Self::Missing(member) => write!(f, "has no `{member}`"),
+            Self::Malformed(member) => write!(f, "has a malformed `{member}`"),
+            Self::Unsupported(member) => write!(f, "has an unsupported `{member}`"),
+            Self::HoldsSecret => f.write_str("holds private or symmetric key material"),
+        }
+    }
+}
+
+impl std::error::Error for JwkError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_member_is_told_from_malformed_one() {
+        let jwk = Jwk::from_text(r#"{"kty":1,"x":"+/","ops":["a",1]}"#).unwrap();
+        assert_eq!(jwk.optional("kid"), Ok(None));
+        assert_eq!(jwk.strings("key_ops"), Ok(None));
+        assert_eq!(jwk.required("kid"), Err(JwkError::Missing("kid")));
+        assert_eq!(jwk.bytes("y"), Err(JwkError::Missing("y")));
+        for member in ["kty", "ops"] {
+            assert_eq!(jwk.optional(member), Err(JwkError::Malformed(member)));
+            assert_eq!(jwk.required(member), Err(JwkError::Malformed(member)));
+        }
+        assert_eq!(jwk.strings("ops"), Err(JwkError::Malformed("ops")));
+        assert_eq!(jwk.bytes("x"), Err(JwkError::Malformed("x")));
+        assert_eq!(jwk.unsigned("x"), Err(JwkError::Malformed("x")));
+    }
+
+    #[test]
+    fn leading_zeros_of_number_are_dropped() {
+        let jwk = Jwk::from_text(r#"{"e":"AAEAAQ","n":"AA","l":["a","b"]}"#).unwrap();
+        assert_eq!(jwk.bytes("e").unwrap(), [0, 1, 0, 1]);
+        assert_eq!(jwk.unsigned("e").unwrap(), [1, 0, 1]);
+        assert_eq!(jwk.unsigned("n").unwrap(), [0; 0]);
+        assert_eq!(jwk.strings("l").unwrap().unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn key_with_secret_member_is_rejected() {
+        assert_eq!(Jwk::from_text(r#"{"kty":"EC","x":"","y":""}"#).unwrap().check_public(), Ok(()));
+        for member in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
+            let text = format!(r#"{{"kty":"EC","{member}":null}}"#);
+            assert_eq!(Jwk::from_text(&text).unwrap().check_public(), Err(JwkError::HoldsSecret), "{member}");
+        }
+    }
+
+    #[test]
+    fn anything_but_an_object_is_rejected() {
+        for (text, found) in
+            [("[]", JsonError::NotJson), (r#"{"kty":"EC","kty":"EC"}"#, JsonError::RepeatedName)]
+        {
+            assert_eq!(Jwk::from_text(text).unwrap_err(), JwkError::Json(found));
+        }
+    }
+}

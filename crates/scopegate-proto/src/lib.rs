@@ -1,0 +1,39 @@
+//! Building blocks that the scopegate crates share.
+//!
+//! The verifier (`scopegate`) and the token client (`scopegate-client`) read the same formats and
+//! follow the same security rules. Each of these stands here once. Applications use those crates;
+//! this one is no general-purpose toolkit, and its versions follow theirs.
+//!
+//! | module | contains |
+//! | --- | --- |
+//! | [`json`] | JSON objects without repeated member names |
+//! | [`base64url`] | canonical base64url |
+//! | [`jws`] | the three parts of a compact JWS |
+//! | [`jwk`], [`thumbprint`] | members of a public JWK, and its RFC 7638 thumbprint |
+//! | [`scope`] | the scope grammar, and sets of scopes |
+//! | [`clock`], [`backoff`] | the current time; delays between retries |
+//! | [`excerpt`] | untrusted strings, cut and escaped for logs |
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! | --- | --- |
+//! | `serde` | `Serialize` and `Deserialize` for [`Scope`](scope::Scope) and [`Scopes`](scope::Scopes) |
+//!
+//! # Foreign types in the API
+//!
+//! [`serde_json::value::RawValue`].
+#![forbid(unsafe_code)]
+
+pub mod thumbprint;
+pub mod jwk;
+pub mod jws;
+
+pub mod json;
+pub mod base64url;
+
+pub mod scope;
+
+pub mod backoff;
+pub mod clock;
+pub mod excerpt;
