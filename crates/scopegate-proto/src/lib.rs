@@ -11,6 +11,8 @@
 //! | [`jws`] | the three parts of a compact JWS |
 //! | [`jwk`], [`thumbprint`] | members of a public JWK, and its RFC 7638 thumbprint |
 //! | [`scope`] | the scope grammar, and sets of scopes |
+//! | [`url`] | URLs that secrets and keys may travel to, and the rules against SSRF |
+//! | [`metadata`] | authorization server metadata |
 //! | [`clock`], [`backoff`] | the current time; delays between retries |
 //! | [`excerpt`] | untrusted strings, cut and escaped for logs |
 //!
@@ -22,8 +24,11 @@
 //!
 //! # Foreign types in the API
 //!
-//! [`serde_json::value::RawValue`].
+//! [`serde_json::value::RawValue`] and [`url::Url`](::url::Url).
 #![forbid(unsafe_code)]
+
+pub mod metadata;
+pub mod url;
 
 pub mod thumbprint;
 pub mod jwk;

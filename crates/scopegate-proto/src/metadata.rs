@@ -1,0 +1,286 @@
+//! Authorization server metadata: from an issuer to the URLs of its documents, and from a document to
+//! endpoints (RFC 8414, OpenID Connect Discovery). No I/O.
+
+use std::fmt;
+
+use crate::excerpt::Excerpt;
+use crate::json::{JsonError, JsonObject, string};
+use crate::url::SecureUrl;
+
+/// Returns the URLs where an issuer's metadata may be, in the order to try them. Each URL is listed
+/// once.
+///
+/// RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4 puts
+/// it behind, and RFC 8414 §5 puts the latter's name before the path.
+pub fn well_known_urls(issuer: &SecureUrl) -> Vec<SecureUrl> {
+    let path = issuer.url().path().trim_end_matches('/');
+    let mut urls: Vec<SecureUrl> = Vec::with_capacity(3);
+    for path in [
+        format!("/.well-known/oauth-authorization-server{path}"),
+        format!("{path}/.well-known/openid-configuration"),
+        format!("/.well-known/openid-configuration{path}"),
+    ] {
+        let url = issuer.with_path(&path);
+        // Without a path, the second and the third are the same.
+        if !urls.contains(&url) {
+            urls.push(url);
+        }
+    }
+    urls
+}
+
+/// A metadata document of an issuer.
+///
+/// Nothing but endpoints is taken from it. Which algorithms are accepted, for instance, is a matter
+/// of configuration, whatever the issuer lists (RFC 8725 §3.1).
+///
+/// ```
+/// use scopegate_proto::metadata::Metadata;
+/// use scopegate_proto::url::issuer_identifier;
+///
+/// let issuer = issuer_identifier("https://issuer.example/t1")?;
+/// let document = br#"{"issuer":"https://issuer.example/t1","jwks_uri":"https://keys.example/t1"}"#;
+/// let keys = Metadata::read(document, &issuer)?.endpoint("jwks_uri")?;
+/// assert_eq!(keys.written(), "https://keys.example/t1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Metadata<'a> {
+    document: JsonObject<'a>,
+    issuer: &'a SecureUrl,
+}
+
+impl<'a> Metadata<'a> {
+    /// Reads a document, and checks that it is the issuer's own.
+    ///
+    /// RFC 8414 §3.3: `issuer` must be identical, or the document must not be used. Otherwise one
+    /// issuer could speak for another.
+    ///
+    /// # Errors
+    /// Returns [`MetadataError::Json`] or [`MetadataError::WrongIssuer`].
+    pub fn read(document: &'a [u8], issuer: &'a SecureUrl) -> Result<Self, MetadataError> {
+        let document = JsonObject::from_slice(document).map_err(MetadataError::Json)?;
+        match document.get("issuer").and_then(string) {
+            Some(found) if found == issuer.written() => Ok(Self { document, issuer }),
+            found => {
+                let found = found.map(|found| Excerpt::new(&found));
+                Err(MetadataError::WrongIssuer { found })
+            }
+        }
+    }
+
+    /// Returns the endpoint that a member names, such as `jwks_uri`.
+    ///
+    /// # Errors
+    /// Returns [`MetadataError::NoEndpoint`] if there is none, and [`MetadataError::InvalidEndpoint`] if
+    /// it is not a [`SecureUrl`] that the issuer may refer to.
+    pub fn endpoint(&self, member: &'static str) -> Result<SecureUrl, MetadataError> {
+        self.checked(member, self.document.get(member).and_then(string).as_deref())
+    }
+
+    /// Returns the endpoint for clients that present a certificate: the member of
+    /// `mtls_endpoint_aliases` if there is one (RFC 8705 §5), otherwise [`endpoint`](Self::endpoint).
+    ///
+    /// # Errors
+    /// As [`endpoint`](Self::endpoint).
+    pub fn mtls_endpoint(&self, member: &'static str) -> Result<SecureUrl, MetadataError> {
+        let aliases = self.document.get("mtls_endpoint_aliases");
+        let aliases = aliases.and_then(|aliases| JsonObject::from_text(aliases.get()).ok());
+        match aliases.as_ref().and_then(|aliases| aliases.get(member)).and_then(string) {
+            Some(alias) => self.checked(member, Some(&alias)),
+            None => self.endpoint(member),
+        }
+    }
+
+    fn checked(&self, member: &'static str, url: Option<&str>) -> Result<SecureUrl, MetadataError> {
+        let url = SecureUrl::parse(url.ok_or(MetadataError::NoEndpoint { member })?);
+        url.ok().filter(|url| self.issuer.may_refer_to(url)).ok_or(MetadataError::InvalidEndpoint { member })
+    }
+}
+
+/// The reason why a document does not name an endpoint.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetadataError {
+    /// The document is not a JSON object without repeated member names.
+    Json(JsonError),
+    /// The document is another issuer's.
+    #[non_exhaustive]
+    WrongIssuer {
+        /// The issuer that the document names, if it is a string.
+        found: Option<Excerpt>,
+    },
+    /// The document does not name the endpoint.
+    #[non_exhaustive]
+    NoEndpoint {
+        /// The member that was expected to name it.
+        member: &'static str,
+    },
+    /// The endpoint is no secure URL, or one that the issuer may not refer to.
+    #[non_exhaustive]
+    InvalidEndpoint {
+        /// The member that names it.
+        member: &'static str,
+    },
+}
+
+impl fmt::Display for MetadataError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(found) => write!(f, "expected metadata, found a document that is {found}"),
+            Self::WrongIssuer { found: Some(found) } => {
+                write!(f, "expected `issuer` to be exactly the configured one, found {found}")
+            }
+            Self::WrongIssuer { found: None } => f.write_str("expected `issuer`, found none"),
+            Self::NoEndpoint { member } => write!(f, "expected `{member}`, found none"),
+            Self::InvalidEndpoint { member } => {
+                write!(f, "expected `{member}` to be an https URL without fragment")
+            }
+        }
+    }
+}
+
+impl std::error::Error for MetadataError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::url::issuer_identifier;
+
+    const REMOTE: &str = "https://h/t1";
+    const LOCAL: &str = "http://localhost/t1";
+
+    /// The two endpoints that the other crates look for, with what they are called.
+    const MEMBERS: [&str; 2] = ["jwks_uri", "token_endpoint"];
+
+    fn read(document: &str, issuer: &str, member: &'static str) -> Result<String, MetadataError> {
+        let issuer = issuer_identifier(issuer).unwrap();
+        let endpoint = Metadata::read(document.as_bytes(), &issuer)?.endpoint(member)?;
+        Ok(endpoint.written().to_owned())
+    }
+
+    #[test]
+    fn metadata_urls_are_listed_in_order() {
+        // F02, F03
+        let urls = |issuer: &str| {
+            let urls = well_known_urls(&issuer_identifier(issuer).unwrap());
+            urls.into_iter().map(|url| url.url().to_string()).collect::<Vec<_>>()
+        };
+        for issuer in ["https://h/t1", "https://h/t1/"] {
+            assert_eq!(
+                urls(issuer),
+                [
+                    "https://h/.well-known/oauth-authorization-server/t1",
+                    "https://h/t1/.well-known/openid-configuration",
+                    "https://h/.well-known/openid-configuration/t1",
+                ]
+            );
+        }
+        assert_eq!(
+            urls("https://h:8443"),
+            [
+                "https://h:8443/.well-known/oauth-authorization-server",
+                "https://h:8443/.well-known/openid-configuration",
+            ]
+        );
+    }
+
+    #[test]
+    fn metadata_urls_stay_on_loopback() {
+        let issuer = issuer_identifier("http://127.0.0.1:9400/pool").unwrap();
+        let urls = well_known_urls(&issuer);
+        assert!(urls.len() == 3 && urls.iter().all(|url| url.is_loopback() && !url.is_https()));
+    }
+
+    #[test]
+    fn endpoint_on_another_host_is_accepted() {
+        // F05: unknown members do not matter; the domain of a Cognito pool is not its issuer
+        let document = r#"{"issuer":"https://h/t1","jwks_uri":"https://keys/x","x":1,
+            "token_endpoint":"https://tokens/x?y","id_token_signing_alg_values_supported":["none"]}"#;
+        assert_eq!(read(document, REMOTE, "jwks_uri").as_deref(), Ok("https://keys/x"));
+        assert_eq!(read(document, REMOTE, "token_endpoint").as_deref(), Ok("https://tokens/x?y"));
+        let document = document.replace("\"https://keys/x\"", "[]");
+        assert_eq!(read(&document, REMOTE, "token_endpoint").as_deref(), Ok("https://tokens/x?y"));
+        assert_eq!(
+            read(&document, REMOTE, "jwks_uri"),
+            Err(MetadataError::NoEndpoint { member: "jwks_uri" })
+        );
+    }
+
+    #[test]
+    fn other_spelling_of_issuer_is_rejected() {
+        // F04, W13
+        for member in MEMBERS {
+            for issuer in
+                ["https://h/t1/", "https://h/T1", "https://h/t2", "https://H/t1", "https://h:443/t1", ""]
+            {
+                let document = format!(r#"{{"issuer":"{issuer}","{member}":"https://e/x"}}"#);
+                let found = Some(Excerpt::new(issuer));
+                assert_eq!(read(&document, REMOTE, member), Err(MetadataError::WrongIssuer { found }));
+            }
+            for issuer in ["", r#""issuer":1,"#] {
+                let document = format!(r#"{{{issuer}"{member}":"https://e/x"}}"#);
+                assert_eq!(read(&document, REMOTE, member), Err(MetadataError::WrongIssuer { found: None }));
+            }
+        }
+    }
+
+    #[test]
+    fn endpoint_without_tls_or_on_our_machine_is_rejected() {
+        // E02, E07, F05, F06
+        for member in MEMBERS {
+            let document =
+                |issuer: &str, endpoint: &str| format!(r#"{{"issuer":"{issuer}","{member}":"{endpoint}"}}"#);
+            for endpoint in ["http://e/x", "ftp://e/x", "/x", "", "https://user@e/x", "https://e/x#f"] {
+                let error = Err(MetadataError::InvalidEndpoint { member });
+                assert_eq!(read(&document(REMOTE, endpoint), REMOTE, member), error, "{endpoint}");
+                assert_eq!(read(&document(LOCAL, endpoint), LOCAL, member), error, "{endpoint}");
+            }
+            for endpoint in [
+                "http://127.0.0.1:1/x",
+                "https://localhost/x",
+                "https://127.1/x",
+                "https://[::ffff:127.0.0.1]/x",
+                "https://0.0.0.0/x",
+                "https://[::]/x",
+                "https://localhost./x",
+                "https://keys.localhost/x",
+            ] {
+                let error = Err(MetadataError::InvalidEndpoint { member });
+                assert_eq!(read(&document(REMOTE, endpoint), REMOTE, member), error, "{endpoint}");
+                assert!(read(&document(LOCAL, endpoint), LOCAL, member).is_ok(), "{endpoint}");
+            }
+            assert!(read(&document(REMOTE, "https://localhost.example/x"), REMOTE, member).is_ok());
+            let empty = r#"{"issuer":"https://h/t1"}"#;
+            assert_eq!(read(empty, REMOTE, member), Err(MetadataError::NoEndpoint { member }));
+        }
+    }
+
+    #[test]
+    fn sign_in_page_is_not_metadata() {
+        // F05
+        let page = "<!doctype html><title>Sign in</title>";
+        assert_eq!(read(page, REMOTE, "jwks_uri"), Err(MetadataError::Json(JsonError::NotJson)));
+    }
+
+    #[test]
+    fn mtls_alias_replaces_the_endpoint() {
+        // E25: RFC 8705 §5
+        let with_alias = r#"{"issuer":"https://h/t1","token_endpoint":"https://h/token",
+            "mtls_endpoint_aliases":{"token_endpoint":"https://mtls.h/token"}}"#;
+        let without = r#"{"issuer":"https://h/t1","token_endpoint":"https://h/token",
+            "mtls_endpoint_aliases":{"revocation_endpoint":"https://mtls.h/revoke"}}"#;
+        let issuer = issuer_identifier(REMOTE).unwrap();
+        let mtls = |document: &str| {
+            let metadata = Metadata::read(document.as_bytes(), &issuer)?;
+            metadata.mtls_endpoint("token_endpoint").map(|url| url.written().to_owned())
+        };
+        assert_eq!(mtls(with_alias).as_deref(), Ok("https://mtls.h/token"));
+        assert_eq!(read(with_alias, REMOTE, "token_endpoint").as_deref(), Ok("https://h/token"));
+        assert_eq!(mtls(without).as_deref(), Ok("https://h/token"));
+        let invalid = Err(MetadataError::InvalidEndpoint { member: "token_endpoint" });
+        for bad in ["http://mtls.h/token", "https://127.0.0.1/token"] {
+            assert_eq!(mtls(&with_alias.replace("https://mtls.h/token", bad)), invalid, "{bad}");
+        }
+    }
+}
