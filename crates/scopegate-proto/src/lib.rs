@@ -13,6 +13,7 @@
 //! | [`scope`] | the scope grammar, and sets of scopes |
 //! | [`url`] | URLs that secrets and keys may travel to, and the rules against SSRF |
 //! | [`metadata`] | authorization server metadata |
+//! | `http` | a bounded HTTP client that no other crate's features change (feature `fetch`) |
 //! | [`clock`], [`backoff`] | the current time; delays between retries |
 //! | [`excerpt`] | untrusted strings, cut and escaped for logs |
 //!
@@ -20,13 +21,18 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
+//! | `fetch` (default) | the module `http`, and with it `reqwest` and a TLS stack |
 //! | `serde` | `Serialize` and `Deserialize` for [`Scope`](scope::Scope) and [`Scopes`](scope::Scopes) |
 //!
 //! # Foreign types in the API
 //!
-//! [`serde_json::value::RawValue`] and [`url::Url`](::url::Url).
+//! [`serde_json::value::RawValue`], [`url::Url`](::url::Url), and with the feature `fetch`
+//! `StatusCode`, `HeaderMap`, `HeaderName` and `HeaderValue` of the `http` crate and `Zeroizing` of
+//! the `zeroize` crate. `reqwest` is not part of the API.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "fetch")]
+pub mod http;
 pub mod metadata;
 pub mod url;
 

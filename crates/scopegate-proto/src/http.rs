@@ -1,0 +1,168 @@
+//! A bounded HTTP client that no other crate's cargo features change.
+//!
+//! [`HttpClients`] gives issuers with equal settings one shared client. [`HttpClient`] sends one request
+//! at a time to a [`SecureUrl`], within a time limit, and reads a response body within a size limit.
+//! Which request to send, and what its response means, is the caller's.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use crate::url::SecureUrl;
+
+mod client;
+mod error;
+mod settings;
+
+mod build;
+mod certificates;
+mod proxy;
+
+pub use client::{HttpClient, HttpRequest, HttpResponse};
+pub use error::{HttpError, SettingsError};
+pub use settings::{ProxyPolicy, TransportSettings};
+
+use client::Shared;
+use settings::Route;
+
+/// A pool that gives equal settings one shared client. Cloning is cheap, and clones share the pool.
+///
+/// Building an `https` client reads the system's certificate authorities, which takes tens of
+/// milliseconds. With one pool, hundreds of issuers pay for it once. The pool keeps no client alive: a
+/// client ends with its last [`HttpClient`].
+///
+/// There is no pool for the whole process: tests and applications that want separate connections
+/// create separate pools.
+///
+/// ```
+/// use scopegate_proto::http::{HttpClients, TransportSettings};
+/// use scopegate_proto::url::SecureUrl;
+///
+/// let clients = HttpClients::default();
+/// let settings = TransportSettings::new("example/1.0");
+/// let a = clients.client(&SecureUrl::parse("https://a.example")?, &settings)?;
+/// let b = clients.client(&SecureUrl::parse("https://b.example")?, &settings)?;
+/// assert_eq!(clients.built(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct HttpClients(Arc<Mutex<Pool>>);
+
+#[derive(Default)]
+struct Pool {
+    clients: HashMap<(Route, TransportSettings), Weak<Shared>>,
+    built: usize,
+}
+
+impl HttpClients {
+    /// Returns a client for this URL and for all URLs that are reached in the same way.
+    ///
+    /// Three ways are told apart: `https` over a network, `https` on a loopback address, and `http` on
+    /// a loopback address. The settings should be checked already, but need not be.
+    ///
+    /// # Errors
+    /// As [`TransportSettings::check`], and [`SettingsError::Client`] if the client cannot be built, for
+    /// example because the system has no certificate authorities.
+    pub fn client(&self, url: &SecureUrl, settings: &TransportSettings) -> Result<HttpClient, SettingsError> {
+        // Locked while a client is built, so that two equal requests do not build two. No request
+        // waits here, only configuration. A panic leaves the map as it was, so it is no reason to
+        // stop.
+        let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (Route::to(url), settings.clone());
+        if let Some(shared) = pool.clients.get(&key).and_then(Weak::upgrade) {
+            return Ok(HttpClient::new(shared));
+        }
+        let shared = Arc::new(Shared::new(key.0, settings)?);
+        pool.built += 1;
+        pool.clients.retain(|_, client| client.strong_count() > 0);
+        pool.clients.insert(key, Arc::downgrade(&shared));
+        Ok(HttpClient::new(shared))
+    }
+
+    /// Returns how many clients the pool has built so far.
+    pub fn built(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).built
+    }
+}
+
+impl fmt::Debug for HttpClients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClients").field("built", &self.built()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn url(text: &str) -> SecureUrl {
+        SecureUrl::parse(text).unwrap()
+    }
+
+    #[test]
+    fn five_hundred_https_issuers_share_one_client() {
+        let clients = HttpClients::default();
+        let made: Vec<HttpClient> = (0..500)
+            .map(|n| {
+                // Settings that are made anew for each issuer are equal nevertheless.
+                let settings = TransportSettings::new(format!("test/{}", 1)).timeout(Duration::from_secs(5));
+                clients.client(&url(&format!("https://issuer-{n}.example")), &settings).unwrap()
+            })
+            .collect();
+        assert_eq!((clients.built(), made.len()), (1, 500));
+        assert_eq!(format!("{clients:?}"), "HttpClients { built: 1, .. }");
+    }
+
+    #[test]
+    fn each_way_to_a_server_has_its_client() {
+        let clients = HttpClients::default();
+        let settings = TransportSettings::new("test");
+        let made: Vec<HttpClient> =
+            ["https://h", "https://localhost:1", "http://localhost:1", "http://127.0.0.1:2/x"]
+                .into_iter()
+                .map(|text| clients.client(&url(text), &settings).unwrap())
+                .collect();
+        assert_eq!((clients.built(), made.len()), (3, 4));
+    }
+
+    #[test]
+    fn other_settings_get_another_client() {
+        let clients = HttpClients::default();
+        let server = url("http://localhost:1");
+        let second = Duration::from_secs(1);
+        let base = || TransportSettings::new("test");
+        let identity = certificates::tests::client_identity();
+        let made: Vec<HttpClient> = [
+            base(),
+            TransportSettings::new("another"),
+            base().timeout(second),
+            base().connect_timeout(second),
+            base().proxies(ProxyPolicy::Direct),
+            base().root_certificates(certificates::tests::authority()),
+            base().identity(&identity),
+        ]
+        .iter()
+        .map(|settings| clients.client(&server, settings).unwrap())
+        .collect();
+        assert_eq!(clients.built(), made.len());
+        let clone = clients.clone();
+        let with_identity = base().identity(&identity);
+        clone.client(&server, &with_identity).unwrap();
+        clone.client(&server, &with_identity.without_identity()).unwrap();
+        assert_eq!(clients.built(), made.len());
+    }
+
+    #[test]
+    fn client_ends_with_its_last_user() {
+        let clients = HttpClients::default();
+        let (server, settings) = (url("http://localhost:1"), TransportSettings::new("test"));
+        for built in 1..=3 {
+            clients.client(&server, &settings).unwrap();
+            assert_eq!(clients.built(), built);
+        }
+        clients.client(&server, &TransportSettings::new("another")).unwrap();
+        assert_eq!(clients.0.lock().unwrap().clients.len(), 1, "clients without users are forgotten");
+    }
+}

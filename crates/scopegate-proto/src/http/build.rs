@@ -1,0 +1,65 @@
+//! The only place that builds a client of `reqwest`. It states everything that matters.
+//!
+//! Cargo unifies features: if any crate of a program turns one on, it is on for all of them. Some
+//! change the defaults of `reqwest`, so no default is relied upon here:
+//!
+//! | feature | would change | stated as |
+//! | --- | --- | --- |
+//! | `native-tls` | the TLS stack | `tls_backend_rustls` |
+//! | `gzip`, `brotli`, `zstd`, `deflate` | `Accept-Encoding`, decoding of bodies | `no_…` |
+//! | `hickory-dns` | the resolver | `no_hickory_dns` |
+//! | `http2` | the protocol (ALPN) | `http1_only` |
+//! | `system-proxy` | where proxies are looked up | `no_proxy`, then [`proxy`] |
+//! | `socks` | the protocol spoken to a proxy | only `http` and `https` in [`proxy`] |
+//! | `cookies` | nothing, unless a cookie store is set | none is set |
+//!
+//! `tests/neighbours` turns all of them on.
+
+use reqwest::{Client, redirect, retry, tls};
+
+use crate::http::certificates;
+use crate::http::error::SettingsError;
+use crate::http::proxy;
+use crate::http::settings::{ProxyPolicy, Route, TransportSettings};
+
+pub(super) fn client(route: Route, settings: &TransportSettings) -> Result<Client, SettingsError> {
+    let roots = certificates::roots(settings)?;
+    let identity = certificates::identity(settings)?;
+    let mut builder = Client::builder()
+        .user_agent(&*settings.user_agent)
+        .connect_timeout(settings.connect_timeout)
+        .timeout(settings.timeout)
+        .tls_backend_rustls()
+        .tls_version_min(tls::Version::TLS_1_2)
+        .http1_only()
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .no_hickory_dns()
+        // Keys come from the configured URL, and secrets go to it, not to where it points today.
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        // When to retry is decided by whoever knows what the request costs.
+        .retry(retry::never())
+        // Forgets the system's proxies, too.
+        .no_proxy();
+    builder = match route {
+        Route::Network | Route::Loopback => builder.https_only(true),
+        // Certificates are not needed for http, and reading them takes time.
+        Route::PlainLoopback => builder.tls_certs_only([]),
+    };
+    // A proxy cannot reach our own loopback address.
+    if let (Route::Network, ProxyPolicy::Environment) = (route, settings.proxies)
+        && let Some(proxy) = proxy::from_environment()?
+    {
+        builder = builder.proxy(proxy);
+    }
+    if route != Route::PlainLoopback && !roots.is_empty() {
+        builder = builder.tls_certs_merge(roots);
+    }
+    if let Some(identity) = identity {
+        builder = builder.identity(identity);
+    }
+    builder.build().map_err(|error| SettingsError::Client { source: error.into() })
+}

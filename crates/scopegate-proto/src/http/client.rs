@@ -1,0 +1,174 @@
+//! One request and its response, bounded in time and size.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::StatusCode;
+use ::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use bytes::Bytes;
+use reqwest::RequestBuilder;
+use zeroize::Zeroizing;
+
+use crate::http::build;
+use crate::http::error::{HttpError, SettingsError};
+use crate::http::settings::{Route, TransportSettings};
+use crate::url::SecureUrl;
+
+/// A client for servers that are reached in the same way. Cloning is cheap.
+///
+/// Create one with [`HttpClients::client`](crate::http::HttpClients::client).
+#[derive(Clone)]
+pub struct HttpClient(Arc<Shared>);
+
+/// What clones share.
+pub(super) struct Shared {
+    client: reqwest::Client,
+    route: Route,
+    timeout: Duration,
+}
+
+impl Shared {
+    pub(super) fn new(route: Route, settings: &TransportSettings) -> Result<Self, SettingsError> {
+        let client = build::client(route, settings)?;
+        Ok(Self { client, route, timeout: settings.timeout })
+    }
+}
+
+impl HttpClient {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// Starts a GET request.
+    pub fn get(&self, url: &SecureUrl) -> HttpRequest {
+        self.request(url, self.0.client.get(url.url().clone()))
+    }
+
+    /// Starts a POST request with a form. The form is wiped from memory once it was sent.
+    pub fn post_form(&self, url: &SecureUrl, form: Zeroizing<String>) -> HttpRequest {
+        let request = self.0.client.post(url.url().clone());
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        self.request(url, request.header(CONTENT_TYPE, kind).body(Bytes::from_owner(Wiped(form))))
+    }
+
+    fn request(&self, url: &SecureUrl, request: RequestBuilder) -> HttpRequest {
+        let fits = Route::to(url) == self.0.route;
+        HttpRequest { request, fits, timeout: self.0.timeout }
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("route", &self.0.route).finish_non_exhaustive()
+    }
+}
+
+/// A body that is wiped when it is dropped.
+struct Wiped(Zeroizing<String>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+/// A request that was not sent yet.
+#[must_use = "nothing is sent before `send` is awaited"]
+pub struct HttpRequest {
+    request: RequestBuilder,
+    /// Whether the client was built for such a URL.
+    fits: bool,
+    timeout: Duration,
+}
+
+impl HttpRequest {
+    /// Adds a header. Mark values that are secret as sensitive.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    /// Sends the request, and returns the response once its header section is complete.
+    ///
+    /// The time limit of the settings includes the response body. Redirects are not followed.
+    ///
+    /// # Errors
+    /// Returns [`HttpError`] if there is no response, and [`HttpError::WrongRoute`] if the client was
+    /// built for another way to a server: an `https` client never sends to an `http` URL.
+    pub async fn send(self) -> Result<HttpResponse, HttpError> {
+        let Self { request, fits, timeout } = self;
+        if !fits {
+            return Err(HttpError::WrongRoute);
+        }
+        let response = request.send().await.map_err(|error| HttpError::new(error, timeout))?;
+        Ok(HttpResponse { response, timeout })
+    }
+}
+
+impl fmt::Debug for HttpRequest {
+    /// Shows neither URL nor headers, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpRequest").finish_non_exhaustive()
+    }
+}
+
+/// A response whose body was not read yet.
+pub struct HttpResponse {
+    response: reqwest::Response,
+    timeout: Duration,
+}
+
+impl HttpResponse {
+    /// Returns the status.
+    pub fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// Returns the headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// Returns a header as a string. Returns `None` if it is absent or not visible ASCII; of several
+    /// values, the first one counts.
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers().get(name)?.to_str().ok()
+    }
+
+    /// Reads the body, as it was sent: no content encoding is decoded. It is wiped from memory when it
+    /// is dropped.
+    ///
+    /// # Errors
+    /// Returns [`HttpError::TooLarge`] if the body has more than `limit` bytes, without reading on, and
+    /// any other [`HttpError`] if it does not arrive as a whole.
+    pub async fn body(mut self, limit: usize) -> Result<Zeroizing<Vec<u8>>, HttpError> {
+        let announced = self.response.content_length().map_or(limit, |length| {
+            // A length that no memory could hold is too large as well.
+            usize::try_from(length).unwrap_or(usize::MAX)
+        });
+        if announced > limit {
+            return Err(HttpError::TooLarge { limit });
+        }
+        // As large as it may become: a vector that grows leaves copies behind.
+        let mut body = Zeroizing::new(Vec::with_capacity(announced));
+        while let Some(chunk) = self.chunk().await? {
+            if chunk.len() > limit - body.len() {
+                return Err(HttpError::TooLarge { limit });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
+        self.response.chunk().await.map_err(|error| HttpError::new(error, self.timeout))
+    }
+}
+
+impl fmt::Debug for HttpResponse {
+    /// Shows the status only: headers may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpResponse").field("status", &self.status()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,180 @@
+//! The reasons why a client cannot be built, and why a request fails. A response of any status is no
+//! failure here.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+/// A foreign error. Its type is not part of the API.
+type Source = Box<dyn Error + Send + Sync>;
+
+/// The reason why a request brought no complete response.
+///
+/// The whole chain of causes is behind [`source`](Error::source). None of them shows the URL.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum HttpError {
+    /// There was no connection within its time limit: DNS, TCP or the proxy failed.
+    #[non_exhaustive]
+    Connect {
+        /// The cause.
+        source: Source,
+    },
+    /// The TLS handshake failed, for example because the server's certificate is not trusted.
+    #[non_exhaustive]
+    Tls {
+        /// The cause.
+        source: Source,
+    },
+    /// The response was not complete within the time limit.
+    #[non_exhaustive]
+    Timeout {
+        /// The time limit.
+        limit: Duration,
+        /// The cause.
+        source: Source,
+    },
+    /// The response body ended too early.
+    #[non_exhaustive]
+    BrokenOff {
+        /// The cause.
+        source: Source,
+    },
+    /// The server closed the connection, or sent something that is not HTTP.
+    #[non_exhaustive]
+    NoResponse {
+        /// The cause.
+        source: Source,
+    },
+    /// The response body is larger than the caller reads.
+    #[non_exhaustive]
+    TooLarge {
+        /// The size limit in bytes.
+        limit: usize,
+    },
+    /// The client was built for another way to a server than this URL needs. Nothing was sent.
+    WrongRoute,
+}
+
+impl HttpError {
+    /// Returns whether the same request may succeed later, although nothing is changed.
+    pub fn is_transient(&self) -> bool {
+        !matches!(self, Self::TooLarge { .. } | Self::WrongRoute)
+    }
+
+    /// Returns whether no connection to the server was made. The server may have moved.
+    pub fn is_connect(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Tls { .. })
+    }
+
+    pub(super) fn new(error: reqwest::Error, limit: Duration) -> Self {
+        // The caller names the URL once, without its query.
+        let error = error.without_url();
+        let (connect, timeout) = (error.is_connect(), error.is_timeout());
+        let body = error.is_body() || error.is_decode();
+        let tls = connect && is_tls(&error);
+        let source = Source::from(error);
+        match () {
+            () if tls => Self::Tls { source },
+            () if connect => Self::Connect { source },
+            () if timeout => Self::Timeout { limit, source },
+            () if body => Self::BrokenOff { source },
+            () => Self::NoResponse { source },
+        }
+    }
+}
+
+/// Returns whether an error comes from TLS: tokio-rustls wraps those in I/O errors of the kind
+/// `InvalidData`, which neither sockets nor the resolver produce.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let mut error = Some(error);
+    while let Some(cause) = error {
+        error = match cause.downcast_ref::<io::Error>() {
+            Some(io) if io.kind() == io::ErrorKind::InvalidData && io.get_ref().is_some() => return true,
+            // `source` of an I/O error skips the error that it wraps.
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+            None => cause.source(),
+        };
+    }
+    false
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect { .. } => f.write_str("no connection"),
+            Self::Tls { .. } => f.write_str("no TLS connection"),
+            Self::Timeout { limit, .. } => {
+                write!(f, "no complete response within {} s", limit.as_secs_f64())
+            }
+            Self::BrokenOff { .. } => f.write_str("the response broke off"),
+            Self::NoResponse { .. } => f.write_str("no response"),
+            Self::TooLarge { limit } => write!(f, "expected at most {limit} bytes, found more"),
+            Self::WrongRoute => f.write_str("the client was built for another kind of URL"),
+        }
+    }
+}
+
+impl Error for HttpError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Connect { source }
+            | Self::Tls { source }
+            | Self::Timeout { source, .. }
+            | Self::BrokenOff { source }
+            | Self::NoResponse { source } => Some(source.as_ref()),
+            Self::TooLarge { .. } | Self::WrongRoute => None,
+        }
+    }
+}
+
+/// The reason why settings are rejected. None shows a key.
+#[non_exhaustive]
+#[derive(Debug)]
+pub enum SettingsError {
+    /// A bundle of root certificates contains none.
+    NoRootCertificate,
+    /// A root certificate is not PEM, or cannot be trusted.
+    #[non_exhaustive]
+    InvalidRootCertificate {
+        /// The cause.
+        source: Source,
+    },
+    /// The client's identity is not PEM of a private key and a certificate. The cause is not shown,
+    /// because it may quote the key.
+    InvalidIdentity,
+    /// The proxy of the environment is not one.
+    #[non_exhaustive]
+    InvalidProxy {
+        /// The variable that names it.
+        variable: &'static str,
+    },
+    /// The client could not be built, for example because the system has no certificate authorities.
+    #[non_exhaustive]
+    Client {
+        /// The cause.
+        source: Source,
+    },
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRootCertificate => f.write_str("expected a root certificate as PEM, found none"),
+            Self::InvalidRootCertificate { .. } => f.write_str("a root certificate cannot be used"),
+            Self::InvalidIdentity => f.write_str("expected a private key and a certificate, both as PEM"),
+            Self::InvalidProxy { variable } => write!(f, "expected {variable} to be the URL of a proxy"),
+            Self::Client { .. } => f.write_str("the HTTP client could not be set up"),
+        }
+    }
+}
+
+impl Error for SettingsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::InvalidRootCertificate { source } | Self::Client { source } => Some(source.as_ref()),
+            Self::NoRootCertificate | Self::InvalidIdentity | Self::InvalidProxy { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! How much, and how long, does the client read?
+
+use std::time::Duration;
+
+use scopegate_proto::http::HttpError;
+use scopegate_proto::url::SecureUrl;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+
+use crate::http::server::{Server, client, read_request, response, settings, with_causes};
+
+#[tokio::test]
+async fn body_up_to_the_limit_is_read() {
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+    for bytes in [response("200 OK", "", b"abcde"), chunked.into()] {
+        let server = Server::sending(bytes).await;
+        let body = |limit| async move {
+            let response = server.client().get(&server.url).send().await.unwrap();
+            (response.body(limit).await, server)
+        };
+        let (read, server) = body(5).await;
+        assert_eq!(read.unwrap().as_slice(), b"abcde");
+        let response = server.client().get(&server.url).send().await.unwrap();
+        let error = response.body(4).await.unwrap_err();
+        assert!(matches!(error, HttpError::TooLarge { limit: 4, .. }), "{error:?}");
+        assert!(!error.is_transient() && !error.is_connect());
+    }
+}
+
+#[tokio::test]
+async fn empty_body_is_read_with_limit_zero() {
+    let server = Server::sending(response("204 No Content", "", b"")).await;
+    let response = server.client().get(&server.url).send().await.unwrap();
+    assert!(response.body(0).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn endless_body_is_given_up_at_the_limit() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = SecureUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        while stream.write_all(&[b'x'; 1_024]).await.is_ok() {}
+    });
+    let response = client(&url, &settings()).get(&url).send().await.unwrap();
+    let error = response.body(64 * 1_024).await.unwrap_err();
+    assert!(matches!(error, HttpError::TooLarge { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn announced_length_over_the_limit_is_rejected_unread() {
+    // The body never comes, so a client that reads it would find that it broke off.
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551000\r\n\r\n";
+    let server = Server::sending(head).await;
+    let response = server.client().get(&server.url).send().await.unwrap();
+    let error = response.body(1_000).await.unwrap_err();
+    assert!(matches!(error, HttpError::TooLarge { limit: 1_000, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn body_that_ends_too_early_broke_off() {
+    let server = Server::sending("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc").await;
+    let response = server.client().get(&server.url).send().await.unwrap();
+    let error = response.body(100).await.unwrap_err();
+    assert!(matches!(error, HttpError::BrokenOff { .. }), "{error:?}");
+    assert!(error.is_transient() && !error.is_connect());
+}
+
+#[tokio::test]
+async fn slow_body_is_given_up_at_the_time_limit() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = SecureUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let holding = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc").await.unwrap();
+        // Closed by the client, which gives up.
+        read_request(&mut stream).await
+    });
+    let settings = settings().timeout(Duration::from_millis(200));
+    let response = client(&url, &settings).get(&url).send().await.unwrap();
+    let error = response.body(100).await.unwrap_err();
+    assert!(matches!(error, HttpError::Timeout { .. }), "{error:?}");
+    assert_eq!(error.to_string(), "no complete response within 0.2 s");
+    assert!(error.is_transient() && !error.is_connect());
+    holding.await.unwrap();
+}
+
+#[tokio::test]
+async fn closed_port_is_no_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let text = format!("http://{}/?s3cret", listener.local_addr().unwrap());
+    drop(listener);
+    let url = SecureUrl::parse(&text).unwrap();
+    let error = client(&url, &settings()).get(&url).send().await.unwrap_err();
+    assert!(matches!(error, HttpError::Connect { .. }), "{error:?}");
+    assert!(error.is_transient() && error.is_connect());
+    let causes = with_causes(&error);
+    assert!(causes.starts_with("no connection: ") && causes.contains("refused"), "{causes}");
+    assert!(!format!("{causes} {error:?}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn closed_connection_is_no_response() {
+    let server = Server::sending("").await;
+    let error = server.client().get(&server.url).send().await.unwrap_err();
+    assert!(matches!(error, HttpError::NoResponse { .. }), "{error:?}");
+    assert!(error.is_transient() && !error.is_connect());
+}

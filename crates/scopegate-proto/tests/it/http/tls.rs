@@ -1,0 +1,160 @@
+//! Whose certificates are trusted, and which one does a client present? Against a server with TLS.
+
+use std::sync::{Arc, Mutex};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use scopegate_proto::http::{HttpError, SettingsError};
+use scopegate_proto::url::SecureUrl;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{ALL_VERSIONS, ProtocolVersion, RootCertStore, ServerConfig};
+
+use crate::http::server::{client, read_request, response, settings, with_causes};
+
+/// A certificate authority that no system knows.
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    /// A certificate for this name, and its key.
+    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        (params.signed_by(&key, &self.0).unwrap(), key)
+    }
+}
+
+/// The certificate that a client presents, the protocol that it agrees to, and the TLS version.
+type Seen = (Option<CertificateDer<'static>>, Option<Vec<u8>>, Option<ProtocolVersion>);
+
+struct Server {
+    url: SecureUrl,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Server {
+    /// Its certificate is for this name; with an authority for clients, it asks for their certificates.
+    async fn start(authority: &Authority, name: &str, clients: Option<&Authority>) -> Self {
+        let (certificate, key) = authority.issue(name);
+        let provider = Arc::new(default_provider());
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider));
+        let config = config.with_protocol_versions(ALL_VERSIONS).unwrap();
+        let config = match clients {
+            None => config.with_no_client_auth(),
+            Some(clients) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(clients.0.der().clone()).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                config.with_client_cert_verifier(verifier.allow_unauthenticated().build().unwrap())
+            }
+        };
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let mut config = config.with_single_cert(vec![certificate.der().clone()], key).unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}/x", listener.local_addr().unwrap().port());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn(serve(listener, acceptor, Arc::clone(&seen)));
+        Self { url: SecureUrl::parse(&url).unwrap(), seen }
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+/// One request for each connection.
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, seen: Arc<Mutex<Vec<Seen>>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+        read_request(&mut stream).await;
+        let connection = stream.get_ref().1;
+        let shown = connection.peer_certificates().and_then(|chain| chain.first().cloned());
+        let protocol = connection.alpn_protocol().map(<[u8]>::to_vec);
+        let version = connection.protocol_version();
+        seen.lock().unwrap().push((shown.map(CertificateDer::into_owned), protocol, version));
+        let _ = stream.write_all(&response("200 OK", "connection: close\r\n", b"{}")).await;
+        let _ = stream.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn certificate_of_unknown_authority_gets_no_request() {
+    // E07
+    let (authority, other) = (Authority::new(), Authority::new());
+    let server = Server::start(&authority, "localhost", None).await;
+    for settings in [settings(), settings().root_certificates(other.0.pem())] {
+        let error = client(&server.url, &settings).get(&server.url).send().await.unwrap_err();
+        assert!(matches!(error, HttpError::Tls { .. }), "{error:?}");
+        assert!(error.is_transient() && error.is_connect());
+        let causes = with_causes(&error);
+        assert!(causes.contains("invalid peer certificate: "), "{causes}");
+    }
+    assert!(server.seen().is_empty());
+    let trusting = settings().root_certificates(other.0.pem()).root_certificates(authority.0.pem());
+    client(&server.url, &trusting).get(&server.url).send().await.unwrap();
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn certificate_for_another_name_gets_no_request() {
+    // E07
+    let authority = Authority::new();
+    let server = Server::start(&authority, "another.example", None).await;
+    let settings = settings().root_certificates(authority.0.pem());
+    let error = client(&server.url, &settings).get(&server.url).send().await.unwrap_err();
+    assert!(matches!(error, HttpError::Tls { .. }), "{error:?}");
+    assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn http_1_and_tls_1_3_are_agreed_on() {
+    let authority = Authority::new();
+    let server = Server::start(&authority, "localhost", None).await;
+    let settings = settings().root_certificates(authority.0.pem());
+    client(&server.url, &settings).get(&server.url).send().await.unwrap();
+    let (_, protocol, version) = server.seen().remove(0);
+    assert_eq!(protocol.as_deref(), Some(&b"http/1.1"[..]));
+    assert_eq!(version, Some(ProtocolVersion::TLSv1_3));
+}
+
+#[tokio::test]
+async fn identity_is_presented_only_by_its_client() {
+    // E04, E25: RFC 8705 §2
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let server = Server::start(&authority, "localhost", Some(&clients)).await;
+    let (certificate, key) = clients.issue("report.example");
+    let settings = settings().root_certificates(authority.0.pem()).identity(format!(
+        "{}{}",
+        key.serialize_pem(),
+        certificate.pem()
+    ));
+    let pool = scopegate_proto::http::HttpClients::default();
+    let with = pool.client(&server.url, &settings).unwrap();
+    let without = pool.client(&server.url, &settings.without_identity()).unwrap();
+    with.get(&server.url).send().await.unwrap();
+    without.get(&server.url).send().await.unwrap();
+    let shown: Vec<_> = server.seen().into_iter().map(|(shown, ..)| shown).collect();
+    assert_eq!(shown, [Some(certificate.der().clone().into_owned()), None]);
+}
+
+#[tokio::test]
+async fn identity_of_another_key_builds_no_client() {
+    let clients = Authority::new();
+    let ((certificate, _), (_, key)) = (clients.issue("a.example"), clients.issue("b.example"));
+    let url = SecureUrl::parse("https://localhost:1").unwrap();
+    let settings = settings().identity(format!("{}{}", key.serialize_pem(), certificate.pem()));
+    let error = scopegate_proto::http::HttpClients::default().client(&url, &settings).unwrap_err();
+    assert!(matches!(error, SettingsError::Client { .. }), "{error:?}");
+    assert!(!with_causes(&error).contains("PRIVATE KEY"));
+}
