@@ -16,13 +16,15 @@ const JWE_PARTS: usize = 5;
 /// ```
 /// use scopegate_proto::jws::CompactJws;
 ///
-/// let jws = CompactJws::split(b"YQ.YmM.ZGVm", 16 * 1024)?;
+/// let token = b"YQ.YmM.ZGVm";
+/// let jws = CompactJws::split(token, 16 * 1024)?;
 /// assert_eq!((jws.header(), jws.payload(), jws.signature()), (&b"a"[..], &b"bc"[..], &b"def"[..]));
-/// assert_eq!(jws.signing_input(), b"YQ.YmM");
+/// assert_eq!(jws.signing_input(token), b"YQ.YmM");
 /// # Ok::<(), scopegate_proto::jws::JwsError>(())
 /// ```
-pub struct CompactJws<'a> {
-    signing_input: &'a [u8],
+pub struct CompactJws {
+    /// The signature covers this many bytes of the token.
+    signing_input: usize,
     /// The three parts, decoded one after the other.
     decoded: Vec<u8>,
     header: Range<usize>,
@@ -30,13 +32,13 @@ pub struct CompactJws<'a> {
     signature: Range<usize>,
 }
 
-impl<'a> CompactJws<'a> {
+impl CompactJws {
     /// Splits a token of at most `max_length` bytes and decodes its parts.
     ///
     /// # Errors
     /// Returns a [`JwsError`] if the token is longer, does not have three parts, or if a part is empty
     /// or not canonical base64url. The length is checked first.
-    pub fn split(token: &'a [u8], max_length: usize) -> Result<Self, JwsError> {
+    pub fn split(token: &[u8], max_length: usize) -> Result<Self, JwsError> {
         if token.len() > max_length {
             return Err(JwsError::TooLong { limit: max_length, found: token.len() });
         }
@@ -53,17 +55,17 @@ impl<'a> CompactJws<'a> {
         )]
         let mut decoded = Vec::with_capacity(token.len());
         decoded.resize(token.len(), 0);
-        let header = decode(header, JwsPart::Header, &mut decoded, 0)?;
-        let payload = decode(after_dot(payload), JwsPart::Payload, &mut decoded, header.end)?;
-        let signature = decode(after_dot(signature), JwsPart::Signature, &mut decoded, payload.end)?;
-        Ok(Self { signing_input, decoded, header, payload, signature })
+        let header = decode(header, Part::Header, &mut decoded, 0)?;
+        let payload = decode(after_dot(payload), Part::Payload, &mut decoded, header.end)?;
+        let signature = decode(after_dot(signature), Part::Signature, &mut decoded, payload.end)?;
+        Ok(Self { signing_input: second, decoded, header, payload, signature })
     }
 
     /// Returns the input of the signature: header and payload as they were written, and the dot
-    /// between them.
+    /// between them. `token` is the one that was split.
     #[inline]
-    pub fn signing_input(&self) -> &'a [u8] {
-        self.signing_input
+    pub fn signing_input<'t>(&self, token: &'t [u8]) -> &'t [u8] {
+        token.get(..self.signing_input).unwrap_or_default()
     }
 
     /// Returns the decoded header.
@@ -90,7 +92,7 @@ impl<'a> CompactJws<'a> {
     }
 }
 
-impl fmt::Debug for CompactJws<'_> {
+impl fmt::Debug for CompactJws {
     /// Shows lengths only, so that a log never contains a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CompactJws")
@@ -113,7 +115,7 @@ fn not_three_parts(token: &[u8]) -> JwsError {
 }
 
 /// Writes the bytes of a part, and returns their range.
-fn decode(text: &[u8], part: JwsPart, decoded: &mut [u8], start: usize) -> Result<Range<usize>, JwsError> {
+fn decode(text: &[u8], part: Part, decoded: &mut [u8], start: usize) -> Result<Range<usize>, JwsError> {
     let rest = decoded.get_mut(start..).unwrap_or_default();
     match base64url::decode_into(text, rest) {
         Some(length) if length > 0 => Ok(start..start + length),
@@ -122,8 +124,9 @@ fn decode(text: &[u8], part: JwsPart, decoded: &mut [u8], start: usize) -> Resul
 }
 
 /// A part of a compact JWS.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JwsPart {
+pub enum Part {
     /// Before the first dot: the JOSE header.
     Header,
     /// Between the dots: the payload.
@@ -132,7 +135,7 @@ pub enum JwsPart {
     Signature,
 }
 
-impl fmt::Display for JwsPart {
+impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Header => "header",
@@ -166,7 +169,7 @@ pub enum JwsError {
     #[non_exhaustive]
     NotBase64Url {
         /// The first such part.
-        part: JwsPart,
+        part: Part,
     },
 }
 
@@ -201,7 +204,7 @@ mod tests {
     fn three_parts_are_split_and_decoded() {
         let jws = CompactJws::split(b"YQ.YmM.ZGVm", LIMIT).unwrap();
         assert_eq!((jws.header(), jws.payload(), jws.signature()), (&b"a"[..], &b"bc"[..], &b"def"[..]));
-        assert_eq!(jws.signing_input(), b"YQ.YmM");
+        assert_eq!(jws.signing_input(b"YQ.YmM.ZGVm"), b"YQ.YmM");
     }
 
     #[test]
@@ -217,18 +220,18 @@ mod tests {
     #[test]
     fn empty_part_is_rejected() {
         // A03
-        assert_eq!(error(".YQ.YQ"), JwsError::NotBase64Url { part: JwsPart::Header });
-        assert_eq!(error("YQ..YQ"), JwsError::NotBase64Url { part: JwsPart::Payload });
-        assert_eq!(error("YQ.YQ."), JwsError::NotBase64Url { part: JwsPart::Signature });
+        assert_eq!(error(".YQ.YQ"), JwsError::NotBase64Url { part: Part::Header });
+        assert_eq!(error("YQ..YQ"), JwsError::NotBase64Url { part: Part::Payload });
+        assert_eq!(error("YQ.YQ."), JwsError::NotBase64Url { part: Part::Signature });
     }
 
     #[test]
     fn other_spelling_of_base64_is_rejected() {
         // A01, A02: padding, the standard alphabet, white space, NUL, non-zero unused bits, an impossible length
         for part in ["YQ==", "-_+/", "Y Q", "YQ\n", "YQ\r", "Y\0", "YR", "Y", "ä", "{}"] {
-            assert_eq!(error(&format!("{part}.YQ.YQ")), JwsError::NotBase64Url { part: JwsPart::Header });
-            assert_eq!(error(&format!("YQ.{part}.YQ")), JwsError::NotBase64Url { part: JwsPart::Payload });
-            assert_eq!(error(&format!("YQ.YQ.{part}")), JwsError::NotBase64Url { part: JwsPart::Signature });
+            assert_eq!(error(&format!("{part}.YQ.YQ")), JwsError::NotBase64Url { part: Part::Header });
+            assert_eq!(error(&format!("YQ.{part}.YQ")), JwsError::NotBase64Url { part: Part::Payload });
+            assert_eq!(error(&format!("YQ.YQ.{part}")), JwsError::NotBase64Url { part: Part::Signature });
         }
     }
 

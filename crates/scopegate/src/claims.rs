@@ -4,19 +4,19 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::json::{JsonObject, string};
+use scopegate_proto::scope::Scopes;
 use serde::de::DeserializeOwned;
 
 use crate::cache::sharded_arc::ShardedArc;
 use crate::checks::audience::IssuedFor;
 use crate::checks::lifetime::Lifetime;
 use crate::error::Error;
-use crate::error::excerpt::Excerpt;
 use crate::keys::verifying_key::equal_in_constant_time;
-use crate::scope::Scopes;
 use crate::scope::granted::GrantedScopes;
 use crate::scope::requirement::Requirement;
 use crate::token::arena::{Span, Texts};
-use crate::token::json::{JsonObject, string};
 use crate::token::numeric_date::NumericDate;
 
 /// The claims of a token that passed every check of [`Verifier::verify`](crate::Verifier::verify).

@@ -4,17 +4,18 @@
 //! HTTP edge, and is never taken from here.
 
 pub(crate) mod config;
-pub(crate) mod excerpt;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::error::excerpt::Excerpt;
-use crate::scope::Scopes;
+use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::json::JsonError;
+use scopegate_proto::jws::Part;
+use scopegate_proto::scope::Scopes;
+
 use crate::scope::requirement::Requirement;
 use crate::token::algorithm::Algorithm;
-use crate::token::json::JsonError;
 use crate::token::numeric_date::NumericDate;
 
 /// Why a token was not accepted, with what was expected and what was found.
@@ -222,28 +223,6 @@ impl Error {
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
             Self::KeysUnavailable { .. } => ErrorKind::Unavailable,
         }
-    }
-}
-
-/// A part of a token.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Before the first dot: the JOSE header.
-    Header,
-    /// Between the dots: the claims.
-    Payload,
-    /// After the second dot.
-    Signature,
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Header => "header",
-            Self::Payload => "payload",
-            Self::Signature => "signature",
-        })
     }
 }
 

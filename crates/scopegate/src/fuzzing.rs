@@ -2,12 +2,12 @@
 //! `fuzzing` alone, which fuzzers set, and are no part of the API.
 #![allow(missing_docs, missing_debug_implementations, reason = "no part of the API")]
 
+use scopegate_proto::url::SecureUrl;
 use url::Url;
 
 use crate::keys::fetch::metadata;
 use crate::keys::set::KeySet;
 use crate::token::algorithm::Algorithm;
-use crate::url::Address;
 
 /// The keys that a document gives.
 pub struct Keys(KeySet);
@@ -32,7 +32,7 @@ impl Keys {
 pub fn jwks_address(document: &[u8], issuer: &str) -> Result<String, String> {
     let reach = issuer_address(issuer)?.reach;
     metadata::jwks_address(document, issuer, reach)
-        .map(|address| address.url.into())
+        .map(|address| address.url().into())
         .map_err(|error| error.to_string())
 }
 
@@ -41,6 +41,6 @@ pub fn metadata_addresses(issuer: &str) -> Result<[String; 3], String> {
     Ok(metadata::well_known(&issuer_address(issuer)?.url).map(Url::into))
 }
 
-fn issuer_address(issuer: &str) -> Result<Address, String> {
-    Address::parse("issuer", issuer).map_err(|error| error.to_string())
+fn issuer_address(issuer: &str) -> Result<SecureUrl, String> {
+    SecureUrl::parse(issuer).map_err(|error| error.to_string())
 }

@@ -14,6 +14,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use scopegate_proto::url::{SecureUrl, issuer_identifier, redacted};
+
 use crate::checks::audience::{
     ANY_CLIENT_CLAIM, AllowList, AudiencePolicy, EmptyAudience, MissingAudience, ServiceAccountRule,
 };
@@ -23,7 +25,6 @@ use crate::error::config::ConfigError;
 use crate::issuer::policy::Policy;
 use crate::keys::set::KeySet;
 use crate::token::algorithm::Algorithm;
-use crate::url::{Address, issuer_identifier, redacted};
 
 /// One authorization server, and what its tokens must be like to be accepted.
 ///
@@ -82,7 +83,7 @@ pub(crate) enum KeyConfig {
     /// Fetched, again and again. The URL is parsed when the verifier is built.
     JwksUri(String),
     /// Fetched from where the issuer's metadata says. The address is the issuer's.
-    Discovery(Address),
+    Discovery(SecureUrl),
     /// Static keys as JSON, and what was read of them if they were read before, so that no key is prepared
     /// twice.
     Static(String, Option<Arc<KeySet>>),
@@ -117,8 +118,8 @@ impl Issuer {
     /// [`ConfigError::InvalidUrl`] unless both are `https` URLs (`http` on a loopback address) without fragment, and
     /// the issuer without query (RFC 8414 §2).
     pub fn from_jwks_uri(issuer: &str, jwks_uri: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        Address::parse("jwks_uri", jwks_uri)?;
-        Ok(IssuerWithoutAudience::new(issuer_identifier(issuer)?, KeyConfig::JwksUri(jwks_uri.to_owned())))
+        SecureUrl::parse(jwks_uri).map_err(|error| ConfigError::invalid_url("jwks_uri", error))?;
+        Ok(IssuerWithoutAudience::new(identifier(issuer)?, KeyConfig::JwksUri(jwks_uri.to_owned())))
     }
 
     /// An issuer whose metadata tells where its keys are: RFC 8414, or OpenID Connect Discovery.
@@ -171,8 +172,8 @@ impl Issuer {
     /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query and fragment
     /// (RFC 8414 §2).
     pub fn from_metadata(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let address = Address::parse("issuer", issuer)?;
-        Ok(IssuerWithoutAudience::new(issuer_identifier(issuer)?, KeyConfig::Discovery(address)))
+        let address = SecureUrl::parse(issuer).map_err(|error| ConfigError::invalid_url("issuer", error))?;
+        Ok(IssuerWithoutAudience::new(identifier(issuer)?, KeyConfig::Discovery(address)))
     }
 
     /// An issuer whose key set is given here, as JSON (RFC 7517 §5), and never fetched: for tests, for
@@ -183,7 +184,7 @@ impl Issuer {
     /// [`ConfigError::InvalidUrl`] as for [`from_jwks_uri`](Self::from_jwks_uri), [`ConfigError::InvalidKeySet`]
     /// when no key of the set can verify a token.
     pub fn from_jwks(issuer: &str, jwks: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let identifier = issuer_identifier(issuer)?;
+        let identifier = identifier(issuer)?;
         let keys = KeyConfig::from_json(&identifier, jwks)?;
         Ok(IssuerWithoutAudience::new(identifier, keys))
     }
@@ -309,9 +310,18 @@ impl fmt::Debug for KeyConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::JwksUri(url) => f.debug_tuple("JwksUri").field(&redacted(url)).finish(),
-            Self::Discovery(address) => f.debug_tuple("Discovery").field(&address.url.as_str()).finish(),
+            Self::Discovery(address) => f.debug_tuple("Discovery").field(&address.url().as_str()).finish(),
             Self::Static(..) => f.write_str("Static"),
         }
+    }
+}
+
+/// Returns the issuer's identifier as it was written, because tokens are compared with it character by
+/// character.
+fn identifier(issuer: &str) -> Result<String, ConfigError> {
+    match issuer_identifier(issuer) {
+        Ok(issuer) => Ok(issuer.written().to_owned()),
+        Err(error) => Err(ConfigError::invalid_url("issuer", error)),
     }
 }
 
@@ -413,7 +423,7 @@ mod tests {
         }
         for draft in [Issuer::rfc9068("https://h/a"), Issuer::from_metadata("https://h/a")] {
             let KeyConfig::Discovery(address) = draft.unwrap().0.keys else { panic!("metadata tells") };
-            assert_eq!(address.url.as_str(), "https://h/a");
+            assert_eq!(address.url().as_str(), "https://h/a");
         }
     }
 }

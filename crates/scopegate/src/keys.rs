@@ -1,7 +1,10 @@
 //! Which keys does an issuer have now? Static keys never change; fetched keys are a snapshot that a
 //! background task replaces and requests read without a lock.
 
+#![cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "without an HTTP client, nothing is fetched"))]
+
 pub(crate) mod ed25519;
+#[cfg(feature = "fetch")]
 pub(crate) mod fetch;
 pub(crate) mod fetched;
 pub(crate) mod jwk;

@@ -96,8 +96,6 @@ mod keys;
 mod scope;
 mod token;
 mod resource_identifier;
-mod url;
-mod clock;
 mod metrics;
 mod error;
 
@@ -113,17 +111,19 @@ mod published_vectors;
 pub mod fuzzing;
 
 pub use claims::{Claims, Principal};
-pub use clock::{Clock, SystemClock};
 pub use error::config::ConfigError;
-pub use error::excerpt::Excerpt;
-pub use error::{Error, ErrorKind, Part};
+pub use error::{Error, ErrorKind};
 pub use issuer::{Issuer, IssuerWithoutAudience};
 pub use resource_identifier::ResourceIdentifier;
 pub use scope::requirement::{Requirement, all_of, any_of};
-pub use scope::{Scope, Scopes};
 pub use status::{IssuerStatus, Status};
 pub use token::algorithm::Algorithm;
-pub use token::json::JsonError;
 pub use token::numeric_date::NumericDate;
 pub use verifier::Verifier;
 pub use verifier::builder::VerifierBuilder;
+
+pub use scopegate_proto::clock::{Clock, SystemClock};
+pub use scopegate_proto::excerpt::Excerpt;
+pub use scopegate_proto::json::JsonError;
+pub use scopegate_proto::jws::Part;
+pub use scopegate_proto::scope::{InvalidScope, Scope, Scopes};

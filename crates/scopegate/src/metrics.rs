@@ -3,10 +3,11 @@
 //! Names and labels are listed on the crate's page. Labels come from configuration and from a fixed list, never from
 //! a token.
 
+#[cfg(feature = "fetch")]
 use std::time::SystemTime;
 
 use crate::error::Error;
-#[cfg(feature = "metrics")]
+#[cfg(all(feature = "fetch", feature = "metrics"))]
 use crate::token::numeric_date::NumericDate;
 
 /// Counts a verification, and a key that its issuer does not publish.
@@ -24,6 +25,7 @@ pub(crate) fn verified<T>(result: &Result<T, Error>) {
 }
 
 /// A key set was fetched that is in use now.
+#[cfg(feature = "fetch")]
 pub(crate) fn fetched(issuer: &str, at: SystemTime) {
     #[cfg(feature = "metrics")]
     {
@@ -37,6 +39,7 @@ pub(crate) fn fetched(issuer: &str, at: SystemTime) {
 }
 
 /// A fetch brought no keys.
+#[cfg(feature = "fetch")]
 pub(crate) fn not_fetched(issuer: &str) {
     #[cfg(feature = "metrics")]
     metrics::counter!("scopegate_key_fetches_total", "issuer" => issuer.to_owned(), "outcome" => "failed")

@@ -10,14 +10,14 @@ mod primitives;
 mod rfc;
 
 use crate::keys::set::KeySet;
-use crate::token::CompactToken;
+use crate::token;
 use crate::token::algorithm::Algorithm;
 use crate::token::header::Header;
 
 /// The steps of `Verifier::check` that lead to the signature. The header is read before the keys are, so that what is
 /// wrong with the token is told before what is wrong with a key that is not even asked for.
 fn check_signature(token: &str, jwks: &str) -> Result<(), String> {
-    let parts = CompactToken::split(token.as_bytes()).map_err(|error| error.to_string())?;
+    let parts = token::split(token.as_bytes()).map_err(|error| error.to_string())?;
     let header = Header::parse(parts.header()).map_err(|error| error.to_string())?;
     let keys = KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None).map_err(|error| error.to_string())?;
     let key = keys

@@ -4,8 +4,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use scopegate_proto::url::{SecureUrl, redacted};
+
 use crate::error::config::ConfigError;
-use crate::url::{Address, redacted};
 
 /// The resource identifier of an API (RFC 9728 §1.2): the URL that callers know it by, such as
 /// `https://api.example/orders`.
@@ -64,7 +65,8 @@ impl FromStr for ResourceIdentifier {
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let invalid =
             |expected| ConfigError::InvalidUrl { setting: SETTING, expected, found: redacted(text) };
-        let url = Address::parse(SETTING, text)?.url;
+        let url = SecureUrl::parse(text).map_err(|error| ConfigError::invalid_url(SETTING, error))?;
+        let url = url.url();
         if url.query().is_some() {
             return Err(invalid("a resource identifier without a query"));
         }

@@ -4,10 +4,18 @@
 pub(crate) mod builder;
 pub(crate) mod outcome;
 pub(crate) mod pending;
+#[cfg(feature = "fetch")]
+mod start;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+use scopegate_proto::base64url;
+use scopegate_proto::clock::Clock;
+use scopegate_proto::json::JsonObject;
+use scopegate_proto::jws::CompactJws;
+use scopegate_proto::jws::Part;
 
 use crate::cache::entry::Entry;
 use crate::cache::key_ref::KeyRef;
@@ -16,22 +24,20 @@ use crate::checks::audience::IssuedFor;
 use crate::checks::confirmation;
 use crate::checks::lifetime::Lifetime;
 use crate::claims::{self, Claims, Identity};
-use crate::clock::Clock;
+use crate::error::Error;
 use crate::error::config::ConfigError;
-use crate::error::{Error, Part};
 use crate::issuer::registry::{KeyLookup, Registry, TrustedIssuer};
 use crate::keys::Keys;
-use crate::keys::refresh::task::AbortOnDrop;
+use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::metrics;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;
 use crate::scope::requirement::Requirement;
 use crate::status::{IssuerStatus, Status};
+use crate::token;
 use crate::token::arena::Texts;
 use crate::token::header::Header;
-use crate::token::json::JsonObject;
 use crate::token::numeric_date::NumericDate;
-use crate::token::{self, CompactToken};
 use crate::verifier::outcome::{NotAccepted, UnknownKey};
 use crate::verifier::pending::{PendingVerification, Verification};
 
@@ -73,7 +79,7 @@ impl Verifier {
         hierarchy: ScopeHierarchy,
         tasks: Vec<AbortOnDrop>,
     ) -> Self {
-        token::prepare();
+        base64url::prepare();
         let (issuers, scopes) = (Registry::new(issuers), ScopeInterner::new(hierarchy));
         Self(Arc::new(Inner { issuers, clock, leeway, cache, scopes, _tasks: tasks }))
     }
@@ -214,7 +220,7 @@ impl Verifier {
 
     /// The checks, in the order that [`verify`](Self::verify) documents. The first four find the key.
     fn run_checks(&self, token: &[u8], now: NumericDate) -> Result<Claims, NotAccepted<'_>> {
-        let parts = CompactToken::split(token)?;
+        let parts = token::split(token)?;
         let header = Header::parse(parts.header())?;
         let payload = read_payload(&parts)?;
         let issuer = self.0.issuers.named_by(&payload)?;
@@ -232,7 +238,7 @@ impl Verifier {
     fn run_checks_with_key(
         &self,
         token: &[u8],
-        parts: &CompactToken,
+        parts: &CompactJws,
         payload: &JsonObject<'_>,
         issuer: &TrustedIssuer,
         key: KeyRef,
@@ -299,7 +305,7 @@ impl Verifier {
     }
 }
 
-fn read_payload(parts: &CompactToken) -> Result<JsonObject<'_>, Error> {
+fn read_payload(parts: &CompactJws) -> Result<JsonObject<'_>, Error> {
     JsonObject::from_slice(parts.payload()).map_err(|found| Error::InvalidJson { part: Part::Payload, found })
 }
 

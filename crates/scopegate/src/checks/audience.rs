@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::json::{JsonObject, string, strings};
+
 use crate::error::Error;
-use crate::error::excerpt::Excerpt;
-use crate::token::json::{JsonObject, string, strings};
 
 /// The rules that one issuer's tokens are held to.
 #[derive(Clone, Debug)]

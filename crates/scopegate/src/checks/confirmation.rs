@@ -1,7 +1,8 @@
 //! Is the token bound to a key of its caller (`cnf`)? Bound tokens are rejected.
 
+use scopegate_proto::json::JsonObject;
+
 use crate::error::Error;
-use crate::token::json::JsonObject;
 
 /// The members of `cnf` that bind a token to a key, all that are registered: RFC 7800 §3.2 to §3.5, mutual TLS (RFC 8705
 /// §3.1), DPoP (RFC 9449 §6.1) and OSCORE (RFC 9203 §3.2.1).

@@ -3,9 +3,10 @@
 
 use std::borrow::Cow;
 
+use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::json::{JsonObject, string};
+
 use crate::error::Error;
-use crate::error::excerpt::Excerpt;
-use crate::token::json::{JsonObject, string};
 
 /// What the header's `typ` may be.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use scopegate_proto::json::JsonObject;
+
 use crate::error::Error;
-use crate::token::json::JsonObject;
 use crate::token::numeric_date::NumericDate;
 
 /// The times that a token states.

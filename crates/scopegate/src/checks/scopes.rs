@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
+use scopegate_proto::json::{JsonObject, string, strings};
+
 use crate::error::Error;
 use crate::scope::granted::{GrantedScopes, GrantedScopesBuilder};
 use crate::scope::interner::ScopeInterner;
 use crate::token::arena::Texts;
-use crate::token::json::{JsonObject, string, strings};
 
 /// The claims that grant scopes.
 #[derive(Clone, Debug)]

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use scopegate_proto::scope::InvalidScope;
+use scopegate_proto::url::UrlError;
+
 /// Why a verifier, an issuer or a requirement could not be built, with what was expected and what was found.
 ///
 /// Every one of these comes up before the first request is served.
@@ -70,6 +73,18 @@ pub enum ConfigError {
     /// [`build`](crate::VerifierBuilder::build) fetches nothing, and this issuer's keys have to be fetched.
     #[non_exhaustive]
     KeysRequireRuntime { issuer: String },
+}
+
+impl ConfigError {
+    pub(crate) fn invalid_url(setting: &'static str, error: UrlError) -> Self {
+        Self::InvalidUrl { setting, expected: error.expected, found: error.found }
+    }
+}
+
+impl From<InvalidScope> for ConfigError {
+    fn from(error: InvalidScope) -> Self {
+        Self::InvalidScope { found: error.found.as_str().to_owned() }
+    }
 }
 
 impl fmt::Display for ConfigError {

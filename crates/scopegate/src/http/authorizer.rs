@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use http::HeaderMap;
+use scopegate_proto::scope::Scope;
 
 use crate::claims::Claims;
 use crate::error::Error;
@@ -13,7 +14,6 @@ use crate::http::credentials::bearer::{BearerToken, is_one_token};
 use crate::http::credentials::{Credentials, MalformedCredentials};
 use crate::http::rejection::{Kind, RaisedBy, Rejection, RejectionReason};
 use crate::http::template::{ResponseTemplate, ResponseTemplates};
-use crate::scope::Scope;
 use crate::scope::requirement::Requirement;
 use crate::verifier::Verifier;
 use crate::verifier::pending::{PendingVerification, Verification};

@@ -1,11 +1,12 @@
 //! Auth0 tenants.
 
+use scopegate_proto::url::{SecureUrl, redacted};
+
 use super::{Issuer, IssuerWithoutAudience, KeyConfig};
 use crate::checks::audience::MissingAudience;
 use crate::checks::scopes::ScopeClaim;
 use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
-use crate::url::{Address, redacted};
 
 impl Issuer {
     /// An Auth0 tenant, by its domain: `TENANT.REGION.auth0.com`, or a custom domain.
@@ -68,9 +69,9 @@ impl Issuer {
     pub fn auth0(domain: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = format!("https://{domain}/");
         let jwks_uri = format!("{identifier}.well-known/jwks.json");
-        Address::parse("domain", &jwks_uri)
+        SecureUrl::parse(&jwks_uri)
             .ok()
-            .filter(|address| domain.contains('.') && address.url.host_str() == Some(domain))
+            .filter(|address| domain.contains('.') && address.url().host_str() == Some(domain))
             .ok_or_else(|| ConfigError::InvalidName {
                 setting: "domain",
                 expected: "a domain name in lower case like example.eu.auth0.com, without https:// and slash",

@@ -1,12 +1,11 @@
 //! Amazon Cognito user pools.
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use super::{Issuer, IssuerWithoutAudience, KeyConfig, identifier};
 use crate::checks::audience::MissingAudience;
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaim;
 use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
-use crate::url::issuer_identifier;
 
 impl Issuer {
     /// An Amazon Cognito user pool.
@@ -141,7 +140,7 @@ impl Issuer {
     /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query, fragment and
     /// final slash.
     pub fn cognito_at(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let identifier = issuer_identifier(issuer)?;
+        let identifier = identifier(issuer)?;
         if identifier.ends_with('/') {
             let expected = "no final slash, as Cognito's tokens have none";
             return Err(ConfigError::InvalidUrl { setting: "issuer", expected, found: identifier });

@@ -1,12 +1,13 @@
 //! Microsoft Entra ID (once Azure AD), one tenant of it.
 
+use scopegate_proto::url::redacted;
+
 use super::{Issuer, IssuerWithoutAudience, KeyConfig};
 use crate::checks::audience::{MissingAudience, ServiceAccountRule};
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaim;
 use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
-use crate::url::redacted;
 
 impl Issuer {
     /// A tenant of Microsoft Entra ID, for an API whose access tokens have version 2.

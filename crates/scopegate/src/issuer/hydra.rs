@@ -1,10 +1,9 @@
 //! Ory Hydra and Ory Network.
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use super::{Issuer, IssuerWithoutAudience, KeyConfig, identifier};
 use crate::checks::audience::EmptyAudience;
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::error::config::ConfigError;
-use crate::url::issuer_identifier;
 
 impl Issuer {
     /// Ory Hydra, also as Ory Network, with access tokens that are JWTs.
@@ -63,7 +62,7 @@ impl Issuer {
     /// # Errors
     /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query and fragment.
     pub fn hydra(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let identifier = issuer_identifier(issuer)?;
+        let identifier = identifier(issuer)?;
         let jwks_uri = format!("{}/.well-known/jwks.json", identifier.trim_end_matches('/'));
         let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri));
         let policy = &mut draft.0.policy;

@@ -2,12 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use super::{Issuer, IssuerWithoutAudience, KeyConfig, identifier};
 use crate::checks::audience::ServiceAccountRule;
 use crate::checks::kind::{ClaimRule, Expect, NonceRule};
 use crate::checks::scopes::ScopeClaim;
 use crate::error::config::ConfigError;
-use crate::url::issuer_identifier;
 
 impl Issuer {
     /// A Keycloak realm: `https://HOST/realms/REALM`, or `https://HOST/auth/realms/REALM` where Keycloak is under a path.
@@ -81,7 +80,7 @@ impl Issuer {
     /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) whose path ends in
     /// `/realms/REALM`.
     pub fn keycloak(realm: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let identifier = issuer_identifier(realm)?;
+        let identifier = identifier(realm)?;
         let jwks_uri = format!("{identifier}/protocol/openid-connect/certs");
         match identifier.rsplit_once("/realms/") {
             Some((_, name)) if !name.is_empty() && !name.contains('/') => {}

@@ -1,12 +1,13 @@
 //! Okta's custom authorization servers.
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use scopegate_proto::url::SecureUrl;
+
+use super::{Issuer, IssuerWithoutAudience, KeyConfig, identifier};
 use crate::checks::audience::MissingAudience;
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaim;
 use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
-use crate::url::{Address, issuer_identifier};
 
 impl Issuer {
     /// An Okta *custom* authorization server: `https://ORG.okta.com/oauth2/ID`, where the id of the one that each
@@ -63,10 +64,11 @@ impl Issuer {
     /// # Errors
     /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) whose path is `/oauth2/ID`.
     pub fn okta(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let identifier = issuer_identifier(issuer)?;
+        let identifier = identifier(issuer)?;
         let jwks_uri = format!("{identifier}/v1/keys");
-        let address = Address::parse("jwks_uri", &jwks_uri)?;
-        match address.url.path().strip_prefix("/oauth2/").and_then(|rest| rest.strip_suffix("/v1/keys")) {
+        let address =
+            SecureUrl::parse(&jwks_uri).map_err(|error| ConfigError::invalid_url("jwks_uri", error))?;
+        match address.url().path().strip_prefix("/oauth2/").and_then(|rest| rest.strip_suffix("/v1/keys")) {
             Some(id) if !id.is_empty() && !id.contains('/') => {}
             _ => {
                 let expected = "a custom authorization server, https://ORG.okta.com/oauth2/ID without final slash; \

@@ -1,10 +1,11 @@
 //! The rules that every token of one issuer is held to.
 
+use scopegate_proto::excerpt::Excerpt;
+
 use crate::checks::audience::AudiencePolicy;
 use crate::checks::kind::{TokenKind, TypeRule};
 use crate::checks::scopes::ScopeClaims;
 use crate::error::Error;
-use crate::error::excerpt::Excerpt;
 use crate::token::algorithm::Algorithm;
 use crate::token::header::Header;
 

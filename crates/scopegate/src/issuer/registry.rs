@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::json::{JsonObject, shortlex, string};
+use scopegate_proto::jws::CompactJws;
+use scopegate_proto::url::redacted;
+
 use crate::cache::key_ref::KeyRef;
 use crate::error::Error;
 use crate::error::config::ConfigError;
-use crate::error::excerpt::Excerpt;
 use crate::issuer::policy::Policy;
 use crate::keys::Keys;
 use crate::keys::fetched::KeyRequested;
 use crate::keys::name::KeyName;
 use crate::keys::refresh::schedule::RefreshState;
 use crate::keys::set::{KeyLookupError, KeySet};
-use crate::token::CompactToken;
 use crate::token::algorithm::Algorithm;
-use crate::token::json::{JsonObject, shortlex, string};
 use crate::token::numeric_date::NumericDate;
-use crate::url::redacted;
 
 /// An error lists at most this many issuers, because a verifier may trust hundreds.
 const MAX_LISTED: usize = 3;
@@ -78,7 +79,7 @@ impl TrustedIssuer {
         &self,
         key: &KeyRef,
         token: &[u8],
-        parts: &CompactToken,
+        parts: &CompactJws,
     ) -> Result<(), Error> {
         if key.key.verifying.verifies(parts.signing_input(token), parts.signature()) {
             return Ok(());

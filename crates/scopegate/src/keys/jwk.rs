@@ -1,17 +1,15 @@
 //! One JSON Web Key (RFC 7517) becomes verifying keys, or a reason why not. Sets of keys are `keys/set.rs`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use scopegate_proto::jwk::Jwk;
+use scopegate_proto::jwk::JwkError as MemberError;
 use serde_json::value::RawValue;
 
 use crate::keys::ed25519;
 use crate::keys::verifying_key::{PublicKey, VerifyingKey};
 use crate::token::algorithm::Algorithm;
-use crate::token::json::{JsonError, JsonObject, string, strings};
 
 /// A key of an issuer, prepared for one algorithm.
 pub(crate) struct Key {
@@ -30,15 +28,15 @@ impl Key {
         accepted: &[Algorithm],
         known: &[Arc<Self>],
     ) -> Result<Vec<Arc<Self>>, JwkError> {
-        let jwk = JsonObject::from_text(jwk.get()).map_err(JwkError::InvalidJson)?;
+        let jwk = Jwk::from_text(jwk.get())?;
         check_purpose(&jwk)?;
-        let id = optional(&jwk, "kid")?;
+        let id = jwk.optional("kid")?;
         let (numbers, of_its_type) = public_key(&jwk)?;
         let numbers = Arc::new(numbers);
-        let algorithms: Vec<Algorithm> = match optional(&jwk, "alg")? {
+        let algorithms: Vec<Algorithm> = match jwk.optional("alg")? {
             Some(name) => {
                 let algorithm = Algorithm::from_name(&name).filter(|named| of_its_type.contains(named));
-                vec![algorithm.ok_or(JwkError::Unsupported("alg"))?]
+                vec![algorithm.ok_or(MemberError::Unsupported("alg"))?]
             }
             None => of_its_type.to_vec(),
         };
@@ -56,7 +54,7 @@ impl Key {
                 let (id, numbers) = (id.as_deref().map(Into::into), Arc::clone(&numbers));
                 Ok(Arc::new(Self { id, algorithm, verifying, numbers }))
             })
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<_, JwkError>>()?;
         if keys.is_empty() { Err(JwkError::NotAccepted) } else { Ok(keys) }
     }
 
@@ -71,13 +69,12 @@ const ENCRYPTION_OPERATIONS: [&str; 6] =
     ["encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"];
 
 /// The key may verify signatures, and holds nothing secret.
-fn check_purpose(jwk: &JsonObject<'_>) -> Result<(), JwkError> {
-    let purpose = optional(jwk, "use")?;
+fn check_purpose(jwk: &Jwk<'_>) -> Result<(), JwkError> {
+    let purpose = jwk.optional("use")?;
     if purpose.as_ref().is_some_and(|purpose| purpose != "sig") {
         return Err(JwkError::NotForSignatures);
     }
-    if let Some(operations) = jwk.get("key_ops") {
-        let mut operations = strings(operations).ok_or(JwkError::WrongKind("key_ops"))?;
+    if let Some(mut operations) = jwk.strings("key_ops")? {
         if operations.iter().all(|operation| operation != "verify") {
             return Err(JwkError::NotForSignatures);
         }
@@ -86,43 +83,39 @@ fn check_purpose(jwk: &JsonObject<'_>) -> Result<(), JwkError> {
         if purpose.is_some()
             && operations.iter().any(|operation| ENCRYPTION_OPERATIONS.contains(&operation.as_ref()))
         {
-            return Err(JwkError::WrongKind("key_ops"));
+            return Err(MemberError::Malformed("key_ops").into());
         }
         // It also forbids duplicates.
         if operations.iter().zip(operations.iter().skip(1)).any(|(a, b)| a == b) {
-            return Err(JwkError::WrongKind("key_ops"));
+            return Err(MemberError::Malformed("key_ops").into());
         }
     }
-    // RFC 7518 §6.2.2, §6.3.2 and §6.4.1. A private key that is published is everybody's key.
-    if ["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().any(|member| jwk.contains(member)) {
-        return Err(JwkError::HoldsASecret);
-    }
-    Ok(())
+    Ok(jwk.check_public()?)
 }
 
 /// The numbers of the key, and the algorithms that its type and curve allow.
-fn public_key(jwk: &JsonObject<'_>) -> Result<(PublicKey, &'static [Algorithm]), JwkError> {
+fn public_key(jwk: &Jwk<'_>) -> Result<(PublicKey, &'static [Algorithm]), JwkError> {
     use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
-    match required(jwk, "kty")?.as_ref() {
+    match jwk.required("kty")?.as_ref() {
         "RSA" => {
-            let (n, e) = (unsigned(jwk, "n")?, unsigned(jwk, "e")?);
+            let (n, e) = (jwk.unsigned("n")?, jwk.unsigned("e")?);
             // RFC 7518 §3.3 asks for 2048 bits. Past 8192 one signature costs milliseconds.
             if !(2048..=8192).contains(&bits(&n)) {
-                return Err(JwkError::Unsupported("n"));
+                return Err(MemberError::Unsupported("n").into());
             }
             // The cryptography crate refuses an exponent that is even or 1, and one of more than 33 bits.
             if bits(&e) > 33 || e.last().is_none_or(|last| last % 2 == 0) || e.as_slice() == [1] {
-                return Err(JwkError::Unsupported("e"));
+                return Err(MemberError::Unsupported("e").into());
             }
             Ok((PublicKey::Rsa { n, e }, &[RS256, RS384, RS512, PS256, PS384, PS512]))
         }
         "EC" => {
-            let (length, algorithms): (usize, &'static [Algorithm]) = match required(jwk, "crv")?.as_ref() {
+            let (length, algorithms): (usize, &'static [Algorithm]) = match jwk.required("crv")?.as_ref() {
                 "P-256" => (32, &[ES256]),
                 "P-384" => (48, &[ES384]),
-                _ => return Err(JwkError::Unsupported("crv")),
+                _ => return Err(MemberError::Unsupported("crv").into()),
             };
-            let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
+            let (x, y) = (jwk.bytes("x")?, jwk.bytes("y")?);
             // RFC 7518 §6.2.1.2: the full length, leading zeros included.
             if [x.len(), y.len()] != [length; 2] {
                 return Err(JwkError::NotAKey);
@@ -130,11 +123,11 @@ fn public_key(jwk: &JsonObject<'_>) -> Result<(PublicKey, &'static [Algorithm]),
             Ok((PublicKey::Ec { x, y }, algorithms))
         }
         "OKP" => {
-            if required(jwk, "crv")? != "Ed25519" {
-                return Err(JwkError::Unsupported("crv"));
+            if jwk.required("crv")? != "Ed25519" {
+                return Err(MemberError::Unsupported("crv").into());
             }
             // Any other length could be taken for a key in another format.
-            let x: [u8; 32] = bytes(jwk, "x")?.try_into().map_err(|_| JwkError::NotAKey)?;
+            let x: [u8; 32] = jwk.bytes("x")?.try_into().map_err(|_| JwkError::NotAKey)?;
             if !ed25519::is_canonical(&x) {
                 return Err(JwkError::NotCanonical);
             }
@@ -143,30 +136,8 @@ fn public_key(jwk: &JsonObject<'_>) -> Result<(PublicKey, &'static [Algorithm]),
             }
             Ok((PublicKey::Ed25519 { x }, &[EdDSA]))
         }
-        _ => Err(JwkError::Unsupported("kty")),
+        _ => Err(MemberError::Unsupported("kty").into()),
     }
-}
-
-fn optional<'a>(jwk: &JsonObject<'a>, member: &'static str) -> Result<Option<Cow<'a, str>>, JwkError> {
-    match jwk.get(member) {
-        None => Ok(None),
-        Some(value) => string(value).map(Some).ok_or(JwkError::WrongKind(member)),
-    }
-}
-
-fn required<'a>(jwk: &JsonObject<'a>, member: &'static str) -> Result<Cow<'a, str>, JwkError> {
-    optional(jwk, member)?.ok_or(JwkError::Missing(member))
-}
-
-fn bytes(jwk: &JsonObject<'_>, member: &'static str) -> Result<Vec<u8>, JwkError> {
-    let text = required(jwk, member)?;
-    URL_SAFE_NO_PAD.decode(text.as_ref()).map_err(|_| JwkError::WrongKind(member))
-}
-
-/// A positive number. Leading zero bytes, which some issuers write against RFC 7518 §2, change nothing.
-fn unsigned(jwk: &JsonObject<'_>, member: &'static str) -> Result<Vec<u8>, JwkError> {
-    let bytes = bytes(jwk, member)?;
-    Ok(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
 }
 
 fn bits(number: &[u8]) -> usize {
@@ -176,27 +147,32 @@ fn bits(number: &[u8]) -> usize {
 /// Why a key of a set is not used. It never costs the other keys of the set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JwkError {
-    InvalidJson(JsonError),
-    Missing(&'static str),
-    WrongKind(&'static str),
-    Unsupported(&'static str),
+    Member(MemberError),
     NotForSignatures,
-    HoldsASecret,
     NotAKey,
     NotCanonical,
     SmallOrder,
     NotAccepted,
 }
 
+impl JwkError {
+    /// Whether the key shows private or symmetric key material.
+    pub(crate) fn holds_secret(self) -> bool {
+        self == Self::Member(MemberError::HoldsSecret)
+    }
+}
+
+impl From<MemberError> for JwkError {
+    fn from(error: MemberError) -> Self {
+        Self::Member(error)
+    }
+}
+
 impl fmt::Display for JwkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::InvalidJson(found) => write!(f, "is {found}"),
-            Self::Missing(member) => write!(f, "has no `{member}`"),
-            Self::WrongKind(member) => write!(f, "has a malformed `{member}`"),
-            Self::Unsupported(member) => write!(f, "has an unsupported `{member}`"),
+            Self::Member(error) => fmt::Display::fmt(error, f),
             Self::NotForSignatures => f.write_str("is not for verifying signatures"),
-            Self::HoldsASecret => f.write_str("holds private or symmetric key material"),
             Self::NotAKey => f.write_str("does not hold a valid public key"),
             Self::NotCanonical => f.write_str("does not encode its point canonically"),
             Self::SmallOrder => f.write_str("holds a point of small order, for which anybody can sign"),

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use scopegate_proto::json::{JsonError, JsonObject, shortlex};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::keys::jwk::{JwkError, Key};
 use crate::keys::name::KeyName;
 use crate::token::algorithm::Algorithm;
-use crate::token::json::{JsonError, JsonObject, shortlex};
 
 /// Real sets hold one to ten keys. The bound keeps a broken or hostile issuer from costing memory.
 const MAX_KEYS: usize = 100;
@@ -65,7 +65,7 @@ impl KeySet {
             return Err(JwksError::NoneUsable(unusable));
         }
         for (position, reason) in unusable {
-            if reason == JwkError::HoldsASecret {
+            if reason.holds_secret() {
                 // A private key that is published is everybody's key: somebody has to act.
                 tracing::warn!("key {position} of the set {reason}; it is not used");
             } else {

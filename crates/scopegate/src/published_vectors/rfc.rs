@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use super::check_signature;
 use crate::error::Error;
-use crate::error::Part;
 use crate::issuer::Issuer;
-use crate::token::CompactToken;
+use crate::token;
 use crate::token::header::Header;
 use crate::verifier::Verifier;
+use scopegate_proto::jws::Part;
 
 #[derive(Deserialize)]
 struct Example {
@@ -87,7 +87,7 @@ fn what_the_negative_examples_say_in_their_headers_is_refused_by_itself() {
     // A11, A15
     let refusal = |section| {
         let token = format!("{}YQ", example(section).token);
-        Header::parse(CompactToken::split(token.as_bytes()).unwrap().header()).err().unwrap()
+        Header::parse(token::split(token.as_bytes()).unwrap().header()).err().unwrap()
     };
     assert!(
         matches!(refusal("RFC 7515 A.5"), Error::UnacceptableAlgorithm { found, .. } if found.to_string().contains("none"))

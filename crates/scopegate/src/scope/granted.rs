@@ -3,11 +3,12 @@
 
 use std::sync::OnceLock;
 
+use scopegate_proto::scope::{Scope, Scopes};
+use scopegate_proto::scope::{is_scope, is_scope_character};
+
 use crate::scope::hierarchy::Implied;
 use crate::scope::interner::{ScopeInterner, ScopeMask};
 use crate::scope::requirement::Requirement;
-use crate::scope::{Scope, Scopes};
-use crate::scope::{is_scope, is_scope_character};
 use crate::token::arena::{Span, Texts};
 
 /// What a token grants.
@@ -65,7 +66,10 @@ impl<'t> GrantedScopesBuilder<'t> {
 impl GrantedScopes {
     pub(crate) fn list(&self, texts: &Texts) -> &Scopes {
         self.list.get_or_init(|| {
-            new_shard(texts.get(self.text)).filter_map(Scope::parse).chain(self.implied().cloned()).collect()
+            new_shard(texts.get(self.text))
+                .filter_map(|scope| scope.parse::<Scope>().ok())
+                .chain(self.implied().cloned())
+                .collect()
         })
     }
 

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use scopegate_proto::json::shortlex;
+use scopegate_proto::scope::Scope;
+
 use crate::error::config::ConfigError;
-use crate::scope::Scope;
 use crate::scope::mask::{BitSet, MAX_SCOPES};
-use crate::token::json::shortlex;
 
 /// Which scopes are granted along with another one.
 #[derive(Debug, Default)]

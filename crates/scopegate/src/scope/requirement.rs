@@ -4,11 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use scopegate_proto::scope::{Scope, Scopes};
+
 use crate::error::config::ConfigError;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::{CompiledRequirement, ScopeInterner, ScopeMask, Test};
 use crate::scope::mask::BitSet;
-use crate::scope::{Scope, Scopes};
 
 /// A boolean expression over scopes: one scope, [`all_of`], [`any_of`], nested.
 ///
@@ -237,7 +238,7 @@ impl From<Scope> for Requirement {
 /// requirement. To read a scope from elsewhere, parse it.
 impl From<&'static str> for Requirement {
     fn from(text: &'static str) -> Self {
-        Self::new(Scope::parse(text).map_or_else(|| Node::Invalid(text.to_owned()), Node::Scope))
+        Self::new(text.parse::<Scope>().ok().map_or_else(|| Node::Invalid(text.to_owned()), Node::Scope))
     }
 }
 
@@ -287,7 +288,7 @@ mod tests {
     use super::*;
 
     fn granted(text: &str) -> Scopes {
-        text.split(' ').filter_map(Scope::parse).collect()
+        text.split(' ').filter_map(|scope| scope.parse::<Scope>().ok()).collect()
     }
 
     fn sufficient(requirement: &Requirement) -> String {

@@ -3,10 +3,12 @@
 
 use std::borrow::Cow;
 
-use crate::error::excerpt::Excerpt;
-use crate::error::{Error, Part};
+use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::json::{JsonObject, string};
+use scopegate_proto::jws::Part;
+
+use crate::error::Error;
 use crate::token::algorithm::Algorithm;
-use crate::token::json::{JsonObject, string};
 
 pub(crate) struct Header<'a> {
     pub(crate) algorithm: Algorithm,

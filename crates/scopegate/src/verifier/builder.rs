@@ -5,32 +5,28 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use scopegate_proto::clock::{Clock, SystemClock};
 
 use crate::cache::Cache;
-use crate::clock::{Clock, SystemClock};
 use crate::error::config::ConfigError;
+use crate::issuer::policy::Policy;
 use crate::issuer::registry::TrustedIssuer;
 use crate::issuer::{Issuer, KeyConfig};
 use crate::keys::Keys;
-use crate::keys::fetch::endpoint::JwksEndpoint;
-use crate::keys::fetched::FetchedKeys;
-use crate::keys::refresh::handle::Failure;
+use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
-use crate::keys::refresh::task::{AbortOnDrop, RefreshEndedGuard, RefreshTask};
 use crate::keys::set::KeySet;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::token::algorithm::Algorithm;
-use crate::url::Address;
 use crate::verifier::Verifier;
 
 /// Builds a [`Verifier`]. Get one from [`Verifier::builder`].
 #[must_use = "a builder does nothing until start() or build()"]
 pub struct VerifierBuilder {
     issuers: Vec<Issuer>,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     leeway: Duration,
-    refresh: RefreshConfig,
+    pub(super) refresh: RefreshConfig,
     /// Scopes, and what each implies directly.
     implied_scopes: Vec<(String, Vec<String>)>,
     cache_entries: usize,
@@ -181,85 +177,45 @@ impl VerifierBuilder {
         self
     }
 
-    /// Fetches the keys of every issuer, all at the same time, and keeps fetching them in one background task
-    /// for each issuer until the last clone of the verifier is dropped. The tasks live on the runtime that this is
-    /// called on: when it ends, keys are no longer fetched, and can be used until the stale limit.
+    /// Builds a verifier whose issuers all have static keys ([`Issuer::from_jwks`]): no runtime, no network.
     ///
     /// # Errors
-    /// [`ConfigError::KeysNotFetched`] when one issuer's keys cannot be had, so that a wrong address is found now and
-    /// not by the first caller; [`ConfigError::NoRuntime`] outside of a Tokio runtime; any other
-    /// [`ConfigError`] about settings that do not fit.
-    pub async fn start(self) -> Result<Verifier, ConfigError> {
-        let (verifier, fetching) = self.spawn()?;
-        // All of them fetch already, so the slowest decides how long this takes.
-        for Fetching { issuer, keys } in fetching {
-            if let Some(Failure { url, error }) = keys.refresh().initial_fetch().await {
-                return Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(error) });
-            }
-        }
-        Ok(verifier)
-    }
-
-    /// Returns at once and fetches the keys in the background: for a service that has to come up while its
-    /// issuer is down. Until an issuer's keys are there, its tokens are
-    /// [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) (503 on the wire). Otherwise like
-    /// [`start`](Self::start).
-    ///
-    /// # Errors
-    /// [`ConfigError::NoRuntime`] outside of a Tokio runtime; any other [`ConfigError`] about settings that do not
-    /// fit.
-    pub fn start_lazy(self) -> Result<Verifier, ConfigError> {
-        Ok(self.spawn()?.0)
-    }
-
-    /// Builds a verifier whose keys were all given ([`Issuer::from_jwks`]): no runtime, no network.
-    ///
-    /// # Errors
-    /// [`ConfigError::KeysRequireRuntime`] when an issuer's keys have to be fetched; any other [`ConfigError`] about settings
-    /// that do not fit.
+    /// [`ConfigError::KeysRequireRuntime`] if an issuer's keys have to be fetched; any other [`ConfigError`]
+    /// about the settings.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         match self.issuers.iter().find(|issuer| !matches!(issuer.keys, KeyConfig::Static(..))) {
             Some(issuer) => Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() }),
-            None => Ok(self.spawn()?.0),
+            None => self
+                .build_with(|_, _, name| Err(ConfigError::KeysRequireRuntime { issuer: name.to_string() })),
         }
     }
 
-    fn spawn(self) -> Result<(Verifier, Vec<Fetching>), ConfigError> {
+    /// Builds a verifier. `fetch` is called for each issuer whose keys have to be fetched, and returns them
+    /// with the guard of the task that does it.
+    pub(crate) fn build_with(
+        self,
+        mut fetch: impl FnMut(KeyConfig, &Policy, &Arc<str>) -> Result<(Keys, AbortOnDrop), ConfigError>,
+    ) -> Result<Verifier, ConfigError> {
         self.check()?;
         let hierarchy = ScopeHierarchy::new(&self.implied_scopes)?;
-        let (mut trusted, mut tasks, mut fetching) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut trusted, mut tasks) = (Vec::new(), Vec::new());
         for Issuer { identifier, keys, policy } in self.issuers {
             let name: Arc<str> = identifier.as_str().into();
-            let mut fetched = |endpoint: JwksEndpoint| {
-                let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
-                let keys = Arc::new(FetchedKeys::new(self.refresh));
-                let task = RefreshTask {
-                    issuer: Arc::clone(&name),
-                    keys: Arc::clone(&keys),
-                    endpoint,
-                    algorithms: policy.algorithms.as_slice().into(),
-                    max_stale: self.refresh.max_stale,
-                    clock: Arc::clone(&self.clock),
-                    _ended: RefreshEndedGuard(Arc::clone(&keys)),
-                };
-                tasks.push(AbortOnDrop(runtime.spawn(task.run()).abort_handle()));
-                fetching.push(Fetching { issuer: identifier.clone(), keys: Arc::clone(&keys) });
-                Ok(Keys::Fetched(keys))
-            };
             let keys = match keys {
                 KeyConfig::Static(jwks, read) => {
                     static_keys(&identifier, &jwks, &policy.algorithms, read.as_deref())?
                 }
-                KeyConfig::JwksUri(url) => fetched(JwksEndpoint::known(Address::parse("jwks_uri", &url)?)?)?,
-                KeyConfig::Discovery(address) => {
-                    fetched(JwksEndpoint::discovered(identifier.clone(), address)?)?
+                fetched => {
+                    let (keys, task) = fetch(fetched, &policy, &name)?;
+                    tasks.push(task);
+                    keys
                 }
             };
             trusted.push(TrustedIssuer { identifier: name, policy, keys });
         }
         let bytes = self.cache_bytes.unwrap_or(self.cache_entries.saturating_mul(BYTES_PER_ENTRY));
         let cache = Cache::new(self.cache_entries, bytes);
-        Ok((Verifier::new(trusted, self.clock, self.leeway, cache, hierarchy, tasks), fetching))
+        Ok(Verifier::new(trusted, self.clock, self.leeway, cache, hierarchy, tasks))
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -314,12 +270,6 @@ fn static_keys(
             Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
         }
     }
-}
-
-/// An issuer whose first fetch is under way.
-struct Fetching {
-    issuer: String,
-    keys: Arc<FetchedKeys>,
 }
 
 fn in_range(

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use scopegate_proto::jws::CompactJws;
+
 use crate::error::Error;
 use crate::issuer::registry::TrustedIssuer;
 use crate::keys::name::KeyName;
 use crate::keys::refresh::schedule::RefreshState;
-use crate::token::CompactToken;
 
 pub(crate) enum NotAccepted<'v> {
     Rejected(Error),
@@ -19,7 +20,7 @@ pub(crate) struct UnknownKey<'v> {
     pub(crate) issuer: &'v Arc<TrustedIssuer>,
     pub(crate) key: KeyName,
     pub(crate) state: RefreshState,
-    pub(crate) parts: CompactToken,
+    pub(crate) parts: CompactJws,
 }
 
 impl UnknownKey<'_> {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopegate_proto::jws::CompactJws;
 use tokio::time::{Instant, timeout_at};
 
 use crate::cache::key_ref::KeyRef;
@@ -13,7 +14,6 @@ use crate::issuer::registry::{KeyLookup, TrustedIssuer};
 use crate::keys::Keys;
 use crate::keys::name::KeyName;
 use crate::metrics;
-use crate::token::CompactToken;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::outcome::UnknownKey;
 use crate::verifier::{Verifier, read_payload};
@@ -40,7 +40,7 @@ pub struct PendingVerification {
     issuer: Arc<TrustedIssuer>,
     key: KeyName,
     token: Box<[u8]>,
-    parts: CompactToken,
+    parts: CompactJws,
 }
 
 impl PendingVerification {

@@ -1,20 +1,42 @@
-//! Where an issuer's key set is: at a known address, or where its metadata says. It keeps what makes the next request
-//! cheaper, and knows nothing of keys.
+//! Where an issuer's key set is: at a known URL, or where its metadata says. It keeps what makes the next
+//! request cheaper, and knows nothing of keys.
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use scopegate_proto::http::{HttpClient, HttpClients, SettingsError, TransportSettings};
+use scopegate_proto::metadata::{Metadata, MetadataError, well_known_urls};
+use scopegate_proto::url::SecureUrl;
+
 use tokio::time::Instant;
-use url::Url;
 
 use crate::error::config::ConfigError;
-use crate::keys::fetch::http::{Answer, Fetched, Fetcher, HttpError};
-use crate::keys::fetch::metadata;
-use crate::keys::fetch::metadata::MetadataError;
-use crate::url::Address;
+use crate::keys::fetch::document::{self, FetchError, Fetched, Response};
 
-/// The place that one issuer's key set is fetched from.
+/// A discovered URL is trusted for this long if it works. Issuers hardly ever move their keys.
+const REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
+
+/// The HTTP clients of one verifier: issuers that are reached in the same way share one, because building a
+/// client reads the system's certificate authorities.
+#[derive(Clone, Debug)]
+pub(crate) struct Transport {
+    clients: HttpClients,
+    settings: TransportSettings,
+}
+
+impl Transport {
+    pub(crate) fn new() -> Self {
+        let settings = TransportSettings::new(concat!("scopegate/", env!("CARGO_PKG_VERSION")));
+        Self { clients: HttpClients::default(), settings }
+    }
+
+    fn client(&self, url: &SecureUrl) -> Result<HttpClient, SettingsError> {
+        self.clients.client(url, &self.settings)
+    }
+}
+
+/// The endpoint that one issuer's key set is fetched from.
 pub(crate) struct JwksEndpoint(EndpointSource);
 
 enum EndpointSource {
@@ -22,63 +44,65 @@ enum EndpointSource {
     Discovered(Box<Discovery>),
 }
 
-/// An address, and what was accepted from it last.
+/// A URL, and the tag of the document that was accepted from it last.
 struct Endpoint {
-    fetcher: Fetcher,
-    /// An entity tag means nothing at another address (RFC 9110 §8.8.3).
+    client: HttpClient,
+    url: SecureUrl,
+    /// An entity tag means nothing at another URL (RFC 9110 §8.8.3).
     tag: Option<String>,
+    /// The URL for logs and errors.
+    redacted: String,
 }
 
-/// An issuer whose name tells where its metadata is, which tells where its keys are.
+/// An issuer whose metadata names its JWKS endpoint.
 struct Discovery {
-    identifier: String,
-    issuer: Address,
-    metadata: Fetcher,
-    /// What was found out last.
+    issuer: SecureUrl,
+    transport: Transport,
+    metadata: HttpClient,
+    redacted: String,
     found: Option<Discovered>,
 }
 
 struct Discovered {
     keys: Endpoint,
-    /// From when on it is looked for again.
     valid_until: Instant,
 }
 
-/// How long a discovered address is good for if it works. Issuers hardly ever move their keys.
-const REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
-
 impl JwksEndpoint {
-    pub(crate) fn known(address: Address) -> Result<Self, ConfigError> {
-        Ok(Self(EndpointSource::Known(Endpoint { fetcher: Fetcher::new(address)?, tag: None })))
+    pub(crate) fn known(url: SecureUrl, transport: &Transport) -> Result<Self, ConfigError> {
+        let endpoint = Endpoint::new(url, transport).map_err(http_client)?;
+        Ok(Self(EndpointSource::Known(endpoint)))
     }
 
-    pub(crate) fn discovered(identifier: String, issuer: Address) -> Result<Self, ConfigError> {
-        let metadata = Fetcher::new(issuer.clone())?;
-        let discovery = Discovery { identifier, issuer, metadata, found: None };
+    pub(crate) fn discovered(issuer: SecureUrl, transport: &Transport) -> Result<Self, ConfigError> {
+        let metadata = transport.client(&issuer).map_err(http_client)?;
+        let (transport, redacted) = (transport.clone(), issuer.without_query());
+        let discovery = Discovery { issuer, transport, metadata, redacted, found: None };
         Ok(Self(EndpointSource::Discovered(Box::new(discovery))))
     }
 
-    /// What to show: the address of the keys, or of the issuer as long as that is all that is known.
+    /// Returns the URL of the keys for logs and errors, or of the issuer while that is all that is known.
     pub(crate) fn redacted_url(&self) -> &str {
         match &self.0 {
-            EndpointSource::Known(keys) => keys.fetcher.shown(),
+            EndpointSource::Known(keys) => &keys.redacted,
             EndpointSource::Discovered(discovery) => match &discovery.found {
-                Some(found) => found.keys.fetcher.shown(),
-                None => discovery.metadata.shown(),
+                Some(found) => &found.keys.redacted,
+                None => &discovery.redacted,
             },
         }
     }
 
-    /// Asks for the key set; only for a changed one if there is one to keep.
-    pub(crate) async fn fetch(&mut self, has_keys: bool) -> Result<Answer, EndpointError> {
+    /// Fetches the key set. If there are keys to keep, the request is conditional.
+    pub(crate) async fn fetch(&mut self, has_keys: bool) -> Result<Response, EndpointError> {
         let keys = match &mut self.0 {
             EndpointSource::Known(keys) => keys,
             EndpointSource::Discovered(discovery) => discovery.keys().await?,
         };
-        Ok(keys.fetcher.get(keys.tag.as_deref().filter(|_| has_keys)).await?)
+        let tag = keys.tag.as_deref().filter(|_| has_keys);
+        Ok(document::get(&keys.client, &keys.url, tag).await?)
     }
 
-    /// The last answer was a set that is in use now.
+    /// Records that the last response was a key set that is in use now.
     pub(crate) fn accepted(&mut self, tag: Option<String>) {
         match &mut self.0 {
             EndpointSource::Known(keys) => keys.tag = tag,
@@ -90,7 +114,7 @@ impl JwksEndpoint {
         }
     }
 
-    /// The last attempt failed: a discovered address may be out of date.
+    /// Records that the last attempt failed: a discovered URL may be outdated.
     pub(crate) fn failed(&mut self) {
         if let EndpointSource::Discovered(discovery) = &mut self.0
             && let Some(found) = &mut discovery.found
@@ -100,9 +124,16 @@ impl JwksEndpoint {
     }
 }
 
+impl Endpoint {
+    fn new(url: SecureUrl, transport: &Transport) -> Result<Self, SettingsError> {
+        let (client, redacted) = (transport.client(&url)?, url.without_query());
+        Ok(Self { client, url, tag: None, redacted })
+    }
+}
+
 impl Discovery {
-    /// The address of the keys: looked for if it is not known, or in doubt. If it cannot be found then, the old one has to
-    /// do, because keys may still be there when the metadata is not.
+    /// Returns the JWKS endpoint. It is discovered if it is unknown or in doubt. If discovery fails then, the
+    /// old one is used: keys may still be there although the metadata is not.
     async fn keys(&mut self) -> Result<&mut Endpoint, EndpointError> {
         let old = match self.found.take() {
             Some(found) if Instant::now() < found.valid_until => {
@@ -111,68 +142,74 @@ impl Discovery {
             old => old,
         };
         let valid_until = Instant::now() + REDISCOVER_AFTER;
-        let found = match (self.find().await, old) {
-            (Ok(fetcher), Some(old)) if fetcher.is_for_same_address_as(&old.keys.fetcher) => {
-                Discovered { valid_until, ..old }
+        let found = match (self.discover().await, old) {
+            (Ok(url), Some(old)) if url == old.keys.url => Discovered { valid_until, ..old },
+            (Ok(url), _) => {
+                let keys = Endpoint::new(url, &self.transport).map_err(EndpointError::Client)?;
+                Discovered { keys, valid_until }
             }
-            (Ok(fetcher), _) => Discovered { keys: Endpoint { fetcher, tag: None }, valid_until },
             (Err(_), Some(old)) => old,
             (Err(error), None) => return Err(error),
         };
         Ok(&mut self.found.insert(found).keys)
     }
 
-    /// Tries the addresses where metadata may be, in their order, and takes the first document that is this issuer's.
-    async fn find(&self) -> Result<Fetcher, EndpointError> {
+    /// Tries the URLs where metadata may be, in their order, and takes the first document that is this
+    /// issuer's.
+    async fn discover(&self) -> Result<SecureUrl, EndpointError> {
         let mut failures = Vec::new();
-        for url in metadata::well_known(&self.issuer.url) {
-            // Without a path two of them are the same.
-            if failures.iter().any(|(tried, _)| *tried == url.as_str()) {
-                continue;
-            }
-            match self.find_at(url.clone()).await {
-                Ok(address) => {
-                    return Fetcher::new(address).map_err(|error| EndpointError::Client(Box::new(error)));
-                }
-                Err(error) => failures.push((url.to_string(), error)),
+        for url in well_known_urls(&self.issuer) {
+            match self.discover_at(&url).await {
+                Ok(jwks_uri) => return Ok(jwks_uri),
+                Err(error) => failures.push((url.written().to_owned(), error)),
             }
         }
         Err(EndpointError::NotDiscovered(failures))
     }
 
-    async fn find_at(&self, url: Url) -> Result<Address, EndpointError> {
-        match self.metadata.get_from(url, None).await?.fetched {
+    async fn discover_at(&self, url: &SecureUrl) -> Result<SecureUrl, EndpointError> {
+        match document::get(&self.metadata, url, None).await?.fetched {
             Fetched::Document(document) => {
-                metadata::jwks_address(&document, &self.identifier, self.issuer.reach)
-                    .map_err(EndpointError::Metadata)
+                let metadata = Metadata::read(&document, &self.issuer)?;
+                Ok(metadata.endpoint("jwks_uri")?)
             }
             Fetched::Unchanged => Err(EndpointError::NotModified),
         }
     }
 }
 
+fn http_client(error: SettingsError) -> ConfigError {
+    ConfigError::HttpClient { source: error.into() }
+}
+
 /// Why an endpoint returned no document.
 #[derive(Debug)]
 pub(crate) enum EndpointError {
-    Http(HttpError),
+    Fetch(FetchError),
     Metadata(MetadataError),
     /// Each URL that was tried, and the reason why its response was rejected.
     NotDiscovered(Vec<(String, EndpointError)>),
     /// The response is "not modified", although the request was not conditional.
     NotModified,
-    Client(Box<ConfigError>),
+    Client(SettingsError),
 }
 
-impl From<HttpError> for EndpointError {
-    fn from(error: HttpError) -> Self {
-        Self::Http(error)
+impl From<FetchError> for EndpointError {
+    fn from(error: FetchError) -> Self {
+        Self::Fetch(error)
+    }
+}
+
+impl From<MetadataError> for EndpointError {
+    fn from(error: MetadataError) -> Self {
+        Self::Metadata(error)
     }
 }
 
 impl fmt::Display for EndpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Http(error) => fmt::Display::fmt(error, f),
+            Self::Fetch(error) => fmt::Display::fmt(error, f),
             Self::Metadata(reason) => fmt::Display::fmt(reason, f),
             Self::NotDiscovered(failures) => {
                 f.write_str("no metadata")?;
@@ -195,7 +232,7 @@ impl fmt::Display for EndpointError {
 impl Error for EndpointError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Http(error) => error.source(),
+            Self::Fetch(error) => error.source(),
             Self::Client(error) => error.source(),
             Self::Metadata(_) | Self::NotDiscovered(_) | Self::NotModified => None,
         }

@@ -6,6 +6,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::mem;
 use std::time::Duration;
 
+use scopegate_proto::backoff::{Backoff, jitter};
+
 use tokio::time::Instant;
 
 use crate::keys::name::KeyName;
@@ -75,7 +77,7 @@ pub(crate) struct RefreshSchedule {
     /// From when on an unknown key may cause a fetch again.
     on_demand_after: Instant,
     not_found: NotFound,
-    failures: u32,
+    backoff: Backoff,
     last: Last,
     under_way: bool,
 }
@@ -118,7 +120,7 @@ impl RefreshSchedule {
             on_demand: OnDemand::None,
             on_demand_after: now,
             not_found: NotFound::default(),
-            failures: 0,
+            backoff: Backoff::new(MIN_RETRY, MAX_RETRY),
             last: Last::Failed,
             under_way: false,
         }
@@ -213,10 +215,10 @@ impl RefreshSchedule {
             }
         };
         let interval = interval.min(self.config.max_stale / 2);
-        let jitter = 1.0 + JITTER * (2.0 * random - 1.0);
+        let jitter = jitter(JITTER, random);
         self.next_scheduled = now + interval.mul_f64(RENEW_AT * jitter);
         self.under_way = false;
-        self.failures = 0;
+        self.backoff.reset();
         self.last = Last::Succeeded;
         self.on_demand = match mem::replace(&mut self.on_demand, OnDemand::None) {
             OnDemand::Due { request, .. } | OnDemand::UnderWay { request, .. } if contains(&request.key) => {
@@ -240,10 +242,7 @@ impl RefreshSchedule {
     /// The fetch has brought nothing. `random` is uniform in 0..1; the wait is drawn from its whole range ("full
     /// jitter"), so that a fleet that failed together does not return together.
     pub(crate) fn failed(&mut self, now: Instant, random: f64) {
-        let longest = MIN_RETRY.saturating_mul(2u32.saturating_pow(self.failures)).min(MAX_RETRY);
-        // Never at once: a random number near 0 must not turn the loop into a hammer.
-        self.next_scheduled = now + longest.mul_f64(random).max(MIN_RETRY / 2);
-        self.failures = self.failures.saturating_add(1);
+        self.next_scheduled = now + self.backoff.next_delay(random);
         self.under_way = false;
         self.last = Last::Failed;
         if let OnDemand::UnderWay { .. } = self.on_demand {

@@ -4,12 +4,12 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::task::{AbortHandle, spawn_blocking};
+use scopegate_proto::clock::Clock;
+use tokio::task::spawn_blocking;
 use tracing::dispatcher;
 
-use crate::clock::Clock;
+use crate::keys::fetch::document::Fetched;
 use crate::keys::fetch::endpoint::JwksEndpoint;
-use crate::keys::fetch::http::Fetched;
 use crate::keys::fetched::{FetchedKeys, Snapshot};
 use crate::keys::refresh::error::RefreshError;
 use crate::keys::refresh::handle::Failure;
@@ -94,15 +94,6 @@ impl RefreshTask {
         let failure = Failure { url: url.to_owned(), error: Arc::new(error) };
         self.endpoint.failed();
         self.keys.fetch_failed(failure, fastrand::f64());
-    }
-}
-
-/// Aborts a task when it is dropped.
-pub(crate) struct AbortOnDrop(pub(crate) AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -1,0 +1,93 @@
+//! One bounded, conditional GET of a document.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
+use scopegate_proto::http::{HttpClient, HttpError};
+use scopegate_proto::url::SecureUrl;
+
+use crate::keys::fetch::cache_control;
+
+/// A hundred RSA-4096 keys with certificate chains fit.
+const MAX_BODY: usize = 256 * 1024;
+
+/// Media types of key sets and metadata. Which type a response names does not matter: issuers also write
+/// `text/plain`, and what it really is shows when it is read.
+const MEDIA_TYPES: HeaderValue = HeaderValue::from_static("application/json, application/jwk-set+json");
+
+/// A successful response.
+pub(crate) struct Response {
+    pub(crate) fetched: Fetched,
+    /// The entity tag, for the next conditional request (RFC 9110 §8.8.3).
+    pub(crate) tag: Option<String>,
+    /// The response's `max-age` (RFC 9111 §5.2.2.1).
+    pub(crate) fresh_for: Option<Duration>,
+}
+
+pub(crate) enum Fetched {
+    Document(Vec<u8>),
+    /// 304: the document of the tag is current.
+    Unchanged,
+}
+
+/// Gets a document. If there is a tag, the request is conditional.
+pub(crate) async fn get(
+    client: &HttpClient,
+    url: &SecureUrl,
+    tag: Option<&str>,
+) -> Result<Response, FetchError> {
+    let mut request = client.get(url).header(ACCEPT, MEDIA_TYPES);
+    // A tag is a header's value, as a server sent it.
+    if let Some(value) = tag.and_then(|tag| HeaderValue::from_str(tag).ok()) {
+        request = request.header(IF_NONE_MATCH, value);
+    }
+    let response = request.send().await?;
+    let directives = response.headers().get_all(CACHE_CONTROL);
+    let fresh_for = cache_control::max_age(directives.iter().filter_map(|value| value.to_str().ok()));
+    match response.status() {
+        StatusCode::OK => {
+            let tag = response.header(&ETAG).map(str::to_owned);
+            let body = response.body(MAX_BODY).await?;
+            Ok(Response { fetched: Fetched::Document(body.to_vec()), tag, fresh_for })
+        }
+        // The tag that was sent still names the current document.
+        StatusCode::NOT_MODIFIED if tag.is_some() => {
+            Ok(Response { fetched: Fetched::Unchanged, tag: tag.map(str::to_owned), fresh_for })
+        }
+        other => Err(FetchError::Status(other)),
+    }
+}
+
+/// Why a request returned no document.
+#[derive(Debug)]
+pub(crate) enum FetchError {
+    Status(StatusCode),
+    Http(HttpError),
+}
+
+impl From<HttpError> for FetchError {
+    fn from(error: HttpError) -> Self {
+        Self::Http(error)
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(found) => write!(f, "expected status 200, found {}", found.as_u16()),
+            Self::Http(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl Error for FetchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Status(_) => None,
+            Self::Http(error) => error.source(),
+        }
+    }
+}
