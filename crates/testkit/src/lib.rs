@@ -1,23 +1,37 @@
 //! Fixtures for the tests of this workspace: one issuer, its keys and tokens, verifiers that trust it, and a readable log.
 //!
-//! | module | feature | provides |
+//! | fixture | feature | provides |
 //! | --- | --- | --- |
-//! | [`names`] | | the issuer, the client, the audience and the time of all fixtures |
-//! | [`keys`] | | RSA keys that all tests share, and their JWKS |
-//! | [`tokens`] | | valid tokens to change, and [`assert_rejected!`] |
-//! | [`time`] | | virtual time for tests that use real sockets |
-//! | [`verifiers`] | `verifier` | verifiers that accept these tokens |
-//! | [`log`] | `log` | a log that a test can read |
+//! | [`ISSUER`], [`CLIENT`], [`AUDIENCE`], [`NOW`] | | the names and the time of all fixtures |
+//! | [`KEY`], [`OTHER_KEY`], [`jwks`] | | RSA keys that all tests share, and their JWKS |
+//! | [`cognito_token`], [`client_token`], [`rfc9068_token`] | | valid tokens to change |
+//! | [`assert_rejected!`] | | the error of an invalid token |
+//! | [`pass`], [`poll_once`] | | virtual time for tests that use real sockets |
+//! | `cognito_verifier`, `verifier_for_audience`, … | `verifier` | verifiers that accept these tokens |
+//! | `Log` | `log` | a log that a test can read |
 //!
-//! The unit tests of `scopegate` cannot use [`verifiers`]: Cargo builds the crate twice, and the types of the two builds differ.
+//! The unit tests of `scopegate` cannot use the feature `verifier`: Cargo builds that crate twice for them, and the types of
+//! the two builds differ.
 #![forbid(unsafe_code)]
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a panic is the test's failure")]
 
-pub mod names;
-pub mod keys;
-pub mod tokens;
-pub mod time;
+mod names;
+mod keys;
+mod tokens;
+mod time;
 #[cfg(feature = "verifier")]
-pub mod verifiers;
+mod verifiers;
 #[cfg(feature = "log")]
-pub mod log;
+mod log;
+
+pub use keys::{KEY, OTHER_KEY, jwks};
+#[cfg(feature = "log")]
+pub use log::{Log, ThreadLog};
+pub use names::{AUDIENCE, CLIENT, ISSUER, LOCAL_CLIENT, NOW};
+pub use time::{pass, poll_once};
+pub use tokens::{Token, client_token, cognito_token, rfc9068_token};
+#[cfg(feature = "verifier")]
+pub use verifiers::{
+    accepted, builder_at, builder_trusting, cognito_issuer, cognito_verifier, issuer_for_client,
+    issuer_with_keys, rejected, verifier_for_audience, verifier_for_client, verifier_trusting,
+};

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn taking_the_text_leaves_none() {
+    fn take_leaves_no_text() {
         let log = Log::default();
         log.note("one");
         assert_eq!(log.take(), "one\n");

@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn time_passes_by_what_is_asked_for() {
+    async fn pass_advances_the_clock() {
         let begin = tokio::time::Instant::now();
         pass(Duration::from_secs(3_600)).await;
         assert!((3_600..3_660).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());

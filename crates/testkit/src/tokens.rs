@@ -69,7 +69,7 @@ impl<T: Token + ?Sized> Token for &T {
 #[macro_export]
 macro_rules! assert_rejected {
     ($verifier:expr, $token:expr, $pattern:pat $(, $message:expr)? $(,)?) => {{
-        let token = $crate::tokens::Token::compact(&$token);
+        let token = $crate::Token::compact(&$token);
         let error = $verifier.verify(&token).expect_err("the token was accepted");
         assert!(matches!(error, $pattern), "{error:?}");
         $(assert_eq!(error.to_string(), $message);)?

@@ -39,18 +39,18 @@ pub fn issuer_for_client(keys: impl IntoIterator<Item = Value>) -> Result<Issuer
     Ok(Issuer::from_jwks(ISSUER, &jwks(keys))?.client(CLIENT))
 }
 
-/// Returns a verifier that accepts [`cognito_token`](crate::tokens::cognito_token).
+/// Returns a verifier that accepts [`cognito_token`](crate::cognito_token).
 pub fn cognito_verifier() -> Verifier {
     verifier_trusting(cognito_issuer())
 }
 
-/// Returns a verifier that accepts [`rfc9068_token`](crate::tokens::rfc9068_token): it trusts an issuer without preset for
+/// Returns a verifier that accepts [`rfc9068_token`](crate::rfc9068_token): it trusts an issuer without preset for
 /// [`AUDIENCE`].
 pub fn verifier_for_audience() -> Verifier {
     verifier_trusting(issuer_with_keys([KEY.jwk()]).audience(AUDIENCE))
 }
 
-/// Returns a verifier that accepts [`client_token`](crate::tokens::client_token) signed with one of these keys: it trusts an
+/// Returns a verifier that accepts [`client_token`](crate::client_token) signed with one of these keys: it trusts an
 /// issuer without preset for [`CLIENT`].
 pub fn verifier_for_client(keys: impl IntoIterator<Item = Value>) -> Verifier {
     verifier_trusting(issuer_with_keys(keys).client(CLIENT))
@@ -64,13 +64,13 @@ pub fn builder_trusting(local: &LocalIssuer) -> VerifierBuilder {
 /// Returns the claims of a token that has to be valid.
 #[track_caller]
 pub fn accepted(verifier: &Verifier, token: &(impl Token + ?Sized)) -> Claims {
-    verifier.verify(&token.compact()).expect("the token was rejected")
+    verifier.verify(token.compact()).expect("the token was rejected")
 }
 
 /// Returns the error of a token that has to be invalid.
 #[track_caller]
 pub fn rejected(verifier: &Verifier, token: &(impl Token + ?Sized)) -> Error {
-    verifier.verify(&token.compact()).expect_err("the token was accepted")
+    verifier.verify(token.compact()).expect_err("the token was accepted")
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_assertion_about_the_wrong_error_fails() {
+    fn assertion_about_wrong_error_fails() {
         let outcome = std::panic::catch_unwind(|| {
             crate::assert_rejected!(cognito_verifier(), cognito_token().expired(), Error::WrongClient { .. });
         });
