@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use scopegate::middleware::{self, Verification};
-use scopegate::{Issuer, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
+use testkit::builder_trusting;
 
 /// Every metric as `name{label=value,…}`, with its value. Counters start over with each call.
 fn read(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
@@ -33,8 +33,7 @@ async fn counters_count_what_their_names_say() {
     recorder.install().unwrap();
 
     let local = LocalIssuer::start().await.unwrap();
-    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     let good = local.mint();
     for token in [
         good.sign(),
@@ -72,8 +71,7 @@ async fn counters_count_what_their_names_say() {
     assert!(fetched.is_some_and(|at| *at > 1.7e9), "{seen:?}");
 
     // As a layer does it: one token, one judgement, however long it takes.
-    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     local.rotate();
     let of_new_key = local.mint().sign();
     assert!(matches!(middleware::try_verify(&verifier, &of_new_key), Verification::Pending(_)));
@@ -83,18 +81,16 @@ async fn counters_count_what_their_names_say() {
     assert_ne!(seen.get("scopegate_verifications_total{outcome=unknown_key}"), Some(&1.0), "{seen:?}");
 
     // Six tokens in four places.
-    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let crowded = Verifier::builder().trust(issuer).cache_capacity(4).start().await.unwrap();
+    let crowded = builder_trusting(&local).cache_capacity(4).start().await.unwrap();
     for at in 0..6 {
-        assert!(crowded.verify(&local.mint().claim("n", at).sign()).is_ok());
+        assert!(crowded.verify(local.mint().claim("n", at).sign()).is_ok());
     }
     let seen = read(&snapshotter);
     assert_eq!(seen.get("scopegate_cache_evictions_total{}"), Some(&2.0), "{seen:?}");
     assert_eq!(seen.get("scopegate_cache_lookups_total{outcome=miss}"), Some(&6.0), "{seen:?}");
 
     local.set_fault(Fault::Status(500));
-    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let without_keys = Verifier::builder().trust(issuer).start_lazy().unwrap();
+    let without_keys = builder_trusting(&local).start_lazy().unwrap();
     assert!(without_keys.verify(&unknown).is_err());
     while without_keys.status().issuers().iter().all(|issuer| issuer.fetches_failed == 0) {
         tokio::task::yield_now().await;

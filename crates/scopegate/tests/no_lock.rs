@@ -22,8 +22,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use scopegate::{Error, Issuer, Verifier};
+use scopegate::{Error, Verifier};
 use scopegate_issuer::LocalIssuer;
+use testkit::builder_trusting;
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
 
@@ -84,8 +85,7 @@ fn read_while_others_write() -> u64 {
     let elsewhere = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let local = elsewhere.block_on(LocalIssuer::start()).unwrap();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let trusted = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let builder = Verifier::builder().trust(trusted).refresh_interval(Duration::from_secs(1));
+    let builder = builder_trusting(&local).refresh_interval(Duration::from_secs(1));
     let builder = builder.cache_capacity(KEPT);
     let verifier = runtime.block_on(builder.start()).unwrap();
     let good = local.mint().sign();

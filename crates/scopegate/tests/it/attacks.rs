@@ -1,27 +1,11 @@
 //! Attacks that are known by name, played as their authors would, as far as no other file does it: docs/attacks.md is the
 //! page about them all, and names the tests of each.
 
-use std::sync::LazyLock;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scopegate::{Error, Issuer, Verifier};
-use scopegate_issuer::{Algorithm, Mint, SigningKey};
-use serde_json::json;
-
-const ISSUER: &str = "https://issuer.example";
-
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256));
-
-fn trusting(keys: &[&SigningKey]) -> Verifier {
-    let keys = json!({ "keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>() }).to_string();
-    let issuer = Issuer::from_jwks(ISSUER, &keys).unwrap().client("client");
-    Verifier::builder().trust(issuer).build().unwrap()
-}
-
-fn mint() -> Mint {
-    Mint::cognito(ISSUER, "client")
-}
+use scopegate::Error;
+use scopegate_issuer::{Algorithm, SigningKey};
+use testkit::{KEY, assert_rejected, client_token, verifier_for_client};
 
 /// The token with another signature.
 fn with_signature(token: &str, signature: &[u8]) -> String {
@@ -33,23 +17,18 @@ fn signature(token: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(token.rsplit_once('.').unwrap().1).unwrap()
 }
 
-fn assert_forged(verifier: &Verifier, token: &str) {
-    let result = verifier.verify(token);
-    assert!(matches!(result, Err(Error::BadSignature { .. })), "{result:?}");
-}
-
 // Signatures of zeros, and other spellings
 
 #[test]
 fn zeros_are_no_signature() {
     for alg in Algorithm::ALL {
         let key = SigningKey::generate(alg);
-        let verifier = trusting(&[&key]);
-        let token = mint().sign_with(&key);
+        let verifier = verifier_for_client([key.jwk()]);
+        let token = client_token().sign_with(&key);
         assert!(verifier.verify(&token).is_ok(), "{alg}");
         let length = signature(&token).len();
         for forged in [vec![0; length], vec![0xff; length], vec![0; 1], vec![0; 2 * length]] {
-            assert_forged(&verifier, &with_signature(&token, &forged));
+            assert_rejected!(verifier, with_signature(&token, &forged), Error::BadSignature { .. });
         }
     }
 }
@@ -64,15 +43,19 @@ const ORDER: [u8; 32] = [
 fn a_second_spelling_of_an_ecdsa_signature_changes_no_claim() {
     // (r, n - s) is as good as (r, s), as SECURITY.md says. It is a signature of the same content, and of no other.
     let key = SigningKey::generate(Algorithm::ES256);
-    let verifier = trusting(&[&key]);
-    let token = mint().sign_with(&key);
+    let verifier = verifier_for_client([key.jwk()]);
+    let token = client_token().sign_with(&key);
     let real = signature(&token);
     let (r, s) = real.split_at(32);
     let second = with_signature(&token, &[r, &difference(&ORDER, s)].concat());
     assert_ne!(second, token);
     let id = |token: &str| verifier.verify(token).unwrap().token_id().unwrap().to_owned();
     assert_eq!(id(&second), id(&token), "`jti` tells that it is the same token");
-    assert_forged(&verifier, &with_signature(&mint().sign_with(&key), &signature(&second)));
+    assert_rejected!(
+        verifier,
+        with_signature(&client_token().sign_with(&key), &signature(&second)),
+        Error::BadSignature { .. }
+    );
 }
 
 /// `a - b` of big-endian numbers of the same length.
@@ -113,8 +96,11 @@ fn a_key_id_is_compared_and_never_interpreted() {
     ] {
         // The same text is as good a name as any where the issuer uses it.
         let named = KEY.clone().with_kid(kid);
-        assert!(trusting(&[&named]).verify(&mint().sign_with(&named)).is_ok(), "{kid:?}");
-        let error = trusting(&[&KEY]).verify(&mint().sign_with(&named)).unwrap_err();
+        assert!(
+            verifier_for_client([named.jwk()]).verify(client_token().sign_with(&named)).is_ok(),
+            "{kid:?}"
+        );
+        let error = verifier_for_client([KEY.jwk()]).verify(client_token().sign_with(&named)).unwrap_err();
         assert!(matches!(error, Error::UnknownKey { .. }), "{error:?}");
         assert!(!error.to_string().contains(['\0', '\r', '\n']), "{error}");
     }

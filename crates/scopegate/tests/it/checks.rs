@@ -4,8 +4,6 @@
 //! One file for each check, in the order of the list at `Verifier::verify`; then what an accepted token says, and what
 //! nobody gets to see.
 
-mod fixture;
-
 mod form;
 mod json;
 mod critical_extensions;

@@ -6,32 +6,31 @@ use std::time::Duration;
 use scopegate::middleware;
 use scopegate::{Algorithm, ConfigError, Issuer, Verifier, VerifierBuilder};
 use scopegate_issuer::{Algorithm as KeyAlgorithm, Fault, LocalIssuer, SigningKey};
-
-const ISSUER: &str = "https://issuer.example/pool";
+use testkit::{ISSUER, KEY, jwks};
 
 fn keys() -> String {
-    serde_json::json!({ "keys": [SigningKey::generate(KeyAlgorithm::ES256).jwk()] }).to_string()
+    jwks([SigningKey::generate(KeyAlgorithm::ES256).jwk()])
 }
 
 fn issuer() -> Issuer {
     Issuer::from_jwks(ISSUER, &keys()).unwrap().audience("a")
 }
 
-fn good() -> VerifierBuilder {
+fn valid_builder() -> VerifierBuilder {
     Verifier::builder().trust(issuer())
 }
 
 #[test]
 fn a_verifier_trusts_somebody() {
-    assert!(good().build().is_ok());
+    assert!(valid_builder().build().is_ok());
     assert!(matches!(Verifier::builder().build(), Err(ConfigError::NoIssuer)));
 }
 
 #[test]
 fn a_clone_is_the_same_verifier_and_one_that_was_built_alike_is_not() {
-    let verifier = good().build().unwrap();
+    let verifier = valid_builder().build().unwrap();
     assert!(middleware::same_verifier(&verifier, &verifier.clone()));
-    assert!(!middleware::same_verifier(&verifier, &good().build().unwrap()));
+    assert!(!middleware::same_verifier(&verifier, &valid_builder().build().unwrap()));
 }
 
 #[test]
@@ -44,8 +43,7 @@ fn an_issuer_whose_tokens_always_have_an_audience_needs_one() {
         || Issuer::rfc9068("https://issuer.example"),
     ] {
         // A preset may accept RSA only.
-        let keys =
-            serde_json::json!({ "keys": [SigningKey::generate(KeyAlgorithm::RS256).jwk()] }).to_string();
+        let keys = jwks([KEY.jwk()]);
         let draft = || draft().unwrap();
         for good in [draft().audience("a"), draft().client("c").audience("a"), draft().allow_any_audience()] {
             assert!(Verifier::builder().trust(good.jwks(&keys)).build().is_ok());
@@ -63,8 +61,8 @@ fn an_issuer_whose_tokens_always_have_an_audience_needs_one() {
 #[test]
 fn an_issuer_is_trusted_once() {
     let other = Issuer::from_jwks("https://issuer.example/pool/", &keys()).unwrap().audience("a");
-    assert!(good().trust(other).build().is_ok());
-    assert!(matches!(good().trust(issuer()).build(), Err(ConfigError::DuplicateIssuer { .. })));
+    assert!(valid_builder().trust(other).build().is_ok());
+    assert!(matches!(valid_builder().trust(issuer()).build(), Err(ConfigError::DuplicateIssuer { .. })));
 }
 
 #[test]
@@ -72,7 +70,7 @@ fn issuers_are_named_out_of_those_that_are_trusted() {
     // F12
     let other = "https://issuer.example/pool/";
     let second = Issuer::from_jwks(other, &keys()).unwrap().audience("a");
-    let verifier = good().trust(second).build().unwrap();
+    let verifier = valid_builder().trust(second).build().unwrap();
     assert_eq!(middleware::select_issuers(&verifier, [other, ISSUER]).unwrap(), [other, ISSUER]);
     let unknown =
         middleware::select_issuers(&verifier, [other, "https://user:secret@issuer.example"]).unwrap_err();
@@ -108,24 +106,33 @@ fn durations_have_ranges() {
     // C05
     let seconds = Duration::from_secs;
     for builder in [
-        good().leeway(seconds(300)),
-        good().refresh_interval(seconds(1)).refresh_cooldown(seconds(1)),
-        good().refresh_interval(seconds(86_400)).refresh_cooldown(seconds(3_600)),
-        good().max_stale(seconds(60)),
+        valid_builder().leeway(seconds(300)),
+        valid_builder().refresh_interval(seconds(1)).refresh_cooldown(seconds(1)),
+        valid_builder().refresh_interval(seconds(86_400)).refresh_cooldown(seconds(3_600)),
+        valid_builder().max_stale(seconds(60)),
     ] {
         assert!(builder.build().is_ok());
     }
     for (builder, text) in [
-        (good().leeway(seconds(301)), "leeway: expected 0 s to 300 s, found 301 s"),
-        (good().leeway(Duration::MAX), "leeway: expected 0 s to 300 s, found 18446744073709552000 s"),
-        (good().refresh_interval(Duration::ZERO), "refresh period: expected 1 s to 24 h, found 0 s"),
-        (good().refresh_interval(seconds(86_401)), "refresh period: expected 1 s to 24 h, found 86401 s"),
+        (valid_builder().leeway(seconds(301)), "leeway: expected 0 s to 300 s, found 301 s"),
         (
-            good().refresh_cooldown(Duration::from_millis(999)),
+            valid_builder().leeway(Duration::MAX),
+            "leeway: expected 0 s to 300 s, found 18446744073709552000 s",
+        ),
+        (valid_builder().refresh_interval(Duration::ZERO), "refresh period: expected 1 s to 24 h, found 0 s"),
+        (
+            valid_builder().refresh_interval(seconds(86_401)),
+            "refresh period: expected 1 s to 24 h, found 86401 s",
+        ),
+        (
+            valid_builder().refresh_cooldown(Duration::from_millis(999)),
             "refresh cooldown: expected 1 s to 1 h, found 0.999 s",
         ),
-        (good().refresh_cooldown(seconds(3_601)), "refresh cooldown: expected 1 s to 1 h, found 3601 s"),
-        (good().max_stale(seconds(59)), "stale limit: expected 1 min to 30 days, found 59 s"),
+        (
+            valid_builder().refresh_cooldown(seconds(3_601)),
+            "refresh cooldown: expected 1 s to 1 h, found 3601 s",
+        ),
+        (valid_builder().max_stale(seconds(59)), "stale limit: expected 1 min to 30 days, found 59 s"),
     ] {
         assert_eq!(builder.build().unwrap_err().to_string(), text);
     }
@@ -134,20 +141,20 @@ fn durations_have_ranges() {
 #[test]
 fn the_cache_has_bounds() {
     for builder in [
-        good().cache_capacity(1_048_576),
-        good().cache_capacity(0).cache_bytes(0),
-        good().cache_capacity(5).cache_bytes(8 * 1_024),
+        valid_builder().cache_capacity(1_048_576),
+        valid_builder().cache_capacity(0).cache_bytes(0),
+        valid_builder().cache_capacity(5).cache_bytes(8 * 1_024),
     ] {
         assert!(builder.build().is_ok());
     }
     for (builder, text) in [
-        (good().cache_capacity(1_048_577), "cache entries: expected at most 1048576, found 1048577"),
+        (valid_builder().cache_capacity(1_048_577), "cache entries: expected at most 1048576, found 1048577"),
         (
-            good().cache_capacity(usize::MAX),
+            valid_builder().cache_capacity(usize::MAX),
             "cache entries: expected at most 1048576, found 18446744073709551615",
         ),
         (
-            good().cache_capacity(5).cache_bytes(8 * 1_024 - 1),
+            valid_builder().cache_capacity(5).cache_bytes(8 * 1_024 - 1),
             "cache bytes: expected at least 1024 for each entry, found 8191",
         ),
     ] {

@@ -1,16 +1,11 @@
 //! Tokens that are as expensive as their 16 KiB allow, from strangers and from somebody whom the issuer signs for.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scopegate::{Issuer, Verifier};
+use scopegate::Verifier;
 use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::{Value, json};
-
-const NOW: u64 = 1_800_000_000;
-pub(crate) const ISSUER: &str = "https://issuer.example/pool";
-const AUDIENCE: &str = "https://my-api-server.org";
+use testkit::{AUDIENCE, ISSUER, NOW, builder_at, cognito_token, issuer_with_keys};
 
 /// What a token may have: the limit that `Verifier::verify` documents.
 pub(crate) const MOST: usize = 16 * 1024;
@@ -34,7 +29,7 @@ pub(crate) struct Cast {
 impl Cast {
     pub(crate) fn new() -> Self {
         let key = SigningKey::generate(Algorithm::RS256);
-        let verifier = trusting(&[key.jwk()]);
+        let verifier = uncached_verifier(&[key.jwk()]);
         Self { key, verifier }
     }
 
@@ -83,7 +78,7 @@ impl Cast {
         all.push(Hostile {
             name: "no `kid`, and 100 keys without one",
             token: mint().without_header("kid").sign_with(&self.key),
-            verifier: trusting(&nameless),
+            verifier: uncached_verifier(&nameless),
             unchecked: true,
         });
         all
@@ -110,7 +105,7 @@ impl Cast {
             hostile(
                 name,
                 parts(&header, &payload).replace(".AAAA", &format!(".{signature}")),
-                &trusting(&[jwk]),
+                &uncached_verifier(&[jwk]),
             )
         };
         vec![
@@ -202,16 +197,15 @@ pub(crate) fn key_sets() -> Vec<(&'static str, String)> {
     ]
 }
 
-fn trusting(keys: &[Value]) -> Verifier {
-    let issuer = Issuer::from_jwks(ISSUER, &json!({ "keys": keys }).to_string()).unwrap();
-    let builder = Verifier::builder().clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
+fn uncached_verifier(keys: &[Value]) -> Verifier {
+    let issuer = issuer_with_keys(keys.iter().cloned());
     // What a token costs when it comes for the first time.
-    let builder = builder.cache_capacity(0);
+    let builder = builder_at(NOW).cache_capacity(0);
     builder.trust(issuer.audience(AUDIENCE)).build().unwrap()
 }
 
 fn mint() -> Mint {
-    Mint::cognito(ISSUER, "client").issued_at(NOW).lifetime(3_600).claim("aud", AUDIENCE)
+    cognito_token().client("client").claim("aud", AUDIENCE)
 }
 
 /// A token that nobody has signed.

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use allocation_counter::{AllocationInfo, measure};
 use scopegate::{Error, Issuer, Verifier};
 
-use hostile::{Cast, ISSUER, MOST};
+use hostile::{Cast, MOST};
+use testkit::ISSUER;
 
 fn cost_of(token: &str, verifier: &Verifier) -> AllocationInfo {
     measure(|| drop(black_box(verifier.verify(black_box(token)))))

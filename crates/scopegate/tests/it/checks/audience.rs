@@ -2,14 +2,13 @@
 
 use scopegate::Error;
 use serde_json::json;
-
-use crate::checks::fixture::{AUDIENCE, accepted, assert_refused, generic, generic_token, refused};
+use testkit::{AUDIENCE, accepted, assert_rejected, rejected, rfc9068_token, verifier_for_audience};
 
 #[test]
 fn the_audience_holds_a_configured_one() {
     // C12
     for aud in [json!(AUDIENCE), json!([AUDIENCE]), json!(["other", AUDIENCE])] {
-        accepted(&generic(), &generic_token().claim("aud", aud));
+        accepted(&verifier_for_audience(), &rfc9068_token().claim("aud", aud));
     }
     for aud in [
         json!("https://my-api-server.org/"),
@@ -22,15 +21,19 @@ fn the_audience_holds_a_configured_one() {
         json!(["other"]),
         json!(""),
     ] {
-        assert_refused!(generic(), generic_token().claim("aud", aud), Error::WrongAudience { .. });
+        assert_rejected!(
+            verifier_for_audience(),
+            rfc9068_token().claim("aud", aud),
+            Error::WrongAudience { .. }
+        );
     }
-    assert_refused!(
-        generic(),
-        generic_token().without_claim("aud"),
+    assert_rejected!(
+        verifier_for_audience(),
+        rfc9068_token().without_claim("aud"),
         Error::MissingClaim { claim: "aud", .. }
     );
     for aud in [json!(1), json!(null), json!([AUDIENCE, 1]), json!({ "aud": AUDIENCE })] {
-        let error = refused(&generic(), &generic_token().claim("aud", aud));
+        let error = rejected(&verifier_for_audience(), &rfc9068_token().claim("aud", aud));
         assert!(matches!(&error, Error::MalformedClaim { claim, .. } if claim == "aud"), "{error:?}");
     }
 }
@@ -40,8 +43,8 @@ fn a_token_for_many_audiences_does_not_flood_a_log() {
     let many = |n: usize| json!((0..n).map(|i| format!("https://api-{i}.example")).collect::<Vec<_>>());
     let mut with_ours = many(200);
     with_ours.as_array_mut().unwrap().push(json!(AUDIENCE));
-    accepted(&generic(), &generic_token().claim("aud", with_ours));
-    let error = refused(&generic(), &generic_token().claim("aud", many(200)));
+    accepted(&verifier_for_audience(), &rfc9068_token().claim("aud", with_ours));
+    let error = rejected(&verifier_for_audience(), &rfc9068_token().claim("aud", many(200)));
     assert!(matches!(&error, Error::WrongAudience { found, .. } if found.len() == 3), "{error:?}");
     assert!(format!("{error} {error:?}").len() < 1_000, "{error:?}");
 }

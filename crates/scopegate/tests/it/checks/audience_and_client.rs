@@ -2,79 +2,86 @@
 
 use scopegate::{Error, Issuer};
 use serde_json::Value;
-
-use crate::checks::fixture::{
-    AUDIENCE, CLIENT, ISSUER, KEY, NOW, accepted, assert_refused, at, cognito, cognito_token, generic_token,
-    jwks, refused,
+use testkit::{
+    AUDIENCE, CLIENT, ISSUER, KEY, accepted, assert_rejected, cognito_token, cognito_verifier,
+    issuer_with_keys, jwks, rejected, rfc9068_token, verifier_trusting,
 };
 
 #[test]
 fn an_issuer_with_audience_and_client_asks_for_both() {
     // C12
-    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE).client(CLIENT);
-    let verifier = at(NOW).trust(issuer).build().unwrap();
-    accepted(&verifier, &generic_token());
-    assert_refused!(verifier, generic_token().client("other"), Error::WrongClient { .. });
-    assert_refused!(verifier, generic_token().without_claim("aud"), Error::MissingClaim { claim: "aud", .. });
+    let issuer = issuer_with_keys([KEY.jwk()]).audience(AUDIENCE).client(CLIENT);
+    let verifier = verifier_trusting(issuer);
+    accepted(&verifier, &rfc9068_token());
+    assert_rejected!(verifier, rfc9068_token().client("other"), Error::WrongClient { .. });
+    assert_rejected!(
+        verifier,
+        rfc9068_token().without_claim("aud"),
+        Error::MissingClaim { claim: "aud", .. }
+    );
 }
 
 #[test]
 fn a_foreign_audience_is_refused_also_under_a_client_rule() {
     // C13, C34
-    accepted(&cognito(), &cognito_token());
-    assert_refused!(cognito(), cognito_token().claim("aud", AUDIENCE), Error::WrongAudience { .. });
+    accepted(&cognito_verifier(), &cognito_token());
+    assert_rejected!(cognito_verifier(), cognito_token().claim("aud", AUDIENCE), Error::WrongAudience { .. });
     let issuer = Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).audience(AUDIENCE);
-    let bound = at(NOW).trust(issuer.jwks(&jwks(&[&KEY]))).build().unwrap();
+    let bound = verifier_trusting(issuer.jwks(jwks([KEY.jwk()])));
     accepted(&bound, &cognito_token());
     accepted(&bound, &cognito_token().claim("aud", AUDIENCE));
-    assert_refused!(bound, cognito_token().claim("aud", "other"), Error::WrongAudience { .. });
-    assert_refused!(bound, cognito_token().claim("aud", AUDIENCE).client("other"), Error::WrongClient { .. });
+    assert_rejected!(bound, cognito_token().claim("aud", "other"), Error::WrongAudience { .. });
+    assert_rejected!(
+        bound,
+        cognito_token().claim("aud", AUDIENCE).client("other"),
+        Error::WrongClient { .. }
+    );
 }
 
 #[test]
 fn a_cognito_issuer_with_an_audience_and_no_clients_requires_the_audience() {
     // C34
     let issuer = Issuer::cognito_at(ISSUER).unwrap().audience(AUDIENCE);
-    let verifier = at(NOW).trust(issuer.jwks(&jwks(&[&KEY]))).build().unwrap();
+    let verifier = verifier_trusting(issuer.jwks(jwks([KEY.jwk()])));
     accepted(&verifier, &cognito_token().claim("aud", AUDIENCE));
-    assert_refused!(verifier, cognito_token(), Error::MissingClaim { claim: "aud", .. });
+    assert_rejected!(verifier, cognito_token(), Error::MissingClaim { claim: "aud", .. });
 }
 
 #[test]
 fn a_waiver_of_the_client_does_not_stand_in_for_the_audience() {
     let issuer = Issuer::cognito_at(ISSUER).unwrap().allow_any_client().audience(AUDIENCE);
-    let verifier = at(NOW).trust(issuer.jwks(&jwks(&[&KEY]))).build().unwrap();
+    let verifier = verifier_trusting(issuer.jwks(jwks([KEY.jwk()])));
     accepted(&verifier, &cognito_token().claim("aud", AUDIENCE).client("anybody"));
-    assert_refused!(verifier, cognito_token(), Error::MissingClaim { claim: "aud", .. });
+    assert_rejected!(verifier, cognito_token(), Error::MissingClaim { claim: "aud", .. });
 }
 
 #[test]
 fn waiving_the_audience_or_the_client_waives_only_that() {
     // C13
-    let trusting = |issuer: Issuer| at(NOW).trust(issuer).build().unwrap();
-    let draft = || Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap();
+    let trusting = |issuer: Issuer| verifier_trusting(issuer);
+    let draft = || issuer_with_keys([KEY.jwk()]);
     let any_client = trusting(draft().allow_any_client());
     accepted(&any_client, &cognito_token().client("anybody"));
-    assert_refused!(any_client, cognito_token().claim("aud", AUDIENCE), Error::WrongAudience { .. });
+    assert_rejected!(any_client, cognito_token().claim("aud", AUDIENCE), Error::WrongAudience { .. });
     let any_audience = trusting(draft().allow_any_audience());
     accepted(&any_audience, &cognito_token().claim("aud", "anything"));
     accepted(&any_audience, &cognito_token());
-    assert_refused!(any_audience, cognito_token().claim("aud", 1), Error::MalformedClaim { .. });
+    assert_rejected!(any_audience, cognito_token().claim("aud", 1), Error::MalformedClaim { .. });
     let listed = trusting(draft().allow_any_audience().client(CLIENT));
     accepted(&listed, &cognito_token().claim("aud", "anything"));
-    assert_refused!(listed, cognito_token().client("other"), Error::WrongClient { .. });
+    assert_rejected!(listed, cognito_token().client("other"), Error::WrongClient { .. });
 }
 
 #[test]
 fn text_is_compared_by_code_points() {
     // C25: no normalisation, and an escape is the character that it stands for
     let (composed, decomposed) = ("https://api.example/caf\u{e9}", "https://api.example/cafe\u{301}");
-    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(composed).client("caf\u{e9}");
-    let verifier = at(NOW).trust(issuer).build().unwrap();
-    let token = generic_token().claim("aud", composed).client("caf\u{e9}");
+    let issuer = issuer_with_keys([KEY.jwk()]).audience(composed).client("caf\u{e9}");
+    let verifier = verifier_trusting(issuer);
+    let token = rfc9068_token().claim("aud", composed).client("caf\u{e9}");
     accepted(&verifier, &token);
-    assert_refused!(verifier, token.clone().claim("aud", decomposed), Error::WrongAudience { .. });
-    assert_refused!(verifier, token.clone().client("cafe\u{301}"), Error::WrongClient { .. });
+    assert_rejected!(verifier, token.clone().claim("aud", decomposed), Error::WrongAudience { .. });
+    assert_rejected!(verifier, token.clone().client("cafe\u{301}"), Error::WrongClient { .. });
     let escaped = Value::Object(token.claims()).to_string().replace('\u{e9}', "\\u00e9");
     let escaped =
         escaped.replace("issuer.example", "issuer.ex\\u0061mple").replacen("\"iss\"", "\"\\u0069ss\"", 1);
@@ -85,13 +92,13 @@ fn text_is_compared_by_code_points() {
 #[test]
 fn a_long_list_of_clients_or_audiences_does_not_flood_a_log() {
     let many = || (0..500).map(|n| format!("client-of-some-department-{n}"));
-    let draft = || Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap();
-    let by_client = at(NOW).trust(draft().clients(many())).build().unwrap();
+    let draft = || issuer_with_keys([KEY.jwk()]);
+    let by_client = verifier_trusting(draft().clients(many()));
     accepted(&by_client, &cognito_token().client("client-of-some-department-499"));
-    let error = refused(&by_client, &cognito_token().client("other"));
+    let error = rejected(&by_client, &cognito_token().client("other"));
     assert!(matches!(&error, Error::WrongClient { expected, .. } if expected.len() == 3), "{error:?}");
-    let by_audience = at(NOW).trust(draft().audiences(many())).build().unwrap();
-    accepted(&by_audience, &generic_token().claim("aud", "client-of-some-department-499"));
-    let error = refused(&by_audience, &generic_token().claim("aud", "other"));
+    let by_audience = verifier_trusting(draft().audiences(many()));
+    accepted(&by_audience, &rfc9068_token().claim("aud", "client-of-some-department-499"));
+    let error = rejected(&by_audience, &rfc9068_token().claim("aud", "other"));
     assert!(matches!(&error, Error::WrongAudience { expected, .. } if expected.len() == 3), "{error:?}");
 }

@@ -3,17 +3,17 @@
 use scopegate::{Error, Principal};
 use scopegate_issuer::Mint;
 use serde_json::{Value, json};
-
-use crate::checks::fixture::{
-    AUDIENCE, CLIENT, ISSUER, accepted, cognito, cognito_token, generic, generic_token, refused,
+use testkit::{
+    AUDIENCE, CLIENT, ISSUER, accepted, cognito_token, cognito_verifier, rejected, rfc9068_token,
+    verifier_for_audience,
 };
 
 #[test]
 fn standard_claims_that_are_there_have_their_type() {
     for claim in ["sub", "jti"] {
-        accepted(&cognito(), &cognito_token().claim(claim, "x"));
-        accepted(&cognito(), &cognito_token().without_claim(claim));
-        let error = refused(&cognito(), &cognito_token().claim(claim, 1));
+        accepted(&cognito_verifier(), &cognito_token().claim(claim, "x"));
+        accepted(&cognito_verifier(), &cognito_token().without_claim(claim));
+        let error = rejected(&cognito_verifier(), &cognito_token().claim(claim, 1));
         assert!(matches!(&error, Error::MalformedClaim { claim: named, .. } if named == claim), "{error:?}");
     }
 }
@@ -21,12 +21,13 @@ fn standard_claims_that_are_there_have_their_type() {
 #[test]
 fn claims_say_who_calls_and_what_they_may() {
     let token = cognito_token().claim("jti", "id-1").scope("a b").claim("tenant", "t1");
-    let claims = accepted(&cognito(), &token);
+    let claims = accepted(&cognito_verifier(), &token);
     assert_eq!(claims.issuer(), ISSUER);
     assert_eq!((claims.subject(), claims.client_id()), (Some(CLIENT), Some(CLIENT)));
     assert_eq!(claims.token_id(), Some("id-1"));
     assert_eq!(claims.audience().count(), 0);
-    let for_two = accepted(&generic(), &generic_token().claim("aud", json!([AUDIENCE, "other"])));
+    let for_two =
+        accepted(&verifier_for_audience(), &rfc9068_token().claim("aud", json!([AUDIENCE, "other"])));
     assert_eq!(for_two.audience().collect::<Vec<_>>(), [AUDIENCE, "other"]);
     assert!(claims.scopes().contains("a") && !claims.scopes().contains("c"));
     assert!((claims.expires_at().as_secs_f64() - 1_800_003_600.0).abs() < f64::EPSILON);
@@ -40,7 +41,7 @@ fn claims_say_who_calls_and_what_they_may() {
 
 #[test]
 fn claims_can_be_read_as_a_type_of_the_application() {
-    let claims = accepted(&cognito(), &cognito_token().claim("tenant", "t1"));
+    let claims = accepted(&cognito_verifier(), &cognito_token().claim("tenant", "t1"));
     let read: std::collections::BTreeMap<String, Value> = claims.parse().unwrap();
     assert_eq!(read["tenant"], "t1");
     assert!(matches!(claims.parse::<Vec<u8>>(), Err(Error::UnexpectedClaims { .. })));
@@ -49,22 +50,22 @@ fn claims_can_be_read_as_a_type_of_the_application() {
 #[test]
 fn a_client_is_told_from_somebody_it_acts_for() {
     // C23
-    let principal = |token: Mint| match accepted(&generic(), &token).principal() {
+    let principal = |token: Mint| match accepted(&verifier_for_audience(), &token).principal() {
         Principal::Client { id, .. } => format!("client {id}"),
         Principal::Subject { id, .. } => format!("subject {id}"),
         other => format!("{other:?}"),
     };
-    assert_eq!(principal(generic_token()), format!("client {CLIENT}"));
-    assert_eq!(principal(generic_token().without_claim("sub")), format!("client {CLIENT}"));
+    assert_eq!(principal(rfc9068_token()), format!("client {CLIENT}"));
+    assert_eq!(principal(rfc9068_token().without_claim("sub")), format!("client {CLIENT}"));
     assert_eq!(
-        principal(generic_token().claim("sub", format!("{CLIENT}@clients"))),
+        principal(rfc9068_token().claim("sub", format!("{CLIENT}@clients"))),
         format!("client {CLIENT}")
     );
     // Also where an id ends like what Auth0 adds.
     let odd = "job@clients";
-    assert_eq!(principal(generic_token().client(odd).claim("sub", odd)), format!("client {odd}"));
-    assert_eq!(principal(generic_token().client(odd).claim("sub", "job")), "subject job");
-    assert_eq!(principal(generic_token().claim("sub", "user-1")), "subject user-1");
-    assert_eq!(principal(generic_token().without_claim("client_id")), format!("subject {CLIENT}"));
-    assert_eq!(principal(generic_token().without_claim("client_id").without_claim("sub")), "Unnamed");
+    assert_eq!(principal(rfc9068_token().client(odd).claim("sub", odd)), format!("client {odd}"));
+    assert_eq!(principal(rfc9068_token().client(odd).claim("sub", "job")), "subject job");
+    assert_eq!(principal(rfc9068_token().claim("sub", "user-1")), "subject user-1");
+    assert_eq!(principal(rfc9068_token().without_claim("client_id")), format!("subject {CLIENT}"));
+    assert_eq!(principal(rfc9068_token().without_claim("client_id").without_claim("sub")), "Unnamed");
 }

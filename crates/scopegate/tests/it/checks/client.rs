@@ -1,53 +1,57 @@
 //! Was the token issued to a client that is listed, and do the claims that name it agree?
 
-use scopegate::{Error, Issuer};
+use scopegate::Error;
 use serde_json::json;
-
-use crate::checks::fixture::{
-    CLIENT, ISSUER, KEY, NOW, accepted, assert_refused, at, cognito, cognito_token, jwks, refused,
+use testkit::{
+    CLIENT, KEY, accepted, assert_rejected, cognito_token, cognito_verifier, issuer_with_keys, rejected,
+    verifier_trusting,
 };
 
 #[test]
 fn a_cognito_token_is_for_a_listed_client() {
     // C31
-    accepted(&cognito(), &cognito_token());
+    accepted(&cognito_verifier(), &cognito_token());
     for client in ["other", "1EXAMPLE23456789", "1example2345678", "1example234567890", ""] {
-        assert_refused!(cognito(), cognito_token().client(client), Error::WrongClient { found: Some(_), .. });
+        assert_rejected!(
+            cognito_verifier(),
+            cognito_token().client(client),
+            Error::WrongClient { found: Some(_), .. }
+        );
     }
-    assert_refused!(
-        cognito(),
+    assert_rejected!(
+        cognito_verifier(),
         cognito_token().without_claim("client_id"),
         Error::WrongClient { found: None, .. }
     );
     // Another claim does not stand in for it.
     let elsewhere = cognito_token().without_claim("client_id").claim("azp", CLIENT);
-    assert_refused!(cognito(), elsewhere, Error::WrongClient { found: None, .. });
-    let error = refused(&cognito(), &cognito_token().claim("client_id", json!([CLIENT])));
+    assert_rejected!(cognito_verifier(), elsewhere, Error::WrongClient { found: None, .. });
+    let error = rejected(&cognito_verifier(), &cognito_token().claim("client_id", json!([CLIENT])));
     assert!(matches!(&error, Error::MalformedClaim { claim, .. } if claim == "client_id"), "{error:?}");
 }
 
 #[test]
 fn the_client_is_read_from_the_claims_that_providers_use() {
-    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().client(CLIENT);
-    let verifier = at(NOW).trust(issuer).build().unwrap();
+    let issuer = issuer_with_keys([KEY.jwk()]).client(CLIENT);
+    let verifier = verifier_trusting(issuer);
     let nameless = cognito_token().without_claim("client_id");
     for claim in ["client_id", "azp", "appid", "cid"] {
         let claims = accepted(&verifier, &nameless.clone().claim(claim, CLIENT));
         assert_eq!(claims.client_id(), Some(CLIENT));
-        assert_refused!(verifier, nameless.clone().claim(claim, "other"), Error::WrongClient { .. });
+        assert_rejected!(verifier, nameless.clone().claim(claim, "other"), Error::WrongClient { .. });
     }
-    assert_refused!(verifier, nameless, Error::WrongClient { found: None, .. });
+    assert_rejected!(verifier, nameless, Error::WrongClient { found: None, .. });
 }
 
 #[test]
 fn claims_that_name_the_client_agree() {
-    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().client(CLIENT);
-    let verifier = at(NOW).trust(issuer).build().unwrap();
+    let issuer = issuer_with_keys([KEY.jwk()]).client(CLIENT);
+    let verifier = verifier_trusting(issuer);
     accepted(&verifier, &cognito_token().claim("azp", CLIENT).claim("cid", CLIENT));
     for claim in ["azp", "appid", "cid"] {
-        let error = refused(&verifier, &cognito_token().claim(claim, "other"));
+        let error = rejected(&verifier, &cognito_token().claim(claim, "other"));
         assert!(matches!(&error, Error::MalformedClaim { claim: named, .. } if named == claim), "{error:?}");
     }
     // Cognito has one such claim, so another one is the pool's own business.
-    accepted(&cognito(), &cognito_token().claim("azp", "other"));
+    accepted(&cognito_verifier(), &cognito_token().claim("azp", "other"));
 }

@@ -2,15 +2,14 @@
 
 use scopegate::Error;
 use serde_json::{Value, json};
-
-use crate::checks::fixture::{accepted, assert_refused, generic, generic_token};
+use testkit::{accepted, assert_rejected, rfc9068_token, verifier_for_audience};
 
 #[test]
 fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
     // G00, G01, G02, W8, W14
-    accepted(&generic(), &generic_token());
+    accepted(&verifier_for_audience(), &rfc9068_token());
     for cnf in [json!({}), json!({ "vendor": 1 })] {
-        accepted(&generic(), &generic_token().claim("cnf", cnf));
+        accepted(&verifier_for_audience(), &rfc9068_token().claim("cnf", cnf));
     }
     for cnf in [
         json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" }),
@@ -27,9 +26,17 @@ fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
         json!(null),
         json!([]),
     ] {
-        assert_refused!(generic(), generic_token().claim("cnf", cnf), Error::SenderConstrained { .. });
+        assert_rejected!(
+            verifier_for_audience(),
+            rfc9068_token().claim("cnf", cnf),
+            Error::SenderConstrained { .. }
+        );
     }
-    let payload = Value::Object(generic_token().claims()).to_string();
+    let payload = Value::Object(rfc9068_token().claims()).to_string();
     let repeated = payload.replacen('{', r#"{"cnf":{"vendor":1,"vendor":2},"#, 1);
-    assert_refused!(generic(), generic_token().raw_payload(repeated), Error::SenderConstrained { .. });
+    assert_rejected!(
+        verifier_for_audience(),
+        rfc9068_token().raw_payload(repeated),
+        Error::SenderConstrained { .. }
+    );
 }

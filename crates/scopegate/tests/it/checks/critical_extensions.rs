@@ -2,13 +2,12 @@
 
 use scopegate::Error;
 use serde_json::json;
-
-use crate::checks::fixture::{NOW, accepted, assert_refused, cognito, cognito_token};
+use testkit::{NOW, accepted, assert_rejected, cognito_token, cognito_verifier};
 
 #[test]
 fn critical_extensions_are_refused() {
     // A15, A16
-    accepted(&cognito(), &cognito_token().header("exp", NOW));
+    accepted(&cognito_verifier(), &cognito_token().header("exp", NOW));
     let with_header = || cognito_token().header("exp", NOW);
     for crit in [
         // Unknown to us, although the header has it; and one that it does not have.
@@ -25,12 +24,12 @@ fn critical_extensions_are_refused() {
         json!(null),
         json!(1),
     ] {
-        assert_refused!(cognito(), with_header().header("crit", crit), Error::CriticalExtension);
+        assert_rejected!(cognito_verifier(), with_header().header("crit", crit), Error::CriticalExtension);
     }
     for b64 in [false, true] {
         let unencoded = with_header().header("b64", b64).header("crit", json!(["b64"]));
-        assert_refused!(cognito(), unencoded, Error::CriticalExtension);
+        assert_rejected!(cognito_verifier(), unencoded, Error::CriticalExtension);
     }
     // In the payload, and so not under the header's protection, it is a claim like any other.
-    accepted(&cognito(), &cognito_token().claim("crit", json!(["exp"])));
+    accepted(&cognito_verifier(), &cognito_token().claim("crit", json!(["exp"])));
 }

@@ -2,28 +2,32 @@
 
 use scopegate::{Error, Part};
 use serde_json::json;
-
-use crate::checks::fixture::{KEY, accepted, assert_refused, cognito, cognito_token, generic, generic_token};
+use testkit::{
+    KEY, accepted, assert_rejected, cognito_token, cognito_verifier, rfc9068_token, verifier_for_audience,
+};
 
 #[test]
 fn a_token_has_three_parts() {
     // A03, A05
     let token = cognito_token().sign_with(&KEY);
-    assert!(cognito().verify(&token).is_ok());
+    assert!(cognito_verifier().verify(&token).is_ok());
     let (signing_input, signature) = token.rsplit_once('.').unwrap();
-    assert!(matches!(cognito().verify(signing_input), Err(Error::NotThreeParts { found: 2, .. })));
-    assert!(matches!(cognito().verify(&format!("{token}.")), Err(Error::NotThreeParts { found: 4, .. })));
-    assert!(matches!(cognito().verify(&format!("{token}.{signature}.")), Err(Error::Encrypted)));
+    assert!(matches!(cognito_verifier().verify(signing_input), Err(Error::NotThreeParts { found: 2, .. })));
+    assert!(matches!(
+        cognito_verifier().verify(format!("{token}.")),
+        Err(Error::NotThreeParts { found: 4, .. })
+    ));
+    assert!(matches!(cognito_verifier().verify(format!("{token}.{signature}.")), Err(Error::Encrypted)));
 }
 
 #[test]
 fn a_token_is_canonical_base64url_without_padding() {
     // A01, A02
     let token = cognito_token().sign_with(&KEY);
-    assert!(cognito().verify(&token).is_ok());
+    assert!(cognito_verifier().verify(&token).is_ok());
     for spelling in [format!("{token}="), format!("{token}\n"), format!(" {token}"), token.replace('.', " .")]
     {
-        assert!(matches!(cognito().verify(&spelling), Err(Error::NotBase64Url { .. })));
+        assert!(matches!(cognito_verifier().verify(&spelling), Err(Error::NotBase64Url { .. })));
     }
     // The last character of an RSA-2048 signature has four bits that mean nothing: all sixteen spellings decode to
     // the same bytes where they are not looked at.
@@ -33,7 +37,7 @@ fn a_token_is_canonical_base64url_without_padding() {
         .filter(|character| character.to_string() != last)
         .filter(|character| {
             matches!(
-                cognito().verify(&format!("{start}{character}")),
+                cognito_verifier().verify(format!("{start}{character}")),
                 Err(Error::NotBase64Url { part: Part::Signature, .. })
             )
         });
@@ -44,9 +48,11 @@ fn a_token_is_canonical_base64url_without_padding() {
 fn a_token_of_more_than_16_kib_is_not_looked_at() {
     // C24
     let with_padding = |size: usize| cognito_token().claim("padding", "x".repeat(size));
-    assert!(accepted(&cognito(), &with_padding(10_000)).claim::<String>("padding").unwrap().is_some());
+    assert!(
+        accepted(&cognito_verifier(), &with_padding(10_000)).claim::<String>("padding").unwrap().is_some()
+    );
     for size in [16_000, 1_000_000] {
-        assert_refused!(cognito(), with_padding(size), Error::TooLong { limit: 16_384, .. });
+        assert_rejected!(cognito_verifier(), with_padding(size), Error::TooLong { limit: 16_384, .. });
     }
 }
 
@@ -54,30 +60,34 @@ fn a_token_of_more_than_16_kib_is_not_looked_at() {
 fn a_json_serialised_token_is_refused() {
     // A04
     let token = cognito_token().sign_with(&KEY);
-    assert!(cognito().verify(&token).is_ok());
+    assert!(cognito_verifier().verify(&token).is_ok());
     let parts: Vec<&str> = token.split('.').collect();
     let signature = json!({ "protected": parts[0], "signature": parts[2] });
     let flattened = json!({ "protected": parts[0], "payload": parts[1], "signature": parts[2] }).to_string();
     let general = json!({ "payload": parts[1], "signatures": [signature] }).to_string();
     for serialised in [&flattened, &general, &json!(token).to_string()] {
-        assert!(cognito().verify(serialised).is_err());
+        assert!(cognito_verifier().verify(serialised).is_err());
     }
-    assert!(matches!(cognito().verify(&flattened), Err(Error::NotThreeParts { .. })));
+    assert!(matches!(cognito_verifier().verify(&flattened), Err(Error::NotThreeParts { .. })));
     // Nor does a part get to a JSON parser that is not base64url.
     for (header, payload) in [(r#"{"alg":"RS256"}"#, parts[1]), (parts[0], "{}"), (parts[0], r#""e30""#)] {
         let braces = format!("{header}.{payload}.{}", parts[2]);
-        assert!(matches!(cognito().verify(&braces), Err(Error::NotBase64Url { .. })), "{braces}");
+        assert!(matches!(cognito_verifier().verify(&braces), Err(Error::NotBase64Url { .. })), "{braces}");
     }
 }
 
 #[test]
 fn an_encrypted_token_is_named_as_such() {
     // A05, C19: and never called badly signed
-    accepted(&generic(), &generic_token());
-    let five = format!("{}.a.b", generic_token().sign_with(&KEY));
-    assert!(matches!(generic().verify(&five), Err(Error::Encrypted)));
-    assert_refused!(generic(), generic_token().header("enc", "A256GCM"), Error::Encrypted);
-    let jwe = generic_token().alg("RSA-OAEP").header("enc", "A256GCM");
-    assert_refused!(generic(), jwe, Error::Encrypted);
-    assert_refused!(generic(), generic_token().alg("RSA-OAEP"), Error::UnacceptableAlgorithm { .. });
+    accepted(&verifier_for_audience(), &rfc9068_token());
+    let five = format!("{}.a.b", rfc9068_token().sign_with(&KEY));
+    assert!(matches!(verifier_for_audience().verify(&five), Err(Error::Encrypted)));
+    assert_rejected!(verifier_for_audience(), rfc9068_token().header("enc", "A256GCM"), Error::Encrypted);
+    let jwe = rfc9068_token().alg("RSA-OAEP").header("enc", "A256GCM");
+    assert_rejected!(verifier_for_audience(), jwe, Error::Encrypted);
+    assert_rejected!(
+        verifier_for_audience(),
+        rfc9068_token().alg("RSA-OAEP"),
+        Error::UnacceptableAlgorithm { .. }
+    );
 }

@@ -2,16 +2,15 @@
 
 use scopegate::{Error, Issuer};
 use serde_json::json;
-
-use crate::checks::fixture::{
-    AUDIENCE, CLIENT, ISSUER, KEY, NOW, OTHER_KEY, accepted, assert_refused, at, cognito, cognito_token,
-    generic_token, jwks,
+use testkit::{
+    AUDIENCE, CLIENT, ISSUER, KEY, NOW, OTHER_KEY, accepted, assert_rejected, builder_at, cognito_token,
+    cognito_verifier, issuer_with_keys, jwks, rfc9068_token, verifier_trusting,
 };
 
 #[test]
 fn the_issuer_is_compared_character_by_character() {
     // C10, C11, C25
-    accepted(&cognito(), &cognito_token());
+    accepted(&cognito_verifier(), &cognito_token());
     for iss in [
         "https://issuer.example/pool/",
         "https://issuer.example/POOL",
@@ -31,8 +30,8 @@ fn the_issuer_is_compared_character_by_character() {
         "issuer.example/pool",
         "",
     ] {
-        assert_refused!(
-            cognito(),
+        assert_rejected!(
+            cognito_verifier(),
             cognito_token().claim("iss", iss),
             Error::UnknownIssuer { found: Some(_), .. }
         );
@@ -44,17 +43,17 @@ fn both_forms_of_a_pools_issuer_can_be_trusted_and_each_is_exact() {
     // C32: Cognito's ORIGINAL and UPDATED issuer configurations; replicas in other regions are others
     const ORIGINAL: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
     const UPDATED: &str = "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
-    let with_keys = |issuer: Issuer| issuer.jwks(&jwks(&[&KEY]));
+    let with_keys = |issuer: Issuer| issuer.jwks(jwks([KEY.jwk()]));
     let original = || with_keys(Issuer::cognito("eu-west-1_Ab12Cd34E").unwrap().client(CLIENT));
     let updated = || with_keys(Issuer::cognito_at(UPDATED).unwrap().client(CLIENT));
     let token = |iss: &str| cognito_token().claim("iss", iss);
     for (verifier, of_original, of_updated) in [
-        (at(NOW).trust(original()).build().unwrap(), true, false),
-        (at(NOW).trust(updated()).build().unwrap(), false, true),
-        (at(NOW).trust(original()).trust(updated()).build().unwrap(), true, true),
+        (verifier_trusting(original()), true, false),
+        (verifier_trusting(updated()), false, true),
+        (builder_at(NOW).trust(original()).trust(updated()).build().unwrap(), true, true),
     ] {
         for (iss, trusted) in [(ORIGINAL, of_original), (UPDATED, of_updated)] {
-            assert_eq!(verifier.verify(&token(iss).sign_with(&KEY)).is_ok(), trusted, "{iss}");
+            assert_eq!(verifier.verify(token(iss).sign_with(&KEY)).is_ok(), trusted, "{iss}");
         }
         for iss in [
             "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34F",
@@ -62,7 +61,7 @@ fn both_forms_of_a_pools_issuer_can_be_trusted_and_each_is_exact() {
             "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34F",
             "https://issuer-cognito-idp.eu-central-1.amazonaws.com/eu-west-1_Ab12Cd34E",
         ] {
-            assert_refused!(verifier, token(iss), Error::UnknownIssuer { found: Some(_), .. });
+            assert_rejected!(verifier, token(iss), Error::UnknownIssuer { found: Some(_), .. });
         }
     }
 }
@@ -71,14 +70,14 @@ fn both_forms_of_a_pools_issuer_can_be_trusted_and_each_is_exact() {
 fn the_issuer_is_one_string() {
     // C10
     for iss in [json!(null), json!(1), json!([ISSUER]), json!({ "iss": ISSUER })] {
-        assert_refused!(
-            cognito(),
+        assert_rejected!(
+            cognito_verifier(),
             cognito_token().claim("iss", iss),
             Error::UnknownIssuer { found: None, .. }
         );
     }
-    assert_refused!(
-        cognito(),
+    assert_rejected!(
+        cognito_verifier(),
         cognito_token().without_claim("iss"),
         Error::UnknownIssuer { found: None, .. }
     );
@@ -88,17 +87,17 @@ fn the_issuer_is_one_string() {
 fn each_issuer_is_judged_by_its_own_rules_and_keys() {
     // B13: the other issuer's key does not verify, also under its own `kid`
     const OTHER: &str = "https://other.example/";
-    let verifier = at(NOW)
-        .trust(Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().client(CLIENT))
-        .trust(Issuer::from_jwks(OTHER, &jwks(&[&OTHER_KEY])).unwrap().audience(AUDIENCE))
+    let verifier = builder_at(NOW)
+        .trust(issuer_with_keys([KEY.jwk()]).client(CLIENT))
+        .trust(Issuer::from_jwks(OTHER, &jwks([OTHER_KEY.jwk()])).unwrap().audience(AUDIENCE))
         .build()
         .unwrap();
-    let (ours, others) = (cognito_token(), generic_token().claim("iss", OTHER));
-    assert_eq!(verifier.verify(&ours.sign_with(&KEY)).unwrap().issuer(), ISSUER);
-    assert_eq!(verifier.verify(&others.sign_with(&OTHER_KEY)).unwrap().issuer(), OTHER);
-    assert!(matches!(verifier.verify(&ours.sign_with(&OTHER_KEY)), Err(Error::UnknownKey { .. })));
+    let (ours, others) = (cognito_token(), rfc9068_token().claim("iss", OTHER));
+    assert_eq!(verifier.verify(ours.sign_with(&KEY)).unwrap().issuer(), ISSUER);
+    assert_eq!(verifier.verify(others.sign_with(&OTHER_KEY)).unwrap().issuer(), OTHER);
+    assert!(matches!(verifier.verify(ours.sign_with(&OTHER_KEY)), Err(Error::UnknownKey { .. })));
     let stolen_kid = OTHER_KEY.clone().with_kid(KEY.kid());
-    assert!(matches!(verifier.verify(&ours.sign_with(&stolen_kid)), Err(Error::BadSignature { .. })));
+    assert!(matches!(verifier.verify(ours.sign_with(&stolen_kid)), Err(Error::BadSignature { .. })));
     let other_rules = cognito_token().claim("iss", OTHER).sign_with(&OTHER_KEY);
     assert!(matches!(verifier.verify(&other_rules), Err(Error::MissingClaim { claim: "aud", .. })));
 }

@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate::{Error, JsonError, Part};
 use serde_json::{Value, json};
-
-use crate::checks::fixture::{KEY, accepted, assert_refused, cognito, cognito_token, refused};
+use testkit::{KEY, accepted, assert_rejected, cognito_token, cognito_verifier, rejected};
 
 #[test]
 fn header_and_payload_are_json_objects_with_different_member_names() {
@@ -14,7 +13,7 @@ fn header_and_payload_are_json_objects_with_different_member_names() {
     let claims = Value::Object(token.claims()).to_string();
     let header = json!({ "alg": "RS256", "kid": KEY.kid() }).to_string();
     let token = token.raw_header(&header).raw_payload(&claims);
-    accepted(&cognito(), &token);
+    accepted(&cognito_verifier(), &token);
     for (part, text) in [
         (Part::Header, header.replacen('{', r#"{"alg":"none","#, 1)),
         (Part::Header, header.replace('}', r#","alg":"RS256"}"#)),
@@ -27,7 +26,7 @@ fn header_and_payload_are_json_objects_with_different_member_names() {
             Part::Header => token.clone().raw_header(text),
             _ => token.clone().raw_payload(text),
         };
-        let error = refused(&cognito(), &repeated);
+        let error = rejected(&cognito_verifier(), &repeated);
         assert!(
             matches!(&error, Error::InvalidJson { part: in_part, found: JsonError::RepeatedName, .. } if *in_part == part),
             "{error:?}"
@@ -35,8 +34,8 @@ fn header_and_payload_are_json_objects_with_different_member_names() {
     }
     for text in [format!("{claims}x"), format!("{claims}{claims}"), format!("[{claims}]"), "null".to_owned()]
     {
-        assert_refused!(
-            cognito(),
+        assert_rejected!(
+            cognito_verifier(),
             token.clone().raw_payload(text),
             Error::InvalidJson { part: Part::Payload, .. }
         );
@@ -51,7 +50,7 @@ fn header_and_payload_are_utf8() {
     let verify = |header: &[u8], payload: &[u8]| {
         let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
         let signature = URL_SAFE_NO_PAD.encode(KEY.sign(input.as_bytes()));
-        cognito().verify(&format!("{input}.{signature}"))
+        cognito_verifier().verify(format!("{input}.{signature}"))
     };
     assert!(verify(&header, &claims).is_ok());
     let utf16 = |text: &[u8]| text.iter().flat_map(|byte| [*byte, 0]).collect::<Vec<u8>>();
@@ -72,12 +71,12 @@ fn header_and_payload_are_utf8() {
 fn unknown_claims_are_ignored() {
     // C03, C24
     let many = (0..100).fold(cognito_token(), |token, n| token.claim(&format!("claim{n}"), n));
-    accepted(&cognito(), &many);
+    accepted(&cognito_verifier(), &many);
     for depth in [200, 500] {
         let deep = format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
         let payload = Value::Object(cognito_token().claims()).to_string();
         let payload = payload.replacen('{', &format!("{{\"deep\":{deep},"), 1);
-        let claims = accepted(&cognito(), &cognito_token().raw_payload(payload));
+        let claims = accepted(&cognito_verifier(), &cognito_token().raw_payload(payload));
         assert!(claims.claim::<Value>("deep").is_err(), "too deep to be read, and no reason to fall over");
     }
 }

@@ -1,23 +1,22 @@
 //! Which key is a token checked with? What `kid` finds, and never one that the token brings along.
 
-use scopegate::{Error, Issuer};
+use scopegate::Error;
 use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::json;
-
-use crate::checks::fixture::{
-    AUDIENCE, CLIENT, ISSUER, KEY, NOW, OTHER_KEY, accepted, at, cognito, cognito_token, generic,
-    generic_token, jwks, refused,
+use testkit::{
+    AUDIENCE, CLIENT, KEY, OTHER_KEY, accepted, cognito_token, cognito_verifier, issuer_with_keys, rejected,
+    rfc9068_token, verifier_for_audience, verifier_trusting,
 };
 
 #[test]
 fn the_key_is_found_by_its_id_exactly() {
     // A18, C35: Cognito's ids hold `+`, `/` and `=`
     let key = KEY.clone().with_kid("abc+/D=");
-    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&key, &OTHER_KEY])).unwrap().client(CLIENT);
-    let verifier = at(NOW).trust(issuer).build().unwrap();
-    assert!(verifier.verify(&cognito_token().sign_with(&key)).is_ok());
+    let issuer = issuer_with_keys([key.jwk(), OTHER_KEY.jwk()]).client(CLIENT);
+    let verifier = verifier_trusting(issuer);
+    assert!(verifier.verify(cognito_token().sign_with(&key)).is_ok());
     for kid in ["ABC+/D=", "abc+/D", "abc%2B/D=", "", "abc+/D=\0", "../abc+/D="] {
-        let error = verifier.verify(&cognito_token().header("kid", kid).sign_with(&key)).unwrap_err();
+        let error = verifier.verify(cognito_token().header("kid", kid).sign_with(&key)).unwrap_err();
         assert!(matches!(error, Error::UnknownKey { key_id: Some(_), .. }), "{kid} {error:?}");
     }
 }
@@ -25,13 +24,13 @@ fn the_key_is_found_by_its_id_exactly() {
 #[test]
 fn a_key_id_is_text_of_a_stranger() {
     // A18, A19
-    let verifier = generic();
-    accepted(&verifier, &generic_token());
+    let verifier = verifier_for_audience();
+    accepted(&verifier, &rfc9068_token());
     let long = "x".repeat(10_000);
     for kid in
         ["../../etc/passwd", "' OR '1'='1", "a\0b", "a\nINFO forged", "\u{202e}\u{1b}[31m", "{{7*7}}", &long]
     {
-        let error = refused(&verifier, &generic_token().header("kid", kid));
+        let error = rejected(&verifier, &rfc9068_token().header("kid", kid));
         assert!(matches!(error, Error::UnknownKey { .. }), "{error:?}");
         for text in [error.to_string(), format!("{error:?}")] {
             assert!(text.len() < 500, "{text}");
@@ -39,7 +38,7 @@ fn a_key_id_is_text_of_a_stranger() {
         }
     }
     for kid in [json!(1), json!(null), json!([KEY.kid()])] {
-        let error = refused(&verifier, &generic_token().header("kid", kid));
+        let error = rejected(&verifier, &rfc9068_token().header("kid", kid));
         assert!(matches!(error, Error::MalformedHeader { parameter: "kid", .. }), "{error:?}");
     }
 }
@@ -48,9 +47,9 @@ fn a_key_id_is_text_of_a_stranger() {
 fn a_token_without_key_id_is_accepted_when_only_one_key_fits() {
     // B10
     let es256 = SigningKey::generate(Algorithm::ES256);
-    let token = generic_token().without_header("kid").sign_with(&KEY);
+    let token = rfc9068_token().without_header("kid").sign_with(&KEY);
     let trusting = |keys: &[&SigningKey]| {
-        at(NOW).trust(Issuer::from_jwks(ISSUER, &jwks(keys)).unwrap().audience(AUDIENCE)).build().unwrap()
+        verifier_trusting(issuer_with_keys(keys.iter().map(|key| key.jwk())).audience(AUDIENCE))
     };
     assert!(trusting(&[&es256, &KEY]).verify(&token).is_ok());
     let error = trusting(&[&OTHER_KEY, &KEY]).verify(&token).unwrap_err();
@@ -63,12 +62,12 @@ fn keys_that_share_an_id_are_told_apart_by_their_type_only() {
     let es256 = SigningKey::generate(Algorithm::ES256).with_kid(KEY.kid());
     let same_id = OTHER_KEY.clone().with_kid(KEY.kid());
     let trusting = |keys: &[&SigningKey]| {
-        at(NOW).trust(Issuer::from_jwks(ISSUER, &jwks(keys)).unwrap().audience(AUDIENCE)).build().unwrap()
+        verifier_trusting(issuer_with_keys(keys.iter().map(|key| key.jwk())).audience(AUDIENCE))
     };
     let verifier = trusting(&[&es256, &KEY]);
-    assert!(verifier.verify(&generic_token().sign_with(&KEY)).is_ok());
-    assert!(verifier.verify(&generic_token().sign_with(&es256)).is_ok());
-    let error = trusting(&[&same_id, &KEY]).verify(&generic_token().sign_with(&KEY)).unwrap_err();
+    assert!(verifier.verify(rfc9068_token().sign_with(&KEY)).is_ok());
+    assert!(verifier.verify(rfc9068_token().sign_with(&es256)).is_ok());
+    let error = trusting(&[&same_id, &KEY]).verify(rfc9068_token().sign_with(&KEY)).unwrap_err();
     assert!(matches!(error, Error::AmbiguousKey { found: 2, key_id: Some(_), .. }), "{error:?}");
 }
 
@@ -83,7 +82,7 @@ fn a_key_that_the_token_brings_along_is_not_used() {
             .header("x5c", json!([x5c]))
             .header("jku", "https://evil.example/keys")
     };
-    accepted(&cognito(), &with_key(cognito_token()));
-    let error = cognito().verify(&with_key(cognito_token()).sign_with(&own)).unwrap_err();
+    accepted(&cognito_verifier(), &with_key(cognito_token()));
+    let error = cognito_verifier().verify(with_key(cognito_token()).sign_with(&own)).unwrap_err();
     assert!(matches!(error, Error::BadSignature { .. }), "{error:?}");
 }

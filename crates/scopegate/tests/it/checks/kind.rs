@@ -2,25 +2,28 @@
 
 use scopegate::{Error, Issuer};
 use serde_json::json;
-
-use crate::checks::fixture::{
-    AUDIENCE, CLIENT, ISSUER, KEY, NOW, accepted, assert_refused, at, cognito, cognito_token, generic,
-    generic_token, jwks,
+use testkit::{
+    AUDIENCE, CLIENT, ISSUER, KEY, accepted, assert_rejected, cognito_token, cognito_verifier,
+    issuer_with_keys, jwks, rfc9068_token, verifier_for_audience, verifier_trusting,
 };
 
 #[test]
 fn the_type_is_an_access_token_or_says_nothing() {
     // C14, C15, C16
     for typ in ["at+jwt", "application/at+jwt", "AT+JWT", "JWT", "jwt"] {
-        accepted(&generic(), &generic_token().header("typ", typ));
+        accepted(&verifier_for_audience(), &rfc9068_token().header("typ", typ));
     }
-    accepted(&generic(), &generic_token().without_header("typ"));
+    accepted(&verifier_for_audience(), &rfc9068_token().without_header("typ"));
     for typ in ["id_token+jwt", "dpop+jwt", "logout+jwt", "secevent+jwt", "", "at+jwt "] {
-        assert_refused!(generic(), generic_token().header("typ", typ), Error::WrongType { .. });
+        assert_rejected!(
+            verifier_for_audience(),
+            rfc9068_token().header("typ", typ),
+            Error::WrongType { .. }
+        );
     }
-    assert_refused!(
-        generic(),
-        generic_token().header("typ", 1),
+    assert_rejected!(
+        verifier_for_audience(),
+        rfc9068_token().header("typ", 1),
         Error::MalformedHeader { parameter: "typ", .. }
     );
 }
@@ -28,46 +31,54 @@ fn the_type_is_an_access_token_or_says_nothing() {
 #[test]
 fn an_issuer_may_be_held_to_the_type_of_rfc_9068() {
     // C14
-    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE);
-    let verifier = at(NOW).trust(issuer.require_at_jwt()).build().unwrap();
-    accepted(&verifier, &generic_token());
-    assert_refused!(verifier, generic_token().header("typ", "JWT"), Error::WrongType { .. });
-    assert_refused!(verifier, generic_token().without_header("typ"), Error::WrongType { found: None, .. });
+    let issuer = issuer_with_keys([KEY.jwk()]).audience(AUDIENCE);
+    let verifier = verifier_trusting(issuer.require_at_jwt());
+    accepted(&verifier, &rfc9068_token());
+    assert_rejected!(verifier, rfc9068_token().header("typ", "JWT"), Error::WrongType { .. });
+    assert_rejected!(verifier, rfc9068_token().without_header("typ"), Error::WrongType { found: None, .. });
 }
 
 #[test]
 fn only_an_access_token_is_accepted() {
     // C18, C30
-    accepted(&cognito(), &cognito_token());
+    accepted(&cognito_verifier(), &cognito_token());
     for token_use in
         [json!("id"), json!("refresh"), json!("ACCESS"), json!(["access"]), json!(null), json!("")]
     {
         let token = cognito_token().claim("token_use", token_use);
-        assert_refused!(cognito(), token, Error::NotAnAccessToken { claim: "token_use", .. });
+        assert_rejected!(cognito_verifier(), token, Error::NotAnAccessToken { claim: "token_use", .. });
     }
     let unmarked = cognito_token().without_claim("token_use");
-    assert_refused!(cognito(), unmarked, Error::NotAnAccessToken { claim: "token_use", found: None, .. });
+    assert_rejected!(
+        cognito_verifier(),
+        unmarked,
+        Error::NotAnAccessToken { claim: "token_use", found: None, .. }
+    );
 }
 
 #[test]
 fn an_id_token_is_refused_from_every_issuer() {
     // C18: its audience may be a client that is also an API
-    accepted(&generic(), &generic_token());
+    accepted(&verifier_for_audience(), &rfc9068_token());
     for claim in ["nonce", "at_hash", "c_hash"] {
-        assert_refused!(
-            generic(),
-            generic_token().claim(claim, "n-0S6_WzA2Mj"),
+        assert_rejected!(
+            verifier_for_audience(),
+            rfc9068_token().claim(claim, "n-0S6_WzA2Mj"),
             Error::NotAnAccessToken { .. }
         );
     }
-    assert_refused!(generic(), generic_token().claim("token_use", "id"), Error::NotAnAccessToken { .. });
-    accepted(&generic(), &generic_token().claim("token_use", "access"));
+    assert_rejected!(
+        verifier_for_audience(),
+        rfc9068_token().claim("token_use", "id"),
+        Error::NotAnAccessToken { .. }
+    );
+    accepted(&verifier_for_audience(), &rfc9068_token().claim("token_use", "access"));
 }
 
 #[test]
 fn an_id_token_is_refused_whatever_was_configured() {
     // C18: an ID token as OpenID Connect Core §2 has it, for a client that is trusted here
-    let key = || jwks(&[&KEY]);
+    let key = || jwks([KEY.jwk()]);
     let draft = || Issuer::from_jwks(ISSUER, &key()).unwrap();
     let id_token = cognito_token()
         .without_claim("token_use")
@@ -88,12 +99,12 @@ fn an_id_token_is_refused_whatever_was_configured() {
         ("any audience", draft().allow_any_audience(), false),
         ("type", draft().audience(CLIENT).require_at_jwt(), true),
         ("nonce", draft().audience(CLIENT).allow_nonce(), false),
-        ("Cognito", Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).jwks(&key()), true),
+        ("Cognito", Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).jwks(key()), true),
     ] {
-        let verifier = at(NOW).trust(issuer).build().unwrap();
-        assert!(verifier.verify(&id_token.sign_with(&KEY)).is_err(), "{name}");
+        let verifier = verifier_trusting(issuer);
+        assert!(verifier.verify(id_token.sign_with(&KEY)).is_err(), "{name}");
         // Without its marks it is an access token for somebody, and the other rules decide.
-        let unmarked = verifier.verify(&access_token.sign_with(&KEY));
+        let unmarked = verifier.verify(access_token.sign_with(&KEY));
         assert_eq!(unmarked.is_err(), without_marks_too, "{name}: {unmarked:?}");
     }
 }
@@ -101,8 +112,8 @@ fn an_id_token_is_refused_whatever_was_configured() {
 #[test]
 fn a_nonce_can_be_accepted_and_nothing_else_with_it() {
     // C18
-    let issuer = Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE).allow_nonce();
-    let verifier = at(NOW).trust(issuer).build().unwrap();
-    accepted(&verifier, &generic_token().claim("nonce", "n-0S6_WzA2Mj"));
-    assert_refused!(verifier, generic_token().claim("at_hash", "x"), Error::NotAnAccessToken { .. });
+    let issuer = issuer_with_keys([KEY.jwk()]).audience(AUDIENCE).allow_nonce();
+    let verifier = verifier_trusting(issuer);
+    accepted(&verifier, &rfc9068_token().claim("nonce", "n-0S6_WzA2Mj"));
+    assert_rejected!(verifier, rfc9068_token().claim("at_hash", "x"), Error::NotAnAccessToken { .. });
 }

@@ -1,30 +1,29 @@
 //! Which scopes does a token grant, and which of its claims are they read from?
 
-use scopegate::{Error, Issuer};
+use scopegate::Error;
 use scopegate_issuer::Mint;
 use serde_json::json;
-
-use crate::checks::fixture::{
-    AUDIENCE, ISSUER, KEY, NOW, accepted, assert_refused, at, cognito, cognito_token, generic, generic_token,
-    jwks, refused,
+use testkit::{
+    AUDIENCE, KEY, accepted, assert_rejected, cognito_token, cognito_verifier, issuer_with_keys, rejected,
+    rfc9068_token, verifier_for_audience, verifier_trusting,
 };
 
 #[test]
 fn scopes_are_read_from_text_and_arrays() {
     // C20, C21
-    let scopes = |token: Mint| accepted(&generic(), &token).scopes().to_string();
-    assert_eq!(scopes(generic_token().scope("b a")), "a b");
-    assert_eq!(scopes(generic_token().scope("  a   b ")), "a b");
-    assert_eq!(scopes(generic_token().scope("")), "");
-    let none = || generic_token().without_claim("scope");
+    let scopes = |token: Mint| accepted(&verifier_for_audience(), &token).scopes().to_string();
+    assert_eq!(scopes(rfc9068_token().scope("b a")), "a b");
+    assert_eq!(scopes(rfc9068_token().scope("  a   b ")), "a b");
+    assert_eq!(scopes(rfc9068_token().scope("")), "");
+    let none = || rfc9068_token().without_claim("scope");
     assert_eq!(scopes(none()), "");
     assert_eq!(scopes(none().claim("scp", "a b")), "a b");
     assert_eq!(scopes(none().claim("scp", json!(["a", "b"]))), "a b");
     assert_eq!(scopes(none().claim("scp", json!([]))), "");
-    assert_eq!(scopes(generic_token().scope("a").claim("scp", json!(["b"]))), "a b");
+    assert_eq!(scopes(rfc9068_token().scope("a").claim("scp", json!(["b"]))), "a b");
     // Cognito's claim is `scope`.
     let both = cognito_token().scope("a").claim("scp", json!(["b"]));
-    assert_eq!(accepted(&cognito(), &both).scopes().to_string(), "a");
+    assert_eq!(accepted(&cognito_verifier(), &both).scopes().to_string(), "a");
     for (claim, value) in [
         ("scope", json!(["a"])),
         ("scope", json!(1)),
@@ -41,7 +40,7 @@ fn scopes_are_read_from_text_and_arrays() {
         ("scp", json!({ "a": true })),
         ("scp", json!("a\\")),
     ] {
-        let error = refused(&generic(), &none().claim(claim, value));
+        let error = rejected(&verifier_for_audience(), &none().claim(claim, value));
         assert!(matches!(&error, Error::MalformedClaim { claim: named, .. } if named == claim), "{error:?}");
     }
 }
@@ -50,7 +49,7 @@ fn scopes_are_read_from_text_and_arrays() {
 fn a_scope_is_granted_by_exactly_that_text() {
     // C20, C36: identifiers of Cognito's resource servers may be URLs
     let granted = "https://api.example/read";
-    let claims = accepted(&cognito(), &cognito_token().scope(granted));
+    let claims = accepted(&cognito_verifier(), &cognito_token().scope(granted));
     assert!(claims.require(granted).is_ok());
     for other in [
         "https://api.example/rea",
@@ -73,16 +72,16 @@ fn a_scope_is_granted_by_exactly_that_text() {
 #[test]
 fn permissions_and_roles_are_scopes_only_where_that_was_said() {
     // C21
-    let issuer = || Issuer::from_jwks(ISSUER, &jwks(&[&KEY])).unwrap().audience(AUDIENCE);
-    let with = at(NOW).trust(issuer().permissions_as_scopes().roles_as_scopes()).build().unwrap();
-    let token = generic_token()
+    let issuer = || issuer_with_keys([KEY.jwk()]).audience(AUDIENCE);
+    let with = verifier_trusting(issuer().permissions_as_scopes().roles_as_scopes());
+    let token = rfc9068_token()
         .scope("a")
         .claim("permissions", json!(["b", "not a scope"]))
         .claim("roles", json!(["c"]));
     assert_eq!(accepted(&with, &token).scopes().to_string(), "a b c");
-    assert_eq!(accepted(&generic(), &token).scopes().to_string(), "a");
+    assert_eq!(accepted(&verifier_for_audience(), &token).scopes().to_string(), "a");
     for claim in ["permissions", "roles"] {
-        assert_refused!(with, token.clone().claim(claim, "b"), Error::MalformedClaim { .. });
-        accepted(&generic(), &token.clone().claim(claim, "b"));
+        assert_rejected!(with, token.clone().claim(claim, "b"), Error::MalformedClaim { .. });
+        accepted(&verifier_for_audience(), &token.clone().claim(claim, "b"));
     }
 }

@@ -1,13 +1,16 @@
 //! Does the token show in an error, or in what `Debug` writes?
 
-use crate::checks::fixture::{CLIENT, ISSUER, KEY, cognito, cognito_token, refused};
+use testkit::{CLIENT, ISSUER, KEY, cognito_token, cognito_verifier, rejected};
 
 #[test]
 fn neither_errors_nor_claims_show_the_token() {
     // D18, W12
     let token = cognito_token().sign_with(&KEY);
     let parts: Vec<&str> = token.split('.').collect();
-    let mut texts = vec![format!("{:?}", cognito().verify(&token).unwrap()), format!("{:?}", cognito())];
+    let mut texts = vec![
+        format!("{:?}", cognito_verifier().verify(&token).unwrap()),
+        format!("{:?}", cognito_verifier()),
+    ];
     assert!(texts[0].contains(CLIENT) && texts[1].contains(ISSUER), "{texts:?}");
     for bad in [
         cognito_token().bad_signature(),
@@ -17,7 +20,7 @@ fn neither_errors_nor_claims_show_the_token() {
         cognito_token().client("other"),
         cognito_token().raw_payload("[]"),
     ] {
-        let error = refused(&cognito(), &bad);
+        let error = rejected(&cognito_verifier(), &bad);
         texts.push(format!("{error} {error:?}"));
     }
     for text in texts {

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -10,13 +11,14 @@ use axum::response::IntoResponse as _;
 use scopegate::{ConfigError, Issuer, Verifier};
 use scopegate_issuer::{Algorithm, LocalIssuer, Mint, SigningKey};
 use serde_json::json;
+use testkit::{LOCAL_CLIENT, jwks, pass};
 
 #[tokio::test]
 async fn an_issuer_is_found_by_its_name() {
     let local = LocalIssuer::start().await.unwrap();
-    let issuer = Issuer::from_metadata(local.issuer()).unwrap().client("local-reader");
+    let issuer = Issuer::from_metadata(local.issuer()).unwrap().client(LOCAL_CLIENT);
     let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
-    assert!(verifier.verify(&local.mint().sign()).is_ok());
+    assert!(verifier.verify(local.mint().sign()).is_ok());
     local.rotate();
     assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
     assert_eq!(local.jwks_fetches(), 2);
@@ -64,7 +66,7 @@ const OIDC: &str = "/t1/.well-known/openid-configuration";
 const OIDC_INSERTED: &str = "/.well-known/openid-configuration/t1";
 
 fn keys() -> String {
-    json!({ "keys": [SigningKey::generate(Algorithm::ES256).jwk()] }).to_string()
+    jwks([SigningKey::generate(Algorithm::ES256).jwk()])
 }
 
 fn metadata(issuer: &str, jwks_uri: &str) -> String {
@@ -187,22 +189,22 @@ async fn redirects_are_not_followed() {
 async fn the_algorithms_that_the_metadata_lists_change_nothing() {
     // A10
     let key = SigningKey::generate(Algorithm::ES256);
-    let jwks = json!({ "keys": [key.jwk()] }).to_string();
+    let published = jwks([key.jwk()]);
     let server = Server::start(|url| {
         let document = json!({
             "issuer": format!("{url}/t1"),
             "jwks_uri": format!("{url}/keys"),
             "id_token_signing_alg_values_supported": ["none", "HS256"],
         });
-        vec![(RFC_8414, document.to_string()), ("/keys", jwks.clone())]
+        vec![(RFC_8414, document.to_string()), ("/keys", published.clone())]
     })
     .await;
     let verifier = server.discover("/t1").await.unwrap();
     let token =
         Mint::cognito(&format!("{}/t1", server.url), "c").without_claim("token_use").claim("aud", "api");
-    assert!(verifier.verify(&token.sign_with(&key)).is_ok());
-    assert!(verifier.verify(&token.clone().alg("none").sign_with(&key)).is_err());
-    assert!(verifier.verify(&token.alg("HS256").sign_with(&key)).is_err());
+    assert!(verifier.verify(token.sign_with(&key)).is_ok());
+    assert!(verifier.verify(token.clone().alg("none").sign_with(&key)).is_err());
+    assert!(verifier.verify(token.alg("HS256").sign_with(&key)).is_err());
 }
 
 /// An issuer whose keys move: both addresses write the same entity tag, as counters do.
@@ -213,7 +215,7 @@ async fn an_entity_tag_means_nothing_at_another_address() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (issuer, is_moved) = (url.clone(), Arc::clone(&moved));
-    let sets = [&old, &new].map(|key| json!({ "keys": [key.jwk()] }).to_string());
+    let sets = [&old, &new].map(|key| jwks([key.jwk()]));
     let router = Router::new().fallback(async move |uri: Uri, headers: HeaderMap| {
         let moved = is_moved.load(Ordering::SeqCst);
         let [old_set, new_set] = &sets;
@@ -238,18 +240,16 @@ async fn an_entity_tag_means_nothing_at_another_address() {
     let trusted = Issuer::from_metadata(&url).unwrap().client("c");
     let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
     let token = |key: &SigningKey| Mint::cognito(&url, "c").without_claim("token_use").sign_with(key);
-    assert!(verifier.verify(&token(&old)).is_ok());
+    assert!(verifier.verify(token(&old)).is_ok());
     moved.store(true, Ordering::SeqCst);
     // The first attempt fails at the old address, the second one finds the new one.
     assert!(verifier.verify_or_refresh(&token(&new)).await.is_err());
-    tokio::time::pause();
-    tokio::time::advance(std::time::Duration::from_secs(2)).await;
-    tokio::time::resume();
+    pass(Duration::from_secs(2)).await;
     while verifier.status().issuers().iter().any(|issuer| issuer.last_failure.is_some()) {
         tokio::task::yield_now().await;
     }
-    assert!(verifier.verify(&token(&new)).is_ok());
-    assert!(verifier.verify(&token(&old)).is_err());
+    assert!(verifier.verify(token(&new)).is_ok());
+    assert!(verifier.verify(token(&old)).is_err());
 }
 
 #[tokio::test]
@@ -269,16 +269,14 @@ async fn keys_are_fetched_also_when_the_metadata_is_gone() {
     });
     tokio::spawn(async move { axum::serve(listener, router).await });
 
-    let trusted = Issuer::from_metadata(&url).unwrap().client("local-reader");
+    let trusted = Issuer::from_metadata(&url).unwrap().client(LOCAL_CLIENT);
     let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
     gone.store(true, Ordering::SeqCst);
     local.fail_next(1, scopegate_issuer::Fault::Status(502));
     local.rotate();
     let token = local.mint().claim("iss", url.as_str()).without_claim("token_use").sign();
     assert!(verifier.verify_or_refresh(&token).await.is_err());
-    tokio::time::pause();
-    tokio::time::advance(std::time::Duration::from_secs(2)).await;
-    tokio::time::resume();
+    pass(Duration::from_secs(2)).await;
     while verifier.verify(&token).is_err() {
         tokio::task::yield_now().await;
     }

@@ -4,27 +4,21 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scopegate::{Algorithm, ConfigError, Error, Issuer, Verifier};
-use scopegate_issuer::{Algorithm as KeyAlgorithm, Mint, SigningKey};
-use serde_json::{Value, json};
+use scopegate::{Algorithm, ConfigError, Error, Verifier};
+use scopegate_issuer::{Algorithm as KeyAlgorithm, SigningKey};
+use serde_json::Value;
+use testkit::{NOW, builder_at, client_token, issuer_for_client};
 
-const ISSUER: &str = "https://issuer.example/pool";
-const CLIENT: &str = "1example23456789";
+static ED25519: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(KeyAlgorithm::EdDSA));
 
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(KeyAlgorithm::EdDSA));
-
-fn verifier(jwks: &[Value], algorithms: &[Algorithm]) -> Result<Verifier, ConfigError> {
-    let issuer = Issuer::from_jwks(ISSUER, &json!({ "keys": jwks }).to_string())?.client(CLIENT);
-    Verifier::builder().trust(issuer.algorithms(algorithms.iter().copied())).build()
-}
-
-fn token() -> Mint {
-    Mint::cognito(ISSUER, CLIENT).without_claim("token_use")
+fn verifier(keys: &[Value], algorithms: &[Algorithm]) -> Result<Verifier, ConfigError> {
+    let issuer = issuer_for_client(keys.iter().cloned())?;
+    builder_at(NOW).trust(issuer.algorithms(algorithms.iter().copied())).build()
 }
 
 /// The key with another `x`, and no `alg`.
 fn with_x(x: &[u8]) -> Value {
-    let mut jwk = KEY.jwk();
+    let mut jwk = ED25519.jwk();
     jwk.as_object_mut().unwrap().remove("alg");
     jwk["x"] = URL_SAFE_NO_PAD.encode(x).into();
     jwk
@@ -33,7 +27,7 @@ fn with_x(x: &[u8]) -> Value {
 #[test]
 fn both_names_of_the_algorithm_mean_the_same_in_token_key_and_configuration() {
     // A24: RFC 8037 §3.1 calls it EdDSA, RFC 9864 §2.2 Ed25519
-    let mut unnamed = KEY.jwk();
+    let mut unnamed = ED25519.jwk();
     unnamed.as_object_mut().unwrap().remove("alg");
     let named = |alg: &str| {
         let mut jwk = unnamed.clone();
@@ -44,11 +38,11 @@ fn both_names_of_the_algorithm_mean_the_same_in_token_key_and_configuration() {
         for jwk in [unnamed.clone(), named("EdDSA"), named("Ed25519")] {
             let verifier = verifier(std::slice::from_ref(&jwk), &[configured.parse().unwrap()]).unwrap();
             for alg in ["EdDSA", "Ed25519"] {
-                let token = token().alg(alg).sign_with(&KEY);
+                let token = client_token().alg(alg).sign_with(&ED25519);
                 assert!(verifier.verify(&token).is_ok(), "{configured} {jwk} {alg}");
             }
             for alg in ["eddsa", "ed25519", "Ed448", "EdDSA "] {
-                let error = verifier.verify(&token().alg(alg).sign_with(&KEY)).unwrap_err();
+                let error = verifier.verify(client_token().alg(alg).sign_with(&ED25519)).unwrap_err();
                 assert!(matches!(error, Error::UnacceptableAlgorithm { .. }), "{alg} {error:?}");
             }
         }
@@ -95,11 +89,11 @@ fn assert_left_out(jwk: &Value, reason: &str) {
     assert!(matches!(error, ConfigError::InvalidKeySet { .. }), "{error:?}");
     assert!(error.to_string().contains(reason), "{error}");
 
-    let good = KEY.clone().with_kid("good");
+    let good = ED25519.clone().with_kid("good");
     let beside = verifier(&[jwk.clone(), good.jwk()], Algorithm::ALL).unwrap();
-    assert!(beside.verify(&token().sign_with(&good)).is_ok());
+    assert!(beside.verify(client_token().sign_with(&good)).is_ok());
     let neutral_and_zero = [[1].as_slice(), &[0; 63]].concat();
-    let token = token().sign_with(&KEY);
+    let token = client_token().sign_with(&ED25519);
     let (signing_input, _) = token.rsplit_once('.').unwrap();
     let forged = format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode(neutral_and_zero));
     assert!(matches!(beside.verify(&forged), Err(Error::UnknownKey { .. })));

@@ -13,23 +13,18 @@ use axum::http::header;
 use axum::response::IntoResponse as _;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use scopegate::{ConfigError, Error, Issuer, Verifier};
-use scopegate_issuer::{Algorithm, LocalIssuer, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, LocalIssuer, SigningKey};
 use serde_json::json;
+use testkit::{CLIENT, ISSUER, NOW, builder_at, builder_trusting, client_token, jwks};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-const CLIENT: &str = "c";
-
 async fn start(jwks_uri: &str) -> Result<Verifier, ConfigError> {
-    let issuer = Issuer::from_jwks_uri("https://issuer.example", jwks_uri).unwrap().client(CLIENT);
-    Verifier::builder().trust(issuer).start().await
-}
-
-fn token(key: &SigningKey) -> String {
-    Mint::cognito("https://issuer.example", CLIENT).without_claim("token_use").sign_with(key)
+    let issuer = Issuer::from_jwks_uri(ISSUER, jwks_uri).unwrap().client(CLIENT);
+    builder_at(NOW).trust(issuer).start().await
 }
 
 /// Serves one text, called by this media type; says where.
@@ -52,7 +47,7 @@ async fn serve(media_type: Option<&'static str>, text: String) -> String {
 async fn a_key_set_is_judged_by_what_it_is_and_not_by_what_it_is_called() {
     // B12
     let key = SigningKey::generate(Algorithm::ES256);
-    let jwks = json!({ "keys": [key.jwk()] }).to_string();
+    let published = jwks([key.jwk()]);
     let page = "<!doctype html><html><title>Sign in</title></html>".to_owned();
     for media_type in [
         Some("application/json"),
@@ -63,8 +58,8 @@ async fn a_key_set_is_judged_by_what_it_is_and_not_by_what_it_is_called() {
         Some("text/html"),
         None,
     ] {
-        let verifier = start(&serve(media_type, jwks.clone()).await).await.unwrap();
-        assert!(verifier.verify(&token(&key)).is_ok(), "{media_type:?}");
+        let verifier = start(&serve(media_type, published.clone()).await).await.unwrap();
+        assert!(verifier.verify(client_token().sign_with(&key)).is_ok(), "{media_type:?}");
         let error = start(&serve(media_type, page.clone()).await).await.unwrap_err();
         assert!(error.source().unwrap().to_string().contains("not one JSON object"), "{media_type:?}");
     }
@@ -81,7 +76,7 @@ async fn the_good_keys_of_a_mixed_set_are_used() {
         jwk
     };
     let secret = "c2VjcmV0IHNlY3JldA";
-    let jwks = json!({ "keys": [
+    let published = json!({ "keys": [
         { "kty": "AKP", "alg": "ML-DSA-44", "kid": "pq", "pub": "AQAB" },
         { "kty": "OKP", "crv": "X25519", "kid": "x25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" },
         { "kty": "OKP", "crv": "Ed448", "kid": "ed448", "x": "X9dEm1m0Yf0s54fsYWrUah2hNCSFpw4fig6nXYDpZ3jt8SR2m0bHBhvWeD3x5Q9s0foavq_oJWGA" },
@@ -92,9 +87,9 @@ async fn the_good_keys_of_a_mixed_set_are_used() {
         changed(&good, "d", secret),
         good.jwk(),
     ] });
-    let verifier = start(&serve(Some("application/json"), jwks.to_string()).await).await.unwrap();
-    assert!(verifier.verify(&token(&good)).is_ok());
-    let unusable = verifier.verify(&token(&good.clone().with_kid("use-enc")));
+    let verifier = start(&serve(Some("application/json"), published.to_string()).await).await.unwrap();
+    assert!(verifier.verify(client_token().sign_with(&good)).is_ok());
+    let unusable = verifier.verify(client_token().sign_with(&good.clone().with_kid("use-enc")));
     assert!(matches!(unusable, Err(Error::UnknownKey { .. })), "{unusable:?}");
     let status = verifier.status();
     assert_eq!(status.issuers()[0].key_ids, [good.kid()]);
@@ -108,8 +103,7 @@ async fn what_a_token_says_about_keys_is_never_fetched() {
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}/keys", listener.local_addr().unwrap());
     let local = LocalIssuer::start().await.unwrap();
-    let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     let own = SigningKey::generate(Algorithm::RS256);
     let bringing = local
         .mint()
@@ -190,7 +184,7 @@ async fn serve_with_tls(authority: &CertifiedIssuer<'static, KeyPair>, name: &st
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}/keys", listener.local_addr().unwrap().port());
-    let body = json!({ "keys": [SigningKey::generate(Algorithm::ES256).jwk()] }).to_string();
+    let body = jwks([SigningKey::generate(Algorithm::ES256).jwk()]);
     let answer =
         format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
     tokio::spawn(async move {

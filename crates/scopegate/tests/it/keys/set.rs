@@ -6,11 +6,9 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate::{ConfigError, Error, Issuer, Verifier};
-use scopegate_issuer::{Algorithm, Mint, SigningKey};
+use scopegate_issuer::{Algorithm, SigningKey};
 use serde_json::{Value, json};
-
-const ISSUER: &str = "https://issuer.example/pool";
-const CLIENT: &str = "1example23456789";
+use testkit::{ISSUER, NOW, builder_at, client_token, issuer_for_client, jwks, verifier_trusting};
 
 static RSA: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256));
 static ES256: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::ES256));
@@ -18,12 +16,11 @@ static ES384: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algor
 static ED25519: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::EdDSA));
 
 fn verifier(keys: &[Value]) -> Result<Verifier, ConfigError> {
-    let set = json!({ "keys": keys }).to_string();
-    Verifier::builder().trust(Issuer::from_jwks(ISSUER, &set)?.client(CLIENT)).build()
+    builder_at(NOW).trust(issuer_for_client(keys.iter().cloned())?).build()
 }
 
 fn token_of(key: &SigningKey) -> String {
-    Mint::cognito(ISSUER, CLIENT).without_claim("token_use").sign_with(key)
+    client_token().sign_with(key)
 }
 
 /// A JWK with some members set; `null` removes one.
@@ -53,7 +50,7 @@ fn assert_unusable(jwk: &Value, reason: &str) {
     assert!(error.to_string().contains(reason), "{error} does not say {reason:?}");
     let good = SigningKey::clone(&ED25519).with_kid("good");
     let beside = verifier(&[jwk.clone(), good.jwk()]).unwrap();
-    assert!(beside.verify(&token_of(&good)).is_ok());
+    assert!(beside.verify(token_of(&good)).is_ok());
 }
 
 fn encoded(bytes: &[u8]) -> Value {
@@ -88,11 +85,11 @@ fn a_key_without_algorithm_is_used_for_those_of_its_type_only() {
     // A14
     let any = verifier(&[changed(&RSA, &json!({ "alg": null }))]).unwrap();
     for alg in [Algorithm::RS384, Algorithm::PS256, Algorithm::PS512] {
-        let other = Mint::cognito(ISSUER, CLIENT).without_claim("token_use").alg(alg).sign_with(&RSA);
+        let other = client_token().alg(alg).sign_with(&RSA);
         // The key is found; the signature was made with another algorithm.
         assert!(matches!(any.verify(&other), Err(Error::BadSignature { .. })), "{alg}");
     }
-    let es256 = Mint::cognito(ISSUER, CLIENT).without_claim("token_use").alg("ES256").sign_with(&RSA);
+    let es256 = client_token().alg("ES256").sign_with(&RSA);
     assert!(matches!(any.verify(&es256), Err(Error::UnknownKey { .. })));
 }
 
@@ -149,7 +146,7 @@ fn a_key_for_another_purpose_is_left_out() {
     assert_usable(&RSA, &changed(&RSA, &json!({ "key_ops": ["sign", "verify"] })));
     // Listed for both purposes, the key is used for ours; the entry for encryption neither adds to it nor spoils it.
     let set = [changed(&RSA, &json!({ "use": "enc", "alg": null })), RSA.jwk()];
-    assert!(verifier(&set).unwrap().verify(&token_of(&RSA)).is_ok());
+    assert!(verifier(&set).unwrap().verify(token_of(&RSA)).is_ok());
 }
 
 #[test]
@@ -179,13 +176,11 @@ fn a_secret_in_a_set_is_not_shown() {
     // B11
     let secret = "c2VjcmV0IHNlY3JldA";
     let leaky = changed(&RSA, &json!({ "d": secret }));
-    let set = json!({ "keys": [leaky, ED25519.jwk()] }).to_string();
-    let issuer = Issuer::from_jwks(ISSUER, &set).unwrap().client(CLIENT);
+    let issuer = issuer_for_client([leaky.clone(), ED25519.jwk()]).unwrap();
     let of_issuer = format!("{issuer:?}");
-    let verifier = Verifier::builder().trust(issuer).build().unwrap();
-    assert!(verifier.verify(&token_of(&ED25519)).is_ok());
-    let alone = json!({ "keys": [leaky] }).to_string();
-    let error = Issuer::from_jwks(ISSUER, &alone).unwrap_err();
+    let verifier = verifier_trusting(issuer);
+    assert!(verifier.verify(token_of(&ED25519)).is_ok());
+    let error = issuer_for_client([leaky]).unwrap_err();
     let shown = format!("{of_issuer} {verifier:?} {:?} {error} {error:?}", verifier.status());
     assert!(!shown.contains(secret), "{shown}");
 }
@@ -230,7 +225,7 @@ fn rsa_keys_have_2048_to_8192_bits() {
     }
     // Nobody has this key; it is not left out of the set for its size.
     let largest = changed(&RSA, &json!({ "n": encoded(&[n.as_slice(); 4].concat()) }));
-    let signed_by_another = verifier(&[largest]).unwrap().verify(&token_of(&RSA));
+    let signed_by_another = verifier(&[largest]).unwrap().verify(token_of(&RSA));
     assert!(matches!(signed_by_another, Err(Error::BadSignature { .. })), "{signed_by_another:?}");
 }
 
@@ -242,7 +237,7 @@ fn rsa_exponents_are_odd_and_of_a_sensible_size() {
     }
     for e in [&[3][..], &[1, 0, 0, 0, 1]] {
         let others = verifier(&[changed(&RSA, &json!({ "e": encoded(e) }))]).unwrap();
-        assert!(matches!(others.verify(&token_of(&RSA)), Err(Error::BadSignature { .. })), "{e:?}");
+        assert!(matches!(others.verify(token_of(&RSA)), Err(Error::BadSignature { .. })), "{e:?}");
     }
     assert_unusable(&changed(&RSA, &json!({ "e": null })), "no `e`");
 }
@@ -282,17 +277,17 @@ fn points_are_on_their_curve_and_in_full_length() {
 fn a_key_that_is_listed_twice_is_one_key() {
     // B09
     let twice = verifier(&[RSA.jwk(), ED25519.jwk(), RSA.jwk()]).unwrap();
-    assert!(twice.verify(&token_of(&RSA)).is_ok());
+    assert!(twice.verify(token_of(&RSA)).is_ok());
     let other = SigningKey::generate(Algorithm::RS256).with_kid(RSA.kid());
     let ambiguous = verifier(&[RSA.jwk(), other.jwk()]).unwrap();
-    assert!(matches!(ambiguous.verify(&token_of(&RSA)), Err(Error::AmbiguousKey { found: 2, .. })));
+    assert!(matches!(ambiguous.verify(token_of(&RSA)), Err(Error::AmbiguousKey { found: 2, .. })));
 }
 
 #[test]
 fn what_is_not_a_set_of_keys_is_refused() {
     // B01, B22
     let good = ED25519.jwk();
-    let many = |count: usize| json!({ "keys": vec![good.clone(); count] }).to_string();
+    let many = |count: usize| jwks(vec![good.clone(); count]);
     assert!(Issuer::from_jwks(ISSUER, &many(100)).is_ok());
     for set in [
         "",

@@ -1,9 +1,10 @@
 //! Auth0.
 
-use scopegate::{ConfigError, Issuer, Principal, Verifier};
+use scopegate::{ConfigError, Error, Issuer, Principal, Verifier};
 use serde_json::{Value, json};
+use testkit::{accepted, assert_rejected};
 
-use crate::presets::golden::{Golden, accepted, assert_refused, jwk, other_jwk, trusting};
+use crate::presets::golden::{Golden, jwk, other_jwk, verifier_with_keys};
 
 const API: &str = "https://my-api-server.org";
 const CLIENT: &str = "K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja";
@@ -17,13 +18,13 @@ fn keys() -> [Value; 2] {
     [jwk(like("NjVBRjY5MDlCMUIwNzU4RTA2QzZFMDQ4")), other_jwk(like("Rk00QjE1MkM3QzFBM0Y2RDkyRjQ4RUI3"))]
 }
 
-fn tenant() -> Verifier {
-    trusting(Issuer::auth0("example.eu.auth0.com").unwrap().audience(API), &keys())
+fn auth0_verifier() -> Verifier {
+    verifier_with_keys(Issuer::auth0("example.eu.auth0.com").unwrap().audience(API), &keys())
 }
 
 const HEADER: &str = r#"{"alg":"RS256","typ":"JWT","kid":"NjVBRjY5MDlCMUIwNzU4RTA2QzZFMDQ4"}"#;
 
-fn machine() -> Golden {
+fn machine_token() -> Golden {
     Golden::new(
         HEADER,
         r#"{"iss":"https://example.eu.auth0.com/","sub":"K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja@clients",
@@ -33,7 +34,7 @@ fn machine() -> Golden {
 }
 
 /// With the RFC 9068 profile.
-fn machine_rfc9068() -> Golden {
+fn machine_token_rfc9068() -> Golden {
     Golden::new(
         r#"{"alg":"RS256","typ":"at+jwt","kid":"NjVBRjY5MDlCMUIwNzU4RTA2QzZFMDQ4"}"#,
         r#"{"iss":"https://example.eu.auth0.com/","sub":"K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja@clients",
@@ -42,7 +43,7 @@ fn machine_rfc9068() -> Golden {
     )
 }
 
-fn user() -> Golden {
+fn user_token() -> Golden {
     Golden::new(
         HEADER,
         r#"{"iss":"https://example.eu.auth0.com/","sub":"auth0|6553da60a54af58e29493993",
@@ -63,8 +64,8 @@ fn id_token() -> Golden {
 
 #[test]
 fn a_machines_token_is_accepted_in_both_token_profiles() {
-    for token in [machine(), machine_rfc9068()] {
-        let claims = accepted(&tenant(), &token);
+    for token in [machine_token(), machine_token_rfc9068()] {
+        let claims = accepted(&auth0_verifier(), &token);
         assert_eq!(claims.client_id(), Some(CLIENT));
         assert_eq!(claims.scopes().to_string(), "read:orders");
         assert!(matches!(claims.principal(), Principal::Client { id: CLIENT, .. }));
@@ -73,45 +74,45 @@ fn a_machines_token_is_accepted_in_both_token_profiles() {
 
 #[test]
 fn a_users_token_tells_the_user_and_permissions_count_on_request() {
-    let claims = accepted(&tenant(), &user());
+    let claims = accepted(&auth0_verifier(), &user_token());
     assert_eq!(claims.client_id(), Some(CLIENT));
     assert_eq!(claims.scopes().to_string(), "openid profile read:orders");
     assert!(matches!(claims.principal(), Principal::Subject { id: "auth0|6553da60a54af58e29493993", .. }));
     let issuer = Issuer::auth0("example.eu.auth0.com").unwrap().audience(API).permissions_as_scopes();
-    assert!(accepted(&trusting(issuer, &keys()), &user()).scopes().contains("write:orders"));
+    assert!(accepted(&verifier_with_keys(issuer, &keys()), &user_token()).scopes().contains("write:orders"));
 }
 
 #[test]
 fn an_id_token_is_for_the_application() {
     // C18
-    assert_refused!(
-        tenant(),
+    assert_rejected!(
+        auth0_verifier(),
         id_token(),
-        WrongAudience,
+        Error::WrongAudience { .. },
         r#"expected `aud` to hold an audience such as https://my-api-server.org, found "K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja""#
     );
-    assert_refused!(
-        tenant(),
+    assert_rejected!(
+        auth0_verifier(),
         id_token().with("nonce", "n-0S6_WzA2Mj"),
-        NotAnAccessToken,
+        Error::NotAnAccessToken { .. },
         r#"not an access token: expected `nonce` to be absent, found "n-0S6_WzA2Mj""#
     );
 }
 
 #[test]
 fn a_token_for_the_management_api_or_another_tenant_is_refused() {
-    assert_refused!(
-        tenant(),
-        machine().with("aud", "https://example.eu.auth0.com/api/v2/"),
-        WrongAudience,
+    assert_rejected!(
+        auth0_verifier(),
+        machine_token().with("aud", "https://example.eu.auth0.com/api/v2/"),
+        Error::WrongAudience { .. },
         "expected `aud` to hold an audience such as https://my-api-server.org, found \
          \"https://example.eu.auth0.com/api/v2/\""
     );
     for iss in ["https://other.eu.auth0.com/", "https://example.eu.auth0.com", "https://login.example.com/"] {
-        assert_refused!(
-            tenant(),
-            machine().with("iss", iss),
-            UnknownIssuer,
+        assert_rejected!(
+            auth0_verifier(),
+            machine_token().with("iss", iss),
+            Error::UnknownIssuer { .. },
             format!(
                 "expected `iss` to be a trusted issuer such as https://example.eu.auth0.com/, found {iss:?}"
             )
@@ -122,18 +123,19 @@ fn a_token_for_the_management_api_or_another_tenant_is_refused() {
 #[test]
 fn a_token_that_was_asked_for_without_audience_is_not_for_an_api() {
     // C19: Auth0 encrypts such a token for itself
-    accepted(&tenant(), &machine());
-    let error = tenant().verify("eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAA.AAAA.AAAA").unwrap_err();
+    accepted(&auth0_verifier(), &machine_token());
+    let error =
+        auth0_verifier().verify("eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAA.AAAA.AAAA").unwrap_err();
     assert_eq!(error.to_string(), "expected a signed token (JWS), found an encrypted one (JWE)");
 }
 
 #[test]
 fn an_api_that_signs_with_its_secret_is_told_so() {
     // A12
-    assert_refused!(
-        tenant(),
-        machine().with_header("alg", "HS256"),
-        UnacceptableAlgorithm,
+    assert_rejected!(
+        auth0_verifier(),
+        machine_token().with_header("alg", "HS256"),
+        Error::UnacceptableAlgorithm { .. },
         "expected `alg` to be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA, found \"HS256\""
     );
 }
@@ -141,23 +143,23 @@ fn an_api_that_signs_with_its_secret_is_told_so() {
 #[test]
 fn a_listed_client_is_checked_and_both_of_its_claims_have_to_agree() {
     let issuer = Issuer::auth0("example.eu.auth0.com").unwrap().audience(API).client(CLIENT);
-    let verifier = trusting(issuer, &keys());
-    accepted(&verifier, &machine());
-    accepted(&verifier, &machine_rfc9068());
-    assert_refused!(
+    let verifier = verifier_with_keys(issuer, &keys());
+    accepted(&verifier, &machine_token());
+    accepted(&verifier, &machine_token_rfc9068());
+    assert_rejected!(
         verifier,
-        machine().with("azp", "other"),
-        WrongClient,
+        machine_token().with("azp", "other"),
+        Error::WrongClient { .. },
         r#"expected a client such as K1aUPhZq8mRi0Q0pjhkfu1D7y6KjDQja, found "other""#
     );
-    assert_refused!(
+    assert_rejected!(
         verifier,
-        machine().with("client_id", "other"),
-        MalformedClaim,
+        machine_token().with("client_id", "other"),
+        Error::MalformedClaim { .. },
         "claim `client_id`: expected the client that another claim names"
     );
     // A claim of the tenant's own is not the client's id here.
-    accepted(&verifier, &machine().with("cid", "customer-7"));
+    accepted(&verifier, &machine_token().with("cid", "customer-7"));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Amazon Cognito.
 
-use scopegate::{Issuer, Principal, Verifier};
+use scopegate::{Error, Issuer, Principal, Verifier};
 use serde_json::{Value, json};
+use testkit::{Token as _, accepted, assert_rejected};
 
-use crate::presets::golden::{Golden, accepted, assert_refused, jwk, other_jwk, trusting};
+use crate::presets::golden::{Golden, jwk, other_jwk, verifier_with_keys};
 
 const POOL: &str = "eu-west-1_Ab12Cd34E";
 const CLIENT: &str = "1example23456789abcdefghij";
@@ -17,13 +18,13 @@ fn keys() -> [Value; 2] {
 
 const KID: &str = "5678example+/AbCdEfGhIjKlMnOpQrStUvWxYz01=";
 
-fn pool() -> Verifier {
-    trusting(Issuer::cognito(POOL).unwrap().client(CLIENT), &keys())
+fn cognito_verifier() -> Verifier {
+    verifier_with_keys(Issuer::cognito(POOL).unwrap().client(CLIENT), &keys())
 }
 
 const HEADER: &str = r#"{"kid":"5678example+/AbCdEfGhIjKlMnOpQrStUvWxYz01=","alg":"RS256"}"#;
 
-fn machine() -> Golden {
+fn machine_token() -> Golden {
     Golden::new(
         HEADER,
         r#"{"sub":"1example23456789abcdefghij","token_use":"access","scope":"https://my-api-server.org/api.read",
@@ -33,7 +34,7 @@ fn machine() -> Golden {
     )
 }
 
-fn user() -> Golden {
+fn user_token() -> Golden {
     Golden::new(
         HEADER,
         r#"{"sub":"a2c5d4f4-90d1-70b7-5a5c-9d1f0e7c6b5a","cognito:groups":["readers"],
@@ -59,7 +60,7 @@ fn id_token() -> Golden {
 #[test]
 fn a_machines_token_has_no_audience_and_is_accepted_for_its_client() {
     // C30, C31, C35, C36
-    let claims = accepted(&pool(), &machine());
+    let claims = accepted(&cognito_verifier(), &machine_token());
     assert_eq!(claims.client_id(), Some(CLIENT));
     assert_eq!(claims.audience().count(), 0);
     assert_eq!(claims.scopes().to_string(), "https://my-api-server.org/api.read");
@@ -68,7 +69,7 @@ fn a_machines_token_has_no_audience_and_is_accepted_for_its_client() {
 
 #[test]
 fn a_users_token_is_accepted_for_the_client_and_tells_the_user() {
-    let claims = accepted(&pool(), &user());
+    let claims = accepted(&cognito_verifier(), &user_token());
     assert_eq!(claims.client_id(), Some(CLIENT));
     assert!(claims.scopes().contains("https://my-api-server.org/api.read"));
     assert!(matches!(
@@ -80,17 +81,17 @@ fn a_users_token_is_accepted_for_the_client_and_tells_the_user() {
 #[test]
 fn an_id_token_is_named_as_one() {
     // C18, C30: before anything is said of its audience, which is the client
-    accepted(&pool(), &user());
-    assert_refused!(
-        pool(),
+    accepted(&cognito_verifier(), &user_token());
+    assert_rejected!(
+        cognito_verifier(),
         id_token(),
-        NotAnAccessToken,
+        Error::NotAnAccessToken { .. },
         r#"not an access token: expected `token_use` to be access, found "id""#
     );
-    assert_refused!(
-        pool(),
-        machine().without("token_use"),
-        NotAnAccessToken,
+    assert_rejected!(
+        cognito_verifier(),
+        machine_token().without("token_use"),
+        Error::NotAnAccessToken { .. },
         "not an access token: expected `token_use` to be access, found none"
     );
 }
@@ -98,25 +99,25 @@ fn an_id_token_is_named_as_one() {
 #[test]
 fn a_resource_that_is_bound_is_checked_and_needs_an_audience() {
     // C13, C34
-    let bound = machine().with("aud", API);
-    assert_refused!(
-        pool(),
+    let bound = machine_token().with("aud", API);
+    assert_rejected!(
+        cognito_verifier(),
         bound,
-        WrongAudience,
+        Error::WrongAudience { .. },
         r#"expected no `aud`, because no audience is configured; found "https://my-api-server.org""#
     );
-    let api = trusting(Issuer::cognito(POOL).unwrap().client(CLIENT).audience(API), &keys());
+    let api = verifier_with_keys(Issuer::cognito(POOL).unwrap().client(CLIENT).audience(API), &keys());
     accepted(&api, &bound);
-    accepted(&api, &machine());
-    assert_refused!(
+    accepted(&api, &machine_token());
+    assert_rejected!(
         api,
-        machine().with("aud", "https://other.example"),
-        WrongAudience,
+        machine_token().with("aud", "https://other.example"),
+        Error::WrongAudience { .. },
         r#"expected `aud` to hold an audience such as https://my-api-server.org, found "https://other.example""#
     );
-    let audience_only = trusting(Issuer::cognito(POOL).unwrap().audience(API), &keys());
+    let audience_only = verifier_with_keys(Issuer::cognito(POOL).unwrap().audience(API), &keys());
     accepted(&audience_only, &bound);
-    assert_refused!(audience_only, machine(), MissingClaim, "claim `aud` is absent");
+    assert_rejected!(audience_only, machine_token(), Error::MissingClaim { .. }, "claim `aud` is absent");
 }
 
 #[test]
@@ -128,20 +129,20 @@ fn another_pool_region_or_client_is_refused() {
         "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E",
         "https://cognito-idp.eu-west-1.amazonaws.com.evil.example/eu-west-1_Ab12Cd34E",
     ] {
-        assert_refused!(
-            pool(),
-            machine().with("iss", iss),
-            UnknownIssuer,
+        assert_rejected!(
+            cognito_verifier(),
+            machine_token().with("iss", iss),
+            Error::UnknownIssuer { .. },
             format!(
                 "expected `iss` to be a trusted issuer such as \
                  https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E, found {iss:?}"
             )
         );
     }
-    assert_refused!(
-        pool(),
-        machine().with("client_id", "2example").with("sub", "2example"),
-        WrongClient,
+    assert_rejected!(
+        cognito_verifier(),
+        machine_token().with("client_id", "2example").with("sub", "2example"),
+        Error::WrongClient { .. },
         r#"expected a client such as 1example23456789abcdefghij, found "2example""#
     );
 }
@@ -159,17 +160,17 @@ fn the_updated_issuer_and_a_replica_are_trusted_when_they_are_listed() {
             "https://cognito-idp.eu-central-1.amazonaws.com/eu-west-1_Ab12Cd34E",
         ),
     ] {
-        let verifier = trusting(issuer.unwrap().client(CLIENT), &keys());
-        assert_eq!(accepted(&verifier, &machine().with("iss", iss)).issuer(), iss);
-        assert!(verifier.verify(&machine().sign()).is_err());
-        assert!(verifier.verify(&id_token().with("iss", iss).sign()).is_err());
+        let verifier = verifier_with_keys(issuer.unwrap().client(CLIENT), &keys());
+        assert_eq!(accepted(&verifier, &machine_token().with("iss", iss)).issuer(), iss);
+        assert!(verifier.verify(machine_token().compact()).is_err());
+        assert!(verifier.verify(id_token().with("iss", iss).compact()).is_err());
     }
 }
 
 #[test]
 fn what_a_lambda_function_writes_into_other_claims_changes_neither_client_nor_scopes() {
-    let decorated = machine().with("cid", "customer-7").with("azp", "x").with("scp", json!(["admin"]));
-    let claims = accepted(&pool(), &decorated);
+    let decorated = machine_token().with("cid", "customer-7").with("azp", "x").with("scp", json!(["admin"]));
+    let claims = accepted(&cognito_verifier(), &decorated);
     assert_eq!(claims.client_id(), Some(CLIENT));
-    assert_eq!(claims.scopes(), accepted(&pool(), &machine()).scopes());
+    assert_eq!(claims.scopes(), accepted(&cognito_verifier(), &machine_token()).scopes());
 }

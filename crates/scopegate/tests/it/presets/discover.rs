@@ -1,9 +1,10 @@
 //! Issuers without a preset.
 
-use scopegate::{Issuer, Principal, Verifier};
+use scopegate::{Error, Issuer, Principal, Verifier};
 use serde_json::{Value, json};
+use testkit::{accepted, assert_rejected};
 
-use crate::presets::golden::{Golden, accepted, assert_refused, jwk, trusting};
+use crate::presets::golden::{Golden, jwk, verifier_with_keys};
 
 const ISSUER: &str = "https://issuer.example/";
 const API: &str = "https://my-api-server.org";
@@ -13,11 +14,11 @@ fn keys() -> [Value; 1] {
     [jwk(json!({"kty": "RSA", "kid": "1", "e": "AQAB", "n": ""}))]
 }
 
-fn issuer() -> Verifier {
-    trusting(Issuer::from_metadata(ISSUER).unwrap().audience(API), &keys())
+fn metadata_verifier() -> Verifier {
+    verifier_with_keys(Issuer::from_metadata(ISSUER).unwrap().audience(API), &keys())
 }
 
-fn machine() -> Golden {
+fn machine_token() -> Golden {
     Golden::new(
         r#"{"alg":"RS256","kid":"1"}"#,
         r#"{"iss":"https://issuer.example/","sub":"order-importer","aud":"https://my-api-server.org","exp":1800003600,
@@ -27,36 +28,36 @@ fn machine() -> Golden {
 
 #[test]
 fn what_providers_agree_on_is_enough() {
-    let claims = accepted(&issuer(), &machine());
+    let claims = accepted(&metadata_verifier(), &machine_token());
     assert_eq!(claims.client_id(), Some(CLIENT));
     assert_eq!(claims.scopes().to_string(), "orders.read");
     assert!(matches!(claims.principal(), Principal::Client { id: CLIENT, .. }));
-    assert_refused!(
-        issuer(),
-        machine().with("nonce", "n-0S6_WzA2Mj"),
-        NotAnAccessToken,
+    assert_rejected!(
+        metadata_verifier(),
+        machine_token().with("nonce", "n-0S6_WzA2Mj"),
+        Error::NotAnAccessToken { .. },
         r#"not an access token: expected `nonce` to be absent, found "n-0S6_WzA2Mj""#
     );
 }
 
 #[test]
 fn a_claim_that_means_something_else_can_be_told_from_the_clients() {
-    let decorated = machine().with("cid", "customer-7");
-    assert_refused!(
-        issuer(),
+    let decorated = machine_token().with("cid", "customer-7");
+    assert_rejected!(
+        metadata_verifier(),
         decorated,
-        MalformedClaim,
+        Error::MalformedClaim { .. },
         "claim `cid`: expected the client that another claim names"
     );
     let told = |claim: &'static str| {
         let issuer = Issuer::from_metadata(ISSUER).unwrap().audience(API).client(CLIENT).client_claim(claim);
-        trusting(issuer, &keys())
+        verifier_with_keys(issuer, &keys())
     };
     assert_eq!(accepted(&told("client_id"), &decorated).client_id(), Some(CLIENT));
-    assert_refused!(
+    assert_rejected!(
         told("cid"),
         decorated,
-        WrongClient,
+        Error::WrongClient { .. },
         r#"expected a client such as order-importer, found "customer-7""#
     );
     assert_eq!(accepted(&told("app"), &decorated.clone().with("app", CLIENT)).client_id(), Some(CLIENT));

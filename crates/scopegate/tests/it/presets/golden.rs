@@ -1,17 +1,12 @@
 //! Tokens and key sets as JSON text, signed and published as a provider would.
 
-use std::sync::LazyLock;
-use std::time::{Duration, UNIX_EPOCH};
-
-use scopegate::{Claims, Error, Issuer, Verifier};
-use scopegate_issuer::{Algorithm, Mint, SigningKey};
-use serde_json::{Value, json};
+use scopegate::{Issuer, Verifier};
+use scopegate_issuer::Mint;
+use serde_json::Value;
+use testkit::{KEY, Token, builder_at, jwks};
 
 /// When the golden tokens are used: between their `iat` and their `exp`.
 const NOW: u64 = 1_800_000_060;
-
-/// RSA keys take a while to make, so all providers share it.
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256));
 
 /// A token, before it is signed.
 #[derive(Clone)]
@@ -40,9 +35,10 @@ impl Golden {
         self.header.as_object_mut().unwrap().insert(name.to_owned(), value.into());
         self
     }
+}
 
-    /// The token, signed with the one key that all of them share.
-    pub(crate) fn sign(&self) -> String {
+impl Token for Golden {
+    fn compact(&self) -> String {
         Mint::cognito("", "")
             .raw_header(self.header.to_string())
             .raw_payload(self.payload.to_string())
@@ -73,32 +69,7 @@ pub(crate) fn other_jwk(like: Value) -> Value {
 }
 
 /// A verifier that trusts one issuer, with the keys that it publishes.
-pub(crate) fn trusting(issuer: Issuer, keys: &[Value]) -> Verifier {
-    let issuer = issuer.jwks(&json!({ "keys": keys }).to_string());
-    Verifier::builder()
-        .clock(|| UNIX_EPOCH + Duration::from_secs(NOW))
-        .leeway(Duration::ZERO)
-        .trust(issuer)
-        .build()
-        .unwrap()
+pub(crate) fn verifier_with_keys(issuer: Issuer, keys: &[Value]) -> Verifier {
+    let issuer = issuer.jwks(jwks(keys.iter().cloned()));
+    builder_at(NOW).trust(issuer).build().unwrap()
 }
-
-#[track_caller]
-pub(crate) fn accepted(verifier: &Verifier, token: &Golden) -> Claims {
-    verifier.verify(&token.sign()).unwrap()
-}
-
-#[track_caller]
-pub(crate) fn refused(verifier: &Verifier, token: &Golden) -> Error {
-    verifier.verify(&token.sign()).unwrap_err()
-}
-
-/// Which error, and in which words the operator hears it.
-macro_rules! assert_refused {
-    ($verifier:expr, $token:expr, $variant:ident, $message:expr) => {
-        let error = crate::presets::golden::refused(&$verifier, &$token);
-        assert!(matches!(error, scopegate::Error::$variant { .. }), "{error:?}");
-        assert_eq!(error.to_string(), $message);
-    };
-}
-pub(crate) use assert_refused;

@@ -1,9 +1,10 @@
 //! Okta.
 
-use scopegate::{ConfigError, Issuer, Principal, Verifier};
+use scopegate::{ConfigError, Error, Issuer, Principal, Verifier};
 use serde_json::{Value, json};
+use testkit::{accepted, assert_rejected};
 
-use crate::presets::golden::{Golden, accepted, assert_refused, jwk, other_jwk, trusting};
+use crate::presets::golden::{Golden, jwk, other_jwk, verifier_with_keys};
 
 const SERVER: &str = "https://example.okta.com/oauth2/default";
 const API: &str = "https://my-api-server.org";
@@ -17,13 +18,13 @@ fn keys() -> [Value; 2] {
 
 const KID: &str = "U5R8cHbGw445Qbq8zVO1PcCpXL8yG6IcovVa3laCoxM";
 
-fn server() -> Verifier {
-    trusting(Issuer::okta(SERVER).unwrap().audience(API), &keys())
+fn okta_verifier() -> Verifier {
+    verifier_with_keys(Issuer::okta(SERVER).unwrap().audience(API), &keys())
 }
 
 const HEADER: &str = r#"{"kid":"U5R8cHbGw445Qbq8zVO1PcCpXL8yG6IcovVa3laCoxM","alg":"RS256"}"#;
 
-fn machine() -> Golden {
+fn machine_token() -> Golden {
     Golden::new(
         HEADER,
         r#"{"ver":1,"jti":"AT.0mP4JKAZX1iACIT4vbEDF7LpvDVjxypPMf0D7uX39RE","iss":"https://example.okta.com/oauth2/default",
@@ -32,7 +33,7 @@ fn machine() -> Golden {
     )
 }
 
-fn user() -> Golden {
+fn user_token() -> Golden {
     Golden::new(
         HEADER,
         r#"{"ver":1,"jti":"AT.uvSvJBq8mRi0Q0pjhkfu1D7y6KjDQjaGzKPKMEG","iss":"https://example.okta.com/oauth2/default",
@@ -54,7 +55,7 @@ fn id_token() -> Golden {
 #[test]
 fn a_machines_token_is_accepted_with_its_array_of_scopes() {
     // C21
-    let claims = accepted(&server(), &machine());
+    let claims = accepted(&okta_verifier(), &machine_token());
     assert_eq!(claims.client_id(), Some(CLIENT));
     assert_eq!(claims.scopes().to_string(), "orders.read");
     assert!(matches!(claims.principal(), Principal::Client { id: CLIENT, .. }));
@@ -62,7 +63,7 @@ fn a_machines_token_is_accepted_with_its_array_of_scopes() {
 
 #[test]
 fn a_users_token_tells_the_user() {
-    let claims = accepted(&server(), &user());
+    let claims = accepted(&okta_verifier(), &user_token());
     assert_eq!(claims.client_id(), Some(CLIENT));
     assert_eq!(claims.scopes().to_string(), "openid orders.read profile");
     assert!(matches!(claims.principal(), Principal::Subject { id: "ada@example.com", .. }));
@@ -71,19 +72,19 @@ fn a_users_token_tells_the_user() {
 #[test]
 fn an_id_token_is_named_as_one_even_without_its_hash() {
     // C18
-    assert_refused!(
-        server(),
+    assert_rejected!(
+        okta_verifier(),
         id_token(),
-        NotAnAccessToken,
+        Error::NotAnAccessToken { .. },
         r#"not an access token: expected `at_hash` to be absent, found "cpqKfdQA5eH891Ff5oJr_Q""#
     );
     // Also where somebody has named the API like the client.
-    let both = trusting(Issuer::okta(SERVER).unwrap().audience(CLIENT), &keys());
-    accepted(&both, &machine().with("aud", CLIENT));
-    assert_refused!(
+    let both = verifier_with_keys(Issuer::okta(SERVER).unwrap().audience(CLIENT), &keys());
+    accepted(&both, &machine_token().with("aud", CLIENT));
+    assert_rejected!(
         both,
         id_token().without("at_hash"),
-        NotAnAccessToken,
+        Error::NotAnAccessToken { .. },
         "not an access token: expected `cid` to be the client's id, found none"
     );
 }
@@ -91,42 +92,42 @@ fn an_id_token_is_named_as_one_even_without_its_hash() {
 #[test]
 fn another_authorization_server_is_another_issuer() {
     for iss in ["https://example.okta.com", "https://example.okta.com/oauth2/aus9o8wzkhckw9TLa0h7z"] {
-        assert_refused!(
-            server(),
-            machine().with("iss", iss),
-            UnknownIssuer,
+        assert_rejected!(
+            okta_verifier(),
+            machine_token().with("iss", iss),
+            Error::UnknownIssuer { .. },
             format!(
                 "expected `iss` to be a trusted issuer such as https://example.okta.com/oauth2/default, found {iss:?}"
             )
         );
     }
     // And it has a type of its own for what others should not look into.
-    assert_refused!(
-        server(),
-        machine().with_header("typ", "application/okta-internal-at+jwt"),
-        WrongType,
+    assert_rejected!(
+        okta_verifier(),
+        machine_token().with_header("typ", "application/okta-internal-at+jwt"),
+        Error::WrongType { .. },
         r#"expected `typ` to be at+jwt, JWT or absent, found "application/okta-internal-at+jwt""#
     );
 }
 
 #[test]
 fn the_audience_that_a_server_begins_with_is_not_ours() {
-    assert_refused!(
-        server(),
-        machine().with("aud", "api://default"),
-        WrongAudience,
+    assert_rejected!(
+        okta_verifier(),
+        machine_token().with("aud", "api://default"),
+        Error::WrongAudience { .. },
         r#"expected `aud` to hold an audience such as https://my-api-server.org, found "api://default""#
     );
 }
 
 #[test]
 fn the_client_is_that_of_cid_alone() {
-    let verifier = trusting(Issuer::okta(SERVER).unwrap().audience(API).client(CLIENT), &keys());
-    accepted(&verifier, &machine().with("client_id", "customer-7"));
-    assert_refused!(
+    let verifier = verifier_with_keys(Issuer::okta(SERVER).unwrap().audience(API).client(CLIENT), &keys());
+    accepted(&verifier, &machine_token().with("client_id", "customer-7"));
+    assert_rejected!(
         verifier,
-        machine().with("cid", "other").with("client_id", CLIENT),
-        WrongClient,
+        machine_token().with("cid", "other").with("client_id", CLIENT),
+        Error::WrongClient { .. },
         r#"expected a client such as 0oa1example2clientid3, found "other""#
     );
 }

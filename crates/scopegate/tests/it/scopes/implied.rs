@@ -8,22 +8,19 @@ use allocation_counter::measure;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use scopegate::middleware;
-use scopegate::{ConfigError, Issuer, Requirement, Scope, Verifier, VerifierBuilder, all_of, any_of};
-use scopegate_issuer::{Algorithm, Mint, SigningKey};
+use scopegate::{ConfigError, Requirement, Scope, VerifierBuilder, all_of, any_of};
+use scopegate_issuer::{Algorithm, SigningKey};
+use testkit::{NOW, builder_at, client_token, issuer_for_client};
 
-const ISSUER: &str = "https://issuer.example";
-
-static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::EdDSA));
+static ED25519: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::EdDSA));
 
 fn builder() -> VerifierBuilder {
-    let jwks = serde_json::json!({ "keys": [KEY.jwk()] }).to_string();
-    let issuer = Issuer::from_jwks(ISSUER, &jwks).unwrap().client("client").permissions_as_scopes();
-    Verifier::builder().trust(issuer)
+    builder_at(NOW).trust(issuer_for_client([ED25519.jwk()]).unwrap().permissions_as_scopes())
 }
 
 fn token(scopes: &[&str], permissions: &[&str]) -> String {
-    let mint = Mint::cognito(ISSUER, "client");
-    mint.scope(&scopes.join(" ")).claim("permissions", serde_json::json!(permissions)).sign_with(&KEY)
+    let token = client_token().scope(&scopes.join(" ")).claim("permissions", serde_json::json!(permissions));
+    token.sign_with(&ED25519)
 }
 
 /// Names of several lengths, some of them the beginning of others.
@@ -94,7 +91,7 @@ proptest! {
         // What a challenge names is enough, and nothing in it is implied by another part of it.
         for compiled in [&compiled, &middleware::compile(&verifier, middleware::compile(&another, required.clone()))] {
             let scopes: Vec<&str> = compiled.challenge_scopes().into_iter().map(Scope::as_str).collect();
-            prop_assert!(verifier.verify(&self::token(&scopes, &[])).unwrap().require(compiled).is_ok());
+            prop_assert!(verifier.verify(self::token(&scopes, &[])).unwrap().require(compiled).is_ok());
         }
     }
 }
@@ -120,6 +117,6 @@ fn a_token_costs_the_same_however_much_it_implies() {
         assert_eq!(plain, chain);
     }
     // Whoever asks for the list pays for the list.
-    let claims = verifiers[1].verify(&token(&["admin"], &[])).unwrap();
+    let claims = verifiers[1].verify(token(&["admin"], &[])).unwrap();
     assert_eq!(claims.scopes().len(), 256);
 }

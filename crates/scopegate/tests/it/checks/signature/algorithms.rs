@@ -5,20 +5,9 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use scopegate::{Algorithm, Error, Issuer, Verifier};
-use scopegate_issuer::{Algorithm as KeyAlgorithm, Mint, SigningKey};
+use scopegate_issuer::{Algorithm as KeyAlgorithm, SigningKey};
 use serde_json::{Value, json};
-
-const ISSUER: &str = "https://issuer.example/pool";
-const CLIENT: &str = "1example23456789";
-
-fn trusting(jwk: &Value) -> Verifier {
-    let jwks = json!({ "keys": [jwk] }).to_string();
-    Verifier::builder().trust(Issuer::from_jwks(ISSUER, &jwks).unwrap().client(CLIENT)).build().unwrap()
-}
-
-fn token() -> Mint {
-    Mint::cognito(ISSUER, CLIENT).without_claim("token_use")
-}
+use testkit::{CLIENT, NOW, builder_at, client_token, verifier_for_client};
 
 /// The same token with another signature.
 fn signed(token: &str, signature: &[u8]) -> String {
@@ -52,7 +41,7 @@ fn der_integer(number: &[u8]) -> Vec<u8> {
 fn a_pss_signature_has_a_salt_as_long_as_the_hash() {
     // A25
     let made: Value = serde_json::from_str(include_str!("pss_salt_lengths.json")).unwrap();
-    let verifier = trusting(&made["jwk"]);
+    let verifier = verifier_for_client([made["jwk"].clone()]);
     let tokens = made["tokens"].as_array().unwrap();
     assert_eq!(tokens.len(), 18);
     for made in tokens {
@@ -71,8 +60,8 @@ fn a_public_key_is_never_a_secret() {
     // A12, A27: whatever form of the key the forger takes for the secret; there is no HMAC here to be given a key
     let key = SigningKey::generate(KeyAlgorithm::RS256);
     let jwk = key.jwk();
-    let verifier = trusting(&jwk);
-    assert!(verifier.verify(&token().sign_with(&key)).is_ok());
+    let verifier = verifier_for_client([jwk.clone()]);
+    assert!(verifier.verify(client_token().sign_with(&key)).is_ok());
     let number = |member: &str| URL_SAFE_NO_PAD.decode(jwk[member].as_str().unwrap()).unwrap();
     let pkcs1 = der(0x30, &[der_integer(&number("n")), der_integer(&number("e"))].concat());
     // AlgorithmIdentifier of rsaEncryption (RFC 3279 §2.3.1), then the key as a BIT STRING.
@@ -101,13 +90,13 @@ fn a_public_key_is_never_a_secret() {
             [("HS256", hmac::HMAC_SHA256), ("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)]
         {
             assert!(alg.parse::<Algorithm>().is_err());
-            let unsigned = token().alg(alg).sign_with(&key);
+            let unsigned = client_token().alg(alg).sign_with(&key);
             let (signing_input, _) = unsigned.rsplit_once('.').unwrap();
             let tag = hmac::sign(&hmac::Key::new(hash, secret), signing_input.as_bytes());
-            let refused = verifier.verify(&signed(&unsigned, tag.as_ref()));
+            let refused = verifier.verify(signed(&unsigned, tag.as_ref()));
             assert!(matches!(refused, Err(Error::UnacceptableAlgorithm { .. })), "{alg}: {refused:?}");
             // Nor is the tag taken for a signature of the key's own algorithm.
-            let token = token().sign_with(&key);
+            let token = client_token().sign_with(&key);
             assert_bad_signature(&verifier, &signed(&token, tag.as_ref()), alg);
         }
     }
@@ -140,11 +129,11 @@ async fn an_algorithm_that_is_not_listed_is_refused_before_a_key_is_looked_for()
     ];
     let issuer = Issuer::from_jwks_uri("http://127.0.0.1:1/pool", "http://127.0.0.1:1/keys").unwrap();
     let issuer = issuer.client(CLIENT).algorithms([Algorithm::ES256]);
-    let verifier = Verifier::builder().trust(issuer).start_lazy().unwrap();
+    let verifier = builder_at(NOW).trust(issuer).start_lazy().unwrap();
     let key = SigningKey::generate(KeyAlgorithm::ES256);
-    let of_issuer = token().claim("iss", "http://127.0.0.1:1/pool");
+    let of_issuer = client_token().claim("iss", "http://127.0.0.1:1/pool");
     for alg in REGISTERED {
-        let error = verifier.verify(&of_issuer.clone().alg(alg).sign_with(&key)).unwrap_err();
+        let error = verifier.verify(of_issuer.clone().alg(alg).sign_with(&key)).unwrap_err();
         if alg == "ES256" {
             assert!(matches!(error, Error::KeysUnavailable { .. }), "{alg} {error:?}");
         } else {
@@ -157,11 +146,11 @@ async fn an_algorithm_that_is_not_listed_is_refused_before_a_key_is_looked_for()
 fn every_step_is_taken_and_one_that_fails_refuses_the_token() {
     // A28: the token is good but for that step; where the signature covers the fault, it is good too
     let key = SigningKey::generate(KeyAlgorithm::ES256);
-    let good = token();
-    let verifier = trusting(&key.jwk());
+    let good = client_token();
+    let verifier = verifier_for_client([key.jwk()]);
     let good_token = good.sign_with(&key);
     assert!(verifier.verify(&good_token).is_ok());
-    let of_other = trusting(&SigningKey::generate(KeyAlgorithm::ES256).with_kid(key.kid()).jwk());
+    let of_other = verifier_for_client([SigningKey::generate(KeyAlgorithm::ES256).with_kid(key.kid()).jwk()]);
     assert_bad_signature(&of_other, &good_token, "another key of that name");
     for (step, expected, broken) in [
         ("size", "TooLong", good.clone().claim("padding", "x".repeat(16 * 1024)).sign_with(&key)),

@@ -3,12 +3,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scopegate::{Error, Issuer, Verifier};
-use scopegate_issuer::{Algorithm, Mint, SigningKey};
-use serde_json::json;
-
-const ISSUER: &str = "https://issuer.example/pool";
-const CLIENT: &str = "1example23456789";
+use scopegate::{Error, Verifier};
+use scopegate_issuer::{Algorithm, SigningKey};
+use testkit::{client_token, verifier_for_client};
 
 /// The orders of the groups (SEC 2 §2.4.2, §2.5.1).
 const N_OF_P256: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
@@ -25,16 +22,14 @@ struct Party {
 impl Party {
     fn new(alg: Algorithm, n: &str) -> Self {
         let key = SigningKey::generate(alg);
-        let jwks = json!({ "keys": [key.jwk()] }).to_string();
-        let issuer = Issuer::from_jwks(ISSUER, &jwks).unwrap().client(CLIENT);
         let hex = |position| u8::from_str_radix(&n[position..position + 2], 16).unwrap();
         let n = (0..n.len()).step_by(2).map(hex).collect();
-        Self { verifier: Verifier::builder().trust(issuer).build().unwrap(), key, n }
+        Self { verifier: verifier_for_client([key.jwk()]), key, n }
     }
 
     /// A good signature, and what it signs.
     fn sign(&self) -> (String, Vec<u8>) {
-        let token = Mint::cognito(ISSUER, CLIENT).without_claim("token_use").sign_with(&self.key);
+        let token = client_token().sign_with(&self.key);
         let (signing_input, signature) = token.rsplit_once('.').unwrap();
         (signing_input.to_owned(), URL_SAFE_NO_PAD.decode(signature).unwrap())
     }
@@ -46,7 +41,7 @@ impl Party {
     }
 
     #[track_caller]
-    fn assert_refused(&self, signing_input: &str, signature: &[u8]) {
+    fn assert_rejected(&self, signing_input: &str, signature: &[u8]) {
         let token = format!("{signing_input}.{}", URL_SAFE_NO_PAD.encode(signature));
         let error = self.verifier.verify(&token).unwrap_err();
         assert!(matches!(error, Error::BadSignature { .. }), "{error:?}");
@@ -71,7 +66,7 @@ fn a_der_encoded_signature_is_refused() {
         let (r, s) = signature.split_at(signature.len() / 2);
         let numbers = [integer(r), integer(s)].concat();
         let der = [&[0x30, u8::try_from(numbers.len()).unwrap()], &numbers[..]].concat();
-        party.assert_refused(&signing_input, &der);
+        party.assert_rejected(&signing_input, &der);
     }
 }
 
@@ -82,19 +77,19 @@ fn a_signature_of_another_length_is_refused_also_when_its_numbers_are_the_same()
         let (signing_input, signature) = party.sign();
         party.assert_accepted(&signing_input, &signature);
         let (r, s) = signature.split_at(signature.len() / 2);
-        party.assert_refused(&signing_input, &[&[0], r, s].concat());
-        party.assert_refused(&signing_input, &[r, &[0], s].concat());
-        party.assert_refused(&signing_input, &[r, s, &[0]].concat());
-        party.assert_refused(&signing_input, &[&[0], r, &[0], s].concat());
-        party.assert_refused(&signing_input, &signature[1..]);
-        party.assert_refused(&signing_input, &signature[..signature.len() - 1]);
-        party.assert_refused(&signing_input, &[&signature[..], &signature[..]].concat());
+        party.assert_rejected(&signing_input, &[&[0], r, s].concat());
+        party.assert_rejected(&signing_input, &[r, &[0], s].concat());
+        party.assert_rejected(&signing_input, &[r, s, &[0]].concat());
+        party.assert_rejected(&signing_input, &[&[0], r, &[0], s].concat());
+        party.assert_rejected(&signing_input, &signature[1..]);
+        party.assert_rejected(&signing_input, &signature[..signature.len() - 1]);
+        party.assert_rejected(&signing_input, &[&signature[..], &signature[..]].concat());
 
         // One signature in 256 starts with a zero, which is not left out.
         let zero_first = |(_, signature): &(String, Vec<u8>)| signature[0] == 0;
         let (signing_input, signature) = (0..20_000).map(|_| party.sign()).find(zero_first).unwrap();
         party.assert_accepted(&signing_input, &signature);
-        party.assert_refused(&signing_input, &signature[1..]);
+        party.assert_rejected(&signing_input, &signature[1..]);
     }
 }
 
@@ -108,9 +103,9 @@ fn numbers_outside_1_to_n_minus_1_are_refused() {
         let zero = vec![0; r.len()];
         let largest = vec![0xff; r.len()];
         for outside in [&zero, &party.n, &largest] {
-            party.assert_refused(&signing_input, &[outside, s].concat());
-            party.assert_refused(&signing_input, &[r, outside].concat());
-            party.assert_refused(&signing_input, &[&outside[..], outside].concat());
+            party.assert_rejected(&signing_input, &[outside, s].concat());
+            party.assert_rejected(&signing_input, &[r, outside].concat());
+            party.assert_rejected(&signing_input, &[&outside[..], outside].concat());
         }
     }
 }

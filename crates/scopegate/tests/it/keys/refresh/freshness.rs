@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use scopegate_issuer::LocalIssuer;
-
-use crate::keys::refresh::fixture::trusting;
+use testkit::builder_trusting;
 
 #[tokio::test]
 async fn the_issuers_advice_about_freshness_is_followed() {
@@ -13,8 +12,8 @@ async fn the_issuers_advice_about_freshness_is_followed() {
     let next = async |value, period: Option<u64>| {
         local.set_cache_control(Some(value)).unwrap();
         let builder = match period {
-            Some(period) => trusting(&local).refresh_interval(Duration::from_secs(period)),
-            None => trusting(&local),
+            Some(period) => builder_trusting(&local).refresh_interval(Duration::from_secs(period)),
+            None => builder_trusting(&local),
         };
         builder.start().await.unwrap().status().issuers()[0].next_fetch_in.unwrap().as_secs()
     };

@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use scopegate::Error;
 use scopegate_issuer::{Fault, LocalIssuer};
+use testkit::{builder_trusting, pass};
 
-use crate::keys::refresh::fixture::{of_no_key, pass, trusting};
+use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
 async fn an_unknown_key_during_an_outage_is_undecided_and_known_keys_go_on() {
     // B23, D21, W7
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     let good = local.mint().sign();
     local.set_fault(Fault::Status(500));
     for _ in 0..2 {
-        let error = verifier.verify_or_refresh(&of_no_key(&local, "no such key")).await.unwrap_err();
+        let error =
+            verifier.verify_or_refresh(&token_of_unknown_key(&local, "no such key")).await.unwrap_err();
         assert!(
             matches!(error, Error::KeysUnavailable { retry_after, .. } if retry_after >= Duration::from_secs(1))
         );
@@ -28,7 +30,7 @@ async fn an_unknown_key_during_an_outage_is_undecided_and_known_keys_go_on() {
 async fn fetches_go_on_through_an_outage_and_not_too_often() {
     // W16
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     local.set_fault(Fault::Status(500));
     for minute in 1..=30 {
         pass(Duration::from_secs(600)).await;

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use scopegate_issuer::{Fault, LocalIssuer};
+use testkit::{builder_trusting, pass};
 
-use crate::keys::refresh::fixture::{of_no_key, pass, trusting};
+use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
 async fn good_keys_are_used_whatever_stands_beside_them() {
     // B02
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::UnusableAmongGood);
-    let verifier = trusting(&local).start().await.unwrap();
-    assert!(verifier.verify(&local.mint().sign()).is_ok());
+    let verifier = builder_trusting(&local).start().await.unwrap();
+    assert!(verifier.verify(local.mint().sign()).is_ok());
 }
 
 #[tokio::test]
@@ -38,10 +39,10 @@ async fn a_bad_answer_never_replaces_good_keys() {
         set(&vec!["{}"; 10_000]),
     ] {
         let local = LocalIssuer::start().await.unwrap();
-        let verifier = trusting(&local).start().await.unwrap();
+        let verifier = builder_trusting(&local).start().await.unwrap();
         let good = local.mint().sign();
         local.set_fault(fault.clone());
-        assert!(verifier.verify_or_refresh(&of_no_key(&local, "no such key")).await.is_err());
+        assert!(verifier.verify_or_refresh(&token_of_unknown_key(&local, "no such key")).await.is_err());
         assert_eq!(local.jwks_fetches(), 2);
         assert!(verifier.verify(&good).is_ok(), "{fault:?}");
         assert_eq!(verifier.status().issuers()[0].fetches_failed, 1, "{fault:?}");
@@ -56,7 +57,7 @@ async fn redirects_and_compressed_answers_are_failures() {
     let elsewhere = local.pool("eu-west-1_Local0002").unwrap();
     for fault in [Fault::Redirect(elsewhere.jwks_uri()), Fault::Gzip(64 * 1024 * 1024)] {
         local.set_fault(fault.clone());
-        assert!(trusting(&local).start().await.is_err(), "{fault:?}");
+        assert!(builder_trusting(&local).start().await.is_err(), "{fault:?}");
     }
     assert_eq!(elsewhere.jwks_fetches(), 0);
 }
@@ -66,7 +67,7 @@ async fn an_answer_that_does_not_end_is_given_up_after_5_seconds() {
     // B22
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Drip);
-    let verifier = trusting(&local).start_lazy().unwrap();
+    let verifier = builder_trusting(&local).start_lazy().unwrap();
     while local.jwks_fetches() == 0 {
         tokio::task::yield_now().await;
     }

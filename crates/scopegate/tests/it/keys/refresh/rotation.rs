@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use scopegate::Error;
 use scopegate_issuer::LocalIssuer;
-
-use crate::keys::refresh::fixture::{pass, trusting};
+use testkit::{builder_trusting, pass};
 
 #[tokio::test]
 async fn a_new_key_is_fetched_when_a_token_first_names_it() {
     // B15
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     let before = local.mint().sign();
     local.rotate();
     let after = local.mint().sign();
@@ -25,7 +24,7 @@ async fn a_new_key_is_fetched_when_a_token_first_names_it() {
 async fn a_key_that_is_published_up_to_a_second_late_refuses_nobody() {
     // B15
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     local.rotate_unpublished();
     let token = local.mint().sign();
     let publish = async {
@@ -44,7 +43,7 @@ async fn a_key_that_is_published_up_to_a_second_late_refuses_nobody() {
 async fn a_withdrawn_key_is_refused_after_the_next_fetch() {
     // B19, W5
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     let before = local.mint().sign();
     local.rotate_without_overlap();
     assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
@@ -55,7 +54,7 @@ async fn a_withdrawn_key_is_refused_after_the_next_fetch() {
 async fn a_withdrawn_key_dies_by_time_alone() {
     // B19, W5
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     let token = local.mint().lifetime(86_400).sign();
     local.rotate_without_overlap();
     assert!(verifier.verify(&token).is_ok());

@@ -5,10 +5,9 @@ use std::thread::{self, ThreadId};
 
 use scopegate::{Issuer, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
+use testkit::{LOCAL_CLIENT, builder_trusting};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Metadata, Subscriber};
-
-use crate::keys::refresh::fixture::{CLIENT, trusting};
 
 #[test]
 fn both_kinds_of_runtime_will_do() {
@@ -17,7 +16,7 @@ fn both_kinds_of_runtime_will_do() {
     for runtime in [current, several] {
         runtime.block_on(async {
             let local = LocalIssuer::start().await.unwrap();
-            let verifier = trusting(&local).start().await.unwrap();
+            let verifier = builder_trusting(&local).start().await.unwrap();
             local.rotate();
             assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
         });
@@ -30,7 +29,7 @@ fn a_runtime_without_timers_is_an_error_and_not_a_silence() {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let local = local_runtime.block_on(LocalIssuer::start()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let error = runtime.block_on(trusting(&local).start()).unwrap_err();
+    let error = runtime.block_on(builder_trusting(&local).start()).unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("the background task has ended"), "{cause}");
 }
@@ -41,7 +40,7 @@ fn a_runtime_that_is_gone_can_be_seen() {
     let gone = runtime.handle().clone();
     drop(runtime);
     let _entered = gone.enter();
-    let issuer = Issuer::cognito_at("http://127.0.0.1:1/pool").unwrap().client(CLIENT);
+    let issuer = Issuer::cognito_at("http://127.0.0.1:1/pool").unwrap().client(LOCAL_CLIENT);
     let verifier = Verifier::builder().trust(issuer).start_lazy().unwrap();
     let failure = verifier.status().issuers()[0].last_failure.clone().unwrap();
     assert!(failure.contains("the background task has ended"), "{failure}");
@@ -52,7 +51,7 @@ fn a_verifier_outlives_its_runtime_until_its_keys_are_stale() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (verifier, token) = runtime.block_on(async {
         let local = LocalIssuer::start().await.unwrap();
-        (trusting(&local).start().await.unwrap(), local.mint().sign())
+        (builder_trusting(&local).start().await.unwrap(), local.mint().sign())
     });
     drop(runtime);
     assert!(verifier.verify(&token).is_ok());
@@ -62,7 +61,7 @@ fn a_verifier_outlives_its_runtime_until_its_keys_are_stale() {
 async fn the_last_clone_keeps_the_keys_coming() {
     // B26
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     let clone = verifier.clone();
     drop(verifier);
     local.rotate();
@@ -75,7 +74,7 @@ async fn a_thousand_verifiers_come_and_go_and_leave_nothing_behind() {
     let local = LocalIssuer::start().await.unwrap();
     let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     for _ in 0..1_000 {
-        let verifier = trusting(&local).start_lazy().unwrap();
+        let verifier = builder_trusting(&local).start_lazy().unwrap();
         let clone = verifier.clone();
         drop(verifier);
         drop(clone);
@@ -121,7 +120,7 @@ fn a_key_set_is_read_on_another_thread_and_logged_where_the_task_logs() {
         runtime.block_on(async {
             let local = LocalIssuer::start().await.unwrap();
             local.set_fault(Fault::UnusableAmongGood);
-            trusting(&local).start().await.unwrap();
+            builder_trusting(&local).start().await.unwrap();
         });
     });
     let threads = read_by.0.lock().unwrap();

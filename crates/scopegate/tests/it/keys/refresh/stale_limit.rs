@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use scopegate::Error;
 use scopegate_issuer::LocalIssuer;
+use testkit::builder_trusting;
 
-use crate::keys::refresh::fixture::{of_no_key, trusting};
+use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
 async fn keys_are_used_for_the_stale_limit_and_not_longer() {
@@ -20,7 +21,7 @@ async fn keys_are_used_for_the_stale_limit_and_not_longer() {
     };
     let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     now.store(start, Ordering::Relaxed);
-    let verifier = trusting(&local).clock(clock).start().await.unwrap();
+    let verifier = builder_trusting(&local).clock(clock).start().await.unwrap();
     let token = local.mint().lifetime(7 * 86_400).sign();
     now.store(start + 86_399, Ordering::Relaxed);
     assert!(verifier.verify(&token).is_ok());
@@ -38,10 +39,10 @@ async fn keys_that_expire_before_their_time_are_fetched_at_once() {
         let ahead = Arc::clone(&ahead);
         move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::Relaxed))
     };
-    let verifier = trusting(&local).clock(clock).start().await.unwrap();
+    let verifier = builder_trusting(&local).clock(clock).start().await.unwrap();
     let token = local.mint().lifetime(7 * 86_400).sign();
     // Somebody has used up what unknown keys may cause.
-    assert!(verifier.verify(&of_no_key(&local, "no such key")).is_err());
+    assert!(verifier.verify(token_of_unknown_key(&local, "no such key")).is_err());
     while local.jwks_fetches() < 2 {
         tokio::task::yield_now().await;
     }
@@ -61,7 +62,7 @@ async fn keys_from_a_future_that_the_clock_has_taken_back_are_fetched_at_once() 
             let ahead = Arc::clone(&ahead);
             move || SystemTime::now() + Duration::from_secs(ahead.load(Ordering::Relaxed))
         };
-        let verifier = trusting(&local).clock(clock).start().await.unwrap();
+        let verifier = builder_trusting(&local).clock(clock).start().await.unwrap();
         let token = local.mint().lifetime(7 * 86_400).sign();
         assert!(verifier.verify(&token).is_ok());
         ahead.store(0, Ordering::Relaxed);

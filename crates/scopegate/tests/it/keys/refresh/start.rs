@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use scopegate::{Error, Issuer, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
+use testkit::{LOCAL_CLIENT, builder_trusting};
 
-use crate::keys::refresh::fixture::{CLIENT, of_no_key, trusting};
+use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
 async fn keys_are_fetched_at_the_start_and_not_for_each_token() {
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     for _ in 0..100 {
-        assert!(verifier.verify(&local.mint().sign()).is_ok());
+        assert!(verifier.verify(local.mint().sign()).is_ok());
     }
     assert_eq!(local.jwks_fetches(), 1);
 }
@@ -20,11 +21,11 @@ async fn keys_are_fetched_at_the_start_and_not_for_each_token() {
 #[tokio::test]
 async fn given_keys_are_ready_at_once_and_never_fetched() {
     let local = LocalIssuer::start().await.unwrap();
-    let given = Issuer::from_jwks(local.issuer(), &local.default_pool().jwks()).unwrap().client(CLIENT);
+    let given = Issuer::from_jwks(local.issuer(), &local.default_pool().jwks()).unwrap().client(LOCAL_CLIENT);
     let verifier = Verifier::builder().trust(given).build().unwrap();
     verifier.ready().await;
     assert!(verifier.verify_or_refresh(&local.mint().sign()).await.is_ok());
-    let error = verifier.verify_or_refresh(&of_no_key(&local, "no such key")).await.unwrap_err();
+    let error = verifier.verify_or_refresh(&token_of_unknown_key(&local, "no such key")).await.unwrap_err();
     assert!(matches!(error, Error::UnknownKey { .. }), "{error}");
     let status = verifier.status();
     assert!(status.is_ready());
@@ -37,7 +38,7 @@ async fn a_verifier_can_start_before_its_issuer_and_becomes_ready_by_itself() {
     // B25
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Status(503));
-    let verifier = trusting(&local).start_lazy().unwrap();
+    let verifier = builder_trusting(&local).start_lazy().unwrap();
     let token = local.mint().sign();
     assert!(matches!(verifier.verify(&token), Err(Error::KeysUnavailable { .. })));
     while verifier.status().issuers()[0].fetches_failed == 0 {

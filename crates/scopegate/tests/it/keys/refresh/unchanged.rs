@@ -3,15 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use scopegate_issuer::{Fault, LocalIssuer};
-
-use crate::keys::refresh::fixture::{pass, trusting};
+use testkit::{builder_trusting, pass};
 
 #[tokio::test]
 async fn an_unchanged_set_is_not_sent_again() {
     // B21
     let local = LocalIssuer::start().await.unwrap();
     local.enable_etags();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     let token = local.mint().lifetime(86_400).sign();
     for fetches in 2..=4 {
         pass(Duration::from_secs(530)).await;
@@ -33,7 +32,8 @@ async fn an_unchanged_set_is_as_good_as_a_new_one() {
     local.enable_etags();
     let started = tokio::time::Instant::now();
     let clock = move || SystemTime::now() + started.elapsed();
-    let verifier = trusting(&local).clock(clock).max_stale(Duration::from_secs(700)).start().await.unwrap();
+    let verifier =
+        builder_trusting(&local).clock(clock).max_stale(Duration::from_secs(700)).start().await.unwrap();
     let token = local.mint().lifetime(86_400).sign();
     for fetches in 2..=4 {
         pass(Duration::from_secs(400)).await;
@@ -50,7 +50,7 @@ async fn a_set_that_was_not_accepted_is_not_what_unchanged_refers_to() {
     let local = LocalIssuer::start().await.unwrap();
     local.enable_etags();
     local.set_fault(Fault::EmptySet);
-    let verifier = trusting(&local).start_lazy().unwrap();
+    let verifier = builder_trusting(&local).start_lazy().unwrap();
     while verifier.status().issuers()[0].fetches_failed == 0 {
         tokio::task::yield_now().await;
     }
@@ -62,5 +62,5 @@ async fn a_set_that_was_not_accepted_is_not_what_unchanged_refers_to() {
     local.clear_fault();
     pass(Duration::from_secs(2)).await;
     verifier.ready().await;
-    assert!(verifier.verify(&local.mint().sign()).is_ok());
+    assert!(verifier.verify(local.mint().sign()).is_ok());
 }

@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use scopegate::Error;
 use scopegate_issuer::{Fault, LocalIssuer};
+use testkit::{builder_trusting, pass};
 
-use crate::keys::refresh::fixture::{of_no_key, pass, trusting};
+use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
 async fn invented_key_ids_cause_one_fetch_in_each_cooldown() {
     // B16, B18, W2
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     for n in 0..200 {
         // Two at a time, like requests that come while a fetch is under way.
-        let (one, other) = (of_no_key(&local, &format!("a{n}")), of_no_key(&local, &format!("b{n}")));
+        let (one, other) =
+            (token_of_unknown_key(&local, &format!("a{n}")), token_of_unknown_key(&local, &format!("b{n}")));
         let refused = tokio::join!(verifier.verify_or_refresh(&one), verifier.verify_or_refresh(&other));
         assert!(matches!(refused, (Err(Error::UnknownKey { .. }), Err(Error::UnknownKey { .. }))));
     }
@@ -25,8 +27,8 @@ async fn invented_key_ids_cause_one_fetch_in_each_cooldown() {
 async fn one_invented_key_id_causes_one_fetch_more_because_it_might_be_published_late() {
     // B16
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
-    let token = of_no_key(&local, "no such key");
+    let verifier = builder_trusting(&local).start().await.unwrap();
+    let token = token_of_unknown_key(&local, "no such key");
     for _ in 0..200 {
         let error = verifier.verify_or_refresh(&token).await.unwrap_err();
         assert!(matches!(error, Error::UnknownKey { .. }), "{error}");
@@ -38,11 +40,11 @@ async fn one_invented_key_id_causes_one_fetch_more_because_it_might_be_published
 async fn invented_key_ids_cause_no_more_fetches_in_an_outage() {
     // B18: failed attempts count
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     local.set_fault(Fault::Status(500));
     let good = local.mint().sign();
     for n in 0..1_000 {
-        let refused = verifier.verify_or_refresh(&of_no_key(&local, &format!("a{n}"))).await;
+        let refused = verifier.verify_or_refresh(&token_of_unknown_key(&local, &format!("a{n}"))).await;
         assert!(matches!(refused, Err(Error::KeysUnavailable { .. })), "{refused:?}");
     }
     assert!(verifier.verify(&good).is_ok());
@@ -54,7 +56,7 @@ async fn the_cooldown_is_30_seconds_unless_changed() {
     // B16
     for (cooldown, just_before, seconds) in [(None, 25, 30), (Some(100), 90, 100)] {
         let local = LocalIssuer::start().await.unwrap();
-        let builder = trusting(&local);
+        let builder = builder_trusting(&local);
         let builder = match cooldown {
             Some(cooldown) => builder.refresh_cooldown(Duration::from_secs(cooldown)),
             None => builder,
@@ -76,7 +78,7 @@ async fn the_cooldown_is_30_seconds_unless_changed() {
 async fn bad_signatures_cause_no_fetch() {
     // B17, W1
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     let forged = local.mint().bad_signature().sign();
     for _ in 0..1_000 {
         let error = verifier.verify_or_refresh(&forged).await.unwrap_err();
@@ -89,7 +91,7 @@ async fn bad_signatures_cause_no_fetch() {
 async fn unknown_issuers_cause_no_fetch() {
     // C11
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     let other = local.pool("eu-west-1_Local0002").unwrap();
     let error = verifier.verify_or_refresh(&other.mint().sign()).await.unwrap_err();
     assert!(matches!(error, Error::UnknownIssuer { .. }), "{error}");

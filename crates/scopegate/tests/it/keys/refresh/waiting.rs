@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use scopegate::Error;
 use scopegate_issuer::{Fault, LocalIssuer};
+use testkit::{builder_trusting, poll_once};
 
-use crate::keys::refresh::fixture::{of_no_key, poll_once, trusting};
+use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
 async fn a_thousand_callers_with_a_new_key_cause_one_fetch() {
     // B16: single flight, and nobody is refused
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     local.rotate_without_overlap();
     let token: Arc<str> = local.mint().sign().into();
     let callers: Vec<_> = (0..1_000)
@@ -30,7 +31,7 @@ async fn a_thousand_callers_with_a_new_key_cause_one_fetch() {
 #[tokio::test]
 async fn only_so_many_callers_wait() {
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     local.set_fault(Fault::Drip);
     local.rotate();
     let token = local.mint().sign();
@@ -50,9 +51,9 @@ async fn only_so_many_callers_wait() {
 async fn a_slow_issuer_holds_a_request_for_two_seconds_at_most() {
     // W3
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     local.set_fault(Fault::Drip);
-    let (asked, token) = (tokio::time::Instant::now(), of_no_key(&local, "no such key"));
+    let (asked, token) = (tokio::time::Instant::now(), token_of_unknown_key(&local, "no such key"));
     tokio::time::pause();
     let error = verifier.verify_or_refresh(&token).await.unwrap_err();
     let Error::KeysUnavailable { retry_after, .. } = error else { panic!("{error}") };
@@ -67,7 +68,7 @@ async fn a_slow_issuer_holds_a_request_for_two_seconds_at_most() {
 #[tokio::test]
 async fn a_caller_that_goes_away_takes_nobody_with_it() {
     let local = LocalIssuer::start().await.unwrap();
-    let verifier = trusting(&local).start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
     local.rotate();
     let token = local.mint().sign();
     for _ in 0..2_000 {
