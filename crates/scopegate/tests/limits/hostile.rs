@@ -1,4 +1,4 @@
-//! Tokens that are as expensive as their 16 KiB allow, from strangers and from somebody whom the issuer signs for.
+//! Tokens that are as expensive as 16 KiB allow: unsigned, forged, and signed by the issuer.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,7 +17,7 @@ pub(crate) struct Hostile {
     pub(crate) name: &'static str,
     pub(crate) token: String,
     pub(crate) verifier: Verifier,
-    /// Whether it is refused before its signature is looked at.
+    /// Whether it is rejected before the signature check.
     pub(crate) unchecked: bool,
 }
 
@@ -33,12 +33,12 @@ impl Cast {
         Self { key, verifier }
     }
 
-    /// What everything is compared with: a good token, as issuers write them.
+    /// The baseline: a valid token, as issuers write them.
     pub(crate) fn ordinary(&self) -> (String, &Verifier) {
         (mint().sign_with(&self.key), &self.verifier)
     }
 
-    /// Every token that somebody can write who has no key, or another one.
+    /// Tokens of an attacker who has no key of the issuer.
     pub(crate) fn of_strangers(&self) -> Vec<Hostile> {
         let mut all = Vec::new();
         let mut add = |name, token: String| {
@@ -84,7 +84,7 @@ impl Cast {
         all
     }
 
-    /// Tokens that cost the one signature check, and are refused by it.
+    /// Tokens that cost one signature check, and are rejected by it.
     pub(crate) fn forged(&self) -> Vec<Hostile> {
         let hostile = |name, token, verifier: &Verifier| Hostile {
             name,
@@ -140,7 +140,7 @@ impl Cast {
         ]
     }
 
-    /// Tokens that the issuer has signed for somebody who could choose what is in them.
+    /// Tokens whose content an attacker could choose, signed by the issuer.
     pub(crate) fn signed(&self) -> Vec<Hostile> {
         let room = ROOM - 400;
         let claims: Vec<(&str, Mint)> = vec![
@@ -176,7 +176,7 @@ impl Cast {
     }
 }
 
-/// Documents that an issuer could publish to hurt whoever fetches them; each is about as large as is read.
+/// Documents of a hostile issuer, each about as large as the limit.
 pub(crate) fn key_sets() -> Vec<(&'static str, String)> {
     let set = |keys: &[Value]| json!({ "keys": keys }).to_string();
     let rsa = |at: u8| json!({ "kty": "RSA", "n": modulus(1_024, at), "e": "Af____8" });
@@ -208,7 +208,7 @@ fn mint() -> Mint {
     cognito_token().client("client").claim("aud", AUDIENCE)
 }
 
-/// A token that nobody has signed.
+/// An unsigned token.
 fn parts(header: &str, payload: &str) -> String {
     format!("{}.{}.AAAA", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload))
 }

@@ -19,7 +19,7 @@ fn cost_of(token: &str, verifier: &Verifier) -> AllocationInfo {
 }
 
 #[test]
-fn a_token_of_a_stranger_allocates_a_few_times_its_size() {
+fn untrusted_token_allocates_a_few_times_its_size() {
     let cast = Cast::new();
     let (ordinary, verifier) = cast.ordinary();
     assert!(verifier.verify(&ordinary).is_ok());
@@ -39,7 +39,7 @@ fn a_token_of_a_stranger_allocates_a_few_times_its_size() {
 }
 
 #[test]
-fn a_token_that_the_issuer_signed_allocates_in_proportion_to_its_size() {
+fn signed_token_allocates_in_proportion_to_its_size() {
     for hostile in Cast::new().signed() {
         let spent = cost_of(&hostile.token, &hostile.verifier);
         assert!(spent.bytes_max <= 16 * MOST as u64, "{}: {spent:?}", hostile.name);
@@ -48,7 +48,7 @@ fn a_token_that_the_issuer_signed_allocates_in_proportion_to_its_size() {
 }
 
 #[test]
-fn a_document_of_an_issuer_allocates_in_proportion_to_its_size() {
+fn issuer_document_allocates_in_proportion_to_its_size() {
     for (name, set) in hostile::key_sets() {
         let cost = measure(|| drop(black_box(Issuer::from_jwks(ISSUER, black_box(&set)))));
         assert!(cost.bytes_max <= 4 * 1024 * 1024, "{name}: {cost:?}");

@@ -8,7 +8,7 @@ use testkit::{
 };
 
 #[test]
-fn an_issuer_with_audience_and_client_asks_for_both() {
+fn configured_audience_and_client_are_both_required() {
     // C12
     let issuer = issuer_with_keys([KEY.jwk()]).audience(AUDIENCE).client(CLIENT);
     let verifier = verifier_trusting(issuer);
@@ -22,7 +22,7 @@ fn an_issuer_with_audience_and_client_asks_for_both() {
 }
 
 #[test]
-fn a_foreign_audience_is_refused_also_under_a_client_rule() {
+fn foreign_audience_is_rejected_despite_client_rule() {
     // C13, C34
     accepted(&cognito_verifier(), &cognito_token());
     assert_rejected!(cognito_verifier(), cognito_token().claim("aud", AUDIENCE), Error::WrongAudience { .. });
@@ -39,7 +39,7 @@ fn a_foreign_audience_is_refused_also_under_a_client_rule() {
 }
 
 #[test]
-fn a_cognito_issuer_with_an_audience_and_no_clients_requires_the_audience() {
+fn cognito_with_audience_alone_requires_the_audience() {
     // C34
     let issuer = Issuer::cognito_at(ISSUER).unwrap().audience(AUDIENCE);
     let verifier = verifier_trusting(issuer.jwks(jwks([KEY.jwk()])));
@@ -48,7 +48,7 @@ fn a_cognito_issuer_with_an_audience_and_no_clients_requires_the_audience() {
 }
 
 #[test]
-fn a_waiver_of_the_client_does_not_stand_in_for_the_audience() {
+fn waived_client_does_not_replace_the_audience() {
     let issuer = Issuer::cognito_at(ISSUER).unwrap().allow_any_client().audience(AUDIENCE);
     let verifier = verifier_trusting(issuer.jwks(jwks([KEY.jwk()])));
     accepted(&verifier, &cognito_token().claim("aud", AUDIENCE).client("anybody"));
@@ -56,7 +56,7 @@ fn a_waiver_of_the_client_does_not_stand_in_for_the_audience() {
 }
 
 #[test]
-fn waiving_the_audience_or_the_client_waives_only_that() {
+fn waiver_applies_to_its_own_check_only() {
     // C13
     let trusting = |issuer: Issuer| verifier_trusting(issuer);
     let draft = || issuer_with_keys([KEY.jwk()]);
@@ -73,7 +73,7 @@ fn waiving_the_audience_or_the_client_waives_only_that() {
 }
 
 #[test]
-fn text_is_compared_by_code_points() {
+fn strings_are_compared_by_code_points() {
     // C25: no normalisation, and an escape is the character that it stands for
     let (composed, decomposed) = ("https://api.example/caf\u{e9}", "https://api.example/cafe\u{301}");
     let issuer = issuer_with_keys([KEY.jwk()]).audience(composed).client("caf\u{e9}");
@@ -90,7 +90,7 @@ fn text_is_compared_by_code_points() {
 }
 
 #[test]
-fn a_long_list_of_clients_or_audiences_does_not_flood_a_log() {
+fn error_shows_three_configured_values_at_most() {
     let many = || (0..500).map(|n| format!("client-of-some-department-{n}"));
     let draft = || issuer_with_keys([KEY.jwk()]);
     let by_client = verifier_trusting(draft().clients(many()));

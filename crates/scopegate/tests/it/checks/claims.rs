@@ -9,7 +9,7 @@ use testkit::{
 };
 
 #[test]
-fn standard_claims_that_are_there_have_their_type() {
+fn malformed_standard_claim_is_rejected() {
     for claim in ["sub", "jti"] {
         accepted(&cognito_verifier(), &cognito_token().claim(claim, "x"));
         accepted(&cognito_verifier(), &cognito_token().without_claim(claim));
@@ -19,7 +19,7 @@ fn standard_claims_that_are_there_have_their_type() {
 }
 
 #[test]
-fn claims_say_who_calls_and_what_they_may() {
+fn claims_report_caller_and_scopes() {
     let token = cognito_token().claim("jti", "id-1").scope("a b").claim("tenant", "t1");
     let claims = accepted(&cognito_verifier(), &token);
     assert_eq!(claims.issuer(), ISSUER);
@@ -40,7 +40,7 @@ fn claims_say_who_calls_and_what_they_may() {
 }
 
 #[test]
-fn claims_can_be_read_as_a_type_of_the_application() {
+fn claims_deserialize_into_application_types() {
     let claims = accepted(&cognito_verifier(), &cognito_token().claim("tenant", "t1"));
     let read: std::collections::BTreeMap<String, Value> = claims.parse().unwrap();
     assert_eq!(read["tenant"], "t1");
@@ -48,7 +48,7 @@ fn claims_can_be_read_as_a_type_of_the_application() {
 }
 
 #[test]
-fn a_client_is_told_from_somebody_it_acts_for() {
+fn principal_distinguishes_clients_from_subjects() {
     // C23
     let principal = |token: Mint| match accepted(&verifier_for_audience(), &token).principal() {
         Principal::Client { id, .. } => format!("client {id}"),

@@ -8,7 +8,7 @@ use testkit::{
 };
 
 #[test]
-fn a_cognito_token_is_for_a_listed_client() {
+fn cognito_token_of_unlisted_client_is_rejected() {
     // C31
     accepted(&cognito_verifier(), &cognito_token());
     for client in ["other", "1EXAMPLE23456789", "1example2345678", "1example234567890", ""] {
@@ -31,7 +31,7 @@ fn a_cognito_token_is_for_a_listed_client() {
 }
 
 #[test]
-fn the_client_is_read_from_the_claims_that_providers_use() {
+fn client_is_read_from_common_claims() {
     let issuer = issuer_with_keys([KEY.jwk()]).client(CLIENT);
     let verifier = verifier_trusting(issuer);
     let nameless = cognito_token().without_claim("client_id");
@@ -44,7 +44,7 @@ fn the_client_is_read_from_the_claims_that_providers_use() {
 }
 
 #[test]
-fn claims_that_name_the_client_agree() {
+fn contradicting_client_claims_are_rejected() {
     let issuer = issuer_with_keys([KEY.jwk()]).client(CLIENT);
     let verifier = verifier_trusting(issuer);
     accepted(&verifier, &cognito_token().claim("azp", CLIENT).claim("cid", CLIENT));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testkit::{accepted, assert_rejected, rfc9068_token, verifier_for_audience};
 
 #[test]
-fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
+fn sender_constrained_token_is_rejected() {
     // G00, G01, G02, W8, W14
     accepted(&verifier_for_audience(), &rfc9068_token());
     for cnf in [json!({}), json!({ "vendor": 1 })] {

@@ -5,7 +5,7 @@ use serde_json::json;
 use testkit::{NOW, accepted, assert_rejected, cognito_token, cognito_verifier};
 
 #[test]
-fn critical_extensions_are_refused() {
+fn critical_extensions_are_rejected() {
     // A15, A16
     accepted(&cognito_verifier(), &cognito_token().header("exp", NOW));
     let with_header = || cognito_token().header("exp", NOW);

@@ -7,7 +7,7 @@ use testkit::{
 };
 
 #[test]
-fn a_token_has_three_parts() {
+fn token_without_three_parts_is_rejected() {
     // A03, A05
     let token = cognito_token().sign_with(&KEY);
     assert!(cognito_verifier().verify(&token).is_ok());
@@ -21,7 +21,7 @@ fn a_token_has_three_parts() {
 }
 
 #[test]
-fn a_token_is_canonical_base64url_without_padding() {
+fn non_canonical_base64url_is_rejected() {
     // A01, A02
     let token = cognito_token().sign_with(&KEY);
     assert!(cognito_verifier().verify(&token).is_ok());
@@ -45,7 +45,7 @@ fn a_token_is_canonical_base64url_without_padding() {
 }
 
 #[test]
-fn a_token_of_more_than_16_kib_is_not_looked_at() {
+fn token_above_16_kib_is_rejected() {
     // C24
     let with_padding = |size: usize| cognito_token().claim("padding", "x".repeat(size));
     assert!(
@@ -57,7 +57,7 @@ fn a_token_of_more_than_16_kib_is_not_looked_at() {
 }
 
 #[test]
-fn a_json_serialised_token_is_refused() {
+fn json_serialized_token_is_rejected() {
     // A04
     let token = cognito_token().sign_with(&KEY);
     assert!(cognito_verifier().verify(&token).is_ok());
@@ -77,7 +77,7 @@ fn a_json_serialised_token_is_refused() {
 }
 
 #[test]
-fn an_encrypted_token_is_named_as_such() {
+fn encrypted_token_is_reported_as_encrypted() {
     // A05, C19: and never called badly signed
     accepted(&verifier_for_audience(), &rfc9068_token());
     let five = format!("{}.a.b", rfc9068_token().sign_with(&KEY));

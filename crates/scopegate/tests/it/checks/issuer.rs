@@ -1,4 +1,4 @@
-//! Is the issuer one that is trusted, and is the token judged by its rules and keys?
+//! Is the issuer trusted, and do its own rules and keys apply?
 
 use scopegate::{Error, Issuer};
 use serde_json::json;
@@ -8,7 +8,7 @@ use testkit::{
 };
 
 #[test]
-fn the_issuer_is_compared_character_by_character() {
+fn issuer_is_compared_character_by_character() {
     // C10, C11, C25
     accepted(&cognito_verifier(), &cognito_token());
     for iss in [
@@ -39,7 +39,7 @@ fn the_issuer_is_compared_character_by_character() {
 }
 
 #[test]
-fn both_forms_of_a_pools_issuer_can_be_trusted_and_each_is_exact() {
+fn both_cognito_issuer_forms_match_exactly() {
     // C32: Cognito's ORIGINAL and UPDATED issuer configurations; replicas in other regions are others
     const ORIGINAL: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
     const UPDATED: &str = "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
@@ -67,7 +67,7 @@ fn both_forms_of_a_pools_issuer_can_be_trusted_and_each_is_exact() {
 }
 
 #[test]
-fn the_issuer_is_one_string() {
+fn issuer_that_is_no_string_is_rejected() {
     // C10
     for iss in [json!(null), json!(1), json!([ISSUER]), json!({ "iss": ISSUER })] {
         assert_rejected!(
@@ -84,7 +84,7 @@ fn the_issuer_is_one_string() {
 }
 
 #[test]
-fn each_issuer_is_judged_by_its_own_rules_and_keys() {
+fn each_issuer_has_its_own_rules_and_keys() {
     // B13: the other issuer's key does not verify, also under its own `kid`
     const OTHER: &str = "https://other.example/";
     let verifier = builder_at(NOW)

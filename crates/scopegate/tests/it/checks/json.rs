@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use testkit::{KEY, accepted, assert_rejected, cognito_token, cognito_verifier, rejected};
 
 #[test]
-fn header_and_payload_are_json_objects_with_different_member_names() {
+fn repeated_member_or_non_object_is_rejected() {
     // A06, A07, A08, C01, C02
     let token = cognito_token();
     let claims = Value::Object(token.claims()).to_string();
@@ -43,7 +43,7 @@ fn header_and_payload_are_json_objects_with_different_member_names() {
 }
 
 #[test]
-fn header_and_payload_are_utf8() {
+fn header_or_payload_outside_utf8_is_rejected() {
     // A06, C01
     let claims = Value::Object(cognito_token().claims()).to_string().into_bytes();
     let header = json!({ "alg": "RS256", "kid": KEY.kid() }).to_string().into_bytes();

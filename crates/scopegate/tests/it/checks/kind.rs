@@ -8,7 +8,7 @@ use testkit::{
 };
 
 #[test]
-fn the_type_is_an_access_token_or_says_nothing() {
+fn typ_of_other_token_kinds_is_rejected() {
     // C14, C15, C16
     for typ in ["at+jwt", "application/at+jwt", "AT+JWT", "JWT", "jwt"] {
         accepted(&verifier_for_audience(), &rfc9068_token().header("typ", typ));
@@ -29,7 +29,7 @@ fn the_type_is_an_access_token_or_says_nothing() {
 }
 
 #[test]
-fn an_issuer_may_be_held_to_the_type_of_rfc_9068() {
+fn required_at_jwt_typ_is_enforced() {
     // C14
     let issuer = issuer_with_keys([KEY.jwk()]).audience(AUDIENCE);
     let verifier = verifier_trusting(issuer.require_at_jwt());
@@ -39,7 +39,7 @@ fn an_issuer_may_be_held_to_the_type_of_rfc_9068() {
 }
 
 #[test]
-fn only_an_access_token_is_accepted() {
+fn token_use_other_than_access_is_rejected() {
     // C18, C30
     accepted(&cognito_verifier(), &cognito_token());
     for token_use in
@@ -57,7 +57,7 @@ fn only_an_access_token_is_accepted() {
 }
 
 #[test]
-fn an_id_token_is_refused_from_every_issuer() {
+fn claims_of_id_tokens_are_rejected() {
     // C18: its audience may be a client that is also an API
     accepted(&verifier_for_audience(), &rfc9068_token());
     for claim in ["nonce", "at_hash", "c_hash"] {
@@ -76,7 +76,7 @@ fn an_id_token_is_refused_from_every_issuer() {
 }
 
 #[test]
-fn an_id_token_is_refused_whatever_was_configured() {
+fn id_token_is_rejected_under_every_configuration() {
     // C18: an ID token as OpenID Connect Core §2 has it, for a client that is trusted here
     let key = || jwks([KEY.jwk()]);
     let draft = || Issuer::from_jwks(ISSUER, &key()).unwrap();
@@ -103,14 +103,14 @@ fn an_id_token_is_refused_whatever_was_configured() {
     ] {
         let verifier = verifier_trusting(issuer);
         assert!(verifier.verify(id_token.sign_with(&KEY)).is_err(), "{name}");
-        // Without its marks it is an access token for somebody, and the other rules decide.
+        // Without these claims it may be an access token, and the other rules decide.
         let unmarked = verifier.verify(access_token.sign_with(&KEY));
         assert_eq!(unmarked.is_err(), without_marks_too, "{name}: {unmarked:?}");
     }
 }
 
 #[test]
-fn a_nonce_can_be_accepted_and_nothing_else_with_it() {
+fn allowed_nonce_admits_no_other_id_token_claim() {
     // C18
     let issuer = issuer_with_keys([KEY.jwk()]).audience(AUDIENCE).allow_nonce();
     let verifier = verifier_trusting(issuer);

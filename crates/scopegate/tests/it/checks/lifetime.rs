@@ -9,7 +9,7 @@ use testkit::{
 };
 
 #[test]
-fn a_token_is_refused_from_its_expiry_on() {
+fn token_is_rejected_from_its_expiry() {
     // C04, W10
     accepted(&cognito_verifier(), &cognito_token().expires_at(NOW + 1));
     for exp in [NOW, NOW - 1, 0] {
@@ -18,7 +18,7 @@ fn a_token_is_refused_from_its_expiry_on() {
 }
 
 #[test]
-fn an_expiry_is_required_and_is_a_number() {
+fn missing_or_malformed_expiry_is_rejected() {
     // C06, C07, W9
     accepted(&cognito_verifier(), &cognito_token().claim("exp", NOW + 1));
     accepted(&cognito_verifier(), &cognito_token().claim("exp", json!(1_800_000_000.5)));
@@ -34,7 +34,7 @@ fn an_expiry_is_required_and_is_a_number() {
 }
 
 #[test]
-fn a_time_is_any_json_number_and_nothing_else() {
+fn only_json_numbers_are_accepted_as_times() {
     // C07: the text is put into the payload as it stands
     let payload = Value::Object(cognito_token().without_claim("exp").claims()).to_string();
     let with =
@@ -57,7 +57,7 @@ fn a_time_is_any_json_number_and_nothing_else() {
 }
 
 #[test]
-fn the_leeway_applies_to_all_times() {
+fn leeway_applies_to_all_times() {
     // C05
     let lenient = builder_at(NOW).leeway(Duration::from_secs(30)).trust(cognito_issuer()).build().unwrap();
     accepted(&lenient, &cognito_token().expires_at(NOW - 29));
@@ -69,7 +69,7 @@ fn the_leeway_applies_to_all_times() {
 }
 
 #[test]
-fn the_leeway_is_30_seconds_unless_changed() {
+fn leeway_defaults_to_30_seconds() {
     // C05
     let builder = Verifier::builder().clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
     let issuer = cognito_issuer();
@@ -79,7 +79,7 @@ fn the_leeway_is_30_seconds_unless_changed() {
 }
 
 #[test]
-fn a_token_is_refused_before_its_time() {
+fn token_is_rejected_before_its_time() {
     // C08, C09
     for claim in ["nbf", "iat"] {
         accepted(&cognito_verifier(), &cognito_token().claim(claim, NOW));

@@ -9,7 +9,7 @@ use testkit::{
 };
 
 #[test]
-fn scopes_are_read_from_text_and_arrays() {
+fn scopes_are_read_from_strings_and_arrays() {
     // C20, C21
     let scopes = |token: Mint| accepted(&verifier_for_audience(), &token).scopes().to_string();
     assert_eq!(scopes(rfc9068_token().scope("b a")), "a b");
@@ -46,7 +46,7 @@ fn scopes_are_read_from_text_and_arrays() {
 }
 
 #[test]
-fn a_scope_is_granted_by_exactly_that_text() {
+fn scope_is_granted_by_exact_match_only() {
     // C20, C36: identifiers of Cognito's resource servers may be URLs
     let granted = "https://api.example/read";
     let claims = accepted(&cognito_verifier(), &cognito_token().scope(granted));
@@ -70,7 +70,7 @@ fn a_scope_is_granted_by_exactly_that_text() {
 }
 
 #[test]
-fn permissions_and_roles_are_scopes_only_where_that_was_said() {
+fn permissions_and_roles_grant_scopes_on_request_only() {
     // C21
     let issuer = || issuer_with_keys([KEY.jwk()]).audience(AUDIENCE);
     let with = verifier_trusting(issuer().permissions_as_scopes().roles_as_scopes());

@@ -1,5 +1,4 @@
-//! Does the signature verify, and is nothing said about the claims before it does?
-//! How each algorithm's signatures are read is asked in the files of this folder.
+//! Does the signature verify, and are the claims checked only after it did? The folder has the tests of each algorithm.
 
 mod algorithms;
 mod ecdsa;
@@ -9,7 +8,7 @@ use scopegate::Error;
 use testkit::{accepted, assert_rejected, cognito_token, cognito_verifier};
 
 #[test]
-fn the_signature_must_verify() {
+fn forged_signature_is_rejected() {
     // A26, A28
     accepted(&cognito_verifier(), &cognito_token());
     for forged in
@@ -20,7 +19,7 @@ fn the_signature_must_verify() {
 }
 
 #[test]
-fn claims_are_not_judged_before_the_signature() {
+fn claims_are_checked_after_the_signature() {
     // A29, W21
     let wrong_in_every_way = cognito_token().client("other").claim("token_use", "id").claim("scope", 1);
     assert_rejected!(cognito_verifier(), wrong_in_every_way, Error::NotAnAccessToken { .. });
@@ -29,6 +28,6 @@ fn claims_are_not_judged_before_the_signature() {
         wrong_in_every_way.clone().bad_signature(),
         Error::BadSignature { .. }
     );
-    // But for the times, by which a token can only be refused.
+    // The lifetime is checked before: it can only reject a token.
     assert_rejected!(cognito_verifier(), wrong_in_every_way.bad_signature().expired(), Error::Expired { .. });
 }

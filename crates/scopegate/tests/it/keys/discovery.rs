@@ -1,4 +1,4 @@
-//! How is an issuer's key set found by the issuer's name?
+//! How does discovery find the key set of an issuer?
 
 use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use serde_json::json;
 use testkit::{LOCAL_CLIENT, jwks, pass};
 
 #[tokio::test]
-async fn an_issuer_is_found_by_its_name() {
+async fn issuer_is_discovered_by_its_identifier() {
     let local = LocalIssuer::start().await.unwrap();
     let issuer = Issuer::from_metadata(local.issuer()).unwrap().client(LOCAL_CLIENT);
     let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
@@ -24,22 +24,22 @@ async fn an_issuer_is_found_by_its_name() {
     assert_eq!(local.jwks_fetches(), 2);
 }
 
-/// A server that answers some paths, and remembers what it was asked for.
+/// A server that serves some paths, and records the requested ones.
 struct Server {
     url: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    /// `answers` gives, for the server's own address, paths with the documents that are there.
-    async fn start(answers: impl Fn(&str) -> Vec<(&'static str, String)>) -> Self {
+    /// `documents` maps the URL of the server to the paths that it serves, each with its document.
+    async fn start(documents: impl Fn(&str) -> Vec<(&'static str, String)>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (answers, asked) = (answers(&url), Arc::new(Mutex::new(Vec::new())));
-        let heard = Arc::clone(&asked);
+        let (documents, asked) = (documents(&url), Arc::new(Mutex::new(Vec::new())));
+        let requested = Arc::clone(&asked);
         let router = Router::new().fallback(async move |uri: Uri| {
-            heard.lock().unwrap().push(uri.path().to_owned());
-            match answers.iter().find(|(path, _)| *path == uri.path()) {
+            requested.lock().unwrap().push(uri.path().to_owned());
+            match documents.iter().find(|(path, _)| *path == uri.path()) {
                 Some((_, document)) if document.starts_with("http") => {
                     (StatusCode::FOUND, [(header::LOCATION, document.clone())]).into_response()
                 }
@@ -74,7 +74,7 @@ fn metadata(issuer: &str, jwks_uri: &str) -> String {
 }
 
 #[tokio::test]
-async fn three_addresses_are_asked_in_order_until_one_is_right() {
+async fn three_metadata_urls_are_tried_in_order() {
     // F02, F03
     for (place, order) in [(RFC_8414, 1), (OIDC, 2), (OIDC_INSERTED, 3)] {
         let server = Server::start(|url| {
@@ -89,7 +89,7 @@ async fn three_addresses_are_asked_in_order_until_one_is_right() {
 }
 
 #[tokio::test]
-async fn a_final_slash_of_the_issuer_is_not_in_the_addresses_and_no_path_makes_two_of_three() {
+async fn metadata_urls_have_neither_final_slash_nor_repetition() {
     // F02, F03: the last address is that of the one before if there is no path between them
     let nothing = Server::start(|_| vec![]).await;
     for (path, asked) in [
@@ -114,8 +114,8 @@ async fn a_final_slash_of_the_issuer_is_not_in_the_addresses_and_no_path_makes_t
 }
 
 #[tokio::test]
-async fn a_document_that_is_wrong_does_not_end_the_search() {
-    // F04, F05: LemonLDAP::NG answers with a sign-in page
+async fn wrong_document_does_not_end_discovery() {
+    // F04, F05: LemonLDAP::NG serves a sign-in page
     for wrong in [
         "<!doctype html><title>Sign in</title>",
         "",
@@ -135,7 +135,7 @@ async fn a_document_that_is_wrong_does_not_end_the_search() {
 }
 
 #[tokio::test]
-async fn metadata_of_another_name_is_not_used_and_the_error_tells_what_was_found() {
+async fn metadata_of_another_issuer_is_rejected() {
     // F04, W13
     let server = Server::start(|url| {
         vec![(RFC_8414, metadata(&format!("{url}/t1"), &format!("{url}/keys"))), ("/keys", keys())]
@@ -149,7 +149,7 @@ async fn metadata_of_another_name_is_not_used_and_the_error_tells_what_was_found
 }
 
 #[tokio::test]
-async fn metadata_without_a_usable_address_is_an_error_that_says_so() {
+async fn metadata_without_usable_jwks_uri_is_rejected() {
     // F05, F06
     for jwks_uri in [json!(null), json!(1), json!("/keys"), json!("http://issuer.example/keys"), json!("")] {
         let server = Server::start(|url| {
@@ -186,7 +186,7 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
-async fn the_algorithms_that_the_metadata_lists_change_nothing() {
+async fn algorithms_listed_in_metadata_are_ignored() {
     // A10
     let key = SigningKey::generate(Algorithm::ES256);
     let published = jwks([key.jwk()]);
@@ -209,7 +209,7 @@ async fn the_algorithms_that_the_metadata_lists_change_nothing() {
 
 /// An issuer whose keys move: both addresses write the same entity tag, as counters do.
 #[tokio::test]
-async fn an_entity_tag_means_nothing_at_another_address() {
+async fn etag_is_not_sent_to_another_url() {
     let (old, new) = (SigningKey::generate(Algorithm::ES256), SigningKey::generate(Algorithm::ES256));
     let moved = Arc::new(AtomicBool::new(false));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -253,7 +253,7 @@ async fn an_entity_tag_means_nothing_at_another_address() {
 }
 
 #[tokio::test]
-async fn keys_are_fetched_also_when_the_metadata_is_gone() {
+async fn keys_are_fetched_while_metadata_is_unavailable() {
     let local = LocalIssuer::start().await.unwrap();
     let jwks_uri = local.jwks_uri();
     let gone = Arc::new(AtomicBool::new(false));

@@ -25,7 +25,7 @@ fn with_x(x: &[u8]) -> Value {
 }
 
 #[test]
-fn both_names_of_the_algorithm_mean_the_same_in_token_key_and_configuration() {
+fn eddsa_and_ed25519_name_the_same_algorithm() {
     // A24: RFC 8037 §3.1 calls it EdDSA, RFC 9864 §2.2 Ed25519
     let mut unnamed = ED25519.jwk();
     unnamed.as_object_mut().unwrap().remove("alg");
@@ -53,9 +53,9 @@ fn both_names_of_the_algorithm_mean_the_same_in_token_key_and_configuration() {
 }
 
 /// The eight points of small order: y, with and without the sign of x. For 1 and -1 there is one point each; the
-/// spelling with a sign is that of no point, and refused with the others.
+/// spelling with a sign is that of no point, and is rejected as well.
 #[test]
-fn a_key_of_small_order_is_left_out() {
+fn key_of_small_order_is_skipped() {
     // A24
     let minus_one = [[0xec].as_slice(), &[0xff; 30], &[0x7f]].concat();
     let of_order_8 =
@@ -72,7 +72,7 @@ fn a_key_of_small_order_is_left_out() {
 }
 
 #[test]
-fn a_key_that_is_not_spelled_canonically_is_left_out() {
+fn non_canonical_key_is_skipped() {
     // A24, RFC 8032 §5.1.3: y is less than p = 2^255 - 19. p + 1 is another spelling of 1, the neutral element.
     for more in 0..=18 {
         for last in [0x7f, 0xff] {
@@ -82,7 +82,7 @@ fn a_key_that_is_not_spelled_canonically_is_left_out() {
     }
 }
 
-/// Alone the key makes no set; beside a good one it changes nothing, and what anybody can sign with it is refused.
+/// Asserts that the key alone is no valid JWKS, that it does not affect a valid key beside it, and that it verifies nothing.
 #[track_caller]
 fn assert_left_out(jwk: &Value, reason: &str) {
     let error = verifier(std::slice::from_ref(jwk), Algorithm::ALL).unwrap_err();

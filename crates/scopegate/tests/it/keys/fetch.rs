@@ -1,5 +1,5 @@
-//! Which answers of an issuer are taken for its keys, and over which connection? The server is written out here, because
-//! the local issuer would not say such things. Row ids (B12, …) are those of docs/conformance.md.
+//! Which responses of an issuer are accepted as its JWKS, and over which connection? These tests have a server of their
+//! own, because the local issuer cannot send such responses. Row ids (B12, …) are those of docs/conformance.md.
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;
@@ -44,7 +44,7 @@ async fn serve(media_type: Option<&'static str>, text: String) -> String {
 }
 
 #[tokio::test]
-async fn a_key_set_is_judged_by_what_it_is_and_not_by_what_it_is_called() {
+async fn media_type_of_jwks_is_ignored() {
     // B12
     let key = SigningKey::generate(Algorithm::ES256);
     let published = jwks([key.jwk()]);
@@ -66,7 +66,7 @@ async fn a_key_set_is_judged_by_what_it_is_and_not_by_what_it_is_called() {
 }
 
 #[tokio::test]
-async fn the_good_keys_of_a_mixed_set_are_used() {
+async fn usable_keys_of_mixed_jwks_are_used() {
     // B02, B11: one set with everything that was ever seen in one
     let (good, other) = (SigningKey::generate(Algorithm::RS256), SigningKey::generate(Algorithm::ES256));
     let changed = |key: &SigningKey, member: &str, value: &str| {
@@ -97,8 +97,8 @@ async fn the_good_keys_of_a_mixed_set_are_used() {
 }
 
 #[tokio::test]
-async fn what_a_token_says_about_keys_is_never_fetched() {
-    // A17: somebody listens at each of these addresses, and hears nothing
+async fn urls_in_token_header_are_never_fetched() {
+    // A17: a server listens at each of these URLs, and gets no request
     let listener = StdListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}/keys", listener.local_addr().unwrap());
@@ -114,8 +114,8 @@ async fn what_a_token_says_about_keys_is_never_fetched() {
     assert!(verifier.verify_or_refresh(&bringing.sign()).await.is_ok());
     let kid = local.default_pool().signing_key().kid().to_owned();
     for (key, matching) in [(own.clone().with_kid(kid), true), (own.clone(), false)] {
-        let refused = verifier.verify_or_refresh(&bringing.sign_with(&key)).await.unwrap_err();
-        assert_eq!(matches!(refused, Error::BadSignature { .. }), matching, "{refused:?}");
+        let rejected = verifier.verify_or_refresh(&bringing.sign_with(&key)).await.unwrap_err();
+        assert_eq!(matches!(rejected, Error::BadSignature { .. }), matching, "{rejected:?}");
     }
     let nobody = listener.accept().unwrap_err();
     assert_eq!(nobody.kind(), ErrorKind::WouldBlock);
@@ -136,7 +136,7 @@ fn chain(error: &dyn StdError) -> String {
     not(target_os = "linux"),
     ignore = "elsewhere the system's authorities are not read from the environment"
 )]
-async fn a_certificate_that_the_system_does_not_trust_is_refused_and_named() {
+async fn untrusted_certificate_is_rejected_and_reported() {
     // B14: the same server, with and without its authority among those that the system trusts. They are read from the
     // environment, which belongs to a process, so the second half is a process of its own.
     let mut authority = CertificateParams::new([]).unwrap();
@@ -152,7 +152,12 @@ async fn a_certificate_that_the_system_does_not_trust_is_refused_and_named() {
 
     let mut child = Command::new(std::env::current_exe().unwrap());
     child
-        .args(["--exact", "keys::fetch::with_a_trusted_authority", "--ignored", "--nocapture"])
+        .args([
+            "--exact",
+            "keys::fetch::certificate_of_trusted_authority_is_accepted",
+            "--ignored",
+            "--nocapture",
+        ])
         .env("SSL_CERT_FILE", trusted)
         .env_remove("SSL_CERT_DIR")
         .envs([(GOOD, good), (WRONG_NAME, wrong_name)]);
@@ -163,9 +168,9 @@ async fn a_certificate_that_the_system_does_not_trust_is_refused_and_named() {
 
 #[tokio::test]
 #[ignore = "is run by another test, as a process of its own"]
-async fn with_a_trusted_authority() {
+async fn certificate_of_trusted_authority_is_accepted() {
     let (Ok(good), Ok(wrong_name)) = (std::env::var(GOOD), std::env::var(WRONG_NAME)) else {
-        panic!("run a_certificate_that_the_system_does_not_trust_is_refused_and_named instead");
+        panic!("run untrusted_certificate_is_rejected_and_reported instead");
     };
     assert!(start(&good).await.is_ok());
     let error = start(&wrong_name).await.unwrap_err();

@@ -1,5 +1,5 @@
-//! How do keys get there, how do they change, and how often are they asked for? Over real sockets, against
-//! the local issuer. One file for each question, from the start to the end of the background task.
+//! When are keys fetched, and how do they change? The tests run against the local issuer, over real sockets. Their files
+//! follow the background task from its start to its end.
 
 mod fixture;
 

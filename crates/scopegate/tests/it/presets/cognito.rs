@@ -58,7 +58,7 @@ fn id_token() -> Golden {
 }
 
 #[test]
-fn a_machines_token_has_no_audience_and_is_accepted_for_its_client() {
+fn machine_token_is_accepted_for_its_client() {
     // C30, C31, C35, C36
     let claims = accepted(&cognito_verifier(), &machine_token());
     assert_eq!(claims.client_id(), Some(CLIENT));
@@ -68,7 +68,7 @@ fn a_machines_token_has_no_audience_and_is_accepted_for_its_client() {
 }
 
 #[test]
-fn a_users_token_is_accepted_for_the_client_and_tells_the_user() {
+fn user_token_names_client_and_user() {
     let claims = accepted(&cognito_verifier(), &user_token());
     assert_eq!(claims.client_id(), Some(CLIENT));
     assert!(claims.scopes().contains("https://my-api-server.org/api.read"));
@@ -79,7 +79,7 @@ fn a_users_token_is_accepted_for_the_client_and_tells_the_user() {
 }
 
 #[test]
-fn an_id_token_is_named_as_one() {
+fn id_token_is_reported_as_one() {
     // C18, C30: before anything is said of its audience, which is the client
     accepted(&cognito_verifier(), &user_token());
     assert_rejected!(
@@ -97,7 +97,7 @@ fn an_id_token_is_named_as_one() {
 }
 
 #[test]
-fn a_resource_that_is_bound_is_checked_and_needs_an_audience() {
+fn bound_resource_requires_a_configured_audience() {
     // C13, C34
     let bound = machine_token().with("aud", API);
     assert_rejected!(
@@ -121,7 +121,7 @@ fn a_resource_that_is_bound_is_checked_and_needs_an_audience() {
 }
 
 #[test]
-fn another_pool_region_or_client_is_refused() {
+fn other_pool_region_or_client_is_rejected() {
     // C31, C32
     for iss in [
         "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34F",
@@ -148,7 +148,7 @@ fn another_pool_region_or_client_is_refused() {
 }
 
 #[test]
-fn the_updated_issuer_and_a_replica_are_trusted_when_they_are_listed() {
+fn updated_issuer_and_replica_are_trusted_if_listed() {
     // C32
     for (issuer, iss) in [
         (
@@ -168,7 +168,7 @@ fn the_updated_issuer_and_a_replica_are_trusted_when_they_are_listed() {
 }
 
 #[test]
-fn what_a_lambda_function_writes_into_other_claims_changes_neither_client_nor_scopes() {
+fn lambda_claims_change_neither_client_nor_scopes() {
     let decorated = machine_token().with("cid", "customer-7").with("azp", "x").with("scp", json!(["admin"]));
     let claims = accepted(&cognito_verifier(), &decorated);
     assert_eq!(claims.client_id(), Some(CLIENT));

@@ -27,7 +27,7 @@ fn machine_token() -> Golden {
 }
 
 #[test]
-fn what_providers_agree_on_is_enough() {
+fn claims_common_to_providers_are_sufficient() {
     let claims = accepted(&metadata_verifier(), &machine_token());
     assert_eq!(claims.client_id(), Some(CLIENT));
     assert_eq!(claims.scopes().to_string(), "orders.read");
@@ -41,7 +41,7 @@ fn what_providers_agree_on_is_enough() {
 }
 
 #[test]
-fn a_claim_that_means_something_else_can_be_told_from_the_clients() {
+fn client_claim_can_be_configured() {
     let decorated = machine_token().with("cid", "customer-7");
     assert_rejected!(
         metadata_verifier(),

@@ -1,11 +1,11 @@
-//! Tokens and key sets as JSON text, signed and published as a provider would.
+//! Tokens and key sets as JSON, in the form of a provider.
 
 use scopegate::{Issuer, Verifier};
 use scopegate_issuer::Mint;
 use serde_json::Value;
 use testkit::{KEY, Token, builder_at, jwks};
 
-/// When the golden tokens are used: between their `iat` and their `exp`.
+/// The time at which the golden tokens are verified: between their `iat` and their `exp`.
 const NOW: u64 = 1_800_000_060;
 
 /// A token, before it is signed.
@@ -68,7 +68,7 @@ pub(crate) fn other_jwk(like: Value) -> Value {
     jwk
 }
 
-/// A verifier that trusts one issuer, with the keys that it publishes.
+/// Returns a verifier that trusts this issuer with these keys.
 pub(crate) fn verifier_with_keys(issuer: Issuer, keys: &[Value]) -> Verifier {
     let issuer = issuer.jwks(jwks(keys.iter().cloned()));
     builder_at(NOW).trust(issuer).build().unwrap()

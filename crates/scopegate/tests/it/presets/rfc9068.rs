@@ -45,7 +45,7 @@ fn id_token() -> Golden {
 }
 
 #[test]
-fn a_machines_and_a_users_token_are_accepted() {
+fn machine_and_user_tokens_are_accepted() {
     // C14, C17
     let claims = accepted(&rfc9068_verifier(), &machine_token());
     assert_eq!(claims.client_id(), Some(CLIENT));
@@ -57,7 +57,7 @@ fn a_machines_and_a_users_token_are_accepted() {
 }
 
 #[test]
-fn all_seven_claims_are_there() {
+fn missing_required_claim_is_rejected() {
     // C06, C12, C17
     accepted(&rfc9068_verifier(), &machine_token());
     for claim in ["exp", "aud", "sub", "client_id", "iat", "jti"] {
@@ -84,7 +84,7 @@ fn all_seven_claims_are_there() {
 }
 
 #[test]
-fn all_seven_claims_have_their_type() {
+fn malformed_required_claim_is_rejected() {
     // C17
     accepted(&rfc9068_verifier(), &machine_token());
     for (claim, value) in [
@@ -111,7 +111,7 @@ fn all_seven_claims_have_their_type() {
 }
 
 #[test]
-fn no_other_type_will_do() {
+fn other_typ_is_rejected() {
     // C14, C18: an ID token that nothing but its type gives away
     for (token, found) in [
         (id_token(), "\"JWT\""),
@@ -135,7 +135,7 @@ fn no_other_type_will_do() {
 }
 
 #[test]
-fn scopes_and_client_are_read_from_their_one_claim() {
+fn scopes_and_client_are_read_from_own_claims() {
     let claims = accepted(
         &rfc9068_verifier(),
         &machine_token().with("scp", json!(["admin"])).with("azp", "x").with("cid", "y"),

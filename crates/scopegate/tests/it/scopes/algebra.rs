@@ -1,5 +1,5 @@
-//! Do scopes, sets of them and requirements obey the laws that one would take for granted? Properties, for any scopes
-//! and any expression. Row ids (C20, …) are those of docs/conformance.md.
+//! Do scopes and requirements obey the laws of sets and of Boolean algebra? These are properties, for any scopes and any
+//! expression. Row ids (C20, …) are those of docs/conformance.md.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -52,7 +52,7 @@ macro_rules! assert_same {
 
 proptest! {
     #[test]
-    fn a_scope_is_read_back_as_it_is_written(text in any_scope()) {
+    fn scope_round_trips_through_text(text in any_scope()) {
         // C20
         let scope: Scope = text.parse().unwrap();
         prop_assert_eq!(scope.as_str(), &text);
@@ -61,14 +61,14 @@ proptest! {
     }
 
     #[test]
-    fn a_text_is_a_scope_only_if_it_has_no_character_beyond_the_grammar(text in ".{0,8}") {
+    fn scope_outside_the_grammar_is_rejected(text in ".{0,8}") {
         // C20
         let within = |c: char| c == '!' || ('#'..='[').contains(&c) || (']'..='~').contains(&c);
         prop_assert_eq!(text.parse::<Scope>().is_ok(), !text.is_empty() && text.chars().all(within));
     }
 
     #[test]
-    fn a_set_is_read_back_as_it_is_written(texts in vec(any_scope(), 0..8)) {
+    fn scopes_round_trip_through_text(texts in vec(any_scope(), 0..8)) {
         // C20
         let read = |texts: &mut dyn Iterator<Item = &str>| -> Scopes { texts.map(|text| text.parse().unwrap()).collect() };
         let set = read(&mut texts.iter().map(String::as_str));
@@ -81,7 +81,7 @@ proptest! {
     }
 
     #[test]
-    fn one_scope_is_satisfied_by_the_sets_that_contain_it(scope in scope(), granted in granted()) {
+    fn scope_is_satisfied_by_sets_containing_it(scope in scope(), granted in granted()) {
         // C20, D12
         let contained = granted.iter().any(|one| *one == scope);
         prop_assert_eq!(granted.contains(scope.as_str()), contained);
@@ -89,7 +89,7 @@ proptest! {
     }
 
     #[test]
-    fn repetition_order_and_grouping_do_not_matter(
+    fn repetition_order_and_grouping_are_ignored(
         (a, b, c) in (requirement(), requirement(), requirement()), granted in granted()
     ) {
         // D12: idempotent, commutative, associative
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn one_within_the_other_is_absorbed_or_distributed(
+    fn nested_requirements_absorb_and_distribute(
         (a, b, c) in (requirement(), requirement(), requirement()), granted in granted()
     ) {
         // D12
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn both_say_what_their_names_say(parts in vec(requirement(), 1..5), granted in granted()) {
+    fn all_of_and_any_of_follow_their_names(parts in vec(requirement(), 1..5), granted in granted()) {
         // D12
         let mut verdicts = parts.iter().map(|part| part.is_satisfied_by(&granted));
         let (all, any) = (verdicts.clone().all(|verdict| verdict), verdicts.any(|verdict| verdict));
@@ -127,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn more_scopes_never_satisfy_less(
+    fn additional_scopes_never_satisfy_less(
         requirement in requirement_or_nonsense(), granted in granted(), more in granted()
     ) {
         // D12
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_challenge_names_would_be_enough(requirement in requirement()) {
+    fn challenge_scopes_satisfy_the_requirement(requirement in requirement()) {
         // D13
         prop_assert!(requirement.check().is_ok());
         let named: Scopes = requirement.challenge_scopes().into_iter().cloned().collect();
@@ -146,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn what_holds_nonsense_is_refused_and_nonsense_opens_nothing(requirement in requirement_or_nonsense()) {
+    fn invalid_requirement_is_rejected_and_never_satisfied(requirement in requirement_or_nonsense()) {
         // D24: satisfied by all scopes that it names or not, every requirement that `check` accepts can be satisfied
         let named: Scopes = requirement.challenge_scopes().into_iter().cloned().collect();
         prop_assert!(requirement.check().is_err() || requirement.is_satisfied_by(&named));

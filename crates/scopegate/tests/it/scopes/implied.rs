@@ -56,7 +56,7 @@ fn reached(
 
 proptest! {
     #[test]
-    fn what_is_granted_is_what_can_be_reached(
+    fn granted_scopes_are_those_reached_by_implication(
         declared in vec((prop::sample::select(NAMES.to_vec()), names()), 0..6),
         (granted, permissions) in (names(), names()),
         required in requirement(),
@@ -97,7 +97,7 @@ proptest! {
 }
 
 #[test]
-fn a_token_costs_the_same_however_much_it_implies() {
+fn implied_scopes_cost_no_allocation() {
     // C20
     let names: Vec<String> = (0..255).map(|at| format!("https://api.example/orders.{at:03}")).collect();
     let chain = names.windows(2).fold(builder().implied_scopes("admin", &names[..1]), |builder, pair| {
@@ -116,7 +116,7 @@ fn a_token_costs_the_same_however_much_it_implies() {
         assert_eq!(plain, many);
         assert_eq!(plain, chain);
     }
-    // Whoever asks for the list pays for the list.
+    // Only a call of `scopes()` allocates the list.
     let claims = verifiers[1].verify(token(&["admin"], &[])).unwrap();
     assert_eq!(claims.scopes().len(), 256);
 }

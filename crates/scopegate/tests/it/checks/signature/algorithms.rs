@@ -1,4 +1,4 @@
-//! Which signatures verify, and which are not even looked at? Those of ECDSA are in `ecdsa.rs`. Row ids (A25, …)
+//! Which signatures verify, and which tokens are rejected before? ECDSA is in `ecdsa.rs`. Row ids (A25, …)
 //! are those of docs/conformance.md.
 
 use aws_lc_rs::hmac;
@@ -17,8 +17,8 @@ fn signed(token: &str, signature: &[u8]) -> String {
 
 #[track_caller]
 fn assert_bad_signature(verifier: &Verifier, token: &str, how: &str) {
-    let refused = verifier.verify(token);
-    assert!(matches!(refused, Err(Error::BadSignature { .. })), "{how}: {refused:?}");
+    let rejected = verifier.verify(token);
+    assert!(matches!(rejected, Err(Error::BadSignature { .. })), "{how}: {rejected:?}");
 }
 
 /// An INTEGER or SEQUENCE of DER (X.690 §8.3, §8.9).
@@ -38,7 +38,7 @@ fn der_integer(number: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_pss_signature_has_a_salt_as_long_as_the_hash() {
+fn pss_salt_of_wrong_length_is_rejected() {
     // A25
     let made: Value = serde_json::from_str(include_str!("pss_salt_lengths.json")).unwrap();
     let verifier = verifier_for_client([made["jwk"].clone()]);
@@ -56,7 +56,7 @@ fn a_pss_signature_has_a_salt_as_long_as_the_hash() {
 }
 
 #[test]
-fn a_public_key_is_never_a_secret() {
+fn public_key_is_never_an_hmac_secret() {
     // A12, A27: whatever form of the key the forger takes for the secret; there is no HMAC here to be given a key
     let key = SigningKey::generate(KeyAlgorithm::RS256);
     let jwk = key.jwk();
@@ -93,8 +93,8 @@ fn a_public_key_is_never_a_secret() {
             let unsigned = client_token().alg(alg).sign_with(&key);
             let (signing_input, _) = unsigned.rsplit_once('.').unwrap();
             let tag = hmac::sign(&hmac::Key::new(hash, secret), signing_input.as_bytes());
-            let refused = verifier.verify(signed(&unsigned, tag.as_ref()));
-            assert!(matches!(refused, Err(Error::UnacceptableAlgorithm { .. })), "{alg}: {refused:?}");
+            let rejected = verifier.verify(signed(&unsigned, tag.as_ref()));
+            assert!(matches!(rejected, Err(Error::UnacceptableAlgorithm { .. })), "{alg}: {rejected:?}");
             // Nor is the tag taken for a signature of the key's own algorithm.
             let token = client_token().sign_with(&key);
             assert_bad_signature(&verifier, &signed(&token, tag.as_ref()), alg);
@@ -103,8 +103,8 @@ fn a_public_key_is_never_a_secret() {
 }
 
 #[tokio::test]
-async fn an_algorithm_that_is_not_listed_is_refused_before_a_key_is_looked_for() {
-    // A10, A11, A12: these keys never come, so whoever asks for one would hear that
+async fn unlisted_algorithm_is_rejected_before_key_lookup() {
+    // A10, A11, A12: these keys are never available, so a key lookup would fail with `KeysUnavailable`
     const REGISTERED: [&str; 20] = [
         "HS256",
         "HS384",
@@ -143,8 +143,8 @@ async fn an_algorithm_that_is_not_listed_is_refused_before_a_key_is_looked_for()
 }
 
 #[test]
-fn every_step_is_taken_and_one_that_fails_refuses_the_token() {
-    // A28: the token is good but for that step; where the signature covers the fault, it is good too
+fn each_failing_step_rejects_the_token() {
+    // A28: each token fails in one step only; if the signature covers the fault, the signature is valid
     let key = SigningKey::generate(KeyAlgorithm::ES256);
     let good = client_token();
     let verifier = verifier_for_client([key.jwk()]);

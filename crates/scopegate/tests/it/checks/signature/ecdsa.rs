@@ -27,7 +27,7 @@ impl Party {
         Self { verifier: verifier_for_client([key.jwk()]), key, n }
     }
 
-    /// A good signature, and what it signs.
+    /// Returns a signing input and its valid signature.
     fn sign(&self) -> (String, Vec<u8>) {
         let token = client_token().sign_with(&self.key);
         let (signing_input, signature) = token.rsplit_once('.').unwrap();
@@ -53,7 +53,7 @@ fn parties() -> [Party; 2] {
 }
 
 #[test]
-fn a_der_encoded_signature_is_refused() {
+fn der_encoded_signature_is_rejected() {
     // A22: the form of X.509 and of most libraries' defaults
     for party in parties() {
         let (signing_input, signature) = party.sign();
@@ -71,7 +71,7 @@ fn a_der_encoded_signature_is_refused() {
 }
 
 #[test]
-fn a_signature_of_another_length_is_refused_also_when_its_numbers_are_the_same() {
+fn signature_of_wrong_length_is_rejected() {
     // A22
     for party in parties() {
         let (signing_input, signature) = party.sign();
@@ -94,7 +94,7 @@ fn a_signature_of_another_length_is_refused_also_when_its_numbers_are_the_same()
 }
 
 #[test]
-fn numbers_outside_1_to_n_minus_1_are_refused() {
+fn signature_number_out_of_range_is_rejected() {
     // A22
     for party in parties() {
         let (signing_input, signature) = party.sign();

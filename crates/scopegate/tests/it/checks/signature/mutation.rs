@@ -1,5 +1,5 @@
-//! Is a token refused when any one of its characters is another? Every position is tried with every other character of
-//! ASCII, and with some that are not.
+//! Is a token rejected if any one of its characters changes? The tests put every other ASCII character, and some others, into
+//! every position.
 
 use scopegate::Verifier;
 use scopegate_issuer::{Algorithm, SigningKey};
@@ -18,12 +18,12 @@ fn valid_token(alg: Algorithm) -> (Verifier, String) {
     (verifier, token)
 }
 
-fn assert_every_change_is_refused(alg: Algorithm) {
+fn assert_every_change_is_rejected(alg: Algorithm) {
     let (verifier, token) = valid_token(alg);
     for position in 0..token.len() {
         let (before, rest) = token.split_at(position);
         let (own, after) = rest.split_at(1);
-        let refused = |other: &str| {
+        let rejected = |other: &str| {
             assert!(
                 verifier.verify(format!("{before}{other}{after}")).is_err(),
                 "{alg}: {other:?} in place of {own:?} at {position}"
@@ -31,28 +31,28 @@ fn assert_every_change_is_refused(alg: Algorithm) {
         };
         let mut ascii = [0];
         for byte in (0..128_u8).filter(|byte| [*byte] != own.as_bytes()) {
-            refused(char::from(byte).encode_utf8(&mut ascii));
+            rejected(char::from(byte).encode_utf8(&mut ascii));
         }
         for other in ["", "\u{80}", "\u{ff}", "Ａ", "\u{feff}", "\u{10ffff}"] {
-            refused(other);
+            rejected(other);
         }
-        refused(&own.repeat(2));
+        rejected(&own.repeat(2));
         assert!(verifier.verify(before).is_err(), "{alg}: cut at {position}");
     }
     assert!(verifier.verify(&token).is_ok());
 }
 
 #[test]
-fn every_change_of_an_rs256_token_is_refused() {
-    assert_every_change_is_refused(Algorithm::RS256);
+fn changed_rs256_token_is_rejected() {
+    assert_every_change_is_rejected(Algorithm::RS256);
 }
 
 #[test]
-fn every_change_of_an_es256_token_is_refused() {
-    assert_every_change_is_refused(Algorithm::ES256);
+fn changed_es256_token_is_rejected() {
+    assert_every_change_is_rejected(Algorithm::ES256);
 }
 
 #[test]
-fn every_change_of_an_eddsa_token_is_refused() {
-    assert_every_change_is_refused(Algorithm::EdDSA);
+fn changed_eddsa_token_is_rejected() {
+    assert_every_change_is_rejected(Algorithm::EdDSA);
 }

@@ -1,4 +1,4 @@
-//! When is the next fetch? The issuer's `Cache-Control`, and what the operator has set.
+//! When is the next fetch, by the issuer's `Cache-Control` and the configuration?
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use scopegate_issuer::LocalIssuer;
 use testkit::builder_trusting;
 
 #[tokio::test]
-async fn the_issuers_advice_about_freshness_is_followed() {
+async fn cache_control_of_issuer_sets_next_fetch() {
     // B20
     let local = LocalIssuer::start().await.unwrap();
     let next = async |value, period: Option<u64>| {

@@ -1,4 +1,4 @@
-//! What is decided while the issuer cannot be reached, and how often is it asked?
+//! What happens to tokens while the issuer is unreachable, and how often are its keys requested?
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use testkit::{builder_trusting, pass};
 use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
-async fn an_unknown_key_during_an_outage_is_undecided_and_known_keys_go_on() {
+async fn outage_affects_tokens_of_unknown_keys_only() {
     // B23, D21, W7
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
@@ -27,7 +27,7 @@ async fn an_unknown_key_during_an_outage_is_undecided_and_known_keys_go_on() {
 }
 
 #[tokio::test]
-async fn fetches_go_on_through_an_outage_and_not_too_often() {
+async fn fetches_continue_at_intervals_during_outage() {
     // W16
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();

@@ -1,4 +1,4 @@
-//! Is a request refused that arrives at the very moment at which a fetch ends?
+//! Is a request accepted that arrives at the moment at which a fetch ends?
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -8,21 +8,21 @@ use scopegate::{Algorithm, Claims, Error, Issuer, Verifier};
 use scopegate_issuer::{Algorithm as KeyAlgorithm, LocalIssuer, SigningKey};
 use tokio::runtime::Handle;
 
-/// Begins to verify and goes away, again and again, until there is an answer without waiting.
-fn begin_until_answered(verifier: &Verifier, token: &str) -> Result<Claims, Error> {
+/// Polls a new verification once, again and again, until one is ready.
+fn poll_until_ready(verifier: &Verifier, token: &str) -> Result<Claims, Error> {
     loop {
         let mut context = Context::from_waker(Waker::noop());
-        if let Poll::Ready(answer) = pin!(verifier.verify_or_refresh(token)).poll(&mut context) {
-            return answer;
+        if let Poll::Ready(outcome) = pin!(verifier.verify_or_refresh(token)).poll(&mut context) {
+            return outcome;
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_good_token_that_arrives_when_its_key_does_is_accepted() {
+async fn token_arriving_with_its_key_is_accepted() {
     let local = LocalIssuer::start().await.unwrap();
     local.default_pool().rotate_to(SigningKey::generate(KeyAlgorithm::EdDSA));
-    let mut refused = Vec::new();
+    let mut rejected = Vec::new();
     for _ in 0..300 {
         let trusted = Issuer::from_jwks_uri(local.issuer(), &local.jwks_uri()).unwrap();
         let trusted = trusted.allow_any_audience().algorithms([Algorithm::EdDSA]);
@@ -34,14 +34,19 @@ async fn a_good_token_that_arrives_when_its_key_does_is_accepted() {
                 let (runtime, verifier, token) = (Handle::current(), verifier.clone(), token.clone());
                 thread::spawn(move || {
                     let _runtime = runtime.enter();
-                    begin_until_answered(&verifier, &token)
+                    poll_until_ready(&verifier, &token)
                 })
             })
             .collect();
-        let answers = tokio::task::spawn_blocking(move || {
+        let outcomes = tokio::task::spawn_blocking(move || {
             callers.into_iter().map(|caller| caller.join().unwrap()).collect::<Vec<_>>()
         });
-        refused.extend(answers.await.unwrap().into_iter().filter_map(Result::err));
+        rejected.extend(outcomes.await.unwrap().into_iter().filter_map(Result::err));
     }
-    assert!(refused.is_empty(), "{} of 600 refused, the first because of: {}", refused.len(), refused[0]);
+    assert!(
+        rejected.is_empty(),
+        "{} of 600 were rejected, the first because of: {}",
+        rejected.len(),
+        rejected[0]
+    );
 }

@@ -1,4 +1,4 @@
-//! Which of an issuer's answers are keys, and which are failures that change nothing?
+//! Which responses of an issuer are accepted, and which are failures that change nothing?
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use testkit::{builder_trusting, pass};
 use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
-async fn good_keys_are_used_whatever_stands_beside_them() {
+async fn usable_keys_beside_unusable_ones_are_used() {
     // B02
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::UnusableAmongGood);
@@ -17,7 +17,7 @@ async fn good_keys_are_used_whatever_stands_beside_them() {
 }
 
 #[tokio::test]
-async fn a_bad_answer_never_replaces_good_keys() {
+async fn bad_response_never_replaces_current_keys() {
     // B22, B23
     let elsewhere = LocalIssuer::start().await.unwrap();
     let set = |keys: &[&str]| Fault::Body(format!(r#"{{"keys":[{}]}}"#, keys.join(",")));
@@ -34,7 +34,7 @@ async fn a_bad_answer_never_replaces_good_keys() {
         Fault::Body("null".to_owned()),
         Fault::Body(r#"{"keys":{}}"#.to_owned()),
         Fault::Body(r#"{"keys":[{"kty":"RSA""#.to_owned()),
-        // None of these is a key; and of these there are more than anybody has.
+        // The first set has no usable key, and the second one has too many members.
         set(&[r#"{"kty":"oct","k":"AQAB"}"#, r#"{"kty":"EC"}"#, "null"]),
         set(&vec!["{}"; 10_000]),
     ] {
@@ -51,7 +51,7 @@ async fn a_bad_answer_never_replaces_good_keys() {
 }
 
 #[tokio::test]
-async fn redirects_and_compressed_answers_are_failures() {
+async fn redirected_or_compressed_response_is_rejected() {
     // B22
     let local = LocalIssuer::start().await.unwrap();
     let elsewhere = local.pool("eu-west-1_Local0002").unwrap();
@@ -63,7 +63,7 @@ async fn redirects_and_compressed_answers_are_failures() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_end_is_given_up_after_5_seconds() {
+async fn endless_response_times_out_after_5_seconds() {
     // B22
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Drip);

@@ -1,4 +1,4 @@
-//! What happens when the issuer has a new key, and when it withdraws an old one?
+//! What happens when the issuer publishes a new key, or withdraws an old one?
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use scopegate_issuer::LocalIssuer;
 use testkit::{builder_trusting, pass};
 
 #[tokio::test]
-async fn a_new_key_is_fetched_when_a_token_first_names_it() {
+async fn new_key_is_fetched_on_first_use() {
     // B15
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
@@ -21,7 +21,7 @@ async fn a_new_key_is_fetched_when_a_token_first_names_it() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_published_up_to_a_second_late_refuses_nobody() {
+async fn key_published_a_second_late_is_found() {
     // B15
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
@@ -40,7 +40,7 @@ async fn a_key_that_is_published_up_to_a_second_late_refuses_nobody() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_key_is_refused_after_the_next_fetch() {
+async fn withdrawn_key_is_rejected_after_next_fetch() {
     // B19, W5
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
@@ -51,7 +51,7 @@ async fn a_withdrawn_key_is_refused_after_the_next_fetch() {
 }
 
 #[tokio::test]
-async fn a_withdrawn_key_dies_by_time_alone() {
+async fn withdrawn_key_is_dropped_by_scheduled_fetch() {
     // B19, W5
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();

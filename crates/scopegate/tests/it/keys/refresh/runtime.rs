@@ -1,4 +1,4 @@
-//! Which runtimes does the background task run in, when does it end, and what is seen of that?
+//! Which runtimes does the background task run in, when does it end, and how is that reported?
 
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
@@ -10,7 +10,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 
 #[test]
-fn both_kinds_of_runtime_will_do() {
+fn both_runtime_flavors_refresh_keys() {
     let current = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let several = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for runtime in [current, several] {
@@ -24,7 +24,7 @@ fn both_kinds_of_runtime_will_do() {
 }
 
 #[test]
-fn a_runtime_without_timers_is_an_error_and_not_a_silence() {
+fn runtime_without_timers_is_reported() {
     let local_runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let local = local_runtime.block_on(LocalIssuer::start()).unwrap();
@@ -35,7 +35,7 @@ fn a_runtime_without_timers_is_an_error_and_not_a_silence() {
 }
 
 #[test]
-fn a_runtime_that_is_gone_can_be_seen() {
+fn ended_runtime_is_reported() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let gone = runtime.handle().clone();
     drop(runtime);
@@ -47,7 +47,7 @@ fn a_runtime_that_is_gone_can_be_seen() {
 }
 
 #[test]
-fn a_verifier_outlives_its_runtime_until_its_keys_are_stale() {
+fn verifier_outlives_its_runtime() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (verifier, token) = runtime.block_on(async {
         let local = LocalIssuer::start().await.unwrap();
@@ -58,7 +58,7 @@ fn a_verifier_outlives_its_runtime_until_its_keys_are_stale() {
 }
 
 #[tokio::test]
-async fn the_last_clone_keeps_the_keys_coming() {
+async fn last_clone_keeps_refreshing_keys() {
     // B26
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
@@ -69,7 +69,7 @@ async fn the_last_clone_keeps_the_keys_coming() {
 }
 
 #[tokio::test]
-async fn a_thousand_verifiers_come_and_go_and_leave_nothing_behind() {
+async fn thousand_dropped_verifiers_leave_no_task() {
     // B26
     let local = LocalIssuer::start().await.unwrap();
     let before = tokio::runtime::Handle::current().metrics().num_alive_tasks();
@@ -84,7 +84,7 @@ async fn a_thousand_verifiers_come_and_go_and_leave_nothing_behind() {
     }
 }
 
-/// Notes on which thread something is said about a key that cannot be used, which is said while a set is read.
+/// Records the threads that log an unusable key. The parser of a JWKS does so.
 #[derive(Clone, Default)]
 struct ReadBy(Arc<Mutex<Vec<ThreadId>>>);
 
@@ -111,7 +111,7 @@ impl Subscriber for ReadBy {
 }
 
 #[test]
-fn a_key_set_is_read_on_another_thread_and_logged_where_the_task_logs() {
+fn jwks_is_parsed_on_another_thread() {
     // The largest set that is read takes a third of a second, and requests share the runtime with the task.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let read_by = ReadBy::default();

@@ -1,4 +1,4 @@
-//! How long are keys used that could not be fetched again, also when the clock is set?
+//! How long are keys used if no fetch succeeds, and what if the clock changes?
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use testkit::builder_trusting;
 use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
-async fn keys_are_used_for_the_stale_limit_and_not_longer() {
+async fn keys_expire_at_the_stale_limit() {
     // B24
     let local = LocalIssuer::start().await.unwrap();
     let now = Arc::new(AtomicU64::new(0));
@@ -30,7 +30,7 @@ async fn keys_are_used_for_the_stale_limit_and_not_longer() {
 }
 
 #[tokio::test]
-async fn keys_that_expire_before_their_time_are_fetched_at_once() {
+async fn keys_expired_by_clock_change_are_refetched() {
     // B24: it recovers by itself
     // The clock was wrong when the service started, and is set right.
     let local = LocalIssuer::start().await.unwrap();
@@ -53,7 +53,7 @@ async fn keys_that_expire_before_their_time_are_fetched_at_once() {
 }
 
 #[tokio::test]
-async fn keys_from_a_future_that_the_clock_has_taken_back_are_fetched_at_once() {
+async fn keys_fetched_in_the_future_are_refetched() {
     // B24: or they would be used until that future has come, and the stale limit with it
     for (ahead_at_start, kept) in [(2 * 86_400, false), (43_200, true)] {
         let local = LocalIssuer::start().await.unwrap();

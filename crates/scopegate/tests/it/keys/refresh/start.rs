@@ -1,4 +1,4 @@
-//! When are the keys there: fetched at the start, given, or as soon as the issuer answers?
+//! When are keys available: at the start, from a static JWKS, or after the first successful fetch?
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use testkit::{LOCAL_CLIENT, builder_trusting};
 use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
-async fn keys_are_fetched_at_the_start_and_not_for_each_token() {
+async fn keys_are_fetched_once_at_start() {
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     for _ in 0..100 {
@@ -19,7 +19,7 @@ async fn keys_are_fetched_at_the_start_and_not_for_each_token() {
 }
 
 #[tokio::test]
-async fn given_keys_are_ready_at_once_and_never_fetched() {
+async fn static_keys_are_ready_and_never_fetched() {
     let local = LocalIssuer::start().await.unwrap();
     let given = Issuer::from_jwks(local.issuer(), &local.default_pool().jwks()).unwrap().client(LOCAL_CLIENT);
     let verifier = Verifier::builder().trust(given).build().unwrap();
@@ -34,7 +34,7 @@ async fn given_keys_are_ready_at_once_and_never_fetched() {
 }
 
 #[tokio::test]
-async fn a_verifier_can_start_before_its_issuer_and_becomes_ready_by_itself() {
+async fn verifier_started_before_its_issuer_becomes_ready() {
     // B25
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Status(503));

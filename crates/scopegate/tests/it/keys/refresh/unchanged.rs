@@ -1,4 +1,4 @@
-//! What does it mean that the set is unchanged (`ETag`, status 304)?
+//! What happens if the JWKS is unchanged (`ETag`, status 304)?
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use scopegate_issuer::{Fault, LocalIssuer};
 use testkit::{builder_trusting, pass};
 
 #[tokio::test]
-async fn an_unchanged_set_is_not_sent_again() {
+async fn unchanged_jwks_is_not_sent_again() {
     // B21
     let local = LocalIssuer::start().await.unwrap();
     local.enable_etags();
@@ -26,7 +26,7 @@ async fn an_unchanged_set_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn an_unchanged_set_is_as_good_as_a_new_one() {
+async fn unchanged_jwks_renews_the_keys() {
     // B21: it renews the time that the keys may be used for
     let local = LocalIssuer::start().await.unwrap();
     local.enable_etags();
@@ -46,7 +46,7 @@ async fn an_unchanged_set_is_as_good_as_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_set_that_was_not_accepted_is_not_what_unchanged_refers_to() {
+async fn etag_of_rejected_jwks_is_not_sent() {
     let local = LocalIssuer::start().await.unwrap();
     local.enable_etags();
     local.set_fault(Fault::EmptySet);

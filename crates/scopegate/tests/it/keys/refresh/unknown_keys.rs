@@ -1,4 +1,4 @@
-//! How many fetches can somebody cause who has no good token?
+//! How many fetches can an attacker without a valid token cause?
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use testkit::{builder_trusting, pass};
 use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
-async fn invented_key_ids_cause_one_fetch_in_each_cooldown() {
+async fn invented_key_ids_cause_one_fetch_per_cooldown() {
     // B16, B18, W2
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
@@ -17,14 +17,14 @@ async fn invented_key_ids_cause_one_fetch_in_each_cooldown() {
         // Two at a time, like requests that come while a fetch is under way.
         let (one, other) =
             (token_of_unknown_key(&local, &format!("a{n}")), token_of_unknown_key(&local, &format!("b{n}")));
-        let refused = tokio::join!(verifier.verify_or_refresh(&one), verifier.verify_or_refresh(&other));
-        assert!(matches!(refused, (Err(Error::UnknownKey { .. }), Err(Error::UnknownKey { .. }))));
+        let rejected = tokio::join!(verifier.verify_or_refresh(&one), verifier.verify_or_refresh(&other));
+        assert!(matches!(rejected, (Err(Error::UnknownKey { .. }), Err(Error::UnknownKey { .. }))));
     }
     assert_eq!(local.jwks_fetches(), 2);
 }
 
 #[tokio::test]
-async fn one_invented_key_id_causes_one_fetch_more_because_it_might_be_published_late() {
+async fn repeated_invented_key_id_causes_one_retry() {
     // B16
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
@@ -37,22 +37,22 @@ async fn one_invented_key_id_causes_one_fetch_more_because_it_might_be_published
 }
 
 #[tokio::test]
-async fn invented_key_ids_cause_no_more_fetches_in_an_outage() {
+async fn invented_key_ids_respect_cooldown_during_outage() {
     // B18: failed attempts count
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     local.set_fault(Fault::Status(500));
     let good = local.mint().sign();
     for n in 0..1_000 {
-        let refused = verifier.verify_or_refresh(&token_of_unknown_key(&local, &format!("a{n}"))).await;
-        assert!(matches!(refused, Err(Error::KeysUnavailable { .. })), "{refused:?}");
+        let rejected = verifier.verify_or_refresh(&token_of_unknown_key(&local, &format!("a{n}"))).await;
+        assert!(matches!(rejected, Err(Error::KeysUnavailable { .. })), "{rejected:?}");
     }
     assert!(verifier.verify(&good).is_ok());
     assert_eq!(local.jwks_fetches(), 2);
 }
 
 #[tokio::test]
-async fn the_cooldown_is_30_seconds_unless_changed() {
+async fn cooldown_defaults_to_30_seconds() {
     // B16
     for (cooldown, just_before, seconds) in [(None, 25, 30), (Some(100), 90, 100)] {
         let local = LocalIssuer::start().await.unwrap();

@@ -1,4 +1,4 @@
-//! How many callers wait for one fetch, how long, and what if one goes away?
+//! How many requests wait for one fetch, how long, and what if one is canceled?
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use testkit::{builder_trusting, poll_once};
 use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
-async fn a_thousand_callers_with_a_new_key_cause_one_fetch() {
-    // B16: single flight, and nobody is refused
+async fn thousand_requests_for_new_key_share_one_fetch() {
+    // B16: single flight, and no request is rejected
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     local.rotate_without_overlap();
@@ -29,7 +29,7 @@ async fn a_thousand_callers_with_a_new_key_cause_one_fetch() {
 }
 
 #[tokio::test]
-async fn only_so_many_callers_wait() {
+async fn waiting_requests_are_limited_to_1024() {
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     local.set_fault(Fault::Drip);
@@ -48,7 +48,7 @@ async fn only_so_many_callers_wait() {
 }
 
 #[tokio::test]
-async fn a_slow_issuer_holds_a_request_for_two_seconds_at_most() {
+async fn slow_issuer_delays_request_two_seconds_at_most() {
     // W3
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
@@ -66,7 +66,7 @@ async fn a_slow_issuer_holds_a_request_for_two_seconds_at_most() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_takes_nobody_with_it() {
+async fn canceled_request_does_not_affect_others() {
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     local.rotate();
