@@ -15,6 +15,8 @@ pub(crate) struct Graph {
     /// From and to, as places in `rooms`.
     pub(crate) arrows: BTreeSet<(usize, usize)>,
     pub(crate) cycles: Vec<Vec<String>>,
+    /// Arrows between the modules of a cycle, as names.
+    pub(crate) cycle_arrows: Vec<[String; 2]>,
     pub(crate) room_cycles: Vec<Vec<String>>,
     pub(crate) imports_through_lib: Vec<ImportThroughLib>,
     /// Places that name an item through another module's re-export.
@@ -28,9 +30,10 @@ impl Graph {
         let mut edges = BTreeSet::new();
         for (from, module) in tree.modules.iter().enumerate().skip(1) {
             let imports = module.body.imports.iter();
-            let imports = imports.map(|i| (&i.path, i.line, if i.name.is_none() { "::*" } else { "" }));
-            let paths = module.body.paths.iter().map(|path| (&path.path, path.line, ""));
-            for (path, line, end) in imports.chain(paths) {
+            let imports =
+                imports.map(|i| (&i.path, i.line, if i.name.is_none() { "::*" } else { "" }, i.is_public));
+            let paths = module.body.paths.iter().map(|path| (&path.path, path.line, "", false));
+            for (path, line, end, is_public) in imports.chain(paths) {
                 let shown = format!("{}{end}", path.join("::"));
                 let target = tree.resolve(from, path);
                 // Other paths begin with an import, which was looked at already.
@@ -41,8 +44,11 @@ impl Graph {
                 } else if is_whole && target.is_some_and(|target| target.through_re_export) {
                     through_front_pages.insert((module.file.clone(), line, shown));
                 }
-                if let Some(target) = target.filter(|target| target.module != from && target.module != ROOT) {
-                    edges.insert((from, target.module));
+                let Some(to) = target.map(|target| target.module) else { continue };
+                // A front page that re-exports what its folder defines does not use it.
+                let is_front_page = is_public && tree.modules[to].path.starts_with(&module.path);
+                if to != from && to != ROOT && !is_front_page {
+                    edges.insert((from, to));
                 }
             }
         }
@@ -52,11 +58,17 @@ impl Graph {
         let arrows: BTreeSet<_> = edges.iter().map(|&(from, to)| (room(from), room(to))).collect();
         let arrows: BTreeSet<_> = arrows.into_iter().filter(|(from, to)| from != to).collect();
         let is_parent = |child: usize, parent: usize| tree.modules[child].parent == parent;
-        let between_strangers =
+        let between_strangers: BTreeSet<(usize, usize)> =
             edges.into_iter().filter(|&(from, to)| !is_parent(from, to) && !is_parent(to, from)).collect();
+        let cycles_of_modules = cycles(&between_strangers, |module| tree.name(module));
+        let names = between_strangers.iter().map(|&(from, to)| [tree.name(from), tree.name(to)]);
+        let is_in_cycle = |arrow: &[String; 2]| {
+            cycles_of_modules.iter().any(|cycle| arrow.iter().all(|module| cycle.contains(module)))
+        };
         Self {
             modules: tree.modules.len() - 1,
-            cycles: cycles(&between_strangers, |module| tree.name(module)),
+            cycle_arrows: names.filter(is_in_cycle).collect(),
+            cycles: cycles_of_modules,
             room_cycles: cycles(&arrows, |room| rooms[room].clone()),
             rooms,
             arrows,
@@ -136,6 +148,22 @@ mod tests {
             ("src/a/c.rs", "pub(super) struct C;"),
         ]));
         assert_eq!(graph.cycles, [[""; 0]; 0]);
+    }
+
+    #[test]
+    fn front_page_that_re_exports_its_folder_is_no_cycle() {
+        let graph = |visibility: &str| {
+            Graph::of(&tree(&[
+                ("src/lib.rs", "mod a;"),
+                ("src/a.rs", &format!("mod b; {visibility} use b::c::C; pub(crate) struct A;")),
+                ("src/a/b.rs", "mod c;"),
+                ("src/a/b/c.rs", "use crate::a::A; pub struct C;"),
+            ]))
+        };
+        assert_eq!(graph("pub").cycles, [[""; 0]; 0]);
+        assert_eq!(graph("pub(crate)").cycles, [[""; 0]; 0]);
+        assert_eq!(graph("").cycles, [["a", "a::b::c"]]);
+        assert_eq!(graph("").cycle_arrows, [["a", "a::b::c"], ["a::b::c", "a"]]);
     }
 
     #[test]

@@ -63,6 +63,9 @@ impl House {
                 let direction = if to < from { "up" } else { "down" };
                 writeln!(text, "{name}: {} -> {} ({direction})", graph.rooms[from], graph.rooms[to]).unwrap();
             }
+            for [from, to] in &graph.cycle_arrows {
+                writeln!(text, "{name}: {from} -> {to} (in a cycle of modules)").unwrap();
+            }
             for import in &graph.imports_through_lib {
                 writeln!(text, "{name}: {}:{}: {} (through lib.rs)", import.file, import.line, import.path)
                     .unwrap();

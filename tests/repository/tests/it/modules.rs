@@ -47,11 +47,14 @@ fn is_module(name: &str, folder: &Path) -> bool {
     beside
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .chain([folder.with_extension("rs")].into_iter().filter(|path| path.is_file()))
-        .any(|path| {
-            text(&path)
-                .lines()
-                .any(|line| line.trim_start_matches("pub(crate) ").trim_start_matches("pub ") == declaration)
-        })
+        .any(|path| text(&path).lines().any(|line| without_visibility(line) == declaration))
+}
+
+fn without_visibility(line: &str) -> &str {
+    let Some(rest) = line.strip_prefix("pub") else { return line };
+    // `pub(crate)`, `pub(super)`, `pub(in crate::keys)`
+    let rest = if rest.starts_with('(') { rest.split_once(')').map_or(rest, |(_, rest)| rest) } else { rest };
+    rest.trim_start()
 }
 
 /// Whether Cargo looks here by itself, which a manifest can forbid, or its manifest says that a program begins here.
