@@ -1,4 +1,5 @@
-//! Is this request authorized? One decision for all layers, the service that enforces it and its future.
+//! Is this request authorized? One decision for all layers, the service that enforces it and its
+//! future.
 
 pub(crate) mod future;
 pub(crate) mod service;

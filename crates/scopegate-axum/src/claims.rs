@@ -1,4 +1,5 @@
-//! Who calls? The axum extractor hands out the claims that a layer has verified. It verifies nothing.
+//! Who calls? The axum extractor hands out the claims that a layer has verified. It verifies
+//! nothing.
 
 pub(crate) mod rejection;
 
@@ -18,9 +19,10 @@ use crate::rejection::Rejection;
 
 /// The claims of the caller's access token, in a handler.
 ///
-/// The route needs a layer of this crate. `Claims` dereferences to [`scopegate::Claims`], which has the
-/// standard claims. `Claims<T>` also reads the application's own claims into [`custom`](Self::custom).
-/// `Option<Claims>` is for routes behind [`OptionalToken`](crate::OptionalToken).
+/// The route needs a layer of this crate. `Claims` dereferences to [`scopegate::Claims`], which has
+/// the standard claims. `Claims<T>` also reads the application's own claims into
+/// [`custom`](Self::custom). `Option<Claims>` is for routes behind
+/// [`OptionalToken`](crate::OptionalToken).
 ///
 /// ```
 /// use scopegate_axum::Claims;
@@ -45,8 +47,8 @@ use crate::rejection::Rejection;
 /// ```
 ///
 /// # Errors
-/// Without a layer the response is a 500, and the log names the route. A token whose claims are not a `T` is
-/// rejected like any other token that is not for this API: 401.
+/// Without a layer the response is a 500, and the log names the route. A token whose claims are not
+/// a `T` is rejected like any other token that is not for this API: 401.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Claims<T = Standard> {
@@ -88,8 +90,8 @@ impl<T> Claims<T> {
 }
 
 impl Claims {
-    /// Returns the claims of a request with these extensions. Use it where extractors are unavailable, such as
-    /// tower services and tonic handlers.
+    /// Returns the claims of a request with these extensions. Use it where extractors are
+    /// unavailable, such as tower services and tonic handlers.
     ///
     /// ```
     /// # use http::Request;
@@ -103,19 +105,19 @@ impl Claims {
     /// ```
     ///
     /// # Errors
-    /// Returns a [`ClaimsRejection`] if the request has passed no layer of this crate, which is also logged, or
-    /// if it was accepted without a token.
+    /// Returns a [`ClaimsRejection`] if the request has passed no layer of this crate, which is
+    /// also logged, or if it was accepted without a token.
     pub fn from_extensions(extensions: &Extensions) -> Result<Self, ClaimsRejection> {
         let (_, verified) = required::<Self>(extensions, None)?;
         Ok(Self { verified, custom: Standard })
     }
 
-    /// Like [`from_extensions`](Self::from_extensions), but returns `None` if the request was accepted without a
-    /// token, behind [`OptionalToken`](crate::OptionalToken).
+    /// Like [`from_extensions`](Self::from_extensions), but returns `None` if the request was
+    /// accepted without a token, behind [`OptionalToken`](crate::OptionalToken).
     ///
     /// # Errors
-    /// Returns a [`ClaimsRejection`] if the request has passed no layer of this crate, which is also logged.
-    /// Don't treat it as an anonymous request: the route lacks a layer.
+    /// Returns a [`ClaimsRejection`] if the request has passed no layer of this crate, which is
+    /// also logged. Don't treat it as an anonymous request: the route lacks a layer.
     pub fn from_extensions_optional(extensions: &Extensions) -> Result<Option<Self>, ClaimsRejection> {
         Ok(optional::<Self>(extensions, None)?.1.map(|verified| Self { verified, custom: Standard }))
     }

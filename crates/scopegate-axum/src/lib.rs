@@ -1,8 +1,8 @@
-//! Lets a request through only with a good OAuth 2.0 access token and the scopes that its route needs.
+//! Layers that verify OAuth 2.0 access tokens and enforce scopes, for axum 0.8 and any other tower
+//! service over HTTP, and an extractor for the claims.
 //!
-//! Layers for axum 0.8 and for any other tower service over HTTP, and an extractor for axum handlers. What
-//! makes a token good is decided by a [`Verifier`] of the crate `scopegate`, of which everything that an
-//! application needs is exported here too.
+//! A [`Verifier`] of the crate `scopegate` decides whether a token is valid. What applications need
+//! of that crate is exported here too.
 //!
 //! ```
 //! use axum::{Router, handler::Handler, routing::get};
@@ -40,64 +40,82 @@
 //! let get = |path| Request::get(path).header("authorization", format!("Bearer {reader}"));
 //! assert_eq!(app.clone().oneshot(get("/orders").body(Body::empty())?).await?.status(), 200);
 //!
-//! // … and one without any.
-//! let refused = app.oneshot(Request::get("/orders").body(Body::empty())?).await?;
-//! assert_eq!(refused.status(), 401);
-//! assert_eq!(refused.headers()["www-authenticate"], r#"Bearer realm="api", scope="orders/read""#);
+//! // … and one without a token.
+//! let rejected = app.oneshot(Request::get("/orders").body(Body::empty())?).await?;
+//! assert_eq!(rejected.status(), 401);
+//! assert_eq!(rejected.headers()["www-authenticate"], r#"Bearer realm="api", scope="orders/read""#);
 //! # Ok(()) }
 //! ```
 //!
-//! # The layers
+//! # Layers
 //!
-//! | layer | lets through |
+//! | layer | accepts |
 //! | --- | --- |
-//! | [`RequireScope`] | a good token that grants what is required |
-//! | [`RequireToken`] | a good token |
-//! | [`OptionalToken`] | a good token, or none |
+//! | [`RequireScope`] | a valid token that grants the required scopes |
+//! | [`RequireToken`] | a valid token |
+//! | [`OptionalToken`] | a valid token, or none |
 //!
-//! A layer covers what it is put on, and nothing that is added later. On one handler it is
-//! `handler.layer(…)`, with axum's `Handler` trait in scope; on a `MethodRouter` it covers every method so
-//! far; on a `Router` every route so far and its fallback (`route_layer`: not the fallback). When an outer
-//! layer of the same verifier has verified the token, an inner one does not verify it again.
+//! A layer covers what it is put on, and nothing that is added later. On one handler, use
+//! `handler.layer(…)` with axum's `Handler` trait in scope. On a `MethodRouter` it covers every
+//! method so far. On a `Router` it covers every route so far and the fallback; `route_layer` leaves
+//! the fallback out. If an outer layer of the same verifier has verified the token, an inner one
+//! does not verify it again.
 //!
-//! [`ProtectedResource`] makes the same layers for an API that has a name (RFC 9728): their challenges tell where its metadata
-//! is, and the metadata tells who issues tokens and which scopes there are.
+//! [`ProtectedResource`] makes the same layers for an API with a resource identifier (RFC 9728).
+//! Their challenges name its metadata, and the metadata names the issuers and the scopes.
 //!
-//! # What a caller hears
+//! # Responses
 //!
-//! | request | answer |
+//! | request | response |
 //! | --- | --- |
-//! | without credentials, or with another scheme | 401, a challenge with `realm` and `scope`, and no `error` (RFC 6750 §3.1) |
-//! | more than one `Authorization`, or a `Bearer` that is not one token | 400, `error="invalid_request"` |
-//! | a token that is refused, for whatever reason | 401, `error="invalid_token"` |
-//! | a good token without the scopes | 403, `error="insufficient_scope"`, `scope` = what is needed |
-//! | a token that cannot be judged because its issuer's keys are missing | 503, `Retry-After`, no challenge |
+//! | no credentials, or another scheme | 401, a challenge with `realm` and `scope`, and no `error` (RFC 6750 §3.1) |
+//! | several `Authorization` headers, or a `Bearer` that is not one token | 400, `error="invalid_request"` |
+//! | a rejected token | 401, `error="invalid_token"` |
+//! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
+//! | any token, while its issuer's keys are unavailable | 503, `Retry-After`, no challenge |
 //!
-//! The body is a small problem document (RFC 9457). Its text, and the challenge's, is fixed: the reason goes
-//! to the log (`tracing`, at `INFO`; `WARN` when keys are missing, `DEBUG` without a token) and into the
-//! response's extensions as a [`Rejection`], with which the body can be replaced. Rejections are `Cache-Control:
-//! no-store`.
+//! The body is a small problem document (RFC 9457). The response is `Cache-Control: no-store`. The
+//! texts are fixed, so responses don't reveal why a token was rejected. The reason is logged with
+//! `tracing`: at `INFO`, at `WARN` if keys are unavailable, at `DEBUG` without a token. The
+//! response's extensions hold the [`Rejection`].
 //!
-//! A token that names an unknown key waits up to two seconds for the fetch that this causes, so a rotation of
-//! keys goes unnoticed. Tokens are taken from `Authorization` only, never from a query or a body, and a
-//! request's body is never read.
+//! To change the responses, use [`on_rejection`](RequireScope::on_rejection) of the layer.
+//!
+//! A handler can require more than its route. It returns `Result<_, Rejection>`, and its layer
+//! completes the response, so that it is that of the layer's own rejections:
+//!
+//! ```
+//! use scopegate_axum::{Claims, Rejection};
+//!
+//! async fn approve(claims: Claims) -> Result<&'static str, Rejection> {
+//!     claims.require("orders/approve")?;
+//!     Ok("approved")
+//! }
+//! # let _ = approve;
+//! ```
+//!
+//! A token with an unknown key waits up to two seconds for the fetch that it causes, so that a
+//! rotation of keys goes unnoticed. Tokens are read from `Authorization` only, never from a query
+//! or a body. A request's body is never read.
 //!
 //! # gRPC
 //!
-//! The layers are the same, and a gRPC call hears the same in gRPC's form: an answer that is only headers (*Trailers-Only* in
-//! "gRPC over HTTP2"), with HTTP status 200, the text as `grpc-message`, and the challenge as metadata.
+//! The same layers work for gRPC. A rejected call gets a response that is only headers
+//! (*Trailers-Only* in "gRPC over HTTP2"): HTTP status 200, the text as `grpc-message`, and the
+//! challenge as metadata.
 //!
-//! | others hear | a gRPC call hears |
+//! | other requests get | a gRPC call gets |
 //! | --- | --- |
 //! | 401, and 400 | `grpc-status` 16, `UNAUTHENTICATED`, with `www-authenticate` |
 //! | 403 | 7, `PERMISSION_DENIED`, with `www-authenticate` |
 //! | 503 | 14, `UNAVAILABLE`, with `retry-after` |
 //!
-//! A call is a `POST` over HTTP/2 with `content-type: application/grpc` (or `application/grpc+proto` and the like) and `te:
-//! trailers`. Who lacks one of these hears the HTTP status: gRPC-Web does, whose clients read it.
+//! A call is a `POST` over HTTP/2 with `content-type: application/grpc` (or
+//! `application/grpc+proto` and the like) and `te: trailers`. All other requests, including
+//! gRPC-Web, get the HTTP status.
 //!
-//! A method of a service of tonic has a path, so it can be a route with a layer of its own. One that has no route does not
-//! exist for callers:
+//! A method of a tonic service has a path, so it can be a route with a layer of its own. A method
+//! without a route does not exist for callers:
 //!
 //! ```
 //! use axum::{Router, routing::post_service};
@@ -123,14 +141,15 @@
 //! ```
 //!
 //! With the feature `tonic`, a layer also fits on tonic's server, for all services at once:
-//! `Server::builder().layer(RequireToken::new(&verifier))`. In a handler, [`Claims::from_extensions`]`(request.extensions())?` has the
-//! claims. `examples/grpc` of the repository is a program with all of it.
+//! `Server::builder().layer(RequireToken::new(&verifier))`. In a handler,
+//! [`Claims::from_extensions`]`(request.extensions())?` returns the claims. `examples/grpc` of the
+//! repository is a program with all of it.
 //!
 //! # CORS
 //!
-//! Before a script may send a token to another origin, its browser asks, with an `OPTIONS` request that has none (a preflight
-//! of the Fetch standard). `tower_http`'s `CorsLayer` answers that, where it is outside of the layers here, which is where a
-//! router puts what is added last:
+//! Before a script sends a token to another origin, its browser sends an `OPTIONS` request without
+//! a token (a preflight of the Fetch standard). `tower_http`'s `CorsLayer` answers it, if it is
+//! outside of the layers here. In a router, that is the layer added last:
 //!
 //! ```
 //! use axum::http::{HeaderValue, Method, header};
@@ -144,41 +163,43 @@
 //! let cors = CorsLayer::new()
 //!     .allow_origin(HeaderValue::from_static("https://app.example"))
 //!     .allow_methods([Method::GET])
-//!     .allow_headers([header::AUTHORIZATION]) // `Any` would not do: it does not stand for this header
-//!     .expose_headers([header::WWW_AUTHENTICATE]); // for scripts that want to know why
+//!     .allow_headers([header::AUTHORIZATION]) // `Any` does not include this header
+//!     .expose_headers([header::WWW_AUTHENTICATE]); // for scripts that read the challenge
 //! Router::new().route("/orders", get(list.layer(read))).layer(cors)
 //! # }
 //! ```
 //!
-//! Inside of them it would not see the preflight, which would be refused with 401, nor add its headers to refusals, which no
-//! script could then read.
+//! An inner `CorsLayer` would not see the preflight, which would be rejected with 401. It would not
+//! add its headers to rejections either, so no script could read them.
 //!
 //! # Streams and upgrades
 //!
-//! Bodies pass as they come, in both directions: server-sent events, uploads, streams of gRPC. So does a request that becomes
-//! a WebSocket; one that is refused does not become one. A browser's `WebSocket` cannot send `Authorization`, and there is no
-//! other place for a token here.
+//! Bodies pass unchanged in both directions: server-sent events, uploads, streams of gRPC. An
+//! accepted request can become a WebSocket, a rejected one cannot. A browser's `WebSocket` cannot
+//! send `Authorization`, and there is no other place for a token here.
 //!
-//! A token is judged once, when the request comes. What goes on for longer than the token is good has to end by itself, at
-//! [`Claims::expires_at`](scopegate::Claims::expires_at).
+//! The token is verified once, when the request arrives. Close long-lived streams yourself when it
+//! expires, at [`Claims::expires_at`](scopegate::Claims::expires_at).
 //!
-//! # Behind and around it
+//! # Deployment
 //!
-//! - TLS must end in this process or in a proxy that nobody can go around (RFC 6750 §5.3).
-//! - A rejection does not wait for the body of its request, no more than any other early answer. hyper then closes the
-//!   connection over HTTP/1.1, or resets the stream over HTTP/2, unless the body is there by then, and some clients fail for
-//!   that: with the connection when they use it once more, with the answer when they have not read it yet. Where a rejection
-//!   tells the client what to ask next, as with MCP, have the body read outside of these layers: `docs/mcp.md` of the
-//!   repository shows how.
-//! - Any inner service, and any layer further in, has the caller's claims by [`Claims::from_extensions`]`(request.extensions())`,
-//!   or by [`Claims::from_extensions_optional`] behind [`OptionalToken`].
-//! - The inner service's errors pass unchanged. A rejection has to fit into its response body, see [`RejectionBody`].
+//! - TLS must end in this process, or in a proxy that callers cannot bypass (RFC 6750 §5.3).
+//! - A rejection does not wait for the body of its request, like any other early response. Unless
+//!   the body has arrived by then, hyper closes the connection over HTTP/1.1, or resets the stream
+//!   over HTTP/2. Some clients then fail: when they use the connection again, or before they have
+//!   read the response. If a rejection tells clients what to do next, as with MCP, read the body
+//!   outside of these layers: `docs/mcp.md` of the repository shows how.
+//! - Inner services and layers get the caller's claims with
+//!   [`Claims::from_extensions`]`(request.extensions())`, or with
+//!   [`Claims::from_extensions_optional`] behind [`OptionalToken`].
+//! - Errors of the inner service pass unchanged. Its response body must be able to hold a
+//!   rejection, see [`RejectionBody`].
 //!
 //! # Features
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | `tonic` | for tonic 0.14: layers around its server, and claims in its handlers |
+//! | `tonic` | for tonic 0.14: layers around its server, and claims and rejections in its handlers |
 #![forbid(unsafe_code)]
 
 mod layers;

@@ -1,5 +1,5 @@
-//! What does the caller of a rejected request get? One response from a layer, or from a handler in the words
-//! of its layer. Responses as data come from `scopegate::http`.
+//! What does the caller of a rejected request get? One response from a layer, or from a handler in
+//! the words of its layer. Responses as data come from `scopegate::http`.
 
 pub(crate) mod body;
 pub(crate) mod grpc;
@@ -21,9 +21,9 @@ use crate::rejection::hook::OnRejection;
 
 /// Why a request was rejected, by a layer or by a handler.
 ///
-/// A handler that requires more than its route returns `Result<_, Rejection>`. Its layer completes the
-/// response: the challenge, the log line and [`on_rejection`](crate::RequireScope::on_rejection) are those of
-/// the layer's own rejections.
+/// A handler that requires more than its route returns `Result<_, Rejection>`. Its layer completes
+/// the response: the challenge, the log line and
+/// [`on_rejection`](crate::RequireScope::on_rejection) are those of the layer's own rejections.
 ///
 /// ```
 /// use scopegate_axum::{Claims, Rejection};
@@ -66,7 +66,8 @@ impl Rejection {
         self.decided.reason()
     }
 
-    /// Returns the HTTP status of the response. For a gRPC call, the status is in the response's headers.
+    /// Returns the HTTP status of the response. For a gRPC call, the status is in the response's
+    /// headers.
     pub fn status(&self) -> StatusCode {
         self.decided.status()
     }

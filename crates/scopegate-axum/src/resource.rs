@@ -1,6 +1,6 @@
-//! `ProtectedResource`: what an API is called, its layers, and its description of itself (RFC 9728), which are made of one
-//! another. The description is `resource/description.rs`, and its service
-//! `resource/metadata.rs`.
+//! `ProtectedResource`: what an API is called, its layers, and its description of itself (RFC
+//! 9728), which are made of one another. The description is `resource/description.rs`, and its
+//! service `resource/metadata.rs`.
 
 pub(crate) mod authorization_servers;
 pub(crate) mod description;
@@ -19,12 +19,13 @@ use crate::resource::authorization_servers::AuthorizationServers;
 use crate::resource::description::Description;
 use crate::resource::metadata::ResourceMetadata;
 
-/// An API under the name that OAuth knows it by: it makes the layers, and tells callers who lets them in (RFC 9728).
+/// An API under the name that OAuth knows it by: it makes the layers, and tells callers who lets
+/// them in (RFC 9728).
 ///
-/// For callers that find everything by themselves, clients of MCP servers first: a request without a token is answered with a
-/// challenge that names the API's metadata, the metadata names the authorization server, and that one is asked for a token
-/// with the scopes of the challenge. All of it comes from the configuration here and nothing from a request, least of all
-/// from its `Host`.
+/// For callers that find everything by themselves, clients of MCP servers first: a request without
+/// a token is answered with a challenge that names the API's metadata, the metadata names the
+/// authorization server, and that one is asked for a token with the scopes of the challenge. All of
+/// it comes from the configuration here and nothing from a request, least of all from its `Host`.
 ///
 /// ```
 /// use axum::{Router, handler::Handler, routing::get};
@@ -49,16 +50,16 @@ use crate::resource::metadata::ResourceMetadata;
 /// let issuer = scopegate_axum::Issuer::cognito_at(local.issuer())?.client("local-reader");
 /// let app = app(&Verifier::builder().trust(issuer).start().await?)?;
 ///
-/// let refused = app.clone().oneshot(Request::get("/orders").body(Body::empty())?).await?;
+/// let rejected = app.clone().oneshot(Request::get("/orders").body(Body::empty())?).await?;
 /// let metadata = "https://api.example/.well-known/oauth-protected-resource/orders";
 /// assert_eq!(
-///     refused.headers()["www-authenticate"],
+///     rejected.headers()["www-authenticate"],
 ///     format!(r#"Bearer realm="api", resource_metadata="{metadata}", scope="orders/read""#)
 /// );
 ///
 /// let path = "/.well-known/oauth-protected-resource/orders";
-/// let answer = app.oneshot(Request::get(path).body(Body::empty())?).await?;
-/// let document: serde_json::Value = serde_json::from_slice(&answer.into_body().collect().await?.to_bytes())?;
+/// let response = app.oneshot(Request::get(path).body(Body::empty())?).await?;
+/// let document: serde_json::Value = serde_json::from_slice(&response.into_body().collect().await?.to_bytes())?;
 /// assert_eq!(document["resource"], "https://api.example/orders");
 /// assert_eq!(document["authorization_servers"], serde_json::json!([local.issuer()]));
 /// assert_eq!(document["scopes_supported"], serde_json::json!(["orders/read"]));
@@ -67,25 +68,28 @@ use crate::resource::metadata::ResourceMetadata;
 ///
 /// # Where the metadata goes
 ///
-/// At the root of the host, and outside of every layer that asks for a token: on the outermost router, after its last `.layer`.
-/// In a nested router it would be found under that one's path, and a proxy that serves the API under a path has to pass
-/// [`metadata_path`](Self::metadata_path) on as it is. Pages in a browser, some MCP clients among them, need `tower_http`'s
-/// `CorsLayer` around it. Anybody can read which issuers are trusted, or
-/// [those that may be told](Self::with_authorization_servers), and which scopes there are.
+/// At the root of the host, and outside of every layer that asks for a token: on the outermost
+/// router, after its last `.layer`. In a nested router it would be found under that one's path, and
+/// a proxy that serves the API under a path has to pass [`metadata_path`](Self::metadata_path) on
+/// as it is. Pages in a browser, some MCP clients among them, need `tower_http`'s `CorsLayer`
+/// around it. Anybody can read which issuers are trusted, or [those that may be
+/// told](Self::with_authorization_servers), and which scopes there are.
 ///
-/// Layers that were not made here, `RequireScope::new(&verifier, …)`, work as ever, and neither know of the metadata nor are known
-/// to it.
+/// Layers that were not made here, `RequireScope::new(&verifier, …)`, work as ever, and neither
+/// know of the metadata nor are known to it.
 ///
 /// # What it does not do
 ///
-/// It judges no audience: that is the business of each [`Issuer`](crate::Issuer). Where the authorization server puts the
-/// resource that a caller asked for into `aud` (RFC 8707), and under MCP it must, trust it with `.audience(…)` of the same
-/// text.
+/// It judges no audience: that is the business of each [`Issuer`](crate::Issuer). Where the
+/// authorization server puts the resource that a caller asked for into `aud` (RFC 8707), and under
+/// MCP it must, trust it with `.audience(…)` of the same text.
 ///
-/// It does not make one URL of many: strict callers refuse metadata whose `resource` is not the very URL that they requested
-/// (§3.3), and others are content with one that is above it. An MCP server is best named by the URL that its clients are given.
+/// It does not make one URL of many: strict callers refuse metadata whose `resource` is not the
+/// very URL that they requested (§3.3), and others are content with one that is above it. An MCP
+/// server is best named by the URL that its clients are given.
 ///
-/// Clones are the same API as far as its layers are concerned: their scopes are in the metadata of all.
+/// Clones are the same API as far as its layers are concerned: their scopes are in the metadata of
+/// all.
 #[derive(Clone)]
 pub struct ProtectedResource {
     verifier: Verifier,
@@ -94,25 +98,28 @@ pub struct ProtectedResource {
 }
 
 impl ProtectedResource {
-    /// Names an API: by the URL that callers know it by, see [`ResourceIdentifier`], and by who verifies its tokens.
+    /// Names an API: by the URL that callers know it by, see [`ResourceIdentifier`], and by who
+    /// verifies its tokens.
     ///
-    /// The verifier's issuers are its authorization servers, in the order in which they were trusted: many clients take the
-    /// first. [`with_authorization_servers`](Self::with_authorization_servers) tells callers of fewer.
+    /// The verifier's issuers are its authorization servers, in the order in which they were
+    /// trusted: many clients take the first.
+    /// [`with_authorization_servers`](Self::with_authorization_servers) tells callers of fewer.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] when the identifier is not an `https` URL (or `http` on a loopback address) without query
-    /// and fragment, in normal form.
+    /// [`ConfigError::InvalidUrl`] when the identifier is not an `https` URL (or `http` on a
+    /// loopback address) without query and fragment, in normal form.
     pub fn new(identifier: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
         let issuers = verifier.issuers().map(str::to_owned).collect();
         let description = Arc::new(Description::new(identifier.parse()?, issuers));
         Ok(Self { verifier: verifier.clone(), realm: None, description })
     }
 
-    /// Sets the issuers that the metadata names: `authorization_servers` (RFC 9728 §2, which lets an API keep some
-    /// back). Default: every issuer that the verifier trusts. It applies to services that are created later.
+    /// Sets the issuers that the metadata names: `authorization_servers` (RFC 9728 §2, which lets
+    /// an API keep some back). Default: every issuer that the verifier trusts. It applies to
+    /// services that are created later.
     ///
-    /// Use it for an API that also trusts an issuer which its callers have no clients at, or for one that has an
-    /// issuer and an identifier for each tenant:
+    /// Use it for an API that also trusts an issuer which its callers have no clients at, or for
+    /// one that has an issuer and an identifier for each tenant:
     ///
     /// ```
     /// use scopegate_axum::{AuthorizationServers, ConfigError, ProtectedResource, Verifier};
@@ -140,9 +147,10 @@ impl ProtectedResource {
     /// # Ok::<(), ConfigError>(())
     /// ```
     ///
-    /// Callers believe this list: they send their credentials there, or the user's (§7.6). So it has no issuer
-    /// that the verifier does not trust, and nothing of it should come from a request. It only affects the
-    /// metadata: tokens of the other trusted issuers are still accepted.
+    /// Callers believe this list: they send their credentials there, or the user's (§7.6). So it
+    /// has no issuer that the verifier does not trust, and nothing of it should come from a
+    /// request. It only affects the metadata: tokens of the other trusted issuers are still
+    /// accepted.
     ///
     /// # Panics
     /// Panics if the issuers were selected with another verifier than the API's.
@@ -157,16 +165,16 @@ impl ProtectedResource {
         self
     }
 
-    /// What people call it, for clients to show: `resource_name` (RFC 9728 §2). None unless set. It is in documents of a service
-    /// that is made from now on.
+    /// What people call it, for clients to show: `resource_name` (RFC 9728 §2). None unless set. It
+    /// is in documents of a service that is made from now on.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.description).name = Some(name.into());
         self
     }
 
-    /// Where a developer can read about it: `resource_documentation` (RFC 9728 §2). None unless set. It is in documents of a
-    /// service that is made from now on.
+    /// Where a developer can read about it: `resource_documentation` (RFC 9728 §2). None unless
+    /// set. It is in documents of a service that is made from now on.
     #[must_use]
     pub fn with_documentation(mut self, url: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.description).documentation = Some(url.into());
@@ -180,8 +188,9 @@ impl ProtectedResource {
         self
     }
 
-    /// The layer [`RequireScope`], with the API's metadata in its challenges. What a caller should ask for to satisfy it is from
-    /// now on in the metadata, also if the layer is never put on a route; 256 scopes at most.
+    /// The layer [`RequireScope`], with the API's metadata in its challenges. What a caller should
+    /// ask for to satisfy it is from now on in the metadata, also if the layer is never put on a
+    /// route; 256 scopes at most.
     ///
     /// # Panics
     /// As [`RequireScope::new`].
@@ -201,8 +210,9 @@ impl ProtectedResource {
         Ok(self.named(RequireScope::try_new(&self.verifier, requirement)?))
     }
 
-    /// The layer [`RequireToken`], with the API's metadata in its challenges. Its challenges name no scope. Clients of MCP servers
-    /// ask for every scope in the metadata then, so do not put it around layers that ask for scopes: they are enough.
+    /// The layer [`RequireToken`], with the API's metadata in its challenges. Its challenges name
+    /// no scope. Clients of MCP servers ask for every scope in the metadata then, so do not put it
+    /// around layers that ask for scopes: they are enough.
     pub fn require_token(&self) -> RequireToken {
         let layer = RequireToken::new(&self.verifier).with_resource_metadata(self.metadata_url());
         match &self.realm {
@@ -229,8 +239,8 @@ impl ProtectedResource {
         }
     }
 
-    /// Every scope that a layer of this API names, in alphabetical order, 256 at most: for a document that describes it, as
-    /// OpenAPI does.
+    /// Every scope that a layer of this API names, in alphabetical order, 256 at most: for a
+    /// document that describes it, as OpenAPI does.
     pub fn scopes(&self) -> Vec<Scope> {
         self.description.scopes()
     }
@@ -253,14 +263,16 @@ impl ProtectedResource {
         MetadataUrl::from(self.identifier())
     }
 
-    /// Where [`metadata`](Self::metadata) has to be served: a path from the host's root (RFC 9728 §3.1). A router of axum takes no
-    /// path with a segment that begins with `:` or `*`, so an API under one cannot be named there.
+    /// Where [`metadata`](Self::metadata) has to be served: a path from the host's root (RFC 9728
+    /// §3.1). A router of axum takes no path with a segment that begins with `:` or `*`, so an API
+    /// under one cannot be named there.
     pub fn metadata_path(&self) -> &str {
         self.description.identifier.metadata_path()
     }
 
-    /// Serves the metadata, see [above](Self#where-the-metadata-goes). `Router::route_service` of axum takes it with
-    /// [`metadata_path`](Self::metadata_path); it is no handler, so `get(…)` does not.
+    /// Serves the metadata, see [above](Self#where-the-metadata-goes). `Router::route_service` of
+    /// axum takes it with [`metadata_path`](Self::metadata_path); it is no handler, so `get(…)`
+    /// does not.
     pub fn metadata(&self) -> ResourceMetadata {
         ResourceMetadata::new(Arc::clone(&self.description))
     }

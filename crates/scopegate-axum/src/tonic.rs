@@ -69,8 +69,8 @@ impl From<Rejection> for Status {
     }
 }
 
-/// Returns the rejection that a status was made of. tonic puts a handler's status into the extensions of the
-/// response.
+/// Returns the rejection that a status was made of. tonic puts a handler's status into the
+/// extensions of the response.
 pub(crate) fn rejection_of(status: &Status) -> Option<&Rejection> {
     status.source()?.downcast_ref()
 }

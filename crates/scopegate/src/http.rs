@@ -1,8 +1,10 @@
-//! Which response does a request get? The decision about an HTTP request as data, for any framework.
+//! Which response does a request get? The decision about an HTTP request as data, for any
+//! framework.
 //!
-//! An [`Authorizer`] holds what a route requires. It takes the headers of a request, and returns the claims
-//! of its token or a [`Rejection`]. It also turns a rejection into status, headers and body. The layers of
-//! `scopegate-axum` are made of it; use it directly if your framework has no tower services.
+//! An [`Authorizer`] holds what a route requires. It takes the headers of a request, and returns
+//! the claims of its token or a [`Rejection`]. It also turns a rejection into status, headers and
+//! body. The layers of `scopegate-axum` are made of it; use it directly if your framework has no
+//! tower services.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -48,8 +50,9 @@
 //! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
 //! | any token, while its issuer's keys are unavailable | 503, `Retry-After`, no challenge |
 //!
-//! Each body is a problem document (RFC 9457), and each response is `Cache-Control: no-store`. The texts are
-//! fixed, so responses don't reveal why a token was rejected. Log the rejection, which has the reason.
+//! Each body is a problem document (RFC 9457), and each response is `Cache-Control: no-store`. The
+//! texts are fixed, so responses don't reveal why a token was rejected. Log the rejection, which
+//! has the reason.
 
 mod authorizer;
 mod credentials;

@@ -1,4 +1,5 @@
-//! The response future: a rejection, or the inner service's response, perhaps after waiting for a key.
+//! The response future: a rejection, or the inner service's response, perhaps after waiting for a
+//! key.
 
 use std::fmt;
 use std::future::Future;

@@ -14,11 +14,12 @@ use crate::rejection::body::RejectionBody;
 use crate::rejection::grpc::Protocol;
 use crate::rejection::hook::{OnRejection, Unchanged};
 
-/// The service that [`RequireScope`](crate::RequireScope), [`RequireToken`](crate::RequireToken) and
-/// [`OptionalToken`](crate::OptionalToken) wrap around another one.
+/// The service that [`RequireScope`](crate::RequireScope), [`RequireToken`](crate::RequireToken)
+/// and [`OptionalToken`](crate::OptionalToken) wrap around another one.
 ///
 /// It works with any request body, which it never reads, and with any response body that is a
-/// [`RejectionBody`]. Errors of the inner service pass unchanged. A rejection is a response, not an error.
+/// [`RejectionBody`]. Errors of the inner service pass unchanged. A rejection is a response, not an
+/// error.
 ///
 /// The inner service gets the caller's claims with
 /// [`Claims::from_extensions`](crate::Claims::from_extensions). Handlers of axum use the extractor
@@ -84,8 +85,9 @@ where
 }
 
 impl<S: Clone, H> Authorize<S, H> {
-    /// Replaces the inner service with a clone, which is not ready. A ready service may hold a permit of a
-    /// limit. A request that is rejected, or that waits for an invented key, must not keep it from others.
+    /// Replaces the inner service with a clone, which is not ready. A ready service may hold a
+    /// permit of a limit. A request that is rejected, or that waits for an invented key, must not
+    /// keep it from others.
     fn release_readiness(&mut self) {
         self.inner = self.inner.clone();
     }

@@ -15,8 +15,8 @@ use crate::rejection::hook::Unchanged;
 /// Accepts requests **without a token too**, for routes that serve every caller and know some.
 ///
 /// The handler takes `Option<Claims>`. A token that is present and invalid is rejected as by
-/// [`RequireToken`](crate::RequireToken), so that a caller with an expired token is not served as an anonymous one
-/// without noticing.
+/// [`RequireToken`](crate::RequireToken), so that a caller with an expired token is not served as
+/// an anonymous one without noticing.
 #[must_use = "a layer protects nothing until it is put on a route"]
 #[derive(Clone)]
 pub struct OptionalToken<H = Unchanged>(Parts<H>);
@@ -29,14 +29,14 @@ impl OptionalToken {
 }
 
 impl<H> OptionalToken<H> {
-    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`. Characters that are
-    /// not printable ASCII become `?`.
+    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`.
+    /// Characters that are not printable ASCII become `?`.
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
         Self(self.0.with_realm(realm.into()))
     }
 
-    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none. The layers of a
-    /// [`ProtectedResource`](crate::ProtectedResource) have it already.
+    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none. The
+    /// layers of a [`ProtectedResource`](crate::ProtectedResource) have it already.
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
         Self(self.0.with_resource_metadata(url))
     }

@@ -21,9 +21,9 @@ impl RequireScope {
     /// Requires one scope, or [`all_of`](crate::all_of) or [`any_of`](crate::any_of) several.
     ///
     /// # Panics
-    /// Panics if [`Requirement::check`] fails: for a string that is not a scope (RFC 6749 §3.3), an empty list,
-    /// or `offline_access`. That happens when the router is built, with the string in the message. Use
-    /// [`try_new`](Self::try_new) for scopes that come from a configuration.
+    /// Panics if [`Requirement::check`] fails: for a string that is not a scope (RFC 6749 §3.3), an
+    /// empty list, or `offline_access`. That happens when the router is built, with the string in
+    /// the message. Use [`try_new`](Self::try_new) for scopes that come from a configuration.
     #[track_caller]
     pub fn new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Self {
         match Self::try_new(verifier, requirement) {
@@ -46,23 +46,23 @@ impl RequireScope {
 }
 
 impl<H> RequireScope<H> {
-    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`. Characters that are
-    /// not printable ASCII become `?`.
+    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`.
+    /// Characters that are not printable ASCII become `?`.
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
         Self(self.0.with_realm(realm.into()))
     }
 
-    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none. The layers of a
-    /// [`ProtectedResource`](crate::ProtectedResource) have it already.
+    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none. The
+    /// layers of a [`ProtectedResource`](crate::ProtectedResource) have it already.
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
         Self(self.0.with_resource_metadata(url))
     }
 
-    /// Changes the responses to rejected requests: those of this layer, and those of handlers behind it that
-    /// return a [`Rejection`]. Default: unchanged.
+    /// Changes the responses to rejected requests: those of this layer, and those of handlers
+    /// behind it that return a [`Rejection`]. Default: unchanged.
     ///
-    /// Keep the status and the headers: clients act on them. A rejected gRPC call gets status 200 and an empty
-    /// body, and its response must keep both.
+    /// Keep the status and the headers: clients act on them. A rejected gRPC call gets status 200
+    /// and an empty body, and its response must keep both.
     ///
     /// ```
     /// use axum::{body::Body, http::HeaderValue, http::header::CONTENT_TYPE, response::Response};

@@ -14,10 +14,12 @@ use crate::rejection::hook::Unchanged;
 
 /// Accepts requests with a valid access token, whatever scopes it grants.
 ///
-/// Use it for routes that tell callers about themselves, or around routes that check scopes in their own ways.
+/// Use it for routes that tell callers about themselves, or around routes that check scopes in
+/// their own ways.
 ///
-/// An inner [`RequireScope`](crate::RequireScope) of the same verifier does not verify the token again. Don't
-/// wrap `RequireScope` in it: requests without a token would then get a challenge without scopes.
+/// An inner [`RequireScope`](crate::RequireScope) of the same verifier does not verify the token
+/// again. Don't wrap `RequireScope` in it: requests without a token would then get a challenge
+/// without scopes.
 #[must_use = "a layer protects nothing until it is put on a route"]
 #[derive(Clone)]
 pub struct RequireToken<H = Unchanged>(Parts<H>);
@@ -30,14 +32,14 @@ impl RequireToken {
 }
 
 impl<H> RequireToken<H> {
-    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`. Characters that are
-    /// not printable ASCII become `?`.
+    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`.
+    /// Characters that are not printable ASCII become `?`.
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
         Self(self.0.with_realm(realm.into()))
     }
 
-    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none. The layers of a
-    /// [`ProtectedResource`](crate::ProtectedResource) have it already.
+    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none. The
+    /// layers of a [`ProtectedResource`](crate::ProtectedResource) have it already.
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
         Self(self.0.with_resource_metadata(url))
     }

@@ -7,8 +7,9 @@ use http_body_util::{BodyExt as _, Either, Full};
 
 /// A response body that can hold the short text of a rejection.
 ///
-/// Implement it for a body type of your own. For a type of another crate that is not listed here, put
-/// `tower_http`'s `MapResponseBodyLayer` inside of the layer. Methods that are added later will have a default.
+/// Implement it for a body type of your own. For a type of another crate that is not listed here,
+/// put `tower_http`'s `MapResponseBodyLayer` inside of the layer. Methods that are added later will
+/// have a default.
 #[diagnostic::on_unimplemented(
     note = "for `tonic::body::Body` there is the feature `tonic` of `scopegate-axum`"
 )]

@@ -1,14 +1,14 @@
 //! Rejections in the form that gRPC clients read.
 //!
-//! "gRPC over HTTP2" (`doc/PROTOCOL-HTTP2.md`, section "Responses") has a form for a response that is only an
-//! error, *Trailers-Only*: HTTP status 200, and in the same block of headers the gRPC status, its message and
-//! any metadata. The codes are those of `doc/statuscodes.md`.
+//! "gRPC over HTTP2" (`doc/PROTOCOL-HTTP2.md`, section "Responses") has a form for a response that
+//! is only an error, *Trailers-Only*: HTTP status 200, and in the same block of headers the gRPC
+//! status, its message and any metadata. The codes are those of `doc/statuscodes.md`.
 //!
-//! A 200 for a rejected request would mislead other callers. For example, a proxy that forwards the caller's
-//! headers to ask whether a request is authorized takes 200 for a yes. So a request must have every mark of a
-//! call: HTTP/2, the method, the content type, and `TE`, which only proxies for gRPC pass on (RFC 9110
-//! §7.6.1). A client without one of them loses nothing, because it maps 401, 403 and 503 to the same codes
-//! (`doc/http-grpc-status-mapping.md`).
+//! A 200 for a rejected request would mislead other callers. For example, a proxy that forwards the
+//! caller's headers to ask whether a request is authorized takes 200 for a yes. So a request must
+//! have every mark of a call: HTTP/2, the method, the content type, and `TE`, which only proxies
+//! for gRPC pass on (RFC 9110 §7.6.1). A client without one of them loses nothing, because it maps
+//! 401, 403 and 503 to the same codes (`doc/http-grpc-status-mapping.md`).
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, TE};
@@ -60,8 +60,8 @@ fn is_call<B>(request: &Request<B>) -> bool {
         && headers.get(TE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"))
 }
 
-/// `application/grpc`, perhaps with the format of messages (`+proto`) or with parameters. Not `application/grpc-web`: its
-/// clients read the HTTP status.
+/// `application/grpc`, perhaps with the format of messages (`+proto`) or with parameters. Not
+/// `application/grpc-web`: its clients read the HTTP status.
 fn is_grpc(content_type: &[u8]) -> bool {
     // RFC 9110 §8.3.1: media types are compared without case.
     content_type.split_at_checked(MEDIA_TYPE.len()).is_some_and(|(media_type, rest)| {
@@ -88,7 +88,8 @@ fn trailers_only(code: Code, message: &str) -> Response<Bytes> {
     response
 }
 
-/// Encodes a `grpc-message`: printable ASCII except `%` stays, and every other byte becomes `%` and its number.
+/// Encodes a `grpc-message`: printable ASCII except `%` stays, and every other byte becomes `%` and
+/// its number.
 fn percent_encoded(message: &str) -> HeaderValue {
     let mut text = String::with_capacity(message.len());
     for byte in message.bytes() {

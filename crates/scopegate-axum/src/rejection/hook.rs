@@ -6,8 +6,8 @@ use crate::rejection::Rejection;
 
 /// Changes the responses to rejected requests: what a layer's `on_rejection` takes.
 ///
-/// It is implemented for functions from `&Rejection` and a response to a response, and cannot be implemented
-/// for other types.
+/// It is implemented for functions from `&Rejection` and a response to a response, and cannot be
+/// implemented for other types.
 pub trait OnRejection<B>: sealed::OnRejection<B> {}
 
 /// Leaves the responses to rejected requests as they are. The default.

@@ -15,9 +15,9 @@ impl AuthorizationServers {
     /// Selects some of the issuers that the verifier trusts, in this order.
     ///
     /// # Errors
-    /// Returns [`ConfigError::UntrustedIssuer`] for an issuer that the verifier does not trust under exactly this
-    /// name, [`ConfigError::RepeatedIssuer`] for a repeated one, and [`ConfigError::EmptyIssuerList`] for an empty
-    /// list.
+    /// Returns [`ConfigError::UntrustedIssuer`] for an issuer that the verifier does not trust
+    /// under exactly this name, [`ConfigError::RepeatedIssuer`] for a repeated one, and
+    /// [`ConfigError::EmptyIssuerList`] for an empty list.
     pub fn new<S: AsRef<str>>(
         verifier: &Verifier,
         issuers: impl IntoIterator<Item = S>,

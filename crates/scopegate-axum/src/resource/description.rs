@@ -15,8 +15,8 @@ pub(crate) struct Description {
     pub(crate) documentation: Option<String>,
 }
 
-/// The scopes of every layer so far. At most [`MAX_SCOPES`] each, because a program that makes layers out of what requests ask for
-/// must not fill its memory with them.
+/// The scopes of every layer so far. At most [`MAX_SCOPES`] each, because a program that makes
+/// layers out of what requests ask for must not fill its memory with them.
 #[derive(Debug, Default)]
 struct ScopesOfLayers {
     named: BTreeSet<Scope>,
@@ -49,7 +49,8 @@ impl Description {
     }
 
     fn lock(&self) -> MutexGuard<'_, ScopesOfLayers> {
-        // Nothing panics between two halves of a change, and if it did, these would still be scopes that layers ask for.
+        // Nothing panics between two halves of a change, and if it did, these would still be scopes
+        // that layers ask for.
         self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,8 +15,8 @@ use tower_service::Service;
 
 use crate::resource::description::Description;
 
-/// Answers `GET` and `HEAD` with the metadata of a [`ProtectedResource`](crate::ProtectedResource), whatever the path, and
-/// any other method with 405.
+/// Answers `GET` and `HEAD` with the metadata of a [`ProtectedResource`](crate::ProtectedResource),
+/// whatever the path, and any other method with 405.
 ///
 /// | member | is |
 /// | --- | --- |
@@ -26,9 +26,11 @@ use crate::resource::description::Description;
 /// | `bearer_methods_supported` | `header`, because tokens are taken from nowhere else |
 /// | `resource_name`, `resource_documentation` | what was configured |
 ///
-/// A member without values is left out (§3.2). So are further alternatives of [`any_of`](crate::any_of), and scopes that only
-/// [imply](scopegate::VerifierBuilder::implied_scopes) others: callers that ask for all they read here would always ask for
-/// the most powerful. It may be cached for an hour (§7.10): it seldom changes once a program has made its layers.
+/// A member without values is left out (§3.2). So are further alternatives of
+/// [`any_of`](crate::any_of), and scopes that only
+/// [imply](scopegate::VerifierBuilder::implied_scopes) others: callers that ask for all they read
+/// here would always ask for the most powerful. It may be cached for an hour (§7.10): it seldom
+/// changes once a program has made its layers.
 #[derive(Clone, Debug)]
 pub struct ResourceMetadata(Arc<Description>);
 

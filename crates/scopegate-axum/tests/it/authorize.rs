@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use crate::fixture::{sign, token, verifier};
 use axum::http::{Method, Request, Response, StatusCode};
 use bytes::Bytes;
 use http_body::{Body, Frame};
@@ -19,7 +18,10 @@ use scopegate_issuer::LocalIssuer;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
 
-/// A service that panics unless it was polled ready before each call, and whose clones are not ready.
+use crate::fixture::{sign, token, verifier};
+
+/// A service that panics unless it was polled ready before each call, and whose clones are not
+/// ready.
 #[derive(Debug)]
 struct Strict {
     ready: bool,
@@ -160,15 +162,15 @@ async fn inner_service_is_ready_after_waiting_for_key() {
 async fn rejected_request_releases_its_permit() {
     let limit = ConcurrencyLimitLayer::new(1);
     let guarded = RequireScope::new(&verifier(), "read").layer(limit.layer(Strict { ready: false }));
-    let mut refusing = guarded.clone();
-    // Like a connection that stays open after its request was refused.
-    let response = refusing.ready().await.unwrap().call(request(None)).await.unwrap();
+    let mut rejecting = guarded.clone();
+    // Like a connection that stays open after its request was rejected.
+    let response = rejecting.ready().await.unwrap().call(request(None)).await.unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
     let mut other = guarded.clone();
     let good = token("read");
     let response = other.ready().await.unwrap().call(request(Some(&good))).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
-    drop(refusing);
+    drop(rejecting);
 }
 
 #[tokio::test]
@@ -178,7 +180,7 @@ async fn inner_service_error_passes_unchanged() {
     let inner = service_fn(|_: Request<Empty<Bytes>>| async { Err::<Response<Full<Bytes>>, _>(Inner) });
     let service = RequireToken::new(&verifier()).layer(inner);
     assert_eq!(service.clone().oneshot(request(Some(&token("")))).await.unwrap_err(), Inner);
-    // A refusal is a response, not an error.
+    // A rejection is a response, not an error.
     assert_eq!(service.oneshot(request(None)).await.unwrap().status(), StatusCode::UNAUTHORIZED);
 }
 
@@ -241,7 +243,8 @@ fn missing_layer_is_not_an_anonymous_caller() {
 
 #[tokio::test]
 async fn inner_layer_without_token_replaces_outer_claims() {
-    // The outer layer knows the caller; the inner one belongs to another verifier and sees no token.
+    // The outer layer knows the caller; the inner one belongs to another verifier and sees no
+    // token.
     let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
         let known = Claims::from_extensions_optional(request.extensions()).unwrap().is_some();
         Ok::<_, Infallible>(Response::new(known.to_string()))

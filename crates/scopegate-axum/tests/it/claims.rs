@@ -1,12 +1,13 @@
 //! What does a handler get to know about its caller?
 
-use crate::fixture::{Log, body_text, get, header_text, mint, send, sign, token, verifier, with_token};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::response::IntoResponse as _;
 use axum::routing::get as on_get;
 use scopegate_axum::{Claims, OptionalToken, RequireScope, RequireToken};
+
+use crate::fixture::{Log, body_text, get, header_text, mint, send, sign, token, verifier, with_token};
 
 async fn standard(claims: Claims) -> String {
     format!("{} may {}", claims.client_id().unwrap(), claims.scopes())
@@ -110,7 +111,8 @@ async fn missing_layer_is_logged_and_500() {
     // D24
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
+    // With only one subscriber, tracing would not ask it about an event that another test's thread
+    // is the first to reach.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     let _guard = tracing::subscriber::set_default(subscriber);
     let router = Router::new()

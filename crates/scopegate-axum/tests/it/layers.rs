@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use crate::fixture::{get, header_text, send, status, token, verifier, with_token};
 use axum::Router;
 use axum::body::Body;
 use axum::handler::Handler as _;
@@ -14,6 +13,8 @@ use scopegate_axum::{Issuer, OptionalToken, RequireScope, RequireToken, Verifier
 use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use tower::util::MapRequestLayer;
 use tower_http::cors::CorsLayer;
+
+use crate::fixture::{get, header_text, send, status, token, verifier, with_token};
 
 async fn ok() {}
 
@@ -121,7 +122,8 @@ async fn outer_cors_layer_answers_preflight() {
         ] {
             assert_eq!(header_text(&answer, &name), Some(value));
         }
-        // What comes after it is not let through for that, and the script may read the answer, and why it was refused.
+        // What comes after it is not let through for that, and the script may read the answer, and
+        // why it was rejected.
         let reader = token("read");
         for (request, status) in [(get("/"), 401), (with_token(get("/"), &reader), 200)] {
             let answer = send(&router, from_script(request)).await;

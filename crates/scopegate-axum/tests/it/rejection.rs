@@ -1,4 +1,4 @@
-//! What does each kind of request hear? Every answer to the letter. Row ids (D07, …) are those of
+//! Which response does each kind of request get? Every one to the letter. Row ids (D07, …) are those of
 //! docs/conformance.md.
 
 mod challenge;
@@ -10,9 +10,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use crate::fixture::{
-    Log, body_text, get, header_text, mint, send, sign, status, token, verifier, with_token,
-};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
@@ -24,6 +21,10 @@ use scopegate_axum::{
     any_of,
 };
 use scopegate_issuer::{Fault, LocalIssuer};
+
+use crate::fixture::{
+    Log, body_text, get, header_text, mint, send, sign, status, token, verifier, with_token,
+};
 
 fn router() -> Router {
     let verifier = verifier();
@@ -135,7 +136,8 @@ async fn several_credentials_are_an_invalid_request() {
         let request = Request::get("/scope").header("authorization", empty).body(Body::empty()).unwrap();
         assert_answer(request, 400, &challenge, detail).await;
     }
-    // Several spaces, and any case of the scheme, are as good as one; without a space it is another scheme.
+    // Several spaces, and any case of the scheme, are as good as one; without a space it is another
+    // scheme.
     for scheme in ["Bearer ", "Bearer    ", "bearer ", "BEARER ", "bEaReR "] {
         assert_eq!(answer(after(scheme, "")).await.0, 200, "{scheme}");
     }
@@ -263,9 +265,9 @@ async fn configured_realm_is_in_challenge() {
 async fn reason_is_in_extensions_and_not_in_body() {
     // D16
     let response = send(&router(), with_token(get("/scope"), &sign(&mint().client("somebody-else")))).await;
-    let refusal = response.extensions().get::<Rejection>().unwrap();
-    assert!(matches!(refusal.reason(), RejectionReason::Token(Error::WrongClient { .. })), "{refusal}");
-    assert!(refusal.to_string().contains("somebody-else"));
+    let rejection = response.extensions().get::<Rejection>().unwrap();
+    assert!(matches!(rejection.reason(), RejectionReason::Token(Error::WrongClient { .. })), "{rejection}");
+    assert!(rejection.to_string().contains("somebody-else"));
     let headers = format!("{:?}", response.headers());
     assert!(!headers.contains("somebody-else") && !body_text(response).await.contains("somebody-else"));
 }
@@ -275,7 +277,8 @@ async fn rejection_of_any_token_logs_one_line() {
     // A19
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
+    // With only one subscriber, tracing would not ask it about an event that another test's thread
+    // is the first to reach.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     let _guard = tracing::subscriber::set_default(subscriber);
     let router = router();

@@ -1,9 +1,7 @@
-//! Does an API tell callers, to the letter of RFC 9728, who lets them in and what for? And do scopes that imply others open
-//! routes, and stand in challenges, as they were declared? Row ids (F08, …) are those of docs/conformance.md.
+//! Does an API tell callers, to the letter of RFC 9728, who lets them in and what for? And do
+//! scopes that imply others open routes, and stand in challenges, as they were declared? Row ids
+//! (F08, …) are those of docs/conformance.md.
 
-use crate::fixture::{
-    CLIENT, ISSUER, body_text, get, header_text, send, status, token, trusted, verifier, with_token,
-};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
@@ -13,6 +11,10 @@ use scopegate_axum::{
     any_of,
 };
 use serde_json::{Value, json};
+
+use crate::fixture::{
+    CLIENT, ISSUER, body_text, get, header_text, send, status, token, trusted, verifier, with_token,
+};
 
 const ORDERS: &str = "https://api.example/orders";
 const ORDERS_METADATA: &str = "https://api.example/.well-known/oauth-protected-resource/orders";
@@ -121,19 +123,19 @@ async fn selected_authorization_servers_are_in_their_order() {
 fn untrusted_authorization_server_is_a_config_error() {
     // F12
     let verifier = three_issuers();
-    let refused = |names: &[&str]| AuthorizationServers::new(&verifier, names).unwrap_err();
+    let rejected = |names: &[&str]| AuthorizationServers::new(&verifier, names).unwrap_err();
     for name in ["https://evil.example", "https://a.example/", "https://b.example", "HTTPS://a.example", ""] {
-        let error = refused(&[ISSUER, name]);
+        let error = rejected(&[ISSUER, name]);
         assert!(matches!(&error, ConfigError::UntrustedIssuer { found, .. } if found == name), "{error}");
         assert_eq!(error.to_string(), format!("expected an issuer that the verifier trusts, found {name:?}"));
     }
-    let error = refused(&["https://a.example", ISSUER, "https://a.example"]);
+    let error = rejected(&["https://a.example", ISSUER, "https://a.example"]);
     assert!(
         matches!(&error, ConfigError::RepeatedIssuer { issuer, .. } if issuer == "https://a.example"),
         "{error}"
     );
     assert_eq!(error.to_string(), "expected each issuer once, found https://a.example again");
-    let error = refused(&[]);
+    let error = rejected(&[]);
     assert!(matches!(error, ConfigError::EmptyIssuerList), "{error}");
     assert_eq!(error.to_string(), "expected at least one of the trusted issuers, found none");
     let names = ["https://a.example", ISSUER, "https://b.example/"];
@@ -159,9 +161,9 @@ async fn metadata_answers_only_get_and_head() {
         (200, Some("application/json"))
     );
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
-        let refused = send(&router, request(method)).await;
+        let rejected = send(&router, request(method)).await;
         assert_eq!(
-            (refused.status().as_u16(), header_text(&refused, &header::ALLOW)),
+            (rejected.status().as_u16(), header_text(&rejected, &header::ALLOW)),
             (405, Some("GET, HEAD"))
         );
     }
@@ -179,23 +181,23 @@ async fn every_challenge_has_the_metadata_url() {
     let start = format!(r#"Bearer realm="api", resource_metadata="{ORDERS_METADATA}""#);
     let expected = |status: u16, rest: &str| (status, format!("{start}{rest}"));
 
-    let refused = challenge(get("/read")).await;
-    assert_eq!(refused, expected(401, r#", scope="orders/read""#));
-    let refused = challenge(get("/token")).await;
-    assert_eq!(refused, expected(401, ""));
+    let rejected = challenge(get("/read")).await;
+    assert_eq!(rejected, expected(401, r#", scope="orders/read""#));
+    let rejected = challenge(get("/token")).await;
+    assert_eq!(rejected, expected(401, ""));
     let not_valid = r#"error="invalid_token", error_description="the access token has expired, or is not valid for this API""#;
     for (path, scope) in [("/read", r#", scope="orders/read""#), ("/token", ""), ("/accept", "")] {
-        let refused = challenge(with_token(get(path), "a.b.c")).await;
-        assert_eq!(refused, expected(401, &format!("{scope}, {not_valid}")), "{path}");
+        let rejected = challenge(with_token(get(path), "a.b.c")).await;
+        assert_eq!(rejected, expected(401, &format!("{scope}, {not_valid}")), "{path}");
     }
-    let refused = challenge(with_token(get("/write"), &token("orders/write"))).await;
+    let rejected = challenge(with_token(get("/write"), &token("orders/write"))).await;
     let lacking =
         r#"error="insufficient_scope", error_description="the access token lacks a scope that is needed""#;
-    assert_eq!(refused, expected(403, &format!(r#", scope="orders/write orders/read", {lacking}"#)));
-    let refused = challenge(with_token(get("/read"), "two tokens")).await;
+    assert_eq!(rejected, expected(403, &format!(r#", scope="orders/write orders/read", {lacking}"#)));
+    let rejected = challenge(with_token(get("/read"), "two tokens")).await;
     let malformed = r#"error="invalid_request", error_description="expected one Authorization header with one bearer token""#;
-    assert_eq!(refused, expected(400, &format!(", {malformed}")));
-    // And a good token hears none.
+    assert_eq!(rejected, expected(400, &format!(", {malformed}")));
+    // And a valid token hears none.
     assert_eq!(challenge(with_token(get("/read"), &token("orders/read"))).await, (200, String::new()));
 }
 
@@ -373,7 +375,7 @@ fn implied_scopes_are_in_the_claims() {
     // F16
     let verifier =
         Verifier::builder().trust(trusted()).implied_scopes("write", ["read", "list"]).build().unwrap();
-    let claims = verifier.verify(&token("write other write")).unwrap();
+    let claims = verifier.verify(token("write other write")).unwrap();
     assert_eq!(claims.scopes().to_string(), "list other read write");
     assert_eq!(claims.claim::<String>("scope").unwrap().as_deref(), Some("write other write"));
     assert!(claims.require("list").is_ok());

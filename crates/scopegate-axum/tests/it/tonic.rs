@@ -1,4 +1,5 @@
-//! Does a handler of tonic reject in the words of its layer? A real client and server are in `examples/grpc`.
+//! Does a handler of tonic reject in the words of its layer? A real client and server are in
+//! `examples/grpc`.
 
 use std::convert::Infallible;
 
@@ -73,7 +74,8 @@ async fn handler_status_is_logged_once_by_the_layer() {
     let log = Log::default();
     let subscriber =
         tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(log.clone()).finish();
-    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
+    // With only one subscriber, tracing would not ask it about an event that another test's thread
+    // is the first to reach.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     let _guard = tracing::subscriber::set_default(subscriber);
     let api = api(&verifier());

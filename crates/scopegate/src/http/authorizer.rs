@@ -1,4 +1,5 @@
-//! What a route requires, and the decision about one request. The responses are in `http/template.rs`.
+//! What a route requires, and the decision about one request. The responses are in
+//! `http/template.rs`.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -94,8 +95,8 @@ impl Authorizer {
         Self { verifier: verifier.clone(), access, challenge, templates: OnceLock::new() }
     }
 
-    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`. Characters that are
-    /// not printable ASCII become `?`.
+    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`.
+    /// Characters that are not printable ASCII become `?`.
     #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
         self.with_challenge(|challenge| challenge.realm = realm.into())
@@ -127,8 +128,8 @@ impl Authorizer {
         self.authorize_credentials(Credentials::from_headers(headers))
     }
 
-    /// Decides about a request by its headers. If the token names an unknown key, waits for the key as
-    /// [`Verifier::verify_or_refresh`] does.
+    /// Decides about a request by its headers. If the token names an unknown key, waits for the key
+    /// as [`Verifier::verify_or_refresh`] does.
     ///
     /// # Errors
     /// Returns the [`Rejection`] of the request.
@@ -185,8 +186,9 @@ impl Authorizer {
 
     /// Returns the response to a rejected request.
     ///
-    /// The rejection is this authorizer's, or the application's. If the application requires scopes that the
-    /// route does not, the challenge names both: a client that obtains a new token needs all of them.
+    /// The rejection is this authorizer's, or the application's. If the application requires scopes
+    /// that the route does not, the challenge names both: a client that obtains a new token needs
+    /// all of them.
     pub fn response(&self, rejection: &Rejection) -> ResponseTemplate {
         let kind = rejection.kind();
         if let (Kind::InsufficientScope, RaisedBy::Application) = (kind, rejection.raised_by) {
@@ -202,8 +204,8 @@ impl Authorizer {
 }
 
 impl PendingAuthorization {
-    /// Waits for the key as [`Verifier::verify_or_refresh`] does, and decides. `authorizer` is the one that
-    /// returned this value.
+    /// Waits for the key as [`Verifier::verify_or_refresh`] does, and decides. `authorizer` is the
+    /// one that returned this value.
     ///
     /// # Errors
     /// Returns the [`Rejection`] of the request.

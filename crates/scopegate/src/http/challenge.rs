@@ -1,8 +1,8 @@
 //! The `WWW-Authenticate` header (RFC 6750 §3, RFC 9110 §11.6.1).
 //!
-//! Clients in the field take the first `scope=` or `error=` that they find, also inside another value, and
-//! some do not find a parameter with spaces around its `=`. So there are none, and `error_description` comes
-//! last.
+//! Clients in the field take the first `scope=` or `error=` that they find, also inside another
+//! value, and some do not find a parameter with spaces around its `=`. So there are none, and
+//! `error_description` comes last.
 
 use std::fmt;
 
@@ -15,8 +15,8 @@ pub(super) const DEFAULT_REALM: &str = "api";
 
 /// The URL of an API's metadata (RFC 9728 §3.1), which challenges name.
 ///
-/// It comes from the API's [`ResourceIdentifier`], so it is a URL that clients follow, and never one of
-/// another host.
+/// It comes from the API's [`ResourceIdentifier`], so it is a URL that clients follow, and never
+/// one of another host.
 ///
 /// ```
 /// use scopegate::ResourceIdentifier;
@@ -79,7 +79,8 @@ impl ErrorCode {
 }
 
 impl Challenge {
-    /// Returns the challenge for a request without credentials, which has no error code (RFC 6750 §3.1).
+    /// Returns the challenge for a request without credentials, which has no error code (RFC 6750
+    /// §3.1).
     pub(super) fn without_error(&self) -> HeaderValue {
         self.build(&[])
     }
@@ -104,8 +105,8 @@ impl Challenge {
     }
 }
 
-/// A quoted string of printable ASCII (RFC 9110 §5.6.4). Any other character of a configured realm becomes
-/// `?`: a header can hold it in no spelling that all parsers agree on.
+/// A quoted string of printable ASCII (RFC 9110 §5.6.4). Any other character of a configured realm
+/// becomes `?`: a header can hold it in no spelling that all parsers agree on.
 fn push_quoted(text: &mut String, value: &str) {
     text.push('"');
     for character in value.chars() {

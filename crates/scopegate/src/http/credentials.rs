@@ -1,5 +1,5 @@
-//! Which credentials does a request carry? One `Authorization` header at most; one file for each scheme.
-//! Tokens in a query or a body are never looked for.
+//! Which credentials does a request carry? One `Authorization` header at most; one file for each
+//! scheme. Tokens in a query or a body are never looked for.
 
 pub(super) mod bearer;
 
@@ -26,7 +26,8 @@ pub enum Credentials<'a> {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MalformedCredentials {
-    /// The request has more than one `Authorization` header, and servers differ in which one counts.
+    /// The request has more than one `Authorization` header, and servers differ in which one
+    /// counts.
     SeveralHeaders,
     /// `Bearer` is not followed by spaces and exactly one token.
     NotOneToken,

@@ -14,11 +14,12 @@ use crate::http::template::ResponseTemplate;
 
 /// Why a request was rejected.
 ///
-/// `Display` and [`source`](StdError::source) tell the operator: log them, and don't send them to the caller.
-/// [`status`](Self::status) and [`body_text`](Self::body_text) are for the caller.
+/// `Display` and [`source`](StdError::source) tell the operator: log them, and don't send them to
+/// the caller. [`status`](Self::status) and [`body_text`](Self::body_text) are for the caller.
 ///
 /// An [`Error`] converts into a rejection, so that a handler can require more than its route does.
-/// [`Authorizer::response`](crate::http::Authorizer::response) returns the same response in both cases.
+/// [`Authorizer::response`](crate::http::Authorizer::response) returns the same response in both
+/// cases.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     reason: RejectionReason,
@@ -93,13 +94,14 @@ impl Rejection {
 
     /// Returns the claims of the verified token, if the token is valid and lacks scopes (403).
     ///
-    /// `None` for every other rejection. Also `None` if the application converted a bare [`Error`] and did not
-    /// add [claims](Self::with_claims).
+    /// `None` for every other rejection. Also `None` if the application converted a bare [`Error`]
+    /// and did not add [claims](Self::with_claims).
     pub fn claims(&self) -> Option<&Claims> {
         self.claims.as_ref()
     }
 
-    /// Returns the response for a route that is not known: with the default realm, and without metadata.
+    /// Returns the response for a route that is not known: with the default realm, and without
+    /// metadata.
     pub fn default_response(&self) -> ResponseTemplate {
         let challenge = Challenge {
             realm: DEFAULT_REALM.to_owned(),

@@ -1,7 +1,8 @@
-//! Responses as data: status, headers and body. Which one a rejection gets is decided in `http/rejection.rs`.
+//! Responses as data: status, headers and body. Which one a rejection gets is decided in
+//! `http/rejection.rs`.
 //!
-//! They are rendered once for each route, because anybody can cause a rejection. Rendering one for each
-//! request costs 9,000 instructions and 19 allocations, copying one 550 and 2.
+//! They are rendered once for each route, because anybody can cause a rejection. Rendering one for
+//! each request costs 9,000 instructions and 19 allocations, copying one 550 and 2.
 
 use bytes::Bytes;
 use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -13,8 +14,8 @@ use crate::http::rejection::Kind;
 
 /// The response to a rejected request, as data.
 ///
-/// [`into_response`](Self::into_response) makes an HTTP response of it. The single parts are for protocols
-/// with another form, such as gRPC.
+/// [`into_response`](Self::into_response) makes an HTTP response of it. The single parts are for
+/// protocols with another form, such as gRPC.
 #[derive(Clone, Debug)]
 pub struct ResponseTemplate {
     detail: &'static str,
@@ -50,7 +51,8 @@ impl ResponseTemplate {
         self.detail
     }
 
-    /// Returns the one header that tells the client what to do: `WWW-Authenticate`, or `Retry-After` for 503.
+    /// Returns the one header that tells the client what to do: `WWW-Authenticate`, or
+    /// `Retry-After` for 503.
     pub fn header(&self) -> (&HeaderName, &HeaderValue) {
         let (name, value) = &self.header;
         (name, value)
@@ -65,7 +67,8 @@ impl ResponseTemplate {
     }
 }
 
-/// The responses that are the same for every request to a route. Their texts reveal nothing about a token.
+/// The responses that are the same for every request to a route. Their texts reveal nothing about a
+/// token.
 #[derive(Clone, Debug)]
 pub(super) struct ResponseTemplates {
     no_credentials: ResponseTemplate,

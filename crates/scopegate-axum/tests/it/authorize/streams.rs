@@ -1,12 +1,11 @@
-//! Does a request or a response that goes on and on pass through a layer piece by piece, and can it become a WebSocket? All
-//! over loopback sockets. That nothing is buffered is shown by what waits for what, not by time: each second piece is sent
-//! only when the first one is there.
+//! Does a request or a response that goes on and on pass through a layer piece by piece, and can it
+//! become a WebSocket? All over loopback sockets. That nothing is buffered is shown by what waits
+//! for what, not by time: each second piece is sent only when the first one is there.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use crate::fixture::{token, verifier};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::WebSocketUpgrade;
@@ -23,6 +22,8 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::fixture::{token, verifier};
 
 /// Serves behind a layer that asks for `read`, until the test ends.
 async fn serve(router: Router) -> SocketAddr {
@@ -81,8 +82,10 @@ async fn rejected_upgrade_becomes_no_websocket() {
         (Some("opaque"), 401, r#"error="invalid_token""#),
         (Some(writer.as_str()), 403, r#"error="insufficient_scope""#),
     ] {
-        let refused = connect_async(upgrade_request(address, token)).await;
-        let Err(Error::Http(answer)) = refused else { panic!("expected an HTTP answer, found {refused:?}") };
+        let rejected = connect_async(upgrade_request(address, token)).await;
+        let Err(Error::Http(answer)) = rejected else {
+            panic!("expected an HTTP answer, found {rejected:?}")
+        };
         assert_eq!(answer.status(), status);
         let challenge = answer.headers().get("www-authenticate").unwrap().to_str().unwrap();
         assert!(challenge.starts_with(r#"Bearer realm="api", scope="read""#), "{challenge}");

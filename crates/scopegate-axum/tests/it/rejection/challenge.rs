@@ -1,10 +1,10 @@
-//! Is `WWW-Authenticate` valid whatever a request, a token or a configuration holds, and does a token's text ever get
-//! into it? The judge is the parser of the crate `http-auth`. Row ids (D08, …) are those of docs/conformance.md.
+//! Is `WWW-Authenticate` valid whatever a request, a token or a configuration holds, and does a
+//! token's text ever get into it? The judge is the parser of the crate `http-auth`. Row ids (D08,
+//! …) are those of docs/conformance.md.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::fixture::{get, header_text, mint, send, sign, token, verifier, with_token};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, header};
@@ -14,6 +14,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use scopegate_axum::{Claims, OptionalToken, RequireScope, RequireToken, Verifier, all_of, any_of};
 use tokio::runtime::Runtime;
+
+use crate::fixture::{get, header_text, mint, send, sign, token, verifier, with_token};
 
 /// Each claim begins with it, and nothing that was configured does.
 const MARK: &str = "c1aim";

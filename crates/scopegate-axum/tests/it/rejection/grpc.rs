@@ -1,9 +1,8 @@
-//! What does a gRPC call hear, to the letter, and who is taken for one? What a real client makes of it is tested in
-//! `examples/grpc`.
+//! Which response does a gRPC call get, to the letter, and which request is one? What a real client makes of
+//! it is tested in `examples/grpc`.
 
 use std::convert::Infallible;
 
-use crate::fixture::{body_text, header_text, mint, send, sign, token, verifier, with_token};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderName, Method, Request, Response, Version, header};
@@ -14,6 +13,8 @@ use http_body_util::Full;
 use scopegate_axum::{Error, Issuer, Rejection, RejectionReason, RequireScope, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
 use tower::{Layer as _, ServiceExt as _, service_fn};
+
+use crate::fixture::{body_text, header_text, mint, send, sign, token, verifier, with_token};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -32,8 +33,8 @@ fn call() -> Request<Body> {
         .unwrap()
 }
 
-/// The status, the message and the challenge of a refusal.
-fn refused(response: &Response<Body>) -> (&str, &str, Option<&str>) {
+/// The status, the message and the challenge of a rejection.
+fn rejected(response: &Response<Body>) -> (&str, &str, Option<&str>) {
     assert_eq!(response.status(), 200);
     assert_eq!(header_text(response, &header::CONTENT_TYPE), Some("application/grpc"));
     assert_eq!(header_text(response, &header::CACHE_CONTROL), Some("no-store"));
@@ -85,7 +86,7 @@ async fn rejected_call_gets_grpc_status_and_challenge() {
     ] {
         let response = send(&router(&verifier()), request).await;
         let challenge = format!(r#"Bearer realm="api"{error}"#);
-        assert_eq!(refused(&response), (status, message, Some(&*challenge)));
+        assert_eq!(rejected(&response), (status, message, Some(&*challenge)));
     }
 }
 
@@ -98,7 +99,7 @@ async fn missing_keys_are_unavailable_with_retry_after() {
     let verifier = Verifier::builder().trust(issuer).start_lazy().unwrap();
     let good = local.mint().scope("orders/read").sign();
     let response = send(&router(&verifier), with_token(call(), &good)).await;
-    assert_eq!(refused(&response), ("14", "access tokens cannot be verified at the moment", None));
+    assert_eq!(rejected(&response), ("14", "access tokens cannot be verified at the moment", None));
     let retry_after: u64 = header_text(&response, &header::RETRY_AFTER).unwrap().parse().unwrap();
     assert!((1..=60).contains(&retry_after));
 }
@@ -138,7 +139,7 @@ async fn request_lacking_one_mark_gets_http_status() {
         let challenge = header_text(&response, &header::WWW_AUTHENTICATE);
         assert_eq!(challenge, Some(r#"Bearer realm="api", scope="orders/read""#));
     }
-    assert_eq!(refused(&send(&router(&verifier()), call()).await).0, "16");
+    assert_eq!(rejected(&send(&router(&verifier()), call()).await).0, "16");
 }
 
 #[tokio::test]
@@ -149,9 +150,9 @@ async fn call_waiting_for_key_gets_same_status() {
     let verifier = Verifier::builder().trust(issuer).start().await.unwrap();
     let unknown = local.mint().scope("orders/read").header("kid", "no such key").sign();
     let response = send(&router(&verifier), with_token(call(), &unknown)).await;
-    assert_eq!(refused(&response).0, "16");
-    let refusal = response.extensions().get::<Rejection>().unwrap();
-    assert!(matches!(refusal.reason(), RejectionReason::Token(Error::UnknownKey { .. })), "{refusal:?}");
+    assert_eq!(rejected(&response).0, "16");
+    let rejection = response.extensions().get::<Rejection>().unwrap();
+    assert!(matches!(rejection.reason(), RejectionReason::Token(Error::UnknownKey { .. })), "{rejection:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Does a handler's rejection look like its layer's, to the byte? Each test has a twin that the layer rejects.
+//! Does a handler's rejection look like its layer's, to the byte? Each test has a twin that the
+//! layer rejects.
 
 use axum::Router;
 use axum::body::Body;
@@ -105,7 +106,8 @@ async fn handler_rejection_logs_the_line_of_the_layer() {
     let log = Log::default();
     let subscriber =
         tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(log.clone()).finish();
-    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
+    // With only one subscriber, tracing would not ask it about an event that another test's thread
+    // is the first to reach.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     let _guard = tracing::subscriber::set_default(subscriber);
     let verifier = verifier();

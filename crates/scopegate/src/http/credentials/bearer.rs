@@ -8,8 +8,9 @@ use crate::http::credentials::{Credentials, MalformedCredentials};
 
 /// The bytes that follow `Bearer` and its spaces.
 ///
-/// They may hold more than one token, or none. An [`Authorizer`](crate::http::Authorizer) checks that only if
-/// it rejects them, because an accepted token is one token. `Debug` does not show them.
+/// They may hold more than one token, or none. An [`Authorizer`](crate::http::Authorizer) checks
+/// that only if it rejects them, because an accepted token is one token. `Debug` does not show
+/// them.
 #[derive(Clone, Copy)]
 pub struct BearerToken<'a> {
     token: &'a [u8],
@@ -58,8 +59,8 @@ fn is_token_char(byte: u8) -> bool {
 
 /// `token68` of RFC 9110 §11.2: letters, digits and `-._~+/`, then any number of `=`.
 ///
-/// Called for rejected tokens only. An accepted token is one token, and checking each of its characters once
-/// more would take longer than a cache hit.
+/// Called for rejected tokens only. An accepted token is one token, and checking each of its
+/// characters once more would take longer than a cache hit.
 pub(in crate::http) fn is_one_token(text: &[u8]) -> bool {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = text.get(..text.len() - padding).unwrap_or_default();
