@@ -9,6 +9,7 @@ use std::sync::Arc;
 use http::Request;
 use scopegate::http::{Authorization, Authorizer, BearerToken, Credentials};
 use scopegate::middleware;
+use tower_service::Service;
 
 /// The verdict about an accepted request. It is in the request's extensions, for
 /// [`Claims`](crate::Claims) and inner layers.
@@ -41,6 +42,16 @@ fn verified_before<B>(
     let trusted = middleware::same_verifier(outer.authorizer.verifier(), authorizer.verifier())
         && middleware::matches_token(claims, token.as_bytes());
     trusted.then(|| claims.clone())
+}
+
+/// Passes an accepted request on.
+fn pass<S, B>(inner: &mut S, mut request: Request<B>, verdict: Authorized) -> S::Future
+where
+    S: Service<Request<B>>,
+{
+    // This replaces the verdict of an outer layer.
+    request.extensions_mut().insert(verdict);
+    inner.call(request)
 }
 
 #[cfg(test)]

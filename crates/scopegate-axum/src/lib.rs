@@ -202,11 +202,11 @@
 //! | `tonic` | for tonic 0.14: layers around its server, and claims and rejections in its handlers |
 #![forbid(unsafe_code)]
 
-mod layers;
 mod resource;
-mod claims;
+mod layers;
 #[cfg(feature = "tonic")]
 mod tonic;
+mod claims;
 mod authorize;
 mod rejection;
 

@@ -141,7 +141,7 @@ fn raised<B>(response: &Response<B>) -> Option<Rejection> {
     let extensions = response.extensions();
     let rejection = extensions.get::<Rejection>();
     #[cfg(feature = "tonic")]
-    let rejection = rejection.or_else(|| crate::tonic::rejection_of(extensions.get()?));
+    let rejection = rejection.or_else(|| grpc::rejection_of(extensions.get()?));
     rejection.filter(|rejection| !matches!(rejection.stage, Stage::Sent)).cloned()
 }
 

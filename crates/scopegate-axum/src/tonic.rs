@@ -1,6 +1,5 @@
 //! How does a service of tonic use this crate? Its body type, and its status (feature `tonic`).
 
-use std::error::Error as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -67,10 +66,4 @@ impl From<Rejection> for Status {
         status.set_source(Arc::new(rejection));
         status
     }
-}
-
-/// Returns the rejection that a status was made of. tonic puts a handler's status into the
-/// extensions of the response.
-pub(crate) fn rejection_of(status: &Status) -> Option<&Rejection> {
-    status.source()?.downcast_ref()
 }

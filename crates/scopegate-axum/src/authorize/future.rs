@@ -12,8 +12,7 @@ use pin_project_lite::pin_project;
 use scopegate::http::Authorizer;
 use tower_service::Service;
 
-use crate::authorize::Authorized;
-use crate::authorize::service::pass;
+use crate::authorize::{Authorized, pass};
 use crate::rejection::body::RejectionBody;
 use crate::rejection::grpc::Protocol;
 use crate::rejection::hook::{OnRejection, Unchanged};

@@ -9,7 +9,7 @@ use scopegate::http::{Authorization, Authorizer};
 use tower_service::Service;
 
 use crate::authorize::future::{ResponseFuture, State};
-use crate::authorize::{Authorized, authorize};
+use crate::authorize::{Authorized, authorize, pass};
 use crate::rejection::body::RejectionBody;
 use crate::rejection::grpc::Protocol;
 use crate::rejection::hook::{OnRejection, Unchanged};
@@ -91,13 +91,4 @@ impl<S: Clone, H> Authorize<S, H> {
     fn release_readiness(&mut self) {
         self.inner = self.inner.clone();
     }
-}
-
-pub(super) fn pass<S, B>(inner: &mut S, mut request: Request<B>, verdict: Authorized) -> S::Future
-where
-    S: Service<Request<B>>,
-{
-    // This replaces the verdict of an outer layer.
-    request.extensions_mut().insert(verdict);
-    inner.call(request)
 }

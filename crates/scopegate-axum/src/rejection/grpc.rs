@@ -15,6 +15,9 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, TE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use scopegate::http::ResponseTemplate;
 
+#[cfg(feature = "tonic")]
+use crate::rejection::Rejection;
+
 /// The protocol in which the caller of a request expects the response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Protocol {
@@ -86,6 +89,13 @@ fn trailers_only(code: Code, message: &str) -> Response<Bytes> {
     // No cache may give one caller's rejection to another (RFC 9111 §5.2.2.5).
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// Returns the rejection that a status was made of. tonic puts a handler's status into the extensions
+/// of the response.
+#[cfg(feature = "tonic")]
+pub(super) fn rejection_of(status: &tonic::Status) -> Option<&Rejection> {
+    std::error::Error::source(status)?.downcast_ref()
 }
 
 /// Encodes a `grpc-message`: printable ASCII except `%` stays, and every other byte becomes `%` and

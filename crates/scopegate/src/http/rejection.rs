@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::time::Duration;
 
 use http::StatusCode;
 
@@ -10,7 +9,7 @@ use crate::claims::Claims;
 use crate::error::{Error, ErrorKind};
 use crate::http::challenge::{Challenge, DEFAULT_REALM};
 use crate::http::credentials::MalformedCredentials;
-use crate::http::template::ResponseTemplate;
+use crate::http::template::{Kind, ResponseTemplate};
 
 /// Why a request was rejected.
 ///
@@ -45,19 +44,6 @@ pub(super) enum RaisedBy {
     Authorizer,
     /// The application requires more than its route.
     Application,
-}
-
-/// The responses that there are.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
-    NoCredentials,
-    Malformed,
-    /// One for all reasons: which check fails first may depend on unverified input.
-    InvalidToken,
-    InsufficientScope,
-    Unavailable {
-        retry_after: Duration,
-    },
 }
 
 impl Rejection {
@@ -137,27 +123,6 @@ impl Rejection {
             }
         }
         scopes
-    }
-}
-
-impl Kind {
-    pub(super) fn status(self) -> StatusCode {
-        match self {
-            Self::NoCredentials | Self::InvalidToken => StatusCode::UNAUTHORIZED,
-            Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::InsufficientScope => StatusCode::FORBIDDEN,
-            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    pub(super) fn detail(self) -> &'static str {
-        match self {
-            Self::NoCredentials => "a bearer token is needed",
-            Self::Malformed => "expected one Authorization header with one bearer token",
-            Self::InvalidToken => "the access token has expired, or is not valid for this API",
-            Self::InsufficientScope => "the access token lacks a scope that is needed",
-            Self::Unavailable { .. } => "access tokens cannot be verified at the moment",
-        }
     }
 }
 

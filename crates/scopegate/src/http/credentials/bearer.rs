@@ -32,7 +32,7 @@ impl fmt::Debug for BearerToken<'_> {
 const SCHEME: &[u8] = b"bearer";
 
 /// Reads the only `Authorization` header of a request.
-pub(in crate::http) fn parse(authorization: &HeaderValue) -> Credentials<'_> {
+pub(crate) fn parse(authorization: &HeaderValue) -> Credentials<'_> {
     // RFC 9110 §11.1: the scheme is compared without case.
     let Some((scheme, rest)) = authorization.as_bytes().split_at_checked(SCHEME.len()) else {
         return Credentials::None;
@@ -61,7 +61,7 @@ fn is_token_char(byte: u8) -> bool {
 ///
 /// Called for rejected tokens only. An accepted token is one token, and checking each of its
 /// characters once more would take longer than a cache hit.
-pub(in crate::http) fn is_one_token(text: &[u8]) -> bool {
+pub(crate) fn is_one_token(text: &[u8]) -> bool {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = text.get(..text.len() - padding).unwrap_or_default();
     // There is no early end, so that many characters can be looked at together.
