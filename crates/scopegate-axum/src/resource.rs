@@ -9,7 +9,7 @@ pub(crate) mod metadata;
 use std::fmt;
 use std::sync::Arc;
 
-use scopegate::http::MetadataUrl;
+use scopegate::http::{Authorizer, MetadataUrl};
 use scopegate::{ConfigError, Requirement, ResourceIdentifier, Scope, Verifier, middleware};
 
 use crate::layers::optional_token::OptionalToken;
@@ -214,28 +214,25 @@ impl ProtectedResource {
     /// no scope. Clients of MCP servers ask for every scope in the metadata then, so do not put it
     /// around layers that ask for scopes: they are enough.
     pub fn require_token(&self) -> RequireToken {
-        let layer = RequireToken::new(&self.verifier).with_resource_metadata(self.metadata_url());
-        match &self.realm {
-            Some(realm) => layer.with_realm(realm),
-            None => layer,
-        }
+        RequireToken::new(&self.verifier).map(|authorizer| self.word(authorizer))
     }
 
     /// The layer [`OptionalToken`], with the API's metadata in its challenges.
     pub fn optional_token(&self) -> OptionalToken {
-        let layer = OptionalToken::new(&self.verifier).with_resource_metadata(self.metadata_url());
-        match &self.realm {
-            Some(realm) => layer.with_realm(realm),
-            None => layer,
-        }
+        OptionalToken::new(&self.verifier).map(|authorizer| self.word(authorizer))
     }
 
     fn named(&self, layer: RequireScope) -> RequireScope {
         self.description.add(layer.requirement());
-        let layer = layer.with_resource_metadata(self.metadata_url());
+        layer.map(|authorizer| self.word(authorizer))
+    }
+
+    /// Puts the API into the challenges of a layer.
+    fn word(&self, authorizer: Authorizer) -> Authorizer {
+        let authorizer = authorizer.with_resource_metadata(self.metadata_url());
         match &self.realm {
-            Some(realm) => layer.with_realm(realm),
-            None => layer,
+            Some(realm) => authorizer.with_realm(realm),
+            None => authorizer,
         }
     }
 

@@ -45,9 +45,13 @@ impl<H> OptionalToken<H> {
     /// [`RequireScope::on_rejection`](crate::RequireScope::on_rejection).
     pub fn on_rejection<F, B>(self, change: F) -> OptionalToken<F>
     where
-        F: Fn(&Rejection, Response<B>) -> Response<B>,
+        F: Fn(&Rejection, Response<B>) -> Response<B> + Clone,
     {
         OptionalToken(self.0.on_rejection(change))
+    }
+
+    pub(crate) fn map(self, change: impl FnOnce(Authorizer) -> Authorizer) -> Self {
+        Self(self.0.map(change))
     }
 }
 

@@ -85,16 +85,20 @@ impl<H> RequireScope<H> {
     /// ```
     pub fn on_rejection<F, B>(self, change: F) -> RequireScope<F>
     where
-        F: Fn(&Rejection, Response<B>) -> Response<B>,
+        F: Fn(&Rejection, Response<B>) -> Response<B> + Clone,
     {
         RequireScope(self.0.on_rejection(change))
+    }
+
+    pub(crate) fn map(self, change: impl FnOnce(Authorizer) -> Authorizer) -> Self {
+        Self(self.0.map(change))
     }
 
     /// Returns what the route requires, for a document that describes the route, such as OpenAPI.
     pub fn requirement(&self) -> &Requirement {
         match self.0.authorizer.access() {
             Access::Scopes(requirement) => requirement,
-            Access::Token | Access::OptionalToken => unreachable!("`try_new` requires scopes"),
+            _ => unreachable!("`try_new` requires scopes"),
         }
     }
 }

@@ -32,6 +32,7 @@ pub struct Authorizer {
 }
 
 /// What a route requires.
+#[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum Access {
     /// A valid token that grants scopes.
