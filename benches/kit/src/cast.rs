@@ -56,7 +56,7 @@ impl Signer {
         let jwks = self.jwks([]);
         if self.key.alg() == KeyAlgorithm::RS256 {
             let pool = Issuer::cognito("eu-west-1_Ab12Cd34E").expect("a pool id").client(CLIENT);
-            return pool.with_jwks(&jwks).expect("a key set");
+            return pool.jwks(&jwks);
         }
         let algorithm: Vec<Algorithm> =
             Algorithm::ALL.iter().copied().filter(|one| one.name() == self.key.alg().to_string()).collect();

@@ -3,7 +3,6 @@
 
 pub(crate) mod entry;
 pub(crate) mod key_ref;
-pub(crate) mod sharded_arc;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};

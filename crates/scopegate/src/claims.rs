@@ -9,14 +9,13 @@ use scopegate_proto::json::{JsonObject, string};
 use scopegate_proto::scope::Scopes;
 use serde::de::DeserializeOwned;
 
-use crate::cache::sharded_arc::ShardedArc;
 use crate::checks::audience::IssuedFor;
 use crate::checks::lifetime::Lifetime;
 use crate::error::Error;
 use crate::keys::verifying_key::equal_in_constant_time;
 use crate::scope::granted::GrantedScopes;
 use crate::scope::requirement::Requirement;
-use crate::token::arena::{Span, Texts};
+use crate::sharded_arc::ShardedArc;
 use crate::token::numeric_date::NumericDate;
 
 /// The claims of a token that passed every check of [`Verifier::verify`](crate::Verifier::verify).
@@ -41,13 +40,13 @@ struct Verified {
     issuer: Arc<str>,
     /// The whole token.
     token: Box<[u8]>,
-    /// The payload as it was signed: UTF-8, one JSON object, no repeated member names; and what was read of it.
-    texts: Texts,
-    subject: Option<Span>,
-    client: Option<Span>,
+    /// The payload as it was signed: UTF-8, one JSON object, no repeated member names.
+    payload: Box<str>,
+    subject: Option<Box<str>>,
+    client: Option<Box<str>>,
     is_service_account: bool,
-    token_id: Option<Span>,
-    audience: Box<[Span]>,
+    token_id: Option<Box<str>>,
+    audience: Box<[Box<str>]>,
     granted: GrantedScopes,
     lifetime: Lifetime,
 }
@@ -85,21 +84,20 @@ impl Claims {
         token: &[u8],
         issuer: Arc<str>,
         identity: &Identity<'_>,
-        mut texts: Texts,
+        payload: &str,
         granted: GrantedScopes,
         lifetime: Lifetime,
     ) -> Self {
         let issued_for = identity.issued_for;
-        let mut optional = |text: Option<&str>| text.map(|text| texts.add(text));
         Self(ShardedArc::new(Verified {
             issuer,
-            subject: optional(identity.subject),
-            client: optional(issued_for.client.as_deref()),
+            subject: identity.subject.map(Into::into),
+            client: issued_for.client.as_deref().map(Into::into),
             is_service_account: issued_for.is_service_account,
-            token_id: optional(identity.token_id),
-            audience: issued_for.audience.iter().map(|one| texts.add(one)).collect(),
+            token_id: identity.token_id.map(Into::into),
+            audience: issued_for.audience.iter().map(|one| one.as_ref().into()).collect(),
             token: token.into(),
-            texts,
+            payload: payload.into(),
             granted,
             lifetime,
         }))
@@ -113,13 +111,13 @@ impl Claims {
     /// `sub`: whom the token is about, unique within its issuer. For a token of the `client_credentials`
     /// grant it is the client, so ask [`principal`](Self::principal) before taking it for a user.
     pub fn subject(&self) -> Option<&str> {
-        self.optional(self.0.subject)
+        self.0.subject.as_deref()
     }
 
     /// The client that the token was issued to: `client_id`, or where that is absent `azp`, `appid` or `cid`.
     /// For an issuer of a known provider only the claim that this provider uses.
     pub fn client_id(&self) -> Option<&str> {
-        self.optional(self.0.client)
+        self.0.client.as_deref()
     }
 
     /// Whether the client acts for itself or for somebody else.
@@ -142,13 +140,13 @@ impl Claims {
 
     /// `aud`: for whom the token is; empty when the token has none.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        self.0.audience.iter().map(|one| self.0.texts.get(*one))
+        self.0.audience.iter().map(AsRef::as_ref)
     }
 
     /// The scopes that the token grants, from every claim that the issuer was configured to grant them by, and those that
     /// they [imply](crate::VerifierBuilder::implied_scopes).
     pub fn scopes(&self) -> &Scopes {
-        self.0.granted.list(&self.0.texts)
+        self.0.granted.list()
     }
 
     /// `exp`: when the token ends.
@@ -163,7 +161,7 @@ impl Claims {
 
     /// `jti`: the token's own id.
     pub fn token_id(&self) -> Option<&str> {
-        self.optional(self.0.token_id)
+        self.0.token_id.as_deref()
     }
 
     /// Returns whether the claims grant exactly this scope, implied scopes included.
@@ -192,7 +190,7 @@ impl Claims {
     /// # Errors
     /// As for [`require`](Self::require).
     pub fn require_ref(&self, required: &Requirement) -> Result<(), Error> {
-        if self.0.granted.satisfies(required, &self.0.texts) {
+        if self.0.granted.satisfies(required) {
             return Ok(());
         }
         Err(Error::InsufficientScope { required: required.clone(), granted: self.scopes().clone() })
@@ -223,17 +221,16 @@ impl Claims {
 
     /// The bytes that are asked for, at most.
     pub(crate) fn weight(&self) -> usize {
-        let Verified { token, texts, audience, granted, .. } = &*self.0;
+        let Verified { token, payload, subject, client, token_id, audience, granted, .. } = &*self.0;
+        let strings: usize = [subject, client, token_id].into_iter().flatten().map(|one| one.len()).sum();
+        let audiences: usize = audience.iter().map(|one| one.len() + size_of_val(one)).sum();
         AROUND_ALLOCATIONS
             + size_of::<Verified>()
             + token.len()
-            + texts.size()
-            + size_of_val(&**audience)
-            + granted.size_of_list(texts)
-    }
-
-    fn optional(&self, text: Option<Span>) -> Option<&str> {
-        text.map(|text| self.0.texts.get(text))
+            + payload.len()
+            + strings
+            + audiences
+            + granted.weight()
     }
 
     /// Any claim by name, deserialised from its JSON text at each call. `None` when it is absent.
@@ -241,7 +238,7 @@ impl Claims {
     /// # Errors
     /// [`Error::MalformedClaim`] when the claim is there and is not a `T`. A `null` is there.
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
-        let payload = JsonObject::from_text(self.0.texts.payload()).ok();
+        let payload = JsonObject::from_text(&self.0.payload).ok();
         let Some(value) = payload.and_then(|payload| payload.get(name)) else { return Ok(None) };
         serde_json::from_str(value.get()).map(Some).map_err(|_| Error::MalformedClaim {
             claim: name.to_owned().into(),
@@ -254,7 +251,7 @@ impl Claims {
     /// # Errors
     /// [`Error::UnexpectedClaims`] when the claims are not a `T`.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_str(self.0.texts.payload()).map_err(|error| Error::UnexpectedClaims {
+        serde_json::from_str(&self.0.payload).map_err(|error| Error::UnexpectedClaims {
             expected: std::any::type_name::<T>(),
             found: Excerpt::new(&error.to_string()),
         })

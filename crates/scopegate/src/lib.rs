@@ -96,6 +96,7 @@ mod keys;
 mod scope;
 mod token;
 mod resource_identifier;
+mod sharded_arc;
 mod metrics;
 mod error;
 

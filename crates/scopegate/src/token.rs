@@ -1,7 +1,6 @@
 //! How is a token written? Its compact form, header, and the formats of its values.
 
 pub(crate) mod algorithm;
-pub(crate) mod arena;
 pub(crate) mod header;
 pub(crate) mod numeric_date;
 

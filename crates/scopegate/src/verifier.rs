@@ -35,7 +35,6 @@ use crate::scope::interner::ScopeInterner;
 use crate::scope::requirement::Requirement;
 use crate::status::{IssuerStatus, Status};
 use crate::token;
-use crate::token::arena::Texts;
 use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::outcome::{NotAccepted, UnknownKey};
@@ -270,13 +269,12 @@ impl Verifier {
     ) -> Result<Claims, Error> {
         let subject = claims::optional_string(payload, "sub")?;
         let token_id = claims::optional_string(payload, "jti")?;
-        let mut texts = Texts::of(payload.text());
-        let granted = issuer.policy.scopes.read(payload, &mut texts, &self.0.scopes)?;
+        let granted = issuer.policy.scopes.read(payload, &self.0.scopes)?;
         Ok(Claims::new(
             token,
             Arc::clone(&issuer.identifier),
             &Identity { subject: subject.as_deref(), token_id: token_id.as_deref(), issued_for },
-            texts,
+            payload.text(),
             granted,
             lifetime,
         ))

@@ -7,7 +7,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use axum::routing::{MethodRouter, get};
-use scopegate::{Issuer, Requirement, Verifier, all_of};
+use scopegate::middleware;
+use scopegate::{Issuer, Requirement, Scope, Verifier, all_of};
 use scopegate_axum::RequireScope;
 use scopegate_issuer::{Algorithm, Mint, SigningKey};
 
@@ -97,10 +98,10 @@ fn verified(verifier: Verifier, token: String) -> Call {
 /// Verified, and asked for what is required, as a layer does it.
 fn granted(token: String, requirement: Requirement, cached: bool) -> Call {
     let verifier = verifier([signer(Algorithm::EdDSA).issuer()], cached);
-    let requirement = verifier.prepare(requirement);
+    let requirement = middleware::compile(&verifier, requirement);
     Box::new(move || {
         let claims = black_box(&verifier).verify(black_box(&token)).expect("a good token");
-        assert!(claims.require(black_box(&requirement)).is_ok());
+        assert!(claims.require_ref(black_box(&requirement)).is_ok());
     })
 }
 
@@ -112,15 +113,15 @@ fn of_one_size(scopes: usize) -> String {
 }
 
 fn with_scopes(number: usize) -> Mint {
-    let scopes: Vec<String> = (0..number).map(scope).collect();
+    let scopes: Vec<String> = (0..number).map(|at| scope(at).to_string()).collect();
     signer(Algorithm::EdDSA).mint().scope(&scopes.join(" "))
 }
 
-fn scope(number: usize) -> String {
-    format!("api/s-{number:03}")
+fn scope(number: usize) -> Scope {
+    format!("api/s-{number:03}").parse().expect("a scope")
 }
 
-fn last(scopes: usize) -> String {
+fn last(scopes: usize) -> Scope {
     scope(scopes - 1)
 }
 

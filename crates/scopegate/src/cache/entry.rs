@@ -3,8 +3,8 @@
 use std::array;
 
 use crate::cache::key_ref::KeyRef;
-use crate::cache::sharded_arc::{SHARD_SIZE, shard_index};
 use crate::claims::Claims;
+use crate::sharded_arc::{SHARD_SIZE, shard_index};
 
 /// So many threads that all find the same token do not slow each other down. Each costs an allocation when a
 /// token is inserted.

@@ -7,7 +7,6 @@ use scopegate_proto::json::{JsonObject, string, strings};
 use crate::error::Error;
 use crate::scope::granted::{GrantedScopes, GrantedScopesBuilder};
 use crate::scope::interner::ScopeInterner;
-use crate::token::arena::Texts;
 
 /// The claims that grant scopes.
 #[derive(Clone, Debug)]
@@ -40,10 +39,9 @@ impl ScopeClaims {
     pub(crate) fn read(
         &self,
         payload: &JsonObject<'_>,
-        texts: &mut Texts,
         table: &ScopeInterner,
     ) -> Result<GrantedScopes, Error> {
-        let mut grants = GrantedScopesBuilder::to(texts);
+        let mut grants = GrantedScopesBuilder::default();
         for claim in self.standard {
             claim.read(payload, &mut grants)?;
         }
@@ -81,7 +79,7 @@ impl ScopeClaim {
         }
     }
 
-    fn read(self, payload: &JsonObject<'_>, grants: &mut GrantedScopesBuilder<'_>) -> Result<(), Error> {
+    fn read(self, payload: &JsonObject<'_>, grants: &mut GrantedScopesBuilder) -> Result<(), Error> {
         let (claim, expected) = match self {
             Self::Text(claim) => (claim, "scopes separated by spaces"),
             Self::TextOrArray(claim) => (claim, "scopes separated by spaces, or an array of scopes"),

@@ -1,20 +1,18 @@
-//! The scopes that a token grants, as text until somebody asks for a list. Which claims grant them is
+//! The scopes that a token grants: a string, until an application needs the list. Which claims grant them is
 //! `checks/scopes.rs`.
 
 use std::sync::OnceLock;
 
-use scopegate_proto::scope::{Scope, Scopes};
-use scopegate_proto::scope::{is_scope, is_scope_character};
+use scopegate_proto::scope::{Scope, Scopes, is_scope, is_scope_character};
 
 use crate::scope::hierarchy::Implied;
 use crate::scope::interner::{ScopeInterner, ScopeMask};
 use crate::scope::requirement::Requirement;
-use crate::token::arena::{Span, Texts};
 
 /// What a token grants.
 pub(crate) struct GrantedScopes {
     /// Scopes that follow the grammar, with spaces between them.
-    text: Span,
+    text: Box<str>,
     /// What the verifier's hierarchy adds to them.
     implied: Option<Implied>,
     numbered: ScopeMask,
@@ -24,17 +22,12 @@ pub(crate) struct GrantedScopes {
 }
 
 /// The scopes of a token while its claims are read.
-pub(crate) struct GrantedScopesBuilder<'t> {
-    texts: &'t mut Texts,
-    text: Span,
+#[derive(Default)]
+pub(crate) struct GrantedScopesBuilder {
+    text: String,
 }
 
-impl<'t> GrantedScopesBuilder<'t> {
-    /// Scopes that are to be texts of the token.
-    pub(crate) fn to(texts: &'t mut Texts) -> Self {
-        Self { text: texts.add(""), texts }
-    }
-
+impl GrantedScopesBuilder {
     /// Adds scopes with spaces between them. `None` when one does not follow the grammar.
     pub(crate) fn add_text(&mut self, scopes: &str) -> Option<()> {
         // The grammar is one about characters, so the scopes need not be told apart here. There is no early end, so that
@@ -50,39 +43,45 @@ impl<'t> GrantedScopesBuilder<'t> {
     }
 
     fn push(&mut self, text: &str) {
-        self.text = self.texts.add_to(self.text, text);
+        if self.text.is_empty() {
+            // The only claim of most tokens, so it is copied once and in its length.
+            self.text = text.to_owned();
+        } else {
+            self.text.push(' ');
+            self.text.push_str(text);
+        }
     }
 
-    /// What is granted, with all that it implies.
+    /// Returns what is granted, with all that it implies.
     pub(crate) fn intern(self, table: &ScopeInterner) -> GrantedScopes {
-        let written = || new_shard(self.texts.get(self.text));
-        let implied = table.hierarchy.implied_by(written());
+        let text = self.text.into_boxed_str();
+        let implied = table.hierarchy.implied_by(split(&text));
         let numbered =
-            table.numbered(written().chain(implied.iter().flat_map(Implied::iter).map(Scope::as_str)));
-        GrantedScopes { text: self.text, implied, numbered, list: OnceLock::new() }
+            table.numbered(split(&text).chain(implied.iter().flat_map(Implied::iter).map(Scope::as_str)));
+        GrantedScopes { text, implied, numbered, list: OnceLock::new() }
     }
 }
 
 impl GrantedScopes {
-    pub(crate) fn list(&self, texts: &Texts) -> &Scopes {
+    pub(crate) fn list(&self) -> &Scopes {
         self.list.get_or_init(|| {
-            new_shard(texts.get(self.text))
+            split(&self.text)
                 .filter_map(|scope| scope.parse::<Scope>().ok())
                 .chain(self.implied().cloned())
                 .collect()
         })
     }
 
-    pub(crate) fn satisfies(&self, required: &Requirement, texts: &Texts) -> bool {
-        required.by_number(&self.numbered).unwrap_or_else(|| required.is_satisfied_by(self.list(texts)))
+    pub(crate) fn satisfies(&self, required: &Requirement) -> bool {
+        required.by_number(&self.numbered).unwrap_or_else(|| required.is_satisfied_by(self.list()))
     }
 
-    /// The bytes that the list asks for once it is made, at most.
-    pub(crate) fn size_of_list(&self, texts: &Texts) -> usize {
-        let text = texts.get(self.text).as_bytes();
+    /// The bytes that the scopes take, and their list once it is made, at most.
+    pub(crate) fn weight(&self) -> usize {
+        let text = self.text.as_bytes();
         let scopes = 1 + memchr::memchr_iter(b' ', text).count();
         let implied: usize = self.implied().map(|scope| scope.as_str().len() + size_of::<Scope>()).sum();
-        text.len() + scopes * size_of::<Scope>() + implied
+        2 * text.len() + scopes * size_of::<Scope>() + implied
     }
 
     fn implied(&self) -> impl Iterator<Item = &Scope> {
@@ -90,7 +89,7 @@ impl GrantedScopes {
     }
 }
 
-/// Several spaces in a row are not in the grammar, and do not change the meaning.
-fn new_shard(scopes: &str) -> impl Iterator<Item = &str> {
+/// Splits a list of scopes. Several spaces in a row are not in the grammar, and do not change the meaning.
+fn split(scopes: &str) -> impl Iterator<Item = &str> {
     scopes.split_ascii_whitespace()
 }
