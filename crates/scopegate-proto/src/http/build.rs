@@ -23,8 +23,8 @@ use crate::http::proxy;
 use crate::http::settings::{ProxyPolicy, Route, TransportSettings};
 
 pub(super) fn client(route: Route, settings: &TransportSettings) -> Result<Client, SettingsError> {
-    let roots = certificates::roots(settings)?;
-    let identity = certificates::identity(settings)?;
+    let roots = certificates::roots(&settings.root_certificates)?;
+    let identity = certificates::identity(settings.identity_pem())?;
     let mut builder = Client::builder()
         .user_agent(&*settings.user_agent)
         .connect_timeout(settings.connect_timeout)

@@ -1,15 +1,16 @@
 //! Certificates of the settings, read from PEM.
 
+use std::sync::Arc;
+
 use reqwest::{Certificate, Client, Identity};
 
 use crate::http::error::SettingsError;
-use crate::http::settings::TransportSettings;
 
-/// Returns the certificate authorities beside the system's.
-pub(super) fn roots(settings: &TransportSettings) -> Result<Vec<Certificate>, SettingsError> {
+/// Reads the certificate authorities beside the system's: one bundle for each setting.
+pub(super) fn roots(bundles: &[Arc<[u8]>]) -> Result<Vec<Certificate>, SettingsError> {
     let invalid = |error: reqwest::Error| SettingsError::InvalidRootCertificate { source: error.into() };
     let mut roots = Vec::new();
-    for pem in &settings.root_certificates {
+    for pem in bundles {
         let bundle = Certificate::from_pem_bundle(pem).map_err(invalid)?;
         if bundle.is_empty() {
             return Err(SettingsError::NoRootCertificate);
@@ -25,10 +26,9 @@ pub(super) fn roots(settings: &TransportSettings) -> Result<Vec<Certificate>, Se
     Ok(roots)
 }
 
-/// Returns the certificate that the client presents.
-pub(super) fn identity(settings: &TransportSettings) -> Result<Option<Identity>, SettingsError> {
-    let identity = settings.identity.as_ref().map(|pem| Identity::from_pem(pem.as_bytes()));
-    identity.transpose().map_err(|_| SettingsError::InvalidIdentity)
+/// Reads the certificate that the client presents.
+pub(super) fn identity(pem: Option<&[u8]>) -> Result<Option<Identity>, SettingsError> {
+    pem.map(Identity::from_pem).transpose().map_err(|_| SettingsError::InvalidIdentity)
 }
 
 #[cfg(test)]
@@ -36,6 +36,7 @@ pub(super) mod tests {
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
     use super::*;
+    use crate::http::settings::TransportSettings;
 
     /// PEM of a certificate authority.
     pub(in crate::http) fn authority() -> String {
@@ -59,7 +60,7 @@ pub(super) mod tests {
     fn bundles_of_authorities_are_read() {
         let two = format!("{}{}", authority(), authority());
         let settings = settings().root_certificates(two).root_certificates(authority());
-        assert_eq!(roots(&settings).unwrap().len(), 3);
+        assert_eq!(roots(&settings.root_certificates).unwrap().len(), 3);
         assert!(settings.check().is_ok());
     }
 

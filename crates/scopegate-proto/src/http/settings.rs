@@ -29,22 +29,16 @@ pub struct TransportSettings {
     pub(super) proxies: ProxyPolicy,
     /// PEM, one bundle for each call.
     pub(super) root_certificates: Vec<Arc<[u8]>>,
-    pub(super) identity: Option<IdentityPem>,
+    identity: Option<IdentityPem>,
 }
 
 /// PEM of a private key and a certificate. Wiped when the last clone is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct IdentityPem(Arc<Zeroizing<Vec<u8>>>);
-
-impl IdentityPem {
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
+struct IdentityPem(Arc<Zeroizing<Vec<u8>>>);
 
 impl Hash for IdentityPem {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.as_bytes().hash(state);
+        self.0.as_slice().hash(state);
     }
 }
 
@@ -103,6 +97,11 @@ impl TransportSettings {
         Self { identity: None, ..self.clone() }
     }
 
+    /// Returns the private key and the certificate that the client presents.
+    pub(super) fn identity_pem(&self) -> Option<&[u8]> {
+        self.identity.as_ref().map(|pem| pem.0.as_slice())
+    }
+
     /// Checks the certificates.
     ///
     /// # Errors
@@ -110,8 +109,8 @@ impl TransportSettings {
     /// certificates are not PEM certificates that can be trusted, and [`SettingsError::InvalidIdentity`]
     /// if the identity is not PEM of a private key and a certificate.
     pub fn check(&self) -> Result<(), SettingsError> {
-        certificates::roots(self)?;
-        certificates::identity(self)?;
+        certificates::roots(&self.root_certificates)?;
+        certificates::identity(self.identity_pem())?;
         Ok(())
     }
 }
