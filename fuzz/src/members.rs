@@ -11,6 +11,9 @@ use serde_json::value::RawValue;
 /// value that nobody asks for may be nested deeper than serde_json reads.
 pub(crate) struct Members(Vec<(String, Box<RawValue>)>);
 
+/// Larger objects are rejected.
+const MAX_MEMBERS: usize = 256;
+
 impl Members {
     pub(crate) fn read(bytes: &[u8]) -> Self {
         Self::try_read(bytes).expect("it is a JSON object, and no two members have the same name")
@@ -20,7 +23,7 @@ impl Members {
         std::str::from_utf8(bytes).ok()?;
         let members: Self = serde_json::from_slice(bytes).ok()?;
         let names: BTreeSet<&String> = members.0.iter().map(|(name, _)| name).collect();
-        (names.len() == members.0.len()).then_some(members)
+        (names.len() == members.0.len() && names.len() <= MAX_MEMBERS).then_some(members)
     }
 
     /// As it was written.

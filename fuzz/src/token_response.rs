@@ -40,7 +40,7 @@ fn check_answer(body: &[u8]) {
     let found = fuzzing::token_response(body);
     verdicts::count(&found);
     let Some(answer) = Members::try_read(body) else {
-        assert_eq!(found, None, "not an object, or one that says two things under one name");
+        assert_eq!(found, None, "not an object, too large, or one that repeats a name");
         return;
     };
     let text = |name: &str| answer.text(name).filter(|text| !text.is_empty());

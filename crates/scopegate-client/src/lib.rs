@@ -80,7 +80,6 @@ mod status;
 mod token;
 
 mod metrics;
-mod json;
 mod url;
 mod clock;
 mod error;

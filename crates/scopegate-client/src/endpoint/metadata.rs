@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use scopegate_proto::json::{JsonError, JsonObject, string};
 use url::Url;
 
 use crate::error::excerpt::Excerpt;
-use crate::json::{JsonError, JsonObject, string};
 use crate::url::{Address, Reach, may_be_this_machine};
 
 /// Where an issuer's metadata may be, in the order that it is asked for: RFC 8414 §3.1, which puts the well-known

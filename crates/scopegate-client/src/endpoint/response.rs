@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use scopegate_proto::json::{JsonError, JsonObject, string};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::error::excerpt::Excerpt;
-use crate::json::{JsonError, JsonObject, string};
 use crate::token::scope::Scopes;
 
 /// A token and its parameters.
@@ -175,6 +175,9 @@ mod tests {
         assert!(with(r#","x":{"access_token":"y"},"refresh_token":"r","id_token":null"#).is_ok());
         let repeated = TokenResponseError::Json(JsonError::RepeatedName);
         assert_eq!(with(r#","access_token":"u""#).err(), Some(repeated));
+        // With the two of every response, one more than an object may have.
+        let further: String = (0..255).map(|n| format!(",\"x{n}\":0")).collect();
+        assert_eq!(with(&further).err(), Some(TokenResponseError::Json(JsonError::TooManyMembers)));
     }
 
     #[test]
