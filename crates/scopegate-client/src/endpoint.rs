@@ -15,9 +15,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use scopegate_proto::clock::Clock;
 
 use crate::client_auth::ClientAuthentication;
-use crate::clock::Clock;
 use crate::endpoint::discovery::Discovery;
 use crate::endpoint::failure::{Failure, RequestError};
 use crate::endpoint::http::{Tls, Transport};

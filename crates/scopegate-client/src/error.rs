@@ -1,13 +1,20 @@
 //! Why is there no token, and why could credentials not be built?
 
 pub(crate) mod config;
-pub(crate) mod excerpt;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::excerpt::Excerpt;
+use scopegate_proto::excerpt::Excerpt;
+
+/// Maximum number of characters of an excerpt. Descriptions of issuers are sentences.
+const MAX_EXCERPT: usize = 120;
+
+/// Cuts a string of a server to 120 characters.
+pub(crate) fn excerpt(text: &str) -> Excerpt {
+    Excerpt::with_limit(text, MAX_EXCERPT)
+}
 
 /// The error of a token request.
 ///
@@ -15,8 +22,8 @@ use crate::error::excerpt::Excerpt;
 /// because the error passes ([`Unavailable`](Error::Unavailable)), or the programmer who set the URL
 /// ([`InvalidResponse`](Error::InvalidResponse)). The [`source`](std::error::Error::source) of the last two is their reason.
 ///
-/// Neither `Display` nor `Debug` contains a secret, an assertion or a token. Strings of an issuer are [`Excerpt`]s. The
-/// messages of `Display` may change.
+/// Neither `Display` nor `Debug` contains a secret, an assertion or a token. Strings of an issuer are [`Excerpt`]s of at most
+/// 120 characters. The messages of `Display` may change.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum Error {

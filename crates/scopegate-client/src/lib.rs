@@ -81,7 +81,6 @@ mod token;
 
 mod metrics;
 mod url;
-mod clock;
 mod error;
 
 /// The example of the README is compiled.
@@ -93,6 +92,9 @@ struct Readme;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use scopegate_proto::clock::{Clock, SystemClock};
+pub use scopegate_proto::excerpt::Excerpt;
+
 pub use add_token::AddToken;
 pub use add_token::call_error::CallError;
 pub use add_token::future::ResponseFuture;
@@ -101,12 +103,10 @@ pub use add_token::service::WithToken;
 pub use client_auth::ClientAuthentication;
 pub use client_auth::private_key::PrivateKey;
 pub use client_auth::secret::Secret;
-pub use clock::{Clock, SystemClock};
 pub use credentials::ClientCredentials;
 pub use credentials::builder::ClientCredentialsBuilder;
 pub use error::Error;
 pub use error::config::ConfigError;
-pub use error::excerpt::Excerpt;
 pub use status::Status;
 pub use token::AccessToken;
 pub use token::scope::Scopes;

@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-/// A source of the current time. In tests, pass a closure:
+/// A source of the current time. Every method that may be added will have a default.
+///
+/// In tests, pass a closure:
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::add_token::Api;
 use crate::add_token::rejection::{Rejection, rejection};
 use crate::credentials::ClientCredentials;
-use crate::error::excerpt::Excerpt;
+use crate::error::excerpt;
 use crate::token::AccessToken;
 use crate::token::scope::Scopes;
 
@@ -99,7 +99,7 @@ impl<'a> Retries<'a> {
         if named.is_empty() || api.step_up_scopes.is_empty() || !named.without(&allowed).is_empty() {
             if !api.step_up_scopes.is_empty() {
                 // The API chooses its length, and may send it with each response.
-                let named = Excerpt::new(&named.to_string());
+                let named = excerpt(&named.to_string());
                 tracing::info!(%named, step_up_scopes = %allowed, "not stepped up: the API names other scopes");
             }
             return None;

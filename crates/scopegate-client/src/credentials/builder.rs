@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopegate_proto::clock::{Clock, SystemClock};
 use url::Url;
 
 use crate::client_auth::ClientAuthentication;
-use crate::clock::{Clock, SystemClock};
 use crate::credentials::ClientCredentials;
 use crate::credentials::pool::SourcePool;
 use crate::credentials::source::Settings;
@@ -157,7 +157,17 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Sets the clock, for tests.
+    /// Sets the clock, for tests: it determines `iat` and `exp` of assertions, and the wait for a `Retry-After` that is a
+    /// date. Lifetimes are measured with a monotonic clock instead.
+    ///
+    /// ```
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use scopegate_client::{ClientAuthentication, ClientCredentials};
+    ///
+    /// let by_secret = ClientAuthentication::client_secret_basic("report", "s3cret");
+    /// let builder = ClientCredentials::builder(by_secret).issuer("https://issuer.example")
+    ///     .clock(|| UNIX_EPOCH + Duration::from_secs(1_750_000_000));
+    /// ```
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self

@@ -47,9 +47,10 @@ impl SourcePool {
 mod tests {
     use std::time::Duration;
 
+    use scopegate_proto::clock::SystemClock;
+
     use super::*;
     use crate::client_auth::ClientAuthentication;
-    use crate::clock::SystemClock;
     use crate::endpoint::AssertionAudience;
     use crate::endpoint::http::Tls;
     use crate::token::scope::Scopes;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use reqwest::{StatusCode, Url};
+use scopegate_proto::clock::Clock;
 use tokio::time::Instant;
 
-use crate::clock::Clock;
 use crate::endpoint::failure::RequestError;
 use crate::endpoint::http::{Tls, Transport};
 use crate::endpoint::{Endpoint, metadata, retry_after};

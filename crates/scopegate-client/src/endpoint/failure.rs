@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use scopegate_proto::excerpt::Excerpt;
 
 use crate::endpoint::http::HttpError;
 use crate::endpoint::metadata::MetadataError;
 use crate::endpoint::response::TokenResponseError;
 use crate::endpoint::retry::Retry;
 use crate::error::config::ConfigError;
-use crate::error::excerpt::Excerpt;
 
 /// A failed request.
 pub(crate) struct Failure {

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonError, JsonObject, string};
 use url::Url;
 
-use crate::error::excerpt::Excerpt;
+use crate::error::excerpt;
 use crate::url::{Address, Reach, may_be_this_machine};
 
 /// Where an issuer's metadata may be, in the order that it is asked for: RFC 8414 §3.1, which puts the well-known
@@ -38,7 +39,7 @@ pub(crate) fn token_endpoint(
     // RFC 8414 §3.3: identical, or the document must not be used. Otherwise the secret would go to another issuer.
     match member("issuer") {
         Some(found) if found == issuer => {}
-        found => return Err(MetadataError::WrongIssuer(found.map(|found| Excerpt::new(&found)))),
+        found => return Err(MetadataError::WrongIssuer(found.map(|found| excerpt(&found)))),
     }
     let alias = document.get("mtls_endpoint_aliases").filter(|_| by_certificate);
     let alias = alias.and_then(|aliases| JsonObject::from_text(aliases.get()).ok());

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonError, JsonObject, string};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::error::excerpt::Excerpt;
+use crate::error::excerpt;
 use crate::token::scope::Scopes;
 
 /// A token and its parameters.
@@ -31,7 +32,7 @@ pub(crate) fn token(body: &[u8], redact: impl Fn(&str) -> bool) -> Result<TokenR
     let token = object.get("access_token").and_then(string).map(|token| Zeroizing::new(token.into_owned()));
     if !kind.eq_ignore_ascii_case("bearer") {
         let quotes = redact(&kind) || token.is_some_and(|token| kind.contains(token.as_str()));
-        return Err(TokenResponseError::OtherTokenType((!quotes).then(|| Excerpt::new(&kind))));
+        return Err(TokenResponseError::OtherTokenType((!quotes).then(|| excerpt(&kind))));
     }
     let lifetime = object.get("expires_in").filter(is_there).map(lifetime).transpose()?;
     let scopes = match object.get("scope").filter(is_there) {
@@ -115,7 +116,7 @@ pub(crate) fn error_response(body: &[u8], redact: impl Fn(&str) -> bool) -> Erro
     let Ok(object) = JsonObject::from_slice(body) else { return ErrorResponse::default() };
     let text = |name| {
         let text = object.get(name).and_then(string).filter(|text| !text.is_empty() && !redact(text))?;
-        Some(Excerpt::new(&text))
+        Some(excerpt(&text))
     };
     ErrorResponse { code: text("error"), description: text("error_description") }
 }
@@ -161,11 +162,7 @@ mod tests {
         }
         for kind in ["mac", "N_A", "DPoP", "Bearer ", "", "bearer,DPoP"] {
             let read = read(&format!(r#"{{"access_token":"t0","token_type":"{kind}"}}"#));
-            assert_eq!(
-                read.err(),
-                Some(TokenResponseError::OtherTokenType(Some(Excerpt::new(kind)))),
-                "{kind}"
-            );
+            assert_eq!(read.err(), Some(TokenResponseError::OtherTokenType(Some(excerpt(kind)))), "{kind}");
         }
     }
 
@@ -242,6 +239,8 @@ mod tests {
         for body in ["", "<html>", "[]", "{}", r#"{"error":1}"#, r#"{"error":""}"#] {
             assert_eq!(read(body), (None, None), "{body}");
         }
+        let long = read(&format!(r#"{{"error_description":"{}"}}"#, "ä".repeat(121)));
+        assert_eq!(long, (None, Some("ä".repeat(120))));
         let quoted = read(r#"{"error":"invalid_client","error_description":"s3cret is wrong"}"#);
         assert_eq!(quoted, (Some("invalid_client".to_owned()), None), "a server may quote what it was sent");
     }
