@@ -15,6 +15,7 @@ pub(crate) mod service;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
+use scopegate_proto::scope::Scopes;
 use tower_layer::Layer;
 
 use crate::add_token::origin::Origin;
@@ -23,7 +24,6 @@ use crate::add_token::retry_body::{RetryClonedBody, RetryEmptyBody};
 use crate::add_token::service::WithToken;
 use crate::credentials::ClientCredentials;
 use crate::error::config::ConfigError;
-use crate::token::scope::Scopes;
 
 /// Adds an access token to the requests for one API: as a [`Layer`] around an HTTP client, or by `AddToken::send` with the
 /// feature `reqwest`.

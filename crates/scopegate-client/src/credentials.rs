@@ -8,6 +8,8 @@ mod source;
 use std::fmt;
 use std::sync::Arc;
 
+use scopegate_proto::scope::{InvalidScope, Scopes};
+
 use crate::credentials::pool::SourcePool;
 use crate::credentials::source::TokenSource;
 use crate::endpoint::request::Grant;
@@ -15,7 +17,6 @@ use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::status::Status;
 use crate::token::AccessToken;
-use crate::token::scope::Scopes;
 
 /// The access tokens of one client (RFC 6749 §4.4).
 ///
@@ -92,7 +93,9 @@ impl ClientCredentials {
         &self,
         scopes: impl IntoIterator<Item = S>,
     ) -> Result<Self, ConfigError> {
-        Ok(self.with(Scopes::each(scopes)?))
+        let scopes: Result<Scopes, InvalidScope> =
+            scopes.into_iter().map(|scope| scope.as_ref().parse()).collect();
+        Ok(self.with(scopes?))
     }
 
     pub(crate) fn with(&self, scopes: Scopes) -> Self {

@@ -2,13 +2,13 @@
 //! which fuzzers set, and are no part of the API.
 
 use http::{HeaderMap, HeaderValue};
+use scopegate_proto::scope::Scopes;
 use tokio::time::Instant;
 
 use crate::add_token::challenge;
 use crate::endpoint::metadata;
 use crate::endpoint::response;
 use crate::token::AccessToken;
-use crate::token::scope::Scopes;
 use crate::url::Reach;
 
 /// Reads a token response. What was read, as text for comparisons: token, lifetime in seconds, scopes.

@@ -52,7 +52,7 @@
 //! | --- | --- |
 //! | `reqwest` | `AddToken::send`, for requests of `reqwest` 0.13; off by default, because its types become part of the API |
 //! | `metrics` | counters, through the facade of the crate `metrics`; see below. Off by default |
-//! | `serde` | `Serialize` for [`Status`] and [`Scopes`]. Off by default |
+//! | `serde` | `Serialize` for [`Status`], [`Scope`] and [`Scopes`]; `Deserialize` for the last two. Off by default |
 //!
 //! # Metrics, logs and status
 //!
@@ -94,6 +94,7 @@ pub mod fuzzing;
 
 pub use scopegate_proto::clock::{Clock, SystemClock};
 pub use scopegate_proto::excerpt::Excerpt;
+pub use scopegate_proto::scope::{InvalidScope, Scope, Scopes};
 
 pub use add_token::AddToken;
 pub use add_token::call_error::CallError;
@@ -109,4 +110,3 @@ pub use error::Error;
 pub use error::config::ConfigError;
 pub use status::Status;
 pub use token::AccessToken;
-pub use token::scope::Scopes;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use scopegate_proto::scope::Scopes;
+
 use crate::error::Error;
-use crate::token::scope::Scopes;
 
 /// The state of a token at one time, for a readiness probe or a dashboard. Get one from
 /// [`ClientCredentials::status`](crate::ClientCredentials::status).
@@ -80,7 +81,7 @@ mod tests {
         let mut status = Status {
             expires_in: Some(Duration::from_millis(59_900)),
             renews_in: None,
-            scopes: Scopes::parse("b a"),
+            scopes: "b a".parse().ok(),
             requests_succeeded: 1,
             requests_failed: 2,
             last_failure: None,

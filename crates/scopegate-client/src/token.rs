@@ -1,17 +1,14 @@
 //! What is a token, and what does it grant?
 
-pub(crate) mod scope;
-
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
+use scopegate_proto::scope::Scopes;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
-
-use crate::token::scope::Scopes;
 
 /// An access token.
 ///

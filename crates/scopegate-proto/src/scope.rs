@@ -278,8 +278,9 @@ mod tests {
     fn rejected_string_is_named_and_cut() {
         let error = "a b".parse::<Scope>().unwrap_err();
         assert!(error.to_string().ends_with(r#"found "a b""#), "{error}");
-        let error = "a b\n".parse::<Scopes>().unwrap_err();
-        assert_eq!(error.found.as_str(), "b\n");
+        for (text, found) in [("a b\n", "b\n"), ("a \"b", "\"b")] {
+            assert_eq!(text.parse::<Scopes>().unwrap_err().found.as_str(), found);
+        }
         let error = "é".repeat(1_000).parse::<Scope>().unwrap_err();
         assert_eq!(error.found.as_str().chars().count(), Excerpt::DEFAULT_LIMIT);
     }

@@ -7,8 +7,7 @@
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
-
-use crate::token::scope::Scopes;
+use scopegate_proto::scope::Scopes;
 
 /// Longer fields are ignored.
 const MAX_FIELD_LEN: usize = 8 * 1024;
@@ -38,9 +37,7 @@ pub(crate) fn bearer_error(headers: &HeaderMap) -> Option<BearerError> {
     }
     match error.as_str() {
         "invalid_token" => Some(BearerError::InvalidToken),
-        "insufficient_scope" => {
-            Some(BearerError::InsufficientScope(Scopes::parse(&scope.unwrap_or_default())?))
-        }
+        "insufficient_scope" => Some(BearerError::InsufficientScope(scope.unwrap_or_default().parse().ok()?)),
         _ => None,
     }
 }
@@ -204,7 +201,7 @@ mod tests {
     }
 
     fn insufficient(scope: &str) -> Option<BearerError> {
-        Scopes::parse(scope).map(BearerError::InsufficientScope)
+        scope.parse().ok().map(BearerError::InsufficientScope)
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
+use scopegate_proto::scope::Scopes;
 
 use crate::add_token::challenge::{BearerError, bearer_error};
-use crate::token::scope::Scopes;
 
 /// A rejection that another token may resolve.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ mod tests {
     }
 
     fn scopes() -> Option<Rejection> {
-        Scopes::parse("a").map(Rejection::Scopes)
+        "a".parse().ok().map(Rejection::Scopes)
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
+use scopegate_proto::scope::Scopes;
 use tokio::time::Instant;
 
 use crate::add_token::Api;
@@ -11,7 +12,6 @@ use crate::add_token::rejection::{Rejection, rejection};
 use crate::credentials::ClientCredentials;
 use crate::error::excerpt;
 use crate::token::AccessToken;
-use crate::token::scope::Scopes;
 
 /// The retries of one request. Each kind is tried once, which bounds them.
 pub(super) struct Retries<'a> {
@@ -130,7 +130,7 @@ impl StepUps {
         if self.until.is_some_and(|until| until <= now) {
             (self.unavailable, self.until) = (Scopes::default(), None);
         }
-        named.iter().any(|scope| self.unavailable.contains(scope))
+        named.iter().any(|scope| self.unavailable.contains(scope.as_str()))
     }
 
     /// Starts over, because a scope that was acquired earlier may be unavailable now.

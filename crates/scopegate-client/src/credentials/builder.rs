@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_proto::clock::{Clock, SystemClock};
+use scopegate_proto::scope::{InvalidScope, Scopes};
 use url::Url;
 
 use crate::client_auth::ClientAuthentication;
@@ -15,7 +16,6 @@ use crate::endpoint::http::Tls;
 use crate::endpoint::request::{Grant, RESERVED};
 use crate::endpoint::{AssertionAudience, TokenEndpoint};
 use crate::error::config::ConfigError;
-use crate::token::scope::Scopes;
 use crate::url::{Address, issuer_identifier};
 
 /// Builds [`ClientCredentials`]. Invalid settings are reported by [`build`](Self::build).
@@ -183,7 +183,8 @@ impl ClientCredentialsBuilder {
         self.client.check()?;
         self.check_settings()?;
         self.check_parameters()?;
-        let grant = Grant { scopes: Scopes::each(&self.scopes)?, resources: resources(self.resources)? };
+        let scopes: Result<Scopes, InvalidScope> = self.scopes.iter().map(|scope| scope.parse()).collect();
+        let grant = Grant { scopes: scopes?, resources: resources(self.resources)? };
         let mut tls = Tls::default();
         self.roots.iter().try_for_each(|pem| tls.add_roots(pem))?;
         if let Some(identity) = self.client.identity() {

@@ -53,7 +53,6 @@ mod tests {
     use crate::client_auth::ClientAuthentication;
     use crate::endpoint::AssertionAudience;
     use crate::endpoint::http::Tls;
-    use crate::token::scope::Scopes;
     use crate::url::Address;
 
     #[tokio::test]
@@ -67,7 +66,7 @@ mod tests {
         let day = Duration::from_secs(86_400);
         let settings = Settings { default_lifetime: day, acquire_timeout: day, rejection_cooldown: day };
         let pool = SourcePool::new(Arc::new(endpoint), settings);
-        let grant = |scope: &str| Grant { scopes: Scopes::parse(scope).unwrap(), resources: Vec::new() };
+        let grant = |scope: &str| Grant { scopes: scope.parse().unwrap(), resources: Vec::new() };
         let held = pool.source(&grant("held"));
         for n in 0..1_000 {
             pool.source(&grant(&n.to_string()));

@@ -1,10 +1,10 @@
 //! Writes the form-encoded body of a token request (RFC 6749 §4.4.2).
 
+use scopegate_proto::scope::Scopes;
 use zeroize::Zeroizing;
 
 use crate::client_auth::ClientAuthParams;
 use crate::client_auth::form::push_encoded;
-use crate::token::scope::Scopes;
 
 /// The requested scopes and resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -61,7 +61,7 @@ mod tests {
     fn body_has_grant_scopes_resources_parameters_and_client() {
         // E03, E19
         let grant = Grant {
-            scopes: Scopes::parse("b a").unwrap(),
+            scopes: "b a".parse().unwrap(),
             resources: vec!["https://one/".to_owned(), "urn:two".to_owned()],
         };
         let auth = ClientAuthParams {

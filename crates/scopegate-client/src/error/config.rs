@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use scopegate_proto::scope::InvalidScope;
+
 /// The error of a configuration, with expected and found values.
 ///
 /// It is returned before the first request is sent, and contains no secret. The messages of `Display` may change.
@@ -42,6 +44,12 @@ pub enum ConfigError {
     /// The HTTP client could not be created, for example because the system has no certificate authorities.
     #[non_exhaustive]
     HttpClient { source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+impl From<InvalidScope> for ConfigError {
+    fn from(error: InvalidScope) -> Self {
+        Self::InvalidScope { found: error.found.as_str().to_owned() }
+    }
 }
 
 impl fmt::Display for ConfigError {
