@@ -1,10 +1,9 @@
 //! How is a token requested? One client sends one request to the token endpoint of one issuer, which is
 //! configured or discovered. [`credentials`](crate::credentials) decides when.
 
-mod discovery;
+pub(crate) mod discovery;
 pub(crate) mod failure;
 pub(crate) mod http;
-pub(crate) mod metadata;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod retry;
@@ -16,6 +15,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use scopegate_proto::clock::Clock;
+use scopegate_proto::url::SecureUrl;
 
 use crate::client_auth::ClientAuthentication;
 use crate::endpoint::discovery::Discovery;
@@ -24,7 +24,6 @@ use crate::endpoint::http::{Tls, Transport};
 use crate::endpoint::request::Grant;
 use crate::endpoint::response::TokenResponse;
 use crate::error::config::ConfigError;
-use crate::url::Address;
 
 /// The token endpoint of one issuer, as one client uses it.
 pub(crate) struct TokenEndpoint {
@@ -54,32 +53,31 @@ enum EndpointSource {
 /// The URL of a token endpoint, and the HTTP client that reaches it.
 struct Endpoint {
     transport: Transport,
-    address: Address,
+    url: SecureUrl,
     /// The URL for logs and errors: without its query, which may contain secrets.
     redacted: Arc<str>,
 }
 
 impl TokenEndpoint {
     pub(crate) fn configured(
-        address: Address,
+        url: SecureUrl,
         tls: &Tls,
         client: ClientAuthentication,
         audience: AssertionAudience,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
-        let source = EndpointSource::Configured(Arc::new(Endpoint::new(address, tls)?));
+        let source = EndpointSource::Configured(Arc::new(Endpoint::new(url, tls)?));
         Ok(Self { client, parameters: Vec::new(), audience, clock, source })
     }
 
     pub(crate) fn discovered(
-        identifier: Arc<str>,
-        issuer: Address,
+        issuer: SecureUrl,
         tls: Tls,
         client: ClientAuthentication,
         audience: AssertionAudience,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
-        let source = EndpointSource::Discovered(Box::new(Discovery::new(identifier, issuer, tls)?));
+        let source = EndpointSource::Discovered(Box::new(Discovery::new(issuer, tls)?));
         Ok(Self { client, parameters: Vec::new(), audience, clock, source })
     }
 
@@ -133,12 +131,12 @@ impl TokenEndpoint {
     ) -> Result<TokenResponse, RequestError> {
         let audience: &str = match &self.audience {
             AssertionAudience::Issuer(issuer) => issuer,
-            AssertionAudience::TokenEndpoint => &endpoint.address.written,
+            AssertionAudience::TokenEndpoint => endpoint.url.written(),
             AssertionAudience::Unused => "",
         };
         let auth = self.client.params(audience, self.clock.now()).ok_or(RequestError::NoRandomness)?;
         let form = request::body(grant, &self.parameters, &auth);
-        let response = endpoint.transport.post(endpoint.address.url.clone(), auth.header, form).await?;
+        let response = endpoint.transport.post(endpoint.url.url().clone(), auth.header, form).await?;
         *retry_after = response.retry_after.and_then(|value| retry_after::parse(&value, self.clock.now()));
         // A server may quote the request.
         let redact = |text: &str| self.client.leaks_into(text);
@@ -156,11 +154,10 @@ impl TokenEndpoint {
 }
 
 impl Endpoint {
-    fn new(address: Address, tls: &Tls) -> Result<Self, ConfigError> {
-        let transport = Transport::new(&address, tls)?;
-        let mut redacted = address.url.clone();
-        redacted.set_query(None);
-        Ok(Self { transport, address, redacted: redacted.as_str().into() })
+    fn new(url: SecureUrl, tls: &Tls) -> Result<Self, ConfigError> {
+        let transport = Transport::new(&url, tls)?;
+        let redacted = url.without_query().into();
+        Ok(Self { transport, url, redacted })
     }
 }
 

@@ -3,13 +3,13 @@
 
 use http::{HeaderMap, HeaderValue};
 use scopegate_proto::scope::Scopes;
+use scopegate_proto::url::issuer_identifier;
 use tokio::time::Instant;
 
 use crate::add_token::challenge;
-use crate::endpoint::metadata;
+use crate::endpoint::discovery;
 use crate::endpoint::response;
 use crate::token::AccessToken;
-use crate::url::Reach;
 
 /// Reads a token response. What was read, as text for comparisons: token, lifetime in seconds, scopes.
 pub fn token_response(body: &[u8]) -> Option<(String, Option<u64>, Option<String>)> {
@@ -36,8 +36,9 @@ pub fn challenge(headers: &HeaderMap) -> Option<String> {
     challenge::bearer_error(headers).map(|error| format!("{error:?}"))
 }
 
-/// Reads the metadata of an issuer on the network: the address of its token endpoint.
+/// Reads the metadata of an issuer: the URL of its token endpoint.
 pub fn metadata(document: &[u8], issuer: &str) -> Option<String> {
-    let address = metadata::token_endpoint(document, issuer, Reach::Network, false).ok()?;
-    Some(address.url.to_string())
+    let issuer = issuer_identifier(issuer).ok()?;
+    let endpoint = discovery::token_endpoint(document, &issuer, false).ok()?;
+    Some(endpoint.url().to_string())
 }

@@ -80,7 +80,6 @@ mod status;
 mod token;
 
 mod metrics;
-mod url;
 mod error;
 
 /// The example of the README is compiled.

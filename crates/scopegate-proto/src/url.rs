@@ -120,6 +120,15 @@ pub fn issuer_identifier(text: &str) -> Result<SecureUrl, UrlError> {
     Ok(url)
 }
 
+/// Returns whether a string is an absolute URI without a fragment (RFC 3986 §4.3), such as the
+/// resource that a token is for (RFC 8707 §2).
+///
+/// Nothing is sent to it, so any scheme will do. White space and non-ASCII characters, which a URL
+/// parser would mend, are rejected.
+pub fn is_absolute_uri(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains('#') && Url::parse(text).is_ok()
+}
+
 /// Removes user names, passwords and queries from a URL, because they may be secrets.
 ///
 /// The string need not be a valid URL.
@@ -286,6 +295,25 @@ mod tests {
         for text in ["https://issuer.example/token#f", "https://issuer.example/keys#f"] {
             let error = SecureUrl::parse(text).unwrap_err();
             assert_eq!(error, UrlError { expected: EXPECTED, found: text.to_owned() });
+        }
+    }
+
+    #[test]
+    fn absolute_uri_has_a_scheme_and_no_fragment() {
+        // E19
+        for text in ["https://api.example", "https://api.example/v1?x", "urn:orders", "api://0f3c"] {
+            assert!(is_absolute_uri(text), "{text}");
+        }
+        for text in [
+            "https://api.example#f",
+            "/v1",
+            "api.example",
+            "",
+            "https://api.example/ ",
+            "https://api.example/\u{e9}",
+            "https://",
+        ] {
+            assert!(!is_absolute_uri(text), "{text}");
         }
     }
 

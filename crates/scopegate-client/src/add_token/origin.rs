@@ -1,10 +1,10 @@
 //! The origin (RFC 6454 §4) of the one API that gets the token: scheme, host and port.
 
 use http::Uri;
+use scopegate_proto::url::SecureUrl;
 use url::Url;
 
 use crate::error::config::ConfigError;
-use crate::url::Address;
 
 /// The origin of an API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,14 +19,15 @@ impl Origin {
     /// Parses an origin: `https://api.example`, `https://api.example:8443`; `http` on a loopback address.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         let setting = "origin of the API";
-        let url = Address::parse(setting, text)?.url;
+        let url = SecureUrl::parse(text).map_err(|error| ConfigError::invalid_url(setting, error))?;
+        let url = url.url();
         if url.path() != "/" || url.query().is_some() {
             // A path would suggest that it restricts paths.
             let expected = "an origin (scheme, host and port), without path and query";
             return Err(ConfigError::InvalidUrl { setting, expected, found: url.path().to_owned() });
         }
         let expected = "an https URL with a host";
-        Self::of_url(&url).ok_or(ConfigError::InvalidUrl { setting, expected, found: text.to_owned() })
+        Self::of_url(url).ok_or(ConfigError::InvalidUrl { setting, expected, found: text.to_owned() })
     }
 
     pub(crate) fn of_url(url: &Url) -> Option<Self> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scopegate_proto::clock::{Clock, SystemClock};
 use scopegate_proto::scope::{InvalidScope, Scopes};
-use url::Url;
+use scopegate_proto::url::{SecureUrl, is_absolute_uri, issuer_identifier};
 
 use crate::client_auth::ClientAuthentication;
 use crate::credentials::ClientCredentials;
@@ -16,7 +16,6 @@ use crate::endpoint::http::Tls;
 use crate::endpoint::request::{Grant, RESERVED};
 use crate::endpoint::{AssertionAudience, TokenEndpoint};
 use crate::error::config::ConfigError;
-use crate::url::{Address, issuer_identifier};
 
 /// Builds [`ClientCredentials`]. Invalid settings are reported by [`build`](Self::build).
 #[must_use = "a builder does nothing until it is built"]
@@ -190,13 +189,14 @@ impl ClientCredentialsBuilder {
         if let Some(identity) = self.client.identity() {
             tls.set_identity(identity)?;
         }
-        let issuer: Option<Arc<str>> =
-            self.issuer.map(|issuer| issuer_identifier(&issuer)).transpose()?.map(Into::into);
+        let invalid = |setting| move |error| ConfigError::invalid_url(setting, error);
+        let issuer = self.issuer.map(|issuer| issuer_identifier(&issuer)).transpose();
+        let issuer = issuer.map_err(invalid("issuer"))?;
         let audience = match &issuer {
             _ if self.assertion_for_endpoint && self.client.needs_audience() => {
                 AssertionAudience::TokenEndpoint
             }
-            Some(issuer) => AssertionAudience::Issuer(Arc::clone(issuer)),
+            Some(issuer) => AssertionAudience::Issuer(issuer.written().into()),
             None if self.client.needs_audience() && self.token_endpoint.is_some() => {
                 return Err(ConfigError::NoAssertionAudience);
             }
@@ -204,12 +204,11 @@ impl ClientCredentialsBuilder {
         };
         let mut endpoint = match (self.token_endpoint, issuer) {
             (Some(url), _) => {
-                let address = Address::parse("token endpoint", &url)?;
-                TokenEndpoint::configured(address, &tls, self.client, audience, self.clock)?
+                let url = SecureUrl::parse(&url).map_err(invalid("token endpoint"))?;
+                TokenEndpoint::configured(url, &tls, self.client, audience, self.clock)?
             }
             (None, Some(issuer)) => {
-                let address = Address::parse("issuer", &issuer)?;
-                TokenEndpoint::discovered(issuer, address, tls, self.client, audience, self.clock)?
+                TokenEndpoint::discovered(issuer, tls, self.client, audience, self.clock)?
             }
             (None, None) => return Err(ConfigError::NoTokenEndpoint),
         };
@@ -248,11 +247,8 @@ impl ClientCredentialsBuilder {
 
 /// Checks resources (RFC 8707 §2). They stay as written, because the issuer compares them.
 fn resources(mut texts: Vec<String>) -> Result<Vec<String>, ConfigError> {
-    for text in &texts {
-        let written_well = text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains('#');
-        if !written_well || Url::parse(text).is_err() {
-            return Err(ConfigError::InvalidResource { found: text.clone() });
-        }
+    if let Some(found) = texts.iter().find(|text| !is_absolute_uri(text)) {
+        return Err(ConfigError::InvalidResource { found: found.clone() });
     }
     texts.sort_unstable();
     texts.dedup();

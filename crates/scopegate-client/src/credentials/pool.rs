@@ -48,21 +48,20 @@ mod tests {
     use std::time::Duration;
 
     use scopegate_proto::clock::SystemClock;
+    use scopegate_proto::url::SecureUrl;
 
     use super::*;
     use crate::client_auth::ClientAuthentication;
     use crate::endpoint::AssertionAudience;
     use crate::endpoint::http::Tls;
-    use crate::url::Address;
 
     #[tokio::test]
     async fn equal_grants_share_source_and_unused_are_bounded() {
-        let address = Address::parse("token endpoint", "http://127.0.0.1:1/token").unwrap();
+        let url = SecureUrl::parse("http://127.0.0.1:1/token").unwrap();
         let client = ClientAuthentication::client_secret_basic("c", "s");
         let unused = AssertionAudience::Unused;
         let endpoint =
-            TokenEndpoint::configured(address, &Tls::default(), client, unused, Arc::new(SystemClock))
-                .unwrap();
+            TokenEndpoint::configured(url, &Tls::default(), client, unused, Arc::new(SystemClock)).unwrap();
         let day = Duration::from_secs(86_400);
         let settings = Settings { default_lifetime: day, acquire_timeout: day, rejection_cooldown: day };
         let pool = SourcePool::new(Arc::new(endpoint), settings);

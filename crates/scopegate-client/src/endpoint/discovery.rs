@@ -5,20 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use reqwest::{StatusCode, Url};
+use reqwest::StatusCode;
 use scopegate_proto::clock::Clock;
+use scopegate_proto::metadata::{Metadata, MetadataError, well_known_urls};
+use scopegate_proto::url::SecureUrl;
 use tokio::time::Instant;
 
 use crate::endpoint::failure::RequestError;
 use crate::endpoint::http::{Tls, Transport};
-use crate::endpoint::{Endpoint, metadata, retry_after};
+use crate::endpoint::{Endpoint, retry_after};
 use crate::error::config::ConfigError;
-use crate::url::Address;
 
 /// An issuer whose token endpoint is read from its metadata.
 pub(crate) struct Discovery {
     pub(crate) identifier: Arc<str>,
-    issuer: Address,
+    issuer: SecureUrl,
     transport: Transport,
     tls: Tls,
     discovered: ArcSwapOption<Discovered>,
@@ -35,9 +36,10 @@ struct Discovered {
 const REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 impl Discovery {
-    pub(crate) fn new(identifier: Arc<str>, issuer: Address, tls: Tls) -> Result<Self, ConfigError> {
+    pub(crate) fn new(issuer: SecureUrl, tls: Tls) -> Result<Self, ConfigError> {
         // Metadata is public, so the client's certificate is not presented for it.
         let transport = Transport::new(&issuer, &tls.without_identity())?;
+        let identifier = issuer.written().into();
         Ok(Self { identifier, issuer, transport, tls, discovered: ArcSwapOption::empty() })
     }
 
@@ -58,7 +60,7 @@ impl Discovery {
 
     /// Returns the token endpoint. Discovers it if it is unknown or suspect, and falls back to the old one if discovery
     /// fails. Concurrent discoveries find the same endpoint.
-    pub(crate) async fn endpoint(
+    pub(super) async fn endpoint(
         &self,
         by_certificate: bool,
         clock: &dyn Clock,
@@ -72,8 +74,8 @@ impl Discovery {
             return Ok(Arc::clone(&discovered.endpoint));
         }
         let endpoint = match (self.find(by_certificate, clock, retry_after).await, old) {
-            (Ok(address), Some(old)) if address == old.endpoint.address => Arc::clone(&old.endpoint),
-            (Ok(address), _) => Arc::new(Endpoint::new(address, &self.tls).map_err(RequestError::Client)?),
+            (Ok(url), Some(old)) if url == old.endpoint.url => Arc::clone(&old.endpoint),
+            (Ok(url), _) => Arc::new(Endpoint::new(url, &self.tls).map_err(RequestError::Client)?),
             (Err(_), Some(old)) => Arc::clone(&old.endpoint),
             (Err(error), None) => return Err(error),
         };
@@ -93,16 +95,12 @@ impl Discovery {
         by_certificate: bool,
         clock: &dyn Clock,
         retry_after: &mut Option<Duration>,
-    ) -> Result<Address, RequestError> {
+    ) -> Result<SecureUrl, RequestError> {
         let mut failures = Vec::new();
-        for url in metadata::well_known(&self.issuer.url) {
-            // Two of them are equal if the issuer has no path.
-            if failures.iter().any(|(tried, _)| *tried == url.as_str()) {
-                continue;
-            }
-            match self.find_at(url.clone(), by_certificate, clock, retry_after).await {
-                Ok(address) => return Ok(address),
-                Err(error) => failures.push((url.to_string(), error)),
+        for url in well_known_urls(&self.issuer) {
+            match self.find_at(&url, by_certificate, clock, retry_after).await {
+                Ok(endpoint) => return Ok(endpoint),
+                Err(error) => failures.push((url.url().to_string(), error)),
             }
         }
         Err(RequestError::NotDiscovered(failures))
@@ -110,18 +108,28 @@ impl Discovery {
 
     async fn find_at(
         &self,
-        url: Url,
+        url: &SecureUrl,
         by_certificate: bool,
         clock: &dyn Clock,
         retry_after: &mut Option<Duration>,
-    ) -> Result<Address, RequestError> {
-        let response = self.transport.get(url).await?;
+    ) -> Result<SecureUrl, RequestError> {
+        let response = self.transport.get(url.url().clone()).await?;
         let requested_wait = response.retry_after.and_then(|value| retry_after::parse(&value, clock.now()));
         *retry_after = requested_wait.max(*retry_after);
         if response.status != StatusCode::OK {
             return Err(RequestError::Status(response.status));
         }
-        metadata::token_endpoint(&response.body, &self.identifier, self.issuer.reach, by_certificate)
-            .map_err(RequestError::Metadata)
+        token_endpoint(&response.body, &self.issuer, by_certificate).map_err(RequestError::Metadata)
     }
+}
+
+/// Reads the token endpoint from a document of this issuer.
+pub(crate) fn token_endpoint(
+    document: &[u8],
+    issuer: &SecureUrl,
+    by_certificate: bool,
+) -> Result<SecureUrl, MetadataError> {
+    let metadata = Metadata::read(document, issuer)?;
+    let member = "token_endpoint";
+    if by_certificate { metadata.mtls_endpoint(member) } else { metadata.endpoint(member) }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::metadata::MetadataError;
 
 use crate::endpoint::http::HttpError;
-use crate::endpoint::metadata::MetadataError;
 use crate::endpoint::response::TokenResponseError;
 use crate::endpoint::retry::Retry;
 use crate::error::config::ConfigError;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Identity, RequestBuilder, StatusCode, Url, redirect};
+use scopegate_proto::url::SecureUrl;
 use zeroize::Zeroizing;
 
 use crate::client_auth::secret::Secret;
 use crate::error::config::ConfigError;
-use crate::url::{Address, Reach};
 
 /// Issuers respond in milliseconds. A slower issuer is treated as unavailable; the next attempt is seconds away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -69,20 +69,20 @@ pub(crate) struct Response {
 }
 
 impl Transport {
-    pub(crate) fn new(address: &Address, tls: &Tls) -> Result<Self, ConfigError> {
+    pub(crate) fn new(url: &SecureUrl, tls: &Tls) -> Result<Self, ConfigError> {
         let mut builder = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TOTAL_TIMEOUT)
             // A secret goes to the configured URL only, wherever it redirects to today.
             .redirect(redirect::Policy::none())
             .user_agent(concat!("scopegate-client/", env!("CARGO_PKG_VERSION")));
-        builder = match address.reach {
-            Reach::Network => builder.https_only(true),
+        builder = match (url.is_loopback(), url.is_https()) {
+            (false, _) => builder.https_only(true),
             // A proxy cannot reach this loopback address, and http needs no certificates.
-            Reach::Loopback if address.url.scheme() == "http" => builder.no_proxy().tls_certs_only([]),
-            Reach::Loopback => builder.no_proxy(),
+            (true, false) => builder.no_proxy().tls_certs_only([]),
+            (true, true) => builder.no_proxy(),
         };
-        if address.url.scheme() == "https" && !tls.roots.is_empty() {
+        if url.is_https() && !tls.roots.is_empty() {
             builder = builder.tls_certs_merge(tls.roots.iter().cloned());
         }
         if let Some(identity) = &tls.identity {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use scopegate_proto::scope::InvalidScope;
+use scopegate_proto::url::UrlError;
 
 /// The error of a configuration, with expected and found values.
 ///
@@ -44,6 +45,13 @@ pub enum ConfigError {
     /// The HTTP client could not be created, for example because the system has no certificate authorities.
     #[non_exhaustive]
     HttpClient { source: Box<dyn std::error::Error + Send + Sync> },
+}
+
+impl ConfigError {
+    /// Names the setting of an invalid URL.
+    pub(crate) fn invalid_url(setting: &'static str, error: UrlError) -> Self {
+        Self::InvalidUrl { setting, expected: error.expected, found: error.found }
+    }
 }
 
 impl From<InvalidScope> for ConfigError {
