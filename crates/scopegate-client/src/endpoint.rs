@@ -3,26 +3,28 @@
 
 pub(crate) mod discovery;
 pub(crate) mod failure;
-pub(crate) mod http;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod retry;
 mod retry_after;
+pub(crate) mod transport;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use http::StatusCode;
+use http::header::AUTHORIZATION;
 use scopegate_proto::clock::Clock;
+use scopegate_proto::http::HttpClient;
 use scopegate_proto::url::SecureUrl;
 
 use crate::client_auth::ClientAuthentication;
 use crate::endpoint::discovery::Discovery;
 use crate::endpoint::failure::{Failure, RequestError};
-use crate::endpoint::http::{Tls, Transport};
 use crate::endpoint::request::Grant;
 use crate::endpoint::response::TokenResponse;
+use crate::endpoint::transport::{Transport, send};
 use crate::error::config::ConfigError;
 
 /// The token endpoint of one issuer, as one client uses it.
@@ -52,7 +54,7 @@ enum EndpointSource {
 
 /// The URL of a token endpoint, and the HTTP client that reaches it.
 struct Endpoint {
-    transport: Transport,
+    http: HttpClient,
     url: SecureUrl,
     /// The URL for logs and errors: without its query, which may contain secrets.
     redacted: Arc<str>,
@@ -61,23 +63,23 @@ struct Endpoint {
 impl TokenEndpoint {
     pub(crate) fn configured(
         url: SecureUrl,
-        tls: &Tls,
+        transport: &Transport,
         client: ClientAuthentication,
         audience: AssertionAudience,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
-        let source = EndpointSource::Configured(Arc::new(Endpoint::new(url, tls)?));
+        let source = EndpointSource::Configured(Arc::new(Endpoint::new(url, transport)?));
         Ok(Self { client, parameters: Vec::new(), audience, clock, source })
     }
 
     pub(crate) fn discovered(
         issuer: SecureUrl,
-        tls: Tls,
+        transport: Transport,
         client: ClientAuthentication,
         audience: AssertionAudience,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
-        let source = EndpointSource::Discovered(Box::new(Discovery::new(issuer, tls)?));
+        let source = EndpointSource::Discovered(Box::new(Discovery::new(issuer, transport)?));
         Ok(Self { client, parameters: Vec::new(), audience, clock, source })
     }
 
@@ -136,7 +138,11 @@ impl TokenEndpoint {
         };
         let auth = self.client.params(audience, self.clock.now()).ok_or(RequestError::NoRandomness)?;
         let form = request::body(grant, &self.parameters, &auth);
-        let response = endpoint.transport.post(endpoint.url.url().clone(), auth.header, form).await?;
+        let mut post = endpoint.http.post_form(&endpoint.url, form);
+        if let Some(header) = auth.header {
+            post = post.header(AUTHORIZATION, header);
+        }
+        let response = send(post).await?;
         *retry_after = response.retry_after.and_then(|value| retry_after::parse(&value, self.clock.now()));
         // A server may quote the request.
         let redact = |text: &str| self.client.leaks_into(text);
@@ -154,10 +160,10 @@ impl TokenEndpoint {
 }
 
 impl Endpoint {
-    fn new(url: SecureUrl, tls: &Tls) -> Result<Self, ConfigError> {
-        let transport = Transport::new(&url, tls)?;
+    fn new(url: SecureUrl, transport: &Transport) -> Result<Self, ConfigError> {
+        let http = transport.token_client(&url)?;
         let redacted = url.without_query().into();
-        Ok(Self { transport, url, redacted })
+        Ok(Self { http, url, redacted })
     }
 }
 

@@ -12,8 +12,8 @@ use crate::client_auth::ClientAuthentication;
 use crate::credentials::ClientCredentials;
 use crate::credentials::pool::SourcePool;
 use crate::credentials::source::Settings;
-use crate::endpoint::http::Tls;
 use crate::endpoint::request::{Grant, RESERVED};
+use crate::endpoint::transport::Transport;
 use crate::endpoint::{AssertionAudience, TokenEndpoint};
 use crate::error::config::ConfigError;
 
@@ -184,11 +184,7 @@ impl ClientCredentialsBuilder {
         self.check_parameters()?;
         let scopes: Result<Scopes, InvalidScope> = self.scopes.iter().map(|scope| scope.parse()).collect();
         let grant = Grant { scopes: scopes?, resources: resources(self.resources)? };
-        let mut tls = Tls::default();
-        self.roots.iter().try_for_each(|pem| tls.add_roots(pem))?;
-        if let Some(identity) = self.client.identity() {
-            tls.set_identity(identity)?;
-        }
+        let transport = Transport::new(&self.client, &self.roots)?;
         let invalid = |setting| move |error| ConfigError::invalid_url(setting, error);
         let issuer = self.issuer.map(|issuer| issuer_identifier(&issuer)).transpose();
         let issuer = issuer.map_err(invalid("issuer"))?;
@@ -205,10 +201,10 @@ impl ClientCredentialsBuilder {
         let mut endpoint = match (self.token_endpoint, issuer) {
             (Some(url), _) => {
                 let url = SecureUrl::parse(&url).map_err(invalid("token endpoint"))?;
-                TokenEndpoint::configured(url, &tls, self.client, audience, self.clock)?
+                TokenEndpoint::configured(url, &transport, self.client, audience, self.clock)?
             }
             (None, Some(issuer)) => {
-                TokenEndpoint::discovered(issuer, tls, self.client, audience, self.clock)?
+                TokenEndpoint::discovered(issuer, transport, self.client, audience, self.clock)?
             }
             (None, None) => return Err(ConfigError::NoTokenEndpoint),
         };

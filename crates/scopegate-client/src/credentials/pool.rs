@@ -53,15 +53,16 @@ mod tests {
     use super::*;
     use crate::client_auth::ClientAuthentication;
     use crate::endpoint::AssertionAudience;
-    use crate::endpoint::http::Tls;
+    use crate::endpoint::transport::Transport;
 
     #[tokio::test]
     async fn equal_grants_share_source_and_unused_are_bounded() {
         let url = SecureUrl::parse("http://127.0.0.1:1/token").unwrap();
         let client = ClientAuthentication::client_secret_basic("c", "s");
+        let transport = Transport::new(&client, []).unwrap();
         let unused = AssertionAudience::Unused;
         let endpoint =
-            TokenEndpoint::configured(url, &Tls::default(), client, unused, Arc::new(SystemClock)).unwrap();
+            TokenEndpoint::configured(url, &transport, client, unused, Arc::new(SystemClock)).unwrap();
         let day = Duration::from_secs(86_400);
         let settings = Settings { default_lifetime: day, acquire_timeout: day, rejection_cooldown: day };
         let pool = SourcePool::new(Arc::new(endpoint), settings);

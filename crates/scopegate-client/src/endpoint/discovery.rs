@@ -5,14 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use reqwest::StatusCode;
+use http::StatusCode;
 use scopegate_proto::clock::Clock;
+use scopegate_proto::http::HttpClient;
 use scopegate_proto::metadata::{Metadata, MetadataError, well_known_urls};
 use scopegate_proto::url::SecureUrl;
 use tokio::time::Instant;
 
 use crate::endpoint::failure::RequestError;
-use crate::endpoint::http::{Tls, Transport};
+use crate::endpoint::transport::{Transport, send};
 use crate::endpoint::{Endpoint, retry_after};
 use crate::error::config::ConfigError;
 
@@ -20,8 +21,8 @@ use crate::error::config::ConfigError;
 pub(crate) struct Discovery {
     pub(crate) identifier: Arc<str>,
     issuer: SecureUrl,
+    http: HttpClient,
     transport: Transport,
-    tls: Tls,
     discovered: ArcSwapOption<Discovered>,
 }
 
@@ -36,11 +37,10 @@ struct Discovered {
 const REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 impl Discovery {
-    pub(crate) fn new(issuer: SecureUrl, tls: Tls) -> Result<Self, ConfigError> {
-        // Metadata is public, so the client's certificate is not presented for it.
-        let transport = Transport::new(&issuer, &tls.without_identity())?;
+    pub(crate) fn new(issuer: SecureUrl, transport: Transport) -> Result<Self, ConfigError> {
+        let http = transport.metadata_client(&issuer)?;
         let identifier = issuer.written().into();
-        Ok(Self { identifier, issuer, transport, tls, discovered: ArcSwapOption::empty() })
+        Ok(Self { identifier, issuer, http, transport, discovered: ArcSwapOption::empty() })
     }
 
     /// Returns the URL for logs and errors; the issuer, until the endpoint has been discovered.
@@ -75,7 +75,7 @@ impl Discovery {
         }
         let endpoint = match (self.find(by_certificate, clock, retry_after).await, old) {
             (Ok(url), Some(old)) if url == old.endpoint.url => Arc::clone(&old.endpoint),
-            (Ok(url), _) => Arc::new(Endpoint::new(url, &self.tls).map_err(RequestError::Client)?),
+            (Ok(url), _) => Arc::new(Endpoint::new(url, &self.transport).map_err(RequestError::Client)?),
             (Err(_), Some(old)) => Arc::clone(&old.endpoint),
             (Err(error), None) => return Err(error),
         };
@@ -113,7 +113,7 @@ impl Discovery {
         clock: &dyn Clock,
         retry_after: &mut Option<Duration>,
     ) -> Result<SecureUrl, RequestError> {
-        let response = self.transport.get(url.url().clone()).await?;
+        let response = send(self.http.get(url)).await?;
         let requested_wait = response.retry_after.and_then(|value| retry_after::parse(&value, clock.now()));
         *retry_after = requested_wait.max(*retry_after);
         if response.status != StatusCode::OK {

@@ -5,11 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use http::StatusCode;
 use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::http::HttpError;
 use scopegate_proto::metadata::MetadataError;
 
-use crate::endpoint::http::HttpError;
 use crate::endpoint::response::TokenResponseError;
 use crate::endpoint::retry::Retry;
 use crate::error::config::ConfigError;

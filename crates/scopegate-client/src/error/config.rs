@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use scopegate_proto::http::SettingsError;
 use scopegate_proto::scope::InvalidScope;
 use scopegate_proto::url::UrlError;
 
@@ -57,6 +58,23 @@ impl ConfigError {
 impl From<InvalidScope> for ConfigError {
     fn from(error: InvalidScope) -> Self {
         Self::InvalidScope { found: error.found.as_str().to_owned() }
+    }
+}
+
+impl From<SettingsError> for ConfigError {
+    fn from(error: SettingsError) -> Self {
+        let setting = "root certificate";
+        match error {
+            SettingsError::NoRootCertificate => Self::Empty { setting },
+            SettingsError::InvalidRootCertificate { source, .. } => {
+                Self::InvalidCertificate { setting, source }
+            }
+            SettingsError::InvalidIdentity => {
+                Self::InvalidCertificate { setting: "client certificate", source: error.into() }
+            }
+            SettingsError::Client { source, .. } => Self::HttpClient { source },
+            other => Self::HttpClient { source: other.into() },
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is refused before any request is made?
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use scopegate_client::{
@@ -122,5 +123,10 @@ async fn invalid_certificates_are_rejected() {
     let error = ClientCredentials::builder(client).token_endpoint(ENDPOINT).build().unwrap_err();
     assert!(matches!(error, ConfigError::InvalidCertificate { .. }));
     assert!(!format!("{error:?} {error}").contains("s3cret"));
-    assert!(at(ENDPOINT).root_certificates("no certificate").build().is_err());
+    let error = at(ENDPOINT).root_certificates("no certificate").build().unwrap_err();
+    assert!(matches!(error, ConfigError::Empty { setting: "root certificate", .. }), "{error:?}");
+    let pem = "-----BEGIN CERTIFICATE-----\nYWJj\n-----END CERTIFICATE-----\n";
+    let error = at(ENDPOINT).root_certificates(pem).build().unwrap_err();
+    assert!(matches!(error, ConfigError::InvalidCertificate { .. }), "{error:?}");
+    assert!(error.source().is_some());
 }

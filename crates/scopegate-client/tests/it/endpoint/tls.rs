@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 /// A certificate authority that no system knows.
@@ -32,41 +33,49 @@ impl Authority {
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         (params.signed_by(&key, &self.0).unwrap(), key)
     }
+
+    /// Lets a server ask for certificates of this authority.
+    fn verifier(&self, required: bool) -> Arc<dyn ClientCertVerifier> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        let provider = Arc::new(default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        let verifier = if required { verifier } else { verifier.allow_unauthenticated() };
+        verifier.build().unwrap()
+    }
 }
 
 /// A request, and the certificate that came with it.
 type Seen = (String, Option<CertificateDer<'static>>);
 
-/// A token endpoint with TLS. It keeps what it is sent, and the certificate that it is shown.
+/// An issuer with TLS. It keeps what it is sent, and the certificate that it is shown.
 struct Server {
+    issuer: String,
     endpoint: String,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Server {
-    /// Its certificate is for this name; with an authority for clients it wants one of them.
-    async fn start(authority: &Authority, name: &str, clients: Option<&Authority>) -> Self {
+    /// Its certificate is for this name; with a verifier it asks for certificates of clients.
+    async fn start(authority: &Authority, name: &str, clients: Option<Arc<dyn ClientCertVerifier>>) -> Self {
         let (certificate, key) = authority.issue(name);
         let provider = Arc::new(default_provider());
-        let config = ServerConfig::builder_with_provider(Arc::clone(&provider));
+        let config = ServerConfig::builder_with_provider(provider);
         let config = config.with_safe_default_protocol_versions().unwrap();
         let config = match clients {
             None => config.with_no_client_auth(),
-            Some(clients) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(clients.0.der().clone()).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                config.with_client_cert_verifier(verifier.build().unwrap())
-            }
+            Some(clients) => config.with_client_cert_verifier(clients),
         };
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let config = config.with_single_cert(vec![certificate.der().clone()], key).unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("https://localhost:{}/token", listener.local_addr().unwrap().port());
+        let issuer = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let endpoint = format!("{issuer}/token");
+        let metadata = format!(r#"{{"issuer":"{issuer}","token_endpoint":"{endpoint}"}}"#);
         let seen = Arc::new(Mutex::new(Vec::new()));
-        tokio::spawn(serve(listener, acceptor, Arc::clone(&seen)));
-        Self { endpoint, seen }
+        tokio::spawn(serve(listener, acceptor, metadata, Arc::clone(&seen)));
+        Self { issuer, endpoint, seen }
     }
 
     fn credentials(&self, client: ClientAuthentication) -> ClientCredentialsBuilder {
@@ -76,12 +85,17 @@ impl Server {
     }
 }
 
-/// One request for each connection.
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor, seen: Arc<Mutex<Vec<Seen>>>) {
+/// One request for each connection: a GET request for metadata, or a form for a token.
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, metadata: String, seen: Arc<Mutex<Vec<Seen>>>) {
     while let Ok((stream, _)) = listener.accept().await {
         let Ok(mut stream) = acceptor.accept(stream).await else { continue };
         let mut request = Vec::new();
-        while !String::from_utf8_lossy(&request).contains("grant_type=") {
+        let is_complete = |request: &[u8]| {
+            let request = String::from_utf8_lossy(request);
+            let end = if request.starts_with("GET ") { "\r\n\r\n" } else { "grant_type=" };
+            request.contains(end)
+        };
+        while !is_complete(&request) {
             let mut part = [0; 4_096];
             match stream.read(&mut part).await {
                 Ok(read) if read > 0 => request.extend_from_slice(&part[..read]),
@@ -90,8 +104,9 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, seen: Arc<Mutex<Vec
         }
         let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first().cloned());
         let shown = shown.map(CertificateDer::into_owned);
+        let token = r#"{"access_token":"t","token_type":"Bearer"}"#;
+        let body = if request.starts_with(b"GET ") { metadata.as_str() } else { token };
         seen.lock().unwrap().push((String::from_utf8(request).unwrap(), shown));
-        let body = r#"{"access_token":"t","token_type":"Bearer"}"#;
         let length = body.len();
         let answer =
             format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
@@ -127,7 +142,7 @@ async fn server_with_untrusted_certificate_gets_no_secret() {
 async fn mtls_client_presents_certificate_and_sends_id() {
     // E04, E25: RFC 8705 §2
     let (authority, clients) = (Authority::new(), Authority::new());
-    let server = Server::start(&authority, "localhost", Some(&clients)).await;
+    let server = Server::start(&authority, "localhost", Some(clients.verifier(true))).await;
     let (certificate, key) = clients.issue("report.example");
     let identity = format!("{}{}", key.serialize_pem(), certificate.pem());
     let client = ClientAuthentication::tls_client_auth("report", identity);
@@ -143,4 +158,21 @@ async fn mtls_client_presents_certificate_and_sends_id() {
     let without = server.credentials(by_secret()).root_certificates(authority.pem()).build().unwrap();
     assert!(without.token().await.is_err());
     assert_eq!(server.seen.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn metadata_request_presents_no_certificate() {
+    // E25: metadata is public
+    let (authority, clients) = (Authority::new(), Authority::new());
+    let server = Server::start(&authority, "localhost", Some(clients.verifier(false))).await;
+    let (certificate, key) = clients.issue("report.example");
+    let identity = format!("{}{}", key.serialize_pem(), certificate.pem());
+    let client = ClientAuthentication::tls_client_auth("report", identity);
+    let credentials = ClientCredentials::builder(client).issuer(&server.issuer);
+    let credentials = credentials.root_certificates(authority.pem()).build().unwrap();
+    assert_eq!(credentials.token().await.unwrap().secret(), "t");
+    let seen = server.seen.lock().unwrap().clone();
+    let [(metadata, none), (token, shown)] = seen.as_slice() else { panic!("{seen:?}") };
+    assert!(metadata.starts_with("GET /.well-known/") && token.starts_with("POST /token "));
+    assert_eq!((none.as_ref(), shown.as_ref()), (None, Some(certificate.der())));
 }
