@@ -2,8 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use scopegate_proto::base64url;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -33,13 +32,13 @@ pub(crate) fn sign(
         "iss": client_id,
         "sub": client_id,
         "aud": audience,
-        "jti": URL_SAFE_NO_PAD.encode(random_bytes()?),
+        "jti": base64url::encode(random_bytes()?),
         "iat": issued_at,
         "exp": issued_at + LIFETIME.as_secs(),
     });
-    let encode = |part: &serde_json::Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    let encode = |part: &serde_json::Value| base64url::encode(part.to_string());
     let input = format!("{}.{}", encode(&header), encode(&claims));
     // Without its signature it is no secret, so only the whole is zeroized.
-    let signature = URL_SAFE_NO_PAD.encode(key.sign(input.as_bytes())?);
+    let signature = base64url::encode(key.sign(input.as_bytes())?);
     Some(Zeroizing::new([&input, ".", &signature].concat()))
 }
