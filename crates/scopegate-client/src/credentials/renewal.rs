@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use scopegate_proto::backoff::{Backoff, jitter};
 use tokio::time::Instant;
 
 use crate::endpoint::retry::Retry;
@@ -20,7 +21,7 @@ const JITTER: f64 = 0.1;
 /// Discards a token this long before it expires, because it could arrive too late. At most a tenth of the lifetime.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
 
-/// Bounds of the backoff: 1 s after the first failure, doubled each time.
+/// Bounds of the backoff: at most 1 s after the first failure, doubled each time.
 const MIN_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -39,7 +40,7 @@ pub(crate) struct RenewalSchedule {
     current: Option<Current>,
     /// The start of the request in flight.
     in_flight: Option<Instant>,
-    failures: u32,
+    backoff: Backoff,
     /// The outcome of the last failed request.
     retry: Retry,
     /// The earliest time of the next request.
@@ -75,7 +76,7 @@ impl RenewalSchedule {
         Self {
             current: None,
             in_flight: None,
-            failures: 0,
+            backoff: Backoff::new(MIN_RETRY_INTERVAL, MAX_RETRY_INTERVAL),
             retry: Retry::Transient,
             not_before: now,
             rejectable_at: now,
@@ -139,27 +140,19 @@ impl RenewalSchedule {
 
     /// Records that the request returned a token. Its `lifetime` counts from `requested_at`. `random` is uniform in 0..1.
     pub(crate) fn succeeded(&mut self, requested_at: Instant, lifetime: Duration, random: f64) {
-        let jitter = 1.0 + JITTER * (2.0 * random - 1.0);
-        let renew_at = requested_at + lifetime.mul_f64(RENEW_AT * jitter);
+        let renew_at = requested_at + lifetime.mul_f64(RENEW_AT * jitter(JITTER, random));
         self.current = Some(Current { renew_at, ends_at: ends_at(requested_at, lifetime) });
         self.in_flight = None;
-        self.failures = 0;
+        self.backoff.reset();
         self.not_before = requested_at;
     }
 
-    /// Records that the request failed. `random` is uniform in 0..1 and scales the whole wait ("full jitter"), so that
-    /// programs that failed together do not retry together.
+    /// Records that the request failed. `random` is uniform in 0..1.
     pub(crate) fn failed(&mut self, now: Instant, retry: Retry, retry_after: Option<Duration>, random: f64) {
-        let cap =
-            MIN_RETRY_INTERVAL.saturating_mul(2u32.saturating_pow(self.failures)).min(MAX_RETRY_INTERVAL);
-        let backoff = match retry {
-            Retry::Permanent => PERMANENT_RETRY_INTERVAL,
-            // At least half a second, because a random number near 0 would retry at once.
-            Retry::Transient | Retry::Unclear => cap.mul_f64(random).max(MIN_RETRY_INTERVAL / 2),
-        };
+        let delay = self.backoff.next_delay(random);
+        let delay = if retry == Retry::Permanent { PERMANENT_RETRY_INTERVAL } else { delay };
         let requested_wait = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
-        self.not_before = now + backoff.max(requested_wait);
-        self.failures = self.failures.saturating_add(1);
+        self.not_before = now + delay.max(requested_wait);
         self.in_flight = None;
         self.retry = retry;
     }

@@ -161,7 +161,7 @@ fn idle_schedule_starts_no_request() {
     let now = Instant::now();
     let mut schedule = with_token(now);
     assert_eq!(schedule.poll(now + 10 * HOUR), Action::Request);
-    assert_eq!(schedule.failures, 0);
+    assert_eq!(schedule.backoff.failures(), 0);
 }
 
 #[test]
