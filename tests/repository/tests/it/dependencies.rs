@@ -96,7 +96,8 @@ fn only_product_crates_can_be_published() {
         .filter(|member| member.is_published())
         .map(|member| member.name().to_owned())
         .collect();
-    assert_eq!(published, ["scopegate", "scopegate-axum", "scopegate-client", "scopegate-issuer"]);
+    let expected = ["scopegate", "scopegate-axum", "scopegate-client", "scopegate-issuer", "scopegate-proto"];
+    assert_eq!(published, expected);
 }
 
 #[test]
