@@ -168,7 +168,7 @@ async fn local_issuer_accepts_each_method_and_key_type() {
         assert_eq!(token(client.clone()).await.unwrap(), "orders/read", "{client:?}");
     }
     for client in bad {
-        let refused = token(client.clone()).await;
-        assert!(matches!(refused, Err(Error::Rejected { .. })), "{client:?}: {refused:?}");
+        let rejected = token(client.clone()).await;
+        assert!(matches!(rejected, Err(Error::Rejected { .. })), "{client:?}: {rejected:?}");
     }
 }

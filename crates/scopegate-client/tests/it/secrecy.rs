@@ -95,9 +95,9 @@ async fn quoted_secret_is_hidden_in_every_encoding() {
     ];
     for quote in quotes {
         let bad = format!("bad: {quote}.");
-        let refusal = serde_json::json!({ "error": "invalid_client", "error_description": bad });
+        let error_response = serde_json::json!({ "error": "invalid_client", "error_description": bad });
         let other_type = serde_json::json!({ "access_token": "t", "token_type": bad });
-        for answer in [reply(401, refusal.to_string()), reply(200, other_type.to_string())] {
+        for answer in [reply(401, error_response.to_string()), reply(200, other_type.to_string())] {
             let server = Recorder::start(answer).await;
             let error = ClientCredentials::builder(client())
                 .token_endpoint(server.endpoint())
@@ -110,8 +110,8 @@ async fn quoted_secret_is_hidden_in_every_encoding() {
         }
     }
     // What quotes nothing is shown.
-    let refusal = r#"{"error":"invalid_client","error_description":"bad: 100% secret"}"#;
-    let server = Recorder::start(reply(401, refusal)).await;
+    let error_response = r#"{"error":"invalid_client","error_description":"bad: 100% secret"}"#;
+    let server = Recorder::start(reply(401, error_response)).await;
     let error =
         ClientCredentials::builder(client()).token_endpoint(server.endpoint()).build().unwrap().token().await;
     assert!(with_causes(&error.unwrap_err()).contains("bad: 100% secret"));

@@ -65,13 +65,13 @@ async fn redirect_to_other_host_drops_token() {
 
 #[tokio::test]
 async fn rejection_behind_redirect_is_not_retried() {
-    // E18: the order was made, and reading it is what is refused.
+    // E18: the order was created, and reading it is rejected.
     let step = format!(r#"Bearer error="insufficient_scope", scope="{WRITE}""#);
     for (status, challenge) in [(401, INVALID_TOKEN), (403, step.as_str())] {
         let caller = Caller::start().await;
         let to_api = caller.to_api.clone().with_step_up_to(WRITE.parse().unwrap());
-        let refusal = reply(status, "").with("www-authenticate", challenge);
-        caller.api.then([reply(303, "").with("location", "/orders/1"), refusal]);
+        let rejection = reply(status, "").with("www-authenticate", challenge);
+        caller.api.then([reply(303, "").with("location", "/orders/1"), rejection]);
         let post = caller.http.post(format!("{}/orders", caller.api.url)).body("tea");
         assert_eq!(to_api.send(post).await.unwrap().status(), status);
         let sent = caller.api.requests();

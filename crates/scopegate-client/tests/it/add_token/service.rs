@@ -229,7 +229,7 @@ async fn request_with_body_is_retried_if_cloned() {
     assert_eq!(api.call(&caller.layer, post()).await, Ok(200));
     assert_ne!(api.tokens()[0], api.tokens()[1]);
     assert_eq!(caller.issuer.token_requests(), 2);
-    // Other refusals change nothing, and nothing is asked for that cannot be used.
+    // Other rejections change nothing, and no unusable token is requested.
     let layer = caller.layer.clone().with_step_up_to(WRITE.parse().unwrap());
     for answer in [(401, "Bearer"), (403, INVALID_TOKEN), (403, &insufficient(WRITE))] {
         let api = Api::answering([answer]);
@@ -346,10 +346,10 @@ async fn step_up_ends_if_issuer_grants_less() {
 
 #[tokio::test]
 async fn unavailable_scope_does_not_block_other_step_ups() {
-    const REFUSED: &str = "orders/refused";
+    const UNAVAILABLE: &str = "orders/unavailable";
     let caller = Caller::start().await;
-    let layer = caller.layer.clone().with_step_up_to(format!("{WRITE} {REFUSED}").parse().unwrap());
-    let api = Api::answering([(403, insufficient(REFUSED).as_str())]);
+    let layer = caller.layer.clone().with_step_up_to(format!("{WRITE} {UNAVAILABLE}").parse().unwrap());
+    let api = Api::answering([(403, insufficient(UNAVAILABLE).as_str())]);
     assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
     let asked = caller.issuer.token_requests();
     let api = Api::answering([(403, insufficient(WRITE).as_str())]);
@@ -359,10 +359,10 @@ async fn unavailable_scope_does_not_block_other_step_ups() {
     // An API that names it with each other scope in turn cannot make us ask for as many tokens.
     let asked = caller.issuer.token_requests();
     let others: Vec<_> = (0..20).map(|n| format!("orders/{n}")).collect();
-    let scopes = format!("{} {REFUSED}", others.join(" ")).parse().unwrap();
+    let scopes = format!("{} {UNAVAILABLE}", others.join(" ")).parse().unwrap();
     let layer = caller.layer.clone().with_step_up_to(scopes);
     for other in &others {
-        let api = Api::answering([(403, insufficient(&format!("{REFUSED} {other}")).as_str())]);
+        let api = Api::answering([(403, insufficient(&format!("{UNAVAILABLE} {other}")).as_str())]);
         assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
     }
     assert_eq!(caller.issuer.token_requests(), asked + 1);

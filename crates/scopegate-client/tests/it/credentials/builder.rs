@@ -1,4 +1,4 @@
-//! What is refused before any request is made?
+//! Which settings are rejected before any request is sent?
 
 use std::error::Error as _;
 use std::time::Duration;

@@ -139,7 +139,7 @@ async fn failed_renewals_serve_old_token_until_expiry() {
     advance(secs(60)).await;
     let made = requests(&credentials);
     ended(&credentials, made + u64::from(credentials.current().is_none())).await;
-    // The pause may have been longer than that caller's patience.
+    // The wait may have been longer than the acquire timeout of that caller.
     let _ = waiting.await.unwrap();
     assert_ne!(first(&credentials).await.secret(), old.secret());
 }
@@ -222,7 +222,7 @@ async fn retry_after_delays_the_next_attempt() {
     ended(&credentials, 2).await;
     assert!(waiting.await.unwrap().is_ok());
 
-    // Who has less patience than the server asks for need not wait at all.
+    // If `Retry-After` exceeds the acquire timeout, the caller does not wait.
     let credentials = elsewhere.credentials("s3cret").build().unwrap();
     elsewhere.issuer.fail_next_token(1, Fault::RetryAfter { status: 503, seconds: 120 });
     let waiting = caller(&credentials).await;
@@ -312,7 +312,7 @@ fn missing_runtime_is_an_error_without_panic() {
     }
     assert_eq!(requests(&credentials), 0, "none was made, so none has failed");
 
-    // Who has a runtime need not wait because somebody had none.
+    // A caller with a runtime is not affected.
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(first(&credentials));
     assert_eq!(requests(&credentials), 1);

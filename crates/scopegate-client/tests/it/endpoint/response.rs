@@ -8,8 +8,8 @@ use scopegate_issuer::{Fault, LocalIssuer};
 
 use crate::recorder::{Recorder, Reply, reply, token};
 
-/// What one who has no patience hears.
-async fn heard(answer: Reply) -> Result<String, Error> {
+/// Returns the token or error of a client that waits at most one second.
+async fn outcome(answer: Reply) -> Result<String, Error> {
     let server = Recorder::start(answer).await;
     let client = ClientAuthentication::client_secret_basic("report", "s3cret");
     let credentials = ClientCredentials::builder(client).token_endpoint(server.endpoint()).scopes(["a", "b"]);
@@ -38,7 +38,7 @@ async fn token_response_needs_token_and_bearer_type() {
         ("<!doctype html>", Some("not one JSON object")),
         ("", Some("not one JSON object")),
     ] {
-        match (heard(reply(200, body)).await, expected) {
+        match (outcome(reply(200, body)).await, expected) {
             (Ok(token), None) => assert_eq!(token, "t"),
             (Err(error @ Error::InvalidResponse { .. }), Some(expected)) => {
                 assert!(reason(&error).contains(expected), "{body}: {}", reason(&error));
@@ -60,7 +60,7 @@ async fn error_response_is_reported_with_code_and_status() {
         (400, "invalid_scope"),
     ] {
         let body = format!(r#"{{"error":"{code}","error_description":"no\nway","error_uri":"x"}}"#);
-        let error = heard(reply(status, body)).await.unwrap_err();
+        let error = outcome(reply(status, body)).await.unwrap_err();
         let Error::Rejected { status: found, code: Some(named), description: Some(text), .. } = &error else {
             panic!("{error:?}");
         };
@@ -74,7 +74,7 @@ async fn error_response_without_body_is_rejected() {
     // E14
     for status in [400, 401, 403] {
         for body in ["", "<html>", r#"{"error":7}"#] {
-            let error = heard(reply(status, body)).await.unwrap_err();
+            let error = outcome(reply(status, body)).await.unwrap_err();
             assert!(
                 matches!(error, Error::Rejected { code: None, description: None, .. }),
                 "{status} {body}"
@@ -87,12 +87,12 @@ async fn error_response_without_body_is_rejected() {
 async fn page_is_invalid_and_server_error_is_outage() {
     // E14
     let large = vec![b' '; 10 * 1024 * 1024];
-    let error = heard(reply(200, large.clone())).await.unwrap_err();
+    let error = outcome(reply(200, large.clone())).await.unwrap_err();
     assert!(matches!(error, Error::InvalidResponse { .. }) && reason(&error).contains("at most 65536 bytes"));
-    let error = heard(reply(404, "<html>")).await.unwrap_err();
+    let error = outcome(reply(404, "<html>")).await.unwrap_err();
     assert!(matches!(error, Error::InvalidResponse { .. }) && reason(&error).contains("found 404"));
     for (status, body) in [(502, b"<html>Bad Gateway</html>".to_vec()), (503, large), (500, Vec::new())] {
-        let error = heard(reply(status, body).with("retry-after", "20")).await.unwrap_err();
+        let error = outcome(reply(status, body).with("retry-after", "20")).await.unwrap_err();
         assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
         assert!(reason(&error).contains(&format!("found {status}")), "{}", reason(&error));
     }

@@ -124,8 +124,8 @@ async fn server_with_untrusted_certificate_gets_no_secret() {
     // E07
     let authority = Authority::new();
     let server = Server::start(&authority, "localhost", None).await;
-    let refused = server.credentials(by_secret()).build().unwrap().token().await;
-    assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
+    let rejected = server.credentials(by_secret()).build().unwrap().token().await;
+    assert!(matches!(rejected, Err(Error::Unavailable { .. })), "{rejected:?}");
     let other = server.credentials(by_secret()).root_certificates(Authority::new().pem());
     assert!(other.build().unwrap().token().await.is_err());
     assert!(server.seen.lock().unwrap().is_empty());
