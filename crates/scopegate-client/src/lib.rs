@@ -72,6 +72,10 @@
 //! certificates are presented to the issuer only). Tokens are opaque to this crate: the API verifies them.
 #![forbid(unsafe_code)]
 
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
+
 mod add_token;
 mod credentials;
 mod endpoint;
@@ -86,10 +90,6 @@ mod error;
 #[cfg(all(doctest, feature = "reqwest"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
-
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod fuzzing;
 
 pub use scopegate_proto::clock::{Clock, SystemClock};
 pub use scopegate_proto::excerpt::Excerpt;
