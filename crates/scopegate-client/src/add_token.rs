@@ -1,5 +1,5 @@
-//! How does an outgoing request get its token? A layer adds the token, and replaces one that the API
-//! no longer accepts.
+//! How does an outgoing request get its token? A layer adds the token, and replaces one that the
+//! API no longer accepts.
 
 pub(crate) mod call_error;
 pub(crate) mod challenge;
@@ -25,32 +25,36 @@ use crate::add_token::service::WithToken;
 use crate::credentials::ClientCredentials;
 use crate::error::config::ConfigError;
 
-/// Adds an access token to the requests for one API: as a [`Layer`] around an HTTP client, or by `AddToken::send` with the
-/// feature `reqwest`.
+/// Adds an access token to the requests for one API: as a [`Layer`] around an HTTP client, or by
+/// `AddToken::send` with the feature `reqwest`.
 ///
 /// For each request:
 ///
-/// 1. A request for another origin (scheme, host and port) is passed on unchanged, without a token. So is a request with
-///    an `Authorization` header of its own.
-/// 2. The token is added (RFC 6750 §2.1). If there is none, the request is not sent: [`CallError::Token`](crate::CallError::Token).
-/// 3. If the response is `401` with `error="invalid_token"`, the token is [discarded](ClientCredentials::reject), and the
-///    request is retried once with a new one.
-/// 4. If the response is `403` with `error="insufficient_scope"`, and [step-up](Self::with_step_up_to) to its scopes is
-///    allowed, the request is retried once with a token for these scopes.
+/// 1. A request for another origin (scheme, host and port) is passed on unchanged, without a token.
+///    So is a request with an `Authorization` header of its own.
+/// 2. The token is added (RFC 6750 §2.1). If there is none, the request is not sent:
+///    [`CallError::Token`](crate::CallError::Token).
+/// 3. If the response is `401` with `error="invalid_token"`, the token is
+///    [discarded](ClientCredentials::reject), and the request is retried once with a new one.
+/// 4. If the response is `403` with `error="insufficient_scope"`, and
+///    [step-up](Self::with_step_up_to) to its scopes is allowed, the request is retried once with a
+///    token for these scopes.
 /// 5. Otherwise, or if there is no other token, the response is returned.
 ///
-/// A request can be retried if its body is empty, or if bodies are [cloned](Self::with_cloned_bodies). Both responses are
-/// rejections, so the API has not acted on the request. Extensions of the request are cloned with it. If a request
-/// cannot be retried, a rejected token is still discarded, so that the next request gets a new one; no step-up follows.
+/// A request can be retried if its body is empty, or if bodies are
+/// [cloned](Self::with_cloned_bodies). Both responses are rejections, so the API has not acted on
+/// the request. Extensions of the request are cloned with it. If a request cannot be retried, a
+/// rejected token is still discarded, so that the next request gets a new one; no step-up follows.
 ///
 /// For each set of scopes, a token is discarded at most once per
-/// [cooldown](crate::ClientCredentialsBuilder::rejection_cooldown) (default: 30 s). If the API rejects the new token within that
-/// time, the token stays cached, and nothing is retried.
+/// [cooldown](crate::ClientCredentialsBuilder::rejection_cooldown) (default: 30 s). If the API
+/// rejects the new token within that time, the token stays cached, and nothing is retried.
 ///
-/// Put a layer that follows redirects outside of this one: each step is then checked against the origin, and takes no token
-/// elsewhere. If the HTTP client follows redirects itself, it must drop `Authorization` on the way to another host, as
-/// `reqwest` does. Note that a rejection behind a redirect then makes this layer retry the request from its beginning,
-/// although the API may have acted on it.
+/// Put a layer that follows redirects outside of this one: each step is then checked against the
+/// origin, and takes no token elsewhere. If the HTTP client follows redirects itself, it must drop
+/// `Authorization` on the way to another host, as `reqwest` does. Note that a rejection behind a
+/// redirect then makes this layer retry the request from its beginning, although the API may have
+/// acted on it.
 ///
 /// ```
 /// use http::Request;
@@ -83,21 +87,23 @@ use crate::error::config::ConfigError;
 ///
 /// # gRPC
 ///
-/// A rejected gRPC call has HTTP status 200. It is never retried, whatever its body. After `UNAUTHENTICATED`, the token
-/// is discarded, so that the next call gets a new one (at most once per cooldown). Two conditions apply:
+/// A rejected gRPC call has HTTP status 200. It is never retried, whatever its body. After
+/// `UNAUTHENTICATED`, the token is discarded, so that the next call gets a new one (at most once
+/// per cooldown). Two conditions apply:
 ///
-/// - The response is *Trailers-Only*: content type, `grpc-status` and everything else in one block of headers. A status in
-///   trailers is not read.
-/// - It has the challenge of step 3 in `www-authenticate`, as responses of `scopegate-axum` do. A status without a
-///   challenge may have any cause.
+/// - The response is *Trailers-Only*: content type, `grpc-status` and everything else in one block
+///   of headers. A status in trailers is not read.
+/// - It has the challenge of step 3 in `www-authenticate`, as responses of `scopegate-axum` do. A
+///   status without a challenge may have any cause.
 ///
-/// `PERMISSION_DENIED` changes nothing. If methods require different scopes, use one layer for each, with
-/// [`for_scopes`](ClientCredentials::for_scopes).
+/// `PERMISSION_DENIED` changes nothing. If methods require different scopes, use one layer for
+/// each, with [`for_scopes`](ClientCredentials::for_scopes).
 ///
-/// A call is not retried because such a status does not show that the method did nothing. A method may act, call another
-/// service, and pass on the status of that call: with tonic a `?` is enough, and the metadata of the status, `www-authenticate`
-/// included, goes along. A tonic service should return a status of its own instead: the challenge is about a token
-/// that its caller has never seen, and makes the caller discard a valid one.
+/// A call is not retried because such a status does not show that the method did nothing. A method
+/// may act, call another service, and pass on the status of that call: with tonic a `?` is enough,
+/// and the metadata of the status, `www-authenticate` included, goes along. A tonic service should
+/// return a status of its own instead: the challenge is about a token that its caller has never
+/// seen, and makes the caller discard a valid one.
 #[derive(Clone)]
 pub struct AddToken<R = RetryEmptyBody> {
     api: Arc<Api>,
@@ -115,10 +121,12 @@ struct Api {
 }
 
 impl AddToken {
-    /// Adds tokens to requests for this origin, for example `https://api.example`. No other origin gets the token.
+    /// Adds tokens to requests for this origin, for example `https://api.example`. No other origin
+    /// gets the token.
     ///
     /// # Errors
-    /// Returns [`ConfigError::InvalidUrl`] if it is not `https` (or `http` on a loopback address), or has a path or query.
+    /// Returns [`ConfigError::InvalidUrl`] if it is not `https` (or `http` on a loopback address),
+    /// or has a path or query.
     pub fn new(credentials: &ClientCredentials, origin: &str) -> Result<Self, ConfigError> {
         let api = Api {
             credentials: credentials.clone(),
@@ -129,7 +137,8 @@ impl AddToken {
         Ok(Self { api: Arc::new(api), retry_body: RetryEmptyBody })
     }
 
-    /// Retries requests with a body, too, by cloning the body before it is sent. Use it if that is cheap, as for `Full<Bytes>`.
+    /// Retries requests with a body, too, by cloning the body before it is sent. Use it if that is
+    /// cheap, as for `Full<Bytes>`.
     #[must_use]
     pub fn with_cloned_bodies(self) -> AddToken<RetryClonedBody> {
         AddToken { api: self.api, retry_body: RetryClonedBody }
@@ -139,9 +148,10 @@ impl AddToken {
 impl<R> AddToken<R> {
     /// Lets challenges of this API add these scopes to those of the credentials.
     ///
-    /// A challenge that names another scope changes nothing. By default no challenge adds scopes, because the operator of
-    /// the client decides about them, not the API. Each request starts with the ordinary token. If you know the scopes of
-    /// a request beforehand, use [`for_scopes`](ClientCredentials::for_scopes) instead.
+    /// A challenge that names another scope changes nothing. By default no challenge adds scopes,
+    /// because the operator of the client decides about them, not the API. Each request starts with
+    /// the ordinary token. If you know the scopes of a request beforehand, use
+    /// [`for_scopes`](ClientCredentials::for_scopes) instead.
     ///
     /// ```
     /// # use scopegate_client::{AddToken, ClientCredentials};

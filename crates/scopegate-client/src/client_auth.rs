@@ -18,8 +18,8 @@ use crate::client_auth::private_key::PrivateKey;
 use crate::client_auth::secret::Secret;
 use crate::error::config::ConfigError;
 
-/// A client id, and the one method that authenticates it (RFC 6749 §2.3). The names are those of the registry that metadata
-/// uses (RFC 8414 §2).
+/// A client id, and the one method that authenticates it (RFC 6749 §2.3). The names are those of
+/// the registry that metadata uses (RFC 8414 §2).
 ///
 /// | method | prefer it |
 /// | --- | --- |
@@ -28,7 +28,8 @@ use crate::error::config::ConfigError;
 /// | [`client_secret_basic`](Self::client_secret_basic) | otherwise; every issuer supports it (RFC 6749 §2.3.1) |
 /// | [`client_secret_post`](Self::client_secret_post) | if the issuer does not decode `Basic` as RFC 6749 §2.3.1 requires |
 ///
-/// The grant is for confidential clients only (RFC 6749 §4.4), so a client without authentication cannot be created:
+/// The grant is for confidential clients only (RFC 6749 §4.4), so a client without authentication
+/// cannot be created:
 ///
 /// ```compile_fail
 /// // The registry has a method `none`, for public clients.
@@ -67,8 +68,8 @@ impl ClientAuthentication {
         Self { id: client_id.into(), method: Method::Post(secret.into()) }
     }
 
-    /// Authenticates by an assertion that is signed with a private key for each request, and valid for one minute (RFC 7523
-    /// §2.2).
+    /// Authenticates by an assertion that is signed with a private key for each request, and valid
+    /// for one minute (RFC 7523 §2.2).
     pub fn private_key_jwt(client_id: impl Into<String>, key: PrivateKey) -> Self {
         Self { id: client_id.into(), method: Method::Key(key) }
     }
@@ -76,8 +77,8 @@ impl ClientAuthentication {
     /// Authenticates by a certificate in the TLS handshake (RFC 8705 §2): `tls_client_auth` and
     /// `self_signed_tls_client_auth`.
     ///
-    /// The PEM contains the private key (PKCS #8) and the certificate with its chain. The token is not bound to it: this crate
-    /// does not present the certificate to APIs.
+    /// The PEM contains the private key (PKCS #8) and the certificate with its chain. The token is
+    /// not bound to it: this crate does not present the certificate to APIs.
     pub fn tls_client_auth(client_id: impl Into<String>, identity_pem: impl Into<Secret>) -> Self {
         Self { id: client_id.into(), method: Method::Certificate(identity_pem.into()) }
     }
@@ -106,7 +107,8 @@ impl ClientAuthentication {
         matches!(self.method, Method::Key(_))
     }
 
-    /// Returns the parts for exactly one method (RFC 6749 §2.3); `None` if the system has no randomness.
+    /// Returns the parts for exactly one method (RFC 6749 §2.3); `None` if the system has no
+    /// randomness.
     pub(crate) fn params(&self, audience: &str, now: SystemTime) -> Option<ClientAuthParams> {
         let id = || ("client_id", Zeroizing::new(self.id.clone()));
         Some(match &self.method {
@@ -128,7 +130,8 @@ impl ClientAuthentication {
         })
     }
 
-    /// Returns whether a string of a server contains the secret or an assertion, because a server may quote a request.
+    /// Returns whether a string of a server contains the secret or an assertion, because a server
+    /// may quote a request.
     pub(crate) fn leaks_into(&self, text: &str) -> bool {
         match &self.method {
             Method::Basic(secret) => {
@@ -146,7 +149,8 @@ impl ClientAuthentication {
     }
 }
 
-/// RFC 6749 §2.3.1: both are form-urlencoded before they are joined, so a colon in the id stays a part of it.
+/// RFC 6749 §2.3.1: both are form-urlencoded before they are joined, so a colon in the id stays a
+/// part of it.
 fn basic(id: &str, secret: &Secret) -> Option<HeaderValue> {
     let pair = pair(id, secret);
     let mut text = Zeroizing::new(String::with_capacity(6 + pair.len().div_ceil(3) * 4));
@@ -171,7 +175,8 @@ fn base64(text: &str) -> Zeroizing<String> {
     Zeroizing::new(STANDARD_NO_PAD.encode(text))
 }
 
-/// Returns whether a string contains the secret verbatim, percent-encoded in any way, or escaped by backslashes.
+/// Returns whether a string contains the secret verbatim, percent-encoded in any way, or escaped by
+/// backslashes.
 fn contains_encoded(text: &str, secret: &Secret) -> bool {
     let secret = secret.as_str();
     let holds = |text: &[u8], part: &[u8]| text.windows(part.len().max(1)).any(|window| window == part);

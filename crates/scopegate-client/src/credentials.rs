@@ -20,12 +20,13 @@ use crate::token::AccessToken;
 
 /// The access tokens of one client (RFC 6749 §4.4).
 ///
-/// [`token`](Self::token) returns a valid token. It is requested when it is first needed, cached, and renewed in the
-/// background when three quarters of its lifetime have passed. Meanwhile the current token is served, also if renewal fails,
-/// until it expires. Concurrent callers cause one request.
+/// [`token`](Self::token) returns a valid token. It is requested when it is first needed, cached,
+/// and renewed in the background when three quarters of its lifetime have passed. Meanwhile the
+/// current token is served, also if renewal fails, until it expires. Concurrent callers cause one
+/// request.
 ///
-/// Cloning is cheap, and clones share their tokens. Create one at startup, and clone it. Two that are built separately
-/// send their own requests.
+/// Cloning is cheap, and clones share their tokens. Create one at startup, and clone it. Two that
+/// are built separately send their own requests.
 ///
 /// ```
 /// use scopegate_client::{ClientAuthentication, ClientCredentials, Error};
@@ -66,26 +67,30 @@ impl ClientCredentials {
 
     /// Returns a valid token.
     ///
-    /// If a token is cached, this is an atomic load: no lock, no I/O, no wait. Otherwise it waits for the request, and for
-    /// retries while the issuer is unavailable, up to the
-    /// [acquire timeout](crate::ClientCredentialsBuilder::acquire_timeout).
+    /// If a token is cached, this is an atomic load: no lock, no I/O, no wait. Otherwise it waits
+    /// for the request, and for retries while the issuer is unavailable, up to the [acquire
+    /// timeout](crate::ClientCredentialsBuilder::acquire_timeout).
     ///
-    /// It can be canceled at any time, by `select!` or a timeout: the request continues for other callers. It must run on a
-    /// Tokio runtime with timers and I/O. Without a runtime, only a cached token is returned.
+    /// It can be canceled at any time, by `select!` or a timeout: the request continues for other
+    /// callers. It must run on a Tokio runtime with timers and I/O. Without a runtime, only a
+    /// cached token is returned.
     ///
     /// # Errors
-    /// Returns an [`Error`] if there is no token. After a rejection by the issuer, calls fail immediately for one minute.
+    /// Returns an [`Error`] if there is no token. After a rejection by the issuer, calls fail
+    /// immediately for one minute.
     pub async fn token(&self) -> Result<AccessToken, Error> {
         self.source.token().await
     }
 
-    /// Returns the cached token, if there is a valid one, without waiting. If it is due for renewal, or there is none, a
-    /// request is started in the background, on the current Tokio runtime.
+    /// Returns the cached token, if there is a valid one, without waiting. If it is due for
+    /// renewal, or there is none, a request is started in the background, on the current Tokio
+    /// runtime.
     pub fn current(&self) -> Option<AccessToken> {
         self.source.current()
     }
 
-    /// Returns the same client for other scopes, in place of those it was built with. Equal scopes share their tokens.
+    /// Returns the same client for other scopes, in place of those it was built with. Equal scopes
+    /// share their tokens.
     ///
     /// # Errors
     /// Returns [`ConfigError::InvalidScope`] if one of the scopes is invalid.
@@ -108,12 +113,12 @@ impl ClientCredentials {
         &self.source.grant().scopes
     }
 
-    /// Discards this token, because an API rejected it (401, `invalid_token`). The next [`token`](Self::token) is a new one.
-    /// A token that has replaced it already stays cached.
+    /// Discards this token, because an API rejected it (401, `invalid_token`). The next
+    /// [`token`](Self::token) is a new one. A token that has replaced it already stays cached.
     ///
     /// [`AddToken`](crate::AddToken) calls this. It has an effect at most once per
-    /// [cooldown](crate::ClientCredentialsBuilder::rejection_cooldown), because an API that rejects every token must not
-    /// cause a token request for each call.
+    /// [cooldown](crate::ClientCredentialsBuilder::rejection_cooldown), because an API that rejects
+    /// every token must not cause a token request for each call.
     pub fn reject(&self, token: &AccessToken) {
         self.source.reject(token);
     }

@@ -1,5 +1,5 @@
-//! How is a token requested? One client sends one request to the token endpoint of one issuer, which is
-//! configured or discovered. [`credentials`](crate::credentials) decides when.
+//! How is a token requested? One client sends one request to the token endpoint of one issuer,
+//! which is configured or discovered. [`credentials`](crate::credentials) decides when.
 
 pub(crate) mod discovery;
 pub(crate) mod failure;

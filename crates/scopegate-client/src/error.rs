@@ -18,18 +18,20 @@ pub(crate) fn excerpt(text: &str) -> Excerpt {
 
 /// The error of a token request.
 ///
-/// The variants differ in who can act: the operator of the client or of the issuer ([`Rejected`](Error::Rejected)), no one,
-/// because the error passes ([`Unavailable`](Error::Unavailable)), or the programmer who set the URL
-/// ([`InvalidResponse`](Error::InvalidResponse)). The [`source`](std::error::Error::source) of the last two is their reason.
+/// The variants differ in who can act: the operator of the client or of the issuer
+/// ([`Rejected`](Error::Rejected)), no one, because the error passes
+/// ([`Unavailable`](Error::Unavailable)), or the programmer who set the URL
+/// ([`InvalidResponse`](Error::InvalidResponse)). The [`source`](std::error::Error::source) of the
+/// last two is their reason.
 ///
-/// Neither `Display` nor `Debug` contains a secret, an assertion or a token. Strings of an issuer are [`Excerpt`]s of at most
-/// 120 characters. The messages of `Display` may change.
+/// Neither `Display` nor `Debug` contains a secret, an assertion or a token. Strings of an issuer
+/// are [`Excerpt`]s of at most 120 characters. The messages of `Display` may change.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum Error {
-    /// The token endpoint rejected the request (RFC 6749 §5.2): the client is unknown or its secret is wrong
-    /// (`invalid_client`), or it may not have the scopes (`invalid_scope`). Further calls fail immediately for one minute,
-    /// without another request.
+    /// The token endpoint rejected the request (RFC 6749 §5.2): the client is unknown or its secret
+    /// is wrong (`invalid_client`), or it may not have the scopes (`invalid_scope`). Further calls
+    /// fail immediately for one minute, without another request.
     #[non_exhaustive]
     Rejected {
         /// The token endpoint, without its query.
@@ -41,8 +43,8 @@ pub enum Error {
         /// The issuer's description. A server wrote it: log it, but do not show it on a page.
         description: Option<Excerpt>,
     },
-    /// There is no response, or one with status 429 or 5xx. As long as callers need a token, requests are retried with
-    /// exponential backoff; `Retry-After` can make the waits longer.
+    /// There is no response, or one with status 429 or 5xx. As long as callers need a token,
+    /// requests are retried with exponential backoff; `Retry-After` can make the waits longer.
     #[non_exhaustive]
     Unavailable {
         /// The token endpoint or the issuer, without its query.

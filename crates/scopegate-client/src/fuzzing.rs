@@ -1,5 +1,5 @@
-//! Doors for the fuzz targets to what reads the bytes that a server has chosen. They are there with the cfg `fuzzing` alone,
-//! which fuzzers set, and are no part of the API.
+//! Doors for the fuzz targets to what reads the bytes that a server has chosen. They are there with
+//! the cfg `fuzzing` alone, which fuzzers set, and are no part of the API.
 
 use http::{HeaderMap, HeaderValue};
 use scopegate_proto::scope::Scopes;
@@ -11,7 +11,8 @@ use crate::endpoint::discovery;
 use crate::endpoint::response;
 use crate::token::AccessToken;
 
-/// Reads a token response. What was read, as text for comparisons: token, lifetime in seconds, scopes.
+/// Reads a token response. What was read, as text for comparisons: token, lifetime in seconds,
+/// scopes.
 pub fn token_response(body: &[u8]) -> Option<(String, Option<u64>, Option<String>)> {
     let read = response::token(body, |_| false).ok()?;
     let scopes = read.scopes.map(|scopes| scopes.to_string());

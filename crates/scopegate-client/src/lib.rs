@@ -1,8 +1,8 @@
 //! Fetches, caches and renews OAuth 2.0 access tokens (client credentials grant).
 //!
-//! Use it in a service or job that calls an API with access tokens of Amazon Cognito, or of any other authorization
-//! server. One request fetches a token for all callers. The token is renewed before it expires, and
-//! replaced when an API rejects it.
+//! Use it in a service or job that calls an API with access tokens of Amazon Cognito, or of any
+//! other authorization server. One request fetches a token for all callers. The token is renewed
+//! before it expires, and replaced when an API rejects it.
 //!
 //! ```no_run
 //! # // Not run, because there is no such user pool; the example of `ClientCredentials` is, with a local issuer.
@@ -19,32 +19,37 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`AddToken`] puts the token into requests: as a tower layer, or by `AddToken::send` for `reqwest` (feature).
+//! [`AddToken`] puts the token into requests: as a tower layer, or by `AddToken::send` for
+//! `reqwest` (feature).
 //!
 //! # Behavior
 //!
-//! 1. The first caller that needs a token causes one request, which serves all callers that wait (RFC 6749 §4.4). A caller
-//!    that is canceled does not cancel the request.
+//! 1. The first caller that needs a token causes one request, which serves all callers that wait
+//!    (RFC 6749 §4.4). A caller that is canceled does not cancel the request.
 //! 2. A cached token is returned by an atomic load, with no lock and no I/O.
-//! 3. When 75 % of its lifetime have passed, the next caller causes a renewal in the background, and gets the current token.
-//!    This varies by ±10 %, so that programs that start together do not renew together. If renewal fails, the current token
-//!    is served until 10 s before it expires. Attempts are repeated after 1 s, with waits that double up to a minute.
-//!    `Retry-After` can make the waits longer, up to 5 minutes (RFC 9110 §10.2.3).
-//! 4. If the issuer rejects the request (400, 401, 403: `invalid_client`, `invalid_scope`; RFC 6749 §5.2), the caller gets
-//!    an error. Further calls fail immediately for one minute, without another request.
-//! 5. A response is invalid if it is not a bearer token, is larger than 64 KiB, takes longer than 5 s (2 s to connect), or is
-//!    a redirect. `token_type` must be `Bearer` (RFC 6749 §7.1). `expires_in` may be a number in a string. If it is absent,
-//!    the token is cached for 5 minutes; it is capped at one day.
-//! 6. If fewer scopes are granted than requested (RFC 6749 §3.3), [`AccessToken::missing_scopes`] and the log list the
-//!    difference.
+//! 3. When 75 % of its lifetime have passed, the next caller causes a renewal in the background,
+//!    and gets the current token. This varies by ±10 %, so that programs that start together do not
+//!    renew together. If renewal fails, the current token is served until 10 s before it expires.
+//!    Attempts are repeated after 1 s, with waits that double up to a minute. `Retry-After` can
+//!    make the waits longer, up to 5 minutes (RFC 9110 §10.2.3).
+//! 4. If the issuer rejects the request (400, 401, 403: `invalid_client`, `invalid_scope`; RFC 6749
+//!    §5.2), the caller gets an error. Further calls fail immediately for one minute, without
+//!    another request.
+//! 5. A response is invalid if it is not a bearer token, is larger than 64 KiB, takes longer than 5
+//!    s (2 s to connect), or is a redirect. `token_type` must be `Bearer` (RFC 6749 §7.1).
+//!    `expires_in` may be a number in a string. If it is absent, the token is cached for 5 minutes;
+//!    it is capped at one day.
+//! 6. If fewer scopes are granted than requested (RFC 6749 §3.3), [`AccessToken::missing_scopes`]
+//!    and the log list the difference.
 //!
 //! An idle program sends no requests.
 //!
-//! Secrets, assertions and tokens are sent to `https` URLs only, or to `http` on a loopback address. Requests to the issuer
-//! use the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`), except on a loopback address.
+//! Secrets, assertions and tokens are sent to `https` URLs only, or to `http` on a loopback
+//! address. Requests to the issuer use the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`),
+//! except on a loopback address.
 //!
-//! The memory of secrets, assertions and tokens is zeroized, except in the buffers of the HTTP client. No `Debug`, error or
-//! log line contains them.
+//! The memory of secrets, assertions and tokens is zeroized, except in the buffers of the HTTP
+//! client. No `Debug`, error or log line contains them.
 //!
 //! # Features
 //!
@@ -56,9 +61,9 @@
 //!
 //! # Metrics, logs and status
 //!
-//! [`ClientCredentials::status`] returns how long the token is served, when it is renewed, and the number of requests.
-//! `tracing` events report a received token at `INFO`. A failed request, a token with fewer scopes than requested, and a
-//! token that an API rejected are reported at `WARN`.
+//! [`ClientCredentials::status`] returns how long the token is served, when it is renewed, and the
+//! number of requests. `tracing` events report a received token at `INFO`. A failed request, a
+//! token with fewer scopes than requested, and a token that an API rejected are reported at `WARN`.
 //!
 //! | metric | labels | counts |
 //! | --- | --- | --- |
@@ -68,8 +73,9 @@
 //!
 //! # Limitations
 //!
-//! There is no other grant: no users, no refresh tokens, no token exchange. Tokens are not sender-constrained (DPoP;
-//! certificates are presented to the issuer only). Tokens are opaque to this crate: the API verifies them.
+//! There is no other grant: no users, no refresh tokens, no token exchange. Tokens are not
+//! sender-constrained (DPoP; certificates are presented to the issuer only). Tokens are opaque to
+//! this crate: the API verifies them.
 #![forbid(unsafe_code)]
 
 #[cfg(fuzzing)]

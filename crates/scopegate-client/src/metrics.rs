@@ -1,6 +1,8 @@
-//! Which counters does an operator get? They go through the `metrics` facade, and are empty without the feature.
+//! Which counters does an operator get? They go through the `metrics` facade, and are empty without
+//! the feature.
 //!
-//! The crate page lists names and labels. Labels come from the configuration and from a fixed list, never from a response.
+//! The crate page lists names and labels. Labels come from the configuration and from a fixed list,
+//! never from a response.
 
 use std::time::SystemTime;
 

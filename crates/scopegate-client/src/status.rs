@@ -9,8 +9,8 @@ use crate::error::Error;
 /// The state of a token at one time, for a readiness probe or a dashboard. Get one from
 /// [`ClientCredentials::status`](crate::ClientCredentials::status).
 ///
-/// With the feature `serde`, it serializes as an object with the names of these methods. Durations are whole seconds, with
-/// the suffix `_secs`, and the failure is its message.
+/// With the feature `serde`, it serializes as an object with the names of these methods. Durations
+/// are whole seconds, with the suffix `_secs`, and the failure is its message.
 #[derive(Clone, Debug)]
 pub struct Status {
     pub(crate) expires_in: Option<Duration>,

@@ -12,8 +12,9 @@ use zeroize::Zeroizing;
 
 /// An access token.
 ///
-/// Cloning is cheap. `Debug` does not show the token, and its memory is zeroized when its last clone and its last
-/// [header](Self::header_value) are dropped. Use it for one request, and get the current token for the next.
+/// Cloning is cheap. `Debug` does not show the token, and its memory is zeroized when its last
+/// clone and its last [header](Self::header_value) are dropped. Use it for one request, and get the
+/// current token for the next.
 #[derive(Clone)]
 pub struct AccessToken(Arc<Issued>);
 
@@ -31,7 +32,8 @@ struct HeaderText(Zeroizing<String>);
 const SCHEME: &str = "Bearer ";
 
 impl AccessToken {
-    /// Returns `None` if the string is not a `b64token` (RFC 6750 §2.1). This keeps line breaks and spaces out of headers.
+    /// Returns `None` if the string is not a `b64token` (RFC 6750 §2.1). This keeps line breaks and
+    /// spaces out of headers.
     pub(crate) fn new(text: &str, granted: Scopes, missing: Scopes, ends_at: Instant) -> Option<Self> {
         if !is_b64token(text) {
             return None;
@@ -42,23 +44,26 @@ impl AccessToken {
         Some(Self(Arc::new(Issued { text, header, granted, missing, ends_at })))
     }
 
-    /// Returns the token itself. Anyone who holds it can use it: put it into the `Authorization` header of a request, never
-    /// into a log or a URL (RFC 6750 §5.3).
+    /// Returns the token itself. Anyone who holds it can use it: put it into the `Authorization`
+    /// header of a request, never into a log or a URL (RFC 6750 §5.3).
     pub fn secret(&self) -> &str {
         self.0.text.0.get(SCHEME.len()..).unwrap_or_default()
     }
 
-    /// Returns the value of an `Authorization` header, marked as sensitive. The token is not copied.
+    /// Returns the value of an `Authorization` header, marked as sensitive. The token is not
+    /// copied.
     pub fn header_value(&self) -> HeaderValue {
         self.0.header.clone()
     }
 
-    /// Returns the granted scopes: those that the issuer named, or the requested scopes if it named none (RFC 6749 §5.1).
+    /// Returns the granted scopes: those that the issuer named, or the requested scopes if it named
+    /// none (RFC 6749 §5.1).
     pub fn scopes(&self) -> &Scopes {
         &self.0.granted
     }
 
-    /// Returns the requested scopes that were not granted (RFC 6749 §3.3). APIs will reject calls that require them.
+    /// Returns the requested scopes that were not granted (RFC 6749 §3.3). APIs will reject calls
+    /// that require them.
     pub fn missing_scopes(&self) -> &Scopes {
         &self.0.missing
     }

@@ -1,9 +1,11 @@
-//! Reads the error of an API's `Bearer` challenge (`WWW-Authenticate`, RFC 9110 §11.6.1, RFC 6750 §3).
+//! Reads the error of an API's `Bearer` challenge (`WWW-Authenticate`, RFC 9110 §11.6.1, RFC 6750
+//! §3).
 //!
-//! A field that does not match the grammar is ignored as a whole. The parser is our own, because `http-auth` 0.1.10 rejects
-//! fields that servers send and the grammar allows: `token68` (`NTLM TlRMTVNTUAAB==` before our challenge), several spaces
-//! after the scheme, and non-ASCII characters in a quoted string. It accepts a repeated parameter, which we reject. A fuzz
-//! target compares the two.
+//! A field that does not match the grammar is ignored as a whole. The parser is our own, because
+//! `http-auth` 0.1.10 rejects fields that servers send and the grammar allows: a `token68` (as in an
+//! `NTLM` challenge before ours), several spaces after the scheme, and non-ASCII characters in a
+//! quoted string. It accepts a repeated parameter, which we reject. A fuzz target compares the
+//! two.
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
@@ -21,8 +23,8 @@ pub(crate) enum BearerError {
     InsufficientScope(Scopes),
 }
 
-/// Returns the error of the one `Bearer` challenge, if it is known. Several `Bearer` challenges with an error would
-/// contradict each other, so they are ignored.
+/// Returns the error of the one `Bearer` challenge, if it is known. Several `Bearer` challenges
+/// with an error would contradict each other, so they are ignored.
 pub(crate) fn bearer_error(headers: &HeaderMap) -> Option<BearerError> {
     let fields = headers.get_all(WWW_AUTHENTICATE).iter();
     let fields = fields.filter_map(|field| challenges(std::str::from_utf8(field.as_bytes()).ok()?));
@@ -55,15 +57,16 @@ impl Challenge<'_> {
     }
 }
 
-/// All challenges of one field; `None` when it is not `#challenge`, or when one repeats a parameter.
+/// All challenges of one field; `None` when it is not `#challenge`, or when one repeats a
+/// parameter.
 ///
 /// ```text
 /// challenge  = auth-scheme [ 1*SP ( token68 / #auth-param ) ]
 /// auth-param = token BWS "=" BWS ( token / quoted-string )
 /// ```
 ///
-/// A comma separates challenges as well as parameters. What follows one is a parameter if a `=` follows its first token,
-/// and a challenge otherwise.
+/// A comma separates challenges as well as parameters. What follows one is a parameter if a `=`
+/// follows its first token, and a challenge otherwise.
 fn challenges(field: &str) -> Option<Vec<Challenge<'_>>> {
     if field.len() > MAX_FIELD_LEN {
         return None;

@@ -1,6 +1,7 @@
 //! The response future: waits for a response, and retries a rejected request with another token.
 //!
-//! A request with a cached token needs no allocation. Only the wait for a token and a retry are boxed.
+//! A request with a cached token needs no allocation. Only the wait for a token and a retry are
+//! boxed.
 
 use std::fmt;
 use std::future::poll_fn;

@@ -16,7 +16,8 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Parses an origin: `https://api.example`, `https://api.example:8443`; `http` on a loopback address.
+    /// Parses an origin: `https://api.example`, `https://api.example:8443`; `http` on a loopback
+    /// address.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         let setting = "origin of the API";
         let url = SecureUrl::parse(text).map_err(|error| ConfigError::invalid_url(setting, error))?;

@@ -13,7 +13,8 @@ pub(super) enum Rejection {
     Token,
     /// The token lacks scopes; these are required, as far as the API names them.
     Scopes(Scopes),
-    /// The token is invalid, or one that the API itself sent to another service: the API may have acted on the request.
+    /// The token is invalid, or one that the API itself sent to another service: the API may have
+    /// acted on the request.
     TokenMaybeLate,
 }
 
@@ -44,11 +45,13 @@ fn verdict(status: StatusCode, headers: &HeaderMap) -> Option<Verdict> {
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// Returns whether a *Trailers-Only* response (gRPC's `doc/PROTOCOL-HTTP2.md`, section "Responses") has the status
-/// `UNAUTHENTICATED` (`doc/statuscodes.md`). In other responses, the status is not among the headers.
+/// Returns whether a *Trailers-Only* response (gRPC's `doc/PROTOCOL-HTTP2.md`, section "Responses")
+/// has the status `UNAUTHENTICATED` (`doc/statuscodes.md`). In other responses, the status is not
+/// among the headers.
 ///
-/// The method may have acted already, because a method that passes on the status of another call sends the same headers.
-/// `PERMISSION_DENIED` is therefore ignored: it could only be resolved by a retry.
+/// The method may have acted already, because a method that passes on the status of another call
+/// sends the same headers. `PERMISSION_DENIED` is therefore ignored: it could only be resolved by a
+/// retry.
 fn is_unauthenticated_in_grpc(headers: &HeaderMap) -> bool {
     let mut statuses = headers.get_all(GRPC_STATUS).iter();
     let status = (statuses.next().map(HeaderValue::as_bytes), statuses.next());
@@ -56,7 +59,8 @@ fn is_unauthenticated_in_grpc(headers: &HeaderMap) -> bool {
     status == (Some(b"16"), None) && content_type.is_some_and(is_grpc)
 }
 
-/// Matches `application/grpc`, with a message format (`+proto`) or parameters, but not `application/grpc-web`.
+/// Matches `application/grpc`, with a message format (`+proto`) or parameters, but not
+/// `application/grpc-web`.
 fn is_grpc(content_type: &[u8]) -> bool {
     const MEDIA_TYPE: &[u8] = b"application/grpc";
     // Media types are case-insensitive (RFC 9110 §8.3.1).

@@ -66,8 +66,8 @@ impl<'a> Retries<'a> {
         other.filter(|other| !other.is_same(token))
     }
 
-    /// Handles the response of a request that cannot be retried: discards a rejected token, so that the next request gets
-    /// a new one.
+    /// Handles the response of a request that cannot be retried: discards a rejected token, so that
+    /// the next request gets a new one.
     pub(super) fn without_retry(&self, status: StatusCode, headers: &HeaderMap, token: &AccessToken) {
         if let Some(Rejection::Token | Rejection::TokenMaybeLate) = rejection(status, headers) {
             self.discard(token);
@@ -81,7 +81,8 @@ impl<'a> Retries<'a> {
         }
     }
 
-    /// Returns the token in place of a rejected one. It is the same one if the cooldown kept it from being discarded.
+    /// Returns the token in place of a rejected one. It is the same one if the cooldown kept it
+    /// from being discarded.
     async fn renew(&self, rejected: &AccessToken) -> Option<AccessToken> {
         self.credentials.reject(rejected);
         // Without a token, the API's response is more helpful than our error.
@@ -90,9 +91,10 @@ impl<'a> Retries<'a> {
 
     /// Returns a token that grants these scopes as well, if they are allowed.
     ///
-    /// Scopes that were acquired once are requested from then on. Otherwise an API that names other scopes each time could
-    /// cause a token request for each subset. When a step fails, its scopes are ignored during a cooldown: for that reason,
-    /// and so that they do not block scopes that are available.
+    /// Scopes that were acquired once are requested from then on. Otherwise an API that names other
+    /// scopes each time could cause a token request for each subset. When a step fails, its scopes
+    /// are ignored during a cooldown: for that reason, and so that they do not block scopes that
+    /// are available.
     async fn step_up(&mut self, named: &Scopes) -> Option<AccessToken> {
         let api = self.api;
         let allowed = api.step_up_scopes.union(api.credentials.scopes());

@@ -49,8 +49,8 @@ where
         if !self.api.origin.is_of(request.uri()) || request.headers().contains_key(AUTHORIZATION) {
             return ResponseFuture::unchanged(self.inner.call(request));
         }
-        // A ready service may hold a permit, for example of a `ConcurrencyLimit`. It is used now or dropped, so that a
-        // request that waits for its token does not keep the permit from others.
+        // A ready service may hold a permit, for example of a `ConcurrencyLimit`. It is used now or
+        // dropped, so that a request that waits for its token does not keep the permit from others.
         let mut ready = std::mem::replace(&mut self.inner, fresh.clone());
         let attempt = Attempt::new(fresh, Arc::clone(&self.api), self.retry_body.clone());
         match self.api.credentials.current() {

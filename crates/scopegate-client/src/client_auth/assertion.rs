@@ -11,7 +11,8 @@ use crate::client_auth::private_key::{PrivateKey, random_bytes};
 /// The fixed value of `client_assertion_type` (RFC 7523 §2.2).
 pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// An assertion is sent once, immediately. An attacker who finds it later must not be able to use it.
+/// An assertion is sent once, immediately. An attacker who finds it later must not be able to use
+/// it.
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// Signs a new assertion; `None` if the system has no randomness.

@@ -2,7 +2,8 @@
 
 use url::form_urlencoded::byte_serialize;
 
-/// Appends the encoded string (RFC 6749 Appendix B). If `out` has the capacity, no copy of a secret is left behind.
+/// Appends the encoded string (RFC 6749 Appendix B). If `out` has the capacity, no copy of a secret
+/// is left behind.
 pub(crate) fn push_encoded(out: &mut String, text: &str) {
     byte_serialize(text.as_bytes()).for_each(|part| out.push_str(part));
 }

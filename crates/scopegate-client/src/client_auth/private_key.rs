@@ -1,7 +1,8 @@
-//! The private key of a client, which signs assertions. This is the only file that calls the cryptography crate.
+//! The private key of a client, which signs assertions. This is the only file that calls the
+//! cryptography crate.
 //!
-//! PEM is read here, and not by `rustls-pki-types`, because that reader leaves its base64 buffer in memory, and takes the
-//! first of several keys. It would save ten lines.
+//! PEM is read here, and not by `rustls-pki-types`, because that reader leaves its base64 buffer in
+//! memory, and takes the first of several keys. It would save ten lines.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,8 +18,9 @@ use crate::error::config::ConfigError;
 
 /// The private key of a client that authenticates by `private_key_jwt`.
 ///
-/// Its type determines the algorithm: RS256 for RSA (2048 bits or more), ES256 for P-256, `EdDSA` for Ed25519. Cloning is
-/// cheap; `Debug` does not show the key. To create one, run `openssl genpkey -algorithm ed25519`.
+/// Its type determines the algorithm: RS256 for RSA (2048 bits or more), ES256 for P-256, `EdDSA`
+/// for Ed25519. Cloning is cheap; `Debug` does not show the key. To create one, run `openssl
+/// genpkey -algorithm ed25519`.
 #[derive(Clone)]
 pub struct PrivateKey {
     pair: Arc<Pair>,
@@ -32,10 +34,12 @@ enum Pair {
 }
 
 impl PrivateKey {
-    /// Reads a key from PEM: PKCS #8, which begins with `-----BEGIN PRIVATE KEY-----` (RFC 7468 §10).
+    /// Reads a key from PEM: PKCS #8, which begins with `-----BEGIN PRIVATE KEY-----` (RFC 7468
+    /// §10).
     ///
     /// # Errors
-    /// Returns [`ConfigError::InvalidKey`] if the string is not one such key, or the key cannot sign.
+    /// Returns [`ConfigError::InvalidKey`] if the string is not one such key, or the key cannot
+    /// sign.
     pub fn from_pem(pem: &str) -> Result<Self, ConfigError> {
         let der = der(pem).ok_or(ConfigError::InvalidKey {
             expected: "one private key as PKCS #8 in PEM (\"-----BEGIN PRIVATE KEY-----\")",
@@ -58,7 +62,8 @@ impl PrivateKey {
         Ok(Self { pair: Arc::new(pair), id: None })
     }
 
-    /// Sets the `kid` in the header of assertions, for an issuer that has several keys of the client.
+    /// Sets the `kid` in the header of assertions, for an issuer that has several keys of the
+    /// client.
     #[must_use]
     pub fn with_key_id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
@@ -78,7 +83,8 @@ impl PrivateKey {
         }
     }
 
-    /// Returns the signature in the form of JWS (RFC 7518 §3, RFC 8037 §3.1); `None` if the system has no randomness.
+    /// Returns the signature in the form of JWS (RFC 7518 §3, RFC 8037 §3.1); `None` if the system
+    /// has no randomness.
     pub(crate) fn sign(&self, input: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         match &*self.pair {
@@ -109,7 +115,8 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// Decodes the one private key of a PEM file. Two keys are rejected, because it would be unclear which one signs.
+/// Decodes the one private key of a PEM file. Two keys are rejected, because it would be unclear
+/// which one signs.
 fn der(pem: &str) -> Option<Zeroizing<Vec<u8>>> {
     let (_, rest) = pem.split_once("-----BEGIN PRIVATE KEY-----")?;
     let (base64, rest) = rest.split_once("-----END PRIVATE KEY-----")?;

@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 /// A client secret.
 ///
-/// Create it from a `String` rather than from a `&str`, so that no copy stays behind. Its memory is zeroized when it is
-/// dropped, and `Debug` does not show it. It cannot be read.
+/// Create it from a `String` rather than from a `&str`, so that no copy stays behind. Its memory is
+/// zeroized when it is dropped, and `Debug` does not show it. It cannot be read.
 ///
 /// ```
 /// use scopegate_client::Secret;

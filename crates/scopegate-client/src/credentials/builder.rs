@@ -1,4 +1,5 @@
-//! Builds [`ClientCredentials`] from the client, its issuer and defaults, or returns a [`ConfigError`].
+//! Builds [`ClientCredentials`] from the client, its issuer and defaults, or returns a
+//! [`ConfigError`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,8 +33,9 @@ pub struct ClientCredentialsBuilder {
     clock: Arc<dyn Clock>,
 }
 
-/// The shortest lifetime that Cognito's tokens can have. A longer-lived token of another issuer is renewed too early, which
-/// costs requests; a shorter default than the real lifetime causes no rejections.
+/// The shortest lifetime that Cognito's tokens can have. A longer-lived token of another issuer is
+/// renewed too early, which costs requests; a shorter default than the real lifetime causes no
+/// rejections.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
 /// Enough for two attempts and the pause between them.
@@ -70,9 +72,9 @@ impl ClientCredentials {
 impl ClientCredentialsBuilder {
     /// Sets the issuer, exactly as its metadata spells it, final slash included.
     ///
-    /// If no [`token_endpoint`](Self::token_endpoint) is set, it is read from the issuer's metadata (RFC 8414, OpenID
-    /// Connect Discovery) when the first token is requested. The issuer is the audience of assertions (`private_key_jwt`),
-    /// and its name in logs and metrics.
+    /// If no [`token_endpoint`](Self::token_endpoint) is set, it is read from the issuer's metadata
+    /// (RFC 8414, OpenID Connect Discovery) when the first token is requested. The issuer is the
+    /// audience of assertions (`private_key_jwt`), and its name in logs and metrics.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
@@ -84,7 +86,8 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Requests this scope, in addition to others (RFC 6749 §3.3). Without scopes, the issuer decides.
+    /// Requests this scope, in addition to others (RFC 6749 §3.3). Without scopes, the issuer
+    /// decides.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scopes.push(scope.into());
         self
@@ -96,8 +99,8 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Adds the API that the token is for (`resource`, RFC 8707 §2), if the issuer supports that parameter: an absolute URI
-    /// without fragment.
+    /// Adds the API that the token is for (`resource`, RFC 8707 §2), if the issuer supports that
+    /// parameter: an absolute URI without fragment.
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
         self.resources.push(resource.into());
         self
@@ -109,8 +112,8 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Adds a parameter to every request, for example Auth0's `audience`. Its name must not be one that this crate sets,
-    /// and must not be repeated (RFC 6749 §3.2).
+    /// Adds a parameter to every request, for example Auth0's `audience`. Its name must not be one
+    /// that this crate sets, and must not be repeated (RFC 6749 §3.2).
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameters.push((name.into(), value.into()));
         self
@@ -118,8 +121,9 @@ impl ClientCredentialsBuilder {
 
     /// Makes the URL of the token endpoint the audience of assertions, instead of the issuer.
     ///
-    /// Some issuers still require it. It is weaker: an attacker who can make a client use another token endpoint can
-    /// present the assertion elsewhere. The update of RFC 7523 makes the issuer the audience for that reason.
+    /// Some issuers still require it. It is weaker: an attacker who can make a client use another
+    /// token endpoint can present the assertion elsewhere. The update of RFC 7523 makes the issuer
+    /// the audience for that reason.
     pub fn token_endpoint_as_assertion_audience(mut self) -> Self {
         self.assertion_for_endpoint = true;
         self
@@ -133,8 +137,8 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Sets how long [`token`](ClientCredentials::token) waits for a token while the issuer is unavailable. If zero, only a
-    /// cached token is returned.
+    /// Sets how long [`token`](ClientCredentials::token) waits for a token while the issuer is
+    /// unavailable. If zero, only a cached token is returned.
     ///
     /// Default: 10 s. Range: 0–24 h.
     pub fn acquire_timeout(mut self, timeout: Duration) -> Self {
@@ -150,14 +154,15 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Trusts these certificate authorities for the issuer, in addition to the system's: one or more, in PEM.
+    /// Trusts these certificate authorities for the issuer, in addition to the system's: one or
+    /// more, in PEM.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.roots.push(pem.into());
         self
     }
 
-    /// Sets the clock, for tests: it determines `iat` and `exp` of assertions, and the wait for a `Retry-After` that is a
-    /// date. Lifetimes are measured with a monotonic clock instead.
+    /// Sets the clock, for tests: it determines `iat` and `exp` of assertions, and the wait for a
+    /// `Retry-After` that is a date. Lifetimes are measured with a monotonic clock instead.
     ///
     /// ```
     /// use std::time::{Duration, UNIX_EPOCH};
@@ -172,12 +177,12 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Checks the settings. No request is sent before the first token is needed. To fail at startup if the client secret
-    /// is wrong, await [`token`](ClientCredentials::token) once there.
+    /// Checks the settings. No request is sent before the first token is needed. To fail at startup
+    /// if the client secret is wrong, await [`token`](ClientCredentials::token) once there.
     ///
     /// # Errors
-    /// Returns [`ConfigError::NoTokenEndpoint`] if neither an issuer nor a token endpoint is set, and another
-    /// [`ConfigError`] for each invalid setting.
+    /// Returns [`ConfigError::NoTokenEndpoint`] if neither an issuer nor a token endpoint is set,
+    /// and another [`ConfigError`] for each invalid setting.
     pub fn build(self) -> Result<ClientCredentials, ConfigError> {
         self.client.check()?;
         self.check_settings()?;

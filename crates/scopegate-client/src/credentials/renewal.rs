@@ -1,8 +1,8 @@
-//! Decides when a token is served, renewed, requested again and discarded: a state machine without I/O, clock or
-//! randomness of its own. `credentials/source.rs` acts on it.
+//! Decides when a token is served, renewed, requested again and discarded: a state machine without
+//! I/O, clock or randomness of its own. `credentials/source.rs` acts on it.
 //!
-//! Only a call to [`RenewalSchedule::poll`] causes an action. An idle program therefore requests no tokens, which some
-//! issuers charge for.
+//! Only a call to [`RenewalSchedule::poll`] causes an action. An idle program therefore requests no
+//! tokens, which some issuers charge for.
 
 use std::time::Duration;
 
@@ -11,14 +11,15 @@ use tokio::time::Instant;
 
 use crate::endpoint::retry::Retry;
 
-/// Renews a token after this fraction of its lifetime, so that an outage of the issuer may last a quarter of the
-/// lifetime without an effect on callers.
+/// Renews a token after this fraction of its lifetime, so that an outage of the issuer may last a
+/// quarter of the lifetime without an effect on callers.
 const RENEW_AT: f64 = 0.75;
 
 /// Spreads renewals by ±10 %, so that programs that were started together do not renew together.
 const JITTER: f64 = 0.1;
 
-/// Discards a token this long before it expires, because it could arrive too late. At most a tenth of the lifetime.
+/// Discards a token this long before it expires, because it could arrive too late. At most a tenth
+/// of the lifetime.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
 
 /// Bounds of the backoff: at most 1 s after the first failure, doubled each time.
@@ -28,11 +29,12 @@ const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 /// Caps `Retry-After`, so that a misconfigured server cannot stop the client for a day.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// Waits this long after a rejection. The issuer will reject the same request again until an operator changes a setting.
+/// Waits this long after a rejection. The issuer will reject the same request again until an
+/// operator changes a setting.
 const PERMANENT_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Gives up a request after this time. Its own timeouts end it earlier, discovery included, unless its runtime no longer
-/// runs; callers on other runtimes must not wait for it.
+/// Gives up a request after this time. Its own timeouts end it earlier, discovery included, unless
+/// its runtime no longer runs; callers on other runtimes must not wait for it.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -84,8 +86,9 @@ impl RenewalSchedule {
         }
     }
 
-    /// Returns the next step for a caller that needs a token. After a step with a request, the request is in flight until
-    /// [`succeeded`](Self::succeeded) or [`failed`](Self::failed) is called.
+    /// Returns the next step for a caller that needs a token. After a step with a request, the
+    /// request is in flight until [`succeeded`](Self::succeeded) or [`failed`](Self::failed) is
+    /// called.
     pub(crate) fn poll(&mut self, now: Instant) -> Action {
         let in_flight = self.in_flight.is_some_and(|since| now < since + REQUEST_TIMEOUT);
         let may_request = !in_flight && self.not_before <= now;
@@ -107,7 +110,8 @@ impl RenewalSchedule {
         }
     }
 
-    /// Returns the time until which the current token can be served without another [`poll`](Self::poll).
+    /// Returns the time until which the current token can be served without another
+    /// [`poll`](Self::poll).
     pub(crate) fn fresh_until(&self) -> Option<Instant> {
         let current = self.current.as_ref()?;
         let due = match self.in_flight {
@@ -122,8 +126,8 @@ impl RenewalSchedule {
         self.current.as_ref().is_some_and(|current| now < current.ends_at)
     }
 
-    /// Returns whether the request in flight was started at this time. A request that was given up may still end, and must
-    /// change nothing.
+    /// Returns whether the request in flight was started at this time. A request that was given up
+    /// may still end, and must change nothing.
     pub(crate) fn is_in_flight(&self, requested_at: Instant) -> bool {
         self.in_flight == Some(requested_at)
     }
@@ -138,7 +142,8 @@ impl RenewalSchedule {
         self.current.as_ref().map(|current| current.renew_at.max(self.not_before))
     }
 
-    /// Records that the request returned a token. Its `lifetime` counts from `requested_at`. `random` is uniform in 0..1.
+    /// Records that the request returned a token. Its `lifetime` counts from `requested_at`.
+    /// `random` is uniform in 0..1.
     pub(crate) fn succeeded(&mut self, requested_at: Instant, lifetime: Duration, random: f64) {
         let renew_at = requested_at + lifetime.mul_f64(RENEW_AT * jitter(JITTER, random));
         self.current = Some(Current { renew_at, ends_at: ends_at(requested_at, lifetime) });
@@ -157,8 +162,9 @@ impl RenewalSchedule {
         self.retry = retry;
     }
 
-    /// Records that an API rejected the current token. Returns whether the token is discarded: at most once per cooldown,
-    /// because an API that rejects every token would otherwise cause a token request for each call.
+    /// Records that an API rejected the current token. Returns whether the token is discarded: at
+    /// most once per cooldown, because an API that rejects every token would otherwise cause a
+    /// token request for each call.
     pub(crate) fn rejected(&mut self, now: Instant) -> bool {
         if self.current.is_none() || now < self.rejectable_at {
             return false;

@@ -1,4 +1,5 @@
-//! Serves the current token from a snapshot that callers read without a lock, and runs the requests that replace it.
+//! Serves the current token from a snapshot that callers read without a lock, and runs the requests
+//! that replace it.
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,7 +57,8 @@ struct State {
     failure: Option<Error>,
 }
 
-/// Breaks with the result for a caller, or continues with the time until which it waits, if there is one.
+/// Breaks with the result for a caller, or continues with the time until which it waits, if there
+/// is one.
 type Next = ControlFlow<Result<AccessToken, Error>, Option<Instant>>;
 
 impl TokenSource {
@@ -93,8 +95,8 @@ impl TokenSource {
         }
     }
 
-    /// Returns a valid token, immediately or after a request. The request is a task of its own, so that a canceled caller
-    /// does not cancel it.
+    /// Returns a valid token, immediately or after a request. The request is a task of its own, so
+    /// that a canceled caller does not cancel it.
     pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, Error> {
         if let Some(token) = self.fresh() {
             return Ok(token);
@@ -171,7 +173,8 @@ impl TokenSource {
         };
         if let Action::Request | Action::ServeAndRequest = action {
             self.publish(&state);
-            // The end of a request needs the lock. If the runtime is ending, the task is dropped right here.
+            // The end of a request needs the lock. If the runtime is ending, the task is dropped
+            // right here.
             drop(state);
             let attempt = Attempt { source: Arc::clone(self), requested_at, ended: false };
             drop(runtime.spawn(attempt.run()));
@@ -281,8 +284,8 @@ impl TokenSource {
     }
 }
 
-/// One request. However it ends, its end is recorded and wakes waiting callers: also if its runtime ends, or if a custom
-/// clock panics.
+/// One request. However it ends, its end is recorded and wakes waiting callers: also if its runtime
+/// ends, or if a custom clock panics.
 struct Attempt {
     source: Arc<TokenSource>,
     requested_at: Instant,

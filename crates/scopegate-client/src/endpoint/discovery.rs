@@ -58,8 +58,8 @@ impl Discovery {
         }
     }
 
-    /// Returns the token endpoint. Discovers it if it is unknown or suspect, and falls back to the old one if discovery
-    /// fails. Concurrent discoveries find the same endpoint.
+    /// Returns the token endpoint. Discovers it if it is unknown or suspect, and falls back to the
+    /// old one if discovery fails. Concurrent discoveries find the same endpoint.
     pub(super) async fn endpoint(
         &self,
         by_certificate: bool,
@@ -88,8 +88,8 @@ impl Discovery {
         Ok(endpoint)
     }
 
-    /// Tries the well-known URLs in order, and uses the first document of this issuer. Sets `retry_after` to the longest
-    /// `Retry-After` of the responses.
+    /// Tries the well-known URLs in order, and uses the first document of this issuer. Sets
+    /// `retry_after` to the longest `Retry-After` of the responses.
     async fn find(
         &self,
         by_certificate: bool,

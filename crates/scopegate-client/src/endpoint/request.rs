@@ -14,7 +14,8 @@ pub(crate) struct Grant {
     pub(crate) resources: Vec<String>,
 }
 
-/// Names of parameters that this crate sets, so that no configured parameter repeats them (RFC 6749 §3.2).
+/// Names of parameters that this crate sets, so that no configured parameter repeats them (RFC 6749
+/// §3.2).
 pub(crate) const RESERVED: [&str; 7] = [
     "grant_type",
     "scope",

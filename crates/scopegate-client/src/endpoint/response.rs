@@ -23,8 +23,9 @@ pub(crate) struct TokenResponse {
 /// Caps `expires_in`, so that a client that was removed at the issuer loses its token within a day.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// Reads a successful response. Ignores unknown members, and a refresh token, which this grant should not return (RFC 6749
-/// §4.4.3) and which is never used. `redact` returns whether a string must not be shown.
+/// Reads a successful response. Ignores unknown members, and a refresh token, which this grant
+/// should not return (RFC 6749 §4.4.3) and which is never used. `redact` returns whether a string
+/// must not be shown.
 pub(crate) fn token(body: &[u8], redact: impl Fn(&str) -> bool) -> Result<TokenResponse, TokenResponseError> {
     let object = JsonObject::from_slice(body).map_err(TokenResponseError::Json)?;
     let kind = object.get("token_type").and_then(string).ok_or(TokenResponseError::NoTokenType)?;

@@ -1,5 +1,5 @@
-//! Which HTTP clients send the requests of one [`ClientCredentials`](crate::ClientCredentials), and how much of a response
-//! is read.
+//! Which HTTP clients send the requests of one [`ClientCredentials`](crate::ClientCredentials), and
+//! how much of a response is read.
 
 use http::StatusCode;
 use http::header::{ACCEPT, HeaderValue, RETRY_AFTER};
@@ -21,7 +21,8 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// Checks the certificates: the authorities besides the system's, and the certificate of the client if it has one.
+    /// Checks the certificates: the authorities besides the system's, and the certificate of the
+    /// client if it has one.
     pub(crate) fn new<'a>(
         client: &ClientAuthentication,
         root_certificates: impl IntoIterator<Item = &'a Vec<u8>>,

@@ -8,22 +8,25 @@ use scopegate_proto::url::UrlError;
 
 /// The error of a configuration, with expected and found values.
 ///
-/// It is returned before the first request is sent, and contains no secret. The messages of `Display` may change.
+/// It is returned before the first request is sent, and contains no secret. The messages of
+/// `Display` may change.
 #[non_exhaustive]
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the fields are the expected and found values of their variant")]
 pub enum ConfigError {
-    /// A secret or a token must not be sent to this URL. It must be `https` (or `http` on a loopback address), with a host,
-    /// and without fragment and user name.
+    /// A secret or a token must not be sent to this URL. It must be `https` (or `http` on a
+    /// loopback address), with a host, and without fragment and user name.
     #[non_exhaustive]
     InvalidUrl { setting: &'static str, expected: &'static str, found: String },
-    /// The scope is invalid. It must be one or more printable ASCII characters except space, `"` and `\` (RFC 6749 §3.3).
+    /// The scope is invalid. It must be one or more printable ASCII characters except space, `"`
+    /// and `\` (RFC 6749 §3.3).
     #[non_exhaustive]
     InvalidScope { found: String },
     /// The resource is not an absolute URI without fragment (RFC 8707 §2).
     #[non_exhaustive]
     InvalidResource { found: String },
-    /// This crate sets the parameter, or it was added before. Parameters must not be repeated (RFC 6749 §3.2).
+    /// This crate sets the parameter, or it was added before. Parameters must not be repeated (RFC
+    /// 6749 §3.2).
     #[non_exhaustive]
     ReservedParameter { name: String },
     /// The setting must not be empty.
@@ -38,12 +41,15 @@ pub enum ConfigError {
     /// A certificate or its key is invalid.
     #[non_exhaustive]
     InvalidCertificate { setting: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
-    /// Neither a token endpoint nor an issuer is set: see [`token_endpoint`](crate::ClientCredentialsBuilder::token_endpoint)
-    /// and [`issuer`](crate::ClientCredentialsBuilder::issuer).
+    /// Neither a token endpoint nor an issuer is set: see
+    /// [`token_endpoint`](crate::ClientCredentialsBuilder::token_endpoint) and
+    /// [`issuer`](crate::ClientCredentialsBuilder::issuer).
     NoTokenEndpoint,
-    /// The audience of assertions is the issuer, which is not set: see [`issuer`](crate::ClientCredentialsBuilder::issuer).
+    /// The audience of assertions is the issuer, which is not set: see
+    /// [`issuer`](crate::ClientCredentialsBuilder::issuer).
     NoAssertionAudience,
-    /// The HTTP client could not be created, for example because the system has no certificate authorities.
+    /// The HTTP client could not be created, for example because the system has no certificate
+    /// authorities.
     #[non_exhaustive]
     HttpClient { source: Box<dyn std::error::Error + Send + Sync> },
 }

@@ -1,5 +1,5 @@
-//! How does a client prove who it is? Each method against what is on the wire, and against the local issuer, which reads
-//! the RFCs by itself.
+//! How does a client prove who it is? Each method against what is on the wire, and against the
+//! local issuer, which reads the RFCs by itself.
 
 use std::collections::HashSet;
 use std::time::{Duration, UNIX_EPOCH};
@@ -29,7 +29,8 @@ fn read(assertion: &str, key: &SigningKey) -> (Value, Value, bool) {
     let (signed, signature) = assertion.rsplit_once('.').unwrap();
     let (header, claims) = signed.split_once('.').unwrap();
     let decode = |part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
-    // Ed25519 signs the same text in the same way each time, which is all that is needed to compare.
+    // Ed25519 signs the same text in the same way each time, which is all that is needed to
+    // compare.
     let good = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes())) == signature;
     (decode(header), decode(claims), good)
 }

@@ -51,7 +51,8 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 async fn long_challenge_scopes_are_cut_in_log() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false);
-    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
+    // With only one subscriber, tracing would not ask it about an event that another test's thread
+    // is the first to reach.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
     let server = Recorder::start(token("t", r#","scope":"a""#)).await;
@@ -125,7 +126,8 @@ async fn secrets_are_not_logged_or_shown() {
     const ASSERTION: &str = "eyJhbGciOiJFZERTQSJ9.e30.c2ln";
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
-    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
+    // With only one subscriber, tracing would not ask it about an event that another test's thread
+    // is the first to reach.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
     let key = PrivateKey::from_pem(&SigningKey::generate(Algorithm::EdDSA).private_key_pem()).unwrap();

@@ -190,7 +190,8 @@ async fn rejected_token_is_replaced_and_request_retried_once() {
     assert_ne!(tokens[0], tokens[1]);
     assert_eq!(caller.issuer.token_requests(), 2);
 
-    // An API that rejects everything costs one repetition and one token in a cooldown, not one for each request.
+    // An API that rejects everything costs one repetition and one token in a cooldown, not one for
+    // each request.
     let caller = Caller::start().await;
     let api = Api::answering([(401, INVALID_TOKEN); 20]);
     for sent in [2, 3, 4, 5] {

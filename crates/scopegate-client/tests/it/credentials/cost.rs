@@ -88,7 +88,8 @@ async fn five_minutes_of_outage_fail_no_call() {
     }
 }
 
-/// Everything runs on this thread, and so the next random number is the jitter of the first token: renewed early.
+/// Everything runs on this thread, and so the next random number is the jitter of the first token:
+/// renewed early.
 fn early_renewal() {
     let seed = (0..1_000).find(|seed| fastrand::Rng::with_seed(*seed).f64() < 0.3);
     fastrand::seed(seed.unwrap());

@@ -1,5 +1,5 @@
-//! When are tokens asked for, renewed and given up? In virtual time, over real sockets: the issuer runs on another runtime,
-//! whose time is real.
+//! When are tokens asked for, renewed and given up? In virtual time, over real sockets: the issuer
+//! runs on another runtime, whose time is real.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -191,7 +191,8 @@ async fn outage_is_retried_with_growing_backoff() {
             advance(secs(1)).await;
         }
         let made = elsewhere.issuer.token_requests();
-        // With pauses of 1, 2, 4, … 60 s there are 15, with half a second at least and 60 at most, drawn at random.
+        // With pauses of 1, 2, 4, … 60 s there are 15, with half a second at least and 60 at most,
+        // drawn at random.
         assert!((10..60).contains(&made), "{fault:?}: {made} requests in ten minutes: {ends:?}");
         elsewhere.issuer.clear_token_fault();
         while !waiting.is_finished() {

@@ -1,4 +1,5 @@
-//! Whose certificates are believed, and which one does a client show? Against a server with real TLS.
+//! Whose certificates are believed, and which one does a client show? Against a server with real
+//! TLS.
 
 use std::sync::{Arc, Mutex};
 
