@@ -174,7 +174,7 @@ mod tests {
         let repeated = TokenResponseError::Json(JsonError::RepeatedName);
         assert_eq!(with(r#","access_token":"u""#).err(), Some(repeated));
         // With the two of every response, one more than an object may have.
-        let further: String = (0..255).map(|n| format!(",\"x{n}\":0")).collect();
+        let further = (0..255).map(|n| format!(",\"x{n}\":0")).collect::<Vec<_>>().concat();
         assert_eq!(with(&further).err(), Some(TokenResponseError::Json(JsonError::TooManyMembers)));
     }
 
