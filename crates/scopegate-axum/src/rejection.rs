@@ -31,7 +31,7 @@ use crate::rejection::hook::OnRejection;
 /// async fn approve(claims: Claims) -> Result<&'static str, Rejection> {
 ///     claims.require("orders/approve")?;
 ///     // Every error of `scopegate` converts into a rejection.
-///     let tenant: Option<String> = claims.get("tenant")?;
+///     let tenant: Option<String> = claims.claim("tenant")?;
 ///     Ok(if tenant.is_some() { "approved" } else { "?" })
 /// }
 /// # let _ = approve;

@@ -1,7 +1,7 @@
 //! Which credentials does a request carry? One `Authorization` header at most; one file for each
 //! scheme. Tokens in a query or a body are never looked for.
 
-pub(super) mod bearer;
+pub(crate) mod bearer;
 
 use std::fmt;
 
