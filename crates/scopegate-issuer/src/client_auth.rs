@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn one_secret_is_compared_whether_or_not_the_client_is_known() {
+    fn known_and_unknown_clients_cost_one_comparison() {
         let pool = pool();
         assert_eq!(check("known", "s3cret", Some(&pool)), (true, 1));
         assert_eq!(check("known", "wrong", Some(&pool)), (false, 1));
@@ -182,12 +182,12 @@ mod tests {
     }
 
     #[test]
-    fn the_decoy_is_no_way_in() {
+    fn decoy_secret_authenticates_no_client() {
         assert_eq!(check("unknown", "there is no such client", Some(&pool())), (false, 1));
     }
 
     #[test]
-    fn debug_shows_neither_id_nor_secret() {
+    fn credentials_debug_shows_neither_id_nor_secret() {
         assert_eq!(format!("{:?}", credentials("known", "s3cret")), "Credentials { .. }");
     }
 }

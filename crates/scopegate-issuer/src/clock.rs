@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fixed_time_stands_still_until_the_system_clock_is_back() {
+    fn fixed_time_stands_still_until_system_clock_returns() {
         let clock = Clock::system();
         clock.set(1_000);
         assert_eq!((clock.now(), clock.now()), (1_000, 1_000));

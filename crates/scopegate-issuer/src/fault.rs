@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_oversized_set_has_exactly_the_length_asked_for_and_is_json() {
+    fn oversized_set_has_exact_length_and_is_json() {
         let text = oversized(br#"{"keys":[]}"#, 1_000);
         assert_eq!(text.len(), 1_000);
         assert!(serde_json::from_slice::<serde_json::Value>(&text).is_ok());

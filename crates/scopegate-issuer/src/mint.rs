@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn token_ids_are_version_4_uuids() {
+    fn token_id_is_a_version_4_uuid() {
         let id = random_uuid();
         let groups: Vec<_> = id.split('-').map(str::len).collect();
         assert_eq!(groups, [8, 4, 4, 4, 12], "{id}");

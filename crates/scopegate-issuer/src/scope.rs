@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_separated_by_exactly_one_space() {
+    fn scope_tokens_are_separated_by_exactly_one_space() {
         assert_eq!(parse("a https://b/c a"), Some(vec!["a", "https://b/c"]));
         for text in ["", " ", " a", "a ", "a  b", "a\tb", "a\nb"] {
             assert_eq!(parse(text), None, "{text:?}");
@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn the_alphabet_is_that_of_the_rfc_and_no_wider() {
+    fn scope_alphabet_is_exactly_that_of_rfc_6749() {
         for code in 0..=0xFF_u8 {
             let expected = code == 0x21 || (0x23..=0x5B).contains(&code) || (0x5D..=0x7E).contains(&code);
             assert_eq!(is_scope_token(&char::from(code).to_string()), expected, "{code:#x}");

@@ -57,7 +57,7 @@ const SHOP: &str = r#"
     clients = [{ id = "report's", secret = "s3cr3t-of-report", scopes = ["orders/read"] }]
 "#;
 
-fn refused(output: &Output) -> String {
+fn rejected(output: &Output) -> String {
     let errors = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(2), "{errors}");
     assert_eq!(errors.trim_end().lines().count(), 1, "{errors}");
@@ -66,7 +66,7 @@ fn refused(output: &Output) -> String {
 }
 
 #[tokio::test]
-async fn the_built_in_pools_are_printed_with_a_line_to_copy_for_each_client() {
+async fn built_in_clients_are_printed_as_curl_commands() {
     let (_running, printed) = start(program().args(["--listen", "127.0.0.1:0"]), "local-other-secret");
     let url = printed.lines().next().unwrap().rsplit_once(' ').unwrap().1;
     let issuer = format!("{url}/eu-west-1_Local0001");
@@ -81,7 +81,7 @@ async fn the_built_in_pools_are_printed_with_a_line_to_copy_for_each_client() {
 }
 
 #[test]
-fn secrets_of_a_file_are_not_printed() {
+fn secret_of_a_file_is_not_printed() {
     let file = config_file("shop.toml", SHOP);
     let (_running, printed) = start(program().env("SCOPEGATE_ISSUER_CONFIG", file), "curl");
     assert!(!printed.contains("s3cr3t-of-report"), "{printed}");
@@ -92,19 +92,19 @@ fn secrets_of_a_file_are_not_printed() {
 }
 
 #[test]
-fn an_address_that_others_could_reach_is_refused_from_the_arguments_and_from_the_environment() {
+fn address_other_than_loopback_is_rejected() {
     for output in [
         program().args(["--listen", "0.0.0.0:0"]).output().unwrap(),
         program().env("SCOPEGATE_ISSUER_LISTEN", "0.0.0.0:0").output().unwrap(),
     ] {
-        let errors = refused(&output);
+        let errors = rejected(&output);
         assert!(errors.contains("development server, not for production"), "{errors}");
     }
 }
 
 #[test]
-fn an_address_without_a_port_is_refused_in_one_line() {
-    let errors = refused(&program().args(["--listen", "localhost"]).output().unwrap());
+fn address_without_port_is_rejected_in_one_line() {
+    let errors = rejected(&program().args(["--listen", "localhost"]).output().unwrap());
     assert!(
         errors.contains("--listen: expected an address and a port") && errors.contains("localhost"),
         "{errors}"
@@ -112,19 +112,19 @@ fn an_address_without_a_port_is_refused_in_one_line() {
 }
 
 #[test]
-fn a_bad_file_is_refused_with_its_name_and_without_its_secrets() {
+fn invalid_file_is_rejected_without_its_secrets() {
     let misspelt = config_file("misspelt.toml", &SHOP.replace("secret =", "secrte ="));
-    let errors = refused(&program().arg("--config").arg(misspelt).output().unwrap());
+    let errors = rejected(&program().arg("--config").arg(misspelt).output().unwrap());
     assert!(errors.contains("misspelt.toml: line 5") && errors.contains("secrte"), "{errors}");
     assert!(!errors.contains("s3cr3t"), "{errors}");
 
-    let errors = refused(&program().args(["--config", "no-such-file.toml"]).output().unwrap());
+    let errors = rejected(&program().args(["--config", "no-such-file.toml"]).output().unwrap());
     assert!(errors.contains("no-such-file.toml: cannot be read"), "{errors}");
 }
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_and_sigterm_stop_it_with_success() {
+fn ctrl_c_and_sigterm_stop_with_success() {
     for signal in ["INT", "TERM"] {
         let (mut running, _) = start(program().args(["--listen", "127.0.0.1:0"]), "Listening on");
         let id = running.0.id().to_string();

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pool_ids_are_those_of_cognito() {
+    fn pool_id_grammar_is_that_of_cognito() {
         for id in ["eu-west-1_Local0001", "us-east-1_aB3", "local_1"] {
             assert!(is_pool_id(id), "{id:?}");
         }

@@ -64,7 +64,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn only_the_whole_secret_matches() {
+    fn secret_matches_only_as_a_whole() {
         let secret = Secret::new("s3cret".into());
         assert!(secret.matches("s3cret"));
         for given in ["", "s3cre", "s3cret ", "s3crets3cret", "S3cret", "t3cret"] {
@@ -73,7 +73,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn debug_is_redacted() {
+    fn secret_debug_is_redacted() {
         assert_eq!(format!("{:?}", Secret::new("s3cret".into())), "[redacted]");
     }
 }

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn text_and_spaces_of_any_length_are_read_back() {
+    fn text_and_spaces_are_read_back() {
         let text = br#"{"keys":[]}"#;
         let edge = text.len() + BLOCK;
         for length in [0, text.len(), text.len() + 1, edge - 1, edge, edge + 1, 10 * BLOCK] {
@@ -71,13 +71,13 @@ mod tests {
     }
 
     #[test]
-    fn text_that_cannot_be_compressed_is_read_back() {
+    fn incompressible_text_is_read_back() {
         let noise: Vec<u8> = (0..100_000).map(|_| fastrand::u8(..)).collect();
         assert_eq!(decompressed(&with_spaces(&noise, 0)), noise);
     }
 
     #[test]
-    fn ten_million_bytes_are_sent_as_a_hundredth() {
+    fn ten_million_bytes_shrink_below_a_hundredth() {
         assert!(with_spaces(b"{}", 10_000_000).len() < 70_000);
     }
 }

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_is_taken_as_often_as_planned() {
+    fn fault_is_taken_as_often_as_planned() {
         for (mut plan, expected) in [
             (FaultPlan::Well, 0),
             (FaultPlan::Next(0, Fault::Html), 0),

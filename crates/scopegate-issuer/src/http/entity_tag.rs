@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_weak_and_strong_tags_and_perhaps_empty_elements() {
+    fn list_with_weak_and_empty_elements_is_read() {
         assert_eq!(tags(r#""a""#), Some(vec!["a"]));
         assert_eq!(tags(r#"W/"a", "b","c" ,, W/"d",e","#), None);
         assert_eq!(tags(r#" ,W/"a", "b","c" ,	, "d,e" , "", "#), Some(vec!["a", "b", "c", "d,e", ""]));
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_list() {
+    fn malformed_list_is_not_read() {
         for list in [
             "a",
             "\"a",
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_held_when_it_is_on_any_line_or_all_are_meant() {
+    fn tag_matches_on_any_line_or_star() {
         let tag = EntityTag::for_body(b"body");
         let held = |lines: &[&str]| {
             let mut request = HeaderMap::new();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_that_differ_have_tags_that_differ() {
+    fn different_bodies_have_different_tags() {
         assert_eq!(EntityTag::for_body(b"a").to_string(), EntityTag::for_body(b"a").to_string());
         assert_ne!(EntityTag::for_body(b"a").to_string(), EntityTag::for_body(b"b").to_string());
     }

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_without_a_value_counts_as_omitted() {
+    fn parameter_without_value_counts_as_omitted() {
         let form = Form::parse(b"a=1&b=&c&&d=x=y").ok().unwrap();
         assert_eq!(form.get("a"), Some("1"));
         assert_eq!(form.get("b"), None);

@@ -94,14 +94,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_algorithm_is_read_back_from_its_name() {
+    fn every_algorithm_is_parsed_from_its_name() {
         for alg in Algorithm::ALL {
             assert_eq!(alg.to_string().parse(), Ok(alg));
         }
     }
 
     #[test]
-    fn names_in_another_case_and_symmetric_algorithms_are_unknown() {
+    fn wrong_case_and_symmetric_names_are_unknown() {
         for name in ["rs256", "HS256", "none", ""] {
             assert!(name.parse::<Algorithm>().is_err(), "{name}");
         }

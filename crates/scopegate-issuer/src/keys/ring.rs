@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_published_late_signs_before_it_is_seen() {
+    fn late_key_signs_before_it_is_published() {
         let mut ring = ring();
         ring.rotate_unpublished(key("b"));
         assert_eq!(ring.current().kid(), "b");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_published_late_has_missed_its_time_when_another_one_signs() {
+    fn late_key_is_not_published_after_next_rotation() {
         let mut ring = ring();
         ring.rotate_unpublished(key("b"));
         ring.rotate_unpublished(key("c"));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_was_never_published_is_no_overlap() {
+    fn unpublished_key_leaves_earlier_generation_published() {
         let mut ring = ring();
         ring.rotate_unpublished(key("b"));
         ring.rotate(key("c"));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn revoking_the_previous_key_leaves_the_current_one() {
+    fn revoking_previous_key_leaves_current_one() {
         let mut ring = ring();
         ring.rotate(key("b"));
         ring.revoke_previous();

@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generated_key_ids_look_like_those_of_cognito() {
+    fn generated_key_id_looks_like_cognitos() {
         let key = SigningKey::generate(Algorithm::EdDSA);
         assert_eq!(key.kid().len(), 44);
         assert!(key.kid().ends_with('='));
@@ -275,13 +275,13 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_the_key_id_and_no_key() {
+    fn signing_key_debug_shows_only_its_id() {
         let key = SigningKey::generate(Algorithm::RS256).with_kid("k1");
         assert_eq!(format!("{key:?}"), r#"SigningKey { kid: "k1", alg: RS256, .. }"#);
     }
 
     #[test]
-    fn larger_rsa_keys_have_longer_signatures() {
+    fn larger_rsa_key_has_longer_signature() {
         assert_eq!(SigningKey::generate(Algorithm::RS256).sign(b"x").len(), 256);
         assert_eq!(SigningKey::generate_rsa(Algorithm::PS256, 3072).sign(b"x").len(), 384);
     }

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tampered_payload_differs_in_one_bit_of_its_jti() {
+    fn tampering_flips_one_bit_of_the_jti() {
         let payload = r#"{"client_id":"a","jti":"90ab","scope":"b"}"#;
         let changed = one_bit_changed(payload);
         assert_eq!(changed, br#"{"client_id":"a","jti":"80ab","scope":"b"}"#);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_without_jti_is_tampered_with_too() {
+    fn tampering_without_jti_flips_one_bit() {
         for payload in [r#"{"a":"b"}"#, r#"{"a":12}"#, "not json", r#"{"a":"]"}"#] {
             let changed = one_bit_changed(payload);
             assert_eq!(differing_bits(payload.as_bytes(), &changed), 1, "{payload}");

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_shown_in_the_unit_that_a_reader_would_choose() {
+    fn time_is_shown_in_a_readable_unit() {
         let cases = [(7, "7 ms"), (1_500, "1.5 s"), (480_000, "8.0 min"), (86_400_000, "24.0 h")];
         for (milliseconds, expected) in cases {
             assert_eq!(text(Some(Duration::from_millis(milliseconds))), expected);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_as_wide_as_the_header() {
+    fn report_row_is_as_wide_as_header() {
         let width = Report::HEADER.lines().next().unwrap().chars().count();
         for event in Event::ALL {
             let (removed_key_rejected_after, first_rejected_after, last_rejected_after) = Default::default();

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_of_this_machine_are_told_from_others() {
+    fn local_hosts_are_told_from_others() {
         for host in [
             "localhost",
             "LocalHost:80",
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_this_machine_are_told_from_others() {
+    fn local_origins_are_told_from_others() {
         for origin in [
             "http://127.0.0.1",
             "http://127.0.0.1:8080",

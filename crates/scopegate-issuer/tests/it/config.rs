@@ -36,7 +36,7 @@ fn error(from: &str, to: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_good_file_is_served_as_it_says() {
+async fn valid_file_is_served() {
     let issuer = LocalIssuer::start_with(Config::from_toml(GOOD).unwrap()).await.unwrap();
     assert_eq!(issuer.default_pool().id(), "eu-west-1_Shop00001");
     let pool = issuer.default_pool();
@@ -51,7 +51,7 @@ async fn a_good_file_is_served_as_it_says() {
 }
 
 #[test]
-fn unknown_and_missing_fields_are_refused_by_name_and_line() {
+fn unknown_and_missing_fields_are_rejected_by_name() {
     assert!(error("listen =", "listne =").starts_with("line 2: `listne`: unknown field `listne`"));
     assert!(error("id = \"eu", "idd = \"eu").contains("unknown field `idd`"));
     assert!(error("identifier =", "identifer =").starts_with("line 8: `identifer`: unknown field"));
@@ -61,7 +61,7 @@ fn unknown_and_missing_fields_are_refused_by_name_and_line() {
 }
 
 #[test]
-fn values_of_the_wrong_type_are_refused_by_field() {
+fn value_of_wrong_type_is_rejected_by_field() {
     let message = error("access_token_lifetime_secs = 300", "access_token_lifetime_secs = \"300\"");
     assert!(
         message.contains("`access_token_lifetime_secs`: invalid type: string \"300\", expected u64"),
@@ -73,7 +73,7 @@ fn values_of_the_wrong_type_are_refused_by_field() {
 }
 
 #[test]
-fn a_secret_is_never_quoted_back() {
+fn error_never_quotes_a_secret() {
     assert!(
         error("secret = \"hush-1\"", "secret = [\"hush\"]").contains("a secret is a string, found array")
     );
@@ -89,7 +89,7 @@ fn a_secret_is_never_quoted_back() {
 }
 
 #[test]
-fn values_outside_what_is_allowed_are_refused_with_expected_and_found() {
+fn out_of_range_error_names_expected_and_found() {
     for (from, to, expected) in [
         (
             "127.0.0.1:0",
@@ -168,7 +168,7 @@ fn values_outside_what_is_allowed_are_refused_with_expected_and_found() {
 }
 
 #[test]
-fn ids_are_unique_across_pools() {
+fn duplicate_id_is_rejected_across_pools() {
     let (_, pool) = GOOD.split_once("\n\n").unwrap();
     let twice = format!("{GOOD}{pool}");
     let message = Config::from_toml(&twice).unwrap_err().to_string();
@@ -181,7 +181,7 @@ fn ids_are_unique_across_pools() {
 }
 
 #[tokio::test]
-async fn a_configuration_made_in_code_is_checked_when_it_starts() {
+async fn configuration_made_in_code_is_checked_at_start() {
     let with = |client: ClientConfig| {
         Config::empty().pool(PoolConfig::new("eu-west-1_a1").resource_server("r", ["s"]).client(client))
     };

@@ -30,7 +30,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn a_status_is_answered_and_a_number_that_is_none_becomes_500() {
+async fn status_fault_with_invalid_number_returns_500() {
     let issuer = with(Fault::Status(503)).await;
     assert_eq!(fetch(&issuer).await.status(), 503);
     for no_status in [0, 99, 100, 1000] {
@@ -40,7 +40,7 @@ async fn a_status_is_answered_and_a_number_that_is_none_becomes_500() {
 }
 
 #[tokio::test]
-async fn html_is_a_login_page_with_status_200() {
+async fn html_fault_returns_login_page_with_200() {
     let response = fetch(&with(Fault::Html).await).await;
     assert_eq!(
         (response.status().as_u16(), header(&response, "content-type")),
@@ -50,14 +50,14 @@ async fn html_is_a_login_page_with_status_200() {
 }
 
 #[tokio::test]
-async fn an_empty_set_is_a_set_without_keys() {
+async fn empty_set_fault_returns_no_keys() {
     let response = fetch(&with(Fault::EmptySet).await).await;
     assert_eq!((response.status().as_u16(), header(&response, "content-type")), (200, "application/json"));
     assert_eq!(response.text().await.unwrap(), r#"{"keys":[]}"#);
 }
 
 #[tokio::test]
-async fn a_truncated_set_announces_its_length_and_breaks_off_half_way() {
+async fn truncated_set_announces_length_and_breaks_off() {
     let issuer = with(Fault::Truncated).await;
     let whole = issuer.default_pool().jwks();
     let mut response = fetch(&issuer).await;
@@ -74,7 +74,7 @@ async fn a_truncated_set_announces_its_length_and_breaks_off_half_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delay_gives_the_right_answer_later() {
+async fn delay_fault_returns_right_response_later() {
     let issuer = with(Fault::Delay(Duration::from_secs(3600))).await;
     let before = tokio::time::Instant::now();
     let response = fetch(&issuer).await;
@@ -83,14 +83,14 @@ async fn a_delay_gives_the_right_answer_later() {
 }
 
 #[tokio::test]
-async fn a_reset_closes_the_connection_without_an_answer() {
+async fn reset_fault_closes_connection_without_response() {
     let issuer = with(Fault::Reset).await;
     let error = reqwest::get(issuer.jwks_uri()).await.unwrap_err();
     assert!(error.is_request() && !error.is_connect(), "{error:?}");
 }
 
 #[tokio::test]
-async fn an_oversized_set_is_as_long_as_said_and_otherwise_right() {
+async fn oversized_set_has_set_length_and_right_keys() {
     let issuer = with(Fault::Oversized(1_000_000)).await;
     let text = fetch(&issuer).await.text().await.unwrap();
     assert_eq!(text.len(), 1_000_000);
@@ -99,7 +99,7 @@ async fn an_oversized_set_is_as_long_as_said_and_otherwise_right() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drip_sends_one_byte_at_a_time_and_does_not_end() {
+async fn drip_sends_single_bytes_and_never_ends() {
     let issuer = with(Fault::Drip).await;
     let mut response = fetch(&issuer).await;
     assert_eq!((response.status().as_u16(), header(&response, "content-type")), (200, "application/json"));
@@ -113,14 +113,14 @@ async fn a_drip_sends_one_byte_at_a_time_and_does_not_end() {
 }
 
 #[tokio::test]
-async fn a_body_is_sent_as_it_stands() {
+async fn body_fault_is_sent_verbatim() {
     let response = fetch(&with(Fault::Body("{not json".into())).await).await;
     assert_eq!((response.status().as_u16(), header(&response, "content-type")), (200, "application/json"));
     assert_eq!(response.text().await.unwrap(), "{not json");
 }
 
 #[tokio::test]
-async fn a_redirect_sends_elsewhere_and_an_address_that_no_header_can_hold_becomes_500() {
+async fn redirect_fault_with_invalid_url_returns_500() {
     let issuer = LocalIssuer::start().await.unwrap();
     let other = issuer.pool("eu-west-1_Local0002").unwrap();
     issuer.set_fault(Fault::Redirect(other.jwks_uri()));
@@ -142,7 +142,7 @@ fn unzip(gzip: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn gzip_is_small_on_the_wire_large_when_read_and_otherwise_right() {
+async fn gzip_set_is_small_and_decompresses_large() {
     let issuer = with(Fault::Gzip(1_000_000)).await;
     let response = fetch(&issuer).await;
     assert_eq!((response.status().as_u16(), header(&response, "content-type")), (200, "application/json"));
@@ -161,7 +161,7 @@ async fn gzip_is_small_on_the_wire_large_when_read_and_otherwise_right() {
 }
 
 #[tokio::test]
-async fn unusable_keys_stand_before_and_between_the_good_ones_which_stay_as_they_are() {
+async fn unusable_keys_stand_among_unchanged_valid_keys() {
     let issuer = LocalIssuer::start().await.unwrap();
     for good in [2, 3] {
         issuer.set_fault(Fault::UnusableAmongGood);
@@ -178,7 +178,7 @@ async fn unusable_keys_stand_before_and_between_the_good_ones_which_stay_as_they
 }
 
 #[tokio::test]
-async fn another_implementation_can_verify_with_no_unusable_key_but_the_one_for_encryption() {
+async fn jsonwebtoken_verifies_with_no_unusable_key_but_encryption() {
     let issuer = with(Fault::UnusableAmongGood).await;
     let served: Value = fetch(&issuer).await.json().await.unwrap();
     let verify = |key: &Value| {
@@ -192,7 +192,7 @@ async fn another_implementation_can_verify_with_no_unusable_key_but_the_one_for_
 }
 
 #[tokio::test]
-async fn retry_after_has_its_status_and_the_seconds() {
+async fn retry_after_fault_has_status_and_seconds() {
     for (status, expected) in [(429, 429), (503, 503), (100, 500)] {
         let response = fetch(&with(Fault::RetryAfter { status, seconds: 120 }).await).await;
         assert_eq!((response.status().as_u16(), header(&response, "retry-after")), (expected, "120"));
@@ -200,7 +200,7 @@ async fn retry_after_has_its_status_and_the_seconds() {
 }
 
 #[tokio::test]
-async fn the_next_requests_fail_and_then_all_is_well() {
+async fn fail_next_ends_after_its_requests() {
     let issuer = LocalIssuer::start().await.unwrap();
     let statuses = async |n: usize| {
         let mut statuses = Vec::new();
@@ -229,7 +229,7 @@ async fn the_next_requests_fail_and_then_all_is_well() {
 }
 
 #[tokio::test]
-async fn requests_at_the_same_time_share_the_failures_that_are_left() {
+async fn concurrent_requests_share_remaining_failures() {
     let issuer = LocalIssuer::start().await.unwrap();
     issuer.fail_next(3, Fault::Status(503));
     let mut requests = JoinSet::new();
@@ -241,7 +241,7 @@ async fn requests_at_the_same_time_share_the_failures_that_are_left() {
 }
 
 #[tokio::test]
-async fn faults_end_when_cleared_and_count_as_fetches_of_their_pool_only() {
+async fn cleared_fault_ends_and_counts_for_its_pool() {
     let issuer = LocalIssuer::start().await.unwrap();
     let other = issuer.pool("eu-west-1_Local0002").unwrap();
     assert_eq!(issuer.jwks_fetches(), 0);
@@ -260,7 +260,7 @@ fn ask_for_a_token(issuer: &LocalIssuer) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn a_fault_of_the_key_set_leaves_tokens_and_metadata_alone() {
+async fn key_set_fault_leaves_tokens_and_metadata_alone() {
     let issuer = with(Fault::Reset).await;
     assert_eq!(ask_for_a_token(&issuer).send().await.unwrap().status(), 200);
     let metadata = format!("{}/.well-known/openid-configuration", issuer.issuer());
@@ -268,7 +268,7 @@ async fn a_fault_of_the_key_set_leaves_tokens_and_metadata_alone() {
 }
 
 #[tokio::test]
-async fn the_token_endpoint_has_faults_of_its_own() {
+async fn token_endpoint_has_its_own_faults() {
     let issuer = LocalIssuer::start().await.unwrap();
     issuer.set_token_fault(Fault::Status(502));
     assert_eq!(ask_for_a_token(&issuer).send().await.unwrap().status(), 502);

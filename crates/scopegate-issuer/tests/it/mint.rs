@@ -43,7 +43,7 @@ fn changed(bent: &Mint, good: &Mint) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_minted_token_has_exactly_the_members_of_a_cognito_machine_to_machine_token() {
+async fn minted_token_has_exactly_the_members_of_cognitos() {
     // C37
     let issuer = LocalIssuer::start().await.unwrap();
     issuer.set_now(NOW);
@@ -70,7 +70,7 @@ async fn a_minted_token_has_exactly_the_members_of_a_cognito_machine_to_machine_
 }
 
 #[test]
-fn a_token_minted_without_a_server_has_the_same_members() {
+fn token_minted_without_server_has_same_members() {
     // C37
     let token = mint().sign_with(&key());
     assert_eq!(header(&token), json!({ "alg": "EdDSA", "kid": "k" }));
@@ -80,12 +80,12 @@ fn a_token_minted_without_a_server_has_the_same_members() {
 }
 
 #[test]
-fn each_token_has_its_own_id() {
+fn each_minted_token_has_its_own_id() {
     assert_ne!(mint().claims()["jti"], mint().claims()["jti"]);
 }
 
 #[test]
-fn each_method_changes_its_own_claims_and_no_other() {
+fn mint_method_changes_only_its_own_claims() {
     let good = mint().issued_at(NOW).expires_at(NOW + 3600);
     let cases = [
         (good.clone(), &[][..]),
@@ -105,7 +105,7 @@ fn each_method_changes_its_own_claims_and_no_other() {
 }
 
 #[tokio::test]
-async fn times_count_from_the_fixed_clock() {
+async fn minted_times_count_from_the_fixed_clock() {
     let issuer = LocalIssuer::start().await.unwrap();
     issuer.set_now(NOW);
     let expired = issuer.mint().expired().claims();
@@ -117,7 +117,7 @@ async fn times_count_from_the_fixed_clock() {
 }
 
 #[test]
-fn header_members_can_be_set_removed_and_lied_about() {
+fn header_members_can_be_set_removed_and_falsified() {
     let key = key();
     let token = mint().header("typ", "at+jwt").header("crit", json!(["b64"])).sign_with(&key);
     assert_eq!(header(&token), json!({ "alg": "EdDSA", "crit": ["b64"], "kid": "k", "typ": "at+jwt" }));
@@ -127,7 +127,7 @@ fn header_members_can_be_set_removed_and_lied_about() {
 }
 
 #[test]
-fn raw_texts_are_encoded_as_they_stand() {
+fn raw_header_and_payload_are_encoded_verbatim() {
     let header = r#"{"alg":"EdDSA","alg":"none"}"#;
     let payload = r#"{"iss": "a", "iss": "b"}"#;
     let token = mint().raw_header(header).raw_payload(payload).sign_with(&key());
@@ -135,7 +135,7 @@ fn raw_texts_are_encoded_as_they_stand() {
 }
 
 #[test]
-fn a_tampered_payload_differs_from_the_signed_one_in_its_jti_only() {
+fn tampered_payload_differs_only_in_its_jti() {
     let good = mint();
     let tampered = claims(&good.clone().tampered().sign_with(&key()));
     let mut restored = tampered.clone();
@@ -145,14 +145,14 @@ fn a_tampered_payload_differs_from_the_signed_one_in_its_jti_only() {
 }
 
 #[test]
-fn an_unsigned_token_says_so_and_ends_in_a_dot() {
+fn unsigned_token_has_alg_none_and_empty_signature() {
     let token = mint().unsigned().sign_with(&key());
     assert_eq!(header(&token), json!({ "alg": "none", "kid": "k" }));
     assert!(token.ends_with('.') && parts(&token).len() == 3);
 }
 
 #[test]
-fn a_forged_token_claims_the_key_id_of_the_real_key() {
+fn forged_token_has_key_id_of_real_key() {
     let key = key();
     let token = mint().signed_by_unknown_key().sign_with(&key);
     assert_eq!(header(&token)["kid"], "k");
@@ -162,6 +162,6 @@ fn a_forged_token_claims_the_key_id_of_the_real_key() {
 
 #[test]
 #[should_panic(expected = "use sign_with(&key)")]
-fn minting_without_a_key_says_what_to_call_instead() {
+fn mint_without_key_panics_naming_sign_with() {
     let _ = mint().sign();
 }

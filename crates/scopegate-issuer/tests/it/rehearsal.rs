@@ -32,7 +32,7 @@ fn all_knowing(pool: &Pool) -> impl Fn(String) -> std::future::Ready<bool> + Sen
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_knows_at_once_refuses_nothing_valid_and_every_removed_key() {
+async fn omniscient_server_rejects_exactly_the_removed_keys() {
     let pool = pool().await;
     for event in Event::ALL.into_iter().filter(|event| !matches!(event, Event::PublishLate(_))) {
         let report = rehearsal(&pool).play(event, all_knowing(&pool)).await;
@@ -43,7 +43,7 @@ async fn who_knows_at_once_refuses_nothing_valid_and_every_removed_key() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_never_looks_again_refuses_new_keys_and_takes_removed_ones_for_ever() {
+async fn stale_server_rejects_new_and_accepts_removed_keys() {
     for (event, names_a_new_key) in [
         (Event::RotateWithOverlap, true),
         (Event::RotateWithoutOverlap, true),
@@ -60,7 +60,7 @@ async fn who_never_looks_again_refuses_new_keys_and_takes_removed_ones_for_ever(
 }
 
 #[tokio::test]
-async fn refusals_are_counted_until_a_late_key_is_published() {
+async fn rejections_are_counted_until_late_key_is_published() {
     let pool = pool().await;
     let late = Event::PublishLate(A_MOMENT);
     let report = rehearsal(&pool).duration(10 * A_MOMENT).play(late, all_knowing(&pool)).await;
@@ -70,7 +70,7 @@ async fn refusals_are_counted_until_a_late_key_is_published() {
 }
 
 #[tokio::test]
-async fn tokens_are_bent_and_the_report_is_named_as_it_is_told() {
+async fn tokens_and_report_name_can_be_set() {
     let pool = pool().await;
     let others = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&others);
@@ -85,7 +85,7 @@ async fn tokens_are_bent_and_the_report_is_named_as_it_is_told() {
 }
 
 #[tokio::test]
-async fn callers_ask_at_the_same_time() {
+async fn callers_send_requests_concurrently() {
     let pool = pool().await;
     let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(0)));
     let seen = Arc::clone(&most);
@@ -107,7 +107,7 @@ async fn callers_ask_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn a_panic_of_the_test_is_the_panic_of_the_rehearsal() {
+async fn panic_of_a_caller_ends_the_rehearsal() {
     let pool = pool().await;
     for panics_at in [1, 20] {
         let asked = AtomicUsize::new(0);

@@ -37,7 +37,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 #[tokio::test]
-async fn debug_of_every_public_type_shows_no_secret_and_no_key() {
+async fn public_debug_shows_neither_secret_nor_key() {
     let config = Config::default();
     let issuer = LocalIssuer::start_with(config.clone()).await.unwrap();
     let pool = issuer.default_pool();
@@ -54,7 +54,7 @@ async fn debug_of_every_public_type_shows_no_secret_and_no_key() {
 }
 
 #[tokio::test]
-async fn the_log_names_clients_and_reasons_but_no_secret_and_no_token() {
+async fn log_has_reasons_but_neither_secret_nor_token() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)

@@ -46,30 +46,30 @@ fn granted() -> (u16, Value) {
     (200, Value::Null)
 }
 
-fn refused(error: &str) -> (u16, Value) {
+fn rejected(error: &str) -> (u16, Value) {
     (400, json!(error))
 }
 
 #[tokio::test]
-async fn an_assertion_of_each_algorithm_is_accepted_once() {
+async fn assertion_of_each_algorithm_is_accepted_once() {
     for alg in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
         let key = SigningKey::generate(alg);
         let issuer = issuer(&key).await;
         let assertion = sign(&key, &json!({ "alg": alg.to_string() }), &claims(&issuer));
         assert_eq!(with_assertion(&issuer, &assertion).await, granted(), "{alg}");
-        assert_eq!(with_assertion(&issuer, &assertion).await, refused("invalid_client"), "{alg}: again");
+        assert_eq!(with_assertion(&issuer, &assertion).await, rejected("invalid_client"), "{alg}: again");
     }
 }
 
 #[tokio::test]
-async fn ed25519_has_two_names_and_no_other_algorithm_has() {
+async fn only_ed25519_is_accepted_under_two_names() {
     // RFC 9864 §2.2
     for (alg, name, expected) in [
         (Algorithm::EdDSA, "Ed25519", granted()),
-        (Algorithm::EdDSA, "ed25519", refused("invalid_client")),
-        (Algorithm::EdDSA, "Ed448", refused("invalid_client")),
-        (Algorithm::ES256, "Ed25519", refused("invalid_client")),
-        (Algorithm::ES256, "EdDSA", refused("invalid_client")),
+        (Algorithm::EdDSA, "ed25519", rejected("invalid_client")),
+        (Algorithm::EdDSA, "Ed448", rejected("invalid_client")),
+        (Algorithm::ES256, "Ed25519", rejected("invalid_client")),
+        (Algorithm::ES256, "EdDSA", rejected("invalid_client")),
     ] {
         let key = SigningKey::generate(alg);
         let issuer = issuer(&key).await;
@@ -79,7 +79,7 @@ async fn ed25519_has_two_names_and_no_other_algorithm_has() {
 }
 
 #[tokio::test]
-async fn an_assertion_that_is_wrong_in_one_thing_is_refused() {
+async fn assertion_with_one_wrong_part_is_rejected() {
     let key = SigningKey::generate(Algorithm::EdDSA).with_kid("k");
     let issuer = issuer(&key).await;
     let header = json!({ "alg": "EdDSA", "kid": "k" });
@@ -87,18 +87,18 @@ async fn an_assertion_that_is_wrong_in_one_thing_is_refused() {
     for (claim, value, expected) in [
         ("aud", json!(issuer.issuer()), granted()),
         ("aud", json!(endpoint), granted()),
-        ("aud", json!("https://elsewhere.example"), refused("invalid_client")),
-        ("aud", json!([issuer.issuer()]), refused("invalid_client")),
-        ("aud", Value::Null, refused("invalid_client")),
-        ("iss", json!("other"), refused("invalid_client")),
-        ("sub", json!("other"), refused("invalid_client")),
-        ("sub", Value::Null, refused("invalid_request")),
+        ("aud", json!("https://elsewhere.example"), rejected("invalid_client")),
+        ("aud", json!([issuer.issuer()]), rejected("invalid_client")),
+        ("aud", Value::Null, rejected("invalid_client")),
+        ("iss", json!("other"), rejected("invalid_client")),
+        ("sub", json!("other"), rejected("invalid_client")),
+        ("sub", Value::Null, rejected("invalid_request")),
         ("exp", json!(NOW + 1), granted()),
-        ("exp", json!(NOW), refused("invalid_client")),
+        ("exp", json!(NOW), rejected("invalid_client")),
         ("exp", json!(NOW + 3_600), granted()),
-        ("exp", json!(NOW + 3_601), refused("invalid_client")),
-        ("exp", json!("soon"), refused("invalid_client")),
-        ("jti", Value::Null, refused("invalid_client")),
+        ("exp", json!(NOW + 3_601), rejected("invalid_client")),
+        ("exp", json!("soon"), rejected("invalid_client")),
+        ("jti", Value::Null, rejected("invalid_client")),
     ] {
         let mut claims = claims(&issuer);
         claims["jti"] = json!(format!("{claim}={value}"));
@@ -111,14 +111,14 @@ async fn an_assertion_that_is_wrong_in_one_thing_is_refused() {
     }
     for header in [json!({ "alg": "ES256" }), json!({}), json!({ "alg": "EdDSA", "kid": "another" })] {
         let assertion = sign(&key, &header, &claims(&issuer));
-        assert_eq!(with_assertion(&issuer, &assertion).await, refused("invalid_client"), "{header}");
+        assert_eq!(with_assertion(&issuer, &assertion).await, rejected("invalid_client"), "{header}");
     }
     let forged = sign(&SigningKey::generate(Algorithm::EdDSA), &header, &claims(&issuer));
-    assert_eq!(with_assertion(&issuer, &forged).await, refused("invalid_client"));
+    assert_eq!(with_assertion(&issuer, &forged).await, rejected("invalid_client"));
 }
 
 #[tokio::test]
-async fn an_assertion_is_the_only_way_to_authenticate_and_has_its_type() {
+async fn assertion_with_second_method_is_rejected() {
     let key = SigningKey::generate(Algorithm::EdDSA);
     let issuer = issuer(&key).await;
     let fresh = |id: &str| {
@@ -134,10 +134,10 @@ async fn an_assertion_is_the_only_way_to_authenticate_and_has_its_type() {
     for (id, further, expected) in [
         ("1", &[("client_assertion_type", TYPE)][..], granted()),
         ("2", &[("client_assertion_type", TYPE), ("client_id", "signer")], granted()),
-        ("3", &[("client_assertion_type", TYPE), ("client_id", "other")], refused("invalid_client")),
-        ("4", &[("client_assertion_type", TYPE), ("client_secret", "x")], refused("invalid_request")),
-        ("5", &[("client_assertion_type", "jwt")], refused("invalid_request")),
-        ("6", &[], refused("invalid_request")),
+        ("3", &[("client_assertion_type", TYPE), ("client_id", "other")], rejected("invalid_client")),
+        ("4", &[("client_assertion_type", TYPE), ("client_secret", "x")], rejected("invalid_request")),
+        ("5", &[("client_assertion_type", "jwt")], rejected("invalid_request")),
+        ("6", &[], rejected("invalid_request")),
     ] {
         let form = form(&fresh(id), further);
         let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -151,11 +151,11 @@ async fn an_assertion_is_the_only_way_to_authenticate_and_has_its_type() {
     let mut claims = claims(&issuer);
     (claims["iss"], claims["sub"]) = (json!("other"), json!("other"));
     let assertion = sign(&key, &json!({ "alg": "EdDSA" }), &claims);
-    assert_eq!(with_assertion(&issuer, &assertion).await, refused("invalid_client"));
+    assert_eq!(with_assertion(&issuer, &assertion).await, rejected("invalid_client"));
 }
 
 #[tokio::test]
-async fn metadata_has_the_method_where_a_client_has_a_key() {
+async fn client_with_key_adds_method_to_metadata() {
     let issuer = issuer(&SigningKey::generate(Algorithm::EdDSA)).await;
     let url = format!("{}/.well-known/openid-configuration", issuer.issuer());
     let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();

@@ -38,17 +38,17 @@ fn granted() -> (u16, Option<String>, Value) {
     (200, None, Value::Null)
 }
 
-fn refused(status: u16, error: &str, description: &str) -> (u16, Option<String>, Value) {
+fn rejected(status: u16, error: &str, description: &str) -> (u16, Option<String>, Value) {
     let challenge = (status == 401).then(|| "Basic realm=\"scopegate-issuer\"".to_owned());
     (status, challenge, json!({ "error": error, "error_description": description }))
 }
 
 fn wrong(status: u16) -> (u16, Option<String>, Value) {
-    refused(status, "invalid_client", "the client is unknown or its secret is wrong")
+    rejected(status, "invalid_client", "the client is unknown or its secret is wrong")
 }
 
 #[tokio::test]
-async fn basic_credentials_are_accepted_and_wrong_ones_get_401_and_a_challenge() {
+async fn wrong_basic_credentials_get_401_and_challenge() {
     // E28
     let issuer = issuer().await;
     for (text, expected) in [
@@ -66,7 +66,7 @@ async fn basic_credentials_are_accepted_and_wrong_ones_get_401_and_a_challenge()
 }
 
 #[tokio::test]
-async fn credentials_in_the_body_are_accepted_and_wrong_ones_get_400() {
+async fn wrong_body_credentials_get_400() {
     // E28
     let issuer = issuer().await;
     for (id, secret, expected) in [
@@ -82,20 +82,20 @@ async fn credentials_in_the_body_are_accepted_and_wrong_ones_get_400() {
 #[tokio::test]
 async fn missing_credentials_are_an_invalid_client() {
     let issuer = issuer().await;
-    let none = refused(401, "invalid_client", "the client did not authenticate");
+    let none = rejected(401, "invalid_client", "the client did not authenticate");
     assert_eq!(answer(post(&issuer), &[GRANT]).await, none);
-    let half = refused(400, "invalid_client", "client_id and client_secret are both needed");
+    let half = rejected(400, "invalid_client", "client_id and client_secret are both needed");
     assert_eq!(answer(post(&issuer), &[GRANT, ("client_id", "local-reader")]).await, half);
     assert_eq!(answer(post(&issuer), &[GRANT, ("client_secret", "local-reader-secret")]).await, half);
 }
 
 #[tokio::test]
-async fn two_ways_at_once_are_an_invalid_request_even_if_both_are_right() {
+async fn two_valid_methods_at_once_are_invalid_request() {
     let issuer = issuer().await;
     let request = || post(&issuer).header("authorization", basic("local-reader:local-reader-secret"));
     let id = ("client_id", "local-reader");
     let secret = ("client_secret", "local-reader-secret");
-    let two = refused(400, "invalid_request", "the client authenticates in more than one way");
+    let two = rejected(400, "invalid_request", "the client authenticates in more than one way");
     assert_eq!(answer(request(), &[GRANT, id, secret]).await, two);
     assert_eq!(answer(request(), &[GRANT, secret]).await, two);
     // The id alone says nothing new, unless it is another one.
@@ -104,11 +104,11 @@ async fn two_ways_at_once_are_an_invalid_request_even_if_both_are_right() {
 }
 
 #[tokio::test]
-async fn the_authorization_header_is_read_strictly() {
+async fn authorization_header_is_read_strictly() {
     let issuer = issuer().await;
     let good = STANDARD.encode("local-reader:local-reader-secret");
-    let malformed = || refused(400, "invalid_request", "the Basic credentials are malformed");
-    let scheme = || refused(401, "invalid_client", "the authentication scheme is not supported");
+    let malformed = || rejected(400, "invalid_request", "the Basic credentials are malformed");
+    let scheme = || rejected(401, "invalid_client", "the authentication scheme is not supported");
     for (header, expected) in [
         (format!("Basic {good}"), granted()),
         (format!("bAsIc {good}"), granted()),
@@ -126,7 +126,7 @@ async fn the_authorization_header_is_read_strictly() {
     }
     let value = format!("Basic {good}");
     let request = post(&issuer).header("authorization", &value).header("authorization", &value);
-    let twice = refused(400, "invalid_request", "there is more than one Authorization header");
+    let twice = rejected(400, "invalid_request", "there is more than one Authorization header");
     assert_eq!(answer(request, &[GRANT]).await, twice);
 }
 
@@ -141,7 +141,7 @@ fn encoded(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn ids_and_secrets_of_any_text_are_accepted_in_both_ways() {
+async fn ids_and_secrets_of_any_text_are_accepted() {
     let texts = [":", "a:b", "%", "%41", "+", "a b", " ", "\u{e9}\u{4f60}", "&=", "\"'\\"];
     let mut pool = PoolConfig::new("eu-west-1_Odd00001").resource_server("r", ["s"]);
     for text in texts {
@@ -163,7 +163,7 @@ async fn ids_and_secrets_of_any_text_are_accepted_in_both_ways() {
 }
 
 #[tokio::test]
-async fn the_answer_does_not_depend_on_whether_the_client_exists() {
+async fn unknown_client_gets_response_of_wrong_secret() {
     let issuer = issuer().await;
     for form in [[GRANT].as_slice(), &[GRANT, ("scope", "unknown")], &[("grant_type", "password")]] {
         let known = post(&issuer).header("authorization", basic("local-reader:wrong"));

@@ -15,7 +15,7 @@ fn members(value: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_key_set_has_the_members_of_cognito_and_no_private_ones() {
+async fn key_set_has_exactly_the_members_of_cognitos() {
     let issuer = LocalIssuer::start().await.unwrap();
     let (status, content_type, set) = get(&issuer.jwks_uri()).await;
     assert_eq!((status, content_type.as_str()), (200, "application/json"));
@@ -32,7 +32,7 @@ async fn the_key_set_has_the_members_of_cognito_and_no_private_ones() {
 }
 
 #[tokio::test]
-async fn both_documents_say_the_same_about_the_pool() {
+async fn both_metadata_documents_agree() {
     // F18
     let issuer = LocalIssuer::start().await.unwrap();
     let base = issuer.issuer();
@@ -75,7 +75,7 @@ async fn both_documents_say_the_same_about_the_pool() {
 }
 
 #[tokio::test]
-async fn the_addresses_in_the_metadata_are_those_of_the_handle_and_they_answer() {
+async fn metadata_urls_are_those_of_the_handle() {
     // F18
     let issuer = LocalIssuer::start().await.unwrap();
     let pool = issuer.pool("eu-west-1_Local0002").unwrap();
@@ -87,7 +87,7 @@ async fn the_addresses_in_the_metadata_are_those_of_the_handle_and_they_answer()
 }
 
 #[tokio::test]
-async fn the_authorization_endpoint_refuses_everybody() {
+async fn authorization_endpoint_rejects_every_request() {
     // F18
     let issuer = LocalIssuer::start().await.unwrap();
     let (_, _, document) = get(&format!("{}/.well-known/openid-configuration", issuer.issuer())).await;
@@ -102,7 +102,7 @@ async fn the_authorization_endpoint_refuses_everybody() {
 }
 
 #[tokio::test]
-async fn unknown_pools_and_paths_are_not_found_in_json() {
+async fn unknown_pool_or_path_returns_404_json() {
     let issuer = LocalIssuer::start().await.unwrap();
     for path in [
         "/eu-west-1_Local0009/.well-known/jwks.json",

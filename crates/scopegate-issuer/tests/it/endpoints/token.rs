@@ -46,7 +46,7 @@ async fn granted(response: Response) -> Value {
     json(response).await
 }
 
-async fn refused(response: Response, error: &str, description: &str) {
+async fn rejected(response: Response, error: &str, description: &str) {
     assert_eq!(response.status(), 400);
     assert_eq!(header(&response, "www-authenticate"), None);
     assert_eq!(json(response).await, json!({ "error": error, "error_description": description }));
@@ -58,7 +58,7 @@ fn without_token(mut answer: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_granted_token_is_that_of_the_client_and_verifies() {
+async fn granted_token_is_the_clients_and_verifies() {
     // E27
     let issuer = issuer().await;
     issuer.set_now(1_700_000_000);
@@ -71,7 +71,7 @@ async fn a_granted_token_is_that_of_the_client_and_verifies() {
 }
 
 #[tokio::test]
-async fn the_scope_is_returned_only_when_it_is_not_what_was_asked_for() {
+async fn scope_is_returned_only_if_it_differs() {
     // E27, E29
     let issuer = issuer().await;
     let both = format!("{READ} {WRITE}");
@@ -95,7 +95,7 @@ async fn the_scope_is_returned_only_when_it_is_not_what_was_asked_for() {
 }
 
 #[tokio::test]
-async fn a_scope_that_is_unknown_not_attached_or_not_exact_is_invalid() {
+async fn unknown_unattached_or_inexact_scope_is_invalid_scope() {
     // E27, E29
     let issuer = issuer().await;
     let asked = async |scope: &str| {
@@ -107,50 +107,50 @@ async fn a_scope_that_is_unknown_not_attached_or_not_exact_is_invalid() {
     for scope in
         [WRITE, "nonsense", "https://my-api-server.org/api.rea", "https://my-api-server.org/API.read"]
     {
-        refused(asked(scope).await, "invalid_scope", not_attached).await;
+        rejected(asked(scope).await, "invalid_scope", not_attached).await;
     }
-    refused(asked(&format!("{READ} {WRITE}")).await, "invalid_scope", not_attached).await;
+    rejected(asked(&format!("{READ} {WRITE}")).await, "invalid_scope", not_attached).await;
     for malformed in [" ", "a  b", "a ", "a\tb", "a\"", "a\\", "\u{e9}"] {
-        refused(asked(malformed).await, "invalid_scope", "the scope is malformed").await;
+        rejected(asked(malformed).await, "invalid_scope", "the scope is malformed").await;
     }
 }
 
 #[tokio::test]
-async fn another_grant_is_unsupported_and_no_grant_is_an_invalid_request() {
+async fn other_or_missing_grant_is_rejected() {
     let issuer = issuer().await;
     granted(post(&issuer, "grant_type=client_credentials").await).await;
     for grant in ["authorization_code", "password", "refresh_token", "Client_Credentials"] {
         let response = post(&issuer, format!("grant_type={grant}")).await;
-        refused(response, "unsupported_grant_type", "only client_credentials is supported").await;
+        rejected(response, "unsupported_grant_type", "only client_credentials is supported").await;
     }
     for body in ["", "grant_type=", "grant_type", "scope=a"] {
-        refused(post(&issuer, body).await, "invalid_request", "grant_type is missing").await;
+        rejected(post(&issuer, body).await, "invalid_request", "grant_type is missing").await;
     }
 }
 
 #[tokio::test]
-async fn a_malformed_or_repetitive_body_is_an_invalid_request() {
+async fn malformed_or_repetitive_body_is_invalid_request() {
     let issuer = issuer().await;
     for body in ["grant_type=client_credentials&x=%", "grant_type=client_credentials&x=%zz", "%ff=1"] {
-        refused(post(&issuer, body).await, "invalid_request", "the body is not a valid form").await;
+        rejected(post(&issuer, body).await, "invalid_request", "the body is not a valid form").await;
     }
     for body in [
         "grant_type=client_credentials&grant_type=client_credentials",
         "grant_type=client_credentials&x=1&x=2",
     ] {
-        refused(post(&issuer, body).await, "invalid_request", "a parameter is repeated").await;
+        rejected(post(&issuer, body).await, "invalid_request", "a parameter is repeated").await;
     }
 }
 
 #[tokio::test]
-async fn parameters_that_are_not_known_are_ignored() {
+async fn unknown_parameters_are_ignored() {
     let issuer = issuer().await;
     let body = "grant_type=client_credentials&audience=x&redirect_uri=y";
     granted(post(&issuer, body).await).await;
 }
 
 #[tokio::test]
-async fn a_body_up_to_16_kib_is_read_and_a_larger_one_refused() {
+async fn body_larger_than_16_kib_is_rejected() {
     let issuer = issuer().await;
     let body = |length: usize| {
         let start = "grant_type=client_credentials&x=";
@@ -158,11 +158,11 @@ async fn a_body_up_to_16_kib_is_read_and_a_larger_one_refused() {
     };
     granted(post(&issuer, body(16 * 1024)).await).await;
     let response = post(&issuer, body(16 * 1024 + 1)).await;
-    refused(response, "invalid_request", "the body is too large or broke off").await;
+    rejected(response, "invalid_request", "the body is too large or broke off").await;
 }
 
 #[tokio::test]
-async fn only_a_form_is_accepted() {
+async fn body_that_is_no_form_is_rejected() {
     let issuer = issuer().await;
     let body = "grant_type=client_credentials";
     for content_type in [FORM, "Application/X-WWW-Form-Urlencoded; charset=UTF-8"] {
@@ -172,9 +172,9 @@ async fn only_a_form_is_accepted() {
     let description = "the content type must be application/x-www-form-urlencoded";
     for content_type in ["application/json", "text/plain", "application/x-www-form-urlencoded2", ""] {
         let request = reader(&issuer.token_endpoint()).header("content-type", content_type);
-        refused(request.body(body).send().await.unwrap(), "invalid_request", description).await;
+        rejected(request.body(body).send().await.unwrap(), "invalid_request", description).await;
     }
-    refused(
+    rejected(
         reader(&issuer.token_endpoint()).body(body).send().await.unwrap(),
         "invalid_request",
         description,
@@ -183,7 +183,7 @@ async fn only_a_form_is_accepted() {
 }
 
 #[tokio::test]
-async fn only_post_is_allowed() {
+async fn method_other_than_post_returns_405() {
     let issuer = issuer().await;
     let http = reqwest::Client::new();
     for url in [issuer.token_endpoint(), format!("{}/oauth2/token", issuer.url())] {
@@ -196,7 +196,7 @@ async fn only_post_is_allowed() {
 }
 
 #[tokio::test]
-async fn the_query_is_never_read() {
+async fn query_is_never_read() {
     let issuer = issuer().await;
     let query = "?client_id=local-reader&client_secret=local-reader-secret&grant_type=client_credentials";
     let url = format!("{}{query}", issuer.token_endpoint());
@@ -209,11 +209,11 @@ async fn the_query_is_never_read() {
     )
     .await;
     let response = reader(&url).header("content-type", FORM).body("").send().await.unwrap();
-    refused(response, "invalid_request", "grant_type is missing").await;
+    rejected(response, "invalid_request", "grant_type is missing").await;
 }
 
 #[tokio::test]
-async fn the_shared_address_finds_the_pool_by_the_client() {
+async fn shared_endpoint_finds_pool_by_client() {
     let issuer = issuer().await;
     let (one, two) = (issuer.default_pool(), issuer.pool("eu-west-1_Local0002").unwrap());
     let url = format!("{}/oauth2/token", issuer.url());
@@ -231,7 +231,7 @@ async fn the_shared_address_finds_the_pool_by_the_client() {
 }
 
 #[tokio::test]
-async fn a_client_of_another_pool_is_unknown_at_the_address_of_one() {
+async fn client_of_another_pool_is_unknown() {
     let issuer = issuer().await;
     let two = issuer.pool("eu-west-1_Local0002").unwrap();
     let form = [("grant_type", "client_credentials")];
@@ -240,7 +240,7 @@ async fn a_client_of_another_pool_is_unknown_at_the_address_of_one() {
 }
 
 #[tokio::test]
-async fn requests_are_counted_refused_ones_too() {
+async fn rejected_requests_are_counted_too() {
     let issuer = issuer().await;
     assert_eq!(issuer.token_requests(), 0);
     post(&issuer, "grant_type=client_credentials").await;
@@ -253,7 +253,7 @@ async fn requests_are_counted_refused_ones_too() {
 }
 
 #[tokio::test]
-async fn the_lifetime_is_that_of_the_client() {
+async fn token_lifetime_is_that_of_the_client() {
     let config = Config::empty().pool(
         PoolConfig::new("eu-west-1_Short0001")
             .resource_server("r", ["s"])
@@ -270,7 +270,7 @@ async fn the_lifetime_is_that_of_the_client() {
 }
 
 #[tokio::test]
-async fn a_resource_becomes_the_audience_of_the_token() {
+async fn resource_becomes_audience_of_the_token() {
     // RFC 8707 §2
     let issuer = issuer().await;
     let audience = async |body: &'static str| {
@@ -288,11 +288,11 @@ async fn a_resource_becomes_the_audience_of_the_token() {
     assert_eq!(audience(two).await, json!([api, api]));
     let other = "grant_type=client_credentials&resource=https://other.example";
     let description = "a resource is not an identifier of a resource server";
-    refused(post(&issuer, other).await, "invalid_target", description).await;
+    rejected(post(&issuer, other).await, "invalid_target", description).await;
 }
 
 #[tokio::test]
-async fn a_fault_of_the_token_endpoint_lasts_as_long_as_planned() {
+async fn token_fault_lasts_as_long_as_planned() {
     let issuer = issuer().await;
     issuer.fail_next_token(2, Fault::RetryAfter { status: 429, seconds: 7 });
     for expected in [429, 429, 200, 200] {

@@ -44,7 +44,7 @@ fn etag(response: &Response) -> String {
 }
 
 #[tokio::test]
-async fn at_first_nothing_is_said_about_caching_and_conditions_are_not_looked_at() {
+async fn caching_headers_are_absent_by_default() {
     let issuer = issuer().await;
     for response in [fetch(&issuer).await, fetch_unless(&issuer, &["*"]).await] {
         assert_eq!(response.status(), 200);
@@ -56,7 +56,7 @@ async fn at_first_nothing_is_said_about_caching_and_conditions_are_not_looked_at
 }
 
 #[tokio::test]
-async fn cache_control_is_sent_as_it_was_set_until_it_is_taken_back() {
+async fn cache_control_is_sent_verbatim_until_unset() {
     let issuer = issuer().await;
     for value in [
         "public, max-age=3600, must-revalidate",
@@ -74,7 +74,7 @@ async fn cache_control_is_sent_as_it_was_set_until_it_is_taken_back() {
 }
 
 #[tokio::test]
-async fn a_value_that_no_header_can_have_is_an_error_and_changes_nothing() {
+async fn invalid_cache_control_is_rejected_and_changes_nothing() {
     let issuer = issuer().await;
     issuer.set_cache_control(Some("max-age=60")).unwrap();
     for value in ["max-age=1\r\nx: y", " max-age=1", "\0"] {
@@ -85,7 +85,7 @@ async fn a_value_that_no_header_can_have_is_an_error_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn cache_control_is_on_faults_too_and_on_no_other_endpoint_or_pool() {
+async fn cache_control_covers_faults_but_no_other_endpoint() {
     let issuer = issuer().await;
     issuer.set_cache_control(Some("max-age=60")).unwrap();
     for fault in [Fault::Status(503), Fault::Html, Fault::EmptySet, Fault::Drip, Fault::Truncated] {
@@ -104,7 +104,7 @@ async fn cache_control_is_on_faults_too_and_on_no_other_endpoint_or_pool() {
 }
 
 #[tokio::test]
-async fn a_set_that_the_client_has_is_not_sent_again() {
+async fn matching_etag_returns_304() {
     let issuer = with_etags().await;
     let first = fetch(&issuer).await;
     let tag = etag(&first);
@@ -124,7 +124,7 @@ async fn a_set_that_the_client_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_set_that_the_client_does_not_have_or_says_wrongly_is_sent() {
+async fn other_or_malformed_etag_returns_200() {
     let issuer = with_etags().await;
     let tag = etag(&fetch(&issuer).await);
     let (bare, weak_in_lower_case, star) = (tag.replace('"', ""), format!("w/{tag}"), format!("*, {tag}"));
@@ -138,7 +138,7 @@ async fn a_set_that_the_client_does_not_have_or_says_wrongly_is_sent() {
 }
 
 #[tokio::test]
-async fn another_set_has_another_tag_and_the_same_one_the_same() {
+async fn changed_set_has_another_etag() {
     let issuer = with_etags().await;
     let first = etag(&fetch(&issuer).await);
     issuer.rotate();
@@ -153,7 +153,7 @@ async fn another_set_has_another_tag_and_the_same_one_the_same() {
 }
 
 #[tokio::test]
-async fn a_304_has_the_cache_control_of_the_set() {
+async fn not_modified_response_has_cache_control() {
     let issuer = with_etags().await;
     issuer.set_cache_control(Some("max-age=60")).unwrap();
     let response = fetch_unless(&issuer, &["*"]).await;
@@ -161,7 +161,7 @@ async fn a_304_has_the_cache_control_of_the_set() {
 }
 
 #[tokio::test]
-async fn tags_can_be_disabled_again() {
+async fn etags_can_be_disabled_again() {
     let issuer = with_etags().await;
     let tag = etag(&fetch(&issuer).await);
     issuer.disable_etags();
@@ -170,7 +170,7 @@ async fn tags_can_be_disabled_again() {
 }
 
 #[tokio::test]
-async fn a_wrong_body_has_a_tag_of_its_own_and_a_failure_has_none() {
+async fn faulty_body_has_own_etag_failure_has_none() {
     let issuer = with_etags().await;
     let right = etag(&fetch(&issuer).await);
     let mut seen = vec![right.clone()];
@@ -207,7 +207,7 @@ async fn a_wrong_body_has_a_tag_of_its_own_and_a_failure_has_none() {
 }
 
 #[tokio::test]
-async fn a_truncated_set_has_the_tag_of_the_whole_one() {
+async fn truncated_set_has_etag_of_complete_set() {
     let issuer = with_etags().await;
     issuer.fail_next(1, Fault::Truncated);
     let truncated = fetch(&issuer).await;
@@ -218,7 +218,7 @@ async fn a_truncated_set_has_the_tag_of_the_whole_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delayed_answer_may_be_a_304() {
+async fn delayed_response_may_be_304() {
     let issuer = with_etags().await;
     issuer.set_fault(Fault::Delay(Duration::from_secs(60)));
     let before = tokio::time::Instant::now();
@@ -228,7 +228,7 @@ async fn a_delayed_answer_may_be_a_304() {
 
 /// What is sent for two requests on one connection, the second of which asks to close it.
 #[tokio::test]
-async fn a_304_is_nothing_but_a_head_and_the_connection_goes_on() {
+async fn not_modified_response_keeps_the_connection_usable() {
     let issuer = with_etags().await;
     let path = issuer.jwks_uri().replace(issuer.url(), "");
     let mut stream = TcpStream::connect(issuer.url().replace("http://", "")).await.unwrap();
@@ -247,7 +247,7 @@ async fn a_304_is_nothing_but_a_head_and_the_connection_goes_on() {
 }
 
 #[tokio::test]
-async fn head_is_answered_like_get_without_the_body() {
+async fn head_request_gets_headers_of_get() {
     let issuer = with_etags().await;
     issuer.set_cache_control(Some("max-age=60")).unwrap();
     let request = || reqwest::Client::new().head(issuer.jwks_uri());

@@ -23,7 +23,7 @@ fn key_count(pool: &Pool) -> usize {
 }
 
 #[tokio::test]
-async fn a_pool_publishes_two_keys_and_signs_access_tokens_with_one() {
+async fn pool_publishes_two_keys_and_signs_with_one() {
     let pool = pool().await;
     assert_eq!(key_count(&pool), 2);
     assert_ne!(pool.signing_key().kid(), pool.id_token_key().kid());
@@ -32,7 +32,7 @@ async fn a_pool_publishes_two_keys_and_signs_access_tokens_with_one() {
 }
 
 #[tokio::test]
-async fn rotation_keeps_the_previous_generation_and_drops_the_one_before() {
+async fn rotation_keeps_only_the_previous_generation() {
     let pool = pool().await;
     let first = pool.mint().sign();
     pool.rotate();
@@ -45,7 +45,7 @@ async fn rotation_keeps_the_previous_generation_and_drops_the_one_before() {
 }
 
 #[tokio::test]
-async fn rotation_without_overlap_drops_the_previous_key_at_once() {
+async fn rotation_without_overlap_drops_previous_key() {
     let pool = pool().await;
     let first = pool.mint().sign();
     pool.rotate_without_overlap();
@@ -55,7 +55,7 @@ async fn rotation_without_overlap_drops_the_previous_key_at_once() {
 }
 
 #[tokio::test]
-async fn an_unpublished_key_signs_tokens_that_verify_only_after_it_is_published() {
+async fn token_of_unpublished_key_verifies_after_publication() {
     let pool = pool().await;
     let first = pool.mint().sign();
     pool.rotate_unpublished();
@@ -66,7 +66,7 @@ async fn an_unpublished_key_signs_tokens_that_verify_only_after_it_is_published(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_publication_happens_after_its_delay_and_not_before() {
+async fn late_publication_happens_exactly_after_its_delay() {
     let pool = pool().await;
     let first = pool.mint().sign();
     pool.publish_after(Duration::from_secs(60));
@@ -83,7 +83,7 @@ async fn a_late_publication_happens_after_its_delay_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_publication_is_that_of_its_own_key() {
+async fn late_publication_affects_only_its_own_key() {
     let pool = pool().await;
     pool.publish_after(Duration::from_secs(60));
     pool.rotate_unpublished();
@@ -93,7 +93,7 @@ async fn a_late_publication_is_that_of_its_own_key() {
 }
 
 #[test]
-fn a_late_publication_can_be_ordered_outside_the_runtime() {
+fn late_publication_can_be_ordered_outside_runtime() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let pool = runtime.block_on(pool());
@@ -104,7 +104,7 @@ fn a_late_publication_can_be_ordered_outside_the_runtime() {
 }
 
 #[tokio::test]
-async fn revoking_the_previous_key_ends_its_tokens_and_no_others() {
+async fn revoking_previous_key_ends_only_its_tokens() {
     let pool = pool().await;
     let first = pool.mint().sign();
     pool.rotate();
@@ -115,7 +115,7 @@ async fn revoking_the_previous_key_ends_its_tokens_and_no_others() {
 }
 
 #[tokio::test]
-async fn replaced_key_material_has_the_same_key_id_and_fails_older_tokens() {
+async fn replaced_key_keeps_id_and_ends_older_tokens() {
     let pool = pool().await;
     let (kid, first) = (pool.signing_key().kid().to_owned(), pool.mint().sign());
     pool.replace_key_material();
@@ -125,7 +125,7 @@ async fn replaced_key_material_has_the_same_key_id_and_fails_older_tokens() {
 }
 
 #[tokio::test]
-async fn a_pool_can_change_to_another_algorithm_and_keeps_it() {
+async fn pool_rotated_to_another_algorithm_keeps_it() {
     let pool = pool().await;
     let first = pool.mint().sign();
     pool.rotate_to(SigningKey::generate(Algorithm::ES256));
@@ -135,7 +135,7 @@ async fn a_pool_can_change_to_another_algorithm_and_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_mint_is_signed_with_the_key_of_the_moment_it_is_signed() {
+async fn mint_signs_with_the_current_key() {
     let pool = pool().await;
     let mint = pool.mint();
     pool.rotate_without_overlap();
@@ -143,7 +143,7 @@ async fn a_mint_is_signed_with_the_key_of_the_moment_it_is_signed() {
 }
 
 #[tokio::test]
-async fn pools_have_keys_of_their_own() {
+async fn each_pool_has_its_own_keys() {
     let issuer = LocalIssuer::start().await.unwrap();
     let (one, two) = (issuer.default_pool(), issuer.pool("eu-west-1_Local0002").unwrap());
     assert!(verifies(&two, &two.mint().sign()).await);
@@ -154,7 +154,7 @@ async fn pools_have_keys_of_their_own() {
 }
 
 #[tokio::test]
-async fn the_handle_on_the_server_rotates_its_default_pool() {
+async fn issuer_handle_rotates_its_default_pool() {
     let issuer = LocalIssuer::start().await.unwrap();
     let pool = issuer.default_pool();
     let kid = || pool.signing_key().kid().to_owned();

@@ -19,7 +19,7 @@ fn members(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_token_of_every_algorithm_is_verified() {
+fn token_of_every_algorithm_is_verified() {
     for alg in Algorithm::ALL {
         let key = SigningKey::generate(alg);
         let verified =
@@ -30,7 +30,7 @@ fn a_token_of_every_algorithm_is_verified() {
 }
 
 #[test]
-fn a_damaged_token_of_every_algorithm_is_refused() {
+fn damaged_token_of_every_algorithm_is_rejected() {
     for alg in Algorithm::ALL {
         let key = SigningKey::generate(alg);
         for (damage, token) in [
@@ -45,13 +45,13 @@ fn a_damaged_token_of_every_algorithm_is_refused() {
 }
 
 #[test]
-fn larger_rsa_keys_verify_too() {
+fn token_of_larger_rsa_key_is_verified() {
     let key = SigningKey::generate_rsa(Algorithm::PS384, 3072);
     assert!(verify(&mint().sign_with(&key), &jwks(&key)).is_ok());
 }
 
 #[test]
-fn a_public_key_has_exactly_the_members_of_its_kind() {
+fn public_key_has_exactly_members_of_its_type() {
     let rsa = SigningKey::generate(Algorithm::RS256).jwk();
     assert_eq!(members(&rsa), ["alg", "e", "kid", "kty", "n", "use"]);
     assert_eq!((&rsa["kty"], &rsa["e"], &rsa["use"]), (&json!("RSA"), &json!("AQAB"), &json!("sig")));

@@ -13,7 +13,7 @@ async fn preflight(url: &str, origin: &str) -> Response {
 }
 
 #[tokio::test]
-async fn a_page_may_ask_for_a_token_with_the_credentials_of_a_client() {
+async fn local_page_with_client_credentials_gets_token() {
     let issuer = LocalIssuer::start().await.unwrap();
     let asked = preflight(&issuer.token_endpoint(), ORIGIN).await;
     assert_eq!(asked.status(), 200);
@@ -40,7 +40,7 @@ async fn a_page_may_ask_for_a_token_with_the_credentials_of_a_client() {
 }
 
 #[tokio::test]
-async fn a_page_from_elsewhere_may_not() {
+async fn foreign_page_is_not_allowed() {
     let issuer = LocalIssuer::start().await.unwrap();
     let asked = preflight(&issuer.token_endpoint(), "https://evil.example").await;
     assert_eq!(asked.headers().get("access-control-allow-origin"), None);
@@ -55,7 +55,7 @@ async fn a_page_from_elsewhere_may_not() {
 }
 
 #[tokio::test]
-async fn a_page_may_read_keys_and_metadata() {
+async fn local_page_may_read_keys_and_metadata() {
     let issuer = LocalIssuer::start().await.unwrap();
     for url in [issuer.jwks_uri(), format!("{}/.well-known/openid-configuration", issuer.issuer())] {
         let answer = Client::new().get(url).header("origin", ORIGIN).send().await.unwrap();

@@ -24,7 +24,7 @@ fn keys_path(issuer: &LocalIssuer) -> String {
 }
 
 #[tokio::test]
-async fn a_request_for_this_machine_is_answered_and_for_another_host_refused() {
+async fn local_host_is_served_and_foreign_host_rejected() {
     let issuer = LocalIssuer::start().await.unwrap();
     let path = keys_path(&issuer);
     let own = issuer.url().trim_start_matches("http://").to_owned();
@@ -66,7 +66,7 @@ async fn a_request_for_this_machine_is_answered_and_for_another_host_refused() {
 }
 
 #[tokio::test]
-async fn a_rebound_page_gets_no_token_and_no_leave_to_ask() {
+async fn rebound_page_gets_neither_token_nor_preflight() {
     let issuer = LocalIssuer::start().await.unwrap();
     let form = "grant_type=client_credentials&client_id=local-reader&client_secret=local-reader-secret";
     let post = |host: &str| {
@@ -93,7 +93,7 @@ async fn a_rebound_page_gets_no_token_and_no_leave_to_ask() {
 }
 
 #[tokio::test]
-async fn the_host_is_there_once_or_the_request_is_older_than_it() {
+async fn missing_or_repeated_host_returns_400() {
     // RFC 9112 §3.2
     let issuer = LocalIssuer::start().await.unwrap();
     let path = keys_path(&issuer);
@@ -108,7 +108,7 @@ async fn the_host_is_there_once_or_the_request_is_older_than_it() {
 }
 
 #[tokio::test]
-async fn a_target_that_names_a_host_has_to_name_this_machine_too() {
+async fn absolute_target_must_name_local_host_too() {
     // RFC 9112 §3.2.2
     let issuer = LocalIssuer::start().await.unwrap();
     let path = keys_path(&issuer);
@@ -121,7 +121,7 @@ async fn a_target_that_names_a_host_has_to_name_this_machine_too() {
 }
 
 #[tokio::test]
-async fn a_long_host_is_not_said_back_whole() {
+async fn long_host_is_echoed_only_in_part() {
     let issuer = LocalIssuer::start().await.unwrap();
     let path = keys_path(&issuer);
     let (status, body) =

@@ -23,7 +23,7 @@ async fn is_closed(address: &str) -> bool {
 }
 
 #[tokio::test]
-async fn it_listens_on_a_free_loopback_port_and_says_which() {
+async fn server_listens_on_free_loopback_port() {
     let (one, two) = (LocalIssuer::start().await.unwrap(), LocalIssuer::start().await.unwrap());
     assert!(one.url().starts_with("http://127.0.0.1:") && one.url() != two.url());
     assert_eq!(one.issuer(), format!("{}/eu-west-1_Local0001", one.url()));
@@ -33,7 +33,7 @@ async fn it_listens_on_a_free_loopback_port_and_says_which() {
 }
 
 #[tokio::test]
-async fn the_last_handle_stops_it_whichever_that_is() {
+async fn last_handle_stops_the_server() {
     let issuer = LocalIssuer::start().await.unwrap();
     let (address, jwks_uri) = (issuer.url().replace("http://", ""), issuer.jwks_uri());
     let (clone, pool, mint) = (issuer.clone(), issuer.default_pool(), issuer.mint());
@@ -48,7 +48,7 @@ async fn the_last_handle_stops_it_whichever_that_is() {
 }
 
 #[tokio::test]
-async fn stopping_ends_open_connections() {
+async fn dropped_server_ends_open_connections() {
     let issuer = LocalIssuer::start().await.unwrap();
     issuer.set_fault(Fault::Drip);
     let mut response = reqwest::get(issuer.jwks_uri()).await.unwrap();
@@ -62,7 +62,7 @@ async fn stopping_ends_open_connections() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_publication_ends_with_the_server() {
+async fn late_publication_ends_with_the_server() {
     const DAY: Duration = Duration::from_secs(86_400);
     // Dropped: its tasks are gone at once, not when the delay is over.
     let issuer = LocalIssuer::start().await.unwrap();
@@ -89,7 +89,7 @@ async fn a_late_publication_ends_with_the_server() {
 }
 
 #[tokio::test]
-async fn an_orderly_stop_works_for_all_handles() {
+async fn shutdown_works_for_all_handles() {
     let issuer = LocalIssuer::start().await.unwrap();
     let (clone, address) = (issuer.clone(), issuer.url().replace("http://", ""));
     assert!(answers(&issuer.jwks_uri()).await);
@@ -99,7 +99,7 @@ async fn an_orderly_stop_works_for_all_handles() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_orderly_stop_answers_open_requests_and_does_not_wait_for_idle_connections() {
+async fn shutdown_completes_open_requests_despite_idle_connections() {
     let issuer = LocalIssuer::start().await.unwrap();
     issuer.set_fault(Fault::Delay(Duration::from_secs(3)));
     // Kept, so that its connection stays open after the answer.
@@ -116,7 +116,7 @@ async fn an_orderly_stop_answers_open_requests_and_does_not_wait_for_idle_connec
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_an_error_that_says_so() {
+async fn occupied_address_is_a_listen_error() {
     let first = LocalIssuer::start().await.unwrap();
     let address: SocketAddr = first.url().replace("http://", "").parse().unwrap();
     let error = LocalIssuer::start_with(Config::default().listen(address)).await.unwrap_err();
@@ -125,7 +125,7 @@ async fn an_address_that_is_taken_is_an_error_that_says_so() {
 }
 
 #[tokio::test]
-async fn other_addresses_than_loopback_are_refused() {
+async fn address_other_than_loopback_is_rejected() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
         let config = Config::default().listen(address.parse().unwrap());
         let error = LocalIssuer::start_with(config).await.unwrap_err();
@@ -134,7 +134,7 @@ async fn other_addresses_than_loopback_are_refused() {
 }
 
 #[tokio::test]
-async fn an_ipv6_loopback_address_is_written_in_brackets() {
+async fn ipv6_loopback_address_is_written_in_brackets() {
     let config = Config::default().listen(SocketAddr::from((Ipv6Addr::LOCALHOST, 0)));
     match LocalIssuer::start_with(config).await {
         Ok(issuer) => {
