@@ -189,7 +189,7 @@ impl ClientConfig {
     /// A client without a secret, which authenticates with assertions that are signed with this key (`private_key_jwt`, RFC
     /// 7523 §2.2). In code only; Cognito has no such clients.
     ///
-    /// An assertion is for the pool's issuer identifier or its token endpoint, is good for an hour at most, and is
+    /// An assertion is for the pool's issuer identifier or its token endpoint, is valid for an hour at most, and is
     /// accepted once.
     #[must_use]
     pub fn with_key<S: Into<String>>(

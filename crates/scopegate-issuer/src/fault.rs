@@ -22,41 +22,39 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::http::json_response;
 use crate::http::markers::{CloseConnection, WholeBody};
 
-/// How an endpoint answers instead of rightly: that of the key set
-/// ([`Pool::set_fault`](crate::Pool::set_fault)), or that of tokens
+/// A faulty response of the key set endpoint ([`Pool::set_fault`](crate::Pool::set_fault)) or of the token endpoint
 /// ([`Pool::set_token_fault`](crate::Pool::set_token_fault)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// This status and a short text. A number that is no HTTP status counts as 500.
+    /// This status and a short text. A number that is no final HTTP status becomes 500.
     Status(u16),
-    /// 200, `text/html`, a login page: what a proxy in between answers.
+    /// 200, `text/html`, a login page, as from a proxy.
     Html,
     /// 200 and `{"keys":[]}`: no keys, and no token either.
     EmptySet,
     /// The right status and length, but the connection ends in the middle of the body.
     Truncated,
-    /// The right answer, but later.
+    /// The right response, but later.
     Delay(Duration),
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     Reset,
-    /// The right answer, with a further member that makes the body this many bytes long. Reading it whole
-    /// would succeed; a reader with a bound refuses it. Never shorter than the right answer.
+    /// The right response, with a further member that makes the body this many bytes long. It is valid, so only a bound
+    /// makes a reader reject it. Never shorter than the right response.
     Oversized(usize),
     /// 200, then the beginning of a JSON object at one byte every 50 ms, for ever.
     Drip,
-    /// 200, `application/json`, and this text.
+    /// 200, `application/json`, and this body.
     Body(String),
-    /// 302 to this address. A text that no header can hold becomes 500.
+    /// 302 to this URL. A string that no header can hold becomes 500.
     Redirect(String),
     /// The right response followed by spaces that make it this many bytes long, sent as `Content-Encoding: gzip` even if
     /// the request does not accept it. About 1/800 of that length is sent. Never shorter than the right response.
     Gzip(usize),
-    /// The right set, with keys that no verifier can use before and between the good ones, a dozen in all: of
-    /// an unknown type, secret, for encryption, too short, not on their curve, with members that are missing or
-    /// of the wrong type. Their key ids begin with `unusable-`, where they have any. The one for encryption
-    /// (`unusable-encryption`) is the first good one but for `use`, so a token that names it shows who does not
-    /// look. An answer that is no key set stays right.
+    /// The right set, with a dozen keys that no verifier can use before and between the valid ones: of an unknown type,
+    /// secret, for encryption, too short, not on their curve, with members that are missing or of the wrong type. Their
+    /// key ids begin with `unusable-`, if they have any. `unusable-encryption` equals the first valid key except for
+    /// `use`, so a token that names it shows whether a verifier checks `use`. A response that is no key set stays right.
     UnusableAmongGood,
     /// This status, under the same rule as [`Fault::Status`], and a `Retry-After` header.
     RetryAfter {
@@ -113,13 +111,13 @@ impl Fault {
     }
 }
 
-/// This status with a short text; 500 for a number that cannot be the status of an answer.
+/// Returns this status with a short text; 500 for a number that cannot be the status of a response.
 fn failure(code: u16) -> Response {
     let status = StatusCode::from_u16(code).ok().filter(|status| !status.is_informational());
     (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "a fault is set").into_response()
 }
 
-/// Our own answers are in memory as a whole, so reading one cannot fail.
+/// Our own responses are completely in memory, so reading one cannot fail.
 async fn split(response: Response) -> (Parts, Bytes) {
     let (head, body) = response.into_parts();
     (head, to_bytes(body, usize::MAX).await.unwrap_or_default())

@@ -17,15 +17,15 @@ use tracing::Level;
 #[derive(Parser)]
 #[command(name = "scopegate-issuer", version)]
 struct Arguments {
-    /// The pools and clients to serve, as TOML. Without it, two built-in pools with well-known secrets.
+    /// TOML file with pools and clients [default: two built-in pools with well-known secrets]
     #[arg(long, value_name = "FILE", env = "SCOPEGATE_ISSUER_CONFIG")]
     config: Option<PathBuf>,
 
-    /// Where to listen: a loopback address and a port. Wins over the file; 127.0.0.1:9400 without a file.
+    /// Address to listen on (loopback only); overrides the config file [default: 127.0.0.1:9400 without a file]
     #[arg(long, value_name = "ADDR", env = "SCOPEGATE_ISSUER_LISTEN")]
     listen: Option<String>,
 
-    /// Log connections and faults too.
+    /// Log connections and faults too
     #[arg(long)]
     verbose: bool,
 }
@@ -56,7 +56,7 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(address) => config.listen(parse(address)?),
         None => config,
     };
-    // Before the address is printed, so that whoever reads it can already stop the program in an orderly way.
+    // Before the URL is printed, so that a program that reads it can already stop this one.
     let mut signals =
         Signals::listen().map_err(|error| Failure::other("signals cannot be handled", &error))?;
     let issuer = LocalIssuer::start_with(config).await.map_err(|error| match error {

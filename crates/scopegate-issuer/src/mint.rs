@@ -17,7 +17,7 @@ use crate::keys::signing_key::SigningKey;
 
 /// Builds one token.
 ///
-/// It starts as a good access token with exactly the members of a Cognito machine-to-machine token: header
+/// It starts as a valid access token with exactly the members of a Cognito machine-to-machine token: header
 /// `kid` and `alg`; claims `sub` (= the client id), `token_use`, `scope`, `auth_time`, `iss`, `exp`, `iat`,
 /// `version`, `jti` and `client_id`. Each method changes one thing; a later call wins over an earlier one.
 ///
@@ -26,10 +26,10 @@ use crate::keys::signing_key::SigningKey;
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
 /// let issuer = scopegate_issuer::LocalIssuer::start().await?;
-/// let good = issuer.mint().scope("orders/read orders/write").sign();
+/// let valid = issuer.mint().scope("orders/read orders/write").sign();
 /// let expired = issuer.mint().expired().sign();
 /// let for_another_use = issuer.mint().claim("token_use", "id").sign();
-/// # let _ = (good, expired, for_another_use); Ok(()) }
+/// # let _ = (valid, expired, for_another_use); Ok(()) }
 /// ```
 ///
 /// Without a server it ends in [`sign_with`](Self::sign_with):

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-/// Why a configuration is refused. The message names the field, what was expected and what was found.
+/// The reason why a configuration is rejected. The message names the field, what was expected and what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {

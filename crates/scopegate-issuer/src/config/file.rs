@@ -48,8 +48,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// When the text is not such a file, or a value is not allowed. Unknown fields are refused, so that a
-    /// misspelt one does not silently do nothing.
+    /// Returns [`ConfigError`] if the text is not such a file, or a value is not allowed. Unknown fields are rejected, so
+    /// that a misspelt one is noticed.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         let file: File = toml::from_str(text).map_err(|error| syntax(&error, text))?;
         let mut config = Self::empty();

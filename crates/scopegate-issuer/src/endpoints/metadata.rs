@@ -34,14 +34,14 @@ fn common(pool: &PoolState) -> Value {
     json!({
         "issuer": pool.issuer(),
         "jwks_uri": pool.jwks_uri(),
-        // Not required where no grant uses it (RFC 8414 §2), but Cognito has it, and the official MCP clients refuse metadata
+        // Not required where no grant uses it (RFC 8414 §2), but Cognito has it, and the official MCP clients reject metadata
         // without it.
         "authorization_endpoint": pool.authorization_endpoint(),
         "token_endpoint": pool.token_endpoint(),
         "token_endpoint_auth_methods_supported": methods,
         "grant_types_supported": ["client_credentials"],
         "scopes_supported": pool.config().scopes().collect::<Vec<_>>(),
-        // Required by RFC 8414 §2, and empty: the authorization endpoint refuses every one.
+        // Required by RFC 8414 §2, and empty: the authorization endpoint rejects every one.
         "response_types_supported": [],
     })
 }

@@ -22,7 +22,7 @@ pub(crate) fn among_good(right: &[u8]) -> Option<Vec<u8>> {
     Some(set.to_string().into_bytes())
 }
 
-/// The `good` key is the one to be encrypted to, so that whoever verifies with it all the same succeeds.
+/// The key for encryption is the `good` one, so that a verifier that ignores `use` accepts its signatures.
 fn unusable(good: &Value) -> Vec<Value> {
     let mut encryption = good.clone();
     if let Some(members) = encryption.as_object_mut() {

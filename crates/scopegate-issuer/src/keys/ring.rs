@@ -46,7 +46,7 @@ impl KeyRing {
     /// `next` signs but is not published until [`publish`](Self::publish).
     pub(crate) fn rotate_unpublished(&mut self, next: SigningKey) {
         let last = std::mem::replace(&mut self.current, next);
-        // A key that nobody has seen published is no overlap; then the generation before it stays.
+        // A key that was never published is no overlap, so the generation before it stays.
         if self.current_is_published {
             self.previous = Some(last);
         }

@@ -19,23 +19,23 @@ pub enum Event {
     PublishLate(Duration),
     /// The key before the current one is removed, after a rotation with overlap that [prepares](Pool::prepare) it.
     Revoke,
-    /// A new key signs under the key id of the one before, which is gone: nobody may do so, some do.
+    /// A new key signs under the key id of the one before, which is gone. Issuers must not do so, but some do.
     ReuseKeyId,
-    /// The next request for the key set is answered with status 500.
+    /// The next request for the key set gets status 500.
     ServerError,
-    /// The next request for the key set is answered at one byte every 50 ms, for ever.
+    /// The next request for the key set gets one byte every 50 ms, for ever.
     SlowDrip,
     /// The next request for the key set finds its connection closed.
     Reset,
-    /// The answer to the next request for the key set breaks off.
+    /// The response to the next request for the key set breaks off.
     Truncated,
-    /// The next request for the key set is answered with a page of HTML.
+    /// The next request for the key set gets a page of HTML.
     Html,
-    /// The next answer is the key set with padding: 10 MB.
+    /// The next response is the key set with padding: 10 MB.
     TenMegabytes,
-    /// The next answer is the key set with keys among it that nobody can use.
+    /// The next response is the key set with unusable keys among its own.
     UnusableKeys,
-    /// From now on every request for the key set is answered with status 503.
+    /// From now on every request for the key set gets status 503.
     Outage,
     /// The key set is as it should be again.
     Recovery,
