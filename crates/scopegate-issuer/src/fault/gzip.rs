@@ -71,6 +71,12 @@ mod tests {
     }
 
     #[test]
+    fn checksum_has_the_published_check_value() {
+        let gzip = with_spaces(b"123456789", 0);
+        assert_eq!(gzip[gzip.len() - 8..gzip.len() - 4], 0xCBF4_3926_u32.to_le_bytes());
+    }
+
+    #[test]
     fn incompressible_text_is_read_back() {
         let noise: Vec<u8> = (0..100_000).map(|_| fastrand::u8(..)).collect();
         assert_eq!(decompressed(&with_spaces(&noise, 0)), noise);

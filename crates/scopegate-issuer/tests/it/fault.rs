@@ -138,6 +138,8 @@ async fn redirect_fault_with_invalid_url_returns_500() {
 fn unzip(gzip: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     GzDecoder::new(gzip).read_to_end(&mut plain).unwrap();
+    assert_eq!(gzip[..4], [0x1F, 0x8B, 8, 0], "deflate, no flags");
+    assert_eq!(gzip[gzip.len() - 4..], u32::try_from(plain.len()).unwrap().to_le_bytes(), "one member");
     plain
 }
 
