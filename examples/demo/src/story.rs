@@ -170,9 +170,9 @@ async fn a_program<W: Write>(
 ) -> Result<(), Failure> {
     stage.chapter("A program that leaves tokens to its layer")?;
     let credentials = WRITER.at(&issuer.token_endpoint(), &[READ])?;
-    let program =
-        WRITE.parse().and_then(|scopes| Ok(AddToken::new(&credentials, api)?.with_step_up_to(scopes)));
-    let program = program.map_err(|error| Failure::setting(&error))?;
+    let scopes = WRITE.parse().map_err(|error| Failure::setting(&error))?;
+    let program = AddToken::new(&credentials, api).map_err(|error| Failure::setting(&error))?;
+    let program = program.with_step_up_to(scopes);
     let before = issuer.token_requests();
     let step = Step {
         title: "The program reads the orders",
