@@ -57,8 +57,10 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | `http` | the decision about an HTTP request as data: [`http`](mod@crate::http) |
+//! | `fetch` | issuers whose keys are fetched, with an HTTP client and a TLS stack. On by default |
+//! | `http` | the decision about an HTTP request as data: [`http`](mod@crate::http). Off by default |
 //! | `metrics` | counters, through the facade of the crate `metrics`; see below. Off by default |
+//! | `serde` | `Serialize` for [`Status`], [`IssuerStatus`], [`Principal`], [`NumericDate`], [`Algorithm`], [`Scope`] and [`Scopes`]; `Deserialize` for the last three. Off by default |
 //!
 //! # Watching it
 //!
@@ -95,13 +97,20 @@ mod checks;
 mod keys;
 mod scope;
 mod token;
+#[cfg(feature = "serde")]
+mod serialize;
 mod resource_identifier;
 mod sharded_arc;
 mod metrics;
 mod error;
 
+/// The code of this crate's README compiles.
+#[cfg(all(doctest, feature = "fetch"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// The code of docs/providers.md compiles.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "fetch"))]
 #[doc = include_str!("../../../docs/providers.md")]
 struct Providers;
 

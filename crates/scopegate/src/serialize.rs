@@ -1,0 +1,151 @@
+//! `Serialize` for what readiness endpoints and logs print (feature `serde`).
+
+use std::time::{Duration, SystemTime};
+
+use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+
+use crate::claims::Principal;
+use crate::status::{IssuerStatus, Status};
+use crate::token::algorithm::Algorithm;
+use crate::token::numeric_date::NumericDate;
+
+fn seconds(duration: Option<Duration>) -> Option<u64> {
+    duration.map(|duration| duration.as_secs())
+}
+
+/// An object with the names of the methods.
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Status", 4)?;
+        object.serialize_field("is_ready", &self.is_ready())?;
+        object.serialize_field("issuers", self.issuers())?;
+        object.serialize_field("cached_tokens", &self.cached_tokens())?;
+        object.serialize_field("cached_bytes", &self.cached_bytes())?;
+        object.end()
+    }
+}
+
+/// An object with the names of the fields. Durations are whole seconds, with the suffix `_secs`; times are
+/// seconds since 1970.
+impl Serialize for IssuerStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fetched_at = self.fetched_at.map(|at: SystemTime| NumericDate::from(at).as_secs());
+        let mut object = serializer.serialize_struct("IssuerStatus", 9)?;
+        object.serialize_field("issuer", &self.issuer)?;
+        object.serialize_field("usable", &self.usable)?;
+        object.serialize_field("key_ids", &self.key_ids)?;
+        object.serialize_field("fetched_at", &fetched_at)?;
+        object.serialize_field("age_secs", &seconds(self.age))?;
+        object.serialize_field("last_failure", &self.last_failure)?;
+        object.serialize_field("next_fetch_in_secs", &seconds(self.next_fetch_in))?;
+        object.serialize_field("fetches_succeeded", &self.fetches_succeeded)?;
+        object.serialize_field("fetches_failed", &self.fetches_failed)?;
+        object.end()
+    }
+}
+
+/// `{"kind": "client", "id": "…"}`, `{"kind": "subject", "id": "…"}` or `{"kind": "unnamed", "id": null}`.
+impl Serialize for Principal<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (kind, id) = match *self {
+            Self::Client { id } => ("client", Some(id)),
+            Self::Subject { id } => ("subject", Some(id)),
+            Self::Unnamed => ("unnamed", None),
+        };
+        let mut object = serializer.serialize_struct("Principal", 2)?;
+        object.serialize_field("kind", kind)?;
+        object.serialize_field("id", &id)?;
+        object.end()
+    }
+}
+
+/// Seconds since 1970, as tokens have them.
+impl Serialize for NumericDate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.as_secs_f64())
+    }
+}
+
+/// The registered name.
+impl Serialize for Algorithm {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// The registered name, for instance in a configuration file.
+impl<'de> Deserialize<'de> for Algorithm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use serde_json::{json, to_value};
+
+    use super::*;
+    use crate::cache::entry::Usage;
+
+    #[test]
+    fn status_serializes_as_object_with_seconds() {
+        let issuer = IssuerStatus {
+            issuer: "https://issuer.example".to_owned(),
+            usable: true,
+            key_ids: vec!["k1".to_owned()],
+            fetched_at: Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
+            age: Some(Duration::from_millis(59_900)),
+            last_failure: None,
+            next_fetch_in: Some(Duration::from_secs(480)),
+            fetches_succeeded: 2,
+            fetches_failed: 1,
+        };
+        let status = Status::new([issuer].into_iter(), Usage { entries: 3, bytes: 9_000 });
+        let expected = json!({
+            "is_ready": true,
+            "issuers": [{
+                "issuer": "https://issuer.example",
+                "usable": true,
+                "key_ids": ["k1"],
+                "fetched_at": 1_800_000_000,
+                "age_secs": 59,
+                "last_failure": null,
+                "next_fetch_in_secs": 480,
+                "fetches_succeeded": 2,
+                "fetches_failed": 1,
+            }],
+            "cached_tokens": 3,
+            "cached_bytes": 9_000,
+        });
+        assert_eq!(to_value(status).unwrap(), expected);
+    }
+
+    #[test]
+    fn principal_serializes_with_kind_and_id() {
+        for (principal, expected) in [
+            (Principal::Client { id: "a" }, json!({ "kind": "client", "id": "a" })),
+            (Principal::Subject { id: "b" }, json!({ "kind": "subject", "id": "b" })),
+            (Principal::Unnamed, json!({ "kind": "unnamed", "id": null })),
+        ] {
+            assert_eq!(to_value(principal).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn algorithm_is_read_by_its_exact_name() {
+        for algorithm in Algorithm::ALL {
+            let name = to_value(algorithm).unwrap();
+            assert_eq!(serde_json::from_value::<Algorithm>(name).unwrap(), *algorithm);
+        }
+        for name in ["", "none", "HS256", "rs256"] {
+            assert!(serde_json::from_value::<Algorithm>(json!(name)).is_err(), "{name}");
+        }
+        assert_eq!(
+            to_value(NumericDate::from(UNIX_EPOCH + Duration::from_millis(1_500))).unwrap(),
+            json!(1.5)
+        );
+    }
+}
