@@ -11,7 +11,7 @@ use axum::body::Body;
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_auth::parse_challenges;
-use scopegate::{Issuer, Requirement, Verifier, all_of, any_of};
+use scopegate::{ConfigError, Issuer, Requirement, Scope, Verifier, all_of, any_of};
 use scopegate_axum::{Authorize, RequireScope, RequireToken};
 use tower::util::ServiceFn;
 use tower::{ServiceExt as _, service_fn};
@@ -35,11 +35,15 @@ pub fn check(input: &[u8]) {
     let realm = lines.next().unwrap_or_default();
     let wanted: Vec<Vec<&str>> = lines.take(16).map(|line| line.split(',').collect()).collect();
 
-    let requirement = all_of(wanted.iter().map(|any| match any.as_slice() {
-        [one] => Requirement::from(*one),
-        several => any_of(several.iter().copied()),
-    }));
-    let layer = RequireScope::try_new(&VERIFIER, requirement);
+    let parsed: Result<Vec<Vec<Scope>>, _> =
+        wanted.iter().map(|any| any.iter().map(|scope| scope.parse()).collect()).collect();
+    let layer = parsed.map_err(ConfigError::from).and_then(|wanted| {
+        let requirement = all_of(wanted.into_iter().map(|any| match <[Scope; 1]>::try_from(any) {
+            Ok([one]) => Requirement::from(one),
+            Err(several) => any_of(several),
+        }));
+        RequireScope::try_new(&VERIFIER, requirement)
+    });
     let valid = !wanted.is_empty() && wanted.iter().flatten().all(|scope| is_scope(scope));
     assert_eq!(layer.is_ok(), valid, "{wanted:?}");
     verdicts::count(&layer);

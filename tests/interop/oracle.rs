@@ -75,7 +75,7 @@ struct Judges {
 impl Judges {
     async fn new<P: Pool>(name: &str, installed: &Installed, pool: &P) -> Result<Self, Trouble> {
         let (id, client, jwks) = (pool.pool_id(), pool.client_id(Client::Usual), pool.jwks().await?);
-        let trusted = Issuer::cognito(id)?.client(client).jwks(&jwks.to_string());
+        let trusted = Issuer::cognito(id)?.client(client).jwks(jwks.to_string());
         let log = format!("oracle-{}.log", name.replace([' ', ','], "-"));
         let mut theirs = Process::start("node", ["oracle/aws_jwt_verify.mjs"], &installed.folder, &log)?;
         let settings = json!({ "pool": id, "client": client, "scope": READ, "jwks": jwks });

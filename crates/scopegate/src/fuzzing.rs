@@ -2,10 +2,9 @@
 //! `fuzzing` alone, which fuzzers set, and are no part of the API.
 #![allow(missing_docs, missing_debug_implementations, reason = "no part of the API")]
 
-use scopegate_proto::url::SecureUrl;
-use url::Url;
+use scopegate_proto::metadata::{Metadata, well_known_urls};
+use scopegate_proto::url::issuer_identifier;
 
-use crate::keys::fetch::metadata;
 use crate::keys::set::KeySet;
 use crate::token::algorithm::Algorithm;
 
@@ -30,17 +29,15 @@ impl Keys {
 
 /// Where a metadata document says that the keys of this issuer are.
 pub fn jwks_address(document: &[u8], issuer: &str) -> Result<String, String> {
-    let reach = issuer_address(issuer)?.reach;
-    metadata::jwks_address(document, issuer, reach)
-        .map(|address| address.url().into())
+    let issuer = issuer_identifier(issuer).map_err(|error| error.to_string())?;
+    Metadata::read(document, &issuer)
+        .and_then(|metadata| metadata.endpoint("jwks_uri"))
+        .map(|url| url.url().to_string())
         .map_err(|error| error.to_string())
 }
 
 /// Where the metadata of this issuer is looked for.
-pub fn metadata_addresses(issuer: &str) -> Result<[String; 3], String> {
-    Ok(metadata::well_known(&issuer_address(issuer)?.url).map(Url::into))
-}
-
-fn issuer_address(issuer: &str) -> Result<SecureUrl, String> {
-    SecureUrl::parse(issuer).map_err(|error| error.to_string())
+pub fn metadata_addresses(issuer: &str) -> Result<Vec<String>, String> {
+    let issuer = issuer_identifier(issuer).map_err(|error| error.to_string())?;
+    Ok(well_known_urls(&issuer).iter().map(|url| url.url().to_string()).collect())
 }

@@ -85,7 +85,7 @@ impl Issuer {
     pub fn entra(tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let tenant = tenant(tenant_id)?;
         let jwks_uri = format!("{LOGIN}/{tenant}/discovery/v2.0/keys");
-        entra(&tenant, format!("{LOGIN}/{tenant}/v2.0"), &jwks_uri, "2.0", "azp")
+        Ok(entra(&tenant, format!("{LOGIN}/{tenant}/v2.0"), &jwks_uri, "2.0", "azp"))
     }
 
     /// A tenant of Microsoft Entra ID, for an API whose access tokens have version 1: the one that an API has unless
@@ -134,7 +134,7 @@ impl Issuer {
         let tenant = tenant(tenant_id)?;
         // What the metadata of every tenant says: version 1 has one set of keys for all of them.
         let jwks_uri = format!("{LOGIN}/common/discovery/keys");
-        entra(&tenant, format!("https://sts.windows.net/{tenant}/"), &jwks_uri, "1.0", "appid")
+        Ok(entra(&tenant, format!("https://sts.windows.net/{tenant}/"), &jwks_uri, "1.0", "appid"))
     }
 }
 
@@ -146,7 +146,7 @@ fn entra(
     jwks_uri: &str,
     version: &'static str,
     client_claim: &'static str,
-) -> Result<IssuerWithoutAudience, ConfigError> {
+) -> IssuerWithoutAudience {
     let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri.to_owned()));
     let policy = &mut draft.0.policy;
     policy.algorithms = vec![Algorithm::RS256];
@@ -160,7 +160,7 @@ fn entra(
     policy.audience.missing_audience = MissingAudience::NeverIssued;
     policy.audience.client_claims = vec![client_claim.into()];
     policy.audience.is_service_account = ServiceAccountRule::RepeatedSubject("oid");
-    Ok(draft)
+    draft
 }
 
 /// A GUID, which tokens have in lower case.

@@ -45,7 +45,7 @@ impl GrantedScopesBuilder {
     fn push(&mut self, text: &str) {
         if self.text.is_empty() {
             // The only claim of most tokens, so it is copied once and in its length.
-            self.text = text.to_owned();
+            self.text = String::from(text);
         } else {
             self.text.push(' ');
             self.text.push_str(text);

@@ -103,5 +103,5 @@ fn keys_are_not_tried_in_turn() {
     let named = trusting(&keys.iter().map(SigningKey::jwk).collect::<Vec<_>>());
     let of_another = mint().header("kid", keys[0].kid()).sign_with(&keys[99]);
     assert_eq!(checks::during(|| assert!(named.verify(&of_another).is_err())), 1);
-    assert_eq!(checks::during(|| assert!(named.verify(&mint().sign_with(&keys[99])).is_ok())), 1);
+    assert_eq!(checks::during(|| assert!(named.verify(mint().sign_with(&keys[99])).is_ok())), 1);
 }

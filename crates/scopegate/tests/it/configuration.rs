@@ -190,9 +190,9 @@ async fn failed_first_fetch_reports_issuer_url_and_cause() {
         (Fault::Html, "expected a key set, found a document that is not one JSON object"),
         (Fault::Body("{}".to_owned()), "expected an array `keys`, found none"),
         (Fault::EmptySet, "none of the 0 keys can verify a token"),
-        (Fault::Truncated, "the answer broke off"),
+        (Fault::Truncated, "the response broke off"),
         (Fault::Oversized(1024 * 1024), "expected at most 262144 bytes, found more"),
-        (Fault::Reset, "no answer"),
+        (Fault::Reset, "no response"),
     ] {
         local.set_fault(fault);
         let error = start().await.unwrap_err();

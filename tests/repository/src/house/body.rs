@@ -48,8 +48,9 @@ impl Body {
                 continue;
             }
             let before = at.checked_sub(1).map(|before| tokens[before]);
-            // A method, or the rest of a path that begins with a type in angle brackets.
-            if before.is_some_and(|before| before.is(".") || before.is("::")) {
+            // A method, the rest of a path that begins with a type in angle brackets, or a macro's `$crate`, whose path
+            // is resolved where the macro is used and so can only name what the crate shows to others.
+            if before.is_some_and(|before| before.is(".") || before.is("::") || before.is("$")) {
                 at += 1;
                 continue;
             }
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn paths_are_found_in_code_and_not_in_text() {
         let body = Body::parse(&tokens(
-            "fn a() { crate::b::c(); d::<E>::f(); \"crate::g\"; x.y::<Z>(); <A as crate::B>::c::d(); h!(i::J) } // k::l",
+            "fn a() { crate::b::c(); $crate::Y::z(); d::<E>::f(); \"crate::g\"; x.y::<Z>(); <A as crate::B>::c::d(); h!(i::J) } // k::l",
         ));
         let paths: Vec<_> = body.paths.iter().map(|path| path.path.join("::")).collect();
         assert_eq!(paths, ["crate::b::c", "crate::B", "i::J"]);

@@ -172,7 +172,7 @@ impl KeyWatcher {
     pub(crate) async fn changed(&mut self) {
         if self.0.changed().await.is_err() {
             // The issuer is gone and with it every change.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -78,5 +78,5 @@ async fn endless_response_times_out_after_5_seconds() {
         tokio::task::yield_now().await;
     }
     let failure = verifier.status().issuers()[0].last_failure.clone();
-    assert_eq!(failure.as_deref(), Some("no complete answer within 5 s"));
+    assert_eq!(failure.as_deref(), Some("no complete response within 5 s"));
 }
