@@ -108,7 +108,7 @@ impl Verifier {
     ///
     /// A token that was accepted is kept, and when it comes again, only what can have changed is checked again: that it is
     /// in date, and that its header leads to the same key, in keys that may be used. See
-    /// [`cache_capacity`](VerifierBuilder::cache_capacity).
+    /// [`cache_capacity`](crate::VerifierBuilder::cache_capacity).
     ///
     /// # Errors
     /// An [`Error`] that names the first check that failed, with what was expected and what was found.
@@ -127,7 +127,7 @@ impl Verifier {
     /// It waits for as long as such a fetch is due or under way, and at most 2 s: normally the milliseconds of one
     /// fetch, and a second more if the key is not there yet and no other unknown key is asked for, because some issuers
     /// publish a key a moment after they begin to use it. It does not wait for a key that was just looked for; see
-    /// [`refresh_cooldown`](VerifierBuilder::refresh_cooldown). At most 1,024 calls wait for one issuer.
+    /// [`refresh_cooldown`](crate::VerifierBuilder::refresh_cooldown). At most 1,024 calls wait for one issuer.
     ///
     /// Dropping the future is safe at any time.
     ///
