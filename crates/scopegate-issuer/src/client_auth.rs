@@ -13,7 +13,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
 use self::assertion::Assertion;
-use crate::config::ClientConfig;
+use crate::config::client::ClientConfig;
 use crate::config::secret::Secret;
 use crate::http::form::{self, Form};
 use crate::http::oauth_error::OAuthError;

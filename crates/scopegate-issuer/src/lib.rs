@@ -96,8 +96,9 @@ mod scope;
 mod clock;
 
 pub use self::http::caching::InvalidHeaderValue;
+pub use config::client::ClientConfig;
 pub use config::error::ConfigError;
-pub use config::{ClientConfig, Config, PoolConfig};
+pub use config::{Config, PoolConfig};
 pub use fault::Fault;
 pub use keys::algorithm::{Algorithm, UnknownAlgorithm};
 pub use keys::signing_key::SigningKey;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::state::PoolState;
-use crate::config::ClientConfig;
+use crate::config::client::ClientConfig;
 use crate::fault::Fault;
 use crate::fault::plan::FaultPlan;
 use crate::http::caching::InvalidHeaderValue;

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
+use super::client::ClientConfig;
 use super::error::ConfigError;
-use super::{ClientConfig, Config, PoolConfig};
+use super::{Config, PoolConfig};
 use crate::scope;
 
 /// Cognito: 5 minutes to one day.

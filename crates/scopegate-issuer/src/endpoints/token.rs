@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::client_auth::Credentials;
-use crate::config::ClientConfig;
+use crate::config::client::ClientConfig;
 use crate::http::form::{Form, FormError};
 use crate::http::oauth_error::{OAuthError, token_response};
 use crate::pool::registry::{PoolId, Pools, find, not_found};

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
-use crate::config::{ClientConfig, PoolConfig};
+use crate::config::PoolConfig;
+use crate::config::client::ClientConfig;
 use crate::fault::Fault;
 use crate::fault::plan::FaultPlan;
 use crate::http::caching::Caching;
