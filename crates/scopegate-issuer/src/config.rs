@@ -1,5 +1,7 @@
 //! Which pools, resource servers and clients does a server have? The types, their builders and the default.
 
+pub(crate) mod allowed_host;
+mod base_url;
 mod check;
 pub(crate) mod client;
 pub(crate) mod error;
@@ -42,6 +44,9 @@ use self::client::ClientConfig;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) listen: SocketAddr,
+    pub(crate) allow_other_machines: bool,
+    pub(crate) allow_hosts: Vec<String>,
+    pub(crate) url: Option<String>,
     pub(crate) pools: Vec<PoolConfig>,
 }
 
@@ -49,13 +54,74 @@ impl Config {
     /// No pools yet, and a free port of `127.0.0.1`. Add at least one pool.
     #[must_use]
     pub fn empty() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), pools: Vec::new() }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            allow_other_machines: false,
+            allow_hosts: Vec::new(),
+            url: None,
+            pools: Vec::new(),
+        }
     }
 
-    /// Where to listen. A loopback address; port 0 picks a free port, which is the default.
+    /// Sets the address to listen on. It must be a loopback address, unless
+    /// [`allow_other_machines`](Self::allow_other_machines) is set. Port 0 picks a free port.
+    ///
+    /// Default: `127.0.0.1:0`.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
+        self
+    }
+
+    /// Allows [`listen`](Self::listen) an address that other machines can reach, such as `0.0.0.0:9400` in a container.
+    ///
+    /// What is lost: every machine that reaches the port can get tokens, because the secrets of the built-in clients are
+    /// public and there is no TLS. The start is logged as a warning if the address is not a loopback address. Requests
+    /// must still name a local or an [allowed](Self::allow_host) host.
+    ///
+    /// ```
+    /// use scopegate_issuer::Config;
+    ///
+    /// // A service `issuer` of docker compose, which the other containers reach as http://issuer:9400.
+    /// let config = Config::default()
+    ///     .listen(([0, 0, 0, 0], 9400).into())
+    ///     .allow_other_machines()
+    ///     .allow_host("issuer:9400");
+    /// # let _ = config;
+    /// ```
+    #[must_use]
+    pub fn allow_other_machines(mut self) -> Self {
+        self.allow_other_machines = true;
+        self
+    }
+
+    /// Allows requests for this host: a name or an IP address, alone or with a port. Without a port, every port is
+    /// allowed.
+    ///
+    /// A request for any other host gets 421, so that a web page cannot have its own name point here (DNS rebinding). Do
+    /// not allow a name whose DNS records other people control.
+    ///
+    /// Default: none, besides `localhost`, the names under it, loopback addresses, and the address listened on.
+    #[must_use]
+    pub fn allow_host(self, host: impl Into<String>) -> Self {
+        self.allow_hosts([host])
+    }
+
+    /// Allows requests for these hosts, as [`allow_host`](Self::allow_host) does for one.
+    #[must_use]
+    pub fn allow_hosts<H: Into<String>>(mut self, hosts: impl IntoIterator<Item = H>) -> Self {
+        self.allow_hosts.extend(hosts.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets the URL that issuer identifiers and the URLs in metadata begin with: `http` or `https`, a host and perhaps a
+    /// port. Its host is allowed, too. Use it if a proxy in front ends TLS or has another name.
+    ///
+    /// Default: `http` and the first allowed host, with the port listened on if it has none. Without allowed hosts, the
+    /// address listened on; for `0.0.0.0` and `[::]` that is the loopback address.
+    #[must_use]
+    pub fn url(mut self, url: impl Into<String>) -> Self {
+        self.url = Some(url.into());
         self
     }
 

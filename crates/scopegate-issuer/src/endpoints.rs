@@ -5,16 +5,19 @@ mod jwks;
 mod metadata;
 mod token;
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use http::Method;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, Vary};
 
+use crate::config::allowed_host::AllowedHost;
 use crate::pool::registry::{Pools, not_found};
-use crate::server::host::{is_local_origin, require_local_host};
+use crate::server::host::{is_local_origin, require_known_host};
 
-pub(crate) fn routes(pools: Pools) -> Router {
+pub(crate) fn routes(pools: Pools, hosts: Arc<[AllowedHost]>) -> Router {
     Router::new()
         .route("/oauth2/token", post(token::shared_token))
         .route("/{pool}/oauth2/token", post(token::pool_token))
@@ -25,7 +28,7 @@ pub(crate) fn routes(pools: Pools) -> Router {
         .route("/.well-known/oauth-authorization-server/{pool}", get(metadata::authorization_server))
         .fallback(async || not_found())
         .layer(cross_origin())
-        .layer(from_fn(require_local_host))
+        .layer(from_fn_with_state(hosts, require_known_host))
         .with_state(pools)
 }
 

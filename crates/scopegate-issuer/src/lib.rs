@@ -45,8 +45,9 @@
 //! [`Pool::enable_etags`].
 //!
 //! The `Host` of a request must be a loopback address, `localhost` or a name under it, at any port. Any other host gets
-//! 421, so that no web page can have its own name point here and read the responses (DNS rebinding). A proxy in front
-//! must send one of these hosts. HTTP/1.1 without `Host` gets 400 (RFC 9112 §3.2); HTTP/1.0 is served.
+//! 421, so that no web page can have its own name point here and read the responses (DNS rebinding).
+//! [`Config::allow_host`] adds the names that containers and proxies send. HTTP/1.1 without `Host` gets 400 (RFC 9112
+//! §3.2); HTTP/1.0 is served.
 //!
 //! Each response is an event of `tracing` at `DEBUG`, with method, path and status.
 //!
@@ -55,7 +56,15 @@
 //! `cargo run -p scopegate-issuer --features cli` serves the built-in pools of [`Config::default`] on
 //! `127.0.0.1:9400`, and prints a `curl` command for each client. `--config FILE` (`SCOPEGATE_ISSUER_CONFIG`)
 //! serves the pools of a file, see [`Config::from_toml`]; `--listen ADDR` (`SCOPEGATE_ISSUER_LISTEN`) overrides
-//! its address.
+//! its address. In a container, other containers reach it as `http://issuer:9400` with
+//!
+//! ```sh
+//! scopegate-issuer --listen 0.0.0.0:9400 --allow-other-machines --allow-host issuer:9400
+//! ```
+//!
+//! `--allow-other-machines` (`SCOPEGATE_ISSUER_ALLOW_OTHER_MACHINES`), `--allow-host` (`SCOPEGATE_ISSUER_ALLOW_HOSTS`,
+//! separated by commas) and `--url` (`SCOPEGATE_ISSUER_URL`) are [`Config::allow_other_machines`],
+//! [`Config::allow_host`] and [`Config::url`].
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
@@ -69,7 +78,8 @@
 //!
 //! # Limits
 //!
-//! **Not for production.** It listens on loopback addresses only and rejects any other. There is no TLS, no protection
+//! **Not for production.** It listens on loopback addresses only, unless
+//! [`allow_other_machines`](Config::allow_other_machines) is set. There is no TLS, no protection
 //! against load, and no persistence: each start makes new keys. It knows client credentials and no other
 //! grant: no users, no login pages, no refresh tokens, no introspection. Nothing of it is taken from the
 //! `scopegate` crate, so that two readings of the RFCs check each other.

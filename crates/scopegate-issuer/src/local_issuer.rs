@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::pool::Pool;
 use crate::pool::state::PoolState;
 use crate::server::Server;
 
-/// A running authorization server on a loopback address.
+/// A running authorization server, on a loopback address by default.
 ///
 /// Cloning is cheap. The server runs on the tokio runtime it was started on, and responds for as long as that runtime
 /// runs. It stops when the last handle on it or on one of its [pools](Pool) is dropped, which also ends open
@@ -73,22 +74,33 @@ impl LocalIssuer {
         let listener = TcpListener::bind(config.listen).await.map_err(StartError::Listen)?;
         let address = listener.local_addr().map_err(StartError::Listen)?;
 
-        let url = format!("http://{address}");
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "other machines can reach this issuer and get tokens from it");
+        }
+
+        let url = config.url_at(address);
+        let hosts = config.hosts_at(address).into();
         let clock = Arc::new(Clock::system());
         let pools = config.pools.into_iter();
         let states: Arc<[Arc<PoolState>]> =
             pools.map(|pool| Arc::new(PoolState::new(pool, &url, Arc::clone(&clock)))).collect();
         prepare_default_pool(&states).await;
-        let server = Arc::new(Server::start(listener, address, endpoints::routes(Arc::clone(&states))));
+        let server =
+            Arc::new(Server::start(listener, address, endpoints::routes(Arc::clone(&states), hosts)));
         let pools: Arc<[Pool]> =
             states.iter().map(|state| Pool::new(Arc::clone(state), Arc::clone(&server))).collect();
         let default_pool = pools.first().cloned().expect("a checked configuration has a pool");
         Ok(Self { url: url.into(), pools, default_pool, clock })
     }
 
-    /// Returns the base URL, `http://127.0.0.1:PORT`, without a slash at the end.
+    /// Returns the base URL, without a slash at the end: `http://127.0.0.1:PORT`, or what [`Config::url`] says.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Returns the address that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.default_pool.server().address()
     }
 
     /// Returns the pool with this id.

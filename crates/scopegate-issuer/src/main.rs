@@ -25,6 +25,23 @@ struct Arguments {
     #[arg(long, value_name = "ADDR", env = "SCOPEGATE_ISSUER_LISTEN")]
     listen: Option<String>,
 
+    /// Allow an address that other machines can reach, such as 0.0.0.0:9400 in a container; they can all get tokens
+    #[arg(long, env = "SCOPEGATE_ISSUER_ALLOW_OTHER_MACHINES")]
+    allow_other_machines: bool,
+
+    /// Host that requests may be for, with or without a port, such as issuer:9400; repeat it for several
+    #[arg(
+        long = "allow-host",
+        value_name = "HOST",
+        env = "SCOPEGATE_ISSUER_ALLOW_HOSTS",
+        value_delimiter = ','
+    )]
+    allow_hosts: Vec<String>,
+
+    /// Base URL of the issuers; overrides the config file [default: the first allowed host, or the address]
+    #[arg(long, value_name = "URL", env = "SCOPEGATE_ISSUER_URL")]
+    url: Option<String>,
+
     /// Log connections and faults too
     #[arg(long)]
     verbose: bool,
@@ -54,6 +71,12 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     let config = match &arguments.listen {
         Some(address) => config.listen(parse(address)?),
+        None => config,
+    };
+    let config = if arguments.allow_other_machines { config.allow_other_machines() } else { config };
+    let config = config.allow_hosts(&arguments.allow_hosts);
+    let config = match &arguments.url {
+        Some(url) => config.url(url),
         None => config,
     };
     // Before the URL is printed, so that a program that reads it can already stop this one.
@@ -87,7 +110,7 @@ fn parse(address: &str) -> Result<SocketAddr, Failure> {
 
 fn print(issuer: &LocalIssuer, secrets: Secrets) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "A development server, not for production. Listening on {}", issuer.url())?;
+    writeln!(out, "A development server, not for production. Listening on http://{}", issuer.address())?;
     for pool in issuer.pools() {
         writeln!(out, "\npool      {}", pool.id())?;
         writeln!(out, "issuer    {}", pool.issuer())?;

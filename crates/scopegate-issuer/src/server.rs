@@ -42,6 +42,11 @@ impl Server {
         Self { address, runtime: Handle::current(), stop, task: Mutex::new(Some(task)) }
     }
 
+    /// Returns the address that it listens on.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Runs the action later, unless the server has stopped by then. Can be called on any thread.
     pub(crate) fn run_after(&self, delay: Duration, action: impl FnOnce() + Send + 'static) {
         let mut stopped = self.stop.subscribe();

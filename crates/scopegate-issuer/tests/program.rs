@@ -12,7 +12,9 @@ use std::process::{Child, Command, Output, Stdio};
 
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_scopegate-issuer"));
-    command.env_remove("SCOPEGATE_ISSUER_CONFIG").env_remove("SCOPEGATE_ISSUER_LISTEN");
+    for setting in ["CONFIG", "LISTEN", "ALLOW_OTHER_MACHINES", "ALLOW_HOSTS", "URL"] {
+        command.env_remove(format!("SCOPEGATE_ISSUER_{setting}"));
+    }
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -100,6 +102,43 @@ fn address_other_than_loopback_is_rejected() {
         let errors = rejected(&output);
         assert!(errors.contains("development server, not for production"), "{errors}");
     }
+}
+
+/// Starts it, and returns what it printed and what it logged until it was ended.
+fn start_and_end(command: &mut Command) -> (String, String) {
+    let (mut running, printed) = start(command, "local-other-secret");
+    running.0.kill().unwrap();
+    let mut logged = String::new();
+    running.0.stderr.take().unwrap().read_to_string(&mut logged).unwrap();
+    (printed, logged)
+}
+
+#[test]
+fn flag_opens_it_to_other_machines_with_a_warning() {
+    // FR-E1
+    const WARNING: &str = "other machines can reach this issuer and get tokens from it";
+    let any = ["--listen", "0.0.0.0:0", "--allow-host", "issuer:9400"];
+    let (printed, logged) = start_and_end(program().args(any).arg("--allow-other-machines"));
+    assert!(printed.contains("issuer    http://issuer:9400/eu-west-1_Local0001\n"), "{printed}");
+    assert!(printed.lines().next().unwrap().contains("Listening on http://0.0.0.0:"), "{printed}");
+    let warning = logged.lines().find(|line| line.contains(WARNING)).unwrap_or_else(|| panic!("{logged}"));
+    assert!(warning.contains("WARN") && warning.contains("0.0.0.0:"), "{warning}");
+    let (printed, logged) = start_and_end(
+        program()
+            .args(["--listen", "127.0.0.1:0", "--allow-other-machines"])
+            .env("SCOPEGATE_ISSUER_ALLOW_HOSTS", "one,two:1")
+            .env("SCOPEGATE_ISSUER_URL", "http://three:2"),
+    );
+    assert!(printed.contains("issuer    http://three:2/"), "{printed}");
+    assert!(!logged.contains(WARNING), "{logged}");
+
+    let errors = rejected(&program().args(any).output().unwrap());
+    assert!(errors.contains("or `allow_other_machines`, found 0.0.0.0:0"), "{errors}");
+    let errors = rejected(&program().args(["--allow-host", "*"]).output().unwrap());
+    assert!(
+        errors.contains("`allow_hosts[0]`: expected a host name") && errors.contains("\"*\""),
+        "{errors}"
+    );
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
+use super::allowed_host::AllowedHost;
+use super::base_url::authority_of;
 use super::client::ClientConfig;
 use super::error::ConfigError;
 use super::{Config, PoolConfig};
@@ -19,9 +21,10 @@ impl Config {
     }
 
     pub(super) fn check_with(&self, lifetime: &RangeInclusive<u64>) -> Result<(), ConfigError> {
-        if !self.listen.ip().is_loopback() {
+        if !self.listen.ip().is_loopback() && !self.allow_other_machines {
             return Err(ConfigError::NotLoopback { found: self.listen });
         }
+        check_names(self)?;
         if self.pools.is_empty() {
             return Err(invalid("pools", "at least one pool", "none"));
         }
@@ -44,6 +47,22 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+fn check_names(config: &Config) -> Result<(), ConfigError> {
+    for (index, host) in config.allow_hosts.iter().enumerate() {
+        if AllowedHost::parse(host).is_none() {
+            let expected = "a host name or an IP address, alone or with a port, such as issuer:9400";
+            return Err(invalid(format!("allow_hosts[{index}]"), expected, format!("{host:?}")));
+        }
+    }
+    match &config.url {
+        Some(url) if authority_of(url).and_then(AllowedHost::parse).is_none() => {
+            let expected = "http or https, a host and perhaps a port, without a slash at the end, such as http://issuer:9400";
+            Err(invalid("url", expected, format!("{url:?}")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -17,7 +17,8 @@ pub enum ConfigError {
         /// What is wrong.
         message: String,
     },
-    /// A listen address that other machines could reach.
+    /// A listen address that other machines could reach, without
+    /// [`allow_other_machines`](crate::Config::allow_other_machines).
     #[non_exhaustive]
     NotLoopback {
         /// The address asked for.
@@ -57,7 +58,7 @@ impl fmt::Display for ConfigError {
             }
             Self::NotLoopback { found } => write!(
                 f,
-                "`listen`: expected a loopback address such as 127.0.0.1:9400, found {found}; \
+                "`listen`: expected a loopback address such as 127.0.0.1:9400, or `allow_other_machines`, found {found}; \
                  this is a development server, not for production"
             ),
             Self::Invalid { field, expected, found } => {

@@ -14,6 +14,11 @@ use super::{Config, PoolConfig};
 struct File {
     listen: Option<String>,
     #[serde(default)]
+    allow_other_machines: bool,
+    #[serde(default)]
+    allow_hosts: Vec<String>,
+    url: Option<String>,
+    #[serde(default)]
     pools: Vec<PoolConfig>,
 }
 
@@ -21,7 +26,14 @@ impl Config {
     /// Reads and checks a configuration file.
     ///
     /// `listen` may be left out (a free port of `127.0.0.1`), as may a client's `name` and
-    /// `access_token_lifetime_secs` (3600).
+    /// `access_token_lifetime_secs` (3600). In a container, the first lines are:
+    ///
+    /// ```toml
+    /// listen = "0.0.0.0:9400"
+    /// allow_other_machines = true     # see Config::allow_other_machines
+    /// allow_hosts = ["issuer:9400"]   # see Config::allow_host
+    /// url = "http://issuer:9400"      # see Config::url, and its default
+    /// ```
     ///
     /// ```
     /// use scopegate_issuer::Config;
@@ -56,6 +68,9 @@ impl Config {
         if let Some(listen) = file.listen {
             config.listen = parse_listen(&listen)?;
         }
+        config.allow_other_machines = file.allow_other_machines;
+        config.allow_hosts = file.allow_hosts;
+        config.url = file.url;
         config.pools = file.pools;
         config.check_with(&LIFETIME_IN_FILE)?;
         Ok(config)

@@ -1,23 +1,29 @@
-//! Rejects requests whose `Host` is not this machine.
+//! Rejects requests whose `Host` is neither this machine nor an allowed host.
 //!
 //! A page from elsewhere can have its own name point to 127.0.0.1 once it is loaded (DNS rebinding). Its browser then
 //! takes this server for the one that the page came from: it sends no `Origin` with a `GET`, and the page may read every
 //! response. Only `Host` still has the name of the page.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::HOST;
 use http::{HeaderValue, StatusCode, Version};
 
+use crate::config::allowed_host::{AllowedHost, is_name, split_authority};
 use crate::http::json_response;
 
 /// Passes requests on that are for a [local host](is_local_authority), at any port, because a forwarded port has another
-/// number. Other requests get 421 (RFC 9110 §15.5.20).
-pub(crate) async fn require_local_host(request: Request, next: Next) -> Response {
-    match check(&request) {
+/// number, or for an allowed host. Other requests get 421 (RFC 9110 §15.5.20).
+pub(crate) async fn require_known_host(
+    State(allowed): State<Arc<[AllowedHost]>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match check(&request, &allowed) {
         Ok(()) => next.run(request).await,
         Err(rejection) => rejection.into_response(),
     }
@@ -31,15 +37,15 @@ enum Rejection {
     Elsewhere(String),
 }
 
-fn check(request: &Request) -> Result<(), Rejection> {
+fn check(request: &Request, allowed: &[AllowedHost]) -> Result<(), Rejection> {
     // RFC 9112 §3.2.2: the target counts where it names a host, as a request to a proxy does. Here both have to be
     // right.
     if let Some(target) = request.uri().authority() {
-        check_authority(target.as_str())?;
+        check_authority(target.as_str(), allowed)?;
     }
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (Some(host), None) => check_authority(&String::from_utf8_lossy(host.as_bytes())),
+        (Some(host), None) => check_authority(&String::from_utf8_lossy(host.as_bytes()), allowed),
         (Some(_), Some(_)) => Err(Rejection::SeveralHosts),
         // RFC 9112 §3.2: it may be missing before HTTP/1.1 only. No browser is that old.
         (None, _) if request.version() < Version::HTTP_11 => Ok(()),
@@ -47,8 +53,8 @@ fn check(request: &Request) -> Result<(), Rejection> {
     }
 }
 
-fn check_authority(found: &str) -> Result<(), Rejection> {
-    if is_local_authority(found) {
+fn check_authority(found: &str, allowed: &[AllowedHost]) -> Result<(), Rejection> {
+    if is_local_authority(found) || allowed.iter().any(|host| host.matches(found)) {
         return Ok(());
     }
     let kept: String = found.chars().take(MAX_ECHOED_CHARS).collect();
@@ -69,7 +75,7 @@ impl Rejection {
             Self::NoHost => "expected a Host header, found none".to_owned(),
             Self::SeveralHosts => "expected one Host header, found more".to_owned(),
             Self::Elsewhere(found) => {
-                format!("expected a loopback address or localhost as the host, found {found}")
+                format!("expected a loopback address, localhost or an allowed host, found {found}")
             }
         };
         tracing::debug!(description, "request rejected");
@@ -89,24 +95,12 @@ pub(crate) fn is_local_origin(origin: &HeaderValue) -> bool {
 /// Returns whether `host` or `host:port` is `localhost` or a name under it (RFC 6761 §6.3), or an address of the loopback
 /// interface, written as URL parsers write it.
 fn is_local_authority(authority: &str) -> bool {
-    let (host, port) = match authority.rsplit_once(':') {
-        // An IPv6 address has colons of its own, within brackets.
-        Some((_, port)) if port.ends_with(']') => (authority, ""),
-        Some((host, port)) => (host, port),
-        None => (authority, ""),
-    };
-    let is_port =
-        port.bytes().all(|byte| byte.is_ascii_digit()) && (port.is_empty() || port.parse::<u16>().is_ok());
-    is_port && (is_local_name(host) || is_loopback(host))
+    split_authority(authority).is_some_and(|(host, _)| is_local_name(host) || is_loopback(host))
 }
 
 fn is_local_name(host: &str) -> bool {
     let host = host.to_ascii_lowercase();
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    host == "localhost" || host.strip_suffix(".localhost").is_some_and(|name| name.split('.').all(is_label))
+    host == "localhost" || host.strip_suffix(".localhost").is_some_and(is_name)
 }
 
 fn is_loopback(host: &str) -> bool {

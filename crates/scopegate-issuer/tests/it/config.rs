@@ -94,7 +94,7 @@ fn out_of_range_error_names_expected_and_found() {
         (
             "127.0.0.1:0",
             "0.0.0.0:9400",
-            "`listen`: expected a loopback address such as 127.0.0.1:9400, found 0.0.0.0:9400; \
+            "`listen`: expected a loopback address such as 127.0.0.1:9400, or `allow_other_machines`, found 0.0.0.0:9400; \
              this is a development server, not for production",
         ),
         (
@@ -201,4 +201,55 @@ async fn configuration_made_in_code_is_checked_at_start() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn only_the_flag_allows_other_machines() {
+    // FR-E1
+    let listen = |text: &str| Config::default().listen(text.parse().unwrap());
+    let start = |config| tokio::runtime::Runtime::new().unwrap().block_on(LocalIssuer::start_with(config));
+    assert!(start(listen("0.0.0.0:0").allow_other_machines()).is_ok());
+    for rejected in [listen("0.0.0.0:0"), listen("0.0.0.0:0").allow_host("issuer"), listen("192.0.2.7:0")] {
+        match start(rejected).unwrap_err() {
+            StartError::Config(ConfigError::NotLoopback { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let file = GOOD.replace("127.0.0.1:0", "0.0.0.0:0");
+    assert!(Config::from_toml(&file).is_err());
+    assert!(Config::from_toml(&format!("allow_other_machines = true\n{file}")).is_ok());
+    assert!(Config::from_toml(&format!("allow_other_machines = false\n{file}")).is_err());
+}
+
+#[tokio::test]
+async fn file_names_hosts_and_url() {
+    // FR-E1
+    let file = format!("allow_hosts = [\"issuer:9400\"]\nurl = \"http://issuer.test:1\"{GOOD}");
+    let issuer = LocalIssuer::start_with(Config::from_toml(&file).unwrap()).await.unwrap();
+    assert_eq!(issuer.url(), "http://issuer.test:1");
+}
+
+#[test]
+fn malformed_host_or_url_is_rejected_with_expected_and_found() {
+    // FR-E1
+    let host = "a host name or an IP address, alone or with a port, such as issuer:9400";
+    let url =
+        "http or https, a host and perhaps a port, without a slash at the end, such as http://issuer:9400";
+    for (line, expected) in [
+        (r#"allow_hosts = ["*"]"#, format!("`allow_hosts[0]`: expected {host}, found \"*\"")),
+        (
+            r#"allow_hosts = ["issuer", "http://issuer"]"#,
+            format!("`allow_hosts[1]`: expected {host}, found \"http://issuer\""),
+        ),
+        (r#"allow_hosts = ["0.0.0.0"]"#, format!("`allow_hosts[0]`: expected {host}, found \"0.0.0.0\"")),
+        (r#"url = "issuer:9400""#, format!("`url`: expected {url}, found \"issuer:9400\"")),
+        (r#"url = "http://issuer/""#, format!("`url`: expected {url}, found \"http://issuer/\"")),
+        (r#"url = "ftp://issuer""#, format!("`url`: expected {url}, found \"ftp://issuer\"")),
+        (r#"url = "http://me@issuer""#, format!("`url`: expected {url}, found \"http://me@issuer\"")),
+    ] {
+        let error = Config::from_toml(&format!("{line}\n{GOOD}")).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+    let good = "allow_hosts = [\"issuer\", \"[fd00::5]:9400\"]\nurl = \"https://issuer\"";
+    assert!(Config::from_toml(&format!("{good}\n{GOOD}")).is_ok());
 }

@@ -1,13 +1,21 @@
 //! Does a page whose name was made to point here (DNS rebinding) get anything out of a server?
 
-use scopegate_issuer::LocalIssuer;
+use std::net::SocketAddr;
+
+use scopegate_issuer::{Config, LocalIssuer};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+/// Returns an address of this machine at which the issuer can be reached.
+fn reached_at(issuer: &LocalIssuer) -> SocketAddr {
+    let address = issuer.address();
+    if address.ip().is_unspecified() { ([127, 0, 0, 1], address.port()).into() } else { address }
+}
+
 /// Status and body of the answer to what is written, byte for byte.
 async fn answer(issuer: &LocalIssuer, request: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(issuer.url().trim_start_matches("http://")).await.unwrap();
+    let mut stream = TcpStream::connect(reached_at(issuer)).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -56,7 +64,7 @@ async fn local_host_is_served_and_foreign_host_rejected() {
         assert_eq!(body["error"], "misdirected_request");
         assert_eq!(
             body["error_description"],
-            format!("expected a loopback address or localhost as the host, found {host:?}")
+            format!("expected a loopback address, localhost or an allowed host, found {host:?}")
         );
     }
     assert_eq!(issuer.jwks_fetches(), fetched, "nothing else has seen those");
@@ -136,4 +144,87 @@ async fn long_host_is_echoed_only_in_part() {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 421 "), "{}", String::from_utf8_lossy(&answer));
+}
+
+/// Returns an issuer as in a container: on all interfaces, known to others as `issuer`.
+async fn in_container(host: &str) -> LocalIssuer {
+    let config = Config::default().listen(([0, 0, 0, 0], 0).into()).allow_other_machines().allow_host(host);
+    LocalIssuer::start_with(config).await.unwrap()
+}
+
+#[tokio::test]
+async fn issuer_in_container_is_known_by_its_service_name() {
+    // FR-E1: what docker compose does, whose DNS gives the name `issuer` to a container
+    let issuer = in_container("issuer").await;
+    assert!(issuer.address().ip().is_unspecified());
+    let url = format!("http://issuer:{}", issuer.address().port());
+    assert_eq!(issuer.url(), url);
+    assert_eq!(issuer.issuer(), format!("{url}/eu-west-1_Local0001"));
+    let other_container = reqwest::Client::builder().resolve("issuer", reached_at(&issuer)).build().unwrap();
+    let metadata = format!("{}/.well-known/openid-configuration", issuer.issuer());
+    let metadata: Value = other_container.get(metadata).send().await.unwrap().json().await.unwrap();
+    assert_eq!(metadata["issuer"], issuer.issuer());
+    for member in ["jwks_uri", "token_endpoint"] {
+        assert!(metadata[member].as_str().unwrap().starts_with(issuer.issuer()), "{metadata}");
+    }
+    let jwks = other_container.get(issuer.jwks_uri()).send().await.unwrap();
+    assert_eq!(jwks.status(), 200);
+    let form = [("grant_type", "client_credentials")];
+    let request = other_container.post(issuer.token_endpoint());
+    let request = request.basic_auth("local-reader", Some("local-reader-secret")).form(&form);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    // On the laptop whose port is forwarded into the container, it is localhost.
+    let path = keys_path(&issuer);
+    assert_eq!(answer(&issuer, &get(&path, "1.1", "Host: localhost:9400\r\n")).await.0, 200);
+}
+
+#[tokio::test]
+async fn other_hosts_stay_rejected_beside_an_allowed_one() {
+    // FR-E1
+    let issuer = in_container("issuer:9400").await;
+    assert_eq!(issuer.url(), "http://issuer:9400");
+    let path = keys_path(&issuer);
+    for (host, status) in [
+        ("issuer:9400", 200),
+        ("ISSUER:9400", 200),
+        ("issuer:9401", 421),
+        ("issuer", 421),
+        ("issuer.evil.example:9400", 421),
+        ("evil.example", 421),
+        ("0.0.0.0", 421),
+    ] {
+        let (found, body) = answer(&issuer, &get(&path, "1.1", &format!("Host: {host}\r\n"))).await;
+        assert_eq!(found, status, "{host}: {body}");
+    }
+    // Without an allowed host, the name is as foreign as any other.
+    let issuer = LocalIssuer::start().await.unwrap();
+    assert_eq!(answer(&issuer, &get(&path, "1.1", "Host: issuer:9400\r\n")).await.0, 421);
+}
+
+#[tokio::test]
+async fn url_of_a_proxy_names_the_issuer_and_its_host_is_allowed() {
+    // FR-E1
+    let config = Config::default().allow_host("second.test").url("https://issuer.test");
+    let issuer = LocalIssuer::start_with(config).await.unwrap();
+    assert_eq!(issuer.issuer(), "https://issuer.test/eu-west-1_Local0001");
+    let path = keys_path(&issuer);
+    for (host, status) in [("issuer.test", 200), ("second.test", 200), ("third.test", 421)] {
+        let (found, body) = answer(&issuer, &get(&path, "1.1", &format!("Host: {host}\r\n"))).await;
+        assert_eq!(found, status, "{host}: {body}");
+    }
+    assert_eq!(issuer.mint().claims()["iss"], issuer.issuer());
+}
+
+#[tokio::test]
+async fn issuer_on_all_interfaces_without_name_is_known_by_loopback() {
+    // FR-E1
+    for (listen, expected) in [("0.0.0.0:0", "http://127.0.0.1"), ("[::]:0", "http://[::1]")] {
+        let config = Config::default().listen(listen.parse().unwrap()).allow_other_machines();
+        let Ok(issuer) = LocalIssuer::start_with(config).await else {
+            // A machine without IPv6.
+            assert_eq!(listen, "[::]:0");
+            continue;
+        };
+        assert_eq!(issuer.url(), format!("{expected}:{}", issuer.address().port()));
+    }
 }
