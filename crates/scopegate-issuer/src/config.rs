@@ -3,6 +3,7 @@
 pub(crate) mod allowed_host;
 mod base_url;
 mod check;
+pub(crate) mod claims;
 pub(crate) mod client;
 pub(crate) mod error;
 mod file;

@@ -37,7 +37,8 @@
 //! | `GET /{pool}/.well-known/openid-configuration` | metadata, as Cognito has it |
 //! | `GET /.well-known/oauth-authorization-server/{pool}` | metadata (RFC 8414), which Cognito does not have |
 //!
-//! Tokens have exactly the members of Cognito's machine-to-machine tokens, and a pool has two RSA keys, as in
+//! Tokens have exactly the members of Cognito's machine-to-machine tokens, and the [further claims](ClientConfig::claim) of
+//! their client. [`Mint`] also makes tokens in the form of other providers. A pool has two RSA keys, as in
 //! Cognito: one signs access tokens, the other one does not. Unlike Cognito, an unknown scope is rejected with
 //! `invalid_scope`, and a client may have a key instead of a secret ([`ClientConfig::with_key`]).
 //!

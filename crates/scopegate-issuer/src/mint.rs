@@ -1,6 +1,8 @@
 //! What does an access token consist of? Builds valid ones, and ones that are wrong in exactly one way.
 
 mod damage;
+mod providers;
+mod shape;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -11,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use self::damage::Damage;
+use self::shape::Shape;
 use crate::clock;
 use crate::keys::pool_keys::PoolKeys;
 use crate::keys::signing_key::SigningKey;
@@ -45,6 +48,7 @@ use crate::keys::signing_key::SigningKey;
 #[must_use = "nothing is minted until it is signed"]
 pub struct Mint {
     now: u64,
+    shape: Shape,
     claims: Map<String, Value>,
     /// What differs from `kid` and `alg` as the key has them; `None` removes.
     header: BTreeMap<String, Option<Value>>,
@@ -59,29 +63,18 @@ impl Mint {
     /// A token of `issuer` for `client_id`, issued now by the system's clock and valid for 3600 seconds, with
     /// the scope `https://my-api-server.org/api.read`.
     pub fn cognito(issuer: &str, client_id: &str) -> Self {
-        Self::starting_at(clock::system_now(), issuer, client_id)
+        Self::starting_at(clock::system_now(), Shape::Cognito, issuer, client_id)
     }
 
     pub(crate) fn with_keys(keys: Arc<PoolKeys>, now: u64, issuer: &str, client_id: &str) -> Self {
-        Self { keys: Some(keys), ..Self::starting_at(now, issuer, client_id) }
+        Self { keys: Some(keys), ..Self::starting_at(now, Shape::Cognito, issuer, client_id) }
     }
 
-    fn starting_at(now: u64, issuer: &str, client_id: &str) -> Self {
-        let claims = [
-            ("sub", json!(client_id)),
-            ("token_use", json!("access")),
-            ("scope", json!("https://my-api-server.org/api.read")),
-            ("auth_time", json!(now)),
-            ("iss", json!(issuer)),
-            ("exp", json!(now.saturating_add(HOUR))),
-            ("iat", json!(now)),
-            ("version", json!(2)),
-            ("jti", json!(random_uuid())),
-            ("client_id", json!(client_id)),
-        ];
+    fn starting_at(now: u64, shape: Shape, issuer: &str, client_id: &str) -> Self {
         Self {
             now,
-            claims: claims.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(),
+            shape,
+            claims: shape.claims(issuer, client_id, now),
             header: BTreeMap::new(),
             raw_header: None,
             raw_payload: None,
@@ -90,14 +83,23 @@ impl Mint {
         }
     }
 
-    /// Sets `sub` and `client_id`, which are the same in a machine-to-machine token.
+    /// Sets the claims that name the client: for Cognito `sub` and `client_id`, which are the same in a machine-to-machine
+    /// token.
     pub fn client(self, id: &str) -> Self {
-        self.claim("sub", id).claim("client_id", id)
+        let claims = self.shape.client(id);
+        claims.into_iter().fold(self, |mint, (name, value)| mint.claim(name, value))
     }
 
-    /// Sets `scope`, written as in the claim: separated by spaces.
+    /// Sets the claim of scopes, which you separate by spaces: `scope`, unless the provider has another one.
     pub fn scope(self, scope: &str) -> Self {
-        self.claim("scope", scope)
+        let (name, value) = self.shape.scope(scope);
+        self.claim(name, value)
+    }
+
+    /// Sets `aud`: a string, or an array if the provider always writes one. Cognito's tokens have none by default.
+    pub fn audience(self, audience: &str) -> Self {
+        let value = self.shape.audience(audience);
+        self.claim("aud", value)
     }
 
     /// Sets a claim, of any type.
@@ -124,9 +126,9 @@ impl Mint {
         self
     }
 
-    /// Sets `iat` and `auth_time`, in seconds since 1970. `exp` stays.
+    /// Sets `iat`, and `auth_time` or `nbf` if the provider writes them, in seconds since 1970. `exp` stays.
     pub fn issued_at(self, unix_seconds: u64) -> Self {
-        self.claim("iat", unix_seconds).claim("auth_time", unix_seconds)
+        self.shape.issue_times().iter().fold(self, |mint, name| mint.claim(name, unix_seconds))
     }
 
     /// Sets `exp`, in seconds since 1970.
@@ -200,12 +202,12 @@ impl Mint {
     ///
     /// # Panics
     ///
-    /// When this did not come from a pool but from [`Mint::cognito`]: there is no key then, use
+    /// Panics if this did not come from a pool but from [`Mint::cognito`] or its siblings: there is no key then, so use
     /// [`sign_with`](Self::sign_with).
     #[must_use]
     #[track_caller]
     pub fn sign(&self) -> String {
-        let keys = self.keys.as_ref().expect("Mint::cognito has no key: use sign_with(&key)");
+        let keys = self.keys.as_ref().expect("a token that is not of a pool has no key: use sign_with(&key)");
         self.sign_with(&keys.signing_key())
     }
 
@@ -221,6 +223,9 @@ impl Mint {
     fn header_for(&self, key: &SigningKey) -> Value {
         let mut header = json!({ "kid": key.kid(), "alg": key.alg().to_string() });
         if let Some(members) = header.as_object_mut() {
+            if let Some(typ) = self.shape.typ() {
+                members.insert("typ".to_owned(), typ.into());
+            }
             if self.damage == Damage::Unsigned {
                 members.insert("alg".to_owned(), "none".into());
             }
@@ -241,8 +246,12 @@ fn encode(part: impl AsRef<[u8]>) -> String {
 
 /// Version 4 of RFC 9562. Not secret, so any source of randomness does.
 fn random_uuid() -> String {
+    uuid(fastrand::u128(..))
+}
+
+fn uuid(bits: u128) -> String {
     let fixed = (0xF << 76) | (0x3 << 62);
-    let bits = (fastrand::u128(..) & !fixed) | (0x4 << 76) | (0x2 << 62);
+    let bits = (bits & !fixed) | (0x4 << 76) | (0x2 << 62);
     let hex = format!("{bits:032x}");
     let ends = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)];
     ends.map(|(from, to)| hex.get(from..to).unwrap_or_default()).join("-")

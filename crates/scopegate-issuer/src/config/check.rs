@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::allowed_host::AllowedHost;
 use super::base_url::authority_of;
+use super::claims::WRITTEN_BY_ISSUER;
 use super::client::ClientConfig;
 use super::error::ConfigError;
 use super::{Config, PoolConfig};
@@ -120,6 +121,15 @@ fn check_client(
         }
         if client.scopes.iter().take(index).any(|earlier| earlier == scope) {
             return Err(duplicate(at, scope));
+        }
+    }
+    for name in client.claims.keys() {
+        if name.is_empty() {
+            return Err(invalid(format!("{at}.claims"), "the name of a claim", "an empty string"));
+        }
+        if WRITTEN_BY_ISSUER.contains(&name.as_str()) {
+            let expected = "a claim that the issuer does not write into every token itself";
+            return Err(invalid(format!("{at}.claims"), expected, format!("{name:?}")));
         }
     }
     Ok(())

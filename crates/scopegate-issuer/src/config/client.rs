@@ -1,7 +1,9 @@
 //! One client of a pool: its credentials and its scopes.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
+use super::claims;
 use super::secret::Secret;
 use crate::keys::signing_key::SigningKey;
 
@@ -19,6 +21,8 @@ pub struct ClientConfig {
     #[serde(default = "default_lifetime_secs")]
     pub(crate) access_token_lifetime_secs: u64,
     pub(crate) scopes: Vec<String>,
+    #[serde(default, deserialize_with = "claims::from_toml")]
+    pub(crate) claims: Map<String, Value>,
 }
 
 impl ClientConfig {
@@ -37,6 +41,7 @@ impl ClientConfig {
             key: None,
             access_token_lifetime_secs: default_lifetime_secs(),
             scopes: scopes.into_iter().map(Into::into).collect(),
+            claims: Map::new(),
         }
     }
 
@@ -69,6 +74,29 @@ impl ClientConfig {
     #[must_use]
     pub fn lifetime_secs(mut self, seconds: u64) -> Self {
         self.access_token_lifetime_secs = seconds;
+        self
+    }
+
+    /// Adds a claim to its access tokens, of any type: a tenant, roles, an audience. A later value for the same name wins.
+    /// In a file, it is a member of the table `claims`.
+    ///
+    /// `aud` is the audience if the token request names no resource (RFC 8707). The claims that every token of the issuer
+    /// has cannot be set: `sub`, `token_use`, `scope`, `auth_time`, `iss`, `exp`, `iat`, `version`, `jti` and `client_id`.
+    ///
+    /// Default: no further claims.
+    ///
+    /// ```
+    /// use scopegate_issuer::ClientConfig;
+    /// use serde_json::json;
+    ///
+    /// let client = ClientConfig::new("report", "report-secret", ["orders/read"])
+    ///     .claim("tenant", "acme")
+    ///     .claim("roles", json!(["auditor"]));
+    /// # let _ = client;
+    /// ```
+    #[must_use]
+    pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.into(), value.into());
         self
     }
 

@@ -25,8 +25,8 @@ struct File {
 impl Config {
     /// Reads and checks a configuration file.
     ///
-    /// `listen` may be left out (a free port of `127.0.0.1`), as may a client's `name` and
-    /// `access_token_lifetime_secs` (3600). In a container, the first lines are:
+    /// `listen` may be left out (a free port of `127.0.0.1`), as may a client's `name`,
+    /// `access_token_lifetime_secs` (3600) and [`claims`](crate::ClientConfig::claim). In a container, the first lines are:
     ///
     /// ```toml
     /// listen = "0.0.0.0:9400"
@@ -51,6 +51,7 @@ impl Config {
     ///       secret = "choose one"
     ///       access_token_lifetime_secs = 3600
     ///       scopes = ["https://my-api-server.org/api.read"]
+    ///       claims = { tenant = "acme", roles = ["auditor"] }
     /// "#);
     /// assert!(config.is_ok());
     ///

@@ -134,7 +134,9 @@ impl PoolState {
     }
 
     pub(crate) fn mint_for(&self, client: &ClientConfig) -> Mint {
-        self.mint_of(&client.id).scope(&client.scopes.join(" ")).lifetime(client.access_token_lifetime_secs)
+        let mint = self.mint_of(&client.id).scope(&client.scopes.join(" "));
+        let mint = mint.lifetime(client.access_token_lifetime_secs);
+        client.claims.iter().fold(mint, |mint, (name, value)| mint.claim(name, value.clone()))
     }
 
     fn mint_of(&self, client_id: &str) -> Mint {

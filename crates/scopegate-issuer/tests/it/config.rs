@@ -253,3 +253,41 @@ fn malformed_host_or_url_is_rejected_with_expected_and_found() {
     let good = "allow_hosts = [\"issuer\", \"[fd00::5]:9400\"]\nurl = \"https://issuer\"";
     assert!(Config::from_toml(&format!("{good}\n{GOOD}")).is_ok());
 }
+
+#[test]
+fn claim_that_the_issuer_writes_itself_is_rejected() {
+    // FR-E2
+    let with = |claims: &str| {
+        let client = "id = \"client-1\"\n";
+        Config::from_toml(&GOOD.replacen(client, &format!("{client}claims = {claims}\n"), 1))
+    };
+    for accepted in [r#"{ tenant = "acme" }"#, r#"{ aud = "api" }"#, "{ nbf = 5 }", "{}"] {
+        assert!(with(accepted).is_ok(), "{accepted}");
+    }
+    for name in ["iss", "exp", "iat", "jti", "sub", "scope", "client_id", "token_use", "auth_time", "version"]
+    {
+        assert_eq!(
+            with(&format!("{{ {name} = \"x\" }}")).unwrap_err().to_string(),
+            format!(
+                "`pools[0].clients[0].claims`: expected a claim that the issuer does not write into every token itself, \
+                 found {name:?}"
+            )
+        );
+    }
+    assert_eq!(
+        with(r#"{ "" = 1 }"#).unwrap_err().to_string(),
+        "`pools[0].clients[0].claims`: expected the name of a claim, found an empty string"
+    );
+    for (claims, found) in [
+        (
+            "{ since = 2027-01-15 }",
+            "claim `since`: expected a string, a finite number, a boolean, an array or a table, found a date",
+        ),
+        ("{ share = [nan] }", "found NaN"),
+        ("{ limits = { share = inf } }", "claim `limits`: expected"),
+        ("5", "invalid type: integer `5`"),
+    ] {
+        let error = with(claims).unwrap_err().to_string();
+        assert!(error.starts_with("line ") && error.contains(found), "{claims}: {error}");
+    }
+}

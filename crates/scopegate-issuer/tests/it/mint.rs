@@ -160,6 +160,125 @@ fn forged_token_has_key_id_of_real_key() {
     assert_ne!(URL_SAFE_NO_PAD.encode(key.sign(signing_input.as_bytes())), signature);
 }
 
+type Names = &'static [&'static str];
+
+/// A token of each provider: its claims as the provider documents them, and those of client, scopes and times.
+fn shapes() -> Vec<(Mint, Names, Names, &'static str, Names)> {
+    let tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+    vec![
+        (
+            Mint::auth0("example.eu.auth0.com", "c"),
+            &["aud", "azp", "exp", "gty", "iat", "iss", "scope", "sub"],
+            &["azp", "sub"],
+            "scope",
+            &["iat"],
+        ),
+        (
+            Mint::okta("https://example.okta.com/oauth2/default", "c"),
+            &["aud", "cid", "exp", "iat", "iss", "jti", "scp", "sub", "ver"],
+            &["cid", "sub"],
+            "scp",
+            &["iat"],
+        ),
+        (
+            Mint::entra(tenant, "c"),
+            &["aud", "azp", "azpacr", "exp", "iat", "iss", "nbf", "oid", "roles", "sub", "tid", "uti", "ver"],
+            &["azp", "oid", "sub"],
+            "roles",
+            &["iat", "nbf"],
+        ),
+        (
+            Mint::entra_v1(tenant, "c"),
+            &[
+                "appid", "appidacr", "aud", "exp", "iat", "idp", "iss", "nbf", "oid", "roles", "sub", "tid",
+                "uti", "ver",
+            ],
+            &["appid", "oid", "sub"],
+            "roles",
+            &["iat", "nbf"],
+        ),
+        (
+            Mint::keycloak("https://sso.example/realms/acme", "c"),
+            &[
+                "acr",
+                "aud",
+                "azp",
+                "clientAddress",
+                "clientHost",
+                "client_id",
+                "email_verified",
+                "exp",
+                "iat",
+                "iss",
+                "jti",
+                "preferred_username",
+                "realm_access",
+                "resource_access",
+                "scope",
+                "sub",
+                "typ",
+            ],
+            &["azp", "client_id", "preferred_username", "sub"],
+            "scope",
+            &["iat"],
+        ),
+        (
+            Mint::hydra("https://hydra.example/", "c"),
+            &["aud", "client_id", "exp", "ext", "iat", "iss", "jti", "nbf", "scp", "sub"],
+            &["client_id", "sub"],
+            "scp",
+            &["iat", "nbf"],
+        ),
+        (
+            Mint::rfc9068("https://issuer.example", "c"),
+            &["aud", "client_id", "exp", "iat", "iss", "jti", "scope", "sub"],
+            &["client_id", "sub"],
+            "scope",
+            &["iat"],
+        ),
+    ]
+}
+
+#[test]
+fn token_of_each_provider_has_its_members() {
+    // FR-E2
+    for (mint, expected, client, scope, times) in shapes() {
+        let claims = claims(&mint.sign_with(&key()));
+        assert_eq!(members(&claims), expected);
+        assert_eq!(changed(&mint.clone().client("other"), &mint), client, "{claims}");
+        assert_eq!(changed(&mint.clone().scope("a b"), &mint), [scope], "{claims}");
+        assert_eq!(changed(&mint.clone().audience("other"), &mint), ["aud"], "{claims}");
+        assert_eq!(changed(&mint.clone().issued_at(NOW), &mint), times, "{claims}");
+        // An account is always that of the same client.
+        assert_eq!(changed(&mint.clone().client("other").client("c"), &mint), [""; 0], "{claims}");
+    }
+}
+
+#[test]
+fn provider_decides_type_array_and_issuer() {
+    // FR-E2
+    let auth0 = Mint::auth0("example.eu.auth0.com", "c").scope("a b").audience("api");
+    assert_eq!(header(&auth0.sign_with(&key())), json!({ "alg": "EdDSA", "kid": "k", "typ": "JWT" }));
+    assert_eq!(
+        [&auth0.claims()["iss"], &auth0.claims()["sub"], &auth0.claims()["scope"], &auth0.claims()["aud"]],
+        ["https://example.eu.auth0.com/", "c@clients", "a b", "api"]
+    );
+    let okta = Mint::okta("https://example.okta.com/oauth2/default", "c").scope("a b");
+    assert_eq!(header(&okta.sign_with(&key())), json!({ "alg": "EdDSA", "kid": "k" }));
+    assert_eq!(okta.claims()["scp"], json!(["a", "b"]));
+    let entra = Mint::entra("72f988bf-86f1-41af-91ab-2d7cd011db47", "c").scope("");
+    assert_eq!(entra.claims()["roles"], json!([]));
+    assert_eq!(entra.claims()["tid"], "72f988bf-86f1-41af-91ab-2d7cd011db47");
+    assert_eq!(entra.claims()["oid"], entra.claims()["sub"]);
+    assert_ne!(entra.clone().client("other").claims()["oid"], entra.claims()["oid"]);
+    let hydra = Mint::hydra("https://hydra.example/", "c").audience("api");
+    assert_eq!(hydra.claims()["aud"], json!(["api"]));
+    let rfc9068 = Mint::rfc9068("https://issuer.example", "c").sign_with(&key());
+    assert_eq!(header(&rfc9068)["typ"], "at+jwt");
+    let cognito = mint().audience("api");
+    assert_eq!(cognito.claims()["aud"], "api");
+}
+
 #[test]
 #[should_panic(expected = "use sign_with(&key)")]
 fn mint_without_key_panics_naming_sign_with() {

@@ -10,5 +10,6 @@ mod discover;
 mod entra;
 mod hydra;
 mod keycloak;
+mod minted;
 mod okta;
 mod rfc9068;

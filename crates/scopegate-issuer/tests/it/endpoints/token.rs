@@ -300,3 +300,56 @@ async fn token_fault_lasts_as_long_as_planned() {
     }
     assert_eq!(issuer.token_requests(), 4);
 }
+
+/// Asks for a token of the only client, `c`, and returns its claims.
+async fn claims_of(config: Config, body: &'static str) -> Value {
+    let issuer = LocalIssuer::start_with(config).await.unwrap();
+    let request = reqwest::Client::new().post(issuer.token_endpoint()).basic_auth("c", Some("secret"));
+    let answer = granted(request.header("content-type", FORM).body(body).send().await.unwrap()).await;
+    let token = answer["access_token"].as_str().unwrap();
+    independent::verify(token, &issuer.default_pool().jwks()).unwrap().claims
+}
+
+#[tokio::test]
+async fn client_has_its_own_claims() {
+    // FR-E2
+    let config = |client: ClientConfig| {
+        Config::empty().pool(PoolConfig::new("eu-west-1_a1").resource_server("r", ["s", "t"]).client(client))
+    };
+    let plain = || ClientConfig::new("c", "secret", ["r/s", "r/t"]);
+    let ask = "grant_type=client_credentials&scope=r/s";
+    let own = plain()
+        .claim("tenant", "old")
+        .claim("tenant", "acme")
+        .claim("roles", json!(["auditor"]))
+        .claim("aud", "api");
+    let in_code = claims_of(config(own.clone()), ask).await;
+    assert_eq!(
+        (&in_code["tenant"], &in_code["roles"], &in_code["aud"]),
+        (&json!("acme"), &json!(["auditor"]), &json!("api"))
+    );
+    assert_eq!((&in_code["scope"], &in_code["client_id"]), (&json!("r/s"), &json!("c")));
+    // A resource that the request names is the audience instead.
+    let named = claims_of(config(own), "grant_type=client_credentials&resource=r").await;
+    assert_eq!((&named["aud"], &named["tenant"]), (&json!("r"), &json!("acme")));
+
+    let file = r#"
+        [[pools]]
+        id = "eu-west-1_a1"
+        resource_servers = [{ identifier = "r", scopes = ["s"] }]
+          [[pools.clients]]
+          id = "c"
+          secret = "secret"
+          scopes = ["r/s"]
+            [pools.clients.claims]
+            tenant = "acme"
+            roles = ["auditor"]
+            limits = { orders = 5, share = 0.5, beta = true }
+    "#;
+    let in_file = claims_of(Config::from_toml(file).unwrap(), ask).await;
+    assert_eq!(in_file["limits"], json!({ "orders": 5, "share": 0.5, "beta": true }));
+    assert_eq!((&in_file["tenant"], &in_file["roles"]), (&json!("acme"), &json!(["auditor"])));
+
+    let none = claims_of(config(plain()), ask).await;
+    assert!(none.get("tenant").is_none() && none.get("aud").is_none(), "{none}");
+}
