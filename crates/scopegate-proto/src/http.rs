@@ -103,6 +103,7 @@ mod tests {
 
     #[test]
     fn five_hundred_https_issuers_share_one_client() {
+        // FR-A11
         let clients = HttpClients::default();
         let made: Vec<HttpClient> = (0..500)
             .map(|n| {

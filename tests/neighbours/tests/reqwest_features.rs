@@ -106,6 +106,7 @@ fn suites_of_rustls() -> Vec<u16> {
 
 #[tokio::test]
 async fn tls_is_still_that_of_rustls() {
+    // FR-A18
     let (server, rustls) = (Server::start().await, suites_of_rustls());
     let (client, url) = server.ours();
     client.get(&url).send().await.unwrap();
@@ -120,6 +121,7 @@ async fn tls_is_still_that_of_rustls() {
 
 #[tokio::test]
 async fn protocol_is_still_http_1() {
+    // FR-A18
     let server = Server::start().await;
     let (client, url) = server.ours();
     client.get(&url).send().await.unwrap();
@@ -132,6 +134,7 @@ async fn protocol_is_still_http_1() {
 
 #[tokio::test]
 async fn body_is_still_not_decoded() {
+    // FR-A18
     let server = Server::start().await;
     let (client, url) = server.ours();
     let response = client.get(&url).send().await.unwrap();
@@ -150,6 +153,7 @@ async fn body_is_still_not_decoded() {
 
 #[tokio::test]
 async fn cookies_are_still_not_sent_back() {
+    // FR-A18
     let server = Server::start().await;
     let (client, url) = server.ours();
     for _ in 0..2 {

@@ -147,7 +147,7 @@ async fn several_credentials_are_an_invalid_request() {
 
 #[tokio::test]
 async fn rejected_token_is_an_invalid_token() {
-    // A29, D07, D11, D16, D19, G02: forged, expired, malformed, bound to a key, of another issuer: all the same to the
+    // A29, D07, D11, D16, D19, DP01: forged, expired, malformed, bound to a key, of another issuer: all the same to the
     // caller, so that the answer does not depend on what nobody has vouched for
     let challenge = format!(
         r#"Bearer realm="api", scope="orders/read", error="invalid_token", error_description="{NOT_VALID}""#

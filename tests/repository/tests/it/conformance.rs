@@ -11,19 +11,29 @@
 //! It does not know whether a test shows what its row asks for. That is for whoever reads both.
 
 mod claimed;
+mod counts;
+mod ids;
 mod table;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use repository_tests::checkout::root;
 
 use claimed::Claimed;
-use table::{Row, Table};
+use counts::counts;
+use ids::known;
+use table::Table;
 
 /// What is said of a row that no test shows begins with one of these.
-const REASONS: [&str; 3] = ["Not built: ", "Decided otherwise: ", "Documented: "];
+const REASONS: [&str; 5] = ["Not built: ", "Decided otherwise: ", "Documented: ", "Carried by: ", OPEN];
+
+/// Tests of the row are still to come.
+const OPEN: &str = "Open: ";
+
+/// Reasons that do not hold beside a test.
+const GONE_WITH_A_TEST: [&str; 3] = ["Not built: ", "Carried by: ", OPEN];
 
 const TO_WRITE: &str =
     "run `CONFORMANCE=write cargo test -p repository-tests conformance`, and commit what it changes";
@@ -42,6 +52,7 @@ fn every_row_names_the_tests_that_show_it_or_says_why_there_are_none() {
     println!("{}", counts(&table.rows));
     let mut problems = claimed.problems.clone();
     problems.extend(problems_of(&table, &claimed));
+    problems.extend(missing(&table));
     assert!(
         problems.is_empty(),
         "docs/conformance.md and the tests differ:\n- {}\nIf the tests are right, {TO_WRITE}.",
@@ -75,7 +86,7 @@ fn problems_of(table: &Table, claimed: &Claimed) -> Vec<String> {
                 "{id} has neither a test nor a reason: write `// {id}` into the test that shows it, or a remark that \
                  begins with one of {REASONS:?}"
             )),
-            (false, Some(reason @ &"Not built: ")) => problems.push(format!(
+            (false, Some(reason)) if GONE_WITH_A_TEST.contains(reason) => problems.push(format!(
                 "{id} has tests and a remark that begins with {reason:?}: remove what is not true any more"
             )),
             _ => {}
@@ -90,20 +101,10 @@ fn problems_of(table: &Table, claimed: &Claimed) -> Vec<String> {
     problems
 }
 
-/// For each section, how many rows have tests, and how many a reason instead.
-fn counts(rows: &[Row]) -> String {
-    let mut sections: BTreeMap<&str, [usize; 4]> = BTreeMap::new();
-    for row in rows {
-        let counts = sections.entry(&row.id[..1]).or_default();
-        let reason = REASONS.iter().position(|reason| row.remark.starts_with(reason));
-        counts[if row.tests.is_empty() { reason.map_or(0, |reason| reason + 1) } else { 0 }] += 1;
-    }
-    let line = |(section, [tests, not_built, otherwise, documented]): (&&str, &[usize; 4])| {
-        format!(
-            "{section}: {tests} with tests, {not_built} not built, {otherwise} decided otherwise, {documented} documented"
-        )
-    };
-    sections.iter().map(line).collect::<Vec<_>>().join("\n")
+/// The rows of closed lists that have no line.
+fn missing(table: &Table) -> impl Iterator<Item = String> {
+    let lacks = |id: &String| table.rows.iter().all(|row| row.id != *id);
+    known().filter(lacks).map(|id| format!("{id} has no line in the table: add the row"))
 }
 
 /// A directory's Rust files, and those of the directories in it.
@@ -111,7 +112,7 @@ pub(crate) fn rust_files(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let mut files = Vec::new();
     for path in entries.map(|entry| entry.unwrap().path()) {
-        if path.is_dir() {
+        if path.is_dir() && !path.ends_with("target") {
             files.extend(rust_files(&path));
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             files.push(path);
@@ -192,6 +193,7 @@ fn a_table_that_agrees_has_no_problems_and_each_difference_is_one() {
         "| A02 | s | r | `a.rs::one` | and more |",
         "| A03 | s | r | `a.rs::one`, `a.rs::two` | |",
         "| E01 | s | r | | Not built: soon |",
+        "| FR-A12 | s | r | | Carried by: other work |",
     ];
     let claimed = claimed(TESTS);
     assert_eq!(problems_of(&table(&good), &claimed), [""; 0]);
@@ -200,7 +202,11 @@ fn a_table_that_agrees_has_no_problems_and_each_difference_is_one() {
         (0, "| A01 | s | r | `a.rs::one`, `a.rs::three` | |", "does not exist"),
         (0, "| A01 | s | r | | |", "does not name"),
         (0, "| A01 | s | r | `a.rs::one` | Not built: soon |", "not true any more"),
+        (0, "| A01 | s | r | `a.rs::one` | Open: soon |", "not true any more"),
+        (0, "| A01 | s | r | `a.rs::one` | Carried by: other work |", "not true any more"),
         (0, "| A04 | s | r | | Documented: here |", "add the row"),
+        (4, "| FR-A12 | s | r | | |", "neither a test nor a reason"),
+        (4, "| FR-A12 | s | r | `a.rs::one` | |", "no comment `// FR-A12`"),
         (2, "| A03 | s | r | `a.rs::one` | |", "does not name"),
         (3, "| E01 | s | r | | |", "neither a test nor a reason"),
         (3, "| E01 | s | r | | who knows |", "neither a test nor a reason"),
@@ -214,14 +220,23 @@ fn a_table_that_agrees_has_no_problems_and_each_difference_is_one() {
 }
 
 #[test]
+fn lost_row_of_a_closed_list_is_named() {
+    let rows: Vec<String> = known().map(|id| format!("| {id} | s | r | | Not built: soon |")).collect();
+    let mut lines: Vec<&str> = rows.iter().map(String::as_str).collect();
+    assert_eq!(missing(&table(&lines)).count(), 0);
+    lines.retain(|line| !line.starts_with("| FR-D10 "));
+    assert_eq!(missing(&table(&lines)).collect::<Vec<_>>(), ["FR-D10 has no line in the table: add the row"]);
+}
+
+#[test]
 fn writing_changes_the_column_of_tests_only_and_makes_the_table_agree() {
     let stale = "# Title\n\n| row | where | asked | tests | remark |\n| --- | --- | --- | --- | --- |\n\
-                 | A01 | s | r | `old.rs::one` | kept |\n| A02 | s | r | | |\n| A03 | s | r | | |\n\nText | with | bars\n";
+                 | A01 | s | r | `old.rs::one` | kept |\n| A02 | s | r | | Open: soon |\n| A03 | s | r | | |\n\nText | with | bars\n";
     let claimed = claimed(TESTS);
     let written = Table::parse(stale).with_tests(&claimed.tests_of_rows);
     let expected = stale
         .replace("`old.rs::one`", "`a.rs::one`")
-        .replace("| A02 | s | r | | |", "| A02 | s | r | `a.rs::one` | |")
+        .replace("| A02 | s | r | | Open: soon |", "| A02 | s | r | `a.rs::one` | |")
         .replace("| A03 | s | r | | |", "| A03 | s | r | `a.rs::one`, `a.rs::two` | |");
     assert_eq!(written, expected);
     assert_eq!(problems_of(&Table::parse(&written), &claimed), [""; 0]);

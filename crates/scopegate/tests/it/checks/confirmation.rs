@@ -6,7 +6,7 @@ use testkit::{accepted, assert_rejected, rfc9068_token, verifier_for_audience};
 
 #[test]
 fn sender_constrained_token_is_rejected() {
-    // G00, G01, G02, W8, W14
+    // G00, G01, DP01, W8, W14
     accepted(&verifier_for_audience(), &rfc9068_token());
     for cnf in [json!({}), json!({ "vendor": 1 })] {
         accepted(&verifier_for_audience(), &rfc9068_token().claim("cnf", cnf));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use super::ids::{is_misleading, rows};
 use super::rust_files;
 use crate::test_functions::TestFunctions;
 
@@ -33,8 +34,9 @@ impl Claimed {
         for test in tests {
             let name = format!("{path}::{}", test.name);
             for comment in test.comments {
-                if begins_with_more_than_a_row(comment) {
-                    self.problems.push(format!("{name}, `// {comment}`: name each row by itself"));
+                if is_misleading(comment) {
+                    self.problems
+                        .push(format!("{name}, `// {comment}`: name each row by itself and in full"));
                 }
                 for row in rows(comment) {
                     if test.is_ignored {
@@ -55,29 +57,4 @@ impl Claimed {
             }
         }
     }
-}
-
-/// As in `A01-A19`, which would be read as no row at all.
-fn begins_with_more_than_a_row(comment: &str) -> bool {
-    match comment.as_bytes() {
-        [b'A'..=b'H', b'0'..=b'9', b'0'..=b'9', next, ..] => !matches!(next, b',' | b':' | b' '),
-        _ => false,
-    }
-}
-
-/// The ids that a comment begins with: `A03, A05: and so on`. Those of other lists, such as `W7`, may stand among them.
-fn rows(comment: &str) -> Vec<String> {
-    let mut rows = Vec::new();
-    for part in comment.split(", ") {
-        let id = part.split([':', ' ']).next().unwrap_or_default();
-        match id.as_bytes() {
-            [b'A'..=b'H', b'0'..=b'9', b'0'..=b'9'] => rows.push(id.to_owned()),
-            [b'A'..=b'Z', b'0'..=b'9'] | [b'A'..=b'Z', b'0'..=b'9', b'0'..=b'9'] => {}
-            _ => break,
-        }
-        if id != part {
-            break;
-        }
-    }
-    rows
 }

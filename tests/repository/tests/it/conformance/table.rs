@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::OPEN;
+use super::ids::is_row;
+
 pub(crate) struct Table {
     lines: Vec<String>,
     pub(crate) rows: Vec<Row>,
@@ -25,7 +28,7 @@ impl Table {
         Self { lines, rows }
     }
 
-    /// The text with other tests in the rows.
+    /// The text with other tests in the rows. A row that has tests is not open any more.
     pub(crate) fn with_tests(mut self, tests_of_rows: &BTreeMap<String, BTreeSet<String>>) -> String {
         for row in &self.rows {
             let tests = tests_of_rows.get(&row.id).into_iter().flatten().map(|test| format!("`{test}`"));
@@ -34,6 +37,7 @@ impl Table {
             let cells = line.split('|').enumerate().map(|(position, cell)| match position {
                 TESTS if tests.is_empty() => " ".to_owned(),
                 TESTS => format!(" {tests} "),
+                REMARK if !tests.is_empty() && cell.trim().starts_with(OPEN) => " ".to_owned(),
                 _ => cell.to_owned(),
             });
             *line = cells.collect::<Vec<_>>().join("|");
@@ -46,9 +50,7 @@ impl Row {
     fn parse(line: usize, text: &str) -> Option<Self> {
         let cells: Vec<&str> = text.split('|').map(str::trim).collect();
         let id = *cells.get(1)?;
-        let is_row =
-            text.starts_with("| ") && id.len() == 3 && id[1..].bytes().all(|byte| byte.is_ascii_digit());
-        if !is_row {
+        if !(text.starts_with("| ") && is_row(id)) {
             return None;
         }
         assert_eq!(
