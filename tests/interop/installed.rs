@@ -21,6 +21,11 @@ impl Installed {
         self.marked("python", "Python, or its packages, could not be installed")
     }
 
+    /// Python and the packages of `cognito/requirements.txt`.
+    pub(crate) fn aws(&self) -> Result<(), &'static str> {
+        self.marked("aws", "Python, or cfn-lint and moto, could not be installed")
+    }
+
     pub(crate) fn curl(&self) -> Result<(), &'static str> {
         self.marked("curl", "there is no curl")
     }

@@ -25,6 +25,8 @@ mod calls;
 
 mod oracle;
 
+mod template;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -62,6 +64,7 @@ async fn run(folder: &Path, write: bool) -> Result<ExitCode, Trouble> {
     let mut tables = vec![Box::pin(servers::table(&installed)).await];
     tables.extend(Box::pin(callers::tables(&installed)).await?);
     tables.push(Box::pin(oracle::table(&installed)).await?);
+    tables.push(Box::pin(template::table(&installed)).await);
 
     let mut page = Page::read()?;
     for table in &tables {

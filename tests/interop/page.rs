@@ -64,10 +64,11 @@ mod tests {
             let mut words = line.split('"').skip(1).step_by(2);
             Some((words.next()?, words.next()?)).filter(|(_, version)| version.contains('.'))
         });
-        let ours = ["Authlib", "requests-oauthlib"]; // the others are what these need
-        let requirements = include_str!("requirements.txt").lines().filter_map(|line| line.split_once("=="));
+        let ours = ["Authlib", "requests-oauthlib", "cfn-lint", "moto", "boto3"]; // the others are what these need
+        let lists = [include_str!("requirements.txt"), include_str!("cognito/requirements.txt")];
+        let requirements = lists.into_iter().flat_map(str::lines).filter_map(|line| line.split_once("=="));
         let all: Vec<_> = packages.chain(requirements.filter(|(name, _)| ours.contains(name))).collect();
-        assert_eq!(all.len(), 6);
+        assert_eq!(all.len(), 9);
         for (name, version) in all {
             assert!(page.text.contains(&format!("`{name}` {version}")), "{name} {version}");
         }
