@@ -1,5 +1,12 @@
-//! Encodings of Ed25519 public keys that no honest issuer publishes. Whether a point is on the curve is seen when a
-//! signature is verified: a key that is none verifies nothing.
+//! Encodings of Ed25519 public keys that no honest issuer publishes. The cryptography crate takes them without a word,
+//! and only a signature check would show that a key verifies nothing, or everything.
+
+mod curve;
+
+/// Whether there is a point on the curve with this y coordinate. Half of all numbers are none.
+pub(crate) fn is_on_curve(key: &[u8; 32]) -> bool {
+    curve::has_point(&y(key))
+}
 
 /// Whether the y coordinate is less than p = 2²⁵⁵ - 19, as RFC 8032 §5.1.3 asks of whoever decodes a point. Otherwise
 /// some points would have two spellings.
@@ -76,6 +83,20 @@ mod tests {
         assert!(key.verifies(b"a message", &signature));
         assert!(key.verifies(b"another one", &signature));
         assert!(is_of_small_order(&neutral));
+    }
+
+    #[test]
+    fn every_published_key_is_on_the_curve() {
+        // FR-A8
+        for _ in 0..50 {
+            let key = scopegate_issuer::SigningKey::generate(scopegate_issuer::Algorithm::EdDSA).jwk();
+            let x = scopegate_proto::base64url::decode(key["x"].as_str().unwrap().as_bytes()).unwrap();
+            assert!(is_on_curve(&x.try_into().unwrap()));
+        }
+        for key in SMALL_ORDER {
+            assert!(is_on_curve(&key) && is_on_curve(&negative(key)));
+        }
+        assert!(is_on_curve(&small(3)) && !is_on_curve(&small(2)) && !is_on_curve(&negative(small(2))));
     }
 
     #[test]

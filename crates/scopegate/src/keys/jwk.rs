@@ -103,7 +103,11 @@ fn public_key(jwk: &Jwk<'_>) -> Result<(PublicKey, &'static [Algorithm]), JwkErr
             if !(2048..=8192).contains(&bits(&n)) {
                 return Err(MemberError::Unsupported("n").into());
             }
-            // The cryptography crate refuses an exponent that is even or 1, and one of more than 33 bits.
+            // A product of two odd primes is odd. The cryptography crate takes an even one, which verifies nothing.
+            if n.last().is_none_or(|last| last % 2 == 0) {
+                return Err(JwkError::NotAKey);
+            }
+            // The cryptography crate rejects an exponent that is even or 1, and one of more than 33 bits.
             if bits(&e) > 33 || e.last().is_none_or(|last| last % 2 == 0) || e.as_slice() == [1] {
                 return Err(MemberError::Unsupported("e").into());
             }
@@ -130,6 +134,9 @@ fn public_key(jwk: &Jwk<'_>) -> Result<(PublicKey, &'static [Algorithm]), JwkErr
             let x: [u8; 32] = jwk.bytes("x")?.try_into().map_err(|_| JwkError::NotAKey)?;
             if !ed25519::is_canonical(&x) {
                 return Err(JwkError::NotCanonical);
+            }
+            if !ed25519::is_on_curve(&x) {
+                return Err(JwkError::NotAKey);
             }
             if ed25519::is_of_small_order(&x) {
                 return Err(JwkError::SmallOrder);

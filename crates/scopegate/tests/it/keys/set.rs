@@ -274,6 +274,30 @@ fn invalid_curve_point_is_skipped() {
 }
 
 #[test]
+fn number_that_is_no_key_is_skipped() {
+    // FR-A8: such keys verify nothing, and must not take the place of others.
+    let mut n = decoded(&RSA.jwk(), "n");
+    let last = n.len() - 1;
+    assert_usable(&RSA, &changed(&RSA, &json!({ "n": encoded(&n) })));
+    n[last] -= 1;
+    assert_unusable(&changed(&RSA, &json!({ "n": encoded(&n) })), "public key");
+    // On the curve, there is a point with y = 3, and none with y = 2.
+    for (y, is_on_curve) in [(3, true), (2, false)] {
+        for sign in [0, 0x80] {
+            let mut x = [0; 32];
+            (x[0], x[31]) = (y, sign);
+            let jwk = changed(&ED25519, &json!({ "x": encoded(&x) }));
+            if is_on_curve {
+                let error = verifier(&[jwk]).unwrap().verify(token_of(&ED25519)).unwrap_err();
+                assert!(matches!(error, Error::BadSignature { .. }), "{error}");
+            } else {
+                assert_unusable(&jwk, "public key");
+            }
+        }
+    }
+}
+
+#[test]
 fn repeated_key_counts_once() {
     // B09
     let twice = verifier(&[RSA.jwk(), ED25519.jwk(), RSA.jwk()]).unwrap();
