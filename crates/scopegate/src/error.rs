@@ -63,13 +63,14 @@ pub enum Error {
     /// `expected` has up to three.
     #[non_exhaustive]
     UnknownIssuer { expected: Vec<String>, found: Option<Excerpt> },
-    /// Nothing can be said about the token: the issuer's keys could not be fetched, or not for too long, or the fetch
-    /// for the token's key failed, took too long, or has too many waiting for it.
+    /// The token could not be verified: there are no usable keys of its issuer, or its key is unknown and no fetch has
+    /// succeeded for a refresh period, so that the key may exist.
     #[non_exhaustive]
     KeysUnavailable { issuer: String, retry_after: Duration },
-    /// The issuer publishes no key with this id that verifies this algorithm.
+    /// The issuer publishes no key with this id that verifies this algorithm. If it publishes one with this id that is
+    /// not used, `skipped` has the reason.
     #[non_exhaustive]
-    UnknownKey { issuer: String, key_id: Option<Excerpt>, algorithm: Algorithm },
+    UnknownKey { issuer: String, key_id: Option<Excerpt>, algorithm: Algorithm, skipped: Option<String> },
     /// Several of the issuer's keys fit, and trying them in turn would let a caller multiply our work.
     #[non_exhaustive]
     AmbiguousKey { issuer: String, key_id: Option<Excerpt>, algorithm: Algorithm, found: usize },
@@ -269,7 +270,10 @@ impl fmt::Display for Error {
                     retry_after.as_secs()
                 )
             }
-            Self::UnknownKey { issuer, key_id, algorithm } => {
+            Self::UnknownKey { issuer, key_id, skipped: Some(reason), .. } => {
+                write!(f, "the key of {issuer} with `kid` {} is not used: it {reason}", OrNone(key_id))
+            }
+            Self::UnknownKey { issuer, key_id, algorithm, skipped: None } => {
                 write!(f, "{issuer} publishes no {algorithm} key with `kid` {}", OrNone(key_id))
             }
             Self::AmbiguousKey { issuer, key_id, algorithm, found } => {

@@ -13,12 +13,16 @@ pub struct Keys(KeySet);
 
 impl Keys {
     pub fn read(document: &[u8]) -> Result<Self, String> {
-        KeySet::from_json(document, Algorithm::ALL, None).map(Self).map_err(|error| error.to_string())
+        KeySet::from_json(document, Algorithm::ALL, None)
+            .and_then(KeySet::not_empty)
+            .map(Self)
+            .map_err(|error| error.to_string())
     }
 
     /// Reads the document once more, as a refresh does, and tells whether every key stayed the same object.
     pub fn stay_when_read_again(&self, document: &[u8]) -> bool {
         KeySet::from_json(document, Algorithm::ALL, Some(&self.0))
+            .and_then(KeySet::not_empty)
             .is_ok_and(|again| again.has_same_keys(&self.0))
     }
 

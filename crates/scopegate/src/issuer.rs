@@ -327,7 +327,7 @@ fn identifier(issuer: &str) -> Result<String, ConfigError> {
 
 impl KeyConfig {
     fn from_json(issuer: &str, jwks: &str) -> Result<Self, ConfigError> {
-        match KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None) {
+        match KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None).and_then(KeySet::not_empty) {
             Ok(keys) => Ok(Self::Static(jwks.to_owned(), Some(Arc::new(keys)))),
             Err(reason) => {
                 Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })

@@ -15,7 +15,7 @@ pub(crate) mod verifying_key;
 
 use std::sync::Arc;
 
-use crate::keys::fetched::FetchedKeys;
+use crate::keys::fetched::{FetchedKeys, Reading};
 use crate::keys::set::KeySet;
 use crate::token::numeric_date::NumericDate;
 
@@ -27,15 +27,24 @@ pub(crate) enum Keys {
 }
 
 impl Keys {
-    /// Reads the current keys without a lock and without a copy. Returns `None` if none may be used now.
-    pub(crate) fn usable<T>(&self, now: NumericDate, read: impl FnOnce(&KeySet) -> T) -> Option<T> {
+    /// Reads the current keys without a lock and without a copy.
+    pub(crate) fn read<T>(&self, now: NumericDate, read: impl FnOnce(&KeySet) -> T) -> Reading<T> {
         match self {
-            Self::Static(keys) => Some(read(keys)),
-            Self::Fetched(keys) => keys.usable(now, read),
+            Self::Static(keys) => Reading::Current(read(keys)),
+            Self::Fetched(keys) => keys.read(now, read),
+        }
+    }
+
+    /// Reads the current keys as `read` does. Returns `None` if none may be used now, or a fetch should have replaced
+    /// them.
+    pub(crate) fn current<T>(&self, now: NumericDate, read: impl FnOnce(&KeySet) -> T) -> Option<T> {
+        match self.read(now, read) {
+            Reading::Current(value) => Some(value),
+            Reading::Overdue(_) | Reading::Unusable => None,
         }
     }
 
     pub(crate) fn is_usable(&self, now: NumericDate) -> bool {
-        self.usable(now, |_| ()).is_some()
+        !matches!(self.read(now, |_| ()), Reading::Unusable)
     }
 }

@@ -124,13 +124,16 @@ pub use claims::{Claims, Principal};
 pub use error::config::ConfigError;
 pub use error::{Error, ErrorKind};
 pub use issuer::{Issuer, IssuerWithoutAudience};
+pub use keys::refresh::outcome::RefreshOutcome;
 pub use resource_identifier::ResourceIdentifier;
 pub use scope::requirement::{Requirement, all_of, any_of};
-pub use status::{IssuerStatus, Status};
+pub use status::{IssuerStatus, RefreshTaskState, SkippedKey, Status};
 pub use token::algorithm::Algorithm;
 pub use token::numeric_date::NumericDate;
 pub use verifier::Verifier;
 pub use verifier::builder::VerifierBuilder;
+#[cfg(feature = "fetch")]
+pub use verifier::start_policy::StartPolicy;
 
 pub use scopegate_proto::clock::{Clock, SystemClock};
 pub use scopegate_proto::excerpt::Excerpt;

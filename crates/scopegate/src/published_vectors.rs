@@ -19,7 +19,9 @@ use crate::token::header::Header;
 fn check_signature(token: &str, jwks: &str) -> Result<(), String> {
     let parts = token::split(token.as_bytes()).map_err(|error| error.to_string())?;
     let header = Header::parse(parts.header()).map_err(|error| error.to_string())?;
-    let keys = KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None).map_err(|error| error.to_string())?;
+    let keys = KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None)
+        .and_then(KeySet::not_empty)
+        .map_err(|error| error.to_string())?;
     let key = keys
         .find(header.key_id.as_deref(), header.algorithm)
         .map_err(|found| format!("{found:?} key for {}", header.algorithm))?;

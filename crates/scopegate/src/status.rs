@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use crate::cache::entry::Usage;
 use crate::keys::Keys;
 use crate::keys::fetched::KeyState;
+use crate::keys::set::{KeySet, SkippedJwk};
 
 /// The state of a verifier at one time, for a readiness probe or a dashboard. Get one from
 /// [`Verifier::status`](crate::Verifier::status).
@@ -32,18 +33,56 @@ pub struct IssuerStatus {
     pub usable: bool,
     /// The ids of the keys, in alphabetical order. Keys without an id are not listed.
     pub key_ids: Vec<String>,
-    /// When the keys that are there were asked for; `None` before that, and for keys that were given.
+    /// The keys that the issuer publishes and that are not used, in the order of the set.
+    pub skipped_keys: Vec<SkippedKey>,
+    /// When the keys in use were requested. `None` before the first fetch, and for static keys.
     pub fetched_at: Option<SystemTime>,
     /// How long ago that was.
     pub age: Option<Duration>,
-    /// Why the last fetch failed; `None` when it succeeded.
+    /// Why the last fetch failed, with all causes. `None` if it succeeded.
     pub last_failure: Option<String>,
-    /// How long until the next regular fetch, or the next attempt after a failure; `None` for keys that were given.
+    /// How long until the next regular fetch, or the next attempt after a failure. `None` for static keys.
     pub next_fetch_in: Option<Duration>,
+    /// The refresh period in effect: a withdrawn key is rejected after this time at the latest, while the issuer
+    /// responds. It is [`refresh_interval`](crate::VerifierBuilder::refresh_interval), or the issuer's `max-age` between
+    /// 1 min and 1 h, and at most half of [`max_stale`](crate::VerifierBuilder::max_stale). `None` for static keys.
+    pub refresh_period: Option<Duration>,
+    /// The state of the background task that fetches the keys.
+    pub refresh_task: RefreshTaskState,
     /// How many fetches have brought a key set, unchanged ones included.
     pub fetches_succeeded: u64,
     /// How many have not.
     pub fetches_failed: u64,
+}
+
+/// A key that an issuer publishes and that is not used.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedKey {
+    /// The place of the key in the set, from 0.
+    pub position: usize,
+    /// The key's id, if it has one.
+    pub key_id: Option<String>,
+    /// Why it is not used, such as "is not for verifying signatures".
+    pub reason: String,
+}
+
+/// The state of the background task that fetches an issuer's keys.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefreshTaskState {
+    /// The keys are static, so there is no task.
+    NotNeeded,
+    /// It fetches when a fetch is due.
+    Running,
+    /// A fetch is due for more than 10 s and has not begun, or has not ended in 40 s: nothing drives the runtime that
+    /// the verifier was started on, or it is blocked.
+    Overdue,
+    /// The last attempt panicked, for example in a log subscriber or a metrics recorder. The next one follows after a
+    /// pause of up to a minute.
+    Panicked,
+    /// The task has ended, with its runtime or for want of timers. Keys are no longer fetched.
+    Ended,
 }
 
 impl Status {
@@ -53,9 +92,22 @@ impl Status {
         Self { issuers, cache }
     }
 
-    /// Whether the tokens of every issuer can be judged: each has keys that may be used.
+    /// Returns whether [each issuer is ready](IssuerStatus::is_ready).
     pub fn is_ready(&self) -> bool {
-        self.issuers.iter().all(|issuer| issuer.usable)
+        self.issuers.iter().all(IssuerStatus::is_ready)
+    }
+
+    /// Returns the status of one issuer, by its name as tokens have it.
+    ///
+    /// With several issuers, base readiness on those that the service cannot do without:
+    ///
+    /// ```
+    /// # fn probe(verifier: &scopegate::Verifier) -> bool {
+    /// verifier.status().issuer("https://issuer.example").is_some_and(|issuer| issuer.is_ready())
+    /// # }
+    /// ```
+    pub fn issuer(&self, name: &str) -> Option<&IssuerStatus> {
+        self.issuers.iter().find(|issuer| issuer.issuer == name)
     }
 
     /// The issuers by their names, in alphabetical order.
@@ -75,33 +127,70 @@ impl Status {
 }
 
 impl IssuerStatus {
+    /// Returns whether the issuer's tokens can be verified, now and later: there are usable keys, and they are being
+    /// refreshed.
+    pub fn is_ready(&self) -> bool {
+        let refreshed = matches!(self.refresh_task, RefreshTaskState::NotNeeded | RefreshTaskState::Running);
+        self.usable && refreshed
+    }
+
     pub(crate) fn new(issuer: &str, keys: &Keys, now: SystemTime) -> Self {
         let mut status = Self {
             issuer: issuer.to_owned(),
             usable: true,
             key_ids: Vec::new(),
+            skipped_keys: Vec::new(),
             fetched_at: None,
             age: None,
             last_failure: None,
             next_fetch_in: None,
+            refresh_period: None,
+            refresh_task: RefreshTaskState::NotNeeded,
             fetches_succeeded: 0,
             fetches_failed: 0,
         };
         match keys {
-            Keys::Static(keys) => status.key_ids = owned(keys.ids()),
+            Keys::Static(keys) => status.list(keys),
             Keys::Fetched(keys) => {
-                let KeyState { snapshot, usable, history, next_fetch } = keys.state(now.into());
+                let state = keys.state(now.into());
+                status.refresh_task = task_state(&state);
+                let KeyState { snapshot, usable, history, next_fetch, interval, .. } = state;
                 status.usable = usable;
-                status.key_ids = snapshot.map(|snapshot| owned(snapshot.keys.ids())).unwrap_or_default();
+                if let Some(snapshot) = snapshot {
+                    status.list(&snapshot.keys);
+                }
                 status.fetched_at = history.last_success;
                 status.age = history.last_success.map(|at| now.duration_since(at).unwrap_or_default());
-                status.last_failure = history.last_failure.map(|failure| failure.error.to_string());
+                status.refresh_period = Some(interval);
+                status.last_failure = history.last_failure.map(|failure| failure.error.chain());
                 status.next_fetch_in = Some(next_fetch.saturating_duration_since(Instant::now()));
                 status.fetches_succeeded = history.successes;
                 status.fetches_failed = history.failures;
             }
         }
         status
+    }
+
+    fn list(&mut self, keys: &KeySet) {
+        self.key_ids = owned(keys.ids());
+        let skipped = |key: &SkippedJwk| SkippedKey {
+            position: key.position,
+            key_id: key.id.as_deref().map(str::to_owned),
+            reason: key.reason.to_string(),
+        };
+        self.skipped_keys = keys.skipped().iter().map(skipped).collect();
+    }
+}
+
+fn task_state(state: &KeyState) -> RefreshTaskState {
+    if state.ended {
+        RefreshTaskState::Ended
+    } else if state.history.panicked {
+        RefreshTaskState::Panicked
+    } else if state.overdue {
+        RefreshTaskState::Overdue
+    } else {
+        RefreshTaskState::Running
     }
 }
 

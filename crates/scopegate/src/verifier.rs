@@ -4,8 +4,11 @@
 pub(crate) mod builder;
 pub(crate) mod outcome;
 pub(crate) mod pending;
+mod refresh;
 #[cfg(feature = "fetch")]
 mod start;
+#[cfg(feature = "fetch")]
+pub(crate) mod start_policy;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,7 +29,7 @@ use crate::checks::lifetime::Lifetime;
 use crate::claims::{self, Claims, Identity};
 use crate::error::Error;
 use crate::error::config::ConfigError;
-use crate::issuer::registry::{KeyLookup, Registry, TrustedIssuer};
+use crate::issuer::registry::{KeyLookup, OverdueKeys, Registry, TrustedIssuer};
 use crate::keys::Keys;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::metrics;
@@ -113,7 +116,7 @@ impl Verifier {
     /// # Errors
     /// An [`Error`] that names the first check that failed, with what was expected and what was found.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Claims, Error> {
-        let result = self.verify_inner(token.as_ref()).map_err(|stopped| match stopped {
+        let result = self.verify_inner(token.as_ref(), OverdueKeys::Use).map_err(|stopped| match stopped {
             NotAccepted::Rejected(error) => error,
             NotAccepted::KeyUnknown(unknown) => unknown.error(),
         });
@@ -121,19 +124,21 @@ impl Verifier {
         result
     }
 
-    /// Like [`verify`](Self::verify), and if the token names an unknown key, waits for the fetch that this causes. So a
-    /// token is not rejected because its issuer has just begun to use a new key.
+    /// Like [`verify`](Self::verify), and waits for a fetch of the keys that is due or under way and that the token needs.
+    /// So a token is not rejected because its issuer has just begun to use a new key.
     ///
-    /// It waits for as long as such a fetch is due or under way, and at most 2 s: normally the milliseconds of one
-    /// fetch, and a second more if the key is not there yet and no other unknown key is asked for, because some issuers
-    /// publish a key a moment after they begin to use it. It does not wait for a key that was just looked for; see
-    /// [`refresh_cooldown`](crate::VerifierBuilder::refresh_cooldown). At most 1,024 calls wait for one issuer.
+    /// It waits if the token names an unknown key, if there are no usable keys yet, and if the keys are older than they
+    /// should be because the process was suspended. It waits at most 2 s: normally the milliseconds of one fetch, and a
+    /// second more if an unknown key is not found, because some issuers publish a key a moment after they begin to use
+    /// it. It does not wait for an unknown key if others have just been looked for; see
+    /// [`refresh_cooldown`](crate::VerifierBuilder::refresh_cooldown). At most 4,096 calls wait for one issuer, and at most
+    /// 1,024 of them with tokens of one key.
     ///
     /// Dropping the future is safe at any time.
     ///
     /// # Errors
-    /// As for [`verify`](Self::verify). When the keys could not be fetched, or too many wait, an unknown key is
-    /// [`Error::KeysUnavailable`], because it may exist.
+    /// As for [`verify`](Self::verify). An unknown key is [`Error::KeysUnavailable`] if no fetch has succeeded for a
+    /// refresh period, because the issuer may have published it since.
     ///
     /// # Panics
     /// On a Tokio runtime without timers, and outside of any, when it has to wait.
@@ -146,7 +151,7 @@ impl Verifier {
 
     /// Verifies a token without waiting. If its key may be about to arrive, the verification is pending.
     pub(crate) fn try_verify(&self, token: &[u8]) -> Verification {
-        let result = match self.verify_inner(token) {
+        let result = match self.verify_inner(token, OverdueKeys::Wait) {
             Ok(claims) => Ok(claims),
             Err(NotAccepted::Rejected(error)) => Err(error),
             Err(NotAccepted::KeyUnknown(unknown)) => match unknown.settled_error() {
@@ -209,26 +214,29 @@ impl Verifier {
     }
 
     /// Returns the claims from the cache, or runs the checks. If a key is unknown, it is requested.
-    fn verify_inner(&self, token: &[u8]) -> Result<Claims, NotAccepted<'_>> {
+    fn verify_inner(&self, token: &[u8], overdue: OverdueKeys) -> Result<Claims, NotAccepted<'_>> {
         let now = self.now();
         match self.cached(token, now) {
             Some(claims) => Ok(claims),
-            None => self.run_checks(token, now),
+            None => self.run_checks(token, now, overdue),
         }
     }
 
     /// The checks, in the order that [`verify`](Self::verify) documents. The first four find the key.
-    fn run_checks(&self, token: &[u8], now: NumericDate) -> Result<Claims, NotAccepted<'_>> {
+    fn run_checks(
+        &self,
+        token: &[u8],
+        now: NumericDate,
+        overdue: OverdueKeys,
+    ) -> Result<Claims, NotAccepted<'_>> {
         let parts = token::split(token)?;
         let header = Header::parse(parts.header())?;
         let payload = read_payload(&parts)?;
         let issuer = self.0.issuers.named_by(&payload)?;
         issuer.policy.check_header(&header)?;
-        let key = match issuer.find_key(header.key_id.as_deref(), header.algorithm, now)? {
+        let key = match issuer.find_key(header.key_id.as_deref(), header.algorithm, now, overdue)? {
             KeyLookup::Found(key) => key,
-            KeyLookup::Unknown(key, state) => {
-                return Err(UnknownKey { issuer, key, state, parts }.into());
-            }
+            KeyLookup::Missing(missing) => return Err(UnknownKey { issuer, missing, parts }.into()),
         };
         Ok(self.run_checks_with_key(token, &parts, &payload, issuer, key, now)?)
     }

@@ -28,7 +28,8 @@ impl KeyRef {
         self.key.id.as_deref().filter(|_| self.by_id)
     }
 
-    /// Returns whether the token's header leads to this key in the current set, and the set may be used.
+    /// Returns whether the token's header leads to this key in the current set, and the set may be used without
+    /// waiting for a fetch.
     pub(crate) fn is_current(&self, now: NumericDate) -> bool {
         let leads_here = |set: &KeySet| {
             // Usually the set is unchanged. Set ids are never reused, so an outdated one costs one more
@@ -43,6 +44,6 @@ impl KeyRef {
             }
             same
         };
-        self.keys.usable(now, leads_here).unwrap_or(false)
+        self.keys.current(now, leads_here).unwrap_or(false)
     }
 }

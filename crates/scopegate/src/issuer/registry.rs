@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::issuer::policy::Policy;
 use crate::keys::Keys;
-use crate::keys::fetched::KeyRequested;
+use crate::keys::fetched::{KeyRequested, Reading};
 use crate::keys::name::KeyName;
 use crate::keys::refresh::schedule::RefreshState;
 use crate::keys::set::{KeyLookupError, KeySet};
@@ -33,28 +33,69 @@ pub(crate) struct TrustedIssuer {
 /// The result of looking up the key that a token names.
 pub(crate) enum KeyLookup {
     Found(KeyRef),
+    Missing(MissingKey),
+}
+
+/// A key that cannot be had now.
+#[derive(Debug)]
+pub(crate) struct MissingKey {
+    pub(crate) name: KeyName,
+    pub(crate) why: Missing,
+}
+
+/// Why a key cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
     /// The current set has no such key. The state says whether it may be about to arrive.
-    Unknown(KeyName, RefreshState),
+    Unknown(RefreshState),
+    /// There are no usable keys, and a fetch is due or under way.
+    NoKeysYet,
+    /// The keys are overdue, and a fetch is due or under way.
+    Overdue,
+}
+
+/// What a lookup does if the keys may be used, but a fetch should have replaced them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OverdueKeys {
+    /// The fetch is worth waiting for.
+    Wait,
+    Use,
 }
 
 impl TrustedIssuer {
-    /// Looks up the one key with this id and for this algorithm. An unknown key is requested, and keys that have
-    /// expired are: both may make a fetch due.
+    /// Looks up the one key with this id and for this algorithm. An unknown key is requested, and keys that are
+    /// overdue or have expired are: each may make a fetch due.
     pub(crate) fn find_key(
         &self,
         id: Option<&str>,
         algorithm: Algorithm,
         now: NumericDate,
+        overdue: OverdueKeys,
     ) -> Result<KeyLookup, Error> {
         loop {
             let find = |keys: &KeySet| {
                 keys.find(id, algorithm).map(|key| KeyRef::new(key, id.is_some(), keys, &self.keys))
             };
-            let Some(found) = self.keys.usable(now, find) else {
-                if let Keys::Fetched(keys) = &self.keys {
-                    keys.refresh().keys_expired();
+            let missing = |why| {
+                Ok(KeyLookup::Missing(MissingKey {
+                    name: KeyName { id: id.map(Into::into), algorithm },
+                    why,
+                }))
+            };
+            let found = match (self.keys.read(now, find), &self.keys) {
+                (Reading::Current(found), _) => found,
+                (Reading::Overdue(found), Keys::Fetched(keys)) => {
+                    let comes = keys.overdue();
+                    if comes && overdue == OverdueKeys::Wait {
+                        return missing(Missing::Overdue);
+                    }
+                    keys.use_overdue(now);
+                    found
                 }
-                return Err(self.unavailable());
+                (Reading::Unusable, Keys::Fetched(keys)) if keys.refresh().keys_unusable() => {
+                    return missing(Missing::NoKeysYet);
+                }
+                (Reading::Overdue(_) | Reading::Unusable, _) => return Err(self.unavailable()),
             };
             match found {
                 Ok(key) => return Ok(KeyLookup::Found(key)),
@@ -64,12 +105,11 @@ impl TrustedIssuer {
                 }
                 Err(KeyLookupError::Unknown) => {}
             }
-            let key = KeyName { id: id.map(Into::into), algorithm };
             let Keys::Fetched(keys) = &self.keys else {
-                return Ok(KeyLookup::Unknown(key, RefreshState::UpToDate));
+                return missing(Missing::Unknown(RefreshState::UpToDate));
             };
-            match keys.request(&key) {
-                KeyRequested::Missing(state) => return Ok(KeyLookup::Unknown(key, state)),
+            match keys.request(&KeyName { id: id.map(Into::into), algorithm }) {
+                KeyRequested::Missing(state) => return missing(Missing::Unknown(state)),
                 KeyRequested::Arrived => {}
             }
         }
@@ -90,21 +130,49 @@ impl TrustedIssuer {
         })
     }
 
-    /// The error for a key that the issuer does not publish.
+    /// The error for a key that the issuer does not publish, or that is skipped.
     pub(crate) fn unknown_key(&self, key: &KeyName) -> Error {
         Error::UnknownKey {
             issuer: self.identifier.to_string(),
             key_id: key.id.as_deref().map(Excerpt::new),
             algorithm: key.algorithm,
+            skipped: key.id.as_deref().and_then(|id| self.reason_to_skip(id)),
         }
     }
 
-    /// The error for a missing key, unless it may be about to arrive.
-    pub(crate) fn settled_error(&self, key: &KeyName, state: RefreshState) -> Option<Error> {
+    /// Why the key with this id is not used, although the issuer publishes it.
+    fn reason_to_skip(&self, id: &str) -> Option<String> {
+        let skipped = |keys: &KeySet| {
+            let key = keys.skipped().iter().find(|key| key.id.as_deref() == Some(id))?;
+            Some(key.reason.to_string())
+        };
+        match &self.keys {
+            Keys::Static(keys) => skipped(keys),
+            Keys::Fetched(keys) => keys.snapshot().and_then(|snapshot| skipped(&snapshot.keys)),
+        }
+    }
+
+    /// The error for a key that cannot be had now, unless it may be about to arrive.
+    pub(crate) fn settled_error(&self, missing: &MissingKey) -> Option<Error> {
+        match missing.why {
+            Missing::Unknown(RefreshState::Pending) | Missing::NoKeysYet | Missing::Overdue => None,
+            Missing::Unknown(RefreshState::UpToDate | RefreshState::Stale) => {
+                Some(self.error_without_waiting(missing))
+            }
+        }
+    }
+
+    /// The error for a key that cannot be had now, if nothing is waited for: a key may have been published since the
+    /// last fetch that succeeded only if that is a period ago.
+    pub(crate) fn error_without_waiting(&self, missing: &MissingKey) -> Error {
+        let state = match (missing.why, &self.keys) {
+            (Missing::NoKeysYet | Missing::Overdue, _) => RefreshState::Stale,
+            (Missing::Unknown(RefreshState::Pending), Keys::Fetched(keys)) => keys.refresh().settled_state(),
+            (Missing::Unknown(state), _) => state,
+        };
         match state {
-            RefreshState::Pending => None,
-            RefreshState::UpToDate => Some(self.unknown_key(key)),
-            RefreshState::Failed => Some(self.unavailable()),
+            RefreshState::Stale => self.unavailable(),
+            RefreshState::UpToDate | RefreshState::Pending => self.unknown_key(&missing.name),
         }
     }
 
@@ -137,14 +205,16 @@ impl Registry {
     /// Returns the issuer that the payload names.
     pub(crate) fn named_by(&self, payload: &JsonObject<'_>) -> Result<&Arc<TrustedIssuer>, Error> {
         let named = payload.get("iss").and_then(string);
-        let trusted = named.as_deref().and_then(|named| {
-            let at = self.issuers.binary_search_by(|issuer| shortlex(&issuer.identifier, named)).ok()?;
-            self.issuers.get(at)
-        });
-        trusted.ok_or_else(|| Error::UnknownIssuer {
+        named.as_deref().and_then(|named| self.get(named)).ok_or_else(|| Error::UnknownIssuer {
             expected: self.iter().take(MAX_LISTED).map(|issuer| issuer.identifier.to_string()).collect(),
             found: named.as_deref().map(Excerpt::new),
         })
+    }
+
+    /// Returns the issuer with this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<TrustedIssuer>> {
+        let at = self.issuers.binary_search_by(|issuer| shortlex(&issuer.identifier, name)).ok()?;
+        self.issuers.get(at)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<TrustedIssuer>> {

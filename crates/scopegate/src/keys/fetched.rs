@@ -8,10 +8,17 @@ use arc_swap::ArcSwapOption;
 use tokio::time::Instant;
 
 use crate::keys::name::KeyName;
-use crate::keys::refresh::handle::{Failure, RefreshHandle, RefreshHistory};
-use crate::keys::refresh::schedule::{RefreshConfig, RefreshState};
+use crate::keys::refresh::error::Failure;
+use crate::keys::refresh::handle::{RefreshHandle, RefreshHistory};
+use crate::keys::refresh::schedule::{
+    Begun, FETCH_TIMEOUT, MAX_RETRY, MAX_UNCONFIRMED, OVERDUE_AFTER, RefreshConfig, RefreshState,
+};
 use crate::keys::set::KeySet;
 use crate::token::numeric_date::NumericDate;
+
+/// After a failed fetch, requests use the keys for so long without a look at the schedule: until the next one must have
+/// ended.
+const USED_AFTER_FAILURE: Duration = MAX_RETRY.saturating_add(FETCH_TIMEOUT.saturating_mul(2));
 
 /// The keys of an issuer that publishes them.
 pub(crate) struct FetchedKeys {
@@ -20,20 +27,81 @@ pub(crate) struct FetchedKeys {
 }
 
 /// The keys of one fetch.
+#[derive(Clone)]
 pub(crate) struct Snapshot {
     pub(crate) keys: Arc<KeySet>,
     /// The time before the request was sent.
     pub(crate) fetched_at: SystemTime,
-    pub(crate) max_age: Duration,
+    max_age: Duration,
+    /// If the clock was set back after the fetch, keys from too far in the future are as old as those from too far in
+    /// the past.
+    not_before: NumericDate,
+    /// Until then, requests use the keys without asking further: a fetch is expected to replace them earlier.
+    current_until: NumericDate,
+    /// A withdrawn key must not live for ever while the issuer cannot be reached.
+    usable_until: NumericDate,
+}
+
+/// What the time says of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Current,
+    /// A fetch should have replaced it: the clock has jumped, the process was suspended, or the task does not run.
+    Overdue,
+    Unusable,
 }
 
 impl Snapshot {
-    /// A withdrawn key must not live for ever while the issuer cannot be reached. If the clock was set back
-    /// after the fetch, keys from too far in the future are as old as those from too far in the past.
-    fn is_usable(&self, now: NumericDate) -> bool {
-        let fetched_at = NumericDate::from(self.fetched_at);
-        now < fetched_at.plus(self.max_age) && fetched_at < now.plus(self.max_age)
+    /// `current_for` is how long a fetch may be expected to take to replace it.
+    pub(crate) fn new(
+        keys: Arc<KeySet>,
+        fetched_at: SystemTime,
+        max_age: Duration,
+        current_for: Duration,
+    ) -> Self {
+        // A set without keys can verify nothing.
+        let max_age = if keys.is_empty() { Duration::ZERO } else { max_age };
+        let at = NumericDate::from(fetched_at);
+        Self {
+            keys,
+            fetched_at,
+            max_age,
+            not_before: at.minus(max_age),
+            current_until: at.plus(current_for.min(max_age)),
+            usable_until: at.plus(max_age),
+        }
     }
+
+    fn standing(&self, now: NumericDate) -> Standing {
+        if now <= self.not_before || now >= self.usable_until {
+            Standing::Unusable
+        } else if now < self.current_until {
+            Standing::Current
+        } else {
+            Standing::Overdue
+        }
+    }
+
+    /// The snapshot with an earlier end.
+    fn ends_in(&self, now: SystemTime, rest: Duration) -> Self {
+        let max_age = now.duration_since(self.fetched_at).unwrap_or_default() + rest;
+        Self::new(Arc::clone(&self.keys), self.fetched_at, max_age.min(self.max_age), max_age)
+    }
+
+    /// The same keys, which requests may use for a time without asking further.
+    fn used_until(&self, date: NumericDate) -> Self {
+        let current_until = if date < self.usable_until { date } else { self.usable_until };
+        Self { current_until, ..self.clone() }
+    }
+}
+
+/// What was read from the current keys.
+pub(crate) enum Reading<T> {
+    Current(T),
+    /// The keys may be used, but a fetch should have replaced them.
+    Overdue(T),
+    /// There are none that may be used.
+    Unusable,
 }
 
 /// The result of a request for a key that the current set lacks.
@@ -44,12 +112,25 @@ pub(crate) enum KeyRequested {
     Missing(RefreshState),
 }
 
+/// What becomes of the keys if a fetch has found no usable one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Withdrawal {
+    /// There are none.
+    NoKeys,
+    /// A second fetch has to find the same.
+    Unconfirmed,
+    Confirmed,
+}
+
 /// All that an operator can see of fetched keys, at one moment.
 pub(crate) struct KeyState {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     pub(crate) usable: bool,
     pub(crate) history: RefreshHistory,
     pub(crate) next_fetch: Instant,
+    pub(crate) interval: Duration,
+    pub(crate) overdue: bool,
+    pub(crate) ended: bool,
 }
 
 impl FetchedKeys {
@@ -58,16 +139,24 @@ impl FetchedKeys {
         Self { snapshot: ArcSwapOption::empty(), refresh: RefreshHandle::new(config) }
     }
 
-    pub(crate) fn usable<T>(&self, now: NumericDate, read: impl FnOnce(&KeySet) -> T) -> Option<T> {
-        match self.snapshot.load().as_deref() {
-            Some(snapshot) if snapshot.is_usable(now) => Some(read(&snapshot.keys)),
-            _ => None,
+    pub(crate) fn read<T>(&self, now: NumericDate, read: impl FnOnce(&KeySet) -> T) -> Reading<T> {
+        let snapshot = self.snapshot.load();
+        let Some(snapshot) = snapshot.as_deref() else { return Reading::Unusable };
+        match snapshot.standing(now) {
+            Standing::Current => Reading::Current(read(&snapshot.keys)),
+            Standing::Overdue => Reading::Overdue(read(&snapshot.keys)),
+            Standing::Unusable => Reading::Unusable,
         }
     }
 
     /// Returns the current snapshot, whether or not it may still be used.
     pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.snapshot.load_full()
+    }
+
+    /// Returns the current keys, whether or not they may still be used. An empty set is none.
+    pub(crate) fn keys(&self) -> Option<Arc<KeySet>> {
+        self.snapshot().map(|snapshot| Arc::clone(&snapshot.keys)).filter(|keys| !keys.is_empty())
     }
 
     pub(crate) fn refresh(&self) -> &RefreshHandle {
@@ -81,40 +170,128 @@ impl FetchedKeys {
             if self.snapshot.load().as_ref().is_some_and(|snapshot| snapshot.keys.contains(key)) {
                 return KeyRequested::Arrived;
             }
-            KeyRequested::Missing(match state.schedule.unknown_key(key, Instant::now()) {
-                RefreshState::Pending if state.ended => RefreshState::Failed,
+            let now = Instant::now();
+            KeyRequested::Missing(match state.schedule.unknown_key(key, now) {
+                RefreshState::Pending if state.ended => state.schedule.settled_state(now),
                 other => other,
             })
         })
     }
 
+    /// For requests: the keys are overdue, so a fetch is. Returns whether one comes. A failed one lets the keys be used
+    /// for some minutes, so requests make a fetch due no more often than that.
+    pub(crate) fn overdue(&self) -> bool {
+        self.refresh.change(|state| {
+            state.schedule.outdated(true, Instant::now());
+            !state.ended
+        })
+    }
+
+    /// For requests: uses overdue keys for some minutes, because no fetch comes.
+    pub(crate) fn use_overdue(&self, now: NumericDate) {
+        self.refresh.read(|_locked| self.use_until(now.plus(USED_AFTER_FAILURE)));
+    }
+
+    /// For the task: a fetch begins. Keys end here that have reached the stale limit by the monotonic clock: the other
+    /// clock may have been set back.
+    pub(crate) fn begin(&self) -> Begun {
+        self.refresh.begin(|state| {
+            let begun = state.schedule.begin(Instant::now());
+            if let (true, Some(snapshot)) = (begun.keys_expired, self.snapshot()) {
+                let ended = Snapshot::new(
+                    Arc::clone(&snapshot.keys),
+                    snapshot.fetched_at,
+                    Duration::ZERO,
+                    Duration::ZERO,
+                );
+                self.snapshot.store(Some(Arc::new(ended)));
+            }
+            begun
+        })
+    }
+
     /// Replaces the snapshot, then wakes the requests that wait for it. `advice` is the issuer's
-    /// `max-age`, `random` is uniform in 0..1.
-    pub(crate) fn publish(&self, snapshot: Snapshot, advice: Option<Duration>, random: f64) {
-        let (keys, fetched_at) = (Arc::clone(&snapshot.keys), snapshot.fetched_at);
+    /// `max-age`, `random` is uniform in 0..1. Returns whether the keys are others than before.
+    pub(crate) fn publish(
+        &self,
+        keys: &Arc<KeySet>,
+        fetched_at: SystemTime,
+        max_age: Duration,
+        advice: Option<Duration>,
+        random: f64,
+    ) -> bool {
         self.refresh.update(|state| {
-            self.snapshot.store(Some(Arc::new(snapshot)));
-            state.history.succeeded(fetched_at);
+            let changed = !self.snapshot().is_some_and(|before| before.keys.has_same_keys(keys));
             state.schedule.succeeded(Instant::now(), advice, random, |key| keys.contains(key));
+            let current_for = state.schedule.interval() + OVERDUE_AFTER;
+            let snapshot = Snapshot::new(Arc::clone(keys), fetched_at, max_age, current_for);
+            self.snapshot.store(Some(Arc::new(snapshot)));
+            state.history.succeeded(state.schedule.begun(), fetched_at, changed);
+            changed
+        })
+    }
+
+    /// Records a failed fetch that began at this time. The snapshot stays.
+    pub(crate) fn fetch_failed(&self, failure: Failure, began: SystemTime, random: f64) {
+        self.refresh.update(|state| {
+            state.history.failed(state.schedule.begun(), failure);
+            state.schedule.failed(Instant::now(), random);
+            self.use_until(NumericDate::from(began).plus(USED_AFTER_FAILURE));
         });
     }
 
-    /// Records a failed fetch. The snapshot stays.
-    pub(crate) fn fetch_failed(&self, failure: Failure, random: f64) {
+    /// Records a fetch that has brought a set without a usable key. Such a set ends the keys when it is confirmed, or
+    /// after some minutes if nothing can confirm it.
+    pub(crate) fn none_usable(
+        &self,
+        set: &Arc<KeySet>,
+        failure: Failure,
+        began: SystemTime,
+        random: f64,
+    ) -> Withdrawal {
         self.refresh.update(|state| {
-            state.history.failed(failure);
-            state.schedule.failed(Instant::now(), random);
-        });
+            state.history.failed(state.schedule.begun(), failure);
+            let now = Instant::now();
+            let snapshot = self.snapshot().filter(|snapshot| !snapshot.keys.is_empty());
+            let withdrawal = match &snapshot {
+                None => {
+                    state.schedule.failed(now, random);
+                    Withdrawal::NoKeys
+                }
+                Some(_) if state.schedule.none_usable(now, random) => Withdrawal::Confirmed,
+                Some(_) => Withdrawal::Unconfirmed,
+            };
+            let next = match snapshot {
+                Some(snapshot) if withdrawal == Withdrawal::Unconfirmed => {
+                    snapshot.ends_in(began, MAX_UNCONFIRMED)
+                }
+                _ => Snapshot::new(Arc::clone(set), began, Duration::ZERO, Duration::ZERO),
+            };
+            self.snapshot.store(Some(Arc::new(next)));
+            withdrawal
+        })
+    }
+
+    /// For a caller that holds the lock. The stale limit stays.
+    fn use_until(&self, date: NumericDate) {
+        if let Some(snapshot) = self.snapshot().filter(|snapshot| snapshot.current_until < date) {
+            self.snapshot.store(Some(Arc::new(snapshot.used_until(date))));
+        }
     }
 
     pub(crate) fn state(&self, now: NumericDate) -> KeyState {
         self.refresh.read(|state| {
-            let snapshot = self.snapshot();
+            let (snapshot, monotonic) = (self.snapshot(), Instant::now());
             KeyState {
-                usable: snapshot.as_ref().is_some_and(|snapshot| snapshot.is_usable(now)),
+                usable: snapshot
+                    .as_ref()
+                    .is_some_and(|snapshot| snapshot.standing(now) != Standing::Unusable),
                 snapshot,
                 history: state.history.clone(),
                 next_fetch: state.schedule.due(),
+                interval: state.schedule.interval(),
+                overdue: state.schedule.is_overdue(monotonic),
+                ended: state.ended,
             }
         })
     }
@@ -139,11 +316,13 @@ mod tests {
         let config = RefreshConfig { interval: Interval::Fixed(HOUR), cooldown: HOUR, max_stale: HOUR };
         let source = Arc::new(FetchedKeys::new(config));
         let fetched_at = SystemTime::now();
-        source.publish(Snapshot { keys, fetched_at, max_age: HOUR }, None, 0.5);
+        source.publish(&keys, fetched_at, HOUR, None, 0.5);
         source.refresh.update(|_held| {
             // The lock is held here, so a reader that needed it would not return.
             let (reader, (sender, receiver)) = (Arc::clone(&source), mpsc::channel());
-            thread::spawn(move || sender.send(reader.usable(fetched_at.into(), |_| ()).is_some()));
+            thread::spawn(move || {
+                sender.send(matches!(reader.read(fetched_at.into(), |_| ()), Reading::Current(())))
+            });
             assert_eq!(receiver.recv_timeout(Duration::from_secs(30)), Ok(true));
         });
     }

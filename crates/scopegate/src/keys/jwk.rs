@@ -58,6 +58,11 @@ impl Key {
         if keys.is_empty() { Err(JwkError::NotAccepted) } else { Ok(keys) }
     }
 
+    /// Reads no more than the id of a JWK. Returns `None` if it has none, or a malformed one.
+    pub(crate) fn id_of(jwk: &RawValue) -> Option<Box<str>> {
+        Jwk::from_text(jwk.get()).ok()?.optional("kid").ok()?.map(Into::into)
+    }
+
     /// Whether the other key does the same for the same tokens.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         self.id == other.id && self.algorithm == other.algorithm && self.numbers == other.numbers

@@ -2,8 +2,14 @@
 //! requests reach both through the handle.
 
 pub(crate) mod abort_on_drop;
+#[cfg(feature = "fetch")]
+mod catch_panic;
 pub(crate) mod error;
 pub(crate) mod handle;
+pub(crate) mod outcome;
+#[cfg(feature = "fetch")]
+mod reader;
 pub(crate) mod schedule;
 #[cfg(feature = "fetch")]
 pub(crate) mod task;
+mod waiting;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonError, JsonObject, shortlex};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -25,6 +26,17 @@ pub(crate) struct KeySet {
     keys: Vec<Arc<Key>>,
     /// The keys that have an id, sorted by it ([`shortlex`]).
     named: Vec<(Box<str>, Arc<Key>)>,
+    /// In the order of the document.
+    skipped: Vec<SkippedJwk>,
+}
+
+/// A key of the document that is not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SkippedJwk {
+    /// Its place in the document, from 0.
+    pub(crate) position: usize,
+    pub(crate) id: Option<Box<str>>,
+    pub(crate) reason: JwkError,
 }
 
 /// What a lookup finds when it does not find exactly one key.
@@ -35,7 +47,8 @@ pub(crate) enum KeyLookupError {
 }
 
 impl KeySet {
-    /// Reads a JWK set (RFC 7517 §5), key by key: an unusable key is left out and logged, and costs no other key.
+    /// Reads a JWK set (RFC 7517 §5), key by key: an unusable key is skipped, and costs no other key. So a set
+    /// without a usable key is an empty one, and not an error: its issuer may have withdrawn every key.
     /// Keys that the earlier set has too stay the same objects.
     pub(crate) fn from_json(
         json: &[u8],
@@ -49,7 +62,7 @@ impl KeySet {
         if jwks.len() > MAX_KEYS {
             return Err(JwksError::TooMany(jwks.len()));
         }
-        let (mut keys, mut unusable) = (Vec::with_capacity(jwks.len()), Vec::new());
+        let (mut keys, mut skipped) = (Vec::with_capacity(jwks.len()), Vec::new());
         for (position, jwk) in jwks.into_iter().enumerate() {
             match Key::from_jwk(jwk, accepted, known) {
                 // Some sets list a key twice. Another with the same id is ambiguous, the same one is not.
@@ -58,24 +71,44 @@ impl KeySet {
                         keys.push(key);
                     }
                 }),
-                Err(reason) => unusable.push((position, reason)),
-            }
-        }
-        if keys.is_empty() {
-            return Err(JwksError::NoneUsable(unusable));
-        }
-        for (position, reason) in unusable {
-            if reason.holds_secret() {
-                // A private key that is published is everybody's key: somebody has to act.
-                tracing::warn!("key {position} of the set {reason}; it is not used");
-            } else {
-                tracing::debug!("key {position} of the set {reason}; it is not used");
+                Err(reason) => skipped.push(SkippedJwk { position, id: Key::id_of(jwk), reason }),
             }
         }
         let mut named: Vec<(Box<str>, Arc<Key>)> =
             keys.iter().filter_map(|key| Some((key.id.clone()?, Arc::clone(key)))).collect();
         named.sort_by(|(a, _), (b, _)| shortlex(a, b));
-        Ok(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), keys, named })
+        Ok(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), keys, named, skipped })
+    }
+
+    /// Returns the set if it has a usable key.
+    pub(crate) fn not_empty(self) -> Result<Self, JwksError> {
+        if self.is_empty() { Err(JwksError::NoneUsable(self.skipped)) } else { Ok(self) }
+    }
+
+    /// Whether no key can verify a token.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The keys that are not used.
+    pub(crate) fn skipped(&self) -> &[SkippedJwk] {
+        &self.skipped
+    }
+
+    /// Logs the keys that are skipped, unless the earlier set has skipped the same ones.
+    pub(crate) fn log_skipped(&self, issuer: &str, earlier: Option<&Self>) {
+        if earlier.is_some_and(|earlier| earlier.skipped == self.skipped) {
+            return;
+        }
+        for SkippedJwk { position, id, reason } in &self.skipped {
+            let key_id = id.as_deref().map(Excerpt::new).map(tracing::field::display);
+            if reason.holds_secret() {
+                // A published private key is known to everyone: the operator has to act.
+                tracing::warn!(issuer, position, key_id, %reason, "key of the set skipped");
+            } else {
+                tracing::info!(issuer, position, key_id, %reason, "key of the set skipped");
+            }
+        }
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -127,13 +160,14 @@ fn single<'a>(
     }
 }
 
-/// Why a document gives no keys. Whoever has an earlier set keeps it.
+/// Why a document is not a key set, or not one to start with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum JwksError {
     InvalidJson(JsonError),
     NoKeys,
     TooMany(usize),
-    NoneUsable(Vec<(usize, JwkError)>),
+    /// A key set, and its keys are all skipped.
+    NoneUsable(Vec<SkippedJwk>),
 }
 
 impl fmt::Display for JwksError {
@@ -142,9 +176,10 @@ impl fmt::Display for JwksError {
             Self::InvalidJson(found) => write!(f, "expected a key set, found a document that is {found}"),
             Self::NoKeys => f.write_str("expected an array `keys`, found none"),
             Self::TooMany(found) => write!(f, "expected at most {MAX_KEYS} keys, found {found}"),
-            Self::NoneUsable(unusable) => {
-                write!(f, "none of the {} keys can verify a token", unusable.len())?;
-                unusable.iter().try_for_each(|(position, reason)| write!(f, "; key {position} {reason}"))
+            Self::NoneUsable(skipped) => {
+                write!(f, "none of the {} keys can verify a token", skipped.len())?;
+                let show = |SkippedJwk { position, reason, .. }: &SkippedJwk| (*position, *reason);
+                skipped.iter().map(show).try_for_each(|(at, reason)| write!(f, "; key {at} {reason}"))
             }
         }
     }
@@ -162,6 +197,24 @@ mod tests {
         let jwks = ids.iter().map(|id| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","kid":"{id}"}}"#));
         let json = format!(r#"{{"keys":[{}]}}"#, jwks.collect::<Vec<_>>().join(","));
         KeySet::from_json(json.as_bytes(), Algorithm::ALL, earlier).unwrap()
+    }
+
+    #[test]
+    fn set_without_usable_key_is_empty() {
+        // FR-A1, FR-A17
+        let read = |json: &str| KeySet::from_json(json.as_bytes(), Algorithm::ALL, None);
+        let empty = read(r#"{"keys":[]}"#).unwrap();
+        assert!(empty.is_empty() && empty.skipped().is_empty());
+        let skipped = read(r#"{"keys":[{"kty":"oct","kid":"a","k":"AQAB"},{"kty":"EC","kid":7}]}"#).unwrap();
+        assert!(skipped.is_empty());
+        let ids: Vec<_> = skipped.skipped().iter().map(|key| (key.position, key.id.as_deref())).collect();
+        assert_eq!(ids, [(0, Some("a")), (1, None)]);
+        assert!(matches!(skipped.not_empty(), Err(JwksError::NoneUsable(keys)) if keys.len() == 2));
+        let some = set(&["a"], None);
+        assert!(!some.is_empty() && some.not_empty().is_ok());
+        for not_a_set in ["", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":[{"kty""#, "<html>"] {
+            assert!(read(not_a_set).is_err(), "{not_a_set}");
+        }
     }
 
     #[test]

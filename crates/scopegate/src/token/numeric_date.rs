@@ -34,6 +34,10 @@ impl NumericDate {
         self.0
     }
 
+    pub(crate) fn minus(self, duration: Duration) -> Self {
+        Self(self.0 - duration.as_secs_f64())
+    }
+
     pub(crate) fn plus(self, duration: Duration) -> Self {
         Self(self.0 + duration.as_secs_f64())
     }

@@ -19,6 +19,8 @@ use crate::keys::set::KeySet;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::token::algorithm::Algorithm;
 use crate::verifier::Verifier;
+#[cfg(feature = "fetch")]
+use crate::verifier::start_policy::StartPolicy;
 
 /// Builds a [`Verifier`]. Get one from [`Verifier::builder`].
 #[must_use = "a builder does nothing until start() or build()"]
@@ -27,6 +29,8 @@ pub struct VerifierBuilder {
     pub(super) clock: Arc<dyn Clock>,
     leeway: Duration,
     pub(super) refresh: RefreshConfig,
+    #[cfg(feature = "fetch")]
+    pub(super) start_policy: StartPolicy,
     /// Scopes, and what each implies directly.
     implied_scopes: Vec<(String, Vec<String>)>,
     cache_entries: usize,
@@ -58,6 +62,8 @@ impl VerifierBuilder {
                 cooldown: Duration::from_secs(30),
                 max_stale: Duration::from_secs(24 * 3600),
             },
+            #[cfg(feature = "fetch")]
+            start_policy: StartPolicy::All,
             implied_scopes: Vec::new(),
             cache_entries: 4_096,
             cache_bytes: None,
@@ -126,32 +132,47 @@ impl VerifierBuilder {
         self
     }
 
-    /// How old keys may become before they are fetched again, 1 s to 24 h. Unless it is said here, the issuer's
-    /// `Cache-Control: max-age` decides, within 1 min and 24 h, and where it has none, 10 min. They are fetched when four
-    /// fifths of that time have passed, ±10 % by chance.
+    /// Sets how old keys may become before they are fetched again. They are fetched when four fifths of that time have
+    /// passed, ±10 % by chance.
     ///
-    /// A key that the issuer has withdrawn is refused at the latest after this time, while the issuer answers. Fetching more often than every few
-    /// minutes is a burden for the issuer without much use, because a new key is fetched when a token first names it.
+    /// Default: the issuer's `Cache-Control: max-age`, between 1 min and 1 h, and 10 min if there is none. Range:
+    /// 1 s–24 h. At most half of [`max_stale`](Self::max_stale) is in effect; see
+    /// [`IssuerStatus::refresh_period`](crate::IssuerStatus::refresh_period).
+    ///
+    /// A withdrawn key is rejected after this time at the latest, while the issuer responds. Fetching more often than
+    /// every few minutes is a burden for the issuer without much use, because a new key is fetched when a token first
+    /// names it. When a key was stolen, call [`Verifier::refresh`].
     pub fn refresh_interval(mut self, period: Duration) -> Self {
         self.refresh.interval = Interval::Fixed(period);
         self
     }
 
-    /// How often tokens that name an unknown key may cause a fetch: once in 30 s for each issuer unless
-    /// changed, 1 s to 1 h. Anybody can invent key ids, so this bounds what a flood of them does to the
-    /// issuer.
+    /// Sets how often tokens that name an unknown key may cause a fetch. Default: once in 30 s for each issuer, and a
+    /// second time 1.1 s later if the key was not found. Range: 1 s–1 h.
+    ///
+    /// Attackers can invent key ids, so this bounds the load on the issuer. It also bounds how long an attacker who does
+    /// so can delay the use of a new key that is published late.
     pub fn refresh_cooldown(mut self, cooldown: Duration) -> Self {
         self.refresh.cooldown = cooldown;
         self
     }
 
-    /// How long keys are used after they were last fetched, while the issuer cannot be reached: 24 h unless
-    /// changed, 1 min to 30 days. Afterwards every token is
-    /// [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) until the issuer answers again. Longer
-    /// survives longer outages; shorter bounds how long a withdrawn key can still be used by somebody who
-    /// keeps us from reaching the issuer.
+    /// Sets how long keys are used after they were last fetched, while the issuer cannot be reached. Default: 24 h.
+    /// Range: 1 min–30 days. It is counted by the wall clock and by the monotonic clock, and the stricter one wins.
+    ///
+    /// Afterwards every token is [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) until the issuer responds
+    /// again. A longer time survives longer outages. A shorter one bounds how long a withdrawn key can be used by an
+    /// attacker who keeps us from reaching the issuer. Once in this time, the whole key set is requested even if a cache
+    /// answers that it is unchanged.
     pub fn max_stale(mut self, limit: Duration) -> Self {
         self.refresh.max_stale = limit;
+        self
+    }
+
+    /// Sets which issuers must have keys before [`start`](Self::start) returns. Default: all.
+    #[cfg(feature = "fetch")]
+    pub fn start_policy(mut self, policy: StartPolicy) -> Self {
+        self.start_policy = policy;
         self
     }
 
@@ -264,8 +285,11 @@ fn static_keys(
     algorithms: &[Algorithm],
     read: Option<&KeySet>,
 ) -> Result<Keys, ConfigError> {
-    match KeySet::from_json(jwks.as_bytes(), algorithms, read) {
-        Ok(keys) => Ok(Keys::Static(Arc::new(keys))),
+    match KeySet::from_json(jwks.as_bytes(), algorithms, read).and_then(KeySet::not_empty) {
+        Ok(keys) => {
+            keys.log_skipped(issuer, None);
+            Ok(Keys::Static(Arc::new(keys)))
+        }
         Err(reason) => {
             Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
         }

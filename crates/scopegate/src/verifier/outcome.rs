@@ -5,9 +5,7 @@ use std::sync::Arc;
 use scopegate_proto::jws::CompactJws;
 
 use crate::error::Error;
-use crate::issuer::registry::TrustedIssuer;
-use crate::keys::name::KeyName;
-use crate::keys::refresh::schedule::RefreshState;
+use crate::issuer::registry::{Missing, MissingKey, TrustedIssuer};
 
 pub(crate) enum NotAccepted<'v> {
     Rejected(Error),
@@ -15,23 +13,26 @@ pub(crate) enum NotAccepted<'v> {
     KeyUnknown(UnknownKey<'v>),
 }
 
-/// A token whose key is not in the current set, and what was read of it.
+/// A token whose key cannot be had now, and what was read of it.
 pub(crate) struct UnknownKey<'v> {
     pub(crate) issuer: &'v Arc<TrustedIssuer>,
-    pub(crate) key: KeyName,
-    pub(crate) state: RefreshState,
+    pub(crate) missing: MissingKey,
     pub(crate) parts: CompactJws,
 }
 
 impl UnknownKey<'_> {
-    /// The error if the issuer does not publish the key.
+    /// The error if nothing is waited for.
     pub(crate) fn error(&self) -> Error {
-        self.issuer.unknown_key(&self.key)
+        match self.missing.why {
+            // The application does not wait, and asks again if it wants to know.
+            Missing::Unknown(_) => self.issuer.unknown_key(&self.missing.name),
+            Missing::NoKeysYet | Missing::Overdue => self.issuer.error_without_waiting(&self.missing),
+        }
     }
 
     /// The error, unless the key may be about to arrive.
     pub(crate) fn settled_error(&self) -> Option<Error> {
-        self.issuer.settled_error(&self.key, self.state)
+        self.issuer.settled_error(&self.missing)
     }
 }
 

@@ -10,9 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::cache::key_ref::KeyRef;
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::issuer::registry::{KeyLookup, TrustedIssuer};
+use crate::issuer::registry::{KeyLookup, MissingKey, OverdueKeys, TrustedIssuer};
 use crate::keys::Keys;
-use crate::keys::name::KeyName;
 use crate::metrics;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::outcome::UnknownKey;
@@ -28,7 +27,7 @@ const KEY_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 pub enum Verification {
     /// The token is accepted or rejected.
     Done(Result<Claims, Error>),
-    /// The token's key is unknown, and a fetch that may bring it is due or under way.
+    /// The token's key is unknown, or the keys are not there yet or overdue, and a fetch is due or under way.
     Pending(PendingVerification),
 }
 
@@ -38,15 +37,15 @@ pub enum Verification {
 pub struct PendingVerification {
     verifier: Verifier,
     issuer: Arc<TrustedIssuer>,
-    key: KeyName,
+    missing: MissingKey,
     token: Box<[u8]>,
     parts: CompactJws,
 }
 
 impl PendingVerification {
     pub(crate) fn new(verifier: &Verifier, token: &[u8], unknown: UnknownKey<'_>) -> Self {
-        let UnknownKey { issuer, key, parts, .. } = unknown;
-        Self { verifier: verifier.clone(), issuer: Arc::clone(issuer), key, token: token.into(), parts }
+        let UnknownKey { issuer, missing, parts } = unknown;
+        Self { verifier: verifier.clone(), issuer: Arc::clone(issuer), missing, token: token.into(), parts }
     }
 
     /// Waits for the key, at most 2 s, and then verifies the token.
@@ -65,26 +64,31 @@ impl PendingVerification {
     }
 
     async fn verify_when_settled(&self) -> Result<Claims, Error> {
-        let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
-        let Keys::Fetched(keys) = &self.issuer.keys else { return Err(self.issuer.unknown_key(&self.key)) };
+        let Keys::Fetched(keys) = &self.issuer.keys else {
+            return Err(self.issuer.error_without_waiting(&self.missing));
+        };
+        let (deadline, name) = (Instant::now() + KEY_WAIT_TIMEOUT, &self.missing.name);
         let mut changes = keys.refresh().watch();
-        let Some(_permit) = keys.refresh().wait_permit() else { return Err(self.issuer.unavailable()) };
-        // Looks before it waits: the key may have arrived before the watch began.
-        let mut timed_out = false;
+        let permit = keys.refresh().wait_permit(name);
+        // Without a permit, or when the time is over, the keys that are there have to do.
+        let mut overdue = if permit.is_some() { OverdueKeys::Wait } else { OverdueKeys::Use };
         loop {
+            // Looks before it waits: the key may have arrived before the watch began.
             let now = self.verifier.now();
-            let state = match self.issuer.find_key(self.key.id.as_deref(), self.key.algorithm, now)? {
+            let missing = match self.issuer.find_key(name.id.as_deref(), name.algorithm, now, overdue)? {
                 KeyLookup::Found(key) => return self.verify_with(key, now),
-                KeyLookup::Unknown(_, state) => state,
+                KeyLookup::Missing(missing) => missing,
             };
-            if timed_out {
-                return Err(self.issuer.unavailable());
+            if overdue == OverdueKeys::Use {
+                return Err(self.issuer.error_without_waiting(&missing));
             }
-            if let Some(error) = self.issuer.settled_error(&self.key, state) {
+            if let Some(error) = self.issuer.settled_error(&missing) {
                 return Err(error);
             }
             // The change may come at the same moment, so the key is looked up once more.
-            timed_out = timeout_at(deadline, changes.changed()).await.is_err();
+            if timeout_at(deadline, changes.changed()).await.is_err() {
+                overdue = OverdueKeys::Use;
+            }
         }
     }
 

@@ -1,10 +1,13 @@
 //! Starts a verifier whose keys are fetched: one background task for each such issuer.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use scopegate_proto::url::SecureUrl;
 
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::error::config::ConfigError;
 use crate::issuer::KeyConfig;
@@ -12,34 +15,53 @@ use crate::keys::Keys;
 use crate::keys::fetch::endpoint::{JwksEndpoint, Transport};
 use crate::keys::fetched::FetchedKeys;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
-use crate::keys::refresh::handle::Failure;
-use crate::keys::refresh::task::{RefreshEndedGuard, RefreshTask};
+use crate::keys::refresh::error::Failure;
+use crate::keys::refresh::task::{Progress, RefreshEndedGuard, RefreshTask};
 use crate::verifier::Verifier;
 use crate::verifier::builder::VerifierBuilder;
+use crate::verifier::start_policy::StartPolicy;
+
+/// Hundreds of issuers must not open hundreds of connections at once. Each fetch is bounded in time, so issuers that
+/// do not respond hold up the others for seconds only.
+const MAX_CONCURRENT_STARTS: usize = 32;
 
 impl VerifierBuilder {
-    /// Fetches the keys of every issuer, all at the same time, and keeps fetching them in one background task
+    /// Fetches the keys of the issuers, up to 32 of them at the same time, and keeps fetching them in one background task
     /// for each issuer until the last clone of the verifier is dropped. The tasks live on the runtime that this is
     /// called on: when it ends, keys are no longer fetched, and can be used until the stale limit.
     ///
+    /// Waits for the first fetch of each issuer, or of those that [`start_policy`](Self::start_policy) names.
+    ///
     /// # Errors
-    /// [`ConfigError::KeysNotFetched`] when one issuer's keys cannot be had, so that a wrong address is found now and
-    /// not by the first caller; [`ConfigError::NoRuntime`] outside of a Tokio runtime; any other
-    /// [`ConfigError`] about settings that do not fit.
+    /// [`ConfigError::KeysNotFetched`] when the keys of an issuer cannot be had that the start policy demands, so that
+    /// a wrong address is found now and not by the first caller; [`ConfigError::NoRuntime`] outside of a Tokio runtime;
+    /// any other [`ConfigError`] about settings that do not fit.
     pub async fn start(self) -> Result<Verifier, ConfigError> {
-        let (verifier, fetching) = self.spawn()?;
-        // All of them fetch already, so the slowest decides how long this takes.
-        for Fetching { issuer, keys } in fetching {
-            if let Some(Failure { url, error }) = keys.refresh().initial_fetch().await {
-                return Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(error) });
+        let policy = self.start_policy.clone();
+        let (verifier, mut fetching) = self.spawn()?;
+        match policy {
+            StartPolicy::All => {}
+            StartPolicy::Any if fetching.len() == verifier.issuers().count() => {
+                first_of(&fetching).await?;
+                return Ok(verifier);
             }
+            // Static keys are available already.
+            StartPolicy::Any => return Ok(verifier),
+            StartPolicy::Issuers(names) => {
+                let names = verifier.select_issuers(&names)?;
+                fetching.retain(|issuer| names.contains(&issuer.issuer.as_str()));
+            }
+        }
+        // All of them fetch already, so the slowest decides how long this takes.
+        for issuer in &fetching {
+            issuer.initial_fetch().await?;
         }
         Ok(verifier)
     }
 
     /// Returns at once and fetches the keys in the background: for a service that has to come up while its
-    /// issuer is down. Until an issuer's keys are there, its tokens are
-    /// [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) (503 on the wire). Otherwise like
+    /// issuer is down. Requests wait for the first fetch while it is under way, at most 2 s. Until the keys are there,
+    /// tokens are [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) (503 on the wire). Otherwise like
     /// [`start`](Self::start).
     ///
     /// # Errors
@@ -51,6 +73,7 @@ impl VerifierBuilder {
 
     fn spawn(self) -> Result<(Verifier, Vec<Fetching>), ConfigError> {
         let (transport, mut fetching) = (Transport::new(), Vec::new());
+        let starts = Arc::new(Semaphore::new(MAX_CONCURRENT_STARTS));
         let (clock, refresh) = (Arc::clone(&self.clock), self.refresh);
         let verifier = self.build_with(|config, policy, issuer| {
             let endpoint = endpoint(config, issuer, &transport)?;
@@ -63,6 +86,8 @@ impl VerifierBuilder {
                 algorithms: policy.algorithms.as_slice().into(),
                 max_stale: refresh.max_stale,
                 clock: Arc::clone(&clock),
+                starts: Arc::clone(&starts),
+                progress: Progress::default(),
                 _ended: RefreshEndedGuard(Arc::clone(&keys)),
             };
             let task = AbortOnDrop(runtime.spawn(task.run()).abort_handle());
@@ -93,4 +118,41 @@ fn endpoint(
 struct Fetching {
     issuer: String,
     keys: Arc<FetchedKeys>,
+}
+
+impl Fetching {
+    async fn initial_fetch(&self) -> Result<(), ConfigError> {
+        match self.keys.refresh().initial_fetch().await {
+            Some(Failure { url, error }) => {
+                let issuer = self.issuer.clone();
+                Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(error) })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Waits for the first success. If there is none, returns the first error.
+async fn first_of(fetching: &[Fetching]) -> Result<(), ConfigError> {
+    let mut waiting: Vec<_> = fetching.iter().map(|issuer| Box::pin(issuer.initial_fetch())).collect();
+    let (mut succeeded, mut first_error) = (false, None);
+    poll_fn(|context| {
+        waiting.retain_mut(|issuer| match issuer.as_mut().poll(context) {
+            Poll::Ready(Ok(())) => {
+                succeeded = true;
+                false
+            }
+            Poll::Ready(Err(error)) => {
+                first_error.get_or_insert(error);
+                false
+            }
+            Poll::Pending => true,
+        });
+        match first_error.take_if(|_| waiting.is_empty()) {
+            _ if succeeded => Poll::Ready(Ok(())),
+            Some(error) => Poll::Ready(Err(error)),
+            None => Poll::Pending,
+        }
+    })
+    .await
 }

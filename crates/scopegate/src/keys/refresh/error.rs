@@ -2,10 +2,23 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use scopegate_proto::excerpt::Excerpt;
 
 #[cfg(feature = "fetch")]
 use crate::keys::fetch::endpoint::EndpointError;
+use crate::keys::refresh::schedule::FETCH_TIMEOUT;
 use crate::keys::set::JwksError;
+
+/// A fetch that returned no keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// The URL, without its query.
+    pub(crate) url: String,
+    pub(crate) error: Arc<RefreshError>,
+}
 
 #[derive(Debug)]
 pub(crate) enum RefreshError {
@@ -14,8 +27,34 @@ pub(crate) enum RefreshError {
     Jwks(JwksError),
     /// The response is "not modified", although there is nothing to keep.
     NothingToKeep,
+    /// The fetch has taken too long, or the reading of its response.
+    TooSlow,
+    /// A thread still reads the set of an earlier fetch.
+    StillReading,
+    /// There is no thread to read a large set on.
+    NoThread(io::Error),
+    /// Something in the task has panicked: a log subscriber, a metrics recorder or a clock of the application.
+    Panicked(Excerpt),
     /// The background task has ended.
     TaskEnded,
+}
+
+impl RefreshError {
+    /// The error and its causes, each once.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let next = error.to_string();
+            // Some errors repeat their cause in their own text.
+            if !text.ends_with(&next) {
+                text.push_str(": ");
+                text.push_str(&next);
+            }
+            cause = error.source();
+        }
+        text
+    }
 }
 
 #[cfg(feature = "fetch")]
@@ -38,6 +77,12 @@ impl fmt::Display for RefreshError {
             Self::Endpoint(reason) => fmt::Display::fmt(reason, f),
             Self::Jwks(reason) => fmt::Display::fmt(reason, f),
             Self::NothingToKeep => f.write_str("expected a key set, found status 304"),
+            Self::TooSlow => {
+                write!(f, "no key set was fetched and read within {} s", FETCH_TIMEOUT.as_secs())
+            }
+            Self::StillReading => f.write_str("the key set of an earlier fetch is still being read"),
+            Self::NoThread(_) => f.write_str("no thread to read the key set on"),
+            Self::Panicked(message) => write!(f, "the background task has panicked: {message}"),
             Self::TaskEnded => {
                 f.write_str("the background task has ended; does its runtime have timers and I/O?")
             }
@@ -50,7 +95,13 @@ impl Error for RefreshError {
         match self {
             #[cfg(feature = "fetch")]
             Self::Endpoint(error) => error.source(),
-            Self::Jwks(_) | Self::NothingToKeep | Self::TaskEnded => None,
+            Self::NoThread(error) => Some(error),
+            Self::Jwks(_)
+            | Self::NothingToKeep
+            | Self::TooSlow
+            | Self::StillReading
+            | Self::Panicked(_)
+            | Self::TaskEnded => None,
         }
     }
 }

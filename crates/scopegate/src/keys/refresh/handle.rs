@@ -1,19 +1,17 @@
 //! What requests and the refresh task share: the schedule under a lock, and the signals between them.
 //! Requests come here only if a key is unknown or the keys may not be used.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::keys::refresh::error::RefreshError;
-use crate::keys::refresh::schedule::{RefreshConfig, RefreshSchedule};
-
-/// Maximum number of requests per issuer that wait for a key. Each holds a connection and some kilobytes,
-/// and an attacker can invent key ids.
-const MAX_WAITING: usize = 1_024;
+use crate::keys::name::KeyName;
+use crate::keys::refresh::error::{Failure, RefreshError};
+use crate::keys::refresh::outcome::RefreshOutcome;
+use crate::keys::refresh::schedule::{FETCH_TIMEOUT, Forced, RefreshConfig, RefreshSchedule, RefreshState};
+use crate::keys::refresh::waiting::{WaitPermit, Waiting};
 
 pub(crate) struct RefreshHandle {
     state: Mutex<Shared>,
@@ -21,14 +19,14 @@ pub(crate) struct RefreshHandle {
     wake: Notify,
     /// Wakes waiting requests: something has changed.
     changed: watch::Sender<()>,
-    waiting: AtomicUsize,
+    waiting: Waiting,
 }
 
 /// What the lock protects.
 pub(crate) struct Shared {
     pub(crate) schedule: RefreshSchedule,
     pub(crate) history: RefreshHistory,
-    /// The task has ended: with its runtime, or by a panic of an application's clock.
+    /// The task has ended with its runtime, or its runtime has no timers.
     pub(crate) ended: bool,
 }
 
@@ -40,26 +38,40 @@ pub(crate) struct RefreshHistory {
     pub(crate) last_success: Option<SystemTime>,
     /// Why the last attempt failed, if it did.
     pub(crate) last_failure: Option<Failure>,
-}
-
-/// A fetch that returned no keys.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    /// The URL, without its query.
-    pub(crate) url: String,
-    pub(crate) error: Arc<RefreshError>,
+    /// The last attempt ended by a panic.
+    pub(crate) panicked: bool,
+    /// The number of the last fetch that has ended, as the schedule counts them.
+    ended: u64,
+    /// Whether it has brought other keys.
+    changed: bool,
 }
 
 impl RefreshHistory {
-    pub(crate) fn succeeded(&mut self, at: SystemTime) {
+    pub(crate) fn succeeded(&mut self, fetch: u64, at: SystemTime, changed: bool) {
         self.successes += 1;
         self.last_success = Some(at);
         self.last_failure = None;
+        self.panicked = false;
+        (self.ended, self.changed) = (fetch, changed);
     }
 
-    pub(crate) fn failed(&mut self, failure: Failure) {
+    pub(crate) fn failed(&mut self, fetch: u64, failure: Failure) {
         self.failures += 1;
+        self.panicked = matches!(*failure.error, RefreshError::Panicked(_));
         self.last_failure = Some(failure);
+        (self.ended, self.changed) = (fetch, false);
+    }
+
+    /// The result of this fetch, or of a later one. Returns `None` while it has not ended.
+    fn outcome_of(&self, fetch: u64) -> Option<RefreshOutcome> {
+        if self.ended < fetch {
+            return None;
+        }
+        Some(match &self.last_failure {
+            Some(failure) => RefreshOutcome::Failed { reason: failure.error.chain() },
+            None if self.changed => RefreshOutcome::Changed,
+            None => RefreshOutcome::Unchanged,
+        })
     }
 }
 
@@ -70,7 +82,7 @@ impl RefreshHandle {
             state: Mutex::new(Shared { schedule, history: RefreshHistory::default(), ended: false }),
             wake: Notify::new(),
             changed: watch::Sender::new(()),
-            waiting: AtomicUsize::new(0),
+            waiting: Waiting::new(),
         }
     }
 
@@ -91,18 +103,61 @@ impl RefreshHandle {
     }
 
     /// For the task: records what requests may wait for.
-    pub(crate) fn update(&self, update: impl FnOnce(&mut Shared)) {
-        update(&mut self.state());
+    pub(crate) fn update<T>(&self, update: impl FnOnce(&mut Shared) -> T) -> T {
+        let result = update(&mut self.state());
         self.changed.send_replace(());
+        result
+    }
+
+    /// For the task: records that a fetch begins, which wakes no request.
+    pub(crate) fn begin<T>(&self, begin: impl FnOnce(&mut Shared) -> T) -> T {
+        begin(&mut self.state())
     }
 
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Shared) -> T) -> T {
         read(&self.state())
     }
 
-    /// For requests: makes a fetch due, because the keys have expired before the schedule expected it.
-    pub(crate) fn keys_expired(&self) {
-        self.change(|state| state.schedule.expired(Instant::now()));
+    /// For requests: makes a fetch due, because there are no usable keys although the schedule expected some.
+    /// Returns whether one is due or under way.
+    pub(crate) fn keys_unusable(&self) -> bool {
+        self.change(|state| {
+            let now = Instant::now();
+            state.schedule.outdated(false, now);
+            !state.ended && state.schedule.is_pending(now)
+        })
+    }
+
+    /// For the application: waits for the result of the fetch with this number.
+    pub(crate) async fn outcome_of(&self, fetch: u64) -> RefreshOutcome {
+        // One may be under way, and this one follows it.
+        let deadline = Instant::now() + 2 * FETCH_TIMEOUT;
+        let mut changes = self.watch();
+        loop {
+            let (outcome, ended) = self.read(|state| (state.history.outcome_of(fetch), state.ended));
+            if let Some(outcome) = outcome {
+                return outcome;
+            }
+            if ended {
+                return RefreshOutcome::Failed { reason: RefreshError::TaskEnded.chain() };
+            }
+            if timeout_at(deadline, changes.changed()).await.is_err() {
+                return RefreshOutcome::Failed { reason: RefreshError::TooSlow.chain() };
+            }
+        }
+    }
+
+    /// For the application: makes a fetch due that begins from now on. Returns its number, or why there is none.
+    pub(crate) fn ask(&self) -> Result<u64, RefreshOutcome> {
+        self.change(|state| match state.schedule.force(Instant::now()) {
+            Forced::Fetch(fetch) => Ok(fetch),
+            Forced::TooSoon(retry_after) => Err(RefreshOutcome::TooSoon { retry_after }),
+        })
+    }
+
+    /// For requests: the prospects of an unknown key if nothing is waited for.
+    pub(crate) fn settled_state(&self) -> RefreshState {
+        self.state().schedule.settled_state(Instant::now())
     }
 
     /// Returns after how long a client may try again: whole seconds, at least one, as `Retry-After` has
@@ -142,20 +197,14 @@ impl RefreshHandle {
         }
     }
 
-    /// For the task: a fetch begins.
-    pub(crate) fn begin(&self) {
-        self.state().schedule.begin(Instant::now());
-    }
-
     /// Starts to watch: each change from now on ends one [`KeyWatcher::changed`].
     pub(crate) fn watch(&self) -> KeyWatcher {
         KeyWatcher(self.changed.subscribe())
     }
 
     /// Returns a permit to wait, or `None` if too many requests wait already.
-    pub(crate) fn wait_permit(&self) -> Option<WaitPermit<'_>> {
-        let permit = WaitPermit(&self.waiting);
-        (self.waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(permit)
+    pub(crate) fn wait_permit(&self, key: &KeyName) -> Option<WaitPermit<'_>> {
+        self.waiting.permit(key)
     }
 
     fn state(&self) -> MutexGuard<'_, Shared> {
@@ -174,14 +223,5 @@ impl KeyWatcher {
             // The issuer is gone and with it every change.
             std::future::pending::<()>().await;
         }
-    }
-}
-
-/// A permit to wait. It is returned when it is dropped, also by a client that went away.
-pub(crate) struct WaitPermit<'a>(&'a AtomicUsize);
-
-impl Drop for WaitPermit<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
 use super::*;
-use crate::keys::fetched::{FetchedKeys, Snapshot};
+use crate::keys::fetched::FetchedKeys;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 use crate::keys::set::KeySet;
 
@@ -60,7 +60,7 @@ impl Fixture {
         let earlier = earlier.as_ref().map(|snapshot| &*snapshot.keys);
         let keys = Arc::new(KeySet::from_json(keys.as_bytes(), Algorithm::ALL, earlier).unwrap());
         let fetched_at = self.verifier.0.clock.now();
-        self.source.publish(Snapshot { keys, fetched_at, max_age: LIMIT }, None, 0.5);
+        self.source.publish(&keys, fetched_at, LIMIT, None, 0.5);
     }
 
     /// Accepted, after so many signature checks.

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::token::algorithm::Algorithm;
 
+mod attacker;
 mod fleet;
+mod withdrawal;
 
 const CONFIG: RefreshConfig = RefreshConfig {
     interval: Interval::FromCacheControl { fallback: Duration::from_secs(600) },
@@ -50,10 +52,17 @@ fn keys_are_renewed_at_four_fifths_of_the_period_give_or_take_a_tenth() {
 
 #[test]
 fn the_issuers_advice_is_followed_within_bounds_unless_the_operator_said_otherwise() {
-    // B20
+    // B20, FR-A2: advice of a day is an hour.
     let now = Instant::now();
-    for (advice, expected) in [(0, 48.0), (59, 48.0), (300, 240.0), (86_400, 69_120.0), (u64::MAX, 69_120.0)]
-    {
+    for (advice, expected) in [
+        (0, 48.0),
+        (59, 48.0),
+        (300, 240.0),
+        (3_600, 2_880.0),
+        (3_601, 2_880.0),
+        (86_400, 2_880.0),
+        (u64::MAX, 2_880.0),
+    ] {
         let mut refresh = RefreshSchedule::new(CONFIG, now);
         refresh.succeeded(now, Some(Duration::from_secs(advice)), 0.5, |_| true);
         assert!((due_in(&refresh, now) - expected).abs() < 1e-6, "{advice}");
@@ -85,12 +94,12 @@ fn keys_that_have_expired_before_their_time_are_fetched_at_once_and_then_at_the_
     // Whatever unknown keys have used up.
     assert_eq!(refresh.unknown_key(&key("b"), at(1)), RefreshState::Pending);
     fetched(&mut refresh, at(1), &["b"]);
-    refresh.expired(at(2));
+    refresh.outdated(false, at(2));
     assert_eq!(refresh.due(), at(2));
     refresh.begin(at(2));
-    refresh.expired(at(2));
+    refresh.outdated(false, at(2));
     refresh.failed(at(2), 1.0);
-    refresh.expired(at(2));
+    refresh.outdated(false, at(2));
     assert_eq!(refresh.due(), at(3));
 }
 
@@ -156,7 +165,7 @@ fn asking_again_changes_nothing() {
         assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Pending);
     }
     refresh.failed(now, 0.5);
-    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Failed);
+    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::UpToDate);
 }
 
 #[test]
@@ -172,22 +181,38 @@ fn a_key_that_is_published_late_gets_a_second_chance() {
 }
 
 #[test]
-fn several_unknown_keys_get_no_second_chance() {
-    // B16, before the first fetch ends and after
-    let now = Instant::now();
-    let mut refresh = started(now);
-    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Pending);
-    assert_eq!(refresh.unknown_key(&key("c"), now), RefreshState::Pending);
-    fetched(&mut refresh, now, &["a"]);
-    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::UpToDate);
-    assert_eq!(refresh.unknown_key(&key("c"), now), RefreshState::UpToDate);
+fn second_look_is_kept_when_others_ask() {
+    // FR-A4: before the first fetch ends, after it, and not at all.
+    for stranger in [Some(0), Some(500), None] {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut refresh = started(start);
+        assert_eq!(refresh.unknown_key(&key("new"), start), RefreshState::Pending);
+        refresh.begin(start);
+        if stranger == Some(0) {
+            assert_eq!(refresh.unknown_key(&key("invented"), start), RefreshState::Pending);
+        }
+        refresh.succeeded(at(50), None, 0.5, |name| *name == key("a"));
+        if let Some(millis @ 1..) = stranger {
+            assert_eq!(refresh.unknown_key(&key("invented"), at(millis)), RefreshState::Pending);
+        }
+        assert_eq!(refresh.due(), start + LATE_PUBLICATION_DELAY, "{stranger:?}");
+        fetched(&mut refresh, at(1_100), &["a", "new"]);
+        assert!((due_in(&refresh, at(1_100)) - 480.0).abs() < 1e-6);
+    }
+}
 
-    let mut refresh = started(now);
-    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Pending);
-    fetched(&mut refresh, now, &["a"]);
-    assert_eq!(refresh.unknown_key(&key("c"), now), RefreshState::UpToDate);
-    assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::UpToDate);
-    assert!((due_in(&refresh, now) - 480.0).abs() < 1e-6);
+#[test]
+fn another_key_asked_for_meanwhile_gets_the_second_look_too() {
+    // FR-A4: the first key is found, and the other one is published late.
+    let start = Instant::now();
+    let mut refresh = started(start);
+    refresh.unknown_key(&key("b"), start);
+    refresh.begin(start);
+    assert_eq!(refresh.unknown_key(&key("c"), start), RefreshState::Pending);
+    refresh.succeeded(start, None, 0.5, |name| *name == key("b"));
+    assert_eq!(refresh.unknown_key(&key("c"), start), RefreshState::Pending);
+    assert_eq!(refresh.due(), start + LATE_PUBLICATION_DELAY);
 }
 
 #[test]
@@ -199,22 +224,8 @@ fn a_failed_attempt_uses_up_the_chance_too() {
     refresh.begin(start);
     refresh.failed(start, 0.5);
     let at = |seconds| start + Duration::from_secs(seconds);
-    assert_eq!(refresh.unknown_key(&key("c"), at(44)), RefreshState::Failed);
+    assert_eq!(refresh.unknown_key(&key("c"), at(44)), RefreshState::UpToDate);
     assert_eq!(refresh.unknown_key(&key("c"), at(45)), RefreshState::Pending, "one and a half cooldowns");
-}
-
-#[test]
-fn a_key_that_was_not_found_waits_longer_than_another() {
-    let start = Instant::now();
-    let mut refresh = started(start);
-    assert_eq!(refresh.unknown_key(&key("b"), start), RefreshState::Pending);
-    assert_eq!(refresh.unknown_key(&key("c"), start), RefreshState::Pending);
-    fetched(&mut refresh, start, &["a"]);
-    let at = |seconds| start + Duration::from_secs(seconds);
-    assert_eq!(refresh.unknown_key(&key("b"), at(59)), RefreshState::UpToDate);
-    assert_eq!(refresh.unknown_key(&key("d"), at(59)), RefreshState::Pending);
-    fetched(&mut refresh, at(59), &["d"]);
-    assert_eq!(refresh.unknown_key(&key("b"), at(89)), RefreshState::Pending, "forgiven");
 }
 
 #[test]
@@ -233,11 +244,71 @@ fn a_regular_fetch_that_brings_the_key_makes_the_extra_one_needless() {
 }
 
 #[test]
-fn what_is_remembered_is_bounded() {
-    let now = Instant::now();
-    let mut not_found = NotFound::default();
-    (0..10 * MAX_REMEMBERED).for_each(|n| not_found.remember(&key(&n.to_string()), now));
-    assert_eq!(not_found.keys.len(), MAX_REMEMBERED);
+fn keys_that_are_older_than_expected_are_fetched_at_once() {
+    // FR-A7: by wall clock, of which the machine knows nothing.
+    let start = Instant::now();
+    for after_failure in [true, false] {
+        let mut refresh = started(start);
+        refresh.outdated(after_failure, start);
+        assert_eq!(refresh.due(), start);
+        refresh.begin(start);
+        refresh.outdated(after_failure, start);
+        refresh.failed(start, 1.0);
+        refresh.outdated(after_failure, start);
+        assert_eq!(refresh.due() == start, after_failure);
+    }
+}
+
+#[test]
+fn state_is_stale_a_period_after_the_last_success() {
+    // FR-A5
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    assert_eq!(RefreshSchedule::new(CONFIG, start).settled_state(start), RefreshState::Stale);
+    let mut refresh = started(start);
+    refresh.begin(at(480));
+    refresh.failed(at(480), 0.5);
+    assert_eq!(refresh.settled_state(at(599)), RefreshState::UpToDate);
+    assert_eq!(refresh.settled_state(at(600)), RefreshState::Stale);
+    fetched(&mut refresh, at(600), &["a"]);
+    assert_eq!(refresh.settled_state(at(600)), RefreshState::UpToDate);
+}
+
+#[test]
+fn task_is_overdue_when_a_fetch_does_not_begin_or_end() {
+    // FR-A10
+    let start = Instant::now();
+    let after = |at: Instant, seconds| at + Duration::from_secs(seconds);
+    let mut refresh = started(start);
+    let due = refresh.due();
+    assert!(!refresh.is_overdue(after(due, 10)) && refresh.is_overdue(after(due, 11)));
+    refresh.begin(due);
+    assert!(!refresh.is_overdue(after(due, 40)) && refresh.is_overdue(after(due, 41)));
+    refresh.succeeded(after(due, 41), None, 0.5, |_| true);
+    assert!(!refresh.is_overdue(after(due, 42)));
+}
+
+#[test]
+fn application_may_ask_once_in_ten_seconds() {
+    // FR-A16
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let mut refresh = started(start);
+    assert_eq!(refresh.force(start), Forced::Fetch(2));
+    assert_eq!(refresh.force(start), Forced::Fetch(2), "it has not begun yet");
+    assert_eq!(refresh.due(), start);
+    assert!(refresh.begin(start).forced);
+    assert_eq!(refresh.force(at(9)), Forced::TooSoon(Duration::from_secs(1)));
+    refresh.failed(at(9), 1.0);
+    assert_eq!(refresh.force(at(10)), Forced::Fetch(3));
+    assert!(refresh.begin(at(10)).forced);
+    // One that began before may have found the old keys.
+    assert_eq!(refresh.force(at(20)), Forced::Fetch(4));
+    refresh.succeeded(at(20), None, 0.5, |_| true);
+    assert_eq!(refresh.due(), at(20));
+    refresh.begin(at(20));
+    refresh.succeeded(at(20), None, 0.5, |_| true);
+    assert!(!refresh.begin(at(500)).forced);
 }
 
 /// Something that happens to the state machine, after some time.
@@ -310,7 +381,6 @@ proptest! {
                 }
                 Event::Ends { .. } | Event::Nothing => {}
             }
-            prop_assert!(refresh.not_found.keys.len() <= MAX_REMEMBERED);
         }
         // Two for each cooldown: one for an unknown key, and one for its late publication.
         for (position, third) in not_regular.iter().enumerate().skip(2) {

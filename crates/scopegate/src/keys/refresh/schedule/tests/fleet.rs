@@ -280,9 +280,9 @@ fn a_rotation_during_an_outage_is_the_worst_case() {
 }
 
 #[test]
-fn a_flood_of_invented_keys_at_all_instances_costs_each_one_fetch_in_a_cooldown() {
+fn a_flood_of_invented_keys_at_all_instances_costs_each_two_fetches_in_a_cooldown() {
     let world = World { tokens: Tokens::Invented(seconds(0, 600)), ..World::settled() };
     let seen = world.report("ten minutes of invented keys at every instance", &seconds(0, 600));
-    // Twenty cooldowns; the flood also does the work of the renewals.
-    assert!(seen.fetches <= 21 * 1_000 && seen.peak <= 1_050);
+    // FR-A4: twenty cooldowns with a second look each; the flood also does the work of the renewals.
+    assert!(seen.fetches <= 2 * 21 * 1_000 && seen.peak <= 1_050);
 }
