@@ -43,7 +43,7 @@ async fn others_accept_the_tokens_of_our_issuer() {
         validation.set_required_spec_claims(&["exp", "iss"]);
         decode::<BTreeMap<String, Value>>(token, &key, &validation)
     };
-    assert_eq!(verify(local.mint().sign()).unwrap().claims["client_id"], "local-reader");
+    assert_eq!(verify(&local.mint().sign()).unwrap().claims["client_id"], "local-reader");
     assert!(verify(&local.mint().tampered().sign()).is_err());
     assert!(verify(&local.mint().expired().sign()).is_err());
 }

@@ -19,7 +19,7 @@ mod certificates;
 mod proxy;
 
 pub use client::{HttpClient, HttpRequest, HttpResponse};
-pub use error::{HttpError, SettingsError};
+pub use error::{ConnectFailure, HttpError, SettingsError};
 pub use settings::{ProxyPolicy, TransportSettings};
 
 use client::Shared;

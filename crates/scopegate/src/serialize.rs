@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::claims::Principal;
-use crate::status::{IssuerStatus, Status};
+use crate::status::{IssuerStatus, RefreshTaskState, SkippedKey, Status};
 use crate::token::algorithm::Algorithm;
 use crate::token::numeric_date::NumericDate;
 
@@ -31,17 +31,44 @@ impl Serialize for Status {
 impl Serialize for IssuerStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fetched_at = self.fetched_at.map(|at: SystemTime| NumericDate::from(at).as_secs());
-        let mut object = serializer.serialize_struct("IssuerStatus", 9)?;
+        let mut object = serializer.serialize_struct("IssuerStatus", 12)?;
         object.serialize_field("issuer", &self.issuer)?;
         object.serialize_field("usable", &self.usable)?;
         object.serialize_field("key_ids", &self.key_ids)?;
+        object.serialize_field("skipped_keys", &self.skipped_keys)?;
         object.serialize_field("fetched_at", &fetched_at)?;
         object.serialize_field("age_secs", &seconds(self.age))?;
         object.serialize_field("last_failure", &self.last_failure)?;
         object.serialize_field("next_fetch_in_secs", &seconds(self.next_fetch_in))?;
+        object.serialize_field("refresh_period_secs", &seconds(self.refresh_period))?;
+        object.serialize_field("refresh_task", &self.refresh_task)?;
         object.serialize_field("fetches_succeeded", &self.fetches_succeeded)?;
         object.serialize_field("fetches_failed", &self.fetches_failed)?;
         object.end()
+    }
+}
+
+/// An object with the names of the fields.
+impl Serialize for SkippedKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("SkippedKey", 3)?;
+        object.serialize_field("position", &self.position)?;
+        object.serialize_field("key_id", &self.key_id)?;
+        object.serialize_field("reason", &self.reason)?;
+        object.end()
+    }
+}
+
+/// The name of the state in snake case.
+impl Serialize for RefreshTaskState {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::NotNeeded => "not_needed",
+            Self::Running => "running",
+            Self::Overdue => "overdue",
+            Self::Panicked => "panicked",
+            Self::Ended => "ended",
+        })
     }
 }
 
@@ -96,10 +123,13 @@ mod tests {
             issuer: "https://issuer.example".to_owned(),
             usable: true,
             key_ids: vec!["k1".to_owned()],
+            skipped_keys: vec![SkippedKey { position: 1, key_id: None, reason: "has no `kty`".to_owned() }],
             fetched_at: Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
             age: Some(Duration::from_millis(59_900)),
             last_failure: None,
             next_fetch_in: Some(Duration::from_secs(480)),
+            refresh_period: Some(Duration::from_secs(600)),
+            refresh_task: RefreshTaskState::Running,
             fetches_succeeded: 2,
             fetches_failed: 1,
         };
@@ -110,10 +140,13 @@ mod tests {
                 "issuer": "https://issuer.example",
                 "usable": true,
                 "key_ids": ["k1"],
+                "skipped_keys": [{ "position": 1, "key_id": null, "reason": "has no `kty`" }],
                 "fetched_at": 1_800_000_000,
                 "age_secs": 59,
                 "last_failure": null,
                 "next_fetch_in_secs": 480,
+                "refresh_period_secs": 600,
+                "refresh_task": "running",
                 "fetches_succeeded": 2,
                 "fetches_failed": 1,
             }],

@@ -15,9 +15,11 @@ type Source = Box<dyn Error + Send + Sync>;
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum HttpError {
-    /// There was no connection within its time limit: DNS, TCP or the proxy failed.
+    /// There was no connection within its time limit.
     #[non_exhaustive]
     Connect {
+        /// The step that failed.
+        failure: ConnectFailure,
         /// The cause.
         source: Source,
     },
@@ -57,6 +59,22 @@ pub enum HttpError {
     WrongRoute,
 }
 
+/// The step of a connection that failed.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectFailure {
+    /// The host name was not resolved (DNS).
+    Dns,
+    /// Nothing listens at the address.
+    Refused,
+    /// The proxy could not be reached, or gave no connection to the server.
+    Proxy,
+    /// The time limit for a connection has passed.
+    Timeout,
+    /// Anything else, for example an unreachable network.
+    Other,
+}
+
 impl HttpError {
     /// Returns whether the same request may succeed later, although nothing is changed.
     pub fn is_transient(&self) -> bool {
@@ -74,10 +92,11 @@ impl HttpError {
         let (connect, timeout) = (error.is_connect(), error.is_timeout());
         let body = error.is_body() || error.is_decode();
         let tls = connect && is_tls(&error);
+        let failure = connect_failure(&error, timeout);
         let source = Source::from(error);
         match () {
             () if tls => Self::Tls { source },
-            () if connect => Self::Connect { source },
+            () if connect => Self::Connect { failure, source },
             () if timeout => Self::Timeout { limit, source },
             () if body => Self::BrokenOff { source },
             () => Self::NoResponse { source },
@@ -100,10 +119,43 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
+/// Tells failures of a connection apart. The HTTP client has no types for them, but texts.
+fn connect_failure(error: &(dyn Error + 'static), timeout: bool) -> ConnectFailure {
+    let (mut error, mut found) = (Some(error), ConnectFailure::Other);
+    while let Some(cause) = error {
+        let text = cause.to_string();
+        // What fails in a tunnel is the proxy's, whatever its causes are.
+        if text.starts_with("tunnel error") || text.starts_with("proxy ") {
+            return ConnectFailure::Proxy;
+        }
+        if text == "dns error" {
+            found = ConnectFailure::Dns;
+        } else if cause.downcast_ref::<io::Error>().map(io::Error::kind)
+            == Some(io::ErrorKind::ConnectionRefused)
+        {
+            found = ConnectFailure::Refused;
+        }
+        error = cause.source();
+    }
+    if found == ConnectFailure::Other && timeout { ConnectFailure::Timeout } else { found }
+}
+
+impl fmt::Display for ConnectFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dns => "no connection, because the host name was not resolved",
+            Self::Refused => "no connection, because it was refused",
+            Self::Proxy => "no connection through the proxy",
+            Self::Timeout => "no connection within its time limit",
+            Self::Other => "no connection",
+        })
+    }
+}
+
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connect { .. } => f.write_str("no connection"),
+            Self::Connect { failure, .. } => fmt::Display::fmt(failure, f),
             Self::Tls { .. } => f.write_str("no TLS connection"),
             Self::Timeout { limit, .. } => {
                 write!(f, "no complete response within {} s", limit.as_secs_f64())
@@ -119,7 +171,7 @@ impl fmt::Display for HttpError {
 impl Error for HttpError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Connect { source }
+            Self::Connect { source, .. }
             | Self::Tls { source }
             | Self::Timeout { source, .. }
             | Self::BrokenOff { source }

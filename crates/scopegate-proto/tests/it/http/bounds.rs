@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scopegate_proto::http::HttpError;
+use scopegate_proto::http::{ConnectFailure, HttpError, ProxyPolicy};
 use scopegate_proto::url::SecureUrl;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -95,11 +95,54 @@ async fn closed_port_is_no_connection() {
     drop(listener);
     let url = SecureUrl::parse(&text).unwrap();
     let error = client(&url, &settings()).get(&url).send().await.unwrap_err();
-    assert!(matches!(error, HttpError::Connect { .. }), "{error:?}");
+    // FR-A12
+    assert!(matches!(error, HttpError::Connect { failure: ConnectFailure::Refused, .. }), "{error:?}");
     assert!(error.is_transient() && error.is_connect());
     let causes = with_causes(&error);
-    assert!(causes.starts_with("no connection: ") && causes.contains("refused"), "{causes}");
+    assert!(causes.starts_with("no connection, because it was refused: "), "{causes}");
+    assert!(causes.contains("Connection refused"), "{causes}");
     assert!(!format!("{causes} {error:?}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn unknown_host_name_is_told_apart() {
+    // FR-A12: RFC 2606 §2 reserves the name.
+    let url = SecureUrl::parse("https://no-such-host.invalid/").unwrap();
+    let error = client(&url, &settings().proxies(ProxyPolicy::Direct)).get(&url).send().await.unwrap_err();
+    assert!(matches!(error, HttpError::Connect { failure: ConnectFailure::Dns, .. }), "{error:?}");
+    let causes = with_causes(&error);
+    assert!(causes.starts_with("no connection, because the host name was not resolved: "), "{causes}");
+}
+
+#[tokio::test]
+async fn server_without_handshake_is_told_apart() {
+    // FR-A12: it accepts the connection and says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = SecureUrl::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
+    let settings = settings().connect_timeout(Duration::from_millis(200));
+    let error = client(&url, &settings).get(&url).send().await.unwrap_err();
+    assert!(matches!(error, HttpError::Connect { failure: ConnectFailure::Timeout, .. }), "{error:?}");
+    assert!(error.to_string() == "no connection within its time limit" && error.is_connect());
+}
+
+#[tokio::test]
+async fn unreachable_proxy_is_told_apart() {
+    // FR-A12: proxies are read from the environment, which belongs to a process.
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "http::bounds::with_unreachable_proxy", "--ignored", "--nocapture"]);
+    child.env("HTTPS_PROXY", "http://127.0.0.1:1").env_remove("NO_PROXY").env_remove("no_proxy");
+    let output = tokio::task::spawn_blocking(move || child.output()).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test]
+#[ignore = "is run by another test, as a process of its own"]
+async fn with_unreachable_proxy() {
+    let url = SecureUrl::parse("https://issuer.example/").unwrap();
+    let error = client(&url, &settings()).get(&url).send().await.unwrap_err();
+    assert!(matches!(error, HttpError::Connect { failure: ConnectFailure::Proxy, .. }), "{error:?}");
+    assert!(with_causes(&error).contains("refused"), "{}", with_causes(&error));
 }
 
 #[tokio::test]

@@ -76,6 +76,9 @@ async fn usable_keys_of_mixed_jwks_are_used() {
         jwk
     };
     let secret = "c2VjcmV0IHNlY3JldA";
+    let mut with_secret = changed(&good, "d", secret);
+    // Ids are shown.
+    with_secret["kid"] = json!("private");
     let published = json!({ "keys": [
         { "kty": "AKP", "alg": "ML-DSA-44", "kid": "pq", "pub": "AQAB" },
         { "kty": "OKP", "crv": "X25519", "kid": "x25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" },
@@ -84,7 +87,7 @@ async fn usable_keys_of_mixed_jwks_are_used() {
         { "kty": "oct", "kid": "oct", "k": secret },
         changed(&good, "n", "AQAB"),
         changed(&good, "use", "enc"),
-        changed(&good, "d", secret),
+        with_secret,
         good.jwk(),
     ] });
     let verifier = start(&serve(Some("application/json"), published.to_string()).await).await.unwrap();
@@ -93,6 +96,18 @@ async fn usable_keys_of_mixed_jwks_are_used() {
     assert!(matches!(unusable, Err(Error::UnknownKey { .. })), "{unusable:?}");
     let status = verifier.status();
     assert_eq!(status.issuers()[0].key_ids, [good.kid()]);
+    // FR-A17: the others are listed with the reason, and the error names it.
+    let skipped = &status.issuers()[0].skipped_keys;
+    assert_eq!(skipped.len(), 8);
+    assert_eq!((skipped[6].position, skipped[6].key_id.as_deref()), (6, Some("use-enc")));
+    assert_eq!(skipped[6].reason, "is not for verifying signatures");
+    let error = unusable.unwrap_err().to_string();
+    assert!(
+        error.contains(r#"with `kid` "use-enc" is not used: it is not for verifying signatures"#),
+        "{error}"
+    );
+    let unpublished = verifier.verify(client_token().sign_with(&good.clone().with_kid("gone"))).unwrap_err();
+    assert!(unpublished.to_string().contains(r#"publishes no RS256 key with `kid` "gone""#), "{unpublished}");
     assert!(!format!("{verifier:?} {status:?}").contains(secret));
 }
 

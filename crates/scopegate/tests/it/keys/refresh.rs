@@ -4,7 +4,9 @@
 mod fixture;
 
 mod start;
+mod start_policy;
 mod rotation;
+mod withdrawal;
 mod unknown_keys;
 mod waiting;
 mod race;
@@ -13,4 +15,7 @@ mod outage;
 mod freshness;
 mod unchanged;
 mod stale_limit;
+mod suspension;
+mod on_request;
+mod supervision;
 mod runtime;

@@ -10,11 +10,22 @@ use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
 async fn outage_affects_tokens_of_unknown_keys_only() {
-    // B23, D21, W7
+    // B23, D21, W7, FR-A5: the issuer may have published the key once a period has passed without a success.
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
-    let good = local.mint().sign();
+    let good = local.mint().lifetime(86_400).sign();
     local.set_fault(Fault::Status(500));
+    for _ in 0..2 {
+        let error =
+            verifier.verify_or_refresh(&token_of_unknown_key(&local, "no such key")).await.unwrap_err();
+        assert!(matches!(error, Error::UnknownKey { .. }), "{error}");
+        assert!(verifier.verify(&good).is_ok());
+    }
+    assert_eq!(local.jwks_fetches(), 2, "a failed fetch counts against the cooldown");
+    pass(Duration::from_secs(600)).await;
+    while verifier.status().issuers()[0].fetches_failed < 2 {
+        tokio::task::yield_now().await;
+    }
     for _ in 0..2 {
         let error =
             verifier.verify_or_refresh(&token_of_unknown_key(&local, "no such key")).await.unwrap_err();
@@ -23,7 +34,7 @@ async fn outage_affects_tokens_of_unknown_keys_only() {
         );
         assert!(verifier.verify(&good).is_ok());
     }
-    assert_eq!(local.jwks_fetches(), 2, "a failed fetch counts against the cooldown");
+    assert_eq!(local.jwks_fetches(), 4, "a failed fetch counts against the cooldown");
 }
 
 #[tokio::test]

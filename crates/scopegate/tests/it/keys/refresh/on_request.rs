@@ -1,0 +1,85 @@
+//! What does a fetch bring that the application asks for?
+
+use std::time::Duration;
+
+use scopegate::{ConfigError, Error, Issuer, RefreshOutcome, Verifier};
+use scopegate_issuer::{Fault, LocalIssuer};
+use testkit::{LOCAL_CLIENT, builder_trusting, pass};
+
+#[tokio::test]
+async fn stolen_key_ends_with_a_refresh() {
+    // FR-A16
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
+    let stolen = local.mint().lifetime(86_400).sign();
+    local.rotate_without_overlap();
+    assert!(verifier.verify(&stolen).is_ok());
+    assert_eq!(verifier.refresh().await, [(local.issuer().to_owned(), RefreshOutcome::Changed)]);
+    assert!(matches!(verifier.verify(&stolen), Err(Error::UnknownKey { .. })));
+    assert_eq!(local.jwks_fetches(), 2);
+}
+
+#[tokio::test]
+async fn refresh_is_bounded_by_its_own_cooldown() {
+    // FR-A16: however often an endpoint is called that calls it; and unknown keys have used up theirs.
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
+    assert!(verifier.verify_or_refresh(local.mint().header("kid", "invented").sign()).await.is_err());
+    let fetches = local.jwks_fetches();
+    let refresh = async || verifier.refresh_issuer(local.issuer()).await.unwrap();
+    assert_eq!(refresh().await, RefreshOutcome::Unchanged);
+    for _ in 0..100 {
+        let outcome = refresh().await;
+        let RefreshOutcome::TooSoon { retry_after, .. } = outcome else { panic!("{outcome:?}") };
+        assert!(retry_after <= Duration::from_secs(10));
+    }
+    assert_eq!(local.jwks_fetches(), fetches + 1);
+    pass(Duration::from_secs(10)).await;
+    assert_eq!(refresh().await, RefreshOutcome::Unchanged);
+    // Nor does it use up the budget of unknown keys.
+    local.rotate();
+    pass(Duration::from_secs(30)).await;
+    assert!(verifier.verify_or_refresh(local.mint().sign()).await.is_ok());
+}
+
+#[tokio::test]
+async fn failed_refresh_says_why() {
+    // FR-A16, FR-A1: once it is no key set, and once it has no usable key.
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = builder_trusting(&local).start().await.unwrap();
+    let token = local.mint().lifetime(86_400).sign();
+    for (fault, expected) in [
+        (Fault::Status(500), "expected status 200, found 500"),
+        (Fault::EmptySet, "none of the 0 keys can verify a token"),
+    ] {
+        local.set_fault(fault);
+        let outcome = verifier.refresh_issuer(local.issuer()).await.unwrap();
+        let RefreshOutcome::Failed { reason, .. } = outcome else { panic!("{outcome:?}") };
+        assert_eq!(reason, expected);
+        assert_eq!(verifier.status().issuers()[0].last_failure.as_deref(), Some(expected));
+        assert!(verifier.verify(&token).is_ok());
+        pass(Duration::from_secs(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn refresh_asks_each_issuer_at_the_same_time() {
+    // FR-A16: the order is that of the configuration, and one with static keys has nothing to fetch.
+    let slow = LocalIssuer::start().await.unwrap();
+    let quick = LocalIssuer::start().await.unwrap();
+    let fixed = LocalIssuer::start().await.unwrap();
+    let trusted = |local: &LocalIssuer| Issuer::cognito_at(local.issuer()).unwrap().client(LOCAL_CLIENT);
+    let builder = Verifier::builder().trust(trusted(&slow)).trust(trusted(&quick));
+    let verifier = builder.trust(trusted(&fixed).jwks(fixed.default_pool().jwks())).start().await.unwrap();
+    quick.rotate();
+    let outcomes = verifier.refresh().await;
+    let expected = [
+        (slow.issuer().to_owned(), RefreshOutcome::Unchanged),
+        (quick.issuer().to_owned(), RefreshOutcome::Changed),
+        (fixed.issuer().to_owned(), RefreshOutcome::Static),
+    ];
+    assert_eq!(outcomes, expected);
+    assert_eq!(fixed.jwks_fetches(), 0);
+    let error = verifier.refresh_issuer("https://other.example").await.unwrap_err();
+    assert!(matches!(error, ConfigError::UntrustedIssuer { .. }), "{error}");
+}
