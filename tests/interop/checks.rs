@@ -46,7 +46,7 @@ pub(crate) async fn run<S: Server>(server: &S) -> Column {
     column.put("rotation with overlap: nobody is refused", rotation::with_overlap(server)).await;
     column.put("rotation without overlap: the old key is done with", rotation::without_overlap(server)).await;
     column.put("50 requests with a new key: one fetch", rotation::one_fetch(server)).await;
-    column.put("50 requests with invented key ids: one fetch", rotation::invented_key_ids(server)).await;
+    column.put("50 requests with invented key ids: two fetches", rotation::invented_key_ids(server)).await;
     for fault in Fault::ALL {
         let row = format!("{}: known keys stay good, a new one is 503 until it is over", fault.text());
         column.put(row, faults::known_keys_stay(server, fault)).await;

@@ -33,9 +33,9 @@
 //! # Keys
 //!
 //! [`VerifierBuilder::start`] fetches each issuer's key set and keeps fetching it in the background: regularly, and when a
-//! token names a key that is not known, which is bounded. What is fetched replaces what was there only if it
-//! holds a usable key. Verifying reads the current set without a lock; it never waits for the network, unless
-//! asked to ([`Verifier::verify_or_refresh`]).
+//! token names a key that is not known, which is bounded. A fetched set replaces the keys if it has a usable one. A set
+//! without any ends them once a second fetch confirms it. Verifying reads the current set without a lock. It never waits
+//! for the network, unless asked to ([`Verifier::verify_or_refresh`]).
 //!
 //! Keys are used for 24 hours after they were last fetched, then every token is [`Error::KeysUnavailable`]:
 //! an outage of the issuer is nobody's bad token. All of these times can be changed at the

@@ -56,9 +56,9 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// The API for an issuer that is somewhere else.
+/// The API for an issuer that is somewhere else. It starts without keys, because the issuer may be down.
 async fn protect(listen: SocketAddr, resource: &str, verifier: VerifierBuilder) -> Result<(), Failure> {
-    let verifier = settings::start(verifier).await?;
+    let verifier = settings::start_lazy(verifier)?;
     let api = settings::resource(resource, &verifier)?;
     let issuer = verifier.issuers().next().unwrap_or_default().to_owned();
     let stop = Stop::on_signals()?;

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use scopegate::VerifierBuilder;
 
 pub(crate) use self::arguments::Arguments;
-pub(crate) use self::trust::{resource, start};
+pub(crate) use self::trust::{resource, start, start_lazy};
 use crate::failure::Failure;
 
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use demo_process::{Serving, run};
 use reqwest::Client;
-use scopegate_issuer::{LocalIssuer, Mint};
+use scopegate_issuer::{Fault, LocalIssuer, Mint};
 use serde_json::{Value, json};
 
 const READ: &str = "https://my-api-server.org/api.read";
@@ -187,18 +187,23 @@ async fn a_signal_ends_it_well_and_the_log_has_reasons_but_no_tokens() {
     }
 }
 
-#[test]
-fn keys_that_cannot_be_had_end_it_with_one_line() {
-    // A port that nobody listens on any more.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let issuer = format!("http://{address}/eu-west-1_Local0001");
-    let ended =
-        run(&["--issuer", &issuer, "--profile", "cognito", "--client-id", "a"], &[("RUST_LOG", "error")]);
-    assert_eq!(ended.code, Some(1), "{ended:#?}");
-    assert_eq!((ended.stdout.as_str(), ended.stderr.lines().count()), ("", 1), "{ended:#?}");
-    assert!(
-        ended.stderr.starts_with(&format!("demo: no keys of {issuer} from {issuer}/.well-known/jwks.json: "))
-    );
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn api_starts_without_keys_and_answers_503_until_they_come() {
+    // FR-A7
+    let issuer = issuer().await;
+    issuer.set_fault(Fault::Status(500));
+    let arguments = ["--listen", "127.0.0.1:0", "--issuer", issuer.issuer(), "--client-id", "local-reader"];
+    let demo = Serving::start(&arguments, &[]);
+    let caller = Caller::new(&demo.url);
+    let token = issuer.mint().scope(READ).sign();
+    assert_eq!(caller.get("/orders", &token).await, 503);
+    assert_eq!(caller.get("/health", &token).await, 503);
+    issuer.clear_fault();
+    // The next attempt is some seconds away at most.
+    while caller.get("/orders", &token).await != 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(caller.get("/health", &token).await, 200);
 }
 
 #[test]

@@ -3,3 +3,4 @@
 pub(crate) mod cache_control;
 pub(crate) mod document;
 pub(crate) mod endpoint;
+pub(crate) mod transport;

@@ -13,6 +13,8 @@ use crate::issuer::policy::Policy;
 use crate::issuer::registry::TrustedIssuer;
 use crate::issuer::{Issuer, KeyConfig};
 use crate::keys::Keys;
+#[cfg(feature = "fetch")]
+use crate::keys::fetch::transport::TransportConfig;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 use crate::keys::set::KeySet;
@@ -31,6 +33,8 @@ pub struct VerifierBuilder {
     pub(super) refresh: RefreshConfig,
     #[cfg(feature = "fetch")]
     pub(super) start_policy: StartPolicy,
+    #[cfg(feature = "fetch")]
+    pub(super) transport: TransportConfig,
     /// Scopes, and what each implies directly.
     implied_scopes: Vec<(String, Vec<String>)>,
     cache_entries: usize,
@@ -64,6 +68,8 @@ impl VerifierBuilder {
             },
             #[cfg(feature = "fetch")]
             start_policy: StartPolicy::All,
+            #[cfg(feature = "fetch")]
+            transport: TransportConfig::default(),
             implied_scopes: Vec::new(),
             cache_entries: 4_096,
             cache_bytes: None,
@@ -169,6 +175,29 @@ impl VerifierBuilder {
         self
     }
 
+    /// Adds certificate authorities for key sets and metadata, beside those of the system: PEM, one or several
+    /// certificates. Use it for an issuer inside a company or a cluster.
+    ///
+    /// On Linux, the environment variable `SSL_CERT_FILE` names a file to use in place of the system's authorities.
+    ///
+    /// If it is not PEM of certificates that can be trusted, starting the verifier fails with
+    /// [`ConfigError::HttpClient`], whose source says what was expected.
+    #[cfg(feature = "fetch")]
+    pub fn root_certificates(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.transport.root_certificates.push(pem.as_ref().into());
+        self
+    }
+
+    /// Sets the time limit for each request of a key set or of metadata, from its connection to the end of the response.
+    /// Two fifths of it are the limit for the connection. Default: 5 s. Range: 100 ms–30 s.
+    ///
+    /// A fetch with all its requests takes at most 30 s, whatever this is.
+    #[cfg(feature = "fetch")]
+    pub fn fetch_timeout(mut self, timeout: Duration) -> Self {
+        self.transport.timeout = timeout;
+        self
+    }
+
     /// Sets which issuers must have keys before [`start`](Self::start) returns. Default: all.
     #[cfg(feature = "fetch")]
     pub fn start_policy(mut self, policy: StartPolicy) -> Self {
@@ -260,6 +289,13 @@ impl VerifierBuilder {
                 ("at least 1024 for each entry", self.cache_bytes.unwrap_or_default().to_string());
             return Err(ConfigError::OutOfRange { setting: "cache bytes", expected, found });
         }
+        #[cfg(feature = "fetch")]
+        in_range(
+            "fetch timeout",
+            self.transport.timeout,
+            Duration::from_millis(100)..=Duration::from_secs(30),
+            "100 ms to 30 s",
+        )?;
         in_range("leeway", self.leeway, Duration::ZERO..=Duration::from_secs(300), "0 s to 300 s")?;
         let (Interval::Fixed(period) | Interval::FromCacheControl { fallback: period }) =
             self.refresh.interval;

@@ -12,7 +12,8 @@ use tokio::sync::Semaphore;
 use crate::error::config::ConfigError;
 use crate::issuer::KeyConfig;
 use crate::keys::Keys;
-use crate::keys::fetch::endpoint::{JwksEndpoint, Transport};
+use crate::keys::fetch::endpoint::JwksEndpoint;
+use crate::keys::fetch::transport::Transport;
 use crate::keys::fetched::FetchedKeys;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::error::Failure;
@@ -72,7 +73,7 @@ impl VerifierBuilder {
     }
 
     fn spawn(self) -> Result<(Verifier, Vec<Fetching>), ConfigError> {
-        let (transport, mut fetching) = (Transport::new(), Vec::new());
+        let (transport, mut fetching) = (Transport::new(&self.transport), Vec::new());
         let starts = Arc::new(Semaphore::new(MAX_CONCURRENT_STARTS));
         let (clock, refresh) = (Arc::clone(&self.clock), self.refresh);
         let verifier = self.build_with(|config, policy, issuer| {

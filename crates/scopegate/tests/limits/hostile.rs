@@ -176,6 +176,18 @@ impl Cast {
     }
 }
 
+/// Payloads that name this issuer and are expensive to read.
+pub(crate) fn payloads_of(issuer: &str) -> Vec<(&'static str, String)> {
+    let room = ROOM - 600;
+    let with = |members: &str| format!("{{\"iss\":\"{issuer}\",{members}}}");
+    vec![
+        ("an ordinary payload", with("\"aud\":\"api\"")),
+        ("one array of short members", with(&inner(&array(room, "0")))),
+        ("250 long escaped names", with(&inner(&long_escaped_members(250, 40)))),
+        ("one object of short members", with(&format!("\"a\":{}", members(room, "0")))),
+    ]
+}
+
 /// Documents of a hostile issuer, each about as large as the limit.
 pub(crate) fn key_sets() -> Vec<(&'static str, String)> {
     let set = |keys: &[Value]| json!({ "keys": keys }).to_string();

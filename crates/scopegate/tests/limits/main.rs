@@ -6,10 +6,12 @@ mod hostile;
 
 use std::cell::Cell;
 use std::hint::black_box;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use allocation_counter::{AllocationInfo, measure};
 use scopegate::{Error, Issuer, Verifier};
+use scopegate_issuer::{Fault, LocalIssuer};
 
 use hostile::{Cast, MOST};
 use testkit::ISSUER;
@@ -53,6 +55,64 @@ fn issuer_document_allocates_in_proportion_to_its_size() {
         let cost = measure(|| drop(black_box(Issuer::from_jwks(ISSUER, black_box(&set)))));
         assert!(cost.bytes_max <= 4 * 1024 * 1024, "{name}: {cost:?}");
         assert!(cost.count_total <= 10_000, "{name}: {cost:?}");
+    }
+}
+
+/// Verifiers with an issuer that sends its keys once, and never again; and hostile tokens with invented key ids.
+async fn waiting() -> (LocalIssuer, Verifier, Vec<(&'static str, String)>) {
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = testkit::builder_trusting(&local).start().await.unwrap();
+    local.set_fault(Fault::Drip);
+    let tokens = hostile::payloads_of(local.issuer()).into_iter().map(|(name, payload)| {
+        (name, local.mint().header("kid", "invented").raw_payload(payload).bad_signature().sign())
+    });
+    let tokens = tokens.collect();
+    (local, verifier, tokens)
+}
+
+#[tokio::test]
+async fn waiting_request_holds_its_token_and_what_was_read_of_it() {
+    // FR-C9: nothing is read twice. What is held while it waits is the token and its parts.
+    let (_local, verifier, tokens) = waiting().await;
+    for (name, token) in tokens {
+        let mut waits = None;
+        let begun = measure(|| {
+            let mut future = Box::pin(verifier.verify_or_refresh(&token));
+            assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "{name}");
+            waits = Some(future);
+        });
+        assert!(begun.bytes_max <= 5 * MOST as u64 && begun.count_total <= 700, "{name}: {begun:?}");
+        assert!(begun.bytes_current <= 3 * MOST as i64, "{name}: {begun:?}");
+        let mut waits = waits.unwrap();
+        let woken = measure(|| {
+            assert!(waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "{name}");
+        });
+        assert!(woken.count_total <= 10 && woken.bytes_max <= 1_024, "{name}: {woken:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "measures; run by hand, in a release build with --nocapture"]
+#[allow(clippy::print_stdout, reason = "a table is what it is for")]
+async fn measure_waiting() {
+    let (local, verifier, tokens) = waiting().await;
+    let uncached = testkit::builder_trusting(&local).cache_capacity(0);
+    local.clear_fault();
+    let uncached = uncached.start().await.unwrap();
+    local.set_fault(Fault::Drip);
+    let ordinary = local.mint().sign();
+    let unit = fastest(&|| drop(black_box(uncached.verify(&ordinary)))).as_secs_f64();
+    println!("LIMITS an RS256 token, verified: {:.1} µs", unit * 1e6);
+    for (name, token) in tokens {
+        // It begins to wait, is woken three times, and goes away.
+        let time = fastest(&|| {
+            let mut future = Box::pin(verifier.verify_or_refresh(&token));
+            for _ in 0..4 {
+                let pending = future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
+                assert!(pending);
+            }
+        });
+        println!("LIMITS {name}, waits: {:.1} × that", time.as_secs_f64() / unit);
     }
 }
 

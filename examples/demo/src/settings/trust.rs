@@ -42,12 +42,24 @@ pub(super) fn verifier(issuer: &str, arguments: &Arguments) -> Result<VerifierBu
 /// # Errors
 /// [`Failure::Setting`] for a setting, [`Failure::Runtime`] for what may be different the next time.
 pub(crate) async fn start(verifier: VerifierBuilder) -> Result<Verifier, Failure> {
-    verifier.start().await.map_err(|error| match error {
+    verifier.start().await.map_err(not_started)
+}
+
+/// Starts a verifier without waiting for keys: the API answers 503 until they come.
+///
+/// # Errors
+/// As [`start`].
+pub(crate) fn start_lazy(verifier: VerifierBuilder) -> Result<Verifier, Failure> {
+    verifier.start_lazy().map_err(not_started)
+}
+
+fn not_started(error: ConfigError) -> Failure {
+    match error {
         ConfigError::KeysNotFetched { .. } | ConfigError::HttpClient { .. } | ConfigError::NoRuntime => {
             Failure::runtime(&error)
         }
         setting => wrong_setting(setting),
-    })
+    }
 }
 
 /// Gives the API its name.

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use scopegate_proto::http::{HttpClient, HttpClients, SettingsError, TransportSettings};
+use scopegate_proto::http::{HttpClient, SettingsError};
 use scopegate_proto::metadata::{Metadata, MetadataError, well_known_urls};
 use scopegate_proto::url::SecureUrl;
 
@@ -13,28 +13,10 @@ use tokio::time::Instant;
 
 use crate::error::config::ConfigError;
 use crate::keys::fetch::document::{self, FetchError, Fetched, Response};
+use crate::keys::fetch::transport::Transport;
 
 /// A discovered URL is trusted for this long if it works. Issuers hardly ever move their keys.
 const REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
-
-/// The HTTP clients of one verifier: issuers that are reached in the same way share one, because building a
-/// client reads the system's certificate authorities.
-#[derive(Clone, Debug)]
-pub(crate) struct Transport {
-    clients: HttpClients,
-    settings: TransportSettings,
-}
-
-impl Transport {
-    pub(crate) fn new() -> Self {
-        let settings = TransportSettings::new(concat!("scopegate/", env!("CARGO_PKG_VERSION")));
-        Self { clients: HttpClients::default(), settings }
-    }
-
-    fn client(&self, url: &SecureUrl) -> Result<HttpClient, SettingsError> {
-        self.clients.client(url, &self.settings)
-    }
-}
 
 /// The endpoint that one issuer's key set is fetched from.
 pub(crate) struct JwksEndpoint(EndpointSource);

@@ -7,13 +7,14 @@ use std::net::TcpListener as StdListener;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::header;
 use axum::response::IntoResponse as _;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use scopegate::{ConfigError, Error, Issuer, Verifier};
-use scopegate_issuer::{Algorithm, LocalIssuer, SigningKey};
+use scopegate_issuer::{Algorithm, Fault, LocalIssuer, SigningKey};
 use serde_json::json;
 use testkit::{CLIENT, ISSUER, NOW, builder_at, builder_trusting, client_token, jwks};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -179,6 +180,57 @@ async fn untrusted_certificate_is_rejected_and_reported() {
     let output = tokio::task::spawn_blocking(move || child.output()).await.unwrap().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn private_authority_is_trusted_if_configured() {
+    // FR-A14, FR-A12: without it, log and status say what is wrong with the certificate.
+    let authority = || {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+    };
+    let (private, other) = (authority(), authority());
+    let good = serve_with_tls(&private, "localhost").await;
+    let builder = |pem: &str| {
+        let issuer = Issuer::from_jwks_uri(ISSUER, &good).unwrap().client(CLIENT);
+        builder_at(NOW).trust(issuer).root_certificates(pem)
+    };
+    assert!(builder(&private.pem()).start().await.is_ok());
+    assert!(builder(&format!("{}{}", other.pem(), private.pem())).start().await.is_ok());
+    let error = builder(&other.pem()).start().await.unwrap_err();
+    assert!(chain(&error).contains("UnknownIssuer"), "{}", chain(&error));
+    let verifier = builder(&other.pem()).start_lazy().unwrap();
+    while verifier.status().issuers()[0].fetches_failed == 0 {
+        tokio::task::yield_now().await;
+    }
+    let failure = verifier.status().issuers()[0].last_failure.clone().unwrap();
+    assert!(failure.starts_with("no TLS connection: ") && failure.contains("UnknownIssuer"), "{failure}");
+    for wrong in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        let error = builder(wrong).start().await.unwrap_err();
+        assert!(matches!(error, ConfigError::HttpClient { .. }), "{}", chain(&error));
+        assert!(chain(&error).contains("root certificate"), "{}", chain(&error));
+    }
+}
+
+#[tokio::test]
+async fn fetch_timeout_is_configurable() {
+    // FR-A14
+    let local = LocalIssuer::start().await.unwrap();
+    local.set_fault(Fault::Delay(Duration::from_millis(600)));
+    let error = builder_trusting(&local).fetch_timeout(Duration::from_millis(200)).start().await.unwrap_err();
+    assert!(chain(&error).contains("no complete response within 0.2 s"), "{}", chain(&error));
+    assert!(builder_trusting(&local).fetch_timeout(Duration::from_secs(30)).start().await.is_ok());
+    for (timeout, is_valid) in [(99, false), (100, true), (30_000, true), (30_001, false)] {
+        let started = builder_trusting(&local).fetch_timeout(Duration::from_millis(timeout)).start_lazy();
+        assert_eq!(started.is_ok(), is_valid, "{timeout}");
+        if let Err(error) = started {
+            assert!(
+                error.to_string().starts_with("fetch timeout: expected 100 ms to 30 s, found "),
+                "{error}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ enum Attack {
     None,
     Once { at: u64 },
     Every { millis: u64 },
+    EverySince { since: u64, millis: u64 },
 }
 
 impl Attack {
@@ -20,6 +21,7 @@ impl Attack {
             Self::None => false,
             Self::Once { at: when } => at == when,
             Self::Every { millis } => at.is_multiple_of(millis),
+            Self::EverySince { since, millis } => at >= since && at.is_multiple_of(millis),
         }
     }
 }
@@ -95,8 +97,11 @@ fn one_request_delays_a_new_key_for_a_cooldown_at_most() {
     // At the moment at which the new key is used and published late, it changes nothing.
     for late in [0, 500, 1_000] {
         for at in [40_000, 40_020, 40_500, 41_000] {
-            let seen = simulate(Attack::Once { at }, 40_000, 40_000 + late, 85_000, |_| false);
-            assert_eq!((seen.rejected_for, seen.unavailable), (0, 0), "{late} {at}");
+            let attacks = [1_000, 1].map(|millis| Attack::EverySince { since: at, millis });
+            for attack in attacks.into_iter().chain([Attack::Once { at }]) {
+                let seen = simulate(attack, 40_000, 40_000 + late, 85_000, |_| false);
+                assert_eq!((seen.rejected_for, seen.unavailable), (0, 0), "{late} {attack:?}");
+            }
         }
     }
 }
@@ -107,6 +112,15 @@ fn more_requests_delay_a_new_key_no_longer() {
     for (millis, pause) in [(1_000, 400), (1, 3_300)] {
         let rejected = worst(|_| Attack::Every { millis }, 1_500, pause);
         assert!(rejected <= 30_000, "{millis}: {rejected}");
+    }
+}
+
+#[test]
+fn key_that_is_published_a_period_before_it_is_used_is_never_rejected() {
+    // FR-A4
+    for attack in [Attack::Once { at: 5_000 }, Attack::Every { millis: 1_000 }, Attack::Every { millis: 1 }] {
+        let seen = simulate(attack, 11 * MINUTE, MINUTE, 12 * MINUTE, |_| false);
+        assert_eq!((seen.rejected_for, seen.unavailable), (0, 0), "{attack:?}");
     }
 }
 
