@@ -39,7 +39,9 @@ async fn column(tools: &Tools<'_>) -> Column {
         Ok(stack) => stack,
         Err(trouble) => return Column::not_started(NAME, &trouble),
     };
-    column.put("moto creates its stack", async { is(&stack["status"], &json!("CREATE_COMPLETE")) }).await;
+    column
+        .put("moto creates its stack", async { is(at(&stack, "/status"), &json!("CREATE_COMPLETE")) })
+        .await;
     column
         .put("its clients have a secret, and no grant but `client_credentials`", async { clients(&stack) })
         .await;
@@ -84,45 +86,50 @@ impl Tools<'_> {
     }
 }
 
+/// The value at a JSON pointer (RFC 6901), or `null`.
+fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
+    value.pointer(pointer).unwrap_or(&Value::Null)
+}
+
 fn is(found: &Value, expected: &Value) -> Outcome {
     ensure!(found == expected, "expected {expected}, found {found}");
     Ok(YES)
 }
 
 fn output<'a>(stack: &'a Value, name: &str) -> Result<&'a str, Trouble> {
-    let output = stack["outputs"][name].as_str();
-    output.ok_or_else(|| Trouble::failed(format!("there is no output {name}: {}", stack["outputs"])))
+    let output = at(stack, &format!("/outputs/{name}")).as_str();
+    output.ok_or_else(|| Trouble::failed(format!("there is no output {name}: {}", at(stack, "/outputs"))))
 }
 
 /// The client with this id, as Cognito describes it.
 fn client<'a>(stack: &'a Value, id: &str) -> Result<&'a Value, Trouble> {
-    let clients = stack["clients"].as_array().into_iter().flatten();
+    let clients = at(stack, "/clients").as_array().into_iter().flatten();
     clients
         .into_iter()
-        .find(|client| client["ClientId"] == id)
+        .find(|client| *at(client, "/ClientId") == *id)
         .ok_or_else(|| Trouble::failed(format!("no client {id}")))
 }
 
 fn clients(stack: &Value) -> Outcome {
-    is(&json!(stack["clients"].as_array().map(Vec::len)), &json!(2))?;
+    is(&json!(at(stack, "/clients").as_array().map(Vec::len)), &json!(2))?;
     let scopes = [output(stack, "ReadScope")?, output(stack, "WriteScope")?];
     for (id, scopes) in [("ReaderId", &scopes[..1]), ("WriterId", &scopes[..])] {
         let client = client(stack, output(stack, id)?)?;
         ensure!(
-            client["ClientSecret"].as_str().is_some_and(|secret| !secret.is_empty()),
+            at(client, "/ClientSecret").as_str().is_some_and(|secret| !secret.is_empty()),
             "{id} has no secret"
         );
-        is(&client["AllowedOAuthFlows"], &json!(["client_credentials"]))?;
-        is(&client["AllowedOAuthFlowsUserPoolClient"], &json!(true))?;
-        is(&client["AllowedOAuthScopes"], &json!(scopes))?;
+        is(at(client, "/AllowedOAuthFlows"), &json!(["client_credentials"]))?;
+        is(at(client, "/AllowedOAuthFlowsUserPoolClient"), &json!(true))?;
+        is(at(client, "/AllowedOAuthScopes"), &json!(scopes))?;
         // Signing in by password or SRP would be a way past the grant.
-        is(&client["ExplicitAuthFlows"], &json!(["ALLOW_REFRESH_TOKEN_AUTH"]))?;
+        is(at(client, "/ExplicitAuthFlows"), &json!(["ALLOW_REFRESH_TOKEN_AUTH"]))?;
     }
     Ok(YES)
 }
 
 fn sign_up(stack: &Value) -> Outcome {
-    is(&stack["pool"]["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"], &json!(true))
+    is(at(stack, "/pool/AdminCreateUserConfig/AllowAdminCreateUserOnly"), &json!(true))
 }
 
 /// A token of each client is accepted with the scopes that Cognito gives it; one of another client is not.
@@ -135,7 +142,7 @@ async fn api(stack: &Value) -> Outcome {
     let (read, write) = (output(stack, "ReadScope")?, output(stack, "WriteScope")?);
     for (id, may_write) in [("ReaderId", false), ("WriterId", true)] {
         let id = output(stack, id)?;
-        let scopes = client(stack, id)?["AllowedOAuthScopes"].as_array().into_iter().flatten();
+        let scopes = at(client(stack, id)?, "/AllowedOAuthScopes").as_array().into_iter().flatten();
         let scopes = scopes.filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
         let claims = verifier.verify(Mint::cognito(&issuer(pool), id).scope(&scopes).sign_with(&key))?;
         let granted = (claims.scopes().contains(read), claims.scopes().contains(write));
@@ -148,11 +155,11 @@ async fn api(stack: &Value) -> Outcome {
 
 fn caller(stack: &Value) -> Outcome {
     let id = output(stack, "ReaderId")?;
-    let secret = client(stack, id)?["ClientSecret"].as_str().unwrap_or_default();
+    let secret = at(client(stack, id)?, "/ClientSecret").as_str().unwrap_or_default();
     let endpoint = output(stack, "TokenEndpoint")?;
     let expected = format!("https://{DOMAIN}.auth.eu-west-1.amazoncognito.com/oauth2/token");
     ensure!(endpoint == expected, "expected {expected}, found {endpoint}");
-    is(&stack["domain"]["Domain"], &json!(DOMAIN))?;
+    is(at(stack, "/domain/Domain"), &json!(DOMAIN))?;
     ClientCredentials::builder(ClientAuthentication::client_secret_basic(id, secret))
         .token_endpoint(endpoint)
         .scope(output(stack, "ReadScope")?)
@@ -179,7 +186,7 @@ fn names(stack: &Value) -> Outcome {
     ] {
         ensure!(README.contains(text), "README.md does not have {text}");
     }
-    let outputs = stack["outputs"].as_object().into_iter().flatten().count();
-    ensure!(outputs == 8, "expected 8 outputs, found {outputs}: {}", stack["outputs"]);
+    let outputs = at(stack, "/outputs").as_object().into_iter().flatten().count();
+    ensure!(outputs == 8, "expected 8 outputs, found {outputs}: {}", at(stack, "/outputs"));
     Ok(YES)
 }
