@@ -7,6 +7,7 @@
     reason = "a panic is the test's failure"
 )]
 
+mod bounds;
 mod recorder;
 
 mod add_token;

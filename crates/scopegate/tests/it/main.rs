@@ -15,3 +15,4 @@ mod scopes;
 mod presets;
 mod configuration;
 mod attacks;
+mod bounds;

@@ -166,6 +166,11 @@ impl Cast {
         claims.into_iter().map(signed).collect()
     }
 
+    /// A valid token with thousands of scopes.
+    pub(crate) fn many_scopes(&self) -> String {
+        mint().claim("scp", strings(ROOM - 400)).sign_with(&self.key)
+    }
+
     /// An ordinary header, and a payload that names no issuer.
     fn payload(&self, payload: &str) -> String {
         mint().raw_payload(payload).bad_signature().sign_with(&self.key)

@@ -17,3 +17,4 @@ mod external_types;
 mod house;
 mod minimum_rust;
 mod modules;
+mod numbers;

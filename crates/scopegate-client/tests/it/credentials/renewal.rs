@@ -266,6 +266,20 @@ async fn acquire_timeout_ends_the_wait() {
 }
 
 #[tokio::test]
+async fn acquire_timeout_defaults_to_10_seconds() {
+    // E15, FR-E4
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    elsewhere.issuer.set_token_fault(Fault::Drip);
+    let credentials = elsewhere.credentials("s3cret").build().unwrap();
+    let waiting = caller(&credentials).await;
+    pass(secs(9)).await;
+    assert!(!waiting.is_finished());
+    pass(secs(1)).await;
+    assert!(matches!(waiting.await.unwrap(), Err(Error::Unavailable { .. })));
+}
+
+#[tokio::test]
 async fn canceled_caller_does_not_cancel_the_request() {
     // E17
     pause();
