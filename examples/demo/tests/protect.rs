@@ -201,7 +201,7 @@ async fn api_starts_without_keys_and_answers_503_until_they_come() {
     issuer.clear_fault();
     // The next attempt is some seconds away at most.
     while caller.get("/orders", &token).await != 200 {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(caller.get("/health", &token).await, 200);
 }
