@@ -15,7 +15,7 @@ pub(crate) mod verifying_key;
 
 use std::sync::Arc;
 
-use crate::keys::fetched::{FetchedKeys, Reading};
+use crate::keys::fetched::{FetchedKeys, OverdueKeys, Reading};
 use crate::keys::set::KeySet;
 use crate::token::numeric_date::NumericDate;
 
@@ -27,24 +27,23 @@ pub(crate) enum Keys {
 }
 
 impl Keys {
-    /// Reads the current keys without a lock and without a copy.
-    pub(crate) fn read<T>(&self, now: NumericDate, read: impl FnOnce(&KeySet) -> T) -> Reading<T> {
+    /// Reads the current keys without a lock and without a copy, unless they are overdue. Overdue keys make a fetch due.
+    pub(crate) fn read<T>(
+        &self,
+        now: NumericDate,
+        overdue: OverdueKeys,
+        read: impl FnOnce(&KeySet) -> T,
+    ) -> Reading<T> {
         match self {
             Self::Static(keys) => Reading::Current(read(keys)),
-            Self::Fetched(keys) => keys.read(now, read),
-        }
-    }
-
-    /// Reads the current keys as `read` does. Returns `None` if none may be used now, or a fetch should have replaced
-    /// them.
-    pub(crate) fn current<T>(&self, now: NumericDate, read: impl FnOnce(&KeySet) -> T) -> Option<T> {
-        match self.read(now, read) {
-            Reading::Current(value) => Some(value),
-            Reading::Overdue(_) | Reading::Unusable => None,
+            Self::Fetched(keys) => keys.read(now, overdue, read),
         }
     }
 
     pub(crate) fn is_usable(&self, now: NumericDate) -> bool {
-        !matches!(self.read(now, |_| ()), Reading::Unusable)
+        match self {
+            Self::Static(_) => true,
+            Self::Fetched(keys) => keys.is_usable(now),
+        }
     }
 }

@@ -29,8 +29,9 @@ use crate::checks::lifetime::Lifetime;
 use crate::claims::{self, Claims, Identity};
 use crate::error::Error;
 use crate::error::config::ConfigError;
-use crate::issuer::registry::{KeyLookup, OverdueKeys, Registry, TrustedIssuer};
+use crate::issuer::registry::{KeyLookup, Registry, TrustedIssuer};
 use crate::keys::Keys;
+use crate::keys::fetched::OverdueKeys;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::metrics;
 use crate::scope::hierarchy::ScopeHierarchy;
@@ -216,7 +217,7 @@ impl Verifier {
     /// Returns the claims from the cache, or runs the checks. If a key is unknown, it is requested.
     fn verify_inner(&self, token: &[u8], overdue: OverdueKeys) -> Result<Claims, NotAccepted<'_>> {
         let now = self.now();
-        match self.cached(token, now) {
+        match self.cached(token, now, overdue) {
             Some(claims) => Ok(claims),
             None => self.run_checks(token, now, overdue),
         }
@@ -289,13 +290,13 @@ impl Verifier {
     }
 
     /// Returns the claims of a token that passed all checks before, if it would pass them again now.
-    fn cached(&self, token: &[u8], now: NumericDate) -> Option<Claims> {
+    fn cached(&self, token: &[u8], now: NumericDate, overdue: OverdueKeys) -> Option<Claims> {
         let Inner { cache, leeway, .. } = &*self.0;
         if cache.is_off() {
             return None;
         }
         let claims = cache.find(token, |entry| {
-            entry.claims().lifetime().check(now, *leeway).is_ok() && entry.key.is_current(now)
+            entry.claims().lifetime().check(now, *leeway).is_ok() && entry.key.is_current(now, overdue)
         });
         metrics::looked_up(claims.is_some());
         claims

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::keys::Keys;
+use crate::keys::fetched::{OverdueKeys, Reading};
 use crate::keys::jwk::Key;
 use crate::keys::set::KeySet;
 use crate::token::numeric_date::NumericDate;
@@ -28,9 +29,8 @@ impl KeyRef {
         self.key.id.as_deref().filter(|_| self.by_id)
     }
 
-    /// Returns whether the token's header leads to this key in the current set, and the set may be used without
-    /// waiting for a fetch.
-    pub(crate) fn is_current(&self, now: NumericDate) -> bool {
+    /// Returns whether the token's header leads to this key in the current set, and the set may be used.
+    pub(crate) fn is_current(&self, now: NumericDate, overdue: OverdueKeys) -> bool {
         let leads_here = |set: &KeySet| {
             // Usually the set is unchanged. Set ids are never reused, so an outdated one costs one more
             // look-up and cannot give a wrong answer.
@@ -44,6 +44,6 @@ impl KeyRef {
             }
             same
         };
-        self.keys.current(now, leads_here).unwrap_or(false)
+        matches!(self.keys.read(now, overdue, leads_here), Reading::Current(true))
     }
 }

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::issuer::policy::Policy;
 use crate::keys::Keys;
-use crate::keys::fetched::{KeyRequested, Reading};
+use crate::keys::fetched::{KeyRequested, OverdueKeys, Reading};
 use crate::keys::name::KeyName;
 use crate::keys::refresh::schedule::RefreshState;
 use crate::keys::set::{KeyLookupError, KeySet};
@@ -54,14 +54,6 @@ pub(crate) enum Missing {
     Overdue,
 }
 
-/// What a lookup does if the keys may be used, but a fetch should have replaced them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OverdueKeys {
-    /// The fetch is worth waiting for.
-    Wait,
-    Use,
-}
-
 impl TrustedIssuer {
     /// Looks up the one key with this id and for this algorithm. An unknown key is requested, and keys that are
     /// overdue or have expired are: each may make a fetch due.
@@ -82,20 +74,13 @@ impl TrustedIssuer {
                     why,
                 }))
             };
-            let found = match (self.keys.read(now, find), &self.keys) {
+            let found = match (self.keys.read(now, overdue, find), &self.keys) {
                 (Reading::Current(found), _) => found,
-                (Reading::Overdue(found), Keys::Fetched(keys)) => {
-                    let comes = keys.overdue();
-                    if comes && overdue == OverdueKeys::Wait {
-                        return missing(Missing::Overdue);
-                    }
-                    keys.use_overdue(now);
-                    found
-                }
+                (Reading::Overdue, _) => return missing(Missing::Overdue),
                 (Reading::Unusable, Keys::Fetched(keys)) if keys.refresh().keys_unusable() => {
                     return missing(Missing::NoKeysYet);
                 }
-                (Reading::Overdue(_) | Reading::Unusable, _) => return Err(self.unavailable()),
+                (Reading::Unusable, _) => return Err(self.unavailable()),
             };
             match found {
                 Ok(key) => return Ok(KeyLookup::Found(key)),

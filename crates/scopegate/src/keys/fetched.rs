@@ -98,10 +98,18 @@ impl Snapshot {
 /// What was read from the current keys.
 pub(crate) enum Reading<T> {
     Current(T),
-    /// The keys may be used, but a fetch should have replaced them.
-    Overdue(T),
+    /// The keys may be used, but a fetch should have replaced them. One is due or under way.
+    Overdue,
     /// There are none that may be used.
     Unusable,
+}
+
+/// What a lookup does if the keys may be used, but a fetch should have replaced them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OverdueKeys {
+    /// The fetch is worth waiting for.
+    Wait,
+    Use,
 }
 
 /// The result of a request for a key that the current set lacks.
@@ -139,14 +147,28 @@ impl FetchedKeys {
         Self { snapshot: ArcSwapOption::empty(), refresh: RefreshHandle::new(config) }
     }
 
-    pub(crate) fn read<T>(&self, now: NumericDate, read: impl FnOnce(&KeySet) -> T) -> Reading<T> {
+    pub(crate) fn read<T>(
+        &self,
+        now: NumericDate,
+        overdue: OverdueKeys,
+        read: impl FnOnce(&KeySet) -> T,
+    ) -> Reading<T> {
         let snapshot = self.snapshot.load();
         let Some(snapshot) = snapshot.as_deref() else { return Reading::Unusable };
         match snapshot.standing(now) {
             Standing::Current => Reading::Current(read(&snapshot.keys)),
-            Standing::Overdue => Reading::Overdue(read(&snapshot.keys)),
+            Standing::Overdue if self.overdue() && overdue == OverdueKeys::Wait => Reading::Overdue,
+            Standing::Overdue => {
+                self.use_overdue(now);
+                Reading::Current(read(&snapshot.keys))
+            }
             Standing::Unusable => Reading::Unusable,
         }
+    }
+
+    /// Whether there are keys that may be used. It makes no fetch due.
+    pub(crate) fn is_usable(&self, now: NumericDate) -> bool {
+        self.snapshot.load().as_ref().is_some_and(|snapshot| snapshot.standing(now) != Standing::Unusable)
     }
 
     /// Returns the current snapshot, whether or not it may still be used.
@@ -180,7 +202,8 @@ impl FetchedKeys {
 
     /// For requests: the keys are overdue, so a fetch is. Returns whether one comes. A failed one lets the keys be used
     /// for some minutes, so requests make a fetch due no more often than that.
-    pub(crate) fn overdue(&self) -> bool {
+    #[cold]
+    fn overdue(&self) -> bool {
         self.refresh.change(|state| {
             state.schedule.outdated(true, Instant::now());
             !state.ended
@@ -188,7 +211,8 @@ impl FetchedKeys {
     }
 
     /// For requests: uses overdue keys for some minutes, because no fetch comes.
-    pub(crate) fn use_overdue(&self, now: NumericDate) {
+    #[cold]
+    fn use_overdue(&self, now: NumericDate) {
         self.refresh.read(|_locked| self.use_until(now.plus(USED_AFTER_FAILURE)));
     }
 
@@ -321,7 +345,10 @@ mod tests {
             // The lock is held here, so a reader that needed it would not return.
             let (reader, (sender, receiver)) = (Arc::clone(&source), mpsc::channel());
             thread::spawn(move || {
-                sender.send(matches!(reader.read(fetched_at.into(), |_| ()), Reading::Current(())))
+                sender.send(matches!(
+                    reader.read(fetched_at.into(), OverdueKeys::Wait, |_| ()),
+                    Reading::Current(())
+                ))
             });
             assert_eq!(receiver.recv_timeout(Duration::from_secs(30)), Ok(true));
         });

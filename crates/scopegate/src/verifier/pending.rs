@@ -10,8 +10,9 @@ use tokio::time::{Instant, timeout_at};
 use crate::cache::key_ref::KeyRef;
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::issuer::registry::{KeyLookup, MissingKey, OverdueKeys, TrustedIssuer};
+use crate::issuer::registry::{KeyLookup, MissingKey, TrustedIssuer};
 use crate::keys::Keys;
+use crate::keys::fetched::OverdueKeys;
 use crate::metrics;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::outcome::UnknownKey;
@@ -94,7 +95,7 @@ impl PendingVerification {
 
     fn verify_with(&self, key: KeyRef, now: NumericDate) -> Result<Claims, Error> {
         // Another request may have waited with the same token.
-        if let Some(claims) = self.verifier.cached(&self.token, now) {
+        if let Some(claims) = self.verifier.cached(&self.token, now, OverdueKeys::Use) {
             return Ok(claims);
         }
         let payload = read_payload(&self.parts)?;
