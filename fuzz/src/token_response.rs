@@ -44,13 +44,13 @@ fn check_answer(body: &[u8]) {
         return;
     };
     let text = |name: &str| answer.text(name).filter(|text| !text.is_empty());
-    let is_bearer = text("token_type").is_some_and(|kind| kind.to_lowercase() == "bearer");
+    let is_bearer =
+        text("token_type").is_some_and(|kind| ["bearer", "bearertoken"].contains(&&*kind.to_ascii_lowercase()));
     let token = text("access_token").filter(|_| is_bearer);
-    let lifetime = said(&answer, "expires_in", seconds);
-    let scopes =
-        said(&answer, "scope", |written| scope_tokens(&serde_json::from_str::<String>(written).ok()?));
-    let expected =
-        token.zip(lifetime).zip(scopes).map(|((token, lifetime), scopes)| (token, lifetime, scopes));
+    // Optional members never cost the token.
+    let lifetime = answer.raw("expires_in").and_then(seconds);
+    let scopes = answer.raw("scope").and_then(scope_list);
+    let expected = token.map(|token| (token, lifetime, scopes));
     assert_eq!(found, expected);
     if let Some((token, lifetime, scopes)) = found {
         assert!(!token.is_empty());
@@ -61,14 +61,6 @@ fn check_answer(body: &[u8]) {
             assert!(tokens.is_sorted_by(|a, b| a < b), "{scopes:?}");
         }
         check_token(token.as_bytes());
-    }
-}
-
-/// What is said under a name: `Some(None)` when nothing is, and `None` when it makes no sense.
-fn said<T>(answer: &Members, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
-    match answer.raw(name) {
-        Some("null") | None => Some(None),
-        Some(written) => read(written).map(Some),
     }
 }
 
@@ -86,6 +78,15 @@ fn scope_tokens(list: &str) -> Option<String> {
     let tokens: BTreeSet<&str> = list.split(' ').filter(|token| !token.is_empty()).collect();
     let valid = tokens.iter().all(|token| is_scope_token(token));
     valid.then(|| tokens.into_iter().collect::<Vec<_>>().join(" "))
+}
+
+/// The scopes of a string or of an array of strings, without the items that are no scopes.
+fn scope_list(written: &str) -> Option<String> {
+    let items = serde_json::from_str::<String>(written).map(|text| vec![text]);
+    let items = items.or_else(|_| serde_json::from_str::<Vec<String>>(written)).ok()?;
+    let tokens: BTreeSet<&str> =
+        items.iter().flat_map(|item| item.split(' ')).filter(|token| is_scope_token(token)).collect();
+    Some(tokens.into_iter().collect::<Vec<_>>().join(" "))
 }
 
 /// `scope-token` of RFC 6749 §3.3.
@@ -115,17 +116,35 @@ fn is_b64token(text: &str) -> bool {
 fn check_refusal(body: &[u8]) {
     let (code, description) = fuzzing::error_response(body);
     verdicts::count(&code);
+    for shown in [&code, &description].into_iter().flatten() {
+        assert_fit_for_a_log(shown, MOST_BYTES);
+        let text = shown.trim_end_matches('…').trim_matches('"');
+        assert!(!text.contains(['"', '\\', '<', '>', '&', '`']), "{text}");
+    }
     let answer = Members::try_read(body);
-    for (name, found) in [("error", code), ("error_description", description)] {
-        let written = answer.as_ref().and_then(|answer| answer.text(name)).filter(|text| !text.is_empty());
-        let expected = written.map(|written| {
-            let kept: String = written.chars().take(MOST_CHARACTERS).collect();
-            format!("{kept:?}{}", if kept == written { "" } else { "…" })
-        });
-        assert_eq!(found, expected);
-        if let Some(shown) = found {
-            assert_fit_for_a_log(&shown, MOST_BYTES);
-        }
+    let written = |name: &str| {
+        let written = answer.as_ref().and_then(|answer| answer.text(name))?;
+        let written = written.trim();
+        let kept: String = written.chars().take(MOST_CHARACTERS).map(replaced).collect();
+        let cut = if written.chars().count() > MOST_CHARACTERS { "…" } else { "" };
+        (!written.is_empty()).then(|| format!("{kept:?}{cut}"))
+    };
+    // Without an error code, other names may stand in for it and for the description.
+    if let Some(expected) = written("error") {
+        assert_eq!((code, description), (Some(expected), written("error_description")));
+    } else if let Some(expected) = written("error_description") {
+        assert_eq!(description, Some(expected));
+    }
+}
+
+/// A character as it is shown: letters and printable ASCII, without those that mean something in HTML or in a string.
+fn replaced(c: char) -> char {
+    match c {
+        '\t' | '\r' | '\n' => ' ',
+        '"' | '\\' | '<' | '>' | '&' | '`' => '?',
+        ' '..='~' => c,
+        '\u{80}'..'\u{2000}' | '\u{3000}'..'\u{f900}' if c.is_alphabetic() => c,
+        _ => '?',
     }
 }
 

@@ -1,22 +1,27 @@
 //! How does the client authenticate to its issuer (RFC 6749 §2.3)?
 
 mod assertion;
+pub(crate) mod assertion_source;
+mod certificate;
 pub(crate) mod form;
 pub(crate) mod private_key;
 pub(crate) mod secret;
+pub(crate) mod signing_algorithm;
 
 use std::fmt;
 use std::time::SystemTime;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use zeroize::Zeroizing;
 
+use crate::client_auth::assertion_source::{AssertionError, AssertionSource};
 use crate::client_auth::form::push_encoded;
 use crate::client_auth::private_key::PrivateKey;
 use crate::client_auth::secret::Secret;
 use crate::error::config::ConfigError;
+use crate::error::words::SentSecrets;
 
 /// A client id, and the one method that authenticates it (RFC 6749 §2.3). The names are those of
 /// the registry that metadata uses (RFC 8414 §2).
@@ -24,9 +29,11 @@ use crate::error::config::ConfigError;
 /// | method | prefer it |
 /// | --- | --- |
 /// | [`private_key_jwt`](Self::private_key_jwt) | if the issuer supports it: an assertion is valid for one minute, and for this issuer only (RFC 9700 §2.5) |
+/// | [`client_assertion`](Self::client_assertion) | if the platform of the client makes assertions, so that there is no secret to store (Kubernetes, SPIFFE, CI systems, Entra ID with federated credentials) |
 /// | [`tls_client_auth`](Self::tls_client_auth) | if you manage certificates already |
 /// | [`client_secret_basic`](Self::client_secret_basic) | otherwise; every issuer supports it (RFC 6749 §2.3.1) |
 /// | [`client_secret_post`](Self::client_secret_post) | if the issuer does not decode `Basic` as RFC 6749 §2.3.1 requires |
+/// | [`client_secret_basic_raw`](Self::client_secret_basic_raw) | if it does not, and supports no other method |
 ///
 /// The grant is for confidential clients only (RFC 6749 §4.4), so a client without authentication
 /// cannot be created:
@@ -44,8 +51,10 @@ pub struct ClientAuthentication {
 #[derive(Clone, Debug)]
 enum Method {
     Basic(Secret),
+    RawBasic(Secret),
     Post(Secret),
     Key(PrivateKey),
+    Assertion(AssertionSource),
     Certificate(Secret),
 }
 
@@ -55,12 +64,27 @@ pub(crate) struct ClientAuthParams {
     pub(crate) header: Option<HeaderValue>,
     /// Parameters of the body.
     pub(crate) parameters: Vec<(&'static str, Zeroizing<String>)>,
+    /// What the server must not be quoted with.
+    pub(crate) secrets: SentSecrets,
 }
+
+/// Every JSON object begins like this in base64url, and so every assertion.
+const ASSERTION_START: &str = "eyJ";
 
 impl ClientAuthentication {
     /// Authenticates by a secret in the `Authorization` header.
     pub fn client_secret_basic(client_id: impl Into<String>, secret: impl Into<Secret>) -> Self {
         Self { id: client_id.into(), method: Method::Basic(secret.into()) }
+    }
+
+    /// Authenticates by a secret in the `Authorization` header that is not form-encoded: for issuers
+    /// that read `Basic` as RFC 7617 §2 defines it, and do not decode it (RFC 6749 §2.3.1).
+    ///
+    /// This differs from [`client_secret_basic`](Self::client_secret_basic) only if the id or the
+    /// secret has other characters than letters, digits and `*-._`. The id must contain no colon,
+    /// and neither may contain control characters.
+    pub fn client_secret_basic_raw(client_id: impl Into<String>, secret: impl Into<Secret>) -> Self {
+        Self { id: client_id.into(), method: Method::RawBasic(secret.into()) }
     }
 
     /// Authenticates by a secret in the body of the request.
@@ -72,6 +96,12 @@ impl ClientAuthentication {
     /// for one minute (RFC 7523 §2.2).
     pub fn private_key_jwt(client_id: impl Into<String>, key: PrivateKey) -> Self {
         Self { id: client_id.into(), method: Method::Key(key) }
+    }
+
+    /// Authenticates by an assertion that a third party signs (RFC 7521 §4.2). The third party sets
+    /// its audience and its lifetime.
+    pub fn client_assertion(client_id: impl Into<String>, source: AssertionSource) -> Self {
+        Self { id: client_id.into(), method: Method::Assertion(source) }
     }
 
     /// Authenticates by a certificate in the TLS handshake (RFC 8705 §2): `tls_client_auth` and
@@ -88,9 +118,21 @@ impl ClientAuthentication {
             return Err(ConfigError::Empty { setting: "client id" });
         }
         match &self.method {
-            Method::Basic(secret) | Method::Post(secret) if secret.as_str().is_empty() => {
+            Method::Basic(secret) | Method::RawBasic(secret) | Method::Post(secret)
+                if secret.as_str().is_empty() =>
+            {
                 Err(ConfigError::Empty { setting: "client secret" })
             }
+            // RFC 7617 §2
+            Method::RawBasic(_) if self.id.contains(|c: char| c == ':' || c.is_control()) => {
+                let expected = "no colon and no control characters";
+                Err(ConfigError::InvalidClientId { expected, found: self.id.clone() })
+            }
+            Method::RawBasic(secret) if secret.as_str().contains(char::is_control) => {
+                Err(ConfigError::InvalidClientSecret { expected: "no control characters" })
+            }
+            Method::Key(key) => key.check(),
+            Method::Assertion(source) => source.check(),
             _ => Ok(()),
         }
     }
@@ -107,60 +149,61 @@ impl ClientAuthentication {
         matches!(self.method, Method::Key(_))
     }
 
-    /// Returns the parts for exactly one method (RFC 6749 §2.3); `None` if the system has no
-    /// randomness.
-    pub(crate) fn params(&self, audience: &str, now: SystemTime) -> Option<ClientAuthParams> {
+    /// Returns the parts for exactly one method (RFC 6749 §2.3).
+    pub(crate) async fn params(
+        &self,
+        audience: &str,
+        now: SystemTime,
+    ) -> Result<ClientAuthParams, AssertionError> {
         let id = || ("client_id", Zeroizing::new(self.id.clone()));
-        Some(match &self.method {
-            Method::Basic(secret) => {
-                ClientAuthParams { header: basic(&self.id, secret), parameters: Vec::new() }
+        Ok(match &self.method {
+            Method::Basic(secret) => basic(&pair(&self.id, secret), secret),
+            Method::RawBasic(secret) => {
+                basic(&Zeroizing::new([&self.id, ":", secret.as_str()].concat()), secret)
             }
             Method::Post(secret) => {
-                let secret = ("client_secret", Zeroizing::new(secret.as_str().to_owned()));
-                ClientAuthParams { header: None, parameters: vec![id(), secret] }
+                let parameter = ("client_secret", Zeroizing::new(secret.as_str().to_owned()));
+                let secrets = SentSecrets::new([secret.as_str()]);
+                ClientAuthParams { header: None, parameters: vec![id(), parameter], secrets }
             }
             Method::Key(key) => {
-                let assertion = assertion::sign(&self.id, audience, key, now)?;
-                let kind = Zeroizing::new(assertion::TYPE.to_owned());
-                // The id is optional here (RFC 7521 §4.2); some issuers ask for it.
-                let parameters = vec![id(), ("client_assertion_type", kind), ("client_assertion", assertion)];
-                ClientAuthParams { header: None, parameters }
+                let assertion = assertion::sign(&self.id, audience, key, now);
+                with_assertion(id(), assertion::TYPE, assertion.ok_or(AssertionError::NoRandomness)?)
             }
-            Method::Certificate(_) => ClientAuthParams { header: None, parameters: vec![id()] },
+            Method::Assertion(source) => with_assertion(id(), source.kind(), source.assertion().await?),
+            Method::Certificate(_) => {
+                ClientAuthParams { header: None, parameters: vec![id()], secrets: SentSecrets::default() }
+            }
         })
     }
+}
 
-    /// Returns whether a string of a server contains the secret or an assertion, because a server
-    /// may quote a request.
-    pub(crate) fn leaks_into(&self, text: &str) -> bool {
-        match &self.method {
-            Method::Basic(secret) => {
-                // As in the header, and as sent without form-encoding.
-                let pairs =
-                    [pair(&self.id, secret), Zeroizing::new([&self.id, ":", secret.as_str()].concat())];
-                contains_encoded(text, secret)
-                    || pairs.iter().any(|pair| text.contains(base64(pair).as_str()))
-            }
-            Method::Post(secret) => contains_encoded(text, secret),
-            // Every JSON object begins like this in base64url, and so every assertion.
-            Method::Key(_) => text.contains("eyJ"),
-            Method::Certificate(_) => false,
-        }
-    }
+fn with_assertion(
+    id: (&'static str, Zeroizing<String>),
+    kind: &str,
+    assertion: Zeroizing<String>,
+) -> ClientAuthParams {
+    let secrets = SentSecrets::new([assertion.as_str(), ASSERTION_START]);
+    let kind = Zeroizing::new(kind.to_owned());
+    // The id is optional here (RFC 7521 §4.2); some issuers ask for it.
+    let parameters = vec![id, ("client_assertion_type", kind), ("client_assertion", assertion)];
+    ClientAuthParams { header: None, parameters, secrets }
+}
+
+fn basic(pair: &Zeroizing<String>, secret: &Secret) -> ClientAuthParams {
+    let mut text = Zeroizing::new(String::with_capacity(6 + pair.len().div_ceil(3) * 4));
+    text.push_str("Basic ");
+    STANDARD.encode_string(pair.as_bytes(), &mut text);
+    let secrets = SentSecrets::new([secret.as_str(), text.get(6..).unwrap_or_default()]);
+    let header = HeaderValue::try_from(text.as_str()).ok().map(|mut header| {
+        header.set_sensitive(true);
+        header
+    });
+    ClientAuthParams { header, parameters: Vec::new(), secrets }
 }
 
 /// RFC 6749 §2.3.1: both are form-urlencoded before they are joined, so a colon in the id stays a
 /// part of it.
-fn basic(id: &str, secret: &Secret) -> Option<HeaderValue> {
-    let pair = pair(id, secret);
-    let mut text = Zeroizing::new(String::with_capacity(6 + pair.len().div_ceil(3) * 4));
-    text.push_str("Basic ");
-    STANDARD.encode_string(pair.as_bytes(), &mut text);
-    let mut header = HeaderValue::try_from(text.as_str()).ok()?;
-    header.set_sensitive(true);
-    Some(header)
-}
-
 fn pair(id: &str, secret: &Secret) -> Zeroizing<String> {
     let secret = secret.as_str();
     let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
@@ -168,46 +211,6 @@ fn pair(id: &str, secret: &Secret) -> Zeroizing<String> {
     pair.push(':');
     push_encoded(&mut pair, secret);
     pair
-}
-
-/// Encodes without padding, so that the result is found before any continuation.
-fn base64(text: &str) -> Zeroizing<String> {
-    Zeroizing::new(STANDARD_NO_PAD.encode(text))
-}
-
-/// Returns whether a string contains the secret verbatim, percent-encoded in any way, or escaped by
-/// backslashes.
-fn contains_encoded(text: &str, secret: &Secret) -> bool {
-    let secret = secret.as_str();
-    let holds = |text: &[u8], part: &[u8]| text.windows(part.len().max(1)).any(|window| window == part);
-    let bare = Zeroizing::new(secret.replace('\\', ""));
-    text.contains(secret)
-        || [b'+', b' '].iter().any(|&plus| {
-            let decoded = percent_decoded(text, plus);
-            let unescaped: Vec<u8> = decoded.iter().copied().filter(|&byte| byte != b'\\').collect();
-            holds(&decoded, secret.as_bytes()) || holds(&Zeroizing::new(unescaped), bare.as_bytes())
-        })
-}
-
-/// Decodes percent-encoding; everything that is not an escape is copied.
-fn percent_decoded(text: &str, plus: u8) -> Zeroizing<Vec<u8>> {
-    let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut rest = text.as_bytes();
-    while let [byte, tail @ ..] = rest {
-        let escaped = match tail {
-            [high, low, ..] if *byte == b'%' => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        let stands_for =
-            escaped.map_or(if *byte == b'+' { plus } else { *byte }, |(high, low)| high << 4 | low);
-        out.push(stands_for);
-        rest = tail.get(if escaped.is_some() { 2 } else { 0 }..).unwrap_or_default();
-    }
-    out
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16)?.try_into().ok()
 }
 
 impl fmt::Display for ClientAuthentication {
@@ -225,6 +228,7 @@ mod tests {
     fn debug_shows_id_and_hides_secret() {
         for client in [
             ClientAuthentication::client_secret_basic("report", "s3cret"),
+            ClientAuthentication::client_secret_basic_raw("report", "s3cret"),
             ClientAuthentication::client_secret_post("report", "s3cret"),
             ClientAuthentication::tls_client_auth("report", "s3cret"),
         ] {
@@ -233,14 +237,37 @@ mod tests {
         }
     }
 
-    #[test]
-    fn basic_header_encodes_id_and_secret() {
+    #[tokio::test]
+    async fn basic_header_encodes_id_and_secret() {
         // E05: RFC 6749 Appendix B
-        let params = ClientAuthentication::client_secret_basic("a:b", "%+ é/=").params("", SystemTime::now());
-        let header = params.unwrap().header.unwrap();
+        let client = ClientAuthentication::client_secret_basic("a:b", "%+ é/=");
+        let header = client.params("", SystemTime::now()).await.unwrap().header.unwrap();
         let encoded = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
         assert_eq!(STANDARD.decode(encoded).unwrap(), b"a%3Ab:%25%2B+%C3%A9%2F%3D");
         assert!(header.is_sensitive());
+    }
+
+    #[tokio::test]
+    async fn raw_basic_header_encodes_nothing() {
+        // FR-D7: RFC 7617 §2
+        let client = ClientAuthentication::client_secret_basic_raw("a/b", "%+ é/=:");
+        let header = client.params("", SystemTime::now()).await.unwrap().header.unwrap();
+        let encoded = header.to_str().unwrap().strip_prefix("Basic ").unwrap();
+        assert_eq!(STANDARD.decode(encoded).unwrap(), "a/b:%+ é/=:".as_bytes());
+        assert!(header.is_sensitive());
+    }
+
+    #[test]
+    fn raw_basic_rejects_what_it_cannot_send() {
+        // FR-D7
+        let check =
+            |id: &str, secret: &str| ClientAuthentication::client_secret_basic_raw(id, secret).check();
+        assert!(check("a/b", "s:é").is_ok());
+        assert!(matches!(check("a:b", "s"), Err(ConfigError::InvalidClientId { .. })));
+        assert!(matches!(check("a\nb", "s"), Err(ConfigError::InvalidClientId { .. })));
+        let error = check("a", "s3\ncret").unwrap_err();
+        assert!(matches!(error, ConfigError::InvalidClientSecret { .. }));
+        assert!(!format!("{error} {error:?}").contains("s3"));
     }
 
     #[test]
@@ -249,7 +276,10 @@ mod tests {
         for client in [
             ClientAuthentication::client_secret_basic("", "s"),
             ClientAuthentication::client_secret_basic("c", ""),
+            ClientAuthentication::client_secret_basic_raw("c", ""),
             ClientAuthentication::client_secret_post("c", ""),
+            ClientAuthentication::client_assertion("", AssertionSource::file("/f")),
+            ClientAuthentication::client_assertion("c", AssertionSource::file("")),
         ] {
             assert!(matches!(client.check(), Err(ConfigError::Empty { .. })));
         }

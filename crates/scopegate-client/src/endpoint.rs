@@ -2,6 +2,7 @@
 //! which is configured or discovered. [`credentials`](crate::credentials) decides when.
 
 pub(crate) mod discovery;
+pub(crate) mod error_response;
 pub(crate) mod failure;
 pub(crate) mod request;
 pub(crate) mod response;
@@ -21,9 +22,10 @@ use scopegate_proto::url::SecureUrl;
 
 use crate::client_auth::ClientAuthentication;
 use crate::endpoint::discovery::Discovery;
+use crate::endpoint::error_response::{ErrorResponse, error_response};
 use crate::endpoint::failure::{Failure, RequestError};
 use crate::endpoint::request::Grant;
-use crate::endpoint::response::TokenResponse;
+use crate::endpoint::response::{TokenResponse, TokenResponseError};
 use crate::endpoint::transport::{Transport, send};
 use crate::error::config::ConfigError;
 
@@ -136,7 +138,7 @@ impl TokenEndpoint {
             AssertionAudience::TokenEndpoint => endpoint.url.written(),
             AssertionAudience::Unused => "",
         };
-        let auth = self.client.params(audience, self.clock.now()).ok_or(RequestError::NoRandomness)?;
+        let auth = self.client.params(audience, self.clock.now()).await.map_err(RequestError::Assertion)?;
         let form = request::body(grant, &self.parameters, &auth);
         let mut post = endpoint.http.post_form(&endpoint.url, form);
         if let Some(header) = auth.header {
@@ -144,18 +146,30 @@ impl TokenEndpoint {
         }
         let response = send(post).await?;
         *retry_after = response.retry_after.and_then(|value| retry_after::parse(&value, self.clock.now()));
-        // A server may quote the request.
-        let redact = |text: &str| self.client.leaks_into(text);
-        match response.status {
-            StatusCode::OK => response::token(&response.body, redact).map_err(RequestError::TokenResponse),
-            // Some issuers send 403 without a body instead of RFC 6749 §5.2.
-            status @ (StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                let error_response = response::error_response(&response.body, redact);
-                let (code, description) = (error_response.code, error_response.description);
-                Err(RequestError::Rejected { status, code, description })
-            }
-            other => Err(RequestError::Status(other)),
+        let status = response.status;
+        if status == StatusCode::OK {
+            let mut secrets = auth.secrets;
+            return response::token(&response.body, &mut secrets).map_err(|reason| {
+                // Text that is not JSON may be a token.
+                let words = match reason {
+                    TokenResponseError::Json(_) => ErrorResponse::default(),
+                    _ => error_response(&response.body, &secrets),
+                };
+                match words.code {
+                    // Some issuers send their errors with status 200.
+                    Some(_) if reason.lacks_token() => RequestError::Rejected { status, words },
+                    _ => RequestError::TokenResponse { reason, words },
+                }
+            });
         }
+        let words = error_response(&response.body, &auth.secrets);
+        Err(match status {
+            // Some issuers send 403 without a body instead of RFC 6749 §5.2.
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                RequestError::Rejected { status, words }
+            }
+            _ => RequestError::Status { status, words },
+        })
     }
 }
 

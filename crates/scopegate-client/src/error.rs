@@ -1,6 +1,8 @@
 //! Why is there no token, and why could credentials not be built?
 
 pub(crate) mod config;
+mod decode;
+pub(crate) mod words;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,21 +13,20 @@ use scopegate_proto::excerpt::Excerpt;
 /// Maximum number of characters of an excerpt. Descriptions of issuers are sentences.
 const MAX_EXCERPT: usize = 120;
 
-/// Cuts a string of a server to 120 characters.
-pub(crate) fn excerpt(text: &str) -> Excerpt {
-    Excerpt::with_limit(text, MAX_EXCERPT)
-}
-
 /// The error of a token request.
 ///
 /// The variants differ in who can act: the operator of the client or of the issuer
-/// ([`Rejected`](Error::Rejected)), no one, because the error passes
+/// ([`Rejected`](Error::Rejected)), the operator of the client's platform
+/// ([`NoAssertion`](Error::NoAssertion)), no one, because the error passes
 /// ([`Unavailable`](Error::Unavailable)), or the programmer who set the URL
 /// ([`InvalidResponse`](Error::InvalidResponse)). The [`source`](std::error::Error::source) of the
 /// last two is their reason.
 ///
 /// Neither `Display` nor `Debug` contains a secret, an assertion or a token. Strings of an issuer
-/// are [`Excerpt`]s of at most 120 characters. The messages of `Display` may change.
+/// are [`Excerpt`]s of at most 120 characters. Characters other than letters, spaces and printable
+/// ASCII are replaced, and so are `"`, `\`, `<`, `>`, `&` and the backquote. A string that shares six
+/// characters with the client's credentials, in any usual encoding, is left out. The messages of
+/// `Display` may change.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum Error {
@@ -36,9 +37,9 @@ pub enum Error {
     Rejected {
         /// The token endpoint, without its query.
         endpoint: Arc<str>,
-        /// The status of the response: 400, 401 or 403.
+        /// The status of the response: 400, 401 or 403, or 200 with an error in place of a token.
         status: u16,
-        /// The error code, if there is one.
+        /// The error code, if there is one that may be shown.
         code: Option<Excerpt>,
         /// The issuer's description. A server wrote it: log it, but do not show it on a page.
         description: Option<Excerpt>,
@@ -49,6 +50,16 @@ pub enum Error {
     Unavailable {
         /// The token endpoint or the issuer, without its query.
         endpoint: Arc<str>,
+        /// The wait until the next attempt is allowed.
+        retry_after: Duration,
+        /// The cause.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// There is no assertion to authenticate the client with: its
+    /// [source](crate::AssertionSource) failed, so no request was sent. If the source may recover,
+    /// it is retried as for [`Unavailable`](Error::Unavailable).
+    #[non_exhaustive]
+    NoAssertion {
         /// The wait until the next attempt is allowed.
         retry_after: Duration,
         /// The cause.
@@ -84,6 +95,10 @@ impl fmt::Display for Error {
                     retry_after.as_secs_f64()
                 )
             }
+            Self::NoAssertion { retry_after, .. } => {
+                let seconds = retry_after.as_secs_f64();
+                write!(f, "no client assertion; next attempt in {seconds:.1} s at the earliest")
+            }
             Self::InvalidResponse { endpoint, .. } => {
                 write!(f, "invalid response from {endpoint}")
             }
@@ -95,7 +110,9 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Rejected { .. } => None,
-            Self::Unavailable { source, .. } | Self::InvalidResponse { source, .. } => Some(&**source),
+            Self::Unavailable { source, .. }
+            | Self::NoAssertion { source, .. }
+            | Self::InvalidResponse { source, .. } => Some(&**source),
         }
     }
 }

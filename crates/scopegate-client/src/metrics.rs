@@ -30,6 +30,7 @@ pub(crate) fn request_failed(issuer: &str, error: &Error) {
         let outcome = match error {
             Error::Rejected { .. } => "rejected",
             Error::Unavailable { .. } => "unavailable",
+            Error::NoAssertion { .. } => "no_assertion",
             Error::InvalidResponse { .. } => "invalid_response",
         };
         let issuer = issuer.to_owned();

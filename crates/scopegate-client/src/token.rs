@@ -21,9 +21,18 @@ pub struct AccessToken(Arc<Issued>);
 struct Issued {
     text: Arc<HeaderText>,
     header: HeaderValue,
-    granted: Scopes,
-    missing: Scopes,
+    scopes: TokenScopes,
     ends_at: Instant,
+}
+
+/// The scopes of a token.
+#[derive(Default)]
+pub(crate) struct TokenScopes {
+    pub(crate) granted: Scopes,
+    /// The requested scopes that were not granted.
+    pub(crate) missing: Scopes,
+    /// The issuer stated the granted scopes in a form that cannot be read.
+    pub(crate) are_unknown: bool,
 }
 
 /// `Bearer `, then the token: one allocation for all its uses.
@@ -34,14 +43,14 @@ const SCHEME: &str = "Bearer ";
 impl AccessToken {
     /// Returns `None` if the string is not a `b64token` (RFC 6750 §2.1). This keeps line breaks and
     /// spaces out of headers.
-    pub(crate) fn new(text: &str, granted: Scopes, missing: Scopes, ends_at: Instant) -> Option<Self> {
+    pub(crate) fn new(text: &str, scopes: TokenScopes, ends_at: Instant) -> Option<Self> {
         if !is_b64token(text) {
             return None;
         }
         let text = Arc::new(HeaderText(Zeroizing::new([SCHEME, text].concat())));
         let mut header = HeaderValue::from_maybe_shared(Bytes::from_owner(Owner(Arc::clone(&text)))).ok()?;
         header.set_sensitive(true);
-        Some(Self(Arc::new(Issued { text, header, granted, missing, ends_at })))
+        Some(Self(Arc::new(Issued { text, header, scopes, ends_at })))
     }
 
     /// Returns the token itself. Anyone who holds it can use it: put it into the `Authorization`
@@ -57,15 +66,21 @@ impl AccessToken {
     }
 
     /// Returns the granted scopes: those that the issuer named, or the requested scopes if it named
-    /// none (RFC 6749 §5.1).
+    /// none (RFC 6749 §5.1), or [unreadable](Self::has_unknown_scopes) ones.
     pub fn scopes(&self) -> &Scopes {
-        &self.0.granted
+        &self.0.scopes.granted
     }
 
     /// Returns the requested scopes that were not granted (RFC 6749 §3.3). APIs will reject calls
     /// that require them.
     pub fn missing_scopes(&self) -> &Scopes {
-        &self.0.missing
+        &self.0.scopes.missing
+    }
+
+    /// Returns whether the issuer stated the granted scopes in a form that cannot be read. The token
+    /// may then have others than the requested [`scopes`](Self::scopes).
+    pub fn has_unknown_scopes(&self) -> bool {
+        self.0.scopes.are_unknown
     }
 
     /// Returns how long the token will be served. This ends up to 10 s before the token expires.
@@ -82,8 +97,8 @@ impl AccessToken {
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
-            .field("scopes", &self.0.granted)
-            .field("missing_scopes", &self.0.missing)
+            .field("scopes", &self.0.scopes.granted)
+            .field("missing_scopes", &self.0.scopes.missing)
             .finish_non_exhaustive()
     }
 }
@@ -109,7 +124,7 @@ mod tests {
     use super::*;
 
     fn token(text: &str) -> Option<AccessToken> {
-        AccessToken::new(text, Scopes::default(), Scopes::default(), Instant::now())
+        AccessToken::new(text, TokenScopes::default(), Instant::now())
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use scopegate_client::{ClientAuthentication, ClientCredentials};
+use scopegate_client::{AssertionSource, ClientAuthentication, ClientCredentials};
 use scopegate_issuer::{Fault, LocalIssuer};
 
 #[tokio::test]
@@ -30,6 +30,13 @@ async fn token_requests_and_rejections_are_counted_by_issuer() {
     assert!(credentials("local-reader-secret").token().await.is_err());
     local.set_token_fault(Fault::Html);
     assert!(credentials("local-reader-secret").token().await.is_err());
+
+    // FR-D5: the folder is no file.
+    let client = ClientAuthentication::client_assertion("report", AssertionSource::file("/"));
+    let builder = ClientCredentials::builder(client).issuer(local.issuer());
+    let without_file =
+        builder.acquire_timeout(Duration::from_millis(100)).token_endpoint(local.token_endpoint());
+    assert!(without_file.build().unwrap().token().await.is_err());
 
     let counted: BTreeMap<String, f64> = snapshotter
         .snapshot()
@@ -57,6 +64,7 @@ async fn token_requests_and_rejections_are_counted_by_issuer() {
     let expected = [
         ("scopegate_client_token_expiry_timestamp_seconds issuer=…", 4_600.0),
         ("scopegate_client_token_requests_total issuer=… outcome=invalid_response", 1.0),
+        ("scopegate_client_token_requests_total issuer=… outcome=no_assertion", 1.0),
         ("scopegate_client_token_requests_total issuer=… outcome=ok", 2.0),
         ("scopegate_client_token_requests_total issuer=… outcome=rejected", 1.0),
         ("scopegate_client_token_requests_total issuer=… outcome=unavailable", 1.0),

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::add_token::Api;
 use crate::add_token::rejection::{Rejection, rejection};
 use crate::credentials::ClientCredentials;
-use crate::error::excerpt;
+use crate::error::words::SentSecrets;
 use crate::token::AccessToken;
 
 /// The retries of one request. Each kind is tried once, which bounds them.
@@ -54,7 +54,7 @@ impl<'a> Retries<'a> {
             }
             Rejection::Scopes(named) if !self.stepped_up => {
                 self.stepped_up = true;
-                self.step_up(&named).await
+                self.step_up(&named, token).await
             }
             Rejection::TokenMaybeLate => {
                 self.discard(token);
@@ -95,14 +95,16 @@ impl<'a> Retries<'a> {
     /// scopes each time could cause a token request for each subset. When a step fails, its scopes
     /// are ignored during a cooldown: for that reason, and so that they do not block scopes that
     /// are available.
-    async fn step_up(&mut self, named: &Scopes) -> Option<AccessToken> {
+    async fn step_up(&mut self, named: &Scopes, token: &AccessToken) -> Option<AccessToken> {
         let api = self.api;
         let allowed = api.step_up_scopes.union(api.credentials.scopes());
         if named.is_empty() || api.step_up_scopes.is_empty() || !named.without(&allowed).is_empty() {
             if !api.step_up_scopes.is_empty() {
                 // The API chooses its length, and may send it with each response.
-                let named = excerpt(&named.to_string());
-                tracing::info!(%named, step_up_scopes = %allowed, "not stepped up: the API names other scopes");
+                // It also knows the token.
+                let named = SentSecrets::new([token.secret()]).show(&named.to_string());
+                let named = named.as_ref().map(ToString::to_string);
+                tracing::info!(named, step_up_scopes = %allowed, "not stepped up: the API names other scopes");
             }
             return None;
         }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::client_auth::private_key::{PrivateKey, random_bytes};
 
-/// The fixed value of `client_assertion_type` (RFC 7523 §2.2).
+/// The value of `client_assertion_type` (RFC 7523 §2.2).
 pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// An assertion is sent once, immediately. An attacker who finds it later must not be able to use
@@ -25,9 +25,9 @@ pub(crate) fn sign(
     now: SystemTime,
 ) -> Option<Zeroizing<String>> {
     let issued_at = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let mut header = json!({ "alg": key.algorithm(), "typ": "JWT" });
-    if let (Some(members), Some(id)) = (header.as_object_mut(), key.id()) {
-        members.insert("kid".to_owned(), id.into());
+    let mut header = json!({ "alg": key.algorithm().name(), "typ": "JWT" });
+    if let Some(members) = header.as_object_mut() {
+        members.extend(key.identifiers().map(|(name, value)| (name.to_owned(), value.into())));
     }
     let claims = json!({
         "iss": client_id,

@@ -1,5 +1,5 @@
-//! The private key of a client, which signs assertions. This is the only file that calls the
-//! cryptography crate.
+//! The private key of a client, which signs assertions. The files of this folder are the
+//! only ones that call the cryptography crate.
 //!
 //! PEM is read here, and not by `rustls-pki-types`, because that reader leaves its base64 buffer in
 //! memory, and takes the first of several keys. It would save ten lines.
@@ -9,22 +9,49 @@ use std::sync::Arc;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::client_auth::certificate::Certificate;
+use crate::client_auth::signing_algorithm::{KeyType, SigningAlgorithm};
 use crate::error::config::ConfigError;
 
 /// The private key of a client that authenticates by `private_key_jwt`.
 ///
-/// Its type determines the algorithm: RS256 for RSA (2048 bits or more), ES256 for P-256, `EdDSA`
-/// for Ed25519. Cloning is cheap; `Debug` does not show the key. To create one, run `openssl
+/// Its type determines the default algorithm: RS256 for RSA (2048 bits or more), ES256 for P-256,
+/// `EdDSA` for Ed25519. Cloning is cheap; `Debug` does not show the key. To create one, run `openssl
 /// genpkey -algorithm ed25519`.
+///
+/// For Microsoft Entra ID, which identifies keys by their certificates:
+///
+/// ```no_run
+/// # // Not run, because the files are examples.
+/// use scopegate_client::{ClientAuthentication, PrivateKey, SigningAlgorithm};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = PrivateKey::from_pem(&std::fs::read_to_string("key.pem")?)?
+///     .with_algorithm(SigningAlgorithm::Ps256)
+///     .with_certificate(std::fs::read_to_string("certificate.pem")?);
+/// let client = ClientAuthentication::private_key_jwt("1example-client", key);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct PrivateKey {
     pair: Arc<Pair>,
     id: Option<String>,
+    algorithm: SigningAlgorithm,
+    certificate: CertificateSetting,
+    has_sha1_thumbprint: bool,
+}
+
+#[derive(Clone)]
+enum CertificateSetting {
+    Absent,
+    /// There is no certificate of this key in the PEM, or it is another key's.
+    Invalid,
+    Present(Certificate),
 }
 
 enum Pair {
@@ -59,7 +86,14 @@ impl PrivateKey {
         let pair = pair.map_err(|_| ConfigError::InvalidKey {
             expected: "a PKCS #8 key for RSA (2048 bits or more), P-256 or Ed25519",
         })?;
-        Ok(Self { pair: Arc::new(pair), id: None })
+        let algorithm = pair.key_type().default_algorithm();
+        Ok(Self {
+            pair: Arc::new(pair),
+            id: None,
+            algorithm,
+            certificate: CertificateSetting::Absent,
+            has_sha1_thumbprint: false,
+        })
     }
 
     /// Sets the `kid` in the header of assertions, for an issuer that has several keys of the
@@ -70,17 +104,66 @@ impl PrivateKey {
         self
     }
 
-    pub(crate) fn id(&self) -> Option<&str> {
-        self.id.as_deref()
+    /// Sets the algorithm of assertions. Default: see [`PrivateKey`].
+    ///
+    /// An algorithm for another type of key is reported by
+    /// [`build`](crate::ClientCredentialsBuilder::build).
+    #[must_use]
+    pub fn with_algorithm(mut self, algorithm: SigningAlgorithm) -> Self {
+        self.algorithm = algorithm;
+        self
     }
 
-    /// Returns the JOSE name of its algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
-    pub(crate) fn algorithm(&self) -> &'static str {
-        match &*self.pair {
-            Pair::Rsa(_) => "RS256",
-            Pair::P256(_) => "ES256",
-            Pair::Ed25519(_) => "EdDSA",
+    /// Adds the SHA-256 thumbprint of the key's certificate to the header of assertions (`x5t#S256`,
+    /// RFC 7515 §4.1.8), for issuers that identify keys by certificates.
+    ///
+    /// The PEM contains the certificate, and may contain its chain behind it. A certificate of
+    /// another key is reported by [`build`](crate::ClientCredentialsBuilder::build).
+    #[must_use]
+    pub fn with_certificate(mut self, pem: impl AsRef<str>) -> Self {
+        let certificate = Certificate::of_key(pem.as_ref(), self.pair.public_key());
+        self.certificate = certificate.map_or(CertificateSetting::Invalid, CertificateSetting::Present);
+        self
+    }
+
+    /// Adds the SHA-1 thumbprint of the certificate, too (`x5t`, RFC 7515 §4.1.7), for issuers that
+    /// do not read `x5t#S256`, such as AD FS. It has no effect without a
+    /// [certificate](Self::with_certificate).
+    #[must_use]
+    pub fn with_sha1_thumbprint(mut self) -> Self {
+        self.has_sha1_thumbprint = true;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let key_type = self.pair.key_type();
+        if self.algorithm.key_type() != key_type {
+            let (expected, found) = (key_type.algorithms(), self.algorithm.name());
+            return Err(ConfigError::WrongAlgorithm { expected, found });
         }
+        match &self.certificate {
+            CertificateSetting::Invalid => Err(ConfigError::InvalidCertificate {
+                setting: "certificate of the private key",
+                source: "expected the certificate of this key in PEM, found another certificate or none"
+                    .into(),
+            }),
+            CertificateSetting::Absent | CertificateSetting::Present(_) => Ok(()),
+        }
+    }
+
+    /// Returns the members of the header that identify the key.
+    pub(crate) fn identifiers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let certificate = match &self.certificate {
+            CertificateSetting::Present(certificate) => Some(certificate),
+            CertificateSetting::Absent | CertificateSetting::Invalid => None,
+        };
+        let sha1 = certificate.filter(|_| self.has_sha1_thumbprint).map(|found| ("x5t", found.sha1.as_str()));
+        let sha256 = certificate.map(|found| ("x5t#S256", found.sha256.as_str()));
+        self.id.as_deref().map(|id| ("kid", id)).into_iter().chain(sha256).chain(sha1)
+    }
+
+    pub(crate) fn algorithm(&self) -> SigningAlgorithm {
+        self.algorithm
     }
 
     /// Returns the signature in the form of JWS (RFC 7518 §3, RFC 8037 §3.1); `None` if the system
@@ -90,11 +173,29 @@ impl PrivateKey {
         match &*self.pair {
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, input, &mut signature).ok()?;
+                pair.sign(self.algorithm.rsa_encoding()?, &random, input, &mut signature).ok()?;
                 Some(signature)
             }
             Pair::P256(pair) => Some(pair.sign(&random, input).ok()?.as_ref().to_vec()),
             Pair::Ed25519(pair) => Some(pair.try_sign(input).ok()?.as_ref().to_vec()),
+        }
+    }
+}
+
+impl Pair {
+    fn key_type(&self) -> KeyType {
+        match self {
+            Self::Rsa(_) => KeyType::Rsa,
+            Self::P256(_) => KeyType::P256,
+            Self::Ed25519(_) => KeyType::Ed25519,
+        }
+    }
+
+    fn public_key(&self) -> &[u8] {
+        match self {
+            Self::Rsa(pair) => pair.public_key().as_ref(),
+            Self::P256(pair) => pair.public_key().as_ref(),
+            Self::Ed25519(pair) => pair.public_key().as_ref(),
         }
     }
 }
@@ -109,7 +210,7 @@ pub(crate) fn random_bytes() -> Option<[u8; 16]> {
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PrivateKey")
-            .field("algorithm", &self.algorithm())
+            .field("algorithm", &self.algorithm.name())
             .field("id", &self.id)
             .finish_non_exhaustive()
     }
@@ -140,7 +241,7 @@ mod tests {
     #[test]
     fn pem_key_signs_with_algorithm_of_its_type() {
         let key = PrivateKey::from_pem(ED25519).unwrap();
-        assert_eq!(key.algorithm(), "EdDSA");
+        assert_eq!(key.algorithm().name(), "EdDSA");
         assert_eq!(key.sign(b"input").unwrap().len(), 64);
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A client secret.
+/// A client secret, or an assertion.
 ///
 /// Create it from a `String` rather than from a `&str`, so that no copy stays behind. Its memory is
 /// zeroized when it is dropped, and `Debug` does not show it. It cannot be read.

@@ -12,14 +12,15 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::credentials::renewal::{Action, REQUEST_TIMEOUT, RenewalSchedule, ends_at};
 use crate::endpoint::TokenEndpoint;
+use crate::endpoint::error_response::ErrorResponse;
 use crate::endpoint::failure::{Failure, RequestError};
 use crate::endpoint::request::Grant;
-use crate::endpoint::response::{TokenResponse, TokenResponseError};
+use crate::endpoint::response::{GrantedScopes, TokenResponse, TokenResponseError, Unreadable};
 use crate::endpoint::retry::Retry;
 use crate::error::Error;
 use crate::metrics;
 use crate::status::Status;
-use crate::token::AccessToken;
+use crate::token::{AccessToken, TokenScopes};
 
 /// Tokens of one client for one set of scopes and resources.
 pub(crate) struct TokenSource {
@@ -204,7 +205,8 @@ impl TokenSource {
             retry_after: Duration::ZERO,
             source: Arc::new(RequestError::NoResponseYet),
         });
-        if let Error::Unavailable { retry_after, .. } = &mut failure {
+        if let Error::Unavailable { retry_after, .. } | Error::NoAssertion { retry_after, .. } = &mut failure
+        {
             *retry_after = state.schedule.retry_in(Instant::now());
         }
         failure
@@ -212,10 +214,14 @@ impl TokenSource {
 
     fn succeeded(&self, requested_at: Instant, response: TokenResponse) -> Result<(), Failure> {
         let lifetime = response.lifetime.unwrap_or(self.settings.default_lifetime);
-        let granted = response.scopes.unwrap_or_else(|| self.grant.scopes.clone());
-        let missing = self.grant.scopes.without(&granted);
+        let (granted, are_unknown) = match response.scopes {
+            GrantedScopes::Stated(scopes) => (scopes, false),
+            GrantedScopes::AsRequested => (self.grant.scopes.clone(), false),
+            GrantedScopes::Unknown => (self.grant.scopes.clone(), true),
+        };
+        let scopes = TokenScopes { missing: self.grant.scopes.without(&granted), granted, are_unknown };
         let issuer = self.endpoint.issuer();
-        let token = AccessToken::new(&response.token, granted, missing, ends_at(requested_at, lifetime));
+        let token = AccessToken::new(&response.token, scopes, ends_at(requested_at, lifetime));
         let token = token.ok_or(TokenResponseError::NotABearerToken);
         // It could not be served, and the next request would follow immediately.
         let token = token.and_then(|token| {
@@ -223,11 +229,19 @@ impl TokenSource {
         });
         let token = token.map_err(|reason| Failure {
             endpoint: self.endpoint.redacted(),
-            error: RequestError::TokenResponse(reason),
+            error: RequestError::TokenResponse { reason, words: ErrorResponse::default() },
             retry_after: None,
         })?;
         let client = &self.endpoint.client;
-        tracing::info!(%issuer, %client, lifetime = lifetime.as_secs(), scopes = %token.scopes(), "token received");
+        // Further scopes are the server's words.
+        let (scopes, further) =
+            token.scopes().iter().partition::<Vec<_>, _>(|scope| self.grant.scopes.contains(scope.as_str()));
+        let scopes = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
+        tracing::info!(%issuer, %client, lifetime = lifetime.as_secs(), scopes, further_scopes = further.len(), "token received");
+        for Unreadable { name, found } in &response.unreadable {
+            let found = found.as_ref().map(ToString::to_string);
+            tracing::warn!(%issuer, %client, member = name, found, "a member of the token response cannot be read, and is ignored");
+        }
         if !token.missing_scopes().is_empty() {
             tracing::warn!(%issuer, %client, missing = %token.missing_scopes(), "the token grants less than was asked for");
         }
@@ -251,8 +265,11 @@ impl TokenSource {
         let retry = error.retry();
         let reason = error.with_causes();
         let error = match error {
-            RequestError::Rejected { status, code, description } => {
+            RequestError::Rejected { status, words: ErrorResponse { code, description } } => {
                 Error::Rejected { endpoint, status: status.as_u16(), code, description }
+            }
+            RequestError::Assertion(error) => {
+                Error::NoAssertion { retry_after: Duration::ZERO, source: Arc::new(error) }
             }
             // The wait is set when the error is returned.
             other if retry == Retry::Transient => {
@@ -271,7 +288,8 @@ impl TokenSource {
         state.schedule.failed(Instant::now(), retry, retry_after, fastrand::f64());
         state.failure = Some(error);
         self.publish(&state);
-        let (error, has_token) = (self.last_failure(&state), state.schedule.fresh_until().is_some());
+        let has_token = state.schedule.fresh_until().is_some();
+        let error = self.last_failure(&state);
         drop(state);
         self.changed.send_replace(());
         let old = if has_token { "the old one is used until it ends" } else { "there is none" };

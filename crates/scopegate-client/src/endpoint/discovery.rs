@@ -12,10 +12,12 @@ use scopegate_proto::metadata::{Metadata, MetadataError, well_known_urls};
 use scopegate_proto::url::SecureUrl;
 use tokio::time::Instant;
 
+use crate::endpoint::error_response::error_response;
 use crate::endpoint::failure::RequestError;
 use crate::endpoint::transport::{Transport, send};
 use crate::endpoint::{Endpoint, retry_after};
 use crate::error::config::ConfigError;
+use crate::error::words::SentSecrets;
 
 /// An issuer whose token endpoint is read from its metadata.
 pub(crate) struct Discovery {
@@ -117,7 +119,9 @@ impl Discovery {
         let requested_wait = response.retry_after.and_then(|value| retry_after::parse(&value, clock.now()));
         *retry_after = requested_wait.max(*retry_after);
         if response.status != StatusCode::OK {
-            return Err(RequestError::Status(response.status));
+            // Nothing secret was sent.
+            let words = error_response(&response.body, &SentSecrets::default());
+            return Err(RequestError::Status { status: response.status, words });
         }
         token_endpoint(&response.body, &self.issuer, by_certificate).map_err(RequestError::Metadata)
     }

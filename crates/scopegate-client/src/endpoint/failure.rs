@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::http::HttpError;
 use scopegate_proto::metadata::MetadataError;
 
+use crate::client_auth::assertion_source::AssertionError;
+use crate::endpoint::error_response::ErrorResponse;
 use crate::endpoint::response::TokenResponseError;
 use crate::endpoint::retry::Retry;
 use crate::error::config::ConfigError;
@@ -27,18 +28,22 @@ pub(crate) enum RequestError {
     /// The issuer rejected the request.
     Rejected {
         status: StatusCode,
-        code: Option<Excerpt>,
-        description: Option<Excerpt>,
+        words: ErrorResponse,
     },
-    Status(StatusCode),
+    Status {
+        status: StatusCode,
+        words: ErrorResponse,
+    },
     Http(HttpError),
-    TokenResponse(TokenResponseError),
+    TokenResponse {
+        reason: TokenResponseError,
+        words: ErrorResponse,
+    },
     Metadata(MetadataError),
     /// Each well-known URL, with its error.
     NotDiscovered(Vec<(String, RequestError)>),
     Client(ConfigError),
-    /// No assertion could be signed.
-    NoRandomness,
+    Assertion(AssertionError),
     NoRuntime,
     NoResponseYet,
     /// The runtime of the request has ended.
@@ -50,7 +55,7 @@ impl RequestError {
     pub(crate) fn retry(&self) -> Retry {
         match self {
             Self::Rejected { .. } => Retry::Permanent,
-            Self::Status(status) => {
+            Self::Status { status, .. } => {
                 let transient = status.is_server_error()
                     || matches!(
                         *status,
@@ -64,6 +69,7 @@ impl RequestError {
                 Retry::Transient
             }
             Self::Http(error) if error.is_transient() => Retry::Transient,
+            Self::Assertion(error) if error.is_transient() => Retry::Transient,
             Self::TaskEnded => Retry::Transient,
             _ => Retry::Unclear,
         }
@@ -85,6 +91,7 @@ impl RequestError {
     pub(crate) fn suspects_endpoint(&self) -> bool {
         match self {
             Self::Http(error) if error.is_transient() => error.is_connect(),
+            Self::Assertion(_) => false,
             other => other.retry() == Retry::Unclear,
         }
     }
@@ -99,17 +106,19 @@ impl From<HttpError> for RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rejected { status, .. } => write!(f, "rejected with status {}", status.as_u16()),
-            Self::Status(found) => write!(f, "expected status 200, found {}", found.as_u16()),
+            Self::Rejected { status, words } => write!(f, "rejected with status {}{words}", status.as_u16()),
+            Self::Status { status, words } => {
+                write!(f, "expected status 200, found {}{words}", status.as_u16())
+            }
             Self::Http(error) => fmt::Display::fmt(error, f),
-            Self::TokenResponse(reason) => fmt::Display::fmt(reason, f),
+            Self::TokenResponse { reason, words } => write!(f, "{reason}{words}"),
             Self::Metadata(reason) => fmt::Display::fmt(reason, f),
             Self::NotDiscovered(failures) => {
                 f.write_str("no metadata")?;
                 failures.iter().try_for_each(|(url, reason)| write!(f, "; {url}: {}", reason.with_causes()))
             }
             Self::Client(error) => fmt::Display::fmt(error, f),
-            Self::NoRandomness => f.write_str("the system has no randomness to sign with"),
+            Self::Assertion(error) => fmt::Display::fmt(error, f),
             Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
             Self::NoResponseYet => f.write_str("no response yet"),
             Self::TaskEnded => f.write_str("the request was given up: its runtime has ended"),
@@ -122,6 +131,7 @@ impl std::error::Error for RequestError {
         match self {
             Self::Http(error) => error.source(),
             Self::Client(error) => error.source(),
+            Self::Assertion(error) => error.source(),
             _ => None,
         }
     }

@@ -57,6 +57,7 @@ pub(crate) fn body(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::words::SentSecrets;
 
     #[test]
     fn body_has_grant_scopes_resources_parameters_and_client() {
@@ -68,6 +69,7 @@ mod tests {
         let auth = ClientAuthParams {
             header: None,
             parameters: vec![("client_id", Zeroizing::new("c&d".to_owned()))],
+            secrets: SentSecrets::default(),
         };
         let parameters = [("audience".to_owned(), "x".to_owned())];
         assert_eq!(
@@ -75,7 +77,8 @@ mod tests {
             "grant_type=client_credentials&scope=a+b&resource=https%3A%2F%2Fone%2F&resource=urn%3Atwo\
              &audience=x&client_id=c%26d"
         );
-        let nothing = ClientAuthParams { header: None, parameters: Vec::new() };
+        let nothing =
+            ClientAuthParams { header: None, parameters: Vec::new(), secrets: SentSecrets::default() };
         assert_eq!(body(&Grant::default(), &[], &nothing).as_str(), "grant_type=client_credentials");
     }
 }

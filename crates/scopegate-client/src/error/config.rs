@@ -38,6 +38,18 @@ pub enum ConfigError {
     /// The key is not a PKCS #8 private key for RS256 (2048 bits or more), ES256 or `EdDSA`.
     #[non_exhaustive]
     InvalidKey { expected: &'static str },
+    /// The algorithm of assertions does not fit the type of the key.
+    #[non_exhaustive]
+    WrongAlgorithm { expected: &'static str, found: &'static str },
+    /// `client_assertion_type` is not an absolute URI (RFC 7521 §4.2).
+    #[non_exhaustive]
+    InvalidAssertionType { found: String },
+    /// The client id cannot be sent by this method.
+    #[non_exhaustive]
+    InvalidClientId { expected: &'static str, found: String },
+    /// The client secret cannot be sent by this method.
+    #[non_exhaustive]
+    InvalidClientSecret { expected: &'static str },
     /// A certificate or its key is invalid.
     #[non_exhaustive]
     InvalidCertificate { setting: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
@@ -105,6 +117,16 @@ impl fmt::Display for ConfigError {
                 write!(f, "{setting}: expected {expected}, found {found}")
             }
             Self::InvalidKey { expected } => write!(f, "expected {expected}"),
+            Self::WrongAlgorithm { expected, found } => {
+                write!(f, "algorithm of assertions: expected {expected}, found {found}")
+            }
+            Self::InvalidAssertionType { found } => {
+                write!(f, "client_assertion_type: expected an absolute URI, found {found:?}")
+            }
+            Self::InvalidClientId { expected, found } => {
+                write!(f, "client id: expected {expected}, found {found:?}")
+            }
+            Self::InvalidClientSecret { expected } => write!(f, "client secret: expected {expected}"),
             Self::InvalidCertificate { setting, .. } => write!(f, "{setting} cannot be used"),
             Self::NoTokenEndpoint => {
                 f.write_str("no token endpoint: call token_endpoint(), or issuer() to discover it")

@@ -1,12 +1,17 @@
 //! How does a client prove who it is? Each method against what is on the wire, and against the
 //! local issuer, which reads the RFCs by itself.
 
+mod assertion_source;
+mod certificate;
+
 use std::collections::HashSet;
 use std::time::{Duration, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use scopegate_client::{ClientAuthentication, ClientCredentials, ConfigError, Error, PrivateKey};
+use scopegate_client::{
+    ClientAuthentication, ClientCredentials, ConfigError, Error, PrivateKey, SigningAlgorithm,
+};
 use scopegate_issuer::{Algorithm, ClientConfig, Config, LocalIssuer, PoolConfig, SigningKey};
 use serde_json::{Value, json};
 
@@ -48,6 +53,18 @@ async fn basic_sends_header_and_nothing_in_body() {
     let encoded = request.header("authorization").unwrap().strip_prefix("Basic ").unwrap();
     assert_eq!(STANDARD.decode(encoded).unwrap(), b"a%3Ab:%25%2B+%C3%A9%2F%3D");
     assert_eq!(request.body, "grant_type=client_credentials");
+}
+
+#[tokio::test]
+async fn raw_basic_sends_id_and_secret_as_they_are() {
+    // FR-D7
+    let request = sent(ClientAuthentication::client_secret_basic_raw("a/b", "%+ é/=:")).await;
+    let encoded = request.header("authorization").unwrap().strip_prefix("Basic ").unwrap();
+    assert_eq!(STANDARD.decode(encoded).unwrap(), "a/b:%+ é/=:".as_bytes());
+    assert_eq!(request.body, "grant_type=client_credentials");
+    let colon = ClientAuthentication::client_secret_basic_raw("a:b", "s");
+    let built = ClientCredentials::builder(colon).issuer(ISSUER).build();
+    assert!(matches!(built, Err(ConfigError::InvalidClientId { .. })));
 }
 
 #[tokio::test]
@@ -138,7 +155,9 @@ async fn assertions_have_unique_ids() {
 #[tokio::test]
 async fn local_issuer_accepts_each_method_and_key_type() {
     // E04, E05, E20, E21, E24
-    let keys = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].map(SigningKey::generate);
+    // FR-D6: PS256
+    let keys = [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
+    let keys = keys.map(SigningKey::generate);
     let pool = PoolConfig::new("eu-west-1_Local0001").resource_server("orders", ["read"]);
     let pool = pool.client(ClientConfig::new("a:b", "%+ é/=", ["orders/read"]));
     let pool = keys.iter().fold(pool, |pool, key| {
@@ -149,7 +168,10 @@ async fn local_issuer_accepts_each_method_and_key_type() {
         let credentials = ClientCredentials::builder(client).issuer(issuer.issuer()).build().unwrap();
         credentials.token().await.map(|token| token.scopes().to_string())
     };
-    let private = |key: &SigningKey| PrivateKey::from_pem(&key.private_key_pem()).unwrap();
+    let private = |key: &SigningKey| {
+        let private = PrivateKey::from_pem(&key.private_key_pem()).unwrap();
+        if key.alg() == Algorithm::PS256 { private.with_algorithm(SigningAlgorithm::Ps256) } else { private }
+    };
     let mut good = vec![
         ClientAuthentication::client_secret_basic("a:b", "%+ é/="),
         ClientAuthentication::client_secret_post("a:b", "%+ é/="),
@@ -164,6 +186,10 @@ async fn local_issuer_accepts_each_method_and_key_type() {
         good.push(ClientAuthentication::private_key_jwt(&id, private(key).with_key_id(key.kid())));
         good.push(ClientAuthentication::private_key_jwt(&id, private(key)));
         bad.push(ClientAuthentication::private_key_jwt(&id, private(&SigningKey::generate(key.alg()))));
+        if key.alg() == Algorithm::PS256 {
+            let as_rs256 = private(key).with_algorithm(SigningAlgorithm::Rs256);
+            bad.push(ClientAuthentication::private_key_jwt(&id, as_rs256));
+        }
     }
     for client in good {
         assert_eq!(token(client.clone()).await.unwrap(), "orders/read", "{client:?}");

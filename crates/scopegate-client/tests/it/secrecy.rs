@@ -6,6 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine as _;
 use http::{Request, Response};
 use http_body_util::Empty;
 use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials, PrivateKey};
@@ -74,6 +75,32 @@ async fn long_challenge_scopes_are_cut_in_log() {
 }
 
 #[tokio::test]
+async fn token_in_challenge_scopes_is_not_logged() {
+    // FR-D9: an API knows the token that it rejects.
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false);
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
+    let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
+    let server = Recorder::start(token("t0ken-text", "")).await;
+    let client = ClientAuthentication::client_secret_basic("report", "s3cret");
+    let credentials = ClientCredentials::builder(client).token_endpoint(server.endpoint()).build().unwrap();
+    let layer =
+        AddToken::new(&credentials, "https://api.example").unwrap().with_step_up_to("b".parse().unwrap());
+    for scope in ["orders/admin", "T0KEN-TE"] {
+        let challenge = format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);
+        let api = service_fn(move |_: Request<Empty<&'static [u8]>>| {
+            let answer = Response::builder().status(403).header("www-authenticate", challenge.as_str());
+            std::future::ready(Ok::<_, Infallible>(answer.body(()).unwrap()))
+        });
+        let request = Request::get("https://api.example/").body(Empty::new()).unwrap();
+        assert_eq!(layer.layer(api).oneshot(request).await.unwrap().status(), 403);
+    }
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(logged.matches("not stepped up").count(), 2, "{logged}");
+    assert!(logged.contains("orders/admin") && !logged.contains("T0KEN"), "{logged}");
+}
+
+#[tokio::test]
 async fn quoted_secret_is_hidden_in_every_encoding() {
     // D18
     const SECRET: &str = r#"s3cret/+ "text"#;
@@ -84,6 +111,9 @@ async fn quoted_secret_is_hidden_in_every_encoding() {
     credentials.token().await.unwrap_err();
     let header = server.requests()[0].header("authorization").unwrap().to_owned();
     let pair = header.trim_start_matches("Basic ").to_owned();
+    let mut hex = String::new();
+    SECRET.bytes().for_each(|byte| write!(hex, "{byte:02x}").unwrap());
+    let base64 = |text: String| base64::engine::general_purpose::STANDARD.encode(text);
     let quotes = [
         SECRET.to_owned(),
         "s3cret%2F%2B+%22text".to_owned(),
@@ -93,14 +123,35 @@ async fn quoted_secret_is_hidden_in_every_encoding() {
         r#"s3cret\/+ \"text"#.to_owned(),
         pair.trim_end_matches('=').to_owned(),
         header,
+        // FR-D9
+        SECRET.to_uppercase(),
+        "s3cret&#47;&#43; &quot;text".to_owned(),
+        "S3CRET/+&#x20;".to_owned(),
+        hex.to_uppercase(),
+        hex,
+        base64(SECRET.to_owned()),
+        base64(format!("x:{SECRET}:x")),
+        base64(format!("xy:{SECRET}:x")).replace('+', "-"),
+        "…ret/+ \"…".to_owned(),
     ];
     for quote in quotes {
         let bad = format!("bad: {quote}.");
         let error_response = serde_json::json!({ "error": "invalid_client", "error_description": bad });
         let other_type = serde_json::json!({ "access_token": "t", "token_type": bad });
-        for answer in [reply(401, error_response.to_string()), reply(200, other_type.to_string())] {
+        let of_okta = serde_json::json!({ "errorCode": "E1", "errorSummary": bad });
+        let nested = serde_json::json!({ "error": { "message": bad } });
+        for answer in [
+            reply(401, error_response.to_string()),
+            reply(200, other_type.to_string()),
+            reply(200, error_response.to_string()),
+            reply(403, of_okta.to_string()),
+            reply(429, nested.to_string()),
+            reply(503, error_response.to_string()),
+            reply(502, bad.clone()),
+        ] {
             let server = Recorder::start(answer).await;
             let error = ClientCredentials::builder(client())
+                .acquire_timeout(Duration::from_millis(400))
                 .token_endpoint(server.endpoint())
                 .build()
                 .unwrap()
@@ -155,6 +206,7 @@ async fn secrets_are_not_logged_or_shown() {
             quoting(quoted[1]),
             reply(200, r#"{"access_token":"t0ken-text","token_type":"mac"}"#),
             reply(200, r#"{"access_token":"t0ken-text","token_type":"Bearer","expires_in":"t0ken-text"}"#),
+            token("t0ken-text", r#","scope":{"x":"t0ken-text"}"#),
             reply(200, r#"{"access_token":"t0ken-text t0ken-text","token_type":"Bearer"}"#),
             reply(200, "t0ken-text"),
             reply(302, "").with("location", "https://elsewhere.example/?t0ken-text"),

@@ -64,8 +64,8 @@ async fn error_response_is_reported_with_code_and_status() {
         let Error::Rejected { status: found, code: Some(named), description: Some(text), .. } = &error else {
             panic!("{error:?}");
         };
-        assert_eq!((*found, named.as_str(), text.as_str()), (status, code, "no\nway"));
-        assert!(error.to_string().ends_with(&format!("status {status}, error \"{code}\", \"no\\nway\"")));
+        assert_eq!((*found, named.as_str(), text.as_str()), (status, code, "no way"));
+        assert!(error.to_string().ends_with(&format!("status {status}, error \"{code}\", \"no way\"")));
     }
 }
 
@@ -138,7 +138,7 @@ async fn expires_in_is_bounded() {
     assert_eq!(seconds(r#","expires_in":1e18"#).await, Some(86_390.0));
     assert_eq!(seconds(r#","expires_in":50"#).await, Some(45.0));
     for member in [r#","expires_in":0"#, r#","expires_in":-1"#, r#","expires_in":"soon""#] {
-        assert_eq!(seconds(member).await, None, "{member}");
+        assert_eq!(seconds(member).await, Some(290.0), "{member}: as without it (FR-D3)");
     }
 }
 
@@ -159,5 +159,77 @@ async fn missing_scopes_are_reported() {
         let token = credentials.build().unwrap().token().await.unwrap();
         assert_eq!(token.scopes().to_string(), granted, "{member}");
         assert_eq!(token.missing_scopes().to_string(), missing, "{member}");
+    }
+}
+
+#[tokio::test]
+async fn unreadable_optional_member_costs_no_token() {
+    // FR-D3
+    for (member, granted, missing, unknown) in [
+        (r#","scope":["a"]"#, "a", "b", false),
+        (r#","scope":["b","a"]"#, "a b", "", false),
+        (r#","scope":"a \u00e9""#, "a", "b", false),
+        (r#","scope":{"a":true}"#, "a b", "", true),
+        (r#","scope":7,"expires_in":"soon","refresh_token":[1]"#, "a b", "", true),
+    ] {
+        let server = Recorder::start(token("t", member)).await;
+        let client = ClientAuthentication::client_secret_basic("report", "s3cret");
+        let credentials =
+            ClientCredentials::builder(client).token_endpoint(server.endpoint()).scopes(["a", "b"]);
+        let token = credentials.build().unwrap().token().await.unwrap();
+        assert_eq!(token.scopes().to_string(), granted, "{member}");
+        assert_eq!(token.missing_scopes().to_string(), missing, "{member}");
+        assert_eq!(token.has_unknown_scopes(), unknown, "{member}");
+    }
+}
+
+#[tokio::test]
+async fn words_of_the_server_are_shown_for_every_status() {
+    // FR-D4
+    for status in [200, 400, 401, 403] {
+        for (body, code, description) in [
+            (
+                r#"{"error":"invalid_client","error_description":"unknown app"}"#,
+                "invalid_client",
+                "unknown app",
+            ),
+            (r#"{"errorCode":"E0000011","errorSummary":"unknown app"}"#, "E0000011", "unknown app"),
+        ] {
+            let error = outcome(reply(status, body)).await.unwrap_err();
+            let Error::Rejected { status: found, code: Some(named), description: Some(text), .. } = &error
+            else {
+                panic!("{status} {body}: {error:?}");
+            };
+            assert_eq!((*found, named.as_str(), text.as_str()), (status, code, description));
+        }
+    }
+    for status in [404, 429, 500, 503] {
+        let error =
+            outcome(reply(status, r#"{"error":"slow","error_description":"not now"}"#)).await.unwrap_err();
+        let expected = format!(r#"expected status 200, found {status}, error "slow", "not now""#);
+        assert_eq!(reason(&error), expected);
+        let error = outcome(reply(status, "no healthy upstream")).await.unwrap_err();
+        assert_eq!(reason(&error), format!(r#"expected status 200, found {status}, "no healthy upstream""#));
+    }
+    let error = outcome(reply(200, "t0ken-text")).await.unwrap_err();
+    assert!(reason(&error).ends_with("not one JSON object"), "it may be a token");
+    // A response with a token, or of another kind, stays invalid; its words are its reason.
+    let error = outcome(reply(200, r#"{"message":"moved"}"#)).await.unwrap_err();
+    assert!(matches!(error, Error::InvalidResponse { .. }));
+    assert_eq!(reason(&error), r#"expected `token_type`, found none, "moved""#);
+    let with_token =
+        r#"{"access_token":"t0ken-text","token_type":"mac","error":"e","error_description":"t0ken-text"}"#;
+    let error = outcome(reply(200, with_token)).await.unwrap_err();
+    assert_eq!(reason(&error), r#"expected `token_type` to be Bearer, found "mac", error "e""#);
+    // A token with further members is a token.
+    assert!(outcome(token("t", r#","error":null,"message":"ok""#)).await.is_ok());
+}
+
+#[tokio::test]
+async fn bearer_token_type_is_accepted_by_name() {
+    // FR-B9
+    for (kind, accepted) in [("BearerToken", true), ("Token", false)] {
+        let body = format!(r#"{{"access_token":"t","token_type":"{kind}"}}"#);
+        assert_eq!(outcome(reply(200, body)).await.is_ok(), accepted, "{kind}");
     }
 }

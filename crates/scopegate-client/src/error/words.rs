@@ -1,0 +1,186 @@
+//! Shows a server's words: only characters of an allow-list, and nothing that quotes a credential.
+//!
+//! A server may quote what it was sent: verbatim, in another case, percent-encoded, escaped for
+//! HTML or JSON, in hex, or in base64. A string that shares six characters with a credential, in
+//! any of these forms, is not shown at all.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use scopegate_proto::excerpt::Excerpt;
+use url::form_urlencoded::byte_serialize;
+use zeroize::Zeroizing;
+
+use crate::error::MAX_EXCERPT;
+use crate::error::decode::{Bytes, decoded};
+
+/// A string is hidden if it shares this many characters with a credential.
+const MAX_SHARED: usize = 6;
+
+/// The credentials that a server was sent, so that its words can be shown without them.
+#[derive(Default)]
+pub(crate) struct SentSecrets(Vec<Zeroizing<String>>);
+
+impl SentSecrets {
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut all = Self::default();
+        secrets.into_iter().for_each(|secret| all.add(secret));
+        all
+    }
+
+    /// Adds a credential. One with fewer than six characters hides strings that contain all of it.
+    pub(crate) fn add(&mut self, secret: &str) {
+        if !secret.is_empty() {
+            self.0.push(Zeroizing::new(secret.to_owned()));
+        }
+    }
+
+    /// Returns the first 120 characters; `None` if the string is empty, or quotes a credential.
+    /// Other characters than those of the allow-list are replaced.
+    pub(crate) fn show(&self, text: &str) -> Option<Excerpt> {
+        let text = text.trim();
+        let start: Zeroizing<String> = Zeroizing::new(text.chars().take(MAX_EXCERPT).collect());
+        if start.is_empty() || self.are_quoted_in(&start) {
+            return None;
+        }
+        Some(Excerpt::with_limit(&text.chars().map(allowed).collect::<String>(), MAX_EXCERPT))
+    }
+
+    fn are_quoted_in(&self, text: &str) -> bool {
+        let texts = decoded(text);
+        let skeletons: Vec<Bytes> = texts.iter().map(|text| skeleton(text)).collect();
+        self.0.iter().any(|secret| {
+            let raw = lower_case(secret.as_bytes());
+            let bare = skeleton(&raw);
+            shares(&texts, &raw, MAX_SHARED)
+                || (bare.len() >= MAX_SHARED && shares(&skeletons, &bare, MAX_SHARED))
+                || encodings(secret).iter().any(|form| shares(&skeletons, form, MAX_SHARED))
+        })
+    }
+}
+
+/// Replaces a character that is not printable ASCII or a letter, or that has a meaning in HTML or in
+/// a string literal (RFC 6749 §5.2 allows neither `"` nor `\`). Letters are allowed because
+/// descriptions may be translated.
+fn allowed(character: char) -> char {
+    let repeats_others = matches!(character, '\u{2000}'..='\u{2fff}' | '\u{f900}'..);
+    match character {
+        '\t' | '\r' | '\n' => ' ',
+        ' '..='~' if !r#""\<>&`"#.contains(character) => character,
+        // Not the enclosed, superscript, full-width and mathematical letters.
+        _ if !character.is_ascii() && character.is_alphabetic() && !repeats_others => character,
+        _ => '?',
+    }
+}
+
+/// Returns whether a text contains a run of the form: of `length` bytes, or all of it if it is
+/// shorter.
+fn shares(texts: &[Bytes], form: &[u8], length: usize) -> bool {
+    let length = length.min(form.len()).max(1);
+    texts.iter().any(|text| text.windows(length).any(|run| form.windows(length).any(|part| part == run)))
+}
+
+/// Returns the secret in hex and in base64, at each of the three offsets that it may have in a
+/// longer string; as it is, and form-encoded as in a `Basic` header (RFC 6749 §2.3.1).
+fn encodings(secret: &str) -> Vec<Bytes> {
+    let encoded: Zeroizing<String> = Zeroizing::new(byte_serialize(secret.as_bytes()).collect());
+    let mut forms = Vec::new();
+    for bytes in [secret.as_bytes(), encoded.as_bytes()] {
+        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let hex = digits.filter_map(|digit| b"0123456789abcdef".get(usize::from(digit)).copied());
+        let hex: Bytes = Zeroizing::new(hex.collect());
+        forms.push(hex);
+        for offset in 0..3 {
+            let mut shifted = Zeroizing::new(vec![0; offset]);
+            shifted.extend_from_slice(bytes);
+            let base64 = Zeroizing::new(STANDARD_NO_PAD.encode(&*shifted));
+            // The characters at both ends also depend on the neighbors.
+            let ours =
+                base64.get([0, 2, 3].get(offset).copied().unwrap_or(0)..base64.len().saturating_sub(1));
+            forms.push(skeleton(&lower_case(ours.unwrap_or_default().as_bytes())));
+        }
+    }
+    // Shorter ones would match too much.
+    forms.retain(|form| form.len() >= MAX_SHARED);
+    forms
+}
+
+fn lower_case(bytes: &[u8]) -> Bytes {
+    Zeroizing::new(bytes.to_ascii_lowercase())
+}
+
+/// Returns the letters and digits, so that no escape or separator hides a run of them.
+fn skeleton(bytes: &[u8]) -> Bytes {
+    let kept = bytes.iter().copied().filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii());
+    Zeroizing::new(kept.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn show(secret: &str, text: &str) -> Option<String> {
+        SentSecrets::new([secret]).show(text).map(|shown| shown.as_str().to_owned())
+    }
+
+    #[test]
+    fn only_allowed_characters_are_shown() {
+        // FR-D9
+        assert_eq!(show("", "bad: 100% (a/b), ok?").as_deref(), Some("bad: 100% (a/b), ok?"));
+        assert_eq!(show("", "ungültig 資格").as_deref(), Some("ungültig 資格"));
+        assert_eq!(
+            show("", "a\r\nb<i>\"c\"\\&`\u{1b}\u{202e}\u{ff41}²").as_deref(),
+            Some("a  b?i??c????????")
+        );
+        for nothing in ["", " \n"] {
+            assert_eq!(show("", nothing), None);
+        }
+        let long = SentSecrets::default().show(&"ä".repeat(121)).unwrap();
+        assert!(long.as_str().chars().count() == 120 && long.to_string().ends_with('…'));
+    }
+
+    #[test]
+    fn six_shared_characters_hide_and_five_do_not() {
+        // FR-D9
+        const SECRET: &str = "Zk9#vQ2!pL7$wX4tRb8n";
+        for (text, shown) in [
+            ("key Zk9#v is wrong", true),
+            ("key Zk9#vQ is wrong", false),
+            ("key X4tRb is wrong", true),
+            ("key wX4tRb is wrong", false),
+            ("key WX4TRB is wrong", false),
+            ("key Zk9&#35;vQ2 is wrong", false),
+            ("key Zk9&#x23;vQ2 is wrong", false),
+            ("key Zk9%23vQ2 is wrong", false),
+            ("key Zk9\\u0023vQ2 is wrong", false),
+            ("key w-X-4-t-R-b is wrong", false),
+        ] {
+            assert_eq!(show(SECRET, text).is_some(), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn hex_and_base64_of_a_secret_hide_at_any_offset() {
+        // FR-D9
+        const SECRET: &str = "Zk9#vQ2!pL7$wX4tRb8n";
+        let hex = "5A6B392376513221704C3724775834745262386E";
+        assert_eq!(show(SECRET, &format!("got {hex}")), None);
+        for before in ["", "a", "ab", "client:"] {
+            let base64 = STANDARD_NO_PAD.encode(format!("{before}{SECRET}-after"));
+            let urlsafe = base64.replace('+', "-").replace('/', "_");
+            for text in [&base64, &urlsafe, &base64.to_lowercase()] {
+                assert_eq!(show(SECRET, text), None, "{text}");
+            }
+        }
+        let other = STANDARD_NO_PAD.encode("quite another string");
+        assert!(show(SECRET, &other).is_some());
+    }
+
+    #[test]
+    fn short_or_symbolic_secret_hides_as_a_whole() {
+        // FR-D9
+        assert_eq!(show("p4s", "wrong: P4S."), None);
+        assert!(show("p4s", "wrong: p4.").is_some());
+        assert_eq!(show("!@$^*(!", "wrong: !@$^*("), None);
+        assert!(show("!@$^*(!", "wrong: !@$^*").is_some());
+    }
+}
