@@ -34,21 +34,27 @@ use crate::error::config::ConfigError;
 ///    So is a request with an `Authorization` header of its own.
 /// 2. The token is added (RFC 6750 §2.1). If there is none, the request is not sent:
 ///    [`CallError::Token`](crate::CallError::Token).
-/// 3. If the response is `401` with `error="invalid_token"`, the token is
-///    [discarded](ClientCredentials::reject), and the request is retried once with a new one.
+/// 3. If the response is `401`, the token is given up for this API, and the request is retried once
+///    with a new one. The status decides (RFC 9110 §15.5.2), because an error is optional. It is not
+///    about the token if a challenge has the error `use_dpop_nonce`, `invalid_dpop_proof` or
+///    `insufficient_user_authentication`, or if all challenges name other schemes than `Bearer`.
 /// 4. If the response is `403` with `error="insufficient_scope"`, and
 ///    [step-up](Self::with_step_up_to) to its scopes is allowed, the request is retried once with a
-///    token for these scopes.
+///    token for these scopes. Any other `403` is final: a rule of the API forbids the request.
 /// 5. Otherwise, or if there is no other token, the response is returned.
 ///
 /// A request can be retried if its body is empty, or if bodies are
 /// [cloned](Self::with_cloned_bodies). Both responses are rejections, so the API has not acted on
 /// the request. Extensions of the request are cloned with it. If a request cannot be retried, a
-/// rejected token is still discarded, so that the next request gets a new one; no step-up follows.
+/// rejected token is still given up, so that the next request gets a new one; no step-up follows.
 ///
-/// For each set of scopes, a token is discarded at most once per
+/// Other callers of these credentials get the rejected token until the new one is there, because the
+/// API may be the only one that rejects it.
+///
+/// For each API and set of scopes, a token is given up at most once per
 /// [cooldown](crate::ClientCredentialsBuilder::rejection_cooldown) (default: 30 s). If the API
-/// rejects the new token within that time, the token stays cached, and nothing is retried.
+/// rejects the new token within that time, the token stays in use, nothing is retried, and the
+/// cooldown doubles (up to an hour).
 ///
 /// Put a layer that follows redirects outside of this one: each step is then checked against the
 /// origin, and takes no token elsewhere. If the HTTP client follows redirects itself, it must drop
@@ -88,12 +94,12 @@ use crate::error::config::ConfigError;
 /// # gRPC
 ///
 /// A rejected gRPC call has HTTP status 200. It is never retried, whatever its body. After
-/// `UNAUTHENTICATED`, the token is discarded, so that the next call gets a new one (at most once
+/// `UNAUTHENTICATED`, the token is given up, so that the next call gets a new one (at most once
 /// per cooldown). Two conditions apply:
 ///
 /// - The response is *Trailers-Only*: content type, `grpc-status` and everything else in one block
 ///   of headers. A status in trailers is not read.
-/// - It has the challenge of step 3 in `www-authenticate`, as responses of `scopegate-axum` do. A
+/// - It has a challenge with `error="invalid_token"` in `www-authenticate`, as responses of `scopegate-axum` do. A
 ///   status without a challenge may have any cause.
 ///
 /// `PERMISSION_DENIED` changes nothing. If methods require different scopes, use one layer for
@@ -114,6 +120,8 @@ pub struct AddToken<R = RetryEmptyBody> {
 struct Api {
     credentials: ClientCredentials,
     origin: Origin,
+    /// The name of the origin.
+    name: Arc<str>,
     /// The scopes that a challenge may add.
     step_up_scopes: Scopes,
     /// The scopes that challenges have added so far.
@@ -128,9 +136,11 @@ impl AddToken {
     /// Returns [`ConfigError::InvalidUrl`] if it is not `https` (or `http` on a loopback address),
     /// or has a path or query.
     pub fn new(credentials: &ClientCredentials, origin: &str) -> Result<Self, ConfigError> {
+        let origin = Origin::parse(origin)?;
         let api = Api {
             credentials: credentials.clone(),
-            origin: Origin::parse(origin)?,
+            name: origin.name().into(),
+            origin,
             step_up_scopes: Scopes::default(),
             steps: Mutex::default(),
         };
@@ -164,6 +174,7 @@ impl<R> AddToken<R> {
         self.api = Arc::new(Api {
             credentials: self.api.credentials.clone(),
             origin: self.api.origin.clone(),
+            name: Arc::clone(&self.api.name),
             step_up_scopes: scopes,
             steps: Mutex::default(),
         });

@@ -2,6 +2,7 @@
 
 pub(crate) mod builder;
 mod pool;
+mod rejections;
 mod renewal;
 mod source;
 
@@ -73,20 +74,21 @@ impl ClientCredentials {
     ///
     /// It can be canceled at any time, by `select!` or a timeout: the request continues for other
     /// callers. It must run on a Tokio runtime with timers and I/O. Without a runtime, only a
-    /// cached token is returned.
+    /// cached token is returned. If the request was started on another runtime that runs no tasks,
+    /// it is repeated on this one after a second.
     ///
     /// # Errors
     /// Returns an [`Error`] if there is no token. After a rejection by the issuer, calls fail
     /// immediately for one minute.
     pub async fn token(&self) -> Result<AccessToken, Error> {
-        self.source.token().await
+        self.source.token(None).await
     }
 
     /// Returns the cached token, if there is a valid one, without waiting. If it is due for
     /// renewal, or there is none, a request is started in the background, on the current Tokio
     /// runtime.
     pub fn current(&self) -> Option<AccessToken> {
-        self.source.current()
+        self.source.current(None)
     }
 
     /// Returns the same client for other scopes, in place of those it was built with. Equal scopes
@@ -113,14 +115,33 @@ impl ClientCredentials {
         &self.source.grant().scopes
     }
 
-    /// Discards this token, because an API rejected it (401, `invalid_token`). The next
-    /// [`token`](Self::token) is a new one. A token that has replaced it already stays cached.
+    /// Discards this token, because an API rejected it (401). The next [`token`](Self::token) is a new
+    /// one. A token that has replaced it already stays cached.
     ///
-    /// [`AddToken`](crate::AddToken) calls this. It has an effect at most once per
+    /// It has an effect at most once per
     /// [cooldown](crate::ClientCredentialsBuilder::rejection_cooldown), because an API that rejects
-    /// every token must not cause a token request for each call.
+    /// every token must not cause a token request for each call. If the next token is rejected as
+    /// well, the cooldown doubles.
+    ///
+    /// It affects all callers. [`AddToken`](crate::AddToken) knows which API rejected the token, and
+    /// gives it up for that API only.
     pub fn reject(&self, token: &AccessToken) {
         self.source.reject(token);
+    }
+
+    /// Returns a token that this API has not rejected.
+    pub(crate) async fn token_for(&self, api: &str) -> Result<AccessToken, Error> {
+        self.source.token(Some(api)).await
+    }
+
+    /// Returns the cached token, unless this API has rejected it.
+    pub(crate) fn current_for(&self, api: &str) -> Option<AccessToken> {
+        self.source.current(Some(api))
+    }
+
+    /// Gives up this token for one API, because it rejected the token.
+    pub(crate) fn reject_for(&self, api: &Arc<str>, token: &AccessToken) {
+        self.source.reject_for(api, token);
     }
 
     /// Returns the status of the token.

@@ -30,17 +30,23 @@
 //! 3. When 75 % of its lifetime have passed, the next caller causes a renewal in the background,
 //!    and gets the current token. This varies by ±10 %, so that programs that start together do not
 //!    renew together. If renewal fails, the current token is served until 10 s before it expires.
-//!    Attempts are repeated after 1 s, with waits that double up to a minute. `Retry-After` can
-//!    make the waits longer, up to 5 minutes (RFC 9110 §10.2.3).
+//!    Attempts are repeated after 1 s, with waits that double up to a minute. While there is no
+//!    token, they double [up to 5 s](ClientCredentialsBuilder::max_backoff_without_token).
+//!    `Retry-After` can make the waits longer, up to 5 minutes (RFC 9110 §10.2.3).
 //! 4. If the issuer rejects the request (400, 401, 403: `invalid_client`, `invalid_scope`; RFC 6749
-//!    §5.2), the caller gets an error. Further calls fail immediately for one minute, without
-//!    another request.
+//!    §5.2), the caller gets an error with the issuer's words. So it does if the status is 200, and
+//!    the body has an error in place of a token. Further calls fail immediately for one minute,
+//!    without another request.
 //! 5. A response is invalid if it is not a bearer token, is larger than 64 KiB, takes longer than 5
-//!    s (2 s to connect), or is a redirect. `token_type` must be `Bearer` (RFC 6749 §7.1).
-//!    `expires_in` may be a number in a string. If it is absent, the token is cached for 5 minutes;
-//!    it is capped at one day.
+//!    s (2 s to connect), or is a redirect. `token_type` must be `Bearer` (RFC 6749 §7.1), or
+//!    `BearerToken`, as Apigee writes it. Optional members that cannot be read are logged and
+//!    ignored. `expires_in` may be a number in a string. If it is absent or unreadable, the token is
+//!    cached for 5 minutes; it is capped at one day.
 //! 6. If fewer scopes are granted than requested (RFC 6749 §3.3), [`AccessToken::missing_scopes`]
-//!    and the log list the difference.
+//!    and the log list the difference. `scope` may be an array of strings. If it is anything else,
+//!    [`AccessToken::has_unknown_scopes`] returns true.
+//! 7. If an API responds with `401`, [`AddToken`] gives up the token for this API, and the token is
+//!    renewed. Other callers get it until the new one is there.
 //!
 //! An idle program sends no requests.
 //!
@@ -49,7 +55,8 @@
 //! except on a loopback address.
 //!
 //! The memory of secrets, assertions and tokens is zeroized, except in the buffers of the HTTP
-//! client. No `Debug`, error or log line contains them.
+//! client. No `Debug`, error or log line contains them. A server's words are shown only if they share
+//! no six characters with a credential that the server was sent, in any usual encoding.
 //!
 //! # Features
 //!
@@ -67,9 +74,9 @@
 //!
 //! | metric | labels | counts |
 //! | --- | --- | --- |
-//! | `scopegate_client_token_requests_total` | `issuer`; `outcome`: `ok`, `rejected`, `unavailable`, `invalid_response` | token requests |
+//! | `scopegate_client_token_requests_total` | `issuer`; `outcome`: `ok`, `rejected`, `unavailable`, `no_assertion`, `invalid_response` | token requests |
 //! | `scopegate_client_token_expiry_timestamp_seconds` | `issuer` | a gauge: the expiry of the cached token, in seconds since 1970 |
-//! | `scopegate_client_tokens_rejected_total` | `issuer` | tokens that were discarded because an API rejected them |
+//! | `scopegate_client_tokens_rejected_total` | `issuer` | tokens that were given up because an API rejected them |
 //!
 //! # Limitations
 //!

@@ -41,7 +41,7 @@ pub(crate) fn request_failed(issuer: &str, error: &Error) {
     let _ = (issuer, error);
 }
 
-/// Counts a token that was discarded because an API rejected it.
+/// Counts a token that was given up because an API rejected it.
 pub(crate) fn token_rejected(issuer: &str) {
     #[cfg(feature = "metrics")]
     metrics::counter!("scopegate_client_tokens_rejected_total", "issuer" => issuer.to_owned()).increment(1);

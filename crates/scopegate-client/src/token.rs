@@ -1,7 +1,7 @@
 //! What is a token, and what does it grant?
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -92,6 +92,10 @@ impl AccessToken {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
+
+    pub(crate) fn id(&self) -> TokenId {
+        TokenId(Arc::downgrade(&self.0))
+    }
 }
 
 impl fmt::Debug for AccessToken {
@@ -100,6 +104,15 @@ impl fmt::Debug for AccessToken {
             .field("scopes", &self.0.scopes.granted)
             .field("missing_scopes", &self.0.scopes.missing)
             .finish_non_exhaustive()
+    }
+}
+
+/// Recognizes a token without keeping it in memory.
+pub(crate) struct TokenId(Weak<Issued>);
+
+impl TokenId {
+    pub(crate) fn is_of(&self, token: &AccessToken) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&token.0))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reads the error of an API's `Bearer` challenge (`WWW-Authenticate`, RFC 9110 §11.6.1, RFC 6750
+//! Reads an API's challenges, and the error of its `Bearer` challenge (`WWW-Authenticate`, RFC 9110 §11.6.1, RFC 6750
 //! §3).
 //!
 //! A field that does not match the grammar is ignored as a whole. The parser is our own, because
@@ -23,12 +23,14 @@ pub(crate) enum BearerError {
     InsufficientScope(Scopes),
 }
 
+/// Errors that another token does not resolve: the client must prove the possession of a key (RFC
+/// 9449 §7.1, §8), or a user must authenticate again (RFC 9470 §3).
+const OTHER_CAUSES: [&str; 3] = ["use_dpop_nonce", "invalid_dpop_proof", "insufficient_user_authentication"];
+
 /// Returns the error of the one `Bearer` challenge, if it is known. Several `Bearer` challenges
 /// with an error would contradict each other, so they are ignored.
 pub(crate) fn bearer_error(headers: &HeaderMap) -> Option<BearerError> {
-    let fields = headers.get_all(WWW_AUTHENTICATE).iter();
-    let fields = fields.filter_map(|field| challenges(std::str::from_utf8(field.as_bytes()).ok()?));
-    let bearers = fields.flatten().filter(|challenge| challenge.scheme.eq_ignore_ascii_case("bearer"));
+    let bearers = all_challenges(headers).filter(Challenge::is_bearer);
     let mut errors = bearers.filter_map(|challenge| {
         let error = challenge.parameter("error")?.to_owned();
         Some((error, challenge.parameter("scope").map(ToOwned::to_owned)))
@@ -44,6 +46,23 @@ pub(crate) fn bearer_error(headers: &HeaderMap) -> Option<BearerError> {
     }
 }
 
+/// Returns whether a response with status 401 may be about the token. It is not if the challenges
+/// name another cause, or other schemes only. A challenge need not have an error (RFC 6750 §3), so
+/// anything else, and no challenge, is about the token.
+pub(crate) fn may_be_about_token(headers: &HeaderMap) -> bool {
+    let challenges: Vec<Challenge<'_>> = all_challenges(headers).collect();
+    let names_other_cause = |challenge: &Challenge<'_>| {
+        challenge.parameter("error").is_some_and(|error| OTHER_CAUSES.contains(&error))
+    };
+    !challenges.iter().any(names_other_cause)
+        && (challenges.is_empty() || challenges.iter().any(Challenge::is_bearer))
+}
+
+fn all_challenges(headers: &HeaderMap) -> impl Iterator<Item = Challenge<'_>> {
+    let fields = headers.get_all(WWW_AUTHENTICATE).iter();
+    fields.filter_map(|field| challenges(std::str::from_utf8(field.as_bytes()).ok()?)).flatten()
+}
+
 #[derive(Debug, PartialEq, Eq)]
 struct Challenge<'a> {
     scheme: &'a str,
@@ -52,6 +71,10 @@ struct Challenge<'a> {
 }
 
 impl Challenge<'_> {
+    fn is_bearer(&self) -> bool {
+        self.scheme.eq_ignore_ascii_case("bearer")
+    }
+
     fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
@@ -269,6 +292,53 @@ mod tests {
         assert_eq!(error(&[&format!(r#"Bearer error="invalid_token", realm="{padding}""#)]), None);
     }
 
+    #[test]
+    fn only_other_causes_and_schemes_are_not_about_the_token() {
+        // FR-D1
+        let about_token = |fields: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for field in fields {
+                headers.append(WWW_AUTHENTICATE, HeaderValue::from_bytes(field.as_bytes()).unwrap());
+            }
+            may_be_about_token(&headers)
+        };
+        assert!(about_token(&[]), "no challenge");
+        for field in [
+            "",
+            "Bearer",
+            "bearer realm=\"x\"",
+            r#"Bearer error="invalid_token""#,
+            r#"Bearer error="invalid_request""#,
+            r#"Bearer error="insufficient_scope""#,
+            r#"Bearer error="of_another_kind""#,
+            r#"Bearer error="Use_DPoP_nonce""#,
+            r#"Bearer realm="use_dpop_nonce""#,
+            r#"Basic realm="x", Bearer, DPoP algs="ES256""#,
+            r#"Bearer error="invalid_token", Bearer error="insufficient_scope""#,
+            r#"Basic realm="x" y"#,
+            r#"Bearer error="use_dpop_nonce" y"#,
+        ] {
+            assert!(about_token(&[field]), "{field}");
+        }
+        assert!(about_token(&[r#"Basic realm="x""#, "Bearer"]));
+        for error in ["use_dpop_nonce", "invalid_dpop_proof", "insufficient_user_authentication"] {
+            for field in [
+                format!(r#"Bearer error="{error}""#),
+                format!(r#"Bearer realm="x", DPoP error={error}"#),
+                format!(r#"DPoP error="{error}", algs="ES256""#),
+            ] {
+                assert!(!about_token(&[&field]), "{field}");
+                assert!(!about_token(&["Bearer", &field]), "{field}");
+            }
+        }
+        for field in
+            [r#"Basic realm="x""#, r#"DPoP algs="ES256""#, "Negotiate, NTLM", r#"GNAP, Basic realm="x""#]
+        {
+            assert!(!about_token(&[field]), "{field}");
+        }
+        assert!(!about_token(&[r#"Basic realm="x""#, "Negotiate"]));
+    }
+
     proptest! {
         #[test]
         fn any_field_is_read_without_panic(field in proptest::collection::vec(any::<u8>(), 0..120)) {
@@ -276,6 +346,7 @@ mod tests {
                 let mut headers = HeaderMap::new();
                 headers.insert(WWW_AUTHENTICATE, value);
                 let _ = bearer_error(&headers);
+                let _ = may_be_about_token(&headers);
             }
         }
 

@@ -139,7 +139,7 @@ impl<S, R> Attempt<S, R> {
         S: Service<Request<B>, Response = Response<C>> + Clone,
         R: RetryBody<B>,
     {
-        let token = self.api.credentials.token().await.map_err(CallError::Token)?;
+        let token = self.api.credentials.token_for(&self.api.name).await.map_err(CallError::Token)?;
         let mut service = when_ready(self.fresh.clone()).await?;
         let (response, sent) = self.send(&mut service, request, token);
         drop(service);

@@ -31,6 +31,12 @@ impl Origin {
         Self::of_url(url).ok_or(ConfigError::InvalidUrl { setting, expected, found: text.to_owned() })
     }
 
+    /// Returns the name of the origin, for credentials and logs.
+    pub(crate) fn name(&self) -> String {
+        let Self { scheme, host, port } = self;
+        format!("{scheme}://{host}:{port}")
+    }
+
     pub(crate) fn of_url(url: &Url) -> Option<Self> {
         let host = url.host_str()?.to_ascii_lowercase();
         Some(Self { scheme: url.scheme().to_owned(), host, port: url.port_or_known_default()? })

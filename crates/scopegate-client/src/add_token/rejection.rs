@@ -4,7 +4,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use scopegate_proto::scope::Scopes;
 
-use crate::add_token::challenge::{BearerError, bearer_error};
+use crate::add_token::challenge::{BearerError, bearer_error, may_be_about_token};
 
 /// A rejection that another token may resolve.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,13 +18,23 @@ pub(super) enum Rejection {
     TokenMaybeLate,
 }
 
-/// Returns the rejection if the status and the challenge agree.
+/// Returns the rejection that a response states.
+///
+/// - 401: the status decides (RFC 9110 §15.5.2), because an error is optional (RFC 6750 §3).
+/// - 403: only with `insufficient_scope`. Otherwise a rule of the API forbids the request, and no
+///   token would change that.
+/// - gRPC: only with `invalid_token`, because a method may pass on the status of another call.
 pub(super) fn rejection(status: StatusCode, headers: &HeaderMap) -> Option<Rejection> {
-    match (verdict(status, headers)?, bearer_error(headers)?) {
-        (Verdict::Unauthenticated, BearerError::InvalidToken) => Some(Rejection::Token),
-        (Verdict::Denied, BearerError::InsufficientScope(named)) => Some(Rejection::Scopes(named)),
-        (Verdict::UnauthenticatedInGrpc, BearerError::InvalidToken) => Some(Rejection::TokenMaybeLate),
-        _ => None,
+    match verdict(status, headers)? {
+        Verdict::Unauthenticated => may_be_about_token(headers).then_some(Rejection::Token),
+        Verdict::Denied => match bearer_error(headers)? {
+            BearerError::InsufficientScope(named) => Some(Rejection::Scopes(named)),
+            BearerError::InvalidToken => None,
+        },
+        Verdict::UnauthenticatedInGrpc => match bearer_error(headers)? {
+            BearerError::InvalidToken => Some(Rejection::TokenMaybeLate),
+            BearerError::InsufficientScope(_) => None,
+        },
     }
 }
 
@@ -101,17 +111,42 @@ mod tests {
         // E18
         assert_eq!(response(401, &[(WWW_AUTHENTICATE, INVALID)]), Some(Rejection::Token));
         assert_eq!(response(403, &[(WWW_AUTHENTICATE, INSUFFICIENT)]), scopes());
-        for (status, challenge) in [
-            (401, INSUFFICIENT),
-            (403, INVALID),
-            (200, INVALID),
-            (200, INSUFFICIENT),
-            (400, INVALID),
-            (503, INVALID),
-        ] {
+        for (status, challenge) in
+            [(403, INVALID), (200, INVALID), (200, INSUFFICIENT), (400, INVALID), (503, INVALID)]
+        {
             assert_eq!(response(status, &[(WWW_AUTHENTICATE, challenge)]), None, "{status} {challenge}");
         }
-        assert_eq!(response(401, &[]), None);
+    }
+
+    #[test]
+    fn status_401_is_about_the_token_without_an_error() {
+        // FR-D1
+        assert_eq!(response(401, &[]), Some(Rejection::Token));
+        for challenge in ["Bearer", r#"Bearer realm="x""#, INSUFFICIENT, r#"Bearer error="other""#] {
+            assert_eq!(
+                response(401, &[(WWW_AUTHENTICATE, challenge)]),
+                Some(Rejection::Token),
+                "{challenge}"
+            );
+        }
+        for challenge in
+            [r#"Basic realm="x""#, r#"DPoP error="use_dpop_nonce""#, r#"Bearer error="use_dpop_nonce""#]
+        {
+            assert_eq!(response(401, &[(WWW_AUTHENTICATE, challenge)]), None, "{challenge}");
+        }
+    }
+
+    #[test]
+    fn no_other_status_changes_the_token() {
+        // FR-D1: a 403 of a rule has a challenge without an error.
+        for status in 100..1_000 {
+            for headers in
+                [&[][..], &[(WWW_AUTHENTICATE, "Bearer")], &[(WWW_AUTHENTICATE, r#"Bearer realm="x""#)]]
+            {
+                let expected = (status == 401).then_some(Rejection::Token);
+                assert_eq!(response(status, headers), expected, "{status}");
+            }
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl<R> AddToken<R> {
         if !ours || request.headers().contains_key(AUTHORIZATION) {
             return client.execute(request).await.map_err(CallError::Call);
         }
-        let mut token = api.credentials.token().await.map_err(CallError::Token)?;
+        let mut token = api.credentials.token_for(&api.name).await.map_err(CallError::Token)?;
         let mut retries = Retries::new(api);
         loop {
             let copy = request.try_clone();

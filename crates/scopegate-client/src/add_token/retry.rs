@@ -48,9 +48,15 @@ impl<'a> Retries<'a> {
         token: &AccessToken,
     ) -> Option<AccessToken> {
         let other = match rejection(status, headers)? {
-            Rejection::Token if !self.renewed => {
-                self.renewed = true;
-                self.renew(token).await
+            Rejection::Token => {
+                self.discard(token);
+                if self.renewed {
+                    None
+                } else {
+                    self.renewed = true;
+                    // Without a token, the API's response is more helpful than our error.
+                    self.credentials.token_for(&self.api.name).await.ok()
+                }
             }
             Rejection::Scopes(named) if !self.stepped_up => {
                 self.stepped_up = true;
@@ -60,13 +66,13 @@ impl<'a> Retries<'a> {
                 self.discard(token);
                 None
             }
-            Rejection::Token | Rejection::Scopes(_) => None,
+            Rejection::Scopes(_) => None,
         };
         // The API would reject the same token again.
         other.filter(|other| !other.is_same(token))
     }
 
-    /// Handles the response of a request that cannot be retried: discards a rejected token, so that
+    /// Handles the response of a request that cannot be retried: gives up a rejected token, so that
     /// the next request gets a new one.
     pub(super) fn without_retry(&self, status: StatusCode, headers: &HeaderMap, token: &AccessToken) {
         if let Some(Rejection::Token | Rejection::TokenMaybeLate) = rejection(status, headers) {
@@ -74,19 +80,9 @@ impl<'a> Retries<'a> {
         }
     }
 
-    /// Discards the token, once per request.
+    /// Gives up the token for this API. The cooldown may prevent that.
     fn discard(&self, token: &AccessToken) {
-        if !self.renewed {
-            self.credentials.reject(token);
-        }
-    }
-
-    /// Returns the token in place of a rejected one. It is the same one if the cooldown kept it
-    /// from being discarded.
-    async fn renew(&self, rejected: &AccessToken) -> Option<AccessToken> {
-        self.credentials.reject(rejected);
-        // Without a token, the API's response is more helpful than our error.
-        self.credentials.token().await.ok()
+        self.credentials.reject_for(&self.api.name, token);
     }
 
     /// Returns a token that grants these scopes as well, if they are allowed.
@@ -119,7 +115,7 @@ impl<'a> Retries<'a> {
         };
         tracing::info!(scopes = %wanted, "stepping up: the API asks for further scopes");
         self.credentials = api.credentials.with(wanted);
-        let token = self.credentials.token().await.ok();
+        let token = self.credentials.token_for(&api.name).await.ok();
         // The API would reject a token with fewer scopes again.
         let token = token.filter(|token| named.without(token.scopes()).is_empty());
         if token.is_none() {

@@ -53,7 +53,7 @@ where
         // dropped, so that a request that waits for its token does not keep the permit from others.
         let mut ready = std::mem::replace(&mut self.inner, fresh.clone());
         let attempt = Attempt::new(fresh, Arc::clone(&self.api), self.retry_body.clone());
-        match self.api.credentials.current() {
+        match self.api.credentials.current_for(&self.api.name) {
             Some(token) => ResponseFuture::sent(attempt.send(&mut ready, request, token)),
             None => ResponseFuture::boxed(attempt.run(request)),
         }

@@ -44,6 +44,9 @@ const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// As often as `scopegate` fetches keys for an unknown key id.
 const DEFAULT_REJECTION_COOLDOWN: Duration = Duration::from_secs(30);
 
+/// Half the default acquire timeout, so that a caller that waits meets at least one more attempt.
+const DEFAULT_MAX_BACKOFF_WITHOUT_TOKEN: Duration = Duration::from_secs(5);
+
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
 
 impl ClientCredentials {
@@ -62,6 +65,7 @@ impl ClientCredentials {
                 default_lifetime: DEFAULT_LIFETIME,
                 acquire_timeout: DEFAULT_ACQUIRE_TIMEOUT,
                 rejection_cooldown: DEFAULT_REJECTION_COOLDOWN,
+                max_backoff_without_token: DEFAULT_MAX_BACKOFF_WITHOUT_TOKEN,
             },
             roots: Vec::new(),
             clock: Arc::new(SystemClock),
@@ -146,11 +150,24 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Sets how often a token is discarded because an API rejected it: once per cooldown.
+    /// Sets how often an API can cause a new token by rejecting the current one: once per cooldown.
+    ///
+    /// If the API rejects the new token as well, the cooldown doubles for this API, up to an hour (or
+    /// this setting, if it is longer). It returns to this setting when the API has accepted a token.
     ///
     /// Default: 30 s. Range: 1 s–24 h.
     pub fn rejection_cooldown(mut self, cooldown: Duration) -> Self {
         self.settings.rejection_cooldown = cooldown;
+        self
+    }
+
+    /// Sets the longest backoff between attempts while there is no valid token. While there is one,
+    /// the backoff grows up to a minute. `Retry-After` can make the waits longer.
+    ///
+    /// If it exceeds the [acquire timeout](Self::acquire_timeout), calls can fail although no attempt
+    /// was made for them. Default: 5 s. Range: 1 s–1 min.
+    pub fn max_backoff_without_token(mut self, backoff: Duration) -> Self {
+        self.settings.max_backoff_without_token = backoff;
         self
     }
 
@@ -219,13 +236,16 @@ impl ClientCredentialsBuilder {
 
     fn check_settings(&self) -> Result<(), ConfigError> {
         let second = Duration::from_secs(1);
-        let Settings { default_lifetime, acquire_timeout, rejection_cooldown } = self.settings;
-        for (setting, found, least, expected) in [
-            ("default lifetime", default_lifetime, second, "1 s to 24 h"),
-            ("rejection cooldown", rejection_cooldown, second, "1 s to 24 h"),
-            ("acquire timeout", acquire_timeout, Duration::ZERO, "at most 24 h"),
+        let Settings { default_lifetime, acquire_timeout, rejection_cooldown, max_backoff_without_token } =
+            self.settings;
+        let minute = Duration::from_secs(60);
+        for (setting, found, least, most, expected) in [
+            ("default lifetime", default_lifetime, second, MAX_DURATION, "1 s to 24 h"),
+            ("rejection cooldown", rejection_cooldown, second, MAX_DURATION, "1 s to 24 h"),
+            ("acquire timeout", acquire_timeout, Duration::ZERO, MAX_DURATION, "at most 24 h"),
+            ("maximum backoff without a token", max_backoff_without_token, second, minute, "1 s to 1 min"),
         ] {
-            if found < least || found > MAX_DURATION {
+            if found < least || found > most {
                 return Err(ConfigError::OutOfRange { setting, expected, found: format!("{found:?}") });
             }
         }

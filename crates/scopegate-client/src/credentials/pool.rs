@@ -64,7 +64,12 @@ mod tests {
         let endpoint =
             TokenEndpoint::configured(url, &transport, client, unused, Arc::new(SystemClock)).unwrap();
         let day = Duration::from_secs(86_400);
-        let settings = Settings { default_lifetime: day, acquire_timeout: day, rejection_cooldown: day };
+        let settings = Settings {
+            default_lifetime: day,
+            acquire_timeout: day,
+            rejection_cooldown: day,
+            max_backoff_without_token: day,
+        };
         let pool = SourcePool::new(Arc::new(endpoint), settings);
         let grant = |scope: &str| Grant { scopes: scope.parse().unwrap(), resources: Vec::new() };
         let held = pool.source(&grant("held"));

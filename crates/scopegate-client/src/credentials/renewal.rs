@@ -22,7 +22,8 @@ const JITTER: f64 = 0.1;
 /// of the lifetime.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
 
-/// Bounds of the backoff: at most 1 s after the first failure, doubled each time.
+/// Bounds of the backoff: at most 1 s after the first failure, doubled each time. The upper bound is
+/// lower while there is no token.
 const MIN_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -43,13 +44,28 @@ pub(crate) struct RenewalSchedule {
     /// The start of the request in flight.
     in_flight: Option<Instant>,
     backoff: Backoff,
+    /// The backoff while there is no token: callers wait, or fail.
+    backoff_without_token: Backoff,
     /// The outcome of the last failed request.
     retry: Retry,
-    /// The earliest time of the next request.
-    not_before: Instant,
-    /// The earliest time at which a rejected token is discarded.
-    rejectable_at: Instant,
-    rejection_cooldown: Duration,
+    not_before: NotBefore,
+}
+
+/// The earliest time of the next request.
+#[derive(Clone, Copy, Debug)]
+struct NotBefore {
+    with_token: Instant,
+    without_token: Instant,
+}
+
+impl NotBefore {
+    fn always(time: Instant) -> Self {
+        Self { with_token: time, without_token: time }
+    }
+
+    fn get(self, has_token: bool) -> Instant {
+        if has_token { self.with_token } else { self.without_token }
+    }
 }
 
 #[derive(Debug)]
@@ -74,15 +90,14 @@ pub(crate) enum Action {
 }
 
 impl RenewalSchedule {
-    pub(crate) fn new(rejection_cooldown: Duration, now: Instant) -> Self {
+    pub(crate) fn new(max_backoff_without_token: Duration, now: Instant) -> Self {
         Self {
             current: None,
             in_flight: None,
             backoff: Backoff::new(MIN_RETRY_INTERVAL, MAX_RETRY_INTERVAL),
+            backoff_without_token: Backoff::new(MIN_RETRY_INTERVAL, max_backoff_without_token),
             retry: Retry::Transient,
-            not_before: now,
-            rejectable_at: now,
-            rejection_cooldown,
+            not_before: NotBefore::always(now),
         }
     }
 
@@ -90,10 +105,21 @@ impl RenewalSchedule {
     /// request is in flight until [`succeeded`](Self::succeeded) or [`failed`](Self::failed) is
     /// called.
     pub(crate) fn poll(&mut self, now: Instant) -> Action {
+        self.poll_with(now, true)
+    }
+
+    /// Returns the next step for a caller that needs another token than the current one.
+    pub(crate) fn poll_for_another(&mut self, now: Instant) -> Action {
+        self.poll_with(now, false)
+    }
+
+    fn poll_with(&mut self, now: Instant, is_usable: bool) -> Action {
         let in_flight = self.in_flight.is_some_and(|since| now < since + REQUEST_TIMEOUT);
-        let may_request = !in_flight && self.not_before <= now;
+        let has_token = is_usable && self.is_valid(now);
+        let not_before = self.not_before.get(has_token);
+        let may_request = !in_flight && not_before <= now;
         match &self.current {
-            Some(current) if now < current.ends_at => {
+            Some(current) if has_token => {
                 if now < current.renew_at || !may_request {
                     return Action::Serve;
                 }
@@ -105,7 +131,7 @@ impl RenewalSchedule {
                 self.in_flight = Some(now);
                 Action::Request
             }
-            _ if self.retry == Retry::Transient => Action::Wait { until: Some(self.not_before) },
+            _ if self.retry == Retry::Transient => Action::Wait { until: Some(not_before) },
             _ => Action::Fail,
         }
     }
@@ -116,7 +142,7 @@ impl RenewalSchedule {
         let current = self.current.as_ref()?;
         let due = match self.in_flight {
             Some(since) => since + REQUEST_TIMEOUT,
-            None => current.renew_at.max(self.not_before),
+            None => current.renew_at.max(self.not_before.with_token),
         };
         Some(due.min(current.ends_at))
     }
@@ -132,14 +158,20 @@ impl RenewalSchedule {
         self.in_flight == Some(requested_at)
     }
 
+    /// Returns the start of the request in flight.
+    pub(crate) fn in_flight_since(&self) -> Option<Instant> {
+        self.in_flight
+    }
+
     /// Returns the wait until the next request is allowed; zero while a request is in flight.
-    pub(crate) fn retry_in(&self, now: Instant) -> Duration {
-        if self.in_flight.is_some() { Duration::ZERO } else { self.not_before.saturating_duration_since(now) }
+    pub(crate) fn retry_in(&self, now: Instant, has_token: bool) -> Duration {
+        let not_before = self.not_before.get(has_token);
+        if self.in_flight.is_some() { Duration::ZERO } else { not_before.saturating_duration_since(now) }
     }
 
     /// Returns the time at which the current token is renewed.
     pub(crate) fn renews_at(&self) -> Option<Instant> {
-        self.current.as_ref().map(|current| current.renew_at.max(self.not_before))
+        self.current.as_ref().map(|current| current.renew_at.max(self.not_before.with_token))
     }
 
     /// Records that the request returned a token. Its `lifetime` counts from `requested_at`.
@@ -149,29 +181,40 @@ impl RenewalSchedule {
         self.current = Some(Current { renew_at, ends_at: ends_at(requested_at, lifetime) });
         self.in_flight = None;
         self.backoff.reset();
-        self.not_before = requested_at;
+        self.backoff_without_token.reset();
+        self.not_before = NotBefore::always(requested_at);
     }
 
     /// Records that the request failed. `random` is uniform in 0..1.
     pub(crate) fn failed(&mut self, now: Instant, retry: Retry, retry_after: Option<Duration>, random: f64) {
-        let delay = self.backoff.next_delay(random);
-        let delay = if retry == Retry::Permanent { PERMANENT_RETRY_INTERVAL } else { delay };
         let requested_wait = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
-        self.not_before = now + delay.max(requested_wait);
+        let not_before = |delay: Duration| {
+            let delay = if retry == Retry::Permanent { PERMANENT_RETRY_INTERVAL } else { delay };
+            now + delay.max(requested_wait)
+        };
+        self.not_before = NotBefore {
+            with_token: not_before(self.backoff.next_delay(random)),
+            without_token: not_before(self.backoff_without_token.next_delay(random)),
+        };
         self.in_flight = None;
         self.retry = retry;
     }
 
-    /// Records that an API rejected the current token. Returns whether the token is discarded: at
-    /// most once per cooldown, because an API that rejects every token would otherwise cause a
-    /// token request for each call.
-    pub(crate) fn rejected(&mut self, now: Instant) -> bool {
-        if self.current.is_none() || now < self.rejectable_at {
-            return false;
+    /// Gives up the request in flight, if it was started at this time.
+    pub(crate) fn abandon(&mut self, requested_at: Instant) {
+        self.in_flight.take_if(|since| *since == requested_at);
+    }
+
+    /// Makes the renewal of the current token due, because an API rejected the token.
+    pub(crate) fn renew_now(&mut self, now: Instant) {
+        if let Some(current) = &mut self.current {
+            current.renew_at = current.renew_at.min(now);
         }
+    }
+
+    /// Discards the current token.
+    pub(crate) fn discard(&mut self) {
         self.current = None;
-        self.rejectable_at = now + self.rejection_cooldown;
-        true
     }
 }
 

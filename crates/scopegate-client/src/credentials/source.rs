@@ -1,6 +1,9 @@
 //! Serves the current token from a snapshot that callers read without a lock, and runs the requests
 //! that replace it.
 
+mod attempt;
+mod stall;
+
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,17 +13,17 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::credentials::renewal::{Action, REQUEST_TIMEOUT, RenewalSchedule, ends_at};
+use crate::credentials::rejections::Rejections;
+use crate::credentials::renewal::{Action, REQUEST_TIMEOUT, RenewalSchedule};
+use crate::credentials::source::attempt::Attempt;
+use crate::credentials::source::stall::stalls;
 use crate::endpoint::TokenEndpoint;
-use crate::endpoint::error_response::ErrorResponse;
-use crate::endpoint::failure::{Failure, RequestError};
+use crate::endpoint::failure::RequestError;
 use crate::endpoint::request::Grant;
-use crate::endpoint::response::{GrantedScopes, TokenResponse, TokenResponseError, Unreadable};
-use crate::endpoint::retry::Retry;
 use crate::error::Error;
 use crate::metrics;
 use crate::status::Status;
-use crate::token::{AccessToken, TokenScopes};
+use crate::token::AccessToken;
 
 /// Tokens of one client for one set of scopes and resources.
 pub(crate) struct TokenSource {
@@ -40,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) default_lifetime: Duration,
     pub(crate) acquire_timeout: Duration,
     pub(crate) rejection_cooldown: Duration,
+    pub(crate) max_backoff_without_token: Duration,
 }
 
 /// The current token.
@@ -47,26 +51,40 @@ struct Snapshot {
     token: AccessToken,
     /// Until this time it is served without asking the schedule.
     fresh_until: Instant,
+    /// The APIs that rejected it, which get another one.
+    rejected_by: Box<[Arc<str>]>,
 }
 
 struct State {
     schedule: RenewalSchedule,
     token: Option<AccessToken>,
+    rejections: Rejections,
+    /// The runtime of the request in flight.
+    runtime: Option<Handle>,
     succeeded: u64,
     failed: u64,
     /// The error of the last request, if it failed.
     failure: Option<Error>,
 }
 
-/// Breaks with the result for a caller, or continues with the time until which it waits, if there
-/// is one.
-type Next = ControlFlow<Result<AccessToken, Error>, Option<Instant>>;
+/// Breaks with the result for a caller, or continues with what it waits for.
+type Next = ControlFlow<Result<AccessToken, Error>, Wait>;
+
+enum Wait {
+    /// For the next attempt.
+    Until(Instant),
+    /// For the request that was started at this time. `elsewhere` is its runtime, if it is not the
+    /// one of the caller.
+    ForRequest { requested_at: Option<Instant>, elsewhere: Option<Handle> },
+}
 
 impl TokenSource {
     pub(crate) fn new(grant: Grant, endpoint: Arc<TokenEndpoint>, settings: Settings) -> Self {
         let state = State {
-            schedule: RenewalSchedule::new(settings.rejection_cooldown, Instant::now()),
+            schedule: RenewalSchedule::new(settings.max_backoff_without_token, Instant::now()),
             token: None,
+            rejections: Rejections::new(settings.rejection_cooldown),
+            runtime: None,
             succeeded: 0,
             failed: 0,
             failure: None,
@@ -85,53 +103,86 @@ impl TokenSource {
         &self.grant
     }
 
-    /// Returns the current token, if it is valid, without waiting. Starts a renewal that is due.
-    pub(crate) fn current(self: &Arc<Self>) -> Option<AccessToken> {
-        if let Some(token) = self.fresh() {
+    /// Returns the current token, if it is valid for this API, without waiting. Starts a renewal that
+    /// is due.
+    pub(crate) fn current(self: &Arc<Self>, api: Option<&str>) -> Option<AccessToken> {
+        if let Some(token) = self.fresh(api) {
             return Some(token);
         }
-        match self.poll() {
+        match self.poll(api) {
             ControlFlow::Break(result) => result.ok(),
             ControlFlow::Continue(_) => None,
         }
     }
 
-    /// Returns a valid token, immediately or after a request. The request is a task of its own, so
-    /// that a canceled caller does not cancel it.
-    pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, Error> {
-        if let Some(token) = self.fresh() {
+    /// Returns a token that is valid for this API, immediately or after a request. The request is a
+    /// task of its own, so that a canceled caller does not cancel it.
+    pub(crate) async fn token(self: &Arc<Self>, api: Option<&str>) -> Result<AccessToken, Error> {
+        if let Some(token) = self.fresh(api) {
             return Ok(token);
         }
         let mut changed = self.changed.subscribe();
         let deadline = Instant::now() + self.settings.acquire_timeout;
         loop {
-            let until = match self.poll() {
-                ControlFlow::Break(result) => return result,
-                ControlFlow::Continue(until) => until,
-            };
-            if until.is_some_and(|until| until > deadline) {
-                return Err(self.failure());
-            }
             // Poll again after a change as well as after the time.
-            let look_again = until.unwrap_or_else(|| deadline.min(Instant::now() + REQUEST_TIMEOUT));
-            let _ = timeout_at(look_again, changed.changed()).await;
-            if Instant::now() >= deadline && self.fresh().is_none() {
+            match self.poll(api) {
+                ControlFlow::Break(result) => return result,
+                ControlFlow::Continue(Wait::Until(until)) if until > deadline => return Err(self.failure()),
+                ControlFlow::Continue(Wait::Until(until)) => {
+                    let _ = timeout_at(until, changed.changed()).await;
+                }
+                ControlFlow::Continue(Wait::ForRequest { requested_at, elsewhere }) => {
+                    let until = deadline.min(Instant::now() + REQUEST_TIMEOUT);
+                    tokio::select! {
+                        _ = timeout_at(until, changed.changed()) => {}
+                        () = stalls(elsewhere) => self.abandon(requested_at),
+                    }
+                }
+            }
+            if Instant::now() >= deadline && self.fresh(api).is_none() {
                 return Err(self.failure());
             }
         }
     }
 
-    /// Discards this token, because an API rejected it.
-    pub(crate) fn reject(&self, token: &AccessToken) {
-        let mut state = self.state();
-        let is_current = state.token.as_ref().is_some_and(|current| current.is_same(token));
-        if is_current && state.schedule.rejected(Instant::now()) {
-            state.token = None;
-            self.publish(&state);
-            drop(state);
-            tracing::warn!(issuer = %self.endpoint.issuer(), client = %self.endpoint.client, "token rejected, and dropped");
-            metrics::token_rejected(&self.endpoint.issuer());
+    /// Gives up a request whose runtime runs no tasks, so that the caller sends its own.
+    fn abandon(&self, requested_at: Option<Instant>) {
+        if let Some(requested_at) = requested_at {
+            self.state().schedule.abandon(requested_at);
+            tracing::warn!(issuer = %self.endpoint.issuer(), client = %self.endpoint.client, "the runtime of a token request does not run: the request is repeated on another one");
         }
+    }
+
+    /// Discards this token for everyone, because an unnamed API rejected it.
+    pub(crate) fn reject(&self, token: &AccessToken) {
+        self.rejected(None, token);
+    }
+
+    /// Gives up this token for the API that rejected it. Other callers get it until it is replaced,
+    /// which is due now.
+    pub(crate) fn reject_for(&self, api: &Arc<str>, token: &AccessToken) {
+        self.rejected(Some(api), token);
+    }
+
+    fn rejected(&self, api: Option<&Arc<str>>, token: &AccessToken) {
+        let mut state = self.state();
+        let now = Instant::now();
+        let is_current = state.token.as_ref().is_some_and(|current| current.is_same(token));
+        if !is_current || !state.rejections.rejected(api, token, now) {
+            return;
+        }
+        if api.is_some() {
+            state.schedule.renew_now(now);
+        } else {
+            state.schedule.discard();
+            state.token = None;
+        }
+        self.publish(&state);
+        drop(state);
+        let (issuer, client) = (self.endpoint.issuer(), &self.endpoint.client);
+        let api = api.map_or("unnamed", |api| &**api);
+        tracing::warn!(%issuer, %client, api, "token rejected by an API: it gets another one");
+        metrics::token_rejected(&issuer);
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -149,35 +200,50 @@ impl TokenSource {
     }
 
     /// The hot path: no lock, no copy of the token.
-    fn fresh(&self) -> Option<AccessToken> {
+    fn fresh(&self, api: Option<&str>) -> Option<AccessToken> {
         let current = self.current.load();
         let snapshot = current.as_ref().filter(|snapshot| Instant::now() < snapshot.fresh_until)?;
-        Some(snapshot.token.clone())
+        let is_rejected = |api: &str| snapshot.rejected_by.iter().any(|by| **by == *api);
+        (!api.is_some_and(is_rejected)).then(|| snapshot.token.clone())
     }
 
     /// Asks the schedule what to do for a caller, and starts the request that it orders.
-    fn poll(self: &Arc<Self>) -> Next {
+    fn poll(self: &Arc<Self>, api: Option<&str>) -> Next {
         let runtime = Handle::try_current();
         let mut state = self.state();
         let requested_at = Instant::now();
+        let usable = state.token.clone().filter(|token| {
+            let is_rejected = |api: &str| state.rejections.of(token).any(|by| **by == *api);
+            !api.is_some_and(is_rejected)
+        });
         let Ok(runtime) = runtime else {
             // No request can be sent, so none may be recorded.
-            let token = state.token.as_ref().filter(|_| state.schedule.is_valid(requested_at));
-            return ControlFlow::Break(token.cloned().ok_or_else(|| self.no_runtime()));
+            let token = usable.filter(|_| state.schedule.is_valid(requested_at));
+            return ControlFlow::Break(token.ok_or_else(|| self.no_runtime()));
         };
-        let action = state.schedule.poll(requested_at);
-        let next = match (action, &state.token) {
-            (Action::Serve | Action::ServeAndRequest, Some(token)) => ControlFlow::Break(Ok(token.clone())),
-            (Action::Fail, _) => ControlFlow::Break(Err(self.last_failure(&state))),
-            (Action::Wait { until }, _) => ControlFlow::Continue(until),
-            (Action::Request | Action::Serve | Action::ServeAndRequest, _) => ControlFlow::Continue(None),
+        let action = match (&state.token, &usable) {
+            (Some(_), None) => state.schedule.poll_for_another(requested_at),
+            _ => state.schedule.poll(requested_at),
+        };
+        if let Action::Request | Action::ServeAndRequest = action {
+            state.runtime = Some(runtime.clone());
+        }
+        let next = match (action, usable) {
+            (Action::Serve | Action::ServeAndRequest, Some(token)) => ControlFlow::Break(Ok(token)),
+            (Action::Fail, _) => ControlFlow::Break(Err(self.last_failure(&state, false))),
+            (Action::Wait { until: Some(until) }, _) => ControlFlow::Continue(Wait::Until(until)),
+            (Action::Request | Action::Serve | Action::ServeAndRequest | Action::Wait { until: None }, _) => {
+                let elsewhere = state.runtime.clone().filter(|other| other.id() != runtime.id());
+                let requested_at = state.schedule.in_flight_since();
+                ControlFlow::Continue(Wait::ForRequest { requested_at, elsewhere })
+            }
         };
         if let Action::Request | Action::ServeAndRequest = action {
             self.publish(&state);
             // The end of a request needs the lock. If the runtime is ending, the task is dropped
             // right here.
             drop(state);
-            let attempt = Attempt { source: Arc::clone(self), requested_at, ended: false };
+            let attempt = Attempt::new(Arc::clone(self), requested_at);
             drop(runtime.spawn(attempt.run()));
         }
         next
@@ -186,7 +252,10 @@ impl TokenSource {
     /// Stores a snapshot of the state for the hot path.
     fn publish(&self, state: &State) {
         let snapshot = state.token.as_ref().zip(state.schedule.fresh_until());
-        let snapshot = snapshot.map(|(token, fresh_until)| Snapshot { token: token.clone(), fresh_until });
+        let snapshot = snapshot.map(|(token, fresh_until)| {
+            let rejected_by = state.rejections.of(token).cloned().collect();
+            Snapshot { token: token.clone(), fresh_until, rejected_by }
+        });
         self.current.store(snapshot.map(Arc::new));
     }
 
@@ -196,10 +265,10 @@ impl TokenSource {
     }
 
     fn failure(&self) -> Error {
-        self.last_failure(&self.state())
+        self.last_failure(&self.state(), false)
     }
 
-    fn last_failure(&self, state: &State) -> Error {
+    fn last_failure(&self, state: &State, has_token: bool) -> Error {
         let mut failure = state.failure.clone().unwrap_or_else(|| Error::Unavailable {
             endpoint: self.endpoint.redacted(),
             retry_after: Duration::ZERO,
@@ -207,125 +276,13 @@ impl TokenSource {
         });
         if let Error::Unavailable { retry_after, .. } | Error::NoAssertion { retry_after, .. } = &mut failure
         {
-            *retry_after = state.schedule.retry_in(Instant::now());
+            *retry_after = state.schedule.retry_in(Instant::now(), has_token);
         }
         failure
-    }
-
-    fn succeeded(&self, requested_at: Instant, response: TokenResponse) -> Result<(), Failure> {
-        let lifetime = response.lifetime.unwrap_or(self.settings.default_lifetime);
-        let (granted, are_unknown) = match response.scopes {
-            GrantedScopes::Stated(scopes) => (scopes, false),
-            GrantedScopes::AsRequested => (self.grant.scopes.clone(), false),
-            GrantedScopes::Unknown => (self.grant.scopes.clone(), true),
-        };
-        let scopes = TokenScopes { missing: self.grant.scopes.without(&granted), granted, are_unknown };
-        let issuer = self.endpoint.issuer();
-        let token = AccessToken::new(&response.token, scopes, ends_at(requested_at, lifetime));
-        let token = token.ok_or(TokenResponseError::NotABearerToken);
-        // It could not be served, and the next request would follow immediately.
-        let token = token.and_then(|token| {
-            if token.expires_in().is_zero() { Err(TokenResponseError::Ended) } else { Ok(token) }
-        });
-        let token = token.map_err(|reason| Failure {
-            endpoint: self.endpoint.redacted(),
-            error: RequestError::TokenResponse { reason, words: ErrorResponse::default() },
-            retry_after: None,
-        })?;
-        let client = &self.endpoint.client;
-        // Further scopes are the server's words.
-        let (scopes, further) =
-            token.scopes().iter().partition::<Vec<_>, _>(|scope| self.grant.scopes.contains(scope.as_str()));
-        let scopes = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
-        tracing::info!(%issuer, %client, lifetime = lifetime.as_secs(), scopes, further_scopes = further.len(), "token received");
-        for Unreadable { name, found } in &response.unreadable {
-            let found = found.as_ref().map(ToString::to_string);
-            tracing::warn!(%issuer, %client, member = name, found, "a member of the token response cannot be read, and is ignored");
-        }
-        if !token.missing_scopes().is_empty() {
-            tracing::warn!(%issuer, %client, missing = %token.missing_scopes(), "the token grants less than was asked for");
-        }
-        metrics::token_received(&issuer, self.endpoint.clock.now() + lifetime);
-        let mut state = self.state();
-        state.succeeded += 1;
-        if state.schedule.is_in_flight(requested_at) {
-            state.schedule.succeeded(requested_at, lifetime, fastrand::f64());
-            state.token = Some(token);
-            state.failure = None;
-            self.publish(&state);
-        }
-        drop(state);
-        self.changed.send_replace(());
-        Ok(())
-    }
-
-    fn failed(&self, requested_at: Instant, failure: Failure) {
-        let Failure { endpoint, error, retry_after } = failure;
-        let (issuer, client) = (self.endpoint.issuer(), &self.endpoint.client);
-        let retry = error.retry();
-        let reason = error.with_causes();
-        let error = match error {
-            RequestError::Rejected { status, words: ErrorResponse { code, description } } => {
-                Error::Rejected { endpoint, status: status.as_u16(), code, description }
-            }
-            RequestError::Assertion(error) => {
-                Error::NoAssertion { retry_after: Duration::ZERO, source: Arc::new(error) }
-            }
-            // The wait is set when the error is returned.
-            other if retry == Retry::Transient => {
-                Error::Unavailable { endpoint, retry_after: Duration::ZERO, source: Arc::new(other) }
-            }
-            other => Error::InvalidResponse { endpoint, source: Arc::new(other) },
-        };
-        metrics::request_failed(&issuer, &error);
-        let mut state = self.state();
-        state.failed += 1;
-        if !state.schedule.is_in_flight(requested_at) {
-            drop(state);
-            tracing::warn!(%issuer, %client, %error, reason, "a request that was given up has ended");
-            return;
-        }
-        state.schedule.failed(Instant::now(), retry, retry_after, fastrand::f64());
-        state.failure = Some(error);
-        self.publish(&state);
-        let has_token = state.schedule.fresh_until().is_some();
-        let error = self.last_failure(&state);
-        drop(state);
-        self.changed.send_replace(());
-        let old = if has_token { "the old one is used until it ends" } else { "there is none" };
-        tracing::warn!(%issuer, %client, %error, reason, "no new token; {old}");
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that runs under this lock leaves the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// One request. However it ends, its end is recorded and wakes waiting callers: also if its runtime
-/// ends, or if a custom clock panics.
-struct Attempt {
-    source: Arc<TokenSource>,
-    requested_at: Instant,
-    ended: bool,
-}
-
-impl Attempt {
-    async fn run(mut self) {
-        let result = self.source.endpoint.request(&self.source.grant).await;
-        let result = result.and_then(|response| self.source.succeeded(self.requested_at, response));
-        self.ended = true;
-        if let Err(failure) = result {
-            self.source.failed(self.requested_at, failure);
-        }
-    }
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if !self.ended {
-            let (endpoint, error) = (self.source.endpoint.redacted(), RequestError::TaskEnded);
-            self.source.failed(self.requested_at, Failure { endpoint, error, retry_after: None });
-        }
     }
 }

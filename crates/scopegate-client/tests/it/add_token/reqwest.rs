@@ -93,6 +93,23 @@ async fn rejected_token_is_replaced_and_body_resent() {
 }
 
 #[tokio::test]
+async fn status_decides_over_sockets_too() {
+    // FR-D1: with and without a challenge, and where another scheme is required.
+    for (reply, sent) in [
+        (reply(401, ""), 2),
+        (reply(401, "").with("www-authenticate", r#"Bearer realm="x""#), 2),
+        (reply(401, "").with("www-authenticate", r#"Basic realm="x""#), 1),
+        (reply(403, "").with("www-authenticate", r#"Bearer realm="x""#), 1),
+    ] {
+        let caller = Caller::start().await;
+        caller.api.then([reply.clone()]);
+        let answer = caller.to_api.send(caller.http.get(&caller.api.url)).await.unwrap();
+        assert_eq!((answer.status() == 200, caller.api.count()), (sent == 2, sent), "{reply:?}");
+        assert_eq!(caller.issuer.token_requests(), sent as u64, "{reply:?}");
+    }
+}
+
+#[tokio::test]
 async fn step_up_needs_allowed_scopes() {
     let caller = Caller::start().await;
     let step = format!(r#"Bearer error="insufficient_scope", scope="{WRITE}""#);

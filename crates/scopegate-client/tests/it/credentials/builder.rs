@@ -96,11 +96,16 @@ async fn invalid_scope_and_out_of_range_time_rejected() {
     }
     let (day, longer) = (Duration::from_secs(86_400), Duration::from_secs(86_401));
     assert!(at(ENDPOINT).default_lifetime(day).acquire_timeout(day).build().is_ok());
+    for backoff in [1, 60].map(Duration::from_secs) {
+        assert!(at(ENDPOINT).max_backoff_without_token(backoff).build().is_ok());
+    }
     for built in [
         at(ENDPOINT).default_lifetime(longer).build(),
         at(ENDPOINT).default_lifetime(Duration::ZERO).build(),
         at(ENDPOINT).acquire_timeout(longer).build(),
         at(ENDPOINT).rejection_cooldown(Duration::ZERO).build(),
+        at(ENDPOINT).max_backoff_without_token(Duration::from_millis(999)).build(),
+        at(ENDPOINT).max_backoff_without_token(Duration::from_secs(61)).build(),
     ] {
         assert!(matches!(built, Err(ConfigError::OutOfRange { .. })));
     }

@@ -83,6 +83,12 @@ pub(crate) async fn first(credentials: &ClientCredentials) -> AccessToken {
     caller.await.unwrap().unwrap()
 }
 
+async fn yields(count: usize) {
+    for _ in 0..count {
+        yield_now().await;
+    }
+}
+
 /// Timers count in whole milliseconds, and may be late by one.
 async fn pass(time: Duration) {
     advance(time + Duration::from_millis(2)).await;
@@ -172,7 +178,8 @@ async fn outage_is_retried_with_growing_backoff() {
     pause();
     for fault in [Fault::Status(500), Fault::Reset, Fault::RetryAfter { status: 429, seconds: 0 }] {
         let elsewhere = Elsewhere::start(3_600);
-        let credentials = elsewhere.credentials("s3cret").acquire_timeout(secs(3_600)).build().unwrap();
+        let credentials = elsewhere.credentials("s3cret").acquire_timeout(secs(3_600));
+        let credentials = credentials.max_backoff_without_token(secs(60)).build().unwrap();
         elsewhere.issuer.set_token_fault(fault.clone());
         let waiting = caller(&credentials).await;
         let mut ends = Vec::new();
@@ -335,28 +342,99 @@ fn missing_runtime_is_an_error_without_panic() {
 
 #[test]
 fn stalled_runtime_does_not_block_other_runtimes() {
-    // E17
+    // E17, FR-D10: the request was started by a caller that waits, or by one that does not.
+    for waits in [true, false] {
+        let elsewhere = Elsewhere::start(3_600);
+        let credentials = elsewhere.credentials("s3cret").build().unwrap();
+        elsewhere.issuer.set_token_fault(Fault::Drip);
+        let standing = Builder::new_current_thread().enable_all().build().unwrap();
+        let abandoned = standing.block_on(async {
+            if waits {
+                return Some(caller(&credentials).await);
+            }
+            assert!(credentials.current().is_none());
+            None
+        });
+        elsewhere.issuer.clear_token_fault();
+        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let waiting = caller(&credentials).await;
+            assert_eq!(requests(&credentials), 0, "there is one request for all");
+            // Within a second, the caller finds that the other runtime does not run.
+            pass(secs(1)).await;
+            ended(&credentials, 1).await;
+            let token = waiting.await.unwrap().unwrap();
+            // However the first one ends, it comes too late.
+            drop(abandoned);
+            std::thread::scope(|scope| scope.spawn(|| drop(standing)).join().unwrap());
+            assert_eq!(requests(&credentials), 2);
+            assert_eq!(credentials.current().unwrap().secret(), token.secret());
+            assert!(credentials.status().last_failure().is_none(), "the last request did not fail");
+        });
+    }
+}
+
+#[test]
+fn running_runtime_keeps_its_request() {
+    // FR-D10: the counterpart, and the reason why a caller of another runtime does not begin at once.
     let elsewhere = Elsewhere::start(3_600);
     let credentials = elsewhere.credentials("s3cret").build().unwrap();
     elsewhere.issuer.set_token_fault(Fault::Drip);
-    let standing = Builder::new_current_thread().enable_all().build().unwrap();
-    let abandoned = standing.block_on(caller(&credentials));
+    let busy = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    busy.block_on(async {
+        drop(caller(&credentials).await);
+        while elsewhere.issuer.token_requests() == 0 {
+            yield_now().await;
+        }
+    });
     elsewhere.issuer.clear_token_fault();
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let waiting = caller(&credentials).await;
-        assert_eq!(requests(&credentials), 0, "there is one request for all");
-        advance(secs(31)).await;
-        assert!(matches!(waiting.await.unwrap(), Err(Error::Unavailable { .. })));
-        let token = first(&credentials).await;
-        assert_eq!(requests(&credentials), 1);
-        // However the first one ends, it comes too late.
-        drop(abandoned);
-        std::thread::scope(|scope| scope.spawn(|| drop(standing)).join().unwrap());
-        assert_eq!(requests(&credentials), 2);
-        assert_eq!(credentials.current().unwrap().secret(), token.secret());
-        assert!(credentials.status().last_failure().is_none(), "the last request did not fail");
+        for _ in 0..5 {
+            // The waiting caller gives the other runtime a task, which runs before ours.
+            yields(10).await;
+            let turn = busy.spawn(async {});
+            while !turn.is_finished() {
+                yield_now().await;
+            }
+            yields(10).await;
+            pass(secs(1)).await;
+        }
+        assert_eq!(requests(&credentials), 0, "the callers still wait for the first request");
+        busy.shutdown_background();
+        ended(&credentials, 1).await;
+        let failure = credentials.status().last_failure().map(ToString::to_string);
+        assert!(failure.is_some_and(|failure| failure.contains("unavailable")), "it was the one in flight");
+        waiting.abort();
     });
+}
+
+#[tokio::test]
+async fn outage_without_token_is_met_within_the_cap() {
+    // FR-D8: calls that are patient for 10 s do not fail at once.
+    pause();
+    let elsewhere = Elsewhere::start(3_600);
+    for (cap, expected) in [(None, 5.0), (Some(secs(2)), 2.0)] {
+        let credentials = elsewhere.credentials("s3cret").acquire_timeout(secs(0));
+        let credentials = match cap {
+            Some(cap) => credentials.max_backoff_without_token(cap).build().unwrap(),
+            None => credentials.build().unwrap(),
+        };
+        elsewhere.issuer.set_token_fault(Fault::Status(503));
+        let mut longest = Duration::ZERO;
+        for made in 1..=40 {
+            assert!(credentials.current().is_none());
+            ended(&credentials, made).await;
+            let Err(Error::Unavailable { retry_after, .. }) = credentials.token().await else {
+                panic!("no token")
+            };
+            longest = longest.max(retry_after);
+            pass(retry_after).await;
+        }
+        assert!(longest <= Duration::from_secs_f64(expected), "{longest:?}");
+        assert!(longest > Duration::from_secs_f64(expected * 0.6), "{longest:?}: drawn 40 times");
+    }
 }
 
 #[tokio::test]
@@ -424,6 +502,10 @@ async fn only_the_rejected_token_is_discarded_per_cooldown() {
     }
     assert_eq!(first(&credentials).await.secret(), new.secret());
     assert_eq!(elsewhere.issuer.token_requests(), 2);
+    // The new token was rejected, too, so the cooldown is twice as long (FR-D1).
+    advance(secs(30)).await;
+    credentials.reject(&new);
+    assert!(credentials.current().is_some(), "the cooldown is not over");
     advance(secs(30)).await;
     credentials.reject(&old);
     assert!(credentials.current().is_some(), "another token stays");
