@@ -17,5 +17,6 @@ pub fn routes(config: Config, url: &str) -> Result<Router, ConfigError> {
     config.check()?;
     let clock = Arc::new(Clock::system());
     let pools = config.pools.into_iter();
-    Ok(endpoints::routes(pools.map(|pool| Arc::new(PoolState::new(pool, url, Arc::clone(&clock)))).collect()))
+    let pools = pools.map(|pool| Arc::new(PoolState::new(pool, url, Arc::clone(&clock)))).collect();
+    Ok(endpoints::routes(pools, Arc::new([])))
 }

@@ -51,7 +51,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Settings::Protect { listen, resource, verifier } => {
             log::start("info")?;
-            protect(listen, &resource, verifier).await
+            protect(listen, &resource, *verifier).await
         }
     }
 }

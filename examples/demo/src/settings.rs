@@ -17,7 +17,7 @@ pub(crate) enum Settings {
     /// Tell the story with a local issuer.
     Story { listen: SocketAddr, exit: bool },
     /// Protect the API for an issuer that is somewhere else.
-    Protect { listen: SocketAddr, resource: String, verifier: VerifierBuilder },
+    Protect { listen: SocketAddr, resource: String, verifier: Box<VerifierBuilder> },
 }
 
 /// Free, so that the story can be told while other things run.
@@ -53,6 +53,6 @@ impl Settings {
         }
         let verifier = trust::verifier(&issuer, &arguments)?;
         let resource = arguments.resource.take().unwrap_or_else(|| RESOURCE.to_owned());
-        Ok(Self::Protect { listen: or_port(PROTECT_PORT), resource, verifier })
+        Ok(Self::Protect { listen: or_port(PROTECT_PORT), resource, verifier: Box::new(verifier) })
     }
 }
