@@ -215,7 +215,7 @@ async fn missing_keys_are_503() {
 
 #[tokio::test]
 async fn expired_keys_are_503_until_fetched() {
-    // B24, D21: and an unknown key while its issuer is away is nobody's
+    // B24, D21: and an unknown key while its issuer is away is nobody's. FR-A5: once a period has passed.
     let local = LocalIssuer::start().await.unwrap();
     let ahead = Arc::new(AtomicU64::new(0));
     let clock = {
@@ -229,7 +229,8 @@ async fn expired_keys_are_503_until_fetched() {
     assert_eq!(status(&router, with_token(get("/"), &good)).await, StatusCode::OK);
     local.set_fault(Fault::Status(500));
     let unknown = local.mint().header("kid", "no such key").sign();
-    for (hours, token, expected) in [(0, &unknown, 503), (0, &good, 200), (23, &good, 200), (24, &good, 503)]
+    for (hours, token, expected) in
+        [(0, &unknown, 401), (0, &good, 200), (23, &good, 200), (23, &unknown, 503), (24, &good, 503)]
     {
         ahead.store(hours * 3_600, Ordering::Relaxed);
         let response = send(&router, with_token(get("/"), token)).await;

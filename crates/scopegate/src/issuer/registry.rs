@@ -41,6 +41,8 @@ pub(crate) enum KeyLookup {
 pub(crate) struct MissingKey {
     pub(crate) name: KeyName,
     pub(crate) why: Missing,
+    /// The issuer may have published the key since the last success, by the wall clock.
+    may_be_published: bool,
 }
 
 /// Why a key cannot be had.
@@ -69,10 +71,10 @@ impl TrustedIssuer {
                 keys.find(id, algorithm).map(|key| KeyRef::new(key, id.is_some(), keys, &self.keys))
             };
             let missing = |why| {
-                Ok(KeyLookup::Missing(MissingKey {
-                    name: KeyName { id: id.map(Into::into), algorithm },
-                    why,
-                }))
+                let name = KeyName { id: id.map(Into::into), algorithm };
+                let may_be_published =
+                    matches!(&self.keys, Keys::Fetched(keys) if keys.may_be_incomplete(now));
+                Ok(KeyLookup::Missing(MissingKey { name, why, may_be_published }))
             };
             let found = match (self.keys.read(now, overdue, find), &self.keys) {
                 (Reading::Current(found), _) => found,
@@ -152,6 +154,7 @@ impl TrustedIssuer {
     pub(crate) fn error_without_waiting(&self, missing: &MissingKey) -> Error {
         let state = match (missing.why, &self.keys) {
             (Missing::NoKeysYet | Missing::Overdue, _) => RefreshState::Stale,
+            (Missing::Unknown(_), _) if missing.may_be_published => RefreshState::Stale,
             (Missing::Unknown(RefreshState::Pending), Keys::Fetched(keys)) => keys.refresh().settled_state(),
             (Missing::Unknown(state), _) => state,
         };

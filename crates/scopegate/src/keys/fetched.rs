@@ -38,6 +38,8 @@ pub(crate) struct Snapshot {
     not_before: NumericDate,
     /// Until then, requests use the keys without asking further: a fetch is expected to replace them earlier.
     current_until: NumericDate,
+    /// Until then, a fetch has succeeded within the last period. From then on, the issuer may have published more.
+    complete_until: NumericDate,
     /// A withdrawn key must not live for ever while the issuer cannot be reached.
     usable_until: NumericDate,
 }
@@ -68,6 +70,7 @@ impl Snapshot {
             max_age,
             not_before: at.minus(max_age),
             current_until: at.plus(current_for.min(max_age)),
+            complete_until: at.plus(current_for),
             usable_until: at.plus(max_age),
         }
     }
@@ -85,7 +88,8 @@ impl Snapshot {
     /// The snapshot with an earlier end.
     fn ends_in(&self, now: SystemTime, rest: Duration) -> Self {
         let max_age = now.duration_since(self.fetched_at).unwrap_or_default() + rest;
-        Self::new(Arc::clone(&self.keys), self.fetched_at, max_age.min(self.max_age), max_age)
+        let ends = Self::new(Arc::clone(&self.keys), self.fetched_at, max_age.min(self.max_age), max_age);
+        Self { complete_until: self.complete_until, ..ends }
     }
 
     /// The same keys, which requests may use for a time without asking further.
@@ -169,6 +173,11 @@ impl FetchedKeys {
     /// Whether there are keys that may be used. It makes no fetch due.
     pub(crate) fn is_usable(&self, now: NumericDate) -> bool {
         self.snapshot.load().as_ref().is_some_and(|snapshot| snapshot.standing(now) != Standing::Unusable)
+    }
+
+    /// Whether the issuer may have published keys since the last success, by the wall clock.
+    pub(crate) fn may_be_incomplete(&self, now: NumericDate) -> bool {
+        self.snapshot.load().as_ref().is_none_or(|snapshot| snapshot.complete_until <= now)
     }
 
     /// Returns the current snapshot, whether or not it may still be used.

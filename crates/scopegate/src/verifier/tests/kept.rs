@@ -86,6 +86,19 @@ fn a_token_that_comes_again_costs_no_signature_check_and_no_copy() {
     assert_eq!(fixture.verifier.status().cached_tokens(), 1);
 }
 
+#[tokio::test]
+async fn request_that_waits_costs_no_signature_check() {
+    // FR-C9
+    use std::task::{Context, Waker};
+    let key = SigningKey::generate(KeyAlgorithm::ES256);
+    let fixture = Fixture::new(&[key.jwk()]);
+    let token = mint().header("kid", "invented").sign_with(&key);
+    let mut waits = Box::pin(fixture.verifier.verify_or_refresh(&token));
+    let mut poll = || assert!(waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert_eq!(checks::during(|| (0..3).for_each(|_| poll())), 0);
+    fixture.accepts(&mint().sign_with(&key), 1);
+}
+
 #[test]
 fn a_verifier_without_a_cache_keeps_nothing() {
     let key = SigningKey::generate(KeyAlgorithm::ES256);

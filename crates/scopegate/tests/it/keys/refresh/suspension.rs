@@ -75,6 +75,10 @@ async fn keys_are_used_after_suspension_if_the_issuer_is_down() {
     for _ in 0..3 {
         assert!(poll_once(verifier.verify_or_refresh(&token)).await.unwrap().is_ok());
     }
+    // FR-A5: the issuer may have published an unknown key meanwhile.
+    let unknown = token_of_unknown_key(&local, "no such key");
+    let error = verifier.verify_or_refresh(&unknown).await.unwrap_err();
+    assert!(matches!(error, Error::KeysUnavailable { .. }), "{error}");
     // Frozen again, as a function between two invocations: it is asked again.
     clock.set_ahead(2 * HOUR);
     assert!(poll_once(verifier.verify_or_refresh(&token)).await.is_none());
