@@ -44,8 +44,8 @@ fn check_answer(body: &[u8]) {
         return;
     };
     let text = |name: &str| answer.text(name).filter(|text| !text.is_empty());
-    let is_bearer =
-        text("token_type").is_some_and(|kind| ["bearer", "bearertoken"].contains(&&*kind.to_ascii_lowercase()));
+    let is_bearer = text("token_type")
+        .is_some_and(|kind| ["bearer", "bearertoken"].contains(&&*kind.to_ascii_lowercase()));
     let token = text("access_token").filter(|_| is_bearer);
     // Optional members never cost the token.
     let lifetime = answer.raw("expires_in").and_then(seconds);
