@@ -66,7 +66,7 @@ async fn neither_tokens_nor_secrets_are_logged_or_answered() {
     }
 
     let logged = log.text();
-    assert!(logged.contains("refused: expired at") && logged.contains("keys fetched"), "{logged}");
+    assert!(logged.contains("rejected: expired at") && logged.contains("keys fetched"), "{logged}");
     assert!(!logged.contains("\nINFO forged"), "a claim forged a line of the log");
     let mut secrets = Secrets::default();
     for token in &tokens {
@@ -121,7 +121,7 @@ async fn no_hostile_token_shows_up_anywhere() {
     log.note(&seen);
 
     let text = log.text();
-    assert!(sent > suite.cases.len() / 2 && text.matches("refused: ").count() > sent, "{sent}");
+    assert!(sent > suite.cases.len() / 2 && text.matches("rejected: ").count() > sent, "{sent}");
     // Other tests panic on purpose, on threads of their own.
     let panics = format!("PANIC in {:?}", std::thread::current().name());
     assert!(!text.contains(&panics), "{}", text.split(&panics).nth(1).unwrap_or_default());
