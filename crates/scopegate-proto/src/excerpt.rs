@@ -6,6 +6,10 @@
 
 use std::fmt;
 
+use serde_json::value::RawValue;
+
+use crate::json::string;
+
 /// An untrusted string, cut to a number of characters; printed quoted and escaped.
 ///
 /// ```
@@ -18,11 +22,27 @@ use std::fmt;
 pub struct Excerpt {
     text: Box<str>,
     cut: bool,
+    /// One byte, because many errors hold excerpts.
+    json_type: JsonType,
+}
+
+/// The type of the value that an excerpt is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum JsonType {
+    String,
+    Object,
+    Array,
+    Boolean,
+    Number,
+    Null,
 }
 
 impl Excerpt {
     /// Number of characters that [`new`](Self::new) preserves.
     pub const DEFAULT_LIMIT: usize = 80;
+
+    /// Number of characters that [`identifier`](Self::identifier) preserves.
+    pub const IDENTIFIER_LIMIT: usize = 256;
 
     /// Cuts the string to 80 characters.
     pub fn new(text: &str) -> Self {
@@ -32,7 +52,40 @@ impl Excerpt {
     /// Cuts the string to `limit` characters.
     pub fn with_limit(text: &str, limit: usize) -> Self {
         let kept: String = text.chars().take(limit).collect();
-        Self { cut: kept.len() < text.len(), text: kept.into_boxed_str() }
+        Self { cut: kept.len() < text.len(), text: kept.into_boxed_str(), json_type: JsonType::String }
+    }
+
+    /// Cuts a name that an operator has to copy, such as an issuer or an audience, to 256
+    /// characters.
+    pub fn identifier(text: &str) -> Self {
+        Self::with_limit(text, Self::IDENTIFIER_LIMIT)
+    }
+
+    /// Cuts a JSON value to `limit` characters. If it is not a string, its type is printed before
+    /// it.
+    ///
+    /// ```
+    /// # use scopegate_proto::excerpt::Excerpt;
+    /// # use scopegate_proto::json::JsonObject;
+    /// let claims = JsonObject::from_text(r#"{"aud":"api","nonce":5,"jti":null}"#)?;
+    /// let shown = |claim| Excerpt::of_json(claims.get(claim).unwrap(), 80).to_string();
+    /// assert_eq!(shown("aud"), r#""api""#);
+    /// assert_eq!(shown("nonce"), r#"a number, "5""#);
+    /// assert_eq!(shown("jti"), "null");
+    /// # Ok::<(), scopegate_proto::json::JsonError>(())
+    /// ```
+    pub fn of_json(value: &RawValue, limit: usize) -> Self {
+        if let Some(text) = string(value) {
+            return Self::with_limit(&text, limit);
+        }
+        let json_type = match value.get().bytes().next() {
+            Some(b'{') => JsonType::Object,
+            Some(b'[') => JsonType::Array,
+            Some(b't' | b'f') => JsonType::Boolean,
+            Some(b'n') => JsonType::Null,
+            _ => JsonType::Number,
+        };
+        Self { json_type, ..Self::with_limit(value.get(), limit) }
     }
 
     /// Returns the cut string as it was found, not escaped: for comparisons, not for logs.
@@ -43,6 +96,14 @@ impl Excerpt {
 
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.json_type {
+            JsonType::String => {}
+            JsonType::Object => f.write_str("an object, ")?,
+            JsonType::Array => f.write_str("an array, ")?,
+            JsonType::Boolean => f.write_str("a boolean, ")?,
+            JsonType::Number => f.write_str("a number, ")?,
+            JsonType::Null => return f.write_str("null"),
+        }
         write!(f, "{:?}{}", self.text, if self.cut { "…" } else { "" })
     }
 }
@@ -70,6 +131,33 @@ mod tests {
         }
         let long = "ä".repeat(Excerpt::DEFAULT_LIMIT + 1);
         assert_eq!(Excerpt::new(&long), Excerpt::with_limit(&long, Excerpt::DEFAULT_LIMIT));
+    }
+
+    #[test]
+    fn type_of_json_value_is_shown() {
+        // FR-B12
+        let shown =
+            |json: &str| Excerpt::of_json(&RawValue::from_string(json.to_owned()).unwrap(), 8).to_string();
+        for (json, expected) in [
+            (r#""a\nb""#, r#""a\nb""#),
+            (r#""123456789""#, "\"12345678\"…"),
+            ("5", r#"a number, "5""#),
+            ("-1", r#"a number, "-1""#),
+            ("true", r#"a boolean, "true""#),
+            ("null", "null"),
+            ("[1]", r#"an array, "[1]""#),
+            (r#"{"a":"123"}"#, r#"an object, "{\"a\":\"12"…"#),
+        ] {
+            assert_eq!(shown(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn identifier_is_cut_at_its_own_limit() {
+        // FR-B12
+        let long = "a".repeat(Excerpt::IDENTIFIER_LIMIT);
+        assert_eq!(Excerpt::identifier(&long).to_string(), format!("{long:?}"));
+        assert_eq!(Excerpt::identifier(&format!("{long}a")).to_string(), format!("{long:?}…"));
     }
 
     #[test]

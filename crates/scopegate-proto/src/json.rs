@@ -108,6 +108,12 @@ impl<'a> JsonObject<'a> {
         self.members.get(position).map(|(_, value)| *value)
     }
 
+    /// Returns the value of a member, or `None` if it is absent or `null`.
+    #[inline]
+    pub fn get_non_null(&self, name: &str) -> Option<&'a RawValue> {
+        self.get(name).filter(|value| !is_null(value))
+    }
+
     /// Returns whether the object has a member of this name, whatever its value is.
     #[inline]
     pub fn contains(&self, name: &str) -> bool {
@@ -139,6 +145,12 @@ pub fn string(value: &RawValue) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(text));
     }
     serde_json::from_str::<Text<'_>>(value.get()).ok().map(|Text(text)| text)
+}
+
+/// Returns whether a value is `null`, which readers of optional members take for an absent one.
+#[inline]
+pub fn is_null(value: &RawValue) -> bool {
+    value.get() == "null"
 }
 
 /// Reads a value as an array of strings. Returns `None` if it is anything else.
@@ -192,6 +204,7 @@ mod tests {
         assert_eq!(string(object.get("a").unwrap()).unwrap(), "x");
         assert_eq!(object.get("c").unwrap().get(), "[]");
         assert!(object.get("d").is_none());
+        assert!(object.get_non_null("d").is_none() && object.get_non_null("a").is_some());
         assert!(object.contains("b") && !object.contains("d"));
         assert_eq!(object.text(), r#" {"b":1,"a":"x","\u0063":[]} "#);
     }
@@ -290,7 +303,9 @@ mod tests {
         assert_eq!(string(get("s")).unwrap(), "a\nb");
         for other in ["n", "z", "l"] {
             assert!(string(get(other)).is_none(), "{other}");
+            assert_eq!(is_null(get(other)), other == "z");
         }
+        assert!(object.get_non_null("z").is_none());
         assert_eq!(strings(get("l")).unwrap(), ["a", "b"]);
         assert!(strings(get("m")).is_none() && strings(get("s")).is_none());
     }

@@ -49,12 +49,22 @@ impl<'a> Jwk<'a> {
         }
     }
 
+    /// Returns a member that may be absent or `null`. Use it for members that say nothing about the
+    /// key's use, such as `kid`: some issuers write `null` where others leave them out.
+    ///
+    /// # Errors
+    /// Returns [`JwkError::Malformed`] if the member is neither a string nor `null`.
+    pub fn optional_or_null(&self, member: &'static str) -> Result<Option<Cow<'a, str>>, JwkError> {
+        if self.0.get_non_null(member).is_none() { Ok(None) } else { self.optional(member) }
+    }
+
     /// Returns a member that must be present.
     ///
     /// # Errors
-    /// Returns [`JwkError::Missing`] if it is absent, [`JwkError::Malformed`] if it is not a string.
+    /// Returns [`JwkError::Missing`] if it is absent or `null`, [`JwkError::Malformed`] if it is not a
+    /// string.
     pub fn required(&self, member: &'static str) -> Result<Cow<'a, str>, JwkError> {
-        self.optional(member)?.ok_or(JwkError::Missing(member))
+        self.optional_or_null(member)?.ok_or(JwkError::Missing(member))
     }
 
     /// Returns a list of strings that may be absent.
@@ -152,6 +162,18 @@ mod tests {
         assert_eq!(jwk.strings("ops"), Err(JwkError::Malformed("ops")));
         assert_eq!(jwk.bytes("x"), Err(JwkError::Malformed("x")));
         assert_eq!(jwk.unsigned("x"), Err(JwkError::Malformed("x")));
+    }
+
+    #[test]
+    fn null_is_absent_for_optional_or_null_only() {
+        // FR-B1
+        let jwk = Jwk::from_text(r#"{"kid":null,"use":"sig","x5t":7}"#).unwrap();
+        assert_eq!(jwk.optional_or_null("kid"), Ok(None));
+        assert_eq!(jwk.optional_or_null("absent"), Ok(None));
+        assert_eq!(jwk.optional_or_null("use").unwrap().as_deref(), Some("sig"));
+        assert_eq!(jwk.optional_or_null("x5t"), Err(JwkError::Malformed("x5t")));
+        assert_eq!(jwk.optional("kid"), Err(JwkError::Malformed("kid")));
+        assert_eq!(jwk.required("kid"), Err(JwkError::Missing("kid")));
     }
 
     #[test]

@@ -120,6 +120,33 @@ pub fn issuer_identifier(text: &str) -> Result<SecureUrl, UrlError> {
     Ok(url)
 }
 
+/// Maximum length of an issuer's name in bytes.
+pub const MAX_NAME_LENGTH: usize = 2_048;
+
+/// Returns whether a string can be an issuer's name that is only compared: a `StringOrURI` (RFC 7519
+/// §2).
+///
+/// Any non-empty string of up to 2,048 bytes without control characters is one; if it contains a
+/// colon, it must begin with a scheme and contain no white space. So `acme.com`,
+/// `http://fs.example.com/adfs/services/trust` and `spiffe://example.org` are names. White space
+/// at either end and user names in a URL are rejected: both are mistakes of a configuration.
+///
+/// Nothing is sent to a name. An address that something is fetched from is a [`SecureUrl`].
+pub fn is_string_or_uri(text: &str) -> bool {
+    let is_text = !text.is_empty()
+        && text.len() <= MAX_NAME_LENGTH
+        && text.trim() == text
+        && !text.contains(char::is_control);
+    let Some((scheme, rest)) = text.split_once(':') else { return is_text };
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let authority = rest.strip_prefix("//").and_then(|rest| rest.split(['/', '?', '#']).next());
+    is_text
+        && is_scheme
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+        && authority.is_none_or(|authority| !authority.contains('@'))
+}
+
 /// Returns whether a string is an absolute URI without a fragment (RFC 3986 §4.3), such as the
 /// resource that a token is for (RFC 8707 §2).
 ///
@@ -314,6 +341,43 @@ mod tests {
             "https://",
         ] {
             assert!(!is_absolute_uri(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn name_is_string_or_uri() {
+        // FR-B4
+        let longest = "a".repeat(MAX_NAME_LENGTH);
+        for name in [
+            "acme.com",
+            "Acme and Sons",
+            "http://fs.example.com/adfs/services/trust",
+            "http://localhost.localstack.cloud:4566/us-east-1_abc",
+            "spiffe://example.org",
+            "urn:example:issuer",
+            "https://issuer.example/?tenant=a",
+            "mailto:issuer@example.org",
+            longest.as_str(),
+        ] {
+            assert!(is_string_or_uri(name), "{name}");
+        }
+        let too_long = "a".repeat(MAX_NAME_LENGTH + 1);
+        for name in [
+            "",
+            " acme.com",
+            "acme.com\n",
+            "ac\tme",
+            "ac\0me",
+            ":acme",
+            "1a:acme",
+            "a b:acme",
+            "https://issuer.example/a b",
+            "https://issuer.example/\u{e9}",
+            "https:\\\\issuer.example",
+            "https://user:secret@issuer.example",
+            too_long.as_str(),
+        ] {
+            assert!(!is_string_or_uri(name), "{name}");
         }
     }
 
