@@ -63,7 +63,7 @@ impl<'a> Metadata<'a> {
         match document.get("issuer").and_then(string) {
             Some(found) if found == issuer.written() => Ok(Self { document, issuer }),
             found => {
-                let found = found.map(|found| Excerpt::new(&found));
+                let found = found.map(|found| Excerpt::identifier(&found));
                 Err(MetadataError::WrongIssuer { found })
             }
         }

@@ -3,6 +3,7 @@
 
 pub(crate) mod audience;
 pub(crate) mod confirmation;
+pub(crate) mod identity;
 pub(crate) mod kind;
 pub(crate) mod lifetime;
 pub(crate) mod scopes;

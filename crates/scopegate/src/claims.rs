@@ -1,11 +1,10 @@
 //! The claims of a verified token, the proof that verification happened. What is checked is in `verifier.rs`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use scopegate_proto::excerpt::Excerpt;
-use scopegate_proto::json::{JsonObject, string};
+use scopegate_proto::json::JsonObject;
 use scopegate_proto::scope::Scopes;
 use serde::de::DeserializeOwned;
 
@@ -108,7 +107,7 @@ impl Claims {
         &self.0.issuer
     }
 
-    /// `sub`: whom the token is about, unique within its issuer. For a token of the `client_credentials`
+    /// `sub`: whom the token is about, unique within its issuer. An empty `sub` names no subject. For a token of the `client_credentials`
     /// grant it is the client, so ask [`principal`](Self::principal) before taking it for a user.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
@@ -122,7 +121,7 @@ impl Claims {
 
     /// Whether the client acts for itself or for somebody else.
     ///
-    /// A client acts for itself when the token has no `sub`, or when `sub` is the client's id, alone or as
+    /// A client acts for itself when the token has no `sub` or an empty one, or when `sub` is the client's id, alone or as
     /// Auth0 writes it (`ID@clients`). Some issuers give a client an account of its own, whose `sub` cannot be told from a
     /// user's: [`Issuer::entra`](crate::Issuer::entra) and [`Issuer::keycloak`](crate::Issuer::keycloak) know what else
     /// tells such a token; from any other issuer, such a client is a [`Principal::Subject`].
@@ -233,16 +232,18 @@ impl Claims {
             + granted.weight()
     }
 
-    /// Any claim by name, deserialised from its JSON text at each call. `None` when it is absent.
+    /// Returns any claim by name, deserialized from its JSON text at each call. Returns `None` if it is
+    /// absent or `null`.
     ///
     /// # Errors
-    /// [`Error::MalformedClaim`] when the claim is there and is not a `T`. A `null` is there.
+    /// [`Error::MalformedClaim`] if the claim is there and is not a `T`.
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
         let payload = JsonObject::from_text(&self.0.payload).ok();
-        let Some(value) = payload.and_then(|payload| payload.get(name)) else { return Ok(None) };
+        let Some(value) = payload.and_then(|payload| payload.get_non_null(name)) else { return Ok(None) };
         serde_json::from_str(value.get()).map(Some).map_err(|_| Error::MalformedClaim {
             claim: name.to_owned().into(),
             expected: std::any::type_name::<T>(),
+            found: Some(Excerpt::of_json(value, Excerpt::DEFAULT_LIMIT)),
         })
     }
 
@@ -268,17 +269,5 @@ impl fmt::Debug for Claims {
             .field("scopes", self.scopes())
             .field("expires_at", &self.expires_at())
             .finish_non_exhaustive()
-    }
-}
-
-/// Reads a claim that must be a string if it is there.
-pub(crate) fn optional_string<'a>(
-    payload: &JsonObject<'a>,
-    claim: &'static str,
-) -> Result<Option<Cow<'a, str>>, Error> {
-    let Some(value) = payload.get(claim) else { return Ok(None) };
-    match string(value) {
-        Some(text) => Ok(Some(text)),
-        None => Err(Error::MalformedClaim { claim: claim.into(), expected: "a string" }),
     }
 }

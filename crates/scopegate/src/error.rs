@@ -14,6 +14,7 @@ use scopegate_proto::json::JsonError;
 use scopegate_proto::jws::Part;
 use scopegate_proto::scope::Scopes;
 
+use crate::keys::name::split_thumbprint_id;
 use crate::scope::requirement::Requirement;
 use crate::token::algorithm::Algorithm;
 use crate::token::numeric_date::NumericDate;
@@ -48,7 +49,7 @@ pub enum Error {
 
     /// A header parameter is absent that must be there, or is not what its definition says.
     #[non_exhaustive]
-    MalformedHeader { parameter: &'static str, expected: &'static str },
+    MalformedHeader { parameter: &'static str, expected: &'static str, found: Option<Excerpt> },
     /// `alg` is not an algorithm that this issuer's tokens may be signed with (RFC 8725 §3.1).
     #[non_exhaustive]
     UnacceptableAlgorithm { expected: Vec<Algorithm>, found: Excerpt },
@@ -93,11 +94,11 @@ pub enum Error {
     /// A claim is there and is not what its definition says. Nobody has vouched for `exp`, `nbf` and `iat`, which are read
     /// before the signature is checked.
     #[non_exhaustive]
-    MalformedClaim { claim: Cow<'static, str>, expected: &'static str },
-    /// A claim says something else than its issuer's name does: Entra ID's `tid` names another tenant, or `ver` another
-    /// version.
+    MalformedClaim { claim: Cow<'static, str>, expected: &'static str, found: Option<Excerpt> },
+    /// A claim is not what a rule of its issuer requires: Entra ID's `tid` names another tenant, or
+    /// [`require_claim`](crate::Issuer::require_claim) asks for another value.
     #[non_exhaustive]
-    WrongClaim { claim: &'static str, expected: String, found: Option<Excerpt> },
+    WrongClaim { claim: Cow<'static, str>, expected: String, found: Option<Excerpt> },
     /// The claims do not have the shape that the application asks for; `expected` is the name of its type.
     #[non_exhaustive]
     UnexpectedClaims { expected: &'static str, found: Excerpt },
@@ -245,8 +246,8 @@ impl fmt::Display for Error {
             Self::Encrypted => f.write_str("expected a signed token (JWS), found an encrypted one (JWE)"),
             Self::NotBase64Url { part } => write!(f, "the {part} is empty or not canonical base64url"),
             Self::InvalidJson { part, found } => write!(f, "the {part} is {found}"),
-            Self::MalformedHeader { parameter, expected } => {
-                write!(f, "header parameter `{parameter}`: expected {expected}")
+            Self::MalformedHeader { parameter, expected, found } => {
+                write!(f, "header parameter `{parameter}`: expected {expected}, found {}", OrNone(found))
             }
             Self::UnacceptableAlgorithm { expected, found } => {
                 write!(f, "expected `alg` to be one of {}, found {found}", Listed(expected))
@@ -271,19 +272,21 @@ impl fmt::Display for Error {
                 )
             }
             Self::UnknownKey { issuer, key_id, skipped: Some(reason), .. } => {
-                write!(f, "the key of {issuer} with `kid` {} is not used: it {reason}", OrNone(key_id))
+                write!(f, "the key of {issuer} with {} is not used: it {reason}", NamedKey(key_id))
             }
             Self::UnknownKey { issuer, key_id, algorithm, skipped: None } => {
-                write!(f, "{issuer} publishes no {algorithm} key with `kid` {}", OrNone(key_id))
+                write!(f, "{issuer} publishes no {algorithm} key with {}", NamedKey(key_id))
             }
             Self::AmbiguousKey { issuer, key_id, algorithm, found } => {
-                write!(f, "{issuer} publishes {found} {algorithm} keys that fit `kid` {}", OrNone(key_id))
+                write!(f, "{issuer} publishes {found} {algorithm} keys that fit {}", NamedKey(key_id))
             }
             Self::BadSignature { issuer, key_id } => {
                 write!(f, "the signature does not verify with the key {} of {issuer}", OrNone(key_id))
             }
             Self::MissingClaim { claim } => write!(f, "claim `{claim}` is absent"),
-            Self::MalformedClaim { claim, expected } => write!(f, "claim `{claim}`: expected {expected}"),
+            Self::MalformedClaim { claim, expected, found } => {
+                write!(f, "claim `{claim}`: expected {expected}, found {}", OrNone(found))
+            }
             Self::WrongClaim { claim, expected, found } => {
                 write!(f, "expected `{claim}` to be {expected}, found {}", OrNone(found))
             }
@@ -333,6 +336,18 @@ impl fmt::Display for OrNone<'_> {
         match self.0 {
             Some(value) => fmt::Display::fmt(value, f),
             None => f.write_str("none"),
+        }
+    }
+}
+
+/// The parameter by which a token names its key, and the value.
+struct NamedKey<'a>(&'a Option<Excerpt>);
+
+impl fmt::Display for NamedKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_ref().and_then(|id| split_thumbprint_id(id.as_str())) {
+            Some((parameter, value)) => write!(f, "`{parameter}` {}", Excerpt::identifier(value)),
+            None => write!(f, "`kid` {}", OrNone(self.0)),
         }
     }
 }

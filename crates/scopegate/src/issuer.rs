@@ -5,24 +5,29 @@ mod cognito;
 mod entra;
 mod hydra;
 mod keycloak;
+mod name;
 mod okta;
 pub(crate) mod policy;
 pub(crate) mod registry;
 mod rfc9068;
+mod rules;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use scopegate_proto::url::{SecureUrl, issuer_identifier, redacted};
+use scopegate_proto::url::{SecureUrl, redacted};
 
 use crate::checks::audience::{
     ANY_CLIENT_CLAIM, AllowList, AudiencePolicy, EmptyAudience, MissingAudience, ServiceAccountRule,
 };
-use crate::checks::kind::{NonceRule, TokenKind, TypeRule};
-use crate::checks::scopes::{SCOPE_AND_SCP, ScopeClaims};
+use crate::checks::kind::{ForeignClaims, NonceRule, TokenKind, TypeRule};
+use crate::checks::scopes::ScopeClaims;
+use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+use crate::issuer::name::{identifier, only_compared};
 use crate::issuer::policy::Policy;
+use crate::keys::jwk::AcceptedKeys;
 use crate::keys::set::KeySet;
 use crate::token::algorithm::Algorithm;
 
@@ -52,7 +57,7 @@ use crate::token::algorithm::Algorithm;
 /// | Amazon Cognito | [`cognito`](Self::cognito), [`cognito_updated`](Self::cognito_updated), [`cognito_replica`](Self::cognito_replica), [`cognito_at`](Self::cognito_at) |
 /// | Auth0 | [`auth0`](Self::auth0) |
 /// | Okta | [`okta`](Self::okta) |
-/// | Microsoft Entra ID | [`entra`](Self::entra), [`entra_v1`](Self::entra_v1) |
+/// | Microsoft Entra ID | [`entra`](Self::entra), [`entra_v1`](Self::entra_v1), in other clouds [`entra_at`](Self::entra_at), [`entra_v1_at`](Self::entra_v1_at) |
 /// | Keycloak | [`keycloak`](Self::keycloak) |
 /// | Ory Hydra | [`hydra`](Self::hydra) |
 /// | who follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
@@ -65,10 +70,14 @@ use crate::token::algorithm::Algorithm;
 /// | `alg` | one of [`Algorithm::DEFAULT`] |
 /// | `typ` | `at+jwt`, `JWT` or absent |
 /// | `token_use` | `access` if it is there |
-/// | marks of other kinds | none of `nonce`, `at_hash`, `c_hash`, `s_hash`, `events`; no claim `typ` of `ID`, `Refresh`, `Offline`, `Logout` |
+/// | marks of other kinds | none of `nonce`, `at_hash`, `c_hash`, `s_hash`, `events`; no claim `typ` of `ID`, `Refresh`, `Offline`, `Logout`; without a preset also the marks of JARM responses and other signed documents |
 /// | `aud`, client | what was said; see [`IssuerWithoutAudience`] |
 /// | the client | that of `client_id`, `azp`, `appid` and `cid`, which agree where several are there |
-/// | scopes | from `scope` and `scp` |
+/// | scopes | from `scope` and `scp`; others with [`scopes_from`](Self::scopes_from) |
+/// | other claims | only by rules such as [`require_claim`](Self::require_claim) |
+///
+/// An optional claim that is `null` is absent, and an empty `sub`, `jti` or client id names nothing. `iss`, `aud`, `exp`,
+/// `nbf`, `cnf` and the claims that scopes are read from are rejected if they are `null`.
 #[derive(Clone, Debug)]
 #[must_use = "an issuer is trusted by whom it is given to: VerifierBuilder::trust"]
 pub struct Issuer {
@@ -112,14 +121,25 @@ impl Issuer {
     /// An issuer whose key set is published at a known address.
     ///
     /// `issuer` is compared with the `iss` of tokens character by character: write a final slash if and only
-    /// if the issuer does. `jwks_uri` may be on another host.
+    /// if the issuer does. It is only compared, so it need not be a URL: FusionAuth writes `acme.com`, AD FS
+    /// `http://fs.example.com/adfs/services/trust`. `jwks_uri` may be on another host.
+    ///
+    /// ```
+    /// # use scopegate::Issuer;
+    /// let ad_fs = Issuer::from_jwks_uri(
+    ///     "http://fs.example.com/adfs/services/trust",
+    ///     "https://fs.example.com/adfs/discovery/keys",
+    /// )?;
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] unless both are `https` URLs (`http` on a loopback address) without fragment, and
-    /// the issuer without query (RFC 8414 §2).
+    /// [`ConfigError::InvalidName`] if `issuer` is not a `StringOrURI` (RFC 7519 §2) of up to 2,048 bytes;
+    /// [`ConfigError::InvalidUrl`] if `jwks_uri` is not an `https` URL (`http` on a loopback address) without fragment.
     pub fn from_jwks_uri(issuer: &str, jwks_uri: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         SecureUrl::parse(jwks_uri).map_err(|error| ConfigError::invalid_url("jwks_uri", error))?;
-        Ok(IssuerWithoutAudience::new(identifier(issuer)?, KeyConfig::JwksUri(jwks_uri.to_owned())))
+        let keys = KeyConfig::JwksUri(jwks_uri.to_owned());
+        Ok(IssuerWithoutAudience::without_preset(only_compared(issuer)?, keys))
     }
 
     /// An issuer whose metadata tells where its keys are: RFC 8414, or OpenID Connect Discovery.
@@ -173,7 +193,7 @@ impl Issuer {
     /// (RFC 8414 §2).
     pub fn from_metadata(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let address = SecureUrl::parse(issuer).map_err(|error| ConfigError::invalid_url("issuer", error))?;
-        Ok(IssuerWithoutAudience::new(identifier(issuer)?, KeyConfig::Discovery(address)))
+        Ok(IssuerWithoutAudience::without_preset(identifier(issuer)?, KeyConfig::Discovery(address)))
     }
 
     /// An issuer whose key set is given here, as JSON (RFC 7517 §5), and never fetched: for tests, for
@@ -181,12 +201,12 @@ impl Issuer {
     /// withdrawn by building another verifier.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] as for [`from_jwks_uri`](Self::from_jwks_uri), [`ConfigError::InvalidKeySet`]
-    /// when no key of the set can verify a token.
+    /// [`ConfigError::InvalidName`] as for [`from_jwks_uri`](Self::from_jwks_uri), [`ConfigError::InvalidKeySet`]
+    /// if no key of the set can verify a token.
     pub fn from_jwks(issuer: &str, jwks: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let identifier = identifier(issuer)?;
+        let identifier = only_compared(issuer)?;
         let keys = KeyConfig::from_json(&identifier, jwks)?;
-        Ok(IssuerWithoutAudience::new(identifier, keys))
+        Ok(IssuerWithoutAudience::without_preset(identifier, keys))
     }
 
     /// Adds to the audiences that are accepted. Where clients are listed too, a token must satisfy both.
@@ -244,16 +264,14 @@ impl Issuer {
     }
 
     /// Also reads scopes from the claim `permissions`, an array of strings, as Auth0 writes it.
-    pub fn permissions_as_scopes(mut self) -> Self {
-        self.policy.scopes.additional.push(vec!["permissions".into()]);
-        self
+    pub fn permissions_as_scopes(self) -> Self {
+        self.scopes_from(ScopeSource::array("permissions"))
     }
 
     /// Also reads scopes from the claim `roles`, an array of strings, as Entra ID writes it for applications and for users.
     /// [`entra`](Self::entra) does so for applications by itself.
-    pub fn roles_as_scopes(mut self) -> Self {
-        self.policy.scopes.additional.push(vec!["roles".into()]);
-        self
+    pub fn roles_as_scopes(self) -> Self {
+        self.scopes_from(ScopeSource::array("roles"))
     }
 
     /// Takes the client's id from this claim and from no other: for an issuer that names the client by another claim than
@@ -292,6 +310,8 @@ impl Issuer {
         if always_has_one && matches!(audience.audiences, AllowList::NotConfigured) {
             return Err(ConfigError::NeedsAudience { issuer: self.identifier.clone() });
         }
+        self.check_name()?;
+        self.check_rules()?;
         let setting = if empty(&audience.audiences) {
             "at least one audience"
         } else if empty(&audience.clients) {
@@ -316,18 +336,11 @@ impl fmt::Debug for KeyConfig {
     }
 }
 
-/// Returns the issuer's identifier as it was written, because tokens are compared with it character by
-/// character.
-fn identifier(issuer: &str) -> Result<String, ConfigError> {
-    match issuer_identifier(issuer) {
-        Ok(issuer) => Ok(issuer.written().to_owned()),
-        Err(error) => Err(ConfigError::invalid_url("issuer", error)),
-    }
-}
-
 impl KeyConfig {
     fn from_json(issuer: &str, jwks: &str) -> Result<Self, ConfigError> {
-        match KeySet::from_json(jwks.as_bytes(), Algorithm::ALL, None).and_then(KeySet::not_empty) {
+        let issuers = [issuer.to_owned()];
+        let accepted = AcceptedKeys { algorithms: Algorithm::ALL, issuers: Some(&issuers) };
+        match KeySet::from_json(jwks.as_bytes(), accepted, None).and_then(KeySet::not_empty) {
             Ok(keys) => Ok(Self::Static(jwks.to_owned(), Some(Arc::new(keys)))),
             Err(reason) => {
                 Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
@@ -337,6 +350,13 @@ impl KeyConfig {
 }
 
 impl IssuerWithoutAudience {
+    /// An issuer of which nothing is known, so that tokens with more marks of other kinds are rejected.
+    fn without_preset(identifier: String, keys: KeyConfig) -> Self {
+        let mut draft = Self::new(identifier, keys);
+        draft.0.policy.kind.foreign = ForeignClaims::All;
+        draft
+    }
+
     fn new(identifier: String, keys: KeyConfig) -> Self {
         let audience = AudiencePolicy {
             audiences: AllowList::NotConfigured,
@@ -344,14 +364,22 @@ impl IssuerWithoutAudience {
             missing_audience: MissingAudience::Refused,
             empty_audience: EmptyAudience::Reject,
             client_claims: ANY_CLIENT_CLAIM.map(Cow::from).to_vec(),
+            required_client: None,
             is_service_account: ServiceAccountRule::Subject,
         };
         let policy = Policy {
             algorithms: Algorithm::DEFAULT.to_vec(),
+            key_issuers: vec![identifier.clone()],
+            accepts_missing_iss: false,
             typ: TypeRule::AccessTokenOrUntyped,
-            kind: TokenKind { nonce: NonceRule::Refused, rules: Vec::new() },
+            kind: TokenKind {
+                nonce: NonceRule::Refused,
+                foreign: ForeignClaims::Common,
+                rules: Vec::new(),
+                required: Vec::new(),
+            },
             audience,
-            scopes: ScopeClaims { standard: SCOPE_AND_SCP, fallback: None, additional: Vec::new() },
+            scopes: ScopeClaims::scope_and_scp(),
         };
         Self(Issuer { identifier, keys, policy })
     }

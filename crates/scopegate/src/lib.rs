@@ -120,6 +120,7 @@ mod published_vectors;
 #[doc(hidden)]
 pub mod fuzzing;
 
+pub use checks::scopes::source::{ClaimPath, ScopeSource};
 pub use claims::{Claims, Principal};
 pub use error::config::ConfigError;
 pub use error::{Error, ErrorKind};

@@ -72,11 +72,19 @@ pub fn matches_token(claims: &Claims, token: impl AsRef<[u8]>) -> bool {
     claims.matches_token(token.as_ref())
 }
 
+/// Returns the identifiers of the trusted issuers that are URLs, in the order of the configuration: for the member
+/// `authorization_servers` of RFC 9728 §2. A name that is only compared, such as `acme.com`, is not among them, because
+/// clients could not find an issuer by it (RFC 8414 §2).
+pub fn authorization_servers(verifier: &Verifier) -> impl Iterator<Item = &str> {
+    verifier.authorization_servers()
+}
+
 /// Returns those trusted issuers that have these names, in the order of the names: for a document that
 /// tells clients of some issuers only. Names are compared character by character.
 ///
 /// # Errors
 /// - [`ConfigError::UntrustedIssuer`] for a name that no trusted issuer has;
+/// - [`ConfigError::InvalidUrl`] for a name that is not a URL, see [`authorization_servers`];
 /// - [`ConfigError::RepeatedIssuer`] for a name that occurs twice;
 /// - [`ConfigError::EmptyIssuerList`] if there are no names.
 pub fn select_issuers<S: AsRef<str>>(

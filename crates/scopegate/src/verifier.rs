@@ -25,8 +25,9 @@ use crate::cache::key_ref::KeyRef;
 use crate::cache::{Cache, Insert};
 use crate::checks::audience::IssuedFor;
 use crate::checks::confirmation;
+use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
-use crate::claims::{self, Claims, Identity};
+use crate::claims::{Claims, Identity};
 use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::issuer::registry::{KeyLookup, Registry, TrustedIssuer};
@@ -199,6 +200,10 @@ impl Verifier {
         requirement.compiled(&self.0.scopes)
     }
 
+    pub(crate) fn authorization_servers(&self) -> impl Iterator<Item = &str> {
+        self.0.issuers.servers()
+    }
+
     pub(crate) fn select_issuers<S: AsRef<str>>(
         &self,
         names: impl IntoIterator<Item = S>,
@@ -276,8 +281,8 @@ impl Verifier {
         issued_for: &IssuedFor<'_>,
         lifetime: Lifetime,
     ) -> Result<Claims, Error> {
-        let subject = claims::optional_string(payload, "sub")?;
-        let token_id = claims::optional_string(payload, "jti")?;
+        let subject = identity::optional_name(payload, "sub")?;
+        let token_id = identity::optional_name(payload, "jti")?;
         let granted = issuer.policy.scopes.read(payload, &self.0.scopes)?;
         Ok(Claims::new(
             token,

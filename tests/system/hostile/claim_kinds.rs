@@ -104,6 +104,26 @@ fn verdict_of_object(cases: &Cases<'_>, claim: &str) -> Verdict {
 fn verdict(cases: &Cases<'_>, claim: &str, value: &str) -> Verdict {
     let profile = cases.shape.profile;
     let cognito = profile == Profile::Cognito;
+    // FR-B1, FR-B2: `null` is absent in an optional claim, and an empty name names nobody.
+    let optional = [
+        "sub",
+        "jti",
+        "iat",
+        "client_id",
+        "azp",
+        "appid",
+        "cid",
+        "nonce",
+        "at_hash",
+        "c_hash",
+        "s_hash",
+        "events",
+        "token_use",
+    ];
+    let names_client = ["client_id", "azp", "appid", "cid"].contains(&claim);
+    if (value == "null" && optional.contains(&claim)) || (value == "empty-string" && names_client) {
+        return absent(profile, claim);
+    }
     let string = ["empty-string", "word", "word-with-space", "digits"].contains(&value);
     let strings = ["empty-array", "array-of-word"].contains(&value);
     // Seconds since 1970 that have passed.
@@ -120,7 +140,7 @@ fn verdict(cases: &Cases<'_>, claim: &str, value: &str) -> Verdict {
         "scp" => cognito || string || strings,
         "roles" => profile != Profile::Entra || strings,
         "permissions" => profile != Profile::Auth0 || strings,
-        // The marks of other kinds of tokens are refused whatever they hold.
+        // The marks of other kinds of tokens are refused whatever else they hold.
         "nonce" | "at_hash" | "c_hash" | "s_hash" | "events" | "token_use" => false,
         // Keys that are bound have names; objects without one of them bind nothing (RFC 7800 §3.1).
         "cnf" => ["empty-object", "object", "nested-object"].contains(&value),

@@ -13,20 +13,40 @@ use crate::token::numeric_date::NumericDate;
 pub(crate) struct KeyRef {
     pub(crate) key: Arc<Key>,
     keys: Keys,
-    /// Whether the token names the key's id. If it names none, this is the only key that fits.
-    by_id: bool,
+    named_by: NamedBy,
     /// The id of the last set in which the token's header led to this key.
     seen_in: AtomicU64,
 }
 
+/// How a token names its key.
+#[derive(Clone, Copy)]
+enum NamedBy {
+    /// Not at all: this is the only key that fits.
+    Nothing,
+    KeyId,
+    /// By one of its certificate's thumbprints.
+    Thumbprint(usize),
+}
+
 impl KeyRef {
-    pub(crate) fn new(key: &Arc<Key>, by_id: bool, set: &KeySet, keys: &Keys) -> Self {
-        Self { key: Arc::clone(key), keys: keys.clone(), by_id, seen_in: AtomicU64::new(set.id()) }
+    pub(crate) fn new(key: &Arc<Key>, id: Option<&str>, set: &KeySet, keys: &Keys) -> Self {
+        let named_by = match id {
+            None => NamedBy::Nothing,
+            Some(id) => {
+                let is_thumbprint = |thumbprint: &Option<Box<str>>| thumbprint.as_deref() == Some(id);
+                key.thumbprints.iter().position(is_thumbprint).map_or(NamedBy::KeyId, NamedBy::Thumbprint)
+            }
+        };
+        Self { key: Arc::clone(key), keys: keys.clone(), named_by, seen_in: AtomicU64::new(set.id()) }
     }
 
-    /// The `kid` by which the token names the key.
+    /// The id by which the token names the key.
     pub(crate) fn id_in_token(&self) -> Option<&str> {
-        self.key.id.as_deref().filter(|_| self.by_id)
+        match self.named_by {
+            NamedBy::Nothing => None,
+            NamedBy::KeyId => self.key.id.as_deref(),
+            NamedBy::Thumbprint(at) => self.key.thumbprints.get(at)?.as_deref(),
+        }
     }
 
     /// Returns whether the token's header leads to this key in the current set, and the set may be used.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, string, strings};
 
+use crate::checks::identity::optional_name;
 use crate::error::Error;
 
 /// The rules that one issuer's tokens are held to.
@@ -17,6 +18,8 @@ pub(crate) struct AudiencePolicy {
     pub(crate) empty_audience: EmptyAudience,
     /// The claims that may name the client.
     pub(crate) client_claims: Vec<Cow<'static, str>>,
+    /// The claim that an error names if no client is named, and one has to be.
+    pub(crate) required_client: Option<&'static str>,
     /// How a client that acts for itself is told, where `sub` is not its id.
     pub(crate) is_service_account: ServiceAccountRule,
 }
@@ -67,14 +70,14 @@ pub(crate) enum EmptyAudience {
 }
 
 /// What tells that a client acts for itself and not for a user.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum ServiceAccountRule {
     /// Nothing but `sub`, which then is the client's id.
     Subject,
     /// Also this claim: it repeats `sub`, the client's own account.
-    RepeatedSubject(&'static str),
+    RepeatedSubject(Cow<'static, str>),
     /// Also this claim: it repeats the client's id.
-    RepeatedClient(&'static str),
+    RepeatedClient(Cow<'static, str>),
 }
 
 /// Where RFC 9068 §2.2, OpenID Connect, Entra ID v1 and Okta put the client's id.
@@ -93,6 +96,9 @@ impl AudiencePolicy {
         let audience = self.audience(payload)?;
         self.check_audience(audience.as_deref())?;
         let client = self.client(payload)?;
+        if let (Some(claim), None) = (self.required_client, &client) {
+            return Err(Error::NotAnAccessToken { claim, expected: "the client's id", found: None });
+        }
         self.check_client(client.as_deref())?;
         let is_service_account = self.is_service_account.is_told(payload, client.as_deref());
         Ok(IssuedFor { audience: audience.unwrap_or_default(), client, is_service_account })
@@ -116,7 +122,7 @@ impl AudiencePolicy {
             // RFC 7519 §4.1.3: an audience that we do not know ourselves to be in is not ours.
             (AllowList::NotConfigured, Some(_)) => Vec::new(),
         };
-        let found = shown(found.unwrap_or_default()).map(|one| Excerpt::new(one)).collect();
+        let found = shown(found.unwrap_or_default()).map(|one| Excerpt::identifier(one)).collect();
         Err(Error::WrongAudience { expected, found })
     }
 
@@ -128,7 +134,7 @@ impl AudiencePolicy {
             }
             (AllowList::OneOf(allowed), found) => {
                 let expected = shown(allowed).cloned().collect();
-                Err(Error::WrongClient { expected, found: found.map(Excerpt::new) })
+                Err(Error::WrongClient { expected, found: found.map(Excerpt::identifier) })
             }
         }
     }
@@ -138,12 +144,14 @@ impl AudiencePolicy {
     fn client<'a>(&self, payload: &JsonObject<'a>) -> Result<Option<Cow<'a, str>>, Error> {
         let mut client: Option<Cow<'a, str>> = None;
         for claim in &self.client_claims {
-            let Some(value) = payload.get(claim) else { continue };
-            let malformed = |expected| Error::MalformedClaim { claim: claim.clone(), expected };
-            let named = string(value).ok_or_else(|| malformed("a string"))?;
+            let Some(named) = optional_name(payload, claim)? else { continue };
             match &client {
                 Some(before) if *before != named => {
-                    return Err(malformed("the client that another claim names"));
+                    return Err(Error::MalformedClaim {
+                        claim: claim.clone(),
+                        expected: "the client that another claim names",
+                        found: Some(Excerpt::identifier(&named)),
+                    });
                 }
                 _ => client = Some(named),
             }
@@ -161,8 +169,8 @@ impl AudiencePolicy {
 }
 
 impl ServiceAccountRule {
-    fn is_told(self, payload: &JsonObject<'_>, client: Option<&str>) -> bool {
-        let claim = |name: &str| payload.get(name).and_then(string);
+    fn is_told(&self, payload: &JsonObject<'_>, client: Option<&str>) -> bool {
+        let claim = |name: &str| optional_name(payload, name).ok().flatten();
         match self {
             Self::Subject => false,
             Self::RepeatedSubject(name) => claim(name).is_some_and(|value| claim("sub") == Some(value)),
@@ -182,8 +190,10 @@ fn audience<'a>(payload: &JsonObject<'a>) -> Result<Option<Vec<Cow<'a, str>>>, E
     let Some(value) = payload.get("aud") else { return Ok(None) };
     match string(value).map(|one| vec![one]).or_else(|| strings(value)) {
         Some(audience) => Ok(Some(audience)),
-        None => {
-            Err(Error::MalformedClaim { claim: "aud".into(), expected: "a string or an array of strings" })
-        }
+        None => Err(Error::MalformedClaim {
+            claim: "aud".into(),
+            expected: "a string or an array of strings",
+            found: Some(Excerpt::of_json(value, Excerpt::DEFAULT_LIMIT)),
+        }),
     }
 }

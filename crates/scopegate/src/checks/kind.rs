@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, string};
+use serde_json::value::RawValue;
 
 use crate::error::Error;
 
@@ -43,8 +44,11 @@ fn without_prefix(typ: &str) -> &str {
 #[derive(Clone, Debug)]
 pub(crate) struct TokenKind {
     pub(crate) nonce: NonceRule,
+    pub(crate) foreign: ForeignClaims,
     /// What this issuer's access tokens can be told by, beyond what is asked of every token.
     pub(crate) rules: Vec<ClaimRule>,
+    /// What the configuration asks of them in addition.
+    pub(crate) required: Vec<RequiredClaim>,
 }
 
 /// A claim that an issuer's access tokens have, and what it must be.
@@ -67,6 +71,46 @@ pub(crate) enum Expect {
     EqualsIfPresent(String),
 }
 
+/// A claim that the configuration makes a rule about.
+#[derive(Clone, Debug)]
+pub(crate) struct RequiredClaim {
+    pub(crate) claim: String,
+    pub(crate) rule: ClaimValue,
+}
+
+/// What a claim must be by configuration. `null` is absent.
+#[derive(Clone, Debug)]
+pub(crate) enum ClaimValue {
+    Present,
+    Absent,
+    Equals(String),
+    EqualsIfPresent(String),
+}
+
+/// Which claims are marks of a token that is no access token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ForeignClaims {
+    /// Hashes of ID tokens, and events.
+    Common,
+    /// Also the marks of other documents that an issuer signs: nothing is known about the issuer's tokens.
+    All,
+}
+
+/// Marks of other documents that an issuer signs, by the specification that defines them. Access tokens have none of
+/// them.
+const FOREIGN_CLAIMS: [&str; 7] = [
+    // JARM §2.1, §2.3: the response of an authorization endpoint
+    "code",
+    "response",
+    "id_token",
+    "access_token",
+    // RFC 9701 §5: an introspection response
+    "token_introspection",
+    // CIBA Core §7.3: hashes in ID tokens
+    "urn:openid:params:jwt:claim:auth_req_id",
+    "urn:openid:params:jwt:claim:rt_hash",
+];
+
 /// Whether a `nonce` makes a token an ID token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NonceRule {
@@ -81,59 +125,93 @@ const FOREIGN_TYP_CLAIMS: [&str; 4] = ["ID", "Refresh", "Offline", "Logout"];
 impl TokenKind {
     pub(crate) fn check(&self, payload: &JsonObject<'_>) -> Result<(), Error> {
         // Cognito's claim, and nobody else gives it another meaning.
-        if let Some(token_use) = payload.get("token_use").map(string)
-            && token_use.as_deref() != Some("access")
+        if let Some(token_use) = payload.get_non_null("token_use")
+            && string(token_use).as_deref() != Some("access")
         {
-            return Err(not_access("token_use", "access", token_use));
+            return Err(not_access("token_use", "access", Some(token_use)));
         }
         // An ID token tells a client who signed in; whoever holds one was not thereby granted anything here.
         let nonce = match self.nonce {
-            NonceRule::Refused => payload.get("nonce"),
+            NonceRule::Refused => payload.get_non_null("nonce"),
             NonceRule::Accepted => None,
         };
         // Hashes of ID tokens (OpenID Connect Core §3.1.3.6, §3.3.2.11; the state hash of FAPI), and the events of logout
         // and security event tokens (RFC 8417 §2.2).
         let foreign = [
-            ("at_hash", payload.get("at_hash")),
-            ("c_hash", payload.get("c_hash")),
-            ("s_hash", payload.get("s_hash")),
-            ("events", payload.get("events")),
+            ("at_hash", payload.get_non_null("at_hash")),
+            ("c_hash", payload.get_non_null("c_hash")),
+            ("s_hash", payload.get_non_null("s_hash")),
+            ("events", payload.get_non_null("events")),
             ("nonce", nonce),
         ];
         if let Some((claim, Some(value))) = foreign.into_iter().find(|(_, value)| value.is_some()) {
-            return Err(not_access(claim, "absent", string(value)));
+            return Err(not_access(claim, "absent", Some(value)));
         }
-        match payload.get("typ").and_then(string) {
-            Some(typ) if FOREIGN_TYP_CLAIMS.contains(&typ.as_ref()) => {
-                return Err(not_access("typ", "that of an access token", Some(typ)));
-            }
-            _ => {}
+        if let ForeignClaims::All = self.foreign
+            && let Some((claim, value)) =
+                FOREIGN_CLAIMS.into_iter().find_map(|claim| Some((claim, payload.get_non_null(claim)?)))
+        {
+            return Err(not_access(claim, "absent", Some(value)));
         }
-        self.rules.iter().try_for_each(|ClaimRule { claim, expect }| expect.check(claim, payload))
+        if let Some(typ) = payload.get("typ")
+            && string(typ).is_some_and(|typ| FOREIGN_TYP_CLAIMS.contains(&typ.as_ref()))
+        {
+            return Err(not_access("typ", "that of an access token", Some(typ)));
+        }
+        self.rules.iter().try_for_each(|ClaimRule { claim, expect }| expect.check(claim, payload))?;
+        self.required.iter().try_for_each(|required| required.check(payload))
     }
 }
 
 impl Expect {
     fn check(&self, claim: &'static str, payload: &JsonObject<'_>) -> Result<(), Error> {
-        let value = payload.get(claim);
+        let value = payload.get_non_null(claim);
         let text = value.and_then(string);
+        // An empty name is no name.
+        let is_missing = value.is_none() || text.as_deref() == Some("");
         match self {
             Self::Equals(expected) if text.as_deref() != Some(*expected) => {
-                Err(not_access(claim, expected, text))
+                Err(not_access(claim, expected, value))
             }
-            Self::ClientId if value.is_none() => Err(not_access(claim, "the client's id", None)),
-            Self::Present if value.is_none() => Err(Error::MissingClaim { claim }),
+            Self::ClientId if is_missing => Err(not_access(claim, "the client's id", value)),
+            Self::Present if is_missing => Err(Error::MissingClaim { claim }),
             Self::EqualsIfPresent(expected) if value.is_some() && text.as_deref() != Some(expected) => {
-                let found = text.map(|text| Excerpt::new(&text));
-                Err(Error::WrongClaim { claim, expected: expected.clone(), found })
+                Err(wrong_claim(claim.into(), expected, value))
             }
             Self::Equals(_) | Self::ClientId | Self::Present | Self::EqualsIfPresent(_) => Ok(()),
         }
     }
 }
 
-fn not_access(claim: &'static str, expected: &'static str, found: Option<Cow<'_, str>>) -> Error {
-    Error::NotAnAccessToken { claim, expected, found: found.map(|found| Excerpt::new(&found)) }
+impl RequiredClaim {
+    fn check(&self, payload: &JsonObject<'_>) -> Result<(), Error> {
+        let value = payload.get_non_null(&self.claim);
+        let (accepted, expected) = match &self.rule {
+            ClaimValue::Present => (value.is_some(), "present"),
+            ClaimValue::Absent => (value.is_none(), "absent"),
+            ClaimValue::Equals(expected) => (is(value, expected), expected.as_str()),
+            ClaimValue::EqualsIfPresent(expected) => {
+                (value.is_none() || is(value, expected), expected.as_str())
+            }
+        };
+        if accepted { Ok(()) } else { Err(wrong_claim(self.claim.clone().into(), expected, value)) }
+    }
+}
+
+fn is(value: Option<&RawValue>, expected: &str) -> bool {
+    value.and_then(string).is_some_and(|text| text == expected)
+}
+
+fn not_access(claim: &'static str, expected: &'static str, found: Option<&RawValue>) -> Error {
+    Error::NotAnAccessToken { claim, expected, found: found.map(excerpt) }
+}
+
+fn wrong_claim(claim: Cow<'static, str>, expected: &str, found: Option<&RawValue>) -> Error {
+    Error::WrongClaim { claim, expected: expected.to_owned(), found: found.map(excerpt) }
+}
+
+fn excerpt(value: &RawValue) -> Excerpt {
+    Excerpt::of_json(value, Excerpt::DEFAULT_LIMIT)
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::JsonObject;
+use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::token::numeric_date::NumericDate;
@@ -19,9 +21,9 @@ impl Lifetime {
     pub(crate) fn read(payload: &JsonObject<'_>) -> Result<Self, Error> {
         Ok(Self {
             // RFC 9068 §2.2: required.
-            expires_at: date(payload, "exp")?.ok_or(Error::MissingClaim { claim: "exp" })?,
-            not_before: date(payload, "nbf")?,
-            issued_at: date(payload, "iat")?,
+            expires_at: date("exp", payload.get("exp"))?.ok_or(Error::MissingClaim { claim: "exp" })?,
+            not_before: date("nbf", payload.get("nbf"))?,
+            issued_at: date("iat", payload.get_non_null("iat"))?,
         })
     }
 
@@ -40,14 +42,14 @@ impl Lifetime {
     }
 }
 
-fn date(payload: &JsonObject<'_>, claim: &'static str) -> Result<Option<NumericDate>, Error> {
-    match payload.get(claim) {
-        None => Ok(None),
-        Some(value) => match NumericDate::parse(value) {
-            Some(date) => Ok(Some(date)),
-            None => {
-                Err(Error::MalformedClaim { claim: claim.into(), expected: "a number of seconds since 1970" })
-            }
-        },
+fn date(claim: &'static str, value: Option<&RawValue>) -> Result<Option<NumericDate>, Error> {
+    let Some(value) = value else { return Ok(None) };
+    match NumericDate::parse(value) {
+        Some(date) => Ok(Some(date)),
+        None => Err(Error::MalformedClaim {
+            claim: claim.into(),
+            expected: "a number of seconds since 1970",
+            found: Some(Excerpt::of_json(value, Excerpt::DEFAULT_LIMIT)),
+        }),
     }
 }

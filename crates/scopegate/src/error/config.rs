@@ -114,7 +114,7 @@ impl fmt::Display for ConfigError {
             }
             Self::UnknownAlgorithm { found } => write!(
                 f,
-                "expected an algorithm out of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA, \
+                "expected an algorithm out of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, \
                  found {found:?}"
             ),
             Self::OutOfRange { setting, expected, found } => {

@@ -4,7 +4,8 @@ use scopegate_proto::url::{SecureUrl, redacted};
 
 use super::{Issuer, IssuerWithoutAudience, KeyConfig};
 use crate::checks::audience::MissingAudience;
-use crate::checks::scopes::ScopeClaim;
+use crate::checks::scopes::ScopeClaims;
+use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
 
@@ -19,7 +20,9 @@ impl Issuer {
     /// 3. `iss` is `https://DOMAIN/`, final slash included; keys are at `https://DOMAIN/.well-known/jwks.json`;
     /// 4. `aud` holds one of the audiences; so an ID token, whose `aud` is an application, and a token for Auth0's own
     ///    Management API are refused;
-    /// 5. the client, that of `azp` or `client_id`, is one of the clients, if any are listed.
+    /// 5. `azp` or `client_id` names the client; an ID token has neither, so it is rejected also if its application is an
+    ///    accepted audience;
+    /// 6. the client is one of the clients, if any are listed.
     ///
     /// Scopes are those of `scope`; with
     /// [`permissions_as_scopes`](Self::permissions_as_scopes) also those of `permissions`, which Auth0 writes when
@@ -52,7 +55,7 @@ impl Issuer {
     /// | mistake | heard |
     /// | --- | --- |
     /// | the caller asks for no `audience` | [`Encrypted`](crate::Error::Encrypted), or [`NotThreeParts`](crate::Error::NotThreeParts): a token for Auth0 itself |
-    /// | the ID token is sent | [`WrongAudience`](crate::Error::WrongAudience) with the application's id, or [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `nonce` |
+    /// | the ID token is sent | [`WrongAudience`](crate::Error::WrongAudience) with the application's id, or [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `nonce` or the lack of `azp` |
     /// | the token is for the Management API | `WrongAudience` with `https://DOMAIN/api/v2/` |
     /// | the API signs with HS256 | [`UnacceptableAlgorithm`](crate::Error::UnacceptableAlgorithm) with `HS256` |
     /// | the token was asked for under the custom domain, and this names the other one | [`UnknownIssuer`](crate::Error::UnknownIssuer) |
@@ -80,9 +83,10 @@ impl Issuer {
         let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri));
         let policy = &mut draft.0.policy;
         policy.algorithms = vec![Algorithm::RS256, Algorithm::PS256];
-        policy.scopes.standard = &[ScopeClaim::Text("scope")];
+        policy.scopes = ScopeClaims(vec![ScopeSource::text("scope")]);
         policy.audience.missing_audience = MissingAudience::NeverIssued;
         policy.audience.client_claims = vec!["azp".into(), "client_id".into()];
+        policy.audience.required_client = Some("azp");
         Ok(draft)
     }
 }

@@ -1,10 +1,12 @@
 //! Amazon Cognito user pools.
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig, identifier};
+use super::{Issuer, IssuerWithoutAudience, KeyConfig};
 use crate::checks::audience::MissingAudience;
 use crate::checks::kind::{ClaimRule, Expect};
-use crate::checks::scopes::ScopeClaim;
+use crate::checks::scopes::ScopeClaims;
+use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+use crate::issuer::name::identifier;
 use crate::token::algorithm::Algorithm;
 
 impl Issuer {
@@ -150,7 +152,7 @@ impl Issuer {
         let policy = &mut draft.0.policy;
         policy.algorithms = vec![Algorithm::RS256];
         policy.kind.rules = vec![ClaimRule { claim: "token_use", expect: Expect::Equals("access") }];
-        policy.scopes.standard = &[ScopeClaim::Text("scope")];
+        policy.scopes = ScopeClaims(vec![ScopeSource::text("scope")]);
         policy.audience.missing_audience = MissingAudience::AcceptedUnderAClientRule;
         policy.audience.client_claims = vec!["client_id".into()];
         Ok(draft)

@@ -1,11 +1,12 @@
 //! Microsoft Entra ID (once Azure AD), one tenant of it.
 
-use scopegate_proto::url::redacted;
+use scopegate_proto::url::{SecureUrl, redacted};
 
 use super::{Issuer, IssuerWithoutAudience, KeyConfig};
 use crate::checks::audience::{MissingAudience, ServiceAccountRule};
 use crate::checks::kind::{ClaimRule, Expect};
-use crate::checks::scopes::ScopeClaim;
+use crate::checks::scopes::ScopeClaims;
+use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
 
@@ -70,8 +71,8 @@ impl Issuer {
     /// | the API signs with keys of its own (claims mapping) | [`UnknownKey`](crate::Error::UnknownKey): give [`jwks_uri`](Self::jwks_uri) the address of the keys with `?appid=` |
     /// | the tenant is `common`, `organizations` or a domain | [`ConfigError::InvalidName`] |
     ///
-    /// An API for several tenants lists them: one `Issuer` each. National clouds have other names; for them, use
-    /// [`from_metadata`](Self::from_metadata).
+    /// An API for several tenants lists them: one `Issuer` each. For External ID and national clouds use
+    /// [`entra_at`](Self::entra_at).
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -83,9 +84,35 @@ impl Issuer {
     /// # Errors
     /// [`ConfigError::InvalidName`] unless the tenant is told by its id, a GUID.
     pub fn entra(tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let tenant = tenant(tenant_id)?;
-        let jwks_uri = format!("{LOGIN}/{tenant}/discovery/v2.0/keys");
-        Ok(entra(&tenant, format!("{LOGIN}/{tenant}/v2.0"), &jwks_uri, "2.0", "azp"))
+        Self::entra_at(LOGIN, tenant_id)
+    }
+
+    /// A tenant of Microsoft Entra External ID or of a national cloud, for an API whose access tokens have version 2.
+    ///
+    /// Checked is what [`entra`](Self::entra) checks. `iss` is `https://HOST/TENANT/v2.0`, and keys are at
+    /// `https://HOST/TENANT/discovery/v2.0/keys`:
+    ///
+    /// | cloud | host |
+    /// | --- | --- |
+    /// | External ID | `TENANT.ciamlogin.com`; tokens have the tenant's id there, also if users sign in at a name |
+    /// | US Government | `login.microsoftonline.us` |
+    /// | China (21Vianet) | `login.partner.microsoftonline.cn` |
+    ///
+    /// ```
+    /// # use scopegate::Issuer;
+    /// let tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+    /// let external_id = Issuer::entra_at(&format!("{tenant}.ciamlogin.com"), tenant)?
+    ///     .audience("6e74172b-be56-4843-9ff4-e66a39bb12e3");
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidName`] if the host is not a domain name in lower case, or the tenant is not a GUID.
+    pub fn entra_at(host: &str, tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+        let (host, tenant) = (host_name(host)?, tenant(tenant_id)?);
+        let jwks_uri = format!("https://{host}/{tenant}/discovery/v2.0/keys");
+        let names = [format!("https://{host}/{tenant}/v2.0"), format!("https://{host}/{TEMPLATE}/v2.0")];
+        Ok(entra(&tenant, names.to_vec(), &jwks_uri, "2.0", "azp"))
     }
 
     /// A tenant of Microsoft Entra ID, for an API whose access tokens have version 1: the one that an API has unless
@@ -131,36 +158,86 @@ impl Issuer {
     /// # Errors
     /// As for [`entra`](Self::entra).
     pub fn entra_v1(tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+        Self::entra_v1_at(LOGIN, tenant_id)
+    }
+
+    /// A tenant in a national cloud, for an API whose access tokens have version 1.
+    ///
+    /// Checked is what [`entra_v1`](Self::entra_v1) checks. `iss` is `https://sts.windows.net/TENANT/` for the host
+    /// `login.microsoftonline.us`, and `https://sts.chinacloudapi.cn/TENANT/` for `login.partner.microsoftonline.cn` and
+    /// `login.chinacloudapi.cn`. Keys are at `https://HOST/common/discovery/keys`.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidName`] if the host is another one, or the tenant is not a GUID.
+    pub fn entra_v1_at(host: &str, tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+        let sts = match host {
+            LOGIN | "login.microsoftonline.us" => "sts.windows.net",
+            "login.partner.microsoftonline.cn" | "login.chinacloudapi.cn" => "sts.chinacloudapi.cn",
+            _ => {
+                return Err(ConfigError::InvalidName {
+                    setting: "host",
+                    expected: "login.microsoftonline.com, login.microsoftonline.us, login.partner.microsoftonline.cn or \
+                               login.chinacloudapi.cn",
+                    found: redacted(host),
+                });
+            }
+        };
         let tenant = tenant(tenant_id)?;
-        // What the metadata of every tenant says: version 1 has one set of keys for all of them.
-        let jwks_uri = format!("{LOGIN}/common/discovery/keys");
-        Ok(entra(&tenant, format!("https://sts.windows.net/{tenant}/"), &jwks_uri, "1.0", "appid"))
+        // What the metadata of every tenant says: version 1 has one set of keys for all of them, which may name the
+        // issuer of either version.
+        let jwks_uri = format!("https://{host}/common/discovery/keys");
+        let names = [
+            format!("https://{sts}/{tenant}/"),
+            format!("https://{sts}/{TEMPLATE}/"),
+            format!("https://{host}/{tenant}/v2.0"),
+            format!("https://{host}/{TEMPLATE}/v2.0"),
+        ];
+        Ok(entra(&tenant, names.to_vec(), &jwks_uri, "1.0", "appid"))
     }
 }
 
-const LOGIN: &str = "https://login.microsoftonline.com";
+const LOGIN: &str = "login.microsoftonline.com";
 
+/// Stands for the id of any tenant in the `issuer` of keys that all tenants share.
+const TEMPLATE: &str = "{tenantid}";
+
+/// `names` are those that a key may have as its issuer; the first is that of tokens.
 fn entra(
     tenant: &str,
-    identifier: String,
+    names: Vec<String>,
     jwks_uri: &str,
     version: &'static str,
     client_claim: &'static str,
 ) -> IssuerWithoutAudience {
+    let identifier = names.first().cloned().unwrap_or_default();
     let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri.to_owned()));
     let policy = &mut draft.0.policy;
+    policy.key_issuers = names;
     policy.algorithms = vec![Algorithm::RS256];
     policy.kind.rules = vec![
         ClaimRule { claim: "ver", expect: Expect::EqualsIfPresent(version.to_owned()) },
         ClaimRule { claim: "tid", expect: Expect::EqualsIfPresent(tenant.to_owned()) },
         ClaimRule { claim: client_claim, expect: Expect::ClientId },
     ];
-    policy.scopes.standard = &[ScopeClaim::Text("scp")];
-    policy.scopes.fallback = Some(vec!["roles".into()]);
+    policy.scopes =
+        ScopeClaims(vec![ScopeSource::text("scp"), ScopeSource::array("roles").with_claim_absent("scp")]);
     policy.audience.missing_audience = MissingAudience::NeverIssued;
     policy.audience.client_claims = vec![client_claim.into()];
-    policy.audience.is_service_account = ServiceAccountRule::RepeatedSubject("oid");
+    policy.audience.is_service_account = ServiceAccountRule::RepeatedSubject("oid".into());
     draft
+}
+
+/// A domain name, in the one spelling that is compared.
+fn host_name(host: &str) -> Result<&str, ConfigError> {
+    let url = SecureUrl::parse(&format!("https://{host}/")).ok();
+    if url.is_some_and(|url| host.contains('.') && url.url().host_str() == Some(host)) {
+        return Ok(host);
+    }
+    Err(ConfigError::InvalidName {
+        setting: "host",
+        expected: "a domain name in lower case like login.microsoftonline.us, without https:// and slash",
+        found: redacted(host),
+    })
 }
 
 /// A GUID, which tokens have in lower case.

@@ -1,9 +1,10 @@
 //! Ory Hydra and Ory Network.
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig, identifier};
+use super::{Issuer, IssuerWithoutAudience, KeyConfig};
 use crate::checks::audience::EmptyAudience;
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::error::config::ConfigError;
+use crate::issuer::name::identifier;
 
 impl Issuer {
     /// Ory Hydra, also as Ory Network, with access tokens that are JWTs.

@@ -1,12 +1,12 @@
 //! Keycloak realms.
 
-use std::borrow::Cow;
-
-use super::{Issuer, IssuerWithoutAudience, KeyConfig, identifier};
+use super::{Issuer, IssuerWithoutAudience, KeyConfig};
 use crate::checks::audience::ServiceAccountRule;
 use crate::checks::kind::{ClaimRule, Expect, NonceRule};
-use crate::checks::scopes::ScopeClaim;
+use crate::checks::scopes::ScopeClaims;
+use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+use crate::issuer::name::identifier;
 
 impl Issuer {
     /// A Keycloak realm: `https://HOST/realms/REALM`, or `https://HOST/auth/realms/REALM` where Keycloak is under a path.
@@ -93,9 +93,9 @@ impl Issuer {
         let policy = &mut draft.0.policy;
         policy.kind.rules = vec![ClaimRule { claim: "typ", expect: Expect::Equals("Bearer") }];
         policy.kind.nonce = NonceRule::Accepted;
-        policy.scopes.standard = &[ScopeClaim::Text("scope")];
+        policy.scopes = ScopeClaims(vec![ScopeSource::text("scope")]);
         policy.audience.client_claims = vec!["azp".into()];
-        policy.audience.is_service_account = ServiceAccountRule::RepeatedClient("client_id");
+        policy.audience.is_service_account = ServiceAccountRule::RepeatedClient("client_id".into());
         Ok(draft)
     }
 
@@ -103,9 +103,8 @@ impl Issuer {
     ///
     /// A role and a scope of the same name then are one and the same: whoever may name roles, or assign them, can grant any
     /// scope.
-    pub fn realm_roles_as_scopes(mut self) -> Self {
-        self.policy.scopes.additional.push(vec!["realm_access".into(), "roles".into()]);
-        self
+    pub fn realm_roles_as_scopes(self) -> Self {
+        self.scopes_from(ScopeSource::array(["realm_access", "roles"]))
     }
 
     /// Also reads scopes from the roles of one Keycloak client, `resource_access.CLIENT.roles`: normally the client that is
@@ -118,8 +117,8 @@ impl Issuer {
     ///     .client_roles_as_scopes("my-api");
     /// # Ok::<(), scopegate::ConfigError>(())
     /// ```
-    pub fn client_roles_as_scopes(mut self, client: impl Into<Cow<'static, str>>) -> Self {
-        self.policy.scopes.additional.push(vec!["resource_access".into(), client.into(), "roles".into()]);
-        self
+    pub fn client_roles_as_scopes(self, client: impl Into<String>) -> Self {
+        let path = vec!["resource_access".to_owned(), client.into(), "roles".to_owned()];
+        self.scopes_from(ScopeSource::array(path))
     }
 }

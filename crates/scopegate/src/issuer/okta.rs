@@ -2,11 +2,13 @@
 
 use scopegate_proto::url::SecureUrl;
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig, identifier};
+use super::{Issuer, IssuerWithoutAudience, KeyConfig};
 use crate::checks::audience::MissingAudience;
 use crate::checks::kind::{ClaimRule, Expect};
-use crate::checks::scopes::ScopeClaim;
+use crate::checks::scopes::ScopeClaims;
+use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+use crate::issuer::name::identifier;
 use crate::token::algorithm::Algorithm;
 
 impl Issuer {
@@ -80,7 +82,7 @@ impl Issuer {
         let policy = &mut draft.0.policy;
         policy.algorithms = vec![Algorithm::RS256];
         policy.kind.rules = vec![ClaimRule { claim: "cid", expect: Expect::ClientId }];
-        policy.scopes.standard = &[ScopeClaim::TextOrArray("scp")];
+        policy.scopes = ScopeClaims(vec![ScopeSource::text_or_array("scp")]);
         policy.audience.missing_audience = MissingAudience::NeverIssued;
         policy.audience.client_claims = vec!["cid".into()];
         Ok(draft)

@@ -6,6 +6,7 @@ use crate::checks::audience::AudiencePolicy;
 use crate::checks::kind::{TokenKind, TypeRule};
 use crate::checks::scopes::ScopeClaims;
 use crate::error::Error;
+use crate::keys::jwk::KeyRules;
 use crate::token::algorithm::Algorithm;
 use crate::token::header::Header;
 
@@ -13,6 +14,10 @@ use crate::token::header::Header;
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) algorithms: Vec<Algorithm>,
+    /// What a key may have as `issuer`.
+    pub(crate) key_issuers: Vec<String>,
+    /// Whether tokens without `iss` are this issuer's.
+    pub(crate) accepts_missing_iss: bool,
     pub(crate) typ: TypeRule,
     pub(crate) kind: TokenKind,
     pub(crate) audience: AudiencePolicy,
@@ -20,6 +25,11 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// Which keys of a set may be used.
+    pub(crate) fn key_rules(&self) -> KeyRules {
+        KeyRules { algorithms: self.algorithms.clone(), issuers: self.key_issuers.clone() }
+    }
+
     pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<(), Error> {
         if !self.algorithms.contains(&header.algorithm) {
             return Err(Error::UnacceptableAlgorithm {

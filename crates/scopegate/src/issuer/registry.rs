@@ -6,7 +6,7 @@ use std::time::Duration;
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, shortlex, string};
 use scopegate_proto::jws::CompactJws;
-use scopegate_proto::url::redacted;
+use scopegate_proto::url::{issuer_identifier, redacted};
 
 use crate::cache::key_ref::KeyRef;
 use crate::error::Error;
@@ -67,9 +67,8 @@ impl TrustedIssuer {
         overdue: OverdueKeys,
     ) -> Result<KeyLookup, Error> {
         loop {
-            let find = |keys: &KeySet| {
-                keys.find(id, algorithm).map(|key| KeyRef::new(key, id.is_some(), keys, &self.keys))
-            };
+            let find =
+                |keys: &KeySet| keys.find(id, algorithm).map(|key| KeyRef::new(key, id, keys, &self.keys));
             let missing = |why| {
                 let name = KeyName { id: id.map(Into::into), algorithm };
                 let may_be_published =
@@ -87,7 +86,7 @@ impl TrustedIssuer {
             match found {
                 Ok(key) => return Ok(KeyLookup::Found(key)),
                 Err(KeyLookupError::Ambiguous(found)) => {
-                    let (issuer, key_id) = (self.identifier.to_string(), id.map(Excerpt::new));
+                    let (issuer, key_id) = (self.identifier.to_string(), id.map(Excerpt::identifier));
                     return Err(Error::AmbiguousKey { issuer, key_id, algorithm, found });
                 }
                 Err(KeyLookupError::Unknown) => {}
@@ -113,7 +112,7 @@ impl TrustedIssuer {
         }
         Err(Error::BadSignature {
             issuer: self.identifier.to_string(),
-            key_id: key.id_in_token().map(Excerpt::new),
+            key_id: key.id_in_token().map(Excerpt::identifier),
         })
     }
 
@@ -121,7 +120,7 @@ impl TrustedIssuer {
     pub(crate) fn unknown_key(&self, key: &KeyName) -> Error {
         Error::UnknownKey {
             issuer: self.identifier.to_string(),
-            key_id: key.id.as_deref().map(Excerpt::new),
+            key_id: key.id.as_deref().map(Excerpt::identifier),
             algorithm: key.algorithm,
             skipped: key.id.as_deref().and_then(|id| self.reason_to_skip(id)),
         }
@@ -180,6 +179,8 @@ pub(crate) struct Registry {
     issuers: Vec<Arc<TrustedIssuer>>,
     /// Their identifiers, in the order of the configuration.
     declared: Vec<Arc<str>>,
+    /// The issuer of tokens without `iss`.
+    unnamed: Option<Arc<TrustedIssuer>>,
 }
 
 impl Registry {
@@ -187,15 +188,22 @@ impl Registry {
         let declared = issuers.iter().map(|issuer| Arc::clone(&issuer.identifier)).collect();
         let mut issuers: Vec<_> = issuers.into_iter().map(Arc::new).collect();
         issuers.sort_unstable_by(|a, b| shortlex(&a.identifier, &b.identifier));
-        Self { issuers, declared }
+        let unnamed = issuers.iter().find(|issuer| issuer.policy.accepts_missing_iss).map(Arc::clone);
+        Self { issuers, declared, unnamed }
     }
 
-    /// Returns the issuer that the payload names.
+    /// Returns the issuer that the payload names, or if it has no `iss` the one that may be left unnamed.
     pub(crate) fn named_by(&self, payload: &JsonObject<'_>) -> Result<&Arc<TrustedIssuer>, Error> {
-        let named = payload.get("iss").and_then(string);
-        named.as_deref().and_then(|named| self.get(named)).ok_or_else(|| Error::UnknownIssuer {
+        let value = payload.get("iss");
+        if value.is_none()
+            && let Some(unnamed) = &self.unnamed
+        {
+            return Ok(unnamed);
+        }
+        let trusted = value.and_then(string).and_then(|named| self.get(&named));
+        trusted.ok_or_else(|| Error::UnknownIssuer {
             expected: self.iter().take(MAX_LISTED).map(|issuer| issuer.identifier.to_string()).collect(),
-            found: named.as_deref().map(Excerpt::new),
+            found: value.map(|value| Excerpt::of_json(value, Excerpt::IDENTIFIER_LIMIT)),
         })
     }
 
@@ -214,6 +222,11 @@ impl Registry {
         self.declared.iter().map(AsRef::as_ref)
     }
 
+    /// The identifiers that are URLs, in the order of the configuration: clients can find the metadata of these.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &str> {
+        self.names().filter(|name| issuer_identifier(name).is_ok())
+    }
+
     /// Returns the trusted issuers with these names, in the order given. Names are compared character
     /// by character.
     pub(crate) fn select<S: AsRef<str>>(
@@ -226,6 +239,8 @@ impl Registry {
             let Some(issuer) = self.names().find(|issuer| *issuer == name) else {
                 return Err(ConfigError::UntrustedIssuer { found: redacted(name) });
             };
+            issuer_identifier(issuer)
+                .map_err(|error| ConfigError::invalid_url("authorization server", error))?;
             if selected.contains(&issuer) {
                 return Err(ConfigError::RepeatedIssuer { issuer: issuer.to_owned() });
             }

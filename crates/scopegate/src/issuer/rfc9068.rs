@@ -2,8 +2,9 @@
 
 use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::MissingAudience;
-use crate::checks::kind::{ClaimRule, Expect, TypeRule};
-use crate::checks::scopes::ScopeClaim;
+use crate::checks::kind::{ClaimRule, Expect, ForeignClaims, TypeRule};
+use crate::checks::scopes::ScopeClaims;
+use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
 
 impl Issuer {
@@ -57,10 +58,12 @@ impl Issuer {
         let mut draft = Self::from_metadata(issuer)?;
         let policy = &mut draft.0.policy;
         policy.typ = TypeRule::AccessToken;
+        // The type tells the token from every other kind.
+        policy.kind.foreign = ForeignClaims::Common;
         policy.kind.rules = ["aud", "sub", "client_id", "iat", "jti"]
             .map(|claim| ClaimRule { claim, expect: Expect::Present })
             .to_vec();
-        policy.scopes.standard = &[ScopeClaim::Text("scope")];
+        policy.scopes = ScopeClaims(vec![ScopeSource::text("scope")]);
         policy.audience.missing_audience = MissingAudience::NeverIssued;
         policy.audience.client_claims = vec!["client_id".into()];
         Ok(draft)

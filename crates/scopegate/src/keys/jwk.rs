@@ -8,12 +8,45 @@ use scopegate_proto::jwk::JwkError as MemberError;
 use serde_json::value::RawValue;
 
 use crate::keys::ed25519;
+use crate::keys::name::{THUMBPRINTS, thumbprint_id};
 use crate::keys::verifying_key::{PublicKey, VerifyingKey};
 use crate::token::algorithm::Algorithm;
 
+/// Which keys of an issuer's sets may be used.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyRules {
+    pub(crate) algorithms: Vec<Algorithm>,
+    /// The values that a member `issuer` may have.
+    pub(crate) issuers: Vec<String>,
+}
+
+impl<'a> From<&'a KeyRules> for AcceptedKeys<'a> {
+    fn from(rules: &'a KeyRules) -> Self {
+        Self { algorithms: &rules.algorithms, issuers: Some(&rules.issuers) }
+    }
+}
+
+/// Which keys of a set may be used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AcceptedKeys<'a> {
+    pub(crate) algorithms: &'a [Algorithm],
+    /// The values that a member `issuer` may have; `None` for any.
+    pub(crate) issuers: Option<&'a [String]>,
+}
+
+/// Keys for these algorithms, whichever issuer they name.
+impl<'a> From<&'a [Algorithm]> for AcceptedKeys<'a> {
+    fn from(algorithms: &'a [Algorithm]) -> Self {
+        Self { algorithms, issuers: None }
+    }
+}
+
 /// A key of an issuer, prepared for one algorithm.
 pub(crate) struct Key {
+    /// Its `kid`.
     pub(crate) id: Option<Box<str>>,
+    /// Its certificate's names, in the form of [`thumbprint_id`].
+    pub(crate) thumbprints: [Option<Box<str>>; THUMBPRINTS.len()],
     pub(crate) algorithm: Algorithm,
     pub(crate) verifying: VerifyingKey,
     /// What it was prepared from.
@@ -25,12 +58,14 @@ impl Key {
     /// is never used for another (RFC 8725 §3.1). A key that is among the known ones is not prepared again.
     pub(crate) fn from_jwk(
         jwk: &RawValue,
-        accepted: &[Algorithm],
+        accepted: AcceptedKeys<'_>,
         known: &[Arc<Self>],
     ) -> Result<Vec<Arc<Self>>, JwkError> {
         let jwk = Jwk::from_text(jwk.get())?;
         check_purpose(&jwk)?;
-        let id = jwk.optional("kid")?;
+        check_issuer(&jwk, accepted.issuers)?;
+        let id = jwk.optional_or_null("kid")?;
+        let thumbprints = thumbprints(&jwk)?;
         let (numbers, of_its_type) = public_key(&jwk)?;
         let numbers = Arc::new(numbers);
         let algorithms: Vec<Algorithm> = match jwk.optional("alg")? {
@@ -42,17 +77,20 @@ impl Key {
         };
         let keys: Vec<Arc<Self>> = algorithms
             .into_iter()
-            .filter(|algorithm| accepted.contains(algorithm))
+            .filter(|algorithm| accepted.algorithms.contains(algorithm))
             .map(|algorithm| {
                 let same = |key: &&Arc<Self>| {
-                    key.algorithm == algorithm && key.id.as_deref() == id.as_deref() && key.numbers == numbers
+                    key.algorithm == algorithm
+                        && key.id.as_deref() == id.as_deref()
+                        && key.thumbprints == thumbprints
+                        && key.numbers == numbers
                 };
                 if let Some(key) = known.iter().find(same) {
                     return Ok(Arc::clone(key));
                 }
                 let verifying = VerifyingKey::new(algorithm, &numbers).ok_or(JwkError::NotAKey)?;
                 let (id, numbers) = (id.as_deref().map(Into::into), Arc::clone(&numbers));
-                Ok(Arc::new(Self { id, algorithm, verifying, numbers }))
+                Ok(Arc::new(Self { id, thumbprints: thumbprints.clone(), algorithm, verifying, numbers }))
             })
             .collect::<Result<_, JwkError>>()?;
         if keys.is_empty() { Err(JwkError::NotAccepted) } else { Ok(keys) }
@@ -65,8 +103,31 @@ impl Key {
 
     /// Whether the other key does the same for the same tokens.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        self.id == other.id && self.algorithm == other.algorithm && self.numbers == other.numbers
+        self.id == other.id
+            && self.thumbprints == other.thumbprints
+            && self.algorithm == other.algorithm
+            && self.numbers == other.numbers
     }
+
+    /// Every id that a token may name the key by.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        [&self.id].into_iter().chain(&self.thumbprints).filter_map(Option::as_deref)
+    }
+}
+
+fn thumbprints(jwk: &Jwk<'_>) -> Result<[Option<Box<str>>; THUMBPRINTS.len()], JwkError> {
+    let mut thumbprints = THUMBPRINTS.map(|_| None);
+    for (thumbprint, member) in thumbprints.iter_mut().zip(THUMBPRINTS) {
+        let value = jwk.optional_or_null(member)?;
+        *thumbprint = value.map(|value| thumbprint_id(member, &value).into_boxed_str());
+    }
+    Ok(thumbprints)
+}
+
+/// Entra ID publishes keys of several issuers at one address. A key that names its issuer is for no other one.
+fn check_issuer(jwk: &Jwk<'_>, accepted: Option<&[String]>) -> Result<(), JwkError> {
+    let (Some(accepted), Some(found)) = (accepted, jwk.optional("issuer")?) else { return Ok(()) };
+    if accepted.iter().any(|name| *name == found) { Ok(()) } else { Err(JwkError::OtherIssuer) }
 }
 
 /// What a key with `use: sig` is not for, of the operations that RFC 7517 §4.3 defines.
@@ -100,7 +161,7 @@ fn check_purpose(jwk: &Jwk<'_>) -> Result<(), JwkError> {
 
 /// The numbers of the key, and the algorithms that its type and curve allow.
 fn public_key(jwk: &Jwk<'_>) -> Result<(PublicKey, &'static [Algorithm]), JwkError> {
-    use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+    use Algorithm::{ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
     match jwk.required("kty")?.as_ref() {
         "RSA" => {
             let (n, e) = (jwk.unsigned("n")?, jwk.unsigned("e")?);
@@ -122,6 +183,7 @@ fn public_key(jwk: &Jwk<'_>) -> Result<(PublicKey, &'static [Algorithm]), JwkErr
             let (length, algorithms): (usize, &'static [Algorithm]) = match jwk.required("crv")?.as_ref() {
                 "P-256" => (32, &[ES256]),
                 "P-384" => (48, &[ES384]),
+                "P-521" => (66, &[ES512]),
                 _ => return Err(MemberError::Unsupported("crv").into()),
             };
             let (x, y) = (jwk.bytes("x")?, jwk.bytes("y")?);
@@ -161,6 +223,7 @@ fn bits(number: &[u8]) -> usize {
 pub(crate) enum JwkError {
     Member(MemberError),
     NotForSignatures,
+    OtherIssuer,
     NotAKey,
     NotCanonical,
     SmallOrder,
@@ -185,6 +248,7 @@ impl fmt::Display for JwkError {
         match self {
             Self::Member(error) => fmt::Display::fmt(error, f),
             Self::NotForSignatures => f.write_str("is not for verifying signatures"),
+            Self::OtherIssuer => f.write_str("has an `issuer` that is another one"),
             Self::NotAKey => f.write_str("does not hold a valid public key"),
             Self::NotCanonical => f.write_str("does not encode its point canonically"),
             Self::SmallOrder => f.write_str("holds a point of small order, for which anybody can sign"),

@@ -9,7 +9,7 @@ use scopegate_proto::json::{JsonError, JsonObject, shortlex};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::keys::jwk::{JwkError, Key};
+use crate::keys::jwk::{AcceptedKeys, JwkError, Key};
 use crate::keys::name::KeyName;
 use crate::token::algorithm::Algorithm;
 
@@ -24,7 +24,7 @@ pub(crate) struct KeySet {
     id: u64,
     /// In the order of the document.
     keys: Vec<Arc<Key>>,
-    /// The keys that have an id, sorted by it ([`shortlex`]).
+    /// The keys by each of their ids, sorted by it ([`shortlex`]).
     named: Vec<(Box<str>, Arc<Key>)>,
     /// In the order of the document.
     skipped: Vec<SkippedJwk>,
@@ -50,11 +50,12 @@ impl KeySet {
     /// Reads a JWK set (RFC 7517 §5), key by key: an unusable key is skipped, and costs no other key. So a set
     /// without a usable key is an empty one, and not an error: its issuer may have withdrawn every key.
     /// Keys that the earlier set has too stay the same objects.
-    pub(crate) fn from_json(
+    pub(crate) fn from_json<'a>(
         json: &[u8],
-        accepted: &[Algorithm],
+        accepted: impl Into<AcceptedKeys<'a>>,
         earlier: Option<&Self>,
     ) -> Result<Self, JwksError> {
+        let accepted = accepted.into();
         let known = earlier.map_or(&[][..], |earlier| &earlier.keys);
         let set = JsonObject::from_slice(json).map_err(JwksError::InvalidJson)?;
         let jwks = set.get("keys").ok_or(JwksError::NoKeys)?;
@@ -74,9 +75,10 @@ impl KeySet {
                 Err(reason) => skipped.push(SkippedJwk { position, id: Key::id_of(jwk), reason }),
             }
         }
-        let mut named: Vec<(Box<str>, Arc<Key>)> =
-            keys.iter().filter_map(|key| Some((key.id.clone()?, Arc::clone(key)))).collect();
+        let ids_of = |key: &Arc<Key>| key.ids().map(|id| (id.into(), Arc::clone(key))).collect::<Vec<_>>();
+        let mut named: Vec<(Box<str>, Arc<Key>)> = keys.iter().flat_map(ids_of).collect();
         named.sort_by(|(a, _), (b, _)| shortlex(a, b));
+        named.dedup_by(|(a, one), (b, other)| a == b && Arc::ptr_eq(one, other));
         Ok(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), keys, named, skipped })
     }
 
@@ -139,9 +141,9 @@ impl KeySet {
             && self.keys.iter().zip(&other.keys).all(|(ours, theirs)| Arc::ptr_eq(ours, theirs))
     }
 
-    /// The ids of the keys, each once, in alphabetical order.
+    /// The `kid`s of the keys, each once, in alphabetical order.
     pub(crate) fn ids(&self) -> Vec<&str> {
-        let mut ids: Vec<&str> = self.named.iter().map(|(id, _)| id.as_ref()).collect();
+        let mut ids: Vec<&str> = self.keys.iter().filter_map(|key| key.id.as_deref()).collect();
         ids.sort_unstable();
         ids.dedup();
         ids

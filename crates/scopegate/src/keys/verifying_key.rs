@@ -49,7 +49,9 @@ impl VerifyingKey {
                     Algorithm::PS256 => &aws::RSA_PSS_2048_8192_SHA256,
                     Algorithm::PS384 => &aws::RSA_PSS_2048_8192_SHA384,
                     Algorithm::PS512 => &aws::RSA_PSS_2048_8192_SHA512,
-                    Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA => return None,
+                    Algorithm::ES256 | Algorithm::ES384 | Algorithm::ES512 | Algorithm::EdDSA => {
+                        return None;
+                    }
                 };
                 RsaPublicKeyComponents { n: n.as_slice(), e: e.as_slice() }.to_parsed_public_key(parameters)
             }
@@ -58,6 +60,7 @@ impl VerifyingKey {
                 let parameters = match algorithm {
                     Algorithm::ES256 => &aws::ECDSA_P256_SHA256_FIXED,
                     Algorithm::ES384 => &aws::ECDSA_P384_SHA384_FIXED,
+                    Algorithm::ES512 => &aws::ECDSA_P521_SHA512_FIXED,
                     _ => return None,
                 };
                 // 4: both coordinates follow (SEC 1 §2.3.3).

@@ -16,11 +16,12 @@ use crate::token::algorithm::Algorithm;
 
 #[test]
 fn ecdsa() {
-    // A22, A23
+    // A22, A23, FR-B9
     let mut judged = Vec::new();
     for (name, algorithm, curve, crv) in [
         (ecdsa::TestName::EcdsaSecp256r1Sha256P1363, Algorithm::ES256, EllipticCurve::Secp256r1, "P-256"),
         (ecdsa::TestName::EcdsaSecp384r1Sha384P1363, Algorithm::ES384, EllipticCurve::Secp384r1, "P-384"),
+        (ecdsa::TestName::EcdsaSecp521r1Sha512P1363, Algorithm::ES512, EllipticCurve::Secp521r1, "P-521"),
     ] {
         for group in ecdsa::TestSet::load(name).unwrap().test_groups {
             assert_eq!((group.test_type, group.key.curve), (ecdsa::TestGroupTypeId::EcdsaP1363, curve));
@@ -201,7 +202,7 @@ struct Judge(Result<Vec<std::sync::Arc<Key>>, String>);
 
 impl Judge {
     fn new(jwk: &Value, algorithms: &[Algorithm]) -> Self {
-        let keys = Key::from_jwk(&to_raw_value(jwk).unwrap(), algorithms, &[]);
+        let keys = Key::from_jwk(&to_raw_value(jwk).unwrap(), algorithms.into(), &[]);
         assert!(keys.as_ref().is_ok_and(|keys| keys.len() == algorithms.len()) || keys.is_err());
         Self(keys.map_err(|unusable| format!("the key {unusable}")))
     }

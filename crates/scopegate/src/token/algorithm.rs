@@ -21,6 +21,8 @@ pub enum Algorithm {
     PS512,
     ES256,
     ES384,
+    /// Verified if it is listed: it is not in [`DEFAULT`](Self::DEFAULT).
+    ES512,
     /// Ed25519. Tokens and keys may also name it `Ed25519` (RFC 9864).
     EdDSA,
 }
@@ -51,6 +53,7 @@ impl Algorithm {
         Self::PS512,
         Self::ES256,
         Self::ES384,
+        Self::ES512,
         Self::EdDSA,
     ];
 
@@ -65,6 +68,7 @@ impl Algorithm {
             Self::PS512 => "PS512",
             Self::ES256 => "ES256",
             Self::ES384 => "ES384",
+            Self::ES512 => "ES512",
             Self::EdDSA => "EdDSA",
         }
     }
@@ -113,7 +117,7 @@ mod tests {
         }
         assert_eq!(Algorithm::from_name("Ed25519"), Some(Algorithm::EdDSA));
         // A09, A10, A11
-        for refused in ["", "none", "None", "noNE", "HS256", "rs256", "RS256 ", "ES512", "ES256K", "Ed448"] {
+        for refused in ["", "none", "None", "noNE", "HS256", "rs256", "RS256 ", "ES521", "ES256K", "Ed448"] {
             assert_eq!(Algorithm::from_name(refused), None, "{refused}");
         }
     }

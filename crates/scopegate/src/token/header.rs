@@ -6,8 +6,10 @@ use std::borrow::Cow;
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, string};
 use scopegate_proto::jws::Part;
+use serde_json::value::RawValue;
 
 use crate::error::Error;
+use crate::keys::name::{THUMBPRINTS, thumbprint_id};
 use crate::token::algorithm::Algorithm;
 
 pub(crate) struct Header<'a> {
@@ -27,20 +29,15 @@ impl<'a> Header<'a> {
             return Err(Error::CriticalExtension);
         }
         // RFC 7797 §7: JWTs do not use it with `false`. Whoever knows it would read another payload than we do.
-        if object.get("b64").is_some_and(|encoded| encoded.get() != "true") {
-            return Err(Error::MalformedHeader { parameter: "b64", expected: "true, or none" });
+        if let Some(encoded) = object.get("b64").filter(|encoded| encoded.get() != "true") {
+            return Err(malformed("b64", "true, or none", Some(encoded)));
         }
-        let name = optional_string(&object, "alg")?
-            .ok_or(Error::MalformedHeader { parameter: "alg", expected: "a string, found none" })?;
+        let name = optional_string(&object, "alg")?.ok_or_else(|| malformed("alg", "a string", None))?;
         let algorithm = Algorithm::from_name(&name).ok_or_else(|| Error::UnacceptableAlgorithm {
             expected: Algorithm::ALL.to_vec(),
             found: Excerpt::new(&name),
         })?;
-        Ok(Self {
-            algorithm,
-            key_id: optional_string(&object, "kid")?,
-            typ: optional_string(&object, "typ")?,
-        })
+        Ok(Self { algorithm, key_id: key_id(&object)?, typ: optional_string(&object, "typ")? })
     }
 }
 
@@ -52,9 +49,28 @@ fn optional_string<'a>(
         None => Ok(None),
         Some(value) => match string(value) {
             Some(text) => Ok(Some(text)),
-            None => Err(Error::MalformedHeader { parameter, expected: "a string" }),
+            None => Err(malformed(parameter, "a string", Some(value))),
         },
     }
+}
+
+/// The name of the key: `kid`, or else a thumbprint of its certificate (RFC 7515 §4.1.4, §4.1.7, §4.1.8). It only
+/// chooses among the issuer's own keys.
+fn key_id<'a>(object: &JsonObject<'a>) -> Result<Option<Cow<'a, str>>, Error> {
+    if let Some(kid) = optional_string(object, "kid")? {
+        return Ok(Some(kid));
+    }
+    for parameter in THUMBPRINTS {
+        if let Some(thumbprint) = optional_string(object, parameter)? {
+            return Ok(Some(thumbprint_id(parameter, &thumbprint).into()));
+        }
+    }
+    Ok(None)
+}
+
+fn malformed(parameter: &'static str, expected: &'static str, found: Option<&RawValue>) -> Error {
+    let found = found.map(|value| Excerpt::of_json(value, Excerpt::DEFAULT_LIMIT));
+    Error::MalformedHeader { parameter, expected, found }
 }
 
 #[cfg(test)]
@@ -78,20 +94,38 @@ mod tests {
     #[test]
     fn parameters_that_would_bring_their_own_key_are_not_looked_at() {
         // A17: whatever they hold, they change nothing
-        let text = br#"{"alg":"RS256","jku":1,"jwk":[],"x5u":{},"x5c":"x","x5t":null}"#;
+        let text = br#"{"alg":"RS256","jku":1,"jwk":[],"x5u":{},"x5c":"x"}"#;
         assert!(Header::parse(text).is_ok());
     }
 
     #[test]
     fn a_parameter_of_the_wrong_kind_is_refused() {
         // A09, A18
-        for parameter in ["alg", "kid", "typ"] {
+        for parameter in ["alg", "kid", "typ", "x5t", "x5t#S256"] {
             for value in ["1", "null", "[\"RS256\"]", "{}", "true"] {
                 let rest = if parameter == "alg" { "" } else { r#","alg":"RS256""# };
                 let error = refusal(&format!(r#"{{"{parameter}":{value}{rest}}}"#));
-                assert_eq!(error, Error::MalformedHeader { parameter, expected: "a string" });
+                let expected = format!("header parameter `{parameter}`: expected a string, found ");
+                assert!(error.to_string().starts_with(&expected), "{error}");
+                assert!(
+                    matches!(error, Error::MalformedHeader { parameter: p, found: Some(_), .. } if p == parameter)
+                );
             }
         }
+    }
+
+    #[test]
+    fn certificate_thumbprint_names_key_without_kid() {
+        // FR-B8
+        let id = |rest: &str| {
+            let text = format!(r#"{{"alg":"RS256"{rest}}}"#);
+            Header::parse(text.as_bytes()).unwrap().key_id.map(Cow::into_owned)
+        };
+        assert_eq!(id(r#","x5t":"abc""#).unwrap(), "x5t=abc");
+        assert_eq!(id(r#","x5t#S256":"def""#).unwrap(), "x5t#S256=def");
+        assert_eq!(id(r#","x5t":"abc","x5t#S256":"def""#).unwrap(), "x5t#S256=def");
+        assert_eq!(id(r#","x5t":"abc","kid":"k""#).unwrap(), "k");
+        assert_eq!(id(""), None);
     }
 
     #[test]

@@ -15,11 +15,11 @@ use crate::issuer::{Issuer, KeyConfig};
 use crate::keys::Keys;
 #[cfg(feature = "fetch")]
 use crate::keys::fetch::transport::TransportConfig;
+use crate::keys::jwk::KeyRules;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 use crate::keys::set::KeySet;
 use crate::scope::hierarchy::ScopeHierarchy;
-use crate::token::algorithm::Algorithm;
 use crate::verifier::Verifier;
 #[cfg(feature = "fetch")]
 use crate::verifier::start_policy::StartPolicy;
@@ -253,7 +253,7 @@ impl VerifierBuilder {
             let name: Arc<str> = identifier.as_str().into();
             let keys = match keys {
                 KeyConfig::Static(jwks, read) => {
-                    static_keys(&identifier, &jwks, &policy.algorithms, read.as_deref())?
+                    static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref())?
                 }
                 fetched => {
                     let (keys, task) = fetch(fetched, &policy, &name)?;
@@ -276,6 +276,17 @@ impl VerifierBuilder {
         }
         for (position, issuer) in self.issuers.iter().enumerate() {
             issuer.check()?;
+            issuer.warn_of_client_as_audience();
+            let unnamed = |other: &&Issuer| other.policy.accepts_missing_iss;
+            if issuer.policy.accepts_missing_iss
+                && let Some(earlier) = self.issuers.iter().take(position).find(unnamed)
+            {
+                return Err(ConfigError::OutOfRange {
+                    setting: "allow_missing_iss",
+                    expected: "at most one issuer of tokens without `iss`",
+                    found: format!("{} and {}", earlier.identifier, issuer.identifier),
+                });
+            }
             if self.issuers.iter().take(position).any(|earlier| earlier.identifier == issuer.identifier) {
                 return Err(ConfigError::DuplicateIssuer { issuer: issuer.identifier.clone() });
             }
@@ -318,10 +329,10 @@ impl VerifierBuilder {
 fn static_keys(
     issuer: &str,
     jwks: &str,
-    algorithms: &[Algorithm],
+    accepted: &KeyRules,
     read: Option<&KeySet>,
 ) -> Result<Keys, ConfigError> {
-    match KeySet::from_json(jwks.as_bytes(), algorithms, read).and_then(KeySet::not_empty) {
+    match KeySet::from_json(jwks.as_bytes(), accepted, read).and_then(KeySet::not_empty) {
         Ok(keys) => {
             keys.log_skipped(issuer, None);
             Ok(Keys::Static(Arc::new(keys)))

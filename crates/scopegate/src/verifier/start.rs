@@ -84,7 +84,7 @@ impl VerifierBuilder {
                 issuer: Arc::clone(issuer),
                 keys: Arc::clone(&keys),
                 endpoint,
-                algorithms: policy.algorithms.as_slice().into(),
+                accepted: Arc::new(policy.key_rules()),
                 max_stale: refresh.max_stale,
                 clock: Arc::clone(&clock),
                 starts: Arc::clone(&starts),

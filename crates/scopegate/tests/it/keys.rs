@@ -2,6 +2,7 @@
 
 mod set;
 mod ed25519;
+mod thumbprint;
 mod discovery;
 mod fetch;
 mod refresh;

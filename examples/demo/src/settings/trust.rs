@@ -132,7 +132,8 @@ fn seconds(setting: Setting, text: Option<&str>) -> Result<Option<Duration>, Fai
 /// Says in the words of the command line what scopegate says in those of its API.
 fn wrong_setting(error: ConfigError) -> Failure {
     match error {
-        ConfigError::InvalidUrl { setting, expected, found, .. } => {
+        ConfigError::InvalidUrl { setting, expected, found, .. }
+        | ConfigError::InvalidName { setting, expected, found, .. } => {
             let setting = match setting {
                 "jwks_uri" => setting::JWKS_URI,
                 "resource identifier" => setting::RESOURCE,

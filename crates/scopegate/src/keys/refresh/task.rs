@@ -11,20 +11,20 @@ use tokio::time::{Instant, timeout};
 use crate::keys::fetch::document::Fetched;
 use crate::keys::fetch::endpoint::JwksEndpoint;
 use crate::keys::fetched::{FetchedKeys, Withdrawal};
+use crate::keys::jwk::KeyRules;
 use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
 use crate::keys::refresh::error::{Failure, RefreshError};
 use crate::keys::refresh::reader::Reader;
 use crate::keys::refresh::schedule::FETCH_TIMEOUT;
 use crate::keys::set::{JwksError, KeySet};
 use crate::metrics;
-use crate::token::algorithm::Algorithm;
 
 /// Everything the task needs. It holds no handle on the verifier, because it ends with the verifier.
 pub(crate) struct RefreshTask {
     pub(crate) issuer: Arc<str>,
     pub(crate) keys: Arc<FetchedKeys>,
     pub(crate) endpoint: JwksEndpoint,
-    pub(crate) algorithms: Arc<[Algorithm]>,
+    pub(crate) accepted: Arc<KeyRules>,
     pub(crate) max_stale: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     /// Bounds how many issuers of a verifier are fetched for the first time at once.
@@ -90,8 +90,8 @@ impl RefreshTask {
             (Fetched::Unchanged, Some(current)) => (current, false),
             (Fetched::Unchanged, None) => return Err(RefreshError::NothingToKeep),
             (Fetched::Document(document), current) => {
-                let (algorithms, size) = (Arc::clone(&self.algorithms), document.len());
-                let read = move || KeySet::from_json(&document, &algorithms, current.as_deref());
+                let (accepted, size) = (Arc::clone(&self.accepted), document.len());
+                let read = move || KeySet::from_json(&document, &*accepted, current.as_deref());
                 (Arc::new(self.progress.reader.read(size, read).await??), true)
             }
         };

@@ -34,7 +34,7 @@ impl Maker {
         let claims = self.verifier.read_claims(token.as_bytes(), &payload, issuer, &named, lifetime).unwrap();
         let Keys::Static(keys) = &issuer.keys else { panic!("the keys are static") };
         let key = keys.find(None, Algorithm::ES256).ok().unwrap();
-        Entry::new(&claims, KeyRef::new(key, false, keys, &issuer.keys))
+        Entry::new(&claims, KeyRef::new(key, None, keys, &issuer.keys))
     }
 
     /// What an entry with a token like these counts for.

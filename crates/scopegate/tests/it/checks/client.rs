@@ -11,7 +11,7 @@ use testkit::{
 fn cognito_token_of_unlisted_client_is_rejected() {
     // C31
     accepted(&cognito_verifier(), &cognito_token());
-    for client in ["other", "1EXAMPLE23456789", "1example2345678", "1example234567890", ""] {
+    for client in ["other", "1EXAMPLE23456789", "1example2345678", "1example234567890"] {
         assert_rejected!(
             cognito_verifier(),
             cognito_token().client(client),
@@ -23,6 +23,8 @@ fn cognito_token_of_unlisted_client_is_rejected() {
         cognito_token().without_claim("client_id"),
         Error::WrongClient { found: None, .. }
     );
+    // FR-B2: an empty id names no client.
+    assert_rejected!(cognito_verifier(), cognito_token().client(""), Error::WrongClient { found: None, .. });
     // Another claim does not stand in for it.
     let elsewhere = cognito_token().without_claim("client_id").claim("azp", CLIENT);
     assert_rejected!(cognito_verifier(), elsewhere, Error::WrongClient { found: None, .. });

@@ -68,12 +68,20 @@ fn both_cognito_issuer_forms_match_exactly() {
 
 #[test]
 fn issuer_that_is_no_string_is_rejected() {
-    // C10
-    for iss in [json!(null), json!(1), json!([ISSUER]), json!({ "iss": ISSUER })] {
+    // C10, FR-B1, FR-B12
+    const EXPECTED: &str =
+        "expected `iss` to be a trusted issuer such as https://issuer.example/pool, found ";
+    for (iss, found) in [
+        (json!(null), "null"),
+        (json!(1), r#"a number, "1""#),
+        (json!([ISSUER]), r#"an array, "[\"https://issuer.example/pool\"]""#),
+        (json!({ "iss": "x" }), r#"an object, "{\"iss\":\"x\"}""#),
+    ] {
         assert_rejected!(
             cognito_verifier(),
             cognito_token().claim("iss", iss),
-            Error::UnknownIssuer { found: None, .. }
+            Error::UnknownIssuer { found: Some(_), .. },
+            format!("{EXPECTED}{found}")
         );
     }
     assert_rejected!(

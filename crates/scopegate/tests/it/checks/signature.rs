@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod ecdsa;
+mod es512;
 mod mutation;
 
 use scopegate::Error;

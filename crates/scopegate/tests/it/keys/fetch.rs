@@ -45,6 +45,26 @@ async fn serve(media_type: Option<&'static str>, text: String) -> String {
 }
 
 #[tokio::test]
+async fn fetched_key_of_another_issuer_is_skipped() {
+    // FR-B7
+    let (ours, other) = (SigningKey::generate(Algorithm::ES256), SigningKey::generate(Algorithm::ES256));
+    let of = |key: &SigningKey, kid: &str, issuer: &str| {
+        let mut jwk = key.clone().with_kid(kid).jwk();
+        jwk["issuer"] = issuer.into();
+        jwk
+    };
+    let keys = jwks([of(&ours, "ours", ISSUER), of(&other, "other", "https://other.example")]);
+    let verifier = start(&serve(None, keys).await).await.unwrap();
+    assert!(verifier.verify(client_token().sign_with(&ours.clone().with_kid("ours"))).is_ok());
+    let rejected = verifier.verify(client_token().sign_with(&other.with_kid("other"))).unwrap_err();
+    assert!(matches!(rejected, Error::UnknownKey { .. }), "{rejected:?}");
+    assert!(
+        rejected.to_string().ends_with("is not used: it has an `issuer` that is another one"),
+        "{rejected}"
+    );
+}
+
+#[tokio::test]
 async fn media_type_of_jwks_is_ignored() {
     // B12
     let key = SigningKey::generate(Algorithm::ES256);

@@ -72,8 +72,7 @@ fn keys_of_every_supported_type_are_used() {
 #[test]
 fn unknown_and_absent_optional_members_are_ignored() {
     // B03: Entra ID's keys have `x5t`, `x5c`, `issuer`, and neither `alg` nor, elsewhere, `use`
-    let more =
-        json!({ "alg": null, "use": null, "x5t": "x", "x5c": ["y"], "issuer": "z", "unknown": { "a": 1 } });
+    let more = json!({ "alg": null, "use": null, "x5t": "x", "x5c": ["y"], "issuer": ISSUER, "unknown": { "a": 1 } });
     for key in [&RSA, &ES256, &ES384, &ED25519] {
         assert_usable(key, &changed(key, &more));
         assert_usable(key, &changed(key, &json!({ "use": null, "key_ops": ["verify"] })));
@@ -103,7 +102,8 @@ fn unsupported_key_is_skipped() {
         (changed(&ED25519, &json!({ "crv": "X25519" })), "`crv`"),
         (changed(&ED25519, &json!({ "crv": "Ed448" })), "`crv`"),
         (changed(&ES256, &json!({ "crv": "secp256k1" })), "`crv`"),
-        (changed(&ES256, &json!({ "crv": "P-521" })), "`crv`"),
+        (changed(&ES256, &json!({ "crv": "P-224" })), "`crv`"),
+        (changed(&ES256, &json!({ "crv": "P-521", "alg": null })), "public key"),
         (changed(&ES256, &json!({ "crv": null })), "no `crv`"),
         (json!({ "kty": "oct", "k": "AQAB", "alg": "HS256" }), "private or symmetric"),
         (changed(&RSA, &json!({ "alg": "RSA-OAEP" })), "`alg`"),
@@ -118,9 +118,45 @@ fn unsupported_key_is_skipped() {
 }
 
 #[test]
+fn null_is_an_absent_member_if_it_changes_no_use() {
+    // FR-B1
+    let null = |key: &SigningKey, member: &str| {
+        let mut jwk = key.jwk();
+        jwk[member] = Value::Null;
+        jwk
+    };
+    let verifies = |jwk: Value| {
+        let token = client_token().without_header("kid").sign_with(&RSA);
+        verifier(&[jwk]).is_ok_and(|verifier| verifier.verify(token).is_ok())
+    };
+    for member in ["kid", "x5t", "x5t#S256", "x5c", "unknown"] {
+        assert!(verifies(null(&RSA, member)), "{member}");
+    }
+    for member in ["alg", "use", "key_ops", "issuer"] {
+        assert_unusable(&null(&RSA, member), &format!("malformed `{member}`"));
+    }
+    for member in ["kty", "n", "e"] {
+        assert_unusable(&null(&RSA, member), &format!("no `{member}`"));
+    }
+    for member in ["crv", "x", "y"] {
+        assert_unusable(&null(&ES256, member), &format!("no `{member}`"));
+    }
+}
+
+#[test]
+fn key_of_another_issuer_is_skipped() {
+    // FR-B7
+    assert_usable(&RSA, &changed(&RSA, &json!({ "issuer": ISSUER })));
+    for other in ["https://issuer.example/pool/", "https://ISSUER.example/pool", "{tenantid}", ""] {
+        assert_unusable(&changed(&RSA, &json!({ "issuer": other })), "`issuer` that is another one");
+    }
+    assert_unusable(&changed(&RSA, &json!({ "issuer": [ISSUER] })), "malformed `issuer`");
+}
+
+#[test]
 fn key_with_malformed_member_is_skipped() {
     // B02, B05
-    for member in ["kty", "kid", "alg", "use", "n", "e"] {
+    for member in ["kty", "kid", "alg", "use", "n", "e", "x5t", "x5t#S256", "issuer"] {
         assert_unusable(&changed(&RSA, &json!({ member: 7 })), &format!("malformed `{member}`"));
     }
     for member in ["n", "e"] {

@@ -100,6 +100,29 @@ fn id_token_is_rejected() {
 }
 
 #[test]
+fn token_without_client_is_rejected_also_if_the_client_is_an_audience() {
+    // FR-B10
+    let issuer = Issuer::auth0("example.eu.auth0.com").unwrap().audiences([API, CLIENT]);
+    let verifier = verifier_with_keys(issuer, &keys());
+    accepted(&verifier, &machine_token());
+    accepted(&verifier, &machine_token_rfc9068());
+    accepted(&verifier, &machine_token().with("aud", CLIENT));
+    for token in [
+        id_token(),
+        id_token().with("azp", Value::Null),
+        id_token().with("azp", ""),
+        machine_token().without("azp"),
+    ] {
+        assert_rejected!(
+            verifier,
+            token,
+            Error::NotAnAccessToken { .. },
+            "not an access token: expected `azp` to be the client's id, found none"
+        );
+    }
+}
+
+#[test]
 fn token_for_other_api_or_tenant_is_rejected() {
     assert_rejected!(
         auth0_verifier(),
@@ -136,7 +159,7 @@ fn token_signed_with_secret_is_rejected() {
         auth0_verifier(),
         machine_token().with_header("alg", "HS256"),
         Error::UnacceptableAlgorithm { .. },
-        "expected `alg` to be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA, found \"HS256\""
+        "expected `alg` to be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, found \"HS256\""
     );
 }
 
@@ -156,7 +179,7 @@ fn unlisted_or_contradicting_client_is_rejected() {
         verifier,
         machine_token().with("client_id", "other"),
         Error::MalformedClaim { .. },
-        "claim `client_id`: expected the client that another claim names"
+        r#"claim `client_id`: expected the client that another claim names, found "other""#
     );
     // A claim of the tenant's own is not the client's id here.
     accepted(&verifier, &machine_token().with("cid", "customer-7"));

@@ -223,7 +223,8 @@ fn other_tenant_is_rejected_by_name_and_id() {
             verifier,
             token.clone().with("tid", json!([TENANT])),
             Error::WrongClaim { .. },
-            "expected `tid` to be 72f988bf-86f1-41af-91ab-2d7cd011db47, found none"
+            "expected `tid` to be 72f988bf-86f1-41af-91ab-2d7cd011db47, found an array, \
+             \"[\\\"72f988bf-86f1-41af-91ab-2d7cd011db47\\\"]\""
         );
         // Users' tokens need not have it.
         accepted(&verifier, &token.without("tid"));
@@ -280,6 +281,85 @@ fn client_is_read_from_claim_of_version() {
         Error::WrongClient { .. },
         r#"expected a client such as 11112222-bbbb-3333-cccc-4444dddd5555, found "aaaa0000-bb11-2222-33cc-444444dddddd""#
     );
+}
+
+#[test]
+fn other_clouds_have_names_of_their_own() {
+    // FR-B6
+    let in_cloud = |token: Golden, iss: &str| token.with("iss", iss);
+    let without_issuer =
+        || [jwk(json!({"kty": "RSA", "kid": "jS1Xo1OWDj_52vbwGNgvQO2VzMc", "n": "", "e": ""}))];
+    let external = format!("{TENANT}.ciamlogin.com");
+    for (host, iss) in [
+        (external.as_str(), format!("https://{TENANT}.ciamlogin.com/{TENANT}/v2.0")),
+        ("login.microsoftonline.us", format!("https://login.microsoftonline.us/{TENANT}/v2.0")),
+        (
+            "login.partner.microsoftonline.cn",
+            format!("https://login.partner.microsoftonline.cn/{TENANT}/v2.0"),
+        ),
+    ] {
+        let verifier =
+            verifier_with_keys(Issuer::entra_at(host, TENANT).unwrap().audience(API), &without_issuer());
+        let claims = accepted(&verifier, &in_cloud(machine_token_v2(), &iss));
+        assert!(matches!(claims.principal(), Principal::Client { id: CLIENT, .. }));
+        assert_eq!(claims.scopes().to_string(), "Orders.Read.All");
+        assert_rejected!(verifier, machine_token_v2(), Error::UnknownIssuer { .. });
+        // The rules of the preset hold.
+        let other_tenant = in_cloud(machine_token_v2(), &iss).with("tid", OTHER_TENANT);
+        assert_rejected!(verifier, other_tenant, Error::WrongClaim { .. });
+    }
+    for (host, iss) in [
+        ("login.microsoftonline.us", format!("https://sts.windows.net/{TENANT}/")),
+        ("login.partner.microsoftonline.cn", format!("https://sts.chinacloudapi.cn/{TENANT}/")),
+        ("login.chinacloudapi.cn", format!("https://sts.chinacloudapi.cn/{TENANT}/")),
+    ] {
+        let issuer = Issuer::entra_v1_at(host, TENANT).unwrap().audience(API_URI);
+        accepted(&verifier_with_keys(issuer, &without_issuer()), &in_cloud(machine_token_v1(), &iss));
+    }
+    for host in
+        ["", "login", "https://login.microsoftonline.us", "Login.microsoftonline.us", "a.b/c", "a.b:443"]
+    {
+        for error in
+            [Issuer::entra_at(host, TENANT).unwrap_err(), Issuer::entra_v1_at(host, TENANT).unwrap_err()]
+        {
+            assert!(matches!(error, ConfigError::InvalidName { setting: "host", .. }), "{error:?}");
+        }
+    }
+    let unknown = Issuer::entra_v1_at("login.example.com", TENANT).unwrap_err();
+    assert!(
+        unknown.to_string().ends_with(r#"or login.chinacloudapi.cn, found "login.example.com""#),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn key_of_another_tenant_or_cloud_is_left_out() {
+    // FR-B7
+    let with_issuer = |issuer: &str| {
+        let key =
+            json!({"kty": "RSA", "kid": "jS1Xo1OWDj_52vbwGNgvQO2VzMc", "n": "", "e": "", "issuer": issuer});
+        [jwk(key), other_jwk(json!({"kty": "RSA", "kid": "other", "n": "", "e": ""}))]
+    };
+    let v2 = |keys: &[Value]| verifier_with_keys(Issuer::entra(TENANT).unwrap().audience(API), keys);
+    let v1 = |keys: &[Value]| verifier_with_keys(Issuer::entra_v1(TENANT).unwrap().audience(API_URI), keys);
+    for ours in [TENANT, "{tenantid}"] {
+        let version_2 = with_issuer(&format!("https://login.microsoftonline.com/{ours}/v2.0"));
+        accepted(&v2(&version_2), &machine_token_v2());
+        accepted(&v1(&version_2), &machine_token_v1());
+        let version_1 = with_issuer(&format!("https://sts.windows.net/{ours}/"));
+        accepted(&v1(&version_1), &machine_token_v1());
+        assert_rejected!(v2(&version_1), machine_token_v2(), Error::UnknownKey { .. });
+    }
+    for other in [
+        format!("https://login.microsoftonline.com/{OTHER_TENANT}/v2.0"),
+        format!("https://login.microsoftonline.us/{TENANT}/v2.0"),
+        format!("https://login.microsoftonline.com/{TENANT}/v2.0/"),
+        String::new(),
+    ] {
+        let keys = with_issuer(&other);
+        assert_rejected!(v2(&keys), machine_token_v2(), Error::UnknownKey { .. });
+        assert_rejected!(v1(&keys), machine_token_v1(), Error::UnknownKey { .. });
+    }
 }
 
 #[test]

@@ -110,6 +110,8 @@ fn only_requested_roles_are_scopes() {
 
 #[test]
 fn malformed_roles_are_rejected() {
+    const NAMES: &str = "an array of strings";
+    const OBJECTS: &str = "an array of strings within objects";
     // C21
     let realm_roles = keycloak_verifier_with(Issuer::realm_roles_as_scopes);
     let client_roles = keycloak_verifier_with(|issuer| issuer.client_roles_as_scopes(API));
@@ -122,18 +124,20 @@ fn malformed_roles_are_rejected() {
             accepted(verifier, &machine_token().with(claim, nothing));
         }
     }
-    for (verifier, claim, value, message) in [
-        (&realm_roles, "realm_access", json!([]), "an array of strings within objects"),
-        (&realm_roles, "realm_access", json!({ "roles": "staff" }), "an array of strings"),
-        (&realm_roles, "realm_access", json!({ "roles": [1] }), "an array of strings"),
-        (&client_roles, "resource_access", json!({ "my-api": [] }), "an array of strings within objects"),
-        (&client_roles, "resource_access", json!({ "my-api": { "roles": {} } }), "an array of strings"),
+    for (verifier, claim, value, message, found) in [
+        (&realm_roles, "realm_access", json!([]), OBJECTS, r#"an array, "[]""#),
+        (&realm_roles, "realm_access", json!({ "roles": "staff" }), NAMES, r#""staff""#),
+        (&realm_roles, "realm_access", json!({ "roles": [1] }), NAMES, r#"an array, "[1]""#),
+        (&realm_roles, "realm_access", json!(null), OBJECTS, "null"),
+        (&realm_roles, "realm_access", json!({ "roles": null }), NAMES, "null"),
+        (&client_roles, "resource_access", json!({ "my-api": [] }), OBJECTS, r#"an array, "[]""#),
+        (&client_roles, "resource_access", json!({ "my-api": { "roles": {} } }), NAMES, r#"an object, "{}""#),
     ] {
         let error = rejected(verifier, &machine_token().with(claim, value));
         assert!(matches!(&error, Error::MalformedClaim { .. }), "{error:?}");
         let path =
             if claim == "realm_access" { "realm_access.roles" } else { "resource_access.my-api.roles" };
-        assert_eq!(error.to_string(), format!("claim `{path}`: expected {message}"));
+        assert_eq!(error.to_string(), format!("claim `{path}`: expected {message}, found {found}"));
     }
 }
 
@@ -187,7 +191,7 @@ fn other_token_kinds_are_reported() {
         keycloak_verifier(),
         machine_token().with("typ", "Refresh").with_header("alg", "HS512"),
         Error::UnacceptableAlgorithm { .. },
-        "expected `alg` to be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA, found \"HS512\""
+        "expected `alg` to be one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA, found \"HS512\""
     );
 }
 

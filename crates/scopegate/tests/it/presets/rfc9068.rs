@@ -91,16 +91,31 @@ fn malformed_required_claim_is_rejected() {
         ("exp", json!("1800003600")),
         ("aud", json!(1)),
         ("sub", json!(1)),
-        ("sub", json!(null)),
         ("client_id", json!(["order-importer"])),
         ("iat", json!("1800000000")),
-        ("iat", json!(null)),
         ("jti", json!(1)),
         ("jti", json!({})),
     ] {
         let error = rejected(&rfc9068_verifier(), &machine_token().with(claim, value.clone()));
         assert!(
             matches!(&error, Error::MalformedClaim { claim: named, .. } if named == claim),
+            "{claim} {value}: {error:?}"
+        );
+    }
+    // FR-B1, FR-B2: what is `null` or names nothing is missing.
+    for (claim, value) in [
+        ("aud", json!(null)),
+        ("sub", json!(null)),
+        ("sub", json!("")),
+        ("client_id", json!(null)),
+        ("client_id", json!("")),
+        ("iat", json!(null)),
+        ("jti", json!(null)),
+        ("jti", json!("")),
+    ] {
+        let error = rejected(&rfc9068_verifier(), &machine_token().with(claim, value.clone()));
+        assert!(
+            matches!(error, Error::MissingClaim { claim: named, .. } if named == claim),
             "{claim} {value}: {error:?}"
         );
     }

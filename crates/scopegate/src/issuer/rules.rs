@@ -1,0 +1,137 @@
+//! Rules about claims that presets know, for any issuer: sources of scopes, marks of access tokens, and accounts of
+//! clients.
+
+use std::borrow::Cow;
+
+use super::Issuer;
+use crate::checks::audience::{AllowList, ServiceAccountRule};
+use crate::checks::kind::{ClaimValue, Expect, RequiredClaim, TypeRule};
+use crate::checks::scopes::source::ScopeSource;
+use crate::error::config::ConfigError;
+
+impl Issuer {
+    /// Also reads scopes from this claim. If the issuer has a source with the same path, this one replaces it.
+    ///
+    /// Whoever may write the claim at the issuer can grant any scope, because a name and a scope that are equal are one
+    /// and the same. [`ScopeSource::with_prefix`] and [`ScopeSource::with_map`] keep them apart.
+    ///
+    /// Default: the claims of the preset; without a preset `scope` and `scp`.
+    pub fn scopes_from(mut self, source: ScopeSource) -> Self {
+        self.policy.scopes.add(source);
+        self
+    }
+
+    /// Reads scopes from these claims only, in place of the defaults. An empty list is [`ConfigError::EmptyList`] when the
+    /// verifier starts.
+    ///
+    /// ```
+    /// use scopegate::{Issuer, ScopeSource};
+    ///
+    /// let issuer = Issuer::from_metadata("https://issuer.example/")?
+    ///     .audience("https://my-api-server.org")
+    ///     .scopes_only_from([ScopeSource::array("https://claims.example.com/roles")]);
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
+    pub fn scopes_only_from(mut self, sources: impl IntoIterator<Item = ScopeSource>) -> Self {
+        self.policy.scopes.0.clear();
+        sources.into_iter().fold(self, Self::scopes_from)
+    }
+
+    /// Accepts a claim `scope` that is an array of scopes. RFC 8693 §4.2 defines it as a string, and by default an array is
+    /// rejected with [`Error::MalformedClaim`](crate::Error::MalformedClaim).
+    pub fn allow_scope_array(self) -> Self {
+        self.scopes_from(ScopeSource::text_or_array("scope"))
+    }
+
+    /// Accepts only tokens in which this claim is exactly this string: a mark by which the issuer's access tokens are told
+    /// from its other tokens. Other tokens are rejected with [`Error::WrongClaim`](crate::Error::WrongClaim). May be called
+    /// several times; all rules have to hold. An empty name is [`ConfigError::EmptyList`] when the verifier starts.
+    ///
+    /// ```
+    /// # use scopegate::Issuer;
+    /// let issuer = Issuer::from_metadata("https://issuer.example/")?
+    ///     .audience("https://my-api-server.org")
+    ///     .require_claim("token_type", "access_token")
+    ///     .require_claim_present("client_id");
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
+    pub fn require_claim(self, claim: impl Into<String>, value: impl Into<String>) -> Self {
+        self.with_rule(claim, ClaimValue::Equals(value.into()))
+    }
+
+    /// Accepts tokens with this claim only if it is exactly this string, and tokens without it. Otherwise as
+    /// [`require_claim`](Self::require_claim).
+    pub fn require_claim_if_present(self, claim: impl Into<String>, value: impl Into<String>) -> Self {
+        self.with_rule(claim, ClaimValue::EqualsIfPresent(value.into()))
+    }
+
+    /// Accepts only tokens that have this claim, whatever its value; `null` is absent. Otherwise as
+    /// [`require_claim`](Self::require_claim).
+    pub fn require_claim_present(self, claim: impl Into<String>) -> Self {
+        self.with_rule(claim, ClaimValue::Present)
+    }
+
+    /// Rejects tokens that have this claim, because only the issuer's tokens of other kinds do. Otherwise as
+    /// [`require_claim`](Self::require_claim).
+    pub fn reject_claim(self, claim: impl Into<String>) -> Self {
+        self.with_rule(claim, ClaimValue::Absent)
+    }
+
+    fn with_rule(mut self, claim: impl Into<String>, rule: ClaimValue) -> Self {
+        self.policy.kind.required.push(RequiredClaim { claim: claim.into(), rule });
+        self
+    }
+
+    /// Takes a client for the principal if this claim repeats `sub`: for issuers that give a client an account of its own, as
+    /// Entra ID does with `oid`. See [`Claims::principal`](crate::Claims::principal).
+    pub fn service_account_if_subject_in(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
+        self.policy.audience.is_service_account = ServiceAccountRule::RepeatedSubject(claim.into());
+        self
+    }
+
+    /// Takes a client for the principal if this claim repeats the client's id, as Keycloak does with `client_id`. Otherwise
+    /// as [`service_account_if_subject_in`](Self::service_account_if_subject_in).
+    pub fn service_account_if_client_in(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
+        self.policy.audience.is_service_account = ServiceAccountRule::RepeatedClient(claim.into());
+        self
+    }
+
+    pub(super) fn check_rules(&self) -> Result<(), ConfigError> {
+        let issuer = || self.identifier.clone();
+        if self.policy.scopes.0.is_empty() {
+            return Err(ConfigError::EmptyList { issuer: issuer(), setting: "at least one scope source" });
+        }
+        if self.policy.kind.required.iter().any(|rule| rule.claim.is_empty()) {
+            return Err(ConfigError::EmptyList { issuer: issuer(), setting: "names of claims" });
+        }
+        self.policy.scopes.0.iter().try_for_each(ScopeSource::check)
+    }
+
+    /// Warns if an ID token of a listed client could be taken for an access token: its `aud` is the client.
+    pub(crate) fn warn_of_client_as_audience(&self) {
+        let policy = &self.policy;
+        let (AllowList::OneOf(audiences), AllowList::OneOf(clients)) =
+            (&policy.audience.audiences, &policy.audience.clients)
+        else {
+            return;
+        };
+        let told_otherwise = matches!(policy.typ, TypeRule::AccessToken)
+            || policy.audience.required_client.is_some()
+            || !policy.kind.required.is_empty()
+            || policy
+                .kind
+                .rules
+                .iter()
+                .any(|rule| matches!(rule.expect, Expect::ClientId | Expect::Equals(_)));
+        if told_otherwise {
+            return;
+        }
+        if let Some(client) = clients.iter().find(|client| audiences.contains(client)) {
+            tracing::warn!(
+                issuer = self.identifier,
+                client,
+                "an audience is also a client, so its ID tokens may be accepted: require a mark of access tokens"
+            );
+        }
+    }
+}
