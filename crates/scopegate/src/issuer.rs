@@ -7,6 +7,7 @@ mod hydra;
 mod keycloak;
 mod name;
 mod okta;
+mod pem;
 pub(crate) mod policy;
 pub(crate) mod registry;
 mod rfc9068;
@@ -61,7 +62,7 @@ use crate::token::algorithm::Algorithm;
 /// | Keycloak | [`keycloak`](Self::keycloak) |
 /// | Ory Hydra | [`hydra`](Self::hydra) |
 /// | who follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
-/// | any other | [`from_metadata`](Self::from_metadata), [`from_jwks_uri`](Self::from_jwks_uri), [`from_jwks`](Self::from_jwks) |
+/// | any other | [`from_metadata`](Self::from_metadata), [`from_jwks_uri`](Self::from_jwks_uri), [`from_jwks`](Self::from_jwks), [`from_pem`](Self::from_pem) |
 ///
 /// A preset is nothing but values for these checks:
 ///

@@ -3,12 +3,14 @@
 
 #![cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "without an HTTP client, nothing is fetched"))]
 
+pub(crate) mod der;
 pub(crate) mod ed25519;
 #[cfg(feature = "fetch")]
 pub(crate) mod fetch;
 pub(crate) mod fetched;
 pub(crate) mod jwk;
 pub(crate) mod name;
+pub(crate) mod pem;
 pub(crate) mod refresh;
 pub(crate) mod set;
 pub(crate) mod verifying_key;

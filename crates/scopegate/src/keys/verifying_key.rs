@@ -1,5 +1,6 @@
 //! The only file that calls the cryptography crate: a public key, prepared once for one algorithm.
 
+use aws_lc_rs::digest;
 use aws_lc_rs::signature as aws;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 
@@ -79,6 +80,16 @@ impl VerifyingKey {
         checks::count_one();
         self.0.verify_sig(message, signature).is_ok()
     }
+}
+
+/// The SHA-1 of a certificate, by which `x5t` names it (RFC 7515 §4.1.7). It secures nothing here.
+pub(crate) fn sha1(bytes: &[u8]) -> Vec<u8> {
+    digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().to_vec()
+}
+
+/// The SHA-256 of a certificate, by which `x5t#S256` names it (RFC 7515 §4.1.8).
+pub(crate) fn sha256(bytes: &[u8]) -> Vec<u8> {
+    digest::digest(&digest::SHA256, bytes).as_ref().to_vec()
 }
 
 /// Compares without telling, by the time that it takes, how far the two agree.

@@ -3,6 +3,7 @@
 mod set;
 mod ed25519;
 mod thumbprint;
+mod pem;
 mod discovery;
 mod fetch;
 mod refresh;

@@ -43,6 +43,7 @@ fn malformed_name_is_rejected() {
         for error in [
             Issuer::from_jwks(name, &keys()).unwrap_err(),
             Issuer::from_jwks_uri(name, "https://keys.example/jwks").unwrap_err(),
+            Issuer::from_pem(name, [("k", "")]).unwrap_err(),
         ] {
             assert!(matches!(error, ConfigError::InvalidName { setting: "issuer", .. }), "{error:?}");
             assert!(!error.to_string().contains("secret"), "{error}");
