@@ -102,14 +102,14 @@ impl ProtectedResource {
     /// verifies its tokens.
     ///
     /// The verifier's issuers are its authorization servers, in the order in which they were
-    /// trusted: many clients take the first.
+    /// trusted: many clients take the first. Issuers whose name is not a URL are left out.
     /// [`with_authorization_servers`](Self::with_authorization_servers) tells callers of fewer.
     ///
     /// # Errors
     /// [`ConfigError::InvalidUrl`] when the identifier is not an `https` URL (or `http` on a
     /// loopback address) without query and fragment, in normal form.
     pub fn new(identifier: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
-        let issuers = verifier.issuers().map(str::to_owned).collect();
+        let issuers = middleware::authorization_servers(verifier).map(str::to_owned).collect();
         let description = Arc::new(Description::new(identifier.parse()?, issuers));
         Ok(Self { verifier: verifier.clone(), realm: None, description })
     }

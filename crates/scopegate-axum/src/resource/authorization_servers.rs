@@ -16,8 +16,9 @@ impl AuthorizationServers {
     ///
     /// # Errors
     /// Returns [`ConfigError::UntrustedIssuer`] for an issuer that the verifier does not trust
-    /// under exactly this name, [`ConfigError::RepeatedIssuer`] for a repeated one, and
-    /// [`ConfigError::EmptyIssuerList`] for an empty list.
+    /// under exactly this name, [`ConfigError::InvalidUrl`] for one whose name is not a URL,
+    /// [`ConfigError::RepeatedIssuer`] for a repeated one, and [`ConfigError::EmptyIssuerList`] for
+    /// an empty list.
     pub fn new<S: AsRef<str>>(
         verifier: &Verifier,
         issuers: impl IntoIterator<Item = S>,

@@ -119,6 +119,32 @@ async fn selected_authorization_servers_are_in_their_order() {
     assert_eq!(status(&router(&one), with_token(get("/read"), &token("orders/read"))).await, StatusCode::OK);
 }
 
+#[tokio::test]
+async fn issuer_whose_name_is_no_url_is_no_authorization_server() {
+    // FR-B4
+    let jwks = json!({ "keys": [crate::fixture::KEY.jwk()] }).to_string();
+    let other = |name| Issuer::from_jwks(name, &jwks).unwrap().client(CLIENT);
+    let names = ["acme.com", "http://fs.example.com/adfs/services/trust", "https://a.example/?tenant=1"];
+    let builder = names.into_iter().fold(Verifier::builder(), |builder, name| builder.trust(other(name)));
+    let verifier = builder.trust(trusted()).build().unwrap();
+    let api = ProtectedResource::new(ORDERS, &verifier).unwrap();
+    let router = Router::new().route_service(api.metadata_path(), api.metadata());
+    assert_eq!(document(&router, PATH).await["authorization_servers"], json!([ISSUER]));
+    assert!(AuthorizationServers::new(&verifier, [ISSUER]).is_ok());
+    for name in names {
+        let error = AuthorizationServers::new(&verifier, [ISSUER, name]).unwrap_err();
+        assert!(
+            matches!(error, ConfigError::InvalidUrl { setting: "authorization server", .. }),
+            "{error:?}"
+        );
+    }
+    // Without any, the member is left out (RFC 9728 §3.2).
+    let nameless = Verifier::builder().trust(other("acme.com")).build().unwrap();
+    let api = ProtectedResource::new(ORDERS, &nameless).unwrap();
+    let router = Router::new().route_service(api.metadata_path(), api.metadata());
+    assert_eq!(document(&router, PATH).await.get("authorization_servers"), None);
+}
+
 #[test]
 fn untrusted_authorization_server_is_a_config_error() {
     // F12
