@@ -1,15 +1,18 @@
 //! The claims of a verified token, the proof that verification happened. What is checked is in `verifier.rs`.
 
+pub(crate) mod identity;
+mod misfit;
+
 use std::fmt;
 use std::sync::Arc;
 
-use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::JsonObject;
 use scopegate_proto::scope::Scopes;
 use serde::de::DeserializeOwned;
 
 use crate::checks::audience::IssuedFor;
 use crate::checks::lifetime::Lifetime;
+use crate::claims::identity::Identity;
 use crate::error::Error;
 use crate::keys::verifying_key::equal_in_constant_time;
 use crate::scope::granted::GrantedScopes;
@@ -51,7 +54,7 @@ struct Verified {
 }
 
 /// The claims that say whom a token is about and whom it is for.
-pub(crate) struct Identity<'a> {
+pub(crate) struct Named<'a> {
     pub(crate) subject: Option<&'a str>,
     pub(crate) token_id: Option<&'a str>,
     pub(crate) issued_for: &'a IssuedFor<'a>,
@@ -82,18 +85,18 @@ impl Claims {
     pub(crate) fn new(
         token: &[u8],
         issuer: Arc<str>,
-        identity: &Identity<'_>,
+        named: &Named<'_>,
         payload: &str,
         granted: GrantedScopes,
         lifetime: Lifetime,
     ) -> Self {
-        let issued_for = identity.issued_for;
+        let issued_for = named.issued_for;
         Self(ShardedArc::new(Verified {
             issuer,
-            subject: identity.subject.map(Into::into),
+            subject: named.subject.map(Into::into),
             client: issued_for.client.as_deref().map(Into::into),
             is_service_account: issued_for.is_service_account,
-            token_id: identity.token_id.map(Into::into),
+            token_id: named.token_id.map(Into::into),
             audience: issued_for.audience.iter().map(|one| one.as_ref().into()).collect(),
             token: token.into(),
             payload: payload.into(),
@@ -111,6 +114,12 @@ impl Claims {
     /// grant it is the client, so ask [`principal`](Self::principal) before taking it for a user.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
+    }
+
+    /// Returns the issuer and the subject. Compare this, and not [`subject`](Self::subject), to find out whether
+    /// the caller owns something.
+    pub fn identity(&self) -> Identity<'_> {
+        Identity::new(self.issuer(), self.subject())
     }
 
     /// The client that the token was issued to: `client_id`, or where that is absent `azp`, `appid` or `cid`.
@@ -232,30 +241,23 @@ impl Claims {
             + granted.weight()
     }
 
-    /// Returns any claim by name, deserialized from its JSON text at each call. Returns `None` if it is
-    /// absent or `null`.
+    /// Returns any claim by name, deserialized at each call. Returns `None` if it is absent or `null`.
     ///
     /// # Errors
-    /// [`Error::MalformedClaim`] if the claim is there and is not a `T`.
+    /// Returns [`Error::UnexpectedClaims`] if the claim is present and not a `T`.
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
         let payload = JsonObject::from_text(&self.0.payload).ok();
         let Some(value) = payload.and_then(|payload| payload.get_non_null(name)) else { return Ok(None) };
-        serde_json::from_str(value.get()).map(Some).map_err(|_| Error::MalformedClaim {
-            claim: name.to_owned().into(),
-            expected: std::any::type_name::<T>(),
-            found: Some(Excerpt::of_json(value, Excerpt::DEFAULT_LIMIT)),
-        })
+        serde_json::from_str(value.get()).map(Some).map_err(|error| misfit::of_claim::<T>(name, &error))
     }
 
-    /// All claims as a type of the application's, deserialised at each call.
+    /// Returns all claims as a type of the application, deserialized at each call.
     ///
     /// # Errors
-    /// [`Error::UnexpectedClaims`] when the claims are not a `T`.
+    /// Returns [`Error::UnexpectedClaims`] if the claims are not a `T`. It names the claim that does not fit.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_str(&self.0.payload).map_err(|error| Error::UnexpectedClaims {
-            expected: std::any::type_name::<T>(),
-            found: Excerpt::new(&error.to_string()),
-        })
+        let payload = &*self.0.payload;
+        serde_json::from_str(payload).map_err(|error| misfit::of_payload::<T>(payload, &error))
     }
 }
 

@@ -14,6 +14,7 @@ use scopegate_proto::json::JsonError;
 use scopegate_proto::jws::Part;
 use scopegate_proto::scope::Scopes;
 
+use crate::denied::Denied;
 use crate::keys::name::split_thumbprint_id;
 use crate::scope::requirement::Requirement;
 use crate::token::algorithm::Algorithm;
@@ -99,9 +100,11 @@ pub enum Error {
     /// [`require_claim`](crate::Issuer::require_claim) asks for another value.
     #[non_exhaustive]
     WrongClaim { claim: Cow<'static, str>, expected: String, found: Option<Excerpt> },
-    /// The claims do not have the shape that the application asks for; `expected` is the name of its type.
+    /// The token is valid, and its claims do not fit the type that the application reads them as: HTTP 403,
+    /// because another token would not help. `claim` names the claim that does not fit, if it is known. If no
+    /// token of the issuer fits, the application's type is wrong.
     #[non_exhaustive]
-    UnexpectedClaims { expected: &'static str, found: Excerpt },
+    UnexpectedClaims { claim: Option<String>, expected: &'static str, found: Excerpt },
     /// The token is for somebody else (RFC 7519 §4.1.3); of those that it is for, `found` has up to three, and `expected` as
     /// many of those that are accepted. An empty `expected` means that this issuer's tokens are bound to clients and no
     /// audience was configured, so only a token without `aud` is for us.
@@ -121,6 +124,8 @@ pub enum Error {
     /// The token is good and lacks scopes that are needed (RFC 6750 §3.1).
     #[non_exhaustive]
     InsufficientScope { required: Requirement, granted: Scopes },
+    /// The token is valid, and a [check](crate::VerifierBuilder::check) of the application denies it.
+    Denied(Denied),
 }
 
 /// The groups of [`Error`]s. Responses, metrics and the documentation derive from this grouping alone.
@@ -129,6 +134,8 @@ pub enum Error {
 /// | --- | --- | --- |
 /// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable` | 401 | the client: get another token |
 /// | `InsufficientScope` | 403 | the client's administrator: grant the scope |
+/// | `UnexpectedClaims` | 403 | the application's author: the type or the issuer's configuration is wrong |
+/// | `Denied` | 403 | a rule of the application decided |
 /// | `Unavailable` | 503 | the operator: the issuer's keys are unavailable |
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -153,6 +160,10 @@ pub enum ErrorKind {
     Unacceptable,
     /// The token is valid and lacks a scope.
     InsufficientScope,
+    /// The token is valid, and its claims do not fit the application's type.
+    UnexpectedClaims,
+    /// The token is valid, and a rule of the application denies it.
+    Denied,
     /// The token could not be verified, because the issuer's keys are unavailable.
     Unavailable,
 }
@@ -170,6 +181,8 @@ impl ErrorKind {
             Self::NotForUs => "not_for_us",
             Self::Unacceptable => "unacceptable",
             Self::InsufficientScope => "insufficient_scope",
+            Self::UnexpectedClaims => "unexpected_claims",
+            Self::Denied => "denied",
             Self::Unavailable => "keys_unavailable",
         }
     }
@@ -177,7 +190,7 @@ impl ErrorKind {
     /// The HTTP status that the caller gets: 401, 403 or 503.
     pub fn status(self) -> u16 {
         match self {
-            Self::InsufficientScope => 403,
+            Self::InsufficientScope | Self::UnexpectedClaims | Self::Denied => 403,
             Self::Unavailable => 503,
             Self::Malformed
             | Self::Untrusted
@@ -219,16 +232,23 @@ impl Error {
             | Self::MissingClaim { .. }
             | Self::MalformedClaim { .. }
             | Self::WrongClaim { .. }
-            | Self::UnexpectedClaims { .. }
             | Self::NotAnAccessToken { .. }
             | Self::SenderConstrained { .. } => ErrorKind::Unacceptable,
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
+            Self::UnexpectedClaims { .. } => ErrorKind::UnexpectedClaims,
+            Self::Denied(_) => ErrorKind::Denied,
             Self::KeysUnavailable { .. } => ErrorKind::Unavailable,
         }
     }
 }
 
 impl std::error::Error for Error {}
+
+impl From<Denied> for Error {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
 
 /// For unit tests only: with it, no variant could ever hold what cannot be compared.
 #[cfg(test)]
@@ -290,15 +310,27 @@ impl fmt::Display for Error {
             Self::WrongClaim { claim, expected, found } => {
                 write!(f, "expected `{claim}` to be {expected}, found {}", OrNone(found))
             }
-            Self::UnexpectedClaims { expected, found } => {
-                write!(f, "expected claims that are a {expected}, found {found}")
+            Self::UnexpectedClaims { claim, expected, found } => {
+                f.write_str("the claims of a valid token do not fit the application's type ")?;
+                match claim {
+                    Some(claim) => write!(f, "{expected}: claim {}: {found}", Excerpt::new(claim)),
+                    None => write!(f, "{expected}: {found}"),
+                }
             }
             Self::Expired { expired_at, now, leeway } => {
-                write!(f, "expired at {expired_at}, used at {now} (leeway {} s)", leeway.as_secs())
+                let late = now.secs_since(*expired_at);
+                write!(
+                    f,
+                    "expired at {expired_at}, used at {now}: {late} s later (leeway {} s)",
+                    leeway.as_secs()
+                )
             }
             Self::NotYetValid { claim, valid_from, now, leeway } => {
-                write!(f, "`{claim}` is {valid_from}, used at {now} (leeway {} s)", leeway.as_secs())
+                let early = valid_from.secs_since(*now);
+                let leeway = leeway.as_secs();
+                write!(f, "`{claim}` is {valid_from}, used at {now}: {early} s earlier (leeway {leeway} s)")
             }
+            Self::Denied(denied) => fmt::Display::fmt(denied, f),
             Self::WrongAudience { expected, found } if expected.is_empty() => {
                 write!(f, "expected no `aud`, because no audience is configured; found {}", Listed(found))
             }

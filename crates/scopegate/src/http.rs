@@ -48,11 +48,13 @@
 //! | several `Authorization` headers, or a `Bearer` that is not one token | 400, `error="invalid_request"` |
 //! | a rejected token | 401, `error="invalid_token"` |
 //! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
+//! | a valid token that a rule of the application denies, or whose claims do not fit its type | 403, a challenge with `realm` only, `reason` = the reason code |
 //! | any token, while its issuer's keys are unavailable | 503, `Retry-After`, no challenge |
 //!
 //! Each body is a problem document (RFC 9457), and each response is `Cache-Control: no-store`. The
-//! texts are fixed, so responses don't reveal why a token was rejected. Log the rejection, which
-//! has the reason.
+//! texts are fixed, so responses don't reveal why a token was rejected. [`Authorizer::record`] logs
+//! the reason, counts it and passes it to observers. [`Decision`](crate::Decision) lists the reason
+//! codes.
 
 mod authorizer;
 mod credentials;
@@ -60,6 +62,7 @@ mod rejection;
 mod template;
 mod challenge;
 mod problem;
+mod record;
 #[cfg(test)]
 mod tests;
 

@@ -60,6 +60,7 @@
 //! | `fetch` | issuers whose keys are fetched, with an HTTP client and a TLS stack. On by default |
 //! | `http` | the decision about an HTTP request as data: [`http`](mod@crate::http). Off by default |
 //! | `metrics` | counters, through the facade of the crate `metrics`; see below. Off by default |
+//! | `test-util` | [`Claims::for_test`](Claims), for unit tests. It does not compile without `debug_assertions`. Off by default |
 //! | `serde` | `Serialize` for [`Status`], [`IssuerStatus`], [`Principal`], [`NumericDate`], [`Algorithm`], [`Scope`] and [`Scopes`]; `Deserialize` for the last three. Off by default |
 //!
 //! # Watching it
@@ -71,6 +72,7 @@
 //! | metric | labels | counts |
 //! | --- | --- | --- |
 //! | `scopegate_verifications_total` | `outcome`: `accepted`, or the code of an [`ErrorKind`] | tokens judged; what is `expired` may be forged, because times are judged before the signature |
+//! | `scopegate_requests_total` | `decision`: `accepted`, `rejected`, `undecidable`; `reason`: a code of [`Decision`](crate::http::Authorizer::record) | requests decided, each once; with the feature `http` |
 //! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | looks for what a caller presented, whatever it is, among the tokens that are kept |
 //! | `scopegate_cache_evictions_total` | | kept tokens that were pushed out by others. Many of them mean that [`cache_capacity`](VerifierBuilder::cache_capacity) should be larger |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
@@ -89,9 +91,13 @@ pub mod middleware;
 mod verifier;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "test-util")]
+mod test_util;
 mod issuer;
 mod status;
 mod cache;
+#[cfg(feature = "http")]
+mod decision;
 mod claims;
 mod checks;
 mod keys;
@@ -103,6 +109,7 @@ mod resource_identifier;
 mod sharded_arc;
 mod metrics;
 mod error;
+mod denied;
 
 /// The code of this crate's README compiles.
 #[cfg(all(doctest, feature = "fetch"))]
@@ -121,7 +128,13 @@ mod published_vectors;
 pub mod fuzzing;
 
 pub use checks::scopes::source::{ClaimPath, ScopeSource};
+pub use claims::identity::Identity;
 pub use claims::{Claims, Principal};
+#[cfg(feature = "http")]
+pub use decision::unverified::Unverified;
+#[cfg(feature = "http")]
+pub use decision::{Decision, Verdict};
+pub use denied::Denied;
 pub use error::config::ConfigError;
 pub use error::{Error, ErrorKind};
 pub use issuer::{Issuer, IssuerWithoutAudience};

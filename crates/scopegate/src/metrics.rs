@@ -6,22 +6,36 @@
 #[cfg(feature = "fetch")]
 use std::time::SystemTime;
 
+#[cfg(feature = "http")]
+use crate::decision::Decision;
 use crate::error::Error;
 #[cfg(all(feature = "fetch", feature = "metrics"))]
 use crate::token::numeric_date::NumericDate;
 
 /// Counts a verification, and a key that its issuer does not publish.
-pub(crate) fn verified<T>(result: &Result<T, Error>) {
+pub(crate) fn verified(error: Option<&Error>) {
     #[cfg(feature = "metrics")]
     {
-        let outcome = result.as_ref().err().map_or("accepted", |error| error.kind().as_str());
+        let outcome = error.map_or("accepted", |error| error.kind().as_str());
         metrics::counter!("scopegate_verifications_total", "outcome" => outcome).increment(1);
-        if let Err(Error::UnknownKey { issuer, .. }) = result {
+        if let Some(Error::UnknownKey { issuer, .. }) = error {
             metrics::counter!("scopegate_unknown_keys_total", "issuer" => issuer.clone()).increment(1);
         }
     }
     #[cfg(not(feature = "metrics"))]
-    let _ = result;
+    let _ = error;
+}
+
+/// Counts a decision about a request.
+#[cfg(feature = "http")]
+pub(crate) fn decided(decision: &Decision<'_>) {
+    #[cfg(feature = "metrics")]
+    {
+        let labels = [("decision", decision.verdict().as_str()), ("reason", decision.reason())];
+        metrics::counter!("scopegate_requests_total", &labels).increment(1);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = decision;
 }
 
 /// A key set was fetched that is in use now.

@@ -5,9 +5,9 @@
 //! 1. When a route is set up, [`compile`] its requirement for the verifier.
 //! 2. At each request, call [`try_verify`]. It returns at once for nearly every token, so no future has to be
 //!    boxed. If the result is [`Verification::Pending`], await [`PendingVerification::wait`].
-//! 3. Call [`Claims::require`] with the compiled requirement.
-//! 4. If layers nest, an inner one may take over the claims of an outer one if both have the
-//!    [`same_verifier`], and the claims [match the token](matches_token).
+//! 3. Call [`Claims::require`](crate::Claims::require) with the compiled requirement.
+//! 4. If layers nest, verify the token in each of them. An inner layer finds it in the cache, and sees that it has
+//!    expired since, or that its key is gone. [`same_verifier`] tells whether an outer layer records the request.
 //!
 //! ```
 //! use scopegate::middleware::{self, Verification};
@@ -33,7 +33,6 @@
 //! # Ok(()) }
 //! ```
 
-use crate::claims::Claims;
 use crate::error::config::ConfigError;
 use crate::scope::requirement::Requirement;
 use crate::verifier::Verifier;
@@ -48,7 +47,7 @@ pub fn try_verify(verifier: &Verifier, token: impl AsRef<[u8]>) -> Verification 
 
 /// Compiles a requirement for tokens of this verifier.
 ///
-/// [`Claims::require`] then takes as long for a token of 200 scopes and a requirement of ten as for one of
+/// [`Claims::require`](crate::Claims::require) then takes as long for a token of 200 scopes and a requirement of ten as for one of
 /// each, and [`Requirement::challenge_scopes`] leaves out the scopes that another one
 /// [implies](crate::VerifierBuilder::implied_scopes).
 ///
@@ -60,16 +59,9 @@ pub fn compile(verifier: &Verifier, requirement: impl Into<Requirement>) -> Requ
     verifier.compile(requirement.into())
 }
 
-/// Returns whether one verifier is a clone of the other, so that a token which one has verified needs no
-/// second verification.
+/// Returns whether one verifier is a clone of the other.
 pub fn same_verifier(one: &Verifier, other: &Verifier) -> bool {
     one.is_same(other)
-}
-
-/// Returns whether the claims were read from exactly this token. The time that it takes does not depend on
-/// where another token differs.
-pub fn matches_token(claims: &Claims, token: impl AsRef<[u8]>) -> bool {
-    claims.matches_token(token.as_ref())
 }
 
 /// Returns the identifiers of the trusted issuers that are URLs, in the order of the configuration: for the member

@@ -2,6 +2,7 @@
 //! the file of its concept.
 
 pub(crate) mod builder;
+pub(crate) mod hooks;
 pub(crate) mod outcome;
 pub(crate) mod pending;
 mod refresh;
@@ -27,7 +28,9 @@ use crate::checks::audience::IssuedFor;
 use crate::checks::confirmation;
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
-use crate::claims::{Claims, Identity};
+use crate::claims::{Claims, Named};
+#[cfg(feature = "http")]
+use crate::decision::Decision;
 use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::issuer::registry::{KeyLookup, Registry, TrustedIssuer};
@@ -42,8 +45,9 @@ use crate::status::{IssuerStatus, Status};
 use crate::token;
 use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
-use crate::verifier::outcome::{NotAccepted, UnknownKey};
-use crate::verifier::pending::{PendingVerification, Verification};
+use crate::verifier::hooks::Hooks;
+use crate::verifier::outcome::{NotAccepted, Rejected, UnknownKey};
+use crate::verifier::pending::{Attempt, PendingVerification, Verification};
 
 /// Decides whether a token is an access token for this API. Cloning shares it; build one and keep it.
 ///
@@ -70,6 +74,7 @@ struct Inner {
     cache: Cache,
     /// The scopes that routes require.
     scopes: ScopeInterner,
+    hooks: Hooks,
     /// Held, because dropping them stops the refresh.
     _tasks: Vec<AbortOnDrop>,
 }
@@ -81,11 +86,12 @@ impl Verifier {
         leeway: Duration,
         cache: Cache,
         hierarchy: ScopeHierarchy,
+        hooks: Hooks,
         tasks: Vec<AbortOnDrop>,
     ) -> Self {
         base64url::prepare();
         let (issuers, scopes) = (Registry::new(issuers), ScopeInterner::new(hierarchy));
-        Self(Arc::new(Inner { issuers, clock, leeway, cache, scopes, _tasks: tasks }))
+        Self(Arc::new(Inner { issuers, clock, leeway, cache, scopes, hooks, _tasks: tasks }))
     }
 
     /// Verifies an access token in compact form, without the word `Bearer`.
@@ -107,6 +113,7 @@ impl Verifier {
     /// 7. Only now are the other claims judged: the token is an access token, by `token_use` and other marks of the
     ///    issuer's and by the absence of the marks of ID tokens and others; audience and client; it is not bound to a key
     ///    (RFC 7800); its scopes, and `sub` and `jti`, are well-formed.
+    /// 8. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. Checks are asked at each use.
     ///
     /// A hostile token costs at most one signature check, and one for an unknown issuer, one with an unknown key, and one
     /// that is out of date, none.
@@ -122,8 +129,7 @@ impl Verifier {
             NotAccepted::Rejected(error) => error,
             NotAccepted::KeyUnknown(unknown) => unknown.error(),
         });
-        metrics::verified(&result);
-        result
+        self.decide(result).map_err(|rejected| rejected.error)
     }
 
     /// Like [`verify`](Self::verify), and waits for a fetch of the keys that is due or under way and that the token needs.
@@ -153,16 +159,48 @@ impl Verifier {
 
     /// Verifies a token without waiting. If its key may be about to arrive, the verification is pending.
     pub(crate) fn try_verify(&self, token: &[u8]) -> Verification {
+        match self.attempt(token) {
+            Attempt::Done(result) => Verification::Done(result.map_err(|rejected| rejected.error)),
+            Attempt::Pending(pending) => Verification::Pending(pending),
+        }
+    }
+
+    /// Like [`try_verify`](Self::try_verify), and returns the claims of a valid token that is denied.
+    pub(crate) fn attempt(&self, token: &[u8]) -> Attempt {
         let result = match self.verify_inner(token, OverdueKeys::Wait) {
             Ok(claims) => Ok(claims),
             Err(NotAccepted::Rejected(error)) => Err(error),
             Err(NotAccepted::KeyUnknown(unknown)) => match unknown.settled_error() {
                 Some(error) => Err(error),
-                None => return Verification::Pending(PendingVerification::new(self, token, unknown)),
+                None => return Attempt::Pending(PendingVerification::new(self, token, unknown)),
             },
         };
-        metrics::verified(&result);
-        Verification::Done(result)
+        Attempt::Done(self.decide(result))
+    }
+
+    /// Asks the checks of the application about a valid token, and counts the result.
+    fn decide(&self, verified: Result<Claims, Error>) -> Result<Claims, Rejected> {
+        let result = match verified {
+            Ok(claims) => match self.0.hooks.check(&claims) {
+                Ok(()) => Ok(claims),
+                Err(denied) => Err(Rejected { error: denied.into(), claims: Some(claims) }),
+            },
+            Err(error) => Err(Rejected { error, claims: None }),
+        };
+        metrics::verified(result.as_ref().err().map(|rejected| &rejected.error));
+        result
+    }
+
+    /// Passes a decision to the observers.
+    #[cfg(feature = "http")]
+    pub(crate) fn observe(&self, decision: &Decision<'_>) {
+        self.0.hooks.observe(decision);
+    }
+
+    /// Returns whether there is an observer.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_observed(&self) -> bool {
+        !self.0.hooks.observers.is_empty()
     }
 
     /// Waits until every issuer has usable keys, all at the same time. Use it to delay readiness. Returns at
@@ -287,7 +325,7 @@ impl Verifier {
         Ok(Claims::new(
             token,
             Arc::clone(&issuer.identifier),
-            &Identity { subject: subject.as_deref(), token_id: token_id.as_deref(), issued_for },
+            &Named { subject: subject.as_deref(), token_id: token_id.as_deref(), issued_for },
             payload.text(),
             granted,
             lifetime,

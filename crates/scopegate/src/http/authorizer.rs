@@ -8,7 +8,6 @@ use http::HeaderMap;
 use scopegate_proto::scope::Scope;
 
 use crate::claims::Claims;
-use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::http::challenge::{Challenge, DEFAULT_REALM, MetadataUrl};
 use crate::http::credentials::bearer::{BearerToken, is_one_token};
@@ -17,7 +16,8 @@ use crate::http::rejection::{RaisedBy, Rejection, RejectionReason};
 use crate::http::template::{Kind, ResponseTemplate, ResponseTemplates};
 use crate::scope::requirement::Requirement;
 use crate::verifier::Verifier;
-use crate::verifier::pending::{PendingVerification, Verification};
+use crate::verifier::outcome::Rejected;
+use crate::verifier::pending::{Attempt, PendingVerification};
 
 /// Decides about the requests to a route, and renders the responses to those that it rejects.
 ///
@@ -146,7 +146,10 @@ impl Authorizer {
         Authorization::Ready(match (credentials, &self.access) {
             (Credentials::Bearer(token), _) => return self.authorize_token(token),
             (Credentials::Malformed(how), _) => Err(Rejection::new(RejectionReason::Malformed(how))),
-            (Credentials::None, Access::OptionalToken) => Ok(None),
+            (Credentials::None | Credentials::Unsupported, Access::OptionalToken) => Ok(None),
+            (Credentials::Unsupported, Access::Token | Access::Scopes(_)) => {
+                Err(Rejection::new(RejectionReason::UnsupportedScheme))
+            }
             (Credentials::None, Access::Token | Access::Scopes(_)) => {
                 Err(Rejection::new(RejectionReason::NoCredentials))
             }
@@ -154,34 +157,32 @@ impl Authorizer {
     }
 
     fn authorize_token(&self, token: BearerToken<'_>) -> Authorization {
-        Authorization::Ready(match self.verifier.try_verify(token.as_bytes()) {
-            Verification::Done(Err(_)) if !is_one_token(token.as_bytes()) => {
+        Authorization::Ready(match self.verifier.attempt(token.as_bytes()) {
+            Attempt::Done(Err(_)) if !is_one_token(token.as_bytes()) => {
                 Err(Rejection::new(RejectionReason::Malformed(MalformedCredentials::NotOneToken)))
             }
-            Verification::Done(verified) => self.authorize_verified(verified).map(Some),
-            Verification::Pending(verification) => {
+            Attempt::Done(verified) => self.authorize_verified(verified).map(Some),
+            Attempt::Pending(verification) => {
                 return Authorization::Pending(PendingAuthorization { verification });
             }
         })
     }
 
-    /// Decides about a request by the claims of its token, which this authorizer's
-    /// [verifier](Self::verifier) has verified for an outer layer.
-    ///
-    /// # Errors
-    /// Returns the [`Rejection`] of a token that lacks scopes.
-    pub fn authorize_claims(&self, claims: Claims) -> Result<Claims, Rejection> {
-        let Access::Scopes(requirement) = &self.access else { return Ok(claims) };
-        match claims.require_ref(requirement) {
-            Ok(()) => Ok(claims),
-            Err(error) => Err(Rejection::new(RejectionReason::Token(error)).with_claims(claims)),
+    fn authorize_verified(&self, verified: Result<Claims, Rejected>) -> Result<Claims, Rejection> {
+        match verified {
+            Ok(claims) => self.require_scopes(claims),
+            Err(Rejected { error, claims: None }) => Err(Rejection::of_token(error)),
+            Err(Rejected { error, claims: Some(claims) }) => {
+                Err(Rejection::of_token(error).with_claims(claims))
+            }
         }
     }
 
-    fn authorize_verified(&self, verified: Result<Claims, Error>) -> Result<Claims, Rejection> {
-        match verified {
-            Ok(claims) => self.authorize_claims(claims),
-            Err(error) => Err(Rejection::new(RejectionReason::Token(error))),
+    fn require_scopes(&self, claims: Claims) -> Result<Claims, Rejection> {
+        let Access::Scopes(requirement) = &self.access else { return Ok(claims) };
+        match claims.require_ref(requirement) {
+            Ok(()) => Ok(claims),
+            Err(error) => Err(Rejection::of_token(error).with_claims(claims)),
         }
     }
 
@@ -214,7 +215,7 @@ impl PendingAuthorization {
     /// # Panics
     /// Panics outside of a Tokio runtime with timers.
     pub async fn wait(self, authorizer: &Authorizer) -> Result<Option<Claims>, Rejection> {
-        authorizer.authorize_verified(self.verification.wait().await).map(Some)
+        authorizer.authorize_verified(self.verification.decide().await).map(Some)
     }
 }
 

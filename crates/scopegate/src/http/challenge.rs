@@ -85,6 +85,12 @@ impl Challenge {
         self.build(&[])
     }
 
+    /// Returns the challenge for a valid token that a rule denies: only the scheme and the realm. An error code or a
+    /// scope would make clients get another token, which would be denied too.
+    pub(super) fn denied(&self) -> HeaderValue {
+        Self { realm: self.realm.clone(), resource_metadata: None, scope: String::new() }.build(&[])
+    }
+
     pub(super) fn with_error(&self, code: ErrorCode, description: &'static str) -> HeaderValue {
         self.build(&[("error", code.name()), ("error_description", description)])
     }

@@ -14,8 +14,11 @@ use crate::http::credentials::bearer::BearerToken;
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
 pub enum Credentials<'a> {
-    /// No `Authorization` header, or one of another scheme.
+    /// No `Authorization` header, or an empty one.
     None,
+    /// The scheme is not understood, or there is none: what stands there may be a secret, so it is not
+    /// shown.
+    Unsupported,
     /// The scheme is `Bearer`.
     Bearer(BearerToken<'a>),
     /// The credentials are not well-formed.

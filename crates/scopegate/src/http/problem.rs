@@ -14,12 +14,31 @@ pub struct Problem {
 impl Problem {
     /// Creates the document of a status and one sentence for the caller.
     pub fn new(status: StatusCode, detail: &str) -> Self {
-        let document = serde_json::json!({
-            "title": status.canonical_reason(),
-            "status": status.as_u16(),
-            "detail": detail,
-        });
-        Self { status, document: document.to_string().into() }
+        Self::with_members(
+            status,
+            &serde_json::json!({
+                "title": status.canonical_reason(),
+                "status": status.as_u16(),
+                "detail": detail,
+            }),
+        )
+    }
+
+    /// Creates a document that also has a stable code, `reason`, for programs.
+    pub(super) fn with_reason(status: StatusCode, detail: &str, reason: &str) -> Self {
+        Self::with_members(
+            status,
+            &serde_json::json!({
+                "title": status.canonical_reason(),
+                "status": status.as_u16(),
+                "detail": detail,
+                "reason": reason,
+            }),
+        )
+    }
+
+    fn with_members(status: StatusCode, members: &serde_json::Value) -> Self {
+        Self { status, document: members.to_string().into() }
     }
 
     /// Returns the status.

@@ -1,4 +1,4 @@
-//! Why a request is rejected, and which of the five responses that means. Nothing else chooses one.
+//! Why a request is rejected, and which of the six responses that means. Nothing else chooses one.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,6 +6,7 @@ use std::fmt;
 use http::StatusCode;
 
 use crate::claims::Claims;
+use crate::denied::Denied;
 use crate::error::{Error, ErrorKind};
 use crate::http::challenge::{Challenge, DEFAULT_REALM};
 use crate::http::credentials::MalformedCredentials;
@@ -30,12 +31,17 @@ pub struct Rejection {
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum RejectionReason {
-    /// The request has no `Authorization` header, or one of another scheme: 401.
+    /// The request has no `Authorization` header: 401.
     NoCredentials,
+    /// The `Authorization` header has a scheme that is not understood, or none: 401.
+    UnsupportedScheme,
     /// The request has several `Authorization` headers, or a `Bearer` that is not one token: 400.
     Malformed(MalformedCredentials),
-    /// The token was rejected: 401. It lacks scopes: 403. Its issuer's keys are unavailable: 503.
+    /// The token was rejected: 401. It lacks scopes, or its claims do not fit: 403. Its issuer's keys
+    /// are unavailable: 503.
     Token(Error),
+    /// The token is valid, and a rule of the application denies the request: 403.
+    Denied(Denied),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +57,24 @@ impl Rejection {
         Self { reason, claims: None, raised_by: RaisedBy::Authorizer }
     }
 
+    /// A denial has one form, wherever it comes from.
+    pub(super) fn of_token(error: Error) -> Self {
+        Self::new(match error {
+            Error::Denied(denied) => RejectionReason::Denied(denied),
+            error => RejectionReason::Token(error),
+        })
+    }
+
     /// Creates the rejection of a request without credentials, for a handler behind an
     /// [optional token](crate::http::Access::OptionalToken) that requires one after all.
     pub fn no_credentials() -> Self {
         Self { raised_by: RaisedBy::Application, ..Self::new(RejectionReason::NoCredentials) }
+    }
+
+    /// Creates the rejection of a valid token by a rule of the application: 403, with the reason code
+    /// in the body. See [`Denied`].
+    pub fn forbidden(reason: &'static str) -> Self {
+        Denied::new(reason).into()
     }
 
     /// Adds the claims of the verified token that is not enough.
@@ -68,6 +88,18 @@ impl Rejection {
         &self.reason
     }
 
+    /// Returns the stable [reason code](crate::Decision#reason-codes).
+    pub fn reason_code(&self) -> &'static str {
+        match &self.reason {
+            RejectionReason::NoCredentials => "no_credentials",
+            RejectionReason::UnsupportedScheme => "unsupported_scheme",
+            RejectionReason::Malformed(MalformedCredentials::SeveralHeaders) => "several_headers",
+            RejectionReason::Malformed(MalformedCredentials::NotOneToken) => "not_one_token",
+            RejectionReason::Token(error) => error.kind().as_str(),
+            RejectionReason::Denied(denied) => denied.reason(),
+        }
+    }
+
     /// Returns the status of the response.
     pub fn status(&self) -> StatusCode {
         self.kind().status()
@@ -78,7 +110,7 @@ impl Rejection {
         self.kind().detail()
     }
 
-    /// Returns the claims of the verified token, if the token is valid and lacks scopes (403).
+    /// Returns the claims of the verified token, if the token is valid and not sufficient (403).
     ///
     /// `None` for every other rejection. Also `None` if the application converted a bare [`Error`]
     /// and did not add [claims](Self::with_claims).
@@ -99,13 +131,18 @@ impl Rejection {
 
     pub(super) fn kind(&self) -> Kind {
         match &self.reason {
-            RejectionReason::NoCredentials => Kind::NoCredentials,
+            // RFC 6750 §3.1: a request that uses another scheme is like one without credentials.
+            RejectionReason::NoCredentials | RejectionReason::UnsupportedScheme => Kind::NoCredentials,
             RejectionReason::Malformed(_) => Kind::Malformed,
+            RejectionReason::Denied(denied) => Kind::Denied { reason: denied.reason() },
             RejectionReason::Token(Error::KeysUnavailable { retry_after, .. }) => {
                 Kind::Unavailable { retry_after: *retry_after }
             }
             RejectionReason::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
                 Kind::InsufficientScope
+            }
+            RejectionReason::Token(error) if error.kind() == ErrorKind::UnexpectedClaims => {
+                Kind::Denied { reason: error.kind().as_str() }
             }
             RejectionReason::Token(_) => Kind::InvalidToken,
         }
@@ -128,7 +165,13 @@ impl Rejection {
 
 impl From<Error> for Rejection {
     fn from(error: Error) -> Self {
-        Self { raised_by: RaisedBy::Application, ..Self::new(RejectionReason::Token(error)) }
+        Self { raised_by: RaisedBy::Application, ..Self::of_token(error) }
+    }
+}
+
+impl From<Denied> for Rejection {
+    fn from(denied: Denied) -> Self {
+        Error::Denied(denied).into()
     }
 }
 
@@ -136,6 +179,10 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
             RejectionReason::NoCredentials => f.write_str("no bearer token"),
+            RejectionReason::UnsupportedScheme => {
+                f.write_str("expected the scheme `Bearer` and a token, found another scheme or none")
+            }
+            RejectionReason::Denied(denied) => fmt::Display::fmt(denied, f),
             RejectionReason::Malformed(how) => fmt::Display::fmt(how, f),
             RejectionReason::Token(error) => fmt::Display::fmt(error, f),
         }
@@ -145,7 +192,8 @@ impl fmt::Display for Rejection {
 impl StdError for Rejection {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.reason {
-            RejectionReason::NoCredentials => None,
+            RejectionReason::NoCredentials | RejectionReason::UnsupportedScheme => None,
+            RejectionReason::Denied(denied) => Some(denied),
             RejectionReason::Malformed(how) => Some(how),
             RejectionReason::Token(error) => Some(error),
         }

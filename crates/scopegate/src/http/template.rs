@@ -21,6 +21,10 @@ pub(super) enum Kind {
     /// One for all reasons: which check fails first may depend on unverified input.
     InvalidToken,
     InsufficientScope,
+    /// The token is valid, and another one would not help.
+    Denied {
+        reason: &'static str,
+    },
     Unavailable {
         retry_after: Duration,
     },
@@ -31,7 +35,7 @@ impl Kind {
         match self {
             Self::NoCredentials | Self::InvalidToken => StatusCode::UNAUTHORIZED,
             Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::InsufficientScope => StatusCode::FORBIDDEN,
+            Self::InsufficientScope | Self::Denied { .. } => StatusCode::FORBIDDEN,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -42,6 +46,7 @@ impl Kind {
             Self::Malformed => "expected one Authorization header with one bearer token",
             Self::InvalidToken => "the access token has expired, or is not valid for this API",
             Self::InsufficientScope => "the access token lacks a scope that is needed",
+            Self::Denied { .. } => "the request is not allowed",
             Self::Unavailable { .. } => "access tokens cannot be verified at the moment",
         }
     }
@@ -71,9 +76,14 @@ impl ResponseTemplate {
             ),
             Kind::InvalidToken => challenged(challenge.with_error(ErrorCode::InvalidToken, detail)),
             Kind::InsufficientScope => challenged(challenge.with_error(ErrorCode::InsufficientScope, detail)),
+            Kind::Denied { .. } => challenged(challenge.denied()),
             Kind::Unavailable { retry_after } => (RETRY_AFTER, HeaderValue::from(retry_after.as_secs())),
         };
-        Self { detail, problem: Problem::new(kind.status(), detail), header }
+        let problem = match kind {
+            Kind::Denied { reason } => Problem::with_reason(kind.status(), detail, reason),
+            _ => Problem::new(kind.status(), detail),
+        };
+        Self { detail, problem, header }
     }
 
     /// Returns the status.
@@ -129,7 +139,7 @@ impl ResponseTemplates {
             Kind::Malformed => Some(&self.malformed),
             Kind::InvalidToken => Some(&self.invalid_token),
             Kind::InsufficientScope => Some(&self.insufficient_scope),
-            Kind::Unavailable { .. } => None,
+            Kind::Denied { .. } | Kind::Unavailable { .. } => None,
         }
     }
 }

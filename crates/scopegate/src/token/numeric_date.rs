@@ -38,6 +38,12 @@ impl NumericDate {
         Self(self.0 - duration.as_secs_f64())
     }
 
+    /// Returns the time from an earlier date to this one, in whole seconds. Zero if that date is later.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
+    pub(crate) fn secs_since(self, earlier: Self) -> u64 {
+        (self.0 - earlier.0) as u64
+    }
+
     pub(crate) fn plus(self, duration: Duration) -> Self {
         Self(self.0 + duration.as_secs_f64())
     }
@@ -62,10 +68,31 @@ impl From<NumericDate> for SystemTime {
     }
 }
 
+/// RFC 3339 in UTC, in whole seconds: `2027-01-15T08:00:00Z`. Seconds since 1970 for a year before 0.
 impl fmt::Display for NumericDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        const DAY: i64 = 24 * 3600;
+        let (days, second) = (self.as_secs().div_euclid(DAY), self.as_secs().rem_euclid(DAY));
+        let (year, month, day) = civil_from_days(days);
+        if year < 0 {
+            return write!(f, "{}", self.0);
+        }
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
+}
+
+/// Returns the date of a day since 1970-01-01 in the Gregorian calendar. Years begin in March here, so
+/// that a leap day is the last day of one.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(DAYS_OF_400_YEARS), days.rem_euclid(DAYS_OF_400_YEARS));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * day + 2) / 153;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year + i64::from(month <= 2), month, day - (153 * from_march + 2) / 5 + 1)
 }
 
 #[cfg(test)]
@@ -88,6 +115,24 @@ mod tests {
             ["\"1500\"", "true", "null", "[1]", "{}", "1e400", "1e12", "9223372036854775808", "NaN"]
         {
             assert_eq!(parse(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn date_displays_as_rfc_3339() {
+        // FR-C3
+        for (seconds, text) in [
+            (0.0, "1970-01-01T00:00:00Z"),
+            (1_795_857_069.128_348_6, "2026-11-28T09:11:09Z"),
+            (951_782_400.0, "2000-02-29T00:00:00Z"),
+            (4_107_542_399.0, "2100-02-28T23:59:59Z"),
+            (4_107_542_400.0, "2100-03-01T00:00:00Z"),
+            (-0.5, "1969-12-31T23:59:59Z"),
+            (-62_167_219_200.0, "0000-01-01T00:00:00Z"),
+            (-62_167_219_201.0, "-62167219201"),
+            (MAX_SECONDS, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(NumericDate(seconds).to_string(), text);
         }
     }
 

@@ -8,6 +8,10 @@ use std::time::Duration;
 use scopegate_proto::clock::{Clock, SystemClock};
 
 use crate::cache::Cache;
+use crate::claims::Claims;
+#[cfg(feature = "http")]
+use crate::decision::Decision;
+use crate::denied::Denied;
 use crate::error::config::ConfigError;
 use crate::issuer::policy::Policy;
 use crate::issuer::registry::TrustedIssuer;
@@ -21,6 +25,7 @@ use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 use crate::keys::set::KeySet;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::verifier::Verifier;
+use crate::verifier::hooks::Hooks;
 #[cfg(feature = "fetch")]
 use crate::verifier::start_policy::StartPolicy;
 
@@ -40,6 +45,7 @@ pub struct VerifierBuilder {
     cache_entries: usize,
     /// `None` for as many as the entries ask for.
     cache_bytes: Option<usize>,
+    hooks: Hooks,
 }
 
 impl Verifier {
@@ -73,6 +79,7 @@ impl VerifierBuilder {
             implied_scopes: Vec::new(),
             cache_entries: 4_096,
             cache_bytes: None,
+            hooks: Hooks::default(),
         }
     }
 
@@ -227,6 +234,54 @@ impl VerifierBuilder {
         self
     }
 
+    /// Adds a check of the application over the claims of valid tokens: for rules beside scopes, such as a list of
+    /// suspended clients. May be called several times. All checks must accept.
+    ///
+    /// A check runs at each use of a token, also if the token is cached. It runs on the request's thread, so it must not
+    /// block: read what it needs from memory. If a check denies, verification fails with
+    /// [`Error::Denied`](crate::Error::Denied), which is HTTP 403 with the reason code.
+    ///
+    /// ```
+    /// use scopegate::{Denied, Error, Issuer, Verifier};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let local = scopegate_issuer::LocalIssuer::start().await?;
+    /// # let issuer = Issuer::cognito_at(local.issuer())?.clients(["local-reader", "local-writer"]);
+    /// let verifier = Verifier::builder()
+    ///     .trust(issuer)
+    ///     .check(|claims| match claims.client_id() {
+    ///         Some("local-writer") => Err(Denied::new("suspended")),
+    ///         _ => Ok(()),
+    ///     })
+    ///     .start()
+    ///     .await?;
+    ///
+    /// assert!(verifier.verify(&local.mint().sign()).is_ok());
+    /// let suspended = verifier.verify(&local.mint().client("local-writer").sign());
+    /// assert!(matches!(suspended, Err(Error::Denied(denied)) if denied.reason() == "suspended"));
+    /// # Ok(()) }
+    /// ```
+    pub fn check(mut self, check: impl Fn(&Claims) -> Result<(), Denied> + Send + Sync + 'static) -> Self {
+        self.hooks.checks.push(Arc::new(check));
+        self
+    }
+
+    /// Adds an observer that gets the decision about each request: for audit logs and metrics of your own. May be called
+    /// several times.
+    ///
+    /// Layers of `scopegate-axum` record decisions. Elsewhere, call
+    /// [`Authorizer::record`](crate::http::Authorizer::record). [`verify`] alone records none, because it knows no request.
+    ///
+    /// An observer runs on the request's thread, so it must not block. If it panics, that is logged, and the decision
+    /// stands.
+    ///
+    /// [`verify`]: Verifier::verify
+    #[cfg(feature = "http")]
+    pub fn observe(mut self, observer: impl Fn(&Decision<'_>) + Send + Sync + 'static) -> Self {
+        self.hooks.observers.push(Arc::new(observer));
+        self
+    }
+
     /// Builds a verifier whose issuers all have static keys ([`Issuer::from_jwks`]): no runtime, no network.
     ///
     /// # Errors
@@ -246,7 +301,7 @@ impl VerifierBuilder {
         self,
         mut fetch: impl FnMut(KeyConfig, &Policy, &Arc<str>) -> Result<(Keys, AbortOnDrop), ConfigError>,
     ) -> Result<Verifier, ConfigError> {
-        self.check()?;
+        self.check_settings()?;
         let hierarchy = ScopeHierarchy::new(&self.implied_scopes)?;
         let (mut trusted, mut tasks) = (Vec::new(), Vec::new());
         for Issuer { identifier, keys, policy } in self.issuers {
@@ -265,10 +320,10 @@ impl VerifierBuilder {
         }
         let bytes = self.cache_bytes.unwrap_or(self.cache_entries.saturating_mul(BYTES_PER_ENTRY));
         let cache = Cache::new(self.cache_entries, bytes);
-        Ok(Verifier::new(trusted, self.clock, self.leeway, cache, hierarchy, tasks))
+        Ok(Verifier::new(trusted, self.clock, self.leeway, cache, hierarchy, self.hooks, tasks))
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
+    fn check_settings(&self) -> Result<(), ConfigError> {
         const SECOND: Duration = Duration::from_secs(1);
         const DAY: Duration = Duration::from_secs(24 * 3600);
         if self.issuers.is_empty() {

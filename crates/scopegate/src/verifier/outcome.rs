@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use scopegate_proto::jws::CompactJws;
 
+use crate::claims::Claims;
 use crate::error::Error;
 use crate::issuer::registry::{Missing, MissingKey, TrustedIssuer};
 
@@ -18,6 +19,17 @@ pub(crate) struct UnknownKey<'v> {
     pub(crate) issuer: &'v Arc<TrustedIssuer>,
     pub(crate) missing: MissingKey,
     pub(crate) parts: CompactJws,
+}
+
+/// A token that is not accepted, and its claims if it is valid.
+#[derive(Debug)]
+pub(crate) struct Rejected {
+    pub(crate) error: Error,
+    #[cfg_attr(
+        not(feature = "http"),
+        allow(dead_code, reason = "only decisions about requests have claims")
+    )]
+    pub(crate) claims: Option<Claims>,
 }
 
 impl UnknownKey<'_> {

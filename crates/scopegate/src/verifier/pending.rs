@@ -13,9 +13,8 @@ use crate::error::Error;
 use crate::issuer::registry::{KeyLookup, MissingKey, TrustedIssuer};
 use crate::keys::Keys;
 use crate::keys::fetched::OverdueKeys;
-use crate::metrics;
 use crate::token::numeric_date::NumericDate;
-use crate::verifier::outcome::UnknownKey;
+use crate::verifier::outcome::{Rejected, UnknownKey};
 use crate::verifier::{Verifier, read_payload};
 
 /// Upper bound on how long a request waits for an unknown key: one fetch, and a second one about a second
@@ -29,6 +28,12 @@ pub enum Verification {
     /// The token is accepted or rejected.
     Done(Result<Claims, Error>),
     /// The token's key is unknown, or the keys are not there yet or overdue, and a fetch is due or under way.
+    Pending(PendingVerification),
+}
+
+/// The same, with the claims of a token that a check of the application denies.
+pub(crate) enum Attempt {
+    Done(Result<Claims, Rejected>),
     Pending(PendingVerification),
 }
 
@@ -59,9 +64,12 @@ impl PendingVerification {
     /// # Panics
     /// On a Tokio runtime without timers, and outside of any.
     pub async fn wait(self) -> Result<Claims, Error> {
+        self.decide().await.map_err(|rejected| rejected.error)
+    }
+
+    pub(crate) async fn decide(self) -> Result<Claims, Rejected> {
         let result = self.verify_when_settled().await;
-        metrics::verified(&result);
-        result
+        self.verifier.decide(result)
     }
 
     async fn verify_when_settled(&self) -> Result<Claims, Error> {

@@ -35,10 +35,10 @@ const SCHEME: &[u8] = b"bearer";
 pub(crate) fn parse(authorization: &HeaderValue) -> Credentials<'_> {
     // RFC 9110 §11.1: the scheme is compared without case.
     let Some((scheme, rest)) = authorization.as_bytes().split_at_checked(SCHEME.len()) else {
-        return Credentials::None;
+        return other_scheme(authorization);
     };
     if !scheme.eq_ignore_ascii_case(SCHEME) {
-        return Credentials::None;
+        return other_scheme(authorization);
     }
     match rest {
         [b' ', ..] => {
@@ -47,8 +47,16 @@ pub(crate) fn parse(authorization: &HeaderValue) -> Credentials<'_> {
             Credentials::Bearer(BearerToken { token })
         }
         // Another scheme, whose name begins with `Bearer`.
-        [first, ..] if is_token_char(*first) => Credentials::None,
+        [first, ..] if is_token_char(*first) => Credentials::Unsupported,
         _ => Credentials::Malformed(MalformedCredentials::NotOneToken),
+    }
+}
+
+fn other_scheme(authorization: &HeaderValue) -> Credentials<'_> {
+    if authorization.as_bytes().trim_ascii().is_empty() {
+        Credentials::None
+    } else {
+        Credentials::Unsupported
     }
 }
 
@@ -86,6 +94,7 @@ mod tests {
         }
         match Credentials::from_headers(&headers) {
             Credentials::None => "none".to_owned(),
+            Credentials::Unsupported => "unsupported".to_owned(),
             Credentials::Bearer(token) if !is_one_token(token.as_bytes()) => "NotOneToken".to_owned(),
             Credentials::Bearer(token) => format!("token {}", token.as_bytes().escape_ascii()),
             Credentials::Malformed(how) => format!("{how:?}"),
@@ -102,11 +111,14 @@ mod tests {
     }
 
     #[test]
-    fn other_scheme_or_no_header_is_no_credentials() {
-        // D09
+    fn other_scheme_is_unsupported_and_no_header_is_none() {
+        // D09, FR-C8
         assert_eq!(read(&[]), "none");
-        for value in ["", "Basic dTpw", "Bear", "BearerX a", "Bearer-2 a", "DPoP a", "a.b.c", " "] {
+        for value in ["", " ", "\t", "        "] {
             assert_eq!(read(&[value.as_bytes()]), "none", "{value}");
+        }
+        for value in ["Basic dTpw", "Bear", "BearerX a", "Bearer-2 a", "DPoP a", "a.b.c", "Token a.b.c"] {
+            assert_eq!(read(&[value.as_bytes()]), "unsupported", "{value}");
         }
     }
 

@@ -38,7 +38,15 @@ impl Fixture {
         let cache = Cache::new(entries, entries * 4_096);
         let hierarchy = ScopeHierarchy::default();
         let leeway = Duration::from_secs(30);
-        let verifier = Verifier::new(vec![issuer], Arc::new(clock), leeway, cache, hierarchy, Vec::new());
+        let verifier = Verifier::new(
+            vec![issuer],
+            Arc::new(clock),
+            leeway,
+            cache,
+            hierarchy,
+            Hooks::default(),
+            Vec::new(),
+        );
         let fixture = Self { verifier, source, now };
         fixture.publish_set(&keys);
         fixture

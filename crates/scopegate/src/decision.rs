@@ -1,0 +1,227 @@
+//! What was decided about one request, and why: the record that the response, the log event, the
+//! metric and the observers derive from.
+
+pub(crate) mod unverified;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::Level;
+
+use crate::claims::Claims;
+use crate::decision::unverified::Unverified;
+
+/// The decision about one request.
+///
+/// Observers get it, see [`VerifierBuilder::observe`](crate::VerifierBuilder::observe). It never
+/// holds a token in a form that can be shown.
+///
+/// # Reason codes
+///
+/// Codes are stable. They are labels of metrics, and none of them depends on the text of a token.
+///
+/// | code | verdict | status | meaning |
+/// | --- | --- | --- | --- |
+/// | `accepted` | accepted | the handler's | the token is valid and sufficient |
+/// | `no_token` | accepted | the handler's | the token is optional, and the request has none |
+/// | `no_credentials` | rejected | 401 | the request has no `Authorization` header |
+/// | `unsupported_scheme` | rejected | 401 | the `Authorization` header has another scheme, or none |
+/// | `several_headers` | rejected | 400 | the request has several `Authorization` headers |
+/// | `not_one_token` | rejected | 400 | `Bearer` is not followed by one token |
+/// | `malformed` | rejected | 401 | the token is not a signed JWT in canonical form |
+/// | `unknown_issuer` | rejected | 401 | the token names no trusted issuer |
+/// | `unknown_key` | rejected | 401 | the issuer publishes no such key, or several that fit |
+/// | `expired` | rejected | 401 | the token is used after its `exp` |
+/// | `not_yet_valid` | rejected | 401 | the token is used before its `nbf` or `iat` |
+/// | `bad_signature` | rejected | 401 | the signature does not verify |
+/// | `not_for_us` | rejected | 401 | the token is for another API or another client |
+/// | `unacceptable` | rejected | 401 | the header or claims are not those of an access token |
+/// | `insufficient_scope` | rejected | 403 | the token is valid and lacks a scope |
+/// | `unexpected_claims` | rejected | 403 | the token is valid, and its claims do not fit the application's type |
+/// | `denied`, or a code of the application | rejected | 403 | a rule of the application denies the request |
+/// | `keys_unavailable` | undecidable | 503 | the issuer's keys are unavailable |
+#[derive(Clone, Copy)]
+#[must_use = "a decision that is not recorded is seen by nobody"]
+pub struct Decision<'a> {
+    verdict: Verdict,
+    reason: &'static str,
+    level: Level,
+    status: Option<u16>,
+    claims: Option<&'a Claims>,
+    error: Option<&'a (dyn std::error::Error + 'static)>,
+    token: Option<&'a [u8]>,
+    method: Option<&'a str>,
+    route: Option<&'a str>,
+    elapsed: Option<Duration>,
+}
+
+/// The kinds of decisions.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// The request is passed on.
+    Accepted,
+    /// The request is rejected: 400, 401 or 403.
+    Rejected,
+    /// The request cannot be decided now: 503.
+    Undecidable,
+}
+
+/// A function that gets each decision.
+pub(crate) type Observer = Arc<dyn Fn(&Decision<'_>) + Send + Sync>;
+
+impl Verdict {
+    /// Returns the verdict's name, for labels and logs: `accepted`, `rejected` or `undecidable`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Undecidable => "undecidable",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl<'a> Decision<'a> {
+    /// Creates the record of an accepted request. `claims` is `None` if the token is optional and
+    /// the request has none.
+    pub fn accepted(claims: Option<&'a Claims>) -> Self {
+        let reason = if claims.is_some() { "accepted" } else { "no_token" };
+        Self { claims, ..Self::new(Verdict::Accepted, reason) }
+    }
+
+    /// Creates the record of a rejected request. The status is also that of the response.
+    pub(crate) fn rejected(
+        status: u16,
+        reason: &'static str,
+        level: Level,
+        error: &'a (dyn std::error::Error + 'static),
+        claims: Option<&'a Claims>,
+    ) -> Self {
+        let verdict = if status == 503 { Verdict::Undecidable } else { Verdict::Rejected };
+        Self { level, claims, error: Some(error), status: Some(status), ..Self::new(verdict, reason) }
+    }
+
+    fn new(verdict: Verdict, reason: &'static str) -> Self {
+        Self {
+            verdict,
+            reason,
+            level: Level::TRACE,
+            status: None,
+            claims: None,
+            error: None,
+            token: None,
+            method: None,
+            route: None,
+            elapsed: None,
+        }
+    }
+
+    /// The level of the log event.
+    pub(crate) fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Adds the request's method.
+    pub fn with_method(self, method: &'a str) -> Self {
+        Self { method: Some(method), ..self }
+    }
+
+    /// Adds the pattern of the route, such as `/orders/{id}`. Don't add the path: it is text of the
+    /// caller, without a bound.
+    pub fn with_route(self, route: &'a str) -> Self {
+        Self { route: Some(route), ..self }
+    }
+
+    /// Adds the token of a rejected request, for [`unverified`](Self::unverified).
+    pub fn with_token(self, token: &'a [u8]) -> Self {
+        Self { token: Some(token), ..self }
+    }
+
+    /// Adds the status of the response to an accepted request.
+    pub fn with_status(self, status: u16) -> Self {
+        Self { status: Some(status), ..self }
+    }
+
+    /// Adds the time that the decision took.
+    pub fn with_elapsed(self, elapsed: Duration) -> Self {
+        Self { elapsed: Some(elapsed), ..self }
+    }
+
+    /// Returns the verdict.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// Returns the [reason code](Self#reason-codes).
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    /// Returns the HTTP status of the response. `None` for an accepted request that ended without a
+    /// response, for example because its caller went away.
+    ///
+    /// A gRPC call gets the matching gRPC status.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// Returns the claims of the token, if it is verified: for accepted requests, and for 403.
+    pub fn claims(&self) -> Option<&'a Claims> {
+        self.claims
+    }
+
+    /// Returns why the request was rejected, for the operator. `None` if it was accepted.
+    pub fn error(&self) -> Option<&'a (dyn std::error::Error + 'static)> {
+        self.error
+    }
+
+    /// Reads what a rejected token says about itself. **Not verified**: an attacker can write
+    /// anything there. `None` if the token is verified, or cannot be read.
+    ///
+    /// It reads the token anew at each call.
+    pub fn unverified(&self) -> Option<Unverified> {
+        match (self.claims, self.token) {
+            (None, Some(token)) => Unverified::read(token),
+            _ => None,
+        }
+    }
+
+    /// Returns the request's method, if it is known.
+    pub fn method(&self) -> Option<&'a str> {
+        self.method
+    }
+
+    /// Returns the pattern of the route, if it is known, such as `/orders/{id}`.
+    pub fn route(&self) -> Option<&'a str> {
+        self.route
+    }
+
+    /// Returns the time from the arrival of the request to the decision, waiting for keys included.
+    /// The time of the handler is not. `None` if it was not measured.
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.elapsed
+    }
+}
+
+/// Leaves out the token.
+impl fmt::Debug for Decision<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decision")
+            .field("verdict", &self.verdict)
+            .field("reason", &self.reason)
+            .field("status", &self.status)
+            .field("method", &self.method)
+            .field("route", &self.route)
+            .field("claims", &self.claims)
+            .field("error", &self.error)
+            .field("elapsed", &self.elapsed)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,184 @@
+//! Where a decision goes: to the log, to the metric and to the observers.
+
+use std::fmt;
+
+use scopegate_proto::excerpt::Excerpt;
+use tracing::Level;
+use tracing::field::{DisplayValue, display};
+use tracing::level_filters::LevelFilter;
+
+use crate::claims::Claims;
+use crate::decision::unverified::Unverified;
+use crate::decision::{Decision, Verdict};
+use crate::error::Error;
+use crate::http::authorizer::Authorizer;
+use crate::http::rejection::{Rejection, RejectionReason};
+use crate::metrics;
+
+impl Authorizer {
+    /// Records the decision about one request. Call it once for each request, whether the request is
+    /// accepted or rejected. The layers of `scopegate-axum` do.
+    ///
+    /// - Logs a rejection with `tracing`, as one event with fields: at `WARN` if keys are unavailable
+    ///   or the claims do not fit the application's type, at `DEBUG` for a request without credentials,
+    ///   at `INFO` otherwise. Accepted requests are not logged.
+    /// - Counts `scopegate_requests_total`, with the feature `metrics`.
+    /// - Passes the decision to the [observers](crate::VerifierBuilder::observe) of the verifier.
+    ///
+    /// ```
+    /// use http::{HeaderMap, Method};
+    /// use scopegate::http::{Authorizer, Credentials, Rejection};
+    /// use scopegate::{Claims, Decision};
+    ///
+    /// async fn decide(
+    ///     authorizer: &Authorizer,
+    ///     method: &Method,
+    ///     headers: &HeaderMap,
+    /// ) -> Result<Option<Claims>, Rejection> {
+    ///     let result = authorizer.authorize_or_refresh(headers).await;
+    ///     let decision = match (&result, Credentials::from_headers(headers)) {
+    ///         (Ok(claims), _) => Decision::accepted(claims.as_ref()),
+    ///         (Err(rejection), Credentials::Bearer(token)) => rejection.decision().with_token(token.as_bytes()),
+    ///         (Err(rejection), _) => rejection.decision(),
+    ///     };
+    ///     authorizer.record(&decision.with_method(method.as_str()).with_route("/orders"));
+    ///     result
+    /// }
+    /// # let _ = decide;
+    /// ```
+    pub fn record(&self, decision: &Decision<'_>) {
+        if decision.verdict() != Verdict::Accepted {
+            log(decision);
+        }
+        metrics::decided(decision);
+        self.verifier().observe(decision);
+    }
+
+    /// Returns whether an observer or the metric sees the decision about an accepted request. If not,
+    /// it need not be [recorded](Self::record). It does not change.
+    pub fn records_accepted(&self) -> bool {
+        cfg!(feature = "metrics") || self.is_observed()
+    }
+
+    /// Returns whether an observer, the metric or the log sees the decision about this rejection. If
+    /// not, it need not be [recorded](Self::record).
+    pub fn records_rejection(&self, rejection: &Rejection) -> bool {
+        rejection.level() <= LevelFilter::current() || self.records_accepted()
+    }
+
+    /// Returns whether the verifier has [observers](crate::VerifierBuilder::observe). Only they see
+    /// the [time](Decision::elapsed) that a decision took.
+    pub fn is_observed(&self) -> bool {
+        self.verifier().is_observed()
+    }
+}
+
+impl Rejection {
+    /// The level of the log event.
+    fn level(&self) -> Level {
+        match self.reason() {
+            RejectionReason::NoCredentials => Level::DEBUG,
+            RejectionReason::Token(Error::KeysUnavailable { .. } | Error::UnexpectedClaims { .. }) => {
+                Level::WARN
+            }
+            _ => Level::INFO,
+        }
+    }
+
+    /// Returns the record of the decision, for [`Authorizer::record`].
+    pub fn decision(&self) -> Decision<'_> {
+        let status = self.status().as_u16();
+        Decision::rejected(status, self.reason_code(), self.level(), self, self.claims())
+    }
+}
+
+/// What a log event has of a token.
+#[derive(Default)]
+struct Caller {
+    issuer: Shown,
+    client_id: Shown,
+    subject: Shown,
+    jti: Shown,
+}
+
+/// Longer values are cut, and all are escaped.
+type Shown = Option<DisplayValue<Excerpt>>;
+
+impl Caller {
+    fn verified(claims: Option<&Claims>) -> Self {
+        let Some(claims) = claims else { return Self::default() };
+        let shown = |text: Option<&str>| text.map(Excerpt::new).map(display);
+        Self {
+            issuer: shown(Some(claims.issuer())),
+            client_id: shown(claims.client_id()),
+            subject: shown(claims.subject()),
+            jti: shown(claims.token_id()),
+        }
+    }
+
+    fn unverified(unverified: Option<Unverified>) -> Self {
+        let Some(unverified) = unverified else { return Self::default() };
+        Self {
+            issuer: unverified.issuer.map(display),
+            client_id: unverified.client_id.map(display),
+            subject: unverified.subject.map(display),
+            jti: unverified.token_id.map(display),
+        }
+    }
+}
+
+#[cold]
+fn log(decision: &Decision<'_>) {
+    match decision.level() {
+        Level::WARN => log_at_warn(decision),
+        Level::DEBUG => log_at_debug(decision),
+        _ => log_at_info(decision),
+    }
+}
+
+/// Writes the event. The level of an event is a constant, so there is one function for each.
+macro_rules! log_function {
+    ($name:ident, $level:ident) => {
+        fn $name(decision: &Decision<'_>) {
+            // A rejected token is read again only if somebody reads the log.
+            if !tracing::enabled!(Level::$level) {
+                return;
+            }
+            let caller = Caller::verified(decision.claims());
+            let unverified = Caller::unverified(decision.unverified());
+            tracing::event!(
+                Level::$level,
+                reason = decision.reason(),
+                status = decision.status(),
+                method = decision.method().map(Method).map(display),
+                route = decision.route(),
+                issuer = caller.issuer,
+                client_id = caller.client_id,
+                subject = caller.subject,
+                jti = caller.jti,
+                unverified_issuer = unverified.issuer,
+                unverified_client_id = unverified.client_id,
+                unverified_subject = unverified.subject,
+                unverified_jti = unverified.jti,
+                error = decision.error().map(display),
+                "request rejected"
+            );
+        }
+    };
+}
+
+log_function!(log_at_warn, WARN);
+log_function!(log_at_info, INFO);
+log_function!(log_at_debug, DEBUG);
+
+/// A method may be any word of the caller.
+struct Method<'a>(&'a str);
+
+impl fmt::Display for Method<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.get(..MAX_METHOD).unwrap_or(self.0))
+    }
+}
+
+/// Longer than every registered method.
+const MAX_METHOD: usize = 20;

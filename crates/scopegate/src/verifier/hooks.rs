@@ -1,0 +1,40 @@
+//! What an application adds to a verifier: checks over claims, and observers of decisions.
+
+#[cfg(feature = "http")]
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::claims::Claims;
+#[cfg(feature = "http")]
+use crate::decision::{Decision, Observer};
+use crate::denied::Denied;
+
+/// A check of the application, over the claims of a valid token.
+pub(super) type Check = Arc<dyn Fn(&Claims) -> Result<(), Denied> + Send + Sync>;
+
+/// What an application has added.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    pub(super) checks: Vec<Check>,
+    #[cfg(feature = "http")]
+    pub(super) observers: Vec<Observer>,
+}
+
+impl Hooks {
+    /// Asks every check, until one denies.
+    #[inline]
+    pub(super) fn check(&self, claims: &Claims) -> Result<(), Denied> {
+        self.checks.iter().try_for_each(|check| check(claims))
+    }
+
+    /// Passes a decision to every observer.
+    #[cfg(feature = "http")]
+    pub(super) fn observe(&self, decision: &Decision<'_>) {
+        for observer in &self.observers {
+            // The decision stands. A request must not fail because it could not be observed.
+            if catch_unwind(AssertUnwindSafe(|| observer(decision))).is_err() {
+                tracing::error!(reason = decision.reason(), "an observer of decisions panicked");
+            }
+        }
+    }
+}
