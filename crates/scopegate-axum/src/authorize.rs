@@ -2,13 +2,14 @@
 //! future.
 
 pub(crate) mod future;
+pub(crate) mod record;
+pub(crate) mod route;
 pub(crate) mod service;
 
 use std::sync::Arc;
 
 use http::Request;
-use scopegate::http::{Authorization, Authorizer, BearerToken, Credentials};
-use scopegate::middleware;
+use scopegate::http::Authorizer;
 use tower_service::Service;
 
 /// The verdict about an accepted request. It is in the request's extensions, for
@@ -18,30 +19,6 @@ pub(crate) struct Authorized {
     pub(crate) authorizer: Arc<Authorizer>,
     /// `None` for a request that was accepted without a token.
     pub(crate) claims: Option<scopegate::Claims>,
-}
-
-/// Decides about a request. A token that an outer layer has verified is not verified again.
-pub(crate) fn authorize<B>(authorizer: &Authorizer, request: &Request<B>) -> Authorization {
-    let credentials = Credentials::from_headers(request.headers());
-    if let Credentials::Bearer(token) = credentials
-        && let Some(claims) = verified_before(authorizer, request, token)
-    {
-        return Authorization::Ready(authorizer.authorize_claims(claims).map(Some));
-    }
-    authorizer.authorize_credentials(credentials)
-}
-
-/// Returns the claims of an outer layer of the same verifier, if the request still has their token.
-fn verified_before<B>(
-    authorizer: &Authorizer,
-    request: &Request<B>,
-    token: BearerToken<'_>,
-) -> Option<scopegate::Claims> {
-    let outer = request.extensions().get::<Authorized>()?;
-    let claims = outer.claims.as_ref()?;
-    let trusted = middleware::same_verifier(outer.authorizer.verifier(), authorizer.verifier())
-        && middleware::matches_token(claims, token.as_bytes());
-    trusted.then(|| claims.clone())
 }
 
 /// Passes an accepted request on.
@@ -57,6 +34,7 @@ where
 #[cfg(test)]
 mod tests {
     use http::header::AUTHORIZATION;
+    use scopegate::http::Authorization;
     use scopegate::{Issuer, Verifier};
     use scopegate_issuer::{Algorithm as KeyAlgorithm, Mint, SigningKey};
 
@@ -73,7 +51,7 @@ mod tests {
         let request = Request::get("/").header(AUTHORIZATION, format!("Bearer {token}")).body(()).unwrap();
 
         let authorizer = Arc::new(Authorizer::require_token(&verifier));
-        let Authorization::Ready(Ok(claims)) = authorize(&authorizer, &request) else {
+        let Authorization::Ready(Ok(claims)) = authorizer.authorize(request.headers()) else {
             panic!("the token is valid")
         };
         let shown = format!("{:?}", Authorized { authorizer, claims });

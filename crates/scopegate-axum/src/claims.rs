@@ -47,8 +47,10 @@ use crate::rejection::Rejection;
 /// ```
 ///
 /// # Errors
-/// Without a layer the response is a 500, and the log names the route. A token whose claims are not
-/// a `T` is rejected like any other token that is not for this API: 401.
+/// Without a layer the response is a 500, and the log names the route. If the claims of the token are
+/// not a `T`, the response is a 403 with the reason code `unexpected_claims`, because another token
+/// would not help. It is logged at `WARN` with the claim that does not fit: if no token fits, the
+/// type is wrong.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Claims<T = Standard> {
@@ -120,6 +122,24 @@ impl Claims {
     /// also logged. Don't treat it as an anonymous request: the route lacks a layer.
     pub fn from_extensions_optional(extensions: &Extensions) -> Result<Option<Self>, ClaimsRejection> {
         Ok(optional::<Self>(extensions, None)?.1.map(|verified| Self { verified, custom: Standard }))
+    }
+}
+
+/// For unit tests, and for claims that a [`Verifier`](crate::Verifier) has verified elsewhere.
+impl From<scopegate::Claims> for Claims {
+    fn from(verified: scopegate::Claims) -> Self {
+        Self { verified, custom: Standard }
+    }
+}
+
+/// Reads the application's claims.
+impl<T: DeserializeOwned> TryFrom<scopegate::Claims> for Claims<T> {
+    type Error = Rejection;
+
+    /// # Errors
+    /// Returns a [`Rejection`] if the claims are not a `T`: 403, `unexpected_claims`.
+    fn try_from(verified: scopegate::Claims) -> Result<Self, Rejection> {
+        Ok(read(verified)?)
     }
 }
 
@@ -210,8 +230,12 @@ fn typed<T: DeserializeOwned>(
     authorized: &Authorized,
     verified: scopegate::Claims,
 ) -> Result<Claims<T>, ClaimsRejection> {
+    read(verified).map_err(|rejected| ClaimsRejection::rejected(authorized, rejected))
+}
+
+fn read<T: DeserializeOwned>(verified: scopegate::Claims) -> Result<Claims<T>, Decided> {
     match verified.parse() {
         Ok(custom) => Ok(Claims { verified, custom }),
-        Err(error) => Err(ClaimsRejection::rejected(authorized, error.into())),
+        Err(error) => Err(Decided::from(error).with_claims(verified)),
     }
 }

@@ -3,25 +3,30 @@
 pub(crate) mod optional_token;
 pub(crate) mod require_scope;
 pub(crate) mod require_token;
+pub(crate) mod rule;
 
 use std::fmt;
 use std::sync::Arc;
 
+use http::request::Parts as RequestParts;
 use scopegate::http::{Authorizer, MetadataUrl};
 
+use crate::authorize::route::Route;
 use crate::authorize::service::Authorize;
+use crate::claims::Claims;
+use crate::layers::rule::RuleOutcome;
 use crate::rejection::hook::Unchanged;
 
 /// The parts of each layer.
 #[derive(Clone)]
 struct Parts<H> {
-    authorizer: Arc<Authorizer>,
+    route: Arc<Route>,
     on_rejection: H,
 }
 
 impl Parts<Unchanged> {
     fn new(authorizer: Authorizer) -> Self {
-        Self { authorizer: Arc::new(authorizer), on_rejection: Unchanged }
+        Self { route: Arc::new(Route::new(authorizer)), on_rejection: Unchanged }
     }
 }
 
@@ -35,23 +40,44 @@ impl<H> Parts<H> {
     }
 
     fn map(self, change: impl FnOnce(Authorizer) -> Authorizer) -> Self {
-        Self { authorizer: Arc::new(change(Arc::unwrap_or_clone(self.authorizer))), ..self }
+        self.change(|route| {
+            let authorizer = change(Arc::unwrap_or_clone(route.authorizer));
+            Route { authorizer: Arc::new(authorizer), ..route }
+        })
+    }
+
+    fn with_http_responses(self) -> Self {
+        self.change(|route| Route { grpc_responses: false, ..route })
+    }
+
+    fn and<R: RuleOutcome>(self, rule: impl Fn(&Claims, &RequestParts) -> R + Send + Sync + 'static) -> Self {
+        self.change(|mut route| {
+            let rule = move |claims: &scopegate::Claims, parts: &RequestParts| {
+                rule(&Claims::from(claims.clone()), parts).into_result()
+            };
+            route.rules.push(Arc::new(rule));
+            route
+        })
+    }
+
+    fn change(self, change: impl FnOnce(Route) -> Route) -> Self {
+        Self { route: Arc::new(change(Arc::unwrap_or_clone(self.route))), ..self }
     }
 
     fn on_rejection<F>(self, on_rejection: F) -> Parts<F> {
-        Parts { authorizer: self.authorizer, on_rejection }
+        Parts { route: self.route, on_rejection }
     }
 
     fn layer<S>(&self, inner: S) -> Authorize<S, H>
     where
         H: Clone,
     {
-        Authorize::new(inner, Arc::clone(&self.authorizer), self.on_rejection.clone())
+        Authorize::new(inner, Arc::clone(&self.route), self.on_rejection.clone())
     }
 }
 
 impl<H> fmt::Debug for Parts<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").field("authorizer", &self.authorizer).finish_non_exhaustive()
+        f.debug_struct("Parts").field("route", &self.route).finish_non_exhaustive()
     }
 }

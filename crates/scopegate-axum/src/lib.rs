@@ -58,8 +58,9 @@
 //! A layer covers what it is put on, and nothing that is added later. On one handler, use
 //! `handler.layer(…)` with axum's `Handler` trait in scope. On a `MethodRouter` it covers every
 //! method so far. On a `Router` it covers every route so far and the fallback; `route_layer` leaves
-//! the fallback out. If an outer layer of the same verifier has verified the token, an inner one
-//! does not verify it again.
+//! the fallback out. If layers nest, each verifies the token: an inner one finds it in the verifier's
+//! cache, and rejects it if it has expired since. To find a route without a layer, use
+//! `test_util::assert_protected` in a test (feature `test-util`).
 //!
 //! [`ProtectedResource`] makes the same layers for an API with a resource identifier (RFC 9728).
 //! Their challenges name its metadata, and the metadata names the issuers and the scopes.
@@ -72,12 +73,13 @@
 //! | several `Authorization` headers, or a `Bearer` that is not one token | 400, `error="invalid_request"` |
 //! | a rejected token | 401, `error="invalid_token"` |
 //! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
+//! | a valid token that a rule of the application denies | 403, a challenge with `realm` only, `reason` = the reason code |
+//! | a valid token whose claims do not fit `Claims<T>` | 403, the same with `reason` = `unexpected_claims` |
 //! | any token, while its issuer's keys are unavailable | 503, `Retry-After`, no challenge |
 //!
 //! The body is a small problem document (RFC 9457). The response is `Cache-Control: no-store`. The
-//! texts are fixed, so responses don't reveal why a token was rejected. The reason is logged with
-//! `tracing`: at `INFO`, at `WARN` if keys are unavailable, at `DEBUG` without a token. The
-//! response's extensions hold the [`Rejection`].
+//! texts are fixed, so responses don't reveal why a token was rejected. The response's extensions
+//! hold the [`Rejection`].
 //!
 //! To change the responses, use [`on_rejection`](RequireScope::on_rejection) of the layer.
 //!
@@ -94,9 +96,51 @@
 //! # let _ = approve;
 //! ```
 //!
+//! Rules beside scopes go onto a layer with [`and`](RequireScope::and), onto the verifier with
+//! [`check`](VerifierBuilder::check), or into a handler with [`Rejection::forbidden`]. Clients don't
+//! get another token for their 403. Compare [`Claims::identity`](scopegate::Claims::identity), the
+//! issuer and the subject, to find out whether the caller owns something: a subject alone may be
+//! that of another issuer.
+//!
 //! A token with an unknown key waits up to two seconds for the fetch that it causes, so that a
 //! rotation of keys goes unnoticed. Tokens are read from `Authorization` only, never from a query
 //! or a body. A request's body is never read.
+//!
+//! # Logs, metrics and audit
+//!
+//! Each request yields one [`Decision`], from which the rest derives:
+//!
+//! - An event of `tracing` for a rejection, with the message `request rejected` and fields: `reason`,
+//!   `status`, `method`, `route` (the pattern, never the path), `error`, and `issuer`, `client_id`,
+//!   `subject` and `jti` of a verified token. Of any other token they are `unverified_issuer`,
+//!   `unverified_client_id`, `unverified_subject` and `unverified_jti`: an attacker may have written
+//!   them. The level is `WARN` if keys are unavailable or claims do not fit, `DEBUG` without
+//!   credentials, `INFO` otherwise. No event has a token.
+//! - The counter `scopegate_requests_total` with the labels `decision` and `reason`, with the feature
+//!   `metrics`.
+//! - A call of each [observer](VerifierBuilder::observe) of the verifier, also for accepted requests.
+//!
+//! [`Decision`] lists the reason codes, which are stable. A request that a layer accepts is recorded
+//! when its response is known, by the outermost layer of its verifier. So a handler's rejection is
+//! recorded as a rejection, and each request once. The log event of a handler's rejection has `method`
+//! and `route` only if there is an observer or the metric; the span of `tower_http`'s `TraceLayer`
+//! has them in any case.
+//!
+//! ```
+//! use scopegate_axum::{Decision, Issuer, Verifier};
+//!
+//! fn audit(decision: &Decision<'_>) {
+//!     let client = decision.claims().and_then(|claims| claims.client_id());
+//!     println!("{} {} {client:?} {:?}", decision.verdict(), decision.reason(), decision.route());
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let local = scopegate_issuer::LocalIssuer::start().await?;
+//! let issuer = Issuer::cognito_at(local.issuer())?.client("local-reader");
+//! let verifier = Verifier::builder().trust(issuer).observe(audit).start().await?;
+//! # let _ = verifier;
+//! # Ok(()) }
+//! ```
 //!
 //! # gRPC
 //!
@@ -112,7 +156,8 @@
 //!
 //! A call is a `POST` over HTTP/2 with `content-type: application/grpc` (or
 //! `application/grpc+proto` and the like) and `te: trailers`. All other requests, including
-//! gRPC-Web, get the HTTP status.
+//! gRPC-Web, get the HTTP status. An API that serves no gRPC can switch this off with
+//! [`with_http_responses`](RequireScope::with_http_responses).
 //!
 //! A method of a tonic service has a path, so it can be a route with a layer of its own. A method
 //! without a route does not exist for callers:
@@ -199,8 +244,14 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
+//! | `matched-path` | the pattern of axum's route in logs and for observers. On by default |
+//! | `metrics` | the counters of `scopegate` and `scopegate_requests_total`, through the crate `metrics` |
+//! | `test-util` | for tests: claims without a token, and a check that routes are protected. It does not compile without `debug_assertions` |
 //! | `tonic` | for tonic 0.14: layers around its server, and claims and rejections in its handlers |
 #![forbid(unsafe_code)]
+
+#[cfg(feature = "test-util")]
+pub mod test_util;
 
 mod resource;
 mod layers;
@@ -217,6 +268,7 @@ pub use claims::{Claims, Standard};
 pub use layers::optional_token::OptionalToken;
 pub use layers::require_scope::RequireScope;
 pub use layers::require_token::RequireToken;
+pub use layers::rule::RuleOutcome;
 pub use rejection::Rejection;
 pub use rejection::body::RejectionBody;
 pub use rejection::hook::{OnRejection, Unchanged};
@@ -225,8 +277,9 @@ pub use resource::authorization_servers::AuthorizationServers;
 pub use resource::metadata::ResourceMetadata;
 pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason};
 pub use scopegate::{
-    Algorithm, ConfigError, Error, Issuer, IssuerWithoutAudience, NumericDate, Principal, Requirement,
-    ResourceIdentifier, Scope, Scopes, Status, Verifier, VerifierBuilder, all_of, any_of,
+    Algorithm, ConfigError, Decision, Denied, Error, Identity, Issuer, IssuerWithoutAudience, NumericDate,
+    Principal, Requirement, ResourceIdentifier, Scope, Scopes, Status, Unverified, Verdict, Verifier,
+    VerifierBuilder, all_of, any_of,
 };
 
 /// The code of this crate's README compiles.

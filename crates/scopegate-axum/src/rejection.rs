@@ -13,7 +13,7 @@ use axum_core::response::IntoResponse;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Response, StatusCode};
 use scopegate::http::{Authorizer, RejectionReason, ResponseTemplate};
-use scopegate::{Claims, Error};
+use scopegate::{Claims, Denied, Error};
 
 use crate::rejection::body::RejectionBody;
 use crate::rejection::grpc::Protocol;
@@ -66,6 +66,34 @@ impl Rejection {
         self.decided.reason()
     }
 
+    /// Denies a request with a valid token, with a stable reason code: 403. A handler returns it for
+    /// rules about the path, the body or the claims.
+    ///
+    /// The response has the scheme and the realm of the layer, and a problem document with the
+    /// reason code. It has no `error` and no `scope`, so clients neither renew their token nor ask
+    /// for more scopes. See [`Denied::new`] about the code.
+    ///
+    /// ```
+    /// use scopegate_axum::{Claims, Rejection};
+    ///
+    /// async fn order(claims: Claims) -> Result<&'static str, Rejection> {
+    ///     let owner = ("https://login.example/", "auth0|7");
+    ///     if claims.identity() != owner {
+    ///         return Err(Rejection::forbidden("not_owner"));
+    ///     }
+    ///     Ok("order 7")
+    /// }
+    /// # let _ = order;
+    /// ```
+    pub fn forbidden(reason: &'static str) -> Self {
+        Denied::new(reason).into()
+    }
+
+    /// Returns the stable [reason code](scopegate::Decision#reason-codes).
+    pub fn reason_code(&self) -> &'static str {
+        self.decided.reason_code()
+    }
+
     /// Returns the HTTP status of the response. For a gRPC call, the status is in the response's
     /// headers.
     pub fn status(&self) -> StatusCode {
@@ -77,12 +105,16 @@ impl Rejection {
         self.decided.body_text()
     }
 
-    /// Returns the claims of the verified token, if the token is valid and lacks scopes (403).
+    /// Returns the claims of the verified token, if the token is valid and not sufficient (403).
     ///
-    /// `None` for every other rejection. Also `None` if a handler converted a bare [`Error`]:
-    /// [`Claims::require`](crate::Claims::require) adds the claims.
+    /// `None` for every other rejection, and for one that no layer has sent.
     pub fn claims(&self) -> Option<&Claims> {
         self.decided.claims()
+    }
+
+    /// Returns the decision, unless a layer has sent the response.
+    pub(crate) fn raised(&self) -> Option<&scopegate::http::Rejection> {
+        (!matches!(self.stage, Stage::Sent)).then_some(&self.decided)
     }
 
     /// Returns the response as data, in the words of the layer if it is known.
@@ -90,17 +122,6 @@ impl Rejection {
         match &self.stage {
             Stage::Worded(authorizer) => authorizer.response(&self.decided),
             Stage::Raised | Stage::Sent => self.decided.default_response(),
-        }
-    }
-
-    fn log(&self) {
-        let status = self.status().as_u16();
-        match self.reason() {
-            RejectionReason::Token(Error::KeysUnavailable { .. }) => {
-                tracing::warn!(status, "rejected: {self}");
-            }
-            RejectionReason::NoCredentials => tracing::debug!(status, "rejected: {self}"),
-            _ => tracing::info!(status, "rejected: {self}"),
         }
     }
 }
@@ -113,7 +134,6 @@ pub(crate) fn send<B: RejectionBody>(
     on_rejection: &impl OnRejection<B>,
 ) -> Response<B> {
     let rejection = Rejection { decided, stage: Stage::Sent };
-    rejection.log();
     let template = authorizer.response(&rejection.decided);
     let response = match protocol {
         Protocol::Http => template.into_response(),
@@ -124,36 +144,24 @@ pub(crate) fn send<B: RejectionBody>(
     response
 }
 
-/// Completes the response of the inner service, if it is a handler's rejection.
-pub(crate) fn finish<B>(
-    response: Response<B>,
-    authorizer: &Authorizer,
-    on_rejection: &impl OnRejection<B>,
-) -> Response<B> {
-    match raised(&response) {
-        Some(rejection) => send_raised(rejection, response, authorizer, on_rejection),
-        None => response,
-    }
-}
-
-/// Returns a handler's rejection that no layer has sent.
-fn raised<B>(response: &Response<B>) -> Option<Rejection> {
+/// Returns the rejection that a response was made of.
+pub(crate) fn find<B>(response: &Response<B>) -> Option<&Rejection> {
     let extensions = response.extensions();
     let rejection = extensions.get::<Rejection>();
     #[cfg(feature = "tonic")]
     let rejection = rejection.or_else(|| grpc::rejection_of(extensions.get()?));
-    rejection.filter(|rejection| !matches!(rejection.stage, Stage::Sent)).cloned()
+    rejection
 }
 
+/// Completes the response of the inner service, which is a handler's rejection.
 #[cold]
-fn send_raised<B>(
-    rejection: Rejection,
+pub(crate) fn send_raised<B>(
+    decided: scopegate::http::Rejection,
     mut response: Response<B>,
     authorizer: &Authorizer,
     on_rejection: &impl OnRejection<B>,
 ) -> Response<B> {
-    let rejection = Rejection { stage: Stage::Sent, ..rejection };
-    rejection.log();
+    let rejection = Rejection { decided, stage: Stage::Sent };
     let template = authorizer.response(&rejection.decided);
     let (name, value) = template.header();
     // Another middleware may have replaced the response since. Then it is no longer ours to word.
@@ -169,6 +177,12 @@ fn send_raised<B>(
 impl From<Error> for Rejection {
     fn from(error: Error) -> Self {
         scopegate::http::Rejection::from(error).into()
+    }
+}
+
+impl From<Denied> for Rejection {
+    fn from(denied: Denied) -> Self {
+        scopegate::http::Rejection::from(denied).into()
     }
 }
 

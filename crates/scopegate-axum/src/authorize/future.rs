@@ -12,11 +12,13 @@ use pin_project_lite::pin_project;
 use scopegate::http::Authorizer;
 use tower_service::Service;
 
+use crate::authorize::record::{self, Accepted, Arrival};
+use crate::authorize::route::Route;
 use crate::authorize::{Authorized, pass};
 use crate::rejection::body::RejectionBody;
 use crate::rejection::grpc::Protocol;
 use crate::rejection::hook::{OnRejection, Unchanged};
-use crate::rejection::{finish, send};
+use crate::rejection::{find, send, send_raised};
 
 type Decision =
     Pin<Box<dyn Future<Output = Result<Option<scopegate::Claims>, scopegate::http::Rejection>> + Send>>;
@@ -30,7 +32,7 @@ pin_project! {
     {
         #[pin]
         pub(super) state: State<S, ReqBody>,
-        pub(super) authorizer: Arc<Authorizer>,
+        pub(super) route: Arc<Route>,
         pub(super) on_rejection: H,
     }
 }
@@ -42,11 +44,11 @@ pin_project! {
         S: Service<Request<ReqBody>>,
     {
         Rejected { rejection: Option<scopegate::http::Rejection>, protocol: Protocol },
-        Accepted { #[pin] response: S::Future },
+        Accepted { #[pin] response: S::Future, accepted: Accepted },
         // The only state with a boxed future, because it needs an unknown key.
-        Pending { decision: Decision, parts: Option<(S, Request<ReqBody>)> },
+        Pending { decision: Decision, parts: Option<(S, Request<ReqBody>, Arrival)> },
         // The request is accepted, and the inner service has to become ready again.
-        Readying { inner: S, parts: Option<(Authorized, Request<ReqBody>)> },
+        Readying { inner: S, parts: Option<(Authorized, Request<ReqBody>, Accepted)> },
     }
 }
 
@@ -63,38 +65,66 @@ where
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
-                StateProjection::Accepted { response } => {
+                StateProjection::Accepted { response, accepted } => {
                     let response = ready!(response.poll(cx))?;
-                    return Poll::Ready(Ok(finish(response, this.authorizer, this.on_rejection)));
+                    let authorizer = &this.route.authorizer;
+                    return Poll::Ready(Ok(finish(response, accepted, authorizer, this.on_rejection)));
                 }
                 StateProjection::Rejected { rejection, protocol } => {
                     let rejection = rejection.take().expect(ONCE);
-                    let response = send(rejection, *protocol, this.authorizer, this.on_rejection);
+                    let response = send(rejection, *protocol, &this.route.authorizer, this.on_rejection);
                     return Poll::Ready(Ok(response));
                 }
                 StateProjection::Pending { decision, parts } => {
-                    let decision = ready!(decision.as_mut().poll(cx));
-                    let (inner, request) = parts.take().expect(ONCE);
-                    match decision {
+                    let decided = ready!(decision.as_mut().poll(cx));
+                    let (inner, request, arrival) = parts.take().expect(ONCE);
+                    let (request, decided) = match decided {
+                        Ok(claims) => this.route.ask_rules(request, claims),
+                        Err(rejection) => (request, Err(rejection)),
+                    };
+                    let authorizer = &this.route.authorizer;
+                    match decided {
                         Ok(claims) => {
-                            let authorized = Authorized { authorizer: Arc::clone(this.authorizer), claims };
-                            State::Readying { inner, parts: Some((authorized, request)) }
+                            let accepted = Accepted::new(this.route, &request, claims.as_ref(), arrival);
+                            let verdict = Authorized { authorizer: Arc::clone(authorizer), claims };
+                            State::Readying { inner, parts: Some((verdict, request, accepted)) }
                         }
                         Err(rejection) => {
-                            let protocol = Protocol::of(&request);
+                            record::rejected(authorizer, &request, &rejection, arrival);
+                            let protocol = this.route.protocol(&request);
                             State::Rejected { rejection: Some(rejection), protocol }
                         }
                     }
                 }
                 StateProjection::Readying { inner, parts } => {
                     ready!(inner.poll_ready(cx))?;
-                    let (authorized, request) = parts.take().expect(ONCE);
-                    State::Accepted { response: pass(inner, request, authorized) }
+                    let (authorized, request, accepted) = parts.take().expect(ONCE);
+                    State::Accepted { response: pass(inner, request, authorized), accepted }
                 }
             };
             this.state.set(next);
         }
     }
+}
+
+/// Completes the response of the inner service if it is a handler's rejection, and records the
+/// decision.
+fn finish<B>(
+    response: Response<B>,
+    accepted: &mut Accepted,
+    authorizer: &Authorizer,
+    on_rejection: &impl OnRejection<B>,
+) -> Response<B> {
+    let Some(rejection) = find(&response) else {
+        accepted.responded(response.status());
+        return response;
+    };
+    let Some(raised) = rejection.raised() else {
+        accepted.recorded_elsewhere();
+        return response;
+    };
+    let decided = accepted.rejected(authorizer, raised);
+    send_raised(decided, response, authorizer, on_rejection)
 }
 
 impl<S, ReqBody, H> fmt::Debug for ResponseFuture<S, ReqBody, H>

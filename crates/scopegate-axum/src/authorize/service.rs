@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use scopegate::http::{Authorization, Authorizer};
+use scopegate::http::Authorization;
 use tower_service::Service;
 
 use crate::authorize::future::{ResponseFuture, State};
-use crate::authorize::{Authorized, authorize, pass};
+use crate::authorize::record::{self, Accepted, Arrival};
+use crate::authorize::route::Route;
+use crate::authorize::{Authorized, pass};
 use crate::rejection::body::RejectionBody;
-use crate::rejection::grpc::Protocol;
 use crate::rejection::hook::{OnRejection, Unchanged};
 
 /// The service that [`RequireScope`](crate::RequireScope), [`RequireToken`](crate::RequireToken)
@@ -27,13 +28,13 @@ use crate::rejection::hook::{OnRejection, Unchanged};
 #[derive(Clone)]
 pub struct Authorize<S, H = Unchanged> {
     inner: S,
-    authorizer: Arc<Authorizer>,
+    route: Arc<Route>,
     on_rejection: H,
 }
 
 impl<S, H> Authorize<S, H> {
-    pub(crate) fn new(inner: S, authorizer: Arc<Authorizer>, on_rejection: H) -> Self {
-        Self { inner, authorizer, on_rejection }
+    pub(crate) fn new(inner: S, route: Arc<Route>, on_rejection: H) -> Self {
+        Self { inner, route, on_rejection }
     }
 }
 
@@ -41,7 +42,7 @@ impl<S: fmt::Debug, H> fmt::Debug for Authorize<S, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authorize")
             .field("inner", &self.inner)
-            .field("access", self.authorizer.access())
+            .field("access", self.route.authorizer.access())
             .finish_non_exhaustive()
     }
 }
@@ -60,27 +61,39 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let authorizer = Arc::clone(&self.authorizer);
-        let state = match authorize(&authorizer, &request) {
-            Authorization::Ready(Ok(claims)) => {
-                let verdict = Authorized { authorizer: Arc::clone(&authorizer), claims };
-                State::Accepted { response: pass(&mut self.inner, request, verdict) }
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let route = Arc::clone(&self.route);
+        let arrival = Arrival::now(&route);
+        let decided = match route.authorizer.authorize(request.headers()) {
+            Authorization::Ready(Ok(claims)) if !route.rules.is_empty() => {
+                let asked;
+                (request, asked) = route.ask_rules(request, claims);
+                asked
             }
-            Authorization::Ready(Err(rejection)) => {
-                self.release_readiness();
-                State::Rejected { rejection: Some(rejection), protocol: Protocol::of(&request) }
-            }
+            Authorization::Ready(decided) => decided,
             Authorization::Pending(pending) => {
                 self.release_readiness();
-                let authorizer = Arc::clone(&authorizer);
-                State::Pending {
+                let authorizer = Arc::clone(&route.authorizer);
+                let state = State::Pending {
                     decision: Box::pin(async move { pending.wait(&authorizer).await }),
-                    parts: Some((self.inner.clone(), request)),
-                }
+                    parts: Some((self.inner.clone(), request, arrival)),
+                };
+                return ResponseFuture { state, route, on_rejection: self.on_rejection.clone() };
             }
         };
-        ResponseFuture { state, authorizer, on_rejection: self.on_rejection.clone() }
+        let state = match decided {
+            Ok(claims) => {
+                let accepted = Accepted::new(&route, &request, claims.as_ref(), arrival);
+                let verdict = Authorized { authorizer: Arc::clone(&route.authorizer), claims };
+                State::Accepted { response: pass(&mut self.inner, request, verdict), accepted }
+            }
+            Err(rejection) => {
+                self.release_readiness();
+                record::rejected(&route.authorizer, &request, &rejection, arrival);
+                State::Rejected { rejection: Some(rejection), protocol: route.protocol(&request) }
+            }
+        };
+        ResponseFuture { state, route, on_rejection: self.on_rejection.clone() }
     }
 }
 

@@ -3,12 +3,15 @@
 use std::fmt;
 
 use http::Response;
+use http::request::Parts as RequestParts;
 use scopegate::Verifier;
 use scopegate::http::{Authorizer, MetadataUrl};
 use tower_layer::Layer;
 
 use crate::authorize::service::Authorize;
+use crate::claims::Claims;
 use crate::layers::Parts;
+use crate::layers::rule::RuleOutcome;
 use crate::rejection::Rejection;
 use crate::rejection::hook::Unchanged;
 
@@ -39,6 +42,27 @@ impl<H> OptionalToken<H> {
     /// layers of a [`ProtectedResource`](crate::ProtectedResource) have it already.
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
         Self(self.0.with_resource_metadata(url))
+    }
+
+    /// Adds a rule over the claims and the request, see [`RequireScope::and`](crate::RequireScope::and).
+    /// For example, the caller owns what it asks for. May be called several times. All rules must accept.
+    ///
+    /// A rule runs after every other check, for each request with a token and for no other, also if the token is
+    /// cached. It runs on the request's thread, so it must not block. It sees the path, the method
+    /// and the headers, and not the body. If it returns `false` or [`Denied`](crate::Denied), the
+    /// response is a 403 with the reason code, and without `error` and `scope`: clients don't get
+    /// another token for it.
+    pub fn and<R: RuleOutcome>(
+        self,
+        rule: impl Fn(&Claims, &RequestParts) -> R + Send + Sync + 'static,
+    ) -> Self {
+        Self(self.0.and(rule))
+    }
+
+    /// Sends HTTP responses to rejected gRPC calls too: for an API that serves no gRPC. Default:
+    /// gRPC calls get status 200 and a gRPC status.
+    pub fn with_http_responses(self) -> Self {
+        Self(self.0.with_http_responses())
     }
 
     /// Changes the responses to rejected requests, see

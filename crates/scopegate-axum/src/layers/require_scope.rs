@@ -3,12 +3,15 @@
 use std::fmt;
 
 use http::Response;
+use http::request::Parts as RequestParts;
 use scopegate::http::{Access, Authorizer, MetadataUrl};
 use scopegate::{ConfigError, Requirement, Verifier};
 use tower_layer::Layer;
 
 use crate::authorize::service::Authorize;
+use crate::claims::Claims;
 use crate::layers::Parts;
+use crate::layers::rule::RuleOutcome;
 use crate::rejection::Rejection;
 use crate::rejection::hook::Unchanged;
 
@@ -58,6 +61,49 @@ impl<H> RequireScope<H> {
         Self(self.0.with_resource_metadata(url))
     }
 
+    /// Adds a rule beside scopes, over the claims and the request: for example that the caller owns
+    /// what it asks for. May be called several times. All rules must accept.
+    ///
+    /// A rule runs after every other check, for each request with a token, also if the token is
+    /// cached. It runs on the request's thread, so it must not block. It sees the path, the method
+    /// and the headers, and not the body. If it returns `false` or [`Denied`](crate::Denied), the
+    /// response is a 403 with the reason code, and without `error` and `scope`: clients don't get
+    /// another token for it.
+    ///
+    /// ```
+    /// use http::request::Parts;
+    /// use scopegate_axum::{Claims, Denied, RequireScope, Verifier};
+    ///
+    /// fn layers(verifier: &Verifier) -> [RequireScope; 2] {
+    ///     let may = |claims: &Claims, parts: &Parts| claims.identity() == owner(parts);
+    ///     let suspended = |claims: &Claims, _: &Parts| match claims.client_id() {
+    ///         Some("batch-1") => Err(Denied::new("suspended")),
+    ///         _ => Ok(()),
+    ///     };
+    ///     let read = RequireScope::new(verifier, "orders/read");
+    ///     [read.clone().and(may), read.and(suspended)]
+    /// }
+    ///
+    /// /// (issuer, subject): a subject alone may be that of another issuer.
+    /// fn owner(parts: &Parts) -> (&str, &str) {
+    ///     # let _ = parts;
+    ///     ("https://login.example/", "auth0|7")
+    /// }
+    /// # let _ = layers;
+    /// ```
+    pub fn and<R: RuleOutcome>(
+        self,
+        rule: impl Fn(&Claims, &RequestParts) -> R + Send + Sync + 'static,
+    ) -> Self {
+        Self(self.0.and(rule))
+    }
+
+    /// Sends HTTP responses to rejected gRPC calls too: for an API that serves no gRPC. Default:
+    /// gRPC calls get status 200 and a gRPC status.
+    pub fn with_http_responses(self) -> Self {
+        Self(self.0.with_http_responses())
+    }
+
     /// Changes the responses to rejected requests: those of this layer, and those of handlers
     /// behind it that return a [`Rejection`]. Default: unchanged.
     ///
@@ -96,7 +142,7 @@ impl<H> RequireScope<H> {
 
     /// Returns what the route requires, for a document that describes the route, such as OpenAPI.
     pub fn requirement(&self) -> &Requirement {
-        match self.0.authorizer.access() {
+        match self.0.route.authorizer.access() {
             Access::Scopes(requirement) => requirement,
             _ => unreachable!("`try_new` requires scopes"),
         }

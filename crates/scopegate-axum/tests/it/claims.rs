@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::response::IntoResponse as _;
 use axum::routing::get as on_get;
-use scopegate_axum::{Claims, OptionalToken, RequireScope, RequireToken};
+use scopegate_axum::{Claims, OptionalToken, Rejection, RequireScope, RequireToken};
 
 use crate::fixture::{Log, body_text, get, header_text, mint, send, sign, token, verifier, with_token};
 
@@ -13,7 +13,7 @@ async fn standard(claims: Claims) -> String {
     format!("{} may {}", claims.client_id().unwrap(), claims.scopes())
 }
 
-#[derive(serde::Deserialize)]
+#[derive(Debug, serde::Deserialize)]
 struct Ours {
     tenant: String,
 }
@@ -57,17 +57,51 @@ async fn custom_claims_are_typed() {
 }
 
 #[tokio::test]
-async fn custom_claims_of_other_shape_are_401() {
-    let router = Router::new().route("/", on_get(typed)).layer(RequireScope::new(&verifier(), "read"));
-    for bad in [mint().scope("read"), mint().scope("read").claim("tenant", 1)] {
-        let response = send(&router, with_token(get("/"), &sign(&bad))).await;
-        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-        let challenge = header_text(&response, &header::WWW_AUTHENTICATE).unwrap();
-        assert!(
-            challenge.starts_with(r#"Bearer realm="api", scope="read", error="invalid_token""#),
-            "{challenge}"
-        );
+async fn custom_claims_of_other_shape_are_403() {
+    // FR-C6: another token would not fit either
+    async fn by_name(claims: Claims) -> Result<String, Rejection> {
+        Ok(claims.claim::<String>("tenant")?.unwrap_or_default())
     }
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
+    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let router = Router::new()
+        .route("/", on_get(typed))
+        .route("/name", on_get(by_name))
+        .layer(RequireScope::new(&verifier(), "read"));
+    let of_tenant = |tenant: serde_json::Value| mint().scope("read").claim("tenant", tenant);
+    let valid = sign(&of_tenant("t1".into()));
+    for (path, misfit, found) in [
+        ("/", mint().scope("read"), "Ours: \"missing field `tenant`"),
+        ("/", of_tenant(1.into()), "Ours: claim \"tenant\": \"invalid type: integer `1`"),
+        ("/name", of_tenant(1.into()), "String: claim \"tenant\": \"invalid type: integer `1`"),
+    ] {
+        let response = send(&router, with_token(get(path), &sign(&misfit))).await;
+        assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
+        assert_eq!(header_text(&response, &header::WWW_AUTHENTICATE), Some(r#"Bearer realm="api""#));
+        let rejection = response.extensions().get::<Rejection>().unwrap();
+        assert_eq!(rejection.reason_code(), "unexpected_claims");
+        assert_eq!(rejection.claims().and_then(|claims| claims.client_id()), Some("1example23456789"));
+        let body: serde_json::Value = serde_json::from_str(&body_text(response).await).unwrap();
+        assert_eq!(body["reason"], "unexpected_claims");
+        let logged = log.take();
+        assert!(logged.contains(" WARN ") && logged.contains(found), "{logged}");
+        assert!(logged.contains("do not fit the application's type"), "{logged}");
+        // Only the claim differs.
+        assert_eq!(send(&router, with_token(get(path), &valid)).await.status(), StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn verified_claims_convert_into_handler_claims() {
+    // FR-C2
+    let verified = verifier().verify(sign(&mint().claim("tenant", "t1"))).unwrap();
+    assert_eq!(typed(verified.clone().try_into().unwrap()).await, "1example23456789 of t1");
+    assert_eq!(standard(verified.into()).await, "1example23456789 may ");
+    let rejection = Claims::<Ours>::try_from(verifier().verify(token("read")).unwrap()).unwrap_err();
+    assert_eq!((rejection.reason_code(), rejection.status().as_u16()), ("unexpected_claims", 403));
+    assert!(rejection.claims().is_some());
 }
 
 #[tokio::test]
@@ -83,7 +117,7 @@ async fn optional_claims_are_none_without_token() {
     let with_tenant = sign(&mint().claim("tenant", "t1"));
     assert_eq!(body_text(send(&router, with_token(get("/typed"), &with_tenant)).await).await, "t1");
     let shapeless = send(&router, with_token(get("/typed"), &token(""))).await;
-    assert_eq!(shapeless.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(shapeless.status(), StatusCode::FORBIDDEN);
     // A handler that insists on a caller, behind a layer that does not.
     let anonymous = send(&router, get("/required")).await;
     assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
@@ -218,16 +218,45 @@ fn minted(key: &SigningKey, scope: &str) -> String {
 }
 
 #[tokio::test]
-async fn nested_layers_of_one_verifier_verify_once() {
+async fn nested_layers_of_one_verifier_each_ask_it() {
+    // FR-C7: the inner one finds the token in the cache
     let key = SigningKey::generate(Algorithm::ES256);
     let (verifier, count) = counting(&key);
     let router = Router::new()
         .route("/", on_get(ok.layer(RequireScope::new(&verifier, "read"))))
         .layer(RequireToken::new(&verifier));
     assert_eq!(status(&router, with_token(get("/"), &minted(&key, "read"))).await, 200);
-    assert_eq!(count.load(Ordering::Relaxed), 1);
-    assert_eq!(status(&router, with_token(get("/"), &minted(&key, "write"))).await, 403);
     assert_eq!(count.load(Ordering::Relaxed), 2);
+    assert_eq!(status(&router, with_token(get("/"), &minted(&key, "write"))).await, 403);
+    assert_eq!(count.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn token_that_expires_in_a_queue_is_rejected_by_inner_layer() {
+    // FR-C7
+    const NOW: u64 = 1_800_000_000;
+    let key = SigningKey::generate(Algorithm::ES256);
+    let now = Arc::new(AtomicU64::new(NOW));
+    let clock = Arc::clone(&now);
+    let clock = move || UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed));
+    let jwks = serde_json::json!({ "keys": [key.jwk()] }).to_string();
+    let issuer = Issuer::from_jwks("https://issuer.example", &jwks).unwrap().client("c");
+    let verifier = Verifier::builder().clock(clock).leeway(Duration::ZERO).trust(issuer).build().unwrap();
+    let token = Mint::cognito("https://issuer.example", "c").without_claim("token_use").scope("read");
+    let token = token.issued_at(NOW).lifetime(60).sign_with(&key);
+    for (waits, expected) in [(59, 200), (60, 401), (3_600, 401)] {
+        let later = Arc::clone(&now);
+        let queue = MapRequestLayer::new(move |request: Request<Body>| {
+            later.store(NOW + waits, Ordering::Relaxed);
+            request
+        });
+        let router = Router::new()
+            .route("/", on_get(ok.layer(RequireScope::new(&verifier, "read"))))
+            .layer(queue)
+            .layer(RequireToken::new(&verifier));
+        now.store(NOW, Ordering::Relaxed);
+        assert_eq!(status(&router, with_token(get("/"), &token)).await, expected, "{waits} s");
+    }
 }
 
 #[tokio::test]

@@ -14,4 +14,8 @@ mod authorize;
 mod rejection;
 #[cfg(feature = "tonic")]
 mod tonic;
+mod decision;
+mod rules;
+#[cfg(feature = "test-util")]
+mod test_util;
 mod fixture;

@@ -308,7 +308,7 @@ async fn rejection_of_any_token_logs_one_line() {
             );
             let logged = log.take();
             assert!(logged.ends_with('\n') && logged.matches('\n').count() == 1, "{logged}");
-            assert!(logged.contains("INFO") && logged.contains("rejected: "), "{logged}");
+            assert!(logged.contains("INFO") && logged.contains("request rejected"), "{logged}");
             assert!(
                 !logged.trim_end().chars().any(|c| c.is_control() || "\u{202e}\u{2028}".contains(c)),
                 "{logged}"

@@ -203,7 +203,7 @@ fn every_rejection_has_exactly_one_challenge() {
         ("/nested", Some("read"), 403, "middle", Some("insufficient_scope")),
         ("/nested", Some("write"), 403, "inner", Some("insufficient_scope")),
         ("/typed", None, 401, "api", None),
-        ("/typed", Some("read"), 401, "api", Some("invalid_token")),
+        ("/typed", Some("read"), 403, "api", None),
         ("/optional", None, 401, "api", None),
     ] {
         let request =

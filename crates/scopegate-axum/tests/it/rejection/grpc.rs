@@ -10,7 +10,7 @@ use axum::routing::post as on_post;
 use bytes::Bytes;
 use http_body::Body as _;
 use http_body_util::Full;
-use scopegate_axum::{Error, Issuer, Rejection, RejectionReason, RequireScope, Verifier};
+use scopegate_axum::{Claims, Error, Issuer, Rejection, RejectionReason, RequireScope, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
@@ -87,6 +87,41 @@ async fn rejected_call_gets_grpc_status_and_challenge() {
         let response = send(&router(&verifier()), request).await;
         let challenge = format!(r#"Bearer realm="api"{error}"#);
         assert_eq!(rejected(&response), (status, message, Some(&*challenge)));
+    }
+}
+
+#[tokio::test]
+async fn denied_call_is_permission_denied() {
+    // FR-C1
+    let layer = RequireScope::new(&verifier(), "orders/read").and(|_: &Claims, _: &_| false);
+    let router = Router::new().route("/shop.Orders/List", on_post(async || "inner").layer(layer));
+    let response = send(&router, with_token(call(), &token("orders/read"))).await;
+    assert_eq!(rejected(&response), ("7", "the request is not allowed", Some(r#"Bearer realm="api""#)));
+}
+
+#[tokio::test]
+async fn layer_without_grpc_sends_http_statuses() {
+    // FR-C12
+    let router = |layer: RequireScope| {
+        Router::new().route("/shop.Orders/List", on_post(async || "inner").layer(layer))
+    };
+    let with_grpc = router(RequireScope::new(&verifier(), "orders/read"));
+    let without = router(RequireScope::new(&verifier(), "orders/read").with_http_responses());
+    for (request, status) in [
+        (call as fn() -> Request<Body>, 401),
+        (|| with_token(call(), "a"), 401),
+        (|| with_token(call(), "a b"), 400),
+        (|| with_token(call(), &token("orders/write")), 403),
+        (|| with_token(call(), &token("orders/read")), 200),
+    ] {
+        assert_eq!(send(&with_grpc, request()).await.status(), 200);
+        let response = send(&without, request()).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(header_text(&response, &STATUS), None);
+        if status != 200 {
+            assert_eq!(header_text(&response, &header::CONTENT_TYPE), Some("application/problem+json"));
+            assert!(header_text(&response, &header::WWW_AUTHENTICATE).unwrap().starts_with("Bearer realm="));
+        }
     }
 }
 

@@ -1,0 +1,191 @@
+//! Records the decision about each request once: when it is rejected, or when its response is known.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{Method, Request, StatusCode};
+use scopegate::http::{Authorizer, Credentials, Rejection};
+use scopegate::{Claims, Decision, middleware};
+
+use crate::authorize::Authorized;
+use crate::authorize::route::Route;
+
+/// When a request arrived, if somebody wants to know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival(Option<Instant>);
+
+impl Arrival {
+    pub(crate) fn now(route: &Route) -> Self {
+        Self(route.records_accepted.then(Instant::now))
+    }
+
+    fn elapsed(self) -> Option<Duration> {
+        self.0.map(|arrived| arrived.elapsed())
+    }
+}
+
+/// Records that a layer rejects a request.
+#[inline]
+pub(crate) fn rejected<B>(
+    authorizer: &Authorizer,
+    request: &Request<B>,
+    rejection: &Rejection,
+    arrival: Arrival,
+) {
+    if authorizer.records_rejection(rejection) {
+        record_rejected(authorizer, request, rejection, arrival);
+    }
+}
+
+#[cold]
+fn record_rejected<B>(
+    authorizer: &Authorizer,
+    request: &Request<B>,
+    rejection: &Rejection,
+    arrival: Arrival,
+) {
+    let decision = rejection.decision();
+    let decision = match Credentials::from_headers(request.headers()) {
+        Credentials::Bearer(token) => decision.with_token(token.as_bytes()),
+        _ => decision,
+    };
+    let line = RequestLine::of(request);
+    authorizer.record(&line.complete(decision, arrival.elapsed()));
+}
+
+/// An accepted request whose response is not known yet. A handler may still reject it.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    claims: Option<Claims>,
+    /// `None` if neither an observer nor the metric sees accepted requests. Boxed, because most
+    /// services have none, and each response future would be larger.
+    seen: Option<Box<Seen>>,
+}
+
+/// What a record has of an accepted request.
+#[derive(Debug)]
+struct Seen {
+    line: RequestLine,
+    elapsed: Option<Duration>,
+    /// `None` if nothing sees accepted requests, or an outer layer records this one.
+    recorder: Option<Arc<Authorizer>>,
+}
+
+impl Accepted {
+    #[inline]
+    pub(crate) fn new<B>(
+        route: &Route,
+        request: &Request<B>,
+        claims: Option<&Claims>,
+        arrival: Arrival,
+    ) -> Self {
+        let seen = || Box::new(Seen::new(route, request, arrival));
+        Self { claims: claims.cloned(), seen: route.records_accepted.then(seen) }
+    }
+
+    /// Records that the handler rejects the request after all. Returns the rejection with the claims of
+    /// the request's token, if it denies a valid one.
+    pub(crate) fn rejected(&mut self, authorizer: &Authorizer, rejection: &Rejection) -> Rejection {
+        let mut rejection = rejection.clone();
+        if let (Some(claims), None, StatusCode::FORBIDDEN) =
+            (&self.claims, rejection.claims(), rejection.status())
+        {
+            rejection = rejection.with_claims(claims.clone());
+        }
+        match self.seen.take() {
+            Some(mut seen) => {
+                seen.recorder = None;
+                authorizer.record(&seen.line.complete(rejection.decision(), seen.elapsed));
+            }
+            // Only the log sees it. Its event has neither method nor route, which every accepted request would have
+            // to hold for it. A span around the service has them.
+            None => authorizer.record(&rejection.decision()),
+        }
+        rejection
+    }
+
+    /// An inner layer has rejected the request, and recorded that.
+    pub(crate) fn recorded_elsewhere(&mut self) {
+        if let Some(seen) = &mut self.seen {
+            seen.recorder = None;
+        }
+    }
+
+    /// Records that the request was accepted and has a response.
+    #[inline]
+    pub(crate) fn responded(&mut self, status: StatusCode) {
+        if self.seen.is_some() {
+            self.record(Some(status));
+        }
+    }
+
+    #[inline(never)]
+    fn record(&mut self, status: Option<StatusCode>) {
+        let Some(seen) = &mut self.seen else { return };
+        let Seen { line, elapsed, recorder } = &mut **seen;
+        let Some(authorizer) = recorder.take() else { return };
+        let decision = Decision::accepted(self.claims.as_ref());
+        let decision = match status {
+            Some(status) => decision.with_status(status.as_u16()),
+            None => decision,
+        };
+        authorizer.record(&line.complete(decision, *elapsed));
+    }
+}
+
+impl Seen {
+    #[inline(never)]
+    fn new<B>(route: &Route, request: &Request<B>, arrival: Arrival) -> Self {
+        let authorizer = &route.authorizer;
+        let records = !is_recorded_outside(authorizer, request);
+        Self {
+            line: RequestLine::of(request),
+            elapsed: arrival.elapsed(),
+            recorder: records.then(|| Arc::clone(authorizer)),
+        }
+    }
+}
+
+/// Records a request that ends without a response: it fails, or its caller goes away.
+impl Drop for Accepted {
+    #[inline]
+    fn drop(&mut self) {
+        if self.seen.is_some() {
+            self.record(None);
+        }
+    }
+}
+
+/// The request's method, and the pattern of its route.
+#[derive(Debug)]
+struct RequestLine {
+    method: Method,
+    #[cfg(feature = "matched-path")]
+    route: Option<axum::extract::MatchedPath>,
+}
+
+impl RequestLine {
+    fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            method: request.method().clone(),
+            #[cfg(feature = "matched-path")]
+            route: request.extensions().get().cloned(),
+        }
+    }
+
+    fn complete<'a>(&'a self, decision: Decision<'a>, elapsed: Option<Duration>) -> Decision<'a> {
+        let decision = decision.with_method(self.method.as_str());
+        #[cfg(feature = "matched-path")]
+        let decision = match &self.route {
+            Some(route) => decision.with_route(route.as_str()),
+            None => decision,
+        };
+        elapsed.map_or(decision, |elapsed| decision.with_elapsed(elapsed))
+    }
+}
+
+/// Returns whether an outer layer of the same verifier records the request.
+fn is_recorded_outside<B>(authorizer: &Authorizer, request: &Request<B>) -> bool {
+    let outer = request.extensions().get::<Authorized>();
+    outer.is_some_and(|outer| middleware::same_verifier(outer.authorizer.verifier(), authorizer.verifier()))
+}
