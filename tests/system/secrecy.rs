@@ -66,7 +66,7 @@ async fn neither_tokens_nor_secrets_are_logged_or_answered() {
     }
 
     let logged = log.text();
-    assert!(logged.contains("rejected: expired at") && logged.contains("keys fetched"), "{logged}");
+    assert!(logged.contains("request rejected") && logged.contains("keys fetched"), "{logged}");
     assert!(!logged.contains("\nINFO forged"), "a claim forged a line of the log");
     let mut secrets = Secrets::default();
     for token in &tokens {
@@ -121,7 +121,7 @@ async fn no_hostile_token_shows_up_anywhere() {
     log.note(&seen);
 
     let text = log.text();
-    assert!(sent > suite.cases.len() / 2 && text.matches("rejected: ").count() > sent, "{sent}");
+    assert!(sent > suite.cases.len() / 2 && text.matches("request rejected").count() > sent, "{sent}");
     // Other tests panic on purpose, on threads of their own.
     let panics = format!("PANIC in {:?}", std::thread::current().name());
     assert!(!text.contains(&panics), "{}", text.split(&panics).nth(1).unwrap_or_default());
@@ -270,11 +270,11 @@ fn a_leak_would_be_found() {
         // As a library would do it.
         let log = Log::default();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || tracing::info!("refused: {leak}, so there"));
+        tracing::subscriber::with_default(subscriber, || tracing::info!("rejected: {leak}, so there"));
         assert_ne!(secrets.find_in(&log.text()), [""; 0], "{leak}");
     }
     for harmless in
-        ["refused: expired at 1750000000", "https://my-api-server.org/api.read", &parts[1][..19], ""]
+        ["rejected: expired at 1750000000", "https://my-api-server.org/api.read", &parts[1][..19], ""]
     {
         assert_eq!(secrets.find_in(harmless), [""; 0], "{harmless}");
     }

@@ -22,7 +22,7 @@ fn every_step_answers_as_expected() {
 fn neither_the_story_nor_its_log_shows_a_token_or_a_secret() {
     let ended = run(&["--exit"], &[("RUST_LOG", "trace")]);
     assert_eq!(ended.code, Some(0));
-    assert!(ended.stderr.contains("rejected: "), "there is a log: {}", ended.stderr);
+    assert!(ended.stderr.contains("request rejected"), "there is a log: {}", ended.stderr);
     for (name, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
         // Basic credentials are base64; a token, whole or in part, begins with a header in base64url.
         for secret in ["-secret", "bG9jYWwt"] {

@@ -1,0 +1,109 @@
+//! What actix-web needs around an `Authorizer`: headers in, and its kind of response out.
+
+use std::fmt;
+use std::time::Instant;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
+use http::{HeaderMap, HeaderValue, header};
+use scopegate::http::{Authorizer, Credentials, Rejection, ResponseTemplate};
+use scopegate::{Claims, ConfigError, Decision, Verifier};
+
+/// What the routes require. Created once, at startup.
+pub struct Routes {
+    read: Authorizer,
+    whoami: Authorizer,
+}
+
+impl Routes {
+    /// Prepares the requirements.
+    ///
+    /// # Errors
+    /// Returns a [`ConfigError`] for a text that is not a scope.
+    pub fn new(verifier: &Verifier) -> Result<Self, ConfigError> {
+        let read = Authorizer::require_scope(verifier, "https://my-api-server.org/api.read")?;
+        Ok(Self { read, whoami: Authorizer::require_token(verifier) })
+    }
+}
+
+/// Registers the routes.
+pub fn configure(routes: Data<Routes>) -> impl FnOnce(&mut ServiceConfig) {
+    move |config| {
+        config.app_data(routes).service(order).service(whoami);
+    }
+}
+
+#[get("/orders/{owner}")]
+async fn order(request: HttpRequest, routes: Data<Routes>, owner: Path<String>) -> Result<String, Rejected> {
+    let owner = owner.into_inner();
+    // A rule beside scopes: compare issuer and subject, never the subject alone.
+    let is_owner = |claims: &Claims| claims.identity() == (claims.issuer(), owner.as_str());
+    let claims = authorize(&routes.read, &request, is_owner).await?;
+    Ok(format!("orders of {}", claims.subject().unwrap_or("?")))
+}
+
+#[get("/whoami")]
+async fn whoami(request: HttpRequest, routes: Data<Routes>) -> Result<String, Rejected> {
+    let claims = authorize(&routes.whoami, &request, |_| true).await?;
+    Ok(claims.client_id().unwrap_or("?").to_owned())
+}
+
+/// Decides about a request, and records the decision: the same log event, metric and observers as with the
+/// layers of `scopegate-axum`.
+async fn authorize(
+    authorizer: &Authorizer,
+    request: &HttpRequest,
+    rule: impl FnOnce(&Claims) -> bool,
+) -> Result<Claims, Rejected> {
+    let started = Instant::now();
+    let headers = authorization(request);
+    let result = match authorizer.authorize_or_refresh(&headers).await {
+        Ok(Some(claims)) if rule(&claims) => Ok(claims),
+        Ok(Some(claims)) => Err(Rejection::forbidden("not_owner").with_claims(claims)),
+        // Only if a token is optional.
+        Ok(None) => Err(Rejection::no_credentials()),
+        Err(rejection) => Err(rejection),
+    };
+    let decision = match (&result, Credentials::from_headers(&headers)) {
+        (Ok(claims), _) => Decision::accepted(Some(claims)),
+        (Err(rejection), Credentials::Bearer(token)) => rejection.decision().with_token(token.as_bytes()),
+        (Err(rejection), _) => rejection.decision(),
+    };
+    let decision = decision.with_method(request.method().as_str()).with_elapsed(started.elapsed());
+    let route = request.match_pattern();
+    authorizer.record(&route.as_deref().map_or(decision, |route| decision.with_route(route)));
+    result.map_err(|rejection| Rejected(authorizer.response(&rejection)))
+}
+
+/// Every `Authorization` header: two of them are an error, which the authorizer finds.
+fn authorization(request: &HttpRequest) -> HeaderMap {
+    let values = request.headers().get_all("authorization");
+    let values = values.filter_map(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
+    values.map(|value| (header::AUTHORIZATION, value)).collect()
+}
+
+/// The response to a rejected request.
+#[derive(Debug)]
+pub struct Rejected(ResponseTemplate);
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.detail())
+    }
+}
+
+impl ResponseError for Rejected {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status().as_u16()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let response = self.0.clone().into_response();
+        let mut builder = HttpResponse::build(self.status_code());
+        for (name, value) in response.headers() {
+            builder.append_header((name.as_str(), value.as_bytes()));
+        }
+        builder.body(response.into_body())
+    }
+}
