@@ -1,5 +1,4 @@
 //! Does actix-web send the responses that the layers of `scopegate-axum` send?
-// FR-C10
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
 use std::sync::{Arc, Mutex};
@@ -21,6 +20,7 @@ fn challenge(headers: &HeaderMap) -> Option<&str> {
 
 #[actix_web::test]
 async fn responses_and_records_are_those_of_the_layers() {
+    // FR-C10
     let local = LocalIssuer::start().await.unwrap();
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
     let records = Arc::new(Mutex::new(Vec::new()));

@@ -29,7 +29,7 @@ fn rejection(authorizer: &Authorizer, headers: &HeaderMap) -> Rejection {
 
 #[test]
 fn decision_and_response_are_plain_data() {
-    // D07, D09, D10, D11, D12, D16
+    // D07, D09, D10, D11, D12, D16, FR-C10
     let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let authorizer = Authorizer::require_scope(&verifier(&key), "orders/read").unwrap();
     let mint = || Mint::cognito(ISSUER, "client").without_claim("token_use");
