@@ -20,7 +20,6 @@ fn challenge(headers: &HeaderMap) -> Option<&str> {
 
 #[actix_web::test]
 async fn responses_and_records_are_those_of_the_layers() {
-    // FR-C10
     let local = LocalIssuer::start().await.unwrap();
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
     let records = Arc::new(Mutex::new(Vec::new()));
