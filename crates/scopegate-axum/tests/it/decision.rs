@@ -26,9 +26,8 @@ impl Records {
     fn verifier(&self) -> Verifier {
         let records = self.clone();
         let observe = move |decision: &Decision<'_>| records.0.lock().unwrap().push(line(decision));
-        let check = |claims: &scopegate::Claims| match claims.has_scope("suspended") {
-            true => Err(Denied::new("suspended")),
-            false => Ok(()),
+        let check = |claims: &scopegate::Claims| {
+            if claims.has_scope("suspended") { Err(Denied::new("suspended")) } else { Ok(()) }
         };
         Verifier::builder().trust(trusted()).check(check).observe(observe).build().unwrap()
     }

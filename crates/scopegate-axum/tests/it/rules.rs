@@ -139,9 +139,8 @@ async fn check_is_asked_about_cached_tokens() {
     // FR-C1
     let suspended = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&suspended);
-    let check = move |_: &scopegate::Claims| match flag.load(Ordering::Relaxed) {
-        true => Err(Denied::new("suspended")),
-        false => Ok(()),
+    let check = move |_: &scopegate::Claims| {
+        if flag.load(Ordering::Relaxed) { Err(Denied::new("suspended")) } else { Ok(()) }
     };
     let verifier = Verifier::builder().trust(trusted()).check(check).build().unwrap();
     let router = Router::new().route("/", on_get(ok).layer(OptionalToken::new(&verifier)));
@@ -158,9 +157,8 @@ async fn denied_token_that_waited_for_its_key_is_denied() {
     // FR-C1
     let local = LocalIssuer::start().await.unwrap();
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
-    let check = |claims: &scopegate::Claims| match claims.has_scope("suspended") {
-        true => Err(Denied::new("suspended")),
-        false => Ok(()),
+    let check = |claims: &scopegate::Claims| {
+        if claims.has_scope("suspended") { Err(Denied::new("suspended")) } else { Ok(()) }
     };
     let verifier = Verifier::builder().trust(issuer).check(check).start().await.unwrap();
     let rule = |claims: &Claims, _: &Parts| claims.has_scope("own");

@@ -88,10 +88,12 @@ struct Ours {
 #[tokio::test]
 async fn handlers_are_called_with_claims_for_tests() {
     // FR-C2
+    #[allow(clippy::unused_async, reason = "a handler")]
     async fn standard(claims: Claims) -> Result<String, Rejection> {
         claims.require("orders/read")?;
         Ok(claims.subject().unwrap_or("?").to_owned())
     }
+    #[allow(clippy::unused_async, reason = "a handler")]
     async fn typed(claims: Claims<Ours>) -> String {
         claims.custom.tenant
     }
