@@ -6,8 +6,9 @@ use scopegate_proto::json::JsonObject;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
-use crate::claims::{self, Claims, Named};
+use crate::claims::{Claims, Named};
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::scope::hierarchy::ScopeHierarchy;
@@ -69,16 +70,16 @@ fn read(mut members: Map<String, Value>) -> Result<Claims, Error> {
     members.entry("iss").or_insert_with(|| ISSUER.into());
     members.entry("exp").or_insert_with(|| EXPIRES_AT.into());
     let payload = Value::Object(members).to_string();
-    let malformed = |_| Error::MalformedClaim { claim: "iss".into(), expected: "a string" };
+    let malformed = |_| Error::MalformedClaim { claim: "iss".into(), expected: "a string", found: None };
     let payload = JsonObject::from_text(&payload)
         .map_err(|found| Error::InvalidJson { part: scopegate_proto::jws::Part::Payload, found })?;
-    let issuer = claims::optional_string(&payload, "iss")?.unwrap_or_default();
+    let issuer = identity::optional_name(&payload, "iss")?.unwrap_or(ISSUER.into());
     let policy = Issuer::from_jwks(ISSUER, JWKS).map_err(malformed)?;
     let policy = policy.allow_any_audience().policy;
     let issued_for = policy.audience.check(&payload)?;
     let lifetime = Lifetime::read(&payload)?;
-    let (subject, token_id) =
-        (claims::optional_string(&payload, "sub")?, claims::optional_string(&payload, "jti")?);
+    let subject = identity::optional_name(&payload, "sub")?;
+    let token_id = identity::optional_name(&payload, "jti")?;
     let granted = policy.scopes.read(&payload, &ScopeInterner::new(ScopeHierarchy::default()))?;
     let named = Named { subject: subject.as_deref(), token_id: token_id.as_deref(), issued_for: &issued_for };
     Ok(Claims::new(b"", Arc::from(&*issuer), &named, payload.text(), granted, lifetime))
