@@ -1,12 +1,17 @@
 //! Futures that have nothing to wait for, without a runtime.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-/// What the future gives at its first poll.
+/// Returns what the future gives at its first poll.
 pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+    match first_poll(pin!(future)) {
         Poll::Ready(value) => value,
         Poll::Pending => panic!("there was nothing to wait for, and it waits"),
     }
+}
+
+/// Polls the future once.
+pub(crate) fn first_poll<T>(future: Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
 }
