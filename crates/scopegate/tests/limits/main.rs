@@ -10,7 +10,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use allocation_counter::{AllocationInfo, measure};
-use scopegate::{Error, Issuer, Verifier};
+use scopegate::{Error, Issuer, Verifier, VerifierBuilder};
 use scopegate_issuer::{Fault, LocalIssuer};
 
 use hostile::{Cast, MOST};
@@ -114,6 +114,21 @@ async fn measure_waiting() {
         });
         println!("LIMITS {name}, waits: {:.1} × that", time.as_secs_f64() / unit);
     }
+}
+
+#[tokio::test]
+#[ignore = "measures; run by hand, in a release build with --nocapture"]
+#[allow(clippy::print_stdout, reason = "a figure is what it is for")]
+async fn measure_start_of_many_issuers() {
+    // FR-A11. Nothing listens there, and the verifier is gone before a fetch could tell.
+    let issuers = || (0..500).map(|tenant| Issuer::from_metadata(&format!("https://127.0.0.1:9/{tenant}")));
+    let time = fastest(&|| {
+        let trust = |builder: VerifierBuilder, issuer: Result<Issuer, _>| {
+            builder.trust(issuer.unwrap().client(testkit::CLIENT))
+        };
+        drop(black_box(issuers().fold(Verifier::builder(), trust).start_lazy().unwrap()));
+    });
+    println!("LIMITS 500 https issuers, started without keys: {:.1} ms", time.as_secs_f64() * 1e3);
 }
 
 #[test]
