@@ -10,7 +10,7 @@ use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use allocation_counter::{AllocationInfo, measure};
-use scopegate::{Error, Issuer, Verifier, VerifierBuilder};
+use scopegate::{Error, Issuer, IssuerWithoutAudience, Verifier, VerifierBuilder};
 use scopegate_issuer::{Fault, LocalIssuer};
 
 use hostile::{Cast, MOST};
@@ -123,7 +123,7 @@ async fn measure_start_of_many_issuers() {
     // FR-A11. Nothing listens there, and the verifier is gone before a fetch could tell.
     let issuers = || (0..500).map(|tenant| Issuer::from_metadata(&format!("https://127.0.0.1:9/{tenant}")));
     let time = fastest(&|| {
-        let trust = |builder: VerifierBuilder, issuer: Result<Issuer, _>| {
+        let trust = |builder: VerifierBuilder, issuer: Result<IssuerWithoutAudience, _>| {
             builder.trust(issuer.unwrap().client(testkit::CLIENT))
         };
         drop(black_box(issuers().fold(Verifier::builder(), trust).start_lazy().unwrap()));
