@@ -48,7 +48,7 @@ pub(crate) async fn run<S: Server>(server: &S) -> Column {
     column.put("50 requests with a new key: one fetch", rotation::one_fetch(server)).await;
     column.put("50 requests with invented key ids: two fetches", rotation::invented_key_ids(server)).await;
     for fault in Fault::ALL {
-        let row = format!("{}: known keys stay good, a new one is 503 until it is over", fault.text());
+        let row = format!("{}: known keys stay valid, a new one is 401 until it is over", fault.text());
         column.put(row, faults::known_keys_stay(server, fault)).await;
     }
     column
