@@ -1,4 +1,5 @@
-//! Fixtures for the tests of this workspace: one issuer, its keys and tokens, verifiers that trust it, and a readable log.
+//! Fixtures for the tests of this workspace: one issuer, its keys and tokens, verifiers that trust it,
+//! servers, and a readable log.
 //!
 //! | fixture | feature | provides |
 //! | --- | --- | --- |
@@ -7,8 +8,12 @@
 //! | [`cognito_token`], [`client_token`], [`rfc9068_token`] | | valid tokens to change |
 //! | [`assert_rejected!`] | | the error of an invalid token |
 //! | [`pass`], [`poll_once`] | | virtual time for tests that use real sockets |
+//! | [`bearer`] | | the value of an `Authorization` header |
+//! | [`with_causes`] | | an error and its causes as one line |
 //! | `cognito_verifier`, `verifier_for_audience`, … | `verifier` | verifiers that accept these tokens |
 //! | `Log` | `log` | a log that a test can read |
+//! | `listen`, `serve`, `read_request`, … | `server` | servers on free ports |
+//! | `Authority`, `TlsListener` | `tls` | certificates, and servers that have them |
 //!
 //! The unit tests of `scopegate` cannot use the feature `verifier`: Cargo builds that crate twice for them, and the types of
 //! the two builds differ.
@@ -19,17 +24,27 @@ mod names;
 mod keys;
 mod tokens;
 mod time;
+mod errors;
 #[cfg(feature = "verifier")]
 mod verifiers;
 #[cfg(feature = "log")]
 mod log;
+#[cfg(feature = "server")]
+mod server;
+#[cfg(feature = "tls")]
+mod tls;
 
+pub use errors::with_causes;
 pub use keys::{KEY, OTHER_KEY, jwks};
 #[cfg(feature = "log")]
 pub use log::{Log, ThreadLog};
 pub use names::{AUDIENCE, CLIENT, ISSUER, LOCAL_CLIENT, NOW};
+#[cfg(feature = "server")]
+pub use server::{listen, read_request, response, serve, serve_on};
 pub use time::{pass, poll_once};
-pub use tokens::{Token, client_token, cognito_token, rfc9068_token};
+#[cfg(feature = "tls")]
+pub use tls::{Authority, TlsListener};
+pub use tokens::{Token, bearer, client_token, cognito_token, rfc9068_token};
 #[cfg(feature = "verifier")]
 pub use verifiers::{
     accepted, builder_at, builder_trusting, cognito_issuer, cognito_verifier, issuer_for_client,

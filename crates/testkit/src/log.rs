@@ -19,10 +19,16 @@ impl Log {
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt().with_max_level(level).with_ansi(false);
         let subscriber = subscriber.with_writer(log.clone()).finish();
-        // If this were the only subscriber, `tracing` would not ask it about an event that another test's thread
-        // reaches first.
-        let second = Dispatch::new(tracing_subscriber::fmt().finish());
-        ThreadLog { log, _second: second, _guard: tracing::subscriber::set_default(subscriber) }
+        ThreadLog::start(log, &subscriber.into())
+    }
+
+    /// Captures the events of this thread like [`Log::of_thread`], but without their times, so that lines can be
+    /// compared.
+    pub fn of_thread_without_times(level: LevelFilter) -> ThreadLog {
+        let log = Self::default();
+        let subscriber = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).without_time();
+        let subscriber = subscriber.with_writer(log.clone()).finish();
+        ThreadLog::start(log, &subscriber.into())
     }
 
     /// Returns everything that was logged.
@@ -69,6 +75,15 @@ pub struct ThreadLog {
     _guard: DefaultGuard,
 }
 
+impl ThreadLog {
+    fn start(log: Log, subscriber: &Dispatch) -> Self {
+        // If the first were the only subscriber, `tracing` would not ask it about an event that another test's thread
+        // reaches first.
+        let second = Dispatch::new(tracing_subscriber::fmt().finish());
+        Self { log, _second: second, _guard: tracing::dispatcher::set_default(subscriber) }
+    }
+}
+
 impl Deref for ThreadLog {
     type Target = Log;
 
@@ -89,6 +104,13 @@ mod tests {
         let text = log.text();
         assert!(text.contains("captured") && text.contains("number=7"), "{text}");
         assert!(!text.contains("left out"), "{text}");
+    }
+
+    #[test]
+    fn lines_without_times_are_equal() {
+        let log = Log::of_thread_without_times(LevelFilter::INFO);
+        tracing::info!("captured");
+        assert_eq!(log.text(), " INFO testkit::log::tests: captured\n");
     }
 
     #[test]

@@ -20,6 +20,11 @@ pub fn rfc9068_token() -> Mint {
     client_token().header("typ", "at+jwt").claim("aud", AUDIENCE)
 }
 
+/// Returns the value of an `Authorization` header that carries a token.
+pub fn bearer(token: &(impl Token + ?Sized)) -> String {
+    format!("Bearer {}", token.compact())
+}
+
 /// A token that can be sent.
 pub trait Token {
     /// Returns the compact serialization.
