@@ -1,6 +1,7 @@
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use scopegate_issuer::{Algorithm as KeyAlgorithm, LocalIssuer, Mint, SigningKey};
+use testkit::{ISSUER, jwks};
 
 use super::*;
 use crate::error::Error;
@@ -8,16 +9,13 @@ use crate::issuer::Issuer;
 use crate::resource_identifier::ResourceIdentifier;
 use crate::verifier::Verifier;
 
-const ISSUER: &str = "https://issuer.example";
-
 fn verifier(key: &SigningKey) -> Verifier {
-    let jwks = serde_json::json!({ "keys": [key.jwk()] }).to_string();
-    let issuer = Issuer::from_jwks(ISSUER, &jwks).unwrap().client("client");
+    let issuer = Issuer::from_jwks(ISSUER, &jwks([key.jwk()])).unwrap().client("client");
     Verifier::builder().trust(issuer).build().unwrap()
 }
 
 fn bearer(token: &str) -> HeaderMap {
-    HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
+    HeaderMap::from_iter([(AUTHORIZATION, testkit::bearer(token).parse().unwrap())])
 }
 
 fn rejection(authorizer: &Authorizer, headers: &HeaderMap) -> Rejection {

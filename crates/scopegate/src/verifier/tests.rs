@@ -7,18 +7,15 @@ use std::time::UNIX_EPOCH;
 
 use scopegate_issuer::{Algorithm as KeyAlgorithm, Mint, SigningKey};
 use serde_json::{Value, json};
+use testkit::{ISSUER, NOW, jwks};
 
 use super::*;
 use crate::issuer::Issuer;
 use crate::keys::verifying_key::checks;
 use crate::token::algorithm::Algorithm;
 
-const NOW: u64 = 1_800_000_000;
-const ISSUER: &str = "https://issuer.example";
-
 fn trusting(keys: &[Value]) -> Verifier {
-    let keys = json!({ "keys": keys }).to_string();
-    let issuer = Issuer::from_jwks(ISSUER, &keys).unwrap().audience("api");
+    let issuer = Issuer::from_jwks(ISSUER, &jwks(keys.iter().cloned())).unwrap().audience("api");
     let issuer = issuer.algorithms([Algorithm::ES256, Algorithm::ES384]);
     let clock = || UNIX_EPOCH + Duration::from_secs(NOW);
     Verifier::builder().clock(clock).trust(issuer).build().unwrap()
@@ -50,7 +47,7 @@ fn a_token_that_is_refused_for_its_form_header_issuer_key_or_time_costs_no_signa
         token(mint().raw_header("[]")),
         token(mint().raw_header(r#"{"alg":"ES256","alg":"ES256"}"#)),
         token(mint().raw_payload("null")),
-        token(mint().raw_payload(r#"{"iss":"https://issuer.example","a":1,"a":1}"#)),
+        token(mint().raw_payload(format!(r#"{{"iss":"{ISSUER}","a":1,"a":1}}"#))),
         token(mint().header("crit", json!(["exp"]))),
         token(mint().header("enc", "A256GCM")),
         token(mint().header("typ", "dpop+jwt")),
@@ -59,7 +56,7 @@ fn a_token_that_is_refused_for_its_form_header_issuer_key_or_time_costs_no_signa
         token(mint().alg("RS256")),
         token(mint().alg("ES384")),
         token(mint().header("kid", "invented")),
-        token(mint().claim("iss", "https://issuer.example/")),
+        token(mint().claim("iss", format!("{ISSUER}/"))),
         token(mint().without_claim("iss")),
         token(mint().expired()),
         token(mint().claim("nbf", NOW + 3_600)),
@@ -79,7 +76,7 @@ fn any_other_token_costs_one_signature_check() {
         mint().bad_signature(),
         mint().tampered(),
         mint().signed_by_unknown_key(),
-        mint().raw_payload(r#"{"iss":"https://issuer.example","exp":1800000060}"#).bad_signature(),
+        mint().raw_payload(format!(r#"{{"iss":"{ISSUER}","exp":1800000060}}"#)).bad_signature(),
         mint().claim("aud", "other"),
         mint().claim("token_use", "id"),
         mint().claim("nonce", "n"),

@@ -11,7 +11,7 @@ use axum::response::IntoResponse as _;
 use scopegate::{ConfigError, Issuer, Verifier};
 use scopegate_issuer::{Algorithm, LocalIssuer, Mint, SigningKey};
 use serde_json::json;
-use testkit::{LOCAL_CLIENT, jwks, pass};
+use testkit::{LOCAL_CLIENT, jwks, listen, pass, serve_on};
 
 #[tokio::test]
 async fn issuer_is_discovered_by_its_identifier() {
@@ -33,8 +33,7 @@ struct Server {
 impl Server {
     /// `documents` maps the URL of the server to the paths that it serves, each with its document.
     async fn start(documents: impl Fn(&str) -> Vec<(&'static str, String)>) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (listener, url) = listen().await;
         let (documents, asked) = (documents(&url), Arc::new(Mutex::new(Vec::new())));
         let requested = Arc::clone(&asked);
         let router = Router::new().fallback(async move |uri: Uri| {
@@ -47,7 +46,7 @@ impl Server {
                 None => StatusCode::NOT_FOUND.into_response(),
             }
         });
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        serve_on(listener, router);
         Self { url, asked }
     }
 
@@ -212,8 +211,7 @@ async fn algorithms_listed_in_metadata_are_ignored() {
 async fn etag_is_not_sent_to_another_url() {
     let (old, new) = (SigningKey::generate(Algorithm::ES256), SigningKey::generate(Algorithm::ES256));
     let moved = Arc::new(AtomicBool::new(false));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (listener, url) = listen().await;
     let (issuer, is_moved) = (url.clone(), Arc::clone(&moved));
     let sets = [&old, &new].map(|key| jwks([key.jwk()]));
     let router = Router::new().fallback(async move |uri: Uri, headers: HeaderMap| {
@@ -235,7 +233,7 @@ async fn etag_is_not_sent_to_another_url() {
             None => (tag, set.clone()).into_response(),
         }
     });
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    serve_on(listener, router);
 
     let trusted = Issuer::from_metadata(&url).unwrap().client("c");
     let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
@@ -257,8 +255,7 @@ async fn keys_are_fetched_while_metadata_is_unavailable() {
     let local = LocalIssuer::start().await.unwrap();
     let jwks_uri = local.jwks_uri();
     let gone = Arc::new(AtomicBool::new(false));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (listener, url) = listen().await;
     let (issuer, is_gone) = (url.clone(), Arc::clone(&gone));
     let router = Router::new().fallback(async move || {
         if is_gone.load(Ordering::SeqCst) {
@@ -267,7 +264,7 @@ async fn keys_are_fetched_while_metadata_is_unavailable() {
             metadata(&issuer, &jwks_uri).into_response()
         }
     });
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    serve_on(listener, router);
 
     let trusted = Issuer::from_metadata(&url).unwrap().client(LOCAL_CLIENT);
     let verifier = Verifier::builder().trust(trusted).start().await.unwrap();

@@ -6,22 +6,19 @@ use std::io::ErrorKind;
 use std::net::TcpListener as StdListener;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::header;
 use axum::response::IntoResponse as _;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use scopegate::{ConfigError, Error, Issuer, Verifier};
 use scopegate_issuer::{Algorithm, Fault, LocalIssuer, SigningKey};
 use serde_json::json;
-use testkit::{CLIENT, ISSUER, NOW, builder_at, builder_trusting, client_token, jwks};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use testkit::{
+    Authority, CLIENT, ISSUER, NOW, builder_at, builder_trusting, client_token, jwks, read_request, response,
+    with_causes,
+};
+use tokio::io::AsyncWriteExt as _;
 
 async fn start(jwks_uri: &str) -> Result<Verifier, ConfigError> {
     let issuer = Issuer::from_jwks_uri(ISSUER, jwks_uri).unwrap().client(CLIENT);
@@ -30,8 +27,6 @@ async fn start(jwks_uri: &str) -> Result<Verifier, ConfigError> {
 
 /// Serves one text, called by this media type; says where.
 async fn serve(media_type: Option<&'static str>, text: String) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/keys", listener.local_addr().unwrap());
     let router = Router::new().fallback(async move || {
         let mut response = text.into_response();
         response.headers_mut().remove(header::CONTENT_TYPE);
@@ -40,8 +35,7 @@ async fn serve(media_type: Option<&'static str>, text: String) -> String {
         }
         response
     });
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+    testkit::serve(router).await
 }
 
 #[tokio::test]
@@ -161,12 +155,6 @@ async fn urls_in_token_header_are_never_fetched() {
 const GOOD: &str = "SCOPEGATE_TEST_GOOD_CERTIFICATE";
 const WRONG_NAME: &str = "SCOPEGATE_TEST_WRONG_NAME";
 
-/// What an operator reads.
-fn chain(error: &dyn StdError) -> String {
-    let errors = std::iter::successors(Some(error), |error| (*error).source());
-    errors.map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(
     not(target_os = "linux"),
@@ -175,16 +163,14 @@ fn chain(error: &dyn StdError) -> String {
 async fn untrusted_certificate_is_rejected_and_reported() {
     // B14: the same server, with and without its authority among those that the system trusts. They are read from the
     // environment, which belongs to a process, so the second half is a process of its own.
-    let mut authority = CertificateParams::new([]).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+    let authority = Authority::new();
     let trusted = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authority.pem");
     std::fs::write(&trusted, authority.pem()).unwrap();
     let good = serve_with_tls(&authority, "localhost").await;
     let wrong_name = serve_with_tls(&authority, "other.example").await;
 
     let error = start(&good).await.unwrap_err();
-    assert!(chain(&error).contains("certificate"), "{}", chain(&error));
+    assert!(with_causes(&error).contains("certificate"), "{}", with_causes(&error));
 
     let mut child = Command::new(std::env::current_exe().unwrap());
     child
@@ -205,12 +191,7 @@ async fn untrusted_certificate_is_rejected_and_reported() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn private_authority_is_trusted_if_configured() {
     // FR-A14, FR-A12: without it, log and status say what is wrong with the certificate.
-    let authority = || {
-        let mut params = CertificateParams::new([]).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-    };
-    let (private, other) = (authority(), authority());
+    let (private, other) = (Authority::new(), Authority::new());
     let good = serve_with_tls(&private, "localhost").await;
     let builder = |pem: &str| {
         let issuer = Issuer::from_jwks_uri(ISSUER, &good).unwrap().client(CLIENT);
@@ -219,7 +200,7 @@ async fn private_authority_is_trusted_if_configured() {
     assert!(builder(&private.pem()).start().await.is_ok());
     assert!(builder(&format!("{}{}", other.pem(), private.pem())).start().await.is_ok());
     let error = builder(&other.pem()).start().await.unwrap_err();
-    assert!(chain(&error).contains("invalid peer certificate"), "{}", chain(&error));
+    assert!(with_causes(&error).contains("invalid peer certificate"), "{}", with_causes(&error));
     let verifier = builder(&other.pem()).start_lazy().unwrap();
     while verifier.status().issuers()[0].fetches_failed == 0 {
         tokio::task::yield_now().await;
@@ -231,8 +212,8 @@ async fn private_authority_is_trusted_if_configured() {
     );
     for wrong in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         let error = builder(wrong).start().await.unwrap_err();
-        assert!(matches!(error, ConfigError::HttpClient { .. }), "{}", chain(&error));
-        assert!(chain(&error).contains("root certificate"), "{}", chain(&error));
+        assert!(matches!(error, ConfigError::HttpClient { .. }), "{}", with_causes(&error));
+        assert!(with_causes(&error).contains("root certificate"), "{}", with_causes(&error));
     }
 }
 
@@ -242,7 +223,7 @@ async fn fetch_timeout_is_configurable() {
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Delay(Duration::from_millis(600)));
     let error = builder_trusting(&local).fetch_timeout(Duration::from_millis(200)).start().await.unwrap_err();
-    assert!(chain(&error).contains("no complete response within 0.2 s"), "{}", chain(&error));
+    assert!(with_causes(&error).contains("no complete response within 0.2 s"), "{}", with_causes(&error));
     assert!(builder_trusting(&local).fetch_timeout(Duration::from_secs(30)).start().await.is_ok());
     for (timeout, is_valid) in [(99, false), (100, true), (30_000, true), (30_001, false)] {
         let started = builder_trusting(&local).fetch_timeout(Duration::from_millis(timeout)).start_lazy();
@@ -264,33 +245,21 @@ async fn certificate_of_trusted_authority_is_accepted() {
     };
     assert!(start(&good).await.is_ok());
     let error = start(&wrong_name).await.unwrap_err();
-    assert!(chain(&error).contains("certificate"), "{}", chain(&error));
+    assert!(with_causes(&error).contains("certificate"), "{}", with_causes(&error));
 }
 
 /// Serves a key set over TLS with a certificate for this name; says where, under the name `localhost`.
-async fn serve_with_tls(authority: &CertifiedIssuer<'static, KeyPair>, name: &str) -> String {
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, authority).unwrap();
-    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-    let config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key.into())
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://localhost:{}/keys", listener.local_addr().unwrap().port());
+async fn serve_with_tls(authority: &Authority, name: &str) -> String {
+    let listener = authority.listen(name, None).await;
+    let url = listener.url();
     let body = jwks([SigningKey::generate(Algorithm::ES256).jwk()]);
-    let answer =
-        format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    let answer = response("200 OK", "connection: close\r\n", body.as_bytes());
     tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            // Whoever does not trust the certificate goes away here.
-            let Ok(mut stream) = acceptor.accept(socket).await else { continue };
-            let mut request = [0; 1024];
-            if stream.read(&mut request).await.is_ok() {
-                let _ = stream.write_all(answer.as_bytes()).await;
-                let _ = stream.shutdown().await;
-            }
+        loop {
+            let mut stream = listener.accept().await;
+            read_request(&mut stream).await;
+            let _ = stream.write_all(&answer).await;
+            let _ = stream.shutdown().await;
         }
     });
     url

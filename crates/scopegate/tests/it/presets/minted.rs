@@ -3,7 +3,7 @@
 
 use scopegate::{Error, Issuer, IssuerWithoutAudience, Principal};
 use scopegate_issuer::Mint;
-use testkit::{KEY, accepted, rejected};
+use testkit::{ISSUER, KEY, accepted, rejected};
 
 use crate::presets::golden::verifier_with_keys;
 
@@ -13,7 +13,6 @@ const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 const OKTA: &str = "https://example.okta.com/oauth2/default";
 const REALM: &str = "https://sso.example/realms/acme";
 const HYDRA: &str = "https://hydra.example/";
-const ISSUER: &str = "https://issuer.example";
 const POOL: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
 
 /// Each preset, a token in its form, and another one that lacks the mark by which the preset tells an access token.

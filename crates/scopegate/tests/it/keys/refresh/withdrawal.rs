@@ -9,8 +9,7 @@ use axum::response::IntoResponse as _;
 use scopegate::{Algorithm, Error, Issuer, Verifier};
 use scopegate_issuer::{Algorithm as KeyAlgorithm, Fault, LocalIssuer, SigningKey};
 use serde_json::{Value, json};
-use testkit::{CLIENT, ISSUER, builder_trusting, client_token, jwks, pass};
-use tokio::net::TcpListener;
+use testkit::{CLIENT, ISSUER, builder_trusting, client_token, jwks, pass, serve};
 use tokio::sync::watch;
 
 use crate::keys::refresh::fixture::until;
@@ -179,16 +178,13 @@ async fn refresh_period_in_effect_is_shown() {
 
 /// Serves what the channel holds, and answers every conditional request with 304: a broken cache.
 async fn serve_with_broken_cache(document: watch::Receiver<Value>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/keys", listener.local_addr().unwrap());
     let router = Router::new().fallback(async move |headers: HeaderMap| {
         if headers.contains_key(IF_NONE_MATCH) {
             return StatusCode::NOT_MODIFIED.into_response();
         }
         ([(ETAG, "\"always\"")], document.borrow().to_string()).into_response()
     });
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+    serve(router).await
 }
 
 #[tokio::test]
