@@ -15,6 +15,7 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, Empty, Full};
 use scopegate_axum::{Claims, Issuer, OptionalToken, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::LocalIssuer;
+use testkit::bearer;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
 
@@ -53,7 +54,7 @@ impl Service<Request<Empty<Bytes>>> for Strict {
 fn request(token: Option<&str>) -> Request<Empty<Bytes>> {
     let request = Request::get("/");
     let request = match token {
-        Some(token) => request.header("authorization", format!("Bearer {token}")),
+        Some(token) => request.header("authorization", bearer(token)),
         None => request,
     };
     request.body(Empty::new()).unwrap()
@@ -121,8 +122,8 @@ async fn request_body_is_read_by_inner_service_only() {
             (None, 401),
             (Some("Bearer".to_owned()), 400),
             (Some("Bearer opaque".to_owned()), 401),
-            (Some(format!("Bearer {writer}")), 403),
-            (Some(format!("Bearer {reader}")), 200),
+            (Some(bearer(&writer)), 403),
+            (Some(bearer(&reader)), 200),
         ] {
             let body = Watched::default();
             let request = Request::builder()
@@ -193,7 +194,7 @@ async fn accepted_request_arrives_unchanged() {
     });
     let good = sign(&crate::fixture::mint());
     let request = Request::put("/x")
-        .header("authorization", format!("Bearer {good}"))
+        .header("authorization", bearer(&good))
         .header("x-other", "1")
         .body(Full::<Bytes>::from("body"))
         .unwrap();

@@ -6,8 +6,10 @@ use axum::http::{Request, StatusCode, header};
 use axum::response::IntoResponse as _;
 use axum::routing::get as on_get;
 use scopegate_axum::{Claims, OptionalToken, Rejection, RequireScope, RequireToken};
+use testkit::Log;
+use tracing::level_filters::LevelFilter;
 
-use crate::fixture::{Log, body_text, get, header_text, mint, send, sign, token, verifier, with_token};
+use crate::fixture::{body_text, get, header_text, mint, send, sign, token, verifier, with_token};
 
 async fn standard(claims: Claims) -> String {
     format!("{} may {}", claims.client_id().unwrap(), claims.scopes())
@@ -62,10 +64,7 @@ async fn custom_claims_of_other_shape_are_403() {
     async fn by_name(claims: Claims) -> Result<String, Rejection> {
         Ok(claims.claim::<String>("tenant")?.unwrap_or_default())
     }
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of_thread(LevelFilter::INFO);
     let router = Router::new()
         .route("/", on_get(typed))
         .route("/name", on_get(by_name))
@@ -143,12 +142,7 @@ async fn claims_are_available_from_extensions() {
 #[tokio::test]
 async fn missing_layer_is_logged_and_500() {
     // D24
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-    // With only one subscriber, tracing would not ask it about an event that another test's thread
-    // is the first to reach.
-    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of_thread(LevelFilter::INFO);
     let router = Router::new()
         .route("/", on_get(standard))
         .route("/typed", on_get(typed))

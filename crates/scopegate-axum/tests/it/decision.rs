@@ -12,11 +12,11 @@ use axum::routing::{get as on_get, post};
 use scopegate_axum::{
     Claims, Decision, Denied, OptionalToken, Rejection, RequireScope, RequireToken, Verifier,
 };
+use testkit::Log;
 use tower::ServiceExt as _;
-use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
 
-use crate::fixture::{Log, get, mint, send, sign, status, token, trusted, with_token};
+use crate::fixture::{get, mint, send, sign, status, token, trusted, with_token};
 
 /// One line for each decision.
 #[derive(Clone, Default)]
@@ -199,7 +199,7 @@ fn metric_counts_each_request_once() {
 async fn missing_keys_are_undecidable() {
     // FR-C3, FR-C4
     let records = Records::default();
-    let (log, _second, _guard) = captured(LevelFilter::WARN);
+    let log = Log::of_thread_without_times(LevelFilter::WARN);
     let local = scopegate_issuer::LocalIssuer::start().await.unwrap();
     local.set_fault(scopegate_issuer::Fault::Status(500));
     let lines = records.clone();
@@ -240,21 +240,10 @@ async fn panicking_observer_leaves_the_decision() {
     assert_eq!(status(&router, get("/")).await, 401);
 }
 
-/// Captures the events of this thread.
-fn captured(level: LevelFilter) -> (Log, Dispatch, tracing::subscriber::DefaultGuard) {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).without_time().with_ansi(false);
-    let subscriber = subscriber.with_writer(log.clone()).finish();
-    // With only one subscriber, tracing would not ask it about an event that another test's thread
-    // is the first to reach.
-    let second = Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
-    (log, second, tracing::subscriber::set_default(subscriber))
-}
-
 #[tokio::test]
 async fn log_event_has_fields_and_marks_unverified_ones() {
     // FR-C3
-    let (log, _second, _guard) = captured(LevelFilter::INFO);
+    let log = Log::of_thread_without_times(LevelFilter::INFO);
     let verifier = Verifier::builder().trust(trusted()).build().unwrap();
     let router = Router::new().route("/orders/{id}", on_get(ok).layer(RequireScope::new(&verifier, "read")));
     let caller = |mint: scopegate_issuer::Mint| mint.claim("sub", "user-1").claim("jti", "id-1");
@@ -286,7 +275,7 @@ async fn log_event_has_fields_and_marks_unverified_ones() {
 #[tokio::test]
 async fn log_has_times_in_rfc_3339_and_their_difference() {
     // FR-C3
-    let (log, _second, _guard) = captured(LevelFilter::INFO);
+    let log = Log::of_thread_without_times(LevelFilter::INFO);
     let router = |now: u64| {
         let clock = move || std::time::UNIX_EPOCH + std::time::Duration::from_millis(now * 1000 + 129);
         let verifier = Verifier::builder().clock(clock).trust(trusted()).build().unwrap();
@@ -315,7 +304,7 @@ async fn log_has_times_in_rfc_3339_and_their_difference() {
 #[tokio::test]
 async fn credentials_of_other_scheme_are_logged_without_them() {
     // FR-C8
-    let (log, _second, _guard) = captured(LevelFilter::INFO);
+    let log = Log::of_thread_without_times(LevelFilter::INFO);
     let verifier = Verifier::builder().trust(trusted()).build().unwrap();
     let router = Router::new()
         .route("/", on_get(ok).layer(RequireScope::new(&verifier, "read")))

@@ -21,10 +21,10 @@ use scopegate_axum::{
     any_of,
 };
 use scopegate_issuer::{Fault, LocalIssuer};
+use testkit::Log;
+use tracing::level_filters::LevelFilter;
 
-use crate::fixture::{
-    Log, body_text, get, header_text, mint, send, sign, status, token, verifier, with_token,
-};
+use crate::fixture::{body_text, get, header_text, mint, send, sign, status, token, verifier, with_token};
 
 fn router() -> Router {
     let verifier = verifier();
@@ -276,12 +276,7 @@ async fn reason_is_in_extensions_and_not_in_body() {
 #[tokio::test]
 async fn rejection_of_any_token_logs_one_line() {
     // A19
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-    // With only one subscriber, tracing would not ask it about an event that another test's thread
-    // is the first to reach.
-    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of_thread(LevelFilter::INFO);
     let router = router();
     let endless = "x".repeat(10_000);
     for hostile in [

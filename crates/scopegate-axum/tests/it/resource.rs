@@ -11,10 +11,9 @@ use scopegate_axum::{
     any_of,
 };
 use serde_json::{Value, json};
+use testkit::{CLIENT, ISSUER, KEY, jwks};
 
-use crate::fixture::{
-    CLIENT, ISSUER, body_text, get, header_text, send, status, token, trusted, verifier, with_token,
-};
+use crate::fixture::{body_text, get, header_text, send, status, token, trusted, verifier, with_token};
 
 const ORDERS: &str = "https://api.example/orders";
 const ORDERS_METADATA: &str = "https://api.example/.well-known/oauth-protected-resource/orders";
@@ -81,7 +80,7 @@ async fn later_layer_is_in_the_metadata() {
 async fn authorization_servers_keep_the_configured_order() {
     // F12
     let other = "https://a.example/a-longer-name";
-    let jwks = json!({ "keys": [crate::fixture::KEY.jwk()] }).to_string();
+    let jwks = jwks([KEY.jwk()]);
     let second = Issuer::from_jwks(other, &jwks).unwrap().audience(ORDERS);
     let last = Issuer::from_jwks("https://b.example", &jwks).unwrap().audience(ORDERS);
     let verifier = Verifier::builder().trust(trusted()).trust(second).trust(last).build().unwrap();
@@ -92,7 +91,7 @@ async fn authorization_servers_keep_the_configured_order() {
 
 /// Trusts three issuers.
 fn three_issuers() -> Verifier {
-    let jwks = json!({ "keys": [crate::fixture::KEY.jwk()] }).to_string();
+    let jwks = jwks([KEY.jwk()]);
     let issuer = |name| Issuer::from_jwks(name, &jwks).unwrap().audience(ORDERS);
     let builder = Verifier::builder().trust(trusted());
     builder.trust(issuer("https://a.example")).trust(issuer("https://b.example/")).build().unwrap()
@@ -122,7 +121,7 @@ async fn selected_authorization_servers_are_in_their_order() {
 #[tokio::test]
 async fn issuer_whose_name_is_no_url_is_no_authorization_server() {
     // FR-B4
-    let jwks = json!({ "keys": [crate::fixture::KEY.jwk()] }).to_string();
+    let jwks = jwks([KEY.jwk()]);
     let other = |name| Issuer::from_jwks(name, &jwks).unwrap().client(CLIENT);
     let names = ["acme.com", "http://fs.example.com/adfs/services/trust", "https://a.example/?tenant=1"];
     let builder = names.into_iter().fold(Verifier::builder(), |builder, name| builder.trust(other(name)));

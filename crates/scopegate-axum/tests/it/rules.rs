@@ -24,7 +24,7 @@ async fn ok() -> &'static str {
 /// Orders belong to the issuer and the subject that their path names.
 fn owner(parts: &Parts) -> (&str, &str) {
     let subject = parts.uri.path().strip_prefix("/orders/").unwrap_or_default();
-    (crate::fixture::ISSUER, subject)
+    (testkit::ISSUER, subject)
 }
 
 fn owns(claims: &Claims, parts: &Parts) -> bool {
@@ -204,9 +204,7 @@ async fn client_neither_renews_nor_steps_up_when_denied() {
         .route("/denied", on_get(ok).layer(read().and(denied)))
         .route("/typed", on_get(typed).layer(read()))
         .route("/more", on_get(ok).layer(RequireScope::new(&verifier, WRITE)));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let api = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    let api = testkit::serve(router).await;
 
     let client = ClientAuthentication::client_secret_basic("local-writer", "local-writer-secret");
     let credentials = ClientCredentials::builder(client).issuer(local.issuer()).scope(READ).build().unwrap();

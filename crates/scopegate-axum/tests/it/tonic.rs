@@ -5,18 +5,20 @@ use std::convert::Infallible;
 
 use axum::http::{HeaderMap, Request, Response, Version, header};
 use scopegate_axum::{Claims, Error, ProtectedResource, Rejection, RejectionReason, Verifier};
+use testkit::{Log, bearer};
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer as _, ServiceExt as _, service_fn};
+use tracing::level_filters::LevelFilter;
 
-use crate::fixture::{Log, token, verifier};
+use crate::fixture::{token, verifier};
 
 fn call(token: Option<&str>) -> Request<Body> {
     let request = Request::post("/shop.Orders/Approve").version(Version::HTTP_2);
     let request = request.header(header::CONTENT_TYPE, "application/grpc").header(header::TE, "trailers");
     let request = token
         .into_iter()
-        .fold(request, |request, token| request.header(header::AUTHORIZATION, format!("Bearer {token}")));
+        .fold(request, |request, token| request.header(header::AUTHORIZATION, bearer(token)));
     request.body(Body::empty()).unwrap()
 }
 
@@ -78,13 +80,7 @@ fn without_token_id(logged: &str) -> String {
 #[tokio::test]
 async fn handler_status_is_logged_once_by_the_layer() {
     // A19
-    let log = Log::default();
-    let subscriber =
-        tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(log.clone()).finish();
-    // With only one subscriber, tracing would not ask it about an event that another test's thread
-    // is the first to reach.
-    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of_thread_without_times(LevelFilter::INFO);
     let api = api(&verifier());
     rejected!(api.require_scope("orders/approve"));
     let by_layer = without_token_id(&log.take());
@@ -96,10 +92,7 @@ async fn handler_status_is_logged_once_by_the_layer() {
 #[tokio::test]
 async fn missing_layer_is_internal_and_logged() {
     // D24
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of_thread(LevelFilter::INFO);
     let response = approve(call(None)).await.unwrap();
     let (code, message, _) = told(&response);
     assert_eq!((code, &*message), (Code::Internal, "the server is misconfigured"));

@@ -15,8 +15,9 @@ use axum::response::sse::{Event, Sse};
 use axum::routing::{get as on_get, post as on_post};
 use futures_util::{SinkExt as _, StreamExt as _, stream};
 use scopegate_axum::{Claims, RequireScope};
+use testkit::{bearer, listen, serve_on};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -27,10 +28,9 @@ use crate::fixture::{token, verifier};
 
 /// Serves behind a layer that asks for `read`, until the test ends.
 async fn serve(router: Router) -> SocketAddr {
-    let router = router.layer(RequireScope::new(&verifier(), "read"));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (listener, _) = listen().await;
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    serve_on(listener, router.layer(RequireScope::new(&verifier(), "read")));
     address
 }
 
@@ -53,7 +53,7 @@ async fn serve_echo() -> SocketAddr {
 fn upgrade_request(address: SocketAddr, token: Option<&str>) -> Request {
     let mut request = format!("ws://{address}/").into_client_request().unwrap();
     if let Some(token) = token {
-        request.headers_mut().insert("authorization", format!("Bearer {token}").try_into().unwrap());
+        request.headers_mut().insert("authorization", bearer(token).try_into().unwrap());
     }
     request
 }

@@ -11,8 +11,10 @@ use scopegate_axum::{
     Claims, Error, OptionalToken, ProtectedResource, Rejection, RejectionReason, RequireScope, RequireToken,
     Verifier, all_of,
 };
+use testkit::Log;
+use tracing::level_filters::LevelFilter;
 
-use crate::fixture::{Log, body_text, get, mint, send, sign, token, verifier, with_token};
+use crate::fixture::{body_text, get, mint, send, sign, token, verifier, with_token};
 
 type Handled = Result<&'static str, Rejection>;
 
@@ -105,13 +107,7 @@ async fn handler_401_is_byte_equal_to_layer_401() {
 #[tokio::test]
 async fn handler_rejection_logs_the_line_of_the_layer() {
     // A19
-    let log = Log::default();
-    let subscriber =
-        tracing_subscriber::fmt().without_time().with_ansi(false).with_writer(log.clone()).finish();
-    // With only one subscriber, tracing would not ask it about an event that another test's thread
-    // is the first to reach.
-    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of_thread_without_times(LevelFilter::INFO);
     let verifier = verifier();
     let router = Router::new()
         .route("/layer", on_get(ok).layer(RequireScope::new(&verifier, "orders/approve")))
@@ -142,7 +138,7 @@ async fn handler_rejection_has_claims_and_source() {
         let rejection = response.extensions().get::<Rejection>().unwrap();
         assert_eq!((rejection.status().as_u16(), response.status().as_u16()), (403, 403), "{path}");
         let client = rejection.claims().and_then(|claims| claims.client_id());
-        assert_eq!(client, has_claims.then_some(crate::fixture::CLIENT), "{path}");
+        assert_eq!(client, has_claims.then_some(testkit::CLIENT), "{path}");
         let source = std::error::Error::source(rejection).unwrap().downcast_ref::<Error>();
         assert!(matches!(source, Some(Error::InsufficientScope { .. })), "{path}");
         assert!(

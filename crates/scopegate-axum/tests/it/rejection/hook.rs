@@ -12,9 +12,10 @@ use axum::routing::{get as on_get, post as on_post};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use scopegate_axum::{Claims, OptionalToken, Rejection, RequireScope, RequireToken};
+use testkit::CLIENT;
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
-use crate::fixture::{CLIENT, body_text, get, header_text, send, token, verifier, with_token};
+use crate::fixture::{body_text, get, header_text, send, token, verifier, with_token};
 
 fn plain_text(rejection: &Rejection, mut response: Response) -> Response {
     response.headers_mut().insert(header::CONTENT_TYPE, "text/plain".parse().unwrap());
