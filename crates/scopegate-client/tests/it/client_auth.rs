@@ -14,10 +14,10 @@ use scopegate_client::{
 };
 use scopegate_issuer::{Algorithm, ClientConfig, Config, LocalIssuer, PoolConfig, SigningKey};
 use serde_json::{Value, json};
+use testkit::ISSUER;
 
 use crate::recorder::{Received, Recorder, token};
 
-const ISSUER: &str = "https://issuer.example/t1";
 const NOW: u64 = 1_750_000_000;
 
 /// The one request that this client makes.

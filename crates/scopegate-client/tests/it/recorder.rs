@@ -7,7 +7,6 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, Response, Uri};
-use tokio::net::TcpListener;
 
 /// A running server, until the test ends.
 #[derive(Clone)]
@@ -78,12 +77,9 @@ impl Received {
 impl Recorder {
     /// Answers everything with this.
     pub(crate) async fn start(otherwise: Reply) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let state = Arc::new(Mutex::new(Recorded { otherwise, ..Recorded::default() }));
         let router = Router::new().fallback(answer).with_state(Arc::clone(&state));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, state }
+        Self { url: testkit::serve(router).await, state }
     }
 
     /// The next requests are answered with these, in this order.

@@ -2,8 +2,6 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -11,32 +9,11 @@ use http::{Request, Response};
 use http_body_util::Empty;
 use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials, PrivateKey};
 use scopegate_issuer::{Algorithm, SigningKey};
+use testkit::Log;
 use tower::{Layer as _, ServiceExt as _, service_fn};
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::level_filters::LevelFilter;
 
 use crate::recorder::{Recorder, reply, token};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
 
 fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = format!("{error} {error:?}");
@@ -50,12 +27,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 #[tokio::test]
 async fn long_challenge_scopes_are_cut_in_log() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false);
-    // With only one subscriber, tracing would not ask it about an event that another test's thread
-    // is the first to reach.
-    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
-    let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
+    let log = Log::of_thread(LevelFilter::INFO);
     let server = Recorder::start(token("t", r#","scope":"a""#)).await;
     let client = ClientAuthentication::client_secret_basic("report", "s3cret");
     let credentials =
@@ -69,7 +41,7 @@ async fn long_challenge_scopes_are_cut_in_log() {
     });
     let request = Request::get("https://api.example/").body(Empty::new()).unwrap();
     assert_eq!(layer.layer(api).oneshot(request).await.unwrap().status(), 403);
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert!(logged.contains("not stepped up: the API names other scopes") && logged.contains("xxxx"));
     assert!(logged.lines().all(|line| line.len() < 500));
 }
@@ -77,10 +49,7 @@ async fn long_challenge_scopes_are_cut_in_log() {
 #[tokio::test]
 async fn token_in_challenge_scopes_is_not_logged() {
     // FR-D9: an API knows the token that it rejects.
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false);
-    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
-    let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
+    let log = Log::of_thread(LevelFilter::INFO);
     let server = Recorder::start(token("t0ken-text", "")).await;
     let client = ClientAuthentication::client_secret_basic("report", "s3cret");
     let credentials = ClientCredentials::builder(client).token_endpoint(server.endpoint()).build().unwrap();
@@ -95,7 +64,7 @@ async fn token_in_challenge_scopes_is_not_logged() {
         let request = Request::get("https://api.example/").body(Empty::new()).unwrap();
         assert_eq!(layer.layer(api).oneshot(request).await.unwrap().status(), 403);
     }
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert_eq!(logged.matches("not stepped up").count(), 2, "{logged}");
     assert!(logged.contains("orders/admin") && !logged.contains("T0KEN"), "{logged}");
 }
@@ -175,12 +144,7 @@ async fn secrets_are_not_logged_or_shown() {
     const SECRET: &str = "s3cret/+text";
     const ENCODED: &str = "s3cret%2F%2Btext";
     const ASSERTION: &str = "eyJhbGciOiJFZERTQSJ9.e30.c2ln";
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
-    // With only one subscriber, tracing would not ask it about an event that another test's thread
-    // is the first to reach.
-    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
-    let _guard = tracing::subscriber::set_default(subscriber.with_writer(log.clone()).finish());
+    let log = Log::of_thread(LevelFilter::TRACE);
     let key = PrivateKey::from_pem(&SigningKey::generate(Algorithm::EdDSA).private_key_pem()).unwrap();
     let mut shown = String::new();
     let mut secrets = [SECRET, ENCODED, ASSERTION, "t0ken-text"].map(ToOwned::to_owned).to_vec();
@@ -232,7 +196,7 @@ async fn secrets_are_not_logged_or_shown() {
         }
     }
     secrets.extend(["qu3ry".to_owned(), "par4meter".to_owned()]);
-    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let logged = log.text();
     assert!(logged.contains("token received") && logged.contains("no new token"), "{logged}");
     assert!(logged.contains("grants less than was asked for") && logged.contains("token rejected"));
     assert!(shown.contains("invalid_client") && shown.contains("report"));

@@ -3,6 +3,7 @@
 use reqwest::Client;
 use scopegate_client::{AddToken, CallError, ClientAuthentication, ClientCredentials, Error};
 use scopegate_issuer::LocalIssuer;
+use testkit::bearer;
 
 use crate::recorder::{Recorder, reply};
 
@@ -44,7 +45,7 @@ async fn send_adds_token_for_the_api_only() {
     let elsewhere = Recorder::start(reply(401, "").with("www-authenticate", INVALID_TOKEN)).await;
     let answer = caller.to_api.send(caller.http.get(&elsewhere.url)).await.unwrap();
     assert_eq!(answer.status(), 401);
-    let expected = format!("Bearer {}", caller.credentials.token().await.unwrap().secret());
+    let expected = bearer(caller.credentials.token().await.unwrap().secret());
     assert_eq!(caller.tokens(), [Some(expected)]);
     assert_eq!(elsewhere.requests()[0].header("authorization"), None);
     assert_eq!(caller.issuer.token_requests(), 1);
@@ -120,7 +121,7 @@ async fn step_up_needs_allowed_scopes() {
     caller.api.then([reply(403, "").with("www-authenticate", &step)]);
     assert_eq!(to_api.send(request()).await.unwrap().status(), 200);
     let wider = caller.credentials.for_scopes([READ, WRITE]).unwrap().current().unwrap();
-    assert_eq!(caller.tokens()[2], Some(format!("Bearer {}", wider.secret())));
+    assert_eq!(caller.tokens()[2], Some(bearer(wider.secret())));
 }
 
 #[tokio::test]

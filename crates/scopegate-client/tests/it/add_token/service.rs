@@ -10,6 +10,7 @@ use http::{Request, Response};
 use http_body_util::Full;
 use scopegate_client::{AddToken, CallError, ClientAuthentication, ClientCredentials, Error};
 use scopegate_issuer::{Fault, LocalIssuer};
+use testkit::bearer;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer as _, Service as _, ServiceBuilder, ServiceExt, service_fn};
 
@@ -118,7 +119,7 @@ async fn each_request_gets_the_same_token() {
     for _ in 0..3 {
         assert_eq!(api.call(&caller.layer, get(&format!("{API}/orders"))).await, Ok(200));
     }
-    let expected = format!("Bearer {}", caller.credentials.token().await.unwrap().secret());
+    let expected = bearer(caller.credentials.token().await.unwrap().secret());
     assert_eq!(api.tokens(), vec![Some(expected); 3]);
     assert_eq!(caller.issuer.token_requests(), 1);
 }
@@ -236,7 +237,7 @@ async fn other_rejections_are_returned_unchanged() {
         let api = Api::answering([(status, challenge)]);
         assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(status));
         assert_eq!((api.tokens().len(), caller.issuer.token_requests()), (1, 1), "{status} {challenge}");
-        let kept = format!("Bearer {}", caller.credentials.current().unwrap().secret());
+        let kept = bearer(caller.credentials.current().unwrap().secret());
         assert_eq!(api.tokens()[0], Some(kept), "{status} {challenge}");
     }
 }
@@ -257,7 +258,7 @@ async fn token_rejected_by_one_api_is_served_to_the_other() {
     for _ in 0..3 {
         assert_eq!(other.call(&to_other, get(&format!("{OTHER_API}/x"))).await, Ok(200));
     }
-    assert_eq!(other.tokens(), vec![Some(format!("Bearer {}", old.secret())); 3]);
+    assert_eq!(other.tokens(), vec![Some(bearer(old.secret())); 3]);
     assert_eq!(caller.credentials.current().unwrap().secret(), old.secret());
     // The API that rejected it is not sent it again.
     let error = api.call(&caller.layer, get(&format!("{API}/orders"))).await.unwrap_err();
@@ -353,7 +354,7 @@ async fn step_up_needs_challenge_and_allowed_scopes() {
     assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(200));
     assert_eq!(api.tokens().len(), 2);
     let wider = caller.credentials.for_scopes([READ, WRITE]).unwrap().token().await.unwrap();
-    assert_eq!(api.tokens()[1], Some(format!("Bearer {}", wider.secret())));
+    assert_eq!(api.tokens()[1], Some(bearer(wider.secret())));
 
     // The next request begins with the ordinary token, and needs no further request to the issuer.
     api.answers.lock().unwrap().push_back((403, step.clone()));

@@ -3,48 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use scopegate_client::{ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, Error};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use testkit::{Authority, TlsListener, read_request, response};
+use tokio::io::AsyncWriteExt as _;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
-
-/// A certificate authority that no system knows.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn pem(&self) -> String {
-        self.0.pem()
-    }
-
-    /// A certificate for this name, and its key.
-    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        (params.signed_by(&key, &self.0).unwrap(), key)
-    }
-
-    /// Lets a server ask for certificates of this authority.
-    fn verifier(&self, required: bool) -> Arc<dyn ClientCertVerifier> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.0.der().clone()).unwrap();
-        let provider = Arc::new(default_provider());
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        let verifier = if required { verifier } else { verifier.allow_unauthenticated() };
-        verifier.build().unwrap()
-    }
-}
 
 /// A request, and the certificate that came with it.
 type Seen = (String, Option<CertificateDer<'static>>);
@@ -59,23 +22,12 @@ struct Server {
 impl Server {
     /// Its certificate is for this name; with a verifier it asks for certificates of clients.
     async fn start(authority: &Authority, name: &str, clients: Option<Arc<dyn ClientCertVerifier>>) -> Self {
-        let (certificate, key) = authority.issue(name);
-        let provider = Arc::new(default_provider());
-        let config = ServerConfig::builder_with_provider(provider);
-        let config = config.with_safe_default_protocol_versions().unwrap();
-        let config = match clients {
-            None => config.with_no_client_auth(),
-            Some(clients) => config.with_client_cert_verifier(clients),
-        };
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let config = config.with_single_cert(vec![certificate.der().clone()], key).unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let issuer = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let listener = authority.listen(name, clients).await;
+        let issuer = listener.url();
         let endpoint = format!("{issuer}/token");
         let metadata = format!(r#"{{"issuer":"{issuer}","token_endpoint":"{endpoint}"}}"#);
         let seen = Arc::new(Mutex::new(Vec::new()));
-        tokio::spawn(serve(listener, acceptor, metadata, Arc::clone(&seen)));
+        tokio::spawn(serve(listener, metadata, Arc::clone(&seen)));
         Self { issuer, endpoint, seen }
     }
 
@@ -87,31 +39,17 @@ impl Server {
 }
 
 /// One request for each connection: a GET request for metadata, or a form for a token.
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor, metadata: String, seen: Arc<Mutex<Vec<Seen>>>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-        let mut request = Vec::new();
-        let is_complete = |request: &[u8]| {
-            let request = String::from_utf8_lossy(request);
-            let end = if request.starts_with("GET ") { "\r\n\r\n" } else { "grant_type=" };
-            request.contains(end)
-        };
-        while !is_complete(&request) {
-            let mut part = [0; 4_096];
-            match stream.read(&mut part).await {
-                Ok(read) if read > 0 => request.extend_from_slice(&part[..read]),
-                _ => break,
-            }
-        }
+async fn serve(listener: TlsListener, metadata: String, seen: Arc<Mutex<Vec<Seen>>>) {
+    loop {
+        let mut stream = listener.accept().await;
+        let request = read_request(&mut stream).await;
         let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first().cloned());
         let shown = shown.map(CertificateDer::into_owned);
         let token = r#"{"access_token":"t","token_type":"Bearer"}"#;
-        let body = if request.starts_with(b"GET ") { metadata.as_str() } else { token };
-        seen.lock().unwrap().push((String::from_utf8(request).unwrap(), shown));
-        let length = body.len();
-        let answer =
-            format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
-        let _ = stream.write_all(answer.as_bytes()).await;
+        let body = if request.starts_with("GET ") { metadata.as_str() } else { token };
+        seen.lock().unwrap().push((request, shown));
+        let answer = response("200 OK", "connection: close\r\n", body.as_bytes());
+        let _ = stream.write_all(&answer).await;
         let _ = stream.shutdown().await;
     }
 }
@@ -143,7 +81,7 @@ async fn server_with_untrusted_certificate_gets_no_secret() {
 async fn mtls_client_presents_certificate_and_sends_id() {
     // E04, E25: RFC 8705 §2
     let (authority, clients) = (Authority::new(), Authority::new());
-    let server = Server::start(&authority, "localhost", Some(clients.verifier(true))).await;
+    let server = Server::start(&authority, "localhost", Some(clients.client_verifier(true))).await;
     let (certificate, key) = clients.issue("report.example");
     let identity = format!("{}{}", key.serialize_pem(), certificate.pem());
     let client = ClientAuthentication::tls_client_auth("report", identity);
@@ -165,7 +103,7 @@ async fn mtls_client_presents_certificate_and_sends_id() {
 async fn metadata_request_presents_no_certificate() {
     // E25: metadata is public
     let (authority, clients) = (Authority::new(), Authority::new());
-    let server = Server::start(&authority, "localhost", Some(clients.verifier(false))).await;
+    let server = Server::start(&authority, "localhost", Some(clients.client_verifier(false))).await;
     let (certificate, key) = clients.issue("report.example");
     let identity = format!("{}{}", key.serialize_pem(), certificate.pem());
     let client = ClientAuthentication::tls_client_auth("report", identity);
