@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use scopegate_proto::http::{ConnectFailure, HttpError, ProxyPolicy};
 use scopegate_proto::url::SecureUrl;
+use testkit::{listen, read_request, response, with_causes};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
 
-use crate::http::server::{Server, client, read_request, response, settings, with_causes};
+use crate::http::server::{Server, client, settings};
 
 #[tokio::test]
 async fn body_up_to_the_limit_is_read() {
@@ -36,8 +36,8 @@ async fn empty_body_is_read_with_limit_zero() {
 
 #[tokio::test]
 async fn endless_body_is_given_up_at_the_limit() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = SecureUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let (listener, url) = listen().await;
+    let url = SecureUrl::parse(&url).unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         read_request(&mut stream).await;
@@ -70,8 +70,8 @@ async fn body_that_ends_too_early_broke_off() {
 
 #[tokio::test]
 async fn slow_body_is_given_up_at_the_time_limit() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = SecureUrl::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let (listener, url) = listen().await;
+    let url = SecureUrl::parse(&url).unwrap();
     let holding = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         read_request(&mut stream).await;
@@ -90,10 +90,9 @@ async fn slow_body_is_given_up_at_the_time_limit() {
 
 #[tokio::test]
 async fn closed_port_is_no_connection() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let text = format!("http://{}/?s3cret", listener.local_addr().unwrap());
+    let (listener, url) = listen().await;
     drop(listener);
-    let url = SecureUrl::parse(&text).unwrap();
+    let url = SecureUrl::parse(&format!("{url}/?s3cret")).unwrap();
     let error = client(&url, &settings()).get(&url).send().await.unwrap_err();
     // FR-A12
     assert!(matches!(error, HttpError::Connect { failure: ConnectFailure::Refused, .. }), "{error:?}");
@@ -117,7 +116,7 @@ async fn unknown_host_name_is_told_apart() {
 #[tokio::test]
 async fn server_without_handshake_is_told_apart() {
     // FR-A12: it accepts the connection and says nothing.
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (listener, _) = listen().await;
     let url = SecureUrl::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
     let settings = settings().connect_timeout(Duration::from_millis(200));
     let error = client(&url, &settings).get(&url).send().await.unwrap_err();

@@ -2,8 +2,9 @@
 
 use scopegate_proto::http::{HttpClients, HttpError};
 use scopegate_proto::url::SecureUrl;
+use testkit::response;
 
-use crate::http::server::{GZIPPED, Server, client, response, settings};
+use crate::http::server::{GZIPPED, Server, client, settings};
 use http::StatusCode;
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, ETAG, HeaderValue, RETRY_AFTER};
 

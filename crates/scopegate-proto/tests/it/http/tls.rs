@@ -2,36 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use scopegate_proto::http::{HttpError, SettingsError};
 use scopegate_proto::url::SecureUrl;
+use testkit::{Authority, TlsListener, read_request, response, with_causes};
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{ALL_VERSIONS, ProtocolVersion, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::ProtocolVersion;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use crate::http::server::{client, read_request, response, settings, with_causes};
-
-/// A certificate authority that no system knows.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    /// A certificate for this name, and its key.
-    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        (params.signed_by(&key, &self.0).unwrap(), key)
-    }
-}
+use crate::http::server::{client, settings};
 
 /// The certificate that a client presents, the protocol that it agrees to, and the TLS version.
 type Seen = (Option<CertificateDer<'static>>, Option<Vec<u8>>, Option<ProtocolVersion>);
@@ -44,28 +22,12 @@ struct Server {
 impl Server {
     /// Its certificate is for this name; with an authority for clients, it asks for their certificates.
     async fn start(authority: &Authority, name: &str, clients: Option<&Authority>) -> Self {
-        let (certificate, key) = authority.issue(name);
-        let provider = Arc::new(default_provider());
-        let config = ServerConfig::builder_with_provider(Arc::clone(&provider));
-        let config = config.with_protocol_versions(ALL_VERSIONS).unwrap();
-        let config = match clients {
-            None => config.with_no_client_auth(),
-            Some(clients) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(clients.0.der().clone()).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-                config.with_client_cert_verifier(verifier.allow_unauthenticated().build().unwrap())
-            }
-        };
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let mut config = config.with_single_cert(vec![certificate.der().clone()], key).unwrap();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("https://localhost:{}/x", listener.local_addr().unwrap().port());
+        let clients = clients.map(|clients| clients.client_verifier(false));
+        let listener = authority.listen(name, clients).await;
+        let url = SecureUrl::parse(&format!("{}/x", listener.url())).unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
-        tokio::spawn(serve(listener, acceptor, Arc::clone(&seen)));
-        Self { url: SecureUrl::parse(&url).unwrap(), seen }
+        tokio::spawn(serve(listener, Arc::clone(&seen)));
+        Self { url, seen }
     }
 
     fn seen(&self) -> Vec<Seen> {
@@ -74,9 +36,9 @@ impl Server {
 }
 
 /// One request for each connection.
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor, seen: Arc<Mutex<Vec<Seen>>>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+async fn serve(listener: TlsListener, seen: Arc<Mutex<Vec<Seen>>>) {
+    loop {
+        let mut stream = listener.accept().await;
         read_request(&mut stream).await;
         let connection = stream.get_ref().1;
         let shown = connection.peer_certificates().and_then(|chain| chain.first().cloned());
@@ -93,7 +55,7 @@ async fn certificate_of_unknown_authority_gets_no_request() {
     // E07
     let (authority, other) = (Authority::new(), Authority::new());
     let server = Server::start(&authority, "localhost", None).await;
-    for settings in [settings(), settings().root_certificates(other.0.pem())] {
+    for settings in [settings(), settings().root_certificates(other.pem())] {
         let error = client(&server.url, &settings).get(&server.url).send().await.unwrap_err();
         assert!(matches!(error, HttpError::Tls { .. }), "{error:?}");
         assert!(error.is_transient() && error.is_connect());
@@ -101,7 +63,7 @@ async fn certificate_of_unknown_authority_gets_no_request() {
         assert!(causes.contains("invalid peer certificate: "), "{causes}");
     }
     assert!(server.seen().is_empty());
-    let trusting = settings().root_certificates(other.0.pem()).root_certificates(authority.0.pem());
+    let trusting = settings().root_certificates(other.pem()).root_certificates(authority.pem());
     client(&server.url, &trusting).get(&server.url).send().await.unwrap();
     assert_eq!(server.seen().len(), 1);
 }
@@ -111,7 +73,7 @@ async fn certificate_for_another_name_gets_no_request() {
     // E07
     let authority = Authority::new();
     let server = Server::start(&authority, "another.example", None).await;
-    let settings = settings().root_certificates(authority.0.pem());
+    let settings = settings().root_certificates(authority.pem());
     let error = client(&server.url, &settings).get(&server.url).send().await.unwrap_err();
     assert!(matches!(error, HttpError::Tls { .. }), "{error:?}");
     assert!(server.seen().is_empty());
@@ -121,7 +83,7 @@ async fn certificate_for_another_name_gets_no_request() {
 async fn http_1_and_tls_1_3_are_agreed_on() {
     let authority = Authority::new();
     let server = Server::start(&authority, "localhost", None).await;
-    let settings = settings().root_certificates(authority.0.pem());
+    let settings = settings().root_certificates(authority.pem());
     client(&server.url, &settings).get(&server.url).send().await.unwrap();
     let (_, protocol, version) = server.seen().remove(0);
     assert_eq!(protocol.as_deref(), Some(&b"http/1.1"[..]));
@@ -134,7 +96,7 @@ async fn identity_is_presented_only_by_its_client() {
     let (authority, clients) = (Authority::new(), Authority::new());
     let server = Server::start(&authority, "localhost", Some(&clients)).await;
     let (certificate, key) = clients.issue("report.example");
-    let settings = settings().root_certificates(authority.0.pem()).identity(format!(
+    let settings = settings().root_certificates(authority.pem()).identity(format!(
         "{}{}",
         key.serialize_pem(),
         certificate.pem()
