@@ -1,40 +1,9 @@
 //! Do secrets and tokens stay out of `Debug` and out of the log?
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use scopegate_issuer::{Config, Fault, LocalIssuer};
 use serde_json::Value;
-use tracing_subscriber::fmt::MakeWriter;
-
-/// Collects what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
+use testkit::Log;
+use tracing::level_filters::LevelFilter;
 
 #[tokio::test]
 async fn public_debug_shows_neither_secret_nor_key() {
@@ -55,16 +24,8 @@ async fn public_debug_shows_neither_secret_nor_key() {
 
 #[tokio::test]
 async fn log_has_reasons_but_neither_secret_nor_token() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(log.clone())
-        .finish();
-    // With only one subscriber, tracing would not ask it about an event that another test's thread is the first to reach.
-    let _second = tracing::Dispatch::new(tracing_subscriber::fmt().finish());
     // This thread only, which is the one that a current-thread runtime serves on.
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::of_thread(LevelFilter::TRACE);
 
     let issuer = LocalIssuer::start().await.unwrap();
     let grant = ("grant_type", "client_credentials");
