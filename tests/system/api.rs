@@ -6,7 +6,7 @@ use axum::routing::get;
 use reqwest::{Client, Response};
 use scopegate_axum::{Claims, Issuer, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::LocalIssuer;
-use tokio::net::TcpListener;
+use testkit::serve;
 
 pub(crate) const READ: &str = "https://my-api-server.org/api.read";
 pub(crate) const WRITE: &str = "https://my-api-server.org/api.write";
@@ -57,12 +57,4 @@ fn router(verifier: &Verifier) -> Router {
         .route("/orders", get((async || "orders").layer(read)).post((async || "created").layer(write)))
         .route("/whoami", get(whoami).layer(RequireToken::new(verifier)))
         .route("/health", get(async || "ok"))
-}
-
-/// Serves on a free port until the test ends; says where.
-pub(crate) async fn serve(router: Router) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    url
 }

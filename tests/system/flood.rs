@@ -21,9 +21,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate_axum::{Issuer, RequireToken, Verifier};
 use scopegate_issuer::{LocalIssuer, Pool};
+use testkit::{bearer, serve};
 use tower::ServiceExt as _;
-
-use crate::api::serve;
 
 const TOKENS: usize = 100_000;
 
@@ -121,7 +120,7 @@ impl Attacked {
                             Traffic::Good => (good.clone(), StatusCode::OK),
                             Traffic::Invented => (of_no_key(good, n), StatusCode::UNAUTHORIZED),
                         };
-                        let request = Request::get("/").header("authorization", format!("Bearer {token}"));
+                        let request = Request::get("/").header("authorization", bearer(&token));
                         let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await;
                         assert_eq!(response.unwrap().status(), expected);
                         // A connection would read its next request here.
@@ -156,7 +155,8 @@ struct Caller {
 
 impl Caller {
     fn start(address: &str, token: &str) -> Self {
-        let request = format!("GET / HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\r\n");
+        let request =
+            format!("GET / HTTP/1.1\r\nhost: {address}\r\nauthorization: {}\r\n\r\n", bearer(token));
         let mut connection = TcpStream::connect(address).unwrap();
         connection.set_nodelay(true).unwrap();
         let over = Arc::new(AtomicBool::new(false));

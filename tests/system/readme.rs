@@ -2,8 +2,9 @@
 
 use scopegate_axum::{Issuer, Verifier};
 use scopegate_issuer::LocalIssuer;
+use testkit::serve;
 
-use crate::api::{READ, WRITE, serve};
+use crate::api::{READ, WRITE};
 
 #[allow(dead_code, unreachable_pub, reason = "a program of its own, whose `main` would serve")]
 #[path = "../../examples/quickstart/src/main.rs"]

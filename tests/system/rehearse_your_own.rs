@@ -30,7 +30,7 @@ async fn start_my_api(issuer: &str) -> String {
     let whoami =
         axum::routing::get(async |claims: scopegate_axum::Claims| format!("{:?}", claims.client_id()));
     let layer = scopegate_axum::RequireToken::new(&verifier);
-    crate::api::serve(axum::Router::new().route("/", whoami).layer(layer)).await
+    testkit::serve(axum::Router::new().route("/", whoami).layer(layer)).await
 }
 
 #[test]

@@ -28,11 +28,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate_axum::{Claims, Issuer, OptionalToken, Rejection, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::{Algorithm, Config, LocalIssuer, Mint, SigningKey};
 use serde_json::json;
+use testkit::{Log, bearer, serve};
 use tower::ServiceExt as _;
+use tracing::level_filters::LevelFilter;
 
-use api::{READ, READER, Running, WRITER, serve};
+use api::{READ, READER, Running, WRITER};
 use hostile::{Suite, Verdict};
-use log::{EVERYTHING, Log};
+use log::EVERYTHING;
 use secrets::Secrets;
 
 #[tokio::test]
@@ -108,7 +110,7 @@ async fn no_hostile_token_shows_up_anywhere() {
             writeln!(seen, "{error}").unwrap();
         }
         // Some tokens cannot stand in a header.
-        let Ok(authorization) = HeaderValue::try_from(format!("Bearer {}", case.token)) else { continue };
+        let Ok(authorization) = HeaderValue::try_from(bearer(&case.token)) else { continue };
         sent += 1;
         for path in ["/scope", "/token", "/accept"] {
             seen += &answer(&router, path, authorization.clone()).await;
@@ -268,9 +270,8 @@ fn a_leak_would_be_found() {
         "short".to_owned(),
     ] {
         // As a library would do it.
-        let log = Log::default();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || tracing::info!("rejected: {leak}, so there"));
+        let log = Log::of_thread(LevelFilter::INFO);
+        tracing::info!("rejected: {leak}, so there");
         assert_ne!(secrets.find_in(&log.text()), [""; 0], "{leak}");
     }
     for harmless in

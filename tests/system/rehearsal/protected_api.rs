@@ -16,10 +16,11 @@ use reqwest::{Client, Response};
 use scopegate::IssuerStatus;
 use scopegate_axum::{Issuer, RequireToken, Verifier};
 use scopegate_issuer::{Event, LocalIssuer, Rehearsal, Report};
+use testkit::serve;
 use tokio::task::yield_now;
 use tokio::time::{self, Instant};
 
-use crate::api::{READER, serve};
+use crate::api::READER;
 
 const CALLERS: usize = 8;
 
