@@ -22,7 +22,7 @@ use hyper_util::rt::TokioExecutor;
 use scopegate_axum::{Issuer, Verifier};
 use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials};
 use scopegate_issuer::LocalIssuer;
-use tokio::net::TcpListener;
+use testkit::listen;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
@@ -51,8 +51,7 @@ async fn routes_of(local: &LocalIssuer) -> Routes {
 }
 
 async fn serve_routes(routes: Routes) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (listener, url) = listen().await;
     let server = Server::builder().add_routes(routes);
     tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
     url

@@ -8,7 +8,7 @@ use grpc::shop::orders_server::OrdersServer;
 use grpc::{READ, Shop, WRITE, routes};
 use scopegate_axum::{Issuer, OptionalToken, RequireScope, RequireToken, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
-use tokio::net::TcpListener;
+use testkit::listen;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::service::Routes;
@@ -23,8 +23,7 @@ async fn connect<F>(serve: impl FnOnce(TcpIncoming) -> F) -> OrdersClient<Channe
 where
     F: Future<Output = Result<(), tonic::transport::Error>> + Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (listener, url) = listen().await;
     tokio::spawn(serve(TcpIncoming::from(listener)));
     OrdersClient::connect(url).await.unwrap()
 }
@@ -48,7 +47,7 @@ fn call<M>(message: M, authorization: &[String]) -> Request<M> {
 }
 
 fn bearer<M>(message: M, token: &str) -> Request<M> {
-    call(message, &[format!("Bearer {token}")])
+    call(message, &[testkit::bearer(token)])
 }
 
 fn challenge(status: &Status) -> Option<&str> {
@@ -111,7 +110,7 @@ async fn more_than_one_token_is_unauthenticated_too() {
     // D03, D04, D10: to gRPC clients, 400 would be an error of the server
     let local = LocalIssuer::start().await.unwrap();
     let mut orders = connect_to(routes(&verifier(&local).await)).await;
-    let good = format!("Bearer {}", local.mint().scope(READ).sign());
+    let good = testkit::bearer(&local.mint().scope(READ).sign());
     assert!(orders.list(call(String::new(), std::slice::from_ref(&good))).await.is_ok());
     for several in [vec![good.clone(), good.clone()], vec![format!("{good} x")], vec!["Bearer".to_owned()]] {
         let status = orders.list(call(String::new(), &several)).await.unwrap_err();
@@ -185,7 +184,7 @@ async fn a_stream_is_refused_before_its_first_message() {
     let mut orders = connect_to(routes(&verifier(&local).await)).await;
     let reader = local.mint().scope(READ).sign();
     for (authorization, expected) in
-        [(vec![], Code::Unauthenticated), (vec![format!("Bearer {reader}")], Code::PermissionDenied)]
+        [(vec![], Code::Unauthenticated), (vec![testkit::bearer(&reader)], Code::PermissionDenied)]
     {
         // Nothing is ever sent, and the stream stays open.
         let (_open, receive) = mpsc::channel(1);

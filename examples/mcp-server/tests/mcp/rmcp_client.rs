@@ -12,6 +12,7 @@ use rmcp::transport::auth::{
     AuthClient, AuthorizationManager, ClientCredentialsConfig, WWWAuthenticateParams,
 };
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use testkit::with_causes;
 use tokio::sync::Mutex;
 
 use crate::client::{Knows, Went};
@@ -23,7 +24,7 @@ pub(crate) async fn run(url: &str, knows: Knows<'_>) -> Went {
     let mut went = Went::default();
     let mut step = "connect";
     if let Err(error) = play(url, knows, &mut step, &mut went).await {
-        went.error = Some((step.to_owned(), with_sources(&*error)));
+        went.error = Some((step.to_owned(), with_causes(&*error)));
     }
     went
 }
@@ -138,15 +139,4 @@ fn credentials(url: &str, id: &str, secret: &str, scopes: Vec<String>) -> Client
         scopes,
         resource: Some(url.to_owned()),
     }
-}
-
-fn with_sources(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -13,7 +13,7 @@ use rmcp::{RoleServer, ServerHandler};
 use scopegate_axum::{Issuer, ProtectedResource, Verifier};
 use scopegate_issuer::LocalIssuer;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use testkit::{listen, serve_on};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::timeout;
 use tower::Layer as _;
@@ -81,8 +81,8 @@ impl WithSessions {
         let issuer = LocalIssuer::start().await.unwrap();
         let trusted = Issuer::cognito_at(issuer.issuer()).unwrap().clients(["one", "two"]);
         let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let (listener, url) = listen().await;
+        let url = format!("{url}/mcp");
         let api = ProtectedResource::new(&url, &verifier).unwrap();
         let (sender, peers) = mpsc::unbounded_channel();
         let server = StreamableHttpService::new(
@@ -91,7 +91,7 @@ impl WithSessions {
             StreamableHttpServerConfig::default(),
         );
         let router = Router::new().route_service("/mcp", api.require_scope(READ).layer(server));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        serve_on(listener, router);
         let http = Client::builder().no_proxy().build().unwrap();
         Self { issuer, http, url, peers }
     }
