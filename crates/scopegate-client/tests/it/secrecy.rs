@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use base64::Engine as _;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials, PrivateKey};
 use scopegate_issuer::{Algorithm, SigningKey};
@@ -25,6 +25,17 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Calls an API that names this scope in its challenge, and returns the status.
+async fn call_api_that_needs(scope: &str, layer: &AddToken) -> StatusCode {
+    let challenge = format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);
+    let api = service_fn(move |_: Request<Empty<&'static [u8]>>| {
+        let answer = Response::builder().status(403).header("www-authenticate", challenge.as_str());
+        std::future::ready(Ok::<_, Infallible>(answer.body(()).unwrap()))
+    });
+    let request = Request::get("https://api.example/").body(Empty::new()).unwrap();
+    layer.layer(api).oneshot(request).await.unwrap().status()
+}
+
 #[tokio::test]
 async fn long_challenge_scopes_are_cut_in_log() {
     let log = Log::of_thread(LevelFilter::INFO);
@@ -34,13 +45,7 @@ async fn long_challenge_scopes_are_cut_in_log() {
         ClientCredentials::builder(client).token_endpoint(server.endpoint()).scope("a").build().unwrap();
     let layer =
         AddToken::new(&credentials, "https://api.example").unwrap().with_step_up_to("b".parse().unwrap());
-    let challenge = format!(r#"Bearer error="insufficient_scope", scope="{}""#, "x".repeat(8_000));
-    let api = service_fn(move |_: Request<Empty<&'static [u8]>>| {
-        let answer = Response::builder().status(403).header("www-authenticate", challenge.as_str());
-        std::future::ready(Ok::<_, Infallible>(answer.body(()).unwrap()))
-    });
-    let request = Request::get("https://api.example/").body(Empty::new()).unwrap();
-    assert_eq!(layer.layer(api).oneshot(request).await.unwrap().status(), 403);
+    assert_eq!(call_api_that_needs(&"x".repeat(8_000), &layer).await, 403);
     let logged = log.text();
     assert!(logged.contains("not stepped up: the API names other scopes") && logged.contains("xxxx"));
     assert!(logged.lines().all(|line| line.len() < 500));
@@ -56,13 +61,7 @@ async fn token_in_challenge_scopes_is_not_logged() {
     let layer =
         AddToken::new(&credentials, "https://api.example").unwrap().with_step_up_to("b".parse().unwrap());
     for scope in ["orders/admin", "T0KEN-TE"] {
-        let challenge = format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);
-        let api = service_fn(move |_: Request<Empty<&'static [u8]>>| {
-            let answer = Response::builder().status(403).header("www-authenticate", challenge.as_str());
-            std::future::ready(Ok::<_, Infallible>(answer.body(()).unwrap()))
-        });
-        let request = Request::get("https://api.example/").body(Empty::new()).unwrap();
-        assert_eq!(layer.layer(api).oneshot(request).await.unwrap().status(), 403);
+        assert_eq!(call_api_that_needs(scope, &layer).await, 403);
     }
     let logged = log.text();
     assert_eq!(logged.matches("not stepped up").count(), 2, "{logged}");

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use scopegate_client::{ClientAuthentication, ClientCredentials, Error};
+use scopegate_client::{AccessToken, ClientAuthentication, ClientCredentials, Error};
 use scopegate_issuer::{Fault, LocalIssuer};
 
 use crate::recorder::{Recorder, Reply, reply, token};
@@ -142,6 +142,14 @@ async fn expires_in_is_bounded() {
     }
 }
 
+/// Asks for the scopes `a` and `b`. The response has these further members.
+async fn token_for_a_and_b(further: &str) -> AccessToken {
+    let server = Recorder::start(token("t", further)).await;
+    let client = ClientAuthentication::client_secret_basic("report", "s3cret");
+    let credentials = ClientCredentials::builder(client).token_endpoint(server.endpoint()).scopes(["a", "b"]);
+    credentials.build().unwrap().token().await.unwrap()
+}
+
 #[tokio::test]
 async fn missing_scopes_are_reported() {
     // E12
@@ -152,11 +160,7 @@ async fn missing_scopes_are_reported() {
         (r#","scope":"a b c""#, "a b c", ""),
         (r#","scope":"""#, "", "a b"),
     ] {
-        let server = Recorder::start(token("t", member)).await;
-        let client = ClientAuthentication::client_secret_basic("report", "s3cret");
-        let credentials =
-            ClientCredentials::builder(client).token_endpoint(server.endpoint()).scopes(["a", "b"]);
-        let token = credentials.build().unwrap().token().await.unwrap();
+        let token = token_for_a_and_b(member).await;
         assert_eq!(token.scopes().to_string(), granted, "{member}");
         assert_eq!(token.missing_scopes().to_string(), missing, "{member}");
     }
@@ -172,11 +176,7 @@ async fn unreadable_optional_member_costs_no_token() {
         (r#","scope":{"a":true}"#, "a b", "", true),
         (r#","scope":7,"expires_in":"soon","refresh_token":[1]"#, "a b", "", true),
     ] {
-        let server = Recorder::start(token("t", member)).await;
-        let client = ClientAuthentication::client_secret_basic("report", "s3cret");
-        let credentials =
-            ClientCredentials::builder(client).token_endpoint(server.endpoint()).scopes(["a", "b"]);
-        let token = credentials.build().unwrap().token().await.unwrap();
+        let token = token_for_a_and_b(member).await;
         assert_eq!(token.scopes().to_string(), granted, "{member}");
         assert_eq!(token.missing_scopes().to_string(), missing, "{member}");
         assert_eq!(token.has_unknown_scopes(), unknown, "{member}");
