@@ -121,7 +121,7 @@ fn setting_after_a_response_renders_the_responses_again() {
 }
 
 #[tokio::test]
-async fn unknown_key_is_awaited_and_missing_keys_are_503() {
+async fn unknown_key_waits_and_missing_keys_are_503() {
     // D21
     let local = LocalIssuer::start().await.unwrap();
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");

@@ -52,7 +52,7 @@ fn in_time(mint: Mint) -> Mint {
 }
 
 #[test]
-fn minted_token_is_accepted_by_the_preset_of_its_provider() {
+fn minted_token_is_accepted_by_its_provider_preset() {
     // FR-E2
     for (name, issuer, mint, unmarked) in presets() {
         let verifier = verifier_with_keys(issuer.audience(API).client(CLIENT), &[KEY.jwk()]);

@@ -69,7 +69,7 @@ async fn set_without_usable_key_withdraws_keys_when_confirmed() {
 }
 
 #[tokio::test]
-async fn set_without_usable_key_is_forgotten_if_not_confirmed() {
+async fn set_without_usable_key_is_forgotten_if_unconfirmed() {
     // FR-A1: the second fetch finds the keys again.
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
@@ -147,7 +147,7 @@ async fn key_that_becomes_unusable_is_rejected_at_once() {
 }
 
 #[tokio::test]
-async fn withdrawn_key_ends_within_an_hour_whatever_the_issuer_advises() {
+async fn withdrawn_key_ends_within_an_hour_despite_advice() {
     // FR-A2
     let local = LocalIssuer::start().await.unwrap();
     local.set_cache_control(Some("max-age=86400")).unwrap();
@@ -188,7 +188,7 @@ async fn serve_with_broken_cache(document: watch::Receiver<Value>) -> String {
 }
 
 #[tokio::test]
-async fn withdrawn_key_ends_at_the_stale_limit_if_a_cache_hides_it() {
+async fn withdrawn_key_behind_cache_ends_at_stale_limit() {
     // FR-A9: "not modified" for ever.
     let (old, new) = (SigningKey::generate(KeyAlgorithm::ES256), SigningKey::generate(KeyAlgorithm::ES256));
     let set = |key: &SigningKey| json!({ "keys": [key.jwk()] });
