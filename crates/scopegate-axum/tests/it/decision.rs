@@ -273,7 +273,7 @@ async fn log_event_has_fields_and_marks_unverified_ones() {
 }
 
 #[tokio::test]
-async fn log_has_times_in_rfc_3339_and_their_difference() {
+async fn log_shows_times_in_rfc_3339_and_difference() {
     // FR-C3
     let log = Log::of_thread_without_times(LevelFilter::INFO);
     let router = |now: u64| {

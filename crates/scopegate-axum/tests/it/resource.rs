@@ -119,7 +119,7 @@ async fn selected_authorization_servers_are_in_their_order() {
 }
 
 #[tokio::test]
-async fn issuer_whose_name_is_no_url_is_no_authorization_server() {
+async fn issuer_without_url_name_is_no_authorization_server() {
     // FR-B4
     let jwks = jwks([KEY.jwk()]);
     let other = |name| Issuer::from_jwks(name, &jwks).unwrap().client(CLIENT);

@@ -153,7 +153,7 @@ async fn check_is_asked_about_cached_tokens() {
 }
 
 #[tokio::test]
-async fn denied_token_that_waited_for_its_key_is_denied() {
+async fn token_is_denied_after_waiting_for_key() {
     // FR-C1
     let local = LocalIssuer::start().await.unwrap();
     let issuer = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
