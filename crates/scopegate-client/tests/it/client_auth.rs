@@ -56,7 +56,7 @@ async fn basic_sends_header_and_nothing_in_body() {
 }
 
 #[tokio::test]
-async fn raw_basic_sends_id_and_secret_as_they_are() {
+async fn raw_basic_sends_id_and_secret_unencoded() {
     // FR-D7
     let request = sent(ClientAuthentication::client_secret_basic_raw("a/b", "%+ é/=:")).await;
     let encoded = request.header("authorization").unwrap().strip_prefix("Basic ").unwrap();

@@ -246,7 +246,7 @@ async fn other_rejections_are_returned_unchanged() {
 const OTHER_API: &str = "https://other.example";
 
 #[tokio::test]
-async fn token_rejected_by_one_api_is_served_to_the_other() {
+async fn token_rejected_by_one_api_serves_the_other() {
     // FR-D2: the issuer hiccups, so there is no new token.
     let caller = Caller::start().await;
     let old = caller.credentials.token().await.unwrap();

@@ -184,7 +184,7 @@ async fn unreadable_optional_member_costs_no_token() {
 }
 
 #[tokio::test]
-async fn words_of_the_server_are_shown_for_every_status() {
+async fn server_words_are_shown_for_every_status() {
     // FR-D4
     for status in [200, 400, 401, 403] {
         for (body, code, description) in [
