@@ -69,7 +69,7 @@ async fn body_that_ends_too_early_broke_off() {
 }
 
 #[tokio::test]
-async fn slow_body_is_given_up_at_the_time_limit() {
+async fn slow_body_is_given_up_at_timeout() {
     let (listener, url) = listen().await;
     let url = SecureUrl::parse(&url).unwrap();
     let holding = tokio::spawn(async move {
@@ -128,7 +128,12 @@ async fn server_without_handshake_is_told_apart() {
 async fn unreachable_proxy_is_told_apart() {
     // FR-A12: proxies are read from the environment, which belongs to a process.
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "http::bounds::with_unreachable_proxy", "--ignored", "--nocapture"]);
+    child.args([
+        "--exact",
+        "http::bounds::request_through_unreachable_proxy_fails",
+        "--ignored",
+        "--nocapture",
+    ]);
     child.env("HTTPS_PROXY", "http://127.0.0.1:1").env_remove("NO_PROXY").env_remove("no_proxy");
     let output = tokio::task::spawn_blocking(move || child.output()).await.unwrap().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
@@ -137,7 +142,7 @@ async fn unreachable_proxy_is_told_apart() {
 
 #[tokio::test]
 #[ignore = "is run by another test, as a process of its own"]
-async fn with_unreachable_proxy() {
+async fn request_through_unreachable_proxy_fails() {
     let url = SecureUrl::parse("https://issuer.example/").unwrap();
     let error = client(&url, &settings()).get(&url).send().await.unwrap_err();
     assert!(matches!(error, HttpError::Connect { failure: ConnectFailure::Proxy, .. }), "{error:?}");

@@ -80,7 +80,7 @@ async fn certificate_for_another_name_gets_no_request() {
 }
 
 #[tokio::test]
-async fn http_1_and_tls_1_3_are_agreed_on() {
+async fn http_1_and_tls_1_3_are_negotiated() {
     let authority = Authority::new();
     let server = Server::start(&authority, "localhost", None).await;
     let settings = settings().root_certificates(authority.pem());
