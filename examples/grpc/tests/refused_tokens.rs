@@ -66,7 +66,7 @@ async fn orders(layer: AddToken, url: &str) -> OrdersClient<WithToken> {
 }
 
 #[tokio::test]
-async fn after_a_refused_token_the_next_call_of_tonics_client_has_a_new_one() {
+async fn call_after_rejected_token_has_new_one() {
     // E18
     let local = LocalIssuer::start().await.unwrap();
     let credentials = credentials(&local).await;
@@ -84,7 +84,7 @@ async fn after_a_refused_token_the_next_call_of_tonics_client_has_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_good_is_kept() {
+async fn valid_token_is_cached() {
     // E18
     let local = LocalIssuer::start().await.unwrap();
     let credentials = credentials(&local).await;
@@ -99,7 +99,7 @@ async fn a_token_that_is_good_is_kept() {
 }
 
 #[tokio::test]
-async fn a_status_without_a_challenge_is_about_something_else() {
+async fn status_without_challenge_keeps_the_cached_token() {
     // E18
     let local = LocalIssuer::start().await.unwrap();
     let credentials = credentials(&local).await;
@@ -163,7 +163,7 @@ fn error(status: &str) -> (Option<String>, usize) {
 }
 
 #[tokio::test]
-async fn a_refused_call_is_not_repeated_even_if_its_body_can_be_cloned_but_an_http_request_is() {
+async fn rejected_http_request_is_repeated_but_no_call() {
     // E18
     for (te, repeated) in [(GRPC, false), (HTTP, true)] {
         let local = LocalIssuer::start().await.unwrap();
@@ -184,7 +184,7 @@ async fn a_refused_call_is_not_repeated_even_if_its_body_can_be_cloned_but_an_ht
 }
 
 #[tokio::test]
-async fn a_denied_call_does_not_step_up_but_an_http_request_does() {
+async fn denied_http_request_steps_up_but_no_call() {
     for (te, repeated) in [(GRPC, false), (HTTP, true)] {
         let local = LocalIssuer::start().await.unwrap();
         let credentials = credentials(&local).await;
@@ -198,7 +198,7 @@ async fn a_denied_call_does_not_step_up_but_an_http_request_does() {
 }
 
 #[tokio::test]
-async fn a_method_that_passes_on_a_refusal_looks_like_one_and_is_not_called_again() {
+async fn method_that_passes_on_rejection_is_called_once() {
     // E18: why a gRPC call is never repeated.
     let local = LocalIssuer::start().await.unwrap();
     let credentials = credentials(&local).await;

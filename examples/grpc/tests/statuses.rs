@@ -55,7 +55,7 @@ fn challenge(status: &Status) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn a_good_token_with_the_scope_gets_through_and_the_handler_knows_whose_it_is() {
+async fn valid_token_with_scope_reaches_handler_with_claims() {
     // D01
     let local = LocalIssuer::start().await.unwrap();
     let mut orders = connect_to(routes(&verifier(&local).await)).await;
@@ -67,7 +67,7 @@ async fn a_good_token_with_the_scope_gets_through_and_the_handler_knows_whose_it
 }
 
 #[tokio::test]
-async fn a_call_without_a_token_is_unauthenticated_and_hears_what_is_needed() {
+async fn call_without_token_is_unauthenticated_with_challenge() {
     // D07, D08, D09
     let local = LocalIssuer::start().await.unwrap();
     let mut orders = connect_to(routes(&verifier(&local).await)).await;
@@ -81,7 +81,7 @@ async fn a_call_without_a_token_is_unauthenticated_and_hears_what_is_needed() {
 }
 
 #[tokio::test]
-async fn a_bad_token_is_unauthenticated() {
+async fn invalid_token_is_unauthenticated() {
     // D07, D11, D16
     let local = LocalIssuer::start().await.unwrap();
     let mut orders = connect_to(routes(&verifier(&local).await)).await;
@@ -106,7 +106,7 @@ async fn a_bad_token_is_unauthenticated() {
 }
 
 #[tokio::test]
-async fn more_than_one_token_is_unauthenticated_too() {
+async fn several_tokens_are_unauthenticated() {
     // D03, D04, D10: to gRPC clients, 400 would be an error of the server
     let local = LocalIssuer::start().await.unwrap();
     let mut orders = connect_to(routes(&verifier(&local).await)).await;
@@ -121,7 +121,7 @@ async fn more_than_one_token_is_unauthenticated_too() {
 }
 
 #[tokio::test]
-async fn a_token_without_the_scope_of_the_method_is_denied_and_hears_which_it_is() {
+async fn token_without_scope_of_method_is_permission_denied() {
     // D12, D13, D24
     let local = LocalIssuer::start().await.unwrap();
     let mut orders = connect_to(routes(&verifier(&local).await)).await;
@@ -141,7 +141,7 @@ async fn a_token_without_the_scope_of_the_method_is_denied_and_hears_which_it_is
 }
 
 #[tokio::test]
-async fn keys_that_are_not_there_make_the_service_unavailable() {
+async fn missing_keys_are_unavailable() {
     // D21
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Status(500));
@@ -161,7 +161,7 @@ async fn keys_that_are_not_there_make_the_service_unavailable() {
 }
 
 #[tokio::test]
-async fn messages_pass_one_by_one_in_both_directions() {
+async fn streamed_messages_arrive_one_by_one_both_ways() {
     // D23: each next message is sent only when the answer to the one before it is there
     let local = LocalIssuer::start().await.unwrap();
     let mut orders = connect_to(routes(&verifier(&local).await)).await;
@@ -178,7 +178,7 @@ async fn messages_pass_one_by_one_in_both_directions() {
 }
 
 #[tokio::test]
-async fn a_stream_is_refused_before_its_first_message() {
+async fn stream_is_rejected_before_its_first_message() {
     // D23
     let local = LocalIssuer::start().await.unwrap();
     let mut orders = connect_to(routes(&verifier(&local).await)).await;
@@ -194,7 +194,7 @@ async fn a_stream_is_refused_before_its_first_message() {
 }
 
 #[tokio::test]
-async fn a_method_that_has_no_route_does_not_exist_whatever_the_token() {
+async fn method_without_route_is_unimplemented_for_any_token() {
     // D24
     let local = LocalIssuer::start().await.unwrap();
     let read = RequireScope::new(&verifier(&local).await, READ);
@@ -207,7 +207,7 @@ async fn a_method_that_has_no_route_does_not_exist_whatever_the_token() {
 }
 
 #[tokio::test]
-async fn a_layer_on_the_server_covers_every_service() {
+async fn layer_on_the_server_covers_every_service() {
     let local = LocalIssuer::start().await.unwrap();
     let verifier = verifier(&local).await;
     let mut orders = connect(|incoming| {
@@ -224,7 +224,7 @@ async fn a_layer_on_the_server_covers_every_service() {
 }
 
 #[tokio::test]
-async fn a_handler_that_needs_claims_answers_as_the_layer_would_where_there_are_none() {
+async fn handler_without_claims_responds_like_the_layer() {
     // D07, D09
     let local = LocalIssuer::start().await.unwrap();
     let verifier = verifier(&local).await;

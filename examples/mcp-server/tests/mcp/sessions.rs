@@ -39,7 +39,7 @@ fn get(http: &Client, url: &str, session: &str) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn the_program_has_no_sessions_and_no_stream() {
+async fn program_has_neither_sessions_nor_streams() {
     // F14
     let rig = Rig::with_local_issuer().await;
     let token = rig.token(&rig.url, "notes/read").await;
@@ -128,7 +128,7 @@ async fn until(stream: &mut Response, wanted: &str) {
 const HUNG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn what_a_server_tells_by_itself_comes_through_the_layer_at_once() {
+async fn server_notification_passes_the_layer_at_once() {
     // F14
     let mut server = WithSessions::start().await;
     let session = server.session_of("one").await;
@@ -147,7 +147,7 @@ async fn what_a_server_tells_by_itself_comes_through_the_layer_at_once() {
 }
 
 #[tokio::test]
-async fn a_session_id_is_no_credential() {
+async fn session_id_is_no_credential() {
     // F14
     let server = WithSessions::start().await;
     let session = server.session_of("one").await;
@@ -168,7 +168,7 @@ async fn a_session_id_is_no_credential() {
 
 /// Why the program has no sessions. Should rmcp bind them to a caller one day, docs/mcp.md has to say so.
 #[tokio::test]
-async fn rmcp_lets_another_caller_into_a_session_whose_id_it_knows() {
+async fn rmcp_session_is_open_to_callers_with_id() {
     let mut server = WithSessions::start().await;
     let session = server.session_of("one").await;
     let ping = json!({ "jsonrpc": "2.0", "id": 2, "method": "ping" });
