@@ -13,20 +13,20 @@ mod quickstart;
 const README: &str = include_str!("../../README.md");
 
 #[test]
-fn the_service_in_the_readme_is_the_one_that_is_tested() {
+fn readme_service_is_the_tested_one() {
     let source = include_str!("../../examples/quickstart/src/main.rs");
     let (_, service) = source.split_once("\n\n").unwrap();
     assert!(README.contains(&format!("```rust,no_run\n{service}```")), "README and quickstart differ");
 }
 
 #[test]
-fn the_test_in_the_readme_is_one_that_runs() {
+fn readme_test_is_one_that_runs() {
     let (_, test) = include_str!("test_it.rs").split_once("\n\n").unwrap();
     assert!(README.contains(&format!("```rust\n{test}```")), "README and tests/system/test_it.rs differ");
 }
 
 #[tokio::test]
-async fn the_service_in_the_readme_protects_what_it_seems_to_protect() {
+async fn readme_service_protects_its_routes() {
     let issuer = LocalIssuer::start().await.unwrap();
     let pool = Issuer::cognito_at(issuer.issuer()).unwrap().client("local-reader");
     let verifier = Verifier::builder().trust(pool).start().await.unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use scopegate_issuer::{Event, LocalIssuer, Rehearsal, Report};
 
 #[tokio::test]
-async fn nobody_notices_a_rotation() {
+async fn rotation_rejects_no_valid_token() {
     println!("{}", Report::HEADER);
     for event in [Event::RotateWithOverlap, Event::RotateWithoutOverlap] {
         // A new one for each event: most resource servers bound how often they look for an unknown key.
@@ -34,7 +34,7 @@ async fn start_my_api(issuer: &str) -> String {
 }
 
 #[test]
-fn the_example_in_the_documentation_is_the_one_that_is_tested() {
+fn documented_example_is_the_tested_one() {
     let document = include_str!("../../docs/rehearsal.md");
     let (_, source) = include_str!("rehearse_your_own.rs").split_once("\n\n").unwrap();
     let (example, _) = source.split_once("\nasync fn start_my_api").unwrap();
