@@ -120,7 +120,7 @@ async fn measure_waiting() {
 #[ignore = "measures; run by hand, in a release build with --nocapture"]
 #[allow(clippy::print_stdout, reason = "a figure is what it is for")]
 async fn measure_start_of_many_issuers() {
-    // FR-A11
+    // The figure of the field report about 500 tenants.
     // Nothing listens there, and the verifier is gone before a fetch could tell.
     let issuers = || (0..500).map(|tenant| Issuer::from_metadata(&format!("https://127.0.0.1:9/{tenant}")));
     let time = fastest(&|| {
