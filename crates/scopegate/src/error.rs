@@ -15,9 +15,9 @@ use scopegate_proto::jws::Part;
 use scopegate_proto::scope::Scopes;
 
 use crate::denied::Denied;
-use crate::keys::name::split_thumbprint_id;
 use crate::scope::requirement::Requirement;
 use crate::token::algorithm::Algorithm;
+use crate::token::key_name::split_thumbprint_id;
 use crate::token::numeric_date::NumericDate;
 
 /// Why a token was not accepted, with what was expected and what was found.

@@ -9,7 +9,6 @@ pub(crate) mod ed25519;
 pub(crate) mod fetch;
 pub(crate) mod fetched;
 pub(crate) mod jwk;
-pub(crate) mod name;
 pub(crate) mod pem;
 pub(crate) mod refresh;
 pub(crate) mod set;

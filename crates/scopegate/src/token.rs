@@ -1,7 +1,8 @@
-//! How is a token written? Its compact form, header, and the formats of its values.
+//! How is a token written? Its compact form, header, key name, and the formats of its values.
 
 pub(crate) mod algorithm;
 pub(crate) mod header;
+pub(crate) mod key_name;
 pub(crate) mod numeric_date;
 
 use scopegate_proto::jws::{CompactJws, JwsError};

@@ -14,10 +14,10 @@ use crate::error::config::ConfigError;
 use crate::issuer::policy::Policy;
 use crate::keys::Keys;
 use crate::keys::fetched::{KeyRequested, OverdueKeys, Reading};
-use crate::keys::name::KeyName;
 use crate::keys::refresh::schedule::RefreshState;
 use crate::keys::set::{KeyLookupError, KeySet};
 use crate::token::algorithm::Algorithm;
+use crate::token::key_name::KeyName;
 use crate::token::numeric_date::NumericDate;
 
 /// An error lists at most this many issuers, because a verifier may trust hundreds.

@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwapOption;
 use tokio::time::Instant;
 
-use crate::keys::name::KeyName;
 use crate::keys::refresh::error::Failure;
 use crate::keys::refresh::handle::{RefreshHandle, RefreshHistory};
 use crate::keys::refresh::schedule::{
     Begun, FETCH_TIMEOUT, MAX_RETRY, MAX_UNCONFIRMED, OVERDUE_AFTER, RefreshConfig, RefreshState,
 };
 use crate::keys::set::KeySet;
+use crate::token::key_name::KeyName;
 use crate::token::numeric_date::NumericDate;
 
 /// After a failed fetch, requests use the keys for so long without a look at the schedule: until the next one must have

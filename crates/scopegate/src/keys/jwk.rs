@@ -8,9 +8,9 @@ use scopegate_proto::jwk::JwkError as MemberError;
 use serde_json::value::RawValue;
 
 use crate::keys::ed25519;
-use crate::keys::name::{THUMBPRINTS, thumbprint_id};
 use crate::keys::verifying_key::{PublicKey, VerifyingKey};
 use crate::token::algorithm::Algorithm;
+use crate::token::key_name::{THUMBPRINTS, thumbprint_id};
 
 /// Which keys of an issuer's sets may be used.
 #[derive(Clone, Debug)]

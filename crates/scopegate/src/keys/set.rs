@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::keys::jwk::{AcceptedKeys, JwkError, Key};
-use crate::keys::name::KeyName;
 use crate::token::algorithm::Algorithm;
+use crate::token::key_name::KeyName;
 
 /// Real sets hold one to ten keys. The bound keeps a broken or hostile issuer from costing memory.
 const MAX_KEYS: usize = 100;

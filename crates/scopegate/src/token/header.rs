@@ -9,8 +9,8 @@ use scopegate_proto::jws::Part;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::keys::name::{THUMBPRINTS, thumbprint_id};
 use crate::token::algorithm::Algorithm;
+use crate::token::key_name::{THUMBPRINTS, thumbprint_id};
 
 pub(crate) struct Header<'a> {
     pub(crate) algorithm: Algorithm,

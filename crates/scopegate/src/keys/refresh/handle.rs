@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::keys::name::KeyName;
 use crate::keys::refresh::error::{Failure, RefreshError};
 use crate::keys::refresh::outcome::RefreshOutcome;
 use crate::keys::refresh::schedule::{FETCH_TIMEOUT, Forced, RefreshConfig, RefreshSchedule, RefreshState};
 use crate::keys::refresh::waiting::{WaitPermit, Waiting};
+use crate::token::key_name::KeyName;
 
 pub(crate) struct RefreshHandle {
     state: Mutex<Shared>,

@@ -8,7 +8,7 @@ use scopegate_proto::backoff::{Backoff, jitter};
 
 use tokio::time::Instant;
 
-use crate::keys::name::KeyName;
+use crate::token::key_name::KeyName;
 
 /// How often keys are fetched. The defaults are explained where they can be changed, at the builder.
 #[derive(Clone, Copy, Debug)]

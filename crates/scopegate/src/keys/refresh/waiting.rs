@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::keys::name::KeyName;
+use crate::token::key_name::KeyName;
 
 /// Maximum number of requests per issuer that wait. Each holds a connection and some kilobytes, and an attacker can
 /// invent key ids.
