@@ -9,3 +9,9 @@ mod events;
 mod function;
 mod runtime_api;
 mod startup;
+
+// Lambda is Linux, and /proc shows that a process stands still.
+#[cfg(target_os = "linux")]
+mod clocked;
+#[cfg(target_os = "linux")]
+mod freezing;
