@@ -40,6 +40,8 @@ pub(super) fn client(route: Route, settings: &TransportSettings) -> Result<Clien
         // Keys come from the configured URL, and secrets go to it, not to where it points today.
         .redirect(redirect::Policy::none())
         .referer(false)
+        // A connection that died while the process was suspended looks alive, and a fetch over it hangs.
+        .pool_max_idle_per_host(0)
         // When to retry is decided by whoever knows what the request costs.
         .retry(retry::never())
         // Forgets the system's proxies, too.

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use scopegate_issuer::{Fault, LocalIssuer};
+use scopegate_issuer::{Config, Fault, LocalIssuer};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
@@ -13,6 +13,7 @@ use crate::api::READ;
 use crate::clocked::{self, ClockFile};
 use crate::events::{bearer, http_question, request};
 use crate::function::Function;
+use crate::relay::Relay;
 use crate::runtime_api::{DEADLINE, Outcome, RuntimeApi, outcome};
 
 const HOUR: u64 = 3_600;
@@ -93,6 +94,25 @@ async fn withdrawn_key_is_rejected_on_first_invocation_after_hours() {
     assert_eq!(status(thaw(&function, &lambda, get_orders(&withdrawn)).await), 401);
     assert_eq!(status(lambda.invoke(get_orders(&day_long_token(&local))).await), 200);
     assert_eq!(function.stop().reasons(), ["unknown_key"]);
+}
+
+#[tokio::test]
+async fn withdrawn_key_is_rejected_although_the_connection_died_meanwhile() {
+    // FR-A7: the fetch has a new connection, instead of a time limit on the old one.
+    let relay = Relay::start().await;
+    let config = Config::default().url(relay.url());
+    let (lambda, local) = (RuntimeApi::start().await, LocalIssuer::start_with(config).await.unwrap());
+    relay.relay_to(local.address());
+    let clock = ClockFile::new("dead_connection");
+    let function = clocked::start("api", &clock, &lambda, &local);
+    let withdrawn = day_long_token(&local);
+    assert_eq!(status(lambda.invoke(get_orders(&withdrawn)).await), 200);
+    freeze(&function, &lambda).await;
+    relay.forget_connections();
+    local.rotate_without_overlap();
+    clock.set_ahead(23 * HOUR);
+    assert_eq!(status(thaw(&function, &lambda, get_orders(&withdrawn)).await), 401);
+    assert_eq!(status(lambda.invoke(get_orders(&day_long_token(&local))).await), 200);
 }
 
 #[tokio::test]

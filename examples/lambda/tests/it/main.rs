@@ -15,3 +15,5 @@ mod startup;
 mod clocked;
 #[cfg(target_os = "linux")]
 mod freezing;
+#[cfg(target_os = "linux")]
+mod relay;
