@@ -180,15 +180,18 @@ impl Verifier {
 
     /// Asks the checks of the application about a valid token, and counts the result.
     fn decide(&self, verified: Result<Claims, Error>) -> Result<Claims, Rejected> {
-        let result = match verified {
+        let rejected = match verified {
             Ok(claims) => match self.0.hooks.check(&claims) {
-                Ok(()) => Ok(claims),
-                Err(denied) => Err(Rejected { error: denied.into(), claims: Some(claims) }),
+                Ok(()) => {
+                    metrics::verified(None);
+                    return Ok(claims);
+                }
+                Err(denied) => Rejected { error: denied.into(), claims: Some(claims) },
             },
-            Err(error) => Err(Rejected { error, claims: None }),
+            Err(error) => Rejected { error, claims: None },
         };
-        metrics::verified(result.as_ref().err().map(|rejected| &rejected.error));
-        result
+        metrics::verified(Some(&rejected.error));
+        Err(rejected)
     }
 
     /// Passes a decision to the observers.

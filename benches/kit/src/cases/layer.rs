@@ -1,16 +1,18 @@
 //! The layer in front of an axum route, asked in process. Counted is all that the router does with a request that was
 //! built before.
 
+use std::hint::black_box;
+
 use axum::Router;
 use axum::body::Body;
 use axum::handler::Handler as _;
 use axum::http::Request;
 use axum::routing::get;
-use scopegate::Verifier;
+use scopegate::{Decision, Verifier};
 use scopegate_axum::RequireScope;
 use scopegate_issuer::{Algorithm, Mint};
 
-use crate::{Call, Case, NoOp, READ, answer, handler, request, signer};
+use crate::{Call, Case, NoOp, READ, answer, builder, handler, request, signer};
 
 const BARE: &str = "route without layer";
 const ON_ROUTE: &str = "route with a no-op layer";
@@ -30,6 +32,8 @@ pub(super) fn cases() -> Vec<Case> {
         .over(BARE),
         Case::using_up("layer, cached", move |times| ask(on_route(&cached()), &good(), 200, times))
             .over(ON_ROUTE),
+        Case::using_up("layer, cached, observed", |times| ask(on_route(&observed()), &good(), 200, times))
+        .over(ON_ROUTE),
         Case::using_up("layer on its handler, cached", move |times| {
             ask(on_handler(&cached()), &good(), 200, times)
         })
@@ -49,6 +53,14 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn on_route(verifier: &Verifier) -> Router {
     Router::new().route("/orders", get(handler).layer(RequireScope::new(verifier, READ)))
+}
+
+/// With an observer that does nothing.
+fn observed() -> Verifier {
+    let observer = |decision: &Decision<'_>| {
+        black_box(decision);
+    };
+    builder([signer(Algorithm::RS256).issuer()]).observe(observer).build().expect("a verifier")
 }
 
 fn on_handler(verifier: &Verifier) -> Router {

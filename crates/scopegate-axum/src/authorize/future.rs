@@ -13,15 +13,14 @@ use scopegate::http::Authorizer;
 use tower_service::Service;
 
 use crate::authorize::record::{self, Accepted, Arrival};
-use crate::authorize::route::Route;
+use crate::authorize::route::{Decided, Route};
 use crate::authorize::{Authorized, pass};
 use crate::rejection::body::RejectionBody;
 use crate::rejection::grpc::Protocol;
 use crate::rejection::hook::{OnRejection, Unchanged};
 use crate::rejection::{find, send, send_raised};
 
-type Decision =
-    Pin<Box<dyn Future<Output = Result<Option<scopegate::Claims>, scopegate::http::Rejection>> + Send>>;
+type Decision = Pin<Box<dyn Future<Output = Decided> + Send>>;
 
 pin_project! {
     /// The response future of [`Authorize`](crate::Authorize).
@@ -76,12 +75,9 @@ where
                     return Poll::Ready(Ok(response));
                 }
                 StateProjection::Pending { decision, parts } => {
-                    let decided = ready!(decision.as_mut().poll(cx));
-                    let (inner, request, arrival) = parts.take().expect(ONCE);
-                    let (request, decided) = match decided {
-                        Ok(claims) => this.route.ask_rules(request, claims),
-                        Err(rejection) => (request, Err(rejection)),
-                    };
+                    let mut decided = ready!(decision.as_mut().poll(cx));
+                    let (inner, mut request, arrival) = parts.take().expect(ONCE);
+                    this.route.ask_rules(&mut request, &mut decided);
                     let authorizer = &this.route.authorizer;
                     match decided {
                         Ok(claims) => {

@@ -10,13 +10,13 @@ use scopegate::{Claims, Decision, middleware};
 use crate::authorize::Authorized;
 use crate::authorize::route::Route;
 
-/// When a request arrived, if somebody wants to know.
+/// When a request arrived. `None` without an observer: nothing else sees the time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival(Option<Instant>);
 
 impl Arrival {
     pub(crate) fn now(route: &Route) -> Self {
-        Self(route.records_accepted.then(Instant::now))
+        Self(route.is_observed.then(Instant::now))
     }
 
     fn elapsed(self) -> Option<Duration> {
@@ -55,19 +55,20 @@ fn record_rejected<B>(
 
 /// An accepted request whose response is not known yet. A handler may still reject it.
 #[derive(Debug)]
-pub(crate) struct Accepted {
-    claims: Option<Claims>,
-    /// `None` if neither an observer nor the metric sees accepted requests. Boxed, because most
-    /// services have none, and each response future would be larger.
-    seen: Option<Box<Seen>>,
+pub(crate) enum Accepted {
+    /// Neither an observer nor the metric sees accepted requests. The claims are for a rejection.
+    Unseen(Option<Claims>),
+    /// Not boxed: a box is an allocation for each request, and saves 56 bytes of some 400.
+    Seen(Seen),
 }
 
 /// What a record has of an accepted request.
 #[derive(Debug)]
-struct Seen {
+pub(crate) struct Seen {
+    claims: Option<Claims>,
     line: RequestLine,
     elapsed: Option<Duration>,
-    /// `None` if nothing sees accepted requests, or an outer layer records this one.
+    /// `None` if the request is recorded, or an outer layer records it.
     recorder: Option<Arc<Authorizer>>,
 }
 
@@ -79,34 +80,43 @@ impl Accepted {
         claims: Option<&Claims>,
         arrival: Arrival,
     ) -> Self {
-        let seen = || Box::new(Seen::new(route, request, arrival));
-        Self { claims: claims.cloned(), seen: route.records_accepted.then(seen) }
+        let claims = claims.cloned();
+        if route.records_accepted {
+            Self::Seen(Seen::new(route, request, claims, arrival))
+        } else {
+            Self::Unseen(claims)
+        }
     }
 
     /// Records that the handler rejects the request after all. Returns the rejection with the claims of
     /// the request's token, if it denies a valid one.
     pub(crate) fn rejected(&mut self, authorizer: &Authorizer, rejection: &Rejection) -> Rejection {
+        let claims = match self {
+            Self::Unseen(claims) => claims,
+            Self::Seen(seen) => &mut seen.claims,
+        };
         let mut rejection = rejection.clone();
-        if let (Some(claims), None, StatusCode::FORBIDDEN) =
-            (&self.claims, rejection.claims(), rejection.status())
+        if rejection.claims().is_none()
+            && rejection.status() == StatusCode::FORBIDDEN
+            && let Some(claims) = claims.take()
         {
-            rejection = rejection.with_claims(claims.clone());
+            rejection = rejection.with_claims(claims);
         }
-        match self.seen.take() {
-            Some(mut seen) => {
+        match self {
+            Self::Seen(seen) => {
                 seen.recorder = None;
                 authorizer.record(&seen.line.complete(rejection.decision(), seen.elapsed));
             }
             // Only the log sees it. Its event has neither method nor route, which every accepted request would have
             // to hold for it. A span around the service has them.
-            None => authorizer.record(&rejection.decision()),
+            Self::Unseen(_) => authorizer.record(&rejection.decision()),
         }
         rejection
     }
 
     /// An inner layer has rejected the request, and recorded that.
     pub(crate) fn recorded_elsewhere(&mut self) {
-        if let Some(seen) = &mut self.seen {
+        if let Self::Seen(seen) = self {
             seen.recorder = None;
         }
     }
@@ -114,45 +124,41 @@ impl Accepted {
     /// Records that the request was accepted and has a response.
     #[inline]
     pub(crate) fn responded(&mut self, status: StatusCode) {
-        if self.seen.is_some() {
-            self.record(Some(status));
+        if let Self::Seen(seen) = self {
+            seen.record(Some(status));
         }
-    }
-
-    #[inline(never)]
-    fn record(&mut self, status: Option<StatusCode>) {
-        let Some(seen) = &mut self.seen else { return };
-        let Seen { line, elapsed, recorder } = &mut **seen;
-        let Some(authorizer) = recorder.take() else { return };
-        let decision = Decision::accepted(self.claims.as_ref());
-        let decision = match status {
-            Some(status) => decision.with_status(status.as_u16()),
-            None => decision,
-        };
-        authorizer.record(&line.complete(decision, *elapsed));
     }
 }
 
 impl Seen {
     #[inline(never)]
-    fn new<B>(route: &Route, request: &Request<B>, arrival: Arrival) -> Self {
+    fn new<B>(route: &Route, request: &Request<B>, claims: Option<Claims>, arrival: Arrival) -> Self {
         let authorizer = &route.authorizer;
         let records = !is_recorded_outside(authorizer, request);
         Self {
+            claims,
             line: RequestLine::of(request),
             elapsed: arrival.elapsed(),
             recorder: records.then(|| Arc::clone(authorizer)),
         }
     }
+
+    #[inline(never)]
+    fn record(&mut self, status: Option<StatusCode>) {
+        let Some(authorizer) = self.recorder.take() else { return };
+        let decision = Decision::accepted(self.claims.as_ref());
+        let decision = match status {
+            Some(status) => decision.with_status(status.as_u16()),
+            None => decision,
+        };
+        authorizer.record(&self.line.complete(decision, self.elapsed));
+    }
 }
 
 /// Records a request that ends without a response: it fails, or its caller goes away.
-impl Drop for Accepted {
-    #[inline]
+impl Drop for Seen {
     fn drop(&mut self) {
-        if self.seen.is_some() {
-            self.record(None);
-        }
+        self.record(None);
     }
 }
 

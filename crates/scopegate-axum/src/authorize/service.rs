@@ -64,33 +64,28 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let route = Arc::clone(&self.route);
         let arrival = Arrival::now(&route);
-        let decided = match route.authorizer.authorize(request.headers()) {
-            Authorization::Ready(Ok(claims)) if !route.rules.is_empty() => {
-                let asked;
-                (request, asked) = route.ask_rules(request, claims);
-                asked
-            }
-            Authorization::Ready(decided) => decided,
-            Authorization::Pending(pending) => {
-                self.release_readiness();
-                let authorizer = Arc::clone(&route.authorizer);
-                let state = State::Pending {
-                    decision: Box::pin(async move { pending.wait(&authorizer).await }),
-                    parts: Some((self.inner.clone(), request, arrival)),
-                };
-                return ResponseFuture { state, route, on_rejection: self.on_rejection.clone() };
-            }
-        };
-        let state = match decided {
-            Ok(claims) => {
+        let mut authorization = route.authorizer.authorize(request.headers());
+        if let Authorization::Ready(decided) = &mut authorization {
+            route.ask_rules(&mut request, decided);
+        }
+        let state = match authorization {
+            Authorization::Ready(Ok(claims)) => {
                 let accepted = Accepted::new(&route, &request, claims.as_ref(), arrival);
                 let verdict = Authorized { authorizer: Arc::clone(&route.authorizer), claims };
                 State::Accepted { response: pass(&mut self.inner, request, verdict), accepted }
             }
-            Err(rejection) => {
+            Authorization::Ready(Err(rejection)) => {
                 self.release_readiness();
                 record::rejected(&route.authorizer, &request, &rejection, arrival);
                 State::Rejected { rejection: Some(rejection), protocol: route.protocol(&request) }
+            }
+            Authorization::Pending(pending) => {
+                self.release_readiness();
+                let authorizer = Arc::clone(&route.authorizer);
+                State::Pending {
+                    decision: Box::pin(async move { pending.wait(&authorizer).await }),
+                    parts: Some((self.inner.clone(), request, arrival)),
+                }
             }
         };
         ResponseFuture { state, route, on_rejection: self.on_rejection.clone() }

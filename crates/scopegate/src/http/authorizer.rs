@@ -16,7 +16,6 @@ use crate::http::rejection::{RaisedBy, Rejection, RejectionReason};
 use crate::http::template::{Kind, ResponseTemplate, ResponseTemplates};
 use crate::scope::requirement::Requirement;
 use crate::verifier::Verifier;
-use crate::verifier::outcome::Rejected;
 use crate::verifier::pending::{Attempt, PendingVerification};
 
 /// Decides about the requests to a route, and renders the responses to those that it rejects.
@@ -158,32 +157,25 @@ impl Authorizer {
 
     fn authorize_token(&self, token: BearerToken<'_>) -> Authorization {
         Authorization::Ready(match self.verifier.attempt(token.as_bytes()) {
+            Attempt::Done(Ok(claims)) => self.require_scopes(claims),
             Attempt::Done(Err(_)) if !is_one_token(token.as_bytes()) => {
                 Err(Rejection::new(RejectionReason::Malformed(MalformedCredentials::NotOneToken)))
             }
-            Attempt::Done(verified) => self.authorize_verified(verified).map(Some),
+            Attempt::Done(Err(rejected)) => Err(rejected.into()),
             Attempt::Pending(verification) => {
                 return Authorization::Pending(PendingAuthorization { verification });
             }
         })
     }
 
-    fn authorize_verified(&self, verified: Result<Claims, Rejected>) -> Result<Claims, Rejection> {
-        match verified {
-            Ok(claims) => self.require_scopes(claims),
-            Err(Rejected { error, claims: None }) => Err(Rejection::of_token(error)),
-            Err(Rejected { error, claims: Some(claims) }) => {
-                Err(Rejection::of_token(error).with_claims(claims))
-            }
+    #[inline]
+    fn require_scopes(&self, claims: Claims) -> Result<Option<Claims>, Rejection> {
+        if let Access::Scopes(requirement) = &self.access
+            && let Err(error) = claims.require_ref(requirement)
+        {
+            return Err(Rejection::of_token(error).with_claims(claims));
         }
-    }
-
-    fn require_scopes(&self, claims: Claims) -> Result<Claims, Rejection> {
-        let Access::Scopes(requirement) = &self.access else { return Ok(claims) };
-        match claims.require_ref(requirement) {
-            Ok(()) => Ok(claims),
-            Err(error) => Err(Rejection::of_token(error).with_claims(claims)),
-        }
+        Ok(Some(claims))
     }
 
     /// Returns the response to a rejected request.
@@ -215,7 +207,7 @@ impl PendingAuthorization {
     /// # Panics
     /// Panics outside of a Tokio runtime with timers.
     pub async fn wait(self, authorizer: &Authorizer) -> Result<Option<Claims>, Rejection> {
-        authorizer.authorize_verified(self.verification.decide().await).map(Some)
+        authorizer.require_scopes(self.verification.decide().await?)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::http::challenge::{Challenge, DEFAULT_REALM};
 use crate::http::credentials::MalformedCredentials;
 use crate::http::template::{Kind, ResponseTemplate};
+use crate::verifier::outcome::Rejected;
 
 /// Why a request was rejected.
 ///
@@ -166,6 +167,12 @@ impl Rejection {
 impl From<Error> for Rejection {
     fn from(error: Error) -> Self {
         Self { raised_by: RaisedBy::Application, ..Self::of_token(error) }
+    }
+}
+
+impl From<Rejected> for Rejection {
+    fn from(Rejected { error, claims }: Rejected) -> Self {
+        Self { claims, ..Self::of_token(error) }
     }
 }
 
