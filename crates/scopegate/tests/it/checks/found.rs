@@ -52,7 +52,12 @@ fn error_names_type_and_value_that_were_found() {
     );
     let claims = verifier_for_audience().verify(rfc9068_token().claim("level", "high").sign_with(&KEY));
     let error = claims.unwrap().claim::<u32>("level").unwrap_err();
-    assert_eq!(error.to_string(), r#"claim `level`: expected u32, found "high""#);
+    // FR-C6: the token is valid, and the message says whose fault it is.
+    assert_eq!(
+        error.to_string(),
+        "the claims of a valid token do not fit the application's type u32: claim \"level\": \
+         \"invalid type: string \\\"high\\\", expected u32\""
+    );
 }
 
 #[test]
