@@ -34,9 +34,14 @@ fn a_wrong_or_contradictory_flag_is_one_line_that_names_it() {
         (&["--issuer", "", "--client-id", "a"], &["--issuer (ISSUER)"]),
         (&["--issuer", "issuer.example", "--client-id", "a"], &["--issuer (ISSUER)", "issuer.example"]),
         (&["--issuer", "two\nlines", "--client-id", "a"], &["--issuer (ISSUER)", r"two\nlines"]),
+        // FR-B4: a name that an address derives from is a URL, and one that is only compared is not.
         (
-            &["--issuer", "http://issuer.example", "--jwks-uri", URL, "--client-id", "a"],
+            &["--issuer", "http://issuer.example", "--client-id", "a"],
             &["--issuer (ISSUER)", "https", "\"http://issuer.example\""],
+        ),
+        (
+            &["--issuer", "http://issuer.example ", "--jwks-uri", URL, "--client-id", "a"],
+            &["--issuer (ISSUER)", "white space", "\"http://issuer.example \""],
         ),
         (
             &["--issuer", URL, "--jwks-uri", "http://issuer.example/keys", "--client-id", "a"],
@@ -75,10 +80,7 @@ fn a_wrong_or_contradictory_flag_is_one_line_that_names_it() {
         ),
         // not enough, or too much
         (&["--issuer", POOL], &["--audience (AUDIENCE)", "--client-id (CLIENT_ID)"]),
-        (
-            &["--issuer", POOL, "--profile", "generic", "--jwks-uri", URL, "--audience", "api"],
-            &["--issuer (ISSUER)", POOL],
-        ),
+        (&["--issuer", POOL, "--profile", "generic", "--audience", "api"], &["--issuer (ISSUER)", POOL]),
         (&["--exit", "--issuer", POOL, "--client-id", "a"], &["--exit", "--issuer (ISSUER)"]),
         (&["--jwks-uri", URL], &["--jwks-uri (JWKS_URI)", "--issuer (ISSUER)"]),
         (&["--exit", "--profile", "cognito"], &["--profile (PROFILE)", "--issuer (ISSUER)"]),
