@@ -1,5 +1,5 @@
 //! The set-up of Amazon Cognito as code, `deploy/cognito/template.yaml`: AWS's linter finds nothing in it, moto creates its
-//! stack, and its outputs are the settings of README.md and of the demo.
+//! stack, and its outputs are the settings of docs/cognito.md and of the demo.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -17,7 +17,7 @@ use crate::outcome::{Outcome, Trouble, YES, ensure};
 use crate::table::Table;
 
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/cognito/template.yaml");
-const README: &str = include_str!("../../README.md");
+const COGNITO: &str = include_str!("../../docs/cognito.md");
 const DEMO: &str = include_str!("../../examples/demo/src/settings/arguments.rs");
 const NAME: &str = "deploy/cognito/template.yaml";
 const DOMAIN: &str = "orders-1";
@@ -48,7 +48,7 @@ async fn column(tools: &Tools<'_>) -> Column {
     column.put("no user can sign up", async { sign_up(&stack) }).await;
     column.put("its outputs are settings of the API, which accepts both clients", api(&stack)).await;
     column.put("its outputs are settings of a caller", async { caller(&stack) }).await;
-    column.put("its outputs are named as in README.md and the demo", async { names(&stack) }).await;
+    column.put("its outputs are named as in docs/cognito.md and the demo", async { names(&stack) }).await;
     column
 }
 
@@ -167,7 +167,7 @@ fn caller(stack: &Value) -> Outcome {
     Ok(YES)
 }
 
-/// An output `ClientId` is the flag `--client-id`. What callers get stands in README.md with an example of its form.
+/// An output `ClientId` is the flag `--client-id`. What callers get stands in docs/cognito.md with an example of its form.
 fn names(stack: &Value) -> Outcome {
     for (name, field) in [("Issuer", "issuer"), ("ClientId", "client_id"), ("Resource", "resource")] {
         output(stack, name)?;
@@ -184,7 +184,7 @@ fn names(stack: &Value) -> Outcome {
         output(stack, "ReadScope")?,
         "deploy/cognito/template.yaml",
     ] {
-        ensure!(README.contains(text), "README.md does not have {text}");
+        ensure!(COGNITO.contains(text), "docs/cognito.md does not have {text}");
     }
     let outputs = at(stack, "/outputs").as_object().into_iter().flatten().count();
     ensure!(outputs == 8, "expected 8 outputs, found {outputs}: {}", at(stack, "/outputs"));

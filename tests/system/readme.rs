@@ -1,4 +1,4 @@
-//! Does the README tell the truth?
+//! Do the README and docs/testing.md tell the truth?
 
 use scopegate_axum::{Issuer, Verifier};
 use scopegate_issuer::LocalIssuer;
@@ -11,6 +11,7 @@ use crate::api::{READ, WRITE};
 mod quickstart;
 
 const README: &str = include_str!("../../README.md");
+const TESTING: &str = include_str!("../../docs/testing.md");
 
 #[test]
 fn readme_service_is_the_tested_one() {
@@ -20,9 +21,9 @@ fn readme_service_is_the_tested_one() {
 }
 
 #[test]
-fn readme_test_is_one_that_runs() {
+fn testing_page_test_is_one_that_runs() {
     let (_, test) = include_str!("test_it.rs").split_once("\n\n").unwrap();
-    assert!(README.contains(&format!("```rust\n{test}```")), "README and tests/system/test_it.rs differ");
+    assert!(TESTING.contains(&format!("```rust\n{test}```")), "docs/testing.md and test_it.rs differ");
 }
 
 #[tokio::test]

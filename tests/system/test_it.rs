@@ -1,4 +1,4 @@
-//! The test of the README. It is compared with the README in `readme.rs`.
+//! The test of docs/testing.md. `readme.rs` compares them.
 
 use axum::{Router, body::Body, handler::Handler, http::Request, routing::get};
 use scopegate_axum::{Issuer, RequireScope, Verifier};

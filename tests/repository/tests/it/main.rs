@@ -18,3 +18,4 @@ mod house;
 mod minimum_rust;
 mod modules;
 mod numbers;
+mod readme;

@@ -1,4 +1,4 @@
-//! Is each number of SECURITY.md and docs/limits.md held by a test that exists?
+//! Is each number of README.md, SECURITY.md and docs/limits.md held by a test that exists?
 //!
 //! docs/numbers.md lists the words around each number and the tests that hold it. A row of a table holds its own numbers if
 //! its last cell names tests. What scripts/limits has measured stands in docs/limits.md; here, factors of it are compared.
@@ -13,7 +13,8 @@ use crate::test_functions::TestFunctions;
 use prose::{Page, numbers};
 
 /// The pages, each up to the heading from which on figures are those of a measurement.
-const PAGES: [(&str, &str); 2] = [("SECURITY.md", "\n## Reporting"), ("docs/limits.md", "\n## Measured")];
+const PAGES: [(&str, &str); 3] =
+    [("README.md", "\n## License"), ("SECURITY.md", "\n## Reporting"), ("docs/limits.md", "\n## Measured")];
 
 const LIST: &str = "docs/numbers.md";
 

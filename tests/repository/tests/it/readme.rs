@@ -1,0 +1,144 @@
+//! Is each claim of the README true of the repository: its numbers, badges, pictures, reason codes and links?
+//!
+//! `tests/system/readme.rs` compares its code with programs that run.
+
+use std::fs;
+use std::path::Path;
+
+use repository_tests::checkout::root;
+use toml::Table;
+
+/// Included, because the benchmarks are a workspace of their own. Its unit tests run here, too.
+#[allow(dead_code, clippy::print_stdout, clippy::print_stderr, reason = "`main` prints the chart")]
+#[path = "../../../../benches/chart.rs"]
+mod chart;
+
+/// Pages whose links are followed.
+const PAGES: [&str; 3] = ["README.md", "docs/cognito.md", "docs/testing.md"];
+
+fn read(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The text from this heading to the next one.
+fn section<'a>(page: &'a str, heading: &str) -> &'a str {
+    let start = page.split(&format!("\n## {heading}\n")).nth(1);
+    start.unwrap_or_else(|| panic!("there is no heading {heading}")).split("\n## ").next().unwrap()
+}
+
+#[test]
+fn chart_is_drawn_from_the_tables() {
+    let drawn = chart::draw(&read("docs/performance.md")).unwrap();
+    assert_eq!(read("docs/img/performance.svg"), drawn, "run scripts/bench chart");
+}
+
+/// The words of the text that are followed by this unit, such as `0.9` of `0.9 µs`.
+fn amounts<'a>(text: &'a str, unit: &str) -> Vec<&'a str> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let pairs = words.windows(2).filter(|pair| pair[1].trim_end_matches([',', '.']) == unit);
+    pairs.map(|pair| pair[0]).collect()
+}
+
+#[test]
+fn performance_claims_are_measured() {
+    let (readme, page) = (read("README.md"), read("docs/performance.md"));
+    let svg = chart::draw(&page).unwrap();
+    let performance = section(&readme, "Performance");
+    let claims = amounts(performance, "µs");
+    assert_eq!(claims.len(), 5, "{claims:?}");
+    for claim in claims {
+        assert!(svg.contains(&format!(">{claim} µs<")), "the chart does not have {claim} µs");
+    }
+
+    let nanoseconds = |row: &str| -> f64 {
+        let row = page.lines().find(|line| line.starts_with(&format!("| {row} |"))).unwrap();
+        row.split('|').nth(5).unwrap().trim().replace(',', "").parse().unwrap()
+    };
+    let added = nanoseconds("scopegate: good token") - nanoseconds("no-op: good token");
+    assert_eq!(amounts(&readme, "µs")[0], format!("{:.1}", added / 1000.0));
+
+    // The bounds are those of the other crates, and their number is that of the bars.
+    let peers: Vec<f64> = svg
+        .lines()
+        .take_while(|line| !line.contains("Requests per second"))
+        .filter(|line| line.contains(r#"class="peer""#))
+        .map(|line| line.rsplit_once(" µs").unwrap().0.rsplit_once('>').unwrap().1.parse().unwrap())
+        .collect();
+    assert!(peers.len() == 7 && performance.contains("Seven other crates"), "{peers:?}");
+    let [least, most] = [f64::min, f64::max].map(|of| peers.iter().copied().reduce(of).unwrap());
+    assert!(performance.contains(&format!("between {least:.1} µs and {most:.1} µs")), "{least} {most}");
+}
+
+#[test]
+fn badges_say_what_the_manifest_says() {
+    let manifest = read("Cargo.toml").parse::<Table>().unwrap();
+    let package = &manifest["workspace"]["package"];
+    let lints = &manifest["workspace"]["lints"]["rust"];
+    let readme = read("README.md");
+    for (badge, value) in [
+        ("msrv", format!("Rust: {} or newer", package["rust-version"].as_str().unwrap())),
+        ("license", format!("license: {}", package["license"].as_str().unwrap())),
+        (
+            "unsafe",
+            format!("unsafe: {}", lints["unsafe_code"].as_str().unwrap().replace("forbid", "forbidden")),
+        ),
+    ] {
+        let svg = read(&format!("docs/img/{badge}.svg"));
+        assert!(svg.contains(&format!("<title>{value}</title>")), "{badge}: {value}");
+        let shown = value.split_once(": ").unwrap().1;
+        assert!(svg.contains(&format!(">{shown}</text>")), "{badge}: {shown}");
+        assert!(readme.contains(&format!("(docs/img/{badge}.svg)")), "{badge} is not in the README");
+    }
+}
+
+#[test]
+fn reason_codes_are_those_of_decisions() {
+    let source = read("crates/scopegate/src/decision.rs");
+    let codes = source.lines().filter_map(|line| line.strip_prefix("/// | `")?.split_once("` | "));
+    let rejecting = codes.filter(|(_, rest)| !rest.starts_with("accepted")).map(|(code, _)| code);
+    let (readme, mut count) = (read("README.md"), 0);
+    let responses = section(&readme, "Responses");
+    for code in rejecting {
+        assert!(responses.contains(&format!("`{code}`")), "the README does not have `{code}`");
+        count += 1;
+    }
+    assert!(count > 10, "the table of codes is elsewhere than this test expects");
+}
+
+/// The targets of links and pictures on a page.
+fn targets(page: &str) -> Vec<&str> {
+    page.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect()
+}
+
+/// What is wrong with the links of a page at this path.
+fn broken(path: &str, page: &str) -> Vec<String> {
+    let folder = root().join(path);
+    let folder = folder.parent().unwrap_or(Path::new(""));
+    let local =
+        targets(page).into_iter().filter(|target| !target.contains("://") && !target.starts_with('#'));
+    let broken = local.filter(|target| !folder.join(target.split('#').next().unwrap()).exists());
+    broken.map(|target| format!("{path}: there is no {target}")).collect()
+}
+
+#[test]
+fn links_lead_to_files() {
+    let problems: Vec<String> = PAGES.iter().flat_map(|page| broken(page, &read(page))).collect();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn broken_link_is_found() {
+    let page = "[a](Cargo.toml), ![b](no/such.svg), [c](https://no.example/x), [d](#e), [f](SECURITY.md#g)";
+    assert_eq!(broken("README.md", page), ["README.md: there is no no/such.svg"]);
+    assert_eq!(broken("docs/mcp.md", "[a](../README.md) [b](mcp.md)"), [""; 0]);
+}
+
+#[test]
+fn amount_is_the_word_before_its_unit() {
+    assert_eq!(amounts("adds 0.3 µs, then 15 µs. But 3 s", "µs"), ["0.3", "15"]);
+}
+
+#[test]
+fn section_ends_at_the_next_heading() {
+    assert_eq!(section("# a\n\n## b\nc\n\n## d\ne\n", "b"), "c\n");
+}
