@@ -14,7 +14,7 @@ use toml::Table;
 mod chart;
 
 /// Pages whose links are followed.
-const PAGES: [&str; 3] = ["README.md", "docs/cognito.md", "docs/testing.md"];
+const PAGES: [&str; 4] = ["README.md", "COMPARISON.md", "docs/cognito.md", "docs/testing.md"];
 
 fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
