@@ -14,7 +14,8 @@ use toml::Table;
 mod chart;
 
 /// Pages whose links are followed.
-const PAGES: [&str; 4] = ["README.md", "COMPARISON.md", "docs/cognito.md", "docs/testing.md"];
+const PAGES: [&str; 6] =
+    ["README.md", "COMPARISON.md", "CONTRIBUTING.md", "docs/STYLE.md", "docs/cognito.md", "docs/testing.md"];
 
 fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
