@@ -1,5 +1,5 @@
-//! The service of the README, so that it compiles. That it protects what it seems to protect is tested in
-//! `tests/system/readme.rs`, which also compares it with the README.
+//! The service of the README. `tests/system/readme.rs` compares the two, and tests that each route is
+//! protected.
 #![allow(missing_docs, reason = "the README explains it")]
 
 use axum::{Router, handler::Handler, routing::get};

@@ -1,8 +1,8 @@
 //! Tests of the repository itself: its documents, manifests and source text. The tests are in
 //! `tests/it/`.
 //!
-//! The library measures the source text. The program `house` prints the measurements, and a test
-//! enforces the rules.
+//! The library measures the source text and the prose. The programs `house` and `prose` print the
+//! measurements, and tests enforce the rules.
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -12,3 +12,4 @@
 
 pub mod checkout;
 pub mod house;
+pub mod prose;

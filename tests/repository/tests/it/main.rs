@@ -18,4 +18,5 @@ mod house;
 mod minimum_rust;
 mod modules;
 mod numbers;
+mod prose;
 mod readme;

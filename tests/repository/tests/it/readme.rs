@@ -111,7 +111,7 @@ fn targets(page: &str) -> Vec<&str> {
     page.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect()
 }
 
-/// What is wrong with the links of a page at this path.
+/// The links of a page at this path that lead to no file, each as a message.
 fn broken(path: &str, page: &str) -> Vec<String> {
     let folder = root().join(path);
     let folder = folder.parent().unwrap_or(Path::new(""));
