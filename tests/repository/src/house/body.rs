@@ -1,4 +1,4 @@
-//! The inside of a module: what it declares, what it imports, and the paths in its code.
+//! The inside of a module: its declarations, its imports and the paths in its code.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Which module names which: rooms, arrows between them, arrows upwards, cycles, and imports
-//! through `lib.rs`.
+//! The names that modules use of each other, as a graph. It has the rooms and the arrows between
+//! them. It finds arrows upwards, cycles and imports through `lib.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,7 +87,7 @@ impl Graph {
     }
 }
 
-/// The largest sets of nodes in which each leads to each other one, sorted.
+/// The strongly connected components of more than one node. They are sorted.
 fn cycles(edges: &BTreeSet<(usize, usize)>, name: impl Fn(usize) -> String) -> Vec<Vec<String>> {
     let mut next: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for &(from, to) in edges {

@@ -1,7 +1,7 @@
 //! Rust source text as tokens. Comments and white space are dropped. It splits text and knows no
 //! grammar.
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// An identifier, a keyword or a number.
@@ -110,7 +110,7 @@ fn string(rest: &str) -> Option<usize> {
     (hashes == 0).then(|| prefix.len() + quoted(body))
 }
 
-/// The length of what is between the first character and its next occurrence that is not escaped.
+/// The length of a literal that ends with the quote it begins with. Escaped quotes are skipped.
 fn quoted(body: &str) -> usize {
     let mut characters = body.char_indices();
     let (_, quote) = characters.next().unwrap();

@@ -1,11 +1,11 @@
-//! From a path to the module that defines what it names. Re-exports are followed.
+//! Finds the module that defines the item of a path. Re-exports are followed.
 
 use super::module::{CrateTree, ROOT};
 
-/// What a path of this crate leads to.
+/// The target of a path of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// The module that is named, or defines what is named.
+    /// The module that is named, or that defines the named item.
     pub(crate) module: usize,
     /// Whether another module's re-export was followed.
     pub(crate) through_re_export: bool,
@@ -15,8 +15,8 @@ pub(crate) struct Target {
 const MAX_DEPTH: usize = 12;
 
 impl CrateTree {
-    /// `None` for paths of other crates, and for those that begin with an item of the module
-    /// itself.
+    /// Returns `None` for a path of another crate, and for a path that begins with an item of the
+    /// module itself.
     pub(crate) fn resolve(&self, from: usize, path: &[String]) -> Option<Target> {
         self.follow(from, path, MAX_DEPTH)
     }

@@ -1,5 +1,5 @@
-//! How many tests and assertions a folder has. It reads text, so it counts what is written: a test
-//! that a macro makes for each of ten rows is one.
+//! Counts the tests and assertions of a folder in the source text. If a macro makes a test for each
+//! of ten rows, that is one test.
 
 use super::Sources;
 use super::lexer::{Token, tokens};

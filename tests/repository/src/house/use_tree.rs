@@ -15,7 +15,7 @@ pub(crate) struct Import {
     pub(crate) line: usize,
 }
 
-/// Reads what is between `use` and its semicolon.
+/// Reads the tokens between `use` and its semicolon.
 pub(crate) fn imports(tree: &[Token<'_>], is_public: bool) -> Vec<Import> {
     let mut found = Vec::new();
     read(tree, &[], is_public, &mut found);

@@ -1,14 +1,14 @@
 //! Does every row of docs/conformance.md name the tests that show it, and do these exist and say so?
 //!
-//! A test function says which rows it shows in a comment of its own: `// A03, A05` or `// B16: and what else there is to
-//! say`. The table names these tests. When rows are added to tests, or tests renamed, have the table's column of tests
-//! written anew, and look at the difference:
+//! A test function names its rows in a comment of its own: `// A03, A05` or `// B16: and a remark`. The
+//! table names these tests. If you add rows to tests or rename tests, write the column again and read the
+//! difference:
 //!
 //! ```sh
 //! CONFORMANCE=write cargo test -p repository-tests conformance
 //! ```
 //!
-//! It does not know whether a test shows what its row asks for. That is for whoever reads both.
+//! It cannot decide whether a test shows its row. A reviewer has to read both.
 
 mod claimed;
 mod counts;
@@ -26,7 +26,7 @@ use counts::counts;
 use ids::known;
 use table::Table;
 
-/// What is said of a row that no test shows begins with one of these.
+/// The remark of a row without a test begins with one of these.
 const REASONS: [&str; 5] = ["Not built: ", "Decided otherwise: ", "Documented: ", "Carried by: ", OPEN];
 
 /// Tests of the row are still to come.
@@ -107,7 +107,7 @@ fn missing(table: &Table) -> impl Iterator<Item = String> {
     known().filter(lacks).map(|id| format!("{id} has no line in the table: add the row"))
 }
 
-/// A directory's Rust files, and those of the directories in it.
+/// The Rust files of a directory and of the directories in it.
 pub(crate) fn rust_files(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let mut files = Vec::new();

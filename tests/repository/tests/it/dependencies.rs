@@ -1,4 +1,4 @@
-//! Are the dependencies those that DESIGN.md gives reasons for, and does every crate forbid `unsafe`?
+//! Does DESIGN.md give a reason for each dependency, and does every crate forbid `unsafe`?
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

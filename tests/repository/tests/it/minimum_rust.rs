@@ -1,6 +1,6 @@
-//! Does anything that we are built with ask for a newer Rust than we say is enough? What a manifest declares is
-//! compared here; whether it is true is not known before such a Rust builds it. See "Which Rust is enough?" in
-//! DESIGN.md.
+//! Does anything that we are built with ask for a newer Rust than we say is enough? The test
+//! compares the manifests. Only a build with that Rust can show that they are right. See "Which Rust is
+//! enough?" in DESIGN.md.
 
 use std::env;
 use std::process::{Command, Output};
@@ -31,7 +31,8 @@ fn cargo(arguments: &[&str]) -> Output {
     cargo.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
 }
 
-/// What cargo knows of the whole workspace with all features; `None` when it lacks a package, for it downloads none.
+/// Returns cargo's metadata of the whole workspace with all features. Returns `None` if a package is
+/// missing, because it downloads none.
 fn cargo_metadata(arguments: &[&str]) -> Option<Value> {
     let always = ["metadata", "--format-version", "1", "--all-features", "--locked", "--offline"];
     let output = cargo(&[&always, arguments].concat());

@@ -1,5 +1,5 @@
-//! Is every file that holds tests part of a program? Where no `mod` names it, it is not compiled, its tests are not run,
-//! and the compiler does not say so: docs/conformance.md and docs/attacks.md would name tests that show nothing.
+//! Is every file that holds tests part of a program? If no `mod` names a file, the compiler skips it without
+//! a warning. Then docs/conformance.md and docs/attacks.md would name tests that are not run.
 
 use std::fs;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn every_file_that_holds_tests_is_part_of_a_program() {
     assert!(read > 100, "the tests are elsewhere than this test expects: {read} files");
 }
 
-/// Whether a program begins with this file, or one that may name it as a module does.
+/// Returns whether a program begins with this file, or a file that may name it as a module does.
 fn is_read(file: &Path) -> bool {
     let (folder, name) = (file.parent().unwrap(), file.file_stem().unwrap().to_str().unwrap());
     match name {
@@ -40,7 +40,7 @@ fn is_read(file: &Path) -> bool {
     }
 }
 
-/// Whether a file of the folder, or the one that the folder is named after, has this module.
+/// Returns whether this module is declared in the folder, or in the file with the folder's name.
 fn is_module(name: &str, folder: &Path) -> bool {
     let beside = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let declaration = format!("mod {name};");

@@ -1,7 +1,8 @@
 //! Is each number of README.md, SECURITY.md and docs/limits.md held by a test that exists?
 //!
-//! docs/numbers.md lists the words around each number and the tests that hold it. A row of a table holds its own numbers if
-//! its last cell names tests. What scripts/limits has measured stands in docs/limits.md; here, factors of it are compared.
+//! docs/numbers.md lists the words around each number and the tests that hold it. A row of a table holds its
+//! own numbers if its last cell names tests. The measurements of scripts/limits stand in docs/limits.md. One
+//! test compares them with the documented factors.
 
 mod prose;
 
@@ -12,7 +13,7 @@ use repository_tests::checkout::root;
 use crate::test_functions::TestFunctions;
 use prose::{Page, numbers};
 
-/// The pages, each up to the heading from which on figures are those of a measurement.
+/// The pages, each up to the heading that measurements or formalities follow.
 const PAGES: [(&str, &str); 3] =
     [("README.md", "\n## License"), ("SECURITY.md", "\n## Reporting"), ("docs/limits.md", "\n## Measured")];
 
@@ -22,7 +23,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// The rows of docs/numbers.md: a page, words of it, and what holds them.
+/// The rows of docs/numbers.md: a page, words of it, and the tests that hold them.
 fn listed(list: &str) -> Vec<[&str; 3]> {
     let rows = list.lines().filter(|line| line.starts_with("| ") && line.contains("::"));
     rows.map(|row| {
@@ -49,7 +50,7 @@ fn each_number_is_held_by_a_test() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
-/// What is wrong with prose: words that it does not have, and numbers that no words cover.
+/// Returns the listed words that the prose lacks, and the numbers that no words cover.
 fn unheld(prose: &str, words: &[&str]) -> Vec<String> {
     let mut rest = prose.to_owned();
     let mut problems = Vec::new();
@@ -66,7 +67,7 @@ fn unheld(prose: &str, words: &[&str]) -> Vec<String> {
     problems
 }
 
-/// What is wrong with a cell such as `` `a/b.rs::name`, `a/c.rs::LIMIT = 5` ``: there has to be such a test, or constant.
+/// Returns the names without a test or constant, in a cell such as `` `a/b.rs::name`, `a/c.rs::LIMIT = 5` ``.
 fn not_held(cell: &str) -> Vec<String> {
     let names: Vec<&str> = cell.split('`').skip(1).step_by(2).filter(|name| name.contains("::")).collect();
     let problems = names.iter().filter_map(|name| {

@@ -1,7 +1,7 @@
 //! The test functions of a Rust file, and the comments in them: source text in, names out. It reads lines, so the code has
 //! to be formatted. It knows nothing of the documents that name tests.
 
-/// What a file says about its tests.
+/// The tests of a file, and the comments in them.
 #[derive(Default)]
 pub(crate) struct TestFunctions<'a> {
     pub(crate) tests: Vec<TestFunction<'a>>,
@@ -11,7 +11,7 @@ pub(crate) struct TestFunctions<'a> {
 
 pub(crate) struct TestFunction<'a> {
     pub(crate) name: &'a str,
-    /// Nobody runs it unless it is asked for.
+    /// It is not run by default.
     pub(crate) is_ignored: bool,
     pub(crate) comments: Vec<&'a str>,
 }

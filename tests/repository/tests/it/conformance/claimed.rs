@@ -8,7 +8,7 @@ use super::ids::{is_misleading, rows};
 use super::rust_files;
 use crate::test_functions::TestFunctions;
 
-/// What the tests say. A test is called `path/of/its/file.rs::its_name`.
+/// The rows that tests name. A test is called `path/of/its/file.rs::its_name`.
 #[derive(Default)]
 pub(crate) struct Claimed {
     pub(crate) all_tests: BTreeSet<String>,

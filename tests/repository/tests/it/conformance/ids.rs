@@ -1,8 +1,9 @@
-//! The ids of rows: what is one, and which rows each list has.
+//! The ids of rows: their form, and the rows of each list.
 
 use std::ops::RangeInclusive;
 
-/// Lists whose rows are known, so that a row cannot be lost: the second part of the checklist, and the field reports.
+/// Lists whose rows are known, so that a row cannot be lost. They are the second part of the checklist
+/// and the field reports.
 const LISTS: [(&str, RangeInclusive<u8>); 15] = [
     ("DP", 1..=45),
     ("DP", 50..=53),
@@ -21,7 +22,7 @@ const LISTS: [(&str, RangeInclusive<u8>); 15] = [
     ("FR-E", 1..=5),
 ];
 
-/// The prefix of the ids of field reports, which keeps them apart from the checklist: that has an `A12` of its own.
+/// The prefix of the ids of field reports. The checklist has an `A12` of its own.
 const FIELD: &str = "FR-";
 
 /// Returns the ids of the lists whose rows are known.
@@ -50,7 +51,8 @@ pub(crate) fn list(id: &str) -> &str {
     id.trim_end_matches(|c: char| c.is_ascii_digit())
 }
 
-/// The ids that a comment begins with: `A03, DP05: and so on`. Those of other lists, such as `W7`, may stand among them.
+/// Returns the ids at the beginning of a comment such as `A03, DP05: and a remark`. Ids of other lists, such
+/// as `W7`, may stand among them.
 pub(crate) fn rows(comment: &str) -> Vec<String> {
     let mut rows = Vec::new();
     for part in comment.split(", ") {
@@ -71,8 +73,8 @@ fn is_of_another_list(id: &str) -> bool {
     matches!(id.as_bytes(), [b'A'..=b'Z', b'0'..=b'9'] | [b'A'..=b'Z', b'0'..=b'9', b'0'..=b'9'])
 }
 
-/// Returns whether a comment begins with ids that would be read otherwise than they are meant: `A01-A19`, or `FR-A1, A2`,
-/// whose second id is not that of a field report.
+/// Returns whether a comment begins with ids in a form that is misread. Examples are `A01-A19`, which is a
+/// range, and `FR-A1, A2`, whose second id lacks its prefix.
 pub(crate) fn is_misleading(comment: &str) -> bool {
     let longest =
         (3..=6).rev().filter_map(|length| comment.split_at_checked(length)).find(|(id, _)| is_row(id));

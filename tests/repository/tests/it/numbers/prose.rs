@@ -1,10 +1,10 @@
 //! The prose of a page, and the numbers in it.
 
-/// A page of markdown, without what is no prose.
+/// The prose of a page of Markdown.
 pub(super) struct Page {
     /// One line, with single spaces.
     pub(super) prose: String,
-    /// The last cell of each row of a table that names what holds the row.
+    /// The last cell of each row of a table, if it names tests.
     pub(super) held_by: Vec<String>,
 }
 
