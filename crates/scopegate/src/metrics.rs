@@ -5,12 +5,10 @@
 
 #[cfg(feature = "fetch")]
 use std::time::SystemTime;
-
-#[cfg(feature = "http")]
-use crate::decision::Decision;
-use crate::error::Error;
 #[cfg(all(feature = "fetch", feature = "metrics"))]
-use crate::token::numeric_date::NumericDate;
+use std::time::UNIX_EPOCH;
+
+use crate::error::Error;
 
 /// Counts a verification, and a key that its issuer does not publish.
 pub(crate) fn verified(error: Option<&Error>) {
@@ -28,14 +26,11 @@ pub(crate) fn verified(error: Option<&Error>) {
 
 /// Counts a decision about a request.
 #[cfg(feature = "http")]
-pub(crate) fn decided(decision: &Decision<'_>) {
+pub(crate) fn decided(verdict: &'static str, reason: &'static str) {
     #[cfg(feature = "metrics")]
-    {
-        let labels = [("decision", decision.verdict().as_str()), ("reason", decision.reason())];
-        metrics::counter!("scopegate_requests_total", &labels).increment(1);
-    }
+    metrics::counter!("scopegate_requests_total", &[("decision", verdict), ("reason", reason)]).increment(1);
     #[cfg(not(feature = "metrics"))]
-    let _ = decision;
+    let _ = (verdict, reason);
 }
 
 /// A key set was fetched that is in use now.
@@ -45,7 +40,7 @@ pub(crate) fn fetched(issuer: &str, at: SystemTime) {
     {
         let issuer = issuer.to_owned();
         metrics::gauge!("scopegate_keys_fetched_timestamp_seconds", "issuer" => issuer.clone())
-            .set(NumericDate::from(at).as_secs_f64());
+            .set(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
         metrics::counter!("scopegate_key_fetches_total", "issuer" => issuer, "outcome" => "ok").increment(1);
     }
     #[cfg(not(feature = "metrics"))]

@@ -50,7 +50,7 @@ impl Authorizer {
         if decision.verdict() != Verdict::Accepted {
             log(decision);
         }
-        metrics::decided(decision);
+        metrics::decided(decision.verdict().as_str(), decision.reason());
         self.verifier().observe(decision);
     }
 
