@@ -4,7 +4,9 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// The program, with no environment but this.
 pub(crate) fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
@@ -21,9 +23,22 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// Runs the program until it ends on its own.
+/// A program that should end has started to serve if it runs for so long.
+const RUN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Runs the program until it ends on its own. After a minute it is terminated, and has no exit code.
 pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
-    let output = command(arguments, environment).output().expect("the program starts");
+    let mut command = command(arguments, environment);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let (id, (sender, ended)) = (child.id().to_string(), mpsc::channel::<()>());
+    let watch = thread::spawn(move || {
+        if ended.recv_timeout(RUN_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
+            Command::new("kill").args(["-s", "KILL", &id]).status().expect("kill starts");
+        }
+    });
+    let output = child.wait_with_output().expect("it can be waited for");
+    drop(sender);
+    watch.join().expect("the program is watched");
     Ended {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
