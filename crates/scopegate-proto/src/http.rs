@@ -1,14 +1,15 @@
 //! A bounded HTTP client that no other crate's cargo features change.
 //!
 //! [`HttpClients`] gives issuers with equal settings one shared client. [`HttpClient`] sends one request
-//! at a time to a [`SecureUrl`], within a time limit, and reads a response body within a size limit.
+//! at a time to a [`FetchUrl`], within a time limit, and reads a response body within a size limit. Secrets
+//! are sent to a [`SecureUrl`](crate::url::SecureUrl) only.
 //! Which request to send, and what its response means, is the caller's.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use crate::url::SecureUrl;
+use crate::url::FetchUrl;
 
 mod client;
 mod error;
@@ -40,8 +41,8 @@ use settings::Route;
 ///
 /// let clients = HttpClients::default();
 /// let settings = TransportSettings::new("example/1.0");
-/// let a = clients.client(&SecureUrl::parse("https://a.example")?, &settings)?;
-/// let b = clients.client(&SecureUrl::parse("https://b.example")?, &settings)?;
+/// let [a, b] = [SecureUrl::parse("https://a.example")?, SecureUrl::parse("https://b.example")?];
+/// let (a, b) = (clients.client(&a, &settings)?, clients.client(&b, &settings)?);
 /// assert_eq!(clients.built(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -57,13 +58,14 @@ struct Pool {
 impl HttpClients {
     /// Returns a client for this URL and for all URLs that are reached in the same way.
     ///
-    /// Three ways are told apart: `https` over a network, `https` on a loopback address, and `http` on
-    /// a loopback address. The settings should be checked already, but need not be.
+    /// Four ways are told apart: `https` over a network, `https` on a loopback address, `http` on a
+    /// loopback address, and `http` over a network. The last one uses neither proxy nor certificate and
+    /// sends no secret. The settings should be checked already, but need not be.
     ///
     /// # Errors
     /// As [`TransportSettings::check`], and [`SettingsError::Client`] if the client cannot be built, for
     /// example because the system has no certificate authorities.
-    pub fn client(&self, url: &SecureUrl, settings: &TransportSettings) -> Result<HttpClient, SettingsError> {
+    pub fn client(&self, url: &FetchUrl, settings: &TransportSettings) -> Result<HttpClient, SettingsError> {
         // Locked while a client is built, so that two equal requests do not build two. No request
         // waits here, only configuration. A panic leaves the map as it was, so it is no reason to
         // stop.
@@ -97,8 +99,8 @@ mod tests {
 
     use super::*;
 
-    fn url(text: &str) -> SecureUrl {
-        SecureUrl::parse(text).unwrap()
+    fn url(text: &str) -> FetchUrl {
+        FetchUrl::parse_allowing_http(text).unwrap()
     }
 
     #[test]
@@ -118,14 +120,15 @@ mod tests {
 
     #[test]
     fn each_way_to_a_server_has_its_client() {
+        // FR-A15
         let clients = HttpClients::default();
         let settings = TransportSettings::new("test");
         let made: Vec<HttpClient> =
-            ["https://h", "https://localhost:1", "http://localhost:1", "http://127.0.0.1:2/x"]
+            ["https://h", "https://localhost:1", "http://localhost:1", "http://127.0.0.1:2/x", "http://h"]
                 .into_iter()
                 .map(|text| clients.client(&url(text), &settings).unwrap())
                 .collect();
-        assert_eq!((clients.built(), made.len()), (3, 4));
+        assert_eq!((clients.built(), made.len()), (4, 5));
     }
 
     #[test]

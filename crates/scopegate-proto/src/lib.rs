@@ -11,7 +11,7 @@
 //! | [`jws`] | the three parts of a compact JWS |
 //! | [`jwk`], [`thumbprint`] | members of a public JWK, and its RFC 7638 thumbprint |
 //! | [`scope`] | the scope grammar, and sets of scopes |
-//! | [`url`] | URLs that secrets and keys may travel to, and the rules against SSRF |
+//! | [`url`] | URLs that secrets may travel to, URLs that keys may come from, and the rules against SSRF |
 //! | [`metadata`] | authorization server metadata |
 //! | `http` | a bounded HTTP client that no other crate's features change (feature `fetch`) |
 //! | [`clock`], [`backoff`] | the current time; delays between retries |

@@ -5,16 +5,16 @@ use std::fmt;
 
 use crate::excerpt::Excerpt;
 use crate::json::{JsonError, JsonObject, string};
-use crate::url::SecureUrl;
+use crate::url::{FetchUrl, SecureUrl};
 
 /// Returns the URLs where an issuer's metadata may be, in the order to try them. Each URL is listed
 /// once.
 ///
 /// RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4 puts
 /// it behind, and RFC 8414 §5 puts the latter's name before the path.
-pub fn well_known_urls(issuer: &SecureUrl) -> Vec<SecureUrl> {
+pub fn well_known_urls(issuer: &FetchUrl) -> Vec<FetchUrl> {
     let path = issuer.url().path().trim_end_matches('/');
-    let mut urls: Vec<SecureUrl> = Vec::with_capacity(3);
+    let mut urls: Vec<FetchUrl> = Vec::with_capacity(3);
     for path in [
         format!("/.well-known/oauth-authorization-server{path}"),
         format!("{path}/.well-known/openid-configuration"),
@@ -47,7 +47,7 @@ pub fn well_known_urls(issuer: &SecureUrl) -> Vec<SecureUrl> {
 #[derive(Debug)]
 pub struct Metadata<'a> {
     document: JsonObject<'a>,
-    issuer: &'a SecureUrl,
+    issuer: &'a FetchUrl,
 }
 
 impl<'a> Metadata<'a> {
@@ -58,7 +58,7 @@ impl<'a> Metadata<'a> {
     ///
     /// # Errors
     /// Returns [`MetadataError::Json`] or [`MetadataError::WrongIssuer`].
-    pub fn read(document: &'a [u8], issuer: &'a SecureUrl) -> Result<Self, MetadataError> {
+    pub fn read(document: &'a [u8], issuer: &'a FetchUrl) -> Result<Self, MetadataError> {
         let document = JsonObject::from_slice(document).map_err(MetadataError::Json)?;
         match document.get("issuer").and_then(string) {
             Some(found) if found == issuer.written() => Ok(Self { document, issuer }),
@@ -76,6 +76,22 @@ impl<'a> Metadata<'a> {
     /// it is not a [`SecureUrl`] that the issuer may refer to.
     pub fn endpoint(&self, member: &'static str) -> Result<SecureUrl, MetadataError> {
         self.checked(member, self.document.get(member).and_then(string).as_deref())
+    }
+
+    /// Returns the URL of a public document that a member names, such as `jwks_uri`.
+    ///
+    /// Unlike [`endpoint`](Self::endpoint), it may be `http` on a network if the issuer's URL is. The
+    /// metadata itself was not protected then. An issuer with `https`, or on a loopback address, cannot
+    /// name such a URL.
+    ///
+    /// # Errors
+    /// As [`endpoint`](Self::endpoint).
+    pub fn document_endpoint(&self, member: &'static str) -> Result<FetchUrl, MetadataError> {
+        let url = self.document.get(member).and_then(string).ok_or(MetadataError::NoEndpoint { member })?;
+        let url = FetchUrl::parse_allowing_http(&url).ok();
+        url.filter(|url| self.issuer.is_plain_network() || !url.is_plain_network())
+            .filter(|url| self.issuer.may_refer_to(url))
+            .ok_or(MetadataError::InvalidEndpoint { member })
     }
 
     /// Returns the endpoint for clients that present a certificate: the member of
@@ -145,7 +161,7 @@ impl std::error::Error for MetadataError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::url::issuer_identifier;
+    use crate::url::{issuer_identifier, issuer_identifier_allowing_http};
 
     const REMOTE: &str = "https://h/t1";
     const LOCAL: &str = "http://localhost/t1";
@@ -155,8 +171,11 @@ mod tests {
 
     fn read(document: &str, issuer: &str, member: &'static str) -> Result<String, MetadataError> {
         let issuer = issuer_identifier(issuer).unwrap();
-        let endpoint = Metadata::read(document.as_bytes(), &issuer)?.endpoint(member)?;
-        Ok(endpoint.written().to_owned())
+        let metadata = Metadata::read(document.as_bytes(), &issuer)?;
+        let endpoint = metadata.endpoint(member).map(FetchUrl::from);
+        // An issuer that is reached securely cannot name a public document elsewhere either.
+        assert_eq!(metadata.document_endpoint(member), endpoint);
+        Ok(endpoint?.written().to_owned())
     }
 
     #[test]
@@ -254,6 +273,34 @@ mod tests {
             let empty = r#"{"issuer":"https://h/t1"}"#;
             assert_eq!(read(empty, REMOTE, member), Err(MetadataError::NoEndpoint { member }));
         }
+    }
+
+    #[test]
+    fn document_without_tls_is_named_only_by_an_issuer_without_tls() {
+        // FR-A15: an issuer with TLS cannot name one (`read` compares both kinds of endpoints)
+        const PLAIN: &str = "http://keycloak:8080/realms/a";
+        let issuer = issuer_identifier_allowing_http(PLAIN).unwrap();
+        let document =
+            |url: &str| format!(r#"{{"issuer":"{PLAIN}","jwks_uri":"{url}","token_endpoint":"{url}"}}"#);
+        let named = |url: &str, read: fn(&Metadata<'_>) -> Result<FetchUrl, MetadataError>| {
+            read(&Metadata::read(document(url).as_bytes(), &issuer).unwrap())
+                .map(|url| url.written().to_owned())
+        };
+        for url in ["http://keycloak:8080/realms/a/certs", "http://keys:8080/x?y", "https://keys.example/x"] {
+            assert_eq!(named(url, |metadata| metadata.document_endpoint("jwks_uri")).as_deref(), Ok(url));
+        }
+        for url in ["http://127.0.0.1:1/x", "http://x.localhost/x", "http://0.0.0.0/x", "ftp://keys/x", "/x"]
+        {
+            let invalid = Err(MetadataError::InvalidEndpoint { member: "jwks_uri" });
+            assert_eq!(named(url, |metadata| metadata.document_endpoint("jwks_uri")), invalid, "{url}");
+        }
+        // Secrets are sent to the other endpoints.
+        let token = |metadata: &Metadata<'_>| metadata.endpoint("token_endpoint").map(FetchUrl::from);
+        assert!(named("https://keycloak/token", token).is_ok());
+        let invalid = Err(MetadataError::InvalidEndpoint { member: "token_endpoint" });
+        assert_eq!(named("http://keycloak:8080/token", token), invalid);
+        let missing = Metadata::read(document("x").as_bytes(), &issuer).unwrap().document_endpoint("keys");
+        assert_eq!(missing, Err(MetadataError::NoEndpoint { member: "keys" }));
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! URLs of a configuration or of a metadata document, checked once. All rules against SSRF stand
 //! here.
 
-use std::fmt;
-use std::net::IpAddr;
+mod fetch_url;
 
-use ::url::{Host, Url};
+use std::fmt;
+use std::ops::Deref;
+
+use ::url::Url;
+
+pub use fetch_url::{FetchUrl, may_be_this_machine};
 
 /// RFC 8414 §2: an issuer is an `https` URL without query and fragment. `http` is accepted on a
 /// loopback address: an attacker who can listen there can read the process itself.
@@ -12,8 +16,8 @@ const EXPECTED: &str = "an https URL (http only on a loopback address) without f
 
 /// A URL that keys may be fetched from, and that secrets may be sent to.
 ///
-/// It is `https`, or `http` on a loopback address. It names a host, and has neither fragment nor user
-/// name. `Debug` hides the query, which may be a secret.
+/// It is a [`FetchUrl`] that is `https`, or `http` on a loopback address. It names a host, and has
+/// neither fragment nor user name. `Debug` hides the query, which may be a secret.
 ///
 /// ```
 /// use scopegate_proto::url::SecureUrl;
@@ -24,85 +28,47 @@ const EXPECTED: &str = "an https URL (http only on a loopback address) without f
 /// # Ok::<(), scopegate_proto::url::UrlError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct SecureUrl {
-    url: Url,
-    written: Box<str>,
-    is_loopback: bool,
-}
+pub struct SecureUrl(FetchUrl);
 
 impl SecureUrl {
-    /// Parses a URL.
-    ///
-    /// Spellings that a URL parser would mend are rejected: white space, backslashes, non-ASCII
-    /// characters, a scheme in upper case or without `//`. Others compare the string as it was
-    /// written, and a misspelled URL is better rejected than guessed.
+    /// Parses a URL, as strictly as [`FetchUrl::parse_allowing_http`].
     ///
     /// # Errors
     /// Returns [`UrlError`] if the string is no such URL.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
-        let well_written = (text.starts_with("https://") || text.starts_with("http://"))
-            && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-        let url =
-            Url::parse(text).ok().filter(|_| well_written).ok_or_else(|| UrlError::new(EXPECTED, text))?;
-        Self::check(url, text)
+        FetchUrl::parse_allowing_http(text)?.try_into()
     }
+}
 
-    /// Returns a URL on the same server, with another path.
-    pub(crate) fn with_path(&self, path: &str) -> Self {
-        let mut url = self.url.clone();
-        url.set_path(path);
-        Self { written: url.as_str().into(), url, is_loopback: self.is_loopback }
-    }
+impl TryFrom<FetchUrl> for SecureUrl {
+    type Error = UrlError;
 
-    fn check(url: Url, text: &str) -> Result<Self, UrlError> {
-        let is_loopback = is_loopback(&url);
-        let secure = matches!((url.scheme(), is_loopback), ("https", _) | ("http", true));
-        let has_user = !url.username().is_empty() || url.password().is_some();
-        if !secure || !has_usable_host(&url) || url.fragment().is_some() || has_user {
-            return Err(UrlError::new(EXPECTED, text));
+    fn try_from(url: FetchUrl) -> Result<Self, UrlError> {
+        if url.is_plain_network() {
+            return Err(UrlError::insecure(url.written()));
         }
-        Ok(Self { url, written: text.into(), is_loopback })
+        Ok(Self(url))
     }
+}
 
-    /// Returns the parsed URL.
-    pub fn url(&self) -> &Url {
-        &self.url
+impl From<SecureUrl> for FetchUrl {
+    fn from(url: SecureUrl) -> Self {
+        url.0
     }
+}
 
-    /// Returns the URL as it was written, for comparisons character by character.
-    pub fn written(&self) -> &str {
-        &self.written
-    }
+/// Whatever can be fetched may be fetched from a secure URL, too.
+impl Deref for SecureUrl {
+    type Target = FetchUrl;
 
-    /// Returns the URL for logs and errors: without its query, which may be a secret.
-    pub fn without_query(&self) -> String {
-        let mut url = self.url.clone();
-        url.set_query(None);
-        url.into()
-    }
-
-    /// Returns whether the scheme is `https`. Otherwise it is `http`, on a loopback address.
-    pub fn is_https(&self) -> bool {
-        self.url.scheme() == "https"
-    }
-
-    /// Returns whether a request to it never leaves this machine.
-    pub fn is_loopback(&self) -> bool {
-        self.is_loopback
-    }
-
-    /// Returns whether the server at this URL may send us to another one.
-    ///
-    /// A server elsewhere has no business with our own machine: such a URL would let it reach
-    /// services that trust local connections (SSRF). A server on this machine may name any URL.
-    pub fn may_refer_to(&self, other: &Self) -> bool {
-        self.is_loopback || !(other.is_loopback || may_be_this_machine(&other.url))
+    fn deref(&self) -> &FetchUrl {
+        &self.0
     }
 }
 
 impl fmt::Debug for SecureUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&redacted(&self.written), f)
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 
@@ -113,8 +79,16 @@ impl fmt::Debug for SecureUrl {
 /// # Errors
 /// Returns [`UrlError`] if the string is no such URL.
 pub fn issuer_identifier(text: &str) -> Result<SecureUrl, UrlError> {
-    let url = SecureUrl::parse(text)?;
-    if url.url.query().is_some() {
+    issuer_identifier_allowing_http(text)?.try_into()
+}
+
+/// Parses an issuer identifier as [`issuer_identifier`] does, and also accepts `http` to any host.
+///
+/// # Errors
+/// Returns [`UrlError`] if the string is no such URL.
+pub fn issuer_identifier_allowing_http(text: &str) -> Result<FetchUrl, UrlError> {
+    let url = FetchUrl::parse_allowing_http(text)?;
+    if url.url().query().is_some() {
         return Err(UrlError::new("an issuer identifier, which has no query", text));
     }
     Ok(url)
@@ -170,41 +144,6 @@ pub fn redacted(text: &str) -> String {
     }
 }
 
-/// Returns whether a request may end on this machine although its host is no loopback address.
-///
-/// Systems take the unspecified addresses for the machine itself, and names under `localhost` may
-/// lead there (RFC 6761 §6.3).
-pub fn may_be_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name.trim_end_matches('.').rsplit('.').next() == Some("localhost"),
-        Some(Host::Ipv4(address)) => address.is_unspecified(),
-        Some(Host::Ipv6(address)) => address.to_canonical().is_unspecified(),
-        None => false,
-    }
-}
-
-/// A parsed name may contain characters that no HTTP request can name a host with, such as `}`. They
-/// would only be rejected by the first request.
-fn has_usable_host(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => {
-            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-        }
-        Some(Host::Ipv4(_) | Host::Ipv6(_)) => true,
-        None => false,
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-        // An IPv4 address can be written as one of IPv6: `::ffff:127.0.0.1`.
-        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
-        None => false,
-    }
-}
-
 /// The reason why a URL is rejected.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -218,6 +157,10 @@ pub struct UrlError {
 impl UrlError {
     fn new(expected: &'static str, found: &str) -> Self {
         Self { expected, found: redacted(found) }
+    }
+
+    fn insecure(found: &str) -> Self {
+        Self::new(EXPECTED, found)
     }
 }
 
@@ -283,6 +226,60 @@ mod tests {
             "https://issuer.example/\u{e9}",
         ] {
             assert!(issuer_identifier(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn http_to_a_network_can_be_fetched_and_gets_no_secret() {
+        // FR-A15
+        for text in
+            ["http://keycloak:8080/realms/a", "http://10.0.0.1", "http://0.0.0.0", "http://x.localhost"]
+        {
+            let url = issuer_identifier_allowing_http(text).unwrap();
+            assert!(url.is_plain_network() && !url.is_loopback() && !url.is_https(), "{text}");
+            assert_eq!(url.written(), text);
+            let expected = UrlError { expected: EXPECTED, found: text.to_owned() };
+            assert_eq!(SecureUrl::try_from(url).unwrap_err(), expected);
+        }
+        for text in ["https://issuer.example/t1", "http://127.0.0.1:9400/pool", "http://localhost:9400"] {
+            let url = issuer_identifier_allowing_http(text).unwrap();
+            assert!(!url.is_plain_network(), "{text}");
+            assert_eq!(FetchUrl::from(SecureUrl::try_from(url.clone()).unwrap()), url);
+        }
+        // What else is wrong with a URL stays wrong.
+        for text in [
+            "ftp://keycloak:8080/realms/a",
+            "keycloak:8080/realms/a",
+            "HTTP://keycloak:8080/realms/a",
+            "http:keycloak:8080/realms/a",
+            "http://",
+            "http://user@keycloak:8080/realms/a",
+            "http://keycloak:8080/realms/a#f",
+            "http://keycloak:8080/realms/a?q",
+            "http://keycloak:8080/realms/a b",
+            "http://key}cloak:8080/realms/a",
+        ] {
+            assert!(issuer_identifier_allowing_http(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn origin_is_scheme_host_and_port() {
+        // FR-A14
+        let url = |text| FetchUrl::parse_allowing_http(text).unwrap();
+        let issuer = url("https://issuer.example/t1");
+        for text in ["https://issuer.example", "https://issuer.example:443/keys?a", "https://ISSUER.example/"]
+        {
+            assert!(issuer.has_same_origin(&url(text)), "{text}");
+        }
+        for text in [
+            "http://issuer.example/t1",
+            "https://issuer.example:8443/t1",
+            "https://keys.issuer.example/t1",
+            "https://issuer.example./t1",
+            "https://192.0.2.1/t1",
+        ] {
+            assert!(!issuer.has_same_origin(&url(text)), "{text}");
         }
     }
 
@@ -386,6 +383,8 @@ mod tests {
         // E02, E07, F05, F06
         let [remote, local] =
             ["https://h/t1", "http://127.0.0.1:9400"].map(|text| SecureUrl::parse(text).unwrap());
+        // FR-A15: also a server that is reached without TLS
+        let plain = FetchUrl::parse_allowing_http("http://keycloak:8080").unwrap();
         for text in [
             "http://127.0.0.1:1/x",
             "https://localhost/x",
@@ -398,7 +397,7 @@ mod tests {
             "https://keys.localhost/x",
         ] {
             let named = SecureUrl::parse(text).unwrap();
-            assert!(!remote.may_refer_to(&named), "{text}");
+            assert!(!remote.may_refer_to(&named) && !plain.may_refer_to(&named), "{text}");
             assert!(local.may_refer_to(&named), "{text}");
         }
         for text in ["https://localhost.example/x", "https://keys/x", "https://h/t1"] {

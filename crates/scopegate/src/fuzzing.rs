@@ -35,7 +35,7 @@ impl Keys {
 pub fn jwks_address(document: &[u8], issuer: &str) -> Result<String, String> {
     let issuer = issuer_identifier(issuer).map_err(|error| error.to_string())?;
     Metadata::read(document, &issuer)
-        .and_then(|metadata| metadata.endpoint("jwks_uri"))
+        .and_then(|metadata| metadata.document_endpoint("jwks_uri"))
         .map(|url| url.url().to_string())
         .map_err(|error| error.to_string())
 }

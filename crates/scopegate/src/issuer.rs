@@ -3,7 +3,10 @@
 mod auth0;
 mod cognito;
 mod entra;
+#[cfg(feature = "fetch")]
+mod fetch_rules;
 mod hydra;
+pub(crate) mod key_config;
 mod keycloak;
 mod name;
 mod okta;
@@ -14,10 +17,8 @@ mod rfc9068;
 mod rules;
 
 use std::borrow::Cow;
-use std::fmt;
-use std::sync::Arc;
 
-use scopegate_proto::url::{SecureUrl, redacted};
+use scopegate_proto::url::FetchUrl;
 
 use crate::checks::audience::{
     ANY_CLIENT_CLAIM, AllowList, AudiencePolicy, EmptyAudience, MissingAudience, ServiceAccountRule,
@@ -26,10 +27,11 @@ use crate::checks::kind::{ForeignClaims, NonceRule, TokenKind, TypeRule};
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
-use crate::issuer::name::{identifier, only_compared};
+#[cfg(feature = "fetch")]
+use crate::issuer::fetch_rules::FetchRules;
+use crate::issuer::key_config::KeyConfig;
+use crate::issuer::name::{address, only_compared};
 use crate::issuer::policy::Policy;
-use crate::keys::jwk::AcceptedKeys;
-use crate::keys::set::KeySet;
 use crate::token::algorithm::Algorithm;
 
 /// One authorization server, and what its tokens must be like to be accepted.
@@ -85,18 +87,8 @@ pub struct Issuer {
     pub(crate) identifier: String,
     pub(crate) keys: KeyConfig,
     pub(crate) policy: Policy,
-}
-
-/// Where an issuer's keys come from.
-#[derive(Clone)]
-pub(crate) enum KeyConfig {
-    /// Fetched, again and again. The URL is parsed when the verifier is built.
-    JwksUri(String),
-    /// Fetched from where the issuer's metadata says. The address is the issuer's.
-    Discovery(SecureUrl),
-    /// Static keys as JSON, and what was read of them if they were read before, so that no key is prepared
-    /// twice.
-    Static(String, Option<Arc<KeySet>>),
+    #[cfg(feature = "fetch")]
+    pub(crate) fetch: FetchRules,
 }
 
 /// An issuer for which nobody has said yet for whom its tokens must have been issued.
@@ -136,9 +128,12 @@ impl Issuer {
     ///
     /// # Errors
     /// [`ConfigError::InvalidName`] if `issuer` is not a `StringOrURI` (RFC 7519 §2) of up to 2,048 bytes;
-    /// [`ConfigError::InvalidUrl`] if `jwks_uri` is not an `https` URL (`http` on a loopback address) without fragment.
+    /// [`ConfigError::InvalidUrl`] if `jwks_uri` is not an `https` or `http` URL without fragment and user name. If it is
+    /// `http` and no loopback address, starting the verifier fails with the same error, unless
+    /// `allow_keys_without_tls` is called.
     pub fn from_jwks_uri(issuer: &str, jwks_uri: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        SecureUrl::parse(jwks_uri).map_err(|error| ConfigError::invalid_url("jwks_uri", error))?;
+        FetchUrl::parse_allowing_http(jwks_uri)
+            .map_err(|error| ConfigError::invalid_url("jwks_uri", error))?;
         let keys = KeyConfig::JwksUri(jwks_uri.to_owned());
         Ok(IssuerWithoutAudience::without_preset(only_compared(issuer)?, keys))
     }
@@ -190,11 +185,12 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query and fragment
-    /// (RFC 8414 §2).
+    /// [`ConfigError::InvalidUrl`] if it is not an `https` or `http` URL without query, fragment and user name (RFC 8414
+    /// §2). If metadata is fetched from it, it is `http` and no loopback address, starting the verifier fails with the same
+    /// error, unless `allow_keys_without_tls` is called.
     pub fn from_metadata(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let address = SecureUrl::parse(issuer).map_err(|error| ConfigError::invalid_url("issuer", error))?;
-        Ok(IssuerWithoutAudience::without_preset(identifier(issuer)?, KeyConfig::Discovery(address)))
+        let keys = KeyConfig::Discovery(address(issuer)?);
+        Ok(IssuerWithoutAudience::without_preset(issuer.to_owned(), keys))
     }
 
     /// An issuer whose key set is given here, as JSON (RFC 7517 §5), and never fetched: for tests, for
@@ -286,8 +282,9 @@ impl Issuer {
     /// Fetches the keys from this URL instead, for instance through a private endpoint. Tokens must still
     /// name the issuer.
     ///
-    /// If it is not an `https` URL (`http` on a loopback address) without fragment, starting the verifier
-    /// fails with [`ConfigError::InvalidUrl`].
+    /// If it is not an `https` URL without fragment and user name, starting the verifier fails with
+    /// [`ConfigError::InvalidUrl`]. `http` is accepted on a loopback address, and elsewhere with
+    /// `allow_keys_without_tls`.
     pub fn jwks_uri(mut self, jwks_uri: impl Into<String>) -> Self {
         self.keys = KeyConfig::JwksUri(jwks_uri.into());
         self
@@ -326,30 +323,6 @@ impl Issuer {
     }
 }
 
-/// Keys that were given are not shown: somebody may have given private ones.
-impl fmt::Debug for KeyConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::JwksUri(url) => f.debug_tuple("JwksUri").field(&redacted(url)).finish(),
-            Self::Discovery(address) => f.debug_tuple("Discovery").field(&address.url().as_str()).finish(),
-            Self::Static(..) => f.write_str("Static"),
-        }
-    }
-}
-
-impl KeyConfig {
-    fn from_json(issuer: &str, jwks: &str) -> Result<Self, ConfigError> {
-        let issuers = [issuer.to_owned()];
-        let accepted = AcceptedKeys { algorithms: Algorithm::ALL, issuers: Some(&issuers) };
-        match KeySet::from_json(jwks.as_bytes(), accepted, None).and_then(KeySet::not_empty) {
-            Ok(keys) => Ok(Self::Static(jwks.to_owned(), Some(Arc::new(keys)))),
-            Err(reason) => {
-                Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
-            }
-        }
-    }
-}
-
 impl IssuerWithoutAudience {
     /// An issuer of which nothing is known, so that tokens with more marks of other kinds are rejected.
     fn without_preset(identifier: String, keys: KeyConfig) -> Self {
@@ -382,7 +355,13 @@ impl IssuerWithoutAudience {
             audience,
             scopes: ScopeClaims::scope_and_scp(),
         };
-        Self(Issuer { identifier, keys, policy })
+        Self(Issuer {
+            identifier,
+            keys,
+            policy,
+            #[cfg(feature = "fetch")]
+            fetch: FetchRules::default(),
+        })
     }
 
     /// Accepts tokens whose `aud` holds exactly this: the name of this API at the issuer (RFC 9068 §4).
@@ -447,7 +426,10 @@ mod tests {
             (Issuer::hydra("https://h"), "https://h/.well-known/jwks.json"),
             (Issuer::hydra("https://h/"), "https://h/.well-known/jwks.json"),
         ] {
-            let KeyConfig::JwksUri(url) = draft.unwrap().0.keys else { panic!("{keys}") };
+            let (KeyConfig::JwksUri(url) | KeyConfig::Derived { jwks_uri: url, .. }) = draft.unwrap().0.keys
+            else {
+                panic!("{keys}")
+            };
             assert_eq!(url, keys);
         }
         for draft in [Issuer::rfc9068("https://h/a"), Issuer::from_metadata("https://h/a")] {

@@ -9,7 +9,7 @@ use http::StatusCode;
 use scopegate_proto::clock::Clock;
 use scopegate_proto::http::HttpClient;
 use scopegate_proto::metadata::{Metadata, MetadataError, well_known_urls};
-use scopegate_proto::url::SecureUrl;
+use scopegate_proto::url::{FetchUrl, SecureUrl};
 use tokio::time::Instant;
 
 use crate::endpoint::error_response::error_response;
@@ -110,7 +110,7 @@ impl Discovery {
 
     async fn find_at(
         &self,
-        url: &SecureUrl,
+        url: &FetchUrl,
         by_certificate: bool,
         clock: &dyn Clock,
         retry_after: &mut Option<Duration>,

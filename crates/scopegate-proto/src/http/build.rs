@@ -24,6 +24,7 @@ use crate::http::settings::{ProxyPolicy, Route, TransportSettings};
 
 pub(super) fn client(route: Route, settings: &TransportSettings) -> Result<Client, SettingsError> {
     let roots = certificates::roots(&settings.root_certificates)?;
+    // Checked also if it is not used.
     let identity = certificates::identity(settings.identity_pem())?;
     let mut builder = Client::builder()
         .user_agent(&*settings.user_agent)
@@ -49,18 +50,18 @@ pub(super) fn client(route: Route, settings: &TransportSettings) -> Result<Clien
     builder = match route {
         Route::Network | Route::Loopback => builder.https_only(true),
         // Certificates are not needed for http, and reading them takes time.
-        Route::PlainLoopback => builder.tls_certs_only([]),
+        Route::PlainLoopback | Route::PlainNetwork => builder.tls_certs_only([]),
     };
-    // A proxy cannot reach our own loopback address.
+    // A proxy cannot reach our own loopback address, and nothing but `https` is given to one.
     if let (Route::Network, ProxyPolicy::Environment) = (route, settings.proxies)
         && let Some(proxy) = proxy::from_environment()?
     {
         builder = builder.proxy(proxy);
     }
-    if route != Route::PlainLoopback && !roots.is_empty() {
+    if route.has_tls() && !roots.is_empty() {
         builder = builder.tls_certs_merge(roots);
     }
-    if let Some(identity) = identity {
+    if let Some(identity) = identity.filter(|_| route.has_tls()) {
         builder = builder.identity(identity);
     }
     builder.build().map_err(|error| SettingsError::Client { source: error.into() })

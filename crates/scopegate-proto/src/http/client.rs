@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use crate::http::build;
 use crate::http::error::{HttpError, SettingsError};
 use crate::http::settings::{Route, TransportSettings};
-use crate::url::SecureUrl;
+use crate::url::{FetchUrl, SecureUrl};
 
 /// A client for servers that are reached in the same way. Cloning is cheap.
 ///
@@ -41,20 +41,36 @@ impl HttpClient {
     }
 
     /// Starts a GET request.
-    pub fn get(&self, url: &SecureUrl) -> HttpRequest {
+    pub fn get(&self, url: &FetchUrl) -> HttpRequest {
         self.request(url, self.0.client.get(url.url().clone()))
     }
 
     /// Starts a POST request with a form. The form is wiped from memory once it was sent.
+    ///
+    /// Forms hold secrets, so none can be sent over a network without TLS:
+    ///
+    /// ```
+    /// # use scopegate_proto::{http::HttpClient, url::SecureUrl};
+    /// fn send(client: &HttpClient, url: &SecureUrl) {
+    ///     let _ = client.post_form(url, String::from("client_secret=…").into());
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0308
+    /// # use scopegate_proto::{http::HttpClient, url::FetchUrl};
+    /// fn send(client: &HttpClient, url: &FetchUrl) {
+    ///     let _ = client.post_form(url, String::from("client_secret=…").into());
+    /// }
+    /// ```
     pub fn post_form(&self, url: &SecureUrl, form: Zeroizing<String>) -> HttpRequest {
         let request = self.0.client.post(url.url().clone());
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
         self.request(url, request.header(CONTENT_TYPE, kind).body(Bytes::from_owner(Wiped(form))))
     }
 
-    fn request(&self, url: &SecureUrl, request: RequestBuilder) -> HttpRequest {
-        let fits = Route::to(url) == self.0.route;
-        HttpRequest { request, fits, timeout: self.0.timeout }
+    fn request(&self, url: &FetchUrl, request: RequestBuilder) -> HttpRequest {
+        let route = self.0.route;
+        HttpRequest { request, route, fits: Route::to(url) == route, timeout: self.0.timeout }
     }
 }
 
@@ -77,14 +93,17 @@ impl AsRef<[u8]> for Wiped {
 #[must_use = "nothing is sent before `send` is awaited"]
 pub struct HttpRequest {
     request: RequestBuilder,
-    /// Whether the client was built for such a URL.
+    route: Route,
+    /// Whether the client was built for such a request.
     fits: bool,
     timeout: Duration,
 }
 
 impl HttpRequest {
-    /// Adds a header. Mark values that are secret as sensitive.
+    /// Adds a header. Mark values that are secret as sensitive: over a network without TLS, the request
+    /// then fails with [`HttpError::WrongRoute`].
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.fits &= !(value.is_sensitive() && self.route == Route::PlainNetwork);
         self.request = self.request.header(name, value);
         self
     }
@@ -94,10 +113,10 @@ impl HttpRequest {
     /// The time limit of the settings includes the response body. Redirects are not followed.
     ///
     /// # Errors
-    /// Returns [`HttpError`] if there is no response, and [`HttpError::WrongRoute`] if the client was
+    /// Returns [`HttpError`] if there is no response. Returns [`HttpError::WrongRoute`] if the client was
     /// built for another way to a server: an `https` client never sends to an `http` URL.
     pub async fn send(self) -> Result<HttpResponse, HttpError> {
-        let Self { request, fits, timeout } = self;
+        let Self { request, fits, timeout, .. } = self;
         if !fits {
             return Err(HttpError::WrongRoute);
         }

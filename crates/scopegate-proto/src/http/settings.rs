@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::http::certificates;
 use crate::http::error::SettingsError;
-use crate::url::SecureUrl;
+use crate::url::FetchUrl;
 
 /// An issuer responds in milliseconds, from some data center. A slower one is as good as down, and the
 /// next attempt is seconds away.
@@ -153,15 +153,23 @@ pub(super) enum Route {
     Loopback,
     /// `http` on a loopback address.
     PlainLoopback,
+    /// `http` over a network: for public documents only. An attacker on the way reads and changes
+    /// everything.
+    PlainNetwork,
 }
 
 impl Route {
-    pub(super) fn to(url: &SecureUrl) -> Self {
+    pub(super) fn to(url: &FetchUrl) -> Self {
         match (url.is_loopback(), url.is_https()) {
-            (false, _) => Self::Network,
+            (false, true) => Self::Network,
             (true, true) => Self::Loopback,
             (true, false) => Self::PlainLoopback,
+            (false, false) => Self::PlainNetwork,
         }
+    }
+
+    pub(super) fn has_tls(self) -> bool {
+        matches!(self, Self::Network | Self::Loopback)
     }
 }
 
@@ -181,10 +189,14 @@ mod tests {
 
     #[test]
     fn loopback_and_scheme_decide_the_route() {
-        let route = |text| Route::to(&SecureUrl::parse(text).unwrap());
+        // FR-A15
+        let route = |text| Route::to(&FetchUrl::parse_allowing_http(text).unwrap());
         assert_eq!(route("https://h"), Route::Network);
         assert_eq!(route("https://x.localhost"), Route::Network);
         assert_eq!(route("https://127.0.0.1"), Route::Loopback);
         assert_eq!(route("http://[::1]"), Route::PlainLoopback);
+        for plain in ["http://keycloak:8080", "http://10.0.0.1", "http://x.localhost", "http://0.0.0.0"] {
+            assert_eq!(route(plain), Route::PlainNetwork);
+        }
     }
 }

@@ -3,5 +3,6 @@
 mod server;
 
 mod bounds;
+mod plain;
 mod requests;
 mod tls;

@@ -25,8 +25,9 @@ pub enum ConfigError {
     RepeatedIssuer { issuer: String },
     /// None of the trusted issuers was named.
     EmptyIssuerList,
-    /// Not an issuer identifier, a key set's address or a resource identifier: `https` (or `http` on a loopback address), a
-    /// host, no fragment, no user name, and no query but in a key set's address (RFC 8414 §2, RFC 9728 §1.2).
+    /// Not an issuer identifier, a key set's address or a resource identifier: `https`, a host, no fragment, no user name,
+    /// and no query but in a key set's address (RFC 8414 §2, RFC 9728 §1.2). `http` is accepted on a loopback address, and
+    /// with `Issuer::allow_keys_without_tls` for keys and metadata.
     #[non_exhaustive]
     InvalidUrl { setting: &'static str, expected: &'static str, found: String },
     /// Not a Cognito user pool id, such as `eu-west-1_Ab12Cd34E`.

@@ -2,7 +2,8 @@
 
 use scopegate_proto::url::{SecureUrl, redacted};
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use super::key_config::KeyConfig;
+use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::MissingAudience;
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;

@@ -1,6 +1,7 @@
 //! Amazon Cognito user pools.
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use super::key_config::KeyConfig;
+use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::MissingAudience;
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaims;
@@ -139,8 +140,8 @@ impl Issuer {
     /// [`cognito`](Self::cognito) checks.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query, fragment and
-    /// final slash.
+    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL without query, fragment and final slash. `http` is accepted
+    /// as for [`from_metadata`](Self::from_metadata).
     pub fn cognito_at(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = identifier(issuer)?;
         if identifier.ends_with('/') {
@@ -148,7 +149,8 @@ impl Issuer {
             return Err(ConfigError::InvalidUrl { setting: "issuer", expected, found: identifier });
         }
         let jwks_uri = format!("{identifier}/.well-known/jwks.json");
-        let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri));
+        let keys = KeyConfig::derived(&identifier, jwks_uri);
+        let mut draft = IssuerWithoutAudience::new(identifier, keys);
         let policy = &mut draft.0.policy;
         policy.algorithms = vec![Algorithm::RS256];
         policy.kind.rules = vec![ClaimRule { claim: "token_use", expect: Expect::Equals("access") }];
@@ -208,8 +210,8 @@ mod tests {
             ] {
                 let issuer = draft.unwrap().client("c");
                 assert_eq!(issuer.identifier, format!("https://{service}.{region}.{domain}/{pool}"));
-                let KeyConfig::JwksUri(url) = &issuer.keys else { panic!("keys are fetched") };
-                assert_eq!(*url, format!("{}/.well-known/jwks.json", issuer.identifier));
+                let KeyConfig::Derived { jwks_uri, .. } = &issuer.keys else { panic!("keys are fetched") };
+                assert_eq!(*jwks_uri, format!("{}/.well-known/jwks.json", issuer.identifier));
             }
         }
     }

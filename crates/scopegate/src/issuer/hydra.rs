@@ -1,6 +1,7 @@
 //! Ory Hydra and Ory Network.
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use super::key_config::KeyConfig;
+use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::EmptyAudience;
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::error::config::ConfigError;
@@ -61,11 +62,13 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) without query and fragment.
+    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL without query and fragment. `http` is accepted as for
+    /// [`from_metadata`](Self::from_metadata).
     pub fn hydra(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = identifier(issuer)?;
         let jwks_uri = format!("{}/.well-known/jwks.json", identifier.trim_end_matches('/'));
-        let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri));
+        let keys = KeyConfig::derived(&identifier, jwks_uri);
+        let mut draft = IssuerWithoutAudience::new(identifier, keys);
         let policy = &mut draft.0.policy;
         policy.kind.rules = vec![ClaimRule { claim: "client_id", expect: Expect::ClientId }];
         policy.audience.empty_audience = EmptyAudience::TreatAsMissing;

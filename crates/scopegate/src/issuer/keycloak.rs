@@ -1,6 +1,7 @@
 //! Keycloak realms.
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use super::key_config::KeyConfig;
+use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::ServiceAccountRule;
 use crate::checks::kind::{ClaimRule, Expect, NonceRule};
 use crate::checks::scopes::ScopeClaims;
@@ -68,6 +69,7 @@ impl Issuer {
     /// | the token is of another realm | [`UnknownIssuer`](crate::Error::UnknownIssuer) with that realm |
     /// | Keycloak was asked under another host name than the one that is configured here | the same |
     /// | the issuer is the host, without `/realms/` | [`ConfigError::InvalidUrl`] |
+    /// | Keycloak is a service without TLS, such as `http://keycloak:8080`, and `allow_keys_without_tls` is not called | the same, when the verifier starts |
     /// | the caller has a role, and only `scope` is read | [`InsufficientScope`](crate::Error::InsufficientScope) |
     ///
     /// ```
@@ -77,8 +79,8 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) whose path ends in
-    /// `/realms/REALM`.
+    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL whose path ends in `/realms/REALM`. `http` is accepted as
+    /// for [`from_metadata`](Self::from_metadata): on a loopback address, or with `allow_keys_without_tls`.
     pub fn keycloak(realm: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = identifier(realm)?;
         let jwks_uri = format!("{identifier}/protocol/openid-connect/certs");
@@ -89,7 +91,8 @@ impl Issuer {
                 return Err(ConfigError::InvalidUrl { setting: "realm", expected, found: identifier });
             }
         }
-        let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri));
+        let keys = KeyConfig::derived(&identifier, jwks_uri);
+        let mut draft = IssuerWithoutAudience::new(identifier, keys);
         let policy = &mut draft.0.policy;
         policy.kind.rules = vec![ClaimRule { claim: "typ", expect: Expect::Equals("Bearer") }];
         policy.kind.nonce = NonceRule::Accepted;

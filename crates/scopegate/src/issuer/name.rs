@@ -1,8 +1,9 @@
 //! Names of issuers: compared with `iss`, and for some issuers the address that keys are looked for at.
 
-use scopegate_proto::url::{is_string_or_uri, issuer_identifier, redacted};
+use scopegate_proto::url::{FetchUrl, is_string_or_uri, issuer_identifier_allowing_http, redacted};
 
-use super::{Issuer, KeyConfig};
+use super::Issuer;
+use super::key_config::KeyConfig;
 use crate::error::config::ConfigError;
 
 /// RFC 7519 §2.
@@ -57,10 +58,13 @@ impl Issuer {
 /// Returns the name of an issuer whose addresses derive from it: a URL (RFC 8414 §2). It stays as it was written,
 /// because tokens are compared with it character by character.
 pub(super) fn identifier(issuer: &str) -> Result<String, ConfigError> {
-    match issuer_identifier(issuer) {
-        Ok(issuer) => Ok(issuer.written().to_owned()),
-        Err(error) => Err(ConfigError::invalid_url("issuer", error)),
-    }
+    address(issuer).map(|address| address.written().to_owned())
+}
+
+/// Returns the address of such an issuer. Whether it needs TLS is checked when the verifier is built, because
+/// nothing may be fetched from it.
+pub(super) fn address(issuer: &str) -> Result<FetchUrl, ConfigError> {
+    issuer_identifier_allowing_http(issuer).map_err(|error| ConfigError::invalid_url("issuer", error))
 }
 
 /// Returns the name of an issuer that is only compared.

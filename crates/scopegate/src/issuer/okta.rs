@@ -1,8 +1,9 @@
 //! Okta's custom authorization servers.
 
-use scopegate_proto::url::SecureUrl;
+use scopegate_proto::url::FetchUrl;
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use super::key_config::KeyConfig;
+use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::MissingAudience;
 use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaims;
@@ -64,12 +65,13 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL (`http` on a loopback address) whose path is `/oauth2/ID`.
+    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL whose path is `/oauth2/ID`. `http` is accepted as for
+    /// [`from_metadata`](Self::from_metadata).
     pub fn okta(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = identifier(issuer)?;
         let jwks_uri = format!("{identifier}/v1/keys");
-        let address =
-            SecureUrl::parse(&jwks_uri).map_err(|error| ConfigError::invalid_url("jwks_uri", error))?;
+        let address = FetchUrl::parse_allowing_http(&jwks_uri)
+            .map_err(|error| ConfigError::invalid_url("jwks_uri", error))?;
         match address.url().path().strip_prefix("/oauth2/").and_then(|rest| rest.strip_suffix("/v1/keys")) {
             Some(id) if !id.is_empty() && !id.contains('/') => {}
             _ => {
@@ -78,7 +80,8 @@ impl Issuer {
                 return Err(ConfigError::InvalidUrl { setting: "issuer", expected, found: identifier });
             }
         }
-        let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri));
+        let keys = KeyConfig::derived(&identifier, jwks_uri);
+        let mut draft = IssuerWithoutAudience::new(identifier, keys);
         let policy = &mut draft.0.policy;
         policy.algorithms = vec![Algorithm::RS256];
         policy.kind.rules = vec![ClaimRule { claim: "cid", expect: Expect::ClientId }];

@@ -1,6 +1,7 @@
 //! An issuer whose keys are given as PEM.
 
-use super::{Issuer, IssuerWithoutAudience, KeyConfig};
+use super::key_config::KeyConfig;
+use super::{Issuer, IssuerWithoutAudience};
 use crate::error::config::ConfigError;
 use crate::issuer::name::only_compared;
 use crate::keys::pem;

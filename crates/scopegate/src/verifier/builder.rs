@@ -13,9 +13,9 @@ use crate::claims::Claims;
 use crate::decision::Decision;
 use crate::denied::Denied;
 use crate::error::config::ConfigError;
-use crate::issuer::policy::Policy;
+use crate::issuer::Issuer;
+use crate::issuer::key_config::KeyConfig;
 use crate::issuer::registry::TrustedIssuer;
-use crate::issuer::{Issuer, KeyConfig};
 use crate::keys::Keys;
 #[cfg(feature = "fetch")]
 use crate::keys::fetch::transport::TransportConfig;
@@ -290,8 +290,9 @@ impl VerifierBuilder {
     pub fn build(self) -> Result<Verifier, ConfigError> {
         match self.issuers.iter().find(|issuer| !matches!(issuer.keys, KeyConfig::Static(..))) {
             Some(issuer) => Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() }),
-            None => self
-                .build_with(|_, _, name| Err(ConfigError::KeysRequireRuntime { issuer: name.to_string() })),
+            None => {
+                self.build_with(|_, name| Err(ConfigError::KeysRequireRuntime { issuer: name.to_string() }))
+            }
         }
     }
 
@@ -299,24 +300,21 @@ impl VerifierBuilder {
     /// with the guard of the task that does it.
     pub(crate) fn build_with(
         self,
-        mut fetch: impl FnMut(KeyConfig, &Policy, &Arc<str>) -> Result<(Keys, AbortOnDrop), ConfigError>,
+        mut fetch: impl FnMut(&Issuer, &Arc<str>) -> Result<(Keys, AbortOnDrop), ConfigError>,
     ) -> Result<Verifier, ConfigError> {
         self.check_settings()?;
         let hierarchy = ScopeHierarchy::new(&self.implied_scopes)?;
         let (mut trusted, mut tasks) = (Vec::new(), Vec::new());
-        for Issuer { identifier, keys, policy } in self.issuers {
-            let name: Arc<str> = identifier.as_str().into();
-            let keys = match keys {
-                KeyConfig::Static(jwks, read) => {
-                    static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref())?
-                }
-                fetched => {
-                    let (keys, task) = fetch(fetched, &policy, &name)?;
-                    tasks.push(task);
-                    keys
-                }
+        for issuer in self.issuers {
+            let name: Arc<str> = issuer.identifier.as_str().into();
+            let keys = if let KeyConfig::Static(jwks, read) = &issuer.keys {
+                static_keys(&name, jwks, &issuer.policy.key_rules(), read.as_deref())?
+            } else {
+                let (keys, task) = fetch(&issuer, &name)?;
+                tasks.push(task);
+                keys
             };
-            trusted.push(TrustedIssuer { identifier: name, policy, keys });
+            trusted.push(TrustedIssuer { identifier: name, policy: issuer.policy, keys });
         }
         let bytes = self.cache_bytes.unwrap_or(self.cache_entries.saturating_mul(BYTES_PER_ENTRY));
         let cache = Cache::new(self.cache_entries, bytes);

@@ -4,13 +4,12 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use scopegate_proto::url::SecureUrl;
-
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::error::config::ConfigError;
-use crate::issuer::KeyConfig;
+use crate::issuer::Issuer;
+use crate::issuer::key_config::KeyConfig;
 use crate::keys::Keys;
 use crate::keys::fetch::endpoint::JwksEndpoint;
 use crate::keys::fetch::transport::Transport;
@@ -76,15 +75,15 @@ impl VerifierBuilder {
         let (transport, mut fetching) = (Transport::new(&self.transport), Vec::new());
         let starts = Arc::new(Semaphore::new(MAX_CONCURRENT_STARTS));
         let (clock, refresh) = (Arc::clone(&self.clock), self.refresh);
-        let verifier = self.build_with(|config, policy, issuer| {
-            let endpoint = endpoint(config, issuer, &transport)?;
+        let verifier = self.build_with(|config, issuer| {
+            let endpoint = endpoint(config, &transport)?;
             let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
             let keys = Arc::new(FetchedKeys::new(refresh));
             let task = RefreshTask {
                 issuer: Arc::clone(issuer),
                 keys: Arc::clone(&keys),
                 endpoint,
-                accepted: Arc::new(policy.key_rules()),
+                accepted: Arc::new(config.policy.key_rules()),
                 max_stale: refresh.max_stale,
                 clock: Arc::clone(&clock),
                 starts: Arc::clone(&starts),
@@ -99,19 +98,17 @@ impl VerifierBuilder {
     }
 }
 
-fn endpoint(
-    config: KeyConfig,
-    issuer: &Arc<str>,
-    transport: &Transport,
-) -> Result<JwksEndpoint, ConfigError> {
-    match config {
-        KeyConfig::JwksUri(url) => {
-            let url = SecureUrl::parse(&url).map_err(|error| ConfigError::invalid_url("jwks_uri", error))?;
-            JwksEndpoint::known(url, transport)
-        }
-        KeyConfig::Discovery(issuer) => JwksEndpoint::discovered(issuer, transport),
-        // Static keys are not fetched.
-        KeyConfig::Static(..) => Err(ConfigError::KeysRequireRuntime { issuer: issuer.to_string() }),
+fn endpoint(issuer: &Issuer, transport: &Transport) -> Result<JwksEndpoint, ConfigError> {
+    let name = &issuer.identifier;
+    // Static keys are not fetched.
+    let url =
+        issuer.fetched_url()?.ok_or_else(|| ConfigError::KeysRequireRuntime { issuer: name.clone() })?;
+    if url.is_plain_network() {
+        tracing::warn!(issuer = name, url = url.without_query(), "keys are fetched without TLS");
+    }
+    match issuer.keys {
+        KeyConfig::Discovery(_) => JwksEndpoint::discovered(url, transport),
+        _ => JwksEndpoint::known(url, transport),
     }
 }
 

@@ -7,3 +7,4 @@ mod pem;
 mod discovery;
 mod fetch;
 mod refresh;
+mod without_tls;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use scopegate_proto::http::{HttpClient, HttpClients, TransportSettings};
-use scopegate_proto::url::SecureUrl;
+use scopegate_proto::url::{FetchUrl, SecureUrl};
 use testkit::{listen, read_request};
 use tokio::io::AsyncWriteExt as _;
 
@@ -50,6 +50,6 @@ pub(super) fn settings() -> TransportSettings {
         .connect_timeout(Duration::from_secs(10))
 }
 
-pub(super) fn client(url: &SecureUrl, settings: &TransportSettings) -> HttpClient {
+pub(super) fn client(url: &FetchUrl, settings: &TransportSettings) -> HttpClient {
     HttpClients::default().client(url, settings).unwrap()
 }

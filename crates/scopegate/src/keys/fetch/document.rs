@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
 use scopegate_proto::http::{HttpClient, HttpError};
-use scopegate_proto::url::SecureUrl;
+use scopegate_proto::url::FetchUrl;
 
 use crate::keys::fetch::cache_control;
 
@@ -36,7 +36,7 @@ pub(crate) enum Fetched {
 /// Gets a document. If there is a tag, the request is conditional.
 pub(crate) async fn get(
     client: &HttpClient,
-    url: &SecureUrl,
+    url: &FetchUrl,
     tag: Option<&str>,
 ) -> Result<Response, FetchError> {
     let mut request = client.get(url).header(ACCEPT, MEDIA_TYPES);

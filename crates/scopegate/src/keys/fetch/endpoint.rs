@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use scopegate_proto::http::{HttpClient, SettingsError};
 use scopegate_proto::metadata::{Metadata, MetadataError, well_known_urls};
-use scopegate_proto::url::SecureUrl;
+use scopegate_proto::url::FetchUrl;
 
 use tokio::time::Instant;
 
@@ -29,7 +29,7 @@ enum EndpointSource {
 /// A URL, and the tag of the document that was accepted from it last.
 struct Endpoint {
     client: HttpClient,
-    url: SecureUrl,
+    url: FetchUrl,
     /// An entity tag means nothing at another URL (RFC 9110 §8.8.3).
     tag: Option<String>,
     /// The URL for logs and errors.
@@ -38,7 +38,7 @@ struct Endpoint {
 
 /// An issuer whose metadata names its JWKS endpoint.
 struct Discovery {
-    issuer: SecureUrl,
+    issuer: FetchUrl,
     transport: Transport,
     metadata: HttpClient,
     redacted: String,
@@ -51,12 +51,12 @@ struct Discovered {
 }
 
 impl JwksEndpoint {
-    pub(crate) fn known(url: SecureUrl, transport: &Transport) -> Result<Self, ConfigError> {
+    pub(crate) fn known(url: FetchUrl, transport: &Transport) -> Result<Self, ConfigError> {
         let endpoint = Endpoint::new(url, transport).map_err(http_client)?;
         Ok(Self(EndpointSource::Known(endpoint)))
     }
 
-    pub(crate) fn discovered(issuer: SecureUrl, transport: &Transport) -> Result<Self, ConfigError> {
+    pub(crate) fn discovered(issuer: FetchUrl, transport: &Transport) -> Result<Self, ConfigError> {
         let metadata = transport.client(&issuer).map_err(http_client)?;
         let (transport, redacted) = (transport.clone(), issuer.without_query());
         let discovery = Discovery { issuer, transport, metadata, redacted, found: None };
@@ -107,7 +107,7 @@ impl JwksEndpoint {
 }
 
 impl Endpoint {
-    fn new(url: SecureUrl, transport: &Transport) -> Result<Self, SettingsError> {
+    fn new(url: FetchUrl, transport: &Transport) -> Result<Self, SettingsError> {
         let (client, redacted) = (transport.client(&url)?, url.without_query());
         Ok(Self { client, url, tag: None, redacted })
     }
@@ -138,7 +138,7 @@ impl Discovery {
 
     /// Tries the URLs where metadata may be, in their order, and takes the first document that is this
     /// issuer's.
-    async fn discover(&self) -> Result<SecureUrl, EndpointError> {
+    async fn discover(&self) -> Result<FetchUrl, EndpointError> {
         let mut failures = Vec::new();
         for url in well_known_urls(&self.issuer) {
             match self.discover_at(&url).await {
@@ -149,11 +149,11 @@ impl Discovery {
         Err(EndpointError::NotDiscovered(failures))
     }
 
-    async fn discover_at(&self, url: &SecureUrl) -> Result<SecureUrl, EndpointError> {
+    async fn discover_at(&self, url: &FetchUrl) -> Result<FetchUrl, EndpointError> {
         match document::get(&self.metadata, url, None).await?.fetched {
             Fetched::Document(document) => {
                 let metadata = Metadata::read(&document, &self.issuer)?;
-                Ok(metadata.endpoint("jwks_uri")?)
+                Ok(metadata.document_endpoint("jwks_uri")?)
             }
             Fetched::Unchanged => Err(EndpointError::NotModified),
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_proto::http::{HttpClient, HttpClients, SettingsError, TransportSettings};
-use scopegate_proto::url::SecureUrl;
+use scopegate_proto::url::FetchUrl;
 
 /// The settings of the application.
 pub(crate) struct TransportConfig {
@@ -36,7 +36,7 @@ impl Transport {
         Self { clients: HttpClients::default(), settings }
     }
 
-    pub(crate) fn client(&self, url: &SecureUrl) -> Result<HttpClient, SettingsError> {
+    pub(crate) fn client(&self, url: &FetchUrl) -> Result<HttpClient, SettingsError> {
         self.clients.client(url, &self.settings)
     }
 }

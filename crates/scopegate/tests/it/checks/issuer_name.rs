@@ -1,6 +1,6 @@
 //! Which names may an issuer have, and whose are tokens without one?
 
-use scopegate::{ConfigError, Error, Issuer, Verifier};
+use scopegate::{ConfigError, Error, Issuer, IssuerWithoutAudience, Verifier};
 use serde_json::{Value, json};
 use testkit::{
     AUDIENCE, CLIENT, ISSUER, KEY, NOW, OTHER_KEY, accepted, assert_rejected, builder_at, cognito_token,
@@ -25,13 +25,20 @@ fn name_that_is_only_compared_may_be_any_string_or_uri() {
             assert_rejected!(verifier, token, Error::UnknownIssuer { .. });
         }
         assert!(Issuer::from_jwks_uri(name, "https://keys.example/jwks").is_ok());
-        // What is fetched keeps its rule, and so does a name that an address derives from.
-        let fetched = Issuer::from_jwks_uri(name, "http://keys.example/jwks").unwrap_err();
+        // What is fetched keeps its rule, and so does a name that an address derives from. Whether `http` is accepted
+        // is decided at the start.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let start = |draft: IssuerWithoutAudience| {
+            runtime.block_on(async { Verifier::builder().trust(draft.audience(AUDIENCE)).start_lazy() })
+        };
+        let fetched = Issuer::from_jwks_uri(name, "http://keys.example/jwks").and_then(start).unwrap_err();
         assert!(matches!(fetched, ConfigError::InvalidUrl { setting: "jwks_uri", .. }), "{fetched:?}");
-        let derived = Issuer::from_metadata(name).unwrap_err();
-        assert!(matches!(derived, ConfigError::InvalidUrl { setting: "issuer", .. }), "{derived:?}");
-        for preset in [Issuer::hydra(name), Issuer::rfc9068(name), Issuer::cognito_at(name)] {
-            assert!(matches!(preset, Err(ConfigError::InvalidUrl { setting: "issuer", .. })), "{preset:?}");
+        for derived in [Issuer::from_metadata, Issuer::hydra, Issuer::rfc9068, Issuer::cognito_at]
+            .map(|preset| preset(name))
+        {
+            assert_eq!(derived.is_ok(), name.starts_with("http://"), "{derived:?}");
+            let derived = derived.and_then(start).unwrap_err();
+            assert!(matches!(derived, ConfigError::InvalidUrl { setting: "issuer", .. }), "{derived:?}");
         }
     }
 }
