@@ -40,6 +40,11 @@ impl Settings {
         let or_port = |port| listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let Some(issuer) = arguments.issuer.take() else {
             return match arguments.first_about_an_issuer() {
+                None if arguments.allow_keys_without_tls => {
+                    let message =
+                        format!("--allow-keys-without-tls: expected {} too, found none", setting::ISSUER);
+                    Err(Failure::Setting(message))
+                }
                 None => Ok(Self::Story { listen: or_port(STORY_PORT), exit: arguments.exit }),
                 Some(setting) => {
                     let expected = format!("{} too, which it is about", setting::ISSUER);

@@ -103,6 +103,16 @@ async fn any_issuer_given_by_flags_is_trusted_for_an_audience() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn issuer_without_tls_is_trusted_if_a_flag_allows_it() {
+    // FR-A15: no such host exists, so there are no keys yet
+    let issuer = ["--listen", "127.0.0.1:0", "--issuer", "http://keycloak.invalid:8080/realms/a"];
+    let demo = Serving::start(&[&issuer[..], &["--audience", "a", "--allow-keys-without-tls"]].concat(), &[]);
+    let local = LocalIssuer::start().await.unwrap();
+    let token = local.mint().claim("iss", "http://keycloak.invalid:8080/realms/a").sign();
+    assert_eq!(Caller::new(&demo.url).get("/orders", &token).await, 503);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn algorithms_and_leeway_are_what_the_flags_say() {
     let issuer = issuer().await;
     let jwks_uri = issuer.jwks_uri();

@@ -47,6 +47,12 @@ fn a_wrong_or_contradictory_flag_is_one_line_that_names_it() {
             &["--issuer", URL, "--jwks-uri", "http://issuer.example/keys", "--client-id", "a"],
             &["--jwks-uri (JWKS_URI)", "https", "http://issuer.example/keys"],
         ),
+        // FR-A15
+        (
+            &["--issuer", "http://keycloak:8080/realms/a", "--audience", "a"],
+            &["--issuer (ISSUER)", "`allow_keys_without_tls`", "http://keycloak:8080/realms/a"],
+        ),
+        (&["--allow-keys-without-tls"], &["--allow-keys-without-tls", "--issuer (ISSUER)"]),
         (&["--issuer", POOL, "--client-id", "a", "--jwks-uri", "keys"], &["--jwks-uri (JWKS_URI)", "keys"]),
         (
             &["--issuer", URL, "--profile", "Cognito", "--client-id", "a"],

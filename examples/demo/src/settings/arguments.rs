@@ -50,6 +50,13 @@ pub(crate) struct Arguments {
     #[arg(long, env, hide_env_values = true, value_name = "URL", verbatim_doc_comment)]
     pub(super) jwks_uri: Option<String>,
 
+    /// Fetch keys and metadata also from http URLs on a network
+    ///
+    /// An attacker who can change that traffic can forge tokens. For a compose network on one
+    /// host, where the issuer is a service without TLS.
+    #[arg(long, verbatim_doc_comment)]
+    pub(super) allow_keys_without_tls: bool,
+
     /// Accept tokens for these audiences, separated by commas
     ///
     /// This or --client-id is required. With both, both must fit.

@@ -95,10 +95,11 @@ fn trusted_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure
             return Err(Failure::Setting(format!("{both}: expected at least one of them, found neither")));
         }
     };
-    Ok(match jwks_uri {
+    let trusted = match jwks_uri {
         Some(jwks_uri) => trusted.jwks_uri(jwks_uri),
         None => trusted,
-    })
+    };
+    Ok(if arguments.allow_keys_without_tls { trusted.allow_keys_without_tls() } else { trusted })
 }
 
 fn profile(issuer: &str, written: Option<&str>) -> Result<Profile, Failure> {
