@@ -14,6 +14,7 @@
 //! | [`url`] | URLs that secrets may travel to, URLs that keys may come from, and the rules against SSRF |
 //! | [`metadata`] | authorization server metadata |
 //! | `http` | a bounded HTTP client that no other crate's features change (feature `fetch`) |
+//! | `secret_file` | secrets in small files (feature `fetch`) |
 //! | [`clock`], [`backoff`] | the current time; delays between retries |
 //! | [`excerpt`] | untrusted strings, cut and escaped for logs |
 //!
@@ -21,7 +22,7 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | `fetch` (default) | the module `http`, and with it `reqwest` and a TLS stack |
+//! | `fetch` (default) | the modules `http` and `secret_file`, and with them `reqwest` and a TLS stack |
 //! | `serde` | `Serialize` and `Deserialize` for [`Scope`](scope::Scope) and [`Scopes`](scope::Scopes) |
 //!
 //! # Foreign types in the API
@@ -34,6 +35,8 @@
 #[cfg(feature = "fetch")]
 pub mod http;
 pub mod metadata;
+#[cfg(feature = "fetch")]
+pub mod secret_file;
 pub mod url;
 
 pub mod thumbprint;

@@ -74,7 +74,7 @@ impl fmt::Debug for SecureUrl {
 
 /// Parses an issuer identifier: a [`SecureUrl`] without a query (RFC 8414 §2).
 ///
-/// Compare tokens and metadata with [`written`](SecureUrl::written), character by character.
+/// Compare tokens and metadata with [`written`](FetchUrl::written), character by character.
 ///
 /// # Errors
 /// Returns [`UrlError`] if the string is no such URL.

@@ -37,6 +37,10 @@
 //! without any ends them once a second fetch confirms it. Verifying reads the current set without a lock. It never waits
 //! for the network, unless asked to ([`Verifier::verify_or_refresh`]).
 //!
+//! Keys and metadata are fetched over TLS, or from a loopback address. [`Issuer::allow_keys_without_tls`] waives that inside a
+//! compose network, and says what is lost. [`Issuer::keys_authorization`] sends credentials for a key set that is protected,
+//! and [`VerifierBuilder::root_certificates`] adds a private certificate authority.
+//!
 //! Keys are used for 24 hours after they were last fetched, then every token is [`Error::KeysUnavailable`]:
 //! an outage of the issuer is nobody's bad token. All of these times can be changed at the
 //! [`VerifierBuilder`].
@@ -138,6 +142,8 @@ pub use denied::Denied;
 pub use error::config::ConfigError;
 pub use error::{Error, ErrorKind};
 pub use issuer::{Issuer, IssuerWithoutAudience};
+#[cfg(feature = "fetch")]
+pub use keys::fetch::authorization::FetchAuthorization;
 pub use keys::refresh::outcome::RefreshOutcome;
 pub use resource_identifier::ResourceIdentifier;
 pub use scope::requirement::{Requirement, all_of, any_of};

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopegate_proto::secret_file;
 use scopegate_proto::url::is_absolute_uri;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
@@ -113,9 +114,10 @@ impl AssertionSource {
             AssertionOrigin::File(path) => {
                 let path = path.clone();
                 // A network file system may block for long.
-                let read = tokio::task::spawn_blocking(move || read(&path));
+                let read = tokio::task::spawn_blocking(move || secret_file::read(&path, MAX_LEN));
                 timeout(TIMEOUT, read).await.map(|read| match read {
-                    Ok(result) => result.map_err(AssertionError::File),
+                    Ok(Ok(text)) => Ok(Secret::from(text.as_str())),
+                    Ok(Err(error)) => Err(AssertionError::File(error)),
                     Err(error) => Err(AssertionError::Callback(error.into())),
                 })
             }
@@ -125,19 +127,6 @@ impl AssertionSource {
         };
         checked(&found.unwrap_or(Err(AssertionError::Timeout))?)
     }
-}
-
-/// Reads a regular file. Opening a pipe would block until it has a writer.
-fn read(path: &Path) -> io::Result<Secret> {
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("expected a regular file"));
-    }
-    let file = std::fs::File::open(path)?;
-    // One more than is allowed, so that a longer file is noticed. Allocated once, so that no copy
-    // is left behind.
-    let mut text = Zeroizing::new(String::with_capacity(MAX_LEN + 2));
-    file.take(MAX_LEN as u64 + 1).read_to_string(&mut text)?;
-    Ok(Secret::from(text.as_str()))
 }
 
 fn checked(assertion: &Secret) -> Result<Zeroizing<String>, AssertionError> {

@@ -5,14 +5,20 @@ use scopegate_proto::url::{FetchUrl, redacted};
 use super::Issuer;
 use super::key_config::KeyConfig;
 use crate::error::config::ConfigError;
+use crate::keys::fetch::authorization::FetchAuthorization;
 
 /// Names the setting that would allow the URL.
 const EXPECTED: &str = "an https URL (http only on a loopback address, or on a network with \
                         `allow_keys_without_tls`) without fragment and user name";
 
+/// Why credentials need more.
+const EXPECTED_WITH_CREDENTIALS: &str = "an https URL (http only on a loopback address), because \
+                                         `keys_authorization` sends credentials to it";
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FetchRules {
     tls: TlsRule,
+    pub(crate) authorization: Option<FetchAuthorization>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +64,38 @@ impl Issuer {
         self
     }
 
+    /// Sends credentials with the requests for this issuer's keys and metadata, for a key set that is not public: the one
+    /// of a Kubernetes API server, for instance. Default: no credentials.
+    ///
+    /// ```
+    /// use scopegate::{FetchAuthorization, Issuer};
+    ///
+    /// let cluster = Issuer::from_jwks_uri(
+    ///     "https://kubernetes.default.svc.cluster.local",
+    ///     "https://kubernetes.default.svc/openid/v1/jwks",
+    /// )?
+    /// .audience("my-api")
+    /// .keys_authorization(FetchAuthorization::bearer_file(
+    ///     "/var/run/secrets/kubernetes.io/serviceaccount/token",
+    /// ));
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
+    ///
+    /// They are sent to one origin only (scheme, host and port): that of [`jwks_uri`](Self::jwks_uri), of the URL that a
+    /// preset knows, or of the issuer if its metadata is fetched. If metadata names keys elsewhere, these are requested
+    /// without credentials. Kubernetes does so: its metadata names the IP address of the API server. Give such an issuer
+    /// [`jwks_uri`](Self::jwks_uri).
+    ///
+    /// If there are no credentials, the fetch fails, and is repeated like any failed fetch. Starting the verifier fails
+    ///
+    /// - with [`ConfigError::InvalidUrl`] if the origin is `http` and no loopback address, also with
+    ///   [`allow_keys_without_tls`](Self::allow_keys_without_tls);
+    /// - with [`ConfigError::InvalidName`] if the path of a file is empty.
+    pub fn keys_authorization(mut self, authorization: FetchAuthorization) -> Self {
+        self.fetch.authorization = Some(authorization);
+        self
+    }
+
     /// Returns the URL that is fetched first, or `None` if keys are static.
     pub(crate) fn fetched_url(&self) -> Result<Option<FetchUrl>, ConfigError> {
         let (setting, written, url) = match &self.keys {
@@ -69,8 +107,23 @@ impl Issuer {
             }
         };
         let url = url.map_err(|error| ConfigError::invalid_url(setting, error))?;
-        if url.is_plain_network() && self.fetch.tls == TlsRule::ExceptOnLoopback {
-            return Err(ConfigError::InvalidUrl { setting, expected: EXPECTED, found: redacted(written) });
+        let authorization = self.fetch.authorization.as_ref();
+        let expected = match (authorization, self.fetch.tls) {
+            _ if !url.is_plain_network() => None,
+            (Some(_), _) => Some(EXPECTED_WITH_CREDENTIALS),
+            (None, TlsRule::ExceptOnLoopback) => Some(EXPECTED),
+            (None, TlsRule::NotRequired) => None,
+        };
+        if let Some(expected) = expected {
+            return Err(ConfigError::InvalidUrl { setting, expected, found: redacted(written) });
+        }
+        if authorization.is_some_and(FetchAuthorization::has_empty_path) {
+            let expected = "the path of a token file";
+            return Err(ConfigError::InvalidName {
+                setting: "keys_authorization",
+                expected,
+                found: String::new(),
+            });
         }
         Ok(Some(url))
     }

@@ -1,5 +1,6 @@
 //! Where does an issuer publish its keys, and how are they fetched?
 
+pub(crate) mod authorization;
 pub(crate) mod cache_control;
 pub(crate) mod document;
 pub(crate) mod endpoint;

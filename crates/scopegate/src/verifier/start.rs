@@ -106,10 +106,11 @@ fn endpoint(issuer: &Issuer, transport: &Transport) -> Result<JwksEndpoint, Conf
     if url.is_plain_network() {
         tracing::warn!(issuer = name, url = url.without_query(), "keys are fetched without TLS");
     }
-    match issuer.keys {
-        KeyConfig::Discovery(_) => JwksEndpoint::discovered(url, transport),
-        _ => JwksEndpoint::known(url, transport),
-    }
+    let endpoint = match issuer.keys {
+        KeyConfig::Discovery(_) => JwksEndpoint::discovered(url, transport)?,
+        _ => JwksEndpoint::known(url, transport)?,
+    };
+    Ok(endpoint.with_authorization(issuer.fetch.authorization.clone()))
 }
 
 /// An issuer whose first fetch is under way.

@@ -4,6 +4,7 @@ mod set;
 mod ed25519;
 mod thumbprint;
 mod pem;
+mod authorization;
 mod discovery;
 mod fetch;
 mod refresh;

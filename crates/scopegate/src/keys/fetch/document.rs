@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
-use http::header::{ACCEPT, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
+use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
 use scopegate_proto::http::{HttpClient, HttpError};
 use scopegate_proto::url::FetchUrl;
 
@@ -38,8 +38,12 @@ pub(crate) async fn get(
     client: &HttpClient,
     url: &FetchUrl,
     tag: Option<&str>,
+    authorization: Option<HeaderValue>,
 ) -> Result<Response, FetchError> {
     let mut request = client.get(url).header(ACCEPT, MEDIA_TYPES);
+    if let Some(value) = authorization {
+        request = request.header(AUTHORIZATION, value);
+    }
     // A tag is a header's value, as a server sent it.
     if let Some(value) = tag.and_then(|tag| HeaderValue::from_str(tag).ok()) {
         request = request.header(IF_NONE_MATCH, value);

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use http::HeaderValue;
 use scopegate_proto::http::{HttpClient, SettingsError};
 use scopegate_proto::metadata::{Metadata, MetadataError, well_known_urls};
 use scopegate_proto::url::FetchUrl;
@@ -12,6 +13,7 @@ use scopegate_proto::url::FetchUrl;
 use tokio::time::Instant;
 
 use crate::error::config::ConfigError;
+use crate::keys::fetch::authorization::{AuthorizationError, FetchAuthorization};
 use crate::keys::fetch::document::{self, FetchError, Fetched, Response};
 use crate::keys::fetch::transport::Transport;
 
@@ -19,7 +21,16 @@ use crate::keys::fetch::transport::Transport;
 const REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// The endpoint that one issuer's key set is fetched from.
-pub(crate) struct JwksEndpoint(EndpointSource);
+pub(crate) struct JwksEndpoint {
+    source: EndpointSource,
+    credentials: Option<Credentials>,
+}
+
+/// Credentials, and the configured URL that they are for.
+struct Credentials {
+    authorization: FetchAuthorization,
+    configured: FetchUrl,
+}
 
 enum EndpointSource {
     Known(Endpoint),
@@ -53,19 +64,31 @@ struct Discovered {
 impl JwksEndpoint {
     pub(crate) fn known(url: FetchUrl, transport: &Transport) -> Result<Self, ConfigError> {
         let endpoint = Endpoint::new(url, transport).map_err(http_client)?;
-        Ok(Self(EndpointSource::Known(endpoint)))
+        Ok(Self { source: EndpointSource::Known(endpoint), credentials: None })
     }
 
     pub(crate) fn discovered(issuer: FetchUrl, transport: &Transport) -> Result<Self, ConfigError> {
         let metadata = transport.client(&issuer).map_err(http_client)?;
         let (transport, redacted) = (transport.clone(), issuer.without_query());
         let discovery = Discovery { issuer, transport, metadata, redacted, found: None };
-        Ok(Self(EndpointSource::Discovered(Box::new(discovery))))
+        Ok(Self { source: EndpointSource::Discovered(Box::new(discovery)), credentials: None })
+    }
+
+    /// Sends credentials with each request to the origin of this endpoint's URL, which is the issuer's if metadata is
+    /// fetched.
+    pub(crate) fn with_authorization(mut self, authorization: Option<FetchAuthorization>) -> Self {
+        let configured = match &self.source {
+            EndpointSource::Known(keys) => &keys.url,
+            EndpointSource::Discovered(discovery) => &discovery.issuer,
+        };
+        let configured = configured.clone();
+        self.credentials = authorization.map(|authorization| Credentials { authorization, configured });
+        self
     }
 
     /// Returns the URL of the keys for logs and errors, or of the issuer while that is all that is known.
     pub(crate) fn redacted_url(&self) -> &str {
-        match &self.0 {
+        match &self.source {
             EndpointSource::Known(keys) => &keys.redacted,
             EndpointSource::Discovered(discovery) => match &discovery.found {
                 Some(found) => &found.keys.redacted,
@@ -76,17 +99,19 @@ impl JwksEndpoint {
 
     /// Fetches the key set. If there are keys to keep, the request is conditional.
     pub(crate) async fn fetch(&mut self, has_keys: bool) -> Result<Response, EndpointError> {
-        let keys = match &mut self.0 {
+        let credentials = self.credentials.as_ref();
+        let keys = match &mut self.source {
             EndpointSource::Known(keys) => keys,
-            EndpointSource::Discovered(discovery) => discovery.keys().await?,
+            EndpointSource::Discovered(discovery) => discovery.keys(credentials).await?,
         };
+        let authorization = header_for(credentials, &keys.url).await?;
         let tag = keys.tag.as_deref().filter(|_| has_keys);
-        Ok(document::get(&keys.client, &keys.url, tag).await?)
+        Ok(document::get(&keys.client, &keys.url, tag, authorization).await?)
     }
 
     /// Records that the last response was a key set that is in use now.
     pub(crate) fn accepted(&mut self, tag: Option<String>) {
-        match &mut self.0 {
+        match &mut self.source {
             EndpointSource::Known(keys) => keys.tag = tag,
             EndpointSource::Discovered(discovery) => {
                 if let Some(found) = &mut discovery.found {
@@ -98,11 +123,25 @@ impl JwksEndpoint {
 
     /// Records that the last attempt failed: a discovered URL may be outdated.
     pub(crate) fn failed(&mut self) {
-        if let EndpointSource::Discovered(discovery) = &mut self.0
+        if let EndpointSource::Discovered(discovery) = &mut self.source
             && let Some(found) = &mut discovery.found
         {
             found.valid_until = Instant::now();
         }
+    }
+}
+
+/// Returns the header for a request to this URL: none to another server than the configured one, which metadata may
+/// name.
+async fn header_for(
+    credentials: Option<&Credentials>,
+    url: &FetchUrl,
+) -> Result<Option<HeaderValue>, EndpointError> {
+    match credentials {
+        Some(Credentials { authorization, configured }) if configured.has_same_origin(url) => {
+            authorization.header().await.map(Some).map_err(EndpointError::Authorization)
+        }
+        _ => Ok(None),
     }
 }
 
@@ -116,7 +155,7 @@ impl Endpoint {
 impl Discovery {
     /// Returns the JWKS endpoint. It is discovered if it is unknown or in doubt. If discovery fails then, the
     /// old one is used: keys may still be there although the metadata is not.
-    async fn keys(&mut self) -> Result<&mut Endpoint, EndpointError> {
+    async fn keys(&mut self, credentials: Option<&Credentials>) -> Result<&mut Endpoint, EndpointError> {
         let old = match self.found.take() {
             Some(found) if Instant::now() < found.valid_until => {
                 return Ok(&mut self.found.insert(found).keys);
@@ -124,7 +163,7 @@ impl Discovery {
             old => old,
         };
         let valid_until = Instant::now() + REDISCOVER_AFTER;
-        let found = match (self.discover().await, old) {
+        let found = match (self.discover(credentials).await, old) {
             (Ok(url), Some(old)) if url == old.keys.url => Discovered { valid_until, ..old },
             (Ok(url), _) => {
                 let keys = Endpoint::new(url, &self.transport).map_err(EndpointError::Client)?;
@@ -138,10 +177,12 @@ impl Discovery {
 
     /// Tries the URLs where metadata may be, in their order, and takes the first document that is this
     /// issuer's.
-    async fn discover(&self) -> Result<FetchUrl, EndpointError> {
+    async fn discover(&self, credentials: Option<&Credentials>) -> Result<FetchUrl, EndpointError> {
         let mut failures = Vec::new();
+        // All of these URLs are on the issuer's server.
+        let authorization = header_for(credentials, &self.issuer).await?;
         for url in well_known_urls(&self.issuer) {
-            match self.discover_at(&url).await {
+            match self.discover_at(&url, authorization.clone()).await {
                 Ok(jwks_uri) => return Ok(jwks_uri),
                 Err(error) => failures.push((url.written().to_owned(), error)),
             }
@@ -149,8 +190,12 @@ impl Discovery {
         Err(EndpointError::NotDiscovered(failures))
     }
 
-    async fn discover_at(&self, url: &FetchUrl) -> Result<FetchUrl, EndpointError> {
-        match document::get(&self.metadata, url, None).await?.fetched {
+    async fn discover_at(
+        &self,
+        url: &FetchUrl,
+        authorization: Option<HeaderValue>,
+    ) -> Result<FetchUrl, EndpointError> {
+        match document::get(&self.metadata, url, None, authorization).await?.fetched {
             Fetched::Document(document) => {
                 let metadata = Metadata::read(&document, &self.issuer)?;
                 Ok(metadata.document_endpoint("jwks_uri")?)
@@ -174,6 +219,7 @@ pub(crate) enum EndpointError {
     /// The response is "not modified", although the request was not conditional.
     NotModified,
     Client(SettingsError),
+    Authorization(AuthorizationError),
 }
 
 impl From<FetchError> for EndpointError {
@@ -207,6 +253,7 @@ impl fmt::Display for EndpointError {
             }
             Self::NotModified => f.write_str("expected a document, found status 304"),
             Self::Client(error) => fmt::Display::fmt(error, f),
+            Self::Authorization(error) => fmt::Display::fmt(error, f),
         }
     }
 }
@@ -216,6 +263,7 @@ impl Error for EndpointError {
         match self {
             Self::Fetch(error) => error.source(),
             Self::Client(error) => error.source(),
+            Self::Authorization(error) => error.source(),
             Self::Metadata(_) | Self::NotDiscovered(_) | Self::NotModified => None,
         }
     }
