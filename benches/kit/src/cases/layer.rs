@@ -33,7 +33,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::using_up("layer, cached", move |times| ask(on_route(&cached()), &good(), 200, times))
             .over(ON_ROUTE),
         Case::using_up("layer, cached, observed", |times| ask(on_route(&observed()), &good(), 200, times))
-        .over(ON_ROUTE),
+            .over(ON_ROUTE),
         Case::using_up("layer on its handler, cached", move |times| {
             ask(on_handler(&cached()), &good(), 200, times)
         })
