@@ -291,3 +291,6 @@ struct CrateReadme;
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+#[cfg(all(doctest, feature = "test-util", feature = "tonic"))]
+mod guide;

@@ -1,0 +1,41 @@
+//! The code of the guide, `docs/guide`, compiles: one item for each chapter with Rust code.
+
+#[doc = include_str!("../../../docs/guide/protecting.md")]
+struct Protecting;
+
+#[doc = include_str!("../../../docs/guide/scopes.md")]
+struct Scopes;
+
+#[doc = include_str!("../../../docs/guide/claims.md")]
+struct Claims;
+
+#[doc = include_str!("../../../docs/guide/providers/cognito.md")]
+struct Cognito;
+
+#[doc = include_str!("../../../docs/guide/providers/auth0.md")]
+struct Auth0;
+
+#[doc = include_str!("../../../docs/guide/providers/okta.md")]
+struct Okta;
+
+#[doc = include_str!("../../../docs/guide/providers/entra.md")]
+struct Entra;
+
+#[doc = include_str!("../../../docs/guide/providers/keycloak.md")]
+struct Keycloak;
+
+#[doc = include_str!("../../../docs/guide/providers/hydra.md")]
+struct Hydra;
+
+#[doc = include_str!("../../../docs/guide/providers/rfc9068.md")]
+struct Rfc9068;
+
+#[doc = include_str!("../../../docs/guide/providers/others.md")]
+struct Others;
+
+#[doc = include_str!("../../../docs/guide/operating.md")]
+struct Operating;
+
+#[doc = include_str!("../../../docs/guide/rotation.md")]
+struct Rotation;
+
