@@ -39,3 +39,27 @@ struct Operating;
 #[doc = include_str!("../../../docs/guide/rotation.md")]
 struct Rotation;
 
+#[doc = include_str!("../../../docs/guide/testing.md")]
+struct Testing;
+
+#[doc = include_str!("../../../docs/guide/calling.md")]
+struct Calling;
+
+#[doc = include_str!("../../../docs/guide/grpc.md")]
+struct Grpc;
+
+#[doc = include_str!("../../../docs/guide/mcp.md")]
+struct Mcp;
+
+#[doc = include_str!("../../../docs/guide/openapi.md")]
+struct Openapi;
+
+#[doc = include_str!("../../../docs/guide/cors.md")]
+struct Cors;
+
+#[doc = include_str!("../../../docs/guide/migrating.md")]
+struct Migrating;
+
+#[doc = include_str!("../../../docs/guide/deploying.md")]
+struct Deploying;
+
