@@ -62,4 +62,3 @@ struct Migrating;
 
 #[doc = include_str!("../../../docs/guide/deploying.md")]
 struct Deploying;
-

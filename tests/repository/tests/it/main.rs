@@ -14,6 +14,7 @@ mod attacks;
 mod conformance;
 mod dependencies;
 mod external_types;
+mod guide;
 mod house;
 mod minimum_rust;
 mod modules;
