@@ -183,6 +183,49 @@ fn reason_codes_are_those_of_decisions() {
     }
 }
 
+/// Each `name` in backquotes becomes one character, so that `aud` and `{claim}` are alike.
+fn without_names(text: &str) -> String {
+    text.split('`').enumerate().map(|(part, text)| if part % 2 == 0 { text } else { "_" }).collect()
+}
+
+/// The texts of errors in a row of a table of mistakes, up to the values.
+fn errors(row: &str) -> Vec<String> {
+    let cell = row.split(" | ").nth(2).unwrap();
+    let quote = if cell.contains("``") { "``" } else { "`" };
+    let spans = cell.split(quote).skip(1).step_by(2).filter(|span| span.contains(' '));
+    let constant = spans.map(|span| span.split("…").next().unwrap()).map(|span| {
+        span.split(" such as ")
+            .next()
+            .unwrap()
+            .split(" found ")
+            .next()
+            .unwrap()
+            .trim_end_matches([',', ';', ' '])
+    });
+    constant.filter(|text| !text.is_empty()).map(without_names).collect()
+}
+
+#[test]
+fn errors_on_provider_pages_exist() {
+    let folder = "crates/scopegate/tests/it/presets";
+    let tests = fs::read_dir(root().join(folder)).unwrap();
+    let mut sources: Vec<String> =
+        tests.map(|entry| read(Path::new(folder).join(entry.unwrap().file_name()))).collect();
+    sources.push(read("crates/scopegate/src/error.rs"));
+    let sources = sources.concat().lines().map(without_names).collect::<Vec<_>>().join("\n");
+
+    let mut count = 0;
+    for path in pages(Path::new("docs/guide/providers")) {
+        let page = read(&path);
+        let mistakes = page.split("## Common mistakes").nth(1).unwrap().split("\n## ").next().unwrap();
+        for error in mistakes.lines().filter(|line| line.starts_with("| ")).skip(2).flat_map(errors) {
+            assert!(sources.contains(&error), "{}: no error begins with {error:?}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count > 30, "{count}");
+}
+
 #[test]
 fn metrics_and_log_messages_exist() {
     let page = read("docs/guide/operating.md");
