@@ -1,0 +1,138 @@
+//! Are the defaults in the guide those of the code?
+
+use std::path::Path;
+
+use crate::guide::read;
+
+/// A row of the tables of defaults, the file and the words there that it is taken from.
+const DEFAULTS: [(&str, &str, &str); 37] = [
+    ("`leeway` | 30 s", "scopegate/src/verifier/builder.rs", "leeway: Duration::from_secs(30)"),
+    ("`leeway` | 30 s | 0–300 s", "scopegate/src/verifier/builder.rs", "0 s to 300 s"),
+    ("size of a token | 16 KiB", "scopegate/src/token.rs", "MAX_LENGTH: usize = 16 * 1024"),
+    ("members of a JSON object | 256", "scopegate-proto/src/json.rs", "MAX_MEMBERS: usize = 256"),
+    ("scopes in `implied_scopes` | 256", "scopegate/src/scope/mask.rs", "MAX_SCOPES: usize = 256"),
+    (
+        "10 min without it | 1 s–24 h",
+        "scopegate/src/verifier/builder.rs",
+        "fallback: Duration::from_secs(600)",
+    ),
+    ("10 min without it | 1 s–24 h", "scopegate/src/verifier/builder.rs", "1 s to 24 h"),
+    (
+        "between 1 min and 1 h",
+        "scopegate/src/keys/refresh/schedule.rs",
+        "MIN_ADVISED: Duration = Duration::from_secs(60)",
+    ),
+    (
+        "between 1 min and 1 h",
+        "scopegate/src/keys/refresh/schedule.rs",
+        "MAX_ADVISED: Duration = Duration::from_secs(3_600)",
+    ),
+    ("after 80 % of the period, ±10 %", "scopegate/src/keys/refresh/schedule.rs", "RENEW_AT: f64 = 0.8"),
+    (
+        "`refresh_cooldown` | 30 s | 1 s–1 h",
+        "scopegate/src/verifier/builder.rs",
+        "cooldown: Duration::from_secs(30)",
+    ),
+    (
+        "unknown key | after 1.1 s",
+        "scopegate/src/keys/refresh/schedule.rs",
+        "LATE_PUBLICATION_DELAY: Duration = Duration::from_millis(1_100)",
+    ),
+    (
+        "`max_stale` | 24 h | 1 min–30 days",
+        "scopegate/src/verifier/builder.rs",
+        "max_stale: Duration::from_secs(24 * 3600)",
+    ),
+    (
+        "`fetch_timeout` | 5 s",
+        "scopegate-proto/src/http/settings.rs",
+        "const TIMEOUT: Duration = Duration::from_secs(5)",
+    ),
+    ("| 100 ms–30 s |", "scopegate/src/verifier/builder.rs", "100 ms to 30 s"),
+    (
+        "with all its requests | 30 s",
+        "scopegate/src/keys/refresh/schedule.rs",
+        "FETCH_TIMEOUT: Duration = Duration::from_secs(30)",
+    ),
+    (
+        "1 s, doubled up to 1 min | fixed | The service",
+        "scopegate/src/keys/refresh/schedule.rs",
+        "MAX_RETRY: Duration = Duration::from_secs(60)",
+    ),
+    (
+        "usable keys | 30 s, or 5 min",
+        "scopegate/src/keys/refresh/schedule.rs",
+        "MAX_UNCONFIRMED: Duration = Duration::from_secs(300)",
+    ),
+    (
+        "application | once in 10 s",
+        "scopegate/src/keys/refresh/schedule.rs",
+        "FORCE_COOLDOWN: Duration = Duration::from_secs(10)",
+    ),
+    (
+        "metadata | after 24 h",
+        "scopegate/src/keys/fetch/endpoint.rs",
+        "REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600)",
+    ),
+    ("of metadata | 256 KiB", "scopegate/src/keys/fetch/document.rs", "MAX_BODY: usize = 256 * 1024"),
+    ("keys of a set | 100", "scopegate/src/keys/set.rs", "MAX_KEYS: usize = 100"),
+    ("same time | 32 issuers", "scopegate/src/verifier/start.rs", "MAX_CONCURRENT_STARTS: usize = 32"),
+    (
+        "for a key | 2 s",
+        "scopegate/src/verifier/pending.rs",
+        "KEY_WAIT_TIMEOUT: Duration = Duration::from_secs(2)",
+    ),
+    (
+        "| 4,096, and 1,024 for one key id",
+        "scopegate/src/keys/refresh/waiting.rs",
+        "MAX_WAITING_PER_KEY: usize = 1_024",
+    ),
+    ("`cache_capacity` | 4,096 tokens", "scopegate/src/verifier/builder.rs", "cache_entries: 4_096"),
+    ("`cache_bytes` | 4 KiB", "scopegate/src/verifier/builder.rs", "BYTES_PER_ENTRY: usize = 4 * 1024"),
+    ("cached token | 4 KiB", "scopegate/src/cache.rs", "MAX_TOKEN_LEN: usize = 4 * 1024"),
+    ("metadata of an API | 256", "scopegate-axum/src/resource/description.rs", "MAX_SCOPES: usize = 256"),
+    ("80 characters, 256 of identifiers", "scopegate-proto/src/excerpt.rs", "IDENTIFIER_LIMIT: usize = 256"),
+    ("at 75 % of the lifetime", "scopegate-client/src/credentials/renewal.rs", "RENEW_AT: f64 = 0.75"),
+    (
+        "| 10 s before it expires",
+        "scopegate-client/src/credentials/renewal.rs",
+        "EXPIRY_MARGIN: Duration = Duration::from_secs(10)",
+    ),
+    (
+        "`acquire_timeout` | 10 s | 0–24 h",
+        "scopegate-client/src/credentials/builder.rs",
+        "DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10)",
+    ),
+    (
+        "`max_backoff_without_token` | 5 s",
+        "scopegate-client/src/credentials/builder.rs",
+        "DEFAULT_MAX_BACKOFF_WITHOUT_TOKEN: Duration = Duration::from_secs(5)",
+    ),
+    (
+        "followed up to 5 min",
+        "scopegate-client/src/credentials/renewal.rs",
+        "MAX_RETRY_AFTER: Duration = Duration::from_secs(300)",
+    ),
+    (
+        "`rejection_cooldown` | 30 s, doubled up to 1 h",
+        "scopegate-client/src/credentials/rejections.rs",
+        "MAX_COOLDOWN: Duration = Duration::from_secs(3_600)",
+    ),
+    (
+        "`default_lifetime` | 5 min",
+        "scopegate-client/src/credentials/builder.rs",
+        "DEFAULT_LIFETIME: Duration = Duration::from_secs(300)",
+    ),
+];
+
+#[test]
+fn defaults_are_those_of_the_code() {
+    let page = read("docs/guide/defaults.md");
+    for (row, file, words) in DEFAULTS {
+        assert!(page.contains(row), "the table of defaults does not have {row:?}");
+        assert!(
+            read(Path::new("crates").join(file)).contains(words),
+            "{file} does not have {words:?}: {row:?}"
+        );
+    }
+}
