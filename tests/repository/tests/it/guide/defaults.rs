@@ -1,4 +1,4 @@
-//! Are the defaults in the guide those of the code?
+//! Does each default in the guide have its number in the code?
 
 use std::path::Path;
 
