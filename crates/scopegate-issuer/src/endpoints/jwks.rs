@@ -9,9 +9,9 @@ use crate::pool::registry::{PoolId, Pools, find, not_found};
 
 pub(crate) async fn jwks(State(pools): State<Pools>, id: PoolId, request: HeaderMap) -> Response {
     let Some(pool) = find(&pools, &id) else { return not_found() };
-    pool.count_jwks_fetch();
+    let fault = pool.begin_jwks_fetch();
     let right = json_response::ok(pool.jwks());
-    let response = match pool.take_fault() {
+    let response = match fault {
         None => right,
         Some(fault) => {
             tracing::debug!(pool = pool.config().id, "the key set endpoint responds with a fault");

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::client_auth::Credentials;
 use crate::config::client::ClientConfig;
+use crate::fault::Fault;
 use crate::http::form::{Form, FormError};
 use crate::http::oauth_error::{OAuthError, token_response};
 use crate::pool::registry::{PoolId, Pools, find, not_found};
@@ -25,9 +26,9 @@ pub(crate) async fn pool_token(
     body: Body,
 ) -> Response {
     let Some(pool) = find(&pools, &id) else { return not_found() };
-    pool.count_token_request();
+    let fault = pool.begin_token_request();
     let request = Request::read(&headers, body).await;
-    respond(request.and_then(|request| request.token_from(Some(pool))), Some(pool)).await
+    respond(request.and_then(|request| request.token_from(Some(pool))), fault).await
 }
 
 /// The token endpoint that all pools share: the client id, which is unique, determines the pool.
@@ -35,18 +36,16 @@ pub(crate) async fn shared_token(State(pools): State<Pools>, headers: HeaderMap,
     let request = Request::read(&headers, body).await;
     let pool = request.as_ref().ok().and_then(|request| request.credentials.pool(&pools));
     let responsible = pool.or(pools.first());
-    if let Some(pool) = responsible {
-        pool.count_token_request();
-    }
-    respond(request.and_then(|request| request.token_from(pool)), responsible).await
+    let fault = responsible.and_then(|pool| pool.begin_token_request());
+    respond(request.and_then(|request| request.token_from(pool)), fault).await
 }
 
-async fn respond(result: Result<Response, OAuthError>, pool: Option<&Arc<PoolState>>) -> Response {
+async fn respond(result: Result<Response, OAuthError>, fault: Option<Fault>) -> Response {
     let response = result.unwrap_or_else(|error| {
         tracing::info!(reason = ?error, "no token issued");
         error.into_response()
     });
-    match pool.and_then(|pool| pool.take_token_fault()) {
+    match fault {
         None => response,
         Some(fault) => {
             tracing::debug!("the token endpoint responds with a fault");

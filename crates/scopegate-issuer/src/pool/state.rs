@@ -95,14 +95,20 @@ impl PoolState {
         self.token_requests.load(Ordering::SeqCst)
     }
 
-    /// The fault of this request for the key set. Ask once for each request.
-    pub(crate) fn take_fault(&self) -> Option<Fault> {
-        locked(&self.fault).take()
+    /// Begins a request for the key set: returns its fault, and counts it. A request that is counted has its
+    /// fault, so a test that has seen the count can change the fault of later ones.
+    pub(crate) fn begin_jwks_fetch(&self) -> Option<Fault> {
+        let fault = locked(&self.fault).take();
+        self.jwks_fetches.fetch_add(1, Ordering::SeqCst);
+        fault
     }
 
-    /// The fault of this request for a token. Ask once for each request.
-    pub(crate) fn take_token_fault(&self) -> Option<Fault> {
-        locked(&self.token_fault).take()
+    /// Begins a request for a token: returns its fault, and counts it, in this order as
+    /// [`begin_jwks_fetch`](Self::begin_jwks_fetch) does.
+    pub(crate) fn begin_token_request(&self) -> Option<Fault> {
+        let fault = locked(&self.token_fault).take();
+        self.token_requests.fetch_add(1, Ordering::SeqCst);
+        fault
     }
 
     pub(crate) fn replay_cache(&self) -> &ReplayCache {
@@ -115,14 +121,6 @@ impl PoolState {
 
     pub(crate) fn caching(&self) -> &Caching {
         &self.caching
-    }
-
-    pub(crate) fn count_jwks_fetch(&self) {
-        self.jwks_fetches.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn count_token_request(&self) {
-        self.token_requests.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(crate) fn mint(&self) -> Mint {

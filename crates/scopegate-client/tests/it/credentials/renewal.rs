@@ -403,7 +403,8 @@ fn running_runtime_keeps_its_request() {
             yields(10).await;
             pass(secs(1)).await;
         }
-        assert_eq!(requests(&credentials), 0, "the callers still wait for the first request");
+        let failure = credentials.status().last_failure().map(ToString::to_string);
+        assert_eq!(requests(&credentials), 0, "the callers still wait for the first request: {failure:?}");
         busy.shutdown_background();
         ended(&credentials, 1).await;
         let failure = credentials.status().last_failure().map(ToString::to_string);
