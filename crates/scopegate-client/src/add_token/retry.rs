@@ -100,7 +100,7 @@ impl<'a> Retries<'a> {
                 // It also knows the token.
                 let named = SentSecrets::new([token.secret()]).show(&named.to_string());
                 let named = named.as_ref().map(ToString::to_string);
-                tracing::info!(named, step_up_scopes = %allowed, "not stepped up: the API names other scopes");
+                tracing::info!(named, step_up_scopes = %allowed, "step-up skipped");
             }
             return None;
         }
@@ -113,7 +113,7 @@ impl<'a> Retries<'a> {
             steps.acquired = steps.acquired.union(named);
             (new, steps.acquired.union(api.credentials.scopes()))
         };
-        tracing::info!(scopes = %wanted, "stepping up: the API asks for further scopes");
+        tracing::info!(scopes = %wanted, "step-up started");
         self.credentials = api.credentials.with(wanted);
         let token = self.credentials.token_for(&api.name).await.ok();
         // The API would reject a token with fewer scopes again.

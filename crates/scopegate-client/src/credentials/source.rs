@@ -149,7 +149,7 @@ impl TokenSource {
     fn abandon(&self, requested_at: Option<Instant>) {
         if let Some(requested_at) = requested_at {
             self.state().schedule.abandon(requested_at);
-            tracing::warn!(issuer = %self.endpoint.issuer(), client = %self.endpoint.client, "the runtime of a token request does not run: the request is repeated on another one");
+            tracing::warn!(issuer = %self.endpoint.issuer(), client = %self.endpoint.client, "token request abandoned, because its runtime is stalled");
         }
     }
 
@@ -181,7 +181,7 @@ impl TokenSource {
         drop(state);
         let (issuer, client) = (self.endpoint.issuer(), &self.endpoint.client);
         let api = api.map_or("unnamed", |api| &**api);
-        tracing::warn!(%issuer, %client, api, "token rejected by an API: it gets another one");
+        tracing::warn!(%issuer, %client, api, "token rejected by an API");
         metrics::token_rejected(&issuer);
     }
 

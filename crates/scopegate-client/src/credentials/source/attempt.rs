@@ -76,10 +76,10 @@ impl TokenSource {
         tracing::info!(%issuer, %client, lifetime = lifetime.as_secs(), scopes, further_scopes = further.len(), "token received");
         for Unreadable { name, found } in &response.unreadable {
             let found = found.as_ref().map(ToString::to_string);
-            tracing::warn!(%issuer, %client, member = name, found, "a member of the token response cannot be read, and is ignored");
+            tracing::warn!(%issuer, %client, member = name, found, "unreadable member of the token response ignored");
         }
         if !token.missing_scopes().is_empty() {
-            tracing::warn!(%issuer, %client, missing = %token.missing_scopes(), "the token grants less than was asked for");
+            tracing::warn!(%issuer, %client, missing = %token.missing_scopes(), "token lacks requested scopes");
         }
         metrics::token_received(&issuer, self.endpoint.clock.now() + lifetime);
         let mut state = self.state();
@@ -119,7 +119,7 @@ impl TokenSource {
         state.failed += 1;
         if !state.schedule.is_in_flight(requested_at) {
             drop(state);
-            tracing::warn!(%issuer, %client, %error, reason, "a request that was given up has ended");
+            tracing::warn!(%issuer, %client, %error, reason, "abandoned token request ended");
             return;
         }
         state.schedule.failed(Instant::now(), retry, retry_after, fastrand::f64());
@@ -130,7 +130,6 @@ impl TokenSource {
         let error = self.last_failure(&state, has_token);
         drop(state);
         self.changed.send_replace(());
-        let old = if has_token { "the old one is used until it ends" } else { "there is none" };
-        tracing::warn!(%issuer, %client, %error, reason, "no new token; {old}");
+        tracing::warn!(%issuer, %client, %error, reason, has_token, "token request failed");
     }
 }
