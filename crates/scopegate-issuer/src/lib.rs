@@ -1,7 +1,8 @@
-//! A local OAuth 2.0 authorization server in the shape of Amazon Cognito, for tests and demonstrations.
+//! A local OAuth 2.0 authorization server for tests and demonstrations, modeled on Amazon Cognito.
 //!
-//! Use it to test a service that accepts or fetches access tokens against a real issuer on a real socket: keys that
-//! rotate, a key set endpoint that misbehaves, tokens that are wrong in exactly one way.
+//! Use it to test a service that accepts or fetches access tokens against a real issuer on a real
+//! socket. You can rotate its keys, make its endpoints fail, and mint tokens with exactly one
+//! defect.
 //!
 //! ```
 //! use scopegate_issuer::{Fault, LocalIssuer};
@@ -26,46 +27,58 @@
 //! # let _ = (valid, expired, forged); Ok(()) }
 //! ```
 //!
-//! # What it serves
+//! # Endpoints
 //!
 //! | path | response |
 //! | --- | --- |
 //! | `POST /{pool}/oauth2/token` | a token for the client credentials grant (RFC 6749 §4.4), for a resource if one is named (RFC 8707) |
 //! | `POST /oauth2/token` | the same, for the pool of the client |
-//! | `GET /{pool}/oauth2/authorize` | 400, always: it is there for clients that reject metadata without it, such as those of MCP |
+//! | `GET /{pool}/oauth2/authorize` | always 400; exists for clients that reject metadata without it, such as MCP clients |
 //! | `GET /{pool}/.well-known/jwks.json` | the key set of a pool (RFC 7517 §5) |
-//! | `GET /{pool}/.well-known/openid-configuration` | metadata, as Cognito has it |
-//! | `GET /.well-known/oauth-authorization-server/{pool}` | metadata (RFC 8414), which Cognito does not have |
+//! | `GET /{pool}/.well-known/openid-configuration` | metadata, as Cognito publishes it |
+//! | `GET /.well-known/oauth-authorization-server/{pool}` | metadata (RFC 8414), which Cognito lacks |
 //!
-//! Tokens have exactly the members of Cognito's machine-to-machine tokens, and the [further claims](ClientConfig::claim) of
-//! their client. [`Mint`] also makes tokens in the form of other providers. A pool has two RSA keys, as in
-//! Cognito: one signs access tokens, the other one does not. Unlike Cognito, an unknown scope is rejected with
-//! `invalid_scope`, and a client may have a key instead of a secret ([`ClientConfig::with_key`]).
+//! # Tokens and keys
 //!
-//! The key set has no `Cache-Control` and no `ETag` by default; see [`Pool::set_cache_control`] and
-//! [`Pool::enable_etags`].
+//! Tokens have exactly the members of Cognito's machine-to-machine tokens, plus the [further
+//! claims](ClientConfig::claim) of their client. [`Mint`] also makes tokens in the form of other
+//! providers. As in Cognito, a pool has two RSA keys, and only one of them signs access tokens.
 //!
-//! The `Host` of a request must be a loopback address, `localhost` or a name under it, at any port. Any other host gets
-//! 421, so that no web page can have its own name point here and read the responses (DNS rebinding).
-//! [`Config::allow_host`] adds the names that containers and proxies send. HTTP/1.1 without `Host` gets 400 (RFC 9112
-//! §3.2); HTTP/1.0 is served.
+//! Two things differ from Cognito. An unknown scope is rejected with `invalid_scope`. A client can
+//! have a key instead of a secret ([`ClientConfig::with_key`]).
 //!
-//! Each response is an event of `tracing` at `DEBUG`, with method, path and status.
+//! By default, the key set has no `Cache-Control` and no `ETag`. To add them, see
+//! [`Pool::set_cache_control`] and [`Pool::enable_etags`].
+//!
+//! # Hosts
+//!
+//! The `Host` of a request must be a loopback address, `localhost` or a name under it, at any port.
+//! Requests for another host get 421. This prevents DNS rebinding: a web page cannot point its own
+//! name at this server and read the responses. [`Config::allow_host`] adds the names that
+//! containers and proxies send. HTTP/1.1 without `Host` gets 400 (RFC 9112 §3.2). HTTP/1.0 is
+//! served.
+//!
+//! # Logging
+//!
+//! Each response is a `tracing` event at `DEBUG` with the fields `method`, `path` and `status`.
 //!
 //! # The program
 //!
-//! `cargo run -p scopegate-issuer --features cli` serves the built-in pools of [`Config::default`] on
-//! `127.0.0.1:9400`, and prints a `curl` command for each client. `--config FILE` (`SCOPEGATE_ISSUER_CONFIG`)
-//! serves the pools of a file, see [`Config::from_toml`]; `--listen ADDR` (`SCOPEGATE_ISSUER_LISTEN`) overrides
-//! its address. In a container, other containers reach it as `http://issuer:9400` with
+//! `cargo run -p scopegate-issuer --features cli` serves the built-in pools of [`Config::default`]
+//! on `127.0.0.1:9400`. It prints a `curl` command for each client. `--config FILE`
+//! (`SCOPEGATE_ISSUER_CONFIG`) serves the pools of a file in the format of [`Config::from_toml`].
+//! `--listen ADDR` (`SCOPEGATE_ISSUER_LISTEN`) overrides its address. In a container, this command
+//! makes it available to other containers as `http://issuer:9400`:
 //!
 //! ```sh
 //! scopegate-issuer --listen 0.0.0.0:9400 --allow-other-machines --allow-host issuer:9400
 //! ```
 //!
-//! `--allow-other-machines` (`SCOPEGATE_ISSUER_ALLOW_OTHER_MACHINES`), `--allow-host` (`SCOPEGATE_ISSUER_ALLOW_HOSTS`,
-//! separated by commas) and `--url` (`SCOPEGATE_ISSUER_URL`) are [`Config::allow_other_machines`],
-//! [`Config::allow_host`] and [`Config::url`].
+//! | option | environment | setting |
+//! | --- | --- | --- |
+//! | `--allow-other-machines` | `SCOPEGATE_ISSUER_ALLOW_OTHER_MACHINES` | [`Config::allow_other_machines`] |
+//! | `--allow-host` | `SCOPEGATE_ISSUER_ALLOW_HOSTS`, separated by commas | [`Config::allow_host`] |
+//! | `--url` | `SCOPEGATE_ISSUER_URL` | [`Config::url`] |
 //!
 //! | feature | default | adds |
 //! | --- | --- | --- |
@@ -73,17 +86,19 @@
 //!
 //! # Rehearsals
 //!
-//! A [`Rehearsal`] plays an [`Event`] (a rotation, a withdrawn key, an outage) while callers send requests to the
-//! resource server under test. It reports how many valid requests were rejected, how often keys were fetched, and how
-//! long a removed key was accepted.
+//! A [`Rehearsal`] plays an [`Event`], such as a rotation or an outage, while callers send requests
+//! to the resource server under test. It reports how many valid requests were rejected, how often
+//! keys were fetched, and how long a removed key was accepted.
 //!
 //! # Limits
 //!
-//! **Not for production.** It listens on loopback addresses only, unless
-//! [`allow_other_machines`](Config::allow_other_machines) is set. There is no TLS, no protection
-//! against load, and no persistence: each start makes new keys. It knows client credentials and no other
-//! grant: no users, no login pages, no refresh tokens, no introspection. Nothing of it is taken from the
-//! `scopegate` crate, so that two readings of the RFCs check each other.
+//! **Not for production.** By default, it listens on loopback addresses only. To change this, set
+//! [`allow_other_machines`](Config::allow_other_machines). It has no TLS and no protection against
+//! load. Nothing is persisted, so each start makes new keys.
+//!
+//! Client credentials are the only supported grant: there are no users, login pages, refresh tokens
+//! or introspection. The crate shares no code with `scopegate`, so that two readings of the RFCs
+//! check each other.
 #![forbid(unsafe_code)]
 
 #[cfg(fuzzing)]

@@ -1,4 +1,4 @@
-//! The handle on a running server: starts it, finds its pools, and stands for the first of them.
+//! The handle to a running server. It starts the server and gives access to its pools.
 
 use std::fmt;
 use std::io;
@@ -18,24 +18,24 @@ use crate::server::Server;
 
 /// A running authorization server, on a loopback address by default.
 ///
-/// Cloning is cheap. The server runs on the tokio runtime it was started on, and responds for as long as that runtime
-/// runs. It stops when the last handle on it or on one of its [pools](Pool) is dropped, which also ends open
-/// connections. A [`Mint`](crate::Mint) does not keep it running.
+/// Cloning is cheap. The server runs on the tokio runtime on which you start it, and stops with
+/// that runtime. It also stops when the last handle to it or to one of its [pools](Pool) is
+/// dropped, which ends open connections. A [`Mint`](crate::Mint) does not keep it running.
 ///
 /// # The default pool
 ///
-/// Most tests need one pool, so a `LocalIssuer` dereferences to the first one: every method of [`Pool`] can be called
-/// on it. `issuer.mint()` is `issuer.default_pool().mint()`, and a function that takes `&Pool` takes `&issuer`. A second
-/// set of methods would be longer and could differ.
+/// A `LocalIssuer` dereferences to its first pool, so you can call every method of [`Pool`] on it:
+/// `issuer.mint()` is `issuer.default_pool().mint()`. A function that takes `&Pool` also takes
+/// `&issuer`.
 ///
 /// ```
 /// # use scopegate_issuer::LocalIssuer;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
 /// let issuer = LocalIssuer::start().await?;
-/// let writer = issuer.client("writer").expect("the built-in configuration has it");
+/// let writer = issuer.client("writer").expect("the built-in configuration has this client");
 /// let form = [("client_id", writer.id()), ("client_secret", writer.secret())];
 ///
-/// // A client of another pool is found there.
+/// // Look up a client of another pool in that pool.
 /// assert!(issuer.client("other").is_none());
 /// assert!(issuer.pools().any(|pool| pool.client("other").is_some()));
 /// # let _ = form; Ok(()) }
@@ -49,11 +49,11 @@ pub struct LocalIssuer {
 }
 
 impl LocalIssuer {
-    /// Starts with [`Config::default`] on a free port of `127.0.0.1`.
+    /// Starts a server with [`Config::default`] on a free port of `127.0.0.1`.
     ///
     /// # Errors
     ///
-    /// Returns an error if no port can be opened.
+    /// Returns an error if the server cannot listen on a port.
     pub async fn start() -> io::Result<Self> {
         Self::start_with(Config::default()).await.map_err(|error| match error {
             StartError::Listen(error) => error,
@@ -61,13 +61,15 @@ impl LocalIssuer {
         })
     }
 
-    /// Starts with this configuration. Makes the RSA keys of the default pool, which takes about a tenth of a
-    /// second; another pool makes its own when they are first used.
+    /// Starts a server with this configuration.
+    ///
+    /// Makes the RSA keys of the default pool, which takes about 0.1 s. Other pools make their keys
+    /// on first use.
     ///
     /// # Errors
     ///
-    /// Returns [`StartError::Config`] if the configuration is not allowed, and [`StartError::Listen`] if its address
-    /// cannot be listened on.
+    /// - Returns [`StartError::Config`] if the configuration is invalid.
+    /// - Returns [`StartError::Listen`] if the server cannot listen on the configured address.
     #[allow(clippy::missing_panics_doc, reason = "the check above it makes the panic impossible")]
     pub async fn start_with(config: Config) -> Result<Self, StartError> {
         config.check().map_err(StartError::Config)?;
@@ -75,7 +77,7 @@ impl LocalIssuer {
         let address = listener.local_addr().map_err(StartError::Listen)?;
 
         if !address.ip().is_loopback() {
-            tracing::warn!(%address, "other machines can reach this issuer and get tokens from it");
+            tracing::warn!(%address, "listening on a non-loopback address, other machines can get tokens");
         }
 
         let url = config.url_at(address);
@@ -93,12 +95,12 @@ impl LocalIssuer {
         Ok(Self { url: url.into(), pools, default_pool, clock })
     }
 
-    /// Returns the base URL, without a slash at the end: `http://127.0.0.1:PORT`, or what [`Config::url`] says.
+    /// Returns the base URL without a trailing slash: the value of [`Config::url`] or its default.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Returns the address that it listens on.
+    /// Returns the address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.default_pool.server().address()
     }
@@ -118,24 +120,25 @@ impl LocalIssuer {
         self.default_pool.clone()
     }
 
-    /// Fixes the time of all pools, in seconds since 1970: the `iat` of what they issue and mint from now on.
+    /// Sets the current time of all pools to a fixed value, in seconds since 1970. It becomes the
+    /// `iat` of tokens that they issue and mint from now on.
     pub fn set_now(&self, unix_seconds: u64) {
         self.clock.set(unix_seconds);
     }
 
-    /// Returns to the system's clock, which is the default.
+    /// Switches all pools back to the system clock, which is the default.
     pub fn use_system_clock(&self) {
         self.clock.use_system();
     }
 
-    /// Stops the server for all handles: it accepts no more connections, and open requests have 5 seconds to
-    /// complete.
+    /// Stops the server for all handles. New connections are rejected, and open requests have 5 s
+    /// to complete.
     pub async fn shut_down(self) {
         self.default_pool.server().shut_down().await;
     }
 }
 
-/// To the [default pool](LocalIssuer::default_pool).
+/// Dereferences to the [default pool](LocalIssuer::default_pool).
 impl Deref for LocalIssuer {
     type Target = Pool;
 
@@ -153,21 +156,21 @@ impl fmt::Debug for LocalIssuer {
     }
 }
 
-/// Why a server did not start.
+/// An error from starting a server.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The configuration is not allowed.
+    /// The configuration is invalid.
     Config(ConfigError),
-    /// The address cannot be listened on.
+    /// The server cannot listen on its address.
     Listen(io::Error),
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Config(_) => "the configuration of the local issuer is not allowed",
-            Self::Listen(_) => "the local issuer cannot listen",
+            Self::Config(_) => "invalid configuration of the local issuer",
+            Self::Listen(_) => "cannot listen on the address of the local issuer",
         })
     }
 }
@@ -181,7 +184,8 @@ impl std::error::Error for StartError {
     }
 }
 
-/// Leaves the caller's runtime free meanwhile. If the task fails, the keys are made at their first use.
+/// Makes the keys of the default pool on a blocking thread. If that fails, they are made on first
+/// use.
 async fn prepare_default_pool(pools: &[Arc<PoolState>]) {
     if let Some(default) = pools.first().cloned() {
         let _ = tokio::task::spawn_blocking(move || default.keys().prepare()).await;

@@ -1,6 +1,7 @@
-//! The program: a local issuer on a laptop. Reads arguments, prints what to copy, stops on Ctrl-C or SIGTERM.
+//! The command-line program: a local issuer for a laptop. Reads arguments, prints `curl` commands,
+//! and stops on Ctrl-C or SIGTERM.
 //!
-//! Everything that is served is in the library.
+//! The server itself is in the library.
 #![forbid(unsafe_code)]
 
 use std::error::Error;
@@ -13,23 +14,26 @@ use clap::Parser;
 use scopegate_issuer::{ClientConfig, Config, LocalIssuer, Pool, StartError};
 use tracing::Level;
 
-/// A local, Amazon-Cognito-shaped OAuth 2.0 authorization server for development. Not for production.
+/// Local OAuth 2.0 authorization server for development, modeled on Amazon Cognito. Not for
+/// production.
 #[derive(Parser)]
 #[command(name = "scopegate-issuer", version)]
 struct Arguments {
-    /// TOML file with pools and clients [default: two built-in pools with well-known secrets]
+    /// Path of a TOML file with pools and clients [default: two built-in pools with public secrets]
     #[arg(long, value_name = "FILE", env = "SCOPEGATE_ISSUER_CONFIG")]
     config: Option<PathBuf>,
 
-    /// Address to listen on (loopback only); overrides the config file [default: 127.0.0.1:9400 without a file]
+    /// Address to listen on (loopback only), overrides the config file [default without a file:
+    /// 127.0.0.1:9400]
     #[arg(long, value_name = "ADDR", env = "SCOPEGATE_ISSUER_LISTEN")]
     listen: Option<String>,
 
-    /// Allow an address that other machines can reach, such as 0.0.0.0:9400 in a container; they can all get tokens
+    /// Permission to listen on an address that other machines can reach, such as 0.0.0.0:9400; they
+    /// can all get tokens
     #[arg(long, env = "SCOPEGATE_ISSUER_ALLOW_OTHER_MACHINES")]
     allow_other_machines: bool,
 
-    /// Host that requests may be for, with or without a port, such as issuer:9400; repeat it for several
+    /// Allowed `Host` of requests, with or without a port, such as issuer:9400 (repeatable)
     #[arg(
         long = "allow-host",
         value_name = "HOST",
@@ -38,11 +42,12 @@ struct Arguments {
     )]
     allow_hosts: Vec<String>,
 
-    /// Base URL of the issuers; overrides the config file [default: the first allowed host, or the address]
+    /// Base URL of the issuers, overrides the config file [default: the first allowed host, or the
+    /// address]
     #[arg(long, value_name = "URL", env = "SCOPEGATE_ISSUER_URL")]
     url: Option<String>,
 
-    /// Log connections and faults too
+    /// Log level DEBUG instead of INFO, with responses, connections and faults
     #[arg(long)]
     verbose: bool,
 }
@@ -57,7 +62,7 @@ async fn main() -> ExitCode {
     match run(&arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // If even this cannot be written, the exit code is all that is left to say.
+            // If standard error is closed, only the exit code reports the failure.
             let _ = writeln!(io::stderr(), "scopegate-issuer: {}", failure.message);
             ExitCode::from(failure.code)
         }
@@ -79,16 +84,16 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
         Some(url) => config.url(url),
         None => config,
     };
-    // Before the URL is printed, so that a program that reads it can already stop this one.
+    // Register handlers before printing the URL: a program that reads it can then already stop this one.
     let mut signals =
-        Signals::listen().map_err(|error| Failure::other("signals cannot be handled", &error))?;
+        Signals::listen().map_err(|error| Failure::other("cannot handle signals", &error))?;
     let issuer = LocalIssuer::start_with(config).await.map_err(|error| match error {
         StartError::Config(error) => Failure::settings(error.to_string()),
         other => Failure::other(&other.to_string(), &other),
     })?;
 
     let secrets = if arguments.config.is_some() { Secrets::Placeholder } else { Secrets::BuiltIn };
-    // A closed standard output is no reason not to serve.
+    // Continue to serve if standard output is closed.
     let _ = print(&issuer, secrets);
     signals.stop().await;
     issuer.shut_down().await;
@@ -97,7 +102,7 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn read(file: &Path) -> Result<Config, Failure> {
     let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::settings(format!("{}: cannot be read: {error}", file.display())))?;
+        .map_err(|error| Failure::settings(format!("{}: cannot read file: {error}", file.display())))?;
     Config::from_toml(&text).map_err(|error| Failure::settings(format!("{}: {error}", file.display())))
 }
 
@@ -122,7 +127,8 @@ fn print(issuer: &LocalIssuer, secrets: Secrets) -> io::Result<()> {
     out.flush()
 }
 
-/// In the body and not as `-u`, since curl encodes there what RFC 6749 §2.3.1 wants encoded.
+/// Returns a command that sends the credentials in the body. `-u` would not encode them as RFC 6749
+/// §2.3.1 requires, but `--data-urlencode` does.
 fn curl(pool: &Pool, client: &ClientConfig, secrets: Secrets) -> String {
     let id = quoted(&format!("client_id={}", client.id()));
     let secret = match secrets {
@@ -135,19 +141,20 @@ fn curl(pool: &Pool, client: &ClientConfig, secrets: Secrets) -> String {
     )
 }
 
-/// As one word of a POSIX shell.
+/// Quotes a string as one word of a POSIX shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// Those of the built-in configuration are public; those of a file are not to be shown.
+/// The way secrets are printed: those in the built-in configuration are public, but secrets from a
+/// file must not be shown.
 #[derive(Clone, Copy)]
 enum Secrets {
     BuiltIn,
     Placeholder,
 }
 
-/// The one line that is printed, and the exit code: 2 for settings, 1 for anything else.
+/// An error message of one line, and an exit code: 2 for invalid settings, 1 for other failures.
 struct Failure {
     message: String,
     code: u8,
@@ -195,7 +202,7 @@ impl Signals {
 
     #[cfg(not(unix))]
     async fn stop(&mut self) {
-        // An error means that Ctrl-C cannot be heard; then only ending the process is left.
+        // If Ctrl-C cannot be handled, run until the process is killed.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

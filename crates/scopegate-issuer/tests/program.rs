@@ -1,4 +1,4 @@
-//! Does the program say what to copy, refuse bad settings in one line, and stop when asked?
+//! The command-line program: its output, rejected settings, and signals.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -19,7 +19,7 @@ fn program() -> Command {
     command
 }
 
-/// Ends the program when a test fails before it does.
+/// Ends the program when dropped, also when a test fails.
 struct Running(Child);
 
 impl Drop for Running {
@@ -29,7 +29,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts it and reads what it prints, up to the line that holds `last`.
+/// Starts the program, and reads its output up to the line that contains `last`.
 fn start(command: &mut Command, last: &str) -> (Running, String) {
     let mut running = Running(command.spawn().unwrap());
     let mut printed = String::new();
@@ -104,7 +104,7 @@ fn address_other_than_loopback_is_rejected() {
     }
 }
 
-/// Starts it, and returns what it printed and what it logged until it was ended.
+/// Starts and ends the program. Returns its output and its log.
 fn start_and_end(command: &mut Command) -> (String, String) {
     let (mut running, printed) = start(command, "local-other-secret");
     running.0.kill().unwrap();
@@ -114,9 +114,9 @@ fn start_and_end(command: &mut Command) -> (String, String) {
 }
 
 #[test]
-fn flag_opens_it_to_other_machines_with_a_warning() {
+fn other_machines_allowed_logs_a_warning() {
     // FR-E1
-    const WARNING: &str = "other machines can reach this issuer and get tokens from it";
+    const WARNING: &str = "listening on a non-loopback address, other machines can get tokens";
     let any = ["--listen", "0.0.0.0:0", "--allow-host", "issuer:9400"];
     let (printed, logged) = start_and_end(program().args(any).arg("--allow-other-machines"));
     assert!(printed.contains("issuer    http://issuer:9400/eu-west-1_Local0001\n"), "{printed}");
@@ -158,7 +158,7 @@ fn invalid_file_is_rejected_without_its_secrets() {
     assert!(!errors.contains("s3cr3t"), "{errors}");
 
     let errors = rejected(&program().args(["--config", "no-such-file.toml"]).output().unwrap());
-    assert!(errors.contains("no-such-file.toml: cannot be read"), "{errors}");
+    assert!(errors.contains("no-such-file.toml: cannot read file"), "{errors}");
 }
 
 #[cfg(unix)]

@@ -121,7 +121,7 @@ async fn occupied_address_is_a_listen_error() {
     let address: SocketAddr = first.url().replace("http://", "").parse().unwrap();
     let error = LocalIssuer::start_with(Config::default().listen(address)).await.unwrap_err();
     assert!(matches!(&error, StartError::Listen(source) if source.kind() == std::io::ErrorKind::AddrInUse));
-    assert_eq!(error.to_string(), "the local issuer cannot listen");
+    assert_eq!(error.to_string(), "cannot listen on the address of the local issuer");
 }
 
 #[tokio::test]
