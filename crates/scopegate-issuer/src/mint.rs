@@ -1,4 +1,4 @@
-//! What does an access token consist of? Builds valid ones, and ones that are wrong in exactly one way.
+//! Builds access tokens: valid ones, and ones with exactly one defect.
 
 mod damage;
 mod providers;
@@ -18,13 +18,18 @@ use crate::clock;
 use crate::keys::pool_keys::PoolKeys;
 use crate::keys::signing_key::SigningKey;
 
-/// Builds one token.
+/// A builder of one access token.
 ///
-/// It starts as a valid access token with exactly the members of a Cognito machine-to-machine token: header
-/// `kid` and `alg`; claims `sub` (= the client id), `token_use`, `scope`, `auth_time`, `iss`, `exp`, `iat`,
-/// `version`, `jti` and `client_id`. Each method changes one thing; a later call wins over an earlier one.
+/// It starts as a valid access token with exactly the members of a Cognito machine-to-machine
+/// token:
 ///
-/// From a running server it comes with a key and ends in [`sign`](Self::sign):
+/// - Header: `kid` and `alg`.
+/// - Claims: `sub` (the client id), `token_use`, `scope`, `auth_time`, `iss`, `exp`, `iat`,
+///   `version`, `jti` and `client_id`.
+///
+/// Each method changes one thing, and a later call overrides an earlier one.
+///
+/// To sign with the key of a running server, use [`sign`](Self::sign):
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -35,7 +40,7 @@ use crate::keys::signing_key::SigningKey;
 /// # let _ = (valid, expired, for_another_use); Ok(()) }
 /// ```
 ///
-/// Without a server it ends in [`sign_with`](Self::sign_with):
+/// Without a server, use [`sign_with`](Self::sign_with):
 ///
 /// ```
 /// use scopegate_issuer::{Algorithm, Mint, SigningKey};
@@ -50,7 +55,7 @@ pub struct Mint {
     now: u64,
     shape: Shape,
     claims: Map<String, Value>,
-    /// What differs from `kid` and `alg` as the key has them; `None` removes.
+    /// Members that are added to `kid` and `alg`, or replace them. `None` removes a member.
     header: BTreeMap<String, Option<Value>>,
     raw_header: Option<String>,
     raw_payload: Option<String>,
@@ -60,8 +65,10 @@ pub struct Mint {
 }
 
 impl Mint {
-    /// A token of `issuer` for `client_id`, issued now by the system's clock and valid for 3600 seconds, with
-    /// the scope `https://my-api-server.org/api.read`.
+    /// Creates a Cognito token from `issuer` for `client_id`. It is issued at the current time of
+    /// the system clock.
+    ///
+    /// Default lifetime: 3600 s. Default scope: `https://my-api-server.org/api.read`.
     pub fn cognito(issuer: &str, client_id: &str) -> Self {
         Self::starting_at(clock::system_now(), Shape::Cognito, issuer, client_id)
     }
@@ -83,50 +90,53 @@ impl Mint {
         }
     }
 
-    /// Sets the claims that name the client: for Cognito `sub` and `client_id`, which are the same in a machine-to-machine
-    /// token.
+    /// Sets the claims that identify the client. For Cognito these are `sub` and `client_id`, which
+    /// are equal in a machine-to-machine token.
     pub fn client(self, id: &str) -> Self {
         let claims = self.shape.client(id);
         claims.into_iter().fold(self, |mint, (name, value)| mint.claim(name, value))
     }
 
-    /// Sets the claim of scopes, which you separate by spaces: `scope`, unless the provider has another one.
+    /// Sets the provider's claim for scopes, which is `scope` for Cognito. Separate scopes by
+    /// spaces.
     pub fn scope(self, scope: &str) -> Self {
         let (name, value) = self.shape.scope(scope);
         self.claim(name, value)
     }
 
-    /// Sets `aud`: a string, or an array if the provider always writes one. Cognito's tokens have none by default.
+    /// Sets `aud`, as an array if the provider always uses an array, otherwise as a string. By
+    /// default, Cognito tokens have no `aud`.
     pub fn audience(self, audience: &str) -> Self {
         let value = self.shape.audience(audience);
         self.claim("aud", value)
     }
 
-    /// Sets a claim, of any type.
+    /// Sets a claim to a value of any type.
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.claims.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Leaves a claim out.
+    /// Removes a claim.
     pub fn without_claim(mut self, name: &str) -> Self {
         self.claims.remove(name);
         self
     }
 
-    /// Sets a header member, of any type.
+    /// Sets a header member to a value of any type.
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.header.insert(name.to_owned(), Some(value.into()));
         self
     }
 
-    /// Leaves a header member out, also `kid` or `alg`.
+    /// Removes a header member, which can be `kid` or `alg`.
     pub fn without_header(mut self, name: &str) -> Self {
         self.header.insert(name.to_owned(), None);
         self
     }
 
-    /// Sets `iat`, and `auth_time` or `nbf` if the provider writes them, in seconds since 1970. `exp` stays.
+    /// Sets `iat`, in seconds since 1970. If the provider also writes `auth_time` or `nbf`, sets it
+    /// to the same time. `exp` is unchanged.
     pub fn issued_at(self, unix_seconds: u64) -> Self {
         self.shape.issue_times().iter().fold(self, |mint, name| mint.claim(name, unix_seconds))
     }
@@ -142,48 +152,48 @@ impl Mint {
         self.expires_at(issued_at.saturating_add(seconds))
     }
 
-    /// A token that expired one hour ago, having been issued one hour before that: nothing but its age is
-    /// wrong.
+    /// Makes the token expired: it was issued two hours ago and expired one hour ago.
     pub fn expired(self) -> Self {
         let expired = self.now.saturating_sub(HOUR);
         self.issued_at(expired.saturating_sub(HOUR)).expires_at(expired)
     }
 
-    /// Sets `alg` in the header and only there: the signature is still made with the key's own algorithm.
+    /// Sets `alg` in the header only. The signature is still made with the key's own algorithm.
     pub fn alg(self, name: impl Display) -> Self {
         self.header("alg", name.to_string())
     }
 
-    /// This text is the header, instead of a JSON object made from the members. For what a JSON library would
-    /// not write: duplicate members, say.
+    /// Replaces the header by this string. Use it for JSON that a library would not write, such as
+    /// duplicate members.
     pub fn raw_header(mut self, text: impl Into<String>) -> Self {
         self.raw_header = Some(text.into());
         self
     }
 
-    /// This text is the payload, instead of a JSON object made from the claims.
+    /// Replaces the payload by this string. The claims are then ignored.
     pub fn raw_payload(mut self, text: impl Into<String>) -> Self {
         self.raw_payload = Some(text.into());
         self
     }
 
-    /// One bit of the payload is changed after signing. It is still JSON with the same members; in a payload
-    /// made from claims, the changed value is that of `jti`.
+    /// Flips one bit of the payload after signing. The payload stays JSON with the same members if
+    /// possible. If it has a `jti`, that value is changed.
     pub fn tampered(self) -> Self {
         self.damaged(Damage::Tampered)
     }
 
-    /// One bit of the signature is changed.
+    /// Flips one bit of the signature.
     pub fn bad_signature(self) -> Self {
         self.damaged(Damage::BadSignature)
     }
 
-    /// Signed by a fresh key of the same algorithm that claims the key's id.
+    /// Signs the token with a new, unpublished key of the same algorithm, under the original key's
+    /// id.
     pub fn signed_by_unknown_key(self) -> Self {
         self.damaged(Damage::UnknownKey)
     }
 
-    /// `alg` is `none` and the signature is empty (RFC 7515 Appendix A.5).
+    /// Sets `alg` to `none` and leaves the signature empty (RFC 7515 Appendix A.5).
     pub fn unsigned(self) -> Self {
         self.damaged(Damage::Unsigned)
     }
@@ -193,17 +203,17 @@ impl Mint {
         self
     }
 
-    /// The claims as they stand. A raw payload is not among them.
+    /// Returns the current claims. A raw payload does not affect them.
     pub fn claims(&self) -> Map<String, Value> {
         self.claims.clone()
     }
 
-    /// The compact token, signed with the key that the pool signs access tokens with at this moment.
+    /// Returns the compact token, signed with the pool's current signing key.
     ///
     /// # Panics
     ///
-    /// Panics if this did not come from a pool but from [`Mint::cognito`] or its siblings: there is no key then, so use
-    /// [`sign_with`](Self::sign_with).
+    /// Panics if the `Mint` has no pool, because it was made by [`Mint::cognito`] or one of its
+    /// siblings. Use [`sign_with`](Self::sign_with) for those.
     #[must_use]
     #[track_caller]
     pub fn sign(&self) -> String {
@@ -211,7 +221,7 @@ impl Mint {
         self.sign_with(&keys.signing_key())
     }
 
-    /// The compact token, signed with this key.
+    /// Returns the compact token, signed with this key.
     #[must_use]
     pub fn sign_with(&self, key: &SigningKey) -> String {
         let header = self.raw_header.clone().unwrap_or_else(|| self.header_for(key).to_string());
@@ -244,7 +254,8 @@ fn encode(part: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(part)
 }
 
-/// Version 4 of RFC 9562. Not secret, so any source of randomness does.
+/// Returns a UUID of version 4 (RFC 9562). It is not secret, so any source of randomness is
+/// sufficient.
 fn random_uuid() -> String {
     uuid(fastrand::u128(..))
 }

@@ -1,11 +1,11 @@
-//! Puts the parts of a token together, well or with a defect in the signature.
+//! Assembles the parts of a token, optionally with a defect in the signature.
 
 use serde_json::Value;
 
 use super::encode;
 use crate::keys::signing_key::SigningKey;
 
-/// What is wrong with the signature.
+/// A defect of the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Damage {
     None,
@@ -16,7 +16,7 @@ pub(super) enum Damage {
 }
 
 impl Damage {
-    /// The compact serialization (RFC 7515 §7.1).
+    /// Returns the compact serialization (RFC 7515 §7.1).
     pub(super) fn assemble(self, header: &str, payload: &str, key: &SigningKey) -> String {
         let header = encode(header);
         let signing_input = format!("{header}.{}", encode(payload));
@@ -42,8 +42,9 @@ impl Damage {
     }
 }
 
-/// The same JSON but for one bit of one value: of `jti` if there is one, else of the first value where that
-/// works. Text that is not JSON loses the lowest bit of its first byte where it can.
+/// Flips one bit of one value, and keeps the payload JSON with the same members. Tries the value of
+/// `jti` first, if it is present, otherwise each byte from the start. If no byte qualifies, or the
+/// payload is not JSON, flips the lowest bit of the first byte.
 fn one_bit_changed(payload: &str) -> Vec<u8> {
     const JTI: &str = "\"jti\":\"";
     let original: Option<Value> = serde_json::from_str(payload).ok();

@@ -1,13 +1,14 @@
 //! The form in which each provider writes a machine-to-machine token.
 //!
-//! It follows the providers' documentation and not the `scopegate` crate, whose presets a test compares with it.
+//! It follows the providers' documentation. A test compares it with the presets of the `scopegate`
+//! crate.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Map, Value, json};
 
 use super::{encode, random_uuid, uuid};
 
-/// A provider, by the way in which it writes claims.
+/// A provider's format of claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     Cognito,
@@ -132,7 +133,7 @@ fn entra(issuer: &str, strength: &'static str, version: &str) -> [(&'static str,
     [(strength, json!("1")), ("tid", json!(tenant)), ("uti", json!(random_text())), ("ver", json!(version))]
 }
 
-/// Returns the id of the account that a client has: always the same for one client, and another one for each.
+/// Returns the account id of a client, derived from its client id.
 fn account(client_id: &str) -> String {
     let mut first = [0; 16];
     let hash = digest(&SHA256, client_id.as_bytes());
