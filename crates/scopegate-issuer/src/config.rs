@@ -1,4 +1,4 @@
-//! Which pools, resource servers and clients does a server have? The types, their builders and the default.
+//! The configuration of a server: pools, resource servers and clients, their builders and defaults.
 
 pub(crate) mod allowed_host;
 mod base_url;
@@ -17,8 +17,8 @@ use self::client::ClientConfig;
 
 /// The configuration of a [`LocalIssuer`](crate::LocalIssuer).
 ///
-/// [`Config::default`] is enough for most tests: it listens on a free loopback port and has two pools, so that a
-/// token of the one can be presented where only the other is trusted.
+/// [`Config::default`] is sufficient for most tests. It listens on a free loopback port and has two
+/// pools, so you can present a token of an issuer that your service does not trust.
 ///
 /// | pool | name | client id | secret | scopes |
 /// | --- | --- | --- | --- | --- |
@@ -26,11 +26,11 @@ use self::client::ClientConfig;
 /// | `eu-west-1_Local0001` | `writer` | `local-writer` | `local-writer-secret` | `https://my-api-server.org/api.read`, `…/api.write` |
 /// | `eu-west-1_Local0002` | `other` | `local-other` | `local-other-secret` | `https://other-api-server.org/api.read` |
 ///
-/// None of it need be repeated: [`Pool::client`](crate::Pool::client) finds a client by its name, and
-/// [`LocalIssuer::pools`](crate::LocalIssuer::pools) has the second pool.
+/// [`Pool::client`](crate::Pool::client) finds a client by its name, and
+/// [`LocalIssuer::pools`](crate::LocalIssuer::pools) includes the second pool.
 ///
-/// A configuration made in code is checked by [`LocalIssuer::start_with`](crate::LocalIssuer::start_with),
-/// one from a file already by [`Config::from_toml`].
+/// [`LocalIssuer::start_with`](crate::LocalIssuer::start_with) checks a configuration that was made
+/// in code. [`Config::from_toml`] checks a file.
 ///
 /// ```
 /// use scopegate_issuer::{ClientConfig, Config, PoolConfig};
@@ -52,7 +52,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// No pools yet, and a free port of `127.0.0.1`. Add at least one pool.
+    /// Creates a configuration without pools, on a free port of `127.0.0.1`. Add at least one pool.
     #[must_use]
     pub fn empty() -> Self {
         Self {
@@ -74,11 +74,13 @@ impl Config {
         self
     }
 
-    /// Allows [`listen`](Self::listen) an address that other machines can reach, such as `0.0.0.0:9400` in a container.
+    /// Allows [`listen`](Self::listen) an address that other machines can reach, such as
+    /// `0.0.0.0:9400` in a container.
     ///
-    /// What is lost: every machine that reaches the port can get tokens, because the secrets of the built-in clients are
-    /// public and there is no TLS. The start is logged as a warning if the address is not a loopback address. Requests
-    /// must still name a local or an [allowed](Self::allow_host) host.
+    /// Every machine that reaches the port can then get tokens, because the secrets of the built-in
+    /// clients are public and there is no TLS. If the address is not a loopback address, the start
+    /// is logged as a warning. Requests must still be for a local or an [allowed](Self::allow_host)
+    /// host.
     ///
     /// ```
     /// use scopegate_issuer::Config;
@@ -96,13 +98,14 @@ impl Config {
         self
     }
 
-    /// Allows requests for this host: a name or an IP address, alone or with a port. Without a port, every port is
-    /// allowed.
+    /// Allows requests for this host: a name or an IP address, alone or with a port. Without a
+    /// port, every port is allowed.
     ///
-    /// A request for any other host gets 421, so that a web page cannot have its own name point here (DNS rebinding). Do
-    /// not allow a name whose DNS records other people control.
+    /// A request for any other host gets 421. This prevents DNS rebinding, where a web page points
+    /// its own name at this server. Don't allow a name if an attacker can control its DNS records.
     ///
-    /// Default: none, besides `localhost`, the names under it, loopback addresses, and the address listened on.
+    /// Default: none, besides `localhost`, the names under it, loopback addresses, and the address
+    /// listened on.
     #[must_use]
     pub fn allow_host(self, host: impl Into<String>) -> Self {
         self.allow_hosts([host])
@@ -115,11 +118,13 @@ impl Config {
         self
     }
 
-    /// Sets the URL that issuer identifiers and the URLs in metadata begin with: `http` or `https`, a host and perhaps a
-    /// port. Its host is allowed, too. Use it if a proxy in front ends TLS or has another name.
+    /// Sets the URL that issuer identifiers and the URLs in metadata begin with: `http` or `https`,
+    /// a host and perhaps a port. Its host is allowed, too. Use it if a proxy in front ends TLS or
+    /// has another name.
     ///
-    /// Default: `http` and the first allowed host, with the port listened on if it has none. Without allowed hosts, the
-    /// address listened on; for `0.0.0.0` and `[::]` that is the loopback address.
+    /// Default: `http` and the first allowed host, with the port listened on if it has none.
+    /// Without allowed hosts, the address listened on; for `0.0.0.0` and `[::]` that is the
+    /// loopback address.
     #[must_use]
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(url.into());
@@ -176,8 +181,8 @@ pub struct PoolConfig {
 }
 
 impl PoolConfig {
-    /// A pool without clients. Its id looks like Cognito's, a region, `_` and letters or digits:
-    /// `eu-west-1_Local0001`. It is the path of the issuer's address.
+    /// Creates a pool without clients. The id must have Cognito's format, a region, `_` and letters
+    /// or digits: `eu-west-1_Local0001`. It is the path of the issuer's URL.
     #[must_use]
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into(), resource_servers: Vec::new(), clients: Vec::new() }
@@ -202,7 +207,7 @@ impl PoolConfig {
         self
     }
 
-    /// Every scope that the resource servers of this pool define, written in full.
+    /// Returns the scopes that the resource servers of this pool define, written in full.
     pub(crate) fn scopes(&self) -> impl Iterator<Item = String> + '_ {
         self.resource_servers
             .iter()

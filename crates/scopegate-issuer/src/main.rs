@@ -85,8 +85,7 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
         None => config,
     };
     // Register handlers before printing the URL: a program that reads it can then already stop this one.
-    let mut signals =
-        Signals::listen().map_err(|error| Failure::other("cannot handle signals", &error))?;
+    let mut signals = Signals::listen().map_err(|error| Failure::other("cannot handle signals", &error))?;
     let issuer = LocalIssuer::start_with(config).await.map_err(|error| match error {
         StartError::Config(error) => Failure::settings(error.to_string()),
         other => Failure::other(&other.to_string(), &other),

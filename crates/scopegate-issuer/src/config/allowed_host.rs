@@ -1,6 +1,7 @@
 //! A host that requests may be for, besides the names of this machine.
 //!
-//! It is compared with the `Host` of a request (RFC 9110 §7.2), so that DNS rebinding stays impossible for other names.
+//! It is compared with the `Host` of a request (RFC 9110 §7.2), so that DNS rebinding stays
+//! impossible for other names.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -32,7 +33,8 @@ impl AllowedHost {
         Self { host, port: None }
     }
 
-    /// Returns whether an authority, as in `Host`, names this host. An entry without a port allows every port.
+    /// Returns whether an authority, as in `Host`, names this host. An entry without a port allows
+    /// every port.
     pub(crate) fn matches(&self, authority: &str) -> bool {
         split_authority(authority).is_some_and(|(host, port)| {
             let is_port = self.port.is_none_or(|expected| expected == port.unwrap_or(HTTP_PORT));
@@ -46,7 +48,8 @@ impl AllowedHost {
     }
 }
 
-/// Splits `host` or `host:port`. The port may be empty (RFC 9110 §4.2.1). Returns `None` if it is no port.
+/// Splits `host` or `host:port`. The port may be empty (RFC 9110 §4.2.1). Returns `None` if it is
+/// no port.
 pub(crate) fn split_authority(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match authority.rsplit_once(':') {
         // An IPv6 address has colons of its own, within brackets.

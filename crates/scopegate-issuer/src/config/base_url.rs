@@ -1,4 +1,5 @@
-//! The names under which a server is reached: the URL that it gives itself, and the hosts that requests may be for.
+//! The names under which a server is reached: the URL that it gives itself, and the hosts that
+//! requests may be for.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 

@@ -1,4 +1,4 @@
-//! What a configuration may say. Returns the first thing that is wrong.
+//! Checks the values of a configuration, and returns the first error.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -11,12 +11,12 @@ use super::error::ConfigError;
 use super::{Config, PoolConfig};
 use crate::scope;
 
-/// Cognito: 5 minutes to one day.
+/// The range of Cognito: 5 minutes to one day.
 pub(super) const LIFETIME_IN_FILE: RangeInclusive<u64> = 300..=86_400;
 const LIFETIME_IN_CODE: RangeInclusive<u64> = 1..=86_400;
 
 impl Config {
-    /// The check for a configuration made in code.
+    /// Checks a configuration that was made in code.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         self.check_with(&LIFETIME_IN_CODE)
     }
@@ -135,7 +135,8 @@ fn check_client(
     Ok(())
 }
 
-/// Cognito's own pattern for user pool ids, which is also safe as one path segment.
+/// Returns whether an id matches Cognito's pattern for user pool ids, which is safe as one path
+/// segment.
 fn is_pool_id(id: &str) -> bool {
     let Some((region, name)) = id.rsplit_once('_') else { return false };
     let in_region = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-/// Claims that the issuer writes into each token itself, from its clock, its name, the client and the request.
+/// Claims that the issuer writes into each token itself, from its clock, its name, the client and
+/// the request.
 pub(crate) const WRITTEN_BY_ISSUER: [&str; 10] =
     ["sub", "token_use", "scope", "auth_time", "iss", "exp", "iat", "version", "jti", "client_id"];
 

@@ -15,7 +15,7 @@ pub struct ClientConfig {
     #[serde(default)]
     pub(crate) name: Option<String>,
     pub(crate) secret: Secret,
-    /// In place of a secret.
+    /// The key of a client without a secret.
     #[serde(skip)]
     pub(crate) key: Option<SigningKey>,
     #[serde(default = "default_lifetime_secs")]
@@ -26,8 +26,8 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// A client that may have `scopes`, each written in full (`identifier/name`) and defined by a resource
-    /// server of its pool. Client ids are unique across pools.
+    /// Creates a client that can get `scopes`. Write each scope in full (`identifier/name`). A
+    /// resource server of the pool must define it. Client ids must be unique across pools.
     #[must_use]
     pub fn new<S: Into<String>>(
         id: impl Into<String>,
@@ -45,11 +45,12 @@ impl ClientConfig {
         }
     }
 
-    /// A client without a secret, which authenticates with assertions that are signed with this key (`private_key_jwt`, RFC
-    /// 7523 §2.2). In code only; Cognito has no such clients.
+    /// Creates a client that authenticates with assertions signed by this key, instead of a secret
+    /// (`private_key_jwt`, RFC 7523 §2.2). Files cannot configure it, and Cognito has no such
+    /// clients.
     ///
-    /// An assertion is for the pool's issuer identifier or its token endpoint, is valid for an hour at most, and is
-    /// accepted once.
+    /// The audience of an assertion must be the pool's issuer identifier or token endpoint. It must
+    /// expire within one hour, and it is accepted once.
     #[must_use]
     pub fn with_key<S: Into<String>>(
         id: impl Into<String>,
@@ -59,29 +60,30 @@ impl ClientConfig {
         Self { key: Some(key.clone()), ..Self::new(id, "", scopes) }
     }
 
-    /// A name for people, shown by the program and in the log, and by which
-    /// [`Pool::client`](crate::Pool::client) finds it. Without one, that is the id.
+    /// Sets the display name, which appears in the program's output and in the log.
+    /// [`Pool::client`](crate::Pool::client) finds the client by it. Defaults to the client id.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// How long its access tokens are valid, in seconds. 3600 unless said otherwise, as in Cognito.
+    /// Sets the lifetime of the client's access tokens, in seconds.
     ///
-    /// A file must stay within Cognito's 300 to 86400; in code it may be as short as 1, so that a test of
-    /// renewal need not move its clock far.
+    /// Default: 3600, as in Cognito. Range: 1 to 86400, and 300 to 86400 in a file, as in Cognito.
+    /// Short lifetimes are for tests of renewal.
     #[must_use]
     pub fn lifetime_secs(mut self, seconds: u64) -> Self {
         self.access_token_lifetime_secs = seconds;
         self
     }
 
-    /// Adds a claim to its access tokens, of any type: a tenant, roles, an audience. A later value for the same name wins.
-    /// In a file, it is a member of the table `claims`.
+    /// Adds a claim of any type to the client's access tokens, such as a tenant or roles. A later
+    /// value for the same name replaces the earlier one. In a file, use the table `claims`.
     ///
-    /// `aud` is the audience if the token request names no resource (RFC 8707). The claims that every token of the issuer
-    /// has cannot be set: `sub`, `token_use`, `scope`, `auth_time`, `iss`, `exp`, `iat`, `version`, `jti` and `client_id`.
+    /// `aud` is used if the token request names no resource (RFC 8707). The issuer writes these
+    /// claims itself, so they cannot be set: `sub`, `token_use`, `scope`, `auth_time`, `iss`,
+    /// `exp`, `iat`, `version`, `jti` and `client_id`.
     ///
     /// Default: no further claims.
     ///
@@ -100,22 +102,22 @@ impl ClientConfig {
         self
     }
 
-    /// The client id.
+    /// Returns the client id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The secret in clear, for a test that has to send it. Empty for a client with a key.
+    /// Returns the secret in plain text, for a test that sends it. Empty if the client has a key.
     pub fn secret(&self) -> &str {
         self.secret.expose()
     }
 
-    /// The scopes attached to it, written in full.
+    /// Returns the client's scopes, written in full.
     pub fn scopes(&self) -> &[String] {
         &self.scopes
     }
 
-    /// The name for people; the id when it has none.
+    /// Returns the display name, which defaults to the client id.
     pub fn display_name(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.id)
     }

@@ -1,43 +1,44 @@
-//! What is wrong with a configuration. Never contains a client secret.
+//! Errors in a configuration. They never contain a client secret.
 
 use std::fmt;
 use std::net::SocketAddr;
 
-/// The reason why a configuration is rejected. The message names the field, what was expected and what was found.
+/// The reason why a configuration is rejected. The message names the field, what was expected and
+/// what was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// Not TOML, an unknown or missing field, or a value of the wrong type.
     #[non_exhaustive]
     Syntax {
-        /// The line, counted from 1, when it is known.
+        /// The line, counted from 1, if it is known.
         line: Option<usize>,
-        /// The field on that line, when there is one.
+        /// The field on that line, if there is one.
         field: Option<String>,
-        /// What is wrong.
+        /// The parser's message.
         message: String,
     },
     /// A listen address that other machines could reach, without
     /// [`allow_other_machines`](crate::Config::allow_other_machines).
     #[non_exhaustive]
     NotLoopback {
-        /// The address asked for.
+        /// The configured address.
         found: SocketAddr,
     },
-    /// A value outside what is allowed.
+    /// A value that is not allowed.
     #[non_exhaustive]
     Invalid {
-        /// Where, such as `pools[0].clients[1].scopes[0]`.
+        /// The path of the field, such as `pools[0].clients[1].scopes[0]`.
         field: String,
-        /// What would be accepted.
+        /// A description of allowed values.
         expected: String,
-        /// What was there.
+        /// The rejected value.
         found: String,
     },
-    /// A value that must be unique and is there twice.
+    /// A value that must be unique and occurs twice.
     #[non_exhaustive]
     Duplicate {
-        /// Where the second one is.
+        /// The path of the second occurrence.
         field: String,
         /// The value.
         value: String,
@@ -64,7 +65,7 @@ impl fmt::Display for ConfigError {
             Self::Invalid { field, expected, found } => {
                 write!(f, "`{field}`: expected {expected}, found {found}")
             }
-            Self::Duplicate { field, value } => write!(f, "`{field}`: {value:?} is there twice"),
+            Self::Duplicate { field, value } => write!(f, "`{field}`: duplicate value {value:?}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Reads a configuration from TOML. Knows the shape of the file; what the values may be is in `check.rs`.
+//! Reads a configuration from TOML. The allowed values are in `check.rs`.
 
 use std::net::SocketAddr;
 
@@ -25,8 +25,9 @@ struct File {
 impl Config {
     /// Reads and checks a configuration file.
     ///
-    /// `listen` may be left out (a free port of `127.0.0.1`), as may a client's `name`,
-    /// `access_token_lifetime_secs` (3600) and [`claims`](crate::ClientConfig::claim). In a container, the first lines are:
+    /// Optional fields are `listen` (default: a free port of `127.0.0.1`) and a client's `name`,
+    /// `access_token_lifetime_secs` (default: 3600) and [`claims`](crate::ClientConfig::claim). In
+    /// a container, begin the file with:
     ///
     /// ```toml
     /// listen = "0.0.0.0:9400"
@@ -61,8 +62,8 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError`] if the text is not such a file, or a value is not allowed. Unknown fields are rejected, so
-    /// that a misspelt one is noticed.
+    /// Returns [`ConfigError`] if the file is malformed or a value is not allowed. Unknown fields
+    /// are rejected, so that misspelled names are detected.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         let file: File = toml::from_str(text).map_err(|error| syntax(&error, text))?;
         let mut config = Self::empty();
@@ -86,17 +87,18 @@ fn parse_listen(text: &str) -> Result<SocketAddr, ConfigError> {
     })
 }
 
-/// The message without the excerpt that TOML's `Display` adds: the line may hold a secret.
+/// Returns the message without the excerpt that TOML's `Display` adds, because that line may
+/// contain a secret.
 fn syntax(error: &toml::de::Error, text: &str) -> ConfigError {
     let before = error.span().and_then(|span| text.get(..span.start));
     let line = before.map(|before| before.matches('\n').count() + 1);
     let field = line.and_then(|line| field_on(text.lines().nth(line - 1)?));
-    // Some messages span lines; an error is one.
+    // Join messages of several lines: an error has one line.
     let message = error.message().lines().collect::<Vec<_>>().join(", ");
     ConfigError::Syntax { line, field, message }
 }
 
-/// The plain key that a line assigns to, if it does.
+/// Returns the plain key that this line assigns to.
 fn field_on(line: &str) -> Option<String> {
     let key = line.split_once('=')?.0.trim();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';

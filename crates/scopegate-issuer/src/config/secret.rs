@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 use subtle::{Choice, ConstantTimeEq as _};
 
-/// The text of a client secret. Not empty once a configuration has been checked.
+/// A client secret. In a checked configuration, only a client with a key has an empty one.
 #[derive(Clone, Default)]
 pub(crate) struct Secret(String);
 
@@ -18,19 +18,19 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// Whether `given` is this secret. How long it takes depends on the length of `given`, which its sender
-    /// knows, and on nothing else.
+    /// Returns whether `given` is this secret. The time it takes depends only on the length of
+    /// `given`, which the sender knows.
     pub(crate) fn matches(&self, given: &str) -> bool {
         #[cfg(test)]
         tests::COMPARISONS.with(|count| count.set(count.get() + 1));
-        // `ct_eq` on slices of different length returns at once, which tells the length; hence byte by byte, around
-        // the secret as often as it takes.
+        // `ct_eq` on slices of different lengths returns early, which reveals the length. So compare byte by
+        // byte, and repeat the secret as needed.
         let same_length = self.0.len().ct_eq(&given.len());
         let pairs = given.bytes().zip(self.0.bytes().cycle());
         pairs.fold(same_length, |same: Choice, (a, b)| same & a.ct_eq(&b)).into()
     }
 
-    /// The text itself.
+    /// Returns the secret in plain text.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -44,10 +44,13 @@ impl fmt::Debug for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Through a value of any type: serde's own message for a wrong type quotes what it found.
+        // Read a value of any type first, because serde's message for a wrong type quotes the value.
         match toml::Value::deserialize(deserializer)? {
             toml::Value::String(text) => Ok(Self(text)),
-            other => Err(de::Error::custom(format_args!("a secret is a string, found {}", other.type_str()))),
+            other => Err(de::Error::custom(format_args!(
+                "invalid secret: expected a string, found {}",
+                other.type_str()
+            ))),
         }
     }
 }

@@ -74,13 +74,11 @@ fn value_of_wrong_type_is_rejected_by_field() {
 
 #[test]
 fn error_never_quotes_a_secret() {
-    assert!(
-        error("secret = \"hush-1\"", "secret = [\"hush\"]").contains("a secret is a string, found array")
-    );
+    assert!(error("secret = \"hush-1\"", "secret = [\"hush\"]").contains("expected a string, found array"));
     assert!(error("secret = \"hush-1\"", "secret = \"hush").starts_with("line 14: `secret`: "));
     assert!(error("secret = \"hush-1\"", "secret = hush").starts_with("line 14: `secret`: "));
     let number = Config::from_toml(&GOOD.replacen("\"hush-1\"", "98765", 1)).unwrap_err().to_string();
-    assert!(number.contains("a secret is a string, found integer") && !number.contains("98765"), "{number}");
+    assert!(number.contains("expected a string, found integer") && !number.contains("98765"), "{number}");
     let inline = error(
         "[[pools.clients]]\nid = \"client-1\"",
         "x = { secret = \"hush\" }\n[[pools.clients]]\nid = \"c\"",
@@ -147,11 +145,11 @@ fn out_of_range_error_names_expected_and_found() {
             "[\"a b\"]",
             "`pools[0].clients[0].scopes[0]`: expected printable ASCII without space, `\"` and `\\`, found \"a b\"",
         ),
-        ("\"client-2\"", "\"client-1\"", "`pools[0].clients[1].id`: \"client-1\" is there twice"),
+        ("\"client-2\"", "\"client-1\"", "`pools[0].clients[1].id`: duplicate value \"client-1\""),
         (
             "\"https://shop.example/orders.write\"",
             "\"https://shop.example/orders.read\"",
-            "`pools[0].clients[1].scopes[1]`: \"https://shop.example/orders.read\" is there twice",
+            "`pools[0].clients[1].scopes[1]`: duplicate value \"https://shop.example/orders.read\"",
         ),
     ] {
         assert_eq!(error(from, to), expected);
@@ -172,10 +170,10 @@ fn duplicate_id_is_rejected_across_pools() {
     let (_, pool) = GOOD.split_once("\n\n").unwrap();
     let twice = format!("{GOOD}{pool}");
     let message = Config::from_toml(&twice).unwrap_err().to_string();
-    assert_eq!(message, "`pools[1].id`: \"eu-west-1_Shop00001\" is there twice");
+    assert_eq!(message, "`pools[1].id`: duplicate value \"eu-west-1_Shop00001\"");
     let other_pool = format!("{GOOD}{}", pool.replace("Shop00001", "Shop00002"));
     let message = Config::from_toml(&other_pool).unwrap_err().to_string();
-    assert_eq!(message, "`pools[1].clients[0].id`: \"client-1\" is there twice");
+    assert_eq!(message, "`pools[1].clients[0].id`: duplicate value \"client-1\"");
     let other_clients = format!("{GOOD}{}", pool.replace("Shop00001", "Shop00002").replace("client-", "c-"));
     assert!(Config::from_toml(&other_clients).is_ok());
 }
