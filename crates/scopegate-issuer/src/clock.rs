@@ -1,9 +1,9 @@
-//! The only place that reads the time of day. A server can be given a fixed time instead.
+//! The current time, from the system clock or fixed. No other file reads the system clock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The system's clock, until a fixed time is set.
+/// The system clock, or a fixed time.
 #[derive(Debug)]
 pub(crate) struct Clock {
     fixed: AtomicU64,
@@ -22,7 +22,7 @@ impl Clock {
         self.fixed.store(NOT_FIXED, Ordering::Relaxed);
     }
 
-    /// Seconds since 1970.
+    /// Returns the current time in seconds since 1970.
     pub(crate) fn now(&self) -> u64 {
         match self.fixed.load(Ordering::Relaxed) {
             NOT_FIXED => system_now(),
@@ -31,7 +31,7 @@ impl Clock {
     }
 }
 
-/// Seconds since 1970 by the system's clock; 0 when that clock stands before 1970.
+/// Returns the system clock's seconds since 1970, or 0 if that clock is before 1970.
 pub(crate) fn system_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -1,4 +1,4 @@
-//! How does an endpoint misbehave? The faults, and the responses that they make.
+//! Faults of an endpoint, and the responses that they produce.
 
 mod gzip;
 pub(crate) mod plan;
@@ -22,39 +22,46 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::http::json_response;
 use crate::http::markers::{CloseConnection, WholeBody};
 
-/// A faulty response of the key set endpoint ([`Pool::set_fault`](crate::Pool::set_fault)) or of the token endpoint
-/// ([`Pool::set_token_fault`](crate::Pool::set_token_fault)).
+/// A faulty response of the key set endpoint ([`Pool::set_fault`](crate::Pool::set_fault)) or of
+/// the token endpoint ([`Pool::set_token_fault`](crate::Pool::set_token_fault)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// This status and a short text. A number that is no final HTTP status becomes 500.
+    /// This status and a short string as the body. A number that is not a final HTTP status becomes
+    /// 500.
     Status(u16),
-    /// 200, `text/html`, a login page, as from a proxy.
+    /// 200 with an HTML login page, as from a proxy.
     Html,
-    /// 200 and `{"keys":[]}`: no keys, and no token either.
+    /// 200 and `{"keys":[]}`, which contains neither keys nor a token.
     EmptySet,
-    /// The right status and length, but the connection ends in the middle of the body.
+    /// The correct status and length, but the connection ends in the middle of the body.
     Truncated,
-    /// The right response, but later.
+    /// The correct response after this delay.
     Delay(Duration),
     /// The connection is closed without a response.
     Reset,
-    /// The right response, with a further member that makes the body this many bytes long. It is valid, so only a bound
-    /// makes a reader reject it. Never shorter than the right response.
+    /// The correct response, padded to this many bytes with an additional member. It is valid JSON,
+    /// so a client rejects it only if it limits the length. Never shorter than the correct
+    /// response.
     Oversized(usize),
-    /// 200, then the beginning of a JSON object at one byte every 50 ms, for ever.
+    /// 200 and an endless body: the start of a JSON object, at one byte every 50 ms.
     Drip,
     /// 200, `application/json`, and this body.
     Body(String),
-    /// 302 to this URL. A string that no header can hold becomes 500.
+    /// 302 to this URL. A string that is not a valid header value becomes 500.
     Redirect(String),
-    /// The right response followed by spaces that make it this many bytes long, sent as `Content-Encoding: gzip` even if
-    /// the request does not accept it. About 1/800 of that length is sent. Never shorter than the right response.
+    /// The correct response, padded to this many bytes with spaces, and compressed to about 1/800
+    /// of that length. `Content-Encoding: gzip` is sent even if the request does not accept it.
+    /// Never shorter than the correct response.
     Gzip(usize),
-    /// The right set, with a dozen keys that no verifier can use before and between the valid ones: of an unknown type,
-    /// secret, for encryption, too short, not on their curve, with members that are missing or of the wrong type. Their
-    /// key ids begin with `unusable-`, if they have any. `unusable-encryption` equals the first valid key except for
-    /// `use`, so a token that names it shows whether a verifier checks `use`. A response that is no key set stays right.
+    /// The correct key set, with a dozen unusable keys before and between the valid ones.
+    ///
+    /// They have an unknown type, are secret, are for encryption, are too short, are not on their
+    /// curve, or have missing or wrongly typed members. A string as key id begins with `unusable-`.
+    ///
+    /// `unusable-encryption` equals the first valid key except for `kid`, `use` and the removed
+    /// `alg`. A token that names it shows whether a verifier checks `use`. Responses other than key
+    /// sets are unchanged.
     UnusableAmongGood,
     /// This status, under the same rule as [`Fault::Status`], and a `Retry-After` header.
     RetryAfter {
@@ -66,7 +73,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Returns the response in place of the right one.
+    /// Returns the response that replaces the correct one.
     pub(crate) async fn apply(self, right: Response) -> Response {
         match self {
             Self::Status(code) => failure(code),
@@ -111,19 +118,20 @@ impl Fault {
     }
 }
 
-/// Returns this status with a short text; 500 for a number that cannot be the status of a response.
+/// Returns a response with this status and a short body, or 500 if the number is not a final
+/// status.
 fn failure(code: u16) -> Response {
     let status = StatusCode::from_u16(code).ok().filter(|status| !status.is_informational());
     (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), "a fault is set").into_response()
 }
 
-/// Our own responses are completely in memory, so reading one cannot fail.
+/// Splits a response of this server. Its body is completely in memory, so reading it cannot fail.
 async fn split(response: Response) -> (Parts, Bytes) {
     let (head, body) = response.into_parts();
     (head, to_bytes(body, usize::MAX).await.unwrap_or_default())
 }
 
-/// `{…}` becomes `{…,"padding":"xxx…"}`.
+/// Pads a JSON object: `{…}` becomes `{…,"padding":"xxx…"}`.
 fn oversized(object: &[u8], length: usize) -> Vec<u8> {
     const BEFORE: &[u8] = b",\"padding\":\"";
     const AFTER: &[u8] = b"\"}";
@@ -158,7 +166,7 @@ impl http_body::Body for Half {
             return Poll::Ready(Some(Ok(Frame::data(half))));
         }
         if !std::mem::replace(&mut self.flushed, true) {
-            // One pause, in which the connection writes out what it has; an error would discard it.
+            // Pause once, so that the connection can flush its buffer. An error would discard the buffer.
             context.waker().wake_by_ref();
             return Poll::Pending;
         }

@@ -1,5 +1,5 @@
-//! A door for the fuzz targets to the server's routes without a socket. It is there with the cfg `fuzzing` alone,
-//! which fuzzers set, and is no part of the API.
+//! Access to the server's routes without a socket, for fuzz targets. It exists only with the cfg
+//! `fuzzing`, which fuzzers set, and is not part of the API.
 #![allow(missing_docs, missing_debug_implementations, reason = "no part of the API")]
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::config::error::ConfigError;
 use crate::endpoints;
 use crate::pool::state::PoolState;
 
-/// What a server with this configuration at this address would answer with.
+/// Returns the routes of a server with this configuration and base URL.
 pub fn routes(config: Config, url: &str) -> Result<Router, ConfigError> {
     config.check()?;
     let clock = Arc::new(Clock::system());

@@ -1,16 +1,15 @@
-//! The scope grammar (RFC 6749 §3.3): one file for what a configuration may define and what a request may ask
-//! for.
+//! The scope grammar (RFC 6749 §3.3), for both configurations and requests.
 //!
-//! Which scopes a client has is decided in `config.rs`.
+//! The scopes of a client are in `config/client.rs`.
 
-/// Whether `text` is one scope-token: one or more of `%x21 / %x23-5B / %x5D-7E`, so printable ASCII without
-/// space, `"` and `\`.
+/// Returns whether a string is one scope-token: one or more of `%x21 / %x23-5B / %x5D-7E`, which is
+/// printable ASCII without space, `"` and `\`.
 pub(crate) fn is_scope_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
 }
 
-/// The scope-tokens of a `scope` parameter in the order asked for, without repetitions; `None` when the text
-/// is not tokens with exactly one space between each.
+/// Returns the scope-tokens of a `scope` parameter in the requested order, without repetitions.
+/// Returns `None` if the string is not tokens separated by exactly one space.
 pub(crate) fn parse(text: &str) -> Option<Vec<&str>> {
     let mut tokens = Vec::new();
     for token in text.split(' ') {

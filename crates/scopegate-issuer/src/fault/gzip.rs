@@ -1,12 +1,12 @@
 //! A body that is small on the wire and large once decompressed (RFC 1952).
 //!
-//! One block of spaces is compressed, and then repeated. Compressing all of them would take seconds for 64 MiB in a
-//! debug build, and the client under test would time out meanwhile.
+//! One block of spaces is compressed, and then repeated. Compressing all of them would take seconds
+//! for 64 MiB in a debug build, and the client under test would time out meanwhile.
 
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
-/// Returns this text, followed by as many spaces as make it `length` bytes, in gzip. A longer text stays as it is.
-/// About 1/800 of the spaces is sent.
+/// Pads a string with spaces to `length` bytes, and returns it in gzip. A longer string is not
+/// padded. The spaces are compressed to about 1/800.
 pub(crate) fn with_spaces(text: &[u8], length: usize) -> Vec<u8> {
     let spaces = length.saturating_sub(text.len());
     let mut begin = text.to_vec();
@@ -16,7 +16,7 @@ pub(crate) fn with_spaces(text: &[u8], length: usize) -> Vec<u8> {
     let mut deflate = Compress::new(Compression::best(), false);
     let mut gzip = HEADER.to_vec();
     gzip.extend(compressed(&mut deflate, &begin, FlushCompress::Full));
-    // A full flush ends at a whole byte and forgets what came before, so that what follows can be repeated.
+    // A full flush ends at a byte boundary and resets the window, so the next block can be repeated.
     gzip.extend(compressed(&mut deflate, &block, FlushCompress::Full).repeat(blocks));
     gzip.extend(compressed(&mut deflate, &[], FlushCompress::Finish));
 
@@ -30,7 +30,7 @@ pub(crate) fn with_spaces(text: &[u8], length: usize) -> Vec<u8> {
 }
 
 fn compressed(deflate: &mut Compress, plain: &[u8], flush: FlushCompress) -> Vec<u8> {
-    // More than text can grow by being compressed.
+    // An upper bound for the growth of incompressible input.
     let mut compressed = Vec::with_capacity(2 * plain.len() + 64);
     deflate
         .compress_vec(plain, &mut compressed, flush)

@@ -1,4 +1,4 @@
-//! When an endpoint misbehaves, and how; what each fault does is in `fault.rs`.
+//! The schedule of an endpoint's faults.
 
 use crate::fault::Fault;
 
@@ -8,12 +8,12 @@ pub(crate) enum FaultPlan {
     #[default]
     Well,
     Always(Fault),
-    /// For so many requests, and then no more.
+    /// The fault of this many requests.
     Next(u64, Fault),
 }
 
 impl FaultPlan {
-    /// The fault of the next request, which is that request's alone.
+    /// Returns the fault of the next request, and counts that request.
     pub(crate) fn take(&mut self) -> Option<Fault> {
         match std::mem::take(self) {
             Self::Well | Self::Next(0, _) => None,

@@ -1,13 +1,14 @@
-//! Keys that no verifier can use, each for a reason of its own, put into a key set that is otherwise right.
+//! Keys that verifiers cannot use, each for a different reason, inserted into a valid key set.
 //!
-//! RFC 7517 §5: keys of an unknown type, with missing members or with unsupported values should be ignored, and the
-//! others used.
+//! RFC 7517 §5: keys of an unknown type, with missing members or with unsupported values should be
+//! ignored, and the others used.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// The key set with unusable keys before each of its own. Anything but a key set stays as it is.
+/// Returns the key set with unusable keys before and between its own, or `None` if this is not a
+/// key set.
 pub(crate) fn among_good(right: &[u8]) -> Option<Vec<u8>> {
     let mut set: Value = serde_json::from_slice(right).ok()?;
     let keys = set.get_mut("keys")?.as_array_mut()?;
@@ -22,7 +23,8 @@ pub(crate) fn among_good(right: &[u8]) -> Option<Vec<u8>> {
     Some(set.to_string().into_bytes())
 }
 
-/// The key for encryption is the `good` one, so that a verifier that ignores `use` accepts its signatures.
+/// Returns the unusable keys. The key for encryption is a copy of `good`, so a verifier that
+/// ignores `use` accepts its signatures.
 fn unusable(good: &Value) -> Vec<Value> {
     let mut encryption = good.clone();
     if let Some(members) = encryption.as_object_mut() {
@@ -30,9 +32,9 @@ fn unusable(good: &Value) -> Vec<Value> {
         members.insert("use".into(), "enc".into());
         members.remove("alg");
     }
-    // As many bits as it says, and odd: nothing but the length is wrong with it.
+    // An odd number of exactly this many bits, so only the length is wrong.
     let modulus = |bits: usize| URL_SAFE_NO_PAD.encode(vec![0xA5; bits / 8]);
-    // The point (1, 1), which is on y² = x³ - 3x + b only where b is 3; on no curve of NIST is it.
+    // The point (1, 1) is on y² = x³ - 3x + b only if b is 3, which no NIST curve has.
     let mut one = [0; 32];
     one[31] = 1;
     let one = URL_SAFE_NO_PAD.encode(one);

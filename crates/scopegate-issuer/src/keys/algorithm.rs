@@ -1,14 +1,15 @@
-//! The signature algorithms a key of this crate can have.
+//! The names of the signature algorithms that a key of this crate can have.
 //!
-//! Their names only; what they compute is in `keys/signing_key.rs`. No HMAC and no `none`: a deliberately wrong `alg` is
-//! written into a header by [`Mint`](crate::Mint), it is never an algorithm that something is signed with.
+//! HMAC and `none` are not among them. [`Mint`](crate::Mint) can write a wrong `alg` into a header,
+//! but the token is still signed with one of these algorithms.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// A signature algorithm, by its JOSE name (RFC 7518 §3.1, RFC 8037 §3.1).
 ///
-/// Cognito signs with [`Algorithm::RS256`]; the others are there to test what a resource server does with them.
+/// Cognito signs with [`Algorithm::RS256`]. Use the others to test how a resource server handles
+/// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -33,7 +34,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every algorithm, for a test that wants to try them all.
+    /// All algorithms, for tests that iterate over them.
     pub const ALL: [Self; 9] = [
         Self::RS256,
         Self::RS384,
@@ -61,14 +62,14 @@ impl Algorithm {
     }
 }
 
-/// The JOSE name, as it stands in a header.
+/// Writes the JOSE name, as in a token's header.
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-/// Reads a JOSE name, which is case-sensitive.
+/// Parses a JOSE name, which is case-sensitive.
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
@@ -77,13 +78,13 @@ impl FromStr for Algorithm {
     }
 }
 
-/// A name that is not one of the algorithms of [`Algorithm`].
+/// An error for a name that is not an [`Algorithm`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownAlgorithm(String);
 
 impl fmt::Display for UnknownAlgorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no such signature algorithm: {:?}", self.0)
+        write!(f, "unknown signature algorithm {:?}", self.0)
     }
 }
 

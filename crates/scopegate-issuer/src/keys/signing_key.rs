@@ -37,15 +37,15 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// A new random key: RSA of 2048 bits (what Cognito uses), P-256, P-384 or Ed25519, as the algorithm
-    /// asks.
+    /// Generates a random key for this algorithm: RSA of 2048 bits (as in Cognito), P-256, P-384 or
+    /// Ed25519.
     ///
-    /// Its key id looks like Cognito's: standard base64 of 32 random bytes, so it may contain `+` and `/`,
-    /// and ends in `=`. RSA takes tens of milliseconds, the others microseconds.
+    /// Its key id has Cognito's format, standard base64 of 32 random bytes. It may contain `+` and
+    /// `/`, and ends in `=`. RSA takes tens of milliseconds, the others take microseconds.
     ///
     /// # Panics
     ///
-    /// When the operating system has no randomness to give.
+    /// Panics if the operating system provides no randomness.
     #[must_use]
     pub fn generate(alg: Algorithm) -> Self {
         let pair = match alg {
@@ -62,11 +62,12 @@ impl SigningKey {
         Self::new(alg, pair)
     }
 
-    /// A new random RSA key of 2048, 3072, 4096 or 8192 bits. The last one takes seconds.
+    /// Generates a random RSA key of 2048, 3072, 4096 or 8192 bits. A key of 8192 bits takes
+    /// seconds.
     ///
     /// # Panics
     ///
-    /// When `alg` is not an RSA algorithm, or `bits` is another number.
+    /// Panics if `alg` is not an RSA algorithm, or `bits` is another number.
     #[must_use]
     pub fn generate_rsa(alg: Algorithm, bits: u32) -> Self {
         assert!(
@@ -89,25 +90,29 @@ impl SigningKey {
         Self { kid: STANDARD.encode(id), alg, pair: Arc::new(pair) }
     }
 
-    /// The same key under another key id.
+    /// Returns the same key with another key id.
     #[must_use]
     pub fn with_kid(mut self, kid: impl Into<String>) -> Self {
         self.kid = kid.into();
         self
     }
 
-    /// The key id, as it stands in the header of a token and in the key set.
+    /// Returns the key id, as in the header of a token and in the key set.
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The only algorithm this key signs with.
+    /// Returns the algorithm, which is the only one that this key signs with.
     pub fn alg(&self) -> Algorithm {
         self.alg
     }
 
-    /// The public half as a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2): exactly `kid`, `alg`, `use`, `kty`, and
-    /// `n`, `e` for RSA, `crv`, `x`, `y` for ECDSA, or `crv`, `x` for Ed25519.
+    /// Returns the public key as a JWK (RFC 7517, RFC 7518 §6, RFC 8037 §2). Its members are `kid`,
+    /// `alg`, `use`, `kty`, and:
+    ///
+    /// - RSA: `n` and `e`.
+    /// - ECDSA: `crv`, `x` and `y`.
+    /// - Ed25519: `crv` and `x`.
     pub fn jwk(&self) -> Value {
         let mut jwk = match &*self.pair {
             Pair::Rsa(pair) => {
@@ -119,8 +124,8 @@ impl SigningKey {
                 })
             }
             Pair::Ecdsa(pair) => {
-                // SEC 1 §2.3.3, uncompressed: 0x04, then both coordinates at their full, equal length, which is
-                // what RFC 7518 §6.2.1.2 asks of `x` and `y`.
+                // SEC 1 §2.3.3, uncompressed: 0x04, then both coordinates at their full, equal length, as RFC
+                // 7518 §6.2.1.2 requires for `x` and `y`.
                 let point = pair.public_key().as_ref();
                 let coordinates = point.get(1..).unwrap_or_default();
                 let (x, y) = coordinates.split_at(coordinates.len() / 2);
@@ -145,11 +150,12 @@ impl SigningKey {
         jwk
     }
 
-    /// The signature of `signing_input` as JWS wants it: for ECDSA `R || S` of fixed length (RFC 7518 §3.4).
+    /// Returns the signature of `signing_input` in JWS format, which for ECDSA is `R || S` of fixed
+    /// length (RFC 7518 §3.4).
     ///
     /// # Panics
     ///
-    /// When the operating system has no randomness to give.
+    /// Panics if the operating system provides no randomness.
     #[must_use]
     pub fn sign(&self, signing_input: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
@@ -164,7 +170,7 @@ impl SigningKey {
         }
     }
 
-    /// Whether this key has made this signature.
+    /// Returns whether this signature was made with this key.
     pub(crate) fn verifies(&self, signing_input: &[u8], signature: &[u8]) -> bool {
         let algorithm: &'static dyn VerificationAlgorithm = match self.alg {
             Algorithm::RS256 => &signature::RSA_PKCS1_2048_8192_SHA256,
@@ -185,7 +191,7 @@ impl SigningKey {
         UnparsedPublicKey::new(algorithm, public).verify(signing_input, signature).is_ok()
     }
 
-    /// The private key as PKCS #8 in PEM, for a client under test that has to sign with it.
+    /// Returns the private key as PKCS #8 in PEM, for a client under test that signs with it.
     ///
     /// ```
     /// use scopegate_issuer::{Algorithm, SigningKey};
@@ -196,7 +202,7 @@ impl SigningKey {
     ///
     /// # Panics
     ///
-    /// When the cryptography library has no memory to encode it.
+    /// Panics if the cryptography library cannot allocate memory for the encoding.
     #[must_use]
     pub fn private_key_pem(&self) -> String {
         const ENCODED: &str = "a key that was generated can be encoded";
@@ -228,7 +234,7 @@ impl SigningKey {
             Algorithm::PS256 => &signature::RSA_PSS_SHA256,
             Algorithm::PS384 => &signature::RSA_PSS_SHA384,
             Algorithm::PS512 => &signature::RSA_PSS_SHA512,
-            // The last three never have an RSA key: the constructors see to it.
+            // The constructors give the last three no RSA key.
             Algorithm::RS256 | Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA => {
                 &signature::RSA_PKCS1_SHA256
             }
@@ -258,8 +264,7 @@ impl Pair {
     }
 }
 
-/// Sizes and algorithms are fixed above, so this is the only reason left why a key or a signature cannot be
-/// made.
+/// The only remaining cause of failure, because sizes and algorithms are fixed above.
 const NO_RANDOMNESS: &str = "the operating system has randomness";
 
 #[cfg(test)]
