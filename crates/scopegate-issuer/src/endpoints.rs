@@ -1,4 +1,4 @@
-//! Which endpoint serves a path?
+//! The routes of the server.
 
 mod authorize;
 mod jwks;
@@ -32,16 +32,18 @@ pub(crate) fn routes(pools: Pools, hosts: Arc<[AllowedHost]>) -> Router {
         .with_state(pools)
 }
 
-/// Pages of this machine may ask: one that tries out an API has another origin than the issuer. Pages from elsewhere may not, for
-/// everybody knows the secrets of the clients here, and a page that could get a token could call what this machine protects.
+/// Returns a layer that allows cross-origin requests from pages of this machine, such as pages that
+/// try out an API. Other pages are rejected: the secrets of the built-in clients are public, so a
+/// page could get a token and call the APIs of this machine.
 fn cross_origin() -> CorsLayer {
-    // The names, because `*` does not stand for `Authorization` (Fetch standard, "CORS non-wildcard request-header name").
+    // List the names, because `*` excludes `Authorization` (Fetch standard, "CORS non-wildcard
+    // request-header name").
     let headers = AllowHeaders::mirror_request();
     let local = AllowOrigin::predicate(|origin, _| is_local_origin(origin));
     let layer = CorsLayer::new()
         .allow_origin(local)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(headers);
-    // No `Vary`: a key set says nothing about caching until it is told to, and no shared cache is on this machine.
+    // No `Vary`: by default the key set has no caching headers, and this machine has no shared cache.
     layer.vary(Vary::list([]))
 }

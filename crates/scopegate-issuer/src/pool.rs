@@ -36,7 +36,8 @@ impl Pool {
         &self.state.config().id
     }
 
-    /// Returns the issuer identifier, `http://127.0.0.1:PORT/eu-west-1_Local0001`: the `iss` of its tokens.
+    /// Returns the issuer identifier, `http://127.0.0.1:PORT/eu-west-1_Local0001`: the `iss` of its
+    /// tokens.
     pub fn issuer(&self) -> &str {
         self.state.issuer()
     }
@@ -56,14 +57,15 @@ impl Pool {
         &self.state.config().clients
     }
 
-    /// Returns the first client with this [display name](ClientConfig::display_name): `reader` or `writer` in the
-    /// default pool of [`Config::default`](crate::Config::default), `other` in its second pool.
+    /// Returns the first client with this [display name](ClientConfig::display_name): `reader` or
+    /// `writer` in the default pool of [`Config::default`](crate::Config::default), `other` in its
+    /// second pool.
     pub fn client(&self, name: &str) -> Option<&ClientConfig> {
         self.clients().iter().find(|client| client.display_name() == name)
     }
 
-    /// Returns the builder of a valid token of the pool's first client with all its scopes. [`Mint::sign`] signs it with
-    /// the pool's signing key at that time.
+    /// Returns the builder of a valid token of the pool's first client with all its scopes.
+    /// [`Mint::sign`] signs it with the pool's signing key at that time.
     pub fn mint(&self) -> Mint {
         self.state.mint()
     }
@@ -83,7 +85,8 @@ impl Pool {
         self.state.keys().ring().id_token().clone()
     }
 
-    /// Makes a new signing key and publishes it. The previous one stays published, and earlier ones are removed.
+    /// Makes a new signing key and publishes it. The previous one stays published, and earlier ones
+    /// are removed.
     pub fn rotate(&self) {
         self.rotate_to(self.state.keys().new_key());
     }
@@ -99,8 +102,8 @@ impl Pool {
         self.state.keys().ring().rotate_without_overlap(key);
     }
 
-    /// Makes a new signing key and does not publish it until [`publish`](Self::publish), as an issuer that publishes
-    /// late.
+    /// Makes a new signing key and does not publish it until [`publish`](Self::publish), as an
+    /// issuer that publishes late.
     pub fn rotate_unpublished(&self) {
         let key = self.state.keys().new_key();
         self.state.keys().ring().rotate_unpublished(key);
@@ -111,9 +114,11 @@ impl Pool {
         self.state.keys().ring().publish();
     }
 
-    /// Like [`rotate_unpublished`](Self::rotate_unpublished), but publishes the key after a delay of tokio's clock.
+    /// Like [`rotate_unpublished`](Self::rotate_unpublished), but publishes the key after a delay
+    /// of tokio's clock.
     ///
-    /// Returns at once. Nothing is published if another key signs by then, or if the server has stopped.
+    /// Returns at once. Nothing is published if another key signs by then, or if the server has
+    /// stopped.
     pub fn publish_after(&self, delay: Duration) {
         let key = self.state.keys().new_key();
         let kid = key.kid().to_owned();
@@ -122,8 +127,8 @@ impl Pool {
         self.server.run_after(delay, move || state.keys().ring().publish_if_current(&kid));
     }
 
-    /// Removes every earlier generation of the signing key. The key for ID tokens stays, because it is not one of
-    /// them.
+    /// Removes every earlier generation of the signing key. The key for ID tokens stays, because it
+    /// is not one of them.
     pub fn revoke_previous(&self) {
         self.state.keys().ring().revoke_previous();
     }
@@ -152,23 +157,24 @@ impl Pool {
         self.state.plan_fault(FaultPlan::Well);
     }
 
-    /// Sets the exact `Cache-Control` of every response of the key set endpoint, including faults and 304. Default:
-    /// `None`, no such header.
+    /// Sets the exact `Cache-Control` of every response of the key set endpoint, including faults
+    /// and 304. Default: `None`, no such header.
     ///
     /// # Errors
     ///
-    /// Returns [`InvalidHeaderValue`] if no header can have this value. Then nothing is changed.
+    /// Returns [`InvalidHeaderValue`] if this is not a valid header value. The setting is then
+    /// unchanged.
     pub fn set_cache_control(&self, value: Option<&str>) -> Result<(), InvalidHeaderValue> {
         self.state.caching().set_cache_control(value)
     }
 
-    /// Adds a strong `ETag` to the key set, and responds with 304 and no body to a request whose `If-None-Match` has it
-    /// (RFC 9110 §13.1.2). Disabled by default.
+    /// Adds a strong `ETag` to the key set, and responds with 304 and no body to a request whose
+    /// `If-None-Match` has it (RFC 9110 §13.1.2). Disabled by default.
     ///
-    /// The tag is made from the body that is sent. So a faulty body with status 200, such as [`Fault::EmptySet`], has a
-    /// tag of its own, and a client that stored it gets 304 while the fault lasts. A body that breaks off
-    /// ([`Fault::Truncated`]) has the tag of the complete one. Responses that do not end, and responses with another
-    /// status than 200, have no tag.
+    /// The tag is made from the body that is sent. So a faulty body with status 200, such as
+    /// [`Fault::EmptySet`], has a tag of its own, and a client that stored it gets 304 while the
+    /// fault lasts. A body that breaks off ([`Fault::Truncated`]) has the tag of the complete one.
+    /// Responses that do not end, and responses with another status than 200, have no tag.
     pub fn enable_etags(&self) {
         self.state.caching().set_etags(true);
     }
@@ -178,8 +184,9 @@ impl Pool {
         self.state.caching().set_etags(false);
     }
 
-    /// Sets a fault of the token endpoint, from now on, also for requests that it would reject. Requests are still
-    /// counted. The endpoint that all pools share has it for the requests that count for this pool.
+    /// Sets a fault of the token endpoint, from now on, also for requests that it would reject.
+    /// Requests are still counted. The endpoint that all pools share has it for the requests that
+    /// count for this pool.
     pub fn set_token_fault(&self, fault: Fault) {
         self.state.plan_token_fault(FaultPlan::Always(fault));
     }
@@ -204,8 +211,9 @@ impl Pool {
         self.state.caching().not_modified()
     }
 
-    /// Returns the number of `POST` requests for a token, including rejected ones. A request to the endpoint that all
-    /// pools share counts for the pool of its client, or for the default pool if no pool has that client.
+    /// Returns the number of `POST` requests for a token, including rejected ones. A request to the
+    /// endpoint that all pools share counts for the pool of its client, or for the default pool if
+    /// no pool has that client.
     pub fn token_requests(&self) -> u64 {
         self.state.token_requests()
     }

@@ -1,6 +1,6 @@
-//! What do callers notice when something happens to an issuer's keys, or to the way to them?
+//! Rehearsals: the effects of key rotations and outages on callers.
 //!
-//! A rehearsal knows tokens and responses, not the resource server between them.
+//! A rehearsal sees tokens and responses only, so it works with any resource server.
 
 pub(crate) mod event;
 pub(crate) mod report;
@@ -21,20 +21,20 @@ use self::stage::{Stage, Time};
 use crate::mint::Mint;
 use crate::pool::Pool;
 
-/// Plays an [`Event`] while callers send requests to a resource server, and reports what they noticed.
+/// Plays an [`Event`] while callers send requests to a resource server, and reports its effects.
 ///
-/// Use it to find out how your own API behaves when its issuer rotates its keys, withdraws one, or cannot be
-/// reached. You give it a function that presents a token and returns whether it was accepted. So the API can be a
-/// router in this process, a service on a socket, or anything else that verifies tokens.
+/// Use it to test how your API behaves when its issuer rotates its keys, withdraws a key, or is
+/// unavailable. You pass a function that presents a token and returns whether it was accepted. The
+/// API can be a router in this process or a service on a socket.
 ///
-/// 1. Each caller presents a new token. If the event is about keys, it also presents one that was signed before it.
-/// 2. When each caller has its responses, the event happens. Responses from then on are counted.
-/// 3. They continue [for a time](Self::duration), with an [interval](Self::interval) between the requests of each. Then
-///    the rehearsal waits for open requests, so give your client a timeout.
+/// 1. Each caller presents a new token. If the event changes keys, it also presents an earlier
+///    token.
+/// 2. When each caller has its responses, the event happens. Later responses are counted.
+/// 3. The callers continue for the [duration](Self::duration), with an [interval](Self::interval)
+///    between requests. Then the rehearsal waits for open requests, so give your client a timeout.
 ///
-/// A request is valid if its token is signed by the key that the issuer signs with, or by one that it did not
-/// remove. A token whose key is removed while its request is under way may be accepted or rejected, and is not
-/// counted.
+/// A request is valid if its token is signed by the current signing key, or by a key that was not
+/// removed. If a key is removed during a request, the response to its token is not counted.
 ///
 /// ```
 /// use scopegate_issuer::{Event, LocalIssuer, Rehearsal};
@@ -76,12 +76,12 @@ use crate::pool::Pool;
 ///
 /// # Caveats
 ///
-/// A resource server fetches keys in its own time. To see it meet a fault, or reject a removed key, let the rehearsal
-/// last longer than its refresh period, and configure a short one. Or rehearse in tokio's virtual time: a rehearsal
-/// reads no other clock.
+/// A resource server fetches keys on its own schedule. To observe a fault or a removed key,
+/// configure a short refresh interval, and make the rehearsal longer than this interval. You can
+/// also use tokio's virtual time, because a rehearsal reads no other clock.
 ///
-/// Most resource servers bound how often an unknown key makes them fetch. Events that follow each other within that
-/// time affect each other, so start a new one for each event.
+/// Most resource servers limit how often an unknown key triggers a fetch. Events within that time
+/// affect each other, so start a new resource server for each event.
 #[derive(Clone)]
 #[must_use = "a rehearsal does nothing until it is played"]
 pub struct Rehearsal {
@@ -94,9 +94,11 @@ pub struct Rehearsal {
 }
 
 impl Rehearsal {
-    /// Creates a rehearsal with 8 callers for 2 seconds, an interval of 1 ms, and tokens as [`Pool::mint`] makes them.
+    /// Creates a rehearsal with 8 callers for 2 seconds, an interval of 1 ms, and tokens as
+    /// [`Pool::mint`] makes them.
     ///
-    /// A [`LocalIssuer`](crate::LocalIssuer) stands for its default pool: `Rehearsal::new(&issuer)`.
+    /// A [`LocalIssuer`](crate::LocalIssuer) stands for its default pool:
+    /// `Rehearsal::new(&issuer)`.
     pub fn new(pool: &Pool) -> Self {
         Self {
             pool: pool.clone(),
@@ -120,8 +122,10 @@ impl Rehearsal {
         self
     }
 
-    /// Sets the pause of each caller between a response and its next request. Default: 1 ms, so that a resource server
-    /// that never waits leaves room for other tasks on a runtime of one thread.
+    /// Sets the pause of each caller between a response and its next request.
+    ///
+    /// Default: 1 ms. On a single-threaded runtime, the pause lets other tasks run even if the
+    /// resource server never waits.
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
@@ -133,18 +137,19 @@ impl Rehearsal {
         self
     }
 
-    /// Changes the tokens of the callers, if the resource server does not accept the pool's own: to another client, or
-    /// to other scopes.
+    /// Sets a function that changes the callers' tokens. Use it if the resource server requires
+    /// another client or other scopes than [`Pool::mint`] sets.
     pub fn token(mut self, token: impl Fn(Mint) -> Mint + Send + Sync + 'static) -> Self {
         self.token = Arc::new(token);
         self
     }
 
-    /// Plays the event. `is_accepted` presents a token to the resource server and says whether it was accepted.
+    /// Plays the event. `is_accepted` presents a token to the resource server, and returns whether
+    /// it was accepted.
     ///
     /// # Panics
     ///
-    /// When `is_accepted` does, with its own panic.
+    /// Panics if `is_accepted` panics, with the same payload.
     pub async fn play<P, F>(&self, event: Event, is_accepted: P) -> Report
     where
         P: Fn(String) -> F + Send + Sync + 'static,
@@ -192,7 +197,7 @@ impl Rehearsal {
         }
     }
 
-    /// On another thread: new keys take time, in which this one may have other things to do.
+    /// Prepares the event on a blocking thread, because making keys is slow.
     async fn prepare(&self, event: Event) {
         let pool = self.pool.clone();
         tokio::task::spawn_blocking(move || pool.prepare(event)).await.unwrap_or_else(pass_on);
@@ -214,7 +219,7 @@ impl fmt::Debug for Rehearsal {
     }
 }
 
-/// Waits for this; for the callers only if one of them panics meanwhile, since none of them ends otherwise.
+/// Waits for `this`, or for the first caller that panics. Callers don't end otherwise.
 async fn unless_one_panics<T>(callers: &mut JoinSet<()>, this: impl Future<Output = T>) -> T {
     tokio::select! {
         done = this => done,
@@ -222,7 +227,7 @@ async fn unless_one_panics<T>(callers: &mut JoinSet<()>, this: impl Future<Outpu
     }
 }
 
-/// A task's panic goes on where it is waited for.
+/// Resumes the panic of a task in the task that waits for it.
 fn pass_on<T>(error: JoinError) -> T {
     match error.try_into_panic() {
         Ok(reason) => panic::resume_unwind(reason),

@@ -1,7 +1,7 @@
-//! Which connections are open, and until when?
+//! The connections of a server, and their end.
 //!
-//! Not `axum::serve`: a fault must be able to close a connection without a response, and dropping the server
-//! must end connections that are still open.
+//! `axum::serve` is not used, because a fault must be able to close a connection without a
+//! response, and dropping the server must end open connections.
 
 pub(crate) mod host;
 
@@ -50,7 +50,7 @@ impl Server {
     /// Runs the action later, unless the server has stopped by then. Can be called on any thread.
     pub(crate) fn run_after(&self, delay: Duration, action: impl FnOnce() + Send + 'static) {
         let mut stopped = self.stop.subscribe();
-        // Made here and not in the task, so that the delay begins now and not when the task is first run.
+        // Create the timer outside the task, so that the delay begins now.
         let delay = {
             let _in_runtime = self.runtime.enter();
             tokio::time::sleep(delay)
@@ -64,7 +64,8 @@ impl Server {
         });
     }
 
-    /// Accepts no more connections, and waits for the responses to open requests, at most [`SHUTDOWN_TIMEOUT`].
+    /// Accepts no more connections, and waits for the responses to open requests, at most
+    /// [`SHUTDOWN_TIMEOUT`].
     pub(crate) async fn shut_down(&self) {
         self.stop.send_replace(true);
         if let Some(task) = self.take_task() {
@@ -107,8 +108,8 @@ async fn accept(listener: TcpListener, routes: Router, mut stopped: watch::Recei
                 connections.spawn(serve(stream, routes.clone(), stopped.clone()));
             }
             Err(error) => {
-                tracing::debug!(%error, "a connection could not be accepted");
-                // Out of file descriptors, say: the next attempt would fail at once, again and again.
+                tracing::debug!(%error, "cannot accept connection");
+                // If no file descriptor is free, for example, an immediate retry would fail in a busy loop.
                 tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
             }
         }
@@ -118,7 +119,8 @@ async fn accept(listener: TcpListener, routes: Router, mut stopped: watch::Recei
     while connections.join_next().await.is_some() {}
 }
 
-/// An error is the end of the server itself, so it counts as a request to stop.
+/// Waits for a request to stop. An error means that the server was dropped, so it counts as a
+/// request.
 async fn stop_requested(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|&stopped| stopped).await;
 }
@@ -135,17 +137,18 @@ async fn serve(stream: TcpStream, routes: Router, mut stopped: watch::Receiver<b
         }
     };
     if let Err(error) = result {
-        tracing::debug!(%error, "a connection ended early");
+        tracing::debug!(%error, "connection ended early");
     }
 }
 
-/// An error here makes hyper close the connection without a response.
+/// Returns the response to a request, or an error that makes hyper close the connection without
+/// one.
 async fn respond(routes: Router, request: http::Request<Incoming>) -> Result<Response, Closed> {
     // The query may hold a secret, so it is not logged.
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let responded: Result<Response, Infallible> = routes.oneshot(request.map(Body::new)).await;
     let Ok(response) = responded;
-    tracing::debug!(%method, %path, status = response.status().as_u16(), "answered");
+    tracing::debug!(%method, %path, status = response.status().as_u16(), "response sent");
     if response.extensions().get::<CloseConnection>().is_some() { Err(Closed) } else { Ok(response) }
 }
 
@@ -160,8 +163,8 @@ impl fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-/// Open requests get this long when the server shuts down.
+/// The time that open requests have to complete when the server shuts down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The pause after a connection could not be accepted.
+/// The pause after a failure to accept a connection.
 const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(50);

@@ -12,8 +12,8 @@ use crate::pool::replay_cache::ReplayCache;
 /// RFC 7523 §2.2.
 pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The longest lifetime of an assertion, in seconds: an hour, which is the default of authlib. RFC 7523 §3 allows an
-/// issuer to reject assertions that expire unreasonably late.
+/// The longest lifetime of an assertion, in seconds: an hour, which is the default of authlib. RFC
+/// 7523 §3 allows an issuer to reject assertions that expire unreasonably late.
 const MAX_LIFETIME: u64 = 3_600;
 
 /// An unverified assertion.
@@ -46,8 +46,13 @@ impl Assertion {
         self.claims.get(name)?.as_str()
     }
 
-    /// Returns whether the assertion authenticates this client (RFC 7523 §3): signed by its key with that key's algorithm,
-    /// about itself, for one of `audiences` alone, not expired, and used for the first time.
+    /// Returns whether the assertion authenticates this client (RFC 7523 §3):
+    ///
+    /// - It is signed by the client's key with that key's algorithm.
+    /// - `iss` and `sub` are the client id.
+    /// - `aud` is a string, and one of `audiences`.
+    /// - It is not expired, and expires within [`MAX_LIFETIME`].
+    /// - Its `jti` is used for the first time.
     pub(crate) fn is_valid(
         &self,
         client_id: &str,
@@ -57,7 +62,7 @@ impl Assertion {
         replay_cache: &ReplayCache,
     ) -> bool {
         let alg = match self.header.get("alg").and_then(Value::as_str) {
-            Some("Ed25519") => Some("EdDSA"), // RFC 9864 §2.2 has another name for it, which openid-client for one writes
+            Some("Ed25519") => Some("EdDSA"), // RFC 9864 §2.2 renames it, and openid-client uses the new name
             alg => alg,
         };
         let kid_fits = self.header.get("kid").is_none_or(|kid| kid.as_str() == Some(key.kid()));

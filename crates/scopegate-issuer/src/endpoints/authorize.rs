@@ -1,4 +1,5 @@
-//! `GET …/oauth2/authorize`: rejects every request. It is there for clients that reject metadata without it.
+//! `GET …/oauth2/authorize`: rejects every request. It is there for clients that reject metadata
+//! without it.
 
 use axum::extract::State;
 use axum::response::Response;

@@ -1,4 +1,4 @@
-//! `GET …/.well-known/jwks.json`: the key set of a pool (RFC 7517 §5), perhaps with a fault.
+//! `GET …/.well-known/jwks.json`: the key set of a pool (RFC 7517 §5), or its fault.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -14,7 +14,7 @@ pub(crate) async fn jwks(State(pools): State<Pools>, id: PoolId, request: Header
     let response = match fault {
         None => right,
         Some(fault) => {
-            tracing::debug!(pool = pool.config().id, "the key set endpoint responds with a fault");
+            tracing::debug!(pool = pool.config().id, "JWKS endpoint responds with a fault");
             fault.apply(right).await
         }
     };

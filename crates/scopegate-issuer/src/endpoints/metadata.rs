@@ -1,5 +1,4 @@
-//! The two documents in which a pool describes itself, made from one set of members so that they cannot
-//! differ.
+//! The two metadata documents of a pool. They share one set of members, so they cannot differ.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -9,7 +8,7 @@ use crate::http::json_response;
 use crate::pool::registry::{PoolId, Pools, find, not_found};
 use crate::pool::state::PoolState;
 
-/// `OpenID` Connect Discovery 1.0 §3, the only one that Cognito itself has.
+/// Returns the document of `OpenID` Connect Discovery 1.0 §3, which is the only one in Cognito.
 pub(crate) async fn openid_configuration(State(pools): State<Pools>, id: PoolId) -> Response {
     let Some(pool) = find(&pools, &id) else { return not_found() };
     let mut document = common(pool);
@@ -20,28 +19,28 @@ pub(crate) async fn openid_configuration(State(pools): State<Pools>, id: PoolId)
     json_response::ok(document.to_string())
 }
 
-/// RFC 8414 §2.
+/// Returns the document of RFC 8414 §2.
 pub(crate) async fn authorization_server(State(pools): State<Pools>, id: PoolId) -> Response {
     find(&pools, &id).map_or_else(not_found, |pool| json_response::ok(common(pool).to_string()))
 }
 
 fn common(pool: &PoolState) -> Value {
     let mut methods = vec!["client_secret_basic", "client_secret_post"];
-    // Cognito has no such clients, so this is here only for a pool that was given one.
+    // Cognito has no such clients, so add this only if the pool has one.
     if pool.config().clients.iter().any(|client| client.key.is_some()) {
         methods.push("private_key_jwt");
     }
     json!({
         "issuer": pool.issuer(),
         "jwks_uri": pool.jwks_uri(),
-        // Not required where no grant uses it (RFC 8414 §2), but Cognito has it, and the official MCP clients reject metadata
-        // without it.
+        // RFC 8414 §2 does not require it here, because no grant uses it. But Cognito has it, and the
+        // official MCP clients reject metadata without it.
         "authorization_endpoint": pool.authorization_endpoint(),
         "token_endpoint": pool.token_endpoint(),
         "token_endpoint_auth_methods_supported": methods,
         "grant_types_supported": ["client_credentials"],
         "scopes_supported": pool.config().scopes().collect::<Vec<_>>(),
-        // Required by RFC 8414 §2, and empty: the authorization endpoint rejects every one.
+        // Required by RFC 8414 §2. It is empty, because the authorization endpoint rejects each type.
         "response_types_supported": [],
     })
 }

@@ -1,4 +1,4 @@
-//! `POST …/oauth2/token`: the client credentials grant (RFC 6749 §4.4), and no other.
+//! `POST …/oauth2/token`: the client credentials grant (RFC 6749 §4.4), which is the only one.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::pool::registry::{PoolId, Pools, find, not_found};
 use crate::pool::state::PoolState;
 use crate::scope;
 
-/// The token endpoint of one pool, where a client of another pool is unknown.
+/// Handles the token endpoint of one pool, where clients of other pools are unknown.
 pub(crate) async fn pool_token(
     State(pools): State<Pools>,
     id: PoolId,
@@ -31,7 +31,8 @@ pub(crate) async fn pool_token(
     respond(request.and_then(|request| request.token_from(Some(pool))), fault).await
 }
 
-/// The token endpoint that all pools share: the client id, which is unique, determines the pool.
+/// Handles the token endpoint that all pools share. Client ids are unique, so they determine the
+/// pool.
 pub(crate) async fn shared_token(State(pools): State<Pools>, headers: HeaderMap, body: Body) -> Response {
     let request = Request::read(&headers, body).await;
     let pool = request.as_ref().ok().and_then(|request| request.credentials.pool(&pools));
@@ -48,7 +49,7 @@ async fn respond(result: Result<Response, OAuthError>, fault: Option<Fault>) -> 
     match fault {
         None => response,
         Some(fault) => {
-            tracing::debug!("the token endpoint responds with a fault");
+            tracing::debug!("token endpoint responds with a fault");
             fault.apply(response).await
         }
     }
@@ -74,8 +75,8 @@ impl Request {
         Ok(Self { form, credentials })
     }
 
-    /// The checks in order: the client, the grant, the scope. Parameters we do not know are ignored (RFC 6749
-    /// §3.2).
+    /// Checks the client, the grant, the scope and the resource, in this order. Unknown parameters
+    /// are ignored (RFC 6749 §3.2).
     fn token_from(&self, pool: Option<&Arc<PoolState>>) -> Result<Response, OAuthError> {
         let grant_type = self.form.get("grant_type").ok_or(OAuthError::MissingGrantType)?;
         let client = self.credentials.check(pool)?;
@@ -92,7 +93,7 @@ impl Request {
         body.insert("access_token".into(), token.into());
         body.insert("expires_in".into(), lifetime.into());
         body.insert("token_type".into(), "Bearer".into());
-        // RFC 6749 §5.1: required where it is not what was asked for, and Cognito leaves it out elsewhere.
+        // RFC 6749 §5.1: required if it differs from the requested scope. Cognito omits it otherwise.
         if self.form.get("scope") != Some(&granted) {
             body.insert("scope".into(), granted.into());
         }
@@ -104,7 +105,7 @@ impl Request {
         Ok(token_response(StatusCode::OK, &Value::Object(body)))
     }
 
-    /// The resources that were named (RFC 8707 §2), which become `aud` as when Cognito binds a token to a resource: one as a
+    /// Returns the requested resources (RFC 8707 §2), which become `aud` as in Cognito: one as a
     /// string, several as an array.
     fn audience(&self, pool: &PoolState) -> Result<Option<Value>, OAuthError> {
         let named: Vec<&str> = self.form.resources().collect();
@@ -119,8 +120,8 @@ impl Request {
         })
     }
 
-    /// What was asked for if all of it is attached to the client; all that is attached if nothing was asked
-    /// for.
+    /// Returns the requested scope if the client has all of it. If the request has no scope,
+    /// returns all scopes of the client.
     fn granted_scope(&self, client: &ClientConfig) -> Result<String, OAuthError> {
         let Some(requested) = self.form.get("scope") else { return Ok(client.scopes.join(" ")) };
         let requested = scope::parse(requested).ok_or(OAuthError::MalformedScope)?;
@@ -132,7 +133,8 @@ impl Request {
     }
 }
 
-/// One `Content-Type` with the media type of a form; parameters, such as a charset, do not matter.
+/// Returns whether there is exactly one `Content-Type`, and it is that of a form. Parameters, such
+/// as a charset, are ignored.
 fn is_form(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else { return false };
@@ -140,5 +142,6 @@ fn is_form(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// A request has a few hundred bytes; Cognito's own limits are far below.
+/// The maximum length of a request. Typical requests have a few hundred bytes, and Cognito's limits
+/// are far lower.
 const MAX_BODY_BYTES: usize = 16 * 1024;

@@ -16,7 +16,8 @@ use http_body::Body as _;
 use crate::http::entity_tag::EntityTag;
 use crate::http::markers::{CloseConnection, WholeBody};
 
-/// The caching settings of a key set endpoint, and the number of its 304 responses. Everything is off at first.
+/// The caching settings of a key set endpoint, and the number of its 304 responses. Everything is
+/// off at first.
 #[derive(Debug, Default)]
 pub(crate) struct Caching {
     cache_control: Mutex<Option<HeaderValue>>,
@@ -49,7 +50,7 @@ impl Caching {
     }
 
     async fn with_etag(&self, request: &HeaderMap, mut response: Response) -> Response {
-        // Conditions are for what would be a success (RFC 9110 §13.2.1).
+        // Conditions apply only if the response would otherwise be a success (RFC 9110 §13.2.1).
         let enabled = self.etags.load(Ordering::SeqCst) && response.status() == StatusCode::OK;
         if !enabled || response.extensions().get::<CloseConnection>().is_some() {
             return response;
@@ -72,20 +73,20 @@ impl Caching {
     }
 }
 
-/// A text that no header can have as its value, since it has control characters in it, or white space at an
-/// end.
+/// An error for a string that is not a valid header value, because it has control characters or
+/// outer white space.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidHeaderValue(String);
 
 impl fmt::Display for InvalidHeaderValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no header can have this value: {:?}", self.0)
+        write!(f, "invalid header value {:?}", self.0)
     }
 }
 
 impl std::error::Error for InvalidHeaderValue {}
 
-/// RFC 9110 §5.5: white space at the ends would be no part of what the client reads.
+/// Parses a header value. Rejects outer white space, because recipients strip it (RFC 9110 §5.5).
 fn parse(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
     HeaderValue::from_bytes(text.as_bytes())
         .ok()
@@ -93,7 +94,8 @@ fn parse(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
         .ok_or_else(|| InvalidHeaderValue(text.to_owned()))
 }
 
-/// Returns the complete body, even if the response breaks off; `None` if it has no end. The response stays as it was.
+/// Returns the complete body, even if the response breaks off; `None` if it has no end. The
+/// response stays as it was.
 async fn whole_body(response: &mut Response) -> Option<Bytes> {
     if let Some(WholeBody(body)) = response.extensions_mut().remove() {
         return Some(body);
@@ -115,7 +117,7 @@ mod tests {
         }
         for text in [" ", " no-store", "no-store\t", "a\nb", "a\r\nSet-Cookie: b", "\0", "\u{7F}"] {
             let error = parse(text).unwrap_err();
-            assert_eq!(error.to_string(), format!("no header can have this value: {text:?}"));
+            assert_eq!(error.to_string(), format!("invalid header value {text:?}"));
         }
     }
 }

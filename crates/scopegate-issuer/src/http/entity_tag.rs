@@ -1,8 +1,9 @@
 //! Entity tags (RFC 9110 §8.8.3): made from a body, and searched in `If-None-Match` (§13.1.2).
 //!
-//! Not by the crate `headers` (0.4), whose `IfNoneMatch` is lenient. It skips the malformed elements of a list, so that
-//! `*, "tag"` matches. It ignores a header that is not ASCII, and a space in a tag fails a debug assertion. It would save
-//! 30 lines, and bring `mime`, `sha1` and a second `base64`.
+//! Not by the crate `headers` (0.4), whose `IfNoneMatch` is lenient. It skips the malformed
+//! elements of a list, so that `*, "tag"` matches. It ignores a header that is not ASCII, and a
+//! space in a tag fails a debug assertion. It would save 30 lines, and bring `mime`, `sha1` and a
+//! second `base64`.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -10,19 +11,19 @@ use std::hash::{DefaultHasher, Hasher as _};
 use http::HeaderMap;
 use http::header::IF_NONE_MATCH;
 
-/// A strong tag: equal bodies have equal tags, and others have others.
+/// A strong entity tag, derived from a body.
 pub(crate) struct EntityTag(String);
 
 impl EntityTag {
     pub(crate) fn for_body(body: &[u8]) -> Self {
-        // No cryptographic hash: nobody here looks for two bodies with one tag.
+        // A cryptographic hash is unnecessary, because no attacker benefits from a collision here.
         let mut hasher = DefaultHasher::new();
         hasher.write(body);
         Self(format!("\"{:x}-{:016x}\"", body.len(), hasher.finish()))
     }
 
-    /// Whether `If-None-Match` is there and says that the client has this body. A header that is not
-    /// `*` or a list of tags says nothing.
+    /// Returns whether `If-None-Match` is `*`, or a list that contains this tag. A malformed header
+    /// is ignored.
     pub(crate) fn is_in_if_none_match(&self, request: &HeaderMap) -> bool {
         let mut lines = request.get_all(IF_NONE_MATCH).iter().map(http::HeaderValue::as_bytes);
         // Several lines are one list (RFC 9110 §5.3).
@@ -33,15 +34,16 @@ impl EntityTag {
     }
 }
 
-/// As it stands in the header, with its quotes.
+/// Writes the tag with its quotes, as in the header.
 impl fmt::Display for EntityTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-/// The tags of a list without their quotes, weak and strong ones alike, since here they are compared weakly
-/// (RFC 9110 §8.8.3.2). `None` when it is no such list. Empty elements are skipped (§5.6.1.2).
+/// Returns the tags of a list without their quotes, or `None` if the list is malformed. Weak and
+/// strong tags are equal, because the comparison is weak (RFC 9110 §8.8.3.2). Empty elements are
+/// skipped (§5.6.1.2).
 fn opaque_tags(mut list: &[u8]) -> Option<Vec<&[u8]>> {
     let mut tags = Vec::new();
     loop {

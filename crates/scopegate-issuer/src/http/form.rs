@@ -1,12 +1,13 @@
-//! Reads `application/x-www-form-urlencoded` (RFC 6749 Appendix B), strictly: a `%` without two hexadecimal
-//! digits, bytes that are not UTF-8 and a repeated name are errors. The caller bounds the input.
+//! Reads `application/x-www-form-urlencoded` (RFC 6749 Appendix B), strictly: a `%` without two
+//! hexadecimal digits, bytes that are not UTF-8 and a repeated name are errors. The caller bounds
+//! the input.
 //!
-//! Not by the crate `form_urlencoded`, which accepts any input: it keeps a `%` without digits, and replaces bytes that
-//! are not UTF-8 by U+FFFD, so that neither can be rejected afterwards. Its decoder would save 20 lines here, and a check
-//! before it would cost as many.
+//! Not by the crate `form_urlencoded`, which accepts any input: it keeps a `%` without digits, and
+//! replaces bytes that are not UTF-8 by U+FFFD, so that neither can be rejected afterwards. Its
+//! decoder would save 20 lines here, and a check before it would cost as many.
 
-/// The parameters of a request body. Those without a value are left out, since RFC 6749 §3.2 treats them as
-/// omitted.
+/// The parameters of a request body. Those without a value are left out, since RFC 6749 §3.2 treats
+/// them as omitted.
 #[derive(Default)]
 pub(crate) struct Form(Vec<(String, String)>);
 

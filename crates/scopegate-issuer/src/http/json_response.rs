@@ -13,7 +13,8 @@ pub(crate) fn ok(body: impl Into<Body>) -> Response {
     response
 }
 
-/// Returns this status with the two members of an error (RFC 6749 §5.2), outside the token endpoint.
+/// Returns this status with the two members of an error (RFC 6749 §5.2), outside the token
+/// endpoint.
 pub(crate) fn error(status: StatusCode, error: &str, description: &str) -> Response {
     let mut response = ok(json!({ "error": error, "error_description": description }).to_string());
     *response.status_mut() = status;

@@ -1,5 +1,5 @@
-//! Every error of the token endpoint (RFC 6749 §5.2), as a closed set: no part of a request is repeated in a
-//! response.
+//! Every error of the token endpoint (RFC 6749 §5.2), as a closed set: no part of a request is
+//! repeated in a response.
 
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE};
@@ -79,10 +79,10 @@ impl OAuthError {
         }
     }
 
-    /// RFC 6749 §5.2: 400, and 401 with a challenge where the client used the `Authorization` header.
-    /// Credentials in the body get 400 as from Cognito: 401 would need a challenge (RFC 9110 §15.5.2), and
-    /// there is no scheme for them. No credentials at all get 401, since there the challenge tells what to
-    /// do.
+    /// RFC 6749 §5.2: 400, and 401 with a challenge where the client used the `Authorization`
+    /// header. Credentials in the body get 400 as from Cognito: 401 would need a challenge (RFC
+    /// 9110 §15.5.2), and there is no scheme for them. No credentials at all get 401, since there
+    /// the challenge tells what to do.
     fn status(self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::UnsupportedScheme | Self::WrongBasicCredentials => {

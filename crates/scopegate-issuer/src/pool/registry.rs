@@ -1,4 +1,4 @@
-//! The pools of a server, and the one that a path names.
+//! The pools of a server, and the lookup of the pool in a path.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::pool::state::PoolState;
 /// All pools of a server, the default one first.
 pub(crate) type Pools = Arc<[Arc<PoolState>]>;
 
-/// The part of a path that names a pool. A part that does not decode to UTF-8 names no pool, and is no error of
-/// its own.
+/// The path segment with the pool id. A segment that is not valid UTF-8 is treated as an unknown
+/// pool.
 pub(crate) type PoolId = Result<Path<String>, PathRejection>;
 
 /// Returns the pool with this id.

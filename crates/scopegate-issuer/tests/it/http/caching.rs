@@ -79,7 +79,7 @@ async fn invalid_cache_control_is_rejected_and_changes_nothing() {
     issuer.set_cache_control(Some("max-age=60")).unwrap();
     for value in ["max-age=1\r\nx: y", " max-age=1", "\0"] {
         let error = issuer.set_cache_control(Some(value)).unwrap_err();
-        assert_eq!(error.to_string(), format!("no header can have this value: {value:?}"));
+        assert_eq!(error.to_string(), format!("invalid header value {value:?}"));
     }
     assert_eq!(cache_control(&fetch(&issuer).await), Some("max-age=60"));
 }
