@@ -153,7 +153,8 @@ enum Secrets {
     Placeholder,
 }
 
-/// An error message of one line, and an exit code: 2 for invalid settings, 1 for other failures.
+/// An error message of one line and its exit code. The code is 2 for invalid settings and 1
+/// otherwise.
 struct Failure {
     message: String,
     code: u8,

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-/// The reason why a configuration is rejected. The message names the field, what was expected and
-/// what was found.
+/// An error in a configuration. The message names the field, and the expected and found values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {

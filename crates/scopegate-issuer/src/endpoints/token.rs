@@ -1,4 +1,4 @@
-//! `POST …/oauth2/token`: the client credentials grant (RFC 6749 §4.4), which is the only one.
+//! `POST …/oauth2/token` for the client credentials grant (RFC 6749 §4.4).
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Entity tags (RFC 9110 §8.8.3): made from a body, and searched in `If-None-Match` (§13.1.2).
+//! Entity tags of bodies (RFC 9110 §8.8.3) and their comparison with `If-None-Match` (§13.1.2).
 //!
 //! Not by the crate `headers` (0.4), whose `IfNoneMatch` is lenient. It skips the malformed
 //! elements of a list, so that `*, "tag"` matches. It ignores a header that is not ASCII, and a

@@ -102,7 +102,7 @@ impl SigningKey {
         &self.kid
     }
 
-    /// Returns the algorithm, which is the only one that this key signs with.
+    /// Returns the only algorithm of this key.
     pub fn alg(&self) -> Algorithm {
         self.alg
     }
