@@ -95,16 +95,15 @@ impl PoolState {
         self.token_requests.load(Ordering::SeqCst)
     }
 
-    /// Begins a request for the key set: returns its fault, and counts it. A request that is counted has its
-    /// fault, so a test that has seen the count can change the fault of later ones.
+    /// Begins a request for the key set. Takes its fault before it counts the request: a test that has
+    /// seen the count can change the fault of later requests only.
     pub(crate) fn begin_jwks_fetch(&self) -> Option<Fault> {
         let fault = locked(&self.fault).take();
         self.jwks_fetches.fetch_add(1, Ordering::SeqCst);
         fault
     }
 
-    /// Begins a request for a token: returns its fault, and counts it, in this order as
-    /// [`begin_jwks_fetch`](Self::begin_jwks_fetch) does.
+    /// Begins a request for a token in the order of [`begin_jwks_fetch`](Self::begin_jwks_fetch).
     pub(crate) fn begin_token_request(&self) -> Option<Fault> {
         let fault = locked(&self.token_fault).take();
         self.token_requests.fetch_add(1, Ordering::SeqCst);
