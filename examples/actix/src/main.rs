@@ -12,7 +12,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt::init();
     let (issuer, client) = (std::env::var("ISSUER")?, std::env::var("CLIENT_ID")?);
     let verifier = Verifier::builder().trust(Issuer::cognito_at(&issuer)?.client(client)).start().await?;
-    let routes = Data::new(Routes::new(&verifier)?);
+    let routes = Data::new(Routes::new(&verifier, &issuer)?);
     let server = HttpServer::new(move || App::new().configure(configure(routes.clone())));
     server.bind(("127.0.0.1", 3000))?.run().await?;
     Ok(())

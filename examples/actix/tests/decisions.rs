@@ -30,7 +30,7 @@ async fn responses_and_records_are_those_of_the_layers() {
         lines.lock().unwrap().push(line);
     });
     let verifier = verifier.start().await.unwrap();
-    let routes = Data::new(Routes::new(&verifier).unwrap());
+    let routes = Data::new(Routes::new(&verifier, local.issuer()).unwrap());
     let app = test::init_service(App::new().configure(configure(routes))).await;
 
     let reader = local.mint().scope(READ).claim("sub", "user-1").sign();
@@ -99,5 +99,21 @@ async fn responses_and_records_are_those_of_the_layers() {
             );
         }
         assert_eq!(std::mem::take(&mut *records.lock().unwrap()), [record]);
+    }
+}
+
+#[actix_web::test]
+async fn same_subject_of_other_issuer_owns_nothing() {
+    // FR-C13
+    let (ours, theirs) = (LocalIssuer::start().await.unwrap(), LocalIssuer::start().await.unwrap());
+    let trusted = |local: &LocalIssuer| Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
+    let verifier = Verifier::builder().trust(trusted(&ours)).trust(trusted(&theirs)).start().await.unwrap();
+    let routes = Data::new(Routes::new(&verifier, ours.issuer()).unwrap());
+    let app = test::init_service(App::new().configure(configure(routes))).await;
+    for (local, status) in [(&ours, 200), (&theirs, 403)] {
+        let token = local.mint().scope(READ).claim("sub", "user-1").sign();
+        let request = test::TestRequest::get().uri("/orders/user-1");
+        let request = request.insert_header(("authorization", format!("Bearer {token}")));
+        assert_eq!(test::call_service(&app, request.to_request()).await.status().as_u16(), status);
     }
 }
