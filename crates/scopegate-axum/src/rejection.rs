@@ -85,6 +85,10 @@ impl Rejection {
     /// }
     /// # let _ = order;
     /// ```
+    ///
+    /// # Panics
+    /// Panics for a code that [`Denied::new`] does not accept.
+    #[track_caller]
     pub fn forbidden(reason: &'static str) -> Self {
         Denied::new(reason).into()
     }

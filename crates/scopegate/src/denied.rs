@@ -25,8 +25,34 @@ impl Denied {
     /// Denies with a stable reason code, such as `suspended` or `not_owner`.
     ///
     /// Callers see the code, and it is a label of metrics. It is part of the program, so that no
-    /// text of a token can get there. Write it as one word in snake case.
+    /// text of a token can get there. It has 1 to 64 characters of `a-z`, `0-9` and `_`, and starts
+    /// with a letter. It is none of the [other codes](crate::Decision#reason-codes), except `denied`.
+    ///
+    /// Put it in a `const`, and a wrong code is an error at compile time:
+    ///
+    /// ```
+    /// use scopegate::Denied;
+    ///
+    /// const SUSPENDED: Denied = Denied::new("suspended");
+    /// # assert_eq!(SUSPENDED.reason(), "suspended");
+    /// ```
+    ///
+    /// ```compile_fail
+    /// use scopegate::Denied;
+    ///
+    /// const SUSPENDED: Denied = Denied::new("accepted");
+    /// # assert_eq!(SUSPENDED.reason(), "accepted");
+    /// ```
+    ///
+    /// # Panics
+    /// Panics if the code has another form, or is reserved.
+    #[track_caller]
     pub const fn new(reason: &'static str) -> Self {
+        assert!(
+            is_snake_case(reason.as_bytes()),
+            "a reason code has 1 to 64 characters of `a-z`, `0-9` and `_`, and starts with a letter"
+        );
+        assert!(!is_reserved(reason.as_bytes()), "the reason code is one of scopegate's own");
         Self { reason }
     }
 
@@ -34,6 +60,61 @@ impl Denied {
     pub const fn reason(&self) -> &'static str {
         self.reason
     }
+}
+
+/// The codes that have a meaning of their own. `denied` is the application's.
+const RESERVED: [&str; 17] = [
+    "accepted",
+    "no_token",
+    "no_credentials",
+    "unsupported_scheme",
+    "several_headers",
+    "not_one_token",
+    "malformed",
+    "unknown_issuer",
+    "unknown_key",
+    "expired",
+    "not_yet_valid",
+    "bad_signature",
+    "not_for_us",
+    "unacceptable",
+    "insufficient_scope",
+    "unexpected_claims",
+    "keys_unavailable",
+];
+
+const MAX_REASON: usize = 64;
+
+const fn is_snake_case(mut code: &[u8]) -> bool {
+    if code.len() > MAX_REASON || !matches!(code, [b'a'..=b'z', ..]) {
+        return false;
+    }
+    while let [b'a'..=b'z' | b'0'..=b'9' | b'_', rest @ ..] = code {
+        code = rest;
+    }
+    code.is_empty()
+}
+
+const fn is_reserved(code: &[u8]) -> bool {
+    let mut reserved: &[&str] = &RESERVED;
+    while let [first, rest @ ..] = reserved {
+        if equal(first.as_bytes(), code) {
+            return true;
+        }
+        reserved = rest;
+    }
+    false
+}
+
+/// `==` is not const.
+const fn equal(mut one: &[u8], mut other: &[u8]) -> bool {
+    while let ([a, one_rest @ ..], [b, other_rest @ ..]) = (one, other) {
+        if *a != *b {
+            return false;
+        }
+        (one, other) = (one_rest, other_rest);
+    }
+    one.is_empty() && other.is_empty()
 }
 
 /// The reason code is `denied`: for rules that have one reason only.
@@ -50,3 +131,34 @@ impl fmt::Display for Denied {
 }
 
 impl std::error::Error for Denied {}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    #[test]
+    fn reason_code_has_one_form() {
+        let longest: &str = "a23456789_123456789_123456789_123456789_123456789_123456789_1234";
+        let longer: &str = "a23456789_123456789_123456789_123456789_123456789_123456789_12345";
+        for code in ["a", "denied", "not_owner", "quota_2", "accepted_", longest] {
+            assert_eq!(Denied::new(code).reason(), code);
+        }
+        for code in ["", "A", "not owner", "not-owner", "2_quota", "_a", "ä", "a\n", longer] {
+            assert!(catch_unwind(|| Denied::new(code)).is_err(), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn reserved_codes_are_those_of_decisions() {
+        let table = include_str!("decision.rs").lines().filter_map(|line| line.strip_prefix("/// | `"));
+        let listed: Vec<&str> = table.filter_map(|row| row.split('`').next()).collect();
+        assert!(listed.contains(&"denied"));
+        let others: Vec<&str> = listed.into_iter().filter(|code| *code != "denied").collect();
+        assert_eq!(others, RESERVED);
+        for code in RESERVED {
+            assert!(catch_unwind(|| Denied::new(code)).is_err(), "{code}");
+        }
+    }
+}

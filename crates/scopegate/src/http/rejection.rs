@@ -73,7 +73,11 @@ impl Rejection {
     }
 
     /// Creates the rejection of a valid token by a rule of the application: 403, with the reason code
-    /// in the body. See [`Denied`].
+    /// in the body.
+    ///
+    /// # Panics
+    /// Panics for a code that [`Denied::new`] does not accept.
+    #[track_caller]
     pub fn forbidden(reason: &'static str) -> Self {
         Denied::new(reason).into()
     }
