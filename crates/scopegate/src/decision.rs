@@ -51,7 +51,7 @@ pub struct Decision<'a> {
     claims: Option<&'a Claims>,
     error: Option<&'a (dyn std::error::Error + 'static)>,
     token: Option<&'a [u8]>,
-    method: Option<&'a str>,
+    method: Option<&'static str>,
     route: Option<&'a str>,
     elapsed: Option<Duration>,
 }
@@ -128,9 +128,9 @@ impl<'a> Decision<'a> {
         self.level
     }
 
-    /// Adds the request's method.
-    pub fn with_method(self, method: &'a str) -> Self {
-        Self { method: Some(method), ..self }
+    /// Adds the request's method. See [`method`](Self::method).
+    pub fn with_method(self, method: &str) -> Self {
+        Self { method: Some(standard_method(method)), ..self }
     }
 
     /// Adds the pattern of the route, such as `/orders/{id}`. Don't add the path: it is text of the
@@ -193,8 +193,9 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// Returns the request's method, if it is known.
-    pub fn method(&self) -> Option<&'a str> {
+    /// Returns the request's method, if it is known: a method of RFC 9110 §9.3 or `PATCH`, and `other`
+    /// for any other. Callers can send any word as a method.
+    pub fn method(&self) -> Option<&'static str> {
         self.method
     }
 
@@ -210,6 +211,13 @@ impl<'a> Decision<'a> {
     }
 }
 
+/// Methods are case-sensitive (RFC 9110 §9.1).
+fn standard_method(method: &str) -> &'static str {
+    const STANDARD: [&str; 9] =
+        ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
+    STANDARD.into_iter().find(|standard| *standard == method).unwrap_or("other")
+}
+
 /// Leaves out the token.
 impl fmt::Debug for Decision<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -223,5 +231,23 @@ impl fmt::Debug for Decision<'_> {
             .field("error", &self.error)
             .field("elapsed", &self.elapsed)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn method_is_a_standard_one_or_other() {
+        // FR-C3
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"] {
+            assert_eq!(Decision::accepted(None).with_method(method).method(), Some(method));
+        }
+        for method in ["get", "PROPFIND", "", &"G".repeat(8000)] {
+            let decision = Decision::accepted(None).with_method(method);
+            assert_eq!(decision.method(), Some("other"));
+            assert!(format!("{decision:?}").contains(r#"method: Some("other")"#));
+        }
     }
 }

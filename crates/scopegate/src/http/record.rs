@@ -1,7 +1,5 @@
 //! Where a decision goes: to the log, to the metric and to the observers.
 
-use std::fmt;
-
 use scopegate_proto::excerpt::Excerpt;
 use tracing::Level;
 use tracing::field::{DisplayValue, display};
@@ -150,7 +148,7 @@ macro_rules! log_function {
                 Level::$level,
                 reason = decision.reason(),
                 status = decision.status(),
-                method = decision.method().map(Method).map(display),
+                method = decision.method().map(display),
                 route = decision.route(),
                 issuer = caller.issuer,
                 client_id = caller.client_id,
@@ -170,15 +168,3 @@ macro_rules! log_function {
 log_function!(log_at_warn, WARN);
 log_function!(log_at_info, INFO);
 log_function!(log_at_debug, DEBUG);
-
-/// A method may be any word of the caller.
-struct Method<'a>(&'a str);
-
-impl fmt::Display for Method<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.get(..MAX_METHOD).unwrap_or(self.0))
-    }
-}
-
-/// Longer than every registered method.
-const MAX_METHOD: usize = 20;
