@@ -6,7 +6,8 @@ use std::fmt;
 use axum_core::body::Body;
 use axum_core::response::IntoResponse;
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Response, StatusCode};
+use scopegate::Decision;
 use scopegate::http::Problem;
 
 use crate::authorize::Authorized;
@@ -19,9 +20,43 @@ pub struct ClaimsRejection(Reason);
 #[derive(Debug)]
 enum Reason {
     /// The request has passed no layer of this crate. It went to this handler, if that is known.
-    NoLayer { wanted: &'static str, at: Option<(Method, String)> },
+    NoLayer { wanted: &'static str, at: Option<Handler> },
     /// The caller is at fault.
     Rejected(Rejection),
+}
+
+/// The handler's method and the pattern of its route. The path is the caller's text, without a bound.
+#[derive(Debug)]
+struct Handler {
+    method: &'static str,
+    #[cfg(feature = "matched-path")]
+    route: Option<axum::extract::MatchedPath>,
+}
+
+impl Handler {
+    fn of(parts: &Parts) -> Self {
+        Self {
+            method: Decision::accepted(None).with_method(parts.method.as_str()).method().unwrap_or_default(),
+            #[cfg(feature = "matched-path")]
+            route: parts.extensions.get().cloned(),
+        }
+    }
+
+    fn route(&self) -> Option<&str> {
+        #[cfg(feature = "matched-path")]
+        return self.route.as_ref().map(axum::extract::MatchedPath::as_str);
+        #[cfg(not(feature = "matched-path"))]
+        None
+    }
+}
+
+impl fmt::Display for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.route() {
+            Some(route) => write!(f, "the handler of {} {route:?}", self.method),
+            None => write!(f, "a handler of {}", self.method),
+        }
+    }
 }
 
 /// The text for the caller of a route without a layer.
@@ -29,8 +64,7 @@ const NO_LAYER: &str = "the server is misconfigured";
 
 impl ClaimsRejection {
     pub(super) fn no_layer(wanted: &'static str, at: Option<&Parts>) -> Self {
-        let at = at.map(|parts| (parts.method.clone(), parts.uri.path().to_owned()));
-        Self(Reason::NoLayer { wanted, at })
+        Self(Reason::NoLayer { wanted, at: at.map(Handler::of) })
     }
 
     pub(super) fn rejected(authorized: &Authorized, decided: scopegate::http::Rejection) -> Self {
@@ -75,9 +109,9 @@ impl IntoResponse for ClaimsRejection {
 impl fmt::Display for ClaimsRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Reason::NoLayer { wanted, at: Some((method, path)) } => write!(
+            Reason::NoLayer { wanted, at: Some(handler) } => write!(
                 f,
-                "the handler of {method} {path:?} takes {wanted}, and its route has no RequireScope, RequireToken or \
+                "{handler} takes {wanted}, and its route has no RequireScope, RequireToken or \
                  OptionalToken layer"
             ),
             Reason::NoLayer { wanted, at: None } => write!(
