@@ -191,7 +191,7 @@ impl Authorizer {
         }
         let templates = self.templates.get_or_init(|| ResponseTemplates::new(&self.challenge));
         match templates.get(kind) {
-            Some(template) => template.clone(),
+            Some(template) => template,
             None => ResponseTemplate::new(kind, &self.challenge),
         }
     }
