@@ -96,7 +96,8 @@ impl<T: DeserializeOwned> Claims<T> {
 /// ```
 ///
 /// # Panics
-/// Panics if a route is not protected. The message lists all such routes and their statuses.
+/// Panics if a route is not protected. The message lists all such routes and their statuses. Panics
+/// without routes, because then nothing was checked.
 pub async fn assert_protected<S, B, P>(service: S, routes: impl IntoIterator<Item = (Method, P)>)
 where
     S: Service<Request<Body>, Response = Response<B>>,
@@ -111,6 +112,7 @@ where
 }
 
 /// Like [`assert_protected`], but returns the routes that are not protected, each with its status.
+/// Without routes it returns one line that says so.
 pub async fn unprotected<S, B, P>(
     mut service: S,
     routes: impl IntoIterator<Item = (Method, P)>,
@@ -120,6 +122,10 @@ where
     P: AsRef<str>,
 {
     let mut open = Vec::new();
+    let mut routes = routes.into_iter().peekable();
+    if routes.peek().is_none() {
+        open.push("no routes: nothing was checked".to_owned());
+    }
     for (method, path) in routes {
         let path = path.as_ref();
         let Some(request) = request(&method, path) else {
@@ -156,7 +162,8 @@ fn request(method: &Method, path: &str) -> Option<Request<Body>> {
 /// declared public by `security: []` or an alternative without a scheme.
 ///
 /// If neither the operation nor the document has `security`, the operation counts as protected, so
-/// that a forgotten declaration is found too.
+/// that a forgotten declaration is found too. Returns no routes if the document has none to protect,
+/// which [`assert_protected`] reports.
 ///
 /// ```
 /// use scopegate_axum::test_util;
@@ -170,6 +177,10 @@ fn request(method: &Method, path: &str) -> Option<Request<Body>> {
 /// let id = "/orders/{id}".to_owned();
 /// assert_eq!(routes, [(Method::DELETE, id.clone()), (Method::GET, id)]);
 /// ```
+///
+/// # Panics
+/// Panics if a path is a `$ref`, which is not followed. Resolve the references first.
+#[track_caller]
 pub fn openapi_routes(document: &serde_json::Value) -> Vec<(Method, String)> {
     const METHODS: [Method; 8] = [
         Method::DELETE,
@@ -184,6 +195,7 @@ pub fn openapi_routes(document: &serde_json::Value) -> Vec<(Method, String)> {
     let global = document.get("security");
     let mut routes = Vec::new();
     for (path, item) in document.get("paths").and_then(serde_json::Value::as_object).into_iter().flatten() {
+        assert!(item.get("$ref").is_none(), "the path {path:?} is a `$ref`, whose operations are not known");
         for method in &METHODS {
             let Some(operation) = item.get(method.as_str().to_ascii_lowercase()) else { continue };
             if !operation.get("security").or(global).is_some_and(is_public) {

@@ -80,6 +80,22 @@ async fn openapi_document_lists_routes_to_protect() {
     assert_eq!(test_util::openapi_routes(&json!({})), []);
 }
 
+#[tokio::test]
+#[should_panic(expected = "no routes: nothing was checked")]
+async fn assertion_without_routes_fails() {
+    // FR-C11
+    let public = json!({ "security": [{}], "paths": { "/orders": { "get": {} } } });
+    test_util::assert_protected(Router::new(), test_util::openapi_routes(&public)).await;
+}
+
+#[test]
+#[should_panic(expected = r#"the path "/orders" is a `$ref`"#)]
+fn path_reference_is_reported() {
+    // FR-C11
+    let item = json!({ "$ref": "#/components/pathItems/orders" });
+    test_util::openapi_routes(&json!({ "paths": { "/orders": item } }));
+}
+
 #[derive(Debug, serde::Deserialize)]
 struct Ours {
     tenant: String,
