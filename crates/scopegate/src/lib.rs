@@ -76,7 +76,7 @@
 //! | metric | labels | counts |
 //! | --- | --- | --- |
 //! | `scopegate_verifications_total` | `outcome`: `accepted`, or the code of an [`ErrorKind`] | tokens judged; what is `expired` may be forged, because times are judged before the signature |
-//! | `scopegate_requests_total` | `decision`: `accepted`, `rejected`, `undecidable`; `reason`: a code of [`Decision`](crate::http::Authorizer::record) | requests decided, each once; with the feature `http` |
+//! | `scopegate_requests_total` | `decision`: `accepted`, `rejected`, `undecidable`; `reason`: a code of [`Decision`](crate::http::Authorizer::record) | requests decided, once for each verifier whose layers they pass; with the feature `http` |
 //! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | looks for what a caller presented, whatever it is, among the tokens that are kept |
 //! | `scopegate_cache_evictions_total` | | kept tokens that were pushed out by others. Many of them mean that [`cache_capacity`](VerifierBuilder::cache_capacity) should be larger |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |

@@ -272,6 +272,9 @@ impl VerifierBuilder {
     /// Layers of `scopegate-axum` record decisions. Elsewhere, call
     /// [`Authorizer::record`](crate::http::Authorizer::record). [`verify`] alone records none, because it knows no request.
     ///
+    /// A request that passes several layers of one verifier is recorded once. If its layers have different verifiers,
+    /// each verifier records it: its observers get one decision, and `scopegate_requests_total` counts one more.
+    ///
     /// An observer runs on the request's thread, so it must not block. If it panics, that is logged, and the decision
     /// stands.
     ///
