@@ -178,6 +178,11 @@ pub(crate) fn send_raised<B>(
     response
 }
 
+/// Use it, and thus `?`, for errors about the request's own token. If a handler verifies a second token,
+/// it chooses the response itself: a 401 or 403 tells the caller that its own token is the reason.
+///
+/// The record of a 403 has the caller's claims only if the error fits them, see
+/// [`is_about`](scopegate::http::Rejection::is_about).
 impl From<Error> for Rejection {
     fn from(error: Error) -> Self {
         scopegate::http::Rejection::from(error).into()

@@ -89,7 +89,7 @@ impl Accepted {
     }
 
     /// Records that the handler rejects the request after all. Returns the rejection with the claims of
-    /// the request's token, if it denies a valid one.
+    /// the request's token, if it is about them.
     pub(crate) fn rejected(&mut self, authorizer: &Authorizer, rejection: &Rejection) -> Rejection {
         let claims = match self {
             Self::Unseen(claims) => claims,
@@ -97,8 +97,7 @@ impl Accepted {
         };
         let mut rejection = rejection.clone();
         if rejection.claims().is_none()
-            && rejection.status() == StatusCode::FORBIDDEN
-            && let Some(claims) = claims.take()
+            && let Some(claims) = claims.take_if(|claims| rejection.is_about(claims))
         {
             rejection = rejection.with_claims(claims);
         }

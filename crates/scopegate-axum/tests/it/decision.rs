@@ -330,3 +330,41 @@ async fn credentials_of_other_scheme_are_logged_without_them() {
     assert_eq!(status(&router, with_token(get("/"), &token)).await, 200);
     assert_eq!(log.take(), "");
 }
+
+#[tokio::test]
+async fn rejection_of_second_token_has_no_claims() {
+    // FR-C3
+    let records = Records::default();
+    let verifier = records.verifier();
+    // The handler verifies a token of its own, and uses `?` on the error about that token.
+    let second = |scope: &'static str| {
+        let (verifier, token) = (verifier.clone(), token(scope));
+        async move |_: Claims| -> Result<&'static str, Rejection> {
+            verifier.verify(&token)?.require("write")?;
+            Ok("ok")
+        }
+    };
+    let router = Router::new()
+        .route("/lacks", on_get(second("other")))
+        .route("/suspended", on_get(second("write suspended")))
+        .route("/suffices", on_get(second("write")))
+        .route(
+            "/own",
+            on_get(async |claims: Claims| -> Result<&str, Rejection> {
+                (*claims).require("write")?;
+                Ok("ok")
+            }),
+        )
+        .route("/owner", on_get(not_owner))
+        .layer(RequireScope::new(&verifier, "read"));
+    for (path, expected) in [
+        ("/lacks", "rejected insufficient_scope 403 GET /lacks -"),
+        ("/suspended", "rejected suspended 403 GET /suspended -"),
+        ("/suffices", "accepted accepted 200 GET /suffices 1example23456789"),
+        ("/own", "rejected insufficient_scope 403 GET /own 1example23456789"),
+        ("/owner", "rejected not_owner 403 GET /owner 1example23456789"),
+    ] {
+        send(&router, with_token(get(path), &token("read"))).await;
+        assert_eq!(records.take(), [expected]);
+    }
+}

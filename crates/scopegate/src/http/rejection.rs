@@ -51,6 +51,9 @@ pub(super) enum RaisedBy {
     Authorizer,
     /// The application requires more than its route.
     Application,
+    /// The application converted the error of a check that denies a token. The authorizer accepted the
+    /// request's own token, so this one is another.
+    OtherToken,
 }
 
 impl Rejection {
@@ -123,6 +126,24 @@ impl Rejection {
         self.claims.as_ref()
     }
 
+    /// Returns whether this rejection, which the application raised, is about these claims: a 403 whose
+    /// error fits them. A rejection of another token is not about the caller.
+    ///
+    /// - Missing scopes fit if the claims lack them, and have the scopes that the error names.
+    /// - A denial that is converted from [`Denied`] fits. One from [`Error::Denied`] does not: only a
+    ///   verification returns it.
+    /// - [`Error::UnexpectedClaims`] fits, because it names no token.
+    pub fn is_about(&self, claims: &Claims) -> bool {
+        match &self.reason {
+            RejectionReason::Token(Error::InsufficientScope { required, granted, .. }) => {
+                claims.scopes() == granted && claims.require_ref(required).is_err()
+            }
+            RejectionReason::Token(Error::UnexpectedClaims { .. }) => true,
+            RejectionReason::Denied(_) => self.raised_by != RaisedBy::OtherToken,
+            _ => false,
+        }
+    }
+
     /// Returns the response for a route that is not known: with the default realm, and without
     /// metadata.
     pub fn default_response(&self) -> ResponseTemplate {
@@ -168,9 +189,15 @@ impl Rejection {
     }
 }
 
+/// Use it, and thus `?`, for errors about the request's own token. For another token, choose the
+/// response yourself: the caller cannot mend that token.
 impl From<Error> for Rejection {
     fn from(error: Error) -> Self {
-        Self { raised_by: RaisedBy::Application, ..Self::of_token(error) }
+        let raised_by = match error {
+            Error::Denied(_) => RaisedBy::OtherToken,
+            _ => RaisedBy::Application,
+        };
+        Self { raised_by, ..Self::of_token(error) }
     }
 }
 
@@ -182,7 +209,7 @@ impl From<Rejected> for Rejection {
 
 impl From<Denied> for Rejection {
     fn from(denied: Denied) -> Self {
-        Error::Denied(denied).into()
+        Self { raised_by: RaisedBy::Application, ..Self::new(RejectionReason::Denied(denied)) }
     }
 }
 
