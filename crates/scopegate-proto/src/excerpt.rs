@@ -21,9 +21,17 @@ use crate::json::string;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Excerpt {
     text: Box<str>,
-    cut: bool,
+    shown: Shown,
     /// One byte, because many errors hold excerpts.
     json_type: JsonType,
+}
+
+/// How much of the value an excerpt has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Whole,
+    Cut,
+    TypeOnly,
 }
 
 /// The type of the value that an excerpt is of.
@@ -52,7 +60,8 @@ impl Excerpt {
     /// Cuts the string to `limit` characters.
     pub fn with_limit(text: &str, limit: usize) -> Self {
         let kept: String = text.chars().take(limit).collect();
-        Self { cut: kept.len() < text.len(), text: kept.into_boxed_str(), json_type: JsonType::String }
+        let shown = if kept.len() < text.len() { Shown::Cut } else { Shown::Whole };
+        Self { shown, text: kept.into_boxed_str(), json_type: JsonType::String }
     }
 
     /// Cuts a name that an operator has to copy, such as an issuer or an audience, to 256
@@ -78,33 +87,63 @@ impl Excerpt {
         if let Some(text) = string(value) {
             return Self::with_limit(&text, limit);
         }
-        let json_type = match value.get().bytes().next() {
-            Some(b'{') => JsonType::Object,
-            Some(b'[') => JsonType::Array,
-            Some(b't' | b'f') => JsonType::Boolean,
-            Some(b'n') => JsonType::Null,
-            _ => JsonType::Number,
-        };
-        Self { json_type, ..Self::with_limit(value.get(), limit) }
+        Self { json_type: JsonType::of(value), ..Self::with_limit(value.get(), limit) }
     }
 
-    /// Returns the cut string as it was found, not escaped: for comparisons, not for logs.
+    /// Holds only the type of a JSON value. Use it for values that may be secret or personal.
+    ///
+    /// ```
+    /// # use scopegate_proto::excerpt::Excerpt;
+    /// # use scopegate_proto::json::JsonObject;
+    /// let claims = JsonObject::from_text(r#"{"access_token":"eyJhbGciOi"}"#)?;
+    /// let excerpt = Excerpt::type_of_json(claims.get("access_token").unwrap());
+    /// assert_eq!(excerpt.to_string(), "a string");
+    /// assert_eq!(excerpt.as_str(), "");
+    /// # Ok::<(), scopegate_proto::json::JsonError>(())
+    /// ```
+    pub fn type_of_json(value: &RawValue) -> Self {
+        Self { text: Box::default(), shown: Shown::TypeOnly, json_type: JsonType::of(value) }
+    }
+
+    /// Returns the cut string as it was found, not escaped: for comparisons, not for logs. Returns an
+    /// empty string if the excerpt holds only a type.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 }
 
+impl JsonType {
+    fn of(value: &RawValue) -> Self {
+        match value.get().bytes().next() {
+            Some(b'"') => Self::String,
+            Some(b'{') => Self::Object,
+            Some(b'[') => Self::Array,
+            Some(b't' | b'f') => Self::Boolean,
+            Some(b'n') => Self::Null,
+            _ => Self::Number,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::String => "a string",
+            Self::Object => "an object",
+            Self::Array => "an array",
+            Self::Boolean => "a boolean",
+            Self::Number => "a number",
+            Self::Null => "null",
+        }
+    }
+}
+
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.json_type {
-            JsonType::String => {}
-            JsonType::Object => f.write_str("an object, ")?,
-            JsonType::Array => f.write_str("an array, ")?,
-            JsonType::Boolean => f.write_str("a boolean, ")?,
-            JsonType::Number => f.write_str("a number, ")?,
-            JsonType::Null => return f.write_str("null"),
+        match (self.json_type, self.shown) {
+            (JsonType::Null, _) | (_, Shown::TypeOnly) => return f.write_str(self.json_type.name()),
+            (JsonType::String, _) => {}
+            (other, _) => write!(f, "{}, ", other.name())?,
         }
-        write!(f, "{:?}{}", self.text, if self.cut { "…" } else { "" })
+        write!(f, "{:?}{}", self.text, if self.shown == Shown::Cut { "…" } else { "" })
     }
 }
 
@@ -149,6 +188,25 @@ mod tests {
             (r#"{"a":"123"}"#, r#"an object, "{\"a\":\"12"…"#),
         ] {
             assert_eq!(shown(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn type_only_excerpt_hides_value() {
+        // FR-B12
+        for (json, expected) in [
+            (r#""secret""#, "a string"),
+            ("7", "a number"),
+            ("false", "a boolean"),
+            ("null", "null"),
+            (r#"["secret"]"#, "an array"),
+            (r#"{"secret":1}"#, "an object"),
+        ] {
+            let excerpt = Excerpt::type_of_json(&RawValue::from_string(json.to_owned()).unwrap());
+            assert_eq!(
+                format!("{excerpt} {excerpt:?} {}", excerpt.as_str()),
+                format!("{expected} {expected} ")
+            );
         }
     }
 

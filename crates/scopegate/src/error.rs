@@ -113,7 +113,8 @@ pub enum Error {
     /// The token was issued to a client that is not on the list, of which `expected` has up to three.
     #[non_exhaustive]
     WrongClient { expected: Vec<String>, found: Option<Excerpt> },
-    /// The token is an ID token or another kind that grants no access (RFC 8725 §3.12).
+    /// The token is an ID token or another kind that grants no access (RFC 8725 §3.12). `found` has only the type of a
+    /// claim that must be absent, because it may hold a credential.
     #[non_exhaustive]
     NotAnAccessToken { claim: &'static str, expected: &'static str, found: Option<Excerpt> },
     /// The token is bound to a key (RFC 7800) whose possession this crate cannot check yet, or the binding is

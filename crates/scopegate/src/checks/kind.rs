@@ -1,8 +1,6 @@
 //! What kind of token it is: an access token, and one that its bearer may use. Signatures and dates say
 //! nothing about that, and one issuer signs several kinds with the same keys (RFC 8725 §2.8).
 
-use std::borrow::Cow;
-
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, string};
 use serde_json::value::RawValue;
@@ -111,6 +109,24 @@ const FOREIGN_CLAIMS: [&str; 7] = [
     "urn:openid:params:jwt:claim:rt_hash",
 ];
 
+/// Claims that may hold a credential, a hash of one, or a value that proves who asked for the token. Errors say only
+/// which type of value was found.
+const CREDENTIAL_CLAIMS: [&str; 13] = [
+    "access_token",
+    "at_hash",
+    "auth_req_id",
+    "c_hash",
+    "code",
+    "id_token",
+    "nonce",
+    "refresh_token",
+    "response",
+    "s_hash",
+    "token_introspection",
+    "urn:openid:params:jwt:claim:auth_req_id",
+    "urn:openid:params:jwt:claim:rt_hash",
+];
+
 /// Whether a `nonce` makes a token an ID token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NonceRule {
@@ -145,13 +161,13 @@ impl TokenKind {
             ("nonce", nonce),
         ];
         if let Some((claim, Some(value))) = foreign.into_iter().find(|(_, value)| value.is_some()) {
-            return Err(not_access(claim, "absent", Some(value)));
+            return Err(mark_of_another(claim, value));
         }
         if let ForeignClaims::All = self.foreign
             && let Some((claim, value)) =
                 FOREIGN_CLAIMS.into_iter().find_map(|claim| Some((claim, payload.get_non_null(claim)?)))
         {
-            return Err(not_access(claim, "absent", Some(value)));
+            return Err(mark_of_another(claim, value));
         }
         if let Some(typ) = payload.get("typ")
             && string(typ).is_some_and(|typ| FOREIGN_TYP_CLAIMS.contains(&typ.as_ref()))
@@ -176,7 +192,8 @@ impl Expect {
             Self::ClientId if is_missing => Err(not_access(claim, "the client's id", value)),
             Self::Present if is_missing => Err(Error::MissingClaim { claim }),
             Self::EqualsIfPresent(expected) if value.is_some() && text.as_deref() != Some(expected) => {
-                Err(wrong_claim(claim.into(), expected, value))
+                let found = excerpt(claim, value);
+                Err(Error::WrongClaim { claim: claim.into(), expected: expected.clone(), found })
             }
             Self::Equals(_) | Self::ClientId | Self::Present | Self::EqualsIfPresent(_) => Ok(()),
         }
@@ -194,7 +211,14 @@ impl RequiredClaim {
                 (value.is_none() || is(value, expected), expected.as_str())
             }
         };
-        if accepted { Ok(()) } else { Err(wrong_claim(self.claim.clone().into(), expected, value)) }
+        if accepted {
+            return Ok(());
+        }
+        let (claim, expected) = (self.claim.clone().into(), expected.to_owned());
+        // The rule is about the claim and not about its value, which may be a credential.
+        let is_hidden = matches!(self.rule, ClaimValue::Absent);
+        let found = if is_hidden { value.map(Excerpt::type_of_json) } else { excerpt(&self.claim, value) };
+        Err(Error::WrongClaim { claim, expected, found })
     }
 }
 
@@ -202,16 +226,20 @@ fn is(value: Option<&RawValue>, expected: &str) -> bool {
     value.and_then(string).is_some_and(|text| text == expected)
 }
 
+/// The claim must not be there, so its value says nothing more. Only the type is shown.
+fn mark_of_another(claim: &'static str, found: &RawValue) -> Error {
+    Error::NotAnAccessToken { claim, expected: "absent", found: Some(Excerpt::type_of_json(found)) }
+}
+
 fn not_access(claim: &'static str, expected: &'static str, found: Option<&RawValue>) -> Error {
-    Error::NotAnAccessToken { claim, expected, found: found.map(excerpt) }
+    Error::NotAnAccessToken { claim, expected, found: excerpt(claim, found) }
 }
 
-fn wrong_claim(claim: Cow<'static, str>, expected: &str, found: Option<&RawValue>) -> Error {
-    Error::WrongClaim { claim, expected: expected.to_owned(), found: found.map(excerpt) }
-}
-
-fn excerpt(value: &RawValue) -> Excerpt {
-    Excerpt::of_json(value, Excerpt::DEFAULT_LIMIT)
+fn excerpt(claim: &str, found: Option<&RawValue>) -> Option<Excerpt> {
+    if CREDENTIAL_CLAIMS.contains(&claim) {
+        return found.map(Excerpt::type_of_json);
+    }
+    found.map(|value| Excerpt::of_json(value, Excerpt::DEFAULT_LIMIT))
 }
 
 #[cfg(test)]
