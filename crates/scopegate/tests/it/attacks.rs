@@ -58,7 +58,7 @@ fn second_form_of_ecdsa_signature_changes_no_claim() {
 }
 
 /// `a - b` of big-endian numbers of the same length.
-fn difference(a: &[u8], b: &[u8]) -> Vec<u8> {
+pub(crate) fn difference(a: &[u8], b: &[u8]) -> Vec<u8> {
     let mut borrow = 0;
     let mut digits: Vec<u8> = a
         .iter()

@@ -9,6 +9,8 @@ use scopegate_issuer::Mint;
 use serde_json::{Value, json};
 use testkit::{CLIENT, KEY, client_token, issuer_with_keys, verifier_trusting};
 
+use crate::attacks::difference;
+
 fn key() -> EcdsaKeyPair {
     EcdsaKeyPair::generate(&ECDSA_P521_SHA512_FIXED_SIGNING).unwrap()
 }
@@ -49,6 +51,25 @@ fn es512_is_verified_if_it_is_listed() {
     assert!(matches!(default.verify(&token), Err(Error::UnacceptableAlgorithm { .. })));
     assert!(Algorithm::ALL.contains(&Algorithm::ES512) && !Algorithm::DEFAULT.contains(&Algorithm::ES512));
     assert_eq!("ES512".parse::<Algorithm>().unwrap(), Algorithm::ES512);
+}
+
+#[test]
+fn second_form_of_es512_signature_changes_no_claim() {
+    // FR-B9: (r, n - s) is valid if (r, s) is, as SECURITY.md says. n is the order of P-521 (FIPS 186-4 §D.1.2.5).
+    const ORDER_END: &str = "-lGGh4O_L5Zrf8wBSPcJpdA7tcm4iZxHrrtvtx6ROGQJ";
+    let order = [&[1][..], &[0xff; 32], &URL_SAFE_NO_PAD.decode(ORDER_END).unwrap()].concat();
+    let key = key();
+    let verifier = verifier_trusting(issuer(&key).algorithms([Algorithm::ES512]));
+    let (token, other) = (signed(&client_token(), &key), signed(&client_token(), &key));
+    let (input, signature) = token.rsplit_once('.').unwrap();
+    let real = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    let (r, s) = real.split_at(66);
+    let second = URL_SAFE_NO_PAD.encode([r, &difference(&order, s)].concat());
+    assert_ne!(second, signature);
+    let id = |token: &str| verifier.verify(token).unwrap().token_id().unwrap().to_owned();
+    assert_eq!(id(&format!("{input}.{second}")), id(&token));
+    let (other, _) = other.rsplit_once('.').unwrap();
+    assert!(matches!(verifier.verify(format!("{other}.{second}")), Err(Error::BadSignature { .. })));
 }
 
 #[test]
