@@ -266,9 +266,10 @@ impl Issuer {
     }
 
     /// Also reads scopes from the claim `roles`, an array of strings, as Entra ID writes it for applications and for users.
-    /// [`entra`](Self::entra) does so for applications by itself.
-    pub fn roles_as_scopes(self) -> Self {
-        self.scopes_from(ScopeSource::array("roles"))
+    /// [`entra`](Self::entra) reads it for applications only; this method makes it count for users too.
+    pub fn roles_as_scopes(mut self) -> Self {
+        self.policy.scopes.add_for_every_token(ScopeSource::array("roles"));
+        self
     }
 
     /// Takes the client's id from this claim and from no other: for an issuer that names the client by another claim than

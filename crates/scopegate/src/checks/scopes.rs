@@ -6,10 +6,11 @@ use scopegate_proto::json::JsonObject;
 
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::Error;
+use crate::error::config::ConfigError;
 use crate::scope::granted::{GrantedScopes, GrantedScopesBuilder};
 use crate::scope::interner::ScopeInterner;
 
-/// The claims that grant scopes, each path once.
+/// The claims that grant scopes. [`check`](Self::check) finds a path that is there twice.
 #[derive(Clone, Debug)]
 pub(crate) struct ScopeClaims(pub(crate) Vec<ScopeSource>);
 
@@ -19,12 +20,37 @@ impl ScopeClaims {
         Self(vec![ScopeSource::text("scope"), ScopeSource::text_or_array("scp")])
     }
 
-    /// Adds a source. It replaces the one with the same path.
-    pub(crate) fn add(&mut self, source: ScopeSource) {
+    /// Adds a source. It replaces the one with the same path, whose condition stays unless the new source has one: a
+    /// prefix or a map must not make a preset read a claim in more tokens.
+    pub(crate) fn add(&mut self, mut source: ScopeSource) {
         match self.0.iter_mut().find(|known| known.path == source.path) {
-            Some(known) => *known = source,
+            Some(known) => {
+                source.unless = source.unless.or_else(|| known.unless.take());
+                *known = source;
+            }
             None => self.0.push(source),
         }
+    }
+
+    /// Adds a source that is read in every token, also in place of one that has a condition.
+    pub(crate) fn add_for_every_token(&mut self, source: ScopeSource) {
+        self.0.retain(|known| known.path != source.path);
+        self.0.push(source);
+    }
+
+    /// Checks each source, and that each path is there once: of two sources, one would silently grant nothing.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        self.0.iter().enumerate().try_for_each(|(position, source)| {
+            source.check()?;
+            if self.0.iter().take(position).any(|earlier| earlier.path == source.path) {
+                return Err(ConfigError::InvalidName {
+                    setting: "path of a scope source",
+                    expected: "each path once",
+                    found: source.path.to_string(),
+                });
+            }
+            Ok(())
+        })
     }
 
     /// Every scope that the token grants by any of the claims. No claim means no scope.

@@ -29,7 +29,7 @@ impl Issuer {
     /// Scopes are those of `scp`, which is what a user has let the client do. Only a token without `scp` is one that an
     /// application has for itself, and then its `roles` are its scopes. What the *roles of a user* are worth is left to the
     /// application, which finds them in the claims, or to [`roles_as_scopes`](Self::roles_as_scopes), which counts
-    /// roles always. In an application's own token `oid` and `sub` are the same, and in a user's they are not: by that
+    /// roles always. [`scopes_from`](Self::scopes_from) with `roles`, a prefix or a map keeps to the tokens of applications. In an application's own token `oid` and `sub` are the same, and in a user's they are not: by that
     /// [`Claims::principal`](crate::Claims::principal) tells them apart.
     ///
     /// # At Entra

@@ -10,7 +10,8 @@ use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
 
 impl Issuer {
-    /// Also reads scopes from this claim. If the issuer has a source with the same path, this one replaces it.
+    /// Also reads scopes from this claim. If the issuer has a source with the same path, this one replaces it, and
+    /// inherits its condition ([`ScopeSource::with_claim_absent`]) unless it has one.
     ///
     /// Whoever may write the claim at the issuer can grant any scope, because a name and a scope that are equal are one
     /// and the same. [`ScopeSource::with_prefix`] and [`ScopeSource::with_map`] keep them apart.
@@ -21,8 +22,10 @@ impl Issuer {
         self
     }
 
-    /// Reads scopes from these claims only, in place of the defaults. An empty list is [`ConfigError::EmptyList`] when the
-    /// verifier starts.
+    /// Reads scopes from these claims only, in place of the defaults and their conditions.
+    ///
+    /// When the verifier starts, an empty list is [`ConfigError::EmptyList`], and two sources with one path are
+    /// [`ConfigError::InvalidName`] with that path.
     ///
     /// ```
     /// use scopegate::{Issuer, ScopeSource};
@@ -33,8 +36,8 @@ impl Issuer {
     /// # Ok::<(), scopegate::ConfigError>(())
     /// ```
     pub fn scopes_only_from(mut self, sources: impl IntoIterator<Item = ScopeSource>) -> Self {
-        self.policy.scopes.0.clear();
-        sources.into_iter().fold(self, Self::scopes_from)
+        self.policy.scopes.0 = sources.into_iter().collect();
+        self
     }
 
     /// Accepts a claim `scope` that is an array of scopes. RFC 8693 §4.2 defines it as a string, and by default an array is
@@ -104,7 +107,7 @@ impl Issuer {
         if self.policy.kind.required.iter().any(|rule| rule.claim.is_empty()) {
             return Err(ConfigError::EmptyList { issuer: issuer(), setting: "names of claims" });
         }
-        self.policy.scopes.0.iter().try_for_each(ScopeSource::check)
+        self.policy.scopes.check()
     }
 
     /// Warns if an ID token of a listed client could be taken for an access token: its `aud` is the client.

@@ -43,7 +43,7 @@ pub struct ScopeSource {
     pub(super) path: ClaimPath,
     form: Form,
     meaning: Meaning,
-    unless: Option<ClaimPath>,
+    pub(super) unless: Option<ClaimPath>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +88,10 @@ impl ScopeSource {
     /// Puts a prefix before each name, so that a group called `admin` grants `group:admin` and cannot be taken for the
     /// scope `admin`.
     ///
+    /// If the issuer's preset reads the same claim under a condition ([`with_claim_absent`](Self::with_claim_absent)), the
+    /// condition stays. So with [`Issuer::entra`](crate::Issuer::entra), `array("roles").with_prefix("role:")` counts the
+    /// roles of applications, and not the roles of users.
+    ///
     /// If the prefix has a character that no scope has, starting the verifier fails with
     /// [`ConfigError::InvalidName`].
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
@@ -110,7 +114,8 @@ impl ScopeSource {
     }
 
     /// Reads the claim only in tokens without another claim: [`Issuer::entra`](crate::Issuer::entra) reads `roles` in
-    /// tokens that have no `scp`, because only these are tokens of an application for itself.
+    /// tokens that have no `scp`, because only these are tokens of an application for itself. A source that replaces
+    /// another one and has no condition inherits that of the other.
     pub fn with_claim_absent(mut self, claim: impl Into<ClaimPath>) -> Self {
         self.unless = Some(claim.into());
         self

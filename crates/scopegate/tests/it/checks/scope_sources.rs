@@ -135,6 +135,50 @@ fn source_can_depend_on_the_absence_of_a_claim() {
 }
 
 #[test]
+fn replacing_source_keeps_condition() {
+    // FR-B6: a prefix on Entra's roles must not make the roles of users count.
+    let guarded = issuer().scopes_only_from([ScopeSource::array("roles").with_claim_absent("scp")]);
+    let application = rfc9068_token().claim("roles", json!(["admin"]));
+    let user = application.clone().claim("scp", "user_impersonation");
+    for source in [
+        ScopeSource::array("roles").with_prefix("role:"),
+        ScopeSource::array("roles").with_map([("admin", "role:admin")]),
+        ScopeSource::text_or_array("roles").with_prefix("role:"),
+    ] {
+        let verifier = verifier_trusting(guarded.clone().scopes_from(source));
+        assert_eq!(scopes(&verifier, &application), "role:admin");
+        assert_eq!(scopes(&verifier, &user), "");
+    }
+    // A condition of its own replaces the other.
+    let other = guarded.clone().scopes_from(ScopeSource::array("roles").with_claim_absent("idtyp"));
+    assert_eq!(scopes(&verifier_trusting(other.clone()), &user), "admin");
+    assert_eq!(scopes(&verifier_trusting(other), &application.clone().claim("idtyp", "user")), "");
+    // Two methods say that the roles of users count.
+    let always = [guarded.clone().roles_as_scopes(), guarded.scopes_only_from([ScopeSource::array("roles")])];
+    for issuer in always {
+        assert_eq!(scopes(&verifier_trusting(issuer), &user), "admin");
+    }
+}
+
+#[test]
+fn path_listed_twice_is_rejected() {
+    // FR-B5
+    let groups = || ScopeSource::array("groups");
+    let nested = || ScopeSource::array(["app", "roles"]);
+    let build = |sources: Vec<ScopeSource>| builder_at(NOW).trust(issuer().scopes_only_from(sources)).build();
+    assert!(build(vec![groups(), nested(), ScopeSource::array("app.roles")]).is_ok());
+    for (sources, path) in [
+        (vec![groups().with_prefix("a:"), nested(), groups().with_prefix("b:")], "groups"),
+        (vec![groups(), nested(), nested().with_map([("a", "b")])], "app.roles"),
+    ] {
+        let error = build(sources).unwrap_err();
+        assert!(matches!(error, ConfigError::InvalidName { .. }), "{error:?}");
+        let expected = format!("path of a scope source: expected each path once, found \"{path}\"");
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
 fn wrong_scope_source_is_rejected() {
     // FR-B5
     let build = |source: ScopeSource| builder_at(NOW).trust(issuer().scopes_from(source)).build();

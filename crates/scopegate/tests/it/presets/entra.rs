@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scopegate::{ConfigError, Error, Issuer, Principal, Verifier};
+use scopegate::{ConfigError, Error, Issuer, Principal, ScopeSource, Verifier};
 use serde_json::{Value, json};
 use testkit::{Token as _, accepted, assert_rejected};
 
@@ -128,6 +128,12 @@ fn user_token_grants_scopes_without_user_roles() {
     assert!(
         accepted(&verifier_with_keys(issuer, &keys()), &user_token_v2()).scopes().contains("Orders.Admin")
     );
+    // FR-B6: a prefix does not make the roles of users count.
+    let prefixed = ScopeSource::array("roles").with_prefix("role:");
+    let issuer = Issuer::entra(TENANT).unwrap().audience(API).scopes_from(prefixed);
+    let verifier = verifier_with_keys(issuer, &keys());
+    assert_eq!(accepted(&verifier, &user_token_v2()).scopes().to_string(), "Orders.Read access_as_user");
+    assert!(accepted(&verifier, &machine_token_v2()).has_scope("role:Orders.Read.All"));
 
     let claims = accepted(&entra_v1_verifier(), &user_token_v1());
     assert_eq!(claims.scopes().to_string(), "user_impersonation");
