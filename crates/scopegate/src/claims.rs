@@ -3,12 +3,14 @@
 pub(crate) mod identity;
 mod misfit;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use scopegate_proto::json::JsonObject;
 use scopegate_proto::scope::Scopes;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use crate::checks::audience::IssuedFor;
 use crate::checks::lifetime::Lifetime;
@@ -248,17 +250,51 @@ impl Claims {
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
         let payload = JsonObject::from_text(&self.0.payload).ok();
         let Some(value) = payload.and_then(|payload| payload.get_non_null(name)) else { return Ok(None) };
-        serde_json::from_str(value.get()).map(Some).map_err(|error| misfit::of_claim::<T>(name, &error))
+        serde_json::from_str(value.get())
+            .map(Some)
+            .map_err(|error| misfit::of_claim::<T>(name, value, &error))
     }
 
     /// Returns all claims as a type of the application, deserialized at each call.
     ///
+    /// A claim that is `null` is left out, as if it were absent: its field needs an `Option` or a default. `null` within
+    /// a claim stays.
+    ///
+    /// ```
+    /// # fn handle(claims: scopegate::Claims) -> Result<(), scopegate::Error> {
+    /// #[derive(serde::Deserialize)]
+    /// struct Ours {
+    ///     tenant: String,
+    ///     /// Empty if the claim is absent or `null`.
+    ///     #[serde(default)]
+    ///     groups: Vec<String>,
+    /// }
+    ///
+    /// let ours: Ours = claims.parse()?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// Returns [`Error::UnexpectedClaims`] if the claims are not a `T`. It names the claim that does not fit.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let payload = &*self.0.payload;
+        let payload = &*without_nulls(&self.0.payload);
         serde_json::from_str(payload).map_err(|error| misfit::of_payload::<T>(payload, &error))
     }
+}
+
+/// Leaves out the members of the payload that are `null`. Copies nothing if there are none.
+fn without_nulls(payload: &str) -> Cow<'_, str> {
+    if !payload.contains("null") {
+        return Cow::Borrowed(payload);
+    }
+    let Ok(object) = JsonObject::from_text(payload) else { return Cow::Borrowed(payload) };
+    let is_null = |value: &RawValue| value.get() == "null";
+    if !object.iter().any(|(_, value)| is_null(value)) {
+        return Cow::Borrowed(payload);
+    }
+    let kept = object.iter().filter(|(_, value)| !is_null(value));
+    let members = kept.map(|(name, value)| format!("{}:{}", serde_json::Value::from(name), value.get()));
+    Cow::Owned(format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
 }
 
 /// Shows who and what, and leaves out the token, `jti` and every claim of the application's.

@@ -101,7 +101,8 @@ pub enum Error {
     #[non_exhaustive]
     WrongClaim { claim: Cow<'static, str>, expected: String, found: Option<Excerpt> },
     /// The token is valid, and its claims do not fit the type that the application reads them as: HTTP 403,
-    /// because another token would not help. `claim` names the claim that does not fit, if it is known. If no
+    /// because another token would not help. `claim` names the claim that does not fit, if it is known. `found` has
+    /// the type that was found and the one that was expected, and never the value, which may be personal data. If no
     /// token of the issuer fits, the application's type is wrong.
     #[non_exhaustive]
     UnexpectedClaims { claim: Option<String>, expected: &'static str, found: Excerpt },

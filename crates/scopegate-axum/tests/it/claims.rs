@@ -73,8 +73,8 @@ async fn custom_claims_of_other_shape_are_403() {
     let valid = sign(&of_tenant("t1".into()));
     for (path, misfit, found) in [
         ("/", mint().scope("read"), "Ours: \"missing field `tenant`"),
-        ("/", of_tenant(1.into()), "Ours: claim \"tenant\": \"invalid type: integer `1`"),
-        ("/name", of_tenant(1.into()), "String: claim \"tenant\": \"invalid type: integer `1`"),
+        ("/", of_tenant(1.into()), "Ours: claim \"tenant\": \"invalid type: integer,"),
+        ("/name", of_tenant(1.into()), "String: claim \"tenant\": \"invalid type: integer,"),
     ] {
         let response = send(&router, with_token(get(path), &sign(&misfit))).await;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");

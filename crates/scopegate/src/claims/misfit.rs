@@ -1,44 +1,97 @@
-//! Which claim does not fit the application's type?
+//! Which claim does not fit the application's type, and why? A claim may be personal data, so an error has the type
+//! of the value that was found, and never the value.
 
 use std::any::type_name;
 
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::JsonObject;
+use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 use crate::error::Error;
 
-/// Room for serde's sentence and a value in it.
+/// Room for serde's sentence, without the value in it.
 const LIMIT: usize = 200;
 
 /// The error for a payload that is not a `T`.
 #[cold]
 pub(super) fn of_payload<T>(payload: &str, error: &serde_json::Error) -> Error {
-    unexpected::<T>(claim_at(payload, error), error)
+    let object = JsonObject::from_text(payload).ok();
+    let claim = object.as_ref().and_then(|object| claim_at(payload, object, error));
+    unexpected::<T>(claim, error)
 }
 
 /// The error for one claim that is not a `T`.
 #[cold]
-pub(super) fn of_claim<T>(claim: &str, error: &serde_json::Error) -> Error {
-    unexpected::<T>(Some(claim.to_owned()), error)
+pub(super) fn of_claim<T>(claim: &str, value: &RawValue, error: &serde_json::Error) -> Error {
+    unexpected::<T>(Some((claim, value)), error)
 }
 
-fn unexpected<T>(claim: Option<String>, error: &serde_json::Error) -> Error {
+fn unexpected<T>(claim: Option<(&str, &RawValue)>, error: &serde_json::Error) -> Error {
     let message = error.to_string();
     // The place means nothing to a reader who does not have the token.
-    let message = message.split(" at line ").next().unwrap_or_default();
-    Error::UnexpectedClaims { claim, expected: type_name::<T>(), found: Excerpt::with_limit(message, LIMIT) }
+    let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
+    let found = match error.classify() {
+        Category::Data => without_value(message).unwrap_or_else(|| match claim {
+            Some((_, value)) => format!("{} that the type rejects", Excerpt::type_of_json(value)),
+            None => "a value that the type rejects".to_owned(),
+        }),
+        // Fixed sentences about the form of JSON, such as "number out of range".
+        Category::Syntax | Category::Eof | Category::Io => message.to_owned(),
+    };
+    Error::UnexpectedClaims {
+        claim: claim.map(|(name, _)| name.to_owned()),
+        expected: type_name::<T>(),
+        found: Excerpt::with_limit(&found, LIMIT),
+    }
+}
+
+/// The sentences of serde that hold no value but names of the application's type.
+const WITHOUT_VALUE: [&str; 3] =
+    ["missing field `", "duplicate field `", "data did not match any variant of "];
+
+/// How serde names the types of JSON values.
+const TYPES: [&str; 7] = ["boolean", "integer", "floating point", "string", "null", "sequence", "map"];
+
+/// Reduces a sentence of serde to the parts that hold no value. Returns `None` for a sentence of the application's own
+/// type, which may hold all of the value.
+fn without_value(message: &str) -> Option<String> {
+    if WITHOUT_VALUE.iter().any(|start| message.starts_with(start)) {
+        return Some(message.to_owned());
+    }
+    // The value stands before the last "expected".
+    let (found, expected) = message.rsplit_once(", expected ")?;
+    for kind in ["invalid type", "invalid value"] {
+        if let Some(found) = found.strip_prefix(kind).and_then(|rest| rest.strip_prefix(": ")) {
+            let json_type = TYPES.iter().find(|json_type| found.starts_with(**json_type))?;
+            return Some(format!("{kind}: {json_type}, expected {expected}"));
+        }
+    }
+    // "unknown variant `a`, there are no variants" ends with the value's quote too soon.
+    let is_quoted =
+        |rest: &str| rest.starts_with(" `") && rest.ends_with('`') && !expected.contains("`, there are no");
+    ["unknown variant", "unknown field", "invalid length"].iter().find_map(|kind| {
+        let rest = found.strip_prefix(kind)?;
+        let is_length = rest.trim_start().bytes().all(|byte| byte.is_ascii_digit());
+        (is_length || is_quoted(rest)).then(|| format!("{kind}, expected {expected}"))
+    })
 }
 
 /// Returns the claim whose value ends or encloses the place of the error. serde's own message has a
 /// name only for claims that are missing.
-fn claim_at(payload: &str, error: &serde_json::Error) -> Option<String> {
+fn claim_at<'a>(
+    payload: &str,
+    object: &'a JsonObject<'_>,
+    error: &serde_json::Error,
+) -> Option<(&'a str, &'a RawValue)> {
     let lines = payload.split_inclusive('\n').take(error.line().checked_sub(1)?);
+    // A type that rejects the last claim is noticed after the object's brace. So is a missing claim, which is no other.
+    let after = usize::from(error.is_data() && !error.to_string().starts_with("missing field"));
     let at = lines.map(str::len).sum::<usize>() + error.column();
-    let object = JsonObject::from_text(payload).ok()?;
-    object.iter().find_map(|(name, value)| {
-        let start = value.get().as_ptr().addr().checked_sub(payload.as_ptr().addr())?;
-        // The place is before the value, in it, or just after it. Other values are further away.
-        (start <= at && at <= start + value.get().len()).then(|| name.to_owned())
+    object.iter().find(|(_, value)| {
+        let start = value.get().as_ptr().addr().checked_sub(payload.as_ptr().addr());
+        // The place is in the value or just after it. Other values are further away.
+        start.is_some_and(|start| start <= at && at <= start + value.get().len() + after)
     })
 }
 
@@ -52,6 +105,46 @@ mod tests {
         tenant: String,
         limits: Option<Limits>,
         level: Option<u8>,
+        plan: Option<Plan>,
+        email: Option<Email>,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Plan {
+        Free,
+        Paid,
+    }
+
+    /// A type whose error repeats the value.
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(try_from = "String")]
+    struct Email;
+
+    impl TryFrom<String> for Email {
+        type Error = String;
+
+        fn try_from(text: String) -> Result<Self, String> {
+            if text.contains('@') { Ok(Self) } else { Err(text) }
+        }
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "only its shape counts")]
+    struct Closed {
+        tenant: String,
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    enum Never {}
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(untagged)]
+    #[allow(dead_code, reason = "only its shape counts")]
+    enum Level {
+        Number(u8),
+        List(Vec<u8>),
     }
 
     #[derive(Debug, serde::Deserialize)]
@@ -69,14 +162,15 @@ mod tests {
     fn misfit_names_its_claim() {
         // FR-C6
         for (payload, claim, found) in [
-            (r#"{"a":1,"tenant":1,"level":2}"#, "tenant", "invalid type: integer `1`, expected a string"),
+            (r#"{"a":1,"tenant":1,"level":2}"#, "tenant", "invalid type: integer, expected a string"),
             (r#"{"tenant":null,"a":1}"#, "tenant", "invalid type: null, expected a string"),
             (r#"{"tenant":{"a":1},"a":1}"#, "tenant", "invalid type: map, expected a string"),
             ("{\n \"tenant\": \"t\",\n \"level\": \"high\"\n}", "level", "invalid type: string"),
-            (r#"{"tenant":"t","level":256}"#, "level", "invalid value: integer `256`, expected u8"),
+            (r#"{"tenant":"t","level":256}"#, "level", "invalid value: integer, expected u8"),
             (r#"{"tenant":"t","limits":{"orders":[1,"x"]}}"#, "limits", "invalid type: string"),
-            (r#"{"tenant":"t","limits":{"orders":5},"x":1}"#, "limits", "invalid type: integer `5`"),
+            (r#"{"tenant":"t","limits":{"orders":5},"x":1}"#, "limits", "invalid type: integer"),
             (r#"{"tenant":"t","limits":{}}"#, "limits", "missing field `orders`"),
+            (r#"{"tenant":"t","plan":"gold"}"#, "plan", "unknown variant, expected `free` or `paid`"),
         ] {
             let shown = shown(payload);
             assert!(shown.contains(&format!("claim \"{claim}\": \"{found}")), "{payload}: {shown}");
@@ -84,5 +178,59 @@ mod tests {
         }
         let missing = shown(r#"{"a":1}"#);
         assert!(missing.contains(r#"Ours: "missing field `tenant`""#), "{missing}");
+    }
+    #[test]
+    fn misfit_hides_value() {
+        // FR-C6: a claim may hold an email address or a social security number.
+        const SECRET: &str = "078-05-1120";
+        fn misfit<T: std::fmt::Debug + serde::de::DeserializeOwned>(payload: &str) -> String {
+            let error = serde_json::from_str::<T>(payload).unwrap_err();
+            let of_payload = of_payload::<T>(payload, &error);
+            let value = RawValue::from_string(payload.to_owned()).unwrap();
+            let of_claim = of_claim::<T>("claim", &value, &error);
+            let shown = format!("{of_payload} {of_payload:?} {of_claim} {of_claim:?}");
+            assert!(!shown.contains("078") && !shown.contains("1120"), "{shown}");
+            of_payload.to_string()
+        }
+        let texts = [
+            SECRET.to_owned(),
+            format!("a, expected {SECRET}"),
+            format!(r#"a\", expected {SECRET}"#),
+            format!("a`, expected {SECRET}"),
+            format!("{SECRET} at line 1 column 5"),
+            format!("missing {SECRET}"),
+            format!("a, expected `{SECRET}`, there are no variants"),
+        ];
+        for text in texts {
+            for claim in ["level", "plan", "email", "limits"] {
+                let shown = misfit::<Ours>(&format!(r#"{{"tenant":"t","{claim}":"{text}"}}"#));
+                // serde_json takes such an end of a type's own sentence for the place.
+                let has_place = claim == "email" && text.contains(" at line ");
+                let named = shown.contains(&format!("claim \"{claim}\": "));
+                assert!(named || has_place, "{claim} {text}: {shown}");
+            }
+            misfit::<Ours>(&format!(r#"{{"tenant":"t","limits":{{"orders":["{text}"]}}}}"#));
+            misfit::<Never>(&format!(r#""{text}""#));
+            misfit::<Level>(&format!(r#""{text}""#));
+            misfit::<Email>(&format!(r#""{text}""#));
+        }
+        let email = misfit::<Ours>(&format!(r#"{{"tenant":"t","email":"{SECRET}"}}"#));
+        assert!(email.ends_with(r#"claim "email": "a string that the type rejects""#), "{email}");
+        for (payload, found) in [
+            (r#"{"tenant":"t","level":78051120}"#, "invalid value: integer, expected u8"),
+            (r#"{"tenant":"t","level":78.51120}"#, "invalid type: floating point, expected u8"),
+            (r#"{"tenant":"t","level":[1120]}"#, "invalid type: sequence, expected u8"),
+        ] {
+            let shown = misfit::<Ours>(payload);
+            assert!(shown.ends_with(&format!("claim \"level\": \"{found}\"")), "{shown}");
+        }
+        let shown = misfit::<Level>(r#""x""#);
+        assert!(shown.ends_with("\"data did not match any variant of untagged enum Level\""), "{shown}");
+        let shown = misfit::<Closed>(r#"{"tenant":"t","other":"078"}"#);
+        assert!(shown.ends_with("\"unknown field, expected `tenant`\""), "{shown}");
+        // The claim whose value fits is not named.
+        assert!(
+            serde_json::from_str::<Ours>(r#"{"tenant":"t","plan":"paid","email":"a@b","level":1}"#).is_ok()
+        );
     }
 }

@@ -48,6 +48,47 @@ fn claims_deserialize_into_application_types() {
 }
 
 #[test]
+fn null_claim_is_absent_when_parsed() {
+    // FR-B1
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Ours {
+        tenant: Option<String>,
+        #[serde(default)]
+        groups: Vec<String>,
+        limits: Option<Value>,
+    }
+    let token = cognito_token().claim("limits", json!({ "orders": null, "a\"b": "null" }));
+    let absent = accepted(&cognito_verifier(), &token);
+    let null =
+        token.claim("tenant", Value::Null).claim("groups", Value::Null).claim("\"\n\u{1}", Value::Null);
+    let null = accepted(&cognito_verifier(), &null);
+    let parsed: Ours = null.parse().unwrap();
+    assert_eq!(parsed, absent.parse().unwrap());
+    assert_eq!((parsed.tenant, parsed.groups), (None, vec![]));
+    // `null` within a claim is data of the application.
+    assert_eq!(parsed.limits, Some(json!({ "orders": null, "a\"b": "null" })));
+    for claim in ["tenant", "groups"] {
+        assert_eq!(null.claim::<Vec<String>>(claim).unwrap(), None);
+    }
+    // The other claims stay.
+    type All = std::collections::BTreeMap<String, Value>;
+    let all = null.parse::<All>().unwrap();
+    assert!(!all.contains_key("tenant") && all.contains_key("iss"));
+    let quoted = cognito_token().claim("\u{e4}\"\\", "x").claim("tenant", Value::Null);
+    assert_eq!(accepted(&cognito_verifier(), &quoted).parse::<All>().unwrap()["\u{e4}\"\\"], "x");
+    // A claim that has to be there is missing.
+    #[derive(Debug, serde::Deserialize)]
+    #[allow(dead_code, reason = "only its shape counts")]
+    struct Strict {
+        tenant: String,
+    }
+    let error = null.parse::<Strict>().unwrap_err();
+    assert!(error.to_string().ends_with("\"missing field `tenant`\""), "{error}");
+    let present = accepted(&cognito_verifier(), &cognito_token().claim("tenant", "t1"));
+    assert_eq!(present.parse::<Strict>().unwrap().tenant, "t1");
+}
+
+#[test]
 fn principal_distinguishes_clients_from_subjects() {
     // C23
     let principal = |token: Mint| match accepted(&verifier_for_audience(), &token).principal() {
