@@ -26,7 +26,7 @@ impl Keys {
             .is_ok_and(|again| again.has_same_keys(&self.0))
     }
 
-    pub fn ids(&self) -> Vec<&str> {
+    pub fn ids(&self) -> Vec<String> {
         self.0.ids()
     }
 }

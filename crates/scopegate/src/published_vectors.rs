@@ -23,7 +23,7 @@ fn check_signature(token: &str, jwks: &str) -> Result<(), String> {
         .and_then(KeySet::not_empty)
         .map_err(|error| error.to_string())?;
     let key = keys
-        .find(header.key_id.as_deref(), header.algorithm)
+        .find(&header.key_id, header.algorithm)
         .map_err(|found| format!("{found:?} key for {}", header.algorithm))?;
     if key.verifying.verifies(parts.signing_input(token.as_bytes()), parts.signature()) {
         Ok(())

@@ -8,6 +8,7 @@ use crate::cache::entry::Usage;
 use crate::keys::Keys;
 use crate::keys::fetched::KeyState;
 use crate::keys::set::{KeySet, SkippedJwk};
+use crate::token::key_name::UsedName;
 
 /// The state of a verifier at one time, for a readiness probe or a dashboard. Get one from
 /// [`Verifier::status`](crate::Verifier::status).
@@ -31,7 +32,8 @@ pub struct IssuerStatus {
     pub issuer: String,
     /// Whether there are keys that may be used.
     pub usable: bool,
-    /// The ids of the keys, in alphabetical order. Keys without an id are not listed.
+    /// The ids of the keys, in alphabetical order. A key without `kid` is listed by its thumbprint, such
+    /// as `x5t=…`, if it has one.
     pub key_ids: Vec<String>,
     /// The keys that the issuer publishes and that are not used, in the order of the set.
     pub skipped_keys: Vec<SkippedKey>,
@@ -61,7 +63,7 @@ pub struct IssuerStatus {
 pub struct SkippedKey {
     /// The place of the key in the set, from 0.
     pub position: usize,
-    /// The key's id, if it has one.
+    /// The key's id, or else its thumbprint, such as `x5t=…`, if it has one.
     pub key_id: Option<String>,
     /// Why it is not used, such as "is not for verifying signatures".
     pub reason: String,
@@ -172,10 +174,10 @@ impl IssuerStatus {
     }
 
     fn list(&mut self, keys: &KeySet) {
-        self.key_ids = owned(keys.ids());
+        self.key_ids = keys.ids();
         let skipped = |key: &SkippedJwk| SkippedKey {
             position: key.position,
-            key_id: key.id.as_deref().map(str::to_owned),
+            key_id: key.name().map(UsedName::shown),
             reason: key.reason.to_string(),
         };
         self.skipped_keys = keys.skipped().iter().map(skipped).collect();
@@ -192,8 +194,4 @@ fn task_state(state: &KeyState) -> RefreshTaskState {
     } else {
         RefreshTaskState::Running
     }
-}
-
-fn owned(ids: Vec<&str>) -> Vec<String> {
-    ids.into_iter().map(str::to_owned).collect()
 }

@@ -281,7 +281,7 @@ impl Verifier {
         let payload = read_payload(&parts)?;
         let issuer = self.0.issuers.named_by(&payload)?;
         issuer.policy.check_header(&header)?;
-        let key = match issuer.find_key(header.key_id.as_deref(), header.algorithm, now, overdue)? {
+        let key = match issuer.find_key(&header.key_id, header.algorithm, now, overdue)? {
             KeyLookup::Found(key) => key,
             KeyLookup::Missing(missing) => return Err(UnknownKey { issuer, missing, parts }.into()),
         };

@@ -34,7 +34,7 @@ impl Entry {
 
     /// The bytes of the entry and of all that it points to, at most.
     pub(crate) fn weight(&self) -> usize {
-        size_of::<Self>() + self.claims().weight() + SHARDS * SHARD_SIZE
+        size_of::<Self>() + self.claims().weight() + self.key.weight() + SHARDS * SHARD_SIZE
     }
 }
 

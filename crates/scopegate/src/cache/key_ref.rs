@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::keys::Keys;
 use crate::keys::fetched::{OverdueKeys, Reading};
 use crate::keys::jwk::Key;
-use crate::keys::set::KeySet;
+use crate::keys::set::{KeyLookupError, KeySet};
+use crate::token::key_name::{KeyId, UsedName, thumbprints};
 use crate::token::numeric_date::NumericDate;
 
 /// A key that was found for a token, and where.
@@ -18,34 +19,60 @@ pub(crate) struct KeyRef {
     seen_in: AtomicU64,
 }
 
+/// What allocators keep beside two boxes and two strings.
+const AROUND_ALLOCATIONS: usize = 64;
+
 /// How a token names its key.
-#[derive(Clone, Copy)]
 enum NamedBy {
     /// Not at all: this is the only key that fits.
     Nothing,
     KeyId,
-    /// By one of its certificate's thumbprints.
-    Thumbprint(usize),
+    /// By thumbprints, which need not be this key's: another set may publish other members.
+    Thumbprints(Box<KeyId<'static>>),
 }
 
 impl KeyRef {
-    pub(crate) fn new(key: &Arc<Key>, id: Option<&str>, set: &KeySet, keys: &Keys) -> Self {
+    pub(crate) fn new(key: &Arc<Key>, id: &KeyId<'_>, set: &KeySet, keys: &Keys) -> Self {
         let named_by = match id {
-            None => NamedBy::Nothing,
-            Some(id) => {
-                let is_thumbprint = |thumbprint: &Option<Box<str>>| thumbprint.as_deref() == Some(id);
-                key.thumbprints.iter().position(is_thumbprint).map_or(NamedBy::KeyId, NamedBy::Thumbprint)
-            }
+            KeyId::Absent => NamedBy::Nothing,
+            KeyId::Kid(_) => NamedBy::KeyId,
+            KeyId::Thumbprints(_) => NamedBy::Thumbprints(Box::new(id.to_owned())),
         };
         Self { key: Arc::clone(key), keys: keys.clone(), named_by, seen_in: AtomicU64::new(set.id()) }
     }
 
-    /// The id by which the token names the key.
-    pub(crate) fn id_in_token(&self) -> Option<&str> {
-        match self.named_by {
+    /// The name by which the token has led to the key.
+    pub(crate) fn used_name(&self) -> Option<UsedName<'_>> {
+        match &self.named_by {
             NamedBy::Nothing => None,
-            NamedBy::KeyId => self.key.id.as_deref(),
-            NamedBy::Thumbprint(at) => self.key.thumbprints.get(at)?.as_deref(),
+            NamedBy::KeyId => self.key.id.as_deref().map(UsedName::Kid),
+            NamedBy::Thumbprints(names) => {
+                let KeyId::Thumbprints(names) = &**names else { return None };
+                thumbprints(names)
+                    .find(|name| thumbprints(&self.key.thumbprints).any(|thumbprint| thumbprint == *name))
+            }
+        }
+    }
+
+    /// Looks up the names in the token's header.
+    fn find_in<'s>(&self, set: &'s KeySet) -> Result<&'s Arc<Key>, KeyLookupError> {
+        let algorithm = self.key.algorithm;
+        match &self.named_by {
+            NamedBy::Nothing => set.find(&KeyId::Absent, algorithm),
+            NamedBy::KeyId => set.find(&self.key.id.as_deref().into(), algorithm),
+            NamedBy::Thumbprints(names) => set.find(names, algorithm),
+        }
+    }
+
+    /// The bytes that it points to and does not share, at most.
+    pub(crate) fn weight(&self) -> usize {
+        match &self.named_by {
+            NamedBy::Nothing | NamedBy::KeyId => 0,
+            NamedBy::Thumbprints(names) => {
+                let KeyId::Thumbprints(names) = &**names else { return 0 };
+                let bytes: usize = names.iter().flatten().map(|name| name.len()).sum();
+                size_of::<KeyId<'_>>() + size_of_val(&**names) + bytes + AROUND_ALLOCATIONS
+            }
         }
     }
 
@@ -57,7 +84,7 @@ impl KeyRef {
             if self.seen_in.load(Ordering::Relaxed) == set.id() {
                 return true;
             }
-            let found = set.find(self.id_in_token(), self.key.algorithm);
+            let found = self.find_in(set);
             let same = found.is_ok_and(|found| Arc::ptr_eq(found, &self.key));
             if same {
                 self.seen_in.store(set.id(), Ordering::Relaxed);

@@ -17,7 +17,7 @@ use crate::keys::fetched::{KeyRequested, OverdueKeys, Reading};
 use crate::keys::refresh::schedule::RefreshState;
 use crate::keys::set::{KeyLookupError, KeySet};
 use crate::token::algorithm::Algorithm;
-use crate::token::key_name::KeyName;
+use crate::token::key_name::{KeyId, KeyName};
 use crate::token::numeric_date::NumericDate;
 
 /// An error lists at most this many issuers, because a verifier may trust hundreds.
@@ -61,16 +61,23 @@ impl TrustedIssuer {
     /// overdue or have expired are: each may make a fetch due.
     pub(crate) fn find_key(
         &self,
-        id: Option<&str>,
+        id: &KeyId<'_>,
         algorithm: Algorithm,
         now: NumericDate,
         overdue: OverdueKeys,
     ) -> Result<KeyLookup, Error> {
         loop {
-            let find =
-                |keys: &KeySet| keys.find(id, algorithm).map(|key| KeyRef::new(key, id, keys, &self.keys));
+            let find = |keys: &KeySet| {
+                let found = keys.find(id, algorithm);
+                found.map(|key| KeyRef::new(key, id, keys, &self.keys)).map_err(|error| match error {
+                    KeyLookupError::Unknown => Err(()),
+                    KeyLookupError::Ambiguous(found) => {
+                        Ok((found, keys.used_name(id).map(|name| Excerpt::identifier(&name.shown()))))
+                    }
+                })
+            };
             let missing = |why| {
-                let name = KeyName { id: id.map(Into::into), algorithm };
+                let name = KeyName { id: Box::new(id.to_owned()), algorithm };
                 let may_be_published =
                     matches!(&self.keys, Keys::Fetched(keys) if keys.may_be_incomplete(now));
                 Ok(KeyLookup::Missing(MissingKey { name, why, may_be_published }))
@@ -85,16 +92,16 @@ impl TrustedIssuer {
             };
             match found {
                 Ok(key) => return Ok(KeyLookup::Found(key)),
-                Err(KeyLookupError::Ambiguous(found)) => {
-                    let (issuer, key_id) = (self.identifier.to_string(), id.map(Excerpt::identifier));
+                Err(Ok((found, key_id))) => {
+                    let issuer = self.identifier.to_string();
                     return Err(Error::AmbiguousKey { issuer, key_id, algorithm, found });
                 }
-                Err(KeyLookupError::Unknown) => {}
+                Err(Err(())) => {}
             }
             let Keys::Fetched(keys) = &self.keys else {
                 return missing(Missing::Unknown(RefreshState::UpToDate));
             };
-            match keys.request(&KeyName { id: id.map(Into::into), algorithm }) {
+            match keys.request(&KeyName { id: Box::new(id.to_owned()), algorithm }) {
                 KeyRequested::Missing(state) => return missing(Missing::Unknown(state)),
                 KeyRequested::Arrived => {}
             }
@@ -112,29 +119,22 @@ impl TrustedIssuer {
         }
         Err(Error::BadSignature {
             issuer: self.identifier.to_string(),
-            key_id: key.id_in_token().map(Excerpt::identifier),
+            key_id: key.used_name().map(|name| Excerpt::identifier(&name.shown())),
         })
     }
 
     /// The error for a key that the issuer does not publish, or that is skipped.
     pub(crate) fn unknown_key(&self, key: &KeyName) -> Error {
+        let set = match &self.keys {
+            Keys::Static(keys) => Some(Arc::clone(keys)),
+            Keys::Fetched(keys) => keys.snapshot().map(|snapshot| Arc::clone(&snapshot.keys)),
+        };
+        let used = set.as_ref().and_then(|keys| keys.used_name(&key.id));
         Error::UnknownKey {
             issuer: self.identifier.to_string(),
-            key_id: key.id.as_deref().map(Excerpt::identifier),
+            key_id: used.or_else(|| key.id.first()).map(|name| Excerpt::identifier(&name.shown())),
             algorithm: key.algorithm,
-            skipped: key.id.as_deref().and_then(|id| self.reason_to_skip(id)),
-        }
-    }
-
-    /// Why the key with this id is not used, although the issuer publishes it.
-    fn reason_to_skip(&self, id: &str) -> Option<String> {
-        let skipped = |keys: &KeySet| {
-            let key = keys.skipped().iter().find(|key| key.id.as_deref() == Some(id))?;
-            Some(key.reason.to_string())
-        };
-        match &self.keys {
-            Keys::Static(keys) => skipped(keys),
-            Keys::Fetched(keys) => keys.snapshot().and_then(|snapshot| skipped(&snapshot.keys)),
+            skipped: set.and_then(|keys| keys.reason_to_skip(&key.id)).map(|reason| reason.to_string()),
         }
     }
 

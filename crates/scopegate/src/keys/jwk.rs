@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::keys::ed25519;
 use crate::keys::verifying_key::{PublicKey, VerifyingKey};
 use crate::token::algorithm::Algorithm;
-use crate::token::key_name::{THUMBPRINTS, thumbprint_id};
+use crate::token::key_name::{THUMBPRINTS, Thumbprints, UsedName, thumbprints as present};
 
 /// Which keys of an issuer's sets may be used.
 #[derive(Clone, Debug)]
@@ -45,8 +45,8 @@ impl<'a> From<&'a [Algorithm]> for AcceptedKeys<'a> {
 pub(crate) struct Key {
     /// Its `kid`.
     pub(crate) id: Option<Box<str>>,
-    /// Its certificate's names, in the form of [`thumbprint_id`].
-    pub(crate) thumbprints: [Option<Box<str>>; THUMBPRINTS.len()],
+    /// Its certificate's names.
+    pub(crate) thumbprints: Thumbprints<Box<str>>,
     pub(crate) algorithm: Algorithm,
     pub(crate) verifying: VerifyingKey,
     /// What it was prepared from.
@@ -96,9 +96,11 @@ impl Key {
         if keys.is_empty() { Err(JwkError::NotAccepted) } else { Ok(keys) }
     }
 
-    /// Reads no more than the id of a JWK. Returns `None` if it has none, or a malformed one.
-    pub(crate) fn id_of(jwk: &RawValue) -> Option<Box<str>> {
-        Jwk::from_text(jwk.get()).ok()?.optional("kid").ok()?.map(Into::into)
+    /// Reads no more than the names of a JWK. Those that are malformed are absent.
+    pub(crate) fn names_of(jwk: &RawValue) -> (Option<Box<str>>, Thumbprints<Box<str>>) {
+        let jwk = Jwk::from_text(jwk.get()).ok();
+        let name = |member| Some(jwk.as_ref()?.optional(member).ok()??.into());
+        (name("kid"), THUMBPRINTS.map(name))
     }
 
     /// Whether the other key does the same for the same tokens.
@@ -109,17 +111,16 @@ impl Key {
             && self.numbers == other.numbers
     }
 
-    /// Every id that a token may name the key by.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
-        [&self.id].into_iter().chain(&self.thumbprints).filter_map(Option::as_deref)
+    /// Its `kid`, or else its first thumbprint.
+    pub(crate) fn name(&self) -> Option<UsedName<'_>> {
+        self.id.as_deref().map(UsedName::Kid).or_else(|| present(&self.thumbprints).next())
     }
 }
 
-fn thumbprints(jwk: &Jwk<'_>) -> Result<[Option<Box<str>>; THUMBPRINTS.len()], JwkError> {
+fn thumbprints(jwk: &Jwk<'_>) -> Result<Thumbprints<Box<str>>, JwkError> {
     let mut thumbprints = THUMBPRINTS.map(|_| None);
     for (thumbprint, member) in thumbprints.iter_mut().zip(THUMBPRINTS) {
-        let value = jwk.optional_or_null(member)?;
-        *thumbprint = value.map(|value| thumbprint_id(member, &value).into_boxed_str());
+        *thumbprint = jwk.optional_or_null(member)?.map(Into::into);
     }
     Ok(thumbprints)
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::keys::jwk::{AcceptedKeys, JwkError, Key};
 use crate::token::algorithm::Algorithm;
-use crate::token::key_name::KeyName;
+use crate::token::key_name::{KeyId, KeyName, Thumbprints, UsedName, thumbprints};
 
 /// Real sets hold one to ten keys. The bound keeps a broken or hostile issuer from costing memory.
 const MAX_KEYS: usize = 100;
@@ -24,7 +24,7 @@ pub(crate) struct KeySet {
     id: u64,
     /// In the order of the document.
     keys: Vec<Arc<Key>>,
-    /// The keys by each of their ids, sorted by it ([`shortlex`]).
+    /// The keys by their `kid`s, sorted by it ([`shortlex`]).
     named: Vec<(Box<str>, Arc<Key>)>,
     /// In the order of the document.
     skipped: Vec<SkippedJwk>,
@@ -36,6 +36,7 @@ pub(crate) struct SkippedJwk {
     /// Its place in the document, from 0.
     pub(crate) position: usize,
     pub(crate) id: Option<Box<str>>,
+    pub(crate) thumbprints: Thumbprints<Box<str>>,
     pub(crate) reason: JwkError,
 }
 
@@ -72,13 +73,15 @@ impl KeySet {
                         keys.push(key);
                     }
                 }),
-                Err(reason) => skipped.push(SkippedJwk { position, id: Key::id_of(jwk), reason }),
+                Err(reason) => {
+                    let (id, thumbprints) = Key::names_of(jwk);
+                    skipped.push(SkippedJwk { position, id, thumbprints, reason });
+                }
             }
         }
-        let ids_of = |key: &Arc<Key>| key.ids().map(|id| (id.into(), Arc::clone(key))).collect::<Vec<_>>();
-        let mut named: Vec<(Box<str>, Arc<Key>)> = keys.iter().flat_map(ids_of).collect();
+        let named = |key: &Arc<Key>| Some((key.id.clone()?, Arc::clone(key)));
+        let mut named: Vec<(Box<str>, Arc<Key>)> = keys.iter().filter_map(named).collect();
         named.sort_by(|(a, _), (b, _)| shortlex(a, b));
-        named.dedup_by(|(a, one), (b, other)| a == b && Arc::ptr_eq(one, other));
         Ok(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), keys, named, skipped })
     }
 
@@ -102,8 +105,8 @@ impl KeySet {
         if earlier.is_some_and(|earlier| earlier.skipped == self.skipped) {
             return;
         }
-        for SkippedJwk { position, id, reason } in &self.skipped {
-            let key_id = id.as_deref().map(Excerpt::new).map(tracing::field::display);
+        for key @ SkippedJwk { position, reason, .. } in &self.skipped {
+            let key_id = key.name().map(|name| Excerpt::new(&name.shown())).map(tracing::field::display);
             if reason.holds_secret() {
                 // A published private key is known to everyone: the operator has to act.
                 tracing::warn!(issuer, position, key_id, %reason, "key of the set skipped");
@@ -117,22 +120,46 @@ impl KeySet {
         self.id
     }
 
-    /// The one key that fits. A token without `kid` finds a key when only one fits its algorithm. Where
+    /// The one key that fits. A token that does not name its key finds one when only one fits its algorithm. Where
     /// several fit, none is tried: a token must never cost more than one signature check.
-    pub(crate) fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Result<&Arc<Key>, KeyLookupError> {
-        match id {
-            Some(id) => {
+    pub(crate) fn find(&self, id: &KeyId<'_>, algorithm: Algorithm) -> Result<&Arc<Key>, KeyLookupError> {
+        match self.used_name(id) {
+            Some(UsedName::Kid(id)) => {
                 let before = self.named.partition_point(|(named, _)| shortlex(named, id).is_lt());
                 let named = self.named.iter().skip(before).take_while(|(named, _)| **named == *id);
                 single(named.map(|(_, key)| key), algorithm)
+            }
+            Some(name @ UsedName::Thumbprint(..)) => {
+                single(self.keys.iter().filter(|key| has(&key.thumbprints, name)), algorithm)
             }
             None => single(self.keys.iter(), algorithm),
         }
     }
 
+    /// The name that counts in this set. A thumbprint counts if a key has that member, or if a skipped key has this
+    /// thumbprint. Many issuers write one into tokens and publish none, and their tokens do not name their key.
+    pub(crate) fn used_name<'n>(&self, id: &'n KeyId<'_>) -> Option<UsedName<'n>> {
+        let KeyId::Thumbprints(names) = id else { return id.first() };
+        thumbprints(names).find(|name| {
+            let UsedName::Thumbprint(at, _) = *name else { return false };
+            let publishes = |key: &Arc<Key>| key.thumbprints.get(at).is_some_and(Option::is_some);
+            self.keys.iter().any(publishes) || self.skipped.iter().any(|key| has(&key.thumbprints, *name))
+        })
+    }
+
+    /// Why the key that a token names is not used, although the issuer publishes it.
+    pub(crate) fn reason_to_skip(&self, id: &KeyId<'_>) -> Option<JwkError> {
+        let name = self.used_name(id)?;
+        let is_named = |key: &&SkippedJwk| match name {
+            UsedName::Kid(kid) => key.id.as_deref() == Some(kid),
+            UsedName::Thumbprint(..) => has(&key.thumbprints, name),
+        };
+        Some(self.skipped.iter().find(is_named)?.reason)
+    }
+
     /// Whether a token that names this key would find one, or several.
     pub(crate) fn contains(&self, name: &KeyName) -> bool {
-        !matches!(self.find(name.id.as_deref(), name.algorithm), Err(KeyLookupError::Unknown))
+        !matches!(self.find(&name.id, name.algorithm), Err(KeyLookupError::Unknown))
     }
 
     /// Whether these are the same objects in the same order.
@@ -141,13 +168,24 @@ impl KeySet {
             && self.keys.iter().zip(&other.keys).all(|(ours, theirs)| Arc::ptr_eq(ours, theirs))
     }
 
-    /// The `kid`s of the keys, each once, in alphabetical order.
-    pub(crate) fn ids(&self) -> Vec<&str> {
-        let mut ids: Vec<&str> = self.keys.iter().filter_map(|key| key.id.as_deref()).collect();
+    /// The `kid`s of the keys, or else their thumbprints, each once, in alphabetical order.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = self.keys.iter().filter_map(|key| Some(key.name()?.shown())).collect();
         ids.sort_unstable();
         ids.dedup();
         ids
     }
+}
+
+impl SkippedJwk {
+    /// Its `kid`, or else its first thumbprint.
+    pub(crate) fn name(&self) -> Option<UsedName<'_>> {
+        self.id.as_deref().map(UsedName::Kid).or_else(|| thumbprints(&self.thumbprints).next())
+    }
+}
+
+fn has(published: &Thumbprints<Box<str>>, name: UsedName<'_>) -> bool {
+    thumbprints(published).any(|thumbprint| thumbprint == name)
 }
 
 fn single<'a>(
@@ -226,9 +264,9 @@ mod tests {
         assert!(set(&["a", "b"], Some(&first)).has_same_keys(&first));
         assert!(!set(&["a", "b"], None).has_same_keys(&first));
         let rotated = set(&["b", "c"], Some(&first));
-        let find = |keys: &KeySet, id| Arc::as_ptr(keys.find(Some(id), Algorithm::EdDSA).unwrap());
+        let find = |keys: &KeySet, id| Arc::as_ptr(keys.find(&Some(id).into(), Algorithm::EdDSA).unwrap());
         assert_eq!(find(&rotated, "b"), find(&first, "b"));
         assert!(!rotated.has_same_keys(&first));
-        assert!(matches!(rotated.find(Some("a"), Algorithm::EdDSA), Err(KeyLookupError::Unknown)));
+        assert!(matches!(rotated.find(&Some("a").into(), Algorithm::EdDSA), Err(KeyLookupError::Unknown)));
     }
 }

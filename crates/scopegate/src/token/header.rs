@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::token::algorithm::Algorithm;
-use crate::token::key_name::{THUMBPRINTS, thumbprint_id};
+use crate::token::key_name::{KeyId, THUMBPRINTS};
 
 pub(crate) struct Header<'a> {
     pub(crate) algorithm: Algorithm,
-    pub(crate) key_id: Option<Cow<'a, str>>,
+    pub(crate) key_id: KeyId<'a>,
     pub(crate) typ: Option<Cow<'a, str>>,
 }
 
@@ -54,18 +54,21 @@ fn optional_string<'a>(
     }
 }
 
-/// The name of the key: `kid`, or else a thumbprint of its certificate (RFC 7515 §4.1.4, §4.1.7, §4.1.8). It only
-/// chooses among the issuer's own keys.
-fn key_id<'a>(object: &JsonObject<'a>) -> Result<Option<Cow<'a, str>>, Error> {
+/// The names of the key: `kid`, or else thumbprints of its certificate (RFC 7515 §4.1.4, §4.1.7, §4.1.8). They only
+/// choose among the issuer's own keys.
+fn key_id<'a>(object: &JsonObject<'a>) -> Result<KeyId<'a>, Error> {
     if let Some(kid) = optional_string(object, "kid")? {
-        return Ok(Some(kid));
+        return Ok(KeyId::Kid(kid));
     }
-    for parameter in THUMBPRINTS {
-        if let Some(thumbprint) = optional_string(object, parameter)? {
-            return Ok(Some(thumbprint_id(parameter, &thumbprint).into()));
-        }
+    let mut thumbprints = [None, None];
+    for (thumbprint, parameter) in thumbprints.iter_mut().zip(THUMBPRINTS) {
+        *thumbprint = optional_string(object, parameter)?;
     }
-    Ok(None)
+    Ok(if thumbprints.iter().all(Option::is_none) {
+        KeyId::Absent
+    } else {
+        KeyId::Thumbprints(thumbprints.into())
+    })
 }
 
 fn malformed(parameter: &'static str, expected: &'static str, found: Option<&RawValue>) -> Error {
@@ -85,10 +88,10 @@ mod tests {
     fn algorithm_key_id_and_type_are_read() {
         let header = Header::parse(br#"{"typ":"at+jwt","alg":"ES256","kid":"a\/b"}"#).unwrap();
         assert_eq!(header.algorithm, Algorithm::ES256);
-        assert_eq!(header.key_id.as_deref(), Some("a/b"));
+        assert_eq!(header.key_id, Some("a/b").into());
         assert_eq!(header.typ.as_deref(), Some("at+jwt"));
         let header = Header::parse(br#"{"alg":"RS256"}"#).unwrap();
-        assert!(header.key_id.is_none() && header.typ.is_none());
+        assert!(header.key_id == KeyId::Absent && header.typ.is_none());
     }
 
     #[test]
@@ -119,13 +122,16 @@ mod tests {
         // FR-B8
         let id = |rest: &str| {
             let text = format!(r#"{{"alg":"RS256"{rest}}}"#);
-            Header::parse(text.as_bytes()).unwrap().key_id.map(Cow::into_owned)
+            Header::parse(text.as_bytes()).unwrap().key_id.to_owned()
         };
-        assert_eq!(id(r#","x5t":"abc""#).unwrap(), "x5t=abc");
-        assert_eq!(id(r#","x5t#S256":"def""#).unwrap(), "x5t#S256=def");
-        assert_eq!(id(r#","x5t":"abc","x5t#S256":"def""#).unwrap(), "x5t#S256=def");
-        assert_eq!(id(r#","x5t":"abc","kid":"k""#).unwrap(), "k");
-        assert_eq!(id(""), None);
+        let both = |strong: Option<&'static str>, weak: Option<&'static str>| {
+            KeyId::Thumbprints(Box::new([strong.map(Cow::Borrowed), weak.map(Cow::Borrowed)]))
+        };
+        assert_eq!(id(r#","x5t":"abc""#), both(None, Some("abc")));
+        assert_eq!(id(r#","x5t#S256":"def""#), both(Some("def"), None));
+        assert_eq!(id(r#","x5t":"abc","x5t#S256":"def""#), both(Some("def"), Some("abc")));
+        assert_eq!(id(r#","x5t":"abc","kid":"k""#), Some("k").into());
+        assert_eq!(id(""), KeyId::Absent);
     }
 
     #[test]

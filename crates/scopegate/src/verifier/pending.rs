@@ -84,7 +84,7 @@ impl PendingVerification {
         loop {
             // Looks before it waits: the key may have arrived before the watch began.
             let now = self.verifier.now();
-            let missing = match self.issuer.find_key(name.id.as_deref(), name.algorithm, now, overdue)? {
+            let missing = match self.issuer.find_key(&name.id, name.algorithm, now, overdue)? {
                 KeyLookup::Found(key) => return self.verify_with(key, now),
                 KeyLookup::Missing(missing) => missing,
             };

@@ -55,9 +55,10 @@ impl Drop for WaitPermit<'_> {
 mod tests {
     use super::*;
     use crate::token::algorithm::Algorithm;
+    use crate::token::key_name::KeyId;
 
     fn key(id: usize) -> KeyName {
-        KeyName { id: Some(id.to_string().into()), algorithm: Algorithm::RS256 }
+        KeyName { id: Box::new(KeyId::Kid(id.to_string().into())), algorithm: Algorithm::RS256 }
     }
 
     #[test]

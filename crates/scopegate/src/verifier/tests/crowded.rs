@@ -6,6 +6,7 @@ use std::thread;
 
 use super::*;
 use crate::cache::entry::Usage;
+use crate::token::key_name::KeyId;
 
 const ROOM: usize = 4 * 1024;
 
@@ -33,8 +34,8 @@ impl Maker {
         let lifetime = Lifetime::read(&payload).unwrap();
         let claims = self.verifier.read_claims(token.as_bytes(), &payload, issuer, &named, lifetime).unwrap();
         let Keys::Static(keys) = &issuer.keys else { panic!("the keys are static") };
-        let key = keys.find(None, Algorithm::ES256).ok().unwrap();
-        Entry::new(&claims, KeyRef::new(key, None, keys, &issuer.keys))
+        let key = keys.find(&KeyId::Absent, Algorithm::ES256).ok().unwrap();
+        Entry::new(&claims, KeyRef::new(key, &KeyId::Absent, keys, &issuer.keys))
     }
 
     /// What an entry with a token like these counts for.

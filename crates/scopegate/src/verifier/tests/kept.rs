@@ -166,6 +166,27 @@ fn a_kept_token_without_key_id_ends_when_another_key_fits() {
 }
 
 #[test]
+fn cached_token_with_thumbprint_follows_the_set() {
+    // FR-B8: a later set may publish the member that the token has.
+    let [ours, other] = [(); 2].map(|()| SigningKey::generate(KeyAlgorithm::ES256));
+    let with = |key: &SigningKey, x5t: &str| {
+        let mut jwk = key.jwk();
+        jwk.as_object_mut().unwrap().insert("x5t".to_owned(), x5t.into());
+        jwk
+    };
+    let fixture = Fixture::new(&[ours.jwk()]);
+    let token = mint().without_header("kid").header("x5t", "ours").sign_with(&ours);
+    fixture.accepts(&token, 1);
+    fixture.accepts(&token, 0);
+    // The same key, and another one that publishes the member: the token names neither.
+    let published = fixture.publish(&[ours.jwk(), with(&other, "other")]);
+    assert!(matches!(published.refuses(&token), Error::UnknownKey { .. }));
+    let named = fixture.publish(&[with(&ours, "ours"), with(&other, "other")]);
+    named.accepts(&token, 1);
+    fixture.publish(&[with(&ours, "ours")]).accepts(&token, 0);
+}
+
+#[test]
 fn a_kept_token_is_not_good_for_longer_than_the_keys_may_be_used() {
     let key = SigningKey::generate(KeyAlgorithm::ES256);
     let fixture = Fixture::new(&[key.jwk()]);

@@ -3,8 +3,8 @@
 use scopegate::{Error, Excerpt, Issuer};
 use serde_json::json;
 use testkit::{
-    AUDIENCE, KEY, assert_rejected, cognito_token, cognito_verifier, jwks, rejected, rfc9068_token,
-    verifier_for_audience, verifier_trusting,
+    AUDIENCE, KEY, OTHER_KEY, assert_rejected, cognito_token, cognito_verifier, jwks, rejected,
+    rfc9068_token, verifier_for_audience, verifier_trusting,
 };
 
 #[test]
@@ -77,19 +77,43 @@ fn identifier_to_copy_is_not_cut_at_80_characters() {
 
 #[test]
 fn skipped_signature_key_is_named_by_its_parameter() {
-    // FR-B8, FR-B12
-    let issuer = Issuer::from_jwks("acme.com", &jwks([KEY.jwk()])).unwrap().audience(AUDIENCE);
-    let token = rfc9068_token().claim("iss", "acme.com").header("kid", "other");
-    assert_rejected!(
-        verifier_trusting(issuer.clone()),
-        token,
-        Error::UnknownKey { .. },
-        r#"acme.com publishes no RS256 key with `kid` "other""#
-    );
-    assert_rejected!(
-        verifier_trusting(issuer),
-        token.clone().without_header("kid").header("x5t", "other"),
-        Error::UnknownKey { .. },
-        r#"acme.com publishes no RS256 key with `x5t` "other""#
-    );
+    // FR-A17, FR-B8, FR-B12
+    let member = |name: &str, value: &str, extra: serde_json::Value| {
+        let mut jwk = OTHER_KEY.jwk();
+        let members = jwk.as_object_mut().unwrap();
+        members.remove("kid");
+        members.insert(name.to_owned(), json!(value));
+        members.extend(extra.as_object().unwrap().clone());
+        jwk
+    };
+    let verifier = |key| {
+        let keys = jwks([KEY.jwk(), key]);
+        verifier_trusting(Issuer::from_jwks("acme.com", &keys).unwrap().audience(AUDIENCE))
+    };
+    let token = rfc9068_token().claim("iss", "acme.com").without_header("kid");
+    for name in ["kid", "x5t", "x5t#S256"] {
+        let skipped = verifier(member(name, "other", json!({ "use": "enc" })));
+        assert_rejected!(
+            skipped,
+            token.clone().header(name, "other"),
+            Error::UnknownKey { skipped: Some(_), .. },
+            format!(
+                "the key of acme.com with `{name}` \"other\" is not used: it is not for verifying signatures"
+            )
+        );
+        // The same key for signatures is used.
+        let used = verifier(member(name, "other", json!({ "use": "sig" })));
+        assert!(used.verify(token.clone().header(name, "other").sign_with(&OTHER_KEY)).is_ok(), "{name}");
+        assert_rejected!(
+            used,
+            token.clone().header(name, "third"),
+            Error::UnknownKey { skipped: None, .. },
+            format!("acme.com publishes no RS256 key with `{name}` \"third\"")
+        );
+        // An operator sees its name.
+        let id = if name == "kid" { "other".to_owned() } else { format!("{name}=other") };
+        let (used, skipped) = (used.status(), skipped.status());
+        assert!(used.issuer("acme.com").unwrap().key_ids.contains(&id), "{used:?}");
+        assert_eq!(skipped.issuer("acme.com").unwrap().skipped_keys[0].key_id.as_ref(), Some(&id));
+    }
 }

@@ -54,11 +54,46 @@ fn kid_decides_where_a_token_has_both() {
 }
 
 #[test]
-fn kid_that_is_spelled_like_a_thumbprint_needs_that_keys_signature() {
+fn kid_that_is_spelled_like_a_thumbprint_names_no_key() {
     // FR-B8
     let spelled = client_token().header("kid", "x5t=second");
-    assert!(verifier().verify(spelled.sign_with(&OTHER_KEY)).is_ok());
-    assert_rejected!(verifier(), spelled, Error::BadSignature { .. });
+    assert_rejected!(verifier(), spelled.clone(), Error::UnknownKey { .. });
+    assert!(verifier().verify(spelled.header("kid", "second").sign_with(&OTHER_KEY)).is_ok());
+}
+
+#[test]
+fn thumbprint_counts_only_if_the_set_publishes_it() {
+    // FR-B8: many issuers write `x5t` into tokens and publish no thumbprint.
+    let verifier = |keys: &[Value]| verifier_trusting(issuer_with_keys(keys.to_vec()).client(CLIENT));
+    let without = jwk(KEY.jwk(), &json!({}));
+    let other = jwk(OTHER_KEY.jwk(), &json!({}));
+    let x5t = |value: &str| client_token().without_header("kid").header("x5t", value);
+    // No key publishes one: as without a name.
+    let one = verifier(&[without.clone()]);
+    let token = x5t("ours").sign_with(&KEY);
+    assert!(one.verify(&token).is_ok() && one.verify(&token).is_ok());
+    assert_rejected!(one, x5t("ours").bad_signature(), Error::BadSignature { key_id: None, .. });
+    let two = verifier(&[without.clone(), other.clone()]);
+    assert_rejected!(two, x5t("ours"), Error::AmbiguousKey { found: 2, key_id: None, .. });
+    // A thumbprint is not compared with a `kid`.
+    let kid = jwk(KEY.jwk(), &json!({ "kid": "ours" }));
+    assert!(verifier(&[kid.clone()]).verify(&token).is_ok());
+    assert_rejected!(verifier(&[kid, other.clone()]), x5t("ours"), Error::AmbiguousKey { found: 2, .. });
+    // The set publishes `x5t` only, so the stronger one of the token does not count.
+    let weak = verifier(&[jwk(KEY.jwk(), &json!({ "x5t": "ours" })), other.clone()]);
+    let both = x5t("ours").header("x5t#S256", "ours-256");
+    assert!(weak.verify(both.sign_with(&KEY)).is_ok());
+    assert_rejected!(weak, x5t("theirs").header("x5t#S256", "ours-256"), Error::UnknownKey { .. });
+    // It publishes both: the stronger one decides.
+    let strong =
+        verifier(&[jwk(KEY.jwk(), &json!({ "x5t": "ours", "x5t#S256": "ours-256" })), other.clone()]);
+    assert!(strong.verify(x5t("theirs").header("x5t#S256", "ours-256").sign_with(&KEY)).is_ok());
+    assert_rejected!(strong, x5t("ours").header("x5t#S256", "theirs"), Error::UnknownKey { .. });
+    // Some key publishes it and none matches, although one key has none.
+    assert_rejected!(weak, x5t("theirs"), Error::UnknownKey { .. });
+    // A key of another use that has no part in the token's name does not count.
+    let enc = jwk(other, &json!({ "use": "enc", "x5t": "enc" }));
+    assert!(verifier(&[without, enc]).verify(&token).is_ok());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::token::algorithm::Algorithm;
+use crate::token::key_name::KeyId;
 
 mod attacker;
 mod fleet;
@@ -16,7 +17,7 @@ const CONFIG: RefreshConfig = RefreshConfig {
 };
 
 fn key(id: &str) -> KeyName {
-    KeyName { id: Some(id.into()), algorithm: Algorithm::RS256 }
+    KeyName { id: Box::new(KeyId::from(Some(id)).to_owned()), algorithm: Algorithm::RS256 }
 }
 
 fn due_in(refresh: &RefreshSchedule, now: Instant) -> f64 {
