@@ -11,13 +11,13 @@ use testkit::{
 fn error_names_type_and_value_that_were_found() {
     // FR-B12
     for (claim, value, message) in [
-        ("nonce", json!(5), r#"not an access token: expected `nonce` to be absent, found a number"#),
+        ("nonce", json!(5), "not an access token: expected `nonce` to be absent, found a number"),
         (
             "events",
             json!({ "a": {} }),
-            r#"not an access token: expected `events` to be absent, found an object"#,
+            "not an access token: expected `events` to be absent, found an object",
         ),
-        ("at_hash", json!(true), r#"not an access token: expected `at_hash` to be absent, found a boolean"#),
+        ("at_hash", json!(true), "not an access token: expected `at_hash` to be absent, found a boolean"),
         (
             "token_use",
             json!([]),

@@ -95,7 +95,7 @@ fn id_token_is_rejected() {
         auth0_verifier(),
         id_token().with("nonce", "n-0S6_WzA2Mj"),
         Error::NotAnAccessToken { .. },
-        r#"not an access token: expected `nonce` to be absent, found a string"#
+        "not an access token: expected `nonce` to be absent, found a string"
     );
 }
 

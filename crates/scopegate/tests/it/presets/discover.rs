@@ -37,7 +37,7 @@ fn claims_common_to_providers_are_sufficient() {
         metadata_verifier(),
         machine_token().with("nonce", "n-0S6_WzA2Mj"),
         Error::NotAnAccessToken { .. },
-        r#"not an access token: expected `nonce` to be absent, found a string"#
+        "not an access token: expected `nonce` to be absent, found a string"
     );
 }
 
@@ -87,7 +87,7 @@ fn marks_of_access_tokens_can_be_configured() {
         (&ver, machine_token().with("ver", "1.0"), r#"expected `ver` to be 2.0, found "1.0""#),
         (&ver, machine_token().with("ver", 2.0), r#"expected `ver` to be 2.0, found a number, "2.0""#),
         (&optional, machine_token().with("ver", "1.0"), r#"expected `ver` to be 2.0, found "1.0""#),
-        (&absent, token.clone(), r#"expected `ver` to be absent, found a string"#),
+        (&absent, token.clone(), "expected `ver` to be absent, found a string"),
         (&present, machine_token(), "expected `ver` to be present, found none"),
     ] {
         assert_rejected!(verifier, token, Error::WrongClaim { .. }, message);

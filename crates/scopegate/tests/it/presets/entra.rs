@@ -158,7 +158,7 @@ fn id_token_for_same_application_is_reported() {
         entra_verifier(),
         id_token_v2().with("nonce", "12345"),
         Error::NotAnAccessToken { .. },
-        r#"not an access token: expected `nonce` to be absent, found a string"#
+        "not an access token: expected `nonce` to be absent, found a string"
     );
     let id_token_v1 = user_token_v1().without("appid").without("appidacr").without("scp");
     assert_rejected!(

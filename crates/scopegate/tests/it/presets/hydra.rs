@@ -117,7 +117,7 @@ fn id_token_without_hash_is_reported() {
         hydra_verifier(),
         id_token(),
         Error::NotAnAccessToken { .. },
-        r#"not an access token: expected `at_hash` to be absent, found a string"#
+        "not an access token: expected `at_hash` to be absent, found a string"
     );
     let both = verifier_with_keys(Issuer::hydra(ISSUER).unwrap().audience("shop"), &keys());
     accepted(&both, &user_token().with("aud", json!(["shop"])));

@@ -76,7 +76,7 @@ fn id_token_without_hash_is_reported() {
         okta_verifier(),
         id_token(),
         Error::NotAnAccessToken { .. },
-        r#"not an access token: expected `at_hash` to be absent, found a string"#
+        "not an access token: expected `at_hash` to be absent, found a string"
     );
     // This holds even if the API has the name of the client.
     let both = verifier_with_keys(Issuer::okta(SERVER).unwrap().audience(CLIENT), &keys());
