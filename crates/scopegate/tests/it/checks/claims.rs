@@ -50,6 +50,14 @@ fn claims_deserialize_into_application_types() {
 #[test]
 fn null_claim_is_absent_when_parsed() {
     // FR-B1
+    type All = std::collections::BTreeMap<String, Value>;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[allow(dead_code, reason = "only its shape counts")]
+    struct Strict {
+        tenant: String,
+    }
+
     #[derive(Debug, PartialEq, serde::Deserialize)]
     struct Ours {
         tenant: Option<String>,
@@ -71,17 +79,11 @@ fn null_claim_is_absent_when_parsed() {
         assert_eq!(null.claim::<Vec<String>>(claim).unwrap(), None);
     }
     // The other claims stay.
-    type All = std::collections::BTreeMap<String, Value>;
     let all = null.parse::<All>().unwrap();
     assert!(!all.contains_key("tenant") && all.contains_key("iss"));
     let quoted = cognito_token().claim("\u{e4}\"\\", "x").claim("tenant", Value::Null);
     assert_eq!(accepted(&cognito_verifier(), &quoted).parse::<All>().unwrap()["\u{e4}\"\\"], "x");
     // A claim that has to be there is missing.
-    #[derive(Debug, serde::Deserialize)]
-    #[allow(dead_code, reason = "only its shape counts")]
-    struct Strict {
-        tenant: String,
-    }
     let error = null.parse::<Strict>().unwrap_err();
     assert!(error.to_string().ends_with("\"missing field `tenant`\""), "{error}");
     let present = accepted(&cognito_verifier(), &cognito_token().claim("tenant", "t1"));
