@@ -104,7 +104,7 @@ async fn responses_and_records_are_those_of_the_layers() {
 
 #[actix_web::test]
 async fn same_subject_of_other_issuer_owns_nothing() {
-    // FR-C13
+    // Subjects are unique within an issuer only.
     let (ours, theirs) = (LocalIssuer::start().await.unwrap(), LocalIssuer::start().await.unwrap());
     let trusted = |local: &LocalIssuer| Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
     let verifier = Verifier::builder().trust(trusted(&ours)).trust(trusted(&theirs)).start().await.unwrap();

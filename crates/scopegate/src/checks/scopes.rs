@@ -32,7 +32,7 @@ impl ScopeClaims {
         }
     }
 
-    /// Adds a source that is read in every token, also in place of one that has a condition.
+    /// Adds a source that is read in every token. It also replaces a source with a condition.
     pub(crate) fn add_for_every_token(&mut self, source: ScopeSource) {
         self.0.retain(|known| known.path != source.path);
         self.0.push(source);
