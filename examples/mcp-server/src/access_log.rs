@@ -7,6 +7,6 @@ use axum::response::Response;
 pub(crate) async fn log(request: Request, next: Next) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = next.run(request).await;
-    tracing::info!(%method, %path, status = response.status().as_u16(), "answered");
+    tracing::info!(%method, %path, status = response.status().as_u16(), "response sent");
     response
 }

@@ -34,7 +34,7 @@ server.listen(0, '127.0.0.1', () => {
   });
   provider.use(async (context, next) => {
     await next();
-    console.log(`answered method=${context.method} path=${context.path} status=${context.status}`);
+    console.log(`response sent method=${context.method} path=${context.path} status=${context.status}`);
   });
   server.on('request', provider.callback());
   console.log(`ready ${issuer}`);

@@ -78,7 +78,7 @@ impl Rig {
         let mut seen = Vec::new();
         loop {
             let line = self.log.line().await;
-            let Some((_, answer)) = line.split_once("answered ") else { continue };
+            let Some((_, answer)) = line.split_once("response sent ") else { continue };
             let value =
                 |name: &str| answer.split(' ').find_map(|field| field.strip_prefix(name)).unwrap_or_default();
             let (method, path, status) = (value("method="), value("path="), value("status="));
