@@ -190,9 +190,10 @@ impl Authorizer {
             return ResponseTemplate::new(kind, &Challenge { scope, ..self.challenge.clone() });
         }
         let templates = self.templates.get_or_init(|| ResponseTemplates::new(&self.challenge));
-        match templates.get(kind) {
-            Some(template) => template,
-            None => ResponseTemplate::new(kind, &self.challenge),
+        match (templates.get(kind), kind) {
+            (Some(template), Kind::Unavailable { retry_after }) => template.with_retry_after(retry_after),
+            (Some(template), _) => template.clone(),
+            (None, _) => ResponseTemplate::new(kind, &self.challenge),
         }
     }
 }

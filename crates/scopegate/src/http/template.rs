@@ -3,8 +3,8 @@
 //!
 //! They are rendered once for each route, because anybody can cause a rejection. Two are rendered for
 //! each request, and need a valid token: a denial with a reason code, and missing scopes that only the
-//! application requires. Rendering one for
-//! each request costs 9,000 instructions and 19 allocations, copying one 550 and 2.
+//! application requires. Rendering one costs 9,000 instructions and 19 allocations, copying one 550 and
+//! 2.
 
 use std::time::Duration;
 
@@ -88,8 +88,9 @@ impl ResponseTemplate {
         Self { detail, problem, header }
     }
 
-    fn retry_after(self, retry_after: Duration) -> Self {
-        Self { header: retry_header(retry_after), ..self }
+    /// Returns the response with another time to wait.
+    pub(super) fn with_retry_after(&self, retry_after: Duration) -> Self {
+        Self { header: retry_header(retry_after), ..self.clone() }
     }
 
     /// Returns the status.
@@ -122,8 +123,8 @@ fn retry_header(retry_after: Duration) -> (HeaderName, HeaderValue) {
     (RETRY_AFTER, HeaderValue::from(retry_after.as_secs()))
 }
 
-/// The responses that are the same for every request to a route, except for `Retry-After`. Their texts reveal nothing about a
-/// token.
+/// The responses that are the same for every request to a route, except for `Retry-After`. Their texts
+/// reveal nothing about a token.
 #[derive(Clone, Debug)]
 pub(super) struct ResponseTemplates {
     no_credentials: ResponseTemplate,
@@ -145,16 +146,17 @@ impl ResponseTemplates {
         }
     }
 
-    /// Returns the response, unless its document depends on the rejection.
-    pub(super) fn get(&self, kind: Kind) -> Option<ResponseTemplate> {
-        Some(match kind {
-            Kind::NoCredentials => self.no_credentials.clone(),
-            Kind::Malformed => self.malformed.clone(),
-            Kind::InvalidToken => self.invalid_token.clone(),
-            Kind::InsufficientScope => self.insufficient_scope.clone(),
-            Kind::Unavailable { retry_after } => self.unavailable.clone().retry_after(retry_after),
-            Kind::Denied { .. } => return None,
-        })
+    /// Returns the response, unless its document depends on the rejection. The time of
+    /// [`Kind::Unavailable`] has to be set.
+    pub(super) fn get(&self, kind: Kind) -> Option<&ResponseTemplate> {
+        match kind {
+            Kind::NoCredentials => Some(&self.no_credentials),
+            Kind::Malformed => Some(&self.malformed),
+            Kind::InvalidToken => Some(&self.invalid_token),
+            Kind::InsufficientScope => Some(&self.insufficient_scope),
+            Kind::Unavailable { .. } => Some(&self.unavailable),
+            Kind::Denied { .. } => None,
+        }
     }
 }
 
@@ -169,8 +171,9 @@ mod tests {
             Challenge { realm: DEFAULT_REALM.to_owned(), resource_metadata: None, scope: String::new() };
         let templates = ResponseTemplates::new(&challenge);
         let [one, other] = [7, 30].map(|seconds| {
-            let kind = Kind::Unavailable { retry_after: Duration::from_secs(seconds) };
-            let response = templates.get(kind).unwrap().into_response();
+            let retry_after = Duration::from_secs(seconds);
+            let kind = Kind::Unavailable { retry_after };
+            let response = templates.get(kind).unwrap().with_retry_after(retry_after).into_response();
             let alone = ResponseTemplate::new(kind, &challenge).into_response();
             assert_eq!(response.headers(), alone.headers());
             assert_eq!(response.body(), alone.body());
