@@ -114,11 +114,16 @@ pub fn is_string_or_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return is_text };
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
-    let authority = rest.strip_prefix("//").and_then(|rest| rest.split(['/', '?', '#']).next());
     is_text
         && is_scheme
         && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
-        && authority.is_none_or(|authority| !authority.contains('@'))
+        && !has_user(rest)
+}
+
+/// Returns whether a URI without its scheme names a user, also one with an empty name, as in `//@h/`.
+fn has_user(hierarchy: &str) -> bool {
+    let authority = hierarchy.strip_prefix("//").and_then(|rest| rest.split(['/', '?', '#']).next());
+    authority.is_some_and(|authority| authority.contains('@'))
 }
 
 /// Returns whether a string is an absolute URI without a fragment (RFC 3986 §4.3), such as the
@@ -214,6 +219,7 @@ mod tests {
             "https://",
             "https://iss}er.example",
             "https://user@issuer.example",
+            "https://@issuer.example",
             "https://:secret@issuer.example",
             "https://issuer.example/#f",
             "https://issuer.example/?q",
@@ -254,6 +260,7 @@ mod tests {
             "http:keycloak:8080/realms/a",
             "http://",
             "http://user@keycloak:8080/realms/a",
+            "http://@keycloak:8080/realms/a",
             "http://keycloak:8080/realms/a#f",
             "http://keycloak:8080/realms/a?q",
             "http://keycloak:8080/realms/a b",

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ::url::{Host, Url};
 
-use super::{UrlError, redacted};
+use super::{UrlError, has_user, redacted};
 
 /// A URL that a public document may be fetched from: a key set, or metadata.
 ///
@@ -42,7 +42,10 @@ impl FetchUrl {
         let well_written = (text.starts_with("https://") || text.starts_with("http://"))
             && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
         let url = Url::parse(text).ok().filter(|url| {
-            let has_user = !url.username().is_empty() || url.password().is_some();
+            // The parser forgets a user without a name.
+            let has_user = !url.username().is_empty()
+                || url.password().is_some()
+                || text.split_once(':').is_some_and(|(_, rest)| has_user(rest));
             well_written && has_usable_host(url) && url.fragment().is_none() && !has_user
         });
         let url = url.ok_or_else(|| UrlError::insecure(text))?;
