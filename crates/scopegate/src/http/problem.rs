@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
+use serde_json::{Map, Value};
 
 /// A problem document (RFC 9457) without a type of its own, so its title is the status's name.
 #[derive(Clone, Debug)]
@@ -11,34 +12,31 @@ pub struct Problem {
     document: Bytes,
 }
 
+/// The members that every document has (RFC 9457 §3.1).
+fn members(status: StatusCode, detail: &str) -> Map<String, Value> {
+    let members: [(&str, Value); 3] = [
+        ("title", status.canonical_reason().into()),
+        ("status", status.as_u16().into()),
+        ("detail", detail.into()),
+    ];
+    members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+}
+
 impl Problem {
     /// Creates the document of a status and one sentence for the caller.
     pub fn new(status: StatusCode, detail: &str) -> Self {
-        Self::with_members(
-            status,
-            &serde_json::json!({
-                "title": status.canonical_reason(),
-                "status": status.as_u16(),
-                "detail": detail,
-            }),
-        )
+        Self::with_members(status, members(status, detail))
     }
 
     /// Creates a document that also has a stable code, `reason`, for programs.
     pub(super) fn with_reason(status: StatusCode, detail: &str, reason: &str) -> Self {
-        Self::with_members(
-            status,
-            &serde_json::json!({
-                "title": status.canonical_reason(),
-                "status": status.as_u16(),
-                "detail": detail,
-                "reason": reason,
-            }),
-        )
+        let mut members = members(status, detail);
+        members.insert("reason".to_owned(), reason.into());
+        Self::with_members(status, members)
     }
 
-    fn with_members(status: StatusCode, members: &serde_json::Value) -> Self {
-        Self { status, document: members.to_string().into() }
+    fn with_members(status: StatusCode, members: Map<String, Value>) -> Self {
+        Self { status, document: Value::Object(members).to_string().into() }
     }
 
     /// Returns the status.
