@@ -3,7 +3,7 @@
 /// Which issuers must have keys before [`start`](crate::VerifierBuilder::start) returns. The other issuers are fetched
 /// in the background, and their tokens are [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) until then.
 ///
-/// ```no_run
+/// ```
 /// use scopegate::{Issuer, StartPolicy, Verifier};
 ///
 /// # async fn start(ours: Issuer, partner: Issuer) -> Result<Verifier, scopegate::ConfigError> {
