@@ -76,7 +76,7 @@
 //! | --- | --- | --- |
 //! | `scopegate_client_token_requests_total` | `issuer`; `outcome`: `ok`, `rejected`, `unavailable`, `no_assertion`, `invalid_response` | token requests |
 //! | `scopegate_client_token_expiry_timestamp_seconds` | `issuer` | a gauge: the expiry of the cached token, in seconds since 1970 |
-//! | `scopegate_client_tokens_rejected_total` | `issuer` | tokens that were given up because an API rejected them |
+//! | `scopegate_client_tokens_rejected_total` | `issuer` | tokens discarded because an API rejected them |
 //!
 //! # Limitations
 //!

@@ -42,7 +42,7 @@ use crate::decision::unverified::Unverified;
 /// | `denied`, or a code of the application | rejected | 403 | a rule of the application denies the request |
 /// | `keys_unavailable` | undecidable | 503 | the issuer's keys are unavailable |
 #[derive(Clone, Copy)]
-#[must_use = "a decision that is not recorded is seen by nobody"]
+#[must_use = "a decision that is not recorded reaches neither log, metric nor observer"]
 pub struct Decision<'a> {
     verdict: Verdict,
     reason: &'static str,

@@ -88,12 +88,11 @@ pub enum Error {
     #[non_exhaustive]
     BadSignature { issuer: String, key_id: Option<Excerpt> },
 
-    /// A claim is absent that must be there. Nobody has vouched for the absence of `exp`, which is looked for before the
-    /// signature is checked.
+    /// A required claim is absent. `exp` is looked for before the signature is checked, so its absence is unverified.
     #[non_exhaustive]
     MissingClaim { claim: &'static str },
-    /// A claim is there and is not what its definition says. Nobody has vouched for `exp`, `nbf` and `iat`, which are read
-    /// before the signature is checked.
+    /// A claim does not have the form that its definition requires. `exp`, `nbf` and `iat` are read before the signature
+    /// is checked, so their values are unverified.
     #[non_exhaustive]
     MalformedClaim { claim: Cow<'static, str>, expected: &'static str, found: Option<Excerpt> },
     /// A claim is not what a rule of its issuer requires: Entra ID's `tid` names another tenant, or

@@ -104,7 +104,7 @@ fn verdict_of_object(cases: &Cases<'_>, claim: &str) -> Verdict {
 fn verdict(cases: &Cases<'_>, claim: &str, value: &str) -> Verdict {
     let profile = cases.shape.profile;
     let cognito = profile == Profile::Cognito;
-    // `null` is absent in an optional claim, and an empty name names nobody.
+    // `null` is absent in an optional claim, and an empty name is absent.
     let optional = [
         "sub",
         "jti",

@@ -215,7 +215,7 @@ async fn missing_keys_are_503() {
 
 #[tokio::test]
 async fn expired_keys_are_503_until_fetched() {
-    // B24, D21: and an unknown key while its issuer is away is nobody's. FR-A5: once a period has passed.
+    // B24, D21: an unknown key is 503 while its issuer is unavailable. FR-A5: once a period has passed.
     let local = LocalIssuer::start().await.unwrap();
     let ahead = Arc::new(AtomicU64::new(0));
     let clock = {

@@ -6,7 +6,7 @@ use scopegate_proto::json::{JsonObject, string};
 use crate::checks::audience::ANY_CLIENT_CLAIM;
 use crate::token;
 
-/// What a rejected token says about itself. Nobody has vouched for it.
+/// Claims of a rejected token. They are untrusted: an attacker may have written them.
 ///
 /// Each value is cut to 80 characters and escaped, so it is safe in a log.
 #[non_exhaustive]

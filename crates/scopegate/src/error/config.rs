@@ -12,7 +12,7 @@ use scopegate_proto::url::UrlError;
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the fields are what their variant says was expected and found")]
 pub enum ConfigError {
-    /// The verifier trusts nobody: [`trust`](crate::VerifierBuilder::trust) was not called.
+    /// The verifier has no issuer: [`trust`](crate::VerifierBuilder::trust) was not called.
     NoIssuer,
     /// Two trusted issuers have the same name.
     #[non_exhaustive]

@@ -138,7 +138,7 @@ fn log(decision: &Decision<'_>) {
 macro_rules! log_function {
     ($name:ident, $level:ident) => {
         fn $name(decision: &Decision<'_>) {
-            // A rejected token is read again only if somebody reads the log.
+            // A rejected token is read again only if the log is enabled.
             if !tracing::enabled!(Level::$level) {
                 return;
             }

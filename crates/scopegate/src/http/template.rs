@@ -1,7 +1,7 @@
 //! Responses as data: status, headers and body. Which one a rejection gets is decided in
 //! `http/rejection.rs`.
 //!
-//! They are rendered once for each route, because anybody can cause a rejection. Two are rendered for
+//! They are rendered once for each route, because an attacker can cause rejections. Two are rendered for
 //! each request, and need a valid token: a denial with a reason code, and missing scopes that only the
 //! application requires. Rendering one costs 9,000 instructions and 19 allocations, copying one 550 and
 //! 2.

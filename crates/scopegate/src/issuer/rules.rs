@@ -13,8 +13,8 @@ impl Issuer {
     /// Also reads scopes from this claim. If the issuer has a source with the same path, this one replaces it, and
     /// inherits its condition ([`ScopeSource::with_claim_absent`]) unless it has one.
     ///
-    /// Whoever may write the claim at the issuer can grant any scope, because a name and a scope that are equal are one
-    /// and the same. [`ScopeSource::with_prefix`] and [`ScopeSource::with_map`] keep them apart.
+    /// An operator who can write the claim at the issuer can grant any scope, because a value grants the scope of the same
+    /// name. [`ScopeSource::with_prefix`] and [`ScopeSource::with_map`] keep them apart.
     ///
     /// Default: the claims of the preset; without a preset `scope` and `scp`.
     pub fn scopes_from(mut self, source: ScopeSource) -> Self {

@@ -219,7 +219,7 @@ impl RefreshSchedule {
     /// A token names a key that is not in the current set: says what that means, and makes a fetch due if the budget
     /// allows one. Asking again changes nothing.
     ///
-    /// Anybody can invent key ids, so attempts are counted, not successes: one for each cooldown, and one more for keys
+    /// Attackers can invent key ids, so attempts are counted, not successes: one for each cooldown, and one more for keys
     /// that are published late. Every fetch brings the whole set, so it does not matter whose key has caused it, and no
     /// key is remembered as missing: an attacker may have guessed its name.
     pub(crate) fn unknown_key(&mut self, key: &KeyName, now: Instant) -> RefreshState {
