@@ -1,5 +1,5 @@
-//! Tokens that were verified, kept because callers send the same one for an hour. What keeps it safe is said at
-//! [`Cache::find`]; what is checked of a token is in `verifier.rs`.
+//! A bounded cache of verified tokens. [`Cache::find`] explains why a hit is as safe as a
+//! verification.
 
 pub(crate) mod entry;
 pub(crate) mod key_ref;
@@ -13,65 +13,67 @@ use arc_swap::ArcSwapOption;
 use crate::cache::entry::{Entry, Usage};
 use crate::claims::Claims;
 
-/// A longer token is verified each time. Few are, and the bound makes entries small enough for a budget of bytes to be
-/// shared out in advance.
+/// Longer tokens are not cached. They are rare, and the bound keeps entries small enough to divide
+/// the budget of bytes among the sets in advance.
 const MAX_TOKEN_LEN: usize = 4 * 1024;
 
-/// So many entries share a set: a token can be in one of these places only. With one place, two busy tokens could push
-/// each other out for ever; eight would make a miss dearer and keep hardly more.
+/// Associativity: a token can occupy any slot of one set. With a single slot, two hot tokens could
+/// keep evicting each other. Eight slots would make a miss more expensive, for hardly more hits.
 const WAYS: usize = 4;
 
-/// So much of a token's end is hashed: 18 bytes of its signature.
+/// Length of the token's end that is hashed: 18 bytes of its signature.
 const HASHED_SUFFIX_LEN: usize = 24;
 
-/// A bounded set of verified tokens. Finding one takes no lock, and keeping one waits for none.
+/// A bounded cache of verified tokens. A look-up takes no lock, and an insertion waits for none.
 pub(crate) struct Cache {
     sets: Box<[Set]>,
-    /// For the entries of one set together, what they point to included.
+    /// Budget for the entries of one set together, including the data they point to.
     bytes_per_set: usize,
-    /// The key of the hash: random, and this cache's own.
+    /// The key of the hash: random, and different in each cache.
     hash: RandomState,
-    /// Sums over all sets, for whoever wants to see them.
+    /// Sums over all sets, for the verifier's status.
     entries: AtomicUsize,
     bytes: AtomicUsize,
 }
 
-/// The places where a token may be.
+/// The slots that a token may occupy.
 #[derive(Default)]
 struct Set {
     slots: [Slot; WAYS],
-    /// Held by whoever changes a place. It is the next place to be considered for eviction.
+    /// The index of the next candidate for eviction. Writers hold the lock while they change a
+    /// slot.
     clock_hand: Mutex<usize>,
 }
 
 #[derive(Default)]
 struct Slot {
-    /// The hash of the entry: a hint, so that only the entry that counts is looked at.
+    /// The hash of the entry. It is a hint, so that a look-up loads matching entries only.
     hash: AtomicU64,
-    /// The entry was found since it was last considered for eviction.
+    /// Whether the entry had a hit since it was last considered for eviction.
     used: AtomicBool,
-    /// The bytes of the entry; 0 when there is none.
+    /// The bytes of the entry, or 0 if the slot is empty.
     size: AtomicUsize,
     entry: ArcSwapOption<Entry>,
 }
 
-/// What became of a token that was to be kept.
+/// The result of an insertion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Insert {
     Skipped,
-    /// After so many others were evicted.
+    /// The token was stored, after this number of entries was evicted.
     Stored {
         evicted: usize,
     },
 }
 
 impl Cache {
-    /// How many places there are when there is to be room for so many tokens.
+    /// Returns the number of slots of a cache with this capacity.
     pub(crate) fn slots(entries: usize) -> usize {
         entries.next_multiple_of(WAYS)
     }
 
-    /// Room for this many tokens at least, in this many bytes. No room is no cache.
+    /// Creates a cache for at least this many tokens, in this many bytes. A capacity of 0 disables
+    /// it.
     pub(crate) fn new(entries: usize, bytes: usize) -> Self {
         let sets: Box<[Set]> = (0..Self::slots(entries) / WAYS).map(|_| Set::default()).collect();
         Self {
@@ -87,18 +89,20 @@ impl Cache {
         self.sets.is_empty()
     }
 
-    /// The claims of a token that was verified before and is still good.
+    /// Returns the claims of a cached token that is still valid.
     ///
-    /// - Only what was verified is ever kept. Whoever sends other tokens, however many, changes nothing here.
-    /// - A token is found only if it is the same, from the first character to the last. The comparison takes as long for
-    ///   any other of that length, so it tells nobody how much of a kept token he has guessed.
-    /// - A kept verdict is about what cannot change: the token's text and the configuration, which is the verifier's
-    ///   for life. What can change is asked each time: the caller decides by the time of day and the issuer's keys
-    ///   whether the entry is `is_current`.
-    /// - The hash decides only where to look. It is keyed at random, so nobody can choose tokens that share a place; and
-    ///   it may cover no more than the end of the signature: of two tokens that were verified it differs, unless their issuer
-    ///   wanted it otherwise. (Who has one ECDSA signature can compute the other one for the same claims. Its end is not his
-    ///   choice, and it takes one more place.)
+    /// - Only verified tokens are cached. An attacker who sends other tokens cannot change the
+    ///   cache.
+    /// - A hit requires equality of all bytes. The comparison takes constant time for tokens of one
+    ///   length, so it does not reveal how much of a cached token a caller has guessed.
+    /// - The cached result depends only on the token's bytes and the configuration, and neither
+    ///   changes during the verifier's life. Each hit calls `is_current`, which checks the current
+    ///   time and the issuer's keys.
+    /// - The hash only selects the set. It has a random key, so attackers cannot choose tokens that
+    ///   collide. It covers only the end of the signature, which differs between verified tokens,
+    ///   unless their issuer intends otherwise. From an ECDSA signature, a caller can compute the
+    ///   second valid signature for the same claims. The caller cannot choose its end, and it takes
+    ///   one more slot.
     pub(crate) fn find(&self, token: &[u8], is_current: impl FnOnce(&Entry) -> bool) -> Option<Claims> {
         let (hash, set) = self.place(token)?;
         for place in &set.slots {
@@ -114,7 +118,7 @@ impl Cache {
             if !is_current(entry) {
                 return None;
             }
-            // Written only if it changes, or every hit would take the memory from the other processors.
+            // Written only if it changes. Otherwise each hit would invalidate the cache line of other cores.
             if !place.used.load(Ordering::Relaxed) {
                 place.used.store(true, Ordering::Relaxed);
             }
@@ -123,8 +127,8 @@ impl Cache {
         None
     }
 
-    /// Keeps a token that was just verified, unless it is too large, or another one is being put into the same set at the
-    /// moment: then the next request with it will have it kept.
+    /// Inserts a token that was just verified. Skips it if it is too large, or if another thread is
+    /// inserting into the same set. The next request with the token tries again.
     pub(crate) fn insert(&self, entry: Entry) -> Insert {
         let Some((hash, set)) = self.place(entry.claims().token()) else { return Insert::Skipped };
         let size = entry.weight();
@@ -143,7 +147,7 @@ impl Cache {
             evicted += 1;
             set.evict(&mut clock_hand)
         });
-        // The entry that it replaces does not count against it.
+        // Clear the slot first, because the replaced entry must not count towards the budget.
         place.clear();
         while set.usage().bytes + size > self.bytes_per_set {
             set.evict(&mut clock_hand);
@@ -151,7 +155,7 @@ impl Cache {
         }
         place.put(hash, size, entry);
         let after = set.usage();
-        // The difference may be below zero; the sum wraps around to the same.
+        // The difference may be negative. Wrapping subtraction and addition still give the right sum.
         self.entries.fetch_add(after.entries.wrapping_sub(before.entries), Ordering::Relaxed);
         self.bytes.fetch_add(after.bytes.wrapping_sub(before.bytes), Ordering::Relaxed);
         Insert::Stored { evicted }
@@ -161,7 +165,8 @@ impl Cache {
         Usage { entries: self.entries.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
     }
 
-    /// Where a token may be. Nowhere if it is too long, or there is no room for any.
+    /// Returns the token's hash and set, or `None` if the token is too long or the cache is
+    /// disabled.
     fn place(&self, token: &[u8]) -> Option<(u64, &Set)> {
         let end = token.last_chunk::<HASHED_SUFFIX_LEN>().filter(|_| token.len() <= MAX_TOKEN_LEN)?;
         let mut hasher = self.hash.build_hasher();
@@ -174,15 +179,16 @@ impl Cache {
 }
 
 impl Set {
-    /// The place of an entry with this hash, or an empty one.
+    /// Returns the slot of an entry with this hash, or else an empty slot.
     fn place_of(&self, hash: u64) -> Option<&Slot> {
         let same =
             self.slots.iter().find(|place| !place.is_empty() && place.hash.load(Ordering::Relaxed) == hash);
         same.or_else(|| self.slots.iter().find(|place| place.is_empty()))
     }
 
-    /// Empties a place: the first from the hand on whose entry was not used since the hand last came by. Readers may use all
-    /// of them in the meantime, so after one round the next one goes all the same.
+    /// Evicts the first entry after the hand that had no hit since the hand last passed. Readers
+    /// may mark all entries as used meanwhile, so the last entry of the second round is evicted in
+    /// any case.
     fn evict(&self, clock_hand: &mut usize) -> &Slot {
         let [first, ..] = &self.slots;
         let mut chosen = first;

@@ -1,5 +1,7 @@
-//! Is this an access token for us? `Verifier::run_checks` reads as the documented list; each check stands in
-//! the file of its concept.
+//! Verification: is a token a valid access token for this API?
+//!
+//! `Verifier::run_checks` calls the checks in the documented order. Each check is in the file of
+//! its concept.
 
 pub(crate) mod builder;
 pub(crate) mod hooks;
@@ -49,7 +51,9 @@ use crate::verifier::hooks::Hooks;
 use crate::verifier::outcome::{NotAccepted, Rejected, UnknownKey};
 use crate::verifier::pending::{Attempt, PendingVerification, Verification};
 
-/// Decides whether a token is an access token for this API. Cloning shares it; build one and keep it.
+/// Verifies access tokens for this API.
+///
+/// Create one at startup and clone it. Clones share the keys and the token cache.
 ///
 /// ```
 /// use scopegate::{Issuer, Verifier};
@@ -75,7 +79,7 @@ struct Inner {
     /// The scopes that routes require.
     scopes: ScopeInterner,
     hooks: Hooks,
-    /// Held, because dropping them stops the refresh.
+    /// Dropping these guards stops the background refresh.
     _tasks: Vec<AbortOnDrop>,
 }
 
@@ -96,34 +100,42 @@ impl Verifier {
 
     /// Verifies an access token in compact form, without the word `Bearer`.
     ///
-    /// It does no I/O and awaits nothing, and waits for no lock for a token whose key is known; the keys are those that
-    /// were fetched last. A token that names an unknown key, or comes when the keys have expired, may wake the task
-    /// that fetches them. In this order:
+    /// The call does no I/O and never awaits. It uses the keys of the last successful fetch, and
+    /// takes no lock if the token's key is known. If the key is unknown or the keys have expired,
+    /// it may wake the task that fetches them.
     ///
-    /// 1. The token has at most 16 KiB, exactly three parts, and each is canonical base64url (RFC 7515 §2, §7.1).
-    /// 2. The header is a JSON object without repeated members; there is no `crit` (§4.1.11), and no `b64`
-    ///    but `true` (RFC 7797 §7); `alg` is asymmetric. A key that the token brings along (`jwk`, `jku`, `x5c`, `x5u`) is
-    ///    never used. The payload is such an object too.
-    /// 3. `iss` is exactly the name of a trusted issuer; `alg` and `typ` are what that issuer's tokens may have (RFC
-    ///    8725 §3.1, §3.8, §3.11).
+    /// The checks, in this order:
+    ///
+    /// 1. The token has at most 16 KiB and exactly three parts. Each part is canonical base64url
+    ///    (RFC 7515 §2, §7.1).
+    /// 2. Header and payload are JSON objects without repeated members. The header has no `crit`
+    ///    (§4.1.11), and a `b64` must be `true` (RFC 7797 §7). `alg` is asymmetric. Keys inside the
+    ///    token (`jwk`, `jku`, `x5c`, `x5u`) are never used.
+    /// 3. `iss` is exactly the name of a trusted issuer. That issuer's tokens may have this `alg`
+    ///    and `typ` (RFC 8725 §3.1, §3.8, §3.11).
     /// 4. Exactly one of that issuer's own keys has the token's `kid` and is for its `alg`.
-    /// 5. The token is in date, by `exp`, `nbf` and `iat` (RFC 7519 §4.1). One that is not cannot be accepted, so it is not
-    ///    worth a signature check.
+    /// 5. The token is within its lifetime, by `exp`, `nbf` and `iat` (RFC 7519 §4.1). This comes
+    ///    before the signature, because an expired token is rejected in any case.
     /// 6. The signature verifies with that key.
-    /// 7. Only now are the other claims judged: the token is an access token, by `token_use` and other marks of the
-    ///    issuer's and by the absence of the marks of ID tokens and others; audience and client; it is not bound to a key
-    ///    (RFC 7800); its scopes, and `sub` and `jti`, are well-formed.
-    /// 8. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. Checks are asked at each use.
+    /// 7. The other claims are valid: - The token is an access token. The issuer's marks such as
+    ///    `token_use` are present, and the
+    ///      marks of ID tokens and other tokens are absent.
+    ///    - Audience and client match.
+    ///    - The token is not sender-constrained (RFC 7800).
+    ///    - Scopes, `sub` and `jti` are well-formed.
+    /// 8. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. These
+    ///    checks run at each use of a token.
     ///
-    /// A hostile token costs at most one signature check, and one for an unknown issuer, one with an unknown key, and one
-    /// that is out of date, none.
+    /// A hostile token costs at most one signature check. It costs none if its issuer or its key is
+    /// unknown, or if it is outside of its lifetime.
     ///
-    /// A token that was accepted is kept, and when it comes again, only what can have changed is checked again: that it is
-    /// in date, and that its header leads to the same key, in keys that may be used. See
+    /// Accepted tokens are cached. For a cached token, only the lifetime and the key are checked
+    /// again: its header must still lead to the same key, and the keys must still be usable. See
     /// [`cache_capacity`](crate::VerifierBuilder::cache_capacity).
     ///
     /// # Errors
-    /// An [`Error`] that names the first check that failed, with what was expected and what was found.
+    /// Returns an [`Error`] for the first check that fails. It has the expected and the found
+    /// value.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Claims, Error> {
         let result = self.verify_inner(token.as_ref(), OverdueKeys::Use).map_err(|stopped| match stopped {
             NotAccepted::Rejected(error) => error,
@@ -132,24 +144,30 @@ impl Verifier {
         self.decide(result).map_err(|rejected| rejected.error)
     }
 
-    /// Like [`verify`](Self::verify), and waits for a fetch of the keys that is due or under way and that the token needs.
-    /// So a token is not rejected because its issuer has just begun to use a new key.
+    /// Like [`verify`](Self::verify), but first waits for a due or running JWKS fetch if the token
+    /// needs it. Tokens are then not rejected because their issuer has just begun to use a new key.
     ///
-    /// It waits if the token names an unknown key, if there are no usable keys yet, and if the keys are older than they
-    /// should be because the process was suspended. It waits at most 2 s: normally the milliseconds of one fetch, and a
-    /// second more if an unknown key is not found, because some issuers publish a key a moment after they begin to use
-    /// it. It does not wait for an unknown key if others have just been looked for; see
-    /// [`refresh_cooldown`](crate::VerifierBuilder::refresh_cooldown). At most 4,096 calls wait for one issuer, and at most
-    /// 1,024 of them with tokens of one key.
+    /// The call waits in three cases:
+    ///
+    /// - The token names an unknown key.
+    /// - The issuer has no usable keys yet.
+    /// - The keys are overdue, for example because the process was suspended.
+    ///
+    /// It waits at most 2 s. One fetch normally takes milliseconds. If it does not bring an unknown
+    /// key, a second fetch follows after about a second, because some issuers publish a key shortly
+    /// after its first use. The call does not wait for an unknown key while the
+    /// [cooldown](crate::VerifierBuilder::refresh_cooldown) of earlier unknown keys lasts. At most
+    /// 4,096 calls wait for one issuer, and at most 1,024 of them for one key.
     ///
     /// Dropping the future is safe at any time.
     ///
     /// # Errors
-    /// As for [`verify`](Self::verify). An unknown key is [`Error::KeysUnavailable`] if no fetch has succeeded for a
-    /// refresh period, because the issuer may have published it since.
+    /// Returns the errors of [`verify`](Self::verify). If a key is unknown and no fetch has
+    /// succeeded for a refresh period, the error is [`Error::KeysUnavailable`]: the issuer may have
+    /// published the key since.
     ///
     /// # Panics
-    /// On a Tokio runtime without timers, and outside of any, when it has to wait.
+    /// Panics if it has to wait outside of a Tokio runtime, or on a runtime without timers.
     pub async fn verify_or_refresh(&self, token: impl AsRef<[u8]>) -> Result<Claims, Error> {
         match self.try_verify(token.as_ref()) {
             Verification::Done(result) => result,
@@ -157,7 +175,8 @@ impl Verifier {
         }
     }
 
-    /// Verifies a token without waiting. If its key may be about to arrive, the verification is pending.
+    /// Verifies a token without waiting. The verification is pending if a fetch may bring the
+    /// token's key.
     pub(crate) fn try_verify(&self, token: &[u8]) -> Verification {
         match self.attempt(token) {
             Attempt::Done(result) => Verification::Done(result.map_err(|rejected| rejected.error)),
@@ -165,7 +184,8 @@ impl Verifier {
         }
     }
 
-    /// Like [`try_verify`](Self::try_verify), and returns the claims of a valid token that is denied.
+    /// Like [`try_verify`](Self::try_verify), but also returns the claims of a valid token that is
+    /// denied.
     pub(crate) fn attempt(&self, token: &[u8]) -> Attempt {
         let result = match self.verify_inner(token, OverdueKeys::Wait) {
             Ok(claims) => Ok(claims),
@@ -178,7 +198,7 @@ impl Verifier {
         Attempt::Done(self.decide(result))
     }
 
-    /// Asks the checks of the application about a valid token, and counts the result.
+    /// Runs the application's checks over a valid token, and counts the result.
     fn decide(&self, verified: Result<Claims, Error>) -> Result<Claims, Rejected> {
         let rejected = match verified {
             Ok(claims) => match self.0.hooks.check(&claims) {
@@ -206,8 +226,10 @@ impl Verifier {
         !self.0.hooks.observers.is_empty()
     }
 
-    /// Waits until every issuer has usable keys, all at the same time. Use it to delay readiness. Returns at
-    /// once if they have; never returns if the runtime that fetches the keys has ended.
+    /// Waits until every issuer has usable keys, all at the same time. Use it to delay readiness.
+    ///
+    /// Returns at once if all keys are usable. Never returns if the runtime that fetches the keys
+    /// has ended.
     pub async fn ready(&self) {
         loop {
             let now = self.now();
@@ -221,8 +243,8 @@ impl Verifier {
         }
     }
 
-    /// Returns what an operator may want to see: for each issuer its keys, their age and the results of the
-    /// fetches; and the size of the token cache.
+    /// Returns the status for operators: the size of the token cache, and for each issuer its keys,
+    /// their age and the results of the fetches.
     pub fn status(&self) -> Status {
         let now = self.0.clock.now();
         let issuers = self.0.issuers.iter();
@@ -269,7 +291,8 @@ impl Verifier {
         }
     }
 
-    /// The checks, in the order that [`verify`](Self::verify) documents. The first four find the key.
+    /// Runs the checks in the order that [`verify`](Self::verify) documents. The first four find
+    /// the key.
     fn run_checks(
         &self,
         token: &[u8],
@@ -288,7 +311,7 @@ impl Verifier {
         Ok(self.run_checks_with_key(token, &parts, &payload, issuer, key, now)?)
     }
 
-    /// The checks from the fifth on, once there is a key.
+    /// Runs the checks from the fifth on, with the token's key.
     fn run_checks_with_key(
         &self,
         token: &[u8],
@@ -298,13 +321,13 @@ impl Verifier {
         key: KeyRef,
         now: NumericDate,
     ) -> Result<Claims, Error> {
-        // Before the signature, because a token that cannot be accepted is not worth one.
+        // Before the signature: an expired token is rejected without the cost of a signature check.
         let lifetime = Lifetime::read(payload)?;
         lifetime.check(now, self.0.leeway)?;
         issuer.check_signature(&key, token, parts)?;
-        // From here on the issuer vouches for every byte of the payload, including what was read before.
+        // From here on every byte of the payload is verified, including the claims read above.
         let policy = &issuer.policy;
-        // First, because an ID token has another audience too, and its kind says more.
+        // The kind comes first: an ID token has another audience too, and its kind is the clearer error.
         policy.kind.check(payload)?;
         let issued_for = policy.audience.check(payload)?;
         confirmation::check_not_bound(payload)?;
@@ -313,7 +336,7 @@ impl Verifier {
         Ok(claims)
     }
 
-    /// Reads the claims that are left once the token is known to be for us.
+    /// Reads the remaining claims of a token that is for this API.
     fn read_claims(
         &self,
         token: &[u8],
@@ -335,7 +358,7 @@ impl Verifier {
         ))
     }
 
-    /// Returns the claims of a token that passed all checks before, if it would pass them again now.
+    /// Returns the claims of a cached token, if the token is still valid.
     fn cached(&self, token: &[u8], now: NumericDate, overdue: OverdueKeys) -> Option<Claims> {
         let Inner { cache, leeway, .. } = &*self.0;
         if cache.is_off() {

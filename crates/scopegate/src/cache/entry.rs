@@ -1,4 +1,4 @@
-//! One cached token, and what it counts against the cache's budget.
+//! The entry of a cached token, and its weight in the cache's budget.
 
 use std::array;
 
@@ -6,13 +6,13 @@ use crate::cache::key_ref::KeyRef;
 use crate::claims::Claims;
 use crate::sharded_arc::{SHARD_SIZE, shard_index};
 
-/// So many threads that all find the same token do not slow each other down. Each costs an allocation when a
-/// token is inserted.
+/// Number of threads that can hit the same token without contention on a reference count. Each
+/// costs an allocation when a token is inserted.
 const SHARDS: usize = 4;
 
 /// A verified token.
 pub(crate) struct Entry {
-    /// The same claims, each for the threads whose number leads to it.
+    /// The same claims with a reference count for each shard. A thread's number selects its shard.
     claims: [Claims; SHARDS],
     pub(crate) key: KeyRef,
 }
@@ -22,7 +22,7 @@ impl Entry {
         Self { claims: array::from_fn(|_| claims.new_shard()), key }
     }
 
-    /// Those for this thread.
+    /// Returns the claims for this thread.
     pub(crate) fn claims(&self) -> &Claims {
         self.claims_for(shard_index())
     }
@@ -32,13 +32,13 @@ impl Entry {
         self.claims.get(thread % SHARDS).unwrap_or(first)
     }
 
-    /// The bytes of the entry and of all that it points to, at most.
+    /// Returns an upper bound of the bytes of the entry and of the data it points to.
     pub(crate) fn weight(&self) -> usize {
         size_of::<Self>() + self.claims().weight() + self.key.weight() + SHARDS * SHARD_SIZE
     }
 }
 
-/// How many tokens are cached, and how many bytes they count for.
+/// The number of cached tokens, and the bytes that they count for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     pub(crate) entries: usize,

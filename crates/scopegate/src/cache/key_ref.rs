@@ -10,7 +10,7 @@ use crate::keys::set::{KeyLookupError, KeySet};
 use crate::token::key_name::{KeyId, UsedName, thumbprints};
 use crate::token::numeric_date::NumericDate;
 
-/// A key that was found for a token, and where.
+/// The key of a token, with the keys in which it was found.
 pub(crate) struct KeyRef {
     pub(crate) key: Arc<Key>,
     keys: Keys,
@@ -19,15 +19,15 @@ pub(crate) struct KeyRef {
     seen_in: AtomicU64,
 }
 
-/// What allocators keep beside two boxes and two strings.
+/// Overhead of the allocator for two boxes and two strings.
 const AROUND_ALLOCATIONS: usize = 64;
 
 /// How a token names its key.
 enum NamedBy {
-    /// Not at all: this is the only key that fits.
+    /// The token has no key id, and this is the only key that fits.
     Nothing,
     KeyId,
-    /// By thumbprints, which need not be this key's: another set may publish other members.
+    /// By thumbprints. The key need not have them, because another set may publish other members.
     Thumbprints(Box<KeyId<'static>>),
 }
 
@@ -41,7 +41,7 @@ impl KeyRef {
         Self { key: Arc::clone(key), keys: keys.clone(), named_by, seen_in: AtomicU64::new(set.id()) }
     }
 
-    /// The name by which the token has led to the key.
+    /// Returns the name by which the token leads to the key.
     pub(crate) fn used_name(&self) -> Option<UsedName<'_>> {
         match &self.named_by {
             NamedBy::Nothing => None,
@@ -64,7 +64,7 @@ impl KeyRef {
         }
     }
 
-    /// The bytes that it points to and does not share, at most.
+    /// Returns an upper bound of the bytes that it points to and does not share.
     pub(crate) fn weight(&self) -> usize {
         match &self.named_by {
             NamedBy::Nothing | NamedBy::KeyId => 0,
@@ -76,11 +76,12 @@ impl KeyRef {
         }
     }
 
-    /// Returns whether the token's header leads to this key in the current set, and the set may be used.
+    /// Returns whether the token's header leads to this key in the current set, and the set may be
+    /// used.
     pub(crate) fn is_current(&self, now: NumericDate, overdue: OverdueKeys) -> bool {
         let leads_here = |set: &KeySet| {
-            // Usually the set is unchanged. Set ids are never reused, so an outdated one costs one more
-            // look-up and cannot give a wrong answer.
+            // Usually the set is unchanged. Set ids are never reused, so an outdated id costs one more
+            // look-up and cannot give a wrong result.
             if self.seen_in.load(Ordering::Relaxed) == set.id() {
                 return true;
             }

@@ -1,4 +1,4 @@
-//! The issuers that one verifier trusts, found by the name that a token has in `iss`.
+//! The trusted issuers of a verifier, looked up by the `iss` of a token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::token::algorithm::Algorithm;
 use crate::token::key_name::{KeyId, KeyName};
 use crate::token::numeric_date::NumericDate;
 
-/// An error lists at most this many issuers, because a verifier may trust hundreds.
+/// Maximum number of issuers in an error, because a verifier may trust hundreds.
 const MAX_LISTED: usize = 3;
 
 /// One issuer, its rules and its keys.
@@ -36,19 +36,19 @@ pub(crate) enum KeyLookup {
     Missing(MissingKey),
 }
 
-/// A key that cannot be had now.
+/// A key that is unavailable.
 #[derive(Debug)]
 pub(crate) struct MissingKey {
     pub(crate) name: KeyName,
     pub(crate) why: Missing,
-    /// The issuer may have published the key since the last success, by the wall clock.
+    /// Whether the issuer may have published the key since the last success, by the wall clock.
     may_be_published: bool,
 }
 
-/// Why a key cannot be had.
+/// The reason why a key is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
-    /// The current set has no such key. The state says whether it may be about to arrive.
+    /// The current set has no such key. The state shows whether a fetch may bring it.
     Unknown(RefreshState),
     /// There are no usable keys, and a fetch is due or under way.
     NoKeysYet,
@@ -57,8 +57,8 @@ pub(crate) enum Missing {
 }
 
 impl TrustedIssuer {
-    /// Looks up the one key with this id and for this algorithm. An unknown key is requested, and keys that are
-    /// overdue or have expired are: each may make a fetch due.
+    /// Looks up the one key with this id and for this algorithm. If the key is unknown, or the keys
+    /// are overdue or have expired, this may make a fetch due.
     pub(crate) fn find_key(
         &self,
         id: &KeyId<'_>,
@@ -123,7 +123,7 @@ impl TrustedIssuer {
         })
     }
 
-    /// The error for a key that the issuer does not publish, or that is skipped.
+    /// Returns the error for a key that the issuer does not publish, or that is skipped.
     pub(crate) fn unknown_key(&self, key: &KeyName) -> Error {
         let set = match &self.keys {
             Keys::Static(keys) => Some(Arc::clone(keys)),
@@ -138,7 +138,7 @@ impl TrustedIssuer {
         }
     }
 
-    /// The error for a key that cannot be had now, unless it may be about to arrive.
+    /// Returns the error for an unavailable key, or `None` if a fetch may bring the key.
     pub(crate) fn settled_error(&self, missing: &MissingKey) -> Option<Error> {
         match missing.why {
             Missing::Unknown(RefreshState::Pending) | Missing::NoKeysYet | Missing::Overdue => None,
@@ -148,8 +148,8 @@ impl TrustedIssuer {
         }
     }
 
-    /// The error for a key that cannot be had now, if nothing is waited for: a key may have been published since the
-    /// last fetch that succeeded only if that is a period ago.
+    /// Returns the error for an unavailable key, without waiting for a fetch. The issuer may have
+    /// published the key only if the last successful fetch is at least a refresh period ago.
     pub(crate) fn error_without_waiting(&self, missing: &MissingKey) -> Error {
         let state = match (missing.why, &self.keys) {
             (Missing::NoKeysYet | Missing::Overdue, _) => RefreshState::Stale,
@@ -163,7 +163,8 @@ impl TrustedIssuer {
         }
     }
 
-    /// The error while the keys cannot be used, or it is unknown whether the issuer has published a key.
+    /// Returns the error if the keys are unusable, or if it is unknown whether the issuer publishes
+    /// a key.
     pub(crate) fn unavailable(&self) -> Error {
         let retry_after = match &self.keys {
             Keys::Static(_) => Duration::from_secs(1),
@@ -179,7 +180,7 @@ pub(crate) struct Registry {
     issuers: Vec<Arc<TrustedIssuer>>,
     /// Their identifiers, in the order of the configuration.
     declared: Vec<Arc<str>>,
-    /// The issuer of tokens without `iss`.
+    /// The issuer whose tokens may lack `iss`.
     unnamed: Option<Arc<TrustedIssuer>>,
 }
 
@@ -192,7 +193,8 @@ impl Registry {
         Self { issuers, declared, unnamed }
     }
 
-    /// Returns the issuer that the payload names, or if it has no `iss` the one that may be left unnamed.
+    /// Returns the issuer that the payload names. Without `iss`, returns the issuer whose tokens
+    /// may lack it.
     pub(crate) fn named_by(&self, payload: &JsonObject<'_>) -> Result<&Arc<TrustedIssuer>, Error> {
         let value = payload.get("iss");
         if value.is_none()
@@ -217,18 +219,19 @@ impl Registry {
         self.issuers.iter()
     }
 
-    /// The identifiers in the order of the configuration.
+    /// Returns the identifiers in the order of the configuration.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.declared.iter().map(AsRef::as_ref)
     }
 
-    /// The identifiers that are URLs, in the order of the configuration: clients can find the metadata of these.
+    /// Returns the identifiers that are URLs, in the order of the configuration. Clients can
+    /// discover the metadata of these issuers.
     pub(crate) fn servers(&self) -> impl Iterator<Item = &str> {
         self.names().filter(|name| issuer_identifier(name).is_ok())
     }
 
-    /// Returns the trusted issuers with these names, in the order given. Names are compared character
-    /// by character.
+    /// Returns the trusted issuers with these names, in the order given. Names are compared
+    /// character by character.
     pub(crate) fn select<S: AsRef<str>>(
         &self,
         names: impl IntoIterator<Item = S>,

@@ -1,4 +1,4 @@
-//! Trusted issuers in, defaults for the rest, a verifier or a `ConfigError` out.
+//! The builder of a verifier, with its defaults and the check of all settings.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -40,25 +40,28 @@ pub struct VerifierBuilder {
     pub(super) start_policy: StartPolicy,
     #[cfg(feature = "fetch")]
     pub(super) transport: TransportConfig,
-    /// Scopes, and what each implies directly.
+    /// Scopes, each with the scopes that it implies directly.
     implied_scopes: Vec<(String, Vec<String>)>,
     cache_entries: usize,
-    /// `None` for as many as the entries ask for.
+    /// `None` stands for [`BYTES_PER_ENTRY`] for each entry.
     cache_bytes: Option<usize>,
     hooks: Hooks,
 }
 
 impl Verifier {
-    /// The start of every verifier: name whom to trust, then [`start`](VerifierBuilder::start).
+    /// Returns a builder. Call [`trust`](VerifierBuilder::trust) for each issuer, then
+    /// [`start`](VerifierBuilder::start).
     pub fn builder() -> VerifierBuilder {
         VerifierBuilder::new()
     }
 }
 
-/// More than any service has callers, and few enough for a mistake not to take all memory: 36 MiB before anything is kept.
+/// Upper bound of the cache's capacity. No service has so many active callers, and an empty cache
+/// of this size takes 36 MiB, so a mistake does not exhaust memory.
 const MAX_CACHE_ENTRIES: usize = 1 << 20;
 
-/// Room for a token of more than 1 KiB, its claims, and what the application may read of them.
+/// Default budget for an entry: a token of more than 1 KiB, its claims, and values that the
+/// application reads from them.
 const BYTES_PER_ENTRY: usize = 4 * 1024;
 
 impl VerifierBuilder {
@@ -83,27 +86,34 @@ impl VerifierBuilder {
         }
     }
 
-    /// Trusts this issuer. May be called several times: each issuer has its own keys and its own rules, and a
-    /// token is judged by those of the issuer that it names.
+    /// Adds a trusted issuer. May be called several times.
     ///
-    /// Every trusted issuer can grant every scope, because a scope is a word without an owner. Issuers that are trusted
-    /// for different things belong to different verifiers.
+    /// Each issuer has its own keys and rules. A token is verified with the keys and rules of the
+    /// issuer that it names.
+    ///
+    /// Every trusted issuer can grant every scope, because scopes don't belong to an issuer. Create
+    /// a verifier of its own for an issuer that you trust for other scopes.
     pub fn trust(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
         self
     }
 
-    /// Who is granted this scope is granted these too, whoever the issuer: `orders/admin` implies `orders/read`. Unless it is
-    /// said here, no scope implies another one. What is implied may imply more.
+    /// Declares that `scope` implies the `implied` scopes, for tokens from any issuer. For example,
+    /// `orders/admin` may imply `orders/read`. By default, no scope implies another one.
     ///
-    /// Layers, [`Claims::require`](crate::Claims::require) and [`Claims::scopes`](crate::Claims::scopes) respect it, because
-    /// implied scopes are added when a token is verified; the claim itself, as
-    /// [`Claims::claim`](crate::Claims::claim) reads it, stays as the issuer wrote it.
+    /// Implication is transitive. Implied scopes are added when a token is verified, so layers,
+    /// [`Claims::require`](crate::Claims::require) and [`Claims::scopes`](crate::Claims::scopes)
+    /// include them. [`Claims::claim`](crate::Claims::claim) returns the claim as the issuer wrote
+    /// it.
     ///
-    /// A text that is not a scope is [`ConfigError::InvalidScope`], scopes that imply each other in a circle are
-    /// [`ConfigError::ScopeImpliesItself`], and more than 256 different scopes are [`ConfigError::OutOfRange`], when the
-    /// verifier starts. What a token is granted by implication counts as memory where [verified tokens are
-    /// kept](Self::cache_bytes), because the application may read it.
+    /// Implied scopes of a cached token count towards [`cache_bytes`](Self::cache_bytes), because
+    /// the application may read them.
+    ///
+    /// Starting the verifier fails with
+    ///
+    /// - [`ConfigError::InvalidScope`] if a string is not a scope,
+    /// - [`ConfigError::ScopeImpliesItself`] if scopes imply each other in a circle,
+    /// - [`ConfigError::OutOfRange`] if there are more than 256 different scopes.
     ///
     /// ```
     /// use scopegate::{Issuer, Verifier};
@@ -132,114 +142,136 @@ impl VerifierBuilder {
         self
     }
 
-    /// How far `exp`, `nbf` and `iat` may be off, for clocks that differ: 30 s unless changed, at most 300 s.
-    /// A larger leeway lengthens the life of every token (RFC 7519 §4.1.4 speaks of "a few minutes").
+    /// Sets the leeway for `exp`, `nbf` and `iat`, which allows for clocks that differ. Default: 30
+    /// s. Range: 0 s–300 s.
+    ///
+    /// A larger leeway lengthens the lifetime of every token. RFC 7519 §4.1.4 allows "a few
+    /// minutes".
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// Where the time of day is read: the system's clock unless changed.
+    /// Sets the clock that returns the current time. Default: the system's clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// Sets how old keys may become before they are fetched again. They are fetched when four fifths of that time have
-    /// passed, ±10 % by chance.
+    /// Sets the refresh period: how long fetched keys are considered fresh. The next fetch is due
+    /// after four fifths of it, with a random deviation of ±10 %.
     ///
-    /// Default: the issuer's `Cache-Control: max-age`, between 1 min and 1 h, and 10 min if there is none. Range:
-    /// 1 s–24 h. At most half of [`max_stale`](Self::max_stale) is in effect; see
+    /// Default: the issuer's `Cache-Control: max-age`, between 1 min and 1 h, and 10 min if there
+    /// is none. Range: 1 s–24 h. At most half of [`max_stale`](Self::max_stale) is in effect; see
     /// [`IssuerStatus::refresh_period`](crate::IssuerStatus::refresh_period).
     ///
-    /// A withdrawn key is rejected after this time at the latest, while the issuer responds. Fetching more often than
-    /// every few minutes is a burden for the issuer without much use, because a new key is fetched when a token first
-    /// names it. When a key was stolen, call [`Verifier::refresh`].
+    /// While the issuer responds, a withdrawn key is rejected after this time at the latest. A
+    /// period below a few minutes burdens the issuer without much use, because a new key is fetched
+    /// when a token first names it. If a key was stolen, call [`Verifier::refresh`].
     pub fn refresh_interval(mut self, period: Duration) -> Self {
         self.refresh.interval = Interval::Fixed(period);
         self
     }
 
-    /// Sets how often tokens that name an unknown key may cause a fetch. Default: once in 30 s for each issuer, and a
-    /// second time 1.1 s later if the key was not found. Range: 1 s–1 h.
+    /// Sets the cooldown between fetches that are caused by tokens with unknown keys. Default: 30
+    /// s. Range: 1 s–1 h.
     ///
-    /// Attackers can invent key ids, so this bounds the load on the issuer. It also bounds how long an attacker who does
-    /// so can delay the use of a new key that is published late.
+    /// Each issuer has its own cooldown. If a fetch does not bring the key, a second fetch follows
+    /// 1.1 s after the first.
+    ///
+    /// Attackers can invent key ids, so the cooldown bounds the load on the issuer. It also bounds
+    /// how long such an attacker can delay the use of a new key that is published late.
     pub fn refresh_cooldown(mut self, cooldown: Duration) -> Self {
         self.refresh.cooldown = cooldown;
         self
     }
 
-    /// Sets how long keys are used after they were last fetched, while the issuer cannot be reached. Default: 24 h.
-    /// Range: 1 min–30 days. It is counted by the wall clock and by the monotonic clock, and the stricter one wins.
+    /// Sets the stale limit: how long keys are used after their last fetch, while the issuer is
+    /// unreachable. Default: 24 h. Range: 1 min–30 days.
     ///
-    /// Afterwards every token is [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) until the issuer responds
-    /// again. A longer time survives longer outages. A shorter one bounds how long a withdrawn key can be used by an
-    /// attacker who keeps us from reaching the issuer. Once in this time, the whole key set is requested even if a cache
-    /// answers that it is unchanged.
+    /// The time is measured by the wall clock and by the monotonic clock, and the stricter one
+    /// wins. From then on, verification fails with
+    /// [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) until the issuer responds again.
+    ///
+    /// A longer limit survives longer outages. A shorter limit bounds how long a withdrawn key can
+    /// be used by an attacker who cuts the connection to the issuer. Once in this time, the whole
+    /// key set is requested, even if a cache responds that it is unchanged.
     pub fn max_stale(mut self, limit: Duration) -> Self {
         self.refresh.max_stale = limit;
         self
     }
 
-    /// Adds certificate authorities for key sets and metadata, beside those of the system: PEM, one or several
-    /// certificates. Use it for an issuer inside a company or a cluster.
+    /// Adds certificate authorities for key sets and metadata, besides the system's: one or several
+    /// certificates in PEM. Use it for an issuer inside a company or a cluster.
     ///
-    /// On Linux, the environment variable `SSL_CERT_FILE` names a file to use in place of the system's authorities.
+    /// On Linux, the environment variable `SSL_CERT_FILE` names a file that replaces the system's
+    /// authorities.
     ///
-    /// If it is not PEM of certificates that can be trusted, starting the verifier fails with
-    /// [`ConfigError::HttpClient`], whose source says what was expected.
+    /// If `pem` has no certificates that can be trusted, starting the verifier fails with
+    /// [`ConfigError::HttpClient`]. Its source has the reason.
     #[cfg(feature = "fetch")]
     pub fn root_certificates(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.transport.root_certificates.push(pem.as_ref().into());
         self
     }
 
-    /// Sets the time limit for each request of a key set or of metadata, from its connection to the end of the response.
-    /// Two fifths of it are the limit for the connection. Default: 5 s. Range: 100 ms–30 s.
+    /// Sets the time limit for each request of a key set or of metadata. Default: 5 s. Range: 100
+    /// ms–30 s.
     ///
-    /// A fetch with all its requests takes at most 30 s, whatever this is.
+    /// The limit covers the connection and the whole response. Two fifths of it are the limit for
+    /// the connection. A fetch with all its requests always ends within 30 s.
     #[cfg(feature = "fetch")]
     pub fn fetch_timeout(mut self, timeout: Duration) -> Self {
         self.transport.timeout = timeout;
         self
     }
 
-    /// Sets which issuers must have keys before [`start`](Self::start) returns. Default: all.
+    /// Sets which issuers must have keys before [`start`](Self::start) returns. Default: all
+    /// issuers.
     #[cfg(feature = "fetch")]
     pub fn start_policy(mut self, policy: StartPolicy) -> Self {
         self.start_policy = policy;
         self
     }
 
-    /// How many verified tokens are kept, so that a token which comes again is not verified in full: 4,096 unless changed,
-    /// rounded up to a multiple of 4, at most 1,048,576 (or [`ConfigError::OutOfRange`]); 0 keeps none. Callers of machines use a token for an hour, so
-    /// this should be about twice the number of callers that are active within an hour: a token that was pushed out costs
-    /// its next request one signature check.
+    /// Sets the capacity of the token cache. Default: 4,096 tokens. Range: 0–1,048,576, otherwise
+    /// [`ConfigError::OutOfRange`]. The capacity is rounded up to a multiple of 4, and 0 disables
+    /// the cache.
     ///
-    /// Kept tokens are good for as long as they would be without: no longer than until their `exp`, not when their key is
-    /// gone, and not for a verifier that was built anew. Tokens that were refused are not kept, nor those of more than
-    /// 4 KiB.
+    /// Clients typically use a token for an hour. A good capacity is about twice the number of
+    /// callers that are active within an hour. After an eviction, the next request with that token
+    /// costs one signature check.
+    ///
+    /// The cache does not extend the validity of a token. A cached token is rejected from its `exp`
+    /// on, and if its key is withdrawn. A new verifier starts with an empty cache. Rejected tokens
+    /// and tokens of more than 4 KiB are not cached.
     pub fn cache_capacity(mut self, entries: usize) -> Self {
         self.cache_entries = entries;
         self
     }
 
-    /// How much memory the kept tokens may take, in bytes: 4 KiB for each entry unless changed, so 16 MiB by default. Less
-    /// than 1 KiB for each entry, of which there is a multiple of 4, is [`ConfigError::OutOfRange`]. It is shared out to every four of them. An ordinary token takes 2 to 3 KiB with its claims. It
-    /// is a count of what is asked of the allocator, which takes something for itself: for a token of hundreds of short scopes,
-    /// of which the application or a refusal has made a list, up to as much again.
+    /// Sets the memory budget of the token cache, in bytes. Default: 4 KiB for each entry, which is
+    /// 16 MiB for 4,096 entries. Minimum: 1 KiB for each entry after rounding, otherwise
+    /// [`ConfigError::OutOfRange`].
+    ///
+    /// Every set of four entries gets an equal share. A typical token takes 2–3 KiB with its
+    /// claims.
+    ///
+    /// The budget counts requested bytes, and the allocator adds its own overhead. The overhead can
+    /// double the size of a token with hundreds of short scopes, if the application or a rejection
+    /// has listed them.
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = Some(bytes);
         self
     }
 
-    /// Adds a check of the application over the claims of valid tokens: for rules beside scopes, such as a list of
-    /// suspended clients. May be called several times. All checks must accept.
+    /// Adds a check of the application over the claims of valid tokens. Use it for rules besides
+    /// scopes, such as a list of suspended clients. May be called several times. All checks must
+    /// accept.
     ///
-    /// A check runs at each use of a token, also if the token is cached. It runs on the request's thread, so it must not
-    /// block: read what it needs from memory. If a check denies, verification fails with
-    /// [`Error::Denied`](crate::Error::Denied), which is HTTP 403 with the reason code.
+    /// A check runs at each use of a token, even if the token is cached. It runs on the request's
+    /// thread, so it must not block: keep its data in memory. If a check denies, verification fails
+    /// with [`Error::Denied`](crate::Error::Denied), which is HTTP 403 with the reason code.
     ///
     /// ```
     /// use scopegate::{Denied, Error, Issuer, Verifier};
@@ -266,17 +298,19 @@ impl VerifierBuilder {
         self
     }
 
-    /// Adds an observer that gets the decision about each request: for audit logs and metrics of your own. May be called
-    /// several times.
+    /// Adds an observer that gets the decision about each request. Use it for audit logs and your
+    /// own metrics. May be called several times.
     ///
     /// Layers of `scopegate-axum` record decisions. Elsewhere, call
-    /// [`Authorizer::record`](crate::http::Authorizer::record). [`verify`] alone records none, because it knows no request.
+    /// [`Authorizer::record`](crate::http::Authorizer::record). [`verify`] alone records nothing,
+    /// because it has no request.
     ///
-    /// A request that passes several layers of one verifier is recorded once. If its layers have different verifiers,
-    /// each verifier records it: its observers get one decision, and `scopegate_requests_total` counts one more.
+    /// A request that passes several layers of one verifier is recorded once. If its layers have
+    /// different verifiers, each verifier records it: its observers get one decision, and
+    /// `scopegate_requests_total` counts one more.
     ///
-    /// An observer runs on the request's thread, so it must not block. If it panics, that is logged, and the decision
-    /// stands.
+    /// An observer runs on the request's thread, so it must not block. If it panics, the panic is
+    /// logged, and the decision stays in effect.
     ///
     /// [`verify`]: Verifier::verify
     #[cfg(feature = "http")]
@@ -285,11 +319,12 @@ impl VerifierBuilder {
         self
     }
 
-    /// Builds a verifier whose issuers all have static keys ([`Issuer::from_jwks`]): no runtime, no network.
+    /// Builds a verifier whose issuers all have static keys ([`Issuer::from_jwks`]). It needs no
+    /// runtime and no network.
     ///
     /// # Errors
-    /// [`ConfigError::KeysRequireRuntime`] if an issuer's keys have to be fetched; any other [`ConfigError`]
-    /// about the settings.
+    /// Returns [`ConfigError::KeysRequireRuntime`] if an issuer's keys have to be fetched, and
+    /// another [`ConfigError`] if a setting is invalid.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         match self.issuers.iter().find(|issuer| !matches!(issuer.keys, KeyConfig::Static(..))) {
             Some(issuer) => Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() }),
@@ -299,8 +334,8 @@ impl VerifierBuilder {
         }
     }
 
-    /// Builds a verifier. `fetch` is called for each issuer whose keys have to be fetched, and returns them
-    /// with the guard of the task that does it.
+    /// Builds a verifier. `fetch` is called for each issuer whose keys have to be fetched. It
+    /// returns the keys and the guard of the task that fetches them.
     pub(crate) fn build_with(
         self,
         mut fetch: impl FnMut(&Issuer, &Arc<str>) -> Result<(Keys, AbortOnDrop), ConfigError>,

@@ -1,4 +1,4 @@
-//! What an application adds to a verifier: checks over claims, and observers of decisions.
+//! Checks over claims and observers of decisions, which an application adds to a verifier.
 
 #[cfg(feature = "http")]
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use crate::denied::Denied;
 /// A check of the application, over the claims of a valid token.
 pub(super) type Check = Arc<dyn Fn(&Claims) -> Result<(), Denied> + Send + Sync>;
 
-/// What an application has added.
+/// The checks and observers of the application.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(super) checks: Vec<Check>,
@@ -21,7 +21,7 @@ pub(crate) struct Hooks {
 }
 
 impl Hooks {
-    /// Asks every check, until one denies.
+    /// Runs the checks in order, up to the first that denies.
     #[inline]
     pub(super) fn check(&self, claims: &Claims) -> Result<(), Denied> {
         self.checks.iter().try_for_each(|check| check(claims))
@@ -31,7 +31,7 @@ impl Hooks {
     #[cfg(feature = "http")]
     pub(super) fn observe(&self, decision: &Decision<'_>) {
         for observer in &self.observers {
-            // The decision stands. A request must not fail because it could not be observed.
+            // The decision is made. A request must not fail because an observer fails.
             if catch_unwind(AssertUnwindSafe(|| observer(decision))).is_err() {
                 tracing::error!(reason = decision.reason(), "an observer of decisions panicked");
             }

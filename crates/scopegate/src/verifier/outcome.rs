@@ -1,4 +1,4 @@
-//! Why a token is not accepted now: rejected for good, or for want of a key.
+//! Results of a verification that accepts no token: a rejection, or a missing key.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ pub(crate) enum NotAccepted<'v> {
     KeyUnknown(UnknownKey<'v>),
 }
 
-/// A token whose key cannot be had now, and what was read of it.
+/// A token whose key is unavailable, with the parts that were read.
 pub(crate) struct UnknownKey<'v> {
     pub(crate) issuer: &'v Arc<TrustedIssuer>,
     pub(crate) missing: MissingKey,
     pub(crate) parts: CompactJws,
 }
 
-/// A token that is not accepted, and its claims if it is valid.
+/// The rejection of a token, with its claims if the token is valid.
 #[derive(Debug)]
 pub(crate) struct Rejected {
     pub(crate) error: Error,
@@ -33,16 +33,16 @@ pub(crate) struct Rejected {
 }
 
 impl UnknownKey<'_> {
-    /// The error if nothing is waited for.
+    /// Returns the error of a verification that does not wait.
     pub(crate) fn error(&self) -> Error {
         match self.missing.why {
-            // The application does not wait, and asks again if it wants to know.
+            // `verify` never waits. Applications that want the fetch call `verify_or_refresh`.
             Missing::Unknown(_) => self.issuer.unknown_key(&self.missing.name),
             Missing::NoKeysYet | Missing::Overdue => self.issuer.error_without_waiting(&self.missing),
         }
     }
 
-    /// The error, unless the key may be about to arrive.
+    /// Returns the error, or `None` if a fetch may bring the key.
     pub(crate) fn settled_error(&self) -> Option<Error> {
         self.issuer.settled_error(&self.missing)
     }

@@ -1,4 +1,4 @@
-//! A verification that waits for a key, bounded in time and number.
+//! Verifications that wait for a key, with bounds on time and number.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,8 +17,9 @@ use crate::token::numeric_date::NumericDate;
 use crate::verifier::outcome::{Rejected, UnknownKey};
 use crate::verifier::{Verifier, read_payload};
 
-/// Upper bound on how long a request waits for an unknown key: one fetch, and a second one about a second
-/// later for issuers that publish keys late. After that a clear answer serves the caller better.
+/// Upper bound on how long a request waits for an unknown key: one fetch, and a second one about a
+/// second later for issuers that publish keys late. After that, a definite error serves the caller
+/// better.
 const KEY_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The result of verifying a token without waiting.
@@ -27,18 +28,18 @@ const KEY_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 pub enum Verification {
     /// The token is accepted or rejected.
     Done(Result<Claims, Error>),
-    /// The token's key is unknown, or the keys are not there yet or overdue, and a fetch is due or under way.
+    /// The token's key is unknown, or the keys are missing or overdue. A fetch is due or under way.
     Pending(PendingVerification),
 }
 
-/// The same, with the claims of a token that a check of the application denies.
+/// A [`Verification`] that also has the claims of a token that a check of the application denies.
 pub(crate) enum Attempt {
     Done(Result<Claims, Rejected>),
     Pending(PendingVerification),
 }
 
-/// A token whose key may be about to arrive. It owns the token and what was read of it, so that waiting reads
-/// nothing twice.
+/// A verification that needs a key which a fetch may bring. It owns the token and its parts, so
+/// nothing is parsed twice.
 #[must_use = "nothing is decided until wait() is awaited"]
 pub struct PendingVerification {
     verifier: Verifier,
@@ -59,10 +60,10 @@ impl PendingVerification {
     /// Dropping the future is safe at any time.
     ///
     /// # Errors
-    /// As for [`Verifier::verify_or_refresh`].
+    /// Returns the errors of [`Verifier::verify_or_refresh`].
     ///
     /// # Panics
-    /// On a Tokio runtime without timers, and outside of any.
+    /// Panics outside of a Tokio runtime, and on a runtime without timers.
     pub async fn wait(self) -> Result<Claims, Error> {
         self.decide().await.map_err(|rejected| rejected.error)
     }
@@ -79,10 +80,10 @@ impl PendingVerification {
         let (deadline, name) = (Instant::now() + KEY_WAIT_TIMEOUT, &self.missing.name);
         let mut changes = keys.refresh().watch();
         let permit = keys.refresh().wait_permit(name);
-        // Without a permit, or when the time is over, the keys that are there have to do.
+        // Without a permit, or after the timeout, the current keys are used.
         let mut overdue = if permit.is_some() { OverdueKeys::Wait } else { OverdueKeys::Use };
         loop {
-            // Looks before it waits: the key may have arrived before the watch began.
+            // Looks up the key before it waits: the key may have arrived before the watch began.
             let now = self.verifier.now();
             let missing = match self.issuer.find_key(&name.id, name.algorithm, now, overdue)? {
                 KeyLookup::Found(key) => return self.verify_with(key, now),

@@ -1,4 +1,4 @@
-//! Fetches that the application asks for.
+//! Fetches that the application requests: [`Verifier::refresh`] and [`Verifier::refresh_issuer`].
 
 use crate::error::config::ConfigError;
 use crate::issuer::registry::TrustedIssuer;
@@ -7,12 +7,13 @@ use crate::keys::refresh::outcome::RefreshOutcome;
 use crate::verifier::Verifier;
 
 impl Verifier {
-    /// Fetches the keys of every issuer now, and waits for the results. Call it when a key was stolen and its issuer has
-    /// withdrawn it: the regular fetch may be minutes away.
+    /// Fetches the keys of every issuer now, and waits for the results. Call it if a key was stolen
+    /// and its issuer has withdrawn it, because the regular fetch may be minutes away.
     ///
-    /// Returns the issuers, in the order of the configuration, each with its outcome. The key sets are requested as a
-    /// whole, even if a cache would answer that they are unchanged. It waits at most 60 s. Each issuer is asked at most
-    /// once in 10 s; a call before that is [`RefreshOutcome::TooSoon`]. So an operator's endpoint may call it.
+    /// Returns each issuer with its outcome, in the order of the configuration. Whole key sets are
+    /// requested, even if a cache would respond that they are unchanged. The call waits at most 60
+    /// s. Each issuer is contacted at most once in 10 s, so an operator's endpoint may call it. An
+    /// earlier call returns [`RefreshOutcome::TooSoon`].
     ///
     /// ```
     /// use scopegate::{Issuer, RefreshOutcome, Verifier};
@@ -30,9 +31,10 @@ impl Verifier {
     /// ```
     ///
     /// # Panics
-    /// On a Tokio runtime without timers, and outside of any, if keys are fetched.
+    /// Panics if keys are fetched and it is called outside of a Tokio runtime, or on a runtime
+    /// without timers.
     pub async fn refresh(&self) -> Vec<(String, RefreshOutcome)> {
-        // All of them are asked before the first one is waited for.
+        // All fetches are requested before the first result is awaited, so they run at the same time.
         let issuers = self.issuers().filter_map(|name| self.0.issuers.get(name));
         let asked: Vec<_> = issuers.map(|issuer| Asked::new(issuer)).collect();
         let mut outcomes = Vec::with_capacity(asked.len());
@@ -45,10 +47,11 @@ impl Verifier {
     /// Fetches the keys of one issuer now, as [`refresh`](Self::refresh) does for all.
     ///
     /// # Errors
-    /// [`ConfigError::UntrustedIssuer`] if no trusted issuer has this name. Names are compared character by character.
+    /// Returns [`ConfigError::UntrustedIssuer`] if no trusted issuer has this name. Names are
+    /// compared character by character.
     ///
     /// # Panics
-    /// As [`refresh`](Self::refresh).
+    /// Panics like [`refresh`](Self::refresh).
     pub async fn refresh_issuer(&self, issuer: &str) -> Result<RefreshOutcome, ConfigError> {
         self.select_issuers([issuer])?;
         match self.0.issuers.get(issuer) {
@@ -58,7 +61,7 @@ impl Verifier {
     }
 }
 
-/// An issuer whose fetch was asked for.
+/// A requested fetch of one issuer.
 struct Asked<'v> {
     issuer: &'v TrustedIssuer,
     fetch: Result<u64, RefreshOutcome>,

@@ -1,4 +1,4 @@
-//! Starts a verifier whose keys are fetched: one background task for each such issuer.
+//! The start of a verifier whose keys are fetched, with one background task for each issuer.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -21,21 +21,27 @@ use crate::verifier::Verifier;
 use crate::verifier::builder::VerifierBuilder;
 use crate::verifier::start_policy::StartPolicy;
 
-/// Hundreds of issuers must not open hundreds of connections at once. Each fetch is bounded in time, so issuers that
-/// do not respond hold up the others for seconds only.
+/// Maximum number of first fetches at the same time, so that hundreds of issuers don't open
+/// hundreds of connections at once. Each fetch has a time limit, so unresponsive issuers delay the
+/// others for seconds only.
 const MAX_CONCURRENT_STARTS: usize = 32;
 
 impl VerifierBuilder {
-    /// Fetches the keys of the issuers, up to 32 of them at the same time, and keeps fetching them in one background task
-    /// for each issuer until the last clone of the verifier is dropped. The tasks live on the runtime that this is
-    /// called on: when it ends, keys are no longer fetched, and can be used until the stale limit.
+    /// Starts the verifier, and waits for the first fetch of each issuer that the
+    /// [start policy](Self::start_policy) demands.
     ///
-    /// Waits for the first fetch of each issuer, or of those that [`start_policy`](Self::start_policy) names.
+    /// Keys are fetched by one background task for each issuer, until the last clone of the
+    /// verifier is dropped. Up to 32 first fetches run at the same time. The tasks live on the
+    /// runtime of this call. When that runtime ends, keys are no longer fetched and can be used
+    /// until the stale limit.
     ///
     /// # Errors
-    /// [`ConfigError::KeysNotFetched`] when the keys of an issuer cannot be had that the start policy demands, so that
-    /// a wrong address is found now and not by the first caller; [`ConfigError::NoRuntime`] outside of a Tokio runtime;
-    /// any other [`ConfigError`] about settings that do not fit.
+    /// Returns
+    ///
+    /// - [`ConfigError::KeysNotFetched`] if the first fetch of an issuer fails and the start policy
+    ///   demands its keys. A wrong URL is then found at the start, before the first request.
+    /// - [`ConfigError::NoRuntime`] if it is called outside of a Tokio runtime.
+    /// - another [`ConfigError`] if a setting is invalid.
     pub async fn start(self) -> Result<Verifier, ConfigError> {
         let policy = self.start_policy.clone();
         let (verifier, mut fetching) = self.spawn()?;
@@ -52,21 +58,23 @@ impl VerifierBuilder {
                 fetching.retain(|issuer| names.contains(&issuer.issuer.as_str()));
             }
         }
-        // All of them fetch already, so the slowest decides how long this takes.
+        // All fetches run already, so this takes as long as the slowest.
         for issuer in &fetching {
             issuer.initial_fetch().await?;
         }
         Ok(verifier)
     }
 
-    /// Returns at once and fetches the keys in the background: for a service that has to come up while its
-    /// issuer is down. Requests wait for the first fetch while it is under way, at most 2 s. Until the keys are there,
-    /// tokens are [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) (503 on the wire). Otherwise like
-    /// [`start`](Self::start).
+    /// Like [`start`](Self::start), but returns at once and fetches the keys in the background. Use
+    /// it for a service that must start while its issuer is down.
+    ///
+    /// Requests wait for the first fetch while it is under way, at most 2 s. Until keys are
+    /// available, verification fails with
+    /// [`Error::KeysUnavailable`](crate::Error::KeysUnavailable), which is HTTP 503.
     ///
     /// # Errors
-    /// [`ConfigError::NoRuntime`] outside of a Tokio runtime; any other [`ConfigError`] about settings that do not
-    /// fit.
+    /// Returns [`ConfigError::NoRuntime`] if it is called outside of a Tokio runtime, and another
+    /// [`ConfigError`] if a setting is invalid.
     pub fn start_lazy(self) -> Result<Verifier, ConfigError> {
         Ok(self.spawn()?.0)
     }
@@ -131,7 +139,7 @@ impl Fetching {
     }
 }
 
-/// Waits for the first success. If there is none, returns the first error.
+/// Waits for the first success. Returns the first error if every fetch fails.
 async fn first_of(fetching: &[Fetching]) -> Result<(), ConfigError> {
     let mut waiting: Vec<_> = fetching.iter().map(|issuer| Box::pin(issuer.initial_fetch())).collect();
     let (mut succeeded, mut first_error) = (false, None);

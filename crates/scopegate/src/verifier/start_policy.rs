@@ -1,7 +1,10 @@
-//! Which issuers must have keys before a verifier starts.
+//! The start policy: the issuers that must have keys before a verifier starts.
 
-/// Which issuers must have keys before [`start`](crate::VerifierBuilder::start) returns. The other issuers are fetched
-/// in the background, and their tokens are [`Error::KeysUnavailable`](crate::Error::KeysUnavailable) until then.
+/// The issuers that must have keys before [`start`](crate::VerifierBuilder::start) returns.
+///
+/// The keys of other issuers are fetched in the background. Until their keys are available,
+/// verification of their tokens fails with
+/// [`Error::KeysUnavailable`](crate::Error::KeysUnavailable).
 ///
 /// ```
 /// use scopegate::{Issuer, StartPolicy, Verifier};
@@ -18,22 +21,25 @@
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StartPolicy {
-    /// Each issuer. The first failure ends the start. This is the default.
+    /// Every issuer. The start fails at the first failure. This is the default.
     #[default]
     All,
-    /// One of them, whichever it is. An issuer with static keys has them from the start.
+    /// Any one issuer. An issuer with static keys has keys from the start.
     Any,
     /// The issuers with these names, which are compared character by character.
     Issuers(Vec<String>),
 }
 
 impl StartPolicy {
-    /// Demands the keys of the issuers with these names.
+    /// Returns a policy that demands the keys of the issuers with these names.
     ///
-    /// When the verifier starts, a name that no trusted issuer has is
-    /// [`ConfigError::UntrustedIssuer`](crate::ConfigError::UntrustedIssuer), a name that occurs twice is
-    /// [`ConfigError::RepeatedIssuer`](crate::ConfigError::RepeatedIssuer), and no name is
-    /// [`ConfigError::EmptyIssuerList`](crate::ConfigError::EmptyIssuerList).
+    /// Starting the verifier fails with
+    ///
+    /// - [`ConfigError::UntrustedIssuer`](crate::ConfigError::UntrustedIssuer) if no trusted issuer
+    ///   has a name,
+    /// - [`ConfigError::RepeatedIssuer`](crate::ConfigError::RepeatedIssuer) if a name occurs
+    ///   twice,
+    /// - [`ConfigError::EmptyIssuerList`](crate::ConfigError::EmptyIssuerList) if there is no name.
     pub fn issuers<I>(names: I) -> Self
     where
         I: IntoIterator,

@@ -1,4 +1,4 @@
-//! What does a hostile token cost, counted in signature checks? Memory is counted in `tests/limits/main.rs`.
+//! Tests of the cost of hostile tokens in signature checks. `tests/limits/main.rs` measures memory.
 
 mod crowded;
 mod kept;
@@ -96,7 +96,7 @@ fn keys_are_not_tried_in_turn() {
     let nameless = trusting(&keys.iter().map(without_id).collect::<Vec<_>>());
     let token = mint().without_header("kid").sign_with(&keys[99]);
     assert_eq!(checks::during(|| assert!(nameless.verify(&token).is_err())), 0);
-    // With ids there is one key to look for, and no second one is tried when it does not verify.
+    // A key id leads to one key. If that key does not verify, no other key is tried.
     let named = trusting(&keys.iter().map(SigningKey::jwk).collect::<Vec<_>>());
     let of_another = mint().header("kid", keys[0].kid()).sign_with(&keys[99]);
     assert_eq!(checks::during(|| assert!(named.verify(&of_another).is_err())), 1);

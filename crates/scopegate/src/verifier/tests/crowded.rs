@@ -1,5 +1,5 @@
-//! What does the cache do when there are more tokens than places, and more threads than one? Its entries are made here
-//! without signatures, so that there can be a million of them.
+//! Tests of the cache with more tokens than slots, and with several threads. Entries are created
+//! without signatures, so a million of them takes seconds only.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -38,7 +38,7 @@ impl Maker {
         Entry::new(&claims, KeyRef::new(key, &KeyId::Absent, keys, &issuer.keys))
     }
 
-    /// What an entry with a token like these counts for.
+    /// Returns the bytes that an entry with such a token counts for.
     fn size(&self) -> usize {
         let cache = Cache::new(4, 4 * ROOM);
         cache.insert(self.entry(&Self::token(0)));
@@ -51,7 +51,7 @@ fn found(cache: &Cache, token: &str) -> bool {
 }
 
 #[test]
-fn a_full_set_pushes_out_what_was_not_used() {
+fn full_set_evicts_unused_entries() {
     let maker = Maker::new();
     let cache = Cache::new(4, 4 * ROOM);
     let tokens: Vec<String> = (0..8).map(Maker::token).collect();
@@ -59,7 +59,7 @@ fn a_full_set_pushes_out_what_was_not_used() {
         assert_eq!(cache.insert(maker.entry(token)), Insert::Stored { evicted: 0 });
     }
     assert!(found(&cache, &tokens[0]) && found(&cache, &tokens[2]));
-    // Once more, by a thread that came at the same time: it takes the same place.
+    // A second insertion, as by a concurrent thread, takes the same slot.
     assert_eq!(cache.insert(maker.entry(&tokens[0])), Insert::Stored { evicted: 0 });
     assert_eq!(cache.usage().entries, 4);
     assert!(found(&cache, &tokens[0]));
@@ -71,7 +71,7 @@ fn a_full_set_pushes_out_what_was_not_used() {
 }
 
 #[test]
-fn the_bytes_of_a_set_are_bounded_too() {
+fn bytes_of_set_are_bounded() {
     let maker = Maker::new();
     let size = maker.size();
     // Room for two and a half.
@@ -88,7 +88,7 @@ fn the_bytes_of_a_set_are_bounded_too() {
 }
 
 #[test]
-fn each_of_four_threads_counts_references_for_itself() {
+fn four_threads_have_separate_reference_counts() {
     let entry = Maker::new().entry(&Maker::token(1));
     for (one, other) in [(0, 1), (1, 2), (2, 3), (3, 4), (0, 2), (1, 3), (0, 3)] {
         assert!(!entry.claims_for(one).share_count_with(entry.claims_for(other)), "{one} and {other}");
@@ -98,7 +98,7 @@ fn each_of_four_threads_counts_references_for_itself() {
 }
 
 #[test]
-fn a_million_tokens_push_out_one_another_and_not_the_ones_in_use() {
+fn flood_of_tokens_leaves_used_tokens_cached() {
     let maker = Maker::new();
     let (entries, size) = (4_096, maker.size());
     let cache = Cache::new(entries, entries * ROOM);
@@ -107,7 +107,7 @@ fn a_million_tokens_push_out_one_another_and_not_the_ones_in_use() {
     for number in 0..1_000_000 {
         match cache.insert(maker.entry(&Maker::token(number))) {
             Insert::Stored { evicted: some } => evicted += some,
-            Insert::Skipped => panic!("nobody else writes"),
+            Insert::Skipped => panic!("no other thread writes"),
         }
         if number % 10 == 0 {
             let token = &in_use[number / 10 % in_use.len()];
@@ -122,11 +122,11 @@ fn a_million_tokens_push_out_one_another_and_not_the_ones_in_use() {
     assert_eq!(usage.entries, entries);
     assert_eq!(usage.bytes, entries * size);
     assert!(evicted >= 1_000_000 - entries, "{evicted}");
-    assert!(hits >= 98_000, "of 100,000 looks for a token in use, {hits} found it");
+    assert!(hits >= 98_000, "of 100,000 look-ups of tokens in use, {hits} were hits");
 }
 
 #[test]
-fn threads_that_read_write_and_evict_at_the_same_time_find_what_they_look_for_or_nothing() {
+fn concurrent_readers_and_writers_find_right_entry() {
     let maker = Maker::new();
     let cache = Cache::new(8, 8 * ROOM);
     let tokens: Vec<String> = (0..32).map(Maker::token).collect();

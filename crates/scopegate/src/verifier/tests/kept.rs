@@ -1,4 +1,4 @@
-//! What is a kept token worth? No more than it would be if it were verified in full each time.
+//! Tests of cached tokens: the cache gives the same results as full verification.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +11,7 @@ use crate::keys::fetched::FetchedKeys;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 use crate::keys::set::KeySet;
 
-/// A verifier whose clock and keys are in the test's hands.
+/// A verifier with a clock and keys that the test controls.
 struct Fixture {
     verifier: Verifier,
     source: Arc<FetchedKeys>,
@@ -57,7 +57,7 @@ impl Fixture {
         self
     }
 
-    /// What a fetch does that finds these keys.
+    /// Publishes these keys, as a successful fetch does.
     fn publish(&self, keys: &[Value]) -> &Self {
         self.publish_set(&json!({ "keys": keys }).to_string());
         self
@@ -71,7 +71,7 @@ impl Fixture {
         self.source.publish(&keys, fetched_at, LIMIT, None, 0.5);
     }
 
-    /// Accepted, after so many signature checks.
+    /// Asserts that the token is accepted with this number of signature checks.
     fn accepts(&self, token: &str, expected: usize) {
         let checks = checks::during(|| assert!(self.verifier.verify(token).is_ok()));
         assert_eq!(checks, expected);
@@ -83,7 +83,7 @@ impl Fixture {
 }
 
 #[test]
-fn a_token_that_comes_again_costs_no_signature_check_and_no_copy() {
+fn cached_token_costs_no_signature_check_or_copy() {
     let key = SigningKey::generate(KeyAlgorithm::ES256);
     let fixture = Fixture::new(&[key.jwk()]);
     let token = mint().sign_with(&key);
@@ -108,7 +108,7 @@ async fn request_that_waits_costs_no_signature_check() {
 }
 
 #[test]
-fn a_verifier_without_a_cache_keeps_nothing() {
+fn zero_capacity_caches_nothing() {
     let key = SigningKey::generate(KeyAlgorithm::ES256);
     let fixture = Fixture::cache_capacity(0, &[key.jwk()]);
     let token = mint().sign_with(&key);
@@ -117,7 +117,7 @@ fn a_verifier_without_a_cache_keeps_nothing() {
 }
 
 #[test]
-fn a_kept_token_ends_with_its_times() {
+fn cached_token_is_rejected_outside_its_lifetime() {
     // C04, C08, C09: with a leeway of 30 s
     let key = SigningKey::generate(KeyAlgorithm::ES256);
     let fixture = Fixture::new(&[key.jwk()]);
@@ -125,36 +125,36 @@ fn a_kept_token_ends_with_its_times() {
     fixture.accepts(&token, 1);
     fixture.at(NOW + 89).accepts(&token, 0);
     assert!(matches!(fixture.at(NOW + 90).refuses(&token), Error::Expired { .. }));
-    // A clock that is set back makes it good once more, and one that is set further back does not.
+    // The token is valid again if the clock is set back, and not yet valid if it is set back further.
     fixture.at(NOW).accepts(&token, 0);
     assert!(matches!(fixture.at(NOW - 81).refuses(&token), Error::NotYetValid { claim: "iat", .. }));
     assert!(matches!(fixture.at(NOW - 131).refuses(&token), Error::NotYetValid { claim: "nbf", .. }));
 }
 
 #[test]
-fn a_kept_token_ends_with_its_key() {
+fn cached_token_is_rejected_after_key_changes() {
     // B19
     let [old, new, stranger] = [(); 3].map(|()| SigningKey::generate(KeyAlgorithm::ES256));
     let fixture = Fixture::new(&[old.jwk()]);
     let token = mint().sign_with(&old);
     fixture.accepts(&token, 1);
-    // A rotation that adds a key, and a set that was read anew with the same keys, cost nothing.
+    // A rotation that adds a key costs no signature check. Neither does a new set with the same keys.
     fixture.publish(&[new.jwk(), old.jwk()]).accepts(&token, 0);
     fixture.publish(&[old.jwk(), new.jwk()]).accepts(&token, 0);
-    // Withdrawn, and published once more: then it is another object, so the token is verified anew.
+    // A key that is withdrawn and published again is another object, so the token is verified again.
     assert!(matches!(fixture.publish(&[new.jwk()]).refuses(&token), Error::UnknownKey { .. }));
     fixture.publish(&[old.jwk()]).accepts(&token, 1);
     fixture.accepts(&token, 0);
-    // Another key under its id.
+    // Another key with the same id.
     let replaced = stranger.with_kid(old.kid());
     assert!(matches!(fixture.publish(&[replaced.jwk()]).refuses(&token), Error::BadSignature { .. }));
-    // A second key under its id: nobody can say which one is meant.
+    // A second key with the same id: the token's key is ambiguous.
     let both = fixture.publish(&[old.jwk(), replaced.jwk()]);
     assert!(matches!(both.refuses(&token), Error::AmbiguousKey { .. }));
 }
 
 #[test]
-fn a_kept_token_without_key_id_ends_when_another_key_fits() {
+fn cached_token_without_kid_ends_with_second_key() {
     let [only, other] = [(); 2].map(|()| SigningKey::generate(KeyAlgorithm::ES256));
     let fixture = Fixture::new(&[only.jwk()]);
     let token = mint().without_header("kid").sign_with(&only);
@@ -167,7 +167,7 @@ fn a_kept_token_without_key_id_ends_when_another_key_fits() {
 
 #[test]
 fn cached_token_with_thumbprint_follows_the_set() {
-    // FR-B8: a later set may publish the member that the token has.
+    // FR-B8: a later set may publish the thumbprint that the token names.
     let [ours, other] = [(); 2].map(|()| SigningKey::generate(KeyAlgorithm::ES256));
     let with = |key: &SigningKey, x5t: &str| {
         let mut jwk = key.jwk();
@@ -178,7 +178,7 @@ fn cached_token_with_thumbprint_follows_the_set() {
     let token = mint().without_header("kid").header("x5t", "ours").sign_with(&ours);
     fixture.accepts(&token, 1);
     fixture.accepts(&token, 0);
-    // The same key, and another one that publishes the member: the token names neither.
+    // A second key publishes another thumbprint, so the token names neither key.
     let published = fixture.publish(&[ours.jwk(), with(&other, "other")]);
     assert!(matches!(published.refuses(&token), Error::UnknownKey { .. }));
     let named = fixture.publish(&[with(&ours, "ours"), with(&other, "other")]);
@@ -187,7 +187,7 @@ fn cached_token_with_thumbprint_follows_the_set() {
 }
 
 #[test]
-fn a_kept_token_is_not_good_for_longer_than_the_keys_may_be_used() {
+fn cached_token_is_rejected_after_stale_limit() {
     let key = SigningKey::generate(KeyAlgorithm::ES256);
     let fixture = Fixture::new(&[key.jwk()]);
     let token = mint().lifetime(7 * 24 * 3_600).sign_with(&key);
@@ -199,7 +199,7 @@ fn a_kept_token_is_not_good_for_longer_than_the_keys_may_be_used() {
 }
 
 #[test]
-fn a_kept_token_is_found_only_if_it_is_the_same_in_every_byte() {
+fn cache_hit_requires_equality_of_every_byte() {
     let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let fixture = Fixture::new(&[key.jwk()]);
     let token = mint().sign_with(&key);
@@ -216,8 +216,8 @@ fn a_kept_token_is_found_only_if_it_is_the_same_in_every_byte() {
 }
 
 #[test]
-fn the_other_spelling_of_an_ecdsa_signature_takes_a_place_of_its_own() {
-    // Whoever has (r, s) can compute (r, n - s), for the same claims: SECURITY.md says what that means.
+fn other_form_of_ecdsa_signature_is_cached_separately() {
+    // From (r, s) any caller can compute (r, n - s), for the same claims. SECURITY.md has the consequences.
     const ORDER: [u8; 32] = [
         0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa,
         0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
@@ -240,7 +240,7 @@ fn the_other_spelling_of_an_ecdsa_signature_takes_a_place_of_its_own() {
 }
 
 #[test]
-fn what_was_refused_is_not_kept() {
+fn rejected_token_is_not_cached() {
     let [key, other] = [(); 2].map(|()| SigningKey::generate(KeyAlgorithm::ES256));
     let fixture = Fixture::new(&[key.jwk()]);
     let refused = [
@@ -263,23 +263,23 @@ fn what_was_refused_is_not_kept() {
 }
 
 #[test]
-fn what_one_verifier_keeps_is_nothing_to_another() {
+fn verifiers_share_no_cached_tokens() {
     let key = SigningKey::generate(KeyAlgorithm::ES256);
     let (ours, theirs) =
         (Fixture::new(&[key.jwk()]), trusting(&[SigningKey::generate(KeyAlgorithm::ES256).jwk()]));
     let token = mint().sign_with(&key);
     ours.accepts(&token, 1);
     assert!(theirs.verify(&token).is_err());
-    // A verifier that is built anew, with the same configuration, begins with nothing.
+    // A new verifier with the same configuration has an empty cache.
     Fixture::new(&[key.jwk()]).accepts(&token, 1);
 }
 
 #[test]
-fn a_token_of_more_than_4_kib_is_verified_each_time() {
+fn token_above_4_kib_is_not_cached() {
     let key = SigningKey::generate(KeyAlgorithm::ES256);
     let fixture = Fixture::new(&[key.jwk()]);
     let with = |length: usize| mint().claim("padding", "x".repeat(length)).sign_with(&key);
-    // Room for its claims beside it is in a set, but not for four of these.
+    // A set has room for one such token with its claims, but not for four.
     let (at_most, longer) = (with(2_600), with(2_700));
     assert!(at_most.len() <= 4_096 && longer.len() > 4_096, "{} {}", at_most.len(), longer.len());
     for (token, again) in [(&at_most, 0), (&longer, 1)] {
@@ -289,7 +289,7 @@ fn a_token_of_more_than_4_kib_is_verified_each_time() {
 }
 
 #[test]
-fn a_token_with_200_scopes_is_kept_with_the_list_of_them() {
+fn token_with_200_scopes_is_cached_with_list() {
     let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let fixture = Fixture::cache_capacity(4, &[key.jwk()]);
     let scopes = (0..200).map(|at| format!("api/s-{at:03}")).collect::<Vec<_>>().join(" ");
@@ -300,7 +300,7 @@ fn a_token_with_200_scopes_is_kept_with_the_list_of_them() {
     assert_eq!(list(), list(), "made once");
 }
 
-/// What may happen to a verifier.
+/// An event in the life of a verifier.
 #[derive(Clone, Debug)]
 enum Event {
     Token(usize),
@@ -320,9 +320,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_cache_changes_no_verdict(events in prop::collection::vec(event(), 1..60)) {
+    fn cache_changes_no_result(events in prop::collection::vec(event(), 1..60)) {
         let [a, b, c] = [(); 3].map(|()| SigningKey::generate(KeyAlgorithm::EdDSA));
-        // The last one has the name of the first.
+        // The last key has the id of the first.
         let keys = [a.clone(), b, c.clone(), c.with_kid(a.kid())];
         let tokens: Vec<String> = (0..12)
             .map(|at| {
@@ -333,7 +333,7 @@ proptest! {
             })
             .collect();
         let jwks = |which: &[usize]| which.iter().map(|at| keys[*at].jwk()).collect::<Vec<_>>();
-        // Four places, so that tokens are pushed out too.
+        // A capacity of four, so that tokens are evicted too.
         let fixtures = [4, 0].map(|entries| Fixture::cache_capacity(entries, &jwks(&[0])));
         for event in events {
             let [kept, anew] = fixtures.each_ref().map(|fixture| match &event {
