@@ -28,7 +28,8 @@ pub(crate) enum Keys {
 }
 
 impl Keys {
-    /// Reads the current keys without a lock and without a copy, unless they are overdue. Overdue keys make a fetch due.
+    /// Reads the current keys without a lock and without a copy, unless they are overdue. Overdue
+    /// keys make a fetch due.
     pub(crate) fn read<T>(
         &self,
         now: NumericDate,

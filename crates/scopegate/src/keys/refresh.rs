@@ -1,5 +1,6 @@
-//! When are the keys of an issuer fetched again, and by whom? The schedule decides, the task fetches, and
-//! requests reach both through the handle.
+//! Key refresh: when are the keys of an issuer fetched again?
+//!
+//! The schedule decides, the background task fetches, and requests reach both through the handle.
 
 pub(crate) mod abort_on_drop;
 #[cfg(feature = "fetch")]

@@ -2,7 +2,7 @@
 
 use tokio::task::AbortHandle;
 
-/// Aborts a task when it is dropped.
+/// A guard that aborts its task when it is dropped.
 pub(crate) struct AbortOnDrop(pub(crate) AbortHandle);
 
 impl Drop for AbortOnDrop {

@@ -1,4 +1,4 @@
-//! A panic becomes a value.
+//! Functions that catch panics of the application's code.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -8,9 +8,9 @@ use std::task::Poll;
 
 use scopegate_proto::excerpt::Excerpt;
 
-/// Runs a future to its end, or to its panic. Returns the message of the panic.
+/// Runs a future to its end. If it panics, returns the panic's message as an error.
 ///
-/// What the future borrows may be left half changed: the caller has to see to it.
+/// A panic may leave borrowed state half changed. The caller must handle that.
 pub(crate) async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, Excerpt> {
     let mut future = pin!(future);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
@@ -21,7 +21,7 @@ pub(crate) async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T,
     .await
 }
 
-/// Calls a function that may panic, and ignores it.
+/// Calls a function, and ignores a panic.
 pub(crate) fn ignore_panic(call: impl FnOnce()) {
     let _ = catch_unwind(AssertUnwindSafe(call));
 }

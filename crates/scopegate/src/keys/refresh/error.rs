@@ -1,4 +1,4 @@
-//! Why a refresh returned no keys.
+//! Errors of a fetch that brought no keys.
 
 use std::error::Error;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::keys::fetch::endpoint::EndpointError;
 use crate::keys::refresh::schedule::FETCH_TIMEOUT;
 use crate::keys::set::JwksError;
 
-/// A fetch that returned no keys.
+/// A failed fetch.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     /// The URL, without its query.
@@ -25,22 +25,22 @@ pub(crate) enum RefreshError {
     #[cfg(feature = "fetch")]
     Endpoint(EndpointError),
     Jwks(JwksError),
-    /// The response is "not modified", although there is nothing to keep.
+    /// The response is "not modified", although there is no earlier key set.
     NothingToKeep,
-    /// The fetch has taken too long, or the reading of its response.
+    /// The fetch and the parsing of its response exceeded [`FETCH_TIMEOUT`].
     TooSlow,
-    /// A thread still reads the set of an earlier fetch.
+    /// A thread is still parsing the set of an earlier fetch.
     StillReading,
-    /// There is no thread to read a large set on.
+    /// The thread that parses a large set could not be started.
     NoThread(io::Error),
-    /// Something in the task has panicked: a log subscriber, a metrics recorder or a clock of the application.
+    /// The task has panicked in a log subscriber, a metrics recorder or a clock of the application.
     Panicked(Excerpt),
     /// The background task has ended.
     TaskEnded,
 }
 
 impl RefreshError {
-    /// The error and its causes, each once.
+    /// Returns the texts of the error and its causes, each once.
     pub(crate) fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = self.source();

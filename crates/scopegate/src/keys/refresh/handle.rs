@@ -1,5 +1,6 @@
-//! What requests and the refresh task share: the schedule under a lock, and the signals between them.
-//! Requests come here only if a key is unknown or the keys may not be used.
+//! The state that requests and the refresh task share: the schedule under a lock, and signals.
+//!
+//! Requests use it only if a key is unknown, or if the keys are overdue or unusable.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -15,14 +16,14 @@ use crate::token::key_name::KeyName;
 
 pub(crate) struct RefreshHandle {
     state: Mutex<Shared>,
-    /// Wakes the task: something may be due earlier.
+    /// Wakes the task, because a fetch may be due earlier.
     wake: Notify,
-    /// Wakes waiting requests: something has changed.
+    /// Wakes waiting requests after a change.
     changed: watch::Sender<()>,
     waiting: Waiting,
 }
 
-/// What the lock protects.
+/// The state behind the lock.
 pub(crate) struct Shared {
     pub(crate) schedule: RefreshSchedule,
     pub(crate) history: RefreshHistory,
@@ -36,13 +37,13 @@ pub(crate) struct RefreshHistory {
     pub(crate) successes: u64,
     pub(crate) failures: u64,
     pub(crate) last_success: Option<SystemTime>,
-    /// Why the last attempt failed, if it did.
+    /// The failure of the last attempt, or `None` if it succeeded.
     pub(crate) last_failure: Option<Failure>,
-    /// The last attempt ended by a panic.
+    /// Whether the last attempt panicked.
     pub(crate) panicked: bool,
     /// The number of the last fetch that has ended, as the schedule counts them.
     ended: u64,
-    /// Whether it has brought other keys.
+    /// Whether that fetch brought other keys.
     changed: bool,
 }
 
@@ -62,7 +63,7 @@ impl RefreshHistory {
         (self.ended, self.changed) = (fetch, false);
     }
 
-    /// The result of this fetch, or of a later one. Returns `None` while it has not ended.
+    /// Returns the result of this fetch or of a later one, or `None` if it has not ended.
     fn outcome_of(&self, fetch: u64) -> Option<RefreshOutcome> {
         if self.ended < fetch {
             return None;
@@ -86,8 +87,8 @@ impl RefreshHandle {
         }
     }
 
-    /// For requests: changes the schedule, and wakes the task and the waiting requests if the next fetch
-    /// is due at another time then.
+    /// For requests: changes the schedule. If that moves the time of the next fetch, wakes the task
+    /// and the waiting requests.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Shared) -> T) -> T {
         let mut state = self.state();
         let before = state.schedule.due();
@@ -96,20 +97,20 @@ impl RefreshHandle {
         drop(state);
         if moved {
             self.wake.notify_one();
-            // A chance for another key may be gone.
+            // Requests that wait for another key may have to stop waiting.
             self.changed.send_replace(());
         }
         result
     }
 
-    /// For the task: records what requests may wait for.
+    /// For the task: changes the state, and wakes the waiting requests.
     pub(crate) fn update<T>(&self, update: impl FnOnce(&mut Shared) -> T) -> T {
         let result = update(&mut self.state());
         self.changed.send_replace(());
         result
     }
 
-    /// For the task: records that a fetch begins, which wakes no request.
+    /// For the task: records the beginning of a fetch, without waking requests.
     pub(crate) fn begin<T>(&self, begin: impl FnOnce(&mut Shared) -> T) -> T {
         begin(&mut self.state())
     }
@@ -118,8 +119,8 @@ impl RefreshHandle {
         read(&self.state())
     }
 
-    /// For requests: makes a fetch due, because there are no usable keys although the schedule expected some.
-    /// Returns whether one is due or under way.
+    /// For requests: makes a fetch due, because the keys are unusable before the schedule expected
+    /// it. Returns whether a fetch is due or under way.
     pub(crate) fn keys_unusable(&self) -> bool {
         self.change(|state| {
             let now = Instant::now();
@@ -130,7 +131,7 @@ impl RefreshHandle {
 
     /// For the application: waits for the result of the fetch with this number.
     pub(crate) async fn outcome_of(&self, fetch: u64) -> RefreshOutcome {
-        // One may be under way, and this one follows it.
+        // An earlier fetch may be under way, and this fetch follows it.
         let deadline = Instant::now() + 2 * FETCH_TIMEOUT;
         let mut changes = self.watch();
         loop {
@@ -147,7 +148,8 @@ impl RefreshHandle {
         }
     }
 
-    /// For the application: makes a fetch due that begins from now on. Returns its number, or why there is none.
+    /// For the application: makes a new fetch due and returns its number. A fetch that is under way
+    /// does not count. Returns [`RefreshOutcome::TooSoon`] as an error during the cooldown.
     pub(crate) fn ask(&self) -> Result<u64, RefreshOutcome> {
         self.change(|state| match state.schedule.force(Instant::now()) {
             Forced::Fetch(fetch) => Ok(fetch),
@@ -155,20 +157,20 @@ impl RefreshHandle {
         })
     }
 
-    /// For requests: the prospects of an unknown key if nothing is waited for.
+    /// For requests: returns the state for an unknown key, without waiting for a fetch.
     pub(crate) fn settled_state(&self) -> RefreshState {
         self.state().schedule.settled_state(Instant::now())
     }
 
-    /// Returns after how long a client may try again: whole seconds, at least one, as `Retry-After` has
-    /// them (RFC 9110 §10.2.3).
+    /// Returns the time until a client should retry, in whole seconds for `Retry-After` (RFC 9110
+    /// §10.2.3). It is at least 1 s.
     pub(crate) fn retry_after(&self) -> Duration {
         let wait = self.state().schedule.wait(Instant::now());
         let begun = u64::from(wait.subsec_nanos() > 0);
         Duration::from_secs(wait.as_secs() + begun).max(Duration::from_secs(1))
     }
 
-    /// Waits until the first fetch has ended. Returns why it failed, if it did.
+    /// Waits until the first fetch has ended. Returns its failure, or `None` if it succeeded.
     pub(crate) async fn initial_fetch(&self) -> Option<Failure> {
         let mut changes = self.watch();
         loop {
@@ -197,7 +199,7 @@ impl RefreshHandle {
         }
     }
 
-    /// Starts to watch: each change from now on ends one [`KeyWatcher::changed`].
+    /// Starts to watch. Each change from now on completes one [`KeyWatcher::changed`].
     pub(crate) fn watch(&self) -> KeyWatcher {
         KeyWatcher(self.changed.subscribe())
     }
@@ -220,7 +222,7 @@ impl KeyWatcher {
     /// Waits for a change since the last call.
     pub(crate) async fn changed(&mut self) {
         if self.0.changed().await.is_err() {
-            // The issuer is gone and with it every change.
+            // The issuer is dropped, so no change follows.
             std::future::pending::<()>().await;
         }
     }

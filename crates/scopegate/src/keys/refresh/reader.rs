@@ -1,4 +1,4 @@
-//! Where a document is read: small ones in place, large ones on a thread that no application can fill.
+//! A reader of documents, which parses large documents on a thread of its own.
 
 use std::thread::{self, JoinHandle};
 
@@ -6,15 +6,15 @@ use tokio::sync::oneshot;
 
 use crate::keys::refresh::error::RefreshError;
 
-/// Reading this much takes a few milliseconds at most, whatever it is. The largest set takes a third of a second, and
-/// requests share the runtime with the task. Tokio's threads for blocking work are the application's, which may occupy
-/// them all.
+/// Documents up to this size are parsed in place, which takes a few milliseconds at most. The
+/// largest set takes a third of a second, and the task shares its runtime with requests. Tokio's
+/// threads for blocking work are no alternative, because the application may occupy them all.
 const MAX_IN_PLACE: usize = 8 * 1024;
 
 /// Reads the documents of one issuer, one at a time.
 #[derive(Default)]
 pub(crate) struct Reader {
-    /// The thread that was started last.
+    /// The last thread that was started.
     thread: Option<JoinHandle<()>>,
 }
 
@@ -28,7 +28,7 @@ impl Reader {
         if size <= MAX_IN_PLACE {
             return Ok(read());
         }
-        // It was given up, and a machine that is so slow needs no second one.
+        // The fetch of that thread has timed out. A second thread would slow down the machine further.
         if self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
             return Err(RefreshError::StillReading);
         }
@@ -57,7 +57,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_issuer_has_one_thread_at_most() {
-        // FR-A3: a thread that hangs stops neither the task nor makes it start more of them.
+        // FR-A3: a thread that hangs does not stop the task, and no second thread is started.
         let mut reader = Reader::default();
         let (let_go, held) = mpsc::channel::<()>();
         let hangs = tokio::time::timeout(

@@ -1,5 +1,6 @@
-//! When a key set may be fetched: a state machine without I/O, clock and randomness of its own. The task that acts
-//! on it is `keys/refresh/task.rs`.
+//! The schedule of fetches: a state machine without I/O, clock or randomness.
+//!
+//! The task in `keys/refresh/task.rs` drives it.
 
 use std::mem;
 use std::time::Duration;
@@ -10,32 +11,33 @@ use tokio::time::Instant;
 
 use crate::token::key_name::KeyName;
 
-/// How often keys are fetched. The defaults are explained where they can be changed, at the builder.
+/// The settings of the schedule. The setters of the builder explain their defaults.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RefreshConfig {
     pub(crate) interval: Interval,
     pub(crate) cooldown: Duration,
-    /// How long keys may be used after they were fetched. They are renewed twice in that time, whatever the period.
+    /// The time for which keys may be used after a fetch. The interval is at most half of it.
     pub(crate) max_stale: Duration,
 }
 
-/// How old keys may become.
+/// The refresh period: the time for which fetched keys are fresh.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Interval {
-    /// What the issuer says, within reason; where it says nothing, this.
+    /// The issuer's `max-age` between [`MIN_ADVISED`] and [`MAX_ADVISED`], or `fallback` if there
+    /// is none.
     FromCacheControl { fallback: Duration },
-    /// What the configuration says.
+    /// The configured period.
     Fixed(Duration),
 }
 
-/// The prospects of a key that is not in the current set.
+/// The state of a key that is not in the current set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefreshState {
     /// A fetch for it is due or under way.
     Pending,
     /// A fetch has succeeded within the last period, so the issuer does not publish the key.
     UpToDate,
-    /// No fetch has succeeded for a period, so the issuer may publish the key by now.
+    /// No fetch has succeeded for a period, so the issuer may have published the key.
     Stale,
 }
 
@@ -44,84 +46,87 @@ pub(crate) enum RefreshState {
 pub(crate) struct Begun {
     /// The keys have reached the stale limit by the monotonic clock.
     pub(crate) keys_expired: bool,
-    /// The application has asked for it.
+    /// The application has requested the fetch.
     pub(crate) forced: bool,
 }
 
-/// The result of asking for a fetch.
+/// The result of the application's request for a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Forced {
-    /// The fetch with this number will answer. They are numbered from 1, in the order in which they begin.
+    /// The number of the requested fetch. Fetches are numbered from 1, in the order in which they
+    /// begin.
     Fetch(u64),
-    /// The last request was too short a time ago.
+    /// The time until the next request is accepted.
     TooSoon(Duration),
 }
 
-/// After a failure the next attempt waits 1 s, then twice as long each time, and at most a minute, so that an outage
-/// of the issuer ends for us within a minute of its end.
+/// Bounds of the backoff. It starts at 1 s and doubles with each failure. After an outage, keys are
+/// fetched within a minute of its end.
 const MIN_RETRY: Duration = Duration::from_secs(1);
 pub(crate) const MAX_RETRY: Duration = Duration::from_secs(60);
 
-/// Keys are renewed when this part of the period has passed, so that one failed attempt is not yet late.
+/// The part of the period after which keys are renewed, so that a retry after one failure is still
+/// in time.
 const RENEW_AT: f64 = 0.8;
 
-/// Servers that were started together must not fetch together: ±10 %.
+/// Deviation of ±10 %, so that servers which start together don't fetch together.
 const JITTER: f64 = 0.1;
 
-/// An issuer's advice is followed within these bounds: less is a burden for it, and more would delay the end of
-/// withdrawn keys. `max-age` says how long a copy is fresh, not how long a key may outlive its withdrawal, and a
-/// conditional request costs the issuer next to nothing.
+/// Bounds for the issuer's `max-age`. A shorter period burdens the issuer, and a longer one delays
+/// the rejection of withdrawn keys. `max-age` is the freshness of a copy, not the time for which a
+/// withdrawn key may be used. A conditional request costs the issuer next to nothing.
 const MIN_ADVISED: Duration = Duration::from_secs(60);
 const MAX_ADVISED: Duration = Duration::from_secs(3_600);
 
-/// An issuer may sign with a key a moment before it publishes it. If the fetch for an unknown key does not find it,
-/// there is a second one this long after the first.
+/// Delay between the first and the second fetch for an unknown key. Some issuers sign with a key
+/// shortly before they publish it.
 const LATE_PUBLICATION_DELAY: Duration = Duration::from_millis(1_100);
 
-/// A set without a usable key is believed when a second fetch, this much later, finds none either; after one period if
-/// that is shorter.
+/// Delay of the second fetch that confirms a set without a usable key, or one period if that is
+/// shorter.
 const CONFIRM_AFTER: Duration = Duration::from_secs(30);
 
-/// While the second fetch fails, the keys are used this long after the first one.
+/// The time after an unconfirmed set without a usable key for which the keys are used while the
+/// second fetch fails.
 pub(crate) const MAX_UNCONFIRMED: Duration = Duration::from_secs(300);
 
-/// Upper bound on a fetch with all its requests and on the reading of the set: three requests for metadata and one for
-/// the keys, of 5 s each, and the rest for a busy machine.
+/// Upper bound on a fetch with all its requests and on parsing the set: three requests for metadata
+/// and one for the keys, with 5 s each. The rest is a reserve for a busy machine.
 pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A fetch is overdue when it is this late.
+/// A fetch is overdue if it is this late.
 pub(crate) const OVERDUE_AFTER: Duration = Duration::from_secs(10);
 
-/// How often the application may ask for a fetch.
+/// Minimum time between the application's requests for a fetch.
 const FORCE_COOLDOWN: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct RefreshSchedule {
     config: RefreshConfig,
-    /// When the next fetch is due that nothing has asked for.
+    /// The time of the next regular fetch.
     next_scheduled: Instant,
     on_demand: OnDemand,
-    /// From when on an unknown key may cause a fetch again.
+    /// From this time on, an unknown key may cause a fetch again.
     on_demand_after: Instant,
-    /// When the application has asked for a fetch that has not begun yet.
+    /// The time of the application's request for a fetch that has not begun yet.
     forced: Option<Instant>,
-    /// From when on it may ask again.
+    /// From this time on, the application may request a fetch again.
     force_after: Instant,
     backoff: Backoff,
-    /// How old the keys may become, by the last success.
+    /// The refresh period since the last success.
     interval: Duration,
     last_success: Option<Instant>,
-    /// When the keys reach the stale limit.
+    /// The time at which the keys reach the stale limit.
     keys_expire: Option<Instant>,
-    /// When a set without a usable key was found first, since the last usable one.
+    /// The time of the first set without a usable key since the last usable set.
     none_usable_since: Option<Instant>,
-    /// When the fetch has begun that is under way.
+    /// The begin of the fetch that is under way.
     under_way: Option<Instant>,
     /// The number of fetches that have begun.
     begun: u64,
 }
 
-/// The fetch that an unknown key has caused.
+/// A fetch that an unknown key has caused.
 #[derive(Debug)]
 enum OnDemand {
     None,
@@ -132,7 +137,7 @@ enum OnDemand {
 #[derive(Debug)]
 struct KeyRequest {
     key: KeyName,
-    /// Whether other unknown keys were asked for meanwhile.
+    /// Whether other unknown keys were requested meanwhile.
     seen_with_others: bool,
     attempt: Attempt,
 }
@@ -144,7 +149,7 @@ enum Attempt {
 }
 
 impl RefreshSchedule {
-    /// The first fetch is due at once.
+    /// Creates a schedule whose first fetch is due at once.
     pub(crate) fn new(config: RefreshConfig, now: Instant) -> Self {
         let mut schedule = Self {
             config,
@@ -165,12 +170,12 @@ impl RefreshSchedule {
         schedule
     }
 
-    /// How old keys may become while the issuer responds: the bound for a withdrawn key.
+    /// Returns the refresh period. While the issuer responds, it bounds the use of a withdrawn key.
     pub(crate) fn interval(&self) -> Duration {
         self.interval
     }
 
-    /// When the next fetch should begin, if none is under way.
+    /// Returns the time at which the next fetch should begin, if none is under way.
     pub(crate) fn due(&self) -> Instant {
         let on_demand = match &self.on_demand {
             OnDemand::Due { at, .. } => Some(*at),
@@ -180,31 +185,34 @@ impl RefreshSchedule {
         earlier.map_or(self.next_scheduled, |at| at.min(self.next_scheduled))
     }
 
-    /// How long until something may have changed: nothing while a fetch is under way.
+    /// Returns the time until the next fetch begins, or zero while a fetch is under way.
     pub(crate) fn wait(&self, now: Instant) -> Duration {
         if self.under_way.is_some() { Duration::ZERO } else { self.due().saturating_duration_since(now) }
     }
 
-    /// Whether a fetch is due or under way, so that waiting for it is worth while.
+    /// Returns whether a fetch is due or under way, so that requests may wait for it.
     pub(crate) fn is_pending(&self, now: Instant) -> bool {
         self.under_way.is_some() || self.due() <= now
     }
 
-    /// Whether the task has not begun a fetch that is due, or has not ended one in its time: its runtime does not run.
+    /// Returns whether the task is late to begin or to end a fetch. Its runtime is then blocked or
+    /// stopped.
     pub(crate) fn is_overdue(&self, now: Instant) -> bool {
         let latest = self.under_way.map_or_else(|| self.due(), |begun| begun + FETCH_TIMEOUT);
         now > latest + OVERDUE_AFTER
     }
 
-    /// The keys are older than the schedule believes: the clock has jumped, or the process was suspended, and the
-    /// monotonic clock with it. So a fetch is due, except in the retries of an outage if `after_failure` is not set.
+    /// Makes a fetch due, because the keys are older by the wall clock than the schedule expects.
+    /// The clock has jumped, or the process and its monotonic clock were suspended.
+    ///
+    /// If `after_failure` is false, it does nothing during the retries of an outage.
     pub(crate) fn outdated(&mut self, after_failure: bool, now: Instant) {
         if self.under_way.is_none() && (after_failure || self.backoff.failures() == 0) {
             self.next_scheduled = self.next_scheduled.min(now);
         }
     }
 
-    /// The application asks for a fetch that begins from now on.
+    /// Makes a fetch due at the application's request. It begins from now on.
     pub(crate) fn force(&mut self, now: Instant) -> Forced {
         if self.forced.is_none() {
             if now < self.force_after {
@@ -216,19 +224,20 @@ impl RefreshSchedule {
         Forced::Fetch(self.begun + 1)
     }
 
-    /// A token names a key that is not in the current set: says what that means, and makes a fetch due if the budget
-    /// allows one. Asking again changes nothing.
+    /// Returns the state of a key that is not in the current set, and makes a fetch due if the
+    /// budget allows one. Repeated calls change nothing.
     ///
-    /// Attackers can invent key ids, so attempts are counted, not successes: one for each cooldown, and one more for keys
-    /// that are published late. Every fetch brings the whole set, so it does not matter whose key has caused it, and no
-    /// key is remembered as missing: an attacker may have guessed its name.
+    /// Attackers can invent key ids, so attempts count, not successes: one for each cooldown, and
+    /// one more for keys that are published late. Every fetch brings the whole set, so it serves
+    /// all unknown keys. Keys are not remembered as missing, because an attacker may guess the id
+    /// of a future key.
     pub(crate) fn unknown_key(&mut self, key: &KeyName, now: Instant) -> RefreshState {
         match &mut self.on_demand {
             OnDemand::Due { request, .. } | OnDemand::UnderWay { request, .. } => {
                 request.seen_with_others |= request.key != *key;
                 RefreshState::Pending
             }
-            // A regular fetch may bring it, too.
+            // A regular fetch may bring the key, too.
             OnDemand::None if now < self.on_demand_after && self.under_way.is_some() => RefreshState::Pending,
             OnDemand::None if now < self.on_demand_after => self.settled_state(now),
             OnDemand::None => {
@@ -241,7 +250,7 @@ impl RefreshSchedule {
         }
     }
 
-    /// The prospects of an unknown key if nothing is waited for.
+    /// Returns the state of an unknown key, without waiting for a fetch.
     pub(crate) fn settled_state(&self, now: Instant) -> RefreshState {
         match self.last_success {
             Some(at) if now < at + self.interval => RefreshState::UpToDate,
@@ -249,7 +258,7 @@ impl RefreshSchedule {
         }
     }
 
-    /// A fetch begins.
+    /// Records that a fetch begins.
     pub(crate) fn begin(&mut self, now: Instant) -> Begun {
         self.under_way = Some(now);
         self.begun += 1;
@@ -266,13 +275,15 @@ impl RefreshSchedule {
         }
     }
 
-    /// The number of the fetch that has begun last.
+    /// Returns the number of the last fetch that has begun.
     pub(crate) fn begun(&self) -> u64 {
         self.begun
     }
 
-    /// The fetch has brought a set that can be used. `advice` is the issuer's, `random` uniform in 0..1, and
-    /// `contains` says whether the set has a key.
+    /// Records a fetch that brought a usable set.
+    ///
+    /// `advice` is the issuer's `max-age`, and `random` is uniform in 0..1. `contains` returns
+    /// whether the set has a key.
     pub(crate) fn succeeded(
         &mut self,
         now: Instant,
@@ -292,7 +303,7 @@ impl RefreshSchedule {
             OnDemand::Due { request, .. } if contains(&request.key) && !request.seen_with_others => {
                 OnDemand::None
             }
-            // A regular fetch that did not bring it: it is still due.
+            // A regular fetch did not bring the key, so the extra fetch is still due.
             other => other,
         };
     }
@@ -308,7 +319,7 @@ impl RefreshSchedule {
     }
 
     fn second_look(begun: Instant, request: KeyRequest, contains: impl Fn(&KeyName) -> bool) -> OnDemand {
-        // Of the others, nothing is remembered: they may be missing too.
+        // The other requested keys are not stored, so they count as missing.
         let missing = request.seen_with_others || !contains(&request.key);
         if missing && request.attempt == Attempt::First {
             let request = KeyRequest { attempt: Attempt::ForLatePublication, ..request };
@@ -317,8 +328,9 @@ impl RefreshSchedule {
         OnDemand::None
     }
 
-    /// The fetch has brought nothing. `random` is uniform in 0..1; the wait is drawn from its whole range ("full
-    /// jitter"), so that a fleet that failed together does not return together.
+    /// Records a failed fetch. `random` is uniform in 0..1. It spreads the next attempt over the
+    /// whole range of the backoff ("full jitter"), so that a fleet which failed together does not
+    /// return together.
     pub(crate) fn failed(&mut self, now: Instant, random: f64) {
         self.next_scheduled = now + self.backoff.next_delay(random);
         if let Some(confirm) = self.confirm_at().filter(|confirm| *confirm > now) {
@@ -327,13 +339,13 @@ impl RefreshSchedule {
         self.under_way = None;
         if let OnDemand::UnderWay { .. } = self.on_demand {
             self.on_demand = OnDemand::None;
-            // A rotation in an outage makes a whole fleet ask at once. Its next questions must not come at once again.
+            // A rotation during an outage makes a whole fleet fetch at once. Spread the next fetches over a cooldown.
             self.on_demand_after = now + self.config.cooldown.mul_f64(1.0 + random);
         }
     }
 
-    /// The fetch has brought a set without a usable key. Returns whether an earlier one has found the same, so that
-    /// the keys are withdrawn.
+    /// Records a fetch that brought a set without a usable key. Returns whether an earlier fetch
+    /// has found the same, so that the keys are withdrawn.
     pub(crate) fn none_usable(&mut self, now: Instant, random: f64) -> bool {
         let first = *self.none_usable_since.get_or_insert(now);
         self.failed(now, random);

@@ -1,4 +1,4 @@
-//! The background task of one issuer. It alone fetches, when the schedule says so, and publishes snapshots.
+//! The background task of one issuer, which fetches keys on schedule and publishes snapshots.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,7 +19,8 @@ use crate::keys::refresh::schedule::FETCH_TIMEOUT;
 use crate::keys::set::{JwksError, KeySet};
 use crate::metrics;
 
-/// Everything the task needs. It holds no handle on the verifier, because it ends with the verifier.
+/// The background task of one issuer. It holds no handle on the verifier, because it ends with the
+/// verifier.
 pub(crate) struct RefreshTask {
     pub(crate) issuer: Arc<str>,
     pub(crate) keys: Arc<FetchedKeys>,
@@ -27,19 +28,19 @@ pub(crate) struct RefreshTask {
     pub(crate) accepted: Arc<KeyRules>,
     pub(crate) max_stale: Duration,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Bounds how many issuers of a verifier are fetched for the first time at once.
+    /// Bounds the number of a verifier's first fetches that run at the same time.
     pub(crate) starts: Arc<Semaphore>,
     pub(crate) progress: Progress,
-    /// Held, because dropping it reports the end of the task, even if the task never runs.
+    /// Dropping the guard reports the end of the task, even if the task never runs.
     pub(crate) _ended: RefreshEndedGuard,
 }
 
-/// What the task remembers from one fetch to the next.
+/// The task's state between fetches.
 #[derive(Default)]
 pub(crate) struct Progress {
     reader: Reader,
     started: bool,
-    /// When a whole document was requested last that is in use now, by both clocks.
+    /// The time of the last request that returned a whole document, by both clocks.
     complete_at: Option<(Instant, SystemTime)>,
 }
 
@@ -48,18 +49,18 @@ struct Fresh {
     keys: Arc<KeySet>,
     /// The issuer's `max-age`.
     advice: Option<Duration>,
-    /// The entity tag, if the document is the one of an earlier fetch or a new one.
+    /// The entity tag of the document, which may be the document of an earlier fetch.
     tag: Option<String>,
     is_complete: bool,
 }
 
 impl RefreshTask {
-    /// Runs until it is aborted, or its runtime turns out to have no timers.
+    /// Runs until the task is aborted. On a runtime without timers, it ends at the first wait.
     pub(crate) async fn run(mut self) {
         loop {
             self.keys.refresh().wait_until_due().await;
-            // Subscribers, recorders and clocks are the application's. Their panic must not end the refresh: the pause
-            // before the next attempt is that of any failure.
+            // Subscribers, recorders and clocks are the application's code. A panic there must not end the
+            // refresh, so it counts as a failed attempt and the backoff follows.
             if let Err(message) = catch_panic(self.attempt()).await {
                 self.panicked(message);
             }
@@ -98,8 +99,8 @@ impl RefreshTask {
         Ok(Fresh { keys, advice, tag, is_complete })
     }
 
-    /// Whether the document has to come as a whole: once per stale limit, so that a cache which answers "not modified"
-    /// for ever does not keep a withdrawn key alive.
+    /// Returns whether the whole document must be requested. That is once per stale limit, so that
+    /// a cache which always responds "not modified" cannot keep a withdrawn key alive.
     fn needs_complete(&self, (now, wall): (Instant, SystemTime)) -> bool {
         self.progress.complete_at.is_none_or(|(at, wall_at)| {
             let age = now.duration_since(at).max(wall.duration_since(wall_at).unwrap_or_default());
@@ -114,7 +115,7 @@ impl RefreshTask {
         if is_complete {
             self.progress.complete_at = Some(asked);
         }
-        // First of all: a subscriber or a recorder may panic.
+        // Publish before logging, because a subscriber or a recorder may panic.
         let changed = self.keys.publish(&keys, asked.1, self.max_stale, advice, fastrand::f64());
         if changed {
             tracing::info!(issuer = %self.issuer, keys = ?keys.ids(), "keys fetched");
@@ -155,12 +156,13 @@ impl RefreshTask {
         metrics::not_fetched(issuer);
     }
 
-    /// The attempt has panicked, in code of the application. So the report of it may panic too.
+    /// Records an attempt that panicked in the application's code. Logging and metrics may panic
+    /// again.
     fn panicked(&mut self, message: Excerpt) {
         let failure = self.failure(RefreshError::Panicked(message));
         let error = failure.error.chain();
         let mut now = SystemTime::now();
-        // It may be what has panicked.
+        // The clock may be the cause of the panic.
         ignore_panic(|| now = self.clock.now());
         self.keys.fetch_failed(failure, now, fastrand::f64());
         ignore_panic(|| tracing::error!(issuer = %self.issuer, error, "JWKS refresh panicked, retrying"));
@@ -172,8 +174,8 @@ impl RefreshTask {
     }
 }
 
-/// Wakes waiting requests when the task ends, however it ends: with its verifier, with its runtime, or because its
-/// runtime has no timers.
+/// A guard that wakes waiting requests when the task ends: with its verifier, with its runtime, or
+/// because the runtime has no timers.
 pub(crate) struct RefreshEndedGuard(pub(crate) Arc<FetchedKeys>);
 
 impl Drop for RefreshEndedGuard {

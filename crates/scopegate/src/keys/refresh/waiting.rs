@@ -1,21 +1,23 @@
-//! How many requests of one issuer may wait for its keys.
+//! Limits on the number of requests that wait for the keys of one issuer.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::token::key_name::KeyName;
 
-/// Maximum number of requests per issuer that wait. Each holds a connection and some kilobytes, and an attacker can
-/// invent key ids.
+/// Maximum number of requests per issuer that wait for a key. Each holds a connection and some
+/// kilobytes, and attackers can invent key ids.
 const MAX_WAITING: usize = 4_096;
 
-/// Maximum number of them that name the same key, so that callers who repeat one id leave room for others.
+/// Maximum number of waiting requests with the same key, so that callers who repeat one id leave
+/// room for other keys.
 const MAX_WAITING_PER_KEY: usize = 1_024;
 
-/// Keys are counted by a hash that only this process knows: a key shares its count with one key in so many, by chance.
+/// Number of counters. A hash with a random key selects a key's counter, so an attacker cannot
+/// choose ids that share the counter of another key.
 const BUCKETS: usize = 64;
 
-/// Counts the requests that wait.
+/// Counters of the waiting requests.
 pub(crate) struct Waiting {
     total: AtomicUsize,
     by_key: [AtomicUsize; BUCKETS],
@@ -38,7 +40,7 @@ impl Waiting {
     }
 }
 
-/// A permit to wait. It is returned when it is dropped, also by a client that went away.
+/// A permit to wait. Dropping it returns the permit, even if the client has disconnected.
 pub(crate) struct WaitPermit<'a> {
     total: &'a AtomicUsize,
     of_key: &'a AtomicUsize,
@@ -67,7 +69,7 @@ mod tests {
         let waiting = Waiting::new();
         let mut of_one: Vec<_> = (0..MAX_WAITING_PER_KEY).map(|_| waiting.permit(&key(0)).unwrap()).collect();
         assert!(waiting.permit(&key(0)).is_none());
-        // One that does not share the count.
+        // At least one of nine other keys has another counter.
         assert!((1..10).any(|id| waiting.permit(&key(id)).is_some()));
         of_one.pop();
         assert!(waiting.permit(&key(0)).is_some());

@@ -1,4 +1,4 @@
-//! The state machine in virtual time: single steps, and invariants over any sequence of events.
+//! Tests of the schedule in virtual time: single steps, and invariants over any sequence of events.
 
 use proptest::prelude::*;
 
@@ -36,13 +36,13 @@ fn started(now: Instant) -> RefreshSchedule {
 }
 
 #[test]
-fn the_first_fetch_is_due_at_once() {
+fn first_fetch_is_due_at_once() {
     let now = Instant::now();
     assert_eq!(RefreshSchedule::new(CONFIG, now).due(), now);
 }
 
 #[test]
-fn keys_are_renewed_at_four_fifths_of_the_period_give_or_take_a_tenth() {
+fn keys_are_renewed_at_four_fifths_with_jitter() {
     let now = Instant::now();
     let mut refresh = RefreshSchedule::new(CONFIG, now);
     for (random, expected) in [(0.0, 432.0), (0.5, 480.0), (1.0, 528.0)] {
@@ -52,7 +52,7 @@ fn keys_are_renewed_at_four_fifths_of_the_period_give_or_take_a_tenth() {
 }
 
 #[test]
-fn the_issuers_advice_is_followed_within_bounds_unless_the_operator_said_otherwise() {
+fn issuer_advice_is_clamped_unless_period_is_configured() {
     // B20, FR-A2: advice of a day is an hour.
     let now = Instant::now();
     for (advice, expected) in [
@@ -75,7 +75,7 @@ fn the_issuers_advice_is_followed_within_bounds_unless_the_operator_said_otherwi
 }
 
 #[test]
-fn keys_are_renewed_twice_while_they_may_be_used() {
+fn keys_are_renewed_twice_within_stale_limit() {
     let now = Instant::now();
     for interval in [Interval::Fixed(Duration::from_secs(86_400)), CONFIG.interval] {
         let mut refresh = RefreshSchedule::new(
@@ -88,11 +88,11 @@ fn keys_are_renewed_twice_while_they_may_be_used() {
 }
 
 #[test]
-fn keys_that_have_expired_before_their_time_are_fetched_at_once_and_then_at_the_pace_of_failures() {
+fn outdated_keys_are_fetched_at_once_with_backoff() {
     let start = Instant::now();
     let at = |seconds| start + Duration::from_secs(seconds);
     let mut refresh = started(start);
-    // Whatever unknown keys have used up.
+    // The cooldown of an unknown key does not matter.
     assert_eq!(refresh.unknown_key(&key("b"), at(1)), RefreshState::Pending);
     fetched(&mut refresh, at(1), &["b"]);
     refresh.outdated(false, at(2));
@@ -105,7 +105,7 @@ fn keys_that_have_expired_before_their_time_are_fetched_at_once_and_then_at_the_
 }
 
 #[test]
-fn a_regular_fetch_under_way_is_worth_waiting_for_also_in_a_cooldown() {
+fn running_fetch_is_pending_during_cooldown() {
     let now = Instant::now();
     let mut refresh = started(now);
     assert_eq!(refresh.unknown_key(&key("b"), now), RefreshState::Pending);
@@ -118,7 +118,7 @@ fn a_regular_fetch_under_way_is_worth_waiting_for_also_in_a_cooldown() {
 }
 
 #[test]
-fn there_is_nothing_to_wait_for_while_a_fetch_is_under_way() {
+fn wait_is_zero_while_fetch_runs() {
     let now = Instant::now();
     let mut refresh = started(now);
     assert_eq!(refresh.wait(now), Duration::from_secs(480));
@@ -129,7 +129,7 @@ fn there_is_nothing_to_wait_for_while_a_fetch_is_under_way() {
 }
 
 #[test]
-fn failures_wait_twice_as_long_each_time_up_to_a_minute() {
+fn backoff_doubles_up_to_one_minute() {
     let now = Instant::now();
     let mut refresh = RefreshSchedule::new(CONFIG, now);
     for expected in [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] {
@@ -144,7 +144,7 @@ fn failures_wait_twice_as_long_each_time_up_to_a_minute() {
 }
 
 #[test]
-fn an_unknown_key_makes_a_fetch_due_at_once() {
+fn unknown_key_makes_fetch_due_at_once() {
     // B15
     let now = Instant::now();
     let mut refresh = started(now);
@@ -155,7 +155,7 @@ fn an_unknown_key_makes_a_fetch_due_at_once() {
 }
 
 #[test]
-fn asking_again_changes_nothing() {
+fn repeated_unknown_key_changes_nothing() {
     let now = Instant::now();
     let mut refresh = started(now);
     for _ in 0..3 {
@@ -170,7 +170,7 @@ fn asking_again_changes_nothing() {
 }
 
 #[test]
-fn a_key_that_is_published_late_gets_a_second_chance() {
+fn late_published_key_gets_second_fetch() {
     let start = Instant::now();
     let mut refresh = started(start);
     assert_eq!(refresh.unknown_key(&key("b"), start), RefreshState::Pending);
@@ -182,7 +182,7 @@ fn a_key_that_is_published_late_gets_a_second_chance() {
 }
 
 #[test]
-fn second_look_is_kept_when_others_ask() {
+fn second_fetch_survives_other_unknown_keys() {
     // FR-A4: before the first fetch ends, after it, and not at all.
     for stranger in [Some(0), Some(500), None] {
         let start = Instant::now();
@@ -204,7 +204,7 @@ fn second_look_is_kept_when_others_ask() {
 }
 
 #[test]
-fn another_key_asked_for_meanwhile_gets_the_second_look_too() {
+fn other_unknown_key_gets_second_fetch_too() {
     // FR-A4: the first key is found, and the other one is published late.
     let start = Instant::now();
     let mut refresh = started(start);
@@ -217,7 +217,7 @@ fn another_key_asked_for_meanwhile_gets_the_second_look_too() {
 }
 
 #[test]
-fn a_failed_attempt_uses_up_the_chance_too() {
+fn failed_fetch_starts_cooldown_too() {
     // B18
     let start = Instant::now();
     let mut refresh = started(start);
@@ -230,7 +230,7 @@ fn a_failed_attempt_uses_up_the_chance_too() {
 }
 
 #[test]
-fn a_regular_fetch_that_brings_the_key_makes_the_extra_one_needless() {
+fn regular_fetch_with_key_cancels_extra_fetch() {
     let now = Instant::now();
     let mut refresh = RefreshSchedule::new(CONFIG, now);
     refresh.begin(now);
@@ -245,8 +245,8 @@ fn a_regular_fetch_that_brings_the_key_makes_the_extra_one_needless() {
 }
 
 #[test]
-fn keys_that_are_older_than_expected_are_fetched_at_once() {
-    // FR-A7: by wall clock, of which the machine knows nothing.
+fn outdated_keys_make_fetch_due_at_once() {
+    // FR-A7: the wall clock is not part of the state machine.
     let start = Instant::now();
     for after_failure in [true, false] {
         let mut refresh = started(start);
@@ -290,7 +290,7 @@ fn task_is_overdue_when_a_fetch_does_not_begin_or_end() {
 }
 
 #[test]
-fn application_may_ask_once_in_ten_seconds() {
+fn application_may_force_fetch_every_ten_seconds() {
     // FR-A16
     let start = Instant::now();
     let at = |seconds| start + Duration::from_secs(seconds);
@@ -303,7 +303,7 @@ fn application_may_ask_once_in_ten_seconds() {
     refresh.failed(at(9), 1.0);
     assert_eq!(refresh.force(at(10)), Forced::Fetch(3));
     assert!(refresh.begin(at(10)).forced);
-    // One that began before may have found the old keys.
+    // A fetch that began before the request may have found the old keys.
     assert_eq!(refresh.force(at(20)), Forced::Fetch(4));
     refresh.succeeded(at(20), None, 0.5, |_| true);
     assert_eq!(refresh.due(), at(20));
@@ -312,12 +312,12 @@ fn application_may_ask_once_in_ten_seconds() {
     assert!(!refresh.begin(at(500)).forced);
 }
 
-/// Something that happens to the state machine, after some time.
+/// An event of the state machine.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// Requests name one of few keys, or one of many.
+    /// A request names an unknown key, one of a few or one of many.
     UnknownKey(u16),
-    /// The fetch under way ends; whether it brings keys, and the randomness.
+    /// The fetch under way ends. `well` is whether it succeeds.
     Ends {
         well: bool,
         brings: u16,
@@ -341,7 +341,7 @@ fn events() -> impl Strategy<Value = Vec<(u64, Event)>> {
 }
 
 proptest! {
-    /// The machine is driven as the task does it: a fetch begins when one is due and none is under way.
+    /// Drives the state machine like the task: a fetch begins if it is due and none is under way.
     #[test]
     fn fetches_are_bounded_and_never_stop(events in events()) {
         let start = Instant::now();
@@ -363,7 +363,7 @@ proptest! {
             match event {
                 Event::UnknownKey(id) => {
                     let standing = refresh.unknown_key(&key(&id.to_string()), now);
-                    // Whoever waits, waits for something that comes.
+                    // A request waits only if a fetch is under way or follows soon.
                     let soon = under_way || refresh.due() <= now + LATE_PUBLICATION_DELAY;
                     prop_assert!(standing != RefreshState::Pending || soon);
                 }
@@ -383,7 +383,7 @@ proptest! {
                 Event::Ends { .. } | Event::Nothing => {}
             }
         }
-        // Two for each cooldown: one for an unknown key, and one for its late publication.
+        // Two fetches for each cooldown: one for an unknown key, and one for its late publication.
         for (position, third) in not_regular.iter().enumerate().skip(2) {
             prop_assert!(*third >= not_regular[position - 2] + CONFIG.cooldown);
         }

@@ -1,5 +1,5 @@
-//! What can one attacker cause who invents key ids? The table of SECURITY.md, in virtual time: one request, one a
-//! second, and 1,000 a second.
+//! Tests of an attacker who invents key ids, in virtual time. They back the table in SECURITY.md:
+//! one request, one request per second, and 1,000 requests per second.
 
 use super::*;
 
@@ -26,16 +26,17 @@ impl Attack {
     }
 }
 
-/// What callers with a valid new key see, and what the attacker causes.
+/// The responses to callers with a valid new key, and the load that the attacker causes.
 #[derive(Debug, Default)]
 struct Seen {
     fetches: u64,
-    /// From the first call with the new key on.
+    /// Milliseconds from the first call with the new key to its last rejection.
     rejected_for: u64,
     unavailable: u64,
 }
 
-/// Times are in milliseconds. A new key is used from some time on, and published at some time.
+/// Simulates an attack. Times are in milliseconds. A new key is used from `used` on, and published
+/// at `published`.
 fn simulate(attack: Attack, used: u64, published: u64, ends: u64, fails: impl Fn(u64) -> bool) -> Seen {
     let start = Instant::now();
     let (mut refresh, mut seen, mut has_key, mut under_way) = (started(start), Seen::default(), false, None);
@@ -71,7 +72,8 @@ fn simulate(attack: Attack, used: u64, published: u64, ends: u64, fails: impl Fn
     seen
 }
 
-/// The longest time for which callers with a valid new key are rejected, whenever the attacker begins.
+/// Returns the longest time for which callers with a valid new key are rejected, for any start of
+/// the attack.
 fn worst(attack: impl Fn(u64) -> Attack, late: u64, pause: u64) -> u64 {
     let times = (0..32_000).step_by(usize::try_from(pause).unwrap());
     let rejected = times.map(|before| {
@@ -90,11 +92,11 @@ fn new_key_is_never_rejected_without_an_attacker() {
 }
 
 #[test]
-fn one_request_delays_a_new_key_for_a_cooldown_at_most() {
-    // FR-A4: only if it comes when the key is not published yet.
+fn one_request_delays_new_key_by_one_cooldown() {
+    // FR-A4: only if the request arrives before the key is published.
     let rejected = worst(|at| Attack::Once { at }, 0, 100);
     assert!((25_000..=30_000).contains(&rejected), "{rejected}");
-    // At the moment at which the new key is used and published late, it changes nothing.
+    // If the attack starts when the new key is first used and published late, it changes nothing.
     for late in [0, 500, 1_000] {
         for at in [40_000, 40_020, 40_500, 41_000] {
             let attacks = [1_000, 1].map(|millis| Attack::EverySince { since: at, millis });
@@ -116,7 +118,7 @@ fn more_requests_delay_a_new_key_no_longer() {
 }
 
 #[test]
-fn key_that_is_published_a_period_before_it_is_used_is_never_rejected() {
+fn key_published_ahead_is_never_rejected() {
     // FR-A4
     for attack in [Attack::Once { at: 5_000 }, Attack::Every { millis: 1_000 }, Attack::Every { millis: 1 }] {
         let seen = simulate(attack, 11 * MINUTE, MINUTE, 12 * MINUTE, |_| false);
@@ -141,12 +143,12 @@ fn attacker_causes_two_fetches_in_a_cooldown() {
 }
 
 #[test]
-fn attacker_causes_no_503_while_fetches_succeed_once_in_a_period() {
+fn attacker_causes_no_503_while_fetches_succeed() {
     // FR-A5: the fetches fail for eight minutes of the ten that a period has.
     let attack = Attack::Every { millis: 10 };
     let seen = simulate(attack, u64::MAX, u64::MAX, 8 * MINUTE, |begun| begun < 8 * MINUTE);
     assert_eq!(seen.unavailable, 0);
-    // In a longer outage the answer is that nothing can be said.
+    // In a longer outage, the keys are unavailable.
     let seen = simulate(attack, u64::MAX, u64::MAX, 12 * MINUTE, |_| true);
     assert!(seen.unavailable > 0);
 }

@@ -1,9 +1,10 @@
-//! What does a fleet of 1,000 verifiers do to one issuer? The state machine, a thousand times, in virtual time and
-//! with a fixed seed. `docs/fleet.md` explains the figures; `cargo test fleet -- --nocapture` shows them.
+//! Tests of the load that a fleet of 1,000 verifiers puts on one issuer, in virtual time and with a
+//! fixed seed. `docs/fleet.md` explains the figures, and `cargo test fleet -- --nocapture` shows
+//! them.
 //!
-//! Instances share nothing but the issuer, and the issuer is a function of time: so each life is simulated by itself,
-//! and then all fetches are counted together. It models no network and no capacity: an issuer that answers does so
-//! in 50 ms, however many ask.
+//! Instances share only the issuer, and the issuer is a function of time. So each instance is
+//! simulated alone, and then all fetches are counted together. Network and capacity are not
+//! modeled: an available issuer responds in 50 ms under any load.
 #![allow(clippy::print_stdout, reason = "the figures are the result")]
 
 use std::ops::Range;
@@ -16,39 +17,39 @@ const ANSWERS_IN: Duration = Duration::from_millis(50);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// What happens to a settled fleet happens now.
+/// The time of the event in the tests of a settled fleet.
 const EVENT: Duration = Duration::from_secs(6 * 3_600);
 
 /// Each instance has this many requests in a second.
 const REQUESTS: u32 = 5;
 
-/// What happens to all instances alike.
+/// The conditions of all instances.
 #[derive(Clone)]
 struct World {
     jitter: bool,
-    /// They start at random within this time.
+    /// Instances start at a random time within this range.
     start_within: Duration,
-    /// The issuer cannot be reached.
+    /// The issuer is unreachable.
     outage: Range<Duration>,
-    /// How long it takes until an instance notices that.
+    /// The duration of a failing fetch.
     fails_in: Duration,
     tokens: Tokens,
     ends: Duration,
 }
 
-/// Which keys the tokens of all requests name.
+/// The keys that the tokens of all requests name.
 #[derive(Clone)]
 enum Tokens {
-    /// One that everybody has.
+    /// A key that all instances have.
     Known,
-    /// From some time on a new one; it is published at some other time.
+    /// From `used` on a new key, which is published at `published`.
     Rotated { used: Duration, published: Duration },
-    /// Within some time each another one, and none exists.
+    /// Within this time, each token names another key that does not exist.
     Invented(Range<Duration>),
 }
 
 impl World {
-    /// Started at once, and nothing happens.
+    /// Returns a fleet that starts at once, without an event.
     fn quiet() -> Self {
         Self {
             jitter: true,
@@ -60,12 +61,13 @@ impl World {
         }
     }
 
-    /// Started within ten minutes, and nothing happens.
+    /// Returns a fleet that starts within ten minutes, without an event.
     fn settled() -> Self {
         Self { start_within: 10 * MINUTE, ..Self::quiet() }
     }
 
-    /// The fetches within some time, the most within one second of it, and the same without jitter.
+    /// Prints and returns the number of fetches within some time, and the peaks with and without
+    /// jitter.
     fn report(&self, what: &str, when: &Range<Duration>) -> Seen {
         let [with, without] = [true, false].map(|jitter| Self { jitter, ..self.clone() }.fetches());
         let seen = Seen {
@@ -80,7 +82,7 @@ impl World {
         seen
     }
 
-    /// When all instances begin a fetch.
+    /// Returns the times at which any instance begins a fetch.
     fn fetches(&self) -> Fetches {
         let mut random = fastrand::Rng::with_seed(20_260_101);
         let mut fetches: Vec<Duration> = (0..INSTANCES).flat_map(|_| self.life(&mut random)).collect();
@@ -88,7 +90,8 @@ impl World {
         Fetches(fetches)
     }
 
-    /// When one instance begins a fetch. It is driven as the task does it: one fetch at a time.
+    /// Returns the times at which one instance begins a fetch. Like the task, it runs one fetch at
+    /// a time.
     fn life(&self, random: &mut fastrand::Rng) -> Vec<Duration> {
         let zero = Instant::now();
         let starts = self.start_within.mul_f64(random.f64());
@@ -154,7 +157,7 @@ impl World {
     }
 }
 
-/// When the issuer was asked, in order.
+/// The times of all fetches, sorted.
 struct Fetches(Vec<Duration>);
 
 impl Fetches {
@@ -168,7 +171,7 @@ impl Fetches {
         self.within(when).len()
     }
 
-    /// The most within any second.
+    /// Returns the maximum number of fetches within any second.
     fn peak(&self, when: &Range<Duration>) -> usize {
         let times = self.within(when);
         let within_a_second = |(n, first): (usize, &Duration)| {
@@ -178,12 +181,12 @@ impl Fetches {
     }
 }
 
-/// Seconds after the event.
+/// Returns a range of seconds after the event.
 fn seconds(from: u64, to: u64) -> Range<Duration> {
     EVENT + Duration::from_secs(from)..EVENT + Duration::from_secs(to)
 }
 
-/// Seconds after the start.
+/// Returns a range of seconds after the start.
 fn from_the_start(from: u64, to: u64) -> Range<Duration> {
     Duration::from_secs(from)..Duration::from_secs(to)
 }
@@ -195,7 +198,7 @@ struct Seen {
 }
 
 #[test]
-fn a_fleet_that_starts_at_once_is_spread_by_the_first_renewal() {
+fn first_renewal_spreads_fleet_that_starts_together() {
     let world = World::quiet();
     let start = world.report("started at once: first second", &from_the_start(0, 1));
     assert_eq!((start.fetches, start.peak), (1_000, 1_000));
@@ -206,13 +209,13 @@ fn a_fleet_that_starts_at_once_is_spread_by_the_first_renewal() {
 }
 
 #[test]
-fn a_settled_fleet_asks_twice_a_second() {
+fn settled_fleet_fetches_twice_per_second() {
     let seen = World::settled().report("settled: hours 6 to 7", &seconds(0, 3_600));
     assert!(seen.fetches <= 8_000 && seen.peak <= 15);
 }
 
 #[test]
-fn a_new_key_costs_each_instance_one_fetch_and_they_do_not_stay_together() {
+fn rotation_costs_each_instance_one_fetch() {
     let tokens = Tokens::Rotated { used: EVENT, published: EVENT };
     let world = World { tokens, ..World::settled() };
     let met = world.report("rotation: the ten seconds after it", &seconds(0, 10));
@@ -222,7 +225,7 @@ fn a_new_key_costs_each_instance_one_fetch_and_they_do_not_stay_together() {
 }
 
 #[test]
-fn a_key_that_is_published_a_period_before_it_is_used_costs_nothing() {
+fn key_published_ahead_costs_no_extra_fetch() {
     let tokens = Tokens::Rotated { used: EVENT, published: EVENT.saturating_sub(10 * MINUTE) };
     let seen = World { tokens, ..World::settled() }
         .report("rotation, published 10 min ahead: ten seconds", &seconds(0, 10));
@@ -230,7 +233,7 @@ fn a_key_that_is_published_a_period_before_it_is_used_costs_nothing() {
 }
 
 #[test]
-fn a_key_that_is_published_a_second_late_costs_each_instance_two_fetches() {
+fn key_published_late_costs_two_fetches_each() {
     let tokens = Tokens::Rotated { used: EVENT, published: EVENT + Duration::from_secs(1) };
     let seen = World { tokens, ..World::settled() }
         .report("rotation, published 1 s late: ten seconds", &seconds(0, 10));
@@ -238,7 +241,7 @@ fn a_key_that_is_published_a_second_late_costs_each_instance_two_fetches() {
 }
 
 #[test]
-fn an_outage_ends_without_a_rush() {
+fn outage_ends_without_burst() {
     for (how, fails_in) in
         [("refused at once", Duration::from_millis(10)), ("no answer for 5 s", Duration::from_secs(5))]
     {
@@ -247,7 +250,7 @@ fn an_outage_ends_without_a_rush() {
         assert!(during.fetches <= 22_000 && during.peak <= 80);
         let minute = world.report(&format!("outage of 10 min, {how}: the minute after"), &seconds(600, 660));
         assert!(minute.fetches <= 1_100 && minute.peak <= 70);
-        // The longest retry, and what the attempt before it took.
+        // The longest backoff, and the duration of the attempt before it.
         let back = world.fetches().count(&seconds(600, 665));
         assert!(back >= 1_000, "all are back after a minute");
         let renewal =
@@ -257,7 +260,7 @@ fn an_outage_ends_without_a_rush() {
 }
 
 #[test]
-fn a_fleet_that_starts_in_an_outage_is_spread_within_a_minute() {
+fn fleet_started_in_outage_is_spread_within_minute() {
     let world = World { outage: Duration::ZERO..10 * MINUTE, ..World::quiet() };
     let first = world.report("started at once in an outage: first second", &from_the_start(0, 1));
     assert!(first.peak <= 2_000);
@@ -269,8 +272,8 @@ fn a_fleet_that_starts_in_an_outage_is_spread_within_a_minute() {
 }
 
 #[test]
-fn a_rotation_during_an_outage_is_the_worst_case() {
-    // Every instance meets the new key in the same moment, and each asks for it again after one to two cooldowns.
+fn rotation_during_outage_is_bounded() {
+    // Every instance sees the new key at the same moment, and each fetches again after one to two cooldowns.
     let tokens = Tokens::Rotated { used: EVENT + 5 * MINUTE, published: EVENT };
     let world = World { tokens, outage: EVENT..EVENT + 10 * MINUTE, ..World::settled() };
     let during = world.report("outage and rotation: from the rotation to its end", &seconds(300, 600));
@@ -280,9 +283,9 @@ fn a_rotation_during_an_outage_is_the_worst_case() {
 }
 
 #[test]
-fn a_flood_of_invented_keys_at_all_instances_costs_each_two_fetches_in_a_cooldown() {
+fn invented_keys_cost_two_fetches_per_cooldown() {
     let world = World { tokens: Tokens::Invented(seconds(0, 600)), ..World::settled() };
     let seen = world.report("ten minutes of invented keys at every instance", &seconds(0, 600));
-    // FR-A4: twenty cooldowns with a second look each; the flood also does the work of the renewals.
+    // FR-A4: twenty cooldowns with two fetches each. The flood also replaces the regular fetches.
     assert!(seen.fetches <= 2 * 21 * 1_000 && seen.peak <= 1_050);
 }

@@ -1,4 +1,4 @@
-//! When is a set without a usable key believed, and when do keys end that are not renewed?
+//! Tests of withdrawn keys and of the stale limit by the monotonic clock.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn second_set_without_usable_keys_withdraws_them() {
         assert!(!refresh.none_usable(start, 1.0));
         let confirm = start + confirmed_after * SECOND;
         assert_eq!(refresh.due(), confirm);
-        // An earlier one, for an unknown key, proves nothing.
+        // An earlier fetch, for an unknown key, does not confirm the withdrawal.
         refresh.begin(confirm - SECOND);
         assert!(!refresh.none_usable(confirm - SECOND, 1.0));
         assert_eq!(refresh.due(), confirm);
@@ -55,15 +55,15 @@ fn first_set_stands_after_five_minutes() {
         }
         refresh.failed(due, 1.0);
         if due < at(30) {
-            assert!(refresh.due() <= at(30), "failures do not delay the second look");
+            assert!(refresh.due() <= at(30), "failures do not delay the second fetch");
         }
     }
     assert_eq!(expired, [at(300)]);
 }
 
 #[test]
-fn keys_reach_the_stale_limit_by_the_monotonic_clock() {
-    // FR-A9: whatever the wall clock says; once, and at that time.
+fn keys_reach_stale_limit_by_monotonic_clock() {
+    // FR-A9: independent of the wall clock, exactly once, and at that time.
     let start = Instant::now();
     let mut refresh = started(start);
     let mut expired = Vec::new();
