@@ -1,15 +1,17 @@
-//! Which keys does an issuer have now? Static keys never change; fetched keys are a snapshot that a
-//! background task replaces and requests read without a lock.
-
-#![cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "without an HTTP client, nothing is fetched"))]
+//! Keys: which keys does an issuer have now?
+//!
+//! Static keys never change. Fetched keys are a snapshot that a background task replaces, and requests
+//! read it without a lock.
 
 pub(crate) mod der;
 pub(crate) mod ed25519;
 #[cfg(feature = "fetch")]
 pub(crate) mod fetch;
+#[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "without an HTTP client, nothing is fetched"))]
 pub(crate) mod fetched;
 pub(crate) mod jwk;
 pub(crate) mod pem;
+#[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "without an HTTP client, nothing is fetched"))]
 pub(crate) mod refresh;
 pub(crate) mod set;
 pub(crate) mod verifying_key;
@@ -24,6 +26,10 @@ use crate::token::numeric_date::NumericDate;
 #[derive(Clone)]
 pub(crate) enum Keys {
     Static(Arc<KeySet>),
+    #[cfg_attr(
+        not(feature = "fetch"),
+        allow(dead_code, reason = "without an HTTP client, nothing is fetched")
+    )]
     Fetched(Arc<FetchedKeys>),
 }
 
