@@ -1,7 +1,6 @@
-//! Why a token in hand was not accepted. Mistakes in a configuration are `error/config.rs`.
+//! Errors: why was a token rejected, or a configuration?
 //!
-//! The texts are for the operator's log. What the caller of an API is told is decided in one place at the
-//! HTTP edge, and is never taken from here.
+//! Error texts are for the operator's log. Responses to callers never contain them.
 
 pub(crate) mod config;
 
@@ -20,116 +19,131 @@ use crate::token::algorithm::Algorithm;
 use crate::token::key_name::split_thumbprint_id;
 use crate::token::numeric_date::NumericDate;
 
-/// Why a token was not accepted, with what was expected and what was found.
+/// The reason why a token is not accepted, with the expected and the found value.
 ///
-/// Three kinds of people act on it: the caller, for nearly every variant (HTTP 401); the caller's
-/// administrator, for [`InsufficientScope`](Error::InsufficientScope) (403); the operator of the API, for
-/// [`KeysUnavailable`](Error::KeysUnavailable) (503).
+/// [`kind`](Error::kind) returns the group of an error, and [`ErrorKind::status`] the HTTP status:
 ///
-/// Neither `Display` nor `Debug` holds the token. They may hold single values of it, as [`Excerpt`]s, so they
-/// belong in a log and not in a response: variants up to [`BadSignature`](Error::BadSignature) report on text
-/// that nobody has vouched for.
+/// - 401 for most variants. The client needs another token.
+/// - 403 if the token is valid but not sufficient: [`InsufficientScope`](Error::InsufficientScope),
+///   [`UnexpectedClaims`](Error::UnexpectedClaims) and [`Denied`](Error::Denied).
+/// - 503 for [`KeysUnavailable`](Error::KeysUnavailable). The operator of the API must act.
+///
+/// Neither `Display` nor `Debug` contains the token. They may contain single values of it as
+/// [`Excerpt`]s. Write them to a log, and not into a response. The values in variants up to
+/// [`BadSignature`](Error::BadSignature) are unverified.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "the fields are what their variant says was expected and found")]
+#[allow(missing_docs, reason = "the fields have the expected and the found values of their variant")]
 pub enum Error {
-    /// The token is larger than any that is looked at: 16 KiB.
+    /// The token is longer than 16 KiB.
     #[non_exhaustive]
     TooLong { limit: usize, found: usize },
-    /// A signed token has exactly three parts between two dots (RFC 7515 §7.1). No more than ten are counted.
+    /// The token does not have exactly three parts between two dots (RFC 7515 §7.1). At most ten
+    /// parts are counted.
     #[non_exhaustive]
     NotThreeParts { found: usize },
-    /// Five parts, or a header with `enc`: an encrypted token (JWE), which this crate does not read.
+    /// The token is encrypted (JWE), which this crate does not support. It has five parts, or `enc`
+    /// in its header.
     Encrypted,
-    /// A part is empty, or not the one base64url spelling of its bytes, without padding (RFC 7515 §2).
+    /// A part is empty, or is not canonical base64url without padding (RFC 7515 §2).
     #[non_exhaustive]
     NotBase64Url { part: Part },
-    /// The header or the payload is not one JSON object with different member names.
+    /// The header or the payload is not a JSON object with unique member names.
     #[non_exhaustive]
     InvalidJson { part: Part, found: JsonError },
 
-    /// A header parameter is absent that must be there, or is not what its definition says.
+    /// A required header parameter is absent, or a parameter does not match its definition.
     #[non_exhaustive]
     MalformedHeader { parameter: &'static str, expected: &'static str, found: Option<Excerpt> },
-    /// `alg` is not an algorithm that this issuer's tokens may be signed with (RFC 8725 §3.1).
+    /// `alg` is not an accepted algorithm of this issuer (RFC 8725 §3.1).
     #[non_exhaustive]
     UnacceptableAlgorithm { expected: Vec<Algorithm>, found: Excerpt },
-    /// The header has `crit`: the token depends on an extension, and this crate knows none (RFC 7515
-    /// §4.1.11).
+    /// The header has `crit`, so the token depends on an extension. This crate supports none (RFC
+    /// 7515 §4.1.11).
     CriticalExtension,
     /// `typ` names another kind of token (RFC 8725 §3.11, RFC 9068 §4).
     #[non_exhaustive]
     WrongType { expected: &'static str, found: Option<Excerpt> },
 
-    /// `iss` is absent, or is not exactly the name of an issuer that is trusted (RFC 9068 §4). Of those that are,
-    /// `expected` has up to three.
+    /// `iss` is absent, or is not exactly the name of a trusted issuer (RFC 9068 §4). `expected`
+    /// has up to three trusted issuers.
     #[non_exhaustive]
     UnknownIssuer { expected: Vec<String>, found: Option<Excerpt> },
-    /// The token could not be verified: there are no usable keys of its issuer, or its key is unknown and no fetch has
-    /// succeeded for a refresh period, so that the key may exist.
+    /// The token could not be verified, because its issuer has no usable keys. It is also the error
+    /// if the token's key is unknown and no fetch has succeeded for a refresh period, because the
+    /// key may exist.
     #[non_exhaustive]
     KeysUnavailable { issuer: String, retry_after: Duration },
-    /// The issuer publishes no key with this id that verifies this algorithm. If it publishes one with this id that is
-    /// not used, `skipped` has the reason.
+    /// The issuer publishes no key with this id for this algorithm. If it publishes such a key that
+    /// is not used, `skipped` has the reason.
     #[non_exhaustive]
     UnknownKey { issuer: String, key_id: Option<Excerpt>, algorithm: Algorithm, skipped: Option<String> },
-    /// Several of the issuer's keys fit, and trying them in turn would let a caller multiply our work.
+    /// Several of the issuer's keys fit. They are not tried in turn, because that would multiply
+    /// the work of a request.
     #[non_exhaustive]
     AmbiguousKey { issuer: String, key_id: Option<Excerpt>, algorithm: Algorithm, found: usize },
-    /// The token is used at or after its `exp`, leeway included (RFC 7519 §4.1.4). This is judged before the signature, so a
-    /// forged token can be expired too.
+    /// The token is used at or after its `exp`, leeway included (RFC 7519 §4.1.4). The check comes
+    /// before the signature, so a forged token can be expired too.
     #[non_exhaustive]
     Expired { expired_at: NumericDate, now: NumericDate, leeway: Duration },
-    /// The token is used before its `nbf`, or its `iat` lies in the future, leeway included. This too is judged before the
-    /// signature.
+    /// The token is used before its `nbf`, or its `iat` is in the future, leeway included. The
+    /// check comes before the signature.
     #[non_exhaustive]
     NotYetValid { claim: &'static str, valid_from: NumericDate, now: NumericDate, leeway: Duration },
     /// The signature does not verify with the key that the token names.
     #[non_exhaustive]
     BadSignature { issuer: String, key_id: Option<Excerpt> },
 
-    /// A required claim is absent. `exp` is looked for before the signature is checked, so its absence is unverified.
+    /// A required claim is absent. `exp` is read before the signature is checked, so its absence is
+    /// unverified.
     #[non_exhaustive]
     MissingClaim { claim: &'static str },
-    /// A claim does not have the form that its definition requires. `exp`, `nbf` and `iat` are read before the signature
-    /// is checked, so their values are unverified.
+    /// A claim does not have the form that its definition requires. `exp`, `nbf` and `iat` are read
+    /// before the signature is checked, so their values are unverified.
     #[non_exhaustive]
     MalformedClaim { claim: Cow<'static, str>, expected: &'static str, found: Option<Excerpt> },
-    /// A claim is not what a rule of its issuer requires: Entra ID's `tid` names another tenant, or
-    /// [`require_claim`](crate::Issuer::require_claim) asks for another value.
+    /// A claim breaks a rule of its issuer. For example, Entra ID's `tid` names another tenant, or
+    /// [`require_claim`](crate::Issuer::require_claim) demands another value.
     #[non_exhaustive]
     WrongClaim { claim: Cow<'static, str>, expected: String, found: Option<Excerpt> },
-    /// The token is valid, and its claims do not fit the type that the application reads them as: HTTP 403,
-    /// because another token would not help. `claim` names the claim that does not fit, if it is known. `found` has
-    /// the type that was found and the one that was expected, and never the value, which may be personal data. If no
-    /// token of the issuer fits, the application's type is wrong.
+    /// The token is valid, and its claims do not fit the application's type. It is HTTP 403,
+    /// because another token would not help. If no token of the issuer fits, the application's type
+    /// is wrong.
+    ///
+    /// `claim` is the claim that does not fit, if it is known. `found` has the found and the
+    /// expected type, and never the value, which may be personal data.
     #[non_exhaustive]
     UnexpectedClaims { claim: Option<String>, expected: &'static str, found: Excerpt },
-    /// The token is for somebody else (RFC 7519 §4.1.3); of those that it is for, `found` has up to three, and `expected` as
-    /// many of those that are accepted. An empty `expected` means that this issuer's tokens are bound to clients and no
-    /// audience was configured, so only a token without `aud` is for us.
+    /// The token is for another audience (RFC 7519 §4.1.3). `found` has up to three audiences of
+    /// the token, and `expected` up to three accepted audiences.
+    ///
+    /// If `expected` is empty, only clients are configured for this issuer, so its tokens must not
+    /// have an `aud`.
     #[non_exhaustive]
     WrongAudience { expected: Vec<String>, found: Vec<Excerpt> },
-    /// The token was issued to a client that is not on the list, of which `expected` has up to three.
+    /// The token was issued to a client that is not accepted. `expected` has up to three accepted
+    /// clients.
     #[non_exhaustive]
     WrongClient { expected: Vec<String>, found: Option<Excerpt> },
-    /// The token is an ID token or another kind that grants no access (RFC 8725 §3.12). `found` has only the type of a
-    /// claim that must be absent, because it may hold a credential.
+    /// The token is an ID token or another kind that grants no access (RFC 8725 §3.12). `found` has
+    /// only the type of a claim that must be absent, because its value may be a credential.
     #[non_exhaustive]
     NotAnAccessToken { claim: &'static str, expected: &'static str, found: Option<Excerpt> },
-    /// The token is bound to a key (RFC 7800) whose possession this crate cannot check yet, or the binding is
-    /// malformed. Taken as a bearer token it would lose the protection that its issuer gave it.
+    /// The token is sender-constrained (RFC 7800), or its confirmation is malformed. This crate
+    /// cannot check the possession of a key yet. As a bearer token, it would lose the protection of
+    /// its issuer.
     #[non_exhaustive]
     SenderConstrained { binding: &'static str },
 
-    /// The token is good and lacks scopes that are needed (RFC 6750 §3.1).
+    /// The token is valid and lacks required scopes (RFC 6750 §3.1).
     #[non_exhaustive]
     InsufficientScope { required: Requirement, granted: Scopes },
-    /// The token is valid, and a [check](crate::VerifierBuilder::check) of the application denies it.
+    /// The token is valid, and a [check](crate::VerifierBuilder::check) of the application denies
+    /// it.
     Denied(Denied),
 }
 
-/// The groups of [`Error`]s. Responses, metrics and the documentation derive from this grouping alone.
+/// The groups of [`Error`]s, from which statuses and labels of metrics derive.
 ///
 /// | kind | status | who acts |
 /// | --- | --- | --- |
@@ -143,21 +157,21 @@ pub enum Error {
 pub enum ErrorKind {
     /// The token is not a signed JWT in canonical form.
     Malformed,
-    /// No trusted issuer is named.
+    /// The token names no trusted issuer.
     Untrusted,
-    /// The issuer publishes no such key, or several that fit.
+    /// The issuer publishes no such key, or several keys that fit.
     UnknownKey,
-    /// The token is used after its `exp`. Lifetimes are checked before the signature, so a forged token can be
-    /// expired too.
+    /// The token is used after its `exp`. Lifetimes are checked before the signature, so a forged
+    /// token can be expired too.
     Expired,
-    /// The token is used before its `nbf` or `iat`: often a clock that is wrong.
+    /// The token is used before its `nbf` or `iat`. Often a clock is wrong.
     NotYetValid,
     /// The signature does not verify.
     BadSignature,
     /// The token was issued for another API or another client.
     NotForUs,
-    /// The issuer has signed the token, or claims to have, and its header or claims are not those of an access
-    /// token that may be used here.
+    /// The token names a trusted issuer, but its header or claims are not those of an acceptable
+    /// access token.
     Unacceptable,
     /// The token is valid and lacks a scope.
     InsufficientScope,
@@ -170,7 +184,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// A stable code, for labels and logs.
+    /// Returns a stable code, for labels and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -188,7 +202,7 @@ impl ErrorKind {
         }
     }
 
-    /// The HTTP status that the caller gets: 401, 403 or 503.
+    /// Returns the HTTP status of the response: 401, 403 or 503.
     pub fn status(self) -> u16 {
         match self {
             Self::InsufficientScope | Self::UnexpectedClaims | Self::Denied => 403,
@@ -212,7 +226,7 @@ impl fmt::Display for ErrorKind {
 }
 
 impl Error {
-    /// The group that the error belongs to.
+    /// Returns the group of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::TooLong { .. }
@@ -251,7 +265,8 @@ impl From<Denied> for Error {
     }
 }
 
-/// For unit tests only: with it, no variant could ever hold what cannot be compared.
+/// For unit tests only. A public implementation would require that all future fields can be
+/// compared.
 #[cfg(test)]
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {
@@ -262,7 +277,9 @@ impl PartialEq for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong { limit, found } => write!(f, "a token of {found} bytes; at most {limit} are read"),
+            Self::TooLong { limit, found } => {
+                write!(f, "expected a token of at most {limit} bytes, found {found}")
+            }
             Self::NotThreeParts { found } => write!(f, "expected a token of 3 parts, found {found}"),
             Self::Encrypted => f.write_str("expected a signed token (JWS), found an encrypted one (JWE)"),
             Self::NotBase64Url { part } => write!(f, "the {part} is empty or not canonical base64url"),
@@ -288,7 +305,7 @@ impl fmt::Display for Error {
             Self::KeysUnavailable { issuer, retry_after } => {
                 write!(
                     f,
-                    "the keys of {issuer} cannot be had now; next attempt in {} s",
+                    "signing keys for {issuer} are unavailable; next fetch in {} s",
                     retry_after.as_secs()
                 )
             }
@@ -350,10 +367,10 @@ impl fmt::Display for Error {
                 write!(f, "not an access token: expected `{claim}` to be {expected}, found {}", OrNone(found))
             }
             Self::SenderConstrained { binding } => {
-                write!(f, "the token is bound to a key (`{binding}`), which a bearer token cannot prove")
+                write!(f, "the token is sender-constrained (`{binding}`), expected a bearer token")
             }
             Self::InsufficientScope { required, granted } => {
-                // All that an issuer normally grants, and not all that fits into a token.
+                // Long enough for usual grants, and shorter than a token of the maximum length.
                 let granted = Excerpt::with_limit(&granted.to_string(), 1_000);
                 write!(f, "expected the scopes {required}, found {granted}")
             }
@@ -385,7 +402,7 @@ impl fmt::Display for NamedKey<'_> {
     }
 }
 
-/// Values with commas between.
+/// Values, separated by commas.
 struct Listed<'a, T>(&'a [T]);
 
 impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
@@ -405,7 +422,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_with_many_scopes_does_not_flood_a_log() {
+    fn token_with_many_scopes_does_not_flood_log() {
         let granted =
             |n: usize| (0..n).map(|i| format!("orders/read-{i}").parse().unwrap()).collect::<Scopes>();
         let message = |n| Error::InsufficientScope { required: "a".into(), granted: granted(n) }.to_string();

@@ -418,7 +418,7 @@ fn circular_implied_scopes_are_a_config_error() {
     assert!(circle("c").is_ok());
     let error = circle("a").unwrap_err();
     assert!(matches!(&error, ConfigError::ScopeImpliesItself { .. }), "{error}");
-    assert_eq!(error.to_string(), r#"expected scopes that imply others, found that "a" implies itself"#);
+    assert_eq!(error.to_string(), r#"scope "a" implies itself, expected implied scopes without a circle"#);
     let not_a_scope = Verifier::builder().trust(trusted()).implied_scopes("a", ["b c"]).build();
     assert!(matches!(not_a_scope.unwrap_err(), ConfigError::InvalidScope { .. }));
 }

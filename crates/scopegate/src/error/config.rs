@@ -1,77 +1,87 @@
-//! What is wrong with a configuration. Refused tokens are `error.rs`.
+//! Errors of a configuration.
 
 use std::fmt;
 
 use scopegate_proto::scope::InvalidScope;
 use scopegate_proto::url::UrlError;
 
-/// Why a verifier, an issuer or a requirement could not be built, with what was expected and what was found.
+/// The reason why a verifier, an issuer or a requirement could not be built, with the expected and
+/// the found value.
 ///
-/// Every one of these comes up before the first request is served.
+/// All of these errors occur before the first request is served.
 #[non_exhaustive]
 #[derive(Debug)]
-#[allow(missing_docs, reason = "the fields are what their variant says was expected and found")]
+#[allow(missing_docs, reason = "the fields have the expected and the found values of their variant")]
 pub enum ConfigError {
     /// The verifier has no issuer: [`trust`](crate::VerifierBuilder::trust) was not called.
     NoIssuer,
     /// Two trusted issuers have the same name.
     #[non_exhaustive]
     DuplicateIssuer { issuer: String },
-    /// An API would send its callers to an issuer that its verifier does not trust.
+    /// A setting names an issuer that the verifier does not trust.
     #[non_exhaustive]
     UntrustedIssuer { found: String },
-    /// One of the trusted issuers was named more than once.
+    /// A list names a trusted issuer more than once.
     #[non_exhaustive]
     RepeatedIssuer { issuer: String },
-    /// None of the trusted issuers was named.
+    /// A list names no trusted issuer.
     EmptyIssuerList,
-    /// Not an issuer identifier, a key set's address or a resource identifier: `https`, a host, no fragment, no user name,
-    /// and no query but in a key set's address (RFC 8414 §2, RFC 9728 §1.2). `http` is accepted on a loopback address, and
-    /// with `Issuer::allow_keys_without_tls` for keys and metadata.
+    /// A URL is not a valid issuer identifier, JWKS URL or resource identifier (RFC 8414 §2, RFC
+    /// 9728 §1.2).
+    ///
+    /// It must have the scheme `https` and a host, and no fragment and no user name. Only JWKS URLs
+    /// may have a query. `http` is accepted for a loopback address, and for keys and metadata with
+    /// `Issuer::allow_keys_without_tls`.
     #[non_exhaustive]
     InvalidUrl { setting: &'static str, expected: &'static str, found: String },
-    /// Not a Cognito user pool id, such as `eu-west-1_Ab12Cd34E`.
+    /// A string is not a Cognito user pool id, such as `eu-west-1_Ab12Cd34E`.
     #[non_exhaustive]
     InvalidPoolId { found: String },
-    /// Not a name as the provider has it: an Auth0 domain, the id of an Entra tenant, an AWS region.
+    /// A string is not a valid name of the provider: an Auth0 domain, the id of an Entra tenant or
+    /// an AWS region.
     #[non_exhaustive]
     InvalidName { setting: &'static str, expected: &'static str, found: String },
-    /// Each token of this issuer has an `aud`, so a rule about clients alone would accept none of them.
+    /// Only clients are configured, but all tokens of this issuer have an `aud`. Without an
+    /// audience, all of them would be rejected.
     #[non_exhaustive]
     NeedsAudience { issuer: String },
-    /// A list of audiences, clients or algorithms is empty, or has an empty text in it; `setting` says which.
+    /// A list of an issuer is empty, or contains an empty string. `setting` names the list.
     #[non_exhaustive]
     EmptyList { issuer: String, setting: &'static str },
-    /// Not the name of an asymmetric JWS algorithm that is supported.
+    /// A string is not the name of a supported asymmetric JWS algorithm.
     #[non_exhaustive]
     UnknownAlgorithm { found: String },
     /// A setting is outside of its range.
     #[non_exhaustive]
     OutOfRange { setting: &'static str, expected: &'static str, found: String },
-    /// Not a scope: one or more printable ASCII characters except space, `"` and `\` (RFC 6749 §3.3).
+    /// A string is not a scope: one or more printable ASCII characters except space, `"` and `\`
+    /// (RFC 6749 §3.3).
     #[non_exhaustive]
     InvalidScope { found: String },
-    /// `all_of` or `any_of` was given no scopes. Nothing to ask for would mean that everybody may pass.
+    /// `all_of` or `any_of` has no scopes. Such a requirement would accept every token.
     EmptyRequirement,
-    /// `offline_access` asks an issuer for a refresh token (OpenID Connect Core §11). It says nothing about an API.
+    /// A requirement contains `offline_access`, which requests a refresh token from an issuer
+    /// (OpenID Connect Core §11). It has no meaning for an API.
     #[non_exhaustive]
     ReservedScope { scope: String },
-    /// Scopes were declared to imply each other in a circle, which makes them one and the same.
+    /// Scopes imply each other in a circle, so they would be equivalent.
     #[non_exhaustive]
     ScopeImpliesItself { scope: String },
-    /// A given key set is not one, or none of its keys can verify a token.
+    /// A static JWKS is malformed, or none of its keys can verify a token.
     #[non_exhaustive]
     InvalidKeySet { issuer: String, reason: String },
     /// An issuer's keys could not be fetched when the verifier started. The reason is the
     /// [`source`](std::error::Error::source).
     #[non_exhaustive]
     KeysNotFetched { issuer: String, url: String, source: Box<dyn std::error::Error + Send + Sync> },
-    /// The HTTP client could not be set up, for instance because the system has no certificate authorities.
+    /// The HTTP client could not be set up, for example because the system has no certificate
+    /// authorities.
     #[non_exhaustive]
     HttpClient { source: Box<dyn std::error::Error + Send + Sync> },
-    /// Keys are fetched by a background task, which needs a Tokio runtime; none was running.
+    /// The background task that fetches keys needs a Tokio runtime, and none is running.
     NoRuntime,
-    /// [`build`](crate::VerifierBuilder::build) fetches nothing, and this issuer's keys have to be fetched.
+    /// This issuer's keys have to be fetched, and [`build`](crate::VerifierBuilder::build) fetches
+    /// no keys.
     #[non_exhaustive]
     KeysRequireRuntime { issuer: String },
 }
@@ -132,10 +142,12 @@ impl fmt::Display for ConfigError {
                 write!(f, "expected scopes of an API, found {scope:?}, which is for an issuer")
             }
             Self::ScopeImpliesItself { scope } => {
-                write!(f, "expected scopes that imply others, found that {scope:?} implies itself")
+                write!(f, "scope {scope:?} implies itself, expected implied scopes without a circle")
             }
-            Self::InvalidKeySet { issuer, reason } => write!(f, "the key set given for {issuer}: {reason}"),
-            Self::KeysNotFetched { issuer, url, .. } => write!(f, "no keys of {issuer} from {url}"),
+            Self::InvalidKeySet { issuer, reason } => write!(f, "static JWKS of {issuer}: {reason}"),
+            Self::KeysNotFetched { issuer, url, .. } => {
+                write!(f, "could not fetch the keys of {issuer} from {url}")
+            }
             Self::HttpClient { .. } => f.write_str("the HTTP client could not be set up"),
             Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
             Self::KeysRequireRuntime { issuer } => {

@@ -196,7 +196,8 @@ async fn failed_first_fetch_reports_issuer_url_and_cause() {
     ] {
         local.set_fault(fault);
         let error = start().await.unwrap_err();
-        assert_eq!(error.to_string(), format!("no keys of {} from {}", local.issuer(), local.jwks_uri()));
+        let (issuer, url) = (local.issuer(), local.jwks_uri());
+        assert_eq!(error.to_string(), format!("could not fetch the keys of {issuer} from {url}"));
         assert_eq!(error.source().unwrap().to_string(), why);
     }
 }
