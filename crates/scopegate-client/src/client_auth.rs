@@ -38,7 +38,7 @@ use crate::error::words::SentSecrets;
 /// The grant is for confidential clients only (RFC 6749 §4.4), so a client without authentication
 /// cannot be created:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// // The registry has a method `none`, for public clients.
 /// let public = scopegate_client::ClientAuthentication::none("report");
 /// ```
