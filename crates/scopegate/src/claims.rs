@@ -1,4 +1,4 @@
-//! The claims of a verified token, the proof that verification happened. What is checked is in `verifier.rs`.
+//! Claims: what does a verified token grant, and to which client and subject?
 
 pub(crate) mod identity;
 mod misfit;
@@ -24,8 +24,8 @@ use crate::token::numeric_date::NumericDate;
 
 /// The claims of a token that passed every check of [`Verifier::verify`](crate::Verifier::verify).
 ///
-/// Only a verifier can make one, so a function that takes `Claims` cannot be reached with an unverified
-/// token. Cloning shares them.
+/// Only a verifier can create them, so a function that takes `Claims` cannot be called with an
+/// unverified token. Clones share the claims.
 ///
 /// ```
 /// # fn handle(claims: scopegate::Claims) -> Result<(), scopegate::Error> {
@@ -37,14 +37,14 @@ use crate::token::numeric_date::NumericDate;
 #[derive(Clone)]
 pub struct Claims(ShardedArc<Verified>);
 
-/// What allocators keep beside what was asked for, and counts of references.
+/// Overhead of the allocator, and reference counts.
 const AROUND_ALLOCATIONS: usize = 128;
 
 struct Verified {
     issuer: Arc<str>,
     /// The whole token.
     token: Box<[u8]>,
-    /// The payload as it was signed: UTF-8, one JSON object, no repeated member names.
+    /// The signed payload: UTF-8, one JSON object, no repeated member names.
     payload: Box<str>,
     subject: Option<Box<str>>,
     client: Option<Box<str>>,
@@ -55,14 +55,14 @@ struct Verified {
     lifetime: Lifetime,
 }
 
-/// The claims that say whom a token is about and whom it is for.
+/// The claims that name the token's subject, id, client and audience.
 pub(crate) struct Named<'a> {
     pub(crate) subject: Option<&'a str>,
     pub(crate) token_id: Option<&'a str>,
     pub(crate) issued_for: &'a IssuedFor<'a>,
 }
 
-/// On whose behalf a token was issued (RFC 9700 §4.15: a client must not be taken for a user).
+/// The party on whose behalf a token was issued. Don't take a client for a user (RFC 9700 §4.15).
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Principal<'a> {
@@ -72,7 +72,7 @@ pub enum Principal<'a> {
         /// The client's id.
         id: &'a str,
     },
-    /// The client acts for somebody else, normally a user.
+    /// The client acts for another party, normally a user.
     #[non_exhaustive]
     Subject {
         /// The `sub` claim: unique within its issuer only.
@@ -83,7 +83,7 @@ pub enum Principal<'a> {
 }
 
 impl Claims {
-    /// Puts together what the checks have returned.
+    /// Creates claims from the results of the checks.
     pub(crate) fn new(
         token: &[u8],
         issuer: Arc<str>,
@@ -107,35 +107,40 @@ impl Claims {
         }))
     }
 
-    /// `iss`: who issued the token; exactly the name of a trusted issuer.
+    /// Returns the issuer (`iss`), which is exactly the name of a trusted issuer.
     pub fn issuer(&self) -> &str {
         &self.0.issuer
     }
 
-    /// `sub`: whom the token is about, unique within its issuer. An empty `sub` names no subject. For a token of the `client_credentials`
-    /// grant it is the client, so ask [`principal`](Self::principal) before taking it for a user.
+    /// Returns the subject (`sub`), which is unique within its issuer.
+    ///
+    /// An empty `sub` names no subject. Tokens of the `client_credentials` grant have the client as
+    /// their subject. Use [`principal`](Self::principal) before you take the subject for a user.
     pub fn subject(&self) -> Option<&str> {
         self.0.subject.as_deref()
     }
 
-    /// Returns the issuer and the subject. Compare this, and not [`subject`](Self::subject), to find out whether
-    /// the caller owns something.
+    /// Returns the issuer and the subject. Compare this instead of [`subject`](Self::subject) to
+    /// check whether the caller owns a resource.
     pub fn identity(&self) -> Identity<'_> {
         Identity::new(self.issuer(), self.subject())
     }
 
-    /// The client that the token was issued to: `client_id`, or where that is absent `azp`, `appid` or `cid`.
-    /// For an issuer of a known provider only the claim that this provider uses.
+    /// Returns the client that the token was issued to: `client_id`, or else `azp`, `appid` or
+    /// `cid`. Presets for a provider read only the claim of that provider.
     pub fn client_id(&self) -> Option<&str> {
         self.0.client.as_deref()
     }
 
-    /// Whether the client acts for itself or for somebody else.
+    /// Returns whether the client acts for itself or for another party.
     ///
-    /// A client acts for itself when the token has no `sub` or an empty one, or when `sub` is the client's id, alone or as
-    /// Auth0 writes it (`ID@clients`). Some issuers give a client an account of its own, whose `sub` cannot be told from a
-    /// user's: [`Issuer::entra`](crate::Issuer::entra) and [`Issuer::keycloak`](crate::Issuer::keycloak) know what else
-    /// tells such a token; from any other issuer, such a client is a [`Principal::Subject`].
+    /// A client acts for itself if `sub` is absent, empty or the client's id. Auth0's form of the
+    /// id (`ID@clients`) counts, too.
+    ///
+    /// Some issuers give a client an account of its own, and its `sub` looks like a user's.
+    /// [`Issuer::entra`](crate::Issuer::entra) and [`Issuer::keycloak`](crate::Issuer::keycloak)
+    /// recognize such tokens by other claims. From any other issuer, such a client is a
+    /// [`Principal::Subject`].
     pub fn principal(&self) -> Principal<'_> {
         match (self.client_id(), self.subject()) {
             (Some(id), None) => Principal::Client { id },
@@ -148,28 +153,29 @@ impl Claims {
         }
     }
 
-    /// `aud`: for whom the token is; empty when the token has none.
+    /// Returns the audiences (`aud`). The iterator is empty if the token has none.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         self.0.audience.iter().map(AsRef::as_ref)
     }
 
-    /// The scopes that the token grants, from every claim that the issuer was configured to grant them by, and those that
-    /// they [imply](crate::VerifierBuilder::implied_scopes).
+    /// Returns the scopes that the token grants, including [implied
+    /// scopes](crate::VerifierBuilder::implied_scopes). They come from the claims that are
+    /// configured for the issuer.
     pub fn scopes(&self) -> &Scopes {
         self.0.granted.list()
     }
 
-    /// `exp`: when the token ends.
+    /// Returns the expiry time (`exp`).
     pub fn expires_at(&self) -> NumericDate {
         self.0.lifetime.expires_at
     }
 
-    /// `iat`: when the token was issued.
+    /// Returns the time of issue (`iat`).
     pub fn issued_at(&self) -> Option<NumericDate> {
         self.0.lifetime.issued_at
     }
 
-    /// `jti`: the token's own id.
+    /// Returns the token's id (`jti`).
     pub fn token_id(&self) -> Option<&str> {
         self.0.token_id.as_deref()
     }
@@ -185,20 +191,22 @@ impl Claims {
         self.scopes().contains(scope)
     }
 
-    /// Checks that the claims grant what is required: `claims.require("orders/read")?`. If the requirement was
-    /// [compiled](crate::middleware::compile), an answer of yes takes no longer for many scopes than for one; the first no
-    /// makes a list of them.
+    /// Checks that the claims satisfy a requirement: `claims.require("orders/read")?`.
+    ///
+    /// If the requirement is [compiled](crate::middleware::compile), success takes the same time
+    /// for any number of scopes. The first failure creates the list of the token's scopes.
     ///
     /// # Errors
-    /// [`Error::InsufficientScope`] if they do not.
+    /// Returns [`Error::InsufficientScope`] if they do not satisfy it.
     pub fn require(&self, required: impl Into<Requirement>) -> Result<(), Error> {
         self.require_ref(&required.into())
     }
 
-    /// Like [`require`](Self::require), for a requirement that is used again: it is not cloned.
+    /// Like [`require`](Self::require), but takes a reference. Use it for a requirement that is
+    /// used again.
     ///
     /// # Errors
-    /// As for [`require`](Self::require).
+    /// Returns [`Error::InsufficientScope`] if the claims do not satisfy it.
     pub fn require_ref(&self, required: &Requirement) -> Result<(), Error> {
         if self.0.granted.satisfies(required) {
             return Ok(());
@@ -210,12 +218,13 @@ impl Claims {
         equal_in_constant_time(self.token(), token)
     }
 
-    /// The same, for another thread: to clone these does not slow down whoever clones those.
+    /// Returns the same claims with a reference count of their own, so that clones on different
+    /// threads don't contend for one count.
     pub(crate) fn new_shard(&self) -> Self {
         Self(self.0.new_shard())
     }
 
-    /// Whether a clone of the one is counted where those of the other are.
+    /// Returns whether clones of both share a reference count.
     #[cfg(test)]
     pub(crate) fn share_count_with(&self, other: &Self) -> bool {
         self.0.shares_count_with(&other.0)
@@ -229,7 +238,7 @@ impl Claims {
         &self.0.lifetime
     }
 
-    /// The bytes that are asked for, at most.
+    /// Returns an upper bound of the requested bytes.
     pub(crate) fn weight(&self) -> usize {
         let Verified { token, payload, subject, client, token_id, audience, granted, .. } = &*self.0;
         let strings: usize = [subject, client, token_id].into_iter().flatten().map(|one| one.len()).sum();
@@ -243,7 +252,8 @@ impl Claims {
             + granted.weight()
     }
 
-    /// Returns any claim by name, deserialized at each call. Returns `None` if it is absent or `null`.
+    /// Returns any claim by name, deserialized at each call. Returns `None` if it is absent or
+    /// `null`.
     ///
     /// # Errors
     /// Returns [`Error::UnexpectedClaims`] if the claim is present and not a `T`.
@@ -257,8 +267,8 @@ impl Claims {
 
     /// Returns all claims as a type of the application, deserialized at each call.
     ///
-    /// A claim that is `null` is left out, as if it were absent: its field needs an `Option` or a default. `null` within
-    /// a claim stays.
+    /// A claim that is `null` counts as absent, so its field needs an `Option` or a default. `null`
+    /// within a claim is kept.
     ///
     /// ```
     /// # fn handle(claims: scopegate::Claims) -> Result<(), scopegate::Error> {
@@ -275,14 +285,15 @@ impl Claims {
     /// ```
     ///
     /// # Errors
-    /// Returns [`Error::UnexpectedClaims`] if the claims are not a `T`. It names the claim that does not fit.
+    /// Returns [`Error::UnexpectedClaims`] if the claims are not a `T`. The error names the claim
+    /// that does not fit.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let payload = &*without_nulls(&self.0.payload);
         serde_json::from_str(payload).map_err(|error| misfit::of_payload::<T>(payload, &error))
     }
 }
 
-/// Leaves out the members of the payload that are `null`. Copies nothing if there are none.
+/// Returns the payload without members that are `null`. Copies nothing if there are none.
 fn without_nulls(payload: &str) -> Cow<'_, str> {
     if !payload.contains("null") {
         return Cow::Borrowed(payload);
@@ -297,7 +308,7 @@ fn without_nulls(payload: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{{{}}}", members.collect::<Vec<_>>().join(",")))
 }
 
-/// Shows who and what, and leaves out the token, `jti` and every claim of the application's.
+/// Leaves out the token, `jti` and all custom claims.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claims")

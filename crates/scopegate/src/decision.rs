@@ -1,5 +1,6 @@
-//! What was decided about one request, and why: the record that the response, the log event, the
-//! metric and the observers derive from.
+//! Decisions: what was decided about a request, and why?
+//!
+//! The response, the log event, the metric and the observers all derive from this record.
 
 pub(crate) mod unverified;
 
@@ -14,12 +15,12 @@ use crate::decision::unverified::Unverified;
 
 /// The decision about one request.
 ///
-/// Observers get it, see [`VerifierBuilder::observe`](crate::VerifierBuilder::observe). It never
-/// holds a token in a form that can be shown.
+/// Observers receive it, see [`VerifierBuilder::observe`](crate::VerifierBuilder::observe). It has
+/// no method that returns the token, and its `Debug` leaves the token out.
 ///
 /// # Reason codes
 ///
-/// Codes are stable. They are labels of metrics, and none of them depends on the text of a token.
+/// Codes are stable labels of metrics. No code contains text of a token.
 ///
 /// | code | verdict | status | meaning |
 /// | --- | --- | --- | --- |
@@ -60,11 +61,11 @@ pub struct Decision<'a> {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
-    /// The request is passed on.
+    /// The request is passed to the handler.
     Accepted,
     /// The request is rejected: 400, 401 or 403.
     Rejected,
-    /// The request cannot be decided now: 503.
+    /// The token cannot be verified now: 503.
     Undecidable,
 }
 
@@ -96,7 +97,7 @@ impl<'a> Decision<'a> {
         Self { claims, ..Self::new(Verdict::Accepted, reason) }
     }
 
-    /// Creates the record of a rejected request. The status is also that of the response.
+    /// Creates the record of a rejected request. The response has the same status.
     pub(crate) fn rejected(
         status: u16,
         reason: &'static str,
@@ -123,7 +124,7 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// The level of the log event.
+    /// Returns the level of the log event.
     pub(crate) fn level(&self) -> Level {
         self.level
     }
@@ -133,8 +134,8 @@ impl<'a> Decision<'a> {
         Self { method: Some(standard_method(method)), ..self }
     }
 
-    /// Adds the pattern of the route, such as `/orders/{id}`. Don't add the path: it is text of the
-    /// caller, without a bound.
+    /// Adds the pattern of the route, such as `/orders/{id}`. Don't add the path: it is untrusted
+    /// input of any length.
     pub fn with_route(self, route: &'a str) -> Self {
         Self { route: Some(route), ..self }
     }
@@ -164,28 +165,29 @@ impl<'a> Decision<'a> {
         self.reason
     }
 
-    /// Returns the HTTP status of the response. `None` for an accepted request that ended without a
-    /// response, for example because its caller went away.
+    /// Returns the HTTP status of the response, or `None` if an accepted request ended without a
+    /// response, for example because its caller disconnected.
     ///
     /// A gRPC call gets the matching gRPC status.
     pub fn status(&self) -> Option<u16> {
         self.status
     }
 
-    /// Returns the claims of the token, if it is verified: for accepted requests, and for 403.
+    /// Returns the claims if the token is valid, which includes requests that are rejected with
+    /// 403.
     pub fn claims(&self) -> Option<&'a Claims> {
         self.claims
     }
 
-    /// Returns why the request was rejected, for the operator. `None` if it was accepted.
+    /// Returns the reason of a rejection for the operator, or `None` if the request was accepted.
     pub fn error(&self) -> Option<&'a (dyn std::error::Error + 'static)> {
         self.error
     }
 
-    /// Reads what a rejected token says about itself. **Not verified**: an attacker can write
-    /// anything there. `None` if the token is verified, or cannot be read.
+    /// Returns claims of a rejected token, which are **not verified**: an attacker can write any
+    /// value. Returns `None` if the token is valid, or cannot be parsed.
     ///
-    /// It reads the token anew at each call.
+    /// Each call parses the token again.
     pub fn unverified(&self) -> Option<Unverified> {
         match (self.claims, self.token) {
             (None, Some(token)) => Unverified::read(token),
@@ -193,8 +195,8 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// Returns the request's method, if it is known: a method of RFC 9110 §9.3 or `PATCH`, and `other`
-    /// for any other. Callers can send any word as a method.
+    /// Returns the request's method, if it is known: a method of RFC 9110 §9.3, `PATCH`, or
+    /// `other`. Other methods are not shown, because callers can send any word as a method.
     pub fn method(&self) -> Option<&'static str> {
         self.method
     }
@@ -204,8 +206,10 @@ impl<'a> Decision<'a> {
         self.route
     }
 
-    /// Returns the time from the arrival of the request to the decision, waiting for keys included.
-    /// The time of the handler is not. `None` if it was not measured.
+    /// Returns the time from the arrival of the request to the decision, or `None` if it was not
+    /// measured.
+    ///
+    /// It includes the wait for keys, and excludes the handler.
     pub fn elapsed(&self) -> Option<Duration> {
         self.elapsed
     }

@@ -1,11 +1,11 @@
-//! The answer of the application's own rules: this token may not do that.
+//! The rejection of a valid token by a rule of the application.
 
 use std::fmt;
 
-/// Why a rule of the application denies a valid token.
+/// The reason why a rule of the application denies a valid token.
 ///
-/// The caller gets a 403 with the reason code, see [`VerifierBuilder::check`]. It is not a reason
-/// to get another token, so clients neither renew nor step up.
+/// The response is 403 with the reason code, see [`VerifierBuilder::check`]. Another token would
+/// not help, so clients neither renew the token nor request more scopes.
 ///
 /// ```
 /// use scopegate::Denied;
@@ -22,13 +22,15 @@ pub struct Denied {
 }
 
 impl Denied {
-    /// Denies with a stable reason code, such as `suspended` or `not_owner`.
+    /// Creates a denial with a stable reason code, such as `suspended` or `not_owner`.
     ///
-    /// Callers see the code, and it is a label of metrics. It is part of the program, so that no
-    /// text of a token can get there. It has 1 to 64 characters of `a-z`, `0-9` and `_`, and starts
-    /// with a letter. It is none of the [other codes](crate::Decision#reason-codes), except `denied`.
+    /// Callers see the code, and it is a label of metrics. It is `'static`, so that it cannot
+    /// contain text of a token.
     ///
-    /// Put it in a `const`, and a wrong code is an error at compile time:
+    /// The code has 1 to 64 characters of `a-z`, `0-9` and `_`, and starts with a letter. The
+    /// [other codes](crate::Decision#reason-codes) are reserved, except `denied`.
+    ///
+    /// If you put it in a `const`, an invalid code is an error at compile time:
     ///
     /// ```
     /// use scopegate::Denied;
@@ -37,7 +39,7 @@ impl Denied {
     /// # assert_eq!(SUSPENDED.reason(), "suspended");
     /// ```
     ///
-    /// ```compile_fail
+    /// ```compile_fail,E0080
     /// use scopegate::Denied;
     ///
     /// const SUSPENDED: Denied = Denied::new("accepted");
@@ -62,7 +64,7 @@ impl Denied {
     }
 }
 
-/// The codes that have a meaning of their own. `denied` is the application's.
+/// The reserved codes. Applications may use `denied`.
 const RESERVED: [&str; 17] = [
     "accepted",
     "no_token",
@@ -106,7 +108,7 @@ const fn is_reserved(code: &[u8]) -> bool {
     false
 }
 
-/// `==` is not const.
+/// Compares in a const context, where `==` is not available.
 const fn equal(mut one: &[u8], mut other: &[u8]) -> bool {
     while let ([a, one_rest @ ..], [b, other_rest @ ..]) = (one, other) {
         if *a != *b {
@@ -117,7 +119,7 @@ const fn equal(mut one: &[u8], mut other: &[u8]) -> bool {
     one.is_empty() && other.is_empty()
 }
 
-/// The reason code is `denied`: for rules that have one reason only.
+/// Has the reason code `denied`. Use it for a rule with a single reason.
 impl Default for Denied {
     fn default() -> Self {
         Self::new("denied")

@@ -1,9 +1,9 @@
 //! Verifies OAuth 2.0 access tokens (JWT) for resource servers.
 //!
-//! Reach for it when an HTTP API is called with bearer tokens from an authorization server: Amazon Cognito,
-//! or any other that signs its access tokens and publishes its keys. With axum or another tower server use
-//! `scopegate-axum`, which puts this crate behind layers and answers on the wire; this crate knows no web
-//! framework.
+//! Use it if clients call your HTTP API with bearer tokens from an authorization server such as
+//! Amazon Cognito. The server must sign its access tokens and publish its keys. With axum or
+//! another tower server, use `scopegate-axum`, which has layers and responses. This crate is
+//! independent of web frameworks.
 //!
 //! ```
 //! use scopegate::{Error, Issuer, Verifier};
@@ -25,37 +25,46 @@
 //!
 //! # What is checked
 //!
-//! [`Verifier::verify`] lists the checks in their order, with the RFC sections. In short: the form, the header, the
-//! issuer, the key, the signature, and then the claims. Nothing that is forgotten leaves a door open: there
-//! is no issuer without a rule for whom its tokens must be ([`IssuerWithoutAudience`]), `exp` is required, a
-//! scope is compared character by character, and [`Claims`] exist only for a token that passed.
+//! [`Verifier::verify`] lists the checks in their order, with the RFC sections: form, header,
+//! issuer, key, lifetime, signature, and the other claims.
+//!
+//! Defaults fail closed:
+//!
+//! - An issuer cannot be added without an audience or client rule ([`IssuerWithoutAudience`]).
+//! - `exp` is required.
+//! - Scopes are compared character by character.
+//! - [`Claims`] exist only for tokens that passed all checks.
 //!
 //! # Keys
 //!
-//! [`VerifierBuilder::start`] fetches each issuer's key set and keeps fetching it in the background: regularly, and when a
-//! token names a key that is not known, which is bounded. A fetched set replaces the keys if it has a usable one. A set
-//! without any ends them once a second fetch confirms it. Verifying reads the current set without a lock. It never waits
-//! for the network, unless asked to ([`Verifier::verify_or_refresh`]).
+//! [`VerifierBuilder::start`] fetches each issuer's key set and refreshes it in the background. An
+//! unknown key in a token also causes a fetch, with a cooldown. A fetched set replaces the keys if
+//! it has a usable key. A set without usable keys ends the keys once a second fetch confirms it.
 //!
-//! Keys and metadata are fetched over TLS, or from a loopback address. [`Issuer::allow_keys_without_tls`] waives that inside a
-//! compose network, and says what is lost. [`Issuer::keys_authorization`] sends credentials for a key set that is protected,
-//! and [`VerifierBuilder::root_certificates`] adds a private certificate authority.
+//! [`Verifier::verify`] reads the current set without a lock and never waits for the network.
+//! [`Verifier::verify_or_refresh`] may wait for a fetch.
 //!
-//! Keys are used for 24 hours after they were last fetched, then every token is [`Error::KeysUnavailable`]:
-//! an outage of the issuer is nobody's bad token. All of these times can be changed at the
-//! [`VerifierBuilder`].
+//! Keys and metadata are fetched over TLS, or from a loopback address.
+//! [`Issuer::allow_keys_without_tls`] waives this inside a compose network, and documents the risk.
+//! [`Issuer::keys_authorization`] sends credentials for a protected key set.
+//! [`VerifierBuilder::root_certificates`] adds a private certificate authority.
 //!
-//! # Tokens that come again
+//! Keys expire 24 hours after the last successful fetch. From then on, verification fails with
+//! [`Error::KeysUnavailable`] (503) rather than 401, because the token itself may be valid.
+//! [`VerifierBuilder`] has settings for these times.
 //!
-//! A machine sends the same token until it expires, so verified tokens are kept, 4,096 of them unless
-//! [`VerifierBuilder::cache_capacity`] says otherwise. One that comes again is compared with the kept one, byte for byte,
-//! and asked again only what may have changed: whether it is in date, and whether its header still leads to the key that
-//! verified it. It is accepted and refused as if it were verified in full.
+//! # Token cache
+//!
+//! Clients send the same token until it expires, so verified tokens are cached. The default
+//! capacity is 4,096, see [`VerifierBuilder::cache_capacity`]. A cached token is compared byte for
+//! byte. A hit re-checks only what can change: the token's lifetime, and that its header still
+//! leads to the key that verified it. The result is the same as without a cache.
 //!
 //! # Cryptography
 //!
-//! aws-lc-rs, called from one file, with keys that are prepared when a set is fetched. There is nothing to
-//! install or to choose for a process. Algorithms are those of [`Algorithm`]; there is no HMAC.
+//! The crate uses aws-lc-rs, called from one file. Keys are prepared when a set is fetched. You
+//! don't need to install or select a provider. [`Algorithm`] lists the algorithms, which are all
+//! asymmetric.
 //!
 //! # Features
 //!
@@ -63,31 +72,33 @@
 //! | --- | --- |
 //! | `fetch` | issuers whose keys are fetched, with an HTTP client and a TLS stack. On by default |
 //! | `http` | the decision about an HTTP request as data: [`http`](mod@crate::http). Off by default |
-//! | `metrics` | counters, through the facade of the crate `metrics`; see below. Off by default |
+//! | `metrics` | counters through the facade of the crate `metrics`; see below. Off by default |
 //! | `test-util` | [`Claims::for_test`](Claims), for unit tests. It does not compile without `debug_assertions`. Off by default |
 //! | `serde` | `Serialize` for [`Status`], [`IssuerStatus`], [`Principal`], [`NumericDate`], [`Algorithm`], [`Scope`] and [`Scopes`]; `Deserialize` for the last three. Off by default |
 //!
-//! # Watching it
+//! # Observability
 //!
-//! [`Verifier::status`] tells for each issuer which keys are there, how old they are, what came of the fetches and when
-//! the next one is due; [`Verifier::ready`] waits for keys. Events go to `tracing`: keys that have changed at `INFO`,
-//! unchanged ones at `DEBUG`, a failed fetch at `WARN`.
+//! [`Verifier::status`] returns each issuer's keys, their age, the results of the fetches, and the
+//! time of the next fetch. [`Verifier::ready`] waits for keys. Events go to `tracing`: changed keys
+//! at `INFO`, unchanged keys at `DEBUG`, failed fetches at `WARN`.
 //!
 //! | metric | labels | counts |
 //! | --- | --- | --- |
-//! | `scopegate_verifications_total` | `outcome`: `accepted`, or the code of an [`ErrorKind`] | tokens judged; what is `expired` may be forged, because times are judged before the signature |
-//! | `scopegate_requests_total` | `decision`: `accepted`, `rejected`, `undecidable`; `reason`: a code of [`Decision`](crate::http::Authorizer::record) | requests decided, once for each verifier whose layers they pass; with the feature `http` |
-//! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | looks for what a caller presented, whatever it is, among the tokens that are kept |
-//! | `scopegate_cache_evictions_total` | | kept tokens that were pushed out by others. Many of them mean that [`cache_capacity`](VerifierBuilder::cache_capacity) should be larger |
+//! | `scopegate_verifications_total` | `outcome`: `accepted`, or the code of an [`ErrorKind`] | verified tokens. An `expired` token may be forged, because lifetimes are checked before the signature |
+//! | `scopegate_requests_total` | `decision`: `accepted`, `rejected`, `undecidable`; `reason`: a code of [`Decision`](crate::http::Authorizer::record) | decided requests, once for each verifier whose layers they pass. Needs the feature `http` |
+//! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | look-ups in the token cache, including invalid tokens |
+//! | `scopegate_cache_evictions_total` | | evicted tokens. If there are many, increase [`cache_capacity`](VerifierBuilder::cache_capacity) |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
-//! | `scopegate_keys_fetched_timestamp_seconds` | `issuer` | a gauge: when the keys in use were asked for, in seconds since 1970; the time minus it is their age |
-//! | `scopegate_unknown_keys_total` | `issuer` | tokens refused because they name a key that the issuer does not publish |
+//! | `scopegate_keys_fetched_timestamp_seconds` | `issuer` | a gauge: the time at which the current keys were requested, in seconds since 1970 |
+//! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
 //!
-//! # What it does not do
+//! # Not supported
 //!
-//! It opens no encrypted tokens (JWE), asks no introspection endpoint about opaque ones, and enforces no
-//! binding to a key (DPoP, mutual TLS): tokens that are bound are refused as bearer tokens. It does not know
-//! of a token that was revoked before its `exp`, except by its key.
+//! - Encrypted tokens (JWE), and opaque tokens (introspection).
+//! - Sender-constrained tokens (DPoP, mutual TLS). They are rejected, because they must not be
+//!   accepted as bearer tokens.
+//! - Revocation of single tokens before their `exp`. Withdrawing a key invalidates all of its
+//!   tokens.
 #![forbid(unsafe_code)]
 
 pub mod middleware;

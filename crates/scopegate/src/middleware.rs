@@ -1,13 +1,16 @@
-//! What authors of middleware need beside [`Verifier::verify`]. Applications do not.
+//! Functions for authors of middleware. Applications don't need them.
 //!
-//! `scopegate-axum` is built on these functions alone. A layer for another framework needs four steps:
+//! `scopegate-axum` is built on public items only, such as these. A layer for another framework
+//! takes four steps:
 //!
-//! 1. When a route is set up, [`compile`] its requirement for the verifier.
-//! 2. At each request, call [`try_verify`]. It returns at once for nearly every token, so no future has to be
-//!    boxed. If the result is [`Verification::Pending`], await [`PendingVerification::wait`].
+//! 1. When you set up a route, [`compile`] its requirement for the verifier.
+//! 2. At each request, call [`try_verify`]. It returns at once for nearly every token, so you don't
+//!    have to box a future. If the result is [`Verification::Pending`], await
+//!    [`PendingVerification::wait`].
 //! 3. Call [`Claims::require`](crate::Claims::require) with the compiled requirement.
-//! 4. If layers nest, verify the token in each of them. An inner layer finds it in the cache, and sees that it has
-//!    expired since, or that its key is gone. [`same_verifier`] tells whether an outer layer records the request.
+//! 4. If layers nest, verify the token in each of them. An inner layer uses the cache, and rejects
+//!    the token if it has expired since or if its key is withdrawn. [`same_verifier`] returns
+//!    whether an outer layer records the request.
 //!
 //! ```
 //! use scopegate::middleware::{self, Verification};
@@ -39,21 +42,22 @@ use crate::verifier::Verifier;
 
 pub use crate::verifier::pending::{PendingVerification, Verification};
 
-/// Verifies a token without waiting, as [`Verifier::verify`] does, except that a token whose key may be about
-/// to arrive is [`Verification::Pending`].
+/// Verifies a token without waiting. Returns [`Verification::Pending`] if a fetch may bring the
+/// token's key.
 pub fn try_verify(verifier: &Verifier, token: impl AsRef<[u8]>) -> Verification {
     verifier.try_verify(token.as_ref())
 }
 
 /// Compiles a requirement for tokens of this verifier.
 ///
-/// [`Claims::require`](crate::Claims::require) then takes as long for a token of 200 scopes and a requirement of ten as for one of
-/// each, and [`Requirement::challenge_scopes`] leaves out the scopes that another one
+/// The time of [`Claims::require`](crate::Claims::require) is then independent of the number of
+/// scopes: a token of 200 scopes and a requirement of ten take as long as one of each.
+/// [`Requirement::challenge_scopes`] leaves out scopes that another scope of the requirement
 /// [implies](crate::VerifierBuilder::implied_scopes).
 ///
-/// Compile when the program starts, before the first token: scopes of a token that was verified earlier are
-/// compared as strings. The verifier interns up to 256 different scopes for as long as it lives; requirements
-/// with further ones work as if they were not compiled.
+/// Compile at startup, before the first token. For tokens that were verified earlier, scopes are
+/// compared as strings. A verifier interns up to 256 different scopes during its life. A
+/// requirement with further scopes works, but stays uncompiled.
 #[must_use = "it returns the compiled requirement"]
 pub fn compile(verifier: &Verifier, requirement: impl Into<Requirement>) -> Requirement {
     verifier.compile(requirement.into())
@@ -64,20 +68,24 @@ pub fn same_verifier(one: &Verifier, other: &Verifier) -> bool {
     one.is_same(other)
 }
 
-/// Returns the identifiers of the trusted issuers that are URLs, in the order of the configuration: for the member
-/// `authorization_servers` of RFC 9728 §2. A name that is only compared, such as `acme.com`, is not among them, because
-/// clients could not find an issuer by it (RFC 8414 §2).
+/// Returns the identifiers of the trusted issuers that are URLs, in the order of the configuration.
+/// Use it for `authorization_servers` of RFC 9728 §2.
+///
+/// Other names such as `acme.com` are left out, because clients cannot discover an issuer by them
+/// (RFC 8414 §2).
 pub fn authorization_servers(verifier: &Verifier) -> impl Iterator<Item = &str> {
     verifier.authorization_servers()
 }
 
-/// Returns those trusted issuers that have these names, in the order of the names: for a document that
-/// tells clients of some issuers only. Names are compared character by character.
+/// Returns the trusted issuers with these names, in the order of the names. Use it for a document
+/// that lists only some of the issuers. Names are compared character by character.
 ///
 /// # Errors
-/// - [`ConfigError::UntrustedIssuer`] for a name that no trusted issuer has;
-/// - [`ConfigError::InvalidUrl`] for a name that is not a URL, see [`authorization_servers`];
-/// - [`ConfigError::RepeatedIssuer`] for a name that occurs twice;
+/// Returns
+///
+/// - [`ConfigError::UntrustedIssuer`] if no trusted issuer has a name,
+/// - [`ConfigError::InvalidUrl`] if a name is not a URL, see [`authorization_servers`],
+/// - [`ConfigError::RepeatedIssuer`] if a name occurs twice,
 /// - [`ConfigError::EmptyIssuerList`] if there are no names.
 pub fn select_issuers<S: AsRef<str>>(
     verifier: &Verifier,

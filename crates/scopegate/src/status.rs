@@ -1,4 +1,4 @@
-//! What an operator may see of a verifier: which keys it has, how old they are, and what came of the fetches.
+//! The status of a verifier for operators: its keys, their age and the results of the fetches.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,8 +10,8 @@ use crate::keys::fetched::KeyState;
 use crate::keys::set::{KeySet, SkippedJwk};
 use crate::token::key_name::UsedName;
 
-/// The state of a verifier at one time, for a readiness probe or a dashboard. Get one from
-/// [`Verifier::status`](crate::Verifier::status).
+/// A snapshot of a verifier's state, for a readiness probe or a dashboard.
+/// [`Verifier::status`](crate::Verifier::status) returns it.
 ///
 /// ```
 /// # async fn probe(verifier: scopegate::Verifier) -> u16 {
@@ -28,44 +28,49 @@ pub struct Status {
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct IssuerStatus {
-    /// The issuer's name, as tokens have it.
+    /// The issuer's name, as in `iss`.
     pub issuer: String,
-    /// Whether there are keys that may be used.
+    /// Whether the issuer has usable keys.
     pub usable: bool,
-    /// The ids of the keys, in alphabetical order. A key without `kid` is listed by its thumbprint, such
-    /// as `x5t=…`, if it has one.
+    /// The ids of the keys, in alphabetical order. A key without `kid` is listed by its thumbprint,
+    /// such as `x5t=…`, if it has one.
     pub key_ids: Vec<String>,
-    /// The keys that the issuer publishes and that are not used, in the order of the set.
+    /// The published keys that are not used, in the order of the set.
     pub skipped_keys: Vec<SkippedKey>,
-    /// When the keys in use were requested. `None` before the first fetch, and for static keys.
+    /// The time at which the current keys were requested. `None` before the first fetch, and for
+    /// static keys.
     pub fetched_at: Option<SystemTime>,
-    /// How long ago that was.
+    /// The time since [`fetched_at`](Self::fetched_at).
     pub age: Option<Duration>,
-    /// Why the last fetch failed, with all causes. `None` if it succeeded.
+    /// The error of the last fetch with all causes. `None` if it succeeded.
     pub last_failure: Option<String>,
-    /// How long until the next regular fetch, or the next attempt after a failure. `None` for static keys.
+    /// The time until the next regular fetch, or until the next attempt after a failure. `None` for
+    /// static keys.
     pub next_fetch_in: Option<Duration>,
-    /// The refresh period in effect: a withdrawn key is rejected after this time at the latest, while the issuer
-    /// responds. It is [`refresh_interval`](crate::VerifierBuilder::refresh_interval), or the issuer's `max-age` between
-    /// 1 min and 1 h, and at most half of [`max_stale`](crate::VerifierBuilder::max_stale). `None` for static keys.
+    /// The refresh period in effect. While the issuer responds, a withdrawn key is rejected after
+    /// this time at the latest. `None` for static keys.
+    ///
+    /// It is [`refresh_interval`](crate::VerifierBuilder::refresh_interval), or the issuer's
+    /// `max-age` between 1 min and 1 h. It is at most half of
+    /// [`max_stale`](crate::VerifierBuilder::max_stale).
     pub refresh_period: Option<Duration>,
     /// The state of the background task that fetches the keys.
     pub refresh_task: RefreshTaskState,
-    /// How many fetches have brought a key set, unchanged ones included.
+    /// The number of fetches that brought a key set, including unchanged sets.
     pub fetches_succeeded: u64,
-    /// How many have not.
+    /// The number of failed fetches.
     pub fetches_failed: u64,
 }
 
-/// A key that an issuer publishes and that is not used.
+/// A published key that is not used.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedKey {
-    /// The place of the key in the set, from 0.
+    /// The index of the key in the set, from 0.
     pub position: usize,
     /// The key's id, or else its thumbprint, such as `x5t=…`, if it has one.
     pub key_id: Option<String>,
-    /// Why it is not used, such as "is not for verifying signatures".
+    /// The reason, such as "is not for verifying signatures".
     pub reason: String,
 }
 
@@ -75,15 +80,16 @@ pub struct SkippedKey {
 pub enum RefreshTaskState {
     /// The keys are static, so there is no task.
     NotNeeded,
-    /// It fetches when a fetch is due.
+    /// The task fetches when a fetch is due.
     Running,
-    /// A fetch is due for more than 10 s and has not begun, or has not ended in 40 s: nothing drives the runtime that
-    /// the verifier was started on, or it is blocked.
+    /// A fetch has not begun 10 s after it was due, or has not ended within 40 s. The runtime on
+    /// which the verifier was started is blocked or not driven.
     Overdue,
-    /// The last attempt panicked, for example in a log subscriber or a metrics recorder. The next one follows after a
-    /// pause of up to a minute.
+    /// The last attempt panicked, for example in a log subscriber or a metrics recorder. The next
+    /// attempt follows after a backoff of up to a minute.
     Panicked,
-    /// The task has ended, with its runtime or for want of timers. Keys are no longer fetched.
+    /// The task has ended with its runtime, or because the runtime has no timers. Keys are no
+    /// longer fetched.
     Ended,
 }
 
@@ -99,9 +105,9 @@ impl Status {
         self.issuers.iter().all(IssuerStatus::is_ready)
     }
 
-    /// Returns the status of one issuer, by its name as tokens have it.
+    /// Returns the status of one issuer, by its name as in `iss`.
     ///
-    /// With several issuers, base readiness on those that the service cannot do without:
+    /// With several issuers, base readiness on the issuers that the service needs:
     ///
     /// ```
     /// # fn probe(verifier: &scopegate::Verifier) -> bool {
@@ -112,25 +118,26 @@ impl Status {
         self.issuers.iter().find(|issuer| issuer.issuer == name)
     }
 
-    /// The issuers by their names, in alphabetical order.
+    /// Returns the issuers, in the alphabetical order of their names.
     pub fn issuers(&self) -> &[IssuerStatus] {
         &self.issuers
     }
 
-    /// How many verified tokens are kept at the moment, those included that are out of date and not yet pushed out.
+    /// Returns the number of cached tokens, including expired tokens that are not evicted yet.
     pub fn cached_tokens(&self) -> usize {
         self.cache.entries
     }
 
-    /// How many bytes they are counted as: the tokens, their claims, and the lists that may be made of their scopes.
+    /// Returns the bytes that cached tokens count for: tokens, claims, and the lists that may be
+    /// created of their scopes.
     pub fn cached_bytes(&self) -> usize {
         self.cache.bytes
     }
 }
 
 impl IssuerStatus {
-    /// Returns whether the issuer's tokens can be verified, now and later: there are usable keys, and they are being
-    /// refreshed.
+    /// Returns whether the issuer's tokens can be verified, now and later: it has usable keys, and
+    /// the keys are refreshed.
     pub fn is_ready(&self) -> bool {
         let refreshed = matches!(self.refresh_task, RefreshTaskState::NotNeeded | RefreshTaskState::Running);
         self.usable && refreshed

@@ -1,11 +1,11 @@
-//! Who a token is about, in a form that can be compared.
+//! The identity of a token's subject, for comparisons across issuers.
 
-/// The issuer and the subject of a token: who it is about, across all issuers.
+/// The issuer and the subject of a token, which together identify the subject across all issuers.
 ///
 /// A subject is unique within its issuer only. With two trusted issuers, a comparison of subjects
 /// alone takes the client `auth0|7` of one issuer for the user `auth0|7` of the other.
 ///
-/// A token without a subject equals no other, not even one like it.
+/// The identity of a token without a subject is not equal to any identity, even its own.
 ///
 /// ```
 /// # fn may_read(claims: &scopegate::Claims) -> bool {
@@ -24,31 +24,32 @@ impl<'a> Identity<'a> {
         Self { issuer, subject: subject.filter(|subject| !subject.is_empty()) }
     }
 
-    /// Returns the issuer: exactly the name of a trusted issuer.
+    /// Returns the issuer, which is exactly the name of a trusted issuer.
     pub fn issuer(self) -> &'a str {
         self.issuer
     }
 
-    /// Returns the subject. `None` if the token has none, or an empty one.
+    /// Returns the subject, or `None` if it is absent or empty.
     pub fn subject(self) -> Option<&'a str> {
         self.subject
     }
 
-    /// Returns the issuer and the subject, to store them. `None` if the token has no subject.
+    /// Returns the issuer and the subject, for example to store them, or `None` if the token has no
+    /// subject.
     pub fn pair(self) -> Option<(&'a str, &'a str)> {
         self.subject.map(|subject| (self.issuer, subject))
     }
 }
 
-/// Two tokens with the same issuer and the same subject. `Eq` is not implemented, because a token
-/// without a subject does not equal itself.
+/// Compares issuer and subject. `Eq` is not implemented, because an identity without a subject is
+/// not equal to itself.
 impl PartialEq<Identity<'_>> for Identity<'_> {
     fn eq(&self, other: &Identity<'_>) -> bool {
         other.pair().is_some_and(|other| *self == other)
     }
 }
 
-/// The pair (issuer, subject).
+/// Compares with a pair (issuer, subject).
 impl PartialEq<(&str, &str)> for Identity<'_> {
     fn eq(&self, (issuer, subject): &(&str, &str)) -> bool {
         self.issuer == *issuer && self.subject == Some(*subject)

@@ -1,5 +1,6 @@
-//! Which claim does not fit the application's type, and why? A claim may be personal data, so an error has the type
-//! of the value that was found, and never the value.
+//! Errors for claims that do not fit the application's type.
+//!
+//! A claim may be personal data, so an error has the type of the found value, and never the value.
 
 use std::any::type_name;
 
@@ -10,10 +11,10 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 
-/// Room for serde's sentence, without the value in it.
+/// Maximum length of serde's message without the value.
 const LIMIT: usize = 200;
 
-/// The error for a payload that is not a `T`.
+/// Returns the error for a payload that is not a `T`.
 #[cold]
 pub(super) fn of_payload<T>(payload: &str, error: &serde_json::Error) -> Error {
     let object = JsonObject::from_text(payload).ok();
@@ -21,7 +22,7 @@ pub(super) fn of_payload<T>(payload: &str, error: &serde_json::Error) -> Error {
     unexpected::<T>(claim, error)
 }
 
-/// The error for one claim that is not a `T`.
+/// Returns the error for one claim that is not a `T`.
 #[cold]
 pub(super) fn of_claim<T>(claim: &str, value: &RawValue, error: &serde_json::Error) -> Error {
     unexpected::<T>(Some((claim, value)), error)
@@ -29,14 +30,14 @@ pub(super) fn of_claim<T>(claim: &str, value: &RawValue, error: &serde_json::Err
 
 fn unexpected<T>(claim: Option<(&str, &RawValue)>, error: &serde_json::Error) -> Error {
     let message = error.to_string();
-    // The place means nothing to a reader who does not have the token.
+    // The position is of no use without the token.
     let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
     let found = match error.classify() {
         Category::Data => without_value(message).unwrap_or_else(|| match claim {
             Some((_, value)) => format!("{} that the type rejects", Excerpt::type_of_json(value)),
             None => "a value that the type rejects".to_owned(),
         }),
-        // Fixed sentences about the form of JSON, such as "number out of range".
+        // Fixed messages about the form of JSON, such as "number out of range".
         Category::Syntax | Category::Eof | Category::Io => message.to_owned(),
     };
     Error::UnexpectedClaims {
@@ -46,20 +47,20 @@ fn unexpected<T>(claim: Option<(&str, &RawValue)>, error: &serde_json::Error) ->
     }
 }
 
-/// The sentences of serde that hold no value but names of the application's type.
+/// The messages of serde that contain names of the application's type, and no value.
 const WITHOUT_VALUE: [&str; 3] =
     ["missing field `", "duplicate field `", "data did not match any variant of "];
 
-/// How serde names the types of JSON values.
+/// serde's names for the types of JSON values.
 const TYPES: [&str; 7] = ["boolean", "integer", "floating point", "string", "null", "sequence", "map"];
 
-/// Reduces a sentence of serde to the parts that hold no value. Returns `None` for a sentence of the application's own
-/// type, which may hold all of the value.
+/// Reduces a message of serde to the parts without the value. Returns `None` for a message of the
+/// application's own type, which may contain the whole value.
 fn without_value(message: &str) -> Option<String> {
     if WITHOUT_VALUE.iter().any(|start| message.starts_with(start)) {
         return Some(message.to_owned());
     }
-    // The value stands before the last "expected".
+    // The value is before the last "expected".
     let (found, expected) = message.rsplit_once(", expected ")?;
     for kind in ["invalid type", "invalid value"] {
         if let Some(found) = found.strip_prefix(kind).and_then(|rest| rest.strip_prefix(": ")) {
@@ -77,20 +78,21 @@ fn without_value(message: &str) -> Option<String> {
     })
 }
 
-/// Returns the claim whose value ends or encloses the place of the error. serde's own message has a
-/// name only for claims that are missing.
+/// Returns the claim whose value contains the position of the error or ends there. serde's own
+/// message has a name only for missing claims.
 fn claim_at<'a>(
     payload: &str,
     object: &'a JsonObject<'_>,
     error: &serde_json::Error,
 ) -> Option<(&'a str, &'a RawValue)> {
     let lines = payload.split_inclusive('\n').take(error.line().checked_sub(1)?);
-    // A type that rejects the last claim is noticed after the object's brace. So is a missing claim, which is no other.
+    // If a type rejects the last claim, the position is after the object's brace. A missing claim has the same
+    // position and must not be mistaken for the last claim.
     let after = usize::from(error.is_data() && !error.to_string().starts_with("missing field"));
     let at = lines.map(str::len).sum::<usize>() + error.column();
     object.iter().find(|(_, value)| {
         let start = value.get().as_ptr().addr().checked_sub(payload.as_ptr().addr());
-        // The place is in the value or just after it. Other values are further away.
+        // The position is in the value or just after it. Other values are further away.
         start.is_some_and(|start| start <= at && at <= start + value.get().len() + after)
     })
 }
@@ -204,7 +206,7 @@ mod tests {
         for text in texts {
             for claim in ["level", "plan", "email", "limits"] {
                 let shown = misfit::<Ours>(&format!(r#"{{"tenant":"t","{claim}":"{text}"}}"#));
-                // serde_json takes such an end of a type's own sentence for the place.
+                // serde_json parses such an end of a type's own message as the position.
                 let has_place = claim == "email" && text.contains(" at line ");
                 let named = shown.contains(&format!("claim \"{claim}\": "));
                 assert!(named || has_place, "{claim} {text}: {shown}");

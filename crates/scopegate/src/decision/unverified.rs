@@ -1,4 +1,4 @@
-//! What a rejected token says about itself.
+//! Unverified claims of a rejected token.
 
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, string};
