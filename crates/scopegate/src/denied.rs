@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_codes_are_those_of_decisions() {
+    fn reserved_codes_match_table_of_decisions() {
         let table = include_str!("decision.rs").lines().filter_map(|line| line.strip_prefix("/// | `"));
         let listed: Vec<&str> = table.filter_map(|row| row.split('`').next()).collect();
         assert!(listed.contains(&"denied"));

@@ -1,5 +1,5 @@
-//! Doors for the fuzz targets to parsers that otherwise only an issuer's answers reach. They are there with the cfg
-//! `fuzzing` alone, which fuzzers set, and are no part of the API.
+//! Access for fuzz targets to parsers of an issuer's responses. It exists only with the cfg
+//! `fuzzing`, which fuzzers set, and is no part of the API.
 #![allow(missing_docs, missing_debug_implementations, reason = "no part of the API")]
 
 use scopegate_proto::metadata::{Metadata, well_known_urls};
@@ -8,7 +8,7 @@ use scopegate_proto::url::issuer_identifier;
 use crate::keys::set::KeySet;
 use crate::token::algorithm::Algorithm;
 
-/// The keys that a document gives.
+/// The keys of a document.
 pub struct Keys(KeySet);
 
 impl Keys {
@@ -19,7 +19,8 @@ impl Keys {
             .map_err(|error| error.to_string())
     }
 
-    /// Reads the document once more, as a refresh does, and tells whether every key stayed the same object.
+    /// Parses the document again, as a refresh does, and returns whether every key is the same
+    /// object as before.
     pub fn stay_when_read_again(&self, document: &[u8]) -> bool {
         KeySet::from_json(document, Algorithm::ALL, Some(&self.0))
             .and_then(KeySet::not_empty)
@@ -31,7 +32,7 @@ impl Keys {
     }
 }
 
-/// Where a metadata document says that the keys of this issuer are.
+/// Returns the JWKS URL in a metadata document of this issuer.
 pub fn jwks_address(document: &[u8], issuer: &str) -> Result<String, String> {
     let issuer = issuer_identifier(issuer).map_err(|error| error.to_string())?;
     Metadata::read(document, &issuer)
@@ -40,7 +41,7 @@ pub fn jwks_address(document: &[u8], issuer: &str) -> Result<String, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Where the metadata of this issuer is looked for.
+/// Returns the well-known metadata URLs of this issuer.
 pub fn metadata_addresses(issuer: &str) -> Result<Vec<String>, String> {
     let issuer = issuer_identifier(issuer).map_err(|error| error.to_string())?;
     Ok(well_known_urls(&issuer).iter().map(|url| url.url().to_string()).collect())

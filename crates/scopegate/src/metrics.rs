@@ -1,7 +1,7 @@
-//! Counters for whoever runs the API, through the `metrics` facade. Without the feature they are nothing.
+//! Metrics through the `metrics` facade. Without the feature, these functions do nothing.
 //!
-//! Names and labels are listed on the crate's page. Labels come from configuration and from a fixed list, never from
-//! a token.
+//! The crate's page lists names and labels. Labels come from the configuration and from fixed
+//! lists, never from a token.
 
 #[cfg(feature = "fetch")]
 use std::time::SystemTime;
@@ -10,7 +10,7 @@ use std::time::UNIX_EPOCH;
 
 use crate::error::Error;
 
-/// Counts a verification, and a key that its issuer does not publish.
+/// Counts a verification, and an unknown key if that is its error.
 pub(crate) fn verified(error: Option<&Error>) {
     #[cfg(feature = "metrics")]
     {
@@ -33,7 +33,7 @@ pub(crate) fn decided(verdict: &'static str, reason: &'static str) {
     let _ = (verdict, reason);
 }
 
-/// A key set was fetched that is in use now.
+/// Records a successful fetch of a key set, and the time of its request.
 #[cfg(feature = "fetch")]
 pub(crate) fn fetched(issuer: &str, at: SystemTime) {
     #[cfg(feature = "metrics")]
@@ -47,7 +47,7 @@ pub(crate) fn fetched(issuer: &str, at: SystemTime) {
     let _ = (issuer, at);
 }
 
-/// A fetch brought no keys.
+/// Counts a failed fetch.
 #[cfg(feature = "fetch")]
 pub(crate) fn not_fetched(issuer: &str) {
     #[cfg(feature = "metrics")]
@@ -57,7 +57,7 @@ pub(crate) fn not_fetched(issuer: &str) {
     let _ = issuer;
 }
 
-/// A token was looked for among those that are kept.
+/// Counts a look-up in the token cache.
 pub(crate) fn looked_up(found: bool) {
     #[cfg(feature = "metrics")]
     metrics::counter!("scopegate_cache_lookups_total", "outcome" => if found { "hit" } else { "miss" })
@@ -66,7 +66,7 @@ pub(crate) fn looked_up(found: bool) {
     let _ = found;
 }
 
-/// Kept tokens made room for another.
+/// Counts evicted tokens.
 pub(crate) fn evicted(tokens: usize) {
     #[cfg(feature = "metrics")]
     metrics::counter!("scopegate_cache_evictions_total").increment(tokens.try_into().unwrap_or(u64::MAX));

@@ -1,5 +1,4 @@
-//! What an API is called in OAuth, and where it describes itself. What the description says is not here: it is served by
-//! whoever speaks HTTP.
+//! The resource identifier of an API, and the URL of its metadata.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,13 +7,16 @@ use scopegate_proto::url::{SecureUrl, redacted};
 
 use crate::error::config::ConfigError;
 
-/// The resource identifier of an API (RFC 9728 §1.2): the URL that callers know it by, such as
+/// The resource identifier of an API (RFC 9728 §1.2), which is its URL for clients, such as
 /// `https://api.example/orders`.
 ///
-/// It is an `https` URL, or `http` on a loopback address, without user name, query and fragment, and written as URL parsers
-/// write it: host in lower case, no default port, no `.` or `..` in the path. Callers compare it character by character
-/// (§3.3), and theirs has been through such a parser. A slash at the end makes another identifier. Where there is no path,
-/// callers differ about the slash, and most write none.
+/// It is an `https` URL, or an `http` URL on a loopback address, without user name, query and
+/// fragment. It must have the normal form of URL parsers: host in lower case, no default port, no
+/// `.` or `..` in the path. Clients compare it character by character (§3.3), often after they have
+/// parsed their own URL.
+///
+/// A trailing slash makes another identifier. If there is no path, clients differ about the slash,
+/// and most omit it.
 ///
 /// ```
 /// use scopegate::ResourceIdentifier;
@@ -28,28 +30,28 @@ use crate::error::config::ConfigError;
 pub struct ResourceIdentifier {
     text: String,
     metadata_url: String,
-    /// Where in it the path begins.
+    /// The index of the path in `metadata_url`.
     metadata_path: usize,
 }
 
-/// RFC 9728 §3: it goes between the host and the path.
+/// The well-known part, which is inserted between host and path (RFC 9728 §3).
 const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 const SETTING: &str = "resource identifier";
 
 impl ResourceIdentifier {
-    /// The identifier, as it was written.
+    /// Returns the identifier in its original form.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The address of the API's metadata (RFC 9728 §3.1): the well-known part stands between host and path, and a path
-    /// that is only a slash goes away.
+    /// Returns the URL of the API's metadata (RFC 9728 §3.1). The well-known part is between host
+    /// and path. A path that is only a slash is removed.
     pub fn metadata_url(&self) -> &str {
         &self.metadata_url
     }
 
-    /// The path of [`metadata_url`](Self::metadata_url), from the host's root.
+    /// Returns the path of [`metadata_url`](Self::metadata_url).
     pub fn metadata_path(&self) -> &str {
         self.metadata_url.get(self.metadata_path..).unwrap_or(WELL_KNOWN)
     }
@@ -58,10 +60,11 @@ impl ResourceIdentifier {
 impl FromStr for ResourceIdentifier {
     type Err = ConfigError;
 
-    /// Reads an identifier.
+    /// Parses an identifier.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] when it is not written as the [type](Self) says.
+    /// Returns [`ConfigError::InvalidUrl`] if it does not have the form that the [type](Self)
+    /// documents.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let invalid =
             |expected| ConfigError::InvalidUrl { setting: SETTING, expected, found: redacted(text) };
@@ -106,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_well_known_part_goes_between_host_and_path() {
+    fn metadata_url_has_well_known_part_before_path() {
         // F08
         for (identifier, path) in [
             ("https://h.example", ""),
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identifier_shows_itself_and_not_its_metadata() {
+    fn identifier_displays_without_metadata_url() {
         let identifier: ResourceIdentifier = "https://h.example/api".parse().unwrap();
         assert_eq!(identifier.to_string(), "https://h.example/api");
         assert_eq!(identifier.as_ref(), "https://h.example/api");
@@ -134,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_identifier_is_an_https_url_without_query_and_fragment() {
+    fn identifier_with_query_fragment_or_http_is_rejected() {
         // F07
         for text in [
             "",

@@ -1,4 +1,4 @@
-//! Which scopes are required, and which are granted? The grammar is `scopegate_proto::scope`.
+//! Scopes: which are required, and which are granted? The grammar is in `scopegate_proto::scope`.
 
 pub(crate) mod granted;
 pub(crate) mod hierarchy;

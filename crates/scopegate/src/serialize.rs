@@ -1,4 +1,4 @@
-//! `Serialize` for what readiness endpoints and logs print (feature `serde`).
+//! `Serialize` and `Deserialize` of public types (feature `serde`).
 
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ fn seconds(duration: Option<Duration>) -> Option<u64> {
     duration.map(|duration| duration.as_secs())
 }
 
-/// An object with the names of the methods.
+/// Serializes as an object with the names of the methods.
 impl Serialize for Status {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Status", 4)?;
@@ -26,8 +26,8 @@ impl Serialize for Status {
     }
 }
 
-/// An object with the names of the fields. Durations are whole seconds, with the suffix `_secs`; times are
-/// seconds since 1970.
+/// Serializes as an object with the names of the fields. Durations are whole seconds and have the
+/// suffix `_secs`. Times are seconds since 1970.
 impl Serialize for IssuerStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fetched_at = self.fetched_at.map(|at: SystemTime| NumericDate::from(at).as_secs());
@@ -48,7 +48,7 @@ impl Serialize for IssuerStatus {
     }
 }
 
-/// An object with the names of the fields.
+/// Serializes as an object with the names of the fields.
 impl Serialize for SkippedKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("SkippedKey", 3)?;
@@ -59,7 +59,7 @@ impl Serialize for SkippedKey {
     }
 }
 
-/// The name of the state in snake case.
+/// Serializes as the name of the state in snake case.
 impl Serialize for RefreshTaskState {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(match self {
@@ -72,7 +72,8 @@ impl Serialize for RefreshTaskState {
     }
 }
 
-/// `{"kind": "client", "id": "…"}`, `{"kind": "subject", "id": "…"}` or `{"kind": "unnamed", "id": null}`.
+/// Serializes as `{"kind": "client", "id": "…"}`, `{"kind": "subject", "id": "…"}` or
+/// `{"kind": "unnamed", "id": null}`.
 impl Serialize for Principal<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (kind, id) = match *self {
@@ -87,21 +88,21 @@ impl Serialize for Principal<'_> {
     }
 }
 
-/// Seconds since 1970, as tokens have them.
+/// Serializes as seconds since 1970, like the claims of a token.
 impl Serialize for NumericDate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64(self.as_secs_f64())
     }
 }
 
-/// The registered name.
+/// Serializes as the registered name.
 impl Serialize for Algorithm {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
     }
 }
 
-/// The registered name, for instance in a configuration file.
+/// Deserializes from the registered name, for example in a configuration file.
 impl<'de> Deserialize<'de> for Algorithm {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)

@@ -1,7 +1,8 @@
-//! A value that many hold, and that is not counted in one place only.
+//! An `Arc` with sharded reference counts.
 //!
-//! Whoever clones an `Arc` writes its count, and processors take the memory of a count from each other. When two of them
-//! find the same token in the cache all the time, that costs more than finding it.
+//! Cloning an `Arc` writes its count, so the count's cache line moves between cores that clone the
+//! same value. If two cores hit the same cached token all the time, that costs more than the
+//! look-up.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -9,7 +10,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Holds a value. Clones of a holder share its count, and a [holder for another thread](Self::apart) has its own.
+/// A shared value. Clones share a reference count, and each [shard](Self::new_shard) has a count of
+/// its own.
 pub(crate) struct ShardedArc<T>(Arc<Counted<T>>);
 
 struct Counted<T> {
@@ -17,12 +19,12 @@ struct Counted<T> {
     _distance: MaybeUninit<[u8; PADDING]>,
 }
 
-/// So far from one count to the next one, so that no two are in a piece of memory that processors hand on as a whole: 64
-/// bytes, often two of them at a time. Memory that begins at a multiple of that would do it too, and takes 600 instructions
-/// more to allocate.
+/// Distance between two counts, so that no two of them share a cache line. A line has 64 bytes, and
+/// processors often fetch two at a time. An aligned allocation would serve too, but costs 600
+/// instructions more.
 const PADDING: usize = 128;
 
-/// What one more holder takes, in bytes.
+/// The size of one more shard, in bytes.
 pub(crate) const SHARD_SIZE: usize = 2 * size_of::<usize>() + size_of::<Counted<()>>();
 
 impl<T> ShardedArc<T> {
@@ -30,7 +32,7 @@ impl<T> ShardedArc<T> {
         Self::of(Arc::new(value))
     }
 
-    /// Another holder of the same value, with a count of its own.
+    /// Returns a shard of the same value, with a count of its own.
     pub(crate) fn new_shard(&self) -> Self {
         Self::of(Arc::clone(&self.0.value))
     }
@@ -59,7 +61,8 @@ impl<T> Deref for ShardedArc<T> {
     }
 }
 
-/// A number of the thread's. Threads that begin one after the other have different ones.
+/// Returns the number of this thread. Threads that call it first one after the other have
+/// consecutive numbers.
 pub(crate) fn shard_index() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
@@ -79,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn holders_share_the_value_and_those_apart_no_count() {
+    fn shards_share_value_but_no_count() {
         let first = ShardedArc::new(String::from("value"));
         let clone = first.clone();
         let other = first.new_shard();
@@ -99,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_keeps_its_number_and_the_next_one_has_another() {
+    fn shard_index_is_stable_and_differs_between_threads() {
         let numbers = || (shard_index(), shard_index());
         let (ours, theirs) = (numbers(), thread::spawn(numbers).join().unwrap());
         assert_eq!((ours.0, theirs.0), (ours.1, theirs.1));

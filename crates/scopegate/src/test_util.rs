@@ -20,19 +20,20 @@ compile_error!(
      `debug_assertions`, so that no release build has it. Enable it in `[dev-dependencies]` only"
 );
 
-/// Any key, because nothing is signed.
+/// An arbitrary key, because there is no signature.
 const JWKS: &str =
     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 const ISSUER: &str = "https://issuer.test";
-/// The year 2100, so that a test does not depend on its day.
+/// The year 2100, so that tests do not depend on the current date.
 const EXPIRES_AT: u64 = 4_102_444_800;
 
 impl Claims {
-    /// Creates claims **without a token**, for unit tests of code that takes claims. It needs the feature
-    /// `test-util`, which does not compile without `debug_assertions`.
+    /// Creates claims **without a token**, for unit tests of code that takes claims. It needs the
+    /// feature `test-util`, which does not compile without `debug_assertions`.
     ///
-    /// Claims are read as those of an issuer without a preset: scopes from `scope` and `scp`, the client from
-    /// `client_id`, `azp`, `appid` or `cid`. Defaults: `iss` is `https://issuer.test`, `exp` is in the year 2100.
+    /// The claims are read with the rules of an issuer without a preset. Scopes are read from
+    /// `scope` and `scp`, and the client from `client_id`, `azp`, `appid` or `cid`. Defaults: `iss`
+    /// is `https://issuer.test`, and `exp` is in the year 2100.
     ///
     /// ```
     /// use scopegate::{Claims, Principal};
@@ -46,8 +47,8 @@ impl Claims {
     /// ```
     ///
     /// # Panics
-    /// Panics if `claims` is not a JSON object, or if a verifier would reject a token with such claims for their
-    /// form, for example because `sub` is a number.
+    /// Panics if `claims` is not a JSON object, or if a claim is malformed, for example because
+    /// `sub` is a number.
     #[track_caller]
     #[allow(
         clippy::panic,
@@ -95,7 +96,7 @@ mod tests {
     use crate::claims::Principal;
 
     #[test]
-    fn test_claims_read_like_those_of_a_token() {
+    fn test_claims_have_same_getters_as_token_claims() {
         // FR-C2
         let claims = Claims::for_test(json!({
             "iss": "https://login.example", "sub": "user-1", "azp": "client-1", "jti": "id-1", "aud": ["api"],

@@ -1,4 +1,4 @@
-//! How is a token written? Its compact form, header, key name, and the formats of its values.
+//! Tokens: how is a token encoded? Compact form, header, key name and formats of values.
 
 pub(crate) mod algorithm;
 pub(crate) mod header;
@@ -9,8 +9,8 @@ use scopegate_proto::jws::{CompactJws, JwsError};
 
 use crate::error::Error;
 
-/// No real access token comes near it. It bounds the work that an attacker can cause with base64 and JSON;
-/// servers bound a whole header section to something between 8 KiB and 64 KiB.
+/// Maximum length of a token. It bounds the work that an attacker can cause with base64 and JSON.
+/// Real access tokens are much shorter, and servers limit a whole header section to 8–64 KiB.
 const MAX_LENGTH: usize = 16 * 1024;
 
 /// Splits a token and decodes its parts. Nothing is verified or interpreted.
@@ -20,7 +20,7 @@ pub(crate) fn split(token: &[u8]) -> Result<CompactJws, Error> {
         JwsError::Encrypted => Error::Encrypted,
         JwsError::NotThreeParts { found, .. } => Error::NotThreeParts { found },
         JwsError::NotBase64Url { part, .. } => Error::NotBase64Url { part },
-        // No other reason exists. A future one is a malformed token too.
+        // There is no other variant. A future variant means a malformed token, too.
         _ => Error::NotThreeParts { found: 0 },
     })
 }

@@ -1,5 +1,4 @@
-//! The scopes that a token grants: a string, until an application needs the list. Which claims grant them is
-//! `checks/scopes.rs`.
+//! The granted scopes of a token: a string, until the list is needed.
 
 use std::sync::OnceLock;
 
@@ -9,15 +8,16 @@ use crate::scope::hierarchy::Implied;
 use crate::scope::interner::{ScopeInterner, ScopeMask};
 use crate::scope::requirement::Requirement;
 
-/// What a token grants.
+/// The scopes that a token grants.
 pub(crate) struct GrantedScopes {
-    /// Scopes that follow the grammar, with spaces between them.
+    /// Scopes that follow the grammar, separated by spaces.
     text: Box<str>,
-    /// What the verifier's hierarchy adds to them.
+    /// The scopes that the verifier's hierarchy adds.
     implied: Option<Implied>,
     numbered: ScopeMask,
-    /// Made when it is first needed: by the application, or by a refusal, which names them in the log. For 200 scopes it
-    /// costs half as much as a signature check, and whoever lets a request through gets by with the numbers.
+    /// The list is created when the application needs it, or when a rejection logs it. For 200
+    /// scopes it costs half as much as a signature check. An accepted request needs only the
+    /// numbers.
     list: OnceLock<Scopes>,
 }
 
@@ -28,23 +28,24 @@ pub(crate) struct GrantedScopesBuilder {
 }
 
 impl GrantedScopesBuilder {
-    /// Adds scopes with spaces between them. `None` when one does not follow the grammar.
+    /// Adds scopes that are separated by spaces. Returns `None` if a scope does not follow the
+    /// grammar.
     pub(crate) fn add_text(&mut self, scopes: &str) -> Option<()> {
-        // The grammar is one about characters, so the scopes need not be told apart here. There is no early end, so that
-        // many characters can be looked at together.
+        // The grammar is about characters, so the string is checked as a whole. The loop has no early exit, so that the
+        // compiler can vectorize it.
         let valid =
             scopes.bytes().fold(true, |valid, byte| valid & (byte == b' ' || is_scope_character(byte)));
         valid.then(|| self.push(scopes))
     }
 
-    /// Adds one scope. `None` when it does not follow the grammar.
+    /// Adds one scope. Returns `None` if it does not follow the grammar.
     pub(crate) fn add(&mut self, scope: &str) -> Option<()> {
         is_scope(scope).then(|| self.push(scope))
     }
 
     fn push(&mut self, text: &str) {
         if self.text.is_empty() {
-            // The only claim of most tokens, so it is copied once and in its length.
+            // Most tokens have one claim with scopes, so the string is allocated once with its exact length.
             self.text = String::from(text);
         } else {
             self.text.push(' ');
@@ -52,7 +53,7 @@ impl GrantedScopesBuilder {
         }
     }
 
-    /// Returns what is granted, with all that it implies.
+    /// Returns the granted scopes, including implied scopes.
     pub(crate) fn intern(self, table: &ScopeInterner) -> GrantedScopes {
         let text = self.text.into_boxed_str();
         let implied = table.hierarchy.implied_by(split(&text));
@@ -76,7 +77,7 @@ impl GrantedScopes {
         required.by_number(&self.numbered).unwrap_or_else(|| required.is_satisfied_by(self.list()))
     }
 
-    /// The bytes that the scopes take, and their list once it is made, at most.
+    /// Returns an upper bound of the bytes of the scopes, including their list.
     pub(crate) fn weight(&self) -> usize {
         let text = self.text.as_bytes();
         let scopes = 1 + memchr::memchr_iter(b' ', text).count();
@@ -89,7 +90,7 @@ impl GrantedScopes {
     }
 }
 
-/// Splits a list of scopes. Several spaces in a row are not in the grammar, and do not change the meaning.
+/// Splits a list of scopes. Repeated spaces violate the grammar but do not change the meaning.
 fn split(scopes: &str) -> impl Iterator<Item = &str> {
     scopes.split_ascii_whitespace()
 }

@@ -1,5 +1,4 @@
-//! Scopes that include others, because the application says so. The grammar knows of no such thing: `admin` and `read`
-//! are two words (`scope.rs`).
+//! The hierarchy of implied scopes that the application declares. The grammar of scopes has none.
 
 use std::sync::Arc;
 
@@ -9,22 +8,22 @@ use scopegate_proto::scope::Scope;
 use crate::error::config::ConfigError;
 use crate::scope::mask::{BitSet, MAX_SCOPES};
 
-/// Which scopes are granted along with another one.
+/// The declared scopes, each with the scopes that it implies.
 #[derive(Debug, Default)]
 pub(crate) struct ScopeHierarchy {
-    /// Each scope that implies others or is implied, with all that it implies, directly or not; the bits are places in this
-    /// list. Sorted by [`shortlex`].
+    /// Each declared scope with all scopes that it implies, directly or indirectly. A bit is an
+    /// index into this list. Sorted by [`shortlex`].
     scopes: Vec<(Scope, BitSet)>,
 }
 
-/// What a token grants by implication. It costs a token the same however much that is.
+/// The implied scopes of a token. Its size is independent of their number.
 pub(crate) struct Implied {
     hierarchy: Arc<ScopeHierarchy>,
     scopes: BitSet,
 }
 
 impl ScopeHierarchy {
-    /// Takes what was declared: scopes, and what each implies directly.
+    /// Creates a hierarchy from scopes, each with the scopes that it implies directly.
     pub(crate) fn new(declared: &[(String, Vec<String>)]) -> Result<Self, ConfigError> {
         let names = declared.iter().flat_map(|(scope, implied)| [scope].into_iter().chain(implied));
         let mut names = names.map(|name| name.parse()).collect::<Result<Vec<Scope>, _>>()?;
@@ -45,7 +44,7 @@ impl ScopeHierarchy {
         Ok(hierarchy)
     }
 
-    /// Adds what is implied by the implied (Warshall's algorithm). A scope that comes to imply itself is in a circle.
+    /// Computes the transitive closure (Warshall's algorithm). Fails if a scope implies itself.
     fn close(&mut self) -> Result<(), ConfigError> {
         for through in 0..self.scopes.len() {
             let further = self.implied_by_index(through);
@@ -67,7 +66,7 @@ impl ScopeHierarchy {
         }
     }
 
-    /// What a token grants by implication that grants these; `None` if nothing.
+    /// Returns the scopes that the granted scopes imply, or `None` if there are none.
     pub(crate) fn implied_by<'a>(
         self: &Arc<Self>,
         granted: impl Iterator<Item = &'a str>,
@@ -81,7 +80,7 @@ impl ScopeHierarchy {
         (!scopes.is_empty()).then(|| Implied { hierarchy: Arc::clone(self), scopes })
     }
 
-    /// Whether who has the one has the other, which is another scope.
+    /// Returns whether one scope implies the other. No scope implies itself.
     pub(crate) fn implies(&self, one: &Scope, other: &Scope) -> bool {
         match (self.index_of(one.as_str()), self.index_of(other.as_str())) {
             (Some(one), Some(other)) => self.implied_by_index(one).has(other),
@@ -108,7 +107,8 @@ impl Implied {
 mod tests {
     use super::*;
 
-    /// Declares one scope, and what it implies after the colon, in each line.
+    /// Returns a hierarchy. Each line declares a scope, and after the colon the scopes that it
+    /// implies.
     fn hierarchy(declared: &str) -> Result<Arc<ScopeHierarchy>, ConfigError> {
         let declared = declared.lines().map(|line| {
             let (scope, implied) = line.split_once(": ").unwrap();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_implied_implies_too() {
+    fn implication_is_transitive() {
         // F16
         let declared = hierarchy("everything: write\nwrite: read\naudit: read, log").unwrap();
         for (granted, expected) in [
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_may_be_declared_in_several_steps_and_reached_by_several_ways() {
+    fn declarations_of_one_scope_add_up() {
         let declared = hierarchy("a: bb\na: c\nbb: d\nc: d").unwrap();
         assert_eq!(implied(&declared, "a"), "bb c d");
         let scope = |text: &str| text.parse::<Scope>().unwrap();
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_and_what_is_not_a_scope_are_refused() {
+    fn circle_and_invalid_scope_are_rejected() {
         for (declared, expected) in [
             ("a: a", "ScopeImpliesItself"),
             ("a: bb\nbb: c\nc: a", "ScopeImpliesItself"),
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_256_is_followed_to_its_end_and_a_longer_one_is_refused() {
+    fn chain_of_more_than_256_scopes_is_rejected() {
         let chain =
             |links: usize| (0..links).map(|at| format!("s{at}: s{}", at + 1)).collect::<Vec<_>>().join("\n");
         let longest = hierarchy(&chain(255)).unwrap();

@@ -1,7 +1,8 @@
-//! Numbers for the scopes that routes ask for, beside the hierarchy that they are in. A token's scopes are compared with them once, when it is verified; from
-//! then on a requirement is a comparison of bits, however many scopes there are on either side.
+//! Numbers for the scopes that routes require.
 //!
-//! Where a number is missing, the texts are compared instead (`scope/requirement.rs`): what is granted never depends on it.
+//! A token's scopes are looked up once, when the token is verified. From then on, a requirement is
+//! a comparison of bits, for any number of scopes. If a scope has no number, strings are compared
+//! instead (`scope/requirement.rs`). The result is the same.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,26 +17,26 @@ use crate::scope::mask::{BitSet, MAX_SCOPES};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
-/// What one verifier knows about scopes: the numbers that it has given, and which scopes imply others.
+/// The scopes of a verifier: their numbers, and their hierarchy.
 pub(crate) struct ScopeInterner {
-    /// Tells the tables of several verifiers from each other.
+    /// Distinguishes the tables of different verifiers.
     id: u64,
-    /// At most [`MAX_SCOPES`], because a program that makes layers out of what requests ask for must not fill its memory with
-    /// them, and no API has that many.
+    /// At most [`MAX_SCOPES`], which no API exceeds. The bound protects the memory of a program
+    /// that creates layers from requests.
     numbers: ArcSwap<Numbers>,
-    /// What completes a token's scopes before they are compared.
+    /// Adds implied scopes to a token's scopes before they are compared.
     pub(crate) hierarchy: Arc<ScopeHierarchy>,
 }
 
-/// A keyed hash would cost more, for nothing: only the program decides what is in the table, and what a token
-/// brings is looked up in it and stays outside.
+/// A keyed hash is not needed: only the program inserts scopes, and scopes of tokens are only
+/// looked up.
 type Numbers = HashMap<Box<str>, usize, FxBuildHasher>;
 
-/// Which of the numbered scopes a token grants.
+/// The numbered scopes that a token grants.
 #[derive(Clone, Copy)]
 pub(crate) struct ScopeMask {
     table: u64,
-    /// How many numbers there were. About scopes that got theirs later, nothing is known here.
+    /// The number of numbered scopes at the time. It does not cover scopes that got a number later.
     known: usize,
     granted: BitSet,
 }
@@ -44,7 +45,7 @@ pub(crate) struct ScopeMask {
 #[derive(Clone)]
 pub(crate) struct CompiledRequirement {
     table: u64,
-    /// Above every number in the test.
+    /// Greater than every number in the test.
     known: usize,
     test: Test,
 }
@@ -62,13 +63,14 @@ impl ScopeInterner {
         Self { id, numbers: ArcSwap::default(), hierarchy: Arc::new(hierarchy) }
     }
 
-    /// The scope's number, which it gets now if it has none. `None` when there are no more.
+    /// Returns the scope's number, and assigns one if necessary. Returns `None` if no number is
+    /// left.
     pub(crate) fn number(&self, scope: &Scope) -> Option<BitSet> {
         let known = self.numbers.load();
         if !known.contains_key(scope.as_str()) && known.len() < MAX_SCOPES {
             self.numbers.rcu(|numbers| {
                 let mut numbers = Numbers::clone(numbers);
-                // Others may have added some meanwhile.
+                // Another thread may have added scopes meanwhile.
                 let next = numbers.len();
                 if next < MAX_SCOPES {
                     numbers.entry(scope.as_str().into()).or_insert(next);
@@ -79,12 +81,12 @@ impl ScopeInterner {
         self.numbers.load().get(scope.as_str()).map(|number| BitSet::of(*number))
     }
 
-    /// A test with the numbers that this table has given.
+    /// Returns the compiled form of a test with the numbers of this table.
     pub(crate) fn test(&self, test: Test) -> CompiledRequirement {
         CompiledRequirement { table: self.id, known: self.numbers.load().len(), test }
     }
 
-    /// Compares a token's scopes with those that have a number.
+    /// Returns the token's scopes that have a number.
     pub(crate) fn numbered<'a>(&self, scopes: impl Iterator<Item = &'a str>) -> ScopeMask {
         let numbers = self.numbers.load();
         let mut granted = BitSet::default();
@@ -100,7 +102,7 @@ impl ScopeInterner {
 }
 
 impl CompiledRequirement {
-    /// Whether these scopes are enough; `None` when their numbers do not say.
+    /// Returns whether these scopes satisfy the requirement, or `None` if that needs the strings.
     pub(crate) fn is_satisfied_by(&self, scopes: &ScopeMask) -> Option<bool> {
         (scopes.table == self.table && scopes.known >= self.known)
             .then(|| self.test.is_satisfied_by(scopes.granted))
@@ -127,13 +129,13 @@ mod tests {
         text.split(' ')
     }
 
-    /// Whether the numbers say that the scopes are enough.
+    /// Returns the result of the comparison by number.
     fn by_number(table: &ScopeInterner, requirement: &Requirement, granted: &ScopeMask) -> Option<bool> {
         requirement.clone().compiled(table).by_number(granted)
     }
 
     #[test]
-    fn numbers_and_texts_give_the_same_answers() {
+    fn numbers_and_strings_give_same_results() {
         // C20
         let table = ScopeInterner::new(ScopeHierarchy::default());
         let requirements = [
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn scopes_that_have_length_and_end_in_common_are_told_apart() {
+    fn scopes_with_same_length_and_end_differ() {
         let table = ScopeInterner::new(ScopeHierarchy::default());
         let names =
             ["orders/read", "OrdErs/read", "order2/read", "read", "Read", "ead", "12345678", "012345678"];
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_that_got_its_number_later_is_not_decided_by_number() {
+    fn scope_numbered_later_is_not_decided_by_number() {
         let table = ScopeInterner::new(ScopeHierarchy::default());
         let early = table.numbered(scopes("a b"));
         assert_eq!(by_number(&table, &"a".into(), &early), None);
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_of_another_table_say_nothing() {
+    fn numbers_of_another_table_are_not_used() {
         let (ours, theirs) =
             (ScopeInterner::new(ScopeHierarchy::default()), ScopeInterner::new(ScopeHierarchy::default()));
         let (required, other) =
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scopes_after_the_256th_have_no_number() {
+    fn scopes_after_the_256th_have_no_number() {
         let table = ScopeInterner::new(ScopeHierarchy::default());
         let names: Vec<String> = (0..=MAX_SCOPES).map(|at| format!("scope-{at}")).collect();
         let numbered: Vec<Requirement> =

@@ -1,6 +1,6 @@
-//! A set of at most 256 scopes, as bits. Which scope a number stands for is known to whoever gives the numbers.
+//! A set of at most 256 scopes, as bits. The owner of the numbers maps them to scopes.
 
-/// So many different numbers there are.
+/// The number of different scopes in a set.
 pub(crate) const MAX_SCOPES: usize = 256;
 
 /// A set of numbers below [`MAX_SCOPES`].
@@ -38,7 +38,7 @@ impl BitSet {
         self == Self::default()
     }
 
-    /// The numbers, from small to large.
+    /// Returns the numbers in ascending order.
     pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
         (0..MAX_SCOPES).filter(move |number| self.has(*number))
     }
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_has_what_was_put_into_it() {
+    fn set_has_inserted_numbers() {
         let numbers = [0, 1, 63, 64, 200, 255];
         let set = numbers.into_iter().map(BitSet::of).fold(BitSet::default(), BitSet::union);
         assert_eq!(set.iter().collect::<Vec<_>>(), numbers);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_too_large_is_not_kept() {
+    fn number_above_maximum_is_ignored() {
         assert!(BitSet::of(MAX_SCOPES).is_empty());
     }
 }

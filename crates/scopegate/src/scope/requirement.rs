@@ -1,4 +1,4 @@
-//! What a route asks of a token's scopes: a boolean expression. The scopes themselves are `scope.rs`.
+//! Requirements: boolean expressions over scopes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,9 +11,9 @@ use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::{CompiledRequirement, ScopeInterner, ScopeMask, Test};
 use crate::scope::mask::BitSet;
 
-/// A boolean expression over scopes: one scope, [`all_of`], [`any_of`], nested.
+/// A boolean expression over scopes: one scope, [`all_of`] or [`any_of`]. Expressions nest.
 ///
-/// Text converts into the requirement of one scope:
+/// A string converts into the requirement of one scope:
 ///
 /// ```
 /// use scopegate::{Requirement, all_of, any_of};
@@ -25,18 +25,19 @@ use crate::scope::mask::BitSet;
 /// # Ok::<(), scopegate::ConfigError>(())
 /// ```
 ///
-/// A text that is not a scope, and an empty list, make a requirement that nothing satisfies and that
-/// [`check`](Self::check) refuses, as it refuses `offline_access`. The layers of `scopegate-axum` check when the router is built.
+/// If a string is not a scope or a list is empty, no token satisfies the requirement.
+/// [`check`](Self::check) rejects such a requirement, and also `offline_access`. The layers of
+/// `scopegate-axum` call it when the router is built.
 #[derive(Clone)]
 pub struct Requirement {
     node: Node,
-    /// What [`middleware::compile`](crate::middleware::compile) added.
+    /// The compiled form, if [`middleware::compile`](crate::middleware::compile) was called.
     compiled: Option<Arc<Compiled>>,
 }
 
-/// What a verifier knows about the scopes of a requirement.
+/// The compiled form of a requirement, for one verifier.
 struct Compiled {
-    /// The same expression over the numbers of the scopes, if each has one.
+    /// The same expression over the numbers of the scopes, if each scope has one.
     test: Option<CompiledRequirement>,
     hierarchy: Arc<ScopeHierarchy>,
 }
@@ -46,14 +47,14 @@ enum Node {
     Scope(Scope),
     AllOf(Vec<Requirement>),
     AnyOf(Vec<Requirement>),
-    /// Text that is not a scope.
+    /// A string that is not a scope.
     Invalid(String),
 }
 
-/// OpenID Connect Core §11: it asks for a refresh token.
+/// The scope that requests a refresh token (OpenID Connect Core §11).
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// The requirement that every one of these is satisfied.
+/// Returns a requirement that is satisfied if all of these are satisfied.
 pub fn all_of<I>(requirements: I) -> Requirement
 where
     I: IntoIterator,
@@ -62,10 +63,10 @@ where
     Requirement::new(Node::AllOf(requirements.into_iter().map(Into::into).collect()))
 }
 
-/// The requirement that at least one of these is satisfied.
+/// Returns a requirement that is satisfied if at least one of these is satisfied.
 ///
-/// A challenge names one way to satisfy a requirement, and takes the first of these: put first what a caller
-/// should ask for, which is what grants least.
+/// A challenge names one way to satisfy a requirement, and uses the first alternative. Put the
+/// alternative first that grants least.
 pub fn any_of<I>(requirements: I) -> Requirement
 where
     I: IntoIterator,
@@ -79,19 +80,20 @@ impl Requirement {
         Self { node, compiled: None }
     }
 
-    /// The same requirement, with numbers for its scopes where the table has any left.
+    /// Returns the same requirement in compiled form. If the table has no numbers left, scopes are
+    /// compared as strings.
     pub(crate) fn compiled(mut self, table: &ScopeInterner) -> Self {
         let test = self.node.test(table).map(|test| table.test(test));
         self.compiled = Some(Arc::new(Compiled { test, hierarchy: Arc::clone(&table.hierarchy) }));
         self
     }
 
-    /// Whether the numbered scopes are enough; `None` when the texts have to be compared.
+    /// Returns whether the numbered scopes satisfy it, or `None` if strings have to be compared.
     pub(crate) fn by_number(&self, granted: &ScopeMask) -> Option<bool> {
         self.compiled.as_ref()?.test.as_ref()?.is_satisfied_by(granted)
     }
 
-    /// Whether these scopes are enough.
+    /// Returns whether these scopes satisfy the requirement.
     pub fn is_satisfied_by(&self, granted: &Scopes) -> bool {
         match &self.node {
             Node::Scope(scope) => granted.contains(scope.as_str()),
@@ -101,10 +103,12 @@ impl Requirement {
         }
     }
 
-    /// Scopes that together satisfy the requirement, in the order they were written, each once: what a
-    /// challenge names (RFC 6750 §3). Of alternatives it takes the first, and when the requirement is
-    /// [compiled](crate::middleware::compile), it leaves out what another of the scopes
-    /// [implies](crate::VerifierBuilder::implied_scopes).
+    /// Returns the scopes that a challenge names (RFC 6750 §3). Together they satisfy the
+    /// requirement.
+    ///
+    /// Each scope occurs once, in the order of the requirement. Of several alternatives, the first
+    /// is used. If the requirement is [compiled](crate::middleware::compile), scopes are left out
+    /// that another scope of the list [implies](crate::VerifierBuilder::implied_scopes).
     pub fn challenge_scopes(&self) -> Vec<&Scope> {
         let mut scopes = Vec::new();
         self.collect_sufficient(&mut scopes);
@@ -115,11 +119,14 @@ impl Requirement {
         scopes
     }
 
-    /// The sets of scopes that satisfy it, in the order they were written: any one of them is enough, and none contains
-    /// another one. None where nothing satisfies it. It is the form in which OpenAPI writes what an operation needs. What
-    /// scopes imply is left aside.
+    /// Returns all minimal sets of scopes that satisfy the requirement, in its order. OpenAPI has
+    /// this form for the security requirements of an operation.
     ///
-    /// There are as many as there are ways to choose: `all_of` ten `any_of` of two each has 1,024.
+    /// Any one of the sets is sufficient, and none contains another. The list is empty if no scopes
+    /// satisfy the requirement. Implied scopes are ignored.
+    ///
+    /// The number of sets is the number of combinations: `all_of` ten `any_of` of two scopes each
+    /// has 1,024.
     pub fn minimal_sets(&self) -> Vec<Vec<&Scope>> {
         let all = match &self.node {
             Node::Scope(scope) => vec![vec![scope]],
@@ -138,7 +145,7 @@ impl Requirement {
             .collect()
     }
 
-    /// Every scope that it names, each once, in the order they were written.
+    /// Returns all scopes of the requirement in its order, each once.
     pub fn scopes(&self) -> Vec<&Scope> {
         match &self.node {
             Node::Scope(scope) => vec![scope],
@@ -159,12 +166,15 @@ impl Requirement {
         }
     }
 
-    /// Whether it makes sense to ask for this.
+    /// Checks that a token can satisfy the requirement.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidScope`] for a text that is not a scope, [`ConfigError::EmptyRequirement`] for an empty
-    /// [`all_of`] or [`any_of`], and [`ConfigError::ReservedScope`] for `offline_access`, which nobody needs to use an API
-    /// and which callers would ask for if a challenge named it.
+    /// Returns
+    ///
+    /// - [`ConfigError::InvalidScope`] if a string is not a scope,
+    /// - [`ConfigError::EmptyRequirement`] if an [`all_of`] or [`any_of`] is empty,
+    /// - [`ConfigError::ReservedScope`] for `offline_access`. It has no meaning for an API, and
+    ///   clients would request it if a challenge named it.
     pub fn check(&self) -> Result<(), ConfigError> {
         match &self.node {
             Node::Scope(scope) if scope.as_str() == OFFLINE_ACCESS => {
@@ -179,7 +189,7 @@ impl Requirement {
 }
 
 impl Node {
-    /// The test that this is for numbered scopes; `None` when a scope has no number.
+    /// Returns the test over numbers, or `None` if a scope has no number.
     fn test(&self, table: &ScopeInterner) -> Option<Test> {
         match self {
             Self::Scope(scope) => Some(Test::AllOf(table.number(scope)?, Vec::new())),
@@ -204,14 +214,14 @@ impl Node {
     }
 }
 
-/// The scopes of both, each once.
+/// Returns the scopes of both lists, each once.
 fn joined<'a>(one: &[&'a Scope], other: &[&'a Scope]) -> Vec<&'a Scope> {
     let mut scopes = one.to_vec();
     scopes.extend(other.iter().filter(|scope| !one.contains(scope)));
     scopes
 }
 
-/// Whether another set, or the same one earlier, is enough already.
+/// Returns whether a smaller set, or the same set at an earlier position, is contained in this set.
 fn is_superfluous(at: usize, set: &[&Scope], all: &[Vec<&Scope>]) -> bool {
     all.iter().enumerate().any(|(other_at, other)| {
         let contained = other.iter().all(|scope| set.contains(scope));
@@ -219,7 +229,7 @@ fn is_superfluous(at: usize, set: &[&Scope], all: &[Vec<&Scope>]) -> bool {
     })
 }
 
-/// Whether they are written alike.
+/// Compares the expressions. Equivalent requirements in another order are not equal.
 impl PartialEq for Requirement {
     fn eq(&self, other: &Self) -> bool {
         self.node == other.node
@@ -234,8 +244,8 @@ impl From<Scope> for Requirement {
     }
 }
 
-/// For scopes that are written in the program. If one is not a scope, [`Requirement::check`] rejects the
-/// requirement. To read a scope from elsewhere, parse it.
+/// Converts string literals of the program. If the string is not a scope, [`Requirement::check`]
+/// rejects the requirement. Use [`str::parse`] for other input.
 impl From<&'static str> for Requirement {
     fn from(text: &'static str) -> Self {
         Self::new(text.parse::<Scope>().ok().map_or_else(|| Node::Invalid(text.to_owned()), Node::Scope))
@@ -251,10 +261,10 @@ impl From<&Self> for Requirement {
 impl FromStr for Requirement {
     type Err = ConfigError;
 
-    /// Reads the requirement of one scope, for instance from a configuration file.
+    /// Parses the requirement of one scope, for example from a configuration file.
     ///
     /// # Errors
-    /// As for [`check`](Self::check).
+    /// Returns the errors of [`check`](Self::check).
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let requirement = Self::from(text.parse::<Scope>()?);
         requirement.check().map(|()| requirement)
@@ -296,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn one_scope_is_satisfied_by_exactly_that_scope() {
+    fn one_scope_is_satisfied_by_itself_only() {
         let read = Requirement::from("read");
         assert!(read.is_satisfied_by(&granted("write read")));
         assert!(!read.is_satisfied_by(&granted("write reader")));
@@ -304,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn all_of_asks_for_every_one_and_any_of_for_one() {
+    fn all_of_needs_every_scope_any_of_one() {
         assert!(all_of(["a", "b"]).is_satisfied_by(&granted("b a")));
         assert!(!all_of(["a", "b"]).is_satisfied_by(&granted("a")));
         assert!(any_of(["a", "b"]).is_satisfied_by(&granted("b")));
@@ -321,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_names_scopes_that_would_be_enough() {
+    fn challenge_scopes_satisfy_the_requirement() {
         // D13
         let nested = all_of(["a".into(), any_of([all_of(["b", "a"]), "d".into()])]);
         assert_eq!(sufficient(&nested), "a b");
@@ -330,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_scope_implies_is_not_asked_for() {
+    fn compiled_challenge_leaves_out_implied_scopes() {
         // F16
         let declared = [("admin".to_owned(), vec!["read".to_owned()])];
         let table = ScopeInterner::new(ScopeHierarchy::new(&declared).unwrap());
@@ -342,11 +352,11 @@ mod tests {
         for (requirement, plain, compiled) in cases.clone() {
             assert_eq!(sufficient(&requirement), plain);
             assert_eq!(sufficient(&requirement.clone().compiled(&table)), compiled);
-            // What another verifier has prepared is prepared anew.
+            // A requirement that is compiled for another verifier is compiled again.
             let other = ScopeInterner::new(ScopeHierarchy::default());
             assert_eq!(sufficient(&requirement.compiled(&other).compiled(&table)), compiled);
         }
-        // Also for scopes that came too late to get a number.
+        // Also for scopes after the 256th, which have no number.
         for at in 0..300 {
             let _ = format!("scope-{at}").parse::<Requirement>().unwrap().compiled(&table);
         }
@@ -356,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn the_alternatives_are_all_ways_to_satisfy_it() {
+    fn minimal_sets_are_all_ways_to_satisfy() {
         let nested = all_of(["a".into(), any_of([all_of(["b", "a"]), "d".into()])]);
         for (requirement, expected) in [
             ("a".into(), "a"),
@@ -382,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_scope_is_refused_and_satisfied_by_nothing() {
+    fn invalid_requirement_is_rejected_and_never_satisfied() {
         // D24
         for (requirement, text) in [
             (Requirement::from("a b"), "InvalidScope"),
@@ -395,7 +405,7 @@ mod tests {
             assert!(format!("{:?}", requirement.check().unwrap_err()).starts_with(text), "{requirement}");
             assert!(!requirement.is_satisfied_by(&granted("b c")), "{requirement}");
         }
-        // F17: only that one.
+        // F17: only `offline_access` is reserved.
         assert!(any_of(["offline_access2", "offline"]).check().is_ok());
     }
 }

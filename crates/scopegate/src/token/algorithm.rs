@@ -1,4 +1,4 @@
-//! The signature algorithms that we accept. All are asymmetric; no key and no cryptography here.
+//! The supported signature algorithms, which are all asymmetric.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use crate::error::config::ConfigError;
 
 /// A JWS signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
 ///
-/// There is no HMAC and no `none`: a resource server holds public keys only, so a token signed with a secret
-/// that the server would have to share, or not signed at all, has no name here (RFC 8725 §3.1, §3.2).
+/// HMAC and `none` are not available (RFC 8725 §3.1, §3.2). A resource server has only public keys.
+/// HMAC would need a shared secret, and `none` has no signature.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the names are those of the registry, explained above")]
@@ -21,16 +21,17 @@ pub enum Algorithm {
     PS512,
     ES256,
     ES384,
-    /// Verified if it is listed: it is not in [`DEFAULT`](Self::DEFAULT).
+    /// Not in [`DEFAULT`](Self::DEFAULT): it is accepted only if you list it.
     ES512,
     /// Ed25519. Tokens and keys may also name it `Ed25519` (RFC 9864).
     EdDSA,
 }
 
 impl Algorithm {
-    /// The algorithms that an issuer's tokens may have by default. An algorithm that a later version learns to
-    /// verify is added to [`ALL`](Self::ALL) and not here, so that an update accepts no token that was rejected
-    /// before.
+    /// The algorithms that an issuer's tokens may have by default.
+    ///
+    /// If a later version supports another algorithm, it is added to [`ALL`](Self::ALL) only. So an
+    /// update does not accept tokens that were rejected before.
     pub const DEFAULT: &'static [Self] = &[
         Self::RS256,
         Self::RS384,
@@ -57,7 +58,7 @@ impl Algorithm {
         Self::EdDSA,
     ];
 
-    /// The name in the JOSE registry, case-sensitive.
+    /// Returns the name in the JOSE registry. Names are case-sensitive.
     pub fn name(self) -> &'static str {
         match self {
             Self::RS256 => "RS256",
@@ -74,7 +75,7 @@ impl Algorithm {
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Self> {
-        // RFC 9864 §2.2 gives Ed25519 a name of its own beside RFC 8037's EdDSA.
+        // RFC 9864 §2.2 defines the name Ed25519, besides EdDSA of RFC 8037.
         let name = if name == "Ed25519" { "EdDSA" } else { name };
         Self::ALL.iter().copied().find(|algorithm| algorithm.name() == name)
     }
@@ -89,10 +90,10 @@ impl fmt::Display for Algorithm {
 impl FromStr for Algorithm {
     type Err = ConfigError;
 
-    /// Reads a registered name, for instance from a command line.
+    /// Parses a registered name, for example from a command line. Names are case-sensitive.
     ///
     /// # Errors
-    /// [`ConfigError::UnknownAlgorithm`] for any other text; names are case-sensitive.
+    /// Returns [`ConfigError::UnknownAlgorithm`] if no supported algorithm has this name.
     fn from_str(name: &str) -> Result<Self, ConfigError> {
         Self::from_name(name).ok_or_else(|| ConfigError::UnknownAlgorithm { found: name.to_owned() })
     }

@@ -1,5 +1,5 @@
-//! The JOSE header of a token as a type (RFC 7515 §4). It brings no key of its own: `jku`, `jwk`, `x5u`,
-//! `x5c` are never looked at (RFC 8725 §3.10).
+//! The JOSE header of a token (RFC 7515 §4). Keys inside the token (`jku`, `jwk`, `x5u`, `x5c`) are
+//! ignored (RFC 8725 §3.10).
 
 use std::borrow::Cow;
 
@@ -28,7 +28,7 @@ impl<'a> Header<'a> {
         if object.contains("crit") {
             return Err(Error::CriticalExtension);
         }
-        // RFC 7797 §7: JWTs do not use it with `false`. Whoever knows it would read another payload than we do.
+        // RFC 7797 §7: JWTs must not use `false`. Software that supports it would read another payload.
         if let Some(encoded) = object.get("b64").filter(|encoded| encoded.get() != "true") {
             return Err(malformed("b64", "true, or none", Some(encoded)));
         }
@@ -54,8 +54,8 @@ fn optional_string<'a>(
     }
 }
 
-/// The names of the key: `kid`, or else thumbprints of its certificate (RFC 7515 §4.1.4, §4.1.7, §4.1.8). They only
-/// choose among the issuer's own keys.
+/// Returns the names of the key: `kid`, or else thumbprints of its certificate (RFC 7515 §4.1.4,
+/// §4.1.7, §4.1.8). They only select one of the issuer's own keys.
 fn key_id<'a>(object: &JsonObject<'a>) -> Result<KeyId<'a>, Error> {
     if let Some(kid) = optional_string(object, "kid")? {
         return Ok(KeyId::Kid(kid));
@@ -95,14 +95,14 @@ mod tests {
     }
 
     #[test]
-    fn parameters_that_would_bring_their_own_key_are_not_looked_at() {
-        // A17: whatever they hold, they change nothing
+    fn key_parameters_in_header_are_ignored() {
+        // A17: their values have no effect.
         let text = br#"{"alg":"RS256","jku":1,"jwk":[],"x5u":{},"x5c":"x"}"#;
         assert!(Header::parse(text).is_ok());
     }
 
     #[test]
-    fn a_parameter_of_the_wrong_kind_is_refused() {
+    fn parameter_of_wrong_type_is_rejected() {
         // A09, A18
         for parameter in ["alg", "kid", "typ", "x5t", "x5t#S256"] {
             for value in ["1", "null", "[\"RS256\"]", "{}", "true"] {
@@ -135,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn a_header_without_algorithm_is_refused() {
+    fn header_without_algorithm_is_rejected() {
         // A09
         assert!(matches!(refusal("{}"), Error::MalformedHeader { parameter: "alg", .. }));
     }
 
     #[test]
-    fn an_algorithm_that_is_not_asymmetric_is_refused() {
+    fn algorithm_that_is_not_asymmetric_is_rejected() {
         // A10, A11, A12
         for name in ["none", "None", "HS256", "HS512", "RSA-OAEP", "rs256", ""] {
             let error = refusal(&format!(r#"{{"alg":"{name}"}}"#));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn any_crit_is_refused_whatever_it_holds() {
+    fn crit_with_any_value_is_rejected() {
         // A15, A16
         for crit in [r#"["exp"]"#, "[]", "null", "\"b64\"", r#"["b64"],"b64":false"#, r#"["alg","alg"]"#, "1"]
         {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_that_claims_not_to_be_encoded_is_refused_also_without_crit() {
+    fn b64_other_than_true_is_rejected() {
         // A16
         assert!(Header::parse(br#"{"alg":"RS256","b64":true}"#).is_ok());
         for b64 in ["false", "null", "0", "\"true\"", "[true]"] {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_token_is_named_as_such() {
+    fn encrypted_token_has_its_own_error() {
         // A05
         assert_eq!(refusal(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#), Error::Encrypted);
     }

@@ -1,10 +1,10 @@
-//! The name by which a token asks for a key.
+//! The name of a token's key.
 
 use std::borrow::Cow;
 
 use crate::token::algorithm::Algorithm;
 
-/// What a token asks for when it names a key.
+/// The key that a token names, and the algorithm that the key must support.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KeyName {
     /// Boxed, because results that may name a missing key are returned for every token.
@@ -12,8 +12,8 @@ pub(crate) struct KeyName {
     pub(crate) algorithm: Algorithm,
 }
 
-/// Names of a key's certificate, the stronger hash first: parameters of a token's header (RFC 7515 §4.1.7,
-/// §4.1.8) and members of a JWK (RFC 7517 §4.8, §4.9).
+/// Thumbprints of a key's certificate, the stronger hash first. They are parameters of a token's
+/// header (RFC 7515 §4.1.7, §4.1.8) and members of a JWK (RFC 7517 §4.8, §4.9).
 pub(crate) const THUMBPRINTS: [&str; 2] = ["x5t#S256", "x5t"];
 
 /// The thumbprints of a key's certificate, in the order of [`THUMBPRINTS`].
@@ -40,7 +40,7 @@ impl KeyId<'_> {
         }
     }
 
-    /// The name that is shown if no set says which one counts.
+    /// Returns the name to show if no key set decides which name is used.
     pub(crate) fn first(&self) -> Option<UsedName<'_>> {
         match self {
             Self::Absent => None,
@@ -65,7 +65,8 @@ pub(crate) enum UsedName<'a> {
 }
 
 impl UsedName<'_> {
-    /// The form that errors have: the `kid`, or parameter and value of a thumbprint with `=` between.
+    /// Returns the form in errors: the `kid`, or the parameter and the value of a thumbprint with
+    /// `=` between.
     pub(crate) fn shown(self) -> String {
         match self {
             Self::Kid(kid) => kid.to_owned(),
@@ -76,7 +77,7 @@ impl UsedName<'_> {
     }
 }
 
-/// The thumbprints that are there.
+/// Returns the thumbprints that are present.
 pub(crate) fn thumbprints<T: AsRef<str>>(names: &Thumbprints<T>) -> impl Iterator<Item = UsedName<'_>> {
     let indexed = names.iter().enumerate();
     indexed.filter_map(|(at, name)| Some(UsedName::Thumbprint(at, name.as_ref()?.as_ref())))

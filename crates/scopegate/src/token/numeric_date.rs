@@ -1,20 +1,22 @@
-//! The time format of JWT claims. It reads no clock.
+//! The time format of JWT claims.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::value::RawValue;
 
-/// The last second of the year 9999. A later date is nobody's intention, and every platform's clock can hold
-/// it.
+/// The last second of the year 9999. Later dates are mistakes, and clocks of all platforms support
+/// this date.
 const MAX_SECONDS: f64 = 253_402_300_799.0;
 
-/// Seconds since 1970-01-01T00:00:00Z without leap seconds, possibly with a fraction (RFC 7519 §2).
+/// A time in seconds since 1970-01-01T00:00:00Z without leap seconds, possibly with a fraction (RFC
+/// 7519 §2).
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct NumericDate(f64);
 
 impl NumericDate {
-    /// Reads a claim's value: a JSON number up to the year 9999, and as far before 1970; anything else is `None`.
+    /// Parses a claim's value. Returns `None` if it is not a JSON number, or is after the year 9999
+    /// or as far before 1970.
     pub(crate) fn parse(value: &RawValue) -> Option<Self> {
         let seconds = match value.get().parse::<u32>() {
             Ok(whole) => f64::from(whole),
@@ -23,13 +25,13 @@ impl NumericDate {
         (-MAX_SECONDS..=MAX_SECONDS).contains(&seconds).then_some(Self(seconds))
     }
 
-    /// The number of whole seconds, rounded towards the past.
+    /// Returns the number of whole seconds, rounded down.
     #[allow(clippy::cast_possible_truncation, reason = "the range of years fits by far")]
     pub fn as_secs(self) -> i64 {
         self.0.floor() as i64
     }
 
-    /// The number of seconds.
+    /// Returns the number of seconds.
     pub fn as_secs_f64(self) -> f64 {
         self.0
     }
@@ -38,7 +40,8 @@ impl NumericDate {
         Self(self.0 - duration.as_secs_f64())
     }
 
-    /// Returns the time from an earlier date to this one, in whole seconds. Zero if that date is later.
+    /// Returns the time from an earlier date to this date in whole seconds, or 0 if that date is
+    /// later.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
     pub(crate) fn secs_since(self, earlier: Self) -> u64 {
         (self.0 - earlier.0) as u64
@@ -68,7 +71,8 @@ impl From<NumericDate> for SystemTime {
     }
 }
 
-/// RFC 3339 in UTC, in whole seconds: `2027-01-15T08:00:00Z`. Seconds since 1970 for a year before 0.
+/// Writes RFC 3339 in UTC with whole seconds, such as `2027-01-15T08:00:00Z`. Years before 0 are
+/// written as seconds since 1970.
 impl fmt::Display for NumericDate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const DAY: i64 = 24 * 3600;
@@ -82,8 +86,8 @@ impl fmt::Display for NumericDate {
     }
 }
 
-/// Returns the date of a day since 1970-01-01 in the Gregorian calendar. Years begin in March here, so
-/// that a leap day is the last day of one.
+/// Returns the Gregorian date of a day since 1970-01-01. The calculation uses years that begin in
+/// March, so that the leap day is the last day of a year.
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
     const DAYS_OF_400_YEARS: i64 = 146_097;
     let days = days + 719_468;
@@ -105,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_json_number_is_a_date_and_nothing_else_is() {
+    fn numeric_date_is_a_json_number_within_range() {
         // C07
         assert_eq!(parse("1500"), Some(1500.0));
         assert_eq!(parse("1.5"), Some(1.5));
@@ -137,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_converts_to_system_time_on_both_sides_of_1970() {
+    fn date_converts_to_system_time_around_1970() {
         for seconds in [-1.5, 0.0, 1.5, MAX_SECONDS] {
             let time = SystemTime::from(NumericDate(seconds));
             assert_eq!(NumericDate::from(time), NumericDate(seconds));

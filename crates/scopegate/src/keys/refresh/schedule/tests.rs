@@ -261,7 +261,7 @@ fn outdated_keys_make_fetch_due_at_once() {
 }
 
 #[test]
-fn state_is_stale_a_period_after_the_last_success() {
+fn state_is_stale_one_period_after_last_success() {
     // FR-A5
     let start = Instant::now();
     let at = |seconds| start + Duration::from_secs(seconds);
@@ -276,7 +276,7 @@ fn state_is_stale_a_period_after_the_last_success() {
 }
 
 #[test]
-fn task_is_overdue_when_a_fetch_does_not_begin_or_end() {
+fn task_is_overdue_if_fetch_is_late() {
     // FR-A10
     let start = Instant::now();
     let after = |at: Instant, seconds| at + Duration::from_secs(seconds);
