@@ -37,7 +37,7 @@ use crate::decision::unverified::Unverified;
 /// | `not_yet_valid` | rejected | 401 | the token is used before its `nbf` or `iat` |
 /// | `bad_signature` | rejected | 401 | the signature does not verify |
 /// | `not_for_us` | rejected | 401 | the token is for another API or another client |
-/// | `unacceptable` | rejected | 401 | the header or claims are not those of an access token |
+/// | `unacceptable` | rejected | 401 | the header or the claims do not fit an access token |
 /// | `insufficient_scope` | rejected | 403 | the token is valid and lacks a scope |
 /// | `unexpected_claims` | rejected | 403 | the token is valid, and its claims do not fit the application's type |
 /// | `denied`, or a code of the application | rejected | 403 | a rule of the application denies the request |

@@ -58,8 +58,8 @@ pub enum Error {
     /// `alg` is not an accepted algorithm of this issuer (RFC 8725 §3.1).
     #[non_exhaustive]
     UnacceptableAlgorithm { expected: Vec<Algorithm>, found: Excerpt },
-    /// The header has `crit`, so the token depends on an extension. This crate supports none (RFC
-    /// 7515 §4.1.11).
+    /// The header has `crit`, so the token depends on an extension. This crate supports none
+    /// (RFC 7515 §4.1.11).
     CriticalExtension,
     /// `typ` names another kind of token (RFC 8725 §3.11, RFC 9068 §4).
     #[non_exhaustive]
@@ -145,7 +145,7 @@ pub enum Error {
 
 /// The groups of [`Error`]s, from which statuses and labels of metrics derive.
 ///
-/// | kind | status | who acts |
+/// | kind | status | action |
 /// | --- | --- | --- |
 /// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable` | 401 | the client: get another token |
 /// | `InsufficientScope` | 403 | the client's administrator: grant the scope |
@@ -170,7 +170,7 @@ pub enum ErrorKind {
     BadSignature,
     /// The token was issued for another API or another client.
     NotForUs,
-    /// The token names a trusted issuer, but its header or claims are not those of an acceptable
+    /// The token names a trusted issuer, but its header or its claims do not fit an acceptable
     /// access token.
     Unacceptable,
     /// The token is valid and lacks a scope.

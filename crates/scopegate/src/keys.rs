@@ -1,7 +1,7 @@
 //! Keys: which keys does an issuer have now?
 //!
-//! Static keys never change. Fetched keys are a snapshot that a background task replaces, and requests
-//! read it without a lock.
+//! Static keys never change. Fetched keys are a snapshot that a background task replaces, and
+//! requests read it without a lock.
 
 pub(crate) mod der;
 pub(crate) mod ed25519;

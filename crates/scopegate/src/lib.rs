@@ -11,19 +11,19 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let local = scopegate_issuer::LocalIssuer::start().await?;
 //! # let issuer = Issuer::cognito_at(local.issuer())?.client("local-reader");
-//! # let (good, forged) = (local.mint().sign(), local.mint().tampered().sign());
+//! # let (valid, forged) = (local.mint().sign(), local.mint().tampered().sign());
 //! # let _ = stringify! {
 //! let issuer = Issuer::cognito("eu-west-1_Ab12Cd34E")?.client("1example23456789");
 //! # };
 //! let verifier = Verifier::builder().trust(issuer).start().await?;
 //!
-//! let claims = verifier.verify(&good)?;
+//! let claims = verifier.verify(&valid)?;
 //! claims.require("https://my-api-server.org/api.read")?;
 //! assert!(matches!(verifier.verify(&forged), Err(Error::BadSignature { .. })));
 //! # Ok(()) }
 //! ```
 //!
-//! # What is checked
+//! # Checks
 //!
 //! [`Verifier::verify`] lists the checks in their order, with the RFC sections: form, header,
 //! issuer, key, lifetime, signature, and the other claims.

@@ -32,8 +32,9 @@ impl Claims {
     /// feature `test-util`, which does not compile without `debug_assertions`.
     ///
     /// The claims are read with the rules of an issuer without a preset. Scopes are read from
-    /// `scope` and `scp`, and the client from `client_id`, `azp`, `appid` or `cid`. Defaults: `iss`
-    /// is `https://issuer.test`, and `exp` is in the year 2100.
+    /// `scope` and `scp`. The client is read from `client_id`, `azp`, `appid` or `cid`.
+    ///
+    /// Default of `iss`: `https://issuer.test`. Default of `exp`: a time in the year 2100.
     ///
     /// ```
     /// use scopegate::{Claims, Principal};
@@ -47,8 +48,8 @@ impl Claims {
     /// ```
     ///
     /// # Panics
-    /// Panics if `claims` is not a JSON object, or if a claim is malformed, for example because
-    /// `sub` is a number.
+    /// Panics if `claims` is not a JSON object. Panics if a claim is malformed, for example if `sub`
+    /// is a number.
     #[track_caller]
     #[allow(
         clippy::panic,

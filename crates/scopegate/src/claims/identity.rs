@@ -1,11 +1,12 @@
 //! The identity of a token's subject, for comparisons across issuers.
 
-/// The issuer and the subject of a token, which together identify the subject across all issuers.
+/// The issuer and the subject of a token. Together they identify the subject across all issuers.
 ///
 /// A subject is unique within its issuer only. With two trusted issuers, a comparison of subjects
 /// alone takes the client `auth0|7` of one issuer for the user `auth0|7` of the other.
 ///
-/// The identity of a token without a subject is not equal to any identity, even its own.
+/// The identity of a token without a subject never equals another identity. It does not even equal
+/// itself.
 ///
 /// ```
 /// # fn may_read(claims: &scopegate::Claims) -> bool {
@@ -24,12 +25,12 @@ impl<'a> Identity<'a> {
         Self { issuer, subject: subject.filter(|subject| !subject.is_empty()) }
     }
 
-    /// Returns the issuer, which is exactly the name of a trusted issuer.
+    /// Returns the issuer. It is exactly the name of a trusted issuer.
     pub fn issuer(self) -> &'a str {
         self.issuer
     }
 
-    /// Returns the subject, or `None` if it is absent or empty.
+    /// Returns the subject. Returns `None` if it is absent or empty.
     pub fn subject(self) -> Option<&'a str> {
         self.subject
     }

@@ -26,8 +26,8 @@ pub enum ConfigError {
     RepeatedIssuer { issuer: String },
     /// A list names no trusted issuer.
     EmptyIssuerList,
-    /// A URL is not a valid issuer identifier, JWKS URL or resource identifier (RFC 8414 §2, RFC
-    /// 9728 §1.2).
+    /// A URL is not a valid issuer identifier, JWKS URL or resource identifier (RFC 8414 §2,
+    /// RFC 9728 §1.2).
     ///
     /// It must have the scheme `https` and a host, and no fragment and no user name. Only JWKS URLs
     /// may have a query. `http` is accepted for a loopback address, and for keys and metadata with

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 /// this date.
 const MAX_SECONDS: f64 = 253_402_300_799.0;
 
-/// A time in seconds since 1970-01-01T00:00:00Z without leap seconds, possibly with a fraction (RFC
-/// 7519 §2).
+/// A time in seconds since 1970-01-01T00:00:00Z without leap seconds, possibly with a fraction
+/// (RFC 7519 §2).
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct NumericDate(f64);
 

@@ -142,8 +142,8 @@ impl VerifierBuilder {
         self
     }
 
-    /// Sets the leeway for `exp`, `nbf` and `iat`, which allows for clocks that differ. Default: 30
-    /// s. Range: 0 s–300 s.
+    /// Sets the leeway for `exp`, `nbf` and `iat`, which allows for clocks that differ. Default:
+    /// 30 s. Range: 0 s–300 s.
     ///
     /// A larger leeway lengthens the lifetime of every token. RFC 7519 §4.1.4 allows "a few
     /// minutes".
@@ -173,8 +173,8 @@ impl VerifierBuilder {
         self
     }
 
-    /// Sets the cooldown between fetches that are caused by tokens with unknown keys. Default: 30
-    /// s. Range: 1 s–1 h.
+    /// Sets the cooldown between fetches that are caused by tokens with unknown keys. Default:
+    /// 30 s. Range: 1 s–1 h.
     ///
     /// Each issuer has its own cooldown. If a fetch does not bring the key, a second fetch follows
     /// 1.1 s after the first.

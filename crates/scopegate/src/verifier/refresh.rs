@@ -11,9 +11,9 @@ impl Verifier {
     /// and its issuer has withdrawn it, because the regular fetch may be minutes away.
     ///
     /// Returns each issuer with its outcome, in the order of the configuration. Whole key sets are
-    /// requested, even if a cache would respond that they are unchanged. The call waits at most 60
-    /// s. Each issuer is contacted at most once in 10 s, so an operator's endpoint may call it. An
-    /// earlier call returns [`RefreshOutcome::TooSoon`].
+    /// requested, even if a cache would respond that they are unchanged. The call waits at most
+    /// 60 s. Each issuer is contacted at most once in 10 s, so an operator's endpoint may call it.
+    /// An earlier call returns [`RefreshOutcome::TooSoon`].
     ///
     /// ```
     /// use scopegate::{Issuer, RefreshOutcome, Verifier};

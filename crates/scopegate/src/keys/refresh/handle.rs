@@ -162,8 +162,8 @@ impl RefreshHandle {
         self.state().schedule.settled_state(Instant::now())
     }
 
-    /// Returns the time until a client should retry, in whole seconds for `Retry-After` (RFC 9110
-    /// §10.2.3). It is at least 1 s.
+    /// Returns the time until a client should retry, in whole seconds for `Retry-After`
+    /// (RFC 9110 §10.2.3). It is at least 1 s.
     pub(crate) fn retry_after(&self) -> Duration {
         let wait = self.state().schedule.wait(Instant::now());
         let begun = u64::from(wait.subsec_nanos() > 0);
