@@ -117,9 +117,9 @@ impl Verifier {
     /// 5. The token is within its lifetime, by `exp`, `nbf` and `iat` (RFC 7519 §4.1). This comes
     ///    before the signature, because an expired token is rejected in any case.
     /// 6. The signature verifies with that key.
-    /// 7. The other claims are valid: - The token is an access token. The issuer's marks such as
-    ///    `token_use` are present, and the
-    ///      marks of ID tokens and other tokens are absent.
+    /// 7. The other claims are valid:
+    ///    - The token is an access token. The issuer's marks such as `token_use` are present, and
+    ///      the marks of ID tokens and other tokens are absent.
     ///    - Audience and client match.
     ///    - The token is not sender-constrained (RFC 7800).
     ///    - Scopes, `sub` and `jti` are well-formed.

@@ -215,8 +215,8 @@ impl VerifierBuilder {
         self
     }
 
-    /// Sets the time limit for each request of a key set or of metadata. Default: 5 s. Range: 100
-    /// ms–30 s.
+    /// Sets the time limit for each request of a key set or of metadata. Default: 5 s.
+    /// Range: 100 ms–30 s.
     ///
     /// The limit covers the connection and the whole response. Two fifths of it are the limit for
     /// the connection. A fetch with all its requests always ends within 30 s.
@@ -242,9 +242,9 @@ impl VerifierBuilder {
     /// callers that are active within an hour. After an eviction, the next request with that token
     /// costs one signature check.
     ///
-    /// The cache does not extend the validity of a token. A cached token is rejected from its `exp`
-    /// on, and if its key is withdrawn. A new verifier starts with an empty cache. Rejected tokens
-    /// and tokens of more than 4 KiB are not cached.
+    /// The cache does not extend the validity of a token. A cached token is rejected when it
+    /// expires, and when its key is withdrawn. A new verifier starts with an empty cache. Rejected
+    /// tokens and tokens of more than 4 KiB are not cached.
     pub fn cache_capacity(mut self, entries: usize) -> Self {
         self.cache_entries = entries;
         self
