@@ -177,11 +177,11 @@ impl fmt::Display for JwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { limit, found } => {
-                write!(f, "expected a token of at most {limit} bytes, found {found}")
+                write!(f, "the token is too long: expected at most {limit} bytes, found {found}")
             }
-            Self::Encrypted => f.write_str("expected a signed token, found an encrypted one"),
-            Self::NotThreeParts { found } => write!(f, "expected three parts, found {found}"),
-            Self::NotBase64Url { part } => write!(f, "expected the {part} to be canonical base64url"),
+            Self::Encrypted => f.write_str("the token is encrypted (JWE), expected a signed token (JWS)"),
+            Self::NotThreeParts { found } => write!(f, "the token has {found} parts, expected 3"),
+            Self::NotBase64Url { part } => write!(f, "the {part} is empty or not canonical base64url"),
         }
     }
 }
@@ -243,6 +243,20 @@ mod tests {
         let longer = format!("{at_most}YWFh");
         assert_eq!(error(&longer), JwsError::TooLong { limit: LIMIT, found: LIMIT + 4 });
         assert_eq!(CompactJws::split(b"{", 0).unwrap_err(), JwsError::TooLong { limit: 0, found: 1 });
+    }
+
+    #[test]
+    fn error_begins_with_the_cause() {
+        assert_eq!(
+            JwsError::TooLong { limit: 4, found: 5 }.to_string(),
+            "the token is too long: expected at most 4 bytes, found 5"
+        );
+        assert_eq!(error("YQ.YQ").to_string(), "the token has 2 parts, expected 3");
+        assert_eq!(
+            error("YQ.YQ.YQ.YQ.YQ").to_string(),
+            "the token is encrypted (JWE), expected a signed token (JWS)"
+        );
+        assert_eq!(error("YQ.YQ.").to_string(), "the signature is empty or not canonical base64url");
     }
 
     #[test]

@@ -143,14 +143,14 @@ pub enum MetadataError {
 impl fmt::Display for MetadataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Json(found) => write!(f, "expected metadata, found a document that is {found}"),
+            Self::Json(found) => write!(f, "the metadata document is {found}"),
             Self::WrongIssuer { found: Some(found) } => {
-                write!(f, "expected `issuer` to be exactly the configured one, found {found}")
+                write!(f, "`issuer` is not exactly the configured issuer, found {found}")
             }
-            Self::WrongIssuer { found: None } => f.write_str("expected `issuer`, found none"),
-            Self::NoEndpoint { member } => write!(f, "expected `{member}`, found none"),
+            Self::WrongIssuer { found: None } => f.write_str("`issuer` is missing or not a string"),
+            Self::NoEndpoint { member } => write!(f, "`{member}` is missing or not a string"),
             Self::InvalidEndpoint { member } => {
-                write!(f, "expected `{member}` to be an https URL without fragment")
+                write!(f, "`{member}` is not an allowed URL, expected https without fragment")
             }
         }
     }
@@ -301,6 +301,25 @@ mod tests {
         assert_eq!(named("http://keycloak:8080/token", token), invalid);
         let missing = Metadata::read(document("x").as_bytes(), &issuer).unwrap().document_endpoint("keys");
         assert_eq!(missing, Err(MetadataError::NoEndpoint { member: "keys" }));
+    }
+
+    #[test]
+    fn error_begins_with_the_cause() {
+        for (document, text) in [
+            ("[]", "the metadata document is not one JSON object"),
+            (
+                r#"{"issuer":"https://x"}"#,
+                "`issuer` is not exactly the configured issuer, found \"https://x\"",
+            ),
+            ("{}", "`issuer` is missing or not a string"),
+            (r#"{"issuer":"https://h/t1"}"#, "`jwks_uri` is missing or not a string"),
+            (
+                r#"{"issuer":"https://h/t1","jwks_uri":"http://h"}"#,
+                "`jwks_uri` is not an allowed URL, expected https without fragment",
+            ),
+        ] {
+            assert_eq!(read(document, REMOTE, "jwks_uri").unwrap_err().to_string(), text);
+        }
     }
 
     #[test]

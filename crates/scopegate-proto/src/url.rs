@@ -171,7 +171,7 @@ impl UrlError {
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected {}, found {:?}", self.expected, self.found)
+        write!(f, "invalid URL: expected {}, found {:?}", self.expected, self.found)
     }
 }
 
@@ -326,6 +326,7 @@ mod tests {
         for text in ["https://issuer.example/token#f", "https://issuer.example/keys#f"] {
             let error = SecureUrl::parse(text).unwrap_err();
             assert_eq!(error, UrlError { expected: EXPECTED, found: text.to_owned() });
+            assert_eq!(error.to_string(), format!("invalid URL: expected {EXPECTED}, found {text:?}"));
         }
     }
 

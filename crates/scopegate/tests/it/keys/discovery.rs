@@ -143,7 +143,7 @@ async fn metadata_of_another_issuer_is_rejected() {
     assert!(server.discover("/t1").await.is_ok());
     let error = server.discover("/t1/").await.unwrap_err();
     let source = error.source().unwrap().to_string();
-    assert!(source.contains("expected `issuer` to be exactly the configured one"), "{source}");
+    assert!(source.contains("`issuer` is not exactly the configured issuer"), "{source}");
     assert!(source.contains(&format!("{:?}", format!("{}/t1", server.url))), "{source}");
 }
 
