@@ -1,4 +1,6 @@
-//! Delays between retries: exponential, with jitter. No I/O, clock or randomness of its own.
+//! Delays between retries: exponential backoff with jitter.
+//!
+//! The functions are pure. The caller supplies the random numbers, and waits.
 
 use std::time::Duration;
 
@@ -7,9 +9,9 @@ const FACTOR: u32 = 2;
 
 /// An exponential backoff with full jitter.
 ///
-/// Each delay is drawn from the whole range below the current upper bound ("full jitter"), so that a
-/// fleet that failed together does not return together. No delay is shorter than half the first
-/// bound: a random number near 0 must not turn a loop into a hammer.
+/// Each delay is drawn from the whole range below the current upper bound ("full jitter"), so that
+/// processes that failed at the same time retry at different times. No delay is shorter than half
+/// the first bound. Otherwise a random number near 0 would cause a retry without a pause.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,7 +46,7 @@ impl Backoff {
         bound.mul_f64(random).max(self.first / 2)
     }
 
-    /// Starts again with the first delay. Call it after a success.
+    /// Resets the delay to the first one. Call it after a success.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
@@ -96,7 +98,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_delay_is_between_half_the_first_and_the_bound(
+        fn any_delay_is_within_its_bounds(
             random in 0.0..1.0f64,
             failures in 0u32..40,
         ) {

@@ -1,8 +1,8 @@
-//! The current time as a dependency. The only place that reads the system's clock.
+//! The current time as a dependency. No other module reads the system clock.
 
 use std::time::SystemTime;
 
-/// A source of the current time. Every method that may be added will have a default.
+/// A source of the current time. New methods will have a default implementation.
 ///
 /// In tests, pass a closure:
 ///
@@ -24,7 +24,7 @@ impl<F: Fn() -> SystemTime + Send + Sync + 'static> Clock for F {
     }
 }
 
-/// The operating system's clock.
+/// The system clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

@@ -1,8 +1,8 @@
 //! A short, printable piece of an untrusted string.
 //!
-//! Whatever a token or a server contains may end in an operator's log. An excerpt is cut to a fixed
-//! length and escaped, so it can neither flood a log line nor forge a second one. Do not show it to
-//! the client.
+//! Parts of tokens and of server responses are logged. An excerpt is cut to a fixed length and
+//! escaped, so an attacker can neither flood a log nor forge a line of it. Do not send an excerpt
+//! to the client.
 
 use std::fmt;
 
@@ -26,7 +26,7 @@ pub struct Excerpt {
     json_type: JsonType,
 }
 
-/// How much of the value an excerpt has.
+/// The extent of an excerpt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
     Whole,
@@ -34,7 +34,7 @@ enum Shown {
     TypeOnly,
 }
 
-/// The type of the value that an excerpt is of.
+/// The JSON type of the original value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum JsonType {
     String,
@@ -46,10 +46,10 @@ enum JsonType {
 }
 
 impl Excerpt {
-    /// Number of characters that [`new`](Self::new) preserves.
+    /// Maximum number of characters in an excerpt of [`new`](Self::new).
     pub const DEFAULT_LIMIT: usize = 80;
 
-    /// Number of characters that [`identifier`](Self::identifier) preserves.
+    /// Maximum number of characters in an excerpt of [`identifier`](Self::identifier).
     pub const IDENTIFIER_LIMIT: usize = 256;
 
     /// Cuts the string to 80 characters.
@@ -64,8 +64,8 @@ impl Excerpt {
         Self { shown, text: kept.into_boxed_str(), json_type: JsonType::String }
     }
 
-    /// Cuts a name that an operator has to copy, such as an issuer or an audience, to 256
-    /// characters.
+    /// Cuts a name to 256 characters. Use it for names that operators copy, such as an issuer or an
+    /// audience.
     pub fn identifier(text: &str) -> Self {
         Self::with_limit(text, Self::IDENTIFIER_LIMIT)
     }
@@ -90,7 +90,8 @@ impl Excerpt {
         Self { json_type: JsonType::of(value), ..Self::with_limit(value.get(), limit) }
     }
 
-    /// Holds only the type of a JSON value. Use it for values that may be secret or personal.
+    /// Creates an excerpt with only the type of a JSON value. Use it for values that may be secret
+    /// or personal.
     ///
     /// ```
     /// # use scopegate_proto::excerpt::Excerpt;
@@ -105,8 +106,8 @@ impl Excerpt {
         Self { text: Box::default(), shown: Shown::TypeOnly, json_type: JsonType::of(value) }
     }
 
-    /// Returns the cut string as it was found, not escaped: for comparisons, not for logs. Returns an
-    /// empty string if the excerpt holds only a type.
+    /// Returns the cut string without escapes. Use it for comparisons, not for logs. Returns an
+    /// empty string if the excerpt contains only a type.
     pub fn as_str(&self) -> &str {
         &self.text
     }

@@ -1,9 +1,8 @@
 //! A bounded HTTP client that no other crate's cargo features change.
 //!
-//! [`HttpClients`] gives issuers with equal settings one shared client. [`HttpClient`] sends one request
-//! at a time to a [`FetchUrl`], within a time limit, and reads a response body within a size limit. Secrets
-//! are sent to a [`SecureUrl`](crate::url::SecureUrl) only.
-//! Which request to send, and what its response means, is the caller's.
+//! [`HttpClients`] creates one shared client for equal settings. [`HttpClient`] sends a request to
+//! a [`FetchUrl`] within a time limit, and reads the response body within a size limit. Secrets are
+//! only sent to a [`SecureUrl`](crate::url::SecureUrl).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -26,14 +25,13 @@ pub use settings::{ProxyPolicy, TransportSettings};
 use client::Shared;
 use settings::Route;
 
-/// A pool that gives equal settings one shared client. Cloning is cheap, and clones share the pool.
+/// A pool that shares one client among equal settings. Cloning is cheap, and clones share the pool.
 ///
 /// Building an `https` client reads the system's certificate authorities, which takes tens of
-/// milliseconds. With one pool, hundreds of issuers pay for it once. The pool keeps no client alive: a
-/// client ends with its last [`HttpClient`].
+/// milliseconds. A pool does this once, even for hundreds of issuers. It holds weak references: a
+/// client is dropped with its last [`HttpClient`].
 ///
-/// There is no pool for the whole process: tests and applications that want separate connections
-/// create separate pools.
+/// There is no process-wide pool. For separate connections, create separate pools.
 ///
 /// ```
 /// use scopegate_proto::http::{HttpClients, TransportSettings};
@@ -56,19 +54,24 @@ struct Pool {
 }
 
 impl HttpClients {
-    /// Returns a client for this URL and for all URLs that are reached in the same way.
+    /// Returns a client for this URL and for all URLs of the same route.
     ///
-    /// Four ways are told apart: `https` over a network, `https` on a loopback address, `http` on a
-    /// loopback address, and `http` over a network. The last one uses neither proxy nor certificate and
-    /// sends no secret. The settings should be checked already, but need not be.
+    /// There are four routes:
+    ///
+    /// - `https` over a network;
+    /// - `https` on a loopback address;
+    /// - `http` on a loopback address;
+    /// - `http` over a network, without proxies, certificates and secrets.
+    ///
+    /// This method also checks the settings.
     ///
     /// # Errors
-    /// As [`TransportSettings::check`], and [`SettingsError::Client`] if the client cannot be built, for
-    /// example because the system has no certificate authorities.
+    /// As [`TransportSettings::check`]. Also returns [`SettingsError::Client`] if the client cannot
+    /// be built, for example because the system has no certificate authorities.
     pub fn client(&self, url: &FetchUrl, settings: &TransportSettings) -> Result<HttpClient, SettingsError> {
-        // Locked while a client is built, so that two equal requests do not build two. No request
-        // waits here, only configuration. A panic leaves the map as it was, so it is no reason to
-        // stop.
+        // The lock is held while a client is built, so that two equal calls do not build two. Only
+        // configuration waits for it, no request does. A panic leaves the map unchanged, so a
+        // poisoned lock is still usable.
         let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (Route::to(url), settings.clone());
         if let Some(shared) = pool.clients.get(&key).and_then(Weak::upgrade) {
@@ -81,7 +84,7 @@ impl HttpClients {
         Ok(HttpClient::new(shared))
     }
 
-    /// Returns how many clients the pool has built so far.
+    /// Returns the number of clients that the pool has built so far.
     pub fn built(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).built
     }
@@ -109,7 +112,7 @@ mod tests {
         let clients = HttpClients::default();
         let made: Vec<HttpClient> = (0..500)
             .map(|n| {
-                // Settings that are made anew for each issuer are equal nevertheless.
+                // Settings are compared by value, so new ones for each issuer are still equal.
                 let settings = TransportSettings::new(format!("test/{}", 1)).timeout(Duration::from_secs(5));
                 clients.client(&url(&format!("https://issuer-{n}.example")), &settings).unwrap()
             })
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_to_a_server_has_its_client() {
+    fn each_route_has_its_own_client() {
         // FR-A15
         let clients = HttpClients::default();
         let settings = TransportSettings::new("test");
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn other_settings_get_another_client() {
+    fn different_settings_get_different_clients() {
         let clients = HttpClients::default();
         let server = url("http://localhost:1");
         let second = Duration::from_secs(1);
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn client_ends_with_its_last_user() {
+    fn client_is_dropped_with_its_last_user() {
         let clients = HttpClients::default();
         let (server, settings) = (url("http://localhost:1"), TransportSettings::new("test"));
         for built in 1..=3 {

@@ -1,8 +1,8 @@
 //! A JSON object whose member names are all different, and readers for its values.
 //!
 //! RFC 7515 §4, RFC 7517 §4 and RFC 7519 §4 let a parser reject repeated names or take the last
-//! one. Two programs that choose differently read two meanings from one token, so repeated names
-//! are rejected here.
+//! one. Two programs that choose differently would read two meanings from one token. This parser
+//! therefore rejects repeated names.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -13,14 +13,16 @@ use serde_json::value::RawValue;
 
 /// Maximum number of members of an object.
 ///
-/// Tokens, keys and metadata documents have some dozens. Sorting the thousands that fit into a token
-/// would cost more than checking its signature.
+/// Tokens, keys and metadata documents have some dozens. A token has room for thousands, and
+/// sorting these would take longer than verifying its signature.
 pub const MAX_MEMBERS: usize = 256;
 
-/// Most objects have at most this many members, so their list is allocated once.
+/// Initial capacity of the member list. Most objects fit into it, so it is allocated once.
 const COMMON_MEMBERS: usize = 16;
 
-/// The reason why some bytes are rejected as a JSON object.
+/// The reason why bytes are rejected as a JSON object.
+///
+/// `Display` completes a sentence such as "the payload is …".
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonError {
@@ -47,7 +49,9 @@ impl fmt::Display for JsonError {
 
 impl std::error::Error for JsonError {}
 
-/// The members of a JSON object. Each value stays JSON until its reader says what it should be.
+/// The members of a JSON object, whose values are parsed on demand.
+///
+/// Parse a value with [`string`] or [`strings`], which state its expected type.
 ///
 /// ```
 /// use scopegate_proto::json::{JsonError, JsonObject, string};
@@ -68,8 +72,8 @@ impl<'a> JsonObject<'a> {
     /// Reads an object from bytes.
     ///
     /// # Errors
-    /// Returns a [`JsonError`] if the bytes are not UTF-8, not one object, or an object that repeats a
-    /// name or has more than [`MAX_MEMBERS`] members.
+    /// Returns a [`JsonError`] if the bytes are not UTF-8 or not exactly one object. Also returns
+    /// one if the object repeats a name, or has more than [`MAX_MEMBERS`] members.
     pub fn from_slice(bytes: &'a [u8]) -> Result<Self, JsonError> {
         // Checked here because serde_json does not look at the bytes of values that it skips.
         let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
@@ -95,7 +99,7 @@ impl<'a> JsonObject<'a> {
         Ok(Self { text, members })
     }
 
-    /// Returns the object as it was written.
+    /// Returns the JSON text of the object.
     #[inline]
     pub fn text(&self) -> &'a str {
         self.text
@@ -114,7 +118,7 @@ impl<'a> JsonObject<'a> {
         self.get(name).filter(|value| !is_null(value))
     }
 
-    /// Returns whether the object has a member of this name, whatever its value is.
+    /// Returns whether the object has a member of this name, with any value.
     #[inline]
     pub fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()
@@ -139,7 +143,8 @@ pub fn shortlex(a: &str, b: &str) -> Ordering {
 /// The result is borrowed if the value contains no escapes.
 #[inline]
 pub fn string(value: &RawValue) -> Option<Cow<'_, str>> {
-    // A value is JSON, so what begins with a quotation mark is one string, and ends with one.
+    // A `RawValue` is one valid JSON value. If it begins with a quotation mark, it is one string and
+    // ends with another one.
     let text = value.get().strip_prefix('"')?.strip_suffix('"')?;
     if memchr::memchr(b'\\', text.as_bytes()).is_none() {
         return Some(Cow::Borrowed(text));
@@ -147,7 +152,7 @@ pub fn string(value: &RawValue) -> Option<Cow<'_, str>> {
     serde_json::from_str::<Text<'_>>(value.get()).ok().map(|Text(text)| text)
 }
 
-/// Returns whether a value is `null`, which readers of optional members take for an absent one.
+/// Returns whether a value is `null`. Callers treat an optional member of this value as absent.
 #[inline]
 pub fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
@@ -159,11 +164,12 @@ pub fn strings(value: &RawValue) -> Option<Vec<Cow<'_, str>>> {
     Some(texts.into_iter().map(|Text(text)| text).collect())
 }
 
-/// A string that is borrowed where possible. `Cow` by itself always deserializes as owned.
+/// A string that is borrowed if possible. `Cow` by itself always deserializes as owned.
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Reads members into a list, repeated names included, and stops at the first one too many.
+/// Reads members into a list, including repeated names. Stops with an error after
+/// `MAX_MEMBERS + 1` members.
 struct Members<'m, 'a>(&'m mut Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de> DeserializeSeed<'de> for Members<'_, 'de> {
@@ -281,7 +287,7 @@ mod tests {
         assert!(JsonObject::from_text(&object(MAX_MEMBERS)).is_ok());
         let more = object(MAX_MEMBERS + 1);
         assert_eq!(JsonObject::from_text(&more).unwrap_err(), JsonError::TooManyMembers);
-        // What follows is not read.
+        // The rest is not read.
         let unfinished = more.trim_end_matches('}');
         assert_eq!(JsonObject::from_text(unfinished).unwrap_err(), JsonError::TooManyMembers);
         assert!(JsonError::TooManyMembers.to_string().contains(&MAX_MEMBERS.to_string()));
@@ -333,7 +339,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
             let valid = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes).is_ok();
-            // Anything that we read is an object for serde_json as well.
+            // Each accepted object is an object for serde_json as well.
             prop_assert!(JsonObject::from_slice(&bytes).is_err() || valid);
         }
     }

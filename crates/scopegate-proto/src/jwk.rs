@@ -1,5 +1,4 @@
-//! Members of a JSON Web Key (RFC 7517), read with strict types. Key sets and prepared keys are the
-//! verifier's.
+//! Members of a JSON Web Key (RFC 7517), read with strict types.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -33,7 +32,7 @@ impl<'a> Jwk<'a> {
         JsonObject::from_text(json).map(Self).map_err(JwkError::Json)
     }
 
-    /// Returns whether the key has a member of this name, whatever its value is.
+    /// Returns whether the key has a member of this name, with any value.
     pub fn contains(&self, member: &str) -> bool {
         self.0.contains(member)
     }
@@ -49,8 +48,10 @@ impl<'a> Jwk<'a> {
         }
     }
 
-    /// Returns a member that may be absent or `null`. Use it for members that say nothing about the
-    /// key's use, such as `kid`: some issuers write `null` where others leave them out.
+    /// Returns a member that may be absent or `null`.
+    ///
+    /// Use it for members that do not restrict the key's use, such as `kid`: some issuers write
+    /// `null` instead of omitting them.
     ///
     /// # Errors
     /// Returns [`JwkError::Malformed`] if the member is neither a string nor `null`.
@@ -61,8 +62,8 @@ impl<'a> Jwk<'a> {
     /// Returns a member that must be present.
     ///
     /// # Errors
-    /// Returns [`JwkError::Missing`] if it is absent or `null`, [`JwkError::Malformed`] if it is not a
-    /// string.
+    /// Returns [`JwkError::Missing`] if it is absent or `null`, [`JwkError::Malformed`] if it is
+    /// not a string.
     pub fn required(&self, member: &'static str) -> Result<Cow<'a, str>, JwkError> {
         self.optional_or_null(member)?.ok_or(JwkError::Missing(member))
     }
@@ -90,8 +91,8 @@ impl<'a> Jwk<'a> {
 
     /// Returns an unsigned number that must be present, in big-endian order without leading zeros.
     ///
-    /// Some issuers write leading zero bytes against RFC 7518 §2. They change nothing, so they are
-    /// dropped.
+    /// RFC 7518 §2 forbids leading zero bytes, but some issuers write them. They do not change the
+    /// number, so they are dropped.
     ///
     /// # Errors
     /// As [`bytes`](Self::bytes).
@@ -100,9 +101,9 @@ impl<'a> Jwk<'a> {
         Ok(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
     }
 
-    /// Checks that the key holds no private or symmetric key material.
+    /// Checks that the key contains no private or symmetric key material.
     ///
-    /// A private key that is published must be considered known to everyone.
+    /// A published private key is compromised, because an attacker can sign tokens with it.
     ///
     /// # Errors
     /// Returns [`JwkError::HoldsSecret`] if the key has one of the private members of RFC 7518 §6.
@@ -115,6 +116,8 @@ impl<'a> Jwk<'a> {
 }
 
 /// The reason why a key is rejected.
+///
+/// `Display` completes a sentence such as "the key …".
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JwkError {
@@ -126,7 +129,7 @@ pub enum JwkError {
     Malformed(&'static str),
     /// A member has a value that is not supported.
     Unsupported(&'static str),
-    /// The key holds private or symmetric key material.
+    /// The key contains private or symmetric key material.
     HoldsSecret,
 }
 
@@ -149,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn absent_member_is_told_from_malformed_one() {
+    fn absent_member_differs_from_malformed_one() {
         let jwk = Jwk::from_text(r#"{"kty":1,"x":"+/","ops":["a",1]}"#).unwrap();
         assert_eq!(jwk.optional("kid"), Ok(None));
         assert_eq!(jwk.strings("key_ops"), Ok(None));

@@ -1,11 +1,11 @@
-//! The three parts of a compact JWS (RFC 7515 §7.1), decoded. Nothing is verified or interpreted.
+//! The decoded parts of a compact JWS (RFC 7515 §7.1), neither parsed nor verified.
 
 use std::fmt;
 use std::ops::Range;
 
 use crate::base64url;
 
-/// Parts are counted up to this number; more dots are not worth the time.
+/// Parts are counted up to this number, which bounds the time for a token full of dots.
 const MAX_COUNTED_PARTS: usize = 10;
 
 /// A compact JWE has five parts (RFC 7516 §7.1).
@@ -36,13 +36,13 @@ impl CompactJws {
     /// Splits a token of at most `max_length` bytes and decodes its parts.
     ///
     /// # Errors
-    /// Returns a [`JwsError`] if the token is longer, does not have three parts, or if a part is empty
-    /// or not canonical base64url. The length is checked first.
+    /// Returns a [`JwsError`] if the token is longer or does not have three parts. Also returns one
+    /// if a part is empty or not canonical base64url. The length is checked first.
     pub fn split(token: &[u8], max_length: usize) -> Result<Self, JwsError> {
         if token.len() > max_length {
             return Err(JwsError::TooLong { limit: max_length, found: token.len() });
         }
-        // `slice::split` and `str::split` take 8 times as long to find two dots in 900 characters.
+        // With `slice::split` or `str::split`, finding two dots in 900 characters takes 8 times as long.
         let mut dots = memchr::memchr_iter(b'.', token);
         let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
             return Err(not_three_parts(token));
@@ -51,7 +51,7 @@ impl CompactJws {
         let (header, payload) = signing_input.split_at(first);
         #[allow(
             clippy::slow_vector_initialization,
-            reason = "glibc takes 170 instructions more to give cleared memory"
+            reason = "glibc takes 170 more instructions to allocate cleared memory"
         )]
         let mut decoded = Vec::with_capacity(token.len());
         decoded.resize(token.len(), 0);
@@ -61,8 +61,9 @@ impl CompactJws {
         Ok(Self { signing_input: second, decoded, header, payload, signature })
     }
 
-    /// Returns the input of the signature: header and payload as they were written, and the dot
-    /// between them. `token` is the one that was split.
+    /// Returns the signing input: the encoded header, a dot and the encoded payload (RFC 7515 §2).
+    ///
+    /// Pass the same token as to [`split`](Self::split).
     #[inline]
     pub fn signing_input<'t>(&self, token: &'t [u8]) -> &'t [u8] {
         token.get(..self.signing_input).unwrap_or_default()
@@ -114,7 +115,7 @@ fn not_three_parts(token: &[u8]) -> JwsError {
     }
 }
 
-/// Writes the bytes of a part, and returns their range.
+/// Decodes a part into `decoded`, and returns the range of its bytes.
 fn decode(text: &[u8], part: Part, decoded: &mut [u8], start: usize) -> Result<Range<usize>, JwsError> {
     let rest = decoded.get_mut(start..).unwrap_or_default();
     match base64url::decode_into(text, rest) {
@@ -127,11 +128,11 @@ fn decode(text: &[u8], part: Part, decoded: &mut [u8], start: usize) -> Result<R
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Before the first dot: the JOSE header.
+    /// The JOSE header, before the first dot.
     Header,
-    /// Between the dots: the payload.
+    /// The payload, between the dots.
     Payload,
-    /// After the second dot.
+    /// The signature, after the second dot.
     Signature,
 }
 
@@ -145,7 +146,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// The reason why some bytes are rejected as a compact JWS.
+/// The reason why bytes are rejected as a compact JWS.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JwsError {
@@ -157,7 +158,7 @@ pub enum JwsError {
         /// Length of the token in bytes.
         found: usize,
     },
-    /// The token has five parts, so it is an encrypted one (JWE).
+    /// The token has five parts, so it is encrypted (JWE).
     Encrypted,
     /// The token does not have three parts.
     #[non_exhaustive]

@@ -1,8 +1,8 @@
 //! Building blocks that the scopegate crates share.
 //!
 //! The verifier (`scopegate`) and the token client (`scopegate-client`) read the same formats and
-//! follow the same security rules. Each of these stands here once. Applications use those crates;
-//! this one is no general-purpose toolkit, and its versions follow theirs.
+//! follow the same security rules. This crate implements each of them once. Applications should use
+//! those crates: this one contains only the parts that they need, and it has their version numbers.
 //!
 //! | module | contains |
 //! | --- | --- |
@@ -11,7 +11,7 @@
 //! | [`jws`] | the three parts of a compact JWS |
 //! | [`jwk`], [`thumbprint`] | members of a public JWK, and its RFC 7638 thumbprint |
 //! | [`scope`] | the scope grammar, and sets of scopes |
-//! | [`url`] | URLs that secrets may travel to, URLs that keys may come from, and the rules against SSRF |
+//! | [`url`] | URLs for secrets, URLs of public documents, and the rules against SSRF |
 //! | [`metadata`] | authorization server metadata |
 //! | `http` | a bounded HTTP client that no other crate's features change (feature `fetch`) |
 //! | `secret_file` | secrets in small files (feature `fetch`) |

@@ -1,5 +1,5 @@
-//! Authorization server metadata: from an issuer to the URLs of its documents, and from a document to
-//! endpoints (RFC 8414, OpenID Connect Discovery). No I/O.
+//! Authorization server metadata (RFC 8414, OpenID Connect Discovery): the URLs of an issuer's
+//! documents, and the endpoints in a document.
 
 use std::fmt;
 
@@ -7,11 +7,13 @@ use crate::excerpt::Excerpt;
 use crate::json::{JsonError, JsonObject, string};
 use crate::url::{FetchUrl, SecureUrl};
 
-/// Returns the URLs where an issuer's metadata may be, in the order to try them. Each URL is listed
-/// once.
+/// Returns the possible URLs of an issuer's metadata, in the order to try them, without duplicates.
 ///
-/// RFC 8414 §3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery §4 puts
-/// it behind, and RFC 8414 §5 puts the latter's name before the path.
+/// | order | URL | source |
+/// | --- | --- | --- |
+/// | 1 | `/.well-known/oauth-authorization-server` + path | RFC 8414 §3.1 |
+/// | 2 | path + `/.well-known/openid-configuration` | OpenID Connect Discovery §4 |
+/// | 3 | `/.well-known/openid-configuration` + path | RFC 8414 §5 |
 pub fn well_known_urls(issuer: &FetchUrl) -> Vec<FetchUrl> {
     let path = issuer.url().path().trim_end_matches('/');
     let mut urls: Vec<FetchUrl> = Vec::with_capacity(3);
@@ -21,7 +23,7 @@ pub fn well_known_urls(issuer: &FetchUrl) -> Vec<FetchUrl> {
         format!("/.well-known/openid-configuration{path}"),
     ] {
         let url = issuer.with_path(&path);
-        // Without a path, the second and the third are the same.
+        // Without a path, the second and the third URL are equal.
         if !urls.contains(&url) {
             urls.push(url);
         }
@@ -31,8 +33,8 @@ pub fn well_known_urls(issuer: &FetchUrl) -> Vec<FetchUrl> {
 
 /// A metadata document of an issuer.
 ///
-/// Nothing but endpoints is taken from it. Which algorithms are accepted, for instance, is a matter
-/// of configuration, whatever the issuer lists (RFC 8725 §3.1).
+/// It is used for endpoints only. Accepted algorithms, for example, are configured and never taken
+/// from metadata (RFC 8725 §3.1).
 ///
 /// ```
 /// use scopegate_proto::metadata::Metadata;
@@ -51,10 +53,10 @@ pub struct Metadata<'a> {
 }
 
 impl<'a> Metadata<'a> {
-    /// Reads a document, and checks that it is the issuer's own.
+    /// Reads a document, and checks that it belongs to the issuer.
     ///
-    /// RFC 8414 §3.3: `issuer` must be identical, or the document must not be used. Otherwise one
-    /// issuer could speak for another.
+    /// RFC 8414 §3.3: the document must be rejected if its `issuer` is not identical. Otherwise one
+    /// issuer could name the endpoints of another.
     ///
     /// # Errors
     /// Returns [`MetadataError::Json`] or [`MetadataError::WrongIssuer`].
@@ -69,20 +71,21 @@ impl<'a> Metadata<'a> {
         }
     }
 
-    /// Returns the endpoint that a member names, such as `jwks_uri`.
+    /// Returns the endpoint in a member, such as `token_endpoint`.
     ///
     /// # Errors
-    /// Returns [`MetadataError::NoEndpoint`] if there is none, and [`MetadataError::InvalidEndpoint`] if
-    /// it is not a [`SecureUrl`] that the issuer may refer to.
+    /// Returns [`MetadataError::NoEndpoint`] if the member is absent or not a string. Returns
+    /// [`MetadataError::InvalidEndpoint`] if it is not a [`SecureUrl`] that the issuer
+    /// [may refer to](FetchUrl::may_refer_to).
     pub fn endpoint(&self, member: &'static str) -> Result<SecureUrl, MetadataError> {
         self.checked(member, self.document.get(member).and_then(string).as_deref())
     }
 
-    /// Returns the URL of a public document that a member names, such as `jwks_uri`.
+    /// Returns the URL of a public document in a member, such as `jwks_uri`.
     ///
-    /// Unlike [`endpoint`](Self::endpoint), it may be `http` on a network if the issuer's URL is. The
-    /// metadata itself was not protected then. An issuer with `https`, or on a loopback address, cannot
-    /// name such a URL.
+    /// Unlike [`endpoint`](Self::endpoint), this method accepts `http` over a network if the
+    /// issuer's own URL uses it: the metadata was then not protected either. If the issuer uses
+    /// `https` or a loopback address, such a URL is rejected.
     ///
     /// # Errors
     /// As [`endpoint`](Self::endpoint).
@@ -94,8 +97,10 @@ impl<'a> Metadata<'a> {
             .ok_or(MetadataError::InvalidEndpoint { member })
     }
 
-    /// Returns the endpoint for clients that present a certificate: the member of
-    /// `mtls_endpoint_aliases` if there is one (RFC 8705 §5), otherwise [`endpoint`](Self::endpoint).
+    /// Returns the endpoint for clients that present a certificate.
+    ///
+    /// If `mtls_endpoint_aliases` has the member, this is its URL (RFC 8705 §5). Otherwise it is
+    /// the same as [`endpoint`](Self::endpoint).
     ///
     /// # Errors
     /// As [`endpoint`](Self::endpoint).
@@ -114,28 +119,28 @@ impl<'a> Metadata<'a> {
     }
 }
 
-/// The reason why a document does not name an endpoint.
+/// The reason why a document has no usable endpoint.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetadataError {
     /// The document is not a JSON object without repeated member names.
     Json(JsonError),
-    /// The document is another issuer's.
+    /// The document's `issuer` differs from the configured issuer.
     #[non_exhaustive]
     WrongIssuer {
-        /// The issuer that the document names, if it is a string.
+        /// The value of `issuer`, if it is a string.
         found: Option<Excerpt>,
     },
-    /// The document does not name the endpoint.
+    /// The endpoint is absent, or not a string.
     #[non_exhaustive]
     NoEndpoint {
-        /// The member that was expected to name it.
+        /// The member of the endpoint.
         member: &'static str,
     },
-    /// The endpoint is no secure URL, or one that the issuer may not refer to.
+    /// The URL of the endpoint is not secure, or the issuer may not refer to it.
     #[non_exhaustive]
     InvalidEndpoint {
-        /// The member that names it.
+        /// The member of the endpoint.
         member: &'static str,
     },
 }
@@ -166,14 +171,14 @@ mod tests {
     const REMOTE: &str = "https://h/t1";
     const LOCAL: &str = "http://localhost/t1";
 
-    /// The two endpoints that the other crates look for, with what they are called.
+    /// The members of the endpoints that the other crates use.
     const MEMBERS: [&str; 2] = ["jwks_uri", "token_endpoint"];
 
     fn read(document: &str, issuer: &str, member: &'static str) -> Result<String, MetadataError> {
         let issuer = issuer_identifier(issuer).unwrap();
         let metadata = Metadata::read(document.as_bytes(), &issuer)?;
         let endpoint = metadata.endpoint(member).map(FetchUrl::from);
-        // An issuer that is reached securely cannot name a public document elsewhere either.
+        // For a secure issuer, both methods accept the same URLs.
         assert_eq!(metadata.document_endpoint(member), endpoint);
         Ok(endpoint?.written().to_owned())
     }
@@ -213,7 +218,7 @@ mod tests {
 
     #[test]
     fn endpoint_on_another_host_is_accepted() {
-        // F05: unknown members do not matter; the domain of a Cognito pool is not its issuer
+        // F05: unknown members are ignored; the domain of a Cognito pool differs from its issuer
         let document = r#"{"issuer":"https://h/t1","jwks_uri":"https://keys/x","x":1,
             "token_endpoint":"https://tokens/x?y","id_token_signing_alg_values_supported":["none"]}"#;
         assert_eq!(read(document, REMOTE, "jwks_uri").as_deref(), Ok("https://keys/x"));
@@ -245,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn endpoint_without_tls_or_on_our_machine_is_rejected() {
+    fn plain_or_local_endpoint_is_rejected() {
         // E02, E07, F05, F06
         for member in MEMBERS {
             let document =
@@ -276,8 +281,8 @@ mod tests {
     }
 
     #[test]
-    fn document_without_tls_is_named_only_by_an_issuer_without_tls() {
-        // FR-A15: an issuer with TLS cannot name one (`read` compares both kinds of endpoints)
+    fn plain_document_url_requires_plain_issuer() {
+        // FR-A15: for an issuer with TLS, `read` compares both kinds of endpoints.
         const PLAIN: &str = "http://keycloak:8080/realms/a";
         let issuer = issuer_identifier_allowing_http(PLAIN).unwrap();
         let document =

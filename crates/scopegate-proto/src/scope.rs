@@ -12,8 +12,8 @@ mod serde;
 /// One scope: `scope-token` of RFC 6749 §3.3, one or more characters out of
 /// `%x21 / %x23-5B / %x5D-7E`.
 ///
-/// Scopes are compared character by character. `orders` does not include `orders/read`, `*` means
-/// nothing, and `Read` is not `read`.
+/// Scopes are compared character by character. `orders` does not include `orders/read`, `*` is not
+/// a wildcard, and `Read` differs from `read`.
 ///
 /// ```
 /// use scopegate_proto::scope::{InvalidScope, Scope};
@@ -33,13 +33,13 @@ impl Scope {
     }
 }
 
-/// Returns whether a string is one scope.
+/// Returns whether a string is exactly one scope.
 #[inline]
 pub fn is_scope(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_scope_character)
 }
 
-/// Returns whether a byte may stand in a scope.
+/// Returns whether a scope may contain this byte.
 #[inline]
 pub fn is_scope_character(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E)
@@ -84,7 +84,7 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// The string that is no scope.
+/// The error for a string that is not a scope.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidScope {
@@ -121,7 +121,7 @@ impl std::error::Error for InvalidScope {}
 pub struct Scopes(Arc<[Scope]>);
 
 impl Scopes {
-    /// Returns whether the set has exactly this scope.
+    /// Returns whether the set contains exactly this scope.
     pub fn contains(&self, scope: &str) -> bool {
         self.0.binary_search_by(|known| known.as_str().cmp(scope)).is_ok()
     }
@@ -147,7 +147,7 @@ impl Scopes {
         self.iter().chain(others).cloned().collect()
     }
 
-    /// Returns the scopes that the other set does not have.
+    /// Returns the scopes that are not in the other set.
     #[must_use]
     pub fn without(&self, others: &Self) -> Self {
         self.iter().filter(|scope| !others.contains(scope.as_str())).cloned().collect()
@@ -157,11 +157,11 @@ impl Scopes {
 impl FromStr for Scopes {
     type Err = InvalidScope;
 
-    /// Reads a list of scopes that are separated by spaces. The empty string is the empty set, and
-    /// additional spaces are ignored.
+    /// Reads scopes that are separated by spaces. Returns the empty set for an empty string.
+    /// Additional spaces are ignored.
     ///
     /// # Errors
-    /// Returns [`InvalidScope`] for the first entry that is no scope.
+    /// Returns [`InvalidScope`] for the first entry that is not a scope.
     fn from_str(text: &str) -> Result<Self, InvalidScope> {
         text.split(' ').filter(|scope| !scope.is_empty()).map(str::parse).collect()
     }
@@ -202,7 +202,7 @@ impl<'a> IntoIterator for &'a Scopes {
 }
 
 impl fmt::Display for Scopes {
-    /// Writes the form of the `scope` parameter: separated by single spaces.
+    /// Writes the scopes separated by single spaces, as in the `scope` parameter.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, scope) in self.iter().enumerate() {
             write!(f, "{}{scope}", if position == 0 { "" } else { " " })?;
@@ -222,8 +222,8 @@ mod tests {
     }
 
     #[test]
-    fn grammar_is_that_of_rfc_6749() {
-        // C20: every ASCII character, and one beyond
+    fn grammar_follows_rfc_6749() {
+        // C20: every ASCII character, and another one
         for byte in 0u8..=127 {
             let valid = byte == 0x21 || (0x23..=0x5B).contains(&byte) || (0x5D..=0x7E).contains(&byte);
             let text = format!("a{}", char::from(byte));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn set_knows_its_size_and_members() {
+    fn set_has_size_and_members() {
         let set = set("b a b");
         assert_eq!((set.len(), set.is_empty()), (2, false));
         assert!((&set).into_iter().map(AsRef::as_ref).eq(["a", "b"]));
@@ -287,7 +287,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_set_is_read_as_it_was_written(scopes in proptest::collection::btree_set("[!#-\\[\\]-~]{1,6}", 0..10)) {
+        fn any_set_is_parsed_as_written(scopes in proptest::collection::btree_set("[!#-\\[\\]-~]{1,6}", 0..10)) {
             let set: Scopes = scopes.iter().map(|text| text.parse().unwrap()).collect();
             prop_assert!(set.iter().map(Scope::as_str).eq(scopes.iter().map(String::as_str)));
             prop_assert_eq!(set.to_string().parse::<Scopes>(), Ok(set));

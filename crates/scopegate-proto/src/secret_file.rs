@@ -1,5 +1,4 @@
-//! Secrets in small files, which Kubernetes and others mount and replace while a program runs. The form of a
-//! secret is checked elsewhere.
+//! Reads secrets from small files, such as those that Kubernetes mounts and replaces at run time.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -7,22 +6,24 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-/// Reads a small secret from a regular file. Returns one byte more than `limit` if the file is longer, so
-/// that the caller notices it.
+/// Reads a small secret from a regular file.
 ///
-/// It blocks, and a network file system may block for long: call it where blocking is allowed. The
-/// memory is wiped when the string is dropped, and no copy is left behind.
+/// If the file is longer than `limit` bytes, `read` returns `limit + 1` bytes, so that the caller
+/// can reject it. The memory is wiped when the string is dropped, and no other copy remains.
+///
+/// This function blocks, possibly for long on a network file system. Call it where blocking is
+/// allowed.
 ///
 /// # Errors
-/// Returns an error if the file cannot be read, is not a regular file, or is not UTF-8. No error contains
-/// the content.
+/// Returns an error if the file cannot be read, is not a regular file, or is not UTF-8. No error
+/// contains the content.
 pub fn read(path: &Path, limit: usize) -> io::Result<Zeroizing<String>> {
-    // Opening a pipe would block until it has a writer.
+    // Opening a named pipe would block until it has a writer.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("expected a regular file"));
     }
     let file = File::open(path)?;
-    // Allocated once: a string that grows leaves copies behind.
+    // Allocated once, because a growing string leaves copies that are not wiped.
     let mut text = Zeroizing::new(String::with_capacity(limit + 2));
     file.take(limit as u64 + 1).read_to_string(&mut text)?;
     Ok(text)
@@ -33,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn regular_file_is_read_up_to_one_byte_over_the_limit() {
+    fn file_is_read_one_byte_past_limit() {
         // FR-A14, FR-D5
         let path = std::env::temp_dir().join(format!("scopegate-secret-{}", std::process::id()));
         for (content, expected) in [("", ""), ("a\n", "a\n"), ("abcd", "abcd"), ("abcdef", "abcde")] {

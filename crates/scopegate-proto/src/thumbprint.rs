@@ -1,7 +1,7 @@
-//! The SHA-256 thumbprint of a public key (RFC 7638). The only file that calls the cryptography crate.
+//! The SHA-256 thumbprint of a public key (RFC 7638). No other module calls the cryptography crate.
 //!
-//! The hash comes from `aws-lc-rs`, which verifies and signs in the other crates: a second
-//! implementation of SHA-256 would be one more to audit.
+//! The hash function is that of `aws-lc-rs`, which verifies and signs in the other crates. A second
+//! implementation of SHA-256 would have to be audited as well.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use crate::jwk::{Jwk, JwkError};
 
 /// The SHA-256 thumbprint of a public key, such as the value of `jkt` (RFC 9449 §6.1).
 ///
-/// `Display` is its base64url form.
+/// `Display` writes it as base64url.
 ///
 /// ```
 /// use scopegate_proto::jwk::{Jwk, JwkError};
@@ -28,15 +28,16 @@ use crate::jwk::{Jwk, JwkError};
 pub struct Thumbprint([u8; 32]);
 
 impl Thumbprint {
-    /// Computes the thumbprint of a key of type `RSA`, `EC` (P-256, P-384, P-521) or `OKP` (Ed25519).
+    /// Computes the thumbprint of a key of type `RSA`, `EC` (P-256, P-384, P-521) or `OKP`
+    /// (Ed25519).
     ///
-    /// Only the members that identify the key count (RFC 7638 §3.2, RFC 8037 §2), so a key and the
-    /// same key with a `kid` have the same thumbprint.
+    /// Only the members that identify the key are hashed (RFC 7638 §3.2, RFC 8037 §2). Therefore, a
+    /// `kid` does not change the thumbprint.
     ///
     /// # Errors
-    /// Returns a [`JwkError`] if one of these members is absent, malformed or unsupported. Values that
-    /// RFC 7518 §6 does not allow are malformed: coordinates that are not of full length, and numbers
-    /// that are empty or begin with a zero byte. They would give one key several thumbprints.
+    /// Returns a [`JwkError`] if one of these members is absent, malformed or unsupported.
+    /// Malformed values include coordinates of a wrong length, and numbers that are empty or begin
+    /// with a zero byte (RFC 7518 §6). Otherwise one key would have several thumbprints.
     pub fn of(jwk: &Jwk<'_>) -> Result<Self, JwkError> {
         // Members in lexicographic order, without white space. No value needs an escape: it is
         // base64url, or one of the names below.
@@ -75,7 +76,7 @@ impl Thumbprint {
     }
 }
 
-/// The base64url form of a number (RFC 7518 §2: the minimum of bytes).
+/// Returns the base64url form of a number (RFC 7518 §2: the minimum number of bytes).
 fn number(jwk: &Jwk<'_>, member: &'static str) -> Result<String, JwkError> {
     let bytes = jwk.bytes(member)?;
     match bytes.first() {
@@ -84,7 +85,7 @@ fn number(jwk: &Jwk<'_>, member: &'static str) -> Result<String, JwkError> {
     }
 }
 
-/// The base64url form of a coordinate (RFC 7518 §6.2.1.2: the full length).
+/// Returns the base64url form of a coordinate (RFC 7518 §6.2.1.2: the full length).
 fn coordinate(jwk: &Jwk<'_>, member: &'static str, length: usize) -> Result<String, JwkError> {
     let bytes = jwk.bytes(member)?;
     if bytes.len() == length { Ok(base64url::encode(bytes)) } else { Err(JwkError::Malformed(member)) }
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn rsa_key_of_rfc_7638_has_its_thumbprint() {
-        // RFC 7638 §3.1; members that do not identify the key, and their order, do not matter
+        // RFC 7638 §3.1; other members and the order of members have no effect
         let expected = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
         for jwk in [
             format!(r#"{{"kty":"RSA","n":"{RSA_N}","e":"AQAB","alg":"RS256","kid":"2011-04-29"}}"#),
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn second_spelling_of_a_key_is_rejected() {
-        // A leading zero of a number, and a coordinate that is too short or too long.
+        // Numbers with a leading zero, and coordinates that are too short or too long.
         let x = |bytes: usize| base64url::encode(vec![1; bytes]);
         for (jwk, member) in [
             (r#"{"kty":"RSA","n":"AQ","e":"AAEAAQ"}"#.to_owned(), "e"),

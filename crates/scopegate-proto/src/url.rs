@@ -1,5 +1,4 @@
-//! URLs of a configuration or of a metadata document, checked once. All rules against SSRF stand
-//! here.
+//! URLs from configuration and metadata, checked once, and the rules against SSRF.
 
 mod fetch_url;
 
@@ -14,10 +13,10 @@ pub use fetch_url::{FetchUrl, may_be_this_machine};
 /// loopback address: an attacker who can listen there can read the process itself.
 const EXPECTED: &str = "an https URL (http only on a loopback address) without fragment and user name";
 
-/// A URL that keys may be fetched from, and that secrets may be sent to.
+/// A URL for keys and secrets: `https`, or `http` on a loopback address.
 ///
-/// It is a [`FetchUrl`] that is `https`, or `http` on a loopback address. It names a host, and has
-/// neither fragment nor user name. `Debug` hides the query, which may be a secret.
+/// It has a host, and neither fragment nor user name. `Debug` hides the query, which may be a
+/// secret.
 ///
 /// ```
 /// use scopegate_proto::url::SecureUrl;
@@ -34,7 +33,7 @@ impl SecureUrl {
     /// Parses a URL, as strictly as [`FetchUrl::parse_allowing_http`].
     ///
     /// # Errors
-    /// Returns [`UrlError`] if the string is no such URL.
+    /// Returns [`UrlError`] if the string is not such a URL.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         FetchUrl::parse_allowing_http(text)?.try_into()
     }
@@ -57,7 +56,7 @@ impl From<SecureUrl> for FetchUrl {
     }
 }
 
-/// Whatever can be fetched may be fetched from a secure URL, too.
+/// A secure URL has all methods of [`FetchUrl`].
 impl Deref for SecureUrl {
     type Target = FetchUrl;
 
@@ -77,7 +76,7 @@ impl fmt::Debug for SecureUrl {
 /// Compare tokens and metadata with [`written`](FetchUrl::written), character by character.
 ///
 /// # Errors
-/// Returns [`UrlError`] if the string is no such URL.
+/// Returns [`UrlError`] if the string is not such a URL.
 pub fn issuer_identifier(text: &str) -> Result<SecureUrl, UrlError> {
     issuer_identifier_allowing_http(text)?.try_into()
 }
@@ -85,7 +84,7 @@ pub fn issuer_identifier(text: &str) -> Result<SecureUrl, UrlError> {
 /// Parses an issuer identifier as [`issuer_identifier`] does, and also accepts `http` to any host.
 ///
 /// # Errors
-/// Returns [`UrlError`] if the string is no such URL.
+/// Returns [`UrlError`] if the string is not such a URL.
 pub fn issuer_identifier_allowing_http(text: &str) -> Result<FetchUrl, UrlError> {
     let url = FetchUrl::parse_allowing_http(text)?;
     if url.url().query().is_some() {
@@ -97,15 +96,15 @@ pub fn issuer_identifier_allowing_http(text: &str) -> Result<FetchUrl, UrlError>
 /// Maximum length of an issuer's name in bytes.
 pub const MAX_NAME_LENGTH: usize = 2_048;
 
-/// Returns whether a string can be an issuer's name that is only compared: a `StringOrURI` (RFC 7519
-/// §2).
+/// Returns whether a string can be an issuer's name, which is only compared (`StringOrURI` of RFC
+/// 7519 §2).
 ///
-/// Any non-empty string of up to 2,048 bytes without control characters is one; if it contains a
-/// colon, it must begin with a scheme and contain no white space. So `acme.com`,
-/// `http://fs.example.com/adfs/services/trust` and `spiffe://example.org` are names. White space
-/// at either end and user names in a URL are rejected: both are mistakes of a configuration.
+/// A name has 1–2,048 bytes and no control characters. If it contains a colon, it must begin with a
+/// scheme and contain printable ASCII only, without white space and backslashes. Examples are
+/// `acme.com`, `http://fs.example.com/adfs/services/trust` and `spiffe://example.org`. White space
+/// at either end and user names in a URL are rejected as configuration mistakes.
 ///
-/// Nothing is sent to a name. An address that something is fetched from is a [`SecureUrl`].
+/// A name is never used as a URL. Requests are sent to a [`SecureUrl`].
 pub fn is_string_or_uri(text: &str) -> bool {
     let is_text = !text.is_empty()
         && text.len() <= MAX_NAME_LENGTH
@@ -120,29 +119,29 @@ pub fn is_string_or_uri(text: &str) -> bool {
         && !has_user(rest)
 }
 
-/// Returns whether a URI without its scheme names a user, also one with an empty name, as in `//@h/`.
+/// Returns whether a URI without its scheme has user information. It may be empty, as in `//@h/`.
 fn has_user(hierarchy: &str) -> bool {
     let authority = hierarchy.strip_prefix("//").and_then(|rest| rest.split(['/', '?', '#']).next());
     authority.is_some_and(|authority| authority.contains('@'))
 }
 
 /// Returns whether a string is an absolute URI without a fragment (RFC 3986 §4.3), such as the
-/// resource that a token is for (RFC 8707 §2).
+/// resource of a token request (RFC 8707 §2).
 ///
-/// Nothing is sent to it, so any scheme will do. White space and non-ASCII characters, which a URL
-/// parser would mend, are rejected.
+/// No request is sent to it, so any scheme is accepted. White space and non-ASCII characters are
+/// rejected, because a URL parser would change them.
 pub fn is_absolute_uri(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic()) && !text.contains('#') && Url::parse(text).is_ok()
 }
 
-/// Removes user names, passwords and queries from a URL, because they may be secrets.
+/// Returns a URL without user name, password and query, because they may be secrets.
 ///
 /// The string need not be a valid URL.
 pub fn redacted(text: &str) -> String {
     let (text, query) = text.split_once('?').map_or((text, None), |(text, query)| (text, Some(query)));
     let mark = if query.is_some() { "?…" } else { "" };
     match text.rsplit_once('@') {
-        // What looks like the host may be a part of a password that contains a question mark.
+        // The apparent host may be part of a password that contains a question mark.
         _ if query.is_some_and(|query| query.contains('@')) => "…".to_owned(),
         Some((_, host)) => format!("…@{host}{mark}"),
         None => format!("{text}{mark}"),
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn http_to_a_network_can_be_fetched_and_gets_no_secret() {
+    fn http_url_to_network_is_not_secure() {
         // FR-A15
         for text in
             ["http://keycloak:8080/realms/a", "http://10.0.0.1", "http://0.0.0.0", "http://x.localhost"]
@@ -252,7 +251,7 @@ mod tests {
             assert!(!url.is_plain_network(), "{text}");
             assert_eq!(FetchUrl::from(SecureUrl::try_from(url.clone()).unwrap()), url);
         }
-        // What else is wrong with a URL stays wrong.
+        // All other defects of a URL are rejected as before.
         for text in [
             "ftp://keycloak:8080/realms/a",
             "keycloak:8080/realms/a",
@@ -387,11 +386,11 @@ mod tests {
     }
 
     #[test]
-    fn remote_server_may_not_name_our_own_machine() {
+    fn remote_server_cannot_refer_to_this_machine() {
         // E02, E07, F05, F06
         let [remote, local] =
             ["https://h/t1", "http://127.0.0.1:9400"].map(|text| SecureUrl::parse(text).unwrap());
-        // FR-A15: also a server that is reached without TLS
+        // FR-A15: also a server without TLS
         let plain = FetchUrl::parse_allowing_http("http://keycloak:8080").unwrap();
         for text in [
             "http://127.0.0.1:1/x",

@@ -1,7 +1,7 @@
-//! The only place that builds a client of `reqwest`. It states everything that matters.
+//! Builds the `reqwest` client, and states every setting that features can change.
 //!
-//! Cargo unifies features: if any crate of a program turns one on, it is on for all of them. Some
-//! change the defaults of `reqwest`, so no default is relied upon here:
+//! Cargo unifies features: if any crate of a program enables one, it is enabled for all of them.
+//! Some features change the defaults of `reqwest`, so this module relies on no default:
 //!
 //! | feature | would change | stated as |
 //! | --- | --- | --- |
@@ -13,7 +13,7 @@
 //! | `socks` | the protocol spoken to a proxy | only `http` and `https` in [`proxy`] |
 //! | `cookies` | nothing, unless a cookie store is set | none is set |
 //!
-//! `tests/neighbours` turns all of them on.
+//! `tests/neighbours` enables all of them.
 
 use reqwest::{Client, redirect, retry, tls};
 
@@ -24,7 +24,7 @@ use crate::http::settings::{ProxyPolicy, Route, TransportSettings};
 
 pub(super) fn client(route: Route, settings: &TransportSettings) -> Result<Client, SettingsError> {
     let roots = certificates::roots(&settings.root_certificates)?;
-    // Checked also if it is not used.
+    // Checked even if the route does not use it.
     let identity = certificates::identity(settings.identity_pem())?;
     let mut builder = Client::builder()
         .user_agent(&*settings.user_agent)
@@ -38,21 +38,22 @@ pub(super) fn client(route: Route, settings: &TransportSettings) -> Result<Clien
         .no_zstd()
         .no_deflate()
         .no_hickory_dns()
-        // Keys come from the configured URL, and secrets go to it, not to where it points today.
+        // Keys are fetched from the configured URL, and secrets are sent to it. A redirect would
+        // replace the configured URL by one that the server names.
         .redirect(redirect::Policy::none())
         .referer(false)
         // A connection that died while the process was suspended looks alive, and a fetch over it hangs.
         .pool_max_idle_per_host(0)
-        // When to retry is decided by whoever knows what the request costs.
+        // Retries are the caller's decision, because the caller knows the effects of a request.
         .retry(retry::never())
-        // Forgets the system's proxies, too.
+        // Also removes the system's proxies.
         .no_proxy();
     builder = match route {
         Route::Network | Route::Loopback => builder.https_only(true),
         // Certificates are not needed for http, and reading them takes time.
         Route::PlainLoopback | Route::PlainNetwork => builder.tls_certs_only([]),
     };
-    // A proxy cannot reach our own loopback address, and nothing but `https` is given to one.
+    // A proxy cannot reach this machine's loopback address, and only `https` requests use a proxy.
     if let (Route::Network, ProxyPolicy::Environment) = (route, settings.proxies)
         && let Some(proxy) = proxy::from_environment()?
     {

@@ -1,4 +1,4 @@
-//! Certificates of the settings, read from PEM.
+//! Reads the certificates of the settings from PEM.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use reqwest::{Certificate, Client, Identity};
 
 use crate::http::error::SettingsError;
 
-/// Reads the certificate authorities beside the system's: one bundle for each setting.
+/// Reads the certificate authorities that are added to the system's, one bundle for each setting.
 pub(super) fn roots(bundles: &[Arc<[u8]>]) -> Result<Vec<Certificate>, SettingsError> {
     let invalid = |error: reqwest::Error| SettingsError::InvalidRootCertificate { source: error.into() };
     let mut roots = Vec::new();
@@ -18,15 +18,15 @@ pub(super) fn roots(bundles: &[Arc<[u8]>]) -> Result<Vec<Certificate>, SettingsE
         roots.extend(bundle);
     }
     if !roots.is_empty() {
-        // PEM may hold anything. Whether that is a certificate is found out by a client that trusts
-        // nothing else, which reads no other certificates and costs little.
+        // PEM can contain any bytes. Building a client parses them as certificates. This client trusts
+        // only these, so it does not read the system's authorities and is built quickly.
         let trusting = Client::builder().tls_backend_rustls().no_proxy().no_hickory_dns();
         trusting.tls_certs_only(roots.iter().cloned()).build().map_err(invalid)?;
     }
     Ok(roots)
 }
 
-/// Reads the certificate that the client presents.
+/// Reads the client's certificate and its private key.
 pub(super) fn identity(pem: Option<&[u8]>) -> Result<Option<Identity>, SettingsError> {
     pem.map(Identity::from_pem).transpose().map_err(|_| SettingsError::InvalidIdentity)
 }
@@ -73,8 +73,8 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn certificate_that_is_none_is_rejected() {
-        // The second is PEM, of bytes that are no certificate.
+    fn invalid_certificate_is_rejected() {
+        // The second one is valid PEM, but its bytes are not a certificate.
         for text in ["%", "YWJj"] {
             let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
             let error = settings().root_certificates(pem).check().unwrap_err();

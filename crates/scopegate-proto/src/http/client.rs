@@ -15,13 +15,13 @@ use crate::http::error::{HttpError, SettingsError};
 use crate::http::settings::{Route, TransportSettings};
 use crate::url::{FetchUrl, SecureUrl};
 
-/// A client for servers that are reached in the same way. Cloning is cheap.
+/// A client for all URLs of one route. Cloning is cheap.
 ///
 /// Create one with [`HttpClients::client`](crate::http::HttpClients::client).
 #[derive(Clone)]
 pub struct HttpClient(Arc<Shared>);
 
-/// What clones share.
+/// The state that clones share.
 pub(super) struct Shared {
     client: reqwest::Client,
     route: Route,
@@ -45,9 +45,9 @@ impl HttpClient {
         self.request(url, self.0.client.get(url.url().clone()))
     }
 
-    /// Starts a POST request with a form. The form is wiped from memory once it was sent.
+    /// Starts a POST request with a form. The form is wiped from memory after it was sent.
     ///
-    /// Forms hold secrets, so none can be sent over a network without TLS:
+    /// Forms contain secrets, so they cannot be sent over a network without TLS:
     ///
     /// ```
     /// # use scopegate_proto::{http::HttpClient, url::SecureUrl};
@@ -94,27 +94,30 @@ impl AsRef<[u8]> for Wiped {
 pub struct HttpRequest {
     request: RequestBuilder,
     route: Route,
-    /// Whether the client was built for such a request.
+    /// Whether the client was built for the route of this request.
     fits: bool,
     timeout: Duration,
 }
 
 impl HttpRequest {
-    /// Adds a header. Mark values that are secret as sensitive: over a network without TLS, the request
-    /// then fails with [`HttpError::WrongRoute`].
+    /// Adds a header.
+    ///
+    /// Mark secret values as sensitive. A request with a sensitive header over a network without
+    /// TLS fails with [`HttpError::WrongRoute`].
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.fits &= !(value.is_sensitive() && self.route == Route::PlainNetwork);
         self.request = self.request.header(name, value);
         self
     }
 
-    /// Sends the request, and returns the response once its header section is complete.
+    /// Sends the request, and returns the response when its header section is complete.
     ///
     /// The time limit of the settings includes the response body. Redirects are not followed.
     ///
     /// # Errors
-    /// Returns [`HttpError`] if there is no response. Returns [`HttpError::WrongRoute`] if the client was
-    /// built for another way to a server: an `https` client never sends to an `http` URL.
+    /// Returns [`HttpError`] if there is no response. Returns [`HttpError::WrongRoute`] if the
+    /// client was built for another route: an `https` client never sends a request to an `http`
+    /// URL.
     pub async fn send(self) -> Result<HttpResponse, HttpError> {
         let Self { request, fits, timeout, .. } = self;
         if !fits {
@@ -126,7 +129,7 @@ impl HttpRequest {
 }
 
 impl fmt::Debug for HttpRequest {
-    /// Shows neither URL nor headers, which may hold secrets.
+    /// Shows neither URL nor headers, because they may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpRequest").finish_non_exhaustive()
     }
@@ -149,27 +152,27 @@ impl HttpResponse {
         self.response.headers()
     }
 
-    /// Returns a header as a string. Returns `None` if it is absent or not visible ASCII; of several
-    /// values, the first one counts.
+    /// Returns the first value of a header as a string. Returns `None` if the header is absent, or
+    /// if the value is not visible ASCII.
     pub fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers().get(name)?.to_str().ok()
     }
 
-    /// Reads the body, as it was sent: no content encoding is decoded. It is wiped from memory when it
-    /// is dropped.
+    /// Reads the body without decoding a content encoding. The body is wiped from memory when it is
+    /// dropped.
     ///
     /// # Errors
-    /// Returns [`HttpError::TooLarge`] if the body has more than `limit` bytes, without reading on, and
-    /// any other [`HttpError`] if it does not arrive as a whole.
+    /// Returns [`HttpError::TooLarge`] if the body has more than `limit` bytes; the rest is not
+    /// read. Returns another [`HttpError`] if the body does not arrive completely.
     pub async fn body(mut self, limit: usize) -> Result<Zeroizing<Vec<u8>>, HttpError> {
         let announced = self.response.content_length().map_or(limit, |length| {
-            // A length that no memory could hold is too large as well.
+            // A length beyond `usize` is above every limit.
             usize::try_from(length).unwrap_or(usize::MAX)
         });
         if announced > limit {
             return Err(HttpError::TooLarge { limit });
         }
-        // As large as it may become: a vector that grows leaves copies behind.
+        // Allocated at its final size, because a growing vector leaves copies that are not wiped.
         let mut body = Zeroizing::new(Vec::with_capacity(announced));
         while let Some(chunk) = self.chunk().await? {
             if chunk.len() > limit - body.len() {
@@ -186,7 +189,7 @@ impl HttpResponse {
 }
 
 impl fmt::Debug for HttpResponse {
-    /// Shows the status only: headers may hold secrets.
+    /// Shows the status only, because headers may contain secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpResponse").field("status", &self.status()).finish_non_exhaustive()
     }

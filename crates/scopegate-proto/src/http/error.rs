@@ -1,5 +1,5 @@
-//! The reasons why a client cannot be built, and why a request fails. A response of any status is no
-//! failure here.
+//! Errors of building a client and of sending a request. A response is not an error, regardless of
+//! its status.
 
 use std::error::Error;
 use std::fmt;
@@ -9,13 +9,13 @@ use std::time::Duration;
 /// A foreign error. Its type is not part of the API.
 type Source = Box<dyn Error + Send + Sync>;
 
-/// The reason why a request brought no complete response.
+/// The reason why a request has no complete response.
 ///
-/// The whole chain of causes is behind [`source`](Error::source). None of them shows the URL.
+/// [`source`](Error::source) returns the chain of causes. None of them contains the URL.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum HttpError {
-    /// There was no connection within its time limit.
+    /// No connection was established, or not within its time limit.
     #[non_exhaustive]
     Connect {
         /// The step that failed.
@@ -43,19 +43,19 @@ pub enum HttpError {
         /// The cause.
         source: Source,
     },
-    /// The server closed the connection, or sent something that is not HTTP.
+    /// The server closed the connection, or its response is not HTTP.
     #[non_exhaustive]
     NoResponse {
         /// The cause.
         source: Source,
     },
-    /// The response body is larger than the caller reads.
+    /// The response body exceeds the caller's size limit.
     #[non_exhaustive]
     TooLarge {
         /// The size limit in bytes.
         limit: usize,
     },
-    /// The client was built for another way to a server than this URL needs. Nothing was sent.
+    /// The client was built for another route than the route of this URL. The request was not sent.
     WrongRoute,
 }
 
@@ -65,9 +65,9 @@ pub enum HttpError {
 pub enum ConnectFailure {
     /// The host name was not resolved (DNS).
     Dns,
-    /// Nothing listens at the address.
+    /// The connection was refused: no program listens on the port.
     Refused,
-    /// The proxy could not be reached, or gave no connection to the server.
+    /// The proxy could not be reached, or it did not connect to the server.
     Proxy,
     /// The time limit for a connection has passed.
     Timeout,
@@ -76,18 +76,18 @@ pub enum ConnectFailure {
 }
 
 impl HttpError {
-    /// Returns whether the same request may succeed later, although nothing is changed.
+    /// Returns whether a retry of the same request may succeed.
     pub fn is_transient(&self) -> bool {
         !matches!(self, Self::TooLarge { .. } | Self::WrongRoute)
     }
 
-    /// Returns whether no connection to the server was made. The server may have moved.
+    /// Returns whether no connection to the server was established. The server may have moved.
     pub fn is_connect(&self) -> bool {
         matches!(self, Self::Connect { .. } | Self::Tls { .. })
     }
 
     pub(super) fn new(error: reqwest::Error, limit: Duration) -> Self {
-        // The caller names the URL once, without its query.
+        // Callers log the URL themselves, without its query.
         let error = error.without_url();
         let (connect, timeout) = (error.is_connect(), error.is_timeout());
         let body = error.is_body() || error.is_decode();
@@ -104,8 +104,10 @@ impl HttpError {
     }
 }
 
-/// Returns whether an error comes from TLS: tokio-rustls wraps those in I/O errors of the kind
-/// `InvalidData`, which neither sockets nor the resolver produce.
+/// Returns whether an error comes from TLS.
+///
+/// tokio-rustls wraps TLS errors in I/O errors of the kind `InvalidData`, which neither sockets nor
+/// the resolver produce.
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
     let mut error = Some(error);
     while let Some(cause) = error {
@@ -119,12 +121,13 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// Tells failures of a connection apart. The HTTP client has no types for them, but texts.
+/// Classifies a connection failure. `reqwest` has no types for these failures, so messages are
+/// compared.
 fn connect_failure(error: &(dyn Error + 'static), timeout: bool) -> ConnectFailure {
     let (mut error, mut found) = (Some(error), ConnectFailure::Other);
     while let Some(cause) = error {
         let text = cause.to_string();
-        // What fails in a tunnel is the proxy's, whatever its causes are.
+        // Each failure in a tunnel counts as the proxy's, regardless of its causes.
         if text.starts_with("tunnel error") || text.starts_with("proxy ") {
             return ConnectFailure::Proxy;
         }
@@ -181,11 +184,11 @@ impl Error for HttpError {
     }
 }
 
-/// The reason why settings are rejected. None shows a key.
+/// The reason why settings are rejected. No variant contains a key.
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum SettingsError {
-    /// A bundle of root certificates contains none.
+    /// A bundle of root certificates contains no certificate.
     NoRootCertificate,
     /// A root certificate is not PEM, or cannot be trusted.
     #[non_exhaustive]
@@ -193,16 +196,17 @@ pub enum SettingsError {
         /// The cause.
         source: Source,
     },
-    /// The client's identity is not PEM of a private key and a certificate. The cause is not shown,
+    /// The client's identity is not PEM of a private key and a certificate. The cause is dropped,
     /// because it may quote the key.
     InvalidIdentity,
-    /// The proxy of the environment is not one.
+    /// An environment variable is not the URL of a proxy.
     #[non_exhaustive]
     InvalidProxy {
-        /// The variable that names it.
+        /// The environment variable.
         variable: &'static str,
     },
-    /// The client could not be built, for example because the system has no certificate authorities.
+    /// The client could not be built, for example because the system has no certificate
+    /// authorities.
     #[non_exhaustive]
     Client {
         /// The cause.

@@ -1,7 +1,7 @@
-//! The proxy that the environment names for `https`, as curl reads it.
+//! Reads the proxy for `https` from the environment, as curl does.
 //!
-//! `reqwest` can do this itself, but two of its features change the result: `system-proxy` looks
-//! elsewhere on macOS and Windows, and `socks` speaks another protocol.
+//! `reqwest` can do this itself, but two of its features change the result. `system-proxy` reads
+//! the system settings on macOS and Windows, and `socks` adds another protocol.
 
 use ::http::Uri;
 use reqwest::{NoProxy, Proxy};
@@ -11,12 +11,12 @@ use crate::http::error::SettingsError;
 pub(super) fn from_environment() -> Result<Option<Proxy>, SettingsError> {
     let Some(found) = read(|name| std::env::var(name).ok()) else { return Ok(None) };
     let proxy = Proxy::https(&found.url);
-    // The reason may quote a password.
+    // The cause is dropped, because it may quote a password.
     let proxy = proxy.map_err(|_| SettingsError::InvalidProxy { variable: found.variable })?;
     Ok(Some(proxy.no_proxy(NoProxy::from_string(&found.exceptions))))
 }
 
-/// A proxy, and the hosts that are reached without it.
+/// A proxy, and the exceptions in `NO_PROXY`.
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
     variable: &'static str,
@@ -25,11 +25,11 @@ struct Found {
 }
 
 fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Found> {
-    // A CGI program gets variables from the client's headers.
+    // A CGI program gets variables from request headers, such as `HTTP_PROXY` from `Proxy` (httpoxy).
     if variable("REQUEST_METHOD").is_some() {
         return None;
     }
-    // Upper case wins, also if it is empty.
+    // Upper case wins, even if it is empty.
     let first = |upper: &'static str, lower: &'static str| {
         let (name, value) = variable(upper)
             .map(|value| (upper, value))
@@ -42,17 +42,17 @@ fn read(variable: impl Fn(&str) -> Option<String>) -> Option<Found> {
     Some(Found { variable: variable_name, url, exceptions })
 }
 
-/// Returns the URL of a proxy, with a scheme. Returns `None` for anything else.
+/// Returns the URL of a proxy with a scheme, or `None` if the value is not the URL of a proxy.
 fn proxy_url(value: &str) -> Option<String> {
     let uri: Uri = value.parse().ok()?;
     let authority = uri.authority()?.as_str();
     match uri.scheme_str() {
         Some(scheme @ ("http" | "https")) => Some(format!("{scheme}://{authority}")),
         None => Some(format!("http://{authority}")),
-        // Without its feature `socks`, `reqwest` cannot speak SOCKS, and with it, it would. A request
-        // must not take another way because of a feature, and must not avoid the proxy either. So it
-        // asks the proxy for an HTTP tunnel and fails, unless the proxy can do both. The password is
-        // for SOCKS only.
+        // `reqwest` supports SOCKS only with its feature `socks`. A feature must not change the route
+        // of a request, and the request must not bypass the proxy. So the URL becomes that of an HTTP
+        // proxy. The request fails if the proxy supports SOCKS only. The credentials are for SOCKS, so
+        // they are dropped.
         Some("socks4" | "socks4a" | "socks5" | "socks5h") => {
             let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
             Some(format!("http://{host}"))
@@ -76,14 +76,14 @@ mod tests {
     fn https_proxy_precedes_all_proxy() {
         let none = String::new;
         assert_eq!(found(&[]), None);
-        assert_eq!(found(&[("HTTP_PROXY", "http://p")]), None, "nothing is sent by http");
+        assert_eq!(found(&[("HTTP_PROXY", "http://p")]), None, "requests by http use no proxy");
         let all = ("ALL_PROXY", "http://all:1");
         assert_eq!(found(&[all]), Some(("ALL_PROXY", "http://all:1".to_owned(), none())));
         for variable in ["HTTPS_PROXY", "https_proxy"] {
             let (name, url, _) = found(&[all, (variable, "https://u:p@h:2/x")]).unwrap();
             assert_eq!((name, url.as_str()), (variable, "https://u:p@h:2"));
         }
-        // An empty or unusable value is as good as none, and upper case wins nevertheless.
+        // An empty or invalid value is ignored, and still hides the one in lower case.
         for unusable in ["", "ftp://h", "/", "http:///x"] {
             let (name, url, _) = found(&[all, ("HTTPS_PROXY", unusable), ("https_proxy", "h:3")]).unwrap();
             assert_eq!((name, url.as_str()), ("ALL_PROXY", "http://all:1"), "{unusable}");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn socks_proxy_is_asked_for_an_http_tunnel() {
+    fn socks_proxy_is_used_as_http_proxy() {
         for scheme in ["socks4", "socks4a", "socks5", "socks5h"] {
             let url = proxy_url(&format!("{scheme}://user:secret@h:1080"));
             assert_eq!(url.as_deref(), Some("http://h:1080"));

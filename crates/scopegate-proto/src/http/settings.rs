@@ -1,4 +1,4 @@
-//! The settings of a client, and the ways to reach a server. Equal settings share one client.
+//! The settings of a client, and the routes to a server. Equal settings share one client.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,15 +12,15 @@ use crate::http::certificates;
 use crate::http::error::SettingsError;
 use crate::url::FetchUrl;
 
-/// An issuer responds in milliseconds, from some data center. A slower one is as good as down, and the
-/// next attempt is seconds away.
+/// Issuers respond within milliseconds. A much slower issuer counts as unavailable, and the next
+/// attempt follows within seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The settings of an HTTP client.
 ///
-/// Setters report nothing: [`check`](Self::check) and
-/// [`HttpClients::client`](crate::http::HttpClients::client) do.
+/// Setters do not fail. [`check`](Self::check) and
+/// [`HttpClients::client`](crate::http::HttpClients::client) report invalid values.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TransportSettings {
     pub(super) user_agent: Cow<'static, str>,
@@ -43,7 +43,7 @@ impl Hash for IdentityPem {
 }
 
 impl TransportSettings {
-    /// Creates settings with default values. The user agent is sent with each request.
+    /// Creates settings with default values. Each request has the user agent.
     pub fn new(user_agent: impl Into<Cow<'static, str>>) -> Self {
         Self {
             user_agent: user_agent.into(),
@@ -55,7 +55,7 @@ impl TransportSettings {
         }
     }
 
-    /// Sets the time limit for a connection, TLS handshake included. Default: 2 s.
+    /// Sets the time limit for a connection, including the TLS handshake. Default: 2 s.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
@@ -70,34 +70,35 @@ impl TransportSettings {
         self
     }
 
-    /// Sets which proxies are used. Default: [`ProxyPolicy::Environment`].
+    /// Sets the proxy policy. Default: [`ProxyPolicy::Environment`].
     #[must_use]
     pub fn proxies(mut self, policy: ProxyPolicy) -> Self {
         self.proxies = policy;
         self
     }
 
-    /// Adds certificate authorities beside the system's: PEM, one or several certificates.
+    /// Adds certificate authorities to those of the system: PEM of one or more certificates.
     #[must_use]
     pub fn root_certificates(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.root_certificates.push(pem.as_ref().into());
         self
     }
 
-    /// Sets the certificate that the client presents: PEM of its private key and of the certificate.
+    /// Sets the client's certificate (mutual TLS): PEM of its private key and of the certificate.
     #[must_use]
     pub fn identity(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.identity = Some(IdentityPem(Arc::new(Zeroizing::new(pem.as_ref().to_vec()))));
         self
     }
 
-    /// Returns the same settings without the client's certificate, for servers that need not see it.
+    /// Returns these settings without the client's certificate. Use it for servers that do not need
+    /// one.
     #[must_use]
     pub fn without_identity(&self) -> Self {
         Self { identity: None, ..self.clone() }
     }
 
-    /// Returns the private key and the certificate that the client presents.
+    /// Returns PEM of the client's private key and certificate.
     pub(super) fn identity_pem(&self) -> Option<&[u8]> {
         self.identity.as_ref().map(|pem| pem.0.as_slice())
     }
@@ -105,9 +106,12 @@ impl TransportSettings {
     /// Checks the certificates.
     ///
     /// # Errors
-    /// Returns [`SettingsError::NoRootCertificate`] or [`SettingsError::InvalidRootCertificate`] if root
-    /// certificates are not PEM certificates that can be trusted, and [`SettingsError::InvalidIdentity`]
-    /// if the identity is not PEM of a private key and a certificate.
+    /// - [`SettingsError::NoRootCertificate`] if a bundle of root certificates contains no
+    ///   certificate.
+    /// - [`SettingsError::InvalidRootCertificate`] if a root certificate is not PEM or cannot be
+    ///   trusted.
+    /// - [`SettingsError::InvalidIdentity`] if the identity is not PEM of a private key and a
+    ///   certificate.
     pub fn check(&self) -> Result<(), SettingsError> {
         certificates::roots(&self.root_certificates)?;
         certificates::identity(self.identity_pem())?;
@@ -116,7 +120,7 @@ impl TransportSettings {
 }
 
 impl fmt::Debug for TransportSettings {
-    /// Shows whether there is an identity, and no more of it.
+    /// Redacts the identity.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TransportSettings")
             .field("user_agent", &self.user_agent)
@@ -129,22 +133,22 @@ impl fmt::Debug for TransportSettings {
     }
 }
 
-/// Which proxies a client uses for `https` over a network. Loopback addresses are always reached
-/// directly.
+/// The proxy policy of a client for `https` over a network. Requests to a loopback address never
+/// use a proxy.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ProxyPolicy {
-    /// The proxy of `HTTPS_PROXY`, otherwise of `ALL_PROXY`, except for hosts in `NO_PROXY`. Lower case
-    /// works, too. The variables are read when a client is built.
+    /// The proxy in `HTTPS_PROXY`, otherwise in `ALL_PROXY`, except for hosts in `NO_PROXY`. Names
+    /// in lower case work as well. The variables are read when a client is built.
     ///
-    /// Proxies are `http` and `https` proxies. SOCKS is not spoken, whatever features are on.
+    /// `http` and `https` proxies are supported. SOCKS is not, regardless of enabled features.
     #[default]
     Environment,
     /// No proxy.
     Direct,
 }
 
-/// The way to a server, as far as the client depends on it.
+/// The route to a server, as far as it affects the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Route {
     /// `https` over a network.
@@ -153,8 +157,8 @@ pub(super) enum Route {
     Loopback,
     /// `http` on a loopback address.
     PlainLoopback,
-    /// `http` over a network: for public documents only. An attacker on the way reads and changes
-    /// everything.
+    /// `http` over a network, for public documents only. An attacker on the network can read and
+    /// change everything.
     PlainNetwork,
 }
 

@@ -1,8 +1,7 @@
 //! `Serialize` and `Deserialize` for scopes.
 //!
-//! A set is one string of scopes that are separated by spaces: the form of RFC 6749 §3.3, which
-//! requests, responses and tokens use. An array would be a second spelling that RFC 8693 §4.2 does
-//! not know.
+//! A set is one string of scopes that are separated by spaces, as in requests, responses and tokens
+//! (RFC 6749 §3.3). Arrays are rejected: RFC 8693 §4.2 does not define this form.
 
 use std::borrow::Cow;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! URLs that public documents are fetched from. Secrets are never sent to one: see `SecureUrl`.
+//! URLs of public documents.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,12 +7,12 @@ use ::url::{Host, Url};
 
 use super::{UrlError, has_user, redacted};
 
-/// A URL that a public document may be fetched from: a key set, or metadata.
+/// A URL of a public document, such as a key set or metadata: `https` or `http` to any host.
 ///
-/// It is `https` or `http`, names a host, and has neither fragment nor user name. `http` over a network
-/// protects nothing: an attacker on the way can replace the document. Callers must therefore check
-/// [`is_plain_network`](Self::is_plain_network), or take a [`SecureUrl`](super::SecureUrl) in place of
-/// this type. `Debug` hides the query, which may be a secret.
+/// It has a host, and neither fragment nor user name. Over a network, `http` gives no protection:
+/// an attacker on the network can replace the document. Check
+/// [`is_plain_network`](Self::is_plain_network), or use a [`SecureUrl`](super::SecureUrl) instead
+/// of this type. `Debug` hides the query, which may be a secret.
 ///
 /// ```
 /// use scopegate_proto::url::FetchUrl;
@@ -32,17 +32,17 @@ pub struct FetchUrl {
 impl FetchUrl {
     /// Parses a URL whose scheme is `https`, or `http` to any host.
     ///
-    /// Spellings that a URL parser would mend are rejected: white space, backslashes, non-ASCII
-    /// characters, a scheme in upper case or without `//`. Others compare the string as it was
-    /// written, and a misspelled URL is better rejected than guessed.
+    /// Spellings that a URL parser would change are rejected: white space, backslashes, non-ASCII
+    /// characters, and a scheme in upper case or without `//`. Other programs compare the original
+    /// string, so the parsed URL must not differ from it.
     ///
     /// # Errors
-    /// Returns [`UrlError`] if the string is no such URL.
+    /// Returns [`UrlError`] if the string is not such a URL.
     pub fn parse_allowing_http(text: &str) -> Result<Self, UrlError> {
         let well_written = (text.starts_with("https://") || text.starts_with("http://"))
             && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
         let url = Url::parse(text).ok().filter(|url| {
-            // The parser forgets a user without a name.
+            // The parser drops an empty user name.
             let has_user = !url.username().is_empty()
                 || url.password().is_some()
                 || text.split_once(':').is_some_and(|(_, rest)| has_user(rest));
@@ -52,7 +52,7 @@ impl FetchUrl {
         Ok(Self { is_loopback: is_loopback(&url), url, written: text.into() })
     }
 
-    /// Returns a URL on the same server, with another path.
+    /// Returns the URL of another path on the same server.
     pub(crate) fn with_path(&self, path: &str) -> Self {
         let mut url = self.url.clone();
         url.set_path(path);
@@ -64,12 +64,12 @@ impl FetchUrl {
         &self.url
     }
 
-    /// Returns the URL as it was written, for comparisons character by character.
+    /// Returns the original string. Use it for comparisons, character by character.
     pub fn written(&self) -> &str {
         &self.written
     }
 
-    /// Returns the URL for logs and errors: without its query, which may be a secret.
+    /// Returns the URL without its query, which may be a secret. Use it for logs and errors.
     pub fn without_query(&self) -> String {
         let mut url = self.url.clone();
         url.set_query(None);
@@ -81,12 +81,12 @@ impl FetchUrl {
         self.url.scheme() == "https"
     }
 
-    /// Returns whether a request to it never leaves this machine.
+    /// Returns whether the host is a loopback address, so that requests never leave this machine.
     pub fn is_loopback(&self) -> bool {
         self.is_loopback
     }
 
-    /// Returns whether a request to it travels over a network without TLS.
+    /// Returns whether requests are sent over a network without TLS.
     pub fn is_plain_network(&self) -> bool {
         !self.is_loopback && !self.is_https()
     }
@@ -96,10 +96,10 @@ impl FetchUrl {
         self.url.origin() == other.url.origin()
     }
 
-    /// Returns whether the server at this URL may send us to another one.
+    /// Returns whether a document of this server may contain the other URL.
     ///
-    /// A server elsewhere has no business with our own machine: such a URL would let it reach
-    /// services that trust local connections (SSRF). A server on this machine may name any URL.
+    /// A remote server must not name a URL on this machine. Otherwise it could reach services that
+    /// trust local connections (SSRF). A server on this machine may name any URL.
     pub fn may_refer_to(&self, other: &Self) -> bool {
         self.is_loopback || !(other.is_loopback || may_be_this_machine(&other.url))
     }
@@ -111,10 +111,10 @@ impl fmt::Debug for FetchUrl {
     }
 }
 
-/// Returns whether a request may end on this machine although its host is no loopback address.
+/// Returns whether a request may reach this machine although its host is not a loopback address.
 ///
-/// Systems take the unspecified addresses for the machine itself, and names under `localhost` may
-/// lead there (RFC 6761 §6.3).
+/// Systems route the unspecified addresses to the machine itself. Names under `localhost` may
+/// resolve to it (RFC 6761 §6.3).
 pub fn may_be_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name.trim_end_matches('.').rsplit('.').next() == Some("localhost"),
@@ -124,8 +124,10 @@ pub fn may_be_this_machine(url: &Url) -> bool {
     }
 }
 
-/// A parsed name may contain characters that no HTTP request can name a host with, such as `}`. They
-/// would only be rejected by the first request.
+/// Returns whether HTTP requests can use the host.
+///
+/// The parser accepts names with other characters, such as `}`. They would fail only in the first
+/// request.
 fn has_usable_host(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {
@@ -140,7 +142,7 @@ fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-        // An IPv4 address can be written as one of IPv6: `::ffff:127.0.0.1`.
+        // An IPv4 address can be written as an IPv6 address: `::ffff:127.0.0.1`.
         Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
         None => false,
     }

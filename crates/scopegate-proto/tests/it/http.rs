@@ -1,4 +1,4 @@
-//! The HTTP client against real sockets.
+//! Tests of the HTTP client with real sockets.
 
 mod server;
 

@@ -1,4 +1,4 @@
-//! One program for all tests that need sockets.
+//! Tests that need sockets, in one program.
 #![cfg(feature = "fetch")]
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 

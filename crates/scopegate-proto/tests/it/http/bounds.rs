@@ -1,4 +1,4 @@
-//! How much, and how long, does the client read?
+//! Size and time limits of a response, and failures to get one.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn empty_body_is_read_with_limit_zero() {
 }
 
 #[tokio::test]
-async fn endless_body_is_given_up_at_the_limit() {
+async fn endless_body_is_aborted_at_limit() {
     let (listener, url) = listen().await;
     let url = SecureUrl::parse(&url).unwrap();
     tokio::spawn(async move {
@@ -51,7 +51,7 @@ async fn endless_body_is_given_up_at_the_limit() {
 
 #[tokio::test]
 async fn announced_length_over_the_limit_is_rejected_unread() {
-    // The body never comes, so a client that reads it would find that it broke off.
+    // The server sends no body, so a client that reads it would return `BrokenOff`.
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551000\r\n\r\n";
     let server = Server::sending(head).await;
     let response = server.client().get(&server.url).send().await.unwrap();
@@ -60,7 +60,7 @@ async fn announced_length_over_the_limit_is_rejected_unread() {
 }
 
 #[tokio::test]
-async fn body_that_ends_too_early_broke_off() {
+async fn incomplete_body_is_broken_off() {
     let server = Server::sending("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc").await;
     let response = server.client().get(&server.url).send().await.unwrap();
     let error = response.body(100).await.unwrap_err();
@@ -69,14 +69,14 @@ async fn body_that_ends_too_early_broke_off() {
 }
 
 #[tokio::test]
-async fn slow_body_is_given_up_at_timeout() {
+async fn slow_body_is_aborted_at_timeout() {
     let (listener, url) = listen().await;
     let url = SecureUrl::parse(&url).unwrap();
     let holding = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         read_request(&mut stream).await;
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc").await.unwrap();
-        // Closed by the client, which gives up.
+        // Returns when the client closes the connection.
         read_request(&mut stream).await
     });
     let settings = settings().timeout(Duration::from_millis(200));
@@ -104,7 +104,7 @@ async fn closed_port_is_no_connection() {
 }
 
 #[tokio::test]
-async fn unknown_host_name_is_told_apart() {
+async fn unknown_host_name_is_dns_failure() {
     // FR-A12: RFC 2606 §2 reserves the name.
     let url = SecureUrl::parse("https://no-such-host.invalid/").unwrap();
     let error = client(&url, &settings().proxies(ProxyPolicy::Direct)).get(&url).send().await.unwrap_err();
@@ -114,8 +114,8 @@ async fn unknown_host_name_is_told_apart() {
 }
 
 #[tokio::test]
-async fn server_without_handshake_is_told_apart() {
-    // FR-A12: it accepts the connection and says nothing.
+async fn server_without_handshake_is_connect_timeout() {
+    // FR-A12: it accepts the connection and sends nothing.
     let (listener, _) = listen().await;
     let url = SecureUrl::parse(&format!("https://{}/", listener.local_addr().unwrap())).unwrap();
     let settings = settings().connect_timeout(Duration::from_millis(200));
@@ -125,8 +125,8 @@ async fn server_without_handshake_is_told_apart() {
 }
 
 #[tokio::test]
-async fn unreachable_proxy_is_told_apart() {
-    // FR-A12: proxies are read from the environment, which belongs to a process.
+async fn unreachable_proxy_is_proxy_failure() {
+    // FR-A12: the environment is that of a process, so the test needs a child process.
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
     child.args([
         "--exact",

@@ -1,5 +1,7 @@
-//! What does a client do on a network without TLS? `0.0.0.0` is no loopback address by our rules, and systems
-//! connect it to this machine.
+//! Requests over a network without TLS.
+//!
+//! The tests use `0.0.0.0`: it is not a loopback address by our rules, but systems connect it to
+//! this machine.
 
 use std::process::Command;
 
@@ -12,7 +14,7 @@ use testkit::response;
 
 use crate::http::server::{Server, client, settings};
 
-/// A server, and its URL as one on a network.
+/// Returns a server, and its URL with a network address.
 async fn server() -> (Server, FetchUrl) {
     let server = Server::sending(response("200 OK", "", b"{}")).await;
     let url = server.url.written().replace("127.0.0.1", "0.0.0.0");
@@ -33,7 +35,7 @@ async fn document_is_fetched_without_tls() {
 
 #[tokio::test]
 async fn secret_is_not_sent_without_tls() {
-    // FR-A15: a form cannot be posted to such a URL by its type, and not by a client for such URLs either
+    // FR-A15: the type of such a URL does not allow a form, and neither does a client for such URLs.
     let (server, url) = server().await;
     let client = client(&url, &settings());
     for other in [server.url.written(), "https://issuer.example/token"] {
@@ -51,7 +53,7 @@ async fn secret_is_not_sent_without_tls() {
 }
 
 #[tokio::test]
-async fn client_without_tls_is_used_for_nothing_else() {
+async fn plain_client_rejects_other_routes() {
     // FR-A15
     let (server, url) = server().await;
     let plain = client(&url, &settings());
@@ -66,7 +68,7 @@ async fn client_without_tls_is_used_for_nothing_else() {
 }
 
 #[tokio::test]
-async fn invalid_identity_is_reported_although_it_is_not_used() {
+async fn unused_invalid_identity_is_reported() {
     let (_, url) = server().await;
     assert!(HttpClients::default().client(&url, &settings().identity("nonsense")).is_err());
 }
@@ -74,7 +76,7 @@ async fn invalid_identity_is_reported_although_it_is_not_used() {
 #[tokio::test]
 #[cfg_attr(windows, ignore = "0.0.0.0 leads nowhere")]
 async fn proxies_of_the_environment_are_not_used() {
-    // FR-A15: the environment belongs to a process
+    // FR-A15: the environment is that of a process, so the test needs a child process.
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "http::plain::document_is_fetched_without_tls", "--nocapture"]);
     for variable in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {

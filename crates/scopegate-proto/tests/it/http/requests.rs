@@ -1,4 +1,4 @@
-//! What does the client send, and what does it make of the response?
+//! Requests as the client sends them, and responses as it returns them.
 
 use scopegate_proto::http::{HttpClients, HttpError};
 use scopegate_proto::url::SecureUrl;
@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, ETAG, HeaderValue, RETRY_AFTER};
 
 #[tokio::test]
-async fn get_sends_only_what_was_asked_for() {
+async fn get_sends_no_additional_headers() {
     let server = Server::sending(response("200 OK", "", b"{}")).await;
     let json = HeaderValue::from_static("application/json");
     server.client().get(&server.url).header(ACCEPT, json).send().await.unwrap();

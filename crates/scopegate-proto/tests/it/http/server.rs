@@ -1,4 +1,4 @@
-//! A server that sends prepared bytes, and records the requests. It tests nothing.
+//! A server that sends prepared bytes, and records the requests.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use scopegate_proto::url::{FetchUrl, SecureUrl};
 use testkit::{listen, read_request};
 use tokio::io::AsyncWriteExt as _;
 
-/// `{}` gzipped: a client that decodes bodies returns `{}`.
+/// `{}` in gzip. A client that decodes bodies would return `{}`.
 pub(super) const GZIPPED: [u8; 22] =
     [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab, 0xae, 0x05, 0, 0x43, 0xbf, 0xa6, 0xa3, 2, 0, 0, 0];
 
@@ -18,7 +18,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Sends these bytes to each connection once it has sent a request, and closes it.
+    /// Starts a server that reads a request from each connection, sends these bytes, and closes it.
     pub(super) async fn sending(response: impl Into<Vec<u8>>) -> Self {
         let response = response.into();
         let (listener, url) = listen().await;

@@ -1,4 +1,4 @@
-//! Whose certificates are trusted, and which one does a client present? Against a server with TLS.
+//! Trusted authorities, and the certificate of the client, with a TLS server.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use crate::http::server::{client, settings};
 
-/// The certificate that a client presents, the protocol that it agrees to, and the TLS version.
+/// The client's certificate, the negotiated protocol (ALPN), and the TLS version.
 type Seen = (Option<CertificateDer<'static>>, Option<Vec<u8>>, Option<ProtocolVersion>);
 
 struct Server {
@@ -20,7 +20,8 @@ struct Server {
 }
 
 impl Server {
-    /// Its certificate is for this name; with an authority for clients, it asks for their certificates.
+    /// Starts a server with a certificate for this name. If there is an authority for clients, the
+    /// server requests their certificates.
     async fn start(authority: &Authority, name: &str, clients: Option<&Authority>) -> Self {
         let clients = clients.map(|clients| clients.client_verifier(false));
         let listener = authority.listen(name, clients).await;
@@ -35,7 +36,7 @@ impl Server {
     }
 }
 
-/// One request for each connection.
+/// Reads one request from each connection.
 async fn serve(listener: TlsListener, seen: Arc<Mutex<Vec<Seen>>>) {
     loop {
         let mut stream = listener.accept().await;
