@@ -1,6 +1,7 @@
-//! Which client sent this request? Reads its credentials (RFC 6749 §2.3.1) and checks them.
+//! Client authentication: reads the credentials of a request (RFC 6749 §2.3.1) and checks them.
 //!
-//! A client has a secret, or signs assertions. There are no certificates and no public clients.
+//! A client has a secret, or signs assertions. Client certificates and public clients are not
+//! supported.
 
 pub(crate) mod assertion;
 
@@ -19,14 +20,16 @@ use crate::http::form::{self, Form};
 use crate::http::oauth_error::OAuthError;
 use crate::pool::state::PoolState;
 
-/// The unverified credentials of a client. `Debug` shows neither id nor secret: a client that mixes them up sends
-/// its secret as its id.
+/// The unverified credentials of a client.
+///
+/// `Debug` shows neither id nor secret, because a client that confuses them sends its secret as its
+/// id.
 pub(crate) struct Credentials {
     id: String,
     method: AuthMethod,
 }
 
-/// The way in which a client authenticates, with the value that it sent.
+/// The authentication method of a client, with the value that it sent.
 enum AuthMethod {
     Basic(String),
     Body(String),
@@ -34,7 +37,8 @@ enum AuthMethod {
 }
 
 impl Credentials {
-    /// From the `Authorization` header or from the body, never from both and never from the query.
+    /// Reads credentials from the `Authorization` header or from the body. Rejects requests with
+    /// both. The query is never read.
     pub(crate) fn read(headers: &HeaderMap, form: &Form) -> Result<Self, OAuthError> {
         let mut authorization = headers.get_all(AUTHORIZATION).iter();
         match (authorization.next(), authorization.next()) {
@@ -42,7 +46,8 @@ impl Credentials {
             (Some(_), Some(_)) => Err(OAuthError::RepeatedAuthorization),
             (Some(header), None) => {
                 let credentials = Self::from_basic(header)?;
-                // The id alone in the body is no second way to authenticate (RFC 6749 §3.2.1), but it must agree.
+                // A client id in the body is not a second authentication method (RFC 6749 §3.2.1), but
+                // it must be the same id.
                 let another_id = form.get("client_id").is_some_and(|id| id != credentials.id);
                 let in_body = ["client_secret", "client_assertion", "client_assertion_type"];
                 if another_id || in_body.iter().any(|name| form.get(name).is_some()) {
@@ -66,7 +71,8 @@ impl Credentials {
         }
     }
 
-    /// RFC 7523 §2.2. The id in the body is optional, and must agree (RFC 7521 §4.2).
+    /// Reads a client assertion (RFC 7523 §2.2). The client id in the body is optional, and must be
+    /// the same id (RFC 7521 §4.2).
     fn from_assertion(form: &Form) -> Result<Self, OAuthError> {
         if form.get("client_secret").is_some() {
             return Err(OAuthError::TwoMethods);
@@ -87,7 +93,7 @@ impl Credentials {
             return Err(OAuthError::UnsupportedScheme);
         }
         let decoded = STANDARD.decode(encoded.trim_ascii()).map_err(|_| OAuthError::MalformedBasic)?;
-        // Both halves are form-urlencoded before they are joined, so the first colon is the one between them.
+        // Id and secret are form-urlencoded before they are joined, so the first colon separates them.
         let colon = decoded.iter().position(|&byte| byte == b':').ok_or(OAuthError::MalformedBasic)?;
         let (id, secret) = decoded.split_at(colon);
         let id = form::decode(id).ok_or(OAuthError::MalformedBasic)?;
@@ -95,7 +101,7 @@ impl Credentials {
         Ok(Self { id, method: AuthMethod::Basic(secret) })
     }
 
-    /// The pool, among these, that has a client of this id.
+    /// Returns the pool that has a client of this id.
     pub(crate) fn pool<'a>(&self, pools: &'a [Arc<PoolState>]) -> Option<&'a Arc<PoolState>> {
         pools.iter().find(|pool| pool.client(&self.id).is_some())
     }
@@ -111,16 +117,17 @@ impl Credentials {
                 return signer.ok_or(OAuthError::WrongAssertion);
             }
         };
-        // A client with a key has no secret, and an empty text is not it.
+        // A client with a key has no secret, so an empty secret must not authenticate it.
         let client = client.filter(|client| client.settings.key.is_none());
-        // An unknown client costs a comparison too, so that the time taken does not tell which ids exist.
+        // For an unknown client, a decoy is compared, so that the response time does not reveal which
+        // ids exist.
         let decoy = Secret::new("there is no such client".to_owned());
         let right = client.map_or(&decoy, |client| &client.settings.secret).matches(given);
         client.filter(|_| right).ok_or(error)
     }
 }
 
-/// An authenticated client. Only [`Credentials::check`] makes one.
+/// An authenticated client. Only [`Credentials::check`] creates it.
 #[derive(Clone, Copy)]
 pub(crate) struct Client<'a> {
     pub(crate) pool: &'a Arc<PoolState>,
@@ -165,7 +172,7 @@ mod tests {
         Credentials { id: id.to_owned(), method: AuthMethod::Body(secret.to_owned()) }
     }
 
-    /// Whether it is accepted, and how many secrets were compared for that.
+    /// Returns whether the client is accepted, and the number of secrets that were compared.
     fn check(id: &str, secret: &str, pool: Option<&Arc<PoolState>>) -> (bool, u32) {
         COMPARISONS.set(0);
         let accepted = credentials(id, secret).check(pool).is_ok();
@@ -173,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn known_and_unknown_clients_cost_one_comparison() {
+    fn client_check_compares_exactly_one_secret() {
         let pool = pool();
         assert_eq!(check("known", "s3cret", Some(&pool)), (true, 1));
         assert_eq!(check("known", "wrong", Some(&pool)), (false, 1));

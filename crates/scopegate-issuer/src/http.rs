@@ -1,4 +1,4 @@
-//! What are requests and responses made of?
+//! Parts of requests and responses: forms, JSON, errors and caching.
 
 pub(crate) mod caching;
 pub(crate) mod entity_tag;

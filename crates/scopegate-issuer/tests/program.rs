@@ -19,7 +19,7 @@ fn program() -> Command {
     command
 }
 
-/// Ends the program when dropped, also when a test fails.
+/// A program that is stopped on drop, even if a test fails.
 struct Running(Child);
 
 impl Drop for Running {
@@ -104,7 +104,7 @@ fn address_other_than_loopback_is_rejected() {
     }
 }
 
-/// Starts and ends the program. Returns its output and its log.
+/// Starts and stops the program. Returns its output and its log.
 fn start_and_end(command: &mut Command) -> (String, String) {
     let (mut running, printed) = start(command, "local-other-secret");
     running.0.kill().unwrap();

@@ -1,6 +1,7 @@
 //! Signed client assertions (`private_key_jwt`, RFC 7523).
 //!
-//! This reader is independent of the crate that makes assertions, so that each checks the other.
+//! This module shares no code with the crate that creates assertions, so that each checks the
+//! other.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -62,7 +63,7 @@ impl Assertion {
         replay_cache: &ReplayCache,
     ) -> bool {
         let alg = match self.header.get("alg").and_then(Value::as_str) {
-            Some("Ed25519") => Some("EdDSA"), // RFC 9864 §2.2 renames it, and openid-client uses the new name
+            Some("Ed25519") => Some("EdDSA"), // the new name of RFC 9864 §2.2, which openid-client uses
             alg => alg,
         };
         let kid_fits = self.header.get("kid").is_none_or(|kid| kid.as_str() == Some(key.kid()));

@@ -1,11 +1,10 @@
-//! A host that requests may be for, besides the names of this machine.
+//! A host that is allowed in requests, in addition to the names of this machine.
 //!
-//! It is compared with the `Host` of a request (RFC 9110 §7.2), so that DNS rebinding stays
-//! impossible for other names.
+//! It is compared with the `Host` of a request (RFC 9110 §7.2), which prevents DNS rebinding.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// A host name or an IP address, and the port if only one is meant.
+/// A host name or an IP address, and optionally the only allowed port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AllowedHost {
     /// In lower case; an IPv6 address within brackets.
@@ -14,17 +13,17 @@ pub(crate) struct AllowedHost {
 }
 
 impl AllowedHost {
-    /// Reads `host` or `host:port`. Returns `None` for everything else: there are no wildcards.
+    /// Parses `host` or `host:port`. Returns `None` for anything else, such as a wildcard.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (host, port) = split_authority(text)?;
-        // A colon without a port is a slip of the pen here, although `Host` may have one.
+        // A colon without a port is probably a mistake here, although it is valid in `Host`.
         if text.ends_with(':') || !(is_name(host) || is_address(host)) {
             return None;
         }
         Some(Self { host: host.to_ascii_lowercase(), port })
     }
 
-    /// Returns the host of this address, at any port, because a forwarded port has another number.
+    /// Returns the host of this address with any port, because a forwarded port has another number.
     pub(crate) fn of(address: SocketAddr) -> Self {
         let host = match address {
             SocketAddr::V4(address) => address.ip().to_string(),
@@ -33,8 +32,8 @@ impl AllowedHost {
         Self { host, port: None }
     }
 
-    /// Returns whether an authority, as in `Host`, names this host. An entry without a port allows
-    /// every port.
+    /// Returns whether an authority, as in `Host`, is allowed. An entry without a port allows every
+    /// port.
     pub(crate) fn matches(&self, authority: &str) -> bool {
         split_authority(authority).is_some_and(|(host, port)| {
             let is_port = self.port.is_none_or(|expected| expected == port.unwrap_or(HTTP_PORT));
@@ -42,17 +41,17 @@ impl AllowedHost {
         })
     }
 
-    /// Returns `host:port`, with this port unless the entry has its own.
+    /// Returns `host:port`. If the entry has no port, it gets this one.
     pub(crate) fn authority(&self, port: u16) -> String {
         format!("{}:{}", self.host, self.port.unwrap_or(port))
     }
 }
 
-/// Splits `host` or `host:port`. The port may be empty (RFC 9110 §4.2.1). Returns `None` if it is
-/// no port.
+/// Splits `host` or `host:port`. The port may be empty (RFC 9110 §4.2.1). Returns `None` if the
+/// port is invalid.
 pub(crate) fn split_authority(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match authority.rsplit_once(':') {
-        // An IPv6 address has colons of its own, within brackets.
+        // The colons of an IPv6 address are within brackets.
         Some((_, port)) if port.ends_with(']') => (authority, ""),
         Some((host, port)) => (host, port),
         None => (authority, ""),
@@ -70,13 +69,13 @@ pub(crate) fn is_name(host: &str) -> bool {
         !label.is_empty()
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
-    // What ends in a number is an IPv4 address for browsers (WHATWG URL, "ends in a number").
+    // Browsers read a host that ends in a number as an IPv4 address (WHATWG URL, "ends in a number").
     let ends_in_number =
         host.rsplit('.').next().is_some_and(|label| label.bytes().all(|b| b.is_ascii_digit()));
     host.len() <= MAX_NAME_BYTES && !ends_in_number && host.split('.').all(is_label)
 }
 
-/// Returns whether this is an address of one host, written as URL parsers write it.
+/// Returns whether this is the address of one host, in the canonical spelling of URL parsers.
 fn is_address(host: &str) -> bool {
     match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => address
@@ -86,7 +85,7 @@ fn is_address(host: &str) -> bool {
     }
 }
 
-/// The port of an authority that names none.
+/// The port of an authority without a port.
 const HTTP_PORT: u16 = 80;
 
 /// RFC 1035 §2.3.4.

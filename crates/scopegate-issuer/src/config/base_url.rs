@@ -1,5 +1,4 @@
-//! The names under which a server is reached: the URL that it gives itself, and the hosts that
-//! requests may be for.
+//! The base URL of a server, and the hosts that are allowed in requests to it.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -18,7 +17,7 @@ impl Config {
         }
     }
 
-    /// Returns the hosts, besides the local ones, that requests to this address may name.
+    /// Returns the hosts that are allowed in requests to this address, except the local ones.
     pub(crate) fn hosts_at(&self, address: SocketAddr) -> Vec<AllowedHost> {
         let named =
             self.allow_hosts.iter().map(String::as_str).chain(self.url.as_deref().and_then(authority_of));
@@ -30,12 +29,12 @@ impl Config {
     }
 }
 
-/// Returns what follows the scheme of a base URL, or `None` if that is neither `http` nor `https`.
+/// Returns a base URL without its scheme, or `None` if the scheme is neither `http` nor `https`.
 pub(super) fn authority_of(url: &str) -> Option<&str> {
     url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))
 }
 
-/// Replaces an address that stands for all interfaces by the loopback address of its family.
+/// Replaces the address of all interfaces by the loopback address of the same family.
 fn with_one_host(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(v4) if v4.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, v4.port()).into(),

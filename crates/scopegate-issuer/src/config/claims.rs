@@ -1,4 +1,4 @@
-//! The further claims of a client, as they stand in a file.
+//! The additional claims of a client in a configuration file.
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub(crate) const WRITTEN_BY_ISSUER: [&str; 10] =
     ["sub", "token_use", "scope", "auth_time", "iss", "exp", "iat", "version", "jti", "client_id"];
 
-/// Reads a table. What JSON cannot hold is rejected: a date, and a number that is not finite.
+/// Reads a table. Rejects values that JSON does not have: dates, and numbers that are not finite.
 pub(super) fn from_toml<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
     let table = toml::Table::deserialize(deserializer)?;
     let claim = |(name, value)| match json(value) {

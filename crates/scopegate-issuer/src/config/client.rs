@@ -70,8 +70,8 @@ impl ClientConfig {
 
     /// Sets the lifetime of the client's access tokens, in seconds.
     ///
-    /// Default: 3600. Range: 1 to 86400. Range in a file: 300 to 86400, as in Cognito. Short lifetimes
-    /// are for tests of renewal.
+    /// Default: 3600. Range: 1 to 86400. Range in a file: 300 to 86400, as in Cognito. Short
+    /// lifetimes are for tests of renewal.
     #[must_use]
     pub fn lifetime_secs(mut self, seconds: u64) -> Self {
         self.access_token_lifetime_secs = seconds;

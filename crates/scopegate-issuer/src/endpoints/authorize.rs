@@ -1,5 +1,5 @@
-//! `GET …/oauth2/authorize`: rejects every request. It is there for clients that reject metadata
-//! without it.
+//! `GET …/oauth2/authorize`: rejects every request. It exists for clients that reject metadata
+//! without this endpoint.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -8,7 +8,8 @@ use http::StatusCode;
 use crate::http::json_response;
 use crate::pool::registry::{PoolId, Pools, find, not_found};
 
-/// RFC 6749 §4.1.2.1, without a redirect, because there is no client that has registered one.
+/// Returns an error page (RFC 6749 §4.1.2.1). It does not redirect, because no client has a
+/// redirect URI.
 pub(crate) async fn authorize(State(pools): State<Pools>, id: PoolId) -> Response {
     if find(&pools, &id).is_none() {
         return not_found();

@@ -94,8 +94,8 @@ fn parse(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
         .ok_or_else(|| InvalidHeaderValue(text.to_owned()))
 }
 
-/// Returns the complete body, even if the response breaks off; `None` if it has no end. The
-/// response stays as it was.
+/// Returns the complete body, even if the response is truncated, or `None` if the body is endless.
+/// The response does not change.
 async fn whole_body(response: &mut Response) -> Option<Bytes> {
     if let Some(WholeBody(body)) = response.extensions_mut().remove() {
         return Some(body);

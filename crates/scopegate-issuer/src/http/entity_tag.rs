@@ -1,9 +1,9 @@
 //! Entity tags of bodies (RFC 9110 §8.8.3) and their comparison with `If-None-Match` (§13.1.2).
 //!
-//! Not by the crate `headers` (0.4), whose `IfNoneMatch` is lenient. It skips the malformed
-//! elements of a list, so that `*, "tag"` matches. It ignores a header that is not ASCII, and a
-//! space in a tag fails a debug assertion. It would save 30 lines, and bring `mime`, `sha1` and a
-//! second `base64`.
+//! The crate `headers` (0.4) is not used, because its `IfNoneMatch` is lenient. It skips malformed
+//! elements of a list, so `*, "tag"` matches. It ignores a header that is not ASCII. A space in a
+//! tag fails a debug assertion. It would save 30 lines, and add `mime`, `sha1` and a second
+//! `base64`.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -41,9 +41,10 @@ impl fmt::Display for EntityTag {
     }
 }
 
-/// Returns the tags of a list without their quotes, or `None` if the list is malformed. Weak and
-/// strong tags are equal, because the comparison is weak (RFC 9110 §8.8.3.2). Empty elements are
-/// skipped (§5.6.1.2).
+/// Returns the tags of a list without their quotes, or `None` if the list is malformed.
+///
+/// Weak and strong tags are equal, because the comparison is weak (RFC 9110 §8.8.3.2). Empty
+/// elements are skipped (§5.6.1.2).
 fn opaque_tags(mut list: &[u8]) -> Option<Vec<&[u8]>> {
     let mut tags = Vec::new();
     loop {
@@ -56,7 +57,7 @@ fn opaque_tags(mut list: &[u8]) -> Option<Vec<&[u8]>> {
             return Some(tags);
         }
         let quoted = list.strip_prefix(b"W/").unwrap_or(list).strip_prefix(b"\"")?;
-        // A comma is an ordinary character of a tag, a quote ends it in any case.
+        // A comma can be part of a tag. A quote always ends it.
         let (tag, rest) = quoted.split_at(quoted.iter().position(|&byte| byte == b'"')?);
         if tag.iter().any(|&byte| byte <= b' ' || byte == 0x7F) {
             return None;

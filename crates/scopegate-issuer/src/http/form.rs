@@ -1,13 +1,13 @@
-//! Reads `application/x-www-form-urlencoded` (RFC 6749 Appendix B), strictly: a `%` without two
-//! hexadecimal digits, bytes that are not UTF-8 and a repeated name are errors. The caller bounds
-//! the input.
+//! A strict reader of `application/x-www-form-urlencoded` (RFC 6749 Appendix B).
 //!
-//! Not by the crate `form_urlencoded`, which accepts any input: it keeps a `%` without digits, and
-//! replaces bytes that are not UTF-8 by U+FFFD, so that neither can be rejected afterwards. Its
-//! decoder would save 20 lines here, and a check before it would cost as many.
+//! Errors are a `%` without two hexadecimal digits, bytes that are not UTF-8, and a repeated name.
+//! The caller limits the length of the input.
+//!
+//! The crate `form_urlencoded` is not used, because it accepts any input. It copies a `%` without
+//! digits, and replaces bytes that are not UTF-8 by U+FFFD, so neither can be rejected afterwards.
+//! It would save 20 lines, and a check of its input would take as many.
 
-/// The parameters of a request body. Those without a value are left out, since RFC 6749 §3.2 treats
-/// them as omitted.
+/// The parameters of a request body. Parameters without a value are omitted (RFC 6749 §3.2).
 #[derive(Default)]
 pub(crate) struct Form(Vec<(String, String)>);
 
@@ -21,8 +21,8 @@ impl Form {
             });
             let name = decode(name).ok_or(FormError::Malformed)?;
             let value = decode(value).ok_or(FormError::Malformed)?;
-            // Also when one of them is empty or unknown to us: RFC 6749 §3.2 forbids any repetition, and RFC 8707 §2 allows
-            // this one.
+            // RFC 6749 §3.2 forbids any repetition, also of empty and unknown parameters. RFC 8707 §2
+            // allows it for `resource`.
             if name != REPEATABLE && seen.iter().any(|(earlier, _)| *earlier == name) {
                 return Err(FormError::Repeated);
             }
@@ -36,7 +36,7 @@ impl Form {
         self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    /// All values of the one parameter that may be repeated.
+    /// Returns all values of `resource`, the only parameter that may be repeated.
     pub(crate) fn resources(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter(|(found, _)| found == REPEATABLE).map(|(_, value)| value.as_str())
     }
@@ -44,14 +44,14 @@ impl Form {
 
 const REPEATABLE: &str = "resource";
 
-/// Why a body is not a form.
+/// The reason why a body is not a form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FormError {
     Malformed,
     Repeated,
 }
 
-/// One name or value; also the client id and secret of `Basic` (RFC 6749 §2.3.1).
+/// Decodes a name or a value, or a client id or secret of `Basic` (RFC 6749 §2.3.1).
 pub(crate) fn decode(encoded: &[u8]) -> Option<String> {
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut rest = encoded.iter();

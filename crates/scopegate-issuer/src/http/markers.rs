@@ -1,4 +1,4 @@
-//! Marks in the extensions of a response: instructions for the code that sends it.
+//! Markers in the extensions of a response, for the code that sends it.
 
 use bytes::Bytes;
 
@@ -6,6 +6,6 @@ use bytes::Bytes;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CloseConnection;
 
-/// The complete body of a response whose own body breaks off.
+/// The complete body of a response whose body is truncated.
 #[derive(Clone, Debug)]
 pub(crate) struct WholeBody(pub(crate) Bytes);

@@ -1,5 +1,5 @@
-//! Every error of the token endpoint (RFC 6749 §5.2), as a closed set: no part of a request is
-//! repeated in a response.
+//! All errors of the token endpoint (RFC 6749 §5.2). Error responses contain no part of the
+//! request.
 
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE};
@@ -79,10 +79,12 @@ impl OAuthError {
         }
     }
 
-    /// RFC 6749 §5.2: 400, and 401 with a challenge where the client used the `Authorization`
-    /// header. Credentials in the body get 400 as from Cognito: 401 would need a challenge (RFC
-    /// 9110 §15.5.2), and there is no scheme for them. No credentials at all get 401, since there
-    /// the challenge tells what to do.
+    /// Returns the status of the response (RFC 6749 §5.2).
+    ///
+    /// Wrong credentials or another scheme in the `Authorization` header get 401 with a challenge.
+    /// Missing credentials get 401 as well, so that the challenge names a supported scheme. Wrong
+    /// credentials in the body get 400, as from Cognito: 401 requires a challenge (RFC 9110
+    /// §15.5.2), and there is no scheme for them. All other errors get 400.
     fn status(self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::UnsupportedScheme | Self::WrongBasicCredentials => {
@@ -102,7 +104,7 @@ impl OAuthError {
     }
 }
 
-/// Returns a response of the token endpoint: JSON that no cache stores (RFC 6749 §5.1).
+/// Returns a response of the token endpoint: JSON that caches must not store (RFC 6749 §5.1).
 pub(crate) fn token_response(status: StatusCode, body: &Value) -> Response {
     let mut response = Response::new(body.to_string().into());
     *response.status_mut() = status;

@@ -1,14 +1,16 @@
-//! The keys of one pool over time: which one signs, and which ones are published.
+//! Key rotation of one pool: the signing key and the published keys.
 //!
-//! No I/O and no lock; making a key (slow) is left to the caller.
+//! There is no I/O and no lock. The caller creates new keys, because this is slow.
 
 use serde_json::{Value, json};
 
 use crate::keys::signing_key::SigningKey;
 
-/// A Cognito pool publishes two keys, one for access tokens and one for ID tokens. Only the first one ever
-/// rotates here; the second one is always published, as a key that resource servers must not confuse with the
-/// first.
+/// The keys of a pool.
+///
+/// As in Cognito, a pool publishes a key for access tokens and a key for ID tokens. Only the first
+/// one rotates. The second one is always published, so that tests notice a resource server that
+/// confuses the two.
 pub(crate) struct KeyRing {
     id_token: SigningKey,
     current: SigningKey,
@@ -22,7 +24,7 @@ impl KeyRing {
         Self { id_token, current: access_token, current_is_published: true, previous: None }
     }
 
-    /// The key that signs access tokens from now on.
+    /// Returns the key that signs access tokens.
     pub(crate) fn current(&self) -> &SigningKey {
         &self.current
     }
@@ -31,22 +33,22 @@ impl KeyRing {
         &self.id_token
     }
 
-    /// `next` signs and is published; the generation that was published before it stays.
+    /// Signs with `next` and publishes it. The previously published generation stays published.
     pub(crate) fn rotate(&mut self, next: SigningKey) {
         self.rotate_unpublished(next);
         self.publish();
     }
 
-    /// `next` signs and is published; every earlier generation leaves at once.
+    /// Signs with `next` and publishes it. All earlier generations are removed at once.
     pub(crate) fn rotate_without_overlap(&mut self, next: SigningKey) {
         self.rotate(next);
         self.revoke_previous();
     }
 
-    /// `next` signs but is not published until [`publish`](Self::publish).
+    /// Signs with `next` without publishing it. [`publish`](Self::publish) publishes it.
     pub(crate) fn rotate_unpublished(&mut self, next: SigningKey) {
         let last = std::mem::replace(&mut self.current, next);
-        // A key that was never published is no overlap, so the generation before it stays.
+        // A key that was never published needs no overlap, so the generation before it stays published.
         if self.current_is_published {
             self.previous = Some(last);
         }
@@ -57,7 +59,8 @@ impl KeyRing {
         self.current_is_published = true;
     }
 
-    /// Publishes the current key if it has this id: a key that was rotated away has missed its time.
+    /// Publishes the current key if it has this id. A key that was already replaced is not
+    /// published.
     pub(crate) fn publish_if_current(&mut self, kid: &str) {
         if self.current.kid() == kid {
             self.publish();
@@ -68,12 +71,13 @@ impl KeyRing {
         self.previous = None;
     }
 
-    /// `next` takes the place of the current key, under the current key's id.
+    /// Replaces the current key by `next`, which gets the current key's id.
     pub(crate) fn replace_key_material(&mut self, next: SigningKey) {
         self.current = next.with_kid(self.current.kid());
     }
 
-    /// The published set (RFC 7517 §5), in the order previous, current, ID tokens.
+    /// Returns the key set (RFC 7517 §5): the previous key, the current key and the key for ID
+    /// tokens.
     pub(crate) fn jwks(&self) -> Value {
         let current = self.current_is_published.then_some(&self.current);
         let published = self.previous.iter().chain(current).chain([&self.id_token]);

@@ -1,6 +1,6 @@
-//! A signing key: made, published and used here. The only file that calls the cryptography crate.
+//! Signing keys. No other module calls the cryptography crate.
 //!
-//! Which key signs, and which keys are published, is decided in `keys/ring.rs`.
+//! Rotation and publication are in `keys/ring.rs`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -234,7 +234,7 @@ impl SigningKey {
             Algorithm::PS256 => &signature::RSA_PSS_SHA256,
             Algorithm::PS384 => &signature::RSA_PSS_SHA384,
             Algorithm::PS512 => &signature::RSA_PSS_SHA512,
-            // The constructors give the last three no RSA key.
+            // The constructors create no RSA key for the last three.
             Algorithm::RS256 | Algorithm::ES256 | Algorithm::ES384 | Algorithm::EdDSA => {
                 &signature::RSA_PKCS1_SHA256
             }

@@ -1,4 +1,4 @@
-//! The client assertions that were accepted and have not expired, so that each is accepted once.
+//! The accepted client assertions that are not yet expired. Each assertion is accepted once.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,6 +1,6 @@
 //! The state of one pool: configuration, keys, faults and counters.
 //!
-//! The keys are behind locks of their own, in `keys/pool_keys.rs`.
+//! The keys have separate locks, in `keys/pool_keys.rs`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,7 @@ use crate::pool::replay_cache::ReplayCache;
 pub(crate) struct PoolState {
     config: PoolConfig,
     issuer: String,
-    /// Shared with the mints of this pool, which need its keys and not the rest of it.
+    /// Shared with the mints of this pool, which need only its keys.
     keys: Arc<PoolKeys>,
     caching: Caching,
     fault: Mutex<FaultPlan>,
@@ -95,8 +95,10 @@ impl PoolState {
         self.token_requests.load(Ordering::SeqCst)
     }
 
-    /// Begins a request for the key set. Takes its fault before it counts the request: a test that has
-    /// seen the count can change the fault of later requests only.
+    /// Begins a request for the key set, and returns its fault.
+    ///
+    /// The fault is taken before the request is counted. So if a test sees the new count and
+    /// changes the fault, only later requests are affected.
     pub(crate) fn begin_jwks_fetch(&self) -> Option<Fault> {
         let fault = locked(&self.fault).take();
         self.jwks_fetches.fetch_add(1, Ordering::SeqCst);
@@ -123,7 +125,7 @@ impl PoolState {
     }
 
     pub(crate) fn mint(&self) -> Mint {
-        // A checked configuration has a client in every pool.
+        // In a checked configuration, each pool has a client.
         match self.config.clients.first() {
             Some(client) => self.mint_for(client),
             None => self.mint_of(""),
@@ -147,7 +149,7 @@ impl fmt::Debug for PoolState {
     }
 }
 
-/// A panic while a lock is held leaves whole values behind, so a poisoned lock can be used like any other.
+/// Locks a plan. A panic under the lock leaves the plan valid, so a poisoned lock is used as well.
 fn locked(plan: &Mutex<FaultPlan>) -> MutexGuard<'_, FaultPlan> {
     plan.lock().unwrap_or_else(PoisonError::into_inner)
 }

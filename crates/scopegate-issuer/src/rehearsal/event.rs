@@ -1,4 +1,4 @@
-//! Events: what can happen to an issuer's keys and to the way to them, and how a pool triggers each.
+//! Events of a rehearsal: changes of keys and failures of the key set endpoint.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,43 +6,47 @@ use std::time::Duration;
 use crate::fault::Fault;
 use crate::pool::Pool;
 
-/// Something that happens to the keys of an issuer, or to the way to them, and that a resource server should
-/// survive. [`Pool::trigger`] makes it happen; a [`Rehearsal`](crate::Rehearsal) measures its effects.
+/// A change of an issuer's keys, or a failure of its key set endpoint.
+///
+/// A resource server should survive it. [`Pool::trigger`] triggers an event, and a
+/// [`Rehearsal`](crate::Rehearsal) measures its effects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Event {
-    /// A new key signs; the one before stays published.
+    /// A new key signs. The previous key stays published.
     RotateWithOverlap,
-    /// A new key signs; the one before is removed at once.
+    /// A new key signs. The previous key is removed at once.
     RotateWithoutOverlap,
-    /// A new key signs, and is published this much later; the one before stays.
+    /// A new key signs, and is published after this delay. The previous key stays published.
     PublishLate(Duration),
-    /// The key before the current one is removed, after a rotation with overlap that [prepares](Pool::prepare) it.
+    /// The previous key is removed. [`Pool::prepare`] rotates with overlap first, so that there is
+    /// one.
     Revoke,
-    /// A new key signs under the key id of the one before, which is gone. Issuers must not do so, but some do.
+    /// A new key replaces the current key and has its key id. Issuers must not do this, but some
+    /// do.
     ReuseKeyId,
     /// The next request for the key set gets status 500.
     ServerError,
-    /// The next request for the key set gets one byte every 50 ms, for ever.
+    /// The next request for the key set gets one byte every 50 ms, without end.
     SlowDrip,
-    /// The next request for the key set finds its connection closed.
+    /// The connection of the next request for the key set is closed without a response.
     Reset,
-    /// The response to the next request for the key set breaks off.
+    /// The next response with the key set is truncated.
     Truncated,
-    /// The next request for the key set gets a page of HTML.
+    /// The next request for the key set gets an HTML page.
     Html,
     /// The next response is the key set with padding: 10 MB.
     TenMegabytes,
-    /// The next response is the key set with unusable keys among its own.
+    /// The next response is the key set with additional keys that are unusable.
     UnusableKeys,
-    /// From now on every request for the key set gets status 503.
+    /// Every request for the key set gets status 503 from now on.
     Outage,
-    /// The key set is as it should be again.
+    /// The fault of the key set endpoint ends.
     Recovery,
 }
 
 impl Event {
-    /// Every event; a key is published 1 s late.
+    /// All events. The delay of [`PublishLate`](Self::PublishLate) is 1 s.
     pub const ALL: [Self; 14] = [
         Self::RotateWithOverlap,
         Self::RotateWithoutOverlap,
@@ -60,12 +64,12 @@ impl Event {
         Self::Recovery,
     ];
 
-    /// Whether the key that signed before must not be accepted any longer.
+    /// Returns whether the event removes a key, so that its tokens must be rejected.
     pub const fn removes_a_key(self) -> bool {
         matches!(self, Self::RotateWithoutOverlap | Self::Revoke | Self::ReuseKeyId)
     }
 
-    /// Whether it is about keys, and not about the way to them.
+    /// Returns whether the event changes keys, rather than the response of the endpoint.
     pub(crate) const fn changes_keys(self) -> bool {
         self.removes_a_key() || matches!(self, Self::RotateWithOverlap | Self::PublishLate(_))
     }
@@ -90,7 +94,7 @@ impl Event {
     }
 }
 
-/// In a few words, as in the first column of a table.
+/// Writes the name of the event, as in the first column of a table.
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -101,10 +105,13 @@ impl fmt::Display for Event {
 }
 
 impl Pool {
-    /// Prepares an event: a key that is to be revoked gets a successor, and new keys are made. That blocks this thread for
-    /// about a tenth of a second.
+    /// Prepares an event, so that [`trigger`](Self::trigger) takes no time.
     ///
-    /// Without it, [`trigger`](Self::trigger) makes the keys, and has nothing to revoke.
+    /// If the event needs a new key, `prepare` creates it. For [`Event::Revoke`], it rotates the
+    /// keys. It blocks this thread for about a tenth of a second.
+    ///
+    /// Without it, [`trigger`](Self::trigger) creates the keys itself, and [`Event::Revoke`] may
+    /// find no previous key to remove.
     pub fn prepare(&self, event: Event) {
         match event {
             Event::Revoke => self.rotate(),
@@ -113,7 +120,9 @@ impl Pool {
         }
     }
 
-    /// Makes an event happen now. Use it if you measure its effects yourself; otherwise use a
+    /// Triggers an event now.
+    ///
+    /// Use it if you measure its effects yourself. Otherwise, use a
     /// [`Rehearsal`](crate::Rehearsal).
     ///
     /// ```

@@ -7,7 +7,7 @@ use crate::rehearsal::event::Event;
 
 /// The result of a [`Rehearsal`](crate::Rehearsal). Times are counted from the event.
 ///
-/// `Display` is one row of the table whose first row is [`Report::HEADER`].
+/// `Display` writes one row of a table. [`Report::HEADER`] is the header of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -25,13 +25,14 @@ pub struct Report {
     pub last_rejected_after: Option<Duration>,
     /// The number of requests for the key set.
     pub fetches: u64,
-    /// The time when the last caller was first rejected with a token of the removed key. `None` if some callers were not
-    /// rejected by the end, or if the event [removes no key](Event::removes_a_key).
+    /// The time until every caller was rejected with a token of the removed key. `None` if some
+    /// callers were still accepted at the end, or if the event [removes no
+    /// key](Event::removes_a_key).
     pub removed_key_rejected_after: Option<Duration>,
 }
 
 impl Report {
-    /// The names of the columns, and the line below them: with rows after it, this is a table in Markdown.
+    /// The header of a Markdown table: the names of the columns, and the line below them.
     pub const HEADER: &str = "\
 | event                         | valid requests | rejected | first rejected | last rejected | fetches | removed key dead |
 | ----------------------------- | -------------: | -------: | -------------: | ------------: | ------: | ---------------: |";
@@ -57,7 +58,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// In the unit that a reader would choose.
+/// Returns a duration in a readable unit.
 fn text(time: Option<Duration>) -> String {
     let Some(seconds) = time.map(|time| time.as_secs_f64()) else { return "–".to_owned() };
     match seconds {

@@ -1,4 +1,4 @@
-//! The callers of a rehearsal: each presents tokens until it is over, and counts the verdicts.
+//! The callers of a rehearsal. Each of them presents tokens until the end, and counts the results.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(super) struct Stage<P> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Time {
     Before,
-    /// The event happens, and may have happened already.
+    /// The event is being triggered.
     During,
     After(Instant),
     Over(Instant),
@@ -57,7 +57,7 @@ where
     P: Fn(String) -> F,
     F: Future<Output = bool>,
 {
-    /// One caller.
+    /// Runs one caller.
     pub(super) async fn call(self: Arc<Self>) {
         let mut time = self.time.subscribe();
         let mut earlier = self.earlier.clone();
@@ -80,13 +80,13 @@ where
                 self.valid(accepted);
             } else if matches!(sent, Time::After(_)) && !accepted {
                 self.removed_is_rejected();
-                // This caller is done with it; tokens that are always rejected are another load.
+                // The result of this caller is known. Further rejected tokens would change the load.
                 *earlier = None;
             }
         }
         let minted = self.now();
         let accepted = (self.is_accepted)(self.rehearsal.mint()).await;
-        // Its key may have been removed while it was under way.
+        // During the event, the key of this token may have been removed, so a rejection is not counted.
         if accepted || matches!(minted, Time::After(_)) || !self.event.removes_a_key() {
             self.valid(accepted);
         }
@@ -119,7 +119,7 @@ impl<P> Stage<P> {
     }
 
     pub(super) fn tally(&self) -> MutexGuard<'_, Tally> {
-        // Numbers are added under this lock, nothing else.
+        // Only numbers change under this lock, so a poisoned lock is usable.
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

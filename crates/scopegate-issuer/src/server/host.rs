@@ -1,8 +1,9 @@
 //! Rejects requests whose `Host` is neither this machine nor an allowed host.
 //!
-//! A page from elsewhere can have its own name point to 127.0.0.1 once it is loaded (DNS rebinding). Its browser then
-//! takes this server for the one that the page came from: it sends no `Origin` with a `GET`, and the page may read every
-//! response. Only `Host` still has the name of the page.
+//! This prevents DNS rebinding. An attacker's page can change the address of its own name to
+//! 127.0.0.1 after it was loaded. The browser then treats this server as the origin of the page: it
+//! sends no `Origin` with a `GET`, and the page can read every response. Only `Host` still has the
+//! name of the page.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use http::{HeaderValue, StatusCode, Version};
 use crate::config::allowed_host::{AllowedHost, is_name, split_authority};
 use crate::http::json_response;
 
-/// Passes requests on that are for a [local host](is_local_authority), at any port, because a forwarded port has another
-/// number, or for an allowed host. Other requests get 421 (RFC 9110 §15.5.20).
+/// Rejects requests whose host is neither [local](is_local_authority) nor allowed with 421 (RFC
+/// 9110 §15.5.20).
+///
+/// A local host can have any port, because a forwarded port has another number.
 pub(crate) async fn require_known_host(
     State(allowed): State<Arc<[AllowedHost]>>,
     request: Request,
@@ -33,13 +36,13 @@ pub(crate) async fn require_known_host(
 enum Rejection {
     NoHost,
     SeveralHosts,
-    /// With the host that the request is for, cut to [`MAX_ECHOED_CHARS`].
+    /// The host of the request, cut to [`MAX_ECHOED_CHARS`].
     Elsewhere(String),
 }
 
 fn check(request: &Request, allowed: &[AllowedHost]) -> Result<(), Rejection> {
-    // RFC 9112 §3.2.2: the target counts where it names a host, as a request to a proxy does. Here both have to be
-    // right.
+    // If the request target has a host, as in a request to a proxy, it replaces `Host` (RFC 9112
+    // §3.2.2). This check requires that both are allowed.
     if let Some(target) = request.uri().authority() {
         check_authority(target.as_str(), allowed)?;
     }
@@ -47,7 +50,7 @@ fn check(request: &Request, allowed: &[AllowedHost]) -> Result<(), Rejection> {
     match (hosts.next(), hosts.next()) {
         (Some(host), None) => check_authority(&String::from_utf8_lossy(host.as_bytes()), allowed),
         (Some(_), Some(_)) => Err(Rejection::SeveralHosts),
-        // RFC 9112 §3.2: it may be missing before HTTP/1.1 only. No browser is that old.
+        // RFC 9112 §3.2: `Host` is optional before HTTP/1.1, which no browser uses.
         (None, _) if request.version() < Version::HTTP_11 => Ok(()),
         (None, _) => Err(Rejection::NoHost),
     }
@@ -62,7 +65,7 @@ fn check_authority(found: &str, allowed: &[AllowedHost]) -> Result<(), Rejection
     Err(Rejection::Elsewhere(format!("{kept:?}{cut}")))
 }
 
-/// A rejection repeats at most this many characters of a host.
+/// The maximum length of a host in the response to a rejected request.
 const MAX_ECHOED_CHARS: usize = 80;
 
 impl Rejection {
@@ -72,10 +75,13 @@ impl Rejection {
             Self::Elsewhere(_) => (StatusCode::MISDIRECTED_REQUEST, "misdirected_request"),
         };
         let description = match self {
-            Self::NoHost => "expected a Host header, found none".to_owned(),
-            Self::SeveralHosts => "expected one Host header, found more".to_owned(),
+            Self::NoHost => "the Host header is missing".to_owned(),
+            Self::SeveralHosts => "there is more than one Host header".to_owned(),
             Self::Elsewhere(found) => {
-                format!("expected a loopback address, localhost or an allowed host, found {found}")
+                format!(
+                    "the host is not allowed: expected a loopback address, localhost or an allowed host, \
+                     found {found}"
+                )
             }
         };
         tracing::debug!(description, "request rejected");
@@ -83,7 +89,7 @@ impl Rejection {
     }
 }
 
-/// Returns whether an origin is `http` or `https` and a local host.
+/// Returns whether an origin has the scheme `http` or `https` and a local host.
 pub(crate) fn is_local_origin(origin: &HeaderValue) -> bool {
     let authority = origin
         .to_str()
@@ -92,8 +98,10 @@ pub(crate) fn is_local_origin(origin: &HeaderValue) -> bool {
     authority.is_some_and(is_local_authority)
 }
 
-/// Returns whether `host` or `host:port` is `localhost` or a name under it (RFC 6761 §6.3), or an address of the loopback
-/// interface, written as URL parsers write it.
+/// Returns whether `host` or `host:port` is on this machine.
+///
+/// This is `localhost`, a name under it (RFC 6761 §6.3), or a loopback address in the canonical
+/// spelling of URL parsers.
 fn is_local_authority(authority: &str) -> bool {
     split_authority(authority).is_some_and(|(host, _)| is_local_name(host) || is_loopback(host))
 }
@@ -115,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn local_hosts_are_told_from_others() {
+    fn only_local_hosts_are_recognized() {
         for host in [
             "localhost",
             "LocalHost:80",
@@ -169,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn local_origins_are_told_from_others() {
+    fn only_local_origins_are_recognized() {
         for origin in [
             "http://127.0.0.1",
             "http://127.0.0.1:8080",

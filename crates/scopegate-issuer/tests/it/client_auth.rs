@@ -1,4 +1,4 @@
-//! How does a client authenticate?
+//! Client authentication at the token endpoint.
 
 mod assertion;
 mod secret;

@@ -1,4 +1,4 @@
-//! Which configurations are accepted, and does each error name the field, the expected and the found?
+//! Valid configurations, and errors that name the field, the expected and the found value.
 
 use scopegate_issuer::{ClientConfig, Config, ConfigError, LocalIssuer, PoolConfig, StartError};
 
@@ -25,7 +25,7 @@ secret = "hush-2"
 scopes = ["https://shop.example/orders.read", "https://shop.example/orders.write"]
 "#;
 
-/// The error when one piece of the good file is something else.
+/// Returns the error after one part of the valid file was replaced.
 fn error(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from}");
     let error = Config::from_toml(&GOOD.replacen(from, to, 1)).unwrap_err();
@@ -202,7 +202,7 @@ async fn configuration_made_in_code_is_checked_at_start() {
 }
 
 #[test]
-fn only_the_flag_allows_other_machines() {
+fn non_loopback_address_requires_flag() {
     // FR-E1
     let listen = |text: &str| Config::default().listen(text.parse().unwrap());
     let start = |config| tokio::runtime::Runtime::new().unwrap().block_on(LocalIssuer::start_with(config));
@@ -228,7 +228,7 @@ async fn file_names_hosts_and_url() {
 }
 
 #[test]
-fn malformed_host_or_url_is_rejected_with_expected_and_found() {
+fn malformed_host_or_url_is_rejected() {
     // FR-E1
     let host = "a host name or an IP address, alone or with a port, such as issuer:9400";
     let url =
@@ -253,7 +253,7 @@ fn malformed_host_or_url_is_rejected_with_expected_and_found() {
 }
 
 #[test]
-fn claim_that_the_issuer_writes_itself_is_rejected() {
+fn claim_written_by_issuer_is_rejected() {
     // FR-E2
     let with = |claims: &str| {
         let client = "id = \"client-1\"\n";

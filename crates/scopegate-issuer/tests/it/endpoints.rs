@@ -1,4 +1,4 @@
-//! What does each endpoint return?
+//! Responses of the endpoints.
 
 mod metadata;
 mod token;

@@ -1,6 +1,6 @@
-//! Does each fault of an endpoint do what it says, and is everything well again afterwards?
+//! Faults of the endpoints, and the responses after a fault has ended.
 //!
-//! What the answers say about caching is in `http/caching.rs`.
+//! Caching headers are tested in `http/caching.rs`.
 
 use std::io::Read as _;
 use std::time::Duration;
@@ -134,7 +134,7 @@ async fn redirect_fault_with_invalid_url_returns_500() {
     assert_eq!(fetch(&issuer).await.status(), 500);
 }
 
-/// Fails if the checksum or the length is wrong.
+/// Decompresses a body. Fails if the checksum or the length is wrong.
 fn unzip(gzip: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     GzDecoder::new(gzip).read_to_end(&mut plain).unwrap();
@@ -163,7 +163,7 @@ async fn gzip_set_is_small_and_decompresses_large() {
 }
 
 #[tokio::test]
-async fn unusable_keys_stand_among_unchanged_valid_keys() {
+async fn unusable_keys_are_added_to_valid_keys() {
     let issuer = LocalIssuer::start().await.unwrap();
     for good in [2, 3] {
         issuer.set_fault(Fault::UnusableAmongGood);
@@ -189,7 +189,7 @@ async fn jsonwebtoken_verifies_with_no_unusable_key_but_encryption() {
     };
     let usable = served["keys"].as_array().unwrap().iter().filter(|key| verify(key));
     let usable: Vec<_> = usable.map(|key| key["kid"].as_str().unwrap()).collect();
-    // It does not look at `use`.
+    // `jsonwebtoken` ignores `use`.
     assert_eq!(usable, ["unusable-encryption", issuer.default_pool().signing_key().kid()]);
 }
 
@@ -215,7 +215,7 @@ async fn fail_next_ends_after_its_requests() {
     assert_eq!(statuses(4).await, [503, 503, 200, 200]);
     issuer.fail_next(0, Fault::Status(503));
     assert_eq!(statuses(1).await, [200]);
-    // Whatever is said last holds.
+    // The last call wins.
     issuer.fail_next(9, Fault::Status(503));
     issuer.fail_next(1, Fault::Status(502));
     assert_eq!(statuses(2).await, [502, 200]);
@@ -262,7 +262,7 @@ fn ask_for_a_token(issuer: &LocalIssuer) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn key_set_fault_leaves_tokens_and_metadata_alone() {
+async fn key_set_fault_affects_no_other_endpoint() {
     let issuer = with(Fault::Reset).await;
     assert_eq!(ask_for_a_token(&issuer).send().await.unwrap().status(), 200);
     let metadata = format!("{}/.well-known/openid-configuration", issuer.issuer());

@@ -1,3 +1,3 @@
-//! What are requests and responses made of?
+//! Headers of responses.
 
 mod caching;

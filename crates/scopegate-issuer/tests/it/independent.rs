@@ -1,15 +1,14 @@
-//! An implementation that is not ours, as the judge of our tokens: `jsonwebtoken` verifies them with the key
-//! set.
+//! An independent implementation: `jsonwebtoken` verifies our tokens with the key set.
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, TokenData, Validation, crypto, decode, decode_header};
 use serde_json::Value;
 
-/// The header and claims of a token whose signature fits a key of this set. Times and issuer are not looked
-/// at.
+/// Verifies the signature of a token with this key set, and returns header and claims. Times and
+/// issuer are not checked.
 pub(crate) fn verify(token: &str, jwks: &str) -> Result<TokenData<Value>, String> {
-    // Said explicitly: with both of its backends in the build it would not know which one to take. An error means
-    // that another test was first.
+    // The build may enable both backends of `jsonwebtoken`, so it needs an explicit choice. An error
+    // means that another test was first.
     let _ = crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     let set: JwkSet = serde_json::from_str(jwks).map_err(|error| error.to_string())?;
     let header = decode_header(token).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! Which key signs, and which keys are published?
+//! Rotation and signatures.
 
 mod rotation;
 mod signatures;

@@ -1,4 +1,4 @@
-//! The issuer as its users see it: one module for each room of the crate.
+//! Tests of the public API, with one module for each folder of the crate.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

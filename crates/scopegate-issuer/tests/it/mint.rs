@@ -1,4 +1,4 @@
-//! Is a minted token what was asked for: shaped like Cognito's, or different in exactly one way?
+//! Minted tokens: the members of each provider, and tokens with exactly one defect.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -35,7 +35,7 @@ fn mint() -> Mint {
     Mint::cognito("https://issuer.example", "my-client")
 }
 
-/// The claims that differ, so that a test can say that nothing else does.
+/// Returns the names of the claims that differ.
 fn changed(bent: &Mint, good: &Mint) -> Vec<String> {
     let (bent, good) = (bent.claims(), good.claims());
     let names = bent.keys().chain(good.keys().filter(|name| !bent.contains_key(*name)));
@@ -162,7 +162,8 @@ fn forged_token_has_key_id_of_real_key() {
 
 type Names = &'static [&'static str];
 
-/// A token of each provider: its claims as the provider documents them, and those of client, scopes and times.
+/// Returns a token of each provider: all its claims as documented, and the claims of client, scopes
+/// and times.
 fn shapes() -> Vec<(Mint, Names, Names, &'static str, Names)> {
     let tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47";
     vec![
@@ -249,7 +250,7 @@ fn token_of_each_provider_has_its_members() {
         assert_eq!(changed(&mint.clone().scope("a b"), &mint), [scope], "{claims}");
         assert_eq!(changed(&mint.clone().audience("other"), &mint), ["aud"], "{claims}");
         assert_eq!(changed(&mint.clone().issued_at(NOW), &mint), times, "{claims}");
-        // An account is always that of the same client.
+        // An account always belongs to the same client.
         assert_eq!(changed(&mint.clone().client("other").client("c"), &mint), [""; 0], "{claims}");
     }
 }

@@ -1,4 +1,4 @@
-//! Does a rehearsal count rightly? Resource servers of known character, and what is reported of them.
+//! The counts of a rehearsal, for resource servers of known behavior.
 
 use std::future::ready;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,20 +19,20 @@ fn rehearsal(pool: &Pool) -> Rehearsal {
     Rehearsal::new(pool).callers(3).duration(A_MOMENT)
 }
 
-/// It keeps the keys that it has found at the start.
+/// A server that never fetches keys again.
 fn never_looks_again(pool: &Pool) -> impl Fn(String) -> std::future::Ready<bool> + Send + Sync + 'static {
     let jwks = pool.jwks();
     move |token| ready(verify(&token, &jwks).is_ok())
 }
 
-/// It knows at once what is published.
+/// A server that always has the published keys.
 fn all_knowing(pool: &Pool) -> impl Fn(String) -> std::future::Ready<bool> + Send + Sync + 'static {
     let pool = pool.clone();
     move |token| ready(verify(&token, &pool.jwks()).is_ok())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn omniscient_server_rejects_exactly_the_removed_keys() {
+async fn server_with_current_keys_rejects_exactly_removed_keys() {
     let pool = pool().await;
     for event in Event::ALL.into_iter().filter(|event| !matches!(event, Event::PublishLate(_))) {
         let report = rehearsal(&pool).play(event, all_knowing(&pool)).await;
@@ -75,7 +75,7 @@ async fn tokens_and_report_name_can_be_set() {
     let others = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&others);
     let is_accepted = move |token: String| {
-        // Header and payload alone say whose it is.
+        // Only the tokens of this test do not begin with a JSON object.
         seen.fetch_or(!token.starts_with("eyJ"), Ordering::SeqCst);
         ready(true)
     };
@@ -107,7 +107,7 @@ async fn callers_send_requests_concurrently() {
 }
 
 #[tokio::test]
-async fn panic_of_a_caller_ends_the_rehearsal() {
+async fn panic_in_caller_ends_rehearsal() {
     let pool = pool().await;
     for panics_at in [1, 20] {
         let asked = AtomicUsize::new(0);

@@ -1,4 +1,4 @@
-//! Do secrets and tokens stay out of `Debug` and out of the log?
+//! Secrets and tokens in `Debug` output and in the log.
 
 use scopegate_issuer::{Config, Fault, LocalIssuer};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use testkit::Log;
 use tracing::level_filters::LevelFilter;
 
 #[tokio::test]
-async fn public_debug_shows_neither_secret_nor_key() {
+async fn debug_shows_neither_secret_nor_key() {
     let config = Config::default();
     let issuer = LocalIssuer::start_with(config.clone()).await.unwrap();
     let pool = issuer.default_pool();
@@ -18,13 +18,13 @@ async fn public_debug_shows_neither_secret_nor_key() {
     );
     assert!(!shown.contains("-secret"), "{shown}");
     assert!(shown.contains("[redacted]") && shown.contains("local-reader"), "{shown}");
-    // 256 bytes of a modulus, let alone of a private exponent, would be far longer than anything else here.
+    // The 256 bytes of a modulus or a private exponent would be far longer than any other word.
     assert!(!shown.split_whitespace().any(|word| word.len() > 200), "{shown}");
 }
 
 #[tokio::test]
 async fn log_has_reasons_but_neither_secret_nor_token() {
-    // This thread only, which is the one that a current-thread runtime serves on.
+    // A current-thread runtime serves requests on this thread.
     let log = Log::of_thread(LevelFilter::TRACE);
 
     let issuer = LocalIssuer::start().await.unwrap();
@@ -33,7 +33,7 @@ async fn log_has_reasons_but_neither_secret_nor_token() {
     let granted = post().basic_auth("local-reader", Some("local-reader-secret")).form(&[grant]);
     let answer: Value = granted.send().await.unwrap().json().await.unwrap();
     let token = answer["access_token"].as_str().unwrap().to_owned();
-    // A wrong secret, a secret in the place of the id, and one in an odd place.
+    // A wrong secret, a secret in place of the id, and a secret in an unusual place.
     post().basic_auth("local-reader", Some("wr0ng-hush")).form(&[grant]).send().await.unwrap();
     post().form(&[grant, ("client_id", "hush-as-id"), ("client_secret", "hush")]).send().await.unwrap();
     post().header("authorization", "Basic hush").form(&[grant]).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! Which requests reach a server, and for how long?
+//! Allowed origins and hosts, and the lifetime of a server.
 
 mod cross_origin;
 mod host;

@@ -1,4 +1,4 @@
-//! Which assertions prove who a client is (`private_key_jwt`, RFC 7523 §3), and which do not?
+//! Valid and invalid client assertions (`private_key_jwt`, RFC 7523 §3).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -143,7 +143,7 @@ async fn assertion_with_second_method_is_rejected() {
         let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(answer(&issuer, &form).await, expected, "{further:?}");
     }
-    // There is no secret, and nothing is not it.
+    // The client has no secret, so an empty one is wrong.
     let request = reqwest::Client::new().post(issuer.token_endpoint()).basic_auth("signer", Some(""));
     let response = request.form(&[("grant_type", "client_credentials")]).send().await.unwrap();
     assert_eq!(response.status(), 401);

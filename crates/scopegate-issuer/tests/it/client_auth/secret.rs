@@ -1,5 +1,4 @@
-//! Which ways of authenticating a client are accepted, and how is each failure answered (RFC 6749 §2.3.1,
-//! §5.2)?
+//! Client secrets: accepted methods, and the response to each failure (RFC 6749 §2.3.1, §5.2).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +20,7 @@ fn basic(text: &str) -> String {
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
-/// Status, challenge, and error with its description.
+/// Returns the status, the challenge, and the error with its description.
 async fn answer(request: RequestBuilder, form: &[(&str, &str)]) -> (u16, Option<String>, Value) {
     let response: Response = request.form(form).send().await.unwrap();
     let challenge =
@@ -98,7 +97,7 @@ async fn two_valid_methods_at_once_are_invalid_request() {
     let two = rejected(400, "invalid_request", "the client authenticates in more than one way");
     assert_eq!(answer(request(), &[GRANT, id, secret]).await, two);
     assert_eq!(answer(request(), &[GRANT, secret]).await, two);
-    // The id alone says nothing new, unless it is another one.
+    // A client id without a secret is accepted if it is the same id.
     assert_eq!(answer(request(), &[GRANT, id]).await, granted());
     assert_eq!(answer(request(), &[GRANT, ("client_id", "local-writer")]).await, two);
 }
@@ -130,7 +129,8 @@ async fn authorization_header_is_read_strictly() {
     assert_eq!(answer(request, &[GRANT]).await, twice);
 }
 
-/// `application/x-www-form-urlencoded`, everything but letters and digits escaped.
+/// Encodes as `application/x-www-form-urlencoded`. Escapes all characters except letters and
+/// digits.
 fn encoded(text: &str) -> String {
     let escape = |byte: u8| match byte {
         b' ' => "+".to_owned(),
@@ -157,13 +157,13 @@ async fn ids_and_secrets_of_any_text_are_accepted() {
         let request = post(&issuer).header("authorization", basic(&pair));
         assert_eq!(answer(request, &[GRANT]).await, granted(), "{text:?} in Basic");
     }
-    // The same client, its secret not encoded: `%41` then means `A`.
+    // The same client with a secret that is not encoded: `%41` is decoded to `A`.
     let request = post(&issuer).header("authorization", basic("id%2541:secret%41"));
     assert_eq!(answer(request, &[GRANT]).await, wrong(401));
 }
 
 #[tokio::test]
-async fn unknown_client_gets_response_of_wrong_secret() {
+async fn unknown_client_and_wrong_secret_get_same_response() {
     let issuer = issuer().await;
     for form in [[GRANT].as_slice(), &[GRANT, ("scope", "unknown")], &[("grant_type", "password")]] {
         let known = post(&issuer).header("authorization", basic("local-reader:wrong"));

@@ -1,4 +1,4 @@
-//! What does a pool say about itself, and what do paths answer that do not exist?
+//! Key set, metadata, and responses for unknown paths.
 
 use scopegate_issuer::LocalIssuer;
 use serde_json::{Value, json};
@@ -111,7 +111,7 @@ async fn unknown_pool_or_path_returns_404_json() {
         "/eu-west-1_Local0009/oauth2/authorize",
         "/.well-known/jwks.json",
         "/",
-        // What these decode to is not UTF-8.
+        // After decoding, these are not UTF-8.
         "/%ca/.well-known/jwks.json",
         "/%ca/.well-known/openid-configuration",
         "/.well-known/oauth-authorization-server/%ca",

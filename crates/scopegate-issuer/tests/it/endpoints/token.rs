@@ -1,4 +1,4 @@
-//! What does the token endpoint answer, to the letter (RFC 6749 §4.4, §5.1, §5.2)?
+//! Responses of the token endpoint (RFC 6749 §4.4, §5.1, §5.2).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,7 +16,7 @@ async fn issuer() -> LocalIssuer {
     LocalIssuer::start().await.unwrap()
 }
 
-/// A request that would be answered with a token if it had a body.
+/// Returns a token request without its body.
 fn reader(url: &str) -> RequestBuilder {
     reqwest::Client::new().post(url).basic_auth("local-reader", Some("local-reader-secret"))
 }
@@ -58,7 +58,7 @@ fn without_token(mut answer: Value) -> Value {
 }
 
 #[tokio::test]
-async fn granted_token_is_the_clients_and_verifies() {
+async fn granted_token_belongs_to_client_and_verifies() {
     // E27
     let issuer = issuer().await;
     issuer.set_now(1_700_000_000);
@@ -77,7 +77,7 @@ async fn scope_is_returned_only_if_it_differs() {
     let both = format!("{READ} {WRITE}");
     for (body, scope) in [
         ("grant_type=client_credentials", Some(both.clone())),
-        // Without a value a parameter counts as left out.
+        // A parameter without a value counts as omitted.
         ("grant_type=client_credentials&scope=", Some(both.clone())),
         ("grant_type=client_credentials&scope=https://my-api-server.org/api.write", None),
         (
@@ -162,7 +162,7 @@ async fn body_larger_than_16_kib_is_rejected() {
 }
 
 #[tokio::test]
-async fn body_that_is_no_form_is_rejected() {
+async fn body_of_other_type_is_rejected() {
     let issuer = issuer().await;
     let body = "grant_type=client_credentials";
     for content_type in [FORM, "Application/X-WWW-Form-Urlencoded; charset=UTF-8"] {
@@ -203,7 +203,7 @@ async fn query_is_never_read() {
     let unauthenticated = reqwest::Client::new().post(&url).header("content-type", FORM);
     let response = unauthenticated.body("grant_type=client_credentials").send().await.unwrap();
     assert_eq!(response.status(), 401);
-    // Nor does it get in the way of a good request.
+    // It does not affect a valid request either.
     granted(
         reader(&url).header("content-type", FORM).body("grant_type=client_credentials").send().await.unwrap(),
     )
@@ -301,7 +301,7 @@ async fn token_fault_lasts_as_long_as_planned() {
     assert_eq!(issuer.token_requests(), 4);
 }
 
-/// Asks for a token of the only client, `c`, and returns its claims.
+/// Requests a token as the only client, `c`, and returns its claims.
 async fn claims_of(config: Config, body: &'static str) -> Value {
     let issuer = LocalIssuer::start_with(config).await.unwrap();
     let request = reqwest::Client::new().post(issuer.token_endpoint()).basic_auth("c", Some("secret"));
@@ -329,7 +329,7 @@ async fn client_has_its_own_claims() {
         (&json!("acme"), &json!(["auditor"]), &json!("api"))
     );
     assert_eq!((&in_code["scope"], &in_code["client_id"]), (&json!("r/s"), &json!("c")));
-    // A resource that the request names is the audience instead.
+    // A resource in the request replaces it as the audience.
     let named = claims_of(config(own), "grant_type=client_credentials&resource=r").await;
     assert_eq!((&named["aud"], &named["tenant"]), (&json!("r"), &json!("acme")));
 

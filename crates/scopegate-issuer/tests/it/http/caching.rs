@@ -1,5 +1,4 @@
-//! What do the answers with the key set say about caching, and when is there a 304 instead (RFC 9110 §13.1.2,
-//! §15.4.5)?
+//! Caching headers of the key set, and 304 responses (RFC 9110 §13.1.2, §15.4.5).
 
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ async fn fetch(issuer: &LocalIssuer) -> Response {
     reqwest::get(issuer.jwks_uri()).await.unwrap()
 }
 
-/// With one `If-None-Match` for each of these.
+/// Fetches the key set with one `If-None-Match` header for each of these values.
 async fn fetch_unless(issuer: &LocalIssuer, if_none_match: &[&str]) -> Response {
     let request = reqwest::Client::new().get(issuer.jwks_uri());
     let request = if_none_match.iter().fold(request, |request, line| request.header("if-none-match", *line));
@@ -187,7 +186,7 @@ async fn faulty_body_has_own_etag_failure_has_none() {
         assert_eq!(response.status(), 200);
         let tag = etag(&response);
         assert!(!response.bytes().await.unwrap().is_empty());
-        // It is what the client now has.
+        // The tag matches the body that the client received.
         assert_eq!(fetch_unless(&issuer, &[&tag]).await.status(), 304);
         assert!(!seen.contains(&tag));
         seen.push(tag);
@@ -213,7 +212,7 @@ async fn truncated_set_has_etag_of_complete_set() {
     let truncated = fetch(&issuer).await;
     let tag = etag(&truncated);
     assert!(truncated.text().await.is_err());
-    // So a client that keeps the tag of what it could not read to the end asks in vain from then on.
+    // If a client stores the tag of a truncated body, it gets only 304 from then on.
     assert_eq!(fetch_unless(&issuer, &[&tag]).await.status(), 304);
 }
 
@@ -226,7 +225,6 @@ async fn delayed_response_may_be_304() {
     assert!(before.elapsed() >= Duration::from_secs(60));
 }
 
-/// What is sent for two requests on one connection, the second of which asks to close it.
 #[tokio::test]
 async fn not_modified_response_keeps_the_connection_usable() {
     let issuer = with_etags().await;
@@ -241,7 +239,7 @@ async fn not_modified_response_keeps_the_connection_usable() {
     let jwks = issuer.default_pool().jwks();
     let (first, rest) = answers.split_once("\r\n\r\n").unwrap();
     assert!(first.starts_with("HTTP/1.1 304 Not Modified\r\n"), "{first}");
-    // RFC 9110 §8.6: 0 would say that the set is empty.
+    // RFC 9110 §8.6: a length of 0 would mean an empty key set.
     assert!(!first.contains("content-length"), "{first}");
     assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.ends_with(&jwks), "{rest}");
 }

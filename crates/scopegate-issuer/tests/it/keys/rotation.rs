@@ -1,4 +1,4 @@
-//! After each kind of rotation: which tokens still verify with the set as it is published?
+//! Key rotation: the tokens that the published key set verifies after each kind.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ async fn pool() -> Pool {
     LocalIssuer::start().await.unwrap().default_pool()
 }
 
-/// As a resource server would see it.
+/// Returns whether the published key set verifies a token.
 async fn verifies(pool: &Pool, token: &str) -> bool {
     let jwks = reqwest::get(pool.jwks_uri()).await.unwrap().text().await.unwrap();
     assert_eq!(jwks, pool.jwks());
@@ -73,7 +73,7 @@ async fn late_publication_happens_exactly_after_its_delay() {
     let early = pool.mint().sign();
     let published = || verify(&early, &pool.jwks()).is_ok();
     assert!(verify(&first, &pool.jwks()).is_ok() && !published());
-    // By hand, and at once: nothing has run the task yet that waits.
+    // Without `sleep`, so that the waiting task has not run yet when the clock advances.
     tokio::time::advance(Duration::from_secs(59)).await;
     tokio::task::yield_now().await;
     assert!(!published());
@@ -93,7 +93,7 @@ async fn late_publication_affects_only_its_own_key() {
 }
 
 #[test]
-fn late_publication_can_be_ordered_outside_runtime() {
+fn late_publication_works_outside_runtime() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let pool = runtime.block_on(pool());

@@ -1,5 +1,4 @@
-//! Does an independent implementation verify what our keys sign, for every algorithm, and refuse what was
-//! damaged?
+//! Signatures of every algorithm, verified by an independent implementation.
 
 use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::{Value, json};

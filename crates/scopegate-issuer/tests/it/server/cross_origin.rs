@@ -1,11 +1,11 @@
-//! May a page in a browser, which comes from another origin, ask for tokens?
+//! Cross-origin requests of pages in a browser (CORS).
 
 use reqwest::{Client, Method, Response};
 use scopegate_issuer::LocalIssuer;
 
 const ORIGIN: &str = "http://127.0.0.1:1";
 
-/// Asks as a browser does before it sends a request that no form could send.
+/// Sends a preflight request, as a browser does before a request that a form cannot send.
 async fn preflight(url: &str, origin: &str) -> Response {
     let request = Client::new().request(Method::OPTIONS, url).header("origin", origin);
     let request = request.header("access-control-request-method", "POST");
@@ -30,7 +30,7 @@ async fn local_page_with_client_credentials_gets_token() {
         (answer.status().as_u16(), &answer.headers()["access-control-allow-origin"]),
         (200, &ORIGIN.parse().unwrap())
     );
-    // Nobody gets more for coming from a page.
+    // The origin replaces no credentials.
     let request = Client::new().post(issuer.token_endpoint()).header("origin", ORIGIN);
     let answer =
         request.basic_auth("local-reader", Some("wrong")).form(&[("grant_type", "client_credentials")]);

@@ -1,4 +1,4 @@
-//! Does a page whose name was made to point here (DNS rebinding) get anything out of a server?
+//! Protection against DNS rebinding, and allowed hosts.
 
 use std::net::SocketAddr;
 
@@ -7,13 +7,13 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// Returns an address of this machine at which the issuer can be reached.
+/// Returns an address of this machine on which the issuer listens.
 fn reached_at(issuer: &LocalIssuer) -> SocketAddr {
     let address = issuer.address();
     if address.ip().is_unspecified() { ([127, 0, 0, 1], address.port()).into() } else { address }
 }
 
-/// Status and body of the answer to what is written, byte for byte.
+/// Sends these bytes, and returns the status and the body of the response.
 async fn answer(issuer: &LocalIssuer, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(reached_at(issuer)).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -64,11 +64,14 @@ async fn local_host_is_served_and_foreign_host_rejected() {
         assert_eq!(body["error"], "misdirected_request");
         assert_eq!(
             body["error_description"],
-            format!("expected a loopback address, localhost or an allowed host, found {host:?}")
+            format!(
+                "the host is not allowed: expected a loopback address, localhost or an allowed host, \
+                 found {host:?}"
+            )
         );
     }
     assert_eq!(issuer.jwks_fetches(), fetched, "nothing else has seen those");
-    // Nor is it told which paths there are.
+    // For a local host, an unknown path gets 404. For a foreign host, the response hides it.
     assert_eq!(answer(&issuer, &get("/none", "1.1", "Host: localhost\r\n")).await.0, 404);
     assert_eq!(answer(&issuer, &get("/none", "1.1", "Host: evil.example\r\n")).await.0, 421);
 }
@@ -108,10 +111,10 @@ async fn missing_or_repeated_host_returns_400() {
     assert_eq!(answer(&issuer, &get(&path, "1.0", "")).await.0, 200);
     assert_eq!(answer(&issuer, &get(&path, "1.0", "Host: evil.example\r\n")).await.0, 421);
     let (status, body) = answer(&issuer, &get(&path, "1.1", "")).await;
-    assert_eq!((status, body.contains("expected a Host header, found none")), (400, true), "{body}");
+    assert_eq!((status, body.contains("the Host header is missing")), (400, true), "{body}");
     for twice in ["Host: localhost\r\nHost: evil.example\r\n", "Host: localhost\r\nHost: localhost\r\n"] {
         let (status, body) = answer(&issuer, &get(&path, "1.1", twice)).await;
-        assert_eq!((status, body.contains("expected one Host header, found more")), (400, true), "{body}");
+        assert_eq!((status, body.contains("there is more than one Host header")), (400, true), "{body}");
     }
 }
 
@@ -138,7 +141,7 @@ async fn long_host_is_echoed_only_in_part() {
     let body: Value = serde_json::from_str(&body).unwrap();
     let description = body["error_description"].as_str().unwrap();
     assert!(description.ends_with(&format!("found \"{}\"…", "e".repeat(80))), "{description}");
-    // What is no text is none of ours either.
+    // A host that is not UTF-8 is rejected as well.
     let mut stream = TcpStream::connect(issuer.url().trim_start_matches("http://")).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\xff\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut answer = Vec::new();
@@ -146,15 +149,15 @@ async fn long_host_is_echoed_only_in_part() {
     assert!(answer.starts_with(b"HTTP/1.1 421 "), "{}", String::from_utf8_lossy(&answer));
 }
 
-/// Returns an issuer as in a container: on all interfaces, known to others as `issuer`.
+/// Returns an issuer as in a container: it listens on all interfaces, and allows this host.
 async fn in_container(host: &str) -> LocalIssuer {
     let config = Config::default().listen(([0, 0, 0, 0], 0).into()).allow_other_machines().allow_host(host);
     LocalIssuer::start_with(config).await.unwrap()
 }
 
 #[tokio::test]
-async fn issuer_in_container_is_known_by_its_service_name() {
-    // FR-E1: what docker compose does, whose DNS gives the name `issuer` to a container
+async fn issuer_in_container_is_reached_by_service_name() {
+    // FR-E1: as with docker compose, whose DNS gives the name `issuer` to a container
     let issuer = in_container("issuer").await;
     assert!(issuer.address().ip().is_unspecified());
     let url = format!("http://issuer:{}", issuer.address().port());
@@ -173,13 +176,13 @@ async fn issuer_in_container_is_known_by_its_service_name() {
     let request = other_container.post(issuer.token_endpoint());
     let request = request.basic_auth("local-reader", Some("local-reader-secret")).form(&form);
     assert_eq!(request.send().await.unwrap().status(), 200);
-    // On the laptop whose port is forwarded into the container, it is localhost.
+    // With a port that is forwarded into the container, the host is localhost.
     let path = keys_path(&issuer);
     assert_eq!(answer(&issuer, &get(&path, "1.1", "Host: localhost:9400\r\n")).await.0, 200);
 }
 
 #[tokio::test]
-async fn other_hosts_stay_rejected_beside_an_allowed_one() {
+async fn allowed_host_allows_no_other_host() {
     // FR-E1
     let issuer = in_container("issuer:9400").await;
     assert_eq!(issuer.url(), "http://issuer:9400");
@@ -196,13 +199,13 @@ async fn other_hosts_stay_rejected_beside_an_allowed_one() {
         let (found, body) = answer(&issuer, &get(&path, "1.1", &format!("Host: {host}\r\n"))).await;
         assert_eq!(found, status, "{host}: {body}");
     }
-    // Without an allowed host, the name is as foreign as any other.
+    // If no host is allowed, this name is rejected as well.
     let issuer = LocalIssuer::start().await.unwrap();
     assert_eq!(answer(&issuer, &get(&path, "1.1", "Host: issuer:9400\r\n")).await.0, 421);
 }
 
 #[tokio::test]
-async fn url_of_a_proxy_names_the_issuer_and_its_host_is_allowed() {
+async fn url_setting_names_issuer_and_allows_its_host() {
     // FR-E1
     let config = Config::default().allow_host("second.test").url("https://issuer.test");
     let issuer = LocalIssuer::start_with(config).await.unwrap();
@@ -216,7 +219,7 @@ async fn url_of_a_proxy_names_the_issuer_and_its_host_is_allowed() {
 }
 
 #[tokio::test]
-async fn issuer_on_all_interfaces_without_name_is_known_by_loopback() {
+async fn issuer_on_all_interfaces_is_named_by_loopback() {
     // FR-E1
     for (listen, expected) in [("0.0.0.0:0", "http://127.0.0.1"), ("[::]:0", "http://[::1]")] {
         let config = Config::default().listen(listen.parse().unwrap()).allow_other_machines();

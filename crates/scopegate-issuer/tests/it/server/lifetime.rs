@@ -1,4 +1,4 @@
-//! Where does a server listen, and until when?
+//! The address of a server, its lifetime and its shutdown.
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -11,7 +11,7 @@ async fn answers(url: &str) -> bool {
     reqwest::get(url).await.is_ok_and(|response| response.status() == 200)
 }
 
-/// Lets the runtime end what was aborted. Fails if that never happens.
+/// Returns whether the server has stopped listening, after the runtime ended its aborted tasks.
 async fn is_closed(address: &str) -> bool {
     for _ in 0..1000 {
         if TcpStream::connect(address).await.is_err() {
@@ -43,7 +43,7 @@ async fn last_handle_stops_the_server() {
     assert!(answers(&jwks_uri).await);
     drop(pool);
     assert!(is_closed(&address).await);
-    // It needs the keys, not the server.
+    // A mint needs only the keys.
     assert_eq!(mint.sign().split('.').count(), 3);
 }
 
@@ -64,7 +64,7 @@ async fn dropped_server_ends_open_connections() {
 #[tokio::test(start_paused = true)]
 async fn late_publication_ends_with_the_server() {
     const DAY: Duration = Duration::from_secs(86_400);
-    // Dropped: its tasks are gone at once, not when the delay is over.
+    // After a drop, its tasks end at once, not after the delay.
     let issuer = LocalIssuer::start().await.unwrap();
     issuer.publish_after(DAY);
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
@@ -75,7 +75,7 @@ async fn late_publication_ends_with_the_server() {
     }
     assert_eq!(tasks(), 0);
 
-    // Shut down: a handle that is left does not see the key published.
+    // After a shutdown, the key is not published, even if a handle remains.
     let issuer = LocalIssuer::start().await.unwrap();
     let pool = issuer.default_pool();
     pool.publish_after(DAY);
@@ -102,7 +102,7 @@ async fn shutdown_works_for_all_handles() {
 async fn shutdown_completes_open_requests_despite_idle_connections() {
     let issuer = LocalIssuer::start().await.unwrap();
     issuer.set_fault(Fault::Delay(Duration::from_secs(3)));
-    // Kept, so that its connection stays open after the answer.
+    // The client is reused, so that its connection stays open after the response.
     let client = reqwest::Client::new();
     let open = tokio::spawn(client.get(issuer.jwks_uri()).send());
     while issuer.jwks_fetches() == 0 {
@@ -141,7 +141,7 @@ async fn ipv6_loopback_address_is_written_in_brackets() {
             assert!(issuer.url().starts_with("http://[::1]:"));
             assert!(answers(&issuer.jwks_uri()).await);
         }
-        // A machine without IPv6 has nothing to show here.
+        // The machine has no IPv6.
         Err(error) => assert!(matches!(error, StartError::Listen(_))),
     }
 }
