@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-/// Returns the messages of the error and of its causes on one line, outermost first: `error: cause: cause`.
+/// Returns the messages of the error and of its causes on one line, outermost first: `error: cause:
+/// cause`.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// The key of the issuer. Generating an RSA key is slow, so all tests of a program share this one.
 pub static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256));
 
-/// A key that the issuer does not publish, unless a test says so.
+/// Another key. The fixtures do not publish it.
 pub static OTHER_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate(Algorithm::RS256));
 
 /// Returns a JWKS document that consists of these JWKs.

@@ -1,11 +1,11 @@
-//! Fixtures for the tests of this workspace: one issuer, its keys and tokens, verifiers that trust it,
-//! servers, and a readable log.
+//! Fixtures for the tests of this workspace: one issuer, its keys and tokens, verifiers that trust
+//! it, servers, and a readable log.
 //!
 //! | fixture | feature | provides |
 //! | --- | --- | --- |
 //! | [`ISSUER`], [`CLIENT`], [`AUDIENCE`], [`NOW`] | | the names and the time of all fixtures |
 //! | [`KEY`], [`OTHER_KEY`], [`jwks`] | | RSA keys that all tests share, and their JWKS |
-//! | [`cognito_token`], [`client_token`], [`rfc9068_token`] | | valid tokens to change |
+//! | [`cognito_token`], [`client_token`], [`rfc9068_token`] | | valid tokens, which tests can change |
 //! | [`assert_rejected!`] | | the error of an invalid token |
 //! | [`pass`], [`poll_once`] | | virtual time for tests that use real sockets |
 //! | [`bearer`] | | the value of an `Authorization` header |
@@ -15,8 +15,8 @@
 //! | `listen`, `serve`, `read_request`, … | `server` | servers on free ports |
 //! | `Authority`, `TlsListener` | `tls` | certificates, and servers that have them |
 //!
-//! The unit tests of `scopegate` cannot use the feature `verifier`: Cargo builds that crate twice for them, and the types of
-//! the two builds differ.
+//! The unit tests of `scopegate` cannot use the feature `verifier`: Cargo builds that crate twice
+//! for them, and the types of the two builds differ.
 #![forbid(unsafe_code)]
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a panic is the test's failure")]
 

@@ -22,8 +22,8 @@ impl Log {
         ThreadLog::start(log, &subscriber.into())
     }
 
-    /// Captures the events of this thread like [`Log::of_thread`], but without their times, so that lines can be
-    /// compared.
+    /// Captures the events of this thread like [`Log::of_thread`], but without their times, so that
+    /// lines can be compared.
     pub fn of_thread_without_times(level: LevelFilter) -> ThreadLog {
         let log = Self::default();
         let subscriber = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).without_time();
@@ -77,8 +77,8 @@ pub struct ThreadLog {
 
 impl ThreadLog {
     fn start(log: Log, subscriber: &Dispatch) -> Self {
-        // If the first were the only subscriber, `tracing` would not ask it about an event that another test's thread
-        // reaches first.
+        // With a single subscriber, `tracing` would cache the interest of another test's thread, and
+        // drop events here.
         let second = Dispatch::new(tracing_subscriber::fmt().finish());
         Self { log, _second: second, _guard: tracing::dispatcher::set_default(subscriber) }
     }

@@ -1,4 +1,4 @@
-//! The names and the time that all fixtures agree on.
+//! The names and the time of all fixtures.
 
 /// Identifies the issuer of every token.
 pub const ISSUER: &str = "https://issuer.example/pool";

@@ -18,13 +18,13 @@ pub async fn serve(router: Router) -> String {
     url
 }
 
-/// Serves a router on the listener until the test ends. Use it if the router has to know its own URL.
+/// Serves a router on the listener until the test ends. Use it if the router needs its own URL.
 pub fn serve_on(listener: TcpListener, router: Router) {
     tokio::spawn(async move { axum::serve(listener, router).await });
 }
 
-/// Reads an HTTP/1.1 request: its header section, and a body of the announced length. It returns less if the client
-/// closes the connection.
+/// Reads an HTTP/1.1 request: its header section, and a body of the announced length. Returns an
+/// incomplete request if the client closes the connection.
 pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut request = Vec::new();
     loop {
@@ -42,7 +42,8 @@ pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> String {
     }
 }
 
-/// Returns a complete HTTP/1.1 response. `headers` are further header lines, each with its line break.
+/// Returns a complete HTTP/1.1 response. `headers` are additional header lines, each with its line
+/// break.
 pub fn response(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
     [head.as_bytes(), body].concat()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Advances the clock of the runtime by `time`.
 ///
-/// Time is paused only meanwhile: while it is paused, the runtime skips every wait for a socket.
+/// Time is paused only during this call. While it is paused, the runtime does not wait for sockets.
 pub async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;

@@ -16,15 +16,16 @@ use tokio_rustls::server::TlsStream;
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    /// Creates an authority with a key of its own.
-    #[allow(clippy::new_without_default, reason = "each one is another authority")]
+    /// Creates an authority with a new key.
+    #[allow(clippy::new_without_default, reason = "each call returns another authority")]
     pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    /// Returns the authority's own certificate as PEM, for a client that is to trust it.
+    /// Returns the authority's own certificate as PEM. Clients that trust it accept its
+    /// certificates.
     pub fn pem(&self) -> String {
         self.0.pem()
     }
@@ -36,8 +37,8 @@ impl Authority {
         (params.signed_by(&key, &self.0).unwrap(), key)
     }
 
-    /// Returns a verifier with which a server asks its clients for certificates of this authority. If they are not
-    /// `required`, clients without one are accepted too.
+    /// Returns a verifier that requests clients' certificates of this authority. If certificates
+    /// are not `required`, clients without one are accepted as well.
     pub fn client_verifier(&self, required: bool) -> Arc<dyn ClientCertVerifier> {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
@@ -47,7 +48,8 @@ impl Authority {
         verifier.build().unwrap()
     }
 
-    /// Listens on a free port with a certificate for `name`. With a verifier, clients are asked for certificates.
+    /// Listens on a free port with a certificate for `name`. With a verifier, the server requests
+    /// certificates of clients.
     pub async fn listen(&self, name: &str, clients: Option<Arc<dyn ClientCertVerifier>>) -> TlsListener {
         let (certificate, key) = self.issue(name);
         let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
@@ -77,7 +79,8 @@ pub struct TlsListener {
 }
 
 impl TlsListener {
-    /// Returns the URL of the socket, `https://localhost:…`, whatever the name in its certificate is.
+    /// Returns the URL of the socket, `https://localhost:…`, regardless of the name in its
+    /// certificate.
     pub fn url(&self) -> String {
         format!("https://localhost:{}", self.listener.local_addr().unwrap().port())
     }

@@ -1,4 +1,4 @@
-//! Valid tokens, to be changed in one thing and then signed.
+//! Valid tokens, which tests change and sign.
 
 use scopegate_issuer::Mint;
 
@@ -10,7 +10,7 @@ pub fn cognito_token() -> Mint {
     Mint::cognito(ISSUER, CLIENT).issued_at(NOW).lifetime(3_600)
 }
 
-/// Returns an access token that names its client and has no audience, valid at [`NOW`].
+/// Returns an access token with a client and without an audience, valid at [`NOW`].
 pub fn client_token() -> Mint {
     cognito_token().without_claim("token_use")
 }
@@ -56,7 +56,8 @@ impl<T: Token + ?Sized> Token for &T {
     }
 }
 
-/// Asserts that a verifier rejects a token with an error that matches a pattern and, if one is given, has this message.
+/// Asserts that a verifier rejects a token, and that the error matches a pattern. Also compares its
+/// message, if you pass one.
 ///
 /// ```
 /// use testkit::assert_rejected;

@@ -10,7 +10,7 @@ use crate::keys::{KEY, jwks};
 use crate::names::{AUDIENCE, CLIENT, ISSUER, LOCAL_CLIENT, NOW};
 use crate::tokens::Token;
 
-/// Returns a builder whose clock stands at `now` (seconds since 1970), with no leeway.
+/// Returns a builder with a fixed clock (`now` in seconds since 1970) and no leeway.
 pub fn builder_at(now: u64) -> VerifierBuilder {
     Verifier::builder().clock(move || UNIX_EPOCH + Duration::from_secs(now)).leeway(Duration::ZERO)
 }
@@ -20,17 +20,18 @@ pub fn verifier_trusting(issuer: Issuer) -> Verifier {
     builder_at(NOW).trust(issuer).build().unwrap()
 }
 
-/// Returns a Cognito user pool that is trusted for [`CLIENT`].
+/// Returns a trusted Cognito user pool whose tokens must be for [`CLIENT`].
 pub fn cognito_issuer() -> Issuer {
     Issuer::cognito_at(ISSUER).unwrap().client(CLIENT).jwks(jwks([KEY.jwk()]))
 }
 
-/// Returns an issuer without preset that publishes these keys. It needs an audience or a client.
+/// Returns an issuer without preset that publishes these keys. You must add an audience or a
+/// client.
 pub fn issuer_with_keys(keys: impl IntoIterator<Item = Value>) -> IssuerWithoutAudience {
     Issuer::from_jwks(ISSUER, &jwks(keys)).unwrap()
 }
 
-/// Returns an issuer without preset that is trusted for [`CLIENT`].
+/// Returns a trusted issuer without preset whose tokens must be for [`CLIENT`].
 ///
 /// # Errors
 ///
@@ -44,14 +45,14 @@ pub fn cognito_verifier() -> Verifier {
     verifier_trusting(cognito_issuer())
 }
 
-/// Returns a verifier that accepts [`rfc9068_token`](crate::rfc9068_token): it trusts an issuer without preset for
-/// [`AUDIENCE`].
+/// Returns a verifier that accepts [`rfc9068_token`](crate::rfc9068_token): it trusts an issuer
+/// without preset for [`AUDIENCE`].
 pub fn verifier_for_audience() -> Verifier {
     verifier_trusting(issuer_with_keys([KEY.jwk()]).audience(AUDIENCE))
 }
 
-/// Returns a verifier that accepts [`client_token`](crate::client_token) signed with one of these keys: it trusts an
-/// issuer without preset for [`CLIENT`].
+/// Returns a verifier that accepts [`client_token`](crate::client_token) signed with one of these
+/// keys: it trusts an issuer without preset for [`CLIENT`].
 pub fn verifier_for_client(keys: impl IntoIterator<Item = Value>) -> Verifier {
     verifier_trusting(issuer_with_keys(keys).client(CLIENT))
 }
@@ -61,13 +62,13 @@ pub fn builder_trusting(local: &LocalIssuer) -> VerifierBuilder {
     Verifier::builder().trust(Issuer::cognito_at(local.issuer()).unwrap().client(LOCAL_CLIENT))
 }
 
-/// Returns the claims of a token that has to be valid.
+/// Returns the claims of a valid token. Panics if it is rejected.
 #[track_caller]
 pub fn accepted(verifier: &Verifier, token: &(impl Token + ?Sized)) -> Claims {
     verifier.verify(token.compact()).expect("the token was rejected")
 }
 
-/// Returns the error of a token that has to be invalid.
+/// Returns the error of an invalid token. Panics if it is accepted.
 #[track_caller]
 pub fn rejected(verifier: &Verifier, token: &(impl Token + ?Sized)) -> Error {
     verifier.verify(token.compact()).expect_err("the token was accepted")
