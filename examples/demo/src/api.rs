@@ -1,6 +1,7 @@
-//! The protected API: the file to copy from. Who is trusted is decided elsewhere; here a route says which scope it
-//! needs, and a handler that takes [`Claims`] learns who calls. The attributes above the handlers are for the OpenAPI
-//! document (`openapi.rs`).
+//! The protected API, as a file to copy.
+//!
+//! Each route requires a scope, and handlers take the [`Claims`] of the caller. The attributes
+//! above the handlers are for the OpenAPI document (`openapi.rs`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -17,18 +18,20 @@ use utoipa_axum::routes;
 
 use crate::openapi::{TokensFrom, guarded, with_page};
 
-/// Lets a caller read orders.
+/// The scope for reading orders.
 pub(crate) const READ: &str = "https://my-api-server.org/api.read";
-/// Lets a caller place orders.
+/// The scope for placing orders.
 pub(crate) const WRITE: &str = "https://my-api-server.org/api.write";
 
-/// What the document says about the API as a whole.
+/// The title and the description of the API in the OpenAPI document.
 #[derive(OpenApi)]
 #[openapi(info(title = "Orders", description = "An API protected by scopegate."))]
 struct Document;
 
-/// Each operation wears its own layer. One layer for several would cover the methods that were added before it and not those
-/// after it, so a method that is added in the wrong place would be open to everybody.
+/// Returns the router of the API. Each operation has its own layer.
+///
+/// A layer for several operations would only cover methods that were added before it. A method that
+/// is added after it would be open to every caller.
 pub(crate) fn router(api: &ProtectedResource, verifier: &Verifier, tokens: TokensFrom) -> Router {
     let operations = OpenApiRouter::with_openapi(Document::openapi())
         .routes(guarded(routes!(list), api.require_scope(READ)))
@@ -39,7 +42,7 @@ pub(crate) fn router(api: &ProtectedResource, verifier: &Verifier, tokens: Token
     with_page(operations, api, tokens, describe).route_service(api.metadata_path(), api.metadata())
 }
 
-/// What a scope lets its bearer do, for whoever reads the document.
+/// Returns the description of a scope in the OpenAPI document.
 fn describe(scope: &str) -> &'static str {
     match scope {
         READ => "read the orders",
@@ -54,7 +57,7 @@ async fn list(State(orders): State<Orders>) -> Json<Vec<Order>> {
     Json(orders.all().clone())
 }
 
-/// Places an order. Who orders is taken from the token, never from the body.
+/// Places an order. The orderer is taken from the token, never from the body.
 #[utoipa::path(post, path = "/orders", responses((status = CREATED, description = "The order.", body = Order)))]
 async fn create(
     State(orders): State<Orders>,
@@ -72,8 +75,8 @@ async fn create(
     (StatusCode::CREATED, Json(order))
 }
 
-/// Tells what the token says.
-#[utoipa::path(get, path = "/whoami", responses((status = OK, description = "Who calls.")))]
+/// Returns the claims of the token.
+#[utoipa::path(get, path = "/whoami", responses((status = OK, description = "The caller.")))]
 async fn whoami(claims: Claims) -> Json<Value> {
     let kind = match claims.principal() {
         Principal::Client { .. } => "client",
@@ -90,10 +93,11 @@ async fn whoami(claims: Claims) -> Json<Value> {
     }))
 }
 
-/// For load balancers, which have no token: whether tokens can be judged, and how old the keys for that are.
+/// Returns whether tokens can be verified, and the age of the keys. Load balancers need no token
+/// for it.
 #[utoipa::path(get, path = "/health", responses(
-    (status = OK, description = "They can."),
-    (status = SERVICE_UNAVAILABLE, description = "There are no keys.")
+    (status = OK, description = "Tokens can be verified."),
+    (status = SERVICE_UNAVAILABLE, description = "No keys are available.")
 ))]
 async fn health(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
     let status = verifier.status();
@@ -124,13 +128,13 @@ struct Order {
     ordered_by: String,
 }
 
-/// In memory: they are gone when the program ends.
+/// All orders. They are lost when the program ends.
 #[derive(Clone, Default)]
 struct Orders(Arc<Mutex<Vec<Order>>>);
 
 impl Orders {
     fn all(&self) -> MutexGuard<'_, Vec<Order>> {
-        // Nothing here panics between two halves of a change, so a poisoned lock still holds whole orders.
+        // No change of an order can be interrupted by a panic, so a poisoned lock is usable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

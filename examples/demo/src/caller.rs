@@ -1,5 +1,6 @@
-//! The other side: clients of the issuer, and the tokens that they send. How a token is got is `scopegate_client`'s
-//! business. A token is never printed whole, nor a secret at all.
+//! Clients of the issuer, and their tokens. `scopegate_client` fetches the tokens.
+//!
+//! Tokens are printed in part only, and secrets never.
 
 use std::fmt;
 
@@ -17,16 +18,18 @@ pub(crate) struct Credentials {
     pub(crate) secret: &'static str,
 }
 
-/// Known to everybody: they are built into the local issuer, which listens on a loopback address only.
+/// The secrets are public: they are built into the local issuer, which listens on a loopback
+/// address.
 pub(crate) const READER: Credentials = Credentials { id: "local-reader", secret: "local-reader-secret" };
 pub(crate) const WRITER: Credentials = Credentials { id: "local-writer", secret: "local-writer-secret" };
 pub(crate) const OTHER: Credentials = Credentials { id: "local-other", secret: "local-other-secret" };
 
 impl Credentials {
-    /// A client that asks this endpoint, for these scopes or for all it may have.
+    /// Returns credentials for this token endpoint and these scopes. Without scopes, the issuer
+    /// grants all scopes of the client.
     ///
     /// # Errors
-    /// When the endpoint is no address to send a secret to.
+    /// Returns an error if the endpoint is not a secure URL.
     pub(crate) fn at(self, endpoint: &str, scopes: &[&str]) -> Result<ClientCredentials, Failure> {
         let client = ClientAuthentication::client_secret_basic(self.id, self.secret);
         let builder =
@@ -34,10 +37,10 @@ impl Credentials {
         builder.build().map_err(|error| Failure::setting(&error))
     }
 
-    /// A token with all that it may have.
+    /// Fetches a token with all scopes of the client.
     ///
     /// # Errors
-    /// When there is none.
+    /// Returns an error if the issuer does not grant a token.
     pub(crate) async fn token(self, endpoint: &str) -> Result<AccessToken, Failure> {
         self.at(endpoint, &[])?.token().await.map_err(|error| Failure::runtime(&error))
     }
@@ -49,17 +52,17 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// An access token, good or not.
+/// An access token, valid or not.
 #[derive(Clone)]
 pub(crate) struct Token(String);
 
 impl Token {
-    /// The whole token: for a request, not for people.
+    /// Returns the complete token. Use it for requests only.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What is written in the token. A caller does not need to look, and whoever has to trust it verifies it first.
+    /// Returns the claims without verification. Callers need no claims, and APIs verify them first.
     pub(crate) fn unverified_claims(&self) -> Map<String, Value> {
         let payload = self.0.split('.').nth(1).unwrap_or_default();
         let payload = URL_SAFE_NO_PAD.decode(payload).unwrap_or_default();
@@ -79,7 +82,7 @@ impl From<&AccessToken> for Token {
     }
 }
 
-/// The first characters, which are those of every token of an issuer.
+/// Writes only the first characters, which are the same in every token of an issuer.
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.10}…", self.0)
@@ -97,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn neither_a_token_nor_a_secret_is_shown() {
+    fn debug_and_display_hide_token_and_secret() {
         let token = Token::from("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl".to_owned());
         assert_eq!(token.to_string(), "eyJhbGciOi…");
         assert_eq!(format!("{token:?}"), "Token(eyJhbGciOi…)");
@@ -105,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_claims_of_a_token_are_its_second_part() {
+    fn unverified_claims_are_second_part_of_token() {
         let token = Token::from("e30.eyJzdWIiOiJhIn0.e30".to_owned());
         assert_eq!(Value::Object(token.unverified_claims()), serde_json::json!({ "sub": "a" }));
         assert!(Token::from("not a token".to_owned()).unverified_claims().is_empty());

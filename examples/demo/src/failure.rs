@@ -1,4 +1,4 @@
-//! What ends the program early: one line for people and an exit code for programs.
+//! Errors that end the program, with one line of text and an exit code.
 
 use std::error::Error;
 use std::io;
@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// Somebody has to change a setting.
+    /// A setting is invalid. Exit code 2.
     Setting(String),
-    /// Something did not work that may work the next time.
+    /// Another error, which may be temporary. Exit code 1.
     Runtime(String),
 }
 
@@ -21,11 +21,8 @@ impl Failure {
         Self::Runtime(with_sources(error))
     }
 
-    /// Says why on standard error.
-    #[allow(
-        clippy::print_stderr,
-        reason = "the last words of a program, which may come before its log is set up"
-    )]
+    /// Prints the message to standard error, and returns the exit code.
+    #[allow(clippy::print_stderr, reason = "a setting may be invalid before the log is set up")]
     pub(crate) fn report(self) -> ExitCode {
         let (message, code) = match self {
             Self::Setting(message) => (message, 2),
@@ -48,7 +45,7 @@ impl From<reqwest::Error> for Failure {
     }
 }
 
-/// clap explains at length. The first line says what is wrong, and `--help` is there for the rest.
+/// Takes only the first line of a clap error, which names the cause. `--help` has the rest.
 impl From<clap::Error> for Failure {
     fn from(error: clap::Error) -> Self {
         let text = error.to_string();
@@ -57,7 +54,7 @@ impl From<clap::Error> for Failure {
     }
 }
 
-/// The error and what caused it, on one line.
+/// Returns the error and its causes on one line.
 fn with_sources(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

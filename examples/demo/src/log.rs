@@ -1,4 +1,4 @@
-//! Where the log goes and how much of it: standard error, so that standard output is the story's alone.
+//! The log. It is written to standard error, because standard output has the story.
 
 use std::env;
 use std::io::{self, IsTerminal as _};
@@ -7,10 +7,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
 
-/// Logs from this level on, unless `RUST_LOG` says otherwise.
+/// Starts the log with the filter in `RUST_LOG`, or with a default level.
 ///
 /// # Errors
-/// [`Failure::Setting`] when `RUST_LOG` is not a filter.
+/// Returns [`Failure::Setting`] if `RUST_LOG` is not a filter.
 pub(crate) fn start(default: &str) -> Result<(), Failure> {
     let written = env::var("RUST_LOG").unwrap_or_default();
     let filter = if written.is_empty() { default } else { &written };

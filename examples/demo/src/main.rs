@@ -1,7 +1,7 @@
-//! scopegate in one program: a protected API, and the story of those who call it.
+//! scopegate in one program: a protected API, and a story of requests to it.
 //!
-//! `demo` starts a local issuer and plays callers with good, bad and missing tokens; with `--issuer`, it protects the
-//! same API for an issuer of yours. Start reading at `api.rs`.
+//! `demo` starts a local issuer, and sends requests with valid, invalid and missing tokens. With
+//! `--issuer`, it protects the same API for your issuer. Begin with `api.rs`.
 
 mod api;
 mod caller;
@@ -31,7 +31,7 @@ use crate::story::Score;
 async fn main() -> ExitCode {
     let arguments = match Arguments::read() {
         Ok(arguments) => arguments,
-        // `--help` and `--version` are answers, not errors.
+        // clap reports `--help` and `--version` as errors that are printed to standard output.
         Err(answer) if !answer.use_stderr() => {
             return answer.print().map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
         }
@@ -56,7 +56,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
-/// The API for an issuer that is somewhere else. It starts without keys, because the issuer may be down.
+/// Serves the API for another issuer. It starts without keys, because the issuer may be
+/// unavailable.
 async fn protect(listen: SocketAddr, resource: &str, verifier: VerifierBuilder) -> Result<(), Failure> {
     let verifier = settings::start_lazy(verifier)?;
     let api = settings::resource(resource, &verifier)?;
@@ -66,7 +67,7 @@ async fn protect(listen: SocketAddr, resource: &str, verifier: VerifierBuilder) 
     Ok(serve(listener, api::router(&api, &verifier, TokensFrom::Issuer(issuer)), stop).await?)
 }
 
-/// The API for a local issuer, and callers that try it out.
+/// Serves the API for a local issuer, and tells the story of requests to it.
 async fn tell_story(listen: SocketAddr, exit: bool) -> Result<(), Failure> {
     let issuer = LocalIssuer::start().await?;
     let trusted = Issuer::cognito_at(issuer.issuer()).map_err(|error| Failure::runtime(&error))?;
@@ -81,9 +82,9 @@ async fn tell_story(listen: SocketAddr, exit: bool) -> Result<(), Failure> {
     let mut out = io::stdout();
     let Score { steps, as_expected } = tokio::select! {
         score = story::tell(&issuer, &url, &mut out) => score?,
-        // Whoever asks for the exit code wants to know about every step.
+        // With `--exit`, exit code 0 means that every step was played.
         () = stop.wait() => {
-            let unfinished = Failure::Runtime("stopped in the middle of the story".to_owned());
+            let unfinished = Failure::Runtime("stopped before the end of the story".to_owned());
             return if exit { Err(unfinished) } else { Ok(()) };
         }
     };
@@ -92,12 +93,13 @@ async fn tell_story(listen: SocketAddr, exit: bool) -> Result<(), Failure> {
         return Ok(server.await.map_err(|error| Failure::runtime(&error))??);
     }
     if as_expected < steps {
-        return Err(Failure::Runtime(format!("{} of {steps} steps answered wrongly", steps - as_expected)));
+        let message = format!("{} of {steps} steps got an unexpected response", steps - as_expected);
+        return Err(Failure::Runtime(message));
     }
     Ok(())
 }
 
-/// Opens the API's address and says which it is: with port 0, the system chooses one.
+/// Listens on an address, and prints its URL. With port 0, the system chooses the port.
 async fn bind(address: SocketAddr) -> Result<(TcpListener, String), Failure> {
     let failed = |error: io::Error| Failure::Runtime(format!("cannot listen on {address}: {error}"));
     let listener = TcpListener::bind(address).await.map_err(failed)?;

@@ -1,5 +1,7 @@
-//! The API's OpenAPI document, and a page to try it out. What an operation needs is not written here, nor beside its handler:
-//! it is read off the layer that the operation wears. Copy this file to have the same with `utoipa`.
+//! The API's OpenAPI document, and a page to try it out.
+//!
+//! The scopes of an operation are taken from its layer, so they are not written twice. You can copy
+//! this file for an API of yours with `utoipa`.
 
 use axum::Router;
 use axum::routing::Route;
@@ -15,38 +17,38 @@ use utoipa_swagger_ui::{SwaggerUi, oauth};
 
 use crate::caller::Credentials;
 
-/// Where the page is, and the document that it shows.
+/// The paths of the page and of the document that it shows.
 pub(crate) const PAGE: &str = "/docs";
 const DOCUMENT: &str = "/openapi.json";
 
-/// What the document calls the way to get in.
+/// The name of the security scheme in the document.
 const SCHEME: &str = "oauth2";
 
-/// Who issues tokens to somebody who reads the document.
+/// The source of tokens for readers of the document.
 pub(crate) enum TokensFrom {
-    /// The token endpoint of a local issuer, which has clients that everybody knows.
+    /// The token endpoint of a local issuer, and the credentials of a client.
     Local { token_endpoint: String, client: Credentials },
-    /// An issuer that says itself where its token endpoint is.
+    /// An issuer whose metadata has its token endpoint.
     Issuer(String),
 }
 
-/// A layer that can tell what it asks for.
+/// A layer whose requirements can be written into the document.
 pub(crate) trait Asks:
     Layer<Route, Service = Authorize<Route>> + Clone + Send + Sync + 'static
 {
-    /// Alternatives, any of which is enough.
+    /// Returns alternative requirements. A request must meet one of them.
     fn security(&self) -> Vec<SecurityRequirement>;
 
-    /// How it refuses a request, beyond what every layer does.
+    /// Returns the rejections of this layer, in addition to those of every layer.
     fn refusals(&self) -> &[(&'static str, &'static str)] {
         &[]
     }
 }
 
-/// How every layer refuses a request.
+/// The rejections of every layer.
 const REFUSALS: &[(&str, &str)] = &[
-    ("400", "There is more than one credential, or it is not one token."),
-    ("401", "There is no good access token."),
+    ("400", "The request has a malformed credential, or more than one."),
+    ("401", "The access token is missing or invalid."),
     ("503", "Access tokens cannot be verified at the moment."),
 ];
 
@@ -69,7 +71,7 @@ impl Asks for RequireToken {
     }
 }
 
-/// Puts a layer on operations, and what it asks for into their description.
+/// Adds a layer to operations, and its requirements to their description.
 pub(crate) fn guarded<S, L>(operations: UtoipaMethodRouter<S>, layer: L) -> UtoipaMethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -80,7 +82,7 @@ where
     for operation in paths.paths.values_mut().flat_map(operations_of) {
         operation.security = Some(security.clone());
         for (status, description) in &refusals {
-            // What a handler says of its own answers stands.
+            // Descriptions of the handler's own responses are not replaced.
             let response = || ResponseBuilder::new().description(*description).build().into();
             operation.responses.responses.entry((*status).to_owned()).or_insert_with(response);
         }
@@ -93,7 +95,7 @@ fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [get, put, post, delete, options, head, patch, trace].into_iter().flatten()
 }
 
-/// The API with its document and its page.
+/// Returns the router of the API with its document and its page.
 pub(crate) fn with_page(
     operations: OpenApiRouter,
     api: &ProtectedResource,
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
     use crate::caller::WRITER;
 
-    /// The API, and its document as anybody can read it.
+    /// Starts the API, and fetches its document without a token.
     async fn start() -> (LocalIssuer, Router, Value) {
         let issuer = LocalIssuer::start().await.unwrap();
         let trusted = Issuer::cognito_at(issuer.issuer()).unwrap().client(WRITER.id);
@@ -165,7 +167,7 @@ mod tests {
 
     type Alternatives = Vec<Vec<String>>;
 
-    /// The status of an answer, which the document has to mention.
+    /// Returns the status of a response, which must be in the document.
     async fn documented(
         document: &Value,
         router: &Router,
@@ -182,7 +184,8 @@ mod tests {
         status
     }
 
-    /// Each operation, and the sets of scopes that the document says are enough for it; `None` where it is open.
+    /// Returns each operation with its alternative sets of scopes in the document, or with `None`
+    /// if it needs no token.
     fn operations(document: &Value) -> Vec<(String, String, Option<Alternatives>)> {
         let mut operations = Vec::new();
         for (path, methods) in document["paths"].as_object().unwrap() {
@@ -198,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_document_says_of_each_operation_what_its_layer_asks_for() {
+    async fn document_has_requirements_of_each_layer() {
         let (issuer, router, document) = start().await;
         let mut open = Vec::new();
         for (method, path, alternatives) in operations(&document) {
@@ -230,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_scheme_names_the_scopes_of_the_layers_each_with_a_description() {
+    async fn scheme_describes_scopes_of_all_layers() {
         let (issuer, router, document) = start().await;
         let flow = &document["components"]["securitySchemes"][SCHEME]["flows"]["clientCredentials"];
         assert_eq!(flow["tokenUrl"], issuer.token_endpoint());
@@ -250,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_elsewhere_is_named_by_its_metadata() {
+    fn configured_issuer_is_described_by_metadata_url() {
         let scheme = security_scheme(TokensFrom::Issuer("https://issuer.example/".to_owned()), Scopes::new());
         let expected = "https://issuer.example/.well-known/openid-configuration";
         assert_eq!(serde_json::to_value(scheme).unwrap()["openIdConnectUrl"], expected);
     }
 
     #[test]
-    fn the_lines_in_the_documentation_are_those_of_the_api() {
+    fn lines_in_documentation_are_in_api() {
         let (source, page) = (include_str!("api.rs"), include_str!("../../../docs/openapi.md"));
         let (_, lines) = page.split_once("```rust\n").unwrap();
         let (lines, _) = lines.split_once(";\n```").unwrap();
@@ -266,7 +269,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_page_is_there_without_a_token() {
+    async fn page_needs_no_token() {
         let (_issuer, router, _) = start().await;
         assert_eq!(status(&router, "GET", &format!("{PAGE}/"), None).await, 200);
     }

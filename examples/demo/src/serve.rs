@@ -1,4 +1,4 @@
-//! Serves until it is told to stop. What is served is `api.rs`.
+//! Serves the API until a signal, and then shuts down gracefully.
 
 use std::io;
 use std::time::Duration;
@@ -7,29 +7,29 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// How long open requests have to be answered when the program is told to stop.
+/// Maximum time for open requests after a signal.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Knows when to stop. Clones wait for the same moment.
+/// Waits for the signal to stop. Clones wait for the same signal.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop {
     told: watch::Receiver<bool>,
 }
 
 impl Stop {
-    /// From now on, Ctrl-C and SIGTERM do not end the process but this wait.
+    /// Handles Ctrl-C and SIGTERM: they end the wait instead of the process.
     ///
     /// # Errors
-    /// When the system has no such signals to give.
+    /// Returns an error if the system cannot handle the signals.
     pub(crate) fn on_signals() -> io::Result<Self> {
         let signal = first_signal()?;
         let (tell, told) = watch::channel(false);
         tokio::spawn(async move {
             let name = signal.await;
-            tracing::info!("{name}: stopping");
-            // Nobody waiting any more is as good.
+            tracing::info!(signal = name, "stopping");
+            // There may be no receiver left.
             let _ = tell.send(true);
-            // Keeps the channel open, so that a wait ends for no other reason.
+            // Keeps the channel open, so that a wait ends only after a signal.
             tell.closed().await;
         });
         Ok(Self { told })
@@ -37,22 +37,22 @@ impl Stop {
 
     pub(crate) async fn wait(mut self) {
         if self.told.wait_for(|told| *told).await.is_err() {
-            // The sender is gone only while the runtime shuts down.
+            // The sender is dropped only when the runtime shuts down.
             std::future::pending::<()>().await;
         }
     }
 }
 
-/// Answers requests until told to stop; then finishes those that are open.
+/// Serves requests until the signal to stop, and then completes open requests.
 ///
 /// # Errors
-/// When the listener fails.
+/// Returns an error if the listener fails.
 pub(crate) async fn serve(listener: TcpListener, api: Router, stop: Stop) -> io::Result<()> {
     let server = axum::serve(listener, api).with_graceful_shutdown(stop.clone().wait());
     tokio::select! {
         ended = server.into_future() => ended,
         () = async { stop.wait().await; tokio::time::sleep(GRACE).await } => {
-            tracing::warn!("stopped with requests still open");
+            tracing::warn!("shutdown timed out, closing open requests");
             Ok(())
         }
     }

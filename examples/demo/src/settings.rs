@@ -1,4 +1,4 @@
-//! What the program is told to do. Texts become types here, once; nothing that is wrong comes out.
+//! The settings of the program, parsed and checked.
 
 mod arguments;
 mod setting;
@@ -14,22 +14,25 @@ use crate::failure::Failure;
 
 #[derive(Debug)]
 pub(crate) enum Settings {
-    /// Tell the story with a local issuer.
+    /// Tells the story with a local issuer.
     Story { listen: SocketAddr, exit: bool },
-    /// Protect the API for an issuer that is somewhere else.
+    /// Protects the API for another issuer.
     Protect { listen: SocketAddr, resource: String, verifier: Box<VerifierBuilder> },
 }
 
-/// Free, so that the story can be told while other things run.
+/// The system chooses a free port, so that the story can run beside other programs.
 const STORY_PORT: u16 = 0;
-/// The same each time, so that it can be written into other configurations.
+/// A fixed port, so that other configurations can contain it.
 const PROTECT_PORT: u16 = 8080;
-/// What the API is called in its scopes.
+/// The identifier of the API, with which its scopes begin.
 const RESOURCE: &str = "https://my-api-server.org";
 
 impl Settings {
+    /// Parses the arguments.
+    ///
     /// # Errors
-    /// [`Failure::Setting`] for the first setting that is wrong, or that contradicts another one.
+    /// Returns [`Failure::Setting`] for the first setting that is invalid or contradicts another
+    /// one.
     pub(crate) fn from_arguments(mut arguments: Arguments) -> Result<Self, Failure> {
         let listen = arguments.listen.as_deref();
         let listen = listen.map(|text| {
@@ -41,19 +44,15 @@ impl Settings {
         let Some(issuer) = arguments.issuer.take() else {
             return match arguments.first_about_an_issuer() {
                 None if arguments.allow_keys_without_tls => {
-                    let message =
-                        format!("--allow-keys-without-tls: expected {} too, found none", setting::ISSUER);
+                    let message = format!("--allow-keys-without-tls requires {}", setting::ISSUER);
                     Err(Failure::Setting(message))
                 }
                 None => Ok(Self::Story { listen: or_port(STORY_PORT), exit: arguments.exit }),
-                Some(setting) => {
-                    let expected = format!("{} too, which it is about", setting::ISSUER);
-                    Err(setting.wrong(expected, "none"))
-                }
+                Some(setting) => Err(Failure::Setting(format!("{setting} requires {}", setting::ISSUER))),
             };
         };
         if arguments.exit {
-            let message = format!("--exit: expected without {}, found both", setting::ISSUER);
+            let message = format!("--exit cannot be used with {}", setting::ISSUER);
             return Err(Failure::Setting(message));
         }
         let verifier = trust::verifier(&issuer, &arguments)?;

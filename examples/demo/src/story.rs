@@ -1,5 +1,4 @@
-//! What callers do and what they are answered, step by step: the script. How a step is played and judged is
-//! `story/stage.rs`, how it looks is `story/page.rs`.
+//! The script of the story: requests and their expected responses, step by step.
 
 mod curl;
 mod page;
@@ -22,15 +21,16 @@ use crate::failure::Failure;
 /// A pool of the local issuer that the API does not trust.
 const OTHER_POOL: &str = "eu-west-1_Local0002";
 
-/// Plays the whole story against the API at this address.
+/// Plays the story with the API at this URL.
 ///
 /// # Errors
-/// When there is no answer at all, or nobody listens to the story any more. A wrong answer is in the score.
+/// Returns an error if there is no response, or if the output is closed. The score counts
+/// unexpected responses.
 pub(crate) async fn tell(issuer: &LocalIssuer, api: &str, out: &mut impl Write) -> Result<Score, Failure> {
     let mut stage = Stage::new(api, Page::new(out))?;
     stage.note(&format!(
-        "The API at {api} trusts the issuer {} and its clients local-reader and local-writer. It learns the \
-         issuer's public keys from {}, and asks nobody about a token.",
+        "The API at {api} trusts the issuer {} and its clients local-reader and local-writer. It fetches the \
+         issuer's public keys from {}, and verifies tokens locally.",
         issuer.issuer(),
         issuer.jwks_uri()
     ))?;
@@ -47,34 +47,34 @@ pub(crate) async fn tell(issuer: &LocalIssuer, api: &str, out: &mut impl Write) 
 async fn without_a_token<W: Write>(stage: &mut Stage<'_, W>) -> Result<(), Failure> {
     stage.chapter("No token")?;
     let step = Step {
-        title: "Somebody asks whether the API is up",
+        title: "A health check without a token",
         request: Request::get("/health"),
         expected: Expected::ok(200, r#""ok""#),
-        why: "This route has no layer, so no token is asked for.",
+        why: "This route has no layer, so it requires no token.",
     };
     stage.play(step).await?;
     let step = Step {
-        title: "Somebody wants to read the orders",
+        title: "A request for the orders without a token",
         request: Request::get("/orders"),
         expected: Expected::refused(401, Challenge::WithoutError),
-        why: "The challenge says how to do it: with a bearer token that grants api.read. It has no error code, \
-              since nothing was tried that could be wrong (RFC 6750 section 3.1).",
+        why: "The challenge asks for a bearer token with the scope api.read. It has no error code, because the \
+              request has no credentials (RFC 6750 section 3.1).",
     };
     stage.play(step).await
 }
 
 async fn a_reader<W: Write>(stage: &mut Stage<'_, W>, issuer: &LocalIssuer) -> Result<Token, Failure> {
     stage.chapter("A client that may read")?;
-    let title = "local-reader asks the issuer for a token";
-    let why = "The client shows its id and secret to the issuer, never to the API. What it gets is signed, not \
-               secret: anybody can read these claims, and only the issuer can make a token that says so.";
+    let title = "local-reader requests a token from the issuer";
+    let why = "The client sends its id and secret to the issuer, never to the API. The token is signed but not \
+               encrypted: every holder can read these claims, but only the issuer can sign them.";
     let reader = stage.fetch_token(title, READER, &issuer.token_endpoint(), why).await?;
     let step = Step {
         title: "local-reader reads the orders",
         request: Request::get("/orders").with(&reader),
         expected: Expected::ok(200, "[]"),
-        why: "The signature is the issuer's, the token is in time and was issued to a client that is trusted, and \
-              it grants api.read. There are no orders yet.",
+        why: "The issuer's signature is valid, the token is not expired, its client is trusted, and it has the \
+              scope api.read. There are no orders yet.",
     };
     stage.play(step).await?;
     let step = Step {
@@ -87,7 +87,7 @@ async fn a_reader<W: Write>(stage: &mut Stage<'_, W>, issuer: &LocalIssuer) -> R
                 r#"scope="https://my-api-server.org/api.write""#,
             ]),
         ),
-        why: "A good token, but not for this: the challenge names the scope that it would have to grant.",
+        why: "The token is valid, but it lacks a scope. The challenge names the required scope.",
     };
     stage.play(step).await?;
     Ok(reader)
@@ -99,28 +99,28 @@ async fn a_writer<W: Write>(
     reader: &Token,
 ) -> Result<(), Failure> {
     stage.chapter("A client that may write")?;
-    let title = "local-writer asks the issuer for a token";
-    let why = "It did not say which scopes it wants, so it gets all that the issuer has for it.";
+    let title = "local-writer requests a token from the issuer";
+    let why = "The request has no scope, so the issuer grants all scopes of the client.";
     let writer = stage.fetch_token(title, WRITER, &issuer.token_endpoint(), why).await?;
     let step = Step {
         title: "local-writer places an order",
         request: Request::post("/orders", json!({ "item": "tea", "quantity": 2 })).with(&writer),
         expected: Expected::ok(201, r#""ordered_by":"local-writer""#),
-        why: "The token grants api.write. Who ordered is what the token says, not what the body says.",
+        why: "The token has the scope api.write. The API takes ordered_by from the token, not from the body.",
     };
     stage.play(step).await?;
     let step = Step {
         title: "local-reader reads again",
         request: Request::get("/orders").with(reader),
         expected: Expected::ok(200, r#""item":"tea""#),
-        why: "The same token as before: it is good for an hour and for any number of requests.",
+        why: "The same token as before. It is valid for an hour, for any number of requests.",
     };
     stage.play(step).await?;
     let step = Step {
-        title: "local-writer asks who it is",
+        title: "local-writer requests its own identity",
         request: Request::get("/whoami").with(&writer),
         expected: Expected::ok(200, r#""client_id":"local-writer""#),
-        why: "Any good token will do here. The principal is a client that acts for itself, not a user.",
+        why: "This route accepts every valid token. The principal is a client that acts for itself, not a user.",
     };
     stage.play(step).await
 }
@@ -130,35 +130,35 @@ async fn new_keys<W: Write>(
     issuer: &LocalIssuer,
     old: &Token,
 ) -> Result<(), Failure> {
-    stage.chapter("The issuer changes its keys")?;
+    stage.chapter("Key rotation")?;
     issuer.rotate();
     stage.note(&format!(
-        "The issuer has begun to sign with a new key, and publishes it beside the old one. The API does not know \
-         yet; it has fetched the keys {}.",
+        "The issuer now signs with a new key, and publishes it together with the old one. The API still has the \
+         old key set, which it has fetched {}.",
         times(issuer.jwks_fetches())
     ))?;
     let step = Step {
-        title: "local-reader still has a token that the old key signed",
+        title: "local-reader uses a token that the old key signed",
         request: Request::get("/orders").with(old),
         expected: Expected::ok(200, "tea"),
-        why: "The old key is still published, so nothing changes for tokens that are already out.",
+        why: "The old key is still published, so its tokens are still valid.",
     };
     stage.play(step).await?;
-    let title = "local-reader asks for another token";
-    let why = "To the client it is a token like the first one. Its header names the new key.";
+    let title = "local-reader requests another token";
+    let why = "For the client, nothing has changed. The header of the token names the new key.";
     let new = stage.fetch_token(title, READER, &issuer.token_endpoint(), why).await?;
     let step = Step {
         title: "local-reader uses the token that the new key signed",
         request: Request::get("/orders").with(&new),
         expected: Expected::ok(200, "tea"),
-        why: "The token names a key that the API does not have, so it fetches the keys while the request waits. \
-              Made-up key ids cannot make it do so more than once in 30 seconds.",
+        why: "The key id is unknown to the API, so it fetches the key set while the request waits. Attackers can \
+              invent key ids, so the API does this at most once in 30 seconds.",
     };
     stage.play(step).await?;
     issuer.revoke_previous();
     stage.note(&format!(
-        "The API has fetched the keys {}. The issuer now drops the old key. The API finds out at its next regular \
-         fetch, at the latest after 10 minutes, and refuses the old key's tokens from then on.",
+        "The API has fetched the keys {}. The issuer now removes the old key. The API rejects its tokens after the \
+         next regular fetch, which is at most 10 minutes away.",
         times(issuer.jwks_fetches())
     ))
 }
@@ -168,7 +168,7 @@ async fn a_program<W: Write>(
     issuer: &LocalIssuer,
     api: &str,
 ) -> Result<(), Failure> {
-    stage.chapter("A program that leaves tokens to its layer")?;
+    stage.chapter("A program whose HTTP client adds tokens")?;
     let credentials = WRITER.at(&issuer.token_endpoint(), &[READ])?;
     let scopes = WRITE.parse().map_err(|error| Failure::setting(&error))?;
     let program = AddToken::new(&credentials, api).map_err(|error| Failure::setting(&error))?;
@@ -178,20 +178,20 @@ async fn a_program<W: Write>(
         title: "The program reads the orders",
         request: Request::get("/orders"),
         expected: Expected::ok(200, "tea"),
-        why: "Nobody wrote a line about tokens here: scopegate-client asked for one, keeps it for the next calls, and \
-              renews it before it ends.",
+        why: "This request contains no code for tokens. scopegate-client fetches a token, caches it for the next \
+              calls, and renews it before it expires.",
     };
     stage.play_as(&program, step).await?;
     let step = Step {
         title: "The program places an order, with a token that only reads",
         request: Request::post("/orders", json!({ "item": "scones", "quantity": 3 })),
         expected: Expected::ok(201, r#""ordered_by":"local-writer""#),
-        why: "The API refused and named the scope that it needs. The program may ask for that one, so it got a second \
-              token and repeated the request.",
+        why: "The API rejected the first request, and named the required scope. The program is allowed to request \
+              this scope, so it fetched a second token and repeated the request.",
     };
     stage.play_as(&program, step).await?;
     let asked = times(issuer.token_requests() - before);
-    stage.note(&format!("The issuer was asked for a token {asked}."))
+    stage.note(&format!("The program requested a token {asked}."))
 }
 
 async fn tokens_that_are_not_good<W: Write>(
@@ -199,51 +199,51 @@ async fn tokens_that_are_not_good<W: Write>(
     issuer: &LocalIssuer,
 ) -> Result<(), Failure> {
     const REFUSED: Expected = Expected::refused(401, Challenge::With(&[r#"error="invalid_token""#]));
-    stage.chapter("Tokens that are not good")?;
+    stage.chapter("Invalid tokens")?;
     let tampered = Token::from(issuer.mint().tampered().sign());
     let step = Step {
-        title: "Somebody has changed one bit of a good token",
+        title: "A token that was changed after it was signed",
         request: Request::get("/orders").with(&tampered),
         expected: REFUSED,
-        why: "The signature is not that of this content. The caller is told little; the reason is in the log.",
+        why: "The signature does not match the content. The response does not reveal the reason; the log has it.",
     };
     stage.play(step).await?;
     let expired = Token::from(issuer.mint().expired().sign());
     let step = Step {
-        title: "A token that ended an hour ago",
+        title: "An expired token",
         request: Request::get("/orders").with(&expired),
         expected: REFUSED,
-        why: "Everything else about it is right. The caller should get a new one, and is told so.",
+        why: "The rest of the token is valid. The error code invalid_token asks the caller for a new token.",
     };
     stage.play(step).await?;
     let elsewhere = issuer.pool(OTHER_POOL);
     let elsewhere = elsewhere.ok_or_else(|| Failure::Runtime(format!("no pool {OTHER_POOL}")))?;
     let foreign = Token::from(&OTHER.token(&elsewhere.token_endpoint()).await?);
     let step = Step {
-        title: "A good token of another issuer, the pool next door",
+        title: "A valid token of another issuer: the second pool",
         request: Request::get("/orders").with(&foreign),
         expected: REFUSED,
-        why: "The API does not trust that issuer, so it does not even look for its keys.",
+        why: "The API does not trust this issuer, so it does not fetch its keys.",
     };
     stage.play(step).await?;
     let unsigned = Token::from(issuer.mint().unsigned().sign());
     let step = Step {
-        title: "A token without signature, whose header says that none is needed",
+        title: "A token without signature: its header has the algorithm none",
         request: Request::get("/orders").with(&unsigned),
         expected: REFUSED,
-        why: "Which algorithms are good enough is for the API to say (RFC 8725 section 3.1), and `none` is not.",
+        why: "The API decides which algorithms it accepts (RFC 8725 section 3.1), and never accepts none.",
     };
     stage.play(step).await
 }
 
 async fn not_one_token<W: Write>(stage: &mut Stage<'_, W>, issuer: &LocalIssuer) -> Result<(), Failure> {
-    stage.chapter("Not one token")?;
+    stage.chapter("Two tokens")?;
     let token = Token::from(&READER.token(&issuer.token_endpoint()).await?);
     let step = Step {
-        title: "A good token, sent in two Authorization headers",
+        title: "A valid token in two Authorization headers",
         request: Request::get("/orders").with(&token).with(&token),
         expected: Expected::refused(400, Challenge::With(&[r#"error="invalid_request""#])),
-        why: "Of two, a proxy may have checked the one and the API might read the other. So neither counts.",
+        why: "A proxy may have verified one header while the API reads the other. So the API rejects both.",
     };
     stage.play(step).await
 }

@@ -1,4 +1,4 @@
-//! Does the program protect its API for an issuer that it is configured with, and stop when it is told to?
+//! The program with a configured issuer: trust, settings, log and shutdown.
 
 mod demo_process;
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const READ: &str = "https://my-api-server.org/api.read";
 const WRITE: &str = "https://my-api-server.org/api.write";
 
-/// A caller of the API at this address.
+/// A caller of the API at this URL.
 struct Caller {
     http: Client,
     url: String,
@@ -35,13 +35,14 @@ impl Caller {
     }
 }
 
-/// The program asks the issuer for keys while the test waits for it, so the issuer needs a thread of its own.
+/// Starts an issuer. It needs a separate thread, because the test blocks while the program fetches
+/// keys.
 async fn issuer() -> LocalIssuer {
     LocalIssuer::start().await.expect("there is a free port")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_cognito_pool_given_by_flags_is_trusted_for_its_clients() {
+async fn cognito_pool_is_trusted_for_configured_clients() {
     let issuer = issuer().await;
     let clients = "local-reader, local-writer";
     let arguments = [
@@ -72,7 +73,7 @@ async fn a_cognito_pool_given_by_flags_is_trusted_for_its_clients() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_issuer_is_found_by_its_metadata_and_health_tells_of_its_keys() {
+async fn issuer_is_discovered_and_health_shows_keys() {
     let issuer = issuer().await;
     let arguments = ["--listen", "127.0.0.1:0", "--issuer", issuer.issuer(), "--client-id", "local-reader"];
     let demo = Serving::start(&arguments, &[]);
@@ -88,7 +89,7 @@ async fn an_issuer_is_found_by_its_metadata_and_health_tells_of_its_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn any_issuer_given_by_flags_is_trusted_for_an_audience() {
+async fn generic_issuer_is_trusted_for_configured_audiences() {
     let issuer = issuer().await;
     let jwks_uri = issuer.jwks_uri();
     let arguments = ["--listen", "127.0.0.1:0", "--issuer", issuer.issuer(), "--jwks-uri", &jwks_uri];
@@ -103,7 +104,7 @@ async fn any_issuer_given_by_flags_is_trusted_for_an_audience() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn issuer_without_tls_is_trusted_if_a_flag_allows_it() {
+async fn issuer_without_tls_requires_flag() {
     // FR-A15: no such host exists, so there are no keys yet
     let issuer = ["--listen", "127.0.0.1:0", "--issuer", "http://keycloak.invalid:8080/realms/a"];
     let demo = Serving::start(&[&issuer[..], &["--audience", "a", "--allow-keys-without-tls"]].concat(), &[]);
@@ -113,13 +114,13 @@ async fn issuer_without_tls_is_trusted_if_a_flag_allows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn algorithms_and_leeway_are_what_the_flags_say() {
+async fn flags_set_algorithms_and_leeway() {
     let issuer = issuer().await;
     let jwks_uri = issuer.jwks_uri();
     let common = ["--listen", "127.0.0.1:0", "--issuer", issuer.issuer(), "--client-id", "local-reader"];
     let generic = [&common[..], &["--jwks-uri", &jwks_uri]].concat();
     let now = issuer.mint().claims()["iat"].as_u64().unwrap();
-    // Ended two minutes ago, so that the time that the test takes does not matter.
+    // Expired two minutes ago, which is far more than the duration of the test.
     let late = |mint: Mint| mint.issued_at(now - 3600).expires_at(now - 120).sign();
 
     let patient = Serving::start(&[&generic[..], &["--leeway-secs", "300"]].concat(), &[]);
@@ -132,7 +133,7 @@ async fn algorithms_and_leeway_are_what_the_flags_say() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn environment_variables_say_the_same_and_flags_win() {
+async fn flags_override_environment_variables() {
     let issuer = issuer().await;
     let environment = [
         ("LISTEN", "127.0.0.1:0"),
@@ -142,7 +143,7 @@ async fn environment_variables_say_the_same_and_flags_win() {
         ("LEEWAY_SECS", "0"),
         ("JWKS_REFRESH_SECS", "60"),
         ("JWKS_COOLDOWN_SECS", "1"),
-        // Empty is unset.
+        // An empty variable counts as unset.
         ("AUDIENCE", ""),
         ("ALGORITHMS", ""),
         ("JWKS_URI", ""),
@@ -161,13 +162,13 @@ async fn environment_variables_say_the_same_and_flags_win() {
 }
 
 #[test]
-fn empty_variables_leave_the_story_as_it_is() {
+fn empty_variables_count_as_unset() {
     let ended = run(&["--exit"], &[("LISTEN", ""), ("ISSUER", ""), ("CLIENT_ID", "")]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_signal_ends_it_well_and_the_log_has_reasons_but_no_tokens() {
+async fn signal_stops_program_and_log_hides_tokens() {
     let issuer = issuer().await;
     let arguments = [
         "--listen",
@@ -185,7 +186,7 @@ async fn a_signal_ends_it_well_and_the_log_has_reasons_but_no_tokens() {
         let (good, expired) = (issuer.mint().sign(), issuer.mint().expired().sign());
         assert_eq!(caller.get("/orders", &good).await, 200);
         assert_eq!(caller.get("/orders", &expired).await, 401);
-        // The caller's connection stays open, as those of real callers do.
+        // The caller's connection stays open, as in a real deployment.
         let told = Instant::now();
         let ended = demo.stop(signal);
         assert_eq!(ended.code, Some(0), "{ended:#?}");
@@ -198,7 +199,7 @@ async fn a_signal_ends_it_well_and_the_log_has_reasons_but_no_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn api_starts_without_keys_and_answers_503_until_they_come() {
+async fn api_without_keys_returns_503() {
     // FR-A7
     let issuer = issuer().await;
     issuer.set_fault(Fault::Status(500));
@@ -209,7 +210,7 @@ async fn api_starts_without_keys_and_answers_503_until_they_come() {
     assert_eq!(caller.get("/orders", &token).await, 503);
     assert_eq!(caller.get("/health", &token).await, 503);
     issuer.clear_fault();
-    // The next attempt is some seconds away at most.
+    // The next fetch follows within some seconds.
     while caller.get("/orders", &token).await != 200 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -217,7 +218,7 @@ async fn api_starts_without_keys_and_answers_503_until_they_come() {
 }
 
 #[test]
-fn an_address_that_is_taken_ends_it_with_one_line() {
+fn occupied_address_is_one_line_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let ended = run(&["--listen", &address], &[]);

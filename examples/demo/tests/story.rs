@@ -1,4 +1,4 @@
-//! Does the program, without arguments, tell a story that comes true?
+//! The story of the program without arguments.
 
 mod demo_process;
 
@@ -7,24 +7,24 @@ use std::process::Command;
 use demo_process::{Serving, run};
 
 #[test]
-fn every_step_answers_as_expected() {
+fn every_step_gets_expected_response() {
     let ended = run(&["--exit"], &[]);
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert_eq!(ended.stderr, "");
     assert!(ended.stdout.starts_with("listening on http://127.0.0.1:"), "{}", ended.stdout);
-    assert_eq!(ended.stdout.lines().last(), Some("19 of 19 steps answered as expected"));
+    assert_eq!(ended.stdout.lines().last(), Some("19 of 19 steps got the expected response"));
     assert!(!ended.stdout.contains("UNEXPECTED"));
     let too_wide: Vec<&str> = ended.stdout.lines().filter(|line| line.chars().count() > 100).collect();
     assert!(too_wide.is_empty(), "{too_wide:#?}");
 }
 
 #[test]
-fn neither_the_story_nor_its_log_shows_a_token_or_a_secret() {
+fn story_and_log_show_no_secret() {
     let ended = run(&["--exit"], &[("RUST_LOG", "trace")]);
     assert_eq!(ended.code, Some(0));
     assert!(ended.stderr.contains("request rejected"), "there is a log: {}", ended.stderr);
     for (name, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
-        // Basic credentials are base64; a token, whole or in part, begins with a header in base64url.
+        // Basic credentials are base64. A token, complete or in part, begins with a header in base64url.
         for secret in ["-secret", "bG9jYWwt"] {
             assert!(!text.contains(secret), "{secret} in {name}");
         }
@@ -36,16 +36,16 @@ fn neither_the_story_nor_its_log_shows_a_token_or_a_secret() {
 }
 
 #[test]
-fn the_lines_for_the_shell_work_as_they_are_printed() {
+fn printed_shell_commands_work() {
     if Command::new("curl").arg("--version").output().is_err() {
-        return; // Not everybody who tests this has curl.
+        return; // curl is not installed.
     }
     let mut demo = Serving::start(&[], &[]);
-    demo.until("Now it is your turn.");
+    demo.until("Try it yourself.");
     let mut lines = demo.until("Ctrl-C stops");
     lines.pop();
     lines.retain(|line| !line.ends_with(':'));
-    // What a user's proxy does is the user's to know.
+    // A proxy of the environment must not get the requests.
     let script = format!("export no_proxy=127.0.0.1\n{}", lines.join("\n"));
     let output = Command::new("sh").args(["-e", "-c", &script]).output().expect("there is a shell");
     let answers = String::from_utf8(output.stdout).unwrap();

@@ -1,4 +1,5 @@
-//! Does a wrong setting end the program with one line that says which one, and with exit code 2?
+//! Invalid settings: the program prints one line with the name of the setting, and exits with code
+//! 2.
 
 mod demo_process;
 
@@ -7,7 +8,7 @@ use demo_process::{Ended, run};
 const POOL: &str = "eu-west-1_Ab12Cd34E";
 const URL: &str = "https://issuer.example";
 
-/// One line on standard error, nothing on standard output, exit code 2.
+/// Asserts that there is one line on standard error, nothing on standard output, and exit code 2.
 fn assert_one_line(ended: &Ended, parts: &[&str]) {
     assert_eq!(ended.code, Some(2), "{ended:#?}");
     assert_eq!(ended.stdout, "");
@@ -19,22 +20,22 @@ fn assert_one_line(ended: &Ended, parts: &[&str]) {
 }
 
 #[test]
-fn a_wrong_or_contradictory_flag_is_one_line_that_names_it() {
+fn invalid_flag_is_named_in_one_line() {
     let cases: &[(&[&str], &[&str])] = &[
-        // not a setting at all
+        // unknown or malformed flags
         (&["--isuer", URL], &["--isuer"]),
         (&["start"], &["start"]),
         (&["--issuer"], &["--issuer"]),
         (&["--exit=yes"], &["--exit"]),
         (&["--issuer", POOL, "--issuer", POOL], &["--issuer"]),
-        // not a value
+        // invalid values
         (&["--listen", "here"], &["--listen (LISTEN)", "127.0.0.1:8080", "\"here\""]),
         (&["--listen", ""], &["--listen (LISTEN)", "\"\""]),
         (&["--listen", "127.0.0.1:99999"], &["--listen (LISTEN)", "127.0.0.1:99999"]),
         (&["--issuer", "", "--client-id", "a"], &["--issuer (ISSUER)"]),
         (&["--issuer", "issuer.example", "--client-id", "a"], &["--issuer (ISSUER)", "issuer.example"]),
         (&["--issuer", "two\nlines", "--client-id", "a"], &["--issuer (ISSUER)", r"two\nlines"]),
-        // FR-B4: a name that an address derives from is a URL, and one that is only compared is not.
+        // FR-B4: an issuer's name must be a URL if metadata is fetched from it.
         (
             &["--issuer", "http://issuer.example", "--client-id", "a"],
             &["--issuer (ISSUER)", "https", "\"http://issuer.example\""],
@@ -66,7 +67,7 @@ fn a_wrong_or_contradictory_flag_is_one_line_that_names_it() {
             &["--algorithms (ALGORITHMS)", "ES256", "\"HS256\""],
         ),
         (&["--issuer", POOL, "--client-id", "a", "--algorithms", ","], &["--algorithms (ALGORITHMS)"]),
-        // out of range
+        // values out of range
         (
             &["--issuer", POOL, "--client-id", "a", "--leeway-secs", "301"],
             &["--leeway-secs (LEEWAY_SECS)", "300 s", "301 s"],
@@ -84,7 +85,7 @@ fn a_wrong_or_contradictory_flag_is_one_line_that_names_it() {
             &["--issuer", POOL, "--client-id", "a", "--jwks-cooldown-secs", "0"],
             &["--jwks-cooldown-secs (JWKS_COOLDOWN_SECS)", "1 s", "0 s"],
         ),
-        // not enough, or too much
+        // missing or contradictory flags
         (&["--issuer", POOL], &["--audience (AUDIENCE)", "--client-id (CLIENT_ID)"]),
         (&["--issuer", POOL, "--profile", "generic", "--audience", "api"], &["--issuer (ISSUER)", POOL]),
         (&["--exit", "--issuer", POOL, "--client-id", "a"], &["--exit", "--issuer (ISSUER)"]),
@@ -98,7 +99,7 @@ fn a_wrong_or_contradictory_flag_is_one_line_that_names_it() {
 }
 
 #[test]
-fn a_wrong_environment_variable_is_named_too() {
+fn invalid_environment_variable_is_named() {
     for (environment, parts) in [
         (&[("LISTEN", "here")][..], &["--listen (LISTEN)", "\"here\""]),
         (&[("CLIENT_ID", "a")], &["--client-id (CLIENT_ID)", "--issuer (ISSUER)"]),

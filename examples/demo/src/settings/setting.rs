@@ -1,10 +1,10 @@
-//! What a setting is called: in the command line, in the environment, in messages.
+//! The names of the settings in the command line, in the environment and in messages.
 
 use std::fmt;
 
 use crate::failure::Failure;
 
-/// One setting that has a value.
+/// A setting with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Setting(&'static str);
 
@@ -21,18 +21,18 @@ pub(super) const JWKS_REFRESH_SECS: Setting = Setting("jwks_refresh_secs");
 pub(super) const JWKS_COOLDOWN_SECS: Setting = Setting("jwks_cooldown_secs");
 
 impl Setting {
-    /// The name of its field, from which clap makes the flag and the variable.
+    /// Returns the name of its field, from which clap derives the flag and the variable.
     pub(super) fn id(self) -> &'static str {
         self.0
     }
 
-    /// The one line that tells an operator what to change.
+    /// Returns the error for an invalid value.
     pub(super) fn wrong(self, expected: impl fmt::Display, found: impl fmt::Display) -> Failure {
         Failure::Setting(format!("{self}: expected {expected}, found {found}"))
     }
 }
 
-/// `--jwks-uri (JWKS_URI)`
+/// Writes the flag and the variable, such as `--jwks-uri (JWKS_URI)`.
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "--{} ({})", self.0.replace('_', "-"), self.0.to_uppercase())

@@ -1,4 +1,4 @@
-//! Whom the API trusts: from texts to a verifier that only has to be started.
+//! Builds the verifier from the settings.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use super::arguments::Arguments;
 use super::setting::{self, Setting};
 use crate::failure::Failure;
 
-/// What an issuer's tokens look like.
+/// The form of an issuer's tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Profile {
     Cognito,
     Generic,
 }
 
-/// Everything that `arguments` say about this issuer.
+/// Returns a verifier that trusts this issuer, with the settings in `arguments`.
 pub(super) fn verifier(issuer: &str, arguments: &Arguments) -> Result<VerifierBuilder, Failure> {
     let mut trusted = trusted_issuer(issuer, arguments)?;
     if let Some(algorithms) = list(setting::ALGORITHMS, arguments.algorithms.as_deref())? {
@@ -37,15 +37,16 @@ pub(super) fn verifier(issuer: &str, arguments: &Arguments) -> Result<VerifierBu
     Ok(verifier)
 }
 
-/// Starts a verifier. Its ranges are checked here, by scopegate; keys that cannot be had are nobody's setting.
+/// Starts a verifier. scopegate checks the ranges of the settings.
 ///
 /// # Errors
-/// [`Failure::Setting`] for a setting, [`Failure::Runtime`] for what may be different the next time.
+/// Returns [`Failure::Setting`] if a setting is invalid. Returns [`Failure::Runtime`] for errors
+/// that may be temporary, such as unavailable keys.
 pub(crate) async fn start(verifier: VerifierBuilder) -> Result<Verifier, Failure> {
     verifier.start().await.map_err(not_started)
 }
 
-/// Starts a verifier without waiting for keys: the API answers 503 until they come.
+/// Starts a verifier without waiting for keys. The API returns 503 until they are available.
 ///
 /// # Errors
 /// As [`start`].
@@ -62,10 +63,10 @@ fn not_started(error: ConfigError) -> Failure {
     }
 }
 
-/// Gives the API its name.
+/// Creates the protected resource with this identifier.
 ///
 /// # Errors
-/// [`Failure::Setting`] when it is not the name of an API.
+/// Returns [`Failure::Setting`] if it is not a resource identifier.
 pub(crate) fn resource(name: &str, verifier: &Verifier) -> Result<ProtectedResource, Failure> {
     ProtectedResource::new(name, verifier).map_err(wrong_setting)
 }
@@ -92,7 +93,7 @@ fn trusted_issuer(issuer: &str, arguments: &Arguments) -> Result<Issuer, Failure
         (None, Some(clients)) => draft.clients(clients),
         (None, None) => {
             let both = format!("{} or {}", setting::AUDIENCE, setting::CLIENT_ID);
-            return Err(Failure::Setting(format!("{both}: expected at least one of them, found neither")));
+            return Err(Failure::Setting(format!("{both} is required")));
         }
     };
     let trusted = match jwks_uri {
@@ -130,7 +131,7 @@ fn seconds(setting: Setting, text: Option<&str>) -> Result<Option<Duration>, Fai
     }
 }
 
-/// Says in the words of the command line what scopegate says in those of its API.
+/// Converts an error of scopegate into one that names the flag and the variable.
 fn wrong_setting(error: ConfigError) -> Failure {
     match error {
         ConfigError::InvalidUrl { setting, expected, found, .. }

@@ -1,4 +1,4 @@
-//! Lines to copy into a shell. They need `curl` and `sed` only.
+//! Commands to copy into a shell. They only need `curl` and `sed`.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,8 @@ use crate::api::{READ, WRITE};
 use crate::caller::{Credentials, READER, WRITER};
 use crate::openapi::PAGE;
 
-/// Prose ends in a colon and is no comment: not every shell takes comments from a terminal.
+/// Prints the commands. Prose ends in a colon and is not a shell comment, because some shells
+/// reject comments in a terminal.
 pub(crate) fn print_curl_lines(
     out: &mut impl Write,
     api: &str,
@@ -16,45 +17,46 @@ pub(crate) fn print_curl_lines(
     let read = token(READER, READ, token_endpoint);
     let write = token(WRITER, WRITE, token_endpoint);
     let bearer = r#"-H "Authorization: Bearer $TOKEN""#;
-    // A line of its own for the prompt, since JSON ends without.
+    // Adds a line break, because the JSON ends without one.
     let line = r"-w '\n'";
     let Credentials { id, secret } = READER;
     let body = r#"-H 'Content-Type: application/json' -d '{"item":"coffee","quantity":1}'"#;
     writeln!(
         out,
         "
-Now it is your turn. In another terminal:
+Try it yourself. In another terminal:
 
 Read the orders:
 
 {read}
 curl -si {line} {bearer} {api}/orders
 
-Place one:
+Place an order:
 
 {write}
 curl -si {line} {bearer} \\
   {body} \\
   {api}/orders
 
-See whom the token is about, and what happens without one:
+Show the claims of the token, and send a request without a token:
 
 curl -si {line} {bearer} {api}/whoami
 curl -si {line} {api}/orders
 
-Or try it out in a browser, at {api}{PAGE}: the page knows a client already.
+Or try it out in a browser, at {api}{PAGE}. The page has the credentials of a client.
 
-For `cargo run -p caller -- $API/orders`, a program that reads them every 5 seconds, and never without a token:
+For `cargo run -p caller -- $API/orders`, a program that reads the orders every 5 seconds:
 
 export API={api} CLIENT_ID={id} CLIENT_SECRET={secret}
 export ISSUER={issuer}
 
-Ctrl-C stops the API and the issuer. With RUST_LOG=info the log says why requests are refused."
+Ctrl-C stops the API and the issuer. With RUST_LOG=info, the log has the reason of each rejection."
     )?;
     out.flush()
 }
 
-/// The secret is shown because it is none: everybody's local issuer has it.
+/// Returns a command that stores a token in a variable. The secret is public, because each local
+/// issuer has it.
 fn token(Credentials { id, secret }: Credentials, scope: &str, endpoint: &str) -> String {
     format!(
         r#"TOKEN=$(curl -s -u {id}:{secret} \

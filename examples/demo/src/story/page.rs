@@ -1,5 +1,5 @@
-//! How the story looks: plain text of at most 96 columns, without colours, so that it reads the same in a terminal, in
-//! a file and in a log.
+//! The layout of the story: plain text of at most 96 columns without colors, for terminals, files
+//! and logs.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::caller::Token;
 
 const WIDTH: usize = 96;
 
-/// Writes to wherever the story is read.
+/// Writes the story to an output.
 pub(super) struct Page<'a, W> {
     out: &'a mut W,
 }
@@ -36,27 +36,28 @@ impl<'a, W: Write> Page<'a, W> {
         writeln!(self.out, "    > {method} {target}")
     }
 
-    /// More of a request.
+    /// Writes another line of a request.
     pub(super) fn line(&mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "    > {text}")
     }
 
-    /// The body of a refusal says nothing that the challenge does not.
+    /// Writes the status, and the challenge or the body. The body of a rejection only repeats the
+    /// challenge.
     pub(super) fn answer(&mut self, answer: &Answer) -> io::Result<()> {
         writeln!(self.out, "    < {}", answer.status)?;
         match &answer.challenge {
             Some(challenge) => self.wrapped("    < ", "    <   ", &format!("WWW-Authenticate: {challenge}")),
-            // After a comma there may be a space in JSON, and a line can be broken there.
+            // Adds spaces after commas, where lines can be broken.
             None => self.wrapped("    < ", "    <   ", &answer.body.replace(",\"", ", \"")),
         }
     }
 
     pub(super) fn token(&mut self, token: &Token, usable_for: Duration) -> io::Result<()> {
         let minutes = usable_for.as_secs().div_ceil(60);
-        writeln!(self.out, "    < access_token: {token}, to be used for {minutes} minutes")?;
+        writeln!(self.out, "    < access_token: {token}, usable for {minutes} minutes")?;
         let claims = token.unverified_claims();
         let claims: Vec<String> = claims.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        self.wrapped("    < ", "    <   ", &format!("in it: {}", claims.join(", ")))
+        self.wrapped("    < ", "    <   ", &format!("claims: {}", claims.join(", ")))
     }
 
     pub(super) fn unexpected(&mut self, contradiction: &str) -> io::Result<()> {
@@ -69,10 +70,11 @@ impl<'a, W: Write> Page<'a, W> {
 
     pub(super) fn score(&mut self, score: Score) -> io::Result<()> {
         let Score { steps, as_expected } = score;
-        writeln!(self.out, "\n{as_expected} of {steps} steps answered as expected")
+        writeln!(self.out, "\n{as_expected} of {steps} steps got the expected response")
     }
 
-    /// Breaks at spaces only; a longer word stands out.
+    /// Writes text in lines of at most [`WIDTH`] columns. Lines are broken at spaces only, so a
+    /// longer word exceeds the width.
     fn wrapped(&mut self, first: &str, others: &str, text: &str) -> io::Result<()> {
         let mut line = first.to_owned();
         let mut columns = first.chars().count();
@@ -98,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_text_is_broken_at_spaces() {
+    fn long_text_is_wrapped_at_spaces() {
         let mut out = Vec::new();
         Page::new(&mut out).why(&["word"; 25].join(" ")).unwrap();
         let text = String::from_utf8(out).unwrap();

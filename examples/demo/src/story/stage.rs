@@ -1,4 +1,4 @@
-//! Plays one step over HTTP and judges the answer.
+//! Plays one step over HTTP, and compares the response with the expected one.
 
 use std::io::Write;
 
@@ -11,7 +11,7 @@ use super::page::Page;
 use crate::caller::{Credentials, Token};
 use crate::failure::Failure;
 
-/// One request, the answer it must get, and why.
+/// A request, the expected response, and the reason.
 pub(super) struct Step<'a> {
     pub(super) title: &'a str,
     pub(super) request: Request<'a>,
@@ -36,14 +36,14 @@ impl<'a> Request<'a> {
         Self { method: Method::POST, path, tokens: Vec::new(), body: Some(body) }
     }
 
-    /// Each call adds an `Authorization` header. A good caller sends one.
+    /// Adds an `Authorization` header on each call. A correct caller sends only one.
     pub(super) fn with(mut self, token: &'a Token) -> Self {
         self.tokens.push(token);
         self
     }
 }
 
-/// What a right answer has.
+/// The expected response.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expected {
     status: u16,
@@ -52,14 +52,14 @@ pub(super) struct Expected {
     body: &'static str,
 }
 
-/// What a right answer says in `WWW-Authenticate`.
+/// The expected header `WWW-Authenticate`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Challenge {
-    /// There is none.
+    /// No challenge.
     Absent,
-    /// How to authenticate, and no error.
+    /// A challenge without `error`.
     WithoutError,
-    /// Each of these.
+    /// A challenge that contains each of these parts.
     With(&'static [&'static str]),
 }
 
@@ -72,11 +72,11 @@ impl Expected {
         Self { status, challenge, body: "" }
     }
 
-    /// What is wrong with an answer, if anything is.
+    /// Returns the first difference between a response and the expected one.
     fn contradiction(self, answer: &Answer) -> Option<String> {
         let found = answer.status.as_u16();
         if found != self.status {
-            return Some(format!("expected {}, got {found}", self.status));
+            return Some(format!("expected {}, found {found}", self.status));
         }
         let challenge = answer.challenge.as_deref();
         let missing = match (self.challenge, challenge) {
@@ -88,14 +88,14 @@ impl Expected {
             (Challenge::With(_), None) => Some("a challenge"),
         };
         if let Some(missing) = missing {
-            return Some(format!("expected {missing}, got {}", challenge.unwrap_or("no challenge")));
+            return Some(format!("expected {missing}, found {}", challenge.unwrap_or("no challenge")));
         }
         (!answer.body.contains(self.body))
-            .then(|| format!("expected {} in the body, got {}", self.body, answer.body))
+            .then(|| format!("expected {} in the body, found {}", self.body, answer.body))
     }
 }
 
-/// What came back.
+/// A response.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) challenge: Option<String>,
@@ -110,14 +110,14 @@ impl Answer {
     }
 }
 
-/// How many steps were answered rightly.
+/// The number of steps, and of expected responses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Score {
     pub(crate) steps: usize,
     pub(crate) as_expected: usize,
 }
 
-/// Where the story is played: the caller's side of the connection, the page, and the score.
+/// The state of the story: the HTTP client, the page and the score.
 pub(super) struct Stage<'a, W> {
     http: Client,
     api: &'a str,
@@ -127,7 +127,7 @@ pub(super) struct Stage<'a, W> {
 
 impl<'a, W: Write> Stage<'a, W> {
     pub(super) fn new(api: &'a str, page: Page<'a, W>) -> Result<Self, Failure> {
-        // Everything is on this machine: there is no proxy on the way, and plain http needs no certificates.
+        // Everything is on this machine, so no proxy is needed. Without TLS, no certificates are needed.
         let http = Client::builder().no_proxy().tls_certs_only([]).build()?;
         Ok(Self { http, api, page, score: Score::default() })
     }
@@ -173,7 +173,7 @@ impl<'a, W: Write> Stage<'a, W> {
         Ok(self.page.why(why)?)
     }
 
-    /// A step of its own: without a token, the story cannot go on.
+    /// Plays a token request as a step. The story ends if it fails.
     pub(super) async fn fetch_token(
         &mut self,
         title: &str,
@@ -194,7 +194,7 @@ impl<'a, W: Write> Stage<'a, W> {
         Ok(token)
     }
 
-    /// A step of a program that leaves tokens to its layer.
+    /// Plays a step of a program whose layer adds the token.
     pub(super) async fn play_as(&mut self, program: &AddToken, step: Step<'_>) -> Result<(), Failure> {
         let Step { title, request, expected, why } = step;
         self.begin(title, &request)?;
@@ -210,7 +210,7 @@ impl<'a, W: Write> Stage<'a, W> {
     }
 }
 
-/// Marked as sensitive, so that no log of the HTTP client shows it.
+/// Returns the header value. It is marked as sensitive, so that the HTTP client does not log it.
 fn bearer(token: &Token) -> Result<HeaderValue, Failure> {
     let value = HeaderValue::try_from(format!("Bearer {}", token.as_str()));
     let mut value = value.map_err(|error| Failure::runtime(&error))?;
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_answer_has_no_contradiction() {
+    fn expected_response_has_no_difference() {
         for (expected, answer) in [
             (Expected::ok(200, "tea"), answer(200, None, r#"["tea"]"#)),
             (Expected::refused(401, Challenge::WithoutError), answer(401, Some("Bearer"), "no")),
@@ -241,22 +241,22 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_answer_is_told_from_the_expected_one() {
+    fn unexpected_response_is_described() {
         for (expected, answer, contradiction) in [
-            (FORBIDDEN, answer(200, None, "[]"), "expected 403, got 200"),
-            (FORBIDDEN, answer(403, None, ""), "expected a challenge, got no challenge"),
+            (FORBIDDEN, answer(200, None, "[]"), "expected 403, found 200"),
+            (FORBIDDEN, answer(403, None, ""), "expected a challenge, found no challenge"),
             (
                 FORBIDDEN,
                 answer(403, Some("Bearer"), ""),
-                r#"expected error="insufficient_scope", got Bearer"#,
+                r#"expected error="insufficient_scope", found Bearer"#,
             ),
             (
                 Expected::refused(401, Challenge::WithoutError),
                 answer(401, Some("Bearer error=x"), ""),
-                "expected a challenge without error, got Bearer error=x",
+                "expected a challenge without error, found Bearer error=x",
             ),
-            (Expected::ok(200, ""), answer(200, Some("Bearer"), ""), "expected no challenge, got Bearer"),
-            (Expected::ok(200, "tea"), answer(200, None, "[]"), "expected tea in the body, got []"),
+            (Expected::ok(200, ""), answer(200, Some("Bearer"), ""), "expected no challenge, found Bearer"),
+            (Expected::ok(200, "tea"), answer(200, None, "[]"), "expected tea in the body, found []"),
         ] {
             assert_eq!(expected.contradiction(&answer).as_deref(), Some(contradiction));
         }

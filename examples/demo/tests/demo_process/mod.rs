@@ -1,4 +1,4 @@
-//! The program as a process: its arguments, what it writes, how it ends.
+//! The program as a process: its arguments, its output and its exit code.
 
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// The program, with no environment but this.
+/// Returns the command of the program. It has no other environment variables than these.
 pub(crate) fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_demo"));
     command.args(arguments).env_clear().envs(environment.iter().copied()).stdin(Stdio::null());
@@ -23,10 +23,10 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// A program that should end has started to serve if it runs for so long.
+/// Maximum time for a program that should end. After this time, it probably serves requests.
 const RUN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Runs the program until it ends on its own. After a minute it is terminated, and has no exit code.
+/// Runs the program until it exits. After [`RUN_TIMEOUT`] it is killed, and has no exit code.
 pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
     let mut command = command(arguments, environment);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
@@ -46,18 +46,18 @@ pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
     }
 }
 
-/// A program that serves; it is killed when the test is done with it.
+/// A program that serves requests. It is killed on drop.
 pub(crate) struct Serving {
     child: Child,
     stdout: BufReader<ChildStdout>,
-    /// Read all the time, so that the program never waits for somebody to read its log.
+    /// A thread reads the log, because the program would block on a full pipe.
     stderr: Option<JoinHandle<String>>,
     seen: String,
     pub(crate) url: String,
 }
 
 impl Serving {
-    /// Starts the program and waits until it says where it listens.
+    /// Starts the program, and waits until it prints its URL.
     pub(crate) fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = command(arguments, environment);
         let mut child =
@@ -78,7 +78,7 @@ impl Serving {
         serving
     }
 
-    /// The next line that it prints.
+    /// Returns the next line of its output.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).expect("stdout is UTF-8");
@@ -86,7 +86,7 @@ impl Serving {
         line.trim_end().to_owned()
     }
 
-    /// Everything that it prints up to a line that begins like this.
+    /// Returns its output up to a line that begins with `last`.
     pub(crate) fn until(&mut self, last: &str) -> Vec<String> {
         let mut lines = Vec::new();
         loop {
@@ -100,7 +100,7 @@ impl Serving {
         }
     }
 
-    /// Sends `TERM`, or `INT` as Ctrl-C does, and waits for the end.
+    /// Sends a signal (`TERM`, or `INT` as Ctrl-C does), and waits until the program exits.
     pub(crate) fn stop(mut self, signal: &str) -> Ended {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &id]).status().expect("kill starts");
@@ -118,7 +118,7 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // It may have ended long ago, which is as good.
+        // The program may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
