@@ -1,4 +1,4 @@
-//! One line for each request: enough to follow a client from its first `401` to its tool call, and nothing secret.
+//! The access log: one line without secrets for each request, from the first `401` to a tool call.
 
 use axum::extract::Request;
 use axum::middleware::Next;

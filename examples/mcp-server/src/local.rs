@@ -1,4 +1,4 @@
-//! An issuer for a laptop, with two clients, and what to do with them.
+//! A local issuer with two clients, and commands to try it.
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -7,13 +7,15 @@ use scopegate_issuer::{ClientConfig, Config, LocalIssuer, PoolConfig, StartError
 
 use crate::protected::{READ, WRITE};
 
-/// Another server of the same issuer, so that a token can be asked for that is for somebody else.
+/// Another server of the same issuer, for tokens that this server must reject.
 const ANOTHER: &str = "https://another.example/mcp";
 
+/// Starts the issuer.
+///
 /// # Errors
-/// When it cannot listen, or the resource is not such that a token can be for it.
+/// Returns an error if the issuer cannot listen, or if the resource is not a valid identifier.
 pub(crate) async fn start(resource: &str) -> Result<LocalIssuer, StartError> {
-    // A token can be bound to a resource server that has no scopes of its own.
+    // A token can be for a resource server without scopes.
     const NO_SCOPES: [&str; 0] = [];
     let pool = PoolConfig::new("eu-west-1_Local0001")
         .resource_server("notes", ["read", "write"])
@@ -24,10 +26,10 @@ pub(crate) async fn start(resource: &str) -> Result<LocalIssuer, StartError> {
     LocalIssuer::start_with(Config::empty().pool(pool)).await
 }
 
-/// What runs where, and how to try it.
+/// Prints the URLs, and commands to try the server.
 ///
 /// # Errors
-/// When nobody listens.
+/// Returns an error if standard output is closed.
 pub(crate) fn print(
     resource: &str,
     address: SocketAddr,
@@ -41,16 +43,16 @@ pub(crate) fn print(
         let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami"}}"#;
         writeln!(
             out,
-            "clients     local-agent reads and writes, local-reader reads; the secret of each is its id and -secret\n
-# Without a token: where to get one
+            "clients     local-agent (reads and writes), local-reader (reads); a secret is the id with -secret\n
+# Without a token: the challenge has the URL of the metadata
 curl -i {resource}
 
-# With one: a tool call
+# With a token: a tool call
 TOKEN=$(curl -s -u local-agent:local-agent-secret -d grant_type=client_credentials \\
     -d scope={READ} -d resource={resource} {endpoint} | sed 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/')
 curl -i -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\
     -H 'Accept: application/json, text/event-stream' -d '{call}' {resource}
-# `write_note` in place of `whoami` is refused, and the challenge says which scope it takes."
+# With `write_note` instead of `whoami`, the call is rejected, and the challenge has the required scope."
         )?;
     }
     out.flush()

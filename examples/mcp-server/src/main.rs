@@ -1,6 +1,6 @@
-//! An MCP server behind OAuth, with a local issuer to try it with. Start reading at `protected.rs`.
+//! An MCP server behind OAuth, and a local issuer to try it. Begin with `protected.rs`.
 //!
-//! `mcp-server` alone starts a local issuer and trusts that. `--issuer` names one that is somewhere else.
+//! Without `--issuer`, the program starts a local issuer and trusts it.
 
 mod access_log;
 mod local;
@@ -18,18 +18,18 @@ use clap::Parser;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-/// An MCP server over streamable HTTP, for callers with a token.
+/// MCP server over streamable HTTP, protected by OAuth
 #[derive(Parser)]
 struct Settings {
-    /// Where to listen.
+    /// Address to listen on
     #[arg(long, env = "LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// The issuer whose tokens are accepted, written exactly as in its tokens. A local one is started if there is none.
+    /// Trusted issuer, exactly as in its tokens. Default: a local issuer that this program starts
     #[arg(long, env = "ISSUER", value_name = "URL")]
     issuer: Option<String>,
 
-    /// The URL that clients know this server by, which tokens must have as `aud`: `http://ADDRESS/mcp` unless set.
+    /// URL of this server for clients, and required audience of tokens. Default: http://ADDRESS/mcp
     #[arg(long, env = "RESOURCE", value_name = "URL")]
     resource: Option<String>,
 }
@@ -52,16 +52,15 @@ async fn main() -> ExitCode {
 async fn serve(settings: Settings) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(settings.listen).await?;
     let address = listener.local_addr()?;
-    let resource =
-        match settings.resource {
-            Some(resource) => resource,
-            None if address.ip().is_loopback() => format!("http://{address}/mcp"),
-            None => return Err(
-                "expected --resource, the https URL that clients know this server by, with an address that \
-                            is none of loopback; found none"
-                    .into(),
-            ),
-        };
+    let resource = match settings.resource {
+        Some(resource) => resource,
+        None if address.ip().is_loopback() => format!("http://{address}/mcp"),
+        None => return Err(
+            "--resource is required with an address that is not loopback: expected the https URL of this \
+                            server for clients"
+                .into(),
+        ),
+    };
     let (issuer, local) = if let Some(issuer) = settings.issuer {
         (issuer, None)
     } else {

@@ -1,4 +1,4 @@
-//! An ordinary MCP server with three tools. All it knows of OAuth is who calls, which it reads from the request.
+//! An ordinary MCP server with three tools, which reads the caller from the request's claims.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,13 +10,13 @@ use rmcp::{schemars, tool, tool_router};
 use scopegate_axum::Claims;
 use serde::Deserialize;
 
-/// The notes of everybody who calls, in memory.
+/// The notes of all callers, in memory.
 #[derive(Clone, Default)]
 pub(crate) struct Notes(Arc<Mutex<Vec<String>>>);
 
 #[tool_router(server_handler)]
 impl Notes {
-    /// Who is calling, and with which scopes.
+    /// Returns the caller and its scopes.
     #[tool]
     fn whoami(Extension(request): Extension<Parts>) -> Result<String, ErrorData> {
         let claims = claims(&request)?;
@@ -24,13 +24,13 @@ impl Notes {
         Ok(format!("{} with {}", caller(&claims), scopes.join(" ")))
     }
 
-    /// All notes, one a line.
+    /// Returns all notes, one per line.
     #[tool]
     fn read_notes(&self) -> String {
         self.all().join("\n")
     }
 
-    /// Adds a note. Who wrote it is taken from the token, never from the arguments.
+    /// Adds a note. Its author is taken from the token, never from the arguments.
     #[tool]
     fn write_note(
         &self,
@@ -43,13 +43,15 @@ impl Notes {
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<String>> {
-        // Nothing here panics between two halves of a change.
+        // No change can be interrupted by a panic, so a poisoned lock is usable.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// rmcp hands a tool the head of the HTTP request that called it, and our layer has put the claims there. Of this very
-/// request: a later one of the same client may have another token.
+/// Returns the claims of the request that called a tool.
+///
+/// rmcp passes the head of this HTTP request to the tool, and our layer has added the claims. A
+/// later request of the same client may have another token.
 fn claims(request: &Parts) -> Result<Claims, ErrorData> {
     Claims::from_extensions(&request.extensions)
         .map_err(|rejection| ErrorData::internal_error(rejection.to_string(), None))
@@ -62,6 +64,6 @@ fn caller(claims: &Claims) -> &str {
 #[derive(Deserialize, schemars::JsonSchema)]
 #[schemars(crate = "rmcp::schemars")]
 struct Note {
-    /// What to remember.
+    /// The text of the note.
     text: String,
 }

@@ -1,8 +1,8 @@
-//! The MCP server behind OAuth: the file to copy from.
+//! The MCP server behind OAuth, as a file to copy.
 //!
-//! Every request to `/mcp` needs a token for this server and a base scope; some tools need one scope more. A client
-//! that has no token, or not enough of one, is told how to get it, which is all that an MCP client needs to help
-//! itself.
+//! Every request to `/mcp` requires a token for this server and a base scope. Some tools require
+//! another scope. If a token or a scope is missing, the challenge has the information that an MCP
+//! client needs to get it.
 
 use std::sync::Arc;
 
@@ -22,29 +22,31 @@ use tower::{Layer as _, ServiceBuilder, ServiceExt as _};
 use crate::notes::Notes;
 use crate::whole_body::whole_body;
 
-/// Lets a client list tools, and call those that change nothing.
+/// The scope for listing tools, and for calling tools that only read.
 pub(crate) const READ: &str = "notes/read";
-/// Lets a client do everything: it implies [`READ`].
+/// The scope for everything. It implies [`READ`].
 pub(crate) const WRITE: &str = "notes/write";
 
-/// In bytes, of a request. rmcp has a limit of its own, of 4 MiB, and this is a server of short notes.
+/// Maximum size of a request in bytes. rmcp allows 4 MiB, but notes are short.
 const MAX_BODY: usize = 64 * 1024;
 
+/// Returns the MCP server and its metadata.
+///
 /// # Errors
-/// When the resource is not an address that clients may send a token to, or the issuer's keys cannot be had.
+/// Returns an error if the resource is not a secure URL, or if the issuer's keys are unavailable.
 pub(crate) async fn router(issuer: &str, resource: &str) -> Result<Router, ConfigError> {
-    // Only tokens that were made for this server. One for another server, passed on to this one, is refused.
+    // Tokens must be for this server. A token for another server, passed on to this one, is rejected.
     let trusted = Issuer::from_metadata(issuer)?.audience(resource);
     let verifier = Verifier::builder().trust(trusted).implied_scopes(WRITE, [READ]).start().await?;
     let api = ProtectedResource::new(resource, &verifier)?.with_name("Notes");
 
     let notes = Notes::default();
     let config = StreamableHttpServerConfig::default()
-        // No sessions, as MCP has it since 2026-07-28: there is no session id that could be worth stealing.
+        // No sessions, as in MCP since 2026-07-28, so there is no session id to steal.
         .with_legacy_session_mode(false)
         .with_json_response(true)
-        // No web page may call, nor anybody under a name that is not this server's (DNS rebinding). The resource has a
-        // host, or it would have been refused above.
+        // Requests of web pages and requests for another host are rejected (DNS rebinding). The resource has
+        // a host, because it was checked above.
         .enforce_origin_validation()
         .with_allowed_hosts([resource.split('/').nth(2).unwrap_or_default()]);
     let sessions = Arc::new(NeverSessionManager::default());
@@ -60,11 +62,13 @@ pub(crate) async fn router(issuer: &str, resource: &str) -> Result<Router, Confi
     Ok(Router::new().route_service("/mcp", protected).route_service(api.metadata_path(), api.metadata()))
 }
 
-/// Puts one more layer in front of a tool that needs more. Which tool is called stands in the body of a request and
-/// nowhere else that could be trusted, and so it is read here, after the outer layer has let the caller through.
+/// Adds a layer for tools that require another scope.
+///
+/// Only the body has a trustworthy name of the tool, so it is read here, after the outer layer has
+/// accepted the caller.
 async fn scope_of_tool(State(write): State<RequireScope>, head: Parts, body: Bytes, next: Next) -> Response {
-    // Reads a message as rmcp itself does, from the same bytes: what is a call of a tool there is one here, and of that
-    // tool. A `GET` and a `DELETE` have no body.
+    // rmcp parses the same bytes with the same type, so both find the same tool. `GET` and `DELETE` have no
+    // body.
     let only_reads = match serde_json::from_slice(&body) {
         Ok(message) => only_reads(&message),
         Err(_) if body.is_empty() => true,
@@ -79,7 +83,8 @@ async fn scope_of_tool(State(write): State<RequireScope>, head: Parts, body: Byt
     response
 }
 
-/// Any other message, and any other tool, also one that is added later, writes until somebody says that it does not.
+/// Returns whether a message only reads. Unknown messages and tools require the scope for writing,
+/// so a new tool is protected until it is listed here.
 fn only_reads(message: &ClientJsonRpcMessage) -> bool {
     match message {
         JsonRpcMessage::Request(message) => match &message.request {

@@ -1,4 +1,5 @@
-//! A request is judged when all of it is there. Only for small ones, and because MCP clients need it.
+//! Buffers the body of a request before it is authorized, because MCP clients need it. For small
+//! bodies only.
 
 use std::time::Duration;
 
@@ -8,15 +9,17 @@ use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-/// How long a body may take to arrive.
+/// Maximum time for a body to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Waits for the body before anybody refuses the request. A refusal that comes before it makes hyper close the
-/// connection, and a client that sends head and body one after the other, as the one in Python does, then finds the
-/// connection closed on which it wants to ask for the metadata.
+/// Waits for the complete body before the request can be rejected.
 ///
-/// So strangers are waited for, too, and what they send is kept until then. How long that takes is bounded here, how
-/// much it is by `DefaultBodyLimit`.
+/// If a response is sent before the body has arrived, hyper closes the connection. The Python
+/// client sends head and body one after the other, and then requests the metadata on the same
+/// connection.
+///
+/// Bodies of unauthenticated requests are buffered as well. The time is limited here, and the size
+/// by `DefaultBodyLimit`.
 pub(crate) async fn whole_body(request: Request, next: Next) -> Response {
     let (head, body) = request.into_parts();
     let whole = Bytes::from_request(Request::from_parts(head.clone(), body), &());
@@ -45,14 +48,14 @@ mod tests {
         Router::new().fallback(async |body: Bytes| body).layer(from_fn(whole_body))
     }
 
-    /// A request whose body is what is sent on the other side.
+    /// Returns a request, and a sender of its body.
     fn request() -> (Sender<Result<&'static str, Infallible>>, Request) {
         let (sender, receiver) = channel(1);
         (sender, Request::post("/").body(Body::from_stream(ReceiverStream::new(receiver))).unwrap())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_takes_a_while_is_passed_on_whole() {
+    async fn slow_body_is_passed_on_completely() {
         let (sender, request) = request();
         let sends = async {
             for part in ["one", "two"] {
@@ -67,7 +70,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_does_not_end_is_given_up() {
+    async fn endless_body_gets_408_after_timeout() {
         let (sender, request) = request();
         sender.send(Ok("one")).await.unwrap();
         let begin = Instant::now();

@@ -1,5 +1,5 @@
-//! A client of MCP, told the same and asked the same whatever it is written in: connect, list the tools, say who you
-//! are, write a note, read all notes.
+//! An MCP client in one of several languages. Each client runs the same steps: it connects, lists
+//! the tools, and calls `whoami`, `write_note` and `read_notes`.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use crate::rmcp_client;
 
-/// What a client may know beforehand.
+/// The credentials that a client starts with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Knows<'a> {
     Credentials {
@@ -18,13 +18,13 @@ pub(crate) enum Knows<'a> {
         secret: &'a str,
         scope: Option<&'a str>,
     },
-    /// A token from elsewhere, and so nothing to get another one with.
+    /// A token, without credentials for another one.
     Token(&'a str),
 }
 
 pub(crate) enum Client {
     Rust,
-    /// One of the scripts: its program, its file, and where both are.
+    /// A script: its program, its file, and the folder of both.
     Script {
         name: &'static str,
         program: PathBuf,
@@ -32,7 +32,7 @@ pub(crate) enum Client {
     },
 }
 
-/// How far a client came: what it got in each step, and the error that ended it.
+/// The result of a client: its response in each step, and the error that ended it.
 #[derive(Debug, Default)]
 pub(crate) struct Went {
     pub(crate) steps: Vec<(String, String)>,
@@ -67,7 +67,7 @@ impl Client {
                         command.envs(scope.map(|scope| ("MCP_SCOPE", scope)))
                     }
                 };
-                // What a client says on standard error it also tells.
+                // A client also reports its errors on standard output.
                 command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
                 let output = tokio::time::timeout(Duration::from_secs(60), command.output()).await;
                 let output = output.expect("the client hangs").unwrap();

@@ -1,11 +1,11 @@
-//! Does docs/mcp.md show what is tested here?
+//! Compares docs/mcp.md with the code and the table that are tested.
 
 use crate::official_clients::EXPECTED;
 
 const DOCUMENT: &str = include_str!("../../../../docs/mcp.md");
 
 #[test]
-fn the_code_in_the_documentation_is_that_of_the_server() {
+fn documented_code_equals_server_code() {
     let (_, code) = include_str!("../../src/protected.rs").split_once("\n\n").unwrap();
     assert!(
         DOCUMENT.contains(&format!("```rust,no_run\n{code}```")),
@@ -20,7 +20,7 @@ fn the_code_in_the_documentation_is_that_of_the_server() {
 }
 
 #[test]
-fn the_table_in_the_documentation_is_the_one_that_is_tested() {
+fn documented_table_equals_tested_table() {
     let (_, table) = DOCUMENT
         .split_once(
             "| client | issuer | is told | does | the server sees |\n| --- | --- | --- | --- | --- |\n",

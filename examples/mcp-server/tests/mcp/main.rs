@@ -1,4 +1,4 @@
-//! The program as a whole: real clients, real issuers, real sockets. One file per question.
+//! Tests of the program with real clients, issuers and sockets.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

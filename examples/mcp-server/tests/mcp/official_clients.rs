@@ -1,8 +1,8 @@
-//! Do the official clients help themselves, with nothing but an id and a secret? The table says what each is expected
-//! to do.
+//! The official clients, which need only an id and a secret. A table has the expected result of
+//! each.
 //!
-//! The client in Rust and the local issuer are part of every test run. `scripts/interop-mcp` brings the other clients,
-//! and oidc-provider as a second issuer.
+//! The Rust client and the local issuer are part of every test run. `scripts/interop-mcp` installs
+//! the other clients, and oidc-provider as a second issuer.
 
 use std::path::PathBuf;
 
@@ -11,10 +11,10 @@ use crate::rig::Rig;
 
 pub(crate) struct Row {
     client: &'static str,
-    /// Which issuer this is about: `both` where it makes no difference.
+    /// The issuer of this row, or `both` if the result is the same.
     pub(crate) issuer: &'static str,
     told: &'static str,
-    /// The step that fails, and a part of what the client says about it. Without, none fails.
+    /// The step that fails, and a part of the client's error. `None` if no step fails.
     ends: Option<(&'static str, &'static str)>,
     /// See [`Rig::seen`].
     seen: &'static str,
@@ -73,13 +73,13 @@ const fn row(
 }
 
 #[tokio::test]
-async fn the_official_rust_client_helps_itself() {
+async fn official_rust_client_gets_access() {
     // F11, F14, F15
     runs_as_expected(&Client::Rust, "local", Rig::with_local_issuer().await).await;
 }
 
 #[tokio::test]
-async fn all_official_clients_help_themselves_with_any_issuer() {
+async fn official_clients_get_access_with_any_issuer() {
     // F11, F14, F15
     let Some(installed) = std::env::var_os("SCOPEGATE_MCP_CLIENTS").map(PathBuf::from) else {
         eprintln!("not run: SCOPEGATE_MCP_CLIENTS is not set; scripts/interop-mcp sets it");
@@ -96,7 +96,7 @@ async fn all_official_clients_help_themselves_with_any_issuer() {
     }
 }
 
-/// Each row that is about this client and this issuer.
+/// Checks all rows of this client and this issuer.
 async fn runs_as_expected(client: &Client, issuer: &str, mut rig: Rig) {
     let agent = |scope| Knows::Credentials { id: "local-agent", secret: "local-agent-secret", scope };
     let reader = Knows::Credentials { id: "local-reader", secret: "local-reader-secret", scope: None };
@@ -129,7 +129,7 @@ async fn runs_as_expected(client: &Client, issuer: &str, mut rig: Rig) {
 }
 
 impl Row {
-    /// What the client got in the steps before the one that failed, and how that failed.
+    /// Checks the responses of all steps before the one that failed, and its error.
     fn check(&self, went: &Went, notes: &mut usize) {
         let line = self.line(self.issuer);
         let mut steps = went.steps.iter().map(|(step, got)| (step.as_str(), got.as_str()));
@@ -164,7 +164,7 @@ impl Row {
         assert!(went.error.is_none(), "{line}\n{went:?}");
     }
 
-    /// Of the table in docs/mcp.md.
+    /// Returns the row of the table in docs/mcp.md.
     pub(crate) fn line(&self, issuer: &str) -> String {
         let Self { client, told, ends, seen, .. } = self;
         let ends = ends.map_or("everything".to_owned(), |(step, _)| format!("fails at `{step}`"));

@@ -1,4 +1,4 @@
-//! Does a tool keep its scope whatever the request looks like? Requests that no official client sends.
+//! Requests that no official client sends. A tool must require its scope for each of them.
 
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ impl Rig {
 }
 
 #[tokio::test]
-async fn a_tool_that_writes_needs_its_scope_whatever_the_request_looks_like() {
+async fn writing_tool_requires_its_scope_in_any_request() {
     // F14, F15
     let rig = Rig::with_local_issuer().await;
     let reader = rig.token(&rig.url, "notes/read").await;
@@ -45,10 +45,10 @@ async fn a_tool_that_writes_needs_its_scope_whatever_the_request_looks_like() {
         .fold(rig.post(&reader, write_note()), |request, (name, value)| request.header(*name, *value));
     let spaced = rig.post(&reader, format!("\n\t {}  ", write_note()));
     let escaped = rig.post(&reader, write_note().replace("write_note", r"\u0077rite_note"));
-    // Nobody has said of these that they only read, and that they do not exist is not for everybody to know.
+    // Unknown tools count as writing, and callers without the scope do not learn that they do not exist.
     let unknown = rig.post(&reader, call("delete_notes", &json!({})));
     let other_case = rig.post(&reader, call("Whoami", &json!({})));
-    // Nor has anybody of these, which this server does not even know.
+    // Unknown methods count as writing, too.
     let method = |method: &str| {
         let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": {} });
         rig.post(&reader, message.to_string())
@@ -63,12 +63,12 @@ async fn a_tool_that_writes_needs_its_scope_whatever_the_request_looks_like() {
         assert!(challenge.contains(METADATA), "{challenge}");
     }
 
-    // More scopes would not help these.
+    // More scopes would not make these valid.
     for body in [format!("[{}]", write_note()), "x".to_owned(), format!("\u{feff}{}", write_note())] {
         assert_eq!(rig.post(&reader, body).send().await.unwrap().status(), StatusCode::BAD_REQUEST);
     }
 
-    // Whatever becomes of these, no note is written.
+    // None of these writes a note, regardless of the response.
     let twice = |first: &str, second: &str| {
         write_note().replace(r#""name":"write_note""#, &format!(r#""name":"{first}","name":"{second}""#))
     };
@@ -89,7 +89,7 @@ async fn a_tool_that_writes_needs_its_scope_whatever_the_request_looks_like() {
 }
 
 #[tokio::test]
-async fn who_may_write_may_read() {
+async fn write_scope_implies_reading() {
     // F16
     let rig = Rig::with_local_issuer().await;
     let writer = rig.token(&rig.url, "notes/write").await;
@@ -100,7 +100,7 @@ async fn who_may_write_may_read() {
 }
 
 #[tokio::test]
-async fn every_method_needs_a_token() {
+async fn every_http_method_requires_token() {
     // F14, D07
     let rig = Rig::with_local_issuer().await;
     let token = rig.token(&rig.url, "notes/read").await;
@@ -109,14 +109,14 @@ async fn every_method_needs_a_token() {
         let refused = request().send().await.unwrap();
         assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{method}");
         assert!(refused.headers().contains_key("www-authenticate"), "{method}");
-        // rmcp says what it thinks of it, but it is asked.
+        // With a token, the request reaches rmcp, which decides about the method.
         let passed = request().bearer_auth(&token).send().await.unwrap();
         assert_ne!(passed.status(), StatusCode::UNAUTHORIZED, "{method}");
     }
 }
 
 #[tokio::test]
-async fn a_body_has_a_bound() {
+async fn body_over_limit_is_rejected() {
     let rig = Rig::with_local_issuer().await;
     let writer = rig.token(&rig.url, "notes/write").await;
     let of_length = |length: usize| format!("{}{}", write_note(), " ".repeat(length - write_note().len()));
@@ -124,14 +124,14 @@ async fn a_body_has_a_bound() {
     assert_eq!(rig.post(&writer, of_length(bound)).send().await.unwrap().status(), StatusCode::OK);
     let refused = rig.post(&writer, of_length(bound + 1)).send().await.unwrap();
     assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    // A stranger has to be read too, and not more of it.
+    // The body of an unauthenticated request is read up to the same limit.
     let stranger = |length| rig.post("not-a-token", of_length(length)).send();
     assert_eq!(stranger(bound).await.unwrap().status(), StatusCode::UNAUTHORIZED);
     assert_eq!(stranger(bound + 1).await.unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
 
 #[tokio::test]
-async fn neither_a_web_page_nor_another_name_may_call() {
+async fn web_page_and_other_host_are_rejected() {
     let rig = Rig::with_local_issuer().await;
     let reader = rig.token(&rig.url, "notes/read").await;
     let call = || rig.post(&reader, call("whoami", &json!({})));
@@ -145,7 +145,7 @@ async fn neither_a_web_page_nor_another_name_may_call() {
 }
 
 #[tokio::test]
-async fn under_a_name_of_its_own_it_answers_to_that_name_only() {
+async fn named_server_accepts_only_its_own_host() {
     let rig = Rig::named("https://mcp.example/mcp").await;
     let address = rig.url.strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap();
     let reader = rig.token("https://mcp.example/mcp", "notes/read").await;
@@ -156,7 +156,7 @@ async fn under_a_name_of_its_own_it_answers_to_that_name_only() {
 }
 
 #[tokio::test]
-async fn a_connection_outlives_a_refusal_that_could_have_come_before_the_body() {
+async fn rejection_before_body_keeps_connection_open() {
     // F14
     let rig = Rig::with_local_issuer().await;
     let address = rig.url.strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap();
@@ -165,7 +165,7 @@ async fn a_connection_outlives_a_refusal_that_could_have_come_before_the_body() 
         "POST /mcp HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
     );
     connection.write_all(head.as_bytes()).await.unwrap();
-    // Answered on another connection, which is what time the server has for the head.
+    // A response on another connection shows that the server has had time to read the head.
     let refused = rig.http.post(&rig.url).send().await.unwrap();
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     let next = format!("{{}}GET {METADATA} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");

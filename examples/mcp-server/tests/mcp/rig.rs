@@ -1,4 +1,4 @@
-//! The program under test, an issuer, and what both were asked. Each rig has its own, on free ports.
+//! The program under test and an issuer on free ports, and a record of the requests to both.
 
 use std::io::{self, BufRead as _, BufReader, PipeReader, Write as _};
 use std::path::Path;
@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-/// Until a program has started or has answered. Far more than it takes, so that only what hangs is ended.
+/// Time limit for a program to start or respond. It is far longer than necessary, so only a program
+/// that hangs exceeds it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Rig {
@@ -20,17 +21,18 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// The server and the local issuer that it starts by itself.
+    /// Starts the server with its local issuer.
     pub(crate) async fn with_local_issuer() -> Self {
         Self::start(None, None).await
     }
 
-    /// The same under a name that is not its address.
+    /// Starts the server with its local issuer, and with a resource that is not its address.
     pub(crate) async fn named(resource: &str) -> Self {
         Self::start(None, Some(resource)).await
     }
 
-    /// The server, and oidc-provider as its issuer, from the place where the script's packages are installed.
+    /// Starts the server with oidc-provider as its issuer. `installed` is the folder of the
+    /// script's packages.
     pub(crate) async fn with_oidc_provider(installed: &Path) -> Self {
         Self::start(Some(installed), None).await
     }
@@ -54,23 +56,27 @@ impl Rig {
         server.env("RUST_LOG", "info,scopegate_issuer=debug");
         server.stdout(end.try_clone().unwrap()).stderr(end);
         running.push(Running::start(&mut server));
-        // So that this process no longer holds the end that they write to.
+        // Closes this process's copy of the write end, so that the log ends with the programs.
         drop(server);
         let url = format!("http://{}/mcp", log.after("listening   ").await);
         let issuer = log.after("issuer      ").await;
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         let mut rig = Self { url, issuer, http, log, _running: running };
-        // What the server has asked the issuer for itself.
+        // Skips the requests of the server itself.
         rig.seen().await;
         rig
     }
 
-    /// What the server and its issuer have been asked since the last time, in the order of their answers:
-    /// `401 resource issuer token 200`, say. A number is the status of an answer at the MCP endpoint, `resource` is the
-    /// protected-resource metadata, `issuer` the authorization server's, `token` its token endpoint. A status that is
-    /// not 200 follows its word.
+    /// Returns the requests to the server and its issuer since the last call, in the order of the
+    /// responses. Example: `401 resource issuer token 200`.
     ///
-    /// Clients open a stream at their leisure (`GET`) and here are told that there is none, so that is left out.
+    /// - A number is the status of a response of the MCP endpoint.
+    /// - `resource` is the protected-resource metadata.
+    /// - `issuer` is the authorization server metadata.
+    /// - `token` is the token endpoint.
+    /// - A status other than 200 follows its word.
+    ///
+    /// Clients try to open a stream (`GET`) at any time and get 405, so this request is skipped.
     pub(crate) async fn seen(&mut self) -> String {
         const MARK: &str = "/mark";
         let origin = self.url.strip_suffix("/mcp").unwrap();
@@ -98,7 +104,7 @@ impl Rig {
         }
     }
 
-    /// A token of `local-agent` for a server, with a scope.
+    /// Requests a token of `local-agent` for a server with a scope.
     pub(crate) async fn token(&self, resource: &str, scope: &str) -> String {
         let metadata: serde_json::Value = self.get(&metadata_of(&self.issuer)).await;
         let form = [("grant_type", "client_credentials"), ("scope", scope), ("resource", resource)];
@@ -113,21 +119,23 @@ impl Rig {
     }
 }
 
-/// RFC 8414 §3.1: the well-known part comes between host and path.
+/// Returns the metadata URL of an issuer. RFC 8414 §3.1: the well-known part is between host and
+/// path.
 fn metadata_of(issuer: &str) -> String {
     let path = issuer.match_indices('/').nth(2).map_or(issuer.len(), |(at, _)| at);
     let (origin, path) = issuer.split_at(path);
     format!("{origin}/.well-known/oauth-authorization-server{path}")
 }
 
-/// What the programs print, line by line. They share one pipe, so that their lines are in the order of writing.
+/// The output of the programs by line. They share one pipe, so their lines are in the order of
+/// writing.
 struct Log(UnboundedReceiver<String>);
 
 impl Log {
     fn new() -> io::Result<(Self, io::PipeWriter)> {
         let (reader, writer) = io::pipe()?;
         let (sender, lines) = mpsc::unbounded_channel();
-        // Ends with the programs.
+        // The thread ends with the programs.
         thread::spawn(move || {
             let reader: BufReader<PipeReader> = BufReader::new(reader);
             for line in reader.lines().map_while(Result::ok) {
@@ -153,7 +161,7 @@ impl Log {
     }
 }
 
-/// Ends with this value.
+/// A program that is killed on drop.
 struct Running(Child);
 
 impl Running {

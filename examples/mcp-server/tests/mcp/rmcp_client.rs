@@ -1,5 +1,5 @@
-//! The official Rust client. Its parts leave to the application what the other ones do by themselves: when to look for
-//! an issuer, and what to do about a scope that is missing.
+//! The official Rust client. Unlike the other clients, it leaves two things to the application: the
+//! discovery of an issuer, and the request for a missing scope.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ async fn call(client: &Connected, tool: CallToolRequestParams) -> Result<String,
     Ok(result.content.iter().filter_map(ContentBlock::as_text).map(|text| text.text.as_str()).collect())
 }
 
-/// Has a token, and what it takes to get another one.
+/// A client with a token, and the means to get another one.
 struct Authorized {
     client: AuthClient<reqwest::Client>,
     id: String,
@@ -85,7 +85,7 @@ struct Authorized {
 }
 
 impl Authorized {
-    /// Asks without a token, and does as the challenge says.
+    /// Sends a request without a token, and follows the challenge.
     async fn after_a_refusal(
         url: &str,
         id: &str,
@@ -118,7 +118,7 @@ impl Authorized {
         Ok(().serve(transport).await?)
     }
 
-    /// Gets a token with what the challenge names, besides what there is.
+    /// Requests a token with the scopes in the challenge, in addition to the current ones.
     async fn step_up(&self, url: &str, challenge: &str) -> Result<(), Failure> {
         let challenge = WWWAuthenticateParams::parse(challenge, &url.parse()?);
         if !challenge.is_insufficient_scope() {

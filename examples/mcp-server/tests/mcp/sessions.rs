@@ -1,5 +1,6 @@
-//! What are sessions behind our layers? The program has none. A server that has them, as rmcp does unless it is told
-//! otherwise, holds a stream open for each (`GET`), and takes a session id from anybody whose token is good.
+//! MCP sessions behind our layers. The program has no sessions. With rmcp's default settings, a
+//! server has sessions: it holds a stream (`GET`) open for each, and accepts a session id from any
+//! caller with a valid token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +59,7 @@ async fn program_has_neither_sessions_nor_streams() {
     assert_eq!(end.send().await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
 }
 
-/// Gives the test a way to write to each client that has begun.
+/// Sends the peer of each initialized client to the test.
 #[derive(Clone)]
 struct Handler(UnboundedSender<Peer<RoleServer>>);
 
@@ -68,7 +69,7 @@ impl ServerHandler for Handler {
     }
 }
 
-/// A server with rmcp's sessions behind our layer, and two clients whose tokens are good for it.
+/// A server with rmcp's sessions behind our layer, and two clients with valid tokens.
 struct WithSessions {
     issuer: LocalIssuer,
     http: Client,
@@ -100,7 +101,7 @@ impl WithSessions {
         self.issuer.mint().client(client).scope(READ).sign()
     }
 
-    /// A session that a client has begun.
+    /// Starts a session of a client, and returns its id.
     async fn session_of(&self, client: &str) -> String {
         let token = self.token(client);
         let begun = post(&self.http, &self.url, &token, &initialize()).send().await.unwrap();
@@ -112,7 +113,8 @@ impl WithSessions {
     }
 }
 
-/// Reads a stream until this has come. A stream that ends without it fails; so does one that is held back, by and by.
+/// Reads a stream until a string has arrived. Fails if the stream ends without it, or after
+/// [`HUNG`].
 async fn until(stream: &mut Response, wanted: &str) {
     let read = async {
         let mut read = String::new();
@@ -124,7 +126,7 @@ async fn until(stream: &mut Response, wanted: &str) {
     timeout(HUNG, read).await.expect("it comes while the stream is open");
 }
 
-/// Far longer than the slowest machine takes, so that a test which would never end fails.
+/// Time limit, far longer than a slow machine needs, so that a test that hangs fails.
 const HUNG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
@@ -140,7 +142,7 @@ async fn server_notification_passes_the_layer_at_once() {
         (StatusCode::OK, &"text/event-stream".parse().unwrap())
     );
     for _ in 0..2 {
-        // The stream has not ended when this arrives: the next one comes on it, too.
+        // The stream is still open, because the next notification arrives on it, too.
         peer.notify_tool_list_changed().await.unwrap();
         until(&mut stream, "notifications/tools/list_changed").await;
     }
@@ -166,7 +168,8 @@ async fn session_id_is_no_credential() {
     assert_eq!(stream().bearer_auth(server.token("one")).send().await.unwrap().status(), StatusCode::OK);
 }
 
-/// Why the program has no sessions. Should rmcp bind them to a caller one day, docs/mcp.md has to say so.
+/// The reason why the program has no sessions. If rmcp binds them to a caller, this test fails, and
+/// docs/mcp.md must change.
 #[tokio::test]
 async fn rmcp_session_is_open_to_callers_with_id() {
     let mut server = WithSessions::start().await;
@@ -178,7 +181,7 @@ async fn rmcp_session_is_open_to_callers_with_id() {
     };
     assert_eq!(answer(&session).await, StatusCode::OK);
     assert_eq!(answer("made-up").await, StatusCode::NOT_FOUND);
-    // And reads what is meant for the first.
+    // The second client reads a message for the first one.
     let peer = server.peers.recv().await.unwrap();
     let stream = get(&server.http, &server.url, &session).bearer_auth(server.token("two"));
     let mut stream = stream.send().await.unwrap();
