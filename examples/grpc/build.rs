@@ -1,5 +1,5 @@
-//! Makes the service's client and server from a description in Rust, so that nobody needs `protoc`. With a `.proto` file,
-//! `tonic-prost-build` makes the same.
+//! Generates the service's client and server from a description in Rust, so that the build needs no
+//! `protoc`. From a `.proto` file, `tonic-prost-build` generates the same code.
 
 use tonic_build::manual::{Builder, Method, MethodBuilder, Service};
 
@@ -14,7 +14,8 @@ fn main() {
     Builder::new().compile(&[orders]);
 }
 
-/// Every message is a text, `google.protobuf.StringValue`: prost has it as `String`.
+/// Returns a method whose messages are strings (`google.protobuf.StringValue`, which is `String` in
+/// prost).
 fn method(name: &str, route: &str) -> MethodBuilder {
     Method::builder()
         .name(name)

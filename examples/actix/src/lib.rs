@@ -1,4 +1,5 @@
-//! What actix-web needs around an `Authorizer`: headers in, and its kind of response out.
+//! An adapter of `Authorizer` for actix-web: it takes the headers, and returns a response of
+//! actix-web.
 
 use std::fmt;
 use std::time::Instant;
@@ -10,7 +11,7 @@ use http::{HeaderMap, HeaderValue, header};
 use scopegate::http::{Authorizer, Credentials, Rejection, ResponseTemplate};
 use scopegate::{Claims, ConfigError, Decision, Verifier};
 
-/// What the routes require. Created once, at startup.
+/// The requirements of the routes. Create it once at startup.
 pub struct Routes {
     read: Authorizer,
     whoami: Authorizer,
@@ -22,7 +23,7 @@ impl Routes {
     /// Prepares the requirements. Orders belong to users of the issuer `owner_issuer`.
     ///
     /// # Errors
-    /// Returns a [`ConfigError`] for a text that is not a scope.
+    /// Returns a [`ConfigError`] if a scope is invalid.
     pub fn new(verifier: &Verifier, owner_issuer: &str) -> Result<Self, ConfigError> {
         let read = Authorizer::require_scope(verifier, "https://my-api-server.org/api.read")?;
         Ok(Self { read, whoami: Authorizer::require_token(verifier), owner_issuer: owner_issuer.to_owned() })
@@ -39,8 +40,8 @@ pub fn configure(routes: Data<Routes>) -> impl FnOnce(&mut ServiceConfig) {
 #[get("/orders/{owner}")]
 async fn order(request: HttpRequest, routes: Data<Routes>, owner: Path<String>) -> Result<String, Rejected> {
     let owner = owner.into_inner();
-    // A rule beside scopes: compare the token's issuer and subject with those of the owner. The owner's
-    // issuer is configured or stored. Taken from the token, it would equal itself for every issuer.
+    // A rule besides scopes: compare the token's issuer and subject with those of the owner. The owner's
+    // issuer must be configured or stored. If it were taken from the token, every issuer would match.
     let is_owner = |claims: &Claims| claims.identity() == (routes.owner_issuer.as_str(), owner.as_str());
     let claims = authorize(&routes.read, &request, is_owner).await?;
     Ok(format!("orders of {}", claims.subject().unwrap_or("?")))
@@ -52,8 +53,8 @@ async fn whoami(request: HttpRequest, routes: Data<Routes>) -> Result<String, Re
     Ok(claims.client_id().unwrap_or("?").to_owned())
 }
 
-/// Decides about a request, and records the decision: the same log event, metric and observers as with the
-/// layers of `scopegate-axum`.
+/// Decides about a request, and records the decision: the same log event, metric and observers as
+/// with the layers of `scopegate-axum`.
 async fn authorize(
     authorizer: &Authorizer,
     request: &HttpRequest,
@@ -64,7 +65,7 @@ async fn authorize(
     let result = match authorizer.authorize_or_refresh(&headers).await {
         Ok(Some(claims)) if rule(&claims) => Ok(claims),
         Ok(Some(claims)) => Err(Rejection::forbidden("not_owner").with_claims(claims)),
-        // Only if a token is optional.
+        // Only returned if a token is optional.
         Ok(None) => Err(Rejection::no_credentials()),
         Err(rejection) => Err(rejection),
     };
@@ -79,7 +80,7 @@ async fn authorize(
     result.map_err(|rejection| Rejected(authorizer.response(&rejection)))
 }
 
-/// Every `Authorization` header: two of them are an error, which the authorizer finds.
+/// Returns all `Authorization` headers. The authorizer rejects a request with two of them.
 fn authorization(request: &HttpRequest) -> HeaderMap {
     let values = request.headers().get_all("authorization");
     let values = values.filter_map(|value| HeaderValue::from_bytes(value.as_bytes()).ok());

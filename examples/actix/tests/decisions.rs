@@ -1,4 +1,4 @@
-//! Does actix-web send the responses that the layers of `scopegate-axum` send?
+//! Compares the responses of actix-web with those of the layers of `scopegate-axum`.
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
 use std::sync::{Arc, Mutex};
@@ -104,7 +104,7 @@ async fn responses_and_records_are_those_of_the_layers() {
 
 #[actix_web::test]
 async fn same_subject_of_other_issuer_owns_nothing() {
-    // Subjects are unique within an issuer only.
+    // A subject is unique only within its issuer.
     let (ours, theirs) = (LocalIssuer::start().await.unwrap(), LocalIssuer::start().await.unwrap());
     let trusted = |local: &LocalIssuer| Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
     let verifier = Verifier::builder().trust(trusted(&ours)).trust(trusted(&theirs)).start().await.unwrap();

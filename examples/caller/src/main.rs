@@ -1,4 +1,4 @@
-//! A job that calls an API every few seconds, with a token that is always there:
+//! A job that calls an API every 5 seconds. The access token is fetched and renewed automatically.
 //!
 //! ```sh
 //! cargo run -p demo                       # in another terminal: an API and its issuer. It prints these lines:
@@ -8,10 +8,10 @@
 //! curl -H "Authorization: Bearer $(cargo run -q -p caller -- token)" $API/orders
 //! ```
 //!
-//! `ISSUER` is the issuer's name, exactly as the issuer writes it. Instead of it `TOKEN_ENDPOINT` may be the address of its
-//! tokens: for Amazon Cognito `https://YOUR-DOMAIN.auth.REGION.amazoncognito.com/oauth2/token`. `SCOPES`, separated by spaces,
-//! may be left out.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it prints is what it is for")]
+//! `ISSUER` is the issuer's name, exactly as in its metadata. You can set `TOKEN_ENDPOINT` instead.
+//! For Amazon Cognito, this is `https://YOUR-DOMAIN.auth.REGION.amazoncognito.com/oauth2/token`.
+//! `SCOPES` is optional: scopes that are separated by spaces.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the program prints its results")]
 
 use std::env;
 use std::error::Error;
@@ -32,32 +32,33 @@ async fn main() -> ExitCode {
 }
 
 async fn run(argument: Option<&str>) -> Result<(), Box<dyn Error>> {
-    let what = argument.ok_or("expected `token` or the address of an API, found nothing")?;
+    let what = argument.ok_or("the argument is missing: expected `token` or the URL of an API")?;
     let credentials = credentials()?;
     if what == "token" {
         println!("{}", credentials.token().await?.secret());
         return Ok(());
     }
     let url = reqwest::Url::parse(what)
-        .map_err(|error| format!("expected `token` or the address of an API, found {what:?}: {error}"))?;
+        .map_err(|error| format!("invalid argument: expected `token` or a URL, found {what:?}: {error}"))?;
     call_again_and_again(&credentials, url).await
 }
 
-/// From the environment: a secret on a command line could be seen by other users of the machine.
+/// Reads the credentials from the environment, because other users can see the command line.
 fn credentials() -> Result<ClientCredentials, Box<dyn Error>> {
     let setting =
-        |name: &str| env::var(name).map_err(|_| format!("expected {name} in the environment, found none"));
+        |name: &str| env::var(name).map_err(|_| format!("the environment variable {name} is missing"));
     let client = ClientAuthentication::client_secret_basic(setting("CLIENT_ID")?, setting("CLIENT_SECRET")?);
     let builder = match (env::var("TOKEN_ENDPOINT"), env::var("ISSUER")) {
         (Ok(endpoint), _) => ClientCredentials::builder(client).token_endpoint(endpoint),
         (Err(_), Ok(issuer)) => ClientCredentials::builder(client).issuer(issuer),
-        _ => return Err("expected ISSUER or TOKEN_ENDPOINT in the environment, found neither".into()),
+        _ => return Err("the environment variable ISSUER or TOKEN_ENDPOINT is required".into()),
     };
     let scopes = env::var("SCOPES").unwrap_or_default();
     Ok(builder.scopes(scopes.split_whitespace()).build()?)
 }
 
-/// One call that fails is no reason to stop: the next one may succeed.
+/// Calls the API until the program is stopped. After an error, it continues, because the next call
+/// may succeed.
 async fn call_again_and_again(
     credentials: &ClientCredentials,
     url: reqwest::Url,
@@ -74,7 +75,7 @@ async fn call_again_and_again(
     }
 }
 
-/// An error says what went wrong, and its sources why.
+/// Returns an error and its causes on one line.
 fn with_causes(error: &dyn Error) -> String {
     let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(error) = cause {

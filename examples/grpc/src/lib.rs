@@ -1,4 +1,5 @@
-//! Orders over gRPC: `List` needs one scope, `Create` and `CreateMany` another. `main.rs` shows how it is called.
+//! Orders over gRPC. `List` requires one scope, `Create` and `CreateMany` another. `main.rs` has a
+//! client.
 #![forbid(unsafe_code)]
 
 use std::pin::Pin;
@@ -18,13 +19,13 @@ pub mod shop {
     tonic::include_proto!("shop.Orders");
 }
 
-/// The scope that reading orders needs.
+/// The scope for reading orders.
 pub const READ: &str = "https://my-api-server.org/api.read";
-/// The scope that creating orders needs.
+/// The scope for creating orders.
 pub const WRITE: &str = "https://my-api-server.org/api.write";
 
-/// Each method by its path, behind the layer with its scope. A method that is not here does not exist for callers, so one
-/// that is forgotten is closed.
+/// Returns a route for each method, with the layer of its scope. Callers cannot reach a method
+/// without a route, so a forgotten method is not exposed.
 pub fn routes(verifier: &Verifier) -> Routes {
     let orders = OrdersServer::new(Shop);
     let read = RequireScope::new(verifier, READ);
@@ -36,14 +37,14 @@ pub fn routes(verifier: &Verifier) -> Routes {
     methods.into()
 }
 
-/// What is sold, and to whom.
+/// The implementation of the service.
 #[derive(Debug)]
 pub struct Shop;
 
 #[tonic::async_trait]
 impl Orders for Shop {
     async fn list(&self, request: Request<String>) -> Result<Response<String>, Status> {
-        // Of the layer, which has verified them.
+        // The layer has verified these claims.
         let claims = Claims::from_extensions(request.extensions())?;
         Ok(Response::new(format!("orders of {}", claims.client_id().unwrap_or("?"))))
     }
@@ -56,7 +57,7 @@ impl Orders for Shop {
 
     type CreateManyStream = Pin<Box<dyn Stream<Item = Result<String, Status>> + Send>>;
 
-    /// Tells of each order as soon as it is there.
+    /// Sends a response for each order as soon as it arrives.
     async fn create_many(
         &self,
         request: Request<Streaming<String>>,

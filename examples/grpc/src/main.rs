@@ -1,12 +1,12 @@
-//! A gRPC service behind `RequireScope`, and its callers, in one program:
+//! A gRPC service behind `RequireScope`, and its clients, in one program:
 //!
 //! ```sh
 //! cargo run -p grpc
 //! ```
 //!
-//! The service is `lib.rs`. Here a local issuer gives out tokens, and `scopegate-client` gets them.
+//! `lib.rs` has the service. A local issuer issues the tokens, and `scopegate-client` fetches them.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
+#![allow(clippy::print_stdout, reason = "the example prints its results")]
 
 use std::error::Error;
 
@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut nobody = OrdersClient::new(channel.clone());
     show("List without a token", nobody.list(String::new()).await);
 
-    // The layer gets a token from the issuer when it first needs one. `with_origin` tells it where calls go.
+    // The layer fetches a token on the first call. With `with_origin`, it knows the server of the calls.
     let client = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
     let credentials = ClientCredentials::builder(client).issuer(local.issuer()).scope(READ).build()?;
     let to_api = AddToken::new(&credentials, &url)?;

@@ -1,4 +1,4 @@
-//! What does `AddToken` make of the refusals of a real gRPC server behind our layers? Every call goes over a loopback
+//! `AddToken` with rejections of a real gRPC server behind our layers. Every call uses a loopback
 //! socket.
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
@@ -31,7 +31,7 @@ use tower::{Layer as _, Service, ServiceExt as _};
 
 const CLIENT: &str = "local-writer";
 
-/// A client that may read and write, asks for reading, and has a token.
+/// Returns a client that may read and write, with a token for reading.
 async fn credentials(local: &LocalIssuer) -> ClientCredentials {
     let client = ClientAuthentication::client_secret_basic(CLIENT, "local-writer-secret");
     let credentials = ClientCredentials::builder(client).issuer(local.issuer()).scope(READ).build().unwrap();
@@ -40,7 +40,7 @@ async fn credentials(local: &LocalIssuer) -> ClientCredentials {
     credentials
 }
 
-/// A server that knows the keys which the issuer publishes now, on a socket of its own until the test ends.
+/// Starts a server that has the currently published keys, and serves until the test ends.
 async fn serve(local: &LocalIssuer) -> String {
     serve_routes(routes_of(local).await).await
 }
@@ -59,7 +59,7 @@ async fn serve_routes(routes: Routes) -> String {
 
 type WithToken = scopegate_client::WithToken<Channel>;
 
-/// tonic's client behind the layer.
+/// Returns tonic's client behind the layer.
 async fn orders(layer: AddToken, url: &str) -> OrdersClient<WithToken> {
     let channel = Channel::from_shared(url.to_owned()).unwrap().connect().await.unwrap();
     OrdersClient::with_origin(layer.layer(channel), url.parse().unwrap())
@@ -70,7 +70,7 @@ async fn call_after_rejected_token_has_new_one() {
     // E18
     let local = LocalIssuer::start().await.unwrap();
     let credentials = credentials(&local).await;
-    // The server no longer takes the token that the client has.
+    // The server now rejects the cached token of the client.
     local.rotate_without_overlap();
     let url = serve(&local).await;
     let mut orders = orders(AddToken::new(&credentials, &url).unwrap(), &url).await;
@@ -91,7 +91,7 @@ async fn valid_token_is_cached() {
     let url = serve(&local).await;
     let mut orders = orders(AddToken::new(&credentials, &url).unwrap(), &url).await;
     assert!(orders.list(String::new()).await.is_ok());
-    // Denied, and therefore known: what lacks is a scope.
+    // The response shows that only a scope is missing, so the token stays cached.
     let denied = orders.create("tea".to_owned()).await.unwrap_err();
     assert_eq!(denied.code(), Code::PermissionDenied);
     assert!(orders.list(String::new()).await.is_ok());
@@ -112,7 +112,7 @@ async fn status_without_challenge_keeps_the_cached_token() {
     assert_eq!(local.token_requests(), 1);
 }
 
-/// The same server; the number is that of calls which reach it.
+/// Starts a server that counts the calls that reach it.
 async fn serve_counted(routes: Routes) -> (String, Arc<AtomicU64>) {
     let calls = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&calls);
@@ -123,12 +123,12 @@ async fn serve_counted(routes: Routes) -> (String, Arc<AtomicU64>) {
     (serve_routes(routes.into_axum_router().layer(count).into()).await, calls)
 }
 
-/// What tells a call from a request that only looks like one. Our layers refuse without it in HTTP's words.
+/// The value of `te` in a gRPC call. Our layers reject requests without it with an HTTP status.
 const GRPC: Option<&str> = Some("trailers");
 const HTTP: Option<&str> = None;
 
-/// An unary call whose body can be cloned, as it is on the wire: `grpc-status` in the headers of the answer, if it is
-/// nothing but an error, and the length of what comes instead.
+/// Sends a unary call whose body can be cloned, in its wire format. Returns the `grpc-status` in
+/// the headers of an error response, and the length of the body.
 async fn unary<R>(layer: &AddToken<R>, url: &str, method: &str, te: Option<&str>) -> (Option<String>, usize)
 where
     R: Clone,
@@ -150,10 +150,10 @@ where
 
 type HttpClient = Client<HttpConnector, Full<Bytes>>;
 
-/// `StringValue` with the text `tea`, as a message on the wire.
+/// The wire format of a `StringValue` with the string `tea`.
 const TEA: &[u8] = b"\0\0\0\0\x05\x0a\x03tea";
 
-/// The length of an answer with this text.
+/// Returns the expected response with this string.
 fn message(text: &str) -> (Option<String>, usize) {
     (None, TEA.len() - "tea".len() + text.len())
 }
@@ -176,7 +176,7 @@ async fn rejected_http_request_is_repeated_but_no_call() {
         assert_eq!(first, if repeated { listed.clone() } else { error("16") }, "{te:?}");
         assert_eq!(calls.load(Relaxed), 1 + u64::from(repeated), "{te:?}");
 
-        // Either way the next one has a new token.
+        // In both cases, the next request has a new token.
         let before = calls.load(Relaxed);
         assert_eq!(unary(&layer, &url, "List", te).await, listed, "{te:?}");
         assert_eq!((calls.load(Relaxed), local.token_requests()), (before + 1, 2), "{te:?}");
@@ -209,7 +209,7 @@ async fn method_that_passes_on_rejection_is_called_once() {
 
     let done = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&done);
-    // In place of a method that does something, calls elsewhere, and answers with a `?`.
+    // Replaces a method that has side effects, calls another service, and returns its error with `?`.
     let passes_on = OrdersServer::with_interceptor(Shop, move |_| {
         counted.fetch_add(1, Relaxed);
         Err(refusal.clone())
@@ -218,7 +218,7 @@ async fn method_that_passes_on_rejection_is_called_once() {
     let layer = AddToken::new(&credentials, &url).unwrap().with_cloned_bodies();
     assert_eq!(unary(&layer, &url, "List", GRPC).await, error("16"));
     assert_eq!((done.load(Relaxed), local.token_requests()), (1, 1));
-    // The price of such a service: a good token was given up.
+    // With such a service, a valid token is discarded.
     assert_eq!(unary(&layer, &url, "List", GRPC).await, error("16"));
     assert_eq!((done.load(Relaxed), local.token_requests()), (2, 2));
 }

@@ -1,4 +1,5 @@
-//! What does a real gRPC client hear from a real server behind our layers? Every call goes over a loopback socket.
+//! Statuses that a real gRPC client gets from a real server behind our layers. Every call uses a
+//! loopback socket.
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
 use axum::Router;
@@ -18,7 +19,7 @@ use tonic::{Code, Request, Status};
 
 const NOT_VALID: &str = "the access token has expired, or is not valid for this API";
 
-/// A server on a socket of its own until the test ends, and a connection to it.
+/// Starts a server that runs until the test ends, and connects to it.
 async fn connect<F>(serve: impl FnOnce(TcpIncoming) -> F) -> OrdersClient<Channel>
 where
     F: Future<Output = Result<(), tonic::transport::Error>> + Send + 'static,
@@ -37,7 +38,7 @@ async fn verifier(local: &LocalIssuer) -> Verifier {
     Verifier::builder().trust(pool).start().await.unwrap()
 }
 
-/// A call with these `authorization` entries.
+/// Returns a call with these `authorization` entries.
 fn call<M>(message: M, authorization: &[String]) -> Request<M> {
     let mut request = Request::new(message);
     for value in authorization {
@@ -92,7 +93,7 @@ async fn invalid_token_is_unauthenticated() {
         good.clone().expired().sign(),
         good.clone().unsigned().sign(),
         good.clone().client("somebody-else").sign(),
-        // The only one that waits for a fetch.
+        // Only this token waits for a fetch.
         good.clone().header("kid", "no such key").sign(),
         "opaque".to_owned(),
     ] {
@@ -107,7 +108,7 @@ async fn invalid_token_is_unauthenticated() {
 
 #[tokio::test]
 async fn several_tokens_are_unauthenticated() {
-    // D03, D04, D10: to gRPC clients, 400 would be an error of the server
+    // D03, D04, D10: gRPC clients map HTTP 400 to INTERNAL
     let local = LocalIssuer::start().await.unwrap();
     let mut orders = connect_to(routes(&verifier(&local).await)).await;
     let good = testkit::bearer(&local.mint().scope(READ).sign());
@@ -161,8 +162,8 @@ async fn missing_keys_are_unavailable() {
 }
 
 #[tokio::test]
-async fn streamed_messages_arrive_one_by_one_both_ways() {
-    // D23: each next message is sent only when the answer to the one before it is there
+async fn streamed_messages_arrive_one_by_one() {
+    // D23: each message is sent after the response to the previous one has arrived
     let local = LocalIssuer::start().await.unwrap();
     let mut orders = connect_to(routes(&verifier(&local).await)).await;
     let writer = local.mint().scope(WRITE).sign();
@@ -186,7 +187,7 @@ async fn stream_is_rejected_before_its_first_message() {
     for (authorization, expected) in
         [(vec![], Code::Unauthenticated), (vec![testkit::bearer(&reader)], Code::PermissionDenied)]
     {
-        // Nothing is ever sent, and the stream stays open.
+        // The client sends no message, and the stream stays open.
         let (_open, receive) = mpsc::channel(1);
         let request = call(ReceiverStream::new(receive), &authorization);
         assert_eq!(orders.create_many(request).await.unwrap_err().code(), expected);
@@ -237,7 +238,7 @@ async fn handler_without_claims_responds_like_the_layer() {
     let status = orders.list(String::new()).await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "a bearer token is needed"));
     assert_eq!(challenge(&status), Some(r#"Bearer realm="api""#));
-    // Without a layer, a token changes nothing.
+    // Without a layer, a token has no effect.
     let mut open = connect(|incoming| {
         Server::builder().add_service(OrdersServer::new(Shop)).serve_with_incoming(incoming)
     })

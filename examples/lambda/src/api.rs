@@ -1,4 +1,4 @@
-//! The API: the routes of the quick start. Nothing in it knows of Lambda.
+//! The API: the routes of the quick start. They do not depend on Lambda.
 
 use axum::handler::Handler as _;
 use axum::{Router, routing::get};

@@ -23,8 +23,8 @@ pub async fn run(authorizer: &Authorizer) -> Result<(), lambda_runtime::Error> {
     .await
 }
 
-/// Decides about a request, and records the decision: the same log event, metric and observers as with
-/// the layers of `scopegate-axum`.
+/// Decides about a request, and records the decision: the same log event, metric and observers as
+/// with the layers of `scopegate-axum`.
 ///
 /// # Errors
 /// Returns the errors that API Gateway turns into 401 and 500, see [`Response::rejected`].

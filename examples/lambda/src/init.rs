@@ -13,8 +13,8 @@ const KEYS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Starts a verifier, and waits up to 3 s for the issuer's keys.
 ///
-/// - `start_lazy` alone would return at once. Lambda freezes a process that has nothing to do, so the
-///   fetch could stop halfway, and the first request would wait for it.
+/// - `start_lazy` alone would return at once. Lambda freezes a process that has nothing to do, so
+///   the fetch could stop halfway, and the first request would wait for it.
 /// - `start` would fail if the issuer is down. Lambda would then repeat the init phase, and callers
 ///   would get the gateway's 5xx. This verifier starts without keys: callers get 503 with
 ///   `Retry-After`, and are accepted once the issuer responds.

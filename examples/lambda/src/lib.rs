@@ -1,5 +1,5 @@
-//! Two functions for AWS Lambda: an API, and a Lambda authorizer for API Gateway. README.md says how to
-//! try them and how to deploy them.
+//! Two functions for AWS Lambda: an API, and a Lambda authorizer for API Gateway. README.md
+//! describes how to try and deploy them.
 
 pub mod api;
 pub mod authorizer;

@@ -64,7 +64,7 @@ fn required(
 
 impl fmt::Display for MissingVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "environment variable {}: expected {}, found none", self.name, self.expected)
+        write!(f, "environment variable {} is missing or empty, expected {}", self.name, self.expected)
     }
 }
 
@@ -90,10 +90,13 @@ mod tests {
     fn missing_or_empty_variable_is_named() {
         for issuer in [None, Some("")] {
             let error = read(issuer, Some("a")).unwrap_err();
-            assert_eq!(error, "environment variable ISSUER: expected the URL of a user pool, found none");
+            assert_eq!(
+                error,
+                "environment variable ISSUER is missing or empty, expected the URL of a user pool"
+            );
         }
         let error = read(Some(POOL), None).unwrap_err();
-        assert!(error.starts_with("environment variable CLIENT_IDS: expected ids of app clients"), "{error}");
+        assert!(error.starts_with("environment variable CLIENT_IDS is missing or empty"), "{error}");
     }
 
     #[test]
@@ -104,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn issuer_that_is_no_url_is_a_config_error() {
+    fn issuer_without_url_is_config_error() {
         let settings = read(Some("eu-west-1_Ab12Cd34E"), Some("one")).unwrap();
         assert!(settings.builder().is_err());
     }

@@ -1,6 +1,6 @@
-//! The service of the README. `tests/system/readme.rs` compares the two, and tests that each route is
+//! The service of the README. `tests/system/readme.rs` compares both, and tests that each route is
 //! protected.
-#![allow(missing_docs, reason = "the README explains it")]
+#![allow(missing_docs, reason = "the README has the documentation")]
 
 use axum::{Router, handler::Handler, routing::get};
 use scopegate_axum::{Claims, Issuer, RequireScope, Verifier};

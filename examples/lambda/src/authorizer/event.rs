@@ -13,13 +13,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// A request that API Gateway asks about.
+/// The description of a request that API Gateway sends to an authorizer.
 #[derive(Clone, Deserialize)]
 #[serde(try_from = "Value")]
 pub struct Event {
     /// The request's headers. A `TOKEN` event has `Authorization` only.
     pub headers: HeaderMap,
-    /// The kind of API, which decides what the response looks like.
+    /// The kind of API, which determines the form of the response.
     pub api: Api,
     method: Option<String>,
     route: Option<String>,
@@ -37,7 +37,8 @@ pub enum Api {
     },
 }
 
-/// An event that no authorizer gets. The message has none of its text, which may be a token.
+/// An event that is not for an authorizer. The message contains no part of it, because it may be a
+/// token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnexpectedEvent {
     expected: &'static str,
@@ -81,12 +82,12 @@ fn http_api(event: ApiGatewayV2CustomAuthorizerV2Request) -> Event {
         None => key,
     });
     let method = event.request_context.http.method;
-    // Several headers with one name are joined by commas here, so two tokens are not one token.
+    // Several headers with one name are joined by commas, so two tokens are rejected.
     Event { headers: event.headers, api: Api::Http, method: Some(method.to_string()), route }
 }
 
 fn rest_request(event: ApiGatewayCustomAuthorizerRequestTypeRequest) -> Result<Event, UnexpectedEvent> {
-    // `headers` has the last one of several headers with one name.
+    // `headers` has only the last of several headers with one name.
     let headers =
         if event.multi_value_headers.is_empty() { event.headers } else { event.multi_value_headers };
     let api = rest(event.method_arn)?;
@@ -113,7 +114,7 @@ fn rest(method_arn: Option<String>) -> Result<Api, UnexpectedEvent> {
     Ok(Api::Rest { method_arn })
 }
 
-/// Leaves out the headers, which have the token.
+/// Omits the headers, because they contain the token.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { api, method, route, .. } = self;

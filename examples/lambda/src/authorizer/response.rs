@@ -23,8 +23,8 @@ pub enum Response {
     Policy(ApiGatewayCustomAuthorizerResponse<Context>),
 }
 
-/// The context for the function behind the gateway and for the access log. It holds strings, because a
-/// REST API accepts no lists. It never holds the token.
+/// The context for the function behind the gateway and for the access log. It holds strings,
+/// because a REST API accepts no lists. It never holds the token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Context {
@@ -72,7 +72,7 @@ impl Response {
     /// Returns the errors in the table.
     pub fn rejected(event: &Event, rejection: &Rejection) -> Result<Self, Diagnostic> {
         match (rejection.status(), &event.api) {
-            // No decision: a response that denies would say that the token is invalid.
+            // An error instead of a decision, because the token may be valid.
             (StatusCode::SERVICE_UNAVAILABLE, _) => Err(error("KeysUnavailable", rejection.body_text())),
             (StatusCode::FORBIDDEN, _) | (_, Api::Http) => {
                 let claims = rejection.claims();

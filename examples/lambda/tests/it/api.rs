@@ -1,4 +1,4 @@
-//! Does the API get its requests from Lambda, and protect what it seems to protect?
+//! The API as a function.
 
 use scopegate_issuer::{Algorithm, LocalIssuer, SigningKey};
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Does the authorizer tell API Gateway the right thing?
+//! The responses of the authorizer to API Gateway.
 
 use scopegate_issuer::{Algorithm, Fault, LocalIssuer, SigningKey};
 use serde_json::json;
@@ -29,7 +29,7 @@ async fn http_api_gets_simple_responses() {
     });
     assert_eq!(response, json!({ "isAuthorized": false, "context": lacking }));
 
-    // One header, in which API Gateway joins two.
+    // API Gateway joins two headers into one.
     let two = format!("{},{}", bearer(&valid), bearer(&valid));
     let rejected = [
         (None, "no_credentials"),
@@ -82,7 +82,7 @@ async fn rest_api_gets_policies_and_the_error_unauthorized() {
         rest_question(&[]),
         rest_question(&[&expired]),
         token_question(&expired),
-        // In `headers`, API Gateway shows the last one only.
+        // In `headers`, API Gateway sends only the last one.
         rest_question(&[&expired, &valid]),
         token_question("Bearer"),
     ] {
@@ -101,7 +101,7 @@ async fn rest_api_gets_policies_and_the_error_unauthorized() {
 }
 
 #[tokio::test]
-async fn missing_keys_are_an_error_and_not_a_denial() {
+async fn missing_keys_are_error_instead_of_denial() {
     let (lambda, local) = (RuntimeApi::start().await, LocalIssuer::start().await.unwrap());
     local.set_fault(Fault::Status(500));
     let _function = Function::start("authorizer", &lambda, &local);

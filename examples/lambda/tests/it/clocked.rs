@@ -1,5 +1,5 @@
-//! A function whose clock a test can set: this test program, started again as the function. So hours pass
-//! in a process that stands still, and the programs need no setting for it.
+//! A function whose clock a test can set: this test program, started again as the function. So
+//! hours can pass for a frozen process, and the programs need no setting for it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,8 @@ use scopegate_issuer::LocalIssuer;
 use crate::function::Function;
 use crate::runtime_api::RuntimeApi;
 
-/// Names the file, and makes the process a function.
+/// The environment variable with the path of the file. If it is set, the process runs as a
+/// function.
 const CLOCK_FILE: &str = "LAMBDA_TEST_CLOCK_FILE";
 const PROGRAM: &str = "LAMBDA_TEST_PROGRAM";
 
@@ -23,14 +24,14 @@ const PROGRAM: &str = "LAMBDA_TEST_PROGRAM";
 pub(crate) struct ClockFile(PathBuf);
 
 impl ClockFile {
-    /// The name is the test's.
+    /// Creates the file for the test of this name.
     pub(crate) fn new(name: &str) -> Self {
         let file = Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.clock")));
         file.set_ahead(0);
         file
     }
 
-    /// Sets by how many seconds the clock is ahead. Call it while the function is frozen.
+    /// Sets the seconds by which the clock is ahead. Call it while the function is frozen.
     pub(crate) fn set_ahead(&self, seconds: u64) {
         fs::write(&self.0, seconds.to_string()).unwrap();
     }

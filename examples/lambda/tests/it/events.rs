@@ -8,7 +8,7 @@ pub(crate) fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
-/// A request to an HTTP API, in format 2.0.
+/// Returns a request to an HTTP API, in format 2.0.
 pub(crate) fn request(method: &str, path: &str, authorization: Option<&str>) -> Value {
     json!({
         "version": "2.0",
@@ -21,7 +21,7 @@ pub(crate) fn request(method: &str, path: &str, authorization: Option<&str>) -> 
     })
 }
 
-/// The question of an HTTP API, in format 2.0.
+/// Returns an authorizer event of an HTTP API, in format 2.0.
 pub(crate) fn http_question(authorization: Option<&str>) -> Value {
     json!({
         "version": "2.0",
@@ -35,7 +35,7 @@ pub(crate) fn http_question(authorization: Option<&str>) -> Value {
     })
 }
 
-/// The question of a REST API with an authorizer of the type `REQUEST`.
+/// Returns an event of a REST API with an authorizer of the type `REQUEST`.
 pub(crate) fn rest_question(authorization: &[&str]) -> Value {
     let last: Option<&str> = authorization.last().copied();
     let mut all = json!({ "Host": ["api.example"] });
@@ -54,12 +54,12 @@ pub(crate) fn rest_question(authorization: &[&str]) -> Value {
     })
 }
 
-/// The question of a REST API with an authorizer of the type `TOKEN`.
+/// Returns an event of a REST API with an authorizer of the type `TOKEN`.
 pub(crate) fn token_question(authorization: &str) -> Value {
     json!({ "type": "TOKEN", "methodArn": ARN, "authorizationToken": authorization })
 }
 
-/// A policy for the method that the questions are about.
+/// Returns a policy for the method of these events.
 pub(crate) fn policy(effect: &str) -> Value {
     json!({
         "Version": "2012-10-17",

@@ -1,5 +1,5 @@
-//! What does a function do whose process was frozen between two invocations, as Lambda does it? `SIGSTOP`
-//! freezes it, and `SIGCONT` comes with the next invocation.
+//! Functions whose process is frozen between two invocations, as on Lambda. The tests freeze it
+//! with `SIGSTOP`, and send `SIGCONT` with the next invocation.
 
 use std::fs;
 use std::process::Command;
@@ -18,7 +18,7 @@ use crate::runtime_api::{DEADLINE, Outcome, RuntimeApi, outcome};
 
 const HOUR: u64 = 3_600;
 
-/// Freezes a function that has nothing to do, and returns when it stands still.
+/// Freezes an idle function, and returns when it has stopped.
 async fn freeze(function: &Function, lambda: &RuntimeApi) {
     lambda.idle().await;
     signal(function, "STOP");
@@ -43,7 +43,7 @@ fn signal(function: &Function, signal: &str) {
     assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
 }
 
-/// The state of the process in `proc_pid_stat(5)`, after its name in parentheses.
+/// Returns the state of the process in `proc_pid_stat(5)`, after its name in parentheses.
 fn state(function: &Function) -> char {
     let stat = fs::read_to_string(format!("/proc/{}/stat", function.id())).unwrap();
     stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
@@ -75,7 +75,7 @@ async fn token_of_new_key_is_accepted_on_first_invocation() {
 }
 
 #[tokio::test]
-async fn withdrawn_key_is_rejected_on_first_invocation_after_hours() {
+async fn withdrawn_key_is_rejected_after_hours_frozen() {
     // FR-A7: the first request waits for the fetch, although its token is cached.
     let (lambda, local) = (RuntimeApi::start().await, LocalIssuer::start().await.unwrap());
     let clock = ClockFile::new("withdrawn_key");
@@ -84,7 +84,7 @@ async fn withdrawn_key_is_rejected_on_first_invocation_after_hours() {
     assert_eq!(status(lambda.invoke(get_orders(&withdrawn)).await), 200);
     freeze(&function, &lambda).await;
     local.rotate_without_overlap();
-    // Less than the shortest period: the old keys may be used, and nothing is fetched.
+    // Less than the shortest interval: the old keys are still fresh, so none are fetched.
     let fetches = local.jwks_fetches();
     clock.set_ahead(10);
     assert_eq!(status(thaw(&function, &lambda, get_orders(&withdrawn)).await), 200);
@@ -97,8 +97,8 @@ async fn withdrawn_key_is_rejected_on_first_invocation_after_hours() {
 }
 
 #[tokio::test]
-async fn withdrawn_key_is_rejected_although_the_connection_died_meanwhile() {
-    // FR-A7: the fetch has a new connection, instead of a time limit on the old one.
+async fn withdrawn_key_is_rejected_despite_dead_connection() {
+    // FR-A7: the fetch uses a new connection, so it does not time out on the old one.
     let relay = Relay::start().await;
     let config = Config::default().url(relay.url());
     let (lambda, local) = (RuntimeApi::start().await, LocalIssuer::start_with(config).await.unwrap());
@@ -116,12 +116,12 @@ async fn withdrawn_key_is_rejected_although_the_connection_died_meanwhile() {
 }
 
 #[tokio::test]
-async fn token_of_new_key_is_accepted_on_first_invocation_after_hours() {
+async fn new_key_is_accepted_after_hours_frozen() {
     // FR-A7
     let (lambda, local) = (RuntimeApi::start().await, LocalIssuer::start().await.unwrap());
     let clock = ClockFile::new("new_key");
     let function = clocked::start("api", &clock, &lambda, &local);
-    // Past the stale limit, too: then there are no keys that may be used.
+    // Also past the stale limit, after which no keys are usable.
     for hours in [1, 24, 72] {
         freeze(&function, &lambda).await;
         local.rotate_without_overlap();
@@ -146,7 +146,7 @@ async fn expired_token_is_rejected_on_first_invocation() {
 }
 
 #[tokio::test]
-async fn keys_are_used_until_the_stale_limit_if_the_issuer_is_down() {
+async fn keys_are_used_until_stale_limit_during_outage() {
     // FR-A7
     let (lambda, local) = (RuntimeApi::start().await, LocalIssuer::start().await.unwrap());
     let clock = ClockFile::new("issuer_down");
@@ -162,7 +162,7 @@ async fn keys_are_used_until_the_stale_limit_if_the_issuer_is_down() {
 }
 
 #[tokio::test]
-async fn authorizer_denies_withdrawn_key_on_first_invocation_after_hours() {
+async fn authorizer_denies_withdrawn_key_after_hours_frozen() {
     // FR-A7
     let (lambda, local) = (RuntimeApi::start().await, LocalIssuer::start().await.unwrap());
     let clock = ClockFile::new("authorizer");

@@ -1,4 +1,4 @@
-//! A function: a process with the environment that Lambda gives it.
+//! A function: a process with the environment of Lambda.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -43,7 +43,7 @@ impl Function {
         self.process.id()
     }
 
-    /// Ends the process, and returns what it has logged.
+    /// Stops the process, and returns its log.
     pub(crate) fn stop(mut self) -> Log {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -53,13 +53,13 @@ impl Function {
 
 impl Drop for Function {
     fn drop(&mut self) {
-        // It has ended if the test has stopped it.
+        // The test may have stopped it already.
         drop(self.process.kill());
         drop(self.process.wait());
     }
 }
 
-/// Adds what the runtime expects of Lambda, and JSON as log format.
+/// Adds the environment variables of Lambda, with JSON as log format.
 pub(crate) fn with_lambda_environment(command: &mut Command) -> &mut Command {
     command
         .env("AWS_LAMBDA_FUNCTION_NAME", "f")
@@ -70,23 +70,24 @@ pub(crate) fn with_lambda_environment(command: &mut Command) -> &mut Command {
         .env_remove("RUST_LOG")
 }
 
-/// The lines that a function has logged.
+/// The log lines of a function.
 pub(crate) struct Log(Vec<String>);
 
 impl Log {
-    /// The reason codes of the rejected requests, in their order.
+    /// Returns the reason codes of the rejected requests, in their order.
     pub(crate) fn reasons(&self) -> Vec<String> {
         self.fields("reason")
     }
 
-    /// One field of the events about rejected requests.
+    /// Returns one field of the events for rejected requests.
     pub(crate) fn fields(&self, name: &str) -> Vec<String> {
         let events = self.0.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let rejected = events.filter(|event| event["fields"]["message"] == "request rejected");
         rejected.map(|event| event["fields"][name].as_str().unwrap_or("-").to_owned()).collect()
     }
 
-    /// Whether any part of the token is in the log. Its header is the same for all tokens of a key.
+    /// Returns whether the log contains a part of the token. The header is skipped, because all
+    /// tokens of a key have the same.
     pub(crate) fn shows(&self, token: &str) -> bool {
         let parts: Vec<&str> = token.split('.').skip(1).collect();
         self.0.iter().any(|line| parts.iter().any(|part| line.contains(part)))

@@ -1,5 +1,5 @@
-//! Do the functions do on Lambda what they promise? The tests start the programs, and serve the runtime's
-//! HTTP interface to them on loopback, as Lambda does.
+//! Tests of the functions. They start the programs, and serve the HTTP interface of Lambda's
+//! runtime on loopback.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic is the test's failure")]
 #![allow(clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
@@ -10,7 +10,7 @@ mod function;
 mod runtime_api;
 mod startup;
 
-// Lambda is Linux, and /proc shows that a process stands still.
+// Lambda runs Linux, where /proc shows that a process is stopped.
 #[cfg(target_os = "linux")]
 mod clocked;
 #[cfg(target_os = "linux")]

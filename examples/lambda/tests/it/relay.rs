@@ -1,5 +1,5 @@
-//! A relay in front of the issuer, whose connections can die without a sign, as those of a NAT gateway do
-//! that forgets them.
+//! A relay in front of the issuer. It can drop connections silently, like a NAT gateway that
+//! forgets them.
 
 use std::net::SocketAddr;
 
@@ -39,7 +39,7 @@ impl Relay {
         self.target.send_replace(Some(server));
     }
 
-    /// Nothing passes on the current connections from now on, and neither end is told. New ones work.
+    /// Stops forwarding on all current connections without closing them. New connections work.
     pub(crate) fn forget_connections(&self) {
         self.deaths.send_replace(());
     }
@@ -52,7 +52,7 @@ async fn relayed(mut caller: TcpStream, server: SocketAddr, mut deaths: watch::R
         died = deaths.changed() => died.is_ok(),
     };
     if died {
-        // Open, so that nobody gets an end of stream.
+        // Keeps the connection open, so that neither end gets an end of stream.
         std::future::pending::<()>().await;
     }
 }

@@ -1,4 +1,4 @@
-//! The runtime's HTTP interface, as Lambda serves it to one function. A test enqueues events.
+//! The HTTP interface of Lambda's runtime for one function. Tests enqueue events.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,10 +16,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-/// A busy machine may take long, but not for ever.
+/// Time limit of each step, long enough for a busy machine.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What a function made of an event: its response, or its error.
+/// The result of an event: the function's response, or its error.
 pub(crate) type Outcome = Result<Value, Value>;
 
 pub(crate) struct RuntimeApi {
@@ -30,9 +30,10 @@ pub(crate) struct RuntimeApi {
 
 struct Shared {
     queue: tokio::sync::Mutex<mpsc::UnboundedReceiver<Value>>,
-    /// How many events the function has asked for.
+    /// The number of events that the function has requested.
     asked: watch::Sender<usize>,
-    /// By request id. Lambda sends one event at a time, so they are numbered.
+    /// The senders by request id. Lambda sends one event at a time, so request ids are numbers in
+    /// order.
     outcomes: Mutex<HashMap<String, oneshot::Sender<Outcome>>>,
     enqueued: Mutex<usize>,
 }
@@ -57,12 +58,13 @@ impl RuntimeApi {
         Self { address, events, shared }
     }
 
-    /// The value of `AWS_LAMBDA_RUNTIME_API`.
+    /// Returns the value of `AWS_LAMBDA_RUNTIME_API`.
     pub(crate) fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// Waits until the function has done everything and asks for its next event: when Lambda freezes it.
+    /// Waits until the function is idle and requests its next event. At this time, Lambda freezes
+    /// it.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Linux freezes"))]
     pub(crate) async fn idle(&self) {
         let enqueued = *self.shared.enqueued.lock().unwrap();
@@ -71,7 +73,7 @@ impl RuntimeApi {
         drop(timeout(DEADLINE, asks).await.expect("the function asks for its next event").unwrap());
     }
 
-    /// Enqueues an event. The outcome comes later.
+    /// Enqueues an event, and returns a receiver of its outcome.
     pub(crate) fn enqueue(&self, event: Value) -> oneshot::Receiver<Outcome> {
         let (sender, receiver) = oneshot::channel();
         let mut enqueued = self.shared.enqueued.lock().unwrap();
@@ -81,7 +83,7 @@ impl RuntimeApi {
         receiver
     }
 
-    /// Sends an event, and returns what the function makes of it.
+    /// Sends an event, and returns its outcome.
     pub(crate) async fn invoke(&self, event: Value) -> Outcome {
         outcome(self.enqueue(event)).await
     }
@@ -97,11 +99,11 @@ async fn next(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
         id = *asked;
         *asked += 1;
     });
-    // The test has ended if there is none.
+    // If the queue is closed, the test has ended.
     let event = shared.queue.lock().await.recv().await.unwrap_or_default();
     let headers = [
         ("lambda-runtime-aws-request-id", id.to_string()),
-        // In 2100.
+        // The year 2100.
         ("lambda-runtime-deadline-ms", "4102444800000".to_owned()),
         (
             "lambda-runtime-invoked-function-arn",
@@ -119,7 +121,7 @@ async fn error(shared: State<Arc<Shared>>, id: Path<String>, body: Bytes) -> Sta
     end(&shared, &id, Err(json(&body)))
 }
 
-/// The runtime does not always name the type.
+/// Parses a body. The runtime does not always send a content type.
 fn json(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap()
 }

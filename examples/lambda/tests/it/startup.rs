@@ -1,4 +1,4 @@
-//! What does a function do whose settings are wrong, or whose issuer is down?
+//! Functions with invalid settings, or with an unavailable issuer.
 
 use std::process::Command;
 
@@ -10,18 +10,18 @@ use crate::function::{Function, with_lambda_environment};
 use crate::runtime_api::{DEADLINE, RuntimeApi};
 
 #[test]
-fn wrong_setting_is_named_in_the_log() {
+fn invalid_setting_is_named_in_log() {
     let pool = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
     let all = [("ISSUER", pool), ("CLIENT_IDS", "one"), ("SCOPE", "orders/read")];
     for (program, wrong, value, expected) in [
-        (env!("CARGO_BIN_EXE_api"), "ISSUER", None, "environment variable ISSUER: expected the URL"),
+        (env!("CARGO_BIN_EXE_api"), "ISSUER", None, "environment variable ISSUER is missing or empty"),
         (env!("CARGO_BIN_EXE_api"), "CLIENT_IDS", Some(""), "environment variable CLIENT_IDS: expected ids"),
         (env!("CARGO_BIN_EXE_api"), "ISSUER", Some("eu-west-1_Ab12Cd34E"), "issuer: expected"),
         (env!("CARGO_BIN_EXE_authorizer"), "SCOPE", None, "environment variable SCOPE: expected the scope"),
         (env!("CARGO_BIN_EXE_authorizer"), "SCOPE", Some("two scopes"), "expected a scope"),
     ] {
         let mut command = Command::new(program);
-        // Nothing listens there, and nothing is fetched before the settings are checked.
+        // No server listens there, because the settings are checked before the first request.
         with_lambda_environment(&mut command).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9");
         command.envs(all).env_remove(wrong).envs(value.map(|value| (wrong, value)));
         let output = command.output().unwrap();
@@ -31,7 +31,7 @@ fn wrong_setting_is_named_in_the_log() {
 }
 
 #[tokio::test]
-async fn function_comes_up_while_the_issuer_is_down() {
+async fn function_starts_while_issuer_is_down() {
     let (lambda, local) = (RuntimeApi::start().await, LocalIssuer::start().await.unwrap());
     local.set_fault(Fault::Status(500));
     let _function = Function::start("api", &lambda, &local);
