@@ -1,4 +1,4 @@
-//! A protected API on a socket of its own, and a caller. It tests nothing.
+//! A protected API on a socket, and a caller.
 
 use axum::Router;
 use axum::handler::Handler as _;
@@ -11,7 +11,7 @@ use testkit::serve;
 pub(crate) const READ: &str = "https://my-api-server.org/api.read";
 pub(crate) const WRITE: &str = "https://my-api-server.org/api.write";
 
-/// A client, and its secret, of the local issuer's built-in configuration.
+/// The id and the secret of a client in the local issuer's built-in configuration.
 pub(crate) const READER: (&str, &str) = ("local-reader", "local-reader-secret");
 pub(crate) const WRITER: (&str, &str) = ("local-writer", "local-writer-secret");
 
@@ -31,7 +31,7 @@ impl Running {
         Self { issuer, url, http: Client::builder().no_proxy().build().unwrap() }
     }
 
-    /// An access token, asked for as a caller does.
+    /// Requests an access token as a client does.
     pub(crate) async fn token(&self, (id, secret): (&str, &str), scope: &str) -> String {
         let form = [("grant_type", "client_credentials"), ("scope", scope)];
         let request = self.http.post(self.issuer.token_endpoint()).basic_auth(id, Some(secret)).form(&form);

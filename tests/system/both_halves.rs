@@ -1,5 +1,7 @@
-//! Do the two halves talk? A client gets a token, calls a protected API, lives through a rotation of the issuer's keys, and
-//! steps up when the API asks for more. Over real sockets, with default settings.
+//! Client and API together, over real sockets and with default settings.
+//!
+//! A client gets a token, calls a protected API during a key rotation, and steps up when the API
+//! requires another scope.
 
 use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials};
 use scopegate_issuer::Fault;
@@ -23,13 +25,13 @@ async fn client_api_rotation_and_step_up() {
     }
     assert_eq!((issuer.token_requests(), issuer.jwks_fetches()), (1, 1));
 
-    // The issuer begins to sign with another key, and both tokens are good.
+    // The issuer signs with a new key. Tokens of both keys are valid.
     let old = credentials.token().await.unwrap();
     issuer.rotate();
     assert_eq!(get(&reader).await, 200);
 
-    // The old key is withdrawn. The API learns of it from a token that the new key has signed; then the token in the
-    // client's hand is refused, dropped, and replaced, and the caller notices nothing.
+    // The issuer removes the old key. The API fetches the keys for a token of the new key. It then rejects the client's
+    // cached token, and the client replaces it, so the call succeeds.
     issuer.revoke_previous();
     let of_new_key = issuer.mint().client(WRITER.0).scope(READ).sign();
     assert_eq!(system.get("/orders", &of_new_key).await.status(), 200);
@@ -38,14 +40,14 @@ async fn client_api_rotation_and_step_up() {
     assert_ne!(credentials.token().await.unwrap().secret(), old.secret());
     assert_eq!(issuer.token_requests(), 2);
 
-    // The API asks for more than this client was built for: refused, until its operator allows it.
+    // The API requires another scope. The request is rejected, because this client may not step up.
     assert_eq!(post(&reader).await, 403);
     let writer = reader.clone().with_step_up_to(WRITE.parse().unwrap());
     assert_eq!(post(&writer).await, 200);
     assert_eq!(post(&writer).await, 200);
     assert_eq!(issuer.token_requests(), 3, "one further token for both");
 
-    // The issuer is out of order, and nobody notices.
+    // The issuer is down, but calls still succeed.
     issuer.set_token_fault(Fault::Reset);
     issuer.set_fault(Fault::Reset);
     assert_eq!((get(&reader).await, post(&writer).await), (200, 200));

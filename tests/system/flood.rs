@@ -1,10 +1,11 @@
-//! What does a flood of invented key ids do, to the issuers and to everybody else?
+//! Effects of a flood of invented key ids on the issuers and on valid requests.
 //!
-//! The flood comes in process, through the whole router, so that it is as fast as the server is. Good requests come
-//! over a socket, from a thread of their own. Only fetches are asserted; times are printed, because they are the
-//! machine's. `cargo test --release --test system flood -- --include-ignored --nocapture --test-threads=1` shows
-//! them, with the comparison that takes a minute.
-#![allow(clippy::print_stdout, reason = "the times are for whoever runs it by hand")]
+//! The flood is sent through the router in process, so it is as fast as the server. Valid requests
+//! are sent over a socket by a separate thread. The tests assert the number of fetches only,
+//! because times depend on the machine. To print the times, and a comparison that takes a minute,
+//! run `cargo test --release --test system flood -- --include-ignored --nocapture
+//! --test-threads=1`.
+#![allow(clippy::print_stdout, reason = "the times are printed for manual runs")]
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -26,10 +27,10 @@ use tower::ServiceExt as _;
 
 const TOKENS: usize = 100_000;
 
-/// As if so many connections sent one request after the other.
+/// The number of simulated connections. Each sends one request after the other.
 const CONNECTIONS: usize = 8;
 
-/// The default. While a fetch is due, requests wait for it, so a flood is as fast as the server only in between.
+/// The default cooldown. During a fetch, requests wait for it, which slows down the flood.
 const COOLDOWN: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -46,7 +47,7 @@ async fn invented_key_ids_cause_one_fetch_per_cooldown() {
 
     println!("{TOKENS} invented key ids in {took:?}; fetches of each issuer: {fetches:?}");
     println!("a good request without them: {quiet}; meanwhile: {flooded}");
-    // One at the start, and two when the flood begins; after that, two whenever a cooldown is over (FR-A4).
+    // One at the start, two when the flood begins, and two after each cooldown (FR-A4).
     let most = 3 + 2 * u64::from(u32::try_from(took.as_secs() / COOLDOWN.as_secs()).unwrap());
     for fetches in fetches {
         assert!((2..=most).contains(&fetches), "{fetches} fetches in {took:?}");
@@ -69,12 +70,12 @@ async fn valid_requests_during_flood_are_timed() {
     }
 }
 
-/// What comes besides the good requests that are measured.
+/// The traffic besides the measured valid requests.
 #[derive(Clone, Copy, Debug)]
 enum Traffic {
     /// Tokens that are accepted.
     Good,
-    /// Tokens of both issuers in turn; each names another key, and none exists.
+    /// Tokens of both issuers in turn, each with another key id that does not exist.
     Invented,
 }
 
@@ -98,7 +99,7 @@ impl Attacked {
         Self { pools, router, url }
     }
 
-    /// Sends all tokens, as fast as it can or one in each `pace`.
+    /// Sends all tokens as fast as possible, or one per `pace`.
     async fn send(&self, traffic: Traffic, pace: Option<Duration>) {
         let good: Arc<[String]> = self.pools.iter().map(|pool| pool.mint().sign()).collect();
         let (sent, began) = (Arc::new(AtomicUsize::new(0)), Instant::now());
@@ -123,7 +124,7 @@ impl Attacked {
                         let request = Request::get("/").header("authorization", bearer(&token));
                         let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await;
                         assert_eq!(response.unwrap().status(), expected);
-                        // A connection would read its next request here.
+                        // A real connection would read its next request here.
                         tokio::task::yield_now().await;
                     }
                 })
@@ -139,15 +140,15 @@ impl Attacked {
     }
 }
 
-/// The token with another key id; its signature is as good as any, since there is no key to judge it with.
+/// Returns the token with another key id. Its signature is not checked, because no key has this id.
 fn of_no_key(token: &str, n: usize) -> String {
     let (_, rest) = token.split_once('.').unwrap();
     let header = format!(r#"{{"kid":"invented {n}","alg":"RS256"}}"#);
     format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header))
 }
 
-/// Somebody with a good token, on one connection, in a thread of the operating system. It asks about 500 times a
-/// second.
+/// A caller with a valid token and one connection, in its own thread. It sends about 500 requests
+/// per second.
 struct Caller {
     over: Arc<AtomicBool>,
     thread: JoinHandle<Vec<Duration>>,
@@ -177,7 +178,7 @@ impl Caller {
         Self { over, thread }
     }
 
-    /// How long the answers took, when it has gone on for some more time.
+    /// Continues for `more` time, and returns the response times.
     async fn after(self, more: Duration) -> Quantiles {
         tokio::time::sleep(more).await;
         self.over.store(true, Ordering::Relaxed);

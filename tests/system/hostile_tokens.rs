@@ -1,5 +1,7 @@
-//! Does each of the hostile tokens get the verdict that the documentation promises? They touch most rows of the sections
-//! A and C of docs/conformance.md; which test shows which row by itself is said there.
+//! Compares the verdict about each hostile token with the documented one.
+//!
+//! These tokens cover most rows of the sections A and C of docs/conformance.md, which also names a
+//! separate test for each row.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 #![allow(clippy::print_stdout, reason = "it shows how many there are")]
 
@@ -10,7 +12,7 @@ use std::collections::BTreeMap;
 use hostile::{Suite, Verdict};
 
 #[test]
-fn every_token_of_the_suite_gets_the_verdict_that_is_documented() {
+fn every_hostile_token_gets_documented_verdict() {
     let suite = Suite::all();
     let verifier = suite.verifier();
     let mut surprises = Vec::new();
@@ -29,6 +31,6 @@ fn every_token_of_the_suite_gets_the_verdict_that_is_documented() {
     }
     println!("{counts:?}");
     assert!(surprises.is_empty(), "{} surprises:\n{}", surprises.len(), surprises.join("\n"));
-    // Each shape has tokens on both sides, and the suite has not shrunk unnoticed.
+    // Each shape has accepted and rejected tokens, and the suite must not shrink unnoticed.
     assert!(counts.values().all(|(accepted, refused)| *accepted > 100 && *refused > 300), "{counts:?}");
 }

@@ -1,5 +1,4 @@
-//! Whole-system tests: a real issuer, a real server and an ordinary HTTP client on loopback sockets. One file per
-//! question.
+//! System tests: a real issuer, a real server and an ordinary HTTP client on loopback sockets.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

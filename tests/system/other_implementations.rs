@@ -1,5 +1,5 @@
-//! Do others understand our tokens, and do we understand theirs? The judge is `jsonwebtoken`, with both of its
-//! cryptography backends in the build.
+//! Compatibility with `jsonwebtoken`: it verifies our tokens, and we verify its tokens. Both of its
+//! cryptography backends are in the build.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -14,14 +14,15 @@ use scopegate::{Issuer, Verifier};
 use scopegate_issuer::LocalIssuer;
 use serde_json::{Value, json};
 
-/// With two backends in the build it has to be told which one to use; the second caller hears an error.
+/// Chooses a backend, because there are two in the build. A second call returns an error, which is
+/// ignored.
 fn choose_backend() {
     let _ = crypto::aws_lc::DEFAULT_PROVIDER.install_default();
 }
 
 #[tokio::test]
-async fn our_verifier_does_not_depend_on_the_backend_that_somebody_chose() {
-    // No backend is chosen here, and none has to be.
+async fn verifier_does_not_depend_on_chosen_backend() {
+    // Our verifier needs no chosen backend.
     let local = LocalIssuer::start().await.unwrap();
     let trusted = Issuer::cognito_at(local.issuer()).unwrap().client("local-reader");
     let verifier = Verifier::builder().trust(trusted).start().await.unwrap();
@@ -30,8 +31,8 @@ async fn our_verifier_does_not_depend_on_the_backend_that_somebody_chose() {
 }
 
 #[tokio::test]
-async fn others_accept_the_tokens_of_our_issuer() {
-    // A26: RS256, judged by another implementation
+async fn other_implementation_accepts_our_tokens() {
+    // A26: RS256, verified by another implementation
     choose_backend();
     let local = LocalIssuer::start().await.unwrap();
     let keys: JwkSet = serde_json::from_str(&local.default_pool().jwks()).unwrap();
@@ -49,7 +50,7 @@ async fn others_accept_the_tokens_of_our_issuer() {
 }
 
 #[tokio::test]
-async fn we_accept_the_tokens_of_others() {
+async fn tokens_of_other_implementation_are_accepted() {
     // A24
     choose_backend();
     // The Ed25519 key pair of RFC 8037 Appendix A.1 and A.2.
@@ -69,7 +70,7 @@ async fn we_accept_the_tokens_of_others() {
     assert!(verify("other").is_err());
 }
 
-/// An Ed25519 private key as DER (RFC 8410 §7): a fixed beginning, then the seed.
+/// Returns an Ed25519 private key as DER (RFC 8410 §7): a fixed prefix, then the seed.
 fn pkcs8(seed: &str) -> Vec<u8> {
     let beginning = b"\x30\x2e\x02\x01\x00\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
     [&beginning[..], &URL_SAFE_NO_PAD.decode(seed).unwrap()].concat()

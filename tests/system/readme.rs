@@ -1,4 +1,4 @@
-//! Do the README and docs/testing.md tell the truth?
+//! Compares the README and docs/testing.md with the tested code.
 
 use scopegate_axum::{Issuer, Verifier};
 use scopegate_issuer::LocalIssuer;

@@ -1,10 +1,10 @@
-//! What do callers notice when keys change and when their issuer fails? Each row of the table in `docs/rehearsal.md`,
-//! with default settings, over real sockets, under load.
+//! Effects of key changes and issuer failures on callers: each row of the table in
+//! `docs/rehearsal.md`, with default settings, over real sockets, under load.
 //!
-//! `cargo test -p system-tests rehearsal -- --nocapture` prints the table as it was measured.
+//! `cargo test -p system-tests rehearsal -- --nocapture` prints the measured table.
 //!
-//! Rotations run in real time under callers that never rest. What takes minutes or days runs in virtual time, with
-//! callers that rest for as long.
+//! Rotations run in real time, with callers that send requests continuously. Events of minutes or
+//! days run in virtual time, with pauses between requests.
 
 mod expected;
 mod protected_api;
@@ -22,8 +22,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn callers_notice_what_the_documentation_says() {
-    // Beside each other, because one of them mostly waits.
+fn rehearsals_match_documented_table() {
+    // In parallel, because one of them mostly waits.
     let measured = thread::scope(|scope| {
         let rotations = scope.spawn(rotations);
         let others = others();
@@ -72,19 +72,20 @@ fn others() -> Vec<Report> {
     keys.into_iter().chain(answers).chain(outages.into_iter().flatten()).collect()
 }
 
-/// Under callers that never rest, on a runtime of several threads.
+/// Plays an event in real time, with continuous requests and a runtime of several threads.
 fn in_real_time(event: Event, duration: Duration) -> Report {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let api = ProtectedApi::start().await;
         let report = api.rehearsal().duration(duration).play(event, api.is_accepted()).await;
-        // As many as there are callers, however slow the machine is.
+        // At least one request per caller, even on a slow machine.
         assert!(report.sent >= 8, "{} requests are no load", report.sent);
         report
     })
 }
 
-/// Everybody has just been told the keys, so that it takes as long as it can until they are asked for again.
+/// Plays an event right after a fetch, so that the time until the next fetch is as long as
+/// possible.
 fn until_the_next_fetch(event: Event) -> Report {
     in_virtual_time(async |api| {
         let rest = Duration::from_secs(10);
@@ -95,7 +96,7 @@ fn until_the_next_fetch(event: Event) -> Report {
     })
 }
 
-/// The next request for the keys is about to be made.
+/// Plays an event shortly before the next fetch.
 fn at_the_next_fetch(event: Event) -> Report {
     in_virtual_time(async |api| {
         let rest = SECOND / 5;
@@ -107,7 +108,7 @@ fn at_the_next_fetch(event: Event) -> Report {
     })
 }
 
-/// An outage, and the recovery from it.
+/// Plays an outage and the recovery.
 fn outage(name: &str, duration: Duration, rest: Duration) -> [Report; 2] {
     in_virtual_time(async |api| {
         let outage = api.rehearsal().name(format!("outage of {name}")).interval(rest).duration(duration);
@@ -120,7 +121,7 @@ fn outage(name: &str, duration: Duration, rest: Duration) -> [Report; 2] {
     })
 }
 
-/// On a runtime of one thread, the only kind whose clock can be moved.
+/// Runs on a runtime of one thread, because only its clock can be advanced.
 fn in_virtual_time<T>(play: impl AsyncFnOnce(&ProtectedApi) -> T) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async { play(&ProtectedApi::start().await).await })

@@ -1,4 +1,4 @@
-//! Does what `docs/rehearsal.md` tells users to write work?
+//! The example of `docs/rehearsal.md`.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use scopegate_issuer::{Event, LocalIssuer, Rehearsal, Report};
 async fn rotation_rejects_no_valid_token() {
     println!("{}", Report::HEADER);
     for event in [Event::RotateWithOverlap, Event::RotateWithoutOverlap] {
-        // A new one for each event: most resource servers bound how often they look for an unknown key.
+        // Each event needs a new issuer, because most resource servers limit fetches for unknown keys.
         let issuer = LocalIssuer::start().await.unwrap();
         let url = start_my_api(issuer.issuer()).await;
 

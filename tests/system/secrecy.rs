@@ -1,9 +1,13 @@
-//! Does a token or a secret ever get into a log, an answer, or what `Debug` and `Display` show?
+//! No token and no secret is shown in a log, in a response, or by `Debug` and `Display`.
 //!
-//! What may be seen, and why: single values of a token (`kid`, `typ`, `alg`; `iss`, `aud`, the client and kind of token),
-//! cut to 80 characters and escaped, because an operator has to find out what is wrong with a caller; of a token that was
-//! verified also `sub` and its scopes; and in the log `sub` and `jti` of every rejected token, to find it at its issuer.
-//! Whole tokens, their parts, and all secrets may not.
+//! Some values of a token are shown, so that operators can find the cause of a rejection:
+//!
+//! - `kid`, `typ`, `alg`, `iss`, `aud`, the client and the kind of token, cut to 80 characters and
+//!   escaped;
+//! - `sub` and the scopes of a verified token;
+//! - in the log, `sub` and `jti` of every rejected token, to find it at its issuer.
+//!
+//! Complete tokens, their parts and all secrets must not be shown.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 #![allow(clippy::format_collect, reason = "hexadecimal, a few bytes at a time")]
 
@@ -82,7 +86,7 @@ async fn tokens_and_secrets_are_neither_logged_nor_sent() {
     assert_eq!(secrets.find_in(&heard), [""; 0], "answered");
 }
 
-/// A wrong secret, and secrets in places that are not for them.
+/// Returns a wrong secret, and secrets in wrong places.
 fn wrong_credentials() -> [Vec<(&'static str, &'static str)>; 4] {
     let grant = ("grant_type", "client_credentials");
     [
@@ -97,7 +101,7 @@ fn wrong_credentials() -> [Vec<(&'static str, &'static str)>; 4] {
 async fn hostile_token_is_shown_nowhere() {
     // D18, A19
     let log = EVERYTHING.clone();
-    // Every kind of damage, and every kind of signature.
+    // All kinds of changes, and all kinds of signatures.
     let suite = Suite::of(&["cognito-rs256", "keycloak-rs256", "rfc9068-es256", "rfc9068-eddsa"]);
     let verifier = suite.verifier();
     let router = router(&verifier);
@@ -115,7 +119,7 @@ async fn hostile_token_is_shown_nowhere() {
         if let Err(error) = verifier.verify_or_refresh(&case.token).await {
             writeln!(seen, "{error}").unwrap();
         }
-        // Some tokens cannot stand in a header.
+        // Some tokens are not valid in a header.
         let Ok(authorization) = HeaderValue::try_from(bearer(&case.token)) else { continue };
         sent += 1;
         let accepted = case.verdict == Verdict::Accepted;
@@ -130,7 +134,7 @@ async fn hostile_token_is_shown_nowhere() {
 
     let text = log.text();
     assert!(sent > suite.cases.len() / 2 && text.matches("request rejected").count() > sent, "{sent}");
-    // Other tests panic on purpose, on threads of their own.
+    // Other tests panic on purpose, in other threads.
     let panics = format!("PANIC in {:?}", std::thread::current().name());
     assert!(!text.contains(&panics), "{}", text.split(&panics).nth(1).unwrap_or_default());
     let mut secrets = Secrets::default();
@@ -138,8 +142,8 @@ async fn hostile_token_is_shown_nowhere() {
         secrets.add_token(&case.token);
     }
     assert!(secrets.len() > 100_000, "{}", secrets.len());
-    // In the tokens whose payload is not encoded: `sub` may be seen, and the user's name stands for all that may not.
-    // `jti` is a field of the log (FR-C3), and an error quotes one that is no string (FR-B12).
+    // These values are visible in tokens whose payload is not encoded. `sub` may be shown, but not the user's name. `jti`
+    // is a field of the log (FR-C3), and an error quotes a `jti` that is not a string (FR-B12).
     secrets.allow("b5f0f3c0-52f4-4c7b-8d2f-1a2b3c4d5e6f");
     secrets.allow(token_id);
     secrets.add("service-account-orders");
@@ -147,9 +151,10 @@ async fn hostile_token_is_shown_nowhere() {
     assert!(found.is_empty(), "{} places: {:#?}", found.len(), &found[..found.len().min(20)]);
 }
 
-/// One route behind each layer, which tells what it knows about its caller.
+/// Returns a router with one route behind each layer. The routes return information about the
+/// caller.
 fn router(verifier: &Verifier) -> Router {
-    /// No claims are like this.
+    /// A type that no claims match.
     #[derive(Debug, serde::Deserialize)]
     #[allow(dead_code, reason = "it is never made")]
     struct Other {
@@ -166,7 +171,7 @@ fn router(verifier: &Verifier) -> Router {
         .route("/typed", get(typed.layer(RequireToken::new(verifier))))
 }
 
-/// Everything that an answer consists of.
+/// Returns the status, headers and body of a response as a string.
 async fn answer(router: &Router, path: &str, authorization: HeaderValue) -> String {
     let request = Request::get(path).header(AUTHORIZATION, authorization).body(Body::empty()).unwrap();
     let response = router.clone().oneshot(request).await.unwrap();
@@ -205,7 +210,7 @@ async fn private_keys_and_client_secrets_are_not_shown() {
     let only_private = json!({ "keys": [private, symmetric] }).to_string();
 
     let mut seen = String::new();
-    // Given, and where no other key is there.
+    // As static keys, and without another key.
     let issuer = Issuer::from_jwks("https://issuer.example", &set).unwrap().audience("api");
     let error = Issuer::from_jwks("https://issuer.example", &only_private).unwrap_err();
     let builder = Verifier::builder().trust(issuer.clone());
@@ -213,7 +218,7 @@ async fn private_keys_and_client_secrets_are_not_shown() {
     writeln!(seen, "{error}").unwrap();
     let verifier = builder.build().unwrap();
     show(&mut seen, &[&verifier, &verifier.status(), &RequireToken::new(&verifier), &router(&verifier)]);
-    // Fetched.
+    // As fetched keys.
     let key_sets =
         Router::new().route("/set", get(async || set)).route("/private", get(async || only_private));
     let url = serve(key_sets).await;
@@ -229,7 +234,7 @@ async fn private_keys_and_client_secrets_are_not_shown() {
         writeln!(seen, "{error} {error:?}").unwrap();
         source = error.source();
     }
-    // The issuer, its clients, and panics that are documented.
+    // The issuer, its clients, and documented panics.
     let local = LocalIssuer::start().await.unwrap();
     let clients = local.default_pool();
     let config = Config::default();
@@ -255,7 +260,7 @@ async fn private_keys_and_client_secrets_are_not_shown() {
     assert_eq!(secrets.find_in(&text), [""; 0]);
 }
 
-/// The search is as good as what it finds.
+/// Checks the search itself.
 #[test]
 fn leaked_token_is_found() {
     let key = SigningKey::generate(Algorithm::ES256);
@@ -277,7 +282,7 @@ fn leaked_token_is_found() {
         format!("{signature:?}"),
         "short".to_owned(),
     ] {
-        // As a library would do it.
+        // As a library would log it.
         let log = Log::of_thread(LevelFilter::INFO);
         tracing::info!("rejected: {leak}, so there");
         assert_ne!(secrets.find_in(&log.text()), [""; 0], "{leak}");
@@ -289,7 +294,7 @@ fn leaked_token_is_found() {
     }
 }
 
-/// So is what is searched.
+/// Checks that the searched log has messages of panics.
 #[test]
 fn panic_message_is_logged() {
     let log = EVERYTHING.clone();

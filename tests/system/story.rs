@@ -1,4 +1,4 @@
-//! Does it all work together? A caller's day at a protected API.
+//! Requests of callers to a protected API.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use reqwest::{Response, StatusCode};
 use crate::api::{READ, READER, Running, WRITE, WRITER};
 
 #[tokio::test]
-async fn nobody_gets_in_without_a_token_but_to_what_is_open() {
+async fn only_open_routes_need_no_token() {
     let system = Running::start().await;
     let response = system.http.get(format!("{}/orders", system.url)).send().await.unwrap();
     assert_eq!(
@@ -20,7 +20,7 @@ async fn nobody_gets_in_without_a_token_but_to_what_is_open() {
 }
 
 #[tokio::test]
-async fn a_reader_reads_and_a_writer_writes() {
+async fn reader_reads_and_writer_writes() {
     let system = Running::start().await;
     let reader = system.token(READER, READ).await;
     let writer = system.token(WRITER, &format!("{READ} {WRITE}")).await;
@@ -36,7 +36,7 @@ async fn a_reader_reads_and_a_writer_writes() {
 }
 
 #[tokio::test]
-async fn a_writer_that_asked_for_less_gets_less() {
+async fn token_with_fewer_scopes_cannot_write() {
     let system = Running::start().await;
     let reading = system.token(WRITER, READ).await;
     assert_eq!(system.get("/orders", &reading).await.status(), 200);
@@ -44,7 +44,7 @@ async fn a_writer_that_asked_for_less_gets_less() {
 }
 
 #[tokio::test]
-async fn bad_tokens_are_refused() {
+async fn invalid_tokens_are_rejected() {
     let system = Running::start().await;
     assert_eq!(system.get("/whoami", &system.issuer.mint().sign()).await.status(), 200);
     let other_pool = system.issuer.pool("eu-west-1_Local0002").unwrap();
@@ -67,9 +67,8 @@ async fn bad_tokens_are_refused() {
 }
 
 #[tokio::test]
-async fn rotation_is_not_noticed_by_callers() {
-    // Callers that never stop, on sockets of their own, while the issuer changes its key: first with overlap, then
-    // with none.
+async fn rotation_rejects_no_request_of_callers() {
+    // Callers send requests continuously while the issuer rotates its key, first with and then without overlap.
     for rotate in [scopegate_issuer::Pool::rotate, scopegate_issuer::Pool::rotate_without_overlap] {
         let system = Arc::new(Running::start().await);
         let rotated = Arc::new(AtomicBool::new(false));
@@ -95,7 +94,7 @@ async fn rotation_is_not_noticed_by_callers() {
     }
 }
 
-/// Status and challenge.
+/// Returns the status and the challenge.
 fn answer(response: &Response) -> (StatusCode, &str) {
     let challenge = response.headers().get("www-authenticate");
     (response.status(), challenge.map_or("", |challenge| challenge.to_str().unwrap()))

@@ -1,4 +1,4 @@
-//! The test of docs/testing.md. `readme.rs` compares them.
+//! The test of docs/testing.md. `readme.rs` compares both.
 
 use axum::{Router, body::Body, handler::Handler, http::Request, routing::get};
 use scopegate_axum::{Issuer, RequireScope, Verifier};

@@ -1,4 +1,4 @@
-//! Our verdicts beside those of one other implementation.
+//! Compares our verdicts with those of another implementation.
 
 use crate::hostile::Case;
 use crate::peer::{Answer, Peer};
@@ -14,11 +14,11 @@ struct Compared<'a> {
     theirs: Answer,
 }
 
-/// A token that only one of the two accepts.
+/// A token that only one of two implementations accepts.
 pub(crate) struct Disagreement<'a> {
     pub(crate) name: &'a str,
     pub(crate) accepted_by_us: bool,
-    /// What the other implementation says, if it refuses.
+    /// The error of the other implementation, if it rejects the token.
     pub(crate) reason: &'a str,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Comparison<'a> {
         self.compared.len()
     }
 
-    /// How many tokens we accept or refuse, and it accepts or refuses.
+    /// Returns the number of tokens with this verdict of ours and this verdict of theirs.
     pub(crate) fn count(&self, ours: bool, theirs: bool) -> usize {
         self.compared.iter().filter(|one| (one.ours, one.theirs.accepted) == (ours, theirs)).count()
     }

@@ -1,4 +1,4 @@
-//! The committed list of disagreements, each with its reason.
+//! The list of known disagreements, each with its reason.
 
 use serde::Deserialize;
 
@@ -14,16 +14,16 @@ pub(crate) struct Explanations {
 #[serde(deny_unknown_fields)]
 struct Difference {
     peers: Vec<String>,
-    /// Names of tokens; `*` stands for any text.
+    /// Names of tokens. `*` matches any string.
     tokens: Vec<String>,
     stricter: Stricter,
     why: String,
-    /// Each pair of a peer and a name that explained something.
+    /// Pairs of a peer and a name that explained a disagreement.
     #[serde(skip)]
     used: Vec<(usize, usize)>,
 }
 
-/// Who refuses.
+/// The implementation that rejects the token.
 #[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum Stricter {
@@ -40,7 +40,7 @@ impl Explanations {
         explanations
     }
 
-    /// Whether the list has it. Every entry that does is marked as used.
+    /// Returns whether the list explains a disagreement, and marks the entry as used.
     pub(crate) fn explain(&mut self, peer: &str, found: &Disagreement<'_>) -> bool {
         let stricter = if found.accepted_by_us { Stricter::Peer } else { Stricter::We };
         let mut explained = false;
@@ -58,7 +58,7 @@ impl Explanations {
         explained
     }
 
-    /// Peers and names that explained nothing.
+    /// Returns peers and names that explained no disagreement.
     pub(crate) fn unused(&self) -> Vec<String> {
         let mut unused = Vec::new();
         for difference in &self.difference {
@@ -74,7 +74,7 @@ impl Explanations {
     }
 }
 
-/// `*` in the pattern stands for any text, also none.
+/// Returns whether a name matches a pattern. `*` matches any string, including the empty one.
 fn matches(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut name) = name.strip_prefix(first) else { return false };
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_any_text() {
+    fn star_matches_any_string() {
         for name in ["a/claim/x/b", "/claim/x/", "a/claim/x/claim/x/"] {
             assert!(matches("*/claim/x/*", name), "{name}");
         }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disagreement_is_explained_by_peer_name_and_direction() {
+    fn disagreement_is_explained_by_peer_name_and_direction() {
         let mut list = Explanations::from_toml(LIST);
         assert!(list.explain("jose", &refused_by_us("a/claim/nonce/null")));
         assert!(!list.explain("pyjwt", &refused_by_us("a/claim/nonce/null")));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_explains_nothing_is_named() {
+    fn unused_entry_is_named() {
         let mut list = Explanations::from_toml(LIST);
         assert_eq!(list.unused(), ["*/claim/nonce/* of jose"]);
         list.explain("jose", &refused_by_us("a/claim/nonce/null"));

@@ -1,5 +1,8 @@
-//! Compares our verdicts about the hostile tokens with those of other implementations: `scripts/differential` installs
-//! and runs it. A disagreement that `explained.toml` does not explain fails, and so does an explanation of nothing.
+//! Compares our verdicts about the hostile tokens with those of other implementations, which
+//! `scripts/differential` installs.
+//!
+//! The run fails if `explained.toml` does not explain a disagreement, or if one of its entries
+//! explains none.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -25,7 +28,7 @@ use explained::Explanations;
 use hostile::Suite;
 use peer::{PEERS, Peer};
 
-/// What is printed of each peer's disagreements that nobody has explained; the rest is counted.
+/// Maximum number of unexplained disagreements that are printed for each peer. The rest is counted.
 const SHOWN: usize = 100;
 
 fn main() -> ExitCode {

@@ -1,4 +1,5 @@
-//! Another implementation as a program: settings and tokens in, one verdict for each token out.
+//! Another implementation as a program that reads settings and tokens, and prints a verdict for
+//! each token.
 
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
@@ -9,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::hostile::{AUDIENCE, CLIENT, LEEWAY, NOW, POOL, Suite};
 
-/// An implementation, and how it is asked.
+/// An implementation and its program.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
-    /// Relative to the folder of installed implementations.
+    /// The path in the folder of installed implementations.
     program: &'static str,
     script: &'static str,
-    /// Shapes with an algorithm that it does not have.
+    /// Shapes with an algorithm that it does not support.
     without: &'static [&'static str],
 }
 
@@ -31,7 +32,7 @@ pub(crate) const PEERS: [Peer; 4] = [
     },
 ];
 
-/// What it says about one token.
+/// The verdict about one token.
 pub(crate) struct Answer {
     pub(crate) name: String,
     pub(crate) accepted: bool,
@@ -43,10 +44,10 @@ impl Peer {
         !self.without.contains(&shape)
     }
 
-    /// Asks about every token of the shapes that it knows.
+    /// Returns the verdicts about all tokens of the supported shapes.
     pub(crate) fn judge(&self, suite: &Suite, installed: &Path) -> Vec<Answer> {
         let installed = installed.canonicalize().expect("the folder is there");
-        // `node` itself is the machine's.
+        // `node` is installed on the machine, not in the folder.
         let program = installed.join(self.program);
         let program = if program.exists() { program } else { self.program.into() };
         let mut child = Command::new(program)

@@ -1,10 +1,10 @@
-//! The table that a run ends with, as markdown.
+//! The Markdown table at the end of a run.
 
 use std::fmt::Write as _;
 
 use crate::comparison::Comparison;
 
-/// `explained` has a number for each comparison.
+/// Returns the table. `explained` has the number of explained disagreements for each comparison.
 pub(crate) fn text(comparisons: &[Comparison<'_>], explained: &[usize]) -> String {
     let mut text = String::from(
         "| implementation | tokens | both accept | both refuse | only we refuse | only it refuses | explained |\n\

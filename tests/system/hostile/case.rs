@@ -1,11 +1,11 @@
-//! One token with its name and its verdict, and the list that they are written to.
+//! A token with its name and its verdict, and the list of all tokens.
 
 use std::fmt::Display;
 
 use super::draft::{Draft, Members, assemble};
 use super::shape::Shape;
 
-/// What our documentation says about a token.
+/// The verdict in our documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Accepted,
@@ -18,9 +18,9 @@ impl Verdict {
     }
 }
 
-/// A token.
+/// A token and its expected verdict.
 pub(crate) struct Case {
-    /// The shape, and then what was done, from the large to the small: `cognito-rs256/claim/exp/null`.
+    /// The shape and the change, from general to specific: `cognito-rs256/claim/exp/null`.
     pub(crate) name: String,
     /// The name of its shape.
     pub(crate) shape: &'static str,
@@ -31,7 +31,7 @@ pub(crate) struct Case {
 /// The tokens of one shape.
 pub(crate) struct Cases<'a> {
     pub(crate) shape: &'a Shape,
-    /// Another issuer, with keys of its own, that is trusted too.
+    /// Another trusted issuer with its own keys.
     pub(crate) neighbour: &'a Shape,
     written: Vec<Case>,
 }
@@ -58,21 +58,21 @@ impl<'a> Cases<'a> {
         self.push(name, Verdict::Refused, token);
     }
 
-    /// A good token whose header was changed before it was signed.
+    /// Adds a valid token whose header was changed before it was signed.
     pub(crate) fn header(&mut self, name: impl Display, verdict: Verdict, change: impl FnOnce(&mut Members)) {
         let mut draft = self.shape.draft();
         change(&mut draft.header);
         self.push(format_args!("header/{name}"), verdict, self.sign(&draft));
     }
 
-    /// A good token whose claims were changed before it was signed.
+    /// Adds a valid token whose claims were changed before it was signed.
     pub(crate) fn claims(&mut self, name: impl Display, verdict: Verdict, change: impl FnOnce(&mut Members)) {
         let mut draft = self.shape.draft();
         change(&mut draft.claims);
         self.push(format_args!("claim/{name}"), verdict, self.sign(&draft));
     }
 
-    /// Signed with the shape's own key.
+    /// Signs a draft with the shape's own key.
     pub(crate) fn sign(&self, draft: &Draft) -> String {
         assemble(draft.header.text().as_bytes(), draft.claims.text().as_bytes(), &self.shape.key)
     }

@@ -1,4 +1,5 @@
-//! Each claim absent, and with a value of every JSON kind. Which of them pass is a table at the end of the file.
+//! Each claim absent, and with a value of every JSON type. A table at the end of the file has the
+//! verdicts.
 
 use super::case::{Cases, Verdict};
 use super::json_values::VALUES;
@@ -55,7 +56,7 @@ pub(crate) fn write(cases: &mut Cases<'_>) {
             cases.claims(format_args!("{claim}/absent"), absent(cases.shape.profile, claim), |claims| {
                 claims.remove(claim);
             });
-            // Refused, or one more value that an unknown claim may have.
+            // Rejected, or accepted because an unknown claim may have any value.
             let verdict = match claim {
                 "aud" if value.starts_with('[') => Verdict::Refused,
                 "scp" | "permissions" | "roles" if !value.starts_with('[') => Verdict::Accepted,
@@ -100,11 +101,11 @@ fn verdict_of_object(cases: &Cases<'_>, claim: &str) -> Verdict {
     verdict(cases, claim, "object")
 }
 
-/// What the documentation of the verifier says about a claim with such a value.
+/// Returns the documented verdict about a claim with this value.
 fn verdict(cases: &Cases<'_>, claim: &str, value: &str) -> Verdict {
     let profile = cases.shape.profile;
     let cognito = profile == Profile::Cognito;
-    // `null` is absent in an optional claim, and an empty name is absent.
+    // An optional claim of `null` counts as absent, and so does an empty name.
     let optional = [
         "sub",
         "jti",
@@ -126,25 +127,25 @@ fn verdict(cases: &Cases<'_>, claim: &str, value: &str) -> Verdict {
     }
     let string = ["empty-string", "word", "word-with-space", "digits"].contains(&value);
     let strings = ["empty-array", "array-of-word"].contains(&value);
-    // Seconds since 1970 that have passed.
+    // Times in the past, in seconds since 1970.
     let past = ["zero", "one", "minus-one", "fraction", "exponent"].contains(&value);
     Verdict::accepted_if(match claim {
-        // None of the values is the right one.
+        // No value matches the expected one.
         "iss" | "aud" | "exp" => false,
         "nbf" | "iat" => past,
         "sub" | "jti" => string,
-        // Claims that name the client have to agree, and Cognito's has to be one that is listed.
+        // All claims with the client's id must be equal, and Cognito's client must be listed.
         "client_id" => !cognito && string && other_client_claims(cases, claim) == 0,
         "azp" | "appid" | "cid" => cognito || (string && other_client_claims(cases, claim) == 0),
         "scope" => string,
         "scp" => cognito || string || strings,
         "roles" => profile != Profile::Entra || strings,
         "permissions" => profile != Profile::Auth0 || strings,
-        // The marks of other kinds of tokens are refused whatever else they hold.
+        // Claims of other kinds of tokens are rejected with any value.
         "nonce" | "at_hash" | "c_hash" | "s_hash" | "events" | "token_use" => false,
-        // Keys that are bound have names; objects without one of them bind nothing (RFC 7800 §3.1).
+        // Confirmations have known members. An object without one of them confirms nothing (RFC 7800 §3.1).
         "cnf" => ["empty-object", "object", "nested-object"].contains(&value),
-        // Keycloak's marks are words; nothing else in `typ` is looked at.
+        // For Keycloak, only certain strings in `typ` are rejected.
         _ => true,
     })
 }

@@ -1,4 +1,5 @@
-//! Claims of the right kind with other values: at their bounds, spelled differently, of somebody else.
+//! Claims of the right type with other values: at their bounds, in another spelling, or of another
+//! party.
 
 use super::case::{Cases, Verdict};
 use super::draft::{assemble, quoted};
@@ -64,7 +65,7 @@ fn issuer(cases: &mut Cases<'_>) {
     cases.claims("iss/solidus-escaped", Verdict::Accepted, |claims| {
         claims.set("iss", quoted(iss).replace('/', "\\/"));
     });
-    // A token that the neighbour signed, in the name of this issuer.
+    // A token with this issuer's name that the neighbor signed.
     let draft = cases.shape.draft();
     let (shape, neighbour) = (cases.shape, cases.neighbour);
     for (name, kid) in [("our", shape.key.kid()), ("its-own", neighbour.key.kid())] {
@@ -82,7 +83,7 @@ fn issuer(cases: &mut Cases<'_>) {
 }
 
 fn audience(cases: &mut Cases<'_>) {
-    // Cognito's issuer is trusted by client, so a token with any audience is for somebody else.
+    // Cognito's issuer is trusted for a client, so a token with any audience is for another API.
     let ours = Verdict::accepted_if(cases.shape.profile != Profile::Cognito);
     let api = quoted(AUDIENCE);
     let many: Vec<String> = (0..200).map(|n| quoted(&format!("https://{n}.example"))).collect();
@@ -122,7 +123,7 @@ fn audience(cases: &mut Cases<'_>) {
     }
 }
 
-/// On or after `exp` a token is refused (RFC 7519 §4.1.4), the leeway included.
+/// On or after `exp`, plus the leeway, a token is rejected (RFC 7519 §4.1.4).
 fn expiry(cases: &mut Cases<'_>) {
     let end = NOW - LEEWAY;
     for (name, verdict, value) in [
@@ -190,7 +191,7 @@ fn beginnings(cases: &mut Cases<'_>) {
             cases.claims(format_args!("{claim}/{name}"), verdict, |claims| claims.set(claim, value));
         }
     }
-    // `exp` before `iat`, which no rule forbids where both hold.
+    // `exp` before `iat`: no rule forbids this if both are valid by themselves.
     cases.claims("exp/before-iat", Verdict::Accepted, |claims| {
         claims.set("exp", (NOW + 5).to_string());
         claims.set("iat", (NOW + 10).to_string());
@@ -230,7 +231,7 @@ fn clients(cases: &mut Cases<'_>) {
     });
 }
 
-/// RFC 6749 §3.3 and RFC 8693 §4.2.
+/// Scopes (RFC 6749 §3.3, RFC 8693 §4.2).
 fn scopes(cases: &mut Cases<'_>) {
     let cognito = cases.shape.profile == Profile::Cognito;
     let many: Vec<String> = (0..400).map(|n| format!("scope{n}")).collect();
@@ -268,7 +269,7 @@ fn scopes(cases: &mut Cases<'_>) {
                 claims.set("scp", format!("[{}]", quoted(&value)));
             });
         }
-        // Names of roles need not be scopes, and then grant none.
+        // Names of roles that are not scopes grant none.
         for claim in ["roles", "permissions"] {
             cases.claims(format_args!("{claim}/array-with-{name}"), Verdict::Accepted, |claims| {
                 claims.set(claim, format!("[{}]", quoted(&value)));
@@ -277,7 +278,7 @@ fn scopes(cases: &mut Cases<'_>) {
     }
 }
 
-/// RFC 8725 §3.12: an ID token or another kind is not an access token.
+/// Other kinds of tokens, such as ID tokens (RFC 8725 §3.12).
 fn kinds_of_tokens(cases: &mut Cases<'_>) {
     for value in
         ["id", "refresh", "ACCESS", "Access", "access ", " access", "access\0", "access id", "аccess"]
@@ -302,7 +303,7 @@ fn kinds_of_tokens(cases: &mut Cases<'_>) {
             claims.set("typ", quoted(value));
         });
     }
-    // As Cognito and others write ID tokens, and what RFC 8417 §2.2 calls events.
+    // ID tokens of Cognito and others, and security event tokens (RFC 8417 §2.2).
     cases.claims("kind/cognito-id-token", Verdict::Refused, |claims| {
         claims.set("token_use", quoted("id"));
         claims.set("aud", quoted(CLIENT));
@@ -319,7 +320,7 @@ fn kinds_of_tokens(cases: &mut Cases<'_>) {
     });
 }
 
-/// RFC 7800 §3, RFC 8705 §3.1, RFC 9449 §6.1.
+/// Confirmations (RFC 7800 §3, RFC 8705 §3.1, RFC 9449 §6.1).
 fn bindings(cases: &mut Cases<'_>) {
     let thumbprint = quoted("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
     for (name, verdict, value) in [

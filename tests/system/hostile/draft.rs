@@ -1,17 +1,18 @@
-//! The content of a token as text, so that it can be written as no JSON library would.
+//! The content of a token as a string, for spellings that no JSON library would write.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate_issuer::SigningKey;
 
-/// A header and claims, not signed yet.
+/// The header and claims of a token before it is signed.
 #[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) header: Members,
     pub(crate) claims: Members,
 }
 
-/// The members of an object in their order. Names are what stands between the quotes, values are JSON.
+/// The members of an object in their order. Names are strings without quotes, in JSON escapes.
+/// Values are JSON.
 #[derive(Clone)]
 pub(crate) struct Members(Vec<(String, String)>);
 
@@ -24,7 +25,7 @@ impl Members {
         self.0.iter().find(|(member, _)| member == name).map(|(_, value)| value.as_str())
     }
 
-    /// Changes the value where it stands, or adds it at the end.
+    /// Changes the value of a member, or adds it at the end.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
         let value = value.into();
         match self.0.iter_mut().find(|(member, _)| member == name) {
@@ -37,12 +38,12 @@ impl Members {
         self.0.retain(|(member, _)| member != name);
     }
 
-    /// Adds a member, also one whose name is there already.
+    /// Adds a member at the end, even if its name is repeated.
     pub(crate) fn append(&mut self, name: &str, value: impl Into<String>) {
         self.0.push((name.to_owned(), value.into()));
     }
 
-    /// As [`append`](Self::append), as the first member.
+    /// Adds a member at the beginning, even if its name is repeated.
     pub(crate) fn prepend(&mut self, name: &str, value: impl Into<String>) {
         self.0.insert(0, (name.to_owned(), value.into()));
     }
@@ -65,7 +66,7 @@ impl Members {
     }
 }
 
-/// The JSON text of a string.
+/// Returns a string as JSON.
 pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -78,19 +79,19 @@ pub(crate) fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
-/// A compact token (RFC 7515 §7.1) of these bytes.
+/// Signs a compact token (RFC 7515 §7.1) of these bytes.
 pub(crate) fn assemble(header: &[u8], payload: &[u8], key: &SigningKey) -> String {
     sign_text(&encode(header), &encode(payload), key)
 }
 
-/// A compact token of parts that are encoded already, whatever they are.
+/// Signs a compact token of parts that are already encoded. They may be any strings.
 pub(crate) fn sign_text(header: &str, payload: &str, key: &SigningKey) -> String {
     let signing_input = format!("{header}.{payload}");
     let signature = encode(key.sign(signing_input.as_bytes()));
     format!("{signing_input}.{signature}")
 }
 
-/// The three parts of a compact token.
+/// Returns the three parts of a compact token.
 pub(crate) fn parts(token: &str) -> [&str; 3] {
     let parts: Vec<&str> = token.split('.').collect();
     parts.try_into().expect("a token that was just assembled has three parts")

@@ -1,9 +1,10 @@
-//! The form of a token: how many parts, and how each is encoded (RFC 7515 §2, §7.1). What the parts say is good.
+//! The form of a token: the number of parts, and their encoding (RFC 7515 §2, §7.1). The contents
+//! are valid.
 
 use super::case::Cases;
 use super::draft::{assemble, encode, parts, sign_text};
 
-/// The longest token that is read.
+/// The maximum length of a token.
 const LONGEST: usize = 16 * 1024;
 
 pub(crate) fn write(cases: &mut Cases<'_>) {
@@ -96,7 +97,8 @@ fn surroundings(cases: &mut Cases<'_>) {
     }
 }
 
-/// Each of them at the beginning, in the middle and at the end of each part, and signed as it stands.
+/// Foreign characters at the beginning, in the middle and at the end of each part. The changed
+/// token is signed.
 fn foreign_characters(cases: &mut Cases<'_>) {
     let good = cases.sign(&cases.shape.draft());
     for (name, character) in [
@@ -172,7 +174,7 @@ fn other_serializations(cases: &mut Cases<'_>) {
     let [h, p, s] = parts(&good);
     let flattened = format!(r#"{{"payload":"{p}","protected":"{h}","signature":"{s}"}}"#);
     let general = format!(r#"{{"payload":"{p}","signatures":[{{"protected":"{h}","signature":"{s}"}}]}}"#);
-    // Made by nobody: what counts is that it has the form of one (RFC 7516 §7.1).
+    // Only the form is that of a JWE (RFC 7516 §7.1).
     let jwe_header = encode(r#"{"alg":"RSA-OAEP-256","enc":"A256GCM"}"#);
     let dir_header = encode(r#"{"alg":"dir","enc":"A128CBC-HS256","cty":"JWT"}"#);
     for (name, token) in [
@@ -203,7 +205,7 @@ fn other_serializations(cases: &mut Cases<'_>) {
 
 fn size(cases: &mut Cases<'_>) {
     let draft = cases.shape.draft();
-    // White space after the object is JSON. Signatures of one key are of one length, and so is the header.
+    // White space after the object is valid JSON. All signatures of a key have one length, and so has the header.
     let payload = draft.claims.text();
     let rest = cases.sign(&draft).len() - encode(&payload).len();
     let padded = |length: usize| {
@@ -232,7 +234,7 @@ fn cut_short(cases: &mut Cases<'_>) {
     }
 }
 
-/// Changes the text of one part, and signs what that makes; a changed signature stays as it is.
+/// Changes one encoded part. A token with a changed header or payload is signed again.
 fn with_part(cases: &Cases<'_>, token: &str, part: usize, change: impl FnOnce(&mut String)) -> String {
     let mut texts = parts(token).map(str::to_owned);
     change(&mut texts[part]);
@@ -243,8 +245,8 @@ fn with_part(cases: &Cases<'_>, token: &str, part: usize, change: impl FnOnce(&m
     }
 }
 
-/// A good token, header and payload of which end in a character with unused bits, as most signatures do. Each part has an
-/// `e`, and `-` or `_`, so that every change finds something to change.
+/// Returns a valid token whose header and payload end in a character with unused bits, as most
+/// signatures do. Each part has an `e`, and `-` or `_`, so that every change applies.
 fn with_unused_bits(cases: &Cases<'_>) -> String {
     let mut draft = cases.shape.draft();
     draft.header.append("x", "\"???>>>ÿÿÿ\"");
@@ -265,7 +267,7 @@ fn with_unused_bits(cases: &Cases<'_>) -> String {
         .unwrap()
 }
 
-/// The character whose value differs in this bit.
+/// Returns the character whose value differs in this bit.
 fn flip(character: char, bit: u8) -> char {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let value = ALPHABET.iter().position(|letter| char::from(*letter) == character).unwrap();

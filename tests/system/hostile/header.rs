@@ -1,5 +1,7 @@
-//! The JOSE header (RFC 7515 §4): each member absent, of another kind, twice, with another value; and members that a
-//! verifier must not understand, or not follow.
+//! The JOSE header (RFC 7515 §4): each member absent, repeated, of another type or with another
+//! value.
+//!
+//! Also members that a verifier must reject or ignore.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,7 +28,7 @@ pub(crate) fn write(cases: &mut Cases<'_>) {
 fn kinds(cases: &mut Cases<'_>) {
     let has_typ = cases.shape.draft().header.get("typ").is_some();
     let typ_required = cases.shape.profile == Profile::Rfc9068;
-    // Without `kid` only a key that is the only one of its algorithm is found.
+    // Without `kid`, a key is found only if it is the only one of its algorithm.
     let only_key = cases.shape.sibling.is_none();
     cases.header("alg/absent", Verdict::Refused, |header| header.remove("alg"));
     cases.header("kid/absent", Verdict::accepted_if(only_key), |header| header.remove("kid"));
@@ -83,7 +85,7 @@ fn twice(cases: &mut Cases<'_>) {
 
 fn algorithm(cases: &mut Cases<'_>) {
     let own = cases.shape.key.alg().to_string();
-    // RFC 9864 gives EdDSA with Ed25519 a second name.
+    // RFC 9864 defines a second name for EdDSA with Ed25519.
     let also_own = (own == "EdDSA").then_some("Ed25519");
     let registered = [
         "none",
@@ -145,7 +147,7 @@ fn algorithm(cases: &mut Cases<'_>) {
     cases.header("alg/escaped", Verdict::Accepted, |header| header.set("alg", escaped));
     unsigned(cases);
     public_key_as_secret::write(cases);
-    // The issuer's key of another algorithm, used as it should be. Only one issuer may.
+    // A valid signature with the issuer's key of another algorithm. Only one issuer may use it.
     let (shape, mut draft) = (cases.shape, cases.shape.draft());
     draft.header.set("alg", quoted(&shape.other.alg().to_string()));
     draft.header.set("kid", quoted(shape.other.kid()));
@@ -161,7 +163,7 @@ fn algorithm(cases: &mut Cases<'_>) {
     cases.refused("header/kid/of-a-key-of-another-algorithm", token);
 }
 
-/// RFC 7515 Appendix A.5, and with signatures that are none.
+/// Unsigned tokens (RFC 7515 Appendix A.5), and tokens with other bytes as signature.
 fn unsigned(cases: &mut Cases<'_>) {
     for alg in ["none", "None", "nOnE", ""] {
         let mut draft = cases.shape.draft();
@@ -219,7 +221,8 @@ fn key_id(cases: &mut Cases<'_>) {
     });
 }
 
-/// Compared without case, and with `application/` understood (RFC 7515 §4.1.9, RFC 9068 §4, RFC 8725 §3.11).
+/// `typ`, which is compared without case and with or without `application/` (RFC 7515 §4.1.9, RFC
+/// 9068 §4, RFC 8725 §3.11).
 fn typ(cases: &mut Cases<'_>) {
     let untyped_may_pass = cases.shape.profile != Profile::Rfc9068;
     for name in ["at+jwt", "AT+JWT", "At+Jwt", "application/at+jwt", "APPLICATION/AT+JWT"] {
@@ -269,7 +272,7 @@ fn typ(cases: &mut Cases<'_>) {
     }
 }
 
-/// RFC 7515 §4.1.11; RFC 7797 §6.
+/// `crit` and `b64` (RFC 7515 §4.1.11, RFC 7797 §6).
 fn critical(cases: &mut Cases<'_>) {
     for (name, crit) in VALUES {
         cases.header(format_args!("crit/{name}"), Verdict::Refused, |header| header.append("crit", crit));
@@ -290,13 +293,13 @@ fn critical(cases: &mut Cases<'_>) {
             header.append(extension, value);
         });
     }
-    // The payload as it is and not in base64, as `b64` says.
+    // The payload without base64url, as `b64` of `false` requires.
     let mut draft = cases.shape.draft();
     draft.header.append("b64", "false");
     draft.header.append("crit", r#"["b64"]"#);
     let token = super::draft::sign_text(&encode(draft.header.text()), &draft.claims.text(), &cases.shape.key);
     cases.refused("header/crit/b64-false-and-plain-payload", token);
-    // RFC 7797 §7: not with `false` in a JWT. Who knows it would read another payload.
+    // RFC 7797 §7: a JWT must not have `false`. A program that supports it would read another payload.
     for (value, verdict) in [
         ("true", Verdict::Accepted),
         ("false", Verdict::Refused),
@@ -314,7 +317,7 @@ fn critical(cases: &mut Cases<'_>) {
     }
 }
 
-/// RFC 8725 §3.10: what a token says about its own key is not followed.
+/// Keys and URLs in the header, which must be ignored (RFC 8725 §3.10).
 fn keys_of_its_own(cases: &mut Cases<'_>) {
     let shape = cases.shape;
     let attacker = &shape.unpublished;
@@ -370,7 +373,7 @@ fn other_members(cases: &mut Cases<'_>) {
     }
 }
 
-/// The header as a text (RFC 7515 §5.2).
+/// The header as a string (RFC 7515 §5.2).
 fn text(cases: &mut Cases<'_>) {
     super::payload::texts(&cases.shape.draft().header.text(), &mut |name, verdict, bytes| {
         let payload = cases.shape.draft().claims.text();

@@ -1,6 +1,6 @@
-//! A value of every JSON kind, to be put where another one belongs.
+//! Values of every JSON type, for members that must have another type.
 
-/// Names and JSON texts.
+/// Names and JSON values.
 pub(crate) const VALUES: [(&str, &str); 23] = [
     ("null", "null"),
     ("true", "true"),

@@ -1,9 +1,10 @@
-//! Thousands of tokens: good ones, and ones that were changed in one place. Each has a name that says what was done, and
-//! the verdict that our documentation promises. It judges nothing; who takes them has something to ask.
+//! Thousands of tokens: valid tokens, and tokens with one change. Each has a name that describes
+//! the change, and the verdict in our documentation.
 //!
-//! Names, headers, claims and dates are the same in every run. Keys are made anew, and signatures with them. A token is
-//! properly signed, over the text as it stands, unless its name begins with `signature/` or says otherwise.
-#![allow(dead_code, reason = "each program that takes the tokens uses a part of it")]
+//! Names, headers, claims and times are the same in every run. Keys are generated in each run, so
+//! signatures differ. A changed token has a valid signature of its changed content, except if its
+//! name describes another signature.
+#![allow(dead_code, reason = "each program with these tokens uses a part of it")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -50,7 +51,8 @@ impl Suite {
         Self::new(Shape::all())
     }
 
-    /// Only the tokens of the shapes with these names, at least two: each is the other's neighbour.
+    /// Returns only the tokens of the shapes with these names. At least two are required, because
+    /// each needs a neighbor.
     pub(crate) fn of(names: &[&str]) -> Self {
         Self::new(Shape::all().into_iter().filter(|shape| names.contains(&shape.name)).collect())
     }
@@ -58,7 +60,7 @@ impl Suite {
     fn new(shapes: Vec<Shape>) -> Self {
         let mut cases = Vec::new();
         for (position, shape) in shapes.iter().enumerate() {
-            // Another issuer that the verifier trusts as well.
+            // Another trusted issuer.
             let neighbour = &shapes[(position + 1) % shapes.len()];
             let mut all = case::Cases::new(shape, neighbour);
             form::write(&mut all);
@@ -74,7 +76,7 @@ impl Suite {
         Self { shapes, cases }
     }
 
-    /// Trusts the issuers of all shapes, at the time that the tokens were written for.
+    /// Returns a verifier that trusts the issuers of all shapes, at the time of the tokens.
     pub(crate) fn verifier(&self) -> Verifier {
         let builder = Verifier::builder()
             .leeway(Duration::from_secs(LEEWAY))

@@ -1,4 +1,4 @@
-//! The payload as a text (RFC 7519 §7.2): JSON and what is nearly JSON, names that stand twice, depth and width.
+//! The payload as a string (RFC 7519 §7.2): JSON, invalid JSON, repeated names, depth and width.
 
 use super::case::{Cases, Verdict};
 use super::draft::{assemble, encode, quoted, sign_text};
@@ -27,7 +27,7 @@ fn text(cases: &mut Cases<'_>) {
     cases.accepted("payload/members-reversed", cases.sign(&reversed));
 }
 
-/// What can be done to the text of one object, for a header too.
+/// Calls `each` with changed spellings of an object. Headers use it as well.
 pub(crate) fn texts(good: &str, each: &mut dyn FnMut(&str, Verdict, &[u8])) {
     use Verdict::{Accepted, Refused};
     let inner = &good[1..good.len() - 1];
@@ -114,7 +114,7 @@ pub(crate) fn texts(good: &str, each: &mut dyn FnMut(&str, Verdict, &[u8])) {
     }
 }
 
-/// RFC 7519 §4.
+/// Repeated names (RFC 7519 §4).
 fn names_that_stand_twice(cases: &mut Cases<'_>) {
     let good = cases.shape.draft();
     let wrong = [
@@ -146,7 +146,7 @@ fn names_that_stand_twice(cases: &mut Cases<'_>) {
             });
         }
     }
-    // What an unknown claim holds is not looked at.
+    // The value of an unknown claim is not parsed.
     cases.claims("unknown/twice-within", Verdict::Accepted, |claims| claims.append("x", r#"{"a":1,"a":2}"#));
     cases.claims("cnf/twice-within", Verdict::Refused, |claims| claims.append("cnf", r#"{"a":1,"a":2}"#));
 }
@@ -187,7 +187,7 @@ fn depth_and_width(cases: &mut Cases<'_>) {
     });
 }
 
-/// Text that programs read differently, in claims that count and in others.
+/// Strings that programs read differently, in checked claims and in unknown ones.
 fn strings(cases: &mut Cases<'_>) {
     for name in
         ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "$ref", "@type", "length"]
@@ -203,7 +203,7 @@ fn strings(cases: &mut Cases<'_>) {
         ("lone-low-surrogate", r#""\udc00""#),
         ("surrogates-swapped", r#""\udc00\ud800""#),
     ] {
-        // No text has it, so a claim that counts is none. What an unknown claim holds is not looked at.
+        // These escapes are not a string, so a checked claim is invalid. The value of an unknown claim is not parsed.
         cases.claims(format_args!("unknown/{name}"), Verdict::Accepted, |claims| claims.append("x", text));
         cases.claims(format_args!("sub/{name}"), Verdict::Refused, |claims| claims.set("sub", text));
         cases.claims(format_args!("unknown/{name}-in-name"), Verdict::Refused, |claims| {

@@ -1,4 +1,4 @@
-//! Tokens that are "signed" with HMAC, the published key taken for a secret (RFC 8725 §2.1).
+//! Tokens "signed" with HMAC and the published key as secret (RFC 8725 §2.1).
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -50,7 +50,7 @@ pub(crate) fn write(cases: &mut Cases<'_>) {
                 let tag = hmac::sign(&hmac::Key::new(algorithm, secret), signing_input.as_bytes());
                 let token = format!("{signing_input}.{}", encode(tag));
                 cases.refused(format_args!("header/alg/{alg}-of-{name}{suffix}"), token);
-                // The same under the issuer's own algorithm.
+                // The same with the issuer's own algorithm in the header.
                 if alg == "HS256" && with_kid {
                     let draft = cases.shape.draft();
                     let signing_input =
@@ -68,7 +68,7 @@ fn text(ascii: &[u8]) -> &str {
     std::str::from_utf8(ascii).unwrap()
 }
 
-/// An RSA public key as DER (RFC 5280 §4.1.2.7, RFC 8017 Appendix A.1.1).
+/// Returns an RSA public key as DER (RFC 5280 §4.1.2.7, RFC 8017 Appendix A.1.1).
 fn subject_public_key_info(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     let rsa_encryption = b"\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
     let key = der(0x30, &[integer(modulus), integer(exponent)].concat());
@@ -76,14 +76,14 @@ fn subject_public_key_info(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     der(0x30, &[rsa_encryption.as_slice(), &bits].concat())
 }
 
-/// A positive `INTEGER`: with a zero in front where the first bit would be taken for a sign.
+/// Returns a positive `INTEGER`. It begins with a zero byte if the first bit would be a sign.
 pub(crate) fn integer(bytes: &[u8]) -> Vec<u8> {
     let significant: Vec<u8> = bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
     let sign = if significant.first().is_none_or(|first| *first >= 0x80) { &[0][..] } else { &[] };
     der(0x02, &[sign, &significant].concat())
 }
 
-/// Tag, length and content (X.690 §8.1).
+/// Returns tag, length and content (X.690 §8.1).
 pub(crate) fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let significant: Vec<u8> = length.into_iter().skip_while(|byte| *byte == 0).collect();

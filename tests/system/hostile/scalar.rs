@@ -1,4 +1,5 @@
-//! Arithmetic on numbers as long as signatures are, for signatures that are wrong by exactly one number.
+//! Arithmetic on numbers of the length of signatures, for signatures that differ by exactly one
+//! number.
 
 /// The order of P-256 and of P-384 (FIPS 186-5, SP 800-186 §3.2.1), big-endian.
 pub(crate) const P256_ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
@@ -13,7 +14,7 @@ pub(crate) fn from_hex(text: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
-/// `a - b` of two big-endian numbers of the same length; `None` where `b` is larger.
+/// Returns `a - b` of two big-endian numbers of the same length, or `None` if `b` is larger.
 pub(crate) fn minus(a: &[u8], b: &[u8]) -> Option<Vec<u8>> {
     let (mut borrow, mut result) = (0, vec![0; a.len()]);
     for at in (0..a.len()).rev() {
@@ -24,7 +25,7 @@ pub(crate) fn minus(a: &[u8], b: &[u8]) -> Option<Vec<u8>> {
     (borrow == 0).then_some(result)
 }
 
-/// `a + b` of two big-endian numbers of the same length; `None` where the sum is longer.
+/// Returns `a + b` of two big-endian numbers of the same length, or `None` if the sum is longer.
 pub(crate) fn plus(a: &[u8], b: &[u8]) -> Option<Vec<u8>> {
     let (mut carry, mut result) = (0, vec![0; a.len()]);
     for at in (0..a.len()).rev() {

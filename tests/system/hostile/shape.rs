@@ -1,5 +1,5 @@
-//! What good tokens of known issuers look like, and how each issuer is trusted. The shapes follow what the issuers
-//! document; hosts, ids and keys are invented.
+//! Valid tokens of known issuers, and the settings that trust each issuer. The shapes follow the
+//! issuers' documentation. Hosts, ids and keys are invented.
 
 use scopegate::{Algorithm, Issuer};
 use scopegate_issuer::{Algorithm as KeyAlgorithm, SigningKey};
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::draft::{Draft, Members, quoted};
 
-/// The time that all tokens are judged at: 2025-06-15T15:06:40Z.
+/// The time at which all tokens are verified: 2025-06-15T15:06:40Z.
 pub(crate) const NOW: u64 = 1_750_000_000;
 pub(crate) const LEEWAY: u64 = 30;
 pub(crate) const AUDIENCE: &str = "https://api.example/orders";
 pub(crate) const CLIENT: &str = "1example23456789";
 pub(crate) const POOL: &str = "eu-west-1_Ab12Cd34E";
 
-/// Whose tokens they resemble.
+/// The provider of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Profile {
     Cognito,
@@ -25,18 +25,18 @@ pub(crate) enum Profile {
     Okta,
 }
 
-/// An issuer, its keys, and what its good tokens are like.
+/// An issuer, its keys, and the form of its tokens.
 pub(crate) struct Shape {
     pub(crate) name: &'static str,
     pub(crate) profile: Profile,
     pub(crate) identifier: &'static str,
-    /// What the issuer signs with.
+    /// The signing key.
     pub(crate) key: SigningKey,
-    /// Published, of the same algorithm.
+    /// A second published key of the same algorithm.
     pub(crate) sibling: Option<SigningKey>,
-    /// Published, of another algorithm, which only Keycloak's may use.
+    /// A published key of another algorithm, which only Keycloak may use.
     pub(crate) other: SigningKey,
-    /// Of the same algorithm as `key`, and never published.
+    /// A key of the same algorithm that is never published.
     pub(crate) unpublished: SigningKey,
 }
 
@@ -66,19 +66,19 @@ impl Shape {
             profile,
             identifier,
             key: key(alg, "key"),
-            // One issuer publishes only one key for its algorithm.
+            // One of the issuers publishes only one key for its algorithm.
             sibling: (alg != KeyAlgorithm::EdDSA).then(|| key(alg, "sibling")),
             other: key(other, "other"),
             unpublished: key(alg, "unpublished"),
         }
     }
 
-    /// The key set that the issuer publishes.
+    /// Returns the issuer's key set.
     pub(crate) fn jwks(&self) -> Value {
         let published = [Some(&self.key), self.sibling.as_ref(), Some(&self.other)];
         let mut keys: Vec<Value> = published.into_iter().flatten().map(SigningKey::jwk).collect();
         if self.profile == Profile::Okta {
-            // `alg` is optional in a JWK; then the configuration alone says what the key is for.
+            // `alg` is optional in a JWK. Without it, only the configuration restricts the algorithm.
             for key in &mut keys {
                 key.as_object_mut().unwrap().remove("alg");
             }
@@ -86,13 +86,13 @@ impl Shape {
         json!({ "keys": keys })
     }
 
-    /// The names of the algorithms that the issuer's tokens may have.
+    /// Returns the names of the accepted algorithms.
     pub(crate) fn algorithms(&self) -> Vec<String> {
         let other = (self.profile == Profile::Keycloak).then(|| self.other.alg());
         [Some(self.key.alg()), other].into_iter().flatten().map(|alg| alg.to_string()).collect()
     }
 
-    /// How a verifier is told to trust the issuer.
+    /// Returns the settings of a verifier that trusts the issuer.
     pub(crate) fn issuer(&self) -> Issuer {
         let jwks = self.jwks().to_string();
         let algorithms = self.algorithms();
@@ -110,7 +110,7 @@ impl Shape {
         }
     }
 
-    /// What a good token says.
+    /// Returns the content of a valid token.
     pub(crate) fn draft(&self) -> Draft {
         Draft { header: Members::new(&self.header()), claims: Members::new(&self.claims()) }
     }

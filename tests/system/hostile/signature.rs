@@ -1,4 +1,5 @@
-//! The signature: damaged, in another format, over other bytes, made with another key. What is signed is good.
+//! The signature: damaged, in another format, of other bytes, or of another key. The content is
+//! valid.
 
 use scopegate_issuer::Algorithm;
 
@@ -125,7 +126,7 @@ fn over_other_bytes(cases: &mut Cases<'_>) {
         let signature = encode(shape.key.sign(signed.as_bytes()));
         cases.refused(format_args!("signature/over-{name}"), format!("{h}.{p}.{signature}"));
     }
-    // Single characters of the text, at places that are the same in every run.
+    // Single characters, at the same positions in every run.
     for (part, name) in [(0, "header"), (1, "payload")] {
         let text = parts(&good)[part];
         for at in (0..text.len()).step_by(text.len() / 20) {
@@ -138,7 +139,7 @@ fn over_other_bytes(cases: &mut Cases<'_>) {
     }
 }
 
-/// RFC 7518 §3.4: R and S of fixed length, both between 1 and the order.
+/// ECDSA (RFC 7518 §3.4): R and S of fixed length, both between 1 and the order.
 fn ecdsa(cases: &mut Cases<'_>, order: &[u8]) {
     let good = cases.sign(&cases.shape.draft());
     let [h, p, s] = parts(&good);
@@ -165,12 +166,13 @@ fn ecdsa(cases: &mut Cases<'_>, order: &[u8]) {
     ] {
         cases.refused(format_args!("signature/ecdsa-{name}"), token(&signature));
     }
-    // Whoever has (r, s) can make (r, n - s), and both are signatures of the same bytes (SEC 1 §4.1.4).
+    // From (r, s), an attacker can compute (r, n - s). Both are valid signatures of the same bytes (SEC 1 §4.1.4).
     let negated = [r, &minus(order, s).unwrap()].concat();
     cases.accepted("signature/ecdsa-s-negated", token(&negated));
 }
 
-/// RFC 8032 §5.1.7: S is smaller than the order, R is a point in its one encoding.
+/// Ed25519 (RFC 8032 §5.1.7): S is smaller than the order, and R is a point in its canonical
+/// encoding.
 fn ed25519(cases: &mut Cases<'_>) {
     let good = cases.sign(&cases.shape.draft());
     let [h, p, s] = parts(&good);
@@ -197,7 +199,7 @@ fn ed25519(cases: &mut Cases<'_>) {
     }
 }
 
-/// RFC 8017 §5.2.2: the number is smaller than the modulus.
+/// RSA (RFC 8017 §5.2.2): the number is smaller than the modulus.
 fn rsa(cases: &mut Cases<'_>) {
     let good = cases.sign(&cases.shape.draft());
     let [h, p, s] = parts(&good);

@@ -1,4 +1,4 @@
-//! The table in `docs/rehearsal.md`, as what is expected.
+//! The expected results: the table in `docs/rehearsal.md`.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use scopegate_issuer::Report;
 
 const DOCUMENT: &str = include_str!("../../../docs/rehearsal.md");
 
-/// A row.
+/// A row of the table.
 pub(crate) struct Expected {
     pub(crate) name: String,
     figures: [(&'static str, Figure); 5],
 }
 
-/// What a cell allows.
+/// The allowed values of a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Figure {
-    /// `–`: there is no such figure.
+    /// `–`: no value.
     None,
-    /// `2`, `80 to 140`, `≤ 10 min`; times are in seconds.
+    /// A range, such as `2`, `80 to 140` or `≤ 10 min`. Times are in seconds.
     Between(f64, f64),
 }
 
@@ -43,7 +43,7 @@ impl Expected {
         Self { name: name.to_owned(), figures: figures.map(|(column, cell)| (column, Figure::read(cell))) }
     }
 
-    /// What was measured and is not allowed.
+    /// Returns the measured values that are not allowed.
     pub(crate) fn differences(&self, report: &Report) -> Vec<String> {
         #[allow(clippy::cast_precision_loss, reason = "thousands")]
         let count = |count: u64| Some(count as f64);
@@ -56,7 +56,7 @@ impl Expected {
             time(report.removed_key_rejected_after),
         ];
         let cells = self.figures.iter().zip(measured);
-        // Where none was rejected, and none need be, there is no first one.
+        // If no request was rejected, there is no time of a first rejection.
         let absent = |column: &str| report.valid_rejected == 0 && column.ends_with(" rejected");
         let wrong = cells.filter(|((column, figure), measured)| {
             !(figure.allows(*measured) || measured.is_none() && absent(column))
@@ -91,7 +91,7 @@ impl Figure {
     }
 }
 
-/// `10 min` is 600.
+/// Parses a number with an optional unit: `10 min` is 600.
 fn number(text: &str) -> f64 {
     let mut words = text.split_whitespace();
     let number: f64 = words.next().and_then(|word| word.parse().ok()).expect("a number");

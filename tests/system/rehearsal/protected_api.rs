@@ -1,8 +1,9 @@
-//! The API of these rehearsals: an axum router on a socket, whose verifier takes the time from tokio's clock. It can
-//! let hours pass.
+//! The API of these rehearsals: an axum router on a socket, whose verifier uses tokio's clock.
+//! Tests can advance it by hours.
 //!
-//! A paused clock jumps to the next timeout whenever nothing is left to do, and a socket that is waited for looks like
-//! nothing to do. So the clock runs as usual while anything is under way, and is moved only between.
+//! A paused clock jumps to the next timeout whenever the runtime is idle, and the runtime counts as
+//! idle while it waits for a socket. So the clock runs normally during requests, and is advanced
+//! only between them.
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -33,7 +34,7 @@ pub(crate) struct ProtectedApi {
     seen: Arc<Seen>,
 }
 
-/// What its callers have seen.
+/// The responses that callers got.
 #[derive(Default)]
 struct Seen {
     under_way: AtomicUsize,
@@ -41,7 +42,7 @@ struct Seen {
     rejected_with: Mutex<BTreeSet<u16>>,
 }
 
-/// The time of day, which passes as tokio's clock does.
+/// The current time, which advances with tokio's clock.
 #[derive(Clone, Copy)]
 struct VirtualClock {
     day: SystemTime,
@@ -65,7 +66,7 @@ impl ProtectedApi {
         Rehearsal::new(&self.issuer).callers(CALLERS)
     }
 
-    /// Presents tokens as a caller does.
+    /// Returns a function that sends a request with a token, as a caller does.
     pub(crate) fn is_accepted(&self) -> impl Fn(String) -> Accepted + Send + Sync + use<> + 'static {
         let (url, http, seen) = (Arc::clone(&self.url), self.http.clone(), Arc::clone(&self.seen));
         move |token| {
@@ -74,7 +75,7 @@ impl ProtectedApi {
                 seen.under_way.fetch_add(1, Ordering::SeqCst);
                 let answer = request.send().await.unwrap();
                 let accepted = seen.note(&answer);
-                // Read to its end, so that the connection can be used again.
+                // Read completely, so that the connection can be reused.
                 answer.bytes().await.unwrap();
                 seen.answered.fetch_add(1, Ordering::SeqCst);
                 seen.under_way.fetch_sub(1, Ordering::SeqCst);
@@ -83,16 +84,16 @@ impl ProtectedApi {
         }
     }
 
-    /// The statuses of rejections.
+    /// Returns the statuses of rejections.
     pub(crate) fn rejected_with(&self) -> Vec<u16> {
         self.seen.rejected_with.lock().unwrap().iter().copied().collect()
     }
 
-    /// Plays the event while time passes: as fast as the API, its callers and its issuer get done what is to be done at
-    /// each time. It stands still whenever a fetch is due, and after each step.
+    /// Plays an event in virtual time. The clock is advanced as soon as the API, its callers and
+    /// its issuer are done. It is stopped before each fetch, and after each step.
     pub(crate) async fn play(&self, event: Event, rehearsal: &Rehearsal, step: Duration) -> Report {
         tokio::select! {
-            // Once its callers are there the event happens, and only then time may pass.
+            // The event is triggered when all callers are ready. Only then may the clock advance.
             biased;
             report = rehearsal.play(event, self.is_accepted()) => report,
             never = self.let_time_pass(step, event == Event::SlowDrip) => never,
@@ -111,7 +112,7 @@ impl ProtectedApi {
             if !next_fetch.is_zero() && self.seen.under_way.load(Ordering::SeqCst) == 0 {
                 self.skip(next_fetch.min(step)).await;
             } else if drips && status.fetches_failed == 0 && self.issuer.jwks_fetches() > ended {
-                // The one fetch that ends because of the time and not because of an answer.
+                // Only this fetch ends by a timeout instead of a response.
                 self.skip(Duration::from_secs(1)).await;
             } else {
                 yield_now().await;
@@ -119,7 +120,7 @@ impl ProtectedApi {
         }
     }
 
-    /// Lets time pass until shortly before the next fetch.
+    /// Advances the clock to `before` the next fetch.
     pub(crate) async fn skip_to_the_next_fetch_but(&self, before: Duration) {
         self.skip(self.status().next_fetch_in.unwrap().checked_sub(before).unwrap()).await;
     }
@@ -130,7 +131,7 @@ impl ProtectedApi {
         time::resume();
         let now = self.clock.now().duration_since(UNIX_EPOCH).unwrap();
         self.issuer.set_now(now.as_secs());
-        // Whoever has slept until now begins.
+        // Wakes tasks that were sleeping until now.
         for _ in 0..4 {
             yield_now().await;
         }
@@ -144,7 +145,8 @@ impl ProtectedApi {
 type Accepted = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 impl Seen {
-    /// Returns whether it is the response to a valid token. Every rejection is as RFC 6750 and RFC 9110 have it.
+    /// Returns whether the request was accepted. Also checks that a rejection follows RFC 6750 and
+    /// RFC 9110.
     fn note(&self, answer: &Response) -> bool {
         let (status, headers) = (answer.status(), answer.headers());
         if status == 200 {

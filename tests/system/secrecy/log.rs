@@ -1,4 +1,4 @@
-//! Everything that the process logs, and the messages of its panics, where a test can read them.
+//! The log of the process and the messages of its panics, as a string that tests can read.
 
 use std::panic;
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use std::thread;
 use testkit::Log;
 use tracing_subscriber::fmt::format::FmtSpan;
 
-/// The log of the whole process, at the most talkative level.
+/// The log of the whole process at level `TRACE`.
 pub(crate) static EVERYTHING: LazyLock<Log> = LazyLock::new(|| {
     let log = Log::default();
     tracing_subscriber::fmt()

@@ -1,46 +1,47 @@
-//! What must not be seen, and a search for it that does not get slower with the number of secrets.
+//! Secrets that must not be shown, and a search whose time does not depend on the number of
+//! secrets.
 //!
-//! Long secrets are cut into pieces of 20 characters, so whatever shows 39 characters of one in a row is found, wherever
-//! they stand. A secret shorter than a piece is looked for as a whole.
+//! Long secrets are cut into pieces of 20 characters, so the search finds any 39 consecutive
+//! characters of a secret. A secret that is shorter than a piece is only found as a whole.
 
 use std::collections::HashSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// How long a piece is.
+/// The length of a piece.
 const PIECE: usize = 20;
 
 #[derive(Default)]
 pub(crate) struct Secrets {
     pieces: HashSet<u64>,
-    /// Hashes of pieces, by their lowest bits: most of a text is not looked up at all.
+    /// A bit for the lowest bits of each hash, so that most positions of a text need no lookup.
     filter: Vec<u64>,
     short: Vec<String>,
 }
 
 impl Secrets {
-    /// Adds a text, every piece of which is secret.
+    /// Adds a secret. All of its pieces are secret.
     pub(crate) fn add(&mut self, text: &str) {
         if text.len() < PIECE {
             self.short.push(text.to_owned());
             return;
         }
         let pieces = text.as_bytes().chunks_exact(PIECE);
-        // What is the same character 20 times, say white space, tells nothing.
+        // A piece of one repeated character, such as white space, is not secret.
         self.pieces.extend(pieces.filter(|piece| piece.iter().any(|byte| *byte != piece[0])).map(hash));
     }
 
-    /// Takes back what may be seen: every piece of this text.
+    /// Allows a text: removes all of its pieces.
     pub(crate) fn allow(&mut self, text: &str) {
         for piece in text.as_bytes().windows(PIECE) {
             self.pieces.remove(&hash(piece));
         }
     }
 
-    /// Adds a token: its text, which is that of its parts, and its signature in other spellings.
+    /// Adds a token: its parts, and its signature in other spellings.
     pub(crate) fn add_token(&mut self, token: &str) {
-        // What is not base64url is nobody's token, and may be quoted.
+        // Text that is not base64url is not part of a token, and may be quoted.
         for run in token.split(|character: char| !is_base64url(character)).filter(|run| run.len() >= PIECE) {
             self.add(run);
         }
@@ -49,7 +50,7 @@ impl Secrets {
         let hex: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
         self.add(&hex.to_ascii_uppercase());
         self.add(&hex);
-        // As `Debug` shows bytes.
+        // The form of bytes in `Debug`.
         let listed = format!("{:?}", &signature[..PIECE]);
         self.add(&listed[1..listed.len() - 1]);
     }
@@ -58,7 +59,7 @@ impl Secrets {
         self.pieces.len() + self.short.len()
     }
 
-    /// Everything secret that the text shows, with what stands around it.
+    /// Returns all secrets in a text, each with its surroundings.
     pub(crate) fn find_in(&mut self, text: &str) -> Vec<String> {
         self.fill_filter();
         let bytes = text.as_bytes();
@@ -98,9 +99,9 @@ fn is_base64url(character: char) -> bool {
 }
 
 const FILTER_MASK: u64 = (1 << 26) - 1;
-/// Any large odd number does.
+/// A large odd number.
 const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
-/// What the first byte of a piece was multiplied with.
+/// The factor of the first byte of a piece.
 const FIRST: u64 = {
     let (mut power, mut n) = (1_u64, 1);
     while n < PIECE {
@@ -110,7 +111,8 @@ const FIRST: u64 = {
     power
 };
 
-/// A polynomial of the bytes, so that the next piece's is computed from that of the last.
+/// Returns a polynomial of the bytes. The hash of the next piece can be computed from that of the
+/// previous one.
 fn hash(piece: &[u8]) -> u64 {
     piece.iter().fold(0, |hash, byte| hash.wrapping_mul(BASE).wrapping_add(u64::from(*byte)))
 }
