@@ -1,4 +1,4 @@
-//! What a server knows clients by: for the callers of others.
+//! The registered clients of a server, for clients of other projects.
 
 use scopegate_issuer::{Algorithm, SigningKey};
 
@@ -6,26 +6,27 @@ use scopegate_issuer::{Algorithm, SigningKey};
 pub(crate) struct Accounts {
     pub(crate) issuer: String,
     pub(crate) token_endpoint: String,
-    /// To be asked for, where the server wants to know (RFC 8707).
+    /// The resource of a token request, if the server requires one (RFC 8707).
     pub(crate) resource: Option<&'static str>,
-    /// Whether assertions have to be for its token endpoint, as RFC 7523 §3 suggests, and not for its name.
+    /// Whether the audience of assertions must be the token endpoint, as RFC 7523 §3 suggests,
+    /// instead of the issuer.
     pub(crate) assertions_for_endpoint: bool,
     pub(crate) basic: Account,
-    /// With an id and a secret that RFC 6749 §2.3.1 wants encoded.
+    /// An account whose id and secret must be encoded (RFC 6749 §2.3.1).
     pub(crate) basic_encoded: Account,
     pub(crate) post: Account,
-    /// One for each algorithm.
+    /// One account for each algorithm.
     pub(crate) keys: Vec<Account>,
 }
 
 impl Accounts {
-    /// Every one that has a client of its own.
+    /// Returns all accounts.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Account> + Clone {
         [&self.basic, &self.basic_encoded, &self.post].into_iter().chain(&self.keys)
     }
 }
 
-/// One client, and how it proves that it is one.
+/// A client and its credentials.
 #[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) id: String,
@@ -52,7 +53,7 @@ impl Account {
         Self { id, proof: Proof::Key { pem, key_id, algorithm } }
     }
 
-    /// One that the server does not know this client by.
+    /// Returns the account with a wrong secret or key.
     pub(crate) fn with_wrong_secret(&self) -> Self {
         let proof = match self.proof.clone() {
             Proof::Basic { secret } => Proof::Basic { secret: format!("{secret}-wrong") },

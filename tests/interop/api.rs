@@ -1,4 +1,4 @@
-//! A protected API on a socket of its own: ours, as an application makes it.
+//! A protected API on a socket, built with our crates as an application does.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -19,7 +19,7 @@ pub(crate) const ANOTHER_API: &str = "https://another-api-server.org";
 pub(crate) const READ: &str = "https://my-api-server.org/api.read";
 pub(crate) const WRITE: &str = "https://my-api-server.org/api.write";
 
-/// Stopped when this is dropped.
+/// The API. It is stopped on drop.
 pub(crate) struct Api {
     pub(crate) url: String,
     pub(crate) verifier: Verifier,
@@ -27,26 +27,26 @@ pub(crate) struct Api {
     server: JoinHandle<std::io::Result<()>>,
 }
 
-/// What a caller is told.
+/// A response of the API.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
-    /// The parameters of the one challenge.
+    /// The parameters of the challenge.
     pub(crate) challenge: Option<Challenge>,
-    /// In seconds.
+    /// `Retry-After` in seconds.
     pub(crate) retry_after: Option<u64>,
 }
 
 pub(crate) type Challenge = BTreeMap<String, String>;
 
 impl Api {
-    /// Trusts this issuer, and looks for an unknown key once in a second.
+    /// Starts an API that trusts this issuer, with a cooldown of 1 s.
     pub(crate) async fn trusting(issuer: Issuer) -> Result<Self, Trouble> {
         let verifier = Verifier::builder().trust(issuer).refresh_cooldown(Duration::from_secs(1));
         Self::with(verifier.start().await?).await
     }
 
-    /// Its clock goes wrong by two hours, twice as long as tokens live here.
+    /// Starts an API whose clock is two hours ahead, which is twice the lifetime of tokens here.
     pub(crate) async fn two_hours_later(issuer: Issuer) -> Result<Self, Trouble> {
         let clock = || SystemTime::now() + Duration::from_secs(7_200);
         Self::with(Verifier::builder().trust(issuer).clock(clock).start().await?).await
@@ -63,17 +63,17 @@ impl Api {
         Ok(Self { url, verifier, http: client()?, server })
     }
 
-    /// Reads, for which the scope `READ` is needed.
+    /// Reads, which requires the scope `READ`.
     pub(crate) fn get(&self, token: &str) -> impl Future<Output = Result<Answer, Trouble>> + Send + use<> {
         Answer::to(self.http.get(format!("{}/orders", self.url)).bearer_auth(token))
     }
 
-    /// Writes, for which the scope `WRITE` is needed.
+    /// Writes, which requires the scope `WRITE`.
     pub(crate) async fn post(&self, token: &str) -> Result<Answer, Trouble> {
         Answer::to(self.http.post(format!("{}/orders", self.url)).bearer_auth(token)).await
     }
 
-    /// Fails unless the token may read.
+    /// Fails if a token is rejected for reading.
     pub(crate) async fn accepts(&self, token: &str) -> Result<Answer, Trouble> {
         let answer = self.get(token).await?;
         let reason = self.reason(token);
@@ -81,7 +81,7 @@ impl Api {
         Ok(answer)
     }
 
-    /// Fails unless the caller hears the refusal of RFC 6750, and the reason is the one that our log has: the name of an
+    /// Fails if a token is not rejected as in RFC 6750, or if the reason differs: the name of an
     /// [`Error`](scopegate_axum::Error).
     pub(crate) async fn refuses(&self, token: &str, reason: &str) -> Result<(), Trouble> {
         let answer = self.get(token).await?;
@@ -93,13 +93,13 @@ impl Api {
         Ok(())
     }
 
-    /// Why the verifier refuses it, if it does.
+    /// Returns the reason why the verifier rejects a token, if it does.
     pub(crate) fn reason(&self, token: &str) -> Option<String> {
         let error = format!("{:?}", self.verifier.verify(token).err()?);
         Some(error.chars().take_while(|c| c.is_alphanumeric()).collect())
     }
 
-    /// Goes on reading with a token, for as long as nobody says that it is enough.
+    /// Sends read requests with a token until [`KeptReading::stop`] is called.
     pub(crate) fn keep_reading(&self, token: &str) -> KeptReading {
         let request = self.http.get(format!("{}/orders", self.url)).bearer_auth(token);
         let (enough, mut told) = tokio::sync::oneshot::channel();
@@ -122,14 +122,14 @@ impl Drop for Api {
     }
 }
 
-/// A caller that goes on reading.
+/// A caller that sends read requests continuously.
 pub(crate) struct KeptReading {
     enough: tokio::sync::oneshot::Sender<()>,
     task: JoinHandle<Result<(u32, u32), Trouble>>,
 }
 
 impl KeptReading {
-    /// How often it has read, and how often it was refused.
+    /// Stops, and returns the number of requests and of rejections.
     pub(crate) async fn stop(self) -> Result<(u32, u32), Trouble> {
         let _ = self.enough.send(());
         self.task.await?
@@ -146,14 +146,15 @@ impl Answer {
     }
 }
 
-/// The parameters of the first challenge, if it is one for bearer tokens: read by a parser that is not ours.
+/// Returns the parameters of the first challenge, if it is for bearer tokens. The parser is not
+/// ours.
 pub(crate) fn parameters(header: &str) -> Option<Challenge> {
     let challenge = ChallengeParser::new(header).next()?.ok()?;
     challenge.scheme.eq_ignore_ascii_case("bearer").then_some(())?;
     Some(challenge.params.iter().map(|(name, value)| ((*name).to_owned(), value.to_unescaped())).collect())
 }
 
-/// For loopback only.
+/// Returns an HTTP client for loopback addresses only.
 pub(crate) fn client() -> Result<Client, Trouble> {
     Ok(Client::builder().no_proxy().timeout(Duration::from_secs(20)).build()?)
 }

@@ -1,4 +1,4 @@
-//! Keys of a client that its tokens are to be bound to: as headers of a token request.
+//! Keys for sender-constrained tokens, as headers of a token request.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use crate::outcome::Trouble;
 use crate::server::Binding;
 
 impl Binding {
-    /// The name and the value of the header, for a request to this address.
+    /// Returns the name and the value of the header, for a request to this URL.
     pub(crate) fn header(self, token_endpoint: &str) -> Result<(&'static str, String), Trouble> {
         match self {
             Self::Dpop => Ok(("DPoP", proof(token_endpoint)?)),
@@ -20,7 +20,7 @@ impl Binding {
     }
 }
 
-/// RFC 9449 §4.2.
+/// Returns a DPoP proof (RFC 9449 §4.2).
 fn proof(token_endpoint: &str) -> Result<String, Trouble> {
     let key = SigningKey::generate(Algorithm::ES256);
     let iat = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
@@ -32,7 +32,8 @@ fn proof(token_endpoint: &str) -> Result<String, Trouble> {
     Ok(format!("{signed}.{signature}"))
 }
 
-/// As a proxy passes it on that ends TLS, nginx for one: PEM, percent-encoded.
+/// Returns a certificate in percent-encoded PEM, as a proxy that terminates TLS passes it on, such
+/// as nginx.
 fn certificate() -> Result<String, Trouble> {
     let pem = rcgen::generate_simple_self_signed(["client.test".to_owned()])?.cert.pem();
     let encoded = pem.bytes().map(|byte| match byte {

@@ -1,4 +1,4 @@
-//! What is asked of every client: to get a token and call an API with it, and to tell what it has seen.
+//! The interface of every client: it gets a token, calls an API with it, and returns the result.
 
 use serde::Deserialize;
 
@@ -6,34 +6,35 @@ use crate::accounts::{Account, Accounts};
 use crate::api::Challenge;
 use crate::outcome::Trouble;
 
-/// A client. Whoever adds one writes this, or a script like those in `callers/`, and a row in `callers.rs`.
+/// A client. To add one, implement this trait or write a script like those in `callers/`, and add a
+/// row in `callers.rs`.
 pub(crate) trait Caller {
-    /// Gets a token for the scope, and reads at the address with it.
+    /// Gets a token for the scope, and sends a read request to the URL with it.
     async fn fetch_and_call(&mut self, order: &Order<'_>, url: &str) -> Result<View, Trouble>;
 
-    /// Reads at the address with a token, or without one.
+    /// Sends a read request to the URL, with or without a token.
     async fn call(&mut self, token: Option<&str>, url: &str) -> Result<View, Trouble>;
 }
 
-/// A token to get.
+/// A token request.
 pub(crate) struct Order<'a> {
     pub(crate) server: &'a Accounts,
     pub(crate) account: &'a Account,
     pub(crate) scope: &'a str,
 }
 
-/// What the client has seen, in its own reading.
+/// The result as the client has parsed it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct View {
-    /// 0 without an answer of the API.
+    /// The status of the API's response, or 0 if there is none.
     pub(crate) status: u16,
     pub(crate) body: String,
     /// The parameters of the challenge.
     pub(crate) challenge: Option<Challenge>,
-    /// As it stands in the header.
+    /// The value of `Retry-After`.
     pub(crate) retry_after: Option<String>,
-    /// Why there is no token: the server's error code, or the client's words. With an answer of the API: what it has to say
-    /// about the token.
+    /// The reason why there is no token: the server's error code, or the client's message. If the
+    /// API has responded, the client's message about the token.
     pub(crate) failure: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The clients, one file each, and their tables: one row here for each.
+//! The clients and their tables. Each client has a file and a row here.
 
 mod curl;
 mod ours;
@@ -19,7 +19,7 @@ use self::script::Script;
 
 const NAMES: [&str; 5] = ["scopegate-client", "curl", "requests-oauthlib", "authlib", "openid-client"];
 
-/// One table for the tokens of each server.
+/// Returns a table for the tokens of each server.
 pub(crate) async fn tables(installed: &Installed) -> Result<[Table; 3], Trouble> {
     let local = Local::start().await?;
     let scene = Scene::new(&local, local.accounts()).await?;
@@ -47,7 +47,7 @@ fn without_server(name: &'static str, missing: &str) -> Table {
     Table { name, columns: NAMES.map(|name| Column::not_run(name, missing)).into() }
 }
 
-/// Each client is put through its checks beside the others.
+/// Runs the checks of all clients in parallel.
 async fn table(name: &'static str, installed: &Installed, scene: &Scene) -> Table {
     let [ours, curl, requests, authlib, openid] = NAMES;
     let python = |file| move || Script::python(installed, file);

@@ -1,4 +1,4 @@
-//! What every client is put through, in the order of the table: with tokens of one server, against our API.
+//! The checks of every client, in the order of the table, with tokens of one server and our API.
 
 use scopegate_axum::Verifier;
 
@@ -14,17 +14,17 @@ use crate::server::{Server, Wanted};
 pub(crate) struct Scene {
     accounts: Accounts,
     api: Api,
-    /// Its clock is two hours ahead.
+    /// An API whose clock is two hours ahead.
     later: Api,
-    /// Has never seen a key.
+    /// An API without keys.
     blind: Api,
-    /// What the server has issued to a client that reads.
+    /// A token for reading.
     token: String,
 }
 
 impl Scene {
     pub(crate) async fn new<S: Server>(server: &S, accounts: Accounts) -> Result<Self, Trouble> {
-        // Whichever method a client uses.
+        // The clients of all authentication methods.
         let clients: Vec<_> = accounts.all().map(|account| account.id.clone()).collect();
         let trusted = || Ok::<_, Trouble>(server.trusted()?.clients(clients.clone()));
         let nowhere = "http://127.0.0.1:9/keys"; // nobody listens there
@@ -60,8 +60,9 @@ pub(crate) async fn run<C: Caller>(name: &str, client: &mut C, scene: &Scene) ->
     column
 }
 
-/// With the right secret or key the API sees the client; with another one there is no token, and RFC 6749 §5.2 says how
-/// that is told. Not every client is understood by every server; the page says why.
+/// With the right secret or key, the client gets a token that the API accepts. With a wrong one, it
+/// gets an error of RFC 6749 §5.2. Some servers do not support some clients; the page has the
+/// reasons.
 async fn known<C: Caller>(client: &mut C, scene: &Scene, account: &Account) -> Outcome {
     let seen = fetch(client, scene, account, READ, &scene.api).await?;
     if seen.status == 0 && seen.failure.is_some() {
@@ -77,7 +78,7 @@ async fn known<C: Caller>(client: &mut C, scene: &Scene, account: &Account) -> O
     }
 }
 
-/// What is made of it is the server's business, and then the client's.
+/// The results of servers and clients differ, so the check only records them.
 async fn unknown_scope<C: Caller>(client: &mut C, scene: &Scene) -> Outcome {
     let scope = format!("{READ} unknown");
     let seen = fetch(client, scene, &scene.accounts.post, &scope, &scene.api).await?;
@@ -106,7 +107,7 @@ async fn no_token<C: Caller>(client: &mut C, scene: &Scene) -> Outcome {
 async fn expired<C: Caller>(client: &mut C, scene: &Scene) -> Outcome {
     ensure!(
         client.call(Some(&scene.token), &orders(&scene.api)).await?.status == 200,
-        "a good token is refused"
+        "a valid token is rejected"
     );
     let seen = client.call(Some(&scene.token), &orders(&scene.later)).await?;
     ensure!(seen.status == 401, "{seen:?}");
@@ -143,7 +144,7 @@ fn orders(api: &Api) -> String {
     format!("{}/orders", api.url)
 }
 
-/// The client has read these parameters in the challenge.
+/// Checks that the client has parsed these parameters of the challenge.
 fn expect(seen: &View, parameters: &[(&str, &str)]) -> Outcome {
     let challenge =
         seen.challenge.as_ref().ok_or_else(|| Trouble::failed(format!("no challenge: {seen:?}")))?;

@@ -1,4 +1,4 @@
-//! What every server is put through, in the order of the table.
+//! The checks of every server, in the order of the table.
 
 mod acceptance;
 mod faults;
@@ -54,7 +54,7 @@ pub(crate) async fn run<S: Server>(server: &S) -> Column {
     column
 }
 
-/// How often its keys were asked for, where it counts.
+/// Returns the number of requests for the server's keys, if the server counts them.
 async fn counted<S: Server>(server: &S) -> Result<Option<u64>, Trouble> {
     match server.key_fetches().await {
         Ok(fetches) => Ok(Some(fetches)),

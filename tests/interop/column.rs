@@ -1,17 +1,17 @@
-//! One server's or one client's cells: the checks are run one after the other, each within its time.
+//! The cells of one server or client. The checks run one after the other, each with a time limit.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::outcome::{Outcome, Trouble};
 
-/// What no check comes near, on a machine that is busy.
+/// The time limit of a check, far longer than any check takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Column {
     pub(crate) name: String,
     pub(crate) cells: Vec<(String, Cell)>,
-    /// Why nothing was run.
+    /// The reason why no check was run.
     pub(crate) not_run: Option<String>,
 }
 
@@ -30,13 +30,13 @@ impl Column {
         Self { not_run: Some(why.into()), ..Self::new(name) }
     }
 
-    /// Of something that is installed and does not start, which is a failure.
+    /// Returns the column of a program that is installed and does not start. This is a failure.
     pub(crate) fn not_started(name: &str, trouble: &Trouble) -> Self {
         let cells = vec![("it starts".to_owned(), Cell::Failed(trouble.to_string()))];
         Self { cells, ..Self::new(name) }
     }
 
-    /// Runs a check and keeps what comes of it.
+    /// Runs a check, and stores its result.
     pub(crate) async fn put(&mut self, row: impl Into<String>, check: impl Future<Output = Outcome>) {
         let cell = match tokio::time::timeout(PATIENCE, check).await {
             Ok(Ok(word)) => Cell::Word(word),

@@ -1,4 +1,4 @@
-//! A token's text, taken apart so that it can be put together wrongly.
+//! A compact token that is split into parts, which tests change and join again.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -29,12 +29,12 @@ impl Compact {
         self.header.get("kid").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// With the signature that it had.
+    /// Returns the token with its original signature.
     pub(crate) fn text(&self) -> String {
         format!("{}.{}", self.signed_part(), self.signature)
     }
 
-    /// Under the key id that it had.
+    /// Returns the token signed with another key, and with its original key id.
     pub(crate) fn signed_with(&self, key: &SigningKey) -> String {
         let signed = self.signed_part();
         format!("{signed}.{}", URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes())))

@@ -1,4 +1,5 @@
-//! What `scripts/interop` has installed. A mark is there only when everything of its list is.
+//! The programs that `scripts/interop` has installed. It writes a marker file after a list was
+//! installed completely.
 
 use std::path::{Path, PathBuf};
 
@@ -30,7 +31,7 @@ impl Installed {
         self.marked("curl", "there is no curl")
     }
 
-    /// Debian's package, and the Node.js that makes its keys.
+    /// Debian's package, and Node.js, which generates its keys.
     pub(crate) fn glewlwyd(&self) -> Result<(), &'static str> {
         let without = "glewlwyd, or the Node.js that makes its keys, could not be installed";
         self.marked("glewlwyd", without)

@@ -1,5 +1,7 @@
-//! Other people's servers and clients against ours, over real sockets: `scripts/interop` installs and runs it, and
-//! docs/interop.md has its tables. A cell that is not what the page has fails the run.
+//! Servers and clients of other projects with ours, over real sockets.
+//!
+//! `scripts/interop` installs and runs them. docs/interop.md has the tables. A cell that differs
+//! from the page fails the run.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
 
 mod installed;
@@ -38,14 +40,14 @@ use page::Page;
 use table::Table;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// For everything. It takes two minutes.
+/// The time limit of the whole run, which takes two minutes.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let folder = std::env::args_os().nth(1).expect("the folder that the others are installed in");
     let write = std::env::args().any(|argument| argument == "--write");
-    // Whichever way this ends, the programs that were started end with it.
+    // The started programs are stopped in every case.
     let ended = tokio::select! {
         ended = tokio::time::timeout(PATIENCE, Box::pin(run(Path::new(&folder), write))) => ended,
         () = told_to_stop() => Ok(Err(Trouble::failed("told to stop"))),

@@ -1,5 +1,7 @@
-//! AWS's own verifier beside ours, without a network: Cognito tokens of our local issuer, and those of `oidc-provider` in
-//! Cognito's dress. `oracle/case.rs` lists the tokens, and where the two are to differ.
+//! Compares AWS's own verifier with ours, without a network.
+//!
+//! The Cognito tokens come from our local issuer, and from `oidc-provider` with Cognito's settings.
+//! `oracle/case.rs` lists the tokens and the expected differences.
 
 mod case;
 
@@ -22,16 +24,16 @@ use crate::table::Table;
 
 const NAMES: [&str; 2] = ["of scopegate-issuer", "of oidc-provider, as Cognito"];
 
-/// A server that issues Cognito's tokens, and can be made to issue wrong ones.
+/// A server that issues tokens like Cognito, and invalid ones on request.
 pub(crate) trait Pool: Server {
     fn pool_id(&self) -> &str;
 
     async fn jwks(&self) -> Result<Value, Trouble>;
 
-    /// A token in the name of the pool at Amazon, with what else is wanted.
+    /// Returns a token whose issuer is the pool at Amazon, with the wanted changes.
     async fn amazons(&self, wanted: Wanted<'_>) -> Result<String, Trouble>;
 
-    /// The same, signed by the published key that signs no access tokens.
+    /// Returns the same token, signed by the published key that does not sign access tokens.
     async fn of_other_key(&self) -> Result<String, Trouble>;
 }
 
@@ -60,13 +62,13 @@ async fn column<P: Pool>(name: &str, installed: &Installed, pool: &P) -> Result<
     Ok(column)
 }
 
-/// The name of a pool at Amazon.
+/// Returns the issuer of a pool at Amazon.
 pub(crate) fn issuer(pool_id: &str) -> String {
     let region = pool_id.split('_').next().unwrap_or_default();
     format!("https://cognito-idp.{region}.amazonaws.com/{pool_id}")
 }
 
-/// Both have the same keys, and the same pool, client and scope in their configuration.
+/// The two verifiers. Both have the same keys, pool, client and scope in their configuration.
 struct Judges {
     ours: Verifier,
     theirs: Process,
@@ -94,7 +96,7 @@ impl Judges {
         }
     }
 
-    /// What we have against it, or nothing.
+    /// Returns the reason of our rejection, or an empty string.
     fn ours(&self, token: &str) -> String {
         match self.ours.verify(token) {
             Ok(claims) if claims.scopes().contains(READ) => String::new(),

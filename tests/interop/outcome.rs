@@ -1,19 +1,20 @@
-//! What comes of a check: a word for its cell, or trouble.
+//! The result of a check: a word for its cell, or an error.
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::{self, Write as _};
 
-/// The word of a cell that needs no other.
+/// The word for a passed check.
 pub(crate) const YES: &str = "yes";
 
 pub(crate) type Outcome = Result<&'static str, Trouble>;
 
-/// Why a check has no word.
+/// The reason why a check has no word.
 pub(crate) enum Trouble {
-    /// The server or the client has no such thing; the cell stays empty, and the reason is listed.
+    /// The server or the client has no such feature. The cell stays empty, and the reason is
+    /// listed.
     Cannot(Cow<'static, str>),
-    /// Something is not as it has to be.
+    /// The check has failed.
     Failed(String),
 }
 
@@ -27,7 +28,7 @@ impl Trouble {
     }
 }
 
-/// With its sources. What holds tokens has no place in an error.
+/// Includes the sources of the error. Errors must not contain tokens.
 impl<E: Error> From<E> for Trouble {
     fn from(error: E) -> Self {
         let mut text = error.to_string();
@@ -49,7 +50,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// Fails the check, with a text as for `format!`, unless the condition holds.
+/// Fails the check with a message as for `format!`, if the condition is false.
 macro_rules! ensure {
     ($holds:expr, $($text:tt)+) => {
         if !$holds {

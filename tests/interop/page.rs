@@ -1,4 +1,4 @@
-//! `docs/interop.md`: tables between marks.
+//! `docs/interop.md`, whose tables are between marks.
 
 use std::path::PathBuf;
 
@@ -16,14 +16,14 @@ impl Page {
         Ok(Self { file, text })
     }
 
-    /// What stands between the marks of this name.
+    /// Returns the text between the marks of this name.
     pub(crate) fn between(&self, name: &str) -> &str {
         let [begin, end] = marks(name);
         let rest = self.text.split_once(&begin).map_or("", |(_, rest)| rest);
         rest.split_once(&end).map_or("", |(between, _)| between)
     }
 
-    /// Puts the table between the marks of its name.
+    /// Replaces the text between the marks of this name by a table.
     pub(crate) fn put(&mut self, name: &str, table: &str) -> Result<(), Trouble> {
         let [begin, end] = marks(name);
         let parts =
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_put_between_marks_is_found_there_and_the_rest_stays() {
+    fn table_between_marks_is_replaced() {
         let text = "a\n<!-- begin x -->\nold\n<!-- end x -->\nb\n".to_owned();
         let mut page = Page { file: PathBuf::new(), text };
         page.put("x", "new\n").ok().expect("the marks are there");
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_the_versions_that_are_installed() {
+    fn page_has_installed_versions() {
         let page = Page::read().ok().expect("the page is there");
         let packages = include_str!("package.json").lines().filter_map(|line| {
             let mut words = line.split('"').skip(1).step_by(2);

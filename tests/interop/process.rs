@@ -1,4 +1,4 @@
-//! A program of others that runs beside us, and is ended with us.
+//! A program of another project as a child process.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -10,10 +10,10 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::outcome::Trouble;
 
-/// For a program to start, or to answer a line.
+/// The time limit for a program to start, or to respond to a line.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Ended, by its id, when this is dropped.
+/// A child process. It is killed by its id on drop.
 pub(crate) struct Process {
     child: Child,
     input: ChildStdin,
@@ -21,7 +21,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a program in a folder. What it says on its standard error is in `log` there.
+    /// Starts a program in a folder. Its standard error is written to the file `log` in this
+    /// folder.
     pub(crate) fn start<A: AsRef<OsStr>>(
         program: impl AsRef<OsStr>,
         arguments: impl IntoIterator<Item = A>,
@@ -31,7 +32,7 @@ impl Process {
         let log = std::fs::File::create(folder.join(log))?;
         let mut command = Command::new(program);
         command.args(arguments).current_dir(folder).kill_on_drop(true);
-        // Where a proxy is configured, it is not for loopback.
+        // A configured proxy must not be used for loopback.
         command.env("NO_PROXY", "*").env("no_proxy", "*");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn()?;
@@ -41,21 +42,21 @@ impl Process {
         Ok(Self { child, input, output })
     }
 
-    /// The next line that it writes.
+    /// Returns the next line of its output.
     pub(crate) async fn line(&mut self) -> Result<String, Trouble> {
         let line = tokio::time::timeout(PATIENCE, self.output.next_line()).await;
         line.map_err(|_| Trouble::failed("a program has not answered in time"))??
             .ok_or_else(|| Trouble::failed("a program has ended: its log in the target folder says why"))
     }
 
-    /// Its answer to a line.
+    /// Sends a line, and returns the response.
     pub(crate) async fn ask(&mut self, line: &str) -> Result<String, Trouble> {
         self.input.write_all(format!("{line}\n").as_bytes()).await?;
         self.input.flush().await?;
         self.line().await
     }
 
-    /// Ends it at once, and waits until it has ended.
+    /// Kills the program, and waits until it has ended.
     pub(crate) async fn kill(&mut self) -> Result<(), Trouble> {
         Ok(self.child.kill().await?)
     }

@@ -1,4 +1,4 @@
-//! What is asked of every server: tokens, keys that change, and faults.
+//! The interface of every server: tokens, key rotation and faults.
 
 use scopegate_axum::IssuerWithoutAudience;
 use scopegate_axum::{ConfigError, Issuer};
@@ -7,69 +7,72 @@ use serde_json::{Map, Value};
 use crate::api::{API, READ};
 use crate::outcome::Trouble;
 
-/// An authorization server that runs on loopback. Whoever adds one writes this, and a row in `servers.rs`.
+/// An authorization server on loopback. To add one, implement this trait, and add a row in
+/// `servers.rs`.
 pub(crate) trait Server {
-    /// What stands over its column.
+    /// Returns the title of its column.
     fn name(&self) -> &str;
 
-    /// Where its metadata is: the issuer that it says it is itself.
+    /// Returns the URL of the issuer in its metadata.
     fn address(&self) -> &str;
 
-    /// The `iss` of its tokens, unless others are wanted. Not its address where it only dresses as another one.
+    /// Returns the `iss` of its tokens. It differs from the URL if the server imitates another
+    /// provider.
     fn issuer(&self) -> &str;
 
-    /// How an API trusts it: by its preset, tokens of [`Client::Usual`] for [`API`], keys from loopback.
+    /// Returns the settings that trust the server: its preset, tokens of [`Client::Usual`] for
+    /// [`API`], and keys from loopback.
     fn trusted(&self) -> Result<Issuer, ConfigError>;
 
-    /// The preset's rule about for whom a token must be, for an issuer without one.
+    /// Adds the preset's audience or client rule to an issuer.
     fn for_us(&self, issuer: IssuerWithoutAudience) -> Issuer;
 
-    /// The id of a client.
+    /// Returns the id of a client.
     fn client_id(&self, client: Client) -> &str;
 
-    /// Whether its access tokens say that they are ones (RFC 9068 §2.1).
+    /// Returns whether access tokens have `typ` of `at+jwt` (RFC 9068 §2.1).
     fn writes_at_jwt(&self) -> bool;
 
-    /// A token, asked for over HTTP as a client does.
+    /// Requests a token over HTTP, as a client does.
     async fn token(&self, wanted: Wanted<'_>) -> Result<String, Trouble>;
 
-    /// An ID token that it has made, and its audience.
+    /// Returns an ID token of the server, and its audience.
     async fn id_token(&self) -> Result<(String, String), Trouble>;
 
-    /// Signs with other keys from now on.
+    /// Rotates the signing keys.
     async fn rotate(&self, overlap: Overlap) -> Result<(), Trouble>;
 
-    /// From now on its keys are not to be had.
+    /// Makes the keys unavailable.
     async fn set_fault(&self, fault: Fault) -> Result<(), Trouble>;
 
-    /// Its keys are to be had again.
+    /// Makes the keys available again.
     async fn clear_fault(&self) -> Result<(), Trouble>;
 
-    /// How often its keys were asked for, by its own count.
+    /// Returns the number of requests for the keys, which the server has counted.
     async fn key_fetches(&self) -> Result<u64, Trouble>;
 }
 
-/// Who asks for a token.
+/// The client of a token request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Client {
     Usual,
-    /// Of the same server, and not known to the API.
+    /// A client of the same server that the API does not trust.
     Another,
 }
 
-/// What is asked for.
+/// The content of a token request.
 #[derive(Clone)]
 pub(crate) struct Wanted<'a> {
     pub(crate) client: Client,
     pub(crate) scope: &'a str,
-    /// RFC 8707.
+    /// The resource (RFC 8707).
     pub(crate) resource: Option<&'a str>,
     pub(crate) algorithm: &'a str,
     pub(crate) binding: Option<Binding>,
     pub(crate) opaque: bool,
-    /// What the server is to write otherwise; null leaves a claim out.
+    /// Claims that the server must write differently. `null` omits a claim.
     pub(crate) claims: Map<String, Value>,
-    /// The same for the header.
+    /// Header parameters that the server must write differently.
     pub(crate) header: Map<String, Value>,
 }
 
@@ -88,23 +91,23 @@ impl Default for Wanted<'_> {
     }
 }
 
-/// A key that a token is bound to.
+/// The key of a sender-constrained token.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Binding {
-    /// RFC 9449.
+    /// A DPoP key (RFC 9449).
     Dpop,
-    /// RFC 8705.
+    /// A client certificate (RFC 8705).
     Certificate,
 }
 
-/// Whether keys stay published when others take their place.
+/// Whether old keys stay published after a rotation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Overlap {
     With,
     Without,
 }
 
-/// What is wrong where keys are asked for.
+/// The fault of the key set endpoint.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Error,
@@ -130,7 +133,7 @@ impl Fault {
         }
     }
 
-    /// For the table.
+    /// Returns the text for the table.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Error => "keys answered with 500",

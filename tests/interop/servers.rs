@@ -1,4 +1,4 @@
-//! The servers, one file each, and their table: one row here for each.
+//! The servers and their table. Each server has a file and a row here.
 
 mod glewlwyd;
 mod local_issuer;
@@ -16,7 +16,7 @@ pub(crate) use self::local_issuer::Local;
 use self::oidc_provider::{AUTH0, Dress, OKTA};
 pub(crate) use self::oidc_provider::{COGNITO, OidcProvider, PLAIN};
 
-/// Each server is put through its checks beside the others.
+/// Runs the checks of all servers in parallel.
 pub(crate) async fn table(installed: &Installed) -> Table {
     let provider = async |dress: Dress| {
         let name = dress.name;

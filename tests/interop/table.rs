@@ -1,4 +1,4 @@
-//! Columns as a markdown table, and what has become different since one was kept.
+//! Columns as a Markdown table, and the differences from the table on the page.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,16 +6,17 @@ use std::fmt::Write as _;
 use crate::column::{Cell, Column};
 
 pub(crate) struct Table {
-    /// Its marks in the page, and its title.
+    /// The name of its marks in the page, and its title.
     pub(crate) name: &'static str,
     pub(crate) columns: Vec<Column>,
 }
 
-/// Where a cell stands: its row, and the name of its column.
+/// The position of a cell: its row, and the name of its column.
 type Place<'a> = (&'a str, &'a str);
 
 impl Table {
-    /// What was not run is a column that says so; a reason for an empty cell stands below.
+    /// Returns the table. A column that was not run has a note. Reasons for empty cells are below
+    /// the table.
     pub(crate) fn markdown(&self) -> String {
         let names = self.columns.iter().map(|column| column.name.as_str());
         let mut lines = vec![row("check", names), row("---", self.columns.iter().map(|_| "---"))];
@@ -34,7 +35,7 @@ impl Table {
         text
     }
 
-    /// Why cells are empty, and which.
+    /// Returns the reasons for empty cells, each with the cells.
     fn reasons(&self) -> BTreeMap<&str, String> {
         let mut reasons: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
         for column in &self.columns {
@@ -48,7 +49,8 @@ impl Table {
         reasons.into_iter().map(|(why, columns)| (why, text(columns))).collect()
     }
 
-    /// Cells of columns that were run which are not what the page has, as lines to read.
+    /// Returns a message for each cell that differs from the page. Columns that were not run are
+    /// skipped.
     pub(crate) fn differences(&self, page: &str) -> Vec<String> {
         let (kept, now) = (read(page), self.markdown());
         let now = read(&now);
@@ -86,7 +88,7 @@ fn row<'a>(first: &str, cells: impl Iterator<Item = &'a str>) -> String {
     text
 }
 
-/// The cells of a table, each by its row and its column.
+/// Parses a table, and returns its cells by row and column.
 fn read(markdown: &str) -> BTreeMap<Place<'_>, &str> {
     let cells = |line| str::trim_matches(line, '|').split('|').map(str::trim);
     let mut lines = markdown.lines().filter(|line| line.starts_with('|'));
@@ -111,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_markdown_and_says_what_was_not_run() {
+    fn table_names_columns_that_were_not_run() {
         let text = "| check | a server | a client |\n| --- | --- | --- |\n| a check | yes | NOT RUN |\n| another | – | NOT RUN |\n\n\
                     Empty cells (–):\n\n- a server: it has none.";
         assert_eq!(table("yes").markdown(), text);
     }
 
     #[test]
-    fn a_cell_that_is_not_as_it_was_is_named_unless_it_was_not_run() {
+    fn changed_cell_is_named_if_column_was_run() {
         let kept = table("yes").markdown().replace("NOT RUN", "yes");
         assert!(table("yes").differences(&kept).is_empty());
         let expected = "a server, a check: the page has \"yes\", this run \"refused\"";
@@ -126,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_or_a_column_that_the_page_does_not_have_is_named() {
+    fn row_or_column_missing_on_page_is_named() {
         assert_eq!(table("yes").differences("").len(), 2);
         let further = table("yes").markdown() + "\n| a third | yes | yes |\n";
         assert!(!table("yes").differences(&further).is_empty());

@@ -1,5 +1,7 @@
-//! The set-up of Amazon Cognito as code, `deploy/cognito/template.yaml`: AWS's linter finds nothing in it, moto creates its
-//! stack, and its outputs are the settings of docs/cognito.md and of the demo.
+//! Checks of `deploy/cognito/template.yaml`, which creates the resources in Amazon Cognito.
+//!
+//! AWS's linter finds no problem in it, moto creates its stack, and its outputs have the names of
+//! the settings in docs/cognito.md and of the demo.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -52,7 +54,7 @@ async fn column(tools: &Tools<'_>) -> Column {
     column
 }
 
-/// What is installed for Python.
+/// The installed Python programs.
 struct Tools<'a> {
     bin: PathBuf,
     folder: &'a Path,
@@ -64,7 +66,8 @@ impl Tools<'_> {
         Ok(command.args(arguments).current_dir(self.folder).kill_on_drop(true).output().await?)
     }
 
-    /// A grant that does not exist is found, too, so that the linter is known to look.
+    /// Runs the linter. It must also find an unknown grant in a changed template, which shows that
+    /// it checks grants.
     async fn lint(&self) -> Outcome {
         let found = self.run("cfn-lint", &["--", TEMPLATE]).await?;
         ensure!(found.status.success(), "{}", String::from_utf8_lossy(&found.stdout));
@@ -86,7 +89,7 @@ impl Tools<'_> {
     }
 }
 
-/// The value at a JSON pointer (RFC 6901), or `null`.
+/// Returns the value at a JSON pointer (RFC 6901), or `null`.
 fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {
     value.pointer(pointer).unwrap_or(&Value::Null)
 }
@@ -101,7 +104,7 @@ fn output<'a>(stack: &'a Value, name: &str) -> Result<&'a str, Trouble> {
     output.ok_or_else(|| Trouble::failed(format!("there is no output {name}: {}", at(stack, "/outputs"))))
 }
 
-/// The client with this id, as Cognito describes it.
+/// Returns Cognito's description of the client with this id.
 fn client<'a>(stack: &'a Value, id: &str) -> Result<&'a Value, Trouble> {
     let clients = at(stack, "/clients").as_array().into_iter().flatten();
     clients
@@ -122,7 +125,7 @@ fn clients(stack: &Value) -> Outcome {
         is(at(client, "/AllowedOAuthFlows"), &json!(["client_credentials"]))?;
         is(at(client, "/AllowedOAuthFlowsUserPoolClient"), &json!(true))?;
         is(at(client, "/AllowedOAuthScopes"), &json!(scopes))?;
-        // Signing in by password or SRP would be a way past the grant.
+        // Sign-in by password or SRP would bypass the grant.
         is(at(client, "/ExplicitAuthFlows"), &json!(["ALLOW_REFRESH_TOKEN_AUTH"]))?;
     }
     Ok(YES)
@@ -132,7 +135,8 @@ fn sign_up(stack: &Value) -> Outcome {
     is(at(stack, "/pool/AdminCreateUserConfig/AllowAdminCreateUserOnly"), &json!(true))
 }
 
-/// A token of each client is accepted with the scopes that Cognito gives it; one of another client is not.
+/// A token of each client is accepted with the scopes that Cognito grants. A token of another
+/// client is rejected.
 async fn api(stack: &Value) -> Outcome {
     let key = SigningKey::generate(Algorithm::RS256);
     let pool = output(stack, "Issuer")?;
@@ -167,7 +171,8 @@ fn caller(stack: &Value) -> Outcome {
     Ok(YES)
 }
 
-/// An output `ClientId` is the flag `--client-id`. What callers get stands in docs/cognito.md with an example of its form.
+/// An output `ClientId` is the flag `--client-id`. docs/cognito.md has an example of each output
+/// for callers.
 fn names(stack: &Value) -> Outcome {
     for (name, field) in [("Issuer", "issuer"), ("ClientId", "client_id"), ("Resource", "resource")] {
         output(stack, name)?;

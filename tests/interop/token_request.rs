@@ -1,4 +1,4 @@
-//! Asks a token endpoint for a token, as a client with a secret does.
+//! Token requests of a client with a secret.
 
 use reqwest::Client;
 use serde_json::Value;
@@ -6,7 +6,8 @@ use serde_json::Value;
 use crate::outcome::Trouble;
 use crate::server::Wanted;
 
-/// The secret goes into the body, where nobody disagrees about how it is written. `more` goes into the query.
+/// Requests a token. The secret is sent in the body, because all servers agree about its encoding
+/// there. `more` is the query.
 pub(crate) async fn ask(
     http: &Client,
     endpoint: &str,

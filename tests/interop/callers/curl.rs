@@ -1,4 +1,4 @@
-//! curl, as people type it.
+//! curl with ordinary options.
 
 use serde_json::Value;
 use tokio::process::Command;
@@ -50,7 +50,7 @@ impl Caller for Curl {
     }
 }
 
-/// What curl says of the answer, after its body: the status and the headers.
+/// Runs curl, and parses the status and the headers that it prints after the body.
 async fn run(arguments: &[String]) -> Result<View, Trouble> {
     let mut command = Command::new("curl");
     command.args(["--silent", "--show-error", "--noproxy", "*", "--max-time", "20"]);

@@ -1,4 +1,4 @@
-//! scopegate-client, with reqwest: our own half among those of others.
+//! scopegate-client with reqwest.
 
 use reqwest::{Client as Http, RequestBuilder, Response, Url};
 use scopegate_client::{AddToken, CallError, ClientAuthentication, ClientCredentials, Error, PrivateKey};
@@ -13,7 +13,7 @@ pub(crate) struct Ours {
 }
 
 impl Caller for Ours {
-    /// Finds the token endpoint by the issuer's metadata.
+    /// Discovers the token endpoint with the issuer's metadata.
     async fn fetch_and_call(&mut self, order: &Order<'_>, url: &str) -> Result<View, Trouble> {
         let client = authentication(order.account)?;
         let origin = Url::parse(url)?.origin().ascii_serialization();

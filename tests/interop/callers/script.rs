@@ -1,4 +1,5 @@
-//! A client in another language: a program that reads jobs as lines of JSON, and writes what it has seen.
+//! A client in another language: a program that reads jobs as lines of JSON, and writes the
+//! results.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Is the server found, and are its good tokens accepted?
+//! Discovery of the server, and its valid tokens.
 
 use scopegate_axum::{Algorithm, ConfigError, Issuer, Verifier};
 
@@ -6,7 +6,8 @@ use crate::api::Api;
 use crate::outcome::{Outcome, YES, ensure};
 use crate::server::{Client, Server, Wanted};
 
-/// By the address of its metadata alone. With a final slash more or less, it is another issuer.
+/// Discovers the server by its metadata. With an added or removed final slash, it is another
+/// issuer.
 pub(super) async fn discovery<S: Server>(server: &S) -> Outcome {
     let address = server.address();
     let api = Api::trusting(server.for_us(Issuer::from_metadata(address)?)).await?;
@@ -22,7 +23,7 @@ pub(super) async fn discovery<S: Server>(server: &S) -> Outcome {
     Ok(YES)
 }
 
-/// And the application sees which client it is.
+/// With the preset, a token is accepted, and the application gets its client.
 pub(super) async fn preset<S: Server>(server: &S) -> Outcome {
     let api = Api::trusting(server.trusted()?).await?;
     let answer = api.accepts(&server.token(Wanted::default()).await?).await?;
@@ -31,14 +32,14 @@ pub(super) async fn preset<S: Server>(server: &S) -> Outcome {
     Ok(YES)
 }
 
-/// Accepted, unless the preset knows that the provider does not use it. The issuer that lists it and the one that does not
-/// differ in nothing else.
+/// A token of this algorithm is accepted, if the provider of the preset uses it. It is rejected by
+/// an issuer that differs only in the list of algorithms.
 pub(super) async fn algorithm<S: Server>(server: &S, algorithm: &str) -> Outcome {
     let token = server.token(Wanted { algorithm, ..Wanted::default() }).await?;
     let (same, others): (Vec<_>, Vec<_>) =
         Algorithm::ALL.iter().copied().partition(|one| one.to_string() == algorithm);
     Api::trusting(server.trusted()?.algorithms(same)).await?.accepts(&token).await?;
-    // Perhaps it has keys for no other algorithm: this is judged before they are looked for.
+    // The server may have no keys for other algorithms. The algorithm is checked before the key is looked up.
     let others = Verifier::builder().trust(server.trusted()?.algorithms(others)).start_lazy()?;
     Api::with(others).await?.refuses(&token, "UnacceptableAlgorithm").await?;
 
@@ -50,7 +51,7 @@ pub(super) async fn algorithm<S: Server>(server: &S, algorithm: &str) -> Outcome
     Ok("refused: not in the preset")
 }
 
-/// A token without it is refused where it is required, and accepted where it is not.
+/// A token without `typ` of `at+jwt` is rejected if it is required, and otherwise accepted.
 pub(super) async fn at_jwt<S: Server>(server: &S) -> Outcome {
     let strict = Api::trusting(server.trusted()?.require_at_jwt()).await?;
     let token = server.token(Wanted::default()).await?;

@@ -1,4 +1,4 @@
-//! The server's keys are not to be had.
+//! Failures of the server's key set endpoint.
 
 use std::time::Duration;
 
@@ -10,11 +10,14 @@ use crate::api::Api;
 use crate::outcome::{Outcome, Trouble, YES, ensure};
 use crate::server::{Fault, Overlap, Server, Wanted};
 
-/// How long a verifier may take to notice that keys are to be had again. Its attempts are a minute apart at most.
+/// Maximum time for a verifier to fetch keys after a fault. Its attempts are at most a minute
+/// apart.
 const RECOVERY: Duration = Duration::from_secs(45);
 
-/// A key is new when the fault begins. The last successful fetch is younger than its period, so a token of this key is
-/// rejected as one of an invented key would be (FR-A5), until the fault ends.
+/// Known keys stay usable during a fault, and a new key is unknown until it ends.
+///
+/// The last successful fetch is younger than the refresh interval. So a token of the new key is
+/// rejected like a token with an invented key id (FR-A5).
 pub(super) async fn known_keys_stay<S: Server>(server: &S, fault: Fault) -> Outcome {
     let api = Api::trusting(server.trusted()?).await?;
     let known = server.token(Wanted::default()).await?;
@@ -50,7 +53,8 @@ async fn during(api: &Api, known: &str, unknown: &str) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// By the server's count; by ours where it does not count, and then only what has failed.
+/// Returns the number of fetches that the server has counted. If it does not count, returns the
+/// number of failed fetches that we have counted.
 async fn fetches<S: Server>(server: &S, api: &Api) -> Result<u64, Trouble> {
     match counted(server).await? {
         Some(fetches) => Ok(fetches),

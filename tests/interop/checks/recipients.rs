@@ -1,10 +1,11 @@
-//! For whom a token is, and what it opens.
+//! Audience and scopes of a token.
 
 use crate::api::{ANOTHER_API, Api, WRITE};
 use crate::outcome::{Outcome, YES, ensure};
 use crate::server::{Client, Server, Wanted};
 
-/// A token that only reads may read and not write; one that only writes may write and not read.
+/// A token with the scope for reading may read and not write. A token with the scope for writing
+/// may write and not read.
 pub(super) async fn scope<S: Server>(server: &S) -> Outcome {
     let api = Api::trusting(server.trusted()?).await?;
     let reader = server.token(Wanted::default()).await?;
@@ -30,7 +31,7 @@ pub(super) async fn another_api<S: Server>(server: &S) -> Outcome {
     Ok(YES)
 }
 
-/// What the server makes of it is its business.
+/// The results of servers differ, so the check only records them.
 pub(super) async fn without_resource<S: Server>(server: &S) -> Outcome {
     let api = Api::trusting(server.trusted()?).await?;
     let token = server.token(Wanted { resource: None, ..Wanted::default() }).await?;

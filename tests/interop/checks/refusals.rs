@@ -1,4 +1,4 @@
-//! What must not get in, each beside a token that does.
+//! Tokens that must be rejected, each with a similar token that is accepted.
 
 use scopegate_issuer::{Algorithm, LocalIssuer, SigningKey};
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub(super) async fn expired<S: Server>(server: &S) -> Outcome {
     Ok(YES)
 }
 
-/// An application whose client id is also an audience of the API would let ID tokens in by `aud` alone.
+/// An API whose audience is also a client id would accept ID tokens if it only checked `aud`.
 pub(super) async fn id_token<S: Server>(server: &S) -> Outcome {
     let (token, audience) = server.id_token().await?;
     let api = Api::trusting(server.trusted()?.audiences([API, &audience])).await?;
@@ -47,7 +47,7 @@ pub(super) async fn forged<S: Server>(server: &S) -> Outcome {
     Ok(YES)
 }
 
-/// It says all that ours would say, but for whom it is from.
+/// The token has the same content as a token of this server, except for its issuer.
 pub(super) async fn foreign<S: Server>(server: &S) -> Outcome {
     let api = Api::trusting(server.trusted()?).await?;
     api.accepts(&server.token(Wanted::default()).await?).await?;
@@ -59,7 +59,8 @@ pub(super) async fn foreign<S: Server>(server: &S) -> Outcome {
     Ok(YES)
 }
 
-/// Until the possession of the key can be checked, it must not be taken as if anybody might hold it.
+/// A sender-constrained token is rejected, because the possession of its key cannot be checked. It
+/// must not be accepted as a bearer token.
 pub(super) async fn bound<S: Server>(server: &S, binding: Binding) -> Outcome {
     let api = Api::trusting(server.trusted()?).await?;
     let bound = server.token(Wanted { binding: Some(binding), ..Wanted::default() }).await?;

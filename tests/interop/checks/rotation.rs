@@ -1,4 +1,4 @@
-//! The server begins to sign with other keys while callers go on.
+//! Key rotation of the server during requests.
 
 use crate::api::{Answer, Api};
 use crate::compact::Compact;
@@ -7,7 +7,7 @@ use crate::server::{Overlap, Server, Wanted};
 
 const MANY: usize = 50;
 
-/// The token in hand and one of the new key are both good, all the time.
+/// Tokens of the old and of the new key are accepted all the time.
 pub(super) async fn with_overlap<S: Server>(server: &S) -> Outcome {
     let api = Api::trusting(server.trusted()?).await?;
     let old = server.token(Wanted::default()).await?;
@@ -24,13 +24,13 @@ pub(super) async fn with_overlap<S: Server>(server: &S) -> Outcome {
     Ok(YES)
 }
 
-/// The first token of the new key is good, and with it the old one is no more.
+/// The first token of the new key is accepted. From then on, the old token is rejected.
 pub(super) async fn without_overlap<S: Server>(server: &S) -> Outcome {
     let api = Api::trusting(server.trusted()?).await?;
     let old = server.token(Wanted::default()).await?;
     api.accepts(&old).await?;
     server.rotate(Overlap::Without).await?;
-    api.accepts(&old).await?; // nobody could know yet
+    api.accepts(&old).await?; // the API has not fetched the keys yet
     let new = token_of_another_key(server, &old).await?;
     api.accepts(&new).await?;
     api.refuses(&old, "UnknownKey").await?;
@@ -50,7 +50,7 @@ pub(super) async fn one_fetch<S: Server>(server: &S) -> Outcome {
     Ok(YES)
 }
 
-/// Anybody can invent key ids, and for 30 s only the first is looked for, twice.
+/// Attackers can invent key ids. In 30 s, only the first of them causes fetches, and at most two.
 pub(super) async fn invented_key_ids<S: Server>(server: &S) -> Outcome {
     let issuer = server.trusted()?;
     let api = Api::with(scopegate_axum::Verifier::builder().trust(issuer).start().await?).await?;
@@ -70,7 +70,7 @@ pub(super) async fn invented_key_ids<S: Server>(server: &S) -> Outcome {
     Ok(YES)
 }
 
-/// A token that another key has signed than this one.
+/// Returns a token that was signed with another key than `old`.
 pub(super) async fn token_of_another_key<S: Server>(server: &S, old: &str) -> Result<String, Trouble> {
     let new = server.token(Wanted::default()).await?;
     let [old, new_id] = [Compact::read(old)?, Compact::read(&new)?].map(|token| token.key_id().to_owned());
@@ -78,7 +78,7 @@ pub(super) async fn token_of_another_key<S: Server>(server: &S, old: &str) -> Re
     Ok(new)
 }
 
-/// The statuses of requests that are under way together.
+/// Sends requests concurrently, and returns their statuses.
 async fn at_once(api: &Api, tokens: &[String]) -> Result<Vec<u16>, Trouble> {
     let mut requests = tokio::task::JoinSet::new();
     for token in tokens {

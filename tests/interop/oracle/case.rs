@@ -1,10 +1,10 @@
-//! The tokens that are judged, each with the two verdicts that it has to get.
+//! The compared tokens, each with its two expected verdicts.
 
 use serde_json::{Map, Value, json};
 
 use crate::api::{API, READ, WRITE};
 
-/// A good token of a pool, changed in one place.
+/// A valid token of a pool with one change.
 pub(super) struct Case {
     pub(super) name: &'static str,
     pub(super) change: Change,
@@ -12,17 +12,17 @@ pub(super) struct Case {
 }
 
 pub(super) enum Change {
-    /// The issuer writes other claims; null leaves one out.
+    /// The issuer writes other claims. `null` omits a claim.
     Claims(Map<String, Value>),
     /// The issuer writes another header.
     Header(Map<String, Value>),
-    /// Somebody changes the header afterwards.
+    /// An attacker changes the header after the token was signed.
     HeaderAfterwards(&'static str, Value),
-    /// Somebody changes a claim afterwards.
+    /// An attacker changes a claim after the token was signed.
     ClaimAfterwards(&'static str, Value),
-    /// Somebody else signs it, and says that it was the issuer's key.
+    /// An attacker signs the token with another key, and with the key id of the issuer's key.
     Forged,
-    /// The issuer's other published key signs it.
+    /// The token is signed with the issuer's other published key.
     OtherKey,
 }
 
@@ -30,13 +30,13 @@ pub(super) enum Change {
 pub(super) enum Verdicts {
     Accepted,
     Refused,
-    /// In the words of the table, with the reason.
+    /// Only our verifier rejects the token, for this reason. The table has the same text.
     OnlyWeRefuse(&'static str),
 }
 
 use Verdicts::{Accepted, OnlyWeRefuse, Refused};
 
-/// `now` is in seconds since 1970, `pool` the name of the pool.
+/// Returns all cases. `now` is in seconds since 1970, and `pool` is the issuer of the pool.
 pub(super) fn all(now: u64, pool: &str) -> Vec<Case> {
     let claim = |name: &str, value: Value| Change::Claims(Map::from_iter([(name.to_owned(), value)]));
     let header = |name: &str, value: Value| Change::Header(Map::from_iter([(name.to_owned(), value)]));

@@ -1,5 +1,5 @@
-//! Debian's `glewlwyd`: an authorization server in C, with a JOSE library of its own. Its keys can be changed; that they are
-//! not to be had happens only when it is stopped.
+//! Debian's `glewlwyd`: an authorization server in C with its own JOSE library. Its keys can be
+//! rotated, and are unavailable only if it is stopped.
 
 mod administrator;
 mod program;
@@ -28,24 +28,24 @@ const SECRET: &str = "glewlwydSecret";
 const ENCODED: &str = "in two words";
 const ENCODED_SECRET: &str = "a secret: %+/=&~";
 
-/// Its own, where others are installed.
+/// Its folder among the installed programs.
 const FOLDER: &str = "glewlwyd";
 
 pub(crate) struct Glewlwyd {
     folder: PathBuf,
     issuer: String,
-    /// As its metadata has it.
+    /// The token endpoint in its metadata.
     token_endpoint: String,
     administrator: Administrator,
     http: Http,
-    /// Of clients.
+    /// The keys of clients.
     keys: [SigningKey; 3],
     running: Mutex<Running>,
 }
 
 struct Running {
     process: Process,
-    /// Private JWKs; it signs with the first one.
+    /// Private JWKs. The first one signs.
     keys: Vec<Value>,
     generation: u32,
 }
@@ -92,7 +92,7 @@ impl Glewlwyd {
         })
     }
 
-    /// For clients of others.
+    /// Returns the accounts for clients of other projects.
     pub(crate) fn accounts(&self) -> Accounts {
         Accounts {
             issuer: self.issuer.clone(),
@@ -203,7 +203,8 @@ fn with_key(key: &SigningKey) -> Account {
     Account::with_key(format!("by{algorithm}"), key.private_key_pem(), key.kid().to_owned(), algorithm)
 }
 
-/// Private keys for all algorithms, made by Node.js: nothing of ours writes private JWKs.
+/// Generates private keys for all algorithms with Node.js, because our crates do not write private
+/// JWKs.
 async fn new_keys(folder: &Path, generation: u32) -> Result<Vec<Value>, Trouble> {
     let prefix = format!("gl{generation}");
     let arguments = ["servers/keys.mjs", &prefix, "RS256", "PS256", "ES256", "EdDSA"];

@@ -1,4 +1,4 @@
-//! Our own local issuer, as a server among others.
+//! Our local issuer as a server.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const SECRET: &str = "a secret: %+/=&~";
 
 pub(crate) struct Local {
     issuer: LocalIssuer,
-    /// Of clients.
+    /// The keys of clients.
     keys: [SigningKey; 3],
     http: Http,
 }
@@ -48,7 +48,7 @@ impl Local {
         Ok(Self { issuer, keys, http: client()? })
     }
 
-    /// For clients of others.
+    /// Returns the accounts for clients of other projects.
     pub(crate) fn accounts(&self) -> Accounts {
         let with_key = |key: &SigningKey| {
             let algorithm = key.alg().to_string();
@@ -114,7 +114,7 @@ impl Server for Local {
             let alg: Algorithm = wanted.algorithm.parse()?;
             self.issuer.default_pool().rotate_to(SigningKey::generate(alg));
         }
-        // Bound to a resource only where it is not the API's: Cognito's tokens have no audience.
+        // The resource of the API is not requested, because Cognito's tokens have no audience by default.
         let wanted = Wanted { resource: wanted.resource.filter(|resource| *resource != API), ..wanted };
         let endpoint = self.issuer.token_endpoint();
         let id = self.client_id(wanted.client);

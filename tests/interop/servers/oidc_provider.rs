@@ -1,4 +1,5 @@
-//! npm `oidc-provider`, as it comes and in the dress of others. What it does is `oidc_provider.mjs` and `dress/`.
+//! npm `oidc-provider`, with its own tokens and as imitations of other providers
+//! (`oidc_provider.mjs` and `dress/`).
 
 use std::collections::BTreeMap;
 
@@ -18,13 +19,13 @@ use crate::process::Process;
 use crate::server::{Binding, Client, Fault, Overlap, Server, Wanted};
 use crate::token_request;
 
-/// Whose tokens it writes.
+/// The provider that it imitates.
 pub(crate) struct Dress {
-    /// What stands over its column.
+    /// The title of its column.
     pub(crate) name: &'static str,
-    /// That of `dress/FILE.mjs`.
+    /// The name in `dress/FILE.mjs`.
     file: &'static str,
-    /// The preset, with the name that an application has in its configuration.
+    /// The preset with the settings of an application.
     preset: fn(&Ready) -> Result<IssuerWithoutAudience, ConfigError>,
     for_us: fn(IssuerWithoutAudience) -> Issuer,
     algorithms: &'static [&'static str],
@@ -62,10 +63,10 @@ pub(crate) const AUTH0: Dress = Dress {
     algorithms: &["RS256", "PS256", "ES256"],
 };
 
-/// As `dress/cognito.mjs` has it.
+/// The pool id in `dress/cognito.mjs`.
 const COGNITO_POOL: &str = "us-east-1_TestPool1";
 
-/// Its clients, as `oidc_provider.mjs` has them.
+/// The clients in `oidc_provider.mjs`.
 const USUAL: &str = "by-post";
 const ANOTHER: &str = "another";
 const BOUND: &str = "by-certificate";
@@ -79,14 +80,14 @@ pub(crate) struct OidcProvider {
     _process: Process,
 }
 
-/// What it says when it is ready.
+/// The message of the program when it is ready.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Ready {
     origin: String,
-    /// The issuer that its metadata says.
+    /// The issuer in its metadata.
     address: String,
-    /// The issuer that its tokens say.
+    /// The issuer in its tokens.
     issuer: String,
     token_endpoint: String,
     jwks_uri: String,
@@ -101,7 +102,7 @@ impl OidcProvider {
         Ok(Self { dress, ready, http: client()?, _process: process })
     }
 
-    /// For clients of others.
+    /// Returns the accounts for clients of other projects.
     pub(crate) async fn accounts(&self) -> Result<Accounts, Trouble> {
         let mut keys: BTreeMap<String, String> = self.control("client-keys", &[]).await?;
         let with_key = |(algorithm, pem)| {
@@ -119,7 +120,7 @@ impl OidcProvider {
         })
     }
 
-    /// Asks it what no real server answers.
+    /// Sends a command that only exists for these tests.
     async fn control<T: DeserializeOwned>(&self, what: &str, query: &[(&str, &str)]) -> Result<T, Trouble> {
         let request = self.http.get(format!("{}/control/{what}", self.ready.origin)).query(query);
         Ok(request.send().await?.error_for_status()?.json().await?)

@@ -1,5 +1,7 @@
-//! Two neighbours have chosen different cryptography for `jsonwebtoken`, two others for rustls, and nobody has chosen
-//! between them. A program of its own, because both choices are the whole process's.
+//! Both cryptography backends of `jsonwebtoken` and of rustls are enabled, and no default is
+//! installed.
+//!
+//! This is a separate program, because the defaults are those of a process.
 
 mod parts;
 
@@ -9,11 +11,11 @@ use tower_mcp::oauth::{JwtValidator, TokenValidator as _};
 const UNDECIDED: &str = "Could not automatically determine the process-level CryptoProvider";
 
 #[tokio::test]
-async fn we_work_where_nobody_has_chosen_and_jsonwebtoken_does_not() {
+async fn verifier_works_without_chosen_backend() {
     let ours = Ours::start().await;
     ours.assert_works().await;
 
-    // What this test is about is the case: the same tokens make others panic.
+    // The premise of this test: with the same token, `jsonwebtoken` panics.
     let token = ours.issuer.mint().sign();
     let panic = panic_of(|| ours.accepted_by_jsonwebtoken(&token));
     assert!(panic.contains(UNDECIDED), "{panic}");
@@ -24,7 +26,7 @@ async fn we_work_where_nobody_has_chosen_and_jsonwebtoken_does_not() {
     let panic = panic_of(rustls::ClientConfig::builder);
     assert!(panic.contains(UNDECIDED), "{panic}");
 
-    // Neither what they have done changes anything, nor that keys are fetched only now.
+    // Our verifier still works, and so does the first fetch of keys.
     ours.assert_works().await;
     Ours::start().await.assert_works().await;
 }

@@ -1,4 +1,5 @@
-//! Somebody chooses `aws_lc_rs` for `jsonwebtoken`, which has both. A program of its own, because that is for the whole process.
+//! `jsonwebtoken` has both backends, and `aws_lc_rs` is installed as its default. This is a
+//! separate program, because the default is that of a process.
 
 mod parts;
 
@@ -6,7 +7,7 @@ use jsonwebtoken::crypto::aws_lc;
 use parts::Ours;
 
 #[tokio::test]
-async fn we_work_before_and_after_somebody_chose_aws_lc_rs() {
+async fn verifier_works_with_chosen_aws_lc_rs() {
     let ours = Ours::start().await;
     ours.assert_works().await;
     assert!(aws_lc::DEFAULT_PROVIDER.install_default().is_ok());

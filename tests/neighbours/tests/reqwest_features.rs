@@ -1,5 +1,5 @@
-//! Another crate has turned on every feature of `reqwest` that changes its defaults. Our client states what it does, so it
-//! does the same as before; a client that states nothing does not.
+//! Another crate has enabled every feature of `reqwest` that changes its defaults. Our client
+//! states all settings, so it does not change. A client with default settings does.
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
 use std::process::Command;
@@ -16,14 +16,15 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::server::Acceptor;
 
-/// `{}`, gzipped.
+/// `{}` in gzip.
 const GZIPPED: [u8; 22] =
     [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xab, 0xae, 0x05, 0, 0x43, 0xbf, 0xa6, 0xa3, 2, 0, 0, 0];
 
-/// TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746 §3.3) is in the list of suites and is none.
+/// TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746 §3.3), which is in the list of cipher suites but is
+/// not one.
 const SCSV: u16 = 0x00ff;
 
-/// A connection, as its server sees it.
+/// A connection from the server's view.
 #[derive(Clone)]
 struct Seen {
     suites: Vec<u16>,
@@ -31,7 +32,7 @@ struct Seen {
     request: String,
 }
 
-/// A server with TLS whose body is gzipped. It speaks HTTP/1.1 only, and sets a cookie.
+/// A server with TLS, HTTP/1.1 only, a body in gzip, and a cookie.
 struct Server {
     url: String,
     authority: String,
@@ -42,7 +43,7 @@ impl Server {
     async fn start() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // OpenSSL takes a certificate for self-signed if its issuer has its own name.
+        // OpenSSL treats a certificate as self-signed if subject and issuer have the same name.
         params.distinguished_name.push(DnType::CommonName, "authority");
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
@@ -70,14 +71,14 @@ impl Server {
         (HttpClients::default().client(&url, &settings).unwrap(), url)
     }
 
-    /// A client of which nothing is said but whom it trusts.
+    /// Returns a client with default settings and our authority.
     fn plain(&self) -> reqwest::Client {
         let authority = reqwest::Certificate::from_pem(self.authority.as_bytes()).unwrap();
         reqwest::Client::builder().no_proxy().tls_certs_merge([authority]).build().unwrap()
     }
 }
 
-/// One request for each connection.
+/// Reads one request from each connection.
 async fn serve(listener: TcpListener, config: Arc<ServerConfig>, seen: Arc<Mutex<Vec<Seen>>>) {
     while let Ok((stream, _)) = listener.accept().await {
         let start = LazyConfigAcceptor::new(Acceptor::default(), stream).await.unwrap();
@@ -98,7 +99,7 @@ async fn serve(listener: TcpListener, config: Arc<ServerConfig>, seen: Arc<Mutex
     }
 }
 
-/// The suites that rustls can offer with its cryptography of aws-lc-rs.
+/// Returns the cipher suites that rustls offers with aws-lc-rs.
 fn suites_of_rustls() -> Vec<u16> {
     let suites = default_provider().cipher_suites.into_iter().map(|suite| u16::from(suite.suite()));
     suites.chain([SCSV]).collect()
@@ -113,7 +114,7 @@ async fn tls_is_still_that_of_rustls() {
     let suites = server.last().suites;
     assert!(!suites.is_empty() && suites.iter().all(|suite| rustls.contains(suite)), "{suites:x?}");
 
-    // What this test is about is the case: another client uses another stack.
+    // The premise of this test: a client with default settings uses another stack.
     server.plain().get(&server.url).send().await.unwrap();
     let suites = server.last().suites;
     assert!(suites.iter().any(|suite| !rustls.contains(suite)), "{suites:x?}");
@@ -173,7 +174,7 @@ async fn cookies_are_still_not_sent_back() {
     assert!(server.last().request.contains("cookie: a=b"));
 }
 
-/// The first bytes that a program sends to its proxy, with these variables as its environment.
+/// Returns the first bytes that a program sends to its proxy, with this environment variable.
 async fn sent_to_proxy(whose: &str, variable: &str, scheme: &str) -> Vec<u8> {
     let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let value = format!("{scheme}://{}", proxy.local_addr().unwrap());
@@ -185,7 +186,7 @@ async fn sent_to_proxy(whose: &str, variable: &str, scheme: &str) -> Vec<u8> {
         stream.read_buf(&mut sent).await.unwrap();
         sent
     });
-    // It sees that its proxy hangs up, and ends.
+    // The program exits, because its proxy closes the connection.
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert!(!output.status.success());
     assert!(asked.is_finished(), "the proxy was not asked: {}", String::from_utf8_lossy(&output.stderr));
@@ -193,7 +194,7 @@ async fn sent_to_proxy(whose: &str, variable: &str, scheme: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn proxy_of_the_environment_is_asked_for_a_tunnel() {
+async fn proxy_of_environment_gets_tunnel_request() {
     for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         for scheme in ["http", "socks5", "socks5h", "socks4", "socks4a"] {
             let sent = sent_to_proxy("ours", variable, scheme).await;
@@ -204,6 +205,6 @@ async fn proxy_of_the_environment_is_asked_for_a_tunnel() {
             );
         }
     }
-    // Version 5 of the protocol.
+    // The first byte of SOCKS is its version, 5.
     assert_eq!(sent_to_proxy("plain", "HTTPS_PROXY", "socks5h").await.first(), Some(&5));
 }

@@ -1,4 +1,5 @@
-//! Somebody chooses `rust_crypto` for `jsonwebtoken`, which has both. A program of its own, because that is for the whole process.
+//! `jsonwebtoken` has both backends, and `rust_crypto` is installed as its default. This is a
+//! separate program, because the default is that of a process.
 
 mod parts;
 
@@ -6,7 +7,7 @@ use jsonwebtoken::crypto::rust_crypto;
 use parts::Ours;
 
 #[tokio::test]
-async fn we_work_before_and_after_somebody_chose_rust_crypto() {
+async fn verifier_works_with_chosen_rust_crypto() {
     let ours = Ours::start().await;
     ours.assert_works().await;
     assert!(rust_crypto::DEFAULT_PROVIDER.install_default().is_ok());

@@ -1,6 +1,6 @@
-//! Prints the public API that rustdoc's JSON describes, one item a line. `scripts/api` runs it.
+//! Prints the public API in rustdoc's JSON, one item per line. `scripts/api` runs it.
 //!
-//! Derived traits are one line each. Automatic and blanket implementations are left out.
+//! Derived traits are one line each. Automatic and blanket implementations are omitted.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -8,7 +8,7 @@ use std::error::Error;
 
 use public_api::{Builder, PublicApi};
 
-/// What derives and `pin_project!` add and no user can name.
+/// Items of derives and `pin_project!` that users cannot name.
 const OF_MACROS: [&str; 2] = ["::StructuralPartialEq ", "::__private::"];
 
 fn main() -> Result<(), Box<dyn Error>> {

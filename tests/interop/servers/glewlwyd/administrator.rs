@@ -1,4 +1,5 @@
-//! Sets it up, by the interface that its administrators have. The administrator is also its only user.
+//! Configures the server with its administration interface. The administrator is also its only
+//! user.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::api::{ANOTHER_API, API, READ, WRITE};
 use crate::outcome::{Trouble, ensure};
 
-/// The client that people log in to, and where it sends them: nobody is there.
+/// The client for logins. No server listens at its redirect URI.
 const WEB: &str = "web";
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
 
@@ -22,7 +23,7 @@ pub(super) struct Administrator {
 }
 
 impl Administrator {
-    /// Logs in, when it answers.
+    /// Logs in as soon as the server responds.
     pub(super) async fn log_in(origin: &str) -> Result<Self, Trouble> {
         let http = Http::builder().no_proxy().redirect(Policy::none()).timeout(Duration::from_secs(20));
         let mut administrator =
@@ -35,7 +36,7 @@ impl Administrator {
         Ok(administrator)
     }
 
-    /// Until it answers.
+    /// Waits until the server responds.
     pub(super) async fn wait(&self) -> Result<(), Trouble> {
         let deadline = Instant::now() + Duration::from_secs(20);
         while self.http.get(format!("{}/api/", self.origin)).send().await.is_err() {
@@ -45,7 +46,7 @@ impl Administrator {
         Ok(())
     }
 
-    /// From now on it issues tokens, signed with the first of these keys.
+    /// Adds an issuer that signs tokens with the first of these keys.
     pub(super) async fn add_issuer(&self, issuer: &str, keys: &[Value]) -> Result<(), Trouble> {
         self.ask(Method::POST, "mod/plugin/", settings(issuer, keys)?).await.map(drop)
     }
@@ -56,7 +57,7 @@ impl Administrator {
         self.ask(Method::PUT, "mod/plugin/oidc/reset", Value::Null).await.map(drop)
     }
 
-    /// A client that acts for itself, with what is its own.
+    /// Adds a client for the client credentials grant, with its own settings.
     pub(super) async fn add_client(&self, own: Map<String, Value>) -> Result<(), Trouble> {
         let mut client = Map::from_iter([
             ("confidential".to_owned(), json!(true)),
@@ -68,7 +69,7 @@ impl Administrator {
         self.ask(Method::POST, "client/", client.into()).await.map(drop)
     }
 
-    /// A client that people log in to, and that its only user has agreed to.
+    /// Adds a client for logins, with the consent of the only user.
     pub(super) async fn add_login(&self) -> Result<(), Trouble> {
         let web = json!({
             "client_id": WEB, "client_secret": "not used", "confidential": true, "enabled": true, "scope": [],
@@ -83,7 +84,7 @@ impl Administrator {
         self.ask(Method::PUT, &format!("auth/grant/{WEB}"), json!({ "scope": "openid" })).await.map(drop)
     }
 
-    /// Logs in to that client: an ID token, and its audience.
+    /// Logs in to this client, and returns an ID token and its audience.
     pub(super) async fn id_token(&self, issuer: &str) -> Result<(String, String), Trouble> {
         let query = [
             ("response_type", "id_token"),
@@ -111,7 +112,7 @@ impl Administrator {
     }
 }
 
-/// Of the part that issues tokens.
+/// Returns the settings of the plugin that issues tokens.
 fn settings(issuer: &str, keys: &[Value]) -> Result<Value, Trouble> {
     let resources = [API, ANOTHER_API];
     Ok(json!({ "module": "oidc", "name": "oidc", "display_name": "oidc", "parameters": {

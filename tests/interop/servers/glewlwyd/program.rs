@@ -1,4 +1,4 @@
-//! The program of Debian's package, with an address, settings and a database of its own.
+//! The program of Debian's package, with its own address, settings and database.
 
 use std::path::Path;
 
@@ -8,16 +8,16 @@ use tokio::process::Command;
 use crate::outcome::{Trouble, ensure};
 use crate::process::Process;
 
-/// What the package brings: settings, and the tables of its database.
+/// Files of the package: settings, and the tables of its database.
 const SETTINGS: &str = "/etc/glewlwyd/glewlwyd.conf";
 const TABLES: &str = "/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3";
 
-/// Starts it in this folder, with what [`prepare`] has put there and what it has kept itself.
+/// Starts the program in this folder, with the files of [`prepare`] and its own data.
 pub(super) fn start(place: &Path) -> Result<Process, Trouble> {
     Process::start("glewlwyd", ["--config-file=glewlwyd.conf"], place, "glewlwyd.err")
 }
 
-/// Puts a new database and settings into this folder; says where it will be.
+/// Writes a new database and settings into this folder, and returns the URL of the server.
 pub(super) async fn prepare(place: &Path) -> Result<String, Trouble> {
     let _ = std::fs::remove_dir_all(place);
     std::fs::create_dir_all(place)?;
@@ -43,7 +43,8 @@ pub(super) async fn prepare(place: &Path) -> Result<String, Trouble> {
     Ok(origin)
 }
 
-/// It has to be told one. None of those that connections to others are given in the meantime.
+/// Returns a free port, because the program needs a configured one. The port is outside of the
+/// range for outgoing connections.
 async fn free_port() -> Result<u16, Trouble> {
     for port in 24_593..24_693 {
         if TcpListener::bind(("127.0.0.1", port)).await.is_ok() {

@@ -1,5 +1,5 @@
-//! Sends one GET request to a URL: `one_request ours|plain <url>`. A program of its own, so that a test can give it an
-//! environment.
+//! Sends one GET request to a URL: `one_request ours|plain <url>`. It is a separate program, so
+//! that a test can set its environment.
 
 use scopegate_proto::http::{HttpClients, TransportSettings};
 use scopegate_proto::url::SecureUrl;

@@ -1,4 +1,4 @@
-//! Our issuer, verifier and layer; and `jsonwebtoken`, asked about the same tokens. It tests nothing.
+//! Our issuer, verifier and layer, and `jsonwebtoken` for the same tokens.
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -25,7 +25,8 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// Fetches keys over HTTP, so the client with its TLS is built, too.
+    /// Starts an issuer and a verifier. Keys are fetched over HTTP, so the HTTP client and its TLS
+    /// stack are built as well.
     pub async fn start() -> Self {
         let issuer = LocalIssuer::start().await.unwrap();
         let trusted = Issuer::cognito_at(issuer.issuer()).unwrap().client("local-reader");
@@ -34,7 +35,7 @@ impl Ours {
         Self { issuer, verifier, api: Router::new().route("/", get(async || "orders")).layer(read) }
     }
 
-    /// A good token is accepted and bad ones are refused, by a verifier of its own and by the layer.
+    /// Asserts that a new verifier and the layer accept a valid token, and reject invalid ones.
     pub async fn assert_works(&self) {
         let mint = self.issuer.mint().scope("orders/read");
         assert!(self.verifier.verify(&mint.sign()).is_ok());
@@ -51,7 +52,7 @@ impl Ours {
         }
     }
 
-    /// What `jsonwebtoken` says about a token of this issuer.
+    /// Returns whether `jsonwebtoken` accepts a token of this issuer.
     pub fn accepted_by_jsonwebtoken(&self, token: &str) -> bool {
         let keys: JwkSet = serde_json::from_str(&self.issuer.default_pool().jwks()).unwrap();
         let kid = decode_header(token).unwrap().kid.unwrap();
@@ -59,14 +60,14 @@ impl Ours {
         decode::<BTreeMap<String, Value>>(token, &key, &Validation::new(Algorithm::RS256)).is_ok()
     }
 
-    /// `jsonwebtoken` does its work.
+    /// Asserts that `jsonwebtoken` accepts a valid token and rejects an invalid one.
     pub fn assert_jsonwebtoken_works(&self) {
         assert!(self.accepted_by_jsonwebtoken(&self.issuer.mint().sign()));
         assert!(!self.accepted_by_jsonwebtoken(&self.issuer.mint().tampered().sign()));
     }
 }
 
-/// The message of the panic that this ends with.
+/// Returns the message of the panic of this call.
 pub fn panic_of<T>(call: impl FnOnce() -> T) -> String {
     let Err(panic) = catch_unwind(AssertUnwindSafe(call)) else { panic!("expected a panic, found none") };
     text_of(&*panic)
