@@ -1,5 +1,5 @@
-//! Verified tokens that are kept: many of them, on one thread and on two. Signed with EdDSA, with which a hundred
-//! thousand tokens are made in seconds.
+//! The token cache with many tokens, on one thread and on two. Tokens are signed with EdDSA,
+//! because a hundred thousand of them can be signed in seconds.
 
 use std::cell::LazyCell;
 use std::hint::black_box;
@@ -16,16 +16,16 @@ mod threads;
 use threads::on_threads;
 
 const MANY: usize = 100_000;
-/// No cache has more room.
+/// The maximum capacity of a cache.
 const MOST: usize = 1 << 20;
 
-/// Every token is there, whichever thread asks for it. The threads begin at different ones.
+/// All lookups are hits. Each thread begins with another token.
 fn hits(criterion: &mut Criterion) {
     let all = LazyCell::new(|| tokens(MANY));
     for number in [1, 1_000, MANY] {
         let mut group = criterion.benchmark_group(format!("from the cache, {number} tokens"));
-        // So much more room that hardly a token has to go because others fall on its place: with four times as much, one in
-        // fifty would. A single miss takes as long as hundreds of hits.
+        // The capacity is large enough that almost no token is evicted because of collisions. With a factor of 4, one in
+        // fifty would be evicted, and a single miss takes as long as hundreds of hits.
         let full = LazyCell::new(|| {
             let verifier = verifier((16 * number).clamp(1_024, MOST));
             let tokens = &all[..number];
@@ -47,7 +47,8 @@ fn hits(criterion: &mut Criterion) {
     }
 }
 
-/// No token is there: each is verified and kept, and with as many as there is room for, another one has to go.
+/// All lookups are misses. Each token is verified and cached, and in a full cache, it evicts
+/// another one.
 fn misses(criterion: &mut Criterion) {
     let all = LazyCell::new(|| tokens(MANY));
     for (threads, name) in [(1, "1 thread"), (2, "2 threads")] {
@@ -62,7 +63,7 @@ fn misses(criterion: &mut Criterion) {
                     let mut left = times as usize;
                     while left > 0 {
                         if next + threads > MANY {
-                            // They are used up, so what was kept of them has to be forgotten.
+                            // All tokens are used, so the cache must be emptied.
                             next = 0;
                             verifier = self::verifier(entries);
                         }
@@ -81,7 +82,7 @@ fn misses(criterion: &mut Criterion) {
     }
 }
 
-/// A flood of tokens that do not verify: what looking for them in a full cache adds.
+/// The overhead of lookups in a full cache for tokens with invalid signatures.
 fn forged(criterion: &mut Criterion) {
     let forged = signer(Algorithm::EdDSA).mint().bad_signature().sign_with(&signer(Algorithm::EdDSA).key);
     let mut group = criterion.benchmark_group("a forged token");

@@ -4,8 +4,8 @@
 //! chart docs/performance.md >docs/img/performance.svg
 //! ```
 //!
-//! `scripts/bench write` and `scripts/bench-http --write` call it after they have written the tables. It needs
-//! the standard library only, so that a test of the repository can include it.
+//! `scripts/bench write` and `scripts/bench-http --write` call it after they have written the
+//! tables. It needs the standard library only, so that a test of the repository can include it.
 #![forbid(unsafe_code)]
 
 use std::fmt::Write as _;
@@ -38,11 +38,11 @@ struct Bar {
     kind: Kind,
 }
 
-/// Whose bar it is; also its class in the style sheet.
+/// The owner of a bar, which is also its class in the style sheet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Ours,
-    /// What others are compared with: a bare signature check, or a server without authentication.
+    /// The baseline: a signature check only, or a server without authentication.
     Baseline,
     Peer,
 }
@@ -56,7 +56,7 @@ pub(crate) fn draw(page: &str) -> Result<String, String> {
     Ok(svg(&times, &rates))
 }
 
-/// The time of a request with a valid token, behind each layer.
+/// Returns the time of a request with a valid token for each layer.
 fn times(page: &str) -> Result<Vec<Bar>, String> {
     let rows = rows(page, "peers")?;
     let mut bars = Vec::new();
@@ -77,7 +77,7 @@ fn times(page: &str) -> Result<Vec<Bar>, String> {
     expect(bars, 3, "peers")
 }
 
-/// The requests per second of each server.
+/// Returns the requests per second of each server.
 fn rates(page: &str) -> Result<Vec<Bar>, String> {
     let rows = rows(page, "http")?;
     let mut bars = Vec::new();
@@ -103,7 +103,8 @@ fn expect(bars: Vec<Bar>, least: usize, table: &str) -> Result<Vec<Bar>, String>
     Ok(bars)
 }
 
-/// The cells of each row between the two marks of this name, without the two lines of the heading.
+/// Returns the cells of each row between the two marks of this name, without the two lines of the
+/// heading.
 fn rows(page: &str, name: &str) -> Result<Vec<Vec<String>>, String> {
     let (begin, end) = (format!("<!-- begin {name} -->"), format!("<!-- end {name} -->"));
     let table = page.split(&begin).nth(1).and_then(|rest| rest.split(&end).next());
@@ -120,7 +121,7 @@ fn number(cells: &[String], at: usize) -> Result<f64, String> {
     cell.replace(',', "").parse().map_err(|_| format!("expected a number in {cells:?}, found {cell:?}"))
 }
 
-/// Rounded to hundreds, because the rest is noise.
+/// Rounds to hundreds, because the rest is noise.
 fn grouped(rate: f64) -> String {
     let thousands = (rate / 100.0).round() / 10.0;
     let (whole, rest) = (thousands.trunc(), (thousands.fract() * 10.0).round());
@@ -170,7 +171,7 @@ fn svg(times: &[Bar], rates: &[Bar]) -> String {
     )
 }
 
-/// Writes a panel whose title is at `top`, and returns where it ends.
+/// Writes a panel with its title at `top`, and returns the position of its end.
 fn panel(body: &mut String, top: f64, title: &str, bars: &[Bar]) -> f64 {
     let longest = bars.iter().map(|bar| bar.value).fold(f64::MIN_POSITIVE, f64::max);
     let _ = writeln!(body, r#"<text class="title" x="24" y="{top}">{title}</text>"#);

@@ -1,5 +1,6 @@
-//! Reading the current key set while another thread replaces it every 10 ms, as the background task does every few
-//! minutes: by what the verifier uses, by a lock, and by nothing at all.
+//! Reads of the current key set while another thread replaces it every 10 ms. In a verifier, the
+//! background task does so every few minutes. Compared are the verifier's method, a lock, and a
+//! plain reference.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -16,7 +17,7 @@ mod threads;
 
 use threads::on_threads;
 
-/// Built like the verifier's: what is replaced holds the set, and a set its keys by their ids.
+/// A snapshot like the verifier's: it holds the key set, and the set has its keys by id.
 struct Snapshot {
     keys: Arc<HashMap<Box<str>, Arc<u64>>>,
     fetched: u64,
@@ -64,7 +65,7 @@ fn reads(criterion: &mut Criterion) {
     }
 }
 
-/// Writes every 10 ms until the work is done.
+/// Replaces the key set every 10 ms until the work is done.
 fn while_written(write: &(dyn Fn(u64) + Sync), work: impl FnOnce() -> Duration) -> Duration {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

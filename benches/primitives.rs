@@ -1,4 +1,4 @@
-//! What a look into a cache of verified tokens is made of, so that one knows what it can cost at least.
+//! The primitive operations of a cache lookup, as the lower bound of its time.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::hint::black_box;
@@ -10,7 +10,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use scopegate_bench_kit::signer;
 use scopegate_issuer::Algorithm;
 
-/// The end of a token is its signature, which nobody chooses.
+/// The number of bytes at the end of a token. They belong to the signature, which attackers cannot
+/// choose.
 const END: usize = 32;
 
 fn look_up(criterion: &mut Criterion) {

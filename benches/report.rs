@@ -1,5 +1,5 @@
-//! Prints as markdown what was counted, what criterion has timed, and next to each what it is compared with: of times the
-//! tenth part of the samples that was disturbed least.
+//! Prints counts, criterion's times and their baselines as Markdown. Times are those of the fastest
+//! tenth of the samples, which were disturbed least.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ const USAGE: &str = "\
 usage: report [--cores] FOLDER-OF-CRITERION ROUND…
 On standard input: lines of a name, the name of what it is compared with, instructions and allocations, with tabs between";
 
-/// One row, and the times of all.
+/// A row.
 struct Row {
     name: String,
     floor: String,
@@ -24,7 +24,7 @@ struct Row {
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1).peekable();
-    // Also how many processors 10,000 of them in a second keep busy.
+    // With `--cores`, also prints the processors that 10,000 operations per second need.
     let cores = arguments.next_if_eq("--cores").is_some();
     let (Some(folder), rounds) = (arguments.next(), arguments.collect::<Vec<_>>()) else {
         eprintln!("{USAGE}");
@@ -70,7 +70,8 @@ impl Row {
     }
 }
 
-/// Rows of what was timed and not counted: a group is compared with its floor, or with what one thread does.
+/// Returns the rows of cases that were only timed. A group is compared with its baseline, or with
+/// one thread.
 fn of_criterion(times: &HashMap<String, f64>) -> Vec<Row> {
     let mut names: Vec<&String> = times.keys().filter(|name| name.contains('/')).collect();
     names.sort_unstable_by_key(|name| {
@@ -93,7 +94,8 @@ fn ratio(own: Option<f64>, floor: Option<&f64>) -> String {
     })
 }
 
-/// Name and best tenth of everything below this folder that was measured in these rounds.
+/// Collects the name and the fastest tenth of each case below this folder that was measured in
+/// these rounds.
 fn collect(folder: &Path, rounds: &[String], found: &mut HashMap<String, f64>) {
     let mut best = Vec::new();
     let mut name = None;
@@ -119,7 +121,7 @@ fn read(file: &Path) -> Option<Value> {
     serde_json::from_str(&fs::read_to_string(file).ok()?).ok()
 }
 
-/// As criterion's times are worth it: with a tenth below 100.
+/// Formats a number with the precision of criterion's times: one decimal below 100.
 fn shown(number: f64) -> String {
     if number < 100.0 { format!("{number:.1}") } else { grouped(number) }
 }

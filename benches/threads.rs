@@ -1,10 +1,12 @@
-//! The same work on several threads, timed from when the first one begins to when the last one has ended.
+//! Times the same work on several threads, from the start of the first thread to the end of the
+//! last one.
 
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Each thread does the work so many times; it is told which thread it is, and which time.
+/// Runs the work `times` times on each thread. It gets the number of the thread and of the
+/// iteration.
 pub fn on_threads(threads: usize, times: u64, work: impl Fn(usize, u64) + Sync) -> Duration {
     let begin = Barrier::new(threads);
     let spans: Vec<(Instant, Instant)> = thread::scope(|scope| {

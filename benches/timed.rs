@@ -1,13 +1,14 @@
-//! Times a case that otherwise is counted.
+//! Times a case that is otherwise counted.
 
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use scopegate_bench_kit::Case;
 
-/// So many calls at a time, of what uses something up.
+/// The number of calls at a time for operations that consume values.
 const AT_ONCE: usize = 256;
-/// What is done once for all, such as filling the cache, is done in these.
+/// The number of calls before the measurement, for work that is done only once, such as filling the
+/// cache.
 const FIRST: usize = 5;
 
 pub fn timed(criterion: &mut Criterion, case: &Case) {

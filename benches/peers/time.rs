@@ -1,4 +1,4 @@
-//! What `peer-counts` counts, timed.
+//! Times of the cases that `peer-counts` counts.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use scopegate_bench_peers::{all, cases};

@@ -1,6 +1,6 @@
-//! Counts allocations. Written here because ready-made ones take a hundred instructions for each, which would be counted
-//! along; these are a few.
-#![allow(unsafe_code, reason = "an allocator cannot be written without; each call is passed on as it came")]
+//! An allocator that counts allocations. Published ones take a hundred instructions per allocation,
+//! which would be counted as well; this one takes a few.
+#![allow(unsafe_code, reason = "an allocator needs it; each call is passed on unchanged")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// How many allocations this made, and of how many bytes altogether. Those of other threads would be among them: there is
-/// none that does anything meanwhile.
+/// Returns the number and the total bytes of the allocations of `work`. Allocations of other
+/// threads would be counted, so no other thread may be active.
 pub(crate) fn allocations_of(work: impl FnOnce()) -> (u64, u64) {
     let before = (COUNT.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed));
     work();
@@ -26,7 +26,7 @@ fn count(bytes: usize) {
     BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
-// SAFETY: all of it is the system's allocator.
+// SAFETY: each call is forwarded to the system allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size());

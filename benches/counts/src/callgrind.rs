@@ -1,4 +1,5 @@
-//! The outer of the two processes: starts this program under callgrind, and reads what was collected.
+//! The outer of the two processes. It starts this program under callgrind, and reads the collected
+//! counts.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,12 +8,12 @@ use std::{env, fs, io, process};
 
 use crate::measure::{COLLECTED, TIMES, WRITTEN};
 
-/// What a case costs.
+/// The counts of a case.
 #[derive(Clone, Debug)]
 pub(crate) struct Cost {
     pub(crate) name: String,
     pub(crate) floor: Option<String>,
-    /// `None` where valgrind is not installed.
+    /// `None` if valgrind is not installed.
     pub(crate) instructions: Option<f64>,
     pub(crate) allocations: f64,
     pub(crate) bytes: f64,
@@ -24,7 +25,8 @@ pub(crate) fn is_installed() -> bool {
     version.is_ok_and(|status| status.success())
 }
 
-/// The cost of the cases that the inner process finds with these arguments, in their order.
+/// Returns the counts of the cases that the inner process selects with these arguments, in their
+/// order.
 pub(crate) fn costs(arguments: &[String]) -> io::Result<Vec<Cost>> {
     let program = env::current_exe()?;
     let folder = env::temp_dir().join(format!("scopegate-counts-{}", process::id()));
@@ -35,7 +37,7 @@ pub(crate) fn costs(arguments: &[String]) -> io::Result<Vec<Cost>> {
         command
             .args(["--tool=callgrind", "--collect-atstart=no"])
             .arg(format!("--toggle-collect={COLLECTED}"))
-            // A file for each case, and counted anew from there.
+            // Writes a file for each case, and resets the counts.
             .arg(format!("--dump-after={WRITTEN}"))
             .arg(format!("--callgrind-out-file={}", folder.join("out").display()))
             .arg(program);
@@ -73,7 +75,7 @@ fn read(printed: &str, folder: Option<&Path>) -> io::Result<Vec<Cost>> {
         .collect()
 }
 
-/// From the file that callgrind wrote when [`COLLECTED`] ended.
+/// Reads the instructions from the file that callgrind wrote after [`COLLECTED`].
 #[allow(clippy::cast_precision_loss, reason = "they are small numbers")]
 fn instructions(file: &Path) -> io::Result<f64> {
     let text = fs::read_to_string(file)?;
@@ -83,7 +85,7 @@ fn instructions(file: &Path) -> io::Result<f64> {
     Ok(total.ok_or_else(|| io::Error::other("callgrind collected nothing"))? / TIMES as f64)
 }
 
-/// Where each case stands, by name.
+/// Returns the counts by the name of the case.
 pub(crate) fn by_name(costs: &[Cost]) -> HashMap<&str, &Cost> {
     costs.iter().map(|cost| (cost.name.as_str(), cost)).collect()
 }

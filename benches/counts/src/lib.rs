@@ -1,9 +1,11 @@
-//! Counts what operations cost: instructions, under valgrind's callgrind, and allocations. Neither changes much from run
-//! to run or with what else a machine does, so that a difference of a few percent means something. Time is not looked
-//! at; and callgrind has its own idea of the processor, so that some cryptography takes another path there.
+//! Counts the instructions (with valgrind's callgrind) and the allocations of operations.
 //!
-//! A program gives its cases to [`run`]. It then starts itself again under valgrind, because only from outside the
-//! collecting of instructions can be limited to the function that calls a case.
+//! Both hardly depend on the run or on the load of the machine, so a difference of a few percent is
+//! significant. Time is not measured. callgrind emulates another processor, so some cryptography
+//! takes another code path.
+//!
+//! A program passes its cases to [`run`]. It then starts itself again under valgrind, because the
+//! collection can only be limited to one function from outside of the process.
 #![deny(unsafe_code)]
 
 mod run;

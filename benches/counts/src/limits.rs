@@ -1,4 +1,4 @@
-//! What the guard holds costs to: a file of limits, and the report.
+//! Limits of counts in a file, and the report that compares them.
 
 use scopegate_bench_kit::grouped;
 
@@ -13,18 +13,18 @@ pub(crate) struct Limit {
 
 #[derive(Clone, Copy)]
 enum Quantity {
-    /// Instructions, as a multiple of the floor's.
+    /// Instructions as a multiple of the baseline.
     Ratio,
     Instructions,
-    /// Instructions above the floor's.
+    /// Instructions above the baseline.
     MoreInstructions,
     Allocations,
-    /// Allocations above the floor's.
+    /// Allocations above the baseline.
     MoreAllocations,
 }
 
-/// Instructions may be so much above their limit: signatures, and with them what a check of one takes, are other ones
-/// in each run. Allocations may not.
+/// Tolerance for instructions. Signatures differ in each run, and so do the instructions for
+/// checking them. Allocations have no tolerance.
 const TOLERANCE: f64 = 0.005;
 
 impl Quantity {
@@ -36,7 +36,8 @@ impl Quantity {
     }
 }
 
-/// Lines of `QUANTITY MOST NAME OF THE CASE`; empty ones and those that begin with `#` say nothing.
+/// Parses lines of `QUANTITY MOST NAME OF THE CASE`. Empty lines and lines that begin with `#` are
+/// skipped.
 pub(crate) fn parse(text: &str) -> Result<Vec<Limit>, String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(|line| limit(line).ok_or_else(|| format!("this is not a limit: {line}"))).collect()
@@ -56,7 +57,7 @@ fn limit(line: &str) -> Option<Limit> {
     Some(Limit { name: name.trim().to_owned(), quantity, most: most.parse().ok()? })
 }
 
-/// Prints each limit and what was found. Whether all of them hold.
+/// Prints each limit and the found value. Returns whether all limits are met.
 pub(crate) fn report(limits: &[Limit], costs: &[Cost]) -> bool {
     let all = by_name(costs);
     let mut hold = true;

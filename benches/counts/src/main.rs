@@ -1,4 +1,4 @@
-//! Our own cases. Peers are in `peers/`.
+//! Counts our own cases.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

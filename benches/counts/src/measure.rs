@@ -1,5 +1,5 @@
-//! The inner of the two processes: calls each case, and prints what it allocates. The instructions of the calls in
-//! [`collected`] are what callgrind collects.
+//! The inner of the two processes. It calls each case, and prints its allocations. callgrind
+//! collects the instructions of the calls in [`collected`].
 
 use std::hint::black_box;
 
@@ -7,14 +7,15 @@ use scopegate_bench_kit::{Call, Case};
 
 use crate::allocator::allocations_of;
 
-/// What is done once for all is done here.
+/// The number of calls before the measurement, for work that is done only once.
 const FIRST: usize = 5;
-/// A mean of so many, for instance because every eighth call makes something larger.
+/// The number of measured calls. Their mean is used, because for example every eighth call may grow
+/// a buffer.
 pub(crate) const TIMES: usize = 20;
 
-/// The function between whose beginning and end callgrind collects.
+/// The function in which callgrind collects.
 pub(crate) const COLLECTED: &str = "scopegate_bench_counts::measure::collected*";
-/// The function at whose end callgrind writes what it has collected.
+/// The function after which callgrind writes the collected counts.
 pub(crate) const WRITTEN: &str = "scopegate_bench_counts::measure::collect_and_write*";
 
 pub(crate) struct Allocations {
@@ -38,7 +39,8 @@ pub(crate) fn allocations(case: &Case) -> Allocations {
     Allocations { count: count as f64 / times, bytes: bytes as f64 / times }
 }
 
-/// Two functions, because callgrind does one thing at the end of each.
+/// Calls `collected`. There are two functions, because callgrind does only one thing at the end of
+/// a function.
 #[inline(never)]
 fn collect_and_write(call: &mut Call) {
     collected(call);
@@ -50,6 +52,6 @@ fn collected(call: &mut Call) {
     for _ in 0..TIMES {
         call();
     }
-    // Something to come back for: a call in the last place would become a jump, which a profile does not show.
+    // Prevents a tail call, which would become a jump and be missing in the profile.
     black_box(call);
 }

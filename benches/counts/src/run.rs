@@ -1,4 +1,4 @@
-//! The command line of a program that counts.
+//! The command line of a counting program.
 
 use std::process::ExitCode;
 use std::{env, fs};
@@ -14,7 +14,7 @@ usage: table [WORD…]    the costs as markdown; only of cases whose names conta
        names            the names of the cases
        measure [NAME…]  for use by the others: runs these cases in this process";
 
-/// Does what the command line asks for.
+/// Runs the command of the command line.
 pub fn run(cases: &[Case]) -> ExitCode {
     let mut arguments = env::args().skip(1);
     let command = arguments.next().unwrap_or_default();
@@ -52,12 +52,12 @@ pub fn run(cases: &[Case]) -> ExitCode {
     }
 }
 
-/// The costs of the cases whose names contain one of these words.
+/// Returns the counts of the cases whose names contain one of these words.
 fn of_words(cases: &[Case], words: &[String]) -> Result<Vec<callgrind::Cost>, String> {
     counted(cases, |case| words.is_empty() || words.iter().any(|word| case.name.contains(word)))
 }
 
-/// The costs of these cases, and of what they are compared with.
+/// Returns the counts of these cases and of their baselines.
 fn counted(cases: &[Case], asked: impl Fn(&Case) -> bool) -> Result<Vec<callgrind::Cost>, String> {
     let asked: Vec<&Case> = cases.iter().filter(|case| asked(case)).collect();
     let is_floor = |case: &Case| asked.iter().any(|one| one.floor.as_ref() == Some(&case.name));

@@ -1,4 +1,4 @@
-//! Costs as markdown.
+//! The counts as a Markdown table.
 
 use scopegate_bench_kit::grouped;
 

@@ -1,9 +1,9 @@
-//! One operation that is counted or timed.
+//! An operation that is counted or timed.
 
-/// The operation, ready to be called.
+/// A prepared operation.
 pub type Call = Box<dyn FnMut()>;
 
-/// An operation, and what its cost is to be compared with.
+/// An operation and its baseline.
 pub struct Case {
     pub name: String,
     pub floor: Option<String>,
@@ -16,24 +16,26 @@ enum Prepare {
 }
 
 impl Case {
-    /// `prepare` does what is not to be measured. It is not called for a case that nobody asks for.
+    /// Creates a case. `prepare` does the work that is not measured. It is called only if the case
+    /// is selected.
     pub fn new(name: impl Into<String>, prepare: impl Fn() -> Call + 'static) -> Self {
         Self { name: name.into(), floor: None, prepare: Prepare::Once(Box::new(prepare)) }
     }
 
-    /// For an operation that uses something up, such as a request: `prepare` is told how often it will be called.
+    /// Creates a case for an operation that consumes values, such as a request. `prepare` gets the
+    /// number of calls.
     pub fn using_up(name: impl Into<String>, prepare: impl Fn(usize) -> Call + 'static) -> Self {
         Self { name: name.into(), floor: None, prepare: Prepare::ForSoMany(Box::new(prepare)) }
     }
 
-    /// Compared with the case of this name, which must be there too.
+    /// Sets the baseline: the name of another case.
     #[must_use]
     pub fn over(mut self, floor: impl Into<String>) -> Self {
         self.floor = Some(floor.into());
         self
     }
 
-    /// The operation, for so many calls at least.
+    /// Returns the operation, prepared for at least this number of calls.
     pub fn prepare(&self, times: usize) -> Call {
         match &self.prepare {
             Prepare::Once(prepare) => prepare(),
@@ -41,7 +43,7 @@ impl Case {
         }
     }
 
-    /// Whether it can be called without end when it is prepared.
+    /// Returns whether the prepared operation can be called any number of times.
     pub fn is_endless(&self) -> bool {
         matches!(self.prepare, Prepare::Once(_))
     }

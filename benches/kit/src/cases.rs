@@ -1,4 +1,4 @@
-//! All of our own cases. Names are what `benches/limits` and the tables speak of.
+//! All of our own cases. `benches/limits` and the tables use their names.
 
 mod growth;
 mod layer;

@@ -1,18 +1,18 @@
-//! Who signs, who verifies, and the tokens between them.
+//! Signers, verifiers and tokens.
 
 use std::sync::OnceLock;
 
 use scopegate::{Algorithm, Issuer, Verifier, VerifierBuilder};
 use scopegate_issuer::{Algorithm as KeyAlgorithm, Mint, SigningKey};
 
-/// As long as the name of a real user pool.
+/// The issuer, as long as that of a real user pool.
 pub const ISSUER: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
-/// As long as the id of a real app client.
+/// The client id, as long as that of a real app client.
 pub const CLIENT: &str = "1example23456789abcdefghij";
 pub const READ: &str = "https://my-api-server.org/api.read";
 pub const WRITE: &str = "https://my-api-server.org/api.write";
 
-/// What is measured of each: one of every kind, and RSA with every hash.
+/// The measured algorithms: one of every kind, and RSA with every hash.
 pub const ALGORITHMS: [KeyAlgorithm; 7] = [
     KeyAlgorithm::RS256,
     KeyAlgorithm::RS384,
@@ -23,12 +23,12 @@ pub const ALGORITHMS: [KeyAlgorithm; 7] = [
     KeyAlgorithm::EdDSA,
 ];
 
-/// One key, and the issuer that publishes it and nothing else.
+/// A key, and the issuer that publishes only this key.
 pub struct Signer {
     pub key: SigningKey,
 }
 
-/// The signer of this algorithm: always the same one, made when it is first asked for.
+/// Returns the signer of this algorithm. It is created on first use, and then reused.
 pub fn signer(alg: KeyAlgorithm) -> &'static Signer {
     static SIGNERS: [OnceLock<Signer>; ALGORITHMS.len()] = [const { OnceLock::new() }; ALGORITHMS.len()];
     let position = ALGORITHMS.iter().position(|&one| one == alg).expect("it is one of ALGORITHMS");
@@ -36,7 +36,8 @@ pub fn signer(alg: KeyAlgorithm) -> &'static Signer {
 }
 
 impl Signer {
-    /// A token as Cognito makes it for a machine that may read and write: 900 bytes with RS256.
+    /// Returns a token as Cognito issues it for a client that may read and write: 900 bytes with
+    /// RS256.
     pub fn mint(&self) -> Mint {
         Mint::cognito(ISSUER, CLIENT).scope(&format!("{READ} {WRITE}"))
     }
@@ -45,13 +46,14 @@ impl Signer {
         self.mint().sign_with(&self.key)
     }
 
-    /// The key set, with this key and whichever others.
+    /// Returns a key set with this key and other ones.
     pub fn jwks<'a>(&'a self, others: impl IntoIterator<Item = &'a SigningKey>) -> String {
         let keys: Vec<_> = others.into_iter().chain([&self.key]).map(SigningKey::jwk).collect();
         serde_json::json!({ "keys": keys }).to_string()
     }
 
-    /// Trusted as a user pool is, with its only algorithm; and with another algorithm as much like it as can be.
+    /// Returns the trusted issuer: a Cognito user pool for its only algorithm, and a similar issuer
+    /// for other algorithms.
     pub fn issuer(&self) -> Issuer {
         let jwks = self.jwks([]);
         if self.key.alg() == KeyAlgorithm::RS256 {
@@ -63,12 +65,12 @@ impl Signer {
         Issuer::from_jwks(ISSUER, &jwks).expect("a key set").client(CLIENT).algorithms(algorithm)
     }
 
-    /// Without a cache: every token is verified anew.
+    /// Returns a verifier without a cache.
     pub fn verifier(&self) -> Verifier {
         builder([self.issuer()]).cache_capacity(0).build().expect("a verifier")
     }
 
-    /// With the cache that a verifier has unless told otherwise.
+    /// Returns a verifier with the default cache.
     pub fn caching_verifier(&self) -> Verifier {
         builder([self.issuer()]).build().expect("a verifier")
     }
@@ -78,14 +80,14 @@ pub fn builder(issuers: impl IntoIterator<Item = Issuer>) -> VerifierBuilder {
     issuers.into_iter().fold(Verifier::builder(), VerifierBuilder::trust)
 }
 
-/// A token with as little in it as may be, so that there is room below the size of a usual one.
+/// Returns a token with as few claims as possible, which is smaller than an ordinary one.
 pub fn plain(key: &SigningKey) -> Mint {
     let mint = Mint::cognito(ISSUER, CLIENT).scope(READ).header("kid", key.kid());
     ["jti", "version", "auth_time", "sub"].into_iter().fold(mint, Mint::without_claim)
 }
 
-/// The same token with a claim that nobody reads, so that it has this many bytes, or up to two fewer: base64 knows no
-/// other lengths.
+/// Adds an unused claim, so that the token has `bytes` bytes. It can be up to two bytes shorter,
+/// because of base64.
 pub fn padded(mint: Mint, key: &SigningKey, bytes: usize) -> String {
     let with = |letters: usize| mint.clone().claim("padding", "x".repeat(letters)).sign_with(key);
     let least = with(0).len();

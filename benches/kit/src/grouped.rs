@@ -1,6 +1,6 @@
-//! How a large number is written in a table.
+//! Large numbers in tables.
 
-/// With a comma before every third digit.
+/// Formats a number with a comma before every third digit.
 pub fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();

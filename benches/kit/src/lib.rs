@@ -1,7 +1,7 @@
-//! What the benchmarks have in common: who signs and who verifies, what it is compared with, and the cases that are
-//! counted by one program and timed by another. It measures nothing itself.
+//! Shared parts of the benchmarks: signers and verifiers, baselines, and the cases, which one
+//! program counts and another one times.
 //!
-//! Panics are this package's errors: a benchmark that is not set up has nothing to measure.
+//! Functions panic on errors, because a benchmark cannot run without its setup.
 #![forbid(unsafe_code)]
 
 mod case;

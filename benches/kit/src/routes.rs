@@ -1,4 +1,4 @@
-//! The service that is protected, and a request for it.
+//! The protected service, and requests for it.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -9,12 +9,12 @@ use axum::http::{Request, StatusCode};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// What every route does: as little as it can.
+/// The handler of every route, which does as little as possible.
 pub async fn handler() -> &'static str {
     "ok"
 }
 
-/// A layer whose service passes everything on: what a layer costs before it does anything.
+/// A layer whose service does nothing: the baseline of a layer.
 #[derive(Clone, Copy)]
 pub struct NoOp;
 
@@ -43,7 +43,7 @@ impl<S: Service<R>, R> Service<R> for PassOn<S> {
     }
 }
 
-/// With this bearer token, or without any.
+/// Returns a request with this bearer token, or without a token.
 pub fn request(path: &str, token: Option<&str>) -> Request<Body> {
     let request = Request::get(path);
     let request = match token {
@@ -53,7 +53,8 @@ pub fn request(path: &str, token: Option<&str>) -> Request<Body> {
     request.body(Body::empty()).expect("a request")
 }
 
-/// Asks the router. Nothing in it waits, so the answer is there at the first look, and no runtime is measured along.
+/// Calls the router, and returns the status. The router never waits, so the response is ready after
+/// the first poll, and no runtime is measured.
 pub fn answer(router: &mut Router, request: Request<Body>) -> StatusCode {
     let future = pin!(router.call(request));
     match future.poll(&mut Context::from_waker(Waker::noop())) {

@@ -1,4 +1,5 @@
-//! The floor of every uncached verification: the signature check alone, by the same cryptography crate.
+//! The baseline of every uncached verification: the signature check alone, with the same
+//! cryptography crate.
 
 use aws_lc_rs::signature as aws;
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents, UnparsedPublicKey};
@@ -7,14 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scopegate_issuer::{Algorithm, SigningKey};
 use serde_json::Value;
 
-/// A token's signature, decoded, and the key that it verifies with, prepared.
+/// The decoded signature of a token, and the prepared key.
 pub struct Signature {
     key: ParsedPublicKey,
     message: String,
     signature: Vec<u8>,
 }
 
-/// The same, but all that is kept of the key are its numbers.
+/// The decoded signature of a token, and a key that is prepared in each check.
 pub struct RebuiltKey {
     key: Numbers,
     message: String,
@@ -71,7 +72,7 @@ impl Numbers {
             URL_SAFE_NO_PAD.decode(text).expect("base64url")
         };
         let rsa = |parameters| Self::Rsa { n: number("n"), e: number("e"), parameters };
-        // 4: both coordinates follow (SEC 1 §2.3.3).
+        // 4 means that both coordinates follow (SEC 1 §2.3.3).
         let point = || [vec![4], number("x"), number("y")].concat();
         match key.alg() {
             Algorithm::RS256 => rsa(&aws::RSA_PKCS1_2048_8192_SHA256),

@@ -1,4 +1,4 @@
-//! A router of this axum or of the one before, asked in process or served.
+//! A router of the current or the previous axum, which is called in process or served.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -9,14 +9,14 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower_service::Service;
 
-/// The routers of two versions of axum are two types.
+/// A router. Two versions of axum have two types.
 #[derive(Clone)]
 pub enum App {
     Axum08(axum::Router),
     Axum07(axum07::Router),
 }
 
-/// What differs between the two is only where their types come from.
+/// Builds a request. Only the origin of the types differs between the two versions.
 macro_rules! request {
     ($axum:ident, $token:expr) => {{
         let request =
@@ -31,7 +31,7 @@ macro_rules! call {
     };
 }
 
-/// Asks at a time when nothing waits, so the answer is there at the first look.
+/// Calls a router that never waits, so the response is ready after the first poll.
 macro_rules! ask {
     ($axum:ident, $router:expr, $token:expr, $times:expr, $expected:expr) => {{
         let mut router = $router;
@@ -49,7 +49,8 @@ macro_rules! ask {
 }
 
 impl App {
-    /// So many requests with this token, each of which is answered with a status that is expected.
+    /// Returns an operation for `times` requests with this token. It panics if a status is not
+    /// expected.
     pub fn ask(&self, token: &str, times: usize, expected: fn(u16) -> bool) -> Call {
         match self.clone() {
             Self::Axum08(router) => ask!(axum, router, token, times, expected),
@@ -57,7 +58,7 @@ impl App {
         }
     }
 
-    /// The status of the answer to one request, which may wait for keys.
+    /// Sends a request that may wait for keys, and returns the status.
     pub async fn status(&self, token: &str) -> u16 {
         let answered = match self.clone() {
             Self::Axum08(mut router) => {
@@ -73,10 +74,10 @@ impl App {
         }
     }
 
-    /// Until the good token opens it, because some fetch their keys in the background.
+    /// Waits until the valid token is accepted, because some crates fetch keys in the background.
     ///
     /// # Panics
-    /// If it takes longer than any fetch on a loopback address does.
+    /// Panics if this takes longer than any fetch on a loopback address.
     pub async fn ready(&self, good: &str) {
         for _ in 0..200 {
             if self.status(good).await == 200 {

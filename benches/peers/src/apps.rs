@@ -16,15 +16,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{App, Authority};
 
-/// How an app comes about.
+/// The constructor of an app.
 pub struct Maker {
-    /// As in the tables, and as an argument of the server.
+    /// The name in the tables, and the argument of the server.
     pub name: &'static str,
     pub make: fn(Authority) -> Making,
 }
 
 impl Maker {
-    /// Whether it asks for a token.
+    /// Returns whether the app requires a token.
     pub fn protects(&self) -> bool {
         !["bare", "no-op", "no-op-axum-0.7"].contains(&self.name)
     }
@@ -38,7 +38,7 @@ macro_rules! maker {
     };
 }
 
-/// All of them. The first ones protect nothing.
+/// Returns all apps. The first ones have no authentication.
 pub const fn all() -> &'static [Maker] {
     &[
         maker!("bare", none::bare),
@@ -56,7 +56,7 @@ pub const fn all() -> &'static [Maker] {
     ]
 }
 
-/// What a handler that looks at the claims itself wants to know.
+/// The claims that a handler checks itself.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Scoped {
     iss: String,
@@ -64,7 +64,7 @@ struct Scoped {
 }
 
 impl Scoped {
-    /// What a crate leaves to the application.
+    /// Returns whether the token grants a scope. Some crates leave this check to the application.
     fn grants(&self, scope: &str) -> bool {
         self.scope.split(' ').any(|granted| granted == scope)
     }

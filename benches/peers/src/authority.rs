@@ -7,12 +7,12 @@ use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// The API that tokens are for, because most of the crates insist on an `aud`.
+/// The audience of tokens, because most of the crates require `aud`.
 pub const AUDIENCE: &str = "https://my-api-server.org";
-/// Where Keycloak would have it.
+/// The realm, which is a part of Keycloak's URLs.
 pub const REALM: &str = "measured";
 
-/// It serves its keys and its metadata on the runtime that it was started on.
+/// The issuer. It serves its keys and its metadata on the runtime on which it was started.
 #[derive(Clone)]
 pub struct Authority {
     pub url: String,
@@ -57,7 +57,8 @@ impl Authority {
         })
     }
 
-    /// One token for all: Cognito's members, an `aud`, and the members without which axum-keycloak-auth reads nothing.
+    /// Returns a token for all crates: Cognito's members, an `aud`, and the members that
+    /// axum-keycloak-auth requires.
     pub fn mint(&self) -> Mint {
         Mint::cognito(&self.url, CLIENT)
             .scope(&format!("{READ} {WRITE}"))

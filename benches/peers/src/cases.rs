@@ -1,4 +1,4 @@
-//! What is counted and timed of each app: the same request with a good token, and with some that are refused.
+//! The cases of each app: the same request with a valid token, and with rejected tokens.
 
 use scopegate_bench_kit::{Case, Signature};
 use scopegate_issuer::Mint;
@@ -7,19 +7,19 @@ use tokio::runtime::Runtime;
 
 use crate::{App, Authority, Maker};
 
-/// Tokens that are refused, and how they differ from the good one. One that names an unknown key is not among them,
-/// because with some crates, ours too, it waits for a fetch, and with others not.
+/// Rejected tokens, and their differences from the valid one. A token with an unknown key id is not
+/// included, because it waits for a fetch with some crates, including ours.
 const REFUSED: [(&str, fn(Mint) -> Mint); 3] = [
     ("bad signature", Mint::bad_signature),
     ("expired", Mint::expired),
     ("without the scope", |mint| mint.scope("orders/read").claim("realm_access", json!({ "roles": [] }))),
 ];
 
-/// What all of them are compared with: a check of the signature of the same token, and nothing else.
+/// The baseline of all apps: only a signature check of the same token.
 const SIGNATURE: &str = "signature of the same token";
 
-/// Of these apps, each of which is made on this runtime and has shown that it does its job. Only on this runtime, and not
-/// on one that fetches meanwhile, nothing waits for anything.
+/// Returns the cases of these apps. Each app is created on this runtime, and its responses are
+/// checked. The runtime is idle during the measurement, so no app waits for a fetch.
 pub fn cases(makers: &'static [Maker], runtime: &Runtime) -> Vec<Case> {
     let authority = runtime.block_on(Authority::start());
     let mut cases = vec![signature(&authority)];
@@ -31,7 +31,7 @@ pub fn cases(makers: &'static [Maker], runtime: &Runtime) -> Vec<Case> {
     cases
 }
 
-/// The good token opens it, and the others do not.
+/// Asserts that an app accepts the valid token, and rejects the other ones.
 async fn does_its_job(app: &App, maker: &Maker, authority: &Authority) {
     app.ready(&authority.sign(&authority.mint())).await;
     for (name, change) in REFUSED.iter().filter(|_| maker.protects()) {

@@ -1,6 +1,8 @@
-//! What else does our job in Rust: each crate as the middleware that it is, in front of the same route, with the keys of
-//! the same issuer on a loopback address. Each checks the signature, `iss`, `aud`, `exp` and a scope, as far as it can;
-//! where a crate leaves a check to the application, the handler does it.
+//! Other crates for the same purpose, each as middleware in front of the same route. They use the
+//! keys of the same issuer on a loopback address.
+//!
+//! Each checks the signature, `iss`, `aud`, `exp` and a scope. If a crate leaves a check to the
+//! application, the handler does it.
 #![forbid(unsafe_code)]
 
 mod cases;

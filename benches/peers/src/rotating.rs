@@ -1,4 +1,4 @@
-//! An issuer that never stops changing its keys, and an app that follows it.
+//! An issuer that rotates its keys continuously, and an app that trusts it.
 
 use std::thread;
 use std::time::Duration;
@@ -14,8 +14,8 @@ use tokio::time::sleep;
 
 use crate::App;
 
-/// Every second time the first key signs again, so it always is one of the two that are published, and its tokens stay
-/// good, while the set is another one each time.
+/// An issuer with rotating keys. The first key signs again after every second rotation, so it is
+/// always published and its tokens stay valid. The key set changes with each rotation.
 pub struct Rotating {
     pub token: String,
     issuer: LocalIssuer,
@@ -25,7 +25,7 @@ pub struct Rotating {
 impl Rotating {
     pub async fn start() -> Self {
         let (started, start) = oneshot::channel();
-        // On a thread of its own, so that what the issuer does is not taken for work of the server.
+        // A separate thread, so that the issuer's work is not measured as the server's.
         thread::spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
@@ -49,7 +49,7 @@ impl Rotating {
         self.app.clone()
     }
 
-    /// How often the keys were fetched.
+    /// Returns the number of fetches of the keys.
     pub fn fetches(&self) -> u64 {
         self.issuer.jwks_fetches()
     }
@@ -57,7 +57,7 @@ impl Rotating {
 
 async fn rotate(pool: &Pool) {
     let first = pool.signing_key();
-    // Made before, because that takes as long as thousands of requests. What makes a key new is its id.
+    // Generated before, because this takes as long as thousands of requests. A new key id makes it a new key.
     let other = SigningKey::generate(Algorithm::RS256);
     for generation in 0_u64.. {
         pool.rotate_to(other.clone().with_kid(format!("generation-{generation}")));

@@ -1,5 +1,5 @@
-//! How the cost grows with what there is much of: keys, issuers, scopes, bytes, routes. Signed with EdDSA, because its
-//! keys are made quickly, and its tokens are small.
+//! Growth with the number of keys, issuers, scopes, bytes and routes. Tokens are signed with EdDSA,
+//! because its keys are generated quickly, and its tokens are small.
 
 use std::hint::black_box;
 
@@ -43,7 +43,7 @@ pub(super) fn cases() -> Vec<Case> {
         series("scopes that are required, of 200", &[1, 10], |required, cached| {
             granted(of_one_size(200), all_of((200 - required..200).map(scope)), cached)
         });
-        // Longer ones are not kept.
+        // Longer tokens are not cached.
         let sizes: &[usize] =
             if cached { &[512, 1_024, 2_048, 4_096] } else { &[512, 1_024, 2_048, 4_096, 8_192, 16_384] };
         series("bytes of the token", sizes, |size, cached| {
@@ -73,7 +73,7 @@ fn verifier(issuers: impl IntoIterator<Item = Issuer>, cached: bool) -> Verifier
     builder.build().expect("a verifier")
 }
 
-/// The token is signed with the last of so many keys.
+/// Verifies a token of the last of `number` keys.
 fn keys(number: usize, cached: bool) -> Call {
     let signer = signer(Algorithm::EdDSA);
     let others: Vec<SigningKey> = (1..number).map(|_| SigningKey::generate(Algorithm::EdDSA)).collect();
@@ -81,7 +81,7 @@ fn keys(number: usize, cached: bool) -> Call {
     verified(verifier([issuer], cached), signer.token())
 }
 
-/// The token is of one of so many issuers.
+/// Verifies a token of one of `number` issuers.
 fn issuers(number: usize, cached: bool) -> Call {
     let signer = signer(Algorithm::EdDSA);
     let others = (1..number).map(|other| {
@@ -95,17 +95,17 @@ fn verified(verifier: Verifier, token: String) -> Call {
     Box::new(move || assert!(black_box(&verifier).verify(black_box(&token)).is_ok()))
 }
 
-/// Verified, and asked for what is required, as a layer does it.
+/// Verifies a token and checks a requirement, as a layer does.
 fn granted(token: String, requirement: Requirement, cached: bool) -> Call {
     let verifier = verifier([signer(Algorithm::EdDSA).issuer()], cached);
     let requirement = middleware::compile(&verifier, requirement);
     Box::new(move || {
-        let claims = black_box(&verifier).verify(black_box(&token)).expect("a good token");
+        let claims = black_box(&verifier).verify(black_box(&token)).expect("the token is valid");
         assert!(claims.require_ref(black_box(&requirement)).is_ok());
     })
 }
 
-/// A token with so many scopes that is as long as one with 200.
+/// Returns a token with this number of scopes that is as long as a token with 200 scopes.
 fn of_one_size(scopes: usize) -> String {
     let key = &signer(Algorithm::EdDSA).key;
     let size = with_scopes(200).claim("padding", "").sign_with(key).len();
@@ -125,7 +125,7 @@ fn last(scopes: usize) -> Scope {
     scope(scopes - 1)
 }
 
-/// Asks for the last of so many routes.
+/// Sends a request to the last of `number` routes.
 fn one_of(number: usize, times: usize, layered: impl Fn(MethodRouter) -> MethodRouter) -> Call {
     let path = |route: usize| format!("/orders/{route:04}");
     let mut router =

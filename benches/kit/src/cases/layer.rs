@@ -1,5 +1,5 @@
-//! The layer in front of an axum route, asked in process. Counted is all that the router does with a request that was
-//! built before.
+//! The layer in front of an axum route, called in process. All work of the router is counted, but
+//! not the construction of the request.
 
 use std::hint::black_box;
 
@@ -55,7 +55,7 @@ fn on_route(verifier: &Verifier) -> Router {
     Router::new().route("/orders", get(handler).layer(RequireScope::new(verifier, READ)))
 }
 
-/// With an observer that does nothing.
+/// Returns a verifier with an observer that does nothing.
 fn observed() -> Verifier {
     let observer = |decision: &Decision<'_>| {
         black_box(decision);

@@ -1,4 +1,5 @@
-//! Each kind of token that is refused, against one signature check: what a stranger can make us do.
+//! Each kind of rejected token, compared with one signature check: the work that an attacker can
+//! cause.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use scopegate_issuer::{Algorithm, Mint};
 use super::verify::signature;
 use crate::{Call, Case, ISSUER, Signer, builder, padded, signer};
 
-/// So many tokens of a kind, one after the other. Making them takes longer than refusing them.
+/// The number of different tokens of a kind, which are used in turn. Creating them takes longer
+/// than rejecting them.
 const DIFFERENT: usize = 50;
 
 type Expected = fn(&Error) -> bool;
@@ -50,7 +52,7 @@ fn refused(name: &str, prepare: impl Fn() -> Call + 'static) -> Case {
     Case::new(format!("refuse {name}"), prepare).over(signature(Algorithm::RS256))
 }
 
-/// Each call with another of these tokens.
+/// Verifies another of these tokens in each call.
 fn refuse(verifier: Verifier, tokens: Vec<String>, expected: Expected) -> Call {
     let mut position = 0;
     Box::new(move || {
@@ -82,7 +84,7 @@ const KINDS: &[(&str, fn(&Signer) -> String, Expected)] = &[
     ),
     (
         "of an unknown key",
-        // Each names another one, as an attacker would.
+        // Each token has another key id, as an attacker would send them.
         |signer| {
             let mint = mint(signer);
             let id = mint.claims()["jti"].clone();

@@ -1,4 +1,4 @@
-//! A good token of each algorithm: the signature alone, then all of it.
+//! A valid token of each algorithm: the signature check alone, and the complete verification.
 
 use std::hint::black_box;
 use std::sync::OnceLock;
@@ -12,14 +12,14 @@ pub(super) fn cases() -> Vec<Case> {
     ALGORITHMS.into_iter().flat_map(of).collect()
 }
 
-/// The name of the floor of everything that is signed so.
+/// Returns the name of the baseline of an algorithm.
 pub(super) fn signature(alg: Algorithm) -> String {
     format!("signature {alg}")
 }
 
 fn of(alg: Algorithm) -> [Case; 6] {
     let cases = [
-        // The same token for each, because elliptic curves take longer for some than for others.
+        // Each case has the same token, because the time for elliptic curves depends on the signature.
         Case::new(signature(alg), move || {
             let signature = Signature::of(token(alg), &signer(alg).key);
             Box::new(move || assert!(black_box(&signature).verifies()))
@@ -29,10 +29,10 @@ fn of(alg: Algorithm) -> [Case; 6] {
             Box::new(move || assert!(black_box(&signature).verifies()))
         }),
         Case::new(format!("verify without cache {alg}"), move || again(signer(alg).verifier(), token(alg))),
-        // By a verifier that has just got its keys: what can be prepared was prepared then.
+        // The verifier has just got its keys, and has prepared them.
         Case::using_up(format!("verify the first token of a key {alg}"), move |times| {
             let mut verifiers: Vec<Verifier> = (0..times).map(|_| signer(alg).verifier()).collect();
-            // Kept, because dropping one is no part of it.
+            // Used verifiers are stored, because dropping them is not measured.
             let mut used = Vec::with_capacity(times);
             Box::new(move || {
                 let verifier = verifiers.pop().expect("as many as were said");
@@ -55,12 +55,12 @@ fn of(alg: Algorithm) -> [Case; 6] {
     cases.map(|case| if case.name == signature(alg) { case } else { case.over(signature(alg)) })
 }
 
-/// Verifies the same token again and again.
+/// Verifies the same token repeatedly.
 fn again(verifier: Verifier, token: &'static str) -> Call {
     Box::new(move || assert!(black_box(&verifier).verify(black_box(token)).is_ok()))
 }
 
-/// One token of each algorithm.
+/// Returns the token of an algorithm.
 fn token(alg: Algorithm) -> &'static str {
     static TOKENS: [OnceLock<String>; ALGORITHMS.len()] = [const { OnceLock::new() }; ALGORITHMS.len()];
     let position = ALGORITHMS.iter().position(|&one| one == alg).expect("it is one of ALGORITHMS");

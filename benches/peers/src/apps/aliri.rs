@@ -1,4 +1,5 @@
-//! aliri_axum 0.5, with aliri_tower and aliri_oauth2: a layer, and guards in the handlers; its own verification, with ring.
+//! aliri_axum 0.5, with aliri_tower and aliri_oauth2: a layer, and guards in the handlers; its own
+//! verification, with ring.
 
 use aliri::{jwa, jwt};
 use aliri_clock::UnixTime;

@@ -1,5 +1,5 @@
-//! axum-jwks 0.12: an extractor; jsonwebtoken 9, whose only cryptography is ring. It does not check `iss`, so the handler
-//! does.
+//! axum-jwks 0.12: an extractor; jsonwebtoken 9, whose only cryptography is ring. It does not check
+//! `iss`, so the handler does.
 
 use axum::Router;
 use axum::extract::FromRef;

@@ -1,4 +1,5 @@
-//! axum-jwt-auth 0.7: an extractor; jsonwebtoken 10, whose aws-lc-rs provider the program may choose.
+//! axum-jwt-auth 0.7: an extractor; jsonwebtoken 10, whose aws-lc-rs provider the program may
+//! choose.
 
 use std::sync::Arc;
 
@@ -20,15 +21,15 @@ struct State {
 }
 
 pub(super) async fn app(authority: Authority) -> App {
-    // It is the same for the whole process, so the second time it is there.
+    // The provider is that of the process, so a second call fails.
     let _ = crypto::aws_lc::DEFAULT_PROVIDER.install_default();
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_audience(&[AUDIENCE]);
     validation.set_issuer(&[&authority.url]);
     let decoder = RemoteJwksDecoder::builder().jwks_url(authority.keys_url()).validation(validation).build();
     let decoder = Arc::new(decoder.expect("it is complete"));
-    // Not cancelled: it fetches for as long as the program runs.
-    decoder.initialize().await.expect("the keys are there");
+    // Never cancelled, so it fetches keys until the program ends.
+    decoder.initialize().await.expect("the keys are available");
     App::Axum08(Router::new().route("/orders", get(orders)).with_state(State { decoder }))
 }
 

@@ -1,5 +1,6 @@
-//! axum-keycloak-auth 0.8: a layer; jsonwebtoken 9, whose only cryptography is ring. It knows no scopes, so it asks for a
-//! role of the same name; it does not check `iss` and ignores `kid`.
+//! axum-keycloak-auth 0.8: a layer; jsonwebtoken 9, whose only cryptography is ring. It does not
+//! support scopes, so it requires a role of the same name. It does not check `iss`, and ignores
+//! `kid`.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use serde::Deserialize;
 use crate::authority::{AUDIENCE, REALM};
 use crate::{App, Authority};
 
-/// Instead of a person's name and address, which tokens of machines have not.
+/// Replaces the profile of a user, which tokens of machines lack.
 #[derive(Clone, Debug, Deserialize)]
 struct Nothing {}
 

@@ -1,4 +1,4 @@
-//! No authentication: what all the others are compared with.
+//! No authentication: the baseline of all others.
 
 use axum::Router;
 use axum::routing::get;

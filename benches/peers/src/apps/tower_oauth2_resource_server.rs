@@ -1,4 +1,5 @@
-//! tower-oauth2-resource-server 0.12: a layer; jsonwebtoken 11 with aws-lc-rs. Scopes are the application's business.
+//! tower-oauth2-resource-server 0.12: a layer; jsonwebtoken 11 with aws-lc-rs. The application
+//! checks scopes.
 
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -12,7 +13,7 @@ use crate::authority::AUDIENCE;
 use crate::{App, Authority};
 
 pub(super) async fn app(authority: Authority) -> App {
-    // By its metadata, because with an address of keys it does not check `iss`.
+    // Uses metadata, because with a JWKS URL it does not check `iss`.
     let tenant = TenantConfiguration::builder(&authority.url).audiences(&[AUDIENCE]).build().await;
     let server = OAuth2ResourceServer::<Scoped>::builder().add_tenant(tenant.expect("it is complete"));
     let server = server.build().await.expect("the keys are there");

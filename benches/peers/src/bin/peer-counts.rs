@@ -1,4 +1,4 @@
-//! What the crates cost next to each other, counted in one process.
+//! Counts the instructions and allocations of all crates in one process.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;

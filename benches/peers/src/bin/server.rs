@@ -1,7 +1,8 @@
 //! One of the apps on a loopback address, for `scripts/bench-http`: `server NAME SECONDS`.
 //!
-//! Prints its address and a good token. Ends when its standard input does, and at the latest after so many seconds; then it
-//! says how often keys were fetched, if they change. The main thread does all the work and nothing else.
+//! Prints its address and a valid token. It ends when its standard input is closed, or after this
+//! number of seconds. If keys rotate, it then prints the number of fetches. The main thread serves
+//! all requests.
 #![forbid(unsafe_code)]
 
 use std::io::Read as _;
@@ -59,7 +60,7 @@ async fn serve(app: App, token: &str, end: oneshot::Receiver<()>) {
     }
 }
 
-/// Until there is no more input, or so much time has passed.
+/// Waits until standard input is closed, or until `longest` has passed.
 fn wait_for_end(longest: Duration) {
     let (sender, end) = mpsc::channel();
     thread::spawn(move || {
