@@ -1,29 +1,28 @@
 # shellcheck shell=bash
-# Installs other people's software for a run, anew only when what is wanted has changed. It is sourced, not run:
+# Installs programs of other projects, and again only if their list has changed. Source it:
 #
-#   here=${CARGO_TARGET_DIR:-target}/NAME                 # where everything goes: never into the repository
+#   here=${CARGO_TARGET_DIR:-target}/NAME                 # the folder of all files, never in the repository
 #   mkdir -p "$here"
 #   . scripts/lib/installed.sh
 #
-#   installed_node "$here/peers"                          # what peers/package.json names, into peers/node_modules
+#   installed_node "$here/peers"                          # the packages of peers/package.json, into peers/node_modules
 #   installed_python tests/NAME/requirements.txt          # into $here/venv
-#   installed curl "curl" "any version" true              # anything else; see there
+#   installed curl "curl" "any version" true              # anything else; see below
 #
-# Each is true when everything of its list is there, and else says on standard error what could not be installed, and
-# why; so write `|| true`, or `|| not_run WHAT` to end with 69. The lists name exact versions; one for Python names all
-# that is needed in turn, too. A mark, $here/installed-NAME, holds the list that is installed; a program may look there
-# for what it has.
+# Each function returns 0 if its list is installed completely. Otherwise, it prints the reason to standard error; so write
+# `|| true`, or `|| not_run WHAT` to exit with 69. The lists have exact versions, and a list for Python includes indirect
+# dependencies. The file $here/installed-NAME has the installed list, and programs may read it.
 
 : "${here:?expected the folder to install into}"
 
-# Says that WHAT did not run, and ends.
+# Prints that WHAT did not run, and exits with 69.
 not_run() { # WHAT
     printf 'NOT RUN: %s\n' "$1" >&2
     exit 69
 }
 
-# Runs COMMAND unless LIST is what it has installed before. Each of PROGRAMS has to be on the PATH, each time: they belong
-# to the machine, and may have gone since.
+# Runs COMMAND if LIST has changed since the last installation. Each of PROGRAMS must be on the PATH in each run, because
+# programs of the machine may have been removed.
 installed() { # NAME PROGRAMS LIST COMMAND…
     local name=$1 programs=$2 list=$3 program
     shift 3
@@ -56,7 +55,7 @@ has() { command -v "$1" >/dev/null; }
 
 node_packages() { # FOLDER
     rm -rf "$1/node_modules"
-    # Nothing that a package brings is run while it is installed.
+    # No script of a package is run during the installation.
     (cd "$1" && timeout 300 npm install --no-package-lock --no-audit --no-fund --ignore-scripts)
 }
 

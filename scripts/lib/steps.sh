@@ -1,12 +1,12 @@
 # shellcheck shell=bash
-# Names the steps of a script and prints the minutes of each. Source it:
+# Prints the steps of a script, and the minutes of each. Source it:
 #
 #   . scripts/lib/steps.sh
 #   step "format"                     # ends the step before it
 #   end_step                          # before a script with steps of its own
 #
-# A table follows at the end of the script, also if a step fails. A script that is started by
-# another one with steps adds its steps to the table of the first.
+# It prints a table at the end of the script, even if a step fails. If another script with steps
+# starts this one, the steps are added to the table of the first script.
 
 step_name=
 step_begin=0
