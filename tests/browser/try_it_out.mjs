@@ -1,5 +1,5 @@
-// A person at the demo's page, in headless Chromium: calls the API without a token, authorizes against the local issuer for
-// reading, and tries to read and to write; then authorizes for writing too. Started by scripts/browser.
+// Tests the demo's page in headless Chromium: calls the API without a token, authorizes against the local issuer for
+// reading, reads and tries to write, and then authorizes for writing. scripts/browser starts it.
 //
 //   node try_it_out.mjs URL FOLDER-FOR-SCREENSHOTS
 import assert from 'node:assert/strict';
@@ -20,7 +20,7 @@ await page.goto(`${url}/docs/`);
 
 const operation = (method, path) => page.locator(`.opblock-${method}`, { hasText: path });
 
-/** Executes an operation as the page does, and says how it was answered. */
+/** Executes an operation on the page, and returns the response. */
 async function execute(method, path) {
   const block = operation(method, path);
   if (!(await block.locator('.execute').isVisible())) {
@@ -31,12 +31,12 @@ async function execute(method, path) {
     page.waitForResponse((response) => response.url() === url + path && response.request().method() === method.toUpperCase()),
     block.locator('.execute').click(),
   ]);
-  // Shown, too, and not only answered.
+  // The page must also show the response.
   await block.locator('.live-responses-table .response-col_status', { hasText: String(answer.status()) }).waitFor();
   return answer;
 }
 
-/** Gets a token from the issuer, as the dialog offers it, with these scopes and those that were chosen before. */
+/** Gets a token from the issuer with the page's dialog, with these scopes and those that were selected before. */
 async function authorize(scopes, screenshot) {
   await page.locator('.scheme-container .authorize').click();
   const dialog = page.locator('.dialog-ux');
@@ -63,7 +63,7 @@ const statuses = async () => ({
 assert.deepEqual(await statuses(), { health: 200, read: 401, write: 401, whoami: 401 });
 await authorize(['api.read'], 'authorize.png');
 assert.deepEqual(await statuses(), { health: 200, read: 200, write: 403, whoami: 200 });
-await authorize(['api.write']); // besides api.read, which is still chosen
+await authorize(['api.write']); // in addition to api.read, which is still selected
 assert.deepEqual(await statuses(), { health: 200, read: 200, write: 201, whoami: 200 });
 
 for (const [method, path] of [['get', '/health'], ['post', '/orders'], ['get', '/whoami']]) {

@@ -1,4 +1,4 @@
-"""Reads jobs, one JSON document in a line; writes what came of each."""
+"""Reads jobs as JSON documents, one per line, and writes the result of each."""
 
 import json
 import sys
@@ -7,11 +7,11 @@ import requests.utils
 
 
 class Cannot(Exception):
-    """Raised for what the client has no way to do."""
+    """Raised if the client does not support a job."""
 
 
 def serve(fetch, call):
-    """`fetch` makes of a job an access token, `call` of a token and an address a response of `requests`."""
+    """`fetch` returns an access token for a job. `call` returns a response of `requests` for a token and a URL."""
     for line in sys.stdin:
         job = json.loads(line)
         try:
@@ -19,7 +19,7 @@ def serve(fetch, call):
             seen = view(call(token, job["url"]))
         except Cannot as cannot:
             seen = {"cannot": str(cannot)}
-        # What a client raises is what it makes of an answer.
+        # An exception of the client is its result.
         except Exception as error:
             seen = {"failure": getattr(error, "error", None) or f"{type(error).__name__}: {error}"[:200]}
         print(json.dumps(seen), flush=True)
@@ -30,7 +30,7 @@ def view(response):
     return {
         "status": response.status_code,
         "body": response.text,
-        # As `requests` reads challenges itself, for Digest.
+        # The parser that `requests` uses itself for Digest.
         "challenge": requests.utils.parse_dict_header(rest) if scheme == "Bearer" else None,
         "retry_after": response.headers.get("retry-after"),
     }

@@ -1,4 +1,4 @@
-// openid-client: finds the issuer by its metadata, and tells what it has read in a challenge.
+// openid-client: discovers the issuer, and reports the parsed challenge.
 import * as client from 'openid-client';
 import { importPKCS8 } from 'jose';
 import { createInterface } from 'node:readline';
@@ -46,7 +46,7 @@ const call = async (token, url) => {
   }
 };
 
-// A token endpoint that answers with a challenge, as RFC 6749 section 5.2 says of Basic, is told as one.
+// A response of the token endpoint with a challenge (for Basic, RFC 6749 section 5.2) is reported as a challenge.
 const reason = async (error) => {
   if (error instanceof client.WWWAuthenticateChallengeError) return (await error.response.json()).error;
   return error.error ?? `${error.code ?? ''} ${error.message}`.slice(0, 200);

@@ -1,4 +1,4 @@
-"""Creates the stack of a template in moto, and prints what has come of it as one line of JSON.
+"""Creates the stack of a template in moto, and prints the result as one line of JSON.
 
 moto's CloudFormation knows no resource of Cognito, so the four that the template has are taught to it here: each is created
 by the call of the Cognito API that has its properties, which botocore checks against AWS's own description.
@@ -23,7 +23,7 @@ def resource(kind, create, physical_id):
     """A type of resource: how it is created, and what `Ref` and `!Sub` return for it (AWS's page of the type)."""
 
     class Resource(CloudFormationModel):
-        # moto reads from it which service the type is of.
+        # moto derives the service of the type from it.
         __module__ = "moto.cognitoidp.models"
 
         def __init__(self, physical_resource_id):
@@ -50,7 +50,7 @@ def resource(kind, create, physical_id):
 
 
 def renamed(properties):
-    """The API says `PoolName` where CloudFormation says `UserPoolName`."""
+    """The API has `PoolName` for CloudFormation's `UserPoolName`."""
     if "UserPoolName" in properties:
         properties["PoolName"] = properties.pop("UserPoolName")
     if "AccessTokenValidity" in properties:
@@ -65,7 +65,7 @@ TYPES = [
     resource("UserPoolClient", "create_user_pool_client", lambda _, made: made["UserPoolClient"]["ClientId"]),
 ]
 
-# It reads which types there are when it is imported.
+# The module reads the list of types when it is imported.
 from moto import mock_aws
 import moto.cloudformation.parsing  # noqa: F401
 

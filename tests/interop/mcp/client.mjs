@@ -1,12 +1,12 @@
-// The official TypeScript client of MCP, headless, with client credentials. What it is told is in the environment, what
-// happened is printed: one JSON object for each step. See examples/mcp-server/tests/mcp/client.rs, which starts it.
+// The official TypeScript client of MCP, headless, with client credentials. Its settings are in the environment. It prints
+// one JSON object for each step. examples/mcp-server/tests/mcp/client.rs starts it.
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { ClientCredentialsProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 
 const { MCP_URL, MCP_ISSUER, MCP_CLIENT_ID, MCP_CLIENT_SECRET, MCP_SCOPE, MCP_TOKEN } = process.env;
 
-// With a fixed token, or with nothing but an id and a secret.
+// With a fixed token, or with only an id and a secret.
 const options = MCP_TOKEN
   ? { requestInit: { headers: { Authorization: `Bearer ${MCP_TOKEN}` } } }
   : {

@@ -1,5 +1,5 @@
-"""The official Python client of MCP, headless, with client credentials. What it is told is in the environment, what
-happened is printed: one JSON object for each step. See examples/mcp-server/tests/mcp/client.rs, which starts it."""
+"""The official Python client of MCP, headless, with client credentials. Its settings are in the environment. It prints
+one JSON object for each step. examples/mcp-server/tests/mcp/client.rs starts it."""
 
 import json
 import os
@@ -15,7 +15,7 @@ URL = os.environ["MCP_URL"]
 
 
 class Memory:
-    """Where the SDK keeps its tokens."""
+    """The token storage of the SDK."""
 
     tokens = None
 
@@ -33,7 +33,7 @@ class Memory:
 
 
 def http_client():
-    """With a fixed token, or with nothing but an id and a secret."""
+    """With a fixed token, or with only an id and a secret."""
     if token := os.environ.get("MCP_TOKEN"):
         return httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"})
     provider = ClientCredentialsOAuthProvider(
@@ -48,7 +48,7 @@ def http_client():
 
 
 def causes(error):
-    """An error of a task group is a group of errors."""
+    """A task group raises a group of errors."""
     if isinstance(error, BaseExceptionGroup):
         return "; ".join(causes(inner) for inner in error.exceptions)
     return f"{type(error).__name__}: {error}"

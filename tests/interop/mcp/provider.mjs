@@ -1,6 +1,6 @@
-// A real issuer (oidc-provider) on loopback with the clients of examples/mcp-server, which bind their tokens to
-// whatever resource they name. Prints its address when it is ready, and a line for each answer before that answer is
-// sent, in the form of the server's access log.
+// A real issuer (oidc-provider) on loopback with the clients of examples/mcp-server. Its tokens are for the requested
+// resource. It prints its URL when it is ready, and a line for each response before it is sent, in the form of the
+// server's access log.
 import { createServer } from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider } from 'oidc-provider';

@@ -1,5 +1,5 @@
-// aws-jwt-verify, offline. Reads a line with the pool, the client, the scope and the keys, and then tokens, one in a line;
-// answers each with what it has against it, or with an empty line.
+// aws-jwt-verify, offline. Reads a line with the pool, the client, the scope and the keys, and then one token per line.
+// Prints the reason of the rejection for each token, or an empty line.
 import { CognitoJwtVerifier } from 'aws-jwt-verify';
 import { createInterface } from 'node:readline';
 

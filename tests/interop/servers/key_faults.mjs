@@ -1,4 +1,4 @@
-// What may go wrong where keys are asked for.
+// Faults of the key set endpoint.
 
 const faults = {
   none: (_, serve) => serve(),
@@ -11,7 +11,7 @@ const faults = {
     response.setHeader('content-type', 'application/json');
     response.end('{"keys":[]}');
   },
-  // Longer than a request waits for a key, and shorter than a fetch may take.
+  // Longer than a request waits for a key, and shorter than the timeout of a fetch.
   delay: (_, serve) => setTimeout(serve, 3500),
   reset: (response) => response.socket.resetAndDestroy(),
 };

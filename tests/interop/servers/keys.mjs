@@ -1,5 +1,5 @@
-// Pairs of keys. As a program: a private key set for the algorithms that are its arguments, whose key ids begin with the
-// first argument.
+// Generates key pairs. As a program, it prints a private key set. The first argument is the prefix of the key ids, and the
+// others are algorithms.
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { pathToFileURL } from 'node:url';
 
@@ -10,7 +10,7 @@ const KINDS = {
   RS256: ['rsa', { modulusLength: 2048 }],
 };
 
-// By way of PEM, because Node.js 20 sometimes hangs when a key that it has just made is exported as a JWK.
+// Exported as PEM first, because Node.js 20 sometimes hangs when it exports a new key as a JWK.
 const ENCODED = {
   privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
   publicKeyEncoding: { type: 'spki', format: 'pem' },

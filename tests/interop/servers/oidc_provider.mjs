@@ -1,8 +1,8 @@
-// oidc-provider on loopback, in the dress that the first argument names: `dress/NAME.mjs`. Prints one line of JSON when it
-// is ready. Its keys are rotated and its faults set at /control/…, which no real server has.
+// oidc-provider on loopback with the settings in `dress/NAME.mjs`. NAME is the first argument. It prints one line of JSON
+// when it is ready. /control/… rotates its keys and sets faults; real servers do not have this path.
 //
-// A token request may say in its query how the token is to be: `alg`, `opaque`, and with `claims` and `header`, JSON
-// objects, what is to stand in it; null takes a member away. So wrong tokens have right signatures.
+// The query of a token request can change the token: `alg`, `opaque`, and the JSON objects `claims` and `header`, in which
+// null removes a member. So invalid tokens have valid signatures.
 import { createServer } from 'node:http';
 import { Provider } from 'oidc-provider';
 
@@ -12,7 +12,7 @@ import { pair } from './keys.mjs';
 const API = 'https://my-api-server.org';
 const OTHER_API = 'https://another-api-server.org';
 const SCOPE = `${API}/api.read ${API}/api.write`;
-const SECRET = 'a secret: %+/=&~'; // what RFC 6749 Appendix A.2 allows, and this provider takes nothing else
+const SECRET = 'a secret: %+/=&~'; // allowed by RFC 6749 Appendix A.2; this provider accepts no other characters
 
 const { default: dress } = await import(`./dress/${process.argv[2]}.mjs`);
 
@@ -54,7 +54,7 @@ const provider = (issuer, keys, named) => new Provider(issuer, {
     devInteractions: { enabled: false },
     clientCredentials: { enabled: true },
     dPoP: { enabled: true },
-    // As behind a proxy that ends TLS, and says with which certificate.
+    // As behind a proxy that terminates TLS, and passes the client's certificate on.
     mTLS: {
       enabled: true,
       certificateBoundAccessTokens: true,
@@ -77,7 +77,7 @@ const provider = (issuer, keys, named) => new Provider(issuer, {
       jwt: (ctx, _, jwt) => {
         const { claims = '{}', header = '{}' } = ctx.query;
         jwt.header = { ...dress.header, ...JSON.parse(header) };
-        // Later than where the library insists on an audience.
+        // After the library has checked that there is an audience.
         const toJSON = function () {
           const written = dress.claims({ ...this, iss: named });
           return present({ ...written, ...JSON.parse(claims) });
@@ -88,7 +88,7 @@ const provider = (issuer, keys, named) => new Provider(issuer, {
   },
 });
 
-// Whoever started it has ended.
+// The parent process has ended.
 process.stdin.resume().on('end', () => process.exit());
 
 const server = createServer();
@@ -115,7 +115,7 @@ server.listen(0, '127.0.0.1', () => {
     },
     '/control/fetches': () => state.fetches,
     '/control/client-keys': () => Object.fromEntries(Object.entries(clientKeys).map(([alg, key]) => [alg, key.pem])),
-    // As at the end of a login: made by the provider's own class, for a client that is also an audience.
+    // As after a login: created by the provider's own class, for a client that is also an audience.
     '/control/id-token': async ({ client }) => {
       const { IdToken, Client } = provider(named, keys, named);
       const token = new IdToken({ sub: 'somebody' }, { client: await Client.find(client) });

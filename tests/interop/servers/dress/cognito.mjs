@@ -1,5 +1,5 @@
-// Amazon Cognito, a machine's access token: no `typ`, and no `aud` unless it is bound to a resource; two RSA keys, of which
-// one signs access tokens. (And a key for PS256, which Cognito does not use.)
+// Amazon Cognito, an access token of a machine: no `typ`, and `aud` only for a resource. There are two RSA keys, and one of
+// them signs access tokens. There is also a key for PS256, which Cognito does not use.
 const UNBOUND = 'https://my-api-server.org';
 
 export default {

@@ -1,4 +1,4 @@
-// As it comes: RFC 9068.
+// The default of oidc-provider: RFC 9068.
 export default {
   path: '',
   algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA'],

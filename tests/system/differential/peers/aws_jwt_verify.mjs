@@ -1,10 +1,10 @@
-// aws-jwt-verify: its verifier for Cognito as its documentation shows it, and its general one for the other issuers.
+// aws-jwt-verify: its verifier for Cognito as in its documentation, and its general verifier for the other issuers.
 import { CognitoJwtVerifier, JwtVerifier } from "aws-jwt-verify";
 
 import { check, isAccessTokenType, judge } from "./lines.mjs";
 
 await judge((shape, settings) => {
-  // It has no setting for the time.
+  // The library has no setting for the current time.
   Date.now = () => settings.now * 1000;
   const graceSeconds = settings.leeway;
   const customJwtCheck = ({ header, payload }) => {

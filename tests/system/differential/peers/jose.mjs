@@ -1,4 +1,4 @@
-// jose: the key set, algorithms, issuer, audience, type and the time given, `exp` required.
+// jose, with key set, algorithms, issuer, audience, type and current time; `exp` is required.
 import { createLocalJWKSet, jwtVerify } from "jose";
 
 import { check, judge } from "./lines.mjs";

@@ -1,4 +1,4 @@
-"""joserfc: the key set, the algorithms and rules for `iss`, `aud` and `exp` given."""
+"""joserfc, with key set, algorithms, and rules for `iss`, `aud` and `exp`."""
 
 from joserfc import jwt
 from joserfc.jwk import KeySet

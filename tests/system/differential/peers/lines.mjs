@@ -1,7 +1,7 @@
-// Reads the settings and then tokens, one JSON document in a line; writes one verdict for each token.
+// Reads the settings and then tokens as JSON documents, one per line. Writes one verdict for each token.
 import { createInterface } from "node:readline";
 
-/** `prepare` makes of a shape and the settings a function that returns for a good token and throws for another. */
+/** `prepare` returns a function for a shape and the settings. It returns for a valid token, and throws for an invalid one. */
 export async function judge(prepare) {
   const verify = {};
   let settings;
@@ -23,7 +23,7 @@ export async function judge(prepare) {
   }
 }
 
-/** What the application checks itself where the library has no setting for it. */
+/** Checks of the application that the library has no setting for. */
 export function check(holds, what) {
   if (!holds) throw new Error(`application: ${what}`);
 }

@@ -1,15 +1,15 @@
-"""Reads the settings and then tokens, one JSON document in a line; writes one verdict for each token."""
+"""Reads the settings and then tokens as JSON documents, one per line. Writes one verdict for each token."""
 
 import json
 import sys
 
 
 class Refused(Exception):
-    """Raised where the application, and not the library, does not take a token."""
+    """Raised if the application, and not the library, rejects a token."""
 
 
 def judge(prepare):
-    """`prepare` makes of a shape and the settings a function that returns for a good token and raises for another."""
+    """`prepare` returns a function for a shape and the settings. It returns for a valid token, and raises for another."""
     settings = json.loads(sys.stdin.readline())
     verify = {name: prepare(shape, settings) for name, shape in settings["shapes"].items()}
     for line in sys.stdin:
@@ -17,14 +17,14 @@ def judge(prepare):
         try:
             verify[case["shape"]](case["token"])
             verdict = {"accepted": True, "reason": ""}
-        # Whatever is raised, also what no library should let out: the token does not get through.
+        # Any exception rejects the token, even an unexpected one of the library.
         except Exception as error:
             verdict = {"accepted": False, "reason": f"{type(error).__name__}: {error}"[:200]}
         print(json.dumps({"name": case["name"], **verdict}))
 
 
 def check_application(shape, settings, header, claims):
-    """What the documentation of the issuers asks for, and these libraries leave to the application."""
+    """Checks of the issuers' documentation that these libraries leave to the application."""
     if shape["profile"] == "Rfc9068":
         typ = header.get("typ")
         # RFC 9068 section 4, RFC 7515 section 4.1.9

@@ -1,4 +1,4 @@
-"""PyJWT: the key by `kid`, algorithms, issuer and audience given, `exp` required."""
+"""PyJWT, with the key of `kid`, algorithms, issuer and audience; `exp` is required."""
 
 import datetime
 import json
@@ -10,7 +10,7 @@ from lines import Refused, check_application, judge
 
 
 def stop_the_clock(now):
-    """PyJWT has no setting for the time: its module gets a `datetime` that always says the same."""
+    """PyJWT has no setting for the current time, so its module gets a `datetime` with a fixed time."""
 
     class Stopped(datetime.datetime):
         @classmethod
