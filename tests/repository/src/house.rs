@@ -1,10 +1,9 @@
-//! The house of a checkout, measured from its source text: the modules of each crate, the arrows
+//! The house of a checkout, measured in its source text: the modules of each crate, the arrows
 //! between them, the lines of code, and the tests.
 //!
 //! A *room* is a module that `lib.rs` declares. An *arrow* leads from one room to another if code
-//! in the first names something that the second defines; re-exports are followed to the definition.
-//! An arrow points *upwards* if `lib.rs` declares its end before its start. Test code draws no
-//! arrows.
+//! in the first uses an item that the second defines. Re-exports are followed to the definition. An
+//! arrow points *upwards* if `lib.rs` declares its end before its start. Test code has no arrows.
 
 mod lexer;
 mod test_code;
@@ -37,7 +36,7 @@ pub struct House {
 #[derive(Debug)]
 struct Folder {
     name: String,
-    /// For a folder with a `src/lib.rs`.
+    /// `None` if the folder has no `src/lib.rs`.
     graph: Option<Graph>,
     lines: Lines,
     tests: TestCount,
@@ -46,15 +45,15 @@ struct Folder {
 /// An import that names an item through `lib.rs`, which only re-exports it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ImportThroughLib {
-    /// Relative to the crate.
+    /// The path relative to the crate.
     pub file: String,
-    /// Counted from one.
+    /// The line number, counted from one.
     pub line: usize,
-    /// As it is written, braces resolved.
+    /// The path in the source, with braces resolved.
     pub path: String,
 }
 
-/// Relative paths and texts.
+/// The text of each file by its relative path.
 type Sources = BTreeMap<String, String>;
 
 impl House {
@@ -62,7 +61,7 @@ impl House {
     ///
     /// # Panics
     ///
-    /// If `directory/crates` or one of the files cannot be read.
+    /// Panics if `directory/crates` or one of the files cannot be read.
     pub fn read(directory: &Path) -> Self {
         let crates = directory.join("crates");
         let mut names: Vec<String> = fs::read_dir(&crates)
@@ -106,7 +105,7 @@ impl House {
         Self { folders: folders.collect() }
     }
 
-    /// Names of the crates with a `src/lib.rs`.
+    /// Returns the names of the crates with a `src/lib.rs`.
     pub fn crates(&self) -> impl Iterator<Item = &str> {
         self.folders.iter().filter(|folder| folder.graph.is_some()).map(|folder| folder.name.as_str())
     }
@@ -115,17 +114,17 @@ impl House {
     ///
     /// # Panics
     ///
-    /// If there is no such crate.
+    /// Panics if there is no such crate.
     pub fn imports_through_lib(&self, name: &str) -> &[ImportThroughLib] {
         &self.graph(name).imports_through_lib
     }
 
-    /// Returns the cycles of this crate, each as the names of its modules. An arrow between a
-    /// module and its parent belongs to none.
+    /// Returns the cycles of this crate, each as the names of its modules. Arrows between a module
+    /// and its parent are ignored.
     ///
     /// # Panics
     ///
-    /// If there is no such crate.
+    /// Panics if there is no such crate.
     pub fn cycles(&self, name: &str) -> &[Vec<String>] {
         &self.graph(name).cycles
     }
@@ -136,7 +135,7 @@ impl House {
     }
 }
 
-/// Reads the Rust files of a folder and the folders in it, build directories aside.
+/// Reads the Rust files of a folder and its subfolders, except for build directories.
 fn sources(directory: &Path) -> Sources {
     let mut sources = Sources::new();
     read_into(&mut sources, directory, "");

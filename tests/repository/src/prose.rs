@@ -1,10 +1,10 @@
 //! The wording of the documentation, measured: doc comments, and Markdown without code.
 //!
-//! Some habits make sentences hard to read. Each is a *marker*, counted per 1,000 words and compared
-//! with the aim of `docs/STYLE.md`. A marker with an upper aim is enforced in each file. A marker with
-//! a lower aim is only reported, because a quota of words would be filled.
+//! Some habits make sentences hard to read. Each is a *marker*, counted per 1,000 words and
+//! compared with the aim of `docs/STYLE.md`. A marker with an upper aim is enforced in each file. A
+//! marker with a lower aim is only reported, because authors would fill a quota of words.
 //!
-//! It is a tripwire. Reading a page aloud finds more.
+//! The markers find only some problems. Reading a page aloud finds more.
 
 mod extract;
 mod markers;
@@ -18,11 +18,11 @@ use self::extract::{markdown, rust};
 use self::markers::{Counts, Limit, MARKERS};
 pub use self::report::table;
 
-/// Files that are still to be rewritten, one path per line. A file that meets the aims must leave the
-/// list.
+/// Files that are still to be rewritten, one path per line. A file that meets the aims must leave
+/// the list.
 pub const NOT_YET: &str = include_str!("prose/not_yet.txt");
 
-/// Where that list is, relative to the checkout.
+/// The path of that list in the checkout.
 pub const NOT_YET_FILE: &str = "tests/repository/src/prose/not_yet.txt";
 
 /// Folders without prose of ours, and generated tables.
@@ -32,7 +32,7 @@ const SKIPPED: [&str; 6] =
 /// A file and its counts.
 #[derive(Debug)]
 pub struct File {
-    /// Relative to the folder that was read.
+    /// The path relative to the folder that was read.
     pub path: String,
     counts: Counts,
 }
@@ -41,7 +41,7 @@ pub struct File {
 ///
 /// # Panics
 ///
-/// If a file or a folder cannot be read.
+/// Panics if a file or a folder cannot be read.
 pub fn read(folder: &Path) -> Vec<File> {
     let mut paths = Vec::new();
     collect(folder, folder, &mut paths);
@@ -93,7 +93,7 @@ impl File {
         });
         let mut above: Vec<String> = above.collect();
         let commas = self.counts.commas_per_sentence();
-        // A few sentences say nothing about a habit.
+        // A few sentences are not a habit.
         if self.counts.sentences >= 8 && commas > report::MAX_COMMAS_IN_A_FILE {
             above.push(format!("{commas:.1} commas per sentence"));
         }
@@ -122,7 +122,7 @@ pub fn problems(files: &[File], not_yet: &str) -> Vec<String> {
     let exists = |path: &str| files.iter().any(|file| file.path == path);
     let gone = listed.into_iter().filter(|path| !exists(path));
     problems.extend(gone.map(|path| format!("{path} has no prose: remove it from {NOT_YET_FILE}")));
-    // While files are listed, the whole says nothing about those that are done.
+    // The total includes listed files, so it is checked only when the list is empty.
     let mut all = Counts::default();
     for file in files {
         all.merge(&file.counts);

@@ -1,4 +1,4 @@
-//! The inside of a module: its declarations, its imports and the paths in its code.
+//! The body of a module: its declarations, its imports and the paths in its code.
 
 use std::collections::BTreeSet;
 
@@ -8,9 +8,9 @@ use super::use_tree::{Import, imports};
 
 #[derive(Debug, Default)]
 pub(crate) struct Body {
-    /// In the order of their declaration.
+    /// The modules in the order of their declaration.
     pub(crate) modules: Vec<Declared>,
-    /// Names of the types, functions and so on.
+    /// The names of types, functions and other items.
     pub(crate) items: BTreeSet<String>,
     pub(crate) imports: Vec<Import>,
     pub(crate) paths: Vec<CodePath>,
@@ -20,11 +20,11 @@ pub(crate) struct Body {
 #[derive(Debug)]
 pub(crate) struct Declared {
     pub(crate) name: String,
-    /// `None` if it is in a file of its own.
+    /// `None` if it is in another file.
     pub(crate) body: Option<Body>,
 }
 
-/// Words joined by `::`, at least two.
+/// At least two words that are joined by `::`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct CodePath {
     pub(crate) path: Vec<String>,
@@ -96,7 +96,7 @@ impl Body {
     }
 }
 
-/// The name of the item that begins with this keyword.
+/// Returns the name of the item that begins with this keyword.
 fn defined<'a>(tokens: &[Token<'a>]) -> Option<&'a str> {
     if begins(tokens, &["macro_rules", "!"]) {
         return tokens.get(2).map(|token| token.text);

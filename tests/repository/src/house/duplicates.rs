@@ -1,5 +1,5 @@
-//! Code that stands in two files: runs of at least [`RUN`] equal code lines. Product code is
-//! compared with product code, test code with test code, in all folders.
+//! Duplicate code: runs of at least [`RUN`] code lines that are equal in two files. Product code is
+//! compared with product code, and test code with test code, in all folders.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::lines::{Lines, Part};
 
 const RUN: usize = 6;
 
-/// Counts in each folder the lines of such runs.
+/// Counts the duplicate lines of each folder.
 pub(crate) fn mark(folders: &mut [Lines]) {
     mark_parts(folders.iter_mut().map(|lines| &mut lines.product).collect());
     mark_parts(folders.iter_mut().map(|lines| &mut lines.tests).collect());

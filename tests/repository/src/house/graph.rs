@@ -1,5 +1,4 @@
-//! The names that modules use of each other, as a graph. It has the rooms and the arrows between
-//! them. It finds arrows upwards, cycles and imports through `lib.rs`.
+//! The graph of modules that use each other: rooms, arrows, cycles and imports through `lib.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +7,11 @@ use super::module::{CrateTree, ROOT};
 
 #[derive(Debug)]
 pub(crate) struct Graph {
-    /// Below `lib.rs`.
+    /// The number of modules below `lib.rs`.
     pub(crate) modules: usize,
-    /// In the order of `lib.rs`.
+    /// The rooms in the order of `lib.rs`.
     pub(crate) rooms: Vec<String>,
-    /// From and to, as places in `rooms`.
+    /// Start and end of each arrow, as indices in `rooms`.
     pub(crate) arrows: BTreeSet<(usize, usize)>,
     pub(crate) cycles: Vec<Vec<String>>,
     /// Arrows between the modules of a cycle, as names.
@@ -36,7 +35,7 @@ impl Graph {
             for (path, line, end, is_public) in imports.chain(paths) {
                 let shown = format!("{}{end}", path.join("::"));
                 let target = tree.resolve(from, path);
-                // Other paths begin with an import, which was looked at already.
+                // Other paths begin with an import, which is already in the graph.
                 let is_whole = matches!(path[0].as_str(), "crate" | "self" | "super");
                 if tree.is_through_root(from, path) {
                     let file = module.file.clone();
@@ -77,7 +76,7 @@ impl Graph {
         }
     }
 
-    /// Arrows against the order of `lib.rs`.
+    /// Returns the number of arrows against the order of `lib.rs`.
     pub(crate) fn upward(&self) -> usize {
         self.arrows.iter().filter(|(from, to)| to < from).count()
     }
@@ -87,7 +86,7 @@ impl Graph {
     }
 }
 
-/// The strongly connected components of more than one node. They are sorted.
+/// Returns the strongly connected components with more than one node, sorted.
 fn cycles(edges: &BTreeSet<(usize, usize)>, name: impl Fn(usize) -> String) -> Vec<Vec<String>> {
     let mut next: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for &(from, to) in edges {
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn rooms_can_be_a_cycle_whose_modules_are_none() {
+    fn rooms_can_be_cycle_without_module_cycle() {
         let graph = Graph::of(&tree(&[
             ("src/lib.rs", "mod a; mod e;"),
             ("src/a.rs", "mod b; mod c;"),

@@ -1,5 +1,4 @@
-//! Rust source text as tokens. Comments and white space are dropped. It splits text and knows no
-//! grammar.
+//! Rust source text as tokens, without comments and white space.
 
 /// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +16,9 @@ pub(crate) enum Kind {
 pub(crate) struct Token<'a> {
     pub(crate) kind: Kind,
     pub(crate) text: &'a str,
-    /// Counted from one.
+    /// The line number, counted from one.
     pub(crate) line: usize,
-    /// A string may span several lines.
+    /// The last line, because a string can have several lines.
     pub(crate) last_line: usize,
 }
 
@@ -44,7 +43,8 @@ pub(crate) fn tokens(source: &str) -> Vec<Token<'_>> {
     tokens
 }
 
-/// The kind and length of the first piece; `None` for a comment or white space.
+/// Returns the kind and the length of the first piece. The kind is `None` for a comment or white
+/// space.
 fn piece(rest: &str) -> (Option<Kind>, usize) {
     let first = rest.chars().next().unwrap();
     if first.is_whitespace() {
@@ -78,7 +78,7 @@ fn word(rest: &str) -> usize {
     rest.find(|c: char| !is_word(c)).unwrap_or(rest.len())
 }
 
-/// Block comments nest.
+/// Returns the length of a block comment. Block comments can be nested.
 fn block_comment(rest: &str) -> usize {
     let (mut depth, mut at) = (0, 0);
     while at < rest.len() {
@@ -94,7 +94,7 @@ fn block_comment(rest: &str) -> usize {
     at
 }
 
-/// The length of a string of any form, its prefix included.
+/// Returns the length of a string of any form, including its prefix.
 fn string(rest: &str) -> Option<usize> {
     let prefix = ["br", "cr", "r", "b", "c", ""].into_iter().find(|prefix| {
         rest.strip_prefix(prefix).is_some_and(|rest| rest.trim_start_matches('#').starts_with('"'))
@@ -106,11 +106,12 @@ fn string(rest: &str) -> Option<usize> {
         let begin = prefix.len() + hashes + 1;
         return Some(rest[begin..].find(&end).map_or(rest.len(), |at| begin + at + end.len()));
     }
-    // `#"` is no string, but a sign before one.
+    // `#"` is not a string, but a sign before a string.
     (hashes == 0).then(|| prefix.len() + quoted(body))
 }
 
-/// The length of a literal that ends with the quote it begins with. Escaped quotes are skipped.
+/// Returns the length of a literal that begins and ends with the same quote. Escaped quotes are
+/// skipped.
 fn quoted(body: &str) -> usize {
     let mut characters = body.char_indices();
     let (_, quote) = characters.next().unwrap();

@@ -1,4 +1,4 @@
-//! Lines of code: lines that hold more than white space and comments. Product code apart from test
+//! Lines of code (lines with more than white space and comments), separately for product and test
 //! code.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ pub(crate) struct Lines {
 pub(crate) struct Part {
     /// The code lines of each file, white space folded.
     pub(crate) files: Vec<Vec<String>>,
-    /// Lines that stand in another file too.
+    /// The number of lines that are duplicates of lines in another file.
     pub(crate) duplicated: usize,
 }
 
@@ -48,7 +48,7 @@ impl Lines {
     }
 }
 
-/// The lines that hold one of the tokens, and none of the others.
+/// Returns the lines that contain one of the tokens, and none of the others.
 fn folded(text: &str, tokens: &[Token<'_>], others: &[Token<'_>]) -> Vec<String> {
     let all = |tokens: &[Token<'_>]| -> BTreeSet<usize> {
         tokens.iter().flat_map(|token| token.line..=token.last_line).collect()
@@ -57,7 +57,7 @@ fn folded(text: &str, tokens: &[Token<'_>], others: &[Token<'_>]) -> Vec<String>
     let texts: BTreeMap<usize, &str> = text.lines().enumerate().map(|(at, line)| (at + 1, line)).collect();
     let lines = all(tokens).into_iter().filter(|line| !of_others.contains(line));
     let folded = lines.map(|line| texts[&line].split_whitespace().collect::<Vec<_>>().join(" "));
-    // A string may hold blank lines.
+    // A string may contain blank lines.
     folded.filter(|line| !line.is_empty()).collect()
 }
 
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blank_and_comment_lines_are_not_counted_and_tests_are_apart() {
+    fn code_lines_exclude_blanks_comments_and_tests() {
         let files = [
             ("src/lib.rs", "//! A\n\nmod a; // b\n/* c\n */\n#[cfg(test)]\nmod tests;\n"),
             ("src/a.rs", "fn a() {\n    \"x\n\ny\";\n}\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\n"),

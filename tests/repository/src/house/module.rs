@@ -9,7 +9,7 @@ use super::test_code::split;
 
 #[derive(Debug)]
 pub(crate) struct CrateTree {
-    /// The first one is the root.
+    /// All modules. The first one is the root.
     pub(crate) modules: Vec<Module>,
     /// Files that only a test build reads.
     pub(crate) test_files: BTreeSet<String>,
@@ -17,13 +17,13 @@ pub(crate) struct CrateTree {
 
 #[derive(Debug)]
 pub(crate) struct Module {
-    /// Empty for the root.
+    /// The path of the module, empty for the root.
     pub(crate) path: Vec<String>,
     pub(crate) file: String,
     pub(crate) body: Body,
-    /// The root's is itself.
+    /// The parent. The root is its own parent.
     pub(crate) parent: usize,
-    /// In the order of their declaration.
+    /// The children in the order of their declaration.
     pub(crate) children: Vec<usize>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Module {
 pub(crate) const ROOT: usize = 0;
 
 impl CrateTree {
-    /// `None` if the crate has no such file.
+    /// Reads a crate. Returns `None` if there is no file `root`.
     pub(crate) fn read(sources: &Sources, root: &str) -> Option<Self> {
         sources.get(root)?;
         let mut tree = Self { modules: Vec::new(), test_files: BTreeSet::new() };
@@ -95,7 +95,7 @@ impl CrateTree {
     }
 }
 
-/// The folder with the files that a file's `mod` lines name.
+/// Returns the folder of the files that the `mod` lines of a file name.
 fn folder_of_children(file: &str) -> String {
     let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
     match name {

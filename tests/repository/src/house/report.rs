@@ -1,11 +1,11 @@
-//! The measurements as markdown.
+//! The measurements as Markdown.
 
 use std::fmt::Write as _;
 
 use super::{Folder, House};
 
 impl House {
-    /// The tables, and the members of each cycle.
+    /// Returns the tables, and the members of each cycle.
     pub fn report(&self) -> String {
         let mut text = String::from(
             "| crate | modules | rooms | arrows | upward | cycles | cycles of rooms | files that import through lib.rs \
@@ -52,8 +52,7 @@ impl House {
         text
     }
 
-    /// One line for each arrow between rooms, and for each name that is imported another way than
-    /// by its definition.
+    /// Returns one line for each arrow between rooms, and for each import of a re-export.
     pub fn list_of_arrows(&self) -> String {
         let mut text = String::new();
         for (name, graph) in

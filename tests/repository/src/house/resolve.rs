@@ -5,23 +5,23 @@ use super::module::{CrateTree, ROOT};
 /// The target of a path of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// The module that is named, or that defines the named item.
+    /// The named module, or the module that defines the named item.
     pub(crate) module: usize,
     /// Whether another module's re-export was followed.
     pub(crate) through_re_export: bool,
 }
 
-/// More re-exports of re-exports than this are a circle.
+/// The maximum depth of re-exports, which ends circular ones.
 const MAX_DEPTH: usize = 12;
 
 impl CrateTree {
-    /// Returns `None` for a path of another crate, and for a path that begins with an item of the
-    /// module itself.
+    /// Returns the target of a path. Returns `None` for a path of another crate, and for a path
+    /// that begins with an item of the module itself.
     pub(crate) fn resolve(&self, from: usize, path: &[String]) -> Option<Target> {
         self.follow(from, path, MAX_DEPTH)
     }
 
-    /// Whether the path names something else than a module in `lib.rs`.
+    /// Returns whether the path names an item in `lib.rs` that is not a module.
     pub(crate) fn is_through_root(&self, from: usize, path: &[String]) -> bool {
         match self.begin(from, path) {
             Some((ROOT, rest)) if from != ROOT => {
@@ -31,7 +31,7 @@ impl CrateTree {
         }
     }
 
-    /// The module that `crate`, `self` or `super` name, and the rest of the path.
+    /// Returns the module of `crate`, `self` or `super`, and the rest of the path.
     fn begin<'p>(&self, from: usize, path: &'p [String]) -> Option<(usize, &'p [String])> {
         let (first, mut rest) = path.split_first()?;
         let mut module = match first.as_str() {
@@ -57,7 +57,7 @@ impl CrateTree {
         self.imported(from, path, depth)
     }
 
-    /// Follows names from a module. `foreign`: the module is another one than the path stands in.
+    /// Follows names from a module. `foreign` is whether the path is in another module.
     fn down(&self, module: usize, path: &[String], foreign: bool, depth: usize) -> Option<Target> {
         let here = Target { module, through_re_export: false };
         let Some((name, rest)) = path.split_first() else { return Some(here) };
@@ -69,12 +69,12 @@ impl CrateTree {
         }
         match self.imported(module, path, depth) {
             Some(target) => Some(Target { through_re_export: foreign || target.through_re_export, ..target }),
-            // Made by a macro, or of another crate.
+            // The item is from a macro or from another crate.
             None => Some(here),
         }
     }
 
-    /// A path that begins with a name which the module imports.
+    /// Resolves a path that begins with an imported name.
     fn imported(&self, module: usize, path: &[String], depth: usize) -> Option<Target> {
         let (name, rest) = path.split_first()?;
         let depth = depth.checked_sub(1)?;
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn path_through_root_is_told_from_path_to_module() {
+    fn path_through_root_differs_from_module_path() {
         let tree = sample();
         let [a, set] = [1, 3];
         for (from, path, expected) in [

@@ -1,5 +1,5 @@
-//! Test code apart from product code: items under `#[test]` and `#[cfg(test)]`, and whole files
-//! under `#![cfg(test)]`.
+//! Separates test code from product code. Test code is items under `#[test]` and `#[cfg(test)]`,
+//! and files under `#![cfg(test)]`.
 
 use super::lexer::{Kind, Token};
 
@@ -40,7 +40,7 @@ pub(crate) fn begins(tokens: &[Token<'_>], texts: &[&str]) -> bool {
     tokens.len() >= texts.len() && tokens.iter().zip(texts).all(|(token, text)| token.is(text))
 }
 
-/// The inside of an attribute, and what comes after it.
+/// Returns whether an attribute marks test code.
 fn is_for_tests(attribute: &[Token<'_>]) -> bool {
     if begins(attribute, &["test", "]"]) || begins(attribute, &["tokio", "::", "test"]) {
         return true;
@@ -53,7 +53,7 @@ fn is_for_tests(attribute: &[Token<'_>]) -> bool {
     (has("test") || has("doctest")) && !has("not") && !has("any")
 }
 
-/// The place after the bracket that closes the one at `open`.
+/// Returns the position after the bracket that closes the bracket at `open`.
 pub(crate) fn after_group(tokens: &[Token<'_>], open: usize) -> usize {
     let mut depth = 0_usize;
     for (at, token) in tokens.iter().enumerate().skip(open) {
@@ -73,7 +73,7 @@ pub(crate) fn depth_after(depth: usize, token: &Token<'_>) -> usize {
     }
 }
 
-/// The place after the item, field, variant or statement that begins at `begin`.
+/// Returns the position after the item, field, variant or statement that begins at `begin`.
 fn after_item(tokens: &[Token<'_>], begin: usize) -> usize {
     let first = tokens.get(begin).map_or("", |token| token.text);
     let ends_with_semicolon = matches!(first, "use" | "const" | "static" | "let" | "type")
@@ -105,7 +105,7 @@ fn after_item(tokens: &[Token<'_>], begin: usize) -> usize {
                 return if is_use { end + 1 } else { end };
             }
             "(" | "[" | "{" => at = after_group(tokens, at),
-            // The end of what the last field is in.
+            // The end of the surrounding item.
             ")" | "]" | "}" => return at,
             _ => at += 1,
         }

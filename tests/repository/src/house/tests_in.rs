@@ -1,5 +1,5 @@
-//! Counts the tests and assertions of a folder in the source text. If a macro makes a test for each
-//! of ten rows, that is one test.
+//! Counts the tests and assertions in the source text of a folder. A macro that generates several
+//! tests counts as one test.
 
 use super::Sources;
 use super::lexer::{Token, tokens};

@@ -6,11 +6,11 @@ use super::test_code::after_group;
 /// One name of a `use` declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Import {
-    /// Without `self` at its end, and without `*`.
+    /// The path without `self` at its end, and without `*`.
     pub(crate) path: Vec<String>,
     /// The name in this module; `None` for `*`.
     pub(crate) name: Option<String>,
-    /// `pub use` in any of its forms.
+    /// Whether it is a `pub use` of any form.
     pub(crate) is_public: bool,
     pub(crate) line: usize,
 }
@@ -59,7 +59,7 @@ fn read(tree: &[Token<'_>], prefix: &[String], is_public: bool, found: &mut Vec<
     found.push(Import { path, name, is_public, line });
 }
 
-/// The parts between the commas of this level.
+/// Returns the parts between the commas of this level.
 fn branches<'t, 'a>(inside: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
     let (mut parts, mut begin, mut at) = (Vec::new(), 0, 0);
     while at < inside.len() {

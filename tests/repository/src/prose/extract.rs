@@ -1,9 +1,9 @@
 //! Prose without code: the doc comments of a Rust file, or the text of a Markdown page.
 //!
-//! Code blocks, HTML comments, link targets and the definitions of link references are left out. A
+//! Code blocks, HTML comments, link targets and the definitions of link references are omitted. A
 //! code span counts as one word, [`CODE`].
 
-/// Stands for a code span.
+/// Replaces a code span.
 pub(super) const CODE: &str = "_";
 
 /// A paragraph, an item of a list, a heading or a row of a table.
@@ -42,7 +42,7 @@ pub(super) fn markdown(page: &str) -> Vec<Block> {
         let text = line.trim_start();
         let marks = text.len() - text.trim_start_matches(['`', '~']).len();
         match fence {
-            // A fence ends with at least as many marks as it began with, and nothing behind them.
+            // A fence ends with at least as many marks as at its beginning, and without other text.
             Some(length) if marks >= length && text.trim_end().len() == marks => fence = None,
             Some(_) => {}
             None if marks >= 3 => {
@@ -81,7 +81,7 @@ impl Blocks {
             return;
         }
         if is_table {
-            // Cells are phrases of their own.
+            // Each cell is a separate phrase.
             for cell in line.replace("\\|", " ").trim_matches('|').split('|') {
                 let text = plain(cell);
                 if !text.trim().is_empty() {
@@ -107,7 +107,7 @@ impl Blocks {
     }
 }
 
-/// The text behind `- `, `* ` or `1. `.
+/// Returns the text after `- `, `* ` or `1. `.
 fn list_item(line: &str) -> Option<&str> {
     let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
     let is_number = rest.len() < line.len();
@@ -119,7 +119,7 @@ fn is_definition(line: &str) -> bool {
     line.starts_with('[') && line.contains("]: ")
 }
 
-/// Text without code spans and link targets.
+/// Returns text without code spans and link targets.
 fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
@@ -142,7 +142,7 @@ fn plain(text: &str) -> String {
                 };
                 behind.find(close).map_or(behind, |end| &behind[end + 1..])
             }
-            // An HTML tag or an address.
+            // An HTML tag or a URL.
             _ => behind.find('>').map_or(behind, |end| &behind[end + 1..]),
         };
     }

@@ -43,11 +43,11 @@ pub(super) const MARKERS: [Marker; 10] = [
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
     pub(super) words: u32,
-    /// Of each marker.
+    /// The count of each marker.
     pub(super) of: [u32; MARKERS.len()],
-    /// Outside of tables.
+    /// The sentences outside of tables.
     pub(super) sentences: u32,
-    /// Outside of tables.
+    /// The commas outside of tables.
     pub(super) commas: u32,
 }
 
@@ -82,7 +82,7 @@ fn count(items: impl Iterator) -> u32 {
 }
 
 struct Word {
-    /// In lower case, without punctuation around it.
+    /// The word in lower case, without punctuation.
     text: String,
     has_comma: bool,
     /// Punctuation follows, so the next word does not continue the phrase.
@@ -95,7 +95,7 @@ struct Sentence {
 }
 
 impl Sentence {
-    /// Returns the empty string before the first and behind the last word.
+    /// Returns a word, or an empty string before the first and after the last one.
     fn word(&self, at: usize) -> &str {
         self.words.get(at).map_or("", |word| word.text.as_str())
     }

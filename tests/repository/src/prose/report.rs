@@ -8,7 +8,8 @@ use super::{File, is_rust};
 /// The aim for all files together, outside of tables.
 pub(super) const MAX_COMMAS: f64 = 0.5;
 
-/// The limit of one file, which can have more lists than others. No file of axum or tower-http is above it.
+/// The limit of one file, which can have more lists than others. No file of axum or tower-http is
+/// above it.
 pub(super) const MAX_COMMAS_IN_A_FILE: f64 = 0.8;
 
 /// Returns a table of the markers in doc comments and in Markdown, as Markdown.

@@ -1,4 +1,4 @@
-//! Is every attack of docs/attacks.md shown by tests that exist?
+//! Checks that each attack in docs/attacks.md has tests that exist.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use crate::test_functions::TestFunctions;
 
 const PAGE: &str = include_str!("../../../../docs/attacks.md");
 
-/// The sections of the page, each with the tests that it lists.
+/// Returns the sections of the page with the tests that they list.
 fn sections() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
     PAGE.split("\n## ").skip(1).map(|section| {
         let title = section.lines().next().unwrap();
@@ -19,7 +19,7 @@ fn sections() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
 }
 
 #[test]
-fn every_attack_is_shown_by_tests_that_exist() {
+fn every_attack_has_existing_tests() {
     let root = root();
     let mut sources = BTreeMap::new();
     let mut sections_seen = 0;

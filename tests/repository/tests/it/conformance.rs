@@ -1,14 +1,15 @@
-//! Does every row of docs/conformance.md name the tests that show it, and do these exist and say so?
+//! Checks that each row of docs/conformance.md names its tests, and that these exist and name the
+//! row.
 //!
-//! A test function names its rows in a comment of its own: `// A03, A05` or `// B16: and a remark`. The
-//! table names these tests. If you add rows to tests or rename tests, write the column again and read the
-//! difference:
+//! A test function names its rows in a separate comment: `// A03, A05` or `// B16: and a remark`.
+//! The table names these tests. If you add rows to tests or rename tests, write the column again
+//! and read the difference:
 //!
 //! ```sh
 //! CONFORMANCE=write cargo test -p repository-tests conformance
 //! ```
 //!
-//! It cannot decide whether a test shows its row. A reviewer has to read both.
+//! It cannot decide whether a test covers its row. A reviewer must read both.
 
 mod claimed;
 mod counts;
@@ -29,17 +30,17 @@ use table::Table;
 /// The remark of a row without a test begins with one of these.
 const REASONS: [&str; 5] = ["Not built: ", "Decided otherwise: ", "Documented: ", "Carried by: ", OPEN];
 
-/// Tests of the row are still to come.
+/// The row still needs tests.
 const OPEN: &str = "Open: ";
 
-/// Reasons that do not hold beside a test.
+/// Reasons that a row with a test must not have.
 const GONE_WITH_A_TEST: [&str; 3] = ["Not built: ", "Carried by: ", OPEN];
 
 const TO_WRITE: &str =
     "run `CONFORMANCE=write cargo test -p repository-tests conformance`, and commit what it changes";
 
 #[test]
-fn every_row_names_the_tests_that_show_it_or_says_why_there_are_none() {
+fn every_row_has_tests_or_reason() {
     let root = root();
     let document = root.join("docs/conformance.md");
     let claimed = Claimed::read(root);
@@ -101,13 +102,13 @@ fn problems_of(table: &Table, claimed: &Claimed) -> Vec<String> {
     problems
 }
 
-/// The rows of closed lists that have no line.
+/// Returns the rows of closed lists that are missing in the table.
 fn missing(table: &Table) -> impl Iterator<Item = String> {
     let lacks = |id: &String| table.rows.iter().all(|row| row.id != *id);
     known().filter(lacks).map(|id| format!("{id} has no line in the table: add the row"))
 }
 
-/// The Rust files of a directory and of the directories in it.
+/// Returns the Rust files of a directory and its subdirectories.
 pub(crate) fn rust_files(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
     let mut files = Vec::new();
@@ -122,7 +123,7 @@ pub(crate) fn rust_files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-// The texts below are put together, because this file is read, too.
+// The strings below are joined at run time, because this file is checked as well.
 
 fn claimed(source: &str) -> Claimed {
     let mut claimed = Claimed::default();
@@ -156,7 +157,7 @@ async fn two() {
 ";
 
 #[test]
-fn rows_are_those_that_a_test_function_begins_a_comment_with() {
+fn rows_begin_comments_in_test_functions() {
     let claimed = claimed(TESTS);
     assert_eq!(claimed.problems, [""; 0]);
     assert_eq!(claimed.all_tests, BTreeSet::from(["a.rs::one".to_owned(), "a.rs::two".to_owned()]));
@@ -165,7 +166,7 @@ fn rows_are_those_that_a_test_function_begins_a_comment_with() {
 }
 
 #[test]
-fn rows_beside_a_test_function_are_a_problem() {
+fn rows_outside_test_functions_are_reported() {
     for source in [
         "@ A01\n#[test]\nfn one() {\n}\n",
         "fn helper() {\n    @ A01\n}\n",
@@ -177,7 +178,7 @@ fn rows_beside_a_test_function_are_a_problem() {
 }
 
 #[test]
-fn rows_that_would_not_be_read_or_whose_test_is_not_run_are_a_problem() {
+fn misread_rows_and_ignored_tests_are_reported() {
     for source in [
         "%[test]\nfn one() {\n    @ A01-A19, A22\n}\n",
         "%[test]\n%[ignore = \"slow\"]\nfn one() {\n    @ A01\n}\n",
@@ -187,7 +188,7 @@ fn rows_that_would_not_be_read_or_whose_test_is_not_run_are_a_problem() {
 }
 
 #[test]
-fn a_table_that_agrees_has_no_problems_and_each_difference_is_one() {
+fn each_difference_of_table_is_reported() {
     let good = [
         "| A01 | s | r | `a.rs::one` | |",
         "| A02 | s | r | `a.rs::one` | and more |",
@@ -229,7 +230,7 @@ fn lost_row_of_a_closed_list_is_named() {
 }
 
 #[test]
-fn writing_changes_the_column_of_tests_only_and_makes_the_table_agree() {
+fn writing_changes_only_column_of_tests() {
     let stale = "# Title\n\n| row | where | asked | tests | remark |\n| --- | --- | --- | --- | --- |\n\
                  | A01 | s | r | `old.rs::one` | kept |\n| A02 | s | r | | Open: soon |\n| A03 | s | r | | |\n\nText | with | bars\n";
     let claimed = claimed(TESTS);

@@ -1,4 +1,4 @@
-//! Does DESIGN.md give a reason for each dependency, and does every crate forbid `unsafe`?
+//! Checks that DESIGN.md has a reason for each dependency, and that every crate forbids `unsafe`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use toml::Table;
 
 const DESIGN: &str = include_str!("../../../../DESIGN.md");
 
-/// One of the workspace's crates.
+/// A crate of the workspace.
 struct Member {
     folder: PathBuf,
     manifest: Table,
@@ -29,7 +29,7 @@ impl Member {
         self.manifest["package"].get("publish").is_none_or(|publish| publish.as_bool() != Some(false))
     }
 
-    /// Names in one section, features that are off included.
+    /// Returns the names in a section, including optional dependencies.
     fn section(&self, section: &str) -> impl Iterator<Item = &String> {
         self.manifest.get(section).and_then(|section| section.as_table()).into_iter().flat_map(Table::keys)
     }
@@ -42,7 +42,7 @@ fn members() -> Vec<Member> {
     members.iter().map(|member| Member::read(root.join(member.as_str().unwrap()))).collect()
 }
 
-/// The rows of the table under a header, each as its first two cells: what, and whose.
+/// Returns the rows of the table with this header: the dependency, and the crates that use it.
 fn rows(header: &str) -> BTreeMap<String, BTreeSet<String>> {
     let (_, table) = DESIGN.split_once(header).expect("DESIGN.md has the table");
     let mut rows = BTreeMap::new();
@@ -62,7 +62,7 @@ fn is_ours(name: &str) -> bool {
 }
 
 #[test]
-fn every_dependency_of_a_published_crate_has_its_reason_in_the_design() {
+fn published_dependency_has_reason_in_design() {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for member in members().iter().filter(|member| member.is_published()) {
         assert_eq!(member.section("build-dependencies").count(), 0, "{} builds something", member.name());
@@ -75,7 +75,7 @@ fn every_dependency_of_a_published_crate_has_its_reason_in_the_design() {
 }
 
 #[test]
-fn every_dependency_of_tests_and_examples_has_its_reason_too() {
+fn test_dependency_has_reason_in_design() {
     let shipped = rows("| dependency | of | for |\n");
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for member in members() {
@@ -110,7 +110,7 @@ fn every_crate_forbids_unsafe_code() {
             "{} has lints of its own",
             member.name()
         );
-        // In the source too, because the published manifest is not what a reader of the code looks at.
+        // Also in the source, because readers of the code do not see the manifest.
         let roots = ["src/lib.rs", "src/main.rs"].map(|root| member.folder.join(root));
         for root in roots.iter().filter(|root| member.is_published() && root.exists()) {
             let text = fs::read_to_string(root).unwrap();
@@ -120,7 +120,7 @@ fn every_crate_forbids_unsafe_code() {
 }
 
 #[test]
-fn the_workspace_forbids_unsafe_code() {
+fn workspace_forbids_unsafe_code() {
     let root = include_str!("../../../../Cargo.toml").parse::<Table>().unwrap();
     assert_eq!(root["workspace"]["lints"]["rust"]["unsafe_code"].as_str(), Some("forbid"));
 }

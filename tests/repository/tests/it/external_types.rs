@@ -1,5 +1,5 @@
-//! Which other crates does the public API of each published crate name? Their breaking changes are ours
-//! too, so each is listed in the manifest.
+//! Checks that the manifest of each published crate lists the other crates in its public API,
+//! because their breaking changes are ours.
 //!
 //! The API is read from `docs/api`, which `scripts/api` writes.
 
@@ -12,7 +12,8 @@ use toml::Table;
 /// Crates of the standard library.
 const STANDARD: [&str; 3] = ["alloc", "core", "std"];
 
-/// The crates that begin a path in the text, its own crate and the standard library aside.
+/// Returns the crates at the beginning of paths in the text, except for the own crate and the
+/// standard library.
 fn foreign_crates(own: &str, api: &str) -> BTreeSet<String> {
     let is_word = |c: char| c == '_' || c.is_alphanumeric();
     let mut found = BTreeSet::new();
@@ -27,7 +28,7 @@ fn foreign_crates(own: &str, api: &str) -> BTreeSet<String> {
     found
 }
 
-/// The crates that the manifest lists as `name::*`.
+/// Returns the crates that the manifest lists as `name::*`.
 fn listed(manifest: &Table) -> Option<BTreeSet<String>> {
     let check = manifest["package"].get("metadata")?.get("cargo_check_external_types")?;
     let types = check.get("allowed_external_types")?.as_array()?.iter();
@@ -55,7 +56,7 @@ fn foreign_types_of_the_public_api_are_listed() {
 }
 
 #[test]
-fn foreign_crate_is_told_from_own_and_standard_ones() {
+fn foreign_crates_exclude_own_and_standard_ones() {
     let api = "pub fn own::Type::call(&self, http::request::Request<B>) -> core::result::Result<(), Self::Error>\n\
                impl<S: core::marker::Send> axum_core::extract::Extract<S> for own::Claims\n\
                pub type own::Guard<S>::Error = <S as tower_service::Service<R>>::Error\n";

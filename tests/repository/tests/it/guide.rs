@@ -1,4 +1,5 @@
-//! Is the guide whole: is each chapter listed, does each link lead somewhere, and is its code compiled?
+//! Checks that each chapter of the guide is listed, that its links are valid, and that its code is
+//! compiled.
 
 mod defaults;
 mod names;
@@ -11,7 +12,7 @@ use repository_tests::checkout::root;
 
 const GUIDE: &str = "docs/guide";
 
-/// Has one item for each chapter with Rust code.
+/// The file with one item for each chapter with Rust code.
 const COMPILED: &str = "crates/scopegate-axum/src/guide.rs";
 
 fn read(file: impl AsRef<Path>) -> String {
@@ -19,7 +20,7 @@ fn read(file: impl AsRef<Path>) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// The Markdown files below this folder, relative to the root.
+/// Returns the Markdown files below this folder, relative to the root.
 fn pages(folder: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(root().join(folder)).unwrap() {
@@ -33,7 +34,7 @@ fn pages(folder: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
-/// Without `.` and `..`.
+/// Returns a path without `.` and `..`.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
@@ -46,7 +47,7 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-/// The lines of a page outside of its code blocks.
+/// Returns the lines of a page outside of its code blocks.
 fn prose(page: &str) -> impl Iterator<Item = &str> {
     let mut code = false;
     page.lines().filter(move |line| {
@@ -56,12 +57,12 @@ fn prose(page: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The targets of the links and pictures on a page.
+/// Returns the targets of the links and pictures on a page.
 fn targets(page: &str) -> Vec<&str> {
     prose(page).flat_map(|line| line.split("](").skip(1)).filter_map(|rest| rest.split(')').next()).collect()
 }
 
-/// The anchors of a page's headings, as the forge and mdBook derive them.
+/// Returns the anchors of a page's headings, as the forge and mdBook derive them.
 fn anchors(page: &str) -> Vec<String> {
     let headings =
         prose(page).filter_map(|line| line.strip_prefix('#')?.trim_start_matches('#').strip_prefix(' '));
@@ -73,7 +74,7 @@ fn anchors(page: &str) -> Vec<String> {
     headings.map(|heading| heading.trim().chars().filter_map(of).collect()).collect()
 }
 
-/// The links of a page at this path that lead nowhere, each as a message.
+/// Returns a message for each broken link of a page at this path.
 fn broken(path: &Path, page: &str) -> Vec<String> {
     let folder = path.parent().unwrap();
     let local = targets(page).into_iter().filter(|target| !target.contains("://"));
@@ -93,7 +94,7 @@ fn broken(path: &Path, page: &str) -> Vec<String> {
     broken.map(|target| format!("{}: there is no {target}", path.display())).collect()
 }
 
-/// The words after the fence of each code block.
+/// Returns the words after the fence of each code block.
 fn languages(page: &str) -> Vec<&str> {
     let fences = page.lines().filter_map(|line| line.trim_start().strip_prefix("```"));
     fences.step_by(2).collect()
@@ -117,7 +118,8 @@ fn links_lead_to_files_and_headings() {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
-/// Two levels down, as `target/book` is, so that a link from the root leads to the same file in both.
+/// The guide is two levels below the root, like `target/book`, so a link that begins at the root
+/// leads to the same file in both.
 #[test]
 fn links_out_of_the_guide_begin_at_the_root() {
     for path in pages(Path::new(GUIDE)) {

@@ -1,7 +1,7 @@
-//! Does each crate keep the rules of the house: imports name the defining module, and no modules are a
-//! cycle?
+//! Checks the rules of the house in each crate: imports name the defining module, and modules have
+//! no cycles.
 //!
-//! `cargo run -q -p repository-tests --bin house -- --arrows` lists what these tests look at.
+//! `cargo run -q -p repository-tests --bin house -- --arrows` lists the measurements.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 use repository_tests::checkout::root;
 use repository_tests::house::House;
 
-/// Crates that do not keep the rules yet. A crate that keeps them must leave the list.
+/// Crates that still break the rules. A crate that follows them must leave the list.
 const NOT_YET: [&str; 0] = [];
 
 #[test]
@@ -38,7 +38,7 @@ fn problems(house: &House, name: &str) -> Vec<String> {
     imports.chain(cycles).collect()
 }
 
-/// Writes two crates: one keeps the rules, the other differs in two lines.
+/// Writes two crates. One follows the rules, and the other one differs in two lines.
 fn sample(folder: &str) -> House {
     let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     for (name, import, back) in [

@@ -1,5 +1,4 @@
-//! Tests of the repository: do its documents, manifests and files agree with each other? One file per
-//! question.
+//! Tests of the repository: its documents, manifests and files must agree with each other.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,13 +1,14 @@
-//! Does anything that we are built with ask for a newer Rust than we say is enough? The test
-//! compares the manifests. Only a build with that Rust can show that they are right. See "Which Rust is
-//! enough?" in DESIGN.md.
+//! Checks that no dependency needs a newer Rust than our minimum version.
+//!
+//! The test compares the manifests. Only a build with this Rust version shows that they are right.
+//! See "Which Rust is enough?" in DESIGN.md.
 
 use std::env;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-/// Major, minor and patch, which `rust-version` may leave out.
+/// Major, minor and patch. `rust-version` may omit the patch.
 type Version = [u64; 3];
 
 fn version(text: &str) -> Version {
@@ -15,7 +16,7 @@ fn version(text: &str) -> Version {
     [numbers.next().unwrap(), numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)]
 }
 
-/// Packages that need a newer Rust than this, as `name 1.2.3 needs 1.99`.
+/// Returns the packages that need a newer Rust than this, as `name 1.2.3 needs 1.99`.
 fn need_more_than(minimum: &str, metadata: &Value) -> Vec<String> {
     let packages = metadata["packages"].as_array().unwrap().iter();
     let needs_more = packages.filter_map(|package| {
@@ -31,16 +32,16 @@ fn cargo(arguments: &[&str]) -> Output {
     cargo.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
 }
 
-/// Returns cargo's metadata of the whole workspace with all features. Returns `None` if a package is
-/// missing, because it downloads none.
+/// Returns cargo's metadata of the whole workspace with all features. Returns `None` if a package
+/// is missing, because it downloads none.
 fn cargo_metadata(arguments: &[&str]) -> Option<Value> {
     let always = ["metadata", "--format-version", "1", "--all-features", "--locked", "--offline"];
     let output = cargo(&[&always, arguments].concat());
     output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
 }
 
-/// For all platforms, if `scripts/check` has fetched what these need; else for this one, whose packages are here when
-/// the workspace is built.
+/// Returns the metadata for all platforms, if `scripts/check` has fetched their packages. Otherwise
+/// returns the metadata for this platform, whose packages are present when the workspace is built.
 fn metadata() -> Value {
     cargo_metadata(&[]).unwrap_or_else(|| {
         let version = String::from_utf8(cargo(&["--version", "--verbose"]).stdout).unwrap();
@@ -50,7 +51,7 @@ fn metadata() -> Value {
 }
 
 #[test]
-fn no_dependency_asks_for_a_newer_rust_than_we_do() {
+fn no_dependency_needs_newer_rust() {
     let metadata = metadata();
     let packages = metadata["packages"].as_array().unwrap();
     let members = metadata["workspace_members"].as_array().unwrap();
@@ -58,12 +59,12 @@ fn no_dependency_asks_for_a_newer_rust_than_we_do() {
         packages.iter().partition(|package| members.contains(&package["id"]));
     assert!(ours.len() == members.len() && others.len() > 100, "{} and {}", ours.len(), others.len());
 
-    // Each of ours says it, because clippy (`incompatible_msrv`) and cargo look there.
+    // Each of our packages has it, because clippy (`incompatible_msrv`) and cargo read it there.
     let minimum = ours[0]["rust_version"].as_str().unwrap();
     for package in ours {
         assert_eq!(package["rust_version"], minimum, "{}", package["name"]);
     }
-    // Those of tests and examples too: the README's commands build them.
+    // Also packages of tests and examples, because the README's commands build them.
     assert_eq!(need_more_than(minimum, &metadata), [""; 0]);
     assert!(
         include_str!("../../../../README.md").contains(&format!("a Rust toolchain ({minimum} or newer)"))
@@ -71,7 +72,7 @@ fn no_dependency_asks_for_a_newer_rust_than_we_do() {
 }
 
 #[test]
-fn a_dependency_that_does_is_found() {
+fn dependency_with_newer_rust_is_found() {
     let package = |needed: Value| json!({ "name": "a", "version": "1.2.3", "rust_version": needed });
     let metadata = |needed: &str| json!({ "packages": [package(json!(needed)), package(Value::Null)] });
     for needed in ["1.88", "1.88.0", "1.9", "1.87.9", "0.99"] {

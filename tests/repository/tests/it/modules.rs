@@ -1,5 +1,7 @@
-//! Is every file that holds tests part of a program? If no `mod` names a file, the compiler skips it without
-//! a warning. Then docs/conformance.md and docs/attacks.md would name tests that are not run.
+//! Checks that every file with tests is part of a program.
+//!
+//! If no `mod` names a file, the compiler skips it without a warning. Then docs/conformance.md and
+//! docs/attacks.md would name tests that are not run.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +12,7 @@ use crate::conformance::rust_files;
 use crate::test_functions::TestFunctions;
 
 #[test]
-fn every_file_that_holds_tests_is_part_of_a_program() {
+fn every_file_with_tests_is_in_program() {
     let root = root();
     let (mut read, mut unread) = (0, Vec::new());
     for file in ["crates", "examples", "tests"].iter().flat_map(|folder| rust_files(&root.join(folder))) {
@@ -30,7 +32,7 @@ fn every_file_that_holds_tests_is_part_of_a_program() {
     assert!(read > 100, "the tests are elsewhere than this test expects: {read} files");
 }
 
-/// Returns whether a program begins with this file, or a file that may name it as a module does.
+/// Returns whether this file is the root of a program, or a module of one.
 fn is_read(file: &Path) -> bool {
     let (folder, name) = (file.parent().unwrap(), file.file_stem().unwrap().to_str().unwrap());
     match name {
@@ -57,7 +59,8 @@ fn without_visibility(line: &str) -> &str {
     rest.trim_start()
 }
 
-/// Whether Cargo looks here by itself, which a manifest can forbid, or its manifest says that a program begins here.
+/// Returns whether this file is the root of a program: Cargo discovers it, which a manifest can
+/// disable, or the manifest names it.
 fn is_program(file: &Path) -> bool {
     let package = file.ancestors().skip(1).find(|folder| folder.join("Cargo.toml").is_file()).unwrap();
     let (manifest, path) = (text(&package.join("Cargo.toml")), file.strip_prefix(package).unwrap());
@@ -79,7 +82,7 @@ fn text(path: &Path) -> String {
 }
 
 #[test]
-fn a_file_that_nothing_names_is_told_from_those_that_are_read() {
+fn file_without_mod_line_is_found() {
     let root = root();
     for (read, unread) in [
         ("crates/scopegate/tests/it/checks/form.rs", "crates/scopegate/tests/it/checks/shape.rs"),

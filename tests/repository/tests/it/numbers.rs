@@ -1,7 +1,7 @@
-//! Is each number of README.md, SECURITY.md and docs/limits.md held by a test that exists?
+//! Checks that each number in README.md, SECURITY.md and docs/limits.md has a test that exists.
 //!
-//! docs/numbers.md lists the words around each number and the tests that hold it. A row of a table holds its
-//! own numbers if its last cell names tests. The measurements of scripts/limits stand in docs/limits.md. One
+//! docs/numbers.md lists the words around each number and its tests. A row of a table needs no
+//! entry if its last cell names tests. docs/limits.md has the measurements of scripts/limits. One
 //! test compares them with the documented factors.
 
 mod prose;
@@ -13,7 +13,7 @@ use repository_tests::checkout::root;
 use crate::test_functions::TestFunctions;
 use prose::{Page, numbers};
 
-/// The pages, each up to the heading that measurements or formalities follow.
+/// The pages, each with the heading at which the checked part ends.
 const PAGES: [(&str, &str); 3] =
     [("README.md", "\n## License"), ("SECURITY.md", "\n## Reporting"), ("docs/limits.md", "\n## Measured")];
 
@@ -23,7 +23,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// The rows of docs/numbers.md: a page, words of it, and the tests that hold them.
+/// Returns the rows of docs/numbers.md: a page, words of it, and their tests.
 fn listed(list: &str) -> Vec<[&str; 3]> {
     let rows = list.lines().filter(|line| line.starts_with("| ") && line.contains("::"));
     rows.map(|row| {
@@ -67,7 +67,8 @@ fn unheld(prose: &str, words: &[&str]) -> Vec<String> {
     problems
 }
 
-/// Returns the names without a test or constant, in a cell such as `` `a/b.rs::name`, `a/c.rs::LIMIT = 5` ``.
+/// Returns the names without a test or constant, in a cell such as `` `a/b.rs::name`,
+/// `a/c.rs::LIMIT = 5` ``.
 fn not_held(cell: &str) -> Vec<String> {
     let names: Vec<&str> = cell.split('`').skip(1).step_by(2).filter(|name| name.contains("::")).collect();
     let problems = names.iter().filter_map(|name| {
@@ -94,7 +95,8 @@ fn has_constant(source: &str, name: &str, value: &str) -> bool {
     lines.any(|(_, found)| found.trim_end_matches(';') == value)
 }
 
-/// The last column of the measured table, for rows whose name fits: the time relative to one signature check.
+/// Returns the maximum of the last column of the measured table, for rows whose name matches: the
+/// time relative to one signature check.
 fn most(limits: &str, fits: impl Fn(&str) -> bool) -> f64 {
     let rows = limits.split("\n## Measured").nth(1).unwrap().split("\n## ").next().unwrap();
     let rows = rows.lines().filter(|line| line.starts_with("| ") && line.split('|').count() == 9);

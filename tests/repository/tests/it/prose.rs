@@ -1,4 +1,4 @@
-//! Does the documentation keep the aims of docs/STYLE.md, in each file that is rewritten?
+//! Checks that each rewritten file meets the aims of docs/STYLE.md.
 
 use repository_tests::checkout::root;
 use repository_tests::prose::{NOT_YET, problems, read};

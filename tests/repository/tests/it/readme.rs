@@ -1,4 +1,4 @@
-//! Is each claim of the README true of the repository: its numbers, badges, pictures, reason codes and links?
+//! Checks claims of the README: its numbers, badges, pictures, reason codes and links.
 //!
 //! `tests/system/readme.rs` compares its code with programs that run.
 
@@ -8,12 +8,12 @@ use std::path::Path;
 use repository_tests::checkout::root;
 use toml::Table;
 
-/// Included, because the benchmarks are a workspace of their own. Its unit tests run here, too.
+/// Included, because the benchmarks are a separate workspace. Its unit tests run here, too.
 #[allow(dead_code, clippy::print_stdout, clippy::print_stderr, reason = "`main` prints the chart")]
 #[path = "../../../../benches/chart.rs"]
 mod chart;
 
-/// Pages whose links are followed.
+/// Pages whose links are checked.
 const PAGES: [&str; 6] =
     ["README.md", "COMPARISON.md", "CONTRIBUTING.md", "docs/STYLE.md", "docs/cognito.md", "docs/testing.md"];
 
@@ -21,7 +21,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// The text from this heading to the next one.
+/// Returns the text from this heading to the next one.
 fn section<'a>(page: &'a str, heading: &str) -> &'a str {
     let start = page.split(&format!("\n## {heading}\n")).nth(1);
     start.unwrap_or_else(|| panic!("there is no heading {heading}")).split("\n## ").next().unwrap()
@@ -33,7 +33,7 @@ fn chart_is_drawn_from_the_tables() {
     assert_eq!(read("docs/img/performance.svg"), drawn, "run scripts/bench chart");
 }
 
-/// The words of the text that are followed by this unit, such as `0.9` of `0.9 µs`.
+/// Returns the words before this unit, such as `0.9` of `0.9 µs`.
 fn amounts<'a>(text: &'a str, unit: &str) -> Vec<&'a str> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let pairs = words.windows(2).filter(|pair| pair[1].trim_end_matches([',', '.']) == unit);
@@ -71,7 +71,7 @@ fn performance_claims_are_measured() {
 }
 
 #[test]
-fn badges_say_what_the_manifest_says() {
+fn badges_match_the_manifest() {
     let manifest = read("Cargo.toml").parse::<Table>().unwrap();
     let package = &manifest["workspace"]["package"];
     let lints = &manifest["workspace"]["lints"]["rust"];
@@ -106,12 +106,12 @@ fn reason_codes_are_those_of_decisions() {
     assert!(count > 10, "the table of codes is elsewhere than this test expects");
 }
 
-/// The targets of links and pictures on a page.
+/// Returns the targets of links and pictures on a page.
 fn targets(page: &str) -> Vec<&str> {
     page.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect()
 }
 
-/// The links of a page at this path that lead to no file, each as a message.
+/// Returns a message for each link of a page at this path that leads to no file.
 fn broken(path: &str, page: &str) -> Vec<String> {
     let folder = root().join(path);
     let folder = folder.parent().unwrap_or(Path::new(""));

@@ -1,22 +1,22 @@
-//! The test functions of a Rust file, and the comments in them: source text in, names out. It reads lines, so the code has
-//! to be formatted. It knows nothing of the documents that name tests.
+//! Finds the test functions of a Rust file, and the comments in them. It reads lines, so the code
+//! must be formatted.
 
 /// The tests of a file, and the comments in them.
 #[derive(Default)]
 pub(crate) struct TestFunctions<'a> {
     pub(crate) tests: Vec<TestFunction<'a>>,
-    /// Comments that are in no test, with the numbers of their lines.
+    /// Comments outside of tests, with their line numbers.
     pub(crate) other_comments: Vec<(usize, &'a str)>,
 }
 
 pub(crate) struct TestFunction<'a> {
     pub(crate) name: &'a str,
-    /// It is not run by default.
+    /// Whether the test is ignored by default.
     pub(crate) is_ignored: bool,
     pub(crate) comments: Vec<&'a str>,
 }
 
-/// Where a line stands.
+/// The position of a line.
 enum Place {
     Outside,
     /// Between a test's first attribute and its name.
@@ -45,7 +45,7 @@ impl<'a> TestFunctions<'a> {
                         place = if is_empty { Place::Outside } else { Place::Test { indentation } };
                     }
                 }
-                // Formatted code closes a function where it began.
+                // In formatted code, a function begins and ends with the same indentation.
                 Place::Test { indentation: begin } if code == "}" && indentation == *begin => {
                     place = Place::Outside;
                 }
@@ -60,7 +60,7 @@ impl<'a> TestFunctions<'a> {
         found
     }
 
-    /// Whether a test of this name is there, and is run.
+    /// Returns whether there is a test of this name that is run.
     pub(crate) fn run(&self, name: &str) -> bool {
         self.tests.iter().any(|test| test.name == name && !test.is_ignored)
     }
@@ -75,10 +75,10 @@ fn function_name(code: &str) -> Option<&str> {
     rest.split(|c: char| c != '_' && !c.is_alphanumeric()).next()
 }
 
-// The attributes below are put together, because this file is read, too.
+// The attributes below are joined at run time, because this file is checked as well.
 
 #[test]
-fn a_test_is_told_from_what_only_looks_like_one() {
+fn only_real_tests_are_found() {
     let source = "%[test]\nfn yes() {}\n    %[tokio::test(start_paused = true)]\n    async fn also() {}\nfn no() {}\n\
                   %[test]\n%[ignore = \"slow\"]\nfn not_run() {}\n// fn comment() {}\n%[test]\nfn yes_and_more() {}"
         .replace('%', "#");
@@ -92,7 +92,7 @@ fn a_test_is_told_from_what_only_looks_like_one() {
 }
 
 #[test]
-fn comments_are_those_of_the_test_that_they_stand_in() {
+fn comments_belong_to_their_test() {
     let source =
         "@ a\n%[test]\nfn one() {\n    if x {\n    }\n    @ b\n}\n@ c\nfn no() {\n    @ d\n}\n%[test]\n\
                   %[should_panic(\n    expected = \"x\"\n)]\nfn two() {\n    @ e\n}\n"

@@ -1,4 +1,4 @@
-//! Which rows do the tests of the workspace say that they show? Source text in, names out.
+//! Finds the rows that the tests of the workspace name in comments.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use super::ids::{is_misleading, rows};
 use super::rust_files;
 use crate::test_functions::TestFunctions;
 
-/// The rows that tests name. A test is called `path/of/its/file.rs::its_name`.
+/// The rows that tests name. The name of a test is `path/of/its/file.rs::its_name`.
 #[derive(Default)]
 pub(crate) struct Claimed {
     pub(crate) all_tests: BTreeSet<String>,
@@ -17,7 +17,7 @@ pub(crate) struct Claimed {
 }
 
 impl Claimed {
-    /// Reads every source file that may hold tests.
+    /// Reads every source file that may contain tests.
     pub(crate) fn read(root: &Path) -> Self {
         let mut claimed = Self::default();
         for files in ["crates", "examples", "tests"].map(|directory| rust_files(&root.join(directory))) {

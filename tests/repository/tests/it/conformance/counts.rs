@@ -1,4 +1,4 @@
-//! How far is each list?
+//! The progress of each list.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::REASONS;
 use super::ids::list;
 use super::table::Row;
 
-/// For each list, how many rows have tests, and how many a reason instead.
+/// Returns the number of rows with tests and with a reason, for each list.
 pub(crate) fn counts(rows: &[Row]) -> String {
     let mut sections: BTreeMap<&str, [usize; 6]> = BTreeMap::new();
     for row in rows {

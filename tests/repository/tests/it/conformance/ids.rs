@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-/// Lists whose rows are known, so that a row cannot be lost. They are the second part of the checklist
-/// and the field reports.
+/// Lists whose rows are known, so that a row cannot be lost. They are the second part of the
+/// checklist and the field reports.
 const LISTS: [(&str, RangeInclusive<u8>); 15] = [
     ("DP", 1..=45),
     ("DP", 50..=53),
@@ -51,8 +51,8 @@ pub(crate) fn list(id: &str) -> &str {
     id.trim_end_matches(|c: char| c.is_ascii_digit())
 }
 
-/// Returns the ids at the beginning of a comment such as `A03, DP05: and a remark`. Ids of other lists, such
-/// as `W7`, may stand among them.
+/// Returns the ids at the beginning of a comment such as `A03, DP05: and a remark`. Ids of other
+/// lists, such as `W7`, may stand among them.
 pub(crate) fn rows(comment: &str) -> Vec<String> {
     let mut rows = Vec::new();
     for part in comment.split(", ") {
@@ -73,8 +73,8 @@ fn is_of_another_list(id: &str) -> bool {
     matches!(id.as_bytes(), [b'A'..=b'Z', b'0'..=b'9'] | [b'A'..=b'Z', b'0'..=b'9', b'0'..=b'9'])
 }
 
-/// Returns whether a comment begins with ids in a form that is misread. Examples are `A01-A19`, which is a
-/// range, and `FR-A1, A2`, whose second id lacks its prefix.
+/// Returns whether a comment begins with ids in a form that is misread. Examples are `A01-A19`,
+/// which is a range, and `FR-A1, A2`, whose second id lacks its prefix.
 pub(crate) fn is_misleading(comment: &str) -> bool {
     let longest =
         (3..=6).rev().filter_map(|length| comment.split_at_checked(length)).find(|(id, _)| is_row(id));
@@ -89,7 +89,7 @@ pub(crate) fn is_misleading(comment: &str) -> bool {
 }
 
 #[test]
-fn ids_of_each_list_are_told_from_other_words() {
+fn ids_differ_from_other_words() {
     for id in ["A01", "H06", "DP53", "FR-A1", "FR-C14"] {
         assert!(is_row(id), "{id}");
     }

@@ -1,4 +1,4 @@
-//! The tables of docs/conformance.md, as text and as rows. Everything that is not a row stays as it is.
+//! The tables of docs/conformance.md, as text and as rows. Other text is not changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Row>,
 }
 
-/// `| id | where | what is asked | tests | remark |`
+/// A row: `| id | where | what is asked | tests | remark |`.
 pub(crate) struct Row {
     line: usize,
     pub(crate) id: String,
@@ -28,7 +28,7 @@ impl Table {
         Self { lines, rows }
     }
 
-    /// The text with other tests in the rows. A row that has tests is not open any more.
+    /// Returns the text with other tests in the rows. A row with tests is no longer open.
     pub(crate) fn with_tests(mut self, tests_of_rows: &BTreeMap<String, BTreeSet<String>>) -> String {
         for row in &self.rows {
             let tests = tests_of_rows.get(&row.id).into_iter().flatten().map(|test| format!("`{test}`"));

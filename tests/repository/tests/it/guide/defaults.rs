@@ -1,10 +1,10 @@
-//! Does each default in the guide have its number in the code?
+//! Compares the defaults in the guide with the code.
 
 use std::path::Path;
 
 use crate::guide::read;
 
-/// A row of the tables of defaults, the file and the words there that it is taken from.
+/// Rows of the tables of defaults, each with the file and the words of its source.
 const DEFAULTS: [(&str, &str, &str); 37] = [
     ("`leeway` | 30 s", "scopegate/src/verifier/builder.rs", "leeway: Duration::from_secs(30)"),
     ("`leeway` | 30 s | 0–300 s", "scopegate/src/verifier/builder.rs", "0 s to 300 s"),

@@ -1,4 +1,4 @@
-//! Do the crates have the reason codes, errors, metrics and log messages that the guide names?
+//! Checks that the crates have the reason codes, errors, metrics and log messages in the guide.
 
 use std::fs;
 use std::path::Path;
@@ -7,14 +7,14 @@ use repository_tests::checkout::root;
 
 use crate::guide::{pages, read};
 
-/// The first column of the tables in doc comments whose first cell is code.
+/// Returns the first column of the tables in doc comments whose first cell is code.
 fn documented(file: &str) -> Vec<String> {
     let source = read(file);
     let rows = source.lines().filter_map(|line| line.strip_prefix("/// | `")?.split_once('`'));
     rows.map(|(code, _)| code.to_owned()).collect()
 }
 
-/// What stands in backquotes in this column of the tables of a page.
+/// Returns the text in backquotes in this column of a page's tables.
 fn cells(page: &str, column: usize) -> Vec<&str> {
     let rows = page.lines().filter(|line| line.starts_with("| "));
     rows.filter_map(|row| row.split(" | ").nth(column))
@@ -40,12 +40,12 @@ fn reason_codes_are_those_of_decisions() {
     }
 }
 
-/// Each `name` in backquotes becomes one character, so that `aud` and `{claim}` are alike.
+/// Replaces each `name` in backquotes by one character, so that `aud` and `{claim}` are equal.
 fn without_names(text: &str) -> String {
     text.split('`').enumerate().map(|(part, text)| if part % 2 == 0 { text } else { "_" }).collect()
 }
 
-/// The texts of errors in a row of a table of mistakes, up to the values.
+/// Returns the texts of errors in a row of a table of mistakes, up to the values.
 fn errors(row: &str) -> Vec<String> {
     let cell = row.split(" | ").nth(2).unwrap();
     let quote = if cell.contains("``") { "``" } else { "`" };

@@ -1,8 +1,8 @@
 //! The prose of a page, and the numbers in it.
 
-/// The prose of a page of Markdown.
+/// The prose of a Markdown page.
 pub(super) struct Page {
-    /// One line, with single spaces.
+    /// The prose in one line, with single spaces.
     pub(super) prose: String,
     /// The last cell of each row of a table, if it names tests.
     pub(super) held_by: Vec<String>,
@@ -28,7 +28,7 @@ impl Page {
     }
 }
 
-/// The number of a list's item says nothing.
+/// Returns a line without the number of a list item.
 fn without_ordinal(line: &str) -> &str {
     match line.trim_start().split_once(". ") {
         Some((number, rest)) if number.bytes().all(|byte| byte.is_ascii_digit()) => rest,
@@ -36,8 +36,8 @@ fn without_ordinal(line: &str) -> &str {
     }
 }
 
-/// The numbers of prose, each with the words around it. Names such as `ES256` and `RFC 6750 §3` are none, nor are status
-/// codes.
+/// Returns the numbers in prose, each with the words around it. Names such as `ES256` and `RFC 6750
+/// §3` are not numbers, and neither are status codes.
 pub(super) fn numbers(prose: &str) -> impl Iterator<Item = String> {
     let words: Vec<&str> = prose.split(' ').collect();
     let around = |at: usize| words[at.saturating_sub(3)..words.len().min(at + 4)].join(" ");
