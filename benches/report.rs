@@ -1,5 +1,5 @@
-//! Prints counts, criterion's times and their baselines as Markdown. Times are those of the fastest
-//! tenth of the samples, which were disturbed least.
+//! Prints counts, criterion's times and their baselines as Markdown. A time is the 10th percentile
+//! of the samples, because fast samples were disturbed least.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
@@ -94,7 +94,7 @@ fn ratio(own: Option<f64>, floor: Option<&f64>) -> String {
     })
 }
 
-/// Collects the name and the fastest tenth of each case below this folder that was measured in
+/// Collects the name and the 10th percentile of each case below this folder that was measured in
 /// these rounds.
 fn collect(folder: &Path, rounds: &[String], found: &mut HashMap<String, f64>) {
     let mut best = Vec::new();

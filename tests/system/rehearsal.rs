@@ -1,10 +1,12 @@
-//! Effects of key changes and issuer failures on callers: each row of the table in
-//! `docs/rehearsal.md`, with default settings, over real sockets, under load.
+//! Effects of key changes and issuer failures on callers.
+//!
+//! Each row of the table in `docs/rehearsal.md` is measured with default settings, over real
+//! sockets and under load.
 //!
 //! `cargo test -p system-tests rehearsal -- --nocapture` prints the measured table.
 //!
-//! Rotations run in real time, with callers that send requests continuously. Events of minutes or
-//! days run in virtual time, with pauses between requests.
+//! Rotations run in real time with callers that send requests continuously. Events of minutes or
+//! days run in virtual time with pauses between requests.
 
 mod expected;
 mod protected_api;
@@ -72,7 +74,7 @@ fn others() -> Vec<Report> {
     keys.into_iter().chain(answers).chain(outages.into_iter().flatten()).collect()
 }
 
-/// Plays an event in real time, with continuous requests and a runtime of several threads.
+/// Plays an event in real time with continuous requests and a runtime of several threads.
 fn in_real_time(event: Event, duration: Duration) -> Report {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {

@@ -1,11 +1,12 @@
-//! No token and no secret is shown in a log, in a response, or by `Debug` and `Display`.
+//! Logs, responses, `Debug` and `Display` show no token and no secret.
 //!
-//! Some values of a token are shown, so that operators can find the cause of a rejection:
+//! They show some values of a token so that operators can find the cause of a rejection:
 //!
-//! - `kid`, `typ`, `alg`, `iss`, `aud`, the client and the kind of token, cut to 80 characters and
-//!   escaped;
+//! - `kid`, `typ` and `alg` (cut and escaped);
+//! - `iss` and `aud` (cut and escaped);
+//! - the client and the kind of token (cut and escaped);
 //! - `sub` and the scopes of a verified token;
-//! - in the log, `sub` and `jti` of every rejected token, to find it at its issuer.
+//! - `sub` and `jti` of every rejected token in the log.
 //!
 //! Complete tokens, their parts and all secrets must not be shown.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
@@ -86,7 +87,7 @@ async fn tokens_and_secrets_are_neither_logged_nor_sent() {
     assert_eq!(secrets.find_in(&heard), [""; 0], "answered");
 }
 
-/// Returns a wrong secret, and secrets in wrong places.
+/// Returns a wrong secret and secrets in wrong places.
 fn wrong_credentials() -> [Vec<(&'static str, &'static str)>; 4] {
     let grant = ("grant_type", "client_credentials");
     [
@@ -171,7 +172,7 @@ fn router(verifier: &Verifier) -> Router {
         .route("/typed", get(typed.layer(RequireToken::new(verifier))))
 }
 
-/// Returns the status, headers and body of a response as a string.
+/// Returns the status, the headers and the body of a response as a string.
 async fn answer(router: &Router, path: &str, authorization: HeaderValue) -> String {
     let request = Request::get(path).header(AUTHORIZATION, authorization).body(Body::empty()).unwrap();
     let response = router.clone().oneshot(request).await.unwrap();

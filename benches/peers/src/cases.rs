@@ -1,4 +1,4 @@
-//! The cases of each app: the same request with a valid token, and with rejected tokens.
+//! The cases of each app: the same request with a valid token and with rejected tokens.
 
 use scopegate_bench_kit::{Case, Signature};
 use scopegate_issuer::Mint;
@@ -7,8 +7,8 @@ use tokio::runtime::Runtime;
 
 use crate::{App, Authority, Maker};
 
-/// Rejected tokens, and their differences from the valid one. A token with an unknown key id is not
-/// included, because it waits for a fetch with some crates, including ours.
+/// Rejected tokens and their differences from the valid one. There is no token with an unknown key
+/// id, because some crates fetch keys for it and wait.
 const REFUSED: [(&str, fn(Mint) -> Mint); 3] = [
     ("bad signature", Mint::bad_signature),
     ("expired", Mint::expired),
@@ -18,8 +18,8 @@ const REFUSED: [(&str, fn(Mint) -> Mint); 3] = [
 /// The baseline of all apps: only a signature check of the same token.
 const SIGNATURE: &str = "signature of the same token";
 
-/// Returns the cases of these apps. Each app is created on this runtime, and its responses are
-/// checked. The runtime is idle during the measurement, so no app waits for a fetch.
+/// Returns the cases of these apps. Each app is created on this runtime and its responses are
+/// checked. During the measurement the runtime is idle, so no app waits for a fetch.
 pub fn cases(makers: &'static [Maker], runtime: &Runtime) -> Vec<Case> {
     let authority = runtime.block_on(Authority::start());
     let mut cases = vec![signature(&authority)];
@@ -31,7 +31,7 @@ pub fn cases(makers: &'static [Maker], runtime: &Runtime) -> Vec<Case> {
     cases
 }
 
-/// Asserts that an app accepts the valid token, and rejects the other ones.
+/// Asserts that an app accepts the valid token and rejects the other ones.
 async fn does_its_job(app: &App, maker: &Maker, authority: &Authority) {
     app.ready(&authority.sign(&authority.mint())).await;
     for (name, change) in REFUSED.iter().filter(|_| maker.protects()) {

@@ -1,4 +1,4 @@
-//! Reads secrets from small files, such as those that Kubernetes mounts and replaces at run time.
+//! Reads secrets from small files, such as files that Kubernetes mounts and replaces at run time.
 
 use std::fs::File;
 use std::io::{self, Read as _};

@@ -1,4 +1,4 @@
-//! Compares the responses of actix-web with those of the layers of `scopegate-axum`.
+//! Compares the responses of actix-web with the responses of the layers of `scopegate-axum`.
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
 use std::sync::{Arc, Mutex};

@@ -1,6 +1,6 @@
-//! scopegate in one program: a protected API, and a story of requests to it.
+//! scopegate in one program: a protected API and a story of requests to it.
 //!
-//! `demo` starts a local issuer, and sends requests with valid, invalid and missing tokens. With
+//! `demo` starts a local issuer and sends requests with valid, invalid and missing tokens. With
 //! `--issuer`, it protects the same API for your issuer. Begin with `api.rs`.
 
 mod api;
@@ -67,7 +67,7 @@ async fn protect(listen: SocketAddr, resource: &str, verifier: VerifierBuilder) 
     Ok(serve(listener, api::router(&api, &verifier, TokensFrom::Issuer(issuer)), stop).await?)
 }
 
-/// Serves the API for a local issuer, and tells the story of requests to it.
+/// Serves the API for a local issuer and tells the story of requests to it.
 async fn tell_story(listen: SocketAddr, exit: bool) -> Result<(), Failure> {
     let issuer = LocalIssuer::start().await?;
     let trusted = Issuer::cognito_at(issuer.issuer()).map_err(|error| Failure::runtime(&error))?;
@@ -99,7 +99,7 @@ async fn tell_story(listen: SocketAddr, exit: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Listens on an address, and prints its URL. With port 0, the system chooses the port.
+/// Listens on an address and prints its URL. With port 0, the system chooses the port.
 async fn bind(address: SocketAddr) -> Result<(TcpListener, String), Failure> {
     let failed = |error: io::Error| Failure::Runtime(format!("cannot listen on {address}: {error}"));
     let listener = TcpListener::bind(address).await.map_err(failed)?;

@@ -39,7 +39,7 @@ pub(crate) trait Asks:
     /// Returns alternative requirements. A request must meet one of them.
     fn security(&self) -> Vec<SecurityRequirement>;
 
-    /// Returns the rejections of this layer, in addition to those of every layer.
+    /// Returns the rejections of this layer in addition to [`REFUSALS`].
     fn refusals(&self) -> &[(&'static str, &'static str)] {
         &[]
     }

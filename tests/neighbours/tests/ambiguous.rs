@@ -1,7 +1,7 @@
 //! Both cryptography backends of `jsonwebtoken` and of rustls are enabled, and no default is
 //! installed.
 //!
-//! This is a separate program, because the defaults are those of a process.
+//! This is a separate program, because a process has only one default.
 
 mod parts;
 

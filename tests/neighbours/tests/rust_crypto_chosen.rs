@@ -1,5 +1,5 @@
 //! `jsonwebtoken` has both backends, and `rust_crypto` is installed as its default. This is a
-//! separate program, because the default is that of a process.
+//! separate program, because a process has only one default.
 
 mod parts;
 

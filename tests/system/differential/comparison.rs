@@ -1,4 +1,4 @@
-//! Compares our verdicts with those of another implementation.
+//! Compares our verdicts with the verdicts of another implementation.
 
 use crate::hostile::Case;
 use crate::peer::{Answer, Peer};
@@ -14,7 +14,7 @@ struct Compared<'a> {
     theirs: Answer,
 }
 
-/// A token that only one of two implementations accepts.
+/// A token about which the two implementations disagree.
 pub(crate) struct Disagreement<'a> {
     pub(crate) name: &'a str,
     pub(crate) accepted_by_us: bool,

@@ -1,4 +1,4 @@
-//! Compares our verdicts about the hostile tokens with those of other implementations, which
+//! Compares our verdicts about the hostile tokens with the verdicts of other implementations, which
 //! `scripts/differential` installs.
 //!
 //! The run fails if `explained.toml` does not explain a disagreement, or if one of its entries

@@ -1,9 +1,9 @@
-//! Thousands of tokens: valid tokens, and tokens with one change. Each has a name that describes
-//! the change, and the verdict in our documentation.
+//! Thousands of tokens: valid tokens and tokens with one change. The name of a token describes the
+//! change. Its verdict is the one in our documentation.
 //!
-//! Names, headers, claims and times are the same in every run. Keys are generated in each run, so
-//! signatures differ. A changed token has a valid signature of its changed content, except if its
-//! name describes another signature.
+//! Names, headers, claims and times are the same in every run. Keys and signatures are new in each
+//! run. The signature of a changed token is valid for its changed content. If the signature itself
+//! is changed, the name says so.
 #![allow(dead_code, reason = "each program with these tokens uses a part of it")]
 #![allow(
     clippy::unwrap_used,
@@ -40,7 +40,7 @@ pub(crate) use case::{Case, Verdict};
 #[allow(unused_imports, reason = "as above")]
 pub(crate) use shape::{AUDIENCE, CLIENT, LEEWAY, NOW, POOL, Profile, Shape};
 
-/// All shapes, and all tokens of each.
+/// All shapes and all tokens of each.
 pub(crate) struct Suite {
     pub(crate) shapes: Vec<Shape>,
     pub(crate) cases: Vec<Case>,
@@ -51,7 +51,7 @@ impl Suite {
         Self::new(Shape::all())
     }
 
-    /// Returns only the tokens of the shapes with these names. At least two are required, because
+    /// Returns only the tokens of the shapes with these names. There must be at least two, because
     /// each needs a neighbor.
     pub(crate) fn of(names: &[&str]) -> Self {
         Self::new(Shape::all().into_iter().filter(|shape| names.contains(&shape.name)).collect())
@@ -76,7 +76,7 @@ impl Suite {
         Self { shapes, cases }
     }
 
-    /// Returns a verifier that trusts the issuers of all shapes, at the time of the tokens.
+    /// Returns a verifier that trusts the issuers of all shapes at the time of the tokens.
     pub(crate) fn verifier(&self) -> Verifier {
         let builder = Verifier::builder()
             .leeway(Duration::from_secs(LEEWAY))

@@ -31,8 +31,8 @@ pub(crate) async fn pool_token(
     respond(request.and_then(|request| request.token_from(Some(pool))), fault).await
 }
 
-/// Handles the token endpoint that all pools share. Client ids are unique, so they determine the
-/// pool.
+/// Handles the token endpoint that all pools share. The client id determines the pool, because ids
+/// are unique.
 pub(crate) async fn shared_token(State(pools): State<Pools>, headers: HeaderMap, body: Body) -> Response {
     let request = Request::read(&headers, body).await;
     let pool = request.as_ref().ok().and_then(|request| request.credentials.pool(&pools));
@@ -75,7 +75,7 @@ impl Request {
         Ok(Self { form, credentials })
     }
 
-    /// Checks the client, the grant, the scope and the resource, in this order. Unknown parameters
+    /// Checks the client, the grant, the scope and the resource in this order. Unknown parameters
     /// are ignored (RFC 6749 §3.2).
     fn token_from(&self, pool: Option<&Arc<PoolState>>) -> Result<Response, OAuthError> {
         let grant_type = self.form.get("grant_type").ok_or(OAuthError::MissingGrantType)?;
@@ -105,8 +105,8 @@ impl Request {
         Ok(token_response(StatusCode::OK, &Value::Object(body)))
     }
 
-    /// Returns the requested resources (RFC 8707 §2), which become `aud` as in Cognito: one as a
-    /// string, several as an array.
+    /// Returns the requested resources (RFC 8707 §2) as the value of `aud`. As in Cognito, one
+    /// resource is a string and several are an array.
     fn audience(&self, pool: &PoolState) -> Result<Option<Value>, OAuthError> {
         let named: Vec<&str> = self.form.resources().collect();
         let servers = &pool.config().resource_servers;
@@ -133,8 +133,8 @@ impl Request {
     }
 }
 
-/// Returns whether there is exactly one `Content-Type`, and it is that of a form. Parameters, such
-/// as a charset, are ignored.
+/// Returns whether there is exactly one `Content-Type` and it is the type of a form. Its parameters
+/// are ignored.
 fn is_form(headers: &HeaderMap) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let (Some(only), None) = (types.next(), types.next()) else { return false };
@@ -142,6 +142,6 @@ fn is_form(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// The maximum length of a request. Typical requests have a few hundred bytes, and Cognito's limits
-/// are far lower.
+/// The maximum length of a request. Typical requests have a few hundred bytes. Cognito's limits are
+/// far lower.
 const MAX_BODY_BYTES: usize = 16 * 1024;

@@ -73,8 +73,8 @@ impl Caching {
     }
 }
 
-/// An error for a string that is not a valid header value, because it has control characters or
-/// outer white space.
+/// An error for a string with control characters or outer white space, which is not a valid header
+/// value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidHeaderValue(String);
 
@@ -94,8 +94,8 @@ fn parse(text: &str) -> Result<HeaderValue, InvalidHeaderValue> {
         .ok_or_else(|| InvalidHeaderValue(text.to_owned()))
 }
 
-/// Returns the complete body, even if the response is truncated, or `None` if the body is endless.
-/// The response does not change.
+/// Returns the complete body even if the response is truncated. Returns `None` if the body is
+/// endless. The response does not change.
 async fn whole_body(response: &mut Response) -> Option<Bytes> {
     if let Some(WholeBody(body)) = response.extensions_mut().remove() {
         return Some(body);

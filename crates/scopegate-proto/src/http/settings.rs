@@ -77,7 +77,8 @@ impl TransportSettings {
         self
     }
 
-    /// Adds certificate authorities to those of the system: PEM of one or more certificates.
+    /// Adds certificate authorities to the authorities of the system: PEM of one or more
+    /// certificates.
     #[must_use]
     pub fn root_certificates(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.root_certificates.push(pem.as_ref().into());

@@ -131,7 +131,7 @@ fn seconds(setting: Setting, text: Option<&str>) -> Result<Option<Duration>, Fai
     }
 }
 
-/// Converts an error of scopegate into one that names the flag and the variable.
+/// Converts an error of scopegate, so that it names the flag and the variable.
 fn wrong_setting(error: ConfigError) -> Failure {
     match error {
         ConfigError::InvalidUrl { setting, expected, found, .. }

@@ -60,7 +60,7 @@ impl Response {
         Self::new(event, IamPolicyEffect::Allow, Context::new("accepted", Some(claims)), Some(claims))
     }
 
-    /// Returns the response for a rejected request. The gateway writes what the caller gets:
+    /// Returns the response for a rejected request. The gateway writes the caller's response:
     ///
     /// | rejection | HTTP API | REST API |
     /// | --- | --- | --- |

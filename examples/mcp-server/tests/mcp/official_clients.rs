@@ -129,7 +129,7 @@ async fn runs_as_expected(client: &Client, issuer: &str, mut rig: Rig) {
 }
 
 impl Row {
-    /// Checks the responses of all steps before the one that failed, and its error.
+    /// Checks the responses of all steps before the failed one, and the error of that step.
     fn check(&self, went: &Went, notes: &mut usize) {
         let line = self.line(self.issuer);
         let mut steps = went.steps.iter().map(|(step, got)| (step.as_str(), got.as_str()));

@@ -113,8 +113,8 @@ impl WithSessions {
     }
 }
 
-/// Reads a stream until a string has arrived. Fails if the stream ends without it, or after
-/// [`HUNG`].
+/// Reads a stream until a string has arrived. Fails after [`HUNG`] or if the stream ends without
+/// it.
 async fn until(stream: &mut Response, wanted: &str) {
     let read = async {
         let mut read = String::new();
@@ -126,7 +126,7 @@ async fn until(stream: &mut Response, wanted: &str) {
     timeout(HUNG, read).await.expect("it comes while the stream is open");
 }
 
-/// Time limit, far longer than a slow machine needs, so that a test that hangs fails.
+/// The time limit of a test that hangs. It is far longer than a slow machine needs.
 const HUNG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
