@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn page_without_a_table_or_a_number_is_an_error() {
+    fn page_without_table_or_number_is_error() {
         for (from, to) in [
             ("<!-- begin http -->", ""),
             ("10,000", "-"),

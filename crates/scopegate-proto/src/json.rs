@@ -318,7 +318,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_object_is_read_as_serde_json_reads_it(
+        fn any_object_is_read_as_by_serde_json(
             members in proptest::collection::btree_map("\\PC{0,6}", any::<i32>(), 0..40)
         ) {
             let text = serde_json::to_string(&members).unwrap();

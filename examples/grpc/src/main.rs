@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut nobody = OrdersClient::new(channel.clone());
     show("List without a token", nobody.list(String::new()).await);
 
-    // The layer fetches a token on the first call. With `with_origin`, it knows the server of the calls.
+    // The layer fetches a token on the first call. `with_origin` sets the server of the calls.
     let client = ClientAuthentication::client_secret_basic("local-reader", "local-reader-secret");
     let credentials = ClientCredentials::builder(client).issuer(local.issuer()).scope(READ).build()?;
     let to_api = AddToken::new(&credentials, &url)?;

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn commas_of_all_files_are_limited_when_none_is_listed() {
+    fn commas_of_all_files_are_limited() {
         let file = |path: &str, text: &str| File::new(path, text);
         let many = || file("a.md", "One, two. Three.");
         assert_eq!(problems(&[many()], ""), [""; 0]);

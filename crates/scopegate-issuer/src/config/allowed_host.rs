@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn host_matches_in_any_case_and_at_its_port() {
+    fn host_matches_in_any_case_at_its_port() {
         // FR-E1
         let allowed = |text| AllowedHost::parse(text).unwrap();
         for (entry, authority) in [

@@ -123,7 +123,7 @@ mod tests {
         let (strong, weak) = (tag.to_string(), format!("W/{tag}"));
         assert!(held(&[&strong]) && held(&[&weak]) && held(&["*"]) && held(&["\"x\"", &weak]));
         assert!(!held(&[]) && !held(&[""]) && !held(&["\"x\""]) && !held(&[strong.trim_matches('"')]));
-        // `*` stands alone.
+        // `*` must be the only element.
         assert!(!held(&["*", &strong]) && !held(&[&format!("*, {strong}")]));
     }
 

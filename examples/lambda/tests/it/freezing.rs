@@ -62,7 +62,7 @@ fn day_long_token(local: &LocalIssuer) -> String {
 }
 
 #[tokio::test]
-async fn token_of_new_key_is_accepted_on_first_invocation() {
+async fn new_key_is_accepted_on_first_invocation() {
     // FR-A7
     let (lambda, local) = (RuntimeApi::start().await, LocalIssuer::start().await.unwrap());
     let function = Function::start("api", &lambda, &local);

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_found_in_code_and_not_in_text() {
+    fn paths_are_found_in_code_only() {
         let body = Body::parse(&tokens(
             "fn a() { crate::b::c(); $crate::Y::z(); d::<E>::f(); \"crate::g\"; x.y::<Z>(); <A as crate::B>::c::d(); h!(i::J) } // k::l",
         ));

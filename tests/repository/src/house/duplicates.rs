@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn run_of_six_lines_in_two_files_is_counted_in_both() {
+    fn run_of_six_lines_counts_in_both_files() {
         let run = ["a", "b", "c", "d", "e", "f"];
         let longer = ["x", "a", "b", "c", "d", "e", "f", "g"];
         assert_eq!(duplicated(&[&run, &longer, &["a"]]), [6, 6, 0]);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn shorter_run_or_run_of_one_file_is_not_counted() {
+    fn shorter_or_single_run_is_not_counted() {
         assert_eq!(duplicated(&[&["a", "b", "c", "d", "e", "f"], &["a", "b", "c", "d", "e", "x"]]), [0, 0]);
         let twice = ["a", "b", "c", "d", "e", "f", "a", "b", "c", "d", "e", "f"];
         assert_eq!(duplicated(&[&twice]), [0]);

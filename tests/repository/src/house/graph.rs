@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn front_page_that_re_exports_its_folder_is_no_cycle() {
+    fn front_page_with_re_exports_is_no_cycle() {
         let graph = |visibility: &str| {
             Graph::of(&tree(&[
                 ("src/lib.rs", "mod a;"),

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_other_crates_and_own_items_lead_nowhere() {
+    fn paths_of_crates_and_own_items_lead_nowhere() {
         for path in ["serde::Serialize", "de::Error", "A::new", "own::x", "Vec::new", "std::fmt"] {
             assert_eq!(resolved("a", path), None, "{path}");
         }

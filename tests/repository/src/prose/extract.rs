@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn doc_comments_are_prose_and_other_comments_are_not() {
+    fn only_doc_comments_are_prose() {
         let source = "//! A page.\n\n// no\n/// An item\n/// of two lines.\nfn f() { /* no */ }\n    /// Inner.\n//// no\n";
         assert_eq!(texts(&rust(source)), ["A page.", "An item of two lines.", "Inner."]);
     }

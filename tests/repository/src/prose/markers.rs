@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn clause_with_what_is_found_and_question_is_not() {
+    fn clause_with_what_is_found_except_in_question() {
         let found = ["See what is asked for.", "What a caller gets", "It reads what the token grants."];
         assert_pairs(
             "what",
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn who_without_a_noun_is_found_and_relative_clause_is_not() {
+    fn only_who_without_a_noun_is_found() {
         let found =
             ["Whoever has it wins.", "Who lacks one gets 401.", "It depends, and who has none fails."];
         assert_pairs(
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn one_without_a_noun_is_found_and_number_is_not() {
+    fn only_one_without_a_noun_is_found() {
         let found = ["Take one that fits.", "Those of others.", "only those that expired"];
         assert_pairs(
             "one that",

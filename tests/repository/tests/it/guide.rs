@@ -121,7 +121,7 @@ fn links_lead_to_files_and_headings() {
 /// The guide is two levels below the root, like `target/book`, so a link that begins at the root
 /// leads to the same file in both.
 #[test]
-fn links_out_of_the_guide_begin_at_the_root() {
+fn external_links_of_guide_begin_at_root() {
     for path in pages(Path::new(GUIDE)) {
         let up = "../".repeat(path.components().count() - 1);
         for target in targets(&read(&path)) {

@@ -13,7 +13,7 @@ use repository_tests::house::House;
 const NOT_YET: [&str; 0] = [];
 
 #[test]
-fn imports_name_the_defining_module_and_no_cycle_exists() {
+fn crates_follow_rules_of_the_house() {
     let house = House::read(root());
     let crates: Vec<&str> = house.crates().collect();
     assert!(crates.len() >= 4, "the crates are elsewhere than this test expects: {crates:?}");

@@ -141,7 +141,7 @@ fn number_without_a_test_is_found() {
 }
 
 #[test]
-fn test_or_constant_that_does_not_exist_is_found() {
+fn missing_test_or_constant_is_found() {
     let here = "tests/repository/tests/it/numbers.rs";
     let cell = |item: &str| format!("`{here}::{item}`");
     assert_eq!(not_held(&cell("number_without_a_test_is_found")), [""; 0]);

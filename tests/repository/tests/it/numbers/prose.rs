@@ -84,7 +84,7 @@ fn names_references_and_status_codes_are_no_numbers() {
 }
 
 #[test]
-fn page_is_prose_and_rows_that_name_their_tests() {
+fn page_has_prose_and_rows_with_tests() {
     let page = Page::read(
         "1. At most\n5 s\n\n| bound | held by |\n| --- | --- |\n| 7 | `a.rs::b` |\n| 9 | |\n```\n11\n```\n",
     );
