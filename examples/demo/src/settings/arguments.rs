@@ -9,7 +9,7 @@ use super::setting::{self, Setting};
 ///
 /// Without --issuer, the program starts a local issuer, and sends requests with valid, invalid
 /// and missing tokens. Then it continues to serve the API. With --issuer, the same API accepts
-/// tokens of that issuer. The log is written to standard error; set its level with RUST_LOG.
+/// tokens of that issuer. The log is written to standard error; set its level with `RUST_LOG`.
 #[derive(Debug, Default, Parser)]
 #[command(name = "demo", version, verbatim_doc_comment)]
 pub(crate) struct Arguments {
@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
 
     /// Trusted issuer
     ///
-    /// A URL, exactly as in the claim iss, or the id of a Cognito user pool, such as
+    /// A URL, exactly as in the claim `iss`, or the id of a Cognito user pool, such as
     /// eu-west-1_Ab12Cd34E
     #[arg(long, env, hide_env_values = true, value_name = "URL|POOL", verbatim_doc_comment)]
     pub(super) issuer: Option<String>,
@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
 
     /// URL of the issuer's key set
     ///
-    /// Default: ISSUER/.well-known/jwks.json with profile cognito, otherwise jwks_uri of the
+    /// Default: ISSUER/.well-known/jwks.json with profile cognito, otherwise `jwks_uri` of the
     /// issuer's metadata
     #[arg(long, env, hide_env_values = true, value_name = "URL", verbatim_doc_comment)]
     pub(super) jwks_uri: Option<String>,
