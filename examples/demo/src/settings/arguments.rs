@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 
     /// Resource identifier of the API: the URL that callers use for it
     ///
-    /// Default: https://my-api-server.org with --issuer, otherwise the URL that it listens on
+    /// Default: `https://my-api-server.org` with --issuer, otherwise the URL that it listens on
     #[arg(long, env, hide_env_values = true, value_name = "URL")]
     pub(super) resource: Option<String>,
 
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 
     /// Form of the issuer's tokens: cognito or generic
     ///
-    /// Default: cognito for a pool id and for a URL that begins with https://cognito-idp.,
+    /// Default: cognito for a pool id and for a URL that begins with `https://cognito-idp.`,
     /// otherwise generic
     #[arg(long, env, hide_env_values = true, verbatim_doc_comment)]
     pub(super) profile: Option<String>,
