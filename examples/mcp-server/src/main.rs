@@ -29,7 +29,7 @@ struct Settings {
     #[arg(long, env = "ISSUER", value_name = "URL")]
     issuer: Option<String>,
 
-    /// URL of this server for clients, and required audience of tokens. Default: http://ADDRESS/mcp
+    /// URL of this server for clients, and required audience of tokens. Default: `http://ADDRESS/mcp`
     #[arg(long, env = "RESOURCE", value_name = "URL")]
     resource: Option<String>,
 }
