@@ -277,9 +277,10 @@ pub use resource::authorization_servers::AuthorizationServers;
 pub use resource::metadata::ResourceMetadata;
 pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason};
 pub use scopegate::{
-    Algorithm, ConfigError, Decision, Denied, Error, Identity, Issuer, IssuerWithoutAudience, NumericDate,
-    Principal, Requirement, ResourceIdentifier, Scope, Scopes, Status, Unverified, Verdict, Verifier,
-    VerifierBuilder, all_of, any_of,
+    Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind, FetchAuthorization,
+    Identity, Issuer, IssuerStatus, IssuerWithoutAudience, NumericDate, Principal, RefreshOutcome,
+    RefreshTaskState, Requirement, ResourceIdentifier, Scope, ScopeSource, Scopes, StartPolicy, Status,
+    Unverified, Verdict, Verifier, VerifierBuilder, all_of, any_of,
 };
 
 /// The code of this crate's README compiles.
