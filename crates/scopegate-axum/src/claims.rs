@@ -221,7 +221,7 @@ fn find<'a>(
 ) -> Result<&'a Authorized, ClaimsRejection> {
     extensions.get().ok_or_else(|| {
         let rejection = ClaimsRejection::no_layer(wanted, at);
-        tracing::error!("{rejection}");
+        tracing::error!(error = %rejection, "route has no layer");
         rejection
     })
 }

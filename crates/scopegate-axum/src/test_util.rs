@@ -195,7 +195,7 @@ pub fn openapi_routes(document: &serde_json::Value) -> Vec<(Method, String)> {
     let global = document.get("security");
     let mut routes = Vec::new();
     for (path, item) in document.get("paths").and_then(serde_json::Value::as_object).into_iter().flatten() {
-        assert!(item.get("$ref").is_none(), "the path {path:?} is a `$ref`, whose operations are not known");
+        assert!(item.get("$ref").is_none(), "the path {path:?} is a `$ref`, which is not followed");
         for method in &METHODS {
             let Some(operation) = item.get(method.as_str().to_ascii_lowercase()) else { continue };
             if !operation.get("security").or(global).is_some_and(is_public) {

@@ -116,7 +116,7 @@ impl fmt::Display for ClaimsRejection {
             ),
             Reason::NoLayer { wanted, at: None } => write!(
                 f,
-                "{wanted} was asked of a request that no RequireScope, RequireToken or OptionalToken layer has seen"
+                "the request has passed no RequireScope, RequireToken or OptionalToken layer, so it has no {wanted}"
             ),
             Reason::Rejected(rejection) => fmt::Display::fmt(rejection, f),
         }

@@ -103,5 +103,6 @@ async fn missing_layer_is_internal_and_logged() {
     let (code, message, _) = told(&response);
     assert_eq!((code, &*message), (Code::Internal, "the server is misconfigured"));
     let logged = log.take();
-    assert!(logged.contains("ERROR") && logged.contains("Claims"), "{logged}");
+    assert!(logged.contains("ERROR") && logged.contains("route has no layer error="), "{logged}");
+    assert!(logged.contains("Claims"), "{logged}");
 }
