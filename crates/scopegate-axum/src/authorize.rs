@@ -1,5 +1,5 @@
-//! Is this request authorized? One decision for all layers, the service that enforces it and its
-//! future.
+//! Authorization of requests: the decision that all layers share, the service that enforces it, and
+//! its future.
 
 pub(crate) mod future;
 pub(crate) mod record;
@@ -12,7 +12,7 @@ use http::Request;
 use scopegate::http::Authorizer;
 use tower_service::Service;
 
-/// The verdict about an accepted request. It is in the request's extensions, for
+/// The verdict about an accepted request. The request's extensions hold it, for
 /// [`Claims`](crate::Claims) and inner layers.
 #[derive(Clone, Debug)]
 pub(crate) struct Authorized {

@@ -1,5 +1,4 @@
-//! Who calls? The axum extractor hands out the claims that a layer has verified. It verifies
-//! nothing.
+//! The axum extractor for claims that a layer has verified. It verifies nothing itself.
 
 pub(crate) mod rejection;
 
@@ -47,10 +46,10 @@ use crate::rejection::Rejection;
 /// ```
 ///
 /// # Errors
-/// Without a layer the response is a 500, and the log names the route. If the claims of the token are
-/// not a `T`, the response is a 403 with the reason code `unexpected_claims`, because another token
-/// would not help. It is logged at `WARN` with the claim that does not fit: if no token fits, the
-/// type is wrong.
+/// Without a layer the response is a 500, and the log names the route. If the claims of the token
+/// are not a `T`, the response is a 403 with the reason code `unexpected_claims`, because another
+/// token would not help. It is logged at `WARN` with the claim that does not fit. If no token fits,
+/// the type is wrong.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct Claims<T = Standard> {
@@ -59,19 +58,20 @@ pub struct Claims<T = Standard> {
     pub custom: T,
 }
 
-/// No claims beyond those that [`scopegate::Claims`] has methods for.
+/// The type of [`Claims::custom`] if the application defines no claims.
 #[derive(Clone, Copy, Debug)]
 pub struct Standard;
 
 impl<T> Claims<T> {
-    /// The claims without the extractor around them.
+    /// Returns the verified claims, without the custom ones.
     pub fn into_verified(self) -> scopegate::Claims {
         self.verified
     }
 }
 
 impl<T> Claims<T> {
-    /// Requires scopes beyond those of the route, if the request turns out to need them.
+    /// Requires more scopes than the route. Use it if the content of a request decides which scopes
+    /// are needed.
     ///
     /// ```
     /// use scopegate_axum::{Claims, Rejection};
@@ -84,7 +84,7 @@ impl<T> Claims<T> {
     /// ```
     ///
     /// # Errors
-    /// Returns a [`Rejection`] if the token lacks scopes. Its response is that of the layer, a 403.
+    /// Returns a [`Rejection`] if the token lacks scopes. The layer sends it as its own 403.
     pub fn require(&self, required: impl Into<Requirement>) -> Result<(), Rejection> {
         let rejected = |error| Decided::from(error).with_claims(self.verified.clone());
         Ok(self.verified.require(required).map_err(rejected)?)
@@ -125,7 +125,8 @@ impl Claims {
     }
 }
 
-/// For unit tests, and for claims that a [`Verifier`](crate::Verifier) has verified elsewhere.
+/// Converts claims that a [`Verifier`](crate::Verifier) has verified elsewhere. Unit tests of
+/// handlers can use it too.
 impl From<scopegate::Claims> for Claims {
     fn from(verified: scopegate::Claims) -> Self {
         Self { verified, custom: Standard }
@@ -213,7 +214,8 @@ fn optional<'a, Wanted>(
     Ok((authorized, authorized.claims.clone()))
 }
 
-/// Logs a missing layer here, because there is none that could log it when the response is sent.
+/// Returns the innermost layer's verdict. Logs a missing layer here, because without one nothing
+/// logs the response.
 fn find<'a>(
     extensions: &'a Extensions,
     wanted: &'static str,

@@ -1,4 +1,4 @@
-//! The code of the guide, `docs/guide`, compiles: one item for each chapter with Rust code.
+//! Doc tests of the guide, `docs/guide`: one item for each chapter with Rust code.
 
 #[doc = include_str!("../../../docs/guide/protecting.md")]
 struct Protecting;

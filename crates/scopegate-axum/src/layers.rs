@@ -1,4 +1,4 @@
-//! What does a route require? One file for each layer; what they share is here.
+//! The layers, one file for each, and the parts that they share.
 
 pub(crate) mod optional_token;
 pub(crate) mod require_scope;

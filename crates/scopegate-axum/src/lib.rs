@@ -1,8 +1,8 @@
 //! Layers that verify OAuth 2.0 access tokens and enforce scopes, for axum 0.8 and any other tower
 //! service over HTTP, and an extractor for the claims.
 //!
-//! A [`Verifier`] of the crate `scopegate` decides whether a token is valid. What applications need
-//! of that crate is exported here too.
+//! A [`Verifier`] of the crate `scopegate` decides whether a token is valid. This crate also
+//! exports the types of `scopegate` that applications name.
 //!
 //! ```
 //! use axum::{Router, handler::Handler, routing::get};
@@ -55,15 +55,20 @@
 //! | [`RequireToken`] | a valid token |
 //! | [`OptionalToken`] | a valid token, or none |
 //!
-//! A layer covers what it is put on, and nothing that is added later. On one handler, use
-//! `handler.layer(…)` with axum's `Handler` trait in scope. On a `MethodRouter` it covers every
-//! method so far. On a `Router` it covers every route so far and the fallback; `route_layer` leaves
-//! the fallback out. If layers nest, each verifies the token: an inner one finds it in the verifier's
-//! cache, and rejects it if it has expired since. To find a route without a layer, use
-//! `test_util::assert_protected` in a test (feature `test-util`).
+//! A layer covers the methods and routes that exist when you add it. Later ones are not covered.
 //!
-//! [`ProtectedResource`] makes the same layers for an API with a resource identifier (RFC 9728).
-//! Their challenges name its metadata, and the metadata names the issuers and the scopes.
+//! - `handler.layer(…)` covers one handler. axum's `Handler` trait must be in scope.
+//! - `MethodRouter::layer` covers every method so far.
+//! - `Router::layer` covers every route so far and the fallback. `Router::route_layer` leaves the
+//!   fallback out.
+//!
+//! If layers nest, each one verifies the token. An inner layer finds the token in the verifier's
+//! cache and rejects it if it has expired since. Use `test_util::assert_protected` in a test to
+//! find routes without a layer (feature `test-util`).
+//!
+//! [`ProtectedResource`] creates the same layers for an API with a resource identifier (RFC 9728).
+//! Their challenges have the URL of the API's metadata. The metadata lists the issuers and the
+//! scopes.
 //!
 //! # Responses
 //!
@@ -83,8 +88,8 @@
 //!
 //! To change the responses, use [`on_rejection`](RequireScope::on_rejection) of the layer.
 //!
-//! A handler can require more than its route. It returns `Result<_, Rejection>`, and its layer
-//! completes the response, so that it is that of the layer's own rejections:
+//! A handler can require more than its route. It returns `Result<_, Rejection>`. Its layer
+//! completes the response with the same challenge, log event and hook as for its own rejections:
 //!
 //! ```
 //! use scopegate_axum::{Claims, Rejection};
@@ -96,35 +101,41 @@
 //! # let _ = approve;
 //! ```
 //!
-//! Rules beside scopes go onto a layer with [`and`](RequireScope::and), onto the verifier with
-//! [`check`](VerifierBuilder::check), or into a handler with [`Rejection::forbidden`]. Clients don't
-//! get another token for their 403. Compare [`Claims::identity`](scopegate::Claims::identity), the
-//! issuer and the subject, to find out whether the caller owns something: a subject alone may be
-//! that of another issuer.
+//! To enforce rules other than scopes, use [`and`](RequireScope::and) of a layer,
+//! [`check`](VerifierBuilder::check) of the verifier, or [`Rejection::forbidden`] in a handler.
+//! Their 403 has no `error`, so clients don't request another token. To check ownership, compare
+//! [`Claims::identity`](scopegate::Claims::identity), which is the issuer and the subject. Two
+//! issuers may use the same subject.
 //!
-//! A token with an unknown key waits up to two seconds for the fetch that it causes, so that a
-//! rotation of keys goes unnoticed. Tokens are read from `Authorization` only, never from a query
-//! or a body. A request's body is never read.
+//! If the key of a token is unknown, its request waits up to two seconds for a JWKS fetch, so that
+//! key rotation goes unnoticed. Tokens are read from `Authorization` only, never from a query or a
+//! body. A request's body is never read.
 //!
 //! # Logs, metrics and audit
 //!
-//! Each request yields one [`Decision`], from which the rest derives:
+//! Each request yields one [`Decision`]. It becomes:
 //!
-//! - An event of `tracing` for a rejection, with the message `request rejected` and fields: `reason`,
-//!   `status`, `method`, `route` (the pattern, never the path), `error`, and `issuer`, `client_id`,
-//!   `subject` and `jti` of a verified token. Of any other token they are `unverified_issuer`,
-//!   `unverified_client_id`, `unverified_subject` and `unverified_jti`: an attacker may have written
-//!   them. The level is `WARN` if keys are unavailable or claims do not fit, `DEBUG` without
-//!   credentials, `INFO` otherwise. No event has a token.
-//! - The counter `scopegate_requests_total` with the labels `decision` and `reason`, with the feature
-//!   `metrics`.
-//! - A call of each [observer](VerifierBuilder::observe) of the verifier, also for accepted requests.
+//! - An event of `tracing` for a rejection. Its message is `request rejected`. Its level is `DEBUG`
+//!   without credentials. It is `WARN` if keys are unavailable or claims do not fit. Otherwise it
+//!   is `INFO`.
+//! - The counter `scopegate_requests_total` with the labels `decision` and `reason` (feature
+//!   `metrics`).
+//! - A call of each [observer](VerifierBuilder::observe) of the verifier. Observers also get
+//!   accepted requests.
 //!
-//! [`Decision`] lists the reason codes, which are stable. A request that a layer accepts is recorded
-//! when its response is known, by the outermost layer of its verifier. So a handler's rejection is
-//! recorded as a rejection, and each request once. The log event of a handler's rejection has `method`
-//! and `route` only if there is an observer or the metric; the span of `tower_http`'s `TraceLayer`
-//! has them in any case.
+//! | field of an event | value |
+//! | --- | --- |
+//! | `reason`, `status`, `method`, `error` | the decision |
+//! | `route` | the pattern of the route, never the path |
+//! | `issuer`, `client_id`, `subject`, `jti` | claims of a verified token |
+//! | `unverified_issuer`, `unverified_client_id`, `unverified_subject`, `unverified_jti` | claims of any other token: an attacker may have chosen them |
+//!
+//! Events never contain a token. [`Decision`] lists the reason codes, which are stable.
+//!
+//! An accepted request is recorded by the outermost layer of its verifier when its response is
+//! available. So each request is recorded once. A handler's rejection counts as a rejection. The
+//! log event of a handler's rejection has `method` and `route` only if there is an observer or the
+//! metric. The span of `tower_http`'s `TraceLayer` always has them.
 //!
 //! ```
 //! use scopegate_axum::{Decision, Issuer, Verifier};
@@ -144,9 +155,9 @@
 //!
 //! # gRPC
 //!
-//! The same layers work for gRPC. A rejected call gets a response that is only headers
-//! (*Trailers-Only* in "gRPC over HTTP2"): HTTP status 200, the text as `grpc-message`, and the
-//! challenge as metadata.
+//! The same layers work for gRPC. The response to a rejected call has only headers (*Trailers-Only*
+//! in "gRPC over HTTP2"): HTTP status 200, the text as `grpc-message`, and the challenge as
+//! metadata.
 //!
 //! | other requests get | a gRPC call gets |
 //! | --- | --- |
@@ -155,12 +166,12 @@
 //! | 503 | 14, `UNAVAILABLE`, with `retry-after` |
 //!
 //! A call is a `POST` over HTTP/2 with `content-type: application/grpc` (or
-//! `application/grpc+proto` and the like) and `te: trailers`. All other requests, including
-//! gRPC-Web, get the HTTP status. An API that serves no gRPC can switch this off with
+//! `application/grpc+proto` and the like) and `te: trailers`. All other requests get the HTTP
+//! status. This includes gRPC-Web. An API that serves no gRPC can switch this off with
 //! [`with_http_responses`](RequireScope::with_http_responses).
 //!
-//! A method of a tonic service has a path, so it can be a route with a layer of its own. A method
-//! without a route does not exist for callers:
+//! A method of a tonic service has a path, so it can be a route with its own layer. Callers cannot
+//! reach a method without a route:
 //!
 //! ```
 //! use axum::{Router, routing::post_service};
@@ -185,16 +196,16 @@
 //! # }
 //! ```
 //!
-//! With the feature `tonic`, a layer also fits on tonic's server, for all services at once:
-//! `Server::builder().layer(RequireToken::new(&verifier))`. In a handler,
-//! [`Claims::from_extensions`]`(request.extensions())?` returns the claims. `examples/grpc` of the
-//! repository is a program with all of it.
+//! With the feature `tonic`, a layer also fits around all services of tonic's server:
+//! `Server::builder().layer(RequireToken::new(&verifier))`. Handlers get the claims from
+//! [`Claims::from_extensions`]`(request.extensions())?`. See `examples/grpc` in the repository for
+//! a complete program.
 //!
 //! # CORS
 //!
 //! Before a script sends a token to another origin, its browser sends an `OPTIONS` request without
-//! a token (a preflight of the Fetch standard). `tower_http`'s `CorsLayer` answers it, if it is
-//! outside of the layers here. In a router, that is the layer added last:
+//! a token (a preflight of the Fetch standard). `tower_http`'s `CorsLayer` responds to it, if it is
+//! outside the layers of this crate. In a router, the layer that you add last is the outermost:
 //!
 //! ```
 //! use axum::http::{HeaderValue, Method, header};
@@ -214,31 +225,30 @@
 //! # }
 //! ```
 //!
-//! An inner `CorsLayer` would not see the preflight, which would be rejected with 401. It would not
-//! add its headers to rejections either, so no script could read them.
+//! Don't put `CorsLayer` inside. Preflights would be rejected with 401. Rejections would lack the
+//! CORS headers, so scripts could not read them.
 //!
 //! # Streams and upgrades
 //!
 //! Bodies pass unchanged in both directions: server-sent events, uploads, streams of gRPC. An
 //! accepted request can become a WebSocket, a rejected one cannot. A browser's `WebSocket` cannot
-//! send `Authorization`, and there is no other place for a token here.
+//! send `Authorization`, and the layers read no other header.
 //!
-//! The token is verified once, when the request arrives. Close long-lived streams yourself when it
-//! expires, at [`Claims::expires_at`](scopegate::Claims::expires_at).
+//! The token is verified once when the request arrives. Close long-lived streams yourself at
+//! [`Claims::expires_at`](scopegate::Claims::expires_at).
 //!
 //! # Deployment
 //!
-//! - TLS must end in this process, or in a proxy that callers cannot bypass (RFC 6750 §5.3).
-//! - A rejection does not wait for the body of its request, like any other early response. Unless
-//!   the body has arrived by then, hyper closes the connection over HTTP/1.1, or resets the stream
-//!   over HTTP/2. Some clients then fail: when they use the connection again, or before they have
-//!   read the response. If a rejection tells clients what to do next, as with MCP, read the body
-//!   outside of these layers: `docs/mcp.md` of the repository shows how.
+//! - TLS must end in this process or in a proxy that callers cannot bypass (RFC 6750 §5.3).
+//! - A rejection does not wait for the request's body, like any other early response. If the body
+//!   has not arrived by then, hyper closes the connection over HTTP/1.1, or resets the stream over
+//!   HTTP/2. Some clients then fail when they reuse the connection, or before they have read the
+//!   response. If clients act on rejections, as with MCP, read the body outside these layers. See
+//!   `docs/mcp.md` in the repository.
 //! - Inner services and layers get the caller's claims with
-//!   [`Claims::from_extensions`]`(request.extensions())`, or with
-//!   [`Claims::from_extensions_optional`] behind [`OptionalToken`].
-//! - Errors of the inner service pass unchanged. Its response body must be able to hold a
-//!   rejection, see [`RejectionBody`].
+//!   [`Claims::from_extensions`]`(request.extensions())`. Behind [`OptionalToken`] they use
+//!   [`Claims::from_extensions_optional`].
+//! - Errors of the inner service pass unchanged. Its response body must be a [`RejectionBody`].
 //!
 //! # Features
 //!
@@ -283,12 +293,12 @@ pub use scopegate::{
     Unverified, Verdict, Verifier, VerifierBuilder, all_of, any_of,
 };
 
-/// The code of this crate's README compiles.
+/// Doc tests of this crate's README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct CrateReadme;
 
-/// The README's code compiles.
+/// Doc tests of the repository's README.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -1,5 +1,4 @@
-//! What does the caller of a rejected request get? One response from a layer, or from a handler in
-//! the words of its layer. Responses as data come from `scopegate::http`.
+//! Responses to rejected requests, of layers and of handlers. `scopegate::http` has them as data.
 
 pub(crate) mod body;
 pub(crate) mod grpc;
@@ -19,11 +18,12 @@ use crate::rejection::body::RejectionBody;
 use crate::rejection::grpc::Protocol;
 use crate::rejection::hook::OnRejection;
 
-/// Why a request was rejected, by a layer or by a handler.
+/// The rejection of a request, by a layer or by a handler, with its reason.
 ///
 /// A handler that requires more than its route returns `Result<_, Rejection>`. Its layer completes
-/// the response: the challenge, the log line and
-/// [`on_rejection`](crate::RequireScope::on_rejection) are those of the layer's own rejections.
+/// the response. The challenge, the log event and
+/// [`on_rejection`](crate::RequireScope::on_rejection) are the same as for the layer's own
+/// rejections.
 ///
 /// ```
 /// use scopegate_axum::{Claims, Rejection};
@@ -38,19 +38,19 @@ use crate::rejection::hook::OnRejection;
 /// ```
 ///
 /// The response's extensions hold the rejection, for access logs and metrics.
-/// Don't show its `Display` to callers: it has the reason.
+/// Don't show its `Display` to callers, because it contains the reason.
 #[derive(Clone)]
 pub struct Rejection {
     decided: scopegate::http::Rejection,
     stage: Stage,
 }
 
-/// How far the response is.
+/// The progress of the response.
 #[derive(Clone)]
 enum Stage {
-    /// A handler has raised the rejection, and does not know its layer.
+    /// A handler has raised the rejection. The configuration of its layer is not available.
     Raised,
-    /// The extractor has raised the rejection, and knows its layer.
+    /// The extractor has raised the rejection, with the configuration of its layer.
     Worded(Arc<Authorizer>),
     /// A layer has sent the response.
     Sent,
@@ -66,12 +66,12 @@ impl Rejection {
         self.decided.reason()
     }
 
-    /// Denies a request with a valid token, with a stable reason code: 403. A handler returns it for
-    /// rules about the path, the body or the claims.
+    /// Creates a 403 for a request with a valid token, with a stable reason code. Return it from
+    /// handlers, for rules about the path, the body or the claims.
     ///
     /// The response has the scheme and the realm of the layer, and a problem document with the
-    /// reason code. It has no `error` and no `scope`, so clients neither renew their token nor ask
-    /// for more scopes. See [`Denied::new`] about the code.
+    /// reason code. It has no `error` and no `scope`, so clients neither renew their token nor
+    /// request more scopes. See [`Denied::new`] about the code.
     ///
     /// ```
     /// use scopegate_axum::{Claims, Rejection};
@@ -87,7 +87,7 @@ impl Rejection {
     /// ```
     ///
     /// # Panics
-    /// Panics for a code that [`Denied::new`] does not accept.
+    /// Panics if [`Denied::new`] does not accept the code.
     #[track_caller]
     pub fn forbidden(reason: &'static str) -> Self {
         Denied::new(reason).into()
@@ -104,14 +104,14 @@ impl Rejection {
         self.decided.status()
     }
 
-    /// Returns the text for the caller, which does not have the reason.
+    /// Returns the text of the response, which does not contain the reason.
     pub fn body_text(&self) -> &'static str {
         self.decided.body_text()
     }
 
     /// Returns the claims of the verified token, if the token is valid and not sufficient (403).
     ///
-    /// `None` for every other rejection, and for one that no layer has sent.
+    /// Returns `None` for every other rejection, and before a layer has sent the response.
     pub fn claims(&self) -> Option<&Claims> {
         self.decided.claims()
     }
@@ -121,7 +121,8 @@ impl Rejection {
         (!matches!(self.stage, Stage::Sent)).then_some(&self.decided)
     }
 
-    /// Returns the response as data, in the words of the layer if it is known.
+    /// Returns the response as data, with the challenge of the layer if its configuration is
+    /// available.
     pub(crate) fn template(&self) -> ResponseTemplate {
         match &self.stage {
             Stage::Worded(authorizer) => authorizer.response(&self.decided),
@@ -148,7 +149,7 @@ pub(crate) fn send<B: RejectionBody>(
     response
 }
 
-/// Returns the rejection that a response was made of.
+/// Returns the rejection from which a response was created.
 pub(crate) fn find<B>(response: &Response<B>) -> Option<&Rejection> {
     let extensions = response.extensions();
     let rejection = extensions.get::<Rejection>();
@@ -157,7 +158,7 @@ pub(crate) fn find<B>(response: &Response<B>) -> Option<&Rejection> {
     rejection
 }
 
-/// Completes the response of the inner service, which is a handler's rejection.
+/// Completes the response to a handler's rejection: sets the layer's challenge and calls the hook.
 #[cold]
 pub(crate) fn send_raised<B>(
     decided: scopegate::http::Rejection,
@@ -168,7 +169,7 @@ pub(crate) fn send_raised<B>(
     let rejection = Rejection { decided, stage: Stage::Sent };
     let template = authorizer.response(&rejection.decided);
     let (name, value) = template.header();
-    // Another middleware may have replaced the response since. Then it is no longer ours to word.
+    // If another middleware has replaced the response, its headers stay as they are.
     if let Some(header) = response.headers_mut().get_mut(name) {
         header.clone_from(value);
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -178,10 +179,11 @@ pub(crate) fn send_raised<B>(
     response
 }
 
-/// Use it, and thus `?`, for errors about the request's own token. If a handler verifies a second token,
-/// it chooses the response itself: a 401 or 403 tells the caller that its own token is the reason.
+/// Use this conversion, and thus `?`, for errors about the request's own token. If a handler
+/// verifies a second token, choose the response yourself, because clients relate a 401 or 403 to
+/// their own token.
 ///
-/// The record of a 403 has the caller's claims only if the error fits them, see
+/// The record of a 403 has the caller's claims only if the error is about their token, see
 /// [`is_about`](scopegate::http::Rejection::is_about).
 impl From<Error> for Rejection {
     fn from(error: Error) -> Self {

@@ -1,6 +1,4 @@
-//! `ProtectedResource`: what an API is called, its layers, and its description of itself (RFC
-//! 9728), which are made of one another. The description is `resource/description.rs`, and its
-//! service `resource/metadata.rs`.
+//! An API with a resource identifier: its layers and its metadata (RFC 9728).
 
 pub(crate) mod authorization_servers;
 pub(crate) mod description;
@@ -19,13 +17,16 @@ use crate::resource::authorization_servers::AuthorizationServers;
 use crate::resource::description::Description;
 use crate::resource::metadata::ResourceMetadata;
 
-/// An API under the name that OAuth knows it by: it makes the layers, and tells callers who lets
-/// them in (RFC 9728).
+/// An API with a resource identifier. It creates the API's layers and serves its metadata (RFC
+/// 9728).
 ///
-/// For callers that find everything by themselves, clients of MCP servers first: a request without
-/// a token is answered with a challenge that names the API's metadata, the metadata names the
-/// authorization server, and that one is asked for a token with the scopes of the challenge. All of
-/// it comes from the configuration here and nothing from a request, least of all from its `Host`.
+/// Use it for clients that discover the authorization server, such as MCP clients:
+///
+/// 1. A request without a token gets a challenge with the URL of the API's metadata.
+/// 2. The metadata names the authorization server.
+/// 3. The client requests a token there, with the scopes of the challenge.
+///
+/// All values come from the configuration. None comes from a request or its `Host` header.
 ///
 /// ```
 /// use axum::{Router, handler::Handler, routing::get};
@@ -66,30 +67,33 @@ use crate::resource::metadata::ResourceMetadata;
 /// # Ok(()) }
 /// ```
 ///
-/// # Where the metadata goes
+/// # Serving the metadata
 ///
-/// At the root of the host, and outside of every layer that asks for a token: on the outermost
-/// router, after its last `.layer`. In a nested router it would be found under that one's path, and
-/// a proxy that serves the API under a path has to pass [`metadata_path`](Self::metadata_path) on
-/// as it is. Pages in a browser, some MCP clients among them, need `tower_http`'s `CorsLayer`
-/// around it. Anybody can read which issuers are trusted, or [those that may be
-/// told](Self::with_authorization_servers), and which scopes there are.
+/// Serve it from the root of the host, without a layer that requires a token. Add its route to the
+/// outermost router, after the last `.layer`. In a nested router, its URL would be under the path
+/// of that router. If a proxy serves the API under a path, it must forward
+/// [`metadata_path`](Self::metadata_path) unchanged. Pages in a browser, and some MCP clients, need
+/// `tower_http`'s `CorsLayer` around it.
 ///
-/// Layers that were not made here, `RequireScope::new(&verifier, …)`, work as ever, and neither
-/// know of the metadata nor are known to it.
+/// The document is public. It lists the trusted issuers, or [some of
+/// them](Self::with_authorization_servers), and the scopes.
 ///
-/// # What it does not do
+/// Layers that were not created here, such as `RequireScope::new(&verifier, …)`, work
+/// independently. Their challenges do not have the URL of the metadata, and the metadata does not
+/// have their scopes. To add the URL, pass [`metadata_url`](Self::metadata_url) to
+/// [`with_resource_metadata`](RequireScope::with_resource_metadata).
 ///
-/// It judges no audience: that is the business of each [`Issuer`](crate::Issuer). Where the
-/// authorization server puts the resource that a caller asked for into `aud` (RFC 8707), and under
-/// MCP it must, trust it with `.audience(…)` of the same text.
+/// # Limits
 ///
-/// It does not make one URL of many: strict callers refuse metadata whose `resource` is not the
-/// very URL that they requested (§3.3), and others are content with one that is above it. An MCP
-/// server is best named by the URL that its clients are given.
+/// It checks no audience. Each [`Issuer`](crate::Issuer) does. Some authorization servers put the
+/// requested resource into `aud` (RFC 8707), and MCP requires it. Trust such an issuer with
+/// `.audience(…)` and the same identifier.
 ///
-/// Clones are the same API as far as its layers are concerned: their scopes are in the metadata of
-/// all.
+/// It has one URL. Strict clients reject metadata whose `resource` differs from the URL that they
+/// requested (§3.3), and others accept a parent of it. Name an MCP server by the URL that its
+/// clients are configured with.
+///
+/// Clones share the scopes of their layers, which are in the metadata of each.
 #[derive(Clone)]
 pub struct ProtectedResource {
     verifier: Verifier,
@@ -98,28 +102,27 @@ pub struct ProtectedResource {
 }
 
 impl ProtectedResource {
-    /// Names an API: by the URL that callers know it by, see [`ResourceIdentifier`], and by who
-    /// verifies its tokens.
+    /// Creates an API with this [identifier](ResourceIdentifier). `verifier` verifies its tokens.
     ///
-    /// The verifier's issuers are its authorization servers, in the order in which they were
-    /// trusted: many clients take the first. Issuers whose name is not a URL are left out.
-    /// [`with_authorization_servers`](Self::with_authorization_servers) tells callers of fewer.
+    /// The metadata lists the verifier's issuers in the order in which they were trusted, because
+    /// many clients use the first. Issuers whose name is not a URL are left out. To list fewer, use
+    /// [`with_authorization_servers`](Self::with_authorization_servers).
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] when the identifier is not an `https` URL (or `http` on a
-    /// loopback address) without query and fragment, in normal form.
+    /// Returns [`ConfigError::InvalidUrl`] if the identifier is not an `https` URL in normal form
+    /// without query and fragment. `http` is accepted on a loopback address.
     pub fn new(identifier: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
         let issuers = middleware::authorization_servers(verifier).map(str::to_owned).collect();
         let description = Arc::new(Description::new(identifier.parse()?, issuers));
         Ok(Self { verifier: verifier.clone(), realm: None, description })
     }
 
-    /// Sets the issuers that the metadata names: `authorization_servers` (RFC 9728 §2, which lets
-    /// an API keep some back). Default: every issuer that the verifier trusts. It applies to
-    /// services that are created later.
+    /// Sets the issuers that the metadata lists as `authorization_servers`. RFC 9728 §2 allows an
+    /// API to omit some. Default: every issuer that the verifier trusts. It applies to services
+    /// that are created later.
     ///
-    /// Use it for an API that also trusts an issuer which its callers have no clients at, or for
-    /// one that has an issuer and an identifier for each tenant:
+    /// Use it if callers cannot register clients at one of the trusted issuers. Use it also if each
+    /// tenant has its own issuer and identifier:
     ///
     /// ```
     /// use scopegate_axum::{AuthorizationServers, ConfigError, ProtectedResource, Verifier};
@@ -147,10 +150,9 @@ impl ProtectedResource {
     /// # Ok::<(), ConfigError>(())
     /// ```
     ///
-    /// Callers believe this list: they send their credentials there, or the user's (§7.6). So it
-    /// has no issuer that the verifier does not trust, and nothing of it should come from a
-    /// request. It only affects the metadata: tokens of the other trusted issuers are still
-    /// accepted.
+    /// Clients send their credentials to these servers, or the user's (§7.6). So the list can only
+    /// contain issuers that the verifier trusts. Don't take it from a request. This only affects
+    /// the metadata: tokens from the other trusted issuers are still accepted.
     ///
     /// # Panics
     /// Panics if the issuers were selected with another verifier than the API's.
@@ -165,44 +167,45 @@ impl ProtectedResource {
         self
     }
 
-    /// What people call it, for clients to show: `resource_name` (RFC 9728 §2). None unless set. It
-    /// is in documents of a service that is made from now on.
+    /// Sets the name that clients can show to users, `resource_name` (RFC 9728 §2). Default: none.
+    /// It applies to services that are created later.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.description).name = Some(name.into());
         self
     }
 
-    /// Where a developer can read about it: `resource_documentation` (RFC 9728 §2). None unless
-    /// set. It is in documents of a service that is made from now on.
+    /// Sets the URL of the documentation for developers, `resource_documentation` (RFC 9728 §2).
+    /// Default: none. It applies to services that are created later.
     #[must_use]
     pub fn with_documentation(mut self, url: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.description).documentation = Some(url.into());
         self
     }
 
-    /// The realm of layers that are made from now on, as [`RequireScope::with_realm`].
+    /// Sets the realm of layers that are created later, see [`RequireScope::with_realm`].
     #[must_use]
     pub fn with_realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = Some(realm.into());
         self
     }
 
-    /// The layer [`RequireScope`], with the API's metadata in its challenges. What a caller should
-    /// ask for to satisfy it is from now on in the metadata, also if the layer is never put on a
-    /// route; 256 scopes at most.
+    /// Creates a [`RequireScope`] layer, with the URL of the API's metadata in its challenges.
+    ///
+    /// The scopes of its challenges are added to the metadata, even if you never use the layer.
+    /// Maximum: 256 scopes.
     ///
     /// # Panics
-    /// As [`RequireScope::new`].
+    /// Panics if [`RequireScope::new`] does.
     #[track_caller]
     pub fn require_scope(&self, requirement: impl Into<Requirement>) -> RequireScope {
         self.named(RequireScope::new(&self.verifier, requirement))
     }
 
-    /// Like [`require_scope`](Self::require_scope), for scopes that are not written in the program.
+    /// Like [`require_scope`](Self::require_scope), for scopes that are read at run time.
     ///
     /// # Errors
-    /// As [`RequireScope::try_new`].
+    /// Returns the [`ConfigError`] of [`RequireScope::try_new`].
     pub fn try_require_scope(
         &self,
         requirement: impl Into<Requirement>,
@@ -210,14 +213,15 @@ impl ProtectedResource {
         Ok(self.named(RequireScope::try_new(&self.verifier, requirement)?))
     }
 
-    /// The layer [`RequireToken`], with the API's metadata in its challenges. Its challenges name
-    /// no scope. Clients of MCP servers ask for every scope in the metadata then, so do not put it
-    /// around layers that ask for scopes: they are enough.
+    /// Creates a [`RequireToken`] layer, with the URL of the API's metadata in its challenges.
+    ///
+    /// Its challenges have no scope, so MCP clients request every scope in the metadata. Don't put
+    /// it around layers that require scopes, because those layers are sufficient.
     pub fn require_token(&self) -> RequireToken {
         RequireToken::new(&self.verifier).map(|authorizer| self.word(authorizer))
     }
 
-    /// The layer [`OptionalToken`], with the API's metadata in its challenges.
+    /// Creates an [`OptionalToken`] layer, with the URL of the API's metadata in its challenges.
     pub fn optional_token(&self) -> OptionalToken {
         OptionalToken::new(&self.verifier).map(|authorizer| self.word(authorizer))
     }
@@ -227,7 +231,7 @@ impl ProtectedResource {
         layer.map(|authorizer| self.word(authorizer))
     }
 
-    /// Puts the API into the challenges of a layer.
+    /// Sets the realm and the metadata URL of a layer's challenges.
     fn word(&self, authorizer: Authorizer) -> Authorizer {
         let authorizer = authorizer.with_resource_metadata(self.metadata_url());
         match &self.realm {
@@ -236,18 +240,20 @@ impl ProtectedResource {
         }
     }
 
-    /// Every scope that a layer of this API names, in alphabetical order, 256 at most: for a
-    /// document that describes it, as OpenAPI does.
+    /// Returns the scopes that the layers of this API require, including alternatives, in
+    /// alphabetical order. Use it to describe the API, for example in an OpenAPI document. Maximum:
+    /// 256 scopes.
     pub fn scopes(&self) -> Vec<Scope> {
         self.description.scopes()
     }
 
-    /// What the API is called.
+    /// Returns the resource identifier.
     pub fn identifier(&self) -> &ResourceIdentifier {
         &self.description.identifier
     }
 
-    /// Returns the URL of the API's metadata, for the challenges of layers that are not made here.
+    /// Returns the URL of the API's metadata, for the challenges of layers that are created
+    /// elsewhere.
     ///
     /// ```
     /// use scopegate_axum::{ProtectedResource, RequireToken, Verifier};
@@ -260,16 +266,19 @@ impl ProtectedResource {
         MetadataUrl::from(self.identifier())
     }
 
-    /// Where [`metadata`](Self::metadata) has to be served: a path from the host's root (RFC 9728
-    /// §3.1). A router of axum takes no path with a segment that begins with `:` or `*`, so an API
-    /// under one cannot be named there.
+    /// Returns the path of the [`metadata`](Self::metadata), from the root of the host (RFC 9728
+    /// §3.1).
+    ///
+    /// axum's router rejects a path with a segment that begins with `:` or `*`, so it cannot serve
+    /// the metadata of an identifier with one.
     pub fn metadata_path(&self) -> &str {
         self.description.identifier.metadata_path()
     }
 
-    /// Serves the metadata, see [above](Self#where-the-metadata-goes). `Router::route_service` of
-    /// axum takes it with [`metadata_path`](Self::metadata_path); it is no handler, so `get(…)`
-    /// does not.
+    /// Returns the service of the metadata, see [above](Self#serving-the-metadata).
+    ///
+    /// Pass it to axum's `Router::route_service` with [`metadata_path`](Self::metadata_path). It is
+    /// a service and not a handler, so `get(…)` does not accept it.
     pub fn metadata(&self) -> ResourceMetadata {
         ResourceMetadata::new(Arc::clone(&self.description))
     }

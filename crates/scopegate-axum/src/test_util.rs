@@ -1,5 +1,5 @@
-//! For tests of an application (feature `test-util`): claims without a token, and a check that each
-//! route requires one.
+//! Helpers for tests of an application (feature `test-util`): claims without a token, and a check
+//! that routes require one.
 
 use std::future::poll_fn;
 
@@ -66,15 +66,15 @@ impl<T: DeserializeOwned> Claims<T> {
     }
 }
 
-/// Asserts that each of these routes rejects a request without a token, with a 401 of a layer of this
-/// crate. A layer covers what it is put on, and nothing that is added later: this finds a route
-/// that was forgotten.
+/// Asserts that a layer of this crate rejects a request without a token on each of these routes,
+/// with a
+/// 401. It finds routes that were added after the layer, which the layer does not cover.
 ///
 /// The service is the whole application, for example an axum `Router`. A route is a method and a
-/// path; a path segment in braces, such as `{id}`, stands for any value. List every route except
+/// path. A path segment in braces, such as `{id}`, stands for any value. List every route except
 /// the public ones. For an application with an OpenAPI document, [`openapi_routes`] returns them.
 ///
-/// Each request is sent to the application. The handler of a route without a layer runs.
+/// Each request is sent to the application, so the handler of a route without a layer runs.
 ///
 /// ```
 /// use axum::{Router, handler::Handler, routing::get};
@@ -97,7 +97,7 @@ impl<T: DeserializeOwned> Claims<T> {
 ///
 /// # Panics
 /// Panics if a route is not protected. The message lists all such routes and their statuses. Panics
-/// without routes, because then nothing was checked.
+/// also if there are no routes, because nothing would be checked.
 pub async fn assert_protected<S, B, P>(service: S, routes: impl IntoIterator<Item = (Method, P)>)
 where
     S: Service<Request<Body>, Response = Response<B>>,
@@ -112,7 +112,7 @@ where
 }
 
 /// Like [`assert_protected`], but returns the routes that are not protected, each with its status.
-/// Without routes it returns one line that says so.
+/// If there are no routes, it returns one line about that.
 pub async fn unprotected<S, B, P>(
     mut service: S,
     routes: impl IntoIterator<Item = (Method, P)>,
@@ -142,7 +142,7 @@ where
     open
 }
 
-/// A 401 of another middleware would be no proof of a layer here.
+/// Returns whether a layer of this crate sent the response. Another middleware may send a 401 too.
 fn is_rejection<B>(response: &Response<B>) -> bool {
     let of_layer =
         response.extensions().get::<Rejection>().is_some_and(|rejection| rejection.raised().is_none());
@@ -158,12 +158,12 @@ fn request(method: &Method, path: &str) -> Option<Request<Body>> {
     Request::builder().method(method).uri(uri).body(Body::empty()).ok()
 }
 
-/// Returns the operations of an OpenAPI 3 document, for [`assert_protected`]: every one that is not
-/// declared public by `security: []` or an alternative without a scheme.
+/// Returns the protected operations of an OpenAPI 3 document, for [`assert_protected`].
 ///
-/// If neither the operation nor the document has `security`, the operation counts as protected, so
-/// that a forgotten declaration is found too. Returns no routes if the document has none to protect,
-/// which [`assert_protected`] reports.
+/// An operation is public if its `security` is `[]`, or has an alternative without a scheme. If
+/// neither the operation nor the document has `security`, the operation counts as protected, so
+/// that a forgotten declaration is found too. If all operations are public, the list is empty, and
+/// [`assert_protected`] panics.
 ///
 /// ```
 /// use scopegate_axum::test_util;
@@ -179,7 +179,7 @@ fn request(method: &Method, path: &str) -> Option<Request<Body>> {
 /// ```
 ///
 /// # Panics
-/// Panics if a path is a `$ref`, which is not followed. Resolve the references first.
+/// Panics if a path is a `$ref`. Resolve references first, because they are not followed.
 #[track_caller]
 pub fn openapi_routes(document: &serde_json::Value) -> Vec<(Method, String)> {
     const METHODS: [Method; 8] = [
@@ -206,7 +206,7 @@ pub fn openapi_routes(document: &serde_json::Value) -> Vec<(Method, String)> {
     routes
 }
 
-/// No alternative, or one that asks for nothing.
+/// Returns whether there is no alternative, or an alternative without a scheme.
 fn is_public(security: &serde_json::Value) -> bool {
     let is_empty = |one: &serde_json::Value| one.as_object().is_some_and(serde_json::Map::is_empty);
     security

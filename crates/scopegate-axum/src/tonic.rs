@@ -1,4 +1,4 @@
-//! How does a service of tonic use this crate? Its body type, and its status (feature `tonic`).
+//! Support for tonic services: their body type, and rejections as a status (feature `tonic`).
 
 use std::sync::Arc;
 
@@ -20,7 +20,8 @@ impl RejectionBody for Body {
     }
 }
 
-/// The status of the layer's own rejections, or `INTERNAL` if the route has no layer.
+/// Converts into the status of the layer's own rejections, or into `INTERNAL` if the route has no
+/// layer.
 ///
 /// ```
 /// use scopegate_axum::Claims;
@@ -43,7 +44,8 @@ impl From<ClaimsRejection> for Status {
     }
 }
 
-/// The status of the layer's own rejections. The layer completes its challenge, and logs it.
+/// Converts into the status of the layer's own rejections. The layer completes the challenge and
+/// logs the rejection.
 ///
 /// ```
 /// use scopegate_axum::Claims;
@@ -60,7 +62,7 @@ impl From<Rejection> for Status {
         let template = rejection.template();
         let (name, value) = template.header();
         let headers = HeaderMap::from_iter([(name.clone(), value.clone())]);
-        // The numbers are gRPC's.
+        // `Code` has the numbers of gRPC.
         let code = tonic::Code::from(Code::from(template.status()) as i32);
         let mut status = Self::with_metadata(code, template.detail(), MetadataMap::from_headers(headers));
         status.set_source(Arc::new(rejection));

@@ -1,5 +1,5 @@
-//! The response future: a rejection, or the inner service's response, perhaps after waiting for a
-//! key.
+//! The response future. It resolves to a rejection or to the inner service's response, and waits
+//! for an unknown key first.
 
 use std::fmt;
 use std::future::Future;
@@ -44,9 +44,9 @@ pin_project! {
     {
         Rejected { rejection: Option<scopegate::http::Rejection>, protocol: Protocol },
         Accepted { #[pin] response: S::Future, accepted: Accepted },
-        // The only state with a boxed future, because it needs an unknown key.
+        // Boxed, because few requests get here: those whose token has an unknown key.
         Pending { decision: Decision, parts: Option<(S, Request<ReqBody>, Arrival)> },
-        // The request is accepted, and the inner service has to become ready again.
+        // The request is accepted, and the inner service must become ready again.
         Readying { inner: S, parts: Option<(Authorized, Request<ReqBody>, Accepted)> },
     }
 }

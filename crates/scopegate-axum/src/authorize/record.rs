@@ -1,4 +1,5 @@
-//! Records the decision about each request once: when it is rejected, or when its response is known.
+//! The record of each request's decision. It is written once, when a layer rejects the request or
+//! when its response is available.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use scopegate::{Claims, Decision, middleware};
 use crate::authorize::Authorized;
 use crate::authorize::route::Route;
 
-/// When a request arrived. `None` without an observer: nothing else sees the time.
+/// The time at which a request arrived. `None` without an observer, because only observers read it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival(Option<Instant>);
 
@@ -53,22 +54,23 @@ fn record_rejected<B>(
     authorizer.record(&line.complete(decision, arrival.elapsed()));
 }
 
-/// An accepted request whose response is not known yet. A handler may still reject it.
+/// An accepted request without a response so far. A handler may still reject it.
 #[derive(Debug)]
 pub(crate) enum Accepted {
-    /// Neither an observer nor the metric sees accepted requests. The claims are for a rejection.
+    /// No observer and no metric records accepted requests. The claims are for a handler's
+    /// rejection.
     Unseen(Option<Claims>),
     /// Not boxed: a box is an allocation for each request, and saves 56 bytes of some 400.
     Seen(Seen),
 }
 
-/// What a record has of an accepted request.
+/// The data of an accepted request that its record needs.
 #[derive(Debug)]
 pub(crate) struct Seen {
     claims: Option<Claims>,
     line: RequestLine,
     elapsed: Option<Duration>,
-    /// `None` if the request is recorded, or an outer layer records it.
+    /// `None` if the request is already recorded, or if an outer layer records it.
     recorder: Option<Arc<Authorizer>>,
 }
 
@@ -88,8 +90,8 @@ impl Accepted {
         }
     }
 
-    /// Records that the handler rejects the request after all. Returns the rejection with the claims of
-    /// the request's token, if it is about them.
+    /// Records a handler's rejection. Returns it with the claims of the request's token, if it is
+    /// about that token.
     pub(crate) fn rejected(&mut self, authorizer: &Authorizer, rejection: &Rejection) -> Rejection {
         let claims = match self {
             Self::Unseen(claims) => claims,
@@ -106,14 +108,14 @@ impl Accepted {
                 seen.recorder = None;
                 authorizer.record(&seen.line.complete(rejection.decision(), seen.elapsed));
             }
-            // Only the log sees it. Its event has neither method nor route, which every accepted request would have
-            // to hold for it. A span around the service has them.
+            // Only the log needs it. The event has no method and no route, because every accepted
+            // request would have to store them for it. A span around the service has them.
             Self::Unseen(_) => authorizer.record(&rejection.decision()),
         }
         rejection
     }
 
-    /// An inner layer has rejected the request, and recorded that.
+    /// Leaves the record to an inner layer, which has rejected the request and recorded that.
     pub(crate) fn recorded_elsewhere(&mut self) {
         if let Self::Seen(seen) = self {
             seen.recorder = None;

@@ -1,4 +1,4 @@
-//! What one layer holds its requests to: the authorizer, and the rules beside scopes.
+//! The requirements of one layer: its authorizer and its rules.
 
 use std::fmt;
 use std::mem;
@@ -17,16 +17,17 @@ pub(crate) type Rule = Arc<dyn Fn(&Claims, &Parts) -> Result<(), Denied> + Send 
 /// The claims of an accepted request, if it has a token.
 pub(crate) type Decided = Result<Option<Claims>, Rejection>;
 
-/// What a layer holds its requests to.
+/// The requirements of one layer.
 #[derive(Clone)]
 pub(crate) struct Route {
     pub(crate) authorizer: Arc<Authorizer>,
     pub(crate) rules: Vec<Rule>,
-    /// Whether something sees accepted requests. Looked up once, because the verifier is final.
+    /// Whether an observer or the metric records accepted requests. It is computed once, because a
+    /// verifier's observers do not change.
     pub(crate) records_accepted: bool,
-    /// Whether an observer does. Only observers see how long a decision took.
+    /// Whether the verifier has an observer. Only observers read how long a decision took.
     pub(crate) is_observed: bool,
-    /// Whether rejected gRPC calls get gRPC's form of a response.
+    /// Whether rejected gRPC calls get gRPC responses.
     pub(crate) grpc_responses: bool,
 }
 
@@ -41,8 +42,8 @@ impl Route {
         }
     }
 
-    /// Asks the rules about a request with a sufficient token, until one denies. Then the request is
-    /// rejected.
+    /// Applies the rules to a request with a sufficient token. The first denial rejects the
+    /// request.
     #[inline]
     pub(crate) fn ask_rules<B>(&self, request: &mut Request<B>, decided: &mut Decided) {
         if !self.rules.is_empty() {
@@ -62,13 +63,13 @@ impl Route {
         }
     }
 
-    /// Returns the form in which the caller of a rejected request expects the response.
+    /// Returns the protocol of the response to a rejected request.
     pub(crate) fn protocol<B>(&self, request: &Request<B>) -> Protocol {
         if self.grpc_responses { Protocol::of(request) } else { Protocol::Http }
     }
 }
 
-/// Exchanges the parts of a request with others: rules see parts, and a request has none to lend.
+/// Swaps the head of a request with `parts`. Rules take `&Parts`, which a `Request` cannot lend.
 fn swap<B>(request: &mut Request<B>, parts: &mut Parts) {
     mem::swap(request.method_mut(), &mut parts.method);
     mem::swap(request.uri_mut(), &mut parts.uri);

@@ -1,4 +1,4 @@
-//! The service of all layers: it rejects a request, or passes it on with its caller's claims.
+//! The service of all layers. It rejects a request, or passes it on with the caller's claims.
 
 use std::fmt;
 use std::sync::Arc;
@@ -94,8 +94,8 @@ where
 
 impl<S: Clone, H> Authorize<S, H> {
     /// Replaces the inner service with a clone, which is not ready. A ready service may hold a
-    /// permit of a limit. A request that is rejected, or that waits for an invented key, must not
-    /// keep it from others.
+    /// permit of a `ConcurrencyLimit`. Requests that are rejected, or wait for an invented key,
+    /// must release it for others.
     fn release_readiness(&mut self) {
         self.inner = self.inner.clone();
     }

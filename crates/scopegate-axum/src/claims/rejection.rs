@@ -1,4 +1,4 @@
-//! Why a handler did not get its claims.
+//! The rejection of the claims extractor.
 
 use std::error::Error;
 use std::fmt;
@@ -13,19 +13,20 @@ use scopegate::http::Problem;
 use crate::authorize::Authorized;
 use crate::rejection::Rejection;
 
-/// Why a handler did not get its [`Claims`](crate::Claims).
+/// The reason why a handler did not get its [`Claims`](crate::Claims).
 #[derive(Debug)]
 pub struct ClaimsRejection(Reason);
 
 #[derive(Debug)]
 enum Reason {
-    /// The request has passed no layer of this crate. It went to this handler, if that is known.
+    /// The request has passed no layer of this crate. `at` is its handler, if an extractor ran.
     NoLayer { wanted: &'static str, at: Option<Handler> },
-    /// The caller is at fault.
+    /// The request has no token, or the token's claims do not fit.
     Rejected(Rejection),
 }
 
-/// The handler's method and the pattern of its route. The path is the caller's text, without a bound.
+/// The handler's method and the pattern of its route. The path is left out, because it is untrusted
+/// input without a length limit.
 #[derive(Debug)]
 struct Handler {
     method: &'static str,
@@ -59,7 +60,7 @@ impl fmt::Display for Handler {
     }
 }
 
-/// The text for the caller of a route without a layer.
+/// The text of the response if a route has no layer.
 const NO_LAYER: &str = "the server is misconfigured";
 
 impl ClaimsRejection {
@@ -88,7 +89,7 @@ impl ClaimsRejection {
         }
     }
 
-    /// Returns the text for the caller, which does not have the reason.
+    /// Returns the text of the response, which does not contain the reason.
     pub fn body_text(&self) -> &'static str {
         match &self.0 {
             Reason::Rejected(rejection) => rejection.body_text(),

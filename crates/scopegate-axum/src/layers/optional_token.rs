@@ -1,4 +1,4 @@
-//! `OptionalToken`: a valid token, or none.
+//! The layer `OptionalToken`, which accepts a valid token or none.
 
 use std::fmt;
 
@@ -15,43 +15,42 @@ use crate::layers::rule::RuleOutcome;
 use crate::rejection::Rejection;
 use crate::rejection::hook::Unchanged;
 
-/// Accepts requests **without a token too**, for routes that serve every caller and know some.
+/// Accepts requests with a valid access token, and requests **without a token**.
 ///
-/// The handler takes `Option<Claims>`. A token that is present and invalid is rejected as by
-/// [`RequireToken`](crate::RequireToken), so that a caller with an expired token is not served as
-/// an anonymous one without noticing.
+/// Use it for routes that serve anonymous callers too. The handler takes `Option<Claims>`.
+///
+/// An invalid token is rejected, as by [`RequireToken`](crate::RequireToken). Otherwise a caller
+/// with an expired token would be served as an anonymous one without noticing.
 #[must_use = "a layer protects nothing until it is put on a route"]
 #[derive(Clone)]
 pub struct OptionalToken<H = Unchanged>(Parts<H>);
 
 impl OptionalToken {
-    /// Accepts tokens that this verifier accepts, and requests without a token.
+    /// Creates a layer that accepts the tokens of this verifier, and requests without a token.
     pub fn new(verifier: &Verifier) -> Self {
         Self(Parts::new(Authorizer::optional_token(verifier)))
     }
 }
 
 impl<H> OptionalToken<H> {
-    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`.
+    /// Sets the realm of challenges (RFC 9110 §11.5). Default: `api`.
+    ///
     /// Characters that are not printable ASCII become `?`.
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
         Self(self.0.with_realm(realm.into()))
     }
 
-    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none. The
-    /// layers of a [`ProtectedResource`](crate::ProtectedResource) have it already.
+    /// Sets the URL of the API's metadata in challenges (RFC 9728 §5.1). Default: none.
+    ///
+    /// The layers of a [`ProtectedResource`](crate::ProtectedResource) have it already.
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
         Self(self.0.with_resource_metadata(url))
     }
 
-    /// Adds a rule over the claims and the request, see [`RequireScope::and`](crate::RequireScope::and).
-    /// For example, the caller owns what it asks for. May be called several times. All rules must accept.
+    /// Adds a rule about the claims and the request, see
+    /// [`RequireScope::and`](crate::RequireScope::and).
     ///
-    /// A rule runs after every other check, for each request with a token and for no other, also if the token is
-    /// cached. It runs on the request's thread, so it must not block. It sees the path, the method
-    /// and the headers, and not the body. If it returns `false` or [`Denied`](crate::Denied), the
-    /// response is a 403 with the reason code, and without `error` and `scope`: clients don't get
-    /// another token for it.
+    /// It is called only for requests with a token.
     pub fn and<R: RuleOutcome>(
         self,
         rule: impl Fn(&Claims, &RequestParts) -> R + Send + Sync + 'static,
@@ -59,8 +58,8 @@ impl<H> OptionalToken<H> {
         Self(self.0.and(rule))
     }
 
-    /// Sends HTTP responses to rejected gRPC calls too: for an API that serves no gRPC. Default:
-    /// gRPC calls get status 200 and a gRPC status.
+    /// Sends HTTP responses to rejected gRPC calls too. Use it for an API that serves no gRPC.
+    /// Default: gRPC calls get status 200 and a gRPC status.
     pub fn with_http_responses(self) -> Self {
         Self(self.0.with_http_responses())
     }

@@ -1,4 +1,4 @@
-//! `RequireScope`: a valid token with the scopes that a route needs.
+//! The layer `RequireScope`, which requires a valid token with scopes.
 
 use std::fmt;
 
@@ -21,25 +21,23 @@ use crate::rejection::hook::Unchanged;
 pub struct RequireScope<H = Unchanged>(Parts<H>);
 
 impl RequireScope {
-    /// Requires one scope, or [`all_of`](crate::all_of) or [`any_of`](crate::any_of) several.
+    /// Creates a layer that requires one scope, or [`all_of`](crate::all_of) or
+    /// [`any_of`](crate::any_of) several.
     ///
     /// # Panics
     /// Panics if [`Requirement::check`] fails: for a string that is not a scope (RFC 6749 §3.3), an
     /// empty list, or `offline_access`. That happens when the router is built, with the string in
-    /// the message. Use [`try_new`](Self::try_new) for scopes that come from a configuration.
+    /// the message. Use [`try_new`](Self::try_new) for scopes from a configuration.
     #[track_caller]
     pub fn new(verifier: &Verifier, requirement: impl Into<Requirement>) -> Self {
         match Self::try_new(verifier, requirement) {
             Ok(layer) => layer,
-            #[allow(
-                clippy::panic,
-                reason = "documented: a literal that is wrong is a mistake of the program"
-            )]
+            #[allow(clippy::panic, reason = "documented: an invalid literal is a mistake of the programmer")]
             Err(error) => panic!("RequireScope: {error}"),
         }
     }
 
-    /// Like [`new`](Self::new), for scopes that are not literals.
+    /// Like [`new`](Self::new), for scopes that are read at run time.
     ///
     /// # Errors
     /// Returns the [`ConfigError`] of [`Requirement::check`].
@@ -49,26 +47,29 @@ impl RequireScope {
 }
 
 impl<H> RequireScope<H> {
-    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`.
+    /// Sets the realm of challenges (RFC 9110 §11.5). Default: `api`.
+    ///
     /// Characters that are not printable ASCII become `?`.
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
         Self(self.0.with_realm(realm.into()))
     }
 
-    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none. The
-    /// layers of a [`ProtectedResource`](crate::ProtectedResource) have it already.
+    /// Sets the URL of the API's metadata in challenges (RFC 9728 §5.1). Default: none.
+    ///
+    /// The layers of a [`ProtectedResource`](crate::ProtectedResource) have it already.
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
         Self(self.0.with_resource_metadata(url))
     }
 
-    /// Adds a rule beside scopes, over the claims and the request: for example that the caller owns
-    /// what it asks for. May be called several times. All rules must accept.
+    /// Adds a rule about the claims and the request, for example that the caller owns the requested
+    /// order. You can add several rules. All must accept.
     ///
-    /// A rule runs after every other check, for each request with a token, also if the token is
-    /// cached. It runs on the request's thread, so it must not block. It sees the path, the method
-    /// and the headers, and not the body. If it returns `false` or [`Denied`](crate::Denied), the
-    /// response is a 403 with the reason code, and without `error` and `scope`: clients don't get
-    /// another token for it.
+    /// A rule runs after every other check has passed, for each request with a token, also if the
+    /// token is cached. It must not block, because it runs on the request's thread. It can read the
+    /// path, the method and the headers, but not the body.
+    ///
+    /// If it returns `false` or [`Denied`](crate::Denied), the response is a 403 with the reason
+    /// code. The response has no `error` and no `scope`, so clients don't request another token.
     ///
     /// ```
     /// use http::request::Parts;
@@ -98,17 +99,17 @@ impl<H> RequireScope<H> {
         Self(self.0.and(rule))
     }
 
-    /// Sends HTTP responses to rejected gRPC calls too: for an API that serves no gRPC. Default:
-    /// gRPC calls get status 200 and a gRPC status.
+    /// Sends HTTP responses to rejected gRPC calls too. Use it for an API that serves no gRPC.
+    /// Default: gRPC calls get status 200 and a gRPC status.
     pub fn with_http_responses(self) -> Self {
         Self(self.0.with_http_responses())
     }
 
-    /// Changes the responses to rejected requests: those of this layer, and those of handlers
-    /// behind it that return a [`Rejection`]. Default: unchanged.
+    /// Changes the responses to requests that this layer rejects, or that a handler behind it
+    /// rejects with a [`Rejection`]. Default: unchanged.
     ///
-    /// Keep the status and the headers: clients act on them. A rejected gRPC call gets status 200
-    /// and an empty body, and its response must keep both.
+    /// Keep the status and the headers, because clients act on them. A rejected gRPC call gets
+    /// status 200 and an empty body. Keep both.
     ///
     /// ```
     /// use axum::{body::Body, http::HeaderValue, http::header::CONTENT_TYPE, response::Response};
@@ -140,7 +141,7 @@ impl<H> RequireScope<H> {
         Self(self.0.map(change))
     }
 
-    /// Returns what the route requires, for a document that describes the route, such as OpenAPI.
+    /// Returns the requirement. Use it to describe the route, for example in an OpenAPI document.
     pub fn requirement(&self) -> &Requirement {
         match self.0.route.authorizer.access() {
             Access::Scopes(requirement) => requirement,

@@ -1,4 +1,4 @@
-//! `RequireToken`: a valid token, whatever its scopes.
+//! The layer `RequireToken`, which requires a valid token.
 
 use std::fmt;
 
@@ -17,44 +17,37 @@ use crate::rejection::hook::Unchanged;
 
 /// Accepts requests with a valid access token, whatever scopes it grants.
 ///
-/// Use it for routes that tell callers about themselves, or around routes that check scopes in
-/// their own ways.
-///
-/// An inner [`RequireScope`](crate::RequireScope) of the same verifier finds the token in the cache.
-/// Don't wrap `RequireScope` in it: requests without a token would then get a challenge
-/// without scopes.
+/// Use it for routes that need no scope, such as `/whoami`, or around handlers that check scopes
+/// themselves. Don't wrap [`RequireScope`](crate::RequireScope) in it: requests without a token
+/// would then get a challenge without scopes.
 #[must_use = "a layer protects nothing until it is put on a route"]
 #[derive(Clone)]
 pub struct RequireToken<H = Unchanged>(Parts<H>);
 
 impl RequireToken {
-    /// Requires a token that this verifier accepts.
+    /// Creates a layer that requires a token of this verifier.
     pub fn new(verifier: &Verifier) -> Self {
         Self(Parts::new(Authorizer::require_token(verifier)))
     }
 }
 
 impl<H> RequireToken<H> {
-    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`.
+    /// Sets the realm of challenges (RFC 9110 §11.5). Default: `api`.
+    ///
     /// Characters that are not printable ASCII become `?`.
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
         Self(self.0.with_realm(realm.into()))
     }
 
-    /// Sets the URL of the API's metadata, for challenges (RFC 9728 §5.1). Default: none. The
-    /// layers of a [`ProtectedResource`](crate::ProtectedResource) have it already.
+    /// Sets the URL of the API's metadata in challenges (RFC 9728 §5.1). Default: none.
+    ///
+    /// The layers of a [`ProtectedResource`](crate::ProtectedResource) have it already.
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
         Self(self.0.with_resource_metadata(url))
     }
 
-    /// Adds a rule over the claims and the request, see [`RequireScope::and`](crate::RequireScope::and).
-    /// For example, the caller owns what it asks for. May be called several times. All rules must accept.
-    ///
-    /// A rule runs after every other check, for each request with a token, also if the token is
-    /// cached. It runs on the request's thread, so it must not block. It sees the path, the method
-    /// and the headers, and not the body. If it returns `false` or [`Denied`](crate::Denied), the
-    /// response is a 403 with the reason code, and without `error` and `scope`: clients don't get
-    /// another token for it.
+    /// Adds a rule about the claims and the request, see
+    /// [`RequireScope::and`](crate::RequireScope::and).
     pub fn and<R: RuleOutcome>(
         self,
         rule: impl Fn(&Claims, &RequestParts) -> R + Send + Sync + 'static,
@@ -62,8 +55,8 @@ impl<H> RequireToken<H> {
         Self(self.0.and(rule))
     }
 
-    /// Sends HTTP responses to rejected gRPC calls too: for an API that serves no gRPC. Default:
-    /// gRPC calls get status 200 and a gRPC status.
+    /// Sends HTTP responses to rejected gRPC calls too. Use it for an API that serves no gRPC.
+    /// Default: gRPC calls get status 200 and a gRPC status.
     pub fn with_http_responses(self) -> Self {
         Self(self.0.with_http_responses())
     }

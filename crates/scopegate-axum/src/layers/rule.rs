@@ -1,12 +1,11 @@
-//! What a rule of the application returns.
+//! The outcome of an application's rule.
 
 use scopegate::Denied;
 
 /// The outcome of a rule, see [`RequireScope::and`](crate::RequireScope::and).
 ///
-/// It is implemented for `bool`, where `false` denies with the reason code `denied`, and for
-/// `Result<(), Denied>`, which has a reason code of its own. It cannot be implemented for other
-/// types.
+/// It is implemented for `bool` and for `Result<(), Denied>`. `false` denies with the reason code
+/// `denied`, and [`Denied`] has its own. You cannot implement it for other types.
 pub trait RuleOutcome: sealed::RuleOutcome {}
 
 impl<R: sealed::RuleOutcome> RuleOutcome for R {}

@@ -7,9 +7,9 @@ use http_body_util::{BodyExt as _, Either, Full};
 
 /// A response body that can hold the short text of a rejection.
 ///
-/// Implement it for a body type of your own. For a type of another crate that is not listed here,
-/// put `tower_http`'s `MapResponseBodyLayer` inside of the layer. Methods that are added later will
-/// have a default.
+/// Implement it for your own body type. If a type of another crate is not listed here, put
+/// `tower_http`'s `MapResponseBodyLayer` inside the layer. Methods of later versions will have a
+/// default.
 #[diagnostic::on_unimplemented(
     note = "for `tonic::body::Body` there is the feature `tonic` of `scopegate-axum`"
 )]
@@ -42,7 +42,7 @@ impl<E> RejectionBody for UnsyncBoxBody<Bytes, E> {
     }
 }
 
-/// The left one, for a service that responds with one of two bodies.
+/// Creates the left body. `Either` is the body of services that respond with one of two types.
 impl<L: RejectionBody, R> RejectionBody for Either<L, R> {
     fn from_text(text: Bytes) -> Self {
         Self::Left(L::from_text(text))
@@ -50,7 +50,7 @@ impl<L: RejectionBody, R> RejectionBody for Either<L, R> {
 }
 
 impl RejectionBody for String {
-    /// Replaces what is not UTF-8. The texts of rejections are UTF-8.
+    /// Replaces bytes that are not UTF-8. The texts of rejections have none.
     fn from_text(text: Bytes) -> Self {
         Self::from_utf8_lossy(&text).into_owned()
     }

@@ -1,14 +1,14 @@
-//! Rejections in the form that gRPC clients read.
+//! Rejections as gRPC responses.
 //!
-//! "gRPC over HTTP2" (`doc/PROTOCOL-HTTP2.md`, section "Responses") has a form for a response that
-//! is only an error, *Trailers-Only*: HTTP status 200, and in the same block of headers the gRPC
-//! status, its message and any metadata. The codes are those of `doc/statuscodes.md`.
+//! "gRPC over HTTP2" (`doc/PROTOCOL-HTTP2.md`, section "Responses") calls a response with an error
+//! and nothing else *Trailers-Only*. It has HTTP status 200, and one block of headers with the gRPC
+//! status, its message and any metadata. `doc/statuscodes.md` defines the codes.
 //!
-//! A 200 for a rejected request would mislead other callers. For example, a proxy that forwards the
-//! caller's headers to ask whether a request is authorized takes 200 for a yes. So a request must
-//! have every mark of a call: HTTP/2, the method, the content type, and `TE`, which only proxies
-//! for gRPC pass on (RFC 9110 §7.6.1). A client without one of them loses nothing, because it maps
-//! 401, 403 and 503 to the same codes (`doc/http-grpc-status-mapping.md`).
+//! A 200 for a rejected request would mislead other callers. For example, a proxy may forward the
+//! caller's headers to check whether a request is authorized, and it would take 200 as accepted. So
+//! a request must have every mark of a call: HTTP/2, the method, the content type, and `TE`. Only
+//! proxies for gRPC pass `TE` on (RFC 9110 §7.6.1). A gRPC client without one of these marks loses
+//! nothing, because it maps 401, 403 and 503 to the same codes (`doc/http-grpc-status-mapping.md`).
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, TE};
@@ -26,7 +26,7 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// Called for rejected requests only: the inner service responds to the others.
+    /// Returns the protocol of a request. It is called for rejected requests only.
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
         if is_call(request) { Self::Grpc } else { Self::Http }
     }
@@ -54,7 +54,7 @@ const MEDIA_TYPE: &[u8] = b"application/grpc";
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// Returns whether a request is a gRPC call: section "Requests".
+/// Returns whether a request is a gRPC call (section "Requests").
 fn is_call<B>(request: &Request<B>) -> bool {
     let headers = request.headers();
     request.version() == Version::HTTP_2
@@ -63,8 +63,9 @@ fn is_call<B>(request: &Request<B>) -> bool {
         && headers.get(TE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"trailers"))
 }
 
-/// `application/grpc`, perhaps with the format of messages (`+proto`) or with parameters. Not
-/// `application/grpc-web`: its clients read the HTTP status.
+/// Returns whether the media type is `application/grpc`, with or without the format of messages
+/// (`+proto`) and parameters. `application/grpc-web` is not, because its clients read the HTTP
+/// status.
 fn is_grpc(content_type: &[u8]) -> bool {
     // RFC 9110 §8.3.1: media types are compared without case.
     content_type.split_at_checked(MEDIA_TYPE.len()).is_some_and(|(media_type, rest)| {
@@ -72,7 +73,7 @@ fn is_grpc(content_type: &[u8]) -> bool {
     })
 }
 
-/// Returns a rejection's response, which is only headers.
+/// Returns the response to a rejected call. It has only headers.
 pub(super) fn response(template: &ResponseTemplate) -> Response<Bytes> {
     let mut response = trailers_only(template.status().into(), template.detail());
     let (name, value) = template.header();
@@ -86,20 +87,20 @@ fn trailers_only(code: Code, message: &str) -> Response<Bytes> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(STATUS, HeaderValue::from(code as u16));
     headers.insert(MESSAGE, percent_encoded(message));
-    // No cache may give one caller's rejection to another (RFC 9111 §5.2.2.5).
+    // A cache must not serve one caller's rejection to another (RFC 9111 §5.2.2.5).
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// Returns the rejection that a status was made of. tonic puts a handler's status into the extensions
-/// of the response.
+/// Returns the rejection that a status has as its source. tonic stores a handler's status in the
+/// extensions of the response.
 #[cfg(feature = "tonic")]
 pub(super) fn rejection_of(status: &tonic::Status) -> Option<&Rejection> {
     std::error::Error::source(status)?.downcast_ref()
 }
 
-/// Encodes a `grpc-message`: printable ASCII except `%` stays, and every other byte becomes `%` and
-/// its number.
+/// Encodes a `grpc-message`. Printable ASCII except `%` stays, and every other byte becomes `%` and
+/// two hexadecimal digits.
 fn percent_encoded(message: &str) -> HeaderValue {
     let mut text = String::with_capacity(message.len());
     for byte in message.bytes() {
@@ -188,7 +189,7 @@ mod tests {
             assert_eq!(response.headers()["content-type"], "application/grpc");
             assert_eq!(response.headers()["grpc-status"], number);
             assert_eq!(response.headers()["grpc-message"], "100 %25 no");
-            assert!(response.body().is_end_stream(), "the headers are the end of it");
+            assert!(response.body().is_end_stream(), "the response has no body");
         }
     }
 

@@ -1,16 +1,17 @@
-//! What an application does to the responses of rejected requests.
+//! The application's hook for responses to rejected requests.
 
 use http::Response;
 
 use crate::rejection::Rejection;
 
-/// Changes the responses to rejected requests: what a layer's `on_rejection` takes.
+/// A hook that changes the responses to rejected requests, see
+/// [`RequireScope::on_rejection`](crate::RequireScope::on_rejection).
 ///
-/// It is implemented for functions from `&Rejection` and a response to a response, and cannot be
-/// implemented for other types.
+/// It is implemented for functions that take a `&Rejection` and a response, and return a response.
+/// You cannot implement it for other types.
 pub trait OnRejection<B>: sealed::OnRejection<B> {}
 
-/// Leaves the responses to rejected requests as they are. The default.
+/// The default hook, which returns responses unchanged.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unchanged;
 

@@ -1,4 +1,4 @@
-//! The issuers that an API names in its metadata.
+//! The issuers that an API lists in its metadata.
 
 use scopegate::{ConfigError, Verifier, middleware};
 
@@ -15,10 +15,11 @@ impl AuthorizationServers {
     /// Selects some of the issuers that the verifier trusts, in this order.
     ///
     /// # Errors
-    /// Returns [`ConfigError::UntrustedIssuer`] for an issuer that the verifier does not trust
-    /// under exactly this name, [`ConfigError::InvalidUrl`] for one whose name is not a URL,
-    /// [`ConfigError::RepeatedIssuer`] for a repeated one, and [`ConfigError::EmptyIssuerList`] for
-    /// an empty list.
+    /// - Returns [`ConfigError::UntrustedIssuer`] if the verifier does not trust an issuer under
+    ///   exactly this name.
+    /// - Returns [`ConfigError::InvalidUrl`] if a name is not a URL.
+    /// - Returns [`ConfigError::RepeatedIssuer`] if a name is repeated.
+    /// - Returns [`ConfigError::EmptyIssuerList`] if the list is empty.
     pub fn new<S: AsRef<str>>(
         verifier: &Verifier,
         issuers: impl IntoIterator<Item = S>,

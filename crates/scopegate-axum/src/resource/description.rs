@@ -1,11 +1,11 @@
-//! An API's description of itself: its identifier, its issuers, and the scopes of its layers.
+//! The values in an API's metadata: its identifier, its issuers, and the scopes of its layers.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use scopegate::{Requirement, ResourceIdentifier, Scope};
 
-/// What is told about an API.
+/// The values in an API's metadata.
 #[derive(Clone, Debug)]
 pub(crate) struct Description {
     pub(crate) identifier: ResourceIdentifier,
@@ -15,12 +15,12 @@ pub(crate) struct Description {
     pub(crate) documentation: Option<String>,
 }
 
-/// The scopes of every layer so far. At most [`MAX_SCOPES`] each, because a program that makes
-/// layers out of what requests ask for must not fill its memory with them.
+/// The scopes of every layer so far. Each set holds at most [`MAX_SCOPES`], which bounds the memory
+/// of a program that creates layers from untrusted input.
 #[derive(Debug, Default)]
 struct ScopesOfLayers {
     named: BTreeSet<Scope>,
-    /// Without those that are there for callers who have more than they need.
+    /// The scopes of the layers' challenges, which leave out further alternatives.
     sufficient: BTreeSet<Scope>,
 }
 
@@ -38,19 +38,18 @@ impl Description {
         add(&mut scopes.sufficient, requirement.challenge_scopes());
     }
 
-    /// Every scope that a layer names, in alphabetical order.
+    /// Returns every scope that a layer names, in alphabetical order.
     pub(crate) fn scopes(&self) -> Vec<Scope> {
         self.lock().named.iter().cloned().collect()
     }
 
-    /// The scopes that callers should request, in alphabetical order.
+    /// Returns the scopes that clients should request, in alphabetical order.
     pub(crate) fn scopes_to_request(&self) -> Vec<Scope> {
         self.lock().sufficient.iter().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, ScopesOfLayers> {
-        // Nothing panics between two halves of a change, and if it did, these would still be scopes
-        // that layers ask for.
+        // A panic cannot leave a half-changed value: each insertion is complete by itself.
         self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

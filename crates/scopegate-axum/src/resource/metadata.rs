@@ -15,22 +15,23 @@ use tower_service::Service;
 
 use crate::resource::description::Description;
 
-/// Answers `GET` and `HEAD` with the metadata of a [`ProtectedResource`](crate::ProtectedResource),
-/// whatever the path, and any other method with 405.
+/// The service of the metadata of a [`ProtectedResource`](crate::ProtectedResource).
 ///
-/// | member | is |
+/// It responds to `GET` and `HEAD` with the document, on any path, and to other methods with 405.
+///
+/// | member | value |
 /// | --- | --- |
 /// | `resource` | the resource identifier |
 /// | `authorization_servers` | the issuers that the verifier trusts, or [some](crate::ProtectedResource::with_authorization_servers) of them |
-/// | `scopes_supported` | the scopes that callers should ask for: those that suffice for each layer of the API, as in its challenge |
-/// | `bearer_methods_supported` | `header`, because tokens are taken from nowhere else |
-/// | `resource_name`, `resource_documentation` | what was configured |
+/// | `scopes_supported` | the scopes that clients should request: the scopes in the challenges of the API's layers |
+/// | `bearer_methods_supported` | `header`, because tokens are read from `Authorization` only |
+/// | `resource_name`, `resource_documentation` | the configured values |
 ///
-/// A member without values is left out (§3.2). So are further alternatives of
-/// [`any_of`](crate::any_of), and scopes that only
-/// [imply](scopegate::VerifierBuilder::implied_scopes) others: callers that ask for all they read
-/// here would always ask for the most powerful. It may be cached for an hour (§7.10): it seldom
-/// changes once a program has made its layers.
+/// A member without values is left out (§3.2). `scopes_supported` also leaves out further
+/// alternatives of [`any_of`](crate::any_of), and scopes that only
+/// [imply](scopegate::VerifierBuilder::implied_scopes) others. Otherwise clients that request all
+/// listed scopes would always request the most powerful ones. The document may be cached for an
+/// hour (§7.10), because it seldom changes once a program has created its layers.
 #[derive(Clone, Debug)]
 pub struct ResourceMetadata(Arc<Description>);
 
@@ -39,7 +40,7 @@ impl ResourceMetadata {
         Self(description)
     }
 
-    /// The document, as JSON: for a framework that this service does not fit into.
+    /// Returns the document as JSON. Use it in frameworks that do not support tower services.
     pub fn document(&self) -> String {
         let Description { identifier, authorization_servers, name, documentation, .. } = &*self.0;
         let scopes = self.0.scopes_to_request();
@@ -56,7 +57,7 @@ impl ResourceMetadata {
     }
 }
 
-/// RFC 9728 §3.2: a member without values is left out.
+/// Returns `None` without values, because such a member is left out (RFC 9728 §3.2).
 fn list<'a>(values: impl IntoIterator<Item = &'a str>) -> Option<Value> {
     let values: Vec<Value> = values.into_iter().map(Value::from).collect();
     (!values.is_empty()).then_some(Value::Array(values))
@@ -73,7 +74,7 @@ impl<B> Service<Request<B>> for ResourceMetadata {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         ready(Ok(match *request.method() {
-            // What serves HTTP leaves the body out where the method is HEAD.
+            // The HTTP server leaves the body out if the method is HEAD.
             Method::GET | Method::HEAD => {
                 let mut response = Response::new(Body::from(self.document()));
                 let headers = response.headers_mut();
