@@ -1,4 +1,4 @@
-//! Does the layer keep the contract of `tower::Service`, whatever it is wrapped around?
+//! The contract of `tower::Service`, for layers around any service.
 
 mod streams;
 
@@ -21,8 +21,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
 
 use crate::fixture::{sign, token, verifier};
 
-/// A service that panics unless it was polled ready before each call, and whose clones are not
-/// ready.
+/// A service that panics if it is called without being polled ready. Its clones are not ready.
 #[derive(Debug)]
 struct Strict {
     ready: bool,
@@ -50,7 +49,7 @@ impl Service<Request<Empty<Bytes>>> for Strict {
     }
 }
 
-/// A plain tower request: another body type than axum's, on both sides.
+/// A plain tower request. Neither body has axum's type.
 fn request(token: Option<&str>) -> Request<Empty<Bytes>> {
     let request = Request::get("/");
     let request = match token {
@@ -76,7 +75,7 @@ async fn tower_service_with_any_bodies_is_protected() {
 #[tokio::test]
 async fn services_and_futures_implement_debug() {
     let mut service = RequireScope::new(&verifier(), "read").layer(Strict { ready: true });
-    assert!(format!("{service:?}").contains("read"), "what is asked for is shown");
+    assert!(format!("{service:?}").contains("read"), "the requirement is shown");
     assert!(format!("{:?}", service.call(request(None))).starts_with("ResponseFuture"));
 }
 
@@ -91,7 +90,7 @@ async fn inner_service_is_called_only_when_ready() {
     }
 }
 
-/// A request body that remembers whether anybody has read from it.
+/// A request body that records whether it was read.
 #[derive(Clone, Default)]
 struct Watched(Arc<AtomicBool>);
 
@@ -110,7 +109,7 @@ impl Body for Watched {
 
 #[tokio::test]
 async fn request_body_is_read_by_inner_service_only() {
-    // D06, D23: whatever the method, and whatever the request wants to become
+    // D06, D23: for any method, and for upgrades
     let inner = service_fn(|request: Request<Watched>| async {
         let body = request.into_body().collect().await?.to_bytes();
         Ok::<_, Infallible>(Response::new(Full::from(body)))
@@ -215,7 +214,7 @@ async fn request_waiting_for_key_holds_no_permit() {
     let invented = local.mint().header("kid", "no such key").sign();
     let mut waits = std::pin::pin!(waiting.ready().await.unwrap().call(request(Some(&invented))));
     let pending = std::future::poll_fn(|cx| Poll::Ready(waits.as_mut().poll(cx).is_pending())).await;
-    assert!(pending, "it waits for the fetch");
+    assert!(pending, "the request waits for the fetch");
     let response = other.ready().await.unwrap().call(request(Some(&good))).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
 }
@@ -225,12 +224,12 @@ async fn tower_service_reads_claims_from_extensions() {
     let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
         let claims = Claims::from_extensions_optional(request.extensions()).unwrap();
         let client = claims.and_then(|claims| claims.client_id().map(str::to_owned));
-        Ok::<_, Infallible>(Response::new(client.unwrap_or("nobody".to_owned())))
+        Ok::<_, Infallible>(Response::new(client.unwrap_or("anonymous".to_owned())))
     });
     let service = OptionalToken::new(&verifier()).layer(inner);
     let body = async |token: Option<&str>| service.clone().oneshot(request(token)).await.unwrap().into_body();
     assert_eq!(body(Some(&token("read"))).await, "1example23456789");
-    assert_eq!(body(None).await, "nobody");
+    assert_eq!(body(None).await, "anonymous");
 }
 
 #[test]
@@ -244,7 +243,7 @@ fn missing_layer_is_not_an_anonymous_caller() {
 
 #[tokio::test]
 async fn inner_layer_without_token_replaces_outer_claims() {
-    // The outer layer knows the caller; the inner one belongs to another verifier and sees no
+    // The outer layer has verified the caller. The inner layer has another verifier, and gets no
     // token.
     let inner = service_fn(|request: Request<Empty<Bytes>>| async move {
         let known = Claims::from_extensions_optional(request.extensions()).unwrap().is_some();

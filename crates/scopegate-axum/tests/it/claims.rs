@@ -1,4 +1,4 @@
-//! What does a handler get to know about its caller?
+//! The claims extractor.
 
 use axum::Router;
 use axum::body::Body;
@@ -25,11 +25,11 @@ async fn typed(claims: Claims<Ours>) -> String {
 }
 
 async fn perhaps(claims: Option<Claims>) -> String {
-    claims.map_or("nobody".to_owned(), |claims| claims.client_id().unwrap().to_owned())
+    claims.map_or("anonymous".to_owned(), |claims| claims.client_id().unwrap().to_owned())
 }
 
 async fn perhaps_typed(claims: Option<Claims<Ours>>) -> String {
-    claims.map_or("nobody".to_owned(), |claims| claims.custom.tenant)
+    claims.map_or("anonymous".to_owned(), |claims| claims.custom.tenant)
 }
 
 async fn twice(first: Claims, second: Claims<Ours>) -> String {
@@ -110,14 +110,14 @@ async fn optional_claims_are_none_without_token() {
         .route("/typed", on_get(perhaps_typed))
         .route("/required", on_get(standard))
         .layer(OptionalToken::new(&verifier()));
-    assert_eq!(body_text(send(&router, get("/")).await).await, "nobody");
-    assert_eq!(body_text(send(&router, get("/typed")).await).await, "nobody");
+    assert_eq!(body_text(send(&router, get("/")).await).await, "anonymous");
+    assert_eq!(body_text(send(&router, get("/typed")).await).await, "anonymous");
     assert_eq!(body_text(send(&router, with_token(get("/"), &token(""))).await).await, "1example23456789");
     let with_tenant = sign(&mint().claim("tenant", "t1"));
     assert_eq!(body_text(send(&router, with_token(get("/typed"), &with_tenant)).await).await, "t1");
     let shapeless = send(&router, with_token(get("/typed"), &token(""))).await;
     assert_eq!(shapeless.status(), StatusCode::FORBIDDEN);
-    // A handler that insists on a caller, behind a layer that does not.
+    // The handler requires a token, and its layer does not.
     let anonymous = send(&router, get("/required")).await;
     assert_eq!(anonymous.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(header_text(&anonymous, &header::WWW_AUTHENTICATE), Some(r#"Bearer realm="api""#));
@@ -130,8 +130,8 @@ async fn claims_are_available_from_extensions() {
         Err(rejection) => Err(rejection),
     };
     let router = Router::new().route("/", on_get(whoami).layer(OptionalToken::new(&verifier())));
-    let answer = send(&router, with_token(get("/"), &token(""))).await;
-    assert_eq!(body_text(answer).await, "1example23456789");
+    let response = send(&router, with_token(get("/"), &token(""))).await;
+    assert_eq!(body_text(response).await, "1example23456789");
     assert_eq!(send(&router, get("/")).await.status(), StatusCode::UNAUTHORIZED);
 
     let rejection = Claims::from_extensions(get("/").extensions()).unwrap_err();

@@ -1,5 +1,4 @@
-//! Does each request yield exactly one record, with everything that an operator needs and nothing
-//! that is secret?
+//! The record of each request: exactly one, with everything that an operator needs and no secret.
 
 use std::future::{Future as _, pending, poll_fn};
 use std::sync::{Arc, Mutex};
@@ -82,7 +81,7 @@ async fn each_request_yields_one_record() {
         .route("/optional", on_get(ok).layer(OptionalToken::new(&verifier)))
         .route("/absent", on_get(absent).layer(read()))
         .route("/nested", on_get(approve).layer(read()))
-        // Also around layers that reject: each request is recorded once.
+        // Each request is recorded once, also if this layer is around layers that reject.
         .layer(OptionalToken::new(&verifier));
     let client = "1example23456789";
     let post = |path| Request::post(path).body(Body::empty()).unwrap();
@@ -196,7 +195,7 @@ fn metric_counts_each_request_once() {
 }
 
 #[tokio::test]
-async fn missing_keys_are_undecidable() {
+async fn unavailable_keys_are_undecidable() {
     // FR-C3, FR-C4
     let records = Records::default();
     let log = Log::of_thread_without_times(LevelFilter::WARN);
@@ -225,7 +224,7 @@ async fn request_without_a_response_is_recorded_too() {
     let mut response = std::pin::pin!(router.oneshot(request));
     let is_pending = poll_fn(|cx| Poll::Ready(response.as_mut().poll(cx).is_pending())).await;
     assert!(is_pending);
-    assert_eq!(records.take(), [""; 0], "it is not decided yet what becomes of it");
+    assert_eq!(records.take(), [""; 0], "the request is not complete yet");
     response.set(Router::new().oneshot(get("/")));
     assert_eq!(records.take(), ["accepted accepted - GET / 1example23456789"]);
 }
@@ -324,7 +323,8 @@ async fn credentials_of_other_scheme_are_logged_without_them() {
         assert!(logged.contains(" INFO ") && logged.contains(r#"reason="unsupported_scheme""#), "{logged}");
         assert!(secrets.iter().all(|secret| !logged.contains(secret)), "{logged}");
     }
-    // A request without credentials is no sign of a mistake, nor is one that may be anonymous.
+    // A request without credentials is no sign of a mistake, and neither is an anonymous one where
+    // tokens are optional.
     assert_eq!(status(&router, get("/")).await, 401);
     assert_eq!(status(&router, with_scheme(get("/optional"), "Basic dXNlcjpwYXNz")).await, 200);
     assert_eq!(status(&router, with_token(get("/"), &token)).await, 200);

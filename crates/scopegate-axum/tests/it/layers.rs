@@ -1,4 +1,4 @@
-//! Which requests does a layer protect, depending on where it is put?
+//! The requests that a layer covers, depending on its position in the router.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,7 +22,7 @@ fn request(method: Method, path: &str) -> Request<Body> {
     Request::builder().method(method).uri(path).body(Body::empty()).unwrap()
 }
 
-/// The statuses for nobody, for a reader and for a writer.
+/// Returns the statuses without a token, for a reader and for a writer.
 async fn statuses(router: &Router, method: Method, path: &str) -> [u16; 3] {
     let anonymous = request(method.clone(), path);
     let reader = with_token(request(method.clone(), path), &token("read"));
@@ -82,7 +82,7 @@ async fn route_layer_on_router_leaves_fallback_open() {
 
 const ORIGIN: &str = "https://app.example";
 
-/// As on the page of the crate.
+/// As on the crate page.
 fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(HeaderValue::from_static(ORIGIN))
@@ -91,7 +91,7 @@ fn cors() -> CorsLayer {
         .expose_headers([header::WWW_AUTHENTICATE])
 }
 
-/// What a browser asks before it sends a script's request with a token.
+/// The request of a browser before it sends a script's request with a token.
 fn preflight() -> Request<Body> {
     let mut request = from_script(request(Method::OPTIONS, "/"));
     let headers = request.headers_mut();
@@ -106,32 +106,32 @@ fn from_script(mut request: Request<Body>) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn outer_cors_layer_answers_preflight() {
+async fn outer_cors_layer_handles_preflight() {
     // D20
     let read = || RequireScope::new(&verifier(), "read");
     for router in [
         Router::new().route("/", on_get(ok)).layer(read()).layer(cors()),
         Router::new().route("/", on_get(ok.layer(read()))).layer(cors()),
     ] {
-        let answer = send(&router, preflight()).await;
-        assert_eq!(answer.status(), 200);
+        let response = send(&router, preflight()).await;
+        assert_eq!(response.status(), 200);
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_ORIGIN, ORIGIN),
             (header::ACCESS_CONTROL_ALLOW_METHODS, "GET"),
             (header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization"),
         ] {
-            assert_eq!(header_text(&answer, &name), Some(value));
+            assert_eq!(header_text(&response, &name), Some(value));
         }
-        // What comes after it is not let through for that, and the script may read the answer, and
-        // why it was rejected.
+        // The requests that follow are still checked. The script can read the response and its
+        // challenge.
         let reader = token("read");
         for (request, status) in [(get("/"), 401), (with_token(get("/"), &reader), 200)] {
-            let answer = send(&router, from_script(request)).await;
-            assert_eq!(answer.status(), status);
-            assert_eq!(header_text(&answer, &header::ACCESS_CONTROL_ALLOW_ORIGIN), Some(ORIGIN));
-            let exposed = header_text(&answer, &header::ACCESS_CONTROL_EXPOSE_HEADERS);
+            let response = send(&router, from_script(request)).await;
+            assert_eq!(response.status(), status);
+            assert_eq!(header_text(&response, &header::ACCESS_CONTROL_ALLOW_ORIGIN), Some(ORIGIN));
+            let exposed = header_text(&response, &header::ACCESS_CONTROL_EXPOSE_HEADERS);
             assert_eq!(exposed, Some("www-authenticate"));
-            assert_eq!(answer.headers().contains_key(header::WWW_AUTHENTICATE), status == 401);
+            assert_eq!(response.headers().contains_key(header::WWW_AUTHENTICATE), status == 401);
         }
     }
 }
@@ -142,13 +142,13 @@ async fn inner_cors_layer_misses_preflight_and_rejections() {
     let read = RequireScope::new(&verifier(), "read");
     let router = Router::new().route("/", on_get(ok)).layer(cors()).layer(read);
     for request in [preflight(), from_script(get("/"))] {
-        let answer = send(&router, request).await;
-        assert_eq!(answer.status(), 401);
-        assert_eq!(header_text(&answer, &header::ACCESS_CONTROL_ALLOW_ORIGIN), None);
+        let response = send(&router, request).await;
+        assert_eq!(response.status(), 401);
+        assert_eq!(header_text(&response, &header::ACCESS_CONTROL_ALLOW_ORIGIN), None);
     }
-    let answer = send(&router, with_token(from_script(get("/")), &token("read"))).await;
-    assert_eq!(answer.status(), 200);
-    assert_eq!(header_text(&answer, &header::ACCESS_CONTROL_ALLOW_ORIGIN), Some(ORIGIN));
+    let response = send(&router, with_token(from_script(get("/")), &token("read"))).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(header_text(&response, &header::ACCESS_CONTROL_ALLOW_ORIGIN), Some(ORIGIN));
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn nested_layers_require_both() {
     assert_eq!(status(&router, both).await, 200);
 }
 
-/// A verifier that counts how often it is asked.
+/// A verifier that counts its verifications.
 fn counting(key: &SigningKey) -> (Verifier, Arc<AtomicU64>) {
     let count = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&count);
@@ -218,8 +218,8 @@ fn minted(key: &SigningKey, scope: &str) -> String {
 }
 
 #[tokio::test]
-async fn nested_layers_of_one_verifier_each_ask_it() {
-    // FR-C7: the inner one finds the token in the cache
+async fn nested_layers_each_verify_the_token() {
+    // FR-C7: the inner layer finds the token in the cache
     let key = SigningKey::generate(Algorithm::ES256);
     let (verifier, count) = counting(&key);
     let router = Router::new()
@@ -232,7 +232,7 @@ async fn nested_layers_of_one_verifier_each_ask_it() {
 }
 
 #[tokio::test]
-async fn token_that_expires_in_a_queue_is_rejected_by_inner_layer() {
+async fn token_expired_in_queue_is_rejected_inside() {
     // FR-C7
     const NOW: u64 = 1_800_000_000;
     let key = SigningKey::generate(Algorithm::ES256);

@@ -1,5 +1,5 @@
-//! What users observe, room by room. One program for all, because each further one is linked anew.
-//! Row ids (D08, …) are those of docs/conformance.md.
+//! The behavior that users observe, one module for each topic. It is one program, because every
+//! other program would be linked separately. Row ids (D08, …) refer to docs/conformance.md.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

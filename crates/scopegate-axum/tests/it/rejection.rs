@@ -1,5 +1,4 @@
-//! Which response does each kind of request get? Every one to the letter. Row ids (D07, …) are those of
-//! docs/conformance.md.
+//! The exact response to each kind of request. Row ids (D07, …) refer to docs/conformance.md.
 
 mod challenge;
 mod grpc;
@@ -38,8 +37,8 @@ fn router() -> Router {
         .route("/realm", ok().layer(RequireToken::new(&verifier).with_realm("Orders \"EU\"")))
 }
 
-/// Status, challenge and the body's detail.
-async fn answer(request: Request<Body>) -> (u16, Option<String>, String) {
+/// Returns the status, the challenge and the body's detail.
+async fn response_to(request: Request<Body>) -> (u16, Option<String>, String) {
     let response = send(&router(), request).await;
     let status = response.status().as_u16();
     let challenge = header_text(&response, &header::WWW_AUTHENTICATE).map(str::to_owned);
@@ -53,8 +52,8 @@ async fn answer(request: Request<Body>) -> (u16, Option<String>, String) {
     (status, challenge, body["detail"].as_str().unwrap().to_owned())
 }
 
-async fn assert_answer(request: Request<Body>, status: u16, challenge: &str, detail: &str) {
-    assert_eq!(answer(request).await, (status, Some(challenge.to_owned()), detail.to_owned()));
+async fn assert_response(request: Request<Body>, status: u16, challenge: &str, detail: &str) {
+    assert_eq!(response_to(request).await, (status, Some(challenge.to_owned()), detail.to_owned()));
 }
 
 const NOT_VALID: &str = "the access token has expired, or is not valid for this API";
@@ -62,17 +61,20 @@ const NOT_VALID: &str = "the access token has expired, or is not valid for this 
 #[tokio::test]
 async fn valid_token_with_scope_is_accepted() {
     // D01
-    assert_eq!(answer(with_token(get("/scope"), &token("orders/read"))).await, (200, None, String::new()));
+    assert_eq!(
+        response_to(with_token(get("/scope"), &token("orders/read"))).await,
+        (200, None, String::new())
+    );
 }
 
 #[tokio::test]
 async fn missing_credentials_challenge_has_no_error() {
     // D07, D08, D09, W15
     let detail = "a bearer token is needed";
-    assert_answer(get("/scope"), 401, r#"Bearer realm="api", scope="orders/read""#, detail).await;
-    assert_answer(get("/token"), 401, r#"Bearer realm="api""#, detail).await;
+    assert_response(get("/scope"), 401, r#"Bearer realm="api", scope="orders/read""#, detail).await;
+    assert_response(get("/token"), 401, r#"Bearer realm="api""#, detail).await;
     let basic = Request::get("/scope").header("authorization", "Basic dTpw").body(Body::empty()).unwrap();
-    assert_answer(basic, 401, r#"Bearer realm="api", scope="orders/read""#, detail).await;
+    assert_response(basic, 401, r#"Bearer realm="api", scope="orders/read""#, detail).await;
 }
 
 #[tokio::test]
@@ -80,7 +82,7 @@ async fn token_in_query_or_body_is_ignored() {
     // D04, D05, D06
     let good = token("orders/read");
     let in_query = get(&format!("/scope?access_token={good}"));
-    assert_answer(in_query, 401, r#"Bearer realm="api", scope="orders/read""#, "a bearer token is needed")
+    assert_response(in_query, 401, r#"Bearer realm="api", scope="orders/read""#, "a bearer token is needed")
         .await;
     let form = |path: &str, token: &str| {
         Request::get(path)
@@ -89,16 +91,21 @@ async fn token_in_query_or_body_is_ignored() {
             .unwrap()
     };
     for in_body in [form("/scope", &good), post(form("/scope", &good))] {
-        assert_answer(in_body, 401, r#"Bearer realm="api", scope="orders/read""#, "a bearer token is needed")
-            .await;
+        assert_response(
+            in_body,
+            401,
+            r#"Bearer realm="api", scope="orders/read""#,
+            "a bearer token is needed",
+        )
+        .await;
     }
-    // Nor does what stands there change what the header says.
+    // With a header, the token in the query or the body has no effect.
     let both = form(&format!("/scope?access_token={good}"), &good);
-    assert_eq!(answer(with_token(both, &good)).await.0, 200);
+    assert_eq!(response_to(with_token(both, &good)).await.0, 200);
     let others = form("/scope?access_token=opaque", "opaque");
-    assert_eq!(answer(with_token(others, &good)).await.0, 200);
+    assert_eq!(response_to(with_token(others, &good)).await.0, 200);
     let only_there = form(&format!("/scope?access_token={good}"), &good);
-    assert_eq!(answer(with_token(only_there, &token(""))).await.0, 403);
+    assert_eq!(response_to(with_token(only_there, &token(""))).await.0, 403);
 }
 
 fn post(mut request: Request<Body>) -> Request<Body> {
@@ -113,7 +120,7 @@ async fn several_credentials_are_an_invalid_request() {
     let detail = "expected one Authorization header with one bearer token";
     let challenge = format!(r#"Bearer realm="api", error="invalid_request", error_description="{detail}""#);
     let twice = with_token(with_token(get("/scope"), &good), &good);
-    assert_answer(twice, 400, &challenge, detail).await;
+    assert_response(twice, 400, &challenge, detail).await;
     let after = |prefix: &str, suffix: &str| {
         let value = format!("{prefix}{good}{suffix}");
         Request::get("/scope").header("authorization", value).body(Body::empty()).unwrap()
@@ -130,25 +137,25 @@ async fn several_credentials_are_an_invalid_request() {
         ("Bearer ", "\tx"),
         ("Bearer access_token=", ""),
     ] {
-        assert_answer(after(prefix, suffix), 400, &challenge, detail).await;
+        assert_response(after(prefix, suffix), 400, &challenge, detail).await;
     }
     for empty in ["Bearer", "Bearer ", "Bearer    "] {
         let request = Request::get("/scope").header("authorization", empty).body(Body::empty()).unwrap();
-        assert_answer(request, 400, &challenge, detail).await;
+        assert_response(request, 400, &challenge, detail).await;
     }
-    // Several spaces, and any case of the scheme, are as good as one; without a space it is another
+    // Several spaces, and any case of the scheme, are accepted. Without a space it is another
     // scheme.
     for scheme in ["Bearer ", "Bearer    ", "bearer ", "BEARER ", "bEaReR "] {
-        assert_eq!(answer(after(scheme, "")).await.0, 200, "{scheme}");
+        assert_eq!(response_to(after(scheme, "")).await.0, 200, "{scheme}");
     }
     let detail = "a bearer token is needed";
-    assert_answer(after("Bearer", ""), 401, r#"Bearer realm="api", scope="orders/read""#, detail).await;
+    assert_response(after("Bearer", ""), 401, r#"Bearer realm="api", scope="orders/read""#, detail).await;
 }
 
 #[tokio::test]
 async fn rejected_token_is_an_invalid_token() {
-    // A29, D07, D11, D16, D19, DP01: forged, expired, malformed, bound to a key, of another issuer: all the same to the
-    // caller, so that the answer does not depend on what nobody has vouched for
+    // A29, D07, D11, D16, D19, DP01: forged, expired, malformed, sender-constrained, of another
+    // issuer. All get the same response, so that it does not depend on unverified input.
     let challenge = format!(
         r#"Bearer realm="api", scope="orders/read", error="invalid_token", error_description="{NOT_VALID}""#
     );
@@ -170,7 +177,7 @@ async fn rejected_token_is_an_invalid_token() {
         "opaque".to_owned(),
         "a.b.c".to_owned(),
     ] {
-        assert_answer(with_token(get("/scope"), &bad), 401, &challenge, NOT_VALID).await;
+        assert_response(with_token(get("/scope"), &bad), 401, &challenge, NOT_VALID).await;
     }
 }
 
@@ -188,10 +195,10 @@ async fn token_without_scope_gets_required_scopes() {
         let challenge = format!(
             r#"Bearer realm="api", scope="{needed}", error="insufficient_scope", error_description="{detail}""#
         );
-        assert_answer(with_token(get(path), &token(scopes)), 403, &challenge, detail).await;
+        assert_response(with_token(get(path), &token(scopes)), 403, &challenge, detail).await;
     }
     for (path, scopes) in [("/all", "b a"), ("/any", "b"), ("/any", "a"), ("/token", "")] {
-        assert_eq!(answer(with_token(get(path), &token(scopes))).await.0, 200, "{path}");
+        assert_eq!(response_to(with_token(get(path), &token(scopes))).await.0, 200, "{path}");
     }
 }
 
@@ -215,7 +222,7 @@ async fn missing_keys_are_503() {
 
 #[tokio::test]
 async fn expired_keys_are_503_until_fetched() {
-    // B24, D21: an unknown key is 503 while its issuer is unavailable. FR-A5: once a period has passed.
+    // B24, D21: an unknown key is a 503 while its issuer is unavailable. FR-A5: after a period.
     let local = LocalIssuer::start().await.unwrap();
     let ahead = Arc::new(AtomicU64::new(0));
     let clock = {
@@ -244,22 +251,26 @@ async fn expired_keys_are_503_until_fetched() {
     local.clear_fault();
     ahead.store(25 * 3_600, Ordering::Relaxed);
     verifier.ready().await;
-    assert_eq!(status(&router, with_token(get("/"), &good)).await, StatusCode::OK, "it recovers by itself");
+    assert_eq!(
+        status(&router, with_token(get("/"), &good)).await,
+        StatusCode::OK,
+        "the keys are available again"
+    );
 }
 
 #[tokio::test]
 async fn optional_token_rejects_invalid_token() {
-    assert_eq!(answer(get("/accept")).await.0, 200);
-    assert_eq!(answer(with_token(get("/accept"), &token(""))).await.0, 200);
+    assert_eq!(response_to(get("/accept")).await.0, 200);
+    assert_eq!(response_to(with_token(get("/accept"), &token(""))).await.0, 200);
     let challenge = format!(r#"Bearer realm="api", error="invalid_token", error_description="{NOT_VALID}""#);
-    assert_answer(with_token(get("/accept"), "opaque"), 401, &challenge, NOT_VALID).await;
-    assert_eq!(answer(with_token(with_token(get("/accept"), "a"), "b")).await.0, 400);
+    assert_response(with_token(get("/accept"), "opaque"), 401, &challenge, NOT_VALID).await;
+    assert_eq!(response_to(with_token(with_token(get("/accept"), "a"), "b")).await.0, 400);
 }
 
 #[tokio::test]
 async fn configured_realm_is_in_challenge() {
     // D15
-    assert_eq!(answer(get("/realm")).await.1.unwrap(), r#"Bearer realm="Orders \"EU\"""#);
+    assert_eq!(response_to(get("/realm")).await.1.unwrap(), r#"Bearer realm="Orders \"EU\"""#);
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
-//! Does an API tell callers, to the letter of RFC 9728, who lets them in and what for? And do
-//! scopes that imply others open routes, and stand in challenges, as they were declared? Row ids
-//! (F08, …) are those of docs/conformance.md.
+//! The metadata of an API (RFC 9728), and implied scopes in routes, challenges and metadata. Row
+//! ids (F08, …) refer to docs/conformance.md.
 
 use axum::Router;
 use axum::body::Body;
@@ -50,7 +49,7 @@ async fn metadata_lists_issuers_and_scopes_of_layers() {
     let expected = json!({
         "resource": ORDERS,
         "authorization_servers": [ISSUER],
-        // Not orders/admin, which is one way to do what orders/read does.
+        // Without orders/admin, which is an alternative to orders/read.
         "scopes_supported": ["orders/read", "orders/write"],
         "bearer_methods_supported": ["header"],
     });
@@ -110,11 +109,11 @@ async fn selected_authorization_servers_are_in_their_order() {
     };
     let document_of = async |api| document(&router(api), PATH).await["authorization_servers"].clone();
     assert_eq!(document_of(&some).await, json!(["https://b.example/", ISSUER]));
-    // What was cloned before still says all, and the last call counts.
+    // The earlier clone still lists all. The last call replaces the selection.
     assert_eq!(document_of(&all).await, json!([ISSUER, "https://a.example", "https://b.example/"]));
     let one = some.clone().with_authorization_servers(servers(&["https://a.example"]));
     assert_eq!(document_of(&one).await, json!(["https://a.example"]));
-    // Whose tokens are taken is another question, with the answer that it had.
+    // Tokens of the other trusted issuers are still accepted.
     assert_eq!(status(&router(&one), with_token(get("/read"), &token("orders/read"))).await, StatusCode::OK);
 }
 
@@ -137,7 +136,7 @@ async fn issuer_without_url_name_is_no_authorization_server() {
             "{error:?}"
         );
     }
-    // Without any, the member is left out (RFC 9728 §3.2).
+    // Without such an issuer, the member is left out (RFC 9728 §3.2).
     let nameless = Verifier::builder().trust(other("acme.com")).build().unwrap();
     let api = ProtectedResource::new(ORDERS, &nameless).unwrap();
     let router = Router::new().route_service(api.metadata_path(), api.metadata());
@@ -176,7 +175,7 @@ fn authorization_servers_of_another_verifier_panic() {
 }
 
 #[tokio::test]
-async fn metadata_answers_only_get_and_head() {
+async fn metadata_supports_only_get_and_head() {
     // F09
     let router = orders();
     let request = |method| Request::builder().method(method).uri(PATH).body(Body::empty()).unwrap();
@@ -222,7 +221,7 @@ async fn every_challenge_has_the_metadata_url() {
     let rejected = challenge(with_token(get("/read"), "two tokens")).await;
     let malformed = r#"error="invalid_request", error_description="expected one Authorization header with one bearer token""#;
     assert_eq!(rejected, expected(400, &format!(", {malformed}")));
-    // And a valid token hears none.
+    // The response to a valid token has no challenge.
     assert_eq!(challenge(with_token(get("/read"), &token("orders/read"))).await, (200, String::new()));
 }
 
@@ -298,7 +297,7 @@ fn offline_access_is_no_scope_of_an_api() {
 }
 
 #[test]
-fn metadata_keeps_256_scopes_at_most() {
+fn metadata_has_at_most_256_scopes() {
     let api = ProtectedResource::new(ORDERS, &verifier()).unwrap();
     for tenant in 0..300 {
         let _layer = api
@@ -315,7 +314,7 @@ fn metadata_keeps_256_scopes_at_most() {
 
 #[tokio::test]
 async fn metadata_behind_layer_or_nested_is_unreachable() {
-    // F08: what the documentation warns of, and its right form.
+    // F08: the mistakes that the documentation warns of, and the correct router.
     let api = ProtectedResource::new("https://api.example/v1", &verifier()).unwrap();
     let routes = || Router::new().route("/orders", on_get(ok).layer(api.require_scope("orders/read")));
     let path = api.metadata_path();
@@ -340,7 +339,7 @@ fn realm_of_api_applies_to_its_layers() {
     assert!(format!("{api:?}").contains(ORDERS));
 }
 
-/// Routes whose verifier knows that `admin` implies `write` and that `write` implies `read`.
+/// Routes of a verifier with the implied scopes `admin` → `write` → `read`.
 fn hierarchical() -> (Router, ProtectedResource) {
     let verifier = Verifier::builder()
         .trust(trusted())
@@ -388,7 +387,7 @@ async fn challenge_omits_implied_scopes() {
         let response = send(&router, get(path)).await;
         let challenge = header_text(&response, &header::WWW_AUTHENTICATE).unwrap();
         assert!(challenge.ends_with(&format!(r#", scope="{scope}""#)), "{path}: {challenge}");
-        // What a challenge asks for is enough.
+        // The scopes of a challenge are sufficient.
         assert_eq!(status(&router, with_token(get(path), &token(scope))).await, StatusCode::OK, "{path}");
     }
     let document: Value = serde_json::from_str(&api.metadata().document()).unwrap();

@@ -1,4 +1,5 @@
-//! Are rules beside scopes enforced, and answered so that clients do not get another token for it?
+//! Rules other than scopes: they are enforced, and clients do not request another token for the
+//! response.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,17 +33,17 @@ fn owns(claims: &Claims, parts: &Parts) -> bool {
 }
 
 #[tokio::test]
-async fn rule_sees_claims_and_request() {
+async fn rule_gets_claims_and_request() {
     // FR-C1, FR-C13
     let layer = RequireScope::new(&verifier(), "read").and(owns);
     let router = Router::new().route("/orders/{owner}", on_get(ok).layer(layer));
     let of = |subject: &str| sign(&mint().scope("read").claim("sub", subject));
     assert_eq!(status(&router, with_token(get("/orders/user-1"), &of("user-1"))).await, 200);
     assert_eq!(status(&router, with_token(get("/orders/user-2"), &of("user-1"))).await, 403);
-    // A token of no subject owns nothing, also where the owner's name is missing.
+    // A token without a subject owns nothing.
     let nameless = sign(&mint().scope("read").without_claim("sub"));
     assert_eq!(status(&router, with_token(get("/orders/user-1"), &nameless)).await, 403);
-    // Scopes are asked first.
+    // Scopes are checked first.
     let response = send(&router, with_token(get("/orders/user-2"), &token("write"))).await;
     assert_eq!(response.extensions().get::<Rejection>().unwrap().reason_code(), "insufficient_scope");
 }
@@ -82,7 +83,7 @@ async fn denial_has_scheme_realm_and_reason_code_only() {
         .route("/handler", on_get(by_code).layer(api.require_scope("read")))
         .route("/value", on_get(by_value).layer(api.require_scope("read")));
     for path in ["/rule", "/token", "/optional", "/check", "/handler", "/value"] {
-        // A rule is asked about cached tokens too.
+        // A rule also runs for cached tokens.
         let token = token("read");
         for _ in 0..2 {
             let response = send(&router, with_token(get(path), &token)).await;
@@ -106,7 +107,7 @@ async fn denial_has_scheme_realm_and_reason_code_only() {
             );
         }
     }
-    // A request without a token has no claims to ask a rule about.
+    // Rules do not run for a request without a token.
     assert_eq!(status(&router, get("/optional")).await, 200);
 }
 
@@ -135,7 +136,7 @@ async fn every_rule_must_accept() {
 }
 
 #[tokio::test]
-async fn check_is_asked_about_cached_tokens() {
+async fn check_runs_for_cached_tokens() {
     // FR-C1
     let suspended = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&suspended);
@@ -218,7 +219,7 @@ async fn client_neither_renews_nor_steps_up_when_denied() {
     }
     assert_eq!(calls.load(Ordering::Relaxed), 3, "no request is repeated");
     assert_eq!(local.token_requests(), 1, "one token serves all");
-    // It does step up where a scope is missing.
+    // It does step up if a scope is missing.
     let _ = to_api.send(http.get(format!("{api}/more"))).await.unwrap();
     assert!(local.token_requests() > 1);
 }

@@ -1,4 +1,4 @@
-//! Do the helpers for an application's tests find what they are for?
+//! The helpers for an application's tests.
 
 use axum::Router;
 use axum::handler::Handler as _;

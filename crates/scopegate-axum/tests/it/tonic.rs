@@ -1,5 +1,5 @@
-//! Does a handler of tonic reject in the words of its layer? A real client and server are in
-//! `examples/grpc`.
+//! Rejections of a tonic handler, which its layer completes. `examples/grpc` has a real client and
+//! server.
 
 use std::convert::Infallible;
 
@@ -22,7 +22,7 @@ fn call(token: Option<&str>) -> Request<Body> {
     request.body(Body::empty()).unwrap()
 }
 
-/// As the code that tonic generates: an error of the handler becomes a response.
+/// Turns an error of the handler into a response, like the code that tonic generates.
 async fn approve(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     fn handler(request: &Request<Body>) -> Result<(), Status> {
         Claims::from_extensions(request.extensions())?.require("orders/approve")?;
@@ -41,7 +41,7 @@ macro_rules! rejected {
 }
 
 /// Returns the status, and the headers without the message, which tonic encodes in its own way.
-fn told(response: &Response<Body>) -> (Code, String, HeaderMap) {
+fn outcome(response: &Response<Body>) -> (Code, String, HeaderMap) {
     let status = Status::from_header_map(response.headers()).unwrap();
     let mut headers = response.headers().clone();
     headers.remove("grpc-message");
@@ -58,8 +58,8 @@ async fn handler_status_has_the_challenge_of_its_layer() {
     let api = api(&verifier());
     let (by_layer, by_handler) =
         (rejected!(api.require_scope("orders/approve")), rejected!(api.require_token()));
-    assert_eq!(told(&by_layer), told(&by_handler));
-    let (code, _, headers) = told(&by_handler);
+    assert_eq!(outcome(&by_layer), outcome(&by_handler));
+    let (code, _, headers) = outcome(&by_handler);
     let challenge = headers[header::WWW_AUTHENTICATE].to_str().unwrap();
     assert_eq!(code, Code::PermissionDenied);
     assert!(challenge.starts_with(r#"Bearer realm="Orders", resource_metadata="https://"#), "{challenge}");
@@ -88,7 +88,8 @@ async fn handler_status_is_logged_once_by_the_layer() {
     let by_handler = without_token_id(&log.take());
     assert_eq!(by_layer.matches("request rejected").count(), 1, "{by_layer}");
     assert!(by_layer.contains(" method=POST "), "{by_layer}");
-    // A record of accepted requests has the method, and without one nothing holds it for a handler's rejection.
+    // The method is stored only if accepted requests are recorded.
+    // handler's rejection.
     let without_method = |logged: &str| logged.replace(" method=POST", "");
     let by_handler = if cfg!(feature = "metrics") { by_handler } else { without_method(&by_handler) };
     let by_layer = if cfg!(feature = "metrics") { by_layer } else { without_method(&by_layer) };
@@ -100,7 +101,7 @@ async fn missing_layer_is_internal_and_logged() {
     // D24
     let log = Log::of_thread(LevelFilter::INFO);
     let response = approve(call(None)).await.unwrap();
-    let (code, message, _) = told(&response);
+    let (code, message, _) = outcome(&response);
     assert_eq!((code, &*message), (Code::Internal, "the server is misconfigured"));
     let logged = log.take();
     assert!(logged.contains("ERROR") && logged.contains("route has no layer error="), "{logged}");

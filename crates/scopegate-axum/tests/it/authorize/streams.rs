@@ -1,6 +1,5 @@
-//! Does a request or a response that goes on and on pass through a layer piece by piece, and can it
-//! become a WebSocket? All over loopback sockets. That nothing is buffered is shown by what waits
-//! for what, not by time: each second piece is sent only when the first one is there.
+//! Streams and upgrades through a layer, over loopback sockets. The tests prove without timing that
+//! nothing is buffered: the second piece is sent only after the first one has arrived.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -26,7 +25,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::fixture::{token, verifier};
 
-/// Serves behind a layer that asks for `read`, until the test ends.
+/// Serves behind a layer that requires `read`, until the test ends.
 async fn serve(router: Router) -> SocketAddr {
     let (listener, _) = listen().await;
     let address = listener.local_addr().unwrap();
@@ -37,8 +36,8 @@ async fn serve(router: Router) -> SocketAddr {
 async fn serve_echo() -> SocketAddr {
     async fn echo(mut socket: WebSocket, client: String) {
         while let Some(Ok(message)) = socket.recv().await {
-            let answer = format!("{} to {client}", message.to_text().unwrap());
-            if socket.send(answer.into()).await.is_err() {
+            let response = format!("{} to {client}", message.to_text().unwrap());
+            if socket.send(response.into()).await.is_err() {
                 break;
             }
         }
@@ -62,8 +61,8 @@ fn upgrade_request(address: SocketAddr, token: Option<&str>) -> Request {
 async fn accepted_upgrade_becomes_websocket() {
     // D23
     let address = serve_echo().await;
-    let (mut socket, answer) = connect_async(upgrade_request(address, Some(&token("read")))).await.unwrap();
-    assert_eq!(answer.status(), 101);
+    let (mut socket, response) = connect_async(upgrade_request(address, Some(&token("read")))).await.unwrap();
+    assert_eq!(response.status(), 101);
     for text in ["hello", "again"] {
         socket.send(Message::text(text)).await.unwrap();
         let echo = socket.next().await.unwrap().unwrap();
@@ -83,14 +82,14 @@ async fn rejected_upgrade_becomes_no_websocket() {
         (Some(writer.as_str()), 403, r#"error="insufficient_scope""#),
     ] {
         let rejected = connect_async(upgrade_request(address, token)).await;
-        let Err(Error::Http(answer)) = rejected else {
-            panic!("expected an HTTP answer, found {rejected:?}")
+        let Err(Error::Http(response)) = rejected else {
+            panic!("expected an HTTP response, found {rejected:?}")
         };
-        assert_eq!(answer.status(), status);
-        let challenge = answer.headers().get("www-authenticate").unwrap().to_str().unwrap();
+        assert_eq!(response.status(), status);
+        let challenge = response.headers().get("www-authenticate").unwrap().to_str().unwrap();
         assert!(challenge.starts_with(r#"Bearer realm="api", scope="read""#), "{challenge}");
         assert!(challenge.contains(error), "{challenge}");
-        assert!(answer.headers().get("upgrade").is_none());
+        assert!(response.headers().get("upgrade").is_none());
     }
 }
 
@@ -108,24 +107,24 @@ async fn server_sent_event_arrives_before_the_next() {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     assert_eq!(http.get(&url).send().await.unwrap().status(), 401);
 
-    let mut answer = http.get(&url).bearer_auth(token("read")).send().await.unwrap();
-    assert_eq!(answer.status(), 200);
+    let mut response = http.get(&url).bearer_auth(token("read")).send().await.unwrap();
+    assert_eq!(response.status(), 200);
     for text in ["first", "second"] {
         send.send(text).await.unwrap();
-        assert_eq!(answer.chunk().await.unwrap().unwrap(), format!("data: {text}\n\n"));
+        assert_eq!(response.chunk().await.unwrap().unwrap(), format!("data: {text}\n\n"));
     }
     drop(send);
-    assert_eq!(answer.chunk().await.unwrap(), None);
+    assert_eq!(response.chunk().await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn first_upload_chunk_arrives_before_the_second() {
     // D23
-    let (tell, mut told) = mpsc::channel(1);
+    let (forward, mut forwarded) = mpsc::channel(1);
     let upload = async move |body: Body| {
         let mut chunks = body.into_data_stream();
         while let Some(Ok(chunk)) = chunks.next().await {
-            tell.send(chunk).await.unwrap();
+            forward.send(chunk).await.unwrap();
         }
         Response::new(Body::from("done"))
     };
@@ -139,12 +138,12 @@ async fn first_upload_chunk_arrives_before_the_second() {
     socket.write_all(head.as_bytes()).await.unwrap();
     for (framed, chunk) in [("5\r\nfirst\r\n", "first"), ("6\r\nsecond\r\n", "second")] {
         socket.write_all(framed.as_bytes()).await.unwrap();
-        assert_eq!(told.recv().await.unwrap(), chunk);
+        assert_eq!(forwarded.recv().await.unwrap(), chunk);
     }
     socket.write_all(b"0\r\n\r\n").await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("done"), "{answer}");
+    let mut response = String::new();
+    socket.read_to_string(&mut response).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 ") && response.ends_with("done"), "{response}");
 }
 
 #[tokio::test]
@@ -155,7 +154,7 @@ async fn rejection_arrives_before_body_is_sent() {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let head = format!("POST / HTTP/1.1\r\nhost: {address}\r\ntransfer-encoding: chunked\r\n\r\n");
     socket.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    socket.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 401");
+    let mut response = [0; 12];
+    socket.read_exact(&mut response).await.unwrap();
+    assert_eq!(&response, b"HTTP/1.1 401");
 }

@@ -1,6 +1,6 @@
-//! Is `WWW-Authenticate` valid whatever a request, a token or a configuration holds, and does a
-//! token's text ever get into it? The judge is the parser of the crate `http-auth`. Row ids (D08,
-//! …) are those of docs/conformance.md.
+//! `WWW-Authenticate` is valid for any request, token and configuration, and never contains a
+//! token's claims. The oracle is the parser of the crate `http-auth`. Row ids (D08, …) refer to
+//! docs/conformance.md.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 
 use crate::fixture::{get, header_text, mint, send, sign, token, verifier, with_token};
 
-/// Each claim begins with it, and nothing that was configured does.
+/// The prefix of each claim. No configured value has it.
 const MARK: &str = "c1aim";
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
@@ -29,15 +29,15 @@ struct Ours {
     tenant: u8,
 }
 
-/// Status and, if there is one, the parameters of the one challenge.
-type Heard = (u16, Option<BTreeMap<String, String>>);
+/// The status, and the parameters of the challenge if there is one.
+type Outcome = (u16, Option<BTreeMap<String, String>>);
 
-fn answer(router: &Router, request: Request<Body>) -> Heard {
-    heard(&RUNTIME.block_on(send(router, request)))
+fn outcome_of(router: &Router, request: Request<Body>) -> Outcome {
+    outcome(&RUNTIME.block_on(send(router, request)))
 }
 
-/// Reads the challenge as a client would, and holds it to the rules of RFC 6750 §3.
-fn heard(response: &Response<Body>) -> Heard {
+/// Reads the challenge as a client would, and checks it by the rules of RFC 6750 §3.
+fn outcome(response: &Response<Body>) -> Outcome {
     let status = response.status().as_u16();
     let Some(text) = header_text(response, &header::WWW_AUTHENTICATE) else { return (status, None) };
     assert!(!text.contains(MARK), "a claim is in {text}");
@@ -67,7 +67,8 @@ fn with_authorization(value: HeaderValue) -> Request<Body> {
     request
 }
 
-/// Text of any kind: letters, every Unicode character, and what other parsers stumble over.
+/// Strings of any kind: letters, every Unicode character, and characters that other parsers
+/// mishandle.
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![
         ".{0,12}",
@@ -132,7 +133,7 @@ proptest! {
             (403, Some("insufficient_scope"), with_token(get("/"), &token(&format!("{MARK}/read {MARK}/write")))),
             (403, Some("insufficient_scope"), with_token(get("/"), &sign(&mint().claim("sub", claim.as_str())))),
         ] {
-            let (status, challenge) = answer(&router, request);
+            let (status, challenge) = outcome_of(&router, request);
             let challenge = challenge.unwrap();
             prop_assert_eq!(status, expected_status);
             prop_assert_eq!(challenge.get("error").map(String::as_str), error);
@@ -141,7 +142,7 @@ proptest! {
             prop_assert_eq!(&challenge["scope"], &expected_scope);
         }
         let twice = with_token(with_token(get("/"), &claim_token(&text)), &claim_token(&text));
-        let (status, challenge) = answer(&router, twice);
+        let (status, challenge) = outcome_of(&router, twice);
         prop_assert_eq!((status, &challenge.unwrap()["error"][..]), (400, "invalid_request"));
     }
 
@@ -153,7 +154,7 @@ proptest! {
         let value = [scheme.as_bytes(), &bytes].concat();
         let Ok(value) = HeaderValue::from_bytes(&value) else { return Ok(()) };
         let router = Router::new().route("/", on_get(|| async {}).layer(RequireToken::new(&VERIFIER)));
-        let (status, challenge) = answer(&router, with_authorization(value));
+        let (status, challenge) = outcome_of(&router, with_authorization(value));
         let error = challenge.unwrap().get("error").cloned();
         match status {
             400 => prop_assert_eq!(error.as_deref(), Some("invalid_request")),
@@ -163,7 +164,7 @@ proptest! {
     }
 }
 
-/// Not a token of anybody, but text that stands where one would.
+/// Returns a string in the place of a token. It is not a token.
 fn claim_token(text: &str) -> String {
     let letters: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("{MARK}{letters}")
@@ -171,7 +172,7 @@ fn claim_token(text: &str) -> String {
 
 #[test]
 fn oracle_parser_rejects_broken_challenges() {
-    // D08: what judges here would see a broken header
+    // D08: the oracle detects a broken header
     for broken in [
         "Bearer realm=\"a",
         "Bearer realm=\"a\" scope=\"b\"",
@@ -186,7 +187,7 @@ fn oracle_parser_rejects_broken_challenges() {
 
 #[test]
 fn every_rejection_has_exactly_one_challenge() {
-    // D07, D08, D14: also where layers are in layers, and where a handler asks for more than its layer
+    // D07, D08, D14: also if layers nest, and if a handler requires more than its layer
     let handler = async |claims: Claims| claims.client_id().unwrap_or_default().to_owned();
     let typed = async |claims: Claims<Ours>| claims.scopes().to_string();
     let require = || RequireScope::new(&VERIFIER, "read");
@@ -208,13 +209,13 @@ fn every_rejection_has_exactly_one_challenge() {
     ] {
         let request =
             scopes.into_iter().fold(get(path), |request, scopes| with_token(request, &token(scopes)));
-        let (found, challenge) = answer(&router, request);
+        let (found, challenge) = outcome_of(&router, request);
         let challenge = challenge.unwrap();
         assert_eq!((found, &challenge["realm"][..]), (status, realm), "{path} {scopes:?}");
         assert_eq!(challenge.get("error").map(String::as_str), error, "{path} {scopes:?}");
     }
-    let (status, challenge) = answer(&router, with_token(get("/nested"), "opaque"));
+    let (status, challenge) = outcome_of(&router, with_token(get("/nested"), "opaque"));
     assert_eq!((status, &challenge.unwrap()["realm"][..]), (401, "outer"));
-    let (status, challenge) = answer(&router, with_token(get("/nested"), &token("read write")));
+    let (status, challenge) = outcome_of(&router, with_token(get("/nested"), &token("read write")));
     assert_eq!((status, challenge), (200, None));
 }

@@ -1,5 +1,5 @@
-//! Which response does a gRPC call get, to the letter, and which request is one? What a real client makes of
-//! it is tested in `examples/grpc`.
+//! The exact response to a gRPC call, and the requests that are calls. `examples/grpc` tests it
+//! with a real client.
 
 use std::convert::Infallible;
 
@@ -39,7 +39,7 @@ fn rejected(response: &Response<Body>) -> (&str, &str, Option<&str>) {
     assert_eq!(header_text(response, &header::CONTENT_TYPE), Some("application/grpc"));
     assert_eq!(header_text(response, &header::CACHE_CONTROL), Some("no-store"));
     assert!(response.extensions().get::<Rejection>().is_some());
-    assert!(response.body().is_end_stream(), "the headers are all");
+    assert!(response.body().is_end_stream(), "the response has no body");
     (
         header_text(response, &STATUS).unwrap(),
         header_text(response, &MESSAGE).unwrap(),
@@ -141,7 +141,8 @@ async fn missing_keys_are_unavailable_with_retry_after() {
 
 #[tokio::test]
 async fn request_lacking_one_mark_gets_http_status() {
-    // D07: a 200 would be a yes to a proxy that asks on behalf of others, and no client of gRPC-Web reads it
+    // D07: a proxy that checks requests of others would take a 200 as accepted, and clients of
+    // gRPC-Web do not read the gRPC status
     let changed = |name: HeaderName, value: &'static str| {
         let mut request = call();
         request.headers_mut().insert(name, value.parse().unwrap());
@@ -154,7 +155,7 @@ async fn request_lacking_one_mark_gets_http_status() {
     };
     let mut put = call();
     *put.method_mut() = Method::PUT;
-    // What anybody can send to an API that has nothing to do with gRPC.
+    // Any caller can send this to an API without gRPC.
     let mut http_1 = call();
     *http_1.version_mut() = Version::HTTP_11;
     for request in [

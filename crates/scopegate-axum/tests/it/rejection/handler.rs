@@ -1,4 +1,4 @@
-//! Does a handler's rejection look like its layer's, to the byte? Each test has a twin that the
+//! The response to a handler's rejection is byte-equal to its layer's. Each test has a twin that the
 //! layer rejects.
 
 use axum::Router;
@@ -23,7 +23,7 @@ async fn approve(claims: Claims) -> Handled {
     Ok("approved")
 }
 
-/// Calls a function that knows only `scopegate`.
+/// Calls a function that depends on `scopegate` only.
 async fn approve_elsewhere(claims: Claims) -> Handled {
     fn check(claims: &scopegate::Claims) -> Result<(), Error> {
         claims.require("orders/approve")
@@ -77,7 +77,7 @@ async fn handler_403_is_byte_equal_to_layer_403() {
         assert!(body.contains("lacks a scope"), "{body}");
         assert_eq!(same(&router, ["/layer", handler], &token("orders/approve")).await.0, 200);
     }
-    // A client that asks for a new token needs the scopes of both.
+    // A client that requests a new token needs the scopes of both.
     let (status, headers, _) = same(&router, ["/both", "/read"], &token("orders/read")).await;
     let challenge = headers[header::WWW_AUTHENTICATE].to_str().unwrap();
     assert!(status == 403 && challenge.contains(r#"scope="orders/read orders/approve""#), "{challenge}");
@@ -89,7 +89,7 @@ async fn handler_401_is_byte_equal_to_layer_401() {
     let verifier = verifier();
     let expired = sign(&mint().expired());
     let (other, token_of_other) = (verifier.clone(), expired.clone());
-    // A handler that asks a verifier by itself, for example about a second token.
+    // A handler that uses a verifier itself, for example for a second token.
     let second = async move |_: Claims| -> Handled {
         other.verify(&token_of_other)?;
         Ok("ok")
@@ -112,7 +112,7 @@ async fn handler_rejection_logs_the_line_of_the_layer() {
     let router = Router::new()
         .route("/layer", on_get(ok).layer(RequireScope::new(&verifier, "orders/approve")))
         .route("/handler", on_get(approve).layer(RequireToken::new(&verifier)))
-        // An outer layer sees the rejection too, and must not log it again.
+        // The rejection passes an outer layer too, which must not log it again.
         .layer(RequireToken::new(&verifier));
     let mut lines = Vec::new();
     let token = token("orders/read");
@@ -147,7 +147,7 @@ async fn handler_rejection_has_claims_and_source() {
         );
         assert!(body_text(response).await.contains("lacks a scope"));
     }
-    // A 401 has no claims, because the token is not known to be valid.
+    // A 401 has no claims, because the token may be invalid.
     let expired = send(&router, with_token(get("/layer"), &sign(&mint().expired()))).await;
     let rejection = expired.extensions().get::<Rejection>().unwrap();
     assert!(rejection.claims().is_none() && rejection.status() == 401);
@@ -168,7 +168,7 @@ async fn nested_layers_word_a_handler_rejection_once() {
 
 #[tokio::test]
 async fn replaced_handler_rejection_is_left_alone() {
-    // Another middleware made a response of its own, and kept the extensions.
+    // Another middleware has replaced the response, except for the extensions.
     async fn hide(response: Response<Body>) -> Response<Body> {
         let (mut parts, _) = response.into_parts();
         parts.status = StatusCode::NOT_FOUND;

@@ -1,4 +1,4 @@
-//! Does `on_rejection` see each rejection once, and can it replace the response?
+//! `on_rejection`: it is called once for each rejection, and can replace the response.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,7 +54,7 @@ async fn hook_replaces_body_and_keeps_the_challenge() {
 }
 
 #[tokio::test]
-async fn hook_sees_each_rejection_once_with_its_claims() {
+async fn hook_runs_once_per_rejection_with_claims() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let record = {
         let seen = Arc::clone(&seen);
@@ -97,7 +97,7 @@ async fn hook_of_tower_service_gets_its_body_type() {
 }
 
 #[tokio::test]
-async fn hook_sees_the_grpc_response_of_a_call() {
+async fn hook_gets_the_grpc_response() {
     let hook = |rejection: &Rejection, mut response: Response| {
         let status = response.headers()["grpc-status"].clone();
         assert_eq!((response.status().as_u16(), rejection.status().as_u16()), (200, 401));
