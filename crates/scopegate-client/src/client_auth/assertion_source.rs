@@ -96,7 +96,7 @@ impl AssertionSource {
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         if matches!(&self.origin, AssertionOrigin::File(path) if path.as_os_str().is_empty()) {
-            return Err(ConfigError::Empty { setting: "the path of the assertion file" });
+            return Err(ConfigError::Empty { setting: "path of the assertion file" });
         }
         if !is_absolute_uri(&self.kind) {
             return Err(ConfigError::InvalidAssertionType { found: self.kind.clone() });
@@ -163,14 +163,12 @@ impl fmt::Display for AssertionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::File(_) => "the assertion file could not be read",
-            Self::Callback(_) => "the source of assertions failed",
-            Self::Timeout => "the source of assertions returned none within 5 s",
-            Self::Empty => "expected an assertion, found an empty string",
-            Self::TooLong => "expected an assertion of at most 65536 bytes, found a longer one",
-            Self::NotOneWord => {
-                "expected an assertion in printable ASCII without spaces, found other characters"
-            }
-            Self::NoRandomness => "the system has no randomness to sign an assertion with",
+            Self::Callback(_) => "the assertion source failed",
+            Self::Timeout => "the assertion source did not respond within 5 s",
+            Self::Empty => "the assertion is empty",
+            Self::TooLong => "the assertion is longer than 65536 bytes",
+            Self::NotOneWord => "the assertion contains spaces, or characters other than printable ASCII",
+            Self::NoRandomness => "the system has no randomness to sign the assertion",
         })
     }
 }

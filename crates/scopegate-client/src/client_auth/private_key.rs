@@ -144,8 +144,7 @@ impl PrivateKey {
         match &self.certificate {
             CertificateSetting::Invalid => Err(ConfigError::InvalidCertificate {
                 setting: "certificate of the private key",
-                source: "expected the certificate of this key in PEM, found another certificate or none"
-                    .into(),
+                source: "the first certificate in the PEM is not that of this key, or there is none".into(),
             }),
             CertificateSetting::Absent | CertificateSetting::Present(_) => Ok(()),
         }

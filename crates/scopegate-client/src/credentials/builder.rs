@@ -255,7 +255,7 @@ impl ClientCredentialsBuilder {
     fn check_parameters(&self) -> Result<(), ConfigError> {
         for (position, (name, _)) in self.parameters.iter().enumerate() {
             if name.is_empty() {
-                return Err(ConfigError::Empty { setting: "the name of a parameter" });
+                return Err(ConfigError::Empty { setting: "name of a parameter" });
             }
             let earlier = self.parameters.iter().take(position).any(|(earlier, _)| earlier == name);
             if earlier || RESERVED.contains(&name.as_str()) {

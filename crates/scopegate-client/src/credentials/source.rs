@@ -149,7 +149,8 @@ impl TokenSource {
     fn abandon(&self, requested_at: Option<Instant>) {
         if let Some(requested_at) = requested_at {
             self.state().schedule.abandon(requested_at);
-            tracing::warn!(issuer = %self.endpoint.issuer(), client = %self.endpoint.client, "token request abandoned, because its runtime is stalled");
+            let (issuer, client) = (self.endpoint.issuer(), &self.endpoint.client);
+            tracing::warn!(%issuer, %client, reason = "its runtime is stalled", "token request abandoned");
         }
     }
 

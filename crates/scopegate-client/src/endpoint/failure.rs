@@ -114,14 +114,14 @@ impl fmt::Display for RequestError {
             Self::TokenResponse { reason, words } => write!(f, "{reason}{words}"),
             Self::Metadata(reason) => fmt::Display::fmt(reason, f),
             Self::NotDiscovered(failures) => {
-                f.write_str("no metadata")?;
+                f.write_str("the token endpoint could not be discovered")?;
                 failures.iter().try_for_each(|(url, reason)| write!(f, "; {url}: {}", reason.with_causes()))
             }
             Self::Client(error) => fmt::Display::fmt(error, f),
             Self::Assertion(error) => fmt::Display::fmt(error, f),
-            Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
+            Self::NoRuntime => f.write_str("no Tokio runtime is running"),
             Self::NoResponseYet => f.write_str("no response yet"),
-            Self::TaskEnded => f.write_str("the request was given up: its runtime has ended"),
+            Self::TaskEnded => f.write_str("the runtime of the request has ended"),
         }
     }
 }

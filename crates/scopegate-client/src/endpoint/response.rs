@@ -135,20 +135,18 @@ impl fmt::Display for TokenResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(found) => {
-                write!(f, "expected a token response, found a document that is {found}")
+                write!(f, "the body is {found}")
             }
-            Self::NoTokenType => f.write_str("expected `token_type`, found none"),
+            Self::NoTokenType => f.write_str("`token_type` is missing or not a string"),
             Self::OtherTokenType(Some(found)) => {
-                write!(f, "expected `token_type` to be Bearer, found {found}")
+                write!(f, "`token_type` is {found}: expected Bearer")
             }
-            Self::OtherTokenType(None) => f.write_str("expected `token_type` to be Bearer, found another"),
-            Self::NoAccessToken => f.write_str("expected `access_token`, found none"),
+            Self::OtherTokenType(None) => f.write_str("`token_type` is not Bearer"),
+            Self::NoAccessToken => f.write_str("`access_token` is missing, empty or not a string"),
             Self::NotABearerToken => {
-                f.write_str("expected `access_token` to have the characters of a bearer token, found others")
+                f.write_str("`access_token` has characters that a bearer token must not have")
             }
-            Self::Ended => {
-                f.write_str("expected a token that can be used, found one that has ended meanwhile")
-            }
+            Self::Ended => f.write_str("the token expired before the response arrived"),
         }
     }
 }

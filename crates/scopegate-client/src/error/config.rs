@@ -107,18 +107,18 @@ impl fmt::Display for ConfigError {
                 "expected a scope (printable ASCII without space, quote and backslash), found {found:?}"
             ),
             Self::InvalidResource { found } => {
-                write!(f, "expected a resource (an absolute URI without fragment), found {found:?}")
+                write!(f, "resource: expected an absolute URI without fragment, found {found:?}")
             }
             Self::ReservedParameter { name } => {
-                write!(f, "the parameter {name:?} is set already, and none may be repeated")
+                write!(f, "parameter {name:?} is repeated, or set by this crate")
             }
-            Self::Empty { setting } => write!(f, "expected {setting}, found an empty text"),
+            Self::Empty { setting } => write!(f, "{setting} is empty"),
             Self::OutOfRange { setting, expected, found } => {
                 write!(f, "{setting}: expected {expected}, found {found}")
             }
-            Self::InvalidKey { expected } => write!(f, "expected {expected}"),
+            Self::InvalidKey { expected } => write!(f, "private key: expected {expected}"),
             Self::WrongAlgorithm { expected, found } => {
-                write!(f, "algorithm of assertions: expected {expected}, found {found}")
+                write!(f, "algorithm {found} does not fit the private key: expected {expected}")
             }
             Self::InvalidAssertionType { found } => {
                 write!(f, "client_assertion_type: expected an absolute URI, found {found:?}")
@@ -127,12 +127,12 @@ impl fmt::Display for ConfigError {
                 write!(f, "client id: expected {expected}, found {found:?}")
             }
             Self::InvalidClientSecret { expected } => write!(f, "client secret: expected {expected}"),
-            Self::InvalidCertificate { setting, .. } => write!(f, "{setting} cannot be used"),
+            Self::InvalidCertificate { setting, .. } => write!(f, "{setting} is invalid"),
             Self::NoTokenEndpoint => {
                 f.write_str("no token endpoint: call token_endpoint(), or issuer() to discover it")
             }
             Self::NoAssertionAudience => f.write_str("no audience for assertions: call issuer()"),
-            Self::HttpClient { .. } => f.write_str("the HTTP client could not be set up"),
+            Self::HttpClient { .. } => f.write_str("the HTTP client could not be created"),
         }
     }
 }

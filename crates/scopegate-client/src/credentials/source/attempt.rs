@@ -76,7 +76,7 @@ impl TokenSource {
         tracing::info!(%issuer, %client, lifetime = lifetime.as_secs(), scopes, further_scopes = further.len(), "token received");
         for Unreadable { name, found } in &response.unreadable {
             let found = found.as_ref().map(ToString::to_string);
-            tracing::warn!(%issuer, %client, member = name, found, "unreadable member of the token response ignored");
+            tracing::warn!(%issuer, %client, member = name, found, "unreadable token response member ignored");
         }
         if !token.missing_scopes().is_empty() {
             tracing::warn!(%issuer, %client, missing = %token.missing_scopes(), "token lacks requested scopes");

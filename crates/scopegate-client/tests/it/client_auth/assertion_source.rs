@@ -75,7 +75,7 @@ async fn missing_assertion_sends_no_request_and_may_recover() {
     assert!(error.to_string().starts_with("no client assertion; next attempt in "), "{error}");
     file.write("");
     let error = credentials.for_scopes(["empty"]).unwrap().token().await.unwrap_err();
-    assert_eq!(reason(&error), "expected an assertion, found an empty string");
+    assert_eq!(reason(&error), "the assertion is empty");
     assert_eq!(server.count(), 0);
     file.write("eyJ.e30.c2ln");
     assert!(credentials.for_scopes(["later"]).unwrap().token().await.is_ok());
@@ -89,9 +89,9 @@ async fn malformed_assertion_is_rejected_before_a_request() {
     let longest = "x".repeat(64 * 1024);
     for (n, (text, rejected)) in [
         (longest.clone(), None),
-        (format!("{longest}x"), Some("at most 65536 bytes")),
+        (format!("{longest}x"), Some("longer than 65536 bytes")),
         ("eyJ.e30.c2ln".to_owned(), None),
-        ("eyJ.e30 .c2ln".to_owned(), Some("without spaces")),
+        ("eyJ.e30 .c2ln".to_owned(), Some("contains spaces")),
     ]
     .into_iter()
     .enumerate()
@@ -131,7 +131,7 @@ async fn callback_is_called_for_each_request() {
     scoped("a").token().await.unwrap();
     assert!(scoped("a").token().await.is_ok(), "cached");
     let error = scoped("b").token().await.unwrap_err();
-    assert_eq!(reason(&error), "the source of assertions failed");
+    assert_eq!(reason(&error), "the assertion source failed");
     scoped("c").token().await.unwrap();
     assert_eq!((calls.load(Ordering::Relaxed), server.count()), (3, 2));
     let sent: Vec<_> =
@@ -150,7 +150,7 @@ async fn callback_that_hangs_is_given_up() {
     let error =
         credentials.acquire_timeout(Duration::from_secs(6)).build().unwrap().token().await.unwrap_err();
     assert!(matches!(error, Error::NoAssertion { .. }), "{error:?}");
-    assert_eq!(reason(&error), "the source of assertions returned none within 5 s");
+    assert_eq!(reason(&error), "the assertion source did not respond within 5 s");
     assert!(begun.elapsed() <= Duration::from_secs(7));
 }
 

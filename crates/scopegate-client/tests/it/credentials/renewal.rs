@@ -328,7 +328,7 @@ fn missing_runtime_is_an_error_without_panic() {
     };
     assert!(matches!(failure, Error::Unavailable { .. }));
     let reason = std::error::Error::source(&failure).unwrap().to_string();
-    assert_eq!(reason, "expected a running Tokio runtime, found none");
+    assert_eq!(reason, "no Tokio runtime is running");
     for _ in 0..10 {
         assert!(credentials.current().is_none());
     }

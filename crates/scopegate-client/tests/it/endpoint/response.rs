@@ -27,14 +27,14 @@ async fn token_response_needs_token_and_bearer_type() {
     for (body, expected) in [
         (r#"{"access_token":"t","token_type":"Bearer","x":1}"#, None),
         (r#"{"access_token":"t","token_type":"bEARER"}"#, None),
-        (r#"{"token_type":"Bearer"}"#, Some("expected `access_token`, found none")),
-        (r#"{"access_token":1,"token_type":"Bearer"}"#, Some("expected `access_token`, found none")),
-        (r#"{"access_token":"t"}"#, Some("expected `token_type`, found none")),
+        (r#"{"token_type":"Bearer"}"#, Some("`access_token` is missing, empty or not a string")),
         (
-            r#"{"access_token":"t","token_type":"mac"}"#,
-            Some("expected `token_type` to be Bearer, found \"mac\""),
+            r#"{"access_token":1,"token_type":"Bearer"}"#,
+            Some("`access_token` is missing, empty or not a string"),
         ),
-        (r#"{"access_token":"t t","token_type":"Bearer"}"#, Some("characters of a bearer token")),
+        (r#"{"access_token":"t"}"#, Some("`token_type` is missing or not a string")),
+        (r#"{"access_token":"t","token_type":"mac"}"#, Some("`token_type` is \"mac\": expected Bearer")),
+        (r#"{"access_token":"t t","token_type":"Bearer"}"#, Some("a bearer token must not have")),
         ("<!doctype html>", Some("not one JSON object")),
         ("", Some("not one JSON object")),
     ] {
@@ -216,11 +216,11 @@ async fn server_words_are_shown_for_every_status() {
     // A response with a token, or of another kind, stays invalid; its words are its reason.
     let error = outcome(reply(200, r#"{"message":"moved"}"#)).await.unwrap_err();
     assert!(matches!(error, Error::InvalidResponse { .. }));
-    assert_eq!(reason(&error), r#"expected `token_type`, found none, "moved""#);
+    assert_eq!(reason(&error), r#"`token_type` is missing or not a string, "moved""#);
     let with_token =
         r#"{"access_token":"t0ken-text","token_type":"mac","error":"e","error_description":"t0ken-text"}"#;
     let error = outcome(reply(200, with_token)).await.unwrap_err();
-    assert_eq!(reason(&error), r#"expected `token_type` to be Bearer, found "mac", error "e""#);
+    assert_eq!(reason(&error), r#"`token_type` is "mac": expected Bearer, error "e""#);
     // A token with further members is a token.
     assert!(outcome(token("t", r#","error":null,"message":"ok""#)).await.is_ok());
 }
