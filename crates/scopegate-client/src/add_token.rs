@@ -1,5 +1,4 @@
-//! How does an outgoing request get its token? A layer adds the token, and replaces one that the
-//! API no longer accepts.
+//! Tokens for outgoing requests. A layer adds the token, and replaces a token that the API rejects.
 
 pub(crate) mod call_error;
 pub(crate) mod challenge;
@@ -25,19 +24,20 @@ use crate::add_token::service::WithToken;
 use crate::credentials::ClientCredentials;
 use crate::error::config::ConfigError;
 
-/// Adds an access token to the requests for one API: as a [`Layer`] around an HTTP client, or by
-/// `AddToken::send` with the feature `reqwest`.
+/// Adds an access token to the requests for one API. It is a [`Layer`] around an HTTP client. With
+/// the feature `reqwest`, it also has `AddToken::send`.
 ///
 /// For each request:
 ///
 /// 1. A request for another origin (scheme, host and port) is passed on unchanged, without a token.
-///    So is a request with an `Authorization` header of its own.
-/// 2. The token is added (RFC 6750 §2.1). If there is none, the request is not sent:
-///    [`CallError::Token`](crate::CallError::Token).
-/// 3. If the response is `401`, the token is given up for this API, and the request is retried once
-///    with a new one. The status decides (RFC 9110 §15.5.2), because an error is optional. It is not
-///    about the token if a challenge has the error `use_dpop_nonce`, `invalid_dpop_proof` or
-///    `insufficient_user_authentication`, or if all challenges name other schemes than `Bearer`.
+///    So is a request that already has an `Authorization` header.
+/// 2. The token is added (RFC 6750 §2.1). If no token is available, the request is not sent, and
+///    the error is [`CallError::Token`](crate::CallError::Token).
+/// 3. If the response is `401`, the token is discarded for this API, and the request is retried
+///    once with a new token. The status decides (RFC 9110 §15.5.2), because an error is optional. A
+///    `401` is not about the token if a challenge has the error `use_dpop_nonce`,
+///    `invalid_dpop_proof` or `insufficient_user_authentication`. The same is true if all
+///    challenges have other schemes than `Bearer`.
 /// 4. If the response is `403` with `error="insufficient_scope"`, and
 ///    [step-up](Self::with_step_up_to) to its scopes is allowed, the request is retried once with a
 ///    token for these scopes. Any other `403` is final: a rule of the API forbids the request.
@@ -45,22 +45,21 @@ use crate::error::config::ConfigError;
 ///
 /// A request can be retried if its body is empty, or if bodies are
 /// [cloned](Self::with_cloned_bodies). Both responses are rejections, so the API has not acted on
-/// the request. Extensions of the request are cloned with it. If a request cannot be retried, a
-/// rejected token is still given up, so that the next request gets a new one; no step-up follows.
+/// the request. The retry has clones of the request's extensions. If a request cannot be retried, a
+/// rejected token is still discarded, so that the next request gets a new one. No step-up follows.
 ///
-/// Other callers of these credentials get the rejected token until the new one is there, because the
-/// API may be the only one that rejects it.
+/// Other callers of these credentials get the rejected token until the new one is available,
+/// because other APIs may accept it.
 ///
-/// For each API and set of scopes, a token is given up at most once per
+/// For each API and set of scopes, a token is discarded at most once per
 /// [cooldown](crate::ClientCredentialsBuilder::rejection_cooldown) (default: 30 s). If the API
-/// rejects the new token within that time, the token stays in use, nothing is retried, and the
+/// rejects the new token within that time, the token stays in use and nothing is retried. The
 /// cooldown doubles (up to an hour).
 ///
-/// Put a layer that follows redirects outside of this one: each step is then checked against the
-/// origin, and takes no token elsewhere. If the HTTP client follows redirects itself, it must drop
-/// `Authorization` on the way to another host, as `reqwest` does. Note that a rejection behind a
-/// redirect then makes this layer retry the request from its beginning, although the API may have
-/// acted on it.
+/// If a layer follows redirects, put it outside of this layer. Each step is then checked against
+/// the origin, so no other origin gets the token. If the HTTP client follows redirects itself, it
+/// must drop `Authorization` on the way to another host, as `reqwest` does. A rejection behind a
+/// redirect then makes this layer retry the first request, although the API may have acted on it.
 ///
 /// ```
 /// use http::Request;
@@ -93,23 +92,23 @@ use crate::error::config::ConfigError;
 ///
 /// # gRPC
 ///
-/// A rejected gRPC call has HTTP status 200. It is never retried, whatever its body. After
-/// `UNAUTHENTICATED`, the token is given up, so that the next call gets a new one (at most once
-/// per cooldown). Two conditions apply:
+/// A rejected gRPC call has HTTP status 200. It is never retried. After `UNAUTHENTICATED`, the
+/// token is discarded, so that the next call gets a new one (at most once per cooldown). Two
+/// conditions apply:
 ///
 /// - The response is *Trailers-Only*: content type, `grpc-status` and everything else in one block
 ///   of headers. A status in trailers is not read.
-/// - It has a challenge with `error="invalid_token"` in `www-authenticate`, as responses of `scopegate-axum` do. A
-///   status without a challenge may have any cause.
+/// - It has a challenge with `error="invalid_token"` in `www-authenticate`, as in responses of
+///   `scopegate-axum`. A status without a challenge may have any cause.
 ///
 /// `PERMISSION_DENIED` changes nothing. If methods require different scopes, use one layer for
 /// each, with [`for_scopes`](ClientCredentials::for_scopes).
 ///
-/// A call is not retried because such a status does not show that the method did nothing. A method
-/// may act, call another service, and pass on the status of that call: with tonic a `?` is enough,
-/// and the metadata of the status, `www-authenticate` included, goes along. A tonic service should
-/// return a status of its own instead: the challenge is about a token that its caller has never
-/// seen, and makes the caller discard a valid one.
+/// A call is not retried, because such a status does not prove that the method did nothing. A
+/// method may act, call another service, and pass on the status of that call. With tonic a `?` is
+/// enough, and the metadata of the status is passed on too, including `www-authenticate`. A tonic
+/// service should return its own status instead. The challenge is about the token of the inner
+/// call, and would make the caller discard a valid token.
 #[derive(Clone)]
 pub struct AddToken<R = RetryEmptyBody> {
     api: Arc<Api>,
@@ -129,12 +128,12 @@ struct Api {
 }
 
 impl AddToken {
-    /// Adds tokens to requests for this origin, for example `https://api.example`. No other origin
-    /// gets the token.
+    /// Creates a layer that adds tokens to requests for this origin, for example
+    /// `https://api.example`. No other origin gets the token.
     ///
     /// # Errors
-    /// Returns [`ConfigError::InvalidUrl`] if it is not `https` (or `http` on a loopback address),
-    /// or has a path or query.
+    /// Returns [`ConfigError::InvalidUrl`] if the origin is not `https` (or `http` on a loopback
+    /// address), or has a path or query.
     pub fn new(credentials: &ClientCredentials, origin: &str) -> Result<Self, ConfigError> {
         let origin = Origin::parse(origin)?;
         let api = Api {
@@ -147,8 +146,8 @@ impl AddToken {
         Ok(Self { api: Arc::new(api), retry_body: RetryEmptyBody })
     }
 
-    /// Retries requests with a body, too, by cloning the body before it is sent. Use it if that is
-    /// cheap, as for `Full<Bytes>`.
+    /// Also retries requests with a body, by cloning the body before it is sent. Use it if clones
+    /// are cheap, as for `Full<Bytes>`.
     #[must_use]
     pub fn with_cloned_bodies(self) -> AddToken<RetryClonedBody> {
         AddToken { api: self.api, retry_body: RetryClonedBody }
@@ -156,11 +155,11 @@ impl AddToken {
 }
 
 impl<R> AddToken<R> {
-    /// Lets challenges of this API add these scopes to those of the credentials.
+    /// Allows challenges of this API to add these scopes to the configured scopes. Default:
+    /// none, because the operator of the client decides about scopes, and not the API.
     ///
-    /// A challenge that names another scope changes nothing. By default no challenge adds scopes,
-    /// because the operator of the client decides about them, not the API. Each request starts with
-    /// the ordinary token. If you know the scopes of a request beforehand, use
+    /// A challenge that names another scope changes nothing. Each request starts with the ordinary
+    /// token. If you know the scopes of a request beforehand, use
     /// [`for_scopes`](ClientCredentials::for_scopes) instead.
     ///
     /// ```

@@ -1,4 +1,4 @@
-//! How does the client authenticate to its issuer (RFC 6749 §2.3)?
+//! Authentication of the client to its issuer (RFC 6749 §2.3).
 
 mod assertion;
 pub(crate) mod assertion_source;
@@ -23,17 +23,17 @@ use crate::client_auth::secret::Secret;
 use crate::error::config::ConfigError;
 use crate::error::words::SentSecrets;
 
-/// A client id, and the one method that authenticates it (RFC 6749 §2.3). The names are those of
-/// the registry that metadata uses (RFC 8414 §2).
+/// A client id, and the method that authenticates it (RFC 6749 §2.3). The methods have the names of
+/// the registry for metadata (RFC 8414 §2).
 ///
 /// | method | prefer it |
 /// | --- | --- |
 /// | [`private_key_jwt`](Self::private_key_jwt) | if the issuer supports it: an assertion is valid for one minute, and for this issuer only (RFC 9700 §2.5) |
-/// | [`client_assertion`](Self::client_assertion) | if the platform of the client makes assertions, so that there is no secret to store (Kubernetes, SPIFFE, CI systems, Entra ID with federated credentials) |
+/// | [`client_assertion`](Self::client_assertion) | if the platform of the client issues assertions, so that there is no secret to store (Kubernetes, SPIFFE, CI systems, Entra ID with federated credentials) |
 /// | [`tls_client_auth`](Self::tls_client_auth) | if you manage certificates already |
-/// | [`client_secret_basic`](Self::client_secret_basic) | otherwise; every issuer supports it (RFC 6749 §2.3.1) |
+/// | [`client_secret_basic`](Self::client_secret_basic) | otherwise: every issuer supports it (RFC 6749 §2.3.1) |
 /// | [`client_secret_post`](Self::client_secret_post) | if the issuer does not decode `Basic` as RFC 6749 §2.3.1 requires |
-/// | [`client_secret_basic_raw`](Self::client_secret_basic_raw) | if it does not, and supports no other method |
+/// | [`client_secret_basic_raw`](Self::client_secret_basic_raw) | if the issuer does not decode `Basic`, and supports no other method |
 ///
 /// The grant is for confidential clients only (RFC 6749 §4.4), so a client without authentication
 /// cannot be created:
@@ -64,11 +64,11 @@ pub(crate) struct ClientAuthParams {
     pub(crate) header: Option<HeaderValue>,
     /// Parameters of the body.
     pub(crate) parameters: Vec<(&'static str, Zeroizing<String>)>,
-    /// What the server must not be quoted with.
+    /// The credentials that must be hidden if the server quotes them.
     pub(crate) secrets: SentSecrets,
 }
 
-/// Every JSON object begins like this in base64url, and so every assertion.
+/// The first characters of every assertion: base64url of the beginning of a JSON object.
 const ASSERTION_START: &str = "eyJ";
 
 impl ClientAuthentication {
@@ -77,12 +77,12 @@ impl ClientAuthentication {
         Self { id: client_id.into(), method: Method::Basic(secret.into()) }
     }
 
-    /// Authenticates by a secret in the `Authorization` header that is not form-encoded: for issuers
-    /// that read `Basic` as RFC 7617 §2 defines it, and do not decode it (RFC 6749 §2.3.1).
+    /// Authenticates by a secret in the `Authorization` header that is not form-encoded. Use it for
+    /// issuers that read `Basic` as in RFC 7617 §2, and do not decode it (RFC 6749 §2.3.1).
     ///
     /// This differs from [`client_secret_basic`](Self::client_secret_basic) only if the id or the
-    /// secret has other characters than letters, digits and `*-._`. The id must contain no colon,
-    /// and neither may contain control characters.
+    /// secret has other characters than letters, digits and `*-._`. The id must not contain a
+    /// colon. Both must not contain control characters.
     pub fn client_secret_basic_raw(client_id: impl Into<String>, secret: impl Into<Secret>) -> Self {
         Self { id: client_id.into(), method: Method::RawBasic(secret.into()) }
     }
@@ -108,7 +108,7 @@ impl ClientAuthentication {
     /// `self_signed_tls_client_auth`.
     ///
     /// The PEM contains the private key (PKCS #8) and the certificate with its chain. The token is
-    /// not bound to it: this crate does not present the certificate to APIs.
+    /// not sender-constrained, because this crate does not present the certificate to APIs.
     pub fn tls_client_auth(client_id: impl Into<String>, identity_pem: impl Into<Secret>) -> Self {
         Self { id: client_id.into(), method: Method::Certificate(identity_pem.into()) }
     }
@@ -185,7 +185,7 @@ fn with_assertion(
 ) -> ClientAuthParams {
     let secrets = SentSecrets::new([assertion.as_str(), ASSERTION_START]);
     let kind = Zeroizing::new(kind.to_owned());
-    // The id is optional here (RFC 7521 §4.2); some issuers ask for it.
+    // The id is optional here (RFC 7521 §4.2), and some issuers require it.
     let parameters = vec![id, ("client_assertion_type", kind), ("client_assertion", assertion)];
     ClientAuthParams { header: None, parameters, secrets }
 }
@@ -202,8 +202,8 @@ fn basic(pair: &Zeroizing<String>, secret: &Secret) -> ClientAuthParams {
     ClientAuthParams { header, parameters: Vec::new(), secrets }
 }
 
-/// RFC 6749 §2.3.1: both are form-urlencoded before they are joined, so a colon in the id stays a
-/// part of it.
+/// Joins the id and the secret. Both are form-urlencoded first (RFC 6749 §2.3.1), so a colon in the
+/// id stays a part of it.
 fn pair(id: &str, secret: &Secret) -> Zeroizing<String> {
     let secret = secret.as_str();
     let mut pair = Zeroizing::new(String::with_capacity(3 * (id.len() + secret.len()) + 1));
@@ -214,7 +214,7 @@ fn pair(id: &str, secret: &Secret) -> Zeroizing<String> {
 }
 
 impl fmt::Display for ClientAuthentication {
-    /// The client id.
+    /// Writes the client id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.id)
     }
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn raw_basic_rejects_what_it_cannot_send() {
+    fn raw_basic_rejects_colon_and_control_characters() {
         // FR-D7
         let check =
             |id: &str, secret: &str| ClientAuthentication::client_secret_basic_raw(id, secret).check();

@@ -1,4 +1,4 @@
-//! Which token does a caller get now? [`ClientCredentials`] is the handle that callers hold.
+//! The tokens of one client. [`ClientCredentials`] is the handle for callers.
 
 pub(crate) mod builder;
 mod pool;
@@ -22,12 +22,11 @@ use crate::token::AccessToken;
 /// The access tokens of one client (RFC 6749 §4.4).
 ///
 /// [`token`](Self::token) returns a valid token. It is requested when it is first needed, cached,
-/// and renewed in the background when three quarters of its lifetime have passed. Meanwhile the
-/// current token is served, also if renewal fails, until it expires. Concurrent callers cause one
-/// request.
+/// and renewed in the background when three quarters of its lifetime have passed. If renewal fails,
+/// the current token is served until it expires. Concurrent callers cause one request.
 ///
-/// Cloning is cheap, and clones share their tokens. Create one at startup, and clone it. Two that
-/// are built separately send their own requests.
+/// Cloning is cheap, and clones share their tokens. Create one instance at startup and clone it.
+/// Separately built instances send their own requests.
 ///
 /// ```
 /// use scopegate_client::{ClientAuthentication, ClientCredentials, Error};
@@ -69,13 +68,13 @@ impl ClientCredentials {
     /// Returns a valid token.
     ///
     /// If a token is cached, this is an atomic load: no lock, no I/O, no wait. Otherwise it waits
-    /// for the request, and for retries while the issuer is unavailable, up to the [acquire
-    /// timeout](crate::ClientCredentialsBuilder::acquire_timeout).
+    /// for the request, and for retries while the issuer is unavailable. The [acquire
+    /// timeout](crate::ClientCredentialsBuilder::acquire_timeout) limits the wait.
     ///
-    /// It can be canceled at any time, by `select!` or a timeout: the request continues for other
+    /// You can cancel it at any time, by `select!` or a timeout. The request continues for other
     /// callers. It must run on a Tokio runtime with timers and I/O. Without a runtime, only a
-    /// cached token is returned. If the request was started on another runtime that runs no tasks,
-    /// it is repeated on this one after a second.
+    /// cached token is returned. If another runtime has started the request and runs no tasks, the
+    /// request is repeated on this runtime after a second.
     ///
     /// # Errors
     /// Returns an [`Error`] if there is no token. After a rejection by the issuer, calls fail
@@ -84,18 +83,18 @@ impl ClientCredentials {
         self.source.token(None).await
     }
 
-    /// Returns the cached token, if there is a valid one, without waiting. If it is due for
-    /// renewal, or there is none, a request is started in the background, on the current Tokio
+    /// Returns the cached token without waiting, or `None` if there is no valid token. If the token
+    /// is missing or due for renewal, a request is started in the background, on the current Tokio
     /// runtime.
     pub fn current(&self) -> Option<AccessToken> {
         self.source.current(None)
     }
 
-    /// Returns the same client for other scopes, in place of those it was built with. Equal scopes
-    /// share their tokens.
+    /// Returns the same client with these scopes instead of its own. Equal scopes share their
+    /// tokens.
     ///
     /// # Errors
-    /// Returns [`ConfigError::InvalidScope`] if one of the scopes is invalid.
+    /// Returns [`ConfigError::InvalidScope`] if a scope is invalid.
     pub fn for_scopes<S: AsRef<str>>(
         &self,
         scopes: impl IntoIterator<Item = S>,
@@ -115,16 +114,17 @@ impl ClientCredentials {
         &self.source.grant().scopes
     }
 
-    /// Discards this token, because an API rejected it (401). The next [`token`](Self::token) is a new
-    /// one. A token that has replaced it already stays cached.
+    /// Discards this token, because an API rejected it (401). The next call of
+    /// [`token`](Self::token) returns a new token. If another token has already replaced this one,
+    /// it stays cached.
     ///
     /// It has an effect at most once per
     /// [cooldown](crate::ClientCredentialsBuilder::rejection_cooldown), because an API that rejects
     /// every token must not cause a token request for each call. If the next token is rejected as
     /// well, the cooldown doubles.
     ///
-    /// It affects all callers. [`AddToken`](crate::AddToken) knows which API rejected the token, and
-    /// gives it up for that API only.
+    /// It affects all callers. [`AddToken`](crate::AddToken) discards a token only for the API that
+    /// rejected it.
     pub fn reject(&self, token: &AccessToken) {
         self.source.reject(token);
     }
@@ -139,7 +139,7 @@ impl ClientCredentials {
         self.source.current(Some(api))
     }
 
-    /// Gives up this token for one API, because it rejected the token.
+    /// Discards this token for the API that rejected it.
     pub(crate) fn reject_for(&self, api: &Arc<str>, token: &AccessToken) {
         self.source.reject_for(api, token);
     }

@@ -1,5 +1,5 @@
-//! How is a token requested? One client sends one request to the token endpoint of one issuer,
-//! which is configured or discovered. [`credentials`](crate::credentials) decides when.
+//! Token requests to the token endpoint of one issuer, which is configured or discovered.
+//! [`credentials`](crate::credentials) decides when to send one.
 
 pub(crate) mod discovery;
 pub(crate) mod error_response;
@@ -29,7 +29,7 @@ use crate::endpoint::response::{TokenResponse, TokenResponseError};
 use crate::endpoint::transport::{Transport, send};
 use crate::error::config::ConfigError;
 
-/// The token endpoint of one issuer, as one client uses it.
+/// The token endpoint of one issuer, for one client.
 pub(crate) struct TokenEndpoint {
     pub(crate) client: ClientAuthentication,
     /// Configured parameters of every request.
@@ -85,7 +85,7 @@ impl TokenEndpoint {
         Ok(Self { client, parameters: Vec::new(), audience, clock, source })
     }
 
-    /// Returns the URL for logs and errors; the issuer, until the endpoint has been discovered.
+    /// Returns the URL for logs and errors, or the issuer until the endpoint has been discovered.
     pub(crate) fn redacted(&self) -> Arc<str> {
         match &self.source {
             EndpointSource::Configured(endpoint) => Arc::clone(&endpoint.redacted),
@@ -93,7 +93,7 @@ impl TokenEndpoint {
         }
     }
 
-    /// Returns the issuer for logs and metrics; the endpoint's URL if the issuer is unknown.
+    /// Returns the issuer for logs and metrics, or the endpoint's URL if the issuer is unknown.
     pub(crate) fn issuer(&self) -> Arc<str> {
         match (&self.audience, &self.source) {
             (AssertionAudience::Issuer(issuer), _) => Arc::clone(issuer),
@@ -150,7 +150,7 @@ impl TokenEndpoint {
         if status == StatusCode::OK {
             let mut secrets = auth.secrets;
             return response::token(&response.body, &mut secrets).map_err(|reason| {
-                // Text that is not JSON may be a token.
+                // A string that is not JSON may be a token.
                 let words = match reason {
                     TokenResponseError::Json(_) => ErrorResponse::default(),
                     _ => error_response(&response.body, &secrets),

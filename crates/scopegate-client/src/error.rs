@@ -1,4 +1,4 @@
-//! Why is there no token, and why could credentials not be built?
+//! Errors of token requests, and of configurations.
 
 pub(crate) mod config;
 mod decode;
@@ -10,28 +10,30 @@ use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
 
-/// Maximum number of characters of an excerpt. Descriptions of issuers are sentences.
+/// Maximum number of characters of an excerpt. The descriptions of issuers are sentences.
 const MAX_EXCERPT: usize = 120;
 
 /// The error of a token request.
 ///
-/// The variants differ in who can act: the operator of the client or of the issuer
-/// ([`Rejected`](Error::Rejected)), the operator of the client's platform
-/// ([`NoAssertion`](Error::NoAssertion)), no one, because the error passes
-/// ([`Unavailable`](Error::Unavailable)), or the programmer who set the URL
-/// ([`InvalidResponse`](Error::InvalidResponse)). The [`source`](std::error::Error::source) of the
-/// last two is their reason.
+/// Each variant has another remedy:
+///
+/// - [`Rejected`](Error::Rejected): the operator of the client or of the issuer must act.
+/// - [`NoAssertion`](Error::NoAssertion): the operator of the client's platform must act.
+/// - [`Unavailable`](Error::Unavailable): the error passes.
+/// - [`InvalidResponse`](Error::InvalidResponse): the programmer must check the URL.
+///
+/// The [`source`](std::error::Error::source) of all but the first has the cause.
 ///
 /// Neither `Display` nor `Debug` contains a secret, an assertion or a token. Strings of an issuer
 /// are [`Excerpt`]s of at most 120 characters. Characters other than letters, spaces and printable
-/// ASCII are replaced, and so are `"`, `\`, `<`, `>`, `&` and the backquote. A string that shares six
-/// characters with the client's credentials, in any usual encoding, is left out. The messages of
-/// `Display` may change.
+/// ASCII are replaced, and so are `"`, `\`, `<`, `>`, `&` and the backquote. A string that shares
+/// six characters with the client's credentials, in any usual encoding, is left out. The messages
+/// of `Display` may change.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum Error {
-    /// The token endpoint rejected the request (RFC 6749 §5.2): the client is unknown or its secret
-    /// is wrong (`invalid_client`), or it may not have the scopes (`invalid_scope`). Further calls
+    /// The token endpoint rejected the request (RFC 6749 §5.2). For example, the secret is wrong
+    /// (`invalid_client`), or the client is not allowed the scopes (`invalid_scope`). Further calls
     /// fail immediately for one minute, without another request.
     #[non_exhaustive]
     Rejected {
@@ -39,13 +41,13 @@ pub enum Error {
         endpoint: Arc<str>,
         /// The status of the response: 400, 401 or 403, or 200 with an error in place of a token.
         status: u16,
-        /// The error code, if there is one that may be shown.
+        /// The error code, if it exists and may be shown.
         code: Option<Excerpt>,
         /// The issuer's description. A server wrote it: log it, but do not show it on a page.
         description: Option<Excerpt>,
     },
-    /// There is no response, or one with status 429 or 5xx. As long as callers need a token,
-    /// requests are retried with exponential backoff; `Retry-After` can make the waits longer.
+    /// There is no response, or its status is 429 or 5xx. While callers need a token, requests are
+    /// retried with exponential backoff. `Retry-After` can make the waits longer.
     #[non_exhaustive]
     Unavailable {
         /// The token endpoint or the issuer, without its query.
@@ -55,9 +57,8 @@ pub enum Error {
         /// The cause.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// There is no assertion to authenticate the client with: its
-    /// [source](crate::AssertionSource) failed, so no request was sent. If the source may recover,
-    /// it is retried as for [`Unavailable`](Error::Unavailable).
+    /// The [source](crate::AssertionSource) of assertions failed, so no request was sent. If the
+    /// source may recover, it is retried as for [`Unavailable`](Error::Unavailable).
     #[non_exhaustive]
     NoAssertion {
         /// The wait until the next attempt is allowed.
@@ -65,7 +66,7 @@ pub enum Error {
         /// The cause.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// The response is not one of a token endpoint: a web page, another token type, no token.
+    /// The response is no token response: for example a web page, another token type, or no token.
     #[non_exhaustive]
     InvalidResponse {
         /// The token endpoint or the issuer, without its query.

@@ -1,5 +1,5 @@
-//! Doors for the fuzz targets to what reads the bytes that a server has chosen. They are there with
-//! the cfg `fuzzing` alone, which fuzzers set, and are no part of the API.
+//! Entry points of the fuzz targets to the parsers of untrusted input. They exist only with the cfg
+//! `fuzzing`, which fuzzers set, and are no part of the API.
 
 use http::{HeaderMap, HeaderValue};
 use scopegate_proto::url::issuer_identifier;
@@ -12,8 +12,8 @@ use crate::endpoint::response::{self, GrantedScopes};
 use crate::error::words::SentSecrets;
 use crate::token::{AccessToken, TokenScopes};
 
-/// Reads a token response. What was read, as text for comparisons: token, lifetime in seconds,
-/// scopes.
+/// Parses a token response. Returns the token, the lifetime in seconds and the scopes, for
+/// comparisons.
 pub fn token_response(body: &[u8]) -> Option<(String, Option<u64>, Option<String>)> {
     let read = response::token(body, &mut SentSecrets::default()).ok()?;
     let scopes = match read.scopes {
@@ -23,25 +23,25 @@ pub fn token_response(body: &[u8]) -> Option<(String, Option<u64>, Option<String
     Some((read.token.to_string(), read.lifetime.map(|lifetime| lifetime.as_secs()), scopes))
 }
 
-/// Whether a text can be sent as a bearer token, by what would be sent.
+/// Returns the header of a bearer token, or `None` if the string is no bearer token.
 pub fn header_of(token: &str) -> Option<HeaderValue> {
     let now = Instant::now();
     let token = AccessToken::new(token, TokenScopes::default(), now)?;
     Some(token.header_value())
 }
 
-/// Reads an error response: its strings as they would be logged.
+/// Parses an error response. Returns the strings that would be logged.
 pub fn error_response(body: &[u8]) -> (Option<String>, Option<String>) {
     let read = error_response::error_response(body, &SentSecrets::default());
     (read.code.map(|code| code.to_string()), read.description.map(|text| text.to_string()))
 }
 
-/// Reads challenges: the error that was found, as text.
+/// Parses challenges. Returns the error as a string.
 pub fn challenge(headers: &HeaderMap) -> Option<String> {
     challenge::bearer_error(headers).map(|error| format!("{error:?}"))
 }
 
-/// Reads the metadata of an issuer: the URL of its token endpoint.
+/// Parses the metadata of an issuer. Returns the URL of its token endpoint.
 pub fn metadata(document: &[u8], issuer: &str) -> Option<String> {
     let issuer = issuer_identifier(issuer).ok()?;
     let endpoint = discovery::token_endpoint(document, &issuer, false).ok()?;

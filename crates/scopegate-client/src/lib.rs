@@ -1,11 +1,11 @@
 //! Fetches, caches and renews OAuth 2.0 access tokens (client credentials grant).
 //!
-//! Use it in a service or job that calls an API with access tokens of Amazon Cognito, or of any
+//! Use it in a service or job that calls an API with access tokens of Amazon Cognito or of any
 //! other authorization server. One request fetches a token for all callers. The token is renewed
-//! before it expires, and replaced when an API rejects it.
+//! before it expires and replaced when an API rejects it.
 //!
 //! ```no_run
-//! # // Not run, because there is no such user pool; the example of `ClientCredentials` is, with a local issuer.
+//! # // Not run, because there is no such user pool. The example of `ClientCredentials` has a local issuer.
 //! use scopegate_client::{ClientAuthentication, ClientCredentials};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,58 +19,62 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`AddToken`] puts the token into requests: as a tower layer, or by `AddToken::send` for
-//! `reqwest` (feature).
+//! [`AddToken`] is a tower layer that adds the token to requests. With the feature `reqwest`, it
+//! also has `AddToken::send`.
 //!
 //! # Behavior
 //!
-//! 1. The first caller that needs a token causes one request, which serves all callers that wait
-//!    (RFC 6749 §4.4). A caller that is canceled does not cancel the request.
-//! 2. A cached token is returned by an atomic load, with no lock and no I/O.
-//! 3. When 75 % of its lifetime have passed, the next caller causes a renewal in the background,
-//!    and gets the current token. This varies by ±10 %, so that programs that start together do not
+//! 1. The first caller that needs a token causes one request, which serves all waiting callers
+//!    (RFC 6749 §4.4). A canceled caller does not cancel the request.
+//! 2. A cached token is returned by an atomic load, without a lock or I/O.
+//! 3. After 75 % of its lifetime, the next caller gets the current token and causes a renewal in
+//!    the background. The fraction varies by ±10 %, so that programs that start together do not
 //!    renew together. If renewal fails, the current token is served until 10 s before it expires.
-//!    Attempts are repeated after 1 s, with waits that double up to a minute. While there is no
-//!    token, they double [up to 5 s](ClientCredentialsBuilder::max_backoff_without_token).
-//!    `Retry-After` can make the waits longer, up to 5 minutes (RFC 9110 §10.2.3).
-//! 4. If the issuer rejects the request (400, 401, 403: `invalid_client`, `invalid_scope`; RFC 6749
-//!    §5.2), the caller gets an error with the issuer's words. So it does if the status is 200, and
-//!    the body has an error in place of a token. Further calls fail immediately for one minute,
-//!    without another request.
-//! 5. A response is invalid if it is not a bearer token, is larger than 64 KiB, takes longer than 5
-//!    s (2 s to connect), or is a redirect. `token_type` must be `Bearer` (RFC 6749 §7.1), or
-//!    `BearerToken`, as Apigee writes it. Optional members that cannot be read are logged and
-//!    ignored. `expires_in` may be a number in a string. If it is absent or unreadable, the token is
-//!    cached for 5 minutes; it is capped at one day.
-//! 6. If fewer scopes are granted than requested (RFC 6749 §3.3), [`AccessToken::missing_scopes`]
+//! 4. A failed request is retried after 1 s. The backoff doubles up to a minute. Without a token,
+//!    it doubles [up to 5 s](ClientCredentialsBuilder::max_backoff_without_token). `Retry-After`
+//!    can make the waits longer, up to 5 minutes (RFC 9110 §10.2.3).
+//! 5. The issuer can reject a request with status 400, 401 or 403 (RFC 6749 §5.2). The error then
+//!    has the issuer's description and its code, such as `invalid_client`. Status 200 with an error
+//!    in place of a token is a rejection too. Further calls fail immediately for one minute without
+//!    another request.
+//! 6. A response must be a bearer token of at most 64 KiB and arrive within 5 s (2 s to connect).
+//!    Redirects are not followed. `token_type` must be `Bearer` (RFC 6749 §7.1) or `BearerToken` as
+//!    Apigee writes it. Unreadable optional members are logged and ignored. `expires_in` may be a
+//!    number in a string. Its maximum is one day. If it is absent or unreadable, the token is
+//!    cached for 5 minutes.
+//! 7. If fewer scopes are granted than requested (RFC 6749 §3.3), [`AccessToken::missing_scopes`]
 //!    and the log list the difference. `scope` may be an array of strings. If it is anything else,
 //!    [`AccessToken::has_unknown_scopes`] returns true.
-//! 7. If an API responds with `401`, [`AddToken`] gives up the token for this API, and the token is
-//!    renewed. Other callers get it until the new one is there.
+//! 8. If an API responds with `401`, [`AddToken`] discards the token for this API and has it
+//!    renewed. Other callers get the old token until the new one is available.
 //!
 //! An idle program sends no requests.
 //!
-//! Secrets, assertions and tokens are sent to `https` URLs only, or to `http` on a loopback
-//! address. Requests to the issuer use the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`),
-//! except on a loopback address.
+//! Secrets, assertions and tokens are sent to `https` URLs only. `http` is accepted on a loopback
+//! address. Elsewhere, requests to the issuer use the proxies of the environment (`HTTPS_PROXY` and
+//! `NO_PROXY`).
 //!
-//! The memory of secrets, assertions and tokens is zeroized, except in the buffers of the HTTP
-//! client. No `Debug`, error or log line contains them. A server's words are shown only if they share
-//! no six characters with a credential that the server was sent, in any usual encoding.
+//! The memory of secrets, assertions and tokens is zeroized. Buffers of the HTTP client are not. No
+//! `Debug`, error or log line contains them. A server's error code or description is shown only if
+//! it shares no six characters with the credentials in the request. Usual encodings are compared
+//! too.
 //!
 //! # Features
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | `reqwest` | `AddToken::send`, for requests of `reqwest` 0.13; off by default, because its types become part of the API |
-//! | `metrics` | counters, through the facade of the crate `metrics`; see below. Off by default |
-//! | `serde` | `Serialize` for [`Status`], [`Scope`] and [`Scopes`]; `Deserialize` for the last two. Off by default |
+//! | `reqwest` | `AddToken::send`, for requests of `reqwest` 0.13. Off by default, because its types become part of the API |
+//! | `metrics` | counters, through the facade of the crate `metrics`, see below. Off by default |
+//! | `serde` | `Serialize` for [`Status`], [`Scope`] and [`Scopes`], and `Deserialize` for the last two. Off by default |
 //!
 //! # Metrics, logs and status
 //!
-//! [`ClientCredentials::status`] returns how long the token is served, when it is renewed, and the
-//! number of requests. `tracing` events report a received token at `INFO`. A failed request, a
-//! token with fewer scopes than requested, and a token that an API rejected are reported at `WARN`.
+//! [`ClientCredentials::status`] returns the times of expiry and renewal and the number of
+//! requests. `tracing` events report a received token at `INFO`. These are reported at `WARN`:
+//!
+//! - a failed request
+//! - a token with fewer scopes than requested
+//! - a token that an API rejected
 //!
 //! | metric | labels | counts |
 //! | --- | --- | --- |
@@ -80,9 +84,9 @@
 //!
 //! # Limitations
 //!
-//! There is no other grant: no users, no refresh tokens, no token exchange. Tokens are not
-//! sender-constrained (DPoP; certificates are presented to the issuer only). Tokens are opaque to
-//! this crate: the API verifies them.
+//! Only the client credentials grant is supported: no users, no refresh tokens and no token
+//! exchange. Tokens are not sender-constrained. There is no DPoP, and certificates are presented to
+//! the issuer only. Tokens are opaque to this crate. The API verifies them.
 #![forbid(unsafe_code)]
 
 #[cfg(fuzzing)]
@@ -99,7 +103,7 @@ mod token;
 mod metrics;
 mod error;
 
-/// The example of the README is compiled.
+/// Doc tests of the README.
 #[cfg(all(doctest, feature = "reqwest"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

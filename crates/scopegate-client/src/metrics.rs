@@ -1,8 +1,7 @@
-//! Which counters does an operator get? They go through the `metrics` facade, and are empty without
-//! the feature.
+//! The counters, through the `metrics` facade. Without the feature, these functions do nothing.
 //!
-//! The crate page lists names and labels. Labels come from the configuration and from a fixed list,
-//! never from a response.
+//! The crate page lists names and labels. Labels come from the configuration and from a fixed list.
+//! They never come from a response.
 
 use std::time::SystemTime;
 
@@ -41,7 +40,7 @@ pub(crate) fn request_failed(issuer: &str, error: &Error) {
     let _ = (issuer, error);
 }
 
-/// Counts a token that was given up because an API rejected it.
+/// Counts a token that was discarded because an API rejected it.
 pub(crate) fn token_rejected(issuer: &str) {
     #[cfg(feature = "metrics")]
     metrics::counter!("scopegate_client_tokens_rejected_total", "issuer" => issuer.to_owned()).increment(1);

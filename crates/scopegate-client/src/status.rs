@@ -1,4 +1,4 @@
-//! What can an operator see of a token?
+//! The status of a token, for operators.
 
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ pub struct Status {
 }
 
 impl Status {
-    /// Returns how long the cached token will be served; `None` if there is none.
+    /// Returns how long the cached token will be served, or `None` if there is no token.
     pub fn expires_in(&self) -> Option<Duration> {
         self.expires_in
     }
 
-    /// Returns when the cached token will be renewed, if a caller needs it then.
+    /// Returns the time until the cached token is due for renewal. The next caller then renews it.
     pub fn renews_in(&self) -> Option<Duration> {
         self.renews_in
     }
@@ -47,7 +47,7 @@ impl Status {
         self.requests_failed
     }
 
-    /// Returns why the last request failed; `None` if it succeeded.
+    /// Returns the error of the last request, or `None` if it succeeded.
     pub fn last_failure(&self) -> Option<&Error> {
         self.last_failure.as_ref()
     }

@@ -1,4 +1,4 @@
-//! What is a token, and what does it grant?
+//! An access token and its scopes.
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -53,8 +53,8 @@ impl AccessToken {
         Some(Self(Arc::new(Issued { text, header, scopes, ends_at })))
     }
 
-    /// Returns the token itself. Anyone who holds it can use it: put it into the `Authorization`
-    /// header of a request, never into a log or a URL (RFC 6750 §5.3).
+    /// Returns the token itself. An attacker who gets it can use it. Put it only into the
+    /// `Authorization` header of a request, and never into a log or a URL (RFC 6750 §5.3).
     pub fn secret(&self) -> &str {
         self.0.text.0.get(SCHEME.len()..).unwrap_or_default()
     }
@@ -65,8 +65,8 @@ impl AccessToken {
         self.0.header.clone()
     }
 
-    /// Returns the granted scopes: those that the issuer named, or the requested scopes if it named
-    /// none (RFC 6749 §5.1), or [unreadable](Self::has_unknown_scopes) ones.
+    /// Returns the granted scopes. If the issuer did not state them (RFC 6749 §5.1), or stated them
+    /// in an [unreadable](Self::has_unknown_scopes) form, these are the requested scopes.
     pub fn scopes(&self) -> &Scopes {
         &self.0.scopes.granted
     }
@@ -77,13 +77,13 @@ impl AccessToken {
         &self.0.scopes.missing
     }
 
-    /// Returns whether the issuer stated the granted scopes in a form that cannot be read. The token
-    /// may then have others than the requested [`scopes`](Self::scopes).
+    /// Returns whether the issuer stated the granted scopes in a form that cannot be read. The
+    /// token may then have others than the requested [`scopes`](Self::scopes).
     pub fn has_unknown_scopes(&self) -> bool {
         self.0.scopes.are_unknown
     }
 
-    /// Returns how long the token will be served. This ends up to 10 s before the token expires.
+    /// Returns how long the token will be served, which ends up to 10 s before the token expires.
     pub fn expires_in(&self) -> Duration {
         self.0.ends_at.saturating_duration_since(Instant::now())
     }
@@ -107,7 +107,7 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// Recognizes a token without keeping it in memory.
+/// The identity of a token. It does not keep the token in memory.
 pub(crate) struct TokenId(Weak<Issued>);
 
 impl TokenId {
@@ -125,7 +125,7 @@ impl AsRef<[u8]> for Owner {
     }
 }
 
-/// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
+/// Returns whether the string is `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`.
 fn is_b64token(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);

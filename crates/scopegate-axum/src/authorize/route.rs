@@ -22,12 +22,12 @@ pub(crate) type Decided = Result<Option<Claims>, Rejection>;
 pub(crate) struct Route {
     pub(crate) authorizer: Arc<Authorizer>,
     pub(crate) rules: Vec<Rule>,
-    /// Whether an observer or the metric records accepted requests. It is computed once, because a
+    /// True if an observer or the metric records accepted requests. It is computed once, because a
     /// verifier's observers do not change.
     pub(crate) records_accepted: bool,
-    /// Whether the verifier has an observer. Only observers read how long a decision took.
+    /// True if the verifier has an observer. Only observers read how long a decision took.
     pub(crate) is_observed: bool,
-    /// Whether rejected gRPC calls get gRPC responses.
+    /// True if rejected gRPC calls get gRPC responses.
     pub(crate) grpc_responses: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Why a call with a token has no response.
+//! The error of a call with a token.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::error::Error;
 #[non_exhaustive]
 #[derive(Debug)]
 pub enum CallError<E> {
-    /// There is no token, so no request was sent.
+    /// No token is available, so no request was sent.
     Token(Error),
     /// The error of the HTTP client.
     Call(E),

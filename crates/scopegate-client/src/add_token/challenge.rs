@@ -1,11 +1,14 @@
-//! Reads an API's challenges, and the error of its `Bearer` challenge (`WWW-Authenticate`, RFC 9110 §11.6.1, RFC 6750
-//! §3).
+//! A parser of an API's challenges, and of the error in its `Bearer` challenge (`WWW-Authenticate`,
+//! RFC 9110 §11.6.1, RFC 6750 §3).
 //!
 //! A field that does not match the grammar is ignored as a whole. The parser is our own, because
-//! `http-auth` 0.1.10 rejects fields that servers send and the grammar allows: a `token68` (as in an
-//! `NTLM` challenge before ours), several spaces after the scheme, and non-ASCII characters in a
-//! quoted string. It accepts a repeated parameter, which we reject. A fuzz target compares the
-//! two.
+//! `http-auth` 0.1.10 rejects fields that servers send and the grammar allows:
+//!
+//! - a `token68`, as in an `NTLM` challenge before ours
+//! - several spaces after the scheme
+//! - non-ASCII characters in a quoted string
+//!
+//! It also accepts a repeated parameter, which this parser rejects. A fuzz target compares the two.
 
 use http::HeaderMap;
 use http::header::WWW_AUTHENTICATE;
@@ -23,11 +26,11 @@ pub(crate) enum BearerError {
     InsufficientScope(Scopes),
 }
 
-/// Errors that another token does not resolve: the client must prove the possession of a key (RFC
+/// Errors that another token does not resolve. The client must prove the possession of a key (RFC
 /// 9449 §7.1, §8), or a user must authenticate again (RFC 9470 §3).
 const OTHER_CAUSES: [&str; 3] = ["use_dpop_nonce", "invalid_dpop_proof", "insufficient_user_authentication"];
 
-/// Returns the error of the one `Bearer` challenge, if it is known. Several `Bearer` challenges
+/// Returns the error of the `Bearer` challenge, if the error is known. Several `Bearer` challenges
 /// with an error would contradict each other, so they are ignored.
 pub(crate) fn bearer_error(headers: &HeaderMap) -> Option<BearerError> {
     let bearers = all_challenges(headers).filter(Challenge::is_bearer);
@@ -47,8 +50,8 @@ pub(crate) fn bearer_error(headers: &HeaderMap) -> Option<BearerError> {
 }
 
 /// Returns whether a response with status 401 may be about the token. It is not if the challenges
-/// name another cause, or other schemes only. A challenge need not have an error (RFC 6750 §3), so
-/// anything else, and no challenge, is about the token.
+/// have another cause, or other schemes only. The error of a challenge is optional (RFC 6750 §3),
+/// so any other response is about the token, also without a challenge.
 pub(crate) fn may_be_about_token(headers: &HeaderMap) -> bool {
     let challenges: Vec<Challenge<'_>> = all_challenges(headers).collect();
     let names_other_cause = |challenge: &Challenge<'_>| {
@@ -80,16 +83,16 @@ impl Challenge<'_> {
     }
 }
 
-/// All challenges of one field; `None` when it is not `#challenge`, or when one repeats a
-/// parameter.
+/// Returns all challenges of one field, or `None` if it is not `#challenge` or a parameter is
+/// repeated.
 ///
 /// ```text
 /// challenge  = auth-scheme [ 1*SP ( token68 / #auth-param ) ]
 /// auth-param = token BWS "=" BWS ( token / quoted-string )
 /// ```
 ///
-/// A comma separates challenges as well as parameters. What follows one is a parameter if a `=`
-/// follows its first token, and a challenge otherwise.
+/// A comma separates challenges as well as parameters. The part after a comma is a parameter if a
+/// `=` follows its first token, and a challenge otherwise.
 fn challenges(field: &str) -> Option<Vec<Challenge<'_>>> {
     if field.len() > MAX_FIELD_LEN {
         return None;
@@ -120,7 +123,7 @@ fn challenges(field: &str) -> Option<Vec<Challenge<'_>>> {
                     challenge.parameters.push((name, value));
                     rest = ahead;
                 }
-                // A parameter of no challenge.
+                // A parameter without a challenge.
                 Some(_) => return None,
                 None => break,
             }
@@ -130,7 +133,7 @@ fn challenges(field: &str) -> Option<Vec<Challenge<'_>>> {
     Some(challenges)
 }
 
-/// What is left of a field.
+/// The unread rest of a field.
 struct Reader<'a>(&'a str);
 
 impl<'a> Reader<'a> {
@@ -153,19 +156,21 @@ impl<'a> Reader<'a> {
         self.take_while(|character| matches!(character, ' ' | '\t'));
     }
 
-    /// Empty elements of a list count for nothing (RFC 9110 §5.6.1.2).
+    /// Skips commas and whitespace, because empty elements of a list are ignored (RFC 9110
+    /// §5.6.1.2).
     fn skip_commas(&mut self) {
         self.take_while(|character| matches!(character, ' ' | '\t' | ','));
     }
 
-    /// RFC 9110 §5.6.2
+    /// Reads a `token` (RFC 9110 §5.6.2).
     fn token(&mut self) -> Option<&'a str> {
         let allowed =
             |character: char| character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character);
         Some(self.take_while(allowed)).filter(|token| !token.is_empty())
     }
 
-    /// RFC 9110 §11.2. Says whether there was one; what it says does not matter here.
+    /// Skips a `token68` (RFC 9110 §11.2), whose value is not needed. Returns whether there was
+    /// one.
     fn token68(&mut self) -> bool {
         let mut ahead = Reader(self.0);
         let body =
@@ -194,7 +199,7 @@ impl<'a> Reader<'a> {
         Some((name, value))
     }
 
-    /// RFC 9110 §5.6.4, behind its first quotation mark.
+    /// Reads a `quoted-string` (RFC 9110 §5.6.4) after its first quotation mark.
     fn quoted(&mut self) -> Option<String> {
         let mut value = String::new();
         let mut characters = self.0.char_indices();
@@ -293,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn only_other_causes_and_schemes_are_not_about_the_token() {
+    fn challenge_of_other_cause_or_scheme_spares_token() {
         // FR-D1
         let about_token = |fields: &[&str]| {
             let mut headers = HeaderMap::new();

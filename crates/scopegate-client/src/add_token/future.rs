@@ -1,4 +1,4 @@
-//! The response future: waits for a response, and retries a rejected request with another token.
+//! The response future. It waits for a response, and retries a rejected request with another token.
 //!
 //! A request with a cached token needs no allocation. Only the wait for a token and a retry are
 //! boxed.
@@ -39,7 +39,7 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
     {
-        // The request was passed on as it is.
+        // The request was passed on unchanged.
         Unchanged { #[pin] response: S::Future },
         Sent { #[pin] response: S::Future, sent: Option<Sent<S, R, ReqBody>> },
         Boxed { response: BoxFuture<S::Response, S::Error> },
@@ -56,7 +56,7 @@ pub(super) struct Attempt<S, R> {
     retry_body: R,
 }
 
-/// A request that was sent: what a retry needs.
+/// The data that a retry of a sent request needs.
 pub(super) struct Sent<S, R, ReqBody> {
     attempt: Attempt<S, R>,
     token: AccessToken,
@@ -148,7 +148,7 @@ impl<S, R> Attempt<S, R> {
 }
 
 impl<S, R, B> Sent<S, R, B> {
-    /// Retries the request as long as the response asks for another token.
+    /// Retries the request while the response requires another token.
     async fn after<C>(self, mut response: Response<C>) -> Result<Response<C>, CallError<S::Error>>
     where
         S: Service<Request<B>, Response = Response<C>> + Clone,

@@ -1,4 +1,4 @@
-//! The origin (RFC 6454 §4) of the one API that gets the token: scheme, host and port.
+//! The origin (RFC 6454 §4) of the API that gets the token: scheme, host and port.
 
 use http::Uri;
 use scopegate_proto::url::SecureUrl;
@@ -10,20 +10,20 @@ use crate::error::config::ConfigError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     scheme: String,
-    /// In lower case; IPv6 in brackets.
+    /// In lower case. IPv6 addresses are in brackets.
     host: String,
     port: u16,
 }
 
 impl Origin {
-    /// Parses an origin: `https://api.example`, `https://api.example:8443`; `http` on a loopback
-    /// address.
+    /// Parses an origin, such as `https://api.example` or `https://api.example:8443`. `http` is
+    /// accepted on a loopback address.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         let setting = "origin of the API";
         let url = SecureUrl::parse(text).map_err(|error| ConfigError::invalid_url(setting, error))?;
         let url = url.url();
         if url.path() != "/" || url.query().is_some() {
-            // A path would suggest that it restricts paths.
+            // A path would suggest that the layer restricts paths.
             let expected = "an origin (scheme, host and port), without path and query";
             return Err(ConfigError::InvalidUrl { setting, expected, found: url.path().to_owned() });
         }

@@ -1,4 +1,4 @@
-//! Reads from a response, of HTTP or gRPC, whether an API rejected the token.
+//! The rejection of a token in a response of HTTP or gRPC.
 
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
@@ -11,19 +11,19 @@ use crate::add_token::challenge::{BearerError, bearer_error, may_be_about_token}
 pub(super) enum Rejection {
     /// The token is invalid.
     Token,
-    /// The token lacks scopes; these are required, as far as the API names them.
+    /// The token lacks scopes. These are required, as far as the API names them.
     Scopes(Scopes),
-    /// The token is invalid, or one that the API itself sent to another service: the API may have
+    /// The token is invalid, or another service has rejected the API's own token. The API may have
     /// acted on the request.
     TokenMaybeLate,
 }
 
-/// Returns the rejection that a response states.
+/// Returns the rejection in a response.
 ///
-/// - 401: the status decides (RFC 9110 §15.5.2), because an error is optional (RFC 6750 §3).
-/// - 403: only with `insufficient_scope`. Otherwise a rule of the API forbids the request, and no
-///   token would change that.
-/// - gRPC: only with `invalid_token`, because a method may pass on the status of another call.
+/// - 401: The status decides (RFC 9110 §15.5.2), because an error is optional (RFC 6750 §3).
+/// - 403: It must have `insufficient_scope`. Otherwise a rule of the API forbids the request, and
+///   no token would change that.
+/// - gRPC: It must have `invalid_token`, because a method may pass on the status of another call.
 pub(super) fn rejection(status: StatusCode, headers: &HeaderMap) -> Option<Rejection> {
     match verdict(status, headers)? {
         Verdict::Unauthenticated => may_be_about_token(headers).then_some(Rejection::Token),
@@ -60,8 +60,8 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// among the headers.
 ///
 /// The method may have acted already, because a method that passes on the status of another call
-/// sends the same headers. `PERMISSION_DENIED` is therefore ignored: it could only be resolved by a
-/// retry.
+/// sends the same headers. So `PERMISSION_DENIED` is ignored, because only a retry could resolve
+/// it.
 fn is_unauthenticated_in_grpc(headers: &HeaderMap) -> bool {
     let mut statuses = headers.get_all(GRPC_STATUS).iter();
     let status = (statuses.next().map(HeaderValue::as_bytes), statuses.next());
@@ -69,8 +69,8 @@ fn is_unauthenticated_in_grpc(headers: &HeaderMap) -> bool {
     status == (Some(b"16"), None) && content_type.is_some_and(is_grpc)
 }
 
-/// Matches `application/grpc`, with a message format (`+proto`) or parameters, but not
-/// `application/grpc-web`.
+/// Returns whether the media type is `application/grpc`, with or without a message format
+/// (`+proto`) and parameters. `application/grpc-web` is not.
 fn is_grpc(content_type: &[u8]) -> bool {
     const MEDIA_TYPE: &[u8] = b"application/grpc";
     // Media types are case-insensitive (RFC 9110 §8.3.1).
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn status_401_is_about_the_token_without_an_error() {
+    fn status_401_without_error_is_about_the_token() {
         // FR-D1
         assert_eq!(response(401, &[]), Some(Rejection::Token));
         for challenge in ["Bearer", r#"Bearer realm="x""#, INSUFFICIENT, r#"Bearer error="other""#] {
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(grpc("application/grpc", "16", "Bearer"), None);
         let head = [(CONTENT_TYPE, "application/grpc"), (WWW_AUTHENTICATE, INVALID), (GRPC_STATUS, "16")];
         assert_eq!(response(200, &head), late);
-        assert_eq!(response(500, &head), None, "a proxy's error, not the server's response");
+        assert_eq!(response(500, &head), None, "the response is a proxy's");
         let [content_type, challenge, status] = head;
         let twice = [content_type, challenge.clone(), status.clone(), status.clone()];
         assert_eq!(response(200, &twice), None);

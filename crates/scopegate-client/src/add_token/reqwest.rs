@@ -1,4 +1,4 @@
-//! [`AddToken::send`] for requests of `reqwest`, which need no layer.
+//! [`AddToken::send`], for requests of `reqwest` without a layer.
 
 use reqwest::header::AUTHORIZATION;
 use reqwest::{RequestBuilder, Response, Url};
@@ -9,13 +9,13 @@ use crate::add_token::origin::Origin;
 use crate::add_token::retry::Retries;
 
 impl<R> AddToken<R> {
-    /// Sends a request with a token, as the layer does. Any request whose body is not a stream can
-    /// be retried.
+    /// Sends a request with a token, like the layer. A request can be retried if its body is not a
+    /// stream.
     ///
-    /// `reqwest` follows redirects, and drops the token on the way to another host. A response from
-    /// behind a redirect is returned as it is. The token stays cached and the request is not
+    /// `reqwest` follows redirects, and drops the token on the way to another host. A rejection
+    /// behind a redirect is returned unchanged. The token stays cached and the request is not
     /// retried, because the API may have acted on it before the redirect. A URL that redirects to
-    /// itself is not recognized; for such an API, use a client that follows no redirects.
+    /// itself is not recognized. For such an API, use a client that follows no redirects.
     ///
     /// ```
     /// use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials};
@@ -39,8 +39,8 @@ impl<R> AddToken<R> {
     /// ```
     ///
     /// # Errors
-    /// Returns [`CallError::Token`] if there is no token, and [`CallError::Call`] with the error of
-    /// `reqwest` otherwise.
+    /// Returns [`CallError::Token`] if no token is available, and [`CallError::Call`] if `reqwest`
+    /// fails.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, CallError<reqwest::Error>> {
         let api = &*self.api;
         let (client, request) = request.build_split();

@@ -1,4 +1,4 @@
-//! Decides whether a response is retried, and with which token. No HTTP client here.
+//! The decision to retry a request, and the token for it. It is independent of the HTTP client.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,21 +18,21 @@ pub(super) struct Retries<'a> {
     api: &'a Api,
     renewed: bool,
     stepped_up: bool,
-    /// The source of the current token of the request.
+    /// The credentials of the request's current token.
     credentials: ClientCredentials,
 }
 
 /// The scopes that challenges have added.
 #[derive(Default)]
 pub(super) struct StepUps {
-    /// Scopes that are requested from now on if a challenge names any scope.
+    /// Scopes that are added to each request for a token after a challenge with scopes.
     acquired: Scopes,
-    /// Scopes that were not granted. A challenge that names one of these is ignored until `until`.
+    /// Scopes that were not granted. A challenge with one of these scopes is ignored until `until`.
     unavailable: Scopes,
     until: Option<Instant>,
 }
 
-/// As long as the default cooldown for rejected tokens.
+/// Equal to the default cooldown for rejected tokens.
 const STEP_UP_COOLDOWN: Duration = Duration::from_secs(30);
 
 impl<'a> Retries<'a> {
@@ -40,7 +40,7 @@ impl<'a> Retries<'a> {
         Self { api, renewed: false, stepped_up: false, credentials: api.credentials.clone() }
     }
 
-    /// Returns the token for a retry; `None` if the response is final.
+    /// Returns the token for a retry, or `None` if the response is final.
     pub(super) async fn after(
         &mut self,
         status: StatusCode,
@@ -72,7 +72,7 @@ impl<'a> Retries<'a> {
         other.filter(|other| !other.is_same(token))
     }
 
-    /// Handles the response of a request that cannot be retried: gives up a rejected token, so that
+    /// Handles the response of a request that cannot be retried. Discards a rejected token, so that
     /// the next request gets a new one.
     pub(super) fn without_retry(&self, status: StatusCode, headers: &HeaderMap, token: &AccessToken) {
         if let Some(Rejection::Token | Rejection::TokenMaybeLate) = rejection(status, headers) {
@@ -80,7 +80,7 @@ impl<'a> Retries<'a> {
         }
     }
 
-    /// Gives up the token for this API. The cooldown may prevent that.
+    /// Discards the token for this API. The cooldown may prevent that.
     fn discard(&self, token: &AccessToken) {
         self.credentials.reject_for(&self.api.name, token);
     }
@@ -88,16 +88,16 @@ impl<'a> Retries<'a> {
     /// Returns a token that grants these scopes as well, if they are allowed.
     ///
     /// Scopes that were acquired once are requested from then on. Otherwise an API that names other
-    /// scopes each time could cause a token request for each subset. When a step fails, its scopes
-    /// are ignored during a cooldown: for that reason, and so that they do not block scopes that
-    /// are available.
+    /// scopes each time could cause a token request for each subset. If a step fails, its scopes
+    /// are ignored during a cooldown, for the same reason, and so that available scopes are not
+    /// blocked.
     async fn step_up(&mut self, named: &Scopes, token: &AccessToken) -> Option<AccessToken> {
         let api = self.api;
         let allowed = api.step_up_scopes.union(api.credentials.scopes());
         if named.is_empty() || api.step_up_scopes.is_empty() || !named.without(&allowed).is_empty() {
             if !api.step_up_scopes.is_empty() {
-                // The API chooses its length, and may send it with each response.
-                // It also knows the token.
+                // The API chooses the length of this string, and may send it with each response. It
+                // may also quote the token.
                 let named = SentSecrets::new([token.secret()]).show(&named.to_string());
                 let named = named.as_ref().map(ToString::to_string);
                 tracing::info!(named, step_up_scopes = %allowed, "step-up skipped");
@@ -143,7 +143,7 @@ impl StepUps {
 
 impl Api {
     fn steps(&self) -> MutexGuard<'_, StepUps> {
-        // No code that runs under this lock leaves it half changed.
+        // A panic under this lock cannot leave the value half changed.
         self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

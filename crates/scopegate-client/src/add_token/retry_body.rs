@@ -1,24 +1,24 @@
-//! Which requests can be retried, by their bodies.
+//! The request bodies that can be retried.
 
 use http::Request;
 use http_body::Body;
 
 /// Copies requests, so that they can be retried.
 ///
-/// This trait is sealed: its methods may change. Name it as a bound in code that is generic over
+/// This trait is sealed, and its methods may change. Use it as a bound in code that is generic over
 /// [`AddToken`](crate::AddToken).
 pub trait RetryBody<B>: sealed::Sealed + Clone + Send + Sync + 'static {
-    /// Returns a copy of the request; `None` if it cannot be retried.
+    /// Returns a copy of the request, or `None` if it cannot be retried.
     #[doc(hidden)]
     fn copy(&self, request: &Request<B>) -> Option<Request<B>>;
 }
 
-/// Retries requests with an empty body of any type. This is the default.
+/// Retries requests with an empty body of any type, which is the default.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
 pub struct RetryEmptyBody;
 
-/// Retries all requests, and clones their bodies before they are sent.
+/// Retries all requests. Their bodies are cloned before they are sent.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
 pub struct RetryClonedBody;

@@ -1,4 +1,4 @@
-//! The service around an HTTP client: adds the token, and hands the response to `future.rs`.
+//! The service around an HTTP client. It adds the token, and passes the response to `future.rs`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -49,8 +49,8 @@ where
         if !self.api.origin.is_of(request.uri()) || request.headers().contains_key(AUTHORIZATION) {
             return ResponseFuture::unchanged(self.inner.call(request));
         }
-        // A ready service may hold a permit, for example of a `ConcurrencyLimit`. It is used now or
-        // dropped, so that a request that waits for its token does not keep the permit from others.
+        // A ready service may hold a permit of a `ConcurrencyLimit`. It is used now or dropped, so
+        // that requests that wait for a token do not keep the permit from others.
         let mut ready = std::mem::replace(&mut self.inner, fresh.clone());
         let attempt = Attempt::new(fresh, Arc::clone(&self.api), self.retry_body.clone());
         match self.api.credentials.current_for(&self.api.name) {

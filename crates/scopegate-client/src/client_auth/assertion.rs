@@ -11,13 +11,13 @@ use crate::client_auth::private_key::{PrivateKey, random_bytes};
 /// The value of `client_assertion_type` (RFC 7523 §2.2).
 pub(crate) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// An assertion is sent once, immediately. An attacker who finds it later must not be able to use
-/// it.
+/// The lifetime of an assertion. It is sent once and immediately, and should be useless to an
+/// attacker who finds it later.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// Signs a new assertion; `None` if the system has no randomness.
+/// Signs a new assertion. Returns `None` if the system has no randomness.
 ///
-/// It has exactly one audience: with several, one server could present the assertion to another.
+/// It has exactly one audience. With several, one server could present the assertion to another.
 pub(crate) fn sign(
     client_id: &str,
     audience: &str,
@@ -39,7 +39,7 @@ pub(crate) fn sign(
     });
     let encode = |part: &serde_json::Value| base64url::encode(part.to_string());
     let input = format!("{}.{}", encode(&header), encode(&claims));
-    // Without its signature it is no secret, so only the whole is zeroized.
+    // Without its signature an assertion is no secret, so only the whole is zeroized.
     let signature = base64url::encode(key.sign(input.as_bytes())?);
     Some(Zeroizing::new([&input, ".", &signature].concat()))
 }

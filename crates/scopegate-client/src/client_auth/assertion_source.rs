@@ -1,4 +1,5 @@
-//! Gets the assertions that a third party makes for the client: Kubernetes, SPIFFE, a CI system.
+//! Assertions that a third party signs for the client, for example Kubernetes, SPIFFE or a CI
+//! system.
 
 use std::fmt;
 use std::future::Future;
@@ -17,10 +18,10 @@ use crate::client_auth::assertion;
 use crate::client_auth::secret::Secret;
 use crate::error::config::ConfigError;
 
-/// A source of client assertions that a third party signs (RFC 7521 §4.2): a file, or a callback.
+/// A source of client assertions that a third party signs (RFC 7521 §4.2): a file or a callback.
 ///
-/// Each token request gets its assertion from the source anew, because assertions expire, and the
-/// third party replaces them.
+/// Each token request gets a new assertion from the source, because assertions expire and the third
+/// party replaces them.
 ///
 /// ```
 /// use scopegate_client::{AssertionSource, ClientAuthentication};
@@ -50,15 +51,15 @@ enum AssertionOrigin {
 type BoxFuture = Pin<Box<dyn Future<Output = Result<Secret, BoxError>> + Send>>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Bounds an assertion. Tokens of service accounts have a kilobyte or two.
+/// Maximum length of an assertion. Tokens of service accounts have one or two kilobytes.
 const MAX_LEN: usize = 64 * 1024;
 
-/// Bounds the time to get an assertion, as that of a request is bounded.
+/// Maximum time to get an assertion, equal to that of a request.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl AssertionSource {
-    /// Reads the assertion from this file for each token request. Space and line breaks around it
-    /// are ignored. At most 64 KiB.
+    /// Reads the assertion from this file for each token request. Spaces and line breaks around it
+    /// are ignored. Maximum: 64 KiB.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self::new(AssertionOrigin::File(path.into()))
     }
@@ -66,7 +67,8 @@ impl AssertionSource {
     /// Calls this function for each token request. Its future is dropped after 5 s.
     ///
     /// The error of the function is the [`source`](std::error::Error::source) of
-    /// [`Error::NoAssertion`](crate::Error::NoAssertion), and is logged: it must contain no secret.
+    /// [`Error::NoAssertion`](crate::Error::NoAssertion). It is logged, so it must not contain a
+    /// secret.
     pub fn callback<F, Fut, E>(callback: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -86,8 +88,8 @@ impl AssertionSource {
 
     /// Sets `client_assertion_type`, an absolute URI (RFC 7521 §4.2).
     ///
-    /// Default: `urn:ietf:params:oauth:client-assertion-type:jwt-bearer` (RFC 7523 §2.2). An invalid
-    /// value is reported by [`build`](crate::ClientCredentialsBuilder::build).
+    /// Default: `urn:ietf:params:oauth:client-assertion-type:jwt-bearer` (RFC 7523 §2.2). An
+    /// invalid value is reported by [`build`](crate::ClientCredentialsBuilder::build).
     #[must_use]
     pub fn with_type(mut self, client_assertion_type: impl Into<String>) -> Self {
         self.kind = client_assertion_type.into();
@@ -113,7 +115,7 @@ impl AssertionSource {
         let found = match &self.origin {
             AssertionOrigin::File(path) => {
                 let path = path.clone();
-                // A network file system may block for long.
+                // A network file system may block for a long time.
                 let read = tokio::task::spawn_blocking(move || secret_file::read(&path, MAX_LEN));
                 timeout(TIMEOUT, read).await.map(|read| match read {
                     Ok(Ok(text)) => Ok(Secret::from(text.as_str())),
@@ -139,7 +141,7 @@ fn checked(assertion: &Secret) -> Result<Zeroizing<String>, AssertionError> {
     }
 }
 
-/// Why there is no assertion.
+/// The reason why there is no assertion.
 #[derive(Debug)]
 pub(crate) enum AssertionError {
     File(io::Error),

@@ -13,8 +13,8 @@ pub(crate) struct Certificate {
 }
 
 impl Certificate {
-    /// Reads the first certificate from PEM, which is the one of the key if others follow. `None` if
-    /// there is none, or if it does not contain this public key.
+    /// Reads the first certificate from PEM. A chain may follow it. Returns `None` if there is no
+    /// certificate, or if it does not contain this public key.
     pub(crate) fn of_key(pem: &str, public_key: &[u8]) -> Option<Self> {
         let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
         let (base64, _) = rest.split_once("-----END CERTIFICATE-----")?;

@@ -1,4 +1,4 @@
-//! Encodes names and values of a form (`application/x-www-form-urlencoded`).
+//! The encoding of names and values of a form (`application/x-www-form-urlencoded`).
 
 use url::form_urlencoded::byte_serialize;
 

@@ -1,8 +1,8 @@
-//! The private key of a client, which signs assertions. The files of this folder are the
-//! only ones that call the cryptography crate.
+//! The private key of a client, which signs assertions. Only the files of this folder call the
+//! cryptography crate.
 //!
-//! PEM is read here, and not by `rustls-pki-types`, because that reader leaves its base64 buffer in
-//! memory, and takes the first of several keys. It would save ten lines.
+//! PEM is not read by `rustls-pki-types`, because that crate leaves its base64 buffer in memory,
+//! and uses the first of several keys. It would save ten lines.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use crate::error::config::ConfigError;
 /// The private key of a client that authenticates by `private_key_jwt`.
 ///
 /// Its type determines the default algorithm: RS256 for RSA (2048 bits or more), ES256 for P-256,
-/// `EdDSA` for Ed25519. Cloning is cheap; `Debug` does not show the key. To create one, run `openssl
-/// genpkey -algorithm ed25519`.
+/// `EdDSA` for Ed25519. Cloning is cheap; `Debug` does not show the key. To create one, run
+/// `openssl genpkey -algorithm ed25519`.
 ///
 /// For Microsoft Entra ID, which identifies keys by their certificates:
 ///
@@ -49,7 +49,7 @@ pub struct PrivateKey {
 #[derive(Clone)]
 enum CertificateSetting {
     Absent,
-    /// There is no certificate of this key in the PEM, or it is another key's.
+    /// The first certificate in the PEM belongs to another key, or there is none.
     Invalid,
     Present(Certificate),
 }
@@ -96,8 +96,8 @@ impl PrivateKey {
         })
     }
 
-    /// Sets the `kid` in the header of assertions, for an issuer that has several keys of the
-    /// client.
+    /// Sets the `kid` in the header of assertions. Use it if the client has several keys at the
+    /// issuer.
     #[must_use]
     pub fn with_key_id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
@@ -114,8 +114,8 @@ impl PrivateKey {
         self
     }
 
-    /// Adds the SHA-256 thumbprint of the key's certificate to the header of assertions (`x5t#S256`,
-    /// RFC 7515 §4.1.8), for issuers that identify keys by certificates.
+    /// Adds the SHA-256 thumbprint of the key's certificate to the header of assertions
+    /// (`x5t#S256`, RFC 7515 §4.1.8), for issuers that identify keys by certificates.
     ///
     /// The PEM contains the certificate, and may contain its chain behind it. A certificate of
     /// another key is reported by [`build`](crate::ClientCredentialsBuilder::build).
@@ -126,8 +126,8 @@ impl PrivateKey {
         self
     }
 
-    /// Adds the SHA-1 thumbprint of the certificate, too (`x5t`, RFC 7515 §4.1.7), for issuers that
-    /// do not read `x5t#S256`, such as AD FS. It has no effect without a
+    /// Also adds the SHA-1 thumbprint of the certificate (`x5t`, RFC 7515 §4.1.7). Use it for
+    /// issuers that do not read `x5t#S256`, such as AD FS. It has no effect without a
     /// [certificate](Self::with_certificate).
     #[must_use]
     pub fn with_sha1_thumbprint(mut self) -> Self {
@@ -165,8 +165,8 @@ impl PrivateKey {
         self.algorithm
     }
 
-    /// Returns the signature in the form of JWS (RFC 7518 §3, RFC 8037 §3.1); `None` if the system
-    /// has no randomness.
+    /// Returns the signature in the form of JWS (RFC 7518 §3, RFC 8037 §3.1). Returns `None` if the
+    /// system has no randomness.
     pub(crate) fn sign(&self, input: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();
         match &*self.pair {
@@ -199,7 +199,7 @@ impl Pair {
     }
 }
 
-/// Returns random bytes; `None` if the system has no randomness.
+/// Returns random bytes, or `None` if the system has no randomness.
 pub(crate) fn random_bytes() -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
     aws_lc_rs::rand::fill(&mut bytes).ok()?;

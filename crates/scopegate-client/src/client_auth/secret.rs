@@ -1,4 +1,4 @@
-//! A string that is zeroized when it is dropped, and never shown.
+//! A string that is zeroized when it is dropped, and that `Debug` does not show.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 /// A client secret, or an assertion.
 ///
-/// Create it from a `String` rather than from a `&str`, so that no copy stays behind. Its memory is
-/// zeroized when it is dropped, and `Debug` does not show it. It cannot be read.
+/// Create it from a `String` rather than from a `&str`, so that no copy stays in memory. Its memory
+/// is zeroized when it is dropped. `Debug` does not show it, and you cannot read it.
 ///
 /// ```
 /// use scopegate_client::Secret;

@@ -60,7 +60,7 @@ impl SigningAlgorithm {
         }
     }
 
-    /// Returns the padding and the hash; `None` if it is no algorithm for RSA.
+    /// Returns the padding and the hash, or `None` if it is no algorithm for RSA.
     pub(crate) fn rsa_encoding(self) -> Option<&'static dyn RsaEncoding> {
         Some(match self {
             Self::Rs256 => &RSA_PKCS1_SHA256,
@@ -94,7 +94,7 @@ impl KeyType {
 }
 
 impl fmt::Display for SigningAlgorithm {
-    /// The JOSE name.
+    /// Writes the JOSE name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

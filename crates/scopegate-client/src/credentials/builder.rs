@@ -1,5 +1,4 @@
-//! Builds [`ClientCredentials`] from the client, its issuer and defaults, or returns a
-//! [`ConfigError`].
+//! The builder of [`ClientCredentials`], and its defaults.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use crate::endpoint::transport::Transport;
 use crate::endpoint::{AssertionAudience, TokenEndpoint};
 use crate::error::config::ConfigError;
 
-/// Builds [`ClientCredentials`]. Invalid settings are reported by [`build`](Self::build).
+/// Builds [`ClientCredentials`]. [`build`](Self::build) reports invalid settings.
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClientCredentialsBuilder {
     client: ClientAuthentication,
@@ -33,18 +32,18 @@ pub struct ClientCredentialsBuilder {
     clock: Arc<dyn Clock>,
 }
 
-/// The shortest lifetime that Cognito's tokens can have. A longer-lived token of another issuer is
-/// renewed too early, which costs requests; a shorter default than the real lifetime causes no
-/// rejections.
+/// The shortest lifetime that Cognito's tokens can have. If the real lifetime is longer, the token
+/// is renewed too early, which causes more requests but no rejections.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
-/// Enough for two attempts and the pause between them.
+/// Enough for two attempts and the backoff between them.
 const DEFAULT_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// As often as `scopegate` fetches keys for an unknown key id.
+/// Equal to the interval at which `scopegate` fetches keys for unknown key ids.
 const DEFAULT_REJECTION_COOLDOWN: Duration = Duration::from_secs(30);
 
-/// Half the default acquire timeout, so that a caller that waits meets at least one more attempt.
+/// Half the default acquire timeout, so that at least one more attempt is made while a caller
+/// waits.
 const DEFAULT_MAX_BACKOFF_WITHOUT_TOKEN: Duration = Duration::from_secs(5);
 
 const MAX_DURATION: Duration = Duration::from_secs(24 * 3600);
@@ -74,7 +73,7 @@ impl ClientCredentials {
 }
 
 impl ClientCredentialsBuilder {
-    /// Sets the issuer, exactly as its metadata spells it, final slash included.
+    /// Sets the issuer, exactly as its metadata spells it, including a final slash.
     ///
     /// If no [`token_endpoint`](Self::token_endpoint) is set, it is read from the issuer's metadata
     /// (RFC 8414, OpenID Connect Discovery) when the first token is requested. The issuer is the
@@ -84,7 +83,7 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Sets the URL of the token endpoint. No metadata is fetched then.
+    /// Sets the URL of the token endpoint. Then no metadata is fetched.
     pub fn token_endpoint(mut self, url: impl Into<String>) -> Self {
         self.token_endpoint = Some(url.into());
         self
@@ -103,8 +102,8 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Adds the API that the token is for (`resource`, RFC 8707 §2), if the issuer supports that
-    /// parameter: an absolute URI without fragment.
+    /// Adds the API that the token is for (`resource`, RFC 8707 §2), as an absolute URI without
+    /// fragment. The issuer must support this parameter.
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
         self.resources.push(resource.into());
         self
@@ -116,8 +115,8 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Adds a parameter to every request, for example Auth0's `audience`. Its name must not be one
-    /// that this crate sets, and must not be repeated (RFC 6749 §3.2).
+    /// Adds a parameter to every request, for example Auth0's `audience`. The name must not be
+    /// repeated (RFC 6749 §3.2), or be the name of a parameter that this crate sets.
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.parameters.push((name.into(), value.into()));
         self
@@ -125,9 +124,9 @@ impl ClientCredentialsBuilder {
 
     /// Makes the URL of the token endpoint the audience of assertions, instead of the issuer.
     ///
-    /// Some issuers still require it. It is weaker: an attacker who can make a client use another
-    /// token endpoint can present the assertion elsewhere. The update of RFC 7523 makes the issuer
-    /// the audience for that reason.
+    /// Some issuers still require it. It is weaker, because an attacker who makes a client use
+    /// another token endpoint can present the assertion elsewhere. The update of RFC 7523 requires
+    /// the issuer as the audience for that reason.
     pub fn token_endpoint_as_assertion_audience(mut self) -> Self {
         self.assertion_for_endpoint = true;
         self
@@ -150,10 +149,12 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Sets how often an API can cause a new token by rejecting the current one: once per cooldown.
+    /// Sets the cooldown of rejected tokens. An API can cause one new token per cooldown by
+    /// rejecting the current token.
     ///
-    /// If the API rejects the new token as well, the cooldown doubles for this API, up to an hour (or
-    /// this setting, if it is longer). It returns to this setting when the API has accepted a token.
+    /// If the API rejects the new token as well, the cooldown doubles for this API, up to an hour
+    /// (or this setting, if it is longer). It returns to this setting when the API has accepted a
+    /// token.
     ///
     /// Default: 30 s. Range: 1 s–24 h.
     pub fn rejection_cooldown(mut self, cooldown: Duration) -> Self {
@@ -164,21 +165,23 @@ impl ClientCredentialsBuilder {
     /// Sets the longest backoff between attempts while there is no valid token. While there is one,
     /// the backoff grows up to a minute. `Retry-After` can make the waits longer.
     ///
-    /// If it exceeds the [acquire timeout](Self::acquire_timeout), calls can fail although no attempt
-    /// was made for them. Default: 5 s. Range: 1 s–1 min.
+    /// If it exceeds the [acquire timeout](Self::acquire_timeout), calls can fail although no
+    /// attempt was made for them.
+    ///
+    /// Default: 5 s. Range: 1 s–1 min.
     pub fn max_backoff_without_token(mut self, backoff: Duration) -> Self {
         self.settings.max_backoff_without_token = backoff;
         self
     }
 
-    /// Trusts these certificate authorities for the issuer, in addition to the system's: one or
-    /// more, in PEM.
+    /// Adds certificate authorities that are trusted for the issuer, in addition to the system's.
+    /// The PEM contains one or more certificates.
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.roots.push(pem.into());
         self
     }
 
-    /// Sets the clock, for tests: it determines `iat` and `exp` of assertions, and the wait for a
+    /// Sets the clock, for tests. It determines `iat` and `exp` of assertions, and the wait for a
     /// `Retry-After` that is a date. Lifetimes are measured with a monotonic clock instead.
     ///
     /// ```
@@ -194,12 +197,12 @@ impl ClientCredentialsBuilder {
         self
     }
 
-    /// Checks the settings. No request is sent before the first token is needed. To fail at startup
-    /// if the client secret is wrong, await [`token`](ClientCredentials::token) once there.
+    /// Checks the settings, and returns the credentials. It sends no request. To fail at startup if
+    /// the client secret is wrong, await [`token`](ClientCredentials::token) once.
     ///
     /// # Errors
-    /// Returns [`ConfigError::NoTokenEndpoint`] if neither an issuer nor a token endpoint is set,
-    /// and another [`ConfigError`] for each invalid setting.
+    /// Returns [`ConfigError::NoTokenEndpoint`] if neither an issuer nor a token endpoint is set.
+    /// Returns another [`ConfigError`] if a setting is invalid.
     pub fn build(self) -> Result<ClientCredentials, ConfigError> {
         self.client.check()?;
         self.check_settings()?;

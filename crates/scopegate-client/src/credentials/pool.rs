@@ -1,4 +1,5 @@
-//! One [`TokenSource`] per set of scopes and resources, so that equal requests share one token.
+//! The token sources of a client. Each set of scopes and resources has one, so that equal requests
+//! share one token.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +8,7 @@ use crate::credentials::source::{Settings, TokenSource};
 use crate::endpoint::TokenEndpoint;
 use crate::endpoint::request::Grant;
 
-/// Bounds the sources that no handle uses. Programs need a handful.
+/// Maximum number of sources that no handle uses. Programs need a handful.
 const MAX_UNUSED: usize = 64;
 
 /// The token sources of one client of one issuer.
@@ -28,7 +29,7 @@ impl SourcePool {
 
     /// Returns the one source for this grant.
     pub(crate) fn source(&self, grant: &Grant) -> Arc<TokenSource> {
-        // No code that runs under this lock leaves the map half changed.
+        // A panic under this lock cannot leave the map half changed.
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(source) = sources.get(grant) {
             return Arc::clone(source);

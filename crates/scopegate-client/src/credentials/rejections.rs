@@ -1,8 +1,9 @@
-//! Remembers which API rejected which token, and bounds the tokens that an API can cause: a state
-//! machine without I/O or clock of its own.
+//! The record of rejected tokens for each API, which bounds the tokens that an API can cause. It is
+//! a state machine without I/O and clock.
 //!
-//! An API that rejects a token may be the only one, so the token is given up for this API alone. If
-//! it rejects the next token, too, more tokens are unlikely to help, so the cooldown doubles.
+//! Other APIs may accept a token that one API rejects, so the token is discarded for this API only.
+//! If the API rejects the next token as well, more tokens are unlikely to help, so the cooldown
+//! doubles.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +12,10 @@ use tokio::time::Instant;
 
 use crate::token::{AccessToken, TokenId};
 
-/// Caps the cooldown, unless the configured one is longer.
+/// Maximum of the cooldown. If the configured cooldown is longer, that is the maximum.
 const MAX_COOLDOWN: Duration = Duration::from_secs(3_600);
 
-/// Bounds the APIs that are remembered. A program has a layer for each, and calls a handful.
+/// Maximum number of recorded APIs. A program has a layer for each API, and calls a handful.
 const MAX_APIS: usize = 64;
 
 /// The rejections of one token source.
@@ -24,9 +25,9 @@ pub(crate) struct Rejections {
 }
 
 struct Rejection {
-    /// The origin; `None` if the program did not name it.
+    /// The origin, or `None` if the program did not name it.
     api: Option<Arc<str>>,
-    /// The token that was given up.
+    /// The token that was discarded.
     token: TokenId,
     at: Instant,
     cooldown: Duration,
@@ -39,8 +40,8 @@ impl Rejections {
         Self { cooldown, by_api: Vec::new() }
     }
 
-    /// Records that this API rejected the current token. Returns whether the token is given up for
-    /// it: once per cooldown.
+    /// Records that this API rejected the current token. Returns whether the token is discarded for
+    /// this API, which happens once per cooldown.
     pub(crate) fn rejected(&mut self, api: Option<&Arc<str>>, token: &AccessToken, now: Instant) -> bool {
         let Some(entry) = self.by_api.iter_mut().find(|entry| entry.api.as_ref() == api) else {
             self.forget_one();
@@ -60,14 +61,14 @@ impl Rejections {
             return false;
         }
         if !is_again {
-            // The API has accepted this token, or has not seen it during the cooldown.
+            // The API has accepted this token, or did not receive it during the cooldown.
             entry.cooldown = self.cooldown;
         }
         (entry.token, entry.at) = (token.id(), now);
         true
     }
 
-    /// Returns the APIs for which this token was given up.
+    /// Returns the APIs for which this token was discarded.
     pub(crate) fn of(&self, token: &AccessToken) -> impl Iterator<Item = &Arc<str>> {
         self.by_api.iter().filter(|entry| entry.token.is_of(token)).filter_map(|entry| entry.api.as_ref())
     }
@@ -102,13 +103,13 @@ mod tests {
     }
 
     #[test]
-    fn rejected_token_is_given_up_once_per_cooldown() {
+    fn rejected_token_is_discarded_once_per_cooldown() {
         // E18, FR-D1
         let (now, api) = (Instant::now(), api("one"));
         let mut rejections = Rejections::new(COOLDOWN);
         let (old, new) = (token(), token());
         assert!(rejections.rejected(Some(&api), &old, now));
-        assert!(!rejections.rejected(Some(&api), &old, now), "it is given up already");
+        assert!(!rejections.rejected(Some(&api), &old, now), "it is already discarded");
         assert!(rejections.rejected(Some(&api), &new, now + COOLDOWN));
         assert_eq!(
             (given_up_for(&rejections, &old).as_str(), given_up_for(&rejections, &new).as_str()),
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn rejected_new_token_doubles_the_cooldown_up_to_an_hour() {
+    fn repeated_rejection_doubles_cooldown_up_to_one_hour() {
         // FR-D1
         let (start, api) = (Instant::now(), api("one"));
         let mut rejections = Rejections::new(COOLDOWN);
@@ -153,7 +154,7 @@ mod tests {
         let later = now + 2 * COOLDOWN;
         assert!(
             rejections.rejected(Some(&api), &third, later),
-            "the second one was accepted, until it was renewed"
+            "the second token was accepted until it was renewed"
         );
         assert_eq!(rejections.by_api[0].cooldown, COOLDOWN);
     }
@@ -186,6 +187,6 @@ mod tests {
             assert_eq!(rejections.by_api.len(), (n + 1).min(MAX_APIS));
         }
         let oldest_is_left = rejections.of(&token).any(|api| &**api == "0");
-        assert!(!oldest_is_left, "the oldest one is forgotten");
+        assert!(!oldest_is_left, "the oldest entry is removed");
     }
 }

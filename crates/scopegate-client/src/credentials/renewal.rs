@@ -1,7 +1,7 @@
-//! Decides when a token is served, renewed, requested again and discarded: a state machine without
-//! I/O, clock or randomness of its own. `credentials/source.rs` acts on it.
+//! The schedule of a token: when it is served, renewed, requested again and discarded. It is a
+//! state machine without I/O, clock and randomness. `credentials/source.rs` runs it.
 //!
-//! Only a call to [`RenewalSchedule::poll`] causes an action. An idle program therefore requests no
+//! Only a call to [`RenewalSchedule::poll`] causes an action. So an idle program requests no
 //! tokens, which some issuers charge for.
 
 use std::time::Duration;
@@ -11,31 +11,32 @@ use tokio::time::Instant;
 
 use crate::endpoint::retry::Retry;
 
-/// Renews a token after this fraction of its lifetime, so that an outage of the issuer may last a
+/// The fraction of its lifetime after which a token is renewed. An outage of the issuer can last a
 /// quarter of the lifetime without an effect on callers.
 const RENEW_AT: f64 = 0.75;
 
-/// Spreads renewals by ±10 %, so that programs that were started together do not renew together.
+/// Renewals vary by ±10 %, so that programs that were started together do not renew together.
 const JITTER: f64 = 0.1;
 
-/// Discards a token this long before it expires, because it could arrive too late. At most a tenth
-/// of the lifetime.
+/// A token is discarded this long before it expires, because it could arrive too late. Maximum: a
+/// tenth of the lifetime.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
 
-/// Bounds of the backoff: at most 1 s after the first failure, doubled each time. The upper bound is
-/// lower while there is no token.
+/// Bounds of the backoff: at most 1 s after the first failure, doubled each time. The upper bound
+/// is lower while there is no token.
 const MIN_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 const MAX_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Caps `Retry-After`, so that a misconfigured server cannot stop the client for a day.
+/// Maximum of `Retry-After`, so that a misconfigured server cannot stop the client for a day.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// Waits this long after a rejection. The issuer will reject the same request again until an
-/// operator changes a setting.
+/// The wait after a rejection. The issuer rejects the same request again until an operator changes
+/// a setting.
 const PERMANENT_RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Gives up a request after this time. Its own timeouts end it earlier, discovery included, unless
-/// its runtime no longer runs; callers on other runtimes must not wait for it.
+/// A request is abandoned after this time. Its own timeouts, including discovery, are shorter. But
+/// they do not fire if its runtime no longer runs, and callers on other runtimes must not wait for
+/// it.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
@@ -44,7 +45,7 @@ pub(crate) struct RenewalSchedule {
     /// The start of the request in flight.
     in_flight: Option<Instant>,
     backoff: Backoff,
-    /// The backoff while there is no token: callers wait, or fail.
+    /// The backoff while there is no token, and callers wait or fail.
     backoff_without_token: Backoff,
     /// The outcome of the last failed request.
     retry: Retry,
@@ -152,8 +153,8 @@ impl RenewalSchedule {
         self.current.as_ref().is_some_and(|current| now < current.ends_at)
     }
 
-    /// Returns whether the request in flight was started at this time. A request that was given up
-    /// may still end, and must change nothing.
+    /// Returns whether the request in flight was started at this time. An abandoned request may
+    /// still end, and must change nothing.
     pub(crate) fn is_in_flight(&self, requested_at: Instant) -> bool {
         self.in_flight == Some(requested_at)
     }
@@ -163,7 +164,7 @@ impl RenewalSchedule {
         self.in_flight
     }
 
-    /// Returns the wait until the next request is allowed; zero while a request is in flight.
+    /// Returns the wait until the next request is allowed. It is zero while a request is in flight.
     pub(crate) fn retry_in(&self, now: Instant, has_token: bool) -> Duration {
         let not_before = self.not_before.get(has_token);
         if self.in_flight.is_some() { Duration::ZERO } else { not_before.saturating_duration_since(now) }
@@ -200,7 +201,7 @@ impl RenewalSchedule {
         self.retry = retry;
     }
 
-    /// Gives up the request in flight, if it was started at this time.
+    /// Abandons the request in flight, if it was started at this time.
     pub(crate) fn abandon(&mut self, requested_at: Instant) {
         self.in_flight.take_if(|since| *since == requested_at);
     }
@@ -218,7 +219,7 @@ impl RenewalSchedule {
     }
 }
 
-/// Returns the time from which a token is no longer served: shortly before it expires.
+/// Returns the time from which a token is no longer served, shortly before it expires.
 pub(crate) fn ends_at(requested_at: Instant, lifetime: Duration) -> Instant {
     requested_at + lifetime.saturating_sub(EXPIRY_MARGIN.min(lifetime / 10))
 }

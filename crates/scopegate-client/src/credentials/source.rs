@@ -1,5 +1,4 @@
-//! Serves the current token from a snapshot that callers read without a lock, and runs the requests
-//! that replace it.
+//! The source of one token. Callers read a snapshot without a lock, and requests replace it.
 
 mod attempt;
 mod stall;
@@ -37,7 +36,7 @@ pub(crate) struct TokenSource {
     changed: watch::Sender<()>,
 }
 
-/// The settings of the builder, which explains them.
+/// The settings of the builder, which documents them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) default_lifetime: Duration,
@@ -49,9 +48,9 @@ pub(crate) struct Settings {
 /// The current token.
 struct Snapshot {
     token: AccessToken,
-    /// Until this time it is served without asking the schedule.
+    /// The time until which it is served without a poll of the schedule.
     fresh_until: Instant,
-    /// The APIs that rejected it, which get another one.
+    /// The APIs that rejected it. They get another token.
     rejected_by: Box<[Arc<str>]>,
 }
 
@@ -67,14 +66,14 @@ struct State {
     failure: Option<Error>,
 }
 
-/// Breaks with the result for a caller, or continues with what it waits for.
+/// Breaks with the result for a caller, or continues with a wait.
 type Next = ControlFlow<Result<AccessToken, Error>, Wait>;
 
 enum Wait {
-    /// For the next attempt.
+    /// Waits for the next attempt.
     Until(Instant),
-    /// For the request that was started at this time. `elsewhere` is its runtime, if it is not the
-    /// one of the caller.
+    /// Waits for the request that was started at this time. `elsewhere` is its runtime, if the
+    /// caller has another one.
     ForRequest { requested_at: Option<Instant>, elsewhere: Option<Handle> },
 }
 
@@ -103,8 +102,8 @@ impl TokenSource {
         &self.grant
     }
 
-    /// Returns the current token, if it is valid for this API, without waiting. Starts a renewal that
-    /// is due.
+    /// Returns the current token without waiting, if it is valid for this API. Starts a renewal if
+    /// it is due.
     pub(crate) fn current(self: &Arc<Self>, api: Option<&str>) -> Option<AccessToken> {
         if let Some(token) = self.fresh(api) {
             return Some(token);
@@ -115,8 +114,8 @@ impl TokenSource {
         }
     }
 
-    /// Returns a token that is valid for this API, immediately or after a request. The request is a
-    /// task of its own, so that a canceled caller does not cancel it.
+    /// Returns a token that is valid for this API, immediately or after a request. The request runs
+    /// in a separate task, so that a canceled caller does not cancel it.
     pub(crate) async fn token(self: &Arc<Self>, api: Option<&str>) -> Result<AccessToken, Error> {
         if let Some(token) = self.fresh(api) {
             return Ok(token);
@@ -145,7 +144,7 @@ impl TokenSource {
         }
     }
 
-    /// Gives up a request whose runtime runs no tasks, so that the caller sends its own.
+    /// Abandons a request whose runtime runs no tasks, so that the caller sends its own request.
     fn abandon(&self, requested_at: Option<Instant>) {
         if let Some(requested_at) = requested_at {
             self.state().schedule.abandon(requested_at);
@@ -154,13 +153,13 @@ impl TokenSource {
         }
     }
 
-    /// Discards this token for everyone, because an unnamed API rejected it.
+    /// Discards this token for all callers, because an unnamed API rejected it.
     pub(crate) fn reject(&self, token: &AccessToken) {
         self.rejected(None, token);
     }
 
-    /// Gives up this token for the API that rejected it. Other callers get it until it is replaced,
-    /// which is due now.
+    /// Discards this token for the API that rejected it. Its renewal is due now, and other callers
+    /// get the token until then.
     pub(crate) fn reject_for(&self, api: &Arc<str>, token: &AccessToken) {
         self.rejected(Some(api), token);
     }
@@ -200,7 +199,8 @@ impl TokenSource {
         }
     }
 
-    /// The hot path: no lock, no copy of the token.
+    /// Returns the current token from the snapshot. This is the hot path: no lock, no copy of the
+    /// token.
     fn fresh(&self, api: Option<&str>) -> Option<AccessToken> {
         let current = self.current.load();
         let snapshot = current.as_ref().filter(|snapshot| Instant::now() < snapshot.fresh_until)?;
@@ -208,7 +208,7 @@ impl TokenSource {
         (!api.is_some_and(is_rejected)).then(|| snapshot.token.clone())
     }
 
-    /// Asks the schedule what to do for a caller, and starts the request that it orders.
+    /// Polls the schedule for a caller, and starts a request if the schedule requires it.
     fn poll(self: &Arc<Self>, api: Option<&str>) -> Next {
         let runtime = Handle::try_current();
         let mut state = self.state();
@@ -242,7 +242,7 @@ impl TokenSource {
         if let Action::Request | Action::ServeAndRequest = action {
             self.publish(&state);
             // The end of a request needs the lock. If the runtime is ending, the task is dropped
-            // right here.
+            // here.
             drop(state);
             let attempt = Attempt::new(Arc::clone(self), requested_at);
             drop(runtime.spawn(attempt.run()));
@@ -283,7 +283,7 @@ impl TokenSource {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // No code that runs under this lock leaves the state half changed.
+        // A panic under this lock cannot leave the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Finds the token endpoint of an issuer in its metadata (RFC 8414, OpenID Connect Discovery).
+//! Discovery of an issuer's token endpoint in its metadata (RFC 8414, OpenID Connect Discovery).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,12 +30,12 @@ pub(crate) struct Discovery {
 
 struct Discovered {
     endpoint: Arc<Endpoint>,
-    /// The time from which it is discovered anew.
+    /// The time of the next discovery.
     valid_until: Instant,
     suspect: AtomicBool,
 }
 
-/// Discovers the endpoint anew after this time, even if it works. Issuers rarely move.
+/// The endpoint is discovered again after this time, even if it works. Issuers rarely move.
 const REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 impl Discovery {
@@ -45,7 +45,7 @@ impl Discovery {
         Ok(Self { identifier, issuer, http, transport, discovered: ArcSwapOption::empty() })
     }
 
-    /// Returns the URL for logs and errors; the issuer, until the endpoint has been discovered.
+    /// Returns the URL for logs and errors, or the issuer until the endpoint has been discovered.
     pub(crate) fn redacted(&self) -> Arc<str> {
         match &*self.discovered.load() {
             Some(discovered) => Arc::clone(&discovered.endpoint.redacted),
@@ -53,15 +53,15 @@ impl Discovery {
         }
     }
 
-    /// Has the endpoint discovered anew before its next use, because it may have moved.
+    /// Causes a discovery before the next use of the endpoint, because it may have moved.
     pub(crate) fn suspect(&self) {
         if let Some(discovered) = &*self.discovered.load() {
             discovered.suspect.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Returns the token endpoint. Discovers it if it is unknown or suspect, and falls back to the
-    /// old one if discovery fails. Concurrent discoveries find the same endpoint.
+    /// Returns the token endpoint. Discovers it if it is unknown, suspect or due. If discovery
+    /// fails, the old endpoint is used. Concurrent discoveries find the same endpoint.
     pub(super) async fn endpoint(
         &self,
         by_certificate: bool,
@@ -119,7 +119,7 @@ impl Discovery {
         let requested_wait = response.retry_after.and_then(|value| retry_after::parse(&value, clock.now()));
         *retry_after = requested_wait.max(*retry_after);
         if response.status != StatusCode::OK {
-            // Nothing secret was sent.
+            // The request had no secret.
             let words = error_response(&response.body, &SentSecrets::default());
             return Err(RequestError::Status { status: response.status, words });
         }

@@ -1,5 +1,4 @@
-//! Reads a server's words about a failed request: an error response (RFC 6749 §5.2), or what other
-//! servers and gateways send in its place.
+//! Error responses (RFC 6749 §5.2), and other error documents of servers and gateways.
 
 use std::fmt;
 
@@ -9,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::error::words::SentSecrets;
 
-/// The error code and the description, as far as they can be read and shown.
+/// The error code and the description, if they can be read and shown.
 #[derive(Debug, Default)]
 pub(crate) struct ErrorResponse {
     pub(crate) code: Option<Excerpt>,
@@ -23,28 +22,28 @@ const CODES: [&str; 5] = ["errorCode", "error_code", "code", "status", "type"];
 const DESCRIPTIONS: [&str; 8] =
     ["errorSummary", "errorMessage", "error_message", "message", "msg", "detail", "title", "description"];
 
-/// Reads the body of a response that is not a token.
+/// Reads the body of a response without a token.
 pub(crate) fn error_response(body: &[u8], secrets: &SentSecrets) -> ErrorResponse {
     let Ok(object) = JsonObject::from_slice(body) else {
         return ErrorResponse { code: None, description: plain_text(body, secrets) };
     };
     let text = |name| object.get(name).and_then(string).and_then(|text| secrets.show(&text));
     let error = ErrorResponse { code: text("error"), description: text("error_description") };
-    // Some servers put an object there.
+    // Some servers write an object there.
     let nested = object.get("error").and_then(|error| JsonObject::from_text(error.get()).ok());
     let other = other_names(nested.as_ref().unwrap_or(&object), secrets);
     match (error.code, error.description) {
         (None, description) => {
             ErrorResponse { code: other.code, description: description.or(other.description) }
         }
-        // With a code of its own, the response is the one of RFC 6749, and other members are not
-        // about the error.
+        // With a code in `error`, this is a response of RFC 6749, and other members are not about
+        // the error.
         (code, description) => ErrorResponse { code, description },
     }
 }
 
 impl fmt::Display for ErrorResponse {
-    /// Continues the message of an error.
+    /// Writes the continuation of an error message.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(code) = &self.code {
             write!(f, ", error {code}")?;
@@ -67,7 +66,8 @@ fn string_or_number(value: &RawValue) -> Option<String> {
     string(value).map(std::borrow::Cow::into_owned).or_else(number)
 }
 
-/// A sentence, as gateways send it. A page shows nothing in 120 characters.
+/// Returns a body that is a sentence, as gateways send it. The first 120 characters of a page would
+/// not help.
 fn plain_text(body: &[u8], secrets: &SentSecrets) -> Option<Excerpt> {
     let text = std::str::from_utf8(body).ok()?.trim_start();
     text.starts_with(char::is_alphabetic).then(|| secrets.show(text))?
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_other_servers_are_read() {
+    fn error_members_of_other_servers_are_read() {
         // FR-D4
         for (body, code, description) in [
             (r#"{"errorCode":"E0000011","errorSummary":"Invalid token"}"#, "E0000011", "Invalid token"),

@@ -1,4 +1,4 @@
-//! Why a token request failed, and whether a retry can help.
+//! Failures of token requests, and whether a retry can help.
 
 use std::error::Error as _;
 use std::fmt;
@@ -22,7 +22,7 @@ pub(crate) struct Failure {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// Why a token request failed.
+/// The cause of a failed token request.
 #[derive(Debug)]
 pub(crate) enum RequestError {
     /// The issuer rejected the request.

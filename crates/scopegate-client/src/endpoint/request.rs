@@ -1,4 +1,4 @@
-//! Writes the form-encoded body of a token request (RFC 6749 §4.4.2).
+//! The form-encoded body of a token request (RFC 6749 §4.4.2).
 
 use scopegate_proto::scope::Scopes;
 use zeroize::Zeroizing;
@@ -10,7 +10,7 @@ use crate::client_auth::form::push_encoded;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Grant {
     pub(crate) scopes: Scopes,
-    /// RFC 8707 §2; the only parameter that may be repeated.
+    /// The only parameter that may be repeated (RFC 8707 §2).
     pub(crate) resources: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) const RESERVED: [&str; 7] = [
     "client_assertion_type",
 ];
 
-/// Writes the body. It may contain a secret or an assertion, so it is zeroized, and allocated once.
+/// Writes the body. It may contain a secret or an assertion, so it is zeroized and allocated once.
 pub(crate) fn body(
     grant: &Grant,
     parameters: &[(String, String)],

@@ -1,4 +1,4 @@
-//! Reads the token from the body of a response (RFC 6749 §5.1).
+//! Token responses (RFC 6749 §5.1).
 
 use std::fmt;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::error::words::SentSecrets;
 /// A token and its parameters.
 pub(crate) struct TokenResponse {
     pub(crate) token: Zeroizing<String>,
-    /// `None` if the issuer does not state it.
+    /// `None` if the issuer does not state it, or if it cannot be read.
     pub(crate) lifetime: Option<Duration>,
     pub(crate) scopes: GrantedScopes,
-    /// Optional members that cannot be read. They are reported, and cost no token.
+    /// Optional members that cannot be read. They are reported, and the token is used.
     pub(crate) unreadable: Vec<Unreadable>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct TokenResponse {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum GrantedScopes {
     Stated(Scopes),
-    /// The issuer does not state them, which means that it granted the requested scopes.
+    /// The issuer does not state them, so it granted the requested scopes (RFC 6749 §5.1).
     AsRequested,
     /// The issuer states them in a form that cannot be read.
     Unknown,
@@ -35,18 +35,18 @@ pub(crate) enum GrantedScopes {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     pub(crate) name: &'static str,
-    /// The part that cannot be read; `None` if it must not be shown.
+    /// The part that cannot be read, or `None` if it must not be shown.
     pub(crate) found: Option<Excerpt>,
 }
 
-/// Caps `expires_in`, so that a client that was removed at the issuer loses its token within a day.
+/// Maximum of `expires_in`. A client that was removed at the issuer loses its token within a day.
 const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// Reads a successful response. Ignores unknown members, and a refresh token, which this grant
-/// should not return (RFC 6749 §4.4.3) and which is never used. Adds the token to the `secrets` that
-/// are not shown.
+/// Reads a successful response. Adds the token to the `secrets`, which are not shown.
 ///
-/// `access_token` and `token_type` are required. A member that is optional never costs the token.
+/// `access_token` and `token_type` are required. An optional member that cannot be read is
+/// reported, and the token is used. Unknown members are ignored. So is a refresh token, which this
+/// grant should not return (RFC 6749 §4.4.3).
 pub(crate) fn token(body: &[u8], secrets: &mut SentSecrets) -> Result<TokenResponse, TokenResponseError> {
     let object = JsonObject::from_slice(body).map_err(TokenResponseError::Json)?;
     let token = object.get("access_token").and_then(string).map(|token| Zeroizing::new(token.into_owned()));
@@ -101,17 +101,17 @@ fn is_there(value: &&RawValue) -> bool {
     value.get() != "null"
 }
 
-/// Reads seconds: a number, or a number in a string, as some issuers write it. `None` if it is less
-/// than 1.
+/// Reads seconds: a number, or a number in a string, as some issuers write it. Returns `None` if it
+/// is less than 1.
 fn lifetime(value: &RawValue) -> Option<Duration> {
     let number = string(value).map_or_else(|| value.get().to_owned(), std::borrow::Cow::into_owned);
     let number_is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
     let seconds: f64 = number.parse().ok().filter(|_| number_is_plain)?;
-    // Larger numbers than fit become infinite, and the minimum finite again.
+    // Numbers that are too large become infinite, and `min` makes them finite again.
     (seconds >= 1.0).then(|| Duration::from_secs_f64(seconds.floor().min(MAX_LIFETIME.as_secs_f64())))
 }
 
-/// Why a response is not a token response.
+/// The reason why a response is not a token response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TokenResponseError {
     Json(JsonError),

@@ -1,8 +1,8 @@
-//! Reads `Retry-After` (RFC 9110 §10.2.3).
+//! `Retry-After` (RFC 9110 §10.2.3).
 
 use std::time::{Duration, SystemTime};
 
-/// Reads seconds or a date. Anything else is ignored; a past date is zero.
+/// Reads seconds or a date. A past date is zero. Anything else is ignored.
 pub(crate) fn parse(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,5 +1,5 @@
-//! Which HTTP clients send the requests of one [`ClientCredentials`](crate::ClientCredentials), and
-//! how much of a response is read.
+//! The HTTP clients of one [`ClientCredentials`](crate::ClientCredentials), and the bounds of
+//! responses.
 
 use http::StatusCode;
 use http::header::{ACCEPT, HeaderValue, RETRY_AFTER};
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::client_auth::ClientAuthentication;
 use crate::error::config::ConfigError;
 
-/// Bounds the body. The largest tokens have a few kilobytes, because headers hold no more.
+/// Maximum length of a body. The largest tokens have a few kilobytes, because headers hold no more.
 const MAX_BODY: usize = 64 * 1024;
 
 /// Creates HTTP clients with the configured certificates. They share one pool.

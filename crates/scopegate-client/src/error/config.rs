@@ -1,4 +1,4 @@
-//! Why credentials, a key or a layer could not be built.
+//! The error of a configuration: of credentials, a key or a layer.
 
 use std::fmt;
 
@@ -14,8 +14,8 @@ use scopegate_proto::url::UrlError;
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the fields are the expected and found values of their variant")]
 pub enum ConfigError {
-    /// A secret or a token must not be sent to this URL. It must be `https` (or `http` on a
-    /// loopback address), with a host, and without fragment and user name.
+    /// The URL cannot receive a secret or a token. It must be `https` (or `http` on a loopback
+    /// address), with a host, and without fragment and user name.
     #[non_exhaustive]
     InvalidUrl { setting: &'static str, expected: &'static str, found: String },
     /// The scope is invalid. It must be one or more printable ASCII characters except space, `"`
@@ -25,7 +25,7 @@ pub enum ConfigError {
     /// The resource is not an absolute URI without fragment (RFC 8707 §2).
     #[non_exhaustive]
     InvalidResource { found: String },
-    /// This crate sets the parameter, or it was added before. Parameters must not be repeated (RFC
+    /// This crate sets the parameter, or you added it before. Parameters must not be repeated (RFC
     /// 6749 §3.2).
     #[non_exhaustive]
     ReservedParameter { name: String },
@@ -53,11 +53,11 @@ pub enum ConfigError {
     /// A certificate or its key is invalid.
     #[non_exhaustive]
     InvalidCertificate { setting: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
-    /// Neither a token endpoint nor an issuer is set: see
+    /// Neither a token endpoint nor an issuer is set, see
     /// [`token_endpoint`](crate::ClientCredentialsBuilder::token_endpoint) and
     /// [`issuer`](crate::ClientCredentialsBuilder::issuer).
     NoTokenEndpoint,
-    /// The audience of assertions is the issuer, which is not set: see
+    /// The audience of assertions is the issuer, which is not set, see
     /// [`issuer`](crate::ClientCredentialsBuilder::issuer).
     NoAssertionAudience,
     /// The HTTP client could not be created, for example because the system has no certificate

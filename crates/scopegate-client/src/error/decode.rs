@@ -1,12 +1,12 @@
-//! Undoes the escapes in which a server may quote a string: percent-encoding, backslashes, and
-//! character references of HTML. Anything that is not an escape is copied.
+//! A decoder of the escapes in which a server may quote a string: percent-encoding, backslashes,
+//! and character references of HTML. Everything else is copied.
 
 use zeroize::Zeroizing;
 
 /// Bytes that may contain a part of a secret.
 pub(crate) type Bytes = Zeroizing<Vec<u8>>;
 
-/// Returns the text in lower case, as it is and with its escapes undone.
+/// Returns the string in lower case, as received and with its escapes decoded.
 pub(crate) fn decoded(text: &str) -> Vec<Bytes> {
     let text = text.as_bytes();
     let percent = without_percent(text, b'+');
@@ -71,7 +71,8 @@ fn without_references(text: &[u8]) -> Bytes {
     })
 }
 
-/// Copies the text, except where `escape` returns a replacement and the length of what it replaces.
+/// Copies the string. If `escape` returns bytes and a length, they replace as many bytes of the
+/// string.
 fn replaced(text: &[u8], escape: impl Fn(&[u8]) -> Option<(Vec<u8>, usize)>) -> Bytes {
     let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text;

@@ -1,8 +1,15 @@
-//! Shows a server's words: only characters of an allow-list, and nothing that quotes a credential.
+//! A filter for strings of a server. It replaces characters outside an allow-list and hides strings
+//! that quote a credential.
 //!
-//! A server may quote what it was sent: verbatim, in another case, percent-encoded, escaped for
-//! HTML or JSON, in hex, or in base64. A string that shares six characters with a credential, in
-//! any of these forms, is not shown at all.
+//! A server may quote the request in these forms:
+//!
+//! - verbatim or in another case
+//! - percent-encoded
+//! - escaped for HTML or JSON
+//! - in hex or in base64
+//!
+//! A string that shares six characters with one of these forms of a credential is hidden as a
+//! whole.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -16,7 +23,7 @@ use crate::error::decode::{Bytes, decoded};
 /// A string is hidden if it shares this many characters with a credential.
 const MAX_SHARED: usize = 6;
 
-/// The credentials that a server was sent, so that its words can be shown without them.
+/// The credentials in a request, which are hidden in the server's strings.
 #[derive(Default)]
 pub(crate) struct SentSecrets(Vec<Zeroizing<String>>);
 
@@ -27,15 +34,16 @@ impl SentSecrets {
         all
     }
 
-    /// Adds a credential. One with fewer than six characters hides strings that contain all of it.
+    /// Adds a credential. A credential of fewer than six characters hides strings that contain all
+    /// of it.
     pub(crate) fn add(&mut self, secret: &str) {
         if !secret.is_empty() {
             self.0.push(Zeroizing::new(secret.to_owned()));
         }
     }
 
-    /// Returns the first 120 characters; `None` if the string is empty, or quotes a credential.
-    /// Other characters than those of the allow-list are replaced.
+    /// Returns the first 120 characters, or `None` if the string is empty or quotes a credential.
+    /// Characters outside the allow-list are replaced.
     pub(crate) fn show(&self, text: &str) -> Option<Excerpt> {
         let text = text.trim();
         let start: Zeroizing<String> = Zeroizing::new(text.chars().take(MAX_EXCERPT).collect());
@@ -58,9 +66,9 @@ impl SentSecrets {
     }
 }
 
-/// Replaces a character that is not printable ASCII or a letter, or that has a meaning in HTML or in
-/// a string literal (RFC 6749 §5.2 allows neither `"` nor `\`). Letters are allowed because
-/// descriptions may be translated.
+/// Replaces a character that is neither printable ASCII nor a letter. Also replaces characters with
+/// a meaning in HTML or in a string literal (RFC 6749 §5.2 allows neither `"` nor `\`). Letters are
+/// allowed because descriptions may be translated.
 fn allowed(character: char) -> char {
     let repeats_others = matches!(character, '\u{2000}'..='\u{2fff}' | '\u{f900}'..);
     match character {
@@ -72,15 +80,16 @@ fn allowed(character: char) -> char {
     }
 }
 
-/// Returns whether a text contains a run of the form: of `length` bytes, or all of it if it is
-/// shorter.
+/// Returns whether a string contains `length` consecutive bytes of `form`. A shorter `form` must be
+/// contained as a whole.
 fn shares(texts: &[Bytes], form: &[u8], length: usize) -> bool {
     let length = length.min(form.len()).max(1);
     texts.iter().any(|text| text.windows(length).any(|run| form.windows(length).any(|part| part == run)))
 }
 
-/// Returns the secret in hex and in base64, at each of the three offsets that it may have in a
-/// longer string; as it is, and form-encoded as in a `Basic` header (RFC 6749 §2.3.1).
+/// Returns the secret in hex and in base64. Base64 has three variants, because the secret may have
+/// three offsets in a longer string. All are made of the secret itself and of its form-encoded form
+/// in a `Basic` header (RFC 6749 §2.3.1).
 fn encodings(secret: &str) -> Vec<Bytes> {
     let encoded: Zeroizing<String> = Zeroizing::new(byte_serialize(secret.as_bytes()).collect());
     let mut forms = Vec::new();
@@ -99,7 +108,7 @@ fn encodings(secret: &str) -> Vec<Bytes> {
             forms.push(skeleton(&lower_case(ours.unwrap_or_default().as_bytes())));
         }
     }
-    // Shorter ones would match too much.
+    // Shorter forms would match too much.
     forms.retain(|form| form.len() >= MAX_SHARED);
     forms
 }
@@ -108,7 +117,7 @@ fn lower_case(bytes: &[u8]) -> Bytes {
     Zeroizing::new(bytes.to_ascii_lowercase())
 }
 
-/// Returns the letters and digits, so that no escape or separator hides a run of them.
+/// Returns the letters and digits. Escapes and separators then do not prevent a match.
 fn skeleton(bytes: &[u8]) -> Bytes {
     let kept = bytes.iter().copied().filter(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii());
     Zeroizing::new(kept.collect())
@@ -139,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn six_shared_characters_hide_and_five_do_not() {
+    fn string_sharing_six_characters_is_hidden() {
         // FR-D9
         const SECRET: &str = "Zk9#vQ2!pL7$wX4tRb8n";
         for (text, shown) in [
@@ -159,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn hex_and_base64_of_a_secret_hide_at_any_offset() {
+    fn hex_or_base64_secret_is_hidden_at_any_offset() {
         // FR-D9
         const SECRET: &str = "Zk9#vQ2!pL7$wX4tRb8n";
         let hex = "5A6B392376513221704C3724775834745262386E";

@@ -12,7 +12,7 @@ fn secs(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }
 
-/// Holds a token of an hour since `now`.
+/// Returns a schedule with a token that lives for an hour from `now`.
 fn with_token(now: Instant) -> RenewalSchedule {
     let mut schedule = RenewalSchedule::new(CAP, now);
     assert_eq!(schedule.poll(now), Action::Request);
@@ -52,7 +52,7 @@ fn token_renews_at_75_percent_with_jitter() {
 }
 
 #[test]
-fn lost_request_is_given_up_and_ignored() {
+fn lost_request_is_abandoned_and_ignored() {
     // E17
     let start = Instant::now();
     for mut schedule in [RenewalSchedule::new(CAP, start), with_token(start)] {
@@ -145,10 +145,10 @@ fn backoff_without_token_is_capped() {
         assert_eq!(schedule.poll(now), Action::Wait { until: Some(now + secs(expected)) });
         schedule.not_before = NotBefore::always(now);
     }
-    // Fleets do not return together.
+    // The clients of a fleet do not retry together.
     schedule.failed(now, Retry::Transient, None, 0.5);
     assert_eq!(schedule.retry_in(now, false), secs(2.5));
-    // Neither a rejection nor the issuer's own wait is a backoff.
+    // The cap does not limit the wait after a rejection, or `Retry-After`.
     schedule.failed(now, Retry::Permanent, None, 1.0);
     assert_eq!(schedule.retry_in(now, false), secs(60.0));
     schedule.failed(now, Retry::Transient, Some(secs(120.0)), 1.0);
@@ -204,7 +204,7 @@ fn idle_schedule_starts_no_request() {
 }
 
 #[test]
-fn token_rejected_by_one_api_is_renewed_and_served_to_others() {
+fn token_rejected_by_one_api_serves_others() {
     // FR-D2
     let now = Instant::now();
     let mut schedule = with_token(now);
@@ -237,7 +237,7 @@ fn abandoned_request_makes_way_for_another() {
     let mut schedule = RenewalSchedule::new(CAP, now);
     assert_eq!(schedule.poll(now), Action::Request);
     schedule.abandon(now + secs(1.0));
-    assert_eq!(schedule.poll(now + secs(1.0)), Action::Wait { until: None }, "it was another one");
+    assert_eq!(schedule.poll(now + secs(1.0)), Action::Wait { until: None }, "it was another request");
     schedule.abandon(now);
     assert_eq!(schedule.poll(now + secs(1.0)), Action::Request);
     assert!(!schedule.is_in_flight(now));
@@ -249,9 +249,9 @@ enum Happens {
     Passes(u64),
     Succeeds(u64, f64),
     Fails(Retry, Option<u64>, f64),
-    /// By everyone.
+    /// Discarded for all callers.
     Discarded,
-    /// By one API, whose caller needs another token.
+    /// Rejected by one API, whose caller needs another token.
     Rejected,
 }
 

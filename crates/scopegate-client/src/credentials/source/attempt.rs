@@ -1,4 +1,4 @@
-//! Sends one request, and records its end.
+//! One token request, and the record of its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::metrics;
 use crate::token::{AccessToken, TokenScopes};
 
-/// One request. However it ends, its end is recorded and wakes waiting callers: also if its runtime
-/// ends, or if a custom clock panics.
+/// One request. Its end is recorded and wakes waiting callers, also if its runtime ends, or if a
+/// custom clock panics.
 pub(super) struct Attempt {
     source: Arc<TokenSource>,
     requested_at: Instant,
@@ -59,7 +59,7 @@ impl TokenSource {
         let issuer = self.endpoint.issuer();
         let token = AccessToken::new(&response.token, scopes, ends_at(requested_at, lifetime));
         let token = token.ok_or(TokenResponseError::NotABearerToken);
-        // It could not be served, and the next request would follow immediately.
+        // An expired token could not be served, and the next request would follow immediately.
         let token = token.and_then(|token| {
             if token.expires_in().is_zero() { Err(TokenResponseError::Ended) } else { Ok(token) }
         });
@@ -69,7 +69,7 @@ impl TokenSource {
             retry_after: None,
         })?;
         let client = &self.endpoint.client;
-        // Further scopes are the server's words.
+        // Further scopes are untrusted strings of the server.
         let (scopes, further) =
             token.scopes().iter().partition::<Vec<_>, _>(|scope| self.grant.scopes.contains(scope.as_str()));
         let scopes = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
