@@ -1,4 +1,4 @@
-//! What is counted?
+//! The counters of token requests and rejections.
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ async fn token_requests_and_rejections_are_counted_by_issuer() {
     local.set_token_fault(Fault::Html);
     assert!(credentials("local-reader-secret").token().await.is_err());
 
-    // FR-D5: the folder is no file.
+    // FR-D5: the path is a folder, and not a file.
     let client = ClientAuthentication::client_assertion("report", AssertionSource::file("/"));
     let builder = ClientCredentials::builder(client).issuer(local.issuer());
     let without_file =

@@ -1,4 +1,4 @@
-//! How does an outgoing request get its token?
+//! Tokens for outgoing requests.
 
 #[cfg(feature = "reqwest")]
 mod reqwest;

@@ -1,4 +1,4 @@
-//! Is the documented bound of a response that of the code?
+//! The documented maximum length of a response.
 
 use scopegate_client::{ClientAuthentication, ClientCredentials};
 use scopegate_issuer::{Fault, LocalIssuer};
@@ -9,7 +9,7 @@ fn credentials(issuer: &LocalIssuer) -> ClientCredentials {
 }
 
 #[tokio::test]
-async fn response_of_64_kib_is_read_and_a_larger_one_is_not() {
+async fn response_over_64_kib_is_rejected() {
     // FR-E4
     let issuer = LocalIssuer::start().await.unwrap();
     let response = r#"{"access_token":"token","token_type":"Bearer","expires_in":3600}"#;

@@ -1,5 +1,5 @@
-//! How does a client prove who it is? Each method against what is on the wire, and against the
-//! local issuer, which reads the RFCs by itself.
+//! The methods of client authentication, by the bytes of the request, and against the local issuer,
+//! which is an independent implementation of the RFCs.
 
 mod assertion_source;
 mod certificate;
@@ -20,7 +20,7 @@ use crate::recorder::{Received, Recorder, token};
 
 const NOW: u64 = 1_750_000_000;
 
-/// The one request that this client makes.
+/// Returns the only request of this client.
 async fn sent(client: ClientAuthentication) -> Received {
     let server = Recorder::start(token("t", "")).await;
     let credentials = ClientCredentials::builder(client).token_endpoint(server.endpoint()).issuer(ISSUER);
@@ -29,13 +29,12 @@ async fn sent(client: ClientAuthentication) -> Received {
     server.requests()[0].clone()
 }
 
-/// Header and claims of an assertion, and whether the signature is good.
+/// Returns the header and the claims of an assertion, and whether the signature is valid.
 fn read(assertion: &str, key: &SigningKey) -> (Value, Value, bool) {
     let (signed, signature) = assertion.rsplit_once('.').unwrap();
     let (header, claims) = signed.split_once('.').unwrap();
     let decode = |part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap();
-    // Ed25519 signs the same text in the same way each time, which is all that is needed to
-    // compare.
+    // Ed25519 signatures are deterministic, so they can be compared.
     let good = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes())) == signature;
     (decode(header), decode(claims), good)
 }

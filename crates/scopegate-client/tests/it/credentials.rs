@@ -1,4 +1,4 @@
-//! Which token does a caller get now?
+//! The tokens of a client.
 
 mod builder;
 mod cost;

@@ -1,4 +1,4 @@
-//! How is a token requested?
+//! Token requests.
 
 mod discovery;
 mod request;

@@ -1,5 +1,5 @@
-//! The tests of the client over real sockets: against a server that records its requests, and
-//! against the local issuer. The folders have the names of the rooms in `src/`.
+//! The tests of the client over real sockets, against a server that records its requests, and
+//! against the local issuer. The folders have the names of the folders in `src/`.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

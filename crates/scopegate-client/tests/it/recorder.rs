@@ -1,4 +1,4 @@
-//! A server that records what it is sent and answers what it is told. It tests nothing.
+//! A server that records requests and sends planned responses. It tests nothing.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ struct Recorded {
     otherwise: Reply,
 }
 
-/// A request, as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) method: Method,
@@ -31,7 +31,7 @@ pub(crate) struct Received {
     pub(crate) body: String,
 }
 
-/// What to answer.
+/// A planned response.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reply {
     status: u16,
@@ -43,7 +43,7 @@ pub(crate) fn reply(status: u16, body: impl Into<Vec<u8>>) -> Reply {
     Reply { status, body: body.into(), headers: Vec::new() }
 }
 
-/// A good answer of a token endpoint, with further members.
+/// Returns a token response with these further members.
 pub(crate) fn token(token: &str, further: &str) -> Reply {
     let body = format!(r#"{{"access_token":"{token}","token_type":"Bearer"{further}}}"#);
     reply(200, body).with("content-type", "application/json")
@@ -61,7 +61,7 @@ impl Received {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The parameters of a form, in order.
+    /// Returns the parameters of a form, in order.
     pub(crate) fn form(&self) -> Vec<(String, String)> {
         url::form_urlencoded::parse(self.body.as_bytes()).into_owned().collect()
     }
@@ -75,14 +75,14 @@ impl Received {
 }
 
 impl Recorder {
-    /// Answers everything with this.
+    /// Starts a server that sends this response to each request.
     pub(crate) async fn start(otherwise: Reply) -> Self {
         let state = Arc::new(Mutex::new(Recorded { otherwise, ..Recorded::default() }));
         let router = Router::new().fallback(answer).with_state(Arc::clone(&state));
         Self { url: testkit::serve(router).await, state }
     }
 
-    /// The next requests are answered with these, in this order.
+    /// Plans the responses to the next requests, in this order.
     pub(crate) fn then(&self, answers: impl IntoIterator<Item = Reply>) {
         self.state.lock().unwrap().answers.extend(answers);
     }

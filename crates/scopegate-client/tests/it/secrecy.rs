@@ -1,4 +1,4 @@
-//! Does a secret, an assertion or a token get into a log, an error or a `Debug`?
+//! No secret, assertion or token gets into a log, an error or a `Debug`.
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -53,7 +53,7 @@ async fn long_challenge_scopes_are_cut_in_log() {
 
 #[tokio::test]
 async fn token_in_challenge_scopes_is_not_logged() {
-    // FR-D9: an API knows the token that it rejects.
+    // FR-D9: an API can quote the token that it rejects.
     let log = Log::of_thread(LevelFilter::INFO);
     let server = Recorder::start(token("t0ken-text", "")).await;
     let client = ClientAuthentication::client_secret_basic("report", "s3cret");
@@ -129,7 +129,7 @@ async fn quoted_secret_is_hidden_in_every_encoding() {
             assert!(!shown.contains("bad"), "{shown}");
         }
     }
-    // What quotes nothing is shown.
+    // A description without a quoted secret is shown.
     let error_response = r#"{"error":"invalid_client","error_description":"bad: 100% secret"}"#;
     let server = Recorder::start(reply(401, error_response)).await;
     let error =
@@ -162,7 +162,7 @@ async fn secrets_are_not_logged_or_shown() {
         let quoting = |text: &str| {
             reply(400, format!(r#"{{"error":"invalid_client","error_description":"bad: {text}"}}"#))
         };
-        // Each set of scopes has its own pauses.
+        // Each set of scopes has its own backoff.
         for (n, answer) in [
             token("t0ken-text", r#","expires_in":3600,"scope":"b""#),
             quoting(quoted[0]),

@@ -1,4 +1,4 @@
-//! What does `AddToken::send` do, for callers that use `reqwest`?
+//! `AddToken::send`, for requests of `reqwest`.
 
 use reqwest::Client;
 use scopegate_client::{AddToken, CallError, ClientAuthentication, ClientCredentials, Error};
@@ -94,8 +94,8 @@ async fn rejected_token_is_replaced_and_body_resent() {
 }
 
 #[tokio::test]
-async fn status_decides_over_sockets_too() {
-    // FR-D1: with and without a challenge, and where another scheme is required.
+async fn status_401_replaces_token_over_sockets() {
+    // FR-D1: with and without a challenge, and with a challenge of another scheme.
     for (reply, sent) in [
         (reply(401, ""), 2),
         (reply(401, "").with("www-authenticate", r#"Bearer realm="x""#), 2),
@@ -125,7 +125,7 @@ async fn step_up_needs_allowed_scopes() {
 }
 
 #[tokio::test]
-async fn error_tells_token_failure_from_call_failure() {
+async fn error_distinguishes_token_failure_from_call_failure() {
     let caller = Caller::start().await;
     let error = caller.to_api.send(caller.http.get("no address")).await.unwrap_err();
     assert!(matches!(error, CallError::Call(_)));

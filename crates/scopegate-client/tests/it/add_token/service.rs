@@ -1,4 +1,4 @@
-//! What does the layer do with requests and with an API's answers?
+//! The layer: tokens in requests, and rejections in an API's responses.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ const WRITE: &str = "https://my-api-server.org/api.write";
 
 const INVALID_TOKEN: &str = r#"Bearer realm="api", error="invalid_token""#;
 
-/// What an API was sent, and what it answers: 200 when nothing else is planned.
+/// An API that records tokens, and sends the planned responses. Then it sends 200.
 #[derive(Clone, Default)]
 struct Api {
     tokens: Arc<Mutex<Vec<Option<String>>>>,
@@ -46,7 +46,7 @@ impl Api {
         response.body(()).unwrap()
     }
 
-    /// The tokens it was sent, in order.
+    /// Returns the tokens in the order of the requests.
     fn tokens(&self) -> Vec<Option<String>> {
         self.tokens.lock().unwrap().clone()
     }
@@ -92,7 +92,7 @@ struct Caller {
 }
 
 impl Caller {
-    /// A client that may read and write, and asks for reading only.
+    /// Starts a client that is allowed to read and write, and requests the scope for reading only.
     async fn start() -> Self {
         let issuer = LocalIssuer::start().await.unwrap();
         let client = ClientAuthentication::client_secret_basic("local-writer", "local-writer-secret");
@@ -146,7 +146,7 @@ async fn other_origin_gets_no_token() {
 
 #[tokio::test]
 async fn redirect_to_other_origin_carries_no_token() {
-    // E26: with the layer inside of one that follows redirects, as the documentation says.
+    // E26: inside a layer that follows redirects, as the documentation says.
     let caller = Caller::start().await;
     let api = Api::default();
     let seen = api.clone();
@@ -191,7 +191,7 @@ async fn rejected_token_is_replaced_and_request_retried_once() {
     assert_ne!(tokens[0], tokens[1]);
     assert_eq!(caller.issuer.token_requests(), 2);
 
-    // An API that rejects everything costs one repetition and one token in a cooldown, not one for
+    // An API that rejects every token causes one retry and one new token per cooldown, not one for
     // each request.
     let caller = Caller::start().await;
     let api = Api::answering([(401, INVALID_TOKEN); 20]);
@@ -242,12 +242,12 @@ async fn other_rejections_are_returned_unchanged() {
     }
 }
 
-/// Two APIs of one caller.
+/// A second API of the same caller.
 const OTHER_API: &str = "https://other.example";
 
 #[tokio::test]
 async fn token_rejected_by_one_api_serves_the_other() {
-    // FR-D2: the issuer hiccups, so there is no new token.
+    // FR-D2: the issuer is unavailable, so there is no new token.
     let caller = Caller::start().await;
     let old = caller.credentials.token().await.unwrap();
     let to_other = AddToken::new(&caller.credentials, OTHER_API).unwrap();
@@ -260,7 +260,7 @@ async fn token_rejected_by_one_api_serves_the_other() {
     }
     assert_eq!(other.tokens(), vec![Some(bearer(old.secret())); 3]);
     assert_eq!(caller.credentials.current().unwrap().secret(), old.secret());
-    // The API that rejected it is not sent it again.
+    // The API that rejected the token does not get it again.
     let error = api.call(&caller.layer, get(&format!("{API}/orders"))).await.unwrap_err();
     assert!(error.starts_with("Token(Unavailable"), "{error}");
     assert_eq!(api.tokens().len(), 1);
@@ -271,7 +271,7 @@ async fn new_token_replaces_the_rejected_one_for_all() {
     // FR-D2
     let caller = Caller::start().await;
     let to_other = AddToken::new(&caller.credentials, OTHER_API).unwrap();
-    // Each layer for the origin knows of the rejection.
+    // The rejection applies to each layer for the origin.
     let again = AddToken::new(&caller.credentials, API).unwrap();
     let api = Api::answering([(401, INVALID_TOKEN)]);
     assert_eq!(api.call(&caller.layer, get(&format!("{API}/orders"))).await, Ok(200));
@@ -290,7 +290,7 @@ async fn request_with_body_is_retried_if_cloned() {
     let api = Api::answering([(401, INVALID_TOKEN)]);
     let post = || Request::post(format!("{API}/orders")).body(Body::from("tea")).unwrap();
     assert_eq!(api.call(&caller.layer, post()).await, Ok(401));
-    // This one is not, but the next request has another token.
+    // This request is not retried, but the next request has another token.
     assert_eq!((api.tokens().len(), caller.issuer.token_requests()), (1, 1));
     assert_eq!(api.call(&caller.layer, post()).await, Ok(200));
     assert_ne!(api.tokens()[0], api.tokens()[1]);
@@ -346,7 +346,7 @@ async fn request_without_token_is_not_sent() {
 
 #[tokio::test]
 async fn step_up_needs_challenge_and_allowed_scopes() {
-    // 6750 §3.1
+    // RFC 6750 §3.1
     let step = insufficient(&format!("{READ} {WRITE}"));
     let caller = Caller::start().await;
     let api = Api::answering([(403, step.as_str())]);
@@ -356,13 +356,13 @@ async fn step_up_needs_challenge_and_allowed_scopes() {
     let wider = caller.credentials.for_scopes([READ, WRITE]).unwrap().token().await.unwrap();
     assert_eq!(api.tokens()[1], Some(bearer(wider.secret())));
 
-    // The next request begins with the ordinary token, and needs no further request to the issuer.
+    // The next request starts with the ordinary token, and causes no further request to the issuer.
     api.answers.lock().unwrap().push_back((403, step.clone()));
     assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(200));
     assert_eq!(api.tokens()[2], api.tokens()[0]);
     assert_eq!(caller.issuer.token_requests(), 2);
 
-    // Not allowed: the answer is the caller's.
+    // The scopes are not allowed, so the caller gets the response.
     let api = Api::answering([(403, step.as_str())]);
     assert_eq!(api.call(&caller.layer, get(&format!("{API}/orders"))).await, Ok(403));
     assert_eq!(api.tokens().len(), 1);
@@ -381,7 +381,7 @@ async fn step_up_is_bounded_by_scopes_and_attempts() {
     let api = Api::answering([(403, step.as_str()); 5]);
     assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
     assert_eq!(api.tokens().len(), 2, "once");
-    // A rejected token and a step up, in either order, are each tried once.
+    // A rejected token and a step-up are each handled once, in either order.
     let caller = Caller::start().await;
     let layer = caller.layer.clone().with_step_up_to(WRITE.parse().unwrap());
     let api = Api::answering([(401, INVALID_TOKEN), (403, step.as_str()), (401, INVALID_TOKEN)]);
@@ -419,10 +419,11 @@ async fn unavailable_scope_does_not_block_other_step_ups() {
     assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(403));
     let asked = caller.issuer.token_requests();
     let api = Api::answering([(403, insufficient(WRITE).as_str())]);
-    assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(200), "this one can be had");
+    assert_eq!(api.call(&layer, get(&format!("{API}/orders"))).await, Ok(200), "this scope is available");
     assert_eq!(caller.issuer.token_requests(), asked + 1);
 
-    // An API that names it with each other scope in turn cannot make us ask for as many tokens.
+    // An API that names it together with each other scope in turn cannot cause as many token
+    // requests.
     let asked = caller.issuer.token_requests();
     let others: Vec<_> = (0..20).map(|n| format!("orders/{n}")).collect();
     let scopes = format!("{} {UNAVAILABLE}", others.join(" ")).parse().unwrap();
@@ -452,7 +453,7 @@ async fn request_waiting_for_token_holds_no_permit() {
     let mut service = caller.layer.layer(limited);
     let ready = ServiceExt::<Request<Body>>::ready(&mut service).await.unwrap();
     let waiting = tokio::spawn(ready.call(get(&format!("{API}/orders"))));
-    // One that needs no token gets through meanwhile.
+    // A request that needs no token is sent meanwhile.
     let ready = ServiceExt::<Request<Body>>::ready(&mut service).await.unwrap();
     let other = ready.call(get("https://other.example/")).await.unwrap();
     assert_eq!(other.status(), 200);
@@ -467,7 +468,8 @@ async fn call_with_cached_token_allocates_nothing() {
         std::future::ready(Ok::<_, std::convert::Infallible>(Response::new(())))
     });
     let mut service = caller.layer.layer(inner);
-    // A body that is not empty is not copied for a retry, and the header has its room already.
+    // A body that is not empty is not copied for a retry, and the header map has room for the
+    // token.
     let mut request = Request::post(format!("{API}/orders")).body(Full::from("tea")).unwrap();
     request.headers_mut().reserve(1);
     let mut answer = None;

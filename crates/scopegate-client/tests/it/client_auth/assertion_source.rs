@@ -1,4 +1,4 @@
-//! Assertions that a third party makes: read or requested anew for each token request.
+//! Assertions that a third party signs, which are read or requested again for each token request.
 
 use std::fs;
 use std::path::PathBuf;
@@ -83,7 +83,7 @@ async fn missing_assertion_sends_no_request_and_may_recover() {
 
 #[tokio::test]
 async fn malformed_assertion_is_rejected_before_a_request() {
-    // FR-D5: each differs from the accepted one in one point.
+    // FR-D5: each differs from the accepted assertion in one point.
     let (server, file) = (Recorder::start(token("t", "")).await, File::new("malformed"));
     let credentials = at(&server, AssertionSource::file(&file.0)).build().unwrap();
     let longest = "x".repeat(64 * 1024);
@@ -141,7 +141,7 @@ async fn callback_is_called_for_each_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callback_that_hangs_is_given_up() {
+async fn hanging_callback_times_out() {
     // FR-D5
     let source = AssertionSource::callback(std::future::pending::<Result<Secret, std::io::Error>>);
     let client = ClientAuthentication::client_assertion("report", source);

@@ -23,7 +23,8 @@ fn certified(algorithm: Algorithm) -> (String, rcgen::Certificate) {
     (pem, CertificateParams::new(vec!["report".to_owned()]).unwrap().self_signed(&pair).unwrap())
 }
 
-/// The signed part, the header and the signature of the assertion of a client with this key.
+/// Returns the signed part, the header and the signature of the assertion of a client with this
+/// key.
 async fn assertion(key: PrivateKey) -> (String, Value, Vec<u8>) {
     let request = sent(ClientAuthentication::private_key_jwt("report", key)).await;
     let assertion = request.parameter("client_assertion").unwrap();
@@ -65,7 +66,7 @@ async fn each_rsa_algorithm_signs_as_its_name_says() {
 }
 
 #[tokio::test]
-async fn algorithm_of_another_key_type_is_a_config_error() {
+async fn algorithm_of_other_key_type_is_config_error() {
     // FR-D6
     let key = |algorithm| PrivateKey::from_pem(&SigningKey::generate(algorithm).private_key_pem()).unwrap();
     let keys = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA].map(key);

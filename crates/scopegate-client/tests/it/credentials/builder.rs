@@ -1,4 +1,4 @@
-//! Which settings are rejected before any request is sent?
+//! Settings that are rejected before any request is sent.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -45,7 +45,7 @@ async fn builder_without_issuer_and_endpoint_is_rejected() {
 
 #[tokio::test]
 async fn client_without_id_or_secret_is_rejected() {
-    // E01: that there is no client without a proof is a doc test of `ClientAuthentication`.
+    // E01: a doc test of `ClientAuthentication` shows that no client lacks a credential.
     for (id, secret, good) in [("report", "s3cret", true), ("", "s3cret", false), ("report", "", false)] {
         let client = ClientAuthentication::client_secret_post(id, secret);
         let built = ClientCredentials::builder(client).token_endpoint(ENDPOINT).build();

@@ -1,5 +1,5 @@
-//! How many requests does it take, and does anybody notice an outage?
-#![allow(clippy::print_stdout, reason = "it shows what it has counted")]
+//! The number of requests for many callers and during an outage, and allocations per call.
+#![allow(clippy::print_stdout, reason = "it shows the counts")]
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn cached_token_allocates_nothing() {
 
 #[tokio::test]
 async fn five_minutes_of_outage_fail_no_call() {
-    // E16: the outage begins when the first renewal may be due, and no renewal is due before.
+    // E16: the outage begins at the earliest possible time of the first renewal.
     pause();
     for lifetime in [3_600, 1_800] {
         let elsewhere = Elsewhere::start(lifetime);
@@ -68,7 +68,7 @@ async fn five_minutes_of_outage_fail_no_call() {
                 calls += 1;
                 failed += u64::from(credentials.token().await.is_err());
             }
-            // A request that has begun is seen to its end, and the time does not jump meanwhile.
+            // Wait for the end of a request that was started, without advancing the time.
             while credentials.status().renews_in() == Some(Duration::ZERO) {
                 yield_now().await;
             }
@@ -82,14 +82,14 @@ async fn five_minutes_of_outage_fail_no_call() {
         );
         assert_eq!(calls, 3_600_000);
         assert_eq!(failed, 0);
-        assert!(status.requests_failed() > 0, "the outage was met");
+        assert!(status.requests_failed() > 0, "requests failed during the outage");
         assert_eq!(status.requests_succeeded(), if lifetime == 3_600 { 2 } else { 3 });
         assert_eq!(elsewhere.issuer.token_requests(), status.requests_succeeded() + status.requests_failed());
     }
 }
 
-/// Everything runs on this thread, and so the next random number is the jitter of the first token:
-/// renewed early.
+/// Seeds the generator so that the first token is renewed early. All code runs on this thread, so
+/// the next random number is the jitter of the first token.
 fn early_renewal() {
     let seed = (0..1_000).find(|seed| fastrand::Rng::with_seed(*seed).f64() < 0.3);
     fastrand::seed(seed.unwrap());

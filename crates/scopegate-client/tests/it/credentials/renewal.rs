@@ -1,5 +1,5 @@
-//! When are tokens asked for, renewed and given up? In virtual time, over real sockets: the issuer
-//! runs on another runtime, whose time is real.
+//! Requests, renewal and rejection of tokens, in virtual time over real sockets. The issuer runs on
+//! another runtime, whose time is real.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio::time::{advance, pause};
 
 const SCOPE: &str = "orders/read";
 
-/// An issuer of tokens that live for an hour.
+/// An issuer on another runtime.
 pub(crate) struct Elsewhere {
     pub(crate) issuer: LocalIssuer,
     /// Ends with the test.
@@ -58,7 +58,8 @@ fn requests(credentials: &ClientCredentials) -> u64 {
     status.requests_succeeded() + status.requests_failed()
 }
 
-/// Until so many requests have ended. Never idle, or the time would jump to the time-outs.
+/// Waits until this number of requests has ended. It is never idle, because the paused time would
+/// jump to the timeouts.
 async fn ended(credentials: &ClientCredentials, count: u64) {
     while requests(credentials) < count {
         yield_now().await;
@@ -66,7 +67,7 @@ async fn ended(credentials: &ClientCredentials, count: u64) {
     assert_eq!(requests(credentials), count);
 }
 
-/// A caller that waits.
+/// Starts a caller that waits.
 async fn caller(credentials: &ClientCredentials) -> JoinHandle<Result<AccessToken, Error>> {
     let credentials = credentials.clone();
     let caller = tokio::spawn(async move { credentials.token().await });
@@ -74,7 +75,7 @@ async fn caller(credentials: &ClientCredentials) -> JoinHandle<Result<AccessToke
     caller
 }
 
-/// A token, without letting the time go by.
+/// Returns a token without advancing the time.
 pub(crate) async fn first(credentials: &ClientCredentials) -> AccessToken {
     let caller = caller(credentials).await;
     while !caller.is_finished() {
@@ -89,7 +90,7 @@ async fn yields(count: usize) {
     }
 }
 
-/// Timers count in whole milliseconds, and may be late by one.
+/// Advances the time past a timer, which counts whole milliseconds and may be late by one.
 async fn pass(time: Duration) {
     advance(time + Duration::from_millis(2)).await;
 }
@@ -110,7 +111,7 @@ async fn renewal_runs_in_background_and_serves_old_token() {
     assert_eq!(requests(&credentials), 1, "not before 67.5 % of its lifetime");
     advance(secs(542)).await;
     for _ in 0..100 {
-        assert_eq!(credentials.token().await.unwrap().secret(), old.secret(), "nobody waits");
+        assert_eq!(credentials.token().await.unwrap().secret(), old.secret(), "no caller waits");
     }
     ended(&credentials, 2).await;
     let new = credentials.current().unwrap();
@@ -130,7 +131,7 @@ async fn failed_renewals_serve_old_token_until_expiry() {
     let mut requests_made = 1;
     for _ in (2_971..3_589).step_by(1) {
         assert_eq!(credentials.token().await.unwrap().secret(), old.secret());
-        // A request that was begun is seen to its end.
+        // Wait for the end of a request that was started.
         while credentials.status().renews_in() == Some(Duration::ZERO) {
             yield_now().await;
         }
@@ -139,7 +140,7 @@ async fn failed_renewals_serve_old_token_until_expiry() {
     }
     assert!((10..40).contains(&requests_made), "{requests_made} requests in ten minutes");
     advance(secs(2)).await;
-    assert!(credentials.current().is_none(), "it has ended");
+    assert!(credentials.current().is_none(), "the token has ended");
     elsewhere.issuer.clear_token_fault();
     let waiting = caller(&credentials).await;
     advance(secs(60)).await;
@@ -185,7 +186,7 @@ async fn outage_is_retried_with_growing_backoff() {
         let mut ends = Vec::new();
         for second in 0..600 {
             let begun = elsewhere.issuer.token_requests();
-            // What the caller's timer begins is seen to its end.
+            // Wait for the end of a request that the caller's timer has started.
             for _ in 0..200 {
                 yield_now().await;
             }
@@ -198,8 +199,8 @@ async fn outage_is_retried_with_growing_backoff() {
             advance(secs(1)).await;
         }
         let made = elsewhere.issuer.token_requests();
-        // With pauses of 1, 2, 4, … 60 s there are 15, with half a second at least and 60 at most,
-        // drawn at random.
+        // The backoff is 1, 2, 4, … 60 s, multiplied by a random factor, so there are about 15
+        // requests.
         assert!((10..60).contains(&made), "{fault:?}: {made} requests in ten minutes: {ends:?}");
         elsewhere.issuer.clear_token_fault();
         while !waiting.is_finished() {
@@ -312,7 +313,7 @@ fn ended_runtime_fails_its_request() {
         drop(caller(&credentials).await);
     });
     drop(runtime);
-    assert_eq!(requests(&credentials), 1, "it has failed");
+    assert_eq!(requests(&credentials), 1, "the request has failed");
     elsewhere.issuer.clear_token_fault();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     assert!(runtime.block_on(credentials.token()).is_ok());
@@ -332,7 +333,7 @@ fn missing_runtime_is_an_error_without_panic() {
     for _ in 0..10 {
         assert!(credentials.current().is_none());
     }
-    assert_eq!(requests(&credentials), 0, "none was made, so none has failed");
+    assert_eq!(requests(&credentials), 0, "no request was sent, so none has failed");
 
     // A caller with a runtime is not affected.
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
@@ -342,7 +343,8 @@ fn missing_runtime_is_an_error_without_panic() {
 
 #[test]
 fn stalled_runtime_does_not_block_other_runtimes() {
-    // E17, FR-D10: the request was started by a caller that waits, or by one that does not.
+    // E17, FR-D10: the request was started by a caller that waits, or by a caller that does not
+    // wait.
     for waits in [true, false] {
         let elsewhere = Elsewhere::start(3_600);
         let credentials = elsewhere.credentials("s3cret").build().unwrap();
@@ -360,11 +362,11 @@ fn stalled_runtime_does_not_block_other_runtimes() {
         runtime.block_on(async {
             let waiting = caller(&credentials).await;
             assert_eq!(requests(&credentials), 0, "there is one request for all");
-            // Within a second, the caller finds that the other runtime does not run.
+            // Within a second, the caller detects that the other runtime does not run.
             pass(secs(1)).await;
             ended(&credentials, 1).await;
             let token = waiting.await.unwrap().unwrap();
-            // However the first one ends, it comes too late.
+            // The end of the first request comes too late and changes nothing.
             drop(abandoned);
             std::thread::scope(|scope| scope.spawn(|| drop(standing)).join().unwrap());
             assert_eq!(requests(&credentials), 2);
@@ -376,7 +378,8 @@ fn stalled_runtime_does_not_block_other_runtimes() {
 
 #[test]
 fn running_runtime_keeps_its_request() {
-    // FR-D10: the counterpart, and the reason why a caller of another runtime does not begin at once.
+    // FR-D10: the counterpart. For this reason, a caller of another runtime does not start a
+    // request at once.
     let elsewhere = Elsewhere::start(3_600);
     let credentials = elsewhere.credentials("s3cret").build().unwrap();
     elsewhere.issuer.set_token_fault(Fault::Drip);
@@ -391,10 +394,10 @@ fn running_runtime_keeps_its_request() {
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let waiting = caller(&credentials).await;
-        // A request that is not taken over would be after one second. More would take real time, of which the request
-        // in flight has five seconds.
+        // A stalled request would be abandoned after one second. More turns would take real time,
+        // and the request in flight ends after five seconds of it.
         for _ in 0..2 {
-            // The waiting caller gives the other runtime a task, which runs before ours.
+            // The waiting caller spawns a task on the other runtime, which runs before ours.
             yields(10).await;
             let turn = busy.spawn(async {});
             while !turn.is_finished() {
@@ -408,14 +411,17 @@ fn running_runtime_keeps_its_request() {
         busy.shutdown_background();
         ended(&credentials, 1).await;
         let failure = credentials.status().last_failure().map(ToString::to_string);
-        assert!(failure.is_some_and(|failure| failure.contains("unavailable")), "it was the one in flight");
+        assert!(
+            failure.is_some_and(|failure| failure.contains("unavailable")),
+            "the request in flight has failed"
+        );
         waiting.abort();
     });
 }
 
 #[tokio::test]
-async fn outage_without_token_is_met_within_the_cap() {
-    // FR-D8: calls that are patient for 10 s do not fail at once.
+async fn backoff_without_token_stays_within_cap() {
+    // FR-D8: calls with an acquire timeout of 10 s do not fail at once.
     pause();
     let elsewhere = Elsewhere::start(3_600);
     for (cap, expected) in [(None, 5.0), (Some(secs(2)), 2.0)] {
@@ -484,7 +490,7 @@ async fn token_expired_on_arrival_is_an_invalid_response() {
     assert!(matches!(waiting.await.unwrap(), Err(Error::InvalidResponse { .. })));
     assert!(matches!(credentials.token().await, Err(Error::InvalidResponse { .. })));
     assert_eq!(elsewhere.issuer.token_requests(), 1);
-    // One that comes in time is used.
+    // A token that arrives in time is used.
     advance(secs(1)).await;
     assert!(!first(&credentials).await.expires_in().is_zero());
 }
@@ -519,7 +525,7 @@ async fn only_the_rejected_token_is_discarded_per_cooldown() {
 
 #[tokio::test]
 async fn clones_and_equal_scopes_share_one_token() {
-    // E16: kept for (issuer, client, scopes, resource)
+    // E16: the cache key is (issuer, client, scopes, resource)
     pause();
     let elsewhere = Elsewhere::start(3_600);
     let credentials = Arc::new(elsewhere.credentials("s3cret").build().unwrap());

@@ -1,4 +1,4 @@
-//! How is the address of an issuer's tokens found?
+//! Discovery of an issuer's token endpoint.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ async fn moved_endpoint_is_discovered_again() {
     let credentials = ClientCredentials::builder(client()).issuer(&server.url).build().unwrap();
     assert!(matches!(credentials.token().await, Err(Error::InvalidResponse { .. })));
     server.then([reply(200, metadata(&server.url, &new.endpoint()))]);
-    // Another set of scopes has a pause of its own, and the same address.
+    // Another set of scopes has its own backoff, and the same endpoint.
     assert_eq!(credentials.for_scopes(["a"]).unwrap().token().await.unwrap().secret(), "new");
     assert_eq!((old.count(), new.count()), (1, 1));
 }

@@ -1,4 +1,4 @@
-//! What is sent to a token endpoint, to the letter?
+//! The exact request to a token endpoint.
 
 use scopegate_client::{ClientAuthentication, ClientCredentials, ClientCredentialsBuilder};
 
@@ -8,7 +8,7 @@ fn basic() -> ClientAuthentication {
     ClientAuthentication::client_secret_basic("report", "s3cret")
 }
 
-/// The one request that these credentials make.
+/// Returns the only request of these credentials.
 async fn sent(with: impl FnOnce(&str) -> ClientCredentialsBuilder) -> Received {
     let server = Recorder::start(token("t", "")).await;
     let credentials = with(&server.endpoint()).build().unwrap();
@@ -96,7 +96,7 @@ async fn refresh_token_is_never_used() {
 
 #[tokio::test]
 async fn redirect_is_not_followed() {
-    // E06, E26: the secret goes to the address that was configured.
+    // E06, E26: the secret is sent to the configured URL only.
     let elsewhere = Recorder::start(token("t", "")).await;
     for status in [301, 302, 303, 307, 308] {
         let server = Recorder::start(reply(status, "").with("location", elsewhere.endpoint())).await;

@@ -1,4 +1,4 @@
-//! What becomes of each answer of a token endpoint?
+//! The responses of a token endpoint, and their outcomes.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -142,7 +142,7 @@ async fn expires_in_is_bounded() {
     }
 }
 
-/// Asks for the scopes `a` and `b`. The response has these further members.
+/// Requests the scopes `a` and `b`. The response has these further members.
 async fn token_for_a_and_b(further: &str) -> AccessToken {
     let server = Recorder::start(token("t", further)).await;
     let client = ClientAuthentication::client_secret_basic("report", "s3cret");
@@ -167,7 +167,7 @@ async fn missing_scopes_are_reported() {
 }
 
 #[tokio::test]
-async fn unreadable_optional_member_costs_no_token() {
+async fn unreadable_optional_member_keeps_the_token() {
     // FR-D3
     for (member, granted, missing, unknown) in [
         (r#","scope":["a"]"#, "a", "b", false),
@@ -184,7 +184,7 @@ async fn unreadable_optional_member_costs_no_token() {
 }
 
 #[tokio::test]
-async fn server_words_are_shown_for_every_status() {
+async fn server_description_is_shown_for_every_status() {
     // FR-D4
     for status in [200, 400, 401, 403] {
         for (body, code, description) in [
@@ -213,7 +213,7 @@ async fn server_words_are_shown_for_every_status() {
     }
     let error = outcome(reply(200, "t0ken-text")).await.unwrap_err();
     assert!(reason(&error).ends_with("not one JSON object"), "it may be a token");
-    // A response with a token, or of another kind, stays invalid; its words are its reason.
+    // A response with a token, or of another kind, stays invalid. Its description is in the reason.
     let error = outcome(reply(200, r#"{"message":"moved"}"#)).await.unwrap_err();
     assert!(matches!(error, Error::InvalidResponse { .. }));
     assert_eq!(reason(&error), r#"`token_type` is missing or not a string, "moved""#);

@@ -1,4 +1,4 @@
-//! Whose certificates are believed, and which one does a client show? Against a server with real
+//! Trusted certificates, and the certificate that a client presents, against a server with real
 //! TLS.
 
 use std::sync::{Arc, Mutex};
@@ -9,10 +9,10 @@ use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 
-/// A request, and the certificate that came with it.
+/// A request, and the certificate that the client presented.
 type Seen = (String, Option<CertificateDer<'static>>);
 
-/// An issuer with TLS. It keeps what it is sent, and the certificate that it is shown.
+/// An issuer with TLS. It records requests and client certificates.
 struct Server {
     issuer: String,
     endpoint: String,
@@ -20,7 +20,8 @@ struct Server {
 }
 
 impl Server {
-    /// Its certificate is for this name; with a verifier it asks for certificates of clients.
+    /// Starts a server with a certificate for this name. With a verifier, it requests certificates
+    /// of clients.
     async fn start(authority: &Authority, name: &str, clients: Option<Arc<dyn ClientCertVerifier>>) -> Self {
         let listener = authority.listen(name, clients).await;
         let issuer = listener.url();
@@ -38,7 +39,7 @@ impl Server {
     }
 }
 
-/// One request for each connection: a GET request for metadata, or a form for a token.
+/// Serves one request for each connection: a GET request for metadata, or a form for a token.
 async fn serve(listener: TlsListener, metadata: String, seen: Arc<Mutex<Vec<Seen>>>) {
     loop {
         let mut stream = listener.accept().await;
@@ -93,7 +94,7 @@ async fn mtls_client_presents_certificate_and_sends_id() {
     assert!(seen[0].0.ends_with("\r\n\r\ngrant_type=client_credentials&client_id=report"), "{}", seen[0].0);
     assert!(!seen[0].0.to_ascii_lowercase().contains("authorization"));
 
-    // Without one this server is not reached.
+    // Without a certificate, no request reaches this server.
     let without = server.credentials(by_secret()).root_certificates(authority.pem()).build().unwrap();
     assert!(without.token().await.is_err());
     assert_eq!(server.seen.lock().unwrap().len(), 1);
