@@ -1,4 +1,4 @@
-//! What we trust one authorization server for. Presets for well-known ones are beside this file.
+//! A trusted issuer: the keys and the rules for its tokens, with presets for well-known providers.
 
 mod auth0;
 mod cognito;
@@ -34,10 +34,10 @@ use crate::issuer::name::{address, only_compared};
 use crate::issuer::policy::Policy;
 use crate::token::algorithm::Algorithm;
 
-/// One authorization server, and what its tokens must be like to be accepted.
+/// An authorization server, and the rules that its tokens must satisfy.
 ///
-/// An issuer is complete only when it says for whom its tokens must have been issued. The constructors
-/// therefore return an [`IssuerWithoutAudience`], and only its methods make an `Issuer` of it:
+/// An `Issuer` always has a rule about the audience or the client. The constructors return an
+/// [`IssuerWithoutAudience`], and only its methods return an `Issuer`:
 ///
 /// ```
 /// use scopegate::{Algorithm, Issuer};
@@ -52,10 +52,10 @@ use crate::token::algorithm::Algorithm;
 /// # Ok::<(), scopegate::ConfigError>(())
 /// ```
 ///
-/// Each provider has a page of its own, which says what is checked, what to set there, which token is expected, and what
-/// mistakes are heard as:
+/// Each preset's page lists its checks, the setup at the provider, an example token and common
+/// mistakes:
 ///
-/// | provider | preset |
+/// | Provider | Preset |
 /// | --- | --- |
 /// | Amazon Cognito | [`cognito`](Self::cognito), [`cognito_updated`](Self::cognito_updated), [`cognito_replica`](Self::cognito_replica), [`cognito_at`](Self::cognito_at) |
 /// | Auth0 | [`auth0`](Self::auth0) |
@@ -63,24 +63,25 @@ use crate::token::algorithm::Algorithm;
 /// | Microsoft Entra ID | [`entra`](Self::entra), [`entra_v1`](Self::entra_v1), in other clouds [`entra_at`](Self::entra_at), [`entra_v1_at`](Self::entra_v1_at) |
 /// | Keycloak | [`keycloak`](Self::keycloak) |
 /// | Ory Hydra | [`hydra`](Self::hydra) |
-/// | who follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
+/// | any issuer that follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
 /// | any other | [`from_metadata`](Self::from_metadata), [`from_jwks_uri`](Self::from_jwks_uri), [`from_jwks`](Self::from_jwks), [`from_pem`](Self::from_pem) |
 ///
-/// A preset is nothing but values for these checks:
+/// A preset only sets values for these checks:
 ///
-/// | checked | unless changed, or a preset knows more |
+/// | Checked | Default, if the preset sets nothing else |
 /// | --- | --- |
 /// | `alg` | one of [`Algorithm::DEFAULT`] |
 /// | `typ` | `at+jwt`, `JWT` or absent |
-/// | `token_use` | `access` if it is there |
-/// | marks of other kinds | none of `nonce`, `at_hash`, `c_hash`, `s_hash`, `events`; no claim `typ` of `ID`, `Refresh`, `Offline`, `Logout`; without a preset also the marks of JARM responses and other signed documents |
-/// | `aud`, client | what was said; see [`IssuerWithoutAudience`] |
-/// | the client | that of `client_id`, `azp`, `appid` and `cid`, which agree where several are there |
-/// | scopes | from `scope` and `scp`; others with [`scopes_from`](Self::scopes_from) |
-/// | other claims | only by rules such as [`require_claim`](Self::require_claim) |
+/// | `token_use` | `access` or absent |
+/// | marks of other kinds | none of `nonce`, `at_hash`, `c_hash`, `s_hash`, `events`; no claim `typ` of `ID`, `Refresh`, `Offline`, `Logout`; without a preset also no marks of JARM responses and other signed documents |
+/// | `aud`, client | the configured rules; see [`IssuerWithoutAudience`] |
+/// | client id | from `client_id`, `azp`, `appid` and `cid`; all that are present must agree |
+/// | scopes | from `scope` and `scp`; add others with [`scopes_from`](Self::scopes_from) |
+/// | other claims | only rules such as [`require_claim`](Self::require_claim) |
 ///
-/// An optional claim that is `null` is absent, and an empty `sub`, `jti` or client id names nothing. `iss`, `aud`, `exp`,
-/// `nbf`, `cnf` and the claims that scopes are read from are rejected if they are `null`.
+/// An optional claim that is `null` counts as absent. So does an empty `sub`, `jti` or client id.
+/// If `iss`, `aud`, `exp`, `nbf`, `cnf` or a claim that scopes are read from is `null`, the token
+/// is rejected.
 #[derive(Clone, Debug)]
 #[must_use = "an issuer is trusted by whom it is given to: VerifierBuilder::trust"]
 pub struct Issuer {
@@ -91,30 +92,31 @@ pub struct Issuer {
     pub(crate) fetch: FetchRules,
 }
 
-/// An issuer for which nobody has said yet for whom its tokens must have been issued.
+/// An issuer that still needs a rule about the audience or the client.
 ///
-/// An issuer signs tokens for many APIs and many clients. Without a rule, each of them would open this API.
+/// An issuer signs tokens for many APIs and many clients. Without a rule, this API would accept all
+/// of them.
 ///
-/// | rule | a token is accepted when |
+/// | Rule | A token is accepted if |
 /// | --- | --- |
-/// | [`audience`](Self::audience) | its `aud` holds one of the audiences |
+/// | [`audience`](Self::audience) | its `aud` contains one of the audiences |
 /// | [`client`](Self::client) | its client is one of the clients, and it has no `aud` |
-/// | both | both hold; a Cognito token may lack `aud` |
+/// | both | both rules accept it; a Cognito token may lack `aud` |
 /// | [`allow_any_client`](Self::allow_any_client) | it has no `aud` |
 /// | [`allow_any_audience`](Self::allow_any_audience) | always |
 ///
-/// That a token with a foreign `aud` is refused even under a client rule is RFC 7519 §4.1.3. Where every token of an issuer
-/// has an `aud`, as with Auth0, Okta, Entra ID and RFC 9068, a rule about clients alone is
-/// [`ConfigError::NeedsAudience`].
+/// A token with a foreign `aud` is rejected even under a client rule, because RFC 7519 §4.1.3
+/// requires it. Every token of Auth0, Okta, Entra ID and RFC 9068 has an `aud`. For these, a rule
+/// about clients alone is [`ConfigError::NeedsAudience`].
 #[derive(Clone, Debug)]
 #[must_use = "say for whom the issuer's tokens must be: audience() or client()"]
 pub struct IssuerWithoutAudience(Issuer);
 
 impl Issuer {
-    /// An issuer whose key set is published at a known address.
+    /// Creates an issuer whose JWKS has a known URL.
     ///
-    /// `issuer` is compared with the `iss` of tokens character by character: write a final slash if and only
-    /// if the issuer does. It is only compared, so it need not be a URL: FusionAuth writes `acme.com`, AD FS
+    /// `issuer` is compared with the `iss` of tokens character by character. Write a final slash if
+    /// and only if the issuer does. The name need not be a URL: FusionAuth writes `acme.com`, AD FS
     /// `http://fs.example.com/adfs/services/trust`. `jwks_uri` may be on another host.
     ///
     /// ```
@@ -127,10 +129,13 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidName`] if `issuer` is not a `StringOrURI` (RFC 7519 §2) of up to 2,048 bytes;
-    /// [`ConfigError::InvalidUrl`] if `jwks_uri` is not an `https` or `http` URL without fragment and user name. If it is
-    /// `http` and no loopback address, starting the verifier fails with the same error, unless
-    /// `allow_keys_without_tls` is called.
+    /// - Returns [`ConfigError::InvalidName`] if `issuer` is not a `StringOrURI` (RFC 7519 §2) of
+    ///   up to 2,048 bytes.
+    /// - Returns [`ConfigError::InvalidUrl`] if `jwks_uri` is not an `https` or `http` URL without
+    ///   fragment and user name.
+    ///
+    /// If `jwks_uri` is `http` and not on a loopback address, starting the verifier fails with
+    /// `InvalidUrl` too. To accept it, call `allow_keys_without_tls`.
     pub fn from_jwks_uri(issuer: &str, jwks_uri: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         FetchUrl::parse_allowing_http(jwks_uri)
             .map_err(|error| ConfigError::invalid_url("jwks_uri", error))?;
@@ -138,25 +143,27 @@ impl Issuer {
         Ok(IssuerWithoutAudience::without_preset(only_compared(issuer)?, keys))
     }
 
-    /// An issuer whose metadata tells where its keys are: RFC 8414, or OpenID Connect Discovery.
+    /// Creates an issuer whose metadata has the URL of its keys (RFC 8414, OpenID Connect
+    /// Discovery).
     ///
-    /// Reach for it when there is no preset for the provider. Where the issuer can be told to write tokens after RFC 9068,
-    /// [`rfc9068`](Self::rfc9068) is stricter.
+    /// Use it if there is no preset for the provider. If the issuer can write tokens that follow
+    /// RFC 9068, prefer the stricter [`rfc9068`](Self::rfc9068).
     ///
-    /// `issuer` is compared with the `iss` of tokens, and with the `issuer` of the metadata, character by character: write
-    /// a final slash if and only if the issuer does. The metadata is looked for when the verifier starts, again after a
-    /// failure and after a day, at three addresses in this order; for `https://h/t1` they are
+    /// `issuer` is compared with the `iss` of tokens, and with the `issuer` of the metadata,
+    /// character by character. Write a final slash if and only if the issuer does. The metadata is
+    /// fetched when the verifier starts, after a failure, and again after a day. Three URLs are
+    /// tried in this order; for `https://h/t1` they are
     /// 1. `https://h/.well-known/oauth-authorization-server/t1` (RFC 8414 §3.1),
     /// 2. `https://h/t1/.well-known/openid-configuration` (OpenID Connect Discovery §4),
     /// 3. `https://h/.well-known/openid-configuration/t1` (RFC 8414 §5).
     ///
-    /// Only the address of the keys is taken from it. Which algorithms are accepted is said here, whatever the issuer
-    /// lists.
+    /// Only the URL of the keys is read from the metadata. The accepted algorithms come from
+    /// [`algorithms`](Self::algorithms), even if the issuer lists others.
     ///
-    /// # What is checked
-    /// What the table at [`Issuer`] says. At the issuer, see to it that the API has a name which its tokens have in `aud`, and
-    /// that ID tokens can be told from access tokens: by a `typ` of `at+jwt` (then call
-    /// [`require_at_jwt`](Self::require_at_jwt)), or at least by another `aud`.
+    /// # Checks
+    /// The defaults of the table at [`Issuer`]. At the issuer, give the API a name that its tokens
+    /// have in `aud`. Also make ID tokens differ from access tokens. The best difference is a `typ`
+    /// of `at+jwt`, with [`require_at_jwt`](Self::require_at_jwt) here. The least is another `aud`.
     ///
     /// ```json
     /// {
@@ -171,12 +178,12 @@ impl Issuer {
     ///
     /// # Common mistakes
     ///
-    /// | mistake | heard |
+    /// | Mistake | Error |
     /// | --- | --- |
-    /// | the final slash differs | [`ConfigError::KeysNotFetched`]: the metadata's `issuer` is another one |
-    /// | the token is for another API | [`WrongAudience`](crate::Error::WrongAudience) |
-    /// | the issuer writes no `aud` | [`MissingClaim`](crate::Error::MissingClaim): `aud` |
-    /// | two of the claims `client_id`, `azp`, `appid`, `cid` differ | [`MalformedClaim`](crate::Error::MalformedClaim): say which one it is, by [`client_claim`](Self::client_claim) |
+    /// | The final slash differs. | [`ConfigError::KeysNotFetched`]: the `issuer` of the metadata has another value |
+    /// | The token is for another API. | [`WrongAudience`](crate::Error::WrongAudience) |
+    /// | The issuer writes no `aud`. | [`MissingClaim`](crate::Error::MissingClaim): `aud` |
+    /// | Two of the claims `client_id`, `azp`, `appid`, `cid` differ. | [`MalformedClaim`](crate::Error::MalformedClaim): choose one with [`client_claim`](Self::client_claim) |
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -185,33 +192,36 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] if it is not an `https` or `http` URL without query, fragment and user name (RFC 8414
-    /// §2). If metadata is fetched from it, it is `http` and no loopback address, starting the verifier fails with the same
-    /// error, unless `allow_keys_without_tls` is called.
+    /// Returns [`ConfigError::InvalidUrl`] if `issuer` is not an `https` or `http` URL without
+    /// query, fragment and user name (RFC 8414 §2).
+    ///
+    /// If metadata is fetched from an `http` URL that is not on a loopback address, starting the
+    /// verifier fails with the same error. To accept it, call `allow_keys_without_tls`.
     pub fn from_metadata(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let keys = KeyConfig::Discovery(address(issuer)?);
         Ok(IssuerWithoutAudience::without_preset(issuer.to_owned(), keys))
     }
 
-    /// An issuer whose key set is given here, as JSON (RFC 7517 §5), and never fetched: for tests, for
-    /// machines without a network, and for keys that are handed over by other means. A key can only be
-    /// withdrawn by building another verifier.
+    /// Creates an issuer with a static JWKS (RFC 7517 §5), which is never fetched.
+    ///
+    /// Use it for tests, for machines without a network, and for keys that are distributed by other
+    /// means. To withdraw a key, build another verifier.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidName`] as for [`from_jwks_uri`](Self::from_jwks_uri), [`ConfigError::InvalidKeySet`]
-    /// if no key of the set can verify a token.
+    /// - Returns [`ConfigError::InvalidName`] as [`from_jwks_uri`](Self::from_jwks_uri) does.
+    /// - Returns [`ConfigError::InvalidKeySet`] if no key of the set can verify a token.
     pub fn from_jwks(issuer: &str, jwks: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = only_compared(issuer)?;
         let keys = KeyConfig::from_json(&identifier, jwks)?;
         Ok(IssuerWithoutAudience::without_preset(identifier, keys))
     }
 
-    /// Adds to the audiences that are accepted. Where clients are listed too, a token must satisfy both.
+    /// Adds an accepted audience. If clients are listed too, a token must satisfy both rules.
     pub fn audience(self, audience: impl Into<String>) -> Self {
         self.audiences([audience])
     }
 
-    /// Adds to the audiences that are accepted. Where clients are listed too, a token must satisfy both.
+    /// Adds accepted audiences. If clients are listed too, a token must satisfy both rules.
     pub fn audiences<I>(mut self, audiences: I) -> Self
     where
         I: IntoIterator,
@@ -221,14 +231,16 @@ impl Issuer {
         self
     }
 
-    /// Adds to the clients that are accepted; a list takes the place of a waiver. Where audiences are listed too, a token
-    /// must satisfy both.
+    /// Adds an accepted client, and replaces
+    /// [`allow_any_client`](IssuerWithoutAudience::allow_any_client). If audiences are listed too,
+    /// a token must satisfy both rules.
     pub fn client(self, client_id: impl Into<String>) -> Self {
         self.clients([client_id])
     }
 
-    /// Adds to the clients that are accepted; a list takes the place of a waiver. Where audiences are listed too, a token
-    /// must satisfy both.
+    /// Adds accepted clients, and replaces
+    /// [`allow_any_client`](IssuerWithoutAudience::allow_any_client). If audiences are listed too,
+    /// a token must satisfy both rules.
     pub fn clients<I>(mut self, client_ids: I) -> Self
     where
         I: IntoIterator,
@@ -238,50 +250,61 @@ impl Issuer {
         self
     }
 
-    /// Accepts these algorithms only. A token cannot choose beyond them, and keys for others are not used
-    /// (RFC 8725 §3.1).
+    /// Sets the accepted algorithms. Tokens with another `alg` are rejected, and keys for other
+    /// algorithms are not used (RFC 8725 §3.1).
+    ///
+    /// Default: [`Algorithm::DEFAULT`], or the algorithms of the preset.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.policy.algorithms = algorithms.into_iter().collect();
         self
     }
 
-    /// Accepts only tokens that call themselves access tokens: `typ` must be `at+jwt` (RFC 9068 §4). Worth it
-    /// wherever the issuer writes it; Cognito does not.
+    /// Accepts only tokens with a `typ` of `at+jwt` (RFC 9068 §4).
+    ///
+    /// Call it if the issuer writes this type. Cognito does not.
     pub fn require_at_jwt(mut self) -> Self {
         self.policy.typ = TypeRule::AccessToken;
         self
     }
 
-    /// Accepts tokens that carry a `nonce`, which normally makes a token an ID token: for issuers that write one into access
-    /// tokens. ([`keycloak`](Self::keycloak) tells them apart otherwise, and needs it not.) **An ID token of a client whose id is also an accepted audience then opens this
-    /// API**, unless it has another mark of one.
+    /// Accepts tokens with a `nonce`, which is normally a mark of ID tokens.
+    ///
+    /// Call it for issuers that write `nonce` into access tokens. [`keycloak`](Self::keycloak) does
+    /// not need it, because it checks another claim. **If a client's id is also an accepted
+    /// audience, that client's ID tokens are then accepted by this API**, unless they have another
+    /// mark of an ID token.
     pub fn allow_nonce(mut self) -> Self {
         self.policy.kind.nonce = NonceRule::Accepted;
         self
     }
 
-    /// Also reads scopes from the claim `permissions`, an array of strings, as Auth0 writes it.
+    /// Also reads scopes from the claim `permissions`, an array of strings that Auth0 writes.
     pub fn permissions_as_scopes(self) -> Self {
         self.scopes_from(ScopeSource::array("permissions"))
     }
 
-    /// Also reads scopes from the claim `roles`, an array of strings, as Entra ID writes it for applications and for users.
-    /// [`entra`](Self::entra) reads it for applications only; this method makes it count for users too.
+    /// Also reads scopes from the claim `roles`, an array of strings that Entra ID writes for
+    /// applications and for users.
+    ///
+    /// [`entra`](Self::entra) reads it for applications only. With this method, it counts for users
+    /// too.
     pub fn roles_as_scopes(mut self) -> Self {
         self.policy.scopes.add_for_every_token(ScopeSource::array("roles"));
         self
     }
 
-    /// Takes the client's id from this claim and from no other: for an issuer that names the client by another claim than
-    /// `client_id`, `azp`, `appid` and `cid`, or that means something else by one of these. Otherwise those of the four that
-    /// are there have to agree, or it could not be said whose token it is.
+    /// Sets the only claim that the client's id is read from.
+    ///
+    /// Call it if the issuer names the client in a claim other than `client_id`, `azp`, `appid` and
+    /// `cid`, or uses one of these for something else. By default, all of the four that are present
+    /// must agree. Otherwise it would be unclear which client the token belongs to.
     pub fn client_claim(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
         self.policy.audience.client_claims = vec![claim.into()];
         self
     }
 
-    /// Fetches the keys from this URL instead, for instance through a private endpoint. Tokens must still
-    /// name the issuer.
+    /// Sets the URL that the keys are fetched from, for instance a private endpoint. Tokens must
+    /// still name the issuer.
     ///
     /// If it is not an `https` URL without fragment and user name, starting the verifier fails with
     /// [`ConfigError::InvalidUrl`]. `http` is accepted on a loopback address, and elsewhere with
@@ -291,17 +314,17 @@ impl Issuer {
         self
     }
 
-    /// Uses this static JWKS, as JSON, and fetches none: what [`from_jwks`](Self::from_jwks) does, for a
-    /// preset.
+    /// Sets a static JWKS, as JSON, so that no keys are fetched. It does for a preset what
+    /// [`from_jwks`](Self::from_jwks) does without one.
     ///
-    /// If no key of it can verify a token, building the verifier fails with
+    /// If none of its keys can verify a token, building the verifier fails with
     /// [`ConfigError::InvalidKeySet`].
     pub fn jwks(mut self, jwks: impl Into<String>) -> Self {
         self.keys = KeyConfig::Static(jwks.into(), None);
         self
     }
 
-    /// What can only be judged when everything has been said.
+    /// Checks the rules that depend on each other, once all are set.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let audience = &self.policy.audience;
         let empty = |allowed: &AllowList| matches!(allowed, AllowList::OneOf(v) if v.is_empty() || v.contains(&String::new()));
@@ -325,7 +348,7 @@ impl Issuer {
 }
 
 impl IssuerWithoutAudience {
-    /// An issuer of which nothing is known, so that tokens with more marks of other kinds are rejected.
+    /// Returns an issuer without a preset. Its tokens are checked for more marks of other kinds.
     fn without_preset(identifier: String, keys: KeyConfig) -> Self {
         let mut draft = Self::new(identifier, keys);
         draft.0.policy.kind.foreign = ForeignClaims::All;
@@ -365,12 +388,13 @@ impl IssuerWithoutAudience {
         })
     }
 
-    /// Accepts tokens whose `aud` holds exactly this: the name of this API at the issuer (RFC 9068 §4).
+    /// Accepts tokens whose `aud` contains exactly this string: the name of this API at the issuer
+    /// (RFC 9068 §4).
     pub fn audience(self, audience: impl Into<String>) -> Issuer {
         self.audiences([audience])
     }
 
-    /// Accepts tokens whose `aud` holds one of these.
+    /// Accepts tokens whose `aud` contains one of these strings.
     pub fn audiences<I>(self, audiences: I) -> Issuer
     where
         I: IntoIterator,
@@ -379,8 +403,9 @@ impl IssuerWithoutAudience {
         self.0.audiences(audiences)
     }
 
-    /// Accepts tokens that were issued to exactly this client and have no `aud`: for issuers that write none,
-    /// as Cognito for the `client_credentials` grant.
+    /// Accepts tokens that were issued to exactly this client and have no `aud`.
+    ///
+    /// Use it for issuers that write no `aud`, such as Cognito for the `client_credentials` grant.
     pub fn client(self, client_id: impl Into<String>) -> Issuer {
         self.clients([client_id])
     }
@@ -394,16 +419,20 @@ impl IssuerWithoutAudience {
         self.0.clients(client_ids)
     }
 
-    /// Accepts tokens of **every client of the issuer** that have no `aud`. What a caller may do then rests
-    /// on scopes alone: right when each scope that a route asks for is this API's own.
+    /// Accepts tokens of **every client of the issuer** that have no `aud`.
+    ///
+    /// Authorization then depends on scopes alone. Call it only if every scope that a route
+    /// requires belongs to this API.
     pub fn allow_any_client(mut self) -> Issuer {
         self.0.policy.audience.clients = AllowList::Any;
         self.0
     }
 
-    /// Accepts tokens that the issuer made **for any API**. A caller's token for another API opens this one
-    /// too, and that API's operator can use every token it receives here (RFC 9068 §5). Only for an issuer
-    /// that serves nobody else.
+    /// Accepts tokens that the issuer made **for any API**.
+    ///
+    /// A client's token for another API is then accepted here. The operator of that API can use
+    /// every token that it receives here (RFC 9068 §5). Call it only for an issuer that serves this
+    /// API alone.
     pub fn allow_any_audience(mut self) -> Issuer {
         self.0.policy.audience.audiences = AllowList::Any;
         self.0
@@ -415,7 +444,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_preset_knows_where_its_keys_are() {
+    fn presets_set_url_of_their_keys() {
         let tenant = "72f988bf-86f1-41af-91ab-2d7cd011db47";
         let tenants_keys = format!("https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys");
         for (draft, keys) in [
@@ -434,7 +463,7 @@ mod tests {
             assert_eq!(url, keys);
         }
         for draft in [Issuer::rfc9068("https://h/a"), Issuer::from_metadata("https://h/a")] {
-            let KeyConfig::Discovery(address) = draft.unwrap().0.keys else { panic!("metadata tells") };
+            let KeyConfig::Discovery(address) = draft.unwrap().0.keys else { panic!("expected discovery") };
             assert_eq!(address.url().as_str(), "https://h/a");
         }
     }

@@ -11,30 +11,32 @@ use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
 
 impl Issuer {
-    /// An Auth0 tenant, by its domain: `TENANT.REGION.auth0.com`, or a custom domain.
+    /// Creates the issuer for an Auth0 tenant, by its domain: `TENANT.REGION.auth0.com`, or a
+    /// custom domain.
     ///
-    /// Reach for it when the API is registered at Auth0, whichever token profile it has there.
+    /// Use it for an API that is registered at Auth0. Both token profiles are accepted.
     ///
-    /// # What is checked
-    /// 1. `alg` is RS256 or PS256;
-    /// 2. `typ` is `JWT` (Auth0's own token profile), `at+jwt` (its RFC 9068 profile), or absent;
-    /// 3. `iss` is `https://DOMAIN/`, final slash included; keys are at `https://DOMAIN/.well-known/jwks.json`;
-    /// 4. `aud` holds one of the audiences; so an ID token, whose `aud` is an application, and a token for Auth0's own
-    ///    Management API are refused;
-    /// 5. `azp` or `client_id` names the client; an ID token has neither, so it is rejected also if its application is an
-    ///    accepted audience;
-    /// 6. the client is one of the clients, if any are listed.
+    /// # Checks
+    /// 1. `alg` is RS256 or PS256.
+    /// 2. `typ` is `JWT` (Auth0's own token profile), `at+jwt` (its RFC 9068 profile) or absent.
+    /// 3. `iss` is `https://DOMAIN/`, with the final slash. Keys are fetched from
+    ///    `https://DOMAIN/.well-known/jwks.json`.
+    /// 4. `aud` contains one of the audiences. ID tokens (their `aud` is an application) and tokens
+    ///    for Auth0's own Management API are therefore rejected.
+    /// 5. `azp` or `client_id` names the client. ID tokens have neither, so they are rejected even
+    ///    if their application is an accepted audience.
+    /// 6. If clients are listed, the client is one of them.
     ///
-    /// Scopes are those of `scope`; with
-    /// [`permissions_as_scopes`](Self::permissions_as_scopes) also those of `permissions`, which Auth0 writes when
-    /// role-based access control is on for the API and the token is to have them. A client that acts for itself has the
+    /// Scopes are read from `scope`. With [`permissions_as_scopes`](Self::permissions_as_scopes),
+    /// they are also read from `permissions`. Auth0 writes that claim if role-based access control
+    /// is on for the API and adds permissions to the token. A client that acts for itself has the
     /// `sub` `CLIENT@clients`.
     ///
     /// # At Auth0
-    /// 1. Register the API: its *identifier* is the audience. Leave the signing algorithm at RS256, and add permissions:
-    ///    these are the scopes.
-    /// 2. Make a machine-to-machine application for each calling system, and authorise it for the API with the permissions
-    ///    that it may use.
+    /// 1. Register the API. Its *identifier* is the audience. Keep the signing algorithm RS256, and
+    ///    add permissions: these are the scopes.
+    /// 2. Create a machine-to-machine application for each calling system. Authorize it for the
+    ///    API, with the permissions that it may use.
     /// 3. The caller sends `audience=IDENTIFIER` with its token request.
     ///
     /// ```json
@@ -53,14 +55,14 @@ impl Issuer {
     ///
     /// # Common mistakes
     ///
-    /// | mistake | heard |
+    /// | Mistake | Error |
     /// | --- | --- |
-    /// | the caller asks for no `audience` | [`Encrypted`](crate::Error::Encrypted), or [`NotThreeParts`](crate::Error::NotThreeParts): a token for Auth0 itself |
-    /// | the ID token is sent | [`WrongAudience`](crate::Error::WrongAudience) with the application's id, or [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `nonce` or the lack of `azp` |
-    /// | the token is for the Management API | `WrongAudience` with `https://DOMAIN/api/v2/` |
-    /// | the API signs with HS256 | [`UnacceptableAlgorithm`](crate::Error::UnacceptableAlgorithm) with `HS256` |
-    /// | the token was asked for under the custom domain, and this names the other one | [`UnknownIssuer`](crate::Error::UnknownIssuer) |
-    /// | the user's roles are to count, and only `scope` is read | [`InsufficientScope`](crate::Error::InsufficientScope) |
+    /// | The caller sends no `audience`. | [`Encrypted`](crate::Error::Encrypted) or [`NotThreeParts`](crate::Error::NotThreeParts): a token for Auth0 itself |
+    /// | The ID token is sent. | [`WrongAudience`](crate::Error::WrongAudience) with the application's id, or [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `nonce` is present or `azp` is absent |
+    /// | The token is for the Management API. | `WrongAudience` with `https://DOMAIN/api/v2/` |
+    /// | The API signs with HS256. | [`UnacceptableAlgorithm`](crate::Error::UnacceptableAlgorithm) with `HS256` |
+    /// | The token was requested at the custom domain, and the issuer has the other domain. | [`UnknownIssuer`](crate::Error::UnknownIssuer) |
+    /// | The user's roles should count, and only `scope` is read. | [`InsufficientScope`](crate::Error::InsufficientScope) |
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -69,7 +71,8 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidName`] unless it is a domain name in lower case and nothing else: no scheme, no port, no slash.
+    /// Returns [`ConfigError::InvalidName`] if `domain` is not a domain name in lower case, without
+    /// scheme, port and slash.
     pub fn auth0(domain: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = format!("https://{domain}/");
         let jwks_uri = format!("{identifier}.well-known/jwks.json");

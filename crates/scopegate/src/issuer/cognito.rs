@@ -11,31 +11,33 @@ use crate::issuer::name::identifier;
 use crate::token::algorithm::Algorithm;
 
 impl Issuer {
-    /// An Amazon Cognito user pool.
+    /// Creates the issuer for an Amazon Cognito user pool.
     ///
-    /// Reach for it when callers are app clients with the `client_credentials` grant, or apps in which the pool's users
-    /// have signed in.
+    /// Use it for app clients with the `client_credentials` grant, and for apps in which the pool's
+    /// users sign in.
     ///
-    /// # What is checked
-    /// 1. `alg` is RS256, the only algorithm that Cognito uses;
-    /// 2. `iss` is `https://cognito-idp.REGION.amazonaws.com/POOL`; the region, and with it the domain of the
-    ///    partition (`amazonaws.com.cn`, `amazonaws.eu`), is taken from the pool's id;
-    /// 3. `token_use` is `access`, so an ID token is refused;
-    /// 4. `client_id` is one of the clients: such a token normally has no `aud`;
-    /// 5. `aud`, where the pool binds tokens to a resource, is one of the audiences; if none was configured, a token
-    ///    with `aud` is refused. With an audience and no clients, `aud` has to be there.
+    /// # Checks
+    /// 1. `alg` is RS256, the only algorithm that Cognito uses.
+    /// 2. `iss` is `https://cognito-idp.REGION.amazonaws.com/POOL`. The region is taken from the
+    ///    pool's id, and so is the domain of the partition (`amazonaws.com.cn`, `amazonaws.eu`).
+    /// 3. `token_use` is `access`, so ID tokens are rejected.
+    /// 4. `client_id` is one of the clients. Such a token normally has no `aud`.
+    /// 5. If the pool binds tokens to a resource, `aud` is one of the audiences. If no audience is
+    ///    configured, a token with `aud` is rejected. If an audience and no client is configured,
+    ///    `aud` must be present.
     ///
-    /// Scopes are those of `scope`. The client is that of `client_id`, whatever a Lambda function of the pool may write
-    /// into `azp` or `cid`.
+    /// Scopes are read from `scope`. The client is read from `client_id` only, because a Lambda
+    /// function of the pool may write `azp` or `cid`.
     ///
     /// # At Cognito
-    /// 1. Register the API as a *resource server* of the pool, with scopes. A scope of a token is the resource server's
-    ///    identifier, a slash, and the scope's name: `https://my-api-server.org/api.read`.
-    /// 2. Make an app client with a secret for each calling system, with the `client_credentials` grant only, and attach
-    ///    the scopes that it may use.
-    /// 3. Name the app clients here.
+    /// 1. Register the API as a *resource server* of the pool, with scopes. A scope in a token is
+    ///    the resource server's identifier, a slash and the scope's name:
+    ///    `https://my-api-server.org/api.read`.
+    /// 2. Create an app client with a secret for each calling system. Give it the
+    ///    `client_credentials` grant only, and the scopes that it may use.
+    /// 3. List the app clients with [`clients`](IssuerWithoutAudience::clients).
     ///
-    /// Such a client's token, with `kid` and `alg` in its header and nothing else:
+    /// A token of such a client; its header has `kid` and `alg` only:
     ///
     /// ```json
     /// {
@@ -52,11 +54,11 @@ impl Issuer {
     /// }
     /// ```
     ///
-    /// # Two names for one pool, and replicas
-    /// A pool's *issuer configuration* decides which name it writes into tokens. Each name is an issuer of its own, with
-    /// keys at an address of its own, and is trusted only when it is listed:
+    /// # Issuer names and replicas
+    /// A pool's *issuer configuration* decides which name is in `iss`. Each name is an issuer of
+    /// its own, with its own JWKS URL. It is trusted only if it is listed:
     ///
-    /// | issuer configuration | `iss` | trusted by |
+    /// | Issuer configuration | `iss` | Trusted with |
     /// | --- | --- | --- |
     /// | `ORIGINAL`, the default | `https://cognito-idp.REGION.amazonaws.com/POOL` | `cognito` |
     /// | `UPDATED` | `https://issuer-cognito-idp.REGION.amazonaws.com/POOL`, in every region that the pool is replicated to | [`cognito_updated`](Self::cognito_updated) |
@@ -64,14 +66,14 @@ impl Issuer {
     ///
     /// # Common mistakes
     ///
-    /// | mistake | heard |
+    /// | Mistake | Error |
     /// | --- | --- |
-    /// | the ID token is sent instead of the access token | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `token_use` is `id` |
-    /// | an audience is configured and no client, and the pool binds nothing to it | [`MissingClaim`](crate::Error::MissingClaim): `aud` |
-    /// | the caller asks for a resource (RFC 8707), and no audience is configured | [`WrongAudience`](crate::Error::WrongAudience), nothing expected |
-    /// | the token is of another pool, or the pool was switched to `UPDATED` | [`UnknownIssuer`](crate::Error::UnknownIssuer), with the name that was found |
-    /// | the app client is not listed | [`WrongClient`](crate::Error::WrongClient), with its id |
-    /// | a route asks for `api.read` instead of `https://my-api-server.org/api.read` | [`InsufficientScope`](crate::Error::InsufficientScope) |
+    /// | The ID token is sent. | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `token_use` is `id` |
+    /// | An audience and no client is configured, and the pool binds no tokens to it. | [`MissingClaim`](crate::Error::MissingClaim): `aud` |
+    /// | The caller requests a resource (RFC 8707), and no audience is configured. | [`WrongAudience`](crate::Error::WrongAudience) with nothing expected |
+    /// | The token is from another pool, or the pool was switched to `UPDATED`. | [`UnknownIssuer`](crate::Error::UnknownIssuer) with the name that was found |
+    /// | The app client is not listed. | [`WrongClient`](crate::Error::WrongClient) with its id |
+    /// | A route requires `api.read` instead of `https://my-api-server.org/api.read`. | [`InsufficientScope`](crate::Error::InsufficientScope) |
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -80,17 +82,21 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidPoolId`] unless the id is a region, an underscore, and letters and digits.
+    /// Returns [`ConfigError::InvalidPoolId`] if the id is not a region, an underscore, and letters
+    /// and digits.
     pub fn cognito(user_pool_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let region = region_of(user_pool_id)?;
         Self::cognito_at(&format!("https://cognito-idp.{region}.{}/{user_pool_id}", domain_of(region)))
     }
 
-    /// An Amazon Cognito user pool whose issuer configuration is `UPDATED`, as AWS recommends for pools that are
-    /// replicated: in every region it writes `https://issuer-cognito-idp.REGION.amazonaws.com/POOL`, with the pool's first
-    /// region. Checked is what [`cognito`](Self::cognito) checks.
+    /// Creates the issuer for an Amazon Cognito user pool whose issuer configuration is `UPDATED`,
+    /// which AWS recommends for replicated pools.
     ///
-    /// When a pool is switched, the tokens that it has issued keep the old name until they expire. To take both:
+    /// In every region, such a pool writes `https://issuer-cognito-idp.REGION.amazonaws.com/POOL`,
+    /// with the pool's first region. It applies the checks of [`cognito`](Self::cognito).
+    ///
+    /// When a pool is switched, tokens that it has issued keep the old name until they expire. To
+    /// accept both:
     ///
     /// ```
     /// # use scopegate::{Issuer, Verifier};
@@ -103,20 +109,22 @@ impl Issuer {
     /// # Ok(()) }
     /// ```
     ///
-    /// A pool that has not been switched answers 403 where the keys of the new name will be. So
-    /// [`start`](crate::VerifierBuilder::start) would fail, and
-    /// [`start_lazy`](crate::VerifierBuilder::start_lazy) does not: it goes on asking.
+    /// A pool that is not switched yet responds with 403 at the JWKS URL of the new name. Then
+    /// [`start`](crate::VerifierBuilder::start) fails.
+    /// [`start_lazy`](crate::VerifierBuilder::start_lazy) succeeds and keeps retrying.
     ///
     /// # Errors
-    /// As for [`cognito`](Self::cognito).
+    /// The errors of [`cognito`](Self::cognito).
     pub fn cognito_updated(user_pool_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let region = region_of(user_pool_id)?;
         Self::cognito_at(&format!("https://issuer-cognito-idp.{region}.{}/{user_pool_id}", domain_of(region)))
     }
 
-    /// A replica of an Amazon Cognito user pool in another region, where the pool's issuer configuration is `ORIGINAL`: its
-    /// tokens name the region that issued them. Trust the pool itself beside it. Checked is what [`cognito`](Self::cognito)
-    /// checks. Pools with `UPDATED` need no such thing.
+    /// Creates the issuer for the replica of an Amazon Cognito user pool in another region, if the
+    /// pool's issuer configuration is `ORIGINAL`.
+    ///
+    /// It applies the checks of [`cognito`](Self::cognito). Tokens of such a pool name the region
+    /// that issued them, so trust the pool itself too. Pools with `UPDATED` do not need it.
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -125,7 +133,8 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// As for [`cognito`](Self::cognito), and [`ConfigError::InvalidName`] unless `region` is the name of a region.
+    /// Returns the errors of [`cognito`](Self::cognito), and [`ConfigError::InvalidName`] if
+    /// `region` is not the name of a region.
     pub fn cognito_replica(user_pool_id: &str, region: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         region_of(user_pool_id)?;
         if !is_region(region) {
@@ -135,13 +144,15 @@ impl Issuer {
         Self::cognito_at(&format!("https://cognito-idp.{region}.{}/{user_pool_id}", domain_of(region)))
     }
 
-    /// A server that issues tokens like Cognito's under a name of its own: the local issuer of
-    /// `scopegate-issuer`, an emulator. Its keys are at `ISSUER/.well-known/jwks.json`. Checked is what
-    /// [`cognito`](Self::cognito) checks.
+    /// Creates the issuer for a server that issues tokens like Cognito's under its own name, such
+    /// as an emulator or the local issuer of `scopegate-issuer`.
+    ///
+    /// It applies the checks of [`cognito`](Self::cognito). Keys are fetched from
+    /// `ISSUER/.well-known/jwks.json`.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL without query, fragment and final slash. `http` is accepted
-    /// as for [`from_metadata`](Self::from_metadata).
+    /// Returns [`ConfigError::InvalidUrl`] if `issuer` is not an `https` URL without query,
+    /// fragment and final slash. `http` is accepted as for [`from_metadata`](Self::from_metadata).
     pub fn cognito_at(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = identifier(issuer)?;
         if identifier.ends_with('/') {
@@ -181,7 +192,7 @@ fn is_region(text: &str) -> bool {
     text.split('-').count() >= 3 && text.split('-').all(is_word)
 }
 
-/// Each partition of AWS has a domain of its own; `aws` and `aws-us-gov` share one.
+/// Returns the domain of the region's AWS partition. `aws` and `aws-us-gov` share one.
 fn domain_of(region: &str) -> &'static str {
     match region {
         _ if region.starts_with("cn-") => "amazonaws.com.cn",
@@ -195,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pool_id_tells_the_issuer_in_every_partition() {
+    fn pool_id_determines_issuer_in_every_partition() {
         // C32, C33
         for (pool, region, domain) in [
             ("eu-west-1_Ab12Cd34E", "eu-west-1", "amazonaws.com"),
@@ -217,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_has_the_region_that_was_said_and_the_id_of_its_pool() {
+    fn replica_has_given_region_and_pool_id() {
         // C32
         let replica = Issuer::cognito_replica("us-east-1_A", "us-west-2").unwrap().client("c");
         assert_eq!(replica.identifier, "https://cognito-idp.us-west-2.amazonaws.com/us-east-1_A");
@@ -235,14 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn a_final_slash_which_no_token_has_is_refused() {
+    fn final_slash_is_rejected() {
         // C32
         assert!(Issuer::cognito_at("https://issuer.example/pool").is_ok());
         assert!(Issuer::cognito_at("https://issuer.example/pool/").is_err());
     }
 
     #[test]
-    fn what_is_not_a_pool_id_is_refused() {
+    fn invalid_pool_ids_are_rejected() {
         // C33
         let with_path = "eu-west-1_A/../b";
         for pool in ["", "_", "eu-west-1", "eu-west-1_", "_A", "eu_A", "EU-WEST-1_A", "a--1_A", with_path] {

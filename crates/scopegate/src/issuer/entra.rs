@@ -1,4 +1,4 @@
-//! Microsoft Entra ID (once Azure AD), one tenant of it.
+//! Tenants of Microsoft Entra ID, formerly Azure AD.
 
 use scopegate_proto::url::{SecureUrl, redacted};
 
@@ -12,34 +12,41 @@ use crate::error::config::ConfigError;
 use crate::token::algorithm::Algorithm;
 
 impl Issuer {
-    /// A tenant of Microsoft Entra ID, for an API whose access tokens have version 2.
+    /// Creates the issuer for a tenant of Microsoft Entra ID, for an API whose access tokens have
+    /// version 2.
     ///
-    /// Reach for it when the API is registered in that tenant with `requestedAccessTokenVersion` 2. That setting of the
-    /// *API* decides, and not the address that the caller asks: for an API without it see [`entra_v1`](Self::entra_v1).
+    /// Use it for an API that is registered in that tenant with `requestedAccessTokenVersion` 2.
+    /// The *API's* registration decides, and the URL that the caller uses does not. For an API
+    /// without this setting, use [`entra_v1`](Self::entra_v1).
     ///
-    /// # What is checked
-    /// 1. `alg` is RS256;
-    /// 2. `iss` is `https://login.microsoftonline.com/TENANT/v2.0`; keys are those of that tenant;
-    /// 3. `ver` is `2.0`, and `tid`, where it is there, is the tenant;
-    /// 4. `azp` names the client; an ID token has none, so it is refused, also where the API is an application that users
-    ///    sign in to, and has one id for both;
-    /// 5. `aud` holds one of the audiences: the API's *application id*, a GUID;
-    /// 6. `azp` is one of the clients, if any are listed.
+    /// # Checks
+    /// 1. `alg` is RS256.
+    /// 2. `iss` is `https://login.microsoftonline.com/TENANT/v2.0`. Keys are the tenant's.
+    /// 3. `ver` is `2.0` and `tid` is the tenant, if they are present.
+    /// 4. `azp` names the client. ID tokens have none, so they are rejected. This holds even if
+    ///    users sign in to the same application, whose id is then an audience too.
+    /// 5. `aud` contains one of the audiences: the API's *application id*, a GUID.
+    /// 6. If clients are listed, `azp` is one of them.
     ///
-    /// Scopes are those of `scp`, which is what a user has let the client do. Only a token without `scp` is one that an
-    /// application has for itself, and then its `roles` are its scopes. What the *roles of a user* are worth is left to the
-    /// application, which finds them in the claims, or to [`roles_as_scopes`](Self::roles_as_scopes), which counts
-    /// roles always. [`scopes_from`](Self::scopes_from) with `roles`, a prefix or a map keeps to the tokens of applications. In an application's own token `oid` and `sub` are the same, and in a user's they are not: by that
-    /// [`Claims::principal`](crate::Claims::principal) tells them apart.
+    /// A token with `scp` grants the scopes that a user has allowed, and its scopes are read from
+    /// `scp`. A token without `scp` is an application's own, and its `roles` are its scopes. *Roles
+    /// of a user* grant nothing by default: the application finds them in the claims. To count
+    /// roles in every token, call [`roles_as_scopes`](Self::roles_as_scopes). A
+    /// [`scopes_from`](Self::scopes_from) with `roles` and a prefix or a map still applies to
+    /// applications only.
+    ///
+    /// In an application's own token `oid` and `sub` are equal, and in a user's token they differ.
+    /// [`Claims::principal`](crate::Claims::principal) compares them.
     ///
     /// # At Entra
-    /// 1. Register the API, and set `requestedAccessTokenVersion` to 2 in its manifest (`accessTokenAcceptedVersion` in a
-    ///    manifest of the older format). Its *application (client) id* is the audience.
-    /// 2. Add *app roles* for applications, and *scopes* for what users may allow; here, both are scopes.
-    /// 3. Register each calling system, and grant it app roles, with an administrator's consent. The caller asks for the scope
-    ///    `APPLICATION-ID-URI/.default`.
-    /// 4. Every application of the tenant gets tokens for the API, without roles, unless *assignment required* is set. So
-    ///    ask for a scope on every route, or list clients.
+    /// 1. Register the API, and set `requestedAccessTokenVersion` to 2 in its manifest
+    ///    (`accessTokenAcceptedVersion` in a manifest of the older format). Its *application
+    ///    (client) id* is the audience.
+    /// 2. Add *app roles* for applications, and *scopes* for users. Both are scopes here.
+    /// 3. Register each calling system. Grant it app roles, with an administrator's consent. The
+    ///    caller requests the scope `APPLICATION-ID-URI/.default`.
+    /// 4. Require a scope on every route, or list clients. Every application of the tenant gets
+    ///    tokens for the API, unless *assignment required* is set. Such a token has no roles.
     ///
     /// ```json
     /// {
@@ -61,19 +68,19 @@ impl Issuer {
     ///
     /// # Common mistakes
     ///
-    /// | mistake | heard |
+    /// | Mistake | Error |
     /// | --- | --- |
-    /// | the API's tokens have version 1 | [`UnknownIssuer`](crate::Error::UnknownIssuer) with `https://sts.windows.net/TENANT/` |
-    /// | the token is for Microsoft Graph | the same: Graph's tokens have version 1, and nobody else can verify them |
-    /// | the token is of another tenant | `UnknownIssuer` with that tenant's name |
-    /// | the audience is the application id URI, `api://…` | [`WrongAudience`](crate::Error::WrongAudience) with the GUID |
-    /// | the ID token is sent | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `nonce`, or the lack of `azp` |
-    /// | an app role was not granted, or lacks an administrator's consent | [`InsufficientScope`](crate::Error::InsufficientScope), nothing granted |
-    /// | the API signs with keys of its own (claims mapping) | [`UnknownKey`](crate::Error::UnknownKey): give [`jwks_uri`](Self::jwks_uri) the address of the keys with `?appid=` |
-    /// | the tenant is `common`, `organizations` or a domain | [`ConfigError::InvalidName`] |
+    /// | The API's tokens have version 1. | [`UnknownIssuer`](crate::Error::UnknownIssuer) with `https://sts.windows.net/TENANT/` |
+    /// | The token is for Microsoft Graph. | the same: Graph's tokens have version 1, and only Graph can verify them |
+    /// | The token is from another tenant. | `UnknownIssuer` with that tenant's name |
+    /// | The audience is the application id URI, `api://…`. | [`WrongAudience`](crate::Error::WrongAudience) with the GUID |
+    /// | The ID token is sent. | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `nonce` is present or `azp` is absent |
+    /// | An app role is not granted, or lacks an administrator's consent. | [`InsufficientScope`](crate::Error::InsufficientScope) with nothing granted |
+    /// | The API signs with keys of its own (claims mapping). | [`UnknownKey`](crate::Error::UnknownKey): set [`jwks_uri`](Self::jwks_uri) to the URL of the keys with `?appid=` |
+    /// | The tenant is `common`, `organizations` or a domain. | [`ConfigError::InvalidName`] |
     ///
-    /// An API for several tenants lists them: one `Issuer` each. For External ID and national clouds use
-    /// [`entra_at`](Self::entra_at).
+    /// An API for several tenants trusts one `Issuer` for each. For External ID and national
+    /// clouds, use [`entra_at`](Self::entra_at).
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -83,19 +90,20 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidName`] unless the tenant is told by its id, a GUID.
+    /// Returns [`ConfigError::InvalidName`] if `tenant_id` is not a GUID.
     pub fn entra(tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         Self::entra_at(LOGIN, tenant_id)
     }
 
-    /// A tenant of Microsoft Entra External ID or of a national cloud, for an API whose access tokens have version 2.
+    /// Creates the issuer for a tenant of Microsoft Entra External ID or of a national cloud, for
+    /// an API whose access tokens have version 2.
     ///
-    /// Checked is what [`entra`](Self::entra) checks. `iss` is `https://HOST/TENANT/v2.0`, and keys are at
-    /// `https://HOST/TENANT/discovery/v2.0/keys`:
+    /// It applies the checks of [`entra`](Self::entra). `iss` is `https://HOST/TENANT/v2.0`, and
+    /// keys are fetched from `https://HOST/TENANT/discovery/v2.0/keys`:
     ///
-    /// | cloud | host |
+    /// | Cloud | Host |
     /// | --- | --- |
-    /// | External ID | `TENANT.ciamlogin.com`; tokens have the tenant's id there, also if users sign in at a name |
+    /// | External ID | `TENANT.ciamlogin.com`, with the tenant's id; tokens have the id even if users sign in at a name |
     /// | US Government | `login.microsoftonline.us` |
     /// | China (21Vianet) | `login.partner.microsoftonline.cn` |
     ///
@@ -108,7 +116,8 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidName`] if the host is not a domain name in lower case, or the tenant is not a GUID.
+    /// Returns [`ConfigError::InvalidName`] if the host is not a domain name in lower case, or the
+    /// tenant is not a GUID.
     pub fn entra_at(host: &str, tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let (host, tenant) = (host_name(host)?, tenant(tenant_id)?);
         let jwks_uri = format!("https://{host}/{tenant}/discovery/v2.0/keys");
@@ -116,12 +125,17 @@ impl Issuer {
         Ok(entra(&tenant, names.to_vec(), &jwks_uri, "2.0", "azp"))
     }
 
-    /// A tenant of Microsoft Entra ID, for an API whose access tokens have version 1: the one that an API has unless
-    /// `requestedAccessTokenVersion` says otherwise.
+    /// Creates the issuer for a tenant of Microsoft Entra ID, for an API whose access tokens have
+    /// version 1.
     ///
-    /// Checked is what [`entra`](Self::entra) checks, with the names of version 1: `iss` is
-    /// `https://sts.windows.net/TENANT/`, `ver` is `1.0`, the client is that of `appid`. `aud` is what the caller asked for,
-    /// which may be the application id URI, with or without a final slash, or the application id: list those that are in use.
+    /// Version 1 is the default of an API without `requestedAccessTokenVersion`. It applies the
+    /// checks of [`entra`](Self::entra) with the names of version 1:
+    ///
+    /// - `iss` is `https://sts.windows.net/TENANT/`.
+    /// - `ver` is `1.0`.
+    /// - `appid` names the client.
+    /// - `aud` is the name that the caller has requested. It may be the application id, or the
+    ///   application id URI with or without a final slash. List all that are in use.
     ///
     /// ```json
     /// {
@@ -142,12 +156,12 @@ impl Issuer {
     /// }
     /// ```
     ///
-    /// | mistake | heard |
+    /// | Mistake | Error |
     /// | --- | --- |
-    /// | the API's tokens have version 2 | [`UnknownIssuer`](crate::Error::UnknownIssuer) with `https://login.microsoftonline.com/TENANT/v2.0` |
-    /// | the token is for Microsoft Graph | [`BadSignature`](crate::Error::BadSignature): what Microsoft signs for itself has a `nonce` in the header, which is not what was signed |
-    /// | the token is for another API | [`WrongAudience`](crate::Error::WrongAudience) |
-    /// | the token is of another tenant, the ID token is sent, a role is missing, the tenant is `common` | as for [`entra`](Self::entra) |
+    /// | The API's tokens have version 2. | [`UnknownIssuer`](crate::Error::UnknownIssuer) with `https://login.microsoftonline.com/TENANT/v2.0` |
+    /// | The token is for Microsoft Graph. | [`BadSignature`](crate::Error::BadSignature): in tokens for its own APIs, Microsoft changes the header's `nonce` after signing |
+    /// | The token is for another API. | [`WrongAudience`](crate::Error::WrongAudience) |
+    /// | The token is from another tenant, the ID token is sent, a role is missing, the tenant is `common`. | as for [`entra`](Self::entra) |
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -157,19 +171,25 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// As for [`entra`](Self::entra).
+    /// The errors of [`entra`](Self::entra).
     pub fn entra_v1(tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         Self::entra_v1_at(LOGIN, tenant_id)
     }
 
-    /// A tenant in a national cloud, for an API whose access tokens have version 1.
+    /// Creates the issuer for a tenant in a national cloud, for an API whose access tokens have
+    /// version 1.
     ///
-    /// Checked is what [`entra_v1`](Self::entra_v1) checks. `iss` is `https://sts.windows.net/TENANT/` for the host
-    /// `login.microsoftonline.us`, and `https://sts.chinacloudapi.cn/TENANT/` for `login.partner.microsoftonline.cn` and
-    /// `login.chinacloudapi.cn`. Keys are at `https://HOST/common/discovery/keys`.
+    /// It applies the checks of [`entra_v1`](Self::entra_v1). Keys are fetched from
+    /// `https://HOST/common/discovery/keys`.
+    ///
+    /// | Host | `iss` |
+    /// | --- | --- |
+    /// | `login.microsoftonline.us` | `https://sts.windows.net/TENANT/` |
+    /// | `login.partner.microsoftonline.cn`, `login.chinacloudapi.cn` | `https://sts.chinacloudapi.cn/TENANT/` |
     ///
     /// # Errors
-    /// [`ConfigError::InvalidName`] if the host is another one, or the tenant is not a GUID.
+    /// Returns [`ConfigError::InvalidName`] if the host is another one, or the tenant is not a
+    /// GUID.
     pub fn entra_v1_at(host: &str, tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let sts = match host {
             LOGIN | "login.microsoftonline.us" => "sts.windows.net",
@@ -184,8 +204,8 @@ impl Issuer {
             }
         };
         let tenant = tenant(tenant_id)?;
-        // What the metadata of every tenant says: version 1 has one set of keys for all of them, which may name the
-        // issuer of either version.
+        // The metadata of every tenant has this URL. In version 1, all tenants share one key set,
+        // whose keys may name the issuer of either version.
         let jwks_uri = format!("https://{host}/common/discovery/keys");
         let names = [
             format!("https://{sts}/{tenant}/"),
@@ -199,10 +219,11 @@ impl Issuer {
 
 const LOGIN: &str = "login.microsoftonline.com";
 
-/// Stands for the id of any tenant in the `issuer` of keys that all tenants share.
+/// Replaces the tenant's id in the `issuer` of keys that all tenants share.
 const TEMPLATE: &str = "{tenantid}";
 
-/// `names` are those that a key may have as its issuer; the first is that of tokens.
+/// Returns an issuer whose keys may have any of `names` as their `issuer`. The first name is the
+/// `iss` of tokens.
 fn entra(
     tenant: &str,
     names: Vec<String>,
@@ -228,7 +249,7 @@ fn entra(
     draft
 }
 
-/// A domain name, in the one spelling that is compared.
+/// Returns the host if it is a domain name in the spelling that is compared.
 fn host_name(host: &str) -> Result<&str, ConfigError> {
     let url = SecureUrl::parse(&format!("https://{host}/")).ok();
     if url.is_some_and(|url| host.contains('.') && url.url().host_str() == Some(host)) {
@@ -241,7 +262,7 @@ fn host_name(host: &str) -> Result<&str, ConfigError> {
     })
 }
 
-/// A GUID, which tokens have in lower case.
+/// Returns the GUID in lower case, as tokens have it.
 fn tenant(id: &str) -> Result<String, ConfigError> {
     let groups: Vec<&str> = id.split('-').collect();
     let is_guid = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])

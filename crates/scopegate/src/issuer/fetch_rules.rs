@@ -1,4 +1,4 @@
-//! How an issuer's keys and metadata may be fetched. The requests themselves are in `keys/fetch`.
+//! Rules for fetching an issuer's keys and metadata. The requests are in `keys/fetch`.
 
 use scopegate_proto::url::{FetchUrl, redacted};
 
@@ -7,11 +7,11 @@ use super::key_config::KeyConfig;
 use crate::error::config::ConfigError;
 use crate::keys::fetch::authorization::FetchAuthorization;
 
-/// Names the setting that would allow the URL.
+/// Names the setting that allows the URL.
 const EXPECTED: &str = "an https URL (http only on a loopback address, or on a network with \
                         `allow_keys_without_tls`) without fragment and user name";
 
-/// Why credentials need more.
+/// Names the reason for the stricter rule.
 const EXPECTED_WITH_CREDENTIALS: &str = "an https URL (http only on a loopback address), because \
                                          `keys_authorization` sends credentials to it";
 
@@ -29,12 +29,13 @@ enum TlsRule {
 }
 
 impl Issuer {
-    /// Fetches this issuer's keys and metadata also without TLS, from `http` URLs on a network. Default: `http` is
-    /// accepted on loopback addresses only.
+    /// Fetches this issuer's keys and metadata also without TLS, from `http` URLs on a network.
+    /// Default: `http` is accepted on loopback addresses only.
     ///
-    /// **An attacker who can change the traffic between this process and the issuer's host can give it keys, and so
-    /// sign tokens for any client with any scope.** Call it only for networks where that is excluded by other means: a
-    /// compose network on one host, or a service mesh with mutual TLS.
+    /// **An attacker who can change the traffic between this process and the issuer's host can
+    /// replace the keys, and so sign tokens for any client with any scope.** Call it only for
+    /// networks where this is excluded by other means: a compose network on one host, or a service
+    /// mesh with mutual TLS.
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -51,21 +52,25 @@ impl Issuer {
     /// # Ok::<(), scopegate::ConfigError>(())
     /// ```
     ///
-    /// It changes nothing else:
+    /// Everything else stays the same:
     ///
-    /// - Metadata that comes over TLS, or from a loopback address, cannot name a `jwks_uri` without TLS.
+    /// - Metadata that comes over TLS, or from a loopback address, cannot name a `jwks_uri` without
+    ///   TLS.
     /// - Requests without TLS use no proxy and carry no credentials.
     /// - Token endpoints stay `https`, because secrets are sent to them (RFC 6749 §3.2).
-    /// - An issuer whose name begins with `http:` is not named to clients as an authorization server.
+    /// - An issuer whose name begins with `http:` is not named to clients as an authorization
+    ///   server.
     ///
-    /// The verifier logs a warning for each issuer whose keys are fetched without TLS when it starts.
+    /// At start, the verifier logs a warning for each issuer whose keys are fetched without TLS.
     pub fn allow_keys_without_tls(mut self) -> Self {
         self.fetch.tls = TlsRule::NotRequired;
         self
     }
 
-    /// Sends credentials with the requests for this issuer's keys and metadata, for a key set that is not public: the one
-    /// of a Kubernetes API server, for instance. Default: no credentials.
+    /// Sends credentials with the requests for this issuer's keys and metadata. Default: no
+    /// credentials.
+    ///
+    /// Use it for a JWKS that is not public, such as that of a Kubernetes API server.
     ///
     /// ```
     /// use scopegate::{FetchAuthorization, Issuer};
@@ -81,15 +86,17 @@ impl Issuer {
     /// # Ok::<(), scopegate::ConfigError>(())
     /// ```
     ///
-    /// They are sent to one origin only (scheme, host and port): that of [`jwks_uri`](Self::jwks_uri), of the URL that a
-    /// preset knows, or of the issuer if its metadata is fetched. If metadata names keys elsewhere, these are requested
-    /// without credentials. Kubernetes does so: its metadata names the IP address of the API server. Give such an issuer
-    /// [`jwks_uri`](Self::jwks_uri).
+    /// Credentials are sent to one origin only (scheme, host and port): that of
+    /// [`jwks_uri`](Self::jwks_uri), of the preset's URL, or of the issuer if its metadata is
+    /// fetched. If metadata names keys on another origin, these are requested without credentials.
+    /// For example, the metadata of Kubernetes names the IP address of the API server. Set
+    /// [`jwks_uri`](Self::jwks_uri) for such an issuer.
     ///
-    /// If there are no credentials, the fetch fails, and is repeated like any failed fetch. Starting the verifier fails
+    /// If the credentials are unavailable, the fetch fails, and is retried like any failed fetch.
+    /// Starting the verifier fails
     ///
-    /// - with [`ConfigError::InvalidUrl`] if the origin is `http` and no loopback address, also with
-    ///   [`allow_keys_without_tls`](Self::allow_keys_without_tls);
+    /// - with [`ConfigError::InvalidUrl`] if the origin is `http` and not a loopback address, even
+    ///   with [`allow_keys_without_tls`](Self::allow_keys_without_tls);
     /// - with [`ConfigError::InvalidName`] if the path of a file is empty.
     pub fn keys_authorization(mut self, authorization: FetchAuthorization) -> Self {
         self.fetch.authorization = Some(authorization);

@@ -8,28 +8,31 @@ use crate::error::config::ConfigError;
 use crate::issuer::name::identifier;
 
 impl Issuer {
-    /// Ory Hydra, also as Ory Network, with access tokens that are JWTs.
+    /// Creates the issuer for Ory Hydra or Ory Network, with access tokens that are JWTs.
     ///
-    /// Reach for it when Hydra's `strategies.access_token`, or the client's `access_token_strategy`, is `jwt`. Hydra's own
-    /// default are opaque tokens, which only Hydra can judge, by introspection.
+    /// Use it if Hydra's `strategies.access_token`, or the client's `access_token_strategy`, is
+    /// `jwt`. Hydra's default is opaque tokens, which only Hydra can verify, by introspection.
     ///
-    /// # What is checked
-    /// 1. `alg` is any of [`Algorithm::DEFAULT`](crate::Algorithm::DEFAULT); Hydra's is RS256 unless changed;
-    /// 2. `typ` is `JWT`, `at+jwt` or absent;
-    /// 3. `iss` is the configured URL (`urls.self.issuer`), with a final slash if and only if tokens have one; keys are at
-    ///    `ISSUER/.well-known/jwks.json`;
-    /// 4. `client_id` names the client; an ID token has none, so it is refused;
-    /// 5. `aud` holds one of the audiences. Hydra writes an empty array where others leave `aud` out, so both are a token for
-    ///    no particular API, which is accepted only where clients are listed and no audience is;
-    /// 6. `client_id` is one of the clients, if any are listed.
+    /// # Checks
+    /// 1. `alg` is one of [`Algorithm::DEFAULT`](crate::Algorithm::DEFAULT). Hydra's default is
+    ///    RS256.
+    /// 2. `typ` is `JWT`, `at+jwt` or absent.
+    /// 3. `iss` is the configured URL (`urls.self.issuer`). Write a final slash if and only if
+    ///    tokens have one. Keys are fetched from `ISSUER/.well-known/jwks.json`.
+    /// 4. `client_id` names the client. ID tokens have none, so they are rejected.
+    /// 5. `aud` contains one of the audiences. Hydra writes an empty array if there is no audience,
+    ///    so an empty array counts as absent. Such a token is accepted only if clients and no
+    ///    audiences are listed.
+    /// 6. If clients are listed, `client_id` is one of them.
     ///
-    /// Scopes are those of `scp`, an array, and of `scope`, text: whichever `strategies.jwt.scope_claim` has written. A client
-    /// that acts for itself has its id as `sub`. What a consent app or a hook adds is in the claim `ext`.
+    /// Scopes are read from `scp`, an array, and from `scope`, a string.
+    /// `strategies.jwt.scope_claim` decides which of them Hydra writes. A client that acts for
+    /// itself has its id as `sub`. Claims of a consent app or a hook are in the claim `ext`.
     ///
     /// # At Hydra
     /// 1. Set `strategies.access_token: jwt`.
-    /// 2. Give each client the API as an allowed `audience`, besides its scopes. The caller sends `audience=API` with its token
-    ///    request; otherwise `aud` is empty.
+    /// 2. Give each client the API as an allowed `audience`, besides its scopes. The caller sends
+    ///    `audience=API` with its token request. Otherwise `aud` is empty.
     ///
     /// ```json
     /// {
@@ -48,12 +51,12 @@ impl Issuer {
     ///
     /// # Common mistakes
     ///
-    /// | mistake | heard |
+    /// | Mistake | Error |
     /// | --- | --- |
-    /// | the token is opaque, `ory_at_…` | [`NotThreeParts`](crate::Error::NotThreeParts) |
-    /// | the caller asks for no `audience` | [`MissingClaim`](crate::Error::MissingClaim): `aud` |
-    /// | the ID token is sent | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `at_hash`, `nonce` or the lack of `client_id` |
-    /// | the final slash differs | [`UnknownIssuer`](crate::Error::UnknownIssuer), with the name that was found |
+    /// | The token is opaque, `ory_at_…`. | [`NotThreeParts`](crate::Error::NotThreeParts) |
+    /// | The caller sends no `audience`. | [`MissingClaim`](crate::Error::MissingClaim): `aud` |
+    /// | The ID token is sent. | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `at_hash` or `nonce` is present, or `client_id` is absent |
+    /// | The final slash differs. | [`UnknownIssuer`](crate::Error::UnknownIssuer) with the name that was found |
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -62,8 +65,8 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL without query and fragment. `http` is accepted as for
-    /// [`from_metadata`](Self::from_metadata).
+    /// Returns [`ConfigError::InvalidUrl`] if `issuer` is not an `https` URL without query and
+    /// fragment. `http` is accepted as for [`from_metadata`](Self::from_metadata).
     pub fn hydra(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = identifier(issuer)?;
         let jwks_uri = format!("{}/.well-known/jwks.json", identifier.trim_end_matches('/'));

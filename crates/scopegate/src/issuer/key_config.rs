@@ -1,4 +1,4 @@
-//! Where an issuer's keys come from, as it was configured.
+//! The configured source of an issuer's keys.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,13 +12,15 @@ use crate::token::algorithm::Algorithm;
 
 #[derive(Clone)]
 pub(crate) enum KeyConfig {
-    /// Fetched, again and again. The URL is parsed when the verifier is built.
+    /// Fetched repeatedly. The URL is parsed when the verifier is built.
     JwksUri(String),
-    /// As `JwksUri`, from a URL that a preset derives from the issuer's. Errors name the latter.
+    /// As `JwksUri`, from a URL that a preset derives from the issuer's URL. Errors name the
+    /// issuer's URL.
     Derived { issuer: String, jwks_uri: String },
-    /// Fetched from where the issuer's metadata says. The address is the issuer's.
+    /// Fetched from the URL in the issuer's metadata. The field is the issuer's URL.
     Discovery(FetchUrl),
-    /// Static keys as JSON. If they were read before, the key set too, so that no key is prepared twice.
+    /// Static keys as JSON. If they were read before, the key set is included, so that no key is
+    /// prepared twice.
     Static(String, Option<Arc<KeySet>>),
 }
 
@@ -39,7 +41,7 @@ impl KeyConfig {
     }
 }
 
-/// Static keys are not shown: they may be private ones by mistake.
+/// Does not print static keys, because they may be private by mistake.
 impl fmt::Debug for KeyConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

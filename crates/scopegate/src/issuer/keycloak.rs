@@ -10,34 +10,38 @@ use crate::error::config::ConfigError;
 use crate::issuer::name::identifier;
 
 impl Issuer {
-    /// A Keycloak realm: `https://HOST/realms/REALM`, or `https://HOST/auth/realms/REALM` where Keycloak is under a path.
+    /// Creates the issuer for a Keycloak realm: `https://HOST/realms/REALM`, or
+    /// `https://HOST/auth/realms/REALM` if Keycloak is under a path.
     ///
-    /// Reach for it when callers are clients with a *service account*, or apps in which the realm's users have signed in.
+    /// Use it for clients with a *service account*, and for apps in which the realm's users sign
+    /// in.
     ///
-    /// # What is checked
-    /// 1. `alg` is any of [`Algorithm::DEFAULT`](crate::Algorithm::DEFAULT); the realm chooses, RS256 unless changed;
-    /// 2. `typ` in the header is `JWT`, `at+jwt` or absent;
-    /// 3. `iss` is this realm; keys are at `ISSUER/protocol/openid-connect/certs`;
-    /// 4. the claim `typ` is `Bearer`; it is `ID`, `Refresh`, `Offline` or `Logout` in tokens of other kinds. A `nonce`, by
-    ///    which ID tokens are told elsewhere, is let through, because Keycloak wrote it into access tokens for years, and
-    ///    can be told to;
-    /// 5. `aud` holds one of the audiences;
-    /// 6. the client, that of `azp`, is one of the clients, if any are listed.
+    /// # Checks
+    /// 1. `alg` is one of [`Algorithm::DEFAULT`](crate::Algorithm::DEFAULT). The realm chooses it;
+    ///    Keycloak's default is RS256.
+    /// 2. `typ` in the header is `JWT`, `at+jwt` or absent.
+    /// 3. `iss` is this realm. Keys are fetched from `ISSUER/protocol/openid-connect/certs`.
+    /// 4. The claim `typ` is `Bearer`. In tokens of other kinds it is `ID`, `Refresh`, `Offline` or
+    ///    `Logout`. A `nonce` is accepted, although it is a mark of ID tokens elsewhere: Keycloak
+    ///    wrote it into access tokens for years, and can still be configured to.
+    /// 5. `aud` contains one of the audiences.
+    /// 6. If clients are listed, the client in `azp` is one of them.
     ///
-    /// Scopes are those of `scope`; on request also roles:
-    /// [`realm_roles_as_scopes`](Self::realm_roles_as_scopes),
-    /// [`client_roles_as_scopes`](Self::client_roles_as_scopes). The `sub` of a service account looks like a user's;
-    /// that a client acts for itself is told by `client_id`, which Keycloak writes into tokens of service accounts beside
-    /// `azp`.
+    /// Scopes are read from `scope`. To read them from roles too, call
+    /// [`realm_roles_as_scopes`](Self::realm_roles_as_scopes) or
+    /// [`client_roles_as_scopes`](Self::client_roles_as_scopes). The `sub` of a service account
+    /// looks like a user's. The mark of a client that acts for itself is `client_id`, which
+    /// Keycloak writes beside `azp` into tokens of service accounts.
     ///
     /// # At Keycloak
-    /// 1. Make a client for the API, say `my-api`, with no flows: its roles can be granted, and its id is the audience.
-    /// 2. **Have the audience written.** Keycloak names an API in `aud` only when it has a reason to: the caller has a role of
-    ///    the client `my-api`, or a client scope of the caller has an *audience* mapper that includes it. Otherwise `aud` is
-    ///    `account` or missing, and the token is refused.
-    /// 3. Make a client scope, say `orders:read`, with *include in token scope* on, put the audience mapper into it, and give
-    ///    it to the callers as an optional or default scope.
-    /// 4. Make a client with *service accounts roles* on for each calling system.
+    /// 1. Create a client for the API, for example `my-api`, with no flows. Its roles can be
+    ///    granted, and its id is the audience.
+    /// 2. **Add an audience mapper.** Keycloak writes the API into `aud` only if a client scope of
+    ///    the caller has an *audience* mapper that includes it, or if the caller has a role of the
+    ///    client `my-api`. Otherwise `aud` is `account` or missing, and the token is rejected.
+    /// 3. Create a client scope, for example `orders:read`, with *include in token scope* on. Put
+    ///    the audience mapper into it. Give it to the callers as an optional or default scope.
+    /// 4. Create a client with *service accounts roles* on for each calling system.
     ///
     /// ```json
     /// {
@@ -62,15 +66,15 @@ impl Issuer {
     ///
     /// # Common mistakes
     ///
-    /// | mistake | heard |
+    /// | Mistake | Error |
     /// | --- | --- |
-    /// | no audience mapper (2.) | [`WrongAudience`](crate::Error::WrongAudience) with `account`, or [`MissingClaim`](crate::Error::MissingClaim): `aud` |
-    /// | the ID token or the refresh token is sent | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `typ` is `ID`, or [`UnacceptableAlgorithm`](crate::Error::UnacceptableAlgorithm): Keycloak signs refresh tokens with HS512 |
-    /// | the token is of another realm | [`UnknownIssuer`](crate::Error::UnknownIssuer) with that realm |
-    /// | Keycloak was asked under another host name than the one that is configured here | the same |
-    /// | the issuer is the host, without `/realms/` | [`ConfigError::InvalidUrl`] |
-    /// | Keycloak is a service without TLS, such as `http://keycloak:8080`, and `allow_keys_without_tls` is not called | the same, when the verifier starts |
-    /// | the caller has a role, and only `scope` is read | [`InsufficientScope`](crate::Error::InsufficientScope) |
+    /// | There is no audience mapper. | [`WrongAudience`](crate::Error::WrongAudience) with `account`, or [`MissingClaim`](crate::Error::MissingClaim): `aud` |
+    /// | The ID token is sent. | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `typ` is `ID` |
+    /// | The refresh token is sent. | [`UnacceptableAlgorithm`](crate::Error::UnacceptableAlgorithm), because Keycloak signs refresh tokens with HS512 |
+    /// | The token is from another realm, or was requested at another host name. | [`UnknownIssuer`](crate::Error::UnknownIssuer) with that realm |
+    /// | The issuer is the host, without `/realms/`. | [`ConfigError::InvalidUrl`] |
+    /// | Keycloak is a service without TLS, such as `http://keycloak:8080`, and `allow_keys_without_tls` is not called. | the same, when the verifier starts |
+    /// | The caller has a role, and only `scope` is read. | [`InsufficientScope`](crate::Error::InsufficientScope) |
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -79,8 +83,9 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL whose path ends in `/realms/REALM`. `http` is accepted as
-    /// for [`from_metadata`](Self::from_metadata): on a loopback address, or with `allow_keys_without_tls`.
+    /// Returns [`ConfigError::InvalidUrl`] if `realm` is not an `https` URL whose path ends in
+    /// `/realms/REALM`. `http` is accepted as for [`from_metadata`](Self::from_metadata): on a
+    /// loopback address, or with `allow_keys_without_tls`.
     pub fn keycloak(realm: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = identifier(realm)?;
         let jwks_uri = format!("{identifier}/protocol/openid-connect/certs");
@@ -102,16 +107,19 @@ impl Issuer {
         Ok(draft)
     }
 
-    /// Also reads scopes from the roles of the realm, `realm_access.roles`, as Keycloak writes them.
+    /// Also reads scopes from the roles of the realm, which Keycloak writes into
+    /// `realm_access.roles`.
     ///
-    /// A role and a scope of the same name then are one and the same: whoever may name roles, or assign them, can grant any
-    /// scope.
+    /// A role and a scope with the same name are then the same permission. An operator who can name
+    /// or assign roles can grant any scope.
     pub fn realm_roles_as_scopes(self) -> Self {
         self.scopes_from(ScopeSource::array(["realm_access", "roles"]))
     }
 
-    /// Also reads scopes from the roles of one Keycloak client, `resource_access.CLIENT.roles`: normally the client that is
-    /// this API. The roles of other clients do not count, whatever they are called.
+    /// Also reads scopes from the roles of one Keycloak client, `resource_access.CLIENT.roles`.
+    /// Roles of other clients do not count.
+    ///
+    /// Normally, the client is this API.
     ///
     /// ```
     /// # use scopegate::Issuer;

@@ -1,4 +1,4 @@
-//! Names of issuers: compared with `iss`, and for some issuers the address that keys are looked for at.
+//! Issuer names: compared with `iss`, and for some issuers the base of the URLs of their keys.
 
 use scopegate_proto::url::{FetchUrl, is_string_or_uri, issuer_identifier_allowing_http, redacted};
 
@@ -11,8 +11,10 @@ const EXPECTED: &str = "a name of 1 to 2048 bytes without control characters and
                         and if it has a colon, a URI without user name";
 
 impl Issuer {
-    /// Sets the name that tokens have in `iss`, where it is not the one that addresses are derived from: LocalStack and
-    /// issuers behind a proxy write another name than the one under which their keys are fetched.
+    /// Sets the name that tokens have in `iss`, if it differs from the URL that keys are fetched
+    /// from.
+    ///
+    /// LocalStack and issuers behind a proxy write such a name.
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -22,20 +24,25 @@ impl Issuer {
     /// # Ok::<(), scopegate::ConfigError>(())
     /// ```
     ///
-    /// It is only compared. If it is not a `StringOrURI` (RFC 7519 §2) of up to 2,048 bytes, starting the verifier fails
-    /// with [`ConfigError::InvalidName`]; so it does for an issuer whose keys are found by metadata, because its metadata
-    /// has to have the same name (RFC 8414 §3.3). Give that one [`jwks_uri`](Self::jwks_uri).
+    /// The name is only compared. Starting the verifier fails with [`ConfigError::InvalidName`]
+    ///
+    /// - if the name is not a `StringOrURI` (RFC 7519 §2) of up to 2,048 bytes;
+    /// - if the issuer's keys are found by metadata, because its metadata must have the same name
+    ///   (RFC 8414 §3.3). Set [`jwks_uri`](Self::jwks_uri) for such an issuer.
     pub fn issuer_name(mut self, name: impl Into<String>) -> Self {
         self.identifier = name.into();
         self.policy.key_issuers.push(self.identifier.clone());
         self
     }
 
-    /// Takes tokens **without `iss`** for this issuer's, as JWT-SVIDs of SPIFFE are. Nothing but the signature then tells
-    /// whose they are: another issuer whose keys are trusted under this name could have made them. Tokens with another
-    /// `iss` are rejected as before, and so are tokens whose `iss` is `null`.
+    /// Accepts tokens **without `iss`** as tokens of this issuer, for example JWT-SVIDs of SPIFFE.
     ///
-    /// One issuer of a verifier may have it. A second one is [`ConfigError::OutOfRange`] when the verifier starts.
+    /// Only the signature then identifies the issuer. The token could come from another issuer
+    /// whose keys are trusted under this name. Tokens with another `iss` are still rejected, and so
+    /// are tokens whose `iss` is `null`.
+    ///
+    /// At most one issuer of a verifier may have it. With a second one, starting the verifier fails
+    /// with [`ConfigError::OutOfRange`].
     pub fn allow_missing_iss(mut self) -> Self {
         self.policy.accepts_missing_iss = true;
         self
@@ -46,7 +53,7 @@ impl Issuer {
             KeyConfig::Discovery(address) if address.written() != self.identifier => {
                 Err(ConfigError::InvalidName {
                     setting: "issuer_name",
-                    expected: "an issuer whose keys are at a known address, because metadata has to have the same name",
+                    expected: "an issuer with a known JWKS URL, because its metadata must have the same name",
                     found: redacted(&self.identifier),
                 })
             }
@@ -55,14 +62,14 @@ impl Issuer {
     }
 }
 
-/// Returns the name of an issuer whose addresses derive from it: a URL (RFC 8414 §2). It stays as it was written,
-/// because tokens are compared with it character by character.
+/// Returns the name of an issuer whose URLs derive from it: a URL (RFC 8414 §2). It stays as it was
+/// written, because tokens are compared with it character by character.
 pub(super) fn identifier(issuer: &str) -> Result<String, ConfigError> {
     address(issuer).map(|address| address.written().to_owned())
 }
 
-/// Returns the address of such an issuer. Whether it needs TLS is checked when the verifier is built, because
-/// nothing may be fetched from it.
+/// Returns the URL of such an issuer. The rule about TLS is checked when the verifier is built,
+/// because it applies only if keys or metadata are fetched.
 pub(super) fn address(issuer: &str) -> Result<FetchUrl, ConfigError> {
     issuer_identifier_allowing_http(issuer).map_err(|error| ConfigError::invalid_url("issuer", error))
 }

@@ -1,4 +1,4 @@
-//! Okta's custom authorization servers.
+//! Custom authorization servers of Okta.
 
 use scopegate_proto::url::FetchUrl;
 
@@ -13,26 +13,28 @@ use crate::issuer::name::identifier;
 use crate::token::algorithm::Algorithm;
 
 impl Issuer {
-    /// An Okta *custom* authorization server: `https://ORG.okta.com/oauth2/ID`, where the id of the one that each
-    /// organisation begins with is `default`.
+    /// Creates the issuer for an Okta *custom* authorization server:
+    /// `https://ORG.okta.com/oauth2/ID`. Each organization has a first one with the id `default`.
     ///
-    /// Reach for it when the API has an authorization server of its own at Okta. The *org* authorization server,
-    /// `https://ORG.okta.com`, will not do: its access tokens are for Okta's APIs, and Okta asks others not to validate them.
+    /// Use it for an API with an authorization server of its own at Okta. The *org* authorization
+    /// server, `https://ORG.okta.com`, is not supported. Its access tokens are for Okta's APIs, and
+    /// Okta asks others not to validate them.
     ///
-    /// # What is checked
-    /// 1. `alg` is RS256;
-    /// 2. `typ` is absent, `JWT` or `at+jwt`;
-    /// 3. `iss` is this authorization server; keys are at `ISSUER/v1/keys`;
-    /// 4. `cid` names the client; an ID token has none, so it is refused;
-    /// 5. `aud` holds one of the audiences;
-    /// 6. `cid` is one of the clients, if any are listed.
+    /// # Checks
+    /// 1. `alg` is RS256.
+    /// 2. `typ` is absent, `JWT` or `at+jwt`.
+    /// 3. `iss` is this authorization server. Keys are fetched from `ISSUER/v1/keys`.
+    /// 4. `cid` names the client. ID tokens have none, so they are rejected.
+    /// 5. `aud` contains one of the audiences.
+    /// 6. If clients are listed, `cid` is one of them.
     ///
-    /// Scopes are those of `scp`, an array. A client that acts for itself has its id as `sub`.
+    /// Scopes are read from `scp`, an array. A client that acts for itself has its id as `sub`.
     ///
     /// # At Okta
-    /// 1. Under *Security, API* make an authorization server. Its *audience* is the audience.
-    /// 2. Add the scopes, and an access policy with a rule that lets clients have them by `client_credentials`.
-    /// 3. Make an *API services* application for each calling system.
+    /// 1. Under *Security, API* create an authorization server. Its *audience* is the audience.
+    /// 2. Add the scopes. Add an access policy with a rule that grants them for
+    ///    `client_credentials`.
+    /// 3. Create an *API services* application for each calling system.
     ///
     /// ```json
     /// {
@@ -50,13 +52,13 @@ impl Issuer {
     ///
     /// # Common mistakes
     ///
-    /// | mistake | heard |
+    /// | Mistake | Error |
     /// | --- | --- |
-    /// | the issuer is the organisation, without `/oauth2/` | [`ConfigError::InvalidUrl`] |
-    /// | the token is of the org authorization server, or of another one | [`UnknownIssuer`](crate::Error::UnknownIssuer), with the name that was found |
-    /// | the ID token is sent | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `at_hash`, `nonce` or the lack of `cid` |
-    /// | the audience is the one that `default` begins with | [`WrongAudience`](crate::Error::WrongAudience) with `api://default` |
-    /// | the issuer is set to *dynamic* and the token was asked for under a custom domain | `UnknownIssuer` |
+    /// | The issuer is the organization, without `/oauth2/`. | [`ConfigError::InvalidUrl`] |
+    /// | The token is from the org authorization server, or another one. | [`UnknownIssuer`](crate::Error::UnknownIssuer) with the name that was found |
+    /// | The ID token is sent. | [`NotAnAccessToken`](crate::Error::NotAnAccessToken): `at_hash` or `nonce` is present, or `cid` is absent |
+    /// | The authorization server still has its first audience. | [`WrongAudience`](crate::Error::WrongAudience) with `api://default` |
+    /// | The issuer is *dynamic*, and the token was requested at a custom domain. | `UnknownIssuer` |
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -65,8 +67,8 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// [`ConfigError::InvalidUrl`] unless it is an `https` URL whose path is `/oauth2/ID`. `http` is accepted as for
-    /// [`from_metadata`](Self::from_metadata).
+    /// Returns [`ConfigError::InvalidUrl`] if `issuer` is not an `https` URL whose path is
+    /// `/oauth2/ID`. `http` is accepted as for [`from_metadata`](Self::from_metadata).
     pub fn okta(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = identifier(issuer)?;
         let jwks_uri = format!("{identifier}/v1/keys");
@@ -76,7 +78,7 @@ impl Issuer {
             Some(id) if !id.is_empty() && !id.contains('/') => {}
             _ => {
                 let expected = "a custom authorization server, https://ORG.okta.com/oauth2/ID without final slash; \
-                                tokens of the organisation's own are for Okta only";
+                                tokens of the org authorization server are for Okta only";
                 return Err(ConfigError::InvalidUrl { setting: "issuer", expected, found: identifier });
             }
         }

@@ -1,4 +1,4 @@
-//! An issuer whose keys are given as PEM.
+//! An issuer with static keys in PEM.
 
 use super::key_config::KeyConfig;
 use super::{Issuer, IssuerWithoutAudience};
@@ -7,12 +7,12 @@ use crate::issuer::name::only_compared;
 use crate::keys::pem;
 
 impl Issuer {
-    /// An issuer whose keys are given here as PEM, each with the `kid` that tokens name it by, and never fetched.
+    /// Creates an issuer with static keys in PEM, each with the `kid` that tokens name it by.
     ///
-    /// A key is one block: `PUBLIC KEY` (`SubjectPublicKeyInfo`, RFC 7468 §13) or `CERTIFICATE` (RFC 7468 §5). Of a
-    /// certificate only the key is used, and its SHA-1 and SHA-256 thumbprints, by which a token may name the key too:
-    /// neither its dates nor its signature are checked. Keys may be RSA (2,048 to 8,192 bits), EC (P-256, P-384, P-521)
-    /// and Ed25519.
+    /// A key is one block: `PUBLIC KEY` (`SubjectPublicKeyInfo`, RFC 7468 §13) or `CERTIFICATE`
+    /// (RFC 7468 §5). From a certificate, only the key and the SHA-1 and SHA-256 thumbprints are
+    /// used. A token can name the key by a thumbprint. **The certificate's dates and signature are
+    /// not checked.** Keys may be RSA (2,048 to 8,192 bits), EC (P-256, P-384, P-521) and Ed25519.
     ///
     /// ```
     /// use scopegate::Issuer;
@@ -26,13 +26,16 @@ impl Issuer {
     /// # Ok::<(), scopegate::ConfigError>(())
     /// ```
     ///
-    /// A token without `kid` finds its key if only one fits its algorithm. A key can only be withdrawn by building another
-    /// verifier.
+    /// A token without `kid` finds its key if exactly one key fits its algorithm. To withdraw a
+    /// key, build another verifier.
     ///
     /// # Errors
-    /// [`ConfigError::InvalidName`] as for [`from_jwks_uri`](Self::from_jwks_uri); [`ConfigError::InvalidKeySet`] if there is
-    /// no key, if a `kid` is empty or listed twice, or if a string is not exactly one such block. The reason says which
-    /// `kid`, what was expected and what was found; a private key is named as such, and never shown.
+    /// Returns [`ConfigError::InvalidName`] as [`from_jwks_uri`](Self::from_jwks_uri) does.
+    ///
+    /// Returns [`ConfigError::InvalidKeySet`] if there is no key, if a `kid` is empty or listed
+    /// twice, or if a string is not exactly one such block. The reason has the `kid`, and the
+    /// expected and the found value. A private key is named as such, and its content is never
+    /// shown.
     pub fn from_pem<K, P>(
         issuer: &str,
         keys: impl IntoIterator<Item = (K, P)>,

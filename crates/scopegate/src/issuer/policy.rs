@@ -1,4 +1,4 @@
-//! The rules that every token of one issuer is held to.
+//! The rules for the tokens of one issuer.
 
 use scopegate_proto::excerpt::Excerpt;
 
@@ -10,13 +10,13 @@ use crate::keys::jwk::KeyRules;
 use crate::token::algorithm::Algorithm;
 use crate::token::header::Header;
 
-/// What is checked of every token of an issuer.
+/// The checks of each token of an issuer.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) algorithms: Vec<Algorithm>,
-    /// What a key may have as `issuer`.
+    /// Accepted values of a key's member `issuer`.
     pub(crate) key_issuers: Vec<String>,
-    /// Whether tokens without `iss` are this issuer's.
+    /// Whether tokens without `iss` belong to this issuer.
     pub(crate) accepts_missing_iss: bool,
     pub(crate) typ: TypeRule,
     pub(crate) kind: TokenKind,
@@ -25,7 +25,7 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Which keys of a set may be used.
+    /// Returns the rules that select the usable keys of a set.
     pub(crate) fn key_rules(&self) -> KeyRules {
         KeyRules { algorithms: self.algorithms.clone(), issuers: self.key_issuers.clone() }
     }

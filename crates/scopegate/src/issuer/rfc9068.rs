@@ -1,4 +1,4 @@
-//! Issuers that follow RFC 9068, the JWT profile for access tokens, to the letter.
+//! Issuers that follow RFC 9068, the JWT profile for access tokens.
 
 use super::{Issuer, IssuerWithoutAudience};
 use crate::checks::audience::MissingAudience;
@@ -8,21 +8,24 @@ use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
 
 impl Issuer {
-    /// An issuer whose access tokens follow RFC 9068, and of which nothing else is accepted.
+    /// Creates an issuer whose access tokens follow RFC 9068. Other tokens are rejected.
     ///
-    /// Reach for it whenever the issuer can write such tokens: no other kind of token has this `typ`, so no mistake about
-    /// kinds is possible. Auth0 has it as a token profile, Keycloak as a setting of a client (together with `client_id` and
-    /// `sub`, which have to be there, too), `node-oidc-provider` and many younger servers write nothing else.
+    /// Prefer it if the issuer supports the profile. No other kind of token has this `typ`, so
+    /// tokens cannot be confused. Auth0 has it as a token profile. Keycloak has it as a setting of
+    /// a client, whose tokens must also have `client_id` and `sub`. `node-oidc-provider` and many
+    /// younger servers write such tokens only.
     ///
-    /// # What is checked
-    /// 1. `typ` is `at+jwt` or `application/at+jwt` (§4);
-    /// 2. `alg` is any of [`Algorithm::DEFAULT`](crate::Algorithm::DEFAULT); choose with [`algorithms`](Self::algorithms);
-    /// 3. `iss` is this issuer; its keys are where its metadata says, as for [`from_metadata`](Self::from_metadata) (§4);
-    /// 4. `iss`, `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are all there, and what they have to be (§2.2);
-    /// 5. `aud` holds one of the audiences (§4);
-    /// 6. `client_id` is one of the clients, if any are listed.
+    /// # Checks
+    /// 1. `typ` is `at+jwt` or `application/at+jwt` (§4).
+    /// 2. `alg` is one of [`Algorithm::DEFAULT`](crate::Algorithm::DEFAULT). Choose others with
+    ///    [`algorithms`](Self::algorithms).
+    /// 3. `iss` is this issuer. Its metadata has the URL of its keys, as for
+    ///    [`from_metadata`](Self::from_metadata) (§4).
+    /// 4. `iss`, `exp`, `aud`, `sub`, `client_id`, `iat` and `jti` are present and valid (§2.2).
+    /// 5. `aud` contains one of the audiences (§4).
+    /// 6. If clients are listed, `client_id` is one of them.
     ///
-    /// Scopes are those of `scope` (§2.2.3), and the client is that of `client_id`. No other claim is read for either.
+    /// Scopes are read only from `scope` (§2.2.3), and the client only from `client_id`.
     ///
     /// ```json
     /// {
@@ -39,12 +42,12 @@ impl Issuer {
     ///
     /// # Common mistakes
     ///
-    /// | mistake | heard |
+    /// | Mistake | Error |
     /// | --- | --- |
-    /// | the ID token is sent, or the issuer writes `JWT` or no type | [`WrongType`](crate::Error::WrongType) |
-    /// | the issuer leaves out what the RFC requires | [`MissingClaim`](crate::Error::MissingClaim) with its name |
-    /// | the token is for another API | [`WrongAudience`](crate::Error::WrongAudience) |
-    /// | clients are listed and no audience is | [`ConfigError::NeedsAudience`] |
+    /// | The ID token is sent, or the issuer writes `JWT` or no type. | [`WrongType`](crate::Error::WrongType) |
+    /// | The issuer omits a claim that the RFC requires. | [`MissingClaim`](crate::Error::MissingClaim) with its name |
+    /// | The token is for another API. | [`WrongAudience`](crate::Error::WrongAudience) |
+    /// | Clients are listed, and no audience is. | [`ConfigError::NeedsAudience`] |
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -53,12 +56,12 @@ impl Issuer {
     /// ```
     ///
     /// # Errors
-    /// As for [`from_metadata`](Self::from_metadata).
+    /// The errors of [`from_metadata`](Self::from_metadata).
     pub fn rfc9068(issuer: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let mut draft = Self::from_metadata(issuer)?;
         let policy = &mut draft.0.policy;
         policy.typ = TypeRule::AccessToken;
-        // The type tells the token from every other kind.
+        // No other kind of token has this `typ`.
         policy.kind.foreign = ForeignClaims::Common;
         policy.kind.rules = ["aud", "sub", "client_id", "iat", "jti"]
             .map(|claim| ClaimRule { claim, expect: Expect::Present })

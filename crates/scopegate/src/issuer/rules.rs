@@ -1,5 +1,4 @@
-//! Rules about claims that presets know, for any issuer: sources of scopes, marks of access tokens, and accounts of
-//! clients.
+//! Rules about claims: scope sources, marks of access tokens, and service accounts.
 
 use std::borrow::Cow;
 
@@ -10,13 +9,16 @@ use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
 
 impl Issuer {
-    /// Also reads scopes from this claim. If the issuer has a source with the same path, this one replaces it, and
-    /// inherits its condition ([`ScopeSource::with_claim_absent`]) unless it has one.
+    /// Also reads scopes from this claim.
     ///
-    /// An operator who can write the claim at the issuer can grant any scope, because a value grants the scope of the same
-    /// name. [`ScopeSource::with_prefix`] and [`ScopeSource::with_map`] keep them apart.
+    /// If the issuer has a source with the same path, this one replaces it. It inherits the
+    /// condition of that source ([`ScopeSource::with_claim_absent`]) unless it has its own.
     ///
-    /// Default: the claims of the preset; without a preset `scope` and `scp`.
+    /// An operator who can write the claim at the issuer can grant any scope, because a value
+    /// grants the scope of the same name. To separate them, use [`ScopeSource::with_prefix`] or
+    /// [`ScopeSource::with_map`].
+    ///
+    /// Default: the claims of the preset. Without a preset: `scope` and `scp`.
     pub fn scopes_from(mut self, source: ScopeSource) -> Self {
         self.policy.scopes.add(source);
         self
@@ -24,8 +26,8 @@ impl Issuer {
 
     /// Reads scopes from these claims only, in place of the defaults and their conditions.
     ///
-    /// When the verifier starts, an empty list is [`ConfigError::EmptyList`], and two sources with one path are
-    /// [`ConfigError::InvalidName`] with that path.
+    /// When the verifier starts, an empty list is [`ConfigError::EmptyList`]. Two sources with one
+    /// path are [`ConfigError::InvalidName`] with that path.
     ///
     /// ```
     /// use scopegate::{Issuer, ScopeSource};
@@ -40,15 +42,20 @@ impl Issuer {
         self
     }
 
-    /// Accepts a claim `scope` that is an array of scopes. RFC 8693 §4.2 defines it as a string, and by default an array is
-    /// rejected with [`Error::MalformedClaim`](crate::Error::MalformedClaim).
+    /// Accepts a claim `scope` that is an array of scopes.
+    ///
+    /// RFC 8693 §4.2 defines it as a string. By default, an array is rejected with
+    /// [`Error::MalformedClaim`](crate::Error::MalformedClaim).
     pub fn allow_scope_array(self) -> Self {
         self.scopes_from(ScopeSource::text_or_array("scope"))
     }
 
-    /// Accepts only tokens in which this claim is exactly this string: a mark by which the issuer's access tokens are told
-    /// from its other tokens. Other tokens are rejected with [`Error::WrongClaim`](crate::Error::WrongClaim). May be called
-    /// several times; all rules have to hold. An empty name is [`ConfigError::EmptyList`] when the verifier starts.
+    /// Accepts only tokens in which this claim is exactly this string.
+    ///
+    /// Use it for a claim that distinguishes the issuer's access tokens from its other tokens.
+    /// Other tokens are rejected with [`Error::WrongClaim`](crate::Error::WrongClaim). If you call
+    /// it several times, all rules must hold. If the name is empty, starting the verifier fails
+    /// with [`ConfigError::EmptyList`].
     ///
     /// ```
     /// # use scopegate::Issuer;
@@ -62,19 +69,23 @@ impl Issuer {
         self.with_rule(claim, ClaimValue::Equals(value.into()))
     }
 
-    /// Accepts tokens with this claim only if it is exactly this string, and tokens without it. Otherwise as
-    /// [`require_claim`](Self::require_claim).
+    /// Accepts tokens in which this claim is exactly this string, and tokens without it.
+    ///
+    /// Otherwise like [`require_claim`](Self::require_claim).
     pub fn require_claim_if_present(self, claim: impl Into<String>, value: impl Into<String>) -> Self {
         self.with_rule(claim, ClaimValue::EqualsIfPresent(value.into()))
     }
 
-    /// Accepts only tokens that have this claim, whatever its value; `null` is absent. Otherwise as
-    /// [`require_claim`](Self::require_claim).
+    /// Accepts only tokens that have this claim, with any value. `null` counts as absent.
+    ///
+    /// Otherwise like [`require_claim`](Self::require_claim).
     pub fn require_claim_present(self, claim: impl Into<String>) -> Self {
         self.with_rule(claim, ClaimValue::Present)
     }
 
-    /// Rejects tokens that have this claim, because only the issuer's tokens of other kinds do. Otherwise as
+    /// Rejects tokens that have this claim.
+    ///
+    /// Use it for a claim that only the issuer's other tokens have. Otherwise like
     /// [`require_claim`](Self::require_claim).
     pub fn reject_claim(self, claim: impl Into<String>) -> Self {
         self.with_rule(claim, ClaimValue::Absent)
@@ -85,15 +96,19 @@ impl Issuer {
         self
     }
 
-    /// Takes a client for the principal if this claim repeats `sub`: for issuers that give a client an account of its own, as
-    /// Entra ID does with `oid`. See [`Claims::principal`](crate::Claims::principal).
+    /// Treats the principal as a client if this claim repeats `sub`.
+    ///
+    /// Use it for issuers that give a client an account of its own, as Entra ID does with `oid`.
+    /// See [`Claims::principal`](crate::Claims::principal).
     pub fn service_account_if_subject_in(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
         self.policy.audience.is_service_account = ServiceAccountRule::RepeatedSubject(claim.into());
         self
     }
 
-    /// Takes a client for the principal if this claim repeats the client's id, as Keycloak does with `client_id`. Otherwise
-    /// as [`service_account_if_subject_in`](Self::service_account_if_subject_in).
+    /// Treats the principal as a client if this claim repeats the client's id, as Keycloak does
+    /// with `client_id`.
+    ///
+    /// Otherwise like [`service_account_if_subject_in`](Self::service_account_if_subject_in).
     pub fn service_account_if_client_in(mut self, claim: impl Into<Cow<'static, str>>) -> Self {
         self.policy.audience.is_service_account = ServiceAccountRule::RepeatedClient(claim.into());
         self
@@ -110,7 +125,8 @@ impl Issuer {
         self.policy.scopes.check()
     }
 
-    /// Warns if an ID token of a listed client could be taken for an access token: its `aud` is the client.
+    /// Logs a warning if ID tokens of a listed client could be accepted, because its id is also an
+    /// audience.
     pub(crate) fn warn_of_client_as_audience(&self) {
         let policy = &self.policy;
         let (AllowList::OneOf(audiences), AllowList::OneOf(clients)) =

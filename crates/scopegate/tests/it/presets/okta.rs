@@ -149,7 +149,7 @@ fn org_authorization_server_is_rejected() {
             error.to_string(),
             format!(
                 "issuer: expected a custom authorization server, https://ORG.okta.com/oauth2/ID without final slash; \
-                 tokens of the organisation's own are for Okta only, found {issuer:?}"
+                 tokens of the org authorization server are for Okta only, found {issuer:?}"
             )
         );
     }
