@@ -1,5 +1,5 @@
-//! May a token be accepted? One file for each step of
-//! [`Verifier::verify`](crate::Verifier::verify) that looks at claims; each returns what it has checked.
+//! The checks of a token's claims, one file for each step of
+//! [`Verifier::verify`](crate::Verifier::verify). Each check returns the value that it has checked.
 
 pub(crate) mod audience;
 pub(crate) mod confirmation;

@@ -1,4 +1,4 @@
-//! For whom a token must have been issued: the audience and the client. Both rules come from configuration.
+//! The audience and the client of a token, checked by the issuer's configuration.
 
 use std::borrow::Cow;
 
@@ -8,34 +8,34 @@ use scopegate_proto::json::{JsonObject, string, strings};
 use crate::checks::identity::optional_name;
 use crate::error::Error;
 
-/// The rules that one issuer's tokens are held to.
+/// The rules about the audience and the client of one issuer's tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct AudiencePolicy {
     pub(crate) audiences: AllowList,
     pub(crate) clients: AllowList,
     pub(crate) missing_audience: MissingAudience,
-    /// What an `aud` of no members is worth.
+    /// How to treat an `aud` without members.
     pub(crate) empty_audience: EmptyAudience,
     /// The claims that may name the client.
     pub(crate) client_claims: Vec<Cow<'static, str>>,
-    /// The claim that an error names if no client is named, and one has to be.
+    /// The claim to name in the error if the token names no client. `None`: a client is optional.
     pub(crate) required_client: Option<&'static str>,
-    /// How a client that acts for itself is told, where `sub` is not its id.
+    /// How to recognize a client that acts for itself if `sub` is not its id.
     pub(crate) is_service_account: ServiceAccountRule,
 }
 
-/// Which values are accepted.
+/// The accepted values.
 #[derive(Clone, Debug)]
 pub(crate) enum AllowList {
-    /// Nothing was said, so the other of the two rules has to decide.
+    /// Not configured, so the other of the two rules decides.
     NotConfigured,
     OneOf(Vec<String>),
-    /// The configuration names what it gives up: `allow_any_client`, `allow_any_audience`.
+    /// Set by `allow_any_client` or `allow_any_audience`, whose names state the risk.
     Any,
 }
 
 impl AllowList {
-    /// Lists more values. What was listed stays; a waiver gives way to the list.
+    /// Adds values to the list. A list replaces `Any`.
     pub(crate) fn extend<I>(&mut self, more: I)
     where
         I: IntoIterator,
@@ -49,45 +49,46 @@ impl AllowList {
     }
 }
 
-/// What a token without `aud` is worth when an audience is configured.
+/// How to treat a token without `aud` if an audience is configured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MissingAudience {
     Refused,
-    /// Cognito's client-credentials tokens have no `aud` unless the pool binds them to a resource, so a rule
-    /// about clients may stand in for it.
+    /// Cognito's client-credentials tokens have no `aud` unless the pool binds them to a resource,
+    /// so a client rule is sufficient.
     AcceptedUnderAClientRule,
-    /// Refused, and this issuer writes no such token, so a rule about clients alone would accept nothing.
+    /// Rejected. Every token of this issuer has an `aud`, so a rule about clients alone would
+    /// accept none.
     NeverIssued,
 }
 
-/// What a token is worth whose `aud` is an empty array.
+/// How to treat a token whose `aud` is an empty array.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum EmptyAudience {
-    /// It is for nobody.
+    /// The token is for no API.
     Reject,
-    /// This issuer writes it where others leave `aud` out.
+    /// This issuer writes an empty array if there is no audience.
     TreatAsMissing,
 }
 
-/// What tells that a client acts for itself and not for a user.
+/// The mark of a token that a client has for itself and not for a user.
 #[derive(Clone, Debug)]
 pub(crate) enum ServiceAccountRule {
-    /// Nothing but `sub`, which then is the client's id.
+    /// Only `sub`, which is then the client's id.
     Subject,
-    /// Also this claim: it repeats `sub`, the client's own account.
+    /// Also this claim, if it repeats `sub`: the client has an account of its own.
     RepeatedSubject(Cow<'static, str>),
-    /// Also this claim: it repeats the client's id.
+    /// Also this claim, if it repeats the client's id.
     RepeatedClient(Cow<'static, str>),
 }
 
-/// Where RFC 9068 §2.2, OpenID Connect, Entra ID v1 and Okta put the client's id.
+/// The claims for the client's id of RFC 9068 §2.2, OpenID Connect, Entra ID v1 and Okta.
 pub(crate) const ANY_CLIENT_CLAIM: [&str; 4] = ["client_id", "azp", "appid", "cid"];
 
-/// Whom a token names.
+/// The audience and the client that a token names.
 pub(crate) struct IssuedFor<'a> {
     pub(crate) audience: Vec<Cow<'a, str>>,
     pub(crate) client: Option<Cow<'a, str>>,
-    /// Something else than `sub` says that the client acts for itself.
+    /// A claim other than `sub` shows that the client acts for itself.
     pub(crate) is_service_account: bool,
 }
 
@@ -119,7 +120,8 @@ impl AudiencePolicy {
                 };
             }
             (AllowList::OneOf(allowed), Some(_)) => shown(allowed).cloned().collect(),
-            // RFC 7519 §4.1.3: an audience that we do not know ourselves to be in is not ours.
+            // RFC 7519 §4.1.3: reject a token with an audience, because none is known to include
+            // this API.
             (AllowList::NotConfigured, Some(_)) => Vec::new(),
         };
         let found = shown(found.unwrap_or_default()).map(|one| Excerpt::identifier(one)).collect();
@@ -139,8 +141,8 @@ impl AudiencePolicy {
         }
     }
 
-    /// The client that the claims name. Where several name one, they have to agree, or the listed client could be the
-    /// one that somebody else made the issuer write.
+    /// Returns the client that the claims name. If several claims name one, they must agree.
+    /// Otherwise an attacker who controls one claim could name a listed client.
     fn client<'a>(&self, payload: &JsonObject<'a>) -> Result<Option<Cow<'a, str>>, Error> {
         let mut client: Option<Cow<'a, str>> = None;
         for claim in &self.client_claims {
@@ -179,13 +181,13 @@ impl ServiceAccountRule {
     }
 }
 
-/// What an error names of a list: a token may be for thousands, a configuration may list hundreds, and all that goes to a
-/// log at each refusal.
+/// Returns the values that an error names. The number is limited, because each rejection is logged:
+/// a token may have thousands of audiences, and a configuration may list hundreds.
 fn shown<T>(list: &[T]) -> impl Iterator<Item = &T> {
     list.iter().take(3)
 }
 
-/// A string or an array of strings (RFC 7519 §4.1.3).
+/// Reads `aud`: a string or an array of strings (RFC 7519 §4.1.3).
 fn audience<'a>(payload: &JsonObject<'a>) -> Result<Option<Vec<Cow<'a, str>>>, Error> {
     let Some(value) = payload.get("aud") else { return Ok(None) };
     match string(value).map(|one| vec![one]).or_else(|| strings(value)) {

@@ -1,4 +1,4 @@
-//! Claims that name someone or something: the subject, the client, the token.
+//! Claims that identify the subject, the client or the token.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,8 @@ use scopegate_proto::json::{JsonObject, string};
 
 use crate::error::Error;
 
-/// Reads a claim that names someone or something, and must be a string if it is there. Returns `None` if
-/// it is absent, `null` or empty: many tokens with an empty `sub` are not one subject's.
+/// Reads an identifier, which must be a string if it is present. Returns `None` if it is absent,
+/// `null` or empty: tokens with an empty `sub` do not all have the same subject.
 pub(crate) fn optional_name<'a>(
     payload: &JsonObject<'a>,
     claim: &str,

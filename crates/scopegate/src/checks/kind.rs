@@ -1,5 +1,5 @@
-//! What kind of token it is: an access token, and one that its bearer may use. Signatures and dates say
-//! nothing about that, and one issuer signs several kinds with the same keys (RFC 8725 §2.8).
+//! The kind of a token: an access token, and for bearers. One issuer signs several kinds with the
+//! same keys, so signature and dates do not tell them apart (RFC 8725 §2.8).
 
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, string};
@@ -7,17 +7,17 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 
-/// What the header's `typ` may be.
+/// Accepted values of the header's `typ`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TypeRule {
     /// `at+jwt`, `JWT`, or absent. Most issuers do not write RFC 9068's type yet.
     AccessTokenOrUntyped,
-    /// RFC 9068 §4.
+    /// `at+jwt` (RFC 9068 §4).
     AccessToken,
 }
 
 impl TypeRule {
-    /// Media types are compared without case, and with `application/` understood (RFC 7515 §4.1.9).
+    /// Compares media types without case, and with an optional `application/` (RFC 7515 §4.1.9).
     pub(crate) fn check(self, typ: Option<&str>) -> Result<(), Error> {
         let is = |name: &str| typ.is_some_and(|typ| without_prefix(typ).eq_ignore_ascii_case(name));
         let (accepted, expected) = match self {
@@ -38,45 +38,46 @@ fn without_prefix(typ: &str) -> &str {
     }
 }
 
-/// What the claims must say about the kind of the token.
+/// Rules for the claims that show the kind of a token.
 #[derive(Clone, Debug)]
 pub(crate) struct TokenKind {
     pub(crate) nonce: NonceRule,
     pub(crate) foreign: ForeignClaims,
-    /// What this issuer's access tokens can be told by, beyond what is asked of every token.
+    /// Marks of this issuer's access tokens, in addition to the rules for all issuers.
     pub(crate) rules: Vec<ClaimRule>,
-    /// What the configuration asks of them in addition.
+    /// Rules that the configuration adds.
     pub(crate) required: Vec<RequiredClaim>,
 }
 
-/// A claim that an issuer's access tokens have, and what it must be.
+/// A rule about a claim of an issuer's access tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct ClaimRule {
     pub(crate) claim: &'static str,
     pub(crate) expect: Expect,
 }
 
-/// What a claim must be.
+/// The expected value of a claim.
 #[derive(Clone, Debug)]
 pub(crate) enum Expect {
-    /// Exactly this; the issuer's tokens of other kinds say something else.
+    /// Exactly this string. The issuer's tokens of other kinds have another.
     Equals(&'static str),
-    /// There: the issuer's ID tokens do not name the client by this claim. Its type is checked where the client is read.
+    /// Present: the issuer's ID tokens do not name the client by this claim. Its type is checked
+    /// where the client is read.
     ClientId,
-    /// There, because a specification says so. Its type is checked where it is read.
+    /// Present, as a specification requires. Its type is checked where the claim is read.
     Present,
-    /// Exactly this, if it is there.
+    /// Exactly this string, or absent.
     EqualsIfPresent(String),
 }
 
-/// A claim that the configuration makes a rule about.
+/// A configured rule about a claim.
 #[derive(Clone, Debug)]
 pub(crate) struct RequiredClaim {
     pub(crate) claim: String,
     pub(crate) rule: ClaimValue,
 }
 
-/// What a claim must be by configuration. `null` is absent.
+/// The configured value of a claim. `null` counts as absent.
 #[derive(Clone, Debug)]
 pub(crate) enum ClaimValue {
     Present,
@@ -85,17 +86,18 @@ pub(crate) enum ClaimValue {
     EqualsIfPresent(String),
 }
 
-/// Which claims are marks of a token that is no access token.
+/// The set of claims that mark a token as no access token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ForeignClaims {
     /// Hashes of ID tokens, and events.
     Common,
-    /// Also the marks of other documents that an issuer signs: nothing is known about the issuer's tokens.
+    /// Also the marks of other documents that an issuer signs, because nothing is known about the
+    /// issuer's tokens.
     All,
 }
 
-/// Marks of other documents that an issuer signs, by the specification that defines them. Access tokens have none of
-/// them.
+/// Marks of other documents that an issuer signs, with the specification of each. Access tokens
+/// have none of them.
 const FOREIGN_CLAIMS: [&str; 7] = [
     // JARM §2.1, §2.3: the response of an authorization endpoint
     "code",
@@ -109,8 +111,8 @@ const FOREIGN_CLAIMS: [&str; 7] = [
     "urn:openid:params:jwt:claim:rt_hash",
 ];
 
-/// Claims that may hold a credential, a hash of one, or a value that proves who asked for the token. Errors say only
-/// which type of value was found.
+/// Claims that may hold a credential, a hash of one, or a proof of the token's requester. Errors
+/// show only the type of their values.
 const CREDENTIAL_CLAIMS: [&str; 13] = [
     "access_token",
     "at_hash",
@@ -127,32 +129,32 @@ const CREDENTIAL_CLAIMS: [&str; 13] = [
     "urn:openid:params:jwt:claim:rt_hash",
 ];
 
-/// Whether a `nonce` makes a token an ID token.
+/// Whether a `nonce` marks an ID token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NonceRule {
     Refused,
-    /// The configuration names what it gives up: `allow_nonce`.
+    /// Set by `allow_nonce`, or by a preset that checks another mark.
     Accepted,
 }
 
-/// What Keycloak writes into a claim `typ` of tokens that grant no access.
+/// Values that Keycloak writes into a claim `typ` of tokens that grant no access.
 const FOREIGN_TYP_CLAIMS: [&str; 4] = ["ID", "Refresh", "Offline", "Logout"];
 
 impl TokenKind {
     pub(crate) fn check(&self, payload: &JsonObject<'_>) -> Result<(), Error> {
-        // Cognito's claim, and nobody else gives it another meaning.
+        // A claim of Cognito. No other issuer is known to give it another meaning.
         if let Some(token_use) = payload.get_non_null("token_use")
             && string(token_use).as_deref() != Some("access")
         {
             return Err(not_access("token_use", "access", Some(token_use)));
         }
-        // An ID token tells a client who signed in; whoever holds one was not thereby granted anything here.
+        // An ID token informs a client about a sign-in. It grants its holder no access.
         let nonce = match self.nonce {
             NonceRule::Refused => payload.get_non_null("nonce"),
             NonceRule::Accepted => None,
         };
-        // Hashes of ID tokens (OpenID Connect Core §3.1.3.6, §3.3.2.11; the state hash of FAPI), and the events of logout
-        // and security event tokens (RFC 8417 §2.2).
+        // Hashes of ID tokens (OpenID Connect Core §3.1.3.6, §3.3.2.11; the state hash of FAPI).
+        // `events` is in logout tokens and security event tokens (RFC 8417 §2.2).
         let foreign = [
             ("at_hash", payload.get_non_null("at_hash")),
             ("c_hash", payload.get_non_null("c_hash")),
@@ -183,7 +185,7 @@ impl Expect {
     fn check(&self, claim: &'static str, payload: &JsonObject<'_>) -> Result<(), Error> {
         let value = payload.get_non_null(claim);
         let text = value.and_then(string);
-        // An empty name is no name.
+        // An empty name counts as absent.
         let is_missing = value.is_none() || text.as_deref() == Some("");
         match self {
             Self::Equals(expected) if text.as_deref() != Some(*expected) => {
@@ -215,7 +217,7 @@ impl RequiredClaim {
             return Ok(());
         }
         let (claim, expected) = (self.claim.clone().into(), expected.to_owned());
-        // The rule is about the claim and not about its value, which may be a credential.
+        // The rule is about the claim's presence. Hide its value, which may be a credential.
         let is_hidden = matches!(self.rule, ClaimValue::Absent);
         let found = if is_hidden { value.map(Excerpt::type_of_json) } else { excerpt(&self.claim, value) };
         Err(Error::WrongClaim { claim, expected, found })
@@ -226,7 +228,7 @@ fn is(value: Option<&RawValue>, expected: &str) -> bool {
     value.and_then(string).is_some_and(|text| text == expected)
 }
 
-/// The claim must not be there, so its value says nothing more. Only the type is shown.
+/// The claim must be absent, so only the type of its value is shown.
 fn mark_of_another(claim: &'static str, found: &RawValue) -> Error {
     Error::NotAnAccessToken { claim, expected: "absent", found: Some(Excerpt::type_of_json(found)) }
 }
@@ -247,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_is_compared_without_case_and_prefix() {
+    fn type_is_compared_without_case_and_prefix() {
         // C14, C15
         for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "application/AT+jwt", "Application/at+jwt"] {
             assert!(TypeRule::AccessToken.check(Some(typ)).is_ok(), "{typ}");
@@ -256,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn an_untyped_token_is_accepted_unless_the_type_is_required() {
+    fn untyped_token_is_accepted_unless_type_is_required() {
         // C14, C16
         for typ in [None, Some("JWT"), Some("jwt"), Some("application/jwt")] {
             assert!(TypeRule::AccessTokenOrUntyped.check(typ).is_ok(), "{typ:?}");
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn every_other_type_is_refused() {
+    fn every_other_type_is_rejected() {
         // C14, C16
         let types = ["", "at+jwt ", "id_token+jwt", "dpop+jwt", "logout+jwt", "secevent+jwt", "JOSE"];
         for typ in types.into_iter().chain(["token-introspection+jwt", "application/", "x/at+jwt", "at"]) {

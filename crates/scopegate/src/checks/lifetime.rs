@@ -1,4 +1,5 @@
-//! When a token may be used: `exp`, `nbf` and `iat`, with one leeway for all three. It reads no clock.
+//! The lifetime of a token: `exp`, `nbf` and `iat`, with one leeway. The caller passes the current
+//! time.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::error::Error;
 use crate::token::numeric_date::NumericDate;
 
-/// The times that a token states.
+/// The dates of a token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetime {
     pub(crate) expires_at: NumericDate,
@@ -28,11 +29,11 @@ impl Lifetime {
     }
 
     pub(crate) fn check(&self, now: NumericDate, leeway: Duration) -> Result<(), Error> {
-        // RFC 7519 §4.1.4: on or after it, the token is refused.
+        // RFC 7519 §4.1.4: the token is rejected on or after this time.
         if now >= self.expires_at.plus(leeway) {
             return Err(Error::Expired { expired_at: self.expires_at, now, leeway });
         }
-        // A token from the future comes from a clock that is wrong, and so is its `exp`.
+        // If a token is from the future, the issuer's clock is wrong, and so is the token's `exp`.
         for (claim, from) in [("nbf", self.not_before), ("iat", self.issued_at)] {
             if let Some(valid_from) = from.filter(|from| now.plus(leeway) < *from) {
                 return Err(Error::NotYetValid { claim, valid_from, now, leeway });

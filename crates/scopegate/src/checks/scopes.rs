@@ -1,4 +1,4 @@
-//! Which claims grant scopes, and how they are read. The scopes themselves are `scope.rs`.
+//! The claims that grant scopes.
 
 pub(crate) mod source;
 
@@ -10,18 +10,19 @@ use crate::error::config::ConfigError;
 use crate::scope::granted::{GrantedScopes, GrantedScopesBuilder};
 use crate::scope::interner::ScopeInterner;
 
-/// The claims that grant scopes. [`check`](Self::check) finds a path that is there twice.
+/// The claims that grant scopes. [`check`](Self::check) finds duplicate paths.
 #[derive(Clone, Debug)]
 pub(crate) struct ScopeClaims(pub(crate) Vec<ScopeSource>);
 
 impl ScopeClaims {
-    /// RFC 8693 §4.2 defines `scope` as text. Okta's and Ory Hydra's `scp` is an array, Entra ID's is text.
+    /// RFC 8693 §4.2 defines `scope` as a string. `scp` of Okta and Ory Hydra is an array, of Entra
+    /// ID a string.
     pub(crate) fn scope_and_scp() -> Self {
         Self(vec![ScopeSource::text("scope"), ScopeSource::text_or_array("scp")])
     }
 
-    /// Adds a source. It replaces the one with the same path, whose condition stays unless the new source has one: a
-    /// prefix or a map must not make a preset read a claim in more tokens.
+    /// Adds a source. It replaces the source with the same path and inherits its condition, unless
+    /// it has its own. Otherwise a prefix or a map would make a preset read a claim in more tokens.
     pub(crate) fn add(&mut self, mut source: ScopeSource) {
         match self.0.iter_mut().find(|known| known.path == source.path) {
             Some(known) => {
@@ -38,7 +39,8 @@ impl ScopeClaims {
         self.0.push(source);
     }
 
-    /// Checks each source, and that each path is there once: of two sources, one would silently grant nothing.
+    /// Checks each source, and that each path is unique. If two sources had one path, one of them
+    /// would silently grant nothing.
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         self.0.iter().enumerate().try_for_each(|(position, source)| {
             source.check()?;
@@ -53,7 +55,7 @@ impl ScopeClaims {
         })
     }
 
-    /// Every scope that the token grants by any of the claims. No claim means no scope.
+    /// Returns all scopes that the claims grant. A token without these claims has no scopes.
     pub(crate) fn read(
         &self,
         payload: &JsonObject<'_>,

@@ -1,4 +1,4 @@
-//! One claim that grants scopes: its path, its form, and what its names mean.
+//! One claim that grants scopes: its path, its form, and the scopes for its names.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,9 +14,9 @@ use crate::scope::granted::GrantedScopesBuilder;
 
 /// A claim that grants scopes.
 ///
-/// Give it to [`Issuer::scopes_from`](crate::Issuer::scopes_from). A token without the claim is granted nothing by it.
-/// If the claim has another form than its source, the token is rejected with
-/// [`Error::MalformedClaim`](crate::Error::MalformedClaim); so is `null`.
+/// Pass it to [`Issuer::scopes_from`](crate::Issuer::scopes_from). A token without the claim gets
+/// no scopes from it. If the claim has another form than its source, or is `null`, the token is
+/// rejected with [`Error::MalformedClaim`](crate::Error::MalformedClaim).
 ///
 /// ```
 /// use scopegate::{Issuer, ScopeSource};
@@ -53,30 +53,34 @@ enum Form {
     Array,
 }
 
-/// What a name grants.
+/// The scopes that a name grants.
 #[derive(Clone, Debug)]
 enum Meaning {
     TheScope,
     WithPrefix(String),
-    /// Names and scopes.
+    /// Pairs of a name and a scope.
     Mapped(Vec<(String, String)>),
 }
 
 impl ScopeSource {
-    /// A claim that holds scopes separated by spaces, as RFC 8693 §4.2 defines `scope`. A name that is not a scope makes
-    /// the claim malformed.
+    /// Reads scopes separated by spaces, as RFC 8693 §4.2 defines `scope`.
+    ///
+    /// If a name is not a valid scope, the claim is malformed.
     pub fn text(path: impl Into<ClaimPath>) -> Self {
         Self::new(path.into(), Form::Text)
     }
 
-    /// A claim that holds scopes separated by spaces, or an array of scopes. A name that is not a scope makes the claim
-    /// malformed.
+    /// Reads scopes separated by spaces, or an array of scopes.
+    ///
+    /// If a name is not a valid scope, the claim is malformed.
     pub fn text_or_array(path: impl Into<ClaimPath>) -> Self {
         Self::new(path.into(), Form::TextOrArray)
     }
 
-    /// A claim that holds an array of names, such as groups, roles or permissions. They need not follow the grammar of
-    /// scopes: a name that does not can never be required, so it grants nothing.
+    /// Reads an array of names, such as groups, roles or permissions.
+    ///
+    /// Names need not follow the grammar of scopes. A name that does not grants nothing, because no
+    /// route can require it.
     pub fn array(path: impl Into<ClaimPath>) -> Self {
         Self::new(path.into(), Form::Array)
     }
@@ -85,24 +89,29 @@ impl ScopeSource {
         Self { path, form, meaning: Meaning::TheScope, unless: None }
     }
 
-    /// Puts a prefix before each name, so that a group called `admin` grants `group:admin` and cannot be taken for the
-    /// scope `admin`.
+    /// Puts a prefix before each name, to distinguish names from scopes.
     ///
-    /// If the issuer's preset reads the same claim under a condition ([`with_claim_absent`](Self::with_claim_absent)), the
-    /// condition stays. So with [`Issuer::entra`](crate::Issuer::entra), `array("roles").with_prefix("role:")` counts the
-    /// roles of applications, and not the roles of users.
+    /// For example, a group `admin` grants `group:admin`, which differs from the scope `admin`.
     ///
-    /// If the prefix has a character that no scope has, starting the verifier fails with
+    /// If the issuer's preset reads the same claim under a condition
+    /// ([`with_claim_absent`](Self::with_claim_absent)), the condition stays. For example,
+    /// `array("roles").with_prefix("role:")` with [`Issuer::entra`](crate::Issuer::entra) counts
+    /// roles of applications, and not roles of users.
+    ///
+    /// If the prefix contains a character that scopes cannot have, starting the verifier fails with
     /// [`ConfigError::InvalidName`].
     pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.meaning = Meaning::WithPrefix(prefix.into());
         self
     }
 
-    /// Grants scopes by a list of names and scopes. Names that are not in the list grant nothing. List a name several
-    /// times if it grants several scopes. Names are compared character by character.
+    /// Grants scopes by a list of names and scopes.
     ///
-    /// If one of the scopes is none, starting the verifier fails with [`ConfigError::InvalidScope`].
+    /// Names that are not listed grant nothing. List a name several times if it grants several
+    /// scopes. Names are compared character by character.
+    ///
+    /// If one of the scopes is not valid, starting the verifier fails with
+    /// [`ConfigError::InvalidScope`].
     pub fn with_map<N, S>(mut self, scopes: impl IntoIterator<Item = (N, S)>) -> Self
     where
         N: Into<String>,
@@ -113,9 +122,11 @@ impl ScopeSource {
         self
     }
 
-    /// Reads the claim only in tokens without another claim: [`Issuer::entra`](crate::Issuer::entra) reads `roles` in
-    /// tokens that have no `scp`, because only these are tokens of an application for itself. A source that replaces
-    /// another one and has no condition inherits that of the other.
+    /// Reads the claim only in tokens that lack another claim.
+    ///
+    /// For example, [`Issuer::entra`](crate::Issuer::entra) reads `roles` only in tokens without
+    /// `scp`, because these belong to an application itself. A source without a condition inherits
+    /// the condition of the source that it replaces.
     pub fn with_claim_absent(mut self, claim: impl Into<ClaimPath>) -> Self {
         self.unless = Some(claim.into());
         self
@@ -170,7 +181,8 @@ impl ScopeSource {
         read.ok_or_else(|| self.path.malformed(self.form.expected(), value))
     }
 
-    /// Grants what names with spaces between them mean. `None` if one of them has to be a scope and is not.
+    /// Grants the scopes for names that are separated by spaces. Returns `None` if a name must be a
+    /// scope and is not.
     fn grant_text(&self, text: &str, grants: &mut GrantedScopesBuilder) -> Option<()> {
         match &self.meaning {
             Meaning::TheScope => grants.add_text(text),
@@ -180,7 +192,7 @@ impl ScopeSource {
         }
     }
 
-    /// Grants what a name means. `None` if it has to be a scope and is not.
+    /// Grants the scopes for a name. Returns `None` if it must be a scope and is not.
     fn grant(&self, name: &str, grants: &mut GrantedScopesBuilder) -> Option<()> {
         match &self.meaning {
             Meaning::TheScope => grants.add(name),
@@ -203,15 +215,16 @@ impl Form {
     }
 }
 
-/// Where a claim is: its name, or the names of objects and the member within them.
+/// The path of a claim: its name, or a list of names that leads into objects.
 ///
-/// Names are taken literally: `https://claims.example.com/roles` and `cognito:groups` are names of one claim. A list of
-/// names leads into objects: `["realm_access", "roles"]` is the member `roles` of the claim `realm_access`.
+/// Names are taken literally. Each of `https://claims.example.com/roles` and `cognito:groups` is
+/// the name of one claim. The list `["realm_access", "roles"]` names the member `roles` of the
+/// claim `realm_access`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPath(Vec<Cow<'static, str>>);
 
 impl ClaimPath {
-    /// The value, or `None` if the path leads nowhere.
+    /// Returns the value, or `None` if there is none at this path.
     fn find<'a>(&self, payload: &JsonObject<'a>) -> Result<Option<&'a RawValue>, Error> {
         let mut members = self.0.iter();
         let mut found = members.next().and_then(|claim| payload.get(claim));
@@ -231,7 +244,7 @@ impl ClaimPath {
     }
 }
 
-/// The names with dots between them, for errors.
+/// Writes the names with dots between them, for errors.
 impl fmt::Display for ClaimPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("."))
