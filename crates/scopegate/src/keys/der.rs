@@ -1,11 +1,11 @@
-//! Reads the elements of DER (X.690 §8, §10) that public keys are made of.
+//! Reads the DER elements (X.690 §8, §10) of public keys.
 
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
 
-/// The elements that are left to read.
+/// The remaining elements.
 #[derive(Clone, Copy)]
 pub(crate) struct Der<'a>(pub(crate) &'a [u8]);
 
@@ -18,7 +18,7 @@ impl<'a> Der<'a> {
         element.get(header..)
     }
 
-    /// Returns the next element with its header, and leaves it to be read.
+    /// Returns the next element with its header, without consuming it.
     pub(crate) fn element(&self, tag: u8) -> Option<&'a [u8]> {
         let (header, length) = self.header(tag)?;
         self.0.get(..header.checked_add(length)?)
@@ -28,12 +28,12 @@ impl<'a> Der<'a> {
         self.0.first() == Some(&tag)
     }
 
-    /// Returns `None` if something is left.
+    /// Returns `None` if elements remain.
     pub(crate) fn end(&self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
 
-    /// The length of the header, and of the content. Only the shortest form is DER.
+    /// Returns the length of the header and of the content. DER allows only the shortest form.
     fn header(&self, tag: u8) -> Option<(usize, usize)> {
         let (&found, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;

@@ -1,27 +1,28 @@
-//! Encodings of Ed25519 public keys that no honest issuer publishes. The cryptography crate takes them without a word,
-//! and only a signature check would show that a key verifies nothing, or everything.
+//! Detection of weak and invalid Ed25519 public keys. The cryptography crate accepts such keys.
+//! Their effect would appear only when signatures are checked: the key verifies nothing, or
+//! everything.
 
 mod curve;
 
-/// Whether there is a point on the curve with this y coordinate. Half of all numbers are none.
+/// Returns whether the curve has a point with this y coordinate. Half of all numbers have none.
 pub(crate) fn is_on_curve(key: &[u8; 32]) -> bool {
     curve::has_point(&y(key))
 }
 
-/// Whether the y coordinate is less than p = 2²⁵⁵ - 19, as RFC 8032 §5.1.3 asks of whoever decodes a point. Otherwise
-/// some points would have two spellings.
+/// Returns whether the y coordinate is less than p = 2²⁵⁵ - 19, which RFC 8032 §5.1.3 requires for
+/// decoding. Otherwise some points would have two encodings.
 pub(crate) fn is_canonical(key: &[u8; 32]) -> bool {
-    // The largest is p - 1. Little-endian: the last byte counts most.
+    // The largest is p - 1. Little-endian: the last byte is the most significant.
     y(key).iter().rev().le(MINUS_ONE.iter().rev())
 }
 
-/// Whether the point's order is 1, 2, 4 or 8. With such a key a signature can be made for every message, or for one in
-/// eight, without a private key.
+/// Returns whether the point's order is 1, 2, 4 or 8. With such a key, a signature for every
+/// message, or for one in eight, can be forged without a private key.
 pub(crate) fn is_of_small_order(key: &[u8; 32]) -> bool {
     SMALL_ORDER.contains(&y(key))
 }
 
-/// Without the highest bit, which is the sign of x.
+/// Clears the highest bit, which is the sign of x.
 fn y(key: &[u8; 32]) -> [u8; 32] {
     let mut y = *key;
     let [.., last] = &mut y;
@@ -34,7 +35,7 @@ const MINUS_ONE: [u8; 32] = [
     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
 ];
 
-/// The y coordinates of the eight points, little-endian. A point and its negative have the same one.
+/// The y coordinates of the eight points, little-endian. A point and its negative share one.
 const SMALL_ORDER: [[u8; 32]; 5] = [
     // Order 1: y = 1, the neutral element.
     [
@@ -62,7 +63,7 @@ mod tests {
     use crate::keys::verifying_key::{PublicKey, VerifyingKey};
     use crate::token::algorithm::Algorithm;
 
-    /// A number less than 256, little-endian.
+    /// Returns a number less than 256, little-endian.
     fn small(number: u8) -> [u8; 32] {
         let mut bytes = [0; 32];
         bytes[0] = number;
@@ -75,8 +76,9 @@ mod tests {
     }
 
     #[test]
-    fn the_cryptography_takes_a_key_for_which_anybody_can_sign() {
-        // A24: it is why this file exists: R = the neutral element and S = 0 fit whatever the message is.
+    fn cryptography_crate_accepts_small_order_key() {
+        // A24: this is the reason for this module. R = the neutral element and S = 0 fit every
+        // message.
         let neutral = small(1);
         let signature = [neutral, small(0)].concat();
         let key = VerifyingKey::new(Algorithm::EdDSA, &PublicKey::Ed25519 { x: neutral }).unwrap();
@@ -86,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn every_published_key_is_on_the_curve() {
+    fn published_keys_are_on_curve() {
         // FR-A8
         for _ in 0..50 {
             let key = scopegate_issuer::SigningKey::generate(scopegate_issuer::Algorithm::EdDSA).jwk();
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_points_of_small_order_are_recognised_in_every_spelling() {
+    fn small_order_points_are_detected_in_every_encoding() {
         // A24: eight points, and 1 and -1 with a sign that their x = 0 does not have
         for key in SMALL_ORDER {
             assert!(is_of_small_order(&key) && is_of_small_order(&negative(key)));
@@ -116,8 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn a_coordinate_that_is_not_reduced_is_recognised() {
-        // A24: p and p + 1 are other spellings of 0 and 1; p - 1 is the largest number that is one spelling only
+    fn unreduced_coordinate_is_detected() {
+        // A24: p and p + 1 are other encodings of 0 and 1; p - 1 is the largest number with a
+        // single encoding
         let p_plus = |more: u8| {
             let mut bytes = [0xff; 32];
             (bytes[0], bytes[31]) = (0xed + more, 0x7f);

@@ -1,4 +1,4 @@
-//! Where does an issuer publish its keys, and how are they fetched?
+//! Fetching of an issuer's key set: the endpoint, its requests and their credentials.
 
 pub(crate) mod authorization;
 pub(crate) mod cache_control;

@@ -1,5 +1,5 @@
-//! Keys that are fetched again and again: the snapshot that requests read, and the one method that
-//! replaces it.
+//! Keys that are fetched repeatedly: the snapshot that requests read, and the methods that replace
+//! it.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -16,8 +16,8 @@ use crate::keys::set::KeySet;
 use crate::token::key_name::KeyName;
 use crate::token::numeric_date::NumericDate;
 
-/// After a failed fetch, requests use the keys for so long without a look at the schedule: until the next one must have
-/// ended.
+/// After a failed fetch, requests use the keys for this long without reading the schedule. The next
+/// fetch must have ended by then.
 const USED_AFTER_FAILURE: Duration = MAX_RETRY.saturating_add(FETCH_TIMEOUT.saturating_mul(2));
 
 /// The keys of an issuer that publishes them.
@@ -33,28 +33,31 @@ pub(crate) struct Snapshot {
     /// The time before the request was sent.
     pub(crate) fetched_at: SystemTime,
     max_age: Duration,
-    /// If the clock was set back after the fetch, keys from too far in the future are as old as those from too far in
-    /// the past.
+    /// If the clock is set back after the fetch, keys from the far future are unusable like keys
+    /// from the far past.
     not_before: NumericDate,
-    /// Until then, requests use the keys without asking further: a fetch is expected to replace them earlier.
+    /// Requests use the keys until then without further checks. A fetch should replace them
+    /// earlier.
     current_until: NumericDate,
-    /// Until then, a fetch has succeeded within the last period. From then on, the issuer may have published more.
+    /// The last successful fetch is at most one period ago until then. After that, the issuer may
+    /// have published more keys.
     complete_until: NumericDate,
-    /// A withdrawn key must not live for ever while the issuer cannot be reached.
+    /// Bounds the life of a withdrawn key while the issuer is unreachable.
     usable_until: NumericDate,
 }
 
-/// What the time says of a snapshot.
+/// The state of a snapshot at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Current,
-    /// A fetch should have replaced it: the clock has jumped, the process was suspended, or the task does not run.
+    /// A fetch should have replaced it: the clock has jumped, the process was suspended, or the
+    /// task does not run.
     Overdue,
     Unusable,
 }
 
 impl Snapshot {
-    /// `current_for` is how long a fetch may be expected to take to replace it.
+    /// Creates a snapshot. `current_for` is the time within which a fetch should replace it.
     pub(crate) fn new(
         keys: Arc<KeySet>,
         fetched_at: SystemTime,
@@ -85,33 +88,34 @@ impl Snapshot {
         }
     }
 
-    /// The snapshot with an earlier end.
+    /// Returns the snapshot with an earlier end.
     fn ends_in(&self, now: SystemTime, rest: Duration) -> Self {
         let max_age = now.duration_since(self.fetched_at).unwrap_or_default() + rest;
         let ends = Self::new(Arc::clone(&self.keys), self.fetched_at, max_age.min(self.max_age), max_age);
         Self { complete_until: self.complete_until, ..ends }
     }
 
-    /// The same keys, which requests may use for a time without asking further.
+    /// Returns the snapshot with another time until which requests use the keys without further
+    /// checks.
     fn used_until(&self, date: NumericDate) -> Self {
         let current_until = if date < self.usable_until { date } else { self.usable_until };
         Self { current_until, ..self.clone() }
     }
 }
 
-/// What was read from the current keys.
+/// The result of reading the current keys.
 pub(crate) enum Reading<T> {
     Current(T),
-    /// The keys may be used, but a fetch should have replaced them. One is due or under way.
+    /// The keys are usable, but a fetch should have replaced them. A fetch is due or under way.
     Overdue,
-    /// There are none that may be used.
+    /// There are no usable keys.
     Unusable,
 }
 
-/// What a lookup does if the keys may be used, but a fetch should have replaced them.
+/// How a lookup treats keys that are usable, but should have been replaced by a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OverdueKeys {
-    /// The fetch is worth waiting for.
+    /// Wait for the fetch.
     Wait,
     Use,
 }
@@ -119,22 +123,22 @@ pub(crate) enum OverdueKeys {
 /// The result of a request for a key that the current set lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyRequested {
-    /// The key has arrived meanwhile. Look it up again.
+    /// The key has arrived in the meantime. Look it up again.
     Arrived,
     Missing(RefreshState),
 }
 
-/// What becomes of the keys if a fetch has found no usable one.
+/// The effect on the keys if a fetch has returned no usable key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Withdrawal {
-    /// There are none.
+    /// There were no keys.
     NoKeys,
-    /// A second fetch has to find the same.
+    /// A second fetch has to return the same result.
     Unconfirmed,
     Confirmed,
 }
 
-/// All that an operator can see of fetched keys, at one moment.
+/// The state of fetched keys at one time, for operators.
 pub(crate) struct KeyState {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     pub(crate) usable: bool,
@@ -170,22 +174,24 @@ impl FetchedKeys {
         }
     }
 
-    /// Whether there are keys that may be used. It makes no fetch due.
+    /// Returns whether there are usable keys. It makes no fetch due.
     pub(crate) fn is_usable(&self, now: NumericDate) -> bool {
         self.snapshot.load().as_ref().is_some_and(|snapshot| snapshot.standing(now) != Standing::Unusable)
     }
 
-    /// Whether the issuer may have published keys since the last success, by the wall clock.
+    /// Returns whether the issuer may have published keys since the last success, by the wall
+    /// clock.
     pub(crate) fn may_be_incomplete(&self, now: NumericDate) -> bool {
         self.snapshot.load().as_ref().is_none_or(|snapshot| snapshot.complete_until <= now)
     }
 
-    /// Returns the current snapshot, whether or not it may still be used.
+    /// Returns the current snapshot, even if it is no longer usable.
     pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.snapshot.load_full()
     }
 
-    /// Returns the current keys, whether or not they may still be used. An empty set is none.
+    /// Returns the current keys, even if they are no longer usable. Returns `None` for an empty
+    /// set.
     pub(crate) fn keys(&self) -> Option<Arc<KeySet>> {
         self.snapshot().map(|snapshot| Arc::clone(&snapshot.keys)).filter(|keys| !keys.is_empty())
     }
@@ -194,7 +200,7 @@ impl FetchedKeys {
         &self.refresh
     }
 
-    /// Asks for a key that was not in the set when it was looked up. This may make a fetch due.
+    /// Requests a key that was not in the set when it was looked up. This may make a fetch due.
     pub(crate) fn request(&self, key: &KeyName) -> KeyRequested {
         self.refresh.change(|state| {
             // `publish` replaces the snapshot under the same lock, so no key can arrive in between.
@@ -209,8 +215,9 @@ impl FetchedKeys {
         })
     }
 
-    /// For requests: the keys are overdue, so a fetch is. Returns whether one comes. A failed one lets the keys be used
-    /// for some minutes, so requests make a fetch due no more often than that.
+    /// Makes a fetch due for a request that found overdue keys. Returns whether a fetch follows.
+    /// After a failed fetch, requests use the keys for some minutes, so they make a fetch due no
+    /// more often than that.
     #[cold]
     fn overdue(&self) -> bool {
         self.refresh.change(|state| {
@@ -219,14 +226,14 @@ impl FetchedKeys {
         })
     }
 
-    /// For requests: uses overdue keys for some minutes, because no fetch comes.
+    /// Lets requests use overdue keys for some minutes, because no fetch follows.
     #[cold]
     fn use_overdue(&self, now: NumericDate) {
         self.refresh.read(|_locked| self.use_until(now.plus(USED_AFTER_FAILURE)));
     }
 
-    /// For the task: a fetch begins. Keys end here that have reached the stale limit by the monotonic clock: the other
-    /// clock may have been set back.
+    /// Begins a fetch, for the task. It also ends keys that have reached the stale limit by the
+    /// monotonic clock, because the wall clock may have been set back.
     pub(crate) fn begin(&self) -> Begun {
         self.refresh.begin(|state| {
             let begun = state.schedule.begin(Instant::now());
@@ -244,7 +251,7 @@ impl FetchedKeys {
     }
 
     /// Replaces the snapshot, then wakes the requests that wait for it. `advice` is the issuer's
-    /// `max-age`, `random` is uniform in 0..1. Returns whether the keys are others than before.
+    /// `max-age`, `random` is uniform in 0..1. Returns whether the keys have changed.
     pub(crate) fn publish(
         &self,
         keys: &Arc<KeySet>,
@@ -273,8 +280,8 @@ impl FetchedKeys {
         });
     }
 
-    /// Records a fetch that has brought a set without a usable key. Such a set ends the keys when it is confirmed, or
-    /// after some minutes if nothing can confirm it.
+    /// Records a fetch that has returned a set without a usable key. The current keys end when a
+    /// second fetch confirms it, or after some minutes if no fetch can confirm it.
     pub(crate) fn none_usable(
         &self,
         set: &Arc<KeySet>,
@@ -305,7 +312,7 @@ impl FetchedKeys {
         })
     }
 
-    /// For a caller that holds the lock. The stale limit stays.
+    /// Extends the use of the keys. The caller must hold the lock. The stale limit stays.
     fn use_until(&self, date: NumericDate) {
         if let Some(snapshot) = self.snapshot().filter(|snapshot| snapshot.current_until < date) {
             self.snapshot.store(Some(Arc::new(snapshot.used_until(date))));

@@ -1,4 +1,4 @@
-//! One JSON Web Key (RFC 7517) becomes verifying keys, or a reason why not. Sets of keys are `keys/set.rs`.
+//! Reads one JSON Web Key (RFC 7517) into verifying keys, or a reason to skip it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::keys::verifying_key::{PublicKey, VerifyingKey};
 use crate::token::algorithm::Algorithm;
 use crate::token::key_name::{THUMBPRINTS, Thumbprints, UsedName, thumbprints as present};
 
-/// Which keys of an issuer's sets may be used.
+/// The rules that select usable keys from an issuer's sets.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyRules {
     pub(crate) algorithms: Vec<Algorithm>,
-    /// The values that a member `issuer` may have.
+    /// Accepted values of a key's member `issuer`.
     pub(crate) issuers: Vec<String>,
 }
 
@@ -26,15 +26,15 @@ impl<'a> From<&'a KeyRules> for AcceptedKeys<'a> {
     }
 }
 
-/// Which keys of a set may be used.
+/// The keys of a set that may be used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AcceptedKeys<'a> {
     pub(crate) algorithms: &'a [Algorithm],
-    /// The values that a member `issuer` may have; `None` for any.
+    /// Accepted values of a key's member `issuer`. `None` accepts all.
     pub(crate) issuers: Option<&'a [String]>,
 }
 
-/// Keys for these algorithms, whichever issuer they name.
+/// Accepts keys for these algorithms, for any issuer.
 impl<'a> From<&'a [Algorithm]> for AcceptedKeys<'a> {
     fn from(algorithms: &'a [Algorithm]) -> Self {
         Self { algorithms, issuers: None }
@@ -45,17 +45,18 @@ impl<'a> From<&'a [Algorithm]> for AcceptedKeys<'a> {
 pub(crate) struct Key {
     /// Its `kid`.
     pub(crate) id: Option<Box<str>>,
-    /// Its certificate's names.
+    /// The thumbprints of its certificate.
     pub(crate) thumbprints: Thumbprints<Box<str>>,
     pub(crate) algorithm: Algorithm,
     pub(crate) verifying: VerifyingKey,
-    /// What it was prepared from.
+    /// The numbers that it was prepared from.
     numbers: Arc<PublicKey>,
 }
 
 impl Key {
-    /// Reads a JWK. A key that names no `alg` yields one prepared key for each accepted algorithm of its type, and
-    /// is never used for another (RFC 8725 §3.1). A key that is among the known ones is not prepared again.
+    /// Reads a JWK. A key without `alg` yields one prepared key for each accepted algorithm of its
+    /// type. A prepared key is never used for another algorithm (RFC 8725 §3.1). A key that is
+    /// among the known ones is not prepared again.
     pub(crate) fn from_jwk(
         jwk: &RawValue,
         accepted: AcceptedKeys<'_>,
@@ -96,14 +97,14 @@ impl Key {
         if keys.is_empty() { Err(JwkError::NotAccepted) } else { Ok(keys) }
     }
 
-    /// Reads no more than the names of a JWK. Those that are malformed are absent.
+    /// Reads only the names of a JWK. Malformed names count as absent.
     pub(crate) fn names_of(jwk: &RawValue) -> (Option<Box<str>>, Thumbprints<Box<str>>) {
         let jwk = Jwk::from_text(jwk.get()).ok();
         let name = |member| Some(jwk.as_ref()?.optional(member).ok()??.into());
         (name("kid"), THUMBPRINTS.map(name))
     }
 
-    /// Whether the other key does the same for the same tokens.
+    /// Returns whether the other key has the same effect on the same tokens.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         self.id == other.id
             && self.thumbprints == other.thumbprints
@@ -111,7 +112,7 @@ impl Key {
             && self.numbers == other.numbers
     }
 
-    /// Its `kid`, or else its first thumbprint.
+    /// Returns the `kid`, or the first thumbprint if there is none.
     pub(crate) fn name(&self) -> Option<UsedName<'_>> {
         self.id.as_deref().map(UsedName::Kid).or_else(|| present(&self.thumbprints).next())
     }
@@ -125,17 +126,18 @@ fn thumbprints(jwk: &Jwk<'_>) -> Result<Thumbprints<Box<str>>, JwkError> {
     Ok(thumbprints)
 }
 
-/// Entra ID publishes keys of several issuers at one address. A key that names its issuer is for no other one.
+/// Rejects a key whose `issuer` is another issuer. Entra ID publishes keys of several issuers at
+/// one URL.
 fn check_issuer(jwk: &Jwk<'_>, accepted: Option<&[String]>) -> Result<(), JwkError> {
     let (Some(accepted), Some(found)) = (accepted, jwk.optional("issuer")?) else { return Ok(()) };
     if accepted.iter().any(|name| *name == found) { Ok(()) } else { Err(JwkError::OtherIssuer) }
 }
 
-/// What a key with `use: sig` is not for, of the operations that RFC 7517 §4.3 defines.
+/// The operations of RFC 7517 §4.3 that contradict `use: sig`.
 const ENCRYPTION_OPERATIONS: [&str; 6] =
     ["encrypt", "decrypt", "wrapKey", "unwrapKey", "deriveKey", "deriveBits"];
 
-/// The key may verify signatures, and holds nothing secret.
+/// Checks that the key may verify signatures and holds no secret.
 fn check_purpose(jwk: &Jwk<'_>) -> Result<(), JwkError> {
     let purpose = jwk.optional("use")?;
     if purpose.as_ref().is_some_and(|purpose| purpose != "sig") {
@@ -152,7 +154,7 @@ fn check_purpose(jwk: &Jwk<'_>) -> Result<(), JwkError> {
         {
             return Err(MemberError::Malformed("key_ops").into());
         }
-        // It also forbids duplicates.
+        // RFC 7517 §4.3 forbids duplicates too.
         if operations.iter().zip(operations.iter().skip(1)).any(|(a, b)| a == b) {
             return Err(MemberError::Malformed("key_ops").into());
         }
@@ -160,21 +162,23 @@ fn check_purpose(jwk: &Jwk<'_>) -> Result<(), JwkError> {
     Ok(jwk.check_public()?)
 }
 
-/// The numbers of the key, and the algorithms that its type and curve allow.
+/// Returns the numbers of the key, and the algorithms that its type and curve allow.
 fn public_key(jwk: &Jwk<'_>) -> Result<(PublicKey, &'static [Algorithm]), JwkError> {
     use Algorithm::{ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
     match jwk.required("kty")?.as_ref() {
         "RSA" => {
             let (n, e) = (jwk.unsigned("n")?, jwk.unsigned("e")?);
-            // RFC 7518 §3.3 asks for 2048 bits. Past 8192 one signature costs milliseconds.
+            // RFC 7518 §3.3 requires 2048 bits. Above 8192, one signature check takes milliseconds.
             if !(2048..=8192).contains(&bits(&n)) {
                 return Err(MemberError::Unsupported("n").into());
             }
-            // A product of two odd primes is odd. The cryptography crate takes an even one, which verifies nothing.
+            // The product of two odd primes is odd. The cryptography crate accepts an even modulus,
+            // which verifies nothing.
             if n.last().is_none_or(|last| last % 2 == 0) {
                 return Err(JwkError::NotAKey);
             }
-            // The cryptography crate rejects an exponent that is even or 1, and one of more than 33 bits.
+            // The cryptography crate rejects an exponent that is even or 1, and an exponent of more
+            // than 33 bits.
             if bits(&e) > 33 || e.last().is_none_or(|last| last % 2 == 0) || e.as_slice() == [1] {
                 return Err(MemberError::Unsupported("e").into());
             }
@@ -198,7 +202,7 @@ fn public_key(jwk: &Jwk<'_>) -> Result<(PublicKey, &'static [Algorithm]), JwkErr
             if jwk.required("crv")? != "Ed25519" {
                 return Err(MemberError::Unsupported("crv").into());
             }
-            // Any other length could be taken for a key in another format.
+            // A value of another length could be parsed as a key in another format.
             let x: [u8; 32] = jwk.bytes("x")?.try_into().map_err(|_| JwkError::NotAKey)?;
             if !ed25519::is_canonical(&x) {
                 return Err(JwkError::NotCanonical);
@@ -219,7 +223,7 @@ fn bits(number: &[u8]) -> usize {
     number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
 }
 
-/// Why a key of a set is not used. It never costs the other keys of the set.
+/// The reason to skip a key of a set. The other keys of the set stay usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JwkError {
     Member(MemberError),
@@ -232,7 +236,7 @@ pub(crate) enum JwkError {
 }
 
 impl JwkError {
-    /// Whether the key shows private or symmetric key material.
+    /// Returns whether the key contains private or symmetric key material.
     pub(crate) fn holds_secret(self) -> bool {
         self == Self::Member(MemberError::HoldsSecret)
     }
@@ -249,10 +253,10 @@ impl fmt::Display for JwkError {
         match self {
             Self::Member(error) => fmt::Display::fmt(error, f),
             Self::NotForSignatures => f.write_str("is not for verifying signatures"),
-            Self::OtherIssuer => f.write_str("has an `issuer` that is another one"),
+            Self::OtherIssuer => f.write_str("has the `issuer` of another issuer"),
             Self::NotAKey => f.write_str("does not hold a valid public key"),
             Self::NotCanonical => f.write_str("does not encode its point canonically"),
-            Self::SmallOrder => f.write_str("holds a point of small order, for which anybody can sign"),
+            Self::SmallOrder => f.write_str("holds a point of small order, for which signatures can be forged"),
             Self::NotAccepted => f.write_str("is for an algorithm that is not accepted"),
         }
     }

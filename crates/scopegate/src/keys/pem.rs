@@ -1,4 +1,4 @@
-//! A public key in PEM (RFC 7468) becomes a JWK, so that it passes the same checks.
+//! Reads a public key in PEM (RFC 7468) as a JWK, so that it passes the same checks.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::keys::verifying_key::{sha1, sha256};
 /// Maximum length of a PEM string in bytes. A certificate for a key of 8,192 bits takes about 4 KiB.
 const MAX_LENGTH: usize = 64 * 1024;
 
-/// Why a string is not a public key in PEM.
+/// The reason why a string is not a public key in PEM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PemError {
     TooLong,
@@ -46,7 +46,8 @@ pub(crate) fn set(jwks: impl Iterator<Item = Value>) -> String {
     json!({ "keys": jwks.collect::<Vec<_>>() }).to_string()
 }
 
-/// The label and the bytes of the only block. Text around it is not allowed: two keys in one file are a mistake.
+/// Returns the label and the bytes of the only block. Text around it is rejected, because two keys
+/// in one file are a mistake.
 fn block(pem: &str) -> Result<(&str, Vec<u8>), PemError> {
     if pem.len() > MAX_LENGTH {
         return Err(PemError::TooLong);
@@ -62,7 +63,7 @@ fn block(pem: &str) -> Result<(&str, Vec<u8>), PemError> {
         return Err(PemError::NotOneBlock);
     }
     let base64: String = body.chars().filter(|character| !character.is_ascii_whitespace()).collect();
-    // The standard alphabet, with its padding, as canonical base64url.
+    // The standard alphabet with padding is read as canonical base64url.
     if !base64.len().is_multiple_of(4) || base64.contains(['-', '_']) {
         return Err(PemError::NotBase64);
     }
@@ -72,7 +73,8 @@ fn block(pem: &str) -> Result<(&str, Vec<u8>), PemError> {
     Ok((label, bytes))
 }
 
-/// RFC 5280 §4.1: `tbsCertificate` has an optional version, five fields, and then the key.
+/// Returns the `SubjectPublicKeyInfo` of a certificate. RFC 5280 §4.1: `tbsCertificate` has an
+/// optional version, five fields, and then the key.
 fn spki_of_certificate(der: &[u8]) -> Option<&[u8]> {
     const VERSION: u8 = 0xa0;
     let mut outer = Der(der);
@@ -89,7 +91,8 @@ fn spki_of_certificate(der: &[u8]) -> Option<&[u8]> {
     fields.element(SEQUENCE)
 }
 
-/// RFC 5280 §4.1.2.7, RFC 3279 §2.3, RFC 5480 §2.1, RFC 8410 §3.
+/// Reads a key as the members of a JWK (RFC 5280 §4.1.2.7, RFC 3279 §2.3, RFC 5480 §2.1, RFC 8410
+/// §3).
 fn public_key(spki: &[u8]) -> Result<Map<String, Value>, PemError> {
     const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
     const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -110,7 +113,7 @@ fn public_key(spki: &[u8]) -> Result<Map<String, Value>, PemError> {
                 Some([0x2b, 0x81, 0x04, 0x00, 0x23]) => ("P-521", 66),
                 _ => return Err(PemError::UnsupportedKey),
             };
-            // Both coordinates follow (SEC 1 §2.3.3). Compressed points are not read.
+            // Both coordinates follow (SEC 1 §2.3.3). Compressed points are rejected.
             let point = key.strip_prefix(&[4]).filter(|point| point.len() == 2 * length);
             let (x, y) = point.ok_or(PemError::UnsupportedKey)?.split_at(length);
             vec![("kty", "EC".into()), ("crv", curve.into()), ("x", encode(x)), ("y", encode(y))]
@@ -121,7 +124,7 @@ fn public_key(spki: &[u8]) -> Result<Map<String, Value>, PemError> {
     Ok(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// The algorithm, its parameters, and the bits of the key.
+/// Returns the algorithm, its parameters and the bits of the key.
 fn split(spki: &[u8]) -> Option<(&[u8], Der<'_>, &[u8])> {
     let mut outer = Der(spki);
     let mut fields = Der(outer.read(SEQUENCE)?);
@@ -130,7 +133,7 @@ fn split(spki: &[u8]) -> Option<(&[u8], Der<'_>, &[u8])> {
     let identifier = algorithm.read(OBJECT_IDENTIFIER)?;
     let bits = fields.read(BIT_STRING)?;
     fields.end()?;
-    // The first octet counts unused bits, and a key has none.
+    // The first octet is the number of unused bits, which is 0 for a key.
     Some((identifier, algorithm, bits.strip_prefix(&[0])?))
 }
 
@@ -139,8 +142,8 @@ impl fmt::Display for PemError {
         const EXPECTED: &str = "expected one PEM block, PUBLIC KEY or CERTIFICATE";
         match self {
             Self::TooLong => write!(f, "{EXPECTED}, found more than {MAX_LENGTH} bytes"),
-            Self::NotOneBlock => write!(f, "{EXPECTED}, found something else or more than that"),
-            Self::PrivateKey => write!(f, "{EXPECTED}, found a private key, which does not belong here"),
+            Self::NotOneBlock => write!(f, "{EXPECTED}, found no block, several, or text around one"),
+            Self::PrivateKey => write!(f, "{EXPECTED}, found a private key"),
             Self::OtherLabel => write!(f, "{EXPECTED}, found a block with another label"),
             Self::NotBase64 => write!(f, "{EXPECTED}, found a block that is not base64"),
             Self::NotDer => write!(f, "{EXPECTED}, found a block that holds something else"),

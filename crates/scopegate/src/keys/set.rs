@@ -1,4 +1,4 @@
-//! An immutable set of keys, looked up by key id and algorithm. Where it comes from is `keys.rs`.
+//! An immutable set of keys, looked up by key id and algorithm.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,18 +13,19 @@ use crate::keys::jwk::{AcceptedKeys, JwkError, Key};
 use crate::token::algorithm::Algorithm;
 use crate::token::key_name::{KeyId, KeyName, Thumbprints, UsedName, thumbprints};
 
-/// Real sets hold one to ten keys. The bound keeps a broken or hostile issuer from costing memory.
+/// Maximum number of keys in a set. Real sets have one to ten. The limit bounds the memory that a
+/// broken or hostile issuer can use.
 const MAX_KEYS: usize = 100;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// The keys of one issuer at one time.
 pub(crate) struct KeySet {
-    /// Tells it from every other set of this process.
+    /// Unique in this process.
     id: u64,
     /// In the order of the document.
     keys: Vec<Arc<Key>>,
-    /// The keys by their `kid`s, sorted by it ([`shortlex`]).
+    /// The keys with a `kid`, sorted by it ([`shortlex`]).
     named: Vec<(Box<str>, Arc<Key>)>,
     /// In the order of the document.
     skipped: Vec<SkippedJwk>,
@@ -33,14 +34,14 @@ pub(crate) struct KeySet {
 /// A key of the document that is not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SkippedJwk {
-    /// Its place in the document, from 0.
+    /// Index in the document, from 0.
     pub(crate) position: usize,
     pub(crate) id: Option<Box<str>>,
     pub(crate) thumbprints: Thumbprints<Box<str>>,
     pub(crate) reason: JwkError,
 }
 
-/// What a lookup finds when it does not find exactly one key.
+/// The result of a lookup that does not find exactly one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyLookupError {
     Unknown,
@@ -48,9 +49,9 @@ pub(crate) enum KeyLookupError {
 }
 
 impl KeySet {
-    /// Reads a JWK set (RFC 7517 §5), key by key: an unusable key is skipped, and costs no other key. So a set
-    /// without a usable key is an empty one, and not an error: its issuer may have withdrawn every key.
-    /// Keys that the earlier set has too stay the same objects.
+    /// Reads a JWK set (RFC 7517 §5), key by key. An unusable key is skipped, and the other keys
+    /// stay usable. A set without a usable key is empty and not an error, because its issuer may
+    /// have withdrawn every key. Keys that the earlier set also has stay the same objects.
     pub(crate) fn from_json<'a>(
         json: &[u8],
         accepted: impl Into<AcceptedKeys<'a>>,
@@ -67,7 +68,8 @@ impl KeySet {
         let (mut keys, mut skipped) = (Vec::with_capacity(jwks.len()), Vec::new());
         for (position, jwk) in jwks.into_iter().enumerate() {
             match Key::from_jwk(jwk, accepted, known) {
-                // Some sets list a key twice. Another with the same id is ambiguous, the same one is not.
+                // Some sets list a key twice, which is not ambiguous. A different key with the same
+                // id is.
                 Ok(usable) => usable.into_iter().for_each(|key: Arc<Key>| {
                     if !keys.iter().any(|listed: &Arc<Key>| listed.is_same_as(&key)) {
                         keys.push(key);
@@ -90,17 +92,17 @@ impl KeySet {
         if self.is_empty() { Err(JwksError::NoneUsable(self.skipped)) } else { Ok(self) }
     }
 
-    /// Whether no key can verify a token.
+    /// Returns whether no key can verify a token.
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The keys that are not used.
+    /// Returns the keys that are not used.
     pub(crate) fn skipped(&self) -> &[SkippedJwk] {
         &self.skipped
     }
 
-    /// Logs the keys that are skipped, unless the earlier set has skipped the same ones.
+    /// Logs the skipped keys, unless the earlier set has skipped the same ones.
     pub(crate) fn log_skipped(&self, issuer: &str, earlier: Option<&Self>) {
         if earlier.is_some_and(|earlier| earlier.skipped == self.skipped) {
             return;
@@ -108,7 +110,7 @@ impl KeySet {
         for key @ SkippedJwk { position, reason, .. } in &self.skipped {
             let key_id = key.name().map(|name| Excerpt::new(&name.shown())).map(tracing::field::display);
             if reason.holds_secret() {
-                // A published private key is known to everyone: the operator has to act.
+                // A published private key is compromised, so the operator has to act.
                 tracing::warn!(issuer, position, key_id, %reason, "key of the set skipped");
             } else {
                 tracing::info!(issuer, position, key_id, %reason, "key of the set skipped");
@@ -120,8 +122,9 @@ impl KeySet {
         self.id
     }
 
-    /// The one key that fits. A token that does not name its key finds one when only one fits its algorithm. Where
-    /// several fit, none is tried: a token must never cost more than one signature check.
+    /// Returns the only key that fits. A token that does not name its key finds one if exactly one
+    /// fits its algorithm. If several fit, none is tried, because a token must never cost more than
+    /// one signature check.
     pub(crate) fn find(&self, id: &KeyId<'_>, algorithm: Algorithm) -> Result<&Arc<Key>, KeyLookupError> {
         match self.used_name(id) {
             Some(UsedName::Kid(id)) => {
@@ -136,8 +139,9 @@ impl KeySet {
         }
     }
 
-    /// The name that counts in this set. A thumbprint counts if a key has that member, or if a skipped key has this
-    /// thumbprint. Many issuers write one into tokens and publish none, and their tokens do not name their key.
+    /// Returns the name that identifies a key in this set. A thumbprint counts if a key has that
+    /// member, or if a skipped key has this thumbprint. Many issuers write a thumbprint into tokens
+    /// and publish none. Their tokens do not name their key.
     pub(crate) fn used_name<'n>(&self, id: &'n KeyId<'_>) -> Option<UsedName<'n>> {
         let KeyId::Thumbprints(names) = id else { return id.first() };
         thumbprints(names).find(|name| {
@@ -147,7 +151,7 @@ impl KeySet {
         })
     }
 
-    /// Why the key that a token names is not used, although the issuer publishes it.
+    /// Returns the reason why the key that a token names is skipped, if the issuer publishes it.
     pub(crate) fn reason_to_skip(&self, id: &KeyId<'_>) -> Option<JwkError> {
         let name = self.used_name(id)?;
         let is_named = |key: &&SkippedJwk| match name {
@@ -157,18 +161,19 @@ impl KeySet {
         Some(self.skipped.iter().find(is_named)?.reason)
     }
 
-    /// Whether a token that names this key would find one, or several.
+    /// Returns whether a token that names this key would find one or several.
     pub(crate) fn contains(&self, name: &KeyName) -> bool {
         !matches!(self.find(&name.id, name.algorithm), Err(KeyLookupError::Unknown))
     }
 
-    /// Whether these are the same objects in the same order.
+    /// Returns whether both sets have the same objects in the same order.
     pub(crate) fn has_same_keys(&self, other: &Self) -> bool {
         self.keys.len() == other.keys.len()
             && self.keys.iter().zip(&other.keys).all(|(ours, theirs)| Arc::ptr_eq(ours, theirs))
     }
 
-    /// The `kid`s of the keys, or else their thumbprints, each once, in alphabetical order.
+    /// Returns the `kid` of each key, or its thumbprint if it has none. Each is listed once, in
+    /// alphabetical order.
     pub(crate) fn ids(&self) -> Vec<String> {
         let mut ids: Vec<String> = self.keys.iter().filter_map(|key| Some(key.name()?.shown())).collect();
         ids.sort_unstable();
@@ -178,7 +183,7 @@ impl KeySet {
 }
 
 impl SkippedJwk {
-    /// Its `kid`, or else its first thumbprint.
+    /// Returns the `kid`, or the first thumbprint if there is none.
     pub(crate) fn name(&self) -> Option<UsedName<'_>> {
         self.id.as_deref().map(UsedName::Kid).or_else(|| thumbprints(&self.thumbprints).next())
     }
@@ -200,13 +205,13 @@ fn single<'a>(
     }
 }
 
-/// Why a document is not a key set, or not one to start with.
+/// The reason why a document is not a key set, or why a verifier cannot start with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum JwksError {
     InvalidJson(JsonError),
     NoKeys,
     TooMany(usize),
-    /// A key set, and its keys are all skipped.
+    /// A key set whose keys are all skipped.
     NoneUsable(Vec<SkippedJwk>),
 }
 
@@ -231,7 +236,7 @@ impl std::error::Error for JwksError {}
 mod tests {
     use super::*;
 
-    /// A set of Ed25519 keys: that of RFC 8037 Appendix A.2 under these ids.
+    /// Returns a set that has the Ed25519 key of RFC 8037 Appendix A.2 under each of these ids.
     fn set(ids: &[&str], earlier: Option<&KeySet>) -> KeySet {
         let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
         let jwks = ids.iter().map(|id| format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}","kid":"{id}"}}"#));

@@ -1,4 +1,5 @@
-//! The only file that calls the cryptography crate: a public key, prepared once for one algorithm.
+//! The only module that calls the cryptography crate: public keys, each prepared once for one
+//! algorithm.
 
 use aws_lc_rs::digest;
 use aws_lc_rs::signature as aws;
@@ -8,14 +9,15 @@ use crate::token::algorithm::Algorithm;
 
 /// A public key that verifies signatures of one algorithm.
 ///
-/// Preparing it does the work that does not depend on a token: points are checked to be on their curve, and
-/// RSA's modulus is set up.
+/// Preparation does the work that does not depend on a token. Points are checked to be on their
+/// curve, and RSA's modulus is set up.
 ///
-/// The cryptography crate sets the modulus up when it first needs it, and under a lock: requests would wait for each
-/// other. So the first signature that an RSA key checks is one that nobody sent, of zeros, by whoever prepares the key.
+/// The cryptography crate sets up the modulus for the first signature, under a lock. Requests would
+/// wait for each other. Preparation therefore verifies a dummy signature of zeros with each RSA
+/// key.
 pub(crate) struct VerifyingKey(ParsedPublicKey);
 
-/// The numbers of a public key, as a JWK gives them.
+/// The numbers of a public key, as in a JWK.
 #[derive(PartialEq, Eq)]
 pub(crate) enum PublicKey {
     /// Modulus and exponent, big-endian, without leading zeros.
@@ -27,13 +29,14 @@ pub(crate) enum PublicKey {
 }
 
 impl VerifyingKey {
-    /// Prepares a key. `None` when the numbers are not a key of this algorithm.
+    /// Prepares a key. Returns `None` if the numbers are not a key of this algorithm.
     ///
-    /// The size of an RSA modulus is not looked at here; `keys/jwk.rs` does it.
+    /// `keys/jwk.rs` checks the size of an RSA modulus.
     pub(crate) fn new(algorithm: Algorithm, key: &PublicKey) -> Option<Self> {
         let prepared = Self::parsed(algorithm, key)?;
         if let PublicKey::Rsa { n, .. } = key {
-            // Of the full length and less than the modulus, or it would be refused before the modulus is needed.
+            // The dummy has the full length and is less than the modulus. Otherwise it would be
+            // rejected before the modulus is set up.
             let refused = prepared.verify_sig(&[], &vec![0; n.len()]).is_err();
             debug_assert!(refused, "zero is no signature");
         }
@@ -82,22 +85,23 @@ impl VerifyingKey {
     }
 }
 
-/// The SHA-1 of a certificate, by which `x5t` names it (RFC 7515 §4.1.7). It secures nothing here.
+/// Returns the SHA-1 of a certificate, by which `x5t` names it (RFC 7515 §4.1.7). Security does not
+/// depend on it.
 pub(crate) fn sha1(bytes: &[u8]) -> Vec<u8> {
     digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref().to_vec()
 }
 
-/// The SHA-256 of a certificate, by which `x5t#S256` names it (RFC 7515 §4.1.8).
+/// Returns the SHA-256 of a certificate, by which `x5t#S256` names it (RFC 7515 §4.1.8).
 pub(crate) fn sha256(bytes: &[u8]) -> Vec<u8> {
     digest::digest(&digest::SHA256, bytes).as_ref().to_vec()
 }
 
-/// Compares without telling, by the time that it takes, how far the two agree.
+/// Compares in a time that does not depend on the contents.
 pub(crate) fn equal_in_constant_time(a: &[u8], b: &[u8]) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
-/// How many signatures a thread checks: the cost of a token, for tests.
+/// Counts the signature checks of a thread, for tests about the cost of a token.
 #[cfg(test)]
 pub(crate) mod checks {
     use std::cell::Cell;

@@ -1,6 +1,7 @@
-//! The equation of Ed25519's curve, for public keys only: nothing here is secret, so nothing needs constant time.
+//! The equation of Ed25519's curve, for public keys only. No input is secret, so the code need not
+//! run in constant time.
 
-/// A number below 2²⁵⁶, which stands for its remainder modulo p = 2²⁵⁵ - 19. Little-endian.
+/// A number below 2²⁵⁶, which represents its remainder modulo p = 2²⁵⁵ - 19. Little-endian.
 type Number = [u64; 4];
 
 /// d = -121665/121666 (RFC 8032 §5.1).
@@ -9,13 +10,15 @@ const D: Number =
 
 const ONE: Number = [1, 0, 0, 0];
 
-/// p - 1 and 2p - 1: the two spellings of -1.
+/// p - 1 and 2p - 1: the two encodings of -1.
 const MINUS_ONE: [Number; 2] =
     [[u64::MAX - 19, u64::MAX, u64::MAX, u64::MAX >> 1], [u64::MAX - 38, u64::MAX, u64::MAX, u64::MAX]];
 
-/// Returns whether a point with this y coordinate is on the curve (RFC 8032 §5.1.3): whether
-/// (y² - 1) / (dy² + 1) is a square modulo p. The product of the two is one if the quotient is, and a number is a
-/// square unless its power to (p - 1) / 2 is -1 (Euler).
+/// Returns whether a point with this y coordinate is on the curve (RFC 8032 §5.1.3): whether the
+/// quotient (y² - 1) / (dy² + 1) is a square modulo p.
+///
+/// The quotient is a square if and only if the product of the two is. A number is a square unless
+/// its power to (p - 1) / 2 is -1 (Euler).
 pub(super) fn has_point(y: &[u8; 32]) -> bool {
     let mut number = [0; 4];
     for (limb, bytes) in number.iter_mut().zip(y.chunks_exact(8)) {
@@ -26,7 +29,8 @@ pub(super) fn has_point(y: &[u8; 32]) -> bool {
     !MINUS_ONE.contains(&euler(product))
 }
 
-/// Raises a number to (p - 1) / 2 = 2²⁵⁴ - 10, whose bits are ones except for the first and the fourth.
+/// Raises a number to (p - 1) / 2 = 2²⁵⁴ - 10. All bits of that exponent are ones except the first
+/// and the fourth.
 fn euler(number: Number) -> Number {
     (0..254).fold(ONE, |power, step| {
         let (square, bit) = (multiply(power, power), 253 - step);

@@ -1,4 +1,4 @@
-//! Credentials for a protected key set. Where they may be sent is decided in `endpoint.rs`.
+//! Credentials for a protected key set. `endpoint.rs` decides which requests carry them.
 
 use std::error::Error;
 use std::fmt;
@@ -13,9 +13,10 @@ use http::HeaderValue;
 use scopegate_proto::secret_file;
 use tokio::time::timeout;
 
-/// Credentials for a key set that is not public: the `Authorization` header of its requests, from a file or a callback.
+/// Credentials for a key set that is not public: the `Authorization` header of its requests, from a
+/// file or a callback.
 ///
-/// Each request gets its header from the source anew, because credentials expire and are replaced. Set it with
+/// The source is read for each request, because credentials expire and are replaced. Pass it to
 /// [`Issuer::keys_authorization`](crate::Issuer::keys_authorization).
 ///
 /// ```
@@ -43,25 +44,28 @@ enum Source {
 type BoxFuture = Pin<Box<dyn Future<Output = Result<HeaderValue, BoxError>> + Send>>;
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Bounds a token. Tokens of service accounts have a kilobyte or two.
+/// Maximum length of a token in bytes. Tokens of service accounts have one or two kilobytes.
 const MAX_LEN: usize = 64 * 1024;
 
-/// Bounds the time to get credentials, as that of a request is bounded.
+/// Maximum time to obtain credentials, the same as the default for a request.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl FetchAuthorization {
-    /// Sends the content of this file as a bearer token (RFC 6750 §2.1). The file is read for each request, within 5 s.
+    /// Sends the content of this file as a bearer token (RFC 6750 §2.1). The file is read for each
+    /// request, within 5 s.
     ///
-    /// The token is printable ASCII without spaces, of at most 64 KiB. White space around it is ignored. If the file
-    /// cannot be used, the fetch fails with an error that names the file and the reason, and not the content.
+    /// The token must be printable ASCII without spaces, of at most 64 KiB. White space around it
+    /// is ignored. If the file is unusable, the fetch fails with an error that has the path and the
+    /// reason, and never the content.
     pub fn bearer_file(path: impl Into<PathBuf>) -> Self {
         Self(Source::BearerFile(path.into().into()))
     }
 
-    /// Calls this function for each request, and sends the value in the header `Authorization`. Its future is dropped
-    /// after 5 s.
+    /// Calls this function for each request, and sends its value in the `Authorization` header. Its
+    /// future is dropped after 5 s.
     ///
-    /// If the function fails, the fetch fails. The error is logged, so it must contain no secret.
+    /// If the function fails, the fetch fails. The error is logged, so it must not contain a
+    /// secret.
     pub fn callback<F, Fut, E>(callback: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -75,7 +79,7 @@ impl FetchAuthorization {
         Self(Source::Callback(Arc::new(boxed)))
     }
 
-    /// Returns whether a file is to be read whose path is empty.
+    /// Returns whether the source is a file with an empty path.
     pub(crate) fn has_empty_path(&self) -> bool {
         matches!(&self.0, Source::BearerFile(path) if path.as_os_str().is_empty())
     }
@@ -119,7 +123,7 @@ fn bearer(text: &str) -> Result<HeaderValue, FileError> {
     HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| FileError::NotOneWord)
 }
 
-/// Why there are no credentials.
+/// The reason why there are no credentials.
 #[derive(Debug)]
 pub(crate) enum AuthorizationError {
     File { path: PathBuf, cause: FileError },

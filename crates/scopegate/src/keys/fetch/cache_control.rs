@@ -1,9 +1,11 @@
-//! How long an HTTP answer says that it is fresh. Whether that is believed is `keys/refresh/schedule.rs`.
+//! Reads how long an HTTP response is fresh. `keys/refresh/schedule.rs` decides whether to follow
+//! it.
 
 use std::time::Duration;
 
-/// Reads `Cache-Control` (RFC 9111 §5.2). An answer that must not be stored, or not be used without asking again, is
-/// fresh for no time. Of several `max-age` the smallest counts; one that is not a number says nothing.
+/// Reads `Cache-Control` (RFC 9111 §5.2). Returns zero for a response that must not be stored, or
+/// must be revalidated before each use. If there are several `max-age`, the smallest counts. An
+/// invalid `max-age` is ignored.
 pub(crate) fn max_age<'a>(values: impl Iterator<Item = &'a str>) -> Option<Duration> {
     let directives = values.flat_map(|value| value.split(',')).map(str::trim);
     directives.filter_map(directive).min()
@@ -21,7 +23,7 @@ fn directive(text: &str) -> Option<Duration> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    // RFC 9111 §1.2.2: what is too large to hold is very large.
+    // RFC 9111 §1.2.2: a value that is too large to represent counts as very large.
     Some(Duration::from_secs(digits.parse().unwrap_or(u64::from(u32::MAX))))
 }
 
@@ -34,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn max_age_is_read_wherever_it_stands() {
+    fn max_age_is_read_in_any_form() {
         // B20
         assert_eq!(seconds(&["max-age=300"]), Some(300));
         assert_eq!(seconds(&["public, Max-Age=300 , must-revalidate"]), Some(300));
@@ -46,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_says_nothing() {
+    fn invalid_max_age_is_ignored() {
         // B20
         for value in
             ["", "public", "max-age", "max-age=", "max-age=-1", "max-age=1.5", "max-age=+1", "s-maxage=9"]
@@ -57,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_not_be_kept_is_fresh_for_no_time_and_the_smallest_counts() {
+    fn uncacheable_is_zero_and_smallest_max_age_counts() {
         // B20
         assert_eq!(seconds(&["no-store"]), Some(0));
         assert_eq!(seconds(&["no-cache, max-age=600"]), Some(0));

@@ -1,4 +1,4 @@
-//! One bounded, conditional GET of a document.
+//! A bounded, conditional GET request for a document.
 
 use std::error::Error;
 use std::fmt;
@@ -11,11 +11,11 @@ use scopegate_proto::url::FetchUrl;
 
 use crate::keys::fetch::cache_control;
 
-/// A hundred RSA-4096 keys with certificate chains fit.
+/// Maximum length of a document in bytes. A hundred RSA-4096 keys with certificate chains fit.
 const MAX_BODY: usize = 256 * 1024;
 
-/// Media types of key sets and metadata. Which type a response names does not matter: issuers also write
-/// `text/plain`, and what it really is shows when it is read.
+/// Media types of key sets and metadata, for requests. The type of the response is ignored, because
+/// some issuers write `text/plain`, and parsing shows the format.
 const MEDIA_TYPES: HeaderValue = HeaderValue::from_static("application/json, application/jwk-set+json");
 
 /// A successful response.
@@ -29,11 +29,11 @@ pub(crate) struct Response {
 
 pub(crate) enum Fetched {
     Document(Vec<u8>),
-    /// 304: the document of the tag is current.
+    /// Status 304: the document with the tag that was sent is current.
     Unchanged,
 }
 
-/// Gets a document. If there is a tag, the request is conditional.
+/// Fetches a document. If there is a tag, the request is conditional.
 pub(crate) async fn get(
     client: &HttpClient,
     url: &FetchUrl,
@@ -44,7 +44,7 @@ pub(crate) async fn get(
     if let Some(value) = authorization {
         request = request.header(AUTHORIZATION, value);
     }
-    // A tag is a header's value, as a server sent it.
+    // A tag is a header value that a server has sent.
     if let Some(value) = tag.and_then(|tag| HeaderValue::from_str(tag).ok()) {
         request = request.header(IF_NONE_MATCH, value);
     }
@@ -65,7 +65,7 @@ pub(crate) async fn get(
     }
 }
 
-/// Why a request returned no document.
+/// The reason why a request returned no document.
 #[derive(Debug)]
 pub(crate) enum FetchError {
     Status(StatusCode),

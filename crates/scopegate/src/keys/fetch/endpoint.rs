@@ -1,5 +1,5 @@
-//! Where an issuer's key set is: at a known URL, or where its metadata says. It keeps what makes the next
-//! request cheaper, and knows nothing of keys.
+//! The endpoint of an issuer's key set: a known URL, or a URL that its metadata names. It keeps the
+//! entity tag for conditional requests, and does not parse keys.
 
 use std::error::Error;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::keys::fetch::authorization::{AuthorizationError, FetchAuthorization};
 use crate::keys::fetch::document::{self, FetchError, Fetched, Response};
 use crate::keys::fetch::transport::Transport;
 
-/// A discovered URL is trusted for this long if it works. Issuers hardly ever move their keys.
+/// A working discovered URL is used for this long. Issuers rarely move their keys.
 const REDISCOVER_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// The endpoint that one issuer's key set is fetched from.
@@ -26,7 +26,7 @@ pub(crate) struct JwksEndpoint {
     credentials: Option<Credentials>,
 }
 
-/// Credentials, and the configured URL that they are for.
+/// Credentials, and the configured URL that they may be sent to.
 struct Credentials {
     authorization: FetchAuthorization,
     configured: FetchUrl,
@@ -37,11 +37,11 @@ enum EndpointSource {
     Discovered(Box<Discovery>),
 }
 
-/// A URL, and the tag of the document that was accepted from it last.
+/// A URL, and the tag of the last document that was accepted from it.
 struct Endpoint {
     client: HttpClient,
     url: FetchUrl,
-    /// An entity tag means nothing at another URL (RFC 9110 §8.8.3).
+    /// An entity tag is valid for one URL only (RFC 9110 §8.8.3).
     tag: Option<String>,
     /// The URL for logs and errors.
     redacted: String,
@@ -74,8 +74,8 @@ impl JwksEndpoint {
         Ok(Self { source: EndpointSource::Discovered(Box::new(discovery)), credentials: None })
     }
 
-    /// Sends credentials with each request to the origin of this endpoint's URL, which is the issuer's if metadata is
-    /// fetched.
+    /// Sends credentials with each request to the origin of this endpoint's configured URL. If
+    /// metadata is fetched, that is the issuer's URL.
     pub(crate) fn with_authorization(mut self, authorization: Option<FetchAuthorization>) -> Self {
         let configured = match &self.source {
             EndpointSource::Known(keys) => &keys.url,
@@ -86,7 +86,7 @@ impl JwksEndpoint {
         self
     }
 
-    /// Returns the URL of the keys for logs and errors, or of the issuer while that is all that is known.
+    /// Returns the URL of the keys for logs and errors. Before discovery, returns the issuer's URL.
     pub(crate) fn redacted_url(&self) -> &str {
         match &self.source {
             EndpointSource::Known(keys) => &keys.redacted,
@@ -97,7 +97,7 @@ impl JwksEndpoint {
         }
     }
 
-    /// Fetches the key set. If there are keys to keep, the request is conditional.
+    /// Fetches the key set. If there are current keys, the request is conditional.
     pub(crate) async fn fetch(&mut self, has_keys: bool) -> Result<Response, EndpointError> {
         let credentials = self.credentials.as_ref();
         let keys = match &mut self.source {
@@ -109,7 +109,7 @@ impl JwksEndpoint {
         Ok(document::get(&keys.client, &keys.url, tag, authorization).await?)
     }
 
-    /// Records that the last response was a key set that is in use now.
+    /// Records that the last response was a key set, which is now in use.
     pub(crate) fn accepted(&mut self, tag: Option<String>) {
         match &mut self.source {
             EndpointSource::Known(keys) => keys.tag = tag,
@@ -121,7 +121,7 @@ impl JwksEndpoint {
         }
     }
 
-    /// Records that the last attempt failed: a discovered URL may be outdated.
+    /// Records that the last attempt failed, because a discovered URL may be outdated.
     pub(crate) fn failed(&mut self) {
         if let EndpointSource::Discovered(discovery) = &mut self.source
             && let Some(found) = &mut discovery.found
@@ -131,8 +131,8 @@ impl JwksEndpoint {
     }
 }
 
-/// Returns the header for a request to this URL: none to another server than the configured one, which metadata may
-/// name.
+/// Returns the header for a request to this URL. Returns `None` for another origin than the
+/// configured one, because metadata may name any server.
 async fn header_for(
     credentials: Option<&Credentials>,
     url: &FetchUrl,
@@ -153,8 +153,9 @@ impl Endpoint {
 }
 
 impl Discovery {
-    /// Returns the JWKS endpoint. It is discovered if it is unknown or in doubt. If discovery fails then, the
-    /// old one is used: keys may still be there although the metadata is not.
+    /// Returns the JWKS endpoint. It is discovered if it is unknown or may be outdated. If this
+    /// fails, the old endpoint is used, because its keys may be available although the metadata is
+    /// not.
     async fn keys(&mut self, credentials: Option<&Credentials>) -> Result<&mut Endpoint, EndpointError> {
         let old = match self.found.take() {
             Some(found) if Instant::now() < found.valid_until => {
@@ -175,8 +176,8 @@ impl Discovery {
         Ok(&mut self.found.insert(found).keys)
     }
 
-    /// Tries the URLs where metadata may be, in their order, and takes the first document that is this
-    /// issuer's.
+    /// Tries the well-known metadata URLs in their order, and returns the JWKS URL of the first
+    /// valid metadata of this issuer.
     async fn discover(&self, credentials: Option<&Credentials>) -> Result<FetchUrl, EndpointError> {
         let mut failures = Vec::new();
         // All of these URLs are on the issuer's server.
@@ -209,12 +210,12 @@ fn http_client(error: SettingsError) -> ConfigError {
     ConfigError::HttpClient { source: error.into() }
 }
 
-/// Why an endpoint returned no document.
+/// The reason why an endpoint returned no document.
 #[derive(Debug)]
 pub(crate) enum EndpointError {
     Fetch(FetchError),
     Metadata(MetadataError),
-    /// Each URL that was tried, and the reason why its response was rejected.
+    /// Each URL that was tried, with the reason why its response was rejected.
     NotDiscovered(Vec<(String, EndpointError)>),
     /// The response is "not modified", although the request was not conditional.
     NotModified,

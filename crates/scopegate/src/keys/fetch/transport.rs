@@ -1,4 +1,4 @@
-//! How issuers are reached: the HTTP clients of one verifier, and their settings.
+//! The HTTP clients of one verifier and their settings.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use scopegate_proto::http::{HttpClient, HttpClients, SettingsError, TransportSettings};
 use scopegate_proto::url::FetchUrl;
 
-/// The settings of the application.
+/// The settings that the application configures.
 pub(crate) struct TransportConfig {
     /// PEM, one bundle for each call.
     pub(crate) root_certificates: Vec<Arc<[u8]>>,
@@ -19,8 +19,8 @@ impl Default for TransportConfig {
     }
 }
 
-/// The HTTP clients of one verifier: issuers that are reached in the same way share one, because building a
-/// client reads the system's certificate authorities.
+/// The HTTP clients of one verifier. Issuers with the same transport settings share a client,
+/// because building one reads the system's certificate authorities.
 #[derive(Clone, Debug)]
 pub(crate) struct Transport {
     clients: HttpClients,

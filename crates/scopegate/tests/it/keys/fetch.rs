@@ -53,7 +53,7 @@ async fn fetched_key_of_another_issuer_is_skipped() {
     let rejected = verifier.verify(client_token().sign_with(&other.with_kid("other"))).unwrap_err();
     assert!(matches!(rejected, Error::UnknownKey { .. }), "{rejected:?}");
     assert!(
-        rejected.to_string().ends_with("is not used: it has an `issuer` that is another one"),
+        rejected.to_string().ends_with("is not used: it has the `issuer` of another issuer"),
         "{rejected}"
     );
 }

@@ -80,12 +80,12 @@ fn anything_but_one_public_key_is_rejected() {
     assert!(from_pem("k", &block("PUBLIC KEY", &body)).is_ok());
     let (_, certificate) = certificate(&KEYS[1]);
     for (pem, found) in [
-        (String::new(), "something else or more"),
-        (body.clone(), "something else or more"),
-        (format!("{spki}{spki}"), "something else or more"),
-        (format!("{spki}{certificate}"), "something else or more"),
-        (format!("key:\n{spki}"), "something else or more"),
-        (spki.replace("END PUBLIC KEY", "END CERTIFICATE"), "something else or more"),
+        (String::new(), "no block, several, or text around one"),
+        (body.clone(), "no block, several, or text around one"),
+        (format!("{spki}{spki}"), "no block, several, or text around one"),
+        (format!("{spki}{certificate}"), "no block, several, or text around one"),
+        (format!("key:\n{spki}"), "no block, several, or text around one"),
+        (spki.replace("END PUBLIC KEY", "END CERTIFICATE"), "no block, several, or text around one"),
         (KEYS[1].private_key_pem(), "a private key"),
         (block("RSA PRIVATE KEY", &body), "a private key"),
         (block("RSA PUBLIC KEY", &body), "another label"),

@@ -148,7 +148,7 @@ fn key_of_another_issuer_is_skipped() {
     // FR-B7
     assert_usable(&RSA, &changed(&RSA, &json!({ "issuer": ISSUER })));
     for other in ["https://issuer.example/pool/", "https://ISSUER.example/pool", "{tenantid}", ""] {
-        assert_unusable(&changed(&RSA, &json!({ "issuer": other })), "`issuer` that is another one");
+        assert_unusable(&changed(&RSA, &json!({ "issuer": other })), "the `issuer` of another issuer");
     }
     assert_unusable(&changed(&RSA, &json!({ "issuer": [ISSUER] })), "malformed `issuer`");
 }
