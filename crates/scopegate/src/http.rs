@@ -1,10 +1,8 @@
-//! Which response does a request get? The decision about an HTTP request as data, for any
-//! framework.
+//! The decision about an HTTP request, and the response to a rejected one, for any framework.
 //!
-//! An [`Authorizer`] holds what a route requires. It takes the headers of a request, and returns
-//! the claims of its token or a [`Rejection`]. It also turns a rejection into status, headers and
-//! body. The layers of `scopegate-axum` are made of it; use it directly if your framework has no
-//! tower services.
+//! An [`Authorizer`] holds the requirement of a route. It takes the headers of a request, and
+//! returns the claims of its token or a [`Rejection`]. It also renders the response to a rejection.
+//! The layers of `scopegate-axum` use it. Use it directly if your framework has no tower services.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -42,7 +40,7 @@
 //!
 //! # Responses
 //!
-//! | request | response |
+//! | Request | Response |
 //! | --- | --- |
 //! | no credentials, or another scheme | 401, a challenge with `realm` and `scope`, and no `error` (RFC 6750 §3.1) |
 //! | several `Authorization` headers, or a `Bearer` that is not one token | 400, `error="invalid_request"` |
@@ -51,7 +49,7 @@
 //! | a valid token that a rule of the application denies, or whose claims do not fit its type | 403, a challenge with `realm` only, `reason` = the reason code |
 //! | any token, while its issuer's keys are unavailable | 503, `Retry-After`, no challenge |
 //!
-//! Each body is a problem document (RFC 9457), and each response is `Cache-Control: no-store`. The
+//! Each body is a problem document (RFC 9457), and each response has `Cache-Control: no-store`. The
 //! texts are fixed, so responses don't reveal why a token was rejected. [`Authorizer::record`] logs
 //! the reason, counts it and passes it to observers. [`Decision`](crate::Decision) lists the reason
 //! codes.

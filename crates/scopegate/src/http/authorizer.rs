@@ -1,5 +1,4 @@
-//! What a route requires, and the decision about one request. The responses are in
-//! `http/template.rs`.
+//! The requirement of a route, and the decision about one request.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -18,7 +17,7 @@ use crate::scope::requirement::Requirement;
 use crate::verifier::Verifier;
 use crate::verifier::pending::{Attempt, PendingVerification};
 
-/// Decides about the requests to a route, and renders the responses to those that it rejects.
+/// Decides about the requests to a route, and renders the responses to rejected ones.
 ///
 /// Create one for each requirement at startup. See the [module](crate::http) for an example.
 #[derive(Clone)]
@@ -30,7 +29,7 @@ pub struct Authorizer {
     templates: OnceLock<ResponseTemplates>,
 }
 
-/// What a route requires.
+/// The requirement of a route.
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub enum Access {
@@ -45,14 +44,14 @@ pub enum Access {
 /// The decision about a request.
 #[derive(Debug)]
 pub enum Authorization {
-    /// The request is accepted or rejected. There are no claims only if the token is
+    /// The request is accepted or rejected. `None` instead of claims means that the token is
     /// [optional](Access::OptionalToken) and the request has none.
     Ready(Result<Option<Claims>, Rejection>),
     /// The token names an unknown key that its issuer may just have published.
     Pending(PendingAuthorization),
 }
 
-/// A decision that depends on a key which is being fetched.
+/// A decision that depends on a key that is being fetched.
 #[must_use = "nothing is decided until wait() is awaited"]
 #[derive(Debug)]
 pub struct PendingAuthorization {
@@ -74,7 +73,7 @@ impl Authorizer {
         Ok(Self::new(verifier, Access::Scopes(verifier.compile(requirement))))
     }
 
-    /// Requires a valid token, whatever scopes it grants.
+    /// Requires a valid token, with any scopes or none.
     pub fn require_token(verifier: &Verifier) -> Self {
         Self::new(verifier, Access::Token)
     }
@@ -95,8 +94,9 @@ impl Authorizer {
         Self { verifier: verifier.clone(), access, challenge, templates: OnceLock::new() }
     }
 
-    /// Sets the name of what is protected, for challenges (RFC 9110 §11.5). Default: `api`.
-    /// Characters that are not printable ASCII become `?`.
+    /// Sets the realm of challenges, the name of the protected area (RFC 9110 §11.5).
+    ///
+    /// Default: `api`. Characters that are not printable ASCII become `?`.
     #[must_use]
     pub fn with_realm(self, realm: impl Into<String>) -> Self {
         self.with_challenge(|challenge| challenge.realm = realm.into())
@@ -113,7 +113,7 @@ impl Authorizer {
         Self { templates: OnceLock::new(), ..self }
     }
 
-    /// Returns what the route requires.
+    /// Returns the requirement.
     pub fn access(&self) -> &Access {
         &self.access
     }
@@ -180,9 +180,9 @@ impl Authorizer {
 
     /// Returns the response to a rejected request.
     ///
-    /// The rejection is this authorizer's, or the application's. If the application requires scopes
-    /// that the route does not, the challenge names both: a client that obtains a new token needs
-    /// all of them.
+    /// The rejection comes from this authorizer or from the application. If the application
+    /// requires scopes that the route does not, the challenge lists both, because a client that
+    /// requests a new token needs all of them.
     pub fn response(&self, rejection: &Rejection) -> ResponseTemplate {
         let kind = rejection.kind();
         if let (Kind::InsufficientScope, RaisedBy::Application) = (kind, rejection.raised_by) {
@@ -199,8 +199,8 @@ impl Authorizer {
 }
 
 impl PendingAuthorization {
-    /// Waits for the key as [`Verifier::verify_or_refresh`] does, and decides. `authorizer` is the
-    /// one that returned this value.
+    /// Waits for the key as [`Verifier::verify_or_refresh`] does, and decides. `authorizer` must be
+    /// the authorizer that returned this value.
     ///
     /// # Errors
     /// Returns the [`Rejection`] of the request.

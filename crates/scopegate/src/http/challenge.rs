@@ -1,7 +1,7 @@
 //! The `WWW-Authenticate` header (RFC 6750 §3, RFC 9110 §11.6.1).
 //!
-//! Clients in the field take the first `scope=` or `error=` that they find, also inside another
-//! value, and some do not find a parameter with spaces around its `=`. So there are none, and
+//! Some clients take the first `scope=` or `error=` that they find, even inside another value. Some
+//! do not find a parameter with spaces around its `=`. So there are no such spaces, and
 //! `error_description` comes last.
 
 use std::fmt;
@@ -10,13 +10,12 @@ use http::HeaderValue;
 
 use crate::resource_identifier::ResourceIdentifier;
 
-/// Names what is protected, if nothing else is configured.
+/// The default realm.
 pub(super) const DEFAULT_REALM: &str = "api";
 
-/// The URL of an API's metadata (RFC 9728 §3.1), which challenges name.
+/// The URL of an API's metadata (RFC 9728 §3.1), for challenges.
 ///
-/// It comes from the API's [`ResourceIdentifier`], so it is a URL that clients follow, and never
-/// one of another host.
+/// It is derived from the API's [`ResourceIdentifier`], so it is valid and on the API's host.
 ///
 /// ```
 /// use scopegate::ResourceIdentifier;
@@ -52,7 +51,7 @@ impl fmt::Display for MetadataUrl {
 /// The parameters of a challenge that are the same for every rejection of a route.
 #[derive(Clone, Debug)]
 pub(super) struct Challenge {
-    /// Name of what is protected.
+    /// The name of the protected area.
     pub(super) realm: String,
     /// URL of the API's metadata (RFC 9728 §5.1).
     pub(super) resource_metadata: Option<MetadataUrl>,
@@ -85,8 +84,9 @@ impl Challenge {
         self.build(&[])
     }
 
-    /// Returns the challenge for a valid token that a rule denies: only the scheme and the realm. An error code or a
-    /// scope would make clients get another token, which would be denied too.
+    /// Returns the challenge for a valid token that a rule denies: only the scheme and the realm.
+    /// An error code or a scope would make clients request another token, which would be denied
+    /// too.
     pub(super) fn denied(&self) -> HeaderValue {
         Self { realm: self.realm.clone(), resource_metadata: None, scope: String::new() }.build(&[])
     }
@@ -111,8 +111,8 @@ impl Challenge {
     }
 }
 
-/// A quoted string of printable ASCII (RFC 9110 §5.6.4). Any other character of a configured realm
-/// becomes `?`: a header can hold it in no spelling that all parsers agree on.
+/// Appends a quoted string of printable ASCII (RFC 9110 §5.6.4). Any other character of a
+/// configured realm becomes `?`, because parsers disagree on every way to encode it in a header.
 fn push_quoted(text: &mut String, value: &str) {
     text.push('"');
     for character in value.chars() {

@@ -1,5 +1,5 @@
-//! Which credentials does a request carry? One `Authorization` header at most; one file for each
-//! scheme. Tokens in a query or a body are never looked for.
+//! The credentials of a request: at most one `Authorization` header. Tokens in a query or a body
+//! are ignored.
 
 pub(crate) mod bearer;
 
@@ -16,8 +16,7 @@ use crate::http::credentials::bearer::BearerToken;
 pub enum Credentials<'a> {
     /// No `Authorization` header, or an empty one.
     None,
-    /// The scheme is not understood, or there is none: what stands there may be a secret, so it is not
-    /// shown.
+    /// The scheme is unsupported or missing. The value may be a secret, so it is not shown.
     Unsupported,
     /// The scheme is `Bearer`.
     Bearer(BearerToken<'a>),
@@ -29,8 +28,7 @@ pub enum Credentials<'a> {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MalformedCredentials {
-    /// The request has more than one `Authorization` header, and servers differ in which one
-    /// counts.
+    /// The request has more than one `Authorization` header. Servers differ in which one they use.
     SeveralHeaders,
     /// `Bearer` is not followed by spaces and exactly one token.
     NotOneToken,

@@ -5,14 +5,14 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value};
 
-/// A problem document (RFC 9457) without a type of its own, so its title is the status's name.
+/// A problem document (RFC 9457) without its own type, so its title is the name of the status.
 #[derive(Clone, Debug)]
 pub struct Problem {
     status: StatusCode,
     document: Bytes,
 }
 
-/// The members that every document has (RFC 9457 §3.1).
+/// Returns the members of every document (RFC 9457 §3.1).
 fn members(status: StatusCode, detail: &str) -> Map<String, Value> {
     let members: [(&str, Value); 3] = [
         ("title", status.canonical_reason().into()),
@@ -28,7 +28,7 @@ impl Problem {
         Self::with_members(status, members(status, detail))
     }
 
-    /// Creates a document that also has a stable code, `reason`, for programs.
+    /// Creates a document with a stable code for programs, `reason`.
     pub(super) fn with_reason(status: StatusCode, detail: &str, reason: &str) -> Self {
         let mut members = members(status, detail);
         members.insert("reason".to_owned(), reason.into());

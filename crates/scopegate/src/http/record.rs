@@ -1,4 +1,4 @@
-//! Where a decision goes: to the log, to the metric and to the observers.
+//! Records decisions in the log, in the metric and with the observers.
 
 use scopegate_proto::excerpt::Excerpt;
 use tracing::Level;
@@ -14,12 +14,13 @@ use crate::http::rejection::{Rejection, RejectionReason};
 use crate::metrics;
 
 impl Authorizer {
-    /// Records the decision about one request. Call it once for each request, whether the request is
-    /// accepted or rejected. The layers of `scopegate-axum` do.
+    /// Records the decision about one request.
     ///
-    /// - Logs a rejection with `tracing`, as one event with fields: at `WARN` if keys are unavailable
-    ///   or the claims do not fit the application's type, at `DEBUG` for a request without credentials,
-    ///   at `INFO` otherwise. Accepted requests are not logged.
+    /// Call it once for each request, accepted or rejected. The layers of `scopegate-axum` do.
+    ///
+    /// - Logs a rejection with `tracing`, as one event with fields. The level is `WARN` if keys are
+    ///   unavailable or the claims do not fit the application's type. It is `DEBUG` for a request
+    ///   without credentials, and otherwise `INFO`. Accepted requests are not logged.
     /// - Counts `scopegate_requests_total`, with the feature `metrics`.
     /// - Passes the decision to the [observers](crate::VerifierBuilder::observe) of the verifier.
     ///
@@ -52,27 +53,27 @@ impl Authorizer {
         self.verifier().observe(decision);
     }
 
-    /// Returns whether an observer or the metric sees the decision about an accepted request. If not,
-    /// it need not be [recorded](Self::record). It does not change.
+    /// Returns whether an observer or the metric receives the decision about an accepted request.
+    /// If not, it need not be [recorded](Self::record). The value never changes.
     pub fn records_accepted(&self) -> bool {
         cfg!(feature = "metrics") || self.is_observed()
     }
 
-    /// Returns whether an observer, the metric or the log sees the decision about this rejection. If
-    /// not, it need not be [recorded](Self::record).
+    /// Returns whether an observer, the metric or the log receives the decision about this
+    /// rejection. If not, it need not be [recorded](Self::record).
     pub fn records_rejection(&self, rejection: &Rejection) -> bool {
         rejection.level() <= LevelFilter::current() || self.records_accepted()
     }
 
-    /// Returns whether the verifier has [observers](crate::VerifierBuilder::observe). Only they see
-    /// the [time](Decision::elapsed) that a decision took.
+    /// Returns whether the verifier has [observers](crate::VerifierBuilder::observe). Only they
+    /// receive the [time](Decision::elapsed) that a decision took.
     pub fn is_observed(&self) -> bool {
         self.verifier().is_observed()
     }
 }
 
 impl Rejection {
-    /// The level of the log event.
+    /// Returns the level of the log event.
     fn level(&self) -> Level {
         match self.reason() {
             RejectionReason::NoCredentials => Level::DEBUG,
@@ -90,7 +91,7 @@ impl Rejection {
     }
 }
 
-/// What a log event has of a token.
+/// The fields of a log event that come from a token.
 #[derive(Default)]
 struct Caller {
     issuer: Shown,
@@ -99,7 +100,7 @@ struct Caller {
     jti: Shown,
 }
 
-/// Longer values are cut, and all are escaped.
+/// A value for the log. Long values are truncated, and all are escaped.
 type Shown = Option<DisplayValue<Excerpt>>;
 
 impl Caller {

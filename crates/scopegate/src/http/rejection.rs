@@ -1,4 +1,4 @@
-//! Why a request is rejected, and which of the six responses that means. Nothing else chooses one.
+//! The reason why a request is rejected, and the only choice of its response.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -13,10 +13,10 @@ use crate::http::credentials::MalformedCredentials;
 use crate::http::template::{Kind, ResponseTemplate};
 use crate::verifier::outcome::Rejected;
 
-/// Why a request was rejected.
+/// A rejected request, with the reason.
 ///
-/// `Display` and [`source`](StdError::source) tell the operator: log them, and don't send them to
-/// the caller. [`status`](Self::status) and [`body_text`](Self::body_text) are for the caller.
+/// `Display` and [`source`](StdError::source) are for the operator. Log them, and don't send them
+/// to the caller. [`status`](Self::status) and [`body_text`](Self::body_text) are for the caller.
 ///
 /// An [`Error`] converts into a rejection, so that a handler can require more than its route does.
 /// [`Authorizer::response`](crate::http::Authorizer::response) returns the same response in both
@@ -34,7 +34,7 @@ pub struct Rejection {
 pub enum RejectionReason {
     /// The request has no `Authorization` header: 401.
     NoCredentials,
-    /// The `Authorization` header has a scheme that is not understood, or none: 401.
+    /// The `Authorization` header has an unsupported scheme, or none: 401.
     UnsupportedScheme,
     /// The request has several `Authorization` headers, or a `Bearer` that is not one token: 400.
     Malformed(MalformedCredentials),
@@ -61,7 +61,7 @@ impl Rejection {
         Self { reason, claims: None, raised_by: RaisedBy::Authorizer }
     }
 
-    /// A denial has one form, wherever it comes from.
+    /// Creates the rejection for an error. A denial always becomes `Denied`.
     pub(super) fn of_token(error: Error) -> Self {
         Self::new(match error {
             Error::Denied(denied) => RejectionReason::Denied(denied),
@@ -75,17 +75,17 @@ impl Rejection {
         Self { raised_by: RaisedBy::Application, ..Self::new(RejectionReason::NoCredentials) }
     }
 
-    /// Creates the rejection of a valid token by a rule of the application: 403, with the reason code
-    /// in the body.
+    /// Creates the rejection of a valid token by a rule of the application: 403, with the reason
+    /// code in the body.
     ///
     /// # Panics
-    /// Panics for a code that [`Denied::new`] does not accept.
+    /// Panics if [`Denied::new`] does not accept the code.
     #[track_caller]
     pub fn forbidden(reason: &'static str) -> Self {
         Denied::new(reason).into()
     }
 
-    /// Adds the claims of the verified token that is not enough.
+    /// Adds the claims of the verified token.
     #[must_use]
     pub fn with_claims(self, claims: Claims) -> Self {
         Self { claims: Some(claims), ..self }
@@ -126,12 +126,13 @@ impl Rejection {
         self.claims.as_ref()
     }
 
-    /// Returns whether this rejection, which the application raised, is about these claims: a 403 whose
-    /// error fits them. A rejection of another token is not about the caller.
+    /// Returns whether this rejection by the application is about these claims. It is if its status
+    /// is 403 and its error fits them. A rejection of another token is not about the caller.
     ///
-    /// - Missing scopes fit if the claims lack them, and have the scopes that the error names.
-    /// - A denial that is converted from [`Denied`] fits. One from [`Error::Denied`] does not: only a
-    ///   verification returns it.
+    /// - Missing scopes fit if the claims lack them, and have the scopes that the error lists as
+    ///   granted.
+    /// - A denial fits if it was converted from [`Denied`]. A denial from [`Error::Denied`] does
+    ///   not, because only a verification returns it.
     /// - [`Error::UnexpectedClaims`] fits, because it names no token.
     pub fn is_about(&self, claims: &Claims) -> bool {
         match &self.reason {
@@ -144,8 +145,7 @@ impl Rejection {
         }
     }
 
-    /// Returns the response for a route that is not known: with the default realm, and without
-    /// metadata.
+    /// Returns the response for an unknown route: with the default realm, and without metadata.
     pub fn default_response(&self) -> ResponseTemplate {
         let challenge = Challenge {
             realm: DEFAULT_REALM.to_owned(),
@@ -174,7 +174,7 @@ impl Rejection {
         }
     }
 
-    /// Returns the scopes, and those that the rejection requires besides them, each once.
+    /// Returns these scopes and the scopes that the rejection requires, each once.
     pub(super) fn additional_scopes(&self, scopes: &str) -> String {
         let mut scopes = scopes.to_owned();
         if let RejectionReason::Token(Error::InsufficientScope { required, .. }) = &self.reason {
@@ -189,8 +189,8 @@ impl Rejection {
     }
 }
 
-/// Use it, and thus `?`, for errors about the request's own token. For another token, choose the
-/// response yourself: the caller cannot mend that token.
+/// Converts an error about the request's own token, for use with `?`. For another token, choose the
+/// response yourself, because the caller cannot replace that token.
 impl From<Error> for Rejection {
     fn from(error: Error) -> Self {
         let raised_by = match error {

@@ -1,10 +1,9 @@
-//! Responses as data: status, headers and body. Which one a rejection gets is decided in
-//! `http/rejection.rs`.
+//! The responses to rejections: status, headers and body.
 //!
-//! They are rendered once for each route, because an attacker can cause rejections. Two are rendered for
-//! each request, and need a valid token: a denial with a reason code, and missing scopes that only the
-//! application requires. Rendering one costs 9,000 instructions and 19 allocations, copying one 550 and
-//! 2.
+//! Most are rendered once for each route, because attackers can cause rejections. Two are rendered
+//! for each request, and need a valid token: a denial with a reason code, and missing scopes that
+//! only the application requires. Rendering takes 9,000 instructions and 19 allocations, copying
+//! 550 and 2.
 
 use std::time::Duration;
 
@@ -15,15 +14,16 @@ use http::{HeaderValue, Response, StatusCode};
 use crate::http::challenge::{Challenge, ErrorCode};
 use crate::http::problem::Problem;
 
-/// The responses that there are.
+/// The kinds of responses.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     NoCredentials,
     Malformed,
-    /// One for all reasons: which check fails first may depend on unverified input.
+    /// One response for all reasons, because which check fails first may depend on unverified
+    /// input.
     InvalidToken,
     InsufficientScope,
-    /// The token is valid, and another one would not help.
+    /// The token is valid, and another token would not help.
     Denied {
         reason: &'static str,
     },
@@ -56,7 +56,7 @@ impl Kind {
 
 /// The response to a rejected request, as data.
 ///
-/// [`into_response`](Self::into_response) makes an HTTP response of it. The single parts are for
+/// [`into_response`](Self::into_response) converts it into an HTTP response. The parts are for
 /// protocols with another form, such as gRPC.
 #[derive(Clone, Debug)]
 pub struct ResponseTemplate {
@@ -71,7 +71,7 @@ impl ResponseTemplate {
         let challenged = |value| (WWW_AUTHENTICATE, value);
         let header = match kind {
             Kind::NoCredentials => challenged(challenge.without_error()),
-            // The required scopes say nothing about a request that has not exactly one token.
+            // Without exactly one token, the required scopes do not help the client.
             Kind::Malformed => challenged(
                 Challenge { scope: String::new(), ..challenge.clone() }
                     .with_error(ErrorCode::InvalidRequest, detail),
@@ -103,8 +103,8 @@ impl ResponseTemplate {
         self.detail
     }
 
-    /// Returns the one header that tells the client what to do: `WWW-Authenticate`, or
-    /// `Retry-After` for 503.
+    /// Returns the header with the instruction for the client: `WWW-Authenticate`, or `Retry-After`
+    /// for 503.
     pub fn header(&self) -> (&HeaderName, &HeaderValue) {
         let (name, value) = &self.header;
         (name, value)
@@ -123,8 +123,8 @@ fn retry_header(retry_after: Duration) -> (HeaderName, HeaderValue) {
     (RETRY_AFTER, HeaderValue::from(retry_after.as_secs()))
 }
 
-/// The responses that are the same for every request to a route, except for `Retry-After`. Their texts
-/// reveal nothing about a token.
+/// The responses that are the same for every request to a route, except for `Retry-After`. Their
+/// texts do not reveal anything about a token.
 #[derive(Clone, Debug)]
 pub(super) struct ResponseTemplates {
     no_credentials: ResponseTemplate,
@@ -146,8 +146,8 @@ impl ResponseTemplates {
         }
     }
 
-    /// Returns the response, unless its document depends on the rejection. The time of
-    /// [`Kind::Unavailable`] has to be set.
+    /// Returns the response, unless its document depends on the rejection. Set the time of
+    /// [`Kind::Unavailable`] yourself.
     pub(super) fn get(&self, kind: Kind) -> Option<&ResponseTemplate> {
         match kind {
             Kind::NoCredentials => Some(&self.no_credentials),

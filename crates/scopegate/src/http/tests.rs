@@ -72,13 +72,13 @@ fn optional_token_may_be_absent_but_not_invalid() {
     let authorizer = Authorizer::optional_token(&verifier(&key));
     assert!(matches!(authorizer.authorize(&HeaderMap::new()), Authorization::Ready(Ok(None))));
     assert_eq!(rejection(&authorizer, &bearer("opaque")).status(), 401);
-    // A handler behind it may need one after all.
+    // A handler may require a token itself.
     let response = authorizer.response(&Rejection::no_credentials()).into_response();
     assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="api""#);
 }
 
 #[test]
-fn application_rejection_adds_scopes_to_the_challenge() {
+fn application_rejection_adds_scopes_to_challenge() {
     // D13
     let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let api: ResourceIdentifier = "https://api.example".parse().unwrap();
@@ -109,7 +109,7 @@ fn application_rejection_adds_scopes_to_the_challenge() {
 }
 
 #[test]
-fn setting_after_a_response_renders_the_responses_again() {
+fn setting_realm_renders_responses_again() {
     let key = SigningKey::generate(KeyAlgorithm::EdDSA);
     let authorizer = Authorizer::require_token(&verifier(&key));
     let told = |authorizer: &Authorizer| {

@@ -1,4 +1,4 @@
-//! The scheme `Bearer`: one token after it (RFC 6750 §2.1). The token itself is not parsed.
+//! The `Bearer` scheme, with one token (RFC 6750 §2.1).
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use crate::http::credentials::{Credentials, MalformedCredentials};
 /// The bytes that follow `Bearer` and its spaces.
 ///
 /// They may hold more than one token, or none. An [`Authorizer`](crate::http::Authorizer) checks
-/// that only if it rejects them, because an accepted token is one token. `Debug` does not show
-/// them.
+/// this only if it rejects them, because an accepted token is one token. `Debug` does not show the
+/// bytes.
 #[derive(Clone, Copy)]
 pub struct BearerToken<'a> {
     token: &'a [u8],
@@ -46,7 +46,7 @@ pub(crate) fn parse(authorization: &HeaderValue) -> Credentials<'_> {
             let token = rest.get(spaces..).unwrap_or_default();
             Credentials::Bearer(BearerToken { token })
         }
-        // Another scheme, whose name begins with `Bearer`.
+        // Another scheme whose name begins with `Bearer`.
         [first, ..] if is_token_char(*first) => Credentials::Unsupported,
         _ => Credentials::Malformed(MalformedCredentials::NotOneToken),
     }
@@ -60,19 +60,20 @@ fn other_scheme(authorization: &HeaderValue) -> Credentials<'_> {
     }
 }
 
-/// A character of a scheme's name: `tchar` of RFC 9110 §5.6.2.
+/// Returns whether the name of a scheme may have this character: `tchar` of RFC 9110 §5.6.2.
 fn is_token_char(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// `token68` of RFC 9110 §11.2: letters, digits and `-._~+/`, then any number of `=`.
+/// Returns whether the bytes are `token68` of RFC 9110 §11.2: letters, digits and `-._~+/`, then
+/// any number of `=`.
 ///
-/// Called for rejected tokens only. An accepted token is one token, and checking each of its
-/// characters once more would take longer than a cache hit.
+/// It is called for rejected tokens only. An accepted token is one token, and checking its
+/// characters again would take longer than a cache hit.
 pub(crate) fn is_one_token(text: &[u8]) -> bool {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = text.get(..text.len() - padding).unwrap_or_default();
-    // There is no early end, so that many characters can be looked at together.
+    // Without an early exit, many characters can be compared at once.
     !body.is_empty() && body.iter().fold(true, |valid, byte| valid & is_token68_char(*byte))
 }
 
