@@ -1,8 +1,9 @@
-//! Published test vectors, run whole through our own keys. Each suite lists the vectors that we judge differently than
-//! their authors, with the reason; `docs/vectors.md` says where they come from.
+//! Published test vectors, run completely against the key parser and the signature check. Each
+//! suite lists the vectors whose result differs from the published one, with the reason.
+//! `docs/vectors.md` has the sources.
 //!
-//! Most payloads are no access tokens, so these tests end where a signature is verified, and so they are inside the
-//! crate.
+//! Most payloads are not access tokens, so these tests end after the signature check. That is not
+//! public, so they are inside the crate.
 
 mod differences;
 mod jose;
@@ -14,8 +15,8 @@ use crate::token;
 use crate::token::algorithm::Algorithm;
 use crate::token::header::Header;
 
-/// The steps of `Verifier::check` that lead to the signature. The header is read before the keys are, so that what is
-/// wrong with the token is told before what is wrong with a key that is not even asked for.
+/// Runs the steps of `Verifier::check` up to the signature. The header is read before the keys, so
+/// that an error in the token is reported before an error in a key that is not used.
 fn check_signature(token: &str, jwks: &str) -> Result<(), String> {
     let parts = token::split(token.as_bytes()).map_err(|error| error.to_string())?;
     let header = Header::parse(parts.header()).map_err(|error| error.to_string())?;

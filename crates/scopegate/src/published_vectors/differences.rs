@@ -1,18 +1,18 @@
-//! Compares our judgements of a suite of vectors with the published ones: each difference must be listed, and each
-//! entry of the list must still be one.
+//! Compares the results for a suite of vectors with the published ones. Each difference must be
+//! listed, and each entry of the list must still apply.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write as _;
 
-/// One vector, as its authors judge it and as we do.
+/// A vector, with the published result and ours.
 pub(super) struct Judged {
     pub(super) file: String,
     pub(super) id: u64,
-    /// What a rule about many vectors goes by.
+    /// The subject that a rule about many vectors selects by.
     pub(super) subject: &'static str,
     pub(super) published: Published,
-    /// `Err` with the text of our refusal.
+    /// `Err` with the text of our rejection.
     pub(super) ours: Result<(), String>,
 }
 
@@ -21,11 +21,11 @@ pub(super) struct Judged {
 pub(super) enum Published {
     Valid,
     Invalid,
-    /// The authors leave it open, so whatever we do is listed.
+    /// The authors accept both results, so ours is listed in any case.
     Acceptable,
 }
 
-/// Vectors that we judge differently.
+/// Vectors with a result that differs from the published one.
 pub(super) struct Difference {
     pub(super) vectors: Vectors,
     pub(super) ours: Ours,
@@ -33,15 +33,15 @@ pub(super) struct Difference {
 }
 
 pub(super) enum Vectors {
-    /// These, and no others.
+    /// Exactly these vectors.
     Ids(&'static str, &'static [u64]),
-    /// Each of a subject that is published like this, in every file.
+    /// Each vector of a subject with this published result, in every file.
     Every(&'static str, Published),
 }
 
 pub(super) enum Ours {
     Accepted,
-    /// With a text that holds this.
+    /// Rejected with an error that contains this string.
     Refused(&'static str),
 }
 
@@ -73,10 +73,10 @@ impl Difference {
     }
 }
 
-/// Prints for each file how many vectors there are and how many differ.
+/// Prints the number of vectors and of differences for each file.
 ///
 /// # Panics
-/// On a difference that is not listed, and on an entry of the list that no longer applies.
+/// Panics on a difference that is not listed, and on an entry of the list that no longer applies.
 pub(super) fn compare(suite: &str, vectors: &[Judged], differences: &[Difference]) {
     assert!(!vectors.is_empty(), "{suite}: no vectors");
     let mut files: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
@@ -91,8 +91,8 @@ pub(super) fn compare(suite: &str, vectors: &[Judged], differences: &[Difference
     assert!(problems.is_empty(), "{suite}: {} problems:\n{}", problems.len(), problems.join("\n"));
 }
 
-/// How many vectors were run, or that none were, is worth seeing also when nothing fails. So not `println!`, of which
-/// nothing is seen then.
+/// Writes a line to standard error. `println!` is not shown when a test passes, and the number of
+/// vectors should be.
 pub(super) fn say(line: &str) {
     writeln!(std::io::stderr(), "{line}").unwrap();
 }
@@ -126,7 +126,7 @@ impl fmt::Display for Judged {
 }
 
 #[test]
-fn only_the_listed_differences_pass_and_only_while_they_are_there() {
+fn unlisted_and_outdated_differences_fail() {
     let vector = |id, published, ours: Result<(), &str>| Judged {
         file: "f".to_owned(),
         id,

@@ -1,5 +1,5 @@
-//! Wycheproof's vectors for JWS, JWE and JWK. They are in no crate and not in this repository: the environment variable
-//! names the folder that holds them.
+//! Wycheproof's vectors for JWS, JWE and JWK. No crate has them, and this repository does not
+//! either: an environment variable names their folder.
 
 use std::path::PathBuf;
 
@@ -14,14 +14,14 @@ use crate::token::algorithm::Algorithm;
 const FOLDER: &str = "SCOPEGATE_WYCHEPROOF";
 
 #[test]
-fn signed() {
+fn jws_vectors_match_published_results() {
     // A03, A04, A11, A12, A13, A17, A22, A25, B06, B07
     let Some(file) = File::read(JWS) else { return };
     compare("wycheproof", &file.judged(), JWS_DIFFERENCES);
 }
 
 #[test]
-fn encrypted() {
+fn jwe_vectors_are_rejected_as_encrypted() {
     // A05
     let Some(file) = File::read(JWE) else { return };
     let judged = file.judged();
@@ -34,15 +34,15 @@ fn encrypted() {
 }
 
 #[test]
-fn verified_with_unusual_keys() {
+fn jwk_vectors_match_published_results() {
     // A12, A13, A20, A21, A23, B06
     let Some(file) = File::read(JWK) else { return };
     compare("wycheproof", &file.judged(), JWK_DIFFERENCES);
 }
 
-/// The tokens are refused, too, but some of them also because of their own form.
+/// The tokens are rejected too, but some of them also because of their own form.
 #[test]
-fn unusual_keys_are_used_or_not() {
+fn unusual_keys_are_used_or_rejected() {
     // A13, A20, A21, A23, B02, B06, B11
     let Some(file) = File::read(JWK) else { return };
     for group in &file.groups {
@@ -50,7 +50,7 @@ fn unusual_keys_are_used_or_not() {
             KeySet::from_json(group.jwks().as_bytes(), Algorithm::ALL, None).and_then(KeySet::not_empty);
         for test in &group.tests {
             let expected = match test.id {
-                // The first one holds a symmetric key, too. 7 is the weak key of `JWK_DIFFERENCES`.
+                // The set of 1 has a symmetric key too. 7 is the weak key of `JWK_DIFFERENCES`.
                 1 | 5 | 7 => None,
                 2..=4 | 10..=18 | 25 | 26 => Some("private or symmetric"),
                 6 | 21 => Some("not for verifying signatures"),
@@ -109,17 +109,17 @@ const JWS_DIFFERENCES: &[Difference] = &[
     Difference {
         vectors: Vectors::Ids(JWS, &[372, 373]),
         ours: Ours::Refused(NOT_BASE64URL),
-        reason: "published as valid though they hold a character outside base64url (RFC 7515 §2); HMAC, too",
+        reason: "published as valid, although they have a character outside base64url (RFC 7515 §2); also HMAC",
     },
     Difference {
         vectors: Vectors::Ids(JWS, &[259, 264, 268, 272, 320, 325]),
         ours: Ours::Refused(NOT_BASE64URL),
-        reason: "an empty payload is no set of claims (RFC 7519 §7.2)",
+        reason: "an empty payload is not a set of claims (RFC 7519 §7.2)",
     },
     Difference {
         vectors: Vectors::Ids(JWS, &[346, 350]),
         ours: Ours::Refused("Unknown key for PS384"),
-        reason: "the token is PS384 and the key says that it is for PS256 (RFC 7517 §4.4)",
+        reason: "the token is PS384, and the key is for PS256 (RFC 7517 §4.4)",
     },
     Difference {
         vectors: Vectors::Ids(JWS, &[347, 351]),
@@ -131,7 +131,7 @@ const JWS_DIFFERENCES: &[Difference] = &[
 const JWE_DIFFERENCES: &[Difference] = &[Difference {
     vectors: Vectors::Every("encrypted", Published::Valid),
     ours: Ours::Refused(ENCRYPTED),
-    reason: "encrypted tokens are not opened",
+    reason: "encrypted tokens are not decrypted",
 }];
 
 const JWK_DIFFERENCES: &[Difference] = &[
@@ -143,7 +143,7 @@ const JWK_DIFFERENCES: &[Difference] = &[
     Difference {
         vectors: Vectors::Ids(JWK, &[7]),
         ours: Ours::Accepted,
-        reason: "a modulus with the ROCA weakness (CVE-2017-15361): how an issuer makes its primes is not looked into",
+        reason: "a modulus with the ROCA weakness (CVE-2017-15361): the generation of primes is not checked",
     },
 ];
 
@@ -191,7 +191,7 @@ struct Test {
 }
 
 impl File {
-    /// `None` where the folder is not named.
+    /// Reads the file. Returns `None` if the environment variable is not set.
     fn read(name: &str) -> Option<Self> {
         let text = std::fs::read_to_string(folder()?.join(name)).unwrap();
         let file = Self { name: name.to_owned(), ..serde_json::from_str(&text).unwrap() };
@@ -219,7 +219,7 @@ impl File {
 }
 
 impl Group {
-    /// Symmetric keys have no public half.
+    /// Returns the public keys, or the symmetric ones, which have no public half.
     fn jwks(&self) -> String {
         as_set(self.public.as_ref().or(self.private.as_ref()).unwrap())
     }

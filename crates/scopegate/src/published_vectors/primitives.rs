@@ -1,5 +1,5 @@
-//! Wycheproof's vectors for ECDSA, Ed25519 and RSA. Each key goes through the JWK parser, so that its rules are tested
-//! with the signatures.
+//! Wycheproof's vectors for ECDSA, Ed25519 and RSA. Each key passes through the JWK parser, so that
+//! the parser's rules are tested with the signatures.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -63,7 +63,8 @@ fn ed25519() {
     compare("wycheproof", &judged, &[]);
 }
 
-/// Without the files about hashes that no JWS algorithm has: part of what is wrong there is right as RS256.
+/// Skips the files about hashes that no JWS algorithm has, because some of their invalid vectors
+/// are valid as RS256.
 #[test]
 fn rsa_pkcs1() {
     // A20, A21, A26
@@ -88,7 +89,8 @@ fn rsa_pkcs1() {
     compare("wycheproof", &judged, PKCS1_DIFFERENCES);
 }
 
-/// Also the files about other hashes and lengths of salt: RFC 7518 §3.5 leaves no choice of parameters.
+/// Includes the files about other hashes and salt lengths, because RFC 7518 §3.5 fixes the
+/// parameters.
 #[test]
 fn rsa_pss() {
     // A20, A25
@@ -127,14 +129,14 @@ const ANOTHER_SALT: &str = "another salt";
 const PKCS1_DIFFERENCES: &[Difference] = &[Difference {
     vectors: Vectors::Every(MISSING_NULL, Published::Acceptable),
     ours: Ours::Refused(BAD_SIGNATURE),
-    reason: "the NULL after the hash's identifier belongs to the encoding (RFC 8017 §9.2)",
+    reason: "the NULL after the hash's identifier is part of the encoding (RFC 8017 §9.2)",
 }];
 
 const PSS_DIFFERENCES: &[Difference] = &[
     Difference {
         vectors: Vectors::Every(ANOTHER_HASH, Published::Valid),
         ours: Ours::Refused(BAD_SIGNATURE),
-        reason: "no JWS algorithm has this hash, or hashes the mask with another one (RFC 7518 §3.5)",
+        reason: "no JWS algorithm has this hash, or another hash for the mask (RFC 7518 §3.5)",
     },
     Difference {
         vectors: Vectors::Every(ANOTHER_SALT, Published::Valid),
@@ -144,7 +146,7 @@ const PSS_DIFFERENCES: &[Difference] = &[
     Difference {
         vectors: Vectors::Ids("RsaPss2048Sha256Mgf1SaltLen0", &[69]),
         ours: Ours::Accepted,
-        reason: "its salt of 32 bytes is wrong in this file, and right for PS256",
+        reason: "its salt of 32 bytes is invalid in this file, and valid for PS256",
     },
     Difference {
         vectors: Vectors::Ids("RsaPss2048Sha256Mgf1SaltLen0WithParams", &[69]),
@@ -187,7 +189,7 @@ impl Hash {
         }
     }
 
-    /// In bytes.
+    /// Returns the length in bytes.
     fn length(self) -> usize {
         match self {
             Self::Sha256 => 32,
@@ -197,7 +199,8 @@ impl Hash {
     }
 }
 
-/// A key of a group of vectors, prepared for one algorithm or for several; or why we do not use it.
+/// A key of a group of vectors, prepared for one algorithm or several, or the reason why it is not
+/// used.
 struct Judge(Result<Vec<std::sync::Arc<Key>>, String>);
 
 impl Judge {
@@ -207,7 +210,7 @@ impl Judge {
         Self(keys.map_err(|unusable| format!("the key {unusable}")))
     }
 
-    /// It is enough that one of the keys takes the signature.
+    /// Accepts the signature if one of the keys verifies it.
     fn judge(&self, message: &[u8], signature: &[u8]) -> Result<(), String> {
         let keys = self.0.as_ref().map_err(String::clone)?;
         let verified = keys.iter().any(|key| key.verifying.verifies(message, signature));

@@ -1,6 +1,7 @@
-//! The examples of signed tokens in RFC 7515 (appendices A and E), RFC 7520 (section 4) and RFC 8037 (appendix A).
+//! The examples of signed tokens in RFC 7515 (appendices A and E), RFC 7520 (section 4) and RFC
+//! 8037 (appendix A).
 //!
-//! `rfc.json` holds them as they are printed there, without the line breaks and with the public half of each key.
+//! `rfc.json` has them as printed, without the line breaks and with the public half of each key.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -42,7 +43,7 @@ impl Example {
 }
 
 #[test]
-fn each_example_is_verified_or_refused_for_its_reason() {
+fn examples_are_verified_or_rejected_for_their_reason() {
     // A01, A03, A04, A10, A11, A12, A24, A26
     const NOT_ASYMMETRIC: Option<&str> = Some("expected `alg` to be one of");
     const SERIALISED_AS_JSON: Option<&str> = Some("expected a token of 3 parts, found 1");
@@ -53,12 +54,12 @@ fn each_example_is_verified_or_refused_for_its_reason() {
             | "RFC 7520 4.3" | "RFC 8037 A.4" => None,
             // HS256
             "RFC 7515 A.1" | "RFC 7520 4.4" => NOT_ASYMMETRIC,
-            // `none`, and a `crit` that nobody knows: neither has a signature.
+            // `none`, and an unknown `crit`. Neither token has a signature.
             "RFC 7515 A.5" | "RFC 7515 E" => Some("the signature is empty"),
             "RFC 7515 A.6" | "RFC 7515 A.7" => SERIALISED_AS_JSON,
             // The payload is detached.
             "RFC 7520 4.5" => Some("the payload is empty"),
-            // Also JSON. Its four dots stand in key ids.
+            // JSON too. Its four dots are in key ids.
             "RFC 7520 4.8 general" => Some("found an encrypted one"),
             section if section.ends_with("general") || section.ends_with("flattened") => SERIALISED_AS_JSON,
             section => panic!("{section} is not expected"),
@@ -73,7 +74,7 @@ fn each_example_is_verified_or_refused_for_its_reason() {
 }
 
 #[test]
-fn a_verified_example_does_not_verify_when_a_bit_of_its_signature_is_another() {
+fn example_with_changed_signature_is_rejected() {
     // FR-B9: A.4 and 4.3 are ES512.
     for section in [
         "RFC 7515 A.2",
@@ -93,7 +94,7 @@ fn a_verified_example_does_not_verify_when_a_bit_of_its_signature_is_another() {
 }
 
 #[test]
-fn what_the_negative_examples_say_in_their_headers_is_refused_by_itself() {
+fn header_of_negative_example_is_rejected() {
     // A11, A15
     let refusal = |section| {
         let token = format!("{}YQ", example(section).token);
@@ -105,15 +106,15 @@ fn what_the_negative_examples_say_in_their_headers_is_refused_by_itself() {
     assert!(matches!(refusal("RFC 7515 E"), Error::CriticalExtension));
 }
 
-/// The examples of RFC 7515 are of an issuer "joe" and expire on 22 March 2011 at 18:43:00.
+/// The issuer in the examples of RFC 7515 is "joe". They expire on 22 March 2011 at 18:43:00.
 #[test]
-fn the_verifier_accepts_the_examples_of_rfc_7515_in_their_time() {
+fn rfc_7515_examples_are_accepted_in_their_time() {
     // A26, C04
     const EXPIRES_AT: u64 = 1_300_819_380;
     for section in ["RFC 7515 A.2", "RFC 7515 A.3"] {
         let example = example(section);
         let verify = |issuer: &str, now| {
-            // An address is asked for in the configuration, so the name is set here. The tokens name no client.
+            // The constructor requires a URL, so the name is set here. The tokens name no client.
             let mut joe =
                 Issuer::from_jwks("https://joe.example", &example.jwks()).unwrap().allow_any_client();
             issuer.clone_into(&mut joe.identifier);
@@ -129,7 +130,7 @@ fn the_verifier_accepts_the_examples_of_rfc_7515_in_their_time() {
 }
 
 #[test]
-fn the_verifier_refuses_the_other_examples_of_rfc_7515() {
+fn other_rfc_7515_examples_are_rejected() {
     // A04, A05, A11, A12
     let verifier = {
         let keys: Vec<Value> = [example("RFC 7515 A.2").keys, example("RFC 7515 A.3").keys].concat();
@@ -142,7 +143,7 @@ fn the_verifier_refuses_the_other_examples_of_rfc_7515() {
     let refusal = |section| verifier.verify(&example(section).token).unwrap_err();
     assert!(verifier.verify(&example("RFC 7515 A.2").token).is_ok());
     assert!(matches!(refusal("RFC 7515 A.1"), Error::UnacceptableAlgorithm { .. }));
-    // Its payload is no set of claims, and its algorithm, ES512, is not accepted by default.
+    // Its payload is not a set of claims, and its algorithm, ES512, is not accepted by default.
     assert!(matches!(refusal("RFC 7515 A.4"), Error::InvalidJson { part: Part::Payload, .. }));
     assert!(matches!(refusal("RFC 7515 A.5"), Error::NotBase64Url { part: Part::Signature }));
     assert!(matches!(refusal("RFC 7515 A.6"), Error::NotThreeParts { found: 1 }));
