@@ -1,4 +1,4 @@
-//! Do the counters count what the crate's page says?
+//! Do the counters match their description on the crate's page?
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
 use std::collections::BTreeMap;
@@ -100,7 +100,7 @@ async fn counters_match_their_names() {
     let failed = format!("scopegate_key_fetches_total{{issuer={name},outcome=failed}}");
     assert_eq!(seen.get(&failed), Some(&1.0), "{seen:?}");
 
-    // Whatever a token says, its words make no label: the names are those that were there before.
+    // Values of tokens never become labels: the names are the same as before.
     let names: Vec<_> = seen.keys().collect();
     for hostile in ["x".repeat(10_000), "../../etc/passwd".to_owned(), "a\nb\0".to_owned(), "a\"}".to_owned()]
     {

@@ -1,15 +1,21 @@
 //! Does `verify` take a lock, or wait for anything, when the key is known?
 //!
-//! In one process, at the same time: threads that verify tokens of a known key, outside of any runtime; threads that
-//! keep our one lock contended, the one about when to fetch, by naming unknown keys and asking for the status; and a
-//! refresh task that replaces the snapshot again and again. `reads_complete_while_others_write` shows that all reads
-//! end, and well. `known_keys_cause_no_blocking_system_call` counts, with `strace` and for each thread, what the kernel
-//! is asked for: the readers ask for nothing but memory; the others sleep on the lock, so the count would see it.
+//! One process runs the following at the same time:
 //!
-//! What this does not show: that there is no lock on the way. One that is never contended needs no system call, and
-//! aws-lc reads under one what it has computed for an RSA key, which preparing the key makes it do; and the allocator
-//! has its own, which are told from others by their address and left out. It shows that our code takes no lock that
-//! other requests or the task may hold, and that there is nothing to wait for: no I/O, no timer, no yielding.
+//! - readers: threads that verify tokens of a known key, outside of any runtime;
+//! - contenders: threads that keep the lock of the fetch schedule contended, with unknown keys and
+//!   status requests;
+//! - a refresh task that replaces the snapshot repeatedly.
+//!
+//! `reads_complete_while_others_write` shows that all reads succeed.
+//! `known_keys_cause_no_blocking_system_call` counts the system calls of each thread with `strace`. The
+//! readers only request memory. The contenders sleep on the lock, so the count would detect it.
+//!
+//! This shows that our code takes no lock that other requests or the task may hold. It also shows that
+//! readers wait for no I/O and no timer, and never yield. It does not show that there are no locks at
+//! all. A lock that is never contended needs no system call. aws-lc reads precomputed values of an RSA
+//! key under such a lock. The allocator has locks too, which are identified by their address and not
+//! counted.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
@@ -30,12 +36,12 @@ use tokio::task::yield_now;
 
 const READERS: usize = 2;
 const CONTENDERS: usize = 2;
-/// Reads of each reader: of one cached token, and of others that mostly are not cached.
+/// Reads of each reader: of one cached token, and of tokens that mostly are not cached.
 const READS: usize = 5_000;
 /// Tokens in the cache.
 const KEPT: usize = 64;
 
-/// What a thread of this kind says to the kernel before it begins and when it has ended.
+/// Marks that a thread writes before it begins and after it has ended.
 const READER: [&str; 2] = ["reader begins", "reader ends"];
 const CONTENDER: [&str; 2] = ["contender begins", "contender ends"];
 
@@ -77,10 +83,10 @@ fn known_keys_cause_no_blocking_system_call() {
 const MEMORY_AND_CLOCK: [&str; 7] =
     ["brk", "mmap", "munmap", "madvise", "mprotect", OF_THE_ALLOCATOR, "clock_gettime"];
 
-/// Instead of `futex` where it is a lock of the allocator.
+/// Replaces `futex` for a lock of the allocator.
 const OF_THE_ALLOCATOR: &str = "futex of the allocator";
 
-/// Says how often the snapshot was replaced meanwhile.
+/// Returns how often the snapshot was replaced in the meantime.
 fn read_while_others_write() -> u64 {
     let elsewhere = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let local = elsewhere.block_on(LocalIssuer::start()).unwrap();
@@ -101,7 +107,7 @@ fn read_while_others_write() -> u64 {
                 scope.spawn(|| {
                     let read =
                         |other| drop((verifier.verify(&good).unwrap(), verifier.verify(other).unwrap()));
-                    // What is done once in a thread's life, such as saying what to do at its end.
+                    // Runs the work that a thread does once, such as registering destructors.
                     others.iter().take(1).for_each(read);
                     between_marks(&together, READER, || others.iter().cycle().take(READS).for_each(read));
                 })
@@ -125,7 +131,7 @@ fn read_while_others_write() -> u64 {
     replaced
 }
 
-/// Runs the task of the verifier in a time that jumps to the next fetch when one has ended.
+/// Runs the verifier's task. The paused clock jumps to the next fetch when a fetch has ended.
 async fn replace_snapshots(verifier: &Verifier, until: impl Fn() -> bool) {
     let fetches = || {
         let status = verifier.status();
@@ -135,14 +141,14 @@ async fn replace_snapshots(verifier: &Verifier, until: impl Fn() -> bool) {
     while !until() {
         let before = fetches();
         tokio::time::advance(Duration::from_secs(1)).await;
-        // Never idle, or the time would jump to the time-outs of the fetch.
+        // The runtime must not become idle, or the clock would jump to the timeouts of the fetch.
         while fetches() == before {
             yield_now().await;
         }
     }
 }
 
-/// Marks in the log of system calls where the thread's own work begins and ends, together with the others'.
+/// Runs work between two marks in the log of system calls. All threads begin together.
 fn between_marks(together: &Barrier, [begins, ends]: [&str; 2], work: impl FnOnce()) {
     let mut nowhere = File::options().write(true).open("/dev/null").unwrap();
     together.wait();
@@ -151,13 +157,13 @@ fn between_marks(together: &Barrier, [begins, ends]: [&str; 2], work: impl FnOnc
     nowhere.write_all(ends.as_bytes()).unwrap();
 }
 
-/// For each thread that set these marks: how often it made which system call between them.
+/// Returns for each thread that wrote these marks how often it made each system call between them.
 fn calls_between(log: &str, [begins, ends]: [&str; 2]) -> Vec<BTreeMap<String, usize>> {
     let mut threads: HashMap<&str, BTreeMap<String, usize>> = HashMap::new();
     let mut ended = Vec::new();
     for line in log.lines() {
         let Some((thread, event)) = line.split_once(' ') else { continue };
-        // Neither the rest of a call that was interrupted by another thread's, nor a signal, nor an end.
+        // Skips the rest of a call that another thread has interrupted, signals and exits.
         let Some((call, arguments)) = event.trim_start().split_once('(') else { continue };
         if call == "write" && arguments.contains(begins) {
             threads.insert(thread, BTreeMap::new());
@@ -172,8 +178,8 @@ fn calls_between(log: &str, [begins, ends]: [&str; 2]) -> Vec<BTreeMap<String, u
     ended
 }
 
-/// glibc aligns the heaps of threads to 64 MiB, and each begins with the allocator's own state, its lock included.
-/// Nothing of ours can be there.
+/// Returns whether the lock belongs to the allocator. glibc aligns the heaps of threads to 64 MiB, and
+/// each begins with the allocator's own state, including its lock. Our locks cannot be there.
 fn is_of_the_allocator(arguments: &str) -> bool {
     let address = arguments.split(',').next().and_then(|address| address.strip_prefix("0x"));
     let address = address.and_then(|address| u64::from_str_radix(address, 16).ok());

@@ -16,7 +16,7 @@ fn signature(token: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(token.rsplit_once('.').unwrap().1).unwrap()
 }
 
-// Signatures of zeros, and other spellings
+// Signatures of zeros, and second forms
 
 #[test]
 fn signature_of_zeros_is_rejected() {
@@ -40,7 +40,7 @@ const ORDER: [u8; 32] = [
 
 #[test]
 fn second_form_of_ecdsa_signature_changes_no_claim() {
-    // (r, n - s) is valid if (r, s) is, as SECURITY.md says. It signs the same content.
+    // SECURITY.md: if (r, s) is valid, (r, n - s) is too. It signs the same content.
     let key = SigningKey::generate(Algorithm::ES256);
     let verifier = verifier_for_client([key.jwk()]);
     let token = client_token().sign_with(&key);

@@ -1,10 +1,10 @@
-//! Are the documented bounds of memory those of a verifier that is not configured otherwise?
+//! Does a verifier with the default configuration keep the documented limits of memory?
 
 use scopegate::Verifier;
 use scopegate_issuer::{Algorithm, Fault, LocalIssuer, Mint, SigningKey};
 use testkit::{NOW, builder_at, builder_trusting, cognito_token, issuer_for_client};
 
-/// Verifies so many tokens with this scope, each another one.
+/// Verifies this number of different tokens with this scope.
 fn flood(verifier: &Verifier, key: &SigningKey, scope: &str, tokens: u64) {
     for number in 0..tokens {
         let token = mint(scope).claim("number", number).sign_with(key);
@@ -17,16 +17,16 @@ fn mint(scope: &str) -> Mint {
 }
 
 #[test]
-fn cache_holds_4096_tokens_of_16_mib_by_default() {
+fn cache_holds_4096_tokens_in_16_mib() {
     // FR-E4
     let key = SigningKey::generate(Algorithm::EdDSA);
     let verifier = || builder_at(NOW).trust(issuer_for_client([key.jwk()]).unwrap()).build().unwrap();
     let small = verifier();
     flood(&small, &key, "orders.read", 10_000);
-    // By chance, a few sets of four are not full yet.
+    // A few sets of four may not be full yet, because tokens are distributed randomly.
     assert!((4_000..=4_096).contains(&small.status().cached_tokens()), "{}", small.status().cached_tokens());
 
-    // Each one needs more than its share of 4 KiB.
+    // Each token needs more than its share of 4 KiB.
     let large = verifier();
     flood(&large, &key, &"s".repeat(2_000), 6_000);
     let status = large.status();
@@ -35,7 +35,7 @@ fn cache_holds_4096_tokens_of_16_mib_by_default() {
 }
 
 #[tokio::test]
-async fn key_set_of_256_kib_is_read_and_a_larger_one_is_not() {
+async fn key_set_above_256_kib_is_rejected() {
     // FR-E4
     let local = LocalIssuer::start().await.unwrap();
     let jwks = local.jwks();

@@ -1,8 +1,8 @@
-//! What does each check accept, and what does it reject? Every test has an accepted and a rejected token that differ in
-//! that check only. Row ids (A15, …) are those of docs/conformance.md.
+//! Which tokens does each check accept, and which does it reject? Every test has an accepted and a
+//! rejected token that differ in that check only. docs/conformance.md has the row ids (A15, …).
 //!
-//! The files have the order of the list at `Verifier::verify`. The last ones are about the claims of an accepted token,
-//! about the words of errors, and about secrecy.
+//! The files have the order of the list at `Verifier::verify`. The last ones are about the claims
+//! of an accepted token, about the texts of errors, and about secrecy.
 
 mod form;
 mod json;

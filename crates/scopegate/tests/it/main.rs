@@ -1,7 +1,8 @@
-//! What does the verifier do that its users can observe? One folder for each room of the crate, one file for each question.
+//! Tests of the verifier's observable behavior: one folder for each module, one file for each
+//! question.
 //!
-//! Programs of their own are `limits` (counts allocations, and is profiled), `metrics` (installs a recorder for its process) and
-//! `no_lock` (is run under `strace`).
+//! Three tests are separate programs: `limits` counts allocations and is profiled, `metrics` installs
+//! a recorder for its process, and `no_lock` runs under `strace`.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,6 +1,6 @@
-//! Does each preset accept the tokens of its provider, and does it report common mistakes? There is a file for each provider.
-//! A golden token is a token of that provider, with invented ids. An invalid one differs from it in one thing, or is another
-//! kind of token of the same provider.
+//! Does each preset accept the tokens of its provider, and does it report common mistakes? There is
+//! a file for each provider. A golden token is a token of that provider, with invented ids. An
+//! invalid token differs from it in one value, or is another kind of token of the same provider.
 
 mod golden;
 

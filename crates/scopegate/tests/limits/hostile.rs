@@ -1,4 +1,4 @@
-//! Tokens that are as expensive as 16 KiB allow: unsigned, forged, and signed by the issuer.
+//! The most expensive tokens of up to 16 KiB: unsigned, forged or signed by the issuer.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,10 +7,11 @@ use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 use testkit::{AUDIENCE, ISSUER, NOW, builder_at, cognito_token, issuer_with_keys};
 
-/// What a token may have: the limit that `Verifier::verify` documents.
+/// The maximum length of a token, as `Verifier::verify` documents it.
 pub(crate) const MOST: usize = 16 * 1024;
 
-/// JSON that is almost `MOST` when it is a token's payload, with an ordinary header and an RSA-2048 signature.
+/// Length of a payload that fills a token almost to `MOST`, with an ordinary header and an RSA-2048
+/// signature.
 const ROOM: usize = 11_800;
 
 pub(crate) struct Hostile {
@@ -33,12 +34,12 @@ impl Cast {
         Self { key, verifier }
     }
 
-    /// The baseline: a valid token, as issuers write them.
+    /// The baseline: a valid token, like those that issuers write.
     pub(crate) fn ordinary(&self) -> (String, &Verifier) {
         (mint().sign_with(&self.key), &self.verifier)
     }
 
-    /// Tokens of an attacker who has no key of the issuer.
+    /// Tokens of an attacker without a key of the issuer.
     pub(crate) fn of_strangers(&self) -> Vec<Hostile> {
         let mut all = Vec::new();
         let mut add = |name, token: String| {
@@ -84,7 +85,7 @@ impl Cast {
         all
     }
 
-    /// Tokens that cost one signature check, and are rejected by it.
+    /// Tokens that the signature check rejects.
     pub(crate) fn forged(&self) -> Vec<Hostile> {
         let hostile = |name, token, verifier: &Verifier| Hostile {
             name,
@@ -140,7 +141,7 @@ impl Cast {
         ]
     }
 
-    /// Tokens whose content an attacker could choose, signed by the issuer.
+    /// Tokens that the issuer signed, with content that an attacker could choose.
     pub(crate) fn signed(&self) -> Vec<Hostile> {
         let room = ROOM - 400;
         let claims: Vec<(&str, Mint)> = vec![
@@ -171,7 +172,7 @@ impl Cast {
         mint().claim("scp", strings(ROOM - 400)).sign_with(&self.key)
     }
 
-    /// An ordinary header, and a payload that names no issuer.
+    /// Returns a token with an ordinary header and a payload that names no issuer.
     fn payload(&self, payload: &str) -> String {
         mint().raw_payload(payload).bad_signature().sign_with(&self.key)
     }
@@ -193,7 +194,7 @@ pub(crate) fn payloads_of(issuer: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Documents of a hostile issuer, each about as large as the limit.
+/// Documents of a hostile issuer that are about as large as the limit.
 pub(crate) fn key_sets() -> Vec<(&'static str, String)> {
     let set = |keys: &[Value]| json!({ "keys": keys }).to_string();
     let rsa = |at: u8| json!({ "kty": "RSA", "n": modulus(1_024, at), "e": "Af____8" });
@@ -216,7 +217,7 @@ pub(crate) fn key_sets() -> Vec<(&'static str, String)> {
 
 fn uncached_verifier(keys: &[Value]) -> Verifier {
     let issuer = issuer_with_keys(keys.iter().cloned());
-    // What a token costs when it comes for the first time.
+    // Measures the cost of a token that is not cached.
     let builder = builder_at(NOW).cache_capacity(0);
     builder.trust(issuer.audience(AUDIENCE)).build().unwrap()
 }
@@ -230,12 +231,12 @@ fn parts(header: &str, payload: &str) -> String {
     format!("{}.{}.AAAA", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload))
 }
 
-/// A payload of the trusted issuer with more members.
+/// Returns a payload of the trusted issuer with additional members.
 fn of_issuer(members: &str) -> String {
     format!("{{\"iss\":\"{ISSUER}\",\"aud\":\"{AUDIENCE}\",\"exp\":{},{members}}}", NOW + 60)
 }
 
-/// The same with one member that no JSON library would write.
+/// Returns the same with one member that JSON libraries do not write.
 fn with_raw(name: &str, value: &str) -> Mint {
     let rest = if name == "exp" { String::new() } else { format!(",\"exp\":{}", NOW + 60) };
     mint().raw_payload(format!("{{\"iss\":\"{ISSUER}\",\"aud\":\"{AUDIENCE}\",\"{name}\":{value}{rest}}}"))
@@ -247,9 +248,9 @@ fn inner(object: &str) -> String {
 
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// Different names, as short as can be, in no order.
+/// Returns different names that are as short as possible and unsorted.
 fn names() -> impl Iterator<Item = String> {
-    // 3,001 has no factor in common with 62³, so every name comes once.
+    // 3,001 and 62³ have no common factor, so every name occurs once.
     (0..62_usize.pow(3)).map(|at| at * 3_001 % 62_usize.pow(3)).map(|at| {
         let letter = |at: usize| char::from(LETTERS[at % 62]);
         let name: String = [letter(at), letter(at / 62), letter(at / 3_844)].iter().collect();
@@ -257,7 +258,7 @@ fn names() -> impl Iterator<Item = String> {
     })
 }
 
-/// Joins as much as fits.
+/// Joins as many items as fit.
 fn joined(room: usize, separator: char, items: impl Iterator<Item = String>) -> String {
     let mut text = String::new();
     for item in items {
@@ -282,12 +283,12 @@ fn members_backwards(room: usize) -> String {
     format!("{{{}}}", joined(room, ',', names.into_iter().rev().map(|name| format!("\"{name}\":0"))))
 }
 
-/// Each name has to be written anew to be read.
+/// Each name has an escape. Reading it allocates a copy.
 fn escaped_members(room: usize) -> String {
     format!("{{{}}}", joined(room - 2, ',', names().map(|name| format!("\"{name}\\n\":0"))))
 }
 
-/// As many as an object may have, and long.
+/// Long names, as many as an object may have.
 fn long_escaped_members(count: usize, length: usize) -> String {
     let members = names().take(count).map(|name| format!("\"{}{name}\":0", r"\n".repeat((length - 6) / 2)));
     format!("{{{}}}", members.collect::<Vec<_>>().join(","))
@@ -321,7 +322,7 @@ fn objects(depth: usize) -> String {
     format!("{}0{}", "{\"\":".repeat(depth), "}".repeat(depth))
 }
 
-/// An odd number of this many bytes, another one for each `at`.
+/// Returns an odd number of this length that differs for each `at`.
 fn modulus(bytes: usize, at: u8) -> String {
     let mut number = vec![0xC5; bytes];
     number[bytes - 2] = at;

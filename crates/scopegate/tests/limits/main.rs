@@ -1,5 +1,5 @@
-//! What can one hostile request cost? Memory is counted here. Signature checks are counted by `src/verifier/tests.rs`,
-//! and time is measured by hand, with `scripts/limits`.
+//! What is the maximum cost of a hostile request? These tests measure memory. `src/verifier/tests.rs`
+//! counts signature checks. `scripts/limits` measures time.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
 mod hostile;
@@ -58,7 +58,8 @@ fn issuer_document_allocates_in_proportion_to_its_size() {
     }
 }
 
-/// Verifiers with an issuer that sends its keys once, and never again; and hostile tokens with invented key ids.
+/// Returns a verifier with an issuer that sends its keys only once, and hostile tokens with invented
+/// key ids.
 async fn waiting() -> (LocalIssuer, Verifier, Vec<(&'static str, String)>) {
     let local = LocalIssuer::start().await.unwrap();
     let verifier = testkit::builder_trusting(&local).start().await.unwrap();
@@ -71,8 +72,8 @@ async fn waiting() -> (LocalIssuer, Verifier, Vec<(&'static str, String)>) {
 }
 
 #[tokio::test]
-async fn waiting_request_holds_its_token_and_what_was_read_of_it() {
-    // FR-C9: nothing is read twice. What is held while it waits is the token and its parts.
+async fn waiting_request_holds_token_and_parsed_parts() {
+    // FR-C9: nothing is read twice. A waiting request holds the token and its parts.
     let (_local, verifier, tokens) = waiting().await;
     for (name, token) in tokens {
         let mut waits = None;
@@ -104,7 +105,7 @@ async fn measure_waiting() {
     let unit = fastest(&|| drop(black_box(uncached.verify(&ordinary)))).as_secs_f64();
     println!("LIMITS an RS256 token, verified: {:.1} µs", unit * 1e6);
     for (name, token) in tokens {
-        // It begins to wait, is woken three times, and goes away.
+        // A request begins to wait, is woken three times and is dropped.
         let time = fastest(&|| {
             let mut future = Box::pin(verifier.verify_or_refresh(&token));
             for _ in 0..4 {
@@ -121,7 +122,7 @@ async fn measure_waiting() {
 #[allow(clippy::print_stdout, reason = "a figure is what it is for")]
 async fn measure_start_of_many_issuers() {
     // The figure of the field report about 500 tenants.
-    // Nothing listens there, and the verifier is gone before a fetch could tell.
+    // No server listens at this URL. The verifier is dropped before a fetch fails.
     let issuers = || (0..500).map(|tenant| Issuer::from_metadata(&format!("https://127.0.0.1:9/{tenant}")));
     let time = fastest(&|| {
         let trust = |builder: VerifierBuilder, issuer: Result<IssuerWithoutAudience, _>| {
@@ -137,7 +138,7 @@ async fn measure_start_of_many_issuers() {
 #[allow(clippy::print_stdout, reason = "a table is what it is for")]
 fn measure_time() {
     let cast = Cast::new();
-    // For a profile: this row and no other, once.
+    // For a profile: only this row, once.
     let only: Option<usize> = std::env::var("LIMITS_ROW").ok().map(|row| row.parse().unwrap());
     let row = Cell::new(0);
     println!("LIMITS name\ttoken bytes\tallocations\tpeak bytes\tµs");
@@ -146,7 +147,7 @@ fn measure_time() {
         if only.is_some_and(|only| only != row.get()) {
             return;
         }
-        // What is done once for all is done here.
+        // Work that is done only once is done here.
         call();
         let time = if only.is_some() { Duration::ZERO } else { fastest(call) };
         let memory = measure(call);
@@ -165,7 +166,7 @@ fn measure_time() {
         };
         report(&name, hostile.token.len(), &|| drop(black_box(hostile.verifier.verify(&hostile.token))));
     }
-    // The error lists the scopes that are granted.
+    // The error lists the granted scopes.
     let many_scopes = cast.many_scopes();
     report(
         "signed, an array of short scopes, the required one lacking [InsufficientScope]",
@@ -180,7 +181,7 @@ fn measure_time() {
     }
 }
 
-/// The shortest of many times, which is the one that was disturbed least.
+/// Returns the shortest of many times, which was disturbed least.
 fn fastest(call: &dyn Fn()) -> Duration {
     let begin = Instant::now();
     let mut shortest = Duration::MAX;
@@ -196,6 +197,6 @@ fn fastest(call: &dyn Fn()) -> Duration {
 #[inline(never)]
 fn measured(call: &dyn Fn()) {
     call();
-    // Something to come back for: a call in the last place would become a jump, which a profile does not show.
+    // Prevents a tail call, which a profile would not show.
     black_box(call);
 }

@@ -101,7 +101,7 @@ fn algorithm_of_other_key_type_finds_no_key() {
     for alg in ["RS384", "PS256", "ES256", "EdDSA"] {
         assert_rejected!(verifier_for_audience(), rfc9068_token().alg(alg), Error::UnknownKey { .. });
     }
-    // The other way round, and a curve of another size.
+    // The reverse, and a curve of another size.
     let (es256, es384) =
         (SigningKey::generate(KeyAlgorithm::ES256), SigningKey::generate(KeyAlgorithm::ES384));
     let set = jwks([es256.jwk(), es384.jwk(), KEY.jwk()]);

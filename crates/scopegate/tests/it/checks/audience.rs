@@ -1,4 +1,4 @@
-//! Is the token for us: `aud`?
+//! Is the token for this API (`aud`)?
 
 use scopegate::Error;
 use serde_json::json;

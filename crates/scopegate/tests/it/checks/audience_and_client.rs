@@ -1,4 +1,4 @@
-//! How do the rules about audience and client go together, and what does waiving one of them waive?
+//! How do the rules about audience and client combine, and what does a waiver of one of them affect?
 
 use scopegate::{Error, Issuer};
 use serde_json::Value;
@@ -74,7 +74,7 @@ fn waiver_applies_to_its_own_check_only() {
 
 #[test]
 fn strings_are_compared_by_code_points() {
-    // C25: no normalisation, and an escape is the character that it stands for
+    // C25: there is no normalization, and an escape equals its character
     let (composed, decomposed) = ("https://api.example/caf\u{e9}", "https://api.example/cafe\u{301}");
     let issuer = issuer_with_keys([KEY.jwk()]).audience(composed).client("caf\u{e9}");
     let verifier = verifier_trusting(issuer);

@@ -1,4 +1,4 @@
-//! What do the claims of an accepted token say about its caller?
+//! What do the claims of an accepted token report about its caller?
 
 use scopegate::{Error, Principal};
 use scopegate_issuer::Mint;
@@ -104,7 +104,7 @@ fn principal_distinguishes_clients_from_subjects() {
         principal(rfc9068_token().claim("sub", format!("{CLIENT}@clients"))),
         format!("client {CLIENT}")
     );
-    // Also where an id ends like what Auth0 adds.
+    // Also if an id ends like the suffix that Auth0 adds.
     let odd = "job@clients";
     assert_eq!(principal(rfc9068_token().client(odd).claim("sub", odd)), format!("client {odd}"));
     assert_eq!(principal(rfc9068_token().client(odd).claim("sub", "job")), "subject job");

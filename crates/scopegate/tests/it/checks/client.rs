@@ -25,7 +25,7 @@ fn cognito_token_of_unlisted_client_is_rejected() {
     );
     // FR-B2: an empty id names no client.
     assert_rejected!(cognito_verifier(), cognito_token().client(""), Error::WrongClient { found: None, .. });
-    // Another claim does not stand in for it.
+    // Another claim does not replace it.
     let elsewhere = cognito_token().without_claim("client_id").claim("azp", CLIENT);
     assert_rejected!(cognito_verifier(), elsewhere, Error::WrongClient { found: None, .. });
     let error = rejected(&cognito_verifier(), &cognito_token().claim("client_id", json!([CLIENT])));
@@ -54,6 +54,6 @@ fn contradicting_client_claims_are_rejected() {
         let error = rejected(&verifier, &cognito_token().claim(claim, "other"));
         assert!(matches!(&error, Error::MalformedClaim { claim: named, .. } if named == claim), "{error:?}");
     }
-    // Cognito has one such claim, so another one is the pool's own business.
+    // Cognito names the client by one claim, so the pool may use the others freely.
     accepted(&cognito_verifier(), &cognito_token().claim("azp", "other"));
 }

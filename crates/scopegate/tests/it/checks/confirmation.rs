@@ -1,4 +1,4 @@
-//! Is the token bound to a key of its holder (`cnf`, RFC 7800), so that it is no bearer token?
+//! Is the token sender-constrained (`cnf`, RFC 7800)? Such tokens are rejected.
 
 use scopegate::Error;
 use serde_json::{Value, json};

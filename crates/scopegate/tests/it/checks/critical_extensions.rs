@@ -1,4 +1,4 @@
-//! What becomes of a token that asks for extensions to be understood (RFC 7515 §4.1.11)?
+//! How are tokens with critical extensions treated (RFC 7515 §4.1.11)?
 
 use scopegate::Error;
 use serde_json::json;
@@ -10,7 +10,7 @@ fn critical_extensions_are_rejected() {
     accepted(&cognito_verifier(), &cognito_token().header("exp", NOW));
     let with_header = || cognito_token().header("exp", NOW);
     for crit in [
-        // Unknown to us, although the header has it; and one that it does not have.
+        // An unknown extension that the header has, and one that the header lacks.
         json!(["exp"]),
         json!(["absent"]),
         json!([]),
@@ -30,6 +30,6 @@ fn critical_extensions_are_rejected() {
         let unencoded = with_header().header("b64", b64).header("crit", json!(["b64"]));
         assert_rejected!(cognito_verifier(), unencoded, Error::CriticalExtension);
     }
-    // In the payload, and so not under the header's protection, it is a claim like any other.
+    // In the payload, `crit` is an ordinary claim.
     accepted(&cognito_verifier(), &cognito_token().claim("crit", json!(["exp"])));
 }

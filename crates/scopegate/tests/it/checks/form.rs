@@ -29,8 +29,8 @@ fn non_canonical_base64url_is_rejected() {
     {
         assert!(matches!(cognito_verifier().verify(&spelling), Err(Error::NotBase64Url { .. })));
     }
-    // The last character of an RSA-2048 signature has four bits that mean nothing: all sixteen spellings decode to
-    // the same bytes where they are not looked at.
+    // The last character of an RSA-2048 signature has four unused bits. A decoder that ignores them
+    // decodes all sixteen characters to the same bytes.
     let (start, last) = token.split_at(token.len() - 1);
     let same_bytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
         .chars()
@@ -69,7 +69,7 @@ fn json_serialized_token_is_rejected() {
         assert!(cognito_verifier().verify(serialised).is_err());
     }
     assert!(matches!(cognito_verifier().verify(&flattened), Err(Error::NotThreeParts { .. })));
-    // Nor does a part get to a JSON parser that is not base64url.
+    // A part that is not base64url does not reach the JSON parser.
     for (header, payload) in [(r#"{"alg":"RS256"}"#, parts[1]), (parts[0], "{}"), (parts[0], r#""e30""#)] {
         let braces = format!("{header}.{payload}.{}", parts[2]);
         assert!(matches!(cognito_verifier().verify(&braces), Err(Error::NotBase64Url { .. })), "{braces}");
@@ -78,7 +78,7 @@ fn json_serialized_token_is_rejected() {
 
 #[test]
 fn encrypted_token_is_reported_as_encrypted() {
-    // A05, C19: and never called badly signed
+    // A05, C19: it is never reported as a bad signature
     accepted(&verifier_for_audience(), &rfc9068_token());
     let five = format!("{}.a.b", rfc9068_token().sign_with(&KEY));
     assert!(matches!(verifier_for_audience().verify(&five), Err(Error::Encrypted)));

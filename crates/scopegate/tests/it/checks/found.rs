@@ -1,4 +1,4 @@
-//! Do errors say what was found, so that an operator can act on them?
+//! Do errors have the value that was found, so that an operator can act on them?
 
 use scopegate::{Error, Excerpt, Issuer};
 use serde_json::json;
@@ -48,7 +48,7 @@ fn error_names_type_and_value_that_were_found() {
     );
     let claims = verifier_for_audience().verify(rfc9068_token().claim("level", "high").sign_with(&KEY));
     let error = claims.unwrap().claim::<u32>("level").unwrap_err();
-    // FR-C6: the token is valid, and the message says whose fault it is.
+    // FR-C6: the token is valid, and the message names the application's type as the cause.
     assert_eq!(
         error.to_string(),
         "the claims of a valid token do not fit the application's type u32: claim \"level\": \
@@ -57,7 +57,7 @@ fn error_names_type_and_value_that_were_found() {
 }
 
 #[test]
-fn identifier_to_copy_is_not_cut_at_80_characters() {
+fn identifier_is_not_truncated_at_80_characters() {
     // FR-B12
     let name = format!("https://issuer.example/{}", "a".repeat(200));
     let whole = format!("{name:?}");
@@ -69,7 +69,7 @@ fn identifier_to_copy_is_not_cut_at_80_characters() {
     ] {
         assert!(error.to_string().ends_with(&whole), "{what}: {error}");
     }
-    // A longer one is cut, because it fills a log.
+    // A longer identifier is truncated, because it would fill a log.
     let longest = Excerpt::IDENTIFIER_LIMIT;
     let cut = rejected(&cognito_verifier(), &cognito_token().claim("iss", "a".repeat(longest + 1)));
     assert!(cut.to_string().ends_with(&format!("\"{}\"…", "a".repeat(longest))), "{cut}");
@@ -101,7 +101,7 @@ fn skipped_signature_key_is_named_by_its_parameter() {
                 "the key of acme.com with `{name}` \"other\" is not used: it is not for verifying signatures"
             )
         );
-        // The same key for signatures is used.
+        // The same key is used if it is for signatures.
         let used = verifier(member(name, "other", json!({ "use": "sig" })));
         assert!(used.verify(token.clone().header(name, "other").sign_with(&OTHER_KEY)).is_ok(), "{name}");
         assert_rejected!(
@@ -110,7 +110,7 @@ fn skipped_signature_key_is_named_by_its_parameter() {
             Error::UnknownKey { skipped: None, .. },
             format!("acme.com publishes no RS256 key with `{name}` \"third\"")
         );
-        // An operator sees its name.
+        // The error names the key for the operator.
         let id = if name == "kid" { "other".to_owned() } else { format!("{name}=other") };
         let (used, skipped) = (used.status(), skipped.status());
         assert!(used.issuer("acme.com").unwrap().key_ids.contains(&id), "{used:?}");

@@ -40,7 +40,7 @@ fn issuer_is_compared_character_by_character() {
 
 #[test]
 fn both_cognito_issuer_forms_match_exactly() {
-    // C32: Cognito's ORIGINAL and UPDATED issuer configurations; replicas in other regions are others
+    // C32: Cognito's ORIGINAL and UPDATED issuer configurations; replicas have other names
     const ORIGINAL: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
     const UPDATED: &str = "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
     let with_keys = |issuer: Issuer| issuer.jwks(jwks([KEY.jwk()]));
@@ -67,7 +67,7 @@ fn both_cognito_issuer_forms_match_exactly() {
 }
 
 #[test]
-fn issuer_that_is_no_string_is_rejected() {
+fn issuer_that_is_not_a_string_is_rejected() {
     // C10, FR-B1, FR-B12
     const EXPECTED: &str =
         "expected `iss` to be a trusted issuer such as https://issuer.example/pool, found ";
@@ -93,7 +93,7 @@ fn issuer_that_is_no_string_is_rejected() {
 
 #[test]
 fn each_issuer_has_its_own_rules_and_keys() {
-    // B13: the other issuer's key does not verify, also under its own `kid`
+    // B13: the other issuer's key does not verify, even under its own `kid`
     const OTHER: &str = "https://other.example/";
     let verifier = builder_at(NOW)
         .trust(issuer_with_keys([KEY.jwk()]).client(CLIENT))

@@ -1,4 +1,4 @@
-//! Which names may an issuer have, and whose are tokens without one?
+//! Which names may an issuer have, and which issuer do tokens without `iss` belong to?
 
 use scopegate::{ConfigError, Error, Issuer, IssuerWithoutAudience, Verifier};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn keys() -> String {
 }
 
 #[test]
-fn name_that_is_only_compared_may_be_any_string_or_uri() {
+fn compared_name_may_be_any_string_or_uri() {
     // FR-B4: FusionAuth, AD FS, LocalStack, SPIFFE
     for name in ["acme.com", "http://fs.example.com/adfs/services/trust", LOCAL_STACK, "spiffe://example.org"]
     {
@@ -25,8 +25,8 @@ fn name_that_is_only_compared_may_be_any_string_or_uri() {
             assert_rejected!(verifier, token, Error::UnknownIssuer { .. });
         }
         assert!(Issuer::from_jwks_uri(name, "https://keys.example/jwks").is_ok());
-        // What is fetched keeps its rule, and so does a name that an address derives from. Whether `http` is accepted
-        // is decided at the start.
+        // A URL that is fetched, and a name that a URL derives from, keep their rule. The rule about
+        // `http` is checked at the start.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let start = |draft: IssuerWithoutAudience| {
             runtime.block_on(async { Verifier::builder().trust(draft.audience(AUDIENCE)).start_lazy() })
@@ -62,14 +62,14 @@ fn malformed_name_is_rejected() {
 }
 
 #[test]
-fn preset_can_have_another_name_than_its_address() {
+fn preset_name_may_differ_from_its_url() {
     // FR-B4
     let preset = || Issuer::cognito_at("https://localhost.localstack.cloud:4566/us-east-1_abc").unwrap();
     let verifier = verifier_trusting(preset().client(CLIENT).issuer_name(LOCAL_STACK).jwks(keys()));
     accepted(&verifier, &cognito_token().claim("iss", LOCAL_STACK));
     let by_address = cognito_token().claim("iss", "https://localhost.localstack.cloud:4566/us-east-1_abc");
     assert_rejected!(verifier, by_address, Error::UnknownIssuer { .. });
-    // Metadata has to have the name of the tokens.
+    // The issuer of the metadata must be the `iss` of the tokens.
     let discovered = || Issuer::from_metadata(ISSUER).unwrap().audience(AUDIENCE);
     let error = Verifier::builder().trust(discovered().issuer_name("acme.com")).build().unwrap_err();
     assert!(matches!(error, ConfigError::KeysRequireRuntime { .. }), "{error:?}");
@@ -82,7 +82,7 @@ fn preset_can_have_another_name_than_its_address() {
 }
 
 #[test]
-fn token_without_iss_is_of_the_one_issuer_that_may_be_unnamed() {
+fn token_without_iss_belongs_to_the_unnamed_issuer() {
     // FR-B9: a JWT-SVID
     const TRUST_DOMAIN: &str = "spiffe://example.org";
     let spire = || Issuer::from_jwks(TRUST_DOMAIN, &keys()).unwrap().audience(AUDIENCE);

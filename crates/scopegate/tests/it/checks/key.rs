@@ -1,4 +1,4 @@
-//! Which key is a token checked with? What `kid` finds, and never one that the token brings along.
+//! Which key verifies a token? The key that `kid` names, and never a key in the token itself.
 
 use scopegate::Error;
 use scopegate_issuer::{Algorithm, Mint, SigningKey};
@@ -73,7 +73,7 @@ fn keys_sharing_an_id_differ_by_type() {
 
 #[test]
 fn key_embedded_in_token_is_not_used() {
-    // A17: the token is signed with its own key, which it shows
+    // A17: the token is signed with the key that is embedded in it
     let own = OTHER_KEY.clone().with_kid(KEY.kid());
     let with_key = |token: Mint| {
         let x5c = "bm90IGEgY2VydGlmaWNhdGU=";

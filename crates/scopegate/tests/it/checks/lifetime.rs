@@ -35,7 +35,7 @@ fn missing_or_malformed_expiry_is_rejected() {
 
 #[test]
 fn only_json_numbers_are_accepted_as_times() {
-    // C07: the text is put into the payload as it stands
+    // C07: the text is inserted into the payload unchanged
     let payload = Value::Object(cognito_token().without_claim("exp").claims()).to_string();
     let with =
         |exp: &str| cognito_token().raw_payload(payload.replacen('{', &format!("{{\"exp\":{exp},"), 1));

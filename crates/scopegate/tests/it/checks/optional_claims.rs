@@ -1,4 +1,4 @@
-//! What do `null` and empty strings mean in claims that may be absent?
+//! How are `null` and empty strings treated in claims that may be absent?
 
 use scopegate::{Error, Issuer, Principal, ScopeSource};
 use scopegate_issuer::Mint;
@@ -30,7 +30,7 @@ fn null_in_an_optional_claim_is_absent() {
     ] {
         let claims = accepted(&verifier_for_audience(), &rfc9068_token().claim(claim, Value::Null));
         assert_eq!(claims.claim::<Value>(claim).unwrap(), None, "{claim}");
-        // Any other value is looked at as before.
+        // Any other value is still checked.
         let other = if claim == "typ" { json!("ID") } else { json!([1]) };
         rejected(&verifier_for_audience(), &rfc9068_token().claim(claim, other));
     }
@@ -79,7 +79,7 @@ fn required_claim_that_is_null_is_missing() {
             "expected `tenant` to be present, found none"
         );
     }
-    // Cognito's mark.
+    // The claim that distinguishes Cognito's access tokens.
     assert_rejected!(
         cognito_verifier(),
         cognito_token().claim("token_use", Value::Null),
@@ -88,7 +88,7 @@ fn required_claim_that_is_null_is_missing() {
 }
 
 #[test]
-fn empty_identity_claim_names_nobody() {
+fn empty_identity_claim_counts_as_absent() {
     // FR-B2
     let common_name =
         verifier_trusting(issuer_with_keys([KEY.jwk()]).audience(AUDIENCE).client_claim("common_name"));
@@ -101,7 +101,7 @@ fn empty_identity_claim_names_nobody() {
         let nameless = rfc9068_token().claim("sub", nothing.clone());
         assert_eq!(principal(nameless.clone()), format!("client {CLIENT}"));
         assert_eq!(principal(nameless.clone().claim("client_id", nothing.clone())), "Unnamed");
-        // An empty claim does not contradict another one.
+        // An empty claim does not contradict another claim.
         let elsewhere = nameless.clone().claim("client_id", nothing.clone()).claim("azp", "a");
         assert_eq!(principal(elsewhere), "client a");
         let user = rfc9068_token().claim("sub", "user-1").claim("client_id", nothing.clone());

@@ -68,7 +68,7 @@ fn any_claim_can_grant_scopes() {
         assert_eq!(scopes(&verifier_for_audience(), &token), by_default);
     }
     let nested = reading(ScopeSource::array(["app", "roles"]));
-    // A path that leads nowhere grants nothing, and dots in a name lead nowhere.
+    // A path without a value grants nothing. Dots in a name do not make a path.
     for token in [
         rfc9068_token(),
         rfc9068_token().claim("app", json!({})),
@@ -83,7 +83,7 @@ fn any_claim_can_grant_scopes() {
 }
 
 #[test]
-fn several_sources_add_up_and_the_same_path_is_replaced() {
+fn sources_add_up_and_same_path_is_replaced() {
     // FR-B5
     let token = rfc9068_token().scope("a").claim("groups", json!(["b"])).claim("roles", json!(["c"]));
     let added = issuer().scopes_from(ScopeSource::array("groups")).roles_as_scopes();
@@ -125,8 +125,8 @@ fn map_grants_listed_names_only() {
 }
 
 #[test]
-fn source_can_depend_on_the_absence_of_a_claim() {
-    // FR-B6: the rule of Entra ID, said of an issuer without preset
+fn source_can_depend_on_absent_claim() {
+    // FR-B6: the rule of Entra ID, for an issuer without a preset
     let entra = [ScopeSource::text("scp"), ScopeSource::array("roles").with_claim_absent("scp")];
     let verifier = verifier_trusting(issuer().scopes_only_from(entra));
     let application = rfc9068_token().claim("roles", json!(["orders.read"]));
@@ -149,11 +149,11 @@ fn replacing_source_keeps_condition() {
         assert_eq!(scopes(&verifier, &application), "role:admin");
         assert_eq!(scopes(&verifier, &user), "");
     }
-    // A condition of its own replaces the other.
+    // A source with a condition replaces the other condition.
     let other = guarded.clone().scopes_from(ScopeSource::array("roles").with_claim_absent("idtyp"));
     assert_eq!(scopes(&verifier_trusting(other.clone()), &user), "admin");
     assert_eq!(scopes(&verifier_trusting(other), &application.clone().claim("idtyp", "user")), "");
-    // Two methods say that the roles of users count.
+    // Two methods make the roles of users count.
     let always = [guarded.clone().roles_as_scopes(), guarded.scopes_only_from([ScopeSource::array("roles")])];
     for issuer in always {
         assert_eq!(scopes(&verifier_trusting(issuer), &user), "admin");

@@ -1,4 +1,4 @@
-//! Which scopes does a token grant, and which of its claims are they read from?
+//! Which scopes does a token grant, and which claims are they read from?
 
 use scopegate::Error;
 use scopegate_issuer::Mint;

@@ -1,4 +1,4 @@
-//! Does the token show in an error, or in what `Debug` writes?
+//! Do errors and `Debug` hide the token?
 
 use scopegate::{Error, Issuer};
 use testkit::{
@@ -68,7 +68,7 @@ fn credential_in_claim_is_not_in_error() {
             assert!(!shown.contains("eyJ"), "{shown}");
         }
     }
-    // Rules of the configuration about such claims.
+    // Configured rules about such claims.
     let rejecting = |rule: fn(Issuer) -> Issuer| verifier_trusting(rule(generic.clone()));
     for (verifier, claim) in [
         (rejecting(|issuer| issuer.reject_claim("refresh_token")), "refresh_token"),

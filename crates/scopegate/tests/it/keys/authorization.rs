@@ -12,8 +12,8 @@ use serde_json::json;
 use testkit::{CLIENT, ISSUER, KEY, Log, NOW, builder_at, client_token, jwks, listen, serve_on, with_causes};
 use tracing_subscriber::filter::LevelFilter;
 
-/// A server with a key set at `/keys`, and metadata that names another URL for it. It records each request: the path, and
-/// the header if there is one.
+/// A server with a key set at `/keys`, and metadata that names another URL for it. It records the path
+/// and the header of each request.
 struct Server {
     url: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -77,7 +77,7 @@ async fn token_file_is_read_anew_for_each_fetch() {
 }
 
 #[tokio::test]
-async fn missing_token_file_makes_keys_unavailable_and_is_reported() {
+async fn missing_token_file_is_reported_as_unavailable_keys() {
     // FR-A14
     let (server, file) = (Server::start(None).await, token_file("missing"));
     let issuer = || server.trusted_with(FetchAuthorization::bearer_file(&file));
@@ -90,7 +90,7 @@ async fn missing_token_file_makes_keys_unavailable_and_is_reported() {
     assert!(failure.starts_with(&format!("{shown}: ")), "{failure}");
     let unavailable = verifier.verify(client_token().sign_with(&KEY)).unwrap_err();
     assert!(matches!(unavailable, Error::KeysUnavailable { .. }), "{unavailable:?}");
-    // Where the file holds anything but a token, the reason is named, and not the content.
+    // If the file has no valid token, the error has the reason and not the content.
     for (content, reason) in [
         (&b"two s3cret words"[..], "expected a token in printable ASCII without spaces"),
         (b"s3cret\xff", "UTF-8"),

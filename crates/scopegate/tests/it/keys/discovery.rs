@@ -89,7 +89,7 @@ async fn three_metadata_urls_are_tried_in_order() {
 
 #[tokio::test]
 async fn metadata_urls_have_neither_final_slash_nor_repetition() {
-    // F02, F03: the last address is that of the one before if there is no path between them
+    // F02, F03: without a path, the last two URLs are equal, and fetched once
     let nothing = Server::start(|_| vec![]).await;
     for (path, asked) in [
         ("/t1", vec![RFC_8414, OIDC, OIDC_INSERTED]),
@@ -240,7 +240,7 @@ async fn etag_is_not_sent_to_another_url() {
     let token = |key: &SigningKey| Mint::cognito(&url, "c").without_claim("token_use").sign_with(key);
     assert!(verifier.verify(token(&old)).is_ok());
     moved.store(true, Ordering::SeqCst);
-    // The first attempt fails at the old address, the second one finds the new one.
+    // The first attempt fails at the old URL, and the second one finds the new URL.
     assert!(verifier.verify_or_refresh(&token(&new)).await.is_err());
     pass(Duration::from_secs(2)).await;
     while verifier.status().issuers().iter().any(|issuer| issuer.last_failure.is_some()) {

@@ -1,4 +1,5 @@
-//! Which Ed25519 keys are used, and under which names? Row ids (A24) are those of docs/conformance.md.
+//! Which Ed25519 keys are used, and for which algorithm names? docs/conformance.md has the row ids
+//! (A24).
 
 use std::sync::LazyLock;
 
@@ -52,8 +53,8 @@ fn eddsa_and_ed25519_name_the_same_algorithm() {
     }
 }
 
-/// The eight points of small order: y, with and without the sign of x. For 1 and -1 there is one point each; the
-/// spelling with a sign is that of no point, and is rejected as well.
+/// The eight points of small order: y, with and without the sign of x. For 1 and -1 there is one
+/// point each. The encoding with a sign is no point, and is rejected too.
 #[test]
 fn key_of_small_order_is_skipped() {
     // A24
@@ -73,7 +74,8 @@ fn key_of_small_order_is_skipped() {
 
 #[test]
 fn non_canonical_key_is_skipped() {
-    // A24, RFC 8032 §5.1.3: y is less than p = 2^255 - 19. p + 1 is another spelling of 1, the neutral element.
+    // A24, RFC 8032 §5.1.3: y is less than p = 2^255 - 19. p + 1 is another encoding of 1, the neutral
+    // element.
     for more in 0..=18 {
         for last in [0x7f, 0xff] {
             let x = [[0xed + more].as_slice(), &[0xff; 30], &[last]].concat();
@@ -82,7 +84,8 @@ fn non_canonical_key_is_skipped() {
     }
 }
 
-/// Asserts that the key alone is no valid JWKS, that it does not affect a valid key beside it, and that it verifies nothing.
+/// Asserts that a JWKS with this key alone is invalid, that the key does not affect a valid key beside
+/// it, and that it verifies nothing.
 #[track_caller]
 fn assert_left_out(jwk: &Value, reason: &str) {
     let error = verifier(std::slice::from_ref(jwk), Algorithm::ALL).unwrap_err();

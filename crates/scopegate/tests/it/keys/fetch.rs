@@ -1,5 +1,6 @@
-//! Which responses of an issuer are accepted as its JWKS, and over which connection? These tests have a server of their
-//! own, because the local issuer cannot send such responses. Row ids (B12, …) are those of docs/conformance.md.
+//! Which responses of an issuer are accepted as its JWKS, and over which connections? These tests have
+//! their own server, because the local issuer cannot send such responses. docs/conformance.md has the
+//! row ids (B12, …).
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;
@@ -25,7 +26,7 @@ async fn start(jwks_uri: &str) -> Result<Verifier, ConfigError> {
     builder_at(NOW).trust(issuer).start().await
 }
 
-/// Serves one text, called by this media type; says where.
+/// Serves a text with this media type. Returns its URL.
 async fn serve(media_type: Option<&'static str>, text: String) -> String {
     let router = Router::new().fallback(async move || {
         let mut response = text.into_response();
@@ -82,7 +83,7 @@ async fn media_type_of_jwks_is_ignored() {
 
 #[tokio::test]
 async fn usable_keys_of_mixed_jwks_are_used() {
-    // B02, B11: one set with everything that was ever seen in one
+    // B02, B11: one set with all kinds of keys that issuers publish
     let (good, other) = (SigningKey::generate(Algorithm::RS256), SigningKey::generate(Algorithm::ES256));
     let changed = |key: &SigningKey, member: &str, value: &str| {
         let mut jwk = key.jwk();
@@ -92,7 +93,7 @@ async fn usable_keys_of_mixed_jwks_are_used() {
     };
     let secret = "c2VjcmV0IHNlY3JldA";
     let mut with_secret = changed(&good, "d", secret);
-    // Ids are shown.
+    // The error shows the ids.
     with_secret["kid"] = json!("private");
     let published = json!({ "keys": [
         { "kty": "AKP", "alg": "ML-DSA-44", "kid": "pq", "pub": "AQAB" },
@@ -111,7 +112,7 @@ async fn usable_keys_of_mixed_jwks_are_used() {
     assert!(matches!(unusable, Err(Error::UnknownKey { .. })), "{unusable:?}");
     let status = verifier.status();
     assert_eq!(status.issuers()[0].key_ids, [good.kid()]);
-    // FR-A17: the others are listed with the reason, and the error names it.
+    // FR-A17: skipped keys are logged with the reason, and the error has the reason too.
     let skipped = &status.issuers()[0].skipped_keys;
     assert_eq!(skipped.len(), 8);
     assert_eq!((skipped[6].position, skipped[6].key_id.as_deref()), (6, Some("use-enc")));
@@ -151,7 +152,7 @@ async fn urls_in_token_header_are_never_fetched() {
     assert_eq!(nobody.kind(), ErrorKind::WouldBlock);
 }
 
-/// Where a child process finds the addresses that it is to try.
+/// The variable with the URLs that a child process tries.
 const GOOD: &str = "SCOPEGATE_TEST_GOOD_CERTIFICATE";
 const WRONG_NAME: &str = "SCOPEGATE_TEST_WRONG_NAME";
 
@@ -161,8 +162,8 @@ const WRONG_NAME: &str = "SCOPEGATE_TEST_WRONG_NAME";
     ignore = "elsewhere the system's authorities are not read from the environment"
 )]
 async fn untrusted_certificate_is_rejected_and_reported() {
-    // B14: the same server, with and without its authority among those that the system trusts. They are read from the
-    // environment, which belongs to a process, so the second half is a process of its own.
+    // B14: the same server, with and without its authority in the system's trust store. The environment
+    // of a process chooses the store, so the second half runs in another process.
     let authority = Authority::new();
     let trusted = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authority.pem");
     std::fs::write(&trusted, authority.pem()).unwrap();
@@ -190,7 +191,7 @@ async fn untrusted_certificate_is_rejected_and_reported() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn private_authority_is_trusted_if_configured() {
-    // FR-A14, FR-A12: without it, log and status say what is wrong with the certificate.
+    // FR-A14, FR-A12: without the setting, log and status have the reason of the rejection.
     let (private, other) = (Authority::new(), Authority::new());
     let good = serve_with_tls(&private, "localhost").await;
     let builder = |pem: &str| {
@@ -248,7 +249,7 @@ async fn certificate_of_trusted_authority_is_accepted() {
     assert!(with_causes(&error).contains("certificate"), "{}", with_causes(&error));
 }
 
-/// Serves a key set over TLS with a certificate for this name; says where, under the name `localhost`.
+/// Serves a key set over TLS with a certificate for this name. Returns its URL at `localhost`.
 async fn serve_with_tls(authority: &Authority, name: &str) -> String {
     let listener = authority.listen(name, None).await;
     let url = listener.url();

@@ -1,4 +1,4 @@
-//! Are keys in PEM used like those of a key set?
+//! Are keys in PEM used like the keys of a JWKS?
 
 use std::sync::LazyLock;
 
@@ -19,7 +19,7 @@ fn pair(key: &SigningKey) -> KeyPair {
     KeyPair::from_pem(&key.private_key_pem()).unwrap()
 }
 
-/// Serialised as DER and as PEM.
+/// Returns a certificate as DER and as PEM.
 fn certificate(key: &SigningKey) -> (Vec<u8>, String) {
     let params = CertificateParams::new(vec!["issuer.example".to_owned()]).unwrap();
     let certificate = params.self_signed(&pair(key)).unwrap();
@@ -31,7 +31,7 @@ fn from_pem(kid: &str, pem: &str) -> Result<Issuer, ConfigError> {
 }
 
 #[test]
-fn public_key_and_certificate_of_every_type_are_used() {
+fn pem_of_every_key_type_is_used() {
     // FR-B13
     for key in KEYS.iter() {
         let (_, certificate) = certificate(key);
@@ -105,7 +105,7 @@ fn anything_but_one_public_key_is_rejected() {
         );
         assert!(!message.contains(&body), "{message}");
     }
-    // Bytes that follow the key, and a key of another type: X25519.
+    // Bytes after the key, and a key of another type: X25519.
     let key = format!("{body}AAAA").replace('=', "");
     assert!(from_pem("k", &block("PUBLIC KEY", &key)).is_err());
     let x25519 = "MCowBQYDK2VuAyEAhSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=";

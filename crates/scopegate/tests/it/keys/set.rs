@@ -1,5 +1,5 @@
-//! Which keys of a JWKS are used? An unusable key is skipped, and does not affect the others. Row ids (B02, …) are
-//! those of docs/conformance.md.
+//! Which keys of a JWKS are used? An unusable key is skipped, and does not affect the others.
+//! docs/conformance.md has the row ids (B02, …).
 
 use std::sync::LazyLock;
 
@@ -42,7 +42,8 @@ fn assert_usable(key: &SigningKey, jwk: &Value) {
     assert!(verified.is_ok(), "{verified:?}");
 }
 
-/// Asserts that the key alone is no valid JWKS, and that it does not affect a valid key beside it.
+/// Asserts that a JWKS with this key alone is invalid, and that the key does not affect a valid key
+/// beside it.
 #[track_caller]
 fn assert_unusable(jwk: &Value, reason: &str) {
     let error = verifier(std::slice::from_ref(jwk)).unwrap_err();
@@ -71,7 +72,7 @@ fn keys_of_every_supported_type_are_used() {
 
 #[test]
 fn unknown_and_absent_optional_members_are_ignored() {
-    // B03: Entra ID's keys have `x5t`, `x5c`, `issuer`, and neither `alg` nor, elsewhere, `use`
+    // B03: keys of Entra ID have `x5t`, `x5c` and `issuer`, but no `alg`; other issuers omit `use`
     let more = json!({ "alg": null, "use": null, "x5t": "x", "x5c": ["y"], "issuer": ISSUER, "unknown": { "a": 1 } });
     for key in [&RSA, &ES256, &ES384, &ED25519] {
         assert_usable(key, &changed(key, &more));
@@ -85,7 +86,7 @@ fn key_without_alg_serves_its_type_only() {
     let any = verifier(&[changed(&RSA, &json!({ "alg": null }))]).unwrap();
     for alg in [Algorithm::RS384, Algorithm::PS256, Algorithm::PS512] {
         let other = client_token().alg(alg).sign_with(&RSA);
-        // The key is found; the signature was made with another algorithm.
+        // The key is found, but the signature was made with another algorithm.
         assert!(matches!(any.verify(&other), Err(Error::BadSignature { .. })), "{alg}");
     }
     let es256 = client_token().alg("ES256").sign_with(&RSA);
@@ -118,7 +119,7 @@ fn unsupported_key_is_skipped() {
 }
 
 #[test]
-fn null_is_an_absent_member_if_it_changes_no_use() {
+fn harmless_null_member_counts_as_absent() {
     // FR-B1
     let null = |key: &SigningKey, member: &str| {
         let mut jwk = key.jwk();
@@ -180,7 +181,7 @@ fn key_for_another_purpose_is_skipped() {
     }
     assert_unusable(&changed(&RSA, &json!({ "key_ops": ["verify", "verify"] })), "malformed `key_ops`");
     assert_usable(&RSA, &changed(&RSA, &json!({ "key_ops": ["sign", "verify"] })));
-    // Listed for both purposes, the key is used for ours; the entry for encryption neither adds to it nor spoils it.
+    // A key that is listed for both purposes is used. The entry for encryption has no effect.
     let set = [changed(&RSA, &json!({ "use": "enc", "alg": null })), RSA.jwk()];
     assert!(verifier(&set).unwrap().verify(token_of(&RSA)).is_ok());
 }
@@ -259,7 +260,7 @@ fn rsa_key_size_out_of_range_is_skipped() {
     for n in [&n[128..], &one_bit_less, &one_bit_more, &[n.as_slice(); 8].concat(), &[]] {
         assert_unusable(&changed(&RSA, &json!({ "n": encoded(n) })), "`n`");
     }
-    // Nobody has this key; it is not left out of the set for its size.
+    // The private key does not exist. The key is not skipped for its size.
     let largest = changed(&RSA, &json!({ "n": encoded(&[n.as_slice(); 4].concat()) }));
     let signed_by_another = verifier(&[largest]).unwrap().verify(token_of(&RSA));
     assert!(matches!(signed_by_another, Err(Error::BadSignature { .. })), "{signed_by_another:?}");
@@ -310,14 +311,14 @@ fn invalid_curve_point_is_skipped() {
 }
 
 #[test]
-fn number_that_is_no_key_is_skipped() {
-    // FR-A8: such keys verify nothing, and must not take the place of others.
+fn invalid_key_numbers_are_skipped() {
+    // FR-A8: such keys verify nothing, and must not displace others.
     let mut n = decoded(&RSA.jwk(), "n");
     let last = n.len() - 1;
     assert_usable(&RSA, &changed(&RSA, &json!({ "n": encoded(&n) })));
     n[last] -= 1;
     assert_unusable(&changed(&RSA, &json!({ "n": encoded(&n) })), "public key");
-    // On the curve, there is a point with y = 3, and none with y = 2.
+    // The curve has a point with y = 3, and none with y = 2.
     for (y, is_on_curve) in [(3, true), (2, false)] {
         for sign in [0, 0x80] {
             let mut x = [0; 32];

@@ -1,5 +1,5 @@
-//! What does `allow_keys_without_tls` allow? `0.0.0.0` is no loopback address by our rules, and systems connect it to this
-//! machine.
+//! Which URLs does `allow_keys_without_tls` allow? `0.0.0.0` is not a loopback address by our rules,
+//! although systems connect it to the local machine.
 
 use std::error::Error as _;
 use std::sync::{Arc, Mutex};
@@ -25,7 +25,7 @@ fn start_lazy(issuer: Issuer) -> Result<Verifier, ConfigError> {
     Verifier::builder().trust(issuer).start_lazy()
 }
 
-/// Serves documents by their paths, and records the paths. Returns its URL as one on a network.
+/// Serves documents by their paths, and records the paths. Returns a URL that is not loopback.
 async fn serve(documents: impl Fn(&str) -> Vec<(&'static str, String)>) -> (String, Arc<Mutex<Vec<String>>>) {
     let (listener, url) = listen().await;
     let url = url.replace("127.0.0.1", "0.0.0.0");
@@ -66,7 +66,7 @@ fn metadata(issuer: &str, jwks_uri: &str) -> String {
 }
 
 #[tokio::test]
-async fn http_on_a_network_is_accepted_only_with_the_waiver() {
+async fn http_on_network_is_accepted_with_waiver_only() {
     // FR-A15, FR-B4
     let of = |issuer: Issuer| issuer;
     for (setting, found, issuer) in [
@@ -109,7 +109,7 @@ async fn http_on_a_network_is_accepted_only_with_the_waiver() {
 
 #[tokio::test]
 async fn waiver_does_not_mend_an_invalid_url() {
-    // FR-A15: what else is wrong stays an error of the constructor, or of the start for a setter
+    // FR-A15: other faults are still errors of the constructor, or of the start for a setter
     for text in ["ftp://keys/x", "http://u:secret@keys/x", "http://keys/x#f", "http://keys/a b", "keys/x", ""]
     {
         let error = Issuer::from_jwks_uri(ISSUER, text).unwrap_err();
@@ -126,7 +126,7 @@ async fn waiver_does_not_mend_an_invalid_url() {
 
 #[tokio::test]
 async fn name_that_is_not_fetched_needs_no_tls() {
-    // FR-B4: only the URL that is fetched has to have it
+    // FR-B4: only the URL that is fetched needs TLS
     let certs = "https://keycloak.example/realms/a/protocol/openid-connect/certs";
     for issuer in
         [Issuer::keycloak(REALM).unwrap().audience("a"), Issuer::from_metadata(REALM).unwrap().audience("a")]
@@ -157,7 +157,7 @@ async fn keys_are_fetched_without_tls_and_a_warning() {
     for part in ["WARN", "keys are fetched without TLS", ISSUER, &format!("url=\"{url}/keys\"")] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // Without need for the waiver, there is no warning.
+    // If the waiver has no effect, there is no warning.
     let loopback = jwks_uri.replace("0.0.0.0", "127.0.0.1");
     let issuer = Issuer::from_jwks_uri(ISSUER, &loopback).unwrap().client(CLIENT).allow_keys_without_tls();
     assert!(builder_at(NOW).trust(issuer).start().await.is_ok());
@@ -167,7 +167,7 @@ async fn keys_are_fetched_without_tls_and_a_warning() {
 #[tokio::test]
 #[cfg_attr(windows, ignore = "0.0.0.0 leads nowhere")]
 async fn metadata_without_tls_may_name_keys_without_tls() {
-    // FR-A15: such a host does not exist, so the request is tried and fails
+    // FR-A15: the host does not exist, so the request is attempted and fails
     let (url, asked) = serve(|url| {
         let document = metadata(url, "http://keys.invalid/certs");
         vec![("/.well-known/openid-configuration", document)]
@@ -182,7 +182,7 @@ async fn metadata_without_tls_may_name_keys_without_tls() {
     assert!(with_causes(&error).contains("no connection"), "{}", with_causes(&error));
     assert_eq!(asked.lock().unwrap().len(), 2);
     assert!(matches!(start_lazy(issuer()), Err(ConfigError::InvalidUrl { setting: "issuer", .. })));
-    // It may not name our own machine.
+    // It may not name the local machine.
     let (url, _) = serve(|url| {
         vec![
             ("/.well-known/openid-configuration", metadata(url, &format!("{url}/keys"))),
@@ -196,7 +196,7 @@ async fn metadata_without_tls_may_name_keys_without_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn metadata_with_tls_may_not_name_keys_without_tls() {
+async fn metadata_with_tls_cannot_name_plain_keys() {
     // FR-A15: no downgrade; the same issuer with keys over TLS is accepted
     let authority = Authority::new();
     for (jwks_uri, is_accepted) in

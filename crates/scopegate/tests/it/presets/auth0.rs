@@ -33,7 +33,7 @@ fn machine_token() -> Golden {
     )
 }
 
-/// With the RFC 9068 profile.
+/// A token of the RFC 9068 profile.
 fn machine_token_rfc9068() -> Golden {
     Golden::new(
         r#"{"alg":"RS256","typ":"at+jwt","kid":"NjVBRjY5MDlCMUIwNzU4RTA2QzZFMDQ4"}"#,
@@ -100,7 +100,7 @@ fn id_token_is_rejected() {
 }
 
 #[test]
-fn token_without_client_is_rejected_also_if_the_client_is_an_audience() {
+fn token_without_client_is_rejected_despite_matching_audience() {
     // FR-B10
     let issuer = Issuer::auth0("example.eu.auth0.com").unwrap().audiences([API, CLIENT]);
     let verifier = verifier_with_keys(issuer, &keys());
@@ -145,7 +145,7 @@ fn token_for_other_api_or_tenant_is_rejected() {
 
 #[test]
 fn token_requested_without_audience_is_rejected() {
-    // C19: Auth0 encrypts such a token for itself
+    // C19: Auth0 encrypts a token that is for Auth0 itself
     accepted(&auth0_verifier(), &machine_token());
     let error =
         auth0_verifier().verify("eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAA.AAAA.AAAA").unwrap_err();
@@ -181,7 +181,7 @@ fn unlisted_or_contradicting_client_is_rejected() {
         Error::MalformedClaim { .. },
         r#"claim `client_id`: expected the client that another claim names, found "other""#
     );
-    // A claim of the tenant's own is not the client's id here.
+    // A custom claim of the tenant is not the client's id.
     accepted(&verifier, &machine_token().with("cid", "customer-7"));
 }
 

@@ -80,7 +80,7 @@ fn user_token_names_client_and_user() {
 
 #[test]
 fn id_token_is_reported_as_one() {
-    // C18, C30: before anything is said of its audience, which is the client
+    // C18, C30: before its audience is checked, which is the client
     accepted(&cognito_verifier(), &user_token());
     assert_rejected!(
         cognito_verifier(),

@@ -59,7 +59,7 @@ fn other_signed_documents_are_rejected() {
             let error = rejected(&verifier, &machine_token().with(mark, value.clone()));
             assert!(matches!(error, Error::NotAnAccessToken { claim, .. } if claim == mark), "{error:?}");
         }
-        // Where a type tells access tokens from all others, the application's claims may have any name.
+        // If the type distinguishes access tokens, the application's claims may have any name.
         let typed = Issuer::rfc9068(ISSUER).unwrap().audience(API);
         let token = machine_token().with("jti", "1").with("iat", 1_800_000_000).with_header("typ", "at+jwt");
         accepted(&verifier_with_keys(typed, &keys()), &token.with(mark, value));
@@ -119,7 +119,7 @@ fn accounts_of_clients_can_be_configured() {
 }
 
 #[test]
-fn client_that_is_an_audience_is_logged_at_start() {
+fn client_that_is_an_audience_is_logged() {
     // FR-B10
     let log = |issuer: Issuer| {
         let log = Log::of_thread(LevelFilter::WARN);

@@ -15,7 +15,7 @@ const API_URI: &str = "api://my-api";
 const CLIENT: &str = "11112222-bbbb-3333-cccc-4444dddd5555";
 const SERVICE: &str = "aaaa0000-bb11-2222-33cc-444444dddddd";
 
-/// Without `alg`, with certificates, and each with the issuer that it is for.
+/// Keys without `alg`, with certificates, each with its issuer.
 fn keys() -> [Value; 2] {
     let like = |kid: &str| {
         json!({"kty": "RSA", "use": "sig", "kid": kid, "x5t": kid, "n": "", "e": "AQAB",
@@ -64,7 +64,7 @@ fn user_token_v2() -> Golden {
     )
 }
 
-/// Of a user who signs in to the API itself: same `aud` as an access token.
+/// An ID token of a user who signs in to the API itself. It has the `aud` of an access token.
 fn id_token_v2() -> Golden {
     Golden::new(
         HEADER_V2,
@@ -193,7 +193,7 @@ fn token_of_other_version_is_rejected() {
         Error::WrongClaim { .. },
         r#"expected `ver` to be 2.0, found "1.0""#
     );
-    // Both, for an API that is being changed over.
+    // Both versions, for an API in transition.
     let both =
         Verifier::builder().clock(|| std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_060));
     let keys = json!({ "keys": keys() }).to_string();
@@ -232,7 +232,7 @@ fn other_tenant_is_rejected_by_name_and_id() {
             "expected `tid` to be 72f988bf-86f1-41af-91ab-2d7cd011db47, found an array, \
              \"[\\\"72f988bf-86f1-41af-91ab-2d7cd011db47\\\"]\""
         );
-        // Users' tokens need not have it.
+        // `tid` may be absent.
         accepted(&verifier, &token.without("tid"));
     }
 }
@@ -254,7 +254,7 @@ fn token_for_microsoft_graph_is_rejected() {
         Error::WrongAudience { .. },
         r#"expected `aud` to hold an audience such as api://my-api, 6e74172b-be56-4843-9ff4-e66a39bb12e3, found "https://graph.microsoft.com""#
     );
-    // As it really comes, its header is not the one that was signed: the `nonce` was another one then.
+    // Microsoft changes the `nonce` in the header after signing, so the signature does not verify.
     let signed = graph.clone().with_header("nonce", "hash-of-the-nonce").compact();
     let (_, rest) = signed.split_once('.').unwrap();
     let header = HEADER_V1.replacen('{', r#"{"nonce":"AQABAAAAAAexample","#, 1);
@@ -310,7 +310,7 @@ fn other_clouds_have_names_of_their_own() {
         assert!(matches!(claims.principal(), Principal::Client { id: CLIENT, .. }));
         assert_eq!(claims.scopes().to_string(), "Orders.Read.All");
         assert_rejected!(verifier, machine_token_v2(), Error::UnknownIssuer { .. });
-        // The rules of the preset hold.
+        // The rules of the preset apply.
         let other_tenant = in_cloud(machine_token_v2(), &iss).with("tid", OTHER_TENANT);
         assert_rejected!(verifier, other_tenant, Error::WrongClaim { .. });
     }
@@ -339,7 +339,7 @@ fn other_clouds_have_names_of_their_own() {
 }
 
 #[test]
-fn key_of_another_tenant_or_cloud_is_left_out() {
+fn key_of_another_tenant_or_cloud_is_skipped() {
     // FR-B7
     let with_issuer = |issuer: &str| {
         let key =
@@ -369,7 +369,7 @@ fn key_of_another_tenant_or_cloud_is_left_out() {
 }
 
 #[test]
-fn tenant_that_is_no_guid_is_rejected() {
+fn tenant_that_is_not_a_guid_is_rejected() {
     let upper = Issuer::entra(&TENANT.to_ascii_uppercase()).unwrap().audience(API);
     accepted(&verifier_with_keys(upper, &keys()), &machine_token_v2());
     for tenant in [

@@ -10,7 +10,7 @@ const ISSUER: &str = "https://hydra.example/";
 const API: &str = "https://my-api-server.org";
 const CLIENT: &str = "order-importer";
 
-/// One set for both kinds of tokens.
+/// One key set for both kinds of tokens.
 fn keys() -> [Value; 2] {
     let like =
         |kid: &str| json!({"use": "sig", "kty": "RSA", "kid": kid, "alg": "RS256", "n": "", "e": "AQAB"});
@@ -84,12 +84,12 @@ fn empty_audience_counts_as_missing() {
         assert_rejected!(hydra_verifier(), nobody, Error::MissingClaim { .. }, "claim `aud` is absent");
         let by_client = verifier_with_keys(Issuer::hydra(ISSUER).unwrap().client(CLIENT), &keys());
         assert_eq!(accepted(&by_client, &nobody).audience().count(), 0);
-        // Where both are asked for, the client does not stand in for the audience.
+        // If both are configured, the client does not replace the audience.
         let by_both =
             verifier_with_keys(Issuer::hydra(ISSUER).unwrap().client(CLIENT).audience(API), &keys());
         assert_rejected!(by_both, nobody, Error::MissingClaim { .. }, "claim `aud` is absent");
     }
-    // For issuers without preset, an empty list is an audience that matches nothing.
+    // For issuers without a preset, an empty list is an audience that matches nothing.
     let jwks = json!({ "keys": keys() }).to_string();
     let other = verifier_with_keys(Issuer::from_jwks(ISSUER, &jwks).unwrap().client(CLIENT), &keys());
     assert_rejected!(

@@ -77,7 +77,7 @@ fn service_account_token_names_the_client() {
     assert_eq!(claims.client_id(), Some(CLIENT));
     assert_eq!(claims.scopes().to_string(), "email orders:read profile");
     assert!(matches!(claims.principal(), Principal::Client { id: CLIENT, .. }));
-    // Of older servers, nothing can be told.
+    // Tokens of older servers do not show it.
     let older = machine_token().without("client_id").with("clientId", CLIENT);
     assert!(matches!(accepted(&keycloak_verifier(), &older).principal(), Principal::Subject { .. }));
 }
@@ -104,7 +104,7 @@ fn only_requested_roles_are_scopes() {
     let claims =
         accepted(&keycloak_verifier_with(|issuer| issuer.client_roles_as_scopes(API)), &machine_token());
     assert!(claims.scopes().contains("orders-reader") && claims.scopes().contains("orders:read"));
-    // The roles of another client are other roles.
+    // The roles of another client do not count.
     assert!(!claims.scopes().contains("manage-account") && !claims.scopes().contains("staff"));
 }
 
@@ -156,7 +156,7 @@ fn token_without_audience_mapper_is_rejected() {
         Error::MissingClaim { .. },
         "claim `aud` is absent"
     );
-    // A realm whose tokens have none can be bound to clients.
+    // If the tokens of a realm have no audience, clients can be listed.
     let by_client = verifier_with_keys(Issuer::keycloak(REALM).unwrap().client(CLIENT), &keys());
     accepted(&by_client, &machine_token().without("aud"));
 }
@@ -182,11 +182,11 @@ fn other_token_kinds_are_reported() {
         Error::NotAnAccessToken { .. },
         "not an access token: expected `typ` to be Bearer, found none"
     );
-    // An ID token for an application that is an API, too.
+    // An ID token for an application that is also an API.
     let both = verifier_with_keys(Issuer::keycloak(REALM).unwrap().audience("shop"), &keys());
     accepted(&both, &user_token().with("aud", "shop"));
     assert!(matches!(rejected(&both, &id_token()), Error::NotAnAccessToken { claim: "typ", .. }));
-    // A refresh token as it really is.
+    // A refresh token as Keycloak signs it.
     assert_rejected!(
         keycloak_verifier(),
         machine_token().with("typ", "Refresh").with_header("alg", "HS512"),
@@ -218,7 +218,7 @@ fn other_realm_or_host_is_rejected() {
 fn client_is_read_from_azp_only() {
     let verifier = keycloak_verifier_with(|issuer| issuer.client(CLIENT));
     accepted(&verifier, &machine_token());
-    // Another `client_id` is not a service account's, so this does not say that the client acts for itself.
+    // A `client_id` that differs from `azp` is not the mark of a service account.
     let decorated = accepted(&verifier, &machine_token().with("client_id", "customer-7").with("cid", 7));
     assert_eq!(decorated.client_id(), Some(CLIENT));
     assert!(matches!(decorated.principal(), Principal::Subject { .. }));

@@ -1,5 +1,5 @@
-//! Tokens that the local issuer mints in the form of a provider. Both crates have read the provider's documentation for
-//! themselves.
+//! Tokens that the local issuer mints in the form of a provider. Both crates implement the provider's
+//! documentation independently.
 
 use scopegate::{Error, Issuer, IssuerWithoutAudience, Principal};
 use scopegate_issuer::Mint;
@@ -15,7 +15,7 @@ const REALM: &str = "https://sso.example/realms/acme";
 const HYDRA: &str = "https://hydra.example/";
 const POOL: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
 
-/// Each preset, a token in its form, and another one that lacks the mark by which the preset tells an access token.
+/// Each preset, a token in its form, and the same token without the claim that marks access tokens.
 fn presets() -> Vec<(&'static str, IssuerWithoutAudience, Mint, Option<Mint>)> {
     let preset = |name, issuer: Result<IssuerWithoutAudience, _>, mint: Mint, unmarked: fn(Mint) -> Mint| {
         (name, issuer.unwrap(), mint.clone(), Some(unmarked(mint)))

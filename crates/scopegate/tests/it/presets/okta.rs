@@ -101,7 +101,7 @@ fn other_authorization_server_is_rejected() {
             )
         );
     }
-    // And it has a type of its own for what others should not look into.
+    // Its type is Okta's own, for tokens that others should not inspect.
     assert_rejected!(
         okta_verifier(),
         machine_token().with_header("typ", "application/okta-internal-at+jwt"),

@@ -72,7 +72,7 @@ fn missing_required_claim_is_rejected() {
         rejected(&rfc9068_verifier(), &machine_token().without("iss")),
         Error::UnknownIssuer { found: None, .. }
     ));
-    // Giving up the choice of an audience does not give up that there is one.
+    // `allow_any_audience` still requires an audience.
     let any = verifier_with_keys(Issuer::rfc9068(ISSUER).unwrap().allow_any_audience(), &keys());
     accepted(&any, &machine_token().with("aud", "https://other.example"));
     assert_rejected!(
@@ -102,7 +102,7 @@ fn malformed_required_claim_is_rejected() {
             "{claim} {value}: {error:?}"
         );
     }
-    // FR-B1, FR-B2: what is `null` or names nothing is missing.
+    // FR-B1, FR-B2: a claim that is `null` or empty is missing.
     for (claim, value) in [
         ("aud", json!(null)),
         ("sub", json!(null)),
@@ -127,7 +127,7 @@ fn malformed_required_claim_is_rejected() {
 
 #[test]
 fn other_typ_is_rejected() {
-    // C14, C18: an ID token that nothing but its type gives away
+    // C14, C18: an ID token that differs by its type only
     for (token, found) in [
         (id_token(), "\"JWT\""),
         (machine_token().with_header("typ", "JWT"), "\"JWT\""),

@@ -1,5 +1,5 @@
-//! Do scopes and requirements obey the laws of sets and of Boolean algebra? These are properties, for any scopes and any
-//! expression. Row ids (C20, …) are those of docs/conformance.md.
+//! Do scopes and requirements obey the laws of sets and of Boolean algebra? These are property tests,
+//! for any scopes and any expression. docs/conformance.md has the row ids (C20, …).
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ fn any_scope() -> impl Strategy<Value = String> {
     "[!#-\\[\\]-~]{1,12}"
 }
 
-/// One of a few scopes, so that what is granted and what is required often meet; some are the beginning of others.
+/// One of a few scopes, so that granted and required scopes often match. Some are prefixes of others.
 fn scope() -> impl Strategy<Value = Scope> {
     prop::sample::select(vec!["a", "A", "a/b", "a:b", "*", "https://api.example/a"])
         .prop_map(|text| text.parse().unwrap())
@@ -28,7 +28,7 @@ fn requirement() -> impl Strategy<Value = Requirement> {
     })
 }
 
-/// Any expression at all, with parts that are no scopes or empty.
+/// Any expression, including parts that are empty or not scopes.
 fn requirement_or_nonsense() -> impl Strategy<Value = Requirement> {
     let leaf = prop_oneof![
         scope().prop_map(Requirement::from),
@@ -147,7 +147,7 @@ proptest! {
 
     #[test]
     fn invalid_requirement_is_rejected_and_never_satisfied(requirement in requirement_or_nonsense()) {
-        // D24: satisfied by all scopes that it names or not, every requirement that `check` accepts can be satisfied
+        // D24: every requirement that `check` accepts is satisfied by all scopes that it names
         let named: Scopes = requirement.challenge_scopes().into_iter().cloned().collect();
         prop_assert!(requirement.check().is_err() || requirement.is_satisfied_by(&named));
         prop_assert!(!requirement.is_satisfied_by(&Scopes::default()), "no scopes are never enough");

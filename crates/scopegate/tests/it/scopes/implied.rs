@@ -1,5 +1,5 @@
-//! Does a token get what its scopes imply, and nothing else, whatever was declared and whenever requirements were compiled?
-//! Row ids (F16, …) are those of docs/conformance.md.
+//! Does a token get exactly the scopes that its scopes imply, for any declarations, and whenever
+//! requirements are compiled? docs/conformance.md has the row ids (F16, …).
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -23,7 +23,7 @@ fn token(scopes: &[&str], permissions: &[&str]) -> String {
     token.sign_with(&ED25519)
 }
 
-/// Names of several lengths, some of them the beginning of others.
+/// Names of several lengths, some of them prefixes of others.
 const NAMES: [&str; 8] = ["a", "A", "bb", "b", "c", "c/d", "*", "admin"];
 
 fn names() -> impl Strategy<Value = Vec<&'static str>> {
@@ -35,7 +35,7 @@ fn requirement() -> impl Strategy<Value = Requirement> {
     vec(prop_oneof![names().prop_map(all_of), names().prop_map(any_of)], 1..3).prop_map(all_of)
 }
 
-/// What is granted, by following every implication until nothing is new.
+/// Returns the granted scopes: follows every implication until there is no new scope.
 fn reached(
     declared: &[(&'static str, Vec<&'static str>)],
     granted: &[&'static str],
@@ -88,7 +88,7 @@ proptest! {
                 prop_assert_eq!(claims.require(required).is_ok(), expected, "{}", required);
             }
         }
-        // What a challenge names is enough, and nothing in it is implied by another part of it.
+        // The scopes of a challenge are sufficient, and none of them implies another.
         for compiled in [&compiled, &middleware::compile(&verifier, middleware::compile(&another, required.clone()))] {
             let scopes: Vec<&str> = compiled.challenge_scopes().into_iter().map(Scope::as_str).collect();
             prop_assert!(verifier.verify(self::token(&scopes, &[])).unwrap().require(compiled).is_ok());
@@ -116,7 +116,7 @@ fn implied_scopes_cost_no_allocation() {
         assert_eq!(plain, many);
         assert_eq!(plain, chain);
     }
-    // Only a call of `scopes()` allocates the list.
+    // Only `scopes()` allocates the list.
     let claims = verifiers[1].verify(token(&["admin"], &[])).unwrap();
     assert_eq!(claims.scopes().len(), 256);
 }

@@ -1,5 +1,5 @@
-//! Which signatures verify, and which tokens are rejected before? ECDSA is in `ecdsa.rs`. Row ids (A25, …)
-//! are those of docs/conformance.md.
+//! Which signatures verify, and which tokens are rejected before the signature check?
+//! docs/conformance.md has the row ids (A25, …).
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -57,7 +57,7 @@ fn pss_salt_of_wrong_length_is_rejected() {
 
 #[test]
 fn public_key_is_never_an_hmac_secret() {
-    // A12, A27: whatever form of the key the forger takes for the secret; there is no HMAC here to be given a key
+    // A12, A27: the attacker uses any form of the public key as the secret. There is no HMAC here.
     let key = SigningKey::generate(KeyAlgorithm::RS256);
     let jwk = key.jwk();
     let verifier = verifier_for_client([jwk.clone()]);
@@ -95,7 +95,7 @@ fn public_key_is_never_an_hmac_secret() {
             let tag = hmac::sign(&hmac::Key::new(hash, secret), signing_input.as_bytes());
             let rejected = verifier.verify(signed(&unsigned, tag.as_ref()));
             assert!(matches!(rejected, Err(Error::UnacceptableAlgorithm { .. })), "{alg}: {rejected:?}");
-            // Nor is the tag taken for a signature of the key's own algorithm.
+            // The tag is not a signature of the key's own algorithm either.
             let token = client_token().sign_with(&key);
             assert_bad_signature(&verifier, &signed(&token, tag.as_ref()), alg);
         }

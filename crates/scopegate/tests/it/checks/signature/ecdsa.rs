@@ -1,5 +1,5 @@
-//! In which form must an ECDSA signature be? All of these are made from a real one. Row ids (A22) are
-//! those of docs/conformance.md.
+//! Which forms of an ECDSA signature are accepted? Each form is derived from a valid signature.
+//! docs/conformance.md has the row ids (A22).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -85,7 +85,7 @@ fn signature_of_wrong_length_is_rejected() {
         party.assert_rejected(&signing_input, &signature[..signature.len() - 1]);
         party.assert_rejected(&signing_input, &[&signature[..], &signature[..]].concat());
 
-        // One signature in 256 starts with a zero, which is not left out.
+        // One signature in 256 starts with a zero, which must be present.
         let zero_first = |(_, signature): &(String, Vec<u8>)| signature[0] == 0;
         let (signing_input, signature) = (0..20_000).map(|_| party.sign()).find(zero_first).unwrap();
         party.assert_accepted(&signing_input, &signature);

@@ -55,7 +55,8 @@ fn es512_is_verified_if_it_is_listed() {
 
 #[test]
 fn second_form_of_es512_signature_changes_no_claim() {
-    // FR-B9: (r, n - s) is valid if (r, s) is, as SECURITY.md says. n is the order of P-521 (FIPS 186-4 §D.1.2.5).
+    // FR-B9, SECURITY.md: if (r, s) is valid, (r, n - s) is too. n is the order of P-521
+    // (FIPS 186-4 §D.1.2.5).
     const ORDER_END: &str = "-lGGh4O_L5Zrf8wBSPcJpdA7tcm4iZxHrrtvtx6ROGQJ";
     let order = [&[1][..], &[0xff; 32], &URL_SAFE_NO_PAD.decode(ORDER_END).unwrap()].concat();
     let key = key();

@@ -1,5 +1,5 @@
-//! Is a token rejected if any one of its characters changes? The tests put every other ASCII character, and some others, into
-//! every position.
+//! Is a token rejected if any one of its characters changes? The tests put every other ASCII
+//! character, and some others, into every position.
 
 use scopegate::Verifier;
 use scopegate_issuer::{Algorithm, SigningKey};
@@ -8,7 +8,7 @@ use testkit::{client_token, verifier_for_client};
 fn valid_token(alg: Algorithm) -> (Verifier, String) {
     let key = SigningKey::generate(alg);
     let verifier = verifier_for_client([key.jwk()]);
-    // What every token has. Each more character costs 64 signature checks.
+    // The token is as short as possible, because each character costs 64 signature checks.
     let token = client_token()
         .without_claim("auth_time")
         .without_claim("version")

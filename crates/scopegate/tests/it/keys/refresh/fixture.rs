@@ -1,4 +1,4 @@
-//! What the tests of the refresh task share.
+//! Shared parts of the tests of the refresh task.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -24,7 +24,7 @@ pub(crate) async fn until(verifier: &Verifier, condition: impl Fn(&IssuerStatus)
 pub(crate) struct JumpingClock(Arc<AtomicI64>);
 
 impl JumpingClock {
-    /// Sets by how many seconds the clock is ahead of the system's, or behind it.
+    /// Sets the difference to the system's clock in seconds.
     pub(crate) fn set_ahead(&self, seconds: i64) {
         self.0.store(seconds, Ordering::Relaxed);
     }

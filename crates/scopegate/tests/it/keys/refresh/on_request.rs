@@ -1,4 +1,4 @@
-//! What does a fetch bring that the application asks for?
+//! What is the effect of a fetch that the application requests?
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn stolen_key_ends_with_a_refresh() {
 
 #[tokio::test]
 async fn refresh_is_bounded_by_its_own_cooldown() {
-    // FR-A16: however often an endpoint is called that calls it; and unknown keys have used up theirs.
+    // FR-A16: even if callers trigger it often, and the budget of unknown keys is used up.
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     assert!(verifier.verify_or_refresh(local.mint().header("kid", "invented").sign()).await.is_err());
@@ -36,7 +36,7 @@ async fn refresh_is_bounded_by_its_own_cooldown() {
     assert_eq!(local.jwks_fetches(), fetches + 1);
     pass(Duration::from_secs(10)).await;
     assert_eq!(refresh().await, RefreshOutcome::Unchanged);
-    // Nor does it use up the budget of unknown keys.
+    // It does not use the budget of unknown keys either.
     local.rotate();
     pass(Duration::from_secs(30)).await;
     assert!(verifier.verify_or_refresh(local.mint().sign()).await.is_ok());
@@ -44,7 +44,7 @@ async fn refresh_is_bounded_by_its_own_cooldown() {
 
 #[tokio::test]
 async fn failed_refresh_says_why() {
-    // FR-A16, FR-A1: once it is no key set, and once it has no usable key.
+    // FR-A16, FR-A1: one response is not a key set, and one has no usable key.
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     let token = local.mint().lifetime(86_400).sign();
@@ -64,7 +64,7 @@ async fn failed_refresh_says_why() {
 
 #[tokio::test]
 async fn refresh_asks_each_issuer_at_the_same_time() {
-    // FR-A16: the order is that of the configuration, and one with static keys has nothing to fetch.
+    // FR-A16: results have the order of the configuration. An issuer with static keys fetches nothing.
     let slow = LocalIssuer::start().await.unwrap();
     let quick = LocalIssuer::start().await.unwrap();
     let fixed = LocalIssuer::start().await.unwrap();

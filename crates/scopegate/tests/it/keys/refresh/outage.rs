@@ -10,7 +10,7 @@ use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
 async fn outage_affects_tokens_of_unknown_keys_only() {
-    // B23, D21, W7, FR-A5: the issuer may have published the key once a period has passed without a success.
+    // B23, D21, W7, FR-A5: after a period without a success, the issuer may have published the key.
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     let good = local.mint().lifetime(86_400).sign();

@@ -1,4 +1,4 @@
-//! Is a request accepted that arrives at the moment at which a fetch ends?
+//! Is a request accepted that arrives when a fetch ends?
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -8,7 +8,7 @@ use scopegate::{Algorithm, Claims, Error, Issuer, Verifier};
 use scopegate_issuer::{Algorithm as KeyAlgorithm, LocalIssuer, SigningKey};
 use tokio::runtime::Handle;
 
-/// Polls a new verification once, again and again, until one is ready.
+/// Polls a new verification once, and repeats this until one is ready.
 fn poll_until_ready(verifier: &Verifier, token: &str) -> Result<Claims, Error> {
     loop {
         let mut context = Context::from_waker(Waker::noop());

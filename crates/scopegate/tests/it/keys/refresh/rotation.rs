@@ -28,7 +28,7 @@ async fn key_published_a_second_late_is_found() {
     local.rotate_unpublished();
     let token = local.mint().sign();
     let publish = async {
-        // It is published when the first fetch for it has come back without it.
+        // It is published after the first fetch for it has returned a set without it.
         while verifier.status().issuers()[0].fetches_succeeded < 2 {
             tokio::task::yield_now().await;
         }

@@ -31,8 +31,8 @@ async fn keys_expire_at_the_stale_limit() {
 
 #[tokio::test]
 async fn keys_expired_by_clock_change_are_refetched() {
-    // B24: it recovers by itself
-    // The clock was wrong when the service started, and is set right.
+    // B24: it recovers in the background
+    // The clock was wrong when the service started, and is corrected.
     let local = LocalIssuer::start().await.unwrap();
     let ahead = Arc::new(AtomicU64::new(0));
     let clock = {
@@ -41,7 +41,7 @@ async fn keys_expired_by_clock_change_are_refetched() {
     };
     let verifier = builder_trusting(&local).clock(clock).start().await.unwrap();
     let token = local.mint().lifetime(7 * 86_400).sign();
-    // Somebody has used up what unknown keys may cause.
+    // An attacker has used up the budget of unknown keys.
     assert!(verifier.verify(token_of_unknown_key(&local, "no such key")).is_err());
     while local.jwks_fetches() < 2 {
         tokio::task::yield_now().await;
@@ -54,7 +54,7 @@ async fn keys_expired_by_clock_change_are_refetched() {
 
 #[tokio::test]
 async fn keys_fetched_in_the_future_are_refetched() {
-    // B24: or they would be used until that future has come, and the stale limit with it
+    // B24: otherwise they would be used until the stale limit after that future time
     for (ahead_at_start, kept) in [(2 * 86_400, false), (43_200, true)] {
         let local = LocalIssuer::start().await.unwrap();
         let ahead = Arc::new(AtomicU64::new(ahead_at_start));

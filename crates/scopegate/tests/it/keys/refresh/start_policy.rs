@@ -101,7 +101,7 @@ async fn first_request_waits_for_the_first_fetch() {
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(local.jwks_fetches(), 1);
 
-    // While the pause after a failure runs, there is nothing to wait for.
+    // During the backoff after a failure, no fetch is waited for.
     local.set_fault(Fault::Status(500));
     let verifier = builder_trusting(&local).start_lazy().unwrap();
     for _ in 0..2 {

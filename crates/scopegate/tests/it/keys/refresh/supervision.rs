@@ -1,4 +1,4 @@
-//! Does the refresh survive what the application does to it, and is it seen when it does not run?
+//! Does the refresh survive panics and shutdowns in the application, and is a stopped refresh visible?
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -48,7 +48,7 @@ impl Subscriber for Panics {
 }
 
 #[test]
-fn panic_in_a_subscriber_does_not_end_the_refresh() {
+fn panic_in_subscriber_does_not_end_refresh() {
     // FR-A6
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let panics = Panics::default();
@@ -71,7 +71,7 @@ fn panic_in_a_subscriber_does_not_end_the_refresh() {
                 "{failure}"
             );
             assert_eq!(panics.errors.load(Ordering::Relaxed), 1);
-            // What was fetched is in use all the same.
+            // The fetched keys are in use nevertheless.
             assert!(matches!(verifier.verify(&stale), Err(Error::UnknownKey { .. })));
             assert!(verifier.verify(local.mint().sign()).is_ok());
 
@@ -85,7 +85,7 @@ fn panic_in_a_subscriber_does_not_end_the_refresh() {
 
 #[tokio::test]
 async fn panicking_clock_does_not_end_the_refresh() {
-    // FR-A6: each panic is followed by a pause, and counts as a failed fetch.
+    // FR-A6: each panic is followed by a backoff, and counts as a failed fetch.
     let local = LocalIssuer::start().await.unwrap();
     let armed = Arc::new(AtomicBool::new(false));
     let clock = {
@@ -114,8 +114,8 @@ async fn panicking_clock_does_not_end_the_refresh() {
 }
 
 #[test]
-fn runtime_that_is_not_driven_is_seen() {
-    // FR-A10: `block_on(start())`, and nothing after it.
+fn runtime_that_is_not_driven_is_reported() {
+    // FR-A10: only `block_on(start())`, after which the runtime does not run.
     let driven = Builder::new_current_thread().enable_all().build().unwrap();
     let other = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     let (local, verifier) = driven.block_on(async {
@@ -137,7 +137,7 @@ fn runtime_that_is_not_driven_is_seen() {
 
 #[test]
 fn ended_runtime_makes_the_verifier_not_ready() {
-    // FR-A10: keys work until the stale limit, and the service should be replaced before.
+    // FR-A10: keys are usable until the stale limit, and the service should be replaced before.
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let verifier = runtime.block_on(async {
         let local = LocalIssuer::start().await.unwrap();
@@ -150,8 +150,9 @@ fn ended_runtime_makes_the_verifier_not_ready() {
 }
 
 #[test]
-fn keys_are_read_while_the_blocking_pool_is_full() {
-    // FR-A3: small sets and large ones. The issuer has a runtime of its own, because it needs such threads.
+fn keys_are_read_while_blocking_pool_is_full() {
+    // FR-A3: small sets and large ones. The issuer has its own runtime, because it needs blocking
+    // threads.
     let issuers = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     for bytes in [0, 64 * 1024] {
         let local = issuers.block_on(LocalIssuer::start()).unwrap();

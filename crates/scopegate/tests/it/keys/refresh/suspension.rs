@@ -1,5 +1,5 @@
-//! What if the process was suspended, or the clock was set? The monotonic clock stands still in a suspended process, and
-//! the wall clock goes back when it is set.
+//! What happens after the process was suspended, or the clock was set? The monotonic clock stops in a
+//! suspended process. The wall clock may be set back.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const HOUR: i64 = 3_600;
 
 #[tokio::test]
 async fn first_request_after_suspension_waits_for_the_fetch() {
-    // FR-A7: a key that was withdrawn meanwhile is accepted no more, although its token is cached.
+    // FR-A7: a key that was withdrawn in the meantime is rejected, although its token is cached.
     let local = LocalIssuer::start().await.unwrap();
     let clock = JumpingClock::default();
     let verifier = builder_trusting(&local).clock(clock.read()).start().await.unwrap();
@@ -21,19 +21,19 @@ async fn first_request_after_suspension_waits_for_the_fetch() {
     assert!(verifier.verify_or_refresh(&token).await.is_ok());
     local.rotate_without_overlap();
     let fresh = local.mint().lifetime(86_400).sign();
-    // Within a period nothing has to be asked.
+    // Within a period, no fetch is needed.
     clock.set_ahead(600);
     assert!(poll_once(verifier.verify_or_refresh(&token)).await.unwrap().is_ok());
     clock.set_ahead(23 * HOUR);
     let error = verifier.verify_or_refresh(&token).await.unwrap_err();
     assert!(matches!(error, Error::UnknownKey { .. }), "{error}");
     assert!(verifier.verify_or_refresh(&fresh).await.is_ok());
-    // One for the time, and two at most for a key that has become unknown.
+    // One fetch for the elapsed time, and at most two for a key that has become unknown.
     assert!((2..=4).contains(&local.jwks_fetches()));
 }
 
 #[tokio::test]
-async fn call_that_does_not_wait_makes_the_fetch_due() {
+async fn call_without_wait_makes_fetch_due() {
     // FR-A7
     let local = LocalIssuer::start().await.unwrap();
     let clock = JumpingClock::default();
@@ -48,7 +48,7 @@ async fn call_that_does_not_wait_makes_the_fetch_due() {
 
 #[tokio::test]
 async fn suspension_past_the_stale_limit_costs_no_request() {
-    // FR-A7: the first one waits for the fetch, instead of 503, 503, 200.
+    // FR-A7: the first request waits for the fetch, instead of 503, 503, 200.
     let local = LocalIssuer::start().await.unwrap();
     let clock = JumpingClock::default();
     let verifier = builder_trusting(&local).clock(clock.read()).start().await.unwrap();
@@ -62,8 +62,8 @@ async fn suspension_past_the_stale_limit_costs_no_request() {
 }
 
 #[tokio::test]
-async fn keys_are_used_after_suspension_if_the_issuer_is_down() {
-    // FR-A7: one request waits for the fetch that fails, and the following ones do not.
+async fn keys_are_used_after_suspension_if_issuer_fails() {
+    // FR-A7: one request waits for the fetch that fails, and later requests do not.
     let local = LocalIssuer::start().await.unwrap();
     let clock = JumpingClock::default();
     let verifier = builder_trusting(&local).clock(clock.read()).start().await.unwrap();
@@ -75,11 +75,11 @@ async fn keys_are_used_after_suspension_if_the_issuer_is_down() {
     for _ in 0..3 {
         assert!(poll_once(verifier.verify_or_refresh(&token)).await.unwrap().is_ok());
     }
-    // FR-A5: the issuer may have published an unknown key meanwhile.
+    // FR-A5: the issuer may have published an unknown key in the meantime.
     let unknown = token_of_unknown_key(&local, "no such key");
     let error = verifier.verify_or_refresh(&unknown).await.unwrap_err();
     assert!(matches!(error, Error::KeysUnavailable { .. }), "{error}");
-    // Frozen again, as a function between two invocations: it is asked again.
+    // Suspended again, like a function between two invocations: keys are fetched again.
     clock.set_ahead(2 * HOUR);
     assert!(poll_once(verifier.verify_or_refresh(&token)).await.is_none());
     local.clear_fault();
@@ -89,7 +89,7 @@ async fn keys_are_used_after_suspension_if_the_issuer_is_down() {
 }
 
 #[tokio::test]
-async fn keys_are_used_after_suspension_if_the_issuer_hangs() {
+async fn keys_are_used_after_suspension_if_issuer_hangs() {
     // FR-A7: the wait is 2 s, once.
     let local = LocalIssuer::start().await.unwrap();
     let clock = JumpingClock::default();
@@ -105,7 +105,7 @@ async fn keys_are_used_after_suspension_if_the_issuer_hangs() {
 }
 
 #[tokio::test]
-async fn clock_set_back_does_not_prolong_the_stale_limit() {
+async fn clock_set_back_does_not_prolong_stale_limit() {
     // FR-A9: the monotonic clock counts too.
     let local = LocalIssuer::start().await.unwrap();
     let clock = JumpingClock::default();
@@ -126,8 +126,8 @@ async fn clock_set_back_does_not_prolong_the_stale_limit() {
 }
 
 #[tokio::test]
-async fn unknown_key_after_suspension_is_looked_up_in_new_keys() {
-    // FR-A7: the key is published since, and the budget of unknown keys is not needed for it.
+async fn unknown_key_after_suspension_is_found_again() {
+    // FR-A7: the key was published since, and its fetch does not use the budget of unknown keys.
     let local = LocalIssuer::start().await.unwrap();
     let clock = JumpingClock::default();
     let verifier = builder_trusting(&local).clock(clock.read()).start().await.unwrap();

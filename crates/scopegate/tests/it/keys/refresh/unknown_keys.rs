@@ -10,11 +10,11 @@ use crate::keys::refresh::fixture::token_of_unknown_key;
 
 #[tokio::test]
 async fn invented_key_ids_cause_two_fetches_per_cooldown() {
-    // B16, B18, W2, FR-A4: one, and a second look, which strangers cannot take from a key that is published late
+    // B16, B18, W2, FR-A4: one fetch and a retry for late keys, which attackers cannot use up
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     for n in 0..200 {
-        // Two at a time, like requests that come while a fetch is under way.
+        // Two at a time, like requests that arrive during a fetch.
         let (one, other) =
             (token_of_unknown_key(&local, &format!("a{n}")), token_of_unknown_key(&local, &format!("b{n}")));
         let rejected = tokio::join!(verifier.verify_or_refresh(&one), verifier.verify_or_refresh(&other));

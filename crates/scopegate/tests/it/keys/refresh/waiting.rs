@@ -29,7 +29,7 @@ async fn thousand_requests_for_new_key_share_one_fetch() {
 }
 
 #[tokio::test]
-async fn waiting_requests_of_one_key_are_limited_to_1024() {
+async fn waiting_requests_per_key_are_limited_to_1024() {
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     local.set_fault(Fault::Drip);
@@ -40,7 +40,8 @@ async fn waiting_requests_of_one_key_are_limited_to_1024() {
         assert!(poll_once(caller).await.is_none());
     }
     let one_more = poll_once(verifier.verify_or_refresh(&token)).await.expect("it does not wait");
-    // FR-A5: the last success is not a period ago, so this is no 503; and there is room for other keys.
+    // FR-A5: the last success is less than a period ago, so this is not a 503. There is room for other
+    // keys.
     assert!(matches!(one_more, Err(Error::UnknownKey { .. })), "{one_more:?}");
     let others = (0..10).map(|n| token_of_unknown_key(&local, &format!("other {n}")));
     let mut waits = 0;
@@ -84,7 +85,7 @@ async fn canceled_request_does_not_affect_others() {
     local.rotate();
     let token = local.mint().sign();
     for _ in 0..2_000 {
-        // Begun, and dropped while it waits.
+        // The request begins, and is dropped while it waits.
         let waits = verifier.verify_or_refresh(&token);
         assert!(poll_once(waits).await.is_none());
     }

@@ -1,4 +1,4 @@
-//! How long is a key accepted that its issuer has withdrawn? For each way of withdrawing it.
+//! How long is a withdrawn key accepted? There are tests for each way to withdraw it.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ async fn set_without_usable_key_is_forgotten_if_unconfirmed() {
 
 #[tokio::test]
 async fn set_without_usable_key_stands_after_five_minutes() {
-    // FR-A1: nothing confirms it, and nothing says otherwise.
+    // FR-A1: no fetch confirms or contradicts it.
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     let token = local.mint().lifetime(86_400).sign();
@@ -106,8 +106,8 @@ async fn set_without_usable_key_stands_after_five_minutes() {
 }
 
 #[tokio::test]
-async fn document_that_is_no_key_set_withdraws_nothing() {
-    // FR-A1: however often it comes.
+async fn invalid_document_withdraws_no_key() {
+    // FR-A1: any number of times.
     for fault in [
         Fault::Html,
         Fault::Truncated,
@@ -131,7 +131,7 @@ async fn document_that_is_no_key_set_withdraws_nothing() {
 
 #[tokio::test]
 async fn key_that_becomes_unusable_is_rejected_at_once() {
-    // FR-A1, FR-A17: the set has another usable key, so nothing has to be confirmed.
+    // FR-A1, FR-A17: the set has another usable key, so no confirmation is needed.
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     let token = local.mint().lifetime(86_400).sign();
@@ -176,7 +176,8 @@ async fn refresh_period_in_effect_is_shown() {
     assert_eq!(period(builder_trusting(&local)).await, Some(second(60)));
 }
 
-/// Serves what the channel holds, and answers every conditional request with 304: a broken cache.
+/// Serves the document of the channel, and responds to every conditional request with 304, like a
+/// broken cache.
 async fn serve_with_broken_cache(document: watch::Receiver<Value>) -> String {
     let router = Router::new().fallback(async move |headers: HeaderMap| {
         if headers.contains_key(IF_NONE_MATCH) {
@@ -189,7 +190,7 @@ async fn serve_with_broken_cache(document: watch::Receiver<Value>) -> String {
 
 #[tokio::test]
 async fn withdrawn_key_behind_cache_ends_at_stale_limit() {
-    // FR-A9: "not modified" for ever.
+    // FR-A9: every response is 304.
     let (old, new) = (SigningKey::generate(KeyAlgorithm::ES256), SigningKey::generate(KeyAlgorithm::ES256));
     let set = |key: &SigningKey| json!({ "keys": [key.jwk()] });
     let (document, served) = watch::channel(set(&old));
