@@ -256,7 +256,9 @@ impl fmt::Display for JwkError {
             Self::OtherIssuer => f.write_str("has the `issuer` of another issuer"),
             Self::NotAKey => f.write_str("does not hold a valid public key"),
             Self::NotCanonical => f.write_str("does not encode its point canonically"),
-            Self::SmallOrder => f.write_str("holds a point of small order, for which signatures can be forged"),
+            Self::SmallOrder => {
+                f.write_str("holds a point of small order, for which signatures can be forged")
+            }
             Self::NotAccepted => f.write_str("is for an algorithm that is not accepted"),
         }
     }

@@ -34,7 +34,7 @@ impl Cast {
         Self { key, verifier }
     }
 
-    /// The baseline: a valid token, like those that issuers write.
+    /// The baseline: a valid token as issuers write it.
     pub(crate) fn ordinary(&self) -> (String, &Verifier) {
         (mint().sign_with(&self.key), &self.verifier)
     }
