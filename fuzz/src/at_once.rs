@@ -1,13 +1,13 @@
-//! Futures that have nothing to wait for, without a runtime.
+//! Polls futures that do not wait, without a runtime.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-/// Returns what the future gives at its first poll.
+/// Returns the output of a future that is ready at its first poll.
 pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
     match first_poll(pin!(future)) {
         Poll::Ready(value) => value,
-        Poll::Pending => panic!("there was nothing to wait for, and it waits"),
+        Poll::Pending => panic!("the future waits"),
     }
 }
 

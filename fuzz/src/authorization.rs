@@ -1,8 +1,12 @@
-//! `Authorization` headers, before the real layer with a real verifier, without a socket.
+//! `Authorization` headers, sent to the real layer with a real verifier, without a socket.
 //!
-//! Each line of an input is one header, three at most. A control character cannot stand in a header, so the first of
-//! them stand for tokens: 1 the good one, 2 one without the scope, 3 one that has expired, 4 one whose issuer's keys
-//! cannot be had.
+//! Each line of an input is one header, at most three. Headers cannot contain control characters, so
+//! the first four of them represent tokens:
+//!
+//! - 1: valid;
+//! - 2: without the scope;
+//! - 3: expired;
+//! - 4: from an issuer whose keys are unavailable.
 
 use std::convert::Infallible;
 use std::sync::LazyLock;
@@ -64,7 +68,8 @@ static SETTING: LazyLock<Setting> = LazyLock::new(|| {
     Setting { layer: RequireScope::new(&verifier, SCOPE), tokens, runtime }
 });
 
-/// Requests wait for the first keys of an issuer, but only so many. Once these wait, every other one is answered at once.
+/// Occupies all places of requests that wait for the first keys of an issuer. Every other request then
+/// gets its response at once.
 fn occupy_all_waiting_places(verifier: &Verifier, token: &str, runtime: &tokio::runtime::Runtime) {
     let _inside = runtime.enter();
     for waiting in 0.. {
@@ -73,12 +78,12 @@ fn occupy_all_waiting_places(verifier: &Verifier, token: &str, runtime: &tokio::
         if first_poll(request.as_mut()).is_ready() {
             return;
         }
-        // A request that ends leaves its place to another.
+        // A request that is dropped frees its place.
         std::mem::forget(request);
     }
 }
 
-/// What a request has to hear.
+/// The expected response to a request.
 #[derive(Debug, PartialEq, Eq)]
 enum Expected {
     LetThrough,
@@ -91,7 +96,7 @@ enum Expected {
 
 pub fn check(input: &[u8]) {
     let setting = &*SETTING;
-    // The deadline of a request that might wait needs a runtime to be made, but not one that runs.
+    // The deadline of a request needs a runtime, which does not have to run.
     let _inside = setting.runtime.enter();
     let mut request = Request::new(());
     let lines =
@@ -105,7 +110,7 @@ pub fn check(input: &[u8]) {
     let expected = expected(&values, &setting.tokens);
     verdicts::count(&expected);
 
-    // The handler answers only a caller whose claims it sees.
+    // The handler returns the client's id only if the request has claims.
     let handler = service_fn(async |request: Request<()>| {
         let claims = Claims::from_extensions(request.extensions()).ok();
         let client = claims.and_then(|claims| claims.client_id().map(str::to_owned)).unwrap_or_default();
@@ -128,7 +133,7 @@ impl Expected {
         }
     }
 
-    /// `error` and `scope` of the one challenge.
+    /// Returns `error` and `scope` of the only challenge.
     fn challenge(&self) -> Option<(Option<&'static str>, Option<&'static str>)> {
         match self {
             Self::NoCredentials => Some((None, Some(SCOPE))),
@@ -165,7 +170,7 @@ fn assert_answer(response: Response<Body>, expected: &Expected) {
     }
 }
 
-/// RFC 6750 §2.1 and RFC 9110 §11.4, read from the left: a scheme, spaces, a token68, and nothing else.
+/// Reads the header from the left (RFC 6750 §2.1, RFC 9110 §11.4): a scheme, spaces and a token68.
 fn expected(values: &[Vec<u8>], tokens: &[String; 4]) -> Expected {
     let value = match values {
         [] => return Expected::NoCredentials,
@@ -192,7 +197,8 @@ fn expected(values: &[Vec<u8>], tokens: &[String; 4]) -> Expected {
     }
 }
 
-/// Whether the token's form is good and its issuer the unreachable one, so that nobody can judge it.
+/// Returns whether the token is well-formed and from the unreachable issuer, so that it cannot be
+/// verified.
 fn asks_the_unreachable(token: &[u8]) -> bool {
     let parts: Option<Vec<Vec<u8>>> = token
         .split(|byte| *byte == b'.')
@@ -201,7 +207,7 @@ fn asks_the_unreachable(token: &[u8]) -> bool {
     let Some([header, payload, _]) = parts.as_deref() else { return false };
     let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
     let (header, payload) = (json(header), json(payload));
-    // Only ever a damaged signature or an invented one under the header that our tokens have.
+    // The fuzzer only reaches a damaged or an invented signature under the header of our tokens.
     header == json!({ "alg": "EdDSA" }) && payload["iss"] == UNREACHABLE
 }
 

@@ -1,7 +1,7 @@
-//! Challenges for any realm and any scopes: what the crate `http-auth` reads out of one is what was put in.
+//! Challenges for any realm and any scopes. The crate `http-auth` must read the original values.
 //!
-//! The first line of an input is the realm; each other line is a scope, or a list of scopes with commas of which any
-//! will do.
+//! The first line of an input is the realm. Each other line is a scope, or a comma-separated list of
+//! alternative scopes.
 
 use std::convert::Infallible;
 use std::future::Ready;
@@ -48,7 +48,7 @@ pub fn check(input: &[u8]) {
     assert_eq!(layer.is_ok(), valid, "{wanted:?}");
     verdicts::count(&layer);
     if let Ok(layer) = layer {
-        // Of alternatives the first is named, and each scope once.
+        // The challenge has the first of several alternatives, and each scope once.
         let mut scopes: Vec<&str> = Vec::new();
         for first in wanted.iter().filter_map(|any| any.first()) {
             if !scopes.contains(first) {
@@ -60,7 +60,8 @@ pub fn check(input: &[u8]) {
     assert_challenges(&RequireToken::new(&VERIFIER).with_realm(realm), realm, None);
 }
 
-/// What a layer answers to a request without credentials, with bad ones and with a bad token.
+/// Checks the responses to a request without credentials, with malformed ones and with an invalid
+/// token.
 fn assert_challenges<L>(layer: &L, realm: &str, scope: Option<&str>)
 where
     L: Layer<Handler, Service = Authorize<Handler>>,
@@ -75,7 +76,7 @@ where
         if let Some(value) = authorization {
             request.headers_mut().insert(AUTHORIZATION, HeaderValue::from_static(value));
         }
-        let Ok(response) = at_once(layer.layer(service_fn(nobody_gets_here)).oneshot(request));
+        let Ok(response) = at_once(layer.layer(service_fn(unreachable_handler)).oneshot(request));
         assert_eq!(response.status(), status);
         let mut challenges = response.headers().get_all(WWW_AUTHENTICATE).iter();
         let challenge = Challenge::read(challenges.next().expect("a challenge"));
@@ -89,8 +90,8 @@ where
     }
 }
 
-fn nobody_gets_here(_: Request<()>) -> Ready<Result<Response<Body>, Infallible>> {
-    panic!("a request without a good token got through")
+fn unreachable_handler(_: Request<()>) -> Ready<Result<Response<Body>, Infallible>> {
+    panic!("a request without a valid token was accepted")
 }
 
 /// `scope-token` of RFC 6749 §3.3.
@@ -114,7 +115,7 @@ impl Challenge {
         let parameters: Vec<(String, String)> =
             challenge.params.iter().map(|(name, value)| ((*name).to_owned(), value.to_unescaped())).collect();
         for (position, (name, _)) in parameters.iter().enumerate() {
-            // RFC 9110 §11.2: a name stands there once.
+            // RFC 9110 §11.2: each name occurs once.
             assert!(!parameters.iter().take(position).any(|(earlier, _)| earlier.eq_ignore_ascii_case(name)));
         }
         Self { parameters }

@@ -1,5 +1,5 @@
-//! Key sets. The first byte of an input says what the rest is: `+` junk, one JSON value to a line, among which a good
-//! key has to stay usable; anything else a whole document.
+//! Key sets. The first byte of an input is the kind of the rest. After `+` it is junk, one JSON value
+//! on each line, among which a valid key must stay usable. Otherwise it is a whole document.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -18,10 +18,10 @@ const ISSUER: &str = "https://issuer.example";
 const CLIENT: &str = "1example23456789";
 const NOW: u64 = 1_800_000_000;
 
-/// Why none of 100 keys is usable, each in a few words.
+/// Maximum length of an error with the reasons to skip 100 keys.
 const REASONS: usize = 8 * 1024;
 
-/// What every reader of RFC 7517 §5 sees in a set.
+/// A key set, as RFC 7517 §5 defines it.
 #[derive(Deserialize)]
 struct Set<'a> {
     #[serde(borrow)]
@@ -36,7 +36,7 @@ struct Jwk {
     x5t: Option<String>,
 }
 
-/// The name that a key is shown by.
+/// Returns the name that a key is shown by.
 fn name(jwk: &RawValue) -> Option<String> {
     let Jwk { kid, x5t_s256, x5t } = serde_json::from_str(jwk.get()).ok()?;
     kid.or_else(|| x5t_s256.map(|value| format!("x5t#S256={value}")))
@@ -66,7 +66,7 @@ fn check_document(document: &[u8]) {
         }
         Err(reason) => assert_fit_for_a_log(reason, REASONS),
     }
-    // The same through the door that a configuration takes.
+    // The constructor must return the same result.
     if let Ok(text) = std::str::from_utf8(document) {
         let issuer = Issuer::from_jwks(ISSUER, text).map(|issuer| issuer.client(CLIENT));
         assert_eq!(issuer.is_ok(), keys.is_ok());
@@ -96,11 +96,11 @@ fn check_good_key_among(junk: &[u8]) {
         .collect();
     let set = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
 
-    let issuer = Issuer::from_jwks(ISSUER, &set).expect("one of its keys is good").client(CLIENT);
+    let issuer = Issuer::from_jwks(ISSUER, &set).expect("one of its keys is valid").client(CLIENT);
     let verifier = Verifier::builder().trust(issuer).clock(|| UNIX_EPOCH + Duration::from_secs(NOW));
     let verified = verifier.build().expect("the configuration is complete").verify(token);
     verdicts::count(&verified.as_ref().map(|_| ()));
-    // Only another key of the same name can stand in its way, and then neither is tried.
+    // Only another key with the same name can prevent it, because then neither is tried.
     let namesake = junk.iter().any(|jwk| kid(jwk).as_deref() == Some("good"));
     let ambiguous = matches!(verified, Err(Error::AmbiguousKey { .. }));
     assert!(verified.is_ok() || (namesake && ambiguous), "{verified:?}");

@@ -1,7 +1,8 @@
-//! What the fuzz targets assert. Each takes any bytes and panics when an invariant does not hold; what it compares
-//! with is a second, simpler reading of the same bytes, made of other people's parsers.
+//! The assertions of the fuzz targets. Each target takes any bytes, and panics if an invariant does
+//! not hold. It compares the result with a second, simpler reading of the bytes by other parsers.
 //!
-//! Inputs are text wherever they can be, one part to a line, so that a corpus can be read and written by hand.
+//! Inputs are text if possible, with one part on each line, so that a corpus can be read and written
+//! by hand.
 #![forbid(unsafe_code)]
 
 pub mod token;

@@ -1,4 +1,4 @@
-//! The members of a JSON object, as serde_json reads them: the second reading of what our own parsers accept.
+//! The members of a JSON object as serde_json reads them: a second reading of accepted input.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,8 +7,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The members of an object, no two of which have the same name. Each value is read when it is asked for, because a
-/// value that nobody asks for may be nested deeper than serde_json reads.
+/// The members of an object, each with a different name. Values are read on demand, because an unused
+/// value may be nested deeper than serde_json supports.
 pub(crate) struct Members(Vec<(String, Box<RawValue>)>);
 
 /// Larger objects are rejected.
@@ -26,7 +26,7 @@ impl Members {
         (names.len() == members.0.len() && names.len() <= MAX_MEMBERS).then_some(members)
     }
 
-    /// As it was written.
+    /// Returns the JSON text of a member.
     pub(crate) fn raw(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.get())
     }
@@ -39,7 +39,7 @@ impl Members {
         self.raw(name).map(|text| serde_json::from_str(text).expect("it is a JSON value"))
     }
 
-    /// `None` for what is not text, too.
+    /// Returns a string. Returns `None` for a value that is not a string, too.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.raw(name).and_then(|text| serde_json::from_str(text).ok())
     }

@@ -1,7 +1,8 @@
-//! Metadata documents and the addresses of a configuration.
+//! Metadata documents, and the URLs of a configuration.
 //!
-//! The first byte of an input says what the rest is: `d` the document of an issuer on the network, `l` that of one on
-//! this machine, `i` an issuer's name, anything else the address of a key set.
+//! The first byte of an input is the kind of the rest: `d` the document of an issuer on the network,
+//! `l` the document of an issuer on this machine, `i` an issuer's name. Any other byte precedes the URL
+//! of a key set.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -44,7 +45,7 @@ fn check_document(document: &[u8], issuer: &str) {
             };
             assert_eq!(text("issuer").as_deref(), Some(issuer));
             let here = assert_address(&text("jwks_uri").expect("`jwks_uri` is text"), &address);
-            assert!(!here || issuer == ON_THIS_MACHINE, "somebody else points at our own machine");
+            assert!(!here || issuer == ON_THIS_MACHINE, "another issuer points to this machine");
         }
         Err(reason) => assert_fit_for_a_log(&reason, MESSAGE),
     }
@@ -54,7 +55,7 @@ fn check_issuer(name: &[u8]) {
     let Ok(name) = std::str::from_utf8(name) else { return };
     let discovered = Issuer::from_metadata(name).map(|issuer| issuer.client("c"));
     verdicts::count(&discovered);
-    // Any name can be compared that addresses derive from, and more (FR-B4).
+    // A name that URLs derive from can also be compared only (FR-B4).
     let compared = Issuer::from_jwks_uri(name, "https://keys.example/");
     assert!(discovered.is_err() || compared.is_ok() || name.len() > LONGEST_NAME, "{name:?}");
     match discovered {
@@ -65,7 +66,7 @@ fn check_issuer(name: &[u8]) {
                 (address.scheme_str().map(str::to_owned), address.authority().map(ToString::to_string))
             };
             let Ok(addresses) = fuzzing::metadata_addresses(name) else {
-                // Whether an issuer without TLS is allowed is checked when a verifier starts (FR-A15).
+                // The rule about TLS is checked when a verifier starts (FR-A15).
                 assert!(name.starts_with("http://"), "{name:?}");
                 return;
             };
@@ -90,10 +91,10 @@ fn check_address(address: &[u8]) {
     }
 }
 
-/// Asserts that an address may be asked: `https`, or `http` on a loopback address. `written` is what it was made of.
-/// Tells whether it may lead to this machine.
+/// Asserts that a URL may be fetched: `https`, or `http` on a loopback address. `written` is the text
+/// that it derives from. Returns whether it may lead to this machine.
 fn assert_address(written: &str, address: &str) -> bool {
-    // Another parser than the one that made it, and the one that the request goes through.
+    // The parser of the HTTP client differs from the parser that built the URL.
     let uri: Uri = address.parse().expect("an address that can be asked");
     let host = uri.host().expect("a host");
     let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
@@ -113,17 +114,18 @@ fn assert_address(written: &str, address: &str) -> bool {
     loopback || below_localhost || ip.is_some_and(|ip| ip.to_canonical().is_unspecified())
 }
 
-/// A password that stands in an address is not in the error about it.
+/// Asserts that an error does not show the password of a URL.
 fn assert_discreet(address: &str, error: &ConfigError) {
     let authority = address.split_once("//").map(|(_, rest)| rest).unwrap_or_default();
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
     let password =
         authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')).map(|(_, password)| password);
     let Some(password) = password.filter(|password| password.len() >= 8) else { return };
-    // As it would be shown: escaped.
+    // Errors show it escaped.
     let (address, password) = (format!("{address:?}"), format!("{password:?}"));
     let password = password.trim_matches('"');
-    // A password that is also the host is shown as the host, and other characters may look like it when they are escaped.
+    // If the password equals the host, the error shows the host. Escaped characters may also look like
+    // it.
     if address.matches(password).count() == 1 {
         for text in [error.to_string(), format!("{error:?}")] {
             assert!(!text.contains(password), "{text}");

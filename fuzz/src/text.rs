@@ -1,9 +1,10 @@
-//! What must hold of every text that goes to a log.
+//! Assertions about every text for a log.
 
-/// A message shows at most three of a token's values, each cut to 80 characters, of which the worst are printed as ten.
+/// Maximum length of a message. It shows at most three of a token's values, truncated to 80 characters
+/// each. An escaped character takes up to ten.
 pub(crate) const MESSAGE: usize = 4 * 1024;
 
-/// It fits on a line, and nothing in it can end the line, colour it or turn it around.
+/// Asserts that a text fits on a line, and that no character can end, color or reverse the line.
 pub(crate) fn assert_fit_for_a_log(text: &str, limit: usize) {
     assert!(text.len() <= limit, "{} bytes: {:?}", text.len(), text.get(..200));
     let odd = |c: char| {
@@ -13,8 +14,8 @@ pub(crate) fn assert_fit_for_a_log(text: &str, limit: usize) {
     assert!(!text.contains(odd), "a control character: {text:?}");
 }
 
-/// No part of this token is in the text. A short part may be there by chance, as one that is a word of ours, and one that
-/// the token itself has as a value may be shown as that value.
+/// Asserts that no part of this token is in the text. A short part is ignored, because it may be a
+/// word of the message. A part that is also a value in the token may be shown as that value.
 pub(crate) fn assert_without_token(text: &str, token: &str, values: &[&[u8]]) {
     let is_base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let telling = |part: &&str| part.len() >= LONGEST_WORD && part.chars().all(is_base64url);
@@ -24,7 +25,7 @@ pub(crate) fn assert_without_token(text: &str, token: &str, values: &[&[u8]]) {
     }
 }
 
-/// Longer than the names of our errors, such as `UnacceptableAlgorithm`, which the fuzzer finds out.
+/// Longer than the names of our errors, such as `UnacceptableAlgorithm`, which the fuzzer discovers.
 const LONGEST_WORD: usize = 24;
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

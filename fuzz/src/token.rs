@@ -1,11 +1,13 @@
-//! Tokens, before the verifier of a realistic configuration. What it accepts is read once more by `token/reading.rs`,
-//! and what it says about the others must fit into a log.
+//! Tokens, sent to a verifier with a realistic configuration. `token/reading.rs` reads accepted tokens
+//! again. Errors about other tokens must fit into a log.
 //!
-//! The first byte of an input says what the rest is, with three issuers to choose from:
-//! - `1`, `2`, `3`: header and payload, with a line break between them, which the target signs with the issuer's key;
-//! - `a`, `b`, `c`: changes to a good token of the issuer, one to a line, which is then signed: most of these come as far as
-//!   the claims, see `token/changes.rs`;
-//! - anything else: a whole token.
+//! The first byte of an input is the kind of the rest, for one of three issuers:
+//!
+//! - `1`, `2`, `3`: header and payload, separated by a line break. The target signs them with the
+//!   issuer's key.
+//! - `a`, `b`, `c`: changes to a valid token of the issuer, one on each line. The target signs the
+//!   result. Most of these tokens reach the checks of the claims; see `token/changes.rs`.
+//! - Any other byte: a whole token.
 
 mod changes;
 mod reading;
@@ -32,7 +34,7 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// `values` are the header and the payload, if they are known.
+/// Verifies a token. `values` are the header and the payload, if they are known.
 fn judge(token: &str, values: &[&[u8]]) {
     match VERIFIER.verify(token) {
         Ok(claims) => {
@@ -48,7 +50,7 @@ fn judge(token: &str, values: &[&[u8]]) {
 }
 
 fn assert_message(error: &Error, token: &str, values: &[&[u8]]) {
-    // What a token grants is not cut, and only this error, which is about a good token, has it.
+    // The granted scopes are not truncated. Only this error, which is about a valid token, has them.
     let structure = if matches!(error, Error::InsufficientScope { .. }) { 2 * token.len() } else { MESSAGE };
     for (text, limit) in [(format!("{error}"), MESSAGE), (format!("{error:?}"), structure)] {
         assert_fit_for_a_log(&text, limit);
@@ -56,14 +58,14 @@ fn assert_message(error: &Error, token: &str, values: &[&[u8]]) {
     }
 }
 
-/// What no token has.
+/// A type that no token's claims fit.
 #[derive(Debug, serde::Deserialize)]
 struct Wanted {
     #[serde(rename = "exp")]
     _exp: String,
 }
 
-/// Whatever an application asks of the claims of a good token, the answers are as fit for a log as any refusal.
+/// Asserts that errors about the claims of a valid token are fit for a log too.
 fn assert_claims_are_discreet(token: &str, claims: &Claims, values: &[&[u8]]) {
     let lacking = claims.require(&Requirement::from("no-token/has-this")).expect_err("no token has it");
     let typed = claims.parse::<Wanted>().expect_err("`exp` is a number");

@@ -1,8 +1,8 @@
-//! Token requests, before the routes of the local issuer, without a socket.
+//! Token requests, sent to the routes of the local issuer, without a socket.
 //!
-//! The first line of an input is the path, the second `Content-Type`, the third `Authorization`; the rest is the body.
-//! An empty line is a header that is not there, and a control character 1 in one separates two headers of that name.
-//! `Host` is always the server's own; a path can name another host before it (RFC 9112 §3.2.2).
+//! The first three lines of an input are the path, `Content-Type` and `Authorization`. The rest is the
+//! body. An empty line is an absent header. The control character 1 separates two headers of one name.
+//! `Host` is always the server's own. A path may begin with another host (RFC 9112 §3.2.2).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -24,14 +24,14 @@ use crate::at_once::at_once;
 use crate::verdicts;
 
 static ROUTES: LazyLock<Router> = LazyLock::new(|| {
-    fuzzing::routes(Config::default(), "http://127.0.0.1:9400").expect("the built-in configuration is good")
+    fuzzing::routes(Config::default(), "http://127.0.0.1:9400").expect("the built-in configuration is valid")
 });
 
 const READ: &str = "https://my-api-server.org/api.read";
 const WRITE: &str = "https://my-api-server.org/api.write";
 const OTHER: &str = "https://other-api-server.org/api.read";
 
-/// Pool, client id, secret and scopes: [`Config::default`], written down once more.
+/// Pool, client id, secret and scopes: a copy of [`Config::default`].
 const CLIENTS: [(&str, &str, &str, &[&str]); 3] = [
     ("eu-west-1_Local0001", "local-reader", "local-reader-secret", &[READ]),
     ("eu-west-1_Local0001", "local-writer", "local-writer-secret", &[READ, WRITE]),
@@ -50,7 +50,7 @@ pub fn check(input: &[u8]) {
     let (head, answer) = response.into_parts();
     let answer = at_once(answer.collect()).expect("it is all there").to_bytes();
     verdicts::count(&format_args!("Status{}", head.status.as_u16()));
-    // Of this machine, or not answered.
+    // Requests for another host get 421.
     if head.status == StatusCode::MISDIRECTED_REQUEST {
         let authority = authority.expect("the path names a host, for the header is right");
         assert!(!["127.0.0.1", "localhost", "[::1]"].contains(&&*authority), "{authority}");
@@ -110,7 +110,8 @@ fn request(path: &[u8], content_type: &[u8], authorization: &[u8], body: &[u8]) 
     Some(request)
 }
 
-/// The client that the request proves to be, at this path: by `Basic`, or by the body, and not by both.
+/// Returns the client that the request authenticates at this path, by `Basic` or by the body, but not
+/// by both.
 fn client(headers: &HeaderMap, body: &[u8], path: &str) -> Option<usize> {
     let kind = String::from_utf8(one(headers, CONTENT_TYPE)?).ok()?.to_ascii_lowercase();
     let kind = kind.split(';').next()?.trim();
@@ -146,16 +147,16 @@ fn assert_token(answer: &Value, client: usize, form: &HashMap<String, String>) {
     assert_eq!(claims["iss"], format!("http://127.0.0.1:9400/{pool}"));
     assert_eq!((&claims["client_id"], &claims["sub"]), (&Value::from(id), &Value::from(id)));
     let granted: Vec<&str> = claims["scope"].as_str().expect("`scope` is text").split(' ').collect();
-    assert!(granted.iter().all(|scope| scopes.contains(scope)), "a scope that the client has not");
+    assert!(granted.iter().all(|scope| scopes.contains(scope)), "a scope that the client lacks");
     match form.get("scope").filter(|asked| !asked.is_empty()) {
         Some(asked) => {
             let asked: Vec<&str> = asked.split(' ').collect();
-            assert!(granted.iter().all(|scope| asked.contains(scope)), "a scope that nobody asked for");
+            assert!(granted.iter().all(|scope| asked.contains(scope)), "a scope that was not requested");
             assert!(asked.iter().all(|scope| granted.contains(scope)), "a scope is missing");
         }
         None => assert_eq!(granted, scopes),
     }
-    // RFC 6749 §5.1: what was granted is said where it is not what was asked for.
+    // RFC 6749 §5.1: the response has the granted scopes if they differ from the requested ones.
     let told = answer["scope"].as_str().or(form.get("scope").map(String::as_str));
     assert_eq!(told, claims["scope"].as_str());
 }
@@ -168,16 +169,16 @@ fn assert_refusal(answer: &Value, status: StatusCode) {
     assert!(status != StatusCode::UNAUTHORIZED || error == "invalid_client");
     let description = answer["error_description"].as_str().expect("`error_description` is text");
     assert!(description.chars().all(|c| (' '..='~').contains(&c) && c != '"' && c != '\\'), "{description}");
-    assert_eq!(answer.as_object().map(serde_json::Map::len), Some(2), "something else is told");
+    assert_eq!(answer.as_object().map(serde_json::Map::len), Some(2), "another member");
 }
 
 fn form(body: &[u8]) -> HashMap<String, String> {
     url::form_urlencoded::parse(body).into_owned().collect()
 }
 
-/// One name or value that is encoded as in a form.
+/// Decodes one name or value of a form.
 fn form_text(encoded: &str) -> String {
-    // Neither separator means anything here.
+    // The separators have no meaning here.
     let pair = encoded.replace('&', "%26").replace('=', "%3D");
     url::form_urlencoded::parse(pair.as_bytes()).map(|(name, _)| name.into_owned()).next().unwrap_or_default()
 }
@@ -186,7 +187,7 @@ fn json(text: &[u8]) -> Value {
     serde_json::from_slice(text).expect("it is JSON")
 }
 
-/// The only header of this name.
+/// Returns the only header with this name.
 fn one(headers: &HeaderMap, name: HeaderName) -> Option<Vec<u8>> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;

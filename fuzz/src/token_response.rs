@@ -1,8 +1,13 @@
-//! What servers tell a client: token responses and refusals of a token endpoint, metadata of an issuer, challenges of an
-//! API.
+//! Responses to a client: token responses and errors of a token endpoint, metadata of an issuer, and
+//! challenges of an API.
 //!
-//! The first byte of an input says what the rest is: `a` an answer with a token, `t` a token by itself, `r` a refusal,
-//! `m` the metadata of an issuer on the network, `c` the challenges of an answer, one field to a line.
+//! The first byte of an input is the kind of the rest:
+//!
+//! - `a`: a response with a token;
+//! - `t`: a token;
+//! - `r`: an error response;
+//! - `m`: the metadata of an issuer on the network;
+//! - `c`: the challenges of a response, one field on each line.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -18,10 +23,11 @@ use crate::verdicts;
 
 const ISSUER: &str = "https://issuer.example/t1";
 
-/// Longer than a day is not believed.
+/// Maximum lifetime in seconds. Longer ones are reduced to it.
 const A_DAY: u64 = 86_400;
 
-/// Of a refusal's texts 120 characters are kept, of which the worst are printed as ten, in quotation marks.
+/// An error's texts are truncated to 120 characters. An escaped character takes up to ten. Quotation
+/// marks are added.
 const MOST_CHARACTERS: usize = 120;
 const MOST_BYTES: usize = 10 * MOST_CHARACTERS + 2 + '…'.len_utf8();
 
@@ -47,7 +53,7 @@ fn check_answer(body: &[u8]) {
     let is_bearer = text("token_type")
         .is_some_and(|kind| ["bearer", "bearertoken"].contains(&&*kind.to_ascii_lowercase()));
     let token = text("access_token").filter(|_| is_bearer);
-    // Optional members never cost the token.
+    // An invalid optional member does not invalidate the token.
     let lifetime = answer.raw("expires_in").and_then(seconds);
     let scopes = answer.raw("scope").and_then(scope_list);
     let expected = token.map(|token| (token, lifetime, scopes));
@@ -64,23 +70,23 @@ fn check_answer(body: &[u8]) {
     }
 }
 
-/// Whole seconds, at most a day of them: of a number, or of a number in a string.
+/// Reads whole seconds, at most a day, from a number or a number in a string.
 fn seconds(written: &str) -> Option<u64> {
     let text = serde_json::from_str(written).unwrap_or_else(|_| written.to_owned());
     let written_out = text.chars().all(|c| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'));
     let seconds = text.parse::<f64>().ok().filter(|seconds| written_out && *seconds >= 1.0)?;
-    // A cast of what is too large gives the largest.
+    // A cast of a value that is too large yields the maximum.
     Some((seconds as u64).min(A_DAY))
 }
 
-/// The scopes of a list, sorted, each once.
+/// Returns the scopes of a list, sorted, each once.
 fn scope_tokens(list: &str) -> Option<String> {
     let tokens: BTreeSet<&str> = list.split(' ').filter(|token| !token.is_empty()).collect();
     let valid = tokens.iter().all(|token| is_scope_token(token));
     valid.then(|| tokens.into_iter().collect::<Vec<_>>().join(" "))
 }
 
-/// The scopes of a string or of an array of strings, without the items that are no scopes.
+/// Returns the valid scopes of a string, or of an array of strings.
 fn scope_list(written: &str) -> Option<String> {
     let items = serde_json::from_str::<String>(written).map(|text| vec![text]);
     let items = items.or_else(|_| serde_json::from_str::<Vec<String>>(written)).ok()?;
@@ -118,7 +124,7 @@ fn check_refusal(body: &[u8]) {
     verdicts::count(&code);
     for shown in [&code, &description].into_iter().flatten() {
         assert_fit_for_a_log(shown, MOST_BYTES);
-        // A combining mark is printed as its number, as in `\u{6da}`.
+        // A combining mark is printed as its code point, such as `\u{6da}`.
         let text = shown.trim_end_matches('…').trim_matches('"').replace(r"\u{", "");
         assert!(!text.contains(['"', '\\', '<', '>', '&', '`']), "{text}");
     }
@@ -130,7 +136,7 @@ fn check_refusal(body: &[u8]) {
         let cut = if written.chars().count() > MOST_CHARACTERS { "…" } else { "" };
         (!written.is_empty()).then(|| format!("{kept:?}{cut}"))
     };
-    // Without an error code, other names may stand in for it and for the description.
+    // Without an error code, members with other names may replace it and the description.
     if let Some(expected) = written("error") {
         assert_eq!((code, description), (Some(expected), written("error_description")));
     } else if let Some(expected) = written("error_description") {
@@ -138,7 +144,8 @@ fn check_refusal(body: &[u8]) {
     }
 }
 
-/// A character as it is shown: letters and printable ASCII, without those that mean something in HTML or in a string.
+/// Returns the character that is shown: a letter or printable ASCII, without special characters of
+/// HTML and strings.
 fn replaced(c: char) -> char {
     match c {
         '\t' | '\r' | '\n' => ' ',
@@ -158,7 +165,7 @@ fn check_metadata(document: &[u8]) {
     let written = members.text("token_endpoint").expect("`token_endpoint` is text");
     assert!(written.starts_with("https://"), "{written}");
     assert!(!written.contains('#'), "a fragment: {written}");
-    // Another parser than the one that made the address, and the one that the request goes through.
+    // The parser of the HTTP client differs from the parser that built the URL.
     let uri: Uri = address.parse().expect("an address that can be asked");
     assert_eq!(uri.scheme_str(), Some("https"));
     let authority = uri.authority().expect("a host").as_str();
@@ -166,7 +173,8 @@ fn check_metadata(document: &[u8]) {
     assert!(!is_this_machine(uri.host().expect("a host")), "our own machine: {address}");
 }
 
-/// Whether a request to this host may end on this machine: also as `0.0.0.0`, or a name under `localhost`.
+/// Returns whether a request to this host may reach this machine, including `0.0.0.0` and names under
+/// `localhost`.
 fn is_this_machine(host: &str) -> bool {
     let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
     let ip = ip.map(|ip| ip.to_canonical());
@@ -185,7 +193,7 @@ fn check_challenges(fields: &[u8]) {
     }
     let found = fuzzing::challenge(&headers);
     verdicts::count(&found);
-    // The judge knows no `token68`, and nothing but ASCII.
+    // `http-auth` supports no `token68`, and only ASCII.
     let texts: Option<Vec<&str>> = fields.iter().map(|field| field.to_str().ok()).collect();
     let read: Option<Vec<Vec<ChallengeRef<'_>>>> =
         texts.and_then(|texts| texts.into_iter().map(|text| parse_challenges(text).ok()).collect());
@@ -200,7 +208,7 @@ fn check_challenges(fields: &[u8]) {
     assert_eq!(found, expected, "{fields:?}");
 }
 
-/// What a challenge with an error says, as `Debug` writes it.
+/// Returns the expected `Debug` output for a challenge with an error.
 fn judged(challenge: &ChallengeRef<'_>) -> Option<String> {
     match parameter(challenge, "error")?.as_str() {
         "invalid_token" => Some("InvalidToken".to_owned()),

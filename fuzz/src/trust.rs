@@ -1,6 +1,7 @@
-//! A realistic configuration: three issuers with RSA, EC and Ed25519 keys, at a time that stands still.
+//! A realistic configuration with a fixed clock. Its three issuers have RSA, EC and Ed25519 keys.
 //!
-//! The RSA and EC keys have no private halves any more; the tokens they once signed are in `trust/signed_elsewhere.txt`.
+//! The private halves of the RSA and EC keys no longer exist. `trust/signed_elsewhere.txt` has the
+//! tokens that they have signed.
 
 use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,13 +15,13 @@ pub(crate) const NOW: u64 = 1_800_000_000;
 
 pub(crate) const LEEWAY: u64 = 30;
 
-/// Like Cognito: RS256 in the field, EdDSA so that a target can sign; app clients, no audience.
+/// Like Cognito, with RS256 and app clients. It also has EdDSA, so that a target can sign.
 pub(crate) const COGNITO: &str = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab12Cd34E";
 
-/// Binds its tokens to an audience, and writes scopes in every way there is.
+/// Issues tokens for an audience with scopes in every supported form.
 pub(crate) const AUDIENCE: &str = "https://issuer.example/";
 
-/// Binds them to an audience and a client, always says `at+jwt`, and may write a nonce.
+/// Issues tokens for an audience and a client. They always have `at+jwt`, and may have a nonce.
 pub(crate) const BOTH: &str = "https://login.example/tenant";
 
 pub(crate) const THIS_API: [&str; 2] = ["https://my-api-server.org", "api://orders"];
@@ -39,13 +40,14 @@ pub(crate) static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
     builder.leeway(Duration::from_secs(LEEWAY)).build().expect("the configuration is complete")
 });
 
-/// The Ed25519 keys: of Cognito, of the audience's issuer, and of the third.
+/// The Ed25519 keys of `COGNITO`, `AUDIENCE` and `BOTH`.
 pub(crate) static SIGNERS: LazyLock<[Signer; 3]> = LazyLock::new(|| [1, 2, 3].map(Signer::new));
 
-/// Whether the holder of an issuer's keys did sign this, the first two parts of a token, with this signature.
+/// Returns whether the holder of an issuer's keys has signed the first two parts of a token with this
+/// signature.
 pub(crate) fn was_signed(issuer: &str, input: &str, signature: &str) -> bool {
     let signer = [COGNITO, AUDIENCE, BOTH].iter().zip(SIGNERS.iter()).find(|(name, _)| **name == issuer);
-    // Ed25519 has one signature for each message; of an ECDSA signature there is a second spelling.
+    // Ed25519 has one signature for each message. An ECDSA signature has a second form.
     signer.is_some_and(|(_, signer)| signer.signature(input) == signature)
         || include_str!("trust/signed_elsewhere.txt")
             .lines()

@@ -1,5 +1,6 @@
-//! Counts how the inputs of a run were judged, to see whether a target reaches what it is for. Only when asked, by
-//! `FUZZ_VERDICTS=1` in the environment; the counts go to stderr whenever the number of inputs has doubled.
+//! Counts the results of a run's inputs, to check that a target reaches all of them. It is enabled by
+//! `FUZZ_VERDICTS=1` in the environment. The counts are printed to stderr whenever the number of inputs
+//! has doubled.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -8,10 +9,10 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 static ASKED: LazyLock<bool> = LazyLock::new(|| std::env::var_os("FUZZ_VERDICTS").is_some());
 static COUNTS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
 
-/// The first inputs are not worth a table.
+/// The number of inputs before the first table.
 const FIRST_TABLE: u64 = 1 << 10;
 
-/// Counts a verdict, by the name that its `Debug` text begins with.
+/// Counts a result by the first word of its `Debug` text.
 pub(crate) fn count(verdict: &impl Debug) {
     if !*ASKED {
         return;

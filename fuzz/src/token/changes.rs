@@ -1,13 +1,13 @@
-//! Good tokens, changed in a member or two: JSON all the same, so that the checks of the claims get to see them.
+//! Valid tokens with changed members. They are still JSON, so that they reach the checks of the claims.
 //!
-//! A line `name=value` sets a claim to a JSON value, and removes it if the value is none; a line `@name=value` does so in the
-//! header.
+//! A line `name=value` sets a claim to a JSON value. If the value is not JSON, the claim is removed. A
+//! line `@name=value` does the same in the header.
 
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-/// Header and payload, as text.
+/// Returns header and payload as text.
 pub(super) fn changed(issuer: u8, changes: &[u8]) -> (String, String) {
     let (header, payload) = match issuer {
         b'a' => (

@@ -1,5 +1,5 @@
-//! A second reading of an accepted token: what its bytes say, by serde_json and a table, without any code of the
-//! verifier. It judges good tokens only and need not say why another one is bad.
+//! A second reading of an accepted token, by serde_json and a table, without any code of the verifier.
+//! It only reads accepted tokens, so it needs no errors.
 
 use std::collections::BTreeSet;
 
@@ -11,18 +11,18 @@ use serde_json::Value;
 use crate::members::Members;
 use crate::trust::{AUDIENCE, BOTH, CLIENTS, COGNITO, LEEWAY, NOW, THIS_API, was_signed};
 
-/// Asserts that the token should have been accepted, and that the claims are its own.
+/// Asserts that the token should have been accepted, and that the claims match it.
 pub(super) fn confirm(token: &str, claims: &Claims) {
     let [header, payload, signature] = token.split('.').collect::<Vec<_>>().try_into().expect("three parts");
     assert!(token.len() <= 16 * 1024, "it is too long");
     let payload_bytes = canonical(payload);
     canonical(signature);
     confirm_header(&Members::read(&canonical(header)), claims.issuer());
-    assert!(was_signed(claims.issuer(), &format!("{header}.{payload}"), signature), "nobody signed it");
+    assert!(was_signed(claims.issuer(), &format!("{header}.{payload}"), signature), "it was not signed");
     confirm_payload(&Members::read(&payload_bytes), claims);
 }
 
-/// The bytes of a part, which is their only spelling.
+/// Decodes a part, and asserts that it is the canonical encoding.
 fn canonical(part: &str) -> Vec<u8> {
     let bytes = naively_decoded(part);
     assert!(!bytes.is_empty(), "an empty part");
@@ -30,7 +30,7 @@ fn canonical(part: &str) -> Vec<u8> {
     bytes
 }
 
-/// Six bits for each character, what is left over thrown away.
+/// Decodes six bits for each character, and drops the remaining bits.
 fn naively_decoded(part: &str) -> Vec<u8> {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let sextets = part.chars().map(|character| ALPHABET.find(character).expect("a character of base64url"));
@@ -45,7 +45,7 @@ fn confirm_header(header: &Members, issuer: &str) {
         COGNITO => &["RS256", "EdDSA", "Ed25519"],
         AUDIENCE => &["ES256", "ES384", "EdDSA", "Ed25519"],
         BOTH => &["EdDSA", "Ed25519", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
-        _ => panic!("nobody trusts {issuer}"),
+        _ => panic!("{issuer} is not trusted"),
     };
     assert!(header.text("alg").is_some_and(|alg| algorithms.contains(&alg.as_str())), "a foreign algorithm");
     assert!(!header.has("crit") && !header.has("enc"), "an extension, or an encrypted token");
@@ -86,10 +86,10 @@ fn confirm_times(payload: &Members, claims: &Claims) {
 fn confirm_recipients(payload: &Members, claims: &Claims, issuer: &str) {
     let audience = payload.value("aud").map(|value| texts(&value).expect("`aud` is text or texts"));
     match issuer {
-        COGNITO => assert_eq!(audience, None, "it is for somebody"),
+        COGNITO => assert_eq!(audience, None, "it has an audience"),
         _ => {
             let audience = audience.as_ref().expect("`aud` is there");
-            assert!(audience.iter().any(|one| THIS_API.contains(&one.as_str())), "it is for others");
+            assert!(audience.iter().any(|one| THIS_API.contains(&one.as_str())), "it is for another API");
         }
     }
     assert!(claims.audience().eq(audience.unwrap_or_default().iter().map(String::as_str)));
@@ -103,7 +103,7 @@ fn confirm_recipients(payload: &Members, claims: &Claims, issuer: &str) {
     let client = clients.first().map(String::as_str);
     assert_eq!(claims.client_id(), client);
     let listed = client.is_some_and(|client| CLIENTS.contains(&client));
-    assert!(listed || issuer == AUDIENCE, "it was issued to somebody else");
+    assert!(listed || issuer == AUDIENCE, "it was issued to another client");
 }
 
 fn confirm_kind(payload: &Members, issuer: &str) {
