@@ -1,7 +1,7 @@
 //! `Authorization` headers, sent to the real layer with a real verifier, without a socket.
 //!
-//! Each line of an input is one header, at most three. Headers cannot contain control characters, so
-//! the first four of them represent tokens:
+//! Each line of an input is one header, at most three. Headers cannot contain control characters,
+//! so the first four of them represent tokens:
 //!
 //! - 1: valid;
 //! - 2: without the scope;
@@ -68,8 +68,8 @@ static SETTING: LazyLock<Setting> = LazyLock::new(|| {
     Setting { layer: RequireScope::new(&verifier, SCOPE), tokens, runtime }
 });
 
-/// Occupies all places of requests that wait for the first keys of an issuer. Every other request then
-/// gets its response at once.
+/// Occupies all places of requests that wait for the first keys of an issuer. Every other request
+/// then gets its response at once.
 fn occupy_all_waiting_places(verifier: &Verifier, token: &str, runtime: &tokio::runtime::Runtime) {
     let _inside = runtime.enter();
     for waiting in 0.. {

@@ -1,7 +1,7 @@
 //! Challenges for any realm and any scopes. The crate `http-auth` must read the original values.
 //!
-//! The first line of an input is the realm. Each other line is a scope, or a comma-separated list of
-//! alternative scopes.
+//! The first line of an input is the realm. Each other line is a scope, or a comma-separated list
+//! of alternative scopes.
 
 use std::convert::Infallible;
 use std::future::Ready;

@@ -1,5 +1,5 @@
-//! Key sets. The first byte of an input is the kind of the rest. After `+` it is junk, one JSON value
-//! on each line, among which a valid key must stay usable. Otherwise it is a whole document.
+//! Key sets. The first byte of an input is the kind of the rest. After `+` it is junk, one JSON
+//! value on each line, among which a valid key must stay usable. Otherwise it is a whole document.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

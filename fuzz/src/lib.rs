@@ -1,8 +1,8 @@
 //! The assertions of the fuzz targets. Each target takes any bytes, and panics if an invariant does
 //! not hold. It compares the result with a second, simpler reading of the bytes by other parsers.
 //!
-//! Inputs are text if possible, with one part on each line, so that a corpus can be read and written
-//! by hand.
+//! Inputs are text if possible, with one part on each line, so that a corpus can be read and
+//! written by hand.
 #![forbid(unsafe_code)]
 
 pub mod token;

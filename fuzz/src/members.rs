@@ -7,8 +7,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The members of an object, each with a different name. Values are read on demand, because an unused
-/// value may be nested deeper than serde_json supports.
+/// The members of an object, each with a different name. Values are read on demand, because an
+/// unused value may be nested deeper than serde_json supports.
 pub(crate) struct Members(Vec<(String, Box<RawValue>)>);
 
 /// Larger objects are rejected.

@@ -1,8 +1,8 @@
 //! Metadata documents, and the URLs of a configuration.
 //!
-//! The first byte of an input is the kind of the rest: `d` the document of an issuer on the network,
-//! `l` the document of an issuer on this machine, `i` an issuer's name. Any other byte precedes the URL
-//! of a key set.
+//! The first byte of an input is the kind of the rest: `d` the document of an issuer on the
+//! network, `l` the document of an issuer on this machine, `i` an issuer's name. Any other byte
+//! precedes the URL of a key set.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -91,8 +91,8 @@ fn check_address(address: &[u8]) {
     }
 }
 
-/// Asserts that a URL may be fetched: `https`, or `http` on a loopback address. `written` is the text
-/// that it derives from. Returns whether it may lead to this machine.
+/// Asserts that a URL may be fetched: `https`, or `http` on a loopback address. `written` is the
+/// text that it derives from. Returns whether it may lead to this machine.
 fn assert_address(written: &str, address: &str) -> bool {
     // The parser of the HTTP client differs from the parser that built the URL.
     let uri: Uri = address.parse().expect("an address that can be asked");
@@ -124,8 +124,8 @@ fn assert_discreet(address: &str, error: &ConfigError) {
     // Errors show it escaped.
     let (address, password) = (format!("{address:?}"), format!("{password:?}"));
     let password = password.trim_matches('"');
-    // If the password equals the host, the error shows the host. Escaped characters may also look like
-    // it.
+    // If the password equals the host, the error shows the host. Escaped characters may also look
+    // like it.
     if address.matches(password).count() == 1 {
         for text in [error.to_string(), format!("{error:?}")] {
             assert!(!text.contains(password), "{text}");

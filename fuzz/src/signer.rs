@@ -1,4 +1,5 @@
-//! Public "private" keys, so that a target can sign generated input, with the same result every time.
+//! Public "private" keys, so that a target can sign generated input, with the same result every
+//! time.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;

@@ -1,7 +1,7 @@
 //! Assertions about every text for a log.
 
-/// Maximum length of a message. It shows at most three of a token's values, truncated to 80 characters
-/// each. An escaped character takes up to ten.
+/// Maximum length of a message. It shows at most three of a token's values, truncated to 80
+/// characters each. An escaped character takes up to ten.
 pub(crate) const MESSAGE: usize = 4 * 1024;
 
 /// Asserts that a text fits on a line, and that no character can end, color or reverse the line.
@@ -25,7 +25,8 @@ pub(crate) fn assert_without_token(text: &str, token: &str, values: &[&[u8]]) {
     }
 }
 
-/// Longer than the names of our errors, such as `UnacceptableAlgorithm`, which the fuzzer discovers.
+/// Longer than the names of our errors, such as `UnacceptableAlgorithm`, which the fuzzer
+/// discovers.
 const LONGEST_WORD: usize = 24;
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

@@ -1,5 +1,5 @@
-//! Tokens, sent to a verifier with a realistic configuration. `token/reading.rs` reads accepted tokens
-//! again. Errors about other tokens must fit into a log.
+//! Tokens, sent to a verifier with a realistic configuration. `token/reading.rs` reads accepted
+//! tokens again. Errors about other tokens must fit into a log.
 //!
 //! The first byte of an input is the kind of the rest, for one of three issuers:
 //!
@@ -50,7 +50,8 @@ fn judge(token: &str, values: &[&[u8]]) {
 }
 
 fn assert_message(error: &Error, token: &str, values: &[&[u8]]) {
-    // The granted scopes are not truncated. Only this error, which is about a valid token, has them.
+    // The granted scopes are not truncated. Only this error, which is about a valid token, has
+    // them.
     let structure = if matches!(error, Error::InsufficientScope { .. }) { 2 * token.len() } else { MESSAGE };
     for (text, limit) in [(format!("{error}"), MESSAGE), (format!("{error:?}"), structure)] {
         assert_fit_for_a_log(&text, limit);

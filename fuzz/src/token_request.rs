@@ -1,8 +1,9 @@
 //! Token requests, sent to the routes of the local issuer, without a socket.
 //!
-//! The first three lines of an input are the path, `Content-Type` and `Authorization`. The rest is the
-//! body. An empty line is an absent header. The control character 1 separates two headers of one name.
-//! `Host` is always the server's own. A path may begin with another host (RFC 9112 §3.2.2).
+//! The first three lines of an input are the path, `Content-Type` and `Authorization`. The rest is
+//! the body. An empty line is an absent header. The control character 1 separates two headers of
+//! one name. `Host` is always the server's own. A path may begin with another host (RFC 9112
+//! §3.2.2).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -110,8 +111,8 @@ fn request(path: &[u8], content_type: &[u8], authorization: &[u8], body: &[u8]) 
     Some(request)
 }
 
-/// Returns the client that the request authenticates at this path, by `Basic` or by the body, but not
-/// by both.
+/// Returns the client that the request authenticates at this path, by `Basic` or by the body, but
+/// not by both.
 fn client(headers: &HeaderMap, body: &[u8], path: &str) -> Option<usize> {
     let kind = String::from_utf8(one(headers, CONTENT_TYPE)?).ok()?.to_ascii_lowercase();
     let kind = kind.split(';').next()?.trim();

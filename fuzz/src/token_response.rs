@@ -1,5 +1,5 @@
-//! Responses to a client: token responses and errors of a token endpoint, metadata of an issuer, and
-//! challenges of an API.
+//! Responses to a client: token responses and errors of a token endpoint, metadata of an issuer,
+//! and challenges of an API.
 //!
 //! The first byte of an input is the kind of the rest:
 //!
@@ -26,8 +26,8 @@ const ISSUER: &str = "https://issuer.example/t1";
 /// Maximum lifetime in seconds. Longer ones are reduced to it.
 const A_DAY: u64 = 86_400;
 
-/// An error's texts are truncated to 120 characters. An escaped character takes up to ten. Quotation
-/// marks are added.
+/// An error's texts are truncated to 120 characters. An escaped character takes up to ten.
+/// Quotation marks are added.
 const MOST_CHARACTERS: usize = 120;
 const MOST_BYTES: usize = 10 * MOST_CHARACTERS + 2 + '…'.len_utf8();
 
@@ -173,8 +173,8 @@ fn check_metadata(document: &[u8]) {
     assert!(!is_this_machine(uri.host().expect("a host")), "our own machine: {address}");
 }
 
-/// Returns whether a request to this host may reach this machine, including `0.0.0.0` and names under
-/// `localhost`.
+/// Returns whether a request to this host may reach this machine, including `0.0.0.0` and names
+/// under `localhost`.
 fn is_this_machine(host: &str) -> bool {
     let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
     let ip = ip.map(|ip| ip.to_canonical());

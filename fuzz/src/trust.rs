@@ -43,8 +43,8 @@ pub(crate) static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
 /// The Ed25519 keys of `COGNITO`, `AUDIENCE` and `BOTH`.
 pub(crate) static SIGNERS: LazyLock<[Signer; 3]> = LazyLock::new(|| [1, 2, 3].map(Signer::new));
 
-/// Returns whether the holder of an issuer's keys has signed the first two parts of a token with this
-/// signature.
+/// Returns whether the holder of an issuer's keys has signed the first two parts of a token with
+/// this signature.
 pub(crate) fn was_signed(issuer: &str, input: &str, signature: &str) -> bool {
     let signer = [COGNITO, AUDIENCE, BOTH].iter().zip(SIGNERS.iter()).find(|(name, _)| **name == issuer);
     // Ed25519 has one signature for each message. An ECDSA signature has a second form.

@@ -1,6 +1,6 @@
-//! Counts the results of a run's inputs, to check that a target reaches all of them. It is enabled by
-//! `FUZZ_VERDICTS=1` in the environment. The counts are printed to stderr whenever the number of inputs
-//! has doubled.
+//! Counts the results of a run's inputs, to check that a target reaches all of them. It is enabled
+//! by `FUZZ_VERDICTS=1` in the environment. The counts are printed to stderr whenever the number of
+//! inputs has doubled.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

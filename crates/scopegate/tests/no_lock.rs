@@ -8,14 +8,14 @@
 //! - a refresh task that replaces the snapshot repeatedly.
 //!
 //! `reads_complete_while_others_write` shows that all reads succeed.
-//! `known_keys_cause_no_blocking_system_call` counts the system calls of each thread with `strace`. The
-//! readers only request memory. The contenders sleep on the lock, so the count would detect it.
+//! `known_keys_cause_no_blocking_system_call` counts the system calls of each thread with `strace`.
+//! The readers only request memory. The contenders sleep on the lock, so the count would detect it.
 //!
-//! This shows that our code takes no lock that other requests or the task may hold. It also shows that
-//! readers wait for no I/O and no timer, and never yield. It does not show that there are no locks at
-//! all. A lock that is never contended needs no system call. aws-lc reads precomputed values of an RSA
-//! key under such a lock. The allocator has locks too, which are identified by their address and not
-//! counted.
+//! This shows that our code takes no lock that other requests or the task may hold. It also shows
+//! that readers wait for no I/O and no timer, and never yield. It does not show that there are no
+//! locks at all. A lock that is never contended needs no system call. aws-lc reads precomputed
+//! values of an RSA key under such a lock. The allocator has locks too, which are identified by
+//! their address and not counted.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
@@ -178,8 +178,8 @@ fn calls_between(log: &str, [begins, ends]: [&str; 2]) -> Vec<BTreeMap<String, u
     ended
 }
 
-/// Returns whether the lock belongs to the allocator. glibc aligns the heaps of threads to 64 MiB, and
-/// each begins with the allocator's own state, including its lock. Our locks cannot be there.
+/// Returns whether the lock belongs to the allocator. glibc aligns the heaps of threads to 64 MiB,
+/// and each begins with the allocator's own state, including its lock. Our locks cannot be there.
 fn is_of_the_allocator(arguments: &str) -> bool {
     let address = arguments.split(',').next().and_then(|address| address.strip_prefix("0x"));
     let address = address.and_then(|address| u64::from_str_radix(address, 16).ok());

@@ -1,7 +1,8 @@
-//! Valid tokens with changed members. They are still JSON, so that they reach the checks of the claims.
+//! Valid tokens with changed members. They are still JSON, so that they reach the checks of the
+//! claims.
 //!
-//! A line `name=value` sets a claim to a JSON value. If the value is not JSON, the claim is removed. A
-//! line `@name=value` does the same in the header.
+//! A line `name=value` sets a claim to a JSON value. If the value is not JSON, the claim is
+//! removed. A line `@name=value` does the same in the header.
 
 use std::collections::BTreeMap;
 

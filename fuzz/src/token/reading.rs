@@ -1,5 +1,5 @@
-//! A second reading of an accepted token, by serde_json and a table, without any code of the verifier.
-//! It only reads accepted tokens, so it needs no errors.
+//! A second reading of an accepted token, by serde_json and a table, without any code of the
+//! verifier. It only reads accepted tokens, so it needs no errors.
 
 use std::collections::BTreeSet;
 

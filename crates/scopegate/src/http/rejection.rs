@@ -38,8 +38,8 @@ pub enum RejectionReason {
     UnsupportedScheme,
     /// The request has several `Authorization` headers, or a `Bearer` that is not one token: 400.
     Malformed(MalformedCredentials),
-    /// The token was rejected: 401. It lacks scopes, or its claims do not fit: 403. Its issuer's keys
-    /// are unavailable: 503.
+    /// The token was rejected: 401. It lacks scopes, or its claims do not fit: 403. Its issuer's
+    /// keys are unavailable: 503.
     Token(Error),
     /// The token is valid, and a rule of the application denies the request: 403.
     Denied(Denied),
@@ -51,8 +51,8 @@ pub(super) enum RaisedBy {
     Authorizer,
     /// The application requires more than its route.
     Application,
-    /// The application converted the error of a check that denies a token. The authorizer accepted the
-    /// request's own token, so this one is another.
+    /// The application converted the error of a check that denies a token. The authorizer accepted
+    /// the request's own token, so this one is another.
     OtherToken,
 }
 

@@ -249,7 +249,7 @@ fn entra(
     draft
 }
 
-/// Returns the host if it is a domain name in the spelling that is compared.
+/// Returns the host if it is a domain name in the form that is compared.
 fn host_name(host: &str) -> Result<&str, ConfigError> {
     let url = SecureUrl::parse(&format!("https://{host}/")).ok();
     if url.is_some_and(|url| host.contains('.') && url.url().host_str() == Some(host)) {

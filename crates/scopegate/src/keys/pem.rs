@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::keys::der::{BIT_STRING, Der, INTEGER, OBJECT_IDENTIFIER, SEQUENCE};
 use crate::keys::verifying_key::{sha1, sha256};
 
-/// Maximum length of a PEM string in bytes. A certificate for a key of 8,192 bits takes about 4 KiB.
+/// Maximum length of a PEM string in bytes. A certificate for a key of 8,192 bits takes about 4
+/// KiB.
 const MAX_LENGTH: usize = 64 * 1024;
 
 /// The reason why a string is not a public key in PEM.

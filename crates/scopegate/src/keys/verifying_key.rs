@@ -60,7 +60,8 @@ impl VerifyingKey {
                 RsaPublicKeyComponents { n: n.as_slice(), e: e.as_slice() }.to_parsed_public_key(parameters)
             }
             PublicKey::Ec { x, y } => {
-                // FIXED: the signature is R || S of exactly twice the field's length (RFC 7518 §3.4).
+                // FIXED: the signature is R || S of exactly twice the field's length (RFC 7518
+                // §3.4).
                 let parameters = match algorithm {
                     Algorithm::ES256 => &aws::ECDSA_P256_SHA256_FIXED,
                     Algorithm::ES384 => &aws::ECDSA_P384_SHA384_FIXED,

@@ -1,8 +1,8 @@
 //! Tests of the verifier's observable behavior: one folder for each module, one file for each
 //! question.
 //!
-//! Three tests are separate programs: `limits` counts allocations and is profiled, `metrics` installs
-//! a recorder for its process, and `no_lock` runs under `strace`.
+//! Three tests are separate programs: `limits` counts allocations and is profiled, `metrics`
+//! installs a recorder for its process, and `no_lock` runs under `strace`.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

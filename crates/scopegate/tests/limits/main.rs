@@ -1,5 +1,5 @@
-//! What is the maximum cost of a hostile request? These tests measure memory. `src/verifier/tests.rs`
-//! counts signature checks. `scripts/limits` measures time.
+//! What is the maximum cost of a hostile request? These tests measure memory.
+//! `src/verifier/tests.rs` counts signature checks. `scripts/limits` measures time.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 
 mod hostile;
@@ -58,8 +58,8 @@ fn issuer_document_allocates_in_proportion_to_its_size() {
     }
 }
 
-/// Returns a verifier with an issuer that sends its keys only once, and hostile tokens with invented
-/// key ids.
+/// Returns a verifier with an issuer that sends its keys only once, and hostile tokens with
+/// invented key ids.
 async fn waiting() -> (LocalIssuer, Verifier, Vec<(&'static str, String)>) {
     let local = LocalIssuer::start().await.unwrap();
     let verifier = testkit::builder_trusting(&local).start().await.unwrap();

@@ -1,4 +1,5 @@
-//! How do the rules about audience and client combine, and what does a waiver of one of them affect?
+//! How do the rules about audience and client combine, and what does a waiver of one of them
+//! affect?
 
 use scopegate::{Error, Issuer};
 use serde_json::Value;

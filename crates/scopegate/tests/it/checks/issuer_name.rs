@@ -25,8 +25,8 @@ fn compared_name_may_be_any_string_or_uri() {
             assert_rejected!(verifier, token, Error::UnknownIssuer { .. });
         }
         assert!(Issuer::from_jwks_uri(name, "https://keys.example/jwks").is_ok());
-        // A URL that is fetched, and a name that a URL derives from, keep their rule. The rule about
-        // `http` is checked at the start.
+        // A URL that is fetched, and a name that a URL derives from, keep their rule. The rule
+        // about `http` is checked at the start.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let start = |draft: IssuerWithoutAudience| {
             runtime.block_on(async { Verifier::builder().trust(draft.audience(AUDIENCE)).start_lazy() })

@@ -1,4 +1,5 @@
-//! Does the signature verify, and are the claims checked only after it did? The folder has the tests of each algorithm.
+//! Does the signature verify, and are the claims checked only after it did? The folder has the
+//! tests of each algorithm.
 
 mod algorithms;
 mod ecdsa;

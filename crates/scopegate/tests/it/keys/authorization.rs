@@ -12,8 +12,8 @@ use serde_json::json;
 use testkit::{CLIENT, ISSUER, KEY, Log, NOW, builder_at, client_token, jwks, listen, serve_on, with_causes};
 use tracing_subscriber::filter::LevelFilter;
 
-/// A server with a key set at `/keys`, and metadata that names another URL for it. It records the path
-/// and the header of each request.
+/// A server with a key set at `/keys`, and metadata that names another URL for it. It records the
+/// path and the header of each request.
 struct Server {
     url: String,
     requests: Arc<Mutex<Vec<String>>>,

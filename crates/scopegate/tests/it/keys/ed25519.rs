@@ -74,8 +74,8 @@ fn key_of_small_order_is_skipped() {
 
 #[test]
 fn non_canonical_key_is_skipped() {
-    // A24, RFC 8032 §5.1.3: y is less than p = 2^255 - 19. p + 1 is another encoding of 1, the neutral
-    // element.
+    // A24, RFC 8032 §5.1.3: y is less than p = 2^255 - 19. p + 1 is another encoding of 1, the
+    // neutral element.
     for more in 0..=18 {
         for last in [0x7f, 0xff] {
             let x = [[0xed + more].as_slice(), &[0xff; 30], &[last]].concat();
@@ -84,8 +84,8 @@ fn non_canonical_key_is_skipped() {
     }
 }
 
-/// Asserts that a JWKS with this key alone is invalid, that the key does not affect a valid key beside
-/// it, and that it verifies nothing.
+/// Asserts that a JWKS with this key alone is invalid, that the key does not affect a valid key
+/// beside it, and that it verifies nothing.
 #[track_caller]
 fn assert_left_out(jwk: &Value, reason: &str) {
     let error = verifier(std::slice::from_ref(jwk), Algorithm::ALL).unwrap_err();

@@ -1,6 +1,6 @@
-//! Which responses of an issuer are accepted as its JWKS, and over which connections? These tests have
-//! their own server, because the local issuer cannot send such responses. docs/conformance.md has the
-//! row ids (B12, …).
+//! Which responses of an issuer are accepted as its JWKS, and over which connections? These tests
+//! have their own server, because the local issuer cannot send such responses. docs/conformance.md
+//! has the row ids (B12, …).
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;
@@ -162,8 +162,8 @@ const WRONG_NAME: &str = "SCOPEGATE_TEST_WRONG_NAME";
     ignore = "elsewhere the system's authorities are not read from the environment"
 )]
 async fn untrusted_certificate_is_rejected_and_reported() {
-    // B14: the same server, with and without its authority in the system's trust store. The environment
-    // of a process chooses the store, so the second half runs in another process.
+    // B14: the same server, with and without its authority in the system's trust store. The
+    // environment of a process chooses the store, so the second half runs in another process.
     let authority = Authority::new();
     let trusted = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authority.pem");
     std::fs::write(&trusted, authority.pem()).unwrap();

@@ -1,5 +1,5 @@
-//! When are keys fetched, and how do they change? The tests run against the local issuer, over real sockets. Their files
-//! follow the background task from its start to its end.
+//! When are keys fetched, and how do they change? The tests run against the local issuer, over real
+//! sockets. Their files follow the background task from its start to its end.
 
 mod fixture;
 

@@ -1,5 +1,5 @@
-//! Which URLs does `allow_keys_without_tls` allow? `0.0.0.0` is not a loopback address by our rules,
-//! although systems connect it to the local machine.
+//! Which URLs does `allow_keys_without_tls` allow? `0.0.0.0` is not a loopback address by our
+//! rules, although systems connect it to the local machine.
 
 use std::error::Error as _;
 use std::sync::{Arc, Mutex};
@@ -42,7 +42,8 @@ async fn serve(documents: impl Fn(&str) -> Vec<(&'static str, String)>) -> (Stri
     (url, asked)
 }
 
-/// Serves the key set at `/keys` over TLS, and metadata that names `jwks_uri`: a path of this server, or a URL.
+/// Serves the key set at `/keys` over TLS, and metadata that names `jwks_uri`: a path of this
+/// server, or a URL.
 async fn serve_with_tls(authority: &Authority, jwks_uri: &'static str) -> String {
     let listener = authority.listen("localhost", None).await;
     let origin = listener.url();

@@ -56,7 +56,8 @@ pub(crate) fn jwk(like: Value) -> Value {
     jwk
 }
 
-/// A key that signs no token of these tests: the example of RFC 7638 §3.1, which needs no generation.
+/// A key that signs no token of these tests: the example of RFC 7638 §3.1, which needs no
+/// generation.
 pub(crate) fn other_jwk(like: Value) -> Value {
     const N: &str = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZ\
                      CiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJ\

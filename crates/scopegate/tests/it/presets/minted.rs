@@ -1,5 +1,5 @@
-//! Tokens that the local issuer mints in the form of a provider. Both crates implement the provider's
-//! documentation independently.
+//! Tokens that the local issuer mints in the form of a provider. Both crates implement the
+//! provider's documentation independently.
 
 use scopegate::{Error, Issuer, IssuerWithoutAudience, Principal};
 use scopegate_issuer::Mint;

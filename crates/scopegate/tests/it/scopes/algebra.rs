@@ -1,5 +1,5 @@
-//! Do scopes and requirements obey the laws of sets and of Boolean algebra? These are property tests,
-//! for any scopes and any expression. docs/conformance.md has the row ids (C20, …).
+//! Do scopes and requirements obey the laws of sets and of Boolean algebra? These are property
+//! tests, for any scopes and any expression. docs/conformance.md has the row ids (C20, …).
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,7 +10,8 @@ fn any_scope() -> impl Strategy<Value = String> {
     "[!#-\\[\\]-~]{1,12}"
 }
 
-/// One of a few scopes, so that granted and required scopes often match. Some are prefixes of others.
+/// One of a few scopes, so that granted and required scopes often match. Some are prefixes of
+/// others.
 fn scope() -> impl Strategy<Value = Scope> {
     prop::sample::select(vec!["a", "A", "a/b", "a:b", "*", "https://api.example/a"])
         .prop_map(|text| text.parse().unwrap())

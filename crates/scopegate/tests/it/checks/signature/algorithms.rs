@@ -104,7 +104,8 @@ fn public_key_is_never_an_hmac_secret() {
 
 #[tokio::test]
 async fn unlisted_algorithm_is_rejected_before_key_lookup() {
-    // A10, A11, A12: these keys are never available, so a key lookup would fail with `KeysUnavailable`
+    // A10, A11, A12: these keys are never available, so a key lookup would fail with
+    // `KeysUnavailable`
     const REGISTERED: [&str; 20] = [
         "HS256",
         "HS384",
@@ -144,7 +145,8 @@ async fn unlisted_algorithm_is_rejected_before_key_lookup() {
 
 #[test]
 fn each_failing_step_rejects_the_token() {
-    // A28: each token fails in one step only; if the signature covers the fault, the signature is valid
+    // A28: each token fails in one step only; if the signature covers the fault, the signature is
+    // valid
     let key = SigningKey::generate(KeyAlgorithm::ES256);
     let good = client_token();
     let verifier = verifier_for_client([key.jwk()]);

@@ -19,7 +19,8 @@ pub(crate) async fn until(verifier: &Verifier, condition: impl Fn(&IssuerStatus)
     }
 }
 
-/// A wall clock that jumps, because it is set or the process was suspended. Otherwise it is the system's.
+/// A wall clock that jumps, because it is set or the process was suspended. Otherwise it is the
+/// system's.
 #[derive(Clone, Default)]
 pub(crate) struct JumpingClock(Arc<AtomicI64>);
 

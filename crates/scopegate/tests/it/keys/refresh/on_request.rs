@@ -64,7 +64,8 @@ async fn failed_refresh_says_why() {
 
 #[tokio::test]
 async fn refresh_asks_each_issuer_at_the_same_time() {
-    // FR-A16: results have the order of the configuration. An issuer with static keys fetches nothing.
+    // FR-A16: results have the order of the configuration. An issuer with static keys fetches
+    // nothing.
     let slow = LocalIssuer::start().await.unwrap();
     let quick = LocalIssuer::start().await.unwrap();
     let fixed = LocalIssuer::start().await.unwrap();

@@ -1,4 +1,5 @@
-//! Does the refresh survive panics and shutdowns in the application, and is a stopped refresh visible?
+//! Does the refresh survive panics and shutdowns in the application, and is a stopped refresh
+//! visible?
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

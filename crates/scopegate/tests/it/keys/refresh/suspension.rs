@@ -1,5 +1,5 @@
-//! What happens after the process was suspended, or the clock was set? The monotonic clock stops in a
-//! suspended process. The wall clock may be set back.
+//! What happens after the process was suspended, or the clock was set? The monotonic clock stops in
+//! a suspended process. The wall clock may be set back.
 
 use std::time::Duration;
 

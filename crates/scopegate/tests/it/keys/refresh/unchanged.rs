@@ -27,7 +27,8 @@ async fn unchanged_jwks_is_not_sent_again() {
 
 #[tokio::test]
 async fn unchanged_jwks_renews_the_keys() {
-    // B21: it renews the time that the keys may be used for, past the stale limit of the first response
+    // B21: it renews the time that the keys may be used for, past the stale limit of the first
+    // response
     let local = LocalIssuer::start().await.unwrap();
     local.enable_etags();
     let started = tokio::time::Instant::now();

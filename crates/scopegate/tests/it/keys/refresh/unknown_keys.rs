@@ -38,7 +38,8 @@ async fn repeated_invented_key_id_causes_one_retry() {
 
 #[tokio::test]
 async fn invented_key_ids_respect_cooldown_during_outage() {
-    // B18: failed attempts count. FR-A5: they cause no 503, because the last success is not a period ago.
+    // B18: failed attempts count. FR-A5: they cause no 503, because the last success is not a
+    // period ago.
     let local = LocalIssuer::start().await.unwrap();
     let verifier = builder_trusting(&local).start().await.unwrap();
     local.set_fault(Fault::Status(500));

@@ -40,8 +40,8 @@ async fn waiting_requests_per_key_are_limited_to_1024() {
         assert!(poll_once(caller).await.is_none());
     }
     let one_more = poll_once(verifier.verify_or_refresh(&token)).await.expect("it does not wait");
-    // FR-A5: the last success is less than a period ago, so this is not a 503. There is room for other
-    // keys.
+    // FR-A5: the last success is less than a period ago, so this is not a 503. There is room for
+    // other keys.
     assert!(matches!(one_more, Err(Error::UnknownKey { .. })), "{one_more:?}");
     let others = (0..10).map(|n| token_of_unknown_key(&local, &format!("other {n}")));
     let mut waits = 0;
