@@ -15,6 +15,7 @@ mod dependencies;
 mod external_types;
 mod guide;
 mod house;
+mod links;
 mod minimum_rust;
 mod modules;
 mod numbers;
