@@ -1,7 +1,7 @@
-//! Draws the chart of docs/performance.md as SVG, from the tables of that page.
+//! Draws the chart of docs/performance.md as SVG, from the tables of docs/generated/performance.md.
 //!
 //! ```sh
-//! chart docs/performance.md >docs/img/performance.svg
+//! chart docs/generated/performance.md >docs/img/performance.svg
 //! ```
 //!
 //! `scripts/bench write` and `scripts/bench-http --write` call it after they have written the

@@ -1,6 +1,6 @@
 //! Servers and clients of other projects with ours, over real sockets.
 //!
-//! `scripts/interop` installs and runs them. docs/interop.md has the tables. A cell that differs
+//! `scripts/interop` installs and runs them. docs/generated/interop.md has the tables. A cell that differs
 //! from the page fails the run.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
 

@@ -1,7 +1,7 @@
 //! Effects of key changes and issuer failures on callers.
 //!
-//! Each row of the table in `docs/rehearsal.md` is measured with default settings, over real
-//! sockets and under load.
+//! Each row of the table in `docs/reference/rehearsal.md` is measured with default settings, over
+//! real sockets and under load.
 //!
 //! `cargo test -p system-tests rehearsal -- --nocapture` prints the measured table.
 //!
@@ -41,7 +41,7 @@ fn rehearsals_match_documented_table() {
     assert_eq!(
         names(measured.iter().map(|report| &*report.name).collect()),
         names(expected.iter().map(|row| &*row.name).collect()),
-        "the rows in docs/rehearsal.md"
+        "the rows in docs/reference/rehearsal.md"
     );
     let differences: Vec<_> =
         expected.iter().zip(&measured).flat_map(|(expected, report)| expected.differences(report)).collect();

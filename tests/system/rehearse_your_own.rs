@@ -1,4 +1,4 @@
-//! The example of `docs/rehearsal.md`.
+//! The example of `docs/reference/rehearsal.md`.
 
 use std::time::Duration;
 
@@ -35,8 +35,11 @@ async fn start_my_api(issuer: &str) -> String {
 
 #[test]
 fn documented_example_is_the_tested_one() {
-    let document = include_str!("../../docs/rehearsal.md");
+    let document = include_str!("../../docs/reference/rehearsal.md");
     let (_, source) = include_str!("rehearse_your_own.rs").split_once("\n\n").unwrap();
     let (example, _) = source.split_once("\nasync fn start_my_api").unwrap();
-    assert!(document.contains(&format!("```rust\n{example}```")), "docs/rehearsal.md and this file differ");
+    assert!(
+        document.contains(&format!("```rust\n{example}```")),
+        "docs/reference/rehearsal.md and this file differ"
+    );
 }

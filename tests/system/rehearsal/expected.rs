@@ -1,10 +1,10 @@
-//! The expected results: the table in `docs/rehearsal.md`.
+//! The expected results: the table in `docs/reference/rehearsal.md`.
 
 use std::time::Duration;
 
 use scopegate_issuer::Report;
 
-const DOCUMENT: &str = include_str!("../../../docs/rehearsal.md");
+const DOCUMENT: &str = include_str!("../../../docs/reference/rehearsal.md");
 
 /// A row of the table.
 pub(crate) struct Expected {

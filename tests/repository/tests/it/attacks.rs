@@ -1,4 +1,4 @@
-//! Checks that each attack in docs/attacks.md has tests that exist.
+//! Checks that each attack in docs/reference/attacks.md has tests that exist.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use repository_tests::checkout::root;
 
 use crate::test_functions::TestFunctions;
 
-const PAGE: &str = include_str!("../../../../docs/attacks.md");
+const PAGE: &str = include_str!("../../../../docs/reference/attacks.md");
 
 /// Returns the sections of the page with the tests that they list.
 fn sections() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {

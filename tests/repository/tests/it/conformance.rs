@@ -1,4 +1,4 @@
-//! Checks that each row of docs/conformance.md names its tests, and that these exist and name the
+//! Checks that each row of docs/generated/conformance.md names its tests, and that these exist and name the
 //! row.
 //!
 //! A test function names its rows in a separate comment: `// A03, A05` or `// B16: and a remark`.
@@ -42,7 +42,7 @@ const TO_WRITE: &str =
 #[test]
 fn every_row_has_tests_or_reason() {
     let root = root();
-    let document = root.join("docs/conformance.md");
+    let document = root.join("docs/generated/conformance.md");
     let claimed = Claimed::read(root);
     let mut text = fs::read_to_string(&document).unwrap();
     if env::var("CONFORMANCE").is_ok_and(|mode| mode == "write") {
@@ -56,7 +56,7 @@ fn every_row_has_tests_or_reason() {
     problems.extend(missing(&table));
     assert!(
         problems.is_empty(),
-        "docs/conformance.md and the tests differ:\n- {}\nIf the tests are right, {TO_WRITE}.",
+        "docs/generated/conformance.md and the tests differ:\n- {}\nIf the tests are right, {TO_WRITE}.",
         problems.join("\n- ")
     );
 }

@@ -1,7 +1,7 @@
-//! Checks that each number in README.md, SECURITY.md and docs/limits.md has a test that exists.
+//! Checks that each number in README.md, SECURITY.md and docs/reference/limits.md has a test that exists.
 //!
-//! docs/numbers.md lists the words around each number and its tests. A row of a table needs no
-//! entry if its last cell names tests. docs/limits.md has the measurements of scripts/limits. One
+//! docs/reference/numbers.md lists the words around each number and its tests. A row of a table needs no
+//! entry if its last cell names tests. docs/generated/limits.md has the measurements of scripts/limits. One
 //! test compares them with the documented factors.
 
 mod prose;
@@ -14,16 +14,19 @@ use crate::test_functions::TestFunctions;
 use prose::{Page, numbers};
 
 /// The pages, each with the heading at which the checked part ends.
-const PAGES: [(&str, &str); 3] =
-    [("README.md", "\n## License"), ("SECURITY.md", "\n## Reporting"), ("docs/limits.md", "\n## Measured")];
+const PAGES: [(&str, &str); 3] = [
+    ("README.md", "\n## License"),
+    ("SECURITY.md", "\n## Reporting"),
+    ("docs/reference/limits.md", "\n## Measurements"),
+];
 
-const LIST: &str = "docs/numbers.md";
+const LIST: &str = "docs/reference/numbers.md";
 
 fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// Returns the rows of docs/numbers.md: a page, words of it, and their tests.
+/// Returns the rows of docs/reference/numbers.md: a page, words of it, and their tests.
 fn listed(list: &str) -> Vec<[&str; 3]> {
     let rows = list.lines().filter(|line| line.starts_with("| ") && line.contains("::"));
     rows.map(|row| {
@@ -98,8 +101,7 @@ fn has_constant(source: &str, name: &str, value: &str) -> bool {
 /// Returns the maximum of the last column of the measured table, for rows whose name matches: the
 /// time relative to one signature check.
 fn most(limits: &str, fits: impl Fn(&str) -> bool) -> f64 {
-    let rows = limits.split("\n## Measured").nth(1).unwrap().split("\n## ").next().unwrap();
-    let rows = rows.lines().filter(|line| line.starts_with("| ") && line.split('|').count() == 9);
+    let rows = limits.lines().filter(|line| line.starts_with("| ") && line.split('|').count() == 9);
     let factors = rows.filter_map(|row| {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         Some((cells[1], cells[7].parse::<f64>().ok()?))
@@ -110,7 +112,7 @@ fn most(limits: &str, fits: impl Fn(&str) -> bool) -> f64 {
 #[test]
 fn measured_factors_are_within_the_documented_ones() {
     // FR-E4
-    let limits = read("docs/limits.md");
+    let limits = read("docs/generated/limits.md");
     let of_key = |name: &str| name.contains("for a key of");
     let of_issuer = |name: &str| {
         name.starts_with("signed")
@@ -145,7 +147,7 @@ fn missing_test_or_constant_is_found() {
     let here = "tests/repository/tests/it/numbers.rs";
     let cell = |item: &str| format!("`{here}::{item}`");
     assert_eq!(not_held(&cell("number_without_a_test_is_found")), [""; 0]);
-    assert_eq!(not_held(&cell("LIST = \"docs/numbers.md\"")), [""; 0]);
+    assert_eq!(not_held(&cell("LIST = \"docs/reference/numbers.md\"")), [""; 0]);
     for item in ["no_such_test", "LIST = 5", "unheld"] {
         assert_eq!(not_held(&cell(item)).len(), 1, "{item}");
     }

@@ -1,25 +1,15 @@
-//! Checks claims of the README: its numbers, badges, pictures, reason codes and links.
+//! Checks claims of the README: its numbers, badges, pictures and reason codes.
 //!
 //! `tests/system/readme.rs` compares its code with programs that run.
 
-use std::fs;
-use std::path::Path;
-
-use repository_tests::checkout::root;
 use toml::Table;
+
+use crate::links::read;
 
 /// Included, because the benchmarks are a separate workspace. Its unit tests run here, too.
 #[allow(dead_code, clippy::print_stdout, clippy::print_stderr, reason = "`main` prints the chart")]
 #[path = "../../../../benches/chart.rs"]
 mod chart;
-
-/// Pages whose links are checked.
-const PAGES: [&str; 6] =
-    ["README.md", "COMPARISON.md", "CONTRIBUTING.md", "docs/STYLE.md", "docs/cognito.md", "docs/testing.md"];
-
-fn read(file: &str) -> String {
-    fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
-}
 
 /// Returns the text from this heading to the next one.
 fn section<'a>(page: &'a str, heading: &str) -> &'a str {
@@ -29,7 +19,7 @@ fn section<'a>(page: &'a str, heading: &str) -> &'a str {
 
 #[test]
 fn chart_is_drawn_from_the_tables() {
-    let drawn = chart::draw(&read("docs/performance.md")).unwrap();
+    let drawn = chart::draw(&read("docs/generated/performance.md")).unwrap();
     assert_eq!(read("docs/img/performance.svg"), drawn, "run scripts/bench chart");
 }
 
@@ -42,7 +32,7 @@ fn amounts<'a>(text: &'a str, unit: &str) -> Vec<&'a str> {
 
 #[test]
 fn performance_claims_are_measured() {
-    let (readme, page) = (read("README.md"), read("docs/performance.md"));
+    let (readme, page) = (read("README.md"), read("docs/generated/performance.md"));
     let svg = chart::draw(&page).unwrap();
     let performance = section(&readme, "Performance");
     let claims = amounts(performance, "µs");
@@ -84,7 +74,7 @@ fn badges_match_the_manifest() {
             format!("unsafe: {}", lints["unsafe_code"].as_str().unwrap().replace("forbid", "forbidden")),
         ),
     ] {
-        let svg = read(&format!("docs/img/{badge}.svg"));
+        let svg = read(format!("docs/img/{badge}.svg"));
         assert!(svg.contains(&format!("<title>{value}</title>")), "{badge}: {value}");
         let shown = value.split_once(": ").unwrap().1;
         assert!(svg.contains(&format!(">{shown}</text>")), "{badge}: {shown}");
@@ -104,34 +94,6 @@ fn reason_codes_are_those_of_decisions() {
         count += 1;
     }
     assert!(count > 10, "the table of codes is elsewhere than this test expects");
-}
-
-/// Returns the targets of links and pictures on a page.
-fn targets(page: &str) -> Vec<&str> {
-    page.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect()
-}
-
-/// Returns a message for each link of a page at this path that leads to no file.
-fn broken(path: &str, page: &str) -> Vec<String> {
-    let folder = root().join(path);
-    let folder = folder.parent().unwrap_or(Path::new(""));
-    let local =
-        targets(page).into_iter().filter(|target| !target.contains("://") && !target.starts_with('#'));
-    let broken = local.filter(|target| !folder.join(target.split('#').next().unwrap()).exists());
-    broken.map(|target| format!("{path}: there is no {target}")).collect()
-}
-
-#[test]
-fn links_lead_to_files() {
-    let problems: Vec<String> = PAGES.iter().flat_map(|page| broken(page, &read(page))).collect();
-    assert!(problems.is_empty(), "{}", problems.join("\n"));
-}
-
-#[test]
-fn broken_link_is_found() {
-    let page = "[a](Cargo.toml), ![b](no/such.svg), [c](https://no.example/x), [d](#e), [f](SECURITY.md#g)";
-    assert_eq!(broken("README.md", page), ["README.md: there is no no/such.svg"]);
-    assert_eq!(broken("docs/mcp.md", "[a](../README.md) [b](mcp.md)"), [""; 0]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The tables of docs/conformance.md, as text and as rows. Other text is not changed.
+//! The tables of docs/generated/conformance.md, as text and as rows. Other text is not changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +56,7 @@ impl Row {
         assert_eq!(
             cells.len(),
             REMARK + 2,
-            "docs/conformance.md, line {}: expected 5 cells: {text}",
+            "docs/generated/conformance.md, line {}: expected 5 cells: {text}",
             line + 1
         );
         let tests =
