@@ -244,7 +244,7 @@
 //!   has not arrived by then, hyper closes the connection over HTTP/1.1, or resets the stream over
 //!   HTTP/2. Some clients then fail when they reuse the connection, or before they have read the
 //!   response. If clients act on rejections, as with MCP, read the body outside these layers. See
-//!   `docs/mcp.md` in the repository.
+//!   `docs/guide/mcp.md` in the repository.
 //! - Inner services and layers get the caller's claims with
 //!   [`Claims::from_extensions`]`(request.extensions())`. Behind [`OptionalToken`] they use
 //!   [`Claims::from_extensions_optional`].

@@ -131,11 +131,6 @@ mod denied;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// The code of docs/providers.md compiles.
-#[cfg(all(doctest, feature = "fetch"))]
-#[doc = include_str!("../../../docs/providers.md")]
-struct Providers;
-
 #[cfg(test)]
 mod published_vectors;
 #[cfg(fuzzing)]

@@ -261,11 +261,11 @@ mod tests {
 
     #[test]
     fn lines_in_documentation_are_in_api() {
-        let (source, page) = (include_str!("api.rs"), include_str!("../../../docs/openapi.md"));
-        let (_, lines) = page.split_once("```rust\n").unwrap();
+        let (source, page) = (include_str!("api.rs"), include_str!("../../../docs/guide/openapi.md"));
+        let (_, lines) = page.split_once("```rs\n").unwrap();
         let (lines, _) = lines.split_once(";\n```").unwrap();
         let indented = lines.replace('\n', "\n    ");
-        assert!(source.contains(&indented), "docs/openapi.md and api.rs differ");
+        assert!(source.contains(&indented), "docs/guide/openapi.md and api.rs differ");
     }
 
     #[tokio::test]

@@ -164,7 +164,7 @@ impl Row {
         assert!(went.error.is_none(), "{line}\n{went:?}");
     }
 
-    /// Returns the row of the table in docs/mcp.md.
+    /// Returns the row of the table in docs/reference/mcp-clients.md.
     pub(crate) fn line(&self, issuer: &str) -> String {
         let Self { client, told, ends, seen, .. } = self;
         let ends = ends.map_or("everything".to_owned(), |(step, _)| format!("fails at `{step}`"));

@@ -169,7 +169,7 @@ async fn session_id_is_no_credential() {
 }
 
 /// The reason why the program has no sessions. If rmcp binds them to a caller, this test fails, and
-/// docs/mcp.md must change.
+/// docs/guide/mcp.md must change.
 #[tokio::test]
 async fn rmcp_session_is_open_to_callers_with_id() {
     let mut server = WithSessions::start().await;
