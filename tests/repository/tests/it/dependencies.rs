@@ -1,4 +1,5 @@
-//! Checks that DESIGN.md has a reason for each dependency, and that every crate forbids `unsafe`.
+//! Checks that docs/design/dependencies.md has a reason for each dependency, and that every crate
+//! forbids `unsafe`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 use repository_tests::checkout::root;
 use toml::Table;
 
-const DESIGN: &str = include_str!("../../../../DESIGN.md");
+const PAGE: &str = include_str!("../../../../docs/design/dependencies.md");
 
 /// A crate of the workspace.
 struct Member {
@@ -44,7 +45,7 @@ fn members() -> Vec<Member> {
 
 /// Returns the rows of the table with this header: the dependency, and the crates that use it.
 fn rows(header: &str) -> BTreeMap<String, BTreeSet<String>> {
-    let (_, table) = DESIGN.split_once(header).expect("DESIGN.md has the table");
+    let (_, table) = PAGE.split_once(header).expect("the page has the table");
     let mut rows = BTreeMap::new();
     for row in table.lines().skip(1).take_while(|line| line.starts_with('|')) {
         let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();

@@ -1,7 +1,7 @@
 //! Checks that no dependency needs a newer Rust than our minimum version.
 //!
 //! The test compares the manifests. Only a build with this Rust version shows that they are right.
-//! See "Which Rust is enough?" in DESIGN.md.
+//! See docs/design/minimum-rust.md.
 
 use std::env;
 use std::process::{Command, Output};
