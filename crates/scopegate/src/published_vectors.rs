@@ -1,6 +1,6 @@
 //! Published test vectors, run completely against the key parser and the signature check. Each
 //! suite lists the vectors whose result differs from the published one, with the reason.
-//! `docs/vectors.md` has the sources.
+//! `docs/how-it-is-tested.md` has the sources.
 //!
 //! Most payloads are not access tokens, so these tests end after the signature check. That is not
 //! public, so they are inside the crate.

@@ -1,5 +1,5 @@
 //! The behavior that users observe, one module for each topic. It is one program, because every
-//! other program would be linked separately. Row ids (D08, …) refer to docs/conformance.md.
+//! other program would be linked separately. Row ids (D08, …) refer to docs/generated/conformance.md.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

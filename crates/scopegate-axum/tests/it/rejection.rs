@@ -1,4 +1,4 @@
-//! The exact response to each kind of request. Row ids (D07, …) refer to docs/conformance.md.
+//! The exact response to each kind of request. Row ids (D07, …) refer to docs/generated/conformance.md.
 
 mod challenge;
 mod grpc;

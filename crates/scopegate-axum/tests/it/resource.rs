@@ -1,5 +1,5 @@
 //! The metadata of an API (RFC 9728), and implied scopes in routes, challenges and metadata. Row
-//! ids (F08, …) refer to docs/conformance.md.
+//! ids (F08, …) refer to docs/generated/conformance.md.
 
 use axum::Router;
 use axum::body::Body;

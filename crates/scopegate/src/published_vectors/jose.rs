@@ -150,7 +150,9 @@ const JWK_DIFFERENCES: &[Difference] = &[
 fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os(FOLDER).map(PathBuf::from);
     if folder.is_none() {
-        say(&format!("not run: {FOLDER} does not name the folder with the vectors (docs/vectors.md)"));
+        say(&format!(
+            "not run: {FOLDER} does not name the folder with the vectors (docs/how-it-is-tested.md)"
+        ));
     }
     folder
 }

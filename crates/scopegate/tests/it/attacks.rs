@@ -1,4 +1,4 @@
-//! Published attacks that no other file covers. docs/attacks.md lists all attacks, with the tests
+//! Published attacks that no other file covers. docs/reference/attacks.md lists all attacks, with the tests
 //! of each.
 
 use base64::Engine as _;

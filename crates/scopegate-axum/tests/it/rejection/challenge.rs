@@ -1,6 +1,6 @@
 //! `WWW-Authenticate` is valid for any request, token and configuration, and never contains a
 //! token's claims. The oracle is the parser of the crate `http-auth`. Row ids (D08, …) refer to
-//! docs/conformance.md.
+//! docs/generated/conformance.md.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

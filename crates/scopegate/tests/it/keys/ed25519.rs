@@ -1,4 +1,4 @@
-//! Which Ed25519 keys are used, and for which algorithm names? docs/conformance.md has the row ids
+//! Which Ed25519 keys are used, and for which algorithm names? docs/generated/conformance.md has the row ids
 //! (A24).
 
 use std::sync::LazyLock;

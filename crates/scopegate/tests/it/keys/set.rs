@@ -1,5 +1,5 @@
 //! Which keys of a JWKS are used? An unusable key is skipped, and does not affect the others.
-//! docs/conformance.md has the row ids (B02, …).
+//! docs/generated/conformance.md has the row ids (B02, …).
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,5 @@
 //! Does a token get exactly the scopes that its scopes imply, for any declarations, and whenever
-//! requirements are compiled? docs/conformance.md has the row ids (F16, …).
+//! requirements are compiled? docs/generated/conformance.md has the row ids (F16, …).
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

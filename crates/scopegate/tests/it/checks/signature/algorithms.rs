@@ -1,5 +1,5 @@
 //! Which signatures verify, and which tokens are rejected before the signature check?
-//! docs/conformance.md has the row ids (A25, …).
+//! docs/generated/conformance.md has the row ids (A25, …).
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;

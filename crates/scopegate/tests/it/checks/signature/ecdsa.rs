@@ -1,5 +1,5 @@
 //! Which forms of an ECDSA signature are accepted? Each form is derived from a valid signature.
-//! docs/conformance.md has the row ids (A22).
+//! docs/generated/conformance.md has the row ids (A22).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,5 +1,5 @@
 //! Tests of the load that a fleet of 1,000 verifiers puts on one issuer, in virtual time and with a
-//! fixed seed. `docs/fleet.md` explains the figures, and `cargo test fleet -- --nocapture` shows
+//! fixed seed. `docs/reference/fleet.md` explains the figures, and `cargo test fleet -- --nocapture` shows
 //! them.
 //!
 //! Instances share only the issuer, and the issuer is a function of time. So each instance is
