@@ -57,6 +57,7 @@ struct Openapi;
 #[doc = include_str!("../../../docs/guide/cors.md")]
 struct Cors;
 
+#[cfg(feature = "jsonwebtoken")]
 #[doc = include_str!("../../../docs/guide/migrating.md")]
 struct Migrating;
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod identity;
 mod misfit;
+#[cfg(feature = "jsonwebtoken")]
+mod token_data;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -6,6 +6,8 @@ mod entra;
 #[cfg(feature = "fetch")]
 mod fetch_rules;
 mod hydra;
+#[cfg(feature = "jsonwebtoken")]
+mod jwk_set;
 pub(crate) mod key_config;
 mod keycloak;
 mod name;

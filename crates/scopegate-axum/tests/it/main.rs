@@ -16,6 +16,8 @@ mod rejection;
 mod tonic;
 mod decision;
 mod rules;
+#[cfg(feature = "jsonwebtoken")]
+mod migration;
 #[cfg(feature = "test-util")]
 mod test_util;
 mod fixture;

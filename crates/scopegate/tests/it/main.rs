@@ -17,3 +17,5 @@ mod presets;
 mod configuration;
 mod attacks;
 mod bounds;
+#[cfg(feature = "jsonwebtoken")]
+mod migration;
