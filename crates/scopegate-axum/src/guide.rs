@@ -57,7 +57,6 @@ struct Openapi;
 #[doc = include_str!("../../../docs/guide/cors.md")]
 struct Cors;
 
-#[cfg(feature = "jsonwebtoken")]
 #[doc = include_str!("../../../docs/guide/migrating.md")]
 struct Migrating;
 

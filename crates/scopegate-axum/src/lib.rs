@@ -303,5 +303,5 @@ struct CrateReadme;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-#[cfg(all(doctest, feature = "test-util", feature = "tonic"))]
+#[cfg(all(doctest, feature = "jsonwebtoken", feature = "test-util", feature = "tonic"))]
 mod guide;
