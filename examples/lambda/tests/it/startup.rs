@@ -15,9 +15,14 @@ fn invalid_setting_is_named_in_log() {
     let all = [("ISSUER", pool), ("CLIENT_IDS", "one"), ("SCOPE", "orders/read")];
     for (program, wrong, value, expected) in [
         (env!("CARGO_BIN_EXE_api"), "ISSUER", None, "environment variable ISSUER is missing or empty"),
-        (env!("CARGO_BIN_EXE_api"), "CLIENT_IDS", Some(""), "environment variable CLIENT_IDS: expected ids"),
+        (
+            env!("CARGO_BIN_EXE_api"),
+            "CLIENT_IDS",
+            Some(""),
+            "environment variable CLIENT_IDS is missing or empty",
+        ),
         (env!("CARGO_BIN_EXE_api"), "ISSUER", Some("eu-west-1_Ab12Cd34E"), "issuer: expected"),
-        (env!("CARGO_BIN_EXE_authorizer"), "SCOPE", None, "environment variable SCOPE: expected the scope"),
+        (env!("CARGO_BIN_EXE_authorizer"), "SCOPE", None, "environment variable SCOPE is missing or empty"),
         (env!("CARGO_BIN_EXE_authorizer"), "SCOPE", Some("two scopes"), "expected a scope"),
     ] {
         let mut command = Command::new(program);
