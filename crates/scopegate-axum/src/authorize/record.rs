@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use http::{Method, Request, StatusCode};
 use scopegate::http::{Authorizer, Credentials, Rejection};
 use scopegate::{Claims, Decision, middleware};
+use tracing::level_filters::LevelFilter;
 
 use crate::authorize::Authorized;
 use crate::authorize::route::Route;
@@ -58,8 +59,8 @@ fn record_rejected<B>(
 #[derive(Debug)]
 pub(crate) enum Accepted {
     /// No observer and no metric records accepted requests. The claims are for a handler's
-    /// rejection.
-    Unseen(Option<Claims>),
+    /// rejection, and the line is for its log event. `line` is `None` without a log.
+    Unseen { claims: Option<Claims>, line: Option<RequestLine> },
     /// Not boxed: a box is an allocation for each request, and saves 56 bytes of some 400.
     Seen(Seen),
 }
@@ -86,7 +87,7 @@ impl Accepted {
         if route.records_accepted {
             Self::Seen(Seen::new(route, request, claims, arrival))
         } else {
-            Self::Unseen(claims)
+            Self::Unseen { claims, line: logs_rejections().then(|| RequestLine::of(request)) }
         }
     }
 
@@ -94,7 +95,7 @@ impl Accepted {
     /// about that token.
     pub(crate) fn rejected(&mut self, authorizer: &Authorizer, rejection: &Rejection) -> Rejection {
         let claims = match self {
-            Self::Unseen(claims) => claims,
+            Self::Unseen { claims, .. } => claims,
             Self::Seen(seen) => &mut seen.claims,
         };
         let mut rejection = rejection.clone();
@@ -108,9 +109,14 @@ impl Accepted {
                 seen.recorder = None;
                 authorizer.record(&seen.line.complete(rejection.decision(), seen.elapsed));
             }
-            // Only the log needs it. The event has no method and no route, because every accepted
-            // request would have to store them for it. A span around the service has them.
-            Self::Unseen(_) => authorizer.record(&rejection.decision()),
+            // Only the log sees it.
+            Self::Unseen { line, .. } => {
+                let decision = rejection.decision();
+                authorizer.record(&match line {
+                    Some(line) => line.complete(decision, None),
+                    None => decision,
+                });
+            }
         }
         rejection
     }
@@ -165,13 +171,14 @@ impl Drop for Seen {
 
 /// The request's method, and the pattern of its route.
 #[derive(Debug)]
-struct RequestLine {
+pub(crate) struct RequestLine {
     method: Method,
     #[cfg(feature = "matched-path")]
     route: Option<axum::extract::MatchedPath>,
 }
 
 impl RequestLine {
+    #[inline(never)]
     fn of<B>(request: &Request<B>) -> Self {
         Self {
             method: request.method().clone(),
@@ -189,6 +196,12 @@ impl RequestLine {
         };
         elapsed.map_or(decision, |elapsed| decision.with_elapsed(elapsed))
     }
+}
+
+/// Returns whether there is a log for the rejections of handlers, which are events at `WARN` or below.
+#[inline]
+fn logs_rejections() -> bool {
+    LevelFilter::current() >= LevelFilter::WARN
 }
 
 /// Returns whether an outer layer of the same verifier records the request.

@@ -106,7 +106,7 @@ async fn handler_401_is_byte_equal_to_layer_401() {
 
 #[tokio::test]
 async fn handler_rejection_logs_the_line_of_the_layer() {
-    // A19
+    // A19, FR-C3
     let log = Log::of_thread_without_times(LevelFilter::INFO);
     let verifier = verifier();
     let router = Router::new()
@@ -118,7 +118,9 @@ async fn handler_rejection_logs_the_line_of_the_layer() {
     let token = token("orders/read");
     for path in ["/layer", "/handler"] {
         assert_eq!(send(&router, with_token(get(path), &token)).await.status(), 403);
-        lines.push(log.take().replace(&format!("method=GET route={path:?} "), ""));
+        let (line, place) = (log.take(), format!("method=GET route={path:?} "));
+        assert!(line.contains(&place), "{line}");
+        lines.push(line.replace(&place, ""));
     }
     assert!(lines[0].contains("INFO") && lines[0].contains("request rejected"), "{lines:?}");
     assert!(lines[0].contains("error=expected the scopes"), "{lines:?}");
