@@ -16,6 +16,9 @@ use crate::{Call, Case, ISSUER, Signer, builder, padded, signer};
 /// than rejecting them.
 const DIFFERENT: usize = 50;
 
+/// A name, a token and the error that rejects it.
+type Kind = (&'static str, fn(&Signer) -> String, Expected);
+
 type Expected = fn(&Error) -> bool;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -62,7 +65,7 @@ fn refuse(verifier: Verifier, tokens: Vec<String>, expected: Expected) -> Call {
     })
 }
 
-const KINDS: &[(&str, fn(&Signer) -> String, Expected)] = &[
+const KINDS: &[Kind] = &[
     ("garbage", |_| "abc.def".into(), |error| matches!(error, Error::NotThreeParts { .. })),
     ("too long", |_| "x".repeat(16 * 1024 + 1), |error| matches!(error, Error::TooLong { .. })),
     (
