@@ -11,6 +11,7 @@ mod cast;
 mod signature;
 mod routes;
 mod grouped;
+mod log;
 
 pub use case::{Call, Case};
 pub use cases::all as cases;

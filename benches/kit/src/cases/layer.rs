@@ -12,6 +12,7 @@ use scopegate::{Decision, Verifier};
 use scopegate_axum::RequireScope;
 use scopegate_issuer::{Algorithm, Mint};
 
+use crate::log::Log;
 use crate::{Call, Case, NoOp, READ, answer, builder, handler, request, signer};
 
 const BARE: &str = "route without layer";
@@ -34,6 +35,10 @@ pub(super) fn cases() -> Vec<Case> {
             .over(ON_ROUTE),
         Case::using_up("layer, cached, observed", |times| ask(on_route(&observed()), &good(), 200, times))
             .over(ON_ROUTE),
+        Case::using_up("layer, cached, with a log", move |times| {
+            logged(ask(on_route(&cached()), &good(), 200, times))
+        })
+        .over(ON_ROUTE),
         Case::using_up("layer on its handler, cached", move |times| {
             ask(on_handler(&cached()), &good(), 200, times)
         })
@@ -61,6 +66,15 @@ fn observed() -> Verifier {
         black_box(decision);
     };
     builder([signer(Algorithm::RS256).issuer()]).observe(observer).build().expect("a verifier")
+}
+
+/// With a log at `INFO`, which an accepted request writes nothing to.
+fn logged(mut call: Call) -> Call {
+    let log = Log::start();
+    Box::new(move || {
+        black_box(&log);
+        call();
+    })
 }
 
 fn on_handler(verifier: &Verifier) -> Router {
