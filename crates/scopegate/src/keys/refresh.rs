@@ -13,4 +13,4 @@ mod reader;
 pub(crate) mod schedule;
 #[cfg(feature = "fetch")]
 pub(crate) mod task;
-mod waiting;
+pub(crate) mod waiting;

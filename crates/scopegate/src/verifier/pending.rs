@@ -10,9 +10,10 @@ use tokio::time::{Instant, timeout_at};
 use crate::cache::key_ref::KeyRef;
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::issuer::registry::{KeyLookup, MissingKey, TrustedIssuer};
+use crate::issuer::registry::{KeyLookup, Missing, MissingKey, TrustedIssuer};
 use crate::keys::Keys;
 use crate::keys::fetched::OverdueKeys;
+use crate::keys::refresh::waiting::WaitPermit;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::outcome::{Rejected, UnknownKey};
 use crate::verifier::{Verifier, read_payload};
@@ -79,7 +80,11 @@ impl PendingVerification {
         };
         let (deadline, name) = (Instant::now() + KEY_WAIT_TIMEOUT, &self.missing.name);
         let mut changes = keys.refresh().watch();
-        let permit = keys.refresh().wait_permit(name);
+        let waiting = keys.refresh().waiting();
+        let permit = match self.missing.why {
+            Missing::NoKeysYet | Missing::Overdue => waiting.permit_for_keys(name),
+            Missing::Unknown(_) => waiting.permit(name),
+        };
         // Without a permit, or after the timeout, the current keys are used.
         let mut overdue = if permit.is_some() { OverdueKeys::Wait } else { OverdueKeys::Use };
         loop {
@@ -94,6 +99,13 @@ impl PendingVerification {
             }
             if let Some(error) = self.issuer.settled_error(&missing) {
                 return Err(error);
+            }
+            // The keys have arrived without that key, and fewer requests may wait for one key than for all.
+            if let (Missing::NoKeysYet | Missing::Overdue, Missing::Unknown(_)) =
+                (self.missing.why, missing.why)
+                && !permit.as_ref().is_some_and(WaitPermit::is_within_key_limit)
+            {
+                return Err(self.issuer.error_without_waiting(&missing));
             }
             // The change may come at the same moment, so the key is looked up once more.
             if timeout_at(deadline, changes.changed()).await.is_err() {

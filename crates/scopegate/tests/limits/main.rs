@@ -93,6 +93,22 @@ async fn waiting_request_holds_token_and_parsed_parts() {
 }
 
 #[tokio::test]
+async fn ordinary_request_holds_three_kib_at_cold_start() {
+    // FR-A7: 4,096 of them may wait for the first keys of an issuer.
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = testkit::builder_trusting(&local).start_lazy().unwrap();
+    let token = local.mint().sign();
+    let mut waits = None;
+    let begun = measure(|| {
+        let mut future = Box::pin(verifier.verify_or_refresh(&token));
+        assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        waits = Some(future);
+    });
+    assert!((1..=3 * 1024).contains(&begun.bytes_current), "{} bytes of token: {begun:?}", token.len());
+    assert!(waits.unwrap().await.is_ok());
+}
+
+#[tokio::test]
 #[ignore = "measures; run by hand, in a release build with --nocapture"]
 #[allow(clippy::print_stdout, reason = "a table is what it is for")]
 async fn measure_waiting() {

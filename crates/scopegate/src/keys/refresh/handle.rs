@@ -11,8 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::keys::refresh::error::{Failure, RefreshError};
 use crate::keys::refresh::outcome::RefreshOutcome;
 use crate::keys::refresh::schedule::{FETCH_TIMEOUT, Forced, RefreshConfig, RefreshSchedule, RefreshState};
-use crate::keys::refresh::waiting::{WaitPermit, Waiting};
-use crate::token::key_name::KeyName;
+use crate::keys::refresh::waiting::Waiting;
 
 pub(crate) struct RefreshHandle {
     state: Mutex<Shared>,
@@ -204,9 +203,9 @@ impl RefreshHandle {
         KeyWatcher(self.changed.subscribe())
     }
 
-    /// Returns a permit to wait, or `None` if too many requests wait already.
-    pub(crate) fn wait_permit(&self, key: &KeyName) -> Option<WaitPermit<'_>> {
-        self.waiting.permit(key)
+    /// Counts the requests that wait.
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
     }
 
     fn state(&self) -> MutexGuard<'_, Shared> {

@@ -10,7 +10,8 @@ use crate::token::key_name::KeyName;
 const MAX_WAITING: usize = 4_096;
 
 /// Maximum number of waiting requests with the same key, so that callers who repeat one id leave
-/// room for other keys.
+/// room for other keys. It does not apply while the issuer has no usable keys: then most callers
+/// name its one key.
 const MAX_WAITING_PER_KEY: usize = 1_024;
 
 /// Number of counters. A hash with a random key selects a key's counter, so an attacker cannot
@@ -30,13 +31,18 @@ impl Waiting {
         Self { total: AtomicUsize::new(0), by_key, secret: RandomState::new() }
     }
 
-    /// Returns a permit to wait, or `None` if too many requests wait already.
+    /// Returns a permit to wait for a key, or `None` if too many requests wait already.
     pub(crate) fn permit(&self, key: &KeyName) -> Option<WaitPermit<'_>> {
+        self.permit_for_keys(key).filter(WaitPermit::is_within_key_limit)
+    }
+
+    /// The same while there are no keys, or overdue ones: only the limit of the issuer holds.
+    pub(crate) fn permit_for_keys(&self, key: &KeyName) -> Option<WaitPermit<'_>> {
         let bucket = usize::try_from(self.secret.hash_one(key) % BUCKETS as u64).ok()?;
         let permit = WaitPermit { total: &self.total, of_key: self.by_key.get(bucket)? };
-        let of_key = permit.of_key.fetch_add(1, Ordering::Relaxed);
+        permit.of_key.fetch_add(1, Ordering::Relaxed);
         let total = permit.total.fetch_add(1, Ordering::Relaxed);
-        (of_key < MAX_WAITING_PER_KEY && total < MAX_WAITING).then_some(permit)
+        (total < MAX_WAITING).then_some(permit)
     }
 }
 
@@ -44,6 +50,14 @@ impl Waiting {
 pub(crate) struct WaitPermit<'a> {
     total: &'a AtomicUsize,
     of_key: &'a AtomicUsize,
+}
+
+impl WaitPermit<'_> {
+    /// Returns whether no more requests wait for its key than may. Ask again when the keys have arrived without
+    /// that key.
+    pub(crate) fn is_within_key_limit(&self) -> bool {
+        self.of_key.load(Ordering::Relaxed) <= MAX_WAITING_PER_KEY
+    }
 }
 
 impl Drop for WaitPermit<'_> {
@@ -72,6 +86,21 @@ mod tests {
         // At least one of nine other keys has another counter.
         assert!((1..10).any(|id| waiting.permit(&key(id)).is_some()));
         of_one.pop();
+        assert!(waiting.permit(&key(0)).is_some());
+    }
+
+    #[test]
+    fn key_limit_does_not_hold_without_keys() {
+        // FR-A7
+        let waiting = Waiting::new();
+        let mut permits: Vec<_> =
+            (0..MAX_WAITING).map(|_| waiting.permit_for_keys(&key(0)).unwrap()).collect();
+        assert!(waiting.permit_for_keys(&key(0)).is_none() && waiting.permit_for_keys(&key(1)).is_none());
+        // The keys have arrived without that key.
+        permits.retain(WaitPermit::is_within_key_limit);
+        assert_eq!(permits.len(), MAX_WAITING_PER_KEY);
+        assert!(waiting.permit(&key(0)).is_none());
+        permits.pop();
         assert!(waiting.permit(&key(0)).is_some());
     }
 

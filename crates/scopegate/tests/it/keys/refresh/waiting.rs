@@ -54,6 +54,49 @@ async fn waiting_requests_per_key_are_limited_to_1024() {
 }
 
 #[tokio::test]
+async fn first_keys_are_awaited_by_4096_requests() {
+    // FR-A7: at a cold start, most callers name the issuer's one key.
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = builder_trusting(&local).start_lazy().unwrap();
+    let token = local.mint().sign();
+    // However long it takes to begin them all, they have 2 s.
+    tokio::time::pause();
+    let mut waiting: Vec<_> = (0..4_096).map(|_| Box::pin(verifier.verify_or_refresh(&token))).collect();
+    for caller in &mut waiting {
+        assert!(poll_once(caller).await.is_none());
+    }
+    let one_more = poll_once(verifier.verify_or_refresh(&token)).await.expect("it does not wait");
+    assert!(matches!(one_more, Err(Error::KeysUnavailable { .. })), "{one_more:?}");
+    tokio::time::resume();
+    for caller in waiting {
+        assert!(caller.await.is_ok());
+    }
+    assert_eq!(local.jwks_fetches(), 1);
+}
+
+#[tokio::test]
+async fn key_limit_holds_once_keys_have_arrived() {
+    // FR-A5, FR-A7
+    let local = LocalIssuer::start().await.unwrap();
+    let verifier = builder_trusting(&local).start_lazy().unwrap();
+    let invented = token_of_unknown_key(&local, "no such key");
+    let mut waiting: Vec<_> = (0..2_000).map(|_| Box::pin(verifier.verify_or_refresh(&invented))).collect();
+    for caller in &mut waiting {
+        assert!(poll_once(caller).await.is_none());
+    }
+    verifier.ready().await;
+    let mut left = 0;
+    for caller in &mut waiting {
+        // Tokio's budget for one task would leave the later ones pending.
+        match poll_once(tokio::task::unconstrained(caller)).await {
+            None => left += 1,
+            Some(result) => assert!(matches!(result, Err(Error::UnknownKey { .. })), "{result:?}"),
+        }
+    }
+    assert_eq!(left, 1_024);
+}
+
+#[tokio::test]
 async fn slow_issuer_delays_request_two_seconds_at_most() {
     // W3
     let local = LocalIssuer::start().await.unwrap();
