@@ -4,6 +4,7 @@ pub(crate) mod identity;
 mod misfit;
 #[cfg(feature = "jsonwebtoken")]
 mod token_data;
+pub(crate) mod token_ref;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,6 +18,7 @@ use serde_json::value::RawValue;
 use crate::checks::audience::IssuedFor;
 use crate::checks::lifetime::Lifetime;
 use crate::claims::identity::Identity;
+use crate::claims::token_ref::TokenRef;
 use crate::error::Error;
 use crate::keys::verifying_key::equal_in_constant_time;
 use crate::scope::granted::GrantedScopes;
@@ -213,7 +215,16 @@ impl Claims {
         if self.0.granted.satisfies(required) {
             return Ok(());
         }
-        Err(Error::InsufficientScope { required: required.clone(), granted: self.scopes().clone() })
+        Err(Error::InsufficientScope {
+            required: required.clone(),
+            granted: self.scopes().clone(),
+            token: TokenRef::new(self),
+        })
+    }
+
+    /// Returns whether both are the claims of one token. A token may have been verified twice.
+    pub(crate) fn is_same_token(&self, other: &Self) -> bool {
+        self.0.issuer == other.0.issuer && self.0.payload == other.0.payload
     }
 
     pub(crate) fn matches_token(&self, token: &[u8]) -> bool {
@@ -264,7 +275,7 @@ impl Claims {
         let Some(value) = payload.and_then(|payload| payload.get_non_null(name)) else { return Ok(None) };
         serde_json::from_str(value.get())
             .map(Some)
-            .map_err(|error| misfit::of_claim::<T>(name, value, &error))
+            .map_err(|error| misfit::of_claim::<T>(name, value, &error, self))
     }
 
     /// Returns all claims as a type of the application, deserialized at each call.
@@ -291,7 +302,7 @@ impl Claims {
     /// that does not fit.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let payload = &*without_nulls(&self.0.payload);
-        serde_json::from_str(payload).map_err(|error| misfit::of_payload::<T>(payload, &error))
+        serde_json::from_str(payload).map_err(|error| misfit::of_payload::<T>(payload, &error, self))
     }
 }
 

@@ -13,6 +13,7 @@ use scopegate_proto::json::JsonError;
 use scopegate_proto::jws::Part;
 use scopegate_proto::scope::Scopes;
 
+use crate::claims::token_ref::TokenRef;
 use crate::denied::Denied;
 use crate::scope::requirement::Requirement;
 use crate::token::algorithm::Algorithm;
@@ -113,7 +114,7 @@ pub enum Error {
     /// `claim` is the claim that does not fit, if it is known. `found` has the found and the
     /// expected type, and never the value, which may be personal data.
     #[non_exhaustive]
-    UnexpectedClaims { claim: Option<String>, expected: &'static str, found: Excerpt },
+    UnexpectedClaims { claim: Option<String>, expected: &'static str, found: Excerpt, token: TokenRef },
     /// The token is for another audience (RFC 7519 §4.1.3). `found` has up to three audiences of
     /// the token, and `expected` up to three accepted audiences.
     ///
@@ -137,7 +138,7 @@ pub enum Error {
 
     /// The token is valid and lacks required scopes (RFC 6750 §3.1).
     #[non_exhaustive]
-    InsufficientScope { required: Requirement, granted: Scopes },
+    InsufficientScope { required: Requirement, granted: Scopes, token: TokenRef },
     /// The token is valid, and a [check](crate::VerifierBuilder::check) of the application denies
     /// it.
     Denied(Denied),
@@ -328,7 +329,7 @@ impl fmt::Display for Error {
             Self::WrongClaim { claim, expected, found } => {
                 write!(f, "expected `{claim}` to be {expected}, found {}", OrNone(found))
             }
-            Self::UnexpectedClaims { claim, expected, found } => {
+            Self::UnexpectedClaims { claim, expected, found, .. } => {
                 f.write_str("the claims of a valid token do not fit the application's type ")?;
                 match claim {
                     Some(claim) => write!(f, "{expected}: claim {}: {found}", Excerpt::new(claim)),
@@ -369,7 +370,7 @@ impl fmt::Display for Error {
             Self::SenderConstrained { binding } => {
                 write!(f, "the token is sender-constrained (`{binding}`), expected a bearer token")
             }
-            Self::InsufficientScope { required, granted } => {
+            Self::InsufficientScope { required, granted, .. } => {
                 // Long enough for usual grants, and shorter than a token of the maximum length.
                 let granted = Excerpt::with_limit(&granted.to_string(), 1_000);
                 write!(f, "expected the scopes {required}, found {granted}")
@@ -420,12 +421,17 @@ impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::Claims;
 
     #[test]
     fn token_with_many_scopes_does_not_flood_log() {
         let granted =
             |n: usize| (0..n).map(|i| format!("orders/read-{i}").parse().unwrap()).collect::<Scopes>();
-        let message = |n| Error::InsufficientScope { required: "a".into(), granted: granted(n) }.to_string();
+        let token = TokenRef::new(&Claims::for_test(serde_json::json!({})));
+        let message = |n| {
+            let (granted, token) = (granted(n), token.clone());
+            Error::InsufficientScope { required: "a".into(), granted, token }.to_string()
+        };
         assert_eq!(message(2), r#"expected the scopes a, found "orders/read-0 orders/read-1""#);
         assert!(message(1_000).len() < 1_100 && message(1_000).ends_with('…'), "{}", message(1_000));
     }

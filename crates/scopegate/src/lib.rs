@@ -106,7 +106,7 @@ pub mod middleware;
 mod verifier;
 #[cfg(feature = "http")]
 pub mod http;
-#[cfg(feature = "test-util")]
+#[cfg(any(test, feature = "test-util"))]
 mod test_util;
 mod issuer;
 mod status;
@@ -139,6 +139,7 @@ pub mod fuzzing;
 
 pub use checks::scopes::source::{ClaimPath, ScopeSource};
 pub use claims::identity::Identity;
+pub use claims::token_ref::TokenRef;
 pub use claims::{Claims, Principal};
 #[cfg(feature = "http")]
 pub use decision::unverified::Unverified;

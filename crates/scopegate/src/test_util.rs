@@ -1,4 +1,4 @@
-//! Claims for unit tests (feature `test-util`).
+//! Claims for unit tests: those of this crate, and others with the feature `test-util`.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::issuer::Issuer;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;
 
-#[cfg(not(debug_assertions))]
+#[cfg(all(feature = "test-util", not(debug_assertions)))]
 compile_error!(
     "the feature `test-util` of scopegate makes claims of tokens that do not exist. It does not compile without \
      `debug_assertions`, so that no release build has it. Enable it in `[dev-dependencies]` only"

@@ -331,27 +331,47 @@ async fn credentials_of_other_scheme_are_logged_without_them() {
     assert_eq!(log.take(), "");
 }
 
+/// A claim that is `known`, and no other one.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Known {
+    Known,
+}
+
 #[tokio::test]
 async fn rejection_of_second_token_has_no_claims() {
-    // FR-C3
+    // FR-C3, FR-C5
     let records = Records::default();
     let verifier = records.verifier();
     // The handler verifies a token of its own, and uses `?` on the error about that token.
-    let second = |scope: &'static str| {
-        let (verifier, token) = (verifier.clone(), token(scope));
+    let second = |scope: &str, tenant: &str| {
+        let token = mint().scope(scope).claim("tenant", tenant).claim("jti", "second");
+        let (verifier, token) = (verifier.clone(), sign(&token));
         async move |_: Claims| -> Result<&'static str, Rejection> {
-            verifier.verify(&token)?.require("write")?;
+            let claims = verifier.verify(&token)?;
+            claims.require("write")?;
+            claims.claim::<Known>("tenant")?;
             Ok("ok")
         }
     };
     let router = Router::new()
-        .route("/lacks", on_get(second("other")))
-        .route("/suspended", on_get(second("write suspended")))
-        .route("/suffices", on_get(second("write")))
+        .route("/lacks", on_get(second("other", "known")))
+        .route("/suspended", on_get(second("write suspended", "known")))
+        // It lacks the same scope as the caller's token, and its scopes are the same.
+        .route("/same", on_get(second("read", "known")))
+        .route("/unexpected", on_get(second("write", "other")))
+        .route("/suffices", on_get(second("write", "known")))
         .route(
             "/own",
             on_get(async |claims: Claims| -> Result<&str, Rejection> {
                 (*claims).require("write")?;
+                Ok("ok")
+            }),
+        )
+        .route(
+            "/own_misfit",
+            on_get(async |claims: Claims| -> Result<&str, Rejection> {
+                claims.claim::<Known>("client_id")?;
                 Ok("ok")
             }),
         )
@@ -360,8 +380,11 @@ async fn rejection_of_second_token_has_no_claims() {
     for (path, expected) in [
         ("/lacks", "rejected insufficient_scope 403 GET /lacks -"),
         ("/suspended", "rejected suspended 403 GET /suspended -"),
+        ("/same", "rejected insufficient_scope 403 GET /same -"),
+        ("/unexpected", "rejected unexpected_claims 403 GET /unexpected -"),
         ("/suffices", "accepted accepted 200 GET /suffices 1example23456789"),
         ("/own", "rejected insufficient_scope 403 GET /own 1example23456789"),
+        ("/own_misfit", "rejected unexpected_claims 403 GET /own_misfit 1example23456789"),
         ("/owner", "rejected not_owner 403 GET /owner 1example23456789"),
     ] {
         send(&router, with_token(get(path), &token("read"))).await;

@@ -9,6 +9,8 @@ use scopegate_proto::json::JsonObject;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
+use crate::claims::Claims;
+use crate::claims::token_ref::TokenRef;
 use crate::error::Error;
 
 /// Maximum length of serde's message without the value.
@@ -16,19 +18,24 @@ const LIMIT: usize = 200;
 
 /// Returns the error for a payload that is not a `T`.
 #[cold]
-pub(super) fn of_payload<T>(payload: &str, error: &serde_json::Error) -> Error {
+pub(super) fn of_payload<T>(payload: &str, error: &serde_json::Error, claims: &Claims) -> Error {
     let object = JsonObject::from_text(payload).ok();
     let claim = object.as_ref().and_then(|object| claim_at(payload, object, error));
-    unexpected::<T>(claim, error)
+    unexpected::<T>(claim, error, claims)
 }
 
 /// Returns the error for one claim that is not a `T`.
 #[cold]
-pub(super) fn of_claim<T>(claim: &str, value: &RawValue, error: &serde_json::Error) -> Error {
-    unexpected::<T>(Some((claim, value)), error)
+pub(super) fn of_claim<T>(
+    claim: &str,
+    value: &RawValue,
+    error: &serde_json::Error,
+    claims: &Claims,
+) -> Error {
+    unexpected::<T>(Some((claim, value)), error, claims)
 }
 
-fn unexpected<T>(claim: Option<(&str, &RawValue)>, error: &serde_json::Error) -> Error {
+fn unexpected<T>(claim: Option<(&str, &RawValue)>, error: &serde_json::Error, claims: &Claims) -> Error {
     let message = error.to_string();
     // The position is of no use without the token.
     let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message);
@@ -44,6 +51,7 @@ fn unexpected<T>(claim: Option<(&str, &RawValue)>, error: &serde_json::Error) ->
         claim: claim.map(|(name, _)| name.to_owned()),
         expected: type_name::<T>(),
         found: Excerpt::with_limit(&found, LIMIT),
+        token: TokenRef::new(claims),
     }
 }
 
@@ -155,9 +163,13 @@ mod tests {
         orders: Vec<u32>,
     }
 
+    fn claims() -> Claims {
+        Claims::for_test(serde_json::json!({}))
+    }
+
     fn shown(payload: &str) -> String {
         let error = serde_json::from_str::<Ours>(payload).unwrap_err();
-        of_payload::<Ours>(payload, &error).to_string()
+        of_payload::<Ours>(payload, &error, &claims()).to_string()
     }
 
     #[test]
@@ -187,9 +199,9 @@ mod tests {
         const SECRET: &str = "078-05-1120";
         fn misfit<T: std::fmt::Debug + serde::de::DeserializeOwned>(payload: &str) -> String {
             let error = serde_json::from_str::<T>(payload).unwrap_err();
-            let of_payload = of_payload::<T>(payload, &error);
+            let of_payload = of_payload::<T>(payload, &error, &claims());
             let value = RawValue::from_string(payload.to_owned()).unwrap();
-            let of_claim = of_claim::<T>("claim", &value, &error);
+            let of_claim = of_claim::<T>("claim", &value, &error, &claims());
             let shown = format!("{of_payload} {of_payload:?} {of_claim} {of_claim:?}");
             assert!(!shown.contains("078") && !shown.contains("1120"), "{shown}");
             of_payload.to_string()

@@ -5,6 +5,7 @@ use scopegate_proto::excerpt::Excerpt;
 use serde::de::DeserializeOwned;
 
 use crate::claims::Claims;
+use crate::claims::token_ref::TokenRef;
 use crate::error::Error;
 
 impl Claims {
@@ -45,6 +46,7 @@ impl Claims {
             claim: None,
             expected: "a header that jsonwebtoken reads",
             found: Excerpt::new("a header that it rejects"),
+            token: TokenRef::new(self),
         })
     }
 }

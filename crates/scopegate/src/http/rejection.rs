@@ -129,17 +129,14 @@ impl Rejection {
     /// Returns whether this rejection by the application is about these claims. It is if its status
     /// is 403 and its error fits them. A rejection of another token is not about the caller.
     ///
-    /// - Missing scopes fit if the claims lack them, and have the scopes that the error lists as
-    ///   granted.
-    /// - A denial fits if it was converted from [`Denied`]. A denial from [`Error::Denied`] does
-    ///   not, because only a verification returns it.
-    /// - [`Error::UnexpectedClaims`] fits, because it names no token.
+    /// - [`Error::InsufficientScope`] and [`Error::UnexpectedClaims`] fit the claims of their token.
+    /// - A denial that is converted from [`Denied`] fits. One from [`Error::Denied`] does not: only a
+    ///   verification returns it.
     pub fn is_about(&self, claims: &Claims) -> bool {
         match &self.reason {
-            RejectionReason::Token(Error::InsufficientScope { required, granted, .. }) => {
-                claims.scopes() == granted && claims.require_ref(required).is_err()
-            }
-            RejectionReason::Token(Error::UnexpectedClaims { .. }) => true,
+            RejectionReason::Token(
+                Error::InsufficientScope { token, .. } | Error::UnexpectedClaims { token, .. },
+            ) => token.is_of(claims),
             RejectionReason::Denied(_) => self.raised_by != RaisedBy::OtherToken,
             _ => false,
         }
