@@ -141,7 +141,7 @@ impl Attacked {
 }
 
 /// Returns the token with another key id. Its signature is not checked, because no key has this id.
-fn of_no_key(token: &str, n: usize) -> String {
+pub(crate) fn of_no_key(token: &str, n: usize) -> String {
     let (_, rest) = token.split_once('.').unwrap();
     let header = format!(r#"{{"kid":"invented {n}","alg":"RS256"}}"#);
     format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header))

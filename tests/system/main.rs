@@ -11,6 +11,7 @@ mod api;
 
 mod both_halves;
 mod flood;
+mod invented_keys;
 mod other_implementations;
 mod readme;
 mod rehearsal;

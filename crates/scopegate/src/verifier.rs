@@ -156,8 +156,9 @@ impl Verifier {
     /// It waits at most 2 s. One fetch normally takes milliseconds. If it does not bring an unknown
     /// key, a second fetch follows after about a second, because some issuers publish a key shortly
     /// after its first use. The call does not wait for an unknown key while the
-    /// [cooldown](crate::VerifierBuilder::refresh_cooldown) of earlier unknown keys lasts. At most
-    /// 4,096 calls wait for one issuer, and at most 1,024 of them for one key.
+    /// [cooldown](crate::VerifierBuilder::refresh_cooldown) of earlier unknown keys lasts.
+    ///
+    /// At most 4,096 calls wait for one issuer, and at most 1,024 of them for one unknown key.
     ///
     /// Dropping the future is safe at any time.
     ///
