@@ -108,11 +108,11 @@ async fn measure(attack: Attack, earlier: Duration, run: Duration) -> Seen {
     pool.publish_after(LATE);
     let attacker = earlier_attacker.unwrap_or_else(start);
     let of_new = calls(&api, pool.mint().sign(), end);
-    let (attacked, of_old, of_new) = (attacker.await.unwrap(), of_old.await.unwrap(), of_new.await.unwrap());
+    let (responses, of_old, of_new) = (attacker.await.unwrap(), of_old.await.unwrap(), of_new.await.unwrap());
     let is_5xx = |status: &u16| *status >= 500;
     let callers = || of_old.iter().chain(&of_new);
     Seen {
-        requests: u32::try_from(attacked.len()).unwrap(),
+        requests: u32::try_from(responses.len()).unwrap(),
         rejected_for: of_new
             .iter()
             .filter(|call| call.status == 401)
@@ -120,7 +120,7 @@ async fn measure(attack: Attack, earlier: Duration, run: Duration) -> Seen {
             .max()
             .unwrap_or_default(),
         longest: callers().map(|call| call.took).max().unwrap(),
-        unavailable: attacked.iter().filter(|status| is_5xx(status)).count()
+        unavailable: responses.iter().filter(|status| is_5xx(status)).count()
             + callers().filter(|call| is_5xx(&call.status)).count(),
         fetches: pool.jwks_fetches() - before.0,
         cpu: api.cpu().saturating_sub(before.1),
