@@ -21,6 +21,7 @@ use crate::claims::identity::Identity;
 use crate::claims::token_ref::TokenRef;
 use crate::error::Error;
 use crate::keys::verifying_key::equal_in_constant_time;
+use crate::revocation::checked::RevocableNames;
 use crate::scope::granted::GrantedScopes;
 use crate::scope::requirement::Requirement;
 use crate::sharded_arc::ShardedArc;
@@ -57,6 +58,8 @@ struct Verified {
     audience: Box<[Box<str>]>,
     granted: GrantedScopes,
     lifetime: Lifetime,
+    /// `None` if the verifier has no revocations.
+    revocable: Option<Box<RevocableNames>>,
 }
 
 /// The claims that name the token's subject, id, client and audience.
@@ -95,6 +98,7 @@ impl Claims {
         payload: &str,
         granted: GrantedScopes,
         lifetime: Lifetime,
+        revocable: Option<Box<RevocableNames>>,
     ) -> Self {
         let issued_for = named.issued_for;
         Self(ShardedArc::new(Verified {
@@ -108,6 +112,7 @@ impl Claims {
             payload: payload.into(),
             granted,
             lifetime,
+            revocable,
         }))
     }
 
@@ -247,13 +252,18 @@ impl Claims {
         &self.0.token
     }
 
+    pub(crate) fn revocable(&self) -> Option<&RevocableNames> {
+        self.0.revocable.as_deref()
+    }
+
     pub(crate) fn lifetime(&self) -> &Lifetime {
         &self.0.lifetime
     }
 
     /// Returns an upper bound of the requested bytes.
     pub(crate) fn weight(&self) -> usize {
-        let Verified { token, payload, subject, client, token_id, audience, granted, .. } = &*self.0;
+        let Verified { token, payload, subject, client, token_id, audience, granted, revocable, .. } =
+            &*self.0;
         let strings: usize = [subject, client, token_id].into_iter().flatten().map(|one| one.len()).sum();
         let audiences: usize = audience.iter().map(|one| one.len() + size_of_val(one)).sum();
         AROUND_ALLOCATIONS
@@ -263,6 +273,7 @@ impl Claims {
             + strings
             + audiences
             + granted.weight()
+            + revocable.as_deref().map_or(0, size_of_val)
     }
 
     /// Returns any claim by name, deserialized at each call. Returns `None` if it is absent or

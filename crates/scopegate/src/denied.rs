@@ -65,7 +65,7 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 17] = [
+const RESERVED: [&str; 19] = [
     "accepted",
     "no_token",
     "no_credentials",
@@ -80,9 +80,11 @@ const RESERVED: [&str; 17] = [
     "bad_signature",
     "not_for_us",
     "unacceptable",
+    "revoked",
     "insufficient_scope",
     "unexpected_claims",
     "keys_unavailable",
+    "revocations_unavailable",
 ];
 
 const MAX_REASON: usize = 64;

@@ -27,7 +27,8 @@ use crate::token::numeric_date::NumericDate;
 /// - 401 for most variants. The client needs another token.
 /// - 403 if the token is valid but not sufficient: [`InsufficientScope`](Error::InsufficientScope),
 ///   [`UnexpectedClaims`](Error::UnexpectedClaims) and [`Denied`](Error::Denied).
-/// - 503 for [`KeysUnavailable`](Error::KeysUnavailable). The operator of the API must act.
+/// - 503 for [`KeysUnavailable`](Error::KeysUnavailable) and
+///   [`RevocationsUnavailable`](Error::RevocationsUnavailable). The operator of the API must act.
 ///
 /// Neither `Display` nor `Debug` contains the token. They may contain single values of it as
 /// [`Excerpt`]s. Write them to a log, and not into a response. The values in variants up to
@@ -136,6 +137,16 @@ pub enum Error {
     #[non_exhaustive]
     SenderConstrained { binding: &'static str },
 
+    /// The token is valid, and was revoked. `claim` is the claim or header parameter that the
+    /// revocation names: `jti`, `sub`, `client_id`, `sid` or `kid`. `source` is the name of the
+    /// source that revoked it.
+    #[non_exhaustive]
+    Revoked { issuer: String, claim: &'static str, source: String },
+    /// The token is valid, but a source of revocations is older than its
+    /// [limit](crate::RevocationSource::with_max_feed_age), so the token may be revoked.
+    #[non_exhaustive]
+    RevocationsUnavailable { retry_after: Duration },
+
     /// The token is valid and lacks required scopes (RFC 6750 §3.1).
     #[non_exhaustive]
     InsufficientScope { required: Requirement, granted: Scopes, token: TokenRef },
@@ -148,11 +159,12 @@ pub enum Error {
 ///
 /// | kind | status | action |
 /// | --- | --- | --- |
-/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable` | 401 | the client: get another token |
+/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked` | 401 | the client: get another token |
 /// | `InsufficientScope` | 403 | the client's administrator: grant the scope |
 /// | `UnexpectedClaims` | 403 | the application's author: the type or the issuer's configuration is wrong |
 /// | `Denied` | 403 | a rule of the application decided |
 /// | `Unavailable` | 503 | the operator: the issuer's keys are unavailable |
+/// | `RevocationsUnavailable` | 503 | the operator: a source of revocations is too old |
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -174,6 +186,8 @@ pub enum ErrorKind {
     /// The token names a trusted issuer, but its header or its claims do not fit an acceptable
     /// access token.
     Unacceptable,
+    /// The token is valid, and was revoked.
+    Revoked,
     /// The token is valid and lacks a scope.
     InsufficientScope,
     /// The token is valid, and its claims do not fit the application's type.
@@ -182,6 +196,8 @@ pub enum ErrorKind {
     Denied,
     /// The token could not be verified, because the issuer's keys are unavailable.
     Unavailable,
+    /// The token could not be verified, because a source of revocations is older than its limit.
+    RevocationsUnavailable,
 }
 
 impl ErrorKind {
@@ -200,6 +216,8 @@ impl ErrorKind {
             Self::UnexpectedClaims => "unexpected_claims",
             Self::Denied => "denied",
             Self::Unavailable => "keys_unavailable",
+            Self::Revoked => "revoked",
+            Self::RevocationsUnavailable => "revocations_unavailable",
         }
     }
 
@@ -207,7 +225,7 @@ impl ErrorKind {
     pub fn status(self) -> u16 {
         match self {
             Self::InsufficientScope | Self::UnexpectedClaims | Self::Denied => 403,
-            Self::Unavailable => 503,
+            Self::Unavailable | Self::RevocationsUnavailable => 503,
             Self::Malformed
             | Self::Untrusted
             | Self::UnknownKey
@@ -215,7 +233,8 @@ impl ErrorKind {
             | Self::NotYetValid
             | Self::BadSignature
             | Self::NotForUs
-            | Self::Unacceptable => 401,
+            | Self::Unacceptable
+            | Self::Revoked => 401,
         }
     }
 }
@@ -250,6 +269,8 @@ impl Error {
             | Self::WrongClaim { .. }
             | Self::NotAnAccessToken { .. }
             | Self::SenderConstrained { .. } => ErrorKind::Unacceptable,
+            Self::Revoked { .. } => ErrorKind::Revoked,
+            Self::RevocationsUnavailable { .. } => ErrorKind::RevocationsUnavailable,
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
             Self::UnexpectedClaims { .. } => ErrorKind::UnexpectedClaims,
             Self::Denied(_) => ErrorKind::Denied,
@@ -370,6 +391,10 @@ impl fmt::Display for Error {
             Self::SenderConstrained { binding } => {
                 write!(f, "the token is sender-constrained (`{binding}`), expected a bearer token")
             }
+            Self::Revoked { issuer, claim, source } => {
+                write!(f, "the token of {issuer} was revoked by its `{claim}`, source {source:?}")
+            }
+            Self::RevocationsUnavailable { .. } => f.write_str("a source of revocations is too old"),
             Self::InsufficientScope { required, granted, .. } => {
                 // Long enough for usual grants, and shorter than a token of the maximum length.
                 let granted = Excerpt::with_limit(&granted.to_string(), 1_000);

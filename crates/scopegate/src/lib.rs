@@ -90,6 +90,9 @@
 //! | `scopegate_cache_evictions_total` | | evicted tokens. If there are many, increase [`cache_capacity`](VerifierBuilder::cache_capacity) |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
 //! | `scopegate_keys_fetched_timestamp_seconds` | `issuer` | a gauge: the time at which the current keys were requested, in seconds since 1970 |
+//! | `scopegate_revocations` | | a gauge: stored entries, of the store that changed last |
+//! | `scopegate_revocations_not_stored_total` | `source` | revocations that a full store rejected. Their tokens are accepted |
+//! | `scopegate_revocation_syncs_total` | `source`; `outcome`: `ok`, `failed` | attempts to read a source of revocations |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
 //!
 //! # Not supported
@@ -97,8 +100,8 @@
 //! - Encrypted tokens (JWE), and opaque tokens (introspection).
 //! - Sender-constrained tokens (DPoP, mutual TLS). They are rejected, because they must not be
 //!   accepted as bearer tokens.
-//! - Revocation of single tokens before their `exp`. Withdrawing a key invalidates all of its
-//!   tokens.
+//! - Questions to the issuer whether a token was revoked. [`Revocations`] contain the entries that
+//!   the application and its feeds add.
 #![forbid(unsafe_code)]
 
 pub mod middleware;
@@ -111,6 +114,7 @@ mod test_util;
 mod issuer;
 mod status;
 mod cache;
+mod revocation;
 #[cfg(feature = "http")]
 mod decision;
 mod claims;
@@ -153,6 +157,12 @@ pub use issuer::{Issuer, IssuerWithoutAudience};
 pub use keys::fetch::authorization::FetchAuthorization;
 pub use keys::refresh::outcome::RefreshOutcome;
 pub use resource_identifier::ResourceIdentifier;
+pub use revocation::error::RevocationError;
+pub use revocation::file::RevocationFile;
+pub use revocation::revoked::Revocation;
+pub use revocation::source::RevocationSource;
+pub use revocation::status::{RevocationSourceStatus, RevocationStatus};
+pub use revocation::{Revocations, RevocationsBuilder};
 pub use scope::requirement::{Requirement, all_of, any_of};
 pub use status::{IssuerStatus, RefreshTaskState, SkippedKey, Status};
 pub use token::algorithm::Algorithm;

@@ -73,3 +73,33 @@ pub(crate) fn evicted(tokens: usize) {
     #[cfg(not(feature = "metrics"))]
     let _ = tokens;
 }
+
+/// An attempt to read a source of revocations has ended.
+pub(crate) fn revocation_feed(source: &str, succeeded: bool) {
+    #[cfg(feature = "metrics")]
+    {
+        let outcome = if succeeded { "ok" } else { "failed" };
+        metrics::counter!("scopegate_revocation_syncs_total", "source" => source.to_owned(), "outcome" => outcome)
+            .increment(1);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (source, succeeded);
+}
+
+/// So many revocations are stored.
+pub(crate) fn revocations(stored: usize) {
+    #[cfg(feature = "metrics")]
+    #[allow(clippy::cast_precision_loss, reason = "there are at most 16,777,216")]
+    metrics::gauge!("scopegate_revocations").set(stored as f64);
+    #[cfg(not(feature = "metrics"))]
+    let _ = stored;
+}
+
+/// Revocations found no place.
+pub(crate) fn revocations_not_stored(source: &str, count: usize) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_revocations_not_stored_total", "source" => source.to_owned())
+        .increment(count.try_into().unwrap_or(u64::MAX));
+    #[cfg(not(feature = "metrics"))]
+    let _ = (source, count);
+}

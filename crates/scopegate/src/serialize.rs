@@ -6,6 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::claims::Principal;
+use crate::revocation::status::{RevocationSourceStatus, RevocationStatus};
 use crate::status::{IssuerStatus, RefreshTaskState, SkippedKey, Status};
 use crate::token::algorithm::Algorithm;
 use crate::token::numeric_date::NumericDate;
@@ -17,11 +18,12 @@ fn seconds(duration: Option<Duration>) -> Option<u64> {
 /// Serializes as an object with the names of the methods.
 impl Serialize for Status {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Status", 4)?;
+        let mut object = serializer.serialize_struct("Status", 5)?;
         object.serialize_field("is_ready", &self.is_ready())?;
         object.serialize_field("issuers", self.issuers())?;
         object.serialize_field("cached_tokens", &self.cached_tokens())?;
         object.serialize_field("cached_bytes", &self.cached_bytes())?;
+        object.serialize_field("revocations", &self.revocations())?;
         object.end()
     }
 }
@@ -44,6 +46,37 @@ impl Serialize for IssuerStatus {
         object.serialize_field("refresh_task", &self.refresh_task)?;
         object.serialize_field("fetches_succeeded", &self.fetches_succeeded)?;
         object.serialize_field("fetches_failed", &self.fetches_failed)?;
+        object.end()
+    }
+}
+
+/// Serializes as an object with the names of the fields.
+impl Serialize for RevocationStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("RevocationStatus", 5)?;
+        object.serialize_field("ready", &self.ready)?;
+        object.serialize_field("fresh", &self.fresh)?;
+        object.serialize_field("entries", &self.entries)?;
+        object.serialize_field("capacity", &self.capacity)?;
+        object.serialize_field("sources", &self.sources)?;
+        object.end()
+    }
+}
+
+/// Serializes as an object with the names of the fields. Durations are whole seconds, with the suffix `_secs`; times are
+/// seconds since 1970.
+impl Serialize for RevocationSourceStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let synced_at = self.synced_at.map(|at| NumericDate::from(at).as_secs());
+        let mut object = serializer.serialize_struct("RevocationSourceStatus", 8)?;
+        object.serialize_field("name", &self.name)?;
+        object.serialize_field("entries", &self.entries)?;
+        object.serialize_field("synced_at", &synced_at)?;
+        object.serialize_field("age_secs", &seconds(self.age))?;
+        object.serialize_field("max_feed_age_secs", &seconds(self.max_feed_age))?;
+        object.serialize_field("last_failure", &self.last_failure)?;
+        object.serialize_field("malformed", &self.malformed)?;
+        object.serialize_field("malformed_lines", &self.malformed_lines)?;
         object.end()
     }
 }
@@ -134,7 +167,7 @@ mod tests {
             fetches_succeeded: 2,
             fetches_failed: 1,
         };
-        let status = Status::new([issuer].into_iter(), Usage { entries: 3, bytes: 9_000 });
+        let status = Status::new([issuer].into_iter(), Usage { entries: 3, bytes: 9_000 }, None);
         let expected = json!({
             "is_ready": true,
             "issuers": [{
@@ -153,6 +186,40 @@ mod tests {
             }],
             "cached_tokens": 3,
             "cached_bytes": 9_000,
+            "revocations": null,
+        });
+        assert_eq!(to_value(status).unwrap(), expected);
+    }
+
+    #[test]
+    fn revocation_status_has_the_names_of_its_fields() {
+        let source = RevocationSourceStatus {
+            name: "revoked.jsonl".to_owned(),
+            entries: 2,
+            synced_at: Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
+            age: Some(Duration::from_millis(3_900)),
+            max_feed_age: None,
+            last_failure: Some("no such file".to_owned()),
+            malformed: 1,
+            malformed_lines: vec!["line 3: not UTF-8".to_owned()],
+        };
+        let status =
+            RevocationStatus { ready: true, fresh: false, entries: 3, capacity: 100, sources: vec![source] };
+        let expected = json!({
+            "ready": true,
+            "fresh": false,
+            "entries": 3,
+            "capacity": 100,
+            "sources": [{
+                "name": "revoked.jsonl",
+                "entries": 2,
+                "synced_at": 1_800_000_000,
+                "age_secs": 3,
+                "max_feed_age_secs": null,
+                "last_failure": "no such file",
+                "malformed": 1,
+                "malformed_lines": ["line 3: not UTF-8"],
+            }],
         });
         assert_eq!(to_value(status).unwrap(), expected);
     }

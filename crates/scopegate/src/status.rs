@@ -8,6 +8,7 @@ use crate::cache::entry::Usage;
 use crate::keys::Keys;
 use crate::keys::fetched::KeyState;
 use crate::keys::set::{KeySet, SkippedJwk};
+use crate::revocation::status::RevocationStatus;
 use crate::token::key_name::UsedName;
 
 /// A snapshot of a verifier's state, for a readiness probe or a dashboard.
@@ -22,6 +23,7 @@ use crate::token::key_name::UsedName;
 pub struct Status {
     issuers: Vec<IssuerStatus>,
     cache: Usage,
+    revocations: Option<RevocationStatus>,
 }
 
 /// The state of one issuer's keys.
@@ -94,15 +96,22 @@ pub enum RefreshTaskState {
 }
 
 impl Status {
-    pub(crate) fn new(issuers: impl Iterator<Item = IssuerStatus>, cache: Usage) -> Self {
+    pub(crate) fn new(
+        issuers: impl Iterator<Item = IssuerStatus>,
+        cache: Usage,
+        revocations: Option<RevocationStatus>,
+    ) -> Self {
         let mut issuers: Vec<_> = issuers.collect();
         issuers.sort_by(|a, b| a.issuer.cmp(&b.issuer));
-        Self { issuers, cache }
+        Self { issuers, cache, revocations }
     }
 
-    /// Returns whether [each issuer is ready](IssuerStatus::is_ready).
+    /// Returns whether [each issuer is ready](IssuerStatus::is_ready), and the revocations are
+    /// [ready](RevocationStatus::ready) and [fresh](RevocationStatus::fresh).
     pub fn is_ready(&self) -> bool {
+        let revocations = self.revocations.as_ref();
         self.issuers.iter().all(IssuerStatus::is_ready)
+            && revocations.is_none_or(|revocations| revocations.ready && revocations.fresh)
     }
 
     /// Returns the status of one issuer, by its name as in `iss`.
@@ -121,6 +130,11 @@ impl Status {
     /// Returns the issuers, in the alphabetical order of their names.
     pub fn issuers(&self) -> &[IssuerStatus] {
         &self.issuers
+    }
+
+    /// Returns the status of the revocations, or `None` if the verifier has none.
+    pub fn revocations(&self) -> Option<&RevocationStatus> {
+        self.revocations.as_ref()
     }
 
     /// Returns the number of cached tokens, including expired tokens that are not evicted yet.

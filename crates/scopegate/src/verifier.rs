@@ -40,6 +40,8 @@ use crate::keys::Keys;
 use crate::keys::fetched::OverdueKeys;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::metrics;
+use crate::revocation::Revocations;
+use crate::revocation::checked::{NamesRead, RevocableNames};
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;
 use crate::scope::requirement::Requirement;
@@ -123,14 +125,17 @@ impl Verifier {
     ///    - Audience and client match.
     ///    - The token is not sender-constrained (RFC 7800).
     ///    - Scopes, `sub` and `jti` are well-formed.
-    /// 8. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. These
+    /// 8. No [revocation](crate::VerifierBuilder::revocations) applies to the token. Revocations are
+    ///    looked up at each use of a token.
+    /// 9. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. These
     ///    checks run at each use of a token.
     ///
     /// A hostile token costs at most one signature check. It costs none if its issuer or its key is
     /// unknown, or if it is outside of its lifetime.
     ///
-    /// Accepted tokens are cached. For a cached token, only the lifetime and the key are checked
-    /// again: its header must still lead to the same key, and the keys must still be usable. See
+    /// Accepted tokens are cached. For a cached token, only the lifetime, the key and the last two
+    /// points are checked again: its header must still lead to the same key, and the keys must
+    /// still be usable. See
     /// [`cache_capacity`](crate::VerifierBuilder::cache_capacity).
     ///
     /// # Errors
@@ -199,10 +204,13 @@ impl Verifier {
         Attempt::Done(self.decide(result))
     }
 
-    /// Runs the application's checks over a valid token, and counts the result.
+    /// Looks up revocations of a valid token, runs the application's checks, and counts the result.
     fn decide(&self, verified: Result<Claims, Error>) -> Result<Claims, Rejected> {
-        let rejected = match verified {
-            Ok(claims) => match self.0.hooks.check(&claims) {
+        let hooks = &self.0.hooks;
+        let not_revoked =
+            verified.and_then(|claims| hooks.check_revocation(&claims, || self.now()).map(|()| claims));
+        let rejected = match not_revoked {
+            Ok(claims) => match hooks.check(&claims) {
                 Ok(()) => {
                     metrics::verified(None);
                     return Ok(claims);
@@ -227,20 +235,24 @@ impl Verifier {
         !self.0.hooks.observers.is_empty()
     }
 
-    /// Waits until every issuer has usable keys, all at the same time. Use it to delay readiness.
+    /// Waits until every issuer has usable keys, all at the same time, and then until the
+    /// [revocations](crate::Revocations::ready) are ready. Use it to delay readiness.
     ///
-    /// Returns at once if all keys are usable. Never returns if the runtime that fetches the keys
+    /// Returns at once if everything is ready. Never returns if the runtime that fetches the keys
     /// has ended.
     pub async fn ready(&self) {
         loop {
             let now = self.now();
             let mut issuers = self.0.issuers.iter();
-            let Some(issuer) = issuers.find(|issuer| !issuer.keys.is_usable(now)) else { return };
-            let Keys::Fetched(keys) = &issuer.keys else { return };
+            let Some(issuer) = issuers.find(|issuer| !issuer.keys.is_usable(now)) else { break };
+            let Keys::Fetched(keys) = &issuer.keys else { break };
             let mut changes = keys.refresh().watch();
             while !issuer.keys.is_usable(self.now()) {
                 changes.changed().await;
             }
+        }
+        if let Some(revocations) = &self.0.hooks.revocations {
+            revocations.ready().await;
         }
     }
 
@@ -252,6 +264,7 @@ impl Verifier {
         Status::new(
             issuers.map(|issuer| IssuerStatus::new(&issuer.identifier, &issuer.keys, now)),
             self.0.cache.usage(),
+            self.0.hooks.revocations.as_ref().map(Revocations::status),
         )
     }
 
@@ -332,7 +345,8 @@ impl Verifier {
         policy.kind.check(payload)?;
         let issued_for = policy.audience.check(payload)?;
         confirmation::check_not_bound(payload)?;
-        let claims = self.read_claims(token, payload, issuer, &issued_for, lifetime)?;
+        let claims =
+            self.read_claims(token, payload, issuer, &issued_for, lifetime, key.key.id.as_deref())?;
         self.cache(&claims, key);
         Ok(claims)
     }
@@ -345,10 +359,25 @@ impl Verifier {
         issuer: &TrustedIssuer,
         issued_for: &IssuedFor<'_>,
         lifetime: Lifetime,
+        key_id: Option<&str>,
     ) -> Result<Claims, Error> {
         let subject = identity::optional_name(payload, "sub")?;
         let token_id = identity::optional_name(payload, "jti")?;
         let granted = issuer.policy.scopes.read(payload, &self.0.scopes)?;
+        let revocable = match &self.0.hooks.revocations {
+            None => None,
+            Some(revocations) => {
+                let names = NamesRead {
+                    issuer: &issuer.identifier,
+                    token_id: token_id.as_deref(),
+                    subject: subject.as_deref(),
+                    client: issued_for.client.as_deref(),
+                    key_id,
+                    issued_at: lifetime.issued_at,
+                };
+                Some(Box::new(RevocableNames::new(revocations.store(), &names, payload)?))
+            }
+        };
         Ok(Claims::new(
             token,
             Arc::clone(&issuer.identifier),
@@ -356,6 +385,7 @@ impl Verifier {
             payload.text(),
             granted,
             lifetime,
+            revocable,
         ))
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use scopegate::middleware::{self, Verification};
+use scopegate::{Revocation, Revocations};
 use scopegate_issuer::{Fault, LocalIssuer};
 use testkit::builder_trusting;
 
@@ -100,8 +101,29 @@ async fn counters_match_their_names() {
     let failed = format!("scopegate_key_fetches_total{{issuer={name},outcome=failed}}");
     assert_eq!(seen.get(&failed), Some(&1.0), "{seen:?}");
 
+    let revocations = Revocations::builder().capacity(1).build();
+    local.clear_fault();
+    let verifying = builder_trusting(&local).revocations(&revocations).start().await.unwrap();
+    let token = local.mint().claim("jti", "id-1").sign();
+    revocations.revoke(Revocation::token(name, "id-1")).unwrap();
+    assert!(revocations.revoke(Revocation::token(name, "id-2")).is_err());
+    assert!(verifying.verify(&token).is_err());
+    let source = revocations.source("stream").unwrap();
+    source.synced();
+    source.failed("no connection");
+    let after = read(&snapshotter);
+    for (metric, expected) in [
+        ("scopegate_verifications_total{outcome=revoked}", 1.0),
+        ("scopegate_revocations{}", 1.0),
+        ("scopegate_revocations_not_stored_total{source=application}", 1.0),
+        ("scopegate_revocation_syncs_total{source=stream,outcome=ok}", 1.0),
+        ("scopegate_revocation_syncs_total{source=stream,outcome=failed}", 1.0),
+    ] {
+        assert_eq!(after.get(metric), Some(&expected), "{metric} in {after:?}");
+    }
+
     // Values of tokens never become labels: the names are the same as before.
-    let names: Vec<_> = seen.keys().collect();
+    let names: Vec<_> = seen.keys().chain(after.keys()).collect();
     for hostile in ["x".repeat(10_000), "../../etc/passwd".to_owned(), "a\nb\0".to_owned(), "a\"}".to_owned()]
     {
         let invented = local.mint().header("kid", hostile.as_str()).sign();

@@ -78,6 +78,10 @@ pub enum ConfigError {
     /// authorities.
     #[non_exhaustive]
     HttpClient { source: Box<dyn std::error::Error + Send + Sync> },
+    /// A file of revocations could not be read when it was first followed. The reason is the
+    /// [`source`](std::error::Error::source).
+    #[non_exhaustive]
+    RevocationsNotRead { path: String, source: Box<dyn std::error::Error + Send + Sync> },
     /// The background task that fetches keys needs a Tokio runtime, and none is running.
     NoRuntime,
     /// This issuer's keys have to be fetched, and [`build`](crate::VerifierBuilder::build) fetches
@@ -149,6 +153,7 @@ impl fmt::Display for ConfigError {
                 write!(f, "could not fetch the keys of {issuer} from {url}")
             }
             Self::HttpClient { .. } => f.write_str("the HTTP client could not be set up"),
+            Self::RevocationsNotRead { path, .. } => write!(f, "no revocations from {path}"),
             Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
             Self::KeysRequireRuntime { issuer } => {
                 write!(f, "the keys of {issuer} have to be fetched: use start() instead of build()")
@@ -160,7 +165,9 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::KeysNotFetched { source, .. } | Self::HttpClient { source } => Some(source.as_ref()),
+            Self::KeysNotFetched { source, .. }
+            | Self::HttpClient { source }
+            | Self::RevocationsNotRead { source, .. } => Some(source.as_ref()),
             _ => None,
         }
     }

@@ -18,8 +18,8 @@ impl Authorizer {
     ///
     /// Call it once for each request, accepted or rejected. The layers of `scopegate-axum` do.
     ///
-    /// - Logs a rejection with `tracing`, as one event with fields. The level is `WARN` if keys are
-    ///   unavailable or the claims do not fit the application's type. It is `DEBUG` for a request
+    /// - Logs a rejection with `tracing`, as one event with fields. The level is `WARN` if keys or
+    ///   revocations are unavailable or the claims do not fit the application's type. It is `DEBUG` for a request
     ///   without credentials, and otherwise `INFO`. Accepted requests are not logged.
     /// - Counts `scopegate_requests_total`, with the feature `metrics`.
     /// - Passes the decision to the [observers](crate::VerifierBuilder::observe) of the verifier.
@@ -77,9 +77,11 @@ impl Rejection {
     fn level(&self) -> Level {
         match self.reason() {
             RejectionReason::NoCredentials => Level::DEBUG,
-            RejectionReason::Token(Error::KeysUnavailable { .. } | Error::UnexpectedClaims { .. }) => {
-                Level::WARN
-            }
+            RejectionReason::Token(
+                Error::KeysUnavailable { .. }
+                | Error::RevocationsUnavailable { .. }
+                | Error::UnexpectedClaims { .. },
+            ) => Level::WARN,
             _ => Level::INFO,
         }
     }

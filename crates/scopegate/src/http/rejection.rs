@@ -39,7 +39,7 @@ pub enum RejectionReason {
     /// The request has several `Authorization` headers, or a `Bearer` that is not one token: 400.
     Malformed(MalformedCredentials),
     /// The token was rejected: 401. It lacks scopes, or its claims do not fit: 403. Its issuer's
-    /// keys are unavailable: 503.
+    /// keys are unavailable, or a source of revocations is too old: 503.
     Token(Error),
     /// The token is valid, and a rule of the application denies the request: 403.
     Denied(Denied),
@@ -158,9 +158,9 @@ impl Rejection {
             RejectionReason::NoCredentials | RejectionReason::UnsupportedScheme => Kind::NoCredentials,
             RejectionReason::Malformed(_) => Kind::Malformed,
             RejectionReason::Denied(denied) => Kind::Denied { reason: denied.reason() },
-            RejectionReason::Token(Error::KeysUnavailable { retry_after, .. }) => {
-                Kind::Unavailable { retry_after: *retry_after }
-            }
+            RejectionReason::Token(
+                Error::KeysUnavailable { retry_after, .. } | Error::RevocationsUnavailable { retry_after },
+            ) => Kind::Unavailable { retry_after: *retry_after },
             RejectionReason::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
                 Kind::InsufficientScope
             }

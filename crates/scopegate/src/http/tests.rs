@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use scopegate_issuer::{Algorithm as KeyAlgorithm, LocalIssuer, Mint, SigningKey};
 use testkit::{ISSUER, jwks};
 
@@ -7,6 +9,8 @@ use super::*;
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::resource_identifier::ResourceIdentifier;
+use crate::revocation::Revocations;
+use crate::revocation::revoked::Revocation;
 use crate::verifier::Verifier;
 
 fn verifier(key: &SigningKey) -> Verifier {
@@ -64,6 +68,35 @@ fn decision_and_response_are_plain_data() {
             (&status.into(), &rejection.body_text().into())
         );
     }
+}
+
+#[test]
+fn revoked_token_gets_the_response_of_any_invalid_token() {
+    let key = SigningKey::generate(KeyAlgorithm::EdDSA);
+    let revocations = Revocations::new();
+    let issuer = Issuer::from_jwks(ISSUER, &jwks([key.jwk()])).unwrap().client("client");
+    let verifier = Verifier::builder().trust(issuer).revocations(&revocations).build().unwrap();
+    let authorizer = Authorizer::require_scope(&verifier, "orders/read").unwrap();
+    let mint = Mint::cognito(ISSUER, "client").without_claim("token_use").scope("orders/read");
+    let token = bearer(&mint.clone().claim("jti", "id-1").sign_with(&key));
+    assert!(matches!(authorizer.authorize(&token), Authorization::Ready(Ok(Some(_)))));
+    revocations.revoke(Revocation::token(ISSUER, "id-1")).unwrap();
+    let expired = rejection(&authorizer, &bearer(&mint.expired().sign_with(&key)));
+    let revoked = rejection(&authorizer, &token);
+    assert_eq!((revoked.reason_code(), revoked.status().as_u16()), ("revoked", 401));
+    assert!(revoked.claims().is_none());
+    let response = |rejection| {
+        let response = authorizer.response(rejection).into_response();
+        (response.status(), response.headers().clone(), response.into_body())
+    };
+    assert_eq!(response(&revoked), response(&expired));
+
+    let _limited = revocations.source("stream").unwrap().with_max_feed_age(Duration::from_secs(1));
+    let other = bearer(&Mint::cognito(ISSUER, "client").without_claim("token_use").sign_with(&key));
+    let undecidable = rejection(&authorizer, &other);
+    assert_eq!(undecidable.reason_code(), "revocations_unavailable");
+    let (status, headers, _) = response(&undecidable);
+    assert_eq!((status.as_u16(), &headers[RETRY_AFTER]), (503, &"1".parse().unwrap()));
 }
 
 #[test]
@@ -136,7 +169,7 @@ async fn unknown_key_waits_and_missing_keys_are_503() {
     assert!(authorizer.authorize_or_refresh(&headers).await.unwrap().is_some());
 
     let unavailable =
-        Error::KeysUnavailable { issuer: ISSUER.to_owned(), retry_after: std::time::Duration::from_secs(7) };
+        Error::KeysUnavailable { issuer: ISSUER.to_owned(), retry_after: Duration::from_secs(7) };
     let response = authorizer.response(&unavailable.into()).into_response();
     assert_eq!(
         (response.status().as_u16(), &response.headers()["retry-after"]),

@@ -23,6 +23,7 @@ use crate::keys::jwk::KeyRules;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 use crate::keys::set::KeySet;
+use crate::revocation::Revocations;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::verifier::Verifier;
 use crate::verifier::hooks::Hooks;
@@ -262,6 +263,18 @@ impl VerifierBuilder {
     /// has listed them.
     pub fn cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = Some(bytes);
+        self
+    }
+
+    /// Rejects the tokens that these revocations apply to. They are looked up at each use of a
+    /// token, even if the token is cached: after the verifier's other checks, and before the checks
+    /// of the application.
+    ///
+    /// A revoked token is [`Error::Revoked`](crate::Error::Revoked) (401). A token whose `sid` is
+    /// not a string is [`Error::MalformedClaim`](crate::Error::MalformedClaim), because it cannot be
+    /// compared. Several verifiers can share revocations. A second call replaces the first.
+    pub fn revocations(mut self, revocations: &Revocations) -> Self {
+        self.hooks.revocations = Some(revocations.clone());
         self
     }
 

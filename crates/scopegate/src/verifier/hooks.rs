@@ -1,4 +1,5 @@
-//! Checks over claims and observers of decisions, which an application adds to a verifier.
+//! Revocations, checks over claims and observers of decisions, which an application adds to a
+//! verifier.
 
 #[cfg(feature = "http")]
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,6 +9,9 @@ use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::decision::{Decision, Observer};
 use crate::denied::Denied;
+use crate::error::Error;
+use crate::revocation::Revocations;
+use crate::token::numeric_date::NumericDate;
 
 /// A check of the application, over the claims of a valid token.
 pub(super) type Check = Arc<dyn Fn(&Claims) -> Result<(), Denied> + Send + Sync>;
@@ -15,12 +19,26 @@ pub(super) type Check = Arc<dyn Fn(&Claims) -> Result<(), Denied> + Send + Sync>
 /// The checks and observers of the application.
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
+    pub(super) revocations: Option<Revocations>,
     pub(super) checks: Vec<Check>,
     #[cfg(feature = "http")]
     pub(super) observers: Vec<Observer>,
 }
 
 impl Hooks {
+    /// Looks up a valid token among the revocations.
+    #[inline]
+    pub(super) fn check_revocation(
+        &self,
+        claims: &Claims,
+        now: impl Fn() -> NumericDate,
+    ) -> Result<(), Error> {
+        match (&self.revocations, claims.revocable()) {
+            (Some(revocations), Some(names)) => revocations.check(names, claims.issuer(), now),
+            _ => Ok(()),
+        }
+    }
+
     /// Runs the checks in order, up to the first that denies.
     #[inline]
     pub(super) fn check(&self, claims: &Claims) -> Result<(), Denied> {

@@ -12,6 +12,7 @@
 
 mod checks;
 mod keys;
+mod revocation;
 mod scopes;
 mod presets;
 mod configuration;

@@ -32,7 +32,8 @@ impl Maker {
         let payload = JsonObject::from_text(&self.payload).unwrap();
         let named = issuer.policy.audience.check(&payload).unwrap();
         let lifetime = Lifetime::read(&payload).unwrap();
-        let claims = self.verifier.read_claims(token.as_bytes(), &payload, issuer, &named, lifetime).unwrap();
+        let claims =
+            self.verifier.read_claims(token.as_bytes(), &payload, issuer, &named, lifetime, None).unwrap();
         let Keys::Static(keys) = &issuer.keys else { panic!("the keys are static") };
         let key = keys.find(&KeyId::Absent, Algorithm::ES256).ok().unwrap();
         Entry::new(&claims, KeyRef::new(key, &KeyId::Absent, keys, &issuer.keys))

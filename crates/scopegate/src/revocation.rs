@@ -1,0 +1,277 @@
+//! Was a valid token revoked? Sources add and withdraw entries, verifiers look them up at each use of a token.
+
+pub(crate) mod checked;
+mod digest;
+pub(crate) mod error;
+pub(crate) mod file;
+mod kind;
+pub(crate) mod revoked;
+pub(crate) mod source;
+pub(crate) mod status;
+mod store;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use scopegate_proto::clock::{Clock, SystemClock};
+use tokio::sync::watch;
+
+use crate::error::Error;
+use crate::keys::refresh::abort_on_drop::AbortOnDrop;
+use crate::revocation::checked::RevocableNames;
+use crate::revocation::error::RevocationError;
+use crate::revocation::revoked::Revocation;
+use crate::revocation::source::{RevocationSource, SourceState};
+use crate::revocation::status::{RevocationSourceStatus, RevocationStatus};
+use crate::revocation::store::Store;
+use crate::token::numeric_date::NumericDate;
+
+/// Revoked tokens, subjects, clients, sessions and keys. Cloning shares them.
+///
+/// A verifier that has them looks up each token at each use, cached tokens included. Reading takes no lock. While nothing is
+/// added, a cached token costs one comparison.
+///
+/// ```
+/// use scopegate::{Error, Issuer, Revocation, Revocations, Verifier};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let local = scopegate_issuer::LocalIssuer::start().await?;
+/// # let issuer = Issuer::cognito_at(local.issuer())?.client("local-reader");
+/// # let token = local.mint().claim("jti", "id-1").sign();
+/// let revocations = Revocations::new();
+/// let verifier = Verifier::builder().trust(issuer).revocations(&revocations).start().await?;
+/// let claims = verifier.verify(&token)?;
+///
+/// let id = claims.token_id().unwrap_or_default();
+/// revocations.revoke(Revocation::token(claims.issuer(), id).ends_at(claims.expires_at()))?;
+/// assert!(matches!(verifier.verify(&token), Err(Error::Revoked { .. })));
+/// # Ok(()) }
+/// ```
+///
+/// Entries are compared by a keyed 128-bit hash of the issuer's name and the revoked name. By chance, one of 2¹⁰⁸ valid
+/// tokens is rejected with 1,000,000 entries. No revoked token is accepted.
+///
+/// An entry ends with the token's `exp`. If that is unknown, the entry stays until its source withdraws it. A full store
+/// rejects new entries and evicts none.
+#[derive(Clone)]
+pub struct Revocations(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Until when each source is young enough: seconds since 1970, as the bits of an `f64`.
+    fresh_until: AtomicU64,
+    /// By their ids.
+    sources: ArcSwap<Vec<Arc<SourceState>>>,
+    /// Held while a source or a feed is added.
+    adding: Mutex<Vec<AbortOnDrop>>,
+    /// Sent when a source was synced or has failed.
+    changed: watch::Sender<()>,
+}
+
+/// Builds [`Revocations`]. Get one from [`Revocations::builder`].
+#[must_use = "a builder does nothing until build()"]
+pub struct RevocationsBuilder {
+    capacity: usize,
+    clock: Arc<dyn Clock>,
+}
+
+/// The source of [`Revocations::revoke`].
+const APPLICATION: &str = "application";
+
+const DEFAULT_CAPACITY: usize = 1_000_000;
+const MAX_CAPACITY: usize = 1 << 24;
+
+/// An entry has 16 bits for its source.
+const MAX_SOURCES: usize = 1 << 16;
+
+/// When a client should try again while a feed is too old: feeds are read every few hundred milliseconds.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl Revocations {
+    /// Creates an empty store for 1,000,000 entries.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// Creates a store with other settings.
+    pub fn builder() -> RevocationsBuilder {
+        RevocationsBuilder { capacity: DEFAULT_CAPACITY, clock: Arc::new(SystemClock) }
+    }
+
+    /// Adds a revocation of the application. It is effective when this returns, for cached tokens too.
+    ///
+    /// # Errors
+    /// Returns [`RevocationError::Full`] if the store is full.
+    pub fn revoke(&self, revocation: Revocation) -> Result<(), RevocationError> {
+        self.source(APPLICATION)?.revoke(revocation)
+    }
+
+    /// Withdraws what [`revoke`](Self::revoke) has added for the same token, subject, client, session or key. Entries of
+    /// other sources stay.
+    pub fn withdraw(&self, revocation: &Revocation) {
+        if let Ok(source) = self.source(APPLICATION) {
+            source.withdraw(revocation);
+        }
+    }
+
+    /// Returns the source with this name, and creates it if there is none.
+    ///
+    /// # Errors
+    /// Returns [`RevocationError::TooManySources`] if there are 65,536 sources with other names.
+    pub fn source(&self, name: &str) -> Result<RevocationSource, RevocationError> {
+        let find = || self.0.sources.load().iter().find(|source| &*source.name == name).cloned();
+        let source = |state| RevocationSource { shared: Arc::clone(&self.0), state };
+        if let Some(state) = find() {
+            return Ok(source(state));
+        }
+        let _adding = self.0.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = find() {
+            return Ok(source(state));
+        }
+        let mut sources = Vec::clone(&self.0.sources.load());
+        let id = u16::try_from(sources.len());
+        let id = id.map_err(|_| RevocationError::TooManySources { limit: MAX_SOURCES })?;
+        let state = Arc::new(SourceState::new(id, name));
+        sources.push(Arc::clone(&state));
+        self.0.sources.store(Arc::new(sources));
+        Ok(source(state))
+    }
+
+    /// Waits until each source that readiness waits for was synced once:
+    /// [`with_initial_sync`](RevocationSource::with_initial_sync),
+    /// [`with_max_feed_age`](RevocationSource::with_max_feed_age).
+    pub async fn ready(&self) {
+        let mut changes = self.0.changed.subscribe();
+        while !self.is_ready() {
+            // The sender is not dropped before this.
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Returns the number of entries, and the state of each source.
+    pub fn status(&self) -> RevocationStatus {
+        let sources = self.0.sources.load();
+        let sources = sources.iter().map(|state| {
+            let source = RevocationSource { shared: Arc::clone(&self.0), state: Arc::clone(state) };
+            RevocationSourceStatus::new(&source)
+        });
+        RevocationStatus {
+            ready: self.is_ready(),
+            fresh: self.0.is_fresh(|| self.0.clock.now().into()),
+            entries: self.0.store.len(),
+            capacity: self.0.store.capacity(),
+            sources: sources.collect(),
+        }
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.0.sources.load().iter().all(|source| source.is_ready())
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Looks up a valid token.
+    #[inline]
+    pub(crate) fn check(
+        &self,
+        names: &RevocableNames,
+        issuer: &str,
+        now: impl Fn() -> NumericDate,
+    ) -> Result<(), Error> {
+        if let Some(found) = names.find_in(&self.0.store, &now) {
+            let source =
+                self.0.sources.load().get(usize::from(found.source)).map(|source| source.name.to_string());
+            let (issuer, claim) = (issuer.to_owned(), found.kind.claim());
+            return Err(Error::Revoked { issuer, claim, source: source.unwrap_or_default() });
+        }
+        if self.0.is_fresh(now) {
+            Ok(())
+        } else {
+            Err(Error::RevocationsUnavailable { retry_after: RETRY_AFTER })
+        }
+    }
+}
+
+impl Shared {
+    #[inline]
+    fn is_fresh(&self, now: impl FnOnce() -> NumericDate) -> bool {
+        let until = f64::from_bits(self.fresh_until.load(Ordering::Relaxed));
+        until == f64::INFINITY || now().as_secs_f64() <= until
+    }
+
+    /// Finds the source that will be too old first, and wakes those that wait for readiness.
+    pub(crate) fn update_freshness(&self) {
+        let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut until = f64::INFINITY;
+        for source in self.sources.load().iter() {
+            let feed = source.feed();
+            let Some(max_age) = feed.max_age else { continue };
+            let ends = match feed.synced_at {
+                // The clock may have been set back, so the age is counted by the other one as well.
+                Some((at, _)) if at.elapsed() > max_age => f64::NEG_INFINITY,
+                Some((_, at)) => NumericDate::from(at).plus(max_age).as_secs_f64(),
+                None => f64::NEG_INFINITY,
+            };
+            until = until.min(ends);
+        }
+        self.fresh_until.store(until.to_bits(), Ordering::Relaxed);
+        self.changed.send_replace(());
+    }
+}
+
+impl RevocationsBuilder {
+    /// Sets how many entries can be stored. Default: 1,000,000. Range: 1–16,777,216; other numbers are cut to it.
+    ///
+    /// An empty store takes 2 bits for each, a full one 27 bytes.
+    pub fn capacity(mut self, entries: usize) -> Self {
+        self.capacity = entries.clamp(1, MAX_CAPACITY);
+        self
+    }
+
+    /// Sets the clock. Default: the system's clock. Use the clock of the verifier.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Creates the empty store.
+    pub fn build(self) -> Revocations {
+        Revocations(Arc::new(Shared {
+            store: Store::new(self.capacity),
+            clock: self.clock,
+            fresh_until: AtomicU64::new(f64::INFINITY.to_bits()),
+            sources: ArcSwap::default(),
+            adding: Mutex::default(),
+            changed: watch::Sender::new(()),
+        }))
+    }
+}
+
+impl Default for Revocations {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Revocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revocations").field("entries", &self.0.store.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for RevocationsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationsBuilder").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

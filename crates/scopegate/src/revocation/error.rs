@@ -1,0 +1,30 @@
+//! Why a revocation could not be stored.
+
+use std::fmt;
+
+/// The reason why a revocation was not stored. Report it: tokens that should be rejected are accepted.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are what their variant says was expected and found")]
+pub enum RevocationError {
+    /// The store is full, and nothing in it has ended. Entries are never evicted. `not_stored` counts the revocations that
+    /// have no place.
+    #[non_exhaustive]
+    Full { capacity: usize, not_stored: usize },
+    /// There are more sources than a store can tell apart.
+    #[non_exhaustive]
+    TooManySources { limit: usize },
+}
+
+impl fmt::Display for RevocationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full { capacity, not_stored } => {
+                write!(f, "the store of {capacity} revocations is full, {not_stored} not stored")
+            }
+            Self::TooManySources { limit } => write!(f, "expected at most {limit} sources of revocations"),
+        }
+    }
+}
+
+impl std::error::Error for RevocationError {}

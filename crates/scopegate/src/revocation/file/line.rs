@@ -1,0 +1,182 @@
+//! One line of a file of revocations.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::json::{JsonError, JsonObject, string};
+use serde_json::value::RawValue;
+
+use crate::revocation::kind::Kind;
+use crate::revocation::revoked::Target;
+use crate::token::numeric_date::NumericDate;
+
+/// Why a line is malformed. It never holds a value, because names of subjects are personal data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LineError {
+    NotAnObject(JsonError),
+    TooLong,
+    /// A typo must not widen or narrow a revocation.
+    UnknownMember(Excerpt),
+    Missing(&'static str),
+    /// One line revokes one thing, because two members could be read as *and* or as *or*.
+    Several,
+    NoName,
+    /// Only a subject and a client have a time before which their tokens were issued.
+    NotBefore(&'static str),
+    Malformed {
+        member: &'static str,
+        expected: &'static str,
+        found: Excerpt,
+    },
+}
+
+/// Reads a line: one JSON object with `iss`, with exactly one of `jti`, `sub`, `client_id`, `sid` and `kid`, with
+/// `not_before` for `sub` and `client_id`, and possibly with `exp`.
+pub(crate) fn parse(line: &[u8]) -> Result<Target<'_>, LineError> {
+    let object = JsonObject::from_slice(line).map_err(LineError::NotAnObject)?;
+    let (mut issuer, mut named, mut issued_before, mut ends_at) = (None, None, None, None);
+    for (member, value) in object.iter() {
+        match member {
+            "iss" => issuer = Some(name("iss", value)?),
+            "exp" => ends_at = Some(date("exp", value)?),
+            "not_before" => issued_before = Some(date("not_before", value)?),
+            other => {
+                let kind = Kind::ALL.into_iter().find(|kind| kind.claim() == other);
+                let kind = kind.ok_or_else(|| LineError::UnknownMember(Excerpt::new(other)))?;
+                if named.replace((kind, name(kind.claim(), value)?)).is_some() {
+                    return Err(LineError::Several);
+                }
+            }
+        }
+    }
+    let issuer = issuer.ok_or(LineError::Missing("iss"))?;
+    let (kind, name) = named.ok_or(LineError::NoName)?;
+    match (kind.has_issue_time(), issued_before) {
+        (true, None) => return Err(LineError::Missing("not_before")),
+        (false, Some(_)) => return Err(LineError::NotBefore(kind.claim())),
+        (true, Some(_)) | (false, None) => {}
+    }
+    Ok(Target { kind, issuer, name, issued_before, ends_at })
+}
+
+/// An empty name is no name: it would revoke nothing.
+fn name<'a>(member: &'static str, value: &'a RawValue) -> Result<Cow<'a, str>, LineError> {
+    string(value).filter(|name| !name.is_empty()).ok_or_else(|| LineError::Malformed {
+        member,
+        expected: "a string that is not empty",
+        found: Excerpt::type_of_json(value),
+    })
+}
+
+fn date(member: &'static str, value: &RawValue) -> Result<NumericDate, LineError> {
+    NumericDate::parse(value).ok_or_else(|| LineError::Malformed {
+        member,
+        expected: "a number of seconds since 1970",
+        found: Excerpt::of_json(value, 20),
+    })
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnObject(error) => fmt::Display::fmt(error, f),
+            Self::TooLong => f.write_str("longer than 16 KiB"),
+            Self::UnknownMember(name) => write!(f, "unknown member {name}"),
+            Self::Missing(member) => write!(f, "expected `{member}`, found none"),
+            Self::Several => {
+                f.write_str("expected one of `jti`, `sub`, `client_id`, `sid` and `kid`, found several")
+            }
+            Self::NoName => {
+                f.write_str("expected one of `jti`, `sub`, `client_id`, `sid` and `kid`, found none")
+            }
+            Self::NotBefore(member) => write!(f, "expected `{member}` without `not_before`, found both"),
+            Self::Malformed { member, expected, found } => {
+                write!(f, "`{member}`: expected {expected}, found {found}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn error(line: &str) -> String {
+        parse(line.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn each_form_of_a_line_is_read() {
+        for (line, kind, name, before, ends) in [
+            (r#"{"iss":"i","jti":"a","exp":1500}"#, Kind::Token, "a", None, Some(1_500.0)),
+            (r#"{"iss":"i","jti":"a"}"#, Kind::Token, "a", None, None),
+            (r#"{"iss":"i","sub":"a","not_before":1.5}"#, Kind::Subject, "a", Some(1.5), None),
+            (
+                r#"{"not_before":1,"exp":2,"client_id":"a","iss":"i"}"#,
+                Kind::Client,
+                "a",
+                Some(1.0),
+                Some(2.0),
+            ),
+            (r#" {"iss":"i", "sid":"\u00e4"} "#, Kind::Session, "ä", None, None),
+            ("{\"iss\":\"i\",\"kid\":\" a\"}\r", Kind::Key, " a", None, None),
+        ] {
+            let target = parse(line.as_bytes()).unwrap();
+            assert_eq!((target.kind, &*target.issuer, &*target.name), (kind, "i", name), "{line}");
+            assert_eq!(target.issued_before.map(NumericDate::as_secs_f64), before, "{line}");
+            assert_eq!(target.ends_at.map(NumericDate::as_secs_f64), ends, "{line}");
+        }
+    }
+
+    #[test]
+    fn malformed_line_is_rejected_with_reason() {
+        for (line, expected) in [
+            ("", "not one JSON object"),
+            ("[]", "not one JSON object"),
+            (r#"{"iss":"i","jti":"a"}{"iss":"i","jti":"b"}"#, "not one JSON object"),
+            (r#"{"iss":"i","jti":"a","jti":"b"}"#, "a JSON object that repeats a member name"),
+            (r#"{"iss":"i","jti":"a","Exp":1}"#, r#"unknown member "Exp""#),
+            (r#"{"iss":"i","sub":"a","notbefore":1}"#, r#"unknown member "notbefore""#),
+            (r#"{"jti":"a"}"#, "expected `iss`, found none"),
+            (r#"{"iss":"i"}"#, "expected one of `jti`, `sub`, `client_id`, `sid` and `kid`, found none"),
+            (
+                r#"{"iss":"i","sub":"a","sid":"b"}"#,
+                "expected one of `jti`, `sub`, `client_id`, `sid` and `kid`, found several",
+            ),
+            (r#"{"iss":"i","sub":"a"}"#, "expected `not_before`, found none"),
+            (r#"{"iss":"i","client_id":"a","exp":1}"#, "expected `not_before`, found none"),
+            (r#"{"iss":"i","jti":"a","not_before":1}"#, "expected `jti` without `not_before`, found both"),
+            (
+                r#"{"iss":"i","jti":"secret","exp":"1"}"#,
+                "`exp`: expected a number of seconds since 1970, found \"1\"",
+            ),
+            // Milliseconds.
+            (
+                r#"{"iss":"i","sub":"a","not_before":1750000000000}"#,
+                "`not_before`: expected a number of seconds since 1970, found a number, \"1750000000000\"",
+            ),
+            (r#"{"iss":"i","jti":null}"#, "`jti`: expected a string that is not empty, found null"),
+            (r#"{"iss":"i","jti":["secret"]}"#, "`jti`: expected a string that is not empty, found an array"),
+            (r#"{"iss":"","jti":"a"}"#, "`iss`: expected a string that is not empty, found a string"),
+        ] {
+            assert_eq!(error(line), expected, "{line}");
+        }
+        assert_eq!(parse(b"{\"iss\":\"i\",\"jti\":\"\xff\"}").unwrap_err().to_string(), "not UTF-8");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn any_name_is_read_back(name in "\\PC{1,20}") {
+            let line = serde_json::json!({ "iss": "i", "jti": name }).to_string();
+            prop_assert_eq!(&*parse(line.as_bytes()).unwrap().name, name.as_str());
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The background task that follows a file until its store is dropped.
+
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
+
+use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
+use crate::revocation::Shared;
+use crate::revocation::file::RevocationFile;
+use crate::revocation::file::follower::{FollowError, Follower};
+use crate::revocation::source::{RevocationSource, SourceState};
+
+/// A read that takes longer is reported. A network file system may block for long.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// It holds no handle on the store, because it ends with the store.
+pub(super) struct FileTask {
+    pub(super) file: Arc<RevocationFile>,
+    pub(super) shared: Weak<Shared>,
+    pub(super) state: Arc<SourceState>,
+    pub(super) follower: Option<Follower>,
+    /// Gets the result of the first read.
+    pub(super) first: Option<oneshot::Sender<Result<(), FollowError>>>,
+    /// Held, because dropping it reports the end of the task, even if the task never runs.
+    pub(super) _ended: FeedEndedGuard,
+}
+
+impl FileTask {
+    /// Runs until it is aborted, or its store is gone.
+    pub(super) async fn run(mut self) {
+        loop {
+            // Subscribers, recorders and clocks are the application's. Their panic must not end the task.
+            let attempt = catch_panic(self.attempt()).await;
+            match (attempt, self.source()) {
+                (_, None) => return,
+                (Ok(()), Some(_)) => {}
+                (Err(message), Some(source)) => {
+                    ignore_panic(|| source.failed(format!("reading panicked: {message}")));
+                }
+            }
+            sleep(self.file.poll_interval).await;
+        }
+    }
+
+    async fn attempt(&mut self) {
+        let Some(source) = self.source() else { return };
+        // A follower that was lost with a panic is replaced. The new one adds first, and withdraws later.
+        let mut follower = self.follower.take().unwrap_or_default();
+        let file = Arc::clone(&self.file);
+        let on_thread = source.clone();
+        // Tokio's threads for blocking work are the application's, which may occupy them all.
+        let (sender, mut receiver) = oneshot::channel();
+        let thread = thread::Builder::new().name("scopegate-revoked".to_owned());
+        let spawned = thread.spawn(move || {
+            let result = follower.poll(&file.path, file.max_bytes, &on_thread);
+            drop(on_thread);
+            // The task may have been aborted.
+            let _ = sender.send((follower, result));
+        });
+        if let Err(error) = spawned {
+            source.failed(format!("no thread to read it: {error}"));
+            return;
+        }
+        let begun = Instant::now();
+        let read = loop {
+            match timeout(SLOW, &mut receiver).await {
+                Ok(read) => break read,
+                Err(_) if begun.elapsed() >= SLOW => source.failed("reading takes longer than 10 s"),
+                // The runtime's clock is ahead of the real one, as in tests.
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        // The sender is dropped without a result if the thread has panicked.
+        let result = match read {
+            Ok((follower, result)) => {
+                self.follower = Some(follower);
+                result
+            }
+            Err(_) => Err(FollowError::Io(std::io::Error::other("reading panicked"))),
+        };
+        match &result {
+            Ok(()) => source.synced(),
+            Err(error) => source.failed(error.to_string()),
+        }
+        if let Some(first) = self.first.take() {
+            // Nothing may wait for it.
+            let _ = first.send(result);
+        }
+    }
+
+    fn source(&self) -> Option<RevocationSource> {
+        let (shared, state) = (self.shared.upgrade()?, Arc::clone(&self.state));
+        Some(RevocationSource { shared, state })
+    }
+}
+
+/// Reports the end of the task with its runtime.
+pub(super) struct FeedEndedGuard {
+    pub(super) shared: Weak<Shared>,
+    pub(super) state: Arc<SourceState>,
+}
+
+impl Drop for FeedEndedGuard {
+    fn drop(&mut self) {
+        // It was not abandoned, and the store is not gone.
+        if self.state.unfollow()
+            && let Some(shared) = self.shared.upgrade()
+        {
+            let source = RevocationSource { shared, state: Arc::clone(&self.state) };
+            ignore_panic(|| source.failed("the task that reads it has ended"));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Where revocations come from. Each source has entries of its own, and a state that operators can see.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::metrics;
+use crate::revocation::Shared;
+use crate::revocation::error::RevocationError;
+use crate::revocation::revoked::{Revocation, Target};
+use crate::revocation::store::Placed;
+
+/// A source of revocations, such as a file or a stream. Get one from
+/// [`Revocations::source`](crate::Revocations::source).
+///
+/// Sources do not withdraw each other's entries: a token stays revoked until each source that revoked it has withdrawn
+/// its entry, or the entry has ended. Cloning shares the source. Entries stay if it is dropped.
+///
+/// A program that feeds a source reports the result of each attempt with [`synced`](Self::synced) or
+/// [`failed`](Self::failed). A failure keeps all entries.
+#[derive(Clone)]
+pub struct RevocationSource {
+    pub(super) shared: Arc<Shared>,
+    pub(super) state: Arc<SourceState>,
+}
+
+pub(crate) struct SourceState {
+    pub(crate) id: u16,
+    pub(crate) name: Box<str>,
+    feed: Mutex<Feed>,
+    /// A task follows the source.
+    is_followed: AtomicBool,
+}
+
+/// What is known of a source's updates.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Feed {
+    /// Whether readiness waits for the first success.
+    pub(crate) required: bool,
+    pub(crate) max_age: Option<Duration>,
+    /// When the source was last known to be complete, by both clocks.
+    pub(crate) synced_at: Option<(Instant, SystemTime)>,
+    pub(crate) last_failure: Option<String>,
+    /// The number of malformed entries, and the first of them.
+    pub(crate) malformed: (usize, Vec<String>),
+}
+
+impl SourceState {
+    pub(super) fn new(id: u16, name: &str) -> Self {
+        Self { id, name: name.into(), feed: Mutex::default(), is_followed: AtomicBool::new(false) }
+    }
+
+    pub(crate) fn feed(&self) -> MutexGuard<'_, Feed> {
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether no other task follows the source.
+    pub(super) fn follow(&self) -> bool {
+        !self.is_followed.swap(true, Ordering::Relaxed)
+    }
+
+    /// Allows another task to follow the source. Returns whether one did.
+    pub(super) fn unfollow(&self) -> bool {
+        self.is_followed.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        let feed = self.feed();
+        feed.synced_at.is_some() || !(feed.required || feed.max_age.is_some())
+    }
+}
+
+impl RevocationSource {
+    /// Makes readiness wait until the source was [synced](Self::synced) once.
+    #[must_use]
+    pub fn with_initial_sync(self) -> Self {
+        self.state.feed().required = true;
+        self
+    }
+
+    /// Sets how long verification continues after the source was last [synced](Self::synced). Afterwards each token is
+    /// [`Error::RevocationsUnavailable`](crate::Error::RevocationsUnavailable) (503) until it is synced again.
+    ///
+    /// Default: no limit. Verification continues with the entries that are there, and the status shows the age.
+    #[must_use]
+    pub fn with_max_feed_age(self, limit: Duration) -> Self {
+        self.state.feed().max_age = Some(limit);
+        self.shared.update_freshness();
+        self
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &str {
+        &self.state.name
+    }
+
+    /// Adds a revocation. It is effective when this returns, for cached tokens too.
+    ///
+    /// # Errors
+    /// Returns [`RevocationError::Full`] if the store is full.
+    pub fn revoke(&self, revocation: Revocation) -> Result<(), RevocationError> {
+        self.revoke_all([revocation])
+    }
+
+    /// Adds revocations, as many as there is room for.
+    ///
+    /// # Errors
+    /// Returns [`RevocationError::Full`] if some were not stored.
+    pub fn revoke_all(&self, all: impl IntoIterator<Item = Revocation>) -> Result<(), RevocationError> {
+        self.add(all.into_iter().map(|one| self.place(&one.0)).collect())
+    }
+
+    /// Removes the source's entries for the same token, subject, client, session or key, whatever their times are.
+    pub fn withdraw(&self, revocation: &Revocation) {
+        self.shared.store.withdraw(self.place(&revocation.0));
+    }
+
+    /// Replaces all of the source's entries: adds these, and withdraws the others.
+    ///
+    /// # Errors
+    /// Returns [`RevocationError::Full`] if some were not stored.
+    pub fn replace_all(&self, all: impl IntoIterator<Item = Revocation>) -> Result<(), RevocationError> {
+        self.replace(all.into_iter().map(|one| self.place(&one.0)).collect())
+    }
+
+    /// Reports that the source's entries are complete and current.
+    pub fn synced(&self) {
+        let now = (Instant::now(), self.shared.clock.now());
+        let mut feed = self.state.feed();
+        let recovered = feed.last_failure.take();
+        let first = feed.synced_at.replace(now).is_none();
+        drop(feed);
+        self.shared.update_freshness();
+        metrics::revocation_feed(&self.state.name, true);
+        if let Some(failure) = recovered {
+            tracing::info!(source = %self.state.name, failure, "revocation feed recovered");
+        } else if first {
+            let entries = self.shared.store.len_of(self.state.id);
+            tracing::info!(source = %self.state.name, entries, "revocation feed synced");
+        }
+    }
+
+    /// Reports that the source could not be read. Its entries stay.
+    ///
+    /// It is logged when it begins, and when its reason changes.
+    pub fn failed(&self, reason: impl Into<String>) {
+        let reason = reason.into();
+        let mut feed = self.state.feed();
+        let before = feed.last_failure.replace(reason.clone());
+        let age = feed.synced_at.map(|(at, _)| at.elapsed().as_secs());
+        drop(feed);
+        self.shared.update_freshness();
+        metrics::revocation_feed(&self.state.name, false);
+        if before.as_ref() != Some(&reason) {
+            tracing::error!(source = %self.state.name, reason, age, "revocation feed failed, keeping its entries");
+        }
+    }
+
+    pub(crate) fn place(&self, target: &Target<'_>) -> Placed {
+        self.shared.store.place(target, self.state.id)
+    }
+
+    pub(crate) fn add(&self, all: Vec<Placed>) -> Result<(), RevocationError> {
+        let result = self.shared.store.add(all, self.shared.clock.now().into());
+        self.report(result)
+    }
+
+    pub(crate) fn replace(&self, all: Vec<Placed>) -> Result<(), RevocationError> {
+        self.report(self.shared.store.replace(self.state.id, all, self.shared.clock.now().into()))
+    }
+
+    fn report(&self, result: Result<(), RevocationError>) -> Result<(), RevocationError> {
+        metrics::revocations(self.shared.store.len());
+        if let Err(RevocationError::Full { capacity, not_stored }) = result {
+            metrics::revocations_not_stored(&self.state.name, not_stored);
+            tracing::error!(source = %self.state.name, capacity, not_stored, "store of revocations is full");
+        }
+        result
+    }
+}
+
+impl RevocationSource {
+    /// Forgets what readiness and freshness depend on: nothing feeds the source.
+    pub(super) fn abandon(&self) {
+        self.state.unfollow();
+        *self.state.feed() = Feed::default();
+        self.shared.update_freshness();
+    }
+}
+
+impl fmt::Debug for RevocationSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationSource").field("name", &self.name()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,61 @@
+//! What an operator may see of the revocations.
+
+use std::time::{Duration, SystemTime};
+
+use crate::revocation::source::RevocationSource;
+
+/// The state of the revocations of a verifier. Get one from [`Status::revocations`](crate::Status::revocations) or
+/// [`Revocations::status`](crate::Revocations::status).
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct RevocationStatus {
+    /// Whether each source that readiness waits for was synced.
+    pub ready: bool,
+    /// Whether each source is younger than its [limit](crate::RevocationSource::with_max_feed_age). If not, tokens are
+    /// rejected with 503.
+    pub fresh: bool,
+    /// How many entries are stored. Ended ones are included until they are removed.
+    pub entries: usize,
+    /// How many entries can be stored.
+    pub capacity: usize,
+    /// The sources, in the order in which they were created.
+    pub sources: Vec<RevocationSourceStatus>,
+}
+
+/// The state of one source of revocations.
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct RevocationSourceStatus {
+    /// The source's name.
+    pub name: String,
+    /// How many entries of it are stored.
+    pub entries: usize,
+    /// When it was last known to be complete. `None` for a source that reports nothing.
+    pub synced_at: Option<SystemTime>,
+    /// How long ago that was.
+    pub age: Option<Duration>,
+    /// The longest age at which verification continues.
+    pub max_feed_age: Option<Duration>,
+    /// Why it could not be read the last time. `None` if it could.
+    pub last_failure: Option<String>,
+    /// How many of its entries are malformed.
+    pub malformed: usize,
+    /// The first 10 of these, with their line numbers.
+    pub malformed_lines: Vec<String>,
+}
+
+impl RevocationSourceStatus {
+    pub(super) fn new(source: &RevocationSource) -> Self {
+        let feed = source.state.feed().clone();
+        Self {
+            name: source.name().to_owned(),
+            entries: source.shared.store.len_of(source.state.id),
+            synced_at: feed.synced_at.map(|(_, at)| at),
+            age: feed.synced_at.map(|(at, _)| at.elapsed()),
+            max_feed_age: feed.max_age,
+            last_failure: feed.last_failure,
+            malformed: feed.malformed.0,
+            malformed_lines: feed.malformed.1,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+use std::sync::atomic::AtomicU64;
+use std::time::UNIX_EPOCH;
+
+use testkit::poll_once;
+
+use super::*;
+
+const NOW: u64 = 1_800_000_000;
+
+fn date(seconds: u64) -> NumericDate {
+    (UNIX_EPOCH + Duration::from_secs(seconds)).into()
+}
+
+/// A store whose clock is in the test's hands.
+fn store_at(now: &Arc<AtomicU64>) -> Revocations {
+    let now = Arc::clone(now);
+    let clock = move || UNIX_EPOCH + Duration::from_secs(now.load(Ordering::Relaxed));
+    Revocations::builder().clock(clock).capacity(10).build()
+}
+
+#[test]
+fn same_name_is_the_same_source() {
+    let revocations = Revocations::new();
+    let (one, again) = (revocations.source("a").unwrap(), revocations.source("a").unwrap());
+    let other = revocations.source("b").unwrap();
+    assert_eq!((one.state.id, again.state.id, other.state.id), (0, 0, 1));
+    one.revoke(Revocation::session("i", "s")).unwrap();
+    again.replace_all([]).unwrap();
+    assert_eq!(revocations.status().entries, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_waits_for_sources_that_require_it() {
+    let revocations = Revocations::new();
+    assert!(revocations.is_ready() && poll_once(revocations.ready()).await.is_some());
+    let source = revocations.source("a").unwrap();
+    assert!(revocations.is_ready());
+    let source = source.with_initial_sync();
+    assert!(!revocations.is_ready() && poll_once(revocations.ready()).await.is_none());
+    source.failed("no such file");
+    assert!(!revocations.status().ready);
+    let waiting = tokio::spawn({
+        let revocations = revocations.clone();
+        async move { revocations.ready().await }
+    });
+    tokio::task::yield_now().await;
+    source.synced();
+    waiting.await.unwrap();
+    // A later failure keeps the entries, so it is no reason to be unready.
+    source.failed("no such file");
+    assert!(revocations.status().ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn source_is_fresh_for_its_feed_age() {
+    let now = Arc::new(AtomicU64::new(NOW));
+    let revocations = store_at(&now);
+    let fresh = |at| revocations.0.is_fresh(|| date(at));
+    let other = revocations.source("other").unwrap();
+    assert!(fresh(NOW + 1_000_000), "no source has a limit");
+    let source = revocations.source("a").unwrap().with_max_feed_age(Duration::from_secs(10));
+    assert!(!fresh(NOW) && !revocations.is_ready(), "it was never synced");
+    source.synced();
+    other.failed("another one");
+    assert!(fresh(NOW) && fresh(NOW + 10) && !fresh(NOW + 11));
+
+    // The clock is set back.
+    now.store(NOW - 3_600, Ordering::Relaxed);
+    tokio::time::advance(Duration::from_secs(11)).await;
+    source.failed("no such file");
+    assert!(!fresh(NOW - 3_600));
+    let status = revocations.status();
+    assert!(status.ready && !status.fresh);
+    let source_status = &status.sources[1];
+    assert_eq!(source_status.last_failure.as_deref(), Some("no such file"));
+    assert_eq!(source_status.age, Some(Duration::from_secs(11)));
+    source.synced();
+    assert!(fresh(NOW - 3_600) && revocations.status().fresh);
+    assert_eq!(revocations.status().sources[1].last_failure, None);
+}
+
+#[test]
+fn failure_is_logged_when_its_reason_changes() {
+    let log = testkit::Log::of_thread_without_times(tracing_subscriber::filter::LevelFilter::INFO);
+    let source = Revocations::new().source("a").unwrap();
+    source.synced();
+    assert!(log.take().contains("revocation feed synced source=a entries=0"));
+    source.synced();
+    assert_eq!(log.take(), "");
+    source.failed("no such file");
+    let logged = log.take();
+    assert!(
+        logged.contains("ERROR") && logged.contains("revocation feed failed, keeping its entries"),
+        "{logged}"
+    );
+    assert!(logged.contains(r#"reason="no such file""#), "{logged}");
+    source.failed("no such file");
+    assert_eq!(log.take(), "");
+    source.failed("not UTF-8");
+    assert!(log.take().contains("not UTF-8"));
+    source.synced();
+    assert!(log.take().contains("revocation feed recovered"));
+}
+
+#[test]
+fn full_store_is_returned_and_logged() {
+    let log = testkit::Log::of_thread_without_times(tracing_subscriber::filter::LevelFilter::INFO);
+    let revocations = Revocations::builder().capacity(1).build();
+    revocations.revoke(Revocation::session("i", "s")).unwrap();
+    assert_eq!(log.take(), "");
+    let error = revocations.revoke(Revocation::session("i", "t")).unwrap_err();
+    assert_eq!(error, RevocationError::Full { capacity: 1, not_stored: 1 });
+    assert_eq!(error.to_string(), "the store of 1 revocations is full, 1 not stored");
+    let logged = log.take();
+    assert!(logged.contains("store of revocations is full") && logged.contains("not_stored=1"), "{logged}");
+}
+
+#[test]
+fn debug_shows_no_names() {
+    let revocation = Revocation::subject("https://issuer.example", "user-1", date(NOW));
+    let shown = format!("{revocation:?}");
+    assert!(shown.contains("https://issuer.example") && shown.contains("sub"), "{shown}");
+    assert!(!shown.contains("user-1"), "{shown}");
+}
