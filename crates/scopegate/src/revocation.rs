@@ -110,6 +110,14 @@ impl Revocations {
         self.source(APPLICATION)?.revoke(revocation)
     }
 
+    /// Adds revocations of the application, as many as there is room for.
+    ///
+    /// # Errors
+    /// Returns [`RevocationError::Full`] if some were not stored.
+    pub fn revoke_all(&self, all: impl IntoIterator<Item = Revocation>) -> Result<(), RevocationError> {
+        self.source(APPLICATION)?.revoke_all(all)
+    }
+
     /// Withdraws what [`revoke`](Self::revoke) has added for the same token, subject, client, session or key. Entries of
     /// other sources stay.
     pub fn withdraw(&self, revocation: &Revocation) {

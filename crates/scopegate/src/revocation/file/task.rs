@@ -81,13 +81,16 @@ impl FileTask {
             }
             Err(_) => Err(FollowError::Io(std::io::Error::other("reading panicked"))),
         };
-        match &result {
-            Ok(()) => source.synced(),
-            Err(error) => source.failed(error.to_string()),
+        if result.is_ok() {
+            source.synced();
         }
-        if let Some(first) = self.first.take() {
-            // Nothing may wait for it.
-            let _ = first.send(result);
+        // A caller that waits for the first read reports its error.
+        let unreported = match self.first.take() {
+            Some(first) => first.send(result).err(),
+            None => Some(result),
+        };
+        if let Some(Err(error)) = unreported {
+            source.failed(error.to_string());
         }
     }
 

@@ -131,6 +131,7 @@ fn full_store_reports_and_evicts_nothing() {
 
 #[test]
 fn ended_entries_make_room_in_a_full_store() {
+    // RV04
     let store = Store::new(2_000);
     let names: Vec<String> = (0..2_000).map(|name| name.to_string()).collect();
     let ending: Vec<Target<'_>> = names.iter().map(|name| token(name, Some(NOW))).collect();

@@ -100,6 +100,7 @@ async fn running_verifier_follows_the_file() {
 
 #[tokio::test]
 async fn vanished_file_keeps_what_was_revoked_and_is_reported() {
+    // RV08
     let (lines, revocations) = (Lines::new(), store());
     let (verifier, a) = (verifier(&revocations), token("a").compact());
     lines.write(&[line("a")]);
@@ -116,6 +117,7 @@ async fn vanished_file_keeps_what_was_revoked_and_is_reported() {
 
 #[tokio::test]
 async fn missing_file_is_an_error_at_start_only() {
+    // RV09
     let (lines, revocations) = (Lines::new(), store());
     let error = revocations.follow_file(lines.file()).await.unwrap_err();
     assert!(
@@ -137,6 +139,7 @@ async fn missing_file_is_an_error_at_start_only() {
 
 #[tokio::test]
 async fn limited_file_rejects_until_it_is_read() {
+    // RV08, RV09
     let (lines, revocations) = (Lines::new(), store());
     let verifier = verifier(&revocations);
     revocations.follow_file_lazy(lines.file().max_feed_age(Duration::from_secs(1))).unwrap();

@@ -58,6 +58,7 @@ fn assert_revokes(revocation: &Revocation, by: &str, token: &Mint, others: &[Min
 
 #[test]
 fn token_is_revoked_by_its_id() {
+    // RV01, RV03, RV05
     let others = [token().claim("jti", "id-2"), token().claim("jti", "ID-1"), token().without_claim("jti")];
     assert_revokes(&Revocation::token(ISSUER, "id-1"), "jti", &token(), &others);
     // The same id of another issuer, and the same text of another kind.
@@ -70,6 +71,7 @@ fn token_is_revoked_by_its_id() {
 
 #[test]
 fn subject_and_client_are_revoked_by_time_of_issue() {
+    // RV02, RV03
     let token = token().issued_at(NOW - 10).expires_at(NOW + 60);
     let later = token.clone().issued_at(NOW - 5).expires_at(NOW + 60);
     let of_other = |claim: &str| token.clone().claim(claim, "other");
@@ -139,6 +141,7 @@ fn second_form(token: &str) -> String {
 
 #[test]
 fn second_form_of_an_ecdsa_signature_is_revoked_too() {
+    // RV01
     let key = SigningKey::generate(Algorithm::ES256);
     let revocations = store();
     let issuer = issuer_with_keys([key.jwk()]).client(CLIENT);
@@ -158,6 +161,7 @@ fn second_form_of_an_ecdsa_signature_is_revoked_too() {
 
 #[test]
 fn entry_lasts_as_long_as_its_token_with_any_leeway() {
+    // RV04
     let revocations = store();
     revocations.revoke(Revocation::token(ISSUER, "id-1").ends_at(at(NOW + 60))).unwrap();
     let token = token().expires_at(NOW + 60);
@@ -204,6 +208,7 @@ fn tokens_of_a_verifier_without_cache_are_looked_up() {
 
 #[test]
 fn old_feed_makes_tokens_undecidable_if_it_has_a_limit() {
+    // RV08
     let revocations = store();
     let (limited, free) = (verifier(&revocations), verifier(&store()));
     let source = revocations.source("stream").unwrap();
