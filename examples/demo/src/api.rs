@@ -110,7 +110,19 @@ async fn health(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
             "age_secs": issuer.age.map(|age| age.as_secs()),
         })
     });
-    (code, Json(json!({ "status": word, "issuers": issuers.collect::<Vec<_>>() })))
+    let revocations = status.revocations().map(|revocations| {
+        let sources = revocations.sources.iter().map(|source| {
+            json!({
+                "name": source.name,
+                "age_secs": source.age.map(|age| age.as_secs()),
+                "failure": source.last_failure,
+                "malformed": source.malformed_lines,
+            })
+        });
+        json!({ "entries": revocations.entries, "sources": sources.collect::<Vec<_>>() })
+    });
+    let issuers: Vec<_> = issuers.collect();
+    (code, Json(json!({ "status": word, "issuers": issuers, "revocations": revocations })))
 }
 
 /// The body of `POST /orders`.

@@ -49,9 +49,13 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
             log::start("warn")?;
             tell_story(listen, exit).await
         }
-        Settings::Protect { listen, resource, verifier } => {
+        Settings::Protect { listen, resource, verifier, revocations } => {
             log::start("info")?;
-            protect(listen, &resource, *verifier).await
+            let mut verifier = *verifier;
+            if let Some(path) = revocations {
+                verifier = verifier.revocations(&settings::revocations(&path).await?);
+            }
+            protect(listen, &resource, verifier).await
         }
     }
 }

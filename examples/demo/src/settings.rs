@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use scopegate::VerifierBuilder;
 
 pub(crate) use self::arguments::Arguments;
-pub(crate) use self::trust::{resource, start, start_lazy};
+pub(crate) use self::trust::{resource, revocations, start, start_lazy};
 use crate::failure::Failure;
 
 #[derive(Debug)]
@@ -17,7 +17,12 @@ pub(crate) enum Settings {
     /// Tells the story with a local issuer.
     Story { listen: SocketAddr, exit: bool },
     /// Protects the API for another issuer.
-    Protect { listen: SocketAddr, resource: String, verifier: Box<VerifierBuilder> },
+    Protect {
+        listen: SocketAddr,
+        resource: String,
+        verifier: Box<VerifierBuilder>,
+        revocations: Option<String>,
+    },
 }
 
 /// The system chooses a free port, so that the story can run beside other programs.
@@ -57,6 +62,8 @@ impl Settings {
         }
         let verifier = trust::verifier(&issuer, &arguments)?;
         let resource = arguments.resource.take().unwrap_or_else(|| RESOURCE.to_owned());
-        Ok(Self::Protect { listen: or_port(PROTECT_PORT), resource, verifier: Box::new(verifier) })
+        let listen = or_port(PROTECT_PORT);
+        let revocations = arguments.revocations.take();
+        Ok(Self::Protect { listen, resource, verifier: Box::new(verifier), revocations })
     }
 }

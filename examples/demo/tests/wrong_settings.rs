@@ -85,6 +85,11 @@ fn invalid_flag_is_named_in_one_line() {
             &["--issuer", POOL, "--client-id", "a", "--jwks-cooldown-secs", "0"],
             &["--jwks-cooldown-secs (JWKS_COOLDOWN_SECS)", "1 s", "0 s"],
         ),
+        (
+            &["--issuer", POOL, "--client-id", "a", "--revocations", "/no/such/file"],
+            &["--revocations (REVOCATIONS)", "\"/no/such/file\"", "No such file"],
+        ),
+        (&["--revocations", "/no/such/file"], &["--revocations (REVOCATIONS)", "--issuer (ISSUER)"]),
         // missing or contradictory flags
         (&["--issuer", POOL], &["--audience (AUDIENCE)", "--client-id (CLIENT_ID)"]),
         (&["--issuer", POOL, "--profile", "generic", "--audience", "api"], &["--issuer (ISSUER)", POOL]),
@@ -125,6 +130,7 @@ fn help_names_every_setting_and_its_variable() {
         "leeway-secs",
         "jwks-refresh-secs",
         "jwks-cooldown-secs",
+        "revocations",
     ];
     for setting in settings {
         assert!(ended.stdout.contains(&format!("--{setting} ")), "--{setting}");

@@ -104,6 +104,14 @@ pub(crate) struct Arguments {
         allow_negative_numbers = true
     )]
     pub(super) jwks_cooldown_secs: Option<String>,
+
+    /// File of revoked tokens, subjects, clients, sessions and keys
+    ///
+    /// One JSON object on each line: iss, and one of jti, sub, client_id, sid and kid. With sub
+    /// and client_id also not_before; with each, exp if it is known. The file is read again
+    /// when it changes. If it vanishes, its entries stay.
+    #[arg(long, env, hide_env_values = true, value_name = "FILE", verbatim_doc_comment)]
+    pub(super) revocations: Option<String>,
 }
 
 impl Arguments {
@@ -135,7 +143,7 @@ impl Arguments {
             .map(|(setting, _)| setting)
     }
 
-    fn texts(&mut self) -> [(Setting, &mut Option<String>); 11] {
+    fn texts(&mut self) -> [(Setting, &mut Option<String>); 12] {
         [
             (setting::LISTEN, &mut self.listen),
             (setting::RESOURCE, &mut self.resource),
@@ -148,6 +156,7 @@ impl Arguments {
             (setting::LEEWAY_SECS, &mut self.leeway_secs),
             (setting::JWKS_REFRESH_SECS, &mut self.jwks_refresh_secs),
             (setting::JWKS_COOLDOWN_SECS, &mut self.jwks_cooldown_secs),
+            (setting::REVOCATIONS, &mut self.revocations),
         ]
     }
 }

@@ -19,6 +19,7 @@ pub(super) const ALGORITHMS: Setting = Setting("algorithms");
 pub(super) const LEEWAY_SECS: Setting = Setting("leeway_secs");
 pub(super) const JWKS_REFRESH_SECS: Setting = Setting("jwks_refresh_secs");
 pub(super) const JWKS_COOLDOWN_SECS: Setting = Setting("jwks_cooldown_secs");
+pub(super) const REVOCATIONS: Setting = Setting("revocations");
 
 impl Setting {
     /// Returns the name of its field, from which clap derives the flag and the variable.

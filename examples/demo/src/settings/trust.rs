@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scopegate::{Algorithm, ConfigError, Issuer, Verifier, VerifierBuilder};
+use scopegate::{Algorithm, ConfigError, Issuer, RevocationFile, Revocations, Verifier, VerifierBuilder};
 
 use scopegate_axum::ProtectedResource;
 
@@ -60,6 +60,21 @@ fn not_started(error: ConfigError) -> Failure {
             Failure::runtime(&error)
         }
         setting => wrong_setting(setting),
+    }
+}
+
+/// Reads a file of revocations, and follows it from now on.
+///
+/// # Errors
+/// Returns [`Failure::Setting`] if it cannot be read: a restart must not forget what was revoked.
+pub(crate) async fn revocations(path: &str) -> Result<Revocations, Failure> {
+    let revocations = Revocations::new();
+    match revocations.follow_file(RevocationFile::new(path)).await {
+        Ok(()) => Ok(revocations),
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map_or(error.to_string(), ToString::to_string);
+            Err(setting::REVOCATIONS.wrong("a file that can be read", format_args!("{path:?}: {cause}")))
+        }
     }
 }
 
