@@ -36,6 +36,9 @@ struct Others;
 #[doc = include_str!("../../../docs/guide/operating.md")]
 struct Operating;
 
+#[doc = include_str!("../../../docs/guide/revocation.md")]
+struct Revocation;
+
 #[doc = include_str!("../../../docs/guide/rotation.md")]
 struct Rotation;
 

@@ -392,7 +392,7 @@ impl fmt::Display for Error {
                 write!(f, "the token is sender-constrained (`{binding}`), expected a bearer token")
             }
             Self::Revoked { issuer, claim, source } => {
-                write!(f, "the token of {issuer} was revoked by its `{claim}`, source {source:?}")
+                write!(f, "the token of {issuer} was revoked by its `{claim}` (source {source:?})")
             }
             Self::RevocationsUnavailable { .. } => f.write_str("a source of revocations is too old"),
             Self::InsufficientScope { required, granted, .. } => {

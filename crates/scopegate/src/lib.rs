@@ -60,6 +60,12 @@
 //! byte. A hit re-checks only what can change: the token's lifetime, and that its header still
 //! leads to the key that verified it. The result is the same as without a cache.
 //!
+//! # Revocation
+//!
+//! [`VerifierBuilder::revocations`] rejects tokens before their `exp`: single tokens, and the tokens of a subject, a client, a
+//! session or a key. [`Revocations`] are fed by your code, by a [`RevocationFile`] that is followed, or by a
+//! [`RevocationSource`] of your own. They are looked up at each use of a token.
+//!
 //! # Cryptography
 //!
 //! The crate uses aws-lc-rs, called from one file. Keys are prepared when a set is fetched. You

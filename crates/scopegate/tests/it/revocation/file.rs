@@ -245,3 +245,27 @@ async fn file_is_read_while_time_is_paused() {
     }
     assert_eq!(status(&revocations).last_failure, None);
 }
+
+#[tokio::test]
+#[ignore = "measures; run by hand, in a release build with --nocapture"]
+#[allow(clippy::print_stdout, reason = "figures are what it is for")]
+async fn measure_time_from_line_to_rejection() {
+    let (lines, revocations) = (Lines::new(), store());
+    let verifier = verifier(&revocations);
+    lines.write(&[]);
+    revocations.follow_file(RevocationFile::new(&lines.0)).await.unwrap();
+    let mut times = Vec::new();
+    for round in 0..40u64 {
+        // At any time between two reads.
+        tokio::time::sleep(Duration::from_millis(37 * round % 250)).await;
+        let id = round.to_string();
+        let token = token(&id).compact();
+        assert!(!is_revoked(&verifier, &token));
+        let begin = Instant::now();
+        lines.append(&line(&id));
+        until(|| is_revoked(&verifier, &token)).await;
+        times.push(begin.elapsed());
+    }
+    times.sort();
+    println!("REVOCATION line to rejection: median {:?}, slowest {:?}", times[20], times[39]);
+}

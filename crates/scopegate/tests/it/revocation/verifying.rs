@@ -242,7 +242,7 @@ fn error_names_claim_and_source_and_no_value() {
     assert_eq!((error.kind().as_str(), error.kind().status()), ("revoked", 401));
     assert_eq!(
         error.to_string(),
-        format!("the token of {ISSUER} was revoked by its `sub`, says the source \"ops/revoked.jsonl\"")
+        format!("the token of {ISSUER} was revoked by its `sub` (source \"ops/revoked.jsonl\")")
     );
     assert!(!format!("{error:?}").contains("user-1"));
 }

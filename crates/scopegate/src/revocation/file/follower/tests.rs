@@ -251,3 +251,29 @@ fn lost_follower_is_replaced_and_withdraws_later() {
     file.reads("ab");
     file.reads("a");
 }
+
+#[test]
+#[ignore = "measures; run by hand, in a release build with --nocapture"]
+#[allow(clippy::print_stdout, reason = "figures are what it is for")]
+fn measure_a_file_of_a_million_lines() {
+    let mut file = Fixture::with_capacity(2_000_000);
+    let line = |number: u32| {
+        let id = format!("5a1f6f0e-9d5b-4f8e-a1c3-{number:012}");
+        format!("{{\"iss\":\"https://issuer.example/tenant\",\"jti\":\"{id}\",\"exp\":1900000000}}\n")
+    };
+    let content: String = (0..1_000_000).map(line).collect();
+    println!("REVOCATION file of 1,000,000 lines: {} MB", content.len() / 1_000_000);
+    file.write(&content);
+    let mut time = |what: &str, file: &mut Fixture| {
+        let begin = std::time::Instant::now();
+        file.follower.poll(&file.path, 256 << 20, &file.source).unwrap();
+        println!("REVOCATION {what}: {:.0} ms", begin.elapsed().as_secs_f64() * 1e3);
+    };
+    time("first read", &mut file);
+    file.append(A);
+    time("one line appended", &mut file);
+    file.write(content.replacen("000000000000", "x", 1));
+    time("another first line, added", &mut file);
+    time("and withdrawn", &mut file);
+    assert_eq!(file.revocations.status().entries, 1_000_000);
+}
