@@ -118,8 +118,8 @@ impl Revocations {
         self.source(APPLICATION)?.revoke_all(all)
     }
 
-    /// Withdraws what [`revoke`](Self::revoke) has added for the same token, subject, client, session or key. Entries of
-    /// other sources stay.
+    /// Withdraws the entries that [`revoke`](Self::revoke) has added for the same token, subject, client, session or key.
+    /// Entries of other sources stay.
     pub fn withdraw(&self, revocation: &Revocation) {
         if let Ok(source) = self.source(APPLICATION) {
             source.withdraw(revocation);
@@ -215,7 +215,7 @@ impl Shared {
         until == f64::INFINITY || now().as_secs_f64() <= until
     }
 
-    /// Finds the source that will be too old first, and wakes those that wait for readiness.
+    /// Finds the source that will be too old first, and wakes the waiters for readiness.
     pub(crate) fn update_freshness(&self) {
         let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
         let mut until = f64::INFINITY;

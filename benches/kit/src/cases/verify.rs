@@ -3,13 +3,13 @@
 use std::hint::black_box;
 use std::sync::OnceLock;
 
-use scopegate::Verifier;
+use scopegate::{Revocation, Revocations, Verifier};
 use scopegate_issuer::Algorithm;
 
-use crate::{ALGORITHMS, Call, Case, RebuiltKey, Signature, signer};
+use crate::{ALGORITHMS, Call, Case, ISSUER, RebuiltKey, Signature, builder, signer};
 
 pub(super) fn cases() -> Vec<Case> {
-    ALGORITHMS.into_iter().flat_map(of).collect()
+    ALGORITHMS.into_iter().flat_map(of).chain([revocations()]).collect()
 }
 
 /// Returns the name of the baseline of an algorithm.
@@ -53,6 +53,19 @@ fn of(alg: Algorithm) -> [Case; 6] {
         }),
     ];
     cases.map(|case| if case.name == signature(alg) { case } else { case.over(signature(alg)) })
+}
+
+/// Verifies a cached token with many revocations of other tokens.
+fn revocations() -> Case {
+    let alg = Algorithm::RS256;
+    Case::new("verify from the cache RS256, 1000000 revocations", move || {
+        let revocations = Revocations::new();
+        let all = (0..1_000_000).map(|number: u32| Revocation::token(ISSUER, number.to_string()));
+        revocations.revoke_all(all).expect("there is room");
+        let verifier = builder([signer(alg).issuer()]).revocations(&revocations).build();
+        again(verifier.expect("a verifier"), token(alg))
+    })
+    .over("verify from the cache RS256")
 }
 
 /// Verifies the same token repeatedly.

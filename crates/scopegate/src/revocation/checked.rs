@@ -11,7 +11,7 @@ use crate::revocation::kind::Kind;
 use crate::revocation::store::Store;
 use crate::token::numeric_date::NumericDate;
 
-/// What is looked up of a token. It stays with the token's claims in the cache.
+/// The digests of a token's names. They stay with the token's claims in the cache.
 ///
 /// It has no hash of the token's bytes: an ECDSA signature has a second valid form, so a revoked token could come back
 /// with other bytes.

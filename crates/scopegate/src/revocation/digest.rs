@@ -1,9 +1,9 @@
 //! Names of revoked things as 128-bit keyed hashes, so that an entry has one size and holds no personal data.
 //!
-//! The hash is SipHash-1-3 of the standard library with a random key of the store's own, finished twice with different
-//! last bytes. Without the key, nobody can search for two names with one hash. By chance, a lookup in a store of
-//! 1,000,000 entries finds a foreign entry with a probability of 2⁻¹⁰⁸. The result would be a rejected token, and never
-//! an accepted one.
+//! The hash is SipHash-1-3 of the standard library with a random key of the store's own. It is finished twice with
+//! different last bytes. An attacker without the key cannot search for two names with one hash. By chance, a lookup
+//! among 1,000,000 entries finds a foreign entry with a probability of 2⁻¹⁰⁸. Then a valid token is rejected. A revoked
+//! token is never accepted.
 
 use std::hash::{BuildHasher as _, DefaultHasher, Hasher as _, RandomState};
 

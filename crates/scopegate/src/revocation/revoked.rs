@@ -54,8 +54,7 @@ impl Revocation {
 
     /// Revokes the tokens of a client that were issued before this time, rounded up to a whole second.
     ///
-    /// The client is the one that [`Claims::client_id`](crate::Claims::client_id) returns. A token without `iat` counts as
-    /// issued before.
+    /// It is compared with [`Claims::client_id`](crate::Claims::client_id). A token without `iat` counts as issued before.
     pub fn client(
         issuer: impl Into<String>,
         client: impl Into<String>,

@@ -35,7 +35,7 @@ pub(crate) struct SourceState {
     is_followed: AtomicBool,
 }
 
-/// What is known of a source's updates.
+/// The results of a source's updates.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Feed {
     /// Whether readiness waits for the first success.
@@ -183,7 +183,7 @@ impl RevocationSource {
 }
 
 impl RevocationSource {
-    /// Forgets what readiness and freshness depend on: nothing feeds the source.
+    /// Forgets the state of the feed, so that readiness and freshness no longer depend on it.
     pub(super) fn abandon(&self) {
         self.state.unfollow();
         *self.state.feed() = Feed::default();

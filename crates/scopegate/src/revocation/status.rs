@@ -1,4 +1,4 @@
-//! What an operator may see of the revocations.
+//! The state of the revocations, for operators.
 
 use std::time::{Duration, SystemTime};
 

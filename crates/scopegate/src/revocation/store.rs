@@ -32,7 +32,7 @@ const SHARDS_SWEPT: usize = 8;
 pub(crate) struct Store {
     shards: Box<[ArcSwapOption<Shard>]>,
     pub(crate) key: DigestKey,
-    /// Increases with each addition. 0 is before the first one that can be.
+    /// Increases with each addition. It begins with 1.
     epoch: AtomicU64,
     /// The kinds that were ever stored, as bits. Others need no lookup.
     kinds: AtomicU8,
@@ -77,7 +77,7 @@ impl Store {
         }
     }
 
-    /// A number that changes with each addition. What is looked up after reading it needs no further lookup while it stays.
+    /// A number that changes with each addition. Read it before a lookup. While it stays, the result stays.
     pub(crate) fn epoch(&self) -> u64 {
         // Pairs with the increment: whoever sees it sees the entries that it is about.
         self.epoch.load(Ordering::Acquire)

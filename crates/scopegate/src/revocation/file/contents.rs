@@ -19,7 +19,7 @@ pub(crate) const MAX_LISTED: usize = 10;
 /// Times of files have a granularity. A file that changed so recently may change again without another time.
 const RACY: Duration = Duration::from_secs(2);
 
-/// What was read, and what is left to do about it.
+/// The lines that were read.
 #[derive(Debug)]
 pub(crate) enum Reading {
     /// The file is as it was.
@@ -53,7 +53,7 @@ pub(crate) struct Malformed {
     pub(crate) first: Vec<(usize, LineError)>,
 }
 
-/// What the file system says of a file. If it is the same, the content is the same.
+/// The metadata of a file. If it is the same, the content is the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Stamp {
     len: u64,

@@ -1,4 +1,4 @@
-//! Makes the entries of a source those of a file, each time that it is called. It knows no runtime.
+//! Makes the entries of a source the entries of a file at each call. It knows no runtime.
 //!
 //! - An added line is effective at once.
 //! - A removed line is withdrawn when the file was the same twice, because a program may be writing it anew.
@@ -48,7 +48,7 @@ impl std::fmt::Display for FollowError {
 impl std::error::Error for FollowError {}
 
 impl Follower {
-    /// Reads what has changed. Blocks.
+    /// Reads the changes. Blocks.
     pub(crate) fn poll(
         &mut self,
         path: &Path,

@@ -11,7 +11,7 @@ use crate::revocation::kind::Kind;
 use crate::revocation::revoked::Target;
 use crate::token::numeric_date::NumericDate;
 
-/// Why a line is malformed. It never holds a value, because names of subjects are personal data.
+/// Why a line is malformed. It never holds a name. Names of subjects are personal data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LineError {
     NotAnObject(JsonError),
@@ -19,7 +19,7 @@ pub(crate) enum LineError {
     /// A typo must not widen or narrow a revocation.
     UnknownMember(Excerpt),
     Missing(&'static str),
-    /// One line revokes one thing, because two members could be read as *and* or as *or*.
+    /// One line revokes one thing. Two members could be read as *and* or as *or*.
     Several,
     NoName,
     /// Only a subject and a client have a time before which their tokens were issued.
@@ -31,8 +31,10 @@ pub(crate) enum LineError {
     },
 }
 
-/// Reads a line: one JSON object with `iss`, with exactly one of `jti`, `sub`, `client_id`, `sid` and `kid`, with
-/// `not_before` for `sub` and `client_id`, and possibly with `exp`.
+/// Reads a line.
+///
+/// It is one JSON object. It has `iss` and exactly one name. The member of the name is a [`Kind`]. `sub` and `client_id`
+/// require `not_before`. Each line may have `exp`.
 pub(crate) fn parse(line: &[u8]) -> Result<Target<'_>, LineError> {
     let object = JsonObject::from_slice(line).map_err(LineError::NotAnObject)?;
     let (mut issuer, mut named, mut issued_before, mut ends_at) = (None, None, None, None);

@@ -116,7 +116,7 @@ impl Store {
         }
     }
 
-    /// Notes what is about to be stored. The epoch publishes it.
+    /// Notes the kinds and ends of entries that are about to be stored. The epoch publishes them.
     fn note(&self, writer: &mut Writer, new: &[Placed]) {
         for placed in new {
             self.kinds.fetch_or(placed.kind, Ordering::Relaxed);

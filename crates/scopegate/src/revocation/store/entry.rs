@@ -101,7 +101,7 @@ pub(crate) fn entries_of(sorted: &[Entry], digest: Digest) -> impl Iterator<Item
     same.filter(move |entry| entry.is_of(digest))
 }
 
-/// Sorts entries, and removes those that another one covers.
+/// Sorts entries, and removes each entry that another entry covers.
 pub(crate) fn normalize(entries: &mut Vec<Entry>) {
     entries.sort_unstable();
     let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());

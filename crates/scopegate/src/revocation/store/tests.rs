@@ -197,7 +197,7 @@ fn entry_that_stays_is_found_during_changes() {
 }
 
 proptest! {
-    /// The store does what a plain list does.
+    /// Compares the store with a plain list.
     #[test]
     fn any_changes_have_the_result_of_a_list(
         changes in proptest::collection::vec((0u8..4, 0u16..3, 0u8..6, 0u64..4, proptest::option::of(0u64..4)), 1..60)

@@ -86,9 +86,16 @@ fn errors_on_provider_pages_exist() {
 #[test]
 fn metrics_and_log_messages_exist() {
     let page = read("docs/guide/operating.md");
-    let sources = ["metrics.rs", "keys/refresh/task.rs", "keys/set.rs", "verifier/start.rs"]
-        .map(|file| read(Path::new("crates/scopegate/src").join(file)))
-        .concat();
+    let sources = [
+        "metrics.rs",
+        "keys/refresh/task.rs",
+        "keys/set.rs",
+        "verifier/start.rs",
+        "revocation/source.rs",
+        "revocation/file/follower.rs",
+    ]
+    .map(|file| read(Path::new("crates/scopegate/src").join(file)))
+    .concat();
     let metrics = cells(&page, 0).into_iter().filter(|cell| cell.starts_with("scopegate_"));
     let metrics: Vec<&str> = metrics.filter(|cell| !cell.contains(' ')).collect();
     let table = page.split("Key events").nth(1).unwrap().split("\n## ").next().unwrap();
