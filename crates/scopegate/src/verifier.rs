@@ -363,6 +363,9 @@ impl Verifier {
     ) -> Result<Claims, Error> {
         let subject = identity::optional_name(payload, "sub")?;
         let token_id = identity::optional_name(payload, "jti")?;
+        if token_id.is_none() && self.0.hooks.requires_token_id {
+            return Err(Error::MissingClaim { claim: "jti" });
+        }
         let granted = issuer.policy.scopes.read(payload, &self.0.scopes)?;
         let revocable = match &self.0.hooks.revocations {
             None => None,

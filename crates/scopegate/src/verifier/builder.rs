@@ -278,6 +278,14 @@ impl VerifierBuilder {
         self
     }
 
+    /// Rejects tokens without `jti` as [`Error::MissingClaim`](crate::Error::MissingClaim), because
+    /// they cannot be revoked by their id. Default: they are accepted, and can be revoked by
+    /// subject, client, session or key.
+    pub fn require_token_id(mut self) -> Self {
+        self.hooks.requires_token_id = true;
+        self
+    }
+
     /// Adds a check of the application over the claims of valid tokens. Use it for rules besides
     /// scopes, such as a list of suspended clients. May be called several times. All checks must
     /// accept.

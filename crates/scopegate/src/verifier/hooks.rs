@@ -20,6 +20,8 @@ pub(super) type Check = Arc<dyn Fn(&Claims) -> Result<(), Denied> + Send + Sync>
 #[derive(Clone, Default)]
 pub(crate) struct Hooks {
     pub(super) revocations: Option<Revocations>,
+    /// A token without `jti` is rejected.
+    pub(super) requires_token_id: bool,
     pub(super) checks: Vec<Check>,
     #[cfg(feature = "http")]
     pub(super) observers: Vec<Observer>,

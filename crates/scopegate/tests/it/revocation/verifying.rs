@@ -58,7 +58,7 @@ fn assert_revokes(revocation: &Revocation, by: &str, token: &Mint, others: &[Min
 
 #[test]
 fn token_is_revoked_by_its_id() {
-    // RV01, RV03, RV05
+    // RV01, RV03
     let others = [token().claim("jti", "id-2"), token().claim("jti", "ID-1"), token().without_claim("jti")];
     assert_revokes(&Revocation::token(ISSUER, "id-1"), "jti", &token(), &others);
     // The same id of another issuer, and the same text of another kind.
@@ -121,6 +121,20 @@ fn tokens_of_a_key_are_revoked_however_they_name_it() {
     assert_rejected!(only_key, unnamed, Error::Revoked { claim: "kid", .. });
     assert_rejected!(both, token(), Error::Revoked { claim: "kid", .. });
     accepted(&both, &of_other);
+}
+
+#[test]
+fn token_without_id_is_rejected_where_one_is_required() {
+    // RV05: by default, it is accepted, and cannot be revoked by its id.
+    let issuer = || issuer_with_keys([KEY.jwk()]).client(CLIENT);
+    let requiring = builder_at(NOW).trust(issuer()).require_token_id().build().unwrap();
+    let revocations = store();
+    revocations.revoke(Revocation::token(ISSUER, "id-1")).unwrap();
+    for without in [token().without_claim("jti"), token().claim("jti", "")] {
+        accepted(&verifier(&revocations), &without);
+        assert_rejected!(requiring, without, Error::MissingClaim { claim: "jti", .. });
+    }
+    accepted(&requiring, &token());
 }
 
 /// Returns the token with the other valid form of its ES256 signature: `n - s` for `s`.

@@ -264,7 +264,7 @@ fn measure_a_file_of_a_million_lines() {
     let content: String = (0..1_000_000).map(line).collect();
     println!("REVOCATION file of 1,000,000 lines: {} MB", content.len() / 1_000_000);
     file.write(&content);
-    let mut time = |what: &str, file: &mut Fixture| {
+    let time = |what: &str, file: &mut Fixture| {
         let begin = std::time::Instant::now();
         file.follower.poll(&file.path, 256 << 20, &file.source).unwrap();
         println!("REVOCATION {what}: {:.0} ms", begin.elapsed().as_secs_f64() * 1e3);
