@@ -238,7 +238,7 @@ impl Shared {
 impl RevocationsBuilder {
     /// Sets how many entries can be stored. Default: 1,000,000. Range: 1–16,777,216; other numbers are cut to it.
     ///
-    /// An empty store takes 2 bits for each, a full one 27 bytes.
+    /// An empty store of the default capacity takes 130 KB, a full one 26 MB.
     pub fn capacity(mut self, entries: usize) -> Self {
         self.capacity = entries.clamp(1, MAX_CAPACITY);
         self
