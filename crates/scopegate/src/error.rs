@@ -317,12 +317,8 @@ impl fmt::Display for Error {
                 write!(f, "expected `typ` to be {expected}, found {}", OrNone(found))
             }
             Self::UnknownIssuer { expected, found } => {
-                write!(
-                    f,
-                    "expected `iss` to be a trusted issuer such as {}, found {}",
-                    Listed(expected),
-                    OrNone(found)
-                )
+                let (expected, found) = (Listed(expected), OrNone(found));
+                write!(f, "expected `iss` to be a trusted issuer such as {expected}, found {found}")
             }
             Self::KeysUnavailable { issuer, retry_after } => {
                 write!(
@@ -375,12 +371,8 @@ impl fmt::Display for Error {
                 write!(f, "expected no `aud`, because no audience is configured; found {}", Listed(found))
             }
             Self::WrongAudience { expected, found } => {
-                write!(
-                    f,
-                    "expected `aud` to hold an audience such as {}, found {}",
-                    Listed(expected),
-                    Listed(found)
-                )
+                let (expected, found) = (Listed(expected), Listed(found));
+                write!(f, "expected `aud` to hold an audience such as {expected}, found {found}")
             }
             Self::WrongClient { expected, found } => {
                 write!(f, "expected a client such as {}, found {}", Listed(expected), OrNone(found))
