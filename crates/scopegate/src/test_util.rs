@@ -1,4 +1,4 @@
-//! Claims for unit tests: those of this crate, and others with the feature `test-util`.
+//! Claims for unit tests of this crate, and of other crates with the feature `test-util`.
 
 use std::sync::Arc;
 

@@ -107,9 +107,9 @@ pub(crate) struct Arguments {
 
     /// File of revoked tokens, subjects, clients, sessions and keys
     ///
-    /// One JSON object on each line: `iss`, and one of `jti`, `sub`, `client_id`, `sid` and
-    /// `kid`. With `sub` and `client_id` also `not_before`; with each, `exp` if it is known.
-    /// The file is read again when it changes. If it vanishes, its entries stay.
+    /// One JSON object on each line. It has `iss` and one of `jti`, `sub`, `client_id`, `sid` and
+    /// `kid`. `sub` and `client_id` also require `not_before`. Any of them can have `exp`. The
+    /// file is read again when it changes. If it vanishes, its entries stay.
     #[arg(long, env, hide_env_values = true, value_name = "FILE", verbatim_doc_comment)]
     pub(super) revocations: Option<String>,
 }

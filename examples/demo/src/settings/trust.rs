@@ -66,7 +66,8 @@ fn not_started(error: ConfigError) -> Failure {
 /// Reads a file of revocations, and follows it from now on.
 ///
 /// # Errors
-/// Returns [`Failure::Setting`] if it cannot be read: a restart must not forget what was revoked.
+/// Returns [`Failure::Setting`] if it cannot be read: a restart must not forget
+/// revocations.
 pub(crate) async fn revocations(path: &str) -> Result<Revocations, Failure> {
     let revocations = Revocations::new();
     match revocations.follow_file(RevocationFile::new(path)).await {
