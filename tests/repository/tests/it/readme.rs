@@ -2,8 +2,13 @@
 //!
 //! `tests/system/readme.rs` compares its code with programs that run.
 
+use std::fs;
+use std::path::PathBuf;
+
+use repository_tests::checkout::root;
 use toml::Table;
 
+use crate::conformance::rust_files;
 use crate::links::read;
 
 /// Included, because the benchmarks are a separate workspace. Its unit tests run here, too.
@@ -80,6 +85,25 @@ fn badges_match_the_manifest() {
         assert!(svg.contains(&format!(">{shown}</text>")), "{badge}: {shown}");
         assert!(readme.contains(&format!("(docs/img/{badge}.svg)")), "{badge} is not in the README");
     }
+}
+
+/// Counts the test functions in the Rust files of a folder.
+fn count_tests(folder: &str) -> usize {
+    let is_test = |line: &&str| line.trim() == "#[test]" || line.trim().starts_with("#[tokio::test");
+    let count = |path: &PathBuf| fs::read_to_string(path).unwrap().lines().filter(is_test).count();
+    rust_files(&root().join(folder)).iter().map(count).sum()
+}
+
+#[test]
+fn badge_has_number_of_tests() {
+    let count: usize = ["crates", "examples", "tests"].map(count_tests).iter().sum();
+    let svg = read("docs/img/tests.svg");
+    let title = svg.split_once("<title>tests: ").unwrap().1;
+    let (shown, _) = title.split_once(" or more</title>").unwrap();
+    let number: usize = shown.replace(',', "").parse().unwrap();
+    assert!(number <= count && count < number + 500, "{number} shown, {count} counted");
+    assert!(svg.contains(&format!(">{shown} or more</text>")));
+    assert!(read("README.md").contains(&format!("![tests: {shown} or more](docs/img/tests.svg)")));
 }
 
 #[test]
