@@ -41,7 +41,7 @@ impl Revocation {
         Self::new(Kind::Token, issuer.into(), jti.into(), None)
     }
 
-    /// Revokes the tokens of a subject (`sub`) that were issued before this time, rounded up to a whole second.
+    /// Revokes the tokens of a subject (`sub`) that were issued before this time, or in the same second.
     ///
     /// A token without `iat` counts as issued before.
     pub fn subject(
@@ -52,7 +52,7 @@ impl Revocation {
         Self::new(Kind::Subject, issuer.into(), subject.into(), Some(issued_before.into()))
     }
 
-    /// Revokes the tokens of a client that were issued before this time, rounded up to a whole second.
+    /// Revokes the tokens of a client that were issued before this time, or in the same second.
     ///
     /// It is compared with [`Claims::client_id`](crate::Claims::client_id). A token without `iat` counts as issued before.
     pub fn client(

@@ -124,6 +124,10 @@ impl Contents {
         if stamp.len > max_len {
             return Err(io::Error::other(format!("expected at most {max_len} bytes, found {}", stamp.len)));
         }
+        if stamp.len == 0 && source.shared.store.len_of(source.state.id) > 0 {
+            // A program truncates the file, or a full disk cuts it. It must not withdraw everything.
+            return Err(io::Error::other("the file is empty; an empty line would withdraw all entries"));
+        }
         let mut reader = BufReader::with_capacity(64 * 1024, file.take(max_len));
         if !whole
             && let Some(earlier) = before.as_mut()

@@ -17,6 +17,9 @@ pub(crate) struct Entry {
 }
 
 /// Which tokens of those with the entry's name are revoked, and for how long. Seconds since 1970.
+///
+/// A token of the second that a revocation names is revoked, too: `iat` and the time of an event are
+/// normally whole seconds, so their order within a second is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Terms {
     issued_before: u32,
@@ -29,11 +32,12 @@ const ALWAYS: u32 = u32::MAX;
 const SOURCE_BITS: u32 = 16;
 
 impl Terms {
-    /// Rounds up, so that a fraction of a second never narrows a revocation. Dates after 2106 have no limit.
+    /// Rounds the times so that a fraction of a second never narrows a revocation. Dates after 2106
+    /// have no limit.
     pub(crate) fn new(issued_before: Option<NumericDate>, ends_at: Option<NumericDate>) -> Self {
         Self {
-            issued_before: issued_before.map_or(ALWAYS, |date| seconds(date.as_secs_f64())),
-            ends: ends_at.map_or(ALWAYS, |date| seconds(date.as_secs_f64() + MAX_LEEWAY)),
+            issued_before: issued_before.map_or(ALWAYS, |date| seconds(date.as_secs_f64().floor() + 1.0)),
+            ends: ends_at.map_or(ALWAYS, |date| seconds((date.as_secs_f64() + MAX_LEEWAY).ceil())),
         }
     }
 
@@ -61,7 +65,7 @@ impl Terms {
 /// A cast saturates, so a date before 1970 is 0.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturation is what is wanted")]
 fn seconds(date: f64) -> u32 {
-    date.ceil() as u32
+    date as u32
 }
 
 impl Entry {
@@ -134,14 +138,16 @@ mod tests {
     }
 
     #[test]
-    fn time_of_issue_is_rounded_up_and_missing_one_counts_as_before() {
-        let terms = Terms::new(Some(date(1_000.2)), None);
-        for (issued_at, revoked) in [(999.0, true), (1_000.9, true), (1_001.0, false)] {
-            assert_eq!(terms.includes(Some(date(issued_at))), revoked, "{issued_at}");
+    fn token_of_same_second_or_without_time_is_included() {
+        // RV02
+        for terms in [1_000.0, 1_000.2].map(|time| Terms::new(Some(date(time)), None)) {
+            for (issued_at, revoked) in [(999.0, true), (1_000.0, true), (1_000.9, true), (1_001.0, false)] {
+                assert_eq!(terms.includes(Some(date(issued_at))), revoked, "{issued_at}");
+            }
+            assert!(terms.includes(None));
         }
-        assert!(terms.includes(None));
         assert!(Terms::new(None, None).includes(Some(date(1e11))));
-        assert!(!Terms::new(Some(date(0.0)), None).includes(Some(date(0.0))));
+        assert!(!Terms::new(Some(date(0.0)), None).includes(Some(date(1.0))));
         assert!(Terms::new(Some(date(1e11)), None).includes(Some(date(4e9))), "a date after 2106");
     }
 

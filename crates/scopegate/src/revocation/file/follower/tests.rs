@@ -103,12 +103,27 @@ fn removed_line_is_withdrawn_at_the_second_equal_read() {
     file.write([A, C].concat()).reads("abc");
     file.reads("ac");
     // A file that is being written anew.
-    file.write("").reads("ac");
+    file.write("\n").reads("ac");
     file.write(A).reads("ac");
     file.append(C).reads("ac");
     file.reads("ac");
-    file.write("").reads("ac");
+    file.write("\n").reads("ac");
     file.reads("");
+}
+
+#[test]
+fn emptied_file_is_an_error_and_withdraws_nothing() {
+    let mut file = Fixture::new();
+    // It had no lines so far.
+    file.write("").reads("");
+    file.write([A, B].concat()).reads("ab");
+    for _ in 0..3 {
+        let error = file.write("").poll().unwrap_err();
+        assert_eq!(error.to_string(), "the file is empty; an empty line would withdraw all entries");
+        file.assert_revoked("ab");
+    }
+    file.write(A).reads("ab");
+    file.reads("a");
 }
 
 #[test]
@@ -238,7 +253,7 @@ fn other_source_keeps_its_entries() {
     file.write([A, B].concat()).reads("ab");
     file.revocations.withdraw(&crate::Revocation::token(issuer, "b"));
     file.reads("ab");
-    file.write("").reads("ab");
+    file.write("\n").reads("ab");
     file.reads("a");
 }
 
