@@ -1,8 +1,9 @@
-//! What can an attacker cause over sockets who invents key ids: how long is a valid new key rejected, how many 5xx and
-//! fetches are there, and how much CPU time does a request take?
+//! What can an attacker cause over sockets who invents key ids: how long is a valid new key
+//! rejected, how many 5xx and fetches are there, and how much CPU time does a request take?
 //!
-//! It measures and asserts no time: `scripts/limits attacker` prints the table of docs/reference/limits.md. The bounds are tests of
-//! the state machine, in virtual time (`crates/scopegate/src/keys/refresh/schedule/tests/attacker.rs`).
+//! It measures and asserts no time: `scripts/limits attacker` prints the table of
+//! docs/reference/limits.md. The bounds are tests of the state machine, in virtual time
+//! (`crates/scopegate/src/keys/refresh/schedule/tests/attacker.rs`).
 #![allow(clippy::print_stdout, reason = "a table is what it is for")]
 
 use std::fs;

@@ -1,4 +1,5 @@
-//! Was a valid token revoked? Sources add and withdraw entries, verifiers look them up at each use of a token.
+//! Was a valid token revoked? Sources add and withdraw entries, verifiers look them up at each use
+//! of a token.
 
 pub(crate) mod checked;
 mod digest;
@@ -31,8 +32,8 @@ use crate::token::numeric_date::NumericDate;
 
 /// Revoked tokens, subjects, clients, sessions and keys. Cloning shares them.
 ///
-/// A verifier that has them looks up each token at each use, cached tokens included. Reading takes no lock. While nothing is
-/// added, a cached token costs one comparison.
+/// A verifier that has them looks up each token at each use, cached tokens included. Reading takes
+/// no lock. While nothing is added, a cached token costs one comparison.
 ///
 /// ```
 /// use scopegate::{Error, Issuer, Revocation, Revocations, Verifier};
@@ -51,11 +52,12 @@ use crate::token::numeric_date::NumericDate;
 /// # Ok(()) }
 /// ```
 ///
-/// Entries are compared by a keyed 128-bit hash of the issuer's name and the revoked name. By chance, one of 2¹⁰⁸ valid
-/// tokens is rejected with 1,000,000 entries. No revoked token is accepted.
+/// Entries are compared by a keyed 128-bit hash of the issuer's name and the revoked name. By
+/// chance, one of 2¹⁰⁴ valid tokens is rejected with 1,000,000 entries. No revoked token is
+/// accepted.
 ///
-/// An entry ends with the token's `exp`. If that is unknown, the entry stays until its source withdraws it. A full store
-/// rejects new entries and evicts none.
+/// An entry ends with the token's `exp`. If that is unknown, the entry stays until its source
+/// withdraws it. A full store rejects new entries and evicts none.
 #[derive(Clone)]
 pub struct Revocations(Arc<Shared>);
 
@@ -88,7 +90,8 @@ const MAX_CAPACITY: usize = 1 << 24;
 /// An entry has 16 bits for its source.
 const MAX_SOURCES: usize = 1 << 16;
 
-/// When a client should try again while a feed is too old: feeds are read every few hundred milliseconds.
+/// When a client should try again while a feed is too old: feeds are read every few hundred
+/// milliseconds.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl Revocations {
@@ -102,7 +105,8 @@ impl Revocations {
         RevocationsBuilder { capacity: DEFAULT_CAPACITY, clock: Arc::new(SystemClock) }
     }
 
-    /// Adds a revocation of the application. It is effective when this returns, for cached tokens too.
+    /// Adds a revocation of the application. It is effective when this returns, for cached tokens
+    /// too.
     ///
     /// # Errors
     /// Returns [`RevocationError::Full`] if the store is full.
@@ -118,8 +122,8 @@ impl Revocations {
         self.source(APPLICATION)?.revoke_all(all)
     }
 
-    /// Withdraws the entries that [`revoke`](Self::revoke) has added for the same token, subject, client, session or key.
-    /// Entries of other sources stay.
+    /// Withdraws the entries that [`revoke`](Self::revoke) has added for the same token, subject,
+    /// client, session or key. Entries of other sources stay.
     pub fn withdraw(&self, revocation: &Revocation) {
         if let Ok(source) = self.source(APPLICATION) {
             source.withdraw(revocation);
@@ -236,7 +240,8 @@ impl Shared {
 }
 
 impl RevocationsBuilder {
-    /// Sets how many entries can be stored. Default: 1,000,000. Range: 1–16,777,216; other numbers are cut to it.
+    /// Sets how many entries can be stored. Default: 1,000,000. Range: 1–16,777,216; other numbers
+    /// are cut to it.
     ///
     /// An empty store of the default capacity takes 130 KB, a full one 26 MB.
     pub fn capacity(mut self, entries: usize) -> Self {

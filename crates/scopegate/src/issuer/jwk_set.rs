@@ -6,8 +6,8 @@ use crate::error::config::ConfigError;
 use crate::issuer::{Issuer, IssuerWithoutAudience};
 
 impl Issuer {
-    /// Creates an issuer with static keys from a `JwkSet` of the crate jsonwebtoken. It needs the feature
-    /// `jsonwebtoken`.
+    /// Creates an issuer with static keys from a `JwkSet` of the crate jsonwebtoken. It needs the
+    /// feature `jsonwebtoken`.
     ///
     /// The keys are never fetched: withdraw a key by building another verifier. Prefer
     /// [`from_jwks_uri`](Self::from_jwks_uri), which follows the issuer's key rotation.

@@ -1,4 +1,5 @@
-//! The names of one token that a revocation may have, and the epoch in which none of them was revoked.
+//! The names of one token that a revocation may have, and the epoch in which none of them was
+//! revoked.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,8 +14,8 @@ use crate::token::numeric_date::NumericDate;
 
 /// The digests of a token's names. They stay with the token's claims in the cache.
 ///
-/// It has no hash of the token's bytes: an ECDSA signature has a second valid form, so a revoked token could come back
-/// with other bytes.
+/// It has no hash of the token's bytes: an ECDSA signature has a second valid form, so a revoked
+/// token could come back with other bytes.
 #[derive(Debug)]
 pub(crate) struct RevocableNames {
     digests: [Digest; Kind::ALL.len()],
@@ -63,7 +64,8 @@ impl RevocableNames {
         Ok(Self { digests, present, issued_at: read.issued_at, checked_in: AtomicU64::new(0) })
     }
 
-    /// Returns the entry that revokes the token. If nothing was added since nothing was found, it looks up nothing.
+    /// Returns the entry that revokes the token. If nothing was added since nothing was found, it
+    /// looks up nothing.
     #[inline]
     pub(crate) fn find_in(&self, store: &Store, now: impl FnOnce() -> NumericDate) -> Option<Found> {
         let epoch = store.epoch();

@@ -1,15 +1,17 @@
-//! Names of revoked things as 128-bit keyed hashes, so that an entry has one size and holds no personal data.
+//! Names of revoked things as 128-bit keyed hashes, so that an entry has one size and holds no
+//! personal data.
 //!
-//! The hash is SipHash-1-3 of the standard library with a random key of the store's own. It is finished twice with
-//! different last bytes. An attacker without the key cannot search for two names with one hash. By chance, a lookup
-//! among 1,000,000 entries finds a foreign entry with a probability of 2⁻¹⁰⁸. Then a valid token is rejected. A revoked
-//! token is never accepted.
+//! The hash is SipHash-1-3 of the standard library with a random key of the store's own. It is
+//! finished twice with different last bytes. An attacker without the key cannot search for two
+//! names with one hash. By chance, a lookup among 1,000,000 entries finds a foreign entry with a
+//! probability of 2⁻¹⁰⁶. Then a valid token is rejected. A revoked token is never accepted.
 
 use std::hash::{BuildHasher as _, DefaultHasher, Hasher as _, RandomState};
 
 use crate::revocation::kind::Kind;
 
-/// The hash of an issuer's name and the name of one of its tokens, subjects, clients, sessions or keys.
+/// The hash of an issuer's name and the name of one of its tokens, subjects, clients, sessions or
+/// keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Digest {
     pub(crate) high: u64,

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-/// The reason why a revocation was not stored. Report it: tokens that should be rejected are accepted.
+/// The reason why a revocation was not stored. Report it: tokens that should be rejected are
+/// accepted.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are what their variant says was expected and found")]
 pub enum RevocationError {
-    /// The store is full, and nothing in it has ended. Entries are never evicted. `not_stored` counts the revocations that
-    /// have no place.
+    /// The store is full, and nothing in it has ended. Entries are never evicted. `not_stored`
+    /// counts the revocations that have no place.
     #[non_exhaustive]
     Full { capacity: usize, not_stored: usize },
     /// There are more sources than a store can tell apart.

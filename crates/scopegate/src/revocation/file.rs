@@ -31,17 +31,20 @@ use crate::revocation::source::RevocationSource;
 /// {"iss":"https://issuer.example","kid":"key-1"}
 /// ```
 ///
-/// Each line has `iss` and exactly one of `jti`, `sub`, `client_id`, `sid` and `kid`. `not_before` is required for `sub` and
-/// `client_id`: tokens that were issued before are revoked. Each line may have `exp`, after which the entry ends. Times are
-/// seconds since 1970. Blank lines are skipped. A line has at most 16 KiB.
+/// Each line has `iss` and exactly one of `jti`, `sub`, `client_id`, `sid` and `kid`. `not_before`
+/// is required for `sub` and `client_id`: tokens that were issued before are revoked. Each line may
+/// have `exp`, after which the entry ends. Times are seconds since 1970. Blank lines are skipped. A
+/// line has at most 16 KiB.
 ///
-/// - The file is read again within 250 ms of a change. If it has only grown, only the new lines are parsed.
+/// - The file is read again within 250 ms of a change. If it has only grown, only the new lines are
+///   parsed.
 /// - A removed line withdraws its entry as soon as the file is the same at two reads.
-/// - A malformed line is reported with its number, and costs no other line. While there is one, nothing is withdrawn.
+/// - A malformed line is reported with its number, and costs no other line. While there is one,
+///   nothing is withdrawn.
 /// - If the file is missing, too large or cannot be read, all entries stay, and it is reported.
 ///
-/// Append to the file, or replace it by renaming another one. If you truncate it and then write it slowly, tokens are
-/// accepted in between.
+/// Append to the file, or replace it by renaming another one. If you truncate it and then write it
+/// slowly, tokens are accepted in between.
 #[derive(Clone, Debug)]
 #[must_use = "a file is followed by Revocations::follow_file"]
 pub struct RevocationFile {
@@ -74,8 +77,8 @@ impl RevocationFile {
         self
     }
 
-    /// Sets how long verification continues when the file can no longer be read. Afterwards each token is
-    /// [`Error::RevocationsUnavailable`](crate::Error::RevocationsUnavailable) (503).
+    /// Sets how long verification continues when the file can no longer be read. Afterwards each
+    /// token is [`Error::RevocationsUnavailable`](crate::Error::RevocationsUnavailable) (503).
     ///
     /// Default: no limit. Range: 1 s–30 days.
     pub fn max_feed_age(mut self, limit: Duration) -> Self {
@@ -85,9 +88,11 @@ impl RevocationFile {
 }
 
 impl Revocations {
-    /// Reads a file of revocations, and follows it in a background task until the last clone of this is dropped.
+    /// Reads a file of revocations, and follows it in a background task until the last clone of
+    /// this is dropped.
     ///
-    /// The file is a source of its own, named by its path. Its task lives on the runtime that this is called on.
+    /// The file is a source of its own, named by its path. Its task lives on the runtime that this
+    /// is called on.
     ///
     /// ```
     /// use scopegate::{RevocationFile, Revocations};
@@ -105,10 +110,10 @@ impl Revocations {
     /// ```
     ///
     /// # Errors
-    /// Returns [`ConfigError::RevocationsNotRead`] if the file cannot be read now, or has more entries than the store has
-    /// room for. Then it is not followed. Malformed lines are no error: they are reported.
-    /// Returns [`ConfigError::OutOfRange`] for a setting, and for a file that is followed already. Returns
-    /// [`ConfigError::NoRuntime`] outside of a Tokio runtime.
+    /// Returns [`ConfigError::RevocationsNotRead`] if the file cannot be read now, or has more
+    /// entries than the store has room for. Then it is not followed. Malformed lines are no error:
+    /// they are reported. Returns [`ConfigError::OutOfRange`] for a setting, and for a file that is
+    /// followed already. Returns [`ConfigError::NoRuntime`] outside of a Tokio runtime.
     pub async fn follow_file(&self, file: RevocationFile) -> Result<(), ConfigError> {
         let path = file.path.display().to_string();
         let Following { task, first, source } = self.spawn(file)?;
@@ -126,12 +131,13 @@ impl Revocations {
 
     /// Follows a file that may not be there yet. Otherwise like [`follow_file`](Self::follow_file).
     ///
-    /// Until it was read once, [`Verifier::status`](crate::Verifier::status) is not ready. Tokens are accepted, or rejected
-    /// with 503 if the file has a [`max_feed_age`](RevocationFile::max_feed_age).
+    /// Until it was read once, [`Verifier::status`](crate::Verifier::status) is not ready. Tokens
+    /// are accepted, or rejected with 503 if the file has a
+    /// [`max_feed_age`](RevocationFile::max_feed_age).
     ///
     /// # Errors
-    /// Returns [`ConfigError::OutOfRange`] for a setting, and for a file that is followed already. Returns
-    /// [`ConfigError::NoRuntime`] outside of a Tokio runtime.
+    /// Returns [`ConfigError::OutOfRange`] for a setting, and for a file that is followed already.
+    /// Returns [`ConfigError::NoRuntime`] outside of a Tokio runtime.
     pub fn follow_file_lazy(&self, file: RevocationFile) -> Result<(), ConfigError> {
         self.keep(self.spawn(file)?.task);
         Ok(())

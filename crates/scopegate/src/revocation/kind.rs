@@ -14,7 +14,8 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Self; 5] = [Self::Token, Self::Subject, Self::Client, Self::Session, Self::Key];
 
-    /// The name of the claim, or of the header parameter. It is also the member of a line in a file.
+    /// The name of the claim, or of the header parameter. It is also the member of a line in a
+    /// file.
     pub(crate) fn claim(self) -> &'static str {
         match self {
             Self::Token => "jti",

@@ -8,7 +8,8 @@ use crate::token::numeric_date::NumericDate;
 
 /// One revocation: a token, or the tokens of a subject, a client, a session or a key.
 ///
-/// Each names the issuer, because ids are unique within one issuer only. Strings are compared character by character.
+/// Each names the issuer, because ids are unique within one issuer only. Strings are compared
+/// character by character.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -36,12 +37,14 @@ pub(crate) struct Target<'a> {
 impl Revocation {
     /// Revokes one token, by its `jti`.
     ///
-    /// Pass the token's `exp` to [`ends_at`](Self::ends_at). Without it, the entry stays until it is withdrawn.
+    /// Pass the token's `exp` to [`ends_at`](Self::ends_at). Without it, the entry stays until it
+    /// is withdrawn.
     pub fn token(issuer: impl Into<String>, jti: impl Into<String>) -> Self {
         Self::new(Kind::Token, issuer.into(), jti.into(), None)
     }
 
-    /// Revokes the tokens of a subject (`sub`) that were issued before this time, or in the same second.
+    /// Revokes the tokens of a subject (`sub`) that were issued before this time, or in the same
+    /// second.
     ///
     /// A token without `iat` counts as issued before.
     pub fn subject(
@@ -54,7 +57,8 @@ impl Revocation {
 
     /// Revokes the tokens of a client that were issued before this time, or in the same second.
     ///
-    /// It is compared with [`Claims::client_id`](crate::Claims::client_id). A token without `iat` counts as issued before.
+    /// It is compared with [`Claims::client_id`](crate::Claims::client_id). A token without `iat`
+    /// counts as issued before.
     pub fn client(
         issuer: impl Into<String>,
         client: impl Into<String>,

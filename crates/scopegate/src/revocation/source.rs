@@ -1,4 +1,5 @@
-//! Where revocations come from. Each source has entries of its own, and a state that operators can see.
+//! Where revocations come from. Each source has entries of its own, and a state that operators can
+//! see.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,11 +17,12 @@ use crate::revocation::store::Placed;
 /// A source of revocations, such as a file or a stream. Get one from
 /// [`Revocations::source`](crate::Revocations::source).
 ///
-/// Sources do not withdraw each other's entries: a token stays revoked until each source that revoked it has withdrawn
-/// its entry, or the entry has ended. Cloning shares the source. Entries stay if it is dropped.
+/// Sources do not withdraw each other's entries: a token stays revoked until each source that
+/// revoked it has withdrawn its entry, or the entry has ended. Cloning shares the source. Entries
+/// stay if it is dropped.
 ///
-/// A program that feeds a source reports the result of each attempt with [`synced`](Self::synced) or
-/// [`failed`](Self::failed). A failure keeps all entries.
+/// A program that feeds a source reports the result of each attempt with [`synced`](Self::synced)
+/// or [`failed`](Self::failed). A failure keeps all entries.
 #[derive(Clone)]
 pub struct RevocationSource {
     pub(super) shared: Arc<Shared>,
@@ -81,10 +83,13 @@ impl RevocationSource {
         self
     }
 
-    /// Sets how long verification continues after the source was last [synced](Self::synced). Afterwards each token is
-    /// [`Error::RevocationsUnavailable`](crate::Error::RevocationsUnavailable) (503) until it is synced again.
+    /// Sets how long verification continues after the source was last [synced](Self::synced).
+    /// Afterwards each token is
+    /// [`Error::RevocationsUnavailable`](crate::Error::RevocationsUnavailable) (503) until it is
+    /// synced again.
     ///
-    /// Default: no limit. Verification continues with the entries that are there, and the status shows the age.
+    /// Default: no limit. Verification continues with the entries that are there, and the status
+    /// shows the age.
     #[must_use]
     pub fn with_max_feed_age(self, limit: Duration) -> Self {
         self.state.feed().max_age = Some(limit);
@@ -113,7 +118,8 @@ impl RevocationSource {
         self.add(all.into_iter().map(|one| self.place(&one.0)).collect())
     }
 
-    /// Removes the source's entries for the same token, subject, client, session or key, whatever their times are.
+    /// Removes the source's entries for the same token, subject, client, session or key, whatever
+    /// their times are.
     pub fn withdraw(&self, revocation: &Revocation) {
         self.shared.store.withdraw(self.place(&revocation.0));
     }

@@ -4,15 +4,16 @@ use std::time::{Duration, SystemTime};
 
 use crate::revocation::source::RevocationSource;
 
-/// The state of the revocations of a verifier. Get one from [`Status::revocations`](crate::Status::revocations) or
+/// The state of the revocations of a verifier. Get one from
+/// [`Status::revocations`](crate::Status::revocations) or
 /// [`Revocations::status`](crate::Revocations::status).
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct RevocationStatus {
     /// Whether each source that readiness waits for was synced.
     pub ready: bool,
-    /// Whether each source is younger than its [limit](crate::RevocationSource::with_max_feed_age). If not, tokens are
-    /// rejected with 503.
+    /// Whether each source is younger than its [limit](crate::RevocationSource::with_max_feed_age).
+    /// If not, tokens are rejected with 503.
     pub fresh: bool,
     /// How many entries are stored. Ended ones are included until they are removed.
     pub entries: usize,

@@ -1,9 +1,9 @@
 //! Which entries are there? Readers take no lock. Writers take turns.
 //!
-//! Entries are spread over shards by bits of their digest. A shard is a sorted slice that is replaced as a whole, so a
-//! reader sees it before or after a change, and a change copies one shard: about 64 entries, 1.5 KiB, in a full store.
-//! One sorted slice for all would have to copy 24 MB, and layers that are merged now and then would make a reader look into
-//! each of them.
+//! Entries are spread over shards by bits of their digest. A shard is a sorted slice that is
+//! replaced as a whole, so a reader sees it before or after a change, and a change copies one
+//! shard: about 64 entries, 1.5 KiB, in a full store. One sorted slice for all would have to copy
+//! 24 MB, and layers that are merged now and then would make a reader look into each of them.
 
 mod change;
 pub(crate) mod entry;
@@ -77,7 +77,8 @@ impl Store {
         }
     }
 
-    /// A number that changes with each addition. Read it before a lookup. While it stays, the result stays.
+    /// A number that changes with each addition. Read it before a lookup. While it stays, the
+    /// result stays.
     pub(crate) fn epoch(&self) -> u64 {
         // Pairs with the increment: whoever sees it sees the entries that it is about.
         self.epoch.load(Ordering::Acquire)

@@ -16,7 +16,8 @@ const MAX_LINE: usize = 16 * 1024;
 /// The status lists as many malformed lines.
 pub(crate) const MAX_LISTED: usize = 10;
 
-/// Times of files have a granularity. A file that changed so recently may change again without another time.
+/// Times of files have a granularity. A file that changed so recently may change again without
+/// another time.
 const RACY: Duration = Duration::from_secs(2);
 
 /// The lines that were read.
@@ -58,7 +59,8 @@ pub(crate) struct Malformed {
 struct Stamp {
     len: u64,
     modified: Option<SystemTime>,
-    /// The device, the file's number on it, and the time of its last change, which no program can set.
+    /// The device, the file's number on it, and the time of its last change, which no program can
+    /// set.
     #[cfg(unix)]
     identity: (u64, u64, i64, i64),
 }
@@ -102,7 +104,8 @@ impl Contents {
     /// Reads the file, if it may have changed since `before`.
     ///
     /// # Errors
-    /// Returns an error if it is not a regular file of at most `max_len` bytes that can be read. Then `before` is as it was.
+    /// Returns an error if it is not a regular file of at most `max_len` bytes that can be read.
+    /// Then `before` is as it was.
     pub(crate) fn read(
         path: &Path,
         max_len: u64,
@@ -178,7 +181,8 @@ impl Contents {
                 .is_some_and(|at| self.read_at.duration_since(at).is_ok_and(|age| age > RACY))
     }
 
-    /// Returns whether a file begins with all that this one has, as the digest of its complete lines.
+    /// Returns whether a file begins with all that this one has, as the digest of its complete
+    /// lines.
     fn begins(
         &self,
         reader: &mut impl BufRead,

@@ -1,7 +1,8 @@
 //! Makes the entries of a source the entries of a file at each call. It knows no runtime.
 //!
 //! - An added line is effective at once.
-//! - A removed line is withdrawn when the file was the same twice, because a program may be writing it anew.
+//! - A removed line is withdrawn when the file was the same twice, because a program may be writing
+//!   it anew.
 //! - While a line is malformed, nothing is withdrawn: it may be the line of any entry.
 //! - If the file cannot be read, all entries stay.
 

@@ -33,8 +33,8 @@ pub(crate) enum LineError {
 
 /// Reads a line.
 ///
-/// It is one JSON object. It has `iss` and exactly one name. The member of the name is a [`Kind`]. `sub` and `client_id`
-/// require `not_before`. Each line may have `exp`.
+/// It is one JSON object. It has `iss` and exactly one name. The member of the name is a [`Kind`].
+/// `sub` and `client_id` require `not_before`. Each line may have `exp`.
 pub(crate) fn parse(line: &[u8]) -> Result<Target<'_>, LineError> {
     let object = JsonObject::from_slice(line).map_err(LineError::NotAnObject)?;
     let (mut issuer, mut named, mut issued_before, mut ends_at) = (None, None, None, None);

@@ -1,4 +1,5 @@
-//! Additions and withdrawals. Each shard changes as a whole, so no reader misses an entry that stays.
+//! Additions and withdrawals. Each shard changes as a whole, so no reader misses an entry that
+//! stays.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;

@@ -3,7 +3,8 @@
 use crate::revocation::digest::Digest;
 use crate::token::numeric_date::NumericDate;
 
-/// The largest leeway that a verifier can have, in seconds. A token may be used for as long after its `exp`.
+/// The largest leeway that a verifier can have, in seconds. A token may be used for as long after
+/// its `exp`.
 pub(crate) const MAX_LEEWAY: f64 = 300.0;
 
 /// A revocation of one source. Sorted by its digest, then by its source.
@@ -11,15 +12,16 @@ pub(crate) const MAX_LEEWAY: f64 = 300.0;
 pub(crate) struct Entry {
     /// 64 bits of the digest.
     high: u64,
-    /// 48 more bits of the digest, and the source. The remaining bits of the digest have chosen the shard.
+    /// 48 more bits of the digest, and the source. The remaining bits of the digest have chosen the
+    /// shard.
     low_and_source: u64,
     terms: Terms,
 }
 
 /// Which tokens of those with the entry's name are revoked, and for how long. Seconds since 1970.
 ///
-/// A token of the second that a revocation names is revoked, too: `iat` and the time of an event are
-/// normally whole seconds, so their order within a second is unknown.
+/// A token of the second that a revocation names is revoked, too: `iat` and the time of an event
+/// are normally whole seconds, so their order within a second is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Terms {
     issued_before: u32,
