@@ -1,7 +1,7 @@
 //! Servers and clients of other projects with ours, over real sockets.
 //!
-//! `scripts/interop` installs and runs them. docs/generated/interop.md has the tables. A cell that differs
-//! from the page fails the run.
+//! `scripts/interop` installs and runs them. docs/generated/interop.md has the tables. A cell that
+//! differs from the page fails the run.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
 
 mod installed;

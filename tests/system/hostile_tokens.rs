@@ -1,7 +1,7 @@
 //! Compares the verdict about each hostile token with the documented one.
 //!
-//! These tokens cover most rows of the sections A and C of docs/generated/conformance.md, which also names a
-//! separate test for each row.
+//! These tokens cover most rows of the sections A and C of docs/generated/conformance.md, which
+//! also names a separate test for each row.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is the test's failure")]
 #![allow(clippy::print_stdout, reason = "it shows how many there are")]
 

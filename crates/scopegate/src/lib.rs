@@ -62,9 +62,10 @@
 //!
 //! # Revocation
 //!
-//! [`VerifierBuilder::revocations`] rejects tokens before their `exp`: single tokens, and the tokens of a subject, a client, a
-//! session or a key. [`Revocations`] are fed by your code, by a [`RevocationFile`] that is followed, or by a
-//! [`RevocationSource`] of your own. They are looked up at each use of a token.
+//! [`VerifierBuilder::revocations`] rejects tokens before their `exp`: single tokens, and the tokens
+//! of a subject, a client, a session or a key. [`Revocations`] are fed by your code, by a followed
+//! [`RevocationFile`], or by a [`RevocationSource`] of your own. They are looked up at each use of a
+//! token.
 //!
 //! # Cryptography
 //!

@@ -63,8 +63,8 @@ impl Serialize for RevocationStatus {
     }
 }
 
-/// Serializes as an object with the names of the fields. Durations are whole seconds, with the suffix `_secs`; times are
-/// seconds since 1970.
+/// Serializes as an object with the names of the fields. Durations are whole seconds, with the
+/// suffix `_secs`; times are seconds since 1970.
 impl Serialize for RevocationSourceStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let synced_at = self.synced_at.map(|at| NumericDate::from(at).as_secs());

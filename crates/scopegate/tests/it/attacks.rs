@@ -1,5 +1,5 @@
-//! Published attacks that no other file covers. docs/reference/attacks.md lists all attacks, with the tests
-//! of each.
+//! Published attacks that no other file covers. docs/reference/attacks.md lists all attacks, with
+//! the tests of each.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,5 +1,6 @@
 //! Which tokens does each check accept, and which does it reject? Every test has an accepted and a
-//! rejected token that differ in that check only. docs/generated/conformance.md has the row ids (A15, …).
+//! rejected token that differ in that check only. docs/generated/conformance.md has the row ids
+//! (A15, …).
 //!
 //! The files have the order of the list at `Verifier::verify`. The last ones are about the claims
 //! of an accepted token, about the texts of errors, and about secrecy.

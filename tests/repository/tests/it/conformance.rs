@@ -1,5 +1,5 @@
-//! Checks that each row of docs/generated/conformance.md names its tests, and that these exist and name the
-//! row.
+//! Checks that each row of docs/generated/conformance.md names its tests, and that these exist and
+//! name the row.
 //!
 //! A test function names its rows in a separate comment: `// A03, A05` or `// B16: and a remark`.
 //! The table names these tests. If you add rows to tests or rename tests, write the column again

@@ -30,7 +30,8 @@ fn summary_lists_each_chapter_once() {
     assert_eq!(unique, chapters);
 }
 
-/// Two levels down, as `target/book` is, so that a link from the root leads to the same file in both.
+/// Two levels down, as `target/book` is, so that a link from the root leads to the same file in
+/// both.
 #[test]
 fn external_links_of_guide_begin_at_root() {
     for path in pages(Path::new(GUIDE)) {

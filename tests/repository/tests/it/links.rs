@@ -120,8 +120,8 @@ fn not_there(path: &Path, page: &str) -> Vec<String> {
     gone.map(|name| format!("{}: there is no {name}", path.display())).collect()
 }
 
-/// Returns the files that a page names by the end of their path, such as `token/header.rs`, and that
-/// do not exist.
+/// Returns the files that a page names by the end of their path, such as `token/header.rs`, and
+/// that do not exist.
 fn no_such_end(path: &Path, page: &str, files: &[PathBuf]) -> Vec<String> {
     let named = prose(page).flat_map(|line| line.split('`').skip(1).step_by(2));
     let is_rust = |name: &str| Path::new(name).extension().is_some_and(|extension| extension == "rs");

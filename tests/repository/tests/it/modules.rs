@@ -1,7 +1,7 @@
 //! Checks that every file with tests is part of a program.
 //!
-//! If no `mod` names a file, the compiler skips it without a warning. Then docs/generated/conformance.md and
-//! docs/reference/attacks.md would name tests that are not run.
+//! If no `mod` names a file, the compiler skips it without a warning. Then
+//! docs/generated/conformance.md and docs/reference/attacks.md would name tests that are not run.
 
 use std::fs;
 use std::path::Path;

@@ -1,8 +1,9 @@
-//! Checks that each number in README.md, SECURITY.md and docs/reference/limits.md has a test that exists.
+//! Checks that each number in README.md, SECURITY.md and docs/reference/limits.md has a test that
+//! exists.
 //!
-//! docs/reference/numbers.md lists the words around each number and its tests. A row of a table needs no
-//! entry if its last cell names tests. docs/generated/limits.md has the measurements of scripts/limits. One
-//! test compares them with the documented factors.
+//! docs/reference/numbers.md lists the words around each number and its tests. A row of a table
+//! needs no entry if its last cell names tests. docs/generated/limits.md has the measurements of
+//! scripts/limits. One test compares them with the documented factors.
 
 mod prose;
 

@@ -53,8 +53,8 @@ pub(crate) struct WaitPermit<'a> {
 }
 
 impl WaitPermit<'_> {
-    /// Returns whether no more requests wait for its key than may. Ask again when the keys have arrived without
-    /// that key.
+    /// Returns whether no more requests wait for its key than may. Ask again when the keys have
+    /// arrived without that key.
     pub(crate) fn is_within_key_limit(&self) -> bool {
         self.of_key.load(Ordering::Relaxed) <= MAX_WAITING_PER_KEY
     }

@@ -1,5 +1,5 @@
-//! Which Ed25519 keys are used, and for which algorithm names? docs/generated/conformance.md has the row ids
-//! (A24).
+//! Which Ed25519 keys are used, and for which algorithm names? docs/generated/conformance.md has
+//! the row ids (A24).
 
 use std::sync::LazyLock;
 

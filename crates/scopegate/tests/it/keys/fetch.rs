@@ -1,6 +1,6 @@
 //! Which responses of an issuer are accepted as its JWKS, and over which connections? These tests
-//! have their own server, because the local issuer cannot send such responses. docs/generated/conformance.md
-//! has the row ids (B12, …).
+//! have their own server, because the local issuer cannot send such responses.
+//! docs/generated/conformance.md has the row ids (B12, …).
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;

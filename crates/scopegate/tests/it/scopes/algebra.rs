@@ -1,5 +1,6 @@
 //! Do scopes and requirements obey the laws of sets and of Boolean algebra? These are property
-//! tests, for any scopes and any expression. docs/generated/conformance.md has the row ids (C20, …).
+//! tests, for any scopes and any expression. docs/generated/conformance.md has the row ids (C20,
+//! …).
 
 use proptest::collection::vec;
 use proptest::prelude::*;
