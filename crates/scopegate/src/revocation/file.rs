@@ -32,7 +32,7 @@ use crate::revocation::source::RevocationSource;
 /// ```
 ///
 /// Each line has `iss` and exactly one of `jti`, `sub`, `client_id`, `sid` and `kid`. `not_before`
-/// is required for `sub` and `client_id`: tokens that were issued before are revoked. Each line may
+/// is required for `sub` and `client_id`: tokens that were issued before or in this second are revoked. Each line may
 /// have `exp`, after which the entry ends. Times are seconds since 1970. Blank lines are skipped. A
 /// line has at most 16 KiB.
 ///
@@ -41,10 +41,11 @@ use crate::revocation::source::RevocationSource;
 /// - A removed line withdraws its entry as soon as the file is the same at two reads.
 /// - A malformed line is reported with its number, and costs no other line. While there is one,
 ///   nothing is withdrawn.
-/// - If the file is missing, too large or cannot be read, all entries stay, and it is reported.
+/// - If the file is missing, too large or cannot be read, all entries stay, and it is reported. The
+///   same holds for an empty file that had lines before. An empty line withdraws all entries.
 ///
-/// Append to the file, or replace it by renaming another one. If you truncate it and then write it
-/// slowly, tokens are accepted in between.
+/// Append to the file, or replace it by renaming another one. If you write it anew and pause between
+/// lines for longer than the poll interval, the missing lines are withdrawn in between.
 #[derive(Clone, Debug)]
 #[must_use = "a file is followed by Revocations::follow_file"]
 pub struct RevocationFile {
@@ -116,7 +117,7 @@ impl Revocations {
     /// followed already. Returns [`ConfigError::NoRuntime`] outside of a Tokio runtime.
     pub async fn follow_file(&self, file: RevocationFile) -> Result<(), ConfigError> {
         let path = file.path.display().to_string();
-        let Following { task, first, source } = self.spawn(file)?;
+        let Following { task, first, source, follower } = self.spawn(file)?;
         let error: Box<dyn std::error::Error + Send + Sync> = match first.await {
             Ok(Ok(())) => {
                 self.keep(task);
@@ -125,7 +126,7 @@ impl Revocations {
             Ok(Err(error)) => Box::new(error),
             Err(error) => Box::new(error),
         };
-        source.abandon();
+        source.abandon(follower);
         Err(ConfigError::RevocationsNotRead { path, source: error })
     }
 
@@ -149,9 +150,9 @@ impl Revocations {
         let name = file.path.display().to_string();
         let source =
             self.source(&name).map_err(|error| out_of_range("sources", "fewer", error.to_string()))?;
-        if !source.state.follow() {
+        let Some(follower) = source.state.follow() else {
             return Err(out_of_range("revocation file", "each file once", name));
-        }
+        };
         let source = source.with_initial_sync();
         let source = match file.max_feed_age {
             Some(limit) => source.with_max_feed_age(limit),
@@ -164,10 +165,14 @@ impl Revocations {
             state: Arc::clone(&source.state),
             follower: Some(Follower::default()),
             first: Some(sender),
-            _ended: FeedEndedGuard { shared: Arc::downgrade(&self.0), state: Arc::clone(&source.state) },
+            _ended: FeedEndedGuard {
+                shared: Arc::downgrade(&self.0),
+                state: Arc::clone(&source.state),
+                follower,
+            },
         };
         let task = AbortOnDrop(runtime.spawn(task.run()).abort_handle());
-        Ok(Following { task, first, source })
+        Ok(Following { task, first, source, follower })
     }
 
     fn keep(&self, task: AbortOnDrop) {
@@ -180,6 +185,7 @@ struct Following {
     task: AbortOnDrop,
     first: oneshot::Receiver<Result<(), FollowError>>,
     source: RevocationSource,
+    follower: u64,
 }
 
 impl RevocationFile {

@@ -2,7 +2,7 @@
 //! see.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -33,8 +33,10 @@ pub(crate) struct SourceState {
     pub(crate) id: u16,
     pub(crate) name: Box<str>,
     feed: Mutex<Feed>,
-    /// A task follows the source.
-    is_followed: AtomicBool,
+    /// The number of the task that follows the source. 0 if there is none.
+    followed_by: AtomicU64,
+    /// The last number that a task was given.
+    followers: AtomicU64,
 }
 
 /// The results of a source's updates.
@@ -52,21 +54,29 @@ pub(crate) struct Feed {
 
 impl SourceState {
     pub(super) fn new(id: u16, name: &str) -> Self {
-        Self { id, name: name.into(), feed: Mutex::default(), is_followed: AtomicBool::new(false) }
+        Self {
+            id,
+            name: name.into(),
+            feed: Mutex::default(),
+            followed_by: AtomicU64::new(0),
+            followers: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn feed(&self) -> MutexGuard<'_, Feed> {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns whether no other task follows the source.
-    pub(super) fn follow(&self) -> bool {
-        !self.is_followed.swap(true, Ordering::Relaxed)
+    /// Returns the number of a task that may follow the source, or `None` if another task does.
+    pub(super) fn follow(&self) -> Option<u64> {
+        let number = self.followers.fetch_add(1, Ordering::Relaxed) + 1;
+        let followed = self.followed_by.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed);
+        followed.ok().map(|_| number)
     }
 
-    /// Allows another task to follow the source. Returns whether one did.
-    pub(super) fn unfollow(&self) -> bool {
-        self.is_followed.swap(false, Ordering::Relaxed)
+    /// Allows another task to follow the source. Returns whether the task with this number did.
+    pub(super) fn unfollow(&self, number: u64) -> bool {
+        self.followed_by.compare_exchange(number, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -190,8 +200,8 @@ impl RevocationSource {
 
 impl RevocationSource {
     /// Forgets the state of the feed, so that readiness and freshness no longer depend on it.
-    pub(super) fn abandon(&self) {
-        self.state.unfollow();
+    pub(super) fn abandon(&self, follower: u64) {
+        self.state.unfollow(follower);
         *self.state.feed() = Feed::default();
         self.shared.update_freshness();
     }

@@ -104,12 +104,14 @@ impl FileTask {
 pub(super) struct FeedEndedGuard {
     pub(super) shared: Weak<Shared>,
     pub(super) state: Arc<SourceState>,
+    /// The task's number: an aborted task ends when another may follow the source already.
+    pub(super) follower: u64,
 }
 
 impl Drop for FeedEndedGuard {
     fn drop(&mut self) {
         // It was not abandoned, and the store is not gone.
-        if self.state.unfollow()
+        if self.state.unfollow(self.follower)
             && let Some(shared) = self.shared.upgrade()
         {
             let source = RevocationSource { shared, state: Arc::clone(&self.state) };

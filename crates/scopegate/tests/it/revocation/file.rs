@@ -131,6 +131,10 @@ async fn missing_file_is_an_error_at_start_only() {
     let verifier = verifier(&revocations);
     until(|| status(&revocations).last_failure.is_some()).await;
     assert!(!verifier.status().is_ready() && poll_once(verifier.ready()).await.is_none());
+    // The task of the first call has ended by now, and this one goes on.
+    assert!(status(&revocations).last_failure.unwrap().contains("os error 2"));
+    let again = revocations.follow_file_lazy(lines.file()).unwrap_err().to_string();
+    assert!(again.starts_with("revocation file: expected each file once"), "{again}");
     assert!(!is_revoked(&verifier, &token("a").compact()));
     lines.write(&[line("a")]);
     verifier.ready().await;
