@@ -104,7 +104,7 @@ impl Rejection {
         self.decided.status()
     }
 
-    /// Returns the text of the response, which does not contain the reason.
+    /// Returns the response body, which does not contain the reason.
     pub fn body_text(&self) -> &'static str {
         self.decided.body_text()
     }

@@ -99,7 +99,7 @@ impl<'a> JsonObject<'a> {
         Ok(Self { text, members })
     }
 
-    /// Returns the JSON text of the object.
+    /// Returns the object as JSON.
     #[inline]
     pub fn text(&self) -> &'a str {
         self.text

@@ -20,7 +20,7 @@ use crate::decision::unverified::Unverified;
 ///
 /// # Reason codes
 ///
-/// Codes are stable labels of metrics. No code contains text of a token.
+/// Codes are stable labels of metrics. No code contains a string of a token.
 ///
 /// | code | verdict | status | meaning |
 /// | --- | --- | --- | --- |

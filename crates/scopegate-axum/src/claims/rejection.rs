@@ -60,7 +60,7 @@ impl fmt::Display for Handler {
     }
 }
 
-/// The text of the response if a route has no layer.
+/// The response body if a route has no layer.
 const NO_LAYER: &str = "the server is misconfigured";
 
 impl ClaimsRejection {
@@ -89,7 +89,7 @@ impl ClaimsRejection {
         }
     }
 
-    /// Returns the text of the response, which does not contain the reason.
+    /// Returns the response body, which does not contain the reason.
     pub fn body_text(&self) -> &'static str {
         match &self.0 {
             Reason::Rejected(rejection) => rejection.body_text(),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 use http_body_util::{BodyExt as _, Either, Full};
 
-/// A response body that can hold the short text of a rejection.
+/// A response body that can hold the short string of a rejection.
 ///
 /// Implement it for your own body type. If a type of another crate is not listed here, put
 /// `tower_http`'s `MapResponseBodyLayer` inside the layer. Methods of later versions will have a
@@ -50,7 +50,7 @@ impl<L: RejectionBody, R> RejectionBody for Either<L, R> {
 }
 
 impl RejectionBody for String {
-    /// Replaces bytes that are not UTF-8. The texts of rejections have none.
+    /// Replaces bytes that are not UTF-8. The strings of rejections have none.
     fn from_text(text: Bytes) -> Self {
         Self::from_utf8_lossy(&text).into_owned()
     }

@@ -61,7 +61,7 @@ fn token_is_revoked_by_its_id() {
     // RV01, RV03
     let others = [token().claim("jti", "id-2"), token().claim("jti", "ID-1"), token().without_claim("jti")];
     assert_revokes(&Revocation::token(ISSUER, "id-1"), "jti", &token(), &others);
-    // The same id of another issuer, and the same text of another kind.
+    // The same id of another issuer, and the same name of another kind.
     let revocations = store();
     revocations.revoke(Revocation::token(format!("{ISSUER}/"), "id-1")).unwrap();
     revocations.revoke(Revocation::session(ISSUER, "id-1")).unwrap();
