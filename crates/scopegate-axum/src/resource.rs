@@ -112,7 +112,7 @@ impl ProtectedResource {
     /// Returns [`ConfigError::InvalidUrl`] if the identifier is not an `https` URL in normal form
     /// without query and fragment. `http` is accepted on a loopback address.
     pub fn new(identifier: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
-        let issuers = middleware::authorization_servers(verifier).map(str::to_owned).collect();
+        let issuers = middleware::authorization_servers(verifier);
         let description = Arc::new(Description::new(identifier.parse()?, issuers));
         Ok(Self { verifier: verifier.clone(), realm: None, description })
     }

@@ -27,7 +27,8 @@ use crate::token::numeric_date::NumericDate;
 /// - 401 for most variants. The client needs another token.
 /// - 403 if the token is valid but not sufficient: [`InsufficientScope`](Error::InsufficientScope),
 ///   [`UnexpectedClaims`](Error::UnexpectedClaims) and [`Denied`](Error::Denied).
-/// - 503 for [`KeysUnavailable`](Error::KeysUnavailable) and
+/// - 503 for [`KeysUnavailable`](Error::KeysUnavailable),
+///   [`IssuerUnavailable`](Error::IssuerUnavailable) and
 ///   [`RevocationsUnavailable`](Error::RevocationsUnavailable). The operator of the API must act.
 ///
 /// Neither `Display` nor `Debug` contains the token. They may contain single values of it as
@@ -76,6 +77,11 @@ pub enum Error {
     /// key may exist.
     #[non_exhaustive]
     KeysUnavailable { issuer: String, retry_after: Duration },
+    /// It is unknown whether the issuer is trusted: the
+    /// [resolver](crate::VerifierBuilder::trust_dynamic) failed, did not return in time, or has too
+    /// many calls. `found` is unverified.
+    #[non_exhaustive]
+    IssuerUnavailable { found: Excerpt, retry_after: Duration },
     /// The issuer publishes no key with this id for this algorithm. If it publishes such a key that
     /// is not used, `skipped` has the reason.
     #[non_exhaustive]
@@ -274,7 +280,7 @@ impl Error {
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
             Self::UnexpectedClaims { .. } => ErrorKind::UnexpectedClaims,
             Self::Denied(_) => ErrorKind::Denied,
-            Self::KeysUnavailable { .. } => ErrorKind::Unavailable,
+            Self::KeysUnavailable { .. } | Self::IssuerUnavailable { .. } => ErrorKind::Unavailable,
         }
     }
 }
@@ -321,11 +327,12 @@ impl fmt::Display for Error {
                 write!(f, "expected `iss` to be a trusted issuer such as {expected}, found {found}")
             }
             Self::KeysUnavailable { issuer, retry_after } => {
-                write!(
-                    f,
-                    "signing keys for {issuer} are unavailable; next fetch in {} s",
-                    retry_after.as_secs()
-                )
+                let wait = retry_after.as_secs();
+                write!(f, "signing keys for {issuer} are unavailable; next fetch in {wait} s")
+            }
+            Self::IssuerUnavailable { found, retry_after } => {
+                let wait = retry_after.as_secs();
+                write!(f, "it is unknown whether {found} is trusted; next attempt in {wait} s")
             }
             Self::UnknownKey { issuer, key_id, skipped: Some(reason), .. } => {
                 write!(f, "the key of {issuer} with {} is not used: it {reason}", NamedKey(key_id))

@@ -6,10 +6,13 @@ mod entra;
 #[cfg(feature = "fetch")]
 mod fetch_rules;
 mod hydra;
+#[cfg(feature = "fetch")]
+pub(crate) mod issuers;
 #[cfg(feature = "jsonwebtoken")]
 mod jwk_set;
 pub(crate) mod key_config;
 mod keycloak;
+mod limits;
 mod name;
 mod okta;
 mod pem;
@@ -336,6 +339,7 @@ impl Issuer {
         }
         self.check_name()?;
         self.check_rules()?;
+        self.check_limits()?;
         let setting = if empty(&audience.audiences) {
             "at least one audience"
         } else if empty(&audience.clients) {
@@ -380,6 +384,8 @@ impl IssuerWithoutAudience {
             },
             audience,
             scopes: ScopeClaims::scope_and_scp(),
+            leeway: None,
+            scope_limit: None,
         };
         Self(Issuer {
             identifier,

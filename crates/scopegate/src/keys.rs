@@ -9,11 +9,14 @@ pub(crate) mod ed25519;
 pub(crate) mod fetch;
 #[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "without an HTTP client, nothing is fetched"))]
 pub(crate) mod fetched;
+pub(crate) mod issuer_keys;
 pub(crate) mod jwk;
 pub(crate) mod pem;
 #[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "without an HTTP client, nothing is fetched"))]
 pub(crate) mod refresh;
 pub(crate) mod set;
+pub(crate) mod source;
+pub(crate) mod standing;
 pub(crate) mod verifying_key;
 
 use std::sync::Arc;

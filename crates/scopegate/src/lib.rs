@@ -97,6 +97,7 @@
 //! | `scopegate_cache_evictions_total` | | evicted tokens. If there are many, increase [`cache_capacity`](VerifierBuilder::cache_capacity) |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
 //! | `scopegate_keys_fetched_timestamp_seconds` | `issuer` | a gauge: the time at which the current keys were requested, in seconds since 1970 |
+//! | `scopegate_issuer_resolutions_total` | `outcome`: `trusted`, `unknown`, `failed` | calls of the [resolver of issuers](Issuers) |
 //! | `scopegate_revocations` | | a gauge: stored entries, of the store that changed last |
 //! | `scopegate_revocations_not_stored_total` | `source` | revocations that a full store rejected. Their tokens are accepted |
 //! | `scopegate_revocation_syncs_total` | `source`; `outcome`: `ok`, `failed` | attempts to read a source of revocations |
@@ -159,6 +160,8 @@ pub use decision::{Decision, Verdict};
 pub use denied::Denied;
 pub use error::config::ConfigError;
 pub use error::{Error, ErrorKind};
+#[cfg(feature = "fetch")]
+pub use issuer::issuers::Issuers;
 pub use issuer::{Issuer, IssuerWithoutAudience};
 #[cfg(feature = "fetch")]
 pub use keys::fetch::authorization::FetchAuthorization;
@@ -171,7 +174,7 @@ pub use revocation::source::RevocationSource;
 pub use revocation::status::{RevocationSourceStatus, RevocationStatus};
 pub use revocation::{Revocations, RevocationsBuilder};
 pub use scope::requirement::{Requirement, all_of, any_of};
-pub use status::{IssuerStatus, RefreshTaskState, SkippedKey, Status};
+pub use status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
 pub use token::algorithm::Algorithm;
 pub use token::numeric_date::NumericDate;
 pub use verifier::Verifier;

@@ -57,6 +57,15 @@ pub(crate) fn not_fetched(issuer: &str) {
     let _ = issuer;
 }
 
+/// Counts a call of a resolver of issuers.
+#[cfg(feature = "fetch")]
+pub(crate) fn resolved(outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_issuer_resolutions_total", "outcome" => outcome).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = outcome;
+}
+
 /// Counts a look-up in the token cache.
 pub(crate) fn looked_up(found: bool) {
     #[cfg(feature = "metrics")]

@@ -73,7 +73,7 @@ pub fn same_verifier(one: &Verifier, other: &Verifier) -> bool {
 ///
 /// Other names such as `acme.com` are left out, because clients cannot discover an issuer by them
 /// (RFC 8414 §2).
-pub fn authorization_servers(verifier: &Verifier) -> impl Iterator<Item = &str> {
+pub fn authorization_servers(verifier: &Verifier) -> Vec<String> {
     verifier.authorization_servers()
 }
 
@@ -90,6 +90,6 @@ pub fn authorization_servers(verifier: &Verifier) -> impl Iterator<Item = &str> 
 pub fn select_issuers<S: AsRef<str>>(
     verifier: &Verifier,
     names: impl IntoIterator<Item = S>,
-) -> Result<Vec<&str>, ConfigError> {
+) -> Result<Vec<String>, ConfigError> {
     verifier.select_issuers(names)
 }

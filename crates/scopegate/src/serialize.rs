@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::claims::Principal;
 use crate::revocation::status::{RevocationSourceStatus, RevocationStatus};
-use crate::status::{IssuerStatus, RefreshTaskState, SkippedKey, Status};
+use crate::status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
 use crate::token::algorithm::Algorithm;
 use crate::token::numeric_date::NumericDate;
 
@@ -18,12 +18,26 @@ fn seconds(duration: Option<Duration>) -> Option<u64> {
 /// Serializes as an object with the names of the methods.
 impl Serialize for Status {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Status", 5)?;
+        let mut object = serializer.serialize_struct("Status", 6)?;
         object.serialize_field("is_ready", &self.is_ready())?;
         object.serialize_field("issuers", self.issuers())?;
         object.serialize_field("cached_tokens", &self.cached_tokens())?;
         object.serialize_field("cached_bytes", &self.cached_bytes())?;
         object.serialize_field("revocations", &self.revocations())?;
+        object.serialize_field("resolver", &self.resolver())?;
+        object.end()
+    }
+}
+
+/// Serializes as an object with the names of the fields.
+impl Serialize for ResolverStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("ResolverStatus", 5)?;
+        object.serialize_field("live_issuers", &self.live_issuers)?;
+        object.serialize_field("pending_calls", &self.pending_calls)?;
+        object.serialize_field("calls", &self.calls)?;
+        object.serialize_field("failed_calls", &self.failed_calls)?;
+        object.serialize_field("evicted_issuers", &self.evicted_issuers)?;
         object.end()
     }
 }
@@ -167,7 +181,10 @@ mod tests {
             fetches_succeeded: 2,
             fetches_failed: 1,
         };
-        let status = Status::new([issuer].into_iter(), Usage { entries: 3, bytes: 9_000 }, None);
+        let resolver =
+            ResolverStatus { live_issuers: 5, calls: 7, failed_calls: 1, ..ResolverStatus::default() };
+        let usage = Usage { entries: 3, bytes: 9_000 };
+        let status = Status::new([issuer].into_iter(), usage, None, Some(resolver));
         let expected = json!({
             "is_ready": true,
             "issuers": [{
@@ -187,6 +204,13 @@ mod tests {
             "cached_tokens": 3,
             "cached_bytes": 9_000,
             "revocations": null,
+            "resolver": {
+                "live_issuers": 5,
+                "pending_calls": 0,
+                "calls": 7,
+                "failed_calls": 1,
+                "evicted_issuers": 0,
+            },
         });
         assert_eq!(to_value(status).unwrap(), expected);
     }

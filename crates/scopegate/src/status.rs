@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::cache::entry::Usage;
-use crate::keys::Keys;
 use crate::keys::fetched::KeyState;
+use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::set::{KeySet, SkippedJwk};
 use crate::revocation::status::RevocationStatus;
 use crate::token::key_name::UsedName;
@@ -24,6 +24,23 @@ pub struct Status {
     issuers: Vec<IssuerStatus>,
     cache: Usage,
     revocations: Option<RevocationStatus>,
+    resolver: Option<ResolverStatus>,
+}
+
+/// The status of a [resolver of issuers](crate::VerifierBuilder::trust_dynamic).
+#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResolverStatus {
+    /// The number of issuers of the resolver that are trusted now.
+    pub live_issuers: usize,
+    /// The number of calls that run or wait.
+    pub pending_calls: usize,
+    /// The number of calls that have ended.
+    pub calls: u64,
+    /// The number of ended calls without a result: an error, a panic, or a timeout.
+    pub failed_calls: u64,
+    /// The number of issuers that were dropped because there were more than the limit.
+    pub evicted_issuers: u64,
 }
 
 /// The state of one issuer's keys.
@@ -100,10 +117,11 @@ impl Status {
         issuers: impl Iterator<Item = IssuerStatus>,
         cache: Usage,
         revocations: Option<RevocationStatus>,
+        resolver: Option<ResolverStatus>,
     ) -> Self {
         let mut issuers: Vec<_> = issuers.collect();
         issuers.sort_by(|a, b| a.issuer.cmp(&b.issuer));
-        Self { issuers, cache, revocations }
+        Self { issuers, cache, revocations, resolver }
     }
 
     /// Returns whether [each issuer is ready](IssuerStatus::is_ready), and the revocations are
@@ -137,6 +155,15 @@ impl Status {
         self.revocations.as_ref()
     }
 
+    /// Returns the status of the resolver of issuers, or `None` if the verifier has none.
+    ///
+    /// Its issuers are not among [`issuers`](Self::issuers) and don't count for
+    /// [`is_ready`](Self::is_ready), because a tenant must not make the service unready. For one of
+    /// them, call [`Verifier::issuer_status`](crate::Verifier::issuer_status).
+    pub fn resolver(&self) -> Option<&ResolverStatus> {
+        self.resolver.as_ref()
+    }
+
     /// Returns the number of cached tokens, including expired tokens that are not evicted yet.
     pub fn cached_tokens(&self) -> usize {
         self.cache.entries
@@ -157,7 +184,7 @@ impl IssuerStatus {
         self.usable && refreshed
     }
 
-    pub(crate) fn new(issuer: &str, keys: &Keys, now: SystemTime) -> Self {
+    pub(crate) fn new(issuer: &str, keys: &IssuerKeys, now: SystemTime) -> Self {
         let mut status = Self {
             issuer: issuer.to_owned(),
             usable: true,
@@ -172,24 +199,19 @@ impl IssuerStatus {
             fetches_succeeded: 0,
             fetches_failed: 0,
         };
-        match keys {
-            Keys::Static(keys) => status.list(keys),
-            Keys::Fetched(keys) => {
-                let state = keys.state(now.into());
-                status.refresh_task = task_state(&state);
-                let KeyState { snapshot, usable, history, next_fetch, interval, .. } = state;
-                status.usable = usable;
-                if let Some(snapshot) = snapshot {
-                    status.list(&snapshot.keys);
-                }
-                status.fetched_at = history.last_success;
-                status.age = history.last_success.map(|at| now.duration_since(at).unwrap_or_default());
-                status.refresh_period = Some(interval);
-                status.last_failure = history.last_failure.map(|failure| failure.error.chain());
-                status.next_fetch_in = Some(next_fetch.saturating_duration_since(Instant::now()));
-                status.fetches_succeeded = history.successes;
-                status.fetches_failed = history.failures;
-            }
+        keys.read_last(|set| status.list(set));
+        if let Some(source) = keys.fetched() {
+            let state = source.state();
+            status.refresh_task = task_state(&state);
+            let KeyState { history, next_fetch, interval, .. } = state;
+            status.usable = keys.is_usable(now.into());
+            status.fetched_at = history.last_success;
+            status.age = history.last_success.map(|at| now.duration_since(at).unwrap_or_default());
+            status.refresh_period = Some(interval);
+            status.last_failure = history.last_failure.map(|failure| failure.error.chain());
+            status.next_fetch_in = Some(next_fetch.saturating_duration_since(Instant::now()));
+            status.fetches_succeeded = history.successes;
+            status.fetches_failed = history.failures;
         }
         status
     }

@@ -48,8 +48,8 @@ impl Claims {
     /// ```
     ///
     /// # Panics
-    /// Panics if `claims` is not a JSON object. Panics if a claim is malformed, for example if `sub`
-    /// is a number.
+    /// Panics if `claims` is not a JSON object. Panics if a claim is malformed, for example if
+    /// `sub` is a number.
     #[track_caller]
     #[allow(
         clippy::panic,
@@ -82,7 +82,7 @@ fn read(mut members: Map<String, Value>) -> Result<Claims, Error> {
     let lifetime = Lifetime::read(&payload)?;
     let subject = identity::optional_name(&payload, "sub")?;
     let token_id = identity::optional_name(&payload, "jti")?;
-    let granted = policy.scopes.read(&payload, &ScopeInterner::new(ScopeHierarchy::default()))?;
+    let granted = policy.scopes.read(&payload, None, &ScopeInterner::new(ScopeHierarchy::default()))?;
     let named = Named { subject: subject.as_deref(), token_id: token_id.as_deref(), issued_for: &issued_for };
     Ok(Claims::new(b"", Arc::from(&*issuer), &named, payload.text(), granted, lifetime, None))
 }

@@ -5,13 +5,19 @@
 
 pub(crate) mod builder;
 pub(crate) mod hooks;
+#[cfg(feature = "fetch")]
+mod key_sources;
+pub(crate) mod member;
 pub(crate) mod outcome;
 pub(crate) mod pending;
 mod refresh;
 #[cfg(feature = "fetch")]
+mod resolver;
+#[cfg(feature = "fetch")]
 mod start;
 #[cfg(feature = "fetch")]
 pub(crate) mod start_policy;
+pub(crate) mod trust;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,10 +41,8 @@ use crate::claims::{Claims, Named};
 use crate::decision::Decision;
 use crate::error::Error;
 use crate::error::config::ConfigError;
-use crate::issuer::registry::{KeyLookup, Registry, TrustedIssuer};
-use crate::keys::Keys;
+use crate::issuer::registry::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::metrics;
 use crate::revocation::Revocations;
 use crate::revocation::checked::{NamesRead, RevocableNames};
@@ -50,8 +54,9 @@ use crate::token;
 use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::hooks::Hooks;
-use crate::verifier::outcome::{NotAccepted, Rejected, UnknownKey};
+use crate::verifier::outcome::{NotAccepted, Rejected, Undecided, UnknownKey};
 use crate::verifier::pending::{Attempt, PendingVerification, Verification};
+use crate::verifier::trust::Trust;
 
 /// Verifies access tokens for this API.
 ///
@@ -74,30 +79,29 @@ use crate::verifier::pending::{Attempt, PendingVerification, Verification};
 pub struct Verifier(Arc<Inner>);
 
 struct Inner {
-    issuers: Registry,
+    trust: Trust,
     clock: Arc<dyn Clock>,
-    leeway: Duration,
     cache: Cache,
     /// The scopes that routes require.
     scopes: ScopeInterner,
     hooks: Hooks,
-    /// Dropping these guards stops the background refresh.
-    _tasks: Vec<AbortOnDrop>,
 }
 
 impl Verifier {
     pub(crate) fn new(
-        issuers: Vec<TrustedIssuer>,
+        trust: Trust,
         clock: Arc<dyn Clock>,
-        leeway: Duration,
         cache: Cache,
         hierarchy: ScopeHierarchy,
         hooks: Hooks,
-        tasks: Vec<AbortOnDrop>,
     ) -> Self {
         base64url::prepare();
-        let (issuers, scopes) = (Registry::new(issuers), ScopeInterner::new(hierarchy));
-        Self(Arc::new(Inner { issuers, clock, leeway, cache, scopes, hooks, _tasks: tasks }))
+        let scopes = ScopeInterner::new(hierarchy);
+        Self(Arc::new(Inner { trust, clock, cache, scopes, hooks }))
+    }
+
+    fn trusted(&self) -> &Trust {
+        &self.0.trust
     }
 
     /// Verifies an access token in compact form, without the word `Bearer`.
@@ -125,8 +129,8 @@ impl Verifier {
     ///    - Audience and client match.
     ///    - The token is not sender-constrained (RFC 7800).
     ///    - Scopes, `sub` and `jti` are well-formed.
-    /// 8. No [revocation](crate::VerifierBuilder::revocations) applies to the token. Revocations are
-    ///    looked up at each use of a token.
+    /// 8. No [revocation](crate::VerifierBuilder::revocations) applies to the token. Revocations
+    ///    are looked up at each use of a token.
     /// 9. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. These
     ///    checks run at each use of a token.
     ///
@@ -144,7 +148,7 @@ impl Verifier {
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Claims, Error> {
         let result = self.verify_inner(token.as_ref(), OverdueKeys::Use).map_err(|stopped| match stopped {
             NotAccepted::Rejected(error) => error,
-            NotAccepted::KeyUnknown(unknown) => unknown.error(),
+            NotAccepted::Waits(waits, _) => waits.error(),
         });
         self.decide(result).map_err(|rejected| rejected.error)
     }
@@ -196,9 +200,9 @@ impl Verifier {
         let result = match self.verify_inner(token, OverdueKeys::Wait) {
             Ok(claims) => Ok(claims),
             Err(NotAccepted::Rejected(error)) => Err(error),
-            Err(NotAccepted::KeyUnknown(unknown)) => match unknown.settled_error() {
+            Err(NotAccepted::Waits(waits, parts)) => match waits.settled_error() {
                 Some(error) => Err(error),
-                None => return Attempt::Pending(PendingVerification::new(self, token, unknown)),
+                None => return Attempt::Pending(PendingVerification::new(self, token, parts, waits)),
             },
         };
         Attempt::Done(self.decide(result))
@@ -242,12 +246,12 @@ impl Verifier {
     /// has ended.
     pub async fn ready(&self) {
         loop {
-            let now = self.now();
-            let mut issuers = self.0.issuers.iter();
-            let Some(issuer) = issuers.find(|issuer| !issuer.keys.is_usable(now)) else { break };
-            let Keys::Fetched(keys) = &issuer.keys else { break };
+            let (now, issuers) = (self.now(), self.trusted().issuers());
+            let Some(issuer) = issuers.iter().find(|issuer| !issuer.keys.is_usable(now)) else { break };
+            let Some(keys) = issuer.keys.fetched() else { break };
             let mut changes = keys.refresh().watch();
-            while !issuer.keys.is_usable(self.now()) {
+            // The end of its refresh is a change too, if it is distrusted meanwhile.
+            if !issuer.keys.is_usable(self.now()) && issuer.keys.standing().is_trusted(now) {
                 changes.changed().await;
             }
         }
@@ -260,32 +264,44 @@ impl Verifier {
     /// their age and the results of the fetches.
     pub fn status(&self) -> Status {
         let now = self.0.clock.now();
-        let issuers = self.0.issuers.iter();
+        let issuers = self.trusted().issuers();
+        let issuers = issuers.iter();
         Status::new(
             issuers.map(|issuer| IssuerStatus::new(&issuer.identifier, &issuer.keys, now)),
             self.0.cache.usage(),
             self.0.hooks.revocations.as_ref().map(Revocations::status),
+            self.trusted().resolver_status(),
         )
     }
 
-    /// Returns the identifiers of the trusted issuers, in the order of the configuration.
-    pub fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.0.issuers.names()
+    /// Returns the status of one issuer that is trusted now, by its name as tokens have it. It may
+    /// be one of a [resolver](crate::VerifierBuilder::trust_dynamic).
+    pub fn issuer_status(&self, issuer: &str) -> Option<IssuerStatus> {
+        let now = self.0.clock.now();
+        let issuer = self.trusted().get_named(issuer, now.into())?;
+        Some(IssuerStatus::new(&issuer.identifier, &issuer.keys, now))
+    }
+
+    /// Returns the identifiers of the trusted issuers, in the order of the configuration. Issuers
+    /// that were [trusted](Self::trust) later follow.
+    pub fn issuers(&self) -> impl Iterator<Item = String> + use<> {
+        let names: Vec<_> = self.trusted().snapshot().names().map(str::to_owned).collect();
+        names.into_iter()
     }
 
     pub(crate) fn compile(&self, requirement: Requirement) -> Requirement {
         requirement.compiled(&self.0.scopes)
     }
 
-    pub(crate) fn authorization_servers(&self) -> impl Iterator<Item = &str> {
-        self.0.issuers.servers()
+    pub(crate) fn authorization_servers(&self) -> Vec<String> {
+        self.trusted().snapshot().servers().map(str::to_owned).collect()
     }
 
     pub(crate) fn select_issuers<S: AsRef<str>>(
         &self,
         names: impl IntoIterator<Item = S>,
-    ) -> Result<Vec<&str>, ConfigError> {
-        self.0.issuers.select(names)
+    ) -> Result<Vec<String>, ConfigError> {
+        self.trusted().snapshot().select(names)
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
@@ -297,12 +313,26 @@ impl Verifier {
     }
 
     /// Returns the claims from the cache, or runs the checks. If a key is unknown, it is requested.
-    fn verify_inner(&self, token: &[u8], overdue: OverdueKeys) -> Result<Claims, NotAccepted<'_>> {
+    fn verify_inner(&self, token: &[u8], overdue: OverdueKeys) -> Result<Claims, NotAccepted> {
         let now = self.now();
-        match self.cached(token, now, overdue) {
-            Some(claims) => Ok(claims),
-            None => self.run_checks(token, now, overdue),
+        if let Some(claims) = self.cached(token, now, overdue) {
+            return Ok(claims);
         }
+        let parts = token::split(token)?;
+        self.run_checks(token, &parts, now, overdue).map_err(|undecided| match undecided {
+            Undecided::Rejected(error) => NotAccepted::Rejected(error),
+            Undecided::Waits(waits) => NotAccepted::Waits(waits, parts),
+        })
+    }
+
+    /// Runs the checks on a token that was split before.
+    fn verify_parts(
+        &self,
+        token: &[u8],
+        parts: &CompactJws,
+        overdue: OverdueKeys,
+    ) -> Result<Claims, Undecided> {
+        self.run_checks(token, parts, self.now(), overdue)
     }
 
     /// Runs the checks in the order that [`verify`](Self::verify) documents. The first four find
@@ -310,19 +340,37 @@ impl Verifier {
     fn run_checks(
         &self,
         token: &[u8],
+        parts: &CompactJws,
         now: NumericDate,
         overdue: OverdueKeys,
-    ) -> Result<Claims, NotAccepted<'_>> {
-        let parts = token::split(token)?;
+    ) -> Result<Claims, Undecided> {
         let header = Header::parse(parts.header())?;
-        let payload = read_payload(&parts)?;
-        let issuer = self.0.issuers.named_by(&payload)?;
-        issuer.policy.check_header(&header)?;
-        let key = match issuer.find_key(&header.key_id, header.algorithm, now, overdue)? {
-            KeyLookup::Found(key) => key,
-            KeyLookup::Missing(missing) => return Err(UnknownKey { issuer, missing, parts }.into()),
-        };
-        Ok(self.run_checks_with_key(token, &parts, &payload, issuer, key, now)?)
+        let payload = read_payload(parts)?;
+        loop {
+            let issuer = self.issuer_of(&payload, now)?;
+            issuer.policy.check_header(&header)?;
+            let key = match issuer.find_key(&header.key_id, header.algorithm, now, overdue)? {
+                KeyLookup::Found(key) => key,
+                KeyLookup::Missing(missing) => return Err(UnknownKey { issuer, missing }.into()),
+            };
+            match self.run_checks_with_key(token, parts, &payload, &issuer, key, now) {
+                // Its rules were replaced meanwhile.
+                Err(Error::UnknownIssuer { .. }) if self.trusted().get(&payload, now).is_some() => {}
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// Returns the issuer that the payload names, if it is trusted now. If it may be one of the
+    /// resolver's, it is asked for.
+    fn issuer_of(&self, payload: &JsonObject<'_>, now: NumericDate) -> Result<Arc<TrustedIssuer>, Undecided> {
+        match self.trusted().get(payload, now) {
+            Some(issuer) => Ok(issuer),
+            #[cfg(feature = "fetch")]
+            None => self.trusted().ask(payload, now),
+            #[cfg(not(feature = "fetch"))]
+            None => Err(self.trusted().snapshot().unknown_issuer(payload).into()),
+        }
     }
 
     /// Runs the checks from the fifth on, with the token's key.
@@ -337,7 +385,7 @@ impl Verifier {
     ) -> Result<Claims, Error> {
         // Before the signature: an expired token is rejected without the cost of a signature check.
         let lifetime = Lifetime::read(payload)?;
-        lifetime.check(now, self.0.leeway)?;
+        lifetime.check(now, issuer.leeway)?;
         issuer.check_signature(&key, token, parts)?;
         // From here on every byte of the payload is verified, including the claims read above.
         let policy = &issuer.policy;
@@ -345,9 +393,13 @@ impl Verifier {
         policy.kind.check(payload)?;
         let issued_for = policy.audience.check(payload)?;
         confirmation::check_not_bound(payload)?;
-        let claims =
-            self.read_claims(token, payload, issuer, &issued_for, lifetime, key.key.id.as_deref())?;
-        self.cache(&claims, key);
+        let key_id = key.key.id.as_deref();
+        let claims = self.read_claims(token, payload, issuer, &issued_for, lifetime, key_id)?;
+        // It may have been distrusted since it was found.
+        if !issuer.keys.standing().accepts(now) {
+            return Err(self.trusted().snapshot().unknown_issuer(payload));
+        }
+        self.cache(&claims, key, issuer.leeway);
         Ok(claims)
     }
 
@@ -366,7 +418,8 @@ impl Verifier {
         if token_id.is_none() && self.0.hooks.requires_token_id {
             return Err(Error::MissingClaim { claim: "jti" });
         }
-        let granted = issuer.policy.scopes.read(payload, &self.0.scopes)?;
+        let granted =
+            issuer.policy.scopes.read(payload, issuer.policy.scope_limit.as_deref(), &self.0.scopes)?;
         let revocable = match &self.0.hooks.revocations {
             None => None,
             Some(revocations) => {
@@ -394,21 +447,21 @@ impl Verifier {
 
     /// Returns the claims of a cached token, if the token is still valid.
     fn cached(&self, token: &[u8], now: NumericDate, overdue: OverdueKeys) -> Option<Claims> {
-        let Inner { cache, leeway, .. } = &*self.0;
+        let cache = &self.0.cache;
         if cache.is_off() {
             return None;
         }
         let claims = cache.find(token, |entry| {
-            entry.claims().lifetime().check(now, *leeway).is_ok() && entry.key.is_current(now, overdue)
+            entry.claims().lifetime().check(now, entry.leeway).is_ok() && entry.key.is_current(now, overdue)
         });
         metrics::looked_up(claims.is_some());
         claims
     }
 
-    fn cache(&self, claims: &Claims, key: KeyRef) {
+    fn cache(&self, claims: &Claims, key: KeyRef, leeway: Duration) {
         let cache = &self.0.cache;
         if !cache.is_off()
-            && let Insert::Stored { evicted: evicted @ 1.. } = cache.insert(Entry::new(claims, key))
+            && let Insert::Stored { evicted: evicted @ 1.. } = cache.insert(Entry::new(claims, key, leeway))
         {
             metrics::evicted(evicted);
         }
@@ -421,7 +474,7 @@ fn read_payload(parts: &CompactJws) -> Result<JsonObject<'_>, Error> {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let issuers: Vec<&str> = self.0.issuers.iter().map(|issuer| &*issuer.identifier).collect();
+        let issuers: Vec<String> = self.issuers().collect();
         f.debug_struct("Verifier").field("issuers", &issuers).finish_non_exhaustive()
     }
 }

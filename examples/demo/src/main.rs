@@ -65,7 +65,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn protect(listen: SocketAddr, resource: &str, verifier: VerifierBuilder) -> Result<(), Failure> {
     let verifier = settings::start_lazy(verifier)?;
     let api = settings::resource(resource, &verifier)?;
-    let issuer = verifier.issuers().next().unwrap_or_default().to_owned();
+    let issuer = verifier.issuers().next().unwrap_or_default();
     let stop = Stop::on_signals()?;
     let (listener, _) = bind(listen).await?;
     Ok(serve(listener, api::router(&api, &verifier, TokensFrom::Issuer(issuer)), stop).await?)

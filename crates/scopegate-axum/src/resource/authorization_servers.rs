@@ -4,7 +4,8 @@ use scopegate::{ConfigError, Verifier, middleware};
 
 /// Issuers that a verifier trusts, for [`ProtectedResource::with_authorization_servers`].
 ///
-/// [`ProtectedResource::with_authorization_servers`]: crate::ProtectedResource::with_authorization_servers
+/// [`ProtectedResource::with_authorization_servers`]:
+/// crate::ProtectedResource::with_authorization_servers
 #[derive(Clone, Debug)]
 pub struct AuthorizationServers {
     verifier: Verifier,
@@ -24,7 +25,7 @@ impl AuthorizationServers {
         verifier: &Verifier,
         issuers: impl IntoIterator<Item = S>,
     ) -> Result<Self, ConfigError> {
-        let issuers = middleware::select_issuers(verifier, issuers)?.into_iter().map(str::to_owned).collect();
+        let issuers = middleware::select_issuers(verifier, issuers)?;
         Ok(Self { verifier: verifier.clone(), issuers })
     }
 

@@ -1,6 +1,7 @@
 //! The entry of a cached token, and its weight in the cache's budget.
 
 use std::array;
+use std::time::Duration;
 
 use crate::cache::key_ref::KeyRef;
 use crate::claims::Claims;
@@ -15,11 +16,13 @@ pub(crate) struct Entry {
     /// The same claims with a reference count for each shard. A thread's number selects its shard.
     claims: [Claims; SHARDS],
     pub(crate) key: KeyRef,
+    /// The issuer's, for the lifetime.
+    pub(crate) leeway: Duration,
 }
 
 impl Entry {
-    pub(crate) fn new(claims: &Claims, key: KeyRef) -> Self {
-        Self { claims: array::from_fn(|_| claims.new_shard()), key }
+    pub(crate) fn new(claims: &Claims, key: KeyRef, leeway: Duration) -> Self {
+        Self { claims: array::from_fn(|_| claims.new_shard()), key, leeway }
     }
 
     /// Returns the claims for this thread.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::keys::Keys;
 use crate::keys::fetched::{OverdueKeys, Reading};
+use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::jwk::Key;
 use crate::keys::set::{KeyLookupError, KeySet};
 use crate::token::key_name::{KeyId, UsedName, thumbprints};
@@ -13,9 +13,9 @@ use crate::token::numeric_date::NumericDate;
 /// The key of a token, with the keys in which it was found.
 pub(crate) struct KeyRef {
     pub(crate) key: Arc<Key>,
-    keys: Keys,
+    keys: Arc<IssuerKeys>,
     named_by: NamedBy,
-    /// The id of the last set in which the token's header led to this key.
+    /// The id of the last set of the source in which the token's header led to this key.
     seen_in: AtomicU64,
 }
 
@@ -32,13 +32,13 @@ enum NamedBy {
 }
 
 impl KeyRef {
-    pub(crate) fn new(key: &Arc<Key>, id: &KeyId<'_>, set: &KeySet, keys: &Keys) -> Self {
+    pub(crate) fn new(key: &Arc<Key>, id: &KeyId<'_>, set: &KeySet, keys: &Arc<IssuerKeys>) -> Self {
         let named_by = match id {
             KeyId::Absent => NamedBy::Nothing,
             KeyId::Kid(_) => NamedBy::KeyId,
             KeyId::Thumbprints(_) => NamedBy::Thumbprints(Box::new(id.to_owned())),
         };
-        Self { key: Arc::clone(key), keys: keys.clone(), named_by, seen_in: AtomicU64::new(set.id()) }
+        Self { key: Arc::clone(key), keys: Arc::clone(keys), named_by, seen_in: AtomicU64::new(set.id()) }
     }
 
     /// Returns the name by which the token leads to the key.
@@ -76,22 +76,26 @@ impl KeyRef {
         }
     }
 
-    /// Returns whether the token's header leads to this key in the current set, and the set may be
-    /// used.
+    /// Returns whether the token's header leads to this key in the current set, the set may be
+    /// used, and the issuer is still trusted. That counts as a use of the issuer.
     pub(crate) fn is_current(&self, now: NumericDate, overdue: OverdueKeys) -> bool {
-        let leads_here = |set: &KeySet| {
-            // Usually the set is unchanged. Set ids are never reused, so an outdated id costs one more
-            // look-up and cannot give a wrong result.
-            if self.seen_in.load(Ordering::Relaxed) == set.id() {
-                return true;
-            }
-            let found = self.find_in(set);
-            let same = found.is_ok_and(|found| Arc::ptr_eq(found, &self.key));
-            if same {
-                self.seen_in.store(set.id(), Ordering::Relaxed);
-            }
-            same
-        };
-        matches!(self.keys.read(now, overdue, leads_here), Reading::Current(true))
+        // Usually the set is unchanged. Set ids are never reused, so an outdated id costs one more
+        // look-up and cannot give a wrong result.
+        let leads_here =
+            |set: &KeySet| self.seen_in.load(Ordering::Relaxed) == set.id() || self.leads_here_again(set);
+        self.keys.standing().accepts(now)
+            && matches!(self.keys.read_source(now, overdue, leads_here), Reading::Current(true))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leads_here_again(&self, set: &KeySet) -> bool {
+        let same = self
+            .keys
+            .in_view(set, |view| self.find_in(view).is_ok_and(|found| Arc::ptr_eq(found, &self.key)));
+        if same {
+            self.seen_in.store(set.id(), Ordering::Relaxed);
+        }
+        same
     }
 }

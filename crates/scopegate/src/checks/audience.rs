@@ -9,7 +9,7 @@ use crate::checks::identity::optional_name;
 use crate::error::Error;
 
 /// The rules about the audience and the client of one issuer's tokens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AudiencePolicy {
     pub(crate) audiences: AllowList,
     pub(crate) clients: AllowList,
@@ -25,7 +25,7 @@ pub(crate) struct AudiencePolicy {
 }
 
 /// The accepted values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AllowList {
     /// Not configured, so the other of the two rules decides.
     NotConfigured,
@@ -50,7 +50,7 @@ impl AllowList {
 }
 
 /// How to treat a token without `aud` if an audience is configured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MissingAudience {
     Refused,
     /// Cognito's client-credentials tokens have no `aud` unless the pool binds them to a resource,
@@ -62,7 +62,7 @@ pub(crate) enum MissingAudience {
 }
 
 /// How to treat a token whose `aud` is an empty array.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EmptyAudience {
     /// The token is for no API.
     Reject,
@@ -71,7 +71,7 @@ pub(crate) enum EmptyAudience {
 }
 
 /// The mark of a token that a client has for itself and not for a user.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ServiceAccountRule {
     /// Only `sub`, which is then the client's id.
     Subject,

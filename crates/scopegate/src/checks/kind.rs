@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::error::Error;
 
 /// Accepted values of the header's `typ`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TypeRule {
     /// `at+jwt`, `JWT`, or absent. Most issuers do not write RFC 9068's type yet.
     AccessTokenOrUntyped,
@@ -39,7 +39,7 @@ fn without_prefix(typ: &str) -> &str {
 }
 
 /// Rules for the claims that show the kind of a token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TokenKind {
     pub(crate) nonce: NonceRule,
     pub(crate) foreign: ForeignClaims,
@@ -50,14 +50,14 @@ pub(crate) struct TokenKind {
 }
 
 /// A rule about a claim of an issuer's access tokens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClaimRule {
     pub(crate) claim: &'static str,
     pub(crate) expect: Expect,
 }
 
 /// The expected value of a claim.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Expect {
     /// Exactly this string. The issuer's tokens of other kinds have another.
     Equals(&'static str),
@@ -71,14 +71,14 @@ pub(crate) enum Expect {
 }
 
 /// A configured rule about a claim.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RequiredClaim {
     pub(crate) claim: String,
     pub(crate) rule: ClaimValue,
 }
 
 /// The configured value of a claim. `null` counts as absent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimValue {
     Present,
     Absent,
@@ -87,7 +87,7 @@ pub(crate) enum ClaimValue {
 }
 
 /// The set of claims that mark a token as no access token.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForeignClaims {
     /// Hashes of ID tokens, and events.
     Common,
@@ -130,7 +130,7 @@ const CREDENTIAL_CLAIMS: [&str; 13] = [
 ];
 
 /// Whether a `nonce` marks an ID token.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NonceRule {
     Refused,
     /// Set by `allow_nonce`, or by a preset that checks another mark.

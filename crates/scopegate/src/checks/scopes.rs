@@ -11,7 +11,7 @@ use crate::scope::granted::{GrantedScopes, GrantedScopesBuilder};
 use crate::scope::interner::ScopeInterner;
 
 /// The claims that grant scopes. [`check`](Self::check) finds duplicate paths.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ScopeClaims(pub(crate) Vec<ScopeSource>);
 
 impl ScopeClaims {
@@ -55,15 +55,20 @@ impl ScopeClaims {
         })
     }
 
-    /// Returns all scopes that the claims grant. A token without these claims has no scopes.
+    /// Returns all scopes that the claims grant and that the issuer may grant. A token without
+    /// these claims has no scopes.
     pub(crate) fn read(
         &self,
         payload: &JsonObject<'_>,
+        limit: Option<&[String]>,
         table: &ScopeInterner,
     ) -> Result<GrantedScopes, Error> {
         let mut grants = GrantedScopesBuilder::default();
         for source in &self.0 {
             source.read(payload, &mut grants)?;
+        }
+        if let Some(limit) = limit {
+            grants.limit_to(limit);
         }
         Ok(grants.intern(table))
     }

@@ -129,9 +129,10 @@ impl Rejection {
     /// Returns whether this rejection by the application is about these claims. It is if its status
     /// is 403 and its error fits them. A rejection of another token is not about the caller.
     ///
-    /// - [`Error::InsufficientScope`] and [`Error::UnexpectedClaims`] fit the claims of their token.
-    /// - A denial that is converted from [`Denied`] fits. One from [`Error::Denied`] does not: only a
-    ///   verification returns it.
+    /// - [`Error::InsufficientScope`] and [`Error::UnexpectedClaims`] fit the claims of their
+    ///   token.
+    /// - A denial that is converted from [`Denied`] fits. One from [`Error::Denied`] does not: only
+    ///   a verification returns it.
     pub fn is_about(&self, claims: &Claims) -> bool {
         match &self.reason {
             RejectionReason::Token(
@@ -159,7 +160,9 @@ impl Rejection {
             RejectionReason::Malformed(_) => Kind::Malformed,
             RejectionReason::Denied(denied) => Kind::Denied { reason: denied.reason() },
             RejectionReason::Token(
-                Error::KeysUnavailable { retry_after, .. } | Error::RevocationsUnavailable { retry_after },
+                Error::KeysUnavailable { retry_after, .. }
+                | Error::IssuerUnavailable { retry_after, .. }
+                | Error::RevocationsUnavailable { retry_after },
             ) => Kind::Unavailable { retry_after: *retry_after },
             RejectionReason::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
                 Kind::InsufficientScope

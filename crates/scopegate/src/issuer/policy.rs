@@ -1,5 +1,7 @@
 //! The rules for the tokens of one issuer.
 
+use std::time::Duration;
+
 use scopegate_proto::excerpt::Excerpt;
 
 use crate::checks::audience::AudiencePolicy;
@@ -11,7 +13,7 @@ use crate::token::algorithm::Algorithm;
 use crate::token::header::Header;
 
 /// The checks of each token of an issuer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     pub(crate) algorithms: Vec<Algorithm>,
     /// Accepted values of a key's member `issuer`.
@@ -22,6 +24,10 @@ pub(crate) struct Policy {
     pub(crate) kind: TokenKind,
     pub(crate) audience: AudiencePolicy,
     pub(crate) scopes: ScopeClaims,
+    /// Sorted. The scopes that the issuer may grant; `None` for all.
+    pub(crate) scope_limit: Option<Vec<String>>,
+    /// The issuer's own leeway, instead of the verifier's.
+    pub(crate) leeway: Option<Duration>,
 }
 
 impl Policy {

@@ -1,8 +1,10 @@
 //! The trusted issuers of a verifier, looked up by the `iss` of a token.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::FxBuildHasher;
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, shortlex, string};
 use scopegate_proto::jws::CompactJws;
@@ -12,8 +14,8 @@ use crate::cache::key_ref::KeyRef;
 use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::issuer::policy::Policy;
-use crate::keys::Keys;
-use crate::keys::fetched::{KeyRequested, OverdueKeys, Reading};
+use crate::keys::fetched::{FetchedKeys, KeyRequested, OverdueKeys, Reading};
+use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::refresh::schedule::RefreshState;
 use crate::keys::set::{KeyLookupError, KeySet};
 use crate::token::algorithm::Algorithm;
@@ -27,7 +29,9 @@ const MAX_LISTED: usize = 3;
 pub(crate) struct TrustedIssuer {
     pub(crate) identifier: Arc<str>,
     pub(crate) policy: Policy,
-    pub(crate) keys: Keys,
+    pub(crate) keys: Arc<IssuerKeys>,
+    /// The issuer's own, or the verifier's.
+    pub(crate) leeway: Duration,
 }
 
 /// The result of looking up the key that a token names.
@@ -78,14 +82,13 @@ impl TrustedIssuer {
             };
             let missing = |why| {
                 let name = KeyName { id: Box::new(id.to_owned()), algorithm };
-                let may_be_published =
-                    matches!(&self.keys, Keys::Fetched(keys) if keys.may_be_incomplete(now));
+                let may_be_published = self.keys.fetched().is_some_and(|keys| keys.may_be_incomplete(now));
                 Ok(KeyLookup::Missing(MissingKey { name, why, may_be_published }))
             };
-            let found = match (self.keys.read(now, overdue, find), &self.keys) {
+            let found = match (self.keys.read(now, overdue, find), self.keys.fetched()) {
                 (Reading::Current(found), _) => found,
                 (Reading::Overdue, _) => return missing(Missing::Overdue),
-                (Reading::Unusable, Keys::Fetched(keys)) if keys.refresh().keys_unusable() => {
+                (Reading::Unusable, Some(keys)) if keys.refresh().keys_unusable() => {
                     return missing(Missing::NoKeysYet);
                 }
                 (Reading::Unusable, _) => return Err(self.unavailable()),
@@ -98,12 +101,10 @@ impl TrustedIssuer {
                 }
                 Err(Err(())) => {}
             }
-            let Keys::Fetched(keys) = &self.keys else {
-                return missing(Missing::Unknown(RefreshState::UpToDate));
-            };
-            match keys.request(&KeyName { id: Box::new(id.to_owned()), algorithm }) {
-                KeyRequested::Missing(state) => return missing(Missing::Unknown(state)),
-                KeyRequested::Arrived => {}
+            match self.keys.request(&KeyName { id: Box::new(id.to_owned()), algorithm }) {
+                None => return missing(Missing::Unknown(RefreshState::UpToDate)),
+                Some(KeyRequested::Missing(state)) => return missing(Missing::Unknown(state)),
+                Some(KeyRequested::Arrived) => {}
             }
         }
     }
@@ -125,16 +126,16 @@ impl TrustedIssuer {
 
     /// Returns the error for a key that the issuer does not publish, or that is skipped.
     pub(crate) fn unknown_key(&self, key: &KeyName) -> Error {
-        let set = match &self.keys {
-            Keys::Static(keys) => Some(Arc::clone(keys)),
-            Keys::Fetched(keys) => keys.snapshot().map(|snapshot| Arc::clone(&snapshot.keys)),
-        };
-        let used = set.as_ref().and_then(|keys| keys.used_name(&key.id));
+        let found = self.keys.read_last(|keys| {
+            let skipped = keys.reason_to_skip(&key.id).map(|reason| reason.to_string());
+            (keys.used_name(&key.id), skipped)
+        });
+        let (used, skipped) = found.unwrap_or_default();
         Error::UnknownKey {
             issuer: self.identifier.to_string(),
             key_id: used.or_else(|| key.id.first()).map(|name| Excerpt::identifier(&name.shown())),
             algorithm: key.algorithm,
-            skipped: set.and_then(|keys| keys.reason_to_skip(&key.id)).map(|reason| reason.to_string()),
+            skipped,
         }
     }
 
@@ -151,10 +152,10 @@ impl TrustedIssuer {
     /// Returns the error for an unavailable key, without waiting for a fetch. The issuer may have
     /// published the key only if the last successful fetch is at least a refresh period ago.
     pub(crate) fn error_without_waiting(&self, missing: &MissingKey) -> Error {
-        let state = match (missing.why, &self.keys) {
+        let state = match (missing.why, self.keys.fetched()) {
             (Missing::NoKeysYet | Missing::Overdue, _) => RefreshState::Stale,
             (Missing::Unknown(_), _) if missing.may_be_published => RefreshState::Stale,
-            (Missing::Unknown(RefreshState::Pending), Keys::Fetched(keys)) => keys.refresh().settled_state(),
+            (Missing::Unknown(RefreshState::Pending), Some(keys)) => keys.refresh().settled_state(),
             (Missing::Unknown(state), _) => state,
         };
         match state {
@@ -166,62 +167,71 @@ impl TrustedIssuer {
     /// Returns the error if the keys are unusable, or if it is unknown whether the issuer publishes
     /// a key.
     pub(crate) fn unavailable(&self) -> Error {
-        let retry_after = match &self.keys {
-            Keys::Static(_) => Duration::from_secs(1),
-            Keys::Fetched(keys) => keys.refresh().retry_after(),
-        };
+        let of_source = |keys: &Arc<FetchedKeys>| keys.refresh().retry_after();
+        let retry_after = self.keys.fetched().map_or(Duration::from_secs(1), of_source);
         Error::KeysUnavailable { issuer: self.identifier.to_string(), retry_after }
     }
 }
 
-/// All issuers of a verifier.
+/// The configured issuers of a verifier, at one time. It is replaced as a whole.
+#[derive(Default)]
 pub(crate) struct Registry {
-    /// Sorted by [`shortlex`].
-    issuers: Vec<Arc<TrustedIssuer>>,
-    /// Their identifiers, in the order of the configuration.
-    declared: Vec<Arc<str>>,
+    /// The names come from the configuration and not from attackers, so no keyed hash is needed.
+    issuers: HashMap<Arc<str>, Arc<TrustedIssuer>, FxBuildHasher>,
+    /// The issuers in the order of the configuration.
+    declared: Vec<Arc<TrustedIssuer>>,
+    /// The first issuers by [`shortlex`], for errors.
+    listed: Vec<Arc<str>>,
     /// The issuer whose tokens may lack `iss`.
     unnamed: Option<Arc<TrustedIssuer>>,
 }
 
 impl Registry {
-    pub(crate) fn new(issuers: Vec<TrustedIssuer>) -> Self {
-        let declared = issuers.iter().map(|issuer| Arc::clone(&issuer.identifier)).collect();
-        let mut issuers: Vec<_> = issuers.into_iter().map(Arc::new).collect();
-        issuers.sort_unstable_by(|a, b| shortlex(&a.identifier, &b.identifier));
-        let unnamed = issuers.iter().find(|issuer| issuer.policy.accepts_missing_iss).map(Arc::clone);
-        Self { issuers, declared, unnamed }
+    pub(crate) fn new(declared: Vec<Arc<TrustedIssuer>>) -> Self {
+        let named = |issuer: &Arc<TrustedIssuer>| (Arc::clone(&issuer.identifier), Arc::clone(issuer));
+        let issuers = declared.iter().map(named).collect();
+        let mut listed: Vec<_> = declared.iter().map(|issuer| &issuer.identifier).collect();
+        if listed.len() > MAX_LISTED {
+            listed.select_nth_unstable_by(MAX_LISTED, |a, b| shortlex(a, b));
+            listed.truncate(MAX_LISTED);
+        }
+        listed.sort_unstable_by(|a, b| shortlex(a, b));
+        let listed = listed.into_iter().map(Arc::clone).collect();
+        let unnamed = declared.iter().find(|issuer| issuer.policy.accepts_missing_iss).map(Arc::clone);
+        Self { issuers, declared, listed, unnamed }
     }
 
     /// Returns the issuer that the payload names. Without `iss`, returns the issuer whose tokens
     /// may lack it.
-    pub(crate) fn named_by(&self, payload: &JsonObject<'_>) -> Result<&Arc<TrustedIssuer>, Error> {
-        let value = payload.get("iss");
-        if value.is_none()
-            && let Some(unnamed) = &self.unnamed
-        {
-            return Ok(unnamed);
+    pub(crate) fn named_by(&self, payload: &JsonObject<'_>) -> Option<&Arc<TrustedIssuer>> {
+        match payload.get("iss") {
+            None => self.unnamed.as_ref(),
+            Some(value) => self.get(&string(value)?),
         }
-        let trusted = value.and_then(string).and_then(|named| self.get(&named));
-        trusted.ok_or_else(|| Error::UnknownIssuer {
-            expected: self.iter().take(MAX_LISTED).map(|issuer| issuer.identifier.to_string()).collect(),
+    }
+
+    /// The error for a token of none of the issuers.
+    pub(crate) fn unknown_issuer(&self, payload: &JsonObject<'_>) -> Error {
+        let value = payload.get("iss");
+        Error::UnknownIssuer {
+            expected: self.listed.iter().map(ToString::to_string).collect(),
             found: value.map(|value| Excerpt::of_json(value, Excerpt::IDENTIFIER_LIMIT)),
-        })
+        }
     }
 
     /// Returns the issuer with this name.
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<TrustedIssuer>> {
-        let at = self.issuers.binary_search_by(|issuer| shortlex(&issuer.identifier, name)).ok()?;
-        self.issuers.get(at)
+        self.issuers.get(name)
     }
 
+    /// The issuers in the order of the configuration.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<TrustedIssuer>> {
-        self.issuers.iter()
+        self.declared.iter()
     }
 
     /// Returns the identifiers in the order of the configuration.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.declared.iter().map(AsRef::as_ref)
+        self.iter().map(|issuer| &*issuer.identifier)
     }
 
     /// Returns the identifiers that are URLs, in the order of the configuration. Clients can
@@ -235,19 +245,19 @@ impl Registry {
     pub(crate) fn select<S: AsRef<str>>(
         &self,
         names: impl IntoIterator<Item = S>,
-    ) -> Result<Vec<&str>, ConfigError> {
+    ) -> Result<Vec<String>, ConfigError> {
         let mut selected = Vec::new();
         for name in names {
             let name = name.as_ref();
-            let Some(issuer) = self.names().find(|issuer| *issuer == name) else {
+            if self.get(name).is_none() {
                 return Err(ConfigError::UntrustedIssuer { found: redacted(name) });
-            };
-            issuer_identifier(issuer)
-                .map_err(|error| ConfigError::invalid_url("authorization server", error))?;
-            if selected.contains(&issuer) {
-                return Err(ConfigError::RepeatedIssuer { issuer: issuer.to_owned() });
             }
-            selected.push(issuer);
+            issuer_identifier(name)
+                .map_err(|error| ConfigError::invalid_url("authorization server", error))?;
+            if selected.iter().any(|earlier| earlier == name) {
+                return Err(ConfigError::RepeatedIssuer { issuer: name.to_owned() });
+            }
+            selected.push(name.to_owned());
         }
         if selected.is_empty() { Err(ConfigError::EmptyIssuerList) } else { Ok(selected) }
     }

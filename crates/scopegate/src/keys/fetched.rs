@@ -140,8 +140,6 @@ pub(crate) enum Withdrawal {
 
 /// The state of fetched keys at one time, for operators.
 pub(crate) struct KeyState {
-    pub(crate) snapshot: Option<Arc<Snapshot>>,
-    pub(crate) usable: bool,
     pub(crate) history: RefreshHistory,
     pub(crate) next_fetch: Instant,
     pub(crate) interval: Duration,
@@ -201,10 +199,10 @@ impl FetchedKeys {
     }
 
     /// Requests a key that was not in the set when it was looked up. This may make a fetch due.
-    pub(crate) fn request(&self, key: &KeyName) -> KeyRequested {
+    pub(crate) fn request(&self, key: &KeyName, has_arrived: impl FnOnce(&KeySet) -> bool) -> KeyRequested {
         self.refresh.change(|state| {
             // `publish` replaces the snapshot under the same lock, so no key can arrive in between.
-            if self.snapshot.load().as_ref().is_some_and(|snapshot| snapshot.keys.contains(key)) {
+            if self.snapshot.load().as_ref().is_some_and(|snapshot| has_arrived(&snapshot.keys)) {
                 return KeyRequested::Arrived;
             }
             let now = Instant::now();
@@ -319,14 +317,10 @@ impl FetchedKeys {
         }
     }
 
-    pub(crate) fn state(&self, now: NumericDate) -> KeyState {
+    pub(crate) fn state(&self) -> KeyState {
         self.refresh.read(|state| {
-            let (snapshot, monotonic) = (self.snapshot(), Instant::now());
+            let monotonic = Instant::now();
             KeyState {
-                usable: snapshot
-                    .as_ref()
-                    .is_some_and(|snapshot| snapshot.standing(now) != Standing::Unusable),
-                snapshot,
                 history: state.history.clone(),
                 next_fetch: state.schedule.due(),
                 interval: state.schedule.interval(),

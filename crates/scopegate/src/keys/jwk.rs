@@ -97,6 +97,12 @@ impl Key {
         if keys.is_empty() { Err(JwkError::NotAccepted) } else { Ok(keys) }
     }
 
+    /// Reads the issuer that a JWK names. A malformed name counts as absent.
+    pub(crate) fn issuer_of(jwk: &RawValue) -> Option<Box<str>> {
+        let jwk = Jwk::from_text(jwk.get()).ok()?;
+        Some(jwk.optional("issuer").ok()??.into())
+    }
+
     /// Reads only the names of a JWK. Malformed names count as absent.
     pub(crate) fn names_of(jwk: &RawValue) -> (Option<Box<str>>, Thumbprints<Box<str>>) {
         let jwk = Jwk::from_text(jwk.get()).ok();

@@ -8,6 +8,8 @@ pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod outcome;
 #[cfg(feature = "fetch")]
+pub(crate) mod permits;
+#[cfg(feature = "fetch")]
 mod reader;
 pub(crate) mod schedule;
 #[cfg(feature = "fetch")]

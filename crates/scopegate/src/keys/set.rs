@@ -29,6 +29,16 @@ pub(crate) struct KeySet {
     named: Vec<(Box<str>, Arc<Key>)>,
     /// In the order of the document.
     skipped: Vec<SkippedJwk>,
+    /// The issuer of each key, if one of them names it and the set is not for one issuer.
+    owners: Vec<Owner>,
+}
+
+/// A key of the document that is used, and the issuer that it names.
+struct Owner {
+    /// Its place in the document, from 0.
+    position: usize,
+    issuer: Option<Box<str>>,
+    key: Arc<Key>,
 }
 
 /// A key of the document that is not used.
@@ -66,11 +76,16 @@ impl KeySet {
             return Err(JwksError::TooMany(jwks.len()));
         }
         let (mut keys, mut skipped) = (Vec::with_capacity(jwks.len()), Vec::new());
+        let mut owners = Vec::new();
         for (position, jwk) in jwks.into_iter().enumerate() {
             match Key::from_jwk(jwk, accepted, known) {
                 // Some sets list a key twice, which is not ambiguous. A different key with the same
                 // id is.
                 Ok(usable) => usable.into_iter().for_each(|key: Arc<Key>| {
+                    if accepted.issuers.is_none() {
+                        let issuer = Key::issuer_of(jwk);
+                        owners.push(Owner { position, issuer, key: Arc::clone(&key) });
+                    }
                     if !keys.iter().any(|listed: &Arc<Key>| listed.is_same_as(&key)) {
                         keys.push(key);
                     }
@@ -81,10 +96,41 @@ impl KeySet {
                 }
             }
         }
+        if owners.iter().all(|owner: &Owner| owner.issuer.is_none()) {
+            owners = Vec::new();
+        }
+        Ok(Self::new(keys, skipped, owners))
+    }
+
+    fn new(keys: Vec<Arc<Key>>, skipped: Vec<SkippedJwk>, owners: Vec<Owner>) -> Self {
         let named = |key: &Arc<Key>| Some((key.id.clone()?, Arc::clone(key)));
         let mut named: Vec<(Box<str>, Arc<Key>)> = keys.iter().filter_map(named).collect();
         named.sort_by(|(a, _), (b, _)| shortlex(a, b));
-        Ok(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), keys, named, skipped })
+        Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), keys, named, skipped, owners }
+    }
+
+    /// Whether keys name their issuers, so that each issuer has to use [its
+    /// own](Self::for_issuers).
+    pub(crate) fn names_issuers(&self) -> bool {
+        !self.owners.is_empty()
+    }
+
+    /// The set for an issuer with these names: a key that names another issuer is skipped.
+    pub(crate) fn for_issuers(&self, names: &[String]) -> Self {
+        let (mut keys, mut skipped) = (Vec::with_capacity(self.keys.len()), self.skipped.clone());
+        for Owner { position, issuer, key } in &self.owners {
+            if issuer.as_deref().is_none_or(|issuer| names.iter().any(|name| name == issuer)) {
+                if !keys.iter().any(|listed: &Arc<Key>| listed.is_same_as(key)) {
+                    keys.push(Arc::clone(key));
+                }
+            } else if skipped.iter().all(|other| other.position != *position) {
+                let (id, thumbprints) = (key.id.clone(), key.thumbprints.clone());
+                let reason = JwkError::OtherIssuer;
+                skipped.push(SkippedJwk { position: *position, id, thumbprints, reason });
+            }
+        }
+        skipped.sort_by_key(|key| key.position);
+        Self::new(keys, skipped, Vec::new())
     }
 
     /// Returns the set if it has a usable key.

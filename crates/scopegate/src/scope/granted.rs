@@ -53,6 +53,17 @@ impl GrantedScopesBuilder {
         }
     }
 
+    /// Removes the scopes that are not in this sorted list.
+    pub(crate) fn limit_to(&mut self, limit: &[String]) {
+        let mut allowed = Self::default();
+        for scope in split(&self.text) {
+            if limit.binary_search_by(|allowed| allowed.as_str().cmp(scope)).is_ok() {
+                allowed.push(scope);
+            }
+        }
+        *self = allowed;
+    }
+
     /// Returns the granted scopes, including implied scopes.
     pub(crate) fn intern(self, table: &ScopeInterner) -> GrantedScopes {
         let text = self.text.into_boxed_str();

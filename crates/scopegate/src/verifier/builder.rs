@@ -1,5 +1,6 @@
 //! The builder of a verifier, with its defaults and the check of all settings.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -14,28 +15,27 @@ use crate::decision::Decision;
 use crate::denied::Denied;
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
+#[cfg(feature = "fetch")]
+use crate::issuer::issuers::Issuers;
 use crate::issuer::key_config::KeyConfig;
-use crate::issuer::registry::TrustedIssuer;
-use crate::keys::Keys;
 #[cfg(feature = "fetch")]
 use crate::keys::fetch::transport::TransportConfig;
-use crate::keys::jwk::KeyRules;
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
-use crate::keys::set::KeySet;
 use crate::revocation::Revocations;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::verifier::Verifier;
 use crate::verifier::hooks::Hooks;
+use crate::verifier::member::MemberFactory;
 #[cfg(feature = "fetch")]
 use crate::verifier::start_policy::StartPolicy;
+use crate::verifier::trust::{Trust, two_unnamed};
 
 /// Builds a [`Verifier`]. Get one from [`Verifier::builder`].
 #[must_use = "a builder does nothing until start() or build()"]
 pub struct VerifierBuilder {
     issuers: Vec<Issuer>,
     pub(super) clock: Arc<dyn Clock>,
-    leeway: Duration,
+    pub(super) leeway: Duration,
     pub(super) refresh: RefreshConfig,
     #[cfg(feature = "fetch")]
     pub(super) start_policy: StartPolicy,
@@ -47,6 +47,8 @@ pub struct VerifierBuilder {
     /// `None` stands for [`BYTES_PER_ENTRY`] for each entry.
     cache_bytes: Option<usize>,
     hooks: Hooks,
+    #[cfg(feature = "fetch")]
+    pub(super) resolver: Option<Issuers>,
 }
 
 impl Verifier {
@@ -84,6 +86,8 @@ impl VerifierBuilder {
             cache_entries: 4_096,
             cache_bytes: None,
             hooks: Hooks::default(),
+            #[cfg(feature = "fetch")]
+            resolver: None,
         }
     }
 
@@ -92,10 +96,50 @@ impl VerifierBuilder {
     /// Each issuer has its own keys and rules. A token is verified with the keys and rules of the
     /// issuer that it names.
     ///
-    /// Every trusted issuer can grant every scope, because scopes don't belong to an issuer. Create
-    /// a verifier of its own for an issuer that you trust for other scopes.
+    /// Every trusted issuer can grant every scope, because scopes don't belong to an issuer. If you
+    /// trust an issuer for some scopes only, limit it with [`Issuer::limit_scopes`].
     pub fn trust(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
+        self
+    }
+
+    /// Trusts issuers that a function of the application returns, besides the issuers of
+    /// [`trust`](Self::trust). Use it for a service whose tenants have an issuer each. See
+    /// [`Issuers`] for its limits.
+    ///
+    /// A second call replaces the first one. If both [`trust`](Self::trust) and the function have
+    /// an issuer, the issuer of `trust` is used.
+    ///
+    /// ```
+    /// use scopegate::{ConfigError, Issuer, Issuers, Verifier};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let local = scopegate_issuer::LocalIssuer::start().await?;
+    /// # let known = local.issuer().to_owned();
+    /// let tenants = Issuers::resolver(move |iss| {
+    ///     let (is_tenant, iss) = (iss == known, iss.to_owned());
+    ///     async move {
+    ///         if !is_tenant {
+    ///             return Ok(None);
+    ///         }
+    ///         Ok::<_, ConfigError>(Some(Issuer::cognito_at(&iss)?.client("local-reader")))
+    ///     }
+    /// });
+    /// let verifier = Verifier::builder().trust_dynamic(tenants).start().await?;
+    ///
+    /// assert!(verifier.verify_or_refresh(local.mint().sign()).await.is_ok());
+    /// let stranger = local.mint().claim("iss", "https://stranger.example").sign();
+    /// assert!(verifier.verify_or_refresh(stranger).await.is_err());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// Starting the verifier fails with
+    ///
+    /// - [`ConfigError::OutOfRange`] for a setting of [`Issuers`] outside of its range.
+    /// - [`ConfigError::NoRuntime`] without a Tokio runtime, also in [`build`](Self::build).
+    #[cfg(feature = "fetch")]
+    pub fn trust_dynamic(mut self, issuers: Issuers) -> Self {
+        self.resolver = Some(issuers);
         self
     }
 
@@ -271,8 +315,8 @@ impl VerifierBuilder {
     /// of the application.
     ///
     /// A revoked token is [`Error::Revoked`](crate::Error::Revoked) (401). A token whose `sid` is
-    /// not a string is [`Error::MalformedClaim`](crate::Error::MalformedClaim), because it cannot be
-    /// compared. Several verifiers can share revocations. A second call replaces the first.
+    /// not a string is [`Error::MalformedClaim`](crate::Error::MalformedClaim), because it cannot
+    /// be compared. Several verifiers can share revocations. A second call replaces the first.
     pub fn revocations(mut self, revocations: &Revocations) -> Self {
         self.hooks.revocations = Some(revocations.clone());
         self
@@ -347,59 +391,52 @@ impl VerifierBuilder {
     /// Returns [`ConfigError::KeysRequireRuntime`] if an issuer's keys have to be fetched, and
     /// another [`ConfigError`] if a setting is invalid.
     pub fn build(self) -> Result<Verifier, ConfigError> {
-        match self.issuers.iter().find(|issuer| !matches!(issuer.keys, KeyConfig::Static(..))) {
-            Some(issuer) => Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() }),
-            None => {
-                self.build_with(|_, name| Err(ConfigError::KeysRequireRuntime { issuer: name.to_string() }))
-            }
+        let is_fetched = |issuer: &&Issuer| !matches!(issuer.keys, KeyConfig::Static(..));
+        if let Some(issuer) = self.issuers.iter().find(is_fetched) {
+            return Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() });
         }
+        let factory = MemberFactory {
+            leeway: self.leeway,
+            #[cfg(feature = "fetch")]
+            sources: None,
+        };
+        self.build_with(factory)
     }
 
-    /// Builds a verifier. `fetch` is called for each issuer whose keys have to be fetched. It
-    /// returns the keys and the guard of the task that fetches them.
-    pub(crate) fn build_with(
-        self,
-        mut fetch: impl FnMut(&Issuer, &Arc<str>) -> Result<(Keys, AbortOnDrop), ConfigError>,
-    ) -> Result<Verifier, ConfigError> {
+    /// Builds a verifier whose issuers are created by this factory.
+    pub(crate) fn build_with(self, factory: MemberFactory) -> Result<Verifier, ConfigError> {
         self.check_settings()?;
         let hierarchy = ScopeHierarchy::new(&self.implied_scopes)?;
-        let (mut trusted, mut tasks) = (Vec::new(), Vec::new());
-        for issuer in self.issuers {
-            let name: Arc<str> = issuer.identifier.as_str().into();
-            let keys = if let KeyConfig::Static(jwks, read) = &issuer.keys {
-                static_keys(&name, jwks, &issuer.policy.key_rules(), read.as_deref())?
-            } else {
-                let (keys, task) = fetch(&issuer, &name)?;
-                tasks.push(task);
-                keys
-            };
-            trusted.push(TrustedIssuer { identifier: name, policy: issuer.policy, keys });
-        }
         let bytes = self.cache_bytes.unwrap_or(self.cache_entries.saturating_mul(BYTES_PER_ENTRY));
         let cache = Cache::new(self.cache_entries, bytes);
-        Ok(Verifier::new(trusted, self.clock, self.leeway, cache, hierarchy, self.hooks, tasks))
+        let trust = Trust::new(factory, self.issuers)?;
+        #[cfg(feature = "fetch")]
+        let trust = match self.resolver {
+            Some(issuers) => trust.with_resolver(issuers, &self.clock)?,
+            None => trust,
+        };
+        Ok(Verifier::new(trust, self.clock, cache, hierarchy, self.hooks))
     }
 
     fn check_settings(&self) -> Result<(), ConfigError> {
         const SECOND: Duration = Duration::from_secs(1);
         const DAY: Duration = Duration::from_secs(24 * 3600);
-        if self.issuers.is_empty() {
+        #[cfg(feature = "fetch")]
+        let has_resolver = self.resolver.is_some();
+        #[cfg(not(feature = "fetch"))]
+        let has_resolver = false;
+        if self.issuers.is_empty() && !has_resolver {
             return Err(ConfigError::NoIssuer);
         }
-        for (position, issuer) in self.issuers.iter().enumerate() {
+        let (mut names, mut unnamed) = (HashSet::new(), None);
+        for issuer in &self.issuers {
             issuer.check()?;
-            issuer.warn_of_client_as_audience();
-            let unnamed = |other: &&Issuer| other.policy.accepts_missing_iss;
             if issuer.policy.accepts_missing_iss
-                && let Some(earlier) = self.issuers.iter().take(position).find(unnamed)
+                && let Some(earlier) = unnamed.replace(&issuer.identifier)
             {
-                return Err(ConfigError::OutOfRange {
-                    setting: "allow_missing_iss",
-                    expected: "at most one issuer of tokens without `iss`",
-                    found: format!("{} and {}", earlier.identifier, issuer.identifier),
-                });
+                return Err(two_unnamed(earlier, &issuer.identifier));
             }
-            if self.issuers.iter().take(position).any(|earlier| earlier.identifier == issuer.identifier) {
+            if !names.insert(&issuer.identifier) {
                 return Err(ConfigError::DuplicateIssuer { issuer: issuer.identifier.clone() });
             }
         }
@@ -435,23 +472,6 @@ impl VerifierBuilder {
             Duration::from_secs(60)..=30 * DAY,
             "1 min to 30 days",
         )
-    }
-}
-
-fn static_keys(
-    issuer: &str,
-    jwks: &str,
-    accepted: &KeyRules,
-    read: Option<&KeySet>,
-) -> Result<Keys, ConfigError> {
-    match KeySet::from_json(jwks.as_bytes(), accepted, read).and_then(KeySet::not_empty) {
-        Ok(keys) => {
-            keys.log_skipped(issuer, None);
-            Ok(Keys::Static(Arc::new(keys)))
-        }
-        Err(reason) => {
-            Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
-        }
     }
 }
 

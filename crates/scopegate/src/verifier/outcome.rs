@@ -1,24 +1,77 @@
 //! Results of a verification that accepts no token: a rejection, or a missing key.
 
 use std::sync::Arc;
+#[cfg(feature = "fetch")]
+use std::time::Duration;
 
+#[cfg(feature = "fetch")]
+use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::jws::CompactJws;
 
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::issuer::registry::{Missing, MissingKey, TrustedIssuer};
+#[cfg(feature = "fetch")]
+use crate::verifier::resolver::Resolution;
 
-pub(crate) enum NotAccepted<'v> {
+pub(crate) enum NotAccepted {
     Rejected(Error),
-    /// The token may be accepted after a fetch.
-    KeyUnknown(UnknownKey<'v>),
+    /// The token may be accepted after a fetch, or after a call of the resolver.
+    Waits(WaitsFor, CompactJws),
 }
 
-/// A token whose key is unavailable, with the parts that were read.
-pub(crate) struct UnknownKey<'v> {
-    pub(crate) issuer: &'v Arc<TrustedIssuer>,
+/// The reason why a token is not accepted now.
+pub(crate) enum Undecided {
+    Rejected(Error),
+    Waits(WaitsFor),
+}
+
+/// A key or an issuer that may arrive.
+pub(crate) enum WaitsFor {
+    Key(UnknownKey),
+    #[cfg(feature = "fetch")]
+    Issuer(UnresolvedIssuer),
+}
+
+/// A token whose issuer is being resolved.
+#[cfg(feature = "fetch")]
+pub(crate) struct UnresolvedIssuer {
+    pub(crate) found: Excerpt,
+    pub(crate) resolution: Arc<Resolution>,
+}
+
+#[cfg(feature = "fetch")]
+impl UnresolvedIssuer {
+    /// Returns the error of a verification that does not wait, or no longer.
+    pub(crate) fn error(&self) -> Error {
+        Error::IssuerUnavailable { found: self.found.clone(), retry_after: Duration::from_secs(1) }
+    }
+}
+
+impl WaitsFor {
+    /// Returns the error of a verification that does not wait.
+    pub(crate) fn error(&self) -> Error {
+        match self {
+            Self::Key(unknown) => unknown.error(),
+            #[cfg(feature = "fetch")]
+            Self::Issuer(unresolved) => unresolved.error(),
+        }
+    }
+
+    /// Returns the error, or `None` if waiting may help.
+    pub(crate) fn settled_error(&self) -> Option<Error> {
+        match self {
+            Self::Key(unknown) => unknown.settled_error(),
+            #[cfg(feature = "fetch")]
+            Self::Issuer(_) => None,
+        }
+    }
+}
+
+/// A token whose key is unavailable.
+pub(crate) struct UnknownKey {
+    pub(crate) issuer: Arc<TrustedIssuer>,
     pub(crate) missing: MissingKey,
-    pub(crate) parts: CompactJws,
 }
 
 /// The rejection of a token, with its claims if the token is valid.
@@ -32,7 +85,7 @@ pub(crate) struct Rejected {
     pub(crate) claims: Option<Claims>,
 }
 
-impl UnknownKey<'_> {
+impl UnknownKey {
     /// Returns the error of a verification that does not wait.
     pub(crate) fn error(&self) -> Error {
         match self.missing.why {
@@ -48,14 +101,20 @@ impl UnknownKey<'_> {
     }
 }
 
-impl From<Error> for NotAccepted<'_> {
+impl From<Error> for NotAccepted {
     fn from(error: Error) -> Self {
         Self::Rejected(error)
     }
 }
 
-impl<'v> From<UnknownKey<'v>> for NotAccepted<'v> {
-    fn from(unknown: UnknownKey<'v>) -> Self {
-        Self::KeyUnknown(unknown)
+impl From<Error> for Undecided {
+    fn from(error: Error) -> Self {
+        Self::Rejected(error)
+    }
+}
+
+impl From<UnknownKey> for Undecided {
+    fn from(unknown: UnknownKey) -> Self {
+        Self::Waits(WaitsFor::Key(unknown))
     }
 }

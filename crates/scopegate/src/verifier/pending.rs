@@ -1,22 +1,20 @@
 //! Verifications that wait for a key, with bounds on time and number.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_proto::jws::CompactJws;
 use tokio::time::{Instant, timeout_at};
 
-use crate::cache::key_ref::KeyRef;
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::issuer::registry::{KeyLookup, Missing, MissingKey, TrustedIssuer};
-use crate::keys::Keys;
+use crate::issuer::registry::{KeyLookup, Missing};
 use crate::keys::fetched::OverdueKeys;
 use crate::keys::refresh::waiting::WaitPermit;
-use crate::token::numeric_date::NumericDate;
-use crate::verifier::outcome::{Rejected, UnknownKey};
-use crate::verifier::{Verifier, read_payload};
+use crate::verifier::Verifier;
+#[cfg(feature = "fetch")]
+use crate::verifier::outcome::UnresolvedIssuer;
+use crate::verifier::outcome::{Rejected, Undecided, UnknownKey, WaitsFor};
 
 /// Upper bound on how long a request waits for an unknown key: one fetch, and a second one about a
 /// second later for issuers that publish keys late. After that, a definite error serves the caller
@@ -39,21 +37,19 @@ pub(crate) enum Attempt {
     Pending(PendingVerification),
 }
 
-/// A verification that needs a key which a fetch may bring. It owns the token and its parts, so
-/// nothing is parsed twice.
+/// A verification that needs a key or an issuer which may arrive. It owns the token and its parts,
+/// so waiting borrows nothing.
 #[must_use = "nothing is decided until wait() is awaited"]
 pub struct PendingVerification {
     verifier: Verifier,
-    issuer: Arc<TrustedIssuer>,
-    missing: MissingKey,
+    waits_for: WaitsFor,
     token: Box<[u8]>,
     parts: CompactJws,
 }
 
 impl PendingVerification {
-    pub(crate) fn new(verifier: &Verifier, token: &[u8], unknown: UnknownKey<'_>) -> Self {
-        let UnknownKey { issuer, missing, parts } = unknown;
-        Self { verifier: verifier.clone(), issuer: Arc::clone(issuer), missing, token: token.into(), parts }
+    pub(crate) fn new(verifier: &Verifier, token: &[u8], parts: CompactJws, waits_for: WaitsFor) -> Self {
+        Self { verifier: verifier.clone(), waits_for, token: token.into(), parts }
     }
 
     /// Waits for the key, at most 2 s, and then verifies the token.
@@ -75,13 +71,46 @@ impl PendingVerification {
     }
 
     async fn verify_when_settled(&self) -> Result<Claims, Error> {
-        let Keys::Fetched(keys) = &self.issuer.keys else {
-            return Err(self.issuer.error_without_waiting(&self.missing));
+        let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
+        match &self.waits_for {
+            WaitsFor::Key(unknown) => self.verify_with_key(unknown, deadline).await,
+            #[cfg(feature = "fetch")]
+            WaitsFor::Issuer(unresolved) => {
+                self.resolved(unresolved, deadline).await?;
+                match self.verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Wait) {
+                    Ok(claims) => Ok(claims),
+                    Err(Undecided::Rejected(error)) => Err(error),
+                    // The first fetch of its keys.
+                    Err(Undecided::Waits(WaitsFor::Key(unknown))) => {
+                        self.verify_with_key(&unknown, deadline).await
+                    }
+                    // It was distrusted meanwhile.
+                    Err(Undecided::Waits(WaitsFor::Issuer(unresolved))) => Err(unresolved.error()),
+                }
+            }
+        }
+    }
+
+    /// Waits for the resolver.
+    #[cfg(feature = "fetch")]
+    async fn resolved(&self, unresolved: &UnresolvedIssuer, deadline: Instant) -> Result<(), Error> {
+        let Some(resolver) = self.verifier.trusted().resolver() else { return Err(unresolved.error()) };
+        match timeout_at(deadline, resolver.settled(&unresolved.resolution)).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(unresolved.error()),
+        }
+    }
+
+    async fn verify_with_key(&self, unknown: &UnknownKey, deadline: Instant) -> Result<Claims, Error> {
+        let UnknownKey { issuer, missing } = unknown;
+        let first_reason = missing.why;
+        let Some(keys) = issuer.keys.fetched() else {
+            return Err(issuer.error_without_waiting(missing));
         };
-        let (deadline, name) = (Instant::now() + KEY_WAIT_TIMEOUT, &self.missing.name);
+        let name = &missing.name;
         let mut changes = keys.refresh().watch();
         let waiting = keys.refresh().waiting();
-        let permit = match self.missing.why {
+        let permit = match first_reason {
             Missing::NoKeysYet | Missing::Overdue => waiting.permit_for_keys(name),
             Missing::Unknown(_) => waiting.permit(name),
         };
@@ -90,22 +119,24 @@ impl PendingVerification {
         loop {
             // Looks up the key before it waits: the key may have arrived before the watch began.
             let now = self.verifier.now();
-            let missing = match self.issuer.find_key(&name.id, name.algorithm, now, overdue)? {
-                KeyLookup::Found(key) => return self.verify_with(key, now),
+            if !issuer.keys.standing().is_trusted(now) {
+                return self.verify_again();
+            }
+            let missing = match issuer.find_key(&name.id, name.algorithm, now, overdue)? {
+                KeyLookup::Found(_) => return self.verify_again(),
                 KeyLookup::Missing(missing) => missing,
             };
             if overdue == OverdueKeys::Use {
-                return Err(self.issuer.error_without_waiting(&missing));
+                return Err(issuer.error_without_waiting(&missing));
             }
-            if let Some(error) = self.issuer.settled_error(&missing) {
+            if let Some(error) = issuer.settled_error(&missing) {
                 return Err(error);
             }
             // The keys have arrived without that key, and fewer requests may wait for one key than for all.
-            if let (Missing::NoKeysYet | Missing::Overdue, Missing::Unknown(_)) =
-                (self.missing.why, missing.why)
+            if let (Missing::NoKeysYet | Missing::Overdue, Missing::Unknown(_)) = (first_reason, missing.why)
                 && !permit.as_ref().is_some_and(WaitPermit::is_within_key_limit)
             {
-                return Err(self.issuer.error_without_waiting(&missing));
+                return Err(issuer.error_without_waiting(&missing));
             }
             // The change may come at the same moment, so the key is looked up once more.
             if timeout_at(deadline, changes.changed()).await.is_err() {
@@ -114,18 +145,24 @@ impl PendingVerification {
         }
     }
 
-    fn verify_with(&self, key: KeyRef, now: NumericDate) -> Result<Claims, Error> {
+    /// Verifies the token once its key is there, or its issuer is trusted no longer or by other
+    /// rules.
+    fn verify_again(&self) -> Result<Claims, Error> {
         // Another request may have waited with the same token.
-        if let Some(claims) = self.verifier.cached(&self.token, now, OverdueKeys::Use) {
+        if let Some(claims) = self.verifier.cached(&self.token, self.verifier.now(), OverdueKeys::Use) {
             return Ok(claims);
         }
-        let payload = read_payload(&self.parts)?;
-        self.verifier.run_checks_with_key(&self.token, &self.parts, &payload, &self.issuer, key, now)
+        self.verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Use).map_err(|undecided| {
+            match undecided {
+                Undecided::Rejected(error) => error,
+                Undecided::Waits(waits) => waits.error(),
+            }
+        })
     }
 }
 
 impl fmt::Debug for PendingVerification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingVerification").field("issuer", &self.issuer.identifier).finish_non_exhaustive()
+        f.debug_struct("PendingVerification").finish_non_exhaustive()
     }
 }

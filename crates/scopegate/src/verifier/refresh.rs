@@ -1,8 +1,9 @@
 //! Fetches that the application requests: [`Verifier::refresh`] and [`Verifier::refresh_issuer`].
 
+use std::sync::Arc;
+
 use crate::error::config::ConfigError;
 use crate::issuer::registry::TrustedIssuer;
-use crate::keys::Keys;
 use crate::keys::refresh::outcome::RefreshOutcome;
 use crate::verifier::Verifier;
 
@@ -35,8 +36,7 @@ impl Verifier {
     /// without timers.
     pub async fn refresh(&self) -> Vec<(String, RefreshOutcome)> {
         // All fetches are requested before the first result is awaited, so they run at the same time.
-        let issuers = self.issuers().filter_map(|name| self.0.issuers.get(name));
-        let asked: Vec<_> = issuers.map(|issuer| Asked::new(issuer)).collect();
+        let asked: Vec<_> = self.trusted().issuers().iter().map(Asked::new).collect();
         let mut outcomes = Vec::with_capacity(asked.len());
         for issuer in asked {
             outcomes.push((issuer.issuer.identifier.to_string(), issuer.outcome().await));
@@ -54,7 +54,7 @@ impl Verifier {
     /// Panics like [`refresh`](Self::refresh).
     pub async fn refresh_issuer(&self, issuer: &str) -> Result<RefreshOutcome, ConfigError> {
         self.select_issuers([issuer])?;
-        match self.0.issuers.get(issuer) {
+        match self.trusted().issuers().get(issuer) {
             Some(issuer) => Ok(Asked::new(issuer).outcome().await),
             None => Err(ConfigError::UntrustedIssuer { found: issuer.to_owned() }),
         }
@@ -62,25 +62,25 @@ impl Verifier {
 }
 
 /// A requested fetch of one issuer.
-struct Asked<'v> {
-    issuer: &'v TrustedIssuer,
+struct Asked {
+    issuer: Arc<TrustedIssuer>,
     fetch: Result<u64, RefreshOutcome>,
 }
 
-impl<'v> Asked<'v> {
-    fn new(issuer: &'v TrustedIssuer) -> Self {
-        let fetch = match &issuer.keys {
-            Keys::Static(_) => Err(RefreshOutcome::Static),
-            Keys::Fetched(keys) => keys.refresh().ask(),
+impl Asked {
+    fn new(issuer: &Arc<TrustedIssuer>) -> Self {
+        let fetch = match issuer.keys.fetched() {
+            None => Err(RefreshOutcome::Static),
+            Some(keys) => keys.refresh().ask(),
         };
-        Self { issuer, fetch }
+        Self { issuer: Arc::clone(issuer), fetch }
     }
 
     async fn outcome(self) -> RefreshOutcome {
-        match (self.fetch, &self.issuer.keys) {
-            (Ok(fetch), Keys::Fetched(keys)) => keys.refresh().outcome_of(fetch).await,
+        match (self.fetch, self.issuer.keys.fetched()) {
+            (Ok(fetch), Some(keys)) => keys.refresh().outcome_of(fetch).await,
             (Err(outcome), _) => outcome,
-            (Ok(_), Keys::Static(_)) => RefreshOutcome::Static,
+            (Ok(_), None) => RefreshOutcome::Static,
         }
     }
 }

@@ -5,26 +5,17 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 
 use crate::error::config::ConfigError;
-use crate::issuer::Issuer;
-use crate::issuer::key_config::KeyConfig;
-use crate::keys::Keys;
-use crate::keys::fetch::endpoint::JwksEndpoint;
+use crate::issuer::registry::TrustedIssuer;
 use crate::keys::fetch::transport::Transport;
-use crate::keys::fetched::FetchedKeys;
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::error::Failure;
-use crate::keys::refresh::task::{Progress, RefreshEndedGuard, RefreshTask};
+use crate::keys::set::JwksError;
 use crate::verifier::Verifier;
 use crate::verifier::builder::VerifierBuilder;
+use crate::verifier::key_sources::KeySources;
+use crate::verifier::member::MemberFactory;
 use crate::verifier::start_policy::StartPolicy;
-
-/// Maximum number of first fetches at the same time, so that hundreds of issuers don't open
-/// hundreds of connections at once. Each fetch has a time limit, so unresponsive issuers delay the
-/// others for seconds only.
-const MAX_CONCURRENT_STARTS: usize = 32;
 
 impl VerifierBuilder {
     /// Starts the verifier, and waits for the first fetch of each issuer that the
@@ -55,7 +46,7 @@ impl VerifierBuilder {
             StartPolicy::Any => return Ok(verifier),
             StartPolicy::Issuers(names) => {
                 let names = verifier.select_issuers(&names)?;
-                fetching.retain(|issuer| names.contains(&issuer.issuer.as_str()));
+                fetching.retain(|fetching| names.iter().any(|name| **name == *fetching.issuer.identifier));
             }
         }
         // All fetches run already, so this takes as long as the slowest.
@@ -80,59 +71,40 @@ impl VerifierBuilder {
     }
 
     fn spawn(self) -> Result<(Verifier, Vec<Fetching>), ConfigError> {
-        let (transport, mut fetching) = (Transport::new(&self.transport), Vec::new());
-        let starts = Arc::new(Semaphore::new(MAX_CONCURRENT_STARTS));
-        let (clock, refresh) = (Arc::clone(&self.clock), self.refresh);
-        let verifier = self.build_with(|config, issuer| {
-            let endpoint = endpoint(config, &transport)?;
-            let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
-            let keys = Arc::new(FetchedKeys::new(refresh));
-            let task = RefreshTask {
-                issuer: Arc::clone(issuer),
-                keys: Arc::clone(&keys),
-                endpoint,
-                accepted: Arc::new(config.policy.key_rules()),
-                max_stale: refresh.max_stale,
-                clock: Arc::clone(&clock),
-                starts: Arc::clone(&starts),
-                progress: Progress::default(),
-                _ended: RefreshEndedGuard(Arc::clone(&keys)),
-            };
-            let task = AbortOnDrop(runtime.spawn(task.run()).abort_handle());
-            fetching.push(Fetching { issuer: issuer.to_string(), keys: Arc::clone(&keys) });
-            Ok((Keys::Fetched(keys), task))
-        })?;
+        let (transport, clock) = (Transport::new(&self.transport), Arc::clone(&self.clock));
+        let sources = KeySources::new(transport, clock, self.refresh);
+        let factory =
+            MemberFactory { leeway: self.leeway, sources: Some((sources, Handle::try_current().ok())) };
+        let verifier = self.build_with(factory)?;
+        let fetching = |issuer: &Arc<TrustedIssuer>| {
+            issuer.keys.fetched().is_some().then(|| Fetching { issuer: Arc::clone(issuer) })
+        };
+        let fetching = verifier.trusted().issuers().iter().filter_map(fetching).collect();
         Ok((verifier, fetching))
     }
 }
 
-fn endpoint(issuer: &Issuer, transport: &Transport) -> Result<JwksEndpoint, ConfigError> {
-    let name = &issuer.identifier;
-    // Static keys are not fetched.
-    let url =
-        issuer.fetched_url()?.ok_or_else(|| ConfigError::KeysRequireRuntime { issuer: name.clone() })?;
-    if url.is_plain_network() {
-        tracing::warn!(issuer = name, url = url.without_query(), "keys are fetched without TLS");
-    }
-    let endpoint = match issuer.keys {
-        KeyConfig::Discovery(_) => JwksEndpoint::discovered(url, transport)?,
-        _ => JwksEndpoint::known(url, transport)?,
-    };
-    Ok(endpoint.with_authorization(issuer.fetch.authorization.clone()))
-}
-
 /// An issuer whose first fetch is under way.
 struct Fetching {
-    issuer: String,
-    keys: Arc<FetchedKeys>,
+    issuer: Arc<TrustedIssuer>,
 }
 
 impl Fetching {
     async fn initial_fetch(&self) -> Result<(), ConfigError> {
-        match self.keys.refresh().initial_fetch().await {
-            Some(Failure { url, error }) => {
-                let issuer = self.issuer.clone();
-                Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(error) })
+        let keys = &self.issuer.keys;
+        let failure = match keys.fetched() {
+            Some(source) => source.refresh().initial_fetch().await,
+            None => None,
+        };
+        let issuer = self.issuer.identifier.to_string();
+        if let Some(Failure { url, error }) = failure {
+            return Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(error) });
+        }
+        // Each key of the set may be another issuer's.
+        match keys.read_last(|set| set.is_empty().then(|| set.skipped().to_vec())).flatten() {
+            Some(skipped) => {
+                let source = Box::new(JwksError::NoneUsable(skipped));
+                Err(ConfigError::KeysNotFetched { issuer, url: String::from("its key set"), source })
             }
             None => Ok(()),
         }

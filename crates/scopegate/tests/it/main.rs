@@ -14,6 +14,7 @@ mod checks;
 mod keys;
 mod revocation;
 mod scopes;
+mod trust;
 mod presets;
 mod configuration;
 mod attacks;

@@ -37,7 +37,7 @@ use crate::scope::granted::GrantedScopesBuilder;
 ///     .scopes_from(ScopeSource::array(["app", "permissions"]));
 /// # Ok::<(), scopegate::ConfigError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a source grants nothing until an issuer has it: Issuer::scopes_from"]
 pub struct ScopeSource {
     pub(super) path: ClaimPath,
@@ -46,7 +46,7 @@ pub struct ScopeSource {
     pub(super) unless: Option<ClaimPath>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Text,
     TextOrArray,
@@ -54,7 +54,7 @@ enum Form {
 }
 
 /// The scopes that a name grants.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Meaning {
     TheScope,
     WithPrefix(String),

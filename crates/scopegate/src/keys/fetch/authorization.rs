@@ -41,6 +41,14 @@ enum Source {
     Callback(Arc<dyn Fn() -> BoxFuture + Send + Sync>),
 }
 
+/// Tells credentials apart, as long as they are in use.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum AuthorizationId {
+    BearerFile(Arc<Path>),
+    /// The address of the function.
+    Callback(usize),
+}
+
 type BoxFuture = Pin<Box<dyn Future<Output = Result<HeaderValue, BoxError>> + Send>>;
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -77,6 +85,14 @@ impl FetchAuthorization {
             Box::pin(async move { value.await.map_err(Into::into) })
         };
         Self(Source::Callback(Arc::new(boxed)))
+    }
+
+    /// Returns an id that differs from the id of other credentials.
+    pub(crate) fn id(&self) -> AuthorizationId {
+        match &self.0 {
+            Source::BearerFile(path) => AuthorizationId::BearerFile(Arc::clone(path)),
+            Source::Callback(callback) => AuthorizationId::Callback(Arc::as_ptr(callback).addr()),
+        }
     }
 
     /// Returns whether the source is a file with an empty path.

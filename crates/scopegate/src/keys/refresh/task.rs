@@ -5,31 +5,32 @@ use std::time::{Duration, SystemTime};
 
 use scopegate_proto::clock::Clock;
 use scopegate_proto::excerpt::Excerpt;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use crate::keys::fetch::document::Fetched;
 use crate::keys::fetch::endpoint::JwksEndpoint;
 use crate::keys::fetched::{FetchedKeys, Withdrawal};
-use crate::keys::jwk::KeyRules;
 use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
 use crate::keys::refresh::error::{Failure, RefreshError};
+use crate::keys::refresh::permits::{FetchPermits, LastFetch};
 use crate::keys::refresh::reader::Reader;
 use crate::keys::refresh::schedule::FETCH_TIMEOUT;
 use crate::keys::set::{JwksError, KeySet};
 use crate::metrics;
+use crate::token::algorithm::Algorithm;
 
 /// The background task of one issuer. It holds no handle on the verifier, because it ends with the
 /// verifier.
 pub(crate) struct RefreshTask {
+    /// The issuer that needed the keys first, for logs and metrics.
     pub(crate) issuer: Arc<str>,
     pub(crate) keys: Arc<FetchedKeys>,
     pub(crate) endpoint: JwksEndpoint,
-    pub(crate) accepted: Arc<KeyRules>,
+    pub(crate) accepted: Arc<[Algorithm]>,
     pub(crate) max_stale: Duration,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Bounds the number of a verifier's first fetches that run at the same time.
-    pub(crate) starts: Arc<Semaphore>,
+    /// Bounds the number of the verifier's fetches that run at the same time.
+    pub(crate) permits: Arc<FetchPermits>,
     pub(crate) progress: Progress,
     /// Dropping the guard reports the end of the task, even if the task never runs.
     pub(crate) _ended: RefreshEndedGuard,
@@ -39,7 +40,7 @@ pub(crate) struct RefreshTask {
 #[derive(Default)]
 pub(crate) struct Progress {
     reader: Reader,
-    started: bool,
+    last: LastFetch,
     /// The time of the last request that returned a whole document, by both clocks.
     complete_at: Option<(Instant, SystemTime)>,
 }
@@ -61,16 +62,18 @@ impl RefreshTask {
             self.keys.refresh().wait_until_due().await;
             // Subscribers, recorders and clocks are the application's code. A panic there must not end the
             // refresh, so it counts as a failed attempt and the backoff follows.
-            if let Err(message) = catch_panic(self.attempt()).await {
+            // The attempt is on the heap, so that a waiting task is small.
+            if let Err(message) = catch_panic(Box::pin(self.attempt())).await {
                 self.panicked(message);
             }
         }
     }
 
     async fn attempt(&mut self) {
-        let starts = Arc::clone(&self.starts);
-        let _first = if self.progress.started { None } else { starts.acquire().await.ok() };
-        self.progress.started = true;
+        let permits = Arc::clone(&self.permits);
+        let _permit = permits.acquire(self.progress.last).await;
+        // What becomes of it if it panics.
+        self.progress.last = LastFetch::Failed;
         let begun = self.keys.begin();
         // The time before the request: keys are as old as the request, not as the response.
         let asked = (Instant::now(), self.clock.now());
@@ -111,6 +114,7 @@ impl RefreshTask {
     fn succeeded(&mut self, asked: (Instant, SystemTime), fresh: Fresh) {
         let Fresh { keys, advice, tag, is_complete } = fresh;
         let earlier = self.keys.snapshot();
+        self.progress.last = LastFetch::Succeeded;
         self.endpoint.accepted(tag);
         if is_complete {
             self.progress.complete_at = Some(asked);

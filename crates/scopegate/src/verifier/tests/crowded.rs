@@ -28,15 +28,18 @@ impl Maker {
 
     fn entry(&self, token: &str) -> Entry {
         let inner = &self.verifier.0;
-        let issuer = inner.issuers.iter().next().unwrap();
+        let issuers = inner.trust.issuers();
+        let issuer = issuers.iter().next().unwrap();
         let payload = JsonObject::from_text(&self.payload).unwrap();
         let named = issuer.policy.audience.check(&payload).unwrap();
         let lifetime = Lifetime::read(&payload).unwrap();
         let claims =
             self.verifier.read_claims(token.as_bytes(), &payload, issuer, &named, lifetime, None).unwrap();
-        let Keys::Static(keys) = &issuer.keys else { panic!("the keys are static") };
-        let key = keys.find(&KeyId::Absent, Algorithm::ES256).ok().unwrap();
-        Entry::new(&claims, KeyRef::new(key, &KeyId::Absent, keys, &issuer.keys))
+        let key_ref = issuer.keys.read_last(|keys| {
+            let key = keys.find(&KeyId::Absent, Algorithm::ES256).ok().unwrap();
+            KeyRef::new(key, &KeyId::Absent, keys, &issuer.keys)
+        });
+        Entry::new(&claims, key_ref.unwrap(), issuer.leeway)
     }
 
     /// Returns the bytes that an entry with such a token counts for.

@@ -7,9 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
 use super::*;
+use crate::keys::Keys;
 use crate::keys::fetched::FetchedKeys;
+use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 use crate::keys::set::KeySet;
+use crate::keys::standing::Standing;
 
 /// A verifier with a clock and keys that the test controls.
 struct Fixture {
@@ -34,19 +37,15 @@ impl Fixture {
         let config = RefreshConfig { interval: Interval::Fixed(LIMIT), cooldown: LIMIT, max_stale: LIMIT };
         let source = Arc::new(FetchedKeys::new(config));
         let identifier = ISSUER.into();
-        let issuer = TrustedIssuer { identifier, policy, keys: Keys::Fetched(Arc::clone(&source)) };
+        let keys_of_issuer = Keys::Fetched(Arc::clone(&source));
+        let names = policy.key_issuers.clone();
+        let keys_of_issuer = Arc::new(IssuerKeys::new(keys_of_issuer, names, Standing::configured()));
+        let leeway = Duration::from_secs(30);
+        let issuer = TrustedIssuer { identifier, policy, keys: keys_of_issuer, leeway };
         let cache = Cache::new(entries, entries * 4_096);
         let hierarchy = ScopeHierarchy::default();
-        let leeway = Duration::from_secs(30);
-        let verifier = Verifier::new(
-            vec![issuer],
-            Arc::new(clock),
-            leeway,
-            cache,
-            hierarchy,
-            Hooks::default(),
-            Vec::new(),
-        );
+        let trust = Trust::of(vec![Arc::new(issuer)]);
+        let verifier = Verifier::new(trust, Arc::new(clock), cache, hierarchy, Hooks::default());
         let fixture = Self { verifier, source, now };
         fixture.publish_set(&keys);
         fixture

@@ -73,9 +73,10 @@ async fn hundred_issuers_are_fetched_in_batches() {
     // FR-A13: 32 at a time.
     let local = LocalIssuer::start().await.unwrap();
     local.set_fault(Fault::Delay(Duration::from_millis(300)));
-    let names = (0..100).map(|n| format!("https://issuer-{n}.example"));
-    let builder = names.fold(Verifier::builder(), |builder, name| {
-        builder.trust(Issuer::from_jwks_uri(&name, &local.jwks_uri()).unwrap().client(LOCAL_CLIENT))
+    let builder = (0..100).fold(Verifier::builder(), |builder, n| {
+        // Issuers with one URL would share one fetch.
+        let (name, url) = (format!("https://issuer-{n}.example"), format!("{}?{n}", local.jwks_uri()));
+        builder.trust(Issuer::from_jwks_uri(&name, &url).unwrap().client(LOCAL_CLIENT))
     });
     let starting = tokio::spawn(builder.start());
     let mut fetches = 0;

@@ -1,0 +1,116 @@
+//! The sources of fetched keys of one verifier: one source for each key set, whichever issuers use
+//! it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use scopegate_proto::clock::Clock;
+use tokio::runtime::Handle;
+
+use crate::error::config::ConfigError;
+use crate::issuer::Issuer;
+use crate::issuer::key_config::KeyConfig;
+use crate::keys::fetch::authorization::{AuthorizationId, FetchAuthorization};
+use crate::keys::fetch::endpoint::JwksEndpoint;
+use crate::keys::fetch::transport::Transport;
+use crate::keys::fetched::FetchedKeys;
+use crate::keys::refresh::abort_on_drop::AbortOnDrop;
+use crate::keys::refresh::permits::FetchPermits;
+use crate::keys::refresh::schedule::RefreshConfig;
+use crate::keys::refresh::task::{Progress, RefreshEndedGuard, RefreshTask};
+use crate::keys::source::KeySource;
+use crate::token::algorithm::Algorithm;
+
+/// Starts the task of a source when the first issuer needs it. It ends with the last one.
+pub(super) struct KeySources {
+    transport: Transport,
+    clock: Arc<dyn Clock>,
+    refresh: RefreshConfig,
+    permits: Arc<FetchPermits>,
+    live: Mutex<Live>,
+}
+
+/// The sources by their identity.
+#[derive(Default)]
+struct Live {
+    sources: HashMap<SourceId, Weak<KeySource>>,
+    /// When this number is reached, ended sources are removed.
+    sweep_at: usize,
+}
+
+/// The identity of a source: two issuers with the same one share it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct SourceId {
+    /// The issuer's URL and not that of the key set.
+    by_metadata: bool,
+    url: String,
+    /// Keys for other algorithms are not prepared.
+    algorithms: Vec<Algorithm>,
+    authorization: Option<AuthorizationId>,
+}
+
+/// Removing ended sources is not worth while before.
+const MIN_SWEEP: usize = 64;
+
+impl KeySources {
+    pub(super) fn new(transport: Transport, clock: Arc<dyn Clock>, refresh: RefreshConfig) -> Self {
+        let permits = Arc::new(FetchPermits::new());
+        Self { transport, clock, refresh, permits, live: Mutex::default() }
+    }
+
+    /// Returns the source of the issuer's keys. If no issuer uses it yet, the first fetch is due at
+    /// once.
+    pub(super) fn get(&self, issuer: &Issuer, runtime: &Handle) -> Result<Arc<KeySource>, ConfigError> {
+        let name = &issuer.identifier;
+        // Static keys are not fetched.
+        let url =
+            issuer.fetched_url()?.ok_or_else(|| ConfigError::KeysRequireRuntime { issuer: name.clone() })?;
+        if url.is_plain_network() {
+            tracing::warn!(issuer = name, url = url.without_query(), "keys are fetched without TLS");
+        }
+        let by_metadata = matches!(issuer.keys, KeyConfig::Discovery(_));
+        let authorization = issuer.fetch.authorization.clone();
+        let id = SourceId {
+            by_metadata,
+            url: url.written().to_owned(),
+            algorithms: issuer.policy.algorithms.clone(),
+            authorization: authorization.as_ref().map(FetchAuthorization::id),
+        };
+        // No code that runs under this lock leaves the map half changed.
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = live.sources.get(&id).and_then(Weak::upgrade) {
+            return Ok(source);
+        }
+        let endpoint = if by_metadata {
+            JwksEndpoint::discovered(url, &self.transport)?
+        } else {
+            JwksEndpoint::known(url, &self.transport)?
+        };
+        let keys = Arc::new(FetchedKeys::new(self.refresh));
+        let task = RefreshTask {
+            issuer: name.as_str().into(),
+            keys: Arc::clone(&keys),
+            endpoint: endpoint.with_authorization(authorization),
+            accepted: issuer.policy.algorithms.as_slice().into(),
+            max_stale: self.refresh.max_stale,
+            clock: Arc::clone(&self.clock),
+            permits: Arc::clone(&self.permits),
+            progress: Progress::default(),
+            _ended: RefreshEndedGuard(Arc::clone(&keys)),
+        };
+        let task = AbortOnDrop(runtime.spawn(task.run()).abort_handle());
+        let source = Arc::new(KeySource { keys, _task: task });
+        live.insert(id, &source);
+        Ok(source)
+    }
+}
+
+impl Live {
+    fn insert(&mut self, id: SourceId, source: &Arc<KeySource>) {
+        self.sources.insert(id, Arc::downgrade(source));
+        if self.sources.len() >= self.sweep_at {
+            self.sources.retain(|_, source| source.strong_count() > 0);
+            self.sweep_at = MIN_SWEEP.max(2 * self.sources.len());
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! One trusted issuer with its keys, made of its configuration.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+#[cfg(feature = "fetch")]
+use tokio::runtime::Handle;
+
+use crate::error::config::ConfigError;
+use crate::issuer::Issuer;
+use crate::issuer::key_config::KeyConfig;
+use crate::issuer::registry::TrustedIssuer;
+use crate::keys::Keys;
+use crate::keys::issuer_keys::IssuerKeys;
+use crate::keys::jwk::KeyRules;
+use crate::keys::set::KeySet;
+use crate::keys::source::KeySource;
+use crate::keys::standing::Standing;
+#[cfg(feature = "fetch")]
+use crate::verifier::key_sources::KeySources;
+
+/// Makes trusted issuers of configurations.
+pub(crate) struct MemberFactory {
+    /// The verifier's, for issuers without their own.
+    pub(super) leeway: Duration,
+    /// `None` for a verifier that was built without a runtime.
+    #[cfg(feature = "fetch")]
+    pub(super) sources: Option<(KeySources, Option<Handle>)>,
+}
+
+/// A trusted issuer, and the source that keeps its keys fresh.
+pub(super) struct Member {
+    pub(super) issuer: Arc<TrustedIssuer>,
+    /// Held, because dropping the last holder ends the refresh.
+    pub(super) source: Option<Arc<KeySource>>,
+    static_jwks: Option<String>,
+}
+
+impl Member {
+    /// Whether both accept the same tokens, so that cached tokens may stay.
+    pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        let same_source = match (&self.source, &other.source) {
+            (None, None) => self.static_jwks == other.static_jwks,
+            (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
+            _ => false,
+        };
+        same_source
+            && self.issuer.identifier == other.issuer.identifier
+            && self.issuer.policy == other.issuer.policy
+    }
+
+    /// Ends the trust, for cached tokens too.
+    pub(super) fn end(&self) {
+        self.issuer.keys.standing().end();
+    }
+}
+
+impl MemberFactory {
+    /// Checks an issuer and gives it its keys. Fetched keys come from the source that other issuers
+    /// use, if there is one.
+    pub(super) fn member(&self, issuer: Issuer, standing: Standing) -> Result<Member, ConfigError> {
+        issuer.check()?;
+        issuer.warn_of_client_as_audience();
+        let source = match &issuer.keys {
+            KeyConfig::Static(..) => None,
+            _ => Some(self.source(&issuer)?),
+        };
+        let Issuer { identifier, keys, policy, .. } = issuer;
+        let (keys, static_jwks) = match (keys, &source) {
+            (KeyConfig::Static(jwks, read), _) => {
+                (static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref())?, Some(jwks))
+            }
+            (_, Some(source)) => (Keys::Fetched(Arc::clone(&source.keys)), None),
+            (_, None) => return Err(ConfigError::KeysRequireRuntime { issuer: identifier }),
+        };
+        let leeway = policy.leeway.unwrap_or(self.leeway);
+        let keys = Arc::new(IssuerKeys::new(keys, policy.key_issuers.clone(), standing));
+        let issuer = Arc::new(TrustedIssuer { identifier: identifier.into(), policy, keys, leeway });
+        Ok(Member { issuer, source, static_jwks })
+    }
+
+    #[cfg(feature = "fetch")]
+    fn source(&self, issuer: &Issuer) -> Result<Arc<KeySource>, ConfigError> {
+        let Some((sources, runtime)) = &self.sources else {
+            return Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() });
+        };
+        let Some(runtime) = runtime.clone().or_else(|| Handle::try_current().ok()) else {
+            return Err(ConfigError::NoRuntime);
+        };
+        sources.get(issuer, &runtime)
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
+    fn source(&self, issuer: &Issuer) -> Result<Arc<KeySource>, ConfigError> {
+        Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() })
+    }
+}
+
+fn static_keys(
+    issuer: &str,
+    jwks: &str,
+    accepted: &KeyRules,
+    read: Option<&KeySet>,
+) -> Result<Keys, ConfigError> {
+    match KeySet::from_json(jwks.as_bytes(), accepted, read).and_then(KeySet::not_empty) {
+        Ok(keys) => {
+            keys.log_skipped(issuer, None);
+            Ok(Keys::Static(Arc::new(keys)))
+        }
+        Err(reason) => {
+            Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
+        }
+    }
+}

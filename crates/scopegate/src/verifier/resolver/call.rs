@@ -1,0 +1,101 @@
+//! One call of a resolver, and the requests that wait for it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use scopegate_proto::excerpt::Excerpt;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+
+use crate::issuer::Issuer;
+use crate::issuer::issuers::Resolve;
+use crate::keys::refresh::catch_panic::catch_panic;
+use crate::verifier::resolver::Resolver;
+
+/// Maximum number of requests that wait for calls. Each holds a connection and some kilobytes.
+const MAX_WAITING: usize = 4_096;
+
+/// Maximum number of them that wait for one call.
+const MAX_WAITING_PER_CALL: usize = 1_024;
+
+/// A call that is queued or under way.
+pub(crate) struct Resolution {
+    /// Whether the issuer is trusted already, so that no request waits.
+    pub(super) is_renewal: bool,
+    settled: watch::Sender<bool>,
+}
+
+impl Resolution {
+    pub(super) fn new(is_renewal: bool) -> Self {
+        Self { is_renewal, settled: watch::Sender::new(false) }
+    }
+
+    /// Waits for the end of the call. Returns `false` at once if too many requests wait already.
+    pub(super) async fn settled(&self, waiting: &AtomicUsize) -> bool {
+        let permit = WaitPermit(waiting);
+        let before = waiting.fetch_add(1, Ordering::Relaxed);
+        if before >= MAX_WAITING || self.settled.receiver_count() >= MAX_WAITING_PER_CALL {
+            return false;
+        }
+        let mut receiver = self.settled.subscribe();
+        let settled = receiver.wait_for(|settled| *settled).await.is_ok();
+        drop(permit);
+        settled
+    }
+
+    pub(super) fn settle(&self) {
+        self.settled.send_replace(true);
+    }
+}
+
+/// Returned when it is dropped, also by a client that went away.
+struct WaitPermit<'w>(&'w AtomicUsize);
+
+impl Drop for WaitPermit<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The end of a call.
+pub(super) enum Outcome {
+    Returned(Option<Box<Issuer>>),
+    /// Why there is no answer, for the log.
+    Failed(String),
+}
+
+/// A call. If it is dropped before its end, it has failed: its runtime has ended.
+pub(super) struct Call {
+    pub(super) resolver: Weak<Resolver>,
+    pub(super) name: Arc<str>,
+    pub(super) resolution: Arc<Resolution>,
+}
+
+impl Call {
+    pub(super) async fn run(self, resolve: Resolve, budget: Arc<Semaphore>, limit: Duration) {
+        let _permit = budget.acquire_owned().await;
+        let answer = timeout(limit, catch_panic(async { resolve(&self.name).await })).await;
+        self.end(match answer {
+            Ok(Ok(Ok(issuer))) => Outcome::Returned(issuer.map(Box::new)),
+            Ok(Ok(Err(error))) => Outcome::Failed(Excerpt::new(&error.to_string()).to_string()),
+            Ok(Err(panic)) => Outcome::Failed(format!("the resolver has panicked: {panic}")),
+            Err(_) => Outcome::Failed(format!("no answer within {} s", limit.as_secs_f64())),
+        });
+    }
+
+    fn end(&self, outcome: Outcome) {
+        if let Some(resolver) = self.resolver.upgrade() {
+            resolver.settle(&self.name, &self.resolution, outcome);
+        }
+        self.resolution.settle();
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if !*self.resolution.settled.borrow() {
+            self.end(Outcome::Failed(String::from("the runtime has ended")));
+        }
+    }
+}

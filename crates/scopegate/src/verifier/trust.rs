@@ -1,0 +1,310 @@
+//! Which issuers does a verifier trust now? Requests read a snapshot without a lock; changes
+//! replace it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::{ArcSwap, Guard};
+#[cfg(feature = "fetch")]
+use scopegate_proto::clock::Clock;
+#[cfg(feature = "fetch")]
+use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::json::{JsonObject, string};
+
+#[cfg(feature = "fetch")]
+use crate::checks::lifetime::Lifetime;
+#[cfg(feature = "fetch")]
+use crate::error::Error;
+use crate::error::config::ConfigError;
+use crate::issuer::Issuer;
+#[cfg(feature = "fetch")]
+use crate::issuer::issuers::Issuers;
+use crate::issuer::registry::{Registry, TrustedIssuer};
+#[cfg(feature = "fetch")]
+use crate::keys::refresh::abort_on_drop::AbortOnDrop;
+use crate::keys::standing::Standing;
+use crate::status::ResolverStatus;
+use crate::token::numeric_date::NumericDate;
+use crate::verifier::Verifier;
+use crate::verifier::member::{Member, MemberFactory};
+#[cfg(feature = "fetch")]
+use crate::verifier::outcome::{Undecided, UnresolvedIssuer, WaitsFor};
+#[cfg(feature = "fetch")]
+use crate::verifier::resolver::{Asked, Resolver};
+
+/// The trusted issuers of a verifier.
+pub(crate) struct Trust {
+    snapshot: ArcSwap<Registry>,
+    /// Held by changes only.
+    members: Mutex<Vec<Member>>,
+    factory: Arc<MemberFactory>,
+    /// With the guard of its task.
+    #[cfg(feature = "fetch")]
+    resolver: Option<(Arc<Resolver>, AbortOnDrop)>,
+}
+
+impl Trust {
+    pub(super) fn new(factory: MemberFactory, issuers: Vec<Issuer>) -> Result<Self, ConfigError> {
+        let member = |issuer| factory.member(issuer, Standing::configured());
+        let members = issuers.into_iter().map(member).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            snapshot: ArcSwap::from_pointee(registry(&members)),
+            members: Mutex::new(members),
+            factory: Arc::new(factory),
+            #[cfg(feature = "fetch")]
+            resolver: None,
+        })
+    }
+
+    /// Trusts the issuers of a resolver, too.
+    #[cfg(feature = "fetch")]
+    pub(super) fn with_resolver(self, issuers: Issuers, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        issuers.check()?;
+        let runtime = self.factory.sources.as_ref().and_then(|(_, runtime)| runtime.clone());
+        let runtime = runtime.ok_or(ConfigError::NoRuntime)?;
+        let resolver = Resolver::start(issuers, Arc::clone(&self.factory), Arc::clone(clock), runtime);
+        Ok(Self { resolver: Some(resolver), ..self })
+    }
+
+    #[cfg(feature = "fetch")]
+    pub(super) fn resolver(&self) -> Option<&Arc<Resolver>> {
+        self.resolver.as_ref().map(|(resolver, _)| resolver)
+    }
+
+    /// Trusts issuers whose keys are in a test's hands.
+    #[cfg(test)]
+    pub(super) fn of(issuers: Vec<Arc<TrustedIssuer>>) -> Self {
+        let factory = MemberFactory {
+            leeway: std::time::Duration::ZERO,
+            #[cfg(feature = "fetch")]
+            sources: None,
+        };
+        let snapshot = ArcSwap::from_pointee(Registry::new(issuers));
+        Self {
+            snapshot,
+            members: Mutex::default(),
+            factory: Arc::new(factory),
+            #[cfg(feature = "fetch")]
+            resolver: None,
+        }
+    }
+
+    /// The issuers at the moment, without a lock.
+    pub(super) fn snapshot(&self) -> Guard<Arc<Registry>> {
+        self.snapshot.load()
+    }
+
+    /// The issuers at the moment, for longer than a look-up.
+    pub(super) fn issuers(&self) -> Arc<Registry> {
+        self.snapshot.load_full()
+    }
+
+    /// Returns the issuer that the payload names, if it is trusted now, without a lock.
+    pub(super) fn get(&self, payload: &JsonObject<'_>, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
+        let configured = self.snapshot.load();
+        if let Some(issuer) = configured.named_by(payload) {
+            return Some(Arc::clone(issuer));
+        }
+        drop(configured);
+        self.resolved(&string(payload.get("iss")?)?, now)
+    }
+
+    /// Returns the issuer with this name, if it is trusted now.
+    pub(super) fn get_named(&self, name: &str, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
+        let configured = self.snapshot.load().get(name).map(Arc::clone);
+        configured.or_else(|| self.resolved(name, now))
+    }
+
+    #[cfg(feature = "fetch")]
+    fn resolved(&self, name: &str, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
+        self.resolver()?.get(name, now)
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
+    fn resolved(&self, _name: &str, _now: NumericDate) -> Option<Arc<TrustedIssuer>> {
+        None
+    }
+
+    #[cfg(feature = "fetch")]
+    pub(super) fn resolver_status(&self) -> Option<ResolverStatus> {
+        self.resolver().map(|resolver| resolver.status())
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
+    pub(super) fn resolver_status(&self) -> Option<ResolverStatus> {
+        None
+    }
+
+    /// Asks the resolver for the issuer that the payload names.
+    #[cfg(feature = "fetch")]
+    pub(super) fn ask(
+        &self,
+        payload: &JsonObject<'_>,
+        now: NumericDate,
+    ) -> Result<Arc<TrustedIssuer>, Undecided> {
+        let unknown = || Undecided::from(self.snapshot.load().unknown_issuer(payload));
+        let Some(resolver) = self.resolver() else { return Err(unknown()) };
+        let Some(name) = payload.get("iss").and_then(string) else { return Err(unknown()) };
+        // A token that cannot be accepted is not worth a call, whatever the leeway of its issuer is.
+        Lifetime::read(payload)?.check(now, Issuer::MAX_LEEWAY)?;
+        loop {
+            match resolver.ask(&name, now) {
+                Asked::Unknown => return Err(unknown()),
+                Asked::Unavailable { retry_after } => {
+                    let found = Excerpt::identifier(&name);
+                    return Err(Error::IssuerUnavailable { found, retry_after }.into());
+                }
+                Asked::Pending(resolution) => {
+                    let found = Excerpt::identifier(&name);
+                    return Err(Undecided::Waits(WaitsFor::Issuer(UnresolvedIssuer { found, resolution })));
+                }
+                // It has come meanwhile, and may be gone already.
+                Asked::Live => {
+                    if let Some(issuer) = self.get_named(&name, now) {
+                        return Ok(issuer);
+                    }
+                }
+            }
+        }
+    }
+
+    fn trust(&self, issuer: Issuer) -> Result<(), ConfigError> {
+        #[cfg(feature = "fetch")]
+        let name = issuer.identifier.clone();
+        self.configure(issuer)?;
+        // What is configured wins over the resolver, also for its cached tokens.
+        #[cfg(feature = "fetch")]
+        if let Some(resolver) = self.resolver() {
+            resolver.forget(&name);
+        }
+        Ok(())
+    }
+
+    fn configure(&self, issuer: Issuer) -> Result<(), ConfigError> {
+        let member = self.factory.member(issuer, Standing::configured())?;
+        let mut members = self.members();
+        let is_same_issuer = |other: &&mut Member| other.issuer.identifier == member.issuer.identifier;
+        if member.issuer.policy.accepts_missing_iss
+            && let Some(other) = members.iter().find(|other| {
+                other.issuer.policy.accepts_missing_iss && other.issuer.identifier != member.issuer.identifier
+            })
+        {
+            return Err(two_unnamed(&other.issuer.identifier, &member.issuer.identifier));
+        }
+        let before = match members.iter_mut().find(is_same_issuer) {
+            Some(before) if before.is_same_as(&member) => return Ok(()),
+            Some(before) => Some(std::mem::replace(before, member)),
+            None => {
+                members.push(member);
+                None
+            }
+        };
+        self.publish(&members);
+        if let Some(before) = before {
+            before.end();
+        }
+        Ok(())
+    }
+
+    fn distrust(&self, name: &str) -> bool {
+        let configured = self.remove(name);
+        #[cfg(feature = "fetch")]
+        if let Some(resolver) = self.resolver() {
+            return resolver.forget(name) || configured;
+        }
+        configured
+    }
+
+    fn remove(&self, name: &str) -> bool {
+        let mut members = self.members();
+        let Some(at) = members.iter().position(|member| &*member.issuer.identifier == name) else {
+            return false;
+        };
+        let before = members.remove(at);
+        self.publish(&members);
+        before.end();
+        true
+    }
+
+    /// For a caller that holds the lock.
+    fn publish(&self, members: &[Member]) {
+        self.snapshot.store(Arc::new(registry(members)));
+    }
+
+    fn members(&self) -> MutexGuard<'_, Vec<Member>> {
+        // No code that runs under this lock leaves the list half changed.
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn registry(members: &[Member]) -> Registry {
+    Registry::new(members.iter().map(|member| Arc::clone(&member.issuer)).collect())
+}
+
+/// The error for two issuers of tokens without `iss`.
+pub(super) fn two_unnamed(one: &str, other: &str) -> ConfigError {
+    ConfigError::OutOfRange {
+        setting: "allow_missing_iss",
+        expected: "at most one issuer of tokens without `iss`",
+        found: format!("{one} and {other}"),
+    }
+}
+
+impl Verifier {
+    /// Trusts an issuer from now on. If an issuer with this name is trusted already, the new rules
+    /// replace its rules.
+    ///
+    /// Layers and compiled requirements keep working. It returns at once:
+    ///
+    /// - The first fetch of the issuer's keys begins in the background, on the runtime that the
+    ///   verifier was started on. Requests wait for it at most 2 s, as after
+    ///   [`start_lazy`](crate::VerifierBuilder::start_lazy).
+    /// - If the key set is the same one as before, or that of another trusted issuer, its keys are
+    ///   used at once and no fetch is made. Key sets are the same if their URL, their credentials
+    ///   and the issuer's algorithms are.
+    /// - If a rule has changed, cached tokens of the issuer are verified anew at their next use. If
+    ///   nothing has changed, the call does nothing.
+    ///
+    /// ```
+    /// use scopegate::{Issuer, Verifier};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let local = scopegate_issuer::LocalIssuer::start().await?;
+    /// let pool = Issuer::cognito_at(local.issuer())?;
+    /// let verifier = Verifier::builder().trust(pool.clone().client("local-reader")).start().await?;
+    /// let token = local.mint().client("local-writer").sign();
+    /// assert!(verifier.verify(&token).is_err());
+    ///
+    /// // A second app client, without a restart and without a fetch.
+    /// verifier.trust(pool.clients(["local-reader", "local-writer"]))?;
+    /// assert!(verifier.verify(&token).is_ok());
+    ///
+    /// verifier.distrust(local.issuer());
+    /// assert!(verifier.verify(&token).is_err());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns [`ConfigError`] as [`start`](crate::VerifierBuilder::start) does; nothing changes
+    /// then. [`ConfigError::KeysRequireRuntime`] if the issuer's keys have to be fetched and the
+    /// verifier was made by [`build`](crate::VerifierBuilder::build).
+    pub fn trust(&self, issuer: Issuer) -> Result<(), ConfigError> {
+        self.trusted().trust(issuer)
+    }
+
+    /// Ends the trust in the issuer with this name, which is compared character by character.
+    /// Returns whether it was trusted.
+    ///
+    /// From the next call on, each of its tokens is
+    /// [`Error::UnknownIssuer`](crate::Error::UnknownIssuer), cached tokens included. Requests that
+    /// are being decided at this moment may still be accepted. Its keys are no longer fetched,
+    /// unless another issuer has the same key set.
+    ///
+    /// If the verifier has a [resolver](crate::VerifierBuilder::trust_dynamic), everything that it
+    /// has said about the name is forgotten, and the next token causes a call. So block the issuer
+    /// there first, and call this then.
+    pub fn distrust(&self, issuer: &str) -> bool {
+        self.trusted().distrust(issuer)
+    }
+}

@@ -1,0 +1,9 @@
+//! Which issuers are trusted while the verifier runs?
+
+mod changes;
+mod fixture;
+mod flood;
+mod limits;
+mod many;
+mod resolver;
+mod shared_keys;
