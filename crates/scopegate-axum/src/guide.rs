@@ -33,6 +33,9 @@ struct Rfc9068;
 #[doc = include_str!("../../../docs/guide/providers/others.md")]
 struct Others;
 
+#[doc = include_str!("../../../docs/guide/tenants.md")]
+struct Tenants;
+
 #[doc = include_str!("../../../docs/guide/operating.md")]
 struct Operating;
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::guide::read;
 
 /// Rows of the tables of defaults, each with the file and the words of its source.
-const DEFAULTS: [(&str, &str, &str); 37] = [
+const DEFAULTS: [(&str, &str, &str); 47] = [
     ("`leeway` | 30 s", "scopegate/src/verifier/builder.rs", "leeway: Duration::from_secs(30)"),
     ("`leeway` | 30 s | 0–300 s", "scopegate/src/verifier/builder.rs", "0 s to 300 s"),
     ("size of a token | 16 KiB", "scopegate/src/token.rs", "MAX_LENGTH: usize = 16 * 1024"),
@@ -76,7 +76,25 @@ const DEFAULTS: [(&str, &str, &str); 37] = [
     ),
     ("of metadata | 256 KiB", "scopegate/src/keys/fetch/document.rs", "MAX_BODY: usize = 256 * 1024"),
     ("keys of a set | 100", "scopegate/src/keys/set.rs", "MAX_KEYS: usize = 100"),
-    ("same time | 32 issuers", "scopegate/src/verifier/start.rs", "MAX_CONCURRENT_STARTS: usize = 32"),
+    ("same time | 32 first ones", "scopegate/src/keys/refresh/permits.rs", "MAX_FETCHES: usize = 32"),
+    ("max_issuers` | 1,000 | 1–100,000", "scopegate/src/issuer/issuers.rs", "limit: 1_000"),
+    ("max_issuers` | 1,000 | 1–100,000", "scopegate/src/issuer/issuers.rs", "1 to 100000"),
+    ("`Issuers::lifetime` | 10 min", "scopegate/src/issuer/issuers.rs", "lifetime: Duration::from_secs(600)"),
+    (
+        "unknown_lifetime` | 1 min",
+        "scopegate/src/issuer/issuers.rs",
+        "unknown_lifetime: Duration::from_secs(60)",
+    ),
+    ("`Issuers::timeout` | 5 s", "scopegate/src/issuer/issuers.rs", "timeout: Duration::from_secs(5)"),
+    ("max_calls` | 32", "scopegate/src/issuer/issuers.rs", "max_calls: 32"),
+    ("wait for a call | 1,024", "scopegate/src/verifier/resolver.rs", "MAX_QUEUED: usize = 1_024"),
+    ("remembered | 10,000", "scopegate/src/verifier/resolver/answers.rs", "MAX_ANSWERS: usize = 10_000"),
+    (
+        "failed call | 2 s",
+        "scopegate/src/verifier/resolver.rs",
+        "FAILURE_PAUSE: Duration = Duration::from_secs(2)",
+    ),
+    ("up to an eighth", "scopegate/src/verifier/resolver/live.rs", "UNPROVEN_PART: usize = 8"),
     (
         "for a key | 2 s",
         "scopegate/src/verifier/pending.rs",

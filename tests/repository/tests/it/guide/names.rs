@@ -90,7 +90,7 @@ fn metrics_and_log_messages_exist() {
         "metrics.rs",
         "keys/refresh/task.rs",
         "keys/set.rs",
-        "verifier/start.rs",
+        "verifier/key_sources.rs",
         "revocation/source.rs",
         "revocation/file/follower.rs",
     ]
