@@ -4,6 +4,7 @@ use std::array;
 use std::time::Duration;
 
 use crate::cache::key_ref::KeyRef;
+use crate::checks::lifetime::ValidTimes;
 use crate::claims::Claims;
 use crate::sharded_arc::{SHARD_SIZE, shard_index};
 
@@ -16,13 +17,14 @@ pub(crate) struct Entry {
     /// The same claims with a reference count for each shard. A thread's number selects its shard.
     claims: [Claims; SHARDS],
     pub(crate) key: KeyRef,
-    /// The issuer's, for the lifetime.
-    pub(crate) leeway: Duration,
+    /// By the issuer's leeway.
+    pub(crate) valid: ValidTimes,
 }
 
 impl Entry {
     pub(crate) fn new(claims: &Claims, key: KeyRef, leeway: Duration) -> Self {
-        Self { claims: array::from_fn(|_| claims.new_shard()), key, leeway }
+        let valid = claims.lifetime().valid_times(leeway);
+        Self { claims: array::from_fn(|_| claims.new_shard()), key, valid }
     }
 
     /// Returns the claims for this thread.

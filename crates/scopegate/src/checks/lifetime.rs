@@ -18,6 +18,14 @@ pub(crate) struct Lifetime {
     pub(crate) issued_at: Option<NumericDate>,
 }
 
+/// The times at which a token is valid, with the leeway. They are computed once for a cached token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ValidTimes {
+    from: NumericDate,
+    /// The first time at which the token is rejected.
+    until: NumericDate,
+}
+
 impl Lifetime {
     pub(crate) fn read(payload: &JsonObject<'_>) -> Result<Self, Error> {
         Ok(Self {
@@ -41,6 +49,21 @@ impl Lifetime {
         }
         Ok(())
     }
+
+    /// Returns the times at which [`check`](Self::check) accepts the token.
+    pub(crate) fn valid_times(&self, leeway: Duration) -> ValidTimes {
+        let from = [self.not_before, self.issued_at].into_iter().flatten();
+        let latest =
+            from.fold(NumericDate::DISTANT_PAST, |latest, from| if from > latest { from } else { latest });
+        ValidTimes { from: latest.minus(leeway), until: self.expires_at.plus(leeway) }
+    }
+}
+
+impl ValidTimes {
+    #[inline]
+    pub(crate) fn contain(&self, now: NumericDate) -> bool {
+        self.from <= now && now < self.until
+    }
 }
 
 fn date(claim: &'static str, value: Option<&RawValue>) -> Result<Option<NumericDate>, Error> {
@@ -52,5 +75,37 @@ fn date(claim: &'static str, value: Option<&RawValue>) -> Result<Option<NumericD
             expected: "a number of seconds since 1970",
             found: Some(Excerpt::of_json(value, Excerpt::DEFAULT_LIMIT)),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: u64) -> NumericDate {
+        NumericDate::from(UNIX_EPOCH + Duration::from_secs(seconds))
+    }
+
+    proptest! {
+        #[test]
+        fn valid_times_agree_with_the_check(
+            expires_at in 990..1_010_u64,
+            not_before in proptest::option::of(990..1_010_u64),
+            issued_at in proptest::option::of(990..1_010_u64),
+            leeway in 0..5_u64,
+            now in 980..1_020_u64,
+        ) {
+            let (now, leeway) = (at(now), Duration::from_secs(leeway));
+            let lifetime = Lifetime {
+                expires_at: at(expires_at),
+                not_before: not_before.map(at),
+                issued_at: issued_at.map(at),
+            };
+            prop_assert_eq!(lifetime.valid_times(leeway).contain(now), lifetime.check(now, leeway).is_ok());
+        }
     }
 }

@@ -15,6 +15,9 @@ const MAX_SECONDS: f64 = 253_402_300_799.0;
 pub struct NumericDate(f64);
 
 impl NumericDate {
+    /// A time before all others.
+    pub(crate) const DISTANT_PAST: Self = Self(f64::NEG_INFINITY);
+
     /// Parses a claim's value. Returns `None` if it is not a JSON number, or is after the year 9999
     /// or as far before 1970.
     pub(crate) fn parse(value: &RawValue) -> Option<Self> {
