@@ -361,8 +361,8 @@ impl Verifier {
         }
     }
 
-    /// Returns the issuer that the payload names, if it is trusted now. If it may be one of the
-    /// resolver's, it is asked for.
+    /// Returns the issuer that the payload names, if it is trusted now. Otherwise requests it from
+    /// the resolver.
     fn issuer_of(&self, payload: &JsonObject<'_>, now: NumericDate) -> Result<Arc<TrustedIssuer>, Undecided> {
         match self.trusted().get(payload, now) {
             Some(issuer) => Ok(issuer),

@@ -1,4 +1,4 @@
-//! Issuers that a function of the application knows: for services whose tenants have an issuer
+//! Issuers that a function of the application returns, for services whose tenants have an issuer
 //! each.
 
 use std::error::Error;
@@ -15,12 +15,12 @@ type BoxFuture = Pin<Box<dyn Future<Output = Result<Option<Issuer>, BoxError>> +
 pub(crate) type Resolve = Arc<dyn Fn(&str) -> BoxFuture + Send + Sync>;
 type Filter = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
-/// Issuers that are looked up when their first token comes, by a function of the application.
+/// Issuers that a function of the application looks up when their first token arrives.
 ///
-/// Give them to [`VerifierBuilder::trust_dynamic`](crate::VerifierBuilder::trust_dynamic). The
+/// Pass them to [`VerifierBuilder::trust_dynamic`](crate::VerifierBuilder::trust_dynamic). The
 /// verifier calls the function with the `iss` of a token. The function returns the issuer if it is
-/// a tenant's, and `None` if it is not. Trust comes from this decision alone: never build an
-/// [`Issuer`] from `iss` without a look at a list of your own.
+/// a tenant's, and `None` otherwise. Trust comes from this decision alone: look `iss` up in a list
+/// of your own before you build an [`Issuer`] from it.
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -47,35 +47,34 @@ type Filter = Box<dyn Fn(&str) -> bool + Send + Sync>;
 ///
 /// # Calls
 ///
-/// - The function runs in the background. One call is made for any number of requests with one
-///   `iss`. These requests wait for it, at most 2 s, and at most 4,096 at the same time.
-/// - A token that is malformed, that has expired, or whose `iss` the [filter](Self::filter) rejects
-///   causes no call.
+/// - The function runs in the background. All requests with one `iss` share one call. They wait for
+///   it at most 2 s, and at most 4,096 requests wait at the same time.
+/// - A malformed or expired token causes no call. Neither does a token whose `iss` the
+///   [filter](Self::filter) rejects.
 /// - At most [`max_calls`](Self::max_calls) calls run at the same time, and at most 1,024 names
-///   wait for one. Further names are [`Error::IssuerUnavailable`](crate::Error::IssuerUnavailable),
-///   HTTP 503, until there is room.
-/// - An error, a panic and a call that exceeds its [`timeout`](Self::timeout) make the tokens of
-///   this `iss` `IssuerUnavailable` for 2 s. Other issuers are not affected.
-/// - The issuer that is returned must have exactly the name that was asked for. Otherwise `iss` is
-///   unknown.
+///   wait for one. Tokens with further names are rejected with
+///   [`Error::IssuerUnavailable`](crate::Error::IssuerUnavailable) (503).
+/// - If a call fails, panics or exceeds its [`timeout`](Self::timeout), tokens with this `iss` are
+///   rejected with `IssuerUnavailable` for 2 s. Other issuers are not affected.
+/// - The returned issuer must have exactly the requested name. Otherwise `iss` is unknown.
 ///
-/// # Answers
+/// # Results
 ///
 /// - An issuer is trusted for its [`lifetime`](Self::lifetime). If one of its tokens was accepted
 ///   in this time, the function is called again before the end, and requests do not wait. Otherwise
 ///   the issuer is dropped, and its keys are no longer fetched.
 /// - If the function returns other rules for an issuer, they replace its rules.
-/// - An unknown `iss` is remembered for its [`unknown_lifetime`](Self::unknown_lifetime). Up to
-///   10,000 are remembered, and the oldest is forgotten first.
-/// - [`Verifier::distrust`](crate::Verifier::distrust) forgets the answer about a name, so that its
-///   next token causes a call. Call it after a tenant signed up, and after you have blocked one.
+/// - An unknown `iss` is remembered for the [`unknown_lifetime`](Self::unknown_lifetime). Up to
+///   10,000 names are remembered, and the oldest is forgotten first.
+/// - [`Verifier::distrust`](crate::Verifier::distrust) forgets the result for a name, so its next
+///   token causes a call. Call it when a tenant has signed up, and when you have blocked a tenant.
 ///
 /// # Limits
 ///
 /// At most [`max_issuers`](Self::max_issuers) are trusted at the same time. If there are more, the
-/// issuer whose last accepted token is the longest ago is dropped. Issuers of which no token was
-/// accepted yet can take the place of others only up to an eighth of the limit: an attacker who
-/// names real tenants without having valid tokens cannot displace the other seven eighths.
+/// least recently used issuer is dropped. Issuers without an accepted token displace others only up
+/// to an eighth of the limit: an attacker who names real tenants without having valid tokens cannot
+/// displace the other seven eighths.
 #[must_use = "issuers are trusted by the builder that they are given to: VerifierBuilder::trust_dynamic"]
 pub struct Issuers {
     pub(crate) resolve: Resolve,
@@ -88,11 +87,11 @@ pub struct Issuers {
 }
 
 impl Issuers {
-    /// Looks up issuers by this function.
+    /// Creates issuers that this function looks up.
     ///
-    /// It returns `Ok(None)` for a name that is no issuer of yours, and an error if it cannot
-    /// decide. The error is logged, so it must contain no secret. The function must not block: use
-    /// an asynchronous client of your database.
+    /// It must return `Ok(None)` for a name that is no issuer of yours, and an error if it cannot
+    /// decide. The error is logged, so it must contain no secret. The function must not block, so
+    /// use an asynchronous client of your database.
     pub fn resolver<F, Fut, E>(resolve: F) -> Self
     where
         F: Fn(&str) -> Fut + Send + Sync + 'static,
@@ -114,20 +113,20 @@ impl Issuers {
         }
     }
 
-    /// Calls the resolver only for names that this function accepts. Default: for every name that
-    /// an issuer may have.
+    /// Calls the resolver only for names that this function accepts. Default: every name that an
+    /// issuer may have.
     ///
-    /// It runs on the request's thread and sees names that attackers invent, so it must be cheap
-    /// and must not block. Give a filter that knows the form of your tenants' names: an invented
-    /// name then costs no call. If it panics, the token is
+    /// It runs on the request's thread and gets names that attackers invent, so it must be cheap
+    /// and must not block. If it checks the form of your tenants' names, most invented names cost
+    /// no call. If it panics, the token is rejected with
     /// [`Error::IssuerUnavailable`](crate::Error::IssuerUnavailable).
     pub fn filter(mut self, filter: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         self.filter = Some(Box::new(filter));
         self
     }
 
-    /// Sets how many issuers of the resolver are trusted at the same time. An issuer takes about 4
-    /// KiB, and its keys.
+    /// Sets the maximum number of issuers of the resolver that are trusted at the same time. An
+    /// issuer takes about 4 KiB, and its keys.
     ///
     /// Default: 1,000. Range: 1–100,000.
     pub fn max_issuers(mut self, issuers: usize) -> Self {
@@ -135,9 +134,11 @@ impl Issuers {
         self
     }
 
-    /// Sets how long an issuer is trusted after the resolver returned it: the bound for the end of
-    /// a tenant that you have removed. It is also how long tenants are served if the resolver
-    /// fails. The verifier asks again when four fifths have passed.
+    /// Sets how long an issuer is trusted after the resolver returned it.
+    ///
+    /// Tokens of a tenant that you have removed are accepted at most this long. If the resolver
+    /// fails, tenants are served at most this long. The verifier calls the resolver again when
+    /// between seven and eight tenths have passed.
     ///
     /// Default: 10 min. Range: 1 s–24 h.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
@@ -145,8 +146,10 @@ impl Issuers {
         self
     }
 
-    /// Sets how long a name is remembered that the resolver does not know: the bound for the time
-    /// from a tenant's sign-up to its first accepted token, if its name was used before.
+    /// Sets how long an unknown name is remembered.
+    ///
+    /// If the name of a tenant was used before its sign-up, its first token is accepted at most
+    /// this long after the sign-up.
     ///
     /// Default: 1 min. Range: 1 s–1 h.
     pub fn unknown_lifetime(mut self, lifetime: Duration) -> Self {
@@ -160,14 +163,14 @@ impl Issuers {
         self
     }
 
-    /// Sets how many calls run at the same time. As many may run beside them for issuers that are
-    /// trusted already.
+    /// Sets the maximum number of calls that run at the same time. As many may run beside them for
+    /// issuers that are trusted already.
     ///
     /// Calls for invented names use the same budget as calls for new tenants. If an attacker
-    /// invents more names than the budget decides, a new tenant gets 503 until one of its attempts
-    /// finds room: of `n` names each second and `b` calls, an attempt succeeds with a probability
-    /// of about `b / n`. A [filter](Self::filter), or a call of
-    /// [`Verifier::trust`](crate::Verifier::trust) when the tenant signs up, needs no luck.
+    /// invents names faster than the budget decides, a new tenant gets 503 until one of its
+    /// attempts finds room. With `n` names and `b` calls per second, an attempt succeeds with a
+    /// probability of about `b / n`. To avoid that, set a [filter](Self::filter), or call
+    /// [`Verifier::trust`](crate::Verifier::trust) when a tenant signs up.
     ///
     /// Default: 32. Range: 1–1,024.
     pub fn max_calls(mut self, calls: usize) -> Self {

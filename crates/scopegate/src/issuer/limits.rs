@@ -1,4 +1,4 @@
-//! What one issuer may do: the scopes that it may grant, and its leeway.
+//! Limits of one issuer: the scopes that it may grant, and its leeway.
 
 use std::time::Duration;
 
@@ -12,11 +12,10 @@ impl Issuer {
     pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
     /// Limits the scopes that this issuer can grant to these. Other scopes in its tokens are
-    /// ignored, as if they were absent. May be called several times; each call adds scopes.
-    /// Default: no limit.
+    /// ignored. Each call adds scopes. Default: no limit.
     ///
     /// Without a limit, each trusted issuer can grant each scope. Use it for a partner's issuer,
-    /// whose operators could otherwise grant themselves `orders/admin`.
+    /// because the partner could otherwise grant itself `orders/admin`.
     ///
     /// ```
     /// use scopegate::{Issuer, Verifier};
@@ -32,13 +31,15 @@ impl Issuer {
     /// # Ok(()) }
     /// ```
     ///
-    /// The limit applies to the scopes that [scope sources](Self::scopes_from) yield, so after
+    /// The limit applies to the scopes that [scope sources](Self::scopes_from) return, so after
     /// prefixes and maps. Scopes that a granted scope
     /// [implies](crate::VerifierBuilder::implied_scopes) are granted too, because you declared it.
     /// [`Claims::claim`](crate::Claims::claim) reads the token's claims as the issuer wrote them.
     ///
-    /// When the verifier starts, no scope at all is [`ConfigError::EmptyList`], and a string that
-    /// is not a scope is [`ConfigError::InvalidScope`].
+    /// Starting the verifier fails with
+    ///
+    /// - [`ConfigError::EmptyList`] for a limit without scopes.
+    /// - [`ConfigError::InvalidScope`] for a string that is not a scope.
     pub fn limit_scopes<I>(mut self, scopes: I) -> Self
     where
         I: IntoIterator,
@@ -51,9 +52,10 @@ impl Issuer {
         self
     }
 
-    /// Sets how far `exp`, `nbf` and `iat` of this issuer's tokens may be off, for an issuer whose
-    /// clock differs from yours. Default: the verifier's
-    /// [`leeway`](crate::VerifierBuilder::leeway). Range: 0 s–300 s.
+    /// Sets the leeway for `exp`, `nbf` and `iat` of this issuer's tokens. Use it if the issuer's
+    /// clock differs from yours.
+    ///
+    /// Default: the verifier's [`leeway`](crate::VerifierBuilder::leeway). Range: 0 s–300 s.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.policy.leeway = Some(leeway);
         self

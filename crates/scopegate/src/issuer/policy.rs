@@ -24,7 +24,7 @@ pub(crate) struct Policy {
     pub(crate) kind: TokenKind,
     pub(crate) audience: AudiencePolicy,
     pub(crate) scopes: ScopeClaims,
-    /// Sorted. The scopes that the issuer may grant; `None` for all.
+    /// The scopes that the issuer may grant, sorted. `None` if it may grant all.
     pub(crate) scope_limit: Option<Vec<String>>,
     /// The issuer's own leeway, instead of the verifier's.
     pub(crate) leeway: Option<Duration>,

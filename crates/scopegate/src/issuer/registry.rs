@@ -30,7 +30,7 @@ pub(crate) struct TrustedIssuer {
     pub(crate) identifier: Arc<str>,
     pub(crate) policy: Policy,
     pub(crate) keys: Arc<IssuerKeys>,
-    /// The issuer's own, or the verifier's.
+    /// The issuer's own leeway, or the verifier's.
     pub(crate) leeway: Duration,
 }
 
@@ -173,7 +173,7 @@ impl TrustedIssuer {
     }
 }
 
-/// The configured issuers of a verifier, at one time. It is replaced as a whole.
+/// The configured issuers of a verifier. A change replaces all of it.
 #[derive(Default)]
 pub(crate) struct Registry {
     /// The names come from the configuration and not from attackers, so no keyed hash is needed.
@@ -210,7 +210,7 @@ impl Registry {
         }
     }
 
-    /// The error for a token of none of the issuers.
+    /// Returns the error for a token whose issuer is not trusted.
     pub(crate) fn unknown_issuer(&self, payload: &JsonObject<'_>) -> Error {
         let value = payload.get("iss");
         Error::UnknownIssuer {
@@ -224,7 +224,7 @@ impl Registry {
         self.issuers.get(name)
     }
 
-    /// The issuers in the order of the configuration.
+    /// Returns the issuers in the order of the configuration.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<TrustedIssuer>> {
         self.declared.iter()
     }

@@ -1,5 +1,4 @@
-//! The keys of one issuer: a view of its source, with keys that may verify its tokens as long as it
-//! is trusted.
+//! The keys of one issuer: a view of its source, and how long the issuer is trusted.
 
 use std::sync::Arc;
 
@@ -15,9 +14,9 @@ use crate::token::numeric_date::NumericDate;
 /// Issuers that publish their keys at one URL share the source, and each has its own view of it.
 pub(crate) struct IssuerKeys {
     source: Keys,
-    /// The values that the member `issuer` of a key may have.
+    /// The accepted values of a key's member `issuer`.
     names: Vec<String>,
-    /// The view of the source's current set, if keys of the set name their issuers.
+    /// The view of the source's current set. `None` if no key of the set names its issuer.
     view: ArcSwapOption<View>,
     standing: Standing,
 }
@@ -67,7 +66,7 @@ impl IssuerKeys {
         self.source.read(now, overdue, read)
     }
 
-    /// Reads the last keys, whether or not they may still be used. Returns `None` if there are none
+    /// Reads the last keys, even if they are no longer usable. Returns `None` if there are none
     /// yet.
     pub(crate) fn read_last<T>(&self, read: impl FnOnce(&KeySet) -> T) -> Option<T> {
         match &self.source {
@@ -76,19 +75,19 @@ impl IssuerKeys {
         }
     }
 
-    /// Returns whether there are keys that may be used. It makes no fetch due.
+    /// Returns whether there are usable keys. It makes no fetch due.
     pub(crate) fn is_usable(&self, now: NumericDate) -> bool {
         self.source.is_usable(now) && self.read_last(|set| !set.is_empty()).unwrap_or(false)
     }
 
-    /// Asks for a key that was not among the keys when it was looked up. Returns `None` if keys are
+    /// Requests a key that was not in the set when it was looked up. Returns `None` if the keys are
     /// static.
     pub(crate) fn request(&self, key: &KeyName) -> Option<KeyRequested> {
         let has_arrived = |set: &KeySet| self.in_view(set, |view| view.contains(key));
         Some(self.fetched()?.request(key, has_arrived))
     }
 
-    /// Passes on the keys of a set that may verify this issuer's tokens.
+    /// Passes the keys of a set that may verify this issuer's tokens to `read`.
     #[inline]
     pub(crate) fn in_view<T>(&self, set: &KeySet, read: impl FnOnce(&KeySet) -> T) -> T {
         if set.names_issuers() { read(&self.view(set).keys) } else { read(set) }

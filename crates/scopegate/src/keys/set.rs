@@ -29,7 +29,7 @@ pub(crate) struct KeySet {
     named: Vec<(Box<str>, Arc<Key>)>,
     /// In the order of the document.
     skipped: Vec<SkippedJwk>,
-    /// The issuer of each key, if one of them names it and the set is not for one issuer.
+    /// The issuer of each key, if a key names its issuer and the set is not for one issuer.
     owners: Vec<Owner>,
 }
 
@@ -109,13 +109,13 @@ impl KeySet {
         Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), keys, named, skipped, owners }
     }
 
-    /// Whether keys name their issuers, so that each issuer has to use [its
-    /// own](Self::for_issuers).
+    /// Returns whether keys name their issuers. If so, each issuer uses a set
+    /// [of its own](Self::for_issuers).
     pub(crate) fn names_issuers(&self) -> bool {
         !self.owners.is_empty()
     }
 
-    /// The set for an issuer with these names: a key that names another issuer is skipped.
+    /// Returns the set for an issuer with these names. A key that names another issuer is skipped.
     pub(crate) fn for_issuers(&self, names: &[String]) -> Self {
         let (mut keys, mut skipped) = (Vec::with_capacity(self.keys.len()), self.skipped.clone());
         for Owner { position, issuer, key } in &self.owners {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::keys::fetched::FetchedKeys;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 
-/// Keys that are fetched as long as this is held. Trusted issuers hold it, cached tokens do not.
+/// Keys that are fetched while a trusted issuer holds this source. Cached tokens do not hold it.
 pub(crate) struct KeySource {
     pub(crate) keys: Arc<FetchedKeys>,
-    /// Held, because dropping it ends the task.
+    /// Dropping this guard ends the task.
     pub(crate) _task: AbortOnDrop,
 }

@@ -1,5 +1,4 @@
-//! How long an issuer is trusted: read by requests without a lock, and changed while the verifier
-//! runs.
+//! The time until which an issuer is trusted. Requests read it without a lock.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -7,23 +6,23 @@ use crate::token::numeric_date::NumericDate;
 
 /// The trust in one issuer. Dates are seconds since 1970, as the bits of an `f64`.
 pub(crate) struct Standing {
-    /// Until then, a request needs to look at nothing else.
+    /// Before this date, a request reads nothing else.
     undisputed_until: AtomicU64,
-    /// When the trust ends. It is written under the lock of the registry.
+    /// The end of the trust. It is written under the lock of the registry.
     trusted_until: AtomicU64,
     /// A token was accepted since the last call of [`take_used`](Self::take_used).
     used: AtomicBool,
 }
 
-/// Before every time: the trust has ended, and never returns.
+/// A date before every time. The trust has ended, and never returns.
 const ENDED: f64 = f64::NEG_INFINITY;
 
-/// Not after any time: the next request takes a closer look.
+/// A date before every time. The next request reads the other fields.
 #[cfg(feature = "fetch")]
 const DISPUTED: f64 = f64::MIN;
 
 impl Standing {
-    /// Trusted until it is ended.
+    /// Creates a standing without an end.
     pub(crate) fn configured() -> Self {
         let forever = f64::INFINITY.to_bits();
         Self {
@@ -33,7 +32,7 @@ impl Standing {
         }
     }
 
-    /// Trusted until this date. The first token that is accepted is recorded as a use.
+    /// Creates a standing until this date. The first accepted token is recorded as a use.
     #[cfg(feature = "fetch")]
     pub(crate) fn until(date: NumericDate) -> Self {
         Self {
@@ -76,7 +75,7 @@ impl Standing {
         self.undisputed_until.swap(ENDED.to_bits(), Ordering::AcqRel);
     }
 
-    /// Sets another end. The caller holds the lock of the registry, and has not ended the trust.
+    /// Sets the end. The caller holds the lock of the registry, and has not ended the trust.
     #[cfg(feature = "fetch")]
     pub(crate) fn prolong(&self, date: NumericDate) {
         self.trusted_until.store(date.as_secs_f64().to_bits(), Ordering::Release);

@@ -1,5 +1,4 @@
-//! The sources of fetched keys of one verifier: one source for each key set, whichever issuers use
-//! it.
+//! The sources of fetched keys of one verifier, one for each key set.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -21,7 +20,8 @@ use crate::keys::refresh::task::{Progress, RefreshEndedGuard, RefreshTask};
 use crate::keys::source::KeySource;
 use crate::token::algorithm::Algorithm;
 
-/// Starts the task of a source when the first issuer needs it. It ends with the last one.
+/// Starts a source's task for the first issuer that uses it. The task ends with the last such
+/// issuer.
 pub(super) struct KeySources {
     transport: Transport,
     clock: Arc<dyn Clock>,
@@ -34,14 +34,14 @@ pub(super) struct KeySources {
 #[derive(Default)]
 struct Live {
     sources: HashMap<SourceId, Weak<KeySource>>,
-    /// When this number is reached, ended sources are removed.
+    /// The number of sources at which ended sources are removed.
     sweep_at: usize,
 }
 
-/// The identity of a source: two issuers with the same one share it.
+/// The identity of a source. Issuers with equal identities share the source.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct SourceId {
-    /// The issuer's URL and not that of the key set.
+    /// The URL is the issuer's, and not the key set's.
     by_metadata: bool,
     url: String,
     /// Keys for other algorithms are not prepared.
@@ -49,7 +49,7 @@ struct SourceId {
     authorization: Option<AuthorizationId>,
 }
 
-/// Removing ended sources is not worth while before.
+/// Minimum number of sources before ended sources are removed.
 const MIN_SWEEP: usize = 64;
 
 impl KeySources {

@@ -1,4 +1,4 @@
-//! One trusted issuer with its keys, made of its configuration.
+//! Trusted issuers with their keys, created from configurations.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +19,9 @@ use crate::keys::standing::Standing;
 #[cfg(feature = "fetch")]
 use crate::verifier::key_sources::KeySources;
 
-/// Makes trusted issuers of configurations.
+/// Creates trusted issuers from configurations.
 pub(crate) struct MemberFactory {
-    /// The verifier's, for issuers without their own.
+    /// The verifier's leeway, for issuers without one of their own.
     pub(super) leeway: Duration,
     /// `None` for a verifier that was built without a runtime.
     #[cfg(feature = "fetch")]
@@ -31,13 +31,13 @@ pub(crate) struct MemberFactory {
 /// A trusted issuer, and the source that keeps its keys fresh.
 pub(super) struct Member {
     pub(super) issuer: Arc<TrustedIssuer>,
-    /// Held, because dropping the last holder ends the refresh.
+    /// Dropping the last reference ends the refresh.
     pub(super) source: Option<Arc<KeySource>>,
     static_jwks: Option<String>,
 }
 
 impl Member {
-    /// Whether both accept the same tokens, so that cached tokens may stay.
+    /// Returns whether both accept the same tokens, so cached tokens may stay.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
         let same_source = match (&self.source, &other.source) {
             (None, None) => self.static_jwks == other.static_jwks,
@@ -49,15 +49,15 @@ impl Member {
             && self.issuer.policy == other.issuer.policy
     }
 
-    /// Ends the trust, for cached tokens too.
+    /// Ends the trust, also for cached tokens.
     pub(super) fn end(&self) {
         self.issuer.keys.standing().end();
     }
 }
 
 impl MemberFactory {
-    /// Checks an issuer and gives it its keys. Fetched keys come from the source that other issuers
-    /// use, if there is one.
+    /// Checks an issuer and adds its keys. If other issuers use the same key set, it shares their
+    /// source.
     pub(super) fn member(&self, issuer: Issuer, standing: Standing) -> Result<Member, ConfigError> {
         issuer.check()?;
         issuer.warn_of_client_as_audience();

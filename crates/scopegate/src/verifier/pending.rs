@@ -91,7 +91,7 @@ impl PendingVerification {
         }
     }
 
-    /// Waits for the resolver.
+    /// Waits for the resolver's result.
     #[cfg(feature = "fetch")]
     async fn resolved(&self, unresolved: &UnresolvedIssuer, deadline: Instant) -> Result<(), Error> {
         let Some(resolver) = self.verifier.trusted().resolver() else { return Err(unresolved.error()) };
@@ -145,8 +145,8 @@ impl PendingVerification {
         }
     }
 
-    /// Verifies the token once its key is there, or its issuer is trusted no longer or by other
-    /// rules.
+    /// Verifies the token when its key has arrived, or when its issuer's trust or rules have
+    /// changed.
     fn verify_again(&self) -> Result<Claims, Error> {
         // Another request may have waited with the same token.
         if let Some(claims) = self.verifier.cached(&self.token, self.verifier.now(), OverdueKeys::Use) {

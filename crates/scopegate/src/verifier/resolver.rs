@@ -1,5 +1,7 @@
-//! Whom does the application's resolver trust? Requests read the live issuers without a lock; names
-//! that are not among them are asked for in the background, within a budget.
+//! The resolver: which issuers does the application's function trust?
+//!
+//! Requests read the live issuers without a lock. Other names are looked up in the background,
+//! within a budget.
 
 mod answers;
 mod call;
@@ -39,13 +41,13 @@ use crate::verifier::member::{Member, MemberFactory};
 /// and requests for 2 s.
 const MAX_QUEUED: usize = 1_024;
 
-/// How long a name is not asked for again after a failure.
+/// The time after a failure without further calls for the name.
 const FAILURE_PAUSE: Duration = Duration::from_secs(2);
 
-/// How often the live issuers are looked at, as a part of their lifetime.
+/// How often the use of live issuers is read in one lifetime.
 const LOOKS_PER_LIFETIME: u32 = 40;
 
-/// An attacker can cause failures, and must not fill the log.
+/// Minimum time between two warnings, because an attacker can cause failures.
 const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// The resolver of one verifier.
@@ -56,11 +58,11 @@ pub(crate) struct Resolver {
     runtime: Handle,
     directory: Directory,
     state: Mutex<State>,
-    /// For names that requests ask for.
+    /// The budget of calls that requests cause.
     calls: Arc<Semaphore>,
-    /// For live issuers: invented names must not delay them.
+    /// The budget for live issuers. Invented names must not delay them.
     renewals: Arc<Semaphore>,
-    /// How many requests wait.
+    /// The number of requests that wait.
     waiting: AtomicUsize,
 }
 
@@ -68,16 +70,16 @@ pub(crate) struct Resolver {
 struct State {
     live: LiveIssuers,
     pending: HashMap<Arc<str>, Arc<Resolution>>,
-    /// How many of them requests have caused.
+    /// The number of pending calls that requests have caused.
     queued: usize,
     answers: Answers,
     counts: ResolverStatus,
     warned_at: Option<Instant>,
 }
 
-/// The knowledge about a name that is not among the live issuers.
+/// The result for a name that was not found among the live issuers.
 pub(super) enum Asked {
-    /// It is there now.
+    /// The issuer has become live.
     Live,
     Unknown,
     Unavailable {
@@ -87,7 +89,7 @@ pub(super) enum Asked {
 }
 
 impl Resolver {
-    /// Starts the task that looks at the live issuers. Dropping its guard ends it.
+    /// Starts the task that renews the live issuers. Dropping its guard ends the task.
     pub(super) fn start(
         settings: Issuers,
         factory: Arc<MemberFactory>,
@@ -125,7 +127,7 @@ impl Resolver {
         self.directory.get(name).filter(|issuer| issuer.keys.standing().is_trusted(now))
     }
 
-    /// Asks for a name that is not among the live issuers.
+    /// Requests an issuer that was not found among the live issuers.
     pub(super) fn ask(self: &Arc<Self>, name: &str, now: NumericDate) -> Asked {
         if !is_string_or_uri(name) {
             return Asked::Unknown;
@@ -172,8 +174,8 @@ impl Resolver {
         resolution.settled(&self.waiting).await
     }
 
-    /// Forgets a name: its live issuer, the last answer, and a call that is under way. Returns
-    /// whether it was a live issuer.
+    /// Forgets a name: its live issuer, the last result, and a pending call. Returns whether it was
+    /// a live issuer.
     pub(super) fn forget(&self, name: &str) -> bool {
         let mut state = self.state();
         state.answers.remove(name);
@@ -204,7 +206,7 @@ impl Resolver {
         self.runtime.spawn(call.run(resolve, budget, limit));
     }
 
-    /// Takes the outcome of a call.
+    /// Stores the outcome of a call.
     fn settle(&self, name: &Arc<str>, resolution: &Arc<Resolution>, outcome: Outcome) {
         // May read certificates, so it does not take the lock.
         let answer = match outcome {
@@ -250,7 +252,7 @@ impl Resolver {
         drop(state);
     }
 
-    /// Makes a member of the issuer that the resolver has returned for a name.
+    /// Creates a member from the issuer that the resolver returned for a name.
     fn member(&self, name: &Arc<str>, issuer: Issuer) -> Result<Option<Member>, String> {
         if issuer.identifier != **name {
             // Not an error: the application may read a tenant's id out of `iss` and ignore the rest of it.
@@ -264,7 +266,7 @@ impl Resolver {
         self.factory.member(issuer, Standing::until(until)).map(Some).map_err(|error| error.to_string())
     }
 
-    /// Trusts a member. Returns the members that are not trusted any more.
+    /// Trusts a member. Returns the members that are no longer trusted.
     fn admit(&self, state: &mut State, member: Member, now: Instant) -> Vec<Member> {
         let (name, lifetime) = (Arc::clone(&member.issuer.identifier), self.settings.lifetime);
         let random = fastrand::f64();
@@ -286,7 +288,7 @@ impl Resolver {
         removed
     }
 
-    /// Ends the trust in members that are not live any more.
+    /// Ends the trust in members that are no longer live.
     fn end(&self, removed: &[Member]) {
         for member in removed {
             // A replaced one has a successor with its name.
@@ -298,7 +300,7 @@ impl Resolver {
         }
     }
 
-    /// Drops the issuers whose time is over, and asks again for issuers in use.
+    /// Drops the issuers whose lifetime is over, and calls the resolver for issuers in use.
     fn look(self: &Arc<Self>) {
         let mut state = self.state();
         let (removed, renewed) = state.live.due(Instant::now());
@@ -352,7 +354,7 @@ async fn look_after(resolver: Weak<Resolver>, period: Duration) {
     }
 }
 
-/// Whole seconds, at least one, as `Retry-After` has them (RFC 9110 §10.2.3).
+/// Rounds up to whole seconds, at least one, for `Retry-After` (RFC 9110 §10.2.3).
 fn whole_seconds(wait: Duration) -> Duration {
     let begun = u64::from(wait.subsec_nanos() > 0);
     Duration::from_secs(wait.as_secs() + begun).max(Duration::from_secs(1))

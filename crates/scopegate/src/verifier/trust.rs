@@ -1,5 +1,6 @@
-//! Which issuers does a verifier trust now? Requests read a snapshot without a lock; changes
-//! replace it.
+//! Trust: which issuers does a verifier trust now?
+//!
+//! Requests read a snapshot without a lock. Changes replace it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,10 +35,10 @@ use crate::verifier::resolver::{Asked, Resolver};
 /// The trusted issuers of a verifier.
 pub(crate) struct Trust {
     snapshot: ArcSwap<Registry>,
-    /// Held by changes only.
+    /// Only changes take the lock.
     members: Mutex<Vec<Member>>,
     factory: Arc<MemberFactory>,
-    /// With the guard of its task.
+    /// The resolver, and the guard of its task.
     #[cfg(feature = "fetch")]
     resolver: Option<(Arc<Resolver>, AbortOnDrop)>,
 }
@@ -55,7 +56,7 @@ impl Trust {
         })
     }
 
-    /// Trusts the issuers of a resolver, too.
+    /// Adds a resolver.
     #[cfg(feature = "fetch")]
     pub(super) fn with_resolver(self, issuers: Issuers, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
         issuers.check()?;
@@ -70,7 +71,7 @@ impl Trust {
         self.resolver.as_ref().map(|(resolver, _)| resolver)
     }
 
-    /// Trusts issuers whose keys are in a test's hands.
+    /// Trusts issuers whose keys a test controls.
     #[cfg(test)]
     pub(super) fn of(issuers: Vec<Arc<TrustedIssuer>>) -> Self {
         let factory = MemberFactory {
@@ -88,12 +89,12 @@ impl Trust {
         }
     }
 
-    /// The issuers at the moment, without a lock.
+    /// Returns the current issuers, without a lock.
     pub(super) fn snapshot(&self) -> Guard<Arc<Registry>> {
         self.snapshot.load()
     }
 
-    /// The issuers at the moment, for longer than a look-up.
+    /// Returns the current issuers, for longer than a look-up.
     pub(super) fn issuers(&self) -> Arc<Registry> {
         self.snapshot.load_full()
     }
@@ -136,7 +137,7 @@ impl Trust {
         None
     }
 
-    /// Asks the resolver for the issuer that the payload names.
+    /// Requests the issuer that the payload names from the resolver.
     #[cfg(feature = "fetch")]
     pub(super) fn ask(
         &self,
@@ -227,7 +228,7 @@ impl Trust {
         true
     }
 
-    /// For a caller that holds the lock.
+    /// Replaces the snapshot. The caller holds the lock.
     fn publish(&self, members: &[Member]) {
         self.snapshot.store(Arc::new(registry(members)));
     }
@@ -242,7 +243,7 @@ fn registry(members: &[Member]) -> Registry {
     Registry::new(members.iter().map(|member| Arc::clone(&member.issuer)).collect())
 }
 
-/// The error for two issuers of tokens without `iss`.
+/// Returns the error for two issuers of tokens without `iss`.
 pub(super) fn two_unnamed(one: &str, other: &str) -> ConfigError {
     ConfigError::OutOfRange {
         setting: "allow_missing_iss",
@@ -260,9 +261,9 @@ impl Verifier {
     /// - The first fetch of the issuer's keys begins in the background, on the runtime that the
     ///   verifier was started on. Requests wait for it at most 2 s, as after
     ///   [`start_lazy`](crate::VerifierBuilder::start_lazy).
-    /// - If the key set is the same one as before, or that of another trusted issuer, its keys are
-    ///   used at once and no fetch is made. Key sets are the same if their URL, their credentials
-    ///   and the issuer's algorithms are.
+    /// - If a trusted issuer uses the same key set already, its keys are used at once and no fetch
+    ///   is made. Key sets are the same if their URL, their credentials and the issuer's algorithms
+    ///   are.
     /// - If a rule has changed, cached tokens of the issuer are verified anew at their next use. If
     ///   nothing has changed, the call does nothing.
     ///
@@ -286,9 +287,9 @@ impl Verifier {
     /// ```
     ///
     /// # Errors
-    /// Returns [`ConfigError`] as [`start`](crate::VerifierBuilder::start) does; nothing changes
-    /// then. [`ConfigError::KeysRequireRuntime`] if the issuer's keys have to be fetched and the
-    /// verifier was made by [`build`](crate::VerifierBuilder::build).
+    /// Returns the errors of [`start`](crate::VerifierBuilder::start), without any change. Returns
+    /// [`ConfigError::KeysRequireRuntime`] if the issuer's keys have to be fetched and the verifier
+    /// was created by [`build`](crate::VerifierBuilder::build).
     pub fn trust(&self, issuer: Issuer) -> Result<(), ConfigError> {
         self.trusted().trust(issuer)
     }
@@ -301,9 +302,9 @@ impl Verifier {
     /// are being decided at this moment may still be accepted. Its keys are no longer fetched,
     /// unless another issuer has the same key set.
     ///
-    /// If the verifier has a [resolver](crate::VerifierBuilder::trust_dynamic), everything that it
-    /// has said about the name is forgotten, and the next token causes a call. So block the issuer
-    /// there first, and call this then.
+    /// If the verifier has a [resolver](crate::VerifierBuilder::trust_dynamic), its result for the
+    /// name is forgotten, and the next token causes a call. So block the issuer there before you
+    /// call this.
     pub fn distrust(&self, issuer: &str) -> bool {
         self.trusted().distrust(issuer)
     }

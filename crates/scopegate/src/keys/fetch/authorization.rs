@@ -41,7 +41,7 @@ enum Source {
     Callback(Arc<dyn Fn() -> BoxFuture + Send + Sync>),
 }
 
-/// Tells credentials apart, as long as they are in use.
+/// An id of credentials. Credentials that are in use at the same time have different ids.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum AuthorizationId {
     BearerFile(Arc<Path>),

@@ -1,4 +1,4 @@
-//! How many key sets one verifier fetches at the same time, however many issuers it trusts.
+//! Bounds on the fetches of one verifier that run at the same time.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -29,7 +29,7 @@ impl FetchPermits {
         Self { first: semaphore(), renewal: semaphore(), retry: semaphore() }
     }
 
-    /// Waits for a permit. Semaphores are never closed, so there is one.
+    /// Waits for a permit. It returns one, because the semaphores are never closed.
     pub(crate) async fn acquire(&self, last: LastFetch) -> Option<SemaphorePermit<'_>> {
         let semaphore = match last {
             LastFetch::None => &self.first,

@@ -1,4 +1,4 @@
-//! A bounded memory for the answers of a resolver about names that are no live issuers.
+//! A bounded memory of names that the resolver did not return an issuer for.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// for again then, within the budget of calls.
 pub(super) const MAX_ANSWERS: usize = 10_000;
 
-/// An answer that is no issuer.
+/// A result without an issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Unknown,
@@ -35,7 +35,7 @@ struct Remembered {
 }
 
 impl Answers {
-    /// Returns the answer about a name, and until when it is remembered.
+    /// Returns the result for a name, and its end.
     pub(super) fn get(&self, name: &str, now: Instant) -> Option<(Answer, Instant)> {
         let found = self.by_name.get(&self.key(name)).filter(|found| now < found.until)?;
         Some((found.answer, found.until))

@@ -16,12 +16,12 @@ use crate::verifier::resolver::Resolver;
 /// Maximum number of requests that wait for calls. Each holds a connection and some kilobytes.
 const MAX_WAITING: usize = 4_096;
 
-/// Maximum number of them that wait for one call.
+/// Maximum number of requests that wait for one call.
 const MAX_WAITING_PER_CALL: usize = 1_024;
 
-/// A call that is queued or under way.
+/// A call that is queued or runs.
 pub(crate) struct Resolution {
-    /// Whether the issuer is trusted already, so that no request waits.
+    /// The issuer is trusted already, so no request waits.
     pub(super) is_renewal: bool,
     settled: watch::Sender<bool>,
 }
@@ -49,7 +49,7 @@ impl Resolution {
     }
 }
 
-/// Returned when it is dropped, also by a client that went away.
+/// Dropping it, also by a client that disconnected, ends the wait.
 struct WaitPermit<'w>(&'w AtomicUsize);
 
 impl Drop for WaitPermit<'_> {
@@ -61,7 +61,7 @@ impl Drop for WaitPermit<'_> {
 /// The end of a call.
 pub(super) enum Outcome {
     Returned(Option<Box<Issuer>>),
-    /// Why there is no answer, for the log.
+    /// The reason for the log.
     Failed(String),
 }
 

@@ -9,7 +9,7 @@ use rustc_hash::FxBuildHasher;
 
 use crate::issuer::registry::TrustedIssuer;
 
-/// A change copies one part of so many: 160 references for 10,000 issuers.
+/// Number of shards. A change copies one of them: 160 references for 10,000 issuers.
 const SHARDS: usize = 64;
 
 /// Only names that the resolver has returned are here, so that a keyed hash would protect nothing.
@@ -28,7 +28,7 @@ impl Directory {
         self.shard(name)?.load().get(name).map(Arc::clone)
     }
 
-    /// Adds an issuer, or replaces the one with this name. The caller holds the lock of the
+    /// Adds an issuer, or replaces the issuer with this name. The caller holds the lock of the
     /// resolver.
     pub(super) fn insert(&self, issuer: &Arc<TrustedIssuer>) {
         self.change(&issuer.identifier, |shard| {
