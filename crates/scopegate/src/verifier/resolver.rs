@@ -280,7 +280,7 @@ impl Resolver {
             self.directory.insert(&member.issuer);
             return state.live.insert(member, now, lifetime, random).into_iter().collect();
         }
-        let removed = state.live.make_room();
+        let removed: Vec<Member> = state.live.make_room().into_iter().collect();
         state.counts.evicted_issuers += u64::try_from(removed.len()).unwrap_or(u64::MAX);
         self.directory.insert(&member.issuer);
         state.live.insert(member, now, lifetime, random);

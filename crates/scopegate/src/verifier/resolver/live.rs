@@ -1,6 +1,6 @@
-//! The issuers of a resolver that are trusted now: how long, and which one is dropped for another.
+//! The issuers of a resolver that are trusted now, with their renewal and eviction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,9 @@ use crate::verifier::member::Member;
 /// Issuers without an accepted token take the place of others up to this part of the limit.
 const UNPROVEN_PART: usize = 8;
 
+/// The part of the limit that is chosen for eviction at once.
+const BATCH_PART: usize = 64;
+
 /// The function is called again when this part of the lifetime has passed.
 const RENEW_AT: f64 = 0.8;
 
@@ -20,7 +23,9 @@ const JITTER: f64 = 0.1;
 pub(super) struct LiveIssuers {
     by_name: HashMap<Arc<str>, Live>,
     limit: usize,
-    /// Counts the looks at the issuers' use.
+    /// The issuers to evict next, the least recently used first, each with its last use.
+    candidates: VecDeque<(u64, Arc<str>)>,
+    /// The number of times that the issuers' use was read.
     looks: u64,
 }
 
@@ -31,15 +36,15 @@ struct Live {
     is_renewing: bool,
     /// A token was accepted since the resolver returned the issuer last.
     used_since_resolved: bool,
-    /// A token was accepted since it came here.
+    /// A token was accepted since the issuer was added.
     proven: bool,
-    /// The number of the look that has found it in use, or of its arrival.
+    /// The value of `looks` at the last use, or when the issuer was added.
     last_used: u64,
 }
 
 impl LiveIssuers {
     pub(super) fn new(limit: usize) -> Self {
-        Self { by_name: HashMap::new(), limit, looks: 0 }
+        Self { by_name: HashMap::new(), limit, candidates: VecDeque::new(), looks: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -73,7 +78,7 @@ impl LiveIssuers {
         self.by_name.insert(name, live).map(|earlier| earlier.member)
     }
 
-    /// The resolver has returned the same issuer again.
+    /// Prolongs an issuer that the resolver has returned again.
     pub(super) fn prolong(&mut self, name: &str, now: Instant, lifetime: Duration, random: f64) {
         if let Some(live) = self.by_name.get_mut(name) {
             live.ends_at = now + lifetime;
@@ -82,7 +87,7 @@ impl LiveIssuers {
         }
     }
 
-    /// The resolver could not decide. The next look asks again.
+    /// Ends a renewal without a result. The next look calls the resolver again.
     pub(super) fn not_renewed(&mut self, name: &str) {
         if let Some(live) = self.by_name.get_mut(name) {
             live.is_renewing = false;
@@ -93,25 +98,50 @@ impl LiveIssuers {
         self.by_name.remove(name).map(|live| live.member)
     }
 
-    /// Removes issuers until there is room for one more.
-    pub(super) fn make_room(&mut self) -> Vec<Member> {
-        let mut removed = Vec::new();
-        self.look();
-        while self.by_name.len() >= self.limit {
-            let Some(name) = self.least_recently_used() else { break };
-            removed.extend(self.remove(&name));
+    /// Removes the least recently used issuer if there is no room for one more.
+    pub(super) fn make_room(&mut self) -> Option<Member> {
+        if self.by_name.len() < self.limit {
+            return None;
         }
-        removed
+        if let Some(name) = self.next_unused() {
+            return self.remove(&name);
+        }
+        self.look();
+        self.choose_candidates();
+        let (_, name) = self.candidates.pop_front()?;
+        self.remove(&name)
     }
 
-    fn least_recently_used(&self) -> Option<Arc<str>> {
+    /// Returns the next candidate that had no use since it was chosen.
+    fn next_unused(&mut self) -> Option<Arc<str>> {
+        while let Some((last_used, name)) = self.candidates.pop_front() {
+            let Some(live) = self.by_name.get_mut(&name) else { continue };
+            if live.last_used == last_used && !live.read_use(self.looks + 1) {
+                return Some(name);
+            }
+        }
+        None
+    }
+
+    /// Chooses the least recently used issuers. An eviction reads all issuers only if there is no
+    /// candidate left, so a flood of admissions costs a constant time each.
+    fn choose_candidates(&mut self) {
+        let batch = (self.limit / BATCH_PART).max(1);
         let unproven = self.by_name.values().filter(|live| !live.proven).count();
-        let only_unproven = unproven > self.limit / UNPROVEN_PART;
+        // The whole batch may be replaced by issuers without an accepted token.
+        let only_unproven = unproven > 0 && unproven + batch > self.limit / UNPROVEN_PART;
         let candidates = self.by_name.iter().filter(|(_, live)| !(only_unproven && live.proven));
-        candidates.min_by_key(|(_, live)| live.last_used).map(|(name, _)| Arc::clone(name))
+        let mut candidates: Vec<_> =
+            candidates.map(|(name, live)| (live.last_used, Arc::clone(name))).collect();
+        if candidates.len() > batch {
+            candidates.select_nth_unstable_by_key(batch, |(last_used, _)| *last_used);
+            candidates.truncate(batch);
+        }
+        candidates.sort_unstable_by_key(|(last_used, _)| *last_used);
+        self.candidates = candidates.into();
     }
 
-    /// Removes the issuers whose time is over, and returns the names of those to ask for again.
+    /// Removes the issuers whose lifetime is over. Returns them, and the names of issuers to renew.
     pub(super) fn due(&mut self, now: Instant) -> (Vec<Member>, Vec<Arc<str>>) {
         self.look();
         let ended = |live: &Live| live.ends_at <= now;
@@ -132,10 +162,19 @@ impl LiveIssuers {
     fn look(&mut self) {
         self.looks += 1;
         for live in self.by_name.values_mut() {
-            if live.member.issuer.keys.standing().take_used() {
-                (live.last_used, live.proven, live.used_since_resolved) = (self.looks, true, true);
-            }
+            live.read_use(self.looks);
         }
+    }
+}
+
+impl Live {
+    /// Reads whether a token was accepted since the last call, and records it.
+    fn read_use(&mut self, look: u64) -> bool {
+        let used = self.member.issuer.keys.standing().take_used();
+        if used {
+            (self.last_used, self.proven, self.used_since_resolved) = (look, true, true);
+        }
+        used
     }
 }
 
