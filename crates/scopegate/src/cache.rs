@@ -95,9 +95,9 @@ impl Cache {
     ///   cache.
     /// - A hit requires equality of all bytes. The comparison takes constant time for tokens of one
     ///   length, so it does not reveal how much of a cached token a caller has guessed.
-    /// - The cached result depends only on the token's bytes and the configuration, and neither
-    ///   changes during the verifier's life. Each hit calls `is_current`, which checks the current
-    ///   time and the issuer's keys.
+    /// - The cached result depends only on the token's bytes and the issuer's rules. Each hit calls
+    ///   `is_current`, which checks the current time, the issuer's keys, and that the issuer is
+    ///   still trusted with these rules.
     /// - The hash only selects the set. It has a random key, so attackers cannot choose tokens that
     ///   collide. It covers only the end of the signature, which differs between verified tokens,
     ///   unless their issuer intends otherwise. From an ECDSA signature, a caller can compute the

@@ -1,4 +1,4 @@
-//! The start of a verifier whose keys are fetched, with one background task for each issuer.
+//! The start of a verifier whose keys are fetched, with one background task for each key set.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ impl VerifierBuilder {
     /// Starts the verifier, and waits for the first fetch of each issuer that the
     /// [start policy](Self::start_policy) demands.
     ///
-    /// Keys are fetched by one background task for each issuer, until the last clone of the
+    /// Keys are fetched by one background task for each key set, until the last clone of the
     /// verifier is dropped. Up to 32 first fetches run at the same time. The tasks live on the
     /// runtime of this call. When that runtime ends, keys are no longer fetched and can be used
     /// until the stale limit.

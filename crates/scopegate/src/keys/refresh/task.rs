@@ -1,4 +1,4 @@
-//! The background task of one issuer, which fetches keys on schedule and publishes snapshots.
+//! The background task of one key set, which fetches it on schedule and publishes snapshots.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,8 +19,8 @@ use crate::keys::set::{JwksError, KeySet};
 use crate::metrics;
 use crate::token::algorithm::Algorithm;
 
-/// The background task of one issuer. It holds no handle on the verifier, because it ends with the
-/// verifier.
+/// The background task of one key set. It holds no handle on the verifier, because it ends with the
+/// verifier, or with the last issuer that uses the key set.
 pub(crate) struct RefreshTask {
     /// The issuer that needed the keys first, for logs and metrics.
     pub(crate) issuer: Arc<str>,
