@@ -1,6 +1,7 @@
 //! Which issuers are trusted while the verifier runs?
 
 mod changes;
+mod eviction;
 mod fixture;
 mod flood;
 mod limits;
