@@ -1,13 +1,16 @@
 //! What do 10,000 issuers take? The guide has the figures.
 //!
-//! `cargo test --release -p scopegate --test it -- --ignored --nocapture ten_thousand_issuers`
+//! One process for each kind, because a second kind would take over the memory of the first:
+//!
+//! - `cargo test --release -p scopegate --test it -- --ignored --nocapture ten_thousand_configured`
+//! - `cargo test --release -p scopegate --test it -- --ignored --nocapture ten_thousand_resolved`
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use scopegate::{ConfigError, Issuer, Issuers, Verifier};
+use scopegate::{ConfigError, Issuer, Issuers, Verifier, VerifierBuilder};
 use scopegate_issuer::Mint;
 use testkit::{CLIENT, jwks, serve};
 use tokio::runtime::Handle;
@@ -73,60 +76,75 @@ fn look_up(verifier: &Verifier, issuers: usize) -> Duration {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
-#[allow(clippy::print_stderr, reason = "the documentation has these figures")]
-async fn ten_thousand_issuers_are_measured() {
+async fn ten_thousand_configured_issuers_are_measured() {
     let sets = KeySets::default();
     let url = sets.serve().await;
-    let one = Verifier::builder().trust(fetched(&url, &tenant(0))).start().await.unwrap();
-    let of_one = look_up(&one, 1);
-    for dynamic in [false, true] {
-        let (counts, tasks, before) = (&sets, Handle::current().metrics().num_alive_tasks(), resident());
-        counts.most_open.store(0, Ordering::Relaxed);
-        let began = Instant::now();
-        let verifier = if dynamic {
-            let url = url.clone();
-            let issuers = Issuers::resolver(move |iss| {
-                let issuer = fetched(&url, iss);
-                async move { Ok::<_, ConfigError>(Some(issuer)) }
-            });
-            let issuers = issuers.max_issuers(ISSUERS);
-            let verifier =
-                Verifier::builder().trust_dynamic(issuers).cache_capacity(0).start().await.unwrap();
-            for n in 0..ISSUERS {
-                assert!(accepts(&verifier, &tenant(n)).await);
-            }
-            verifier
-        } else {
-            let builder =
-                (0..ISSUERS).fold(Verifier::builder(), |builder, n| builder.trust(fetched(&url, &tenant(n))));
-            builder.cache_capacity(0).start().await.unwrap()
-        };
-        let started = began.elapsed();
-        let tasks = Handle::current().metrics().num_alive_tasks() - tasks;
-        let memory = resident().saturating_sub(before) / ISSUERS;
-        let many = look_up(&verifier, ISSUERS);
-        let mut sign_up: Vec<Duration> = (0..20)
-            .map(|n| tenant(ISSUERS + n))
-            .map(|name| (token(&name), name))
-            .map(|(token, name)| {
-                let began = Instant::now();
-                if !dynamic {
-                    verifier.trust(fetched(&url, &name)).unwrap();
-                }
-                let accepted = tokio::task::block_in_place(|| {
-                    Handle::current().block_on(verifier.verify_or_refresh(&token))
-                });
-                assert!(accepted.is_ok());
-                began.elapsed()
-            })
-            .collect();
-        sign_up.sort_unstable();
-        let open = counts.most_open.load(Ordering::Relaxed);
-        assert!(open <= 96, "{open} connections");
-        eprintln!(
-            "{ISSUERS} issuers, dynamic: {dynamic}; ready after {started:?}; {memory} bytes each; look-up {many:?}, \
-             with one issuer {of_one:?}; {tasks} tasks; {open} connections at most; sign-up {:?} median, {:?} at most",
-            sign_up[10], sign_up[19]
-        );
+    measure(&sets, &url, "configured", configured(&url), |verifier, name| {
+        verifier.trust(fetched(&url, name)).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement"]
+async fn ten_thousand_resolved_issuers_are_measured() {
+    let sets = KeySets::default();
+    let url = sets.serve().await;
+    measure(&sets, &url, "resolved", resolved(&url), |_, _| ()).await;
+}
+
+async fn configured(url: &str) -> Verifier {
+    let trust = |builder: VerifierBuilder, n| builder.trust(fetched(url, &tenant(n)));
+    (0..ISSUERS).fold(Verifier::builder(), trust).cache_capacity(0).start().await.unwrap()
+}
+
+async fn resolved(url: &str) -> Verifier {
+    let url = url.to_owned();
+    let issuers = Issuers::resolver(move |iss| {
+        let issuer = fetched(&url, iss);
+        async move { Ok::<_, ConfigError>(Some(issuer)) }
+    });
+    let issuers = issuers.max_issuers(ISSUERS);
+    let verifier = Verifier::builder().trust_dynamic(issuers).cache_capacity(0).start().await.unwrap();
+    for n in 0..ISSUERS {
+        assert!(accepts(&verifier, &tenant(n)).await);
     }
+    verifier
+}
+
+#[allow(clippy::print_stderr, reason = "the documentation has these figures")]
+async fn measure(
+    sets: &KeySets,
+    url: &str,
+    kind: &str,
+    start: impl Future<Output = Verifier>,
+    sign_up: impl Fn(&Verifier, &str),
+) {
+    let one = Verifier::builder().trust(fetched(url, &tenant(0))).cache_capacity(0).start().await.unwrap();
+    let of_one = look_up(&one, 1);
+    let (tasks, before) = (Handle::current().metrics().num_alive_tasks(), resident());
+    sets.most_open.store(0, Ordering::Relaxed);
+    let began = Instant::now();
+    let verifier = start.await;
+    let started = began.elapsed();
+    let tasks = Handle::current().metrics().num_alive_tasks() - tasks;
+    let memory = resident().saturating_sub(before) / ISSUERS;
+    let many = look_up(&verifier, ISSUERS);
+    let mut times = Vec::new();
+    for n in 0..20 {
+        let name = tenant(ISSUERS + n);
+        let token = token(&name);
+        let began = Instant::now();
+        sign_up(&verifier, &name);
+        assert!(verifier.verify_or_refresh(&token).await.is_ok());
+        times.push(began.elapsed());
+    }
+    times.sort_unstable();
+    let open = sets.most_open.load(Ordering::Relaxed);
+    assert!(open <= 96, "{open} connections");
+    eprintln!(
+        "{ISSUERS} {kind} issuers: ready after {started:?}; {memory} bytes each; look-up {many:?}, with one issuer \
+         {of_one:?}; {tasks} tasks; {open} connections at most; sign-up {:?} median, {:?} at most",
+        times[10], times[19]
+    );
 }
