@@ -3,9 +3,8 @@
 //! The crate's page lists names and labels. Labels come from the configuration and from fixed
 //! lists, never from a token.
 
-#[cfg(feature = "fetch")]
 use std::time::SystemTime;
-#[cfg(all(feature = "fetch", feature = "metrics"))]
+#[cfg(feature = "metrics")]
 use std::time::UNIX_EPOCH;
 
 use crate::error::Error;
@@ -102,6 +101,24 @@ pub(crate) fn revocations(stored: usize) {
     metrics::gauge!("scopegate_revocations").set(stored as f64);
     #[cfg(not(feature = "metrics"))]
     let _ = stored;
+}
+
+/// Records when a source of revocations was complete and current.
+pub(crate) fn revocations_synced(source: &str, at: SystemTime) {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("scopegate_revocations_synced_timestamp_seconds", "source" => source.to_owned())
+        .set(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+    #[cfg(not(feature = "metrics"))]
+    let _ = (source, at);
+}
+
+/// Records how many lines of a source are malformed.
+pub(crate) fn revocations_malformed(source: &str, lines: usize) {
+    #[cfg(feature = "metrics")]
+    #[allow(clippy::cast_precision_loss, reason = "a file has fewer lines than 2⁵²")]
+    metrics::gauge!("scopegate_revocations_malformed", "source" => source.to_owned()).set(lines as f64);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (source, lines);
 }
 
 /// Revocations found no place.

@@ -82,7 +82,7 @@ impl Serialize for RevocationStatus {
 impl Serialize for RevocationSourceStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let synced_at = self.synced_at.map(|at| NumericDate::from(at).as_secs());
-        let mut object = serializer.serialize_struct("RevocationSourceStatus", 8)?;
+        let mut object = serializer.serialize_struct("RevocationSourceStatus", 11)?;
         object.serialize_field("name", &self.name)?;
         object.serialize_field("entries", &self.entries)?;
         object.serialize_field("synced_at", &synced_at)?;
@@ -91,6 +91,9 @@ impl Serialize for RevocationSourceStatus {
         object.serialize_field("last_failure", &self.last_failure)?;
         object.serialize_field("malformed", &self.malformed)?;
         object.serialize_field("malformed_lines", &self.malformed_lines)?;
+        object.serialize_field("untrusted", &self.untrusted)?;
+        object.serialize_field("untrusted_issuers", &self.untrusted_issuers)?;
+        object.serialize_field("incomplete", &self.incomplete)?;
         object.end()
     }
 }
@@ -226,6 +229,9 @@ mod tests {
             last_failure: Some("no such file".to_owned()),
             malformed: 1,
             malformed_lines: vec!["line 3: not UTF-8".to_owned()],
+            untrusted: 2,
+            untrusted_issuers: vec!["https://issuer.example/".to_owned()],
+            incomplete: true,
         };
         let status =
             RevocationStatus { ready: true, fresh: false, entries: 3, capacity: 100, sources: vec![source] };
@@ -243,6 +249,9 @@ mod tests {
                 "last_failure": "no such file",
                 "malformed": 1,
                 "malformed_lines": ["line 3: not UTF-8"],
+                "untrusted": 2,
+                "untrusted_issuers": ["https://issuer.example/"],
+                "incomplete": true,
             }],
         });
         assert_eq!(to_value(status).unwrap(), expected);

@@ -46,6 +46,7 @@ use crate::keys::fetched::OverdueKeys;
 use crate::metrics;
 use crate::revocation::Revocations;
 use crate::revocation::checked::{NamesRead, RevocableNames};
+use crate::revocation::issuers::TrustedIssuers;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;
 use crate::scope::requirement::Requirement;
@@ -87,6 +88,13 @@ struct Inner {
     hooks: Hooks,
 }
 
+impl TrustedIssuers for Inner {
+    fn trusts(&self, issuer: &str) -> Option<bool> {
+        let is_configured = self.trust.snapshot().get(issuer).is_some();
+        if is_configured || self.trust.resolver_status().is_none() { Some(is_configured) } else { None }
+    }
+}
+
 impl Verifier {
     pub(crate) fn new(
         trust: Trust,
@@ -97,7 +105,12 @@ impl Verifier {
     ) -> Self {
         base64url::prepare();
         let scopes = ScopeInterner::new(hierarchy);
-        Self(Arc::new(Inner { trust, clock, cache, scopes, hooks }))
+        let inner = Arc::new(Inner { trust, clock, cache, scopes, hooks });
+        if let Some(revocations) = &inner.hooks.revocations {
+            let reader: Arc<dyn TrustedIssuers> = Arc::<Inner>::clone(&inner);
+            revocations.add_reader(Arc::downgrade(&reader));
+        }
+        Self(inner)
     }
 
     fn trusted(&self) -> &Trust {

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use scopegate::middleware::{self, Verification};
-use scopegate::{Revocation, Revocations};
+use scopegate::{Revocation, RevocationFile, Revocations};
 use scopegate_issuer::{Fault, LocalIssuer};
 use testkit::builder_trusting;
 
@@ -111,7 +112,19 @@ async fn counters_match_their_names() {
     let source = revocations.source("stream").unwrap();
     source.synced();
     source.failed("no connection");
+    let path = std::env::temp_dir().join(format!("scopegate-metrics-{}.jsonl", std::process::id()));
+    std::fs::write(&path, "x\ny\n").unwrap();
+    revocations.follow_file(RevocationFile::new(&path)).await.unwrap();
+    let file = format!("source=file:{}", path.display());
     let after = read(&snapshotter);
+    for metric in [
+        "scopegate_revocations_synced_timestamp_seconds{source=stream}".to_owned(),
+        format!("scopegate_revocations_synced_timestamp_seconds{{{file}}}"),
+    ] {
+        assert!(after.get(&metric).is_some_and(|at| *at > 1.7e9), "{metric} in {after:?}");
+    }
+    let malformed = format!("scopegate_revocations_malformed{{{file}}}");
+    assert_eq!(after.get(&malformed), Some(&2.0), "{after:?}");
     for (metric, expected) in [
         ("scopegate_verifications_total{outcome=revoked}", 1.0),
         ("scopegate_revocations{}", 1.0),
@@ -121,6 +134,20 @@ async fn counters_match_their_names() {
     ] {
         assert_eq!(after.get(metric), Some(&expected), "{metric} in {after:?}");
     }
+
+    // The gauges follow a withdrawal and a corrected file.
+    revocations.withdraw(&Revocation::token(name, "id-1"));
+    std::fs::write(&path, "\n").unwrap();
+    let withdrawn = loop {
+        let seen = read(&snapshotter);
+        if seen.get(&malformed) == Some(&0.0) {
+            break seen;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert_eq!(withdrawn.get("scopegate_revocations{}"), Some(&0.0), "{withdrawn:?}");
+    std::fs::remove_file(&path).unwrap();
+    drop((revocations, verifying, source));
 
     // Values of tokens never become labels: the names are the same as before.
     let names: Vec<_> = seen.keys().chain(after.keys()).collect();

@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use scopegate_proto::excerpt::Excerpt;
 use tokio::time::Instant;
 
 use crate::metrics;
 use crate::revocation::Shared;
 use crate::revocation::error::RevocationError;
+use crate::revocation::issuers::{MAX_LISTED, NamedIssuers, Untrusted};
 use crate::revocation::revoked::{Revocation, Target};
 use crate::revocation::store::Placed;
+use crate::revocation::store::collected::Collected;
 
 /// A source of revocations, such as a file or a stream. Get one from
 /// [`Revocations::source`](crate::Revocations::source).
@@ -33,10 +36,18 @@ pub(crate) struct SourceState {
     pub(crate) id: u16,
     pub(crate) name: Box<str>,
     feed: Mutex<Feed>,
+    issuers: Mutex<Issuers>,
     /// The number of the task that follows the source. 0 if there is none.
     followed_by: AtomicU64,
     /// The last number that a task was given.
     followers: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Issuers {
+    named: NamedIssuers,
+    /// The untrusted ones that were logged.
+    logged: Vec<String>,
 }
 
 /// The results of a source's updates.
@@ -58,6 +69,7 @@ impl SourceState {
             id,
             name: name.into(),
             feed: Mutex::default(),
+            issuers: Mutex::default(),
             followed_by: AtomicU64::new(0),
             followers: AtomicU64::new(0),
         }
@@ -65,6 +77,10 @@ impl SourceState {
 
     pub(crate) fn feed(&self) -> MutexGuard<'_, Feed> {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn issuers(&self) -> MutexGuard<'_, Issuers> {
+        self.issuers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the number of a task that may follow the source, or `None` if another task does.
@@ -125,21 +141,29 @@ impl RevocationSource {
     /// # Errors
     /// Returns [`RevocationError::Full`] if some were not stored.
     pub fn revoke_all(&self, all: impl IntoIterator<Item = Revocation>) -> Result<(), RevocationError> {
-        self.add(all.into_iter().map(|one| self.place(&one.0)).collect())
+        let (collected, issuers) = self.collect(all);
+        self.state.issuers().named.add_all(&issuers);
+        self.add(collected)
     }
 
     /// Removes the source's entries for the same token, subject, client, session or key, whatever
     /// their times are.
     pub fn withdraw(&self, revocation: &Revocation) {
         self.shared.store.withdraw(self.place(&revocation.0));
+        metrics::revocations(self.shared.store.len());
     }
 
     /// Replaces all of the source's entries: adds these, and withdraws the others.
     ///
+    /// A token that was revoked and is among these stays revoked at every moment, even if the store
+    /// is full. If there are more than the whole store can hold, nothing is withdrawn.
+    ///
     /// # Errors
     /// Returns [`RevocationError::Full`] if some were not stored.
     pub fn replace_all(&self, all: impl IntoIterator<Item = Revocation>) -> Result<(), RevocationError> {
-        self.replace(all.into_iter().map(|one| self.place(&one.0)).collect())
+        let (collected, issuers) = self.collect(all);
+        self.name_issuers(issuers);
+        self.replace(collected)
     }
 
     /// Reports that the source's entries are complete and current.
@@ -151,6 +175,8 @@ impl RevocationSource {
         drop(feed);
         self.shared.update_freshness();
         metrics::revocation_feed(&self.state.name, true);
+        metrics::revocations_synced(&self.state.name, now.1);
+        metrics::revocations(self.shared.store.len());
         if let Some(failure) = recovered {
             tracing::info!(source = %self.state.name, failure, "revocation feed recovered");
         } else if first {
@@ -179,22 +205,56 @@ impl RevocationSource {
         self.shared.store.place(target, self.state.id)
     }
 
-    pub(crate) fn add(&self, all: Vec<Placed>) -> Result<(), RevocationError> {
+    fn collect(&self, all: impl IntoIterator<Item = Revocation>) -> (Collected, NamedIssuers) {
+        let (mut collected, mut issuers) = (Collected::new(&self.shared.store), NamedIssuers::default());
+        for revocation in all {
+            issuers.add(&revocation.0.issuer);
+            collected.push(self.place(&revocation.0));
+        }
+        (collected, issuers)
+    }
+
+    pub(crate) fn add(&self, all: Collected) -> Result<(), RevocationError> {
         let result = self.shared.store.add(all, self.shared.clock.now().into());
         self.report(result)
     }
 
-    pub(crate) fn replace(&self, all: Vec<Placed>) -> Result<(), RevocationError> {
+    pub(crate) fn replace(&self, all: Collected) -> Result<(), RevocationError> {
         self.report(self.shared.store.replace(self.state.id, all, self.shared.clock.now().into()))
     }
 
     fn report(&self, result: Result<(), RevocationError>) -> Result<(), RevocationError> {
         metrics::revocations(self.shared.store.len());
+        self.report_untrusted();
         if let Err(RevocationError::Full { capacity, not_stored }) = result {
             metrics::revocations_not_stored(&self.state.name, not_stored);
             tracing::error!(source = %self.state.name, capacity, not_stored, "store of revocations is full");
         }
         result
+    }
+
+    /// Sets the issuers that all of its entries name.
+    pub(crate) fn name_issuers(&self, issuers: NamedIssuers) {
+        self.state.issuers().named = issuers;
+    }
+
+    pub(super) fn untrusted(&self) -> Untrusted {
+        self.shared.readers.untrusted(&self.state.issuers().named)
+    }
+
+    /// Logs issuers that no verifier trusts, each once.
+    pub(crate) fn report_untrusted(&self) {
+        let mut new = self.untrusted().names;
+        {
+            let mut issuers = self.state.issuers();
+            new.retain(|name| !issuers.logged.contains(name));
+            new.truncate(MAX_LISTED.saturating_sub(issuers.logged.len()));
+            issuers.logged.extend_from_slice(&new);
+        }
+        for issuer in new {
+            let (source, issuer) = (self.name(), Excerpt::identifier(&issuer));
+            tracing::warn!(source, %issuer, "revocation of an untrusted issuer has no effect");
+        }
     }
 }
 
@@ -203,6 +263,8 @@ impl RevocationSource {
     pub(super) fn abandon(&self, follower: u64) {
         self.state.unfollow(follower);
         *self.state.feed() = Feed::default();
+        *self.state.issuers() = Issuers::default();
+        metrics::revocations_malformed(&self.state.name, 0);
         self.shared.update_freshness();
     }
 }

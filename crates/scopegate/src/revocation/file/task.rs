@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
 use crate::revocation::Shared;
 use crate::revocation::file::RevocationFile;
+use crate::revocation::file::contents::Look;
 use crate::revocation::file::follower::{FollowError, Follower};
 use crate::revocation::source::{RevocationSource, SourceState};
 
@@ -53,9 +54,11 @@ impl FileTask {
         let on_thread = source.clone();
         // Tokio's threads for blocking work are the application's, which may occupy them all.
         let (sender, mut receiver) = oneshot::channel();
+        // The runtime's clock may be paused, which only its own threads see.
+        let at = tokio::time::Instant::now();
         let thread = thread::Builder::new().name("scopegate-revoked".to_owned());
         let spawned = thread.spawn(move || {
-            let result = follower.poll(&file.path, file.max_bytes, &on_thread);
+            let result = follower.poll(Look { path: &file.path, max_len: file.max_bytes, at }, &on_thread);
             drop(on_thread);
             // The task may have been aborted.
             let _ = sender.send((follower, result));
