@@ -102,9 +102,29 @@ async fn counters_match_their_names() {
     let failed = format!("scopegate_key_fetches_total{{issuer={name},outcome=failed}}");
     assert_eq!(seen.get(&failed), Some(&1.0), "{seen:?}");
 
-    let revocations = Revocations::builder().capacity(1).build();
     local.clear_fault();
-    let verifying = builder_trusting(&local).revocations(&revocations).start().await.unwrap();
+    let after = revocations_are_counted(&local, &snapshotter).await;
+
+    // Values of tokens never become labels: the names are the same as before.
+    let names: Vec<_> = seen.keys().chain(after.keys()).collect();
+    for hostile in ["x".repeat(10_000), "../../etc/passwd".to_owned(), "a\nb\0".to_owned(), "a\"}".to_owned()]
+    {
+        let invented = local.mint().header("kid", hostile.as_str()).sign();
+        assert!(verifier.verify(&invented).is_err());
+        let forged = local.mint().claim("iss", hostile.as_str()).sign();
+        assert!(verifier.verify(&forged).is_err());
+    }
+    let seen = read(&snapshotter);
+    assert_eq!(seen.get("scopegate_verifications_total{outcome=unknown_key}"), Some(&4.0), "{seen:?}");
+    assert_eq!(seen.get("scopegate_verifications_total{outcome=unknown_issuer}"), Some(&4.0), "{seen:?}");
+    assert!(seen.keys().all(|name| names.contains(&name)), "{seen:?}");
+}
+
+/// Returns the metrics after revocations were added, and before they were withdrawn.
+async fn revocations_are_counted(local: &LocalIssuer, snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
+    let revocations = Revocations::builder().capacity(1).build();
+    let verifying = builder_trusting(local).revocations(&revocations).start().await.unwrap();
+    let name = local.issuer();
     let token = local.mint().claim("jti", "id-1").sign();
     revocations.revoke(Revocation::token(name, "id-1")).unwrap();
     assert!(revocations.revoke(Revocation::token(name, "id-2")).is_err());
@@ -116,7 +136,7 @@ async fn counters_match_their_names() {
     std::fs::write(&path, "x\ny\n").unwrap();
     revocations.follow_file(RevocationFile::new(&path)).await.unwrap();
     let file = format!("source=file:{}", path.display());
-    let after = read(&snapshotter);
+    let after = read(snapshotter);
     for metric in [
         "scopegate_revocations_synced_timestamp_seconds{source=stream}".to_owned(),
         format!("scopegate_revocations_synced_timestamp_seconds{{{file}}}"),
@@ -139,27 +159,15 @@ async fn counters_match_their_names() {
     revocations.withdraw(&Revocation::token(name, "id-1"));
     std::fs::write(&path, "\n").unwrap();
     let withdrawn = loop {
-        let seen = read(&snapshotter);
+        let seen = read(snapshotter);
         if seen.get(&malformed) == Some(&0.0) {
             break seen;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     };
     assert_eq!(withdrawn.get("scopegate_revocations{}"), Some(&0.0), "{withdrawn:?}");
-    std::fs::remove_file(&path).unwrap();
+    // The file is followed no more when it is removed.
     drop((revocations, verifying, source));
-
-    // Values of tokens never become labels: the names are the same as before.
-    let names: Vec<_> = seen.keys().chain(after.keys()).collect();
-    for hostile in ["x".repeat(10_000), "../../etc/passwd".to_owned(), "a\nb\0".to_owned(), "a\"}".to_owned()]
-    {
-        let invented = local.mint().header("kid", hostile.as_str()).sign();
-        assert!(verifier.verify(&invented).is_err());
-        let forged = local.mint().claim("iss", hostile.as_str()).sign();
-        assert!(verifier.verify(&forged).is_err());
-    }
-    let seen = read(&snapshotter);
-    assert_eq!(seen.get("scopegate_verifications_total{outcome=unknown_key}"), Some(&4.0), "{seen:?}");
-    assert_eq!(seen.get("scopegate_verifications_total{outcome=unknown_issuer}"), Some(&4.0), "{seen:?}");
-    assert!(seen.keys().all(|name| names.contains(&name)), "{seen:?}");
+    std::fs::remove_file(&path).unwrap();
+    after
 }

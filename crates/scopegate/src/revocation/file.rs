@@ -118,8 +118,8 @@ impl Revocations {
     /// ```
     ///
     /// # Errors
-    /// Returns [`ConfigError::RevocationsNotRead`] if the file cannot be read now, or has more
-    /// entries than the store has room for. Then it is not followed. Malformed lines are no error:
+    /// Returns [`ConfigError::RevocationsNotRead`] if the file cannot be read now, was removed while
+    /// it is mounted, or has more entries than the store has room for. Then it is not followed. Malformed lines are no error:
     /// they are reported. Returns [`ConfigError::OutOfRange`] for a setting, and for a file that is
     /// followed already. Returns [`ConfigError::NoRuntime`] outside of a Tokio runtime.
     pub async fn follow_file(&self, file: RevocationFile) -> Result<(), ConfigError> {

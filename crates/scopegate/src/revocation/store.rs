@@ -39,13 +39,13 @@ pub(crate) struct Store {
     kinds: AtomicU8,
     entries: AtomicUsize,
     capacity: usize,
-    by_source: Mutex<HashMap<u16, Share>>,
+    by_source: Mutex<HashMap<u16, SourcePart>>,
     writer: Mutex<Writer>,
 }
 
 /// The part of one source.
 #[derive(Debug, Default)]
-struct Share {
+struct SourcePart {
     entries: usize,
     /// The latest end of the ended entries that were removed or not stored. While the clock shows
     /// an earlier time, such an entry is missing.
@@ -164,28 +164,28 @@ impl Store {
 
     /// How many entries a source has. It does not wait for a large change to end.
     pub(crate) fn len_of(&self, source: u16) -> usize {
-        self.shares().get(&source).map_or(0, |share| share.entries)
+        self.parts().get(&source).map_or(0, |part| part.entries)
     }
 
     /// Returns whether an entry of the source was removed that has not ended by this clock: the
     /// clock was ahead then.
     pub(crate) fn lacks_entries(&self, source: u16, now: impl FnOnce() -> NumericDate) -> bool {
-        let removed_end = self.shares().get(&source).map_or(0, |share| share.removed_end);
+        let removed_end = self.parts().get(&source).map_or(0, |part| part.removed_end);
         removed_end > 0 && !has_passed(removed_end, now())
     }
 
     /// All entries of the source are about to be added again.
     pub(crate) fn forget_removed(&self, source: u16) {
-        self.shares().entry(source).or_default().removed_end = 0;
+        self.parts().entry(source).or_default().removed_end = 0;
     }
 
     fn note_removed(&self, entry: &Entry) {
-        let mut shares = self.shares();
-        let share = shares.entry(entry.source()).or_default();
-        share.removed_end = share.removed_end.max(entry.terms().end().unwrap_or(0));
+        let mut parts = self.parts();
+        let part = parts.entry(entry.source()).or_default();
+        part.removed_end = part.removed_end.max(entry.terms().end().unwrap_or(0));
     }
 
-    fn shares(&self) -> MutexGuard<'_, HashMap<u16, Share>> {
+    fn parts(&self) -> MutexGuard<'_, HashMap<u16, SourcePart>> {
         self.by_source.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -216,7 +216,9 @@ impl Store {
             let Some(old) = self.entries_in(shard) else { continue };
             let (ended, left): (Vec<Entry>, Vec<Entry>) =
                 old.iter().copied().partition(|entry| entry.terms().has_ended(now));
-            ended.iter().for_each(|entry| self.note_removed(entry));
+            for entry in &ended {
+                self.note_removed(entry);
+            }
             if all {
                 for entry in &left {
                     writer.note(entry.terms());
@@ -243,15 +245,15 @@ impl Store {
         if *old == *entries {
             return;
         }
-        let mut shares = self.shares();
+        let mut parts = self.parts();
         for entry in old {
-            let share = shares.entry(entry.source()).or_default();
-            share.entries = share.entries.saturating_sub(1);
+            let part = parts.entry(entry.source()).or_default();
+            part.entries = part.entries.saturating_sub(1);
         }
         for entry in &entries {
-            shares.entry(entry.source()).or_default().entries += 1;
+            parts.entry(entry.source()).or_default().entries += 1;
         }
-        drop(shares);
+        drop(parts);
         self.entries.store(self.len() + entries.len() - old.len(), Ordering::Relaxed);
         place.store((!entries.is_empty()).then(|| Arc::new(entries.into_boxed_slice())));
     }

@@ -65,6 +65,7 @@ mod tests {
 
     #[test]
     fn entries_beyond_the_capacity_are_counted_and_not_held() {
+        assert_eq!(2 * size_of::<Placed>(), 64);
         let store = Store::new(10);
         let mut collected = Collected::new(&store);
         for name in 0..100_000 {
