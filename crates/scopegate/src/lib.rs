@@ -101,6 +101,8 @@
 //! | `scopegate_revocations` | | a gauge: stored entries, of the store that changed last |
 //! | `scopegate_revocations_not_stored_total` | `source` | revocations that a full store rejected. Their tokens are accepted |
 //! | `scopegate_revocation_syncs_total` | `source`; `outcome`: `ok`, `failed` | attempts to read a source of revocations |
+//! | `scopegate_revocations_synced_timestamp_seconds` | `source` | a gauge: when the source was last complete and current, in seconds since 1970 |
+//! | `scopegate_revocations_malformed` | `source` | a gauge: malformed lines of a file |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
 //!
 //! # Not supported

@@ -5,7 +5,18 @@ use std::path::Path;
 use crate::guide::read;
 
 /// Rows of the tables of defaults, each with the file and the words of its source.
-const DEFAULTS: [(&str, &str, &str); 47] = [
+const DEFAULTS: [(&str, &str, &str); 50] = [
+    ("end of an entry | 10 min", "scopegate/src/revocation/store/entry.rs", "AFTER_EXPIRY: f64 = 600.0"),
+    (
+        "after 1 min if the file grows all the time",
+        "scopegate/src/revocation/file/follower.rs",
+        "GROWN_LONG_ENOUGH: Duration = Duration::from_secs(60)",
+    ),
+    (
+        "issuers that are counted for a source | 1,000",
+        "scopegate/src/revocation/issuers.rs",
+        "MAX_NAMES: usize = 1_000",
+    ),
     ("`leeway` | 30 s", "scopegate/src/verifier/builder.rs", "leeway: Duration::from_secs(30)"),
     ("`leeway` | 30 s | 0–300 s", "scopegate/src/verifier/builder.rs", "0 s to 300 s"),
     ("size of a token | 16 KiB", "scopegate/src/token.rs", "MAX_LENGTH: usize = 16 * 1024"),
