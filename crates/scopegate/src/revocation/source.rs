@@ -46,7 +46,7 @@ pub(crate) struct SourceState {
 #[derive(Debug, Default)]
 struct Issuers {
     named: NamedIssuers,
-    /// The untrusted ones that were logged.
+    /// The untrusted issuers in the log.
     logged: Vec<String>,
 }
 

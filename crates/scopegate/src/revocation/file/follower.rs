@@ -2,8 +2,8 @@
 //!
 //! - An added line is effective at once.
 //! - A removed line is withdrawn when the file was the same twice, because a program may be writing
-//!   it anew. A file that grows at each look may be one that is being written anew, or a log. It is
-//!   taken for a log after a minute.
+//!   it anew. A file that grows at each look is being written anew, or is a log. It is taken for a log
+//!   after a minute.
 //! - While a line is malformed, nothing is withdrawn: it may be the line of any entry.
 //! - If the file cannot be read, all entries stay.
 

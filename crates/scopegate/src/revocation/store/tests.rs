@@ -286,7 +286,7 @@ fn entry_that_stays_is_found_during_changes() {
 }
 
 proptest! {
-    /// What was revoked before and after a replacement is revoked, however full the store is.
+    /// A token that is revoked before and after a replacement is revoked, however full the store is.
     #[test]
     fn replacement_of_any_size_loses_nothing_that_stays(
         capacity in 1usize..6,
