@@ -102,10 +102,12 @@ mod tests {
         }
     }
 
-    fn named(names: &[&str]) -> NamedIssuers {
-        let mut named = NamedIssuers::default();
-        names.iter().for_each(|name| named.add(name));
-        named
+    fn named(all: &[&str]) -> NamedIssuers {
+        let mut issuers = NamedIssuers::default();
+        for name in all {
+            issuers.add(name);
+        }
+        issuers
     }
 
     #[test]

@@ -31,7 +31,9 @@ fn add(store: &Store, source: u16, targets: &[Target<'_>], now: u64) -> Result<(
 
 fn collected(store: &Store, source: u16, targets: &[Target<'_>]) -> Collected {
     let mut collected = Collected::new(store);
-    targets.iter().for_each(|target| collected.push(store.place(target, source)));
+    for target in targets {
+        collected.push(store.place(target, source));
+    }
     collected
 }
 
@@ -175,7 +177,7 @@ fn ended_entry_is_in_force_again_when_clock_is_set_back() {
     let store = Store::new(4);
     let a = token("a", Some(NOW));
     // The clock is a year ahead when it is added.
-    add(&store, 0, &[a.clone()], NOW + 31_536_000).unwrap();
+    add(&store, 0, std::slice::from_ref(&a), NOW + 31_536_000).unwrap();
     assert_eq!(find(&store, &a, None, NOW + 31_536_000), None);
     assert_eq!(find(&store, &a, None, NOW), Some(0));
     assert!(!store.lacks_entries(0, || date(NOW)));

@@ -155,10 +155,12 @@ fn lines_of_each_issuer_are_counted() {
     let of = |issuer: &str| format!("{{\"iss\":\"{issuer}\",\"jti\":\"a\"}}\n");
     fs::write(&fixture.path, [of("a"), of("b"), "x\n".to_owned(), of("a")].concat()).unwrap();
     fixture.read();
-    let named = |names: &[&str]| {
-        let mut named = NamedIssuers::default();
-        names.iter().for_each(|name| named.add(name));
-        named
+    let named = |all: &[&str]| {
+        let mut issuers = NamedIssuers::default();
+        for name in all {
+            issuers.add(name);
+        }
+        issuers
     };
     assert_eq!(fixture.contents().issuers, named(&["a", "a", "b"]));
     let mut file = File::options().append(true).open(&fixture.path).unwrap();
