@@ -31,8 +31,9 @@ impl Caller {
     /// Waits until the one source of revocations has this member.
     async fn until_source(&self, member: &str, value: &Value) {
         let begin = Instant::now();
-        while self.health().await["revocations"]["sources"][0][member] != *value {
-            assert!(begin.elapsed() < Duration::from_secs(30), "`{member}` is never {value}");
+        let member = format!("/revocations/sources/0/{member}");
+        while self.health().await.pointer(&member) != Some(value) {
+            assert!(begin.elapsed() < Duration::from_secs(30), "{member} is never {value}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
