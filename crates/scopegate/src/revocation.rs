@@ -6,6 +6,7 @@ mod digest;
 pub(crate) mod error;
 pub(crate) mod file;
 mod kind;
+pub(crate) mod line;
 pub(crate) mod revoked;
 pub(crate) mod source;
 pub(crate) mod status;

@@ -2,7 +2,6 @@
 
 mod contents;
 mod follower;
-mod line;
 mod task;
 
 use std::ops::RangeInclusive;

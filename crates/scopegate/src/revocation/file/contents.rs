@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::revocation::digest::{Digest, RunningDigest};
-use crate::revocation::file::line::{LineError, parse};
+use crate::revocation::line::{LineError, parse};
 use crate::revocation::source::RevocationSource;
 use crate::revocation::store::Placed;
 

@@ -1,4 +1,4 @@
-//! One line of a file of revocations.
+//! A revocation as JSON: a line of a file, or an entry of another feed.
 
 use std::borrow::Cow;
 use std::fmt;
