@@ -15,8 +15,9 @@ use tokio::sync::oneshot;
 use crate::error::config::ConfigError;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::revocation::Revocations;
+use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::file::follower::{FollowError, Follower};
-use crate::revocation::file::task::{FeedEndedGuard, FileTask};
+use crate::revocation::file::task::FileTask;
 use crate::revocation::source::RevocationSource;
 
 /// A file of revocations, one JSON object on each line. Pass it to

@@ -14,6 +14,9 @@ use crate::revocation::error::RevocationError;
 use crate::revocation::revoked::{Revocation, Target};
 use crate::revocation::store::Placed;
 
+/// The status lists as many malformed entries.
+pub(crate) const MAX_LISTED: usize = 10;
+
 /// A source of revocations, such as a file or a stream. Get one from
 /// [`Revocations::source`](crate::Revocations::source).
 ///
@@ -22,7 +25,8 @@ use crate::revocation::store::Placed;
 /// stay if it is dropped.
 ///
 /// A program that feeds a source reports the result of each attempt with [`synced`](Self::synced)
-/// or [`failed`](Self::failed). A failure keeps all entries.
+/// or [`failed`](Self::failed). A failure keeps all entries. [`feed`](Self::feed) runs such a program
+/// in the background.
 #[derive(Clone)]
 pub struct RevocationSource {
     pub(super) shared: Arc<Shared>,
@@ -173,6 +177,15 @@ impl RevocationSource {
         if before.as_ref() != Some(&reason) {
             tracing::error!(source = %self.state.name, reason, age, "revocation feed failed, keeping its entries");
         }
+    }
+
+    /// Sets the malformed entries that the status shows: how many there are, and descriptions of the
+    /// first 10. Call it with 0 when there are none any more.
+    ///
+    /// A description has the position of the entry, such as its id, and no name of a subject.
+    pub fn malformed(&self, count: usize, first: impl IntoIterator<Item = String>) {
+        let first = first.into_iter().take(MAX_LISTED).collect();
+        self.state.feed().malformed = (count, first);
     }
 
     pub(crate) fn place(&self, target: &Target<'_>) -> Placed {

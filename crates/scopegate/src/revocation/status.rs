@@ -41,7 +41,7 @@ pub struct RevocationSourceStatus {
     pub last_failure: Option<String>,
     /// How many of its entries are malformed.
     pub malformed: usize,
-    /// The first 10 of these, with their line numbers.
+    /// The first 10 of these, with their line numbers or ids.
     pub malformed_lines: Vec<String>,
 }
 

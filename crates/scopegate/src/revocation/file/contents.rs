@@ -6,15 +6,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::revocation::digest::{Digest, RunningDigest};
-use crate::revocation::line::{LineError, parse};
-use crate::revocation::source::RevocationSource;
+use crate::revocation::line::{LineError, MAX_LINE, parse};
+use crate::revocation::source::{MAX_LISTED, RevocationSource};
 use crate::revocation::store::Placed;
-
-/// No token that is accepted has a longer name.
-const MAX_LINE: usize = 16 * 1024;
-
-/// The status lists as many malformed lines.
-pub(crate) const MAX_LISTED: usize = 10;
 
 /// Times of files have a granularity. A file that changed so recently may change again without
 /// another time.

@@ -10,8 +10,8 @@ use std::io;
 use std::path::Path;
 
 use crate::revocation::error::RevocationError;
-use crate::revocation::file::contents::{Contents, MAX_LISTED, Malformed, Reading};
-use crate::revocation::source::RevocationSource;
+use crate::revocation::file::contents::{Contents, Malformed, Reading};
+use crate::revocation::source::{MAX_LISTED, RevocationSource};
 
 #[derive(Default)]
 pub(crate) struct Follower {
@@ -122,7 +122,7 @@ impl Follower {
             tracing::error!(source, lines, "many malformed revocations, the first 10 are logged");
         }
         let listed = malformed.first.iter().map(|(line, error)| format!("line {line}: {error}"));
-        source.state.feed().malformed = (malformed.count, listed.collect());
+        source.malformed(malformed.count, listed);
         self.reported = malformed;
     }
 }
