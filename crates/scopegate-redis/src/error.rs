@@ -61,19 +61,24 @@ impl RedisError {
     /// command is left out.
     pub(crate) fn of(error: redis::RedisError, address: &str) -> Self {
         let address = address.to_owned();
+        // A rejected transaction has one error for each command, and one for their end.
+        if let Some(errors) = error.clone().into_server_errors()
+            && let Some((_, first)) = errors.first()
+        {
+            let detail = first.details().filter(|detail| !detail.contains("args"));
+            return match first.code() {
+                "NOAUTH" | "WRONGPASS" => Self::AuthenticationFailed { address },
+                code => {
+                    Self::Rejected { code: code.to_owned(), detail: Excerpt::new(detail.unwrap_or_default()) }
+                }
+            };
+        }
         match error.kind() {
             redis::ErrorKind::AuthenticationFailed => Self::AuthenticationFailed { address },
             redis::ErrorKind::Parse | redis::ErrorKind::UnexpectedReturnType => {
                 Self::UnexpectedResponse { expected: "a response of the command's form" }
             }
-            _ => match error.code() {
-                Some("NOAUTH" | "WRONGPASS") => Self::AuthenticationFailed { address },
-                Some(code) => {
-                    let detail = error.detail().filter(|detail| !detail.contains("args"));
-                    Self::Rejected { code: code.to_owned(), detail: Excerpt::new(detail.unwrap_or_default()) }
-                }
-                None => Self::Unreachable { address, source: Box::new(error) },
-            },
+            _ => Self::Unreachable { address, source: Box::new(error) },
         }
     }
 

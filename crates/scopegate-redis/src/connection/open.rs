@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline};
+use redis::{AsyncConnectionConfig, Cmd, FromRedisValue};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
@@ -48,7 +48,8 @@ impl Connection {
         } else {
             Box::new(stream)
         };
-        let login = redis.url.login.clone().set_lib_name("scopegate", env!("CARGO_PKG_VERSION"));
+        // The name would need a permission that Redis before 7.2 does not know.
+        let login = redis.url.login.clone().set_skip_set_lib_name();
         let login = match &redis.password {
             Some(password) => login.set_password(password.as_str()),
             None => login,
@@ -77,13 +78,22 @@ impl Connection {
         response.map_err(|error| RedisError::of(error, &self.address))
     }
 
-    /// Sends commands that the server executes together.
+    /// Sends commands that the server executes together, and returns their responses.
+    ///
+    /// The library's own transactions are not used: its task panics if the server rejects `MULTI`
+    /// (redis 1.8.1).
     pub(crate) async fn transaction<T: FromRedisValue>(
         &mut self,
-        commands: &Pipeline,
+        commands: impl IntoIterator<Item = Cmd>,
     ) -> Result<T, RedisError> {
-        let response = within(self.timeout, &self.address, commands.query_async(&mut self.inner)).await?;
-        response.map_err(|error| RedisError::of(error, &self.address))
+        let mut all = redis::pipe();
+        all.cmd("MULTI").ignore();
+        for command in commands {
+            all.add_command(command).ignore();
+        }
+        all.cmd("EXEC");
+        let response = within(self.timeout, &self.address, all.query_async(&mut self.inner)).await?;
+        response.map(|(responses,)| responses).map_err(|error| RedisError::of(error, &self.address))
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use redis::Cmd;
 use scopegate::{Revocation, RevocationSource, WeakRevocationSource};
 
 use crate::connection::Redis;
@@ -124,10 +125,10 @@ impl Reader {
         connection: &mut Connection,
         source: &RevocationSource,
     ) -> Result<(), RedisError> {
-        let mut both = redis::pipe();
-        both.atomic().cmd("HMGET").arg(&self.keys.entries).arg("generation").arg("sequence");
-        both.cmd("XREVRANGE").arg(&self.keys.stream).arg("+").arg("-").arg("COUNT").arg(1);
-        let ((generation, sequence), last): (State, Vec<StreamEntry>) = connection.transaction(&both).await?;
+        let mut last = redis::cmd("XREVRANGE");
+        last.arg(&self.keys.stream).arg("+").arg("-").arg("COUNT").arg(1);
+        let ((generation, sequence), last): (State, Vec<StreamEntry>) =
+            connection.transaction([self.read_state(), last]).await?;
         self.compare_generation(generation, source)?;
         let (all, malformed) = snapshot::read(connection, &self.keys, source).await?;
         // A malformed entry may be any entry.
@@ -149,11 +150,10 @@ impl Reader {
         source: &RevocationSource,
     ) -> Result<(), RedisError> {
         while let Some(position) = &self.position {
-            let mut both = redis::pipe();
-            both.atomic().cmd("XREAD").arg("COUNT").arg(BATCH);
-            both.arg("STREAMS").arg(&self.keys.stream).arg(&position.id);
-            both.cmd("HMGET").arg(&self.keys.entries).arg("generation").arg("sequence");
-            let (streams, (generation, sequence)): (Streams, State) = connection.transaction(&both).await?;
+            let mut changes = redis::cmd("XREAD");
+            changes.arg("COUNT").arg(BATCH).arg("STREAMS").arg(&self.keys.stream).arg(&position.id);
+            let (streams, (generation, sequence)): (Streams, State) =
+                connection.transaction([changes, self.read_state()]).await?;
             self.compare_generation(generation, source)?;
             let entries = entries_of(streams);
             let is_last = entries.len() < BATCH;
@@ -233,6 +233,12 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    fn read_state(&self) -> Cmd {
+        let mut state = redis::cmd("HMGET");
+        state.arg(&self.keys.entries).arg("generation").arg("sequence");
+        state
     }
 
     fn note_gap(&mut self, source: &RevocationSource) {

@@ -6,7 +6,7 @@ use scopegate::Error;
 use testkit::Log;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::server::{Instance, revocation, server, token};
+use crate::server::{Instance, revocation, server, token, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_server_leaves_its_revocations_effective() {
@@ -82,6 +82,9 @@ async fn outage_and_recovery_are_logged() {
     let text = log.take();
     assert!(text.contains("the server lost revocations, keeping the entries of this process"), "{text}");
     assert!(text.contains("revocation feed recovered"), "{text}");
-    let _: u64 =
-        server.command(&["XADD", "{scopegate:revocations}:stream", "9999999999999-1", "x", "y"]).await;
+    let unnumbered = ["XADD", "{scopegate:revocations}:stream", "*", "json", "{}"];
+    let id: String = server.command(&unnumbered).await;
+    until("it is reported", || instance.source().malformed == 1).await;
+    let text = log.take();
+    assert!(text.contains("malformed revocation, entry ignored") && text.contains(&id), "{text}");
 }

@@ -36,7 +36,7 @@ async fn wrong_password_is_rejected_and_not_shown() {
 /// The permissions that the guide lists.
 #[tokio::test(flavor = "multi_thread")]
 async fn listed_permissions_are_enough() {
-    let guide = include_str!("../../../../docs/guide/revocation.md");
+    let guide = include_str!("../../../../docs/guide/redis.md");
     let rules: Vec<&str> = guide.lines().filter(|line| line.starts_with("ACL SETUSER ")).collect();
     assert_eq!(rules.len(), 2);
     let server = server!();
