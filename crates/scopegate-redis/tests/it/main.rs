@@ -12,6 +12,7 @@
 mod fleet;
 mod loss;
 mod malformed;
+mod memory;
 mod outage;
 mod reader;
 mod secrets;
