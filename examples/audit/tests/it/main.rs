@@ -1,0 +1,14 @@
+//! The audit file of an API, with real files, pipes and full disks.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a panic is the test's failure"
+)]
+#![cfg(unix)]
+
+mod full;
+mod lines;
+mod rotation;
+mod service;
+mod slow;
