@@ -60,7 +60,7 @@ impl Redis {
         self
     }
 
-    /// Trusts certificate authorities in PEM, in addition to those of the system.
+    /// Trusts certificate authorities in PEM, in addition to the system's authorities.
     #[must_use]
     pub fn root_certificates(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.root_certificates.push(pem.as_ref().into());

@@ -140,8 +140,10 @@ impl RedisRevocations {
         self.publish_all([revocation]).await
     }
 
-    /// Publishes revocations, 250 in each step. None at all prepares an empty server, which a
-    /// reader otherwise reports as one that lost its data.
+    /// Publishes revocations, 250 in each step.
+    ///
+    /// An empty list prepares an empty server. Readers then no longer report that it has lost its
+    /// data.
     ///
     /// # Errors
     /// Returns an error as [`publish`](Self::publish) does. Some may be stored.

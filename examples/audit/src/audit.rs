@@ -24,7 +24,7 @@ use crate::audit::writer::Writer;
 /// A record of an ordinary request has about 400 bytes, so a full queue takes 400 KB.
 const QUEUED: usize = 1_024;
 
-/// What happens to a request while the audit file cannot be written, or is too slow.
+/// The treatment of requests while the audit file cannot be written, or is too slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// The request is served. Its record is lost, and the next line has the number of losses.
@@ -93,7 +93,7 @@ impl Audit {
         routes.layer(from_fn_with_state(self.clone(), request::handle))
     }
 
-    /// Writes what is queued, and waits until it is on the disk. Call it after the server has ended.
+    /// Writes the queue, and waits until it is on the disk. Call it after the server has ended.
     ///
     /// # Errors
     /// Returns an error if the file could not be written within `limit`.

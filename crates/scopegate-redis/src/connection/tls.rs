@@ -1,4 +1,4 @@
-//! TLS with the certificate authorities of the system, and those of the application.
+//! TLS with the certificate authorities of the system and of the application.
 
 use std::error::Error;
 use std::sync::Arc;

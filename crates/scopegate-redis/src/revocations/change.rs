@@ -1,4 +1,4 @@
-//! One change of the stream: its number, what it does, and the revocation.
+//! One change of the stream: its number, its operation, and the revocation.
 
 use std::fmt;
 

@@ -2,7 +2,7 @@
 //!
 //! Numbers are consecutive. A reader that misses one reads the snapshot again: the stream was
 //! trimmed. If a number comes again, or the generation is another one, the server has lost data.
-//! Then the reader keeps what it has, and no snapshot withdraws anything any more.
+//! Then the reader keeps its entries, and no snapshot withdraws anything any more.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::revocations::change::{Operation, StreamEntry, Streams, number, operat
 use crate::revocations::malformed::Malformed;
 use crate::revocations::{Keys, snapshot};
 
-/// At most as many changes are read at once. Each has 16 KiB at most.
+/// At most as many changes are read at once. Writers reject more than 16 KiB for one.
 const BATCH: usize = 256;
 
 /// A read waits for changes for as long. Then the reader checks that it has missed none.
