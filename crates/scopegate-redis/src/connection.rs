@@ -21,6 +21,7 @@ use crate::error::RedisError;
 pub struct Redis {
     pub(crate) url: ServerUrl,
     password: Option<Arc<Zeroizing<String>>>,
+    #[cfg(feature = "tls")]
     root_certificates: Vec<Arc<[u8]>>,
     allows_network_without_tls: bool,
     timeout: Duration,
@@ -47,6 +48,7 @@ impl Redis {
         Ok(Self {
             url: ServerUrl::parse(url)?,
             password: None,
+            #[cfg(feature = "tls")]
             root_certificates: Vec::new(),
             allows_network_without_tls: false,
             timeout: Duration::from_secs(2),
@@ -60,7 +62,9 @@ impl Redis {
         self
     }
 
-    /// Trusts certificate authorities in PEM, in addition to the system's authorities.
+    /// Trusts certificate authorities in PEM, in addition to the system's authorities. Needs the
+    /// feature `tls`.
+    #[cfg(feature = "tls")]
     #[must_use]
     pub fn root_certificates(mut self, pem: impl AsRef<[u8]>) -> Self {
         self.root_certificates.push(pem.as_ref().into());

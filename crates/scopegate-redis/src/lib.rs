@@ -44,7 +44,7 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | `tls` | `rediss` URLs, with rustls and the certificate authorities of the system. On by default |
+//! | `tls` | `rediss` URLs, with rustls and the system's certificate authorities. On by default |
 //!
 //! # Not supported
 //!

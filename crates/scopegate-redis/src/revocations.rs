@@ -110,7 +110,7 @@ impl RedisRevocations {
         reader.sync(&mut connection, &source).await?;
         reader.connection = Some(connection);
         // After a failure, readiness does not depend on the source.
-        self.start(&self.with_settings(source), reader)
+        start(&self.with_settings(source), reader)
     }
 
     /// Follows a server that may be unreachable now. Otherwise like [`follow`](Self::follow).
@@ -124,7 +124,7 @@ impl RedisRevocations {
     pub fn follow_lazy(&self, revocations: &Revocations) -> Result<(), RedisError> {
         self.check()?;
         let source = self.with_settings(self.source(revocations)?);
-        self.start(&source, Reader::new(self.redis.clone(), self.keys()))
+        start(&source, Reader::new(self.redis.clone(), self.keys()))
     }
 
     /// Publishes a revocation. Returns when the server has stored it. Each connected reader rejects
@@ -164,15 +164,6 @@ impl RedisRevocations {
         self.write(Change::Withdraw, vec![publish::line(revocation)?]).await
     }
 
-    fn start(&self, source: &RevocationSource, reader: Reader) -> Result<(), RedisError> {
-        let reader = Arc::new(Mutex::new(reader));
-        let attempt = move |source| {
-            let reader = Arc::clone(&reader);
-            async move { reader.lock().await.run(&source).await.map_err(Chain) }
-        };
-        source.feed(attempt).map_err(|source| RedisError::NotFollowed { source })
-    }
-
     fn source(&self, revocations: &Revocations) -> Result<RevocationSource, RedisError> {
         let source = revocations.source(&format!("redis {} {}", self.redis.address(), self.prefix));
         source.map_err(|source| RedisError::NotStored { source })
@@ -210,6 +201,16 @@ impl RedisRevocations {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Reads in the background.
+fn start(source: &RevocationSource, reader: Reader) -> Result<(), RedisError> {
+    let reader = Arc::new(Mutex::new(reader));
+    let attempt = move |source| {
+        let reader = Arc::clone(&reader);
+        async move { reader.lock().await.run(&source).await.map_err(Chain) }
+    };
+    source.feed(attempt).map_err(|source| RedisError::NotFollowed { source })
 }
 
 impl fmt::Debug for RedisRevocations {

@@ -37,7 +37,9 @@ async fn one_publication_is_effective_in_all_instances() {
     let server = server!();
     let begun = Instant::now();
     let instances = [instance(&server, begun), instance(&server, begun)];
-    instances.iter().for_each(|(ready, _)| ready.recv().unwrap());
+    for (ready, _) in &instances {
+        ready.recv().unwrap();
+    }
     let shared = server.shared();
     let mut delays = Vec::new();
     for round in 0..ROUNDS {

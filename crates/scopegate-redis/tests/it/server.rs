@@ -109,6 +109,7 @@ impl Server {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
+    #[cfg(feature = "tls")]
     pub(crate) fn folder(&self) -> &std::path::Path {
         &self.folder
     }

@@ -1,7 +1,7 @@
 //! A revocation as JSON: a line of a file, or an entry of another feed.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonError, JsonObject, string};
@@ -58,7 +58,8 @@ impl Revocation {
             ("exp", ends_at.map(|date| date.as_secs_f64().ceil())),
         ] {
             if let Some(seconds) = seconds {
-                json += &format!(r#","{member}":{seconds:.0}"#);
+                // Writing to a string never fails.
+                let _ = write!(json, r#","{member}":{seconds:.0}"#);
             }
         }
         json + "}"

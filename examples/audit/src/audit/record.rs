@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use scopegate_axum::{Decision, NumericDate};
+use scopegate_axum::{Decision, NumericDate, Scope};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -53,7 +53,7 @@ pub(super) fn line(decision: &Decision<'_>, request_id: Option<&str>) -> String 
         client_id: claims.client_id(),
         subject: claims.subject(),
         jti: claims.token_id(),
-        scopes: claims.scopes().iter().map(|scope| scope.as_str()).collect(),
+        scopes: claims.scopes().iter().map(Scope::as_str).collect(),
     });
     // Each value is cut to 80 characters, quoted and escaped.
     let unverified = decision.unverified().map(|claims| Unverified {

@@ -141,8 +141,16 @@ const DEFAULTS: [(&str, &str, &str); 55] = [
         "scopegate-client/src/credentials/builder.rs",
         "DEFAULT_LIFETIME: Duration = Duration::from_secs(300)",
     ),
-    ("feed` | after 250 ms", "scopegate/src/revocation/feed.rs", "FIRST_PAUSE: Duration = Duration::from_millis(250)"),
-    ("doubled up to 15 s", "scopegate/src/revocation/feed.rs", "MAX_PAUSE: Duration = Duration::from_secs(15)"),
+    (
+        "feed` | after 250 ms",
+        "scopegate/src/revocation/feed.rs",
+        "FIRST_PAUSE: Duration = Duration::from_millis(250)",
+    ),
+    (
+        "doubled up to 15 s",
+        "scopegate/src/revocation/feed.rs",
+        "MAX_PAUSE: Duration = Duration::from_secs(15)",
+    ),
     ("`Redis::timeout` | 2 s", "scopegate-redis/src/connection.rs", "timeout: Duration::from_secs(2)"),
     (
         "`RedisRevocations::stream_length` | 10,000",
