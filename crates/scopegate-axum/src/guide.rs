@@ -33,6 +33,9 @@ struct Rfc9068;
 #[doc = include_str!("../../../docs/guide/providers/others.md")]
 struct Others;
 
+#[doc = include_str!("../../../docs/guide/redis.md")]
+struct Redis;
+
 #[doc = include_str!("../../../docs/guide/tenants.md")]
 struct Tenants;
 

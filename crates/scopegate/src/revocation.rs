@@ -4,10 +4,13 @@
 pub(crate) mod checked;
 mod digest;
 pub(crate) mod error;
+pub(crate) mod feed;
 pub(crate) mod file;
 mod freshness;
 pub(crate) mod issuers;
 mod kind;
+pub(crate) mod line;
+pub(crate) mod replacement;
 pub(crate) mod revoked;
 pub(crate) mod source;
 pub(crate) mod status;

@@ -2,7 +2,6 @@
 
 mod contents;
 mod follower;
-pub(crate) mod line;
 mod stamp;
 mod task;
 
@@ -16,8 +15,9 @@ use tokio::sync::oneshot;
 
 use crate::error::config::ConfigError;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
+use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::file::follower::{FollowError, Follower};
-use crate::revocation::file::task::{FeedEndedGuard, FileTask};
+use crate::revocation::file::task::FileTask;
 use crate::revocation::source::RevocationSource;
 use crate::revocation::{FILE_PREFIX, Revocations};
 

@@ -25,7 +25,8 @@ use crate::revocation::store::collected::Collected;
 /// stay if it is dropped.
 ///
 /// A program that feeds a source reports the result of each attempt with [`synced`](Self::synced)
-/// or [`failed`](Self::failed). A failure keeps all entries.
+/// or [`failed`](Self::failed). A failure keeps all entries. [`feed`](Self::feed) runs such a program
+/// in the background.
 #[derive(Clone)]
 pub struct RevocationSource {
     pub(super) shared: Arc<Shared>,
@@ -136,34 +137,11 @@ impl RevocationSource {
         self.revoke_all([revocation])
     }
 
-    /// Adds revocations, as many as there is room for.
-    ///
-    /// # Errors
-    /// Returns [`RevocationError::Full`] if some were not stored.
-    pub fn revoke_all(&self, all: impl IntoIterator<Item = Revocation>) -> Result<(), RevocationError> {
-        let (collected, issuers) = self.collect(all);
-        self.state.issuers().named.add_all(&issuers);
-        self.add(collected)
-    }
-
     /// Removes the source's entries for the same token, subject, client, session or key, whatever
     /// their times are.
     pub fn withdraw(&self, revocation: &Revocation) {
         self.shared.store.withdraw(self.place(&revocation.0));
         metrics::revocations(self.shared.store.len());
-    }
-
-    /// Replaces all of the source's entries: adds these, and withdraws the others.
-    ///
-    /// A token that was revoked and is among these stays revoked at every moment, even if the store
-    /// is full. If there are more than the whole store can hold, nothing is withdrawn.
-    ///
-    /// # Errors
-    /// Returns [`RevocationError::Full`] if some were not stored.
-    pub fn replace_all(&self, all: impl IntoIterator<Item = Revocation>) -> Result<(), RevocationError> {
-        let (collected, issuers) = self.collect(all);
-        self.name_issuers(issuers);
-        self.replace(collected)
     }
 
     /// Reports that the source's entries are complete and current.
@@ -201,17 +179,18 @@ impl RevocationSource {
         }
     }
 
-    pub(crate) fn place(&self, target: &Target<'_>) -> Placed {
-        self.shared.store.place(target, self.state.id)
+    /// Sets the malformed entries that the status shows: how many there are, and descriptions of the
+    /// first 10. Call it with 0 when there are none any more.
+    ///
+    /// A description has the position of the entry, such as its id, and no name of a subject.
+    pub fn malformed(&self, count: usize, first: impl IntoIterator<Item = String>) {
+        let first = first.into_iter().take(MAX_LISTED).collect();
+        self.state.feed().malformed = (count, first);
+        metrics::revocations_malformed(&self.state.name, count);
     }
 
-    fn collect(&self, all: impl IntoIterator<Item = Revocation>) -> (Collected, NamedIssuers) {
-        let (mut collected, mut issuers) = (Collected::new(&self.shared.store), NamedIssuers::default());
-        for revocation in all {
-            issuers.add(&revocation.0.issuer);
-            collected.push(self.place(&revocation.0));
-        }
-        (collected, issuers)
+    pub(crate) fn place(&self, target: &Target<'_>) -> Placed {
+        self.shared.store.place(target, self.state.id)
     }
 
     pub(crate) fn add(&self, all: Collected) -> Result<(), RevocationError> {
@@ -236,6 +215,11 @@ impl RevocationSource {
     /// Sets the issuers that all of its entries name.
     pub(crate) fn name_issuers(&self, issuers: NamedIssuers) {
         self.state.issuers().named = issuers;
+    }
+
+    /// Adds issuers that some of its entries name.
+    pub(super) fn name_more_issuers(&self, issuers: &NamedIssuers) {
+        self.state.issuers().named.add_all(issuers);
     }
 
     pub(super) fn untrusted(&self) -> Untrusted {

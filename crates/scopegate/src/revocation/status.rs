@@ -43,7 +43,7 @@ pub struct RevocationSourceStatus {
     pub last_failure: Option<String>,
     /// How many of its entries are malformed.
     pub malformed: usize,
-    /// The first 10 of these, with their line numbers.
+    /// The first 10 of these, with their line numbers or ids.
     pub malformed_lines: Vec<String>,
     /// How many of its lines or revocations name an issuer that no verifier trusts now. Of up to
     /// 1,000 issuers. 0 if there is no verifier, or if one of them has a

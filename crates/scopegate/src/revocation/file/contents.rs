@@ -8,17 +8,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::revocation::digest::{Digest, RunningDigest};
-use crate::revocation::file::line::{LineError, parse};
 use crate::revocation::file::stamp::{self, Stamp};
-use crate::revocation::issuers::NamedIssuers;
+use crate::revocation::issuers::{MAX_LISTED, NamedIssuers};
+use crate::revocation::line::{LineError, MAX_LINE, parse};
 use crate::revocation::source::RevocationSource;
 use crate::revocation::store::collected::Collected;
-
-/// No token that is accepted has a longer name.
-const MAX_LINE: usize = 16 * 1024;
-
-/// The status lists as many malformed lines.
-pub(crate) const MAX_LISTED: usize = 10;
 
 /// Times of files have a granularity. A file that changed so recently may change again without
 /// another time.

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::metrics;
 use crate::revocation::error::RevocationError;
-use crate::revocation::file::contents::{Contents, Look, MAX_LISTED, Malformed, Reading};
+use crate::revocation::file::contents::{Contents, Look, Malformed, Reading};
 use crate::revocation::file::stamp::{self, Stamp};
+use crate::revocation::issuers::MAX_LISTED;
 use crate::revocation::source::RevocationSource;
 
 /// A program that writes the file anew for longer has to rename it.
@@ -159,8 +159,7 @@ impl Follower {
             tracing::error!(source, lines, "many malformed revocations, the first 10 are logged");
         }
         let listed = malformed.first.iter().map(|(line, error)| format!("line {line}: {error}"));
-        source.state.feed().malformed = (malformed.count, listed.collect());
-        metrics::revocations_malformed(source.name(), malformed.count);
+        source.malformed(malformed.count, listed);
         self.reported = malformed;
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
 use crate::revocation::Shared;
+use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::file::RevocationFile;
 use crate::revocation::file::contents::Look;
 use crate::revocation::file::follower::{FollowError, Follower};
@@ -100,25 +101,5 @@ impl FileTask {
     fn source(&self) -> Option<RevocationSource> {
         let (shared, state) = (self.shared.upgrade()?, Arc::clone(&self.state));
         Some(RevocationSource { shared, state })
-    }
-}
-
-/// Reports the end of the task with its runtime.
-pub(super) struct FeedEndedGuard {
-    pub(super) shared: Weak<Shared>,
-    pub(super) state: Arc<SourceState>,
-    /// The task's number: an aborted task ends when another may follow the source already.
-    pub(super) follower: u64,
-}
-
-impl Drop for FeedEndedGuard {
-    fn drop(&mut self) {
-        // It was not abandoned, and the store is not gone.
-        if self.state.unfollow(self.follower)
-            && let Some(shared) = self.shared.upgrade()
-        {
-            let source = RevocationSource { shared, state: Arc::clone(&self.state) };
-            ignore_panic(|| source.failed("the task that reads it has ended"));
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::guide::read;
 
 /// Rows of the tables of defaults, each with the file and the words of its source.
-const DEFAULTS: [(&str, &str, &str); 50] = [
+const DEFAULTS: [(&str, &str, &str); 58] = [
     ("end of an entry | 10 min", "scopegate/src/revocation/store/entry.rs", "AFTER_EXPIRY: f64 = 600.0"),
     (
         "after 1 min if the file grows all the time",
@@ -152,6 +152,26 @@ const DEFAULTS: [(&str, &str, &str); 50] = [
         "scopegate-client/src/credentials/builder.rs",
         "DEFAULT_LIFETIME: Duration = Duration::from_secs(300)",
     ),
+    (
+        "feed` | after 250 ms",
+        "scopegate/src/revocation/feed.rs",
+        "FIRST_PAUSE: Duration = Duration::from_millis(250)",
+    ),
+    (
+        "doubled up to 15 s",
+        "scopegate/src/revocation/feed.rs",
+        "MAX_PAUSE: Duration = Duration::from_secs(15)",
+    ),
+    ("`Redis::timeout` | 2 s", "scopegate-redis/src/connection.rs", "timeout: Duration::from_secs(2)"),
+    (
+        "`RedisRevocations::stream_length` | 10,000",
+        "scopegate-redis/src/revocations.rs",
+        "DEFAULT_STREAM_LENGTH: usize = 10_000",
+    ),
+    ("| `scopegate:revocations` |", "scopegate-redis/src/revocations.rs", "\"scopegate:revocations\""),
+    ("in Redis | 600 s", "scopegate-redis/src/revocations/publish.lua", "local margin = 600"),
+    ("at once | 256", "scopegate-redis/src/revocations/reader.rs", "BATCH: usize = 256"),
+    ("one script | 250", "scopegate-redis/src/revocations/publish.rs", "CHANGES_PER_SCRIPT: usize = 250"),
 ];
 
 #[test]

@@ -93,6 +93,8 @@ fn metrics_and_log_messages_exist() {
         "verifier/key_sources.rs",
         "revocation/source.rs",
         "revocation/file/follower.rs",
+        "../../scopegate-redis/src/revocations/malformed.rs",
+        "../../scopegate-redis/src/revocations/reader.rs",
     ]
     .map(|file| read(Path::new("crates/scopegate/src").join(file)))
     .concat();

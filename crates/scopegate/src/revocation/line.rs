@@ -1,15 +1,78 @@
-//! One line of a file of revocations.
+//! A revocation as JSON: a line of a file, or an entry of another feed.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonError, JsonObject, string};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::revocation::kind::Kind;
-use crate::revocation::revoked::Target;
+use crate::revocation::revoked::{Revocation, Target};
 use crate::token::numeric_date::NumericDate;
+
+/// No token that is accepted has a longer name.
+pub(crate) const MAX_LINE: usize = 16 * 1024;
+
+/// The reason why a string is not the JSON form of a [`Revocation`]. It contains no part of it,
+/// because any part may be the name of a subject, which is personal data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidRevocation(LineError);
+
+impl Revocation {
+    /// Parses the JSON form of a revocation: a line of a
+    /// [`RevocationFile`](crate::RevocationFile). Use it for feeds of your own.
+    ///
+    /// ```
+    /// use scopegate::Revocation;
+    ///
+    /// let line = br#"{"iss":"https://issuer.example","jti":"5a1f","exp":1790000000}"#;
+    /// let revocation = Revocation::from_json(line)?;
+    /// assert_eq!(revocation.to_json().as_bytes(), line);
+    /// assert!(Revocation::from_json(br#"{"iss":"https://issuer.example","jit":"5a1f"}"#).is_err());
+    /// # Ok::<(), scopegate::InvalidRevocation>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns [`InvalidRevocation`] for anything else, for unknown members, and for more than
+    /// 16 KiB.
+    pub fn from_json(json: &[u8]) -> Result<Self, InvalidRevocation> {
+        if json.len() > MAX_LINE {
+            return Err(InvalidRevocation(LineError::TooLong));
+        }
+        let Target { kind, issuer, name, issued_before, ends_at } = parse(json).map_err(InvalidRevocation)?;
+        let (issuer, name) = (issuer.into_owned().into(), name.into_owned().into());
+        Ok(Self(Target { kind, issuer, name, issued_before, ends_at }))
+    }
+
+    /// Returns the JSON form. Times are rounded to whole seconds in the direction that revokes more.
+    ///
+    /// It contains names of subjects, which are personal data. Don't log it.
+    pub fn to_json(&self) -> String {
+        let Target { kind, issuer, name, issued_before, ends_at } = &self.0;
+        let (issuer, name) = (Value::from(&**issuer), Value::from(&**name));
+        let mut json = format!(r#"{{"iss":{issuer},"{}":{name}"#, kind.claim());
+        for (member, seconds) in [
+            ("not_before", issued_before.map(|date| date.as_secs_f64().floor())),
+            ("exp", ends_at.map(|date| date.as_secs_f64().ceil())),
+        ] {
+            if let Some(seconds) = seconds {
+                // Writing to a string never fails.
+                let _ = write!(json, r#","{member}":{seconds:.0}"#);
+            }
+        }
+        json + "}"
+    }
+}
+
+impl fmt::Display for InvalidRevocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for InvalidRevocation {}
 
 /// Why a line is malformed. It holds no part of the line, because any part may be the name of a
 /// subject, which is personal data.
@@ -108,6 +171,8 @@ impl fmt::Display for LineError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -189,6 +254,44 @@ mod tests {
             assert_eq!(error(&line(wrong, "1")), format!("`not_before`: {expected}"));
             assert_eq!(error(&line("1", wrong)), format!("`exp`: {expected}"));
         }
+    }
+
+    #[test]
+    fn json_form_revokes_at_least_as_much() {
+        let issuer = r"https://issuer.example/a\b";
+        let date = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds);
+        for (revocation, json) in [
+            (Revocation::token(issuer, "ä\"\n"), r#"{"iss":"https://issuer.example/a\\b","jti":"ä\"\n"}"#),
+            (
+                Revocation::subject("i", "s", date(1_000.9)).ends_at(date(2_000.1)),
+                r#"{"iss":"i","sub":"s","not_before":1000,"exp":2001}"#,
+            ),
+            (
+                Revocation::client("i", "c", date(1e9)),
+                r#"{"iss":"i","client_id":"c","not_before":1000000000}"#,
+            ),
+            (Revocation::session("i", "s").ends_at(date(4e9)), r#"{"iss":"i","sid":"s","exp":4000000000}"#),
+            (Revocation::key("i", "k"), r#"{"iss":"i","kid":"k"}"#),
+        ] {
+            assert_eq!(revocation.to_json(), json);
+            let read = Revocation::from_json(json.as_bytes()).unwrap();
+            assert_eq!(read.to_json(), json);
+            // A time before which tokens were issued includes its whole second.
+            let seconds = |date: Option<NumericDate>| date.map(NumericDate::as_secs);
+            assert_eq!(seconds(read.0.issued_before), seconds(revocation.0.issued_before));
+            assert!(read.0.ends_at >= revocation.0.ends_at);
+        }
+    }
+
+    #[test]
+    fn json_form_has_16_kib_at_most() {
+        let json = |len: usize| {
+            let empty = r#"{"iss":"i","jti":""}"#.len();
+            Revocation::token("i", "a".repeat(len - empty)).to_json()
+        };
+        assert!(Revocation::from_json(json(MAX_LINE).as_bytes()).is_ok());
+        let error = Revocation::from_json(json(MAX_LINE + 1).as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "longer than 16 KiB");
     }
 
     proptest! {
