@@ -2,7 +2,10 @@
 
 mod auth0;
 mod cognito;
+#[cfg(feature = "fetch")]
+mod cognito_pools;
 mod entra;
+mod entra_tenants;
 #[cfg(feature = "fetch")]
 mod fetch_rules;
 mod hydra;
@@ -36,7 +39,7 @@ use crate::error::config::ConfigError;
 use crate::issuer::fetch_rules::FetchRules;
 use crate::issuer::key_config::KeyConfig;
 use crate::issuer::name::{address, only_compared};
-use crate::issuer::policy::Policy;
+use crate::issuer::policy::{Policy, Tenancy};
 use crate::token::algorithm::Algorithm;
 
 /// An authorization server, and the rules that its tokens must satisfy.
@@ -384,6 +387,8 @@ impl IssuerWithoutAudience {
             },
             audience,
             scopes: ScopeClaims::scope_and_scp(),
+            tenancy: Tenancy::Unknown,
+            tenants: None,
             leeway: None,
             scope_limit: None,
         };

@@ -13,11 +13,12 @@ use scopegate_proto::url::{issuer_identifier, redacted};
 use crate::cache::key_ref::KeyRef;
 use crate::error::Error;
 use crate::error::config::ConfigError;
-use crate::issuer::policy::Policy;
+use crate::issuer::policy::{Policy, Tenancy};
 use crate::keys::fetched::{FetchedKeys, KeyRequested, OverdueKeys, Reading};
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::refresh::schedule::RefreshState;
 use crate::keys::set::{KeyLookupError, KeySet};
+use crate::tenants;
 use crate::token::algorithm::Algorithm;
 use crate::token::key_name::{KeyId, KeyName};
 use crate::token::numeric_date::NumericDate;
@@ -27,11 +28,22 @@ const MAX_LISTED: usize = 3;
 
 /// One issuer, its rules and its keys.
 pub(crate) struct TrustedIssuer {
+    /// The configured name. For many tenants, it is the form of their names.
     pub(crate) identifier: Arc<str>,
-    pub(crate) policy: Policy,
+    /// The tenant, if the issuer has one or was looked up for one.
+    pub(crate) tenant: Option<Tenant>,
+    pub(crate) policy: Arc<Policy>,
     pub(crate) keys: Arc<IssuerKeys>,
     /// The issuer's own leeway, or the verifier's.
     pub(crate) leeway: Duration,
+}
+
+/// The tenant of a token, by the name of its issuer.
+#[derive(Clone)]
+pub(crate) struct Tenant {
+    pub(crate) id: Arc<str>,
+    /// The tenant's name, if the issuer has a name for each tenant.
+    name: Option<Arc<str>>,
 }
 
 /// The result of looking up the key that a token names.
@@ -61,6 +73,59 @@ pub(crate) enum Missing {
 }
 
 impl TrustedIssuer {
+    pub(crate) fn new(identifier: String, policy: Policy, keys: IssuerKeys, leeway: Duration) -> Self {
+        let tenant = match &policy.tenancy {
+            Tenancy::One(id) => Some(Tenant { id: Arc::clone(id), name: None }),
+            Tenancy::Unknown | Tenancy::Many(_) => None,
+        };
+        let (policy, keys) = (Arc::new(policy), Arc::new(keys));
+        Self { identifier: identifier.into(), tenant, policy, keys, leeway }
+    }
+
+    /// Returns the same issuer without its cached tokens.
+    pub(crate) fn without_cached_tokens(&self) -> Self {
+        let Self { identifier, tenant, policy, keys, leeway } = self;
+        Self {
+            identifier: Arc::clone(identifier),
+            tenant: tenant.clone(),
+            policy: Arc::clone(policy),
+            keys: Arc::new(keys.with_new_standing()),
+            leeway: *leeway,
+        }
+    }
+
+    /// Returns whether the issuer has a name for each tenant, and this is one of them.
+    pub(crate) fn has_tenant(&self, name: &str) -> bool {
+        self.policy.tenancy.name_template().is_some_and(|template| template.tenant_of(name).is_some())
+    }
+
+    /// Returns the issuer for the tenant that this name names, with the shared keys and rules.
+    fn for_name(&self, name: &str) -> Option<Arc<Self>> {
+        let id = self.policy.tenancy.name_template()?.tenant_of(name)?;
+        Some(Arc::new(Self {
+            identifier: Arc::clone(&self.identifier),
+            tenant: Some(Tenant { id: id.into(), name: Some(name.into()) }),
+            policy: Arc::clone(&self.policy),
+            keys: Arc::clone(&self.keys),
+            leeway: self.leeway,
+        }))
+    }
+
+    /// Returns the name that tokens have in `iss`.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        self.tenant.as_ref().and_then(|tenant| tenant.name.as_ref()).unwrap_or(&self.identifier)
+    }
+
+    /// Returns the id of the tenant, if it is known.
+    pub(crate) fn tenant_id(&self) -> Option<&Arc<str>> {
+        self.tenant.as_ref().map(|tenant| &tenant.id)
+    }
+
+    /// Returns whether the rule for tenants accepts this one now.
+    pub(crate) fn trusts_tenant(&self) -> Result<bool, tenants::Undecided> {
+        self.keys.trusts(|| self.tenant_id().map(AsRef::as_ref))
+    }
+
     /// Looks up the one key with this id and for this algorithm. If the key is unknown, or the keys
     /// are overdue or have expired, this may make a fetch due.
     pub(crate) fn find_key(
@@ -80,12 +145,13 @@ impl TrustedIssuer {
                     }
                 })
             };
+            let tenant = self.tenant_id().map(AsRef::as_ref);
             let missing = |why| {
                 let name = KeyName { id: Box::new(id.to_owned()), algorithm };
                 let may_be_published = self.keys.fetched().is_some_and(|keys| keys.may_be_incomplete(now));
                 Ok(KeyLookup::Missing(MissingKey { name, why, may_be_published }))
             };
-            let found = match (self.keys.read(now, overdue, find), self.keys.fetched()) {
+            let found = match (self.keys.read(now, overdue, tenant, find), self.keys.fetched()) {
                 (Reading::Current(found), _) => found,
                 (Reading::Overdue, _) => return missing(Missing::Overdue),
                 (Reading::Unusable, Some(keys)) if keys.refresh().keys_unusable() => {
@@ -101,7 +167,7 @@ impl TrustedIssuer {
                 }
                 Err(Err(())) => {}
             }
-            match self.keys.request(&KeyName { id: Box::new(id.to_owned()), algorithm }) {
+            match self.keys.request(&KeyName { id: Box::new(id.to_owned()), algorithm }, tenant) {
                 None => return missing(Missing::Unknown(RefreshState::UpToDate)),
                 Some(KeyRequested::Missing(state)) => return missing(Missing::Unknown(state)),
                 Some(KeyRequested::Arrived) => {}
@@ -126,7 +192,8 @@ impl TrustedIssuer {
 
     /// Returns the error for a key that the issuer does not publish, or that is skipped.
     pub(crate) fn unknown_key(&self, key: &KeyName) -> Error {
-        let found = self.keys.read_last(|keys| {
+        let tenant = self.tenant_id().map(AsRef::as_ref);
+        let found = self.keys.read_last(tenant, |keys| {
             let skipped = keys.reason_to_skip(&key.id).map(|reason| reason.to_string());
             (keys.used_name(&key.id), skipped)
         });
@@ -182,6 +249,9 @@ pub(crate) struct Registry {
     declared: Vec<Arc<TrustedIssuer>>,
     /// The first issuers by [`shortlex`], for errors.
     listed: Vec<Arc<str>>,
+    /// The issuers with a name for each tenant. They are not in the map: no token has the form of a
+    /// name as its issuer.
+    with_tenants: Vec<Arc<TrustedIssuer>>,
     /// The issuer whose tokens may lack `iss`.
     unnamed: Option<Arc<TrustedIssuer>>,
 }
@@ -189,7 +259,9 @@ pub(crate) struct Registry {
 impl Registry {
     pub(crate) fn new(declared: Vec<Arc<TrustedIssuer>>) -> Self {
         let named = |issuer: &Arc<TrustedIssuer>| (Arc::clone(&issuer.identifier), Arc::clone(issuer));
-        let issuers = declared.iter().map(named).collect();
+        let has_tenants = |issuer: &&Arc<TrustedIssuer>| issuer.policy.tenancy.name_template().is_some();
+        let issuers = declared.iter().filter(|issuer| !has_tenants(issuer)).map(named).collect();
+        let with_tenants = declared.iter().filter(has_tenants).map(Arc::clone).collect();
         let mut listed: Vec<_> = declared.iter().map(|issuer| &issuer.identifier).collect();
         if listed.len() > MAX_LISTED {
             listed.select_nth_unstable_by(MAX_LISTED, |a, b| shortlex(a, b));
@@ -198,14 +270,14 @@ impl Registry {
         listed.sort_unstable_by(|a, b| shortlex(a, b));
         let listed = listed.into_iter().map(Arc::clone).collect();
         let unnamed = declared.iter().find(|issuer| issuer.policy.accepts_missing_iss).map(Arc::clone);
-        Self { issuers, declared, listed, unnamed }
+        Self { issuers, declared, listed, with_tenants, unnamed }
     }
 
     /// Returns the issuer that the payload names. Without `iss`, returns the issuer whose tokens
     /// may lack it.
-    pub(crate) fn named_by(&self, payload: &JsonObject<'_>) -> Option<&Arc<TrustedIssuer>> {
+    pub(crate) fn named_by(&self, payload: &JsonObject<'_>) -> Option<Arc<TrustedIssuer>> {
         match payload.get("iss") {
-            None => self.unnamed.as_ref(),
+            None => self.unnamed.clone(),
             Some(value) => self.get(&string(value)?),
         }
     }
@@ -219,9 +291,25 @@ impl Registry {
         }
     }
 
-    /// Returns the issuer with this name.
-    pub(crate) fn get(&self, name: &str) -> Option<&Arc<TrustedIssuer>> {
-        self.issuers.get(name)
+    /// Returns the issuer with this name. An issuer with this name alone is preferred to one with a
+    /// name for each tenant. The rule for tenants is not applied.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
+        let one = self.issuers.get(name).map(Arc::clone);
+        one.or_else(|| self.with_tenants.iter().find_map(|issuer| issuer.for_name(name)))
+    }
+
+    /// Returns the issuer with this name, or with this form of names. Tokens are never looked up by
+    /// it.
+    pub(crate) fn get_for_operator(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
+        let declared = self.declared.iter().find(|issuer| &*issuer.identifier == name).map(Arc::clone);
+        declared
+            .or_else(|| self.get(name).filter(|issuer| issuer.trusts_tenant().is_ok_and(|trusted| trusted)))
+    }
+
+    /// Returns whether an issuer with a name for each tenant has this name.
+    #[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "only resolvers have such names too"))]
+    pub(crate) fn has_tenant(&self, name: &str) -> bool {
+        self.with_tenants.iter().any(|issuer| issuer.has_tenant(name))
     }
 
     /// Returns the issuers in the order of the configuration.
@@ -237,7 +325,9 @@ impl Registry {
     /// Returns the identifiers that are URLs, in the order of the configuration. Clients can
     /// discover the metadata of these issuers.
     pub(crate) fn servers(&self) -> impl Iterator<Item = &str> {
-        self.names().filter(|name| issuer_identifier(name).is_ok())
+        let has_one_name = |issuer: &&Arc<TrustedIssuer>| issuer.policy.tenancy.name_template().is_none();
+        let names = self.iter().filter(has_one_name).map(|issuer| &*issuer.identifier);
+        names.filter(|name| issuer_identifier(name).is_ok())
     }
 
     /// Returns the trusted issuers with these names, in the order given. Names are compared
@@ -246,14 +336,37 @@ impl Registry {
         &self,
         names: impl IntoIterator<Item = S>,
     ) -> Result<Vec<String>, ConfigError> {
+        let is_trusted = |issuer: &Arc<TrustedIssuer>| issuer.trusts_tenant().is_ok_and(|trusted| trusted);
+        self.select_if(names, |name| {
+            if self.get(name).filter(is_trusted).is_none() {
+                return Ok(false);
+            }
+            issuer_identifier(name)
+                .map(|_| true)
+                .map_err(|error| ConfigError::invalid_url("authorization server", error))
+        })
+    }
+
+    /// Returns the issuers that were configured with these names, or these forms of names.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn select_declared<S: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<String>, ConfigError> {
+        self.select_if(names, |name| Ok(self.declared.iter().any(|issuer| &*issuer.identifier == name)))
+    }
+
+    fn select_if<S: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = S>,
+        is_trusted: impl Fn(&str) -> Result<bool, ConfigError>,
+    ) -> Result<Vec<String>, ConfigError> {
         let mut selected = Vec::new();
         for name in names {
             let name = name.as_ref();
-            if self.get(name).is_none() {
+            if !is_trusted(name)? {
                 return Err(ConfigError::UntrustedIssuer { found: redacted(name) });
             }
-            issuer_identifier(name)
-                .map_err(|error| ConfigError::invalid_url("authorization server", error))?;
             if selected.iter().any(|earlier| earlier == name) {
                 return Err(ConfigError::RepeatedIssuer { issuer: name.to_owned() });
             }
