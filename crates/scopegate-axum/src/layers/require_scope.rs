@@ -61,7 +61,7 @@ impl<H> RequireScope<H> {
         Self(self.0.with_resource_metadata(url))
     }
 
-    /// Accepts only tokens of these issuers, among those that the verifier trusts. Default: of all.
+    /// Accepts only tokens of these issuers. Default: of all issuers that the verifier trusts.
     ///
     /// Tokens of other issuers get 401 with `error="invalid_token"`. The reason code is
     /// `wrong_issuer`. The issuer is checked before the scopes, for cached tokens too. A second call

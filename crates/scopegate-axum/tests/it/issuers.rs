@@ -13,7 +13,7 @@ use scopegate_axum::{
     RequireScope, RequireToken, Verifier, request_host,
 };
 use scopegate_issuer::{LocalIssuer, Mint};
-use testkit::{CLIENT, KEY, ThreadLog, jwks};
+use testkit::{CLIENT, KEY, Log, jwks};
 use tracing::level_filters::LevelFilter;
 
 use crate::fixture::{get, header_text, send, status, with_token};
@@ -103,7 +103,7 @@ async fn forwarded_host_selects_nothing() {
 
 #[tokio::test]
 async fn rejection_is_401_with_its_own_reason() {
-    let log = ThreadLog::of_thread(LevelFilter::INFO);
+    let log = Log::of_thread(LevelFilter::INFO);
     let decisions = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&decisions);
     let verifier = Verifier::builder()
@@ -185,6 +185,7 @@ async fn grpc_call_at_wrong_host_is_unauthenticated() {
     for (host, code) in [("b.example", None), ("a.example", Some("16"))] {
         let request =
             Request::post(format!("http://{host}/")).header(header::CONTENT_TYPE, "application/grpc");
+        let request = request.header(header::TE, "trailers").version(axum::http::Version::HTTP_2);
         let response = send(&router, with_token(request.body(Body::empty()).unwrap(), &token(B))).await;
         let found = response.headers().get("grpc-status").map(|code| code.to_str().unwrap());
         assert_eq!((found, response.status().as_u16()), (code, 200), "{host}");

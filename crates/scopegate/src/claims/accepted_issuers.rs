@@ -1,4 +1,4 @@
-//! The issuers whose tokens a request accepts, among those that the verifier trusts.
+//! The issuers whose tokens a request accepts, out of the trusted ones.
 
 use std::sync::Arc;
 

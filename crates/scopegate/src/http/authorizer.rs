@@ -113,7 +113,7 @@ impl Authorizer {
         self.with_challenge(|challenge| challenge.resource_metadata = Some(url))
     }
 
-    /// Accepts only tokens of these issuers, among those that the verifier trusts. Default: of all.
+    /// Accepts only tokens of these issuers. Default: of all issuers that the verifier trusts.
     ///
     /// Tokens of other issuers are [`Error::WrongIssuer`](crate::Error::WrongIssuer) (401). The issuer
     /// is checked before the scopes, for cached tokens too.

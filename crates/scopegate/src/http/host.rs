@@ -1,4 +1,4 @@
-//! The host of a request, by which an application selects the tenant.
+//! The host of a request. An application can select the tenant by it.
 
 use std::borrow::Cow;
 
@@ -6,17 +6,18 @@ use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
 
-/// Returns the host that a request was sent to, in lower case and without the port.
+/// Returns the host of a request in lower case and without the port.
 ///
-/// It is the host in the request target (`:authority` in HTTP/2, an absolute URI in HTTP/1.1), and
-/// otherwise in the header `Host` (RFC 9110 §7.2). Returns `None` if
+/// The host is part of the request target: `:authority` in HTTP/2, or an absolute URI in HTTP/1.1.
+/// Otherwise it is in the header `Host` (RFC 9110 §7.2). Returns `None` in these cases:
 ///
-/// - there is no host, or there are several `Host` headers,
-/// - the target and `Host` name different hosts,
-/// - the value has a user name, or is malformed.
+/// - The request has no host.
+/// - It has several `Host` headers.
+/// - The target and `Host` have different hosts.
+/// - The value has a user name or is malformed.
 ///
-/// `X-Forwarded-Host` and `Forwarded` are ignored, because any client can send them. A proxy in front
-/// of the API must pass the client's host on in `Host`.
+/// `X-Forwarded-Host` and `Forwarded` are ignored because any client can send them. A proxy in front
+/// of the API must pass on the client's host in `Host`.
 ///
 /// ```
 /// use http::Request;

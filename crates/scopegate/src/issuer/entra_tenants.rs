@@ -104,7 +104,7 @@ impl Issuer {
     /// Creates the issuer for many tenants in a national cloud, for an API whose access tokens have
     /// version 1.
     ///
-    /// Hosts and names are those of [`entra_v1_at`](Self::entra_v1_at). The tenants of the US
+    /// It has the hosts and the names of [`entra_v1_at`](Self::entra_v1_at). The tenants of the US
     /// Government have the names of the public cloud, so one verifier cannot trust both: the second
     /// one is [`ConfigError::DuplicateIssuer`].
     ///

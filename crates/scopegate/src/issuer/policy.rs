@@ -9,6 +9,7 @@ use crate::checks::audience::AudiencePolicy;
 use crate::checks::kind::{TokenKind, TypeRule};
 use crate::checks::scopes::ScopeClaims;
 use crate::error::Error;
+use crate::keys::issuer_keys::KeyOwner;
 use crate::keys::jwk::KeyRules;
 use crate::tenants::Tenants;
 use crate::tenants::template::NameTemplate;
@@ -36,7 +37,7 @@ pub(crate) struct Policy {
     pub(crate) leeway: Option<Duration>,
 }
 
-/// What a preset knows about the tenant of a token.
+/// The tenants of an issuer, as its preset knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Tenancy {
     Unknown,
@@ -70,6 +71,15 @@ impl Policy {
         KeyRules {
             algorithms: self.algorithms.clone(),
             issuers: is_one_issuer.then(|| self.key_issuers.clone()),
+        }
+    }
+
+    /// Returns the names by which keys belong to the issuer.
+    pub(crate) fn key_owner(&self) -> KeyOwner {
+        KeyOwner {
+            names: self.key_issuers.clone(),
+            templates: self.tenancy.templates().to_vec(),
+            tenants: self.tenants.clone(),
         }
     }
 

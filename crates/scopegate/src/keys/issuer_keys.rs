@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
-use crate::issuer::policy::Policy;
 use crate::keys::Keys;
 use crate::keys::fetched::{FetchedKeys, KeyRequested, OverdueKeys, Reading};
 use crate::keys::set::KeySet;
@@ -28,6 +27,15 @@ pub(crate) struct IssuerKeys {
     standing: Standing,
 }
 
+/// The names by which keys belong to an issuer, and the rule for its tenants.
+pub(crate) struct KeyOwner {
+    /// The accepted values of a key's member `issuer`.
+    pub(crate) names: Vec<String>,
+    /// The forms of names, if the issuer has a name for each tenant.
+    pub(crate) templates: Vec<NameTemplate>,
+    pub(crate) tenants: Option<Tenants>,
+}
+
 struct View {
     /// The id of the set that it was taken from.
     of: u64,
@@ -37,9 +45,9 @@ struct View {
 }
 
 impl IssuerKeys {
-    pub(crate) fn new(source: Keys, policy: &Policy, standing: Standing) -> Self {
-        let names = policy.key_issuers.as_slice().into();
-        let (templates, tenants) = (policy.tenancy.templates().into(), policy.tenants.clone());
+    pub(crate) fn new(source: Keys, owner: KeyOwner, standing: Standing) -> Self {
+        let KeyOwner { names, templates, tenants } = owner;
+        let (names, templates) = (names.into(), templates.into());
         Self { source, names, templates, tenants, view: ArcSwapOption::empty(), standing }
     }
 
@@ -156,7 +164,7 @@ impl IssuerKeys {
         view
     }
 
-    /// Returns the keys of each tenant that a key names: the tenant's own, and those of all tenants.
+    /// Returns the keys of each tenant that a key names: the tenant's own keys and the common ones.
     fn keys_of_tenants(&self, set: &KeySet) -> Vec<(Box<str>, KeySet)> {
         let mut of_tenants: Vec<(Box<str>, KeySet)> = Vec::new();
         let tenant_of = |name| self.templates.iter().find_map(|template| template.tenant_of(name));

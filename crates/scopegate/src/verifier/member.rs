@@ -83,7 +83,7 @@ impl MemberFactory {
             (_, None) => return Err(ConfigError::KeysRequireRuntime { issuer: identifier }),
         };
         let leeway = policy.leeway.unwrap_or(self.leeway);
-        let keys = IssuerKeys::new(keys, &policy, standing);
+        let keys = IssuerKeys::new(keys, policy.key_owner(), standing);
         let issuer = Arc::new(TrustedIssuer::new(identifier, policy, keys, leeway));
         Ok(Member { issuer, source, static_jwks })
     }

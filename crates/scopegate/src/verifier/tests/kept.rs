@@ -37,7 +37,7 @@ impl Fixture {
         let config = RefreshConfig { interval: Interval::Fixed(LIMIT), cooldown: LIMIT, max_stale: LIMIT };
         let source = Arc::new(FetchedKeys::new(config));
         let keys_of_issuer = Keys::Fetched(Arc::clone(&source));
-        let keys_of_issuer = IssuerKeys::new(keys_of_issuer, &policy, Standing::configured());
+        let keys_of_issuer = IssuerKeys::new(keys_of_issuer, policy.key_owner(), Standing::configured());
         let leeway = Duration::from_secs(30);
         let issuer = TrustedIssuer::new(ISSUER.to_owned(), policy, keys_of_issuer, leeway);
         let cache = Cache::new(entries, entries * 4_096);
