@@ -23,6 +23,7 @@ pub(crate) mod policy;
 pub(crate) mod registry;
 mod rfc9068;
 mod rules;
+pub(crate) mod trusted;
 
 use std::borrow::Cow;
 

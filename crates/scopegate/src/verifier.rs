@@ -42,7 +42,7 @@ use crate::claims::{Claims, Named};
 use crate::decision::Decision;
 use crate::error::Error;
 use crate::error::config::ConfigError;
-use crate::issuer::registry::{KeyLookup, TrustedIssuer};
+use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
 use crate::metrics;
 use crate::revocation::Revocations;

@@ -125,7 +125,7 @@ async fn rejection_is_401_with_its_own_reason() {
         assert!(challenge.contains(r#"error="invalid_token""#), "{challenge}");
         let rejection = response.extensions().get::<Rejection>().unwrap();
         assert_eq!(rejection.reason_code(), "wrong_issuer");
-        assert_eq!(rejection.claims().map(|claims| claims.issuer()), Some(A));
+        assert_eq!(rejection.claims().map(scopegate::Claims::issuer), Some(A));
     }
     let expected = ("wrong_issuer", Some(401), Some(A.to_owned()));
     assert_eq!(*decisions.lock().unwrap(), [expected.clone(), expected]);
@@ -185,7 +185,7 @@ async fn grpc_call_at_wrong_host_is_unauthenticated() {
     for (host, code) in [("b.example", None), ("a.example", Some("16"))] {
         let request =
             Request::post(format!("http://{host}/")).header(header::CONTENT_TYPE, "application/grpc");
-        let request = request.header(header::TE, "trailers").version(axum::http::Version::HTTP_2);
+        let request = request.header(header::TE, "trailers").version(http::Version::HTTP_2);
         let response = send(&router, with_token(request.body(Body::empty()).unwrap(), &token(B))).await;
         let found = response.headers().get("grpc-status").map(|code| code.to_str().unwrap());
         assert_eq!((found, response.status().as_u16()), (code, 200), "{host}");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scopegate_proto::url::redacted;
 
 use crate::error::config::ConfigError;
-use crate::issuer::registry::TrustedIssuer;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::refresh::outcome::RefreshOutcome;
 use crate::verifier::Verifier;
 

@@ -28,7 +28,7 @@ use self::directory::Directory;
 use self::live::LiveIssuers;
 use crate::issuer::Issuer;
 use crate::issuer::issuers::Issuers;
-use crate::issuer::registry::TrustedIssuer;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::standing::Standing;
 use crate::metrics;

@@ -7,7 +7,7 @@ use std::task::Poll;
 use tokio::runtime::Handle;
 
 use crate::error::config::ConfigError;
-use crate::issuer::registry::TrustedIssuer;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::fetch::transport::Transport;
 use crate::keys::refresh::error::Failure;
 use crate::keys::set::JwksError;
