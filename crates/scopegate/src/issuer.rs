@@ -69,7 +69,7 @@ use crate::token::algorithm::Algorithm;
 /// | Amazon Cognito | [`cognito`](Self::cognito), [`cognito_updated`](Self::cognito_updated), [`cognito_replica`](Self::cognito_replica), [`cognito_at`](Self::cognito_at) |
 /// | Auth0 | [`auth0`](Self::auth0) |
 /// | Okta | [`okta`](Self::okta) |
-/// | Microsoft Entra ID | [`entra`](Self::entra), [`entra_v1`](Self::entra_v1), in other clouds [`entra_at`](Self::entra_at), [`entra_v1_at`](Self::entra_v1_at) |
+/// | Microsoft Entra ID | [`entra`](Self::entra), [`entra_v1`](Self::entra_v1), in other clouds [`entra_at`](Self::entra_at), [`entra_v1_at`](Self::entra_v1_at); for many tenants [`entra_multi_tenant`](Self::entra_multi_tenant) and its variants |
 /// | Keycloak | [`keycloak`](Self::keycloak) |
 /// | Ory Hydra | [`hydra`](Self::hydra) |
 /// | any issuer that follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
