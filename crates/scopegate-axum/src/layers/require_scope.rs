@@ -102,7 +102,7 @@ impl<H> RequireScope<H> {
     /// ```
     ///
     /// The caller chooses the host and the path. The handler must therefore choose the tenant's data
-    /// by the same value, or by [`Claims::tenant`](crate::Claims::tenant).
+    /// by the same value, or by [`Claims::tenant`](scopegate::Claims::tenant).
     pub fn with_issuers_for(
         self,
         select: impl Fn(&RequestParts) -> AcceptedIssuers + Send + Sync + 'static,

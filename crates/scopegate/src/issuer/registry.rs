@@ -81,12 +81,6 @@ impl Registry {
             .or_else(|| self.get(name).filter(|issuer| issuer.trusts_tenant().is_ok_and(|trusted| trusted)))
     }
 
-    /// Returns whether an issuer with a name for each tenant has this name.
-    #[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "only resolvers have such names too"))]
-    pub(crate) fn has_tenant(&self, name: &str) -> bool {
-        self.with_tenants.iter().any(|issuer| issuer.has_tenant(name))
-    }
-
     /// Returns the issuers in the order of the configuration.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<TrustedIssuer>> {
         self.declared.iter()

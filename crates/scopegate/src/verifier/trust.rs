@@ -180,14 +180,15 @@ impl Trust {
 
     fn trust(&self, issuer: Issuer) -> Result<(), ConfigError> {
         #[cfg(feature = "fetch")]
-        let name = issuer.identifier.clone();
+        let (name, tenancy) = (issuer.identifier.clone(), issuer.policy.tenancy.clone());
         self.configure(issuer)?;
         // What is configured wins over the resolver, also for its cached tokens.
         #[cfg(feature = "fetch")]
         if let Some(resolver) = self.resolver() {
             resolver.forget(&name);
-            let configured = self.issuers();
-            resolver.forget_live(|name| configured.has_tenant(name));
+            if let Some(template) = tenancy.name_template() {
+                resolver.forget_live(|name| template.tenant_of(name).is_some());
+            }
         }
         Ok(())
     }
