@@ -36,6 +36,9 @@ struct Others;
 #[doc = include_str!("../../../docs/guide/tenants.md")]
 struct Tenants;
 
+#[doc = include_str!("../../../docs/guide/hosts.md")]
+struct Hosts;
+
 #[doc = include_str!("../../../docs/guide/operating.md")]
 struct Operating;
 
