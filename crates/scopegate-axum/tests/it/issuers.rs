@@ -130,7 +130,7 @@ async fn rejection_is_401_with_its_own_reason() {
     let expected = ("wrong_issuer", Some(401), Some(A.to_owned()));
     assert_eq!(*decisions.lock().unwrap(), [expected.clone(), expected]);
     let text = log.text();
-    assert!(text.contains(r#"reason="wrong_issuer""#) || text.contains("wrong_issuer"), "{text}");
+    assert!(text.contains("wrong_issuer"), "{text}");
     assert!(
         text.contains(&format!("expected a token of the issuer {B} for this request, found {A}")),
         "{text}"

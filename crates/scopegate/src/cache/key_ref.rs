@@ -89,8 +89,7 @@ impl KeyRef {
         let leads_here = |set: &KeySet| {
             self.seen_in.load(Ordering::Relaxed) == set.id() || self.leads_here_again(set, tenant())
         };
-        self.keys.standing().accepts(now)
-            && self.keys.trusts(&tenant).is_ok_and(|trusted| trusted)
+        self.keys.accepts(now, &tenant)
             && matches!(self.keys.read_source(now, overdue, leads_here), Reading::Current(true))
     }
 

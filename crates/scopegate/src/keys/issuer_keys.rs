@@ -48,6 +48,7 @@ impl IssuerKeys {
     pub(crate) fn new(source: Keys, owner: KeyOwner, standing: Standing) -> Self {
         let KeyOwner { names, templates, tenants } = owner;
         let (names, templates) = (names.into(), templates.into());
+        let standing = if tenants.is_some() { standing.disputed() } else { standing };
         Self { source, names, templates, tenants, view: ArcSwapOption::empty(), standing }
     }
 
@@ -59,12 +60,28 @@ impl IssuerKeys {
             templates: Arc::clone(&self.templates),
             tenants: self.tenants.clone(),
             view: ArcSwapOption::empty(),
-            standing: Standing::configured(),
+            standing: match &self.tenants {
+                None => Standing::configured(),
+                Some(_) => Standing::configured().disputed(),
+            },
         }
     }
 
-    /// Returns whether the rule for tenants accepts this tenant now.
+    /// Returns whether a cached token of this tenant may be accepted: the issuer and the tenant are
+    /// trusted. It counts as a use of the issuer. The rule for tenants costs issuers without one
+    /// nothing, because their standing is undisputed.
     #[inline]
+    pub(crate) fn accepts<'t>(&self, now: NumericDate, tenant: impl FnOnce() -> Option<&'t str>) -> bool {
+        self.standing.is_undisputed(now) || self.look_closer(now, tenant())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_closer(&self, now: NumericDate, tenant: Option<&str>) -> bool {
+        self.standing.accepts(now) && self.trusts(|| tenant).is_ok_and(|trusted| trusted)
+    }
+
+    /// Returns whether the rule for tenants accepts this tenant now.
     pub(crate) fn trusts<'t>(&self, tenant: impl FnOnce() -> Option<&'t str>) -> Result<bool, Undecided> {
         match &self.tenants {
             None => Ok(true),
