@@ -39,6 +39,9 @@ struct Redis;
 #[doc = include_str!("../../../docs/guide/tenants.md")]
 struct Tenants;
 
+#[doc = include_str!("../../../docs/guide/hosts.md")]
+struct Hosts;
+
 #[doc = include_str!("../../../docs/guide/operating.md")]
 struct Operating;
 

@@ -285,14 +285,15 @@ pub use rejection::hook::{OnRejection, Unchanged};
 pub use resource::ProtectedResource;
 pub use resource::authorization_servers::AuthorizationServers;
 pub use resource::metadata::ResourceMetadata;
-pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason};
+pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason, request_host};
 pub use scopegate::{
-    Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind, FetchAuthorization,
-    Identity, InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, NumericDate,
-    Principal, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier, Revocation,
-    RevocationError, RevocationFile, RevocationReplacement, RevocationSource, RevocationSourceStatus,
-    RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, StartPolicy, Status,
-    Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of, any_of,
+    AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind,
+    FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers,
+    NumericDate, Principal, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus,
+    ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,
+    RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes,
+    StartPolicy, Status, TenantList, Tenants, Unverified, Verdict, Verifier, VerifierBuilder,
+    WeakRevocationSource, all_of, any_of,
 };
 
 /// Doc tests of this crate's README.

@@ -1,5 +1,6 @@
 //! Claims: what does a verified token grant, and to which client and subject?
 
+pub(crate) mod accepted_issuers;
 pub(crate) mod identity;
 mod misfit;
 #[cfg(feature = "jsonwebtoken")]
@@ -47,6 +48,7 @@ const AROUND_ALLOCATIONS: usize = 128;
 
 struct Verified {
     issuer: Arc<str>,
+    tenant: Option<Arc<str>>,
     /// The whole token.
     token: Box<[u8]>,
     /// The signed payload: UTF-8, one JSON object, no repeated member names.
@@ -62,8 +64,9 @@ struct Verified {
     revocable: Option<Box<RevocableNames>>,
 }
 
-/// The claims that name the token's subject, id, client and audience.
+/// The token's tenant, and the claims that name its subject, id, client and audience.
 pub(crate) struct Named<'a> {
+    pub(crate) tenant: Option<&'a Arc<str>>,
     pub(crate) subject: Option<&'a str>,
     pub(crate) token_id: Option<&'a str>,
     pub(crate) issued_for: &'a IssuedFor<'a>,
@@ -103,6 +106,7 @@ impl Claims {
         let issued_for = named.issued_for;
         Self(ShardedArc::new(Verified {
             issuer,
+            tenant: named.tenant.map(Arc::clone),
             subject: named.subject.map(Into::into),
             client: issued_for.client.as_deref().map(Into::into),
             is_service_account: issued_for.is_service_account,
@@ -116,9 +120,28 @@ impl Claims {
         }))
     }
 
-    /// Returns the issuer (`iss`), which is exactly the name of a trusted issuer.
+    /// Returns the issuer (`iss`), which is exactly the name of a trusted issuer. It identifies the
+    /// tenant if each of your tenants has an issuer.
     pub fn issuer(&self) -> &str {
         &self.0.issuer
+    }
+
+    /// Returns the tenant, if the issuer's preset knows it:
+    ///
+    /// | Preset | Tenant |
+    /// | --- | --- |
+    /// | [`entra`](crate::Issuer::entra), [`entra_multi_tenant`](crate::Issuer::entra_multi_tenant) and their variants | the tenant's id, a GUID in lower case |
+    /// | [`cognito`](crate::Issuer::cognito), [`cognito_updated`](crate::Issuer::cognito_updated), [`cognito_replica`](crate::Issuer::cognito_replica) | the id of the user pool |
+    /// | [`auth0`](crate::Issuer::auth0) | the domain |
+    /// | [`keycloak`](crate::Issuer::keycloak) | the realm's name, as it is in the URL |
+    /// | all others | `None` |
+    ///
+    /// It comes from the configured issuer or from the name of a trusted issuer, and never from a
+    /// claim that was not checked. It is unique within one provider: two Keycloak servers may have
+    /// realms with one name. If you trust issuers of several providers, compare
+    /// [`issuer`](Self::issuer) instead.
+    pub fn tenant(&self) -> Option<&str> {
+        self.0.tenant.as_deref()
     }
 
     /// Returns the subject (`sub`), which is unique within its issuer.
@@ -262,8 +285,19 @@ impl Claims {
 
     /// Returns an upper bound of the requested bytes.
     pub(crate) fn weight(&self) -> usize {
-        let Verified { token, payload, subject, client, token_id, audience, granted, revocable, .. } =
-            &*self.0;
+        let Verified {
+            issuer,
+            tenant,
+            token,
+            payload,
+            subject,
+            client,
+            token_id,
+            audience,
+            granted,
+            revocable,
+            ..
+        } = &*self.0;
         let strings: usize = [subject, client, token_id].into_iter().flatten().map(|one| one.len()).sum();
         let audiences: usize = audience.iter().map(|one| one.len() + size_of_val(one)).sum();
         AROUND_ALLOCATIONS
@@ -271,6 +305,8 @@ impl Claims {
             + token.len()
             + payload.len()
             + strings
+            // An issuer with many tenants does not share them among tokens.
+            + tenant.as_deref().map_or(0, |tenant| issuer.len() + tenant.len())
             + audiences
             + granted.weight()
             + revocable.as_deref().map_or(0, size_of_val)

@@ -39,6 +39,7 @@ use crate::decision::unverified::Unverified;
 /// | `not_for_us` | rejected | 401 | the token is for another API or another client |
 /// | `unacceptable` | rejected | 401 | the header or the claims do not fit an access token |
 /// | `revoked` | rejected | 401 | the token was revoked |
+/// | `wrong_issuer` | rejected | 401 | the token is valid, and its issuer is not [accepted](crate::AcceptedIssuers) for this request |
 /// | `insufficient_scope` | rejected | 403 | the token is valid and lacks a scope |
 /// | `unexpected_claims` | rejected | 403 | the token is valid, and its claims do not fit the application's type |
 /// | `denied`, or a code of the application | rejected | 403 | a rule of the application denies the request |
@@ -175,8 +176,8 @@ impl<'a> Decision<'a> {
         self.status
     }
 
-    /// Returns the claims if the token is valid, which includes requests that are rejected with
-    /// 403.
+    /// Returns the claims if the token is valid, which includes requests that are rejected with 403,
+    /// and with 401 as `wrong_issuer`.
     pub fn claims(&self) -> Option<&'a Claims> {
         self.claims
     }

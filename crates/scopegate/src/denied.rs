@@ -65,7 +65,7 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 19] = [
+const RESERVED: [&str; 20] = [
     "accepted",
     "no_token",
     "no_credentials",
@@ -81,6 +81,7 @@ const RESERVED: [&str; 19] = [
     "not_for_us",
     "unacceptable",
     "revoked",
+    "wrong_issuer",
     "insufficient_scope",
     "unexpected_claims",
     "keys_unavailable",

@@ -153,6 +153,11 @@ pub enum Error {
     #[non_exhaustive]
     RevocationsUnavailable { retry_after: Duration },
 
+    /// The token is valid, and another issuer or tenant issued it than this request
+    /// [accepts](crate::AcceptedIssuers). `by` is `issuer` or `tenant`, and `expected` has up to
+    /// three of them. If `expected` is empty, the request accepts no token.
+    #[non_exhaustive]
+    WrongIssuer { by: &'static str, expected: Vec<String>, found: Option<String>, token: TokenRef },
     /// The token is valid and lacks required scopes (RFC 6750 §3.1).
     #[non_exhaustive]
     InsufficientScope { required: Requirement, granted: Scopes, token: TokenRef },
@@ -165,7 +170,7 @@ pub enum Error {
 ///
 /// | kind | status | action |
 /// | --- | --- | --- |
-/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked` | 401 | the client: get another token |
+/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked`, `WrongIssuer` | 401 | the client: get another token |
 /// | `InsufficientScope` | 403 | the client's administrator: grant the scope |
 /// | `UnexpectedClaims` | 403 | the application's author: the type or the issuer's configuration is wrong |
 /// | `Denied` | 403 | a rule of the application decided |
@@ -194,6 +199,8 @@ pub enum ErrorKind {
     Unacceptable,
     /// The token is valid, and was revoked.
     Revoked,
+    /// The token is valid, and its issuer is not accepted for this request.
+    WrongIssuer,
     /// The token is valid and lacks a scope.
     InsufficientScope,
     /// The token is valid, and its claims do not fit the application's type.
@@ -218,6 +225,7 @@ impl ErrorKind {
             Self::BadSignature => "bad_signature",
             Self::NotForUs => "not_for_us",
             Self::Unacceptable => "unacceptable",
+            Self::WrongIssuer => "wrong_issuer",
             Self::InsufficientScope => "insufficient_scope",
             Self::UnexpectedClaims => "unexpected_claims",
             Self::Denied => "denied",
@@ -240,7 +248,8 @@ impl ErrorKind {
             | Self::BadSignature
             | Self::NotForUs
             | Self::Unacceptable
-            | Self::Revoked => 401,
+            | Self::Revoked
+            | Self::WrongIssuer => 401,
         }
     }
 }
@@ -277,6 +286,7 @@ impl Error {
             | Self::SenderConstrained { .. } => ErrorKind::Unacceptable,
             Self::Revoked { .. } => ErrorKind::Revoked,
             Self::RevocationsUnavailable { .. } => ErrorKind::RevocationsUnavailable,
+            Self::WrongIssuer { .. } => ErrorKind::WrongIssuer,
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
             Self::UnexpectedClaims { .. } => ErrorKind::UnexpectedClaims,
             Self::Denied(_) => ErrorKind::Denied,
@@ -394,6 +404,10 @@ impl fmt::Display for Error {
                 write!(f, "the token of {issuer} was revoked by its `{claim}` (source {source:?})")
             }
             Self::RevocationsUnavailable { .. } => f.write_str("a source of revocations is too old"),
+            Self::WrongIssuer { by, expected, found, .. } => {
+                let (expected, found) = (Listed(expected), found.as_deref().unwrap_or("none"));
+                write!(f, "expected a token of the {by} {expected} for this request, found {found}")
+            }
             Self::InsufficientScope { required, granted, .. } => {
                 // Long enough for usual grants, and shorter than a token of the maximum length.
                 let granted = Excerpt::with_limit(&granted.to_string(), 1_000);

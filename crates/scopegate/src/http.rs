@@ -55,6 +55,7 @@
 //! codes.
 
 mod authorizer;
+mod host;
 mod credentials;
 mod rejection;
 mod template;
@@ -68,6 +69,7 @@ pub use authorizer::{Access, Authorization, Authorizer, PendingAuthorization};
 pub use challenge::MetadataUrl;
 pub use credentials::bearer::BearerToken;
 pub use credentials::{Credentials, MalformedCredentials};
+pub use host::request_host;
 pub use problem::Problem;
 pub use rejection::{Rejection, RejectionReason};
 pub use template::ResponseTemplate;

@@ -122,6 +122,7 @@ pub mod http;
 #[cfg(any(test, feature = "test-util"))]
 mod test_util;
 mod issuer;
+mod tenants;
 mod status;
 mod cache;
 mod revocation;
@@ -152,6 +153,7 @@ mod published_vectors;
 pub mod fuzzing;
 
 pub use checks::scopes::source::{ClaimPath, ScopeSource};
+pub use claims::accepted_issuers::AcceptedIssuers;
 pub use claims::identity::Identity;
 pub use claims::token_ref::TokenRef;
 pub use claims::{Claims, Principal};
@@ -180,6 +182,8 @@ pub use revocation::status::{RevocationSourceStatus, RevocationStatus};
 pub use revocation::{Revocations, RevocationsBuilder};
 pub use scope::requirement::{Requirement, all_of, any_of};
 pub use status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
+pub use tenants::Tenants;
+pub use tenants::list::TenantList;
 pub use token::algorithm::Algorithm;
 pub use token::numeric_date::NumericDate;
 pub use verifier::Verifier;

@@ -199,7 +199,7 @@ impl IssuerStatus {
             fetches_succeeded: 0,
             fetches_failed: 0,
         };
-        keys.read_last(|set| status.list(set));
+        keys.read_all(|set| status.list(set));
         if let Some(source) = keys.fetched() {
             let state = source.state();
             status.refresh_task = task_state(&state);

@@ -83,7 +83,12 @@ fn read(mut members: Map<String, Value>) -> Result<Claims, Error> {
     let subject = identity::optional_name(&payload, "sub")?;
     let token_id = identity::optional_name(&payload, "jti")?;
     let granted = policy.scopes.read(&payload, None, &ScopeInterner::new(ScopeHierarchy::default()))?;
-    let named = Named { subject: subject.as_deref(), token_id: token_id.as_deref(), issued_for: &issued_for };
+    let named = Named {
+        tenant: None,
+        subject: subject.as_deref(),
+        token_id: token_id.as_deref(),
+        issued_for: &issued_for,
+    };
     Ok(Claims::new(b"", Arc::from(&*issuer), &named, payload.text(), granted, lifetime, None))
 }
 

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use scopegate_proto::base64url;
 use scopegate_proto::clock::Clock;
+use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::JsonObject;
 use scopegate_proto::jws::CompactJws;
 use scopegate_proto::jws::Part;
@@ -41,7 +42,7 @@ use crate::claims::{Claims, Named};
 use crate::decision::Decision;
 use crate::error::Error;
 use crate::error::config::ConfigError;
-use crate::issuer::registry::{KeyLookup, TrustedIssuer};
+use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
 use crate::metrics;
 use crate::revocation::Revocations;
@@ -51,6 +52,7 @@ use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;
 use crate::scope::requirement::Requirement;
 use crate::status::{IssuerStatus, Status};
+use crate::tenants;
 use crate::token;
 use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
@@ -58,6 +60,9 @@ use crate::verifier::hooks::Hooks;
 use crate::verifier::outcome::{NotAccepted, Rejected, Undecided, UnknownKey};
 use crate::verifier::pending::{Attempt, PendingVerification, Verification};
 use crate::verifier::trust::Trust;
+
+/// The time until the next attempt, if the application's rule for tenants has panicked.
+const UNDECIDED_TENANT_PAUSE: Duration = Duration::from_secs(2);
 
 /// Verifies access tokens for this API.
 ///
@@ -291,7 +296,7 @@ impl Verifier {
     /// be one of a [resolver](crate::VerifierBuilder::trust_dynamic).
     pub fn issuer_status(&self, issuer: &str) -> Option<IssuerStatus> {
         let now = self.0.clock.now();
-        let issuer = self.trusted().get_named(issuer, now.into())?;
+        let issuer = self.trusted().get_for_operator(issuer, now.into())?;
         Some(IssuerStatus::new(&issuer.identifier, &issuer.keys, now))
     }
 
@@ -378,7 +383,14 @@ impl Verifier {
     /// the resolver.
     fn issuer_of(&self, payload: &JsonObject<'_>, now: NumericDate) -> Result<Arc<TrustedIssuer>, Undecided> {
         match self.trusted().get(payload, now) {
-            Some(issuer) => Ok(issuer),
+            Some(issuer) => match issuer.trusts_tenant() {
+                Ok(true) => Ok(issuer),
+                Ok(false) => Err(self.trusted().snapshot().unknown_issuer(payload).into()),
+                Err(tenants::Undecided) => {
+                    let found = Excerpt::identifier(issuer.name());
+                    Err(Error::IssuerUnavailable { found, retry_after: UNDECIDED_TENANT_PAUSE }.into())
+                }
+            },
             #[cfg(feature = "fetch")]
             None => self.trusted().ask(payload, now),
             #[cfg(not(feature = "fetch"))]
@@ -403,7 +415,7 @@ impl Verifier {
         // From here on every byte of the payload is verified, including the claims read above.
         let policy = &issuer.policy;
         // The kind comes first: an ID token has another audience too, and its kind is the clearer error.
-        policy.kind.check(payload)?;
+        policy.kind.check(payload, issuer.tenant_id().map(AsRef::as_ref))?;
         let issued_for = policy.audience.check(payload)?;
         confirmation::check_not_bound(payload)?;
         let key_id = key.key.id.as_deref();
@@ -437,7 +449,7 @@ impl Verifier {
             None => None,
             Some(revocations) => {
                 let names = NamesRead {
-                    issuer: &issuer.identifier,
+                    issuer: issuer.name(),
                     token_id: token_id.as_deref(),
                     subject: subject.as_deref(),
                     client: issued_for.client.as_deref(),
@@ -449,8 +461,13 @@ impl Verifier {
         };
         Ok(Claims::new(
             token,
-            Arc::clone(&issuer.identifier),
-            &Named { subject: subject.as_deref(), token_id: token_id.as_deref(), issued_for },
+            Arc::clone(issuer.name()),
+            &Named {
+                tenant: issuer.tenant_id(),
+                subject: subject.as_deref(),
+                token_id: token_id.as_deref(),
+                issued_for,
+            },
             payload.text(),
             granted,
             lifetime,
@@ -464,8 +481,10 @@ impl Verifier {
         if cache.is_off() {
             return None;
         }
-        let claims =
-            cache.find(token, |entry| entry.valid.contain(now) && entry.key.is_current(now, overdue));
+        let claims = cache.find(token, |entry| {
+            let tenant = || entry.claims().tenant();
+            entry.valid.contain(now) && entry.key.is_current(now, overdue, tenant)
+        });
         metrics::looked_up(claims.is_some());
         claims
     }

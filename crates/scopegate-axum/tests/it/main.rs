@@ -8,6 +8,7 @@
 )]
 
 mod layers;
+mod issuers;
 mod resource;
 mod claims;
 mod authorize;

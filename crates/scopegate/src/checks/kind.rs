@@ -68,6 +68,8 @@ pub(crate) enum Expect {
     Present,
     /// Exactly this string, or absent.
     EqualsIfPresent(String),
+    /// Exactly the tenant that `iss` names.
+    Tenant,
 }
 
 /// A configured rule about a claim.
@@ -141,7 +143,8 @@ pub(crate) enum NonceRule {
 const FOREIGN_TYP_CLAIMS: [&str; 4] = ["ID", "Refresh", "Offline", "Logout"];
 
 impl TokenKind {
-    pub(crate) fn check(&self, payload: &JsonObject<'_>) -> Result<(), Error> {
+    /// `tenant` is the tenant in the name of the issuer, if it has one.
+    pub(crate) fn check(&self, payload: &JsonObject<'_>, tenant: Option<&str>) -> Result<(), Error> {
         // A claim of Cognito. No other issuer is known to give it another meaning.
         if let Some(token_use) = payload.get_non_null("token_use")
             && string(token_use).as_deref() != Some("access")
@@ -176,13 +179,18 @@ impl TokenKind {
         {
             return Err(not_access("typ", "that of an access token", Some(typ)));
         }
-        self.rules.iter().try_for_each(|ClaimRule { claim, expect }| expect.check(claim, payload))?;
+        self.rules.iter().try_for_each(|ClaimRule { claim, expect }| expect.check(claim, payload, tenant))?;
         self.required.iter().try_for_each(|required| required.check(payload))
     }
 }
 
 impl Expect {
-    fn check(&self, claim: &'static str, payload: &JsonObject<'_>) -> Result<(), Error> {
+    fn check(
+        &self,
+        claim: &'static str,
+        payload: &JsonObject<'_>,
+        tenant: Option<&str>,
+    ) -> Result<(), Error> {
         let value = payload.get_non_null(claim);
         let text = value.and_then(string);
         // An empty name counts as absent.
@@ -197,7 +205,14 @@ impl Expect {
                 let found = excerpt(claim, value);
                 Err(Error::WrongClaim { claim: claim.into(), expected: expected.clone(), found })
             }
-            Self::Equals(_) | Self::ClientId | Self::Present | Self::EqualsIfPresent(_) => Ok(()),
+            Self::Tenant if tenant.is_none() || text.as_deref() != tenant => Err(Error::WrongClaim {
+                claim: claim.into(),
+                expected: tenant.map_or_else(|| "a tenant".to_owned(), str::to_owned),
+                found: excerpt(claim, value),
+            }),
+            Self::Equals(_) | Self::ClientId | Self::Present | Self::EqualsIfPresent(_) | Self::Tenant => {
+                Ok(())
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
-use crate::issuer::registry::TrustedIssuer;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::Keys;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::jwk::KeyRules;
@@ -49,6 +49,15 @@ impl Member {
             && self.issuer.policy == other.issuer.policy
     }
 
+    /// Returns the same member without its cached tokens.
+    pub(super) fn without_cached_tokens(&self) -> Self {
+        Self {
+            issuer: Arc::new(self.issuer.without_cached_tokens()),
+            source: self.source.clone(),
+            static_jwks: self.static_jwks.clone(),
+        }
+    }
+
     /// Ends the trust, also for cached tokens.
     pub(super) fn end(&self) {
         self.issuer.keys.standing().end();
@@ -74,8 +83,8 @@ impl MemberFactory {
             (_, None) => return Err(ConfigError::KeysRequireRuntime { issuer: identifier }),
         };
         let leeway = policy.leeway.unwrap_or(self.leeway);
-        let keys = Arc::new(IssuerKeys::new(keys, policy.key_issuers.clone(), standing));
-        let issuer = Arc::new(TrustedIssuer { identifier: identifier.into(), policy, keys, leeway });
+        let keys = IssuerKeys::new(keys, policy.key_owner(), standing);
+        let issuer = Arc::new(TrustedIssuer::new(identifier, policy, keys, leeway));
         Ok(Member { issuer, source, static_jwks })
     }
 

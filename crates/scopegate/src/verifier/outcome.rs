@@ -10,7 +10,7 @@ use scopegate_proto::jws::CompactJws;
 
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::issuer::registry::{Missing, MissingKey, TrustedIssuer};
+use crate::issuer::trusted::{Missing, MissingKey, TrustedIssuer};
 #[cfg(feature = "fetch")]
 use crate::verifier::resolver::Resolution;
 

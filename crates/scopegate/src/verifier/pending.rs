@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::issuer::registry::{KeyLookup, Missing};
+use crate::issuer::trusted::{KeyLookup, Missing};
 use crate::keys::fetched::OverdueKeys;
 use crate::keys::refresh::waiting::WaitPermit;
 use crate::verifier::Verifier;

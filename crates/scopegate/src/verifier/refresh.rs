@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use scopegate_proto::url::redacted;
+
 use crate::error::config::ConfigError;
-use crate::issuer::registry::TrustedIssuer;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::refresh::outcome::RefreshOutcome;
 use crate::verifier::Verifier;
 
@@ -53,10 +55,9 @@ impl Verifier {
     /// # Panics
     /// Panics like [`refresh`](Self::refresh).
     pub async fn refresh_issuer(&self, issuer: &str) -> Result<RefreshOutcome, ConfigError> {
-        self.select_issuers([issuer])?;
-        match self.trusted().issuers().get(issuer) {
-            Some(issuer) => Ok(Asked::new(issuer).outcome().await),
-            None => Err(ConfigError::UntrustedIssuer { found: issuer.to_owned() }),
+        match self.trusted().issuers().get_for_operator(issuer) {
+            Some(issuer) => Ok(Asked::new(&issuer).outcome().await),
+            None => Err(ConfigError::UntrustedIssuer { found: redacted(issuer) }),
         }
     }
 }

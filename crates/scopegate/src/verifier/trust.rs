@@ -19,7 +19,8 @@ use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
-use crate::issuer::registry::{Registry, TrustedIssuer};
+use crate::issuer::registry::Registry;
+use crate::issuer::trusted::TrustedIssuer;
 #[cfg(feature = "fetch")]
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::standing::Standing;
@@ -103,15 +104,22 @@ impl Trust {
     pub(super) fn get(&self, payload: &JsonObject<'_>, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
         let configured = self.snapshot.load();
         if let Some(issuer) = configured.named_by(payload) {
-            return Some(Arc::clone(issuer));
+            return Some(issuer);
         }
         drop(configured);
         self.resolved(&string(payload.get("iss")?)?, now)
     }
 
+    /// Returns the issuer with this name or this form of names, if it is trusted now.
+    pub(super) fn get_for_operator(&self, name: &str, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
+        let configured = self.snapshot.load().get_for_operator(name);
+        configured.or_else(|| self.resolved(name, now))
+    }
+
     /// Returns the issuer with this name, if it is trusted now.
+    #[cfg(feature = "fetch")]
     pub(super) fn get_named(&self, name: &str, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
-        let configured = self.snapshot.load().get(name).map(Arc::clone);
+        let configured = self.snapshot.load().get(name);
         configured.or_else(|| self.resolved(name, now))
     }
 
@@ -172,12 +180,15 @@ impl Trust {
 
     fn trust(&self, issuer: Issuer) -> Result<(), ConfigError> {
         #[cfg(feature = "fetch")]
-        let name = issuer.identifier.clone();
+        let (name, tenancy) = (issuer.identifier.clone(), issuer.policy.tenancy.clone());
         self.configure(issuer)?;
         // What is configured wins over the resolver, also for its cached tokens.
         #[cfg(feature = "fetch")]
         if let Some(resolver) = self.resolver() {
             resolver.forget(&name);
+            if let Some(template) = tenancy.name_template() {
+                resolver.forget_live(|name| template.tenant_of(name).is_some());
+            }
         }
         Ok(())
     }
@@ -193,6 +204,7 @@ impl Trust {
         {
             return Err(two_unnamed(&other.issuer.identifier, &member.issuer.identifier));
         }
+        let name = Arc::clone(&member.issuer.identifier);
         let before = match members.iter_mut().find(is_same_issuer) {
             Some(before) if before.is_same_as(&member) => return Ok(()),
             Some(before) => Some(std::mem::replace(before, member)),
@@ -201,8 +213,9 @@ impl Trust {
                 None
             }
         };
+        let replaced = replace_with_tenants(&mut members, &name);
         self.publish(&members);
-        if let Some(before) = before {
+        for before in before.into_iter().chain(replaced) {
             before.end();
         }
         Ok(())
@@ -237,6 +250,18 @@ impl Trust {
         // No code that runs under this lock leaves the list half changed.
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Replaces the issuers with many tenants that also have this name. An issuer with this name alone
+/// has other rules, so the tokens that are cached under theirs must be verified anew.
+fn replace_with_tenants(members: &mut [Member], name: &str) -> Vec<Member> {
+    let with_tenants = members.iter_mut().filter(|member| member.issuer.has_tenant(name));
+    with_tenants
+        .map(|member| {
+            let successor = member.without_cached_tokens();
+            std::mem::replace(member, successor)
+        })
+        .collect()
 }
 
 fn registry(members: &[Member]) -> Registry {
@@ -304,7 +329,8 @@ impl Verifier {
     ///
     /// If the verifier has a [resolver](crate::VerifierBuilder::trust_dynamic), its result for the
     /// name is forgotten, and the next token causes a call. So block the issuer there before you
-    /// call this.
+    /// call this. If an issuer with [many tenants](Issuer::entra_multi_tenant) also has the name,
+    /// remove the tenant from its list first.
     pub fn distrust(&self, issuer: &str) -> bool {
         self.trusted().distrust(issuer)
     }

@@ -91,6 +91,8 @@ fn metrics_and_log_messages_exist() {
         "keys/refresh/task.rs",
         "keys/set.rs",
         "verifier/key_sources.rs",
+        "verifier/resolver.rs",
+        "tenants.rs",
         "revocation/source.rs",
         "revocation/file/follower.rs",
         "../../scopegate-redis/src/revocations/malformed.rs",
