@@ -2,10 +2,10 @@
 //! of a token.
 
 pub(crate) mod checked;
-mod digest;
+pub(crate) mod digest;
 pub(crate) mod error;
 pub(crate) mod file;
-mod kind;
+pub(crate) mod kind;
 pub(crate) mod revoked;
 pub(crate) mod source;
 pub(crate) mod status;
