@@ -16,6 +16,7 @@ mod rejection;
 mod tonic;
 mod decision;
 mod rules;
+mod security_events;
 #[cfg(feature = "jsonwebtoken")]
 mod migration;
 #[cfg(feature = "test-util")]
