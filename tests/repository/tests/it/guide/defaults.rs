@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::guide::read;
 
 /// Rows of the tables of defaults, each with the file and the words of its source.
-const DEFAULTS: [(&str, &str, &str); 47] = [
+const DEFAULTS: [(&str, &str, &str); 51] = [
     ("`leeway` | 30 s", "scopegate/src/verifier/builder.rs", "leeway: Duration::from_secs(30)"),
     ("`leeway` | 30 s | 0–300 s", "scopegate/src/verifier/builder.rs", "0 s to 300 s"),
     ("size of a token | 16 KiB", "scopegate/src/token.rs", "MAX_LENGTH: usize = 16 * 1024"),
@@ -97,7 +97,7 @@ const DEFAULTS: [(&str, &str, &str); 47] = [
     ("up to an eighth", "scopegate/src/verifier/resolver/live.rs", "UNPROVEN_PART: usize = 8"),
     (
         "for a key | 2 s",
-        "scopegate/src/verifier/pending.rs",
+        "scopegate/src/verifier/key_wait.rs",
         "KEY_WAIT_TIMEOUT: Duration = Duration::from_secs(2)",
     ),
     (
@@ -140,6 +140,26 @@ const DEFAULTS: [(&str, &str, &str); 47] = [
         "`default_lifetime` | 5 min",
         "scopegate-client/src/credentials/builder.rs",
         "DEFAULT_LIFETIME: Duration = Duration::from_secs(300)",
+    ),
+    (
+        "`Transmitter::poll_interval` | 5 s | 100 ms–1 h",
+        "scopegate/src/security_events/poll.rs",
+        "interval: Duration::from_secs(5)",
+    ),
+    (
+        "`Transmitter::subject_issuer` | the transmitter's own name | at most 16",
+        "scopegate/src/security_events/transmitter.rs",
+        "MAX_SUBJECT_ISSUERS: usize = 16",
+    ),
+    (
+        "remembered ids of security events | 10,000",
+        "scopegate/src/security_events/receiver.rs",
+        "MAX_SEEN: usize = 10_000",
+    ),
+    (
+        "pushed events at once | 64; 64 KiB, 10 s",
+        "scopegate-axum/src/security_events.rs",
+        "MAX_REQUESTS: usize = 64",
     ),
 ];
 

@@ -93,6 +93,9 @@ fn metrics_and_log_messages_exist() {
         "verifier/key_sources.rs",
         "revocation/source.rs",
         "revocation/file/follower.rs",
+        "security_events.rs",
+        "security_events/receiver.rs",
+        "../../scopegate-axum/src/security_events/response.rs",
     ]
     .map(|file| read(Path::new("crates/scopegate/src").join(file)))
     .concat();
