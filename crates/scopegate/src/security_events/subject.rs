@@ -96,20 +96,23 @@ mod tests {
         Subject::read(&RawValue::from_string(text.to_owned()).unwrap())
     }
 
-    fn name(issuer: Option<&str>, name: &str) -> Option<Name> {
-        Some(Name { issuer: issuer.map(str::to_owned), name: name.to_owned() })
+    fn name(issuer: Option<&str>, name: &str) -> Name {
+        Name { issuer: issuer.map(str::to_owned), name: name.to_owned() }
     }
 
     #[test]
     fn supported_formats_name_users_and_sessions() {
-        let user = name(Some("i"), "u");
+        let user = Some(name(Some("i"), "u"));
         let iss_sub = r#"{"format":"iss_sub","iss":"i","sub":"u"}"#;
         assert_eq!(read(iss_sub).unwrap(), Subject { user, ..Subject::default() });
         let opaque = r#"{"format":"opaque","id":"x"}"#;
-        assert_eq!(read(opaque).unwrap(), Subject { unspecified: name(None, "x"), ..Subject::default() });
+        assert_eq!(
+            read(opaque).unwrap(),
+            Subject { unspecified: Some(name(None, "x")), ..Subject::default() }
+        );
         for format in [r#""format":"complex","#, ""] {
             let subject = read(&format!(r#"{{{format}"user":{iss_sub},"session":{opaque}}}"#)).unwrap();
-            let (user, session) = (name(Some("i"), "u"), name(None, "x"));
+            let (user, session) = (Some(name(Some("i"), "u")), Some(name(None, "x")));
             assert_eq!(subject, Subject { user, session, unspecified: None });
         }
     }

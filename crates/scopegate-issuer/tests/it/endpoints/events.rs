@@ -74,7 +74,7 @@ async fn pushed_event_is_a_request_of_rfc_8935() {
     let set = set(&local, "a");
     assert_eq!(local.push_event(&url, Some("secret"), &set).await.unwrap(), 202);
     assert_eq!(local.push_event(&url, None, &set).await.unwrap(), 202);
-    let seen = seen.lock().unwrap();
+    let seen = std::mem::take(&mut *seen.lock().unwrap());
     assert_eq!(seen[0].0["content-type"], "application/secevent+jwt");
     assert_eq!(seen[0].0["authorization"], "Bearer secret");
     assert_eq!(seen[0].1.split('.').count(), 3);
