@@ -13,6 +13,7 @@ pub mod metadata;
 pub mod token_request;
 pub mod token_response;
 pub mod revocation_line;
+pub mod security_event;
 
 mod trust;
 mod signer;

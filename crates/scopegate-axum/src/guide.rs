@@ -48,6 +48,9 @@ struct Operating;
 #[doc = include_str!("../../../docs/guide/revocation.md")]
 struct Revocation;
 
+#[doc = include_str!("../../../docs/guide/security-events.md")]
+struct SecurityEvents;
+
 #[doc = include_str!("../../../docs/guide/rotation.md")]
 struct Rotation;
 

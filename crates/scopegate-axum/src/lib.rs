@@ -70,6 +70,8 @@
 //! Their challenges have the URL of the API's metadata. The metadata lists the issuers and the
 //! scopes.
 //!
+//! [`SecurityEventReceiver`] is an endpoint at which an issuer revokes tokens (RFC 8935).
+//!
 //! # Responses
 //!
 //! | request | response |
@@ -264,6 +266,7 @@
 pub mod test_util;
 
 mod resource;
+mod security_events;
 mod layers;
 #[cfg(feature = "tonic")]
 mod tonic;
@@ -289,12 +292,14 @@ pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason, re
 pub use scopegate::{
     AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind,
     FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers,
-    NumericDate, Principal, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus,
+    NumericDate, Principal, Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus,
     ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,
     RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes,
-    StartPolicy, Status, TenantList, Tenants, Unverified, Verdict, Verifier, VerifierBuilder,
-    WeakRevocationSource, all_of, any_of,
+    SecurityEventError, SecurityEvents, SecurityEventsBuilder, StartPolicy, Status, TenantList, Tenants,
+    Transmitter, Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of, any_of,
 };
+pub use security_events::SecurityEventReceiver;
+pub use security_events::sender::InvalidBearerToken;
 
 /// Doc tests of this crate's README.
 #[cfg(doctest)]

@@ -2,6 +2,7 @@
 
 mod damage;
 mod providers;
+mod security_event;
 mod shape;
 
 use std::collections::BTreeMap;

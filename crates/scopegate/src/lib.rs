@@ -64,8 +64,8 @@
 //!
 //! [`VerifierBuilder::revocations`] rejects tokens before their `exp`: single tokens, and the tokens
 //! of a subject, a client, a session or a key. [`Revocations`] are fed by your code, by a followed
-//! [`RevocationFile`], or by a [`RevocationSource`] of your own. They are looked up at each use of a
-//! token.
+//! [`RevocationFile`], by the [`SecurityEvents`] of an issuer, or by a [`RevocationSource`] of your
+//! own. They are looked up at each use of a token.
 //!
 //! # Cryptography
 //!
@@ -102,7 +102,8 @@
 //! | `scopegate_revocations_not_stored_total` | `source` | revocations that a full store rejected. Their tokens are accepted |
 //! | `scopegate_revocation_syncs_total` | `source`; `outcome`: `ok`, `failed` | attempts to read a source of revocations |
 //! | `scopegate_revocations_synced_timestamp_seconds` | `source` | a gauge: when the source was last complete and current, in seconds since 1970 |
-//! | `scopegate_revocations_malformed` | `source` | a gauge: malformed lines of a file |
+//! | `scopegate_revocations_malformed` | `source` | a gauge: malformed entries |
+//! | `scopegate_security_events_total` | `outcome`: `applied`, `ignored`, `repeated`, `unavailable`, or a [code](SecurityEventError::code) | received security events |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
 //!
 //! # Not supported
@@ -116,6 +117,7 @@
 
 pub mod middleware;
 
+mod security_events;
 mod verifier;
 #[cfg(feature = "http")]
 pub mod http;
@@ -181,6 +183,10 @@ pub use revocation::source::RevocationSource;
 pub use revocation::status::{RevocationSourceStatus, RevocationStatus};
 pub use revocation::{Revocations, RevocationsBuilder};
 pub use scope::requirement::{Requirement, all_of, any_of};
+pub use security_events::builder::SecurityEventsBuilder;
+pub use security_events::error::SecurityEventError;
+pub use security_events::transmitter::Transmitter;
+pub use security_events::{Received, SecurityEvents};
 pub use status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
 pub use tenants::Tenants;
 pub use tenants::list::TenantList;

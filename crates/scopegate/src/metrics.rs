@@ -129,3 +129,11 @@ pub(crate) fn revocations_not_stored(source: &str, count: usize) {
     #[cfg(not(feature = "metrics"))]
     let _ = (source, count);
 }
+
+/// A security event token was received or rejected.
+pub(crate) fn security_event(outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_security_events_total", "outcome" => outcome).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = outcome;
+}

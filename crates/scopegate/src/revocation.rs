@@ -2,13 +2,13 @@
 //! of a token.
 
 pub(crate) mod checked;
-mod digest;
+pub(crate) mod digest;
 pub(crate) mod error;
 pub(crate) mod feed;
 pub(crate) mod file;
 mod freshness;
 pub(crate) mod issuers;
-mod kind;
+pub(crate) mod kind;
 pub(crate) mod line;
 pub(crate) mod replacement;
 pub(crate) mod revoked;

@@ -5,6 +5,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod hooks;
+pub(crate) mod key_wait;
 #[cfg(feature = "fetch")]
 mod key_sources;
 pub(crate) mod member;
@@ -326,7 +327,11 @@ impl Verifier {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    fn now(&self) -> NumericDate {
+    pub(crate) fn revocations(&self) -> Option<&Revocations> {
+        self.0.hooks.revocations.as_ref()
+    }
+
+    pub(crate) fn now(&self) -> NumericDate {
         self.0.clock.now().into()
     }
 
@@ -499,7 +504,8 @@ impl Verifier {
     }
 }
 
-fn read_payload(parts: &CompactJws) -> Result<JsonObject<'_>, Error> {
+/// Reads the payload of a token as JSON.
+pub(crate) fn read_payload(parts: &CompactJws) -> Result<JsonObject<'_>, Error> {
     JsonObject::from_slice(parts.payload()).map_err(|found| Error::InvalidJson { part: Part::Payload, found })
 }
 

@@ -17,6 +17,7 @@ mod rejection;
 mod tonic;
 mod decision;
 mod rules;
+mod security_events;
 #[cfg(feature = "jsonwebtoken")]
 mod migration;
 #[cfg(feature = "test-util")]

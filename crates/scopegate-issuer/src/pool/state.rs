@@ -14,7 +14,9 @@ use crate::fault::plan::FaultPlan;
 use crate::http::caching::Caching;
 use crate::keys::pool_keys::PoolKeys;
 use crate::mint::Mint;
+use crate::pool::events::EventQueue;
 use crate::pool::replay_cache::ReplayCache;
+use crate::pool::revoked::RevokedTokens;
 
 /// The state of a pool. Shared by its handles and the endpoints.
 pub(crate) struct PoolState {
@@ -26,6 +28,8 @@ pub(crate) struct PoolState {
     fault: Mutex<FaultPlan>,
     token_fault: Mutex<FaultPlan>,
     replay_cache: ReplayCache,
+    events: EventQueue,
+    revoked: RevokedTokens,
     jwks_fetches: AtomicU64,
     token_requests: AtomicU64,
     clock: Arc<Clock>,
@@ -41,6 +45,8 @@ impl PoolState {
             fault: Mutex::default(),
             token_fault: Mutex::default(),
             replay_cache: ReplayCache::default(),
+            events: EventQueue::default(),
+            revoked: RevokedTokens::default(),
             jwks_fetches: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
             clock,
@@ -69,6 +75,18 @@ impl PoolState {
 
     pub(crate) fn token_endpoint(&self) -> String {
         format!("{}/oauth2/token", self.issuer)
+    }
+
+    pub(crate) fn revocation_endpoint(&self) -> String {
+        format!("{}/oauth2/revoke", self.issuer)
+    }
+
+    pub(crate) fn events(&self) -> &EventQueue {
+        &self.events
+    }
+
+    pub(crate) fn revoked(&self) -> &RevokedTokens {
+        &self.revoked
     }
 
     pub(crate) fn now(&self) -> u64 {

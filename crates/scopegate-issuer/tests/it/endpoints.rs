@@ -1,4 +1,6 @@
 //! Responses of the endpoints.
 
+mod events;
 mod metadata;
+mod revoke;
 mod token;

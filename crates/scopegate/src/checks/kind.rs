@@ -14,6 +14,8 @@ pub(crate) enum TypeRule {
     AccessTokenOrUntyped,
     /// `at+jwt` (RFC 9068 §4).
     AccessToken,
+    /// `secevent+jwt`: no access token, but a security event token (RFC 8417 §2.3).
+    SecurityEvent,
 }
 
 impl TypeRule {
@@ -22,6 +24,7 @@ impl TypeRule {
         let is = |name: &str| typ.is_some_and(|typ| without_prefix(typ).eq_ignore_ascii_case(name));
         let (accepted, expected) = match self {
             Self::AccessToken => (is("at+jwt"), "at+jwt"),
+            Self::SecurityEvent => (is("secevent+jwt"), "secevent+jwt"),
             Self::AccessTokenOrUntyped => {
                 (typ.is_none() || is("at+jwt") || is("JWT"), "at+jwt, JWT or absent")
             }
@@ -269,6 +272,18 @@ mod tests {
         for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "application/AT+jwt", "Application/at+jwt"] {
             assert!(TypeRule::AccessToken.check(Some(typ)).is_ok(), "{typ}");
             assert!(TypeRule::AccessTokenOrUntyped.check(Some(typ)).is_ok(), "{typ}");
+        }
+    }
+
+    #[test]
+    fn security_event_has_its_own_type() {
+        // RV06
+        for typ in ["secevent+jwt", "application/secevent+jwt", "SecEvent+JWT"] {
+            assert!(TypeRule::SecurityEvent.check(Some(typ)).is_ok(), "{typ}");
+        }
+        let others = [None, Some("JWT"), Some("at+jwt"), Some("logout+jwt"), Some("secevent"), Some("")];
+        for typ in others.into_iter().chain([Some("secevent+jwt "), Some("x/secevent+jwt")]) {
+            assert!(TypeRule::SecurityEvent.check(typ).is_err(), "{typ:?}");
         }
     }
 

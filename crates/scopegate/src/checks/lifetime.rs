@@ -43,9 +43,7 @@ impl Lifetime {
         }
         // If a token is from the future, the issuer's clock is wrong, and so is the token's `exp`.
         for (claim, from) in [("nbf", self.not_before), ("iat", self.issued_at)] {
-            if let Some(valid_from) = from.filter(|from| now.plus(leeway) < *from) {
-                return Err(Error::NotYetValid { claim, valid_from, now, leeway });
-            }
+            not_in_future(claim, from, now, leeway)?;
         }
         Ok(())
     }
@@ -66,7 +64,21 @@ impl ValidTimes {
     }
 }
 
-fn date(claim: &'static str, value: Option<&RawValue>) -> Result<Option<NumericDate>, Error> {
+/// Checks a date from which on a token is valid.
+pub(crate) fn not_in_future(
+    claim: &'static str,
+    from: Option<NumericDate>,
+    now: NumericDate,
+    leeway: Duration,
+) -> Result<(), Error> {
+    match from.filter(|from| now.plus(leeway) < *from) {
+        Some(valid_from) => Err(Error::NotYetValid { claim, valid_from, now, leeway }),
+        None => Ok(()),
+    }
+}
+
+/// Reads a date. `None` is an absent claim.
+pub(crate) fn date(claim: &'static str, value: Option<&RawValue>) -> Result<Option<NumericDate>, Error> {
     let Some(value) = value else { return Ok(None) };
     match NumericDate::parse(value) {
         Some(date) => Ok(Some(date)),

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use scopegate_proto::clock::Clock;
+use scopegate_proto::http::HttpClient;
+use scopegate_proto::url::FetchUrl;
 use tokio::runtime::Handle;
 
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
 use crate::keys::fetch::authorization::{AuthorizationId, FetchAuthorization};
-use crate::keys::fetch::endpoint::JwksEndpoint;
+use crate::keys::fetch::endpoint::{JwksEndpoint, http_client};
 use crate::keys::fetch::transport::Transport;
 use crate::keys::fetched::FetchedKeys;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
@@ -56,6 +58,10 @@ impl KeySources {
     pub(super) fn new(transport: Transport, clock: Arc<dyn Clock>, refresh: RefreshConfig) -> Self {
         let permits = Arc::new(FetchPermits::new());
         Self { transport, clock, refresh, permits, live: Mutex::default() }
+    }
+
+    pub(super) fn http_client(&self, url: &FetchUrl) -> Result<HttpClient, ConfigError> {
+        self.transport.client(url).map_err(http_client)
     }
 
     /// Returns the source of the issuer's keys. If no issuer uses it yet, the first fetch is due at

@@ -29,8 +29,8 @@ pub(crate) struct MemberFactory {
 }
 
 /// A trusted issuer, and the source that keeps its keys fresh.
-pub(super) struct Member {
-    pub(super) issuer: Arc<TrustedIssuer>,
+pub(crate) struct Member {
+    pub(crate) issuer: Arc<TrustedIssuer>,
     /// Dropping the last reference ends the refresh.
     pub(super) source: Option<Arc<KeySource>>,
     static_jwks: Option<String>,

@@ -1,25 +1,20 @@
 //! Verifications that wait for a key, with bounds on time and number.
 
 use std::fmt;
-use std::time::Duration;
 
 use scopegate_proto::jws::CompactJws;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
+#[cfg(feature = "fetch")]
+use tokio::time::timeout_at;
 
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::issuer::trusted::{KeyLookup, Missing};
 use crate::keys::fetched::OverdueKeys;
-use crate::keys::refresh::waiting::WaitPermit;
 use crate::verifier::Verifier;
+use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 #[cfg(feature = "fetch")]
 use crate::verifier::outcome::UnresolvedIssuer;
 use crate::verifier::outcome::{Rejected, Undecided, UnknownKey, WaitsFor};
-
-/// Upper bound on how long a request waits for an unknown key: one fetch, and a second one about a
-/// second later for issuers that publish keys late. After that, a definite error serves the caller
-/// better.
-const KEY_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The result of verifying a token without waiting.
 #[derive(Debug)]
@@ -102,47 +97,8 @@ impl PendingVerification {
     }
 
     async fn verify_with_key(&self, unknown: &UnknownKey, deadline: Instant) -> Result<Claims, Error> {
-        let UnknownKey { issuer, missing } = unknown;
-        let first_reason = missing.why;
-        let Some(keys) = issuer.keys.fetched() else {
-            return Err(issuer.error_without_waiting(missing));
-        };
-        let name = &missing.name;
-        let mut changes = keys.refresh().watch();
-        let waiting = keys.refresh().waiting();
-        let permit = match first_reason {
-            Missing::NoKeysYet | Missing::Overdue => waiting.permit_for_keys(name),
-            Missing::Unknown(_) => waiting.permit(name),
-        };
-        // Without a permit, or after the timeout, the current keys are used.
-        let mut overdue = if permit.is_some() { OverdueKeys::Wait } else { OverdueKeys::Use };
-        loop {
-            // Looks up the key before it waits: the key may have arrived before the watch began.
-            let now = self.verifier.now();
-            if !issuer.keys.standing().is_trusted(now) {
-                return self.verify_again();
-            }
-            let missing = match issuer.find_key(&name.id, name.algorithm, now, overdue)? {
-                KeyLookup::Found(_) => return self.verify_again(),
-                KeyLookup::Missing(missing) => missing,
-            };
-            if overdue == OverdueKeys::Use {
-                return Err(issuer.error_without_waiting(&missing));
-            }
-            if let Some(error) = issuer.settled_error(&missing) {
-                return Err(error);
-            }
-            // The keys have arrived without that key, and fewer requests may wait for one key than for all.
-            if let (Missing::NoKeysYet | Missing::Overdue, Missing::Unknown(_)) = (first_reason, missing.why)
-                && !permit.as_ref().is_some_and(WaitPermit::is_within_key_limit)
-            {
-                return Err(issuer.error_without_waiting(&missing));
-            }
-            // The change may come at the same moment, so the key is looked up once more.
-            if timeout_at(deadline, changes.changed()).await.is_err() {
-                overdue = OverdueKeys::Use;
-            }
-        }
+        unknown.settled(deadline, || self.verifier.now()).await?;
+        self.verify_again()
     }
 
     /// Verifies the token when its key has arrived, or when its issuer's trust or rules have

@@ -9,7 +9,13 @@ use arc_swap::{ArcSwap, Guard};
 use scopegate_proto::clock::Clock;
 #[cfg(feature = "fetch")]
 use scopegate_proto::excerpt::Excerpt;
+#[cfg(feature = "fetch")]
+use scopegate_proto::http::HttpClient;
 use scopegate_proto::json::{JsonObject, string};
+#[cfg(feature = "fetch")]
+use scopegate_proto::url::FetchUrl;
+#[cfg(feature = "fetch")]
+use tokio::runtime::Handle;
 
 #[cfg(feature = "fetch")]
 use crate::checks::lifetime::Lifetime;
@@ -277,7 +283,30 @@ pub(super) fn two_unnamed(one: &str, other: &str) -> ConfigError {
     }
 }
 
+#[cfg(feature = "fetch")]
 impl Verifier {
+    /// Returns a client with the verifier's transport settings.
+    pub(crate) fn http_client(&self, url: &FetchUrl) -> Result<HttpClient, ConfigError> {
+        match &self.trusted().factory.sources {
+            Some((sources, _)) => sources.http_client(url),
+            None => Err(ConfigError::NoRuntime),
+        }
+    }
+
+    /// Returns the runtime of the verifier's tasks.
+    pub(crate) fn runtime(&self) -> Result<Handle, ConfigError> {
+        let runtime = self.trusted().factory.sources.as_ref().and_then(|(_, runtime)| runtime.clone());
+        runtime.ok_or(ConfigError::NoRuntime)
+    }
+}
+
+impl Verifier {
+    /// Creates an issuer whose tokens the verifier does not accept. It shares the key set with a
+    /// trusted issuer that has the same one.
+    pub(crate) fn untrusted_member(&self, issuer: Issuer) -> Result<Member, ConfigError> {
+        self.trusted().factory.member(issuer, Standing::configured())
+    }
+
     /// Trusts an issuer from now on. If an issuer with this name is trusted already, the new rules
     /// replace its rules.
     ///

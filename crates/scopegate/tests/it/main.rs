@@ -13,6 +13,7 @@
 mod checks;
 mod keys;
 mod revocation;
+mod security_events;
 mod scopes;
 mod trust;
 mod presets;

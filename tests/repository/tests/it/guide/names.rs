@@ -97,6 +97,9 @@ fn metrics_and_log_messages_exist() {
         "revocation/file/follower.rs",
         "../../scopegate-redis/src/revocations/malformed.rs",
         "../../scopegate-redis/src/revocations/reader.rs",
+        "security_events.rs",
+        "security_events/receiver.rs",
+        "../../scopegate-axum/src/security_events/response.rs",
     ]
     .map(|file| read(Path::new("crates/scopegate/src").join(file)))
     .concat();
