@@ -3,6 +3,7 @@
 mod authorize;
 mod jwks;
 mod metadata;
+mod status_list;
 mod token;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub(crate) fn routes(pools: Pools, hosts: Arc<[AllowedHost]>) -> Router {
         .route("/{pool}/oauth2/token", post(token::pool_token))
         .route("/{pool}/oauth2/authorize", get(authorize::authorize))
         .route("/{pool}/.well-known/jwks.json", get(jwks::jwks))
+        .route("/{pool}/status-list", get(status_list::status_list))
         .route("/{pool}/.well-known/openid-configuration", get(metadata::openid_configuration))
         // RFC 8414 §3.1: the well-known part comes between host and path.
         .route("/.well-known/oauth-authorization-server/{pool}", get(metadata::authorization_server))

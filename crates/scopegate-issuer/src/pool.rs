@@ -3,6 +3,7 @@
 pub(crate) mod registry;
 pub(crate) mod replay_cache;
 pub(crate) mod state;
+pub(crate) mod status_list;
 
 use std::fmt;
 use std::sync::Arc;

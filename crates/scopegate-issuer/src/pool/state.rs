@@ -15,6 +15,7 @@ use crate::http::caching::Caching;
 use crate::keys::pool_keys::PoolKeys;
 use crate::mint::Mint;
 use crate::pool::replay_cache::ReplayCache;
+use crate::pool::status_list::StatusList;
 
 /// The state of a pool. Shared by its handles and the endpoints.
 pub(crate) struct PoolState {
@@ -28,6 +29,7 @@ pub(crate) struct PoolState {
     replay_cache: ReplayCache,
     jwks_fetches: AtomicU64,
     token_requests: AtomicU64,
+    status_list: StatusList,
     clock: Arc<Clock>,
 }
 
@@ -43,6 +45,7 @@ impl PoolState {
             replay_cache: ReplayCache::default(),
             jwks_fetches: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
+            status_list: StatusList::default(),
             clock,
         }
     }
@@ -61,6 +64,14 @@ impl PoolState {
 
     pub(crate) fn jwks_uri(&self) -> String {
         format!("{}/.well-known/jwks.json", self.issuer)
+    }
+
+    pub(crate) fn status_list_uri(&self) -> String {
+        format!("{}/status-list", self.issuer)
+    }
+
+    pub(crate) fn status_list(&self) -> &StatusList {
+        &self.status_list
     }
 
     pub(crate) fn authorization_endpoint(&self) -> String {

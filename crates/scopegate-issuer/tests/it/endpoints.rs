@@ -1,4 +1,5 @@
 //! Responses of the endpoints.
 
 mod metadata;
+mod status_list;
 mod token;
