@@ -65,7 +65,7 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 19] = [
+const RESERVED: [&str; 21] = [
     "accepted",
     "no_token",
     "no_credentials",
@@ -81,10 +81,12 @@ const RESERVED: [&str; 19] = [
     "not_for_us",
     "unacceptable",
     "revoked",
+    "invalid_status",
     "insufficient_scope",
     "unexpected_claims",
     "keys_unavailable",
     "revocations_unavailable",
+    "status_unavailable",
 ];
 
 const MAX_REASON: usize = 64;

@@ -20,6 +20,8 @@ pub(crate) mod policy;
 pub(crate) mod registry;
 mod rfc9068;
 mod rules;
+#[cfg(feature = "fetch")]
+mod status_list;
 
 use std::borrow::Cow;
 
@@ -386,6 +388,8 @@ impl IssuerWithoutAudience {
             scopes: ScopeClaims::scope_and_scp(),
             leeway: None,
             scope_limit: None,
+            #[cfg(feature = "fetch")]
+            status_list: None,
         };
         Self(Issuer {
             identifier,

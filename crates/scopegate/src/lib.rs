@@ -67,6 +67,12 @@
 //! [`RevocationFile`], or by a [`RevocationSource`] of your own. They are looked up at each use of a
 //! token.
 //!
+//! # Status lists
+//!
+//! With [`Issuer::status_list`], the verifier looks up each token in the list that the token names
+//! (draft-ietf-oauth-status-list). Lists are fetched in the background, and tokens whose status is
+//! not `VALID` are rejected. See [`StatusList`].
+//!
 //! # Cryptography
 //!
 //! The crate uses aws-lc-rs, called from one file. Keys are prepared when a set is fetched. You
@@ -101,6 +107,7 @@
 //! | `scopegate_revocations` | | a gauge: stored entries, of the store that changed last |
 //! | `scopegate_revocations_not_stored_total` | `source` | revocations that a full store rejected. Their tokens are accepted |
 //! | `scopegate_revocation_syncs_total` | `source`; `outcome`: `ok`, `failed` | attempts to read a source of revocations |
+//! | `scopegate_status_list_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of [status lists](StatusList) |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
 //!
 //! # Not supported
@@ -108,8 +115,8 @@
 //! - Encrypted tokens (JWE), and opaque tokens (introspection).
 //! - Sender-constrained tokens (DPoP, mutual TLS). They are rejected, because they must not be
 //!   accepted as bearer tokens.
-//! - Questions to the issuer whether a token was revoked. [`Revocations`] contain the entries that
-//!   the application and its feeds add.
+//! - Questions to the issuer whether a token was revoked, except [status lists](StatusList).
+//!   [`Revocations`] contain the entries that the application and its feeds add.
 #![forbid(unsafe_code)]
 
 pub mod middleware;
@@ -123,6 +130,8 @@ mod issuer;
 mod status;
 mod cache;
 mod revocation;
+#[cfg(feature = "fetch")]
+mod status_list;
 #[cfg(feature = "http")]
 mod decision;
 mod claims;
@@ -174,7 +183,10 @@ pub use revocation::source::RevocationSource;
 pub use revocation::status::{RevocationSourceStatus, RevocationStatus};
 pub use revocation::{Revocations, RevocationsBuilder};
 pub use scope::requirement::{Requirement, all_of, any_of};
+pub use status::status_list::StatusListStatus;
 pub use status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
+#[cfg(feature = "fetch")]
+pub use status_list::StatusList;
 pub use token::algorithm::Algorithm;
 pub use token::numeric_date::NumericDate;
 pub use verifier::Verifier;

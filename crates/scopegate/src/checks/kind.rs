@@ -14,6 +14,9 @@ pub(crate) enum TypeRule {
     AccessTokenOrUntyped,
     /// `at+jwt` (RFC 9068 §4).
     AccessToken,
+    /// `statuslist+jwt`, for a status list and never for a token.
+    #[cfg(feature = "fetch")]
+    StatusList,
 }
 
 impl TypeRule {
@@ -22,6 +25,8 @@ impl TypeRule {
         let is = |name: &str| typ.is_some_and(|typ| without_prefix(typ).eq_ignore_ascii_case(name));
         let (accepted, expected) = match self {
             Self::AccessToken => (is("at+jwt"), "at+jwt"),
+            #[cfg(feature = "fetch")]
+            Self::StatusList => (is("statuslist+jwt"), "statuslist+jwt"),
             Self::AccessTokenOrUntyped => {
                 (typ.is_none() || is("at+jwt") || is("JWT"), "at+jwt, JWT or absent")
             }

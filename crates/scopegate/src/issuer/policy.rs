@@ -9,6 +9,8 @@ use crate::checks::kind::{TokenKind, TypeRule};
 use crate::checks::scopes::ScopeClaims;
 use crate::error::Error;
 use crate::keys::jwk::KeyRules;
+#[cfg(feature = "fetch")]
+use crate::status_list::StatusList;
 use crate::token::algorithm::Algorithm;
 use crate::token::header::Header;
 
@@ -28,6 +30,9 @@ pub(crate) struct Policy {
     pub(crate) scope_limit: Option<Vec<String>>,
     /// The issuer's own leeway, instead of the verifier's.
     pub(crate) leeway: Option<Duration>,
+    /// The rules for the claim `status`. `None` ignores it.
+    #[cfg(feature = "fetch")]
+    pub(crate) status_list: Option<StatusList>,
 }
 
 impl Policy {

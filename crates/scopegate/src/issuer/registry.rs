@@ -18,6 +18,8 @@ use crate::keys::fetched::{FetchedKeys, KeyRequested, OverdueKeys, Reading};
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::refresh::schedule::RefreshState;
 use crate::keys::set::{KeyLookupError, KeySet};
+#[cfg(feature = "fetch")]
+use crate::status_list::lists::Lists;
 use crate::token::algorithm::Algorithm;
 use crate::token::key_name::{KeyId, KeyName};
 use crate::token::numeric_date::NumericDate;
@@ -32,6 +34,9 @@ pub(crate) struct TrustedIssuer {
     pub(crate) keys: Arc<IssuerKeys>,
     /// The issuer's own leeway, or the verifier's.
     pub(crate) leeway: Duration,
+    /// `None` if the claim `status` is ignored.
+    #[cfg(feature = "fetch")]
+    pub(crate) status_lists: Option<Arc<Lists>>,
 }
 
 /// The result of looking up the key that a token names.

@@ -9,6 +9,8 @@ use tokio::runtime::Handle;
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
+#[cfg(feature = "fetch")]
+use crate::issuer::policy::Policy;
 use crate::issuer::registry::TrustedIssuer;
 use crate::keys::Keys;
 use crate::keys::issuer_keys::IssuerKeys;
@@ -16,6 +18,10 @@ use crate::keys::jwk::KeyRules;
 use crate::keys::set::KeySet;
 use crate::keys::source::KeySource;
 use crate::keys::standing::Standing;
+#[cfg(feature = "fetch")]
+use crate::status_list::lists::Lists;
+#[cfg(feature = "fetch")]
+use crate::status_list::task::Signer;
 #[cfg(feature = "fetch")]
 use crate::verifier::key_sources::KeySources;
 
@@ -75,7 +81,17 @@ impl MemberFactory {
         };
         let leeway = policy.leeway.unwrap_or(self.leeway);
         let keys = Arc::new(IssuerKeys::new(keys, policy.key_issuers.clone(), standing));
-        let issuer = Arc::new(TrustedIssuer { identifier: identifier.into(), policy, keys, leeway });
+        let identifier: Arc<str> = identifier.into();
+        #[cfg(feature = "fetch")]
+        let status_lists = self.status_lists(&identifier, &policy, &keys, leeway)?;
+        let issuer = Arc::new(TrustedIssuer {
+            identifier,
+            policy,
+            keys,
+            leeway,
+            #[cfg(feature = "fetch")]
+            status_lists,
+        });
         Ok(Member { issuer, source, static_jwks })
     }
 
@@ -84,10 +100,24 @@ impl MemberFactory {
         let Some((sources, runtime)) = &self.sources else {
             return Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() });
         };
-        let Some(runtime) = runtime.clone().or_else(|| Handle::try_current().ok()) else {
-            return Err(ConfigError::NoRuntime);
-        };
-        sources.get(issuer, &runtime)
+        sources.get(issuer, &handle(runtime.as_ref())?)
+    }
+
+    /// Creates the status lists of an issuer, if it has rules for them. None is fetched yet.
+    #[cfg(feature = "fetch")]
+    fn status_lists(
+        &self,
+        issuer: &Arc<str>,
+        policy: &Policy,
+        keys: &Arc<IssuerKeys>,
+        leeway: Duration,
+    ) -> Result<Option<Arc<Lists>>, ConfigError> {
+        let Some(list) = &policy.status_list else { return Ok(None) };
+        let rules = list.rules(issuer)?;
+        let (sources, runtime) = self.sources.as_ref().ok_or(ConfigError::NoRuntime)?;
+        let (issuer, keys) = (Arc::clone(issuer), Arc::clone(keys));
+        let signer = Signer { issuer, keys, algorithms: policy.algorithms.as_slice().into(), leeway };
+        Ok(Some(Lists::new(rules, signer, sources.list_client(), handle(runtime.as_ref())?)))
     }
 
     #[cfg(not(feature = "fetch"))]
@@ -95,6 +125,12 @@ impl MemberFactory {
     fn source(&self, issuer: &Issuer) -> Result<Arc<KeySource>, ConfigError> {
         Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() })
     }
+}
+
+/// Returns the runtime of the background tasks.
+#[cfg(feature = "fetch")]
+fn handle(runtime: Option<&Handle>) -> Result<Handle, ConfigError> {
+    runtime.cloned().or_else(|| Handle::try_current().ok()).ok_or(ConfigError::NoRuntime)
 }
 
 fn static_keys(

@@ -14,6 +14,7 @@ mod checks;
 mod keys;
 mod revocation;
 mod scopes;
+mod status_list;
 mod trust;
 mod presets;
 mod configuration;

@@ -41,7 +41,14 @@ impl Fixture {
         let names = policy.key_issuers.clone();
         let keys_of_issuer = Arc::new(IssuerKeys::new(keys_of_issuer, names, Standing::configured()));
         let leeway = Duration::from_secs(30);
-        let issuer = TrustedIssuer { identifier, policy, keys: keys_of_issuer, leeway };
+        let issuer = TrustedIssuer {
+            identifier,
+            policy,
+            keys: keys_of_issuer,
+            leeway,
+            #[cfg(feature = "fetch")]
+            status_lists: None,
+        };
         let cache = Cache::new(entries, entries * 4_096);
         let hierarchy = ScopeHierarchy::default();
         let trust = Trust::of(vec![Arc::new(issuer)]);
