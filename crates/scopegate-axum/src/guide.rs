@@ -42,6 +42,9 @@ struct Operating;
 #[doc = include_str!("../../../docs/guide/revocation.md")]
 struct Revocation;
 
+#[doc = include_str!("../../../docs/guide/status-lists.md")]
+struct StatusLists;
+
 #[doc = include_str!("../../../docs/guide/rotation.md")]
 struct Rotation;
 

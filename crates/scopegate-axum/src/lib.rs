@@ -291,8 +291,8 @@ pub use scopegate::{
     Identity, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, NumericDate, Principal, RefreshOutcome,
     RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier, Revocation, RevocationError,
     RevocationFile, RevocationSource, RevocationSourceStatus, RevocationStatus, Revocations,
-    RevocationsBuilder, Scope, ScopeSource, Scopes, StartPolicy, Status, Unverified, Verdict, Verifier,
-    VerifierBuilder, all_of, any_of,
+    RevocationsBuilder, Scope, ScopeSource, Scopes, StartPolicy, Status, StatusList, StatusListStatus,
+    Unverified, Verdict, Verifier, VerifierBuilder, all_of, any_of,
 };
 
 /// Doc tests of this crate's README.

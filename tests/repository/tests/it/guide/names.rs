@@ -93,6 +93,8 @@ fn metrics_and_log_messages_exist() {
         "verifier/key_sources.rs",
         "revocation/source.rs",
         "revocation/file/follower.rs",
+        "status_list/task.rs",
+        "status_list/lists.rs",
     ]
     .map(|file| read(Path::new("crates/scopegate/src").join(file)))
     .concat();
