@@ -51,6 +51,9 @@ struct Revocation;
 #[doc = include_str!("../../../docs/guide/security-events.md")]
 struct SecurityEvents;
 
+#[doc = include_str!("../../../docs/guide/status-lists.md")]
+struct StatusLists;
+
 #[doc = include_str!("../../../docs/guide/rotation.md")]
 struct Rotation;
 

@@ -295,8 +295,9 @@ pub use scopegate::{
     NumericDate, Principal, Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus,
     ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,
     RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes,
-    SecurityEventError, SecurityEvents, SecurityEventsBuilder, StartPolicy, Status, TenantList, Tenants,
-    Transmitter, Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of, any_of,
+    SecurityEventError, SecurityEvents, SecurityEventsBuilder, StartPolicy, Status, StatusList,
+    StatusListStatus, TenantList, Tenants, Transmitter, Unverified, Verdict, Verifier, VerifierBuilder,
+    WeakRevocationSource, all_of, any_of,
 };
 pub use security_events::SecurityEventReceiver;
 pub use security_events::sender::InvalidBearerToken;

@@ -5,6 +5,7 @@ mod events;
 mod jwks;
 mod metadata;
 mod revoke;
+mod status_list;
 mod token;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub(crate) fn routes(pools: Pools, hosts: Arc<[AllowedHost]>) -> Router {
         .route("/{pool}/oauth2/revoke", post(revoke::revoke))
         .route("/{pool}/events/poll", post(events::poll))
         .route("/{pool}/.well-known/jwks.json", get(jwks::jwks))
+        .route("/{pool}/status-list", get(status_list::status_list))
         .route("/{pool}/.well-known/openid-configuration", get(metadata::openid_configuration))
         // RFC 8414 §3.1: the well-known part comes between host and path.
         .route("/.well-known/oauth-authorization-server/{pool}", get(metadata::authorization_server))

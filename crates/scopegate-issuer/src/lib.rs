@@ -37,6 +37,7 @@
 //! | `POST /oauth2/token` | the same, for the pool of the client |
 //! | `GET /{pool}/oauth2/authorize` | always 400; exists for clients that reject metadata without it, such as MCP clients |
 //! | `GET /{pool}/.well-known/jwks.json` | the key set of a pool (RFC 7517 §5) |
+//! | `GET /{pool}/status-list` | the status list of a pool (draft-ietf-oauth-status-list) |
 //! | `GET /{pool}/.well-known/openid-configuration` | metadata, as Cognito publishes it |
 //! | `GET /.well-known/oauth-authorization-server/{pool}` | metadata (RFC 8414), which Cognito lacks |
 //!

@@ -5,6 +5,7 @@ pub(crate) mod registry;
 pub(crate) mod replay_cache;
 pub(crate) mod revoked;
 pub(crate) mod state;
+pub(crate) mod status_list;
 
 use std::fmt;
 use std::io;

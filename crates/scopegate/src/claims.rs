@@ -26,6 +26,8 @@ use crate::revocation::checked::RevocableNames;
 use crate::scope::granted::GrantedScopes;
 use crate::scope::requirement::Requirement;
 use crate::sharded_arc::ShardedArc;
+#[cfg(feature = "fetch")]
+use crate::status_list::token_status::TokenStatus;
 use crate::token::numeric_date::NumericDate;
 
 /// The claims of a token that passed every check of [`Verifier::verify`](crate::Verifier::verify).
@@ -60,8 +62,17 @@ struct Verified {
     audience: Box<[Box<str>]>,
     granted: GrantedScopes,
     lifetime: Lifetime,
+    lookups: Lookups,
+}
+
+/// The prepared look-ups that follow at each use of the token.
+#[derive(Default)]
+pub(crate) struct Lookups {
     /// `None` if the verifier has no revocations.
-    revocable: Option<Box<RevocableNames>>,
+    pub(crate) revocable: Option<Box<RevocableNames>>,
+    /// `None` if the token has no status that counts.
+    #[cfg(feature = "fetch")]
+    pub(crate) status: Option<Box<TokenStatus>>,
 }
 
 /// The token's tenant, and the claims that name its subject, id, client and audience.
@@ -101,7 +112,7 @@ impl Claims {
         payload: &str,
         granted: GrantedScopes,
         lifetime: Lifetime,
-        revocable: Option<Box<RevocableNames>>,
+        lookups: Lookups,
     ) -> Self {
         let issued_for = named.issued_for;
         Self(ShardedArc::new(Verified {
@@ -116,7 +127,7 @@ impl Claims {
             payload: payload.into(),
             granted,
             lifetime,
-            revocable,
+            lookups,
         }))
     }
 
@@ -276,7 +287,13 @@ impl Claims {
     }
 
     pub(crate) fn revocable(&self) -> Option<&RevocableNames> {
-        self.0.revocable.as_deref()
+        self.0.lookups.revocable.as_deref()
+    }
+
+    #[cfg(feature = "fetch")]
+    #[inline]
+    pub(crate) fn status(&self) -> Option<&TokenStatus> {
+        self.0.lookups.status.as_deref()
     }
 
     pub(crate) fn lifetime(&self) -> &Lifetime {
@@ -295,7 +312,7 @@ impl Claims {
             token_id,
             audience,
             granted,
-            revocable,
+            lookups,
             ..
         } = &*self.0;
         let strings: usize = [subject, client, token_id].into_iter().flatten().map(|one| one.len()).sum();
@@ -309,7 +326,7 @@ impl Claims {
             + tenant.as_deref().map_or(0, |tenant| issuer.len() + tenant.len())
             + audiences
             + granted.weight()
-            + revocable.as_deref().map_or(0, size_of_val)
+            + lookups.weight()
     }
 
     /// Returns any claim by name, deserialized at each call. Returns `None` if it is absent or
@@ -350,6 +367,16 @@ impl Claims {
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let payload = &*without_nulls(&self.0.payload);
         serde_json::from_str(payload).map_err(|error| misfit::of_payload::<T>(payload, &error, self))
+    }
+}
+
+impl Lookups {
+    /// Returns an upper bound of the requested bytes.
+    fn weight(&self) -> usize {
+        let revocable = self.revocable.as_deref().map_or(0, size_of_val);
+        #[cfg(feature = "fetch")]
+        let revocable = revocable + self.status.as_deref().map_or(0, TokenStatus::weight);
+        revocable
     }
 }
 

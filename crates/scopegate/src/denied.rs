@@ -65,7 +65,7 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 22] = [
     "accepted",
     "no_token",
     "no_credentials",
@@ -81,11 +81,13 @@ const RESERVED: [&str; 20] = [
     "not_for_us",
     "unacceptable",
     "revoked",
+    "invalid_status",
     "wrong_issuer",
     "insufficient_scope",
     "unexpected_claims",
     "keys_unavailable",
     "revocations_unavailable",
+    "status_unavailable",
 ];
 
 const MAX_REASON: usize = 64;

@@ -28,8 +28,9 @@ use crate::token::numeric_date::NumericDate;
 /// - 403 if the token is valid but not sufficient: [`InsufficientScope`](Error::InsufficientScope),
 ///   [`UnexpectedClaims`](Error::UnexpectedClaims) and [`Denied`](Error::Denied).
 /// - 503 for [`KeysUnavailable`](Error::KeysUnavailable),
-///   [`IssuerUnavailable`](Error::IssuerUnavailable) and
-///   [`RevocationsUnavailable`](Error::RevocationsUnavailable). The operator of the API must act.
+///   [`IssuerUnavailable`](Error::IssuerUnavailable),
+///   [`RevocationsUnavailable`](Error::RevocationsUnavailable) and
+///   [`StatusUnavailable`](Error::StatusUnavailable). The operator of the API must act.
 ///
 /// Neither `Display` nor `Debug` contains the token. They may contain single values of it as
 /// [`Excerpt`]s. Write them to a log, and not into a response. The values in variants up to
@@ -153,11 +154,21 @@ pub enum Error {
     #[non_exhaustive]
     RevocationsUnavailable { retry_after: Duration },
 
+    /// The token's status in its issuer's [status list](crate::StatusList) is not 0 (`VALID`).
+    /// `found` is `None` if the list is too short for the token's index.
+    #[non_exhaustive]
+    InvalidStatus { issuer: String, list: Excerpt, index: u64, found: Option<u8> },
+    /// The token is valid, but its [status list](crate::StatusList) could not be fetched, or the
+    /// issuer has too many lists.
+    #[non_exhaustive]
+    StatusUnavailable { issuer: String, list: Excerpt, retry_after: Duration },
+
     /// The token is valid, and another issuer or tenant issued it than this request
     /// [accepts](crate::AcceptedIssuers). `by` is `issuer` or `tenant`, and `expected` has up to
     /// three of them. If `expected` is empty, the request accepts no token.
     #[non_exhaustive]
     WrongIssuer { by: &'static str, expected: Vec<String>, found: Option<String>, token: TokenRef },
+
     /// The token is valid and lacks required scopes (RFC 6750 §3.1).
     #[non_exhaustive]
     InsufficientScope { required: Requirement, granted: Scopes, token: TokenRef },
@@ -170,12 +181,13 @@ pub enum Error {
 ///
 /// | kind | status | action |
 /// | --- | --- | --- |
-/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked`, `WrongIssuer` | 401 | the client: get another token |
+/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked`, `InvalidStatus`, `WrongIssuer` | 401 | the client: get another token |
 /// | `InsufficientScope` | 403 | the client's administrator: grant the scope |
 /// | `UnexpectedClaims` | 403 | the application's author: the type or the issuer's configuration is wrong |
 /// | `Denied` | 403 | a rule of the application decided |
 /// | `Unavailable` | 503 | the operator: the issuer's keys are unavailable |
 /// | `RevocationsUnavailable` | 503 | the operator: a source of revocations is too old |
+/// | `StatusUnavailable` | 503 | the operator: a status list is unavailable |
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -199,6 +211,8 @@ pub enum ErrorKind {
     Unacceptable,
     /// The token is valid, and was revoked.
     Revoked,
+    /// The token is valid, and its issuer's status list says otherwise.
+    InvalidStatus,
     /// The token is valid, and its issuer is not accepted for this request.
     WrongIssuer,
     /// The token is valid and lacks a scope.
@@ -211,6 +225,8 @@ pub enum ErrorKind {
     Unavailable,
     /// The token could not be verified, because a source of revocations is older than its limit.
     RevocationsUnavailable,
+    /// The token could not be verified, because its status list is unavailable.
+    StatusUnavailable,
 }
 
 impl ErrorKind {
@@ -232,6 +248,8 @@ impl ErrorKind {
             Self::Unavailable => "keys_unavailable",
             Self::Revoked => "revoked",
             Self::RevocationsUnavailable => "revocations_unavailable",
+            Self::InvalidStatus => "invalid_status",
+            Self::StatusUnavailable => "status_unavailable",
         }
     }
 
@@ -239,7 +257,7 @@ impl ErrorKind {
     pub fn status(self) -> u16 {
         match self {
             Self::InsufficientScope | Self::UnexpectedClaims | Self::Denied => 403,
-            Self::Unavailable | Self::RevocationsUnavailable => 503,
+            Self::Unavailable | Self::RevocationsUnavailable | Self::StatusUnavailable => 503,
             Self::Malformed
             | Self::Untrusted
             | Self::UnknownKey
@@ -249,6 +267,7 @@ impl ErrorKind {
             | Self::NotForUs
             | Self::Unacceptable
             | Self::Revoked
+            | Self::InvalidStatus
             | Self::WrongIssuer => 401,
         }
     }
@@ -286,6 +305,8 @@ impl Error {
             | Self::SenderConstrained { .. } => ErrorKind::Unacceptable,
             Self::Revoked { .. } => ErrorKind::Revoked,
             Self::RevocationsUnavailable { .. } => ErrorKind::RevocationsUnavailable,
+            Self::InvalidStatus { .. } => ErrorKind::InvalidStatus,
+            Self::StatusUnavailable { .. } => ErrorKind::StatusUnavailable,
             Self::WrongIssuer { .. } => ErrorKind::WrongIssuer,
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
             Self::UnexpectedClaims { .. } => ErrorKind::UnexpectedClaims,
@@ -313,6 +334,7 @@ impl PartialEq for Error {
 }
 
 impl fmt::Display for Error {
+    #[allow(clippy::too_many_lines, reason = "one arm for each error")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { limit, found } => {
@@ -404,6 +426,10 @@ impl fmt::Display for Error {
                 write!(f, "the token of {issuer} was revoked by its `{claim}` (source {source:?})")
             }
             Self::RevocationsUnavailable { .. } => f.write_str("a source of revocations is too old"),
+            Self::InvalidStatus { list, index, found, .. } => {
+                write!(f, "index {index} of the list {list}: expected status 0, found {}", OrNone(found))
+            }
+            Self::StatusUnavailable { list, .. } => write!(f, "the status list {list} is unavailable"),
             Self::WrongIssuer { by, expected, found, .. } => {
                 let (expected, found) = (Listed(expected), found.as_deref().unwrap_or("none"));
                 write!(f, "expected a token of the {by} {expected} for this request, found {found}")
@@ -418,9 +444,9 @@ impl fmt::Display for Error {
 }
 
 /// A value that may be absent.
-struct OrNone<'a>(&'a Option<Excerpt>);
+struct OrNone<'a, T>(&'a Option<T>);
 
-impl fmt::Display for OrNone<'_> {
+impl<T: fmt::Display> fmt::Display for OrNone<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(value) => fmt::Display::fmt(value, f),

@@ -23,6 +23,8 @@ pub(crate) mod policy;
 pub(crate) mod registry;
 mod rfc9068;
 mod rules;
+#[cfg(feature = "fetch")]
+mod status_list;
 pub(crate) mod trusted;
 
 use std::borrow::Cow;
@@ -392,6 +394,8 @@ impl IssuerWithoutAudience {
             tenants: None,
             leeway: None,
             scope_limit: None,
+            #[cfg(feature = "fetch")]
+            status_list: None,
         };
         Self(Issuer {
             identifier,

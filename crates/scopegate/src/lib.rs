@@ -67,6 +67,12 @@
 //! [`RevocationFile`], by the [`SecurityEvents`] of an issuer, or by a [`RevocationSource`] of your
 //! own. They are looked up at each use of a token.
 //!
+//! # Status lists
+//!
+//! With [`Issuer::status_list`], the verifier looks up each token in the list that the token names
+//! (draft-ietf-oauth-status-list). Lists are fetched in the background, and tokens whose status is
+//! not `VALID` are rejected. See [`StatusList`].
+//!
 //! # Cryptography
 //!
 //! The crate uses aws-lc-rs, called from one file. Keys are prepared when a set is fetched. You
@@ -104,6 +110,7 @@
 //! | `scopegate_revocations_synced_timestamp_seconds` | `source` | a gauge: when the source was last complete and current, in seconds since 1970 |
 //! | `scopegate_revocations_malformed` | `source` | a gauge: malformed entries |
 //! | `scopegate_security_events_total` | `outcome`: `applied`, `ignored`, `repeated`, `unavailable`, or a [code](SecurityEventError::code) | received security events |
+//! | `scopegate_status_list_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of [status lists](StatusList) |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
 //!
 //! # Not supported
@@ -111,8 +118,8 @@
 //! - Encrypted tokens (JWE), and opaque tokens (introspection).
 //! - Sender-constrained tokens (DPoP, mutual TLS). They are rejected, because they must not be
 //!   accepted as bearer tokens.
-//! - Questions to the issuer whether a token was revoked. [`Revocations`] contain the entries that
-//!   the application and its feeds add.
+//! - Questions to the issuer whether a token was revoked, except [status lists](StatusList).
+//!   [`Revocations`] contain the entries that the application and its feeds add.
 #![forbid(unsafe_code)]
 
 pub mod middleware;
@@ -128,6 +135,8 @@ mod tenants;
 mod status;
 mod cache;
 mod revocation;
+#[cfg(feature = "fetch")]
+mod status_list;
 #[cfg(feature = "http")]
 mod decision;
 mod claims;
@@ -187,7 +196,10 @@ pub use security_events::builder::SecurityEventsBuilder;
 pub use security_events::error::SecurityEventError;
 pub use security_events::transmitter::Transmitter;
 pub use security_events::{Received, SecurityEvents};
+pub use status::status_list::StatusListStatus;
 pub use status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
+#[cfg(feature = "fetch")]
+pub use status_list::StatusList;
 pub use tenants::Tenants;
 pub use tenants::list::TenantList;
 pub use token::algorithm::Algorithm;

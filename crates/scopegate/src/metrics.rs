@@ -56,6 +56,19 @@ pub(crate) fn not_fetched(issuer: &str) {
     let _ = issuer;
 }
 
+/// Counts a fetch of a status list.
+#[cfg(feature = "fetch")]
+pub(crate) fn status_list_fetched(issuer: &str, succeeded: bool) {
+    #[cfg(feature = "metrics")]
+    {
+        let outcome = if succeeded { "ok" } else { "failed" };
+        metrics::counter!("scopegate_status_list_fetches_total", "issuer" => issuer.to_owned(), "outcome" => outcome)
+            .increment(1);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (issuer, succeeded);
+}
+
 /// Counts a call of a resolver of issuers.
 #[cfg(feature = "fetch")]
 pub(crate) fn resolved(outcome: &'static str) {

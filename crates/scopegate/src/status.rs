@@ -1,5 +1,7 @@
 //! The status of a verifier for operators: its keys, their age and the results of the fetches.
 
+pub(crate) mod status_list;
+
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
@@ -9,6 +11,7 @@ use crate::keys::fetched::KeyState;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::set::{KeySet, SkippedJwk};
 use crate::revocation::status::RevocationStatus;
+use crate::status::status_list::StatusListStatus;
 use crate::token::key_name::UsedName;
 
 /// A snapshot of a verifier's state, for a readiness probe or a dashboard.
@@ -79,6 +82,9 @@ pub struct IssuerStatus {
     pub fetches_succeeded: u64,
     /// The number of failed fetches.
     pub fetches_failed: u64,
+    /// The status lists that tokens have named, by their URLs. They don't count
+    /// for [`is_ready`](Self::is_ready), because only tokens name them.
+    pub status_lists: Vec<StatusListStatus>,
 }
 
 /// A published key that is not used.
@@ -198,6 +204,7 @@ impl IssuerStatus {
             refresh_task: RefreshTaskState::NotNeeded,
             fetches_succeeded: 0,
             fetches_failed: 0,
+            status_lists: Vec::new(),
         };
         keys.read_all(|set| status.list(set));
         if let Some(source) = keys.fetched() {
@@ -214,6 +221,11 @@ impl IssuerStatus {
             status.fetches_failed = history.failures;
         }
         status
+    }
+
+    #[cfg(feature = "fetch")]
+    pub(crate) fn with_status_lists(self, status_lists: Vec<StatusListStatus>) -> Self {
+        Self { status_lists, ..self }
     }
 
     fn list(&mut self, keys: &KeySet) {

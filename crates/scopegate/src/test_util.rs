@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
-use crate::claims::{Claims, Named};
+use crate::claims::{Claims, Lookups, Named};
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::scope::hierarchy::ScopeHierarchy;
@@ -89,7 +89,7 @@ fn read(mut members: Map<String, Value>) -> Result<Claims, Error> {
         token_id: token_id.as_deref(),
         issued_for: &issued_for,
     };
-    Ok(Claims::new(b"", Arc::from(&*issuer), &named, payload.text(), granted, lifetime, None))
+    Ok(Claims::new(b"", Arc::from(&*issuer), &named, payload.text(), granted, lifetime, Lookups::default()))
 }
 
 #[cfg(test)]

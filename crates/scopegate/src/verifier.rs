@@ -22,7 +22,7 @@ pub(crate) mod trust;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use scopegate_proto::base64url;
 use scopegate_proto::clock::Clock;
@@ -38,7 +38,7 @@ use crate::checks::audience::IssuedFor;
 use crate::checks::confirmation;
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
-use crate::claims::{Claims, Named};
+use crate::claims::{Claims, Lookups, Named};
 #[cfg(feature = "http")]
 use crate::decision::Decision;
 use crate::error::Error;
@@ -53,6 +53,8 @@ use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;
 use crate::scope::requirement::Requirement;
 use crate::status::{IssuerStatus, Status};
+#[cfg(feature = "fetch")]
+use crate::status_list::token_status::TokenStatus;
 use crate::tenants;
 use crate::token;
 use crate::token::header::Header;
@@ -150,13 +152,15 @@ impl Verifier {
     ///    - Scopes, `sub` and `jti` are well-formed.
     /// 8. No [revocation](crate::VerifierBuilder::revocations) applies to the token. Revocations
     ///    are looked up at each use of a token.
-    /// 9. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. These
-    ///    checks run at each use of a token.
+    /// 9. Its status is valid in the status list that it names, if the issuer has
+    ///    [rules](crate::Issuer::status_list) for it. It is looked up at each use of a token.
+    /// 10. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. These
+    ///     checks run at each use of a token.
     ///
     /// A hostile token costs at most one signature check. It costs none if its issuer or its key is
     /// unknown, or if it is outside of its lifetime.
     ///
-    /// Accepted tokens are cached. For a cached token, only the lifetime, the key and the last two
+    /// Accepted tokens are cached. For a cached token, only the lifetime, the key and the last three
     /// points are checked again: its header must still lead to the same key, and the keys must
     /// still be usable. See
     /// [`cache_capacity`](crate::VerifierBuilder::cache_capacity).
@@ -165,21 +169,25 @@ impl Verifier {
     /// Returns an [`Error`] for the first check that fails. It has the expected and the found
     /// value.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Claims, Error> {
-        let result = self.verify_inner(token.as_ref(), OverdueKeys::Use).map_err(|stopped| match stopped {
-            NotAccepted::Rejected(error) => error,
-            NotAccepted::Waits(waits, _) => waits.error(),
-        });
+        let result = match self.verify_inner(token.as_ref(), OverdueKeys::Use) {
+            Ok(claims) => Ok(claims),
+            Err(NotAccepted::Rejected(error)) => Err(error),
+            Err(NotAccepted::Waits(waits, _)) => Err(waits.error()),
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
+        };
         self.decide(result).map_err(|rejected| rejected.error)
     }
 
     /// Like [`verify`](Self::verify), but first waits for a due or running JWKS fetch if the token
     /// needs it. Tokens are then not rejected because their issuer has just begun to use a new key.
     ///
-    /// The call waits in three cases:
+    /// The call waits in four cases:
     ///
     /// - The token names an unknown key.
     /// - The issuer has no usable keys yet.
     /// - The keys are overdue, for example because the process was suspended.
+    /// - The token's status list is missing or overdue.
     ///
     /// It waits at most 2 s. One fetch normally takes milliseconds. If it does not bring an unknown
     /// key, a second fetch follows after about a second, because some issuers publish a key shortly
@@ -223,6 +231,12 @@ impl Verifier {
                 Some(error) => Err(error),
                 None => return Attempt::Pending(PendingVerification::new(self, token, parts, waits)),
             },
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::StatusUnknown(claims)) if self.waits_for_status(&claims) => {
+                return Attempt::Pending(PendingVerification::for_status(self, claims));
+            }
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
         };
         Attempt::Done(self.decide(result))
     }
@@ -244,6 +258,26 @@ impl Verifier {
         };
         metrics::verified(Some(&rejected.error));
         Err(rejected)
+    }
+
+    /// Returns whether a valid token waits for its status list. A revoked token does not, and causes
+    /// no fetch.
+    #[cfg(feature = "fetch")]
+    fn waits_for_status(&self, claims: &Claims) -> bool {
+        let Some(status) = claims.status() else { return false };
+        let now = self.now();
+        self.0.hooks.check_revocation(claims, || now).is_ok() && status.is_pending(now)
+    }
+
+    /// Checks the status of a valid token by its list as it is. A revoked token is rejected for that
+    /// reason, and causes no fetch.
+    #[cfg(feature = "fetch")]
+    fn check_status(&self, claims: Claims) -> Result<Claims, Error> {
+        let Some(status) = claims.status() else { return Ok(claims) };
+        let now = self.now();
+        self.0.hooks.check_revocation(&claims, || now)?;
+        status.check(claims.issuer(), now)?;
+        Ok(claims)
     }
 
     /// Passes a decision to the observers.
@@ -286,7 +320,7 @@ impl Verifier {
         let issuers = self.trusted().issuers();
         let issuers = issuers.iter();
         Status::new(
-            issuers.map(|issuer| IssuerStatus::new(&issuer.identifier, &issuer.keys, now)),
+            issuers.map(|issuer| status_of(issuer, now)),
             self.0.cache.usage(),
             self.0.hooks.revocations.as_ref().map(Revocations::status),
             self.trusted().resolver_status(),
@@ -298,7 +332,7 @@ impl Verifier {
     pub fn issuer_status(&self, issuer: &str) -> Option<IssuerStatus> {
         let now = self.0.clock.now();
         let issuer = self.trusted().get_for_operator(issuer, now.into())?;
-        Some(IssuerStatus::new(&issuer.identifier, &issuer.keys, now))
+        Some(status_of(&issuer, now))
     }
 
     /// Returns the identifiers of the trusted issuers, in the order of the configuration. Issuers
@@ -339,13 +373,14 @@ impl Verifier {
     fn verify_inner(&self, token: &[u8], overdue: OverdueKeys) -> Result<Claims, NotAccepted> {
         let now = self.now();
         if let Some(claims) = self.cached(token, now, overdue) {
-            return Ok(claims);
+            return with_valid_status(claims, now);
         }
         let parts = token::split(token)?;
-        self.run_checks(token, &parts, now, overdue).map_err(|undecided| match undecided {
-            Undecided::Rejected(error) => NotAccepted::Rejected(error),
-            Undecided::Waits(waits) => NotAccepted::Waits(waits, parts),
-        })
+        match self.run_checks(token, &parts, now, overdue) {
+            Ok(claims) => with_valid_status(claims, now),
+            Err(Undecided::Rejected(error)) => Err(NotAccepted::Rejected(error)),
+            Err(Undecided::Waits(waits)) => Err(NotAccepted::Waits(waits, parts)),
+        }
     }
 
     /// Runs the checks on a token that was split before.
@@ -464,6 +499,11 @@ impl Verifier {
                 Some(Box::new(RevocableNames::new(revocations.store(), &names, payload)?))
             }
         };
+        #[cfg(feature = "fetch")]
+        let status = match &issuer.status_lists {
+            None => None,
+            Some(lists) => TokenStatus::read(lists, payload)?.map(Box::new),
+        };
         Ok(Claims::new(
             token,
             Arc::clone(issuer.name()),
@@ -476,7 +516,11 @@ impl Verifier {
             payload.text(),
             granted,
             lifetime,
-            revocable,
+            Lookups {
+                revocable,
+                #[cfg(feature = "fetch")]
+                status,
+            },
         ))
     }
 
@@ -502,6 +546,31 @@ impl Verifier {
             metrics::evicted(evicted);
         }
     }
+}
+
+/// Returns the claims if the token has no status, or a valid one by a current list.
+#[inline]
+#[cfg_attr(
+    not(feature = "fetch"),
+    allow(clippy::unnecessary_wraps, reason = "it is the same call with the feature")
+)]
+fn with_valid_status(claims: Claims, now: NumericDate) -> Result<Claims, NotAccepted> {
+    #[cfg(feature = "fetch")]
+    if claims.status().is_some_and(|status| !status.is_valid(now)) {
+        return Err(NotAccepted::StatusUnknown(claims));
+    }
+    #[cfg(not(feature = "fetch"))]
+    let _ = now;
+    Ok(claims)
+}
+
+fn status_of(issuer: &TrustedIssuer, now: SystemTime) -> IssuerStatus {
+    let status = IssuerStatus::new(&issuer.identifier, &issuer.keys, now);
+    #[cfg(feature = "fetch")]
+    if let Some(lists) = &issuer.status_lists {
+        return status.with_status_lists(lists.status(now.into()));
+    }
+    status
 }
 
 /// Reads the payload of a token as JSON.

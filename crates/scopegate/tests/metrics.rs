@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use scopegate::middleware::{self, Verification};
-use scopegate::{Revocation, RevocationFile, Revocations};
+use scopegate::{Issuer, Revocation, RevocationFile, Revocations, StatusList, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
-use testkit::builder_trusting;
+use serde_json::json;
+use testkit::{LOCAL_CLIENT, builder_trusting};
 
 /// Every metric as `name{label=value,…}`, with its value. Counters start over with each call.
 fn read(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
@@ -105,8 +106,10 @@ async fn counters_match_their_names() {
     local.clear_fault();
     let after = revocations_are_counted(&local, &snapshotter).await;
 
+    let listed = count_status_lists(&local, &snapshotter).await;
+
     // Values of tokens never become labels: the names are the same as before.
-    let names: Vec<_> = seen.keys().chain(after.keys()).collect();
+    let names: Vec<_> = seen.keys().chain(after.keys()).chain(listed.keys()).collect();
     for hostile in ["x".repeat(10_000), "../../etc/passwd".to_owned(), "a\nb\0".to_owned(), "a\"}".to_owned()]
     {
         let invented = local.mint().header("kid", hostile.as_str()).sign();
@@ -170,4 +173,25 @@ async fn revocations_are_counted(local: &LocalIssuer, snapshotter: &Snapshotter)
     drop((revocations, verifying, source));
     std::fs::remove_file(&path).unwrap();
     after
+}
+
+/// Verifies tokens of a status list and of a list that does not exist. Returns the metrics.
+async fn count_status_lists(local: &LocalIssuer, snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
+    let name = local.issuer();
+    let issuer = Issuer::cognito_at(name).unwrap().client(LOCAL_CLIENT).status_list(StatusList::required());
+    let with_status = Verifier::builder().trust(issuer).start().await.unwrap();
+    local.set_status(8, 1);
+    assert!(with_status.verify_or_refresh(local.mint().status_index(8).sign()).await.is_err());
+    let elsewhere = json!({ "status_list": { "idx": 0, "uri": format!("{name}/none") } });
+    assert!(with_status.verify_or_refresh(local.mint().claim("status", elsewhere).sign()).await.is_err());
+    let listed = read(snapshotter);
+    for (metric, expected) in [
+        ("scopegate_verifications_total{outcome=invalid_status}".to_owned(), 1.0),
+        ("scopegate_verifications_total{outcome=status_unavailable}".to_owned(), 1.0),
+        (format!("scopegate_status_list_fetches_total{{issuer={name},outcome=ok}}"), 1.0),
+        (format!("scopegate_status_list_fetches_total{{issuer={name},outcome=failed}}"), 1.0),
+    ] {
+        assert_eq!(listed.get(&metric), Some(&expected), "{metric} in {listed:?}");
+    }
+    listed
 }

@@ -17,6 +17,7 @@ use crate::mint::Mint;
 use crate::pool::events::EventQueue;
 use crate::pool::replay_cache::ReplayCache;
 use crate::pool::revoked::RevokedTokens;
+use crate::pool::status_list::StatusList;
 
 /// The state of a pool. Shared by its handles and the endpoints.
 pub(crate) struct PoolState {
@@ -32,6 +33,7 @@ pub(crate) struct PoolState {
     revoked: RevokedTokens,
     jwks_fetches: AtomicU64,
     token_requests: AtomicU64,
+    status_list: StatusList,
     clock: Arc<Clock>,
 }
 
@@ -49,6 +51,7 @@ impl PoolState {
             revoked: RevokedTokens::default(),
             jwks_fetches: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
+            status_list: StatusList::default(),
             clock,
         }
     }
@@ -67,6 +70,14 @@ impl PoolState {
 
     pub(crate) fn jwks_uri(&self) -> String {
         format!("{}/.well-known/jwks.json", self.issuer)
+    }
+
+    pub(crate) fn status_list_uri(&self) -> String {
+        format!("{}/status-list", self.issuer)
+    }
+
+    pub(crate) fn status_list(&self) -> &StatusList {
+        &self.status_list
     }
 
     pub(crate) fn authorization_endpoint(&self) -> String {

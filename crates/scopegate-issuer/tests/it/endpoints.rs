@@ -3,4 +3,5 @@
 mod events;
 mod metadata;
 mod revoke;
+mod status_list;
 mod token;

@@ -16,6 +16,9 @@ pub(crate) enum TypeRule {
     AccessToken,
     /// `secevent+jwt`: no access token, but a security event token (RFC 8417 §2.3).
     SecurityEvent,
+    /// `statuslist+jwt`, for a status list and never for a token.
+    #[cfg(feature = "fetch")]
+    StatusList,
 }
 
 impl TypeRule {
@@ -25,6 +28,8 @@ impl TypeRule {
         let (accepted, expected) = match self {
             Self::AccessToken => (is("at+jwt"), "at+jwt"),
             Self::SecurityEvent => (is("secevent+jwt"), "secevent+jwt"),
+            #[cfg(feature = "fetch")]
+            Self::StatusList => (is("statuslist+jwt"), "statuslist+jwt"),
             Self::AccessTokenOrUntyped => {
                 (typ.is_none() || is("at+jwt") || is("JWT"), "at+jwt, JWT or absent")
             }

@@ -36,6 +36,16 @@ impl Lifetime {
         })
     }
 
+    /// Reads the dates of a document whose `exp` is optional. Without one, it does not expire.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn read_with_optional_exp(payload: &JsonObject<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            expires_at: date("exp", payload.get("exp"))?.unwrap_or(NumericDate::DISTANT_FUTURE),
+            not_before: date("nbf", payload.get("nbf"))?,
+            issued_at: date("iat", payload.get("iat"))?,
+        })
+    }
+
     pub(crate) fn check(&self, now: NumericDate, leeway: Duration) -> Result<(), Error> {
         // RFC 7519 §4.1.4: the token is rejected on or after this time.
         if now >= self.expires_at.plus(leeway) {

@@ -165,7 +165,8 @@ impl Rejection {
             RejectionReason::Token(
                 Error::KeysUnavailable { retry_after, .. }
                 | Error::IssuerUnavailable { retry_after, .. }
-                | Error::RevocationsUnavailable { retry_after },
+                | Error::RevocationsUnavailable { retry_after }
+                | Error::StatusUnavailable { retry_after, .. },
             ) => Kind::Unavailable { retry_after: *retry_after },
             RejectionReason::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
                 Kind::InsufficientScope

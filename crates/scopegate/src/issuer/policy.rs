@@ -11,6 +11,8 @@ use crate::checks::scopes::ScopeClaims;
 use crate::error::Error;
 use crate::keys::issuer_keys::KeyOwner;
 use crate::keys::jwk::KeyRules;
+#[cfg(feature = "fetch")]
+use crate::status_list::StatusList;
 use crate::tenants::Tenants;
 use crate::tenants::template::NameTemplate;
 use crate::token::algorithm::Algorithm;
@@ -35,6 +37,9 @@ pub(crate) struct Policy {
     pub(crate) tenants: Option<Tenants>,
     /// The issuer's own leeway, instead of the verifier's.
     pub(crate) leeway: Option<Duration>,
+    /// The rules for the claim `status`. `None` ignores it.
+    #[cfg(feature = "fetch")]
+    pub(crate) status_list: Option<StatusList>,
 }
 
 /// The tenants of an issuer, as its preset knows them.

@@ -13,6 +13,8 @@ use crate::keys::fetched::{FetchedKeys, KeyRequested, OverdueKeys, Reading};
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::refresh::schedule::RefreshState;
 use crate::keys::set::{KeyLookupError, KeySet};
+#[cfg(feature = "fetch")]
+use crate::status_list::lists::Lists;
 use crate::tenants;
 use crate::token::algorithm::Algorithm;
 use crate::token::key_name::{KeyId, KeyName};
@@ -28,6 +30,9 @@ pub(crate) struct TrustedIssuer {
     pub(crate) keys: Arc<IssuerKeys>,
     /// The issuer's own leeway, or the verifier's.
     pub(crate) leeway: Duration,
+    /// `None` if the claim `status` is ignored.
+    #[cfg(feature = "fetch")]
+    pub(crate) status_lists: Option<Arc<Lists>>,
 }
 
 /// The tenant of a token, by the name of its issuer.
@@ -71,18 +76,32 @@ impl TrustedIssuer {
             Tenancy::Unknown | Tenancy::Many(_) => None,
         };
         let (policy, keys) = (Arc::new(policy), Arc::new(keys));
-        Self { identifier: identifier.into(), tenant, policy, keys, leeway }
+        Self {
+            identifier: identifier.into(),
+            tenant,
+            policy,
+            keys,
+            leeway,
+            #[cfg(feature = "fetch")]
+            status_lists: None,
+        }
+    }
+
+    #[cfg(feature = "fetch")]
+    pub(crate) fn with_status_lists(self, lists: Arc<Lists>) -> Self {
+        Self { status_lists: Some(lists), ..self }
     }
 
     /// Returns the same issuer without its cached tokens.
     pub(crate) fn without_cached_tokens(&self) -> Self {
-        let Self { identifier, tenant, policy, keys, leeway } = self;
         Self {
-            identifier: Arc::clone(identifier),
-            tenant: tenant.clone(),
-            policy: Arc::clone(policy),
-            keys: Arc::new(keys.with_new_standing()),
-            leeway: *leeway,
+            identifier: Arc::clone(&self.identifier),
+            tenant: self.tenant.clone(),
+            policy: Arc::clone(&self.policy),
+            keys: Arc::new(self.keys.with_new_standing()),
+            leeway: self.leeway,
+            #[cfg(feature = "fetch")]
+            status_lists: self.status_lists.clone(),
         }
     }
 
@@ -100,6 +119,8 @@ impl TrustedIssuer {
             policy: Arc::clone(&self.policy),
             keys: Arc::clone(&self.keys),
             leeway: self.leeway,
+            #[cfg(feature = "fetch")]
+            status_lists: self.status_lists.clone(),
         }))
     }
 

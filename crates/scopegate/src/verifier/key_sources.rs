@@ -20,6 +20,7 @@ use crate::keys::refresh::permits::FetchPermits;
 use crate::keys::refresh::schedule::RefreshConfig;
 use crate::keys::refresh::task::{Progress, RefreshEndedGuard, RefreshTask};
 use crate::keys::source::KeySource;
+use crate::status_list::task::ListClient;
 use crate::token::algorithm::Algorithm;
 
 /// Starts a source's task for the first issuer that uses it. The task ends with the last such
@@ -29,6 +30,8 @@ pub(super) struct KeySources {
     clock: Arc<dyn Clock>,
     refresh: RefreshConfig,
     permits: Arc<FetchPermits>,
+    /// Shared by the status lists of all issuers.
+    lists: Arc<ListClient>,
     live: Mutex<Live>,
 }
 
@@ -57,7 +60,12 @@ const MIN_SWEEP: usize = 64;
 impl KeySources {
     pub(super) fn new(transport: Transport, clock: Arc<dyn Clock>, refresh: RefreshConfig) -> Self {
         let permits = Arc::new(FetchPermits::new());
-        Self { transport, clock, refresh, permits, live: Mutex::default() }
+        let lists = Arc::new(ListClient::new(transport.clone(), Arc::clone(&clock)));
+        Self { transport, clock, refresh, permits, lists, live: Mutex::default() }
+    }
+
+    pub(super) fn list_client(&self) -> Arc<ListClient> {
+        Arc::clone(&self.lists)
     }
 
     pub(super) fn http_client(&self, url: &FetchUrl) -> Result<HttpClient, ConfigError> {

@@ -17,6 +17,10 @@ use crate::keys::set::KeySet;
 use crate::keys::source::KeySource;
 use crate::keys::standing::Standing;
 #[cfg(feature = "fetch")]
+use crate::status_list::lists::Lists;
+#[cfg(feature = "fetch")]
+use crate::status_list::task::Signer;
+#[cfg(feature = "fetch")]
 use crate::verifier::key_sources::KeySources;
 
 /// Creates trusted issuers from configurations.
@@ -84,7 +88,10 @@ impl MemberFactory {
         };
         let leeway = policy.leeway.unwrap_or(self.leeway);
         let keys = IssuerKeys::new(keys, policy.key_owner(), standing);
-        let issuer = Arc::new(TrustedIssuer::new(identifier, policy, keys, leeway));
+        let issuer = TrustedIssuer::new(identifier, policy, keys, leeway);
+        #[cfg(feature = "fetch")]
+        let issuer = self.with_status_lists(issuer)?;
+        let issuer = Arc::new(issuer);
         Ok(Member { issuer, source, static_jwks })
     }
 
@@ -93,10 +100,30 @@ impl MemberFactory {
         let Some((sources, runtime)) = &self.sources else {
             return Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() });
         };
-        let Some(runtime) = runtime.clone().or_else(|| Handle::try_current().ok()) else {
-            return Err(ConfigError::NoRuntime);
+        sources.get(issuer, &handle(runtime.as_ref())?)
+    }
+
+    /// Adds the status lists of an issuer, if it has rules for them. None is fetched yet.
+    #[cfg(feature = "fetch")]
+    fn with_status_lists(&self, issuer: TrustedIssuer) -> Result<TrustedIssuer, ConfigError> {
+        let Some(list) = &issuer.policy.status_list else { return Ok(issuer) };
+        if issuer.policy.tenancy.name_template().is_some() {
+            return Err(ConfigError::OutOfRange {
+                setting: "status_list",
+                expected: "an issuer with one name",
+                found: format!("{}: a name for each tenant", issuer.identifier),
+            });
+        }
+        let rules = list.rules(&issuer.identifier)?;
+        let (sources, runtime) = self.sources.as_ref().ok_or(ConfigError::NoRuntime)?;
+        let signer = Signer {
+            issuer: Arc::clone(&issuer.identifier),
+            keys: Arc::clone(&issuer.keys),
+            algorithms: issuer.policy.algorithms.as_slice().into(),
+            leeway: issuer.leeway,
         };
-        sources.get(issuer, &runtime)
+        let lists = Lists::new(rules, signer, sources.list_client(), handle(runtime.as_ref())?);
+        Ok(issuer.with_status_lists(lists))
     }
 
     #[cfg(not(feature = "fetch"))]
@@ -104,6 +131,12 @@ impl MemberFactory {
     fn source(&self, issuer: &Issuer) -> Result<Arc<KeySource>, ConfigError> {
         Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() })
     }
+}
+
+/// Returns the runtime of the background tasks.
+#[cfg(feature = "fetch")]
+fn handle(runtime: Option<&Handle>) -> Result<Handle, ConfigError> {
+    runtime.cloned().or_else(|| Handle::try_current().ok()).ok_or(ConfigError::NoRuntime)
 }
 
 fn static_keys(

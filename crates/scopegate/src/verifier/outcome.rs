@@ -18,6 +18,9 @@ pub(crate) enum NotAccepted {
     Rejected(Error),
     /// The token may be accepted after a fetch, or after a call of the resolver.
     Waits(WaitsFor, CompactJws),
+    /// The token is valid, and a status list that is missing or overdue may say otherwise, or does.
+    #[cfg(feature = "fetch")]
+    StatusUnknown(Claims),
 }
 
 /// The reason why a token is not accepted now.

@@ -1,4 +1,4 @@
-//! Verifications that wait for a key, with bounds on time and number.
+//! Verifications that wait for a key, an issuer or a status list, with bounds on time and number.
 
 use std::fmt;
 
@@ -22,7 +22,8 @@ use crate::verifier::outcome::{Rejected, Undecided, UnknownKey, WaitsFor};
 pub enum Verification {
     /// The token is accepted or rejected.
     Done(Result<Claims, Error>),
-    /// The token's key is unknown, or the keys are missing or overdue. A fetch is due or under way.
+    /// The token's key is unknown, or the keys or the token's status list are missing or overdue. A
+    /// fetch is due or under way.
     Pending(PendingVerification),
 }
 
@@ -32,10 +33,23 @@ pub(crate) enum Attempt {
     Pending(PendingVerification),
 }
 
-/// A verification that needs a key or an issuer which may arrive. It owns the token and its parts,
+/// A verification that needs a key, an issuer or a status list which may arrive. It owns the token,
 /// so waiting borrows nothing.
 #[must_use = "nothing is decided until wait() is awaited"]
 pub struct PendingVerification {
+    verifier: Verifier,
+    state: State,
+}
+
+enum State {
+    Unverified(Unverified),
+    /// A valid token, whose status list is missing or overdue.
+    #[cfg(feature = "fetch")]
+    Verified(Claims),
+}
+
+/// A token and its parts, which could not be verified yet.
+struct Unverified {
     verifier: Verifier,
     waits_for: WaitsFor,
     token: Box<[u8]>,
@@ -44,10 +58,17 @@ pub struct PendingVerification {
 
 impl PendingVerification {
     pub(crate) fn new(verifier: &Verifier, token: &[u8], parts: CompactJws, waits_for: WaitsFor) -> Self {
-        Self { verifier: verifier.clone(), waits_for, token: token.into(), parts }
+        let unverified = Unverified { verifier: verifier.clone(), waits_for, token: token.into(), parts };
+        Self { verifier: verifier.clone(), state: State::Unverified(unverified) }
     }
 
-    /// Waits for the key, at most 2 s, and then verifies the token.
+    /// Waits for the status list of a valid token.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn for_status(verifier: &Verifier, claims: Claims) -> Self {
+        Self { verifier: verifier.clone(), state: State::Verified(claims) }
+    }
+
+    /// Waits for the key and the status list, at most 2 s, and then verifies the token.
     ///
     /// Dropping the future is safe at any time.
     ///
@@ -61,12 +82,30 @@ impl PendingVerification {
     }
 
     pub(crate) async fn decide(self) -> Result<Claims, Rejected> {
-        let result = self.verify_when_settled().await;
+        let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
+        let result = match self.state {
+            State::Unverified(unverified) => unverified.verify_when_settled(deadline).await,
+            #[cfg(feature = "fetch")]
+            State::Verified(claims) => Ok(claims),
+        };
+        #[cfg(feature = "fetch")]
+        let result = match result {
+            Ok(claims) => {
+                if let Some(status) = claims.status()
+                    && self.verifier.waits_for_status(&claims)
+                {
+                    status.settled(deadline).await;
+                }
+                self.verifier.check_status(claims)
+            }
+            Err(error) => Err(error),
+        };
         self.verifier.decide(result)
     }
+}
 
-    async fn verify_when_settled(&self) -> Result<Claims, Error> {
-        let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
+impl Unverified {
+    async fn verify_when_settled(&self, deadline: Instant) -> Result<Claims, Error> {
         match &self.waits_for {
             WaitsFor::Key(unknown) => self.verify_with_key(unknown, deadline).await,
             #[cfg(feature = "fetch")]

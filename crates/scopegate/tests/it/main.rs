@@ -15,6 +15,7 @@ mod keys;
 mod revocation;
 mod security_events;
 mod scopes;
+mod status_list;
 mod trust;
 mod presets;
 mod configuration;

@@ -100,6 +100,8 @@ fn metrics_and_log_messages_exist() {
         "security_events.rs",
         "security_events/receiver.rs",
         "../../scopegate-axum/src/security_events/response.rs",
+        "status_list/task.rs",
+        "status_list/lists.rs",
     ]
     .map(|file| read(Path::new("crates/scopegate/src").join(file)))
     .concat();
