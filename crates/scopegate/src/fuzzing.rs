@@ -6,7 +6,7 @@ use scopegate_proto::metadata::{Metadata, well_known_urls};
 use scopegate_proto::url::issuer_identifier;
 
 use crate::keys::set::KeySet;
-use crate::revocation::file::line;
+use crate::revocation::line;
 use crate::token::algorithm::Algorithm;
 use crate::token::numeric_date::NumericDate;
 

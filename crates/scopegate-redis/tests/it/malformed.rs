@@ -28,7 +28,9 @@ async fn malformed_change_costs_no_other_change() {
         instance.source().malformed_lines,
         [
             format!("{unnumbered}: expected a valid field `n`, found none"),
-            format!("{typo}: unknown member \"jit\""),
+            format!(
+                "{typo}: a member other than `iss`, `jti`, `sub`, `client_id`, `sid`, `kid`, `not_before` and `exp`"
+            ),
             format!("{unknown}: `op`: expected `revoke` or `withdraw`, found \"rewoke\""),
         ]
     );

@@ -58,7 +58,7 @@ async fn later_times_of_both_publications_apply() {
     let token = |issued| cognito_token().claim("sub", "ä/user").issued_at(issued).compact();
     assert!(instance.verifier.verify(token(NOW - 50)).is_err());
     assert!(instance.verifier.verify(token(NOW - 49)).is_ok());
-    shared.withdraw(&subject(0)).await.unwrap();
+    shared.withdraw(&subject(1)).await.unwrap();
     assert_eq!(stored(&server).await, (vec![], 3));
 }
 

@@ -31,7 +31,8 @@ impl RevocationSource {
     /// Replaces all of the source's entries: adds these, and withdraws the others.
     ///
     /// A token that was revoked and is among these stays revoked at every moment, even if the store
-    /// is full. If there are more than the whole store can hold, nothing is withdrawn.
+    /// is full. If there are more than twice the store's capacity, and more than 2,048, nothing is
+    /// withdrawn, because not all of them can be held to be compared.
     ///
     /// # Errors
     /// Returns [`RevocationError::Full`] if some were not stored.
@@ -76,7 +77,8 @@ impl RevocationReplacement {
 
     /// Makes these the entries of the source: adds them, and withdraws the others.
     ///
-    /// If there are more than the whole store can hold, nothing is withdrawn.
+    /// If there are more than twice the store's capacity, and more than 2,048, nothing is
+    /// withdrawn, because not all of them can be held to be compared.
     ///
     /// # Errors
     /// Returns [`RevocationError::Full`] if some were not stored.
@@ -156,16 +158,24 @@ mod tests {
     }
 
     #[test]
-    fn replacement_beyond_capacity_withdraws_nothing() {
+    fn replacement_beyond_twice_the_capacity_withdraws_nothing() {
         let revocations = Revocations::builder().capacity(4).build();
         let source = revocations.source("database").unwrap();
-        source.revoke(session(9)).unwrap();
+        source.revoke(session(9_999)).unwrap();
         let mut all = source.replacement();
-        (0..10).for_each(|number| all.add(&session(number)));
+        (0..2_049).for_each(|number| all.add(&session(number)));
         let error = all.replace_all().unwrap_err();
-        assert_eq!(error, RevocationError::Full { capacity: 4, not_stored: 7 });
+        assert_eq!(error, RevocationError::Full { capacity: 4, not_stored: 2_046 });
         assert_eq!(revocations.status().entries, 4);
-        source.withdraw(&session(9));
+        source.withdraw(&session(9_999));
         assert_eq!(revocations.status().entries, 3, "the earlier entry was still there");
+
+        // All of these can be compared, so the others are withdrawn.
+        let mut all = source.replacement();
+        (5_000..5_010).for_each(|number| all.add(&session(number)));
+        let error = all.replace_all().unwrap_err();
+        assert_eq!(error, RevocationError::Full { capacity: 4, not_stored: 6 });
+        source.replace_all([]).unwrap();
+        assert_eq!(revocations.status().entries, 0);
     }
 }

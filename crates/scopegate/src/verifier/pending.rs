@@ -83,10 +83,11 @@ impl PendingVerification {
 
     pub(crate) async fn decide(self) -> Result<Claims, Rejected> {
         let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
-        let result = match self.state {
+        // By reference, so that the future holds the state once.
+        let result = match &self.state {
             State::Unverified(unverified) => unverified.verify_when_settled(deadline).await,
             #[cfg(feature = "fetch")]
-            State::Verified(claims) => Ok(claims),
+            State::Verified(claims) => Ok(claims.clone()),
         };
         #[cfg(feature = "fetch")]
         let result = match result {
@@ -94,7 +95,8 @@ impl PendingVerification {
                 if let Some(status) = claims.status()
                     && self.verifier.waits_for_status(&claims)
                 {
-                    status.settled(deadline).await;
+                    // Rare, so that other requests do not hold the memory of this wait.
+                    Box::pin(status.settled(deadline)).await;
                 }
                 self.verifier.check_status(claims)
             }
@@ -110,13 +112,14 @@ impl Unverified {
             WaitsFor::Key(unknown) => self.verify_with_key(unknown, deadline).await,
             #[cfg(feature = "fetch")]
             WaitsFor::Issuer(unresolved) => {
-                self.resolved(unresolved, deadline).await?;
+                // Rare, so that other requests do not hold the memory of these waits.
+                Box::pin(self.resolved(unresolved, deadline)).await?;
                 match self.verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Wait) {
                     Ok(claims) => Ok(claims),
                     Err(Undecided::Rejected(error)) => Err(error),
                     // The first fetch of its keys.
                     Err(Undecided::Waits(WaitsFor::Key(unknown))) => {
-                        self.verify_with_key(&unknown, deadline).await
+                        Box::pin(self.verify_with_key(&unknown, deadline)).await
                     }
                     // It was distrusted meanwhile.
                     Err(Undecided::Waits(WaitsFor::Issuer(unresolved))) => Err(unresolved.error()),

@@ -6,21 +6,18 @@ use std::io::Read as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flate2::read::ZlibDecoder;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use scopegate_issuer::LocalIssuer;
 use serde_json::{Value, json};
+
+use crate::independent::verify;
 
 /// Fetches the list, and verifies it with the published key of access tokens.
 async fn fetch(local: &LocalIssuer) -> (Option<String>, Value) {
     let response = reqwest::get(local.status_list_uri()).await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/statuslist+jwt");
     let list = response.text().await.unwrap();
-    let key: Value = local.signing_key().jwk();
-    let key =
-        DecodingKey::from_rsa_components(key["n"].as_str().unwrap(), key["e"].as_str().unwrap()).unwrap();
-    let mut rules = Validation::new(Algorithm::RS256);
-    rules.required_spec_claims.clear();
-    let list = decode::<Value>(&list, &key, &rules).unwrap();
+    let key_set = json!({ "keys": [local.signing_key().jwk()] }).to_string();
+    let list = verify(&list, &key_set).unwrap();
     (list.header.typ, list.claims)
 }
 

@@ -23,7 +23,7 @@ impl Store {
 
     /// Makes these the entries of a source: adds and withdraws.
     ///
-    /// If there are more than the store can hold, nothing is withdrawn.
+    /// If some were left out while they were collected, nothing is withdrawn.
     pub(crate) fn replace(
         &self,
         source: u16,

@@ -197,10 +197,10 @@ fn full_store_asks_transmitter_to_repeat() {
     assert!(matches!(error, SecurityEventError::NotStored(_)), "{error:?}");
     assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
     accepted(&verifier, &token());
-    // The first entry ends with the last token that it can be about, and the largest leeway.
-    now.store(NOW + 399, Ordering::Relaxed);
+    // The first entry ends 600 s after the last token that it can be about.
+    now.store(NOW + 699, Ordering::Relaxed);
     assert!(receive(&second).is_err());
-    now.store(NOW + 400, Ordering::Relaxed);
+    now.store(NOW + 700, Ordering::Relaxed);
     assert!(matches!(receive(&second), Ok(Received::Applied { .. })), "its id was not recorded");
 }
 
@@ -209,16 +209,18 @@ fn entry_stays_without_a_longest_lifetime() {
     // RV04
     let now = Arc::new(AtomicU64::new(NOW));
     let clock = Arc::clone(&now);
-    let revocations = Revocations::builder().clock(move || at(clock.load(Ordering::Relaxed))).build();
+    let revocations =
+        Revocations::builder().capacity(2).clock(move || at(clock.load(Ordering::Relaxed))).build();
     let verifier = verifier(&revocations);
     let events = SecurityEvents::builder(&verifier).transmitter(transmitter()).start().unwrap();
     ready(events.receive(set().compact())).unwrap();
     now.store(NOW + 1_000_000_000, Ordering::Relaxed);
-    for n in 0..16_384 {
+    // Entries that have ended make room for each other.
+    for n in 0..100 {
         let other = scopegate::Revocation::session(ISSUER, n.to_string()).ends_at(at(NOW));
         revocations.revoke(other).unwrap();
     }
-    assert_eq!(revocations.status().entries, 1);
+    assert!(revocations.status().entries <= 2);
     assert!(testkit::rejected(&verifier, &token()).to_string().contains("revoked"));
 }
 
