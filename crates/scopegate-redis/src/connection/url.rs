@@ -15,6 +15,7 @@ const DEFAULT_PORT: u16 = 6379;
 pub(crate) struct ServerUrl {
     /// `host:port`.
     pub(crate) address: String,
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "only TLS compares it"))]
     pub(crate) host: String,
     pub(crate) tls: bool,
     /// Whether requests are sent over a network without TLS.
