@@ -2,6 +2,7 @@
 //!
 //! Error texts are for the operator's log. Responses to callers never contain them.
 
+pub(crate) mod causes;
 pub(crate) mod config;
 
 use std::borrow::Cow;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::cache::entry::Usage;
+use crate::error::causes::with_causes;
 use crate::keys::fetched::KeyState;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::set::{KeySet, SkippedJwk};
@@ -215,7 +216,7 @@ impl IssuerStatus {
             status.fetched_at = history.last_success;
             status.age = history.last_success.map(|at| now.duration_since(at).unwrap_or_default());
             status.refresh_period = Some(interval);
-            status.last_failure = history.last_failure.map(|failure| failure.error.chain());
+            status.last_failure = history.last_failure.map(|failure| with_causes(&failure.error));
             status.next_fetch_in = Some(next_fetch.saturating_duration_since(Instant::now()));
             status.fetches_succeeded = history.successes;
             status.fetches_failed = history.failures;

@@ -44,22 +44,6 @@ pub(crate) enum ListError {
     Panicked(Excerpt),
 }
 
-impl ListError {
-    /// Returns the texts of the error and its causes, each once.
-    pub(crate) fn chain(&self) -> String {
-        let (mut text, mut cause) = (self.to_string(), self.source());
-        while let Some(error) = cause {
-            let next = error.to_string();
-            if !text.ends_with(&next) {
-                text.push_str(": ");
-                text.push_str(&next);
-            }
-            cause = error.source();
-        }
-        text
-    }
-}
-
 impl From<TokenError> for ListError {
     fn from(error: TokenError) -> Self {
         Self::Token(error)

@@ -10,6 +10,7 @@ use scopegate_proto::url::SecureUrl;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::error::causes::with_causes;
 use crate::status_list::array::StatusArray;
 use crate::status_list::budget::{Budget, Reserved};
 use crate::status_list::document::VerifiedList;
@@ -270,7 +271,7 @@ impl List {
         let mut state = self.state();
         self.extend(now);
         let delay = state.backoff.next_delay(random);
-        state.last_failure = Some(error.chain());
+        state.last_failure = Some(with_causes(error));
         state.end_fetch(Instant::now() + delay);
         self.changed.send_replace(());
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use scopegate_proto::clock::Clock;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::error::causes::with_causes;
 use crate::keys::fetch::transport::Transport;
 use crate::keys::fetched::{KeyRequested, OverdueKeys, Reading};
 use crate::keys::issuer_keys::IssuerKeys;
@@ -159,7 +160,7 @@ impl ListTask {
     }
 
     fn log_failure(&self, error: &ListError) {
-        let (issuer, url, error) = (&self.signer.issuer, self.list.uri().without_query(), error.chain());
+        let (issuer, url, error) = (&self.signer.issuer, self.list.uri().without_query(), with_causes(error));
         if self.list.report().0.is_some() {
             tracing::warn!(%issuer, url, error, "status list refresh failed, keeping current list");
         } else {
