@@ -50,7 +50,6 @@ enum State {
 
 /// A token and its parts, which could not be verified yet.
 struct Unverified {
-    verifier: Verifier,
     waits_for: WaitsFor,
     token: Box<[u8]>,
     parts: CompactJws,
@@ -58,7 +57,7 @@ struct Unverified {
 
 impl PendingVerification {
     pub(crate) fn new(verifier: &Verifier, token: &[u8], parts: CompactJws, waits_for: WaitsFor) -> Self {
-        let unverified = Unverified { verifier: verifier.clone(), waits_for, token: token.into(), parts };
+        let unverified = Unverified { waits_for, token: token.into(), parts };
         Self { verifier: verifier.clone(), state: State::Unverified(unverified) }
     }
 
@@ -85,7 +84,7 @@ impl PendingVerification {
         let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
         // By reference, so that the future holds the state once.
         let result = match &self.state {
-            State::Unverified(unverified) => unverified.verify_when_settled(deadline).await,
+            State::Unverified(unverified) => unverified.verify_when_settled(&self.verifier, deadline).await,
             #[cfg(feature = "fetch")]
             State::Verified(claims) => Ok(claims.clone()),
         };
@@ -107,19 +106,19 @@ impl PendingVerification {
 }
 
 impl Unverified {
-    async fn verify_when_settled(&self, deadline: Instant) -> Result<Claims, Error> {
+    async fn verify_when_settled(&self, verifier: &Verifier, deadline: Instant) -> Result<Claims, Error> {
         match &self.waits_for {
-            WaitsFor::Key(unknown) => self.verify_with_key(unknown, deadline).await,
+            WaitsFor::Key(unknown) => self.verify_with_key(verifier, unknown, deadline).await,
             #[cfg(feature = "fetch")]
             WaitsFor::Issuer(unresolved) => {
                 // Rare, so that other requests do not hold the memory of these waits.
-                Box::pin(self.resolved(unresolved, deadline)).await?;
-                match self.verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Wait) {
+                Box::pin(resolved(verifier, unresolved, deadline)).await?;
+                match verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Wait) {
                     Ok(claims) => Ok(claims),
                     Err(Undecided::Rejected(error)) => Err(error),
                     // The first fetch of its keys.
                     Err(Undecided::Waits(WaitsFor::Key(unknown))) => {
-                        Box::pin(self.verify_with_key(&unknown, deadline)).await
+                        Box::pin(self.verify_with_key(verifier, &unknown, deadline)).await
                     }
                     // It was distrusted meanwhile.
                     Err(Undecided::Waits(WaitsFor::Issuer(unresolved))) => Err(unresolved.error()),
@@ -128,34 +127,42 @@ impl Unverified {
         }
     }
 
-    /// Waits for the resolver's result.
-    #[cfg(feature = "fetch")]
-    async fn resolved(&self, unresolved: &UnresolvedIssuer, deadline: Instant) -> Result<(), Error> {
-        let Some(resolver) = self.verifier.trusted().resolver() else { return Err(unresolved.error()) };
-        match timeout_at(deadline, resolver.settled(&unresolved.resolution)).await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(unresolved.error()),
-        }
-    }
-
-    async fn verify_with_key(&self, unknown: &UnknownKey, deadline: Instant) -> Result<Claims, Error> {
-        unknown.settled(deadline, || self.verifier.now()).await?;
-        self.verify_again()
+    async fn verify_with_key(
+        &self,
+        verifier: &Verifier,
+        unknown: &UnknownKey,
+        deadline: Instant,
+    ) -> Result<Claims, Error> {
+        unknown.settled(deadline, || verifier.now()).await?;
+        self.verify_again(verifier)
     }
 
     /// Verifies the token when its key has arrived, or when its issuer's trust or rules have
     /// changed.
-    fn verify_again(&self) -> Result<Claims, Error> {
+    fn verify_again(&self, verifier: &Verifier) -> Result<Claims, Error> {
         // Another request may have waited with the same token.
-        if let Some(claims) = self.verifier.cached(&self.token, self.verifier.now(), OverdueKeys::Use) {
+        if let Some(claims) = verifier.cached(&self.token, verifier.now(), OverdueKeys::Use) {
             return Ok(claims);
         }
-        self.verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Use).map_err(|undecided| {
-            match undecided {
-                Undecided::Rejected(error) => error,
-                Undecided::Waits(waits) => waits.error(),
-            }
+        verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Use).map_err(|undecided| match undecided
+        {
+            Undecided::Rejected(error) => error,
+            Undecided::Waits(waits) => waits.error(),
         })
+    }
+}
+
+/// Waits for the resolver's result.
+#[cfg(feature = "fetch")]
+async fn resolved(
+    verifier: &Verifier,
+    unresolved: &UnresolvedIssuer,
+    deadline: Instant,
+) -> Result<(), Error> {
+    let Some(resolver) = verifier.trusted().resolver() else { return Err(unresolved.error()) };
+    match timeout_at(deadline, resolver.settled(&unresolved.resolution)).await {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(unresolved.error()),
     }
 }
 
