@@ -107,7 +107,7 @@ pub(crate) fn revocation_feed(source: &str, succeeded: bool) {
     let _ = (source, succeeded);
 }
 
-/// So many revocations are stored.
+/// Sets the number of stored revocations.
 pub(crate) fn revocations(stored: usize) {
     #[cfg(feature = "metrics")]
     #[allow(clippy::cast_precision_loss, reason = "there are at most 16,777,216")]

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError, Weak};
 
 use rustc_hash::FxBuildHasher;
 
-/// So many names are counted. Entries of further issuers are not.
+/// Maximum number of counted names. Entries of further issuers are not counted.
 const MAX_NAMES: usize = 1_000;
 
 /// Longer names are not counted.

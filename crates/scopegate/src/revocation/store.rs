@@ -27,7 +27,7 @@ const ENTRIES_PER_SHARD: usize = 64;
 /// A shard's number takes 16 bits of a digest.
 const MAX_SHARDS: usize = 1 << 16;
 
-/// Each change also removes the ended entries of so many shards, in turn.
+/// The number of shards from which each change also removes the ended entries, in turn.
 const SHARDS_SWEPT: usize = 8;
 
 pub(crate) struct Store {
@@ -98,7 +98,7 @@ impl Store {
     /// A number that changes with each addition. Read it before a lookup. While it stays, the
     /// result stays.
     pub(crate) fn epoch(&self) -> u64 {
-        // Pairs with the increment: whoever sees it sees the entries that it is about.
+        // Pairs with the increment: a thread that reads the new number also reads the new entries.
         self.epoch.load(Ordering::Acquire)
     }
 

@@ -1,4 +1,5 @@
-//! The file: appended to, reopened after a rotation, and never left with half a line.
+//! The file: appended to, and reopened after a rotation. After a failed write, the next write
+//! completes the line.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
@@ -11,7 +12,7 @@ pub(super) struct AuditFile {
     file: File,
     /// Lines that are not completely written.
     pending: Vec<u8>,
-    /// So many bytes of these are written.
+    /// The number of bytes of these that are written.
     written: usize,
 }
 

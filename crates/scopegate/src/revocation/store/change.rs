@@ -149,7 +149,7 @@ impl Store {
         new
     }
 
-    /// Removes ended entries if the store would be too small for so many.
+    /// Removes ended entries if the store is too small for this number of entries.
     fn make_room(&self, writer: &mut Writer, needed: usize, now: NumericDate) {
         if needed > self.capacity && writer.earliest_end.is_some_and(|end| has_passed(end, now)) {
             self.sweep(writer, now, 0..self.shards.len());
