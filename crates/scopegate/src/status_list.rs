@@ -143,7 +143,8 @@ impl StatusList {
     ///
     /// The list's `exp` may end it earlier. A shorter limit bounds how long an attacker who cuts
     /// the connection to the issuer can use a revoked token. The renewal period is at most half of
-    /// it.
+    /// it. An older list whose `exp` has not passed is accepted if the server sends it, so an
+    /// issuer should set a short `exp`.
     pub fn max_stale(mut self, limit: Duration) -> Self {
         self.max_stale = limit;
         self

@@ -195,6 +195,7 @@ impl Verifier {
     /// [cooldown](crate::VerifierBuilder::refresh_cooldown) of earlier unknown keys lasts.
     ///
     /// At most 4,096 calls wait for one issuer, and at most 1,024 of them for one unknown key.
+    /// At most 4,096 calls wait for one status list.
     ///
     /// Dropping the future is safe at any time.
     ///

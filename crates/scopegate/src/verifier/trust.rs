@@ -358,8 +358,11 @@ impl Verifier {
     ///
     /// If the verifier has a [resolver](crate::VerifierBuilder::trust_dynamic), its result for the
     /// name is forgotten, and the next token causes a call. So block the issuer there before you
-    /// call this. If an issuer with [many tenants](Issuer::entra_multi_tenant) also has the name,
-    /// remove the tenant from its list first.
+    /// call this.
+    ///
+    /// A tenant of an issuer with [many tenants](Issuer::entra_multi_tenant) is not trusted by its
+    /// name: this returns `false`, and its tokens are still accepted. Remove the tenant from its
+    /// [`TenantList`](crate::TenantList).
     pub fn distrust(&self, issuer: &str) -> bool {
         self.trusted().distrust(issuer)
     }
