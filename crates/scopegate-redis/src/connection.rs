@@ -88,6 +88,15 @@ impl Redis {
         self
     }
 
+    pub(crate) fn database(&self) -> i64 {
+        self.url.login.db()
+    }
+
+    /// The longest time for one response.
+    pub(crate) fn response_limit(&self) -> Duration {
+        self.timeout
+    }
+
     /// The host and the port.
     pub(crate) fn address(&self) -> &str {
         &self.url.address

@@ -20,7 +20,7 @@ use crate::revocations::{Keys, snapshot};
 const BATCH: usize = 256;
 
 /// A read waits for changes for as long. Then the reader checks that it has missed none.
-const BLOCK: Duration = Duration::from_secs(1);
+pub(crate) const BLOCK: Duration = Duration::from_secs(1);
 
 pub(crate) struct Reader {
     redis: Redis,

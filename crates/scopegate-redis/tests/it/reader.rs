@@ -1,7 +1,7 @@
 //! The first read, and what follows it.
 
 use scopegate::{Error, Revocations};
-use scopegate_redis::RedisError;
+use scopegate_redis::{Redis, RedisError, RedisRevocations};
 
 use crate::server::{Instance, Proxy, revocation, server, token, until};
 
@@ -15,7 +15,7 @@ async fn first_read_loads_all_revocations() {
     let source = instance.source();
     assert_eq!((source.entries, source.malformed, source.last_failure), (2, 0, None));
     assert!(source.synced_at.is_some() && instance.revocations.status().ready);
-    assert_eq!(source.name, format!("redis {} scopegate:revocations", server.address()));
+    assert_eq!(source.name, format!("redis {}/0 scopegate:revocations", server.address()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,8 +75,40 @@ async fn failed_start_leaves_nothing_behind() {
     assert!(instance.revocations.status().ready && !instance.revokes("a"));
     server.restart().await;
     shared.follow(&instance.revocations).await.unwrap();
-    let again = shared.follow(&instance.revocations).await.unwrap_err();
-    assert!(matches!(again, RedisError::NotFollowed { .. }), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn second_follow_changes_nothing() {
+    let server = server!();
+    let shared = server.shared();
+    shared.publish(&revocation("a")).await.unwrap();
+    let instance = Instance::following(&shared).await;
+    // A snapshot would withdraw it.
+    let fields: Vec<String> = server.command(&["HKEYS", "{scopegate:revocations}:entries"]).await;
+    let field = fields.iter().find(|field| field.ends_with(" a")).unwrap();
+    let _: u64 = server.command(&["HDEL", "{scopegate:revocations}:entries", field]).await;
+    let limited = shared.max_feed_age(std::time::Duration::from_secs(5));
+    let errors = [limited.follow(&instance.revocations).await, limited.follow_lazy(&instance.revocations)];
+    for error in errors {
+        assert!(matches!(error, Err(RedisError::NotFollowed { .. })), "{error:?}");
+    }
+    assert!(instance.revokes("a"));
+    assert_eq!(instance.source().max_feed_age, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_database_is_another_source() {
+    let server = server!();
+    let database = |number: u8| {
+        let url = format!("redis://{}/{number}", server.address());
+        RedisRevocations::new(&Redis::new(&url).unwrap())
+    };
+    let (one, other) = (database(0), database(1));
+    one.publish(&revocation("a")).await.unwrap();
+    other.publish(&revocation("b")).await.unwrap();
+    let instance = Instance::following(&one).await;
+    other.follow(&instance.revocations).await.unwrap();
+    assert!(instance.revokes("a") && instance.revokes("b"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
