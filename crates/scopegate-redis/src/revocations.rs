@@ -4,15 +4,16 @@
 //!
 //! | key | type | contents |
 //! | --- | --- | --- |
-//! | `{prefix}:entries` | hash | each entry as JSON, the field `generation` (which data is this) and the field `sequence` (the number of the last change) |
-//! | `{prefix}:ends` | sorted set | the entries that end, by the time at which they can be removed |
-//! | `{prefix}:stream` | stream | the last changes, each with its number |
+//! | `{prefix}:entries` | hash | each entry: the mark of its last change, a space, and JSON. The fields `generation` (which data is this), `sequence` and `mark` (the number and the mark of the last change) |
+//! | `{prefix}:ends` | sorted set | the entries that end, by their ends |
+//! | `{prefix}:stream` | stream | the last changes, each with its number, its mark, and the mark of the change before |
 
 mod change;
 mod malformed;
 mod publish;
 mod reader;
 mod snapshot;
+mod state;
 
 use std::fmt;
 use std::sync::Arc;
@@ -101,8 +102,8 @@ impl RedisRevocations {
     /// runtime that this is called on.
     ///
     /// # Errors
-    /// Returns an error if they cannot be loaded now. Then they are not followed. Malformed entries
-    /// are no error: they are reported. Returns [`RedisError::NotFollowed`], and
+    /// Returns an error if they cannot be loaded now, or within 10 min. Then they are not followed.
+    /// Malformed entries are no error: they are reported. Returns [`RedisError::NotFollowed`], and
     /// changes nothing, if they are followed already.
     pub async fn follow(&self, revocations: &Revocations) -> Result<(), RedisError> {
         self.check()?;

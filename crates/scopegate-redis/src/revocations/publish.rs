@@ -1,11 +1,13 @@
 //! The writer: one script stores a change in the snapshot and in the stream.
 
+use std::time::SystemTime;
+
 use scopegate::Revocation;
 use tokio::time::timeout;
 
 use crate::connection::open::Connection;
 use crate::error::RedisError;
-use crate::revocations::{Keys, RedisRevocations};
+use crate::revocations::RedisRevocations;
 
 /// It is sent each time. The server compiles it once.
 const SCRIPT: &str = include_str!("publish.lua");
@@ -28,10 +30,13 @@ impl Change {
     }
 }
 
-/// Returns the JSON form, if a reader accepts it.
+/// Two publications are merged by the later times. Each of the two may be 11 digits longer.
+const ROOM_FOR_TIMES: usize = 22;
+
+/// Returns the JSON form, if a reader accepts it, also with other times.
 pub(crate) fn line(revocation: &Revocation) -> Result<String, RedisError> {
     let line = revocation.to_json();
-    match Revocation::from_json(line.as_bytes()) {
+    match Revocation::from_json(format!("{line}{:ROOM_FOR_TIMES$}", "").as_bytes()) {
         Ok(_) => Ok(line),
         Err(source) => Err(RedisError::InvalidRevocation { source }),
     }
@@ -55,10 +60,10 @@ impl RedisRevocations {
                     Some(connection) => (connection, true),
                     None => (Connection::open(&self.redis).await?, false),
                 };
-                let mut result = run(&mut connection, &self.keys(), self.stream_length, change, step).await;
+                let mut result = self.run(&mut connection, change, step).await;
                 if is_reused && result.as_ref().is_err_and(RedisError::is_of_connection) {
                     connection = Connection::open(&self.redis).await?;
-                    result = run(&mut connection, &self.keys(), self.stream_length, change, step).await;
+                    result = self.run(&mut connection, change, step).await;
                 }
                 result?;
                 *kept = Some(connection);
@@ -68,22 +73,29 @@ impl RedisRevocations {
         let address = self.redis.address().to_owned();
         written.await.unwrap_or(Err(RedisError::Timeout { address, limit }))
     }
-}
 
-async fn run(
-    connection: &mut Connection,
-    keys: &Keys,
-    stream_length: usize,
-    change: Change,
-    lines: &[String],
-) -> Result<(), RedisError> {
-    let mut command = redis::cmd("EVAL");
-    command.arg(SCRIPT).arg(3).arg(&keys.entries).arg(&keys.ends).arg(&keys.stream);
-    // It tells apart the data before and after a loss, so it need not be secret.
-    command.arg(format!("{:032x}", fastrand::u128(..))).arg(stream_length);
-    for line in lines {
-        command.arg(change.name()).arg(line);
+    async fn run(
+        &self,
+        connection: &mut Connection,
+        change: Change,
+        lines: &[String],
+    ) -> Result<(), RedisError> {
+        let keys = self.keys();
+        let mut command = redis::cmd("EVAL");
+        command.arg(SCRIPT).arg(3).arg(&keys.entries).arg(&keys.ends).arg(&keys.stream);
+        // It tells apart the data before and after a loss, so it need not be secret.
+        command.arg(format!("{:032x}", fastrand::u128(..))).arg(self.stream_length);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        command.arg(now.as_secs());
+        for line in lines {
+            command.arg(change.name()).arg(line);
+        }
+        let (sequence, removed): (Option<u64>, u64) = connection.command(&command).await?;
+        if removed > 0 {
+            tracing::info!(removed, prefix = self.prefix, "ended revocations were removed from the server");
+        }
+        sequence
+            .map(|_| ())
+            .ok_or(RedisError::UnexpectedResponse { expected: "the number of the last change" })
     }
-    let sequence: Option<u64> = connection.command(&command).await?;
-    sequence.map(|_| ()).ok_or(RedisError::UnexpectedResponse { expected: "the number of the last change" })
 }

@@ -135,8 +135,8 @@ async fn trimmed_stream_causes_a_new_snapshot() {
     let server = server!();
     let proxy = Proxy::new(&server).await;
     let (direct, instance) = (server.shared(), Instance::following(&proxy.shared()).await);
-    direct.publish(&revocation("a")).await.unwrap();
-    instance.until_revoked("a", true).await;
+    direct.publish_all(&[revocation("a"), revocation("z")]).await.unwrap();
+    instance.until_revoked("z", true).await;
     for keep in ["0", "1"] {
         proxy.cut();
         instance.until_failed("no connection to 127.0.0.1").await;
@@ -144,6 +144,7 @@ async fn trimmed_stream_causes_a_new_snapshot() {
         direct.publish(&revocation(&added)).await.unwrap();
         direct.withdraw(&revocation("a")).await.unwrap();
         direct.publish(&revocation(&more)).await.unwrap();
+        // The snapshot has the last change that the reader knows: `z`.
         let trim = ["XTRIM", "{scopegate:revocations}:stream", "MAXLEN", keep];
         let _: u64 = server.command(&trim).await;
         let snapshots = scans(&server).await;
@@ -151,8 +152,10 @@ async fn trimmed_stream_causes_a_new_snapshot() {
         instance.until_recovered().await;
         assert!(instance.revokes(&added) && instance.revokes(&more) && !instance.revokes("a"));
         assert!(scans(&server).await > snapshots);
-        direct.publish(&revocation("a")).await.unwrap();
+        let (again, last) = (revocation("a"), format!("z{keep}"));
+        direct.publish_all([&again, &revocation(&last)]).await.unwrap();
         instance.until_revoked("a", true).await;
+        instance.until_revoked(&last, true).await;
     }
 }
 
