@@ -102,8 +102,8 @@ impl Redis {
         &self.url.address
     }
 
-    /// How long a call of a writer may take: to connect, to send a change, and once more.
-    pub(crate) fn limit_of_call(&self) -> Duration {
+    /// How long a step of a writer may take: to connect, to send changes, and once more.
+    pub(crate) fn limit_of_step(&self) -> Duration {
         self.timeout * 2
     }
 

@@ -148,7 +148,7 @@ impl RedisRevocations {
         self.publish_all([revocation]).await
     }
 
-    /// Publishes revocations, 250 in each step.
+    /// Publishes revocations, 250 in each step. Other calls take turns with the steps.
     ///
     /// An empty list prepares an empty server. Readers then no longer report that it has lost its
     /// data.
@@ -167,7 +167,8 @@ impl RedisRevocations {
     /// its times are.
     ///
     /// # Errors
-    /// Returns an error as [`publish`](Self::publish) does.
+    /// Returns an error as [`publish`](Self::publish) does. It may be withdrawn then. Withdrawing
+    /// again also removes an entry that was published in between.
     pub async fn withdraw(&self, revocation: &Revocation) -> Result<(), RedisError> {
         self.write(Change::Withdraw, vec![publish::line(revocation)?]).await
     }

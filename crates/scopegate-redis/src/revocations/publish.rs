@@ -43,35 +43,51 @@ pub(crate) fn line(revocation: &Revocation) -> Result<String, RedisError> {
 }
 
 impl RedisRevocations {
-    /// Stores changes. A lost connection is replaced once.
+    /// Stores changes in steps. Calls take turns for each step, so a short call does not wait for
+    /// the end of a long one.
     pub(crate) async fn write(&self, change: Change, lines: Vec<String>) -> Result<(), RedisError> {
         self.check()?;
-        // Callers take turns, so a call waits for the others, too.
-        let limit = self.redis.limit_of_call();
-        let written = timeout(limit, async {
-            let mut kept = self.writer.lock().await;
-            let mut steps: Vec<&[String]> = lines.chunks(CHANGES_PER_SCRIPT).collect();
-            if steps.is_empty() {
-                steps.push(&[]);
-            }
-            for step in steps {
-                // A connection is given back after a response only.
-                let (mut connection, is_reused) = match kept.take() {
-                    Some(connection) => (connection, true),
-                    None => (Connection::open(&self.redis).await?, false),
-                };
-                let mut result = self.run(&mut connection, change, step).await;
-                if is_reused && result.as_ref().is_err_and(RedisError::is_of_connection) {
-                    connection = Connection::open(&self.redis).await?;
-                    result = self.run(&mut connection, change, step).await;
+        let mut steps: Vec<&[String]> = lines.chunks(CHANGES_PER_SCRIPT).collect();
+        if steps.is_empty() {
+            steps.push(&[]);
+        }
+        for step in steps {
+            let mut kept = self.within_limit(async { Ok(self.writer.lock().await) }).await?;
+            self.within_limit(self.write_step(&mut kept, change, step)).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the changes of one step. A lost connection is replaced once.
+    async fn write_step(
+        &self,
+        kept: &mut Option<Connection>,
+        change: Change,
+        lines: &[String],
+    ) -> Result<(), RedisError> {
+        // A connection is given back after a response only.
+        let mut connection = match kept.take() {
+            None => Connection::open(&self.redis).await?,
+            Some(mut connection) => {
+                // A withdrawal is not repeated: it may have been executed, and another process may
+                // have published the entry since. So an empty step finds a lost connection.
+                let first = if matches!(change, Change::Withdraw) { &[] } else { lines };
+                match self.run(&mut connection, change, first).await {
+                    Err(error) if error.is_of_connection() => Connection::open(&self.redis).await?,
+                    result => {
+                        result?;
+                        if first.len() == lines.len() {
+                            *kept = Some(connection);
+                            return Ok(());
+                        }
+                        connection
+                    }
                 }
-                result?;
-                *kept = Some(connection);
             }
-            Ok(())
-        });
-        let address = self.redis.address().to_owned();
-        written.await.unwrap_or(Err(RedisError::Timeout { address, limit }))
+        };
+        self.run(&mut connection, change, lines).await?;
+        *kept = Some(connection);
+        Ok(())
     }
 
     async fn run(
@@ -97,5 +113,15 @@ impl RedisRevocations {
         sequence
             .map(|_| ())
             .ok_or(RedisError::UnexpectedResponse { expected: "the number of the last change" })
+    }
+
+    /// The limit is that of one step: to connect, to send changes, and once more.
+    async fn within_limit<T>(
+        &self,
+        step: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, RedisError> {
+        let limit = self.redis.limit_of_step();
+        let address = self.redis.address().to_owned();
+        timeout(limit, step).await.unwrap_or(Err(RedisError::Timeout { address, limit }))
     }
 }

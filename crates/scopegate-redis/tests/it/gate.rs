@@ -1,4 +1,4 @@
-//! A proxy that holds back a command, so that a test can change the server's data
+//! A proxy that holds back a command or loses a response, so that a test can change the server's data
 //! meanwhile.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,6 +24,9 @@ enum Rule {
     /// Lets as many of them pass, and holds the next one.
     Hold(&'static str, usize),
     Held,
+    /// Closes the connection instead of sending the response to the next one.
+    Lose(&'static str),
+    Lost,
 }
 
 impl Gate {
@@ -41,7 +44,7 @@ impl Gate {
                     let (from_server, to_server) = other.into_split();
                     tokio::select! {
                         () = commands(from_client, to_server, &sender) => {}
-                        () = responses(from_server, to_client) => {}
+                        () = responses(from_server, to_client, &sender) => {}
                     }
                 });
             }
@@ -73,6 +76,11 @@ impl Gate {
     pub(crate) fn release(&self) {
         self.rule.send_replace(Rule::Pass);
     }
+
+    /// Closes the connection when the server has executed the next command with this word.
+    pub(crate) fn lose_response(&self, word: &'static str) {
+        self.rule.send_replace(Rule::Lose(word));
+    }
 }
 
 async fn commands(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, rule: &watch::Sender<Rule>) {
@@ -84,6 +92,7 @@ async fn commands(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, rule: &watch:
             *rule = match *rule {
                 Rule::Hold(word, 0) if has(word) => Rule::Held,
                 Rule::Hold(word, more) if has(word) => Rule::Hold(word, more - 1),
+                Rule::Lose(word) if has(word) => Rule::Lost,
                 other => other,
             };
         });
@@ -94,9 +103,13 @@ async fn commands(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, rule: &watch:
     }
 }
 
-async fn responses(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+async fn responses(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, rule: &watch::Sender<Rule>) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(len @ 1..) = from.read(&mut buffer).await {
+        if *rule.borrow() == Rule::Lost {
+            rule.send_replace(Rule::Pass);
+            return;
+        }
         if to.write_all(&buffer[..len]).await.is_err() {
             return;
         }

@@ -1,12 +1,13 @@
 //! The writer: merging, expiry, limits and reconnection.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use scopegate::Revocation;
-use scopegate_redis::RedisError;
+use scopegate_redis::{RedisError, RedisRevocations};
 use testkit::{ISSUER, Log, NOW, Token as _, cognito_token};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::gate::Gate;
 use crate::server::{Instance, Server, revocation, server};
 
 const ENTRIES: &str = "{scopegate:revocations}:entries";
@@ -152,6 +153,81 @@ async fn longest_published_name_can_be_merged() {
     script.arg("revoke").arg(&json).exec_async(&mut server.client().await).await.unwrap();
     assert_eq!((stored(&server).await.0, json.len()), (vec![json], 16 * 1024));
     assert_eq!(Instance::following(&shared).await.source().malformed, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_publication_has_a_limit_for_each_step() {
+    let server = server!();
+    let timeout = Duration::from_millis(400);
+    let shared = RedisRevocations::new(&server.redis().timeout(timeout));
+    let (mut published, mut entries) = (0, 20_000);
+    loop {
+        let all: Vec<_> =
+            (published..published + entries).map(|number| revocation(&format!("a{number}"))).collect();
+        let begun = Instant::now();
+        shared.publish_all(&all).await.unwrap();
+        published += entries;
+        // The limit of a step.
+        if begun.elapsed() > 2 * timeout {
+            break;
+        }
+        entries *= 2;
+    }
+    assert_eq!(server.command::<usize>(&["HLEN", ENTRIES]).await, published + 3);
+}
+
+/// The runtime has one thread, so the second call waits before the first one continues.
+#[tokio::test]
+async fn short_publication_does_not_wait_for_a_long_one() {
+    let server = server!();
+    let gate = Gate::new(&server).await;
+    let shared = gate.shared();
+    gate.hold("EVAL", 0);
+    let long = tokio::spawn({
+        let shared = shared.clone();
+        let all: Vec<_> = (0..1_000).map(|number| revocation(&format!("a{number}"))).collect();
+        async move { shared.publish_all(&all).await.unwrap() }
+    });
+    gate.until_held().await;
+    let urgent = tokio::spawn(async move { shared.publish(&revocation("urgent")).await.unwrap() });
+    tokio::task::yield_now().await;
+    gate.release();
+    urgent.await.unwrap();
+    long.await.unwrap();
+    let changes: Vec<(String, Vec<String>)> = server.command(&["XRANGE", STREAM, "-", "+"]).await;
+    let is_urgent = |fields: &Vec<String>| fields.iter().any(|field| field.contains("urgent"));
+    assert_eq!(changes.iter().position(|(_, fields)| is_urgent(fields)), Some(250));
+    assert_eq!(changes.len(), 1_001);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_response_repeats_publication_but_no_withdrawal() {
+    let server = server!();
+    let gate = Gate::new(&server).await;
+    let shared = gate.shared();
+    shared.publish(&revocation("a")).await.unwrap();
+    gate.lose_response("\"sid\"");
+    shared.publish(&Revocation::session(ISSUER, "s")).await.unwrap();
+    assert_eq!(stored(&server).await.1, 2, "it was executed twice, and merged");
+    gate.lose_response("withdraw\r");
+    let error = shared.withdraw(&revocation("a")).await.unwrap_err();
+    assert!(matches!(error, RedisError::Unreachable { .. }), "{error:?}");
+    assert_eq!(stored(&server).await.1, 3);
+    // An entry that was published since stays.
+    server.shared().publish(&revocation("a")).await.unwrap();
+    assert!(Instance::following(&gate.shared()).await.revokes("a"));
+    shared.withdraw(&revocation("a")).await.unwrap();
+    assert_eq!(stored(&server).await.1, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn withdrawal_replaces_a_lost_connection() {
+    let server = server!();
+    let shared = server.shared();
+    shared.publish(&revocation("a")).await.unwrap();
+    let _: u64 = server.command(&["CLIENT", "KILL", "TYPE", "normal"]).await;
+    shared.withdraw(&revocation("a")).await.unwrap();
+    assert_eq!(stored(&server).await, (vec![], 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
