@@ -290,7 +290,7 @@ pub use resource::authorization_servers::AuthorizationServers;
 pub use resource::metadata::ResourceMetadata;
 pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason, request_host};
 pub use scopegate::{
-    AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind,
+    AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind, FeedClaim,
     FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers,
     NumericDate, Principal, Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus,
     ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,

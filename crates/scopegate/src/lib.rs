@@ -184,6 +184,7 @@ pub use keys::refresh::outcome::RefreshOutcome;
 pub use resource_identifier::ResourceIdentifier;
 pub use revocation::error::RevocationError;
 pub use revocation::feed::WeakRevocationSource;
+pub use revocation::feed::claim::FeedClaim;
 pub use revocation::file::RevocationFile;
 pub use revocation::line::InvalidRevocation;
 pub use revocation::replacement::RevocationReplacement;

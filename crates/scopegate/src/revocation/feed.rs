@@ -1,16 +1,16 @@
 //! A feed of the application's own: a task that fills a source until the store is dropped.
 
+pub(crate) mod claim;
+
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use scopegate_proto::backoff::Backoff;
-use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 use crate::error::config::ConfigError;
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
 use crate::revocation::Shared;
 use crate::revocation::source::{RevocationSource, SourceState};
@@ -91,16 +91,7 @@ impl RevocationSource {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: fmt::Display + 'static,
     {
-        let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
-        let Some(follower) = self.state.follow() else {
-            let (setting, expected) = ("revocation feed", "one feed for each source");
-            return Err(ConfigError::OutOfRange { setting, expected, found: self.name().to_owned() });
-        };
-        let ended =
-            FeedEndedGuard { shared: Arc::downgrade(&self.shared), state: Arc::clone(&self.state), follower };
-        let task = runtime.spawn(run(self.downgrade(), attempt, ended));
-        let mut feeds = self.shared.adding.lock().unwrap_or_else(PoisonError::into_inner);
-        feeds.push(AbortOnDrop(task.abort_handle()));
+        self.claim_feed()?.feed(attempt);
         Ok(())
     }
 }

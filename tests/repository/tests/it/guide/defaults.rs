@@ -169,7 +169,14 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
         "DEFAULT_STREAM_LENGTH: usize = 10_000",
     ),
     ("| `scopegate:revocations` |", "scopegate-redis/src/revocations.rs", "\"scopegate:revocations\""),
-    ("in Redis | 600 s", "scopegate-redis/src/revocations/publish.lua", "local margin = 600"),
+    ("in Redis | 1 day", "scopegate-redis/src/revocations/publish.lua", "local delay = 86400"),
+    (
+        "together | 10 min",
+        "scopegate-redis/src/revocations/reader.rs",
+        "SYNC_LIMIT: Duration = Duration::from_secs(600)",
+    ),
+    ("in a row | 10", "scopegate-redis/src/revocations/reader.rs", "MAX_SNAPSHOTS: usize = 10"),
+    ("a page of Redis | 500", "scopegate-redis/src/revocations/snapshot.rs", "PAGE: usize = 500"),
     ("at once | 256", "scopegate-redis/src/revocations/reader.rs", "BATCH: usize = 256"),
     ("one script | 250", "scopegate-redis/src/revocations/publish.rs", "CHANGES_PER_SCRIPT: usize = 250"),
     (
