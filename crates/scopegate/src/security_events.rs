@@ -16,6 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use scopegate_proto::excerpt::Excerpt;
+use tokio::time::Instant;
 
 #[cfg(feature = "fetch")]
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
@@ -128,7 +129,9 @@ impl SecurityEvents {
     /// this returns.
     ///
     /// If the transmitter's key is unknown, it waits for a fetch, as
-    /// [`Verifier::verify_or_refresh`](crate::Verifier::verify_or_refresh) does.
+    /// [`Verifier::verify_or_refresh`](crate::Verifier::verify_or_refresh) does. During the cooldown
+    /// of unknown keys, there is no fetch. Then the transmitter should send the SET again:
+    /// [`UnconfirmedKey`](SecurityEventError::UnconfirmedKey).
     ///
     /// # Errors
     /// Returns a [`SecurityEventError`] with a code of RFC 8935. Nothing was revoked then, or in
@@ -137,7 +140,7 @@ impl SecurityEvents {
     /// # Panics
     /// Panics if it has to wait outside of a Tokio runtime, or on a runtime without timers.
     pub async fn receive(&self, set: impl AsRef<[u8]>) -> Result<Received, SecurityEventError> {
-        self.0.receiver.receive(set.as_ref()).await
+        self.0.receiver.receive(set.as_ref(), Instant::now()).await
     }
 }
 

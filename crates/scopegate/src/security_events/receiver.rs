@@ -9,6 +9,7 @@ use scopegate_proto::jws::CompactJws;
 use tokio::time::Instant;
 
 use crate::error::config::ConfigError;
+use crate::error::{Error, ErrorKind};
 use crate::issuer::Issuer;
 use crate::issuer::registry::Registry;
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
@@ -69,6 +70,19 @@ impl<E: Into<SecurityEventError>> From<E> for Unverified {
     }
 }
 
+/// Returns the error of a SET whose key is unknown. An access token is rejected by the last keys:
+/// its client can get another one. A SET that is rejected is lost, so keys count that were fetched
+/// after it arrived.
+fn dated(unknown: &UnknownKey, error: Error, arrived: Instant) -> SecurityEventError {
+    match unknown.issuer.keys.fetched() {
+        Some(keys) if error.kind() == ErrorKind::UnknownKey && !keys.refresh().has_fetched_since(arrived) => {
+            let retry_after = keys.refresh().retry_after_unknown_key();
+            SecurityEventError::UnconfirmedKey { error, retry_after }
+        }
+        _ => SecurityEventError::Invalid(error),
+    }
+}
+
 impl Receiver {
     /// Trusts these transmitters: issuers with the rules for SETs, each with the issuers that it may
     /// revoke for.
@@ -117,8 +131,9 @@ impl Receiver {
         self.registry.names()
     }
 
-    pub(super) async fn receive(&self, set: &[u8]) -> Result<Received, SecurityEventError> {
-        let result = match self.verify(set).await {
+    /// Verifies a SET that has arrived at this time, and stores its revocations.
+    pub(super) async fn receive(&self, set: &[u8], arrived: Instant) -> Result<Received, SecurityEventError> {
+        let result = match self.verify(set, arrived).await {
             Ok(verified) => self.apply(verified),
             Err(error) => Err(error),
         };
@@ -129,7 +144,7 @@ impl Receiver {
     }
 
     /// Verifies a SET. If its key is unknown, waits for a fetch.
-    async fn verify(&self, set: &[u8]) -> Result<Verified, SecurityEventError> {
+    async fn verify(&self, set: &[u8], arrived: Instant) -> Result<Verified, SecurityEventError> {
         let parts = token::split(set)?;
         let unknown = match self.check(set, &parts, OverdueKeys::Wait) {
             Ok(verified) => return Ok(verified),
@@ -137,12 +152,13 @@ impl Receiver {
             Err(Unverified::Waits(unknown)) => unknown,
         };
         if let Some(error) = unknown.settled_error() {
-            return Err(error.into());
+            return Err(dated(&unknown, error, arrived));
         }
-        unknown.settled(Instant::now() + KEY_WAIT_TIMEOUT, || self.verifier.now()).await?;
+        let settled = unknown.settled(Instant::now() + KEY_WAIT_TIMEOUT, || self.verifier.now()).await;
+        settled.map_err(|error| dated(&unknown, error, arrived))?;
         self.check(set, &parts, OverdueKeys::Use).map_err(|unverified| match unverified {
             Unverified::Rejected(error) => error,
-            Unverified::Waits(unknown) => unknown.error().into(),
+            Unverified::Waits(unknown) => dated(&unknown, unknown.error(), arrived),
         })
     }
 

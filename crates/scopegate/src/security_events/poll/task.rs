@@ -84,7 +84,7 @@ impl PollTask {
                 self.results.reject_malformed(id);
                 continue;
             };
-            match receiver.receive(set.as_bytes()).await {
+            match receiver.receive(set.as_bytes(), tokio::time::Instant::now()).await {
                 Ok(_) => self.results.acknowledge(id),
                 Err(error) if error.retry_after().is_some() => unprocessed = Some(error.to_string()),
                 Err(error) => self.results.reject(id, &error),
