@@ -160,7 +160,12 @@ where
         Box::pin(async move {
             Ok(match receiver.respond(request).await {
                 Ok(()) => accepted(),
-                Err(error) => error.into_response(),
+                Err(error) => {
+                    if matches!(error, PushError::Unauthenticated) {
+                        receiver.events.sender_rejected();
+                    }
+                    error.into_response()
+                }
             })
         })
     }

@@ -149,6 +149,7 @@ mod serialize;
 mod resource_identifier;
 mod sharded_arc;
 mod metrics;
+mod log_limit;
 mod error;
 mod denied;
 

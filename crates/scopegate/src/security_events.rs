@@ -14,6 +14,8 @@ pub(crate) mod transmitter;
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "fetch")]
+use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
 use tokio::time::Instant;
@@ -140,7 +142,23 @@ impl SecurityEvents {
     /// # Panics
     /// Panics if it has to wait outside of a Tokio runtime, or on a runtime without timers.
     pub async fn receive(&self, set: impl AsRef<[u8]>) -> Result<Received, SecurityEventError> {
-        self.0.receiver.receive(set.as_ref(), Instant::now()).await
+        let receiver = &self.0.receiver;
+        let result = receiver.receive(set.as_ref(), Instant::now()).await;
+        result.inspect_err(|error| receiver.report_pushed(error))
+    }
+
+    /// Counts and logs a request whose sender is not authenticated. Call it in an endpoint of your
+    /// own; the one of `scopegate-axum` does.
+    ///
+    /// The outcome of the metric is `authentication_failed`. A warning is logged once in 10 s, and
+    /// further requests at `DEBUG`.
+    pub fn sender_rejected(&self) {
+        metrics::security_event("authentication_failed");
+        if self.0.receiver.may_warn_of_sender() {
+            tracing::warn!("security event rejected, its sender has no accepted bearer token");
+        } else {
+            tracing::debug!("security event rejected, its sender has no accepted bearer token");
+        }
     }
 }
 
@@ -169,10 +187,20 @@ fn report_received(transmitter: &str, id: &str, received: Received) {
 }
 
 /// Reports a SET that is not accepted.
-fn report_error(error: &SecurityEventError) {
+fn report_error(error: &SecurityEventError, may_warn: bool) {
     let outcome = if error.retry_after().is_some() { "unavailable" } else { error.code() };
     metrics::security_event(outcome);
-    tracing::warn!(outcome, %error, "security event rejected");
+    if may_warn {
+        tracing::warn!(outcome, %error, "security event rejected");
+    } else {
+        tracing::debug!(outcome, %error, "security event rejected");
+    }
+}
+
+/// Reports a polled SET that waits for a key.
+#[cfg(feature = "fetch")]
+fn report_held(error: &SecurityEventError, period: Duration) {
+    tracing::warn!(%error, held_for = period.as_secs(), "security event waits for its key");
 }
 
 impl fmt::Debug for SecurityEvents {

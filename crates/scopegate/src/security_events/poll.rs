@@ -2,6 +2,7 @@
 
 pub(super) mod exchange;
 mod task;
+mod waiting;
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use crate::issuer::Issuer;
 use crate::issuer::registry::Registry;
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
+use crate::log_limit::LogLimit;
 use crate::revocation::revoked::Revocation;
 use crate::revocation::source::RevocationSource;
 use crate::security_events::error::SecurityEventError;
@@ -39,12 +40,14 @@ pub(super) struct Receiver {
     transmitters: HashMap<Arc<str>, Transmitting>,
     token_lifetime: Option<Duration>,
     seen: Mutex<SeenIds>,
+    rejected_sets: LogLimit,
+    rejected_senders: LogLimit,
 }
 
 /// A trusted transmitter.
 struct Transmitting {
     /// It holds the source of the keys.
-    _member: Member,
+    member: Member,
     source: RevocationSource,
     /// The issuers that it may revoke for.
     issuers: Vec<String>,
@@ -107,7 +110,7 @@ impl Receiver {
             })?;
             let member = verifier.untrusted_member(issuer)?;
             declared.push(Arc::clone(&member.issuer));
-            let transmitting = Transmitting { _member: member, source, issuers };
+            let transmitting = Transmitting { member, source, issuers };
             if by_name.insert(Arc::clone(&name), transmitting).is_some() {
                 return Err(ConfigError::DuplicateIssuer { issuer: name.to_string() });
             }
@@ -118,6 +121,8 @@ impl Receiver {
             transmitters: by_name,
             token_lifetime,
             seen: Mutex::new(SeenIds::new(MAX_SEEN)),
+            rejected_sets: LogLimit::default(),
+            rejected_senders: LogLimit::default(),
         })
     }
 
@@ -133,14 +138,27 @@ impl Receiver {
 
     /// Verifies a SET that has arrived at this time, and stores its revocations.
     pub(super) async fn receive(&self, set: &[u8], arrived: Instant) -> Result<Received, SecurityEventError> {
-        let result = match self.verify(set, arrived).await {
-            Ok(verified) => self.apply(verified),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = &result {
-            report_error(error);
-        }
-        result
+        self.apply(self.verify(set, arrived).await?)
+    }
+
+    /// Reports a pushed SET that is not accepted. If any sender is allowed, anyone may cause it.
+    pub(super) fn report_pushed(&self, error: &SecurityEventError) {
+        report_error(error, self.rejected_sets.may_log());
+    }
+
+    /// Returns whether to warn of a sender that is not authenticated. The limit is not that of
+    /// rejected SETs, because an attacker would hide these.
+    pub(super) fn may_warn_of_sender(&self) -> bool {
+        self.rejected_senders.may_log()
+    }
+
+    /// Returns for how long a SET with this error may wait for a key that the transmitter does not
+    /// publish: a refresh period. It is sent again, so waiting costs nothing.
+    #[cfg(feature = "fetch")]
+    pub(super) fn hold_time(&self, error: &SecurityEventError) -> Option<Duration> {
+        let SecurityEventError::Invalid(Error::UnknownKey { issuer, .. }) = error else { return None };
+        let member = &self.transmitters.get(issuer.as_str())?.member;
+        member.issuer.keys.fetched().map(|keys| keys.refresh().interval())
     }
 
     /// Verifies a SET. If its key is unknown, waits for a fetch.

@@ -90,6 +90,48 @@ async fn rejected_event_is_reported_with_its_code() {
 }
 
 #[tokio::test]
+async fn event_waits_for_fetch_during_cooldown() {
+    // RV06
+    let local = Local::start().await;
+    // An attacker invents a key id shortly before the rotation.
+    let invented = local.issuer.mint().header("kid", "invented").sign();
+    assert!(local.verifier.verify_or_refresh(&invented).await.is_err());
+    local.issuer.rotate();
+    local.issuer.queue_event(&local.set("session-1"));
+    let failure = || local.revocations.status().sources[0].last_failure.clone().unwrap_or_default();
+    until(|| failure().contains("were not fetched since")).await;
+    let polls = local.issuer.polls();
+    until(|| local.issuer.polls() > polls + 1).await;
+    assert_eq!((local.issuer.waiting_events(), local.issuer.rejected_events()), (1, Vec::new()));
+    pass(Duration::from_secs(31)).await;
+    until(|| local.issuer.waiting_events() == 0).await;
+    assert!(local.issuer.rejected_events().is_empty(), "it is acknowledged");
+    assert!(local.verifier.verify_or_refresh(local.token("session-1")).await.is_err());
+    until(|| failure().is_empty()).await;
+}
+
+#[tokio::test]
+async fn event_with_unpublished_key_is_held_for_a_period() {
+    // RV06
+    let log = testkit::Log::of_thread_without_times(tracing_subscriber::filter::LevelFilter::INFO);
+    let local = Local::start().await;
+    local.issuer.queue_event(&local.set("session-1").header("kid", "invented").claim("jti", "a"));
+    local.issuer.queue_event(&local.set("session-2").claim("jti", "b"));
+    until(|| local.issuer.waiting_events() == 1 && local.revocations.status().ready).await;
+    // It stops no other event, and the feed is current.
+    assert!(local.verifier.verify(local.token("session-2")).is_err());
+    let polls = local.issuer.polls();
+    until(|| local.issuer.polls() > polls + 2).await;
+    assert_eq!((local.issuer.waiting_events(), local.issuer.rejected_events()), (1, Vec::new()));
+    assert_eq!(local.revocations.status().sources[0].last_failure, None);
+    assert_eq!(log.take().matches("security event waits for its key").count(), 1);
+    // The default refresh period.
+    pass(Duration::from_secs(600)).await;
+    until(|| local.issuer.waiting_events() == 0).await;
+    assert_eq!(local.issuer.rejected_events(), [("a".to_owned(), "invalid_key".to_owned())]);
+}
+
+#[tokio::test]
 async fn more_events_than_one_response_holds_arrive() {
     let local = Local::start().await;
     for n in 0..150 {
