@@ -34,6 +34,9 @@ use crate::verifier::Verifier;
 /// Give it SETs that a transmitter pushes (RFC 8935): `scopegate-axum` has a service for them. Or
 /// let it [poll](crate::Transmitter::poll_endpoint) the transmitter (RFC 8936).
 ///
+/// Each transmitter is a source of revocations. When the last clone is dropped, its source has
+/// [failed](crate::RevocationSource::failed): it is logged, and the status shows it.
+///
 /// ```
 /// use scopegate::{Issuer, Revocations, SecurityEvents, Transmitter, Verifier};
 ///

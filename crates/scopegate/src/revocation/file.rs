@@ -173,11 +173,7 @@ impl Revocations {
             state: Arc::clone(&source.state),
             follower: Some(Follower::default()),
             first: Some(sender),
-            _ended: FeedEndedGuard {
-                shared: Arc::downgrade(&self.0),
-                state: Arc::clone(&source.state),
-                follower,
-            },
+            _ended: FeedEndedGuard::of_task(&source, follower),
         };
         let task = AbortOnDrop(runtime.spawn(task.run()).abort_handle());
         Ok(Following { task, first, source, follower })

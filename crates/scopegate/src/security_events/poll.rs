@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_proto::url::SecureUrl;
+use tokio::runtime::Handle;
 
 use crate::error::config::ConfigError;
 use crate::keys::fetch::authorization::FetchAuthorization;
@@ -70,16 +71,15 @@ impl Polling {
         endpoint: PollEndpoint,
         source: RevocationSource,
         receiver: &Arc<Receiver>,
-        verifier: &Verifier,
-    ) -> Result<AbortOnDrop, ConfigError> {
-        let runtime = verifier.runtime()?;
+        runtime: &Handle,
+    ) -> AbortOnDrop {
         let source = source.with_initial_sync();
         let source = match self.max_feed_age {
             Some(limit) => source.with_max_feed_age(limit),
             None => source,
         };
         let task = PollTask::new(endpoint, source, Arc::downgrade(receiver), self.interval);
-        Ok(AbortOnDrop(runtime.spawn(task.run()).abort_handle()))
+        AbortOnDrop(runtime.spawn(task.run()).abort_handle())
     }
 }
 

@@ -15,6 +15,7 @@ use crate::issuer::registry::Registry;
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
 use crate::log_limit::LogLimit;
+use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::revoked::Revocation;
 use crate::revocation::source::RevocationSource;
 use crate::security_events::error::SecurityEventError;
@@ -42,6 +43,8 @@ pub(super) struct Receiver {
     seen: Mutex<SeenIds>,
     rejected_sets: LogLimit,
     rejected_senders: LogLimit,
+    /// Last, because the end of a feed is not reported if its store is gone.
+    _claims: Vec<FeedEndedGuard>,
 }
 
 /// A trusted transmitter.
@@ -102,6 +105,9 @@ impl Receiver {
         let (mut declared, mut by_name) = (Vec::new(), HashMap::new());
         for (issuer, issuers) in transmitters {
             let name: Arc<str> = issuer.identifier.as_str().into();
+            if by_name.contains_key(&name) {
+                return Err(ConfigError::DuplicateIssuer { issuer: name.to_string() });
+            }
             let source = revocations.source(&format!("security events of {name}"));
             let source = source.map_err(|error| ConfigError::OutOfRange {
                 setting: "sources",
@@ -110,11 +116,16 @@ impl Receiver {
             })?;
             let member = verifier.untrusted_member(issuer)?;
             declared.push(Arc::clone(&member.issuer));
-            let transmitting = Transmitting { member, source, issuers };
-            if by_name.insert(Arc::clone(&name), transmitting).is_some() {
-                return Err(ConfigError::DuplicateIssuer { issuer: name.to_string() });
-            }
+            by_name.insert(name, Transmitting { member, source, issuers });
         }
+        // Last, because a claim that ends is reported.
+        let sources = by_name.values().map(|transmitting| &transmitting.source);
+        let claims = RevocationSource::claim_all(sources, "its receiver was dropped");
+        let claims = claims.map_err(|taken| ConfigError::OutOfRange {
+            setting: "transmitter",
+            expected: "one receiver for each transmitter",
+            found: taken.name().to_owned(),
+        })?;
         Ok(Self {
             verifier: verifier.clone(),
             registry: Registry::new(declared),
@@ -123,6 +134,7 @@ impl Receiver {
             seen: Mutex::new(SeenIds::new(MAX_SEEN)),
             rejected_sets: LogLimit::default(),
             rejected_senders: LogLimit::default(),
+            _claims: claims,
         })
     }
 

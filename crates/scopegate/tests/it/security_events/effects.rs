@@ -225,6 +225,35 @@ fn entry_stays_without_a_longest_lifetime() {
 }
 
 #[test]
+fn end_of_receiver_is_reported_and_frees_transmitter() {
+    // RV08
+    let log = testkit::Log::of_thread_without_times(tracing_subscriber::filter::LevelFilter::INFO);
+    let Fixture { revocations, verifier, events } = Fixture::new();
+    let failure = || revocations.status().sources[0].last_failure.clone();
+    let another = |transmitters: [Transmitter; 2]| {
+        let builder = SecurityEvents::builder(&verifier);
+        transmitters.into_iter().fold(builder, scopegate::SecurityEventsBuilder::transmitter).start()
+    };
+    let error = another([hub(), transmitter()]).unwrap_err().to_string();
+    assert!(error.contains("transmitter: expected one receiver for each transmitter"), "{error}");
+    let clone = events.clone();
+    drop(events);
+    assert_eq!((failure(), log.take().as_str()), (None, ""), "a clone is left");
+    drop(clone);
+    assert_eq!(failure().as_deref(), Some("its receiver was dropped"));
+    let logged = log.take();
+    assert!(logged.contains("ERROR") && logged.contains("revocation feed failed"), "{logged}");
+    // The failed start has claimed none.
+    let events = another([hub(), transmitter()]).unwrap();
+    assert_eq!(failure(), None);
+    assert!(matches!(ready(events.receive(set().compact())), Ok(Received::Applied { .. })));
+    // If the store is gone too, there is nothing to report.
+    drop((verifier, revocations));
+    drop(events);
+    assert!(!log.take().contains("failed"));
+}
+
+#[test]
 fn unusable_settings_are_rejected() {
     let revocations = store();
     let verifier = verifier(&revocations);

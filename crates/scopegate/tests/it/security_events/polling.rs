@@ -150,8 +150,25 @@ async fn polling_ends_with_its_receiver() {
     let polls = issuer.polls();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(issuer.polls(), polls);
-    assert_eq!(revocations.status().sources[0].last_failure, None, "it was ended on purpose");
-    drop(verifier);
+    // Other feeds report their end, too.
+    let failure = || revocations.status().sources[0].last_failure.clone();
+    assert_eq!(failure().as_deref(), Some("its receiver was dropped"));
+    // Another one takes its place.
+    let transmitter = || {
+        let transmitter = Issuer::cognito_at(issuer.issuer()).unwrap().audience(RECEIVER);
+        Transmitter::new(transmitter).poll_endpoint(issuer.poll_endpoint())
+    };
+    let start = || SecurityEvents::builder(&verifier).transmitter(transmitter()).start();
+    let next = start().unwrap();
+    until(|| issuer.polls() > polls).await;
+    until(|| failure().is_none()).await;
+    let error = start().unwrap_err().to_string();
+    assert!(
+        error.contains("expected one receiver for each transmitter, found security events of"),
+        "{error}"
+    );
+    assert_eq!(failure(), None);
+    drop(next);
 }
 
 /// Advances the clock in small steps, and lets sockets work in between.
