@@ -16,10 +16,9 @@ use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
 use crate::log_limit::LogLimit;
 use crate::revocation::feed::FeedEndedGuard;
-use crate::revocation::revoked::Revocation;
 use crate::revocation::source::RevocationSource;
 use crate::security_events::error::SecurityEventError;
-use crate::security_events::event::{RevocationRules, effect_of};
+use crate::security_events::event::{Effect, RevocationRules, effect_of};
 use crate::security_events::seen::SeenIds;
 use crate::security_events::set::Set;
 use crate::security_events::{Received, report_error, report_received};
@@ -60,8 +59,7 @@ struct Transmitting {
 struct Verified {
     transmitter: Arc<str>,
     id: String,
-    revocations: Vec<Revocation>,
-    has_unsupported_subject: bool,
+    effect: Effect,
 }
 
 /// The reason why a SET is not verified now.
@@ -222,17 +220,13 @@ impl Receiver {
         let rules =
             RevocationRules { issuers, token_lifetime: self.token_lifetime, now, leeway: issuer.leeway };
         let effect = effect_of(&set, &rules)?;
-        Ok(Verified {
-            transmitter: Arc::clone(&issuer.identifier),
-            id: set.id.into_owned(),
-            revocations: effect.revocations,
-            has_unsupported_subject: effect.has_unsupported_subject,
-        })
+        Ok(Verified { transmitter: Arc::clone(&issuer.identifier), id: set.id.into_owned(), effect })
     }
 
     /// Stores the revocations of a SET that was not received before.
     fn apply(&self, verified: Verified) -> Result<Received, SecurityEventError> {
-        let Verified { transmitter, id, revocations, has_unsupported_subject } = verified;
+        let Verified { transmitter, id, effect } = verified;
+        let Effect { revocations, has_unsupported_subject, has_later_time } = effect;
         let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let received = if seen().contains(&transmitter, &id) {
             Received::Repeated
@@ -247,6 +241,9 @@ impl Receiver {
         };
         // Once it is stored: a SET that comes again after a failure is not a repeated one.
         seen().insert(&transmitter, &id);
+        if has_later_time && received != Received::Repeated {
+            tracing::warn!(%transmitter, "security event with a time after its `iat`, using `iat`");
+        }
         if has_unsupported_subject && received != Received::Repeated {
             tracing::warn!(%transmitter, "security event about a subject that tokens do not name");
         }
