@@ -374,6 +374,13 @@ fn unusable_poll_settings_are_rejected() {
         let transmitter = transmitter(url).max_feed_age(Duration::from_secs(seconds));
         assert!(message(transmitter).contains("1 s to 30 days"));
     }
+    // The default interval is 5 s.
+    let message_of_age = message(transmitter(url).max_feed_age(Duration::from_secs(3)));
+    let expected =
+        "feed age: expected at least twice the poll interval, found 3 s with a poll interval of 5 s";
+    assert!(message_of_age.contains(expected), "{message_of_age}");
+    let twice = transmitter(url).max_feed_age(Duration::from_secs(10));
+    assert!(SecurityEvents::builder(&verifier).transmitter(twice).start().is_ok());
     let empty = transmitter(url).poll_authorization(FetchAuthorization::bearer_file(""));
     assert!(message(empty).contains("the path of a token file"));
     let pushed = || Transmitter::new(issuer_with_keys([KEY.jwk()]).audience(RECEIVER));
