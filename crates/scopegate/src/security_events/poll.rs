@@ -80,3 +80,6 @@ impl Polling {
 fn out_of_range(setting: &'static str, expected: &'static str, found: String) -> ConfigError {
     ConfigError::OutOfRange { setting, expected, found }
 }
+
+#[cfg(test)]
+mod tests;
