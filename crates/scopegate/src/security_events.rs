@@ -86,13 +86,19 @@ use crate::verifier::Verifier;
 /// | `credential-change` with `revoke`, `update` or `delete` | the tokens of the user that were issued up to the event |
 ///
 /// Other events have no effect. The time of an event is its `event_timestamp`, or else the SET's
-/// `toe`, or else its `iat`.
+/// `toe`, or else its `iat`. If the time is after `iat`, `iat` is used, and it is logged: the time
+/// may be in milliseconds.
 ///
-/// The subject is the SET's `sub_id` (RFC 9493), or the event's `subject`. Its format may be
-/// `iss_sub`, `opaque`, or a complex subject with a `user` and a `session` of these formats. An
-/// event about an `opaque` session revokes by session and by subject, because the format does not
-/// tell which one it is. If a complex subject names a user and a session, both are revoked, because
-/// tokens may have no `sid`. Other formats, such as `email`, have no effect, and are logged.
+/// The subject is the SET's `sub_id` (RFC 9493), or the event's `subject`. It may be a complex
+/// subject with a `user` and a `session`. The formats are
+///
+/// - `iss_sub`: the user, also as a `session`;
+/// - `jwt_id`: the one token with this `jti`;
+/// - `opaque`: the user or the session. If it is neither a `user` nor a `session`, both are revoked;
+/// - `aliases`: each of its identifiers that has one of these formats and a permitted issuer.
+///
+/// If a complex subject names a user and a session, both are revoked, because tokens may have no
+/// `sid`. Other formats, such as `email`, have no effect, and are logged.
 #[derive(Clone)]
 #[must_use = "transmitters are polled until it is dropped"]
 pub struct SecurityEvents(Arc<Running>);

@@ -242,7 +242,7 @@ impl Receiver {
         // Once it is stored: a SET that comes again after a failure is not a repeated one.
         seen().insert(&transmitter, &id);
         if has_later_time && received != Received::Repeated {
-            tracing::warn!(%transmitter, "security event with a time after its `iat`, using `iat`");
+            tracing::warn!(%transmitter, "security event with a time after iat, using iat");
         }
         if has_unsupported_subject && received != Received::Repeated {
             tracing::warn!(%transmitter, "security event about a subject that tokens do not name");

@@ -1,6 +1,6 @@
 //! The SETs that have no result yet, and since when.
 //!
-//! A SET without a result is sent again. One whose key is not published is held for a refresh
+//! A SET without a result is sent again. If its key is not published, the SET is held for a refresh
 //! period, because the transmitter may have signed it before it published the key.
 
 use std::collections::HashMap;
