@@ -79,8 +79,8 @@ impl SecurityEventError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::NotStored(_) => Some(RETRY_WHEN_FULL),
-            Self::UnconfirmedKey { retry_after, .. } => Some(*retry_after),
-            Self::Invalid(Error::KeysUnavailable { retry_after, .. }) => Some(*retry_after),
+            Self::UnconfirmedKey { retry_after, .. }
+            | Self::Invalid(Error::KeysUnavailable { retry_after, .. }) => Some(*retry_after),
             Self::Invalid(_) | Self::ForeignSubject { .. } => None,
         }
     }

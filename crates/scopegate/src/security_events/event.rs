@@ -88,7 +88,7 @@ fn add(
         for name in names {
             match issuers_of(name, rules.issuers) {
                 Ok(issuers) => {
-                    let all = issuers.iter().map(|issuer| revocation(issuer, &name.name));
+                    let all = issuers.iter().map(|issuer| revocation(issuer, &name.value));
                     effect.revocations.extend(all);
                 }
                 // Another name of the same may be the transmitter's.

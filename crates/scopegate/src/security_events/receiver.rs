@@ -49,6 +49,7 @@ pub(super) struct Receiver {
 /// A trusted transmitter.
 struct Transmitting {
     /// It holds the source of the keys.
+    #[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "static keys are never fetched"))]
     member: Member,
     source: RevocationSource,
     /// The issuers that it may revoke for.

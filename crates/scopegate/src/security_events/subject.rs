@@ -26,7 +26,7 @@ pub(super) struct Subject {
 pub(super) struct Name {
     /// `None` for a name of the transmitter's own.
     pub(super) issuer: Option<String>,
-    pub(super) name: String,
+    pub(super) value: String,
     /// Whether it is one of several names for the same, which may be of other issuers.
     pub(super) is_alias: bool,
 }
@@ -81,7 +81,7 @@ impl Subject {
 
     /// Adds a name. Returns whether it is in a format that tokens have.
     fn add_name(&mut self, identifier: &JsonObject<'_>, part: Part, is_alias: bool) -> Result<bool, Error> {
-        let name = |issuer, name| Name { issuer, name, is_alias };
+        let name = |issuer, value| Name { issuer, value, is_alias };
         match format(identifier)?.as_deref() {
             // RFC 9493 §3.2.3. It names a user, also as a session.
             Some("iss_sub") => {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn name(issuer: Option<&str>, name: &str) -> Vec<Name> {
-        vec![Name { issuer: issuer.map(str::to_owned), name: name.to_owned(), is_alias: false }]
+        vec![Name { issuer: issuer.map(str::to_owned), value: name.to_owned(), is_alias: false }]
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
         let subject = read(&aliases(&format!("{email},{iss_sub},{opaque}"))).unwrap();
         assert!(subject.users[0].is_alias && subject.unspecified[0].is_alias && !subject.has_unsupported);
         let of_user = read(&format!(r#"{{"user":{}}}"#, aliases(opaque))).unwrap();
-        assert_eq!((of_user.users[0].name.as_str(), of_user.unspecified.len()), ("x", 0));
+        assert_eq!((of_user.users[0].value.as_str(), of_user.unspecified.len()), ("x", 0));
         assert_eq!(read(&aliases(email)).unwrap(), Subject { has_unsupported: true, ..Subject::default() });
         for identifiers in ["", &aliases(iss_sub), "1", "{}", r#"{"format":"iss_sub","iss":"i"}"#] {
             let result = read(&aliases(identifiers));

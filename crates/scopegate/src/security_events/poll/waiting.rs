@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many SETs with an unpublished key are held, half of those that are requested at once. The
+/// How many SETs with an unpublished key are held: half of the SETs of a request. The
 /// other half stays free for valid ones.
 pub(super) const MAX_HELD: usize = 50;
 
