@@ -36,12 +36,16 @@ struct Local {
 
 impl Local {
     async fn start() -> Self {
+        Self::polling_every(Duration::from_millis(100)).await
+    }
+
+    async fn polling_every(interval: Duration) -> Self {
         let issuer = LocalIssuer::start().await.unwrap();
         let revocations = Revocations::new();
         let verifier = builder_trusting(&issuer).revocations(&revocations).start().await.unwrap();
         let transmitter = Issuer::cognito_at(issuer.issuer()).unwrap().audience(RECEIVER);
         let transmitter = Transmitter::new(transmitter).poll_endpoint(issuer.poll_endpoint());
-        let transmitter = transmitter.poll_interval(Duration::from_millis(100));
+        let transmitter = transmitter.poll_interval(interval);
         let events = SecurityEvents::builder(&verifier).transmitter(transmitter).start().unwrap();
         Self { issuer, revocations, verifier, events }
     }
@@ -129,6 +133,19 @@ async fn event_with_unpublished_key_is_held_for_a_period() {
     pass(Duration::from_secs(600)).await;
     until(|| local.issuer.waiting_events() == 0).await;
     assert_eq!(local.issuer.rejected_events(), [("a".to_owned(), "invalid_key".to_owned())]);
+}
+
+#[tokio::test]
+async fn held_event_causes_no_further_polls() {
+    let local = Local::polling_every(Duration::from_secs(5)).await;
+    local.issuer.queue_event(&local.set("session-1").header("kid", "invented"));
+    until_later(|| local.revocations.status().ready).await;
+    let before = local.issuer.polls();
+    elapse(Duration::from_secs(60)).await;
+    // Every 5 s, with a jitter of 10 %.
+    let polls = local.issuer.polls() - before;
+    assert!((5..=14).contains(&polls), "{polls} polls in 60 s");
+    assert_eq!((local.issuer.waiting_events(), local.issuer.rejected_events()), (1, Vec::new()));
 }
 
 #[tokio::test]
