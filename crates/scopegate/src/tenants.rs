@@ -8,15 +8,12 @@ pub(crate) mod template;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use scopegate_proto::excerpt::Excerpt;
 
+use crate::log_limit::LogLimit;
 use crate::tenants::list::TenantList;
-
-/// Minimum time between two warnings, because an attacker can name any tenant.
-const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// The rule that decides which tenants are trusted, for
 /// [`Issuer::entra_multi_tenant`](crate::Issuer::entra_multi_tenant) and
@@ -37,7 +34,8 @@ enum Rule {
 
 struct Predicate {
     accepts: Box<dyn Fn(&str) -> bool + Send + Sync>,
-    warned_at: Mutex<Option<Instant>>,
+    /// An attacker can name any tenant.
+    warnings: LogLimit,
 }
 
 /// The rule has panicked, so it is unknown whether the tenant is trusted.
@@ -65,7 +63,7 @@ impl Tenants {
     /// be cheap and must not block: keep its data in memory. If it panics, the token is rejected with
     /// [`Error::IssuerUnavailable`](crate::Error::IssuerUnavailable) (503).
     pub fn allow_if(accepts: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        let predicate = Predicate { accepts: Box::new(accepts), warned_at: Mutex::new(None) };
+        let predicate = Predicate { accepts: Box::new(accepts), warnings: LogLimit::default() };
         Self(Rule::Accepted(Arc::new(predicate)))
     }
 
@@ -88,10 +86,7 @@ impl Predicate {
     }
 
     fn warn(&self, tenant: &str) {
-        let mut warned_at = self.warned_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if warned_at.is_none_or(|at| now >= at + WARN_EVERY) {
-            *warned_at = Some(now);
+        if self.warnings.may_log() {
             let tenant = Excerpt::new(tenant);
             tracing::warn!(%tenant, reason = "the function has panicked", "tenant not decided");
         }

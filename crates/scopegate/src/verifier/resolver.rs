@@ -31,6 +31,7 @@ use crate::issuer::issuers::Issuers;
 use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::standing::Standing;
+use crate::log_limit::LogLimit;
 use crate::metrics;
 use crate::status::ResolverStatus;
 use crate::tenants::Undecided;
@@ -46,9 +47,6 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(2);
 
 /// How often the use of live issuers is read in one lifetime.
 const LOOKS_PER_LIFETIME: u32 = 40;
-
-/// Minimum time between two warnings, because an attacker can cause failures.
-const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// The resolver of one verifier.
 pub(crate) struct Resolver {
@@ -74,7 +72,8 @@ struct State {
     queued: usize,
     answers: Answers,
     counts: ResolverStatus,
-    warned_at: Option<Instant>,
+    /// An attacker can cause failures.
+    warnings: LogLimit,
 }
 
 /// The result for a name that was not found among the live issuers.
@@ -104,7 +103,7 @@ impl Resolver {
             queued: 0,
             answers: Answers::default(),
             counts: ResolverStatus::default(),
-            warned_at: None,
+            warnings: LogLimit::default(),
         };
         let period = settings.lifetime / LOOKS_PER_LIFETIME;
         let resolver = Arc::new(Self {
@@ -248,7 +247,7 @@ impl Resolver {
                 if !resolution.is_renewal {
                     state.answers.insert(name, Answer::Failed, now + FAILURE_PAUSE);
                 }
-                if state.may_warn(now) {
+                if state.warnings.may_log() {
                     let issuer = Excerpt::new(name);
                     tracing::warn!(%issuer, reason, "issuer not resolved");
                 }
@@ -328,7 +327,7 @@ impl Resolver {
     }
 
     fn warn(&self, name: &str, reason: &str) {
-        if self.state().may_warn(Instant::now()) {
+        if self.state().warnings.may_log() {
             let issuer = Excerpt::new(name);
             tracing::warn!(%issuer, reason, "issuer not resolved");
         }
@@ -345,14 +344,6 @@ impl State {
         let resolution = Arc::new(Resolution::new(is_renewal));
         self.pending.insert(Arc::clone(&name), Arc::clone(&resolution));
         (name, resolution)
-    }
-
-    fn may_warn(&mut self, now: Instant) -> bool {
-        let may = self.warned_at.is_none_or(|at| now >= at + WARN_EVERY);
-        if may {
-            self.warned_at = Some(now);
-        }
-        may
     }
 }
 

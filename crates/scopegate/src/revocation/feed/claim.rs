@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use tokio::runtime::Handle;
 
@@ -63,8 +63,7 @@ impl FeedClaim {
     {
         let Some(follower) = self.follower.take() else { return };
         let source = &self.source;
-        let (shared, state) = (Arc::downgrade(&source.shared), Arc::clone(&source.state));
-        let ended = FeedEndedGuard { shared, state, follower };
+        let ended = FeedEndedGuard::of_task(source, follower);
         let task = self.runtime.spawn(run(source.downgrade(), attempt, ended));
         let mut feeds = source.shared.adding.lock().unwrap_or_else(PoisonError::into_inner);
         feeds.push(AbortOnDrop(task.abort_handle()));

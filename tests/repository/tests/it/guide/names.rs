@@ -100,7 +100,6 @@ fn metrics_and_log_messages_exist() {
         "../../scopegate-redis/src/revocations/reader/continuity.rs",
         "security_events.rs",
         "security_events/receiver.rs",
-        "../../scopegate-axum/src/security_events/response.rs",
         "status_list/task.rs",
         "status_list/lists.rs",
     ]
