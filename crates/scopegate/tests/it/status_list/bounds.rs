@@ -1,16 +1,80 @@
 //! How many fetches can one issuer cause, and how much memory do its lists take?
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use scopegate::{Error, StatusList, Verifier};
+use scopegate::{Error, Issuer, StatusList, Verifier};
 use serde_json::json;
-use testkit::{CLIENT, KEY, NOW, pass};
+use testkit::{CLIENT, KEY, NOW, jwks, listen, pass, read_request};
+use tokio::io::AsyncWriteExt as _;
+use tokio::task::JoinHandle;
 
 use super::fixture::{Reply, Server, list, sign, token_of};
 
 async fn verify(verifier: &Verifier, server: &Server, name: usize) -> Result<(), Error> {
     let token = token_of(&server.uri_of(&name.to_string()), 0).sign_with(&KEY);
     verifier.verify_or_refresh(token).await.map(drop)
+}
+
+/// Returns an issuer with this name, which has the key of the fixtures.
+fn issuer_of(name: &str) -> Issuer {
+    let issuer = Issuer::from_jwks(name, &jwks([KEY.jwk()])).unwrap();
+    issuer.client(CLIENT).status_list(StatusList::required())
+}
+
+/// Starts a server that announces documents of the largest size, and sends none. Returns its URL and
+/// the number of its responses.
+async fn stalling_server() -> (String, Arc<AtomicUsize>, JoinHandle<()>) {
+    let (listener, url) = listen().await;
+    let responses = Arc::new(AtomicUsize::new(0));
+    let sent = Arc::clone(&responses);
+    let server = tokio::spawn(async move {
+        let mut streams = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            read_request(&mut stream).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2097152\r\n\r\n").await.unwrap();
+            streams.push(stream);
+            sent.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    (url, responses, server)
+}
+
+#[tokio::test]
+async fn documents_under_way_share_64_mib() {
+    // SL12: sixteen documents and their decoded parts take all memory.
+    for (issuers, has_room) in [(3, true), (4, false)] {
+        let (url, responses, stalling) = stalling_server().await;
+        let server = Server::start().await;
+        server.publish(&[0]);
+        let builder = server.builder().fetch_timeout(Duration::from_secs(30));
+        let verifier = builder.trust(server.issuer(StatusList::required())).start_lazy().unwrap();
+        for issuer in 0..issuers {
+            let name = format!("{url}/{issuer}");
+            verifier.trust(issuer_of(&name)).unwrap();
+            for list in 0..4 {
+                let token = token_of(&format!("{name}/{list}"), 0).claim("iss", json!(name));
+                assert!(matches!(
+                    verifier.verify(token.sign_with(&KEY)),
+                    Err(Error::StatusUnavailable { .. })
+                ));
+            }
+        }
+        while responses.load(Ordering::SeqCst) < 4 * issuers {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let token = server.token(0).sign_with(&KEY);
+        assert_eq!(verifier.verify_or_refresh(&token).await.is_ok(), has_room);
+        // The documents will not arrive.
+        stalling.abort();
+        while verifier.verify(&token).is_err() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(server.requests(), 1);
+    }
 }
 
 #[tokio::test]
@@ -54,13 +118,10 @@ async fn four_lists_of_an_issuer_are_fetched_at_once() {
     assert_eq!(server.requests(), 4);
     // The lists of another issuer are fetched.
     let other = Server::start().await;
-    let issuer = scopegate::Issuer::from_jwks(&other.url, &testkit::jwks([KEY.jwk()])).unwrap();
-    verifier.trust(issuer.client(CLIENT).status_list(StatusList::required())).unwrap();
+    verifier.trust(issuer_of(&other.url)).unwrap();
     other.publish(&[0]);
     let token = other.token(0).claim("iss", json!(other.url));
     let fetched = verifier.verify_or_refresh(token.sign_with(&KEY)).await;
-    assert!(!matches!(fetched, Err(Error::StatusUnavailable { .. })), "{fetched:?}");
-    // The list is the other issuer's by its name, and is signed with the same key.
     assert!(fetched.is_ok() && other.requests() == 1, "{fetched:?}");
 }
 
