@@ -1,7 +1,10 @@
+mod bounds;
 mod claim;
 mod fixture;
 mod list_token;
 mod local_issuer;
 mod refresh;
+mod replay;
 mod responses;
 mod settings;
+mod withdrawn_key;
