@@ -127,6 +127,14 @@ impl Resolver {
         self.directory.get(name).filter(|issuer| issuer.keys.standing().is_trusted(now))
     }
 
+    /// Returns the live issuers by name, without a lock.
+    pub(super) fn live(&self, now: NumericDate) -> Vec<Arc<TrustedIssuer>> {
+        let mut live = self.directory.all();
+        live.retain(|issuer| issuer.keys.standing().is_trusted(now));
+        live.sort_unstable_by(|a, b| a.identifier.cmp(&b.identifier));
+        live
+    }
+
     /// Requests an issuer that was not found among the live issuers.
     pub(super) fn ask(self: &Arc<Self>, name: &str, now: NumericDate) -> Asked {
         if !is_string_or_uri(name) {

@@ -122,6 +122,19 @@ impl Trust {
         configured.or_else(|| self.resolved(name, now))
     }
 
+    /// Returns the configured issuers in their order, and then the live issuers of the resolver by
+    /// name.
+    pub(super) fn all(&self, now: NumericDate) -> Vec<Arc<TrustedIssuer>> {
+        let mut all: Vec<_> = self.snapshot.load().iter().map(Arc::clone).collect();
+        #[cfg(feature = "fetch")]
+        if let Some(resolver) = self.resolver() {
+            all.extend(resolver.live(now));
+        }
+        #[cfg(not(feature = "fetch"))]
+        let _ = now;
+        all
+    }
+
     /// Returns the issuer with this name, if it is trusted now.
     #[cfg(feature = "fetch")]
     pub(super) fn get_named(&self, name: &str, now: NumericDate) -> Option<Arc<TrustedIssuer>> {

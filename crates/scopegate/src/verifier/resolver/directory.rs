@@ -28,6 +28,13 @@ impl Directory {
         self.shard(name)?.load().get(name).map(Arc::clone)
     }
 
+    pub(super) fn all(&self) -> Vec<Arc<TrustedIssuer>> {
+        self.shards
+            .iter()
+            .flat_map(|shard| shard.load().values().map(Arc::clone).collect::<Vec<_>>())
+            .collect()
+    }
+
     /// Adds an issuer, or replaces the issuer with this name. The caller holds the lock of the
     /// resolver.
     pub(super) fn insert(&self, issuer: &Arc<TrustedIssuer>) {
