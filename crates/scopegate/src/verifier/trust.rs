@@ -240,13 +240,42 @@ impl Trust {
         Ok(())
     }
 
-    fn distrust(&self, name: &str) -> bool {
+    fn distrust(&self, name: &str) -> Result<bool, ConfigError> {
         let configured = self.remove(name);
-        #[cfg(feature = "fetch")]
-        if let Some(resolver) = self.resolver() {
-            return resolver.forget(name) || configured;
+        let resolved = self.forget(name);
+        let listed = self.distrust_tenant(name)?;
+        Ok(configured || resolved || listed)
+    }
+
+    #[cfg(feature = "fetch")]
+    fn forget(&self, name: &str) -> bool {
+        self.resolver().is_some_and(|resolver| resolver.forget(name))
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
+    fn forget(&self, _name: &str) -> bool {
+        false
+    }
+
+    /// Ends the trust of each issuer with many tenants in the tenant that has this name.
+    fn distrust_tenant(&self, name: &str) -> Result<bool, ConfigError> {
+        let (mut removed, mut refused) = (false, None);
+        for issuer in self.issuers().iter() {
+            let template = issuer.policy.tenancy.name_template();
+            if let Some(tenant) = template.and_then(|template| template.tenant_of(name))
+                && let Some(tenants) = &issuer.policy.tenants
+            {
+                match tenants.distrust(tenant) {
+                    Ok(was_trusted) => removed |= was_trusted,
+                    Err(rule) => refused = Some(rule),
+                }
+            }
         }
-        configured
+        match refused {
+            None => Ok(removed),
+            Some(rule) => Err(ConfigError::TenantStillTrusted { issuer: name.to_owned(), rule }),
+        }
     }
 
     fn remove(&self, name: &str) -> bool {
@@ -348,7 +377,7 @@ impl Verifier {
     /// verifier.trust(pool.clients(["local-reader", "local-writer"]))?;
     /// assert!(verifier.verify(&token).is_ok());
     ///
-    /// verifier.distrust(local.issuer());
+    /// verifier.distrust(local.issuer())?;
     /// assert!(verifier.verify(&token).is_err());
     /// # Ok(()) }
     /// ```
@@ -373,10 +402,16 @@ impl Verifier {
     /// name is forgotten, and the next token causes a call. So block the issuer there before you
     /// call this.
     ///
-    /// A tenant of an issuer with [many tenants](Issuer::entra_multi_tenant) is not trusted by its
-    /// name: this returns `false`, and its tokens are still accepted. Remove the tenant from its
-    /// [`TenantList`](crate::TenantList).
-    pub fn distrust(&self, issuer: &str) -> bool {
+    /// If the name is a tenant's and an issuer with [many tenants](Issuer::entra_multi_tenant) trusts
+    /// it, the tenant is removed from the issuer's [`TenantList`](crate::TenantList). This ends the
+    /// trust at every issuer with this list. An issuer of the tenant's own name is removed too.
+    ///
+    /// # Errors
+    /// Returns [`ConfigError::TenantStillTrusted`] if the tenant's tokens are still accepted, because
+    /// [`Tenants::allow_if`](crate::Tenants::allow_if) or
+    /// [`Tenants::allow_any`](crate::Tenants::allow_any) decides about them. Reject the tenant in
+    /// your function, or use a list.
+    pub fn distrust(&self, issuer: &str) -> Result<bool, ConfigError> {
         self.trusted().distrust(issuer)
     }
 }

@@ -69,7 +69,7 @@ async fn refresh_lists_configured_issuers_first() {
     let names: Vec<&str> = outcomes.iter().map(|(name, _)| &**name).collect();
     assert_eq!(names, [configured.issuer(), resolved[0], resolved[1]]);
     assert!(outcomes.iter().all(|(_, outcome)| *outcome == RefreshOutcome::Unchanged));
-    verifier.distrust(one.issuer());
+    verifier.distrust(one.issuer()).unwrap();
     assert_eq!(verifier.refresh().await.len(), 2);
 }
 
