@@ -44,6 +44,14 @@ struct Predicate {
 #[derive(Debug)]
 pub(crate) struct Undecided;
 
+impl fmt::Display for Undecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the rule for tenants has panicked")
+    }
+}
+
+impl std::error::Error for Undecided {}
+
 impl Tenants {
     /// Trusts **every tenant of the provider**.
     ///
