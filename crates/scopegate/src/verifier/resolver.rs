@@ -198,11 +198,11 @@ impl Resolver {
 
     /// Forgets the live issuers with these names.
     pub(super) fn forget_live(&self, is_forgotten: impl Fn(&str) -> bool) {
-        let names: Vec<Arc<str>> =
-            self.state().live.names().filter(|name| is_forgotten(name)).cloned().collect();
-        for name in names {
-            self.forget(&name);
-        }
+        let mut state = self.state();
+        let names: Vec<Arc<str>> = state.live.names().filter(|name| is_forgotten(name)).cloned().collect();
+        let removed: Vec<Member> = names.iter().filter_map(|name| state.live.remove(name)).collect();
+        self.end(&removed);
+        drop(state);
     }
 
     pub(super) fn status(&self) -> ResolverStatus {
@@ -308,14 +308,9 @@ impl Resolver {
 
     /// Ends the trust in members that are no longer live.
     fn end(&self, removed: &[Member]) {
-        for member in removed {
-            // A replaced one has a successor with its name.
-            let current = self.directory.get(&member.issuer.identifier);
-            if current.is_some_and(|current| Arc::ptr_eq(&current, &member.issuer)) {
-                self.directory.remove(&member.issuer.identifier);
-            }
-            member.end();
-        }
+        // A replaced one has a successor with its name, which stays.
+        self.directory.remove(removed.iter().map(|member| &member.issuer));
+        removed.iter().for_each(Member::end);
     }
 
     /// Drops the issuers whose lifetime is over, and calls the resolver for issuers in use.
