@@ -58,7 +58,8 @@ type Form = Box<dyn Fn(&str) -> Result<bool, Undecided> + Send + Sync>;
 ///   wait for one. Tokens with further names are rejected with
 ///   [`Error::IssuerUnavailable`](crate::Error::IssuerUnavailable) (503).
 /// - If a call fails, panics or exceeds its [`timeout`](Self::timeout), tokens with this `iss` are
-///   rejected with `IssuerUnavailable` for 2 s. Other issuers are not affected.
+///   rejected with `IssuerUnavailable` for 2 s. The pause doubles with each failure of the name, up
+///   to 30 s. Other issuers are not affected.
 /// - The returned issuer must have exactly the requested name. Otherwise `iss` is unknown.
 ///
 /// # Results
@@ -190,8 +191,9 @@ impl Issuers {
         self
     }
 
-    /// Sets the maximum number of calls that run at the same time. As many may run beside them for
-    /// issuers that are trusted already.
+    /// Sets the maximum number of calls of each kind that run at the same time. There are four kinds:
+    /// calls for requests, renewals of live issuers, and for both the names whose last call failed.
+    /// So names whose calls hang delay neither new tenants nor live issuers.
     ///
     /// Calls for invented names use the same budget as calls for new tenants. If an attacker
     /// invents names faster than the budget decides, a new tenant gets 503 until one of its

@@ -4,6 +4,7 @@
 //! within a budget.
 
 mod answers;
+mod budget;
 mod call;
 mod directory;
 mod live;
@@ -17,12 +18,12 @@ use scopegate_proto::clock::Clock;
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::url::is_string_or_uri;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::call::Resolution;
 
 use self::answers::{Answer, Answers};
+use self::budget::{Budgets, Cause, Queued};
 use self::call::{Call, Outcome};
 use self::directory::Directory;
 use self::live::LiveIssuers;
@@ -37,12 +38,8 @@ use crate::tenants::Undecided;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::member::{Member, MemberFactory};
 
-/// Maximum number of names that are asked for or wait to be. A name waits for some milliseconds,
-/// and requests for 2 s.
-const MAX_QUEUED: usize = 1_024;
-
-/// The time after a failure without further calls for the name.
-const FAILURE_PAUSE: Duration = Duration::from_secs(2);
+/// The time until the next attempt, if the application's filter has panicked.
+const UNDECIDED_NAME_PAUSE: Duration = Duration::from_secs(2);
 
 /// How often the use of live issuers is read in one lifetime.
 const LOOKS_PER_LIFETIME: u32 = 40;
@@ -58,10 +55,7 @@ pub(crate) struct Resolver {
     runtime: Handle,
     directory: Directory,
     state: Mutex<State>,
-    /// The budget of calls that requests cause.
-    calls: Arc<Semaphore>,
-    /// The budget for live issuers. Invented names must not delay them.
-    renewals: Arc<Semaphore>,
+    budgets: Budgets,
     /// The number of requests that wait.
     waiting: AtomicUsize,
 }
@@ -70,8 +64,7 @@ pub(crate) struct Resolver {
 struct State {
     live: LiveIssuers,
     pending: HashMap<Arc<str>, Arc<Resolution>>,
-    /// The number of pending calls that requests have caused.
-    queued: usize,
+    queued: Queued,
     answers: Answers,
     counts: ResolverStatus,
     warned_at: Option<Instant>,
@@ -96,12 +89,11 @@ impl Resolver {
         clock: Arc<dyn Clock>,
         runtime: Handle,
     ) -> (Arc<Self>, AbortOnDrop) {
-        let budget = || Arc::new(Semaphore::new(settings.max_calls));
-        let (calls, renewals) = (budget(), budget());
+        let budgets = Budgets::new(settings.max_calls);
         let state = State {
             live: LiveIssuers::new(settings.limit),
             pending: HashMap::new(),
-            queued: 0,
+            queued: Queued::default(),
             answers: Answers::default(),
             counts: ResolverStatus::default(),
             warned_at: None,
@@ -113,8 +105,7 @@ impl Resolver {
             clock,
             directory: Directory::new(),
             state: Mutex::new(state),
-            calls,
-            renewals,
+            budgets,
             waiting: AtomicUsize::new(0),
             runtime,
         });
@@ -145,7 +136,7 @@ impl Resolver {
             Ok(false) => return Asked::Unknown,
             Err(Undecided) => {
                 self.warn(name, "the filter of issuers has panicked");
-                return Asked::Unavailable { retry_after: FAILURE_PAUSE };
+                return Asked::Unavailable { retry_after: UNDECIDED_NAME_PAUSE };
             }
         }
         let (name, resolution) = {
@@ -161,14 +152,15 @@ impl Resolver {
                 }
                 None => {}
             }
-            if let Some(pending) = state.pending.get(name) {
+            if let Some(pending) = state.pending.get(name).filter(|pending| !pending.is_queued_renewal()) {
                 return Asked::Pending(Arc::clone(pending));
             }
-            if state.queued >= MAX_QUEUED {
+            let has_failed = state.answers.has_failed(name);
+            let cause = if has_failed { Cause::RetriedRequest } else { Cause::Request };
+            let Some(begun) = state.enqueue(name.into(), cause) else {
                 return Asked::Unavailable { retry_after: Duration::from_secs(1) };
-            }
-            state.queued += 1;
-            state.begin(name.into(), false)
+            };
+            begun
         };
         // Without the lock: a runtime that has ended drops the call at once.
         self.call(name, Arc::clone(&resolution));
@@ -186,9 +178,7 @@ impl Resolver {
         let mut state = self.state();
         state.answers.remove(name);
         // The answer of a call that is under way may be outdated.
-        if let Some(pending) = state.pending.remove(name) {
-            state.queued -= usize::from(!pending.is_renewal);
-        }
+        state.dequeue(name);
         let removed = state.live.remove(name);
         self.end(removed.as_slice());
         // Members end their refresh when they are dropped, without the lock.
@@ -215,10 +205,20 @@ impl Resolver {
     }
 
     fn call(self: &Arc<Self>, name: Arc<str>, resolution: Arc<Resolution>) {
-        let budget = Arc::clone(if resolution.is_renewal { &self.renewals } else { &self.calls });
+        let budget = self.budgets.of(resolution.cause);
         let (resolve, limit) = (Arc::clone(&self.settings.resolve), self.settings.timeout);
         let call = Call { resolver: Arc::downgrade(self), name, resolution };
         self.runtime.spawn(call.run(resolve, budget, limit));
+    }
+
+    /// Begins a call that has got a permit. Returns `false` if its result would not count.
+    fn begin(&self, name: &str, resolution: &Arc<Resolution>) -> bool {
+        let state = self.state();
+        let is_current = state.is_current(name, resolution);
+        if is_current {
+            resolution.begin();
+        }
+        is_current
     }
 
     /// Stores the outcome of a call.
@@ -231,12 +231,10 @@ impl Resolver {
         };
         let mut state = self.state();
         // The name was forgotten meanwhile, so that this answer does not count.
-        let is_current = state.pending.get(name).is_some_and(|current| Arc::ptr_eq(current, resolution));
-        if !is_current {
+        if !state.is_current(name, resolution) {
             return;
         }
-        state.pending.remove(name);
-        state.queued -= usize::from(!resolution.is_renewal);
+        state.dequeue(name);
         state.counts.calls += 1;
         let now = Instant::now();
         let removed = match answer {
@@ -246,15 +244,17 @@ impl Resolver {
             }
             Ok(None) => {
                 metrics::resolved("unknown");
-                state.answers.insert(name, Answer::Unknown, now + self.settings.unknown_lifetime);
+                state.answers.unknown(name, now + self.settings.unknown_lifetime);
                 state.live.remove(name).into_iter().collect()
             }
             Err(reason) => {
                 metrics::resolved("failed");
                 state.counts.failed_calls += 1;
-                state.live.not_renewed(name);
-                if !resolution.is_renewal {
-                    state.answers.insert(name, Answer::Failed, now + FAILURE_PAUSE);
+                state.live.not_renewed(name, now, self.settings.lifetime);
+                if resolution.cause.is_renewal() {
+                    state.answers.renewal_failed(name, now);
+                } else {
+                    state.answers.failed(name, now);
                 }
                 if state.may_warn(now) {
                     let issuer = Excerpt::new(name);
@@ -293,9 +293,11 @@ impl Resolver {
             if live.is_same_as(&member) {
                 live.issuer.keys.standing().prolong(until);
                 state.live.prolong(&name, now, lifetime, random);
+                state.answers.remove(&name);
                 return Vec::new();
             }
             self.directory.insert(&member.issuer);
+            state.answers.remove(&name);
             return state.live.insert(member, now, lifetime, random).into_iter().collect();
         }
         let removed: Vec<Member> = state.live.make_room().into_iter().collect();
@@ -319,9 +321,9 @@ impl Resolver {
         let (removed, renewed) = state.live.due(Instant::now());
         self.end(&removed);
         let mut begun = Vec::with_capacity(renewed.len());
-        for name in renewed {
+        for (name, cause) in renewed {
             if !state.pending.contains_key(&name) {
-                begun.push(state.begin(name, true));
+                begun.extend(state.enqueue(name, cause));
             }
         }
         drop(state);
@@ -344,10 +346,26 @@ impl Resolver {
 }
 
 impl State {
-    fn begin(&mut self, name: Arc<str>, is_renewal: bool) -> (Arc<str>, Arc<Resolution>) {
-        let resolution = Arc::new(Resolution::new(is_renewal));
+    /// Adds a call, which replaces a pending one. Returns `None` if there are too many.
+    fn enqueue(&mut self, name: Arc<str>, cause: Cause) -> Option<(Arc<str>, Arc<Resolution>)> {
+        if !self.queued.add(cause) {
+            return None;
+        }
+        self.dequeue(&name);
+        let resolution = Arc::new(Resolution::new(cause));
         self.pending.insert(Arc::clone(&name), Arc::clone(&resolution));
-        (name, resolution)
+        Some((name, resolution))
+    }
+
+    /// Removes the pending call for a name. Its result does not count.
+    fn dequeue(&mut self, name: &str) {
+        if let Some(resolution) = self.pending.remove(name) {
+            self.queued.remove(resolution.cause);
+        }
+    }
+
+    fn is_current(&self, name: &str, resolution: &Arc<Resolution>) -> bool {
+        self.pending.get(name).is_some_and(|current| Arc::ptr_eq(current, resolution))
     }
 
     fn may_warn(&mut self, now: Instant) -> bool {

@@ -8,6 +8,7 @@ mod fixture;
 mod flood;
 mod limits;
 mod many;
+mod overload;
 mod resolver;
 mod shared_keys;
 mod tenants;

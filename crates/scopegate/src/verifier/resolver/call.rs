@@ -1,6 +1,6 @@
 //! One call of a resolver, and the requests that wait for it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use crate::issuer::Issuer;
 use crate::issuer::issuers::Resolve;
 use crate::keys::refresh::catch_panic::catch_panic;
 use crate::verifier::resolver::Resolver;
+use crate::verifier::resolver::budget::Cause;
 
 /// Maximum number of requests that wait for calls. Each holds a connection and some kilobytes.
 const MAX_WAITING: usize = 4_096;
@@ -21,14 +22,26 @@ const MAX_WAITING_PER_CALL: usize = 1_024;
 
 /// A call that is queued or runs.
 pub(crate) struct Resolution {
-    /// The issuer is trusted already, so no request waits.
-    pub(super) is_renewal: bool,
+    pub(super) cause: Cause,
+    /// It has got a permit. Only the holder of the resolver's lock writes it.
+    begun: AtomicBool,
     settled: watch::Sender<bool>,
 }
 
 impl Resolution {
-    pub(super) fn new(is_renewal: bool) -> Self {
-        Self { is_renewal, settled: watch::Sender::new(false) }
+    pub(super) fn new(cause: Cause) -> Self {
+        Self { cause, begun: AtomicBool::new(false), settled: watch::Sender::new(false) }
+    }
+
+    /// Records that the call has got a permit.
+    pub(super) fn begin(&self) {
+        self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether it is a renewal without a permit. It may wait for renewals that hang, so
+    /// requests must not wait for it.
+    pub(super) fn is_queued_renewal(&self) -> bool {
+        self.cause.is_renewal() && !self.begun.load(Ordering::Relaxed)
     }
 
     /// Waits for the end of the call. Returns `false` at once if too many requests wait already.
@@ -75,6 +88,12 @@ pub(super) struct Call {
 impl Call {
     pub(super) async fn run(self, resolve: Resolve, budget: Arc<Semaphore>, limit: Duration) {
         let _permit = budget.acquire_owned().await;
+        let begins = |resolver: Arc<Resolver>| resolver.begin(&self.name, &self.resolution);
+        if !self.resolver.upgrade().is_some_and(begins) {
+            // The name was forgotten, or a request has begun its own call.
+            self.resolution.settle();
+            return;
+        }
         let answer = timeout(limit, catch_panic(async { resolve(&self.name).await })).await;
         self.end(match answer {
             Ok(Ok(Ok(issuer))) => Outcome::Returned(issuer.map(Box::new)),
