@@ -10,10 +10,12 @@ mod directory;
 mod live;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use scopegate_proto::clock::Clock;
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::url::is_string_or_uri;
@@ -29,8 +31,10 @@ use self::directory::Directory;
 use self::live::LiveIssuers;
 use crate::issuer::Issuer;
 use crate::issuer::issuers::Issuers;
+use crate::issuer::registry::Registry;
 use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
+use crate::keys::refresh::catch_panic::ignore_panic;
 use crate::keys::standing::Standing;
 use crate::metrics;
 use crate::status::ResolverStatus;
@@ -53,11 +57,21 @@ pub(crate) struct Resolver {
     factory: Arc<MemberFactory>,
     clock: Arc<dyn Clock>,
     runtime: Handle,
+    /// The configured issuers of the verifier.
+    configured: Arc<ArcSwap<Registry>>,
     directory: Directory,
     state: Mutex<State>,
     budgets: Budgets,
     /// The number of requests that wait.
     waiting: AtomicUsize,
+}
+
+/// An issuer that the resolver has returned.
+struct Returned {
+    member: Member,
+    /// The time of the result, and the end of its lifetime by the wall clock.
+    at: Instant,
+    until: NumericDate,
 }
 
 /// The state under the lock. Requests of live issuers do not take it.
@@ -88,6 +102,7 @@ impl Resolver {
         factory: Arc<MemberFactory>,
         clock: Arc<dyn Clock>,
         runtime: Handle,
+        configured: Arc<ArcSwap<Registry>>,
     ) -> (Arc<Self>, AbortOnDrop) {
         let budgets = Budgets::new(settings.max_calls);
         let state = State {
@@ -103,6 +118,7 @@ impl Resolver {
             settings,
             factory,
             clock,
+            configured,
             directory: Directory::new(),
             state: Mutex::new(state),
             budgets,
@@ -221,55 +237,20 @@ impl Resolver {
         is_current
     }
 
-    /// Stores the outcome of a call.
-    fn settle(&self, name: &Arc<str>, resolution: &Arc<Resolution>, outcome: Outcome) {
-        // May read certificates, so it does not take the lock.
-        let answer = match outcome {
-            Outcome::Returned(None) => Ok(None),
-            Outcome::Returned(Some(issuer)) => self.member(name, *issuer),
-            Outcome::Failed(reason) => Err(reason),
+    /// Reads the outcome of a call. It runs the application's code, whose panic is a failure.
+    fn read(&self, name: &str, outcome: Outcome) -> Result<Option<Returned>, String> {
+        let issuer = match outcome {
+            Outcome::Returned(None) => return Ok(None),
+            Outcome::Returned(Some(issuer)) => issuer,
+            Outcome::Failed(reason) => return Err(reason),
         };
-        let mut state = self.state();
-        // The name was forgotten meanwhile, so that this answer does not count.
-        if !state.is_current(name, resolution) {
-            return;
-        }
-        state.dequeue(name);
-        state.counts.calls += 1;
-        let now = Instant::now();
-        let removed = match answer {
-            Ok(Some(member)) => {
-                metrics::resolved("trusted");
-                self.admit(&mut state, member, now)
-            }
-            Ok(None) => {
-                metrics::resolved("unknown");
-                state.answers.unknown(name, now + self.settings.unknown_lifetime);
-                state.live.remove(name).into_iter().collect()
-            }
-            Err(reason) => {
-                metrics::resolved("failed");
-                state.counts.failed_calls += 1;
-                state.live.not_renewed(name, now, self.settings.lifetime);
-                if resolution.cause.is_renewal() {
-                    state.answers.renewal_failed(name, now);
-                } else {
-                    state.answers.failed(name, now);
-                }
-                if state.may_warn(now) {
-                    let issuer = Excerpt::new(name);
-                    tracing::warn!(%issuer, reason, "issuer not resolved");
-                }
-                Vec::new()
-            }
-        };
-        self.end(&removed);
-        drop(state);
+        catch_unwind(AssertUnwindSafe(|| self.member(name, *issuer)))
+            .unwrap_or_else(|_| Err(String::from("the clock or the log subscriber has panicked")))
     }
 
     /// Creates a member from the issuer that the resolver returned for a name.
-    fn member(&self, name: &Arc<str>, issuer: Issuer) -> Result<Option<Member>, String> {
-        if issuer.identifier != **name {
+    fn member(&self, name: &str, issuer: Issuer) -> Result<Option<Returned>, String> {
+        if issuer.identifier != name {
             // Not an error: the application may read a tenant's id out of `iss` and ignore the rest of it.
             tracing::debug!(found = issuer.identifier, "resolver returned an issuer with another name");
             return Ok(None);
@@ -280,31 +261,77 @@ impl Resolver {
         if issuer.policy.accepts_missing_iss {
             return Err(String::from("an issuer of a resolver cannot have `allow_missing_iss`"));
         }
+        let at = Instant::now();
         let until = NumericDate::from(self.clock.now()).plus(self.settings.lifetime);
-        self.factory.member(issuer, Standing::until(until)).map(Some).map_err(|error| error.to_string())
+        let member =
+            self.factory.member(issuer, Standing::until(until)).map_err(|error| error.to_string())?;
+        Ok(Some(Returned { member, at, until }))
+    }
+
+    /// Stores the result of a call.
+    fn settle(
+        &self,
+        name: &Arc<str>,
+        resolution: &Arc<Resolution>,
+        result: Result<Option<Returned>, String>,
+    ) {
+        let now = Instant::now();
+        let mut state = self.state();
+        // The name was forgotten meanwhile, so that this result does not count.
+        if !state.is_current(name, resolution) {
+            return;
+        }
+        state.dequeue(name);
+        // The name was configured meanwhile, and what is configured wins.
+        if self.configured.load().get(name).is_some() {
+            return;
+        }
+        state.counts.calls += 1;
+        let (outcome, removed, warning) = match result {
+            Ok(Some(returned)) => ("trusted", self.admit(&mut state, returned), None),
+            Ok(None) => {
+                state.answers.unknown(name, now + self.settings.unknown_lifetime);
+                ("unknown", state.live.remove(name).into_iter().collect(), None)
+            }
+            Err(reason) => {
+                state.counts.failed_calls += 1;
+                state.live.not_renewed(name, now, self.settings.lifetime);
+                if resolution.cause.is_renewal() {
+                    state.answers.renewal_failed(name, now);
+                } else {
+                    state.answers.failed(name, now);
+                }
+                ("failed", Vec::new(), Some(reason))
+            }
+        };
+        self.end(&removed);
+        drop(state);
+        // The application's code, so without the lock, and the result is stored already.
+        ignore_panic(|| metrics::resolved(outcome));
+        if let Some(reason) = warning {
+            ignore_panic(|| self.warn(name, &reason));
+        }
     }
 
     /// Trusts a member. Returns the members that are no longer trusted.
-    fn admit(&self, state: &mut State, member: Member, now: Instant) -> Vec<Member> {
+    fn admit(&self, state: &mut State, returned: Returned) -> Vec<Member> {
+        let Returned { member, at, until } = returned;
         let (name, lifetime) = (Arc::clone(&member.issuer.identifier), self.settings.lifetime);
         let random = fastrand::f64();
+        state.answers.remove(&name);
         if let Some(live) = state.live.get(&name) {
-            let until = NumericDate::from(self.clock.now()).plus(lifetime);
             if live.is_same_as(&member) {
                 live.issuer.keys.standing().prolong(until);
-                state.live.prolong(&name, now, lifetime, random);
-                state.answers.remove(&name);
+                state.live.prolong(&name, at, lifetime, random);
                 return Vec::new();
             }
             self.directory.insert(&member.issuer);
-            state.answers.remove(&name);
-            return state.live.insert(member, now, lifetime, random).into_iter().collect();
+            return state.live.insert(member, at, lifetime, random).into_iter().collect();
         }
         let removed: Vec<Member> = state.live.make_room().into_iter().collect();
         state.counts.evicted_issuers += u64::try_from(removed.len()).unwrap_or(u64::MAX);
         self.directory.insert(&member.issuer);
-        state.live.insert(member, now, lifetime, random);
-        state.answers.remove(&name);
+        state.live.insert(member, at, lifetime, random);
         removed
     }
 

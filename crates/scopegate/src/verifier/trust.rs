@@ -41,7 +41,7 @@ use crate::verifier::resolver::{Asked, Resolver};
 
 /// The trusted issuers of a verifier.
 pub(crate) struct Trust {
-    snapshot: ArcSwap<Registry>,
+    snapshot: Arc<ArcSwap<Registry>>,
     /// Only changes take the lock.
     members: Mutex<Vec<Member>>,
     factory: Arc<MemberFactory>,
@@ -55,7 +55,7 @@ impl Trust {
         let member = |issuer| factory.member(issuer, Standing::configured());
         let members = issuers.into_iter().map(member).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
-            snapshot: ArcSwap::from_pointee(registry(&members)),
+            snapshot: Arc::new(ArcSwap::from_pointee(registry(&members))),
             members: Mutex::new(members),
             factory: Arc::new(factory),
             #[cfg(feature = "fetch")]
@@ -69,7 +69,8 @@ impl Trust {
         issuers.check()?;
         let runtime = self.factory.sources.as_ref().and_then(|(_, runtime)| runtime.clone());
         let runtime = runtime.ok_or(ConfigError::NoRuntime)?;
-        let resolver = Resolver::start(issuers, Arc::clone(&self.factory), Arc::clone(clock), runtime);
+        let (factory, configured) = (Arc::clone(&self.factory), Arc::clone(&self.snapshot));
+        let resolver = Resolver::start(issuers, factory, Arc::clone(clock), runtime, configured);
         Ok(Self { resolver: Some(resolver), ..self })
     }
 
@@ -86,7 +87,7 @@ impl Trust {
             #[cfg(feature = "fetch")]
             sources: None,
         };
-        let snapshot = ArcSwap::from_pointee(Registry::new(issuers));
+        let snapshot = Arc::new(ArcSwap::from_pointee(Registry::new(issuers)));
         Self {
             snapshot,
             members: Mutex::default(),

@@ -105,7 +105,8 @@ impl Call {
 
     fn end(&self, outcome: Outcome) {
         if let Some(resolver) = self.resolver.upgrade() {
-            resolver.settle(&self.name, &self.resolution, outcome);
+            let result = resolver.read(&self.name, outcome);
+            resolver.settle(&self.name, &self.resolution, result);
         }
         self.resolution.settle();
     }

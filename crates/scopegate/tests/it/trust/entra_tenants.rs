@@ -408,6 +408,29 @@ async fn resolver_is_not_called_for_tenants() {
     assert_eq!(verifier.status().resolver().unwrap().live_issuers, 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn tenants_take_names_over_from_a_pending_call() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let resolver = Issuers::resolver(move |iss: &str| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let issuer = Issuer::from_jwks(iss, &jwks([KEY.jwk()])).map(|draft| Some(draft.audience(API)));
+        async move {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            issuer
+        }
+    });
+    let verifier = Verifier::builder().trust_dynamic(resolver).start().await.unwrap();
+    let of_a = token(A);
+    assert!(verifier.verify(&of_a).is_err());
+    verifier.trust(many(TenantList::default())).unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(verifier.status().resolver().unwrap().live_issuers, 0);
+    verifier.distrust(TEMPLATE).unwrap();
+    assert!(verifier.verify_or_refresh(&of_a).await.is_ok());
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
+}
+
 #[tokio::test]
 async fn tenants_take_names_over_from_a_resolver() {
     let resolver = Issuers::resolver(|iss: &str| {

@@ -1,7 +1,7 @@
 //! Whom does a resolver make the verifier trust, when, and for how long?
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use scopegate::{ConfigError, Error, Issuer, Issuers, Verifier};
@@ -242,6 +242,31 @@ async fn issuer_in_use_is_renewed_without_a_wait() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn panic_of_the_clock_does_not_end_renewals() {
+    // Each second reading of a minute in which the issuer is renewed.
+    let (tenants, a) = (Tenants::default(), tenant("a"));
+    tenants.sign_up(&a);
+    let (armed, readings) = (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
+    let panics = Arc::clone(&armed);
+    let clock = move || {
+        if panics.load(Ordering::Relaxed) {
+            assert!(readings.fetch_add(1, Ordering::Relaxed) % 2 == 0, "a broken clock");
+        }
+        SystemTime::now()
+    };
+    let verifier = Verifier::builder().clock(clock).trust_dynamic(tenants.issuers()).start_lazy().unwrap();
+    assert!(accepts(&verifier, &a).await);
+    let token = token(&a);
+    sleep(Duration::from_secs(400)).await;
+    armed.store(true, Ordering::Relaxed);
+    sleep(Duration::from_secs(90)).await;
+    armed.store(false, Ordering::Relaxed);
+    sleep(Duration::from_secs(300)).await;
+    assert!(verifier.verify(&token).is_ok(), "{:?}", status(&verifier));
+    assert!(tenants.calls() >= 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn removed_tenant_ends_within_its_lifetime() {
     let (tenants, a) = (Tenants::default(), tenant("a"));
     tenants.sign_up(&a);
@@ -338,6 +363,21 @@ async fn configured_issuer_wins_over_the_resolver() {
     assert!(matches!(verifier.verify(token(&a)), Err(Error::WrongClient { .. })));
     assert!(verifier.distrust(&a).unwrap());
     assert!(accepts(&verifier, &a).await, "the resolver knows it");
+}
+
+#[tokio::test]
+async fn name_configured_during_its_call_is_not_resolved() {
+    // The filter runs after the look-up of the token's issuer, and before the call.
+    let (tenants, a) = (Tenants::default(), tenant("a"));
+    tenants.sign_up(&a);
+    let verifier = Arc::new(OnceLock::<Verifier>::new());
+    let (own, name) = (Arc::clone(&verifier), a.clone());
+    let filtered = tenants.issuers().filter(move |_| own.get().unwrap().trust(issuer(&name)).is_ok());
+    verifier.set(Verifier::builder().trust_dynamic(filtered).start_lazy().unwrap()).unwrap();
+    let verifier = verifier.get().unwrap();
+    assert!(verifier.verify_or_refresh(token(&a)).await.is_ok());
+    assert_eq!((tenants.calls(), status(verifier).live_issuers), (1, 0));
+    assert_eq!(verifier.issuers().collect::<Vec<_>>(), [a]);
 }
 
 #[tokio::test]
