@@ -67,7 +67,11 @@ type Form = Box<dyn Fn(&str) -> Result<bool, Undecided> + Send + Sync>;
 /// - An issuer is trusted for its [`lifetime`](Self::lifetime). If one of its tokens was accepted
 ///   in this time, the function is called again before the end, and requests do not wait. Otherwise
 ///   the issuer is dropped, and its keys are no longer fetched.
-/// - If the function returns other rules for an issuer, they replace its rules.
+/// - If the function returns other rules for an issuer, they replace its rules. The order of a list
+///   is no change.
+/// - If it returns another key set, or other credentials for the key set, the change takes effect
+///   after the first fetch of the new keys. The issuer is trusted as before until then, and until
+///   the end of its lifetime at most. A failed fetch counts as a failed call.
 /// - An unknown `iss` is remembered for the [`unknown_lifetime`](Self::unknown_lifetime). Up to
 ///   10,000 names are remembered, and the oldest is forgotten first.
 /// - [`Verifier::distrust`](crate::Verifier::distrust) forgets the result for a name, so its next

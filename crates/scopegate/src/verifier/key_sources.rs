@@ -49,7 +49,7 @@ struct SourceId {
     /// The URL is the issuer's, and not the key set's.
     by_metadata: bool,
     url: String,
-    /// Keys for other algorithms are not prepared.
+    /// Keys for other algorithms are not prepared. Their order does not matter.
     algorithms: Vec<Algorithm>,
     authorization: Option<AuthorizationId>,
 }
@@ -87,7 +87,7 @@ impl KeySources {
         let id = SourceId {
             by_metadata,
             url: url.written().to_owned(),
-            algorithms: issuer.policy.algorithms.clone(),
+            algorithms: Algorithm::as_set(&issuer.policy.algorithms),
             authorization: authorization.as_ref().map(FetchAuthorization::id),
         };
         // No code that runs under this lock leaves the map half changed.

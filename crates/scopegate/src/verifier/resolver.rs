@@ -268,6 +268,16 @@ impl Resolver {
         Ok(Some(Returned { member, at, until }))
     }
 
+    /// Returns the time until which a returned issuer waits for its first keys, because the issuer
+    /// that it replaces has keys.
+    fn waits_for_keys(&self, returned: &Returned) -> Option<Instant> {
+        let now = self.clock.now().into();
+        let state = self.state();
+        let name = &returned.member.issuer.identifier;
+        let live = state.live.get(name)?;
+        returned.member.lacks_keys_of(live, now).then(|| state.live.ends_at(name)).flatten()
+    }
+
     /// Stores the result of a call.
     fn settle(
         &self,
@@ -315,7 +325,7 @@ impl Resolver {
 
     /// Trusts a member. Returns the members that are no longer trusted.
     fn admit(&self, state: &mut State, returned: Returned) -> Vec<Member> {
-        let Returned { member, at, until } = returned;
+        let Returned { mut member, at, until } = returned;
         let (name, lifetime) = (Arc::clone(&member.issuer.identifier), self.settings.lifetime);
         let random = fastrand::f64();
         state.answers.remove(&name);
@@ -325,6 +335,7 @@ impl Resolver {
                 state.live.prolong(&name, at, lifetime, random);
                 return Vec::new();
             }
+            member.take_lists_of(live);
             self.directory.insert(&member.issuer);
             return state.live.insert(member, at, lifetime, random).into_iter().collect();
         }

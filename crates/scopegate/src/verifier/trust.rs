@@ -126,14 +126,19 @@ impl Trust {
     /// Returns the configured issuers in their order, and then the live issuers of the resolver by
     /// name.
     pub(super) fn all(&self, now: NumericDate) -> Vec<Arc<TrustedIssuer>> {
-        let mut all: Vec<_> = self.snapshot.load().iter().map(Arc::clone).collect();
-        #[cfg(feature = "fetch")]
-        if let Some(resolver) = self.resolver() {
-            all.extend(resolver.live(now));
-        }
-        #[cfg(not(feature = "fetch"))]
-        let _ = now;
-        all
+        let configured: Vec<_> = self.snapshot.load().iter().map(Arc::clone).collect();
+        configured.into_iter().chain(self.live(now)).collect()
+    }
+
+    #[cfg(feature = "fetch")]
+    fn live(&self, now: NumericDate) -> Vec<Arc<TrustedIssuer>> {
+        self.resolver().map(|resolver| resolver.live(now)).unwrap_or_default()
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
+    fn live(&self, _now: NumericDate) -> Vec<Arc<TrustedIssuer>> {
+        Vec::new()
     }
 
     /// Returns the issuer with this name, if it is trusted now.
@@ -214,9 +219,12 @@ impl Trust {
     }
 
     fn configure(&self, issuer: Issuer) -> Result<(), ConfigError> {
-        let member = self.factory.member(issuer, Standing::configured())?;
+        #[cfg_attr(
+            not(feature = "fetch"),
+            allow(unused_mut, reason = "it is the same code with the feature")
+        )]
+        let mut member = self.factory.member(issuer, Standing::configured())?;
         let mut members = self.members();
-        let is_same_issuer = |other: &&mut Member| other.issuer.identifier == member.issuer.identifier;
         if member.issuer.policy.accepts_missing_iss
             && let Some(other) = members.iter().find(|other| {
                 other.issuer.policy.accepts_missing_iss && other.issuer.identifier != member.issuer.identifier
@@ -225,9 +233,13 @@ impl Trust {
             return Err(two_unnamed(&other.issuer.identifier, &member.issuer.identifier));
         }
         let name = Arc::clone(&member.issuer.identifier);
-        let before = match members.iter_mut().find(is_same_issuer) {
+        let before = match members.iter_mut().find(|other| other.issuer.identifier == name) {
             Some(before) if before.is_same_as(&member) => return Ok(()),
-            Some(before) => Some(std::mem::replace(before, member)),
+            Some(before) => {
+                #[cfg(feature = "fetch")]
+                member.take_lists_of(before);
+                Some(std::mem::replace(before, member))
+            }
             None => {
                 members.push(member);
                 None
@@ -361,8 +373,9 @@ impl Verifier {
     /// - If a trusted issuer uses the same key set already, its keys are used at once and no fetch
     ///   is made. Key sets are the same if their URL, their credentials and the issuer's algorithms
     ///   are.
-    /// - If a rule has changed, cached tokens of the issuer are verified anew at their next use. If
-    ///   nothing has changed, the call does nothing.
+    /// - If a rule has changed, cached tokens of the issuer are verified anew at their next use. Its
+    ///   status lists stay, if their rules and the issuer's keys are the same.
+    /// - If nothing has changed, the call does nothing. The order of a list is no change.
     ///
     /// ```
     /// use scopegate::{Issuer, Verifier};

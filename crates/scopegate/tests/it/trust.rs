@@ -9,6 +9,7 @@ mod flood;
 mod limits;
 mod many;
 mod overload;
+mod renewal;
 mod resolver;
 mod shared_keys;
 mod tenants;

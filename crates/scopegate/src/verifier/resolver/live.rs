@@ -65,6 +65,11 @@ impl LiveIssuers {
         self.by_name.get(name).map(|live| &live.member)
     }
 
+    /// Returns the end of an issuer's lifetime.
+    pub(super) fn ends_at(&self, name: &str) -> Option<Instant> {
+        self.by_name.get(name).map(|live| live.ends_at)
+    }
+
     /// Adds an issuer, or replaces the one with this name, which is returned. `random` is uniform
     /// in 0..1.
     pub(super) fn insert(

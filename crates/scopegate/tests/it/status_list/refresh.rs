@@ -206,6 +206,24 @@ async fn lists_end_with_the_trust_in_their_issuer() {
 }
 
 #[tokio::test]
+async fn changed_rules_of_the_issuer_keep_its_lists() {
+    // SL15: each change would otherwise make all tokens wait for a fetch.
+    let server = Server::start().await;
+    server.publish(&[0, 1]);
+    let verifier = server.verifier(StatusList::required());
+    let (valid, revoked) = (server.token(0).sign_with(&KEY), server.token(1).sign_with(&KEY));
+    assert!(verifier.verify_or_refresh(&valid).await.is_ok());
+    server.reply("1", Reply::Hangs);
+    verifier.trust(server.issuer(StatusList::required()).client("another")).unwrap();
+    assert!(verifier.verify(&valid).is_ok());
+    assert!(matches!(verifier.verify(&revoked), Err(Error::InvalidStatus { .. })));
+    assert_eq!(server.requests(), 1);
+    // They are fetched again when they are due.
+    pass(10 * MINUTE).await;
+    server.until_requests(2).await;
+}
+
+#[tokio::test]
 async fn cached_token_is_looked_up_at_each_use() {
     // SL16, SL17
     let server = Server::start().await;
