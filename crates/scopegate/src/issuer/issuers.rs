@@ -83,6 +83,11 @@ type Form = Box<dyn Fn(&str) -> Result<bool, Undecided> + Send + Sync>;
 /// least recently used issuer is dropped. Issuers without an accepted token displace others only up
 /// to an eighth of the limit: an attacker who names real tenants without having valid tokens cannot
 /// displace the other seven eighths.
+///
+/// The keys of a dropped issuer stay for 30 s, or for the
+/// [cooldown](crate::VerifierBuilder::refresh_cooldown) if it is longer. If the issuer returns in this
+/// time, nothing is fetched and the limits on its fetches still apply. The keys of up to 1,024 dropped
+/// issuers stay.
 #[must_use = "issuers are trusted by the builder that they are given to: VerifierBuilder::trust_dynamic"]
 pub struct Issuers {
     pub(crate) resolve: Resolve,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use scopegate_proto::clock::Clock;
 use scopegate_proto::http::HttpClient;
@@ -62,6 +63,10 @@ impl KeySources {
         let permits = Arc::new(FetchPermits::new());
         let lists = Arc::new(ListClient::new(transport.clone(), Arc::clone(&clock)));
         Self { transport, clock, refresh, permits, lists, live: Mutex::default() }
+    }
+
+    pub(super) fn cooldown(&self) -> Duration {
+        self.refresh.cooldown
     }
 
     pub(super) fn list_client(&self) -> Arc<ListClient> {

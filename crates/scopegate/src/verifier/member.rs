@@ -98,6 +98,12 @@ impl Member {
 }
 
 impl MemberFactory {
+    /// Returns the time between two fetches that unknown keys cause.
+    #[cfg(feature = "fetch")]
+    pub(super) fn cooldown(&self) -> Duration {
+        self.sources.as_ref().map(|(sources, _)| sources.cooldown()).unwrap_or_default()
+    }
+
     /// Checks an issuer and adds its keys. If other issuers use the same key set, it shares their
     /// source.
     pub(super) fn member(&self, issuer: Issuer, standing: Standing) -> Result<Member, ConfigError> {

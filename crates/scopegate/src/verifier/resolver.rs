@@ -8,6 +8,7 @@ mod budget;
 mod call;
 mod directory;
 mod live;
+mod parked;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,18 +30,23 @@ use self::budget::{Budgets, Cause, Queued};
 use self::call::{Call, Outcome};
 use self::directory::Directory;
 use self::live::LiveIssuers;
+use self::parked::Parked;
 use crate::issuer::Issuer;
 use crate::issuer::issuers::Issuers;
 use crate::issuer::registry::Registry;
 use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::catch_panic::ignore_panic;
+use crate::keys::source::KeySource;
 use crate::keys::standing::Standing;
 use crate::metrics;
 use crate::status::ResolverStatus;
 use crate::tenants::Undecided;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::member::{Member, MemberFactory};
+
+/// Minimum time for which the key source of an evicted issuer stays.
+const PARKED_FOR: Duration = Duration::from_secs(30);
 
 /// The time until the next attempt, if the application's filter has panicked.
 const UNDECIDED_NAME_PAUSE: Duration = Duration::from_secs(2);
@@ -62,6 +68,8 @@ pub(crate) struct Resolver {
     directory: Directory,
     state: Mutex<State>,
     budgets: Budgets,
+    /// How long the key source of an evicted issuer stays, at least.
+    parked_for: Duration,
     /// The number of requests that wait.
     waiting: AtomicUsize,
 }
@@ -74,9 +82,17 @@ struct Returned {
     until: NumericDate,
 }
 
+/// Members that are no longer trusted, and key sources that no longer stay.
+#[derive(Default)]
+struct Removed {
+    members: Vec<Member>,
+    sources: Vec<Arc<KeySource>>,
+}
+
 /// The state under the lock. Requests of live issuers do not take it.
 struct State {
     live: LiveIssuers,
+    parked: Parked,
     pending: HashMap<Arc<str>, Arc<Resolution>>,
     queued: Queued,
     answers: Answers,
@@ -105,8 +121,10 @@ impl Resolver {
         configured: Arc<ArcSwap<Registry>>,
     ) -> (Arc<Self>, AbortOnDrop) {
         let budgets = Budgets::new(settings.max_calls);
+        let parked_for = PARKED_FOR.max(factory.cooldown());
         let state = State {
             live: LiveIssuers::new(settings.limit),
+            parked: Parked::default(),
             pending: HashMap::new(),
             queued: Queued::default(),
             answers: Answers::default(),
@@ -122,6 +140,7 @@ impl Resolver {
             directory: Directory::new(),
             state: Mutex::new(state),
             budgets,
+            parked_for,
             waiting: AtomicUsize::new(0),
             runtime,
         });
@@ -301,7 +320,8 @@ impl Resolver {
             Ok(Some(returned)) => ("trusted", self.admit(&mut state, returned), None),
             Ok(None) => {
                 state.answers.unknown(name, now + self.settings.unknown_lifetime);
-                ("unknown", state.live.remove(name).into_iter().collect(), None)
+                let removed = state.live.remove(name).into_iter().collect();
+                ("unknown", Removed { members: removed, sources: Vec::new() }, None)
             }
             Err(reason) => {
                 state.counts.failed_calls += 1;
@@ -311,11 +331,13 @@ impl Resolver {
                 } else {
                     state.answers.failed(name, now);
                 }
-                ("failed", Vec::new(), Some(reason))
+                ("failed", Removed::default(), Some(reason))
             }
         };
-        self.end(&removed);
+        self.end(&removed.members);
+        // They end their refresh when they are dropped, without the lock.
         drop(state);
+        drop((removed.members, removed.sources));
         // The application's code, so without the lock, and the result is stored already.
         ignore_panic(|| metrics::resolved(outcome));
         if let Some(reason) = warning {
@@ -324,7 +346,7 @@ impl Resolver {
     }
 
     /// Trusts a member. Returns the members that are no longer trusted.
-    fn admit(&self, state: &mut State, returned: Returned) -> Vec<Member> {
+    fn admit(&self, state: &mut State, returned: Returned) -> Removed {
         let Returned { mut member, at, until } = returned;
         let (name, lifetime) = (Arc::clone(&member.issuer.identifier), self.settings.lifetime);
         let random = fastrand::f64();
@@ -333,17 +355,19 @@ impl Resolver {
             if live.is_same_as(&member) {
                 live.issuer.keys.standing().prolong(until);
                 state.live.prolong(&name, at, lifetime, random);
-                return Vec::new();
+                return Removed::default();
             }
             member.take_lists_of(live);
             self.directory.insert(&member.issuer);
-            return state.live.insert(member, at, lifetime, random).into_iter().collect();
+            let replaced = state.live.insert(member, at, lifetime, random);
+            return Removed { members: replaced.into_iter().collect(), sources: Vec::new() };
         }
-        let removed: Vec<Member> = state.live.make_room().into_iter().collect();
-        state.counts.evicted_issuers += u64::try_from(removed.len()).unwrap_or(u64::MAX);
+        let evicted = state.live.make_room();
+        state.counts.evicted_issuers += u64::from(evicted.is_some());
+        let sources = state.park(evicted.as_ref(), self.parked_for, Instant::now());
         self.directory.insert(&member.issuer);
         state.live.insert(member, at, lifetime, random);
-        removed
+        Removed { members: evicted.into_iter().collect(), sources }
     }
 
     /// Ends the trust in members that are no longer live.
@@ -355,8 +379,9 @@ impl Resolver {
 
     /// Drops the issuers whose lifetime is over, and calls the resolver for issuers in use.
     fn look(self: &Arc<Self>) {
-        let mut state = self.state();
-        let (removed, renewed) = state.live.due(Instant::now());
+        let (mut state, now) = (self.state(), Instant::now());
+        let (removed, renewed) = state.live.due(now);
+        let unparked = state.park(None, self.parked_for, now);
         self.end(&removed);
         let mut begun = Vec::with_capacity(renewed.len());
         for (name, cause) in renewed {
@@ -365,6 +390,7 @@ impl Resolver {
             }
         }
         drop(state);
+        drop((removed, unparked));
         for (name, resolution) in begun {
             self.call(name, resolution);
         }
@@ -400,6 +426,16 @@ impl State {
         if let Some(resolution) = self.pending.remove(name) {
             self.queued.remove(resolution.cause);
         }
+    }
+
+    /// Keeps the key source of an evicted issuer, if it has one. Returns the sources that no longer
+    /// stay.
+    fn park(&mut self, evicted: Option<&Member>, time: Duration, now: Instant) -> Vec<Arc<KeySource>> {
+        let mut ended = self.parked.take_older(time, now);
+        if let Some(source) = evicted.and_then(|member| member.source.as_ref()) {
+            ended.extend(self.parked.add(Arc::clone(source), now));
+        }
+        ended
     }
 
     fn is_current(&self, name: &str, resolution: &Arc<Resolution>) -> bool {

@@ -110,6 +110,12 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
         "scopegate/src/verifier/resolver/answers.rs",
         "MAX_FAILURE_PAUSE: Duration = Duration::from_secs(30)",
     ),
+    (
+        "displaced issuers | 30 s",
+        "scopegate/src/verifier/resolver.rs",
+        "PARKED_FOR: Duration = Duration::from_secs(30)",
+    ),
+    ("longer; 1,024", "scopegate/src/verifier/resolver/parked.rs", "MAX_PARKED: usize = 1_024"),
     ("up to an eighth", "scopegate/src/verifier/resolver/live.rs", "UNPROVEN_PART: usize = 8"),
     (
         "for a key | 2 s",
