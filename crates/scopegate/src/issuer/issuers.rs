@@ -22,7 +22,7 @@ type Form = Box<dyn Fn(&str) -> Result<bool, Undecided> + Send + Sync>;
 ///
 /// Pass them to [`VerifierBuilder::trust_dynamic`](crate::VerifierBuilder::trust_dynamic). The
 /// verifier calls the function with the `iss` of a token. The function returns the issuer if it is
-/// a tenant's, and `None` otherwise. Trust comes from this decision alone: look `iss` up in a list
+/// a tenant's, and `None` otherwise. If there are several, the next one is asked then. Trust comes from this decision alone: look `iss` up in a list
 /// of your own before you build an [`Issuer`] from it.
 ///
 /// ```

@@ -18,8 +18,8 @@ impl Verifier {
     /// stolen and its issuer has withdrawn it, because the regular fetch may be minutes away.
     ///
     /// Returns each issuer with its outcome: the configured issuers in their order, and then the
-    /// live issuers of a [resolver](crate::VerifierBuilder::trust_dynamic) by name. Whole key sets
-    /// are requested, even if a cache would respond that they are unchanged.
+    /// live issuers of each [resolver](crate::VerifierBuilder::trust_dynamic) by name. Whole key
+    /// sets are requested, even if a cache would respond that they are unchanged.
     ///
     /// At most 32 fetches run at the same time, and the call waits at most 60 s. Fetches that have
     /// not ended by then are [`RefreshOutcome::Failed`], and go on in the background. Each issuer is

@@ -1,4 +1,4 @@
-//! The resolver: which issuers does the application's function trust?
+//! A resolver: which issuers does the application's function trust?
 //!
 //! Requests read the live issuers without a lock. Other names are looked up in the background,
 //! within a budget.
@@ -57,7 +57,7 @@ const LOOKS_PER_LIFETIME: u32 = 40;
 /// Minimum time between two warnings, because an attacker can cause failures.
 const WARN_EVERY: Duration = Duration::from_secs(10);
 
-/// The resolver of one verifier.
+/// One resolver of a verifier.
 pub(crate) struct Resolver {
     settings: Issuers,
     factory: Arc<MemberFactory>,
@@ -70,8 +70,6 @@ pub(crate) struct Resolver {
     budgets: Budgets,
     /// How long the key source of an evicted issuer stays, at least.
     parked_for: Duration,
-    /// The number of requests that wait.
-    waiting: AtomicUsize,
 }
 
 /// An issuer that the resolver has returned.
@@ -96,6 +94,8 @@ struct State {
     pending: HashMap<Arc<str>, Arc<Resolution>>,
     queued: Queued,
     answers: Answers,
+    /// The number of requests that wait for calls.
+    waiting: Arc<AtomicUsize>,
     counts: ResolverStatus,
     warned_at: Option<Instant>,
 }
@@ -128,6 +128,7 @@ impl Resolver {
             pending: HashMap::new(),
             queued: Queued::default(),
             answers: Answers::default(),
+            waiting: Arc::default(),
             counts: ResolverStatus::default(),
             warned_at: None,
         };
@@ -141,7 +142,6 @@ impl Resolver {
             state: Mutex::new(state),
             budgets,
             parked_for,
-            waiting: AtomicUsize::new(0),
             runtime,
         });
         let task = resolver.runtime.spawn(look_after(Arc::downgrade(&resolver), period));
@@ -200,11 +200,6 @@ impl Resolver {
         // Without the lock: a runtime that has ended drops the call at once.
         self.call(name, Arc::clone(&resolution));
         Asked::Pending(resolution)
-    }
-
-    /// Waits for a call. Returns `false` at once if too many requests wait already.
-    pub(super) async fn settled(&self, resolution: &Resolution) -> bool {
-        resolution.settled(&self.waiting).await
     }
 
     /// Forgets a name: its live issuer, the last result, and a pending call. Returns whether it was
@@ -416,7 +411,7 @@ impl State {
             return None;
         }
         self.dequeue(&name);
-        let resolution = Arc::new(Resolution::new(cause));
+        let resolution = Arc::new(Resolution::new(cause, &self.waiting));
         self.pending.insert(Arc::clone(&name), Arc::clone(&resolution));
         Some((name, resolution))
     }

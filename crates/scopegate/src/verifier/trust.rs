@@ -45,9 +45,9 @@ pub(crate) struct Trust {
     /// Only changes take the lock.
     members: Mutex<Vec<Member>>,
     factory: Arc<MemberFactory>,
-    /// The resolver, and the guard of its task.
+    /// The resolvers in the order in which they are asked, each with the guard of its task.
     #[cfg(feature = "fetch")]
-    resolver: Option<(Arc<Resolver>, AbortOnDrop)>,
+    resolvers: Vec<(Arc<Resolver>, AbortOnDrop)>,
 }
 
 impl Trust {
@@ -59,24 +59,37 @@ impl Trust {
             members: Mutex::new(members),
             factory: Arc::new(factory),
             #[cfg(feature = "fetch")]
-            resolver: None,
+            resolvers: Vec::new(),
         })
     }
 
-    /// Adds a resolver.
+    /// Adds resolvers.
     #[cfg(feature = "fetch")]
-    pub(super) fn with_resolver(self, issuers: Issuers, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        issuers.check()?;
-        let runtime = self.factory.sources.as_ref().and_then(|(_, runtime)| runtime.clone());
-        let runtime = runtime.ok_or(ConfigError::NoRuntime)?;
-        let (factory, configured) = (Arc::clone(&self.factory), Arc::clone(&self.snapshot));
-        let resolver = Resolver::start(issuers, factory, Arc::clone(clock), runtime, configured);
-        Ok(Self { resolver: Some(resolver), ..self })
+    pub(super) fn with_resolvers(
+        mut self,
+        resolvers: Vec<Issuers>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, ConfigError> {
+        for issuers in resolvers {
+            issuers.check()?;
+            let runtime = self.factory.sources.as_ref().and_then(|(_, runtime)| runtime.clone());
+            let runtime = runtime.ok_or(ConfigError::NoRuntime)?;
+            let (factory, configured) = (Arc::clone(&self.factory), Arc::clone(&self.snapshot));
+            let resolver = Resolver::start(issuers, factory, Arc::clone(clock), runtime, configured);
+            self.resolvers.push(resolver);
+        }
+        Ok(self)
+    }
+
+    /// Returns how often a request may wait for a resolver.
+    #[cfg(feature = "fetch")]
+    pub(super) fn asked_at_most(&self) -> usize {
+        self.resolvers.len()
     }
 
     #[cfg(feature = "fetch")]
-    pub(super) fn resolver(&self) -> Option<&Arc<Resolver>> {
-        self.resolver.as_ref().map(|(resolver, _)| resolver)
+    fn resolvers(&self) -> impl Iterator<Item = &Arc<Resolver>> {
+        self.resolvers.iter().map(|(resolver, _)| resolver)
     }
 
     /// Trusts issuers whose keys a test controls.
@@ -93,7 +106,7 @@ impl Trust {
             members: Mutex::default(),
             factory: Arc::new(factory),
             #[cfg(feature = "fetch")]
-            resolver: None,
+            resolvers: Vec::new(),
         }
     }
 
@@ -132,7 +145,7 @@ impl Trust {
 
     #[cfg(feature = "fetch")]
     fn live(&self, now: NumericDate) -> Vec<Arc<TrustedIssuer>> {
-        self.resolver().map(|resolver| resolver.live(now)).unwrap_or_default()
+        self.resolvers().flat_map(|resolver| resolver.live(now)).collect()
     }
 
     #[cfg(not(feature = "fetch"))]
@@ -150,7 +163,7 @@ impl Trust {
 
     #[cfg(feature = "fetch")]
     fn resolved(&self, name: &str, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
-        self.resolver()?.get(name, now)
+        self.resolvers().find_map(|resolver| resolver.get(name, now))
     }
 
     #[cfg(not(feature = "fetch"))]
@@ -161,7 +174,7 @@ impl Trust {
 
     #[cfg(feature = "fetch")]
     pub(super) fn resolver_status(&self) -> Option<ResolverStatus> {
-        self.resolver().map(|resolver| resolver.status())
+        self.resolvers().map(|resolver| resolver.status()).reduce(|sum, next| sum.plus(&next))
     }
 
     #[cfg(not(feature = "fetch"))]
@@ -178,23 +191,27 @@ impl Trust {
         now: NumericDate,
     ) -> Result<Arc<TrustedIssuer>, Undecided> {
         let unknown = || Undecided::from(self.snapshot.load().unknown_issuer(payload));
-        let Some(resolver) = self.resolver() else { return Err(unknown()) };
+        if self.resolvers.is_empty() {
+            return Err(unknown());
+        }
         let Some(name) = payload.get("iss").and_then(string) else { return Err(unknown()) };
         // A token that cannot be accepted is not worth a call, whatever the leeway of its issuer is.
         Lifetime::read(payload)?.check(now, Issuer::MAX_LEEWAY)?;
         loop {
-            match resolver.ask(&name, now) {
-                Asked::Unknown => return Err(unknown()),
-                Asked::Unavailable { retry_after } => {
+            let mut asked = self.resolvers().map(|resolver| resolver.ask(&name, now));
+            // The first resolver that does not reject the name decides.
+            match asked.find(|asked| !matches!(asked, Asked::Unknown)) {
+                None | Some(Asked::Unknown) => return Err(unknown()),
+                Some(Asked::Unavailable { retry_after }) => {
                     let found = Excerpt::identifier(&name);
                     return Err(Error::IssuerUnavailable { found, retry_after }.into());
                 }
-                Asked::Pending(resolution) => {
+                Some(Asked::Pending(resolution)) => {
                     let found = Excerpt::identifier(&name);
                     return Err(Undecided::Waits(WaitsFor::Issuer(UnresolvedIssuer { found, resolution })));
                 }
                 // It has come meanwhile, and may be gone already.
-                Asked::Live => {
+                Some(Asked::Live) => {
                     if let Some(issuer) = self.get_named(&name, now) {
                         return Ok(issuer);
                     }
@@ -207,9 +224,9 @@ impl Trust {
         #[cfg(feature = "fetch")]
         let (name, tenancy) = (issuer.identifier.clone(), issuer.policy.tenancy.clone());
         self.configure(issuer)?;
-        // What is configured wins over the resolver, also for its cached tokens.
+        // What is configured wins over the resolvers, also for its cached tokens.
         #[cfg(feature = "fetch")]
-        if let Some(resolver) = self.resolver() {
+        for resolver in self.resolvers() {
             resolver.forget(&name);
             if let Some(template) = tenancy.name_template() {
                 resolver.forget_live(|name| template.tenant_of(name).is_some());
@@ -262,7 +279,8 @@ impl Trust {
 
     #[cfg(feature = "fetch")]
     fn forget(&self, name: &str) -> bool {
-        self.resolver().is_some_and(|resolver| resolver.forget(name))
+        // Each forgets the name, so all are counted.
+        self.resolvers().filter(|resolver| resolver.forget(name)).count() > 0
     }
 
     #[cfg(not(feature = "fetch"))]

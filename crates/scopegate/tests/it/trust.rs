@@ -11,5 +11,6 @@ mod many;
 mod overload;
 mod renewal;
 mod resolver;
+mod several_resolvers;
 mod shared_keys;
 mod tenants;

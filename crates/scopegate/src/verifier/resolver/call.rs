@@ -27,11 +27,14 @@ pub(crate) struct Resolution {
     /// It has got a permit. Only the holder of the resolver's lock writes it.
     begun: AtomicBool,
     settled: watch::Sender<bool>,
+    /// The number of requests that wait for calls of the same resolver.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Resolution {
-    pub(super) fn new(cause: Cause) -> Self {
-        Self { cause, begun: AtomicBool::new(false), settled: watch::Sender::new(false) }
+    pub(super) fn new(cause: Cause, waiting: &Arc<AtomicUsize>) -> Self {
+        let (begun, settled) = (AtomicBool::new(false), watch::Sender::new(false));
+        Self { cause, begun, settled, waiting: Arc::clone(waiting) }
     }
 
     /// Records that the call has got a permit.
@@ -46,9 +49,9 @@ impl Resolution {
     }
 
     /// Waits for the end of the call. Returns `false` at once if too many requests wait already.
-    pub(super) async fn settled(&self, waiting: &AtomicUsize) -> bool {
-        let permit = WaitPermit(waiting);
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
+    pub(crate) async fn settled(&self) -> bool {
+        let permit = WaitPermit(&self.waiting);
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         if before >= MAX_WAITING || self.settled.receiver_count() >= MAX_WAITING_PER_CALL {
             return false;
         }
