@@ -164,6 +164,10 @@ impl StatusList {
         self
     }
 
+    pub(crate) fn origins_mut(&mut self) -> &mut Vec<String> {
+        &mut self.origins
+    }
+
     /// Checks the settings, for an issuer with this name.
     pub(crate) fn rules(&self, issuer: &str) -> Result<ListRules, ConfigError> {
         let Self { presence, max_lists, max_stale, .. } = *self;

@@ -42,6 +42,14 @@ struct Predicate {
 #[derive(Debug)]
 pub(crate) struct Undecided;
 
+impl fmt::Display for Undecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the rule for tenants has panicked")
+    }
+}
+
+impl std::error::Error for Undecided {}
+
 impl Tenants {
     /// Trusts **every tenant of the provider**.
     ///
@@ -73,6 +81,17 @@ impl Tenants {
             Rule::Listed(list) => Ok(list.contains(tenant)),
             Rule::Any => Ok(true),
             Rule::Accepted(predicate) => predicate.accepts(tenant),
+        }
+    }
+
+    /// Removes a tenant from the list. Returns whether it was trusted, or the name of the rule as an
+    /// error: a rule that is no list cannot be changed, and may accept the tenant.
+    pub(crate) fn distrust(&self, tenant: &str) -> Result<bool, &'static str> {
+        match (&self.0, self.trust(tenant)) {
+            (Rule::Listed(list), _) => Ok(list.remove(tenant)),
+            (Rule::Accepted(_), Ok(false)) => Ok(false),
+            (Rule::Accepted(_), _) => Err("Tenants::allow_if"),
+            (Rule::Any, _) => Err("Tenants::allow_any"),
         }
     }
 }

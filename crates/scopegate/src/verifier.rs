@@ -423,19 +423,20 @@ impl Verifier {
     /// Returns the issuer that the payload names, if it is trusted now. Otherwise requests it from
     /// the resolver.
     fn issuer_of(&self, payload: &JsonObject<'_>, now: NumericDate) -> Result<Arc<TrustedIssuer>, Undecided> {
-        match self.trusted().get(payload, now) {
-            Some(issuer) => match issuer.trusts_tenant() {
-                Ok(true) => Ok(issuer),
-                Ok(false) => Err(self.trusted().snapshot().unknown_issuer(payload).into()),
-                Err(tenants::Undecided) => {
-                    let found = Excerpt::identifier(issuer.name());
-                    Err(Error::IssuerUnavailable { found, retry_after: UNDECIDED_TENANT_PAUSE }.into())
-                }
-            },
+        let issuer = match self.trusted().get(payload, now) {
+            Some(issuer) => issuer,
             #[cfg(feature = "fetch")]
-            None => self.trusted().ask(payload, now),
+            None => self.trusted().ask(payload, now)?,
             #[cfg(not(feature = "fetch"))]
-            None => Err(self.trusted().snapshot().unknown_issuer(payload).into()),
+            None => return Err(self.trusted().snapshot().unknown_issuer(payload).into()),
+        };
+        match issuer.trusts_tenant() {
+            Ok(true) => Ok(issuer),
+            Ok(false) => Err(self.trusted().snapshot().unknown_issuer(payload).into()),
+            Err(tenants::Undecided) => {
+                let found = Excerpt::identifier(issuer.name());
+                Err(Error::IssuerUnavailable { found, retry_after: UNDECIDED_TENANT_PAUSE }.into())
+            }
         }
     }
 

@@ -85,7 +85,8 @@ impl<H> RequireScope<H> {
     /// [`with_issuers`](Self::with_issuers) apply too.
     ///
     /// The function runs for each request, before its token is verified. It must not block, because
-    /// it runs on the request's thread. Return [`AcceptedIssuers::none`] for a request of no tenant.
+    /// it runs on the request's thread. Return [`AcceptedIssuers::none`] for a request of no tenant. A
+    /// panic passes on like a panic of a handler, and the request is not accepted.
     ///
     /// ```
     /// use std::collections::HashMap;

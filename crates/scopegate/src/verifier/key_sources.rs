@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use scopegate_proto::clock::Clock;
 use scopegate_proto::http::HttpClient;
@@ -49,7 +50,7 @@ struct SourceId {
     /// The URL is the issuer's, and not the key set's.
     by_metadata: bool,
     url: String,
-    /// Keys for other algorithms are not prepared.
+    /// Keys for other algorithms are not prepared. Their order does not matter.
     algorithms: Vec<Algorithm>,
     authorization: Option<AuthorizationId>,
 }
@@ -62,6 +63,10 @@ impl KeySources {
         let permits = Arc::new(FetchPermits::new());
         let lists = Arc::new(ListClient::new(transport.clone(), Arc::clone(&clock)));
         Self { transport, clock, refresh, permits, lists, live: Mutex::default() }
+    }
+
+    pub(super) fn cooldown(&self) -> Duration {
+        self.refresh.cooldown
     }
 
     pub(super) fn list_client(&self) -> Arc<ListClient> {
@@ -87,7 +92,7 @@ impl KeySources {
         let id = SourceId {
             by_metadata,
             url: url.written().to_owned(),
-            algorithms: issuer.policy.algorithms.clone(),
+            algorithms: Algorithm::as_set(&issuer.policy.algorithms),
             authorization: authorization.as_ref().map(FetchAuthorization::id),
         };
         // No code that runs under this lock leaves the map half changed.

@@ -21,6 +21,8 @@ use crate::status_list::lists::Lists;
 #[cfg(feature = "fetch")]
 use crate::status_list::task::Signer;
 #[cfg(feature = "fetch")]
+use crate::token::numeric_date::NumericDate;
+#[cfg(feature = "fetch")]
 use crate::verifier::key_sources::KeySources;
 
 /// Creates trusted issuers from configurations.
@@ -43,14 +45,41 @@ pub(crate) struct Member {
 impl Member {
     /// Returns whether both accept the same tokens, so cached tokens may stay.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
-        let same_source = match (&self.source, &other.source) {
+        self.has_keys_of(other)
+            && self.issuer.identifier == other.issuer.identifier
+            && self.issuer.policy.is_same_as(&other.issuer.policy)
+    }
+
+    fn has_keys_of(&self, other: &Self) -> bool {
+        match (&self.source, &other.source) {
             (None, None) => self.static_jwks == other.static_jwks,
             (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
             _ => false,
-        };
-        same_source
-            && self.issuer.identifier == other.issuer.identifier
-            && self.issuer.policy == other.issuer.policy
+        }
+    }
+
+    /// Takes the status lists of the issuer that it will replace, unless their rules or the keys that
+    /// sign them have changed. Otherwise each change would fetch all lists again.
+    #[cfg(feature = "fetch")]
+    pub(super) fn take_lists_of(&mut self, before: &Self) {
+        let same_keys = self.has_keys_of(before);
+        let (ours, theirs) = (&self.issuer, &before.issuer);
+        if same_keys
+            && ours.identifier == theirs.identifier
+            && ours.leeway == theirs.leeway
+            && ours.policy.has_same_lists_as(&theirs.policy)
+            && let Some(issuer) = Arc::get_mut(&mut self.issuer)
+        {
+            issuer.status_lists.clone_from(&theirs.status_lists);
+        }
+    }
+
+    /// Returns whether the issuer's keys are fetched for the first time now, although the issuer
+    /// that it will replace has keys.
+    #[cfg(feature = "fetch")]
+    pub(super) fn lacks_keys_of(&self, before: &Self, now: NumericDate) -> bool {
+        let keys = &before.issuer.keys;
+        keys.standing().is_trusted(now) && keys.is_usable(now) && !self.issuer.keys.is_usable(now)
     }
 
     /// Returns the same member without its cached tokens.
@@ -69,6 +98,12 @@ impl Member {
 }
 
 impl MemberFactory {
+    /// Returns the time between two fetches that unknown keys cause.
+    #[cfg(feature = "fetch")]
+    pub(super) fn cooldown(&self) -> Duration {
+        self.sources.as_ref().map(|(sources, _)| sources.cooldown()).unwrap_or_default()
+    }
+
     /// Checks an issuer and adds its keys. If other issuers use the same key set, it shares their
     /// source.
     pub(super) fn member(&self, issuer: Issuer, standing: Standing) -> Result<Member, ConfigError> {

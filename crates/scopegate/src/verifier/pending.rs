@@ -112,18 +112,38 @@ impl Unverified {
             #[cfg(feature = "fetch")]
             WaitsFor::Issuer(unresolved) => {
                 // Rare, so that other requests do not hold the memory of these waits.
-                Box::pin(resolved(verifier, unresolved, deadline)).await?;
-                match verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Wait) {
-                    Ok(claims) => Ok(claims),
-                    Err(Undecided::Rejected(error)) => Err(error),
-                    // The first fetch of its keys.
-                    Err(Undecided::Waits(WaitsFor::Key(unknown))) => {
-                        Box::pin(self.verify_with_key(verifier, &unknown, deadline)).await
-                    }
-                    // It was distrusted meanwhile.
-                    Err(Undecided::Waits(WaitsFor::Issuer(unresolved))) => Err(unresolved.error()),
-                }
+                Box::pin(self.verify_when_resolved(verifier, unresolved, deadline)).await
             }
+        }
+    }
+
+    #[cfg(feature = "fetch")]
+    async fn verify_when_resolved(
+        &self,
+        verifier: &Verifier,
+        unresolved: &UnresolvedIssuer,
+        deadline: Instant,
+    ) -> Result<Claims, Error> {
+        unresolved.settled(deadline).await?;
+        // The first resolver may have rejected the name, so the next one is asked.
+        let mut asked = 1;
+        loop {
+            match verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Wait) {
+                Ok(claims) => return Ok(claims),
+                Err(Undecided::Rejected(error)) => return Err(error),
+                // The first fetch of its keys.
+                Err(Undecided::Waits(WaitsFor::Key(unknown))) => {
+                    return self.verify_with_key(verifier, &unknown, deadline).await;
+                }
+                // It was distrusted meanwhile.
+                Err(Undecided::Waits(WaitsFor::Issuer(next)))
+                    if asked >= verifier.trusted().asked_at_most() =>
+                {
+                    return Err(next.error());
+                }
+                Err(Undecided::Waits(WaitsFor::Issuer(next))) => next.settled(deadline).await?,
+            }
+            asked += 1;
         }
     }
 
@@ -152,17 +172,14 @@ impl Unverified {
     }
 }
 
-/// Waits for the resolver's result.
 #[cfg(feature = "fetch")]
-async fn resolved(
-    verifier: &Verifier,
-    unresolved: &UnresolvedIssuer,
-    deadline: Instant,
-) -> Result<(), Error> {
-    let Some(resolver) = verifier.trusted().resolver() else { return Err(unresolved.error()) };
-    match timeout_at(deadline, resolver.settled(&unresolved.resolution)).await {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(unresolved.error()),
+impl UnresolvedIssuer {
+    /// Waits for the resolver's result.
+    async fn settled(&self, deadline: Instant) -> Result<(), Error> {
+        match timeout_at(deadline, self.resolution.settled()).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(self.error()),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::error::causes::with_causes;
 use crate::keys::refresh::error::{Failure, RefreshError};
 use crate::keys::refresh::outcome::RefreshOutcome;
-use crate::keys::refresh::schedule::{FETCH_TIMEOUT, Forced, RefreshConfig, RefreshSchedule, RefreshState};
+use crate::keys::refresh::schedule::{Forced, RefreshConfig, RefreshSchedule, RefreshState};
 use crate::keys::refresh::waiting::Waiting;
 
 pub(crate) struct RefreshHandle {
@@ -130,9 +130,7 @@ impl RefreshHandle {
     }
 
     /// For the application: waits for the result of the fetch with this number.
-    pub(crate) async fn outcome_of(&self, fetch: u64) -> RefreshOutcome {
-        // An earlier fetch may be under way, and this fetch follows it.
-        let deadline = Instant::now() + 2 * FETCH_TIMEOUT;
+    pub(crate) async fn outcome_of(&self, fetch: u64, deadline: Instant) -> RefreshOutcome {
         let mut changes = self.watch();
         loop {
             let (outcome, ended) = self.read(|state| (state.history.outcome_of(fetch), state.ended));
