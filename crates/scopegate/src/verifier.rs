@@ -250,14 +250,14 @@ impl Verifier {
         let rejected = match not_revoked {
             Ok(claims) => match hooks.check(&claims) {
                 Ok(()) => {
-                    metrics::verified(None);
+                    metrics::accepted();
                     return Ok(claims);
                 }
                 Err(denied) => Rejected { error: denied.into(), claims: Some(claims) },
             },
             Err(error) => Rejected { error, claims: None },
         };
-        metrics::verified(Some(&rejected.error));
+        metrics::rejected(&rejected.error, self.trusted().labelled());
         Err(rejected)
     }
 

@@ -17,6 +17,7 @@ use crate::keys::refresh::reader::Reader;
 use crate::keys::refresh::schedule::{FETCH_TIMEOUT, RefreshState};
 use crate::keys::set::KeyLookupError;
 use crate::metrics;
+use crate::metrics::issuer_label::IssuerLabel;
 use crate::status_list::budget::Budget;
 use crate::status_list::document::{UnverifiedList, VerifiedList};
 use crate::status_list::error::ListError;
@@ -46,6 +47,8 @@ impl ListClient {
 /// The issuer whose keys sign a list.
 pub(crate) struct Signer {
     pub(crate) issuer: Arc<str>,
+    /// The issuer in metrics.
+    pub(crate) label: IssuerLabel,
     pub(crate) keys: Arc<IssuerKeys>,
     pub(crate) algorithms: Arc<[Algorithm]>,
     pub(crate) leeway: Duration,
@@ -106,12 +109,12 @@ impl ListTask {
                 self.last = LastFetch::Succeeded;
                 let url = self.list.uri().without_query();
                 tracing::debug!(issuer = %self.signer.issuer, url, "status list fetched");
-                metrics::status_list_fetched(&self.signer.issuer, true);
+                metrics::status_list_fetched(&self.signer.label, true);
             }
             Err(error) => {
                 self.list.failed(&error, asked.1.into(), fastrand::f64());
                 self.log_failure(&error);
-                metrics::status_list_fetched(&self.signer.issuer, false);
+                metrics::status_list_fetched(&self.signer.label, false);
             }
         }
     }

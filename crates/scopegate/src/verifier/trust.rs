@@ -30,6 +30,7 @@ use crate::issuer::trusted::TrustedIssuer;
 #[cfg(feature = "fetch")]
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::standing::Standing;
+use crate::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 use crate::status::ResolverStatus;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
@@ -51,7 +52,8 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
-    pub(super) fn new(factory: MemberFactory, issuers: Vec<Issuer>) -> Result<Self, ConfigError> {
+    pub(super) fn new(mut factory: MemberFactory, issuers: Vec<Issuer>) -> Result<Self, ConfigError> {
+        factory.labelled = LabelledIssuers::new(issuers.iter().map(|issuer| &*issuer.identifier));
         let member = |issuer| factory.member(issuer, Standing::configured());
         let members = issuers.into_iter().map(member).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
@@ -81,11 +83,11 @@ impl Trust {
     /// Trusts issuers whose keys a test controls.
     #[cfg(test)]
     pub(super) fn of(issuers: Vec<Arc<TrustedIssuer>>) -> Self {
-        let factory = MemberFactory {
-            leeway: std::time::Duration::ZERO,
+        let factory = MemberFactory::new(
+            std::time::Duration::ZERO,
             #[cfg(feature = "fetch")]
-            sources: None,
-        };
+            None,
+        );
         let snapshot = ArcSwap::from_pointee(Registry::new(issuers));
         Self {
             snapshot,
@@ -94,6 +96,11 @@ impl Trust {
             #[cfg(feature = "fetch")]
             resolver: None,
         }
+    }
+
+    /// Returns the issuers that have labels of their own in metrics.
+    pub(super) fn labelled(&self) -> &LabelledIssuers {
+        &self.factory.labelled
     }
 
     /// Returns the current issuers, without a lock.
@@ -304,7 +311,8 @@ impl Verifier {
     /// Creates an issuer whose tokens the verifier does not accept. It shares the key set with a
     /// trusted issuer that has the same one.
     pub(crate) fn untrusted_member(&self, issuer: Issuer) -> Result<Member, ConfigError> {
-        self.trusted().factory.member(issuer, Standing::configured())
+        let label = IssuerLabel::own(&issuer.identifier);
+        self.trusted().factory.labelled_member(issuer, label, Standing::configured())
     }
 
     /// Trusts an issuer from now on. If an issuer with this name is trusted already, the new rules
