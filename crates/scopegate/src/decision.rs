@@ -45,6 +45,7 @@ use crate::decision::unverified::Unverified;
 /// | `unexpected_claims` | rejected | 403 | the token is valid, and its claims do not fit the application's type |
 /// | `denied`, or a code of the application | rejected | 403 | a rule of the application denies the request |
 /// | `keys_unavailable` | undecidable | 503 | the issuer's keys are unavailable |
+/// | `issuer_unavailable` | undecidable | 503 | the application's function did not decide whether the issuer is trusted |
 /// | `revocations_unavailable` | undecidable | 503 | a source of revocations is older than its limit |
 /// | `status_unavailable` | undecidable | 503 | the token's status list is unavailable |
 #[derive(Clone, Copy)]
