@@ -104,6 +104,9 @@
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
 //! | `scopegate_keys_fetched_timestamp_seconds` | `issuer`, without `other` | a gauge: the time at which the current keys were requested, in seconds since 1970. `NaN` when the issuer is no longer trusted |
 //! | `scopegate_issuer_resolutions_total` | `outcome`: `trusted`, `unknown`, `failed` | calls of the [resolver of issuers](Issuers) |
+//! | `scopegate_issuer_queue_full_total` | | tokens that are rejected because too many issuers wait for a call of the resolver |
+//! | `scopegate_issuer_changes_total` | `change`: `trusted`, `replaced`, `distrusted`, `withdrawn`, `evicted`, `unused`, `lapsed` | changes of the trusted issuers while the verifier runs |
+//! | `scopegate_trusted_issuers` | `origin`: `application`, `resolver` | a gauge: trusted issuers, of the verifier that changed last |
 //! | `scopegate_revocations` | | a gauge: stored entries, of the store that changed last |
 //! | `scopegate_revocations_not_stored_total` | `source` | revocations that a full store rejected. Their tokens are accepted |
 //! | `scopegate_revocation_syncs_total` | `source`; `outcome`: `ok`, `failed` | attempts to read a source of revocations |

@@ -97,6 +97,30 @@ pub(crate) fn resolved(outcome: &'static str) {
     let _ = outcome;
 }
 
+/// Counts a token whose issuer is not requested, because the queue of a resolver is full.
+#[cfg(feature = "fetch")]
+pub(crate) fn resolver_queue_full() {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_issuer_queue_full_total").increment(1);
+}
+
+/// Counts a change of the trusted issuers while the verifier runs.
+pub(crate) fn issuers_changed(change: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_issuer_changes_total", "change" => change).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = change;
+}
+
+/// Sets the number of trusted issuers, by their origin.
+pub(crate) fn trusted_issuers(origin: &'static str, count: usize) {
+    #[cfg(feature = "metrics")]
+    #[allow(clippy::cast_precision_loss, reason = "each takes kilobytes, so there are fewer than 2⁵²")]
+    metrics::gauge!("scopegate_trusted_issuers", "origin" => origin).set(count as f64);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (origin, count);
+}
+
 /// Counts a look-up in the token cache.
 pub(crate) fn looked_up(found: bool) {
     #[cfg(feature = "metrics")]

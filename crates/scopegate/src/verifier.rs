@@ -4,6 +4,7 @@
 //! its concept.
 
 pub(crate) mod builder;
+mod changes;
 pub(crate) mod hooks;
 pub(crate) mod key_wait;
 #[cfg(feature = "fetch")]

@@ -3,12 +3,14 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use scopegate::{Issuer, Issuers, Verifier};
-use scopegate_issuer::LocalIssuer;
-use testkit::{LOCAL_CLIENT, Log};
+use scopegate::{Error, ErrorKind, Issuer, Issuers, Verifier};
+use scopegate_issuer::{LocalIssuer, Mint};
+use testkit::{CLIENT, KEY, LOCAL_CLIENT, Log, jwks};
 use tracing::level_filters::LevelFilter;
 
 /// Reads the values of this thread. Counters start over with each call.
@@ -204,4 +206,150 @@ async fn warnings_about_issuers_at_run_time_are_bounded() {
     verifier.distrust(local.issuer());
     let (warned, all) = failures(&log, &verifier).await;
     assert!(warned == 10 && all >= 30, "{warned} of {all}");
+}
+
+/// Returns an issuer with static keys.
+fn fixed(name: &str) -> Issuer {
+    Issuer::from_jwks(name, &jwks([KEY.jwk()])).unwrap().client(CLIENT)
+}
+
+fn token(name: &str) -> String {
+    Mint::cognito(name, CLIENT).without_claim("token_use").sign_with(&KEY)
+}
+
+/// Returns the names of the resolver's issuers, which a test changes, and a verifier of them.
+fn resolving() -> (Arc<Mutex<Vec<&'static str>>>, Verifier) {
+    let known = Arc::new(Mutex::new(Vec::new()));
+    let names = Arc::clone(&known);
+    let issuers = Issuers::resolver(move |iss| {
+        let found = names.lock().unwrap().contains(&iss).then(|| fixed(iss));
+        let is_other = iss.ends_with("/other");
+        std::future::ready(match iss.ends_with("/fails") {
+            true => Err("the database is down"),
+            false => Ok(if is_other { Some(fixed("https://a.example")) } else { found }),
+        })
+    });
+    let builder = Verifier::builder().trust(fixed("https://builder.example"));
+    let verifier = builder.trust_dynamic(issuers.max_issuers(2).lifetime(100 * SECOND)).start_lazy().unwrap();
+    (known, verifier)
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn changes_of_issuers_are_counted_and_logged() {
+    let (recorder, seen) = recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let log = Log::of_thread_without_times(LevelFilter::INFO);
+    let (known, verifier) = resolving();
+    let (a, b, c) = ("https://a.example", "https://b.example", "https://c.example");
+    let accepts = async |name: &str| verifier.verify_or_refresh(token(name)).await.is_ok();
+    let changed = |change: &str, expected: f64| {
+        let metrics = seen.read();
+        let counted = metrics.get(&format!("scopegate_issuer_changes_total{{change={change}}}"));
+        assert_eq!(counted, Some(&expected), "{change} in {metrics:?}");
+        metrics
+    };
+    let logged = |level: &str, event: &str| {
+        let text = log.take();
+        let found = text.lines().filter(|line| line.trim_start().starts_with(level) && line.contains(event));
+        assert_eq!(found.count(), 1, "{level} {event} in {text}");
+    };
+    assert_eq!(log.take(), "", "the builder's issuers are no change");
+
+    verifier.trust(fixed(a)).unwrap();
+    let metrics = changed("trusted", 1.0);
+    logged("INFO", &format!("issuer trusted issuer=\"{a}\""));
+    assert_eq!(metrics.get("scopegate_trusted_issuers{origin=application}"), Some(&2.0), "{metrics:?}");
+    verifier.trust(fixed(a)).unwrap();
+    assert_eq!(log.take(), "", "nothing has changed");
+    verifier.trust(fixed(a).client("another")).unwrap();
+    changed("replaced", 1.0);
+    logged("INFO", "rules of issuer replaced");
+    assert!(verifier.distrust(a) && !verifier.distrust(a));
+    changed("distrusted", 1.0);
+    logged("INFO", &format!("issuer distrusted issuer=\"{a}\""));
+
+    known.lock().unwrap().extend([a, b, c]);
+    assert!(accepts(a).await && accepts(b).await);
+    let metrics = changed("trusted", 2.0);
+    assert_eq!(metrics.get("scopegate_trusted_issuers{origin=resolver}"), Some(&2.0), "{metrics:?}");
+    logged("INFO", &format!("issuer resolved issuer=\"{b}\""));
+    assert!(accepts(c).await);
+    changed("evicted", 1.0);
+    logged("WARN", "issuer evicted, there are more than the limit");
+
+    // The resolver does not return it again.
+    known.lock().unwrap().retain(|name| *name != c);
+    tokio::time::sleep(90 * SECOND).await;
+    changed("withdrawn", 1.0);
+    logged("INFO", &format!("issuer withdrawn by the resolver issuer=\"{c}\""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lapsed_issuer_in_use_is_a_warning() {
+    let (recorder, seen) = recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let log = Log::of_thread_without_times(LevelFilter::WARN);
+    let failing = Arc::new(AtomicBool::new(false));
+    let fails = Arc::clone(&failing);
+    let issuers = Issuers::resolver(move |iss| {
+        let issuer = fixed(iss);
+        std::future::ready(if fails.load(Ordering::Relaxed) { Err("down") } else { Ok(Some(issuer)) })
+    });
+    let verifier = Verifier::builder().trust_dynamic(issuers.lifetime(100 * SECOND)).start_lazy().unwrap();
+    let (used, unused) = ("https://used.example", "https://unused.example");
+    assert!(verifier.verify_or_refresh(token(used)).await.is_ok());
+    // A token that is not accepted is no use.
+    let other_client = Mint::cognito(unused, "other").without_claim("token_use").sign_with(&KEY);
+    assert!(verifier.verify_or_refresh(other_client).await.is_err());
+    failing.store(true, Ordering::Relaxed);
+    tokio::time::sleep(110 * SECOND).await;
+    let metrics = seen.read();
+    for change in ["lapsed", "unused"] {
+        let counted = metrics.get(&format!("scopegate_issuer_changes_total{{change={change}}}"));
+        assert_eq!(counted, Some(&1.0), "{change} in {metrics:?}");
+    }
+    let text = log.take();
+    let warned: Vec<_> = text.lines().filter(|line| line.contains("issuer lapsed")).collect();
+    assert!(warned.len() == 1 && warned[0].contains(used), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn full_queue_is_counted_and_logged_once() {
+    let (recorder, seen) = recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let log = Log::of_thread_without_times(LevelFilter::WARN);
+    let issuers = Issuers::resolver(|_| std::future::pending::<Result<Option<Issuer>, &'static str>>());
+    let verifier = Verifier::builder().trust_dynamic(issuers).start_lazy().unwrap();
+    let full = || seen.read().get("scopegate_issuer_queue_full_total{}").copied();
+    for number in 0..1_024 {
+        assert!(verifier.verify(token(&format!("https://{number}.example"))).is_err());
+    }
+    assert_eq!((full(), log.take().as_str()), (None, ""));
+    for number in 1_024..1_044 {
+        let error = verifier.verify(token(&format!("https://{number}.example"))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::IssuerUnavailable);
+    }
+    assert_eq!(full(), Some(20.0));
+    let text = log.take();
+    let lines: Vec<_> = text.lines().collect();
+    let message = "too many issuers to resolve, rejecting tokens of further ones";
+    assert!(lines.len() == 1 && lines[0].contains(message) && lines[0].contains("limit=1024"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn issuer_with_other_name_is_a_warning() {
+    let log = Log::of_thread_without_times(LevelFilter::WARN);
+    let (_, verifier) = resolving();
+    for tenant in ["1", "2", "3"] {
+        let error = verifier.verify_or_refresh(token(&format!("https://{tenant}.example/other"))).await;
+        assert!(matches!(error, Err(Error::UnknownIssuer { .. })));
+    }
+    let text = log.take();
+    let expected = r#"resolver returned an issuer with another name requested="https://1.example/other" found="https://a.example""#;
+    assert!(text.lines().count() == 1 && text.contains(expected), "{text}");
+    // A failure has its own event.
+    assert!(verifier.verify_or_refresh(token("https://1.example/fails")).await.is_err());
+    assert!(log.take().contains("issuer not resolved"));
 }

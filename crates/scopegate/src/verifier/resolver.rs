@@ -35,6 +35,7 @@ use crate::metrics;
 use crate::status::ResolverStatus;
 use crate::tenants::Undecided;
 use crate::token::numeric_date::NumericDate;
+use crate::verifier::changes::{Change, ResolverLog};
 use crate::verifier::member::{Member, MemberFactory};
 
 /// Maximum number of names that are asked for or wait to be. A name waits for some milliseconds,
@@ -58,6 +59,7 @@ pub(crate) struct Resolver {
     runtime: Handle,
     directory: Directory,
     state: Mutex<State>,
+    log: ResolverLog,
     /// The budget of calls that requests cause.
     calls: Arc<Semaphore>,
     /// The budget for live issuers. Invented names must not delay them.
@@ -74,6 +76,8 @@ struct State {
     queued: usize,
     answers: Answers,
     counts: ResolverStatus,
+    /// The changes that are not yet recorded, because subscribers must not run under the lock.
+    changes: Vec<(Change, Arc<str>)>,
     warned_at: Option<Instant>,
 }
 
@@ -104,6 +108,7 @@ impl Resolver {
             queued: 0,
             answers: Answers::default(),
             counts: ResolverStatus::default(),
+            changes: Vec::new(),
             warned_at: None,
         };
         let period = settings.lifetime / LOOKS_PER_LIFETIME;
@@ -113,6 +118,7 @@ impl Resolver {
             clock,
             directory: Directory::new(),
             state: Mutex::new(state),
+            log: ResolverLog::new(),
             calls,
             renewals,
             waiting: AtomicUsize::new(0),
@@ -157,6 +163,8 @@ impl Resolver {
                 return Asked::Pending(Arc::clone(pending));
             }
             if state.queued >= MAX_QUEUED {
+                drop(state);
+                self.log.queue_is_full(name, MAX_QUEUED);
                 return Asked::Unavailable { retry_after: Duration::from_secs(1) };
             }
             state.queued += 1;
@@ -184,7 +192,7 @@ impl Resolver {
         let removed = state.live.remove(name);
         self.end(removed.as_slice());
         // Members end their refresh when they are dropped, without the lock.
-        drop(state);
+        self.release(state);
         removed.is_some()
     }
 
@@ -239,7 +247,9 @@ impl Resolver {
             Ok(None) => {
                 metrics::resolved("unknown");
                 state.answers.insert(name, Answer::Unknown, now + self.settings.unknown_lifetime);
-                state.live.remove(name).into_iter().collect()
+                let removed = state.live.remove(name);
+                state.changes.extend(removed.iter().map(|_| (Change::Withdrawn, Arc::clone(name))));
+                removed.into_iter().collect()
             }
             Err(reason) => {
                 metrics::resolved("failed");
@@ -256,14 +266,14 @@ impl Resolver {
             }
         };
         self.end(&removed);
-        drop(state);
+        self.release(state);
     }
 
     /// Creates a member from the issuer that the resolver returned for a name.
     fn member(&self, name: &Arc<str>, issuer: Issuer) -> Result<Option<Member>, String> {
         if issuer.identifier != **name {
-            // Not an error: the application may read a tenant's id out of `iss` and ignore the rest of it.
-            tracing::debug!(found = issuer.identifier, "resolver returned an issuer with another name");
+            // Not a failure: the application may read a tenant's id out of `iss` and ignore the rest of it.
+            self.log.other_name(name, &issuer.identifier);
             return Ok(None);
         }
         if issuer.policy.tenancy.name_template().is_some() {
@@ -288,10 +298,13 @@ impl Resolver {
                 return Vec::new();
             }
             self.directory.insert(&member.issuer);
+            state.changes.push((Change::Replaced, name));
             return state.live.insert(member, now, lifetime, random).into_iter().collect();
         }
         let removed: Vec<Member> = state.live.make_room().into_iter().collect();
         state.counts.evicted_issuers += u64::try_from(removed.len()).unwrap_or(u64::MAX);
+        let evicted = removed.iter().map(|member| (Change::Evicted, Arc::clone(&member.issuer.identifier)));
+        state.changes.extend(evicted.chain([(Change::Trusted, Arc::clone(&name))]));
         self.directory.insert(&member.issuer);
         state.live.insert(member, now, lifetime, random);
         state.answers.remove(&name);
@@ -313,7 +326,13 @@ impl Resolver {
     /// Drops the issuers whose lifetime is over, and calls the resolver for issuers in use.
     fn look(self: &Arc<Self>) {
         let mut state = self.state();
-        let (removed, renewed) = state.live.due(Instant::now());
+        let (ended, renewed) = state.live.due(Instant::now());
+        let mut removed = Vec::with_capacity(ended.len());
+        for (member, was_used) in ended {
+            let change = if was_used { Change::Lapsed } else { Change::Unused };
+            state.changes.push((change, Arc::clone(&member.issuer.identifier)));
+            removed.push(member);
+        }
         self.end(&removed);
         let mut begun = Vec::with_capacity(renewed.len());
         for name in renewed {
@@ -321,10 +340,18 @@ impl Resolver {
                 begun.push(state.begin(name, true));
             }
         }
-        drop(state);
+        self.release(state);
         for (name, resolution) in begun {
             self.call(name, resolution);
         }
+    }
+
+    /// Ends a change of the state, and records it.
+    fn release(&self, mut state: MutexGuard<'_, State>) {
+        let changes = std::mem::take(&mut state.changes);
+        metrics::trusted_issuers("resolver", state.live.len());
+        drop(state);
+        self.log.record(changes);
     }
 
     fn warn(&self, name: &str, reason: &str) {

@@ -30,15 +30,16 @@ use crate::issuer::trusted::TrustedIssuer;
 #[cfg(feature = "fetch")]
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::standing::Standing;
+use crate::metrics;
 use crate::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 use crate::status::ResolverStatus;
 use crate::token::numeric_date::NumericDate;
-use crate::verifier::Verifier;
 use crate::verifier::member::{Member, MemberFactory};
 #[cfg(feature = "fetch")]
 use crate::verifier::outcome::{Undecided, UnresolvedIssuer, WaitsFor};
 #[cfg(feature = "fetch")]
 use crate::verifier::resolver::{Asked, Resolver};
+use crate::verifier::{Verifier, changes};
 
 /// The trusted issuers of a verifier.
 pub(crate) struct Trust {
@@ -56,6 +57,7 @@ impl Trust {
         factory.labelled = LabelledIssuers::new(issuers.iter().map(|issuer| &*issuer.identifier));
         let member = |issuer| factory.member(issuer, Standing::configured());
         let members = issuers.into_iter().map(member).collect::<Result<Vec<_>, _>>()?;
+        metrics::trusted_issuers("application", members.len());
         Ok(Self {
             snapshot: ArcSwap::from_pointee(registry(&members)),
             members: Mutex::new(members),
@@ -228,19 +230,26 @@ impl Trust {
         };
         let replaced = replace_with_tenants(&mut members, &name);
         self.publish(&members);
+        let is_new = before.is_none();
         for before in before.into_iter().chain(replaced) {
             before.end();
         }
+        drop(members);
+        changes::trusted(&name, is_new);
         Ok(())
     }
 
     fn distrust(&self, name: &str) -> bool {
         let configured = self.remove(name);
         #[cfg(feature = "fetch")]
-        if let Some(resolver) = self.resolver() {
-            return resolver.forget(name) || configured;
+        let resolved = self.resolver().is_some_and(|resolver| resolver.forget(name));
+        #[cfg(not(feature = "fetch"))]
+        let resolved = false;
+        let was_trusted = configured || resolved;
+        if was_trusted {
+            changes::distrusted(name);
         }
-        configured
+        was_trusted
     }
 
     fn remove(&self, name: &str) -> bool {
@@ -257,6 +266,7 @@ impl Trust {
     /// Replaces the snapshot. The caller holds the lock.
     fn publish(&self, members: &[Member]) {
         self.snapshot.store(Arc::new(registry(members)));
+        metrics::trusted_issuers("application", members.len());
     }
 
     fn members(&self) -> MutexGuard<'_, Vec<Member>> {
