@@ -440,6 +440,10 @@ impl fmt::Display for Error {
                 write!(f, "index {index} of the list {list}: expected status 0, found {}", OrNone(found))
             }
             Self::StatusUnavailable { list, .. } => write!(f, "the status list {list} is unavailable"),
+            Self::WrongIssuer { by, expected, found, .. } if expected.is_empty() => {
+                let found = found.as_deref().unwrap_or("none");
+                write!(f, "this request accepts no {by}, found a token of {found}")
+            }
             Self::WrongIssuer { by, expected, found, .. } => {
                 let (expected, found) = (Listed(expected), found.as_deref().unwrap_or("none"));
                 write!(f, "expected a token of the {by} {expected} for this request, found {found}")

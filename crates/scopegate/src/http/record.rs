@@ -150,6 +150,7 @@ macro_rules! log_function {
                 status = decision.status(),
                 method = decision.method().map(display),
                 route = decision.route(),
+                host = decision.host().map(Excerpt::identifier).map(display),
                 issuer = caller.issuer,
                 client_id = caller.client_id,
                 subject = caller.subject,
