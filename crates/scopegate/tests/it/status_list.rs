@@ -5,3 +5,4 @@ mod local_issuer;
 mod refresh;
 mod responses;
 mod settings;
+mod waiting;
