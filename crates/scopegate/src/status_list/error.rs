@@ -5,11 +5,17 @@ use std::fmt;
 
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::http::{HttpError, SettingsError};
+use scopegate_proto::url::redacted;
 
 use crate::error::Error as TokenError;
 use crate::status_list::array::ArrayError;
 use crate::status_list::budget::MAX_BYTES;
 use crate::token::algorithm::Algorithm;
+
+/// Returns the URL of a list for logs and errors, without its query, which may be a credential.
+pub(super) fn shown_url(url: &str) -> Excerpt {
+    Excerpt::identifier(&redacted(url))
+}
 
 #[derive(Debug)]
 pub(crate) enum ListError {

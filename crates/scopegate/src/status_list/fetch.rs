@@ -1,12 +1,11 @@
 //! The request for a status list (draft-ietf-oauth-status-list-20 §8.1, §8.2).
 
 use http::header::{ACCEPT, HeaderValue, LOCATION};
-use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::http::HttpClient;
 use scopegate_proto::url::{FetchUrl, SecureUrl};
 
 use crate::status_list::document::MAX_DOCUMENT;
-use crate::status_list::error::ListError;
+use crate::status_list::error::{ListError, shown_url};
 
 /// The type of the response is ignored, as for key sets: the header of the list shows it.
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/statuslist+jwt");
@@ -31,7 +30,7 @@ pub(super) async fn get(client: &HttpClient, uri: &SecureUrl) -> Result<Vec<u8>,
 
 /// Returns the target of a redirect. The configuration allows the origin of the list alone.
 fn target(from: &FetchUrl, location: &str) -> Result<FetchUrl, ListError> {
-    let other = || ListError::Redirect(Excerpt::identifier(location));
+    let other = || ListError::Redirect(shown_url(location));
     let url = from.url().join(location).map_err(|_| other())?;
     let url = FetchUrl::parse_allowing_http(url.as_str()).map_err(|_| other())?;
     if location.is_empty() || !url.has_same_origin(from) { Err(other()) } else { Ok(url) }

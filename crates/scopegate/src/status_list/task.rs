@@ -97,6 +97,8 @@ impl ListTask {
         // What becomes of it if it panics.
         self.last = LastFetch::Failed;
         if !self.list.begin(self.max_stale) {
+            // The list is dropped without a fetch, so its next fetch is a first one.
+            self.last = LastFetch::None;
             return;
         }
         // The time before the request: a list is as old as the request.

@@ -4,5 +4,6 @@ mod list_token;
 mod local_issuer;
 mod refresh;
 mod responses;
+mod secrecy;
 mod settings;
 mod waiting;
