@@ -219,6 +219,13 @@ impl Trust {
         {
             return Err(two_unnamed(&other.issuer.identifier, &member.issuer.identifier));
         }
+        // In version 1 of Entra, two clouds have one form of names, and different keys.
+        let templates = |member: &Member| member.issuer.policy.tenancy.templates().to_vec();
+        if let Some(other) = members.iter_mut().find(is_same_issuer)
+            && templates(other) != templates(&member)
+        {
+            return Err(ConfigError::DuplicateIssuer { issuer: member.issuer.identifier.to_string() });
+        }
         let name = Arc::clone(&member.issuer.identifier);
         let before = match members.iter_mut().find(is_same_issuer) {
             Some(before) if before.is_same_as(&member) => return Ok(()),
@@ -360,6 +367,8 @@ impl Verifier {
     ///
     /// # Errors
     /// Returns the errors of [`start`](crate::VerifierBuilder::start), without any change. Returns
+    /// [`ConfigError::DuplicateIssuer`] if the trusted issuer with this name is for the tenants of
+    /// another cloud: call [`distrust`](Self::distrust) before. Returns
     /// [`ConfigError::KeysRequireRuntime`] if the issuer's keys have to be fetched and the verifier
     /// was created by [`build`](crate::VerifierBuilder::build).
     pub fn trust(&self, issuer: Issuer) -> Result<(), ConfigError> {
