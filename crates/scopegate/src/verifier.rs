@@ -361,7 +361,14 @@ impl Verifier {
         &self,
         names: impl IntoIterator<Item = S>,
     ) -> Result<Vec<String>, ConfigError> {
-        self.trusted().snapshot().select(names)
+        self.trusted().snapshot().select(names, |_| false)
+    }
+
+    pub(crate) fn select_resolvable_issuers<S: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<String>, ConfigError> {
+        self.trusted().snapshot().select(names, |name| self.trusted().may_resolve(name))
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {

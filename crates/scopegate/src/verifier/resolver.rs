@@ -133,6 +133,11 @@ impl Resolver {
         self.directory.get(name).filter(|issuer| issuer.keys.standing().is_trusted(now))
     }
 
+    /// Returns whether this can be the name of an issuer of the resolver. It is not called.
+    pub(super) fn may_be_called(&self, name: &str) -> bool {
+        is_string_or_uri(name) && self.settings.accepts_name(name).is_ok_and(|accepted| accepted)
+    }
+
     /// Requests an issuer that was not found among the live issuers.
     pub(super) fn ask(self: &Arc<Self>, name: &str, now: NumericDate) -> Asked {
         if !is_string_or_uri(name) {

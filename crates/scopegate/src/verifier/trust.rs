@@ -160,6 +160,18 @@ impl Trust {
         None
     }
 
+    /// Returns whether the resolver may be called for this name.
+    #[cfg(feature = "fetch")]
+    pub(super) fn may_resolve(&self, name: &str) -> bool {
+        self.resolver().is_some_and(|resolver| resolver.may_be_called(name))
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
+    pub(super) fn may_resolve(&self, _name: &str) -> bool {
+        false
+    }
+
     /// Requests the issuer that the payload names from the resolver.
     #[cfg(feature = "fetch")]
     pub(super) fn ask(

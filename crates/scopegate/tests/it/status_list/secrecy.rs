@@ -9,7 +9,6 @@ use super::fixture::{Reply, Server, list, sign, token_of};
 
 #[tokio::test]
 async fn query_of_list_is_not_shown() {
-    // SL21
     let log = Log::of_thread(LevelFilter::TRACE);
     let other = |query: &str| format!("https://elsewhere.example/2{query}");
     for (name, query, status, expected) in [
