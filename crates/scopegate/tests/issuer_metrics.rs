@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use scopegate::{Error, ErrorKind, Issuer, Issuers, Verifier};
+use scopegate::{Error, ErrorKind, Issuer, Issuers, Verifier, VerifierBuilder};
 use scopegate_issuer::{LocalIssuer, Mint};
 use testkit::{CLIENT, KEY, LOCAL_CLIENT, Log, jwks};
 use tracing::level_filters::LevelFilter;
@@ -193,7 +193,7 @@ async fn warnings_about_issuers_at_run_time_are_bounded() {
         let name = format!("https://{number}.example");
         Issuer::from_jwks_uri(&name, &format!("http://127.0.0.1:1/{number}")).unwrap().client("c")
     };
-    let builder = (0..30).map(dead).fold(Verifier::builder(), |builder, issuer| builder.trust(issuer));
+    let builder = (0..30).map(dead).fold(Verifier::builder(), VerifierBuilder::trust);
     let (warned, all) = failures(&log, &builder.start_lazy().unwrap()).await;
     assert!(warned >= 30 && warned == all, "{warned} of {all}");
 
@@ -224,9 +224,10 @@ fn resolving() -> (Arc<Mutex<Vec<&'static str>>>, Verifier) {
     let issuers = Issuers::resolver(move |iss| {
         let found = names.lock().unwrap().contains(&iss).then(|| fixed(iss));
         let is_other = iss.ends_with("/other");
-        std::future::ready(match iss.ends_with("/fails") {
-            true => Err("the database is down"),
-            false => Ok(if is_other { Some(fixed("https://a.example")) } else { found }),
+        std::future::ready(if iss.ends_with("/fails") {
+            Err("the database is down")
+        } else {
+            Ok(if is_other { Some(fixed("https://a.example")) } else { found })
         })
     });
     let builder = Verifier::builder().trust(fixed("https://builder.example"));

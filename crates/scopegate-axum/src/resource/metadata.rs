@@ -36,8 +36,8 @@ use crate::resource::tenant::{TenantResource, TenantSelector};
 /// listed scopes would always request the most powerful ones. The document may be cached for an
 /// hour (§7.10), because it seldom changes once a program has created its layers.
 ///
-/// With [tenants](crate::ProtectedResource::with_tenant_for), the first two members have the values of the
-/// request's tenant. A request of no tenant gets 404.
+/// With [tenants](crate::ProtectedResource::with_tenant_for), the first two members have the values
+/// of the request's tenant. A request of no tenant gets 404.
 #[derive(Clone)]
 pub struct ResourceMetadata {
     description: Arc<Description>,

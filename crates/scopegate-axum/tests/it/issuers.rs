@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{Request, header};
+use axum::http::{HeaderValue, Request, header};
 use axum::routing::get as on_get;
 use scopegate_axum::{
     AcceptedIssuers, AuthorizationServers, Claims, Issuer, OptionalToken, ProtectedResource, Rejection,
@@ -143,7 +143,7 @@ async fn host_in_log_is_bounded_and_escaped() {
     let layer = RequireScope::new(&verifier(), "read").with_issuers_for(by_host);
     let router = Router::new().route("/", on_get(ok).layer(layer));
     let with_host = |host: &[u8]| {
-        let host = axum::http::HeaderValue::from_bytes(host).unwrap();
+        let host = HeaderValue::from_bytes(host).unwrap();
         Request::get("/").header(header::HOST, host).body(Body::empty()).unwrap()
     };
     let logged = async |request: Request<Body>, token: &str| {
@@ -153,8 +153,8 @@ async fn host_in_log_is_bounded_and_escaped() {
     let unknown = logged(with_host(b"c.example:80"), &token(A)).await;
     assert!(unknown.contains(r#"host="c.example:80""#), "{unknown}");
     assert!(unknown.contains(&format!("this request accepts no issuer, found a token of {A}")), "{unknown}");
-    let long = logged(with_host(&[b'x'; 4_000]), &token(A)).await;
-    assert!(long.contains(&format!("host=\"{}\"…", "x".repeat(256))) && long.len() < 1_500, "{long}");
+    let cut = logged(with_host(&[b'x'; 4_000]), &token(A)).await;
+    assert!(cut.contains(&format!("host=\"{}\"…", "x".repeat(256))) && cut.len() < 1_500, "{cut}");
     let quoted = logged(with_host(b"a\" reason=\"accepted\t"), &token(A)).await;
     assert!(quoted.contains(r#"host="a\" reason=\"accepted\t""#), "{quoted}");
     let password = logged(with_host(b"user:s3cret@b.example"), &token(A)).await;

@@ -25,7 +25,7 @@ pub(crate) struct Use {
     users: Arc<Users>,
     name: Arc<str>,
     label: IssuerLabel,
-    _in_use: Option<KeysInUse>,
+    _gauge: Option<KeysInUse>,
 }
 
 impl Use {
@@ -45,7 +45,7 @@ impl Use {
             users: Arc::clone(users),
             name: Arc::clone(name),
             label: label.clone(),
-            _in_use: KeysInUse::new(label, fetched_at),
+            _gauge: KeysInUse::new(label, fetched_at),
         }
     }
 
@@ -107,22 +107,22 @@ mod tests {
     fn thousand_users_are_three_names_and_a_number() {
         let (users, labelled) = (Arc::new(Users::default()), LabelledIssuers::new(["000", "002"]));
         assert_eq!(users.to_string(), "none");
-        let begin = |number: usize| {
+        let use_by = |number: usize| {
             let name: Arc<str> = format!("{number:03}").into();
             Use::begin(&users, &name, &labelled.label(&name), None)
         };
-        let mut uses: Vec<Use> = (0..1_000).map(begin).collect();
+        let mut begun: Vec<Use> = (0..1_000).map(use_by).collect();
         assert_eq!(users.to_string(), "000, 001, 002 and 997 more");
         assert_eq!(format!("{:?}", users.labels()), "{other, 000, 002}");
         // A second use by the same issuer ends alone.
-        drop(uses[0].again());
-        uses.truncate(3);
+        drop(begun[0].again());
+        begun.truncate(3);
         assert_eq!(users.to_string(), "000, 001, 002");
         assert!(users.have_own_label());
-        drop(uses.remove(0));
-        drop(uses.remove(1));
+        drop(begun.remove(0));
+        drop(begun.remove(1));
         assert_eq!((users.to_string().as_str(), users.have_own_label()), ("001", false));
-        drop(uses);
+        drop(begun);
         assert_eq!(users.to_string(), "none");
     }
 }

@@ -97,14 +97,14 @@ impl MemberFactory {
     /// source.
     pub(super) fn member(&self, issuer: Issuer, standing: Standing) -> Result<Member, ConfigError> {
         let label = self.labelled.label(&issuer.identifier);
-        self.labelled_member(issuer, label, standing)
+        self.labelled_member(issuer, &label, standing)
     }
 
     /// Creates a member with this label in metrics.
     pub(super) fn labelled_member(
         &self,
         issuer: Issuer,
-        label: IssuerLabel,
+        label: &IssuerLabel,
         standing: Standing,
     ) -> Result<Member, ConfigError> {
         issuer.check()?;
@@ -112,7 +112,7 @@ impl MemberFactory {
         issuer.warn_of_client_as_audience(may_log);
         let (source, source_use) = match &issuer.keys {
             KeyConfig::Static(..) => (None, None),
-            _ => self.source(&issuer, &label).map(|(source, begun)| (Some(source), Some(begun)))?,
+            _ => self.source(&issuer, label).map(|(source, begun)| (Some(source), Some(begun)))?,
         };
         let Issuer { identifier, keys, policy, .. } = issuer;
         let (keys, static_jwks) = match (keys, &source) {
@@ -144,7 +144,7 @@ impl MemberFactory {
     fn with_status_lists(
         &self,
         issuer: TrustedIssuer,
-        label: IssuerLabel,
+        label: &IssuerLabel,
     ) -> Result<TrustedIssuer, ConfigError> {
         let Some(list) = &issuer.policy.status_list else { return Ok(issuer) };
         if issuer.policy.tenancy.name_template().is_some() {
@@ -158,7 +158,7 @@ impl MemberFactory {
         let (sources, runtime) = self.sources.as_ref().ok_or(ConfigError::NoRuntime)?;
         let signer = Signer {
             issuer: Arc::clone(&issuer.identifier),
-            label,
+            label: label.clone(),
             keys: Arc::clone(&issuer.keys),
             algorithms: issuer.policy.algorithms.as_slice().into(),
             leeway: issuer.leeway,

@@ -341,7 +341,7 @@ impl Verifier {
     /// trusted issuer that has the same one.
     pub(crate) fn untrusted_member(&self, issuer: Issuer) -> Result<Member, ConfigError> {
         let label = IssuerLabel::own(&issuer.identifier);
-        self.trusted().factory.labelled_member(issuer, label, Standing::configured())
+        self.trusted().factory.labelled_member(issuer, &label, Standing::configured())
     }
 
     /// Trusts an issuer from now on. If an issuer with this name is trusted already, the new rules
