@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use scopegate::{Error, ErrorKind, Issuer, Issuers, Verifier, VerifierBuilder};
@@ -60,9 +60,10 @@ fn is_time(value: Option<f64>) -> bool {
     value.is_some_and(|at| at > 1.7e9)
 }
 
+/// Lets the background tasks run.
 async fn settle() {
     for _ in 0..50 {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::task::yield_now().await;
     }
 }
 
@@ -200,12 +201,15 @@ async fn warnings_about_issuers_at_run_time_are_bounded() {
     let local = LocalIssuer::start().await.unwrap();
     let verifier = Verifier::builder().trust(trusted(&local)).start().await.unwrap();
     log.take();
+    let began = Instant::now();
     for number in 0..30 {
         verifier.trust(dead(number)).unwrap();
     }
     verifier.distrust(local.issuer());
     let (warned, all) = failures(&log, &verifier).await;
-    assert!(warned == 10 && all >= 30, "{warned} of {all}");
+    // One window, unless the machine is busy.
+    let windows = usize::try_from(began.elapsed().as_secs() / 10).unwrap() + 1;
+    assert!((10..=10 * windows).contains(&warned) && all >= 30, "{warned} of {all}");
 }
 
 /// Returns an issuer with static keys.
