@@ -288,6 +288,7 @@ pub use rejection::hook::{OnRejection, Unchanged};
 pub use resource::ProtectedResource;
 pub use resource::authorization_servers::AuthorizationServers;
 pub use resource::metadata::ResourceMetadata;
+pub use resource::tenant::TenantResource;
 pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason, request_host};
 pub use scopegate::{
     AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind, FeedClaim,

@@ -65,7 +65,7 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 23] = [
     "accepted",
     "no_token",
     "no_credentials",
@@ -86,6 +86,7 @@ const RESERVED: [&str; 22] = [
     "insufficient_scope",
     "unexpected_claims",
     "keys_unavailable",
+    "issuer_unavailable",
     "revocations_unavailable",
     "status_unavailable",
 ];

@@ -187,6 +187,7 @@ pub enum Error {
 /// | `UnexpectedClaims` | 403 | the application's author: the type or the issuer's configuration is wrong |
 /// | `Denied` | 403 | a rule of the application decided |
 /// | `Unavailable` | 503 | the operator: the issuer's keys are unavailable |
+/// | `IssuerUnavailable` | 503 | the operator: it is unknown whether the issuer is trusted |
 /// | `RevocationsUnavailable` | 503 | the operator: a source of revocations is too old |
 /// | `StatusUnavailable` | 503 | the operator: a status list is unavailable |
 #[non_exhaustive]
@@ -224,6 +225,9 @@ pub enum ErrorKind {
     Denied,
     /// The token could not be verified, because the issuer's keys are unavailable.
     Unavailable,
+    /// The token could not be verified, because the application's function did not decide whether
+    /// its issuer is trusted.
+    IssuerUnavailable,
     /// The token could not be verified, because a source of revocations is older than its limit.
     RevocationsUnavailable,
     /// The token could not be verified, because its status list is unavailable.
@@ -247,6 +251,7 @@ impl ErrorKind {
             Self::UnexpectedClaims => "unexpected_claims",
             Self::Denied => "denied",
             Self::Unavailable => "keys_unavailable",
+            Self::IssuerUnavailable => "issuer_unavailable",
             Self::Revoked => "revoked",
             Self::RevocationsUnavailable => "revocations_unavailable",
             Self::InvalidStatus => "invalid_status",
@@ -258,7 +263,10 @@ impl ErrorKind {
     pub fn status(self) -> u16 {
         match self {
             Self::InsufficientScope | Self::UnexpectedClaims | Self::Denied => 403,
-            Self::Unavailable | Self::RevocationsUnavailable | Self::StatusUnavailable => 503,
+            Self::Unavailable
+            | Self::IssuerUnavailable
+            | Self::RevocationsUnavailable
+            | Self::StatusUnavailable => 503,
             Self::Malformed
             | Self::Untrusted
             | Self::UnknownKey
@@ -312,7 +320,8 @@ impl Error {
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
             Self::UnexpectedClaims { .. } => ErrorKind::UnexpectedClaims,
             Self::Denied(_) => ErrorKind::Denied,
-            Self::KeysUnavailable { .. } | Self::IssuerUnavailable { .. } => ErrorKind::Unavailable,
+            Self::KeysUnavailable { .. } => ErrorKind::Unavailable,
+            Self::IssuerUnavailable { .. } => ErrorKind::IssuerUnavailable,
         }
     }
 }
@@ -431,6 +440,10 @@ impl fmt::Display for Error {
                 write!(f, "index {index} of the list {list}: expected status 0, found {}", OrNone(found))
             }
             Self::StatusUnavailable { list, .. } => write!(f, "the status list {list} is unavailable"),
+            Self::WrongIssuer { by, expected, found, .. } if expected.is_empty() => {
+                let found = found.as_deref().unwrap_or("none");
+                write!(f, "this request accepts no {by}, found a token of {found}")
+            }
             Self::WrongIssuer { by, expected, found, .. } => {
                 let (expected, found) = (Listed(expected), found.as_deref().unwrap_or("none"));
                 write!(f, "expected a token of the {by} {expected} for this request, found {found}")

@@ -102,8 +102,11 @@
 //! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | look-ups in the token cache, including invalid tokens |
 //! | `scopegate_cache_evictions_total` | | evicted tokens. If there are many, increase [`cache_capacity`](VerifierBuilder::cache_capacity) |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
-//! | `scopegate_keys_fetched_timestamp_seconds` | `issuer` | a gauge: the time at which the current keys were requested, in seconds since 1970 |
+//! | `scopegate_keys_fetched_timestamp_seconds` | `issuer`, without `other` | a gauge: the time at which the current keys were requested, in seconds since 1970. `NaN` when the issuer is no longer trusted |
 //! | `scopegate_issuer_resolutions_total` | `outcome`: `trusted`, `unknown`, `failed` | calls of the [resolver of issuers](Issuers) |
+//! | `scopegate_issuer_queue_full_total` | | tokens that are rejected because too many issuers wait for a call of the resolver |
+//! | `scopegate_issuer_changes_total` | `change`: `trusted`, `replaced`, `distrusted`, `withdrawn`, `evicted`, `unused`, `lapsed` | changes of the trusted issuers while the verifier runs |
+//! | `scopegate_trusted_issuers` | `origin`: `application`, `resolver` | a gauge: trusted issuers, of the verifier that changed last |
 //! | `scopegate_revocations` | | a gauge: stored entries, of the store that changed last |
 //! | `scopegate_revocations_not_stored_total` | `source` | revocations that a full store rejected. Their tokens are accepted |
 //! | `scopegate_revocation_syncs_total` | `source`; `outcome`: `ok`, `failed` | attempts to read a source of revocations |
@@ -112,6 +115,9 @@
 //! | `scopegate_security_events_total` | `outcome`: `applied`, `ignored`, `repeated`, `unavailable`, `authentication_failed`, or a [code](SecurityEventError::code) | received security events |
 //! | `scopegate_status_list_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of [status lists](StatusList) |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
+//!
+//! The label `issuer` has the issuers that were given to the builder, and transmitters of security
+//! events. Issuers that are trusted later share the value `other`.
 //!
 //! # Not supported
 //!
@@ -148,8 +154,8 @@ mod token;
 mod serialize;
 mod resource_identifier;
 mod sharded_arc;
-mod metrics;
 mod log_limit;
+mod metrics;
 mod error;
 mod denied;
 

@@ -71,7 +71,7 @@ impl Tenants {
     /// be cheap and must not block: keep its data in memory. If it panics, the token is rejected with
     /// [`Error::IssuerUnavailable`](crate::Error::IssuerUnavailable) (503).
     pub fn allow_if(accepts: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        let predicate = Predicate { accepts: Box::new(accepts), warnings: LogLimit::default() };
+        let predicate = Predicate { accepts: Box::new(accepts), warnings: LogLimit::new(1) };
         Self(Rule::Accepted(Arc::new(predicate)))
     }
 
@@ -105,7 +105,7 @@ impl Predicate {
     }
 
     fn warn(&self, tenant: &str) {
-        if self.warnings.may_log() {
+        if self.warnings.allows_one() {
             let tenant = Excerpt::new(tenant);
             tracing::warn!(%tenant, reason = "the function has panicked", "tenant not decided");
         }

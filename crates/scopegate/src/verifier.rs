@@ -4,6 +4,7 @@
 //! its concept.
 
 pub(crate) mod builder;
+mod changes;
 pub(crate) mod hooks;
 pub(crate) mod key_wait;
 #[cfg(feature = "fetch")]
@@ -169,14 +170,19 @@ impl Verifier {
     /// Returns an [`Error`] for the first check that fails. It has the expected and the found
     /// value.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Claims, Error> {
-        let result = match self.verify_inner(token.as_ref(), OverdueKeys::Use) {
+        self.decide(self.verify_now(token.as_ref())).map_err(|rejected| rejected.error)
+    }
+
+    /// Verifies a token with the keys and the lists as they are.
+    #[inline]
+    fn verify_now(&self, token: &[u8]) -> Result<Claims, Error> {
+        match self.verify_inner(token, OverdueKeys::Use) {
             Ok(claims) => Ok(claims),
             Err(NotAccepted::Rejected(error)) => Err(error),
             Err(NotAccepted::Waits(waits, _)) => Err(waits.error()),
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
-        };
-        self.decide(result).map_err(|rejected| rejected.error)
+        }
     }
 
     /// Like [`verify`](Self::verify), but first waits for a due or running JWKS fetch if the token
@@ -234,7 +240,7 @@ impl Verifier {
             },
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) if self.waits_for_status(&claims) => {
-                return Attempt::Pending(PendingVerification::for_status(self, claims));
+                return Attempt::Pending(PendingVerification::for_status(self, token, claims));
             }
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
@@ -250,14 +256,14 @@ impl Verifier {
         let rejected = match not_revoked {
             Ok(claims) => match hooks.check(&claims) {
                 Ok(()) => {
-                    metrics::verified(None);
+                    metrics::accepted();
                     return Ok(claims);
                 }
                 Err(denied) => Rejected { error: denied.into(), claims: Some(claims) },
             },
             Err(error) => Rejected { error, claims: None },
         };
-        metrics::verified(Some(&rejected.error));
+        metrics::rejected(&rejected.error, self.trusted().labelled());
         Err(rejected)
     }
 
@@ -355,7 +361,14 @@ impl Verifier {
         &self,
         names: impl IntoIterator<Item = S>,
     ) -> Result<Vec<String>, ConfigError> {
-        self.trusted().snapshot().select(names)
+        self.trusted().snapshot().select(names, |_| false)
+    }
+
+    pub(crate) fn select_resolvable_issuers<S: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<String>, ConfigError> {
+        self.trusted().snapshot().select(names, |name| self.trusted().may_resolve(name))
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {

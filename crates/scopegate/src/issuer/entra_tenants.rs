@@ -107,7 +107,8 @@ impl Issuer {
     ///
     /// It has the hosts and the names of [`entra_v1_at`](Self::entra_v1_at). The tenants of the US
     /// Government have the names of the public cloud, so one verifier cannot trust both: the second
-    /// one is [`ConfigError::DuplicateIssuer`].
+    /// one is [`ConfigError::DuplicateIssuer`], in the builder and in
+    /// [`Verifier::trust`](crate::Verifier::trust).
     ///
     /// # Errors
     /// Returns [`ConfigError::InvalidName`] if the host is another one.

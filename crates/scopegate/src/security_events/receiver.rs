@@ -131,8 +131,8 @@ impl Receiver {
             transmitters: by_name,
             token_lifetime,
             seen: Mutex::new(SeenIds::new(MAX_SEEN)),
-            rejected_sets: LogLimit::default(),
-            rejected_senders: LogLimit::default(),
+            rejected_sets: LogLimit::new(1),
+            rejected_senders: LogLimit::new(1),
             _claims: claims,
         })
     }
@@ -154,13 +154,13 @@ impl Receiver {
 
     /// Reports a pushed SET that is not accepted. If any sender is allowed, anyone may cause it.
     pub(super) fn report_pushed(&self, error: &SecurityEventError) {
-        report_error(error, self.rejected_sets.may_log());
+        report_error(error, self.rejected_sets.allows_one());
     }
 
     /// Returns whether to warn of a sender that is not authenticated. The limit is not that of
     /// rejected SETs, because an attacker would hide these.
     pub(super) fn may_warn_of_sender(&self) -> bool {
-        self.rejected_senders.may_log()
+        self.rejected_senders.allows_one()
     }
 
     /// Returns for how long a SET with this error may wait for a key that the transmitter does not

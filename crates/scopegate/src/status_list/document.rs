@@ -14,7 +14,7 @@ use crate::checks::lifetime::Lifetime;
 use crate::error::Error;
 use crate::keys::jwk::Key;
 use crate::status_list::array::{Bits, StatusArray};
-use crate::status_list::error::ListError;
+use crate::status_list::error::{ListError, shown_url};
 use crate::status_list::memory::{Document, FetchPermit};
 use crate::token::algorithm::Algorithm;
 use crate::token::header::Header;
@@ -88,7 +88,11 @@ impl UnverifiedList {
             .map_err(|found| Error::InvalidJson { part: Part::Payload, found })?;
         let subject = payload.get("sub");
         if subject.and_then(string).as_deref() != Some(uri) {
-            return Err(member("sub", "exactly the URL in the token's `status_list`", subject));
+            let expected = "exactly the URL in the token's `status_list`";
+            return Err(match subject.and_then(string) {
+                Some(found) => ListError::Member { member: "sub", expected, found: Some(shown_url(&found)) },
+                None => member("sub", expected, subject),
+            });
         }
         let lifetime = Lifetime::read_with_optional_exp(&payload)?;
         let issued_at = lifetime.issued_at.ok_or(Error::MissingClaim { claim: "iat" })?;

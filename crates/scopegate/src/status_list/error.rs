@@ -6,12 +6,18 @@ use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::http::{HttpError, SettingsError};
+use scopegate_proto::url::redacted;
 
 use crate::error::Error as TokenError;
 use crate::status_list::array::ArrayError;
 use crate::status_list::budget::Exceeded;
 use crate::token::algorithm::Algorithm;
 use crate::token::numeric_date::NumericDate;
+
+/// Returns the URL of a list for logs and errors, without its query, which may be a credential.
+pub(super) fn shown_url(url: &str) -> Excerpt {
+    Excerpt::identifier(&redacted(url))
+}
 
 #[derive(Debug)]
 pub(crate) enum ListError {

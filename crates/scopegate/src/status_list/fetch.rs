@@ -3,12 +3,11 @@
 use std::mem;
 
 use http::header::{ACCEPT, HeaderValue, LOCATION};
-use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::http::HttpClient;
 use scopegate_proto::url::{FetchUrl, SecureUrl};
 
 use crate::status_list::document::MAX_DOCUMENT;
-use crate::status_list::error::ListError;
+use crate::status_list::error::{ListError, shown_url};
 use crate::status_list::memory::{Document, FetchMemory};
 
 /// The type of the response is ignored, as for key sets: the header of the list shows it.
@@ -44,7 +43,7 @@ pub(super) async fn get(
 
 /// Returns the target of a redirect. The configuration allows the origin of the list alone.
 fn target(from: &FetchUrl, location: &str) -> Result<FetchUrl, ListError> {
-    let other = || ListError::Redirect(Excerpt::identifier(location));
+    let other = || ListError::Redirect(shown_url(location));
     let url = from.url().join(location).map_err(|_| other())?;
     let url = FetchUrl::parse_allowing_http(url.as_str()).map_err(|_| other())?;
     if location.is_empty() || !url.has_same_origin(from) { Err(other()) } else { Ok(url) }

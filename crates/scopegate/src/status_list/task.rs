@@ -20,6 +20,7 @@ use crate::keys::refresh::reader::Reader;
 use crate::keys::refresh::schedule::{FETCH_TIMEOUT, RefreshState};
 use crate::keys::set::{KeyLookupError, KeySet};
 use crate::metrics;
+use crate::metrics::issuer_label::IssuerLabel;
 use crate::status_list::budget::Budget;
 use crate::status_list::document::{SignedBy, UnverifiedList, VerifiedList};
 use crate::status_list::error::ListError;
@@ -52,6 +53,8 @@ impl ListClient {
 /// The issuer whose keys sign a list.
 pub(crate) struct Signer {
     pub(crate) issuer: Arc<str>,
+    /// The issuer in metrics.
+    pub(crate) label: IssuerLabel,
     pub(crate) keys: Arc<IssuerKeys>,
     pub(crate) algorithms: Arc<[Algorithm]>,
     pub(crate) leeway: Duration,
@@ -143,6 +146,8 @@ impl ListTask {
         // What becomes of it if it panics.
         self.last = LastFetch::Failed;
         if !self.list.begin() {
+            // The list is dropped without a fetch, so its next fetch is a first one.
+            self.last = LastFetch::None;
             return;
         }
         // The time before the request: a list is as old as the request.
@@ -155,12 +160,12 @@ impl ListTask {
                 self.last = LastFetch::Succeeded;
                 let url = self.list.uri().without_query();
                 tracing::debug!(issuer = %self.signer.issuer, url, "status list fetched");
-                metrics::status_list_fetched(&self.signer.issuer, true);
+                metrics::status_list_fetched(&self.signer.label, true);
             }
             Err(error) => {
                 self.list.failed(&error, asked.1.into(), fastrand::f64());
                 self.log_failure(&error);
-                metrics::status_list_fetched(&self.signer.issuer, false);
+                metrics::status_list_fetched(&self.signer.label, false);
             }
         }
     }

@@ -4,12 +4,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::JsonObject;
 use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::status_list::claim::Reference;
+use crate::status_list::error::shown_url;
 use crate::status_list::list::List;
 use crate::status_list::lists::{Lists, SWEEP_INTERVAL};
 use crate::status_list::snapshot::Looked;
@@ -64,7 +64,7 @@ impl TokenStatus {
         if status == Some(VALID) {
             return Ok(());
         }
-        let (issuer, list) = (issuer.to_owned(), Excerpt::identifier(&self.uri));
+        let (issuer, list) = (issuer.to_owned(), shown_url(&self.uri));
         Err(Error::InvalidStatus { issuer, list, index: self.index, found: status })
     }
 
@@ -101,10 +101,6 @@ impl TokenStatus {
     }
 
     fn unavailable(&self, issuer: &str, retry_after: Duration) -> Error {
-        Error::StatusUnavailable {
-            issuer: issuer.to_owned(),
-            list: Excerpt::identifier(&self.uri),
-            retry_after,
-        }
+        Error::StatusUnavailable { issuer: issuer.to_owned(), list: shown_url(&self.uri), retry_after }
     }
 }

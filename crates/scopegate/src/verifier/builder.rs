@@ -397,11 +397,11 @@ impl VerifierBuilder {
         if let Some(issuer) = self.issuers.iter().find(is_fetched) {
             return Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() });
         }
-        let factory = MemberFactory {
-            leeway: self.leeway,
+        let factory = MemberFactory::new(
+            self.leeway,
             #[cfg(feature = "fetch")]
-            sources: None,
-        };
+            None,
+        );
         self.build_with(factory)
     }
 

@@ -8,6 +8,7 @@ use scopegate_proto::clock::Clock;
 use scopegate_proto::http::HttpClient;
 use scopegate_proto::url::FetchUrl;
 use tokio::runtime::Handle;
+use tracing::Level;
 
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
@@ -21,6 +22,9 @@ use crate::keys::refresh::permits::FetchPermits;
 use crate::keys::refresh::schedule::RefreshConfig;
 use crate::keys::refresh::task::{Progress, RefreshEndedGuard, RefreshTask};
 use crate::keys::source::KeySource;
+use crate::keys::users::{Use, Users};
+use crate::log_limit::IssuerLogLimit;
+use crate::metrics::issuer_label::IssuerLabel;
 use crate::status_list::task::ListClient;
 use crate::token::algorithm::Algorithm;
 
@@ -77,14 +81,20 @@ impl KeySources {
         self.transport.client(url).map_err(http_client)
     }
 
-    /// Returns the source of the issuer's keys. If no issuer uses it yet, the first fetch is due at
-    /// once.
-    pub(super) fn get(&self, issuer: &Issuer, runtime: &Handle) -> Result<Arc<KeySource>, ConfigError> {
+    /// Returns the source of the issuer's keys, and begins its use. If no issuer uses it yet, the
+    /// first fetch is due at once.
+    pub(super) fn get(
+        &self,
+        issuer: &Issuer,
+        label: &IssuerLabel,
+        log_limit: &Arc<IssuerLogLimit>,
+        runtime: &Handle,
+    ) -> Result<(Arc<KeySource>, Use), ConfigError> {
         let name = &issuer.identifier;
         // Static keys are not fetched.
         let url =
             issuer.fetched_url()?.ok_or_else(|| ConfigError::KeysRequireRuntime { issuer: name.clone() })?;
-        if url.is_plain_network() {
+        if url.is_plain_network() && (label.name().is_some() || log_limit.allows_one(Level::WARN)) {
             tracing::warn!(issuer = name, url = url.without_query(), "keys are fetched without TLS");
         }
         let by_metadata = matches!(issuer.keys, KeyConfig::Discovery(_));
@@ -97,17 +107,22 @@ impl KeySources {
         };
         // No code that runs under this lock leaves the map half changed.
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let user: Arc<str> = name.as_str().into();
         if let Some(source) = live.sources.get(&id).and_then(Weak::upgrade) {
-            return Ok(source);
+            let fetched_at = source.keys.state().history.last_success;
+            let begun = Use::begin(&source.users, &user, label, fetched_at);
+            return Ok((source, begun));
         }
         let endpoint = if by_metadata {
             JwksEndpoint::discovered(url, &self.transport)?
         } else {
             JwksEndpoint::known(url, &self.transport)?
         };
-        let keys = Arc::new(FetchedKeys::new(self.refresh));
+        let (keys, users) = (Arc::new(FetchedKeys::new(self.refresh)), Arc::<Users>::default());
+        let begun = Use::begin(&users, &user, label, None);
         let task = RefreshTask {
-            issuer: name.as_str().into(),
+            users: Arc::clone(&users),
+            log_limit: Arc::clone(log_limit),
             keys: Arc::clone(&keys),
             endpoint: endpoint.with_authorization(authorization),
             accepted: issuer.policy.algorithms.as_slice().into(),
@@ -118,9 +133,9 @@ impl KeySources {
             _ended: RefreshEndedGuard(Arc::clone(&keys)),
         };
         let task = AbortOnDrop(runtime.spawn(task.run()).abort_handle());
-        let source = Arc::new(KeySource { keys, _task: task });
+        let source = Arc::new(KeySource { keys, users, _task: task });
         live.insert(id, &source);
-        Ok(source)
+        Ok((source, begun))
     }
 }
 

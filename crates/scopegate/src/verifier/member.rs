@@ -5,6 +5,7 @@ use std::time::Duration;
 
 #[cfg(feature = "fetch")]
 use tokio::runtime::Handle;
+use tracing::Level;
 
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
@@ -16,6 +17,9 @@ use crate::keys::jwk::KeyRules;
 use crate::keys::set::KeySet;
 use crate::keys::source::KeySource;
 use crate::keys::standing::Standing;
+use crate::keys::users::Use;
+use crate::log_limit::IssuerLogLimit;
+use crate::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 #[cfg(feature = "fetch")]
 use crate::status_list::lists::Lists;
 #[cfg(feature = "fetch")]
@@ -29,6 +33,10 @@ use crate::verifier::key_sources::KeySources;
 pub(crate) struct MemberFactory {
     /// The verifier's leeway, for issuers without one of their own.
     pub(super) leeway: Duration,
+    /// The issuers that have labels of their own in metrics.
+    pub(super) labelled: LabelledIssuers,
+    /// The bound on log events about other issuers.
+    pub(super) log_limit: Arc<IssuerLogLimit>,
     /// `None` for a verifier that was built without a runtime.
     #[cfg(feature = "fetch")]
     pub(super) sources: Option<(KeySources, Option<Handle>)>,
@@ -39,6 +47,7 @@ pub(crate) struct Member {
     pub(crate) issuer: Arc<TrustedIssuer>,
     /// Dropping the last reference ends the refresh.
     pub(super) source: Option<Arc<KeySource>>,
+    source_use: Option<Use>,
     static_jwks: Option<String>,
 }
 
@@ -87,6 +96,7 @@ impl Member {
         Self {
             issuer: Arc::new(self.issuer.without_cached_tokens()),
             source: self.source.clone(),
+            source_use: self.source_use.as_ref().map(Use::again),
             static_jwks: self.static_jwks.clone(),
         }
     }
@@ -104,19 +114,45 @@ impl MemberFactory {
         self.sources.as_ref().map(|(sources, _)| sources.cooldown()).unwrap_or_default()
     }
 
+    /// Creates a factory without labels of issuers.
+    pub(super) fn new(
+        leeway: Duration,
+        #[cfg(feature = "fetch")] sources: Option<(KeySources, Option<Handle>)>,
+    ) -> Self {
+        Self {
+            leeway,
+            labelled: LabelledIssuers::default(),
+            log_limit: Arc::new(IssuerLogLimit::new()),
+            #[cfg(feature = "fetch")]
+            sources,
+        }
+    }
+
     /// Checks an issuer and adds its keys. If other issuers use the same key set, it shares their
     /// source.
     pub(super) fn member(&self, issuer: Issuer, standing: Standing) -> Result<Member, ConfigError> {
+        let label = self.labelled.label(&issuer.identifier);
+        self.labelled_member(issuer, &label, standing)
+    }
+
+    /// Creates a member with this label in metrics.
+    pub(super) fn labelled_member(
+        &self,
+        issuer: Issuer,
+        label: &IssuerLabel,
+        standing: Standing,
+    ) -> Result<Member, ConfigError> {
         issuer.check()?;
-        issuer.warn_of_client_as_audience();
-        let source = match &issuer.keys {
-            KeyConfig::Static(..) => None,
-            _ => Some(self.source(&issuer)?),
+        let may_log = |level| label.name().is_some() || self.log_limit.allows_one(level);
+        issuer.warn_of_client_as_audience(may_log);
+        let (source, source_use) = match &issuer.keys {
+            KeyConfig::Static(..) => (None, None),
+            _ => self.source(&issuer, label).map(|(source, begun)| (Some(source), Some(begun)))?,
         };
         let Issuer { identifier, keys, policy, .. } = issuer;
         let (keys, static_jwks) = match (keys, &source) {
             (KeyConfig::Static(jwks, read), _) => {
-                (static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref())?, Some(jwks))
+                (static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref(), may_log)?, Some(jwks))
             }
             (_, Some(source)) => (Keys::Fetched(Arc::clone(&source.keys)), None),
             (_, None) => return Err(ConfigError::KeysRequireRuntime { issuer: identifier }),
@@ -125,22 +161,26 @@ impl MemberFactory {
         let keys = IssuerKeys::new(keys, policy.key_owner(), standing);
         let issuer = TrustedIssuer::new(identifier, policy, keys, leeway);
         #[cfg(feature = "fetch")]
-        let issuer = self.with_status_lists(issuer)?;
+        let issuer = self.with_status_lists(issuer, label)?;
         let issuer = Arc::new(issuer);
-        Ok(Member { issuer, source, static_jwks })
+        Ok(Member { issuer, source, source_use, static_jwks })
     }
 
     #[cfg(feature = "fetch")]
-    fn source(&self, issuer: &Issuer) -> Result<Arc<KeySource>, ConfigError> {
+    fn source(&self, issuer: &Issuer, label: &IssuerLabel) -> Result<(Arc<KeySource>, Use), ConfigError> {
         let Some((sources, runtime)) = &self.sources else {
             return Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() });
         };
-        sources.get(issuer, &handle(runtime.as_ref())?)
+        sources.get(issuer, label, &self.log_limit, &handle(runtime.as_ref())?)
     }
 
     /// Adds the status lists of an issuer, if it has rules for them. None is fetched yet.
     #[cfg(feature = "fetch")]
-    fn with_status_lists(&self, issuer: TrustedIssuer) -> Result<TrustedIssuer, ConfigError> {
+    fn with_status_lists(
+        &self,
+        issuer: TrustedIssuer,
+        label: &IssuerLabel,
+    ) -> Result<TrustedIssuer, ConfigError> {
         let Some(list) = &issuer.policy.status_list else { return Ok(issuer) };
         if issuer.policy.tenancy.name_template().is_some() {
             return Err(ConfigError::OutOfRange {
@@ -153,6 +193,7 @@ impl MemberFactory {
         let (sources, runtime) = self.sources.as_ref().ok_or(ConfigError::NoRuntime)?;
         let signer = Signer {
             issuer: Arc::clone(&issuer.identifier),
+            label: label.clone(),
             keys: Arc::clone(&issuer.keys),
             algorithms: issuer.policy.algorithms.as_slice().into(),
             leeway: issuer.leeway,
@@ -163,7 +204,7 @@ impl MemberFactory {
 
     #[cfg(not(feature = "fetch"))]
     #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
-    fn source(&self, issuer: &Issuer) -> Result<Arc<KeySource>, ConfigError> {
+    fn source(&self, issuer: &Issuer, _label: &IssuerLabel) -> Result<(Arc<KeySource>, Use), ConfigError> {
         Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() })
     }
 }
@@ -179,10 +220,11 @@ fn static_keys(
     jwks: &str,
     accepted: &KeyRules,
     read: Option<&KeySet>,
+    may_log: impl Fn(Level) -> bool,
 ) -> Result<Keys, ConfigError> {
     match KeySet::from_json(jwks.as_bytes(), accepted, read).and_then(KeySet::not_empty) {
         Ok(keys) => {
-            keys.log_skipped(issuer, None);
+            keys.log_skipped(&issuer, None, may_log);
             Ok(Keys::Static(Arc::new(keys)))
         }
         Err(reason) => {

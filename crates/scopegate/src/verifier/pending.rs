@@ -38,6 +38,7 @@ pub(crate) enum Attempt {
 #[must_use = "nothing is decided until wait() is awaited"]
 pub struct PendingVerification {
     verifier: Verifier,
+    token: Box<[u8]>,
     state: State,
 }
 
@@ -48,23 +49,22 @@ enum State {
     Verified(Claims),
 }
 
-/// A token and its parts, which could not be verified yet.
+/// The parts of a token that could not be verified yet.
 struct Unverified {
     waits_for: WaitsFor,
-    token: Box<[u8]>,
     parts: CompactJws,
 }
 
 impl PendingVerification {
     pub(crate) fn new(verifier: &Verifier, token: &[u8], parts: CompactJws, waits_for: WaitsFor) -> Self {
-        let unverified = Unverified { waits_for, token: token.into(), parts };
-        Self { verifier: verifier.clone(), state: State::Unverified(unverified) }
+        let state = State::Unverified(Unverified { waits_for, parts });
+        Self { verifier: verifier.clone(), token: token.into(), state }
     }
 
     /// Waits for the status list of a valid token.
     #[cfg(feature = "fetch")]
-    pub(crate) fn for_status(verifier: &Verifier, claims: Claims) -> Self {
-        Self { verifier: verifier.clone(), state: State::Verified(claims) }
+    pub(crate) fn for_status(verifier: &Verifier, token: &[u8], claims: Claims) -> Self {
+        Self { verifier: verifier.clone(), token: token.into(), state: State::Verified(claims) }
     }
 
     /// Waits for the key and the status list, at most 2 s, and then verifies the token.
@@ -84,35 +84,50 @@ impl PendingVerification {
         let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
         // By reference, so that the future holds the state once.
         let result = match &self.state {
-            State::Unverified(unverified) => unverified.verify_when_settled(&self.verifier, deadline).await,
+            State::Unverified(unverified) => {
+                unverified.verify_when_settled(&self.verifier, &self.token, deadline).await
+            }
             #[cfg(feature = "fetch")]
             State::Verified(claims) => Ok(claims.clone()),
         };
         #[cfg(feature = "fetch")]
         let result = match result {
-            Ok(claims) => {
-                if let Some(status) = claims.status()
-                    && self.verifier.waits_for_status(&claims)
-                {
-                    // Rare, so that other requests do not hold the memory of this wait.
-                    Box::pin(status.settled(deadline)).await;
-                }
-                self.verifier.check_status(claims)
-            }
+            Ok(claims) => self.with_settled_status(claims, deadline).await,
             Err(error) => Err(error),
         };
         self.verifier.decide(result)
     }
+
+    /// Waits for the status list of a valid token. The token may expire meanwhile, its key may be
+    /// withdrawn, and its issuer may be distrusted. So it is verified once more.
+    #[cfg(feature = "fetch")]
+    async fn with_settled_status(&self, claims: Claims, deadline: Instant) -> Result<Claims, Error> {
+        let waits = self.verifier.waits_for_status(&claims);
+        if waits && let Some(status) = claims.status() {
+            // Rare, so that other requests do not hold the memory of this wait.
+            Box::pin(status.settled(deadline)).await;
+        }
+        match self.state {
+            // It was verified a moment ago.
+            State::Unverified(_) if !waits => self.verifier.check_status(claims),
+            State::Unverified(_) | State::Verified(_) => self.verifier.verify_now(&self.token),
+        }
+    }
 }
 
 impl Unverified {
-    async fn verify_when_settled(&self, verifier: &Verifier, deadline: Instant) -> Result<Claims, Error> {
+    async fn verify_when_settled(
+        &self,
+        verifier: &Verifier,
+        token: &[u8],
+        deadline: Instant,
+    ) -> Result<Claims, Error> {
         match &self.waits_for {
-            WaitsFor::Key(unknown) => self.verify_with_key(verifier, unknown, deadline).await,
+            WaitsFor::Key(unknown) => self.verify_with_key(verifier, token, unknown, deadline).await,
             #[cfg(feature = "fetch")]
             WaitsFor::Issuer(unresolved) => {
                 // Rare, so that other requests do not hold the memory of these waits.
-                Box::pin(self.verify_when_resolved(verifier, unresolved, deadline)).await
+                Box::pin(self.verify_when_resolved(verifier, token, unresolved, deadline)).await
             }
         }
     }
@@ -121,6 +136,7 @@ impl Unverified {
     async fn verify_when_resolved(
         &self,
         verifier: &Verifier,
+        token: &[u8],
         unresolved: &UnresolvedIssuer,
         deadline: Instant,
     ) -> Result<Claims, Error> {
@@ -128,12 +144,12 @@ impl Unverified {
         // The first resolver may have rejected the name, so the next one is asked.
         let mut asked = 1;
         loop {
-            match verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Wait) {
+            match verifier.verify_parts(token, &self.parts, OverdueKeys::Wait) {
                 Ok(claims) => return Ok(claims),
                 Err(Undecided::Rejected(error)) => return Err(error),
                 // The first fetch of its keys.
                 Err(Undecided::Waits(WaitsFor::Key(unknown))) => {
-                    return self.verify_with_key(verifier, &unknown, deadline).await;
+                    return self.verify_with_key(verifier, token, &unknown, deadline).await;
                 }
                 // It was distrusted meanwhile.
                 Err(Undecided::Waits(WaitsFor::Issuer(next)))
@@ -150,22 +166,22 @@ impl Unverified {
     async fn verify_with_key(
         &self,
         verifier: &Verifier,
+        token: &[u8],
         unknown: &UnknownKey,
         deadline: Instant,
     ) -> Result<Claims, Error> {
         unknown.settled(deadline, || verifier.now()).await?;
-        self.verify_again(verifier)
+        self.verify_again(verifier, token)
     }
 
     /// Verifies the token when its key has arrived, or when its issuer's trust or rules have
     /// changed.
-    fn verify_again(&self, verifier: &Verifier) -> Result<Claims, Error> {
+    fn verify_again(&self, verifier: &Verifier, token: &[u8]) -> Result<Claims, Error> {
         // Another request may have waited with the same token.
-        if let Some(claims) = verifier.cached(&self.token, verifier.now(), OverdueKeys::Use) {
+        if let Some(claims) = verifier.cached(token, verifier.now(), OverdueKeys::Use) {
             return Ok(claims);
         }
-        verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Use).map_err(|undecided| match undecided
-        {
+        verifier.verify_parts(token, &self.parts, OverdueKeys::Use).map_err(|undecided| match undecided {
             Undecided::Rejected(error) => error,
             Undecided::Waits(waits) => waits.error(),
         })

@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep};
 pub(crate) use self::call::Resolution;
 
 use self::answers::{Answer, Answers};
-use self::budget::{Budgets, Cause, Queued};
+use self::budget::{Budgets, Cause, MAX_QUEUED, Queued};
 use self::call::{Call, Outcome};
 use self::directory::Directory;
 use self::live::LiveIssuers;
@@ -44,6 +44,7 @@ use crate::metrics;
 use crate::status::ResolverStatus;
 use crate::tenants::Undecided;
 use crate::token::numeric_date::NumericDate;
+use crate::verifier::changes::{Change, ResolverLog};
 use crate::verifier::member::{Member, MemberFactory};
 
 /// Minimum time for which the key source of an evicted issuer stays.
@@ -65,6 +66,7 @@ pub(crate) struct Resolver {
     configured: Arc<ArcSwap<Registry>>,
     directory: Directory,
     state: Mutex<State>,
+    log: ResolverLog,
     budgets: Budgets,
     /// How long the key source of an evicted issuer stays, at least.
     parked_for: Duration,
@@ -97,6 +99,8 @@ struct State {
     /// The number of requests that wait for calls.
     waiting: Arc<AtomicUsize>,
     counts: ResolverStatus,
+    /// The changes that are not yet recorded, because subscribers must not run under the lock.
+    changes: Vec<(Change, Arc<str>)>,
 }
 
 /// The result for a name that was not found among the live issuers.
@@ -129,6 +133,7 @@ impl Resolver {
             answers: Answers::default(),
             waiting: Arc::default(),
             counts: ResolverStatus::default(),
+            changes: Vec::new(),
         };
         let period = settings.lifetime / LOOKS_PER_LIFETIME;
         let resolver = Arc::new(Self {
@@ -138,9 +143,10 @@ impl Resolver {
             configured,
             directory: Directory::new(),
             state: Mutex::new(state),
+            log: ResolverLog::new(),
             budgets,
             parked_for,
-            warnings: LogLimit::default(),
+            warnings: LogLimit::new(1),
             runtime,
         });
         let task = resolver.runtime.spawn(look_after(Arc::downgrade(&resolver), period));
@@ -158,6 +164,11 @@ impl Resolver {
         live.retain(|issuer| issuer.keys.standing().is_trusted(now));
         live.sort_unstable_by(|a, b| a.identifier.cmp(&b.identifier));
         live
+    }
+
+    /// Returns whether this can be the name of an issuer of the resolver. It is not called.
+    pub(super) fn may_be_called(&self, name: &str) -> bool {
+        is_string_or_uri(name) && self.settings.accepts_name(name).is_ok_and(|accepted| accepted)
     }
 
     /// Requests an issuer that was not found among the live issuers.
@@ -192,6 +203,8 @@ impl Resolver {
             let has_failed = state.answers.has_failed(name);
             let cause = if has_failed { Cause::RetriedRequest } else { Cause::Request };
             let Some(begun) = state.enqueue(name.into(), cause) else {
+                drop(state);
+                self.log.queue_is_full(name, MAX_QUEUED);
                 return Asked::Unavailable { retry_after: Duration::from_secs(1) };
             };
             begun
@@ -211,7 +224,7 @@ impl Resolver {
         let removed = state.live.remove(name);
         self.end(removed.as_slice());
         // Members end their refresh when they are dropped, without the lock.
-        drop(state);
+        self.release(state);
         removed.is_some()
     }
 
@@ -221,7 +234,7 @@ impl Resolver {
         let names: Vec<Arc<str>> = state.live.names().filter(|name| is_forgotten(name)).cloned().collect();
         let removed: Vec<Member> = names.iter().filter_map(|name| state.live.remove(name)).collect();
         self.end(&removed);
-        drop(state);
+        self.release(state);
     }
 
     pub(super) fn status(&self) -> ResolverStatus {
@@ -264,8 +277,8 @@ impl Resolver {
     /// Creates a member from the issuer that the resolver returned for a name.
     fn member(&self, name: &str, issuer: Issuer) -> Result<Option<Returned>, String> {
         if issuer.identifier != name {
-            // Not an error: the application may read a tenant's id out of `iss` and ignore the rest of it.
-            tracing::debug!(found = issuer.identifier, "resolver returned an issuer with another name");
+            // Not a failure: the application may read a tenant's id out of `iss` and ignore the rest of it.
+            self.log.other_name(name, &issuer.identifier);
             return Ok(None);
         }
         if issuer.policy.tenancy.name_template().is_some() {
@@ -314,8 +327,9 @@ impl Resolver {
             Ok(Some(returned)) => ("trusted", self.admit(&mut state, returned), None),
             Ok(None) => {
                 state.answers.unknown(name, now + self.settings.unknown_lifetime);
-                let removed = state.live.remove(name).into_iter().collect();
-                ("unknown", Removed { members: removed, sources: Vec::new() }, None)
+                let removed = state.live.remove(name);
+                state.changes.extend(removed.iter().map(|_| (Change::Withdrawn, Arc::clone(name))));
+                ("unknown", Removed { members: removed.into_iter().collect(), sources: Vec::new() }, None)
             }
             Err(reason) => {
                 state.counts.failed_calls += 1;
@@ -330,7 +344,7 @@ impl Resolver {
         };
         self.end(&removed.members);
         // They end their refresh when they are dropped, without the lock.
-        drop(state);
+        self.release(state);
         drop((removed.members, removed.sources));
         // The application's code, so without the lock, and the result is stored already.
         ignore_panic(|| metrics::resolved(outcome));
@@ -353,11 +367,14 @@ impl Resolver {
             }
             member.take_lists_of(live);
             self.directory.insert(&member.issuer);
+            state.changes.push((Change::Replaced, name));
             let replaced = state.live.insert(member, at, lifetime, random);
             return Removed { members: replaced.into_iter().collect(), sources: Vec::new() };
         }
         let evicted = state.live.make_room();
         state.counts.evicted_issuers += u64::from(evicted.is_some());
+        let gone = evicted.iter().map(|member| (Change::Evicted, Arc::clone(&member.issuer.identifier)));
+        state.changes.extend(gone.chain([(Change::Trusted, name)]));
         let sources = state.park(evicted.as_ref(), self.parked_for, Instant::now());
         self.directory.insert(&member.issuer);
         state.live.insert(member, at, lifetime, random);
@@ -374,8 +391,14 @@ impl Resolver {
     /// Drops the issuers whose lifetime is over, and calls the resolver for issuers in use.
     fn look(self: &Arc<Self>) {
         let (mut state, now) = (self.state(), Instant::now());
-        let (removed, renewed) = state.live.due(now);
+        let (ended, renewed) = state.live.due(now);
         let unparked = state.park(None, self.parked_for, now);
+        let mut removed = Vec::with_capacity(ended.len());
+        for (member, was_used) in ended {
+            let change = if was_used { Change::Lapsed } else { Change::Unused };
+            state.changes.push((change, Arc::clone(&member.issuer.identifier)));
+            removed.push(member);
+        }
         self.end(&removed);
         let mut begun = Vec::with_capacity(renewed.len());
         for (name, cause) in renewed {
@@ -383,15 +406,24 @@ impl Resolver {
                 begun.extend(state.enqueue(name, cause));
             }
         }
-        drop(state);
+        self.release(state);
         drop((removed, unparked));
         for (name, resolution) in begun {
             self.call(name, resolution);
         }
     }
 
+    /// Ends a change of the state, and records it. Recorders and subscribers are the application's
+    /// code: they run without the lock, and their panic is ignored.
+    fn release(&self, mut state: MutexGuard<'_, State>) {
+        let (changes, live) = (std::mem::take(&mut state.changes), state.live.len());
+        drop(state);
+        ignore_panic(|| metrics::trusted_issuers("resolver", live));
+        ignore_panic(|| self.log.record(changes));
+    }
+
     fn warn(&self, name: &str, reason: &str) {
-        if self.warnings.may_log() {
+        if self.warnings.allows_one() {
             let issuer = Excerpt::new(name);
             tracing::warn!(%issuer, reason, "issuer not resolved");
         }

@@ -30,14 +30,16 @@ use crate::issuer::trusted::TrustedIssuer;
 #[cfg(feature = "fetch")]
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::standing::Standing;
+use crate::metrics;
+use crate::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 use crate::status::ResolverStatus;
 use crate::token::numeric_date::NumericDate;
-use crate::verifier::Verifier;
 use crate::verifier::member::{Member, MemberFactory};
 #[cfg(feature = "fetch")]
 use crate::verifier::outcome::{Undecided, UnresolvedIssuer, WaitsFor};
 #[cfg(feature = "fetch")]
 use crate::verifier::resolver::{Asked, Resolver};
+use crate::verifier::{Verifier, changes};
 
 /// The trusted issuers of a verifier.
 pub(crate) struct Trust {
@@ -51,9 +53,11 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
-    pub(super) fn new(factory: MemberFactory, issuers: Vec<Issuer>) -> Result<Self, ConfigError> {
+    pub(super) fn new(mut factory: MemberFactory, issuers: Vec<Issuer>) -> Result<Self, ConfigError> {
+        factory.labelled = LabelledIssuers::new(issuers.iter().map(|issuer| &*issuer.identifier));
         let member = |issuer| factory.member(issuer, Standing::configured());
         let members = issuers.into_iter().map(member).collect::<Result<Vec<_>, _>>()?;
+        metrics::trusted_issuers("application", members.len());
         Ok(Self {
             snapshot: Arc::new(ArcSwap::from_pointee(registry(&members))),
             members: Mutex::new(members),
@@ -95,11 +99,11 @@ impl Trust {
     /// Trusts issuers whose keys a test controls.
     #[cfg(test)]
     pub(super) fn of(issuers: Vec<Arc<TrustedIssuer>>) -> Self {
-        let factory = MemberFactory {
-            leeway: std::time::Duration::ZERO,
+        let factory = MemberFactory::new(
+            std::time::Duration::ZERO,
             #[cfg(feature = "fetch")]
-            sources: None,
-        };
+            None,
+        );
         let snapshot = Arc::new(ArcSwap::from_pointee(Registry::new(issuers)));
         Self {
             snapshot,
@@ -108,6 +112,11 @@ impl Trust {
             #[cfg(feature = "fetch")]
             resolvers: Vec::new(),
         }
+    }
+
+    /// Returns the issuers that have labels of their own in metrics.
+    pub(super) fn labelled(&self) -> &LabelledIssuers {
+        &self.factory.labelled
     }
 
     /// Returns the current issuers, without a lock.
@@ -183,6 +192,18 @@ impl Trust {
         None
     }
 
+    /// Returns whether the resolver may be called for this name.
+    #[cfg(feature = "fetch")]
+    pub(super) fn may_resolve(&self, name: &str) -> bool {
+        self.resolvers().any(|resolver| resolver.may_be_called(name))
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
+    pub(super) fn may_resolve(&self, _name: &str) -> bool {
+        false
+    }
+
     /// Requests the issuer that the payload names from the resolver.
     #[cfg(feature = "fetch")]
     pub(super) fn ask(
@@ -249,7 +270,14 @@ impl Trust {
         {
             return Err(two_unnamed(&other.issuer.identifier, &member.issuer.identifier));
         }
+        // In version 1 of Entra, two clouds have one form of names, and different keys.
         let name = Arc::clone(&member.issuer.identifier);
+        let templates = |member: &Member| member.issuer.policy.tenancy.templates().to_vec();
+        if let Some(other) = members.iter().find(|other| other.issuer.identifier == name)
+            && templates(other) != templates(&member)
+        {
+            return Err(ConfigError::DuplicateIssuer { issuer: name.to_string() });
+        }
         let before = match members.iter_mut().find(|other| other.issuer.identifier == name) {
             Some(before) if before.is_same_as(&member) => return Ok(()),
             Some(before) => {
@@ -264,17 +292,23 @@ impl Trust {
         };
         let replaced = replace_with_tenants(&mut members, &name);
         self.publish(&members);
+        let is_new = before.is_none();
         for before in before.into_iter().chain(replaced) {
             before.end();
         }
+        drop(members);
+        changes::trusted(&name, is_new);
         Ok(())
     }
 
     fn distrust(&self, name: &str) -> Result<bool, ConfigError> {
         let configured = self.remove(name);
         let resolved = self.forget(name);
-        let listed = self.distrust_tenant(name)?;
-        Ok(configured || resolved || listed)
+        let listed = self.distrust_tenant(name);
+        if configured || resolved || matches!(listed, Ok(true)) {
+            changes::distrusted(name);
+        }
+        listed.map(|listed| configured || resolved || listed)
     }
 
     #[cfg(feature = "fetch")]
@@ -323,6 +357,7 @@ impl Trust {
     /// Replaces the snapshot. The caller holds the lock.
     fn publish(&self, members: &[Member]) {
         self.snapshot.store(Arc::new(registry(members)));
+        metrics::trusted_issuers("application", members.len());
     }
 
     fn members(&self) -> MutexGuard<'_, Vec<Member>> {
@@ -377,7 +412,8 @@ impl Verifier {
     /// Creates an issuer whose tokens the verifier does not accept. It shares the key set with a
     /// trusted issuer that has the same one.
     pub(crate) fn untrusted_member(&self, issuer: Issuer) -> Result<Member, ConfigError> {
-        self.trusted().factory.member(issuer, Standing::configured())
+        let label = IssuerLabel::own(&issuer.identifier);
+        self.trusted().factory.labelled_member(issuer, &label, Standing::configured())
     }
 
     /// Trusts an issuer from now on. If an issuer with this name is trusted already, the new rules
@@ -416,6 +452,8 @@ impl Verifier {
     ///
     /// # Errors
     /// Returns the errors of [`start`](crate::VerifierBuilder::start), without any change. Returns
+    /// [`ConfigError::DuplicateIssuer`] if the trusted issuer with this name is for the tenants of
+    /// another cloud: call [`distrust`](Self::distrust) before. Returns
     /// [`ConfigError::KeysRequireRuntime`] if the issuer's keys have to be fetched and the verifier
     /// was created by [`build`](crate::VerifierBuilder::build).
     pub fn trust(&self, issuer: Issuer) -> Result<(), ConfigError> {

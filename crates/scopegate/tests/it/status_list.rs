@@ -6,5 +6,7 @@ mod local_issuer;
 mod refresh;
 mod replay;
 mod responses;
+mod secrecy;
 mod settings;
+mod waiting;
 mod withdrawn_key;

@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 /// Maximum number of names that are asked for or wait to be, for requests and for their retries
 /// each. A name waits for some milliseconds, and requests for 2 s.
-const MAX_QUEUED: usize = 1_024;
+pub(super) const MAX_QUEUED: usize = 1_024;
 
 /// The cause of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -90,7 +90,7 @@ mod tests {
     fn issuer(name: &str) -> Arc<TrustedIssuer> {
         let issuer =
             Issuer::from_jwks(name, JWKS).unwrap().audience("api").algorithms([crate::Algorithm::EdDSA]);
-        let factory = MemberFactory { leeway: Duration::ZERO, sources: None };
+        let factory = MemberFactory::new(Duration::ZERO, None);
         Arc::clone(&factory.member(issuer, Standing::configured()).unwrap().issuer)
     }
 

@@ -43,7 +43,7 @@ mod tests {
         const HOUR: Duration = Duration::from_secs(3_600);
         let config = RefreshConfig { interval: Interval::Fixed(HOUR), cooldown: HOUR, max_stale: HOUR };
         let task = AbortOnDrop(tokio::spawn(std::future::pending::<()>()).abort_handle());
-        Arc::new(KeySource { keys: Arc::new(FetchedKeys::new(config)), _task: task })
+        Arc::new(KeySource { keys: Arc::new(FetchedKeys::new(config)), users: Arc::default(), _task: task })
     }
 
     #[tokio::test(start_paused = true)]

@@ -361,6 +361,30 @@ fn national_clouds_have_hosts_of_their_own() {
     assert!(Issuer::entra_v1_multi_tenant_at(china, Tenants::allow_any()).is_ok());
 }
 
+#[test]
+fn other_cloud_with_the_same_names_replaces_nothing() {
+    let of_cloud = |host: &str, audience: &str| {
+        let draft = Issuer::entra_v1_multi_tenant_at(host, Tenants::allow_any()).unwrap();
+        draft.audience(audience).jwks(jwks([key_of(TEMPLATE_V1)]))
+    };
+    let (public, us) = ("login.microsoftonline.com", "login.microsoftonline.us");
+    let verifier = Verifier::builder().trust(of_cloud(public, API)).build().unwrap();
+    let token = mint_v1(A).sign_with(&KEY);
+    assert!(verifier.verify(&token).is_ok());
+    let error = verifier.trust(of_cloud(us, "another")).unwrap_err();
+    assert!(
+        matches!(&error, ConfigError::DuplicateIssuer { issuer, .. } if issuer == TEMPLATE_V1),
+        "{error}"
+    );
+    assert!(verifier.verify(&token).is_ok());
+    // Other rules for the same cloud replace the earlier ones.
+    verifier.trust(of_cloud(public, "another")).unwrap();
+    assert!(matches!(verifier.verify(&token), Err(Error::WrongAudience { .. })));
+    assert!(verifier.distrust(TEMPLATE_V1).unwrap());
+    verifier.trust(of_cloud(us, API)).unwrap();
+    assert!(verifier.verify(&token).is_ok());
+}
+
 #[tokio::test]
 async fn thousand_tenants_share_one_fetch() {
     let fetches = Arc::new(AtomicUsize::new(0));

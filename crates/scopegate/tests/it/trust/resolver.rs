@@ -22,7 +22,7 @@ async fn tenant_is_trusted_by_its_first_token() {
     // It does not wait, and another call is not needed.
     let error = verifier.verify(token(&a)).unwrap_err();
     assert!(matches!(error, Error::IssuerUnavailable { .. }), "{error}");
-    assert_eq!((error.kind().status(), error.kind().as_str()), (503, "keys_unavailable"));
+    assert_eq!((error.kind().status(), error.kind().as_str()), (503, "issuer_unavailable"));
     for _ in 0..3 {
         assert!(accepts(&verifier, &a).await);
     }

@@ -88,9 +88,11 @@ fn metrics_and_log_messages_exist() {
     let page = read("docs/guide/operating.md");
     let sources = [
         "metrics.rs",
+        "metrics/keys_in_use.rs",
         "keys/refresh/task.rs",
         "keys/set.rs",
         "verifier/key_sources.rs",
+        "verifier/changes.rs",
         "verifier/resolver.rs",
         "tenants.rs",
         "revocation/source.rs",
