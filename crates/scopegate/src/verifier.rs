@@ -438,10 +438,7 @@ impl Verifier {
     fn issuer_of(&self, payload: &JsonObject<'_>, now: NumericDate) -> Result<Arc<TrustedIssuer>, Undecided> {
         let issuer = match self.trusted().get(payload, now) {
             Some(issuer) => issuer,
-            #[cfg(feature = "fetch")]
             None => self.trusted().ask(payload, now)?,
-            #[cfg(not(feature = "fetch"))]
-            None => return Err(self.trusted().snapshot().unknown_issuer(payload).into()),
         };
         match issuer.trusts_tenant() {
             Ok(true) => Ok(issuer),

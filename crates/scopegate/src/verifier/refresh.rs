@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use crate::error::config::ConfigError;
 use crate::issuer::trusted::TrustedIssuer;
-use crate::keys::fetched::FetchedKeys;
 use crate::keys::refresh::outcome::RefreshOutcome;
 use crate::keys::refresh::schedule::FETCH_TIMEOUT;
 use crate::verifier::Verifier;
@@ -84,15 +83,15 @@ struct Asked {
     fetch: Result<u64, RefreshOutcome>,
 }
 
-/// The requested fetches by their key sets.
-type Fetches = HashMap<*const FetchedKeys, Result<u64, RefreshOutcome>>;
+/// The requested fetches by the addresses of their key sets.
+type Fetches = HashMap<usize, Result<u64, RefreshOutcome>>;
 
 impl Asked {
     /// Requests one fetch for all issuers that share a key set. Otherwise it could begin between two
     /// requests, and the second one would come too soon.
     fn once(issuer: &Arc<TrustedIssuer>, fetches: &mut Fetches) -> Self {
         let Some(keys) = issuer.keys.fetched() else { return Self::new(issuer) };
-        let fetch = fetches.entry(Arc::as_ptr(keys)).or_insert_with(|| keys.refresh().ask());
+        let fetch = fetches.entry(Arc::as_ptr(keys).addr()).or_insert_with(|| keys.refresh().ask());
         Self { issuer: Arc::clone(issuer), fetch: fetch.clone() }
     }
 

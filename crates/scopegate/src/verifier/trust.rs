@@ -35,8 +35,9 @@ use crate::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 use crate::status::ResolverStatus;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::member::{Member, MemberFactory};
+use crate::verifier::outcome::Undecided;
 #[cfg(feature = "fetch")]
-use crate::verifier::outcome::{Undecided, UnresolvedIssuer, WaitsFor};
+use crate::verifier::outcome::{UnresolvedIssuer, WaitsFor};
 #[cfg(feature = "fetch")]
 use crate::verifier::resolver::{Asked, Resolver};
 use crate::verifier::{Verifier, changes};
@@ -239,6 +240,15 @@ impl Trust {
                 }
             }
         }
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    pub(super) fn ask(
+        &self,
+        payload: &JsonObject<'_>,
+        _now: NumericDate,
+    ) -> Result<Arc<TrustedIssuer>, Undecided> {
+        Err(self.snapshot.load().unknown_issuer(payload).into())
     }
 
     fn trust(&self, issuer: Issuer) -> Result<(), ConfigError> {

@@ -48,6 +48,13 @@ struct Live {
     last_used: u64,
 }
 
+/// An issuer whose lifetime is over.
+pub(super) struct EndedIssuer {
+    pub(super) member: Member,
+    /// Whether a token of it was verified since its last result.
+    pub(super) was_used: bool,
+}
+
 impl LiveIssuers {
     pub(super) fn new(limit: usize) -> Self {
         Self { by_name: HashMap::new(), limit, candidates: VecDeque::new(), looks: 0 }
@@ -162,15 +169,17 @@ impl LiveIssuers {
         self.candidates = candidates.into();
     }
 
-    /// Removes the issuers whose lifetime is over. Returns them, each with whether it was in use, and
-    /// the names of issuers to renew with the causes.
-    pub(super) fn due(&mut self, now: Instant) -> (Vec<(Member, bool)>, Vec<(Arc<str>, Cause)>) {
+    /// Removes the issuers whose lifetime is over. Returns them, and the names of issuers to renew
+    /// with the causes.
+    pub(super) fn due(&mut self, now: Instant) -> (Vec<EndedIssuer>, Vec<(Arc<str>, Cause)>) {
         self.look();
         let ended = |live: &Live| live.ends_at <= now;
         let removed: Vec<Arc<str>> =
             self.by_name.iter().filter(|(_, live)| ended(live)).map(|(name, _)| Arc::clone(name)).collect();
         let removed = removed.iter().filter_map(|name| self.by_name.remove(name));
-        let removed = removed.map(|live| (live.member, live.used_since_resolved)).collect();
+        let removed = removed
+            .map(|live| EndedIssuer { member: live.member, was_used: live.used_since_resolved })
+            .collect();
         let mut renewed = Vec::new();
         for (name, live) in &mut self.by_name {
             // An issuer without tokens ends with its lifetime.

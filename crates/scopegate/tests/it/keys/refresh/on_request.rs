@@ -6,6 +6,11 @@ use scopegate::{ConfigError, Error, Issuer, Issuers, RefreshOutcome, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
 use testkit::{LOCAL_CLIENT, builder_trusting, pass};
 
+/// Checks that a handler of axum may await this future.
+fn sent<F: Future + Send>(future: F) -> F {
+    future
+}
+
 #[tokio::test]
 async fn stolen_key_ends_with_a_refresh() {
     // FR-A16
@@ -14,7 +19,7 @@ async fn stolen_key_ends_with_a_refresh() {
     let stolen = local.mint().lifetime(86_400).sign();
     local.rotate_without_overlap();
     assert!(verifier.verify(&stolen).is_ok());
-    assert_eq!(verifier.refresh().await, [(local.issuer().to_owned(), RefreshOutcome::Changed)]);
+    assert_eq!(sent(verifier.refresh()).await, [(local.issuer().to_owned(), RefreshOutcome::Changed)]);
     assert!(matches!(verifier.verify(&stolen), Err(Error::UnknownKey { .. })));
     assert_eq!(local.jwks_fetches(), 2);
 }
