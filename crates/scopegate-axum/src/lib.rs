@@ -287,12 +287,12 @@ pub use resource::authorization_servers::AuthorizationServers;
 pub use resource::metadata::ResourceMetadata;
 pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason};
 pub use scopegate::{
-    Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind, FetchAuthorization,
-    Identity, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, NumericDate, Principal, RefreshOutcome,
-    RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier, Revocation, RevocationError,
-    RevocationFile, RevocationSource, RevocationSourceStatus, RevocationStatus, Revocations,
-    RevocationsBuilder, Scope, ScopeSource, Scopes, StartPolicy, Status, Unverified, Verdict, Verifier,
-    VerifierBuilder, all_of, any_of,
+    Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Dpop, DpopNonces, Error, ErrorKind,
+    FetchAuthorization, Identity, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, NumericDate,
+    Principal, ProofError, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier,
+    Revocation, RevocationError, RevocationFile, RevocationSource, RevocationSourceStatus, RevocationStatus,
+    Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, StartPolicy, Status, Unverified, Verdict,
+    Verifier, VerifierBuilder, all_of, any_of,
 };
 
 /// Doc tests of this crate's README.

@@ -19,6 +19,7 @@ use crate::checks::audience::IssuedFor;
 use crate::checks::lifetime::Lifetime;
 use crate::claims::identity::Identity;
 use crate::claims::token_ref::TokenRef;
+use crate::dpop::binding::{self, Binding};
 use crate::error::Error;
 use crate::keys::verifying_key::equal_in_constant_time;
 use crate::revocation::checked::RevocableNames;
@@ -60,6 +61,17 @@ struct Verified {
     lifetime: Lifetime,
     /// `None` if the verifier has no revocations.
     revocable: Option<Box<RevocableNames>>,
+    /// `None` for a bearer token.
+    binding: Option<Box<Binding>>,
+}
+
+/// The parts of a token that are checked again at each use.
+#[derive(Default)]
+pub(crate) struct CheckedAtUse {
+    /// `None` if the verifier has no revocations.
+    pub(crate) revocable: Option<Box<RevocableNames>>,
+    /// `None` for a bearer token.
+    pub(crate) binding: Option<Box<Binding>>,
 }
 
 /// The claims that name the token's subject, id, client and audience.
@@ -98,7 +110,7 @@ impl Claims {
         payload: &str,
         granted: GrantedScopes,
         lifetime: Lifetime,
-        revocable: Option<Box<RevocableNames>>,
+        at_use: CheckedAtUse,
     ) -> Self {
         let issued_for = named.issued_for;
         Self(ShardedArc::new(Verified {
@@ -112,7 +124,8 @@ impl Claims {
             payload: payload.into(),
             granted,
             lifetime,
-            revocable,
+            revocable: at_use.revocable,
+            binding: at_use.binding,
         }))
     }
 
@@ -256,14 +269,26 @@ impl Claims {
         self.0.revocable.as_deref()
     }
 
+    /// Returns the key to which the token is bound.
+    pub(crate) fn binding(&self) -> Option<&Binding> {
+        self.0.binding.as_deref()
+    }
+
+    /// Returns whether the token is bound to a key, so that each request with it had a proof (DPoP,
+    /// RFC 9449).
+    pub fn is_sender_constrained(&self) -> bool {
+        self.0.binding.is_some()
+    }
+
     pub(crate) fn lifetime(&self) -> &Lifetime {
         &self.0.lifetime
     }
 
     /// Returns an upper bound of the requested bytes.
     pub(crate) fn weight(&self) -> usize {
-        let Verified { token, payload, subject, client, token_id, audience, granted, revocable, .. } =
-            &*self.0;
+        let Verified {
+            token, payload, subject, client, token_id, audience, granted, revocable, binding, ..
+        } = &*self.0;
         let strings: usize = [subject, client, token_id].into_iter().flatten().map(|one| one.len()).sum();
         let audiences: usize = audience.iter().map(|one| one.len() + size_of_val(one)).sum();
         AROUND_ALLOCATIONS
@@ -274,6 +299,7 @@ impl Claims {
             + audiences
             + granted.weight()
             + revocable.as_deref().map_or(0, size_of_val)
+            + binding.as_deref().map_or(0, |binding| size_of_val(binding) + binding::WEIGHT)
     }
 
     /// Returns any claim by name, deserialized at each call. Returns `None` if it is absent or

@@ -55,6 +55,8 @@
 //! codes.
 
 mod authorizer;
+mod bound;
+mod proven;
 mod credentials;
 mod rejection;
 mod template;
@@ -64,10 +66,11 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use authorizer::{Access, Authorization, Authorizer, PendingAuthorization};
+pub use authorizer::{Access, Authorization, Authorizer, Grant, PendingAuthorization};
 pub use challenge::MetadataUrl;
-pub use credentials::bearer::BearerToken;
+pub use credentials::bearer::PresentedToken;
 pub use credentials::{Credentials, MalformedCredentials};
 pub use problem::Problem;
+pub use proven::{AcceptedRequest, PendingRecording, ProofReceipt, ProvenRequest, Recording};
 pub use rejection::{Rejection, RejectionReason};
 pub use template::ResponseTemplate;

@@ -127,6 +127,8 @@ mod revocation;
 mod decision;
 mod claims;
 mod checks;
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only requests have proofs"))]
+mod dpop;
 mod keys;
 mod scope;
 mod token;
@@ -158,6 +160,13 @@ pub use decision::unverified::Unverified;
 #[cfg(feature = "http")]
 pub use decision::{Decision, Verdict};
 pub use denied::Denied;
+#[cfg(feature = "http")]
+pub use dpop::Dpop;
+pub use dpop::error::ProofError;
+#[cfg(feature = "http")]
+pub use dpop::nonce::DpopNonces;
+#[cfg(feature = "http")]
+pub use dpop::replay::{ProofUse, ReplayStore, ReplayStoreError, UsedProof};
 pub use error::config::ConfigError;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "fetch")]

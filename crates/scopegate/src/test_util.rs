@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
-use crate::claims::{Claims, Named};
+use crate::claims::{CheckedAtUse, Claims, Named};
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::scope::hierarchy::ScopeHierarchy;
@@ -84,7 +84,15 @@ fn read(mut members: Map<String, Value>) -> Result<Claims, Error> {
     let token_id = identity::optional_name(&payload, "jti")?;
     let granted = policy.scopes.read(&payload, None, &ScopeInterner::new(ScopeHierarchy::default()))?;
     let named = Named { subject: subject.as_deref(), token_id: token_id.as_deref(), issued_for: &issued_for };
-    Ok(Claims::new(b"", Arc::from(&*issuer), &named, payload.text(), granted, lifetime, None))
+    Ok(Claims::new(
+        b"",
+        Arc::from(&*issuer),
+        &named,
+        payload.text(),
+        granted,
+        lifetime,
+        CheckedAtUse::default(),
+    ))
 }
 
 #[cfg(test)]

@@ -29,16 +29,20 @@ use scopegate_proto::json::JsonObject;
 use scopegate_proto::jws::CompactJws;
 use scopegate_proto::jws::Part;
 
-use crate::cache::entry::Entry;
+use crate::cache::entry::{Entry, Usage};
 use crate::cache::key_ref::KeyRef;
 use crate::cache::{Cache, Insert};
 use crate::checks::audience::IssuedFor;
-use crate::checks::confirmation;
+use crate::checks::confirmation::{self, Presented, Scheme};
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
-use crate::claims::{Claims, Named};
+use crate::claims::{CheckedAtUse, Claims, Named};
 #[cfg(feature = "http")]
 use crate::decision::Decision;
+#[cfg(feature = "http")]
+use crate::dpop::Policy;
+#[cfg(feature = "http")]
+use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::issuer::registry::{KeyLookup, TrustedIssuer};
@@ -55,6 +59,8 @@ use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::hooks::Hooks;
 use crate::verifier::outcome::{NotAccepted, Rejected, Undecided, UnknownKey};
+#[cfg(feature = "http")]
+use crate::verifier::pending::BoundAttempt;
 use crate::verifier::pending::{Attempt, PendingVerification, Verification};
 use crate::verifier::trust::Trust;
 
@@ -85,6 +91,19 @@ struct Inner {
     /// The scopes that routes require.
     scopes: ScopeInterner,
     hooks: Hooks,
+    /// `None` without DPoP: then every bound token is rejected.
+    #[cfg(feature = "http")]
+    bound: Option<BoundTokens>,
+}
+
+/// The rules for tokens that are bound to a key, and their cache.
+///
+/// Bearer tokens have another cache, so a bound token that is presented as a bearer token is never
+/// found there, and bearer tokens have no cost.
+#[cfg(feature = "http")]
+pub(crate) struct BoundTokens {
+    pub(crate) policy: Policy,
+    pub(crate) cache: Cache,
 }
 
 impl Verifier {
@@ -94,10 +113,19 @@ impl Verifier {
         cache: Cache,
         hierarchy: ScopeHierarchy,
         hooks: Hooks,
+        #[cfg(feature = "http")] bound: Option<BoundTokens>,
     ) -> Self {
         base64url::prepare();
         let scopes = ScopeInterner::new(hierarchy);
-        Self(Arc::new(Inner { trust, clock, cache, scopes, hooks }))
+        Self(Arc::new(Inner {
+            trust,
+            clock,
+            cache,
+            scopes,
+            hooks,
+            #[cfg(feature = "http")]
+            bound,
+        }))
     }
 
     fn trusted(&self) -> &Trust {
@@ -127,7 +155,7 @@ impl Verifier {
     ///    - The token is an access token. The issuer's marks such as `token_use` are present, and
     ///      the marks of ID tokens and other tokens are absent.
     ///    - Audience and client match.
-    ///    - The token is not sender-constrained (RFC 7800).
+    ///    - The token is not sender-constrained (RFC 7800): there is no proof.
     ///    - Scopes, `sub` and `jti` are well-formed.
     /// 8. No [revocation](crate::VerifierBuilder::revocations) applies to the token. Revocations
     ///    are looked up at each use of a token.
@@ -146,7 +174,8 @@ impl Verifier {
     /// Returns an [`Error`] for the first check that fails. It has the expected and the found
     /// value.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Claims, Error> {
-        let result = self.verify_inner(token.as_ref(), OverdueKeys::Use).map_err(|stopped| match stopped {
+        let token = Presented { token: token.as_ref(), scheme: Scheme::Bearer };
+        let result = self.verify_inner(token, OverdueKeys::Use).map_err(|stopped| match stopped {
             NotAccepted::Rejected(error) => error,
             NotAccepted::Waits(waits, _) => waits.error(),
         });
@@ -197,6 +226,7 @@ impl Verifier {
     /// Like [`try_verify`](Self::try_verify), but also returns the claims of a valid token that is
     /// denied.
     pub(crate) fn attempt(&self, token: &[u8]) -> Attempt {
+        let token = Presented { token, scheme: Scheme::Bearer };
         let result = match self.verify_inner(token, OverdueKeys::Wait) {
             Ok(claims) => Ok(claims),
             Err(NotAccepted::Rejected(error)) => Err(error),
@@ -206,6 +236,57 @@ impl Verifier {
             },
         };
         Attempt::Done(self.decide(result))
+    }
+
+    /// Like [`attempt`](Self::attempt), for a token that the request presents with a proof.
+    #[cfg(feature = "http")]
+    pub(crate) fn attempt_bound(&self, token: &[u8], proof: &PresentedProof) -> BoundAttempt {
+        let token = Presented { token, scheme: Scheme::Dpop };
+        let result = match self.verify_inner(token, OverdueKeys::Wait) {
+            Ok(claims) => Ok(claims),
+            Err(NotAccepted::Rejected(error)) => Err(error),
+            Err(NotAccepted::Waits(waits, parts)) => match waits.settled_error() {
+                Some(error) => Err(error),
+                None => return BoundAttempt::Pending(PendingVerification::new(self, token, parts, waits)),
+            },
+        };
+        BoundAttempt::Done(self.decide_bound(result, proof))
+    }
+
+    /// Checks the proof of a bound token, and then decides like [`decide`](Self::decide).
+    #[cfg(feature = "http")]
+    pub(crate) fn decide_bound(
+        &self,
+        verified: Result<Claims, Error>,
+        proof: &PresentedProof,
+    ) -> Result<(Claims, CheckedProof), Rejected> {
+        let checked = verified.and_then(|claims| {
+            let (Some(bound), Some(binding)) = (&self.0.bound, claims.binding()) else {
+                return Err(Error::NotSenderConstrained);
+            };
+            let checked =
+                bound.policy.rules.check(proof, binding, self.now()).map_err(Error::InvalidProof)?;
+            Ok((claims, checked))
+        });
+        match checked {
+            Ok((claims, checked)) => self.decide(Ok(claims)).map(|claims| (claims, checked)),
+            Err(error) => self.decide(Err(error)).map(|_| unreachable!("an error is rejected")),
+        }
+    }
+
+    /// Returns the rules for bound tokens.
+    #[cfg(feature = "http")]
+    pub(crate) fn dpop(&self) -> Option<&Policy> {
+        self.0.bound.as_ref().map(|bound| &bound.policy)
+    }
+
+    /// Returns whether bearer tokens are rejected.
+    fn requires_proof(&self) -> bool {
+        #[cfg(feature = "http")]
+        let requires = self.dpop().is_some_and(|policy| policy.settings.is_required());
+        #[cfg(not(feature = "http"))]
+        let requires = false;
+        requires
     }
 
     /// Looks up revocations of a valid token, runs the application's checks, and counts the result.
@@ -268,10 +349,17 @@ impl Verifier {
         let issuers = issuers.iter();
         Status::new(
             issuers.map(|issuer| IssuerStatus::new(&issuer.identifier, &issuer.keys, now)),
-            self.0.cache.usage(),
+            self.cache_usage(),
             self.0.hooks.revocations.as_ref().map(Revocations::status),
             self.trusted().resolver_status(),
         )
+    }
+
+    /// Returns the size of the caches for bearer tokens and for bound tokens.
+    fn cache_usage(&self) -> Usage {
+        let bearer = self.0.cache.usage();
+        let bound = self.cache_of(Scheme::Dpop).map(Cache::usage).unwrap_or_default();
+        Usage { entries: bearer.entries + bound.entries, bytes: bearer.bytes + bound.bytes }
     }
 
     /// Returns the status of one issuer that is trusted now, by its name as tokens have it. It may
@@ -308,17 +396,31 @@ impl Verifier {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    fn now(&self) -> NumericDate {
+    pub(crate) fn now(&self) -> NumericDate {
         self.0.clock.now().into()
     }
 
     /// Returns the claims from the cache, or runs the checks. If a key is unknown, it is requested.
-    fn verify_inner(&self, token: &[u8], overdue: OverdueKeys) -> Result<Claims, NotAccepted> {
+    #[inline]
+    fn verify_inner(&self, token: Presented<'_>, overdue: OverdueKeys) -> Result<Claims, NotAccepted> {
         let now = self.now();
         if let Some(claims) = self.cached(token, now, overdue) {
             return Ok(claims);
         }
-        let parts = token::split(token)?;
+        self.verify_uncached(token, now, overdue)
+    }
+
+    fn verify_uncached(
+        &self,
+        token: Presented<'_>,
+        now: NumericDate,
+        overdue: OverdueKeys,
+    ) -> Result<Claims, NotAccepted> {
+        // Bearer tokens are not cached then.
+        if token.scheme == Scheme::Bearer && self.requires_proof() {
+            return Err(Error::ProofRequired.into());
+        }
+        let parts = token::split(token.token)?;
         self.run_checks(token, &parts, now, overdue).map_err(|undecided| match undecided {
             Undecided::Rejected(error) => NotAccepted::Rejected(error),
             Undecided::Waits(waits) => NotAccepted::Waits(waits, parts),
@@ -328,7 +430,7 @@ impl Verifier {
     /// Runs the checks on a token that was split before.
     fn verify_parts(
         &self,
-        token: &[u8],
+        token: Presented<'_>,
         parts: &CompactJws,
         overdue: OverdueKeys,
     ) -> Result<Claims, Undecided> {
@@ -339,7 +441,7 @@ impl Verifier {
     /// the key.
     fn run_checks(
         &self,
-        token: &[u8],
+        token: Presented<'_>,
         parts: &CompactJws,
         now: NumericDate,
         overdue: OverdueKeys,
@@ -376,7 +478,7 @@ impl Verifier {
     /// Runs the checks from the fifth on, with the token's key.
     fn run_checks_with_key(
         &self,
-        token: &[u8],
+        token: Presented<'_>,
         parts: &CompactJws,
         payload: &JsonObject<'_>,
         issuer: &TrustedIssuer,
@@ -386,33 +488,33 @@ impl Verifier {
         // Before the signature: an expired token is rejected without the cost of a signature check.
         let lifetime = Lifetime::read(payload)?;
         lifetime.check(now, issuer.leeway)?;
-        issuer.check_signature(&key, token, parts)?;
+        issuer.check_signature(&key, token.token, parts)?;
         // From here on every byte of the payload is verified, including the claims read above.
         let policy = &issuer.policy;
         // The kind comes first: an ID token has another audience too, and its kind is the clearer error.
         policy.kind.check(payload)?;
         let issued_for = policy.audience.check(payload)?;
-        confirmation::check_not_bound(payload)?;
         let key_id = key.key.id.as_deref();
         let claims = self.read_claims(token, payload, issuer, &issued_for, lifetime, key_id)?;
         // It may have been distrusted since it was found.
         if !issuer.keys.standing().accepts(now) {
             return Err(self.trusted().snapshot().unknown_issuer(payload));
         }
-        self.cache(&claims, key, issuer.leeway);
+        self.cache(&claims, key, issuer.leeway, token.scheme);
         Ok(claims)
     }
 
     /// Reads the remaining claims of a token that is for this API.
     fn read_claims(
         &self,
-        token: &[u8],
+        token: Presented<'_>,
         payload: &JsonObject<'_>,
         issuer: &TrustedIssuer,
         issued_for: &IssuedFor<'_>,
         lifetime: Lifetime,
         key_id: Option<&str>,
     ) -> Result<Claims, Error> {
+        let binding = confirmation::check(payload, token)?;
         let subject = identity::optional_name(payload, "sub")?;
         let token_id = identity::optional_name(payload, "jti")?;
         if token_id.is_none() && self.0.hooks.requires_token_id {
@@ -435,30 +537,43 @@ impl Verifier {
             }
         };
         Ok(Claims::new(
-            token,
+            token.token,
             Arc::clone(&issuer.identifier),
             &Named { subject: subject.as_deref(), token_id: token_id.as_deref(), issued_for },
             payload.text(),
             granted,
             lifetime,
-            revocable,
+            CheckedAtUse { revocable, binding },
         ))
     }
 
     /// Returns the claims of a cached token, if the token is still valid.
-    fn cached(&self, token: &[u8], now: NumericDate, overdue: OverdueKeys) -> Option<Claims> {
-        let cache = &self.0.cache;
+    #[inline]
+    fn cached(&self, token: Presented<'_>, now: NumericDate, overdue: OverdueKeys) -> Option<Claims> {
+        let cache = self.cache_of(token.scheme)?;
         if cache.is_off() {
             return None;
         }
         let claims =
-            cache.find(token, |entry| entry.valid.contain(now) && entry.key.is_current(now, overdue));
+            cache.find(token.token, |entry| entry.valid.contain(now) && entry.key.is_current(now, overdue));
         metrics::looked_up(claims.is_some());
         claims
     }
 
-    fn cache(&self, claims: &Claims, key: KeyRef, leeway: Duration) {
-        let cache = &self.0.cache;
+    /// Returns the cache for tokens that are presented in this scheme.
+    #[inline]
+    fn cache_of(&self, scheme: Scheme) -> Option<&Cache> {
+        match scheme {
+            Scheme::Bearer => Some(&self.0.cache),
+            #[cfg(feature = "http")]
+            Scheme::Dpop => self.0.bound.as_ref().map(|bound| &bound.cache),
+            #[cfg(not(feature = "http"))]
+            Scheme::Dpop => None,
+        }
+    }
+
+    fn cache(&self, claims: &Claims, key: KeyRef, leeway: Duration, scheme: Scheme) {
+        let Some(cache) = self.cache_of(scheme) else { return };
         if !cache.is_off()
             && let Insert::Stored { evicted: evicted @ 1.. } = cache.insert(Entry::new(claims, key, leeway))
         {

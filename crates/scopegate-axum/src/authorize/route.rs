@@ -47,20 +47,25 @@ impl Route {
     #[inline]
     pub(crate) fn ask_rules<B>(&self, request: &mut Request<B>, decided: &mut Decided) {
         if !self.rules.is_empty() {
-            self.ask_each_rule(request, decided);
+            self.ask_rules_about_token(request, decided);
         }
     }
 
     #[inline(never)]
-    fn ask_each_rule<B>(&self, request: &mut Request<B>, decided: &mut Decided) {
+    fn ask_rules_about_token<B>(&self, request: &mut Request<B>, decided: &mut Decided) {
         let Ok(Some(claims)) = decided else { return };
+        if let Err(denied) = self.ask_each_rule(request, claims) {
+            *decided = Err(Rejection::from(denied).with_claims(claims.clone()));
+        }
+    }
+
+    /// Returns the first denial.
+    pub(crate) fn ask_each_rule<B>(&self, request: &mut Request<B>, claims: &Claims) -> Result<(), Denied> {
         let (mut parts, ()) = Request::new(()).into_parts();
         swap(request, &mut parts);
         let asked = self.rules.iter().try_for_each(|rule| rule(claims, &parts));
         swap(request, &mut parts);
-        if let Err(denied) = asked {
-            *decided = Err(Rejection::from(denied).with_claims(claims.clone()));
-        }
+        asked
     }
 
     /// Returns the protocol of the response to a rejected request.

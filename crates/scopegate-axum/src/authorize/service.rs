@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use scopegate::http::Authorization;
+use scopegate::http::{AcceptedRequest, Authorization, PendingRecording, Recording, Rejection};
 use tower_service::Service;
 
-use crate::authorize::future::{ResponseFuture, State};
+use crate::authorize::future::{ResponseFuture, Settled, State};
+use crate::authorize::proof;
 use crate::authorize::record::{self, Accepted, Arrival};
 use crate::authorize::route::Route;
 use crate::authorize::{Authorized, pass};
@@ -64,7 +65,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let route = Arc::clone(&self.route);
         let arrival = Arrival::now(&route);
-        let mut authorization = route.authorizer.authorize(request.headers());
+        let mut authorization = proof::authorize(&route.authorizer, &request);
         if let Authorization::Ready(decided) = &mut authorization {
             route.ask_rules(&mut request, decided);
         }
@@ -74,16 +75,17 @@ where
                 let verdict = Authorized { authorizer: Arc::clone(&route.authorizer), claims };
                 State::Accepted { response: pass(&mut self.inner, request, verdict), accepted }
             }
-            Authorization::Ready(Err(rejection)) => {
-                self.release_readiness();
-                record::rejected(&route.authorizer, &request, &rejection, arrival);
-                State::Rejected { rejection: Some(rejection), protocol: route.protocol(&request) }
-            }
+            Authorization::Ready(Err(rejection)) => self.reject(&route, &request, rejection, arrival),
+            Authorization::Proven(proven) => match proof::record(&route, proven, &mut request) {
+                Recording::Done(Ok(accepted)) => self.accept_proof(&route, request, accepted, arrival),
+                Recording::Done(Err(rejection)) => self.reject(&route, &request, rejection, arrival),
+                Recording::Pending(pending) => self.wait_for_store(pending, request, arrival),
+            },
             Authorization::Pending(pending) => {
                 self.release_readiness();
                 let authorizer = Arc::clone(&route.authorizer);
                 State::Pending {
-                    decision: Box::pin(async move { pending.wait(&authorizer).await }),
+                    decision: Box::pin(async move { Settled::Granted(pending.wait(&authorizer).await) }),
                     parts: Some((self.inner.clone(), request, arrival)),
                 }
             }
@@ -93,6 +95,59 @@ where
 }
 
 impl<S: Clone, H> Authorize<S, H> {
+    #[inline]
+    fn reject<B>(
+        &mut self,
+        route: &Route,
+        request: &Request<B>,
+        rejection: Rejection,
+        arrival: Arrival,
+    ) -> State<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        self.release_readiness();
+        record::rejected(&route.authorizer, request, &rejection, arrival);
+        State::Rejected { rejection: Some(rejection), protocol: route.protocol(request) }
+    }
+
+    /// Passes a request on whose proof was used for the first time.
+    #[cold]
+    fn accept_proof<B>(
+        &mut self,
+        route: &Route,
+        mut request: Request<B>,
+        proof: AcceptedRequest,
+        arrival: Arrival,
+    ) -> State<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        let accepted = Accepted::new(route, &request, proof.claims(), arrival);
+        let verdict =
+            Authorized { authorizer: Arc::clone(&route.authorizer), claims: proof.claims().cloned() };
+        request.extensions_mut().insert(proof.clone());
+        State::Proven { response: pass(&mut self.inner, request, verdict), accepted, proof }
+    }
+
+    /// Waits for the store of used proofs that several instances share.
+    #[cold]
+    fn wait_for_store<B>(
+        &mut self,
+        pending: PendingRecording,
+        request: Request<B>,
+        arrival: Arrival,
+    ) -> State<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        self.release_readiness();
+        State::Pending {
+            decision: Box::pin(async move { Settled::Recorded(pending.wait().await) }),
+            parts: Some((self.inner.clone(), request, arrival)),
+        }
+    }
+
     /// Replaces the inner service with a clone, which is not ready. A ready service may hold a
     /// permit of a `ConcurrencyLimit`. Requests that are rejected, or wait for an invented key,
     /// must release it for others.

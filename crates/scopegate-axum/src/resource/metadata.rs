@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use axum_core::body::Body;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use scopegate::Scope;
 use scopegate::http::Problem;
+use scopegate::{Dpop, Scope};
 use serde_json::{Map, Value};
 use tower_service::Service;
 
@@ -25,6 +25,8 @@ use crate::resource::description::Description;
 /// | `authorization_servers` | the issuers that the verifier trusts, or [some](crate::ProtectedResource::with_authorization_servers) of them |
 /// | `scopes_supported` | the scopes that clients should request: the scopes in the challenges of the API's layers |
 /// | `bearer_methods_supported` | `header`, because tokens are read from `Authorization` only |
+/// | `dpop_signing_alg_values_supported` | the algorithms of [`Dpop`](scopegate::Dpop), if the verifier accepts proofs |
+/// | `dpop_bound_access_tokens_required` | `true`, if the verifier requires proofs |
 /// | `resource_name`, `resource_documentation` | the configured values |
 ///
 /// A member without values is left out (§3.2). `scopes_supported` also leaves out further
@@ -42,13 +44,17 @@ impl ResourceMetadata {
 
     /// Returns the document as JSON. Use it in frameworks that do not support tower services.
     pub fn document(&self) -> String {
-        let Description { identifier, authorization_servers, name, documentation, .. } = &*self.0;
+        let Description { identifier, authorization_servers, name, documentation, dpop, .. } = &*self.0;
+        let algorithms = dpop.iter().flat_map(Dpop::accepted_algorithms).map(|algorithm| algorithm.name());
+        let requires_proof = dpop.as_ref().is_some_and(Dpop::is_required);
         let scopes = self.0.scopes_to_request();
         let members = [
             ("resource", Some(identifier.as_str().into())),
             ("authorization_servers", list(authorization_servers.iter().map(String::as_str))),
             ("scopes_supported", list(scopes.iter().map(Scope::as_str))),
             ("bearer_methods_supported", list(["header"])),
+            ("dpop_signing_alg_values_supported", list(algorithms)),
+            ("dpop_bound_access_tokens_required", requires_proof.then_some(true.into())),
             ("resource_name", name.as_deref().map(Value::from)),
             ("resource_documentation", documentation.as_deref().map(Value::from)),
         ];

@@ -3,14 +3,17 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use scopegate_proto::scope::Scope;
 
+use crate::checks::confirmation::Scheme;
 use crate::claims::Claims;
+use crate::dpop::proof::PresentedProof;
 use crate::error::config::ConfigError;
-use crate::http::challenge::{Challenge, DEFAULT_REALM, MetadataUrl};
-use crate::http::credentials::bearer::{BearerToken, is_one_token};
+use crate::http::challenge::{Challenge, DEFAULT_REALM, DpopChallenge, MetadataUrl};
+use crate::http::credentials::bearer::{PresentedToken, is_one_token};
 use crate::http::credentials::{Credentials, MalformedCredentials};
+use crate::http::proven::{AcceptedRequest, ProvenRequest, nonce};
 use crate::http::rejection::{RaisedBy, Rejection, RejectionReason};
 use crate::http::template::{Kind, ResponseTemplate, ResponseTemplates};
 use crate::scope::requirement::Requirement;
@@ -22,7 +25,7 @@ use crate::verifier::pending::{Attempt, PendingVerification};
 /// Create one for each requirement at startup. See the [module](crate::http) for an example.
 #[derive(Clone)]
 pub struct Authorizer {
-    verifier: Verifier,
+    pub(super) verifier: Verifier,
     access: Access,
     challenge: Challenge,
     /// Rendered for the first rejection, when the challenge is final.
@@ -47,15 +50,29 @@ pub enum Authorization {
     /// The request is accepted or rejected. `None` instead of claims means that the token is
     /// [optional](Access::OptionalToken) and the request has none.
     Ready(Result<Option<Claims>, Rejection>),
+    /// The token and the proof are valid. The use of the proof must be recorded. Only
+    /// [`authorize_request`](Authorizer::authorize_request) returns it.
+    Proven(ProvenRequest),
     /// The token names an unknown key that its issuer may just have published.
     Pending(PendingAuthorization),
+}
+
+/// The decision about a request that is not rejected.
+#[derive(Debug)]
+pub enum Grant {
+    /// The request is accepted.
+    Accepted(AcceptedRequest),
+    /// The token and the proof are valid. The use of the proof must be recorded.
+    Proven(ProvenRequest),
 }
 
 /// A decision that depends on a key that is being fetched.
 #[must_use = "nothing is decided until wait() is awaited"]
 #[derive(Debug)]
 pub struct PendingAuthorization {
-    verification: PendingVerification,
+    pub(super) verification: PendingVerification,
+    /// `None` for a bearer token.
+    pub(super) proof: Option<Box<PresentedProof>>,
 }
 
 impl Authorizer {
@@ -89,8 +106,11 @@ impl Authorizer {
             Access::Token | Access::OptionalToken => Vec::new(),
         };
         let scopes: Vec<&str> = scopes.into_iter().map(Scope::as_str).collect();
-        let challenge =
-            Challenge { realm: DEFAULT_REALM.to_owned(), resource_metadata: None, scope: scopes.join(" ") };
+        let challenge = Challenge {
+            scope: scopes.join(" "),
+            dpop: verifier.dpop().map(|policy| DpopChallenge::new(&policy.settings)),
+            ..Challenge::new(DEFAULT_REALM)
+        };
         Self { verifier: verifier.clone(), access, challenge, templates: OnceLock::new() }
     }
 
@@ -124,6 +144,9 @@ impl Authorizer {
     }
 
     /// Decides about a request by its headers, without waiting.
+    ///
+    /// Tokens with a proof are rejected. If the verifier accepts them, call
+    /// [`authorize_request`](Self::authorize_request) instead.
     pub fn authorize(&self, headers: &HeaderMap) -> Authorization {
         self.authorize_credentials(Credentials::from_headers(headers))
     }
@@ -134,9 +157,9 @@ impl Authorizer {
     /// # Errors
     /// Returns the [`Rejection`] of the request.
     pub async fn authorize_or_refresh(&self, headers: &HeaderMap) -> Result<Option<Claims>, Rejection> {
-        match self.authorize(headers) {
-            Authorization::Ready(result) => result,
-            Authorization::Pending(pending) => pending.wait(self).await,
+        match self.authorize(headers).settle(self).await? {
+            Grant::Accepted(accepted) => Ok(accepted.into_claims()),
+            Grant::Proven(proven) => Ok(proven.record_and_wait(None).await?.into_claims()),
         }
     }
 
@@ -145,17 +168,31 @@ impl Authorizer {
         Authorization::Ready(match (credentials, &self.access) {
             (Credentials::Bearer(token), _) => return self.authorize_token(token),
             (Credentials::Malformed(how), _) => Err(Rejection::new(RejectionReason::Malformed(how))),
-            (Credentials::None | Credentials::Unsupported, Access::OptionalToken) => Ok(None),
-            (Credentials::Unsupported, Access::Token | Access::Scopes(_)) => {
-                Err(Rejection::new(RejectionReason::UnsupportedScheme))
+            // Its proof is not checked here, so it is not taken for a request without a token.
+            (Credentials::Dpop(_), Access::OptionalToken) if self.verifier.dpop().is_some() => {
+                Err(self.without_credentials(RejectionReason::UnsupportedScheme))
+            }
+            (Credentials::None | Credentials::Unsupported | Credentials::Dpop(_), Access::OptionalToken) => {
+                Ok(None)
+            }
+            (Credentials::Unsupported | Credentials::Dpop(_), Access::Token | Access::Scopes(_)) => {
+                Err(self.without_credentials(RejectionReason::UnsupportedScheme))
             }
             (Credentials::None, Access::Token | Access::Scopes(_)) => {
-                Err(Rejection::new(RejectionReason::NoCredentials))
+                Err(self.without_credentials(RejectionReason::NoCredentials))
             }
         })
     }
 
-    fn authorize_token(&self, token: BearerToken<'_>) -> Authorization {
+    fn without_credentials(&self, reason: RejectionReason) -> Rejection {
+        let rejection = Rejection::new(reason);
+        match &self.challenge.dpop {
+            Some(dpop) if dpop.is_required => rejection.in_scheme(Scheme::Dpop),
+            _ => rejection,
+        }
+    }
+
+    fn authorize_token(&self, token: PresentedToken<'_>) -> Authorization {
         Authorization::Ready(match self.verifier.attempt(token.as_bytes()) {
             Attempt::Done(Ok(claims)) => self.require_scopes(claims),
             Attempt::Done(Err(_)) if !is_one_token(token.as_bytes()) => {
@@ -163,13 +200,13 @@ impl Authorizer {
             }
             Attempt::Done(Err(rejected)) => Err(rejected.into()),
             Attempt::Pending(verification) => {
-                return Authorization::Pending(PendingAuthorization { verification });
+                return Authorization::Pending(PendingAuthorization { verification, proof: None });
             }
         })
     }
 
     #[inline]
-    fn require_scopes(&self, claims: Claims) -> Result<Option<Claims>, Rejection> {
+    pub(super) fn require_scopes(&self, claims: Claims) -> Result<Option<Claims>, Rejection> {
         if let Access::Scopes(requirement) = &self.access
             && let Err(error) = claims.require_ref(requirement)
         {
@@ -187,13 +224,23 @@ impl Authorizer {
         let kind = rejection.kind();
         if let (Kind::InsufficientScope, RaisedBy::Application) = (kind, rejection.raised_by) {
             let scope = rejection.additional_scopes(&self.challenge.scope);
-            return ResponseTemplate::new(kind, &Challenge { scope, ..self.challenge.clone() });
+            let challenge = Challenge { scope, ..self.challenge.clone() };
+            return ResponseTemplate::new(kind, rejection.scheme, &challenge);
         }
         let templates = self.templates.get_or_init(|| ResponseTemplates::new(&self.challenge));
-        match (templates.get(kind), kind) {
+        let template = match (templates.get(kind, rejection.scheme), kind) {
             (Some(template), Kind::Unavailable { retry_after }) => template.with_retry_after(retry_after),
             (Some(template), _) => template.clone(),
-            (None, _) => ResponseTemplate::new(kind, &self.challenge),
+            (None, _) => ResponseTemplate::new(kind, rejection.scheme, &self.challenge),
+        };
+        // With each 401, so that a client whose proof is rejected for another reason needs no second
+        // attempt for the nonce. Bearer callers get none.
+        if rejection.scheme != Some(Scheme::Dpop) || kind.status() != StatusCode::UNAUTHORIZED {
+            return template;
+        }
+        match (&rejection.reason(), nonce(&self.verifier)) {
+            (RejectionReason::Token(_), Some(nonce)) => template.with_nonce(nonce),
+            _ => template,
         }
     }
 }
@@ -207,8 +254,13 @@ impl PendingAuthorization {
     ///
     /// # Panics
     /// Panics outside of a Tokio runtime with timers.
-    pub async fn wait(self, authorizer: &Authorizer) -> Result<Option<Claims>, Rejection> {
-        authorizer.require_scopes(self.verification.decide().await?)
+    pub async fn wait(self, authorizer: &Authorizer) -> Result<Grant, Rejection> {
+        if let Some(proof) = self.proof {
+            let decided = self.verification.decide_bound(&proof).await;
+            return authorizer.require_scopes_of_bound(decided).map(Grant::Proven);
+        }
+        let claims = authorizer.require_scopes(self.verification.decide().await?)?;
+        Ok(Grant::Accepted(AcceptedRequest::without_proof(claims)))
     }
 }
 

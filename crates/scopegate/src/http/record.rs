@@ -80,6 +80,7 @@ impl Rejection {
             RejectionReason::Token(
                 Error::KeysUnavailable { .. }
                 | Error::RevocationsUnavailable { .. }
+                | Error::ReplayStoreUnavailable { .. }
                 | Error::UnexpectedClaims { .. },
             ) => Level::WARN,
             _ => Level::INFO,

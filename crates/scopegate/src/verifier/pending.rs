@@ -6,7 +6,10 @@ use std::time::Duration;
 use scopegate_proto::jws::CompactJws;
 use tokio::time::{Instant, timeout_at};
 
+use crate::checks::confirmation::{Presented, Scheme};
 use crate::claims::Claims;
+#[cfg(feature = "http")]
+use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::issuer::registry::{KeyLookup, Missing};
 use crate::keys::fetched::OverdueKeys;
@@ -37,6 +40,13 @@ pub(crate) enum Attempt {
     Pending(PendingVerification),
 }
 
+/// An [`Attempt`] with a token that is bound to a key.
+#[cfg(feature = "http")]
+pub(crate) enum BoundAttempt {
+    Done(Result<(Claims, CheckedProof), Rejected>),
+    Pending(PendingVerification),
+}
+
 /// A verification that needs a key or an issuer which may arrive. It owns the token and its parts,
 /// so waiting borrows nothing.
 #[must_use = "nothing is decided until wait() is awaited"]
@@ -44,12 +54,23 @@ pub struct PendingVerification {
     verifier: Verifier,
     waits_for: WaitsFor,
     token: Box<[u8]>,
+    scheme: Scheme,
     parts: CompactJws,
 }
 
 impl PendingVerification {
-    pub(crate) fn new(verifier: &Verifier, token: &[u8], parts: CompactJws, waits_for: WaitsFor) -> Self {
-        Self { verifier: verifier.clone(), waits_for, token: token.into(), parts }
+    pub(crate) fn new(
+        verifier: &Verifier,
+        token: Presented<'_>,
+        parts: CompactJws,
+        waits_for: WaitsFor,
+    ) -> Self {
+        let Presented { token, scheme } = token;
+        Self { verifier: verifier.clone(), waits_for, token: token.into(), scheme, parts }
+    }
+
+    fn presented(&self) -> Presented<'_> {
+        Presented { token: &self.token, scheme: self.scheme }
     }
 
     /// Waits for the key, at most 2 s, and then verifies the token.
@@ -70,6 +91,16 @@ impl PendingVerification {
         self.verifier.decide(result)
     }
 
+    /// Like [`decide`](Self::decide), with the proof of a bound token.
+    #[cfg(feature = "http")]
+    pub(crate) async fn decide_bound(
+        self,
+        proof: &PresentedProof,
+    ) -> Result<(Claims, CheckedProof), Rejected> {
+        let result = self.verify_when_settled().await;
+        self.verifier.decide_bound(result, proof)
+    }
+
     async fn verify_when_settled(&self) -> Result<Claims, Error> {
         let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
         match &self.waits_for {
@@ -77,7 +108,7 @@ impl PendingVerification {
             #[cfg(feature = "fetch")]
             WaitsFor::Issuer(unresolved) => {
                 self.resolved(unresolved, deadline).await?;
-                match self.verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Wait) {
+                match self.verifier.verify_parts(self.presented(), &self.parts, OverdueKeys::Wait) {
                     Ok(claims) => Ok(claims),
                     Err(Undecided::Rejected(error)) => Err(error),
                     // The first fetch of its keys.
@@ -149,10 +180,10 @@ impl PendingVerification {
     /// changed.
     fn verify_again(&self) -> Result<Claims, Error> {
         // Another request may have waited with the same token.
-        if let Some(claims) = self.verifier.cached(&self.token, self.verifier.now(), OverdueKeys::Use) {
+        if let Some(claims) = self.verifier.cached(self.presented(), self.verifier.now(), OverdueKeys::Use) {
             return Ok(claims);
         }
-        self.verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Use).map_err(|undecided| {
+        self.verifier.verify_parts(self.presented(), &self.parts, OverdueKeys::Use).map_err(|undecided| {
             match undecided {
                 Undecided::Rejected(error) => error,
                 Undecided::Waits(waits) => waits.error(),

@@ -1,0 +1,45 @@
+//! Requests with a DPoP proof (RFC 9449): the URL that the proof names, and the record of its use.
+
+use http::{Request, Uri};
+use scopegate::http::{AcceptedRequest, Authorization, Authorizer, Credentials, ProvenRequest, Recording};
+
+use crate::authorize::route::Route;
+
+/// Decides about a request, without waiting.
+#[inline]
+pub(crate) fn authorize<B>(authorizer: &Authorizer, request: &Request<B>) -> Authorization {
+    match Credentials::from_headers(request.headers()) {
+        Credentials::Dpop(_) => with_proof(authorizer, request),
+        credentials => authorizer.authorize_credentials(credentials),
+    }
+}
+
+#[cold]
+fn with_proof<B>(authorizer: &Authorizer, request: &Request<B>) -> Authorization {
+    authorizer.authorize_request(request.method(), original_uri(request), request.headers())
+}
+
+/// Returns the URI as the request arrived. `Router::nest` removes the beginning of its path for
+/// inner services.
+fn original_uri<B>(request: &Request<B>) -> &Uri {
+    #[cfg(feature = "matched-path")]
+    if let Some(axum::extract::OriginalUri(uri)) = request.extensions().get() {
+        return uri;
+    }
+    request.uri()
+}
+
+/// Applies the rules, and then records the use of the proof. An inner layer of the same verifier
+/// sees the proof again, and does not record it again.
+#[cold]
+pub(crate) fn record<B>(route: &Route, proven: ProvenRequest, request: &mut Request<B>) -> Recording {
+    match route.ask_each_rule(request, proven.claims()) {
+        Err(denied) => Recording::Done(Err(proven.reject(denied))),
+        Ok(()) => proven.record(accepted(request).and_then(AcceptedRequest::receipt)),
+    }
+}
+
+/// Returns the accepted proof of a request.
+pub(crate) fn accepted<B>(request: &Request<B>) -> Option<&AcceptedRequest> {
+    request.extensions().get()
+}
