@@ -15,6 +15,7 @@ mod rejection;
 #[cfg(feature = "tonic")]
 mod tonic;
 mod decision;
+mod dpop;
 mod rules;
 #[cfg(feature = "jsonwebtoken")]
 mod migration;
