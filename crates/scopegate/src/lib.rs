@@ -67,9 +67,15 @@
 //! [`RevocationFile`], or by a [`RevocationSource`] of your own. They are looked up at each use of a
 //! token.
 //!
+//! # DPoP
+//!
+//! With the feature `http`, `VerifierBuilder::dpop` accepts or requires tokens that are bound to a key
+//! of their client (RFC 9449). Each request has a proof, which is accepted once. Without it, such
+//! tokens are rejected.
+//!
 //! # Cryptography
 //!
-//! The crate uses aws-lc-rs, called from one file. Keys are prepared when a set is fetched. You
+//! The crate uses aws-lc-rs, called from two files. Keys are prepared when a set is fetched. You
 //! don't need to install or select a provider. [`Algorithm`] lists the algorithms, which are all
 //! asymmetric.
 //!
@@ -106,7 +112,7 @@
 //! # Not supported
 //!
 //! - Encrypted tokens (JWE), and opaque tokens (introspection).
-//! - Sender-constrained tokens (DPoP, mutual TLS). They are rejected, because they must not be
+//! - Tokens that are bound to a certificate (mutual TLS). They are rejected, because they must not be
 //!   accepted as bearer tokens.
 //! - Questions to the issuer whether a token was revoked. [`Revocations`] contain the entries that
 //!   the application and its feeds add.
