@@ -255,6 +255,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `matched-path` | the pattern of axum's route in logs and for observers. On by default |
+//! | `original-uri` | DPoP proofs for routes inside of `Router::nest` |
 //! | `metrics` | the counters of `scopegate` and `scopegate_requests_total`, through the crate `metrics` |
 //! | `test-util` | for tests: claims without a token, and a check that routes are protected. It does not compile without `debug_assertions` |
 //! | `tonic` | for tonic 0.14: layers around its server, and claims and rejections in its handlers |

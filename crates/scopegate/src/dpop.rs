@@ -120,13 +120,15 @@ impl Dpop {
     /// Sets the path that a proxy removes from the URLs of clients. Default: none.
     ///
     /// With `/shop`, a client signs `https://api.example/shop/orders` for a request that arrives as
-    /// `/orders`. Don't set it for axum's `Router::nest`, because the layers read the original URL.
+    /// `/orders`. Don't set it for axum's `Router::nest`: with the feature `original-uri`, the layers of
+    /// `scopegate-axum` read the original URL.
     pub fn path_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.path_prefix = prefix.into();
         self
     }
 
-    /// Sets the accepted algorithms of proofs. Default: ES256, ES384, EdDSA and PS256.
+    /// Sets the accepted algorithms of proofs. Default: `ES256`, `ES384`, `EdDSA`
+    /// and `PS256`.
     ///
     /// Challenges and metadata list them. An empty list is [`ConfigError::OutOfRange`].
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {

@@ -99,7 +99,6 @@ impl Proof {
 }
 
 /// Returns the token with a confirmation of this key (RFC 9449 §6.1).
-#[must_use]
 pub fn bound_to(key: &SigningKey, token: Mint) -> Mint {
     token.claim("cnf", json!({ "jkt": thumbprint(key) }))
 }
@@ -108,12 +107,13 @@ pub fn bound_to(key: &SigningKey, token: Mint) -> Mint {
 pub fn thumbprint(key: &SigningKey) -> String {
     let jwk = key.jwk();
     // serde_json writes the members in alphabetical order.
-    let members: &[&str] = match jwk["kty"].as_str() {
+    let members: &[&str] = match jwk.get("kty").and_then(Value::as_str) {
         Some("RSA") => &["e", "kty", "n"],
         Some("EC") => &["crv", "kty", "x", "y"],
         _ => &["crv", "kty", "x"],
     };
-    let text: Vec<String> = members.iter().map(|name| format!("\"{name}\":{}", jwk[name])).collect();
+    let text: Vec<String> =
+        members.iter().map(|name| format!("\"{name}\":{}", jwk.get(name).unwrap_or(&Value::Null))).collect();
     hash(&format!("{{{}}}", text.join(",")))
 }
 

@@ -52,7 +52,7 @@ pin_project! {
         Rejected { rejection: Option<scopegate::http::Rejection>, protocol: Protocol },
         Accepted { #[pin] response: S::Future, accepted: Accepted },
         // Like `Accepted`, and the response may need the next nonce.
-        Proven { #[pin] response: S::Future, accepted: Accepted, proof: AcceptedRequest },
+        Proven { #[pin] response: S::Future, accepted: Accepted, proof: Box<AcceptedRequest> },
         // Boxed, because few requests get here: those whose token has an unknown key, and those whose
         // proof is recorded elsewhere.
         Pending { decision: Decision, parts: Option<(S, Request<ReqBody>, Arrival)> },
@@ -131,7 +131,7 @@ where
                 StateProjection::Readying { inner, parts } => {
                     ready!(inner.poll_ready(cx))?;
                     let (authorized, request, accepted) = parts.take().expect(ONCE);
-                    match proof::accepted(&request).cloned() {
+                    match proof::accepted(&request).cloned().map(Box::new) {
                         Some(proof) => {
                             State::Proven { response: pass(inner, request, authorized), accepted, proof }
                         }

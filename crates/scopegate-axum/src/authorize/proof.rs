@@ -1,28 +1,28 @@
 //! Requests with a DPoP proof (RFC 9449): the URL that the proof names, and the record of its use.
 
 use http::{Request, Uri};
-use scopegate::http::{AcceptedRequest, Authorization, Authorizer, Credentials, ProvenRequest, Recording};
+use scopegate::http::{AcceptedRequest, Authorization, Authorizer, ProvenRequest, Recording};
 
 use crate::authorize::route::Route;
 
 /// Decides about a request, without waiting.
 #[inline]
-pub(crate) fn authorize<B>(authorizer: &Authorizer, request: &Request<B>) -> Authorization {
-    match Credentials::from_headers(request.headers()) {
-        Credentials::Dpop(_) => with_proof(authorizer, request),
-        credentials => authorizer.authorize_credentials(credentials),
+pub(crate) fn authorize<B>(route: &Route, request: &Request<B>) -> Authorization {
+    if route.accepts_proofs {
+        return with_proof(&route.authorizer, request);
     }
+    route.authorizer.authorize(request.headers())
 }
 
-#[cold]
+#[inline(never)]
 fn with_proof<B>(authorizer: &Authorizer, request: &Request<B>) -> Authorization {
     authorizer.authorize_request(request.method(), original_uri(request), request.headers())
 }
 
 /// Returns the URI as the request arrived. `Router::nest` removes the beginning of its path for
-/// inner services.
+/// inner services. Without the feature, a proof for the whole path is rejected there.
 fn original_uri<B>(request: &Request<B>) -> &Uri {
-    #[cfg(feature = "matched-path")]
+    #[cfg(feature = "original-uri")]
     if let Some(axum::extract::OriginalUri(uri)) = request.extensions().get() {
         return uri;
     }

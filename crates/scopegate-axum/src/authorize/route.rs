@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::Request;
 use http::request::Parts;
 use scopegate::http::{Authorizer, Rejection};
-use scopegate::{Claims, Denied};
+use scopegate::{Claims, Denied, middleware};
 
 use crate::rejection::grpc::Protocol;
 
@@ -18,6 +18,7 @@ pub(crate) type Rule = Arc<dyn Fn(&Claims, &Parts) -> Result<(), Denied> + Send 
 pub(crate) type Decided = Result<Option<Claims>, Rejection>;
 
 /// The requirements of one layer.
+#[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 #[derive(Clone)]
 pub(crate) struct Route {
     pub(crate) authorizer: Arc<Authorizer>,
@@ -25,6 +26,8 @@ pub(crate) struct Route {
     /// True if an observer or the metric records accepted requests. It is computed once, because a
     /// verifier's observers do not change.
     pub(crate) records_accepted: bool,
+    /// True if the verifier accepts DPoP proofs.
+    pub(crate) accepts_proofs: bool,
     /// True if the verifier has an observer. Only observers read how long a decision took.
     pub(crate) is_observed: bool,
     /// True if rejected gRPC calls get gRPC responses.
@@ -35,6 +38,7 @@ impl Route {
     pub(crate) fn new(authorizer: Authorizer) -> Self {
         Self {
             records_accepted: authorizer.records_accepted(),
+            accepts_proofs: middleware::dpop(authorizer.verifier()).is_some(),
             is_observed: authorizer.is_observed(),
             authorizer: Arc::new(authorizer),
             rules: Vec::new(),

@@ -65,7 +65,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let route = Arc::clone(&self.route);
         let arrival = Arrival::now(&route);
-        let mut authorization = proof::authorize(&route.authorizer, &request);
+        let mut authorization = proof::authorize(&route, &request);
         if let Authorization::Ready(decided) = &mut authorization {
             route.ask_rules(&mut request, decided);
         }
@@ -127,7 +127,7 @@ impl<S: Clone, H> Authorize<S, H> {
         let verdict =
             Authorized { authorizer: Arc::clone(&route.authorizer), claims: proof.claims().cloned() };
         request.extensions_mut().insert(proof.clone());
-        State::Proven { response: pass(&mut self.inner, request, verdict), accepted, proof }
+        State::Proven { response: pass(&mut self.inner, request, verdict), accepted, proof: Box::new(proof) }
     }
 
     /// Waits for the store of used proofs that several instances share.

@@ -100,6 +100,7 @@ async fn proven_request_reaches_handler_once() {
     assert_eq!(status(&router, proven("/orders")).await, 200);
 }
 
+#[cfg(feature = "original-uri")]
 #[tokio::test]
 async fn proof_names_url_before_nesting() {
     // DP19

@@ -1,8 +1,12 @@
 //! The comparison of `htu` with the URL of the request (RFC 9449 §4.3, point 9).
 //!
-//! Both are normalized by RFC 3986 §6.2.2 and §6.2.3: case of scheme and host, default port, empty
-//! path, case of escapes, escaped unreserved characters, dot segments. Everything else is
-//! significant, such as empty segments, a trailing slash and `%2F`.
+//! Both are normalized by RFC 3986 §6.2.2 and §6.2.3:
+//!
+//! - Scheme and host are in lower case, and a default port is removed.
+//! - Escapes are in upper case, and unreserved characters are not escaped.
+//! - Dot segments are removed. An empty path is a slash.
+//!
+//! Everything else is significant. Examples are empty segments and `%2F`.
 
 use scopegate_proto::url::{SecureUrl, redacted};
 
@@ -11,9 +15,9 @@ use crate::error::config::ConfigError;
 /// The origin of the API for its clients, and the path that a proxy removes.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    /// In normal form, without a slash at the end.
+    /// In normal form.
     origin: String,
-    /// In normal form, without a slash at the end. Empty if no proxy removes a path.
+    /// In normal form and without a slash at the end. Empty if no proxy removes a path.
     prefix: String,
 }
 
@@ -46,7 +50,7 @@ impl Target {
     }
 }
 
-/// An absolute URL in normal form, without query and fragment.
+/// An absolute URL in normal form. It has no query and no fragment.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Url {
     text: String,
@@ -90,7 +94,7 @@ impl Url {
         Some(Self { text, path: at })
     }
 
-    /// Returns scheme, host and port.
+    /// Returns scheme and host. A port follows unless it is the default.
     pub(crate) fn origin(&self) -> &str {
         self.text.get(..self.path).unwrap_or_default()
     }
@@ -101,8 +105,8 @@ impl Url {
     }
 }
 
-/// Normalizes the path of an absolute URL. Returns `None` if it does not begin with a slash, or has
-/// other characters than a URL.
+/// Normalizes the path of an absolute URL. Returns `None` if it does not begin with a slash. Returns
+/// `None` if it has other characters than a URL.
 fn normalized_path(path: &str) -> Option<String> {
     if path.is_empty() {
         return Some("/".to_owned());
@@ -129,7 +133,7 @@ fn normalized_path(path: &str) -> Option<String> {
     Some(format!("/{}", kept.join("/")))
 }
 
-/// Writes escapes in upper case, and unescapes unreserved characters.
+/// Writes escapes in upper case. Unreserved characters are unescaped.
 fn with_normal_escapes(text: &str) -> Option<String> {
     let mut normal = String::with_capacity(text.len());
     let mut bytes = text.bytes();

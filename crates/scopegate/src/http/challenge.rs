@@ -6,12 +6,15 @@
 
 use std::fmt;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 use crate::checks::confirmation::Scheme;
 use crate::dpop::Dpop;
 
 use crate::resource_identifier::ResourceIdentifier;
+
+/// The header with a nonce for the client's next proof (RFC 9449 §8.2, §9).
+pub(super) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// The default realm.
 pub(super) const DEFAULT_REALM: &str = "api";

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use http::header::CACHE_CONTROL;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 use tokio::time::timeout;
 
 use crate::claims::Claims;
@@ -14,11 +14,9 @@ use crate::dpop::error::ProofError;
 use crate::dpop::proof::CheckedProof;
 use crate::dpop::replay::{ProofUse, ReplayStoreError, Store};
 use crate::error::Error;
+use crate::http::challenge::DPOP_NONCE;
 use crate::http::rejection::Rejection;
 use crate::verifier::Verifier;
-
-/// The header with the next nonce (RFC 9449 §8.2, §9).
-pub(super) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Upper bound on how long a request waits for a store that several instances share.
 const STORE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -12,9 +12,8 @@ use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::checks::confirmation::Scheme;
-use crate::http::challenge::{Challenge, ErrorCode};
+use crate::http::challenge::{Challenge, DPOP_NONCE, ErrorCode};
 use crate::http::problem::Problem;
-use crate::http::proven::DPOP_NONCE;
 
 /// The kinds of responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +77,12 @@ pub struct ResponseTemplate {
     detail: &'static str,
     problem: Problem,
     header: (HeaderName, HeaderValue),
+    /// `None` if the API accepts no proofs. Boxed, because most responses are copied without it.
+    more: Option<Box<MoreHeaders>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct MoreHeaders {
     /// The challenge of a second scheme.
     second: Option<HeaderValue>,
     nonce: Option<(HeaderName, HeaderValue)>,
@@ -110,7 +115,8 @@ impl ResponseTemplate {
         };
         let mut values = values.into_iter();
         let first = values.next().unwrap_or(HeaderValue::from_static("Bearer"));
-        Self { detail, problem, header: (name, first), second: values.next(), nonce: None }
+        let more = values.next().map(|second| Box::new(MoreHeaders { second: Some(second), nonce: None }));
+        Self { detail, problem, header: (name, first), more }
     }
 
     /// Returns the response with another time to wait.
@@ -120,7 +126,8 @@ impl ResponseTemplate {
 
     /// Returns the response with a nonce for the client's next proof.
     pub(super) fn with_nonce(self, nonce: HeaderValue) -> Self {
-        Self { nonce: Some((DPOP_NONCE, nonce)), ..self }
+        let second = self.more.and_then(|more| more.second);
+        Self { more: Some(Box::new(MoreHeaders { second, nonce: Some((DPOP_NONCE, nonce)) })), ..self }
     }
 
     /// Returns the status.
@@ -137,10 +144,10 @@ impl ResponseTemplate {
     /// `WWW-Authenticate` for each scheme, or `Retry-After` for 503. A `DPoP-Nonce` may follow.
     pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         let (name, first) = &self.header;
-        let challenges = [Some(first), self.second.as_ref()].into_iter().flatten();
-        challenges
-            .map(move |value| (name, value))
-            .chain(self.nonce.as_ref().map(|(name, nonce)| (name, nonce)))
+        let second = self.more.as_ref().and_then(|more| more.second.as_ref());
+        let nonce = self.more.as_ref().and_then(|more| more.nonce.as_ref());
+        let challenges = [Some(first), second].into_iter().flatten();
+        challenges.map(move |value| (name, value)).chain(nonce.map(|(name, nonce)| (name, nonce)))
     }
 
     /// Replaces these headers of a response.
@@ -159,13 +166,22 @@ impl ResponseTemplate {
         let headers = response.headers_mut();
         let (name, value) = self.header;
         headers.insert(name, value);
+        if let Some(more) = self.more {
+            more.add_to(headers);
+        }
+        response
+    }
+}
+
+impl MoreHeaders {
+    #[cold]
+    fn add_to(self, headers: &mut HeaderMap) {
         if let Some(second) = self.second {
             headers.append(WWW_AUTHENTICATE, second);
         }
         if let Some((name, nonce)) = self.nonce {
             headers.insert(name, nonce);
         }
-        response
     }
 }
 
@@ -185,8 +201,8 @@ impl ResponseTemplates {
     pub(super) fn new(challenge: &Challenge) -> Self {
         let (none, bearer, dpop) = (None, Some(Scheme::Bearer), Some(Scheme::Dpop));
         let always = [
-            (Kind::InvalidToken, bearer),
             (Kind::NoCredentials, none),
+            (Kind::InvalidToken, bearer),
             (Kind::InsufficientScope, bearer),
             (UNAVAILABLE, none),
             (Kind::Malformed, bearer),
