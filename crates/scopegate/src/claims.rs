@@ -270,6 +270,7 @@ impl Claims {
     }
 
     /// Returns the key to which the token is bound.
+    #[cfg(feature = "http")]
     pub(crate) fn binding(&self) -> Option<&Binding> {
         self.0.binding.as_deref()
     }

@@ -133,7 +133,7 @@ mod revocation;
 mod decision;
 mod claims;
 mod checks;
-#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only requests have proofs"))]
+#[cfg_attr(not(feature = "http"), allow(dead_code, unreachable_pub, reason = "only requests have proofs"))]
 mod dpop;
 mod keys;
 mod scope;

@@ -281,12 +281,9 @@ impl Verifier {
     }
 
     /// Returns whether bearer tokens are rejected.
+    #[cfg(feature = "http")]
     fn requires_proof(&self) -> bool {
-        #[cfg(feature = "http")]
-        let requires = self.dpop().is_some_and(|policy| policy.settings.is_required());
-        #[cfg(not(feature = "http"))]
-        let requires = false;
-        requires
+        self.dpop().is_some_and(|policy| policy.settings.is_required())
     }
 
     /// Looks up revocations of a valid token, runs the application's checks, and counts the result.
@@ -417,6 +414,7 @@ impl Verifier {
         overdue: OverdueKeys,
     ) -> Result<Claims, NotAccepted> {
         // Bearer tokens are not cached then.
+        #[cfg(feature = "http")]
         if token.scheme == Scheme::Bearer && self.requires_proof() {
             return Err(Error::ProofRequired.into());
         }

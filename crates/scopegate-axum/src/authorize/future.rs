@@ -82,8 +82,7 @@ where
                 StateProjection::Proven { response, accepted, proof } => {
                     let response = ready!(response.poll(cx))?;
                     let authorizer = &this.route.authorizer;
-                    let mut response = finish(response, accepted, authorizer, this.on_rejection);
-                    proof.add_headers(response.headers_mut());
+                    let response = finish_proven(response, accepted, proof, authorizer, this.on_rejection);
                     return Poll::Ready(Ok(response));
                 }
                 StateProjection::Rejected { rejection, protocol } => {
@@ -144,6 +143,20 @@ where
     }
 }
 
+/// Like [`finish`], and adds the next nonce.
+#[inline(never)]
+fn finish_proven<B>(
+    response: Response<B>,
+    accepted: &mut Accepted,
+    proof: &AcceptedRequest,
+    authorizer: &Authorizer,
+    on_rejection: &impl OnRejection<B>,
+) -> Response<B> {
+    let mut response = finish(response, accepted, authorizer, on_rejection);
+    proof.add_headers(response.headers_mut());
+    response
+}
+
 /// Puts an accepted proof into the request's extensions, for the response and for inner layers.
 fn remember<B>(
     recorded: Result<AcceptedRequest, scopegate::http::Rejection>,
@@ -158,6 +171,7 @@ fn remember<B>(
 
 /// Completes the response of the inner service if it is a handler's rejection, and records the
 /// decision.
+#[inline]
 fn finish<B>(
     response: Response<B>,
     accepted: &mut Accepted,

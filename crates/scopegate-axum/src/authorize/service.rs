@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use scopegate::http::{AcceptedRequest, Authorization, PendingRecording, Recording, Rejection};
+use scopegate::http::{Authorization, ProvenRequest, Recording};
 use tower_service::Service;
 
 use crate::authorize::future::{ResponseFuture, Settled, State};
@@ -75,12 +75,12 @@ where
                 let verdict = Authorized { authorizer: Arc::clone(&route.authorizer), claims };
                 State::Accepted { response: pass(&mut self.inner, request, verdict), accepted }
             }
-            Authorization::Ready(Err(rejection)) => self.reject(&route, &request, rejection, arrival),
-            Authorization::Proven(proven) => match proof::record(&route, proven, &mut request) {
-                Recording::Done(Ok(accepted)) => self.accept_proof(&route, request, accepted, arrival),
-                Recording::Done(Err(rejection)) => self.reject(&route, &request, rejection, arrival),
-                Recording::Pending(pending) => self.wait_for_store(pending, request, arrival),
-            },
+            Authorization::Ready(Err(rejection)) => {
+                self.release_readiness();
+                record::rejected(&route.authorizer, &request, &rejection, arrival);
+                State::Rejected { rejection: Some(rejection), protocol: route.protocol(&request) }
+            }
+            Authorization::Proven(proven) => return self.call_with_proof(route, proven, request, arrival),
             Authorization::Pending(pending) => {
                 self.release_readiness();
                 let authorizer = Arc::clone(&route.authorizer);
@@ -94,60 +94,47 @@ where
     }
 }
 
-impl<S: Clone, H> Authorize<S, H> {
-    #[inline]
-    fn reject<B>(
-        &mut self,
-        route: &Route,
-        request: &Request<B>,
-        rejection: Rejection,
-        arrival: Arrival,
-    ) -> State<S, B>
-    where
-        S: Service<Request<B>>,
-    {
-        self.release_readiness();
-        record::rejected(&route.authorizer, request, &rejection, arrival);
-        State::Rejected { rejection: Some(rejection), protocol: route.protocol(request) }
-    }
-
-    /// Passes a request on whose proof was used for the first time.
+impl<S, H: Clone> Authorize<S, H> {
+    /// Applies the rules, records the use of the proof, and passes the request on.
     #[cold]
-    fn accept_proof<B>(
+    #[inline(never)]
+    fn call_with_proof<B>(
         &mut self,
-        route: &Route,
+        route: Arc<Route>,
+        proven: ProvenRequest,
         mut request: Request<B>,
-        proof: AcceptedRequest,
         arrival: Arrival,
-    ) -> State<S, B>
+    ) -> ResponseFuture<S, B, H>
     where
-        S: Service<Request<B>>,
+        S: Service<Request<B>> + Clone,
     {
-        let accepted = Accepted::new(route, &request, proof.claims(), arrival);
-        let verdict =
-            Authorized { authorizer: Arc::clone(&route.authorizer), claims: proof.claims().cloned() };
-        request.extensions_mut().insert(proof.clone());
-        State::Proven { response: pass(&mut self.inner, request, verdict), accepted, proof: Box::new(proof) }
+        let state = match proof::record(&route, proven, &mut request) {
+            Recording::Done(Ok(proof)) => {
+                let accepted = Accepted::new(&route, &request, proof.claims(), arrival);
+                let claims = proof.claims().cloned();
+                let verdict = Authorized { authorizer: Arc::clone(&route.authorizer), claims };
+                request.extensions_mut().insert(proof.clone());
+                let response = pass(&mut self.inner, request, verdict);
+                State::Proven { response, accepted, proof: Box::new(proof) }
+            }
+            Recording::Done(Err(rejection)) => {
+                self.release_readiness();
+                record::rejected(&route.authorizer, &request, &rejection, arrival);
+                State::Rejected { rejection: Some(rejection), protocol: route.protocol(&request) }
+            }
+            Recording::Pending(pending) => {
+                self.release_readiness();
+                State::Pending {
+                    decision: Box::pin(async move { Settled::Recorded(pending.wait().await) }),
+                    parts: Some((self.inner.clone(), request, arrival)),
+                }
+            }
+        };
+        ResponseFuture { state, route, on_rejection: self.on_rejection.clone() }
     }
+}
 
-    /// Waits for the store of used proofs that several instances share.
-    #[cold]
-    fn wait_for_store<B>(
-        &mut self,
-        pending: PendingRecording,
-        request: Request<B>,
-        arrival: Arrival,
-    ) -> State<S, B>
-    where
-        S: Service<Request<B>>,
-    {
-        self.release_readiness();
-        State::Pending {
-            decision: Box::pin(async move { Settled::Recorded(pending.wait().await) }),
-            parts: Some((self.inner.clone(), request, arrival)),
-        }
-    }
-
+impl<S: Clone, H> Authorize<S, H> {
     /// Replaces the inner service with a clone, which is not ready. A ready service may hold a
     /// permit of a `ConcurrencyLimit`. Requests that are rejected, or wait for an invented key,
     /// must release it for others.

@@ -192,47 +192,61 @@ fn retry_value(retry_after: Duration) -> HeaderValue {
 /// The responses that are the same for every request to a route, except for `Retry-After` and
 /// `DPoP-Nonce`. Their texts do not reveal anything about a token.
 #[derive(Clone, Debug)]
-pub(super) struct ResponseTemplates(Vec<(Kind, Option<Scheme>, ResponseTemplate)>);
-
-/// It stands for any time in the list.
-const UNAVAILABLE: Kind = Kind::Unavailable { retry_after: Duration::ZERO };
+pub(super) struct ResponseTemplates {
+    no_credentials: ResponseTemplate,
+    several_headers: ResponseTemplate,
+    malformed: ResponseTemplate,
+    invalid_token: ResponseTemplate,
+    insufficient_scope: ResponseTemplate,
+    /// Lacks the time in `Retry-After`.
+    unavailable: ResponseTemplate,
+    /// The responses to requests with a proof. Empty if the API accepts none.
+    with_proof: Vec<(Kind, ResponseTemplate)>,
+}
 
 impl ResponseTemplates {
     pub(super) fn new(challenge: &Challenge) -> Self {
-        let (none, bearer, dpop) = (None, Some(Scheme::Bearer), Some(Scheme::Dpop));
-        let always = [
-            (Kind::NoCredentials, none),
-            (Kind::InvalidToken, bearer),
-            (Kind::InsufficientScope, bearer),
-            (UNAVAILABLE, none),
-            (Kind::Malformed, bearer),
-            (Kind::Malformed, none),
+        let template = |kind, scheme| ResponseTemplate::new(kind, scheme, challenge);
+        let (bearer, dpop) = (Some(Scheme::Bearer), Some(Scheme::Dpop));
+        let with_proof = [
+            Kind::NonceRequired,
+            Kind::InvalidProof,
+            Kind::InvalidToken,
+            Kind::InsufficientScope,
+            Kind::NoCredentials,
+            Kind::Malformed,
         ];
-        let with_proofs = [
-            (Kind::InvalidToken, dpop),
-            (Kind::InvalidProof, dpop),
-            (Kind::NonceRequired, dpop),
-            (Kind::InsufficientScope, dpop),
-            (Kind::NoCredentials, dpop),
-            (Kind::Malformed, dpop),
-        ];
-        let with_proofs = with_proofs.into_iter().filter(|_| challenge.dpop.is_some());
-        let kinds = always.into_iter().chain(with_proofs);
-        Self(
-            kinds
-                .map(|(kind, scheme)| (kind, scheme, ResponseTemplate::new(kind, scheme, challenge)))
-                .collect(),
-        )
+        let with_proof = with_proof.into_iter().filter(|_| challenge.dpop.is_some());
+        Self {
+            no_credentials: template(Kind::NoCredentials, None),
+            several_headers: template(Kind::Malformed, None),
+            malformed: template(Kind::Malformed, bearer),
+            invalid_token: template(Kind::InvalidToken, bearer),
+            insufficient_scope: template(Kind::InsufficientScope, bearer),
+            unavailable: template(Kind::Unavailable { retry_after: Duration::ZERO }, None),
+            with_proof: with_proof.map(|kind| (kind, template(kind, dpop))).collect(),
+        }
     }
 
     /// Returns the response, unless its document depends on the rejection. Set the time of
     /// [`Kind::Unavailable`] yourself.
+    #[inline]
     pub(super) fn get(&self, kind: Kind, scheme: Option<Scheme>) -> Option<&ResponseTemplate> {
-        let (kind, scheme) = match kind {
-            Kind::Unavailable { .. } => (UNAVAILABLE, None),
-            kind => (kind, scheme),
-        };
-        self.0.iter().find(|(one, of, _)| *one == kind && *of == scheme).map(|(_, _, template)| template)
+        match (kind, scheme) {
+            (Kind::Unavailable { .. }, _) => Some(&self.unavailable),
+            (_, Some(Scheme::Dpop)) => self.with_proof(kind),
+            (Kind::NoCredentials, _) => Some(&self.no_credentials),
+            (Kind::Malformed, None) => Some(&self.several_headers),
+            (Kind::Malformed, _) => Some(&self.malformed),
+            (Kind::InvalidToken, _) => Some(&self.invalid_token),
+            (Kind::InsufficientScope, _) => Some(&self.insufficient_scope),
+            (Kind::Denied { .. } | Kind::InvalidProof | Kind::NonceRequired, _) => None,
+        }
+    }
+
+    #[inline(never)]
+    fn with_proof(&self, kind: Kind) -> Option<&ResponseTemplate> {
+        self.with_proof.iter().find(|(one, _)| *one == kind).map(|(_, template)| template)
     }
 }
 
