@@ -219,7 +219,7 @@ impl Verifier {
     pub(crate) fn try_verify(&self, token: &[u8]) -> Verification {
         match self.attempt(token) {
             Attempt::Done(result) => Verification::Done(result.map_err(|rejected| rejected.error)),
-            Attempt::Pending(pending) => Verification::Pending(pending),
+            Attempt::Pending(pending) => Verification::Pending(*pending),
         }
     }
 
@@ -232,7 +232,9 @@ impl Verifier {
             Err(NotAccepted::Rejected(error)) => Err(error),
             Err(NotAccepted::Waits(waits, parts)) => match waits.settled_error() {
                 Some(error) => Err(error),
-                None => return Attempt::Pending(PendingVerification::new(self, token, parts, waits)),
+                None => {
+                    return Attempt::Pending(Box::new(PendingVerification::new(self, token, parts, waits)));
+                }
             },
         };
         Attempt::Done(self.decide(result))
@@ -247,7 +249,11 @@ impl Verifier {
             Err(NotAccepted::Rejected(error)) => Err(error),
             Err(NotAccepted::Waits(waits, parts)) => match waits.settled_error() {
                 Some(error) => Err(error),
-                None => return BoundAttempt::Pending(PendingVerification::new(self, token, parts, waits)),
+                None => {
+                    return BoundAttempt::Pending(Box::new(PendingVerification::new(
+                        self, token, parts, waits,
+                    )));
+                }
             },
         };
         BoundAttempt::Done(self.decide_bound(result, proof))

@@ -52,7 +52,8 @@ pin_project! {
         Rejected { rejection: Option<scopegate::http::Rejection>, protocol: Protocol },
         Accepted { #[pin] response: S::Future, accepted: Accepted },
         // Like `Accepted`, and the response may need the next nonce.
-        Proven { #[pin] response: S::Future, accepted: Accepted, proof: Box<AcceptedRequest> },
+        // Boxed, so that the future of a bearer token is not larger.
+        Proven { response: Pin<Box<S::Future>>, rest: Box<(Accepted, AcceptedRequest)> },
         // Boxed, because few requests get here: those whose token has an unknown key, and those whose
         // proof is recorded elsewhere.
         Pending { decision: Decision, parts: Option<(S, Request<ReqBody>, Arrival)> },
@@ -79,8 +80,9 @@ where
                     let authorizer = &this.route.authorizer;
                     return Poll::Ready(Ok(finish(response, accepted, authorizer, this.on_rejection)));
                 }
-                StateProjection::Proven { response, accepted, proof } => {
-                    let response = ready!(response.poll(cx))?;
+                StateProjection::Proven { response, rest } => {
+                    let response = ready!(response.as_mut().poll(cx))?;
+                    let (accepted, proof) = &mut **rest;
                     let authorizer = &this.route.authorizer;
                     let response = finish_proven(response, accepted, proof, authorizer, this.on_rejection);
                     return Poll::Ready(Ok(response));
@@ -130,10 +132,11 @@ where
                 StateProjection::Readying { inner, parts } => {
                     ready!(inner.poll_ready(cx))?;
                     let (authorized, request, accepted) = parts.take().expect(ONCE);
-                    match proof::accepted(&request).cloned().map(Box::new) {
-                        Some(proof) => {
-                            State::Proven { response: pass(inner, request, authorized), accepted, proof }
-                        }
+                    match proof::accepted(&request).cloned() {
+                        Some(proof) => State::Proven {
+                            response: Box::pin(pass(inner, request, authorized)),
+                            rest: Box::new((accepted, proof)),
+                        },
                         None => State::Accepted { response: pass(inner, request, authorized), accepted },
                     }
                 }

@@ -114,8 +114,8 @@ impl<S, H: Clone> Authorize<S, H> {
                 let claims = proof.claims().cloned();
                 let verdict = Authorized { authorizer: Arc::clone(&route.authorizer), claims };
                 request.extensions_mut().insert(proof.clone());
-                let response = pass(&mut self.inner, request, verdict);
-                State::Proven { response, accepted, proof: Box::new(proof) }
+                let response = Box::pin(pass(&mut self.inner, request, verdict));
+                State::Proven { response, rest: Box::new((accepted, proof)) }
             }
             Recording::Done(Err(rejection)) => {
                 self.release_readiness();

@@ -70,7 +70,8 @@ pub enum Grant {
 #[must_use = "nothing is decided until wait() is awaited"]
 #[derive(Debug)]
 pub struct PendingAuthorization {
-    pub(super) verification: PendingVerification,
+    /// Boxed, because it would be the largest part of a decision, and is rare.
+    pub(super) verification: Box<PendingVerification>,
     /// `None` for a bearer token.
     pub(super) proof: Option<Box<PresentedProof>>,
 }

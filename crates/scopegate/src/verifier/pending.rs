@@ -37,14 +37,15 @@ pub enum Verification {
 /// A [`Verification`] that also has the claims of a token that a check of the application denies.
 pub(crate) enum Attempt {
     Done(Result<Claims, Rejected>),
-    Pending(PendingVerification),
+    /// Boxed, because it is large and rare.
+    Pending(Box<PendingVerification>),
 }
 
 /// An [`Attempt`] with a token that is bound to a key.
 #[cfg(feature = "http")]
 pub(crate) enum BoundAttempt {
     Done(Result<(Claims, CheckedProof), Rejected>),
-    Pending(PendingVerification),
+    Pending(Box<PendingVerification>),
 }
 
 /// A verification that needs a key or an issuer which may arrive. It owns the token and its parts,
