@@ -95,7 +95,7 @@ where
 }
 
 impl<S, H: Clone> Authorize<S, H> {
-    /// Applies the rules, records the use of the proof, and passes the request on.
+    /// Records the use of the proof after the rules. Then passes the request on.
     #[cold]
     #[inline(never)]
     fn call_with_proof<B>(
