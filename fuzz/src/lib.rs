@@ -12,6 +12,8 @@ pub mod challenge;
 pub mod metadata;
 pub mod token_request;
 pub mod token_response;
+pub mod revocation_line;
+pub mod security_event;
 
 mod trust;
 mod signer;

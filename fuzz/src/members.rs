@@ -26,6 +26,10 @@ impl Members {
         (names.len() == members.0.len() && names.len() <= MAX_MEMBERS).then_some(members)
     }
 
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Returns the JSON text of a member.
     pub(crate) fn raw(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.get())

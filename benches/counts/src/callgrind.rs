@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{env, fs, io, process};
 
-use crate::measure::{COLLECTED, TIMES, WRITTEN};
+use crate::measure::{COLLECTED, COLLECTIONS, TIMES, WRITTEN};
 
 /// The counts of a case.
 #[derive(Clone, Debug)]
@@ -67,12 +67,21 @@ fn read(printed: &str, folder: Option<&Path>) -> io::Result<Vec<Cost>> {
             let mut number = || cell().parse().map_err(io::Error::other);
             let (allocations, bytes) = (number()?, number()?);
             let instructions = match folder {
-                Some(folder) => Some(instructions(&folder.join(format!("out.{}", position + 1)))?),
+                Some(folder) => Some(fewest(folder, position)?),
                 None => None,
             };
             Ok(Cost { name, floor, instructions, allocations, bytes })
         })
         .collect()
+}
+
+/// Returns the smallest count of the case at this position.
+fn fewest(folder: &Path, position: usize) -> io::Result<f64> {
+    let mut fewest = f64::INFINITY;
+    for number in 1..=COLLECTIONS {
+        fewest = fewest.min(instructions(&folder.join(format!("out.{}", position * COLLECTIONS + number)))?);
+    }
+    Ok(fewest)
 }
 
 /// Reads the instructions from the file that callgrind wrote after [`COLLECTED`].

@@ -13,6 +13,10 @@ const FIRST: usize = 5;
 /// a buffer.
 pub(crate) const TIMES: usize = 20;
 
+/// The number of times that callgrind collects. The smallest count is used, because the allocator
+/// may tidy up during any of them, for some thousand instructions.
+pub(crate) const COLLECTIONS: usize = 3;
+
 /// The function in which callgrind collects.
 pub(crate) const COLLECTED: &str = "scopegate_bench_counts::measure::collected*";
 /// The function after which callgrind writes the collected counts.
@@ -25,7 +29,7 @@ pub(crate) struct Allocations {
 
 #[allow(clippy::cast_precision_loss, reason = "they are small numbers")]
 pub(crate) fn allocations(case: &Case) -> Allocations {
-    let mut call = case.prepare(FIRST + 2 * TIMES);
+    let mut call = case.prepare(FIRST + (1 + COLLECTIONS) * TIMES);
     for _ in 0..FIRST {
         call();
     }
@@ -34,7 +38,9 @@ pub(crate) fn allocations(case: &Case) -> Allocations {
             call();
         }
     });
-    collect_and_write(&mut call);
+    for _ in 0..COLLECTIONS {
+        collect_and_write(&mut call);
+    }
     let times = TIMES as f64;
     Allocations { count: count as f64 / times, bytes: bytes as f64 / times }
 }

@@ -8,8 +8,8 @@ use std::ops::Deref;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::Extensions;
 use http::request::Parts;
-use scopegate::Requirement;
 use scopegate::http::Rejection as Decided;
+use scopegate::{AcceptedIssuers, Requirement};
 use serde::de::DeserializeOwned;
 
 use crate::authorize::Authorized;
@@ -88,6 +88,18 @@ impl<T> Claims<T> {
     pub fn require(&self, required: impl Into<Requirement>) -> Result<(), Rejection> {
         let rejected = |error| Decided::from(error).with_claims(self.verified.clone());
         Ok(self.verified.require(required).map_err(rejected)?)
+    }
+
+    /// Requires a token of one of these issuers. Use it in a handler that knows the tenant of the
+    /// requested resource. Layers can require it before the handler, see
+    /// [`RequireScope::with_issuers_for`](crate::RequireScope::with_issuers_for).
+    ///
+    /// # Errors
+    /// Returns a [`Rejection`] if another issuer or tenant issued the token. The layer sends it as a
+    /// 401.
+    pub fn require_issuer(&self, accepted: &AcceptedIssuers) -> Result<(), Rejection> {
+        let rejected = |error| Decided::from(error).with_claims(self.verified.clone());
+        Ok(self.verified.require_issuer(accepted).map_err(rejected)?)
     }
 }
 

@@ -36,14 +36,26 @@ struct Rfc9068;
 #[doc = include_str!("../../../docs/guide/providers/others.md")]
 struct Others;
 
+#[doc = include_str!("../../../docs/guide/redis.md")]
+struct Redis;
+
 #[doc = include_str!("../../../docs/guide/tenants.md")]
 struct Tenants;
+
+#[doc = include_str!("../../../docs/guide/hosts.md")]
+struct Hosts;
 
 #[doc = include_str!("../../../docs/guide/operating.md")]
 struct Operating;
 
 #[doc = include_str!("../../../docs/guide/revocation.md")]
 struct Revocation;
+
+#[doc = include_str!("../../../docs/guide/security-events.md")]
+struct SecurityEvents;
+
+#[doc = include_str!("../../../docs/guide/status-lists.md")]
+struct StatusLists;
 
 #[doc = include_str!("../../../docs/guide/rotation.md")]
 struct Rotation;

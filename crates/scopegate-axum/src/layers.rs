@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::request::Parts as RequestParts;
+use scopegate::AcceptedIssuers;
 use scopegate::http::{Authorizer, MetadataUrl};
 
 use crate::authorize::route::Route;
@@ -44,6 +45,17 @@ impl<H> Parts<H> {
             let authorizer = change(Arc::unwrap_or_clone(route.authorizer));
             Route { authorizer: Arc::new(authorizer), ..route }
         })
+    }
+
+    fn with_issuers(self, issuers: AcceptedIssuers) -> Self {
+        self.map(|authorizer| authorizer.with_issuers(issuers))
+    }
+
+    fn with_issuers_for(
+        self,
+        select: impl Fn(&RequestParts) -> AcceptedIssuers + Send + Sync + 'static,
+    ) -> Self {
+        self.change(|route| Route { selector: Some(Arc::new(select)), ..route })
     }
 
     fn with_http_responses(self) -> Self {

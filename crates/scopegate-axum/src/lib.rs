@@ -70,6 +70,8 @@
 //! Their challenges have the URL of the API's metadata. The metadata lists the issuers and the
 //! scopes.
 //!
+//! [`SecurityEventReceiver`] is an endpoint at which an issuer revokes tokens (RFC 8935).
+//!
 //! # Responses
 //!
 //! | request | response |
@@ -265,6 +267,7 @@
 pub mod test_util;
 
 mod resource;
+mod security_events;
 mod layers;
 #[cfg(feature = "tonic")]
 mod tonic;
@@ -286,15 +289,19 @@ pub use rejection::hook::{OnRejection, Unchanged};
 pub use resource::ProtectedResource;
 pub use resource::authorization_servers::AuthorizationServers;
 pub use resource::metadata::ResourceMetadata;
-pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason};
+pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason, request_host};
 pub use scopegate::{
-    Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Dpop, DpopNonces, Error, ErrorKind,
-    FetchAuthorization, Identity, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, NumericDate,
-    Principal, ProofError, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier,
-    Revocation, RevocationError, RevocationFile, RevocationSource, RevocationSourceStatus, RevocationStatus,
-    Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, StartPolicy, Status, Unverified, Verdict,
-    Verifier, VerifierBuilder, all_of, any_of,
+    AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Dpop, DpopNonces, Error,
+    ErrorKind, FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience,
+    Issuers, NumericDate, Principal, ProofError, Received, RefreshOutcome, RefreshTaskState, Requirement,
+    ResolverStatus, ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement,
+    RevocationSource, RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope,
+    ScopeSource, Scopes, SecurityEventError, SecurityEvents, SecurityEventsBuilder, StartPolicy, Status,
+    StatusList, StatusListStatus, TenantList, Tenants, Transmitter, Unverified, Verdict, Verifier,
+    VerifierBuilder, WeakRevocationSource, all_of, any_of,
 };
+pub use security_events::SecurityEventReceiver;
+pub use security_events::sender::InvalidBearerToken;
 
 /// Doc tests of this crate's README.
 #[cfg(doctest)]

@@ -153,7 +153,8 @@ impl ProtectedResource {
     ///
     /// Clients send their credentials to these servers, or the user's (§7.6). So the list can only
     /// contain issuers that the verifier trusts. Don't take it from a request. This only affects
-    /// the metadata: tokens from the other trusted issuers are still accepted.
+    /// the metadata: tokens from the other trusted issuers are still accepted, unless the API's layers
+    /// have [`RequireScope::with_issuers`].
     ///
     /// # Panics
     /// Panics if the issuers were selected with another verifier than the API's.

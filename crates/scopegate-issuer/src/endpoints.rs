@@ -1,8 +1,11 @@
 //! The routes of the server.
 
 mod authorize;
+mod events;
 mod jwks;
 mod metadata;
+mod revoke;
+mod status_list;
 mod token;
 
 use std::sync::Arc;
@@ -22,7 +25,10 @@ pub(crate) fn routes(pools: Pools, hosts: Arc<[AllowedHost]>) -> Router {
         .route("/oauth2/token", post(token::shared_token))
         .route("/{pool}/oauth2/token", post(token::pool_token))
         .route("/{pool}/oauth2/authorize", get(authorize::authorize))
+        .route("/{pool}/oauth2/revoke", post(revoke::revoke))
+        .route("/{pool}/events/poll", post(events::poll))
         .route("/{pool}/.well-known/jwks.json", get(jwks::jwks))
+        .route("/{pool}/status-list", get(status_list::status_list))
         .route("/{pool}/.well-known/openid-configuration", get(metadata::openid_configuration))
         // RFC 8414 §3.1: the well-known part comes between host and path.
         .route("/.well-known/oauth-authorization-server/{pool}", get(metadata::authorization_server))

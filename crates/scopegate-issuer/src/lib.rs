@@ -32,9 +32,12 @@
 //! | path | response |
 //! | --- | --- |
 //! | `POST /{pool}/oauth2/token` | a token for the client credentials grant (RFC 6749 §4.4), for a resource if one is named (RFC 8707) |
+//! | `POST /{pool}/oauth2/revoke` | 200 if the access token is revoked or invalid (RFC 7009): [`Pool::revoked_token_ids`] |
+//! | `POST /{pool}/events/poll` | security event tokens (RFC 8936) of [`Pool::queue_event`] |
 //! | `POST /oauth2/token` | the same, for the pool of the client |
 //! | `GET /{pool}/oauth2/authorize` | always 400; exists for clients that reject metadata without it, such as MCP clients |
 //! | `GET /{pool}/.well-known/jwks.json` | the key set of a pool (RFC 7517 §5) |
+//! | `GET /{pool}/status-list` | the status list of a pool (draft-ietf-oauth-status-list) |
 //! | `GET /{pool}/.well-known/openid-configuration` | metadata, as Cognito publishes it |
 //! | `GET /.well-known/oauth-authorization-server/{pool}` | metadata (RFC 8414), which Cognito lacks |
 //!
@@ -111,6 +114,7 @@ mod rehearsal;
 mod endpoints;
 mod client_auth;
 mod pool;
+mod push;
 mod server;
 
 mod mint;

@@ -2,6 +2,7 @@
 
 mod damage;
 mod providers;
+mod security_event;
 mod shape;
 
 use std::collections::BTreeMap;
@@ -109,6 +110,14 @@ impl Mint {
     pub fn audience(self, audience: &str) -> Self {
         let value = self.shape.audience(audience);
         self.claim("aud", value)
+    }
+
+    /// Sets `status`: the token's index in the status list of its issuer, which is published at the
+    /// issuer followed by `/status-list`. By default, tokens have no status.
+    pub fn status_index(self, index: u64) -> Self {
+        let issuer = self.claims.get("iss").and_then(Value::as_str).unwrap_or_default();
+        let uri = format!("{issuer}/status-list");
+        self.claim("status", json!({ "status_list": { "idx": index, "uri": uri } }))
     }
 
     /// Sets a claim to a value of any type.

@@ -1,10 +1,14 @@
 //! What can a test do with one user pool? The handle on its URLs, keys, faults and counters.
 
+pub(crate) mod events;
 pub(crate) mod registry;
 pub(crate) mod replay_cache;
+pub(crate) mod revoked;
 pub(crate) mod state;
+pub(crate) mod status_list;
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +19,7 @@ use crate::fault::plan::FaultPlan;
 use crate::http::caching::InvalidHeaderValue;
 use crate::keys::signing_key::SigningKey;
 use crate::mint::Mint;
+use crate::push::push;
 use crate::server::Server;
 
 /// A handle on one pool of a [`LocalIssuer`](crate::LocalIssuer).
@@ -68,6 +73,64 @@ impl Pool {
     /// [`Mint::sign`] signs it with the pool's signing key at that time.
     pub fn mint(&self) -> Mint {
         self.state.mint()
+    }
+
+    /// Returns the builder of a security event token of this issuer (RFC 8417) for the receiver with
+    /// this audience.
+    pub fn security_event(&self, audience: &str) -> Mint {
+        self.state.mint().into_security_event(audience)
+    }
+
+    /// Pushes a security event token to a receiver at an `http` URL (RFC 8935), signed with the
+    /// pool's current key. Returns the status of the response.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if there is no response, or if the URL has another scheme.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the `Mint` has no pool, or if it is called outside of a Tokio runtime.
+    pub async fn push_event(&self, url: &str, bearer_token: Option<&str>, set: &Mint) -> io::Result<u16> {
+        push(url, bearer_token, set.sign()).await
+    }
+
+    /// Queues a security event token for receivers that poll (RFC 8936), under its `jti`. It waits
+    /// until a receiver acknowledges or rejects it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the `Mint` has no pool.
+    pub fn queue_event(&self, set: &Mint) {
+        let id = set.claims().get("jti").and_then(|id| id.as_str().map(str::to_owned));
+        self.state.events().push(id.unwrap_or_default(), set.sign());
+    }
+
+    /// Returns the URL of the poll endpoint: the issuer followed by `/events/poll`.
+    pub fn poll_endpoint(&self) -> String {
+        format!("{}/events/poll", self.issuer())
+    }
+
+    /// Returns the number of security event tokens that wait for a receiver.
+    pub fn waiting_events(&self) -> usize {
+        self.state.events().waiting()
+    }
+
+    /// Returns the ids of the security event tokens that a receiver has rejected, each with the
+    /// receiver's code.
+    pub fn rejected_events(&self) -> Vec<(String, String)> {
+        self.state.events().rejected()
+    }
+
+    /// Returns the number of polls.
+    pub fn polls(&self) -> u64 {
+        self.state.events().polls()
+    }
+
+    /// Returns the ids (`jti`) of access tokens that their clients have revoked (RFC 7009), until
+    /// they expire.
+    pub fn revoked_token_ids(&self) -> Vec<String> {
+        self.state.revoked().ids(self.state.now())
     }
 
     /// Returns the key set as it is published now, without faults. This is not counted as a fetch.

@@ -1,5 +1,6 @@
 //! Claims: what does a verified token grant, and to which client and subject?
 
+pub(crate) mod accepted_issuers;
 pub(crate) mod identity;
 mod misfit;
 #[cfg(feature = "jsonwebtoken")]
@@ -26,6 +27,8 @@ use crate::revocation::checked::RevocableNames;
 use crate::scope::granted::GrantedScopes;
 use crate::scope::requirement::Requirement;
 use crate::sharded_arc::ShardedArc;
+#[cfg(feature = "fetch")]
+use crate::status_list::token_status::TokenStatus;
 use crate::token::numeric_date::NumericDate;
 
 /// The claims of a token that passed every check of [`Verifier::verify`](crate::Verifier::verify).
@@ -48,6 +51,7 @@ const AROUND_ALLOCATIONS: usize = 128;
 
 struct Verified {
     issuer: Arc<str>,
+    tenant: Option<Arc<str>>,
     /// The whole token.
     token: Box<[u8]>,
     /// The signed payload: UTF-8, one JSON object, no repeated member names.
@@ -59,23 +63,24 @@ struct Verified {
     audience: Box<[Box<str>]>,
     granted: GrantedScopes,
     lifetime: Lifetime,
-    /// `None` if the verifier has no revocations.
-    revocable: Option<Box<RevocableNames>>,
-    /// `None` for a bearer token.
-    binding: Option<Box<Binding>>,
+    lookups: Lookups,
 }
 
-/// The parts of a token that are checked again at each use.
+/// The prepared look-ups that follow at each use of the token.
 #[derive(Default)]
-pub(crate) struct CheckedAtUse {
+pub(crate) struct Lookups {
     /// `None` if the verifier has no revocations.
     pub(crate) revocable: Option<Box<RevocableNames>>,
-    /// `None` for a bearer token.
+    /// `None` if the token has no status that counts.
+    #[cfg(feature = "fetch")]
+    pub(crate) status: Option<Box<TokenStatus>>,
+    /// The key that proofs are checked with. `None` for a bearer token.
     pub(crate) binding: Option<Box<Binding>>,
 }
 
-/// The claims that name the token's subject, id, client and audience.
+/// The token's tenant, and the claims that name its subject, id, client and audience.
 pub(crate) struct Named<'a> {
+    pub(crate) tenant: Option<&'a Arc<str>>,
     pub(crate) subject: Option<&'a str>,
     pub(crate) token_id: Option<&'a str>,
     pub(crate) issued_for: &'a IssuedFor<'a>,
@@ -110,11 +115,12 @@ impl Claims {
         payload: &str,
         granted: GrantedScopes,
         lifetime: Lifetime,
-        at_use: CheckedAtUse,
+        lookups: Lookups,
     ) -> Self {
         let issued_for = named.issued_for;
         Self(ShardedArc::new(Verified {
             issuer,
+            tenant: named.tenant.map(Arc::clone),
             subject: named.subject.map(Into::into),
             client: issued_for.client.as_deref().map(Into::into),
             is_service_account: issued_for.is_service_account,
@@ -124,14 +130,32 @@ impl Claims {
             payload: payload.into(),
             granted,
             lifetime,
-            revocable: at_use.revocable,
-            binding: at_use.binding,
+            lookups,
         }))
     }
 
-    /// Returns the issuer (`iss`), which is exactly the name of a trusted issuer.
+    /// Returns the issuer (`iss`), which is exactly the name of a trusted issuer. It identifies the
+    /// tenant if each of your tenants has an issuer.
     pub fn issuer(&self) -> &str {
         &self.0.issuer
+    }
+
+    /// Returns the tenant, if the issuer's preset knows it:
+    ///
+    /// | Preset | Tenant |
+    /// | --- | --- |
+    /// | [`entra`](crate::Issuer::entra), [`entra_multi_tenant`](crate::Issuer::entra_multi_tenant) and their variants | the tenant's id, a GUID in lower case |
+    /// | [`cognito`](crate::Issuer::cognito), [`cognito_updated`](crate::Issuer::cognito_updated), [`cognito_replica`](crate::Issuer::cognito_replica) | the id of the user pool |
+    /// | [`auth0`](crate::Issuer::auth0) | the domain |
+    /// | [`keycloak`](crate::Issuer::keycloak) | the realm's name, as it is in the URL |
+    /// | all others | `None` |
+    ///
+    /// It comes from the configured issuer or from the name of a trusted issuer, and never from a
+    /// claim that was not checked. It is unique within one provider: two Keycloak servers may have
+    /// realms with one name. If you trust issuers of several providers, compare
+    /// [`issuer`](Self::issuer) instead.
+    pub fn tenant(&self) -> Option<&str> {
+        self.0.tenant.as_deref()
     }
 
     /// Returns the subject (`sub`), which is unique within its issuer.
@@ -266,19 +290,25 @@ impl Claims {
     }
 
     pub(crate) fn revocable(&self) -> Option<&RevocableNames> {
-        self.0.revocable.as_deref()
+        self.0.lookups.revocable.as_deref()
+    }
+
+    #[cfg(feature = "fetch")]
+    #[inline]
+    pub(crate) fn status(&self) -> Option<&TokenStatus> {
+        self.0.lookups.status.as_deref()
     }
 
     /// Returns the key to which the token is bound.
     #[cfg(feature = "http")]
     pub(crate) fn binding(&self) -> Option<&Binding> {
-        self.0.binding.as_deref()
+        self.0.lookups.binding.as_deref()
     }
 
     /// Returns whether the token is bound to a key, so that each request with it had a proof (DPoP,
     /// RFC 9449).
     pub fn is_sender_constrained(&self) -> bool {
-        self.0.binding.is_some()
+        self.0.lookups.binding.is_some()
     }
 
     pub(crate) fn lifetime(&self) -> &Lifetime {
@@ -288,7 +318,17 @@ impl Claims {
     /// Returns an upper bound of the requested bytes.
     pub(crate) fn weight(&self) -> usize {
         let Verified {
-            token, payload, subject, client, token_id, audience, granted, revocable, binding, ..
+            issuer,
+            tenant,
+            token,
+            payload,
+            subject,
+            client,
+            token_id,
+            audience,
+            granted,
+            lookups,
+            ..
         } = &*self.0;
         let strings: usize = [subject, client, token_id].into_iter().flatten().map(|one| one.len()).sum();
         let audiences: usize = audience.iter().map(|one| one.len() + size_of_val(one)).sum();
@@ -297,10 +337,11 @@ impl Claims {
             + token.len()
             + payload.len()
             + strings
+            // An issuer with many tenants does not share them among tokens.
+            + tenant.as_deref().map_or(0, |tenant| issuer.len() + tenant.len())
             + audiences
             + granted.weight()
-            + revocable.as_deref().map_or(0, size_of_val)
-            + binding.as_deref().map_or(0, |binding| size_of_val(binding) + binding::WEIGHT)
+            + lookups.weight()
     }
 
     /// Returns any claim by name, deserialized at each call. Returns `None` if it is absent or
@@ -341,6 +382,17 @@ impl Claims {
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         let payload = &*without_nulls(&self.0.payload);
         serde_json::from_str(payload).map_err(|error| misfit::of_payload::<T>(payload, &error, self))
+    }
+}
+
+impl Lookups {
+    /// Returns an upper bound of the requested bytes.
+    fn weight(&self) -> usize {
+        let weight = self.revocable.as_deref().map_or(0, size_of_val)
+            + self.binding.as_deref().map_or(0, |binding| size_of_val(binding) + binding::WEIGHT);
+        #[cfg(feature = "fetch")]
+        let weight = weight + self.status.as_deref().map_or(0, TokenStatus::weight);
+        weight
     }
 }
 

@@ -39,11 +39,14 @@ use crate::decision::unverified::Unverified;
 /// | `not_for_us` | rejected | 401 | the token is for another API or another client |
 /// | `unacceptable` | rejected | 401 | the header or the claims do not fit an access token |
 /// | `revoked` | rejected | 401 | the token was revoked |
+/// | `invalid_status` | rejected | 401 | the issuer's status list has another status than valid |
+/// | `wrong_issuer` | rejected | 401 | the token is valid, and its issuer is not [accepted](crate::AcceptedIssuers) for this request |
 /// | `insufficient_scope` | rejected | 403 | the token is valid and lacks a scope |
 /// | `unexpected_claims` | rejected | 403 | the token is valid, and its claims do not fit the application's type |
 /// | `denied`, or a code of the application | rejected | 403 | a rule of the application denies the request |
 /// | `keys_unavailable` | undecidable | 503 | the issuer's keys are unavailable |
 /// | `revocations_unavailable` | undecidable | 503 | a source of revocations is older than its limit |
+/// | `status_unavailable` | undecidable | 503 | the token's status list is unavailable |
 /// | `proof_required` | rejected | 401 | a bearer token, and the verifier requires DPoP |
 /// | `invalid_proof` | rejected | 401 | the DPoP proof is absent or invalid |
 /// | `proof_replayed` | rejected | 401 | the DPoP proof was used before |
@@ -180,8 +183,8 @@ impl<'a> Decision<'a> {
         self.status
     }
 
-    /// Returns the claims if the token is valid, which includes requests that are rejected with
-    /// 403.
+    /// Returns the claims if the token is valid, which includes requests that are rejected with 403,
+    /// and with 401 as `wrong_issuer`.
     pub fn claims(&self) -> Option<&'a Claims> {
         self.claims
     }

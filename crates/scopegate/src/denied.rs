@@ -65,7 +65,7 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 19] = [
+const RESERVED: [&str; 27] = [
     "accepted",
     "no_token",
     "no_credentials",
@@ -81,10 +81,18 @@ const RESERVED: [&str; 19] = [
     "not_for_us",
     "unacceptable",
     "revoked",
+    "invalid_status",
+    "wrong_issuer",
     "insufficient_scope",
     "unexpected_claims",
     "keys_unavailable",
     "revocations_unavailable",
+    "status_unavailable",
+    "proof_required",
+    "invalid_proof",
+    "proof_replayed",
+    "nonce_required",
+    "replay_store_unavailable",
 ];
 
 const MAX_REASON: usize = 64;

@@ -2,6 +2,7 @@
 //!
 //! Error texts are for the operator's log. Responses to callers never contain them.
 
+pub(crate) mod causes;
 pub(crate) mod config;
 
 use std::borrow::Cow;
@@ -30,7 +31,8 @@ use crate::token::numeric_date::NumericDate;
 ///   [`UnexpectedClaims`](Error::UnexpectedClaims) and [`Denied`](Error::Denied).
 /// - 503 for [`KeysUnavailable`](Error::KeysUnavailable),
 ///   [`IssuerUnavailable`](Error::IssuerUnavailable),
-///   [`RevocationsUnavailable`](Error::RevocationsUnavailable) and
+///   [`RevocationsUnavailable`](Error::RevocationsUnavailable),
+///   [`StatusUnavailable`](Error::StatusUnavailable) and
 ///   [`ReplayStoreUnavailable`](Error::ReplayStoreUnavailable). The operator of the API must act.
 ///
 /// Neither `Display` nor `Debug` contains the token. They may contain single values of it as
@@ -170,6 +172,21 @@ pub enum Error {
     #[non_exhaustive]
     RevocationsUnavailable { retry_after: Duration },
 
+    /// The token's status in its issuer's [status list](crate::StatusList) is not 0 (`VALID`).
+    /// `found` is `None` if the list is too short for the token's index.
+    #[non_exhaustive]
+    InvalidStatus { issuer: String, list: Excerpt, index: u64, found: Option<u8> },
+    /// The token is valid, but its [status list](crate::StatusList) could not be fetched, or the
+    /// issuer has too many lists.
+    #[non_exhaustive]
+    StatusUnavailable { issuer: String, list: Excerpt, retry_after: Duration },
+
+    /// The token is valid, and another issuer or tenant issued it than this request
+    /// [accepts](crate::AcceptedIssuers). `by` is `issuer` or `tenant`, and `expected` has up to
+    /// three of them. If `expected` is empty, the request accepts no token.
+    #[non_exhaustive]
+    WrongIssuer { by: &'static str, expected: Vec<String>, found: Option<String>, token: TokenRef },
+
     /// The token is valid and lacks required scopes (RFC 6750 §3.1).
     #[non_exhaustive]
     InsufficientScope { required: Requirement, granted: Scopes, token: TokenRef },
@@ -182,12 +199,13 @@ pub enum Error {
 ///
 /// | kind | status | action |
 /// | --- | --- | --- |
-/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked` | 401 | the client: get another token |
+/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked`, `InvalidStatus`, `WrongIssuer` | 401 | the client: get another token |
 /// | `InsufficientScope` | 403 | the client's administrator: grant the scope |
 /// | `UnexpectedClaims` | 403 | the application's author: the type or the issuer's configuration is wrong |
 /// | `Denied` | 403 | a rule of the application decided |
 /// | `Unavailable` | 503 | the operator: the issuer's keys are unavailable |
 /// | `RevocationsUnavailable` | 503 | the operator: a source of revocations is too old |
+/// | `StatusUnavailable` | 503 | the operator: a status list is unavailable |
 /// | `ProofRequired`, `InvalidProof`, `ProofReplayed` | 401 | the client: send a valid DPoP proof |
 /// | `NonceRequired` | 401 | the client: repeat the request with the nonce of the response |
 /// | `ReplayStoreUnavailable` | 503 | the operator: the store of used proofs is full or unreachable |
@@ -214,6 +232,10 @@ pub enum ErrorKind {
     Unacceptable,
     /// The token is valid, and was revoked.
     Revoked,
+    /// The token is valid, and its issuer's status list says otherwise.
+    InvalidStatus,
+    /// The token is valid, and its issuer is not accepted for this request.
+    WrongIssuer,
     /// The token is valid and lacks a scope.
     InsufficientScope,
     /// The token is valid, and its claims do not fit the application's type.
@@ -224,6 +246,8 @@ pub enum ErrorKind {
     Unavailable,
     /// The token could not be verified, because a source of revocations is older than its limit.
     RevocationsUnavailable,
+    /// The token could not be verified, because its status list is unavailable.
+    StatusUnavailable,
     /// The verifier requires a DPoP proof with each token.
     ProofRequired,
     /// The DPoP proof is absent or invalid.
@@ -248,12 +272,15 @@ impl ErrorKind {
             Self::BadSignature => "bad_signature",
             Self::NotForUs => "not_for_us",
             Self::Unacceptable => "unacceptable",
+            Self::WrongIssuer => "wrong_issuer",
             Self::InsufficientScope => "insufficient_scope",
             Self::UnexpectedClaims => "unexpected_claims",
             Self::Denied => "denied",
             Self::Unavailable => "keys_unavailable",
             Self::Revoked => "revoked",
             Self::RevocationsUnavailable => "revocations_unavailable",
+            Self::InvalidStatus => "invalid_status",
+            Self::StatusUnavailable => "status_unavailable",
             Self::ProofRequired => "proof_required",
             Self::InvalidProof => "invalid_proof",
             Self::ProofReplayed => "proof_replayed",
@@ -266,7 +293,10 @@ impl ErrorKind {
     pub fn status(self) -> u16 {
         match self {
             Self::InsufficientScope | Self::UnexpectedClaims | Self::Denied => 403,
-            Self::Unavailable | Self::RevocationsUnavailable | Self::ReplayStoreUnavailable => 503,
+            Self::Unavailable
+            | Self::RevocationsUnavailable
+            | Self::StatusUnavailable
+            | Self::ReplayStoreUnavailable => 503,
             Self::Malformed
             | Self::Untrusted
             | Self::UnknownKey
@@ -276,6 +306,8 @@ impl ErrorKind {
             | Self::NotForUs
             | Self::Unacceptable
             | Self::Revoked
+            | Self::InvalidStatus
+            | Self::WrongIssuer
             | Self::ProofRequired
             | Self::InvalidProof
             | Self::ProofReplayed
@@ -324,6 +356,9 @@ impl Error {
             Self::ReplayStoreUnavailable { .. } => ErrorKind::ReplayStoreUnavailable,
             Self::Revoked { .. } => ErrorKind::Revoked,
             Self::RevocationsUnavailable { .. } => ErrorKind::RevocationsUnavailable,
+            Self::InvalidStatus { .. } => ErrorKind::InvalidStatus,
+            Self::StatusUnavailable { .. } => ErrorKind::StatusUnavailable,
+            Self::WrongIssuer { .. } => ErrorKind::WrongIssuer,
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
             Self::UnexpectedClaims { .. } => ErrorKind::UnexpectedClaims,
             Self::Denied(_) => ErrorKind::Denied,
@@ -350,7 +385,7 @@ impl PartialEq for Error {
 }
 
 impl fmt::Display for Error {
-    #[allow(clippy::too_many_lines, reason = "one arm for each variant")]
+    #[allow(clippy::too_many_lines, reason = "one arm for each error")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong { limit, found } => {
@@ -453,6 +488,14 @@ impl fmt::Display for Error {
                 write!(f, "the token of {issuer} was revoked by its `{claim}` (source {source:?})")
             }
             Self::RevocationsUnavailable { .. } => f.write_str("a source of revocations is too old"),
+            Self::InvalidStatus { list, index, found, .. } => {
+                write!(f, "index {index} of the list {list}: expected status 0, found {}", OrNone(found))
+            }
+            Self::StatusUnavailable { list, .. } => write!(f, "the status list {list} is unavailable"),
+            Self::WrongIssuer { by, expected, found, .. } => {
+                let (expected, found) = (Listed(expected), found.as_deref().unwrap_or("none"));
+                write!(f, "expected a token of the {by} {expected} for this request, found {found}")
+            }
             Self::InsufficientScope { required, granted, .. } => {
                 // Long enough for usual grants, and shorter than a token of the maximum length.
                 let granted = Excerpt::with_limit(&granted.to_string(), 1_000);
@@ -463,9 +506,9 @@ impl fmt::Display for Error {
 }
 
 /// A value that may be absent.
-struct OrNone<'a>(&'a Option<Excerpt>);
+struct OrNone<'a, T>(&'a Option<T>);
 
-impl fmt::Display for OrNone<'_> {
+impl<T: fmt::Display> fmt::Display for OrNone<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(value) => fmt::Display::fmt(value, f),

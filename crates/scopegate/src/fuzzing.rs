@@ -1,4 +1,4 @@
-//! Access for fuzz targets to parsers of an issuer's responses. It exists only with the cfg
+//! Access for fuzz targets to parsers of an issuer's responses and of an operator's files. It exists only with the cfg
 //! `fuzzing`, which fuzzers set, and is no part of the API.
 #![allow(missing_docs, missing_debug_implementations, reason = "no part of the API")]
 
@@ -6,7 +6,9 @@ use scopegate_proto::metadata::{Metadata, well_known_urls};
 use scopegate_proto::url::issuer_identifier;
 
 use crate::keys::set::KeySet;
+use crate::revocation::line;
 use crate::token::algorithm::Algorithm;
+use crate::token::numeric_date::NumericDate;
 
 /// The keys of a document.
 pub struct Keys(KeySet);
@@ -45,4 +47,26 @@ pub fn jwks_address(document: &[u8], issuer: &str) -> Result<String, String> {
 pub fn metadata_addresses(issuer: &str) -> Result<Vec<String>, String> {
     let issuer = issuer_identifier(issuer).map_err(|error| error.to_string())?;
     Ok(well_known_urls(&issuer).iter().map(|url| url.url().to_string()).collect())
+}
+
+/// One line of a file of revocations.
+#[derive(Debug, PartialEq)]
+pub struct RevocationLine {
+    pub issuer: String,
+    /// The member that has the name.
+    pub claim: &'static str,
+    pub name: String,
+    pub not_before: Option<f64>,
+    pub exp: Option<f64>,
+}
+
+pub fn revocation_line(line: &[u8]) -> Result<RevocationLine, String> {
+    let target = line::parse(line).map_err(|error| error.to_string())?;
+    Ok(RevocationLine {
+        claim: target.kind.claim(),
+        issuer: target.issuer.into_owned(),
+        name: target.name.into_owned(),
+        not_before: target.issued_before.map(NumericDate::as_secs_f64),
+        exp: target.ends_at.map(NumericDate::as_secs_f64),
+    })
 }

@@ -58,6 +58,7 @@
 mod authorizer;
 mod bound;
 mod proven;
+mod host;
 mod credentials;
 mod rejection;
 mod template;
@@ -71,6 +72,7 @@ pub use authorizer::{Access, Authorization, Authorizer, Grant, PendingAuthorizat
 pub use challenge::MetadataUrl;
 pub use credentials::bearer::PresentedToken;
 pub use credentials::{Credentials, MalformedCredentials};
+pub use host::request_host;
 pub use problem::Problem;
 pub use proven::{AcceptedRequest, PendingRecording, ProofReceipt, ProvenRequest, Recording};
 pub use rejection::{Rejection, RejectionReason};

@@ -2,7 +2,10 @@
 
 mod auth0;
 mod cognito;
+#[cfg(feature = "fetch")]
+mod cognito_pools;
 mod entra;
+mod entra_tenants;
 #[cfg(feature = "fetch")]
 mod fetch_rules;
 mod hydra;
@@ -20,6 +23,9 @@ pub(crate) mod policy;
 pub(crate) mod registry;
 mod rfc9068;
 mod rules;
+#[cfg(feature = "fetch")]
+mod status_list;
+pub(crate) mod trusted;
 
 use std::borrow::Cow;
 
@@ -36,7 +42,7 @@ use crate::error::config::ConfigError;
 use crate::issuer::fetch_rules::FetchRules;
 use crate::issuer::key_config::KeyConfig;
 use crate::issuer::name::{address, only_compared};
-use crate::issuer::policy::Policy;
+use crate::issuer::policy::{Policy, Tenancy};
 use crate::token::algorithm::Algorithm;
 
 /// An authorization server, and the rules that its tokens must satisfy.
@@ -65,7 +71,7 @@ use crate::token::algorithm::Algorithm;
 /// | Amazon Cognito | [`cognito`](Self::cognito), [`cognito_updated`](Self::cognito_updated), [`cognito_replica`](Self::cognito_replica), [`cognito_at`](Self::cognito_at) |
 /// | Auth0 | [`auth0`](Self::auth0) |
 /// | Okta | [`okta`](Self::okta) |
-/// | Microsoft Entra ID | [`entra`](Self::entra), [`entra_v1`](Self::entra_v1), in other clouds [`entra_at`](Self::entra_at), [`entra_v1_at`](Self::entra_v1_at) |
+/// | Microsoft Entra ID | [`entra`](Self::entra), [`entra_v1`](Self::entra_v1), in other clouds [`entra_at`](Self::entra_at), [`entra_v1_at`](Self::entra_v1_at); for many tenants [`entra_multi_tenant`](Self::entra_multi_tenant) and its variants |
 /// | Keycloak | [`keycloak`](Self::keycloak) |
 /// | Ory Hydra | [`hydra`](Self::hydra) |
 /// | any issuer that follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
@@ -384,8 +390,12 @@ impl IssuerWithoutAudience {
             },
             audience,
             scopes: ScopeClaims::scope_and_scp(),
+            tenancy: Tenancy::Unknown,
+            tenants: None,
             leeway: None,
             scope_limit: None,
+            #[cfg(feature = "fetch")]
+            status_list: None,
         };
         Self(Issuer {
             identifier,

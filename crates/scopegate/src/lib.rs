@@ -64,8 +64,14 @@
 //!
 //! [`VerifierBuilder::revocations`] rejects tokens before their `exp`: single tokens, and the tokens
 //! of a subject, a client, a session or a key. [`Revocations`] are fed by your code, by a followed
-//! [`RevocationFile`], or by a [`RevocationSource`] of your own. They are looked up at each use of a
-//! token.
+//! [`RevocationFile`], by the [`SecurityEvents`] of an issuer, or by a [`RevocationSource`] of your
+//! own. They are looked up at each use of a token.
+//!
+//! # Status lists
+//!
+//! With [`Issuer::status_list`], the verifier looks up each token in the list that the token names
+//! (draft-ietf-oauth-status-list). Lists are fetched in the background, and tokens whose status is
+//! not `VALID` are rejected. See [`StatusList`].
 //!
 //! # DPoP
 //!
@@ -107,6 +113,10 @@
 //! | `scopegate_revocations` | | a gauge: stored entries, of the store that changed last |
 //! | `scopegate_revocations_not_stored_total` | `source` | revocations that a full store rejected. Their tokens are accepted |
 //! | `scopegate_revocation_syncs_total` | `source`; `outcome`: `ok`, `failed` | attempts to read a source of revocations |
+//! | `scopegate_revocations_synced_timestamp_seconds` | `source` | a gauge: when the source was last complete and current, in seconds since 1970 |
+//! | `scopegate_revocations_malformed` | `source` | a gauge: malformed entries |
+//! | `scopegate_security_events_total` | `outcome`: `applied`, `ignored`, `repeated`, `unavailable`, or a [code](SecurityEventError::code) | received security events |
+//! | `scopegate_status_list_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of [status lists](StatusList) |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
 //!
 //! # Not supported
@@ -114,21 +124,25 @@
 //! - Encrypted tokens (JWE), and opaque tokens (introspection).
 //! - Tokens that are bound to a certificate (mutual TLS). They are rejected, because they must not be
 //!   accepted as bearer tokens.
-//! - Questions to the issuer whether a token was revoked. [`Revocations`] contain the entries that
-//!   the application and its feeds add.
+//! - Questions to the issuer whether a token was revoked, except [status lists](StatusList).
+//!   [`Revocations`] contain the entries that the application and its feeds add.
 #![forbid(unsafe_code)]
 
 pub mod middleware;
 
+mod security_events;
 mod verifier;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(any(test, feature = "test-util"))]
 mod test_util;
 mod issuer;
+mod tenants;
 mod status;
 mod cache;
 mod revocation;
+#[cfg(feature = "fetch")]
+mod status_list;
 #[cfg(feature = "http")]
 mod decision;
 mod claims;
@@ -158,6 +172,7 @@ mod published_vectors;
 pub mod fuzzing;
 
 pub use checks::scopes::source::{ClaimPath, ScopeSource};
+pub use claims::accepted_issuers::AcceptedIssuers;
 pub use claims::identity::Identity;
 pub use claims::token_ref::TokenRef;
 pub use claims::{Claims, Principal};
@@ -183,13 +198,25 @@ pub use keys::fetch::authorization::FetchAuthorization;
 pub use keys::refresh::outcome::RefreshOutcome;
 pub use resource_identifier::ResourceIdentifier;
 pub use revocation::error::RevocationError;
+pub use revocation::feed::WeakRevocationSource;
 pub use revocation::file::RevocationFile;
+pub use revocation::line::InvalidRevocation;
+pub use revocation::replacement::RevocationReplacement;
 pub use revocation::revoked::Revocation;
 pub use revocation::source::RevocationSource;
 pub use revocation::status::{RevocationSourceStatus, RevocationStatus};
 pub use revocation::{Revocations, RevocationsBuilder};
 pub use scope::requirement::{Requirement, all_of, any_of};
+pub use security_events::builder::SecurityEventsBuilder;
+pub use security_events::error::SecurityEventError;
+pub use security_events::transmitter::Transmitter;
+pub use security_events::{Received, SecurityEvents};
+pub use status::status_list::StatusListStatus;
 pub use status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
+#[cfg(feature = "fetch")]
+pub use status_list::StatusList;
+pub use tenants::Tenants;
+pub use tenants::list::TenantList;
 pub use token::algorithm::Algorithm;
 pub use token::numeric_date::NumericDate;
 pub use verifier::Verifier;

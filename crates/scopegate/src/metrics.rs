@@ -3,9 +3,8 @@
 //! The crate's page lists names and labels. Labels come from the configuration and from fixed
 //! lists, never from a token.
 
-#[cfg(feature = "fetch")]
 use std::time::SystemTime;
-#[cfg(all(feature = "fetch", feature = "metrics"))]
+#[cfg(feature = "metrics")]
 use std::time::UNIX_EPOCH;
 
 use crate::error::Error;
@@ -57,6 +56,19 @@ pub(crate) fn not_fetched(issuer: &str) {
     let _ = issuer;
 }
 
+/// Counts a fetch of a status list.
+#[cfg(feature = "fetch")]
+pub(crate) fn status_list_fetched(issuer: &str, succeeded: bool) {
+    #[cfg(feature = "metrics")]
+    {
+        let outcome = if succeeded { "ok" } else { "failed" };
+        metrics::counter!("scopegate_status_list_fetches_total", "issuer" => issuer.to_owned(), "outcome" => outcome)
+            .increment(1);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (issuer, succeeded);
+}
+
 /// Counts a call of a resolver of issuers.
 #[cfg(feature = "fetch")]
 pub(crate) fn resolved(outcome: &'static str) {
@@ -95,13 +107,31 @@ pub(crate) fn revocation_feed(source: &str, succeeded: bool) {
     let _ = (source, succeeded);
 }
 
-/// So many revocations are stored.
+/// Sets the number of stored revocations.
 pub(crate) fn revocations(stored: usize) {
     #[cfg(feature = "metrics")]
     #[allow(clippy::cast_precision_loss, reason = "there are at most 16,777,216")]
     metrics::gauge!("scopegate_revocations").set(stored as f64);
     #[cfg(not(feature = "metrics"))]
     let _ = stored;
+}
+
+/// Records when a source of revocations was complete and current.
+pub(crate) fn revocations_synced(source: &str, at: SystemTime) {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("scopegate_revocations_synced_timestamp_seconds", "source" => source.to_owned())
+        .set(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+    #[cfg(not(feature = "metrics"))]
+    let _ = (source, at);
+}
+
+/// Records how many lines of a source are malformed.
+pub(crate) fn revocations_malformed(source: &str, lines: usize) {
+    #[cfg(feature = "metrics")]
+    #[allow(clippy::cast_precision_loss, reason = "a file has fewer lines than 2⁵²")]
+    metrics::gauge!("scopegate_revocations_malformed", "source" => source.to_owned()).set(lines as f64);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (source, lines);
 }
 
 /// Revocations found no place.
@@ -111,4 +141,12 @@ pub(crate) fn revocations_not_stored(source: &str, count: usize) {
         .increment(count.try_into().unwrap_or(u64::MAX));
     #[cfg(not(feature = "metrics"))]
     let _ = (source, count);
+}
+
+/// A security event token was received or rejected.
+pub(crate) fn security_event(outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_security_events_total", "outcome" => outcome).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = outcome;
 }

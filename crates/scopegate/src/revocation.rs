@@ -2,18 +2,22 @@
 //! of a token.
 
 pub(crate) mod checked;
-mod digest;
+pub(crate) mod digest;
 pub(crate) mod error;
+pub(crate) mod feed;
 pub(crate) mod file;
-mod kind;
+mod freshness;
+pub(crate) mod issuers;
+pub(crate) mod kind;
+pub(crate) mod line;
+pub(crate) mod replacement;
 pub(crate) mod revoked;
 pub(crate) mod source;
 pub(crate) mod status;
 mod store;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -24,6 +28,8 @@ use crate::error::Error;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::revocation::checked::RevocableNames;
 use crate::revocation::error::RevocationError;
+use crate::revocation::freshness::Freshness;
+use crate::revocation::issuers::{Readers, TrustedIssuers};
 use crate::revocation::revoked::Revocation;
 use crate::revocation::source::{RevocationSource, SourceState};
 use crate::revocation::status::{RevocationSourceStatus, RevocationStatus};
@@ -56,16 +62,19 @@ use crate::token::numeric_date::NumericDate;
 /// chance, one of 2¹⁰⁴ valid tokens is rejected with 1,000,000 entries. No revoked token is
 /// accepted.
 ///
-/// An entry ends with the token's `exp`. If that is unknown, the entry stays until its source
-/// withdraws it. A full store rejects new entries and evicts none.
+/// An entry ends 10 min after the token's `exp`, later than any leeway. If that is unknown, the
+/// entry stays until its source withdraws it. A full store rejects new entries and evicts none.
+/// Ended entries are removed while the store is more than three quarters full. Until then, they are
+/// in force again if the clock was ahead and is set back.
 #[derive(Clone)]
 pub struct Revocations(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Until when each source is young enough: seconds since 1970, as the bits of an `f64`.
-    fresh_until: AtomicU64,
+    freshness: Freshness,
+    /// The verifiers that look up entries.
+    pub(crate) readers: Readers,
     /// By their ids.
     sources: ArcSwap<Vec<Arc<SourceState>>>,
     /// Held while a source or a feed is added.
@@ -83,6 +92,9 @@ pub struct RevocationsBuilder {
 
 /// The source of [`Revocations::revoke`].
 const APPLICATION: &str = "application";
+
+/// The beginning of the name of a followed file's source.
+const FILE_PREFIX: &str = "file:";
 
 const DEFAULT_CAPACITY: usize = 1_000_000;
 const MAX_CAPACITY: usize = 1 << 24;
@@ -111,7 +123,7 @@ impl Revocations {
     /// # Errors
     /// Returns [`RevocationError::Full`] if the store is full.
     pub fn revoke(&self, revocation: Revocation) -> Result<(), RevocationError> {
-        self.source(APPLICATION)?.revoke(revocation)
+        self.source_named(APPLICATION)?.revoke(revocation)
     }
 
     /// Adds revocations of the application, as many as there is room for.
@@ -119,13 +131,13 @@ impl Revocations {
     /// # Errors
     /// Returns [`RevocationError::Full`] if some were not stored.
     pub fn revoke_all(&self, all: impl IntoIterator<Item = Revocation>) -> Result<(), RevocationError> {
-        self.source(APPLICATION)?.revoke_all(all)
+        self.source_named(APPLICATION)?.revoke_all(all)
     }
 
     /// Withdraws the entries that [`revoke`](Self::revoke) has added for the same token, subject,
     /// client, session or key. Entries of other sources stay.
     pub fn withdraw(&self, revocation: &Revocation) {
-        if let Ok(source) = self.source(APPLICATION) {
+        if let Ok(source) = self.source_named(APPLICATION) {
             source.withdraw(revocation);
         }
     }
@@ -133,8 +145,21 @@ impl Revocations {
     /// Returns the source with this name, and creates it if there is none.
     ///
     /// # Errors
+    /// Returns [`RevocationError::ReservedName`] for `application`, the source of
+    /// [`revoke`](Self::revoke), and for a name that begins with `file:`, a followed file's.
     /// Returns [`RevocationError::TooManySources`] if there are 65,536 sources with other names.
     pub fn source(&self, name: &str) -> Result<RevocationSource, RevocationError> {
+        // The application's own entries must not be replaced by a feed.
+        if name == APPLICATION {
+            return Err(RevocationError::ReservedName { reserved: APPLICATION });
+        }
+        if name.starts_with(FILE_PREFIX) {
+            return Err(RevocationError::ReservedName { reserved: FILE_PREFIX });
+        }
+        self.source_named(name)
+    }
+
+    fn source_named(&self, name: &str) -> Result<RevocationSource, RevocationError> {
         let find = || self.0.sources.load().iter().find(|source| &*source.name == name).cloned();
         let source = |state| RevocationSource { shared: Arc::clone(&self.0), state };
         if let Some(state) = find() {
@@ -175,7 +200,7 @@ impl Revocations {
         });
         RevocationStatus {
             ready: self.is_ready(),
-            fresh: self.0.is_fresh(|| self.0.clock.now().into()),
+            fresh: self.0.freshness.is_fresh(|| self.0.clock.now().into()),
             entries: self.0.store.len(),
             capacity: self.0.store.capacity(),
             sources: sources.collect(),
@@ -184,6 +209,11 @@ impl Revocations {
 
     pub(crate) fn is_ready(&self) -> bool {
         self.0.sources.load().iter().all(|source| source.is_ready())
+    }
+
+    /// Tells the sources which issuers this verifier trusts.
+    pub(crate) fn add_reader(&self, reader: Weak<dyn TrustedIssuers>) {
+        self.0.readers.add(reader);
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -204,7 +234,7 @@ impl Revocations {
             let (issuer, claim) = (issuer.to_owned(), found.kind.claim());
             return Err(Error::Revoked { issuer, claim, source: source.unwrap_or_default() });
         }
-        if self.0.is_fresh(now) {
+        if self.0.freshness.is_fresh(now) {
             Ok(())
         } else {
             Err(Error::RevocationsUnavailable { retry_after: RETRY_AFTER })
@@ -213,28 +243,14 @@ impl Revocations {
 }
 
 impl Shared {
-    #[inline]
-    fn is_fresh(&self, now: impl FnOnce() -> NumericDate) -> bool {
-        let until = f64::from_bits(self.fresh_until.load(Ordering::Relaxed));
-        until == f64::INFINITY || now().as_secs_f64() <= until
-    }
-
     /// Finds the source that will be too old first, and wakes the waiters for readiness.
     pub(crate) fn update_freshness(&self) {
         let _adding = self.adding.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut until = f64::INFINITY;
-        for source in self.sources.load().iter() {
+        let sources = self.sources.load();
+        self.freshness.set(sources.iter().filter_map(|source| {
             let feed = source.feed();
-            let Some(max_age) = feed.max_age else { continue };
-            let ends = match feed.synced_at {
-                // The clock may have been set back, so the age is counted by the other one as well.
-                Some((at, _)) if at.elapsed() > max_age => f64::NEG_INFINITY,
-                Some((_, at)) => NumericDate::from(at).plus(max_age).as_secs_f64(),
-                None => f64::NEG_INFINITY,
-            };
-            until = until.min(ends);
-        }
-        self.fresh_until.store(until.to_bits(), Ordering::Relaxed);
+            feed.max_age.map(|max_age| (max_age, feed.synced_at))
+        }));
         self.changed.send_replace(());
     }
 }
@@ -260,7 +276,8 @@ impl RevocationsBuilder {
         Revocations(Arc::new(Shared {
             store: Store::new(self.capacity),
             clock: self.clock,
-            fresh_until: AtomicU64::new(f64::INFINITY.to_bits()),
+            freshness: Freshness::unlimited(),
+            readers: Readers::default(),
             sources: ArcSwap::default(),
             adding: Mutex::default(),
             changed: watch::Sender::new(()),

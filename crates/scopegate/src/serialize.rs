@@ -7,6 +7,7 @@ use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use crate::claims::Principal;
 use crate::revocation::status::{RevocationSourceStatus, RevocationStatus};
+use crate::status::status_list::StatusListStatus;
 use crate::status::{IssuerStatus, RefreshTaskState, ResolverStatus, SkippedKey, Status};
 use crate::token::algorithm::Algorithm;
 use crate::token::numeric_date::NumericDate;
@@ -47,7 +48,7 @@ impl Serialize for ResolverStatus {
 impl Serialize for IssuerStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fetched_at = self.fetched_at.map(|at: SystemTime| NumericDate::from(at).as_secs());
-        let mut object = serializer.serialize_struct("IssuerStatus", 12)?;
+        let mut object = serializer.serialize_struct("IssuerStatus", 13)?;
         object.serialize_field("issuer", &self.issuer)?;
         object.serialize_field("usable", &self.usable)?;
         object.serialize_field("key_ids", &self.key_ids)?;
@@ -60,6 +61,21 @@ impl Serialize for IssuerStatus {
         object.serialize_field("refresh_task", &self.refresh_task)?;
         object.serialize_field("fetches_succeeded", &self.fetches_succeeded)?;
         object.serialize_field("fetches_failed", &self.fetches_failed)?;
+        object.serialize_field("status_lists", &self.status_lists)?;
+        object.end()
+    }
+}
+
+/// Serializes as an object with the names of the fields. Times are seconds since 1970.
+impl Serialize for StatusListStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fetched_at = self.fetched_at.map(|at| NumericDate::from(at).as_secs());
+        let mut object = serializer.serialize_struct("StatusListStatus", 5)?;
+        object.serialize_field("url", &self.url)?;
+        object.serialize_field("usable", &self.usable)?;
+        object.serialize_field("fetched_at", &fetched_at)?;
+        object.serialize_field("bytes", &self.bytes)?;
+        object.serialize_field("last_failure", &self.last_failure)?;
         object.end()
     }
 }
@@ -82,7 +98,7 @@ impl Serialize for RevocationStatus {
 impl Serialize for RevocationSourceStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let synced_at = self.synced_at.map(|at| NumericDate::from(at).as_secs());
-        let mut object = serializer.serialize_struct("RevocationSourceStatus", 8)?;
+        let mut object = serializer.serialize_struct("RevocationSourceStatus", 11)?;
         object.serialize_field("name", &self.name)?;
         object.serialize_field("entries", &self.entries)?;
         object.serialize_field("synced_at", &synced_at)?;
@@ -91,6 +107,9 @@ impl Serialize for RevocationSourceStatus {
         object.serialize_field("last_failure", &self.last_failure)?;
         object.serialize_field("malformed", &self.malformed)?;
         object.serialize_field("malformed_lines", &self.malformed_lines)?;
+        object.serialize_field("untrusted", &self.untrusted)?;
+        object.serialize_field("untrusted_issuers", &self.untrusted_issuers)?;
+        object.serialize_field("incomplete", &self.incomplete)?;
         object.end()
     }
 }
@@ -180,6 +199,13 @@ mod tests {
             refresh_task: RefreshTaskState::Running,
             fetches_succeeded: 2,
             fetches_failed: 1,
+            status_lists: vec![StatusListStatus {
+                url: "https://issuer.example/lists/1".to_owned(),
+                usable: true,
+                fetched_at: Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
+                bytes: 1_024,
+                last_failure: None,
+            }],
         };
         let resolver =
             ResolverStatus { live_issuers: 5, calls: 7, failed_calls: 1, ..ResolverStatus::default() };
@@ -200,6 +226,13 @@ mod tests {
                 "refresh_task": "running",
                 "fetches_succeeded": 2,
                 "fetches_failed": 1,
+                "status_lists": [{
+                    "url": "https://issuer.example/lists/1",
+                    "usable": true,
+                    "fetched_at": 1_800_000_000,
+                    "bytes": 1_024,
+                    "last_failure": null,
+                }],
             }],
             "cached_tokens": 3,
             "cached_bytes": 9_000,
@@ -226,6 +259,9 @@ mod tests {
             last_failure: Some("no such file".to_owned()),
             malformed: 1,
             malformed_lines: vec!["line 3: not UTF-8".to_owned()],
+            untrusted: 2,
+            untrusted_issuers: vec!["https://issuer.example/".to_owned()],
+            incomplete: true,
         };
         let status =
             RevocationStatus { ready: true, fresh: false, entries: 3, capacity: 100, sources: vec![source] };
@@ -243,6 +279,9 @@ mod tests {
                 "last_failure": "no such file",
                 "malformed": 1,
                 "malformed_lines": ["line 3: not UTF-8"],
+                "untrusted": 2,
+                "untrusted_issuers": ["https://issuer.example/"],
+                "incomplete": true,
             }],
         });
         assert_eq!(to_value(status).unwrap(), expected);

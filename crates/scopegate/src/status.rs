@@ -1,14 +1,18 @@
 //! The status of a verifier for operators: its keys, their age and the results of the fetches.
 
+pub(crate) mod status_list;
+
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
 use crate::cache::entry::Usage;
+use crate::error::causes::with_causes;
 use crate::keys::fetched::KeyState;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::set::{KeySet, SkippedJwk};
 use crate::revocation::status::RevocationStatus;
+use crate::status::status_list::StatusListStatus;
 use crate::token::key_name::UsedName;
 
 /// A snapshot of a verifier's state, for a readiness probe or a dashboard.
@@ -79,6 +83,9 @@ pub struct IssuerStatus {
     pub fetches_succeeded: u64,
     /// The number of failed fetches.
     pub fetches_failed: u64,
+    /// The status lists that tokens have named, by their URLs. They don't count
+    /// for [`is_ready`](Self::is_ready), because only tokens name them.
+    pub status_lists: Vec<StatusListStatus>,
 }
 
 /// A published key that is not used.
@@ -198,8 +205,9 @@ impl IssuerStatus {
             refresh_task: RefreshTaskState::NotNeeded,
             fetches_succeeded: 0,
             fetches_failed: 0,
+            status_lists: Vec::new(),
         };
-        keys.read_last(|set| status.list(set));
+        keys.read_all(|set| status.list(set));
         if let Some(source) = keys.fetched() {
             let state = source.state();
             status.refresh_task = task_state(&state);
@@ -208,12 +216,17 @@ impl IssuerStatus {
             status.fetched_at = history.last_success;
             status.age = history.last_success.map(|at| now.duration_since(at).unwrap_or_default());
             status.refresh_period = Some(interval);
-            status.last_failure = history.last_failure.map(|failure| failure.error.chain());
+            status.last_failure = history.last_failure.map(|failure| with_causes(&failure.error));
             status.next_fetch_in = Some(next_fetch.saturating_duration_since(Instant::now()));
             status.fetches_succeeded = history.successes;
             status.fetches_failed = history.failures;
         }
         status
+    }
+
+    #[cfg(feature = "fetch")]
+    pub(crate) fn with_status_lists(self, status_lists: Vec<StatusListStatus>) -> Self {
+        Self { status_lists, ..self }
     }
 
     fn list(&mut self, keys: &KeySet) {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
-use crate::claims::{CheckedAtUse, Claims, Named};
+use crate::claims::{Claims, Lookups, Named};
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::scope::hierarchy::ScopeHierarchy;
@@ -83,16 +83,13 @@ fn read(mut members: Map<String, Value>) -> Result<Claims, Error> {
     let subject = identity::optional_name(&payload, "sub")?;
     let token_id = identity::optional_name(&payload, "jti")?;
     let granted = policy.scopes.read(&payload, None, &ScopeInterner::new(ScopeHierarchy::default()))?;
-    let named = Named { subject: subject.as_deref(), token_id: token_id.as_deref(), issued_for: &issued_for };
-    Ok(Claims::new(
-        b"",
-        Arc::from(&*issuer),
-        &named,
-        payload.text(),
-        granted,
-        lifetime,
-        CheckedAtUse::default(),
-    ))
+    let named = Named {
+        tenant: None,
+        subject: subject.as_deref(),
+        token_id: token_id.as_deref(),
+        issued_for: &issued_for,
+    };
+    Ok(Claims::new(b"", Arc::from(&*issuer), &named, payload.text(), granted, lifetime, Lookups::default()))
 }
 
 #[cfg(test)]

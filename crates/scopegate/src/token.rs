@@ -15,7 +15,12 @@ const MAX_LENGTH: usize = 16 * 1024;
 
 /// Splits a token and decodes its parts. Nothing is verified or interpreted.
 pub(crate) fn split(token: &[u8]) -> Result<CompactJws, Error> {
-    CompactJws::split(token, MAX_LENGTH).map_err(|error| match error {
+    split_document(token, MAX_LENGTH)
+}
+
+/// Splits a token of at most `max_length` bytes, as [`split`] does.
+pub(crate) fn split_document(token: &[u8], max_length: usize) -> Result<CompactJws, Error> {
+    CompactJws::split(token, max_length).map_err(|error| match error {
         JwsError::TooLong { limit, found, .. } => Error::TooLong { limit, found },
         JwsError::Encrypted => Error::Encrypted,
         JwsError::NotThreeParts { found, .. } => Error::NotThreeParts { found },

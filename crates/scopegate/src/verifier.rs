@@ -5,6 +5,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod hooks;
+pub(crate) mod key_wait;
 #[cfg(feature = "fetch")]
 mod key_sources;
 pub(crate) mod member;
@@ -21,10 +22,11 @@ pub(crate) mod trust;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use scopegate_proto::base64url;
 use scopegate_proto::clock::Clock;
+use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::JsonObject;
 use scopegate_proto::jws::CompactJws;
 use scopegate_proto::jws::Part;
@@ -36,7 +38,7 @@ use crate::checks::audience::IssuedFor;
 use crate::checks::confirmation::{self, Presented, Scheme};
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
-use crate::claims::{CheckedAtUse, Claims, Named};
+use crate::claims::{Claims, Lookups, Named};
 #[cfg(feature = "http")]
 use crate::decision::Decision;
 #[cfg(feature = "http")]
@@ -45,15 +47,19 @@ use crate::dpop::Policy;
 use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::error::config::ConfigError;
-use crate::issuer::registry::{KeyLookup, TrustedIssuer};
+use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
 use crate::metrics;
 use crate::revocation::Revocations;
 use crate::revocation::checked::{NamesRead, RevocableNames};
+use crate::revocation::issuers::TrustedIssuers;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;
 use crate::scope::requirement::Requirement;
 use crate::status::{IssuerStatus, Status};
+#[cfg(feature = "fetch")]
+use crate::status_list::token_status::TokenStatus;
+use crate::tenants;
 use crate::token;
 use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
@@ -63,6 +69,9 @@ use crate::verifier::outcome::{NotAccepted, Rejected, Undecided, UnknownKey};
 use crate::verifier::pending::BoundAttempt;
 use crate::verifier::pending::{Attempt, PendingVerification, Verification};
 use crate::verifier::trust::Trust;
+
+/// The time until the next attempt, if the application's rule for tenants has panicked.
+const UNDECIDED_TENANT_PAUSE: Duration = Duration::from_secs(2);
 
 /// Verifies access tokens for this API.
 ///
@@ -106,6 +115,13 @@ pub(crate) struct BoundTokens {
     pub(crate) cache: Cache,
 }
 
+impl TrustedIssuers for Inner {
+    fn trusts(&self, issuer: &str) -> Option<bool> {
+        let is_configured = self.trust.snapshot().get(issuer).is_some();
+        if is_configured || self.trust.resolver_status().is_none() { Some(is_configured) } else { None }
+    }
+}
+
 impl Verifier {
     pub(crate) fn new(
         trust: Trust,
@@ -117,7 +133,7 @@ impl Verifier {
     ) -> Self {
         base64url::prepare();
         let scopes = ScopeInterner::new(hierarchy);
-        Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             trust,
             clock,
             cache,
@@ -125,7 +141,12 @@ impl Verifier {
             hooks,
             #[cfg(feature = "http")]
             bound,
-        }))
+        });
+        if let Some(revocations) = &inner.hooks.revocations {
+            let reader: Arc<dyn TrustedIssuers> = Arc::<Inner>::clone(&inner);
+            revocations.add_reader(Arc::downgrade(&reader));
+        }
+        Self(inner)
     }
 
     fn trusted(&self) -> &Trust {
@@ -159,13 +180,15 @@ impl Verifier {
     ///    - Scopes, `sub` and `jti` are well-formed.
     /// 8. No [revocation](crate::VerifierBuilder::revocations) applies to the token. Revocations
     ///    are looked up at each use of a token.
-    /// 9. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. These
-    ///    checks run at each use of a token.
+    /// 9. Its status is valid in the status list that it names, if the issuer has
+    ///    [rules](crate::Issuer::status_list) for it. It is looked up at each use of a token.
+    /// 10. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. These
+    ///     checks run at each use of a token.
     ///
     /// A hostile token costs at most one signature check. It costs none if its issuer or its key is
     /// unknown, or if it is outside of its lifetime.
     ///
-    /// Accepted tokens are cached. For a cached token, only the lifetime, the key and the last two
+    /// Accepted tokens are cached. For a cached token, only the lifetime, the key and the last three
     /// points are checked again: its header must still lead to the same key, and the keys must
     /// still be usable. See
     /// [`cache_capacity`](crate::VerifierBuilder::cache_capacity).
@@ -175,21 +198,25 @@ impl Verifier {
     /// value.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Claims, Error> {
         let token = Presented { token: token.as_ref(), scheme: Scheme::Bearer };
-        let result = self.verify_inner(token, OverdueKeys::Use).map_err(|stopped| match stopped {
-            NotAccepted::Rejected(error) => error,
-            NotAccepted::Waits(waits, _) => waits.error(),
-        });
+        let result = match self.verify_inner(token, OverdueKeys::Use) {
+            Ok(claims) => Ok(claims),
+            Err(NotAccepted::Rejected(error)) => Err(error),
+            Err(NotAccepted::Waits(waits, _)) => Err(waits.error()),
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
+        };
         self.decide(result).map_err(|rejected| rejected.error)
     }
 
     /// Like [`verify`](Self::verify), but first waits for a due or running JWKS fetch if the token
     /// needs it. Tokens are then not rejected because their issuer has just begun to use a new key.
     ///
-    /// The call waits in three cases:
+    /// The call waits in four cases:
     ///
     /// - The token names an unknown key.
     /// - The issuer has no usable keys yet.
     /// - The keys are overdue, for example because the process was suspended.
+    /// - The token's status list is missing or overdue.
     ///
     /// It waits at most 2 s. One fetch normally takes milliseconds. If it does not bring an unknown
     /// key, a second fetch follows after about a second, because some issuers publish a key shortly
@@ -197,6 +224,7 @@ impl Verifier {
     /// [cooldown](crate::VerifierBuilder::refresh_cooldown) of earlier unknown keys lasts.
     ///
     /// At most 4,096 calls wait for one issuer, and at most 1,024 of them for one unknown key.
+    /// At most 4,096 calls wait for one status list.
     ///
     /// Dropping the future is safe at any time.
     ///
@@ -236,6 +264,12 @@ impl Verifier {
                     return Attempt::Pending(Box::new(PendingVerification::new(self, token, parts, waits)));
                 }
             },
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::StatusUnknown(claims)) if self.waits_for_status(&claims) => {
+                return Attempt::Pending(Box::new(PendingVerification::for_status(self, claims)));
+            }
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
         };
         Attempt::Done(self.decide(result))
     }
@@ -250,10 +284,22 @@ impl Verifier {
             Err(NotAccepted::Waits(waits, parts)) => match waits.settled_error() {
                 Some(error) => Err(error),
                 None => {
-                    return BoundAttempt::Pending(Box::new(PendingVerification::new(
-                        self, token, parts, waits,
-                    )));
+                    let pending = PendingVerification::new(self, token, parts, waits);
+                    return BoundAttempt::Pending(Box::new(pending));
                 }
+            },
+            // The proof comes first: a stolen token without its key causes no fetch of the list.
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::StatusUnknown(claims)) => match self.check_proof(&claims, proof) {
+                Ok(_) if self.waits_for_status(&claims) => {
+                    let pending = PendingVerification::for_status(self, claims);
+                    return BoundAttempt::Pending(Box::new(pending));
+                }
+                Ok(checked) => {
+                    let result = self.check_status(claims).map(|claims| (claims, checked));
+                    return BoundAttempt::Done(self.decide_proven(result));
+                }
+                Err(error) => Err(error),
             },
         };
         BoundAttempt::Done(self.decide_bound(result, proof))
@@ -266,18 +312,29 @@ impl Verifier {
         verified: Result<Claims, Error>,
         proof: &PresentedProof,
     ) -> Result<(Claims, CheckedProof), Rejected> {
-        let checked = verified.and_then(|claims| {
-            let (Some(bound), Some(binding)) = (&self.0.bound, claims.binding()) else {
-                return Err(Error::NotSenderConstrained);
-            };
-            let checked =
-                bound.policy.rules.check(proof, binding, self.now()).map_err(Error::InvalidProof)?;
+        self.decide_proven(verified.and_then(|claims| {
+            let checked = self.check_proof(&claims, proof)?;
             Ok((claims, checked))
-        });
-        match checked {
-            Ok((claims, checked)) => self.decide(Ok(claims)).map(|claims| (claims, checked)),
-            Err(error) => self.decide(Err(error)).map(|_| unreachable!("an error is rejected")),
-        }
+        }))
+    }
+
+    /// Decides about a token whose proof was checked.
+    #[cfg(feature = "http")]
+    fn decide_proven(
+        &self,
+        checked: Result<(Claims, CheckedProof), Error>,
+    ) -> Result<(Claims, CheckedProof), Rejected> {
+        let (claims, proof) = checked.map_err(rejected)?;
+        self.conclude(claims).map(|claims| (claims, proof))
+    }
+
+    /// Checks the proof of a bound token.
+    #[cfg(feature = "http")]
+    fn check_proof(&self, claims: &Claims, proof: &PresentedProof) -> Result<CheckedProof, Error> {
+        let (Some(bound), Some(binding)) = (&self.0.bound, claims.binding()) else {
+            return Err(Error::NotSenderConstrained);
+        };
+        bound.policy.rules.check(proof, binding, self.now()).map_err(Error::InvalidProof)
     }
 
     /// Returns the rules for bound tokens.
@@ -292,23 +349,49 @@ impl Verifier {
         self.dpop().is_some_and(|policy| policy.settings.is_required())
     }
 
-    /// Looks up revocations of a valid token, runs the application's checks, and counts the result.
+    /// Decides about a token that was presented without a proof. A token that is bound to a key is
+    /// rejected, wherever its claims come from.
+    #[inline]
     fn decide(&self, verified: Result<Claims, Error>) -> Result<Claims, Rejected> {
+        let claims = verified.map_err(rejected)?;
+        if let Some(error) = confirmation::unproven(claims.is_sender_constrained()) {
+            return Err(rejected(error));
+        }
+        self.conclude(claims)
+    }
+
+    /// Looks up revocations of a valid token, runs the application's checks, and counts the result.
+    #[inline]
+    fn conclude(&self, claims: Claims) -> Result<Claims, Rejected> {
         let hooks = &self.0.hooks;
-        let not_revoked =
-            verified.and_then(|claims| hooks.check_revocation(&claims, || self.now()).map(|()| claims));
-        let rejected = match not_revoked {
-            Ok(claims) => match hooks.check(&claims) {
-                Ok(()) => {
-                    metrics::verified(None);
-                    return Ok(claims);
-                }
-                Err(denied) => Rejected { error: denied.into(), claims: Some(claims) },
-            },
-            Err(error) => Rejected { error, claims: None },
-        };
-        metrics::verified(Some(&rejected.error));
-        Err(rejected)
+        hooks.check_revocation(&claims, || self.now()).map_err(rejected)?;
+        match hooks.check(&claims) {
+            Ok(()) => {
+                metrics::verified(None);
+                Ok(claims)
+            }
+            Err(denied) => Err(Rejected { claims: Some(claims), ..rejected(denied.into()) }),
+        }
+    }
+
+    /// Returns whether a valid token waits for its status list. A revoked token does not, and causes
+    /// no fetch.
+    #[cfg(feature = "fetch")]
+    fn waits_for_status(&self, claims: &Claims) -> bool {
+        let Some(status) = claims.status() else { return false };
+        let now = self.now();
+        self.0.hooks.check_revocation(claims, || now).is_ok() && status.is_pending(now)
+    }
+
+    /// Checks the status of a valid token by its list as it is. A revoked token is rejected for that
+    /// reason, and causes no fetch.
+    #[cfg(feature = "fetch")]
+    fn check_status(&self, claims: Claims) -> Result<Claims, Error> {
+        let Some(status) = claims.status() else { return Ok(claims) };
+        let now = self.now();
+        self.0.hooks.check_revocation(&claims, || now)?;
+        status.check(claims.issuer(), now)?;
+        Ok(claims)
     }
 
     /// Passes a decision to the observers.
@@ -351,7 +434,7 @@ impl Verifier {
         let issuers = self.trusted().issuers();
         let issuers = issuers.iter();
         Status::new(
-            issuers.map(|issuer| IssuerStatus::new(&issuer.identifier, &issuer.keys, now)),
+            issuers.map(|issuer| status_of(issuer, now)),
             self.cache_usage(),
             self.0.hooks.revocations.as_ref().map(Revocations::status),
             self.trusted().resolver_status(),
@@ -369,8 +452,8 @@ impl Verifier {
     /// be one of a [resolver](crate::VerifierBuilder::trust_dynamic).
     pub fn issuer_status(&self, issuer: &str) -> Option<IssuerStatus> {
         let now = self.0.clock.now();
-        let issuer = self.trusted().get_named(issuer, now.into())?;
-        Some(IssuerStatus::new(&issuer.identifier, &issuer.keys, now))
+        let issuer = self.trusted().get_for_operator(issuer, now.into())?;
+        Some(status_of(&issuer, now))
     }
 
     /// Returns the identifiers of the trusted issuers, in the order of the configuration. Issuers
@@ -399,6 +482,10 @@ impl Verifier {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    pub(crate) fn revocations(&self) -> Option<&Revocations> {
+        self.0.hooks.revocations.as_ref()
+    }
+
     pub(crate) fn now(&self) -> NumericDate {
         self.0.clock.now().into()
     }
@@ -408,7 +495,7 @@ impl Verifier {
     fn verify_inner(&self, token: Presented<'_>, overdue: OverdueKeys) -> Result<Claims, NotAccepted> {
         let now = self.now();
         if let Some(claims) = self.cached(token, now, overdue) {
-            return Ok(claims);
+            return with_valid_status(claims, now);
         }
         self.verify_uncached(token, now, overdue)
     }
@@ -425,10 +512,11 @@ impl Verifier {
             return Err(Error::ProofRequired.into());
         }
         let parts = token::split(token.token)?;
-        self.run_checks(token, &parts, now, overdue).map_err(|undecided| match undecided {
-            Undecided::Rejected(error) => NotAccepted::Rejected(error),
-            Undecided::Waits(waits) => NotAccepted::Waits(waits, parts),
-        })
+        match self.run_checks(token, &parts, now, overdue) {
+            Ok(claims) => with_valid_status(claims, now),
+            Err(Undecided::Rejected(error)) => Err(NotAccepted::Rejected(error)),
+            Err(Undecided::Waits(waits)) => Err(NotAccepted::Waits(waits, parts)),
+        }
     }
 
     /// Runs the checks on a token that was split before.
@@ -471,7 +559,14 @@ impl Verifier {
     /// the resolver.
     fn issuer_of(&self, payload: &JsonObject<'_>, now: NumericDate) -> Result<Arc<TrustedIssuer>, Undecided> {
         match self.trusted().get(payload, now) {
-            Some(issuer) => Ok(issuer),
+            Some(issuer) => match issuer.trusts_tenant() {
+                Ok(true) => Ok(issuer),
+                Ok(false) => Err(self.trusted().snapshot().unknown_issuer(payload).into()),
+                Err(tenants::Undecided) => {
+                    let found = Excerpt::identifier(issuer.name());
+                    Err(Error::IssuerUnavailable { found, retry_after: UNDECIDED_TENANT_PAUSE }.into())
+                }
+            },
             #[cfg(feature = "fetch")]
             None => self.trusted().ask(payload, now),
             #[cfg(not(feature = "fetch"))]
@@ -496,7 +591,7 @@ impl Verifier {
         // From here on every byte of the payload is verified, including the claims read above.
         let policy = &issuer.policy;
         // The kind comes first: an ID token has another audience too, and its kind is the clearer error.
-        policy.kind.check(payload)?;
+        policy.kind.check(payload, issuer.tenant_id().map(AsRef::as_ref))?;
         let issued_for = policy.audience.check(payload)?;
         let key_id = key.key.id.as_deref();
         let claims = self.read_claims(token, payload, issuer, &issued_for, lifetime, key_id)?;
@@ -530,7 +625,7 @@ impl Verifier {
             None => None,
             Some(revocations) => {
                 let names = NamesRead {
-                    issuer: &issuer.identifier,
+                    issuer: issuer.name(),
                     token_id: token_id.as_deref(),
                     subject: subject.as_deref(),
                     client: issued_for.client.as_deref(),
@@ -540,14 +635,29 @@ impl Verifier {
                 Some(Box::new(RevocableNames::new(revocations.store(), &names, payload)?))
             }
         };
+        #[cfg(feature = "fetch")]
+        let status = match &issuer.status_lists {
+            None => None,
+            Some(lists) => TokenStatus::read(lists, payload)?.map(Box::new),
+        };
         Ok(Claims::new(
             token.token,
-            Arc::clone(&issuer.identifier),
-            &Named { subject: subject.as_deref(), token_id: token_id.as_deref(), issued_for },
+            Arc::clone(issuer.name()),
+            &Named {
+                tenant: issuer.tenant_id(),
+                subject: subject.as_deref(),
+                token_id: token_id.as_deref(),
+                issued_for,
+            },
             payload.text(),
             granted,
             lifetime,
-            CheckedAtUse { revocable, binding },
+            Lookups {
+                revocable,
+                #[cfg(feature = "fetch")]
+                status,
+                binding,
+            },
         ))
     }
 
@@ -558,8 +668,10 @@ impl Verifier {
         if cache.is_off() {
             return None;
         }
-        let claims =
-            cache.find(token.token, |entry| entry.valid.contain(now) && entry.key.is_current(now, overdue));
+        let claims = cache.find(token.token, |entry| {
+            let tenant = || entry.claims().tenant();
+            entry.valid.contain(now) && entry.key.is_current(now, overdue, tenant)
+        });
         metrics::looked_up(claims.is_some());
         claims
     }
@@ -586,7 +698,39 @@ impl Verifier {
     }
 }
 
-fn read_payload(parts: &CompactJws) -> Result<JsonObject<'_>, Error> {
+/// Counts a rejected token.
+fn rejected(error: Error) -> Rejected {
+    metrics::verified(Some(&error));
+    Rejected { error, claims: None }
+}
+
+/// Returns the claims if the token has no status, or a valid one by a current list.
+#[inline]
+#[cfg_attr(
+    not(feature = "fetch"),
+    allow(clippy::unnecessary_wraps, reason = "it is the same call with the feature")
+)]
+fn with_valid_status(claims: Claims, now: NumericDate) -> Result<Claims, NotAccepted> {
+    #[cfg(feature = "fetch")]
+    if claims.status().is_some_and(|status| !status.is_valid(now)) {
+        return Err(NotAccepted::StatusUnknown(claims));
+    }
+    #[cfg(not(feature = "fetch"))]
+    let _ = now;
+    Ok(claims)
+}
+
+fn status_of(issuer: &TrustedIssuer, now: SystemTime) -> IssuerStatus {
+    let status = IssuerStatus::new(&issuer.identifier, &issuer.keys, now);
+    #[cfg(feature = "fetch")]
+    if let Some(lists) = &issuer.status_lists {
+        return status.with_status_lists(lists.status(now.into()));
+    }
+    status
+}
+
+/// Reads the payload of a token as JSON.
+pub(crate) fn read_payload(parts: &CompactJws) -> Result<JsonObject<'_>, Error> {
     JsonObject::from_slice(parts.payload()).map_err(|found| Error::InvalidJson { part: Part::Payload, found })
 }
 

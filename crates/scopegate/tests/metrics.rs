@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a panic is the test's failure")]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use scopegate::middleware::{self, Verification};
-use scopegate::{Revocation, Revocations};
+use scopegate::{Issuer, Revocation, RevocationFile, Revocations, StatusList, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
-use testkit::builder_trusting;
+use serde_json::json;
+use testkit::{LOCAL_CLIENT, builder_trusting};
 
 /// Every metric as `name{label=value,…}`, with its value. Counters start over with each call.
 fn read(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
@@ -101,29 +103,13 @@ async fn counters_match_their_names() {
     let failed = format!("scopegate_key_fetches_total{{issuer={name},outcome=failed}}");
     assert_eq!(seen.get(&failed), Some(&1.0), "{seen:?}");
 
-    let revocations = Revocations::builder().capacity(1).build();
     local.clear_fault();
-    let verifying = builder_trusting(&local).revocations(&revocations).start().await.unwrap();
-    let token = local.mint().claim("jti", "id-1").sign();
-    revocations.revoke(Revocation::token(name, "id-1")).unwrap();
-    assert!(revocations.revoke(Revocation::token(name, "id-2")).is_err());
-    assert!(verifying.verify(&token).is_err());
-    let source = revocations.source("stream").unwrap();
-    source.synced();
-    source.failed("no connection");
-    let after = read(&snapshotter);
-    for (metric, expected) in [
-        ("scopegate_verifications_total{outcome=revoked}", 1.0),
-        ("scopegate_revocations{}", 1.0),
-        ("scopegate_revocations_not_stored_total{source=application}", 1.0),
-        ("scopegate_revocation_syncs_total{source=stream,outcome=ok}", 1.0),
-        ("scopegate_revocation_syncs_total{source=stream,outcome=failed}", 1.0),
-    ] {
-        assert_eq!(after.get(metric), Some(&expected), "{metric} in {after:?}");
-    }
+    let after = revocations_are_counted(&local, &snapshotter).await;
+
+    let listed = count_status_lists(&local, &snapshotter).await;
 
     // Values of tokens never become labels: the names are the same as before.
-    let names: Vec<_> = seen.keys().chain(after.keys()).collect();
+    let names: Vec<_> = seen.keys().chain(after.keys()).chain(listed.keys()).collect();
     for hostile in ["x".repeat(10_000), "../../etc/passwd".to_owned(), "a\nb\0".to_owned(), "a\"}".to_owned()]
     {
         let invented = local.mint().header("kid", hostile.as_str()).sign();
@@ -135,4 +121,77 @@ async fn counters_match_their_names() {
     assert_eq!(seen.get("scopegate_verifications_total{outcome=unknown_key}"), Some(&4.0), "{seen:?}");
     assert_eq!(seen.get("scopegate_verifications_total{outcome=unknown_issuer}"), Some(&4.0), "{seen:?}");
     assert!(seen.keys().all(|name| names.contains(&name)), "{seen:?}");
+}
+
+/// Returns the metrics after revocations were added, and before they were withdrawn.
+async fn revocations_are_counted(local: &LocalIssuer, snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
+    let revocations = Revocations::builder().capacity(1).build();
+    let verifying = builder_trusting(local).revocations(&revocations).start().await.unwrap();
+    let name = local.issuer();
+    let token = local.mint().claim("jti", "id-1").sign();
+    revocations.revoke(Revocation::token(name, "id-1")).unwrap();
+    assert!(revocations.revoke(Revocation::token(name, "id-2")).is_err());
+    assert!(verifying.verify(&token).is_err());
+    let source = revocations.source("stream").unwrap();
+    source.synced();
+    source.failed("no connection");
+    let path = std::env::temp_dir().join(format!("scopegate-metrics-{}.jsonl", std::process::id()));
+    std::fs::write(&path, "x\ny\n").unwrap();
+    revocations.follow_file(RevocationFile::new(&path)).await.unwrap();
+    let file = format!("source=file:{}", path.display());
+    let after = read(snapshotter);
+    for metric in [
+        "scopegate_revocations_synced_timestamp_seconds{source=stream}".to_owned(),
+        format!("scopegate_revocations_synced_timestamp_seconds{{{file}}}"),
+    ] {
+        assert!(after.get(&metric).is_some_and(|at| *at > 1.7e9), "{metric} in {after:?}");
+    }
+    let malformed = format!("scopegate_revocations_malformed{{{file}}}");
+    assert_eq!(after.get(&malformed), Some(&2.0), "{after:?}");
+    for (metric, expected) in [
+        ("scopegate_verifications_total{outcome=revoked}", 1.0),
+        ("scopegate_revocations{}", 1.0),
+        ("scopegate_revocations_not_stored_total{source=application}", 1.0),
+        ("scopegate_revocation_syncs_total{source=stream,outcome=ok}", 1.0),
+        ("scopegate_revocation_syncs_total{source=stream,outcome=failed}", 1.0),
+    ] {
+        assert_eq!(after.get(metric), Some(&expected), "{metric} in {after:?}");
+    }
+
+    // The gauges follow a withdrawal and a corrected file.
+    revocations.withdraw(&Revocation::token(name, "id-1"));
+    std::fs::write(&path, "\n").unwrap();
+    let withdrawn = loop {
+        let seen = read(snapshotter);
+        if seen.get(&malformed) == Some(&0.0) {
+            break seen;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert_eq!(withdrawn.get("scopegate_revocations{}"), Some(&0.0), "{withdrawn:?}");
+    // The file is followed no more when it is removed.
+    drop((revocations, verifying, source));
+    std::fs::remove_file(&path).unwrap();
+    after
+}
+
+/// Verifies tokens of a status list and of a list that does not exist. Returns the metrics.
+async fn count_status_lists(local: &LocalIssuer, snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
+    let name = local.issuer();
+    let issuer = Issuer::cognito_at(name).unwrap().client(LOCAL_CLIENT).status_list(StatusList::required());
+    let with_status = Verifier::builder().trust(issuer).start().await.unwrap();
+    local.set_status(8, 1);
+    assert!(with_status.verify_or_refresh(local.mint().status_index(8).sign()).await.is_err());
+    let elsewhere = json!({ "status_list": { "idx": 0, "uri": format!("{name}/none") } });
+    assert!(with_status.verify_or_refresh(local.mint().claim("status", elsewhere).sign()).await.is_err());
+    let listed = read(snapshotter);
+    for (metric, expected) in [
+        ("scopegate_verifications_total{outcome=invalid_status}".to_owned(), 1.0),
+        ("scopegate_verifications_total{outcome=status_unavailable}".to_owned(), 1.0),
+        (format!("scopegate_status_list_fetches_total{{issuer={name},outcome=ok}}"), 1.0),
+        (format!("scopegate_status_list_fetches_total{{issuer={name},outcome=failed}}"), 1.0),
+    ] {
+        assert_eq!(listed.get(&metric), Some(&expected), "{metric} in {listed:?}");
+    }
+    listed
 }

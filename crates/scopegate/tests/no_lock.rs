@@ -4,7 +4,7 @@
 //!
 //! - readers: threads that verify tokens of a known key, outside of any runtime;
 //! - contenders: threads that keep the lock of the fetch schedule contended, with unknown keys and
-//!   status requests;
+//!   status requests, and the locks of the revocations, with additions and withdrawals;
 //! - a refresh task that replaces the snapshot repeatedly.
 //!
 //! `reads_complete_while_others_write` shows that all reads succeed.
@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
-use scopegate::{Error, Verifier};
+use scopegate::{Error, Revocation, Revocations, Verifier};
 use scopegate_issuer::LocalIssuer;
 use testkit::builder_trusting;
 use tokio::runtime::Builder;
@@ -92,11 +92,16 @@ fn read_while_others_write() -> u64 {
     let local = elsewhere.block_on(LocalIssuer::start()).unwrap();
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let builder = builder_trusting(&local).refresh_interval(Duration::from_secs(1));
-    let builder = builder.cache_capacity(KEPT);
+    // A limited feed reads the clocks as well.
+    let revocations = Revocations::new();
+    let feed = revocations.source("feed").unwrap().with_max_feed_age(Duration::from_secs(3_600));
+    feed.synced();
+    let builder = builder.cache_capacity(KEPT).revocations(&revocations);
     let verifier = runtime.block_on(builder.start()).unwrap();
-    let good = local.mint().sign();
+    let of = |id: usize| local.mint().claim("jti", format!("id {id}"));
+    let good = of(0).sign();
     // More than the cache holds, so that tokens are verified in full, inserted, and evicted.
-    let others: Vec<String> = (0..4 * KEPT).map(|at| local.mint().claim("n", at).sign()).collect();
+    let others: Vec<String> = (1..=4 * KEPT).map(|id| of(id).sign()).collect();
     let of_no_key = local.mint().header("kid", "no such key").sign();
 
     let (together, over) = (Barrier::new(READERS + CONTENDERS), AtomicBool::new(false));
@@ -119,7 +124,14 @@ fn read_while_others_write() -> u64 {
                     while !over.load(Ordering::Relaxed) {
                         let rejected = verifier.verify(&of_no_key);
                         assert!(matches!(rejected, Err(Error::UnknownKey { .. })));
-                        (0..20).for_each(|_| drop(verifier.status()));
+                        for id in 0..20 {
+                            // Each addition makes the readers look up their tokens again.
+                            let other = Revocation::token(local.issuer(), format!("other {id}"));
+                            feed.revoke(other.clone()).unwrap();
+                            drop(verifier.status());
+                            feed.withdraw(&other);
+                            feed.synced();
+                        }
                     }
                 });
             });

@@ -110,13 +110,13 @@ async fn health(State(verifier): State<Verifier>) -> (StatusCode, Json<Value>) {
             "age_secs": issuer.age.map(|age| age.as_secs()),
         })
     });
+    // Names of sources are paths, and failures may contain parts of a file. The log has them.
     let revocations = status.revocations().map(|revocations| {
         let sources = revocations.sources.iter().map(|source| {
             json!({
-                "name": source.name,
                 "age_secs": source.age.map(|age| age.as_secs()),
-                "failure": source.last_failure,
-                "malformed": source.malformed_lines,
+                "failing": source.last_failure.is_some(),
+                "malformed": source.malformed,
             })
         });
         json!({ "entries": revocations.entries, "sources": sources.collect::<Vec<_>>() })

@@ -3,13 +3,14 @@
 use std::hint::black_box;
 use std::sync::OnceLock;
 
-use scopegate::{Revocation, Revocations, Verifier};
-use scopegate_issuer::Algorithm;
+use scopegate::{Issuer, Revocation, Revocations, StatusList, Verifier};
+use scopegate_issuer::{Algorithm, LocalIssuer};
+use tokio::runtime::Builder;
 
 use crate::{ALGORITHMS, Call, Case, ISSUER, RebuiltKey, Signature, builder, signer};
 
 pub(super) fn cases() -> Vec<Case> {
-    ALGORITHMS.into_iter().flat_map(of).chain([revocations()]).collect()
+    ALGORITHMS.into_iter().flat_map(of).chain([revocations()]).chain(status_list()).collect()
 }
 
 /// Returns the name of the baseline of an algorithm.
@@ -66,6 +67,36 @@ fn revocations() -> Case {
         again(verifier.expect("a verifier"), token(alg))
     })
     .over("verify from the cache RS256")
+}
+
+/// Verifies a cached token with an index in a status list, with and without rules for it.
+fn status_list() -> [Case; 2] {
+    const IGNORED: &str = "verify from the cache RS256, status ignored";
+    let case = |name: &'static str, rules: Option<StatusList>| {
+        Case::new(name, move || {
+            let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let (verifier, token) = runtime.block_on(async {
+                let local = LocalIssuer::start().await.expect("a server");
+                // The list stays current without the runtime.
+                local.set_status_list_ttl(12 * 3_600);
+                let issuer = Issuer::cognito_at(local.issuer()).expect("an issuer").client("local-reader");
+                let issuer = match rules.clone() {
+                    Some(rules) => issuer.status_list(rules),
+                    None => issuer,
+                };
+                let verifier = builder([issuer]).start().await.expect("a verifier");
+                let token = local.mint().status_index(7).lifetime(24 * 3_600).sign();
+                verifier.verify_or_refresh(&token).await.expect("a valid token");
+                (verifier, token)
+            });
+            Box::new(move || {
+                let _runtime = &runtime;
+                assert!(black_box(&verifier).verify(black_box(&token)).is_ok());
+            })
+        })
+    };
+    let with_rules = case("verify from the cache RS256, status list", Some(StatusList::required()));
+    [case(IGNORED, None), with_rules.over(IGNORED)]
 }
 
 /// Verifies the same token repeatedly.

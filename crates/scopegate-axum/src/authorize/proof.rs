@@ -1,22 +1,19 @@
 //! Requests with a DPoP proof (RFC 9449): the URL that the proof names, and the record of its use.
 
 use http::{Request, Uri};
-use scopegate::http::{AcceptedRequest, Authorization, Authorizer, ProvenRequest, Recording};
+use scopegate::http::{AcceptedRequest, Authorization, ProvenRequest, Recording};
 
 use crate::authorize::route::Route;
 
-/// Decides about a request, without waiting.
-#[inline]
-pub(crate) fn authorize<B>(route: &Route, request: &Request<B>) -> Authorization {
-    if route.accepts_proofs {
-        return with_proof(&route.authorizer, request);
-    }
-    route.authorizer.authorize(request.headers())
-}
-
+/// Decides about a request, without waiting. Its token may have a proof.
 #[inline(never)]
-fn with_proof<B>(authorizer: &Authorizer, request: &Request<B>) -> Authorization {
-    authorizer.authorize_request(request.method(), original_uri(request), request.headers())
+pub(crate) fn authorize<B>(route: &Route, request: &mut Request<B>) -> Authorization {
+    let issuers = route.select_issuers(request);
+    let (method, uri, headers) = (request.method(), original_uri(request), request.headers());
+    match issuers {
+        None => route.authorizer.authorize_request(method, uri, headers),
+        Some(issuers) => route.authorizer.authorize_request_for(method, uri, headers, issuers),
+    }
 }
 
 /// Returns the URI as the request arrived. `Router::nest` removes the beginning of its path for

@@ -6,13 +6,17 @@ use std::sync::Arc;
 
 use http::Request;
 use http::request::Parts;
-use scopegate::http::{Authorizer, Rejection};
-use scopegate::{Claims, Denied, middleware};
+use scopegate::http::{Authorization, Authorizer, Rejection};
+use scopegate::{AcceptedIssuers, Claims, Denied, middleware};
 
+use crate::authorize::proof;
 use crate::rejection::grpc::Protocol;
 
 /// A rule of the application, over the claims and the request.
 pub(crate) type Rule = Arc<dyn Fn(&Claims, &Parts) -> Result<(), Denied> + Send + Sync>;
+
+/// The issuers that a request accepts.
+pub(crate) type Selector = Arc<dyn Fn(&Parts) -> AcceptedIssuers + Send + Sync>;
 
 /// The claims of an accepted request, if it has a token.
 pub(crate) type Decided = Result<Option<Claims>, Rejection>;
@@ -23,6 +27,7 @@ pub(crate) type Decided = Result<Option<Claims>, Rejection>;
 pub(crate) struct Route {
     pub(crate) authorizer: Arc<Authorizer>,
     pub(crate) rules: Vec<Rule>,
+    pub(crate) selector: Option<Selector>,
     /// True if an observer or the metric records accepted requests. It is computed once, because a
     /// verifier's observers do not change.
     pub(crate) records_accepted: bool,
@@ -42,8 +47,27 @@ impl Route {
             is_observed: authorizer.is_observed(),
             authorizer: Arc::new(authorizer),
             rules: Vec::new(),
+            selector: None,
             grpc_responses: true,
         }
+    }
+
+    /// Decides about the request's credentials, for the issuers that it accepts.
+    #[inline]
+    pub(crate) fn authorize<B>(&self, request: &mut Request<B>) -> Authorization {
+        if self.accepts_proofs {
+            return proof::authorize(self, request);
+        }
+        match self.select_issuers(request) {
+            None => self.authorizer.authorize(request.headers()),
+            Some(issuers) => self.authorizer.authorize_for(request.headers(), issuers),
+        }
+    }
+
+    /// Returns the issuers that this request accepts, if the layer selects them by request.
+    #[inline]
+    pub(crate) fn select_issuers<B>(&self, request: &mut Request<B>) -> Option<AcceptedIssuers> {
+        self.selector.as_ref().map(|selector| with_parts(request, |parts| selector(parts)))
     }
 
     /// Applies the rules to a request with a sufficient token. The first denial rejects the
@@ -65,11 +89,7 @@ impl Route {
 
     /// Returns the first denial.
     pub(crate) fn ask_each_rule<B>(&self, request: &mut Request<B>, claims: &Claims) -> Result<(), Denied> {
-        let (mut parts, ()) = Request::new(()).into_parts();
-        swap(request, &mut parts);
-        let asked = self.rules.iter().try_for_each(|rule| rule(claims, &parts));
-        swap(request, &mut parts);
-        asked
+        with_parts(request, |parts| self.rules.iter().try_for_each(|rule| rule(claims, parts)))
     }
 
     /// Returns the protocol of the response to a rejected request.
@@ -78,7 +98,18 @@ impl Route {
     }
 }
 
-/// Swaps the head of a request with `parts`. Rules take `&Parts`, which a `Request` cannot lend.
+/// Lends the head of a request to the application's function. It takes `&Parts`, which a `Request`
+/// cannot lend.
+#[inline(never)]
+fn with_parts<B, T>(request: &mut Request<B>, call: impl FnOnce(&Parts) -> T) -> T {
+    let (mut parts, ()) = Request::new(()).into_parts();
+    swap(request, &mut parts);
+    let result = call(&parts);
+    swap(request, &mut parts);
+    result
+}
+
+/// Swaps the head of a request with `parts`.
 fn swap<B>(request: &mut Request<B>, parts: &mut Parts) {
     mem::swap(request.method_mut(), &mut parts.method);
     mem::swap(request.uri_mut(), &mut parts.uri);

@@ -4,8 +4,8 @@ use std::fmt;
 
 use http::Response;
 use http::request::Parts as RequestParts;
-use scopegate::Verifier;
 use scopegate::http::{Authorizer, MetadataUrl};
+use scopegate::{AcceptedIssuers, Verifier};
 use tower_layer::Layer;
 
 use crate::authorize::service::Authorize;
@@ -45,6 +45,23 @@ impl<H> OptionalToken<H> {
     /// The layers of a [`ProtectedResource`](crate::ProtectedResource) have it already.
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
         Self(self.0.with_resource_metadata(url))
+    }
+
+    /// Accepts only tokens of these issuers, see
+    /// [`RequireScope::with_issuers`](crate::RequireScope::with_issuers).
+    pub fn with_issuers(self, issuers: impl Into<AcceptedIssuers>) -> Self {
+        Self(self.0.with_issuers(issuers.into()))
+    }
+
+    /// Accepts only tokens of the issuers that this function selects for each request, see
+    /// [`RequireScope::with_issuers_for`](crate::RequireScope::with_issuers_for).
+    ///
+    /// Requests without a token are accepted whatever it selects.
+    pub fn with_issuers_for(
+        self,
+        select: impl Fn(&RequestParts) -> AcceptedIssuers + Send + Sync + 'static,
+    ) -> Self {
+        Self(self.0.with_issuers_for(select))
     }
 
     /// Adds a rule about the claims and the request, see

@@ -5,7 +5,7 @@ use std::fmt;
 use http::Response;
 use http::request::Parts as RequestParts;
 use scopegate::http::{Access, Authorizer, MetadataUrl};
-use scopegate::{ConfigError, Requirement, Verifier};
+use scopegate::{AcceptedIssuers, ConfigError, Requirement, Verifier};
 use tower_layer::Layer;
 
 use crate::authorize::service::Authorize;
@@ -59,6 +59,55 @@ impl<H> RequireScope<H> {
     /// The layers of a [`ProtectedResource`](crate::ProtectedResource) have it already.
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
         Self(self.0.with_resource_metadata(url))
+    }
+
+    /// Accepts only tokens of these issuers. Default: of all issuers that the verifier trusts.
+    ///
+    /// Tokens of other issuers get 401 with `error="invalid_token"`. The reason code is
+    /// `wrong_issuer`. The issuer is checked before the scopes, for cached tokens too. A second call
+    /// replaces the first.
+    ///
+    /// ```
+    /// use scopegate_axum::{AcceptedIssuers, RequireScope, Verifier};
+    ///
+    /// fn layer(verifier: &Verifier) -> RequireScope {
+    ///     let partner = AcceptedIssuers::issuers(["https://login.partner.example"]);
+    ///     RequireScope::new(verifier, "orders/read").with_issuers(partner)
+    /// }
+    /// # let _ = layer;
+    /// ```
+    pub fn with_issuers(self, issuers: impl Into<AcceptedIssuers>) -> Self {
+        Self(self.0.with_issuers(issuers.into()))
+    }
+
+    /// Accepts only tokens of the issuers that this function selects for each request, for example of
+    /// the tenant whose host the request was sent to. A second call replaces the first. Issuers of
+    /// [`with_issuers`](Self::with_issuers) apply too.
+    ///
+    /// The function runs for each request, before its token is verified. It must not block, because
+    /// it runs on the request's thread. Return [`AcceptedIssuers::none`] for a request of no tenant.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    ///
+    /// use scopegate_axum::{AcceptedIssuers, RequireScope, Verifier, request_host};
+    ///
+    /// fn layer(verifier: &Verifier, tenants: HashMap<String, AcceptedIssuers>) -> RequireScope {
+    ///     RequireScope::new(verifier, "orders/read").with_issuers_for(move |request| {
+    ///         let tenant = request_host(request).and_then(|host| tenants.get(&*host).cloned());
+    ///         tenant.unwrap_or_else(AcceptedIssuers::none)
+    ///     })
+    /// }
+    /// # let _ = layer;
+    /// ```
+    ///
+    /// The caller chooses the host and the path. The handler must therefore choose the tenant's data
+    /// by the same value, or by [`Claims::tenant`](scopegate::Claims::tenant).
+    pub fn with_issuers_for(
+        self,
+        select: impl Fn(&RequestParts) -> AcceptedIssuers + Send + Sync + 'static,
+    ) -> Self {
+        Self(self.0.with_issuers_for(select))
     }
 
     /// Adds a rule about the claims and the request, for example that the caller owns the requested

@@ -1,6 +1,6 @@
 //! The issuers that an API lists in its metadata.
 
-use scopegate::{ConfigError, Verifier, middleware};
+use scopegate::{AcceptedIssuers, ConfigError, Verifier, middleware};
 
 /// Issuers that a verifier trusts, for [`ProtectedResource::with_authorization_servers`].
 ///
@@ -29,11 +29,24 @@ impl AuthorizationServers {
         Ok(Self { verifier: verifier.clone(), issuers })
     }
 
+    /// Returns the names of the issuers.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.issuers.iter().map(String::as_str)
+    }
+
     pub(crate) fn verifier(&self) -> &Verifier {
         &self.verifier
     }
 
     pub(crate) fn into_issuers(self) -> Vec<String> {
         self.issuers
+    }
+}
+
+/// Accepts the tokens of exactly these issuers. Use it for the layers of an API that lists some
+/// issuers only: `api.require_scope("orders/read").with_issuers(&servers)`.
+impl From<&AuthorizationServers> for AcceptedIssuers {
+    fn from(servers: &AuthorizationServers) -> Self {
+        Self::issuers(servers.issuers())
     }
 }

@@ -9,12 +9,13 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, Request, Response, Version, header};
 use axum::routing::{get as on_get, post as on_post};
 use scopegate::{ProofUse, ReplayStore, ReplayStoreError, UsedProof};
 use scopegate_axum::{
-    Claims, Dpop, DpopNonces, OptionalToken, ProtectedResource, Rejection, RequireScope, RequireToken,
-    Verifier,
+    AcceptedIssuers, Claims, Dpop, DpopNonces, OptionalToken, ProtectedResource, Rejection, RequireScope,
+    RequireToken, Verifier, request_host,
 };
 use scopegate_issuer::{Algorithm as KeyAlgorithm, LocalIssuer, SigningKey};
 use serde_json::{Value, json};
@@ -126,6 +127,36 @@ async fn forwarded_host_has_no_effect() {
         }
         assert_eq!(status(&router, request).await, expected, "{url}");
     }
+}
+
+#[tokio::test]
+async fn proof_of_wrong_host_is_not_used_up() {
+    // DP25: the token's issuer is not accepted for the request.
+    let by_host = |request: &Parts| match request_host(request).as_deref() {
+        Some("a.example") => AcceptedIssuers::issuers([testkit::ISSUER]),
+        _ => AcceptedIssuers::none(),
+    };
+    let layer = RequireScope::new(&accepting(), "orders/read").with_issuers_for(by_host);
+    let router = Router::new().route("/orders", on_get(who).layer(layer));
+    let at = |host: &str, request: &Request<Body>| {
+        let mut request = again(request);
+        request.headers_mut().insert(header::HOST, host.parse().unwrap());
+        request
+    };
+    // The second round has a cached token.
+    for _ in 0..2 {
+        let request = proven("/orders");
+        let rejected = send(&router, at("b.example", &request)).await;
+        assert_eq!((rejected.status().as_u16(), reason(&rejected)), (401, "wrong_issuer"));
+        assert_eq!(status(&router, at("a.example", &request)).await, 200);
+        let replayed = send(&router, at("a.example", &request)).await;
+        assert_eq!((replayed.status().as_u16(), reason(&replayed)), (401, "proof_replayed"));
+    }
+    // A bearer token as well.
+    let layer = RequireToken::new(&accepting()).with_issuers(AcceptedIssuers::none());
+    let router = Router::new().route("/orders", on_get(who).layer(layer));
+    let bearer = client_token().scope("orders/read").compact();
+    assert_eq!(reason(&send(&router, with_token(get("/orders"), &bearer)).await), "wrong_issuer");
 }
 
 #[tokio::test]

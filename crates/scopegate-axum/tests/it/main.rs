@@ -8,6 +8,7 @@
 )]
 
 mod layers;
+mod issuers;
 mod resource;
 mod claims;
 mod authorize;
@@ -17,6 +18,7 @@ mod tonic;
 mod decision;
 mod dpop;
 mod rules;
+mod security_events;
 #[cfg(feature = "jsonwebtoken")]
 mod migration;
 #[cfg(feature = "test-util")]

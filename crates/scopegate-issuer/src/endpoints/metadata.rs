@@ -37,6 +37,7 @@ fn common(pool: &PoolState) -> Value {
         // official MCP clients reject metadata without it.
         "authorization_endpoint": pool.authorization_endpoint(),
         "token_endpoint": pool.token_endpoint(),
+        "revocation_endpoint": pool.revocation_endpoint(),
         "token_endpoint_auth_methods_supported": methods,
         "grant_types_supported": ["client_credentials"],
         "scopes_supported": pool.config().scopes().collect::<Vec<_>>(),

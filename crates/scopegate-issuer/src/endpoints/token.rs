@@ -56,13 +56,13 @@ async fn respond(result: Result<Response, OAuthError>, fault: Option<Fault>) -> 
 }
 
 /// A well-formed request with unverified credentials.
-struct Request {
-    form: Form,
-    credentials: Credentials,
+pub(super) struct Request {
+    pub(super) form: Form,
+    pub(super) credentials: Credentials,
 }
 
 impl Request {
-    async fn read(headers: &HeaderMap, body: Body) -> Result<Self, OAuthError> {
+    pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Self, OAuthError> {
         if !is_form(headers) {
             return Err(OAuthError::ContentType);
         }

@@ -28,6 +28,9 @@ pub(crate) enum OAuthError {
     MalformedScope,
     ScopeNotAllowed,
     UnknownResource,
+    MissingToken,
+    UnsupportedTokenType,
+    TokenOfAnotherClient,
 }
 
 impl OAuthError {
@@ -38,6 +41,7 @@ impl OAuthError {
             | Self::MalformedBody
             | Self::RepeatedParameter
             | Self::MissingGrantType
+            | Self::MissingToken
             | Self::RepeatedAuthorization
             | Self::MalformedBasic
             | Self::TwoMethods
@@ -50,6 +54,8 @@ impl OAuthError {
             | Self::WrongAssertion => "invalid_client",
             Self::UnknownResource => "invalid_target",
             Self::UnsupportedGrant => "unsupported_grant_type",
+            Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::TokenOfAnotherClient => "invalid_grant",
             Self::MalformedScope | Self::ScopeNotAllowed => "invalid_scope",
         }
     }
@@ -73,6 +79,9 @@ impl OAuthError {
             Self::MalformedAssertion => "the client assertion or its type is malformed",
             Self::WrongAssertion => "the client is unknown or its assertion is not valid",
             Self::UnknownResource => "a resource is not an identifier of a resource server",
+            Self::MissingToken => "token is missing",
+            Self::UnsupportedTokenType => "only access tokens can be revoked",
+            Self::TokenOfAnotherClient => "the token was issued to another client",
             Self::UnsupportedGrant => "only client_credentials is supported",
             Self::MalformedScope => "the scope is malformed",
             Self::ScopeNotAllowed => "a scope is unknown or not attached to the client",

@@ -33,6 +33,11 @@ impl KeyRing {
         &self.id_token
     }
 
+    /// Returns the keys whose tokens are the issuer's own, published or not.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &SigningKey> {
+        self.previous.iter().chain([&self.current, &self.id_token])
+    }
+
     /// Signs with `next` and publishes it. The previously published generation stays published.
     pub(crate) fn rotate(&mut self, next: SigningKey) {
         self.rotate_unpublished(next);

@@ -14,7 +14,10 @@ use crate::fault::plan::FaultPlan;
 use crate::http::caching::Caching;
 use crate::keys::pool_keys::PoolKeys;
 use crate::mint::Mint;
+use crate::pool::events::EventQueue;
 use crate::pool::replay_cache::ReplayCache;
+use crate::pool::revoked::RevokedTokens;
+use crate::pool::status_list::StatusList;
 
 /// The state of a pool. Shared by its handles and the endpoints.
 pub(crate) struct PoolState {
@@ -26,8 +29,11 @@ pub(crate) struct PoolState {
     fault: Mutex<FaultPlan>,
     token_fault: Mutex<FaultPlan>,
     replay_cache: ReplayCache,
+    events: EventQueue,
+    revoked: RevokedTokens,
     jwks_fetches: AtomicU64,
     token_requests: AtomicU64,
+    status_list: StatusList,
     clock: Arc<Clock>,
 }
 
@@ -41,8 +47,11 @@ impl PoolState {
             fault: Mutex::default(),
             token_fault: Mutex::default(),
             replay_cache: ReplayCache::default(),
+            events: EventQueue::default(),
+            revoked: RevokedTokens::default(),
             jwks_fetches: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
+            status_list: StatusList::default(),
             clock,
         }
     }
@@ -63,12 +72,32 @@ impl PoolState {
         format!("{}/.well-known/jwks.json", self.issuer)
     }
 
+    pub(crate) fn status_list_uri(&self) -> String {
+        format!("{}/status-list", self.issuer)
+    }
+
+    pub(crate) fn status_list(&self) -> &StatusList {
+        &self.status_list
+    }
+
     pub(crate) fn authorization_endpoint(&self) -> String {
         format!("{}/oauth2/authorize", self.issuer)
     }
 
     pub(crate) fn token_endpoint(&self) -> String {
         format!("{}/oauth2/token", self.issuer)
+    }
+
+    pub(crate) fn revocation_endpoint(&self) -> String {
+        format!("{}/oauth2/revoke", self.issuer)
+    }
+
+    pub(crate) fn events(&self) -> &EventQueue {
+        &self.events
+    }
+
+    pub(crate) fn revoked(&self) -> &RevokedTokens {
+        &self.revoked
     }
 
     pub(crate) fn now(&self) -> u64 {

@@ -68,6 +68,14 @@ impl HttpClient {
         self.request(url, request.header(CONTENT_TYPE, kind).body(Bytes::from_owner(Wiped(form))))
     }
 
+    /// Starts a POST request with JSON. The body may contain personal data, so it is not sent over a
+    /// network without TLS.
+    pub fn post_json(&self, url: &SecureUrl, json: Vec<u8>) -> HttpRequest {
+        let request = self.0.client.post(url.url().clone());
+        let kind = HeaderValue::from_static("application/json");
+        self.request(url, request.header(CONTENT_TYPE, kind).body(json))
+    }
+
     fn request(&self, url: &FetchUrl, request: RequestBuilder) -> HttpRequest {
         let route = self.0.route;
         HttpRequest { request, route, fits: Route::to(url) == route, timeout: self.0.timeout }

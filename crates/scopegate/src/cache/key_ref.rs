@@ -77,22 +77,28 @@ impl KeyRef {
     }
 
     /// Returns whether the token's header leads to this key in the current set, the set may be
-    /// used, and the issuer is still trusted. That counts as a use of the issuer.
-    pub(crate) fn is_current(&self, now: NumericDate, overdue: OverdueKeys) -> bool {
+    /// used, and the issuer and the tenant are still trusted. That counts as a use of the issuer.
+    pub(crate) fn is_current<'t>(
+        &self,
+        now: NumericDate,
+        overdue: OverdueKeys,
+        tenant: impl Fn() -> Option<&'t str>,
+    ) -> bool {
         // Usually the set is unchanged. Set ids are never reused, so an outdated id costs one more
         // look-up and cannot give a wrong result.
-        let leads_here =
-            |set: &KeySet| self.seen_in.load(Ordering::Relaxed) == set.id() || self.leads_here_again(set);
-        self.keys.standing().accepts(now)
+        let leads_here = |set: &KeySet| {
+            self.seen_in.load(Ordering::Relaxed) == set.id() || self.leads_here_again(set, tenant())
+        };
+        self.keys.accepts(now, &tenant)
             && matches!(self.keys.read_source(now, overdue, leads_here), Reading::Current(true))
     }
 
     #[cold]
     #[inline(never)]
-    fn leads_here_again(&self, set: &KeySet) -> bool {
+    fn leads_here_again(&self, set: &KeySet, tenant: Option<&str>) -> bool {
         let same = self
             .keys
-            .in_view(set, |view| self.find_in(view).is_ok_and(|found| Arc::ptr_eq(found, &self.key)));
+            .in_view(set, tenant, |view| self.find_in(view).is_ok_and(|found| Arc::ptr_eq(found, &self.key)));
         if same {
             self.seen_in.store(set.id(), Ordering::Relaxed);
         }

@@ -14,6 +14,11 @@ pub(crate) enum TypeRule {
     AccessTokenOrUntyped,
     /// `at+jwt` (RFC 9068 §4).
     AccessToken,
+    /// `secevent+jwt`: no access token, but a security event token (RFC 8417 §2.3).
+    SecurityEvent,
+    /// `statuslist+jwt`, for a status list and never for a token.
+    #[cfg(feature = "fetch")]
+    StatusList,
 }
 
 impl TypeRule {
@@ -22,6 +27,9 @@ impl TypeRule {
         let is = |name: &str| typ.is_some_and(|typ| without_prefix(typ).eq_ignore_ascii_case(name));
         let (accepted, expected) = match self {
             Self::AccessToken => (is("at+jwt"), "at+jwt"),
+            Self::SecurityEvent => (is("secevent+jwt"), "secevent+jwt"),
+            #[cfg(feature = "fetch")]
+            Self::StatusList => (is("statuslist+jwt"), "statuslist+jwt"),
             Self::AccessTokenOrUntyped => {
                 (typ.is_none() || is("at+jwt") || is("JWT"), "at+jwt, JWT or absent")
             }
@@ -68,6 +76,8 @@ pub(crate) enum Expect {
     Present,
     /// Exactly this string, or absent.
     EqualsIfPresent(String),
+    /// Exactly the tenant that `iss` names.
+    Tenant,
 }
 
 /// A configured rule about a claim.
@@ -141,7 +151,8 @@ pub(crate) enum NonceRule {
 const FOREIGN_TYP_CLAIMS: [&str; 4] = ["ID", "Refresh", "Offline", "Logout"];
 
 impl TokenKind {
-    pub(crate) fn check(&self, payload: &JsonObject<'_>) -> Result<(), Error> {
+    /// `tenant` is the tenant in the name of the issuer, if it has one.
+    pub(crate) fn check(&self, payload: &JsonObject<'_>, tenant: Option<&str>) -> Result<(), Error> {
         // A claim of Cognito. No other issuer is known to give it another meaning.
         if let Some(token_use) = payload.get_non_null("token_use")
             && string(token_use).as_deref() != Some("access")
@@ -176,13 +187,18 @@ impl TokenKind {
         {
             return Err(not_access("typ", "that of an access token", Some(typ)));
         }
-        self.rules.iter().try_for_each(|ClaimRule { claim, expect }| expect.check(claim, payload))?;
+        self.rules.iter().try_for_each(|ClaimRule { claim, expect }| expect.check(claim, payload, tenant))?;
         self.required.iter().try_for_each(|required| required.check(payload))
     }
 }
 
 impl Expect {
-    fn check(&self, claim: &'static str, payload: &JsonObject<'_>) -> Result<(), Error> {
+    fn check(
+        &self,
+        claim: &'static str,
+        payload: &JsonObject<'_>,
+        tenant: Option<&str>,
+    ) -> Result<(), Error> {
         let value = payload.get_non_null(claim);
         let text = value.and_then(string);
         // An empty name counts as absent.
@@ -197,7 +213,14 @@ impl Expect {
                 let found = excerpt(claim, value);
                 Err(Error::WrongClaim { claim: claim.into(), expected: expected.clone(), found })
             }
-            Self::Equals(_) | Self::ClientId | Self::Present | Self::EqualsIfPresent(_) => Ok(()),
+            Self::Tenant if tenant.is_none() || text.as_deref() != tenant => Err(Error::WrongClaim {
+                claim: claim.into(),
+                expected: tenant.map_or_else(|| "a tenant".to_owned(), str::to_owned),
+                found: excerpt(claim, value),
+            }),
+            Self::Equals(_) | Self::ClientId | Self::Present | Self::EqualsIfPresent(_) | Self::Tenant => {
+                Ok(())
+            }
         }
     }
 }
@@ -254,6 +277,18 @@ mod tests {
         for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "application/AT+jwt", "Application/at+jwt"] {
             assert!(TypeRule::AccessToken.check(Some(typ)).is_ok(), "{typ}");
             assert!(TypeRule::AccessTokenOrUntyped.check(Some(typ)).is_ok(), "{typ}");
+        }
+    }
+
+    #[test]
+    fn security_event_has_its_own_type() {
+        // RV06
+        for typ in ["secevent+jwt", "application/secevent+jwt", "SecEvent+JWT"] {
+            assert!(TypeRule::SecurityEvent.check(Some(typ)).is_ok(), "{typ}");
+        }
+        let others = [None, Some("JWT"), Some("at+jwt"), Some("logout+jwt"), Some("secevent"), Some("")];
+        for typ in others.into_iter().chain([Some("secevent+jwt "), Some("x/secevent+jwt")]) {
+            assert!(TypeRule::SecurityEvent.check(typ).is_err(), "{typ:?}");
         }
     }
 

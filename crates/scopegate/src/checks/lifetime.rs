@@ -36,6 +36,16 @@ impl Lifetime {
         })
     }
 
+    /// Reads the dates of a document whose `exp` is optional. Without one, it does not expire.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn read_with_optional_exp(payload: &JsonObject<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            expires_at: date("exp", payload.get("exp"))?.unwrap_or(NumericDate::DISTANT_FUTURE),
+            not_before: date("nbf", payload.get("nbf"))?,
+            issued_at: date("iat", payload.get("iat"))?,
+        })
+    }
+
     pub(crate) fn check(&self, now: NumericDate, leeway: Duration) -> Result<(), Error> {
         // RFC 7519 §4.1.4: the token is rejected on or after this time.
         if now >= self.expires_at.plus(leeway) {
@@ -43,9 +53,7 @@ impl Lifetime {
         }
         // If a token is from the future, the issuer's clock is wrong, and so is the token's `exp`.
         for (claim, from) in [("nbf", self.not_before), ("iat", self.issued_at)] {
-            if let Some(valid_from) = from.filter(|from| now.plus(leeway) < *from) {
-                return Err(Error::NotYetValid { claim, valid_from, now, leeway });
-            }
+            not_in_future(claim, from, now, leeway)?;
         }
         Ok(())
     }
@@ -66,7 +74,21 @@ impl ValidTimes {
     }
 }
 
-fn date(claim: &'static str, value: Option<&RawValue>) -> Result<Option<NumericDate>, Error> {
+/// Checks a date from which on a token is valid.
+pub(crate) fn not_in_future(
+    claim: &'static str,
+    from: Option<NumericDate>,
+    now: NumericDate,
+    leeway: Duration,
+) -> Result<(), Error> {
+    match from.filter(|from| now.plus(leeway) < *from) {
+        Some(valid_from) => Err(Error::NotYetValid { claim, valid_from, now, leeway }),
+        None => Ok(()),
+    }
+}
+
+/// Reads a date. `None` is an absent claim.
+pub(crate) fn date(claim: &'static str, value: Option<&RawValue>) -> Result<Option<NumericDate>, Error> {
     let Some(value) = value else { return Ok(None) };
     match NumericDate::parse(value) {
         Some(date) => Ok(Some(date)),

@@ -8,6 +8,7 @@ use scopegate_proto::scope::Scope;
 
 use crate::checks::confirmation::Scheme;
 use crate::claims::Claims;
+use crate::claims::accepted_issuers::AcceptedIssuers;
 use crate::dpop::proof::PresentedProof;
 use crate::error::config::ConfigError;
 use crate::http::challenge::{Challenge, DEFAULT_REALM, DpopChallenge, MetadataUrl};
@@ -27,6 +28,8 @@ use crate::verifier::pending::{Attempt, PendingVerification};
 pub struct Authorizer {
     pub(super) verifier: Verifier,
     access: Access,
+    /// The issuers that every request accepts. `None` for all that the verifier trusts.
+    issuers: Option<AcceptedIssuers>,
     challenge: Challenge,
     /// Rendered for the first rejection, when the challenge is final.
     templates: OnceLock<ResponseTemplates>,
@@ -74,6 +77,8 @@ pub struct PendingAuthorization {
     pub(super) verification: Box<PendingVerification>,
     /// `None` for a bearer token.
     pub(super) proof: Option<Box<PresentedProof>>,
+    /// The issuers that this request accepts.
+    pub(super) issuers: Option<AcceptedIssuers>,
 }
 
 impl Authorizer {
@@ -112,7 +117,7 @@ impl Authorizer {
             dpop: verifier.dpop().map(|policy| DpopChallenge::new(&policy.settings)),
             ..Challenge::new(DEFAULT_REALM)
         };
-        Self { verifier: verifier.clone(), access, challenge, templates: OnceLock::new() }
+        Self { verifier: verifier.clone(), access, issuers: None, challenge, templates: OnceLock::new() }
     }
 
     /// Sets the realm of challenges, the name of the protected area (RFC 9110 §11.5).
@@ -127,6 +132,15 @@ impl Authorizer {
     #[must_use]
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
         self.with_challenge(|challenge| challenge.resource_metadata = Some(url))
+    }
+
+    /// Accepts only tokens of these issuers. Default: of all issuers that the verifier trusts.
+    ///
+    /// Tokens of other issuers are [`Error::WrongIssuer`](crate::Error::WrongIssuer) (401). The issuer
+    /// is checked before the scopes, for cached tokens too.
+    #[must_use]
+    pub fn with_issuers(self, issuers: AcceptedIssuers) -> Self {
+        Self { issuers: Some(issuers), ..self }
     }
 
     fn with_challenge(mut self, change: impl FnOnce(&mut Challenge)) -> Self {
@@ -152,6 +166,34 @@ impl Authorizer {
         self.authorize_credentials(Credentials::from_headers(headers))
     }
 
+    /// Decides about a request that accepts only tokens of these issuers, for example of the tenant
+    /// whose host it was sent to. Issuers of [`with_issuers`](Self::with_issuers) apply too.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    ///
+    /// use http::request::Parts;
+    /// use scopegate::http::{Authorizer, Grant, Rejection, request_host};
+    /// use scopegate::{AcceptedIssuers, Claims};
+    ///
+    /// async fn decide(
+    ///     authorizer: &Authorizer,
+    ///     tenants: &HashMap<String, AcceptedIssuers>,
+    ///     request: &Parts,
+    /// ) -> Result<Option<Claims>, Rejection> {
+    ///     let tenant = request_host(request).and_then(|host| tenants.get(&*host).cloned());
+    ///     let issuers = tenant.unwrap_or_else(AcceptedIssuers::none);
+    ///     match authorizer.authorize_for(&request.headers, issuers).settle(authorizer).await? {
+    ///         Grant::Accepted(accepted) => Ok(accepted.into_claims()),
+    ///         Grant::Proven(proven) => Ok(proven.record_and_wait(None).await?.into_claims()),
+    ///     }
+    /// }
+    /// # let _ = decide;
+    /// ```
+    pub fn authorize_for(&self, headers: &HeaderMap, issuers: AcceptedIssuers) -> Authorization {
+        self.decide(Credentials::from_headers(headers), Some(issuers))
+    }
+
     /// Decides about a request by its headers. If the token names an unknown key, waits for the key
     /// as [`Verifier::verify_or_refresh`] does.
     ///
@@ -166,8 +208,17 @@ impl Authorizer {
 
     /// Decides about a request by its credentials, without waiting.
     pub fn authorize_credentials(&self, credentials: Credentials<'_>) -> Authorization {
+        self.decide(credentials, None)
+    }
+
+    #[inline]
+    pub(super) fn decide(
+        &self,
+        credentials: Credentials<'_>,
+        issuers: Option<AcceptedIssuers>,
+    ) -> Authorization {
         Authorization::Ready(match (credentials, &self.access) {
-            (Credentials::Bearer(token), _) => return self.authorize_token(token),
+            (Credentials::Bearer(token), _) => return self.authorize_token(token, issuers),
             (Credentials::Malformed(how), _) => Err(Rejection::new(RejectionReason::Malformed(how))),
             // Its proof is not checked here, so it is not taken for a request without a token.
             (Credentials::Dpop(_), Access::OptionalToken) if self.verifier.dpop().is_some() => {
@@ -193,21 +244,31 @@ impl Authorizer {
         }
     }
 
-    fn authorize_token(&self, token: PresentedToken<'_>) -> Authorization {
+    fn authorize_token(&self, token: PresentedToken<'_>, issuers: Option<AcceptedIssuers>) -> Authorization {
         Authorization::Ready(match self.verifier.attempt(token.as_bytes()) {
-            Attempt::Done(Ok(claims)) => self.require_scopes(claims),
+            Attempt::Done(Ok(claims)) => self.require(claims, issuers.as_ref()),
             Attempt::Done(Err(_)) if !is_one_token(token.as_bytes()) => {
                 Err(Rejection::new(RejectionReason::Malformed(MalformedCredentials::NotOneToken)))
             }
             Attempt::Done(Err(rejected)) => Err(rejected.into()),
             Attempt::Pending(verification) => {
-                return Authorization::Pending(PendingAuthorization { verification, proof: None });
+                return Authorization::Pending(PendingAuthorization { verification, proof: None, issuers });
             }
         })
     }
 
+    /// Checks the issuer, and then the scopes: the caller of another tenant learns no scopes.
     #[inline]
-    pub(super) fn require_scopes(&self, claims: Claims) -> Result<Option<Claims>, Rejection> {
+    pub(super) fn require(
+        &self,
+        claims: Claims,
+        issuers: Option<&AcceptedIssuers>,
+    ) -> Result<Option<Claims>, Rejection> {
+        for accepted in [self.issuers.as_ref(), issuers].into_iter().flatten() {
+            if let Err(error) = claims.require_issuer(accepted) {
+                return Err(Rejection::of_token(error).with_claims(claims));
+            }
+        }
         if let Access::Scopes(requirement) = &self.access
             && let Err(error) = claims.require_ref(requirement)
         {
@@ -256,11 +317,12 @@ impl PendingAuthorization {
     /// # Panics
     /// Panics outside of a Tokio runtime with timers.
     pub async fn wait(self, authorizer: &Authorizer) -> Result<Grant, Rejection> {
+        let issuers = self.issuers.as_ref();
         if let Some(proof) = self.proof {
             let decided = self.verification.decide_bound(&proof).await;
-            return authorizer.require_scopes_of_bound(decided).map(Grant::Proven);
+            return authorizer.require_of_bound(decided, issuers).map(Grant::Proven);
         }
-        let claims = authorizer.require_scopes(self.verification.decide().await?)?;
+        let claims = authorizer.require(self.verification.decide().await?, issuers)?;
         Ok(Grant::Accepted(AcceptedRequest::without_proof(claims)))
     }
 }

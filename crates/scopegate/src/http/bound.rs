@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, Method, Uri};
 
 use crate::checks::confirmation::Scheme;
 use crate::claims::Claims;
+use crate::claims::accepted_issuers::AcceptedIssuers;
 use crate::dpop::error::ProofError;
 use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::http::authorizer::{Authorization, Authorizer, Grant, PendingAuthorization};
@@ -44,6 +45,28 @@ impl Authorizer {
     /// # let _ = decide::<()>;
     /// ```
     pub fn authorize_request(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Authorization {
+        self.authorize_with_proof(method, uri, headers, None)
+    }
+
+    /// Like [`authorize_request`](Self::authorize_request), and accepts only tokens of these issuers,
+    /// as [`authorize_for`](Self::authorize_for) does.
+    pub fn authorize_request_for(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        issuers: AcceptedIssuers,
+    ) -> Authorization {
+        self.authorize_with_proof(method, uri, headers, Some(issuers))
+    }
+
+    fn authorize_with_proof(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        issuers: Option<AcceptedIssuers>,
+    ) -> Authorization {
         match Credentials::from_headers(headers) {
             Credentials::Dpop(token) if self.verifier.dpop().is_some() => {
                 let presented = PresentedProof {
@@ -51,35 +74,42 @@ impl Authorizer {
                     method: method.as_str().into(),
                     path: uri.path().into(),
                 };
-                self.authorize_bound_token(token, presented)
+                self.authorize_bound_token(token, presented, issuers)
             }
-            credentials => self.authorize_credentials(credentials),
+            credentials => self.decide(credentials, issuers),
         }
     }
 
     #[cold]
-    fn authorize_bound_token(&self, token: PresentedToken<'_>, proof: PresentedProof) -> Authorization {
+    fn authorize_bound_token(
+        &self,
+        token: PresentedToken<'_>,
+        proof: PresentedProof,
+        issuers: Option<AcceptedIssuers>,
+    ) -> Authorization {
         match self.verifier.attempt_bound(token.as_bytes(), &proof) {
             BoundAttempt::Done(Err(_)) if !is_one_token(token.as_bytes()) => {
                 let reason = RejectionReason::Malformed(MalformedCredentials::NotOneToken);
                 Authorization::Ready(Err(Rejection::new(reason).in_scheme(Scheme::Dpop)))
             }
-            BoundAttempt::Done(result) => match self.require_scopes_of_bound(result) {
+            BoundAttempt::Done(result) => match self.require_of_bound(result, issuers.as_ref()) {
                 Ok(proven) => Authorization::Proven(proven),
                 Err(rejection) => Authorization::Ready(Err(rejection)),
             },
             BoundAttempt::Pending(verification) => {
-                Authorization::Pending(PendingAuthorization { verification, proof: Some(Box::new(proof)) })
+                let proof = Some(Box::new(proof));
+                Authorization::Pending(PendingAuthorization { verification, proof, issuers })
             }
         }
     }
 
-    pub(super) fn require_scopes_of_bound(
+    pub(super) fn require_of_bound(
         &self,
         verified: Result<(Claims, CheckedProof), Rejected>,
+        issuers: Option<&AcceptedIssuers>,
     ) -> Result<ProvenRequest, Rejection> {
         let result = verified.map_err(Rejection::from).and_then(|(claims, proof)| {
-            self.require_scopes(claims.clone()).map(|_| ProvenRequest::new(&self.verifier, claims, proof))
+            self.require(claims.clone(), issuers).map(|_| ProvenRequest::new(&self.verifier, claims, proof))
         });
         result.map_err(|rejection| rejection.in_scheme(Scheme::Dpop))
     }

@@ -137,7 +137,8 @@ impl Rejection {
         self.kind().detail(self.scheme)
     }
 
-    /// Returns the claims of the verified token, if the token is valid and not sufficient (403).
+    /// Returns the claims of the verified token, if the token is valid and not sufficient (403), or
+    /// if its issuer is not accepted for this request (401, `wrong_issuer`).
     ///
     /// `None` for every other rejection. Also `None` if the application converted a bare [`Error`]
     /// and did not add [claims](Self::with_claims).
@@ -145,17 +146,19 @@ impl Rejection {
         self.claims.as_ref()
     }
 
-    /// Returns whether this rejection by the application is about these claims. It is if its status
-    /// is 403 and its error fits them. A rejection of another token is not about the caller.
+    /// Returns whether this rejection by the application is about these claims: the token is valid,
+    /// and the error fits them. A rejection of another token is not about the caller.
     ///
-    /// - [`Error::InsufficientScope`] and [`Error::UnexpectedClaims`] fit the claims of their
-    ///   token.
+    /// - [`Error::InsufficientScope`], [`Error::UnexpectedClaims`] and [`Error::WrongIssuer`] fit the
+    ///   claims of their token.
     /// - A denial that is converted from [`Denied`] fits. One from [`Error::Denied`] does not: only
     ///   a verification returns it.
     pub fn is_about(&self, claims: &Claims) -> bool {
         match &self.reason {
             RejectionReason::Token(
-                Error::InsufficientScope { token, .. } | Error::UnexpectedClaims { token, .. },
+                Error::InsufficientScope { token, .. }
+                | Error::UnexpectedClaims { token, .. }
+                | Error::WrongIssuer { token, .. },
             ) => token.is_of(claims),
             RejectionReason::Denied(_) => self.raised_by != RaisedBy::OtherToken,
             _ => false,
@@ -180,6 +183,7 @@ impl Rejection {
                 Error::KeysUnavailable { retry_after, .. }
                 | Error::IssuerUnavailable { retry_after, .. }
                 | Error::RevocationsUnavailable { retry_after }
+                | Error::StatusUnavailable { retry_after, .. }
                 | Error::ReplayStoreUnavailable { retry_after, .. },
             ) => Kind::Unavailable { retry_after: *retry_after },
             RejectionReason::Token(error) if error.kind() == ErrorKind::InsufficientScope => {

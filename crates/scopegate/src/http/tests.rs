@@ -6,6 +6,7 @@ use scopegate_issuer::{Algorithm as KeyAlgorithm, LocalIssuer, Mint, SigningKey}
 use testkit::{ISSUER, jwks};
 
 use super::*;
+use crate::claims::accepted_issuers::AcceptedIssuers;
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::resource_identifier::ResourceIdentifier;
@@ -27,6 +28,45 @@ fn rejection(authorizer: &Authorizer, headers: &HeaderMap) -> Rejection {
         Authorization::Ready(Err(rejection)) => rejection,
         other => panic!("expected a rejection, found {other:?}"),
     }
+}
+
+#[test]
+fn token_of_other_issuer_is_rejected_before_its_scopes() {
+    // FR-C10
+    let key = SigningKey::generate(KeyAlgorithm::EdDSA);
+    let verifier = verifier(&key);
+    let authorizer = Authorizer::require_scope(&verifier, "orders/read").unwrap();
+    let ours = || AcceptedIssuers::issuers([ISSUER]);
+    let other = || AcceptedIssuers::issuers(["https://other.example"]);
+    let mint = || Mint::cognito(ISSUER, "client").without_claim("token_use");
+    let valid = bearer(&mint().scope("orders/read").sign_with(&key));
+    let lacking = bearer(&mint().scope("orders/write").sign_with(&key));
+    let reason = |authorization| match authorization {
+        Authorization::Ready(Ok(_)) => "accepted",
+        Authorization::Ready(Err(rejection)) => {
+            let status = authorizer.response(&rejection).into_response().status();
+            assert_eq!(status, rejection.status());
+            rejection.reason_code()
+        }
+        Authorization::Pending(_) => "pending",
+        Authorization::Proven(_) => "proven",
+    };
+    for (headers, accepted, expected) in [
+        (&valid, ours(), "accepted"),
+        (&valid, other(), "wrong_issuer"),
+        (&lacking, ours(), "insufficient_scope"),
+        (&lacking, other(), "wrong_issuer"),
+        (&valid, AcceptedIssuers::none(), "wrong_issuer"),
+        (&HeaderMap::new(), other(), "no_credentials"),
+    ] {
+        assert_eq!(reason(authorizer.authorize_for(headers, accepted.clone())), expected, "{accepted:?}");
+    }
+    // Fixed issuers apply too.
+    let fixed = authorizer.clone().with_issuers(other());
+    assert_eq!(reason(fixed.authorize(&valid)), "wrong_issuer");
+    assert_eq!(reason(fixed.authorize_for(&valid, ours())), "wrong_issuer");
+    let fixed = authorizer.clone().with_issuers(ours());
+    assert_eq!(reason(fixed.authorize(&valid)), "accepted");
 }
 
 #[test]

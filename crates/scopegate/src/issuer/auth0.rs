@@ -8,6 +8,7 @@ use crate::checks::audience::MissingAudience;
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+use crate::issuer::policy::Tenancy;
 use crate::token::algorithm::Algorithm;
 
 impl Issuer {
@@ -86,6 +87,7 @@ impl Issuer {
             })?;
         let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri));
         let policy = &mut draft.0.policy;
+        policy.tenancy = Tenancy::One(domain.into());
         policy.algorithms = vec![Algorithm::RS256, Algorithm::PS256];
         policy.scopes = ScopeClaims(vec![ScopeSource::text("scope")]);
         policy.audience.missing_audience = MissingAudience::NeverIssued;

@@ -8,6 +8,8 @@ use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
 use crate::issuer::name::identifier;
+use crate::issuer::policy::Tenancy;
+use crate::tenants::id::{is_region, region_of_pool};
 use crate::token::algorithm::Algorithm;
 
 impl Issuer {
@@ -86,7 +88,7 @@ impl Issuer {
     /// and digits.
     pub fn cognito(user_pool_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let region = region_of(user_pool_id)?;
-        Self::cognito_at(&format!("https://cognito-idp.{region}.{}/{user_pool_id}", domain_of(region)))
+        pool(&format!("https://cognito-idp.{region}.{}/{user_pool_id}", domain_of(region)), user_pool_id)
     }
 
     /// Creates the issuer for an Amazon Cognito user pool whose issuer configuration is `UPDATED`,
@@ -117,7 +119,10 @@ impl Issuer {
     /// The errors of [`cognito`](Self::cognito).
     pub fn cognito_updated(user_pool_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let region = region_of(user_pool_id)?;
-        Self::cognito_at(&format!("https://issuer-cognito-idp.{region}.{}/{user_pool_id}", domain_of(region)))
+        pool(
+            &format!("https://issuer-cognito-idp.{region}.{}/{user_pool_id}", domain_of(region)),
+            user_pool_id,
+        )
     }
 
     /// Creates the issuer for the replica of an Amazon Cognito user pool in another region, if the
@@ -141,7 +146,7 @@ impl Issuer {
             let expected = "an AWS region like eu-central-1";
             return Err(ConfigError::InvalidName { setting: "region", expected, found: region.to_owned() });
         }
-        Self::cognito_at(&format!("https://cognito-idp.{region}.{}/{user_pool_id}", domain_of(region)))
+        pool(&format!("https://cognito-idp.{region}.{}/{user_pool_id}", domain_of(region)), user_pool_id)
     }
 
     /// Creates the issuer for a server that issues tokens like Cognito's under its own name, such
@@ -172,24 +177,15 @@ impl Issuer {
     }
 }
 
-fn region_of(user_pool_id: &str) -> Result<&str, ConfigError> {
-    match user_pool_id.rsplit_once('_') {
-        Some((region, name))
-            if is_region(region)
-                && !name.is_empty()
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
-        {
-            Ok(region)
-        }
-        _ => Err(ConfigError::InvalidPoolId { found: user_pool_id.to_owned() }),
-    }
+/// Returns the issuer of one pool under one of its names.
+fn pool(issuer: &str, pool_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
+    let mut draft = Issuer::cognito_at(issuer)?;
+    draft.0.policy.tenancy = Tenancy::One(pool_id.into());
+    Ok(draft)
 }
 
-fn is_region(text: &str) -> bool {
-    let is_word = |word: &str| {
-        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
-    text.split('-').count() >= 3 && text.split('-').all(is_word)
+fn region_of(user_pool_id: &str) -> Result<&str, ConfigError> {
+    region_of_pool(user_pool_id).ok_or_else(|| ConfigError::InvalidPoolId { found: user_pool_id.to_owned() })
 }
 
 /// Returns the domain of the region's AWS partition. `aws` and `aws-us-gov` share one.

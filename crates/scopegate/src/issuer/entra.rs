@@ -9,6 +9,9 @@ use crate::checks::kind::{ClaimRule, Expect};
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+use crate::issuer::policy::Tenancy;
+use crate::tenants::id::entra_tenant;
+use crate::tenants::template::PLACEHOLDER as TEMPLATE;
 use crate::token::algorithm::Algorithm;
 
 impl Issuer {
@@ -79,7 +82,7 @@ impl Issuer {
     /// | The API signs with keys of its own (claims mapping). | [`UnknownKey`](crate::Error::UnknownKey): set [`jwks_uri`](Self::jwks_uri) to the URL of the keys with `?appid=` |
     /// | The tenant is `common`, `organizations` or a domain. | [`ConfigError::InvalidName`] |
     ///
-    /// An API for several tenants trusts one `Issuer` for each. For External ID and national
+    /// For an API of several tenants, use [`entra_multi_tenant`](Self::entra_multi_tenant). For External ID and national
     /// clouds, use [`entra_at`](Self::entra_at).
     ///
     /// ```
@@ -119,10 +122,10 @@ impl Issuer {
     /// Returns [`ConfigError::InvalidName`] if the host is not a domain name in lower case, or the
     /// tenant is not a GUID.
     pub fn entra_at(host: &str, tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let (host, tenant) = (host_name(host)?, tenant(tenant_id)?);
+        let (host, tenant) = (host_name(host)?, entra_tenant(tenant_id)?);
         let jwks_uri = format!("https://{host}/{tenant}/discovery/v2.0/keys");
         let names = [format!("https://{host}/{tenant}/v2.0"), format!("https://{host}/{TEMPLATE}/v2.0")];
-        Ok(entra(&tenant, names.to_vec(), &jwks_uri, "2.0", "azp"))
+        Ok(entra(Tenancy::One(tenant.into()), names.to_vec(), &jwks_uri, "2.0", "azp"))
     }
 
     /// Creates the issuer for a tenant of Microsoft Entra ID, for an API whose access tokens have
@@ -191,19 +194,7 @@ impl Issuer {
     /// Returns [`ConfigError::InvalidName`] if the host is another one, or the tenant is not a
     /// GUID.
     pub fn entra_v1_at(host: &str, tenant_id: &str) -> Result<IssuerWithoutAudience, ConfigError> {
-        let sts = match host {
-            LOGIN | "login.microsoftonline.us" => "sts.windows.net",
-            "login.partner.microsoftonline.cn" | "login.chinacloudapi.cn" => "sts.chinacloudapi.cn",
-            _ => {
-                return Err(ConfigError::InvalidName {
-                    setting: "host",
-                    expected: "login.microsoftonline.com, login.microsoftonline.us, login.partner.microsoftonline.cn or \
-                               login.chinacloudapi.cn",
-                    found: redacted(host),
-                });
-            }
-        };
-        let tenant = tenant(tenant_id)?;
+        let (sts, tenant) = (sts_of(host)?, entra_tenant(tenant_id)?);
         // The metadata of every tenant has this URL. In version 1, all tenants share one key set,
         // whose keys may name the issuer of either version.
         let jwks_uri = format!("https://{host}/common/discovery/keys");
@@ -213,19 +204,34 @@ impl Issuer {
             format!("https://{host}/{tenant}/v2.0"),
             format!("https://{host}/{TEMPLATE}/v2.0"),
         ];
-        Ok(entra(&tenant, names.to_vec(), &jwks_uri, "1.0", "appid"))
+        Ok(entra(Tenancy::One(tenant.into()), names.to_vec(), &jwks_uri, "1.0", "appid"))
     }
 }
 
-const LOGIN: &str = "login.microsoftonline.com";
+pub(super) const LOGIN: &str = "login.microsoftonline.com";
 
-/// Replaces the tenant's id in the `issuer` of keys that all tenants share.
-const TEMPLATE: &str = "{tenantid}";
+/// The hosts that serve all tenants of a cloud.
+pub(super) const V2_HOSTS: [&str; 3] =
+    [LOGIN, "login.microsoftonline.us", "login.partner.microsoftonline.cn"];
+
+/// Returns the host in the `iss` of tokens of version 1.
+pub(super) fn sts_of(host: &str) -> Result<&'static str, ConfigError> {
+    match host {
+        LOGIN | "login.microsoftonline.us" => Ok("sts.windows.net"),
+        "login.partner.microsoftonline.cn" | "login.chinacloudapi.cn" => Ok("sts.chinacloudapi.cn"),
+        _ => Err(ConfigError::InvalidName {
+            setting: "host",
+            expected: "login.microsoftonline.com, login.microsoftonline.us, login.partner.microsoftonline.cn or \
+                       login.chinacloudapi.cn",
+            found: redacted(host),
+        }),
+    }
+}
 
 /// Returns an issuer whose keys may have any of `names` as their `issuer`. The first name is the
-/// `iss` of tokens.
-fn entra(
-    tenant: &str,
+/// `iss` of tokens, or its form.
+pub(super) fn entra(
+    tenancy: Tenancy,
     names: Vec<String>,
     jwks_uri: &str,
     version: &'static str,
@@ -233,12 +239,17 @@ fn entra(
 ) -> IssuerWithoutAudience {
     let identifier = names.first().cloned().unwrap_or_default();
     let mut draft = IssuerWithoutAudience::new(identifier, KeyConfig::JwksUri(jwks_uri.to_owned()));
+    let tid = match &tenancy {
+        Tenancy::One(tenant) => Expect::EqualsIfPresent(tenant.as_ref().into()),
+        Tenancy::Many(_) | Tenancy::Unknown => Expect::Tenant,
+    };
     let policy = &mut draft.0.policy;
+    policy.tenancy = tenancy;
     policy.key_issuers = names;
     policy.algorithms = vec![Algorithm::RS256];
     policy.kind.rules = vec![
         ClaimRule { claim: "ver", expect: Expect::EqualsIfPresent(version.to_owned()) },
-        ClaimRule { claim: "tid", expect: Expect::EqualsIfPresent(tenant.to_owned()) },
+        ClaimRule { claim: "tid", expect: tid },
         ClaimRule { claim: client_claim, expect: Expect::ClientId },
     ];
     policy.scopes =
@@ -259,21 +270,5 @@ fn host_name(host: &str) -> Result<&str, ConfigError> {
         setting: "host",
         expected: "a domain name in lower case like login.microsoftonline.us, without https:// and slash",
         found: redacted(host),
-    })
-}
-
-/// Returns the GUID in lower case, as tokens have it.
-fn tenant(id: &str) -> Result<String, ConfigError> {
-    let groups: Vec<&str> = id.split('-').collect();
-    let is_guid = groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    if is_guid {
-        return Ok(id.to_ascii_lowercase());
-    }
-    Err(ConfigError::InvalidName {
-        setting: "tenant",
-        expected: "the id of one tenant, a GUID, because tokens name the tenant that issued them by it, and never \
-                   common, organizations, consumers or a domain",
-        found: redacted(id),
     })
 }

@@ -3,17 +3,20 @@
 
 use std::error::Error;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
+use crate::tenants::Undecided;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 type BoxFuture = Pin<Box<dyn Future<Output = Result<Option<Issuer>, BoxError>> + Send>>;
 pub(crate) type Resolve = Arc<dyn Fn(&str) -> BoxFuture + Send + Sync>;
 type Filter = Box<dyn Fn(&str) -> bool + Send + Sync>;
+type Form = Box<dyn Fn(&str) -> Result<bool, Undecided> + Send + Sync>;
 
 /// Issuers that a function of the application looks up when their first token arrives.
 ///
@@ -78,6 +81,8 @@ type Filter = Box<dyn Fn(&str) -> bool + Send + Sync>;
 #[must_use = "issuers are trusted by the builder that they are given to: VerifierBuilder::trust_dynamic"]
 pub struct Issuers {
     pub(crate) resolve: Resolve,
+    /// The form of names that the issuers can have at all.
+    pub(crate) form: Option<Form>,
     pub(crate) filter: Option<Filter>,
     pub(crate) limit: usize,
     pub(crate) lifetime: Duration,
@@ -104,12 +109,34 @@ impl Issuers {
         };
         Self {
             resolve: Arc::new(boxed),
+            form: None,
             filter: None,
             limit: 1_000,
             lifetime: Duration::from_secs(600),
             unknown_lifetime: Duration::from_secs(60),
             timeout: Duration::from_secs(5),
             max_calls: 32,
+        }
+    }
+
+    /// Calls the resolver only for names of a form that a preset knows.
+    pub(super) fn with_form(
+        self,
+        form: impl Fn(&str) -> Result<bool, Undecided> + Send + Sync + 'static,
+    ) -> Self {
+        Self { form: Some(Box::new(form)), ..self }
+    }
+
+    /// Returns whether the resolver may be called for this name.
+    pub(crate) fn accepts_name(&self, name: &str) -> Result<bool, Undecided> {
+        if let Some(form) = &self.form
+            && !form(name)?
+        {
+            return Ok(false);
+        }
+        match &self.filter {
+            None => Ok(true),
+            Some(filter) => catch_unwind(AssertUnwindSafe(|| filter(name))).map_err(|_| Undecided),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
 use crate::issuer::name::identifier;
+use crate::issuer::policy::Tenancy;
 
 impl Issuer {
     /// Creates the issuer for a Keycloak realm: `https://HOST/realms/REALM`, or
@@ -89,16 +90,17 @@ impl Issuer {
     pub fn keycloak(realm: &str) -> Result<IssuerWithoutAudience, ConfigError> {
         let identifier = identifier(realm)?;
         let jwks_uri = format!("{identifier}/protocol/openid-connect/certs");
-        match identifier.rsplit_once("/realms/") {
-            Some((_, name)) if !name.is_empty() && !name.contains('/') => {}
+        let realm = match identifier.rsplit_once("/realms/") {
+            Some((_, name)) if !name.is_empty() && !name.contains('/') => name.into(),
             _ => {
                 let expected = "a realm, https://HOST/realms/REALM without final slash";
                 return Err(ConfigError::InvalidUrl { setting: "realm", expected, found: identifier });
             }
-        }
+        };
         let keys = KeyConfig::derived(&identifier, jwks_uri);
         let mut draft = IssuerWithoutAudience::new(identifier, keys);
         let policy = &mut draft.0.policy;
+        policy.tenancy = Tenancy::One(realm);
         policy.kind.rules = vec![ClaimRule { claim: "typ", expect: Expect::Equals("Bearer") }];
         policy.kind.nonce = NonceRule::Accepted;
         policy.scopes = ScopeClaims(vec![ScopeSource::text("scope")]);

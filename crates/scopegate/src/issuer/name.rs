@@ -49,6 +49,22 @@ impl Issuer {
     }
 
     pub(super) fn check_name(&self) -> Result<(), ConfigError> {
+        if let Some(template) = self.policy.tenancy.name_template() {
+            if self.policy.accepts_missing_iss {
+                return Err(ConfigError::OutOfRange {
+                    setting: "allow_missing_iss",
+                    expected: "an issuer with one name",
+                    found: self.identifier.clone(),
+                });
+            }
+            if self.identifier != template.written() {
+                return Err(ConfigError::InvalidName {
+                    setting: "issuer_name",
+                    expected: "an issuer with one name",
+                    found: redacted(&self.identifier),
+                });
+            }
+        }
         match &self.keys {
             KeyConfig::Discovery(address) if address.written() != self.identifier => {
                 Err(ConfigError::InvalidName {

@@ -1,5 +1,6 @@
 //! The rules for the tokens of one issuer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
@@ -8,7 +9,12 @@ use crate::checks::audience::AudiencePolicy;
 use crate::checks::kind::{TokenKind, TypeRule};
 use crate::checks::scopes::ScopeClaims;
 use crate::error::Error;
+use crate::keys::issuer_keys::KeyOwner;
 use crate::keys::jwk::KeyRules;
+#[cfg(feature = "fetch")]
+use crate::status_list::StatusList;
+use crate::tenants::Tenants;
+use crate::tenants::template::NameTemplate;
 use crate::token::algorithm::Algorithm;
 use crate::token::header::Header;
 
@@ -26,14 +32,60 @@ pub(crate) struct Policy {
     pub(crate) scopes: ScopeClaims,
     /// The scopes that the issuer may grant, sorted. `None` if it may grant all.
     pub(crate) scope_limit: Option<Vec<String>>,
+    pub(crate) tenancy: Tenancy,
+    /// The tenants whose tokens are accepted. `None` if there is no rule.
+    pub(crate) tenants: Option<Tenants>,
     /// The issuer's own leeway, instead of the verifier's.
     pub(crate) leeway: Option<Duration>,
+    /// The rules for the claim `status`. `None` ignores it.
+    #[cfg(feature = "fetch")]
+    pub(crate) status_list: Option<StatusList>,
+}
+
+/// The tenants of an issuer, as its preset knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Tenancy {
+    Unknown,
+    /// The issuer is this tenant's.
+    One(Arc<str>),
+    /// The issuer has a name for each tenant. The first form is that of `iss`, and keys may name
+    /// their issuer in each form.
+    Many(Arc<[NameTemplate]>),
+}
+
+impl Tenancy {
+    /// Returns the forms of names, or none if the issuer has one name.
+    pub(crate) fn templates(&self) -> &[NameTemplate] {
+        match self {
+            Self::Unknown | Self::One(_) => &[],
+            Self::Many(templates) => templates,
+        }
+    }
+
+    /// Returns the form of `iss`, if the issuer has a name for each tenant.
+    pub(crate) fn name_template(&self) -> Option<&NameTemplate> {
+        self.templates().first()
+    }
 }
 
 impl Policy {
     /// Returns the rules that select the usable keys of a set.
     pub(crate) fn key_rules(&self) -> KeyRules {
-        KeyRules { algorithms: self.algorithms.clone(), issuers: self.key_issuers.clone() }
+        // A set for many tenants keeps the keys that name one of them.
+        let is_one_issuer = self.tenancy.name_template().is_none();
+        KeyRules {
+            algorithms: self.algorithms.clone(),
+            issuers: is_one_issuer.then(|| self.key_issuers.clone()),
+        }
+    }
+
+    /// Returns the names by which keys belong to the issuer.
+    pub(crate) fn key_owner(&self) -> KeyOwner {
+        KeyOwner {
+            names: self.key_issuers.clone(),
+            templates: self.tenancy.templates().to_vec(),
+            tenants: self.tenants.clone(),
+        }
     }
 
     pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<(), Error> {

@@ -2,176 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustc_hash::FxBuildHasher;
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, shortlex, string};
-use scopegate_proto::jws::CompactJws;
 use scopegate_proto::url::{issuer_identifier, redacted};
 
-use crate::cache::key_ref::KeyRef;
 use crate::error::Error;
 use crate::error::config::ConfigError;
-use crate::issuer::policy::Policy;
-use crate::keys::fetched::{FetchedKeys, KeyRequested, OverdueKeys, Reading};
-use crate::keys::issuer_keys::IssuerKeys;
-use crate::keys::refresh::schedule::RefreshState;
-use crate::keys::set::{KeyLookupError, KeySet};
-use crate::token::algorithm::Algorithm;
-use crate::token::key_name::{KeyId, KeyName};
-use crate::token::numeric_date::NumericDate;
+use crate::issuer::trusted::TrustedIssuer;
 
 /// Maximum number of issuers in an error, because a verifier may trust hundreds.
 const MAX_LISTED: usize = 3;
-
-/// One issuer, its rules and its keys.
-pub(crate) struct TrustedIssuer {
-    pub(crate) identifier: Arc<str>,
-    pub(crate) policy: Policy,
-    pub(crate) keys: Arc<IssuerKeys>,
-    /// The issuer's own leeway, or the verifier's.
-    pub(crate) leeway: Duration,
-}
-
-/// The result of looking up the key that a token names.
-pub(crate) enum KeyLookup {
-    Found(KeyRef),
-    Missing(MissingKey),
-}
-
-/// A key that is unavailable.
-#[derive(Debug)]
-pub(crate) struct MissingKey {
-    pub(crate) name: KeyName,
-    pub(crate) why: Missing,
-    /// Whether the issuer may have published the key since the last success, by the wall clock.
-    may_be_published: bool,
-}
-
-/// The reason why a key is unavailable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Missing {
-    /// The current set has no such key. The state shows whether a fetch may bring it.
-    Unknown(RefreshState),
-    /// There are no usable keys, and a fetch is due or under way.
-    NoKeysYet,
-    /// The keys are overdue, and a fetch is due or under way.
-    Overdue,
-}
-
-impl TrustedIssuer {
-    /// Looks up the one key with this id and for this algorithm. If the key is unknown, or the keys
-    /// are overdue or have expired, this may make a fetch due.
-    pub(crate) fn find_key(
-        &self,
-        id: &KeyId<'_>,
-        algorithm: Algorithm,
-        now: NumericDate,
-        overdue: OverdueKeys,
-    ) -> Result<KeyLookup, Error> {
-        loop {
-            let find = |keys: &KeySet| {
-                let found = keys.find(id, algorithm);
-                found.map(|key| KeyRef::new(key, id, keys, &self.keys)).map_err(|error| match error {
-                    KeyLookupError::Unknown => Err(()),
-                    KeyLookupError::Ambiguous(found) => {
-                        Ok((found, keys.used_name(id).map(|name| Excerpt::identifier(&name.shown()))))
-                    }
-                })
-            };
-            let missing = |why| {
-                let name = KeyName { id: Box::new(id.to_owned()), algorithm };
-                let may_be_published = self.keys.fetched().is_some_and(|keys| keys.may_be_incomplete(now));
-                Ok(KeyLookup::Missing(MissingKey { name, why, may_be_published }))
-            };
-            let found = match (self.keys.read(now, overdue, find), self.keys.fetched()) {
-                (Reading::Current(found), _) => found,
-                (Reading::Overdue, _) => return missing(Missing::Overdue),
-                (Reading::Unusable, Some(keys)) if keys.refresh().keys_unusable() => {
-                    return missing(Missing::NoKeysYet);
-                }
-                (Reading::Unusable, _) => return Err(self.unavailable()),
-            };
-            match found {
-                Ok(key) => return Ok(KeyLookup::Found(key)),
-                Err(Ok((found, key_id))) => {
-                    let issuer = self.identifier.to_string();
-                    return Err(Error::AmbiguousKey { issuer, key_id, algorithm, found });
-                }
-                Err(Err(())) => {}
-            }
-            match self.keys.request(&KeyName { id: Box::new(id.to_owned()), algorithm }) {
-                None => return missing(Missing::Unknown(RefreshState::UpToDate)),
-                Some(KeyRequested::Missing(state)) => return missing(Missing::Unknown(state)),
-                Some(KeyRequested::Arrived) => {}
-            }
-        }
-    }
-
-    pub(crate) fn check_signature(
-        &self,
-        key: &KeyRef,
-        token: &[u8],
-        parts: &CompactJws,
-    ) -> Result<(), Error> {
-        if key.key.verifying.verifies(parts.signing_input(token), parts.signature()) {
-            return Ok(());
-        }
-        Err(Error::BadSignature {
-            issuer: self.identifier.to_string(),
-            key_id: key.used_name().map(|name| Excerpt::identifier(&name.shown())),
-        })
-    }
-
-    /// Returns the error for a key that the issuer does not publish, or that is skipped.
-    pub(crate) fn unknown_key(&self, key: &KeyName) -> Error {
-        let found = self.keys.read_last(|keys| {
-            let skipped = keys.reason_to_skip(&key.id).map(|reason| reason.to_string());
-            (keys.used_name(&key.id), skipped)
-        });
-        let (used, skipped) = found.unwrap_or_default();
-        Error::UnknownKey {
-            issuer: self.identifier.to_string(),
-            key_id: used.or_else(|| key.id.first()).map(|name| Excerpt::identifier(&name.shown())),
-            algorithm: key.algorithm,
-            skipped,
-        }
-    }
-
-    /// Returns the error for an unavailable key, or `None` if a fetch may bring the key.
-    pub(crate) fn settled_error(&self, missing: &MissingKey) -> Option<Error> {
-        match missing.why {
-            Missing::Unknown(RefreshState::Pending) | Missing::NoKeysYet | Missing::Overdue => None,
-            Missing::Unknown(RefreshState::UpToDate | RefreshState::Stale) => {
-                Some(self.error_without_waiting(missing))
-            }
-        }
-    }
-
-    /// Returns the error for an unavailable key, without waiting for a fetch. The issuer may have
-    /// published the key only if the last successful fetch is at least a refresh period ago.
-    pub(crate) fn error_without_waiting(&self, missing: &MissingKey) -> Error {
-        let state = match (missing.why, self.keys.fetched()) {
-            (Missing::NoKeysYet | Missing::Overdue, _) => RefreshState::Stale,
-            (Missing::Unknown(_), _) if missing.may_be_published => RefreshState::Stale,
-            (Missing::Unknown(RefreshState::Pending), Some(keys)) => keys.refresh().settled_state(),
-            (Missing::Unknown(state), _) => state,
-        };
-        match state {
-            RefreshState::Stale => self.unavailable(),
-            RefreshState::UpToDate | RefreshState::Pending => self.unknown_key(&missing.name),
-        }
-    }
-
-    /// Returns the error if the keys are unusable, or if it is unknown whether the issuer publishes
-    /// a key.
-    pub(crate) fn unavailable(&self) -> Error {
-        let of_source = |keys: &Arc<FetchedKeys>| keys.refresh().retry_after();
-        let retry_after = self.keys.fetched().map_or(Duration::from_secs(1), of_source);
-        Error::KeysUnavailable { issuer: self.identifier.to_string(), retry_after }
-    }
-}
 
 /// The configured issuers of a verifier. A change replaces all of it.
 #[derive(Default)]
@@ -182,6 +24,9 @@ pub(crate) struct Registry {
     declared: Vec<Arc<TrustedIssuer>>,
     /// The first issuers by [`shortlex`], for errors.
     listed: Vec<Arc<str>>,
+    /// The issuers with a name for each tenant. They are not in the map: no token has the form of a
+    /// name as its issuer.
+    with_tenants: Vec<Arc<TrustedIssuer>>,
     /// The issuer whose tokens may lack `iss`.
     unnamed: Option<Arc<TrustedIssuer>>,
 }
@@ -189,7 +34,9 @@ pub(crate) struct Registry {
 impl Registry {
     pub(crate) fn new(declared: Vec<Arc<TrustedIssuer>>) -> Self {
         let named = |issuer: &Arc<TrustedIssuer>| (Arc::clone(&issuer.identifier), Arc::clone(issuer));
-        let issuers = declared.iter().map(named).collect();
+        let has_tenants = |issuer: &&Arc<TrustedIssuer>| issuer.policy.tenancy.name_template().is_some();
+        let issuers = declared.iter().filter(|issuer| !has_tenants(issuer)).map(named).collect();
+        let with_tenants = declared.iter().filter(has_tenants).map(Arc::clone).collect();
         let mut listed: Vec<_> = declared.iter().map(|issuer| &issuer.identifier).collect();
         if listed.len() > MAX_LISTED {
             listed.select_nth_unstable_by(MAX_LISTED, |a, b| shortlex(a, b));
@@ -198,14 +45,14 @@ impl Registry {
         listed.sort_unstable_by(|a, b| shortlex(a, b));
         let listed = listed.into_iter().map(Arc::clone).collect();
         let unnamed = declared.iter().find(|issuer| issuer.policy.accepts_missing_iss).map(Arc::clone);
-        Self { issuers, declared, listed, unnamed }
+        Self { issuers, declared, listed, with_tenants, unnamed }
     }
 
     /// Returns the issuer that the payload names. Without `iss`, returns the issuer whose tokens
     /// may lack it.
-    pub(crate) fn named_by(&self, payload: &JsonObject<'_>) -> Option<&Arc<TrustedIssuer>> {
+    pub(crate) fn named_by(&self, payload: &JsonObject<'_>) -> Option<Arc<TrustedIssuer>> {
         match payload.get("iss") {
-            None => self.unnamed.as_ref(),
+            None => self.unnamed.clone(),
             Some(value) => self.get(&string(value)?),
         }
     }
@@ -219,9 +66,19 @@ impl Registry {
         }
     }
 
-    /// Returns the issuer with this name.
-    pub(crate) fn get(&self, name: &str) -> Option<&Arc<TrustedIssuer>> {
-        self.issuers.get(name)
+    /// Returns the issuer with this name. An issuer with this name alone is preferred to one with a
+    /// name for each tenant. The rule for tenants is not applied.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
+        let one = self.issuers.get(name).map(Arc::clone);
+        one.or_else(|| self.with_tenants.iter().find_map(|issuer| issuer.for_name(name)))
+    }
+
+    /// Returns the issuer with this name, or with this form of names. Tokens are never looked up by
+    /// it.
+    pub(crate) fn get_for_operator(&self, name: &str) -> Option<Arc<TrustedIssuer>> {
+        let declared = self.declared.iter().find(|issuer| &*issuer.identifier == name).map(Arc::clone);
+        declared
+            .or_else(|| self.get(name).filter(|issuer| issuer.trusts_tenant().is_ok_and(|trusted| trusted)))
     }
 
     /// Returns the issuers in the order of the configuration.
@@ -237,7 +94,9 @@ impl Registry {
     /// Returns the identifiers that are URLs, in the order of the configuration. Clients can
     /// discover the metadata of these issuers.
     pub(crate) fn servers(&self) -> impl Iterator<Item = &str> {
-        self.names().filter(|name| issuer_identifier(name).is_ok())
+        let has_one_name = |issuer: &&Arc<TrustedIssuer>| issuer.policy.tenancy.name_template().is_none();
+        let names = self.iter().filter(has_one_name).map(|issuer| &*issuer.identifier);
+        names.filter(|name| issuer_identifier(name).is_ok())
     }
 
     /// Returns the trusted issuers with these names, in the order given. Names are compared
@@ -246,19 +105,42 @@ impl Registry {
         &self,
         names: impl IntoIterator<Item = S>,
     ) -> Result<Vec<String>, ConfigError> {
-        let mut selected = Vec::new();
-        for name in names {
-            let name = name.as_ref();
-            if self.get(name).is_none() {
-                return Err(ConfigError::UntrustedIssuer { found: redacted(name) });
+        let is_trusted = |issuer: &Arc<TrustedIssuer>| issuer.trusts_tenant().is_ok_and(|trusted| trusted);
+        select_if(names, |name| {
+            if !self.get(name).as_ref().is_some_and(is_trusted) {
+                return Ok(false);
             }
             issuer_identifier(name)
-                .map_err(|error| ConfigError::invalid_url("authorization server", error))?;
-            if selected.iter().any(|earlier| earlier == name) {
-                return Err(ConfigError::RepeatedIssuer { issuer: name.to_owned() });
-            }
-            selected.push(name.to_owned());
-        }
-        if selected.is_empty() { Err(ConfigError::EmptyIssuerList) } else { Ok(selected) }
+                .map(|_| true)
+                .map_err(|error| ConfigError::invalid_url("authorization server", error))
+        })
     }
+
+    /// Returns the issuers that were configured with these names, or these forms of names.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn select_declared<S: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<String>, ConfigError> {
+        select_if(names, |name| Ok(self.declared.iter().any(|issuer| &*issuer.identifier == name)))
+    }
+}
+
+/// Returns the names that are trusted, in the order given. An empty list and repeated names are errors.
+fn select_if<S: AsRef<str>>(
+    names: impl IntoIterator<Item = S>,
+    is_trusted: impl Fn(&str) -> Result<bool, ConfigError>,
+) -> Result<Vec<String>, ConfigError> {
+    let mut selected = Vec::new();
+    for name in names {
+        let name = name.as_ref();
+        if !is_trusted(name)? {
+            return Err(ConfigError::UntrustedIssuer { found: redacted(name) });
+        }
+        if selected.iter().any(|earlier| earlier == name) {
+            return Err(ConfigError::RepeatedIssuer { issuer: name.to_owned() });
+        }
+        selected.push(name.to_owned());
+    }
+    if selected.is_empty() { Err(ConfigError::EmptyIssuerList) } else { Ok(selected) }
 }

@@ -16,13 +16,13 @@ use crate::token::key_name::{THUMBPRINTS, Thumbprints, UsedName, thumbprints as 
 #[derive(Clone, Debug)]
 pub(crate) struct KeyRules {
     pub(crate) algorithms: Vec<Algorithm>,
-    /// Accepted values of a key's member `issuer`.
-    pub(crate) issuers: Vec<String>,
+    /// Accepted values of a key's member `issuer`. `None` accepts all.
+    pub(crate) issuers: Option<Vec<String>>,
 }
 
 impl<'a> From<&'a KeyRules> for AcceptedKeys<'a> {
     fn from(rules: &'a KeyRules) -> Self {
-        Self { algorithms: &rules.algorithms, issuers: Some(&rules.issuers) }
+        Self { algorithms: &rules.algorithms, issuers: rules.issuers.as_deref() }
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) mod outcome;
 #[cfg(feature = "fetch")]
 pub(crate) mod permits;
 #[cfg(feature = "fetch")]
-mod reader;
+pub(crate) mod reader;
 pub(crate) mod schedule;
 #[cfg(feature = "fetch")]
 pub(crate) mod task;

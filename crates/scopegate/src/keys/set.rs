@@ -115,6 +115,11 @@ impl KeySet {
         !self.owners.is_empty()
     }
 
+    /// Returns the issuers that keys name. A name may be repeated.
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.owners.iter().filter_map(|owner| owner.issuer.as_deref())
+    }
+
     /// Returns the set for an issuer with these names. A key that names another issuer is skipped.
     pub(crate) fn for_issuers(&self, names: &[String]) -> Self {
         let (mut keys, mut skipped) = (Vec::with_capacity(self.keys.len()), self.skipped.clone());

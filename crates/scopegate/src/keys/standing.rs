@@ -12,13 +12,14 @@ pub(crate) struct Standing {
     trusted_until: AtomicU64,
     /// A token was accepted since the last call of [`take_used`](Self::take_used).
     used: AtomicBool,
+    /// Each request looks closer, because its tenant decides too.
+    stays_disputed: bool,
 }
 
 /// A date before every time. The trust has ended, and never returns.
 const ENDED: f64 = f64::NEG_INFINITY;
 
 /// A date before every time. The next request reads the other fields.
-#[cfg(feature = "fetch")]
 const DISPUTED: f64 = f64::MIN;
 
 impl Standing {
@@ -29,6 +30,7 @@ impl Standing {
             undisputed_until: AtomicU64::new(forever),
             trusted_until: AtomicU64::new(forever),
             used: AtomicBool::new(false),
+            stays_disputed: false,
         }
     }
 
@@ -39,14 +41,26 @@ impl Standing {
             undisputed_until: AtomicU64::new(DISPUTED.to_bits()),
             trusted_until: AtomicU64::new(date.as_secs_f64().to_bits()),
             used: AtomicBool::new(false),
+            stays_disputed: false,
         }
+    }
+
+    /// Makes each request look closer. Other issuers' requests then read nothing more.
+    pub(crate) fn disputed(self) -> Self {
+        Self { undisputed_until: AtomicU64::new(DISPUTED.to_bits()), stays_disputed: true, ..self }
+    }
+
+    /// Returns whether a valid token of the issuer may be accepted, without a closer look.
+    #[inline]
+    pub(crate) fn is_undisputed(&self, now: NumericDate) -> bool {
+        let undisputed = f64::from_bits(self.undisputed_until.load(Ordering::Relaxed));
+        now.as_secs_f64() < undisputed
     }
 
     /// Returns whether a valid token of the issuer may be accepted, and records it as a use.
     #[inline]
     pub(crate) fn accepts(&self, now: NumericDate) -> bool {
-        let undisputed = f64::from_bits(self.undisputed_until.load(Ordering::Relaxed));
-        now.as_secs_f64() < undisputed || self.look_closer(now)
+        self.is_undisputed(now) || self.look_closer(now)
     }
 
     #[cold]
@@ -55,7 +69,13 @@ impl Standing {
         if !self.is_trusted(now) {
             return false;
         }
-        self.used.store(true, Ordering::Relaxed);
+        // Written only if it changes. Otherwise each use would invalidate the cache line of other cores.
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+        if self.stays_disputed {
+            return self.is_trusted(now);
+        }
         // If the trust has ended meanwhile, the exchange fails, and it stays ended.
         let until = self.trusted_until.load(Ordering::Acquire);
         let _ = self.undisputed_until.compare_exchange(before, until, Ordering::AcqRel, Ordering::Relaxed);
@@ -116,6 +136,18 @@ mod tests {
         assert!(configured.accepts(at(u64::from(u32::MAX))));
         configured.end();
         assert!(!configured.accepts(at(0)));
+    }
+
+    #[test]
+    fn disputed_standing_has_the_same_end() {
+        let standing = Standing::until(at(100)).disputed();
+        for _ in 0..2 {
+            assert!(standing.accepts(at(99)) && !standing.is_undisputed(at(0)));
+            assert!(!standing.accepts(at(100)));
+        }
+        assert!(standing.take_used() && !standing.take_used());
+        standing.end();
+        assert!(!standing.accepts(at(0)));
     }
 
     #[test]

@@ -77,15 +77,22 @@ impl RevocableNames {
 
     #[cold]
     fn look_up(&self, store: &Store, epoch: u64, now: NumericDate) -> Option<Found> {
+        let mut has_ended = false;
         for (digest, kind) in self.digests.iter().zip(Kind::ALL) {
-            if self.present & kind.bit() != 0
-                && let Some(source) = store.find(kind, *digest, self.issued_at, now)
-            {
+            if self.present & kind.bit() == 0 {
+                continue;
+            }
+            let found = store.find(kind, *digest, self.issued_at, now);
+            if let Some(source) = found.source {
                 return Some(Found { kind, source });
             }
+            has_ended |= found.has_ended;
         }
-        // The epoch was read first, so an entry that came during the lookup has a later one.
-        self.checked_in.store(epoch, Ordering::Relaxed);
+        // An ended entry is in force again if the clock is set back, which needs no addition.
+        if !has_ended {
+            // The epoch was read first, so an entry that came during the lookup has a later one.
+            self.checked_in.store(epoch, Ordering::Relaxed);
+        }
         None
     }
 }

@@ -12,6 +12,10 @@ pub enum RevocationError {
     /// counts the revocations that have no place.
     #[non_exhaustive]
     Full { capacity: usize, not_stored: usize },
+    /// The name of a source of your own is `application` or begins with `file:`. Revocations by
+    /// code and followed files have these names.
+    #[non_exhaustive]
+    ReservedName { reserved: &'static str },
     /// There are more sources than a store can tell apart.
     #[non_exhaustive]
     TooManySources { limit: usize },
@@ -22,6 +26,9 @@ impl fmt::Display for RevocationError {
         match self {
             Self::Full { capacity, not_stored } => {
                 write!(f, "the store of {capacity} revocations is full, {not_stored} not stored")
+            }
+            Self::ReservedName { reserved } => {
+                write!(f, "expected another name for a source of revocations, `{reserved}` is reserved")
             }
             Self::TooManySources { limit } => write!(f, "expected at most {limit} sources of revocations"),
         }

@@ -2,7 +2,7 @@
 
 mod contents;
 mod follower;
-mod line;
+mod stamp;
 mod task;
 
 use std::ops::RangeInclusive;
@@ -15,10 +15,11 @@ use tokio::sync::oneshot;
 
 use crate::error::config::ConfigError;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
-use crate::revocation::Revocations;
+use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::file::follower::{FollowError, Follower};
-use crate::revocation::file::task::{FeedEndedGuard, FileTask};
+use crate::revocation::file::task::FileTask;
 use crate::revocation::source::RevocationSource;
+use crate::revocation::{FILE_PREFIX, Revocations};
 
 /// A file of revocations, one JSON object on each line. Pass it to
 /// [`Revocations::follow_file`](crate::Revocations::follow_file).
@@ -32,17 +33,22 @@ use crate::revocation::source::RevocationSource;
 /// ```
 ///
 /// Each line has `iss` and exactly one of `jti`, `sub`, `client_id`, `sid` and `kid`. `not_before`
-/// is required for `sub` and `client_id`: tokens that were issued before or in this second are revoked. Each line may
-/// have `exp`, after which the entry ends. Times are seconds since 1970. Blank lines are skipped. A
-/// line has at most 16 KiB.
+/// is required for `sub` and `client_id`: tokens that were issued before or in this second are
+/// revoked. Each line may have `exp`, the end of its last token: the entry ends 10 min later. Times
+/// are seconds since 1970, and more than 0. Blank lines and a byte order mark are skipped. A line
+/// has at most 16 KiB.
 ///
 /// - The file is read again within 250 ms of a change. If it has only grown, only the new lines are
 ///   parsed.
-/// - A removed line withdraws its entry as soon as the file is the same at two reads.
+/// - A removed line withdraws its entry as soon as the file is the same at two reads, or has only
+///   grown for a minute.
 /// - A malformed line is reported with its number, and costs no other line. While there is one,
 ///   nothing is withdrawn.
 /// - If the file is missing, too large or cannot be read, all entries stay, and it is reported. The
 ///   same holds for an empty file that had lines before. An empty line withdraws all entries.
+///
+/// - If the file is replaced but its path leads to the old one, it is reported. That happens if a
+///   single file is mounted into a container, so mount its directory.
 ///
 /// Append to the file, or replace it by renaming another one. If you write it anew and pause between
 /// lines for longer than the poll interval, the missing lines are withdrawn in between.
@@ -81,7 +87,8 @@ impl RevocationFile {
     /// Sets how long verification continues when the file can no longer be read. Afterwards each
     /// token is [`Error::RevocationsUnavailable`](crate::Error::RevocationsUnavailable) (503).
     ///
-    /// Default: no limit. Range: 1 s–30 days.
+    /// Default: no limit. Range: 1 s–30 days, and at least twice the
+    /// [poll interval](Self::poll_interval).
     pub fn max_feed_age(mut self, limit: Duration) -> Self {
         self.max_feed_age = Some(limit);
         self
@@ -92,7 +99,7 @@ impl Revocations {
     /// Reads a file of revocations, and follows it in a background task until the last clone of
     /// this is dropped.
     ///
-    /// The file is a source of its own, named by its path. Its task lives on the runtime that this
+    /// The file is a source of its own, named `file:` and its path. Its task lives on the runtime that this
     /// is called on.
     ///
     /// ```
@@ -111,8 +118,8 @@ impl Revocations {
     /// ```
     ///
     /// # Errors
-    /// Returns [`ConfigError::RevocationsNotRead`] if the file cannot be read now, or has more
-    /// entries than the store has room for. Then it is not followed. Malformed lines are no error:
+    /// Returns [`ConfigError::RevocationsNotRead`] if the file cannot be read now, was removed while
+    /// it is mounted, or has more entries than the store has room for. Then it is not followed. Malformed lines are no error:
     /// they are reported. Returns [`ConfigError::OutOfRange`] for a setting, and for a file that is
     /// followed already. Returns [`ConfigError::NoRuntime`] outside of a Tokio runtime.
     pub async fn follow_file(&self, file: RevocationFile) -> Result<(), ConfigError> {
@@ -147,11 +154,12 @@ impl Revocations {
     fn spawn(&self, file: RevocationFile) -> Result<Following, ConfigError> {
         file.check()?;
         let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
-        let name = file.path.display().to_string();
+        let name = format!("{FILE_PREFIX}{}", file.path.display());
         let source =
-            self.source(&name).map_err(|error| out_of_range("sources", "fewer", error.to_string()))?;
+            self.source_named(&name).map_err(|error| out_of_range("sources", "fewer", error.to_string()))?;
         let Some(follower) = source.state.follow() else {
-            return Err(out_of_range("revocation file", "each file once", name));
+            let path = file.path.display().to_string();
+            return Err(out_of_range("revocation file", "each file once", path));
         };
         let source = source.with_initial_sync();
         let source = match file.max_feed_age {
@@ -200,6 +208,13 @@ impl RevocationFile {
         in_range("poll interval", self.poll_interval, from..=to, "10 ms to 1 min")?;
         let (from, to) = (Duration::from_secs(1), Duration::from_secs(30 * 24 * 3_600));
         in_range("feed age", self.max_feed_age.unwrap_or(from), from..=to, "1 s to 30 days")?;
+        let age = self.max_feed_age.filter(|age| *age < 2 * self.poll_interval);
+        if let Some(age) = age {
+            // The file could not be read often enough, so that each token would get 503 now and then.
+            let (age, interval) = (age.as_secs_f64(), self.poll_interval.as_secs_f64());
+            let found = format!("{age} s with a poll interval of {interval} s");
+            return Err(out_of_range("feed age", "at least twice the poll interval", found));
+        }
         if self.path == Path::new("") {
             return Err(out_of_range("revocation file", "a path", "none".to_owned()));
         }

@@ -81,7 +81,7 @@ impl Revocation {
 
     /// Sets when the revocation ends: the `exp` of the last token that it is about.
     ///
-    /// The entry stays for 300 s longer, because that is the largest
+    /// The entry is in force for 10 min longer, twice the largest
     /// [leeway](crate::VerifierBuilder::leeway). Default: it stays until it is withdrawn.
     #[must_use]
     pub fn ends_at(mut self, expires_at: impl Into<NumericDate>) -> Self {

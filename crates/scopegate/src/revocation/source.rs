@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use scopegate_proto::excerpt::Excerpt;
 use tokio::time::Instant;
 
 use crate::metrics;
 use crate::revocation::Shared;
 use crate::revocation::error::RevocationError;
+use crate::revocation::issuers::{MAX_LISTED, NamedIssuers, Untrusted};
 use crate::revocation::revoked::{Revocation, Target};
 use crate::revocation::store::Placed;
+use crate::revocation::store::collected::Collected;
 
 /// A source of revocations, such as a file or a stream. Get one from
 /// [`Revocations::source`](crate::Revocations::source).
@@ -22,7 +25,8 @@ use crate::revocation::store::Placed;
 /// stay if it is dropped.
 ///
 /// A program that feeds a source reports the result of each attempt with [`synced`](Self::synced)
-/// or [`failed`](Self::failed). A failure keeps all entries.
+/// or [`failed`](Self::failed). A failure keeps all entries. [`feed`](Self::feed) runs such a program
+/// in the background.
 #[derive(Clone)]
 pub struct RevocationSource {
     pub(super) shared: Arc<Shared>,
@@ -33,10 +37,18 @@ pub(crate) struct SourceState {
     pub(crate) id: u16,
     pub(crate) name: Box<str>,
     feed: Mutex<Feed>,
+    issuers: Mutex<Issuers>,
     /// The number of the task that follows the source. 0 if there is none.
     followed_by: AtomicU64,
     /// The last number that a task was given.
     followers: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Issuers {
+    named: NamedIssuers,
+    /// The untrusted issuers in the log.
+    logged: Vec<String>,
 }
 
 /// The results of a source's updates.
@@ -58,6 +70,7 @@ impl SourceState {
             id,
             name: name.into(),
             feed: Mutex::default(),
+            issuers: Mutex::default(),
             followed_by: AtomicU64::new(0),
             followers: AtomicU64::new(0),
         }
@@ -65,6 +78,10 @@ impl SourceState {
 
     pub(crate) fn feed(&self) -> MutexGuard<'_, Feed> {
         self.feed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn issuers(&self) -> MutexGuard<'_, Issuers> {
+        self.issuers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the number of a task that may follow the source, or `None` if another task does.
@@ -120,26 +137,11 @@ impl RevocationSource {
         self.revoke_all([revocation])
     }
 
-    /// Adds revocations, as many as there is room for.
-    ///
-    /// # Errors
-    /// Returns [`RevocationError::Full`] if some were not stored.
-    pub fn revoke_all(&self, all: impl IntoIterator<Item = Revocation>) -> Result<(), RevocationError> {
-        self.add(all.into_iter().map(|one| self.place(&one.0)).collect())
-    }
-
     /// Removes the source's entries for the same token, subject, client, session or key, whatever
     /// their times are.
     pub fn withdraw(&self, revocation: &Revocation) {
         self.shared.store.withdraw(self.place(&revocation.0));
-    }
-
-    /// Replaces all of the source's entries: adds these, and withdraws the others.
-    ///
-    /// # Errors
-    /// Returns [`RevocationError::Full`] if some were not stored.
-    pub fn replace_all(&self, all: impl IntoIterator<Item = Revocation>) -> Result<(), RevocationError> {
-        self.replace(all.into_iter().map(|one| self.place(&one.0)).collect())
+        metrics::revocations(self.shared.store.len());
     }
 
     /// Reports that the source's entries are complete and current.
@@ -151,6 +153,8 @@ impl RevocationSource {
         drop(feed);
         self.shared.update_freshness();
         metrics::revocation_feed(&self.state.name, true);
+        metrics::revocations_synced(&self.state.name, now.1);
+        metrics::revocations(self.shared.store.len());
         if let Some(failure) = recovered {
             tracing::info!(source = %self.state.name, failure, "revocation feed recovered");
         } else if first {
@@ -175,26 +179,66 @@ impl RevocationSource {
         }
     }
 
+    /// Sets the malformed entries that the status shows: how many there are, and descriptions of the
+    /// first 10. Call it with 0 when there are none any more.
+    ///
+    /// A description has the position of the entry, such as its id, and no name of a subject.
+    pub fn malformed(&self, count: usize, first: impl IntoIterator<Item = String>) {
+        let first = first.into_iter().take(MAX_LISTED).collect();
+        self.state.feed().malformed = (count, first);
+        metrics::revocations_malformed(&self.state.name, count);
+    }
+
     pub(crate) fn place(&self, target: &Target<'_>) -> Placed {
         self.shared.store.place(target, self.state.id)
     }
 
-    pub(crate) fn add(&self, all: Vec<Placed>) -> Result<(), RevocationError> {
+    pub(crate) fn add(&self, all: Collected) -> Result<(), RevocationError> {
         let result = self.shared.store.add(all, self.shared.clock.now().into());
         self.report(result)
     }
 
-    pub(crate) fn replace(&self, all: Vec<Placed>) -> Result<(), RevocationError> {
+    pub(crate) fn replace(&self, all: Collected) -> Result<(), RevocationError> {
         self.report(self.shared.store.replace(self.state.id, all, self.shared.clock.now().into()))
     }
 
     fn report(&self, result: Result<(), RevocationError>) -> Result<(), RevocationError> {
         metrics::revocations(self.shared.store.len());
+        self.report_untrusted();
         if let Err(RevocationError::Full { capacity, not_stored }) = result {
             metrics::revocations_not_stored(&self.state.name, not_stored);
             tracing::error!(source = %self.state.name, capacity, not_stored, "store of revocations is full");
         }
         result
+    }
+
+    /// Sets the issuers that all of its entries name.
+    pub(crate) fn name_issuers(&self, issuers: NamedIssuers) {
+        self.state.issuers().named = issuers;
+    }
+
+    /// Adds issuers that some of its entries name.
+    pub(super) fn name_more_issuers(&self, issuers: &NamedIssuers) {
+        self.state.issuers().named.add_all(issuers);
+    }
+
+    pub(super) fn untrusted(&self) -> Untrusted {
+        self.shared.readers.untrusted(&self.state.issuers().named)
+    }
+
+    /// Logs issuers that no verifier trusts, each once.
+    pub(crate) fn report_untrusted(&self) {
+        let mut new = self.untrusted().names;
+        {
+            let mut issuers = self.state.issuers();
+            new.retain(|name| !issuers.logged.contains(name));
+            new.truncate(MAX_LISTED.saturating_sub(issuers.logged.len()));
+            issuers.logged.extend_from_slice(&new);
+        }
+        for issuer in new {
+            let (source, issuer) = (self.name(), Excerpt::identifier(&issuer));
+            tracing::warn!(source, %issuer, "revocation of an untrusted issuer has no effect");
+        }
     }
 }
 
@@ -203,6 +247,8 @@ impl RevocationSource {
     pub(super) fn abandon(&self, follower: u64) {
         self.state.unfollow(follower);
         *self.state.feed() = Feed::default();
+        *self.state.issuers() = Issuers::default();
+        metrics::revocations_malformed(&self.state.name, 0);
         self.shared.update_freshness();
     }
 }

@@ -27,7 +27,9 @@ pub struct RevocationStatus {
 #[non_exhaustive]
 #[derive(Clone, Debug)]
 pub struct RevocationSourceStatus {
-    /// The source's name.
+    /// The source's name: `application` for [`Revocations::revoke`](crate::Revocations::revoke),
+    /// `file:` and the path for a followed file, and otherwise the name of the
+    /// [source](crate::Revocations::source).
     pub name: String,
     /// How many entries of it are stored.
     pub entries: usize,
@@ -41,13 +43,24 @@ pub struct RevocationSourceStatus {
     pub last_failure: Option<String>,
     /// How many of its entries are malformed.
     pub malformed: usize,
-    /// The first 10 of these, with their line numbers.
+    /// The first 10 of these, with their line numbers or ids.
     pub malformed_lines: Vec<String>,
+    /// How many of its lines or revocations name an issuer that no verifier trusts now. Of up to
+    /// 1,000 issuers. 0 if there is no verifier, or if one of them has a
+    /// [resolver](crate::VerifierBuilder::trust_dynamic), which may trust the issuer.
+    pub untrusted: usize,
+    /// The first 10 of these issuers, sorted.
+    pub untrusted_issuers: Vec<String>,
+    /// Whether ended entries were removed that have not ended by the present clock. The clock was
+    /// ahead when they were removed. A followed file is read again, other sources have to add
+    /// their entries again.
+    pub incomplete: bool,
 }
 
 impl RevocationSourceStatus {
     pub(super) fn new(source: &RevocationSource) -> Self {
         let feed = source.state.feed().clone();
+        let untrusted = source.untrusted();
         Self {
             name: source.name().to_owned(),
             entries: source.shared.store.len_of(source.state.id),
@@ -57,6 +70,12 @@ impl RevocationSourceStatus {
             last_failure: feed.last_failure,
             malformed: feed.malformed.0,
             malformed_lines: feed.malformed.1,
+            untrusted: untrusted.entries,
+            untrusted_issuers: untrusted.names,
+            incomplete: source
+                .shared
+                .store
+                .lacks_entries(source.state.id, || source.shared.clock.now().into()),
         }
     }
 }

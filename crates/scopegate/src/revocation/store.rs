@@ -6,11 +6,12 @@
 //! 24 MB, and layers that are merged now and then would make a reader look into each of them.
 
 mod change;
+pub(crate) mod collected;
 pub(crate) mod entry;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 
@@ -26,7 +27,7 @@ const ENTRIES_PER_SHARD: usize = 64;
 /// A shard's number takes 16 bits of a digest.
 const MAX_SHARDS: usize = 1 << 16;
 
-/// Each change also removes the ended entries of so many shards, in turn.
+/// The number of shards from which each change also removes the ended entries, in turn.
 const SHARDS_SWEPT: usize = 8;
 
 pub(crate) struct Store {
@@ -38,9 +39,26 @@ pub(crate) struct Store {
     kinds: AtomicU8,
     entries: AtomicUsize,
     capacity: usize,
-    /// How many entries each source has.
-    by_source: Mutex<HashMap<u16, usize>>,
+    by_source: Mutex<HashMap<u16, SourcePart>>,
     writer: Mutex<Writer>,
+}
+
+/// The part of one source.
+#[derive(Debug, Default)]
+struct SourcePart {
+    entries: usize,
+    /// The latest end of the ended entries that were removed or not stored. While the clock shows
+    /// an earlier time, such an entry is missing.
+    removed_end: u32,
+}
+
+/// The result of a look-up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LookedUp {
+    /// The source of an entry that revokes the token.
+    pub(crate) source: Option<u16>,
+    /// An ended entry would revoke it. The clock may be set back.
+    pub(crate) has_ended: bool,
 }
 
 /// The entries of one shard, sorted.
@@ -80,24 +98,34 @@ impl Store {
     /// A number that changes with each addition. Read it before a lookup. While it stays, the
     /// result stays.
     pub(crate) fn epoch(&self) -> u64 {
-        // Pairs with the increment: whoever sees it sees the entries that it is about.
+        // Pairs with the increment: a thread that reads the new number also reads the new entries.
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// Returns the source of an entry that revokes a token with this name and time of issue.
+    /// Looks for an entry that revokes a token with this name and time of issue.
     pub(crate) fn find(
         &self,
         kind: Kind,
         digest: Digest,
         issued_at: Option<NumericDate>,
         now: NumericDate,
-    ) -> Option<u16> {
+    ) -> LookedUp {
+        let mut found = LookedUp::default();
         if self.kinds.load(Ordering::Relaxed) & kind.bit() == 0 {
-            return None;
+            return found;
         }
-        let shard = self.shards.get(self.shard_of(digest))?.load();
-        let mut found = entries_of(shard.as_ref()?, digest).filter(|entry| entry.revokes(issued_at, now));
-        found.next().map(Entry::source)
+        let Some(shard) = self.shards.get(self.shard_of(digest)) else { return found };
+        let shard = shard.load();
+        let Some(shard) = shard.as_ref() else { return found };
+        for entry in entries_of(shard, digest).filter(|entry| entry.terms().includes(issued_at)) {
+            if entry.terms().has_ended(now) {
+                found.has_ended = true;
+            } else {
+                found.source = Some(entry.source());
+                break;
+            }
+        }
+        found
     }
 
     pub(crate) fn place(&self, target: &Target<'_>, source: u16) -> Placed {
@@ -136,11 +164,41 @@ impl Store {
 
     /// How many entries a source has. It does not wait for a large change to end.
     pub(crate) fn len_of(&self, source: u16) -> usize {
-        let by_source = self.by_source.lock().unwrap_or_else(PoisonError::into_inner);
-        by_source.get(&source).copied().unwrap_or(0)
+        self.parts().get(&source).map_or(0, |part| part.entries)
+    }
+
+    /// Returns whether an entry of the source was removed that has not ended by this clock: the
+    /// clock was ahead then.
+    pub(crate) fn lacks_entries(&self, source: u16, now: impl FnOnce() -> NumericDate) -> bool {
+        let removed_end = self.parts().get(&source).map_or(0, |part| part.removed_end);
+        removed_end > 0 && !has_passed(removed_end, now())
+    }
+
+    /// All entries of the source are about to be added again.
+    pub(crate) fn forget_removed(&self, source: u16) {
+        self.parts().entry(source).or_default().removed_end = 0;
+    }
+
+    fn note_removed(&self, entry: &Entry) {
+        let mut parts = self.parts();
+        let part = parts.entry(entry.source()).or_default();
+        part.removed_end = part.removed_end.max(entry.terms().end().unwrap_or(0));
+    }
+
+    fn parts(&self) -> MutexGuard<'_, HashMap<u16, SourcePart>> {
+        self.by_source.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether ended entries are removed. The clock may be ahead, so a store that has
+    /// room keeps them.
+    fn is_crowded(&self, entries: usize) -> bool {
+        entries > self.capacity - self.capacity / 4
     }
 
     fn sweep_some(&self, writer: &mut Writer, now: NumericDate) {
+        if !self.is_crowded(self.len()) {
+            return;
+        }
         let from = writer.next_swept;
         let to = (from + SHARDS_SWEPT).min(self.shards.len());
         self.sweep(writer, now, from..to);
@@ -156,8 +214,11 @@ impl Store {
         for shard in shards {
             let shard = u16::try_from(shard).unwrap_or(u16::MAX);
             let Some(old) = self.entries_in(shard) else { continue };
-            let left: Vec<Entry> =
-                old.iter().filter(|entry| !entry.terms().has_ended(now)).copied().collect();
+            let (ended, left): (Vec<Entry>, Vec<Entry>) =
+                old.iter().copied().partition(|entry| entry.terms().has_ended(now));
+            for entry in &ended {
+                self.note_removed(entry);
+            }
             if all {
                 for entry in &left {
                     writer.note(entry.terms());
@@ -184,15 +245,15 @@ impl Store {
         if *old == *entries {
             return;
         }
-        let mut by_source = self.by_source.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut parts = self.parts();
         for entry in old {
-            let count = by_source.entry(entry.source()).or_default();
-            *count = count.saturating_sub(1);
+            let part = parts.entry(entry.source()).or_default();
+            part.entries = part.entries.saturating_sub(1);
         }
         for entry in &entries {
-            *by_source.entry(entry.source()).or_default() += 1;
+            parts.entry(entry.source()).or_default().entries += 1;
         }
-        drop(by_source);
+        drop(parts);
         self.entries.store(self.len() + entries.len() - old.len(), Ordering::Relaxed);
         place.store((!entries.is_empty()).then(|| Arc::new(entries.into_boxed_slice())));
     }
@@ -204,6 +265,19 @@ impl Writer {
             self.earliest_end = Some(self.earliest_end.map_or(end, |earliest| earliest.min(end)));
         }
     }
+}
+
+/// Sorts entries, and removes each entry that another entry covers.
+fn normalize(all: &mut Vec<Placed>) {
+    // Descending by their time of issue, then by their end. So if any kept entry covers the next
+    // one, the last kept one does.
+    all.sort_unstable_by(|a, b| b.cmp(a));
+    all.dedup_by(|next, last| {
+        next.shard == last.shard
+            && next.entry.same_place(&last.entry)
+            && last.entry.terms().cover(next.entry.terms())
+    });
+    all.reverse();
 }
 
 fn has_passed(end: u32, now: NumericDate) -> bool {

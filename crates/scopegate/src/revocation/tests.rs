@@ -1,9 +1,13 @@
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
+use scopegate_proto::json::JsonObject;
 use testkit::poll_once;
 
 use super::*;
+use crate::revocation::checked::NamesRead;
+use crate::revocation::kind::Kind;
+use crate::revocation::store::collected::Collected;
 
 const NOW: u64 = 1_800_000_000;
 
@@ -55,7 +59,7 @@ async fn readiness_waits_for_sources_that_require_it() {
 async fn source_is_fresh_for_its_feed_age() {
     let now = Arc::new(AtomicU64::new(NOW));
     let revocations = store_at(&now);
-    let fresh = |at| revocations.0.is_fresh(|| date(at));
+    let fresh = |at| revocations.0.freshness.is_fresh(|| date(at));
     let other = revocations.source("other").unwrap();
     assert!(fresh(NOW + 1_000_000), "no source has a limit");
     let source = revocations.source("a").unwrap().with_max_feed_age(Duration::from_secs(10));
@@ -77,6 +81,91 @@ async fn source_is_fresh_for_its_feed_age() {
     source.synced();
     assert!(fresh(NOW - 3_600) && revocations.status().fresh);
     assert_eq!(revocations.status().sources[1].last_failure, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn feed_that_hangs_is_old_when_the_clock_is_set_back() {
+    let now = Arc::new(AtomicU64::new(NOW));
+    let revocations = store_at(&now);
+    let source = revocations.source("a").unwrap().with_max_feed_age(Duration::from_secs(10));
+    source.synced();
+    now.store(NOW - 3_600, Ordering::Relaxed);
+    assert!(revocations.status().fresh);
+    // It reports nothing more. The wall clock alone would take it for fresh for an hour.
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert!(revocations.status().fresh);
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert!(!revocations.status().fresh);
+    assert!(!revocations.0.freshness.is_fresh(|| date(NOW - 3_600)));
+    source.synced();
+    assert!(revocations.status().fresh);
+}
+
+#[test]
+fn kinds_of_sources_have_names_of_their_own() {
+    let revocations = Revocations::new();
+    revocations.revoke(Revocation::session("i", "s")).unwrap();
+    for (name, reserved) in [("application", "application"), ("file:", "file:"), ("file:/a", "file:")] {
+        let error = revocations.source(name).unwrap_err();
+        assert_eq!(error, RevocationError::ReservedName { reserved });
+        assert!(error.to_string().ends_with(&format!("`{reserved}` is reserved")), "{error}");
+    }
+    for name in ["Application", "files", "/file:", ""] {
+        revocations.source(name).unwrap().replace_all([]).unwrap();
+    }
+    assert_eq!(revocations.status().entries, 1);
+}
+
+#[test]
+fn revocation_by_code_outlives_a_clock_ahead() {
+    let now = Arc::new(AtomicU64::new(NOW + 31_536_000));
+    let revocations = store_at(&now);
+    let source = revocations.source("stream").unwrap();
+    let entry = |name: &str| Revocation::token("i", name).ends_at(date(NOW));
+    let is_revoked = |name: &str, at: u64| {
+        let digest = revocations.store().key.digest(Kind::Token, "i", name);
+        revocations.store().find(Kind::Token, digest, None, date(at)).source.is_some()
+    };
+    revocations.revoke(entry("a")).unwrap();
+    source.replace_all([entry("b")]).unwrap();
+    for name in ["a", "b"] {
+        assert!(!is_revoked(name, NOW + 31_536_000) && is_revoked(name, NOW), "{name}");
+    }
+    assert!(revocations.status().sources.iter().all(|source| !source.incomplete));
+    // A crowded store removes ended entries, which the status shows if they have not ended.
+    revocations.revoke_all((0..9).map(|name| Revocation::token("i", name.to_string()))).unwrap();
+    assert!(!is_revoked("a", NOW));
+    assert!(revocations.status().sources.iter().all(|source| !source.incomplete));
+    now.store(NOW, Ordering::Relaxed);
+    assert!(revocations.status().sources.iter().all(|source| source.incomplete));
+    assert!(source.replace_all([entry("b")]).is_ok() && is_revoked("b", NOW));
+    let incomplete: Vec<bool> = revocations.status().sources.iter().map(|source| source.incomplete).collect();
+    assert_eq!(incomplete, [false, true], "the stream, and the application");
+}
+
+#[test]
+fn cached_token_is_looked_up_after_clock_is_set_back() {
+    let store = Store::new(10);
+    let names = |id: &str| {
+        let read = NamesRead {
+            issuer: "i",
+            token_id: Some(id),
+            subject: None,
+            client: None,
+            key_id: None,
+            issued_at: None,
+        };
+        RevocableNames::new(&store, &read, &JsonObject::from_text("{}").unwrap()).unwrap()
+    };
+    let (ended, other) = (names("a"), names("b"));
+    let mut collected = Collected::new(&store);
+    collected.push(store.place(&Revocation::token("i", "a").ends_at(date(NOW)).0, 0));
+    store.add(collected, date(NOW + 31_536_000)).unwrap();
+    for names in [&ended, &other] {
+        assert_eq!(names.find_in(&store, || date(NOW + 31_536_000)), None);
+    }
+    assert!(ended.find_in(&store, || date(NOW)).is_some());
+    assert_eq!(other.find_in(&store, || unreachable!("nothing was added")), None);
 }
 
 #[test]

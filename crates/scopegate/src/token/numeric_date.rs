@@ -18,6 +18,10 @@ impl NumericDate {
     /// A time before all others.
     pub(crate) const DISTANT_PAST: Self = Self(f64::NEG_INFINITY);
 
+    /// A time after all others.
+    #[cfg(feature = "fetch")]
+    pub(crate) const DISTANT_FUTURE: Self = Self(f64::INFINITY);
+
     /// Parses a claim's value. Returns `None` if it is not a JSON number, or is after the year 9999
     /// or as far before 1970.
     pub(crate) fn parse(value: &RawValue) -> Option<Self> {

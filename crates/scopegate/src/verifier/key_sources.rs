@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use scopegate_proto::clock::Clock;
+use scopegate_proto::http::HttpClient;
+use scopegate_proto::url::FetchUrl;
 use tokio::runtime::Handle;
 
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
 use crate::keys::fetch::authorization::{AuthorizationId, FetchAuthorization};
-use crate::keys::fetch::endpoint::JwksEndpoint;
+use crate::keys::fetch::endpoint::{JwksEndpoint, http_client};
 use crate::keys::fetch::transport::Transport;
 use crate::keys::fetched::FetchedKeys;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
@@ -18,6 +20,7 @@ use crate::keys::refresh::permits::FetchPermits;
 use crate::keys::refresh::schedule::RefreshConfig;
 use crate::keys::refresh::task::{Progress, RefreshEndedGuard, RefreshTask};
 use crate::keys::source::KeySource;
+use crate::status_list::task::ListClient;
 use crate::token::algorithm::Algorithm;
 
 /// Starts a source's task for the first issuer that uses it. The task ends with the last such
@@ -27,6 +30,8 @@ pub(super) struct KeySources {
     clock: Arc<dyn Clock>,
     refresh: RefreshConfig,
     permits: Arc<FetchPermits>,
+    /// Shared by the status lists of all issuers.
+    lists: Arc<ListClient>,
     live: Mutex<Live>,
 }
 
@@ -55,7 +60,16 @@ const MIN_SWEEP: usize = 64;
 impl KeySources {
     pub(super) fn new(transport: Transport, clock: Arc<dyn Clock>, refresh: RefreshConfig) -> Self {
         let permits = Arc::new(FetchPermits::new());
-        Self { transport, clock, refresh, permits, live: Mutex::default() }
+        let lists = Arc::new(ListClient::new(transport.clone(), Arc::clone(&clock)));
+        Self { transport, clock, refresh, permits, lists, live: Mutex::default() }
+    }
+
+    pub(super) fn list_client(&self) -> Arc<ListClient> {
+        Arc::clone(&self.lists)
+    }
+
+    pub(super) fn http_client(&self, url: &FetchUrl) -> Result<HttpClient, ConfigError> {
+        self.transport.client(url).map_err(http_client)
     }
 
     /// Returns the source of the issuer's keys. If no issuer uses it yet, the first fetch is due at

@@ -9,13 +9,17 @@ use tokio::runtime::Handle;
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
-use crate::issuer::registry::TrustedIssuer;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::Keys;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::jwk::KeyRules;
 use crate::keys::set::KeySet;
 use crate::keys::source::KeySource;
 use crate::keys::standing::Standing;
+#[cfg(feature = "fetch")]
+use crate::status_list::lists::Lists;
+#[cfg(feature = "fetch")]
+use crate::status_list::task::Signer;
 #[cfg(feature = "fetch")]
 use crate::verifier::key_sources::KeySources;
 
@@ -29,8 +33,8 @@ pub(crate) struct MemberFactory {
 }
 
 /// A trusted issuer, and the source that keeps its keys fresh.
-pub(super) struct Member {
-    pub(super) issuer: Arc<TrustedIssuer>,
+pub(crate) struct Member {
+    pub(crate) issuer: Arc<TrustedIssuer>,
     /// Dropping the last reference ends the refresh.
     pub(super) source: Option<Arc<KeySource>>,
     static_jwks: Option<String>,
@@ -47,6 +51,15 @@ impl Member {
         same_source
             && self.issuer.identifier == other.issuer.identifier
             && self.issuer.policy == other.issuer.policy
+    }
+
+    /// Returns the same member without its cached tokens.
+    pub(super) fn without_cached_tokens(&self) -> Self {
+        Self {
+            issuer: Arc::new(self.issuer.without_cached_tokens()),
+            source: self.source.clone(),
+            static_jwks: self.static_jwks.clone(),
+        }
     }
 
     /// Ends the trust, also for cached tokens.
@@ -74,8 +87,11 @@ impl MemberFactory {
             (_, None) => return Err(ConfigError::KeysRequireRuntime { issuer: identifier }),
         };
         let leeway = policy.leeway.unwrap_or(self.leeway);
-        let keys = Arc::new(IssuerKeys::new(keys, policy.key_issuers.clone(), standing));
-        let issuer = Arc::new(TrustedIssuer { identifier: identifier.into(), policy, keys, leeway });
+        let keys = IssuerKeys::new(keys, policy.key_owner(), standing);
+        let issuer = TrustedIssuer::new(identifier, policy, keys, leeway);
+        #[cfg(feature = "fetch")]
+        let issuer = self.with_status_lists(issuer)?;
+        let issuer = Arc::new(issuer);
         Ok(Member { issuer, source, static_jwks })
     }
 
@@ -84,10 +100,30 @@ impl MemberFactory {
         let Some((sources, runtime)) = &self.sources else {
             return Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() });
         };
-        let Some(runtime) = runtime.clone().or_else(|| Handle::try_current().ok()) else {
-            return Err(ConfigError::NoRuntime);
+        sources.get(issuer, &handle(runtime.as_ref())?)
+    }
+
+    /// Adds the status lists of an issuer, if it has rules for them. None is fetched yet.
+    #[cfg(feature = "fetch")]
+    fn with_status_lists(&self, issuer: TrustedIssuer) -> Result<TrustedIssuer, ConfigError> {
+        let Some(list) = &issuer.policy.status_list else { return Ok(issuer) };
+        if issuer.policy.tenancy.name_template().is_some() {
+            return Err(ConfigError::OutOfRange {
+                setting: "status_list",
+                expected: "an issuer with one name",
+                found: format!("{}: a name for each tenant", issuer.identifier),
+            });
+        }
+        let rules = list.rules(&issuer.identifier)?;
+        let (sources, runtime) = self.sources.as_ref().ok_or(ConfigError::NoRuntime)?;
+        let signer = Signer {
+            issuer: Arc::clone(&issuer.identifier),
+            keys: Arc::clone(&issuer.keys),
+            algorithms: issuer.policy.algorithms.as_slice().into(),
+            leeway: issuer.leeway,
         };
-        sources.get(issuer, &runtime)
+        let lists = Lists::new(rules, signer, sources.list_client(), handle(runtime.as_ref())?);
+        Ok(issuer.with_status_lists(lists))
     }
 
     #[cfg(not(feature = "fetch"))]
@@ -95,6 +131,12 @@ impl MemberFactory {
     fn source(&self, issuer: &Issuer) -> Result<Arc<KeySource>, ConfigError> {
         Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() })
     }
+}
+
+/// Returns the runtime of the background tasks.
+#[cfg(feature = "fetch")]
+fn handle(runtime: Option<&Handle>) -> Result<Handle, ConfigError> {
+    runtime.cloned().or_else(|| Handle::try_current().ok()).ok_or(ConfigError::NoRuntime)
 }
 
 fn static_keys(

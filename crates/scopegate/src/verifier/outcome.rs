@@ -10,7 +10,7 @@ use scopegate_proto::jws::CompactJws;
 
 use crate::claims::Claims;
 use crate::error::Error;
-use crate::issuer::registry::{Missing, MissingKey, TrustedIssuer};
+use crate::issuer::trusted::{Missing, MissingKey, TrustedIssuer};
 #[cfg(feature = "fetch")]
 use crate::verifier::resolver::Resolution;
 
@@ -18,6 +18,9 @@ pub(crate) enum NotAccepted {
     Rejected(Error),
     /// The token may be accepted after a fetch, or after a call of the resolver.
     Waits(WaitsFor, CompactJws),
+    /// The token is valid, and a status list that is missing or overdue may say otherwise, or does.
+    #[cfg(feature = "fetch")]
+    StatusUnknown(Claims),
 }
 
 /// The reason why a token is not accepted now.

@@ -1,28 +1,23 @@
-//! Verifications that wait for a key, with bounds on time and number.
+//! Verifications that wait for a key, an issuer or a status list, with bounds on time and number.
 
 use std::fmt;
-use std::time::Duration;
 
 use scopegate_proto::jws::CompactJws;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
+#[cfg(feature = "fetch")]
+use tokio::time::timeout_at;
 
 use crate::checks::confirmation::{Presented, Scheme};
 use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
-use crate::issuer::registry::{KeyLookup, Missing};
 use crate::keys::fetched::OverdueKeys;
-use crate::keys::refresh::waiting::WaitPermit;
 use crate::verifier::Verifier;
+use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 #[cfg(feature = "fetch")]
 use crate::verifier::outcome::UnresolvedIssuer;
 use crate::verifier::outcome::{Rejected, Undecided, UnknownKey, WaitsFor};
-
-/// Upper bound on how long a request waits for an unknown key: one fetch, and a second one about a
-/// second later for issuers that publish keys late. After that, a definite error serves the caller
-/// better.
-const KEY_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The result of verifying a token without waiting.
 #[derive(Debug)]
@@ -30,7 +25,8 @@ const KEY_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 pub enum Verification {
     /// The token is accepted or rejected.
     Done(Result<Claims, Error>),
-    /// The token's key is unknown, or the keys are missing or overdue. A fetch is due or under way.
+    /// The token's key is unknown, or the keys or the token's status list are missing or overdue. A
+    /// fetch is due or under way.
     Pending(PendingVerification),
 }
 
@@ -48,11 +44,23 @@ pub(crate) enum BoundAttempt {
     Pending(Box<PendingVerification>),
 }
 
-/// A verification that needs a key or an issuer which may arrive. It owns the token and its parts,
+/// A verification that needs a key, an issuer or a status list which may arrive. It owns the token,
 /// so waiting borrows nothing.
 #[must_use = "nothing is decided until wait() is awaited"]
 pub struct PendingVerification {
     verifier: Verifier,
+    state: State,
+}
+
+enum State {
+    Unverified(Unverified),
+    /// A valid token, whose status list is missing or overdue.
+    #[cfg(feature = "fetch")]
+    Verified(Claims),
+}
+
+/// A token and its parts, which could not be verified yet.
+struct Unverified {
     waits_for: WaitsFor,
     token: Box<[u8]>,
     scheme: Scheme,
@@ -67,14 +75,17 @@ impl PendingVerification {
         waits_for: WaitsFor,
     ) -> Self {
         let Presented { token, scheme } = token;
-        Self { verifier: verifier.clone(), waits_for, token: token.into(), scheme, parts }
+        let unverified = Unverified { waits_for, token: token.into(), scheme, parts };
+        Self { verifier: verifier.clone(), state: State::Unverified(unverified) }
     }
 
-    fn presented(&self) -> Presented<'_> {
-        Presented { token: &self.token, scheme: self.scheme }
+    /// Waits for the status list of a valid token.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn for_status(verifier: &Verifier, claims: Claims) -> Self {
+        Self { verifier: verifier.clone(), state: State::Verified(claims) }
     }
 
-    /// Waits for the key, at most 2 s, and then verifies the token.
+    /// Waits for the key and the status list, at most 2 s, and then verifies the token.
     ///
     /// Dropping the future is safe at any time.
     ///
@@ -88,7 +99,18 @@ impl PendingVerification {
     }
 
     pub(crate) async fn decide(self) -> Result<Claims, Rejected> {
-        let result = self.verify_when_settled().await;
+        let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
+        // By reference, so that the future holds the state once.
+        let result = match &self.state {
+            State::Unverified(unverified) => unverified.verify_when_settled(&self.verifier, deadline).await,
+            #[cfg(feature = "fetch")]
+            State::Verified(claims) => Ok(claims.clone()),
+        };
+        #[cfg(feature = "fetch")]
+        let result = match result {
+            Ok(claims) => self.with_settled_status(claims, deadline).await,
+            Err(error) => Err(error),
+        };
         self.verifier.decide(result)
     }
 
@@ -98,23 +120,60 @@ impl PendingVerification {
         self,
         proof: &PresentedProof,
     ) -> Result<(Claims, CheckedProof), Rejected> {
-        let result = self.verify_when_settled().await;
+        let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
+        let result = match &self.state {
+            State::Unverified(unverified) => unverified.verify_when_settled(&self.verifier, deadline).await,
+            // The proof was checked before.
+            #[cfg(feature = "fetch")]
+            State::Verified(claims) => Ok(claims.clone()),
+        };
+        #[cfg(feature = "fetch")]
+        let result = match (result, &self.state) {
+            // As without waiting: the proof is checked before the status list is fetched.
+            (Ok(claims), State::Unverified(_)) if self.verifier.waits_for_status(&claims) => {
+                match self.verifier.check_proof(&claims, proof) {
+                    Ok(_) => self.with_settled_status(claims, deadline).await,
+                    Err(error) => Err(error),
+                }
+            }
+            (Ok(claims), _) => self.with_settled_status(claims, deadline).await,
+            (Err(error), _) => Err(error),
+        };
+        // Again after the wait, because the proof may have expired meanwhile.
         self.verifier.decide_bound(result, proof)
     }
 
-    async fn verify_when_settled(&self) -> Result<Claims, Error> {
-        let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
+    /// Waits for the token's status list if that is missing or overdue, and checks the status.
+    #[cfg(feature = "fetch")]
+    async fn with_settled_status(&self, claims: Claims, deadline: Instant) -> Result<Claims, Error> {
+        if let Some(status) = claims.status()
+            && self.verifier.waits_for_status(&claims)
+        {
+            // Rare, so that other requests do not hold the memory of this wait.
+            Box::pin(status.settled(deadline)).await;
+        }
+        self.verifier.check_status(claims)
+    }
+}
+
+impl Unverified {
+    fn presented(&self) -> Presented<'_> {
+        Presented { token: &self.token, scheme: self.scheme }
+    }
+
+    async fn verify_when_settled(&self, verifier: &Verifier, deadline: Instant) -> Result<Claims, Error> {
         match &self.waits_for {
-            WaitsFor::Key(unknown) => self.verify_with_key(unknown, deadline).await,
+            WaitsFor::Key(unknown) => self.verify_with_key(verifier, unknown, deadline).await,
             #[cfg(feature = "fetch")]
             WaitsFor::Issuer(unresolved) => {
-                self.resolved(unresolved, deadline).await?;
-                match self.verifier.verify_parts(self.presented(), &self.parts, OverdueKeys::Wait) {
+                // Rare, so that other requests do not hold the memory of these waits.
+                Box::pin(resolved(verifier, unresolved, deadline)).await?;
+                match verifier.verify_parts(self.presented(), &self.parts, OverdueKeys::Wait) {
                     Ok(claims) => Ok(claims),
                     Err(Undecided::Rejected(error)) => Err(error),
                     // The first fetch of its keys.
                     Err(Undecided::Waits(WaitsFor::Key(unknown))) => {
-                        self.verify_with_key(&unknown, deadline).await
+                        Box::pin(self.verify_with_key(verifier, &unknown, deadline)).await
                     }
                     // It was distrusted meanwhile.
                     Err(Undecided::Waits(WaitsFor::Issuer(unresolved))) => Err(unresolved.error()),
@@ -123,73 +182,43 @@ impl PendingVerification {
         }
     }
 
-    /// Waits for the resolver's result.
-    #[cfg(feature = "fetch")]
-    async fn resolved(&self, unresolved: &UnresolvedIssuer, deadline: Instant) -> Result<(), Error> {
-        let Some(resolver) = self.verifier.trusted().resolver() else { return Err(unresolved.error()) };
-        match timeout_at(deadline, resolver.settled(&unresolved.resolution)).await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(unresolved.error()),
-        }
-    }
-
-    async fn verify_with_key(&self, unknown: &UnknownKey, deadline: Instant) -> Result<Claims, Error> {
-        let UnknownKey { issuer, missing } = unknown;
-        let first_reason = missing.why;
-        let Some(keys) = issuer.keys.fetched() else {
-            return Err(issuer.error_without_waiting(missing));
-        };
-        let name = &missing.name;
-        let mut changes = keys.refresh().watch();
-        let waiting = keys.refresh().waiting();
-        let permit = match first_reason {
-            Missing::NoKeysYet | Missing::Overdue => waiting.permit_for_keys(name),
-            Missing::Unknown(_) => waiting.permit(name),
-        };
-        // Without a permit, or after the timeout, the current keys are used.
-        let mut overdue = if permit.is_some() { OverdueKeys::Wait } else { OverdueKeys::Use };
-        loop {
-            // Looks up the key before it waits: the key may have arrived before the watch began.
-            let now = self.verifier.now();
-            if !issuer.keys.standing().is_trusted(now) {
-                return self.verify_again();
-            }
-            let missing = match issuer.find_key(&name.id, name.algorithm, now, overdue)? {
-                KeyLookup::Found(_) => return self.verify_again(),
-                KeyLookup::Missing(missing) => missing,
-            };
-            if overdue == OverdueKeys::Use {
-                return Err(issuer.error_without_waiting(&missing));
-            }
-            if let Some(error) = issuer.settled_error(&missing) {
-                return Err(error);
-            }
-            // The keys have arrived without that key, and fewer requests may wait for one key than for all.
-            if let (Missing::NoKeysYet | Missing::Overdue, Missing::Unknown(_)) = (first_reason, missing.why)
-                && !permit.as_ref().is_some_and(WaitPermit::is_within_key_limit)
-            {
-                return Err(issuer.error_without_waiting(&missing));
-            }
-            // The change may come at the same moment, so the key is looked up once more.
-            if timeout_at(deadline, changes.changed()).await.is_err() {
-                overdue = OverdueKeys::Use;
-            }
-        }
+    async fn verify_with_key(
+        &self,
+        verifier: &Verifier,
+        unknown: &UnknownKey,
+        deadline: Instant,
+    ) -> Result<Claims, Error> {
+        unknown.settled(deadline, || verifier.now()).await?;
+        self.verify_again(verifier)
     }
 
     /// Verifies the token when its key has arrived, or when its issuer's trust or rules have
     /// changed.
-    fn verify_again(&self) -> Result<Claims, Error> {
+    fn verify_again(&self, verifier: &Verifier) -> Result<Claims, Error> {
         // Another request may have waited with the same token.
-        if let Some(claims) = self.verifier.cached(self.presented(), self.verifier.now(), OverdueKeys::Use) {
+        if let Some(claims) = verifier.cached(self.presented(), verifier.now(), OverdueKeys::Use) {
             return Ok(claims);
         }
-        self.verifier.verify_parts(self.presented(), &self.parts, OverdueKeys::Use).map_err(|undecided| {
+        verifier.verify_parts(self.presented(), &self.parts, OverdueKeys::Use).map_err(|undecided| {
             match undecided {
                 Undecided::Rejected(error) => error,
                 Undecided::Waits(waits) => waits.error(),
             }
         })
+    }
+}
+
+/// Waits for the resolver's result.
+#[cfg(feature = "fetch")]
+async fn resolved(
+    verifier: &Verifier,
+    unresolved: &UnresolvedIssuer,
+    deadline: Instant,
+) -> Result<(), Error> {
+    let Some(resolver) = verifier.trusted().resolver() else { return Err(unresolved.error()) };
+    match timeout_at(deadline, resolver.settled(&unresolved.resolution)).await {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(unresolved.error()),
     }
 }
 

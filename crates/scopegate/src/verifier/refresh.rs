@@ -2,19 +2,25 @@
 
 use std::sync::Arc;
 
+use scopegate_proto::url::redacted;
+
 use crate::error::config::ConfigError;
-use crate::issuer::registry::TrustedIssuer;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::refresh::outcome::RefreshOutcome;
 use crate::verifier::Verifier;
 
 impl Verifier {
-    /// Fetches the keys of every issuer now, and waits for the results. Call it if a key was stolen
+    /// Fetches the keys of every configured issuer now, and waits for the results. Call it if a key was stolen
     /// and its issuer has withdrawn it, because the regular fetch may be minutes away.
     ///
     /// Returns each issuer with its outcome, in the order of the configuration. Whole key sets are
     /// requested, even if a cache would respond that they are unchanged. The call waits at most
     /// 60 s. Each issuer is contacted at most once in 10 s, so an operator's endpoint may call it.
     /// An earlier call returns [`RefreshOutcome::TooSoon`].
+    ///
+    /// The issuers of a [resolver](crate::VerifierBuilder::trust_dynamic) are not included. Call
+    /// [`distrust`](Self::distrust) for such an issuer: its next token makes the verifier fetch its
+    /// keys anew.
     ///
     /// ```
     /// use scopegate::{Issuer, RefreshOutcome, Verifier};
@@ -47,16 +53,15 @@ impl Verifier {
     /// Fetches the keys of one issuer now, as [`refresh`](Self::refresh) does for all.
     ///
     /// # Errors
-    /// Returns [`ConfigError::UntrustedIssuer`] if no trusted issuer has this name. Names are
+    /// Returns [`ConfigError::UntrustedIssuer`] if no configured issuer has this name. Names are
     /// compared character by character.
     ///
     /// # Panics
     /// Panics like [`refresh`](Self::refresh).
     pub async fn refresh_issuer(&self, issuer: &str) -> Result<RefreshOutcome, ConfigError> {
-        self.select_issuers([issuer])?;
-        match self.trusted().issuers().get(issuer) {
-            Some(issuer) => Ok(Asked::new(issuer).outcome().await),
-            None => Err(ConfigError::UntrustedIssuer { found: issuer.to_owned() }),
+        match self.trusted().issuers().get_for_operator(issuer) {
+            Some(issuer) => Ok(Asked::new(&issuer).outcome().await),
+            None => Err(ConfigError::UntrustedIssuer { found: redacted(issuer) }),
         }
     }
 }

@@ -9,7 +9,6 @@ mod directory;
 mod live;
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -29,11 +28,12 @@ use self::directory::Directory;
 use self::live::LiveIssuers;
 use crate::issuer::Issuer;
 use crate::issuer::issuers::Issuers;
-use crate::issuer::registry::TrustedIssuer;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::standing::Standing;
 use crate::metrics;
 use crate::status::ResolverStatus;
+use crate::tenants::Undecided;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::member::{Member, MemberFactory};
 
@@ -132,14 +132,12 @@ impl Resolver {
         if !is_string_or_uri(name) {
             return Asked::Unknown;
         }
-        if let Some(filter) = &self.settings.filter {
-            match catch_unwind(AssertUnwindSafe(|| filter(name))) {
-                Ok(true) => {}
-                Ok(false) => return Asked::Unknown,
-                Err(_) => {
-                    self.warn(name, "the filter of issuers has panicked");
-                    return Asked::Unavailable { retry_after: FAILURE_PAUSE };
-                }
+        match self.settings.accepts_name(name) {
+            Ok(true) => {}
+            Ok(false) => return Asked::Unknown,
+            Err(Undecided) => {
+                self.warn(name, "the filter of issuers has panicked");
+                return Asked::Unavailable { retry_after: FAILURE_PAUSE };
             }
         }
         let (name, resolution) = {
@@ -188,6 +186,15 @@ impl Resolver {
         // Members end their refresh when they are dropped, without the lock.
         drop(state);
         removed.is_some()
+    }
+
+    /// Forgets the live issuers with these names.
+    pub(super) fn forget_live(&self, is_forgotten: impl Fn(&str) -> bool) {
+        let names: Vec<Arc<str>> =
+            self.state().live.names().filter(|name| is_forgotten(name)).cloned().collect();
+        for name in names {
+            self.forget(&name);
+        }
     }
 
     pub(super) fn status(&self) -> ResolverStatus {
@@ -258,6 +265,9 @@ impl Resolver {
             // Not an error: the application may read a tenant's id out of `iss` and ignore the rest of it.
             tracing::debug!(found = issuer.identifier, "resolver returned an issuer with another name");
             return Ok(None);
+        }
+        if issuer.policy.tenancy.name_template().is_some() {
+            return Err(String::from("an issuer of a resolver cannot have many tenants"));
         }
         if issuer.policy.accepts_missing_iss {
             return Err(String::from("an issuer of a resolver cannot have `allow_missing_iss`"));

@@ -7,7 +7,7 @@ use std::task::Poll;
 use tokio::runtime::Handle;
 
 use crate::error::config::ConfigError;
-use crate::issuer::registry::TrustedIssuer;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::fetch::transport::Transport;
 use crate::keys::refresh::error::Failure;
 use crate::keys::set::JwksError;
@@ -45,7 +45,7 @@ impl VerifierBuilder {
             // Static keys are available already.
             StartPolicy::Any => return Ok(verifier),
             StartPolicy::Issuers(names) => {
-                let names = verifier.select_issuers(&names)?;
+                let names = verifier.trusted().snapshot().select_declared(&names)?;
                 fetching.retain(|fetching| names.iter().any(|name| **name == *fetching.issuer.identifier));
             }
         }
@@ -101,7 +101,7 @@ impl Fetching {
             return Err(ConfigError::KeysNotFetched { issuer, url, source: Box::new(error) });
         }
         // Each key of the set may be another issuer's.
-        match keys.read_last(|set| set.is_empty().then(|| set.skipped().to_vec())).flatten() {
+        match keys.read_all(|set| set.is_empty().then(|| set.skipped().to_vec())).flatten() {
             Some(skipped) => {
                 let source = Box::new(JwksError::NoneUsable(skipped));
                 Err(ConfigError::KeysNotFetched { issuer, url: String::from("its key set"), source })

@@ -9,7 +9,13 @@ use arc_swap::{ArcSwap, Guard};
 use scopegate_proto::clock::Clock;
 #[cfg(feature = "fetch")]
 use scopegate_proto::excerpt::Excerpt;
+#[cfg(feature = "fetch")]
+use scopegate_proto::http::HttpClient;
 use scopegate_proto::json::{JsonObject, string};
+#[cfg(feature = "fetch")]
+use scopegate_proto::url::FetchUrl;
+#[cfg(feature = "fetch")]
+use tokio::runtime::Handle;
 
 #[cfg(feature = "fetch")]
 use crate::checks::lifetime::Lifetime;
@@ -19,7 +25,8 @@ use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
-use crate::issuer::registry::{Registry, TrustedIssuer};
+use crate::issuer::registry::Registry;
+use crate::issuer::trusted::TrustedIssuer;
 #[cfg(feature = "fetch")]
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::standing::Standing;
@@ -103,15 +110,22 @@ impl Trust {
     pub(super) fn get(&self, payload: &JsonObject<'_>, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
         let configured = self.snapshot.load();
         if let Some(issuer) = configured.named_by(payload) {
-            return Some(Arc::clone(issuer));
+            return Some(issuer);
         }
         drop(configured);
         self.resolved(&string(payload.get("iss")?)?, now)
     }
 
+    /// Returns the issuer with this name or this form of names, if it is trusted now.
+    pub(super) fn get_for_operator(&self, name: &str, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
+        let configured = self.snapshot.load().get_for_operator(name);
+        configured.or_else(|| self.resolved(name, now))
+    }
+
     /// Returns the issuer with this name, if it is trusted now.
+    #[cfg(feature = "fetch")]
     pub(super) fn get_named(&self, name: &str, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
-        let configured = self.snapshot.load().get(name).map(Arc::clone);
+        let configured = self.snapshot.load().get(name);
         configured.or_else(|| self.resolved(name, now))
     }
 
@@ -172,12 +186,15 @@ impl Trust {
 
     fn trust(&self, issuer: Issuer) -> Result<(), ConfigError> {
         #[cfg(feature = "fetch")]
-        let name = issuer.identifier.clone();
+        let (name, tenancy) = (issuer.identifier.clone(), issuer.policy.tenancy.clone());
         self.configure(issuer)?;
         // What is configured wins over the resolver, also for its cached tokens.
         #[cfg(feature = "fetch")]
         if let Some(resolver) = self.resolver() {
             resolver.forget(&name);
+            if let Some(template) = tenancy.name_template() {
+                resolver.forget_live(|name| template.tenant_of(name).is_some());
+            }
         }
         Ok(())
     }
@@ -193,6 +210,7 @@ impl Trust {
         {
             return Err(two_unnamed(&other.issuer.identifier, &member.issuer.identifier));
         }
+        let name = Arc::clone(&member.issuer.identifier);
         let before = match members.iter_mut().find(is_same_issuer) {
             Some(before) if before.is_same_as(&member) => return Ok(()),
             Some(before) => Some(std::mem::replace(before, member)),
@@ -201,8 +219,9 @@ impl Trust {
                 None
             }
         };
+        let replaced = replace_with_tenants(&mut members, &name);
         self.publish(&members);
-        if let Some(before) = before {
+        for before in before.into_iter().chain(replaced) {
             before.end();
         }
         Ok(())
@@ -239,6 +258,18 @@ impl Trust {
     }
 }
 
+/// Replaces the issuers with many tenants that also have this name. An issuer with this name alone
+/// has other rules, so the tokens that are cached under theirs must be verified anew.
+fn replace_with_tenants(members: &mut [Member], name: &str) -> Vec<Member> {
+    let with_tenants = members.iter_mut().filter(|member| member.issuer.has_tenant(name));
+    with_tenants
+        .map(|member| {
+            let successor = member.without_cached_tokens();
+            std::mem::replace(member, successor)
+        })
+        .collect()
+}
+
 fn registry(members: &[Member]) -> Registry {
     Registry::new(members.iter().map(|member| Arc::clone(&member.issuer)).collect())
 }
@@ -252,7 +283,30 @@ pub(super) fn two_unnamed(one: &str, other: &str) -> ConfigError {
     }
 }
 
+#[cfg(feature = "fetch")]
 impl Verifier {
+    /// Returns a client with the verifier's transport settings.
+    pub(crate) fn http_client(&self, url: &FetchUrl) -> Result<HttpClient, ConfigError> {
+        match &self.trusted().factory.sources {
+            Some((sources, _)) => sources.http_client(url),
+            None => Err(ConfigError::NoRuntime),
+        }
+    }
+
+    /// Returns the runtime of the verifier's tasks.
+    pub(crate) fn runtime(&self) -> Result<Handle, ConfigError> {
+        let runtime = self.trusted().factory.sources.as_ref().and_then(|(_, runtime)| runtime.clone());
+        runtime.ok_or(ConfigError::NoRuntime)
+    }
+}
+
+impl Verifier {
+    /// Creates an issuer whose tokens the verifier does not accept. It shares the key set with a
+    /// trusted issuer that has the same one.
+    pub(crate) fn untrusted_member(&self, issuer: Issuer) -> Result<Member, ConfigError> {
+        self.trusted().factory.member(issuer, Standing::configured())
+    }
+
     /// Trusts an issuer from now on. If an issuer with this name is trusted already, the new rules
     /// replace its rules.
     ///
@@ -305,6 +359,10 @@ impl Verifier {
     /// If the verifier has a [resolver](crate::VerifierBuilder::trust_dynamic), its result for the
     /// name is forgotten, and the next token causes a call. So block the issuer there before you
     /// call this.
+    ///
+    /// A tenant of an issuer with [many tenants](Issuer::entra_multi_tenant) is not trusted by its
+    /// name: this returns `false`, and its tokens are still accepted. Remove the tenant from its
+    /// [`TenantList`](crate::TenantList).
     pub fn distrust(&self, issuer: &str) -> bool {
         self.trusted().distrust(issuer)
     }

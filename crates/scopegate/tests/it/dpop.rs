@@ -3,6 +3,7 @@
 
 mod challenges;
 mod credentials;
+mod lookups;
 mod nonces;
 mod proofs;
 mod replay;

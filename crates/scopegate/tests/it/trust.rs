@@ -1,6 +1,8 @@
 //! Which issuers are trusted while the verifier runs?
 
 mod changes;
+mod cognito_pools;
+mod entra_tenants;
 mod eviction;
 mod fixture;
 mod flood;
@@ -8,3 +10,4 @@ mod limits;
 mod many;
 mod resolver;
 mod shared_keys;
+mod tenants;

@@ -97,7 +97,14 @@ fn only_product_crates_can_be_published() {
         .filter(|member| member.is_published())
         .map(|member| member.name().to_owned())
         .collect();
-    let expected = ["scopegate", "scopegate-axum", "scopegate-client", "scopegate-issuer", "scopegate-proto"];
+    let expected = [
+        "scopegate",
+        "scopegate-axum",
+        "scopegate-client",
+        "scopegate-issuer",
+        "scopegate-proto",
+        "scopegate-redis",
+    ];
     assert_eq!(published, expected);
 }
 

@@ -45,6 +45,7 @@ async fn both_metadata_documents_agree() {
             "jwks_uri": format!("{base}/.well-known/jwks.json"),
             "authorization_endpoint": format!("{base}/oauth2/authorize"),
             "token_endpoint": format!("{base}/oauth2/token"),
+            "revocation_endpoint": format!("{base}/oauth2/revoke"),
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "grant_types_supported": ["client_credentials"],
             "scopes_supported":
@@ -64,6 +65,7 @@ async fn both_metadata_documents_agree() {
         "issuer",
         "jwks_uri",
         "response_types_supported",
+        "revocation_endpoint",
         "scopes_supported",
         "token_endpoint",
         "token_endpoint_auth_methods_supported",

@@ -159,7 +159,7 @@ pub(crate) enum FileError {
 impl fmt::Display for AuthorizationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { path, .. } => write!(f, "no credentials for the key set from {}", path.display()),
+            Self::File { path, .. } => write!(f, "no credentials from {}", path.display()),
             Self::Callback(_) => f.write_str("the callback for credentials failed"),
             Self::CallbackTimeout => f.write_str("the callback for credentials returned none within 5 s"),
         }

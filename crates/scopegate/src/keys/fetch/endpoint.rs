@@ -206,7 +206,7 @@ impl Discovery {
     }
 }
 
-fn http_client(error: SettingsError) -> ConfigError {
+pub(crate) fn http_client(error: SettingsError) -> ConfigError {
     ConfigError::HttpClient { source: error.into() }
 }
 

@@ -39,24 +39,6 @@ pub(crate) enum RefreshError {
     TaskEnded,
 }
 
-impl RefreshError {
-    /// Returns the texts of the error and its causes, each once.
-    pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let next = error.to_string();
-            // Some errors repeat their cause in their own text.
-            if !text.ends_with(&next) {
-                text.push_str(": ");
-                text.push_str(&next);
-            }
-            cause = error.source();
-        }
-        text
-    }
-}
-
 #[cfg(feature = "fetch")]
 impl From<EndpointError> for RefreshError {
     fn from(error: EndpointError) -> Self {

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use crate::error::causes::with_causes;
 use crate::keys::refresh::error::{Failure, RefreshError};
 use crate::keys::refresh::outcome::RefreshOutcome;
 use crate::keys::refresh::schedule::{FETCH_TIMEOUT, Forced, RefreshConfig, RefreshSchedule, RefreshState};
@@ -68,7 +69,7 @@ impl RefreshHistory {
             return None;
         }
         Some(match &self.last_failure {
-            Some(failure) => RefreshOutcome::Failed { reason: failure.error.chain() },
+            Some(failure) => RefreshOutcome::Failed { reason: with_causes(&failure.error) },
             None if self.changed => RefreshOutcome::Changed,
             None => RefreshOutcome::Unchanged,
         })
@@ -139,10 +140,10 @@ impl RefreshHandle {
                 return outcome;
             }
             if ended {
-                return RefreshOutcome::Failed { reason: RefreshError::TaskEnded.chain() };
+                return RefreshOutcome::Failed { reason: with_causes(&RefreshError::TaskEnded) };
             }
             if timeout_at(deadline, changes.changed()).await.is_err() {
-                return RefreshOutcome::Failed { reason: RefreshError::TooSlow.chain() };
+                return RefreshOutcome::Failed { reason: with_causes(&RefreshError::TooSlow) };
             }
         }
     }

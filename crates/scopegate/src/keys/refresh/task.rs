@@ -7,6 +7,7 @@ use scopegate_proto::clock::Clock;
 use scopegate_proto::excerpt::Excerpt;
 use tokio::time::{Instant, timeout};
 
+use crate::error::causes::with_causes;
 use crate::keys::fetch::document::Fetched;
 use crate::keys::fetch::endpoint::JwksEndpoint;
 use crate::keys::fetched::{FetchedKeys, Withdrawal};
@@ -134,7 +135,7 @@ impl RefreshTask {
         let earlier = self.keys.snapshot();
         let error = RefreshError::from(JwksError::NoneUsable(set.skipped().to_vec()));
         let failure = self.failure(error);
-        let (issuer, url, error) = (&self.issuer, failure.url.clone(), failure.error.chain());
+        let (issuer, url, error) = (&self.issuer, failure.url.clone(), with_causes(&failure.error));
         let withdrawal = self.keys.none_usable(set, failure, asked, fastrand::f64());
         match withdrawal {
             Withdrawal::NoKeys => tracing::warn!(%issuer, url, error, "JWKS fetch failed, no keys yet"),
@@ -149,7 +150,7 @@ impl RefreshTask {
 
     fn failed(&mut self, asked: SystemTime, error: RefreshError) {
         let failure = self.failure(error);
-        let (issuer, url, error) = (&self.issuer, failure.url.clone(), failure.error.chain());
+        let (issuer, url, error) = (&self.issuer, failure.url.clone(), with_causes(&failure.error));
         self.endpoint.failed();
         self.keys.fetch_failed(failure, asked, fastrand::f64());
         if self.keys.keys().is_some() {
@@ -164,7 +165,7 @@ impl RefreshTask {
     /// again.
     fn panicked(&mut self, message: Excerpt) {
         let failure = self.failure(RefreshError::Panicked(message));
-        let error = failure.error.chain();
+        let error = with_causes(&failure.error);
         let mut now = SystemTime::now();
         // The clock may be the cause of the panic.
         ignore_panic(|| now = self.clock.now());

@@ -9,7 +9,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
 use crate::revocation::Shared;
+use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::file::RevocationFile;
+use crate::revocation::file::contents::Look;
 use crate::revocation::file::follower::{FollowError, Follower};
 use crate::revocation::source::{RevocationSource, SourceState};
 
@@ -53,9 +55,11 @@ impl FileTask {
         let on_thread = source.clone();
         // Tokio's threads for blocking work are the application's, which may occupy them all.
         let (sender, mut receiver) = oneshot::channel();
+        // The runtime's clock may be paused, which only its own threads see.
+        let at = tokio::time::Instant::now();
         let thread = thread::Builder::new().name("scopegate-revoked".to_owned());
         let spawned = thread.spawn(move || {
-            let result = follower.poll(&file.path, file.max_bytes, &on_thread);
+            let result = follower.poll(Look { path: &file.path, max_len: file.max_bytes, at }, &on_thread);
             drop(on_thread);
             // The task may have been aborted.
             let _ = sender.send((follower, result));
@@ -97,25 +101,5 @@ impl FileTask {
     fn source(&self) -> Option<RevocationSource> {
         let (shared, state) = (self.shared.upgrade()?, Arc::clone(&self.state));
         Some(RevocationSource { shared, state })
-    }
-}
-
-/// Reports the end of the task with its runtime.
-pub(super) struct FeedEndedGuard {
-    pub(super) shared: Weak<Shared>,
-    pub(super) state: Arc<SourceState>,
-    /// The task's number: an aborted task ends when another may follow the source already.
-    pub(super) follower: u64,
-}
-
-impl Drop for FeedEndedGuard {
-    fn drop(&mut self) {
-        // It was not abandoned, and the store is not gone.
-        if self.state.unfollow(self.follower)
-            && let Some(shared) = self.shared.upgrade()
-        {
-            let source = RevocationSource { shared, state: Arc::clone(&self.state) };
-            ignore_panic(|| source.failed("the task that reads it has ended"));
-        }
     }
 }

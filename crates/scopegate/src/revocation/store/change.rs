@@ -5,33 +5,41 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use crate::revocation::error::RevocationError;
-use crate::revocation::store::entry::{Entry, normalize};
-use crate::revocation::store::{Placed, Store, Writer, has_passed};
+use crate::revocation::store::collected::Collected;
+use crate::revocation::store::entry::Entry;
+use crate::revocation::store::{Placed, Store, Writer, has_passed, normalize};
 use crate::token::numeric_date::NumericDate;
 
 impl Store {
-    /// Adds entries, as many as there is room for.
-    pub(crate) fn add(&self, mut new: Vec<Placed>, now: NumericDate) -> Result<(), RevocationError> {
+    /// Adds entries of one source, as many as there is room for.
+    pub(crate) fn add(&self, new: Collected, now: NumericDate) -> Result<(), RevocationError> {
+        let omitted = new.omitted();
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        self.sweep_some(&mut writer, now);
-        prepare(&mut new, now);
+        let new = self.prepare(&mut writer, new.placed, self.len(), now);
         self.make_room(&mut writer, self.len() + new.len(), now);
-        self.add_prepared(&mut writer, &new)
+        let not_stored = self.add_prepared(&mut writer, &new);
+        self.result(not_stored + omitted)
     }
 
     /// Makes these the entries of a source: adds and withdraws.
+    ///
+    /// If some were left out while they were collected, nothing is withdrawn.
     pub(crate) fn replace(
         &self,
         source: u16,
-        mut new: Vec<Placed>,
+        new: Collected,
         now: NumericDate,
     ) -> Result<(), RevocationError> {
+        if new.omitted() > 0 {
+            return self.add(new, now);
+        }
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        self.sweep_some(&mut writer, now);
-        prepare(&mut new, now);
-        let needed = || self.len() - self.len_of(source) + new.len();
-        self.make_room(&mut writer, needed(), now);
-        let fits = needed() <= self.capacity;
+        // All of its entries are here, so none is missing.
+        self.forget_removed(source);
+        let others = || self.len() - self.len_of(source);
+        let new = self.prepare(&mut writer, new.placed, others(), now);
+        self.make_room(&mut writer, others() + new.len(), now);
+        let too_many = (others() + new.len()).saturating_sub(self.capacity);
         let mut rest = &new[..];
         let mut added = false;
         for shard in self.shard_numbers() {
@@ -40,10 +48,8 @@ impl Store {
             let old = self.entries_in(shard);
             let old: &[Entry] = old.as_ref().map_or(&[], |old| old);
             let mut listed: Vec<Entry> = here.iter().map(|placed| placed.entry).collect();
-            normalize(&mut listed);
-            if !fits {
-                // An entry that is there already is never left out for a new one.
-                listed.retain(|entry| old.binary_search(entry).is_ok());
+            if too_many > 0 {
+                listed = within_their_places(&listed, old);
             }
             let is_new = |entry: &Entry| old.binary_search(entry).is_err();
             if listed.iter().any(is_new) {
@@ -57,7 +63,12 @@ impl Store {
         if added {
             self.epoch.fetch_add(1, Ordering::Release);
         }
-        if fits { Ok(()) } else { self.add_prepared(&mut writer, &new) }
+        if too_many == 0 {
+            return Ok(());
+        }
+        let not_stored = self.add_prepared(&mut writer, &new);
+        // If all are covered by entries with wider terms, those could not be narrowed.
+        self.result(not_stored.max(1))
     }
 
     /// Removes the entries of a source with the same name, whatever their terms are.
@@ -68,7 +79,8 @@ impl Store {
         self.put(withdrawn.shard, left);
     }
 
-    fn add_prepared(&self, writer: &mut Writer, new: &[Placed]) -> Result<(), RevocationError> {
+    /// Adds entries, and returns how many have no place.
+    fn add_prepared(&self, writer: &mut Writer, new: &[Placed]) -> usize {
         let (mut not_stored, mut added) = (0, false);
         for group in new.chunk_by(|a, b| a.shard == b.shard) {
             let Some(Placed { shard, .. }) = group.first() else { continue };
@@ -106,11 +118,38 @@ impl Store {
         if added {
             self.epoch.fetch_add(1, Ordering::Release);
         }
+        not_stored
+    }
+
+    fn result(&self, not_stored: usize) -> Result<(), RevocationError> {
         let capacity = self.capacity;
         if not_stored == 0 { Ok(()) } else { Err(RevocationError::Full { capacity, not_stored }) }
     }
 
-    /// Removes ended entries if the store would be too small for so many.
+    /// Sorts new entries. If the store is crowded, this removes ended entries of some shards, and
+    /// those among the new ones.
+    fn prepare(
+        &self,
+        writer: &mut Writer,
+        mut new: Vec<Placed>,
+        others: usize,
+        now: NumericDate,
+    ) -> Vec<Placed> {
+        self.sweep_some(writer, now);
+        normalize(&mut new);
+        if self.is_crowded(others + new.len()) {
+            new.retain(|placed| {
+                let has_ended = placed.entry.terms().has_ended(now);
+                if has_ended {
+                    self.note_removed(&placed.entry);
+                }
+                !has_ended
+            });
+        }
+        new
+    }
+
+    /// Removes ended entries if the store is too small for this number of entries.
     fn make_room(&self, writer: &mut Writer, needed: usize, now: NumericDate) {
         if needed > self.capacity && writer.earliest_end.is_some_and(|end| has_passed(end, now)) {
             self.sweep(writer, now, 0..self.shards.len());
@@ -126,8 +165,14 @@ impl Store {
     }
 }
 
-fn prepare(new: &mut Vec<Placed>, now: NumericDate) {
-    new.retain(|placed| !placed.entry.terms().has_ended(now));
-    new.sort_unstable();
-    new.dedup();
+/// Returns the listed entries as far as they fit into the places that their names have. A name
+/// that needs more places than it has keeps its old entries: none in force is lost for another.
+fn within_their_places(listed: &[Entry], old: &[Entry]) -> Vec<Entry> {
+    let mut fitting = Vec::with_capacity(old.len());
+    for group in listed.chunk_by(Entry::same_place) {
+        let Some(first) = group.first() else { continue };
+        let before: Vec<Entry> = old.iter().filter(|old| old.same_place(first)).copied().collect();
+        fitting.extend_from_slice(if group.len() <= before.len() { group } else { &before });
+    }
+    fitting
 }

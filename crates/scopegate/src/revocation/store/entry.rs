@@ -3,9 +3,11 @@
 use crate::revocation::digest::Digest;
 use crate::token::numeric_date::NumericDate;
 
-/// The largest leeway that a verifier can have, in seconds. A token may be used for as long after
-/// its `exp`.
-pub(crate) const MAX_LEEWAY: f64 = 300.0;
+/// How long an entry stays in force after the `exp` of its token, in seconds.
+///
+/// It is twice the largest leeway of a verifier or of an issuer. The look-up comes after the check
+/// of the lifetime, and the store may have another clock than the verifier.
+pub(crate) const AFTER_EXPIRY: f64 = 600.0;
 
 /// A revocation of one source. Sorted by its digest, then by its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +41,7 @@ impl Terms {
     pub(crate) fn new(issued_before: Option<NumericDate>, ends_at: Option<NumericDate>) -> Self {
         Self {
             issued_before: issued_before.map_or(ALWAYS, |date| seconds(date.as_secs_f64().floor() + 1.0)),
-            ends: ends_at.map_or(ALWAYS, |date| seconds((date.as_secs_f64() + MAX_LEEWAY).ceil())),
+            ends: ends_at.map_or(ALWAYS, |date| seconds((date.as_secs_f64() + AFTER_EXPIRY).ceil())),
         }
     }
 
@@ -48,7 +50,7 @@ impl Terms {
     }
 
     /// A token without `iat` counts as issued before.
-    fn includes(self, issued_at: Option<NumericDate>) -> bool {
+    pub(crate) fn includes(self, issued_at: Option<NumericDate>) -> bool {
         self.issued_before == ALWAYS
             || issued_at.is_none_or(|issued_at| issued_at.as_secs_f64() < f64::from(self.issued_before))
     }
@@ -94,10 +96,6 @@ impl Entry {
     pub(crate) fn same_place(&self, other: &Self) -> bool {
         self.high == other.high && self.low_and_source == other.low_and_source
     }
-
-    pub(crate) fn revokes(&self, issued_at: Option<NumericDate>, now: NumericDate) -> bool {
-        self.terms.includes(issued_at) && !self.terms.has_ended(now)
-    }
 }
 
 /// Returns the entries of a name among sorted ones.
@@ -107,28 +105,12 @@ pub(crate) fn entries_of(sorted: &[Entry], digest: Digest) -> impl Iterator<Item
     same.filter(move |entry| entry.is_of(digest))
 }
 
-/// Sorts entries, and removes each entry that another entry covers.
-pub(crate) fn normalize(entries: &mut Vec<Entry>) {
-    entries.sort_unstable();
-    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
-    for entry in entries.drain(..) {
-        // Sorted by their time of issue, so an entry is covered by a later one, or by one before it of the same time.
-        while let Some(last) = kept.last()
-            && last.same_place(&entry)
-            && entry.terms.cover(last.terms)
-        {
-            kept.pop();
-        }
-        kept.push(entry);
-    }
-    *entries = kept;
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+    use crate::issuer::Issuer;
 
     fn date(seconds: f64) -> NumericDate {
         (UNIX_EPOCH + Duration::from_secs_f64(seconds)).into()
@@ -154,29 +136,20 @@ mod tests {
     }
 
     #[test]
-    fn entry_ends_with_its_token_and_the_largest_leeway() {
+    fn entry_outlives_its_token_and_twice_the_largest_leeway() {
+        // RV04
         let terms = Terms::new(None, Some(date(1_000.5)));
-        assert!(!terms.has_ended(date(1_300.9)) && terms.has_ended(date(1_301.0)));
-        assert_eq!((terms.end(), Terms::new(None, None).end()), (Some(1_301), None));
+        assert!(!terms.has_ended(date(1_600.9)) && terms.has_ended(date(1_601.0)));
+        assert_eq!((terms.end(), Terms::new(None, None).end()), (Some(1_601), None));
+        assert!(AFTER_EXPIRY >= 2.0 * Issuer::MAX_LEEWAY.as_secs_f64());
         assert!(!Terms::new(None, None).has_ended(date(1e11)));
     }
 
     #[test]
-    fn covered_terms_are_removed_and_others_stay() {
+    fn entries_of_a_name_are_found_among_others() {
         let digest = Digest { high: 7, low: 9 };
-        let entry = |source, before: f64, ends: Option<f64>| {
-            Entry::new(digest, source, Terms::new(Some(date(before)), ends.map(date)))
-        };
-        let mut entries = vec![
-            entry(1, 20.0, None),
-            entry(1, 10.0, Some(500.0)),
-            entry(1, 30.0, Some(400.0)),
-            entry(1, 30.0, Some(300.0)),
-            entry(2, 5.0, None),
-            entry(1, 20.0, None),
-        ];
-        normalize(&mut entries);
-        assert_eq!(entries, [entry(1, 20.0, None), entry(1, 30.0, Some(400.0)), entry(2, 5.0, None)]);
+        let entry = |source, before: f64| Entry::new(digest, source, Terms::new(Some(date(before)), None));
+        let entries = [entry(1, 20.0), entry(1, 30.0), entry(2, 5.0)];
         assert_eq!(entries_of(&entries, digest).count(), 3);
         assert_eq!(entries_of(&entries, Digest { high: 7, low: 8 }).count(), 0);
         assert_eq!(entries_of(&entries, Digest { high: 8, low: 9 }).count(), 0);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use rustc_hash::FxBuildHasher;
 
-use crate::issuer::registry::TrustedIssuer;
+use crate::issuer::trusted::TrustedIssuer;
 
 /// Number of shards. A change copies one of them: 160 references for 10,000 issuers.
 const SHARDS: usize = 64;

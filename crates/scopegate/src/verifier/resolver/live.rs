@@ -51,6 +51,10 @@ impl LiveIssuers {
         self.by_name.len()
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.by_name.keys()
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&Member> {
         self.by_name.get(name).map(|live| &live.member)
     }

@@ -35,7 +35,7 @@ impl Maker {
         let lifetime = Lifetime::read(&payload).unwrap();
         let presented = Presented { token: token.as_bytes(), scheme: Scheme::Bearer };
         let claims = self.verifier.read_claims(presented, &payload, issuer, &named, lifetime, None).unwrap();
-        let key_ref = issuer.keys.read_last(|keys| {
+        let key_ref = issuer.keys.read_last(None, |keys| {
             let key = keys.find(&KeyId::Absent, Algorithm::ES256).ok().unwrap();
             KeyRef::new(key, &KeyId::Absent, keys, &issuer.keys)
         });

@@ -36,12 +36,10 @@ impl Fixture {
         let clock = move || UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed));
         let config = RefreshConfig { interval: Interval::Fixed(LIMIT), cooldown: LIMIT, max_stale: LIMIT };
         let source = Arc::new(FetchedKeys::new(config));
-        let identifier = ISSUER.into();
         let keys_of_issuer = Keys::Fetched(Arc::clone(&source));
-        let names = policy.key_issuers.clone();
-        let keys_of_issuer = Arc::new(IssuerKeys::new(keys_of_issuer, names, Standing::configured()));
+        let keys_of_issuer = IssuerKeys::new(keys_of_issuer, policy.key_owner(), Standing::configured());
         let leeway = Duration::from_secs(30);
-        let issuer = TrustedIssuer { identifier, policy, keys: keys_of_issuer, leeway };
+        let issuer = TrustedIssuer::new(ISSUER.to_owned(), policy, keys_of_issuer, leeway);
         let cache = Cache::new(entries, entries * 4_096);
         let hierarchy = ScopeHierarchy::default();
         let trust = Trust::of(vec![Arc::new(issuer)]);

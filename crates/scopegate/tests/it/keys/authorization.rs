@@ -81,7 +81,7 @@ async fn missing_token_file_is_reported_as_unavailable_keys() {
     // FR-A14
     let (server, file) = (Server::start(None).await, token_file("missing"));
     let issuer = || server.trusted_with(FetchAuthorization::bearer_file(&file));
-    let shown = format!("no credentials for the key set from {}", file.display());
+    let shown = format!("no credentials from {}", file.display());
     let verifier = builder_at(NOW).trust(issuer()).start_lazy().unwrap();
     while verifier.status().issuers()[0].fetches_failed == 0 {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;

@@ -172,6 +172,10 @@ async fn wrong_settings_of_a_file_are_rejected() {
             "poll interval: expected 10 ms to 1 min, found 61 s",
         ),
         (lines.file().max_feed_age(Duration::ZERO), "feed age: expected 1 s to 30 days, found 0 s"),
+        (
+            lines.file().poll_interval(Duration::from_secs(60)).max_feed_age(Duration::from_secs(119)),
+            "feed age: expected at least twice the poll interval, found 119 s with a poll interval of 60 s",
+        ),
         (RevocationFile::new(""), "revocation file: expected a path, found none"),
     ] {
         assert_eq!(revocations.follow_file(file.clone()).await.unwrap_err().to_string(), expected);
@@ -184,6 +188,49 @@ async fn wrong_settings_of_a_file_are_rejected() {
         scope.spawn(|| store().follow_file_lazy(lines.file()).unwrap_err()).join().unwrap()
     });
     assert!(matches!(error, ConfigError::NoRuntime), "{error}");
+}
+
+#[tokio::test]
+async fn feed_age_of_twice_the_poll_interval_is_accepted() {
+    let (lines, revocations) = (Lines::new(), store());
+    lines.write(&[]);
+    let file = lines.file().poll_interval(Duration::from_secs(60)).max_feed_age(Duration::from_secs(120));
+    revocations.follow_file(file).await.unwrap();
+}
+
+#[tokio::test]
+async fn file_named_like_the_source_of_the_application_withdraws_nothing() {
+    // A relative path, in the package's folder.
+    let path = format!("application-{}", process::id());
+    let relative = Lines(PathBuf::from(&path));
+    let revocations = store();
+    revocations.revoke(scopegate::Revocation::token(ISSUER, "a")).unwrap();
+    relative.write(&[line("b")]);
+    revocations.follow_file(relative.file()).await.unwrap();
+    relative.write(&["\n".to_owned()]);
+    let verifier = verifier(&revocations);
+    until(|| !is_revoked(&verifier, &token("b").compact())).await;
+    assert!(is_revoked(&verifier, &token("a").compact()));
+    let names: Vec<String> = revocations.status().sources.into_iter().map(|source| source.name).collect();
+    assert_eq!(names, ["application".to_owned(), format!("file:{path}")]);
+}
+
+#[tokio::test]
+async fn line_of_an_untrusted_issuer_is_counted() {
+    let (lines, revocations) = (Lines::new(), store());
+    let verifier = verifier(&revocations);
+    let other = line("a").replacen(ISSUER, "https://other.example", 1);
+    lines.write(&[line("a"), other.clone(), other.clone()]);
+    revocations.follow_file(lines.file()).await.unwrap();
+    let untrusted = || {
+        let source = verifier.status().revocations().unwrap().sources[0].clone();
+        (source.untrusted, source.untrusted_issuers)
+    };
+    assert_eq!(untrusted(), (2, vec!["https://other.example".to_owned()]));
+    lines.append(&other);
+    until(|| untrusted().0 == 3).await;
+    lines.write(&[line("a")]);
+    until(|| untrusted().0 == 0).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Is a revoked token rejected at each use, and no other token?
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -10,6 +12,7 @@ use testkit::{
     CLIENT, ISSUER, KEY, NOW, OTHER_KEY, Token as _, accepted, assert_rejected, builder_at, client_token,
     issuer_with_keys, jwks, rejected,
 };
+use tracing_subscriber::filter::LevelFilter;
 
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
@@ -174,18 +177,73 @@ fn second_form_of_an_ecdsa_signature_is_revoked_too() {
 }
 
 #[test]
-fn entry_lasts_as_long_as_its_token_with_any_leeway() {
+fn entry_lasts_longer_than_its_token_with_any_leeway() {
     // RV04
     let revocations = store();
     revocations.revoke(Revocation::token(ISSUER, "id-1").ends_at(at(NOW + 60))).unwrap();
     let token = token().expires_at(NOW + 60);
+    let leeway = Duration::from_secs(300);
     for now in [NOW, NOW + 59, NOW + 60, NOW + 359] {
-        let issuer = issuer_with_keys([KEY.jwk()]).client(CLIENT);
-        let builder = builder_at(now).leeway(Duration::from_secs(300)).trust(issuer.clone());
-        accepted(&builder.build().unwrap(), &token);
-        let builder = builder_at(now).leeway(Duration::from_secs(300)).trust(issuer);
-        assert_rejected!(builder.revocations(&revocations).build().unwrap(), token, Error::Revoked { .. });
+        let issuer = || issuer_with_keys([KEY.jwk()]).client(CLIENT);
+        for (of_issuer, builder) in [
+            (issuer(), builder_at(now).leeway(leeway)),
+            (issuer().leeway(leeway), builder_at(now).leeway(Duration::ZERO)),
+        ] {
+            accepted(&builder.trust(of_issuer.clone()).build().unwrap(), &token);
+            let builder = builder_at(now).leeway(leeway).trust(of_issuer);
+            assert_rejected!(
+                builder.revocations(&revocations).build().unwrap(),
+                token,
+                Error::Revoked { .. }
+            );
+        }
     }
+}
+
+#[test]
+fn entry_outlives_a_token_that_expires_during_its_verification() {
+    // RV04: the clock moves on between the check of the lifetime and the look-up.
+    let revocations = store();
+    revocations.revoke(Revocation::token(ISSUER, "id-1").ends_at(at(NOW + 60))).unwrap();
+    let token = token().expires_at(NOW + 60);
+    let (leeway, reads) = (Duration::from_secs(300), Arc::new(AtomicU64::new(0)));
+    let clock = {
+        let reads = Arc::clone(&reads);
+        move || at(NOW + 359 + reads.fetch_add(1, Ordering::Relaxed))
+    };
+    let issuer = issuer_with_keys([KEY.jwk()]).client(CLIENT);
+    let builder = Verifier::builder().clock(clock).leeway(leeway).trust(issuer).revocations(&revocations);
+    let verifier = builder.build().unwrap();
+    reads.store(0, Ordering::Relaxed);
+    assert_rejected!(verifier, token, Error::Revoked { .. });
+    assert!(reads.load(Ordering::Relaxed) > 1);
+}
+
+#[test]
+fn revocation_of_an_untrusted_issuer_is_reported() {
+    let log = testkit::Log::of_thread_without_times(LevelFilter::WARN);
+    let revocations = store();
+    let source = revocations.source("stream").unwrap();
+    let typo = format!("{ISSUER}/");
+    let entries = || [Revocation::token(ISSUER, "id-1"), Revocation::token(&typo, "id-2")];
+    source.replace_all(entries()).unwrap();
+    assert_eq!((revocations.status().sources[0].untrusted, log.take()), (0, String::new()));
+    let verifier = verifier(&revocations);
+    let untrusted = || {
+        let source = verifier.status().revocations().unwrap().sources[0].clone();
+        (source.untrusted, source.untrusted_issuers)
+    };
+    assert_eq!(untrusted(), (1, vec![typo.clone()]));
+    source.replace_all(entries()).unwrap();
+    let logged = log.take();
+    assert!(logged.contains("WARN") && logged.contains("revocation of an untrusted issuer"), "{logged}");
+    assert!(logged.contains(&format!("issuer={typo:?}")) && !logged.contains("id-2"), "{logged}");
+    source.replace_all(entries()).unwrap();
+    assert_eq!(log.take(), "");
+    // It is trusted from now on.
+    let issuer = Issuer::from_jwks(&typo, &jwks([KEY.jwk()])).unwrap().client(CLIENT);
+    verifier.trust(issuer).unwrap();
+    assert_eq!(untrusted(), (0, vec![]));
 }
 
 #[test]

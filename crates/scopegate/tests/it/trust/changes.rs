@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use scopegate::{ConfigError, Error, Issuer, Verifier, middleware};
+use scopegate::{ConfigError, Denied, Error, Issuer, Verifier, middleware};
 use scopegate_issuer::{LocalIssuer, Mint};
 use testkit::{CLIENT, LOCAL_CLIENT, builder_trusting, poll_once};
 
@@ -88,7 +88,129 @@ fn same_rules_leave_cached_tokens_alone() {
 }
 
 #[test]
+fn changed_scope_limit_applies_to_cached_tokens() {
+    // FR-B11
+    let verifier = verifier();
+    let mint = Mint::cognito(&tenant("a"), CLIENT).without_claim("token_use");
+    let token = mint.scope("orders/admin orders/read").sign_with(key());
+    let granted = || verifier.verify(&token).unwrap().scopes().to_string();
+    let (all, limited) = ("orders/admin orders/read", "orders/read");
+    for _ in 0..2 {
+        for limit in [None, Some(limited)] {
+            let rules = issuer(&tenant("a"));
+            verifier
+                .trust(match limit {
+                    None => rules,
+                    Some(scope) => rules.limit_scopes([scope]),
+                })
+                .unwrap();
+            for _ in 0..2 {
+                assert_eq!(granted(), limit.unwrap_or(all));
+            }
+        }
+    }
+    assert_eq!(verifier.status().cached_tokens(), 1);
+}
+
+#[test]
+fn changed_algorithms_apply_to_cached_tokens() {
+    // FR-E5
+    let verifier = verifier();
+    let rs256 = testkit::KEY.jwk();
+    let rules = |algorithm| {
+        let keys = testkit::jwks([key().jwk(), rs256.clone()]);
+        let issuer = Issuer::from_jwks(&tenant("a"), &keys).unwrap().client(CLIENT);
+        issuer.algorithms([algorithm])
+    };
+    let es256 = token(&tenant("a"));
+    for (algorithm, is_accepted) in [
+        (scopegate::Algorithm::ES256, true),
+        (scopegate::Algorithm::RS256, false),
+        (scopegate::Algorithm::ES256, true),
+    ] {
+        verifier.trust(rules(algorithm)).unwrap();
+        for _ in 0..2 {
+            match verifier.verify(&es256) {
+                Ok(_) => assert!(is_accepted, "{algorithm}"),
+                Err(Error::UnacceptableAlgorithm { .. }) => assert!(!is_accepted, "{algorithm}"),
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn changed_clients_and_audiences_apply_to_cached_tokens() {
+    // FR-E5
+    let verifier = verifier();
+    let mint = Mint::cognito(&tenant("a"), CLIENT).without_claim("token_use").claim("aud", "api");
+    let token = mint.sign_with(key());
+    let draft = || Issuer::from_jwks(&tenant("a"), &testkit::jwks([key().jwk()])).unwrap();
+    for (rules, is_accepted) in [
+        (draft().audience("api"), true),
+        (draft().audience("api").client("another"), false),
+        (draft().audience("api").clients(["another", CLIENT]), true),
+        (draft().audience("another"), false),
+        (draft().audiences(["another", "api"]), true),
+    ] {
+        verifier.trust(rules.clone()).unwrap();
+        for _ in 0..2 {
+            assert_eq!(verifier.verify(&token).is_ok(), is_accepted, "{rules:?}");
+        }
+    }
+}
+
+#[test]
+fn check_of_application_is_asked_for_cached_tokens() {
+    // FR-C1
+    let suspended = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let flag = std::sync::Arc::clone(&suspended);
+    let builder = Verifier::builder().trust(issuer(&tenant("a")));
+    let builder = builder.check(move |_| {
+        if flag.load(std::sync::atomic::Ordering::Relaxed) { Err(Denied::new("suspended")) } else { Ok(()) }
+    });
+    let verifier = builder.build().unwrap();
+    let of_a = token(&tenant("a"));
+    let address = || verifier.verify(&of_a).unwrap().client_id().unwrap().as_ptr();
+    let cached = address();
+    for is_suspended in [true, false, true] {
+        suspended.store(is_suspended, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(matches!(verifier.verify(&of_a), Err(Error::Denied(_))), is_suspended);
+    }
+    suspended.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(address(), cached, "it was in the cache all the time");
+}
+
+#[tokio::test]
+async fn issuers_with_one_key_set_change_their_rules_alone() {
+    // FR-B11, FR-E5
+    let local = LocalIssuer::start().await.unwrap();
+    let rules = |name: &str| Issuer::from_jwks_uri(name, &local.jwks_uri()).unwrap().client(LOCAL_CLIENT);
+    let (a, b) = (tenant("a"), tenant("b"));
+    let verifier = Verifier::builder().trust(rules(&a)).trust(rules(&b)).start().await.unwrap();
+    let token = |iss: &str| {
+        let mint = local.mint().without_claim("token_use").claim("iss", iss);
+        mint.scope("orders/admin").sign()
+    };
+    let (of_a, of_b) = (token(&a), token(&b));
+    let granted = |token: &str| verifier.verify(token).map(|claims| claims.scopes().to_string());
+    assert_eq!(
+        (granted(&of_a).unwrap(), granted(&of_b).unwrap()),
+        ("orders/admin".into(), "orders/admin".into())
+    );
+    let cached = verifier.verify(&of_b).unwrap().client_id().unwrap().as_ptr();
+    verifier.trust(rules(&a).limit_scopes(["orders/read"])).unwrap();
+    assert_eq!((granted(&of_a).unwrap(), granted(&of_b).unwrap()), (String::new(), "orders/admin".into()));
+    verifier.trust(rules(&a).client("another").leeway(Duration::ZERO)).unwrap();
+    verifier.distrust(&a);
+    assert!(granted(&of_a).is_err());
+    assert_eq!(verifier.verify(&of_b).unwrap().client_id().unwrap().as_ptr(), cached, "never verified anew");
+    assert_eq!(local.jwks_fetches(), 1);
+}
+
+#[test]
 fn leeway_of_issuer_is_its_own_and_can_change() {
+    // FR-B11
     let verifier = Verifier::builder()
         .leeway(Duration::ZERO)
         .trust(issuer(&tenant("a")))

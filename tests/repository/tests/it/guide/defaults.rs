@@ -5,7 +5,18 @@ use std::path::Path;
 use crate::guide::read;
 
 /// Rows of the tables of defaults, each with the file and the words of its source.
-const DEFAULTS: [(&str, &str, &str); 47] = [
+const DEFAULTS: &[(&str, &str, &str)] = &[
+    ("end of an entry | 10 min", "scopegate/src/revocation/store/entry.rs", "AFTER_EXPIRY: f64 = 600.0"),
+    (
+        "after 1 min if the file grows all the time",
+        "scopegate/src/revocation/file/follower.rs",
+        "GROWN_LONG_ENOUGH: Duration = Duration::from_secs(60)",
+    ),
+    (
+        "issuers that are counted for a source | 1,000",
+        "scopegate/src/revocation/issuers.rs",
+        "MAX_NAMES: usize = 1_000",
+    ),
     ("`leeway` | 30 s", "scopegate/src/verifier/builder.rs", "leeway: Duration::from_secs(30)"),
     ("`leeway` | 30 s | 0–300 s", "scopegate/src/verifier/builder.rs", "0 s to 300 s"),
     ("size of a token | 16 KiB", "scopegate/src/token.rs", "MAX_LENGTH: usize = 16 * 1024"),
@@ -97,7 +108,7 @@ const DEFAULTS: [(&str, &str, &str); 47] = [
     ("up to an eighth", "scopegate/src/verifier/resolver/live.rs", "UNPROVEN_PART: usize = 8"),
     (
         "for a key | 2 s",
-        "scopegate/src/verifier/pending.rs",
+        "scopegate/src/verifier/key_wait.rs",
         "KEY_WAIT_TIMEOUT: Duration = Duration::from_secs(2)",
     ),
     (
@@ -140,6 +151,46 @@ const DEFAULTS: [(&str, &str, &str); 47] = [
         "`default_lifetime` | 5 min",
         "scopegate-client/src/credentials/builder.rs",
         "DEFAULT_LIFETIME: Duration = Duration::from_secs(300)",
+    ),
+    (
+        "feed` | after 250 ms",
+        "scopegate/src/revocation/feed.rs",
+        "FIRST_PAUSE: Duration = Duration::from_millis(250)",
+    ),
+    (
+        "doubled up to 15 s",
+        "scopegate/src/revocation/feed.rs",
+        "MAX_PAUSE: Duration = Duration::from_secs(15)",
+    ),
+    ("`Redis::timeout` | 2 s", "scopegate-redis/src/connection.rs", "timeout: Duration::from_secs(2)"),
+    (
+        "`RedisRevocations::stream_length` | 10,000",
+        "scopegate-redis/src/revocations.rs",
+        "DEFAULT_STREAM_LENGTH: usize = 10_000",
+    ),
+    ("| `scopegate:revocations` |", "scopegate-redis/src/revocations.rs", "\"scopegate:revocations\""),
+    ("in Redis | 600 s", "scopegate-redis/src/revocations/publish.lua", "local margin = 600"),
+    ("at once | 256", "scopegate-redis/src/revocations/reader.rs", "BATCH: usize = 256"),
+    ("one script | 250", "scopegate-redis/src/revocations/publish.rs", "CHANGES_PER_SCRIPT: usize = 250"),
+    (
+        "`Transmitter::poll_interval` | 5 s | 100 ms–1 h",
+        "scopegate/src/security_events/poll.rs",
+        "interval: Duration::from_secs(5)",
+    ),
+    (
+        "`Transmitter::subject_issuer` | the transmitter's own name | at most 16",
+        "scopegate/src/security_events/transmitter.rs",
+        "MAX_SUBJECT_ISSUERS: usize = 16",
+    ),
+    (
+        "remembered ids of security events | 10,000",
+        "scopegate/src/security_events/receiver.rs",
+        "MAX_SEEN: usize = 10_000",
+    ),
+    (
+        "pushed events at once | 64; 64 KiB, 10 s",
+        "scopegate-axum/src/security_events.rs",
+        "MAX_REQUESTS: usize = 64",
     ),
 ];
 

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::UNIX_EPOCH;
 use std::{fs, process};
 
 use testkit::{Log, ThreadLog};
@@ -17,7 +18,13 @@ struct Fixture {
     source: RevocationSource,
     follower: Follower,
     log: ThreadLog,
+    /// The clock of the revocations.
+    now: Arc<AtomicU64>,
+    /// The monotonic clock.
+    at: Instant,
 }
+
+const NOW: u64 = 1_800_000_000;
 
 const A: &str = "{\"iss\":\"i\",\"jti\":\"a\"}\n";
 const B: &str = "{\"iss\":\"i\",\"jti\":\"b\"}\n";
@@ -33,11 +40,15 @@ impl Fixture {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("scopegate-follower-{}-{number}", process::id()));
-        let clock = || UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        let now = Arc::new(AtomicU64::new(NOW));
+        let clock = {
+            let now = Arc::clone(&now);
+            move || UNIX_EPOCH + Duration::from_secs(now.load(Ordering::Relaxed))
+        };
         let revocations = Revocations::builder().capacity(capacity).clock(clock).build();
         let source = revocations.source("file").unwrap();
         let log = Log::of_thread_without_times(LevelFilter::INFO);
-        Self { path, revocations, source, follower: Follower::default(), log }
+        Self { path, revocations, source, follower: Follower::default(), log, now, at: Instant::now() }
     }
 
     fn write(&mut self, content: impl AsRef<[u8]>) -> &mut Self {
@@ -52,7 +63,8 @@ impl Fixture {
     }
 
     fn poll(&mut self) -> Result<(), FollowError> {
-        self.follower.poll(&self.path, MAX, &self.source)
+        self.at += Duration::from_millis(250);
+        self.follower.poll(Look { path: &self.path, max_len: MAX, at: self.at }, &self.source)
     }
 
     /// Reads the file once, and asserts which tokens are revoked then.
@@ -67,9 +79,9 @@ impl Fixture {
         let store = self.revocations.store();
         let is_revoked = |name: &char| {
             let digest = store.key.digest(Kind::Token, "i", &name.to_string());
-            store
-                .find(Kind::Token, digest, None, (UNIX_EPOCH + Duration::from_secs(1_800_000_000)).into())
-                .is_some()
+            let now = self.now.load(Ordering::Relaxed);
+            let now = (UNIX_EPOCH + Duration::from_secs(now)).into();
+            store.find(Kind::Token, digest, None, now).source.is_some()
         };
         assert_eq!(('a'..='z').filter(is_revoked).collect::<String>(), expected);
     }
@@ -160,9 +172,13 @@ fn malformed_line_is_reported_once_and_costs_no_other() {
     file.write([A, "{\"iss\":\"i\",\"jti\":\"secret\",\"expires\":1}\n", B].concat()).reads("ab");
     let logged = file.log.take();
     assert!(logged.contains("ERROR") && logged.contains("malformed revocation, line ignored"), "{logged}");
-    assert!(logged.contains("line=2") && logged.contains("unknown member"), "{logged}");
+    assert!(logged.contains("line=2") && logged.contains("a member other than"), "{logged}");
     assert!(!logged.contains("secret"), "{logged}");
-    assert_eq!(file.malformed(), [r#"line 2: unknown member "expires""#]);
+    let listed = file.malformed();
+    assert!(
+        matches!(&listed[..], [line] if line.starts_with("line 2: a member other than `iss`")),
+        "{listed:?}"
+    );
     file.append(C).reads("abc");
     file.reads("abc");
     assert_eq!(file.log.take(), "");
@@ -257,6 +273,103 @@ fn other_source_keeps_its_entries() {
     file.reads("a");
 }
 
+fn ending(name: &str, exp: u64) -> String {
+    format!("{{\"iss\":\"i\",\"jti\":\"{name}\",\"exp\":{exp}}}\n")
+}
+
+#[test]
+fn clock_ahead_at_the_first_read_loses_no_line() {
+    for capacity in [100, 4] {
+        let mut file = Fixture::with_capacity(capacity);
+        file.now.store(NOW + 31_536_000, Ordering::Relaxed);
+        // With room for 4, the ended line is not stored.
+        file.write([&ending("a", NOW), B, C, &C.replace('c', "d")].concat()).reads("bcd");
+        file.reads("bcd");
+        file.now.store(NOW, Ordering::Relaxed);
+        file.reads("abcd");
+        assert_eq!(file.log.take(), "", "{capacity}");
+    }
+}
+
+#[test]
+fn clock_ahead_for_a_while_loses_no_line() {
+    let mut file = Fixture::with_capacity(4);
+    file.write([&ending("a", NOW), B, C].concat()).reads("abc");
+    // The crowded store removes an ended line for a new one.
+    file.now.store(NOW + 31_536_000, Ordering::Relaxed);
+    file.append(&C.replace('c', "d")).reads("bcd");
+    file.append(&C.replace('c', "e")).reads("bcde");
+    file.now.store(NOW, Ordering::Relaxed);
+    let error = file.poll().unwrap_err().to_string();
+    assert_eq!(error, "the store of 4 revocations is full, 1 not stored");
+    file.now.store(NOW + 600, Ordering::Relaxed);
+    let _ = file.poll();
+    file.reads("bcde");
+}
+
+#[test]
+fn file_that_only_grows_withdraws_lines_after_a_minute() {
+    let mut file = Fixture::new();
+    file.write([A, B].concat()).reads("ab");
+    file.write(A).reads("ab");
+    // A log that grows at each look, or a file that is being written anew.
+    let comment = "\n".repeat(10);
+    let begin = file.at;
+    while file.at < begin + GROWN_LONG_ENOUGH - Duration::from_millis(250) {
+        file.append(&comment).reads("ab");
+    }
+    file.append(C).reads("ac");
+    file.append(B).reads("abc");
+    assert_eq!(file.log.take(), "");
+}
+
+#[test]
+fn unfinished_line_delays_the_withdrawal_only() {
+    let mut file = Fixture::new();
+    let (begin, end) = C.split_at(9);
+    file.write([A, B].concat()).reads("ab");
+    file.write([A, begin].concat()).reads("ab");
+    file.reads("ab");
+    file.append(end).reads("abc");
+    file.reads("ac");
+}
+
+#[test]
+fn lines_beyond_the_capacity_are_counted_and_withdraw_nothing() {
+    let mut file = Fixture::with_capacity(2);
+    file.write([A, B].concat()).reads("ab");
+    let lines: String = (0..5_000).map(|name| A.replace('a', &format!("new {name}"))).collect();
+    file.write(&lines);
+    for _ in 0..3 {
+        let error = file.poll().unwrap_err().to_string();
+        assert_eq!(error, "the store of 2 revocations is full, 5000 not stored");
+        file.assert_revoked("ab");
+    }
+    file.write([B, C].concat());
+    let _ = file.poll();
+    file.poll().unwrap();
+    file.assert_revoked("bc");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn file_without_a_name_is_read_and_reported() {
+    use std::os::fd::AsRawFd as _;
+    let mut file = Fixture::new();
+    file.write(A);
+    // As a mount of a single file, it leads to the old file after the name was given to another.
+    let open = fs::File::open(&file.path).unwrap();
+    let named = std::mem::replace(&mut file.path, format!("/proc/self/fd/{}", open.as_raw_fd()).into());
+    file.reads("a");
+    fs::remove_file(&named).unwrap();
+    let expected = "the file was removed or replaced, but is still mounted; mount its directory instead";
+    assert_eq!(file.poll().unwrap_err().to_string(), expected);
+    assert_eq!(file.poll().unwrap_err().to_string(), expected);
+    file.assert_revoked("a");
+    file.follower = Follower::default();
+    assert_eq!(file.poll().unwrap_err().to_string(), expected);
+}
+
 #[test]
 fn lost_follower_is_replaced_and_withdraws_later() {
     let mut file = Fixture::new();
@@ -281,7 +394,9 @@ fn measure_a_file_of_a_million_lines() {
     file.write(&content);
     let time = |what: &str, file: &mut Fixture| {
         let begin = std::time::Instant::now();
-        file.follower.poll(&file.path, 256 << 20, &file.source).unwrap();
+        file.at += Duration::from_millis(250);
+        let look = Look { path: &file.path, max_len: 256 << 20, at: file.at };
+        file.follower.poll(look, &file.source).unwrap();
         println!("REVOCATION {what}: {:.0} ms", begin.elapsed().as_secs_f64() * 1e3);
     };
     time("first read", &mut file);

@@ -1,0 +1,102 @@
+//! Errors of a fetch that brought no status list.
+
+use std::error::Error;
+use std::fmt;
+
+use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::http::{HttpError, SettingsError};
+
+use crate::error::Error as TokenError;
+use crate::status_list::array::ArrayError;
+use crate::status_list::budget::MAX_BYTES;
+use crate::token::algorithm::Algorithm;
+
+#[derive(Debug)]
+pub(crate) enum ListError {
+    Http(HttpError),
+    Client(SettingsError),
+    Status(u16),
+    /// A redirect leads to another origin, or nowhere. The field is its target.
+    Redirect(Excerpt),
+    TooManyRedirects,
+    /// A rule for tokens that holds for lists too.
+    Token(TokenError),
+    /// A member of the header or the payload has another value.
+    Member {
+        member: &'static str,
+        expected: &'static str,
+        found: Option<Excerpt>,
+    },
+    /// The issuer's tokens may not have this algorithm.
+    Algorithm(Algorithm),
+    /// The issuer publishes no such key.
+    UnknownKey,
+    /// The issuer publishes this many keys that fit.
+    AmbiguousKey(usize),
+    NoKeys,
+    BadSignature,
+    Array(ArrayError),
+    /// All lists together would be too large.
+    NoMemory,
+    /// The thread for large lists did not start or is still busy.
+    NotRead,
+    TooSlow,
+    Panicked(Excerpt),
+}
+
+impl From<TokenError> for ListError {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl From<HttpError> for ListError {
+    fn from(error: HttpError) -> Self {
+        Self::Http(error)
+    }
+}
+
+impl From<ArrayError> for ListError {
+    fn from(error: ArrayError) -> Self {
+        Self::Array(error)
+    }
+}
+
+impl fmt::Display for ListError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(error) => fmt::Display::fmt(error, f),
+            Self::Client(error) => fmt::Display::fmt(error, f),
+            Self::Status(found) => write!(f, "expected status 200, found {found}"),
+            Self::Redirect(target) => write!(f, "expected a redirect within the origin, found {target}"),
+            Self::TooManyRedirects => f.write_str("expected at most 3 redirects, found more"),
+            Self::Token(error) => fmt::Display::fmt(error, f),
+            Self::Member { member, expected, found: Some(found) } => {
+                write!(f, "`{member}`: expected {expected}, found {found}")
+            }
+            Self::Member { member, expected, found: None } => {
+                write!(f, "`{member}`: expected {expected}, found none")
+            }
+            Self::Algorithm(found) => write!(f, "expected an `alg` of the issuer's tokens, found {found}"),
+            Self::UnknownKey => f.write_str("the issuer does not publish the key of the list"),
+            Self::AmbiguousKey(found) => write!(f, "the issuer publishes {found} keys that fit the list"),
+            Self::NoKeys => f.write_str("the keys of the issuer are unavailable"),
+            Self::BadSignature => f.write_str("the signature of the list does not verify"),
+            Self::Array(error) => fmt::Display::fmt(error, f),
+            Self::NoMemory => write!(f, "all status lists together have more than {MAX_BYTES} bytes"),
+            Self::NotRead => f.write_str("an earlier list is still being read"),
+            Self::TooSlow => f.write_str("the list was not fetched and read in time"),
+            Self::Panicked(message) => write!(f, "the background task has panicked: {message}"),
+        }
+    }
+}
+
+impl Error for ListError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Http(error) => error.source(),
+            Self::Client(error) => error.source(),
+            _ => None,
+        }
+    }
+}

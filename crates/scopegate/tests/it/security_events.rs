@@ -1,0 +1,5 @@
+mod delivery;
+mod effects;
+mod fixture;
+mod polling;
+mod verifying;

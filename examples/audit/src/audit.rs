@@ -1,0 +1,129 @@
+//! Which decisions were made? A bounded queue in front of a thread that writes them to a file.
+
+mod file;
+mod record;
+mod request;
+mod writer;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use scopegate_axum::Decision;
+use tokio::sync::mpsc::{self, OwnedPermit, Sender};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::audit::file::AuditFile;
+use crate::audit::writer::Writer;
+
+/// A record of an ordinary request has about 400 bytes, so a full queue takes 400 KB.
+const QUEUED: usize = 1_024;
+
+/// The treatment of requests while the audit file cannot be written, or is too slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The request is served. Its record is lost, and the next line has the number of losses.
+    CountLosses,
+    /// The request is rejected with 503 before its token is verified. No record is lost.
+    RejectRequests,
+}
+
+/// An audit file. Cloning shares it.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    when_full: WhenFull,
+    queue: Sender<Message>,
+    state: Arc<State>,
+}
+
+/// The numbers that requests and the writer share.
+#[derive(Debug, Default)]
+struct State {
+    /// Records that found no room, since the last line.
+    lost: AtomicU64,
+    /// Requests that were rejected with 503, since the last line.
+    turned_away: AtomicU64,
+    /// The last write has failed.
+    is_failing: AtomicBool,
+    is_closing: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Message {
+    Line(String),
+    /// Everything before it was sent. The result is that of the last write.
+    Close(oneshot::Sender<io::Result<()>>),
+}
+
+impl Audit {
+    /// Opens the file for appending, creates it if there is none, and starts the writer's thread.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be opened, or the thread cannot be started.
+    pub fn open(path: impl Into<PathBuf>, when_full: WhenFull) -> io::Result<Self> {
+        let (queue, messages) = mpsc::channel(QUEUED);
+        let state = Arc::<State>::default();
+        let writer = Writer::new(AuditFile::open(path.into())?, messages, Arc::clone(&state));
+        std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run())?;
+        Ok(Self { when_full, queue, state })
+    }
+
+    /// Returns the observer for
+    /// [`VerifierBuilder::observe`](scopegate_axum::VerifierBuilder::observe). It never waits.
+    pub fn observer(&self) -> impl Fn(&Decision<'_>) + Send + Sync + 'static {
+        let audit = self.clone();
+        move |decision| {
+            let request = request::current();
+            let line = record::line(decision, request.id.as_deref());
+            match request.room {
+                Some(room) => drop(room.send(Message::Line(line))),
+                None => audit.send(line),
+            }
+        }
+    }
+
+    /// Adds request ids, and with [`WhenFull::RejectRequests`] the rejection, to all routes. It must
+    /// be outside of scopegate's layers.
+    pub fn layer(&self, routes: Router) -> Router {
+        routes.layer(from_fn_with_state(self.clone(), request::handle))
+    }
+
+    /// Writes the queue, and waits until it is on the disk. Call it after the server has ended.
+    ///
+    /// # Errors
+    /// Returns an error if the file could not be written within `limit`.
+    pub async fn close(self, limit: Duration) -> io::Result<()> {
+        let written = timeout(limit, async {
+            let (sender, receiver) = oneshot::channel();
+            let ended = || io::Error::other("the writer has ended");
+            self.queue.send(Message::Close(sender)).await.map_err(|_| ended())?;
+            receiver.await.map_err(|_| ended())?
+        });
+        let result = written.await;
+        // The writer no longer retries.
+        self.state.is_closing.store(true, Ordering::Relaxed);
+        let late = || io::Error::new(io::ErrorKind::TimedOut, "the audit file could not be written in time");
+        result.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Reserves the room of a record. `None` if the file is not being written.
+    fn reserve(&self) -> Option<OwnedPermit<Message>> {
+        let is_failing = self.state.is_failing.load(Ordering::Relaxed);
+        let room = if is_failing { None } else { self.queue.clone().try_reserve_owned().ok() };
+        if room.is_none() {
+            self.state.turned_away.fetch_add(1, Ordering::Relaxed);
+        }
+        room
+    }
+
+    fn send(&self, line: String) {
+        if self.queue.try_send(Message::Line(line)).is_err() {
+            self.state.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
