@@ -9,7 +9,6 @@ use http::request::Parts;
 use scopegate::http::{Authorization, Authorizer, Rejection};
 use scopegate::{AcceptedIssuers, Claims, Denied, middleware};
 
-use crate::authorize::proof;
 use crate::rejection::grpc::Protocol;
 
 /// A rule of the application, over the claims and the request.
@@ -52,12 +51,9 @@ impl Route {
         }
     }
 
-    /// Decides about the request's credentials, for the issuers that it accepts.
+    /// Decides about a request whose token needs no proof, for the issuers that it accepts.
     #[inline]
     pub(crate) fn authorize<B>(&self, request: &mut Request<B>) -> Authorization {
-        if self.accepts_proofs {
-            return proof::authorize(self, request);
-        }
         match self.select_issuers(request) {
             None => self.authorizer.authorize(request.headers()),
             Some(issuers) => self.authorizer.authorize_for(request.headers(), issuers),

@@ -65,7 +65,11 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let route = Arc::clone(&self.route);
         let arrival = Arrival::now(&route);
-        let mut authorization = route.authorize(&mut request);
+        let mut authorization = if route.accepts_proofs {
+            proof::authorize(&route, &mut request)
+        } else {
+            route.authorize(&mut request)
+        };
         if let Authorization::Ready(decided) = &mut authorization {
             route.ask_rules(&mut request, decided);
         }
