@@ -17,11 +17,17 @@ const SLICES_PER_WINDOW: u64 = 7;
 /// A window touches one slice more than that. Two further slices allow the clock to be set back.
 const SLICES: usize = 10;
 
-/// Bits of an entry for the number of its slice. A number is used again after months.
-const NUMBER_BITS: u32 = 20;
+/// Bits of an entry for the number of its slice. A slice takes 1 s at least, so a number is used again
+/// after eight years, and after 85 years with the default age.
+const NUMBER_BITS: u32 = 28;
 const HASH_BITS: u32 = u64::BITS - NUMBER_BITS;
 
-/// Bits of a slice's state for the number of its entries.
+/// An entry counts as later if it is ahead by so many slices at most. Any other entry is of the past:
+/// a store runs for longer than it takes to count half of the numbers.
+const MAX_AHEAD: u64 = 2 * SLICES as u64;
+
+/// Bits of a slice's state for the number of its entries. The other 40 bits have the whole number of
+/// the slice for 34,000 years.
 const COUNT_BITS: u32 = 24;
 
 /// Used proofs.
@@ -118,7 +124,9 @@ impl Slice {
                     }
                     let own = entry_of(hash, number);
                     if entry.compare_exchange(value, own, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-                        return Ok(ProofUse::First);
+                        // Otherwise this thread was suspended for longer than a window, and the entry
+                        // may be overwritten.
+                        return if self.is_of(number) { Ok(ProofUse::First) } else { Err(full()) };
                     }
                     // Another request took the entry, perhaps with the same proof.
                 }
@@ -127,11 +135,11 @@ impl Slice {
     }
 
     fn contains(&self, hash: u64, number: u64) -> bool {
-        self.number() == number & NUMBER_OF_STATE && matches!(self.find(hash, number), Found::Same)
+        self.is_of(number) && matches!(self.find(hash, number), Found::Same)
     }
 
-    fn number(&self) -> u64 {
-        self.state.load(Ordering::Acquire) >> COUNT_BITS
+    fn is_of(&self, number: u64) -> bool {
+        self.state.load(Ordering::Acquire) >> COUNT_BITS == number & NUMBER_OF_STATE
     }
 
     fn find(&self, hash: u64, number: u64) -> Found<'_> {
@@ -143,7 +151,7 @@ impl Slice {
             if value == own {
                 return Found::Same;
             }
-            match is_of(value, number) {
+            match age(value, number) {
                 Age::Earlier => return Found::Free(entry, value),
                 Age::Same => {}
                 // This thread was suspended for longer than a window.
@@ -172,8 +180,9 @@ impl Slice {
 const NUMBER_OF_STATE: u64 = (1 << (u64::BITS - COUNT_BITS)) - 1;
 
 fn entry_of(hash: u64, number: u64) -> u64 {
-    // The high bits of the hash choose the place in the table, and the low bits are stored.
-    (number << HASH_BITS) | (hash & ((1 << HASH_BITS) - 1))
+    // The high bits of the hash choose the place in the table, and the low bits are stored. They are
+    // never zero, because an entry of zero was never used.
+    (number << HASH_BITS) | (hash & ((1 << HASH_BITS) - 1)).max(1)
 }
 
 #[derive(PartialEq, Eq)]
@@ -184,14 +193,14 @@ enum Age {
 }
 
 /// Compares the slice of an entry with a slice. Numbers wrap around.
-fn is_of(entry: u64, number: u64) -> Age {
+fn age(entry: u64, number: u64) -> Age {
     const MASK: u64 = (1 << NUMBER_BITS) - 1;
-    match number.wrapping_sub(entry >> HASH_BITS) & MASK {
+    match (entry >> HASH_BITS).wrapping_sub(number) & MASK {
         // An entry that was never used.
         _ if entry == 0 => Age::Earlier,
         0 => Age::Same,
-        behind if behind <= MASK / 2 => Age::Earlier,
-        _ => Age::Later,
+        1..=MAX_AHEAD => Age::Later,
+        _ => Age::Earlier,
     }
 }
 
@@ -339,9 +348,51 @@ mod tests {
     fn number_of_a_slice_wraps_around() {
         let entry = |number: u64| entry_of(u64::MAX, number);
         let last = (1 << NUMBER_BITS) - 1;
-        assert!(is_of(entry(5), 5) == Age::Same && is_of(entry(5), 6) == Age::Earlier);
-        assert!(is_of(entry(6), 5) == Age::Later && is_of(0, last + 1) == Age::Earlier);
-        assert!(is_of(entry(last), last + 1) == Age::Earlier && is_of(entry(last + 1), last) == Age::Later);
+        assert!(age(entry(5), 5) == Age::Same && age(entry(5), 6) == Age::Earlier);
+        assert!(age(entry(6), 5) == Age::Later && age(0, last + 1) == Age::Earlier);
+        assert!(age(entry(last), last + 1) == Age::Earlier && age(entry(last + 1), last) == Age::Later);
+        assert!(age(entry(25), 5) == Age::Later && age(entry(26), 5) == Age::Earlier);
+    }
+
+    /// Records as many proofs as one slice has room for. Returns how many were accepted, and asserts
+    /// that each of them is accepted once.
+    fn fill(store: &MemoryStore, second: u64) -> usize {
+        let ids: Vec<_> = (0..10).map(|number| format!("{second}-{number}")).collect();
+        let used = |id: &String| record(store, id, second, second);
+        let first = ids.iter().filter(|id| used(id) == Some(ProofUse::First)).count();
+        let second_time = ids.iter().filter(|id| used(id) == Some(ProofUse::First)).count();
+        assert_eq!(second_time, 0, "{second}");
+        first
+    }
+
+    #[test]
+    fn store_that_runs_for_years_has_room() {
+        // DP28: entries of the past are never taken for later ones.
+        const DAY: u64 = 86_400;
+        for days in [1, 30, 60, 61, 62, 90, 121, 122, 365, 3_650, 15_530, 15_535, 31_060] {
+            let store = MemoryStore::new(70, WINDOW);
+            let every_slice = |start: u64| (0..10).map(move |slice| start + 10 * slice);
+            for second in every_slice(0) {
+                assert_eq!(fill(&store, second), 10, "{second}");
+            }
+            for second in every_slice(days * DAY) {
+                assert_eq!(fill(&store, second), 10, "{days} days, {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn number_that_is_used_again_has_room_soon() {
+        // Five times, so that it is a number of the same table.
+        let again = 5 * (10 << NUMBER_BITS);
+        for seconds in [again - 30, again - 20, again - 10, again, again + 10, again + 20] {
+            let store = MemoryStore::new(70, WINDOW);
+            assert_eq!(fill(&store, 0), 10);
+            // Entries of the same number take places, and the table has a third more than its bound.
+            let room = if seconds == again { 5 } else { 10 };
+            assert_eq!(fill(&store, seconds), room, "{seconds}");
+            assert_eq!(fill(&store, seconds + 100), 10, "{seconds}");
+        }
     }
 
     proptest! {
