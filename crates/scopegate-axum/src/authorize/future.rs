@@ -21,7 +21,7 @@ use crate::rejection::grpc::Protocol;
 use crate::rejection::hook::{OnRejection, Unchanged};
 use crate::rejection::{find, send, send_raised};
 
-type Decision = Pin<Box<dyn Future<Output = Settled> + Send>>;
+pub(super) type Decision = Pin<Box<dyn Future<Output = Settled> + Send>>;
 
 /// The result of waiting for a key, or for the store of used proofs.
 pub(super) enum Settled {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use scopegate::http::{Authorization, ProvenRequest, Recording};
+use scopegate::http::Authorization;
 use tower_service::Service;
 
-use crate::authorize::future::{ResponseFuture, Settled, State};
+use crate::authorize::future::{Decision, ResponseFuture, Settled, State};
 use crate::authorize::proof;
 use crate::authorize::record::{self, Accepted, Arrival};
 use crate::authorize::route::Route;
@@ -84,58 +84,22 @@ where
                 record::rejected(&route.authorizer, &request, &rejection, arrival);
                 State::Rejected { rejection: Some(rejection), protocol: route.protocol(&request) }
             }
-            Authorization::Proven(proven) => return self.call_with_proof(route, proven, request, arrival),
-            Authorization::Pending(pending) => {
+            undecided => {
                 self.release_readiness();
-                let authorizer = Arc::clone(&route.authorizer);
-                State::Pending {
-                    decision: Box::pin(async move { Settled::Granted(pending.wait(&authorizer).await) }),
-                    parts: Some((self.inner.clone(), request, arrival)),
-                }
+                let parts = Some((self.inner.clone(), request, arrival));
+                State::Pending { decision: undecided_yet(undecided, &route), parts }
             }
         };
         ResponseFuture { state, route, on_rejection: self.on_rejection.clone() }
     }
 }
 
-impl<S, H: Clone> Authorize<S, H> {
-    /// Records the use of the proof after the rules. Then passes the request on.
-    #[cold]
-    #[inline(never)]
-    fn call_with_proof<B>(
-        &mut self,
-        route: Arc<Route>,
-        proven: ProvenRequest,
-        mut request: Request<B>,
-        arrival: Arrival,
-    ) -> ResponseFuture<S, B, H>
-    where
-        S: Service<Request<B>> + Clone,
-    {
-        let state = match proof::record(&route, proven, &mut request) {
-            Recording::Done(Ok(proof)) => {
-                let accepted = Accepted::new(&route, &request, proof.claims(), arrival);
-                let claims = proof.claims().cloned();
-                let verdict = Authorized { authorizer: Arc::clone(&route.authorizer), claims };
-                request.extensions_mut().insert(proof.clone());
-                let response = Box::pin(pass(&mut self.inner, request, verdict));
-                State::Proven { response, rest: Box::new((accepted, proof)) }
-            }
-            Recording::Done(Err(rejection)) => {
-                self.release_readiness();
-                record::rejected(&route.authorizer, &request, &rejection, arrival);
-                State::Rejected { rejection: Some(rejection), protocol: route.protocol(&request) }
-            }
-            Recording::Pending(pending) => {
-                self.release_readiness();
-                State::Pending {
-                    decision: Box::pin(async move { Settled::Recorded(pending.wait().await) }),
-                    parts: Some((self.inner.clone(), request, arrival)),
-                }
-            }
-        };
-        ResponseFuture { state, route, on_rejection: self.on_rejection.clone() }
-    }
+/// Waits until the request is decided, or until only its proof has to be recorded.
+#[cold]
+#[inline(never)]
+fn undecided_yet(authorization: Authorization, route: &Route) -> Decision {
+    let authorizer = Arc::clone(&route.authorizer);
+    Box::pin(async move { Settled::Granted(authorization.settle(&authorizer).await) })
 }
 
 impl<S: Clone, H> Authorize<S, H> {

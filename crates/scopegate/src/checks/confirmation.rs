@@ -30,10 +30,10 @@ const PROVEN_BY_DPOP: &str = "jkt";
 /// §3.2 to §3.5, mutual TLS (RFC 8705 §3.1), DPoP (RFC 9449 §6.1) and OSCORE (RFC 9203 §3.2.1).
 const BINDINGS: [&str; 7] = ["jwk", "jwe", "kid", "jku", "x5t#S256", PROVEN_BY_DPOP, "osc"];
 
-/// Returns the error of a verified token that is presented without a proof, if it is bound to a key.
-#[inline]
-pub(crate) fn unproven(is_bound: bool) -> Option<Error> {
-    is_bound.then_some(Error::SenderConstrained { binding: PROVEN_BY_DPOP })
+/// Returns the error of a bound token that is presented without a proof.
+#[cold]
+pub(crate) fn unproven() -> Error {
+    Error::SenderConstrained { binding: PROVEN_BY_DPOP }
 }
 
 /// Returns the key to which a token is bound, if the scheme proves it.
