@@ -290,19 +290,32 @@ impl Authorizer {
             return ResponseTemplate::new(kind, rejection.scheme, &challenge);
         }
         let templates = self.templates.get_or_init(|| ResponseTemplates::new(&self.challenge));
-        let template = match (templates.get(kind, rejection.scheme), kind) {
-            (Some(template), Kind::Unavailable { retry_after }) => template.with_retry_after(retry_after),
+        match (templates.get(kind, rejection.scheme), kind) {
+            // Bearer callers get no nonce.
+            _ if rejection.scheme == Some(Scheme::Dpop) => self.response_to_proof(templates, rejection),
+            (_, Kind::Unavailable { retry_after }) => templates.unavailable(retry_after),
+            (Some(template), _) => template.clone(),
+            (None, _) => ResponseTemplate::new(kind, rejection.scheme, &self.challenge),
+        }
+    }
+
+    /// Returns the response to a request in the scheme `DPoP`. Each 401 has a nonce if nonces are
+    /// required, so that a client whose proof is rejected for another reason needs no second attempt
+    /// for it.
+    #[cold]
+    #[inline(never)]
+    fn response_to_proof(&self, templates: &ResponseTemplates, rejection: &Rejection) -> ResponseTemplate {
+        let kind = rejection.kind();
+        let template = match (templates.with_proof(kind), kind) {
+            (_, Kind::Unavailable { retry_after }) => templates.unavailable(retry_after),
             (Some(template), _) => template.clone(),
             (None, _) => ResponseTemplate::new(kind, rejection.scheme, &self.challenge),
         };
-        // With each 401, so that a client whose proof is rejected for another reason needs no second
-        // attempt for the nonce. Bearer callers get none.
-        if rejection.scheme != Some(Scheme::Dpop) || kind.status() != StatusCode::UNAUTHORIZED {
-            return template;
-        }
-        match (&rejection.reason(), nonce(&self.verifier)) {
-            (RejectionReason::Token(_), Some(nonce)) => template.with_nonce(nonce),
-            _ => template,
+        let needs_nonce = kind.status() == StatusCode::UNAUTHORIZED
+            && matches!(rejection.reason(), RejectionReason::Token(_));
+        match needs_nonce.then(|| nonce(&self.verifier)).flatten() {
+            Some(nonce) => template.with_nonce(nonce),
+            None => template,
         }
     }
 }

@@ -65,6 +65,8 @@ impl Rejection {
             RejectionReason::NoCredentials
             | RejectionReason::UnsupportedScheme
             | RejectionReason::Malformed(MalformedCredentials::SeveralHeaders) => None,
+            // The challenge and the text name the scheme that the API accepts.
+            RejectionReason::Token(Error::ProofRequired) => Some(Scheme::Dpop),
             _ => Some(Scheme::Bearer),
         };
         Self { reason, claims: None, raised_by: RaisedBy::Authorizer, scheme }

@@ -228,24 +228,30 @@ impl ResponseTemplates {
         }
     }
 
-    /// Returns the response, unless its document depends on the rejection. Set the time of
-    /// [`Kind::Unavailable`] yourself.
+    /// Returns the response to a bearer token, or to a request without a token. Returns `None` if its
+    /// document depends on the rejection, or for [`Kind::Unavailable`], which needs a time.
     #[inline]
     pub(super) fn get(&self, kind: Kind, scheme: Option<Scheme>) -> Option<&ResponseTemplate> {
         match (kind, scheme) {
-            (Kind::Unavailable { .. }, _) => Some(&self.unavailable),
-            (_, Some(Scheme::Dpop)) => self.with_proof(kind),
             (Kind::NoCredentials, _) => Some(&self.no_credentials),
             (Kind::Malformed, None) => Some(&self.several_headers),
             (Kind::Malformed, _) => Some(&self.malformed),
             (Kind::InvalidToken, _) => Some(&self.invalid_token),
             (Kind::InsufficientScope, _) => Some(&self.insufficient_scope),
-            (Kind::Denied { .. } | Kind::InvalidProof | Kind::NonceRequired, _) => None,
+            (
+                Kind::Denied { .. } | Kind::InvalidProof | Kind::NonceRequired | Kind::Unavailable { .. },
+                _,
+            ) => None,
         }
     }
 
-    #[inline(never)]
-    fn with_proof(&self, kind: Kind) -> Option<&ResponseTemplate> {
+    /// Returns the response of an API whose keys or stores are unavailable.
+    pub(super) fn unavailable(&self, retry_after: Duration) -> ResponseTemplate {
+        self.unavailable.with_retry_after(retry_after)
+    }
+
+    /// Returns the response to a request in the scheme `DPoP`, if the API accepts proofs.
+    pub(super) fn with_proof(&self, kind: Kind) -> Option<&ResponseTemplate> {
         self.with_proof.iter().find(|(one, _)| *one == kind).map(|(_, template)| template)
     }
 }

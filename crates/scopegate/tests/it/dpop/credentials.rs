@@ -105,6 +105,7 @@ fn bearer_token_is_accepted_unless_proofs_are_required() {
     assert_eq!(requiring.outcome(&bearer(&[])), (401, "proof_required"));
     let [challenge] = requiring.challenges(&bearer(&[])).try_into().unwrap();
     assert!(challenge.starts_with("DPoP ") && !challenge.contains("error="), "{challenge}");
+    assert_eq!(requiring.response(&bearer(&[])).detail(), "an access token with a DPoP proof is needed");
     assert_eq!(requiring.outcome(&proven(&proof())), (200, "accepted"));
     assert!(matches!(requiring.verifier.verify(unbound()), Err(Error::ProofRequired)));
     // Also where a token is optional.
