@@ -14,13 +14,21 @@ use crate::keys::jwk::{AcceptedKeys, Key};
 use crate::keys::verifying_key::sha256;
 use crate::token::algorithm::Algorithm;
 
-/// The key of a bound token. A cached token keeps the key prepared after its first proof.
+/// The key of a bound token. A cached token keeps the key prepared after its first valid proof.
 pub(crate) struct Binding {
     /// The SHA-256 thumbprint of the key (RFC 7638).
     thumbprint: [u8; 32],
     /// The hash of the token, as proofs name it.
     token_hash: Box<str>,
     prepared: ArcSwapOption<PreparedKey>,
+}
+
+/// The key of a proof, which is the key of the token.
+pub(crate) struct ProofKey<'a> {
+    jwk: &'a RawValue,
+    algorithm: Algorithm,
+    /// `None` if the token keeps no such key.
+    prepared: Option<Arc<Key>>,
 }
 
 /// A key, with the JSON that it was read from.
@@ -53,13 +61,17 @@ impl Binding {
         &self.token_hash
     }
 
-    /// Returns the key, prepared for an algorithm, if `jwk` is the key to which the token is bound.
-    pub(crate) fn key(&self, jwk: &RawValue, algorithm: Algorithm) -> Result<Arc<Key>, ProofError> {
+    /// Returns `jwk` if it is the key to which the token is bound.
+    pub(crate) fn key<'a>(
+        &self,
+        jwk: &'a RawValue,
+        algorithm: Algorithm,
+    ) -> Result<ProofKey<'a>, ProofError> {
         if let Some(prepared) = &*self.prepared.load()
             && *prepared.jwk == *jwk.get()
             && prepared.key.algorithm == algorithm
         {
-            return Ok(Arc::clone(&prepared.key));
+            return Ok(ProofKey { jwk, algorithm, prepared: Some(Arc::clone(&prepared.key)) });
         }
         let thumbprint = Jwk::from_text(jwk.get()).and_then(|jwk| Thumbprint::of(&jwk));
         let thumbprint = thumbprint.map_err(unusable)?;
@@ -67,13 +79,32 @@ impl Binding {
         if *thumbprint.as_bytes() != self.thumbprint {
             return Err(ProofError::OtherKey);
         }
-        let accepted = AcceptedKeys { algorithms: &[algorithm], issuers: None };
-        let keys = Key::from_jwk(jwk, accepted, &[]).map_err(unusable)?;
-        let key = keys.into_iter().next().ok_or(ProofError::OtherKey)?;
-        if jwk.get().len() <= MAX_KEPT_JWK {
-            self.prepared.store(Some(Arc::new(PreparedKey { jwk: jwk.get().into(), key: Arc::clone(&key) })));
+        Ok(ProofKey { jwk, algorithm, prepared: None })
+    }
+
+    /// Keeps a key that has verified a signature.
+    pub(crate) fn keep(&self, proof_key: &ProofKey<'_>, key: Arc<Key>) {
+        let jwk = proof_key.jwk.get();
+        if proof_key.prepared.is_none() && jwk.len() <= MAX_KEPT_JWK {
+            self.prepared.store(Some(Arc::new(PreparedKey { jwk: jwk.into(), key })));
         }
-        Ok(key)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn keeps_a_key(&self) -> bool {
+        self.prepared.load().is_some()
+    }
+}
+
+impl ProofKey<'_> {
+    /// Returns the key, prepared for the algorithm of the proof.
+    pub(crate) fn prepare(&self) -> Result<Arc<Key>, ProofError> {
+        if let Some(key) = &self.prepared {
+            return Ok(Arc::clone(key));
+        }
+        let accepted = AcceptedKeys { algorithms: &[self.algorithm], issuers: None };
+        let keys = Key::from_jwk(self.jwk, accepted, &[]).map_err(unusable)?;
+        keys.into_iter().next().ok_or(ProofError::OtherKey)
     }
 }
 

@@ -20,7 +20,10 @@ pub enum ProofError {
     Missing,
     /// The request has more than one `DPoP` header.
     Several,
-    /// The header is not one JWT of at most 8 KiB in canonical form.
+    /// The header is longer than 8 KiB.
+    #[non_exhaustive]
+    TooLong { limit: usize, found: usize },
+    /// The header is not one JWT in canonical form.
     #[non_exhaustive]
     NotAJwt { found: JwsError },
     /// The JOSE header is malformed, or needs an extension.
@@ -76,6 +79,9 @@ impl fmt::Display for ProofError {
         match self {
             Self::Missing => f.write_str("expected a `DPoP` header, found none"),
             Self::Several => f.write_str("expected one `DPoP` header, found several"),
+            Self::TooLong { limit, found } => {
+                write!(f, "expected a proof of at most {limit} bytes, found {found}")
+            }
             Self::NotAJwt { found } => write!(f, "expected one JWT: {found}"),
             Self::InvalidHeader { reason } => f.write_str(reason),
             Self::WrongType { found } => {

@@ -17,8 +17,8 @@ use crate::token::algorithm::Algorithm;
 use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 
-/// Maximum length of a proof. A proof with an RSA key of 4,096 bits has some 2 KiB.
-const MAX_LENGTH: usize = 8 * 1024;
+/// Maximum length of a proof in bytes. A proof with an RSA key of 4,096 bits has some 2 KiB.
+pub(crate) const MAX_LENGTH: usize = 8 * 1024;
 
 /// Maximum length of a `jti` in bytes.
 const MAX_ID_LENGTH: usize = 256;
@@ -96,9 +96,11 @@ impl ProofRules {
         let nonce = payload.get("nonce").map(|_| text(&payload, "nonce")).transpose()?;
         let key = binding.key(jwk, header.algorithm)?;
         let age = self.check_nonce(nonce.as_deref(), now)?;
-        if !key.verifying.verifies(parts.signing_input(proof), parts.signature()) {
+        let prepared = key.prepare()?;
+        if !prepared.verifying.verifies(parts.signing_input(proof), parts.signature()) {
             return Err(ProofError::BadSignature);
         }
+        binding.keep(&key, prepared);
         let used = UsedProof::new(binding.thumbprint(), &id, issued_at.plus(self.max_age), now);
         Ok(CheckedProof { used, needs_nonce: age == NonceAge::Old })
     }

@@ -6,7 +6,7 @@ use crate::checks::confirmation::Scheme;
 use crate::claims::Claims;
 use crate::claims::accepted_issuers::AcceptedIssuers;
 use crate::dpop::error::ProofError;
-use crate::dpop::proof::{CheckedProof, PresentedProof};
+use crate::dpop::proof::{CheckedProof, MAX_LENGTH, PresentedProof};
 use crate::http::authorizer::{Authorization, Authorizer, Grant, PendingAuthorization};
 use crate::http::credentials::bearer::{PresentedToken, is_one_token};
 use crate::http::credentials::{Credentials, MalformedCredentials};
@@ -141,6 +141,10 @@ fn proof_of(headers: &HeaderMap) -> Result<Box<[u8]>, ProofError> {
     let mut values = headers.get_all(DPOP).iter();
     match (values.next(), values.next()) {
         (None, _) => Err(ProofError::Missing),
+        // It is not copied, whatever its length.
+        (Some(proof), None) if proof.len() > MAX_LENGTH => {
+            Err(ProofError::TooLong { limit: MAX_LENGTH, found: proof.len() })
+        }
         (Some(proof), None) => Ok(proof.as_bytes().into()),
         (Some(_), Some(_)) => Err(ProofError::Several),
     }
