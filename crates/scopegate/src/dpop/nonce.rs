@@ -18,20 +18,26 @@ use crate::token::numeric_date::NumericDate;
 
 /// Nonces that clients must put into their proofs (RFC 9449 §9). Cloning shares the keys.
 ///
-/// A nonce proves that a proof was made recently: an attacker cannot make proofs in advance. A
-/// request without a valid nonce gets a 401 with `error="use_dpop_nonce"` and a nonce in
-/// `DPoP-Nonce`. The client sends the request again, with a new proof. After half of the lifetime,
-/// accepted responses have the next nonce.
+/// A nonce proves that a proof was made recently: an attacker cannot make proofs in advance
+/// (§11.2). It does not replace the check of `iat`, so the clocks of clients must be right as
+/// without nonces.
 ///
-/// Nothing is stored for a nonce. Instances that share a key accept each other's nonces.
+/// A request without a valid nonce gets a 401 with `error="use_dpop_nonce"` and a nonce in
+/// `DPoP-Nonce`. The client sends the request again, with a new proof. Every client gets the same
+/// nonce at one time. When it is replaced, accepted responses to proofs with the earlier one have
+/// the next nonce. See [`Dpop::nonce_lifetime`](crate::Dpop::nonce_lifetime).
+///
+/// Nothing is stored for a nonce. Instances that share a secret accept each other's nonces.
 ///
 /// ```
 /// use scopegate::{Dpop, DpopNonces};
 ///
-/// let nonces = DpopNonces::new();
+/// # fn secret(of: &str) -> [u8; 32] { [of.len() as u8; 32] }
+/// let nonces = DpopNonces::from_secret(secret("november"))?;
 /// let dpop = Dpop::accept().origin("https://api.example").nonces(&nonces);
 /// # let _ = dpop;
-/// nonces.rotate(); // the nonces of the earlier key are accepted until their end
+/// nonces.rotate_to(secret("december"))?; // nonces of the earlier secret stay valid until their end
+/// # Ok::<(), scopegate::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct DpopNonces(Arc<ArcSwap<Keys>>);
@@ -57,7 +63,8 @@ pub(crate) enum NonceAge {
 }
 
 impl DpopNonces {
-    /// Creates nonces with a random key. They are valid for this process only.
+    /// Creates nonces with a random key. They are valid for this process only. With several instances,
+    /// a client would get a 401 from each of them: use [`from_secret`](Self::from_secret).
     pub fn new() -> Self {
         Self::with_key(MacKey::random())
     }
@@ -74,23 +81,15 @@ impl DpopNonces {
         Self(Arc::new(ArcSwap::from_pointee(Keys { current, previous: None })))
     }
 
-    /// Replaces the key by a random one. Nonces of the current key stay valid until their end, or
-    /// until the next rotation.
-    pub fn rotate(&self) {
-        self.rotate_key(&MacKey::random());
-    }
-
-    /// Replaces the key by that of another secret, like [`rotate`](Self::rotate).
+    /// Replaces the key by that of another secret. Give every instance the same secret. Nonces of the
+    /// current key stay valid until their end, or until the next call.
     ///
     /// # Errors
     /// Returns [`ConfigError::OutOfRange`] if the secret has fewer than 32 bytes.
     pub fn rotate_to(&self, secret: impl AsRef<[u8]>) -> Result<(), ConfigError> {
-        self.rotate_key(&key(secret.as_ref())?);
-        Ok(())
-    }
-
-    fn rotate_key(&self, next: &MacKey) {
+        let next = key(secret.as_ref())?;
         self.0.rcu(|keys| Keys { current: next.clone(), previous: Some(keys.current.clone()) });
+        Ok(())
     }
 
     /// Returns the nonce of the current slice.
@@ -241,7 +240,7 @@ mod tests {
         nonces.rotate_to([2; 32]).unwrap();
         assert_eq!(nonces.check(&nonce, at(0), LIFETIME).ok(), Some(NonceAge::Old));
         let next = nonces.current(at(0), LIFETIME);
-        nonces.rotate();
+        nonces.rotate_to([3; 32]).unwrap();
         assert!(nonces.check(&nonce, at(0), LIFETIME).is_err());
         assert!(nonces.check(&next, at(0), LIFETIME).is_ok());
     }

@@ -49,13 +49,42 @@ fn only_nonce_of_this_api_is_accepted() {
     assert_eq!(api.outcome(&proven(&proof().claim("nonce", 1))), (401, "invalid_proof"));
     assert_eq!(api.outcome(&proven(&proof().claim("nonce", &*valid))), (200, "accepted"));
     // Two rotations ago (DP36), and older than its life.
-    nonces.rotate();
+    nonces.rotate_to([1; 32]).unwrap();
     assert_eq!(api.outcome(&proven(&proof().claim("nonce", &*valid))), (200, "accepted"));
-    nonces.rotate();
+    nonces.rotate_to([2; 32]).unwrap();
     assert_eq!(api.outcome(&proven(&proof().claim("nonce", &*valid))), (401, "nonce_required"));
     let valid = nonce(&api, &proven(&proof())).unwrap();
     let late = proven(&proof().claim("nonce", valid).claim("iat", NOW + 301));
     assert_eq!(api.at(301).outcome(&late), (401, "nonce_required"));
+}
+
+#[test]
+fn nonce_does_not_replace_check_of_age() {
+    // DP20: RFC 9449 §4.3 (11) lets a server choose. A used proof is stored by its `iat`.
+    let (api, _) = with_nonces(Dpop::accept());
+    let nonce = nonce(&api, &proven(&proof())).unwrap();
+    let issued_at = |seconds: u64| proven(&proof().claim("nonce", &*nonce).claim("iat", seconds));
+    for (accepted, rejected) in [(NOW - 59, NOW - 61), (NOW + 9, NOW + 11)] {
+        assert_eq!(api.outcome(&issued_at(accepted)), (200, "accepted"));
+        assert_eq!(api.outcome(&issued_at(rejected)), (401, "invalid_proof"));
+    }
+}
+
+#[test]
+fn nonce_lives_for_half_to_whole_lifetime() {
+    // DP34: 2.5 to 5 min by default. It was created 100 s after the begin of a slice.
+    let (api, _) = with_nonces(Dpop::accept());
+    let into_slice = NOW % 150;
+    let created = 150 - into_slice + 100;
+    let valid = nonce(api.at(created), &proven(&proof())).unwrap();
+    let used = |age: u64| {
+        let now = created + age;
+        let request = proven(&proof().claim("nonce", &*valid).claim("iat", NOW + now));
+        api.at(now).outcome(&request)
+    };
+    assert_eq!(used(150), (200, "accepted"));
+    assert_eq!(used(199), (200, "accepted"));
+    assert_eq!(used(200), (401, "nonce_required"));
 }
 
 #[test]
