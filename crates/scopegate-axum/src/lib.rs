@@ -256,8 +256,8 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
+//! | `dpop` | DPoP proofs in the layers. axum stores the URL of each request for them, as with its own default features. On by default. Without it, the layers reject tokens with a proof |
 //! | `matched-path` | the pattern of axum's route in logs and for observers. On by default |
-//! | `original-uri` | DPoP proofs for routes inside of `Router::nest` |
 //! | `metrics` | the counters of `scopegate` and `scopegate_requests_total`, through the crate `metrics` |
 //! | `test-util` | for tests: claims without a token, and a check that routes are protected. It does not compile without `debug_assertions` |
 //! | `tonic` | for tonic 0.14: layers around its server, and claims and rejections in its handlers |

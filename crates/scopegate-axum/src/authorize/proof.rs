@@ -17,9 +17,9 @@ pub(crate) fn authorize<B>(route: &Route, request: &mut Request<B>) -> Authoriza
 }
 
 /// Returns the URI as the request arrived. `Router::nest` removes the beginning of its path for
-/// inner services. Without the feature, a proof for the whole path is rejected there.
+/// inner services, and a proof for the rest must not be accepted.
 fn original_uri<B>(request: &Request<B>) -> &Uri {
-    #[cfg(feature = "original-uri")]
+    #[cfg(feature = "dpop")]
     if let Some(axum::extract::OriginalUri(uri)) = request.extensions().get() {
         return uri;
     }

@@ -30,7 +30,7 @@ pub(crate) struct Route {
     /// True if an observer or the metric records accepted requests. It is computed once, because a
     /// verifier's observers do not change.
     pub(crate) records_accepted: bool,
-    /// True if the verifier accepts DPoP proofs.
+    /// True if the verifier accepts DPoP proofs, and their URL can be read.
     pub(crate) accepts_proofs: bool,
     /// True if the verifier has an observer. Only observers read how long a decision took.
     pub(crate) is_observed: bool,
@@ -42,7 +42,7 @@ impl Route {
     pub(crate) fn new(authorizer: Authorizer) -> Self {
         Self {
             records_accepted: authorizer.records_accepted(),
-            accepts_proofs: middleware::dpop(authorizer.verifier()).is_some(),
+            accepts_proofs: cfg!(feature = "dpop") && middleware::dpop(authorizer.verifier()).is_some(),
             is_observed: authorizer.is_observed(),
             authorizer: Arc::new(authorizer),
             rules: Vec::new(),

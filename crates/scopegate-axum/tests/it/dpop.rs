@@ -101,18 +101,48 @@ async fn proven_request_reaches_handler_once() {
     assert_eq!(status(&router, proven("/orders")).await, 200);
 }
 
-#[cfg(feature = "original-uri")]
 #[tokio::test]
 async fn proof_names_url_before_nesting() {
     // DP19
-    let router = Router::new().nest("/api", Router::new().nest("/v1", orders(&accepting())));
-    assert_eq!(status(&router, proven("/api/v1/orders")).await, 200);
-    for path in ["/orders", "/v1/orders"] {
-        let inner = with_proof(get("/api/v1/orders"), &proof("GET", path));
-        assert_eq!(status(&router, inner).await, 401, "{path}");
+    let inner = || orders(&accepting());
+    for router in [
+        Router::new().nest("/api", Router::new().nest("/v1", inner())),
+        Router::new().nest("/api/{version}", inner()),
+        Router::new().nest_service("/api/v1", inner()),
+        Router::new().nest_service("/api", Router::new().nest_service("/v1", inner())),
+    ] {
+        assert_eq!(status(&router, proven("/api/v1/orders")).await, 200);
+        for path in ["/orders", "/v1/orders", "/api/orders"] {
+            let inner = with_proof(get("/api/v1/orders"), &proof("GET", path));
+            assert_eq!(reason(&send(&router, inner).await), "invalid_proof", "{path}");
+        }
+        let query = with_proof(get("/api/v1/orders?x=1"), &proof("GET", "/api/v1/orders"));
+        assert_eq!(status(&router, query).await, 200);
     }
-    let query = with_proof(get("/api/v1/orders?x=1"), &proof("GET", "/api/v1/orders"));
-    assert_eq!(status(&router, query).await, 200);
+}
+
+#[tokio::test]
+async fn proof_names_prefix_that_nest_or_proxy_removes() {
+    // DP19: a request for the prefix itself arrives as `/`.
+    let root = |verifier: &Verifier| {
+        Router::new().route("/", on_get(who).layer(RequireScope::new(verifier, "orders/read")))
+    };
+    let nested = Router::new().nest("/svc", root(&accepting()));
+    for (path, other) in [("/svc", "/"), ("/svc", "/svc/")] {
+        assert_eq!(status(&nested, with_proof(get(path), &proof("GET", path))).await, 200, "{path}");
+        assert_eq!(status(&nested, with_proof(get(path), &proof("GET", other))).await, 401, "{other}");
+    }
+    let behind_proxy = root(&verifier(Dpop::accept().path_prefix("/svc")));
+    for (path, expected) in [("/svc", 200), ("/svc/", 200), ("/", 401), ("/svc/svc", 401)] {
+        let request = with_proof(get("/"), &proof("GET", path));
+        assert_eq!(status(&behind_proxy, request).await, expected, "{path}");
+    }
+    // Both: the proxy removes the first part, and `nest` the second.
+    let both = Router::new().nest("/v1", root(&verifier(Dpop::accept().path_prefix("/svc"))));
+    for (path, expected) in [("/svc/v1", 200), ("/v1", 401), ("/svc", 401)] {
+        let request = with_proof(get("/v1"), &proof("GET", path));
+        assert_eq!(status(&both, request).await, expected, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -168,9 +198,29 @@ async fn two_layers_of_one_verifier_use_proof_once() {
     let copy = again(&request);
     assert_eq!(status(&router, request).await, 200);
     assert_eq!(status(&router, copy).await, 401);
-    // Another verifier keeps its own record.
-    let router = orders(&accepting()).layer(RequireToken::new(&verifier));
-    assert_eq!(status(&router, proven("/orders")).await, 200);
+    // Another verifier keeps its own record, also between two layers of the first.
+    let other = RequireToken::new(&accepting());
+    for router in [
+        orders(&accepting()).layer(RequireToken::new(&verifier)),
+        orders(&verifier).layer(other).layer(RequireToken::new(&verifier)),
+    ] {
+        let request = proven("/orders");
+        let copy = again(&request);
+        assert_eq!(status(&router, request).await, 200);
+        assert_eq!(reason(&send(&router, copy).await), "proof_replayed");
+    }
+}
+
+#[tokio::test]
+async fn two_verifiers_with_one_store_use_proof_once() {
+    // DP40
+    let dpop = Dpop::accept().replay_store(Shared(Arc::new(AtomicBool::new(false))));
+    let (outer, inner) = (verifier(dpop.clone()), verifier(dpop));
+    let router = orders(&inner).layer(RequireToken::new(&outer));
+    let request = proven("/orders");
+    let copy = again(&request);
+    assert_eq!(status(&router, request).await, 200);
+    assert_eq!(reason(&send(&router, copy).await), "proof_replayed");
 }
 
 #[tokio::test]

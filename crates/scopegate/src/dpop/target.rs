@@ -46,7 +46,12 @@ impl Target {
     /// Returns whether `htu` is the URL of a request with this path.
     pub(crate) fn is_url_of(&self, path: &str, htu: &Url) -> bool {
         let Some(path) = normalized_path(path) else { return false };
-        htu.origin() == self.origin && htu.path().strip_prefix(self.prefix.as_str()) == Some(&path)
+        let is_path = |rest: &str| {
+            // A proxy makes `/` of the prefix itself: a path cannot be empty.
+            let rest = if rest.is_empty() && !self.prefix.is_empty() { "/" } else { rest };
+            rest == path
+        };
+        htu.origin() == self.origin && htu.path().strip_prefix(self.prefix.as_str()).is_some_and(is_path)
     }
 }
 
@@ -269,6 +274,10 @@ mod tests {
         ] {
             assert!(!is_url(other), "{other}");
         }
+        // The prefix itself arrives as a slash.
+        let is_root = |htu| target.is_url_of("/", &Url::normalized(htu).unwrap());
+        assert!(is_root("https://api.example/svc") && is_root("https://api.example/svc/"));
+        assert!(!is_root("https://api.example/") && !is_root("https://api.example/svc//"));
         for prefix in ["svc", "/svc/", "/", "/a/../svc", "/%73vc", "/a b", "/\u{e9}"] {
             assert!(Target::new("https://api.example", prefix).is_err(), "{prefix}");
         }
