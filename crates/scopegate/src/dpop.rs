@@ -120,8 +120,8 @@ impl Dpop {
     /// Sets the path that a proxy removes from the URLs of clients. Default: none.
     ///
     /// With `/shop`, a client signs `https://api.example/shop/orders` for a request that arrives as
-    /// `/orders`. Don't set it for axum's `Router::nest`: with the feature `original-uri`, the layers of
-    /// `scopegate-axum` read the original URL.
+    /// `/orders`. Don't set it for axum's `Router::nest`: the layers of `scopegate-axum` read the
+    /// original URL.
     pub fn path_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.path_prefix = prefix.into();
         self
@@ -136,7 +136,8 @@ impl Dpop {
         self
     }
 
-    /// Sets the maximum age of a proof, by its `iat`. Default: 60 s. Range: 1 s–300 s.
+    /// Sets the maximum age of a proof, by its `iat`. Default: 60 s. Range: 1 s–300 s. It applies with
+    /// [nonces](Self::nonces) too: RFC 9449 §4.3 (11) leaves that to the server.
     ///
     /// Used proofs are stored for this time, so a longer time needs more memory.
     pub fn max_age(mut self, age: Duration) -> Self {
@@ -151,15 +152,18 @@ impl Dpop {
         self
     }
 
-    /// Requires a nonce of this API in each proof (§9). Default: none is required.
+    /// Requires a nonce of this API in each proof (§9), besides the check of its age. Default: none is
+    /// required.
     pub fn nonces(mut self, nonces: &DpopNonces) -> Self {
         self.nonces = Some(nonces.clone());
         self
     }
 
-    /// Sets how long a nonce is accepted. Default: 5 min. Range: 10 s–1 h.
+    /// Sets how long a nonce is accepted at most. Default: 5 min. Range: 10 s–1 h.
     ///
-    /// After half of the time, accepted responses have the next nonce in `DPoP-Nonce`.
+    /// A new nonce replaces the current one after half of this time. The earlier one stays valid for
+    /// the other half, so a client can use a nonce for 2.5 to 5 min by default. Accepted responses to
+    /// proofs with the earlier one have the current one in `DPoP-Nonce`.
     pub fn nonce_lifetime(mut self, lifetime: Duration) -> Self {
         self.nonce_lifetime = lifetime;
         self
@@ -170,6 +174,9 @@ impl Dpop {
     /// An entry takes 18 bytes, which are allocated at the start. The default takes 4.5 MiB. It is
     /// sufficient for 3,700 requests with proofs per second, because a proof is stored for 70 s at
     /// most. If the store is full, requests with proofs get a 503.
+    ///
+    /// Clients have no share of their own: one client with a valid token can use the whole capacity.
+    /// Limit the requests of each client, and watch `scopegate_dpop_proofs_total`.
     pub fn replay_capacity(mut self, proofs: usize) -> Self {
         self.replay_capacity = proofs;
         self

@@ -105,6 +105,7 @@
 //! | --- | --- | --- |
 //! | `scopegate_verifications_total` | `outcome`: `accepted`, or the code of an [`ErrorKind`] | verifications. An `expired` token may be forged, because lifetimes are checked before the signature |
 //! | `scopegate_requests_total` | `decision`: `accepted`, `rejected`, `undecidable`; `reason`: a code of [`Decision`](crate::http::Authorizer::record) | decided requests, once for each verifier whose layers they pass. Needs the feature `http` |
+//! | `scopegate_dpop_proofs_total` | `outcome`: `recorded`, `replayed`, `unavailable` | valid DPoP proofs, when their use is recorded. `unavailable`: the store is full or unreachable. Needs the feature `http` |
 //! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | look-ups in the token cache, including invalid tokens |
 //! | `scopegate_cache_evictions_total` | | evicted tokens. If there are many, increase [`cache_capacity`](VerifierBuilder::cache_capacity) |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |

@@ -343,6 +343,15 @@ impl Verifier {
         self.0.bound.as_ref().map(|bound| &bound.policy)
     }
 
+    /// Returns whether both record used proofs in one store.
+    #[cfg(feature = "http")]
+    pub(crate) fn has_replay_store_of(&self, other: &Self) -> bool {
+        match (self.dpop(), other.dpop()) {
+            (Some(own), Some(others)) => self.is_same(other) || own.store.is_same(&others.store),
+            _ => false,
+        }
+    }
+
     /// Returns whether bearer tokens are rejected.
     #[cfg(feature = "http")]
     fn requires_proof(&self) -> bool {

@@ -20,6 +20,9 @@ use crate::token::numeric_date::NumericDate;
 ///
 /// A store must be bounded. If it is full or unreachable, it returns [`ReplayStoreError`], and the
 /// request gets a 503. Only proofs that passed every other check of a request are recorded.
+///
+/// The clocks of instances may differ by 30 s at most. Otherwise an instance whose clock is behind
+/// may accept a proof that the store has forgotten.
 pub trait ReplayStore: Send + Sync + 'static {
     /// Records the use of a proof. The call may take 1 s, then the request gets a 503.
     fn record(
@@ -27,6 +30,9 @@ pub trait ReplayStore: Send + Sync + 'static {
         proof: UsedProof,
     ) -> Pin<Box<dyn Future<Output = Result<ProofUse, ReplayStoreError>> + Send>>;
 }
+
+/// The clocks of instances that share a store may differ by so much.
+const CLOCK_MARGIN: Duration = Duration::from_secs(30);
 
 /// The result of recording a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +66,13 @@ impl UsedProof {
         self.key
     }
 
-    /// Returns how long the proof must be kept: until its `iat` is too old. It is at least 1 ms.
+    /// Returns how long a shared store must keep the proof: until its `iat` is too old, and 30 s more.
+    ///
+    /// The 30 s are for instances whose clock is behind, and for records that arrive late at the
+    /// store.
     pub fn retention(&self) -> Duration {
         let seconds = self.expires_at.as_secs_f64() - self.now.as_secs_f64();
-        Duration::try_from_secs_f64(seconds).unwrap_or_default().max(Duration::from_millis(1))
+        Duration::try_from_secs_f64(seconds).unwrap_or_default() + CLOCK_MARGIN
     }
 }
 
@@ -94,6 +103,16 @@ pub(crate) enum Store {
     Shared(Arc<dyn ReplayStore>),
 }
 
+impl Store {
+    /// Returns whether both are the same shared store.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Shared(own), Self::Shared(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::UNIX_EPOCH;
@@ -111,7 +130,7 @@ mod tests {
         assert_eq!(proof(1, "a").key(), proof(1, "a").key());
         assert_ne!(proof(1, "a").key(), proof(2, "a").key());
         assert_ne!(proof(1, "a").key(), proof(1, "b").key());
-        assert_eq!(proof(1, "a").retention(), Duration::from_millis(1_500));
-        assert_eq!(UsedProof::new(&[1; 32], "a", at(2), at(2)).retention(), Duration::from_millis(1));
+        assert_eq!(proof(1, "a").retention(), Duration::from_millis(31_500));
+        assert_eq!(UsedProof::new(&[1; 32], "a", at(2), at(9)).retention(), Duration::from_secs(30));
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::CACHE_CONTROL;
@@ -16,6 +17,7 @@ use crate::dpop::replay::{ProofUse, ReplayStoreError, Store};
 use crate::error::Error;
 use crate::http::challenge::DPOP_NONCE;
 use crate::http::rejection::Rejection;
+use crate::metrics;
 use crate::verifier::Verifier;
 
 /// Upper bound on how long a request waits for a store that several instances share.
@@ -33,6 +35,7 @@ pub struct ProvenRequest {
     verifier: Verifier,
     claims: Claims,
     proof: CheckedProof,
+    outer: Option<ProofReceipt>,
 }
 
 /// The result of [`ProvenRequest::record`].
@@ -60,16 +63,19 @@ pub struct AcceptedRequest {
 }
 
 /// The record that the proof of a request was used. A layer passes it to inner layers, which see the
-/// same proof again.
+/// same proof again. It has the records of all outer layers.
 #[derive(Clone)]
-pub struct ProofReceipt {
+pub struct ProofReceipt(Arc<Recorded>);
+
+struct Recorded {
     verifier: Verifier,
     key: [u8; 16],
+    outer: Option<ProofReceipt>,
 }
 
 impl ProvenRequest {
     pub(super) fn new(verifier: &Verifier, claims: Claims, proof: CheckedProof) -> Self {
-        Self { verifier: verifier.clone(), claims, proof }
+        Self { verifier: verifier.clone(), claims, proof, outer: None }
     }
 
     /// Returns the claims of the token, for rules of the application.
@@ -84,10 +90,13 @@ impl ProvenRequest {
 
     /// Records the use of the proof. This is the last step that can reject a request.
     ///
-    /// `outer` is the receipt of an outer layer that has accepted the same request. If it is about
-    /// the same proof and verifier, the proof is not recorded again.
-    pub fn record(self, outer: Option<&ProofReceipt>) -> Recording {
-        if outer.is_some_and(|receipt| self.is_recorded_in(receipt)) {
+    /// `outer` is the receipt of an outer layer that has accepted the same request. If an outer layer
+    /// has recorded the same proof in the same store, it is not recorded again. Verifiers share a
+    /// store if their [`Dpop`](crate::Dpop) settings are clones with a
+    /// [`replay_store`](crate::Dpop::replay_store).
+    pub fn record(mut self, outer: Option<&ProofReceipt>) -> Recording {
+        self.outer = outer.cloned();
+        if self.is_recorded() {
             return Recording::Done(Ok(self.accepted()));
         }
         let used = self.proof.used;
@@ -119,15 +128,26 @@ impl ProvenRequest {
         }
     }
 
-    fn is_recorded_in(&self, receipt: &ProofReceipt) -> bool {
-        receipt.key == self.proof.used.key() && receipt.verifier.is_same(&self.verifier)
+    fn is_recorded(&self) -> bool {
+        let receipts = std::iter::successors(self.outer.as_ref(), |receipt| receipt.0.outer.as_ref());
+        let key = self.proof.used.key();
+        receipts
+            .into_iter()
+            .any(|receipt| receipt.0.key == key && receipt.0.verifier.has_replay_store_of(&self.verifier))
     }
 
     fn decided(self, recorded: Result<ProofUse, ReplayStoreError>) -> Result<AcceptedRequest, Rejection> {
         let error = match recorded {
-            Ok(ProofUse::First) => return Ok(self.accepted()),
-            Ok(ProofUse::Repeated) => Error::InvalidProof(ProofError::Replayed),
+            Ok(ProofUse::First) => {
+                metrics::proof_used("recorded");
+                return Ok(self.accepted());
+            }
+            Ok(ProofUse::Repeated) => {
+                metrics::proof_used("replayed");
+                Error::InvalidProof(ProofError::Replayed)
+            }
             Err(error) => {
+                metrics::proof_used("unavailable");
                 Error::ReplayStoreUnavailable { reason: error.to_string(), retry_after: RETRY_AFTER }
             }
         };
@@ -135,8 +155,9 @@ impl ProvenRequest {
     }
 
     fn accepted(self) -> AcceptedRequest {
-        let receipt = ProofReceipt { verifier: self.verifier.clone(), key: self.proof.used.key() };
         let next_nonce = self.proof.needs_nonce.then(|| nonce(&self.verifier)).flatten();
+        let recorded = Recorded { verifier: self.verifier, key: self.proof.used.key(), outer: self.outer };
+        let receipt = ProofReceipt(Arc::new(recorded));
         AcceptedRequest { claims: Some(self.claims), receipt: Some(receipt), next_nonce }
     }
 }

@@ -1,5 +1,6 @@
 //! A proof is used once, and recording it is the last step.
 
+use std::collections::HashMap;
 use std::future::{pending, ready};
 use std::pin::Pin;
 use std::sync::Mutex;
@@ -28,6 +29,73 @@ fn proof_is_accepted_once() {
     let other = Proof::new(&OTHER_CLIENT_KEY, "GET", URL, &token).claim("jti", "same");
     let other = get(&format!("DPoP {token}"), &[&other.sign_with(&OTHER_CLIENT_KEY)]);
     assert_eq!(api.outcome(&other), (200, "accepted"));
+}
+
+/// A store of several instances, with a clock of its own in seconds after `NOW`.
+#[derive(Clone, Default)]
+struct Fleet(Arc<Mutex<Entries>>);
+
+#[derive(Default)]
+struct Entries {
+    now: Duration,
+    ends: HashMap<[u8; 16], Duration>,
+}
+
+impl ReplayStore for Fleet {
+    fn record(&self, proof: UsedProof) -> Recorded {
+        let mut entries = self.0.lock().unwrap();
+        let (now, end) = (entries.now, entries.now + proof.retention());
+        let earlier = entries.ends.insert(proof.key(), end);
+        let was_used = earlier.is_some_and(|end| end > now);
+        Box::pin(ready(Ok(if was_used { ProofUse::Repeated } else { ProofUse::First })))
+    }
+}
+
+#[tokio::test]
+async fn instance_whose_clock_is_behind_rejects_replay() {
+    // DP26: the fleet's clocks differ by 25 s.
+    let fleet = Fleet::default();
+    let instance = || Api::with(Dpop::accept().replay_store(fleet.clone()));
+    let (ahead, behind) = (instance(), instance());
+    let (used, fresh) = (proven(&proof().claim("iat", NOW)), proven(&proof().claim("iat", NOW)));
+    ahead.at(59);
+    assert!(record(&ahead, &used).await.is_ok());
+    for later in [0, 10, 20] {
+        fleet.0.lock().unwrap().now = Duration::from_secs(later);
+        behind.at(59 - 25 + later);
+        let replayed = record(&behind, &used).await.unwrap_err();
+        assert_eq!(replayed.reason_code(), "proof_replayed", "{later}");
+    }
+    assert!(record(&behind, &fresh).await.is_ok());
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn each_record_of_a_proof_is_counted() {
+    // DP28
+    let recorder = metrics_util::debugging::DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    metrics::with_local_recorder(&recorder, || {
+        let api = Api::with(Dpop::accept().replay_capacity(1));
+        let used = proven(&proof());
+        assert_eq!(api.outcome(&used), (200, "accepted"));
+        assert_eq!(api.outcome(&used), (401, "proof_replayed"));
+        assert_eq!(api.outcome(&proven(&proof())), (503, "replay_store_unavailable"));
+        // These are not recorded.
+        assert_eq!(api.outcome(&proven(&proof().claim("htm", "PUT"))), (401, "invalid_proof"));
+    });
+    let counted: Vec<_> = snapshotter
+        .snapshot()
+        .into_vec()
+        .into_iter()
+        .filter(|(key, ..)| key.key().name() == "scopegate_dpop_proofs_total")
+        .map(|(key, _, _, value)| (key.key().labels().next().unwrap().value().to_owned(), value))
+        .collect();
+    assert_eq!(counted.len(), 3);
+    for outcome in ["recorded", "replayed", "unavailable"] {
+        let one = metrics_util::debugging::DebugValue::Counter(1);
+        assert!(counted.contains(&(outcome.to_owned(), one)), "{outcome}");
+    }
 }
 
 #[test]
@@ -147,7 +215,8 @@ async fn instances_with_one_store_accept_a_proof_once() {
     let request = proven(&proof().claim("iat", NOW + 9));
     assert!(record(&one, &request).await.is_ok());
     assert_eq!(record(&other, &request).await.unwrap_err().reason_code(), "proof_replayed");
-    assert_eq!(store.0.lock().unwrap()[0].retention(), Duration::from_secs(69));
+    // The window, and the difference between the clocks of instances.
+    assert_eq!(store.0.lock().unwrap()[0].retention(), Duration::from_secs(69 + 30));
 }
 
 struct Broken;
