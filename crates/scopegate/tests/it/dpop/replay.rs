@@ -44,9 +44,11 @@ struct Entries {
 impl ReplayStore for Fleet {
     fn record(&self, proof: UsedProof) -> Recorded {
         let mut entries = self.0.lock().unwrap();
-        let (now, end) = (entries.now, entries.now + proof.retention());
-        let earlier = entries.ends.insert(proof.key(), end);
-        let was_used = earlier.is_some_and(|end| end > now);
+        let (key, now) = (proof.key(), entries.now);
+        let was_used = entries.ends.get(&key).is_some_and(|end| *end > now);
+        if !was_used {
+            entries.ends.insert(key, now + proof.retention());
+        }
         Box::pin(ready(Ok(if was_used { ProofUse::Repeated } else { ProofUse::First })))
     }
 }
