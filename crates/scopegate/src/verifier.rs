@@ -281,13 +281,13 @@ impl Verifier {
         let result = match self.verify_inner(token, OverdueKeys::Wait) {
             Ok(claims) => Ok(claims),
             Err(NotAccepted::Rejected(error)) => Err(error),
-            Err(NotAccepted::Waits(waits, parts)) => match waits.settled_error() {
-                Some(error) => Err(error),
-                None => {
+            Err(NotAccepted::Waits(waits, parts)) => {
+                let Some(error) = waits.settled_error() else {
                     let pending = PendingVerification::new(self, token, parts, waits);
                     return BoundAttempt::Pending(Box::new(pending));
-                }
-            },
+                };
+                Err(error)
+            }
             // The proof comes first: a stolen token without its key causes no fetch of the list.
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) => match self.check_proof(&claims, proof) {
