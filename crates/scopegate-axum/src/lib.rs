@@ -256,7 +256,7 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | `dpop` | DPoP proofs in the layers. axum stores the URL of each request for them, as with its own default features. On by default. Without it, the layers reject tokens with a proof |
+//! | `dpop` | `Dpop`, and DPoP proofs in the layers. axum stores the URL of each request for them, as with its own default features. Without it, the layers reject tokens with a proof |
 //! | `matched-path` | the pattern of axum's route in logs and for observers. On by default |
 //! | `metrics` | the counters of `scopegate` and `scopegate_requests_total`, through the crate `metrics` |
 //! | `test-util` | for tests: claims without a token, and a check that routes are protected. It does not compile without `debug_assertions` |
@@ -291,15 +291,17 @@ pub use resource::authorization_servers::AuthorizationServers;
 pub use resource::metadata::ResourceMetadata;
 pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason, request_host};
 pub use scopegate::{
-    AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Dpop, DpopNonces, Error,
-    ErrorKind, FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience,
-    Issuers, NumericDate, Principal, ProofError, Received, RefreshOutcome, RefreshTaskState, Requirement,
+    AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind,
+    FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers,
+    NumericDate, Principal, ProofError, Received, RefreshOutcome, RefreshTaskState, Requirement,
     ResolverStatus, ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement,
     RevocationSource, RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope,
     ScopeSource, Scopes, SecurityEventError, SecurityEvents, SecurityEventsBuilder, StartPolicy, Status,
     StatusList, StatusListStatus, TenantList, Tenants, Transmitter, Unverified, Verdict, Verifier,
     VerifierBuilder, WeakRevocationSource, all_of, any_of,
 };
+#[cfg(feature = "dpop")]
+pub use scopegate::{Dpop, DpopNonces};
 pub use security_events::SecurityEventReceiver;
 pub use security_events::sender::InvalidBearerToken;
 
@@ -313,5 +315,5 @@ struct CrateReadme;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-#[cfg(all(doctest, feature = "jsonwebtoken", feature = "test-util", feature = "tonic"))]
+#[cfg(all(doctest, feature = "dpop", feature = "jsonwebtoken", feature = "test-util", feature = "tonic"))]
 mod guide;

@@ -121,7 +121,7 @@ impl Dpop {
     ///
     /// With `/shop`, a client signs `https://api.example/shop/orders` for a request that arrives as
     /// `/orders`. Don't set it for axum's `Router::nest`: the layers of `scopegate-axum` read the
-    /// original URL.
+    /// original URL. They accept proofs with the feature `dpop`.
     pub fn path_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.path_prefix = prefix.into();
         self

@@ -5,7 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use axum::Router;
 use axum::http::header;
 use axum::routing::get as on_get;
-use scopegate_axum::{Dpop, OptionalToken, Rejection, RequireToken, Verifier};
+use scopegate::Dpop;
+use scopegate_axum::{OptionalToken, Rejection, RequireToken, Verifier};
 use scopegate_issuer::{Algorithm as KeyAlgorithm, SigningKey};
 use testkit::{NOW, Proof, Token as _, bound_to, client_token, issuer_with_keys};
 

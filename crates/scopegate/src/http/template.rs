@@ -268,7 +268,7 @@ mod tests {
         let [one, other] = [7, 30].map(|seconds| {
             let retry_after = Duration::from_secs(seconds);
             let kind = Kind::Unavailable { retry_after };
-            let response = templates.get(kind, None).unwrap().with_retry_after(retry_after).into_response();
+            let response = templates.unavailable(retry_after).into_response();
             let alone = ResponseTemplate::new(kind, None, &challenge).into_response();
             assert_eq!(response.headers(), alone.headers());
             assert_eq!(response.body(), alone.body());
