@@ -256,6 +256,7 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
+//! | `dpop` | `Dpop`, and DPoP proofs in the layers. axum stores the URL of each request for them, as with its own default features. Without it, the layers reject tokens with a proof |
 //! | `matched-path` | the pattern of axum's route in logs and for observers. On by default |
 //! | `metrics` | the counters of `scopegate` and `scopegate_requests_total`, through the crate `metrics` |
 //! | `test-util` | for tests: claims without a token, and a check that routes are protected. It does not compile without `debug_assertions` |
@@ -293,13 +294,15 @@ pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason, re
 pub use scopegate::{
     AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind, FeedClaim,
     FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers,
-    NumericDate, Principal, Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus,
-    ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,
-    RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes,
-    SecurityEventError, SecurityEvents, SecurityEventsBuilder, StartPolicy, Status, StatusList,
-    StatusListStatus, TenantList, Tenants, Transmitter, Unverified, Verdict, Verifier, VerifierBuilder,
-    WeakRevocationSource, all_of, any_of,
+    NumericDate, Principal, ProofError, Received, RefreshOutcome, RefreshTaskState, Requirement,
+    ResolverStatus, ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement,
+    RevocationSource, RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope,
+    ScopeSource, Scopes, SecurityEventError, SecurityEvents, SecurityEventsBuilder, StartPolicy, Status,
+    StatusList, StatusListStatus, TenantList, Tenants, Transmitter, Unverified, Verdict, Verifier,
+    VerifierBuilder, WeakRevocationSource, all_of, any_of,
 };
+#[cfg(feature = "dpop")]
+pub use scopegate::{Dpop, DpopNonces};
 pub use security_events::SecurityEventReceiver;
 pub use security_events::sender::InvalidBearerToken;
 
@@ -313,5 +316,5 @@ struct CrateReadme;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-#[cfg(all(doctest, feature = "jsonwebtoken", feature = "test-util", feature = "tonic"))]
+#[cfg(all(doctest, feature = "dpop", feature = "jsonwebtoken", feature = "test-util", feature = "tonic"))]
 mod guide;

@@ -20,6 +20,7 @@ use crate::checks::audience::IssuedFor;
 use crate::checks::lifetime::Lifetime;
 use crate::claims::identity::Identity;
 use crate::claims::token_ref::TokenRef;
+use crate::dpop::binding::{self, Binding};
 use crate::error::Error;
 use crate::keys::verifying_key::equal_in_constant_time;
 use crate::revocation::checked::RevocableNames;
@@ -73,6 +74,8 @@ pub(crate) struct Lookups {
     /// `None` if the token has no status that counts.
     #[cfg(feature = "fetch")]
     pub(crate) status: Option<Box<TokenStatus>>,
+    /// The key that proofs are checked with. `None` for a bearer token.
+    pub(crate) binding: Option<Box<Binding>>,
 }
 
 /// The token's tenant, and the claims that name its subject, id, client and audience.
@@ -296,6 +299,18 @@ impl Claims {
         self.0.lookups.status.as_deref()
     }
 
+    /// Returns the key to which the token is bound.
+    #[cfg(feature = "http")]
+    pub(crate) fn binding(&self) -> Option<&Binding> {
+        self.0.lookups.binding.as_deref()
+    }
+
+    /// Returns whether the token is bound to a key, so that each request with it had a proof (DPoP,
+    /// RFC 9449).
+    pub fn is_sender_constrained(&self) -> bool {
+        self.0.lookups.binding.is_some()
+    }
+
     pub(crate) fn lifetime(&self) -> &Lifetime {
         &self.0.lifetime
     }
@@ -373,10 +388,11 @@ impl Claims {
 impl Lookups {
     /// Returns an upper bound of the requested bytes.
     fn weight(&self) -> usize {
-        let revocable = self.revocable.as_deref().map_or(0, size_of_val);
+        let weight = self.revocable.as_deref().map_or(0, size_of_val)
+            + self.binding.as_deref().map_or(0, |binding| size_of_val(binding) + binding::WEIGHT);
         #[cfg(feature = "fetch")]
-        let revocable = revocable + self.status.as_deref().map_or(0, TokenStatus::weight);
-        revocable
+        let weight = weight + self.status.as_deref().map_or(0, TokenStatus::weight);
+        weight
     }
 }
 

@@ -65,7 +65,7 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 23] = [
+const RESERVED: [&str; 28] = [
     "accepted",
     "no_token",
     "no_credentials",
@@ -89,6 +89,11 @@ const RESERVED: [&str; 23] = [
     "issuer_unavailable",
     "revocations_unavailable",
     "status_unavailable",
+    "proof_required",
+    "invalid_proof",
+    "proof_replayed",
+    "nonce_required",
+    "replay_store_unavailable",
 ];
 
 const MAX_REASON: usize = 64;

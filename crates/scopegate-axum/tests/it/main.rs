@@ -17,6 +17,10 @@ mod rejection;
 #[cfg(feature = "tonic")]
 mod tonic;
 mod decision;
+#[cfg(feature = "dpop")]
+mod dpop;
+#[cfg(not(feature = "dpop"))]
+mod without_dpop;
 mod rules;
 mod security_events;
 #[cfg(feature = "jsonwebtoken")]

@@ -7,7 +7,10 @@ use tokio::time::Instant;
 #[cfg(feature = "fetch")]
 use tokio::time::timeout_at;
 
+use crate::checks::confirmation::{Presented, Scheme};
 use crate::claims::Claims;
+#[cfg(feature = "http")]
+use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::keys::fetched::OverdueKeys;
 use crate::verifier::Verifier;
@@ -30,7 +33,15 @@ pub enum Verification {
 /// A [`Verification`] that also has the claims of a token that a check of the application denies.
 pub(crate) enum Attempt {
     Done(Result<Claims, Rejected>),
-    Pending(PendingVerification),
+    /// Boxed, because it is large and rare.
+    Pending(Box<PendingVerification>),
+}
+
+/// An [`Attempt`] with a token that is bound to a key.
+#[cfg(feature = "http")]
+pub(crate) enum BoundAttempt {
+    Done(Result<(Claims, CheckedProof), Rejected>),
+    Pending(Box<PendingVerification>),
 }
 
 /// A verification that needs a key, an issuer or a status list which may arrive. It owns the token,
@@ -39,6 +50,7 @@ pub(crate) enum Attempt {
 pub struct PendingVerification {
     verifier: Verifier,
     token: Box<[u8]>,
+    scheme: Scheme,
     state: State,
 }
 
@@ -56,15 +68,28 @@ struct Unverified {
 }
 
 impl PendingVerification {
-    pub(crate) fn new(verifier: &Verifier, token: &[u8], parts: CompactJws, waits_for: WaitsFor) -> Self {
-        let state = State::Unverified(Unverified { waits_for, parts });
-        Self { verifier: verifier.clone(), token: token.into(), state }
+    pub(crate) fn new(
+        verifier: &Verifier,
+        token: Presented<'_>,
+        parts: CompactJws,
+        waits_for: WaitsFor,
+    ) -> Self {
+        Self::in_state(verifier, token, State::Unverified(Unverified { waits_for, parts }))
     }
 
     /// Waits for the status list of a valid token.
     #[cfg(feature = "fetch")]
-    pub(crate) fn for_status(verifier: &Verifier, token: &[u8], claims: Claims) -> Self {
-        Self { verifier: verifier.clone(), token: token.into(), state: State::Verified(claims) }
+    pub(crate) fn for_status(verifier: &Verifier, token: Presented<'_>, claims: Claims) -> Self {
+        Self::in_state(verifier, token, State::Verified(claims))
+    }
+
+    fn in_state(verifier: &Verifier, token: Presented<'_>, state: State) -> Self {
+        let Presented { token, scheme } = token;
+        Self { verifier: verifier.clone(), token: token.into(), scheme, state }
+    }
+
+    fn presented(&self) -> Presented<'_> {
+        Presented { token: &self.token, scheme: self.scheme }
     }
 
     /// Waits for the key and the status list, at most 2 s, and then verifies the token.
@@ -82,20 +107,49 @@ impl PendingVerification {
 
     pub(crate) async fn decide(self) -> Result<Claims, Rejected> {
         let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
-        // By reference, so that the future holds the state once.
-        let result = match &self.state {
-            State::Unverified(unverified) => {
-                unverified.verify_when_settled(&self.verifier, &self.token, deadline).await
-            }
-            #[cfg(feature = "fetch")]
-            State::Verified(claims) => Ok(claims.clone()),
-        };
+        let result = self.settled(deadline).await;
         #[cfg(feature = "fetch")]
         let result = match result {
             Ok(claims) => self.with_settled_status(claims, deadline).await,
             Err(error) => Err(error),
         };
         self.verifier.decide(result)
+    }
+
+    /// Like [`decide`](Self::decide), with the proof of a bound token.
+    #[cfg(feature = "http")]
+    pub(crate) async fn decide_bound(
+        self,
+        proof: &PresentedProof,
+    ) -> Result<(Claims, CheckedProof), Rejected> {
+        let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
+        let result = self.settled(deadline).await;
+        #[cfg(feature = "fetch")]
+        let result = match (result, &self.state) {
+            // As without waiting: the proof is checked before the status list is fetched.
+            (Ok(claims), State::Unverified(_)) if self.verifier.waits_for_status(&claims) => {
+                match self.verifier.check_proof(&claims, proof) {
+                    Ok(_) => self.with_settled_status(claims, deadline).await,
+                    Err(error) => Err(error),
+                }
+            }
+            (Ok(claims), _) => self.with_settled_status(claims, deadline).await,
+            (Err(error), _) => Err(error),
+        };
+        // Again after the wait, because the proof may have expired meanwhile.
+        self.verifier.decide_bound(result, proof)
+    }
+
+    /// Waits for the key of the token, if it is not verified yet.
+    async fn settled(&self, deadline: Instant) -> Result<Claims, Error> {
+        // By reference, so that the future holds the state once.
+        match &self.state {
+            State::Unverified(unverified) => {
+                unverified.verify_when_settled(&self.verifier, self.presented(), deadline).await
+            }
+            #[cfg(feature = "fetch")]
+            State::Verified(claims) => Ok(claims.clone()),
+        }
     }
 
     /// Waits for the status list of a valid token. The token may expire meanwhile, its key may be
@@ -110,7 +164,7 @@ impl PendingVerification {
         match self.state {
             // It was verified a moment ago.
             State::Unverified(_) if !waits => self.verifier.check_status(claims),
-            State::Unverified(_) | State::Verified(_) => self.verifier.verify_now(&self.token),
+            State::Unverified(_) | State::Verified(_) => self.verifier.verify_now(self.presented()),
         }
     }
 }
@@ -119,7 +173,7 @@ impl Unverified {
     async fn verify_when_settled(
         &self,
         verifier: &Verifier,
-        token: &[u8],
+        token: Presented<'_>,
         deadline: Instant,
     ) -> Result<Claims, Error> {
         match &self.waits_for {
@@ -136,7 +190,7 @@ impl Unverified {
     async fn verify_when_resolved(
         &self,
         verifier: &Verifier,
-        token: &[u8],
+        token: Presented<'_>,
         unresolved: &UnresolvedIssuer,
         deadline: Instant,
     ) -> Result<Claims, Error> {
@@ -166,7 +220,7 @@ impl Unverified {
     async fn verify_with_key(
         &self,
         verifier: &Verifier,
-        token: &[u8],
+        token: Presented<'_>,
         unknown: &UnknownKey,
         deadline: Instant,
     ) -> Result<Claims, Error> {
@@ -176,7 +230,7 @@ impl Unverified {
 
     /// Verifies the token when its key has arrived, or when its issuer's trust or rules have
     /// changed.
-    fn verify_again(&self, verifier: &Verifier, token: &[u8]) -> Result<Claims, Error> {
+    fn verify_again(&self, verifier: &Verifier, token: Presented<'_>) -> Result<Claims, Error> {
         // Another request may have waited with the same token.
         if let Some(claims) = verifier.cached(token, verifier.now(), OverdueKeys::Use) {
             return Ok(claims);
