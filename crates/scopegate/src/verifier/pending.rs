@@ -144,8 +144,13 @@ impl PendingVerification {
     async fn settled(&self, deadline: Instant) -> Result<Claims, Error> {
         // By reference, so that the future holds the state once.
         match &self.state {
-            State::Unverified(unverified) => {
-                unverified.verify_when_settled(&self.verifier, self.presented(), deadline).await
+            State::Unverified(Unverified { waits_for: WaitsFor::Key(unknown), parts }) => {
+                self.verify_with_key(parts, unknown, deadline).await
+            }
+            // Rare, so that other requests do not hold the memory of these waits.
+            #[cfg(feature = "fetch")]
+            State::Unverified(Unverified { waits_for: WaitsFor::Issuer(unresolved), parts }) => {
+                Box::pin(self.verify_when_resolved(parts, unresolved, deadline)).await
             }
             #[cfg(feature = "fetch")]
             State::Verified(claims) => Ok(claims.clone()),
@@ -167,30 +172,11 @@ impl PendingVerification {
             State::Unverified(_) | State::Verified(_) => self.verifier.verify_now(self.presented()),
         }
     }
-}
-
-impl Unverified {
-    async fn verify_when_settled(
-        &self,
-        verifier: &Verifier,
-        token: Presented<'_>,
-        deadline: Instant,
-    ) -> Result<Claims, Error> {
-        match &self.waits_for {
-            WaitsFor::Key(unknown) => self.verify_with_key(verifier, token, unknown, deadline).await,
-            #[cfg(feature = "fetch")]
-            WaitsFor::Issuer(unresolved) => {
-                // Rare, so that other requests do not hold the memory of these waits.
-                Box::pin(self.verify_when_resolved(verifier, token, unresolved, deadline)).await
-            }
-        }
-    }
 
     #[cfg(feature = "fetch")]
     async fn verify_when_resolved(
         &self,
-        verifier: &Verifier,
-        token: Presented<'_>,
+        parts: &CompactJws,
         unresolved: &UnresolvedIssuer,
         deadline: Instant,
     ) -> Result<Claims, Error> {
@@ -198,16 +184,16 @@ impl Unverified {
         // The first resolver may have rejected the name, so the next one is asked.
         let mut asked = 1;
         loop {
-            match verifier.verify_parts(token, &self.parts, OverdueKeys::Wait) {
+            match self.verifier.verify_parts(self.presented(), parts, OverdueKeys::Wait) {
                 Ok(claims) => return Ok(claims),
                 Err(Undecided::Rejected(error)) => return Err(error),
                 // The first fetch of its keys.
                 Err(Undecided::Waits(WaitsFor::Key(unknown))) => {
-                    return self.verify_with_key(verifier, token, &unknown, deadline).await;
+                    return self.verify_with_key(parts, &unknown, deadline).await;
                 }
                 // It was distrusted meanwhile.
                 Err(Undecided::Waits(WaitsFor::Issuer(next)))
-                    if asked >= verifier.trusted().asked_at_most() =>
+                    if asked >= self.verifier.trusted().asked_at_most() =>
                 {
                     return Err(next.error());
                 }
@@ -219,26 +205,28 @@ impl Unverified {
 
     async fn verify_with_key(
         &self,
-        verifier: &Verifier,
-        token: Presented<'_>,
+        parts: &CompactJws,
         unknown: &UnknownKey,
         deadline: Instant,
     ) -> Result<Claims, Error> {
-        unknown.settled(deadline, || verifier.now()).await?;
-        self.verify_again(verifier, token)
+        unknown.settled(deadline, || self.verifier.now()).await?;
+        self.verify_again(parts)
     }
 
     /// Verifies the token when its key has arrived, or when its issuer's trust or rules have
     /// changed.
-    fn verify_again(&self, verifier: &Verifier, token: Presented<'_>) -> Result<Claims, Error> {
+    fn verify_again(&self, parts: &CompactJws) -> Result<Claims, Error> {
+        let verifier = &self.verifier;
         // Another request may have waited with the same token.
-        if let Some(claims) = verifier.cached(token, verifier.now(), OverdueKeys::Use) {
+        if let Some(claims) = verifier.cached(self.presented(), verifier.now(), OverdueKeys::Use) {
             return Ok(claims);
         }
-        verifier.verify_parts(token, &self.parts, OverdueKeys::Use).map_err(|undecided| match undecided {
-            Undecided::Rejected(error) => error,
-            Undecided::Waits(waits) => waits.error(),
-        })
+        verifier.verify_parts(self.presented(), parts, OverdueKeys::Use).map_err(
+            |undecided| match undecided {
+                Undecided::Rejected(error) => error,
+                Undecided::Waits(waits) => waits.error(),
+            },
+        )
     }
 }
 
