@@ -122,7 +122,8 @@ impl Audit {
         let admits = match self.when_full {
             WhenFull::CountLosses => true,
             WhenFull::RejectRequests => {
-                !self.state.is_failing.load(Ordering::Relaxed) && self.queue.capacity() > ADMITTED
+                let is_written = !self.state.is_failing.load(Ordering::Relaxed) && !self.queue.is_closed();
+                is_written && self.queue.capacity() > ADMITTED
             }
         };
         if !admits {

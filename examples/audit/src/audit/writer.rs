@@ -1,6 +1,7 @@
 //! The thread that writes. Only this thread waits for the disk.
 
-use std::io;
+use std::fmt;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -77,25 +78,23 @@ impl Writer {
         }
     }
 
-    #[allow(clippy::print_stderr, reason = "the operator must see it, and looks for the file at its path")]
     fn write_once(&mut self) -> io::Result<()> {
         let written = self.file.write();
         match self.file.take_news() {
             Some(News::NotReopened(error)) => {
-                eprintln!("the audit file cannot be opened again, writing to the old one: {error}");
+                tell(format_args!("the audit file cannot be opened again, writing to the old one: {error}"));
             }
-            Some(News::Reopened) => eprintln!("the audit file is open again"),
+            Some(News::Reopened) => tell("the audit file is open again"),
             None => {}
         }
         written
     }
 
     /// Writes until it succeeds. Gives up when the audit is closed.
-    #[allow(clippy::print_stderr, reason = "the operator must see it, and the audit file is full")]
     fn write(&mut self) -> io::Result<()> {
         while let Err(error) = self.write_once() {
             if !self.state.is_failing.swap(true, Ordering::Relaxed) {
-                eprintln!("the audit file cannot be written: {error}");
+                tell(format_args!("the audit file cannot be written: {error}"));
             }
             if self.state.is_closing.load(Ordering::Relaxed) {
                 return Err(error);
@@ -103,8 +102,14 @@ impl Writer {
             thread::sleep(RETRY);
         }
         if self.state.is_failing.swap(false, Ordering::Relaxed) {
-            eprintln!("the audit file is written again");
+            tell("the audit file is written again");
         }
         Ok(())
     }
+}
+
+/// Tells the operator. The disk of the standard error may be full too, which must not end the
+/// writer as `eprintln` would.
+fn tell(news: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{news}");
 }
