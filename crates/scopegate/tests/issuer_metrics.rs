@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, SharedString, Unit};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use scopegate::{Error, ErrorKind, Issuer, Issuers, Verifier, VerifierBuilder};
 use scopegate_issuer::{LocalIssuer, Mint};
@@ -357,4 +358,78 @@ async fn issuer_with_other_name_is_a_warning() {
     // A failure has its own event.
     assert!(verifier.verify_or_refresh(token("https://1.example/fails")).await.is_err());
     assert!(log.take().contains("issuer not resolved"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn resolved_issuers_of_all_resolvers_are_counted() {
+    let (recorder, seen) = recorder();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let names = [["https://a.example", "https://b.example"], ["https://c.example", "https://d.example"]];
+    let mut builder = Verifier::builder();
+    for names in names {
+        let resolve =
+            move |iss: &str| std::future::ready(Ok::<_, &str>(names.contains(&iss).then(|| fixed(iss))));
+        builder = builder.trust_dynamic(Issuers::resolver(resolve).lifetime(100 * SECOND));
+    }
+    let verifier = builder.start_lazy().unwrap();
+    for name in names.concat() {
+        assert!(verifier.verify_or_refresh(token(name)).await.is_ok(), "{name}");
+    }
+    let live = || seen.read().get("scopegate_trusted_issuers{origin=resolver}").copied();
+    assert_eq!(live(), Some(4.0));
+    assert!(verifier.distrust("https://c.example").unwrap());
+    assert_eq!(live(), Some(3.0));
+}
+
+/// A recorder that panics while the flag is set.
+struct PanickingRecorder(Arc<AtomicBool>);
+
+impl PanickingRecorder {
+    fn check(&self) {
+        assert!(!self.0.load(Ordering::Relaxed), "the recorder panics");
+    }
+}
+
+impl metrics::Recorder for PanickingRecorder {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        self.check();
+        Counter::noop()
+    }
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        self.check();
+        Gauge::noop()
+    }
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        self.check();
+        Histogram::noop()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn distrust_is_complete_though_the_recorder_panics() {
+    let panics = Arc::new(AtomicBool::new(false));
+    let recorder = PanickingRecorder(Arc::clone(&panics));
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let (known, verifier) = resolving();
+    let (fixed_one, resolved) = ("https://builder.example", "https://a.example");
+    known.lock().unwrap().push(resolved);
+    for name in [fixed_one, resolved] {
+        // The second time, the token is cached.
+        assert!(verifier.verify_or_refresh(token(name)).await.is_ok());
+        assert!(verifier.verify(token(name)).is_ok());
+        panics.store(true, Ordering::Relaxed);
+        assert!(verifier.distrust(name).unwrap());
+        panics.store(false, Ordering::Relaxed);
+        assert!(matches!(
+            verifier.verify(token(name)),
+            Err(Error::UnknownIssuer { .. } | Error::IssuerUnavailable { .. })
+        ));
+    }
+    panics.store(true, Ordering::Relaxed);
+    verifier.trust(fixed(fixed_one)).unwrap();
+    panics.store(false, Ordering::Relaxed);
+    assert!(verifier.verify(token(fixed_one)).is_ok());
 }

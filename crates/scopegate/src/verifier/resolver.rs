@@ -12,7 +12,7 @@ mod parked;
 mod results;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -70,6 +70,8 @@ pub(crate) struct Resolver {
     parked_for: Duration,
     /// An attacker can cause failures.
     warnings: LogLimit,
+    /// The number of live issuers of all resolvers of the verifier, for the metric.
+    live_of_all: Arc<AtomicUsize>,
 }
 
 /// An issuer that the resolver has returned.
@@ -92,6 +94,8 @@ struct State {
     counts: ResolverStatus,
     /// The changes that are not yet recorded, because subscribers must not run under the lock.
     changes: Vec<(Change, Arc<str>)>,
+    /// The part of `live_of_all` that is of this resolver.
+    recorded: usize,
 }
 
 /// The result for a name that was not found among the live issuers.
@@ -113,6 +117,7 @@ impl Resolver {
         clock: Arc<dyn Clock>,
         runtime: Handle,
         configured: Arc<ArcSwap<Registry>>,
+        live_of_all: Arc<AtomicUsize>,
     ) -> (Arc<Self>, AbortOnDrop) {
         let budgets = Budgets::new(settings.max_calls);
         let parked_for = PARKED_FOR.max(factory.cooldown());
@@ -125,6 +130,7 @@ impl Resolver {
             waiting: Arc::default(),
             counts: ResolverStatus::default(),
             changes: Vec::new(),
+            recorded: 0,
         };
         let period = settings.lifetime / LOOKS_PER_LIFETIME;
         let resolver = Arc::new(Self {
@@ -138,6 +144,7 @@ impl Resolver {
             budgets,
             parked_for,
             warnings: LogLimit::new(1),
+            live_of_all,
             runtime,
         });
         let task = resolver.runtime.spawn(look_after(Arc::downgrade(&resolver), period));
@@ -283,8 +290,14 @@ impl Resolver {
     /// code: they run without the lock, and their panic is ignored.
     fn release(&self, mut state: MutexGuard<'_, State>) {
         let (changes, live) = (std::mem::take(&mut state.changes), state.live.len());
+        let before = std::mem::replace(&mut state.recorded, live);
+        if live >= before {
+            self.live_of_all.fetch_add(live - before, Ordering::Relaxed);
+        } else {
+            self.live_of_all.fetch_sub(before - live, Ordering::Relaxed);
+        }
         drop(state);
-        ignore_panic(|| metrics::trusted_issuers("resolver", live));
+        ignore_panic(|| metrics::trusted_issuers("resolver", self.live_of_all.load(Ordering::Relaxed)));
         ignore_panic(|| self.log.record(changes));
     }
 

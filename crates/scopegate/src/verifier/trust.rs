@@ -2,6 +2,8 @@
 //!
 //! Requests read a snapshot without a lock. Changes replace it.
 
+#[cfg(feature = "fetch")]
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
@@ -29,6 +31,7 @@ use crate::issuer::registry::Registry;
 use crate::issuer::trusted::TrustedIssuer;
 #[cfg(feature = "fetch")]
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
+use crate::keys::refresh::catch_panic::ignore_panic;
 use crate::keys::standing::Standing;
 use crate::metrics;
 use crate::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
@@ -75,12 +78,14 @@ impl Trust {
         resolvers: Vec<Issuers>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
+        let live = Arc::new(AtomicUsize::new(0));
         for issuers in resolvers {
             issuers.check()?;
             let runtime = self.factory.sources.as_ref().and_then(|(_, runtime)| runtime.clone());
             let runtime = runtime.ok_or(ConfigError::NoRuntime)?;
             let (factory, configured) = (Arc::clone(&self.factory), Arc::clone(&self.snapshot));
-            let resolver = Resolver::start(issuers, factory, Arc::clone(clock), runtime, configured);
+            let (clock, live) = (Arc::clone(clock), Arc::clone(&live));
+            let resolver = Resolver::start(issuers, factory, clock, runtime, configured, live);
             self.resolvers.push(resolver);
         }
         Ok(self)
@@ -253,20 +258,22 @@ impl Trust {
 
     fn trust(&self, issuer: Issuer) -> Result<(), ConfigError> {
         #[cfg(feature = "fetch")]
-        let (name, tenancy) = (issuer.identifier.clone(), issuer.policy.tenancy.clone());
-        self.configure(issuer)?;
+        let tenancy = issuer.policy.tenancy.clone();
+        let Some(configured) = self.configure(issuer)? else { return Ok(()) };
         // What is configured wins over the resolvers, also for its cached tokens.
         #[cfg(feature = "fetch")]
         for resolver in self.resolvers() {
-            resolver.forget(&name);
+            resolver.forget(&configured.name);
             if let Some(template) = tenancy.name_template() {
                 resolver.forget_live(|name| template.tenant_of(name).is_some());
             }
         }
+        configured.record();
         Ok(())
     }
 
-    fn configure(&self, issuer: Issuer) -> Result<(), ConfigError> {
+    /// Trusts an issuer in place of the one with its name. Returns `None` if that has the same rules.
+    fn configure(&self, issuer: Issuer) -> Result<Option<Configured>, ConfigError> {
         #[cfg_attr(
             not(feature = "fetch"),
             allow(unused_mut, reason = "it is the same code with the feature")
@@ -289,7 +296,7 @@ impl Trust {
             return Err(ConfigError::DuplicateIssuer { issuer: name.to_string() });
         }
         let before = match members.iter_mut().find(|other| other.issuer.identifier == name) {
-            Some(before) if before.is_same_as(&member) => return Ok(()),
+            Some(before) if before.is_same_as(&member) => return Ok(None),
             Some(before) => {
                 #[cfg(feature = "fetch")]
                 member.take_lists_of(before);
@@ -302,23 +309,28 @@ impl Trust {
         };
         let replaced = replace_with_tenants(&mut members, &name);
         self.publish(&members);
-        let is_new = before.is_none();
-        for before in before.into_iter().chain(replaced) {
-            before.end();
-        }
+        let (is_new, count) = (before.is_none(), members.len());
+        let ended: Vec<Member> = before.into_iter().chain(replaced).collect();
+        ended.iter().for_each(Member::end);
+        // Members end their refresh when they are dropped, without the lock.
         drop(members);
-        changes::trusted(&name, is_new);
-        Ok(())
+        drop(ended);
+        Ok(Some(Configured { name, is_new, count }))
     }
 
     fn distrust(&self, name: &str) -> Result<bool, ConfigError> {
-        let configured = self.remove(name);
+        let remaining = self.remove(name);
         let resolved = self.forget(name);
         let listed = self.distrust_tenant(name);
-        if configured || resolved || matches!(listed, Ok(true)) {
-            changes::distrusted(name);
+        let was_trusted = remaining.is_some() || resolved || matches!(listed, Ok(true));
+        // Recorders and subscribers are the application's. Their panic must not undo the change.
+        if let Some(count) = remaining {
+            ignore_panic(|| metrics::trusted_issuers("application", count));
         }
-        listed.map(|listed| configured || resolved || listed)
+        if was_trusted {
+            ignore_panic(|| changes::distrusted(name));
+        }
+        listed.map(|_| was_trusted)
     }
 
     #[cfg(feature = "fetch")]
@@ -353,26 +365,46 @@ impl Trust {
         }
     }
 
-    fn remove(&self, name: &str) -> bool {
+    /// Removes a configured issuer. Returns the number of the remaining ones, or `None` if none has
+    /// the name.
+    fn remove(&self, name: &str) -> Option<usize> {
         let mut members = self.members();
-        let Some(at) = members.iter().position(|member| &*member.issuer.identifier == name) else {
-            return false;
-        };
+        let at = members.iter().position(|member| &*member.issuer.identifier == name)?;
         let before = members.remove(at);
         self.publish(&members);
         before.end();
-        true
+        let remaining = members.len();
+        // It ends its refresh when it is dropped, without the lock.
+        drop(members);
+        drop(before);
+        Some(remaining)
     }
 
     /// Replaces the snapshot. The caller holds the lock.
     fn publish(&self, members: &[Member]) {
         self.snapshot.store(Arc::new(registry(members)));
-        metrics::trusted_issuers("application", members.len());
     }
 
     fn members(&self) -> MutexGuard<'_, Vec<Member>> {
         // No code that runs under this lock leaves the list half changed.
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A change of the configured issuers.
+struct Configured {
+    name: Arc<str>,
+    is_new: bool,
+    /// The number of configured issuers after it.
+    count: usize,
+}
+
+impl Configured {
+    /// Records the change. Recorders and subscribers are the application's. Their panic must not undo
+    /// the change, so this comes last.
+    fn record(&self) {
+        ignore_panic(|| metrics::trusted_issuers("application", self.count));
+        ignore_panic(|| changes::trusted(&self.name, self.is_new));
     }
 }
 

@@ -29,8 +29,8 @@ impl Cause {
 
 /// The permits to call the resolver.
 ///
-/// Names whose calls hang hold their permits for seconds. They delay neither new tenants, which
-/// share the budget of requests with invented names, nor live issuers.
+/// Calls that hang hold their permits for seconds. From its second call on, a name delays neither
+/// new tenants, which share the budget of requests with invented names, nor live issuers.
 pub(super) struct Budgets {
     requests: Arc<Semaphore>,
     retried_requests: Arc<Semaphore>,
