@@ -116,10 +116,13 @@ impl ProtectedResource {
     ///
     /// # Errors
     /// Returns [`ConfigError::InvalidUrl`] if the identifier is not an `https` URL in normal form
-    /// without query and fragment. `http` is accepted on a loopback address.
+    /// without query and fragment. `http` is accepted on a loopback address. Returns
+    /// [`ConfigError::OutOfRange`] if the verifier accepts DPoP proofs for another origin, because
+    /// clients sign the URLs of the identifier.
     pub fn new(identifier: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
         let issuers = middleware::authorization_servers(verifier);
-        let description = Description::new(identifier.parse()?, issuers, middleware::dpop(verifier));
+        let identifier = middleware::resource_identifier(verifier, identifier)?;
+        let description = Description::new(identifier, issuers, middleware::dpop(verifier));
         let description = Arc::new(description);
         Ok(Self { verifier: verifier.clone(), realm: None, description, tenants: None })
     }

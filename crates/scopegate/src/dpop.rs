@@ -173,7 +173,8 @@ impl Dpop {
     ///
     /// An entry takes 18 bytes, which are allocated at the start. The default takes 4.5 MiB. It is
     /// sufficient for 3,700 requests with proofs per second, because a proof is stored for 70 s at
-    /// most. If the store is full, requests with proofs get a 503.
+    /// most. At most a seventh of the entries may expire in the same seventh of the window, which is 10
+    /// s by default. Beyond that, requests with proofs get a 503. After a restart, the store is empty.
     ///
     /// Clients have no share of their own: one client with a valid token can use the whole capacity.
     /// Limit the requests of each client, and watch `scopegate_dpop_proofs_total`.

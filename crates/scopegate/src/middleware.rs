@@ -37,6 +37,8 @@
 //! ```
 
 use crate::error::config::ConfigError;
+#[cfg(feature = "http")]
+use crate::resource_identifier::ResourceIdentifier;
 use crate::scope::requirement::Requirement;
 use crate::verifier::Verifier;
 
@@ -68,6 +70,23 @@ pub fn compile(verifier: &Verifier, requirement: impl Into<Requirement>) -> Requ
 #[cfg(feature = "http")]
 pub fn dpop(verifier: &Verifier) -> Option<&crate::dpop::Dpop> {
     verifier.dpop().map(|policy| &policy.settings)
+}
+
+/// Reads the [identifier](ResourceIdentifier) of an API whose tokens the verifier verifies.
+///
+/// # Errors
+/// Returns [`ConfigError::InvalidUrl`] if it is not an `https` URL in normal form without query and
+/// fragment. Returns [`ConfigError::OutOfRange`] if the verifier accepts
+/// [DPoP proofs](crate::VerifierBuilder::dpop) for another origin: clients would sign URLs that it does
+/// not accept.
+#[cfg(feature = "http")]
+pub fn resource_identifier(verifier: &Verifier, text: &str) -> Result<ResourceIdentifier, ConfigError> {
+    let identifier: ResourceIdentifier = text.parse()?;
+    if verifier.dpop().is_none_or(|policy| policy.rules.target.is_origin_of(identifier.as_str())) {
+        return Ok(identifier);
+    }
+    let (setting, expected) = ("resource identifier", "a URL with the origin of DPoP proofs");
+    Err(ConfigError::OutOfRange { setting, expected, found: text.to_owned() })
 }
 
 /// Returns whether one verifier is a clone of the other.

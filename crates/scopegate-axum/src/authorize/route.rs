@@ -57,9 +57,13 @@ pub(crate) struct Route {
 
 impl Route {
     pub(crate) fn new(authorizer: Authorizer) -> Self {
+        let has_dpop = middleware::dpop(authorizer.verifier()).is_some();
+        if has_dpop && !cfg!(feature = "dpop") {
+            tracing::error!("DPoP proofs are rejected, because scopegate-axum lacks the feature dpop");
+        }
         Self {
             records_accepted: authorizer.records_accepted(),
-            accepts_proofs: cfg!(feature = "dpop") && middleware::dpop(authorizer.verifier()).is_some(),
+            accepts_proofs: cfg!(feature = "dpop") && has_dpop,
             is_observed: authorizer.is_observed(),
             authorizer: Arc::new(authorizer),
             rules: Vec::new(),

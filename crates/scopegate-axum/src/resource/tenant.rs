@@ -39,9 +39,12 @@ impl TenantResource {
     ///
     /// # Errors
     /// Returns [`ConfigError::InvalidUrl`] if the identifier is not an `https` URL in normal form
-    /// without query and fragment. `http` is accepted on a loopback address.
+    /// without query and fragment. `http` is accepted on a loopback address. Returns
+    /// [`ConfigError::OutOfRange`] if the verifier accepts DPoP proofs for another origin. Tenants with
+    /// hosts of their own need a verifier for each host then.
     pub fn new(identifier: &str, servers: AuthorizationServers) -> Result<Self, ConfigError> {
-        let (identifier, issuers) = (identifier.parse()?, AcceptedIssuers::from(&servers));
+        let identifier = middleware::resource_identifier(servers.verifier(), identifier)?;
+        let issuers = AcceptedIssuers::from(&servers);
         Ok(Self(Arc::new(Tenant { identifier, servers, issuers })))
     }
 

@@ -14,8 +14,8 @@ use axum::http::{HeaderName, Request, Response, Version, header};
 use axum::routing::{get as on_get, post as on_post};
 use scopegate::{ProofUse, ReplayStore, ReplayStoreError, UsedProof};
 use scopegate_axum::{
-    AcceptedIssuers, Claims, Dpop, DpopNonces, OptionalToken, ProtectedResource, Rejection, RequireScope,
-    RequireToken, Verifier, request_host,
+    AcceptedIssuers, AuthorizationServers, Claims, ConfigError, Dpop, DpopNonces, OptionalToken,
+    ProtectedResource, Rejection, RequireScope, RequireToken, TenantResource, Verifier, request_host,
 };
 use scopegate_issuer::{Algorithm as KeyAlgorithm, LocalIssuer, SigningKey};
 use serde_json::{Value, json};
@@ -156,6 +156,21 @@ async fn forwarded_host_has_no_effect() {
             request.headers_mut().insert(name, "evil.example".parse().unwrap());
         }
         assert_eq!(status(&router, request).await, expected, "{url}");
+    }
+}
+
+#[test]
+fn resource_has_the_origin_of_proofs() {
+    // DP18, DP39
+    let verifier = accepting();
+    let servers = || AuthorizationServers::new(&verifier, [testkit::ISSUER]).unwrap();
+    for (identifier, fits) in [("https://api.example/v1", true), ("https://a.example/v1", false)] {
+        let resource = ProtectedResource::new(identifier, &verifier).map(drop);
+        let tenant = TenantResource::new(identifier, servers()).map(drop);
+        for result in [resource, tenant] {
+            assert!(matches!(&result, Ok(())) == fits, "{identifier}: {result:?}");
+            assert!(fits || matches!(result, Err(ConfigError::OutOfRange { .. })), "{identifier}");
+        }
     }
 }
 

@@ -43,6 +43,11 @@ impl Target {
         &self.origin
     }
 
+    /// Returns whether this URL has the origin of proofs.
+    pub(crate) fn is_origin_of(&self, url: &str) -> bool {
+        Url::normalized(url).is_some_and(|url| url.origin() == self.origin)
+    }
+
     /// Returns whether `htu` is the URL of a request with this path.
     pub(crate) fn is_url_of(&self, path: &str, htu: &Url) -> bool {
         let Some(path) = normalized_path(path) else { return false };

@@ -54,8 +54,9 @@ type Form = Box<dyn Fn(&str) -> Result<bool, Undecided> + Send + Sync>;
 ///   it at most 2 s, and at most 4,096 requests wait at the same time.
 /// - A malformed or expired token causes no call. Neither does a token whose `iss` the
 ///   [filter](Self::filter) rejects.
-/// - At most [`max_calls`](Self::max_calls) calls run at the same time, and at most 1,024 names
-///   wait for one. Tokens with further names are rejected with
+/// - At most [`max_calls`](Self::max_calls) calls of each kind run at the same time. At most 1,024
+///   names wait for their first call, and 1,024 for a call after a failed one. Tokens with further
+///   names are rejected with
 ///   [`Error::IssuerUnavailable`](crate::Error::IssuerUnavailable) (503).
 /// - If a call fails, panics or exceeds its [`timeout`](Self::timeout), tokens with this `iss` are
 ///   rejected with `IssuerUnavailable` for 2 s. The pause doubles with each failure of the name, up
@@ -202,7 +203,7 @@ impl Issuers {
 
     /// Sets the maximum number of calls of each kind that run at the same time. There are four kinds:
     /// calls for requests, renewals of live issuers, and for both the names whose last call failed.
-    /// So names whose calls hang delay neither new tenants nor live issuers.
+    /// So names whose last call failed delay neither new tenants nor live issuers.
     ///
     /// Calls for invented names use the same budget as calls for new tenants. If an attacker
     /// invents names faster than the budget decides, a new tenant gets 503 until one of its

@@ -6,7 +6,7 @@
 //! count as free. So a slice ends as a whole, and nothing is cleared.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
 
 use crate::dpop::replay::{ProofUse, ReplayStoreError, UsedProof};
@@ -78,8 +78,10 @@ impl MemoryStore {
         if own.insert(hash, number, self.max_per_slice)? == ProofUse::Repeated {
             return Ok(ProofUse::Repeated);
         }
-        // A client may have signed the same `jti` with another `iat`. Both are looked up after both
-        // are stored, so at most one of them is the first.
+        // A client may have signed the same `jti` with another `iat`. Each is stored before the other
+        // is looked up, so at most one of them is the first. Only a fence orders a store before a
+        // load of another entry.
+        fence(Ordering::SeqCst);
         let first = self.number(proof.now.as_secs_f64());
         let mut others = (first..first + SLICES as u64).filter(|other| *other != number);
         let repeated = others.any(|other| self.slice(other).contains(hash, other));
