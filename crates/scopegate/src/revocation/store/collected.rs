@@ -23,7 +23,7 @@ impl Collected {
         let held = self.placed.len();
         if held == self.placed.capacity() {
             // Without the excess of a growing vector.
-            self.placed.reserve_exact(held.clamp(64, 2 * self.limit - held));
+            self.placed.reserve_exact(held.max(64).min(2 * self.limit - held));
         }
         self.placed.push(placed);
         if self.placed.len() >= 2 * self.limit {
@@ -74,6 +74,20 @@ mod tests {
         }
         assert_eq!(collected.len() + collected.omitted(), 100_000);
         assert!(collected.len() >= MIN_LIMIT);
+    }
+
+    #[test]
+    fn entries_beyond_any_capacity_are_counted() {
+        // Twice these capacities is a little more than a power of two.
+        for capacity in [1_025, 1_050, 16_400, 131_100] {
+            let store = Store::new(capacity);
+            let mut collected = Collected::new(&store);
+            for name in 0..=2 * capacity {
+                collected.push(placed(&store, name));
+                assert!(collected.placed.capacity() <= 2 * capacity);
+            }
+            assert_eq!((collected.len(), collected.omitted()), (capacity + 1, capacity), "{capacity}");
+        }
     }
 
     #[test]
