@@ -31,8 +31,8 @@ impl RevocationSource {
     /// Replaces all of the source's entries: adds these, and withdraws the others.
     ///
     /// A token that was revoked and is among these stays revoked at every moment, even if the store
-    /// is full. If there are more than twice the store's capacity, and more than 2,048, nothing is
-    /// withdrawn, because not all of them can be held to be compared.
+    /// is full. If more than twice the store's capacity, and more than 2,048, are given that have not
+    /// ended, nothing is withdrawn, because not all of them can be held to be compared.
     ///
     /// # Errors
     /// Returns [`RevocationError::Full`] if some were not stored.
@@ -56,7 +56,7 @@ impl RevocationSource {
     pub fn replacement(&self) -> RevocationReplacement {
         RevocationReplacement {
             source: self.clone(),
-            collected: Collected::new(&self.shared.store),
+            collected: self.collected(),
             issuers: NamedIssuers::default(),
         }
     }
@@ -77,8 +77,8 @@ impl RevocationReplacement {
 
     /// Makes these the entries of the source: adds them, and withdraws the others.
     ///
-    /// If there are more than twice the store's capacity, and more than 2,048, nothing is
-    /// withdrawn, because not all of them can be held to be compared.
+    /// If there are more than twice the store's capacity, and more than 2,048, that have not ended,
+    /// nothing is withdrawn, because not all of them can be held to be compared.
     ///
     /// # Errors
     /// Returns [`RevocationError::Full`] if some were not stored.

@@ -194,6 +194,11 @@ impl RevocationSource {
         self.shared.store.place(target, self.state.id)
     }
 
+    /// Begins to collect entries of the source.
+    pub(crate) fn collected(&self) -> Collected {
+        Collected::new(&self.shared.store, self.shared.clock.now().into())
+    }
+
     pub(crate) fn add(&self, all: Collected) -> Result<(), RevocationError> {
         let result = self.shared.store.add(all, self.shared.clock.now().into());
         self.report(result)

@@ -158,7 +158,7 @@ fn cached_token_is_looked_up_after_clock_is_set_back() {
         RevocableNames::new(&store, &read, &JsonObject::from_text("{}").unwrap()).unwrap()
     };
     let (ended, other) = (names("a"), names("b"));
-    let mut collected = Collected::new(&store);
+    let mut collected = Collected::new(&store, date(NOW));
     collected.push(store.place(&Revocation::token("i", "a").ends_at(date(NOW)).0, 0));
     store.add(collected, date(NOW + 31_536_000)).unwrap();
     for names in [&ended, &other] {

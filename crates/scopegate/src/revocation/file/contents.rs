@@ -119,7 +119,7 @@ impl Contents {
         file = reader.into_inner().into_inner();
         file.seek(SeekFrom::Start(earlier.complete.len))?;
         let mut next = Self { stamp, stamp_seen, read_at: look.at, unfinished: None, ..earlier.clone() };
-        let mut collected = Collected::new(&source.shared.store);
+        let mut collected = source.collected();
         let rest = look.max_len.saturating_sub(earlier.complete.len);
         next.read_lines(&mut buffered(file.take(rest)), begun, source, None, &mut collected)?;
         *before = Some(next);
@@ -165,7 +165,7 @@ impl Contents {
             has_grown: earlier.is_some_and(|earlier| earlier.complete == nothing),
         };
         let expected = earlier.map(|earlier| earlier.complete);
-        let mut collected = Collected::new(&source.shared.store);
+        let mut collected = source.collected();
         let mut reader = buffered(file.take(look.max_len));
         next.read_lines(&mut reader, begun, source, expected, &mut collected)?;
         *before = Some(next);

@@ -15,6 +15,7 @@ impl Store {
     pub(crate) fn add(&self, new: Collected, now: NumericDate) -> Result<(), RevocationError> {
         let omitted = new.omitted();
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        new.dropped().into_iter().for_each(|dropped| self.note_removed(dropped));
         let new = self.prepare(&mut writer, new.placed, self.len(), now);
         self.make_room(&mut writer, self.len() + new.len(), now);
         let not_stored = self.add_prepared(&mut writer, &new);
@@ -36,6 +37,7 @@ impl Store {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         // All of its entries are here, so none is missing.
         self.forget_removed(source);
+        new.dropped().into_iter().for_each(|dropped| self.note_removed(dropped));
         let others = || self.len() - self.len_of(source);
         let new = self.prepare(&mut writer, new.placed, others(), now);
         self.make_room(&mut writer, others() + new.len(), now);

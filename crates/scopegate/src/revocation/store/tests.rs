@@ -30,7 +30,7 @@ fn add(store: &Store, source: u16, targets: &[Target<'_>], now: u64) -> Result<(
 }
 
 fn collected(store: &Store, source: u16, targets: &[Target<'_>]) -> Collected {
-    let mut collected = Collected::new(store);
+    let mut collected = Collected::new(store, date(NOW));
     for target in targets {
         collected.push(store.place(target, source));
     }

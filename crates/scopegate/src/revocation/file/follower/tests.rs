@@ -351,6 +351,26 @@ fn lines_beyond_the_capacity_are_counted_and_withdraw_nothing() {
     file.assert_revoked("bc");
 }
 
+#[test]
+fn ended_lines_of_a_long_file_need_no_room() {
+    // RV04
+    let in_force: String = ('a'..='z').map(|name| A.replace("\"a\"", &format!("\"{name}\""))).collect();
+    let lines = |exp| (0..6_000).map(move |name| ending(&format!("old {name}"), exp)).collect::<String>();
+    // An append-only file after a restart.
+    let mut file = Fixture::with_capacity(2_000);
+    file.write([&lines(NOW - 600), &*in_force].concat()).reads("abcdefghijklmnopqrstuvwxyz");
+    file.write([&lines(NOW - 600), B].concat()).poll().unwrap();
+    file.reads("b");
+    // They are noted as removed: a clock that was ahead is set back.
+    file.now.store(NOW - 1, Ordering::Relaxed);
+    let error = file.poll().unwrap_err().to_string();
+    assert_eq!(error, "the store of 2000 revocations is full, 4001 not stored");
+
+    let mut file = Fixture::with_capacity(2_000);
+    let error = file.write([&lines(NOW - 599), B].concat()).poll().unwrap_err().to_string();
+    assert_eq!(error, "the store of 2000 revocations is full, 4001 not stored");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn file_without_a_name_is_read_and_reported() {
