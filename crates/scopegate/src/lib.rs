@@ -115,7 +115,7 @@
 //! | `scopegate_issuer_changes_total` | `change`: `trusted`, `replaced`, `distrusted`, `withdrawn`, `evicted`, `unused`, `lapsed` | changes of the trusted issuers while the verifier runs |
 //! | `scopegate_trusted_issuers` | `origin`: `application`, `resolver` | a gauge: trusted issuers, of the verifier that changed last |
 //! | `scopegate_revocations` | | a gauge: stored entries, of the store that changed last |
-//! | `scopegate_revocations_not_stored_total` | `source` | revocations that a full store rejected. Their tokens are accepted |
+//! | `scopegate_revocations_not_stored_total` | `source` | revocations that a full store, or the full share of a transmitter, rejected. Their tokens are accepted |
 //! | `scopegate_revocation_syncs_total` | `source`; `outcome`: `ok`, `failed` | attempts to read a source of revocations |
 //! | `scopegate_revocations_synced_timestamp_seconds` | `source` | a gauge: when the source was last complete and current, in seconds since 1970 |
 //! | `scopegate_revocations_malformed` | `source` | a gauge: malformed entries |

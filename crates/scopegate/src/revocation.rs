@@ -64,8 +64,9 @@ use crate::token::numeric_date::NumericDate;
 ///
 /// An entry ends 10 min after the token's `exp`, later than any leeway. If that is unknown, the
 /// entry stays until its source withdraws it. A full store rejects new entries and evicts none.
-/// Ended entries are removed while the store is more than three quarters full. Until then, they are
-/// in force again if the clock was ahead and is set back.
+/// Ended entries are removed while the store is more than three quarters full, or the share of their
+/// [transmitter](crate::Transmitter) is full. Until then, they are in force again if the clock was
+/// ahead and is set back.
 #[derive(Clone)]
 pub struct Revocations(Arc<Shared>);
 
@@ -259,7 +260,8 @@ impl RevocationsBuilder {
     /// Sets how many entries can be stored. Default: 1,000,000. Range: 1–16,777,216; other numbers
     /// are cut to it.
     ///
-    /// An empty store of the default capacity takes 130 KB, a full one 26 MB.
+    /// An empty store of the default capacity takes 130 KB, a full one 26 MB. A
+    /// [transmitter](crate::Transmitter) has a quarter at most.
     pub fn capacity(mut self, entries: usize) -> Self {
         self.capacity = entries.clamp(1, MAX_CAPACITY);
         self

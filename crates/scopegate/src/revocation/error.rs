@@ -12,6 +12,11 @@ pub enum RevocationError {
     /// counts the revocations that have no place.
     #[non_exhaustive]
     Full { capacity: usize, not_stored: usize },
+    /// The source has its share of the store, and nothing in the share has ended. `limit` is the
+    /// number of entries in the share. A transmitter of security events has a quarter of the
+    /// capacity, so that it cannot leave other sources without room.
+    #[non_exhaustive]
+    SourceFull { limit: usize, not_stored: usize },
     /// The name of a source of your own is `application` or begins with `file:`. Revocations by
     /// code and followed files have these names.
     #[non_exhaustive]
@@ -26,6 +31,9 @@ impl fmt::Display for RevocationError {
         match self {
             Self::Full { capacity, not_stored } => {
                 write!(f, "the store of {capacity} revocations is full, {not_stored} not stored")
+            }
+            Self::SourceFull { limit, not_stored } => {
+                write!(f, "the source's share of {limit} revocations is full, {not_stored} not stored")
             }
             Self::ReservedName { reserved } => {
                 write!(f, "expected another name for a source of revocations, `{reserved}` is reserved")

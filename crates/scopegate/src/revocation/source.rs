@@ -194,13 +194,18 @@ impl RevocationSource {
         self.shared.store.place(target, self.state.id)
     }
 
+    /// Limits the source to a share of the store.
+    pub(crate) fn limit_to_share(&self) {
+        self.shared.store.limit_to_share(self.state.id);
+    }
+
     /// Begins to collect entries of the source.
     pub(crate) fn collected(&self) -> Collected {
         Collected::new(&self.shared.store, self.shared.clock.now().into())
     }
 
     pub(crate) fn add(&self, all: Collected) -> Result<(), RevocationError> {
-        let result = self.shared.store.add(all, self.shared.clock.now().into());
+        let result = self.shared.store.add(self.state.id, all, self.shared.clock.now().into());
         self.report(result)
     }
 
@@ -211,9 +216,17 @@ impl RevocationSource {
     fn report(&self, result: Result<(), RevocationError>) -> Result<(), RevocationError> {
         metrics::revocations(self.shared.store.len());
         self.report_untrusted();
-        if let Err(RevocationError::Full { capacity, not_stored }) = result {
-            metrics::revocations_not_stored(&self.state.name, not_stored);
-            tracing::error!(source = %self.state.name, capacity, not_stored, "store of revocations is full");
+        match result {
+            Err(RevocationError::Full { capacity, not_stored }) => {
+                metrics::revocations_not_stored(&self.state.name, not_stored);
+                tracing::error!(source = %self.state.name, capacity, not_stored, "store of revocations is full");
+            }
+            Err(RevocationError::SourceFull { limit, not_stored }) => {
+                let source = self.name();
+                metrics::revocations_not_stored(source, not_stored);
+                tracing::error!(source, limit, not_stored, "share of a source of revocations is full");
+            }
+            _ => {}
         }
         result
     }

@@ -8,6 +8,7 @@
 mod change;
 pub(crate) mod collected;
 pub(crate) mod entry;
+mod share;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -47,6 +48,8 @@ pub(crate) struct Store {
 #[derive(Debug, Default)]
 struct SourcePart {
     entries: usize,
+    /// How many entries it may have, or `None` if only the capacity limits it.
+    limit: Option<usize>,
     /// The latest end of the ended entries that were removed or not stored. While the clock shows
     /// an earlier time, such an entry is missing.
     removed_end: u32,
@@ -78,6 +81,8 @@ struct Writer {
     next_swept: usize,
     /// When the first entry ends, at the earliest.
     earliest_end: Option<u32>,
+    /// The same of the sources that have a share.
+    earliest_in_share: HashMap<u16, u32>,
 }
 
 impl Store {

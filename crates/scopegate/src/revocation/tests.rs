@@ -160,7 +160,7 @@ fn cached_token_is_looked_up_after_clock_is_set_back() {
     let (ended, other) = (names("a"), names("b"));
     let mut collected = Collected::new(&store, date(NOW));
     collected.push(store.place(&Revocation::token("i", "a").ends_at(date(NOW)).0, 0));
-    store.add(collected, date(NOW + 31_536_000)).unwrap();
+    store.add(0, collected, date(NOW + 31_536_000)).unwrap();
     for names in [&ended, &other] {
         assert_eq!(names.find_in(&store, || date(NOW + 31_536_000)), None);
     }
@@ -202,6 +202,24 @@ fn full_store_is_returned_and_logged() {
     assert_eq!(error.to_string(), "the store of 1 revocations is full, 1 not stored");
     let logged = log.take();
     assert!(logged.contains("store of revocations is full") && logged.contains("not_stored=1"), "{logged}");
+}
+
+#[test]
+fn full_share_is_returned_and_logged() {
+    let log = testkit::Log::of_thread_without_times(tracing_subscriber::filter::LevelFilter::INFO);
+    let revocations = Revocations::builder().capacity(4).build();
+    let source = revocations.source("hub").unwrap();
+    source.limit_to_share();
+    source.revoke(Revocation::session("i", "s")).unwrap();
+    assert_eq!(log.take(), "");
+    let error = source.revoke(Revocation::session("i", "t")).unwrap_err();
+    assert_eq!(error, RevocationError::SourceFull { limit: 1, not_stored: 1 });
+    let logged = log.take();
+    for part in
+        ["ERROR", "share of a source of revocations is full", "source=\"hub\"", "limit=1", "not_stored=1"]
+    {
+        assert!(logged.contains(part), "{part}: {logged}");
+    }
 }
 
 #[test]

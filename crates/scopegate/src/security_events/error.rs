@@ -26,8 +26,8 @@ pub enum SecurityEventError {
     /// [`Transmitter::subject_issuer`](crate::Transmitter::subject_issuer).
     #[non_exhaustive]
     ForeignSubject { transmitter: String, found: Excerpt },
-    /// The SET is valid, and the store of revocations has no room. The transmitter should send it
-    /// again.
+    /// The SET is valid, and the store of revocations, or the transmitter's share, has no room. The
+    /// transmitter should send it again.
     NotStored(RevocationError),
 }
 

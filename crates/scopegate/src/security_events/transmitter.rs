@@ -17,6 +17,10 @@ use crate::security_events::poll::Polling;
 /// An issuer of security events. Pass it to
 /// [`SecurityEventsBuilder::transmitter`](crate::SecurityEventsBuilder::transmitter).
 ///
+/// A transmitter has a quarter of the [capacity](crate::RevocationsBuilder::capacity) at most, so
+/// that it leaves room for other sources. Further SETs get 503
+/// ([`RevocationError::SourceFull`](crate::RevocationError::SourceFull)) until entries have ended.
+///
 /// ```
 /// use scopegate::{Issuer, Transmitter};
 ///

@@ -26,7 +26,7 @@ fn subject(name: &str, issued_before: u64) -> Target<'_> {
 }
 
 fn add(store: &Store, source: u16, targets: &[Target<'_>], now: u64) -> Result<(), RevocationError> {
-    store.add(collected(store, source, targets), date(now))
+    store.add(source, collected(store, source, targets), date(now))
 }
 
 fn collected(store: &Store, source: u16, targets: &[Target<'_>]) -> Collected {
@@ -375,7 +375,7 @@ fn measure_a_million_entries() {
     let targets: Vec<Target<'_>> = names.iter().map(|name| token(name, Some(NOW + 60))).collect();
     let placed = collected(&store, 0, &targets);
     let begin = std::time::Instant::now();
-    store.add(placed, date(NOW)).unwrap();
+    store.add(0, placed, date(NOW)).unwrap();
     println!("REVOCATION added at once: {:.0} ms", begin.elapsed().as_secs_f64() * 1e3);
     let bytes: usize = store
         .shards

@@ -279,6 +279,31 @@ fn full_store_asks_transmitter_to_repeat() {
 }
 
 #[test]
+fn transmitter_leaves_room_for_others() {
+    let revocations = Revocations::builder().capacity(8).build();
+    let verifier = verifier(&revocations);
+    let events = SecurityEvents::builder(&verifier)
+        .transmitter(transmitter())
+        .transmitter(hub().subject_issuer(ISSUER));
+    let events = events.start().unwrap();
+    let revoke = |transmitter: &str, user: &str| {
+        let set = about(transmitter, Mint::SESSION_REVOKED, json!({}), iss_sub(ISSUER, user));
+        ready(events.receive(set.claim("jti", user).compact()))
+    };
+    for user in ["user-2", "user-3"] {
+        assert!(matches!(revoke(HUB, user), Ok(Received::Applied { revocations: 1, .. })));
+    }
+    let error = revoke(HUB, "user-1").unwrap_err();
+    assert_eq!(error.to_string(), "the source's share of 2 revocations is full, 1 not stored");
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
+    accepted(&verifier, &token());
+    assert!(matches!(revoke(ISSUER, "user-1"), Ok(Received::Applied { revocations: 1, .. })));
+    assert!(testkit::rejected(&verifier, &token()).to_string().contains("revoked"));
+    let sessions = (0..5).map(|n| scopegate::Revocation::session(ISSUER, n.to_string()));
+    assert_eq!(revocations.revoke_all(sessions), Ok(()), "the application has no share");
+}
+
+#[test]
 fn entry_stays_without_a_longest_lifetime() {
     // RV04
     let now = Arc::new(AtomicU64::new(NOW));
