@@ -45,9 +45,9 @@ use crate::revocation::{FILE_PREFIX, Revocations};
 ///   grown for a minute.
 /// - A malformed line is reported with its number, and costs no other line. While there is one,
 ///   nothing is withdrawn.
-/// - If the file is missing, too large or cannot be read, all entries stay, and it is reported. A
-///   read that takes longer than 10 s is reported too, such as one of a hung mount. The same holds for an empty file that had lines before. An empty line withdraws all entries.
-///
+/// - If the file is missing, too large or cannot be read, all entries stay, and it is reported. The
+///   same holds for an empty file that had lines before. An empty line withdraws all entries.
+/// - A read that takes longer than 10 s is reported too, such as a read of a hung mount.
 /// - If the file is replaced but its path leads to the old one, it is reported. That happens if a
 ///   single file is mounted into a container, so mount its directory.
 ///
