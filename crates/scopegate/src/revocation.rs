@@ -65,7 +65,8 @@ use crate::token::numeric_date::NumericDate;
 /// An entry ends 10 min after the token's `exp`, later than any leeway. If that is unknown, the
 /// entry stays until its source withdraws it. A full store rejects new entries and evicts none.
 /// Ended entries are removed while the store is more than three quarters full, or the share of their
-/// [transmitter](crate::Transmitter) is full. Until then, they are in force again if the clock was ahead and is set back.
+/// [transmitter](crate::Transmitter) is full. Until then, they are in force again if the clock was
+/// ahead and is set back.
 #[derive(Clone)]
 pub struct Revocations(Arc<Shared>);
 

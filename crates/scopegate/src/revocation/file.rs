@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::error::config::ConfigError;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
+use crate::keys::refresh::catch_panic::ignore_panic;
 use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::file::follower::{FollowError, Follower};
 use crate::revocation::file::task::{FileTask, SLOW_AFTER};
@@ -44,9 +45,9 @@ use crate::revocation::{FILE_PREFIX, Revocations};
 ///   grown for a minute.
 /// - A malformed line is reported with its number, and costs no other line. While there is one,
 ///   nothing is withdrawn.
-/// - If the file is missing, too large or cannot be read, all entries stay, and it is reported. A
-///   read that takes longer than 10 s is reported too, such as one of a hung mount. The same holds for an empty file that had lines before. An empty line withdraws all entries.
-///
+/// - If the file is missing, too large or cannot be read, all entries stay, and it is reported. The
+///   same holds for an empty file that had lines before. An empty line withdraws all entries.
+/// - A read that takes longer than 10 s is reported too, such as a read of a hung mount.
 /// - If the file is replaced but its path leads to the old one, it is reported. That happens if a
 ///   single file is mounted into a container, so mount its directory.
 ///
@@ -102,8 +103,9 @@ impl Revocations {
     /// Reads a file of revocations, and follows it in a background task until the last clone of
     /// this is dropped.
     ///
-    /// The file is a source of its own, named `file:` and its path. Its task lives on the runtime that this
-    /// is called on.
+    /// The file is a source of its own, named `file:` and its path. Its task lives on the runtime that
+    /// this is called on. If the future is dropped before it is ready, such as by a timeout, the file
+    /// is not followed.
     ///
     /// ```
     /// use scopegate::{RevocationFile, Revocations};
@@ -123,20 +125,20 @@ impl Revocations {
     /// # Errors
     /// Returns [`ConfigError::RevocationsNotRead`] if the file cannot be read now or within a
     /// minute, was removed while it is mounted, or has more entries than the store has room for.
-    /// Then it is not followed. Malformed lines are no error: they are reported. Returns [`ConfigError::OutOfRange`] for a setting, and for a file that is
-    /// followed already. Returns [`ConfigError::NoRuntime`] outside of a Tokio runtime.
+    /// Then it is not followed. Malformed lines are no error: they are reported. Returns
+    /// [`ConfigError::OutOfRange`] for a setting, and for a file that is followed already. Returns
+    /// [`ConfigError::NoRuntime`] outside of a Tokio runtime.
     pub async fn follow_file(&self, file: RevocationFile) -> Result<(), ConfigError> {
         let path = file.path.display().to_string();
-        let Following { task, first, source, follower } = self.spawn(file)?;
-        let error: Box<dyn std::error::Error + Send + Sync> = match first.await {
+        let mut following = self.spawn(file)?;
+        let error: Box<dyn std::error::Error + Send + Sync> = match (&mut following.first).await {
             Ok(Ok(())) => {
-                self.keep(task);
+                self.keep(following);
                 return Ok(());
             }
             Ok(Err(error)) => Box::new(error),
             Err(error) => Box::new(error),
         };
-        source.abandon(follower);
         Err(ConfigError::RevocationsNotRead { path, source: error })
     }
 
@@ -150,7 +152,7 @@ impl Revocations {
     /// Returns [`ConfigError::OutOfRange`] for a setting, and for a file that is followed already.
     /// Returns [`ConfigError::NoRuntime`] outside of a Tokio runtime.
     pub fn follow_file_lazy(&self, file: RevocationFile) -> Result<(), ConfigError> {
-        self.keep(self.spawn(file)?.task);
+        self.keep(self.spawn(file)?);
         Ok(())
     }
 
@@ -179,20 +181,35 @@ impl Revocations {
             _ended: FeedEndedGuard::of_task(&source, follower),
         };
         let task = AbortOnDrop(runtime.spawn(task.run()).abort_handle());
-        Ok(Following { task, first, source, follower })
+        Ok(Following { unless_kept: AbandonGuard(Some((source, follower))), task, first })
     }
 
-    fn keep(&self, task: AbortOnDrop) {
-        self.0.adding.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    /// Follows the file until the store is dropped.
+    fn keep(&self, mut following: Following) {
+        following.unless_kept.0 = None;
+        self.0.adding.lock().unwrap_or_else(PoisonError::into_inner).push(following.task);
     }
 }
 
 /// A file whose first read is under way.
 struct Following {
+    /// First, because the end of a task is no failure of a source that was abandoned.
+    unless_kept: AbandonGuard,
     task: AbortOnDrop,
     first: oneshot::Receiver<Result<(), FollowError>>,
-    source: RevocationSource,
-    follower: u64,
+}
+
+/// Abandons the source if the file is not followed: its first read has failed, or the caller has
+/// stopped waiting for it.
+struct AbandonGuard(Option<(RevocationSource, u64)>);
+
+impl Drop for AbandonGuard {
+    fn drop(&mut self) {
+        if let Some((source, follower)) = self.0.take() {
+            // The recorder of metrics is the application's.
+            ignore_panic(|| source.abandon(follower));
+        }
+    }
 }
 
 impl RevocationFile {

@@ -270,9 +270,13 @@ impl RevocationSource {
         self.shared.update_freshness();
     }
 
-    /// Forgets the state of the feed, so that readiness and freshness no longer depend on it.
+    /// Forgets the state of the feed that has this number, so that readiness and freshness no longer
+    /// depend on it.
     pub(super) fn abandon(&self, follower: u64) {
-        self.state.unfollow(follower);
+        if !self.state.unfollow(follower) && self.state.followed_by.load(Ordering::Relaxed) != 0 {
+            // The task has ended, and another one follows the source.
+            return;
+        }
         *self.state.feed() = Feed::default();
         *self.state.issuers() = Issuers::default();
         metrics::revocations_malformed(&self.state.name, 0);

@@ -126,6 +126,9 @@ impl Receiver {
             expected: "one receiver for each transmitter",
             found: taken.name().to_owned(),
         })?;
+        for transmitting in by_name.values() {
+            transmitting.source.limit_to_share();
+        }
         Ok(Self {
             verifier: verifier.clone(),
             registry: Registry::new(declared),

@@ -179,7 +179,7 @@ impl List {
         }
     }
 
-    /// For the task: waits until a fetch is due, and begins it. An idle list is not fetched.
+    /// For the task: waits until a fetch is due.
     pub(super) async fn wait_until_due(&self) {
         loop {
             let due = self.state().due;

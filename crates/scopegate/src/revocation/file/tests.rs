@@ -92,3 +92,53 @@ async fn start_does_not_wait_for_a_hung_read() {
     hanging.revocations.follow_file(hanging.file()).await.unwrap();
     assert_eq!(hanging.status().entries, 1);
 }
+
+#[tokio::test]
+async fn cancelled_start_leaves_no_requirement() {
+    // RV08, RV09
+    let hanging = Hanging::new("cancelled-start");
+    let follow = || hanging.revocations.follow_file(hanging.file().max_feed_age(Duration::from_secs(5)));
+    hanging.hang(true);
+    // Once before the task has run, and once while it reads.
+    for reads in [false, true] {
+        {
+            let mut start = std::pin::pin!(follow());
+            let begun = tokio::time::timeout(Duration::ZERO, &mut start).await;
+            assert!(begun.is_err(), "it waits");
+            assert!(!hanging.revocations.status().ready);
+            if reads {
+                tokio::select! {
+                    _ = start => unreachable!("the read hangs"),
+                    () = hanging.until(|status| status.last_failure.is_some()) => {}
+                }
+            }
+        }
+        // The task ends.
+        tokio::task::yield_now().await;
+        let status = hanging.revocations.status();
+        assert!(status.ready && status.fresh, "{status:?}");
+        assert_eq!(hanging.status().last_failure, None);
+    }
+    hanging.hang(false);
+    follow().await.unwrap();
+    assert!(hanging.revocations.status().fresh && hanging.status().entries == 1);
+}
+
+#[test]
+fn late_cancellation_leaves_the_next_follower() {
+    let hanging = Hanging::new("late-cancellation");
+    let follow = || hanging.revocations.follow_file(hanging.file().max_feed_age(Duration::from_secs(5)));
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    hanging.hang(true);
+    let mut first = Box::pin(follow());
+    let ended = runtime();
+    ended.block_on(async {
+        assert!(tokio::time::timeout(Duration::ZERO, &mut first).await.is_err(), "it waits");
+    });
+    drop(ended);
+    hanging.hang(false);
+    let next = runtime();
+    next.block_on(follow()).unwrap();
+    drop(first);
+    assert_eq!(hanging.status().max_feed_age, Some(Duration::from_secs(5)));
+}

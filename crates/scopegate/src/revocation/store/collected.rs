@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn ended_entries_are_dropped_before_others() {
-        // RV04. They end at 1,600 and 1,601.
+        // RV04
         for (now, omitted, dropped) in
             [(1_601, 0, Some(1_601)), (1_600, 1_000, Some(1_600)), (1_599, 2_000, None)]
         {
@@ -146,6 +146,7 @@ mod tests {
             let mut collected = Collected::new(&store, date(now));
             for name in 0..4_000 {
                 collected.push(match name % 4 {
+                    // They end at 1,601 and 1,600.
                     0 => ending(&store, name, Some(1_001)),
                     1 => ending(&store, name, Some(1_000)),
                     _ => placed(&store, name),
@@ -159,8 +160,9 @@ mod tests {
 
     #[test]
     fn ended_entries_are_held_while_there_is_room() {
-        // RV04. The clock may be ahead.
+        // RV04
         let store = Store::new(2_000);
+        // The clock may be ahead.
         let mut collected = Collected::new(&store, date(1_600));
         (0..3_999).for_each(|name| collected.push(ending(&store, name, Some(1_000))));
         assert_eq!((collected.len(), collected.dropped()), (3_999, None));

@@ -101,7 +101,9 @@ mod tests {
 
     fn collected(store: &Store, source: u16, targets: &[Target<'_>]) -> Collected {
         let mut collected = Collected::new(store, date(NOW));
-        targets.iter().for_each(|target| collected.push(store.place(target, source)));
+        for target in targets {
+            collected.push(store.place(target, source));
+        }
         collected
     }
 
@@ -176,8 +178,9 @@ mod tests {
 
     #[test]
     fn ended_entries_make_room_in_the_share() {
-        // RV04. The store is far from full.
+        // RV04
         let store = limited(400);
+        // The store is far from full.
         let names: Vec<String> = (0..101).map(|name| name.to_string()).collect();
         let ending: Vec<_> = names.iter().map(|name| subject(name, NOW, Some(NOW))).collect();
         store.add(LIMITED, collected(&store, LIMITED, &ending[..100]), date(NOW)).unwrap();

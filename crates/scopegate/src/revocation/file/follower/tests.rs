@@ -353,9 +353,10 @@ fn lines_beyond_the_capacity_are_counted_and_withdraw_nothing() {
 
 #[test]
 fn ended_lines_of_a_long_file_need_no_room() {
-    // RV04, RV09. An append-only file after a restart.
+    // RV04
     let in_force: String = ('a'..='z').map(|name| A.replace("\"a\"", &format!("\"{name}\""))).collect();
     let lines = |exp| (0..6_000).map(move |name| ending(&format!("old {name}"), exp)).collect::<String>();
+    // An append-only file after a restart.
     let mut file = Fixture::with_capacity(2_000);
     file.write([&lines(NOW - 600), &*in_force].concat()).reads("abcdefghijklmnopqrstuvwxyz");
     file.write([&lines(NOW - 600), B].concat()).poll().unwrap();
