@@ -117,7 +117,6 @@ impl Receiver {
             declared.push(Arc::clone(&member.issuer));
             by_name.insert(name, Transmitting { member, source, issuers });
         }
-        by_name.values().for_each(|transmitting: &Transmitting| transmitting.source.limit_to_share());
         // Last, because a claim that ends is reported.
         let sources = by_name.values().map(|transmitting| &transmitting.source);
         let claims = RevocationSource::claim_all(sources, "its receiver was dropped");
