@@ -5,7 +5,8 @@ pub(crate) mod header;
 pub(crate) mod key_name;
 pub(crate) mod numeric_date;
 
-use scopegate_proto::jws::{CompactJws, JwsError};
+use scopegate_proto::json::JsonObject;
+use scopegate_proto::jws::{CompactJws, JwsError, Part};
 
 use crate::error::Error;
 
@@ -28,4 +29,9 @@ pub(crate) fn split_document(token: &[u8], max_length: usize) -> Result<CompactJ
         // There is no other variant. A future variant means a malformed token, too.
         _ => Error::NotThreeParts { found: 0 },
     })
+}
+
+/// Reads the payload of a token as JSON.
+pub(crate) fn read_payload(parts: &CompactJws) -> Result<JsonObject<'_>, Error> {
+    JsonObject::from_slice(parts.payload()).map_err(|found| Error::InvalidJson { part: Part::Payload, found })
 }

@@ -24,9 +24,9 @@ use crate::keys::fetch::transport::TransportConfig;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 use crate::revocation::Revocations;
 use crate::scope::hierarchy::ScopeHierarchy;
-#[cfg(feature = "http")]
-use crate::verifier::BoundTokens;
 use crate::verifier::Verifier;
+#[cfg(feature = "http")]
+use crate::verifier::bound::BoundTokens;
 use crate::verifier::hooks::Hooks;
 use crate::verifier::member::MemberFactory;
 #[cfg(feature = "fetch")]
