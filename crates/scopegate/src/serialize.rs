@@ -98,7 +98,7 @@ impl Serialize for RevocationStatus {
 impl Serialize for RevocationSourceStatus {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let synced_at = self.synced_at.map(|at| NumericDate::from(at).as_secs());
-        let mut object = serializer.serialize_struct("RevocationSourceStatus", 12)?;
+        let mut object = serializer.serialize_struct("RevocationSourceStatus", 13)?;
         object.serialize_field("name", &self.name)?;
         object.serialize_field("entries", &self.entries)?;
         object.serialize_field("synced_at", &synced_at)?;
@@ -111,6 +111,7 @@ impl Serialize for RevocationSourceStatus {
         object.serialize_field("untrusted", &self.untrusted)?;
         object.serialize_field("untrusted_issuers", &self.untrusted_issuers)?;
         object.serialize_field("incomplete", &self.incomplete)?;
+        object.serialize_field("held", &self.held)?;
         object.end()
     }
 }
@@ -264,6 +265,7 @@ mod tests {
             untrusted: 2,
             untrusted_issuers: vec!["https://issuer.example/".to_owned()],
             incomplete: true,
+            held: 4,
         };
         let status =
             RevocationStatus { ready: true, fresh: false, entries: 3, capacity: 100, sources: vec![source] };
@@ -285,6 +287,7 @@ mod tests {
                 "untrusted": 2,
                 "untrusted_issuers": ["https://issuer.example/"],
                 "incomplete": true,
+                "held": 4,
             }],
         });
         assert_eq!(to_value(status).unwrap(), expected);

@@ -63,6 +63,8 @@ pub(crate) struct Feed {
     pub(crate) last_failure: Option<String>,
     /// Why the entries may differ from the source's data, although it was read.
     pub(crate) degraded: Option<String>,
+    /// The number of polled security events that wait for a key.
+    pub(crate) held: usize,
     /// The number of malformed entries, and the first of them.
     pub(crate) malformed: (usize, Vec<String>),
 }
@@ -207,6 +209,12 @@ impl RevocationSource {
     /// file does it by itself.
     pub fn is_incomplete(&self) -> bool {
         self.shared.store.lacks_entries(self.state.id, || self.shared.clock.now().into())
+    }
+
+    /// Sets the number of polled security events that wait for a key.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn held(&self, events: usize) {
+        self.state.feed().held = events;
     }
 
     pub(crate) fn place(&self, target: &Target<'_>) -> Placed {

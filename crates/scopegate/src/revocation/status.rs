@@ -58,6 +58,9 @@ pub struct RevocationSourceStatus {
     /// ahead when they were removed. A followed file is read again, other sources have to
     /// [add](crate::RevocationSource::is_incomplete) their entries again.
     pub incomplete: bool,
+    /// How many polled security events wait for a key that the transmitter does not publish. Their
+    /// revocations are missing. 0 for other sources.
+    pub held: usize,
 }
 
 impl RevocationSourceStatus {
@@ -77,6 +80,7 @@ impl RevocationSourceStatus {
             untrusted: untrusted.entries,
             untrusted_issuers: untrusted.names,
             incomplete: source.is_incomplete(),
+            held: feed.held,
         }
     }
 }
