@@ -45,6 +45,11 @@ pub enum RedisError {
     /// entries. Publish the revocations again.
     #[non_exhaustive]
     Lost { key: String },
+    /// Nothing was ever published to this server, database and prefix. The server may have lost its
+    /// data before this process started. If there are no revocations,
+    /// [publish an empty list](crate::RedisRevocations::publish_all).
+    #[non_exhaustive]
+    NothingPublished { key: String },
     /// A revocation cannot be published: its name is empty, or it has more than 16 KiB.
     #[non_exhaustive]
     InvalidRevocation { source: InvalidRevocation },
@@ -117,6 +122,11 @@ impl fmt::Display for RedisError {
             Self::Lost { key } => {
                 write!(f, "the server lost its revocations: expected the key {key}, found none")
             }
+            Self::NothingPublished { key } => write!(
+                f,
+                "nothing was published to the server: expected the key {key}, found none; \
+                 if there are no revocations, publish an empty list"
+            ),
             Self::InvalidRevocation { .. } => f.write_str("the revocation cannot be published"),
             Self::NotStored { .. } => f.write_str("not all revocations were stored"),
             Self::NotFollowed { .. } => f.write_str("the feed could not be started"),

@@ -103,12 +103,15 @@ impl RedisRevocations {
     ///
     /// # Errors
     /// Returns an error if they cannot be loaded now, or within 10 min. Then they are not followed.
-    /// Malformed entries are no error: they are reported. Returns [`RedisError::NotFollowed`], and
-    /// changes nothing, if they are followed already.
+    /// Malformed entries are no error: they are reported. Returns [`RedisError::NothingPublished`] if
+    /// the server has no data, which it may have lost. [Publish an empty list](Self::publish_all) if
+    /// there are no revocations. Returns [`RedisError::NotFollowed`], and changes nothing, if they are
+    /// followed already.
     pub async fn follow(&self, revocations: &Revocations) -> Result<(), RedisError> {
         self.check()?;
         let source = self.source(revocations)?;
         let claim = claim(&source)?;
+        source.degraded(None);
         let mut connection = Connection::open(&self.redis).await?;
         let mut reader = Reader::new(self.redis.clone(), self.keys());
         reader.sync(&mut connection, &source).await?;
@@ -118,7 +121,8 @@ impl RedisRevocations {
         Ok(())
     }
 
-    /// Follows a server that may be unreachable now. Otherwise like [`follow`](Self::follow).
+    /// Follows a server that may be unreachable or without data now. Otherwise like
+    /// [`follow`](Self::follow).
     ///
     /// Until the revocations were loaded once, [`Verifier::status`](scopegate::Verifier::status) is
     /// not ready. Tokens are accepted, or rejected with 503 if there is a
@@ -131,6 +135,7 @@ impl RedisRevocations {
         self.check()?;
         let source = self.source(revocations)?;
         let claim = claim(&source)?;
+        source.degraded(None);
         self.start(source, claim, Reader::new(self.redis.clone(), self.keys()));
         Ok(())
     }
@@ -150,8 +155,8 @@ impl RedisRevocations {
 
     /// Publishes revocations, 250 in each step. Other calls take turns with the steps.
     ///
-    /// An empty list prepares an empty server. Readers then no longer report that it has lost its
-    /// data.
+    /// An empty list prepares a server without data, and says that there are no revocations. Before
+    /// that, a reader cannot know whether the server has lost them.
     ///
     /// # Errors
     /// Returns an error as [`publish`](Self::publish) does. Some may be stored.
