@@ -57,20 +57,27 @@ async fn send(api: &Authorizer, proof: &str) -> Result<AcceptedRequest, Rejectio
 
 /// Returns the record of a new request's proof.
 async fn used_proof() -> UsedProof {
+    used_proofs(1).await.remove(0)
+}
+
+async fn used_proofs(count: usize) -> Vec<UsedProof> {
     #[derive(Clone, Default)]
-    struct Seen(Arc<Mutex<Option<UsedProof>>>);
+    struct Seen(Arc<Mutex<Vec<UsedProof>>>);
     impl ReplayStore for Seen {
         fn record(
             &self,
             proof: UsedProof,
         ) -> Pin<Box<dyn Future<Output = Result<ProofUse, ReplayStoreError>> + Send>> {
-            *self.0.lock().unwrap() = Some(proof);
+            self.0.lock().unwrap().push(proof);
             Box::pin(ready(Ok(ProofUse::First)))
         }
     }
     let seen = Seen::default();
-    let _ = send(&api(seen.clone(), KEY.jwk()), &proof()).await.unwrap();
-    seen.0.lock().unwrap().unwrap()
+    let api = api(seen.clone(), KEY.jwk());
+    for _ in 0..count {
+        let _ = send(&api, &proof()).await.unwrap();
+    }
+    seen.0.lock().unwrap().drain(..).collect()
 }
 
 async fn store(server: &Server) -> RedisReplayStore {

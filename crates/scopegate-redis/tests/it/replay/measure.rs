@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use scopegate::{ProofUse, ReplayStore as _};
 
-use crate::replay::{store, used_proof};
+use crate::replay::{store, used_proofs};
 use crate::server::server;
 
 /// Prints the figures of docs/design/dpop-redis.md.
@@ -14,10 +14,7 @@ async fn measure_10_000_proofs() {
     const PROOFS: usize = 10_000;
     let server = server!();
     let store = store(&server).await;
-    let mut proofs = Vec::new();
-    for _ in 0..PROOFS {
-        proofs.push(used_proof().await);
-    }
+    let proofs = used_proofs(PROOFS).await;
     let used = async || -> u64 {
         let text: String = server.command(&["INFO", "memory"]).await;
         let used = text.lines().find_map(|line| line.strip_prefix("used_memory:"));
