@@ -43,9 +43,9 @@
 //!
 //! # Used proofs
 //!
-//! Use [`RedisReplayStore`] if several instances accept sender-constrained tokens (DPoP), so that all
-//! of them together accept a proof once. Each request with a proof waits for one command. If the server
-//! cannot record it, the request gets a 503. Bearer tokens are not affected.
+//! Use [`RedisReplayStore`] if several instances accept sender-constrained tokens (DPoP), so that
+//! all of them together accept a proof once. Each request with a proof waits for one command. If the
+//! server cannot record it, the request gets a 503. Bearer tokens are not affected.
 //!
 //! # Server
 //!
