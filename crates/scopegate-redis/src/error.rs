@@ -41,6 +41,11 @@ pub enum RedisError {
     /// The server sent a response of another form.
     #[non_exhaustive]
     UnexpectedResponse { expected: &'static str },
+    /// The server removes keys when its memory is full, so used proofs would be accepted again. Set
+    /// its `maxmemory-policy` to `noeviction`, or call
+    /// [`allow_eviction`](crate::RedisReplayStoreBuilder::allow_eviction).
+    #[non_exhaustive]
+    EvictsKeys { policy: Excerpt },
     /// The server has no revocations any more, but had some before. A running reader keeps its
     /// entries. Publish the revocations again.
     #[non_exhaustive]
@@ -119,6 +124,9 @@ impl fmt::Display for RedisError {
             }
             Self::Rejected { code, detail } => write!(f, "command rejected with {code}: {detail}"),
             Self::UnexpectedResponse { expected } => write!(f, "unexpected response: expected {expected}"),
+            Self::EvictsKeys { policy } => {
+                write!(f, "the server evicts keys: expected the policy noeviction, found {policy}")
+            }
             Self::Lost { key } => {
                 write!(f, "the server lost its revocations: expected the key {key}, found none")
             }

@@ -24,6 +24,7 @@ use tokio::sync::Mutex;
 
 use crate::connection::Redis;
 use crate::connection::open::Connection;
+use crate::connection::prefix::check_prefix;
 use crate::error::{Chain, RedisError};
 use crate::revocations::publish::Change;
 use crate::revocations::reader::{BLOCK, Reader};
@@ -208,11 +209,7 @@ impl RedisRevocations {
         if !(100..=1_000_000).contains(&self.stream_length) {
             return error("stream length", "100 to 1,000,000", self.stream_length.to_string());
         }
-        let is_prefix = (1..=100).contains(&self.prefix.len())
-            && !self.prefix.contains(|c: char| c == '{' || c == '}' || c.is_control());
-        if !is_prefix {
-            return error("key prefix", "1 to 100 characters without braces", format!("{:?}", self.prefix));
-        }
+        check_prefix(&self.prefix)?;
         let Some(age) = self.max_feed_age else { return Ok(()) };
         let found = format!("{} s", age.as_secs_f64());
         let (from, to) = (Duration::from_secs(5), Duration::from_secs(30 * 24 * 3_600));

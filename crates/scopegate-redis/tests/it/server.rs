@@ -215,8 +215,12 @@ impl Proxy {
         self.is_cut.send_replace(false);
     }
 
+    pub(crate) fn redis(&self) -> Redis {
+        Redis::new(&format!("redis://{}", self.address)).unwrap()
+    }
+
     pub(crate) fn shared(&self) -> RedisRevocations {
-        RedisRevocations::new(&Redis::new(&format!("redis://{}", self.address)).unwrap())
+        RedisRevocations::new(&self.redis())
     }
 }
 
