@@ -17,6 +17,7 @@ use http::Method;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer, Vary};
 
 use crate::config::allowed_host::AllowedHost;
+use crate::dpop::DPOP_NONCE;
 use crate::pool::registry::{Pools, not_found};
 use crate::server::host::{is_local_origin, require_known_host};
 
@@ -49,7 +50,9 @@ fn cross_origin() -> CorsLayer {
     let layer = CorsLayer::new()
         .allow_origin(local)
         .allow_methods([Method::GET, Method::POST])
-        .allow_headers(headers);
+        .allow_headers(headers)
+        // Scripts need the nonce for their next proof.
+        .expose_headers([DPOP_NONCE]);
     // No `Vary`: by default the key set has no caching headers, and this machine has no shared cache.
     layer.vary(Vary::list([]))
 }

@@ -113,10 +113,12 @@ mod rehearsal;
 
 mod endpoints;
 mod client_auth;
+mod dpop;
 mod pool;
 mod push;
 mod server;
 
+mod proof;
 mod mint;
 mod config;
 mod keys;
@@ -131,10 +133,12 @@ pub use config::error::ConfigError;
 pub use config::{Config, PoolConfig};
 pub use fault::Fault;
 pub use keys::algorithm::{Algorithm, UnknownAlgorithm};
+pub use keys::certificate::{Certificate, InvalidCertificate};
 pub use keys::signing_key::SigningKey;
 pub use local_issuer::{LocalIssuer, StartError};
 pub use mint::Mint;
 pub use pool::Pool;
+pub use proof::Proof;
 pub use rehearsal::Rehearsal;
 pub use rehearsal::event::Event;
 pub use rehearsal::report::Report;

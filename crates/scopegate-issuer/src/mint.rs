@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use self::damage::Damage;
 use self::shape::Shape;
 use crate::clock;
+use crate::keys::certificate::Certificate;
 use crate::keys::pool_keys::PoolKeys;
 use crate::keys::signing_key::SigningKey;
 
@@ -118,6 +119,30 @@ impl Mint {
         let issuer = self.claims.get("iss").and_then(Value::as_str).unwrap_or_default();
         let uri = format!("{issuer}/status-list");
         self.claim("status", json!({ "status_list": { "idx": index, "uri": uri } }))
+    }
+
+    /// Binds the token to this key by `cnf.jkt` (DPoP, RFC 9449 §6.1). Requests with the token need a
+    /// [`Proof`](crate::Proof) of the key.
+    ///
+    /// A token may be bound to a key and to a [certificate](Self::with_certificate).
+    pub fn with_dpop_key(self, key: &SigningKey) -> Self {
+        let jkt = key.thumbprint();
+        self.confirmed_by("jkt", &jkt)
+    }
+
+    /// Binds the token to this certificate by `cnf.x5t#S256` (RFC 8705 §3.1).
+    pub fn with_certificate(self, certificate: &Certificate) -> Self {
+        self.confirmed_by("x5t#S256", certificate.thumbprint())
+    }
+
+    /// Sets a member of `cnf`, and keeps the others.
+    pub(crate) fn confirmed_by(mut self, name: &str, thumbprint: &str) -> Self {
+        let mut members = match self.claims.remove("cnf") {
+            Some(Value::Object(members)) => members,
+            _ => Map::new(),
+        };
+        members.insert(name.to_owned(), thumbprint.into());
+        self.claim("cnf", members)
     }
 
     /// Sets a claim to a value of any type.
@@ -265,7 +290,7 @@ fn encode(part: impl AsRef<[u8]>) -> String {
 
 /// Returns a UUID of version 4 (RFC 9562). It is not secret, so any source of randomness is
 /// sufficient.
-fn random_uuid() -> String {
+pub(crate) fn random_uuid() -> String {
     uuid(fastrand::u128(..))
 }
 

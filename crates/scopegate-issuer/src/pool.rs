@@ -264,6 +264,12 @@ impl Pool {
         self.state.plan_token_fault(FaultPlan::Well);
     }
 
+    /// Replaces the nonce that DPoP proofs for a token must have, if the pool
+    /// [requires nonces](crate::PoolConfig::dpop_nonces). The earlier nonce is rejected from now on.
+    pub fn renew_dpop_nonce(&self) {
+        self.state.dpop().renew_nonce();
+    }
+
     /// Returns the number of requests for the key set, including faults and 304.
     pub fn jwks_fetches(&self) -> u64 {
         self.state.jwks_fetches()

@@ -31,6 +31,10 @@ pub(crate) enum OAuthError {
     MissingToken,
     UnsupportedTokenType,
     TokenOfAnotherClient,
+    MissingDpopProof,
+    InvalidDpopProof,
+    UseDpopNonce,
+    TooManyProofs,
 }
 
 impl OAuthError {
@@ -57,6 +61,10 @@ impl OAuthError {
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::TokenOfAnotherClient => "invalid_grant",
             Self::MalformedScope | Self::ScopeNotAllowed => "invalid_scope",
+            // RFC 9449 §5, §8
+            Self::MissingDpopProof | Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
+            Self::TooManyProofs => "temporarily_unavailable",
         }
     }
 
@@ -84,6 +92,10 @@ impl OAuthError {
             Self::TokenOfAnotherClient => "the token was issued to another client",
             Self::UnsupportedGrant => "only client_credentials is supported",
             Self::MalformedScope => "the scope is malformed",
+            Self::MissingDpopProof => "the client must send a DPoP proof",
+            Self::InvalidDpopProof => "the DPoP proof is not valid for this request or was used before",
+            Self::UseDpopNonce => "the DPoP proof must have the nonce in DPoP-Nonce",
+            Self::TooManyProofs => "too many DPoP proofs were used in the last minute",
             Self::ScopeNotAllowed => "a scope is unknown or not attached to the client",
         }
     }
@@ -93,12 +105,14 @@ impl OAuthError {
     /// Wrong credentials or another scheme in the `Authorization` header get 401 with a challenge.
     /// Missing credentials get 401 as well, so that the challenge names a supported scheme. Wrong
     /// credentials in the body get 400, as from Cognito: 401 requires a challenge (RFC 9110
-    /// §15.5.2), and there is no scheme for them. All other errors get 400.
+    /// §15.5.2), and there is no scheme for them. A full store of proofs gets 503, and all other errors
+    /// get 400.
     fn status(self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::UnsupportedScheme | Self::WrongBasicCredentials => {
                 StatusCode::UNAUTHORIZED
             }
+            Self::TooManyProofs => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         }
     }

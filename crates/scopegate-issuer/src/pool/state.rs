@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::clock::Clock;
 use crate::config::PoolConfig;
 use crate::config::client::ClientConfig;
+use crate::dpop::DpopState;
 use crate::fault::Fault;
 use crate::fault::plan::FaultPlan;
 use crate::http::caching::Caching;
@@ -23,12 +24,15 @@ use crate::pool::status_list::StatusList;
 pub(crate) struct PoolState {
     config: PoolConfig,
     issuer: String,
+    /// The URL of the token endpoint that all pools share.
+    shared_token_endpoint: String,
     /// Shared with the mints of this pool, which need only its keys.
     keys: Arc<PoolKeys>,
     caching: Caching,
     fault: Mutex<FaultPlan>,
     token_fault: Mutex<FaultPlan>,
     replay_cache: ReplayCache,
+    dpop: DpopState,
     events: EventQueue,
     revoked: RevokedTokens,
     jwks_fetches: AtomicU64,
@@ -41,6 +45,8 @@ impl PoolState {
     pub(crate) fn new(config: PoolConfig, base: &str, clock: Arc<Clock>) -> Self {
         Self {
             issuer: format!("{base}/{}", config.id),
+            shared_token_endpoint: format!("{base}/oauth2/token"),
+            dpop: DpopState::new(config.dpop_nonces),
             config,
             keys: Arc::default(),
             caching: Caching::default(),
@@ -86,6 +92,10 @@ impl PoolState {
 
     pub(crate) fn token_endpoint(&self) -> String {
         format!("{}/oauth2/token", self.issuer)
+    }
+
+    pub(crate) fn shared_token_endpoint(&self) -> &str {
+        &self.shared_token_endpoint
     }
 
     pub(crate) fn revocation_endpoint(&self) -> String {
@@ -145,6 +155,10 @@ impl PoolState {
         &self.replay_cache
     }
 
+    pub(crate) fn dpop(&self) -> &DpopState {
+        &self.dpop
+    }
+
     pub(crate) fn keys(&self) -> &PoolKeys {
         &self.keys
     }
@@ -164,7 +178,11 @@ impl PoolState {
     pub(crate) fn mint_for(&self, client: &ClientConfig) -> Mint {
         let mint = self.mint_of(&client.id).scope(&client.scopes.join(" "));
         let mint = mint.lifetime(client.access_token_lifetime_secs);
-        client.claims.iter().fold(mint, |mint, (name, value)| mint.claim(name, value.clone()))
+        let mint = client.claims.iter().fold(mint, |mint, (name, value)| mint.claim(name, value.clone()));
+        match &client.certificate {
+            Some(certificate) => mint.with_certificate(certificate),
+            None => mint,
+        }
     }
 
     fn mint_of(&self, client_id: &str) -> Mint {

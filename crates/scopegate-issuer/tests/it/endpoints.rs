@@ -1,5 +1,7 @@
 //! Responses of the endpoints.
 
+mod certificate;
+mod dpop;
 mod events;
 mod metadata;
 mod revoke;

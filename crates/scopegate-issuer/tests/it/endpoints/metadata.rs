@@ -53,6 +53,9 @@ async fn both_metadata_documents_agree() {
             "id_token_signing_alg_values_supported": ["RS256"],
             "response_types_supported": [],
             "subject_types_supported": ["public"],
+            "dpop_signing_alg_values_supported": [
+                "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519",
+            ],
         })
     );
 
@@ -61,6 +64,7 @@ async fn both_metadata_documents_agree() {
     assert_eq!((status, content_type.as_str()), (200, "application/json"));
     let common = [
         "authorization_endpoint",
+        "dpop_signing_alg_values_supported",
         "grant_types_supported",
         "issuer",
         "jwks_uri",
