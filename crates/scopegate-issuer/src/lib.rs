@@ -47,8 +47,25 @@
 //! claims](ClientConfig::claim) of their client. [`Mint`] also makes tokens in the form of other
 //! providers. As in Cognito, a pool has two RSA keys, and only one of them signs access tokens.
 //!
-//! Two things differ from Cognito. An unknown scope is rejected with `invalid_scope`. A client can
-//! have a key instead of a secret ([`ClientConfig::with_key`]).
+//! Some things differ from Cognito. An unknown scope is rejected with `invalid_scope`. A client can
+//! have a key instead of a secret ([`ClientConfig::with_key`]). Tokens can be bound to a key or a
+//! certificate.
+//!
+//! # Bound tokens
+//!
+//! A token request with a DPoP proof (RFC 9449 §5) gets a token that is bound to the key of the
+//! proof, with `cnf.jkt` and the type `DPoP`. [`Proof`] makes such proofs.
+//!
+//! - The proof is checked as §4.3 requires: for `POST` and the URL of the token endpoint, at most
+//!   60 s old or 10 s ahead, with one use of its `jti`. It must have no `ath`. Otherwise, the
+//!   response is 400 `invalid_dpop_proof`. After 10,000 proofs in a minute, it is 503.
+//! - [`ClientConfig::dpop_bound_access_tokens`] requires a proof.
+//! - [`PoolConfig::dpop_nonces`] requires a nonce in the proof: 400 `use_dpop_nonce`.
+//! - [`ClientConfig::certificate`] binds the client's tokens to a certificate (RFC 8705 §3), with
+//!   `cnf.x5t#S256`. There is no TLS, so the client does not present it.
+//!
+//! To test an API, [`Mint::with_dpop_key`] and [`Mint::with_certificate`] bind minted tokens.
+//! [`Proof::broken_requests`] makes a request with each [`DpopDefect`].
 //!
 //! By default, the key set has no `Cache-Control` and no `ETag`. To add them, see
 //! [`Pool::set_cache_control`] and [`Pool::enable_etags`].
@@ -137,8 +154,11 @@ pub use keys::certificate::{Certificate, InvalidCertificate};
 pub use keys::signing_key::SigningKey;
 pub use local_issuer::{LocalIssuer, StartError};
 pub use mint::Mint;
+pub use mint::certificate::CertificateDefect;
 pub use pool::Pool;
 pub use proof::Proof;
+pub use proof::defect::DpopDefect;
+pub use proof::request::DpopRequest;
 pub use rehearsal::Rehearsal;
 pub use rehearsal::event::Event;
 pub use rehearsal::report::Report;

@@ -1,5 +1,6 @@
 //! Builds access tokens: valid ones, and ones with exactly one defect.
 
+pub(crate) mod certificate;
 mod damage;
 mod providers;
 mod security_event;
@@ -16,7 +17,6 @@ use serde_json::{Map, Value, json};
 use self::damage::Damage;
 use self::shape::Shape;
 use crate::clock;
-use crate::keys::certificate::Certificate;
 use crate::keys::pool_keys::PoolKeys;
 use crate::keys::signing_key::SigningKey;
 
@@ -128,11 +128,6 @@ impl Mint {
     pub fn with_dpop_key(self, key: &SigningKey) -> Self {
         let jkt = key.thumbprint();
         self.confirmed_by("jkt", &jkt)
-    }
-
-    /// Binds the token to this certificate by `cnf.x5t#S256` (RFC 8705 §3.1).
-    pub fn with_certificate(self, certificate: &Certificate) -> Self {
-        self.confirmed_by("x5t#S256", certificate.thumbprint())
     }
 
     /// Sets a member of `cnf`, and keeps the others.

@@ -1,4 +1,9 @@
-//! Builds DPoP proofs.
+//! Builds DPoP proofs: valid ones, and requests with exactly one defect.
+
+mod broken;
+mod broken_proof;
+pub(crate) mod defect;
+pub(crate) mod request;
 
 use std::collections::BTreeMap;
 
@@ -41,6 +46,9 @@ use crate::mint::random_uuid;
 /// let authorization = format!("DPoP {token}");
 /// # let _ = (proof, authorization); Ok(()) }
 /// ```
+///
+/// [`request`](Self::request) returns both headers of a request, and
+/// [`broken_requests`](Self::broken_requests) those of requests that an API must reject.
 #[derive(Clone, Debug)]
 #[must_use = "a proof does nothing until it is signed"]
 pub struct Proof {
