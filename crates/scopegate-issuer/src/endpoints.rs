@@ -2,6 +2,7 @@
 
 mod authorize;
 mod events;
+mod introspect;
 mod jwks;
 mod metadata;
 mod revoke;
@@ -27,6 +28,7 @@ pub(crate) fn routes(pools: Pools, hosts: Arc<[AllowedHost]>) -> Router {
         .route("/{pool}/oauth2/token", post(token::pool_token))
         .route("/{pool}/oauth2/authorize", get(authorize::authorize))
         .route("/{pool}/oauth2/revoke", post(revoke::revoke))
+        .route("/{pool}/oauth2/introspect", post(introspect::introspect))
         .route("/{pool}/events/poll", post(events::poll))
         .route("/{pool}/.well-known/jwks.json", get(jwks::jwks))
         .route("/{pool}/status-list", get(status_list::status_list))

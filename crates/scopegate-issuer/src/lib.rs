@@ -33,6 +33,7 @@
 //! | --- | --- |
 //! | `POST /{pool}/oauth2/token` | a token for the client credentials grant (RFC 6749 §4.4), for a resource if one is named (RFC 8707) |
 //! | `POST /{pool}/oauth2/revoke` | 200 if the access token is revoked or invalid (RFC 7009): [`Pool::revoked_token_ids`] |
+//! | `POST /{pool}/oauth2/introspect` | the claims of an active token, for a client of the pool (RFC 7662): [`Pool::introspection_endpoint`] |
 //! | `POST /{pool}/events/poll` | security event tokens (RFC 8936) of [`Pool::queue_event`] |
 //! | `POST /oauth2/token` | the same, for the pool of the client |
 //! | `GET /{pool}/oauth2/authorize` | always 400; exists for clients that reject metadata without it, such as MCP clients |
@@ -69,6 +70,13 @@
 //!
 //! By default, the key set has no `Cache-Control` and no `ETag`. To add them, see
 //! [`Pool::set_cache_control`] and [`Pool::enable_etags`].
+//!
+//! # Opaque tokens
+//!
+//! A client with [`ClientConfig::opaque_tokens`] gets random strings instead of JWTs, and
+//! [`Pool::opaque_token`] makes one of a [`Mint`]. The introspection endpoint returns their claims, and
+//! those of the pool's JWTs. For a token that is expired, revoked or unknown, it returns
+//! `{"active":false}`. [`Pool::set_introspection_fault`] makes it fail.
 //!
 //! # Hosts
 //!
@@ -116,9 +124,9 @@
 //! [`allow_other_machines`](Config::allow_other_machines). It has no TLS and no protection against
 //! load. Nothing is persisted, so each start makes new keys.
 //!
-//! Client credentials are the only supported grant: there are no users, login pages, refresh tokens
-//! or introspection. The crate shares no code with `scopegate`, so that two readings of the RFCs
-//! check each other.
+//! Client credentials are the only supported grant: there are no users, login pages or refresh
+//! tokens. The crate shares no code with `scopegate`, so that two readings of the RFCs check each
+//! other.
 #![forbid(unsafe_code)]
 
 #[cfg(fuzzing)]

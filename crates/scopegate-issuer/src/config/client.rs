@@ -27,6 +27,8 @@ pub struct ClientConfig {
     #[serde(default)]
     pub(crate) dpop_bound_access_tokens: bool,
     #[serde(default)]
+    pub(crate) opaque_tokens: bool,
+    #[serde(default)]
     pub(crate) certificate: Option<Certificate>,
 }
 
@@ -48,6 +50,7 @@ impl ClientConfig {
             scopes: scopes.into_iter().map(Into::into).collect(),
             claims: Map::new(),
             dpop_bound_access_tokens: false,
+            opaque_tokens: false,
             certificate: None,
         }
     }
@@ -117,6 +120,19 @@ impl ClientConfig {
     #[must_use]
     pub fn dpop_bound_access_tokens(mut self) -> Self {
         self.dpop_bound_access_tokens = true;
+        self
+    }
+
+    /// Issues opaque tokens to the client: strings of 256 random bits, whose claims only the
+    /// [introspection endpoint](crate::Pool::introspection_endpoint) returns. In a file:
+    /// `opaque_tokens = true`.
+    ///
+    /// A pool has at most 10,000 of them that have not expired. Further requests get 503.
+    ///
+    /// Default: tokens are JWTs, which the endpoint introspects as well.
+    #[must_use]
+    pub fn opaque_tokens(mut self) -> Self {
+        self.opaque_tokens = true;
         self
     }
 

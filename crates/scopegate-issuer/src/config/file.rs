@@ -27,7 +27,8 @@ impl Config {
     ///
     /// Optional fields are `listen` (default: a free port of `127.0.0.1`) and a client's `name`,
     /// `access_token_lifetime_secs` (default: 3600), [`claims`](crate::ClientConfig::claim),
-    /// [`dpop_bound_access_tokens`](crate::ClientConfig::dpop_bound_access_tokens) and
+    /// [`dpop_bound_access_tokens`](crate::ClientConfig::dpop_bound_access_tokens),
+    /// [`opaque_tokens`](crate::ClientConfig::opaque_tokens) and
     /// [`certificate`](crate::ClientConfig::certificate). A pool may have
     /// [`dpop_nonces`](PoolConfig::dpop_nonces). In a container, begin the file with:
     ///

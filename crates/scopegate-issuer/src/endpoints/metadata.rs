@@ -39,6 +39,8 @@ fn common(pool: &PoolState) -> Value {
         "authorization_endpoint": pool.authorization_endpoint(),
         "token_endpoint": pool.token_endpoint(),
         "revocation_endpoint": pool.revocation_endpoint(),
+        "introspection_endpoint": pool.introspection_endpoint(),
+        "introspection_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_methods_supported": methods,
         "grant_types_supported": ["client_credentials"],
         "scopes_supported": pool.config().scopes().collect::<Vec<_>>(),

@@ -54,11 +54,11 @@ fn response_to(result: Result<Response, OAuthError>) -> Response {
     })
 }
 
-async fn respond(response: Response, fault: Option<Fault>) -> Response {
+pub(super) async fn respond(response: Response, fault: Option<Fault>) -> Response {
     match fault {
         None => response,
         Some(fault) => {
-            tracing::debug!("token endpoint responds with a fault");
+            tracing::debug!("endpoint responds with a fault");
             fault.apply(response).await
         }
     }
@@ -121,7 +121,12 @@ impl Request {
         let mint = audience.into_iter().fold(mint, |mint, audience| mint.claim("aud", audience));
         // RFC 9449 §5. A token that is bound to a certificate only is a bearer token (RFC 8705 §3).
         let token_type = if key.is_some() { "DPoP" } else { "Bearer" };
-        let token = key.into_iter().fold(mint, |mint, key| mint.confirmed_by("jkt", &key)).sign();
+        let mint = key.into_iter().fold(mint, |mint, key| mint.confirmed_by("jkt", &key));
+        let token = if client.settings.opaque_tokens {
+            client.pool.opaque_tokens().issue(mint.claims(), now).ok_or(OAuthError::TooManyTokens)?
+        } else {
+            mint.sign()
+        };
         let mut body = Map::new();
         body.insert("access_token".into(), token.into());
         body.insert("expires_in".into(), lifetime.into());

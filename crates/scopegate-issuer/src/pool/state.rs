@@ -16,6 +16,7 @@ use crate::http::caching::Caching;
 use crate::keys::pool_keys::PoolKeys;
 use crate::mint::Mint;
 use crate::pool::events::EventQueue;
+use crate::pool::opaque_tokens::OpaqueTokens;
 use crate::pool::replay_cache::ReplayCache;
 use crate::pool::revoked::RevokedTokens;
 use crate::pool::status_list::StatusList;
@@ -31,12 +32,15 @@ pub(crate) struct PoolState {
     caching: Caching,
     fault: Mutex<FaultPlan>,
     token_fault: Mutex<FaultPlan>,
+    introspection_fault: Mutex<FaultPlan>,
     replay_cache: ReplayCache,
     dpop: DpopState,
     events: EventQueue,
     revoked: RevokedTokens,
+    opaque_tokens: OpaqueTokens,
     jwks_fetches: AtomicU64,
     token_requests: AtomicU64,
+    introspection_requests: AtomicU64,
     status_list: StatusList,
     clock: Arc<Clock>,
 }
@@ -52,11 +56,14 @@ impl PoolState {
             caching: Caching::default(),
             fault: Mutex::default(),
             token_fault: Mutex::default(),
+            introspection_fault: Mutex::default(),
             replay_cache: ReplayCache::default(),
             events: EventQueue::default(),
             revoked: RevokedTokens::default(),
+            opaque_tokens: OpaqueTokens::default(),
             jwks_fetches: AtomicU64::new(0),
             token_requests: AtomicU64::new(0),
+            introspection_requests: AtomicU64::new(0),
             status_list: StatusList::default(),
             clock,
         }
@@ -102,6 +109,14 @@ impl PoolState {
         format!("{}/oauth2/revoke", self.issuer)
     }
 
+    pub(crate) fn introspection_endpoint(&self) -> String {
+        format!("{}/oauth2/introspect", self.issuer)
+    }
+
+    pub(crate) fn opaque_tokens(&self) -> &OpaqueTokens {
+        &self.opaque_tokens
+    }
+
     pub(crate) fn events(&self) -> &EventQueue {
         &self.events
     }
@@ -126,6 +141,14 @@ impl PoolState {
         *locked(&self.token_fault) = plan;
     }
 
+    pub(super) fn plan_introspection_fault(&self, plan: FaultPlan) {
+        *locked(&self.introspection_fault) = plan;
+    }
+
+    pub(super) fn introspection_requests(&self) -> u64 {
+        self.introspection_requests.load(Ordering::SeqCst)
+    }
+
     pub(super) fn jwks_fetches(&self) -> u64 {
         self.jwks_fetches.load(Ordering::SeqCst)
     }
@@ -148,6 +171,13 @@ impl PoolState {
     pub(crate) fn begin_token_request(&self) -> Option<Fault> {
         let fault = locked(&self.token_fault).take();
         self.token_requests.fetch_add(1, Ordering::SeqCst);
+        fault
+    }
+
+    /// Begins an introspection in the order of [`begin_jwks_fetch`](Self::begin_jwks_fetch).
+    pub(crate) fn begin_introspection(&self) -> Option<Fault> {
+        let fault = locked(&self.introspection_fault).take();
+        self.introspection_requests.fetch_add(1, Ordering::SeqCst);
         fault
     }
 

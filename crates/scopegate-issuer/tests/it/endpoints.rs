@@ -3,6 +3,7 @@
 mod certificate;
 mod dpop;
 mod events;
+mod introspect;
 mod metadata;
 mod revoke;
 mod status_list;

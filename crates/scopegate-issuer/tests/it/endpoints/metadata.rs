@@ -46,6 +46,8 @@ async fn both_metadata_documents_agree() {
             "authorization_endpoint": format!("{base}/oauth2/authorize"),
             "token_endpoint": format!("{base}/oauth2/token"),
             "revocation_endpoint": format!("{base}/oauth2/revoke"),
+            "introspection_endpoint": format!("{base}/oauth2/introspect"),
+            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "grant_types_supported": ["client_credentials"],
             "scopes_supported":
@@ -66,6 +68,8 @@ async fn both_metadata_documents_agree() {
         "authorization_endpoint",
         "dpop_signing_alg_values_supported",
         "grant_types_supported",
+        "introspection_endpoint",
+        "introspection_endpoint_auth_methods_supported",
         "issuer",
         "jwks_uri",
         "response_types_supported",
