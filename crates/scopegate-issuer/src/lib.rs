@@ -75,7 +75,7 @@
 //!
 //! A client with [`ClientConfig::opaque_tokens`] gets random strings instead of JWTs, and
 //! [`Pool::opaque_token`] makes one of a [`Mint`]. The introspection endpoint returns their claims, and
-//! those of the pool's JWTs. For a token that is expired, revoked or unknown, it returns
+//! the claims of the pool's JWTs. For a token that is expired, revoked or unknown, it returns
 //! `{"active":false}`. [`Pool::set_introspection_fault`] makes it fail.
 //!
 //! # Hosts

@@ -47,8 +47,8 @@ use crate::mint::random_uuid;
 /// # let _ = (proof, authorization); Ok(()) }
 /// ```
 ///
-/// [`request`](Self::request) returns both headers of a request, and
-/// [`broken_requests`](Self::broken_requests) those of requests that an API must reject.
+/// [`request`](Self::request) returns both headers of a request.
+/// [`broken_requests`](Self::broken_requests) returns the headers of requests that an API must reject.
 #[derive(Clone, Debug)]
 #[must_use = "a proof does nothing until it is signed"]
 pub struct Proof {

@@ -60,7 +60,7 @@ fn jwt_claims(token: &str, pool: &PoolState) -> Option<Map<String, Value>> {
 }
 
 fn is_in_time(claims: &Map<String, Value>, now: u64) -> bool {
-    let seconds = |name| claims.get(name).map(|value| value.as_u64());
+    let seconds = |name| claims.get(name).map(Value::as_u64);
     let has_begun = seconds("nbf").is_none_or(|from| from.is_some_and(|from| from <= now));
     has_begun && seconds("exp").is_none_or(|until| until.is_some_and(|until| now < until))
 }

@@ -1,4 +1,4 @@
-//! Public keys of clients, as JWKs: their thumbprints, and signatures that they verify.
+//! The public keys of clients as JWKs.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{
@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::keys::algorithm::Algorithm;
 
-/// The members of a private or symmetric key (RFC 7518 §6.2.2, §6.3.2, §6.4.1, RFC 8037 §2, RFC
-/// 9964 §3).
+/// The members of private keys (RFC 7518 §6.2.2 and §6.3.2, RFC 8037 §2, RFC 9964 §3) and of
+/// symmetric keys (RFC 7518 §6.4.1).
 const SECRET_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
 /// A public key of one algorithm.
@@ -26,7 +26,8 @@ enum Material {
 }
 
 impl PublicKey {
-    /// Reads a key of this algorithm. Returns `None` if it is not one, or has a secret member.
+    /// Reads a key of this algorithm. Returns `None` if the algorithm has other keys. Also returns
+    /// `None` if a member is secret.
     pub(crate) fn from_jwk(jwk: &Map<String, Value>, alg: Algorithm) -> Option<Self> {
         let is_public = SECRET_MEMBERS.iter().all(|name| !jwk.contains_key(*name));
         let fits = jwk.get("alg").is_none_or(|found| alg.has_name(found.as_str().unwrap_or_default()));
@@ -66,7 +67,7 @@ impl PublicKey {
         Some(Self { thumbprint: thumbprint(jwk)?, material: material? })
     }
 
-    /// Returns the SHA-256 thumbprint (RFC 7638), as in `jkt`.
+    /// Returns the SHA-256 thumbprint (RFC 7638).
     pub(crate) fn thumbprint(&self) -> &str {
         &self.thumbprint
     }
@@ -100,7 +101,7 @@ pub(crate) fn thumbprint(jwk: &Map<String, Value>) -> Option<String> {
     Some(sha256(format!("{{{}}}", members.join(",")).as_bytes()))
 }
 
-/// Returns the SHA-256 in base64url, as in `ath`, `jkt` and `x5t#S256`.
+/// Returns the SHA-256 in base64url. `ath`, `jkt` and `x5t#S256` have this form.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, bytes))
 }
@@ -112,7 +113,7 @@ mod tests {
     use super::*;
     use crate::keys::signing_key::SigningKey;
 
-    fn members(value: Value) -> Map<String, Value> {
+    fn members(value: &Value) -> Map<String, Value> {
         value.as_object().cloned().unwrap()
     }
 
@@ -125,7 +126,7 @@ mod tests {
             "y": "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA",
         });
         let expected = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
-        assert_eq!(thumbprint(&members(jwk)).as_deref(), Some(expected));
+        assert_eq!(thumbprint(&members(&jwk)).as_deref(), Some(expected));
     }
 
     #[test]
@@ -135,14 +136,14 @@ mod tests {
             let key = SigningKey::generate(alg);
             let signature = key.sign(b"input");
             for other in Algorithm::ALL {
-                let mut jwk = members(key.jwk());
+                let mut jwk = members(&key.jwk());
                 let named = PublicKey::from_jwk(&jwk, other);
                 assert_eq!(named.is_some(), alg == other, "{alg} {other}");
                 jwk.remove("alg");
                 let verified = PublicKey::from_jwk(&jwk, other).map(|key| key.verifies(b"input", &signature));
                 assert_eq!(verified == Some(true), alg == other, "{alg} {other}");
             }
-            let public = PublicKey::from_jwk(&members(key.jwk()), alg).unwrap();
+            let public = PublicKey::from_jwk(&members(&key.jwk()), alg).unwrap();
             assert!(!public.verifies(b"other", &signature), "{alg}");
         }
     }
@@ -151,7 +152,7 @@ mod tests {
     fn key_with_secret_or_malformed_member_is_rejected() {
         // DP13
         for alg in [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::RS256] {
-            let public = members(SigningKey::generate(alg).jwk());
+            let public = members(&SigningKey::generate(alg).jwk());
             let is_read = |name: &str, value: Value| {
                 let mut jwk = public.clone();
                 jwk.insert(name.to_owned(), value);

@@ -11,7 +11,7 @@ use crate::keys::public_key::sha256;
 use crate::mint::Mint;
 
 impl Proof {
-    /// Returns the headers of requests that end with one that has exactly this defect.
+    /// Returns the headers of requests. The last request has exactly this defect.
     ///
     /// An API must accept every request but the last, and reject the last one with 401 and
     /// [`DpopDefect::error`]. There are two for [`DpopDefect::Replay`], and one for each other defect.
