@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn repeated_name_is_rejected_at_every_depth() {
-        // DP08
+        // RFC 7515 §4
         for text in [
             r#"{"a":1,"a":1}"#,
             r#"{"a":1,"\u0061":2}"#,

@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn url_is_compared_without_query_and_default_port() {
-        // DP16, DP17
+        // RFC 9449 §4.3 (9)
         let endpoint = "https://issuer.example/p_1/oauth2/token";
         for url in [
             endpoint,
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn proof_is_valid_for_sixty_seconds() {
-        // DP20
+        // RFC 9449 §4.3 (11)
         let at = |iat: Value| issued_at(&Map::from_iter([("iat".to_owned(), iat)]), 1_000);
         for (iat, expected) in
             [(940.into(), 940), (999.into(), 999), (1_010.into(), 1_010), (1_000.5.into(), 1_000)]

@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn proof_is_used_once_until_it_expires() {
-        // DP24, DP26
+        // RFC 9449 §11.1
         let used = UsedProofs::default();
         assert_eq!(used.record("k", "a", 100, 40), Use::First);
         assert_eq!(used.record("k", "a", 100, 100), Use::Replay);
@@ -53,7 +53,6 @@ mod tests {
 
     #[test]
     fn number_of_stored_proofs_is_bounded() {
-        // DP28, DP29
         let used = UsedProofs::default();
         for id in 0..MAX_PROOFS {
             used.0.lock().unwrap().insert(("k".to_owned(), id.to_string()), 100);

@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn thumbprint_is_that_of_rfc_9449() {
-        // DP23: RFC 9449 §4.1, §6.1
+        // RFC 9449 §4.1, §6.1
         let jwk = json!({
             "kty": "EC", "crv": "P-256", "use": "sig",
             "x": "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn key_of_each_algorithm_verifies_its_signature() {
-        // DP10, DP14
+        // RFC 9449 §4.3 (5, 6)
         for alg in Algorithm::ALL {
             let key = SigningKey::generate(alg);
             let signature = key.sign(b"input");
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn key_with_secret_or_malformed_member_is_rejected() {
-        // DP13
+        // RFC 9449 §4.3 (7)
         for alg in [Algorithm::ES256, Algorithm::ES384, Algorithm::EdDSA, Algorithm::RS256] {
             let public = members(&SigningKey::generate(alg).jwk());
             let is_read = |name: &str, value: Value| {

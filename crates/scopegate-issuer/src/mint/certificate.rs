@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn certificate_defects_differ_from_valid_binding() {
-        // MT02
+        // RFC 8705 §3.1
         let thumbprint = sha256(b"a certificate");
         let valid = json!({ "x5t#S256": thumbprint });
         let mut seen = vec![valid];

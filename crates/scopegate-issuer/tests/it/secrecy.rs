@@ -38,7 +38,7 @@ async fn log_has_reasons_but_neither_secret_nor_token() {
     post().form(&[grant, ("client_id", "hush-as-id"), ("client_secret", "hush")]).send().await.unwrap();
     post().header("authorization", "Basic hush").form(&[grant]).send().await.unwrap();
     post().basic_auth("local-reader", Some("local-reader-secret")).body("hush=hush").send().await.unwrap();
-    // DP45, IN22: a valid proof and its replay, and an opaque token.
+    // A valid proof and its replay, and an opaque token.
     let proof = Proof::new(&SigningKey::generate(Algorithm::ES256), "POST", &issuer.token_endpoint());
     let proof = proof.claim("jti", "hush-jti").sign();
     for _ in 0..2 {

@@ -24,7 +24,7 @@ async fn metadata(local: &LocalIssuer) -> Value {
 
 #[tokio::test]
 async fn token_of_client_with_certificate_has_its_hash() {
-    // MT01
+    // RFC 8705 §3.1
     let certificate = Certificate::from_der(DER).unwrap();
     for (configured, expected) in
         [(Some(certificate.clone()), json!({ "x5t#S256": certificate.thumbprint() })), (None, Value::Null)]
@@ -38,7 +38,7 @@ async fn token_of_client_with_certificate_has_its_hash() {
         let token = independent::verify(body["access_token"].as_str().unwrap(), &local.jwks()).unwrap();
         assert_eq!(token.claims.get("cnf").cloned().unwrap_or_default(), expected);
         assert_eq!(local.mint().claims().get("cnf").cloned().unwrap_or_default(), expected);
-        // MT14: RFC 8705 §3.3
+        // RFC 8705 §3.3
         let announced = metadata(&local).await.get("tls_client_certificate_bound_access_tokens").cloned();
         assert_eq!(announced, configured.map(|_| json!(true)));
     }

@@ -51,7 +51,7 @@ fn nonce(response: &Response) -> String {
 
 #[tokio::test]
 async fn proof_binds_token_to_key_of_every_algorithm() {
-    // DP10, DP23
+    // RFC 9449 §5, §6.1
     let local = plain().await;
     for alg in Algorithm::ALL {
         let key = SigningKey::generate(alg);
@@ -72,7 +72,7 @@ async fn proof_binds_token_to_key_of_every_algorithm() {
 
 #[tokio::test]
 async fn harmless_variants_of_proof_are_accepted() {
-    // DP08, DP13, DP17
+    // RFC 9449 §4.2, §4.3 (7, 9)
     let local = plain().await;
     let (key, url) = (key(), local.token_endpoint());
     let proof = || Proof::new(&key, "POST", &url);
@@ -93,7 +93,7 @@ async fn harmless_variants_of_proof_are_accepted() {
 
 #[tokio::test]
 async fn invalid_proof_gets_no_token() {
-    // DP06 to DP16, DP20, DP27
+    // RFC 9449 §4.3
     let local = plain().await;
     let (key, url) = (key(), local.token_endpoint());
     let proof = || Proof::new(&key, "POST", &url);
@@ -154,7 +154,7 @@ async fn invalid_proof_gets_no_token() {
 
 #[tokio::test]
 async fn proof_is_accepted_once_and_for_a_minute() {
-    // DP20, DP24, DP25
+    // RFC 9449 §4.3 (11), §11.1
     let local = plain().await;
     local.set_now(1_800_000_000);
     let (key, url) = (key(), local.token_endpoint());
@@ -193,7 +193,7 @@ async fn client_that_requires_dpop_needs_a_proof() {
 
 #[tokio::test]
 async fn pool_with_nonces_rejects_proof_without_current_nonce() {
-    // DP33, DP34: RFC 9449 §8
+    // RFC 9449 §8
     let local = issuer(|client| client, PoolConfig::dpop_nonces).await;
     let (key, url) = (key(), local.token_endpoint());
     let proof = || Proof::new(&key, "POST", &url);

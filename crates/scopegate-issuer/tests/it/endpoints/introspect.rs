@@ -42,7 +42,7 @@ async fn introspect(local: &LocalIssuer, token: &str) -> Value {
 
 #[tokio::test]
 async fn opaque_token_is_introspected_with_its_claims() {
-    // IN01, IN02, IN03
+    // RFC 7662 §2.2
     let local = issuer().await;
     let granted = granted(&local, &[("resource", "api")], None).await;
     let token = granted["access_token"].as_str().unwrap();
@@ -72,7 +72,7 @@ async fn opaque_token_is_introspected_with_its_claims() {
 
 #[tokio::test]
 async fn bound_opaque_token_has_its_confirmation() {
-    // MT15; RFC 9449 §6.2
+    // RFC 9449 §6.2
     let local = issuer().await;
     let key = SigningKey::generate(Algorithm::ES256);
     let proof = Proof::new(&key, "POST", &local.token_endpoint()).issued_at(NOW).sign();
@@ -85,7 +85,7 @@ async fn bound_opaque_token_has_its_confirmation() {
 
 #[tokio::test]
 async fn inactive_token_has_no_other_member() {
-    // IN04, IN07
+    // RFC 7662 §2.2
     let local = issuer().await;
     let valid = local.opaque_token(&local.mint());
     let jwt = local.mint().sign();
@@ -135,7 +135,7 @@ async fn revoked_token_is_inactive() {
 
 #[tokio::test]
 async fn introspection_requires_a_client_and_a_token() {
-    // IN01, IN05: RFC 7662 §2.3
+    // RFC 7662 §2.3
     let local = issuer().await;
     let url = local.introspection_endpoint();
     let token = local.opaque_token(&local.mint());
@@ -176,7 +176,6 @@ async fn introspection_requires_a_client_and_a_token() {
 
 #[tokio::test]
 async fn introspection_fails_on_demand() {
-    // IN06, IN15
     let local = issuer().await;
     let token = local.opaque_token(&local.mint());
     let status = async || {
