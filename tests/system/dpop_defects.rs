@@ -57,7 +57,8 @@ async fn surprise(app: &Router, proof: &Proof, token: &Mint, defect: DpopDefect)
 
 #[tokio::test]
 async fn every_dpop_defect_is_rejected_with_its_error() {
-    // DP01, DP03, DP06 to DP16, DP20, DP22 to DP24, DP32
+    // DP01, DP03, DP06, DP07, DP08, DP09, DP10, DP11, DP12, DP13, DP14, DP15, DP16, DP20
+    // DP22, DP23, DP24, DP32
     let local = LocalIssuer::start().await.unwrap();
     let app = app(&local, Dpop::accept()).await;
     let token = local.mint();
