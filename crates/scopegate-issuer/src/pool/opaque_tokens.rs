@@ -26,7 +26,9 @@ impl OpaqueTokens {
         aws_lc_rs::rand::fill(&mut random).ok()?;
         let token = URL_SAFE_NO_PAD.encode(random);
         let mut tokens = self.locked();
-        tokens.retain(|_, claims| expiry(claims).is_none_or(|expires| now < expires));
+        if tokens.len() >= MAX_TOKENS {
+            tokens.retain(|_, claims| expiry(claims).is_none_or(|expires| now < expires));
+        }
         if tokens.len() >= MAX_TOKENS {
             return None;
         }
