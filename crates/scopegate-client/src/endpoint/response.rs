@@ -38,7 +38,7 @@ pub(crate) enum TokenTypes {
     Bearer,
     /// A token that is bound to this key.
     Dpop(Arc<Binding>),
-    /// A token that is bound to this key, or one that is not.
+    /// A token that is bound to this key, or a bearer token.
     DpopOrBearer(Arc<Binding>),
 }
 
