@@ -18,7 +18,7 @@ impl<R> AddToken<R> {
     /// `reqwest` follows redirects, and drops the token on the way to another host. A rejection
     /// behind a redirect is returned unchanged. The token stays cached and the request is not
     /// retried, because the API may have acted on it before the redirect. A URL that redirects to
-    /// itself is not recognized. For such an API, use a client that follows no redirects.
+    /// itself is not recognized. A proof of a bound token is for the first URL only. For such an API, use a client that follows no redirects.
     ///
     /// ```
     /// use scopegate_client::{AddToken, ClientAuthentication, ClientCredentials};
