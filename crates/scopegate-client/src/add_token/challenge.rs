@@ -356,7 +356,7 @@ mod tests {
     #[test]
     fn only_dpop_challenge_requires_a_nonce() {
         // DP52: RFC 9449 §9
-        for fields in [&[r#"DPoP error="use_dpop_nonce""#][..], &["Bearer", r#"dpop error=use_dpop_nonce"#]] {
+        for fields in [&[r#"DPoP error="use_dpop_nonce""#][..], &["Bearer", "dpop error=use_dpop_nonce"]] {
             assert!(requires_nonce(&headers(fields)), "{fields:?}");
         }
         for field in ["", "DPoP", r#"DPoP error="invalid_token""#, r#"Bearer error="use_dpop_nonce""#] {

@@ -54,12 +54,9 @@ fn proofs(server: &Recorder) -> Vec<Proof> {
     server.requests().iter().map(Proof::of).collect()
 }
 
-fn nonces(server: &Recorder) -> Vec<Option<String>> {
-    proofs(server).iter().map(|proof| proof.nonce().map(ToOwned::to_owned)).collect()
-}
-
-fn some(nonce: &str) -> Option<String> {
-    Some(nonce.to_owned())
+/// Returns the nonces of these proofs. The string is empty if a proof has none.
+fn nonces(server: &Recorder) -> Vec<String> {
+    proofs(server).iter().map(|proof| proof.nonce().unwrap_or_default().to_owned()).collect()
 }
 
 /// Returns a token response with this type.
