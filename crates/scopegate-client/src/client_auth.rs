@@ -3,6 +3,7 @@
 mod assertion;
 pub(crate) mod assertion_source;
 mod certificate;
+pub(crate) mod digest;
 pub(crate) mod form;
 pub(crate) mod private_key;
 pub(crate) mod secret;

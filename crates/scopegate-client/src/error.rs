@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 mod decode;
+pub(crate) mod proof;
 pub(crate) mod words;
 
 use std::fmt;
