@@ -6,7 +6,9 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scopegate_client::{AccessToken, ClientAuthentication, ClientCredentials};
+use scopegate_client::{
+    AccessToken, ClientAuthentication, ClientCredentials, ClientCredentialsBuilder, DpopKey,
+};
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
@@ -31,10 +33,23 @@ impl Credentials {
     /// # Errors
     /// Returns an error if the endpoint is not a secure URL.
     pub(crate) fn at(self, endpoint: &str, scopes: &[&str]) -> Result<ClientCredentials, Failure> {
-        let client = ClientAuthentication::client_secret_basic(self.id, self.secret);
-        let builder =
-            ClientCredentials::builder(client).token_endpoint(endpoint).scopes(scopes.iter().copied());
+        let builder = self.builder(endpoint).scopes(scopes.iter().copied());
         builder.build().map_err(|error| Failure::setting(&error))
+    }
+
+    /// Fetches a token that is bound to a new key of the client (DPoP).
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    pub(crate) async fn bound_token(self, endpoint: &str) -> Result<AccessToken, Failure> {
+        let credentials = self.builder(endpoint).dpop(DpopKey::per_token()).build();
+        let credentials = credentials.map_err(|error| Failure::setting(&error))?;
+        credentials.token().await.map_err(|error| Failure::runtime(&error))
+    }
+
+    fn builder(self, endpoint: &str) -> ClientCredentialsBuilder {
+        let client = ClientAuthentication::client_secret_basic(self.id, self.secret);
+        ClientCredentials::builder(client).token_endpoint(endpoint)
     }
 
     /// Fetches a token with all scopes of the client.

@@ -13,10 +13,10 @@ mod settings;
 mod story;
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use scopegate::{Issuer, Verifier, VerifierBuilder};
+use scopegate::{Dpop, Issuer, Verifier, VerifierBuilder};
 use scopegate_issuer::LocalIssuer;
 use tokio::net::TcpListener;
 
@@ -75,17 +75,18 @@ async fn protect(listen: SocketAddr, resource: &str, verifier: VerifierBuilder) 
 async fn tell_story(listen: SocketAddr, exit: bool) -> Result<(), Failure> {
     let issuer = LocalIssuer::start().await?;
     let trusted = Issuer::cognito_at(issuer.issuer()).map_err(|error| Failure::runtime(&error))?;
-    let verifier =
-        settings::start(Verifier::builder().trust(trusted.clients([READER.id, WRITER.id]))).await?;
+    let trusted = trusted.clients([READER.id, WRITER.id]);
+    let verifier = settings::start(Verifier::builder().trust(trusted.clone())).await?;
     let stop = Stop::on_signals()?;
     let (listener, url) = bind(listen).await?;
     let api = settings::resource(&url, &verifier)?;
     let tokens = TokensFrom::Local { token_endpoint: issuer.token_endpoint(), client: WRITER };
-    let server = tokio::spawn(serve(listener, api::router(&api, &verifier, tokens), stop.clone()));
+    let server = tokio::spawn(serve(listener, api::router(&api, &verifier, tokens.clone()), stop.clone()));
+    let bound = serve_bound(trusted, tokens, stop.clone()).await?;
 
     let mut out = io::stdout();
     let Score { steps, as_expected } = tokio::select! {
-        score = story::tell(&issuer, &url, &mut out) => score?,
+        score = story::tell(&issuer, &url, &bound, &mut out) => score?,
         // With `--exit`, exit code 0 means that every step was played.
         () = stop.wait() => {
             let unfinished = Failure::Runtime("stopped before the end of the story".to_owned());
@@ -101,6 +102,18 @@ async fn tell_story(listen: SocketAddr, exit: bool) -> Result<(), Failure> {
         return Err(Failure::Runtime(message));
     }
     Ok(())
+}
+
+/// Serves the same API once more, for tokens that are bound to a key (DPoP), and returns its URL. It
+/// ends with the runtime.
+async fn serve_bound(trusted: Issuer, tokens: TokensFrom, stop: Stop) -> Result<String, Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let dpop = Dpop::require().origin(&url);
+    let verifier = settings::start(Verifier::builder().trust(trusted).dpop(dpop)).await?;
+    let api = settings::resource(&url, &verifier)?;
+    tokio::spawn(serve(listener, api::router(&api, &verifier, tokens), stop));
+    Ok(url)
 }
 
 /// Listens on an address and prints its URL. With port 0, the system chooses the port.

@@ -25,6 +25,7 @@ const DOCUMENT: &str = "/openapi.json";
 const SCHEME: &str = "oauth2";
 
 /// The source of tokens for readers of the document.
+#[derive(Clone)]
 pub(crate) enum TokensFrom {
     /// The token endpoint of a local issuer, and the credentials of a client.
     Local { token_endpoint: String, client: Credentials },

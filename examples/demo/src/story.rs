@@ -1,5 +1,6 @@
 //! The script of the story: requests and their expected responses, step by step.
 
+mod bound;
 mod curl;
 mod page;
 mod stage;
@@ -21,12 +22,17 @@ use crate::failure::Failure;
 /// A pool of the local issuer that the API does not trust.
 const OTHER_POOL: &str = "eu-west-1_Local0002";
 
-/// Plays the story with the API at this URL.
+/// Plays the story with the API at these URLs. The second one requires tokens that are bound to a key.
 ///
 /// # Errors
 /// Returns an error if there is no response, or if the output is closed. The score counts
 /// unexpected responses.
-pub(crate) async fn tell(issuer: &LocalIssuer, api: &str, out: &mut impl Write) -> Result<Score, Failure> {
+pub(crate) async fn tell(
+    issuer: &LocalIssuer,
+    api: &str,
+    bound: &str,
+    out: &mut impl Write,
+) -> Result<Score, Failure> {
     let mut stage = Stage::new(api, Page::new(out))?;
     stage.note(&format!(
         "The API at {api} trusts the issuer {} and its clients local-reader and local-writer. It fetches the \
@@ -41,6 +47,7 @@ pub(crate) async fn tell(issuer: &LocalIssuer, api: &str, out: &mut impl Write) 
     a_program(&mut stage, issuer, api).await?;
     tokens_that_are_not_good(&mut stage, issuer).await?;
     not_one_token(&mut stage, issuer).await?;
+    bound::stolen_token(&mut stage, issuer, bound).await?;
     stage.end()
 }
 

@@ -143,3 +143,13 @@ async fn bound_tokens_are_rejected_without_setting() {
         assert_eq!(it.status("Bearer", &it.bearer(), None).await, 200);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn unreachable_replay_store_stops_only_bound_tokens() {
+    // DP28: the port is closed
+    let settings = [("ORIGIN", ORIGIN), ("DPOP", "accept"), ("REPLAY_STORE", "redis://127.0.0.1:9")];
+    let it = Fixture::start(&settings).await;
+    let token = it.bound();
+    assert_eq!(it.status("DPoP", &token, Some(&it.proof(&token).sign_with(&it.key))).await, 503);
+    assert_eq!(it.status("Bearer", &it.bearer(), None).await, 200);
+}

@@ -12,7 +12,7 @@ fn every_step_gets_expected_response() {
     assert_eq!(ended.code, Some(0), "{ended:#?}");
     assert_eq!(ended.stderr, "");
     assert!(ended.stdout.starts_with("listening on http://127.0.0.1:"), "{}", ended.stdout);
-    assert_eq!(ended.stdout.lines().last(), Some("19 of 19 steps got the expected response"));
+    assert_eq!(ended.stdout.lines().last(), Some("23 of 23 steps got the expected response"));
     assert!(!ended.stdout.contains("UNEXPECTED"));
     let too_wide: Vec<&str> = ended.stdout.lines().filter(|line| line.chars().count() > 100).collect();
     assert!(too_wide.is_empty(), "{too_wide:#?}");

@@ -140,6 +140,18 @@ fn invalid_setting_of_proofs_is_named() {
             &["--issuer", POOL, "--client-id", "a", "--dpop-nonce", "require"],
             &["--dpop-nonce (DPOP_NONCE)", "--dpop (DPOP)"],
         ),
+        (
+            &[&PROOFS[..], &["--replay-store", "disk"]].concat(),
+            &["--replay-store (REPLAY_STORE)", "memory", "\"disk\""],
+        ),
+        (
+            &[&PROOFS[..], &["--replay-store", "redis://cache.example:6379"]].concat(),
+            &["--replay-store (REPLAY_STORE)", "TLS"],
+        ),
+        (
+            &["--issuer", POOL, "--client-id", "a", "--replay-store", "memory"],
+            &["--replay-store (REPLAY_STORE)", "--dpop (DPOP)"],
+        ),
         (&["--origin", "https://api.example"], &["--origin (ORIGIN)", "--issuer (ISSUER)"]),
     ];
     for (arguments, parts) in cases {
@@ -190,6 +202,7 @@ fn help_names_every_setting_and_its_variable() {
         "dpop-nonce",
         "dpop-algorithms",
         "dpop-max-age-secs",
+        "replay-store",
     ];
     for setting in settings {
         assert!(ended.stdout.contains(&format!("--{setting} ")), "--{setting}");

@@ -155,6 +155,19 @@ pub(crate) struct Arguments {
         allow_negative_numbers = true
     )]
     pub(super) dpop_max_age_secs: Option<String>,
+
+    /// Store of used proofs: memory, or the URL of a Redis server that several instances share
+    ///
+    /// A URL such as `redis://127.0.0.1:6379`, or `rediss://` with TLS on a network
+    #[arg(
+        long,
+        env,
+        hide_env_values = true,
+        value_name = "memory|URL",
+        default_value = "memory",
+        verbatim_doc_comment
+    )]
+    pub(super) replay_store: Option<String>,
 }
 
 impl Arguments {
@@ -186,7 +199,7 @@ impl Arguments {
             .map(|(setting, _)| setting)
     }
 
-    fn texts(&mut self) -> [(Setting, &mut Option<String>); 17] {
+    fn texts(&mut self) -> [(Setting, &mut Option<String>); 18] {
         [
             (setting::LISTEN, &mut self.listen),
             (setting::RESOURCE, &mut self.resource),
@@ -205,6 +218,7 @@ impl Arguments {
             (setting::DPOP_NONCE, &mut self.dpop_nonce),
             (setting::DPOP_ALGORITHMS, &mut self.dpop_algorithms),
             (setting::DPOP_MAX_AGE_SECS, &mut self.dpop_max_age_secs),
+            (setting::REPLAY_STORE, &mut self.replay_store),
         ]
     }
 }

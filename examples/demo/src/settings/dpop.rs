@@ -2,6 +2,7 @@
 
 use axum::http::Uri;
 use scopegate::{Algorithm, Dpop, DpopNonces};
+use scopegate_redis::{Redis, RedisError, RedisReplayStore};
 
 use super::arguments::Arguments;
 use super::setting::{self, Setting};
@@ -20,19 +21,21 @@ pub(super) fn dpop(arguments: &Arguments) -> Result<Option<Dpop>, Failure> {
     };
     // With `off` the values have no effect, but mistakes in them are reported.
     let rules = with_details(rules, arguments)?;
+    let redis = redis(arguments.replay_store.as_deref())?;
     match &arguments.origin {
         _ if is_off => Ok(None),
-        Some(origin) => Ok(Some(rules.origin(origin))),
+        Some(origin) => Ok(Some(with_store(rules.origin(origin), redis.as_ref())?)),
         None => Err(Failure::Setting(format!("{} requires {}", setting::DPOP, setting::ORIGIN))),
     }
 }
 
 /// Rejects settings of proofs if no proof is accepted.
 fn without_mode(arguments: &Arguments) -> Result<Option<Dpop>, Failure> {
-    let details: [(Setting, &Option<String>); 3] = [
+    let details: [(Setting, &Option<String>); 4] = [
         (setting::DPOP_NONCE, &arguments.dpop_nonce),
         (setting::DPOP_ALGORITHMS, &arguments.dpop_algorithms),
         (setting::DPOP_MAX_AGE_SECS, &arguments.dpop_max_age_secs),
+        (setting::REPLAY_STORE, &arguments.replay_store),
     ];
     match details.iter().find(|(_, text)| text.is_some()) {
         Some((detail, _)) => Err(Failure::Setting(format!("{detail} requires {}", setting::DPOP))),
@@ -57,6 +60,26 @@ fn with_details(mut rules: Dpop, arguments: &Arguments) -> Result<Dpop, Failure>
         rules = rules.max_age(age);
     }
     Ok(rules)
+}
+
+/// Returns the server of the store of used proofs, or `None` for the store in memory.
+fn redis(store: Option<&str>) -> Result<Option<Redis>, Failure> {
+    match store {
+        None | Some("memory") => Ok(None),
+        // The message of an invalid URL contains no password.
+        Some(url) => Redis::new(url).map(Some).map_err(|error| wrong_store(&error)),
+    }
+}
+
+/// Stores used proofs in this server. It may be unreachable now: requests with proofs then get 503.
+fn with_store(rules: Dpop, redis: Option<&Redis>) -> Result<Dpop, Failure> {
+    let Some(redis) = redis else { return Ok(rules) };
+    let store = RedisReplayStore::builder(redis).connect_lazy();
+    Ok(rules.replay_store(store.map_err(|error| wrong_store(&error))?))
+}
+
+fn wrong_store(error: &RedisError) -> Failure {
+    Failure::Setting(format!("{}: expected memory or a URL: {error}", setting::REPLAY_STORE))
 }
 
 /// Checks that an origin has no path, no query and no fragment. scopegate checks the rest of it.

@@ -24,6 +24,7 @@ pub(super) const ORIGIN: Setting = Setting("origin");
 pub(super) const DPOP: Setting = Setting("dpop");
 pub(super) const DPOP_NONCE: Setting = Setting("dpop_nonce");
 pub(super) const DPOP_ALGORITHMS: Setting = Setting("dpop_algorithms");
+pub(super) const REPLAY_STORE: Setting = Setting("replay_store");
 pub(super) const DPOP_MAX_AGE_SECS: Setting = Setting("dpop_max_age_secs");
 
 impl Setting {

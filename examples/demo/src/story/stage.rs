@@ -24,22 +24,34 @@ pub(super) struct Request<'a> {
     method: Method,
     path: &'a str,
     tokens: Vec<&'a Token>,
+    /// The proof of a bound token (DPoP).
+    proof: Option<&'a Token>,
     body: Option<Value>,
 }
 
 impl<'a> Request<'a> {
     pub(super) fn get(path: &'a str) -> Self {
-        Self { method: Method::GET, path, tokens: Vec::new(), body: None }
+        Self { method: Method::GET, path, tokens: Vec::new(), proof: None, body: None }
     }
 
     pub(super) fn post(path: &'a str, body: Value) -> Self {
-        Self { method: Method::POST, path, tokens: Vec::new(), body: Some(body) }
+        Self { method: Method::POST, path, tokens: Vec::new(), proof: None, body: Some(body) }
     }
 
     /// Adds an `Authorization` header on each call. A correct caller sends only one.
     pub(super) fn with(mut self, token: &'a Token) -> Self {
         self.tokens.push(token);
         self
+    }
+
+    /// Sends the tokens in the scheme `DPoP`, with this proof.
+    pub(super) fn with_proof(mut self, proof: &'a Token) -> Self {
+        self.proof = Some(proof);
+        self
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.proof.is_some() { "DPoP" } else { "Bearer" }
     }
 }
 
@@ -136,6 +148,11 @@ impl<'a, W: Write> Stage<'a, W> {
         Ok(self.page.chapter(title)?)
     }
 
+    /// Sends the next requests to another API.
+    pub(super) fn call(&mut self, api: &'a str) {
+        self.api = api;
+    }
+
     pub(super) fn note(&mut self, text: &str) -> Result<(), Failure> {
         Ok(self.page.note(text)?)
     }
@@ -143,9 +160,13 @@ impl<'a, W: Write> Stage<'a, W> {
     pub(super) async fn play(&mut self, step: Step<'_>) -> Result<(), Failure> {
         let Step { title, request, expected, why } = step;
         self.begin(title, &request)?;
+        let scheme = request.scheme();
         let mut sent = self.http.request(request.method, format!("{}{}", self.api, request.path));
         for token in request.tokens {
-            sent = sent.header(AUTHORIZATION, bearer(token)?);
+            sent = sent.header(AUTHORIZATION, secret(&format!("{scheme} {}", token.as_str()))?);
+        }
+        if let Some(proof) = request.proof {
+            sent = sent.header("DPoP", secret(proof.as_str())?);
         }
         let sent = request.body.iter().fold(sent, reqwest::RequestBuilder::json);
         self.judge(&Answer::read(sent.send().await?).await?, expected, why)
@@ -156,7 +177,10 @@ impl<'a, W: Write> Stage<'a, W> {
         self.page.title(self.score.steps, title)?;
         self.page.request(request.method.as_str(), request.path)?;
         for token in &request.tokens {
-            self.page.line(&format!("Authorization: Bearer {token}"))?;
+            self.page.line(&format!("Authorization: {} {token}", request.scheme()))?;
+        }
+        if let Some(proof) = request.proof {
+            self.page.line(&format!("DPoP: {proof}"))?;
         }
         if let Some(body) = &request.body {
             self.page.line(&body.to_string())?;
@@ -211,9 +235,8 @@ impl<'a, W: Write> Stage<'a, W> {
 }
 
 /// Returns the header value. It is marked as sensitive, so that the HTTP client does not log it.
-fn bearer(token: &Token) -> Result<HeaderValue, Failure> {
-    let value = HeaderValue::try_from(format!("Bearer {}", token.as_str()));
-    let mut value = value.map_err(|error| Failure::runtime(&error))?;
+fn secret(text: &str) -> Result<HeaderValue, Failure> {
+    let mut value = HeaderValue::try_from(text).map_err(|error| Failure::runtime(&error))?;
     value.set_sensitive(true);
     Ok(value)
 }
