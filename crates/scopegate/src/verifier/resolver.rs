@@ -40,7 +40,7 @@ use crate::keys::source::KeySource;
 use crate::log_limit::LogLimit;
 use crate::metrics;
 use crate::status::ResolverStatus;
-use crate::tenants::Undecided;
+use crate::tenants::RulePanicked;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::changes::{Change, ResolverLog};
 use crate::verifier::member::{Member, MemberFactory};
@@ -99,7 +99,7 @@ struct State {
 }
 
 /// The result for a name that was not found among the live issuers.
-pub(super) enum Asked {
+pub(super) enum NameLookup {
     /// The issuer has become live.
     Live,
     Unknown,
@@ -170,46 +170,46 @@ impl Resolver {
     }
 
     /// Requests an issuer that was not found among the live issuers.
-    pub(super) fn ask(self: &Arc<Self>, name: &str, now: NumericDate) -> Asked {
+    pub(super) fn ask(self: &Arc<Self>, name: &str, now: NumericDate) -> NameLookup {
         if !is_string_or_uri(name) {
-            return Asked::Unknown;
+            return NameLookup::Unknown;
         }
         match self.settings.accepts_name(name) {
             Ok(true) => {}
-            Ok(false) => return Asked::Unknown,
-            Err(Undecided) => {
+            Ok(false) => return NameLookup::Unknown,
+            Err(RulePanicked) => {
                 self.warn(name, "the filter of issuers has panicked");
-                return Asked::Unavailable { retry_after: UNDECIDED_NAME_PAUSE };
+                return NameLookup::Unavailable { retry_after: UNDECIDED_NAME_PAUSE };
             }
         }
         let (name, resolution) = {
             let mut state = self.state();
             if state.live.get(name).is_some_and(|live| live.issuer.keys.standing().is_trusted(now)) {
-                return Asked::Live;
+                return NameLookup::Live;
             }
             let monotonic = Instant::now();
             match state.answers.get(name, monotonic) {
-                Some((Answer::Unknown, _)) => return Asked::Unknown,
+                Some((Answer::Unknown, _)) => return NameLookup::Unknown,
                 Some((Answer::Failed, until)) => {
-                    return Asked::Unavailable { retry_after: whole_seconds(until - monotonic) };
+                    return NameLookup::Unavailable { retry_after: whole_seconds(until - monotonic) };
                 }
                 None => {}
             }
             if let Some(pending) = state.pending.get(name).filter(|pending| !pending.is_queued_renewal()) {
-                return Asked::Pending(Arc::clone(pending));
+                return NameLookup::Pending(Arc::clone(pending));
             }
             let has_failed = state.answers.has_failed(name);
             let cause = if has_failed { Cause::RetriedRequest } else { Cause::Request };
             let Some(begun) = state.enqueue(name.into(), cause) else {
                 drop(state);
                 self.log.queue_is_full(name, MAX_QUEUED);
-                return Asked::Unavailable { retry_after: Duration::from_secs(1) };
+                return NameLookup::Unavailable { retry_after: Duration::from_secs(1) };
             };
             begun
         };
         // Without the lock: a runtime that has ended drops the call at once.
         self.call(name, Arc::clone(&resolution));
-        Asked::Pending(resolution)
+        NameLookup::Pending(resolution)
     }
 
     /// Forgets a name: its live issuer, the last result, and a pending call. Returns whether it was

@@ -42,7 +42,7 @@ use crate::verifier::outcome::Undecided;
 #[cfg(feature = "fetch")]
 use crate::verifier::outcome::{UnresolvedIssuer, WaitsFor};
 #[cfg(feature = "fetch")]
-use crate::verifier::resolver::{Asked, Resolver};
+use crate::verifier::resolver::{NameLookup, Resolver};
 use crate::verifier::{Verifier, changes};
 
 /// The trusted issuers of a verifier.
@@ -227,18 +227,18 @@ impl Trust {
         loop {
             let mut asked = self.resolvers().map(|resolver| resolver.ask(&name, now));
             // The first resolver that does not reject the name decides.
-            match asked.find(|asked| !matches!(asked, Asked::Unknown)) {
-                None | Some(Asked::Unknown) => return Err(unknown()),
-                Some(Asked::Unavailable { retry_after }) => {
+            match asked.find(|asked| !matches!(asked, NameLookup::Unknown)) {
+                None | Some(NameLookup::Unknown) => return Err(unknown()),
+                Some(NameLookup::Unavailable { retry_after }) => {
                     let found = Excerpt::identifier(&name);
                     return Err(Error::IssuerUnavailable { found, retry_after }.into());
                 }
-                Some(Asked::Pending(resolution)) => {
+                Some(NameLookup::Pending(resolution)) => {
                     let found = Excerpt::identifier(&name);
                     return Err(Undecided::Waits(WaitsFor::Issuer(UnresolvedIssuer { found, resolution })));
                 }
                 // It has come meanwhile, and may be gone already.
-                Some(Asked::Live) => {
+                Some(NameLookup::Live) => {
                     if let Some(issuer) = self.get_named(&name, now) {
                         return Ok(issuer);
                     }
