@@ -21,9 +21,10 @@ use scopegate_proto::clock::Clock;
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::url::is_string_or_uri;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
-pub(crate) use self::call::Resolution;
+pub(crate) use self::call::{End, Resolution};
 
 use self::answers::{Answer, Answers};
 use self::budget::{Budgets, Cause, MAX_QUEUED, Queued};
@@ -45,7 +46,7 @@ use crate::token::numeric_date::NumericDate;
 use crate::verifier::changes::{Change, ResolverLog};
 use crate::verifier::member::{Member, MemberFactory};
 
-/// Minimum time for which the key source of an evicted issuer stays.
+/// How long the key source of an evicted issuer stays, if no cooldown is longer.
 const PARKED_FOR: Duration = Duration::from_secs(30);
 
 /// The time until the next attempt, if the application's filter has panicked.
@@ -66,8 +67,10 @@ pub(crate) struct Resolver {
     state: Mutex<State>,
     log: ResolverLog,
     budgets: Budgets,
-    /// How long the key source of an evicted issuer stays, at least.
+    /// How long the key source of an evicted issuer stays.
     parked_for: Duration,
+    /// Wakes the task when a source begins to stay.
+    parked: Arc<Notify>,
     /// An attacker can cause failures.
     warnings: LogLimit,
     /// The number of live issuers of all resolvers of the verifier, for the metric.
@@ -143,6 +146,7 @@ impl Resolver {
             log: ResolverLog::new(),
             budgets,
             parked_for,
+            parked: Arc::default(),
             warnings: LogLimit::new(1),
             live_of_all,
             runtime,
@@ -265,7 +269,16 @@ impl Resolver {
     fn look(self: &Arc<Self>) {
         let (mut state, now) = (self.state(), Instant::now());
         let (ended, renewed) = state.live.due(now);
-        let unparked = state.park(None, self.parked_for, now);
+    /// Drops the key sources that no longer stay. Returns when the next one is due.
+    fn unpark(&self) -> Option<Instant> {
+        let mut state = self.state();
+        let ended = state.park(None, self.parked_for, Instant::now());
+        let next = state.parked.oldest().map(|at| at + self.parked_for);
+        drop(state);
+        drop(ended);
+        next
+    }
+
         let mut removed = Vec::with_capacity(ended.len());
         for EndedIssuer { member, was_used } in ended {
             let change = if was_used { Change::Lapsed } else { Change::Unused };
@@ -280,7 +293,7 @@ impl Resolver {
             }
         }
         self.release(state);
-        drop((removed, unparked));
+        drop(removed);
         for (name, resolution) in begun {
             self.call(name, resolution);
         }
@@ -350,9 +363,20 @@ impl State {
 
 async fn look_after(resolver: Weak<Resolver>, period: Duration) {
     loop {
-        sleep(period).await;
         let Some(resolver) = resolver.upgrade() else { return };
-        resolver.look();
+        if Instant::now() >= look_at {
+            resolver.look();
+            look_at = Instant::now() + period;
+        }
+        let wake_at = resolver.unpark().map_or(look_at, |at| at.min(look_at));
+        let parked = Arc::clone(&resolver.parked);
+        // The wait must not keep the resolver alive.
+        drop(resolver);
+        tokio::select! {
+            () = sleep_until(wake_at) => {}
+            () = parked.notified() => {}
+        }
+    let mut look_at = Instant::now() + period;
     }
 }
 

@@ -142,6 +142,9 @@ impl Resolver {
         Removed { members: evicted.into_iter().collect(), sources }
     }
 
+        if evicted.is_some() {
+            self.parked.notify_one();
+        }
     /// Ends the trust in members that are no longer live.
     pub(super) fn end(&self, removed: &[Member]) {
         // A replaced one has a successor with its name, which stays.
