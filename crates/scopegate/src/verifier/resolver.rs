@@ -217,26 +217,34 @@ impl Resolver {
     }
 
     /// Forgets a name: its live issuer, the last result, and a pending call. Returns whether it was
-    /// a live issuer.
+    /// a live issuer. Requests that wait for the call look for the issuer again.
     pub(super) fn forget(&self, name: &str) -> bool {
         let mut state = self.state();
         state.answers.remove(name);
         // The answer of a call that is under way may be outdated.
-        state.dequeue(name);
+        let call = state.dequeue(name);
         let removed = state.live.remove(name);
         self.end(removed.as_slice());
         // Members end their refresh when they are dropped, without the lock.
         self.release(state);
+        if let Some(call) = call {
+            call.forget();
+        }
         removed.is_some()
     }
 
-    /// Forgets the live issuers with these names.
-    pub(super) fn forget_live(&self, is_forgotten: impl Fn(&str) -> bool) {
+    /// Forgets the live issuers with these names, and their pending calls.
+    pub(super) fn forget_each(&self, is_forgotten: impl Fn(&str) -> bool) {
         let mut state = self.state();
-        let names: Vec<Arc<str>> = state.live.names().filter(|name| is_forgotten(name)).cloned().collect();
+        let all = state.live.names().chain(state.pending.keys());
+        let names: Vec<Arc<str>> = all.filter(|name| is_forgotten(name)).cloned().collect();
         let removed: Vec<Member> = names.iter().filter_map(|name| state.live.remove(name)).collect();
+        let calls: Vec<_> = names.iter().filter_map(|name| state.dequeue(name)).collect();
         self.end(&removed);
         self.release(state);
+        for call in calls {
+            call.forget();
+        }
     }
 
     pub(super) fn status(&self) -> ResolverStatus {
@@ -265,10 +273,6 @@ impl Resolver {
         is_current
     }
 
-    /// Drops the issuers whose lifetime is over, and calls the resolver for issuers in use.
-    fn look(self: &Arc<Self>) {
-        let (mut state, now) = (self.state(), Instant::now());
-        let (ended, renewed) = state.live.due(now);
     /// Drops the key sources that no longer stay. Returns when the next one is due.
     fn unpark(&self) -> Option<Instant> {
         let mut state = self.state();
@@ -279,6 +283,10 @@ impl Resolver {
         next
     }
 
+    /// Drops the issuers whose lifetime is over, and calls the resolver for issuers in use.
+    fn look(self: &Arc<Self>) {
+        let (mut state, now) = (self.state(), Instant::now());
+        let (ended, renewed) = state.live.due(now);
         let mut removed = Vec::with_capacity(ended.len());
         for EndedIssuer { member, was_used } in ended {
             let change = if was_used { Change::Lapsed } else { Change::Unused };
@@ -339,11 +347,11 @@ impl State {
         Some((name, resolution))
     }
 
-    /// Removes the pending call for a name. Its result does not count.
-    fn dequeue(&mut self, name: &str) {
-        if let Some(resolution) = self.pending.remove(name) {
-            self.queued.remove(resolution.cause);
-        }
+    /// Removes the pending call for a name, and returns it. Its result does not count.
+    fn dequeue(&mut self, name: &str) -> Option<Arc<Resolution>> {
+        let resolution = self.pending.remove(name)?;
+        self.queued.remove(resolution.cause);
+        Some(resolution)
     }
 
     /// Keeps the key source of an evicted issuer, if it has one. Returns the sources that no longer
@@ -362,6 +370,7 @@ impl State {
 }
 
 async fn look_after(resolver: Weak<Resolver>, period: Duration) {
+    let mut look_at = Instant::now() + period;
     loop {
         let Some(resolver) = resolver.upgrade() else { return };
         if Instant::now() >= look_at {
@@ -376,7 +385,6 @@ async fn look_after(resolver: Weak<Resolver>, period: Duration) {
             () = sleep_until(wake_at) => {}
             () = parked.notified() => {}
         }
-    let mut look_at = Instant::now() + period;
     }
 }
 

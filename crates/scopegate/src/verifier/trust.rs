@@ -265,7 +265,7 @@ impl Trust {
         for resolver in self.resolvers() {
             resolver.forget(&configured.name);
             if let Some(template) = tenancy.name_template() {
-                resolver.forget_live(|name| template.tenant_of(name).is_some());
+                resolver.forget_each(|name| template.tenant_of(name).is_some());
             }
         }
         configured.record();
