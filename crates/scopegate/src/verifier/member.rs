@@ -198,6 +198,7 @@ impl MemberFactory {
             algorithms: issuer.policy.algorithms.as_slice().into(),
             leeway: issuer.leeway,
         };
+            log_limit: Arc::clone(&self.log_limit),
         let lists = Lists::new(rules, signer, sources.list_client(), handle(runtime.as_ref())?);
         Ok(issuer.with_status_lists(lists))
     }
