@@ -8,7 +8,6 @@ use scopegate_proto::clock::Clock;
 use scopegate_proto::http::HttpClient;
 use scopegate_proto::url::FetchUrl;
 use tokio::runtime::Handle;
-use tracing::Level;
 
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
@@ -94,9 +93,6 @@ impl KeySources {
         // Static keys are not fetched.
         let url =
             issuer.fetched_url()?.ok_or_else(|| ConfigError::KeysRequireRuntime { issuer: name.clone() })?;
-        if url.is_plain_network() && (label.name().is_some() || log_limit.allows_one(Level::WARN)) {
-            tracing::warn!(issuer = name, url = url.without_query(), "keys are fetched without TLS");
-        }
         let by_metadata = matches!(issuer.keys, KeyConfig::Discovery(_));
         let authorization = issuer.fetch.authorization.clone();
         let id = SourceId {

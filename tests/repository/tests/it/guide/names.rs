@@ -91,7 +91,7 @@ fn metrics_and_log_messages_exist() {
         "metrics/keys_in_use.rs",
         "keys/refresh/task.rs",
         "keys/set.rs",
-        "verifier/key_sources.rs",
+        "verifier/notices.rs",
         "verifier/changes.rs",
         "verifier/resolver.rs",
         "tenants.rs",
