@@ -186,13 +186,15 @@ impl ProtectedResource {
     ///   servers, with the scopes and the name of this API. If the function returns `None`, the
     ///   response is 404.
     /// - Challenges have the URL of the tenant's metadata.
+    /// - [DPoP proofs](crate::Dpop) must name the origin of the tenant's identifier. If the function
+    ///   returns `None`, they must name [`Dpop::origin`](crate::Dpop::origin).
     /// - Requests accept only tokens of the tenant's issuers, and no token if the function returns
     ///   `None`. `with_issuers_for` of a layer replaces these issuers.
     ///
     /// The function runs for each request, before its token is verified. It must not block, because
     /// it runs on the request's thread. It must depend on the URL only, because the metadata may be
     /// cached. In a nested router of axum, the path lacks the prefix: read `OriginalUri` in the
-    /// extensions. A resource with servers of another verifier counts as `None`.
+    /// extensions. A resource with servers of another verifier counts as `None`, and an error is logged.
     ///
     /// ```
     /// use std::collections::HashMap;

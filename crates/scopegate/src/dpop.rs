@@ -109,6 +109,9 @@ impl Dpop {
     /// It is compared with `htu` of each proof. It is never read from a request: an attacker can
     /// choose `Host` and `X-Forwarded-Host`. `http` is accepted on a loopback address.
     ///
+    /// If a request has a [resource](crate::http::Authorizer::with_resource) of its own, such as a
+    /// tenant's, the proof must name the origin of this resource instead.
+    ///
     /// Starting the verifier fails with [`ConfigError::MissingOrigin`] without an origin, and with
     /// [`ConfigError::InvalidUrl`] if it has a path, a query, a fragment or a user name.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {

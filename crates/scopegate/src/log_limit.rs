@@ -6,6 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Level;
 
+use crate::metrics::issuer_label::IssuerLabel;
+
 /// The time in which events are counted.
 pub(crate) const WINDOW: Duration = Duration::from_secs(10);
 
@@ -51,6 +53,12 @@ impl IssuerLogLimit {
     /// Returns whether one more event of this level may be logged now, and counts it.
     pub(crate) fn allows_one(&self, level: Level) -> bool {
         if level <= Level::WARN { self.warn.allows_one() } else { self.info.allows_one() }
+    }
+
+    /// Returns whether one more event about an issuer with this label may be logged now. Events about
+    /// issuers with a label of their own are not counted, because the builder got these issuers.
+    pub(crate) fn allows(&self, label: &IssuerLabel, level: Level) -> bool {
+        label.name().is_some() || self.allows_one(level)
     }
 }
 

@@ -45,6 +45,12 @@ impl ResourceIdentifier {
         &self.text
     }
 
+    /// Returns scheme, host and port in normal form.
+    #[cfg(feature = "http")]
+    pub(crate) fn origin(&self) -> &str {
+        self.metadata_url.get(..self.metadata_path).unwrap_or_default()
+    }
+
     /// Returns the URL of the API's metadata (RFC 9728 §3.1). The well-known part is between host
     /// and path. A path that is only a slash is removed.
     pub fn metadata_url(&self) -> &str {

@@ -40,15 +40,15 @@ struct Predicate {
 
 /// The rule has panicked, so it is unknown whether the tenant is trusted.
 #[derive(Debug)]
-pub(crate) struct Undecided;
+pub(crate) struct RulePanicked;
 
-impl fmt::Display for Undecided {
+impl fmt::Display for RulePanicked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the rule for tenants has panicked")
     }
 }
 
-impl std::error::Error for Undecided {}
+impl std::error::Error for RulePanicked {}
 
 impl Tenants {
     /// Trusts **every tenant of the provider**.
@@ -76,7 +76,7 @@ impl Tenants {
     }
 
     /// Returns whether this tenant is trusted now. Its id must have the provider's form.
-    pub(crate) fn trust(&self, tenant: &str) -> Result<bool, Undecided> {
+    pub(crate) fn trust(&self, tenant: &str) -> Result<bool, RulePanicked> {
         match &self.0 {
             Rule::Listed(list) => Ok(list.contains(tenant)),
             Rule::Any => Ok(true),
@@ -97,10 +97,10 @@ impl Tenants {
 }
 
 impl Predicate {
-    fn accepts(&self, tenant: &str) -> Result<bool, Undecided> {
+    fn accepts(&self, tenant: &str) -> Result<bool, RulePanicked> {
         catch_unwind(AssertUnwindSafe(|| (self.accepts)(tenant))).map_err(|_| {
             self.warn(tenant);
-            Undecided
+            RulePanicked
         })
     }
 

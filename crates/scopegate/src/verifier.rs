@@ -14,6 +14,7 @@ pub(crate) mod key_wait;
 mod key_sources;
 mod listed_status;
 pub(crate) mod member;
+mod notices;
 pub(crate) mod outcome;
 pub(crate) mod pending;
 mod refresh;

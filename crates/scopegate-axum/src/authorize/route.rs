@@ -1,14 +1,17 @@
 //! The requirements of one layer: its authorizer and its rules.
 
+pub(crate) mod tenant_routes;
+
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
 use http::Request;
 use http::request::Parts;
-use scopegate::http::{Authorization, Authorizer, MetadataUrl, Rejection};
-use scopegate::{AcceptedIssuers, Claims, Denied, middleware};
+use scopegate::http::{Authorization, Authorizer, Rejection};
+use scopegate::{AcceptedIssuers, Claims, Denied, ResourceIdentifier, middleware};
 
+use crate::authorize::route::tenant_routes::TenantRoutes;
 use crate::rejection::grpc::Protocol;
 
 /// A rule of the application, over the claims and the request.
@@ -19,7 +22,7 @@ pub(crate) type IssuerSelector = Arc<dyn Fn(&Parts) -> AcceptedIssuers + Send + 
 
 /// The tenant of a request.
 pub(crate) struct TenantOfRequest {
-    pub(crate) metadata_url: MetadataUrl,
+    pub(crate) routes: Arc<TenantRoutes>,
     pub(crate) issuers: AcceptedIssuers,
 }
 
@@ -103,12 +106,18 @@ impl Route {
         };
         let (tenant, selected) =
             with_parts(request, |parts| (tenants(parts), selector.as_ref().map(|selector| selector(parts))));
-        let of_tenant = tenant.map(|TenantOfRequest { metadata_url, issuers }| {
-            let authorizer = Authorizer::clone(&route.authorizer).with_resource_metadata(metadata_url);
-            *route = Arc::new(Self { authorizer: Arc::new(authorizer), ..Self::clone(route) });
+        let of_tenant = tenant.map(|TenantOfRequest { routes, issuers }| {
+            *route = routes.get(route);
             issuers
         });
         selected.or(of_tenant).unwrap_or_else(AcceptedIssuers::none)
+    }
+
+    /// Returns this route with a tenant's resource. It selects no tenant: that would be a cycle of
+    /// references, because the application's function has the tenants.
+    pub(crate) fn of_tenant(&self, resource: &ResourceIdentifier) -> Self {
+        let authorizer = Authorizer::clone(&self.authorizer).with_resource(resource);
+        Self { authorizer: Arc::new(authorizer), selector: None, ..self.clone() }
     }
 
     /// Applies the rules to a request with a sufficient token. The first denial rejects the

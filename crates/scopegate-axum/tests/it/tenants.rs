@@ -14,7 +14,8 @@ use scopegate_axum::{
 };
 use scopegate_issuer::Mint;
 use serde_json::{Value, json};
-use testkit::{CLIENT, KEY, jwks};
+use testkit::{CLIENT, KEY, Log, jwks};
+use tracing::level_filters::LevelFilter;
 
 use crate::fixture::{body_text, header_text, send, status, with_token};
 
@@ -195,6 +196,7 @@ async fn server_must_be_possible_for_the_resolver() {
 #[tokio::test]
 async fn servers_of_another_verifier_are_no_tenant() {
     let ((ours, _), (other, _)) = (verifier(), verifier());
+    let log = Log::of_thread(LevelFilter::ERROR);
     for (of, expected) in [(&ours, 200), (&other, 404)] {
         let resource = resource(of, "a.example", A);
         let api = ProtectedResource::new("https://api.example/v1", &ours).unwrap();
@@ -205,5 +207,9 @@ async fn servers_of_another_verifier_are_no_tenant() {
         assert_eq!(status(&router, at("a.example", PATH)).await, expected);
         let accepted = status(&router, with_token(at("a.example", "/token"), &token(A))).await;
         assert_eq!(accepted.is_success(), expected == 200);
+        // Once, because callers can repeat it.
+        let (text, expected) = (log.take(), usize::from(expected == 404));
+        assert_eq!(text.lines().count(), expected, "{text}");
+        assert_eq!(text.matches("tenant has servers of another verifier").count(), expected, "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
@@ -31,6 +32,8 @@ pub(crate) struct PresentedProof {
     pub(crate) proof: Result<Box<[u8]>, ProofError>,
     pub(crate) method: Box<str>,
     pub(crate) path: Box<str>,
+    /// The origin of the request's own resource, in normal form. `None` for the origin of the settings.
+    pub(crate) origin: Option<Arc<str>>,
 }
 
 /// Shows neither the proof nor the path.
@@ -114,8 +117,9 @@ impl ProofRules {
         let written = text(payload, "htu")?;
         let malformed = ProofError::MalformedClaim { claim: "htu", expected: "an absolute URL" };
         let url = Url::normalized(&written).ok_or(malformed)?;
-        if !self.target.is_url_of(&presented.path, &url) {
-            let (expected, found) = (self.target.origin().to_owned(), Excerpt::new(url.origin()));
+        let origin = presented.origin.as_deref().unwrap_or(self.target.origin());
+        if !self.target.is_url_of(origin, &presented.path, &url) {
+            let (expected, found) = (origin.to_owned(), Excerpt::new(url.origin()));
             return Err(ProofError::OtherUrl { expected, found });
         }
         Ok(())

@@ -48,15 +48,15 @@ impl Target {
         Url::normalized(url).is_some_and(|url| url.origin() == self.origin)
     }
 
-    /// Returns whether `htu` is the URL of a request with this path.
-    pub(crate) fn is_url_of(&self, path: &str, htu: &Url) -> bool {
+    /// Returns whether `htu` is the URL of a request with this path, at an origin in normal form.
+    pub(crate) fn is_url_of(&self, origin: &str, path: &str, htu: &Url) -> bool {
         let Some(path) = normalized_path(path) else { return false };
         let is_path = |rest: &str| {
             // A proxy makes `/` of the prefix itself: a path cannot be empty.
             let rest = if rest.is_empty() && !self.prefix.is_empty() { "/" } else { rest };
             rest == path
         };
-        htu.origin() == self.origin && htu.path().strip_prefix(self.prefix.as_str()).is_some_and(is_path)
+        htu.origin() == origin && htu.path().strip_prefix(self.prefix.as_str()).is_some_and(is_path)
     }
 }
 
@@ -180,10 +180,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::resource_identifier::ResourceIdentifier;
 
     fn matches(path: &str, htu: &str) -> bool {
         let target = Target::new("https://api.example", "").unwrap();
-        Url::normalized(htu).is_some_and(|htu| target.is_url_of(path, &htu))
+        Url::normalized(htu).is_some_and(|htu| target.is_url_of(target.origin(), path, &htu))
     }
 
     #[test]
@@ -259,7 +260,7 @@ mod tests {
     fn ipv6_host_and_port_are_read() {
         let target = Target::new("http://[::1]:8080", "").unwrap();
         assert_eq!(target.origin(), "http://[::1]:8080");
-        assert!(target.is_url_of("/a", &Url::normalized("http://[::1]:8080/a").unwrap()));
+        assert!(target.is_url_of(target.origin(), "/a", &Url::normalized("http://[::1]:8080/a").unwrap()));
         assert_eq!(Url::normalized("http://[::1]/a").unwrap().origin(), "http://[::1]");
         for wrong in ["http://[::1/a", "http://[::1]8080/a", "http://[]x/a"] {
             assert_eq!(Url::normalized(wrong), None, "{wrong}");
@@ -267,10 +268,25 @@ mod tests {
     }
 
     #[test]
+    fn origin_of_resource_is_in_normal_form() {
+        for (identifier, expected) in [
+            ("https://a.example/v1", "https://a.example"),
+            ("https://a.example", "https://a.example"),
+            ("https://a_b.example:8443/v1%zz", "https://a_b.example:8443"),
+            ("https://xn--bcher-kva.example/", "https://xn--bcher-kva.example"),
+            ("http://[::1]:8080/v1", "http://[::1]:8080"),
+        ] {
+            let resource: ResourceIdentifier = identifier.parse().unwrap();
+            assert_eq!(resource.origin(), expected);
+            assert_eq!(Url::normalized(resource.origin()).unwrap().origin(), expected);
+        }
+    }
+
+    #[test]
     fn path_prefix_is_part_of_the_public_url() {
         // DP19
         let target = Target::new("https://api.example", "/svc").unwrap();
-        let is_url = |htu| target.is_url_of("/orders", &Url::normalized(htu).unwrap());
+        let is_url = |htu| target.is_url_of(target.origin(), "/orders", &Url::normalized(htu).unwrap());
         assert!(is_url("https://api.example/svc/orders"));
         for other in [
             "https://api.example/orders",
@@ -280,7 +296,7 @@ mod tests {
             assert!(!is_url(other), "{other}");
         }
         // The prefix itself arrives as a slash.
-        let is_root = |htu| target.is_url_of("/", &Url::normalized(htu).unwrap());
+        let is_root = |htu| target.is_url_of(target.origin(), "/", &Url::normalized(htu).unwrap());
         assert!(is_root("https://api.example/svc") && is_root("https://api.example/svc/"));
         assert!(!is_root("https://api.example/") && !is_root("https://api.example/svc//"));
         for prefix in ["svc", "/svc/", "/", "/a/../svc", "/%73vc", "/a b", "/\u{e9}"] {

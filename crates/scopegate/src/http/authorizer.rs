@@ -1,7 +1,7 @@
 //! The requirement of a route, and the decision about one request.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use http::{HeaderMap, StatusCode};
 use scopegate_proto::scope::Scope;
@@ -17,6 +17,7 @@ use crate::http::credentials::{Credentials, MalformedCredentials};
 use crate::http::proven::{AcceptedRequest, ProvenRequest, nonce};
 use crate::http::rejection::{RaisedBy, Rejection, RejectionReason};
 use crate::http::template::{Kind, ResponseTemplate, ResponseTemplates};
+use crate::resource_identifier::ResourceIdentifier;
 use crate::scope::requirement::Requirement;
 use crate::verifier::Verifier;
 use crate::verifier::pending::{Attempt, PendingVerification};
@@ -30,6 +31,8 @@ pub struct Authorizer {
     access: Access,
     /// The issuers that every request accepts. `None` for all that the verifier trusts.
     issuers: Option<AcceptedIssuers>,
+    /// The origin of the resource, which DPoP proofs must name. `None` for the verifier's.
+    pub(super) origin: Option<Arc<str>>,
     challenge: Challenge,
     /// Rendered for the first rejection, when the challenge is final.
     templates: OnceLock<ResponseTemplates>,
@@ -117,7 +120,14 @@ impl Authorizer {
             dpop: verifier.dpop().map(|policy| DpopChallenge::new(&policy.settings)),
             ..Challenge::new(DEFAULT_REALM)
         };
-        Self { verifier: verifier.clone(), access, issuers: None, challenge, templates: OnceLock::new() }
+        Self {
+            verifier: verifier.clone(),
+            access,
+            issuers: None,
+            origin: None,
+            challenge,
+            templates: OnceLock::new(),
+        }
     }
 
     /// Sets the realm of challenges, the name of the protected area (RFC 9110 §11.5).
@@ -132,6 +142,31 @@ impl Authorizer {
     #[must_use]
     pub fn with_resource_metadata(self, url: MetadataUrl) -> Self {
         self.with_challenge(|challenge| challenge.resource_metadata = Some(url))
+    }
+
+    /// Sets the resource of the requests, for example of the tenant whose host they are sent to.
+    /// Default: none.
+    ///
+    /// Challenges have the [URL of its metadata](Self::with_resource_metadata). DPoP proofs must name
+    /// its origin (RFC 9449 §4.3), and not [`Dpop::origin`](crate::Dpop::origin). Select the resource
+    /// from your own list, because a caller can choose `Host`: a proof for tenant A is then invalid
+    /// for tenant B.
+    ///
+    /// Create one authorizer for each resource. Its responses are rendered once.
+    ///
+    /// ```
+    /// use scopegate::ConfigError;
+    /// use scopegate::http::Authorizer;
+    ///
+    /// fn of_tenant(read: &Authorizer, host: &str) -> Result<Authorizer, ConfigError> {
+    ///     Ok(read.clone().with_resource(&format!("https://{host}").parse()?))
+    /// }
+    /// # let _ = of_tenant;
+    /// ```
+    #[must_use]
+    pub fn with_resource(self, resource: &ResourceIdentifier) -> Self {
+        let origin = Some(resource.origin().into());
+        Self { origin, ..self.with_resource_metadata(resource.into()) }
     }
 
     /// Accepts only tokens of these issuers. Default: of all issuers that the verifier trusts.

@@ -23,7 +23,8 @@ impl Authorizer {
     /// because its proof names the method and the URL.
     ///
     /// `uri` is the URI of the request as it arrived, before a router removes a part of its path.
-    /// Only its path is used: the origin is [configured](crate::Dpop::origin).
+    /// Only its path is used. The origin is the one of the [resource](Self::with_resource), or
+    /// [configured](crate::Dpop::origin) for all requests.
     ///
     /// ```
     /// use http::Request;
@@ -73,6 +74,7 @@ impl Authorizer {
                     proof: proof_of(headers),
                     method: method.as_str().into(),
                     path: uri.path().into(),
+                    origin: self.origin.clone(),
                 };
                 self.authorize_bound_token(token, presented, issuers)
             }

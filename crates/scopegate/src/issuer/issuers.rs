@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
-use crate::tenants::Undecided;
+use crate::tenants::RulePanicked;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 type BoxFuture = Pin<Box<dyn Future<Output = Result<Option<Issuer>, BoxError>> + Send>>;
 pub(crate) type Resolve = Arc<dyn Fn(&str) -> BoxFuture + Send + Sync>;
 type Filter = Box<dyn Fn(&str) -> bool + Send + Sync>;
-type Form = Box<dyn Fn(&str) -> Result<bool, Undecided> + Send + Sync>;
+type Form = Box<dyn Fn(&str) -> Result<bool, RulePanicked> + Send + Sync>;
 
 /// Issuers that a function of the application looks up when their first token arrives.
 ///
@@ -133,13 +133,13 @@ impl Issuers {
     /// Calls the resolver only for names of a form that a preset knows.
     pub(super) fn with_form(
         self,
-        form: impl Fn(&str) -> Result<bool, Undecided> + Send + Sync + 'static,
+        form: impl Fn(&str) -> Result<bool, RulePanicked> + Send + Sync + 'static,
     ) -> Self {
         Self { form: Some(Box::new(form)), ..self }
     }
 
     /// Returns whether the resolver may be called for this name.
-    pub(crate) fn accepts_name(&self, name: &str) -> Result<bool, Undecided> {
+    pub(crate) fn accepts_name(&self, name: &str) -> Result<bool, RulePanicked> {
         if let Some(form) = &self.form
             && !form(name)?
         {
@@ -147,7 +147,7 @@ impl Issuers {
         }
         match &self.filter {
             None => Ok(true),
-            Some(filter) => catch_unwind(AssertUnwindSafe(|| filter(name))).map_err(|_| Undecided),
+            Some(filter) => catch_unwind(AssertUnwindSafe(|| filter(name))).map_err(|_| RulePanicked),
         }
     }
 

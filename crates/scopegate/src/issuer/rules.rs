@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use tracing::Level;
-
 use super::Issuer;
 use crate::checks::audience::{AllowList, ServiceAccountRule};
 use crate::checks::kind::{ClaimValue, Expect, RequiredClaim, TypeRule};
@@ -127,14 +125,13 @@ impl Issuer {
         self.policy.scopes.check()
     }
 
-    /// Logs a warning if ID tokens of a listed client could be accepted, because its id is also an
-    /// audience, and `may_log` allows the event.
-    pub(crate) fn warn_of_client_as_audience(&self, may_log: impl Fn(Level) -> bool) {
+    /// Returns a listed client whose ID tokens could be accepted, because its id is also an audience.
+    pub(crate) fn client_as_audience(&self) -> Option<&str> {
         let policy = &self.policy;
         let (AllowList::OneOf(audiences), AllowList::OneOf(clients)) =
             (&policy.audience.audiences, &policy.audience.clients)
         else {
-            return;
+            return None;
         };
         let told_otherwise = matches!(policy.typ, TypeRule::AccessToken)
             || policy.audience.required_client.is_some()
@@ -145,16 +142,8 @@ impl Issuer {
                 .iter()
                 .any(|rule| matches!(rule.expect, Expect::ClientId | Expect::Equals(_)));
         if told_otherwise {
-            return;
+            return None;
         }
-        if let Some(client) = clients.iter().find(|client| audiences.contains(client))
-            && may_log(Level::WARN)
-        {
-            tracing::warn!(
-                issuer = self.identifier,
-                client,
-                "an audience is also a client, so its ID tokens may be accepted: require a mark of access tokens"
-            );
-        }
+        clients.iter().find(|client| audiences.contains(client)).map(String::as_str)
     }
 }

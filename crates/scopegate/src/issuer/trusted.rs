@@ -135,7 +135,7 @@ impl TrustedIssuer {
     }
 
     /// Returns whether the rule for tenants accepts this one now.
-    pub(crate) fn trusts_tenant(&self) -> Result<bool, tenants::Undecided> {
+    pub(crate) fn trusts_tenant(&self) -> Result<bool, tenants::RulePanicked> {
         self.keys.trusts(|| self.tenant_id().map(AsRef::as_ref))
     }
 

@@ -9,7 +9,7 @@ use crate::keys::fetched::{FetchedKeys, KeyRequested, OverdueKeys, Reading};
 use crate::keys::set::KeySet;
 use crate::keys::standing::Standing;
 use crate::tenants::template::NameTemplate;
-use crate::tenants::{Tenants, Undecided};
+use crate::tenants::{RulePanicked, Tenants};
 use crate::token::key_name::KeyName;
 use crate::token::numeric_date::NumericDate;
 
@@ -82,7 +82,7 @@ impl IssuerKeys {
     }
 
     /// Returns whether the rule for tenants accepts this tenant now.
-    pub(crate) fn trusts<'t>(&self, tenant: impl FnOnce() -> Option<&'t str>) -> Result<bool, Undecided> {
+    pub(crate) fn trusts<'t>(&self, tenant: impl FnOnce() -> Option<&'t str>) -> Result<bool, RulePanicked> {
         match &self.tenants {
             None => Ok(true),
             // Without a tenant, there is nothing that the rule could accept.

@@ -9,6 +9,7 @@ use scopegate_proto::url::SecureUrl;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tracing::Level;
 
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::permits::LastFetch;
@@ -18,7 +19,7 @@ use crate::status_list::ListRules;
 use crate::status_list::budget::Share;
 use crate::status_list::list::List;
 use crate::status_list::newest::Newest;
-use crate::status_list::task::{EndedGuard, ListClient, ListTask, Signer};
+use crate::status_list::task::{EndedGuard, ListClient, ListTask, Signer, event};
 use crate::token::numeric_date::NumericDate;
 
 /// The minimum time between two searches for unused lists. A list that no token has used in
@@ -160,7 +161,13 @@ impl Lists {
             self.running.store(Arc::new(running));
         } else {
             let (issuer, limit) = (&self.signer.issuer, self.rules.max_lists);
-            tracing::warn!(%issuer, limit, "too many status lists, rejecting tokens of further lists");
+            event!(
+                self.signer,
+                WARN,
+                %issuer,
+                limit,
+                "too many status lists, rejecting tokens of further lists"
+            );
         }
         has_room
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use scopegate_proto::clock::Clock;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::Level;
 
 use crate::error::causes::with_causes;
 use crate::keys::fetch::transport::Transport;
@@ -19,6 +20,7 @@ use crate::keys::refresh::permits::{FetchPermits, LastFetch};
 use crate::keys::refresh::reader::Reader;
 use crate::keys::refresh::schedule::{FETCH_TIMEOUT, RefreshState};
 use crate::keys::set::{KeyLookupError, KeySet};
+use crate::log_limit::IssuerLogLimit;
 use crate::metrics;
 use crate::metrics::issuer_label::IssuerLabel;
 use crate::status_list::budget::Budget;
@@ -55,12 +57,19 @@ pub(crate) struct Signer {
     pub(crate) issuer: Arc<str>,
     /// The issuer in metrics.
     pub(crate) label: IssuerLabel,
+    /// The bound on log events, if the builder did not get the issuer.
+    pub(crate) log_limit: Arc<IssuerLogLimit>,
     pub(crate) keys: Arc<IssuerKeys>,
     pub(crate) algorithms: Arc<[Algorithm]>,
     pub(crate) leeway: Duration,
 }
 
 impl Signer {
+    /// Returns whether one more event about the issuer's lists may be logged at this level.
+    pub(super) fn may_log(&self, level: Level) -> bool {
+        self.log_limit.allows(&self.label, level)
+    }
+
     /// Returns whether the name in a list's header still leads to this key in the last set.
     fn publishes(&self, SignedBy { key, name }: &SignedBy) -> bool {
         let leads_here =
@@ -68,6 +77,19 @@ impl Signer {
         self.keys.read_last(None, leads_here).unwrap_or(false)
     }
 }
+
+/// Writes an event about the lists of an issuer. Events beyond the limit are written at `DEBUG`.
+macro_rules! event {
+    ($signer:expr, $level:ident, $($fields:tt)+) => {{
+        if $signer.may_log(Level::$level) {
+            tracing::event!(Level::$level, $($fields)+);
+        } else {
+            tracing::debug!($($fields)+);
+        }
+    }};
+}
+
+pub(super) use event;
 
 /// The background task of a list. It ends with the issuer's lists.
 pub(super) struct ListTask {
@@ -132,9 +154,9 @@ impl ListTask {
         ignore_panic(|| now = self.client.clock.now());
         if self.list.check_key(now.into(), |signed_by| self.signer.publishes(signed_by)) {
             let (issuer, url) = (&self.signer.issuer, self.list.uri().without_query());
-            ignore_panic(
-                || tracing::info!(%issuer, url, "status list key withdrawn, fetching the list again"),
-            );
+            ignore_panic(|| {
+                event!(self.signer, INFO, %issuer, url, "status list key withdrawn, fetching the list again");
+            });
         }
     }
 
@@ -217,9 +239,9 @@ impl ListTask {
     fn log_failure(&self, error: &ListError) {
         let (issuer, url, error) = (&self.signer.issuer, self.list.uri().without_query(), with_causes(error));
         if self.list.report().0.is_some() {
-            tracing::warn!(%issuer, url, error, "status list refresh failed, keeping current list");
+            event!(self.signer, WARN, %issuer, url, error, "status list refresh failed, keeping current list");
         } else {
-            tracing::warn!(%issuer, url, error, "status list fetch failed, no list yet");
+            event!(self.signer, WARN, %issuer, url, error, "status list fetch failed, no list yet");
         }
     }
 }

@@ -8,7 +8,6 @@ use scopegate_proto::clock::Clock;
 use scopegate_proto::http::HttpClient;
 use scopegate_proto::url::FetchUrl;
 use tokio::runtime::Handle;
-use tracing::Level;
 
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
@@ -37,12 +36,12 @@ pub(super) struct KeySources {
     permits: Arc<FetchPermits>,
     /// Shared by the status lists of all issuers.
     lists: Arc<ListClient>,
-    live: Mutex<Live>,
+    running: Mutex<RunningSources>,
 }
 
 /// The sources by their identity.
 #[derive(Default)]
-struct Live {
+struct RunningSources {
     sources: HashMap<SourceId, Weak<KeySource>>,
     /// The number of sources at which ended sources are removed.
     sweep_at: usize,
@@ -66,7 +65,7 @@ impl KeySources {
     pub(super) fn new(transport: Transport, clock: Arc<dyn Clock>, refresh: RefreshConfig) -> Self {
         let permits = Arc::new(FetchPermits::new());
         let lists = Arc::new(ListClient::new(transport.clone(), Arc::clone(&clock)));
-        Self { transport, clock, refresh, permits, lists, live: Mutex::default() }
+        Self { transport, clock, refresh, permits, lists, running: Mutex::default() }
     }
 
     pub(super) fn cooldown(&self) -> Duration {
@@ -94,9 +93,6 @@ impl KeySources {
         // Static keys are not fetched.
         let url =
             issuer.fetched_url()?.ok_or_else(|| ConfigError::KeysRequireRuntime { issuer: name.clone() })?;
-        if url.is_plain_network() && (label.name().is_some() || log_limit.allows_one(Level::WARN)) {
-            tracing::warn!(issuer = name, url = url.without_query(), "keys are fetched without TLS");
-        }
         let by_metadata = matches!(issuer.keys, KeyConfig::Discovery(_));
         let authorization = issuer.fetch.authorization.clone();
         let id = SourceId {
@@ -106,9 +102,9 @@ impl KeySources {
             authorization: authorization.as_ref().map(FetchAuthorization::id),
         };
         // No code that runs under this lock leaves the map half changed.
-        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let user: Arc<str> = name.as_str().into();
-        if let Some(source) = live.sources.get(&id).and_then(Weak::upgrade) {
+        if let Some(source) = running.sources.get(&id).and_then(Weak::upgrade) {
             let fetched_at = source.keys.state().history.last_success;
             let begun = Use::begin(&source.users, &user, label, fetched_at);
             return Ok((source, begun));
@@ -134,12 +130,12 @@ impl KeySources {
         };
         let task = AbortOnDrop(runtime.spawn(task.run()).abort_handle());
         let source = Arc::new(KeySource { keys, users, _task: task });
-        live.insert(id, &source);
+        running.insert(id, &source);
         Ok((source, begun))
     }
 }
 
-impl Live {
+impl RunningSources {
     fn insert(&mut self, id: SourceId, source: &Arc<KeySource>) {
         self.sources.insert(id, Arc::downgrade(source));
         if self.sources.len() >= self.sweep_at {

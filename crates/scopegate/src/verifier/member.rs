@@ -5,7 +5,6 @@ use std::time::Duration;
 
 #[cfg(feature = "fetch")]
 use tokio::runtime::Handle;
-use tracing::Level;
 
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
@@ -28,6 +27,7 @@ use crate::status_list::task::Signer;
 use crate::token::numeric_date::NumericDate;
 #[cfg(feature = "fetch")]
 use crate::verifier::key_sources::KeySources;
+use crate::verifier::notices::Notices;
 
 /// Creates trusted issuers from configurations.
 pub(crate) struct MemberFactory {
@@ -129,8 +129,12 @@ impl MemberFactory {
     }
 
     /// Checks an issuer and adds its keys. If other issuers use the same key set, it shares their
-    /// source.
-    pub(super) fn member(&self, issuer: Issuer, standing: Standing) -> Result<Member, ConfigError> {
+    /// source. Log the notices if the issuer is new or has changed.
+    pub(super) fn member(
+        &self,
+        issuer: Issuer,
+        standing: Standing,
+    ) -> Result<(Member, Notices), ConfigError> {
         let label = self.labelled.label(&issuer.identifier);
         self.labelled_member(issuer, &label, standing)
     }
@@ -141,10 +145,9 @@ impl MemberFactory {
         issuer: Issuer,
         label: &IssuerLabel,
         standing: Standing,
-    ) -> Result<Member, ConfigError> {
+    ) -> Result<(Member, Notices), ConfigError> {
         issuer.check()?;
-        let may_log = |level| label.name().is_some() || self.log_limit.allows_one(level);
-        issuer.warn_of_client_as_audience(may_log);
+        let notices = Notices::new(&issuer, label, &self.log_limit);
         let (source, source_use) = match &issuer.keys {
             KeyConfig::Static(..) => (None, None),
             _ => self.source(&issuer, label).map(|(source, begun)| (Some(source), Some(begun)))?,
@@ -152,18 +155,19 @@ impl MemberFactory {
         let Issuer { identifier, keys, policy, .. } = issuer;
         let (keys, static_jwks) = match (keys, &source) {
             (KeyConfig::Static(jwks, read), _) => {
-                (static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref(), may_log)?, Some(jwks))
+                (static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref())?, Some(jwks))
             }
             (_, Some(source)) => (Keys::Fetched(Arc::clone(&source.keys)), None),
             (_, None) => return Err(ConfigError::KeysRequireRuntime { issuer: identifier }),
         };
+        let notices = notices.with_keys(&keys);
         let leeway = policy.leeway.unwrap_or(self.leeway);
         let keys = IssuerKeys::new(keys, policy.key_owner(), standing);
         let issuer = TrustedIssuer::new(identifier, policy, keys, leeway);
         #[cfg(feature = "fetch")]
         let issuer = self.with_status_lists(issuer, label)?;
         let issuer = Arc::new(issuer);
-        Ok(Member { issuer, source, source_use, static_jwks })
+        Ok((Member { issuer, source, source_use, static_jwks }, notices))
     }
 
     #[cfg(feature = "fetch")]
@@ -194,6 +198,7 @@ impl MemberFactory {
         let signer = Signer {
             issuer: Arc::clone(&issuer.identifier),
             label: label.clone(),
+            log_limit: Arc::clone(&self.log_limit),
             keys: Arc::clone(&issuer.keys),
             algorithms: issuer.policy.algorithms.as_slice().into(),
             leeway: issuer.leeway,
@@ -220,13 +225,9 @@ fn static_keys(
     jwks: &str,
     accepted: &KeyRules,
     read: Option<&KeySet>,
-    may_log: impl Fn(Level) -> bool,
 ) -> Result<Keys, ConfigError> {
     match KeySet::from_json(jwks.as_bytes(), accepted, read).and_then(KeySet::not_empty) {
-        Ok(keys) => {
-            keys.log_skipped(&issuer, None, may_log);
-            Ok(Keys::Static(Arc::new(keys)))
-        }
+        Ok(keys) => Ok(Keys::Static(Arc::new(keys))),
         Err(reason) => {
             Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
         }

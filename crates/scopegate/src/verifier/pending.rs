@@ -18,6 +18,8 @@ use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 #[cfg(feature = "fetch")]
 use crate::verifier::outcome::UnresolvedIssuer;
 use crate::verifier::outcome::{Rejected, Undecided, UnknownKey, WaitsFor};
+#[cfg(feature = "fetch")]
+use crate::verifier::resolver::End;
 
 /// The result of verifying a token without waiting.
 #[derive(Debug)]
@@ -25,8 +27,12 @@ use crate::verifier::outcome::{Rejected, Undecided, UnknownKey, WaitsFor};
 pub enum Verification {
     /// The token is accepted or rejected.
     Done(Result<Claims, Error>),
-    /// The token's key is unknown, or the keys or the token's status list are missing or overdue. A
-    /// fetch is due or under way.
+    /// The verification depends on one of these:
+    ///
+    /// - The token's issuer is being looked up by a [resolver](crate::VerifierBuilder::trust_dynamic).
+    /// - The token's key is unknown, or the issuer's keys are missing or overdue. A fetch is due or
+    ///   under way.
+    /// - The token's status list is missing or overdue. A fetch is due or under way.
     Pending(PendingVerification),
 }
 
@@ -92,7 +98,8 @@ impl PendingVerification {
         Presented { token: &self.token, scheme: self.scheme }
     }
 
-    /// Waits for the key and the status list, at most 2 s, and then verifies the token.
+    /// Waits for the issuer, the key and the status list, at most 2 s in all, and then verifies the
+    /// token.
     ///
     /// Dropping the future is safe at any time.
     ///
@@ -180,9 +187,8 @@ impl PendingVerification {
         unresolved: &UnresolvedIssuer,
         deadline: Instant,
     ) -> Result<Claims, Error> {
-        unresolved.settled(deadline).await?;
         // The first resolver may have rejected the name, so the next one is asked.
-        let mut asked = 1;
+        let mut asked = usize::from(unresolved.ended(deadline).await? == End::Settled);
         loop {
             match self.verifier.verify_parts(self.presented(), parts, OverdueKeys::Wait) {
                 Ok(claims) => return Ok(claims),
@@ -191,15 +197,17 @@ impl PendingVerification {
                 Err(Undecided::Waits(WaitsFor::Key(unknown))) => {
                     return self.verify_with_key(parts, &unknown, deadline).await;
                 }
-                // It was distrusted meanwhile.
+                // Its trust has ended since the last call.
                 Err(Undecided::Waits(WaitsFor::Issuer(next)))
                     if asked >= self.verifier.trusted().asked_at_most() =>
                 {
                     return Err(next.error());
                 }
-                Err(Undecided::Waits(WaitsFor::Issuer(next))) => next.settled(deadline).await?,
+                // After `distrust`, the resolver is called again. The deadline stays.
+                Err(Undecided::Waits(WaitsFor::Issuer(next))) => {
+                    asked += usize::from(next.ended(deadline).await? == End::Settled);
+                }
             }
-            asked += 1;
         }
     }
 
@@ -233,10 +241,10 @@ impl PendingVerification {
 #[cfg(feature = "fetch")]
 impl UnresolvedIssuer {
     /// Waits for the resolver's result.
-    async fn settled(&self, deadline: Instant) -> Result<(), Error> {
-        match timeout_at(deadline, self.resolution.settled()).await {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(self.error()),
+    async fn ended(&self, deadline: Instant) -> Result<End, Error> {
+        match timeout_at(deadline, self.resolution.ended()).await {
+            Ok(Some(end)) => Ok(end),
+            Ok(None) | Err(_) => Err(self.error()),
         }
     }
 }

@@ -46,7 +46,7 @@ impl Verifier {
     pub async fn refresh(&self) -> Vec<(String, RefreshOutcome)> {
         // All fetches are requested before the first result is awaited, so they run at the same time.
         let (all, mut fetches) = (self.trusted().all(self.now()), HashMap::new());
-        let asked: Vec<_> = all.iter().map(|issuer| Asked::once(issuer, &mut fetches)).collect();
+        let asked: Vec<_> = all.iter().map(|issuer| RequestedFetch::once(issuer, &mut fetches)).collect();
         let deadline = deadline();
         let mut outcomes = Vec::with_capacity(asked.len());
         for issuer in asked {
@@ -66,7 +66,7 @@ impl Verifier {
     /// Panics like [`refresh`](Self::refresh).
     pub async fn refresh_issuer(&self, issuer: &str) -> Result<RefreshOutcome, ConfigError> {
         match self.trusted().get_for_operator(issuer, self.now()) {
-            Some(issuer) => Ok(Asked::new(&issuer).outcome(deadline()).await),
+            Some(issuer) => Ok(RequestedFetch::new(&issuer).outcome(deadline()).await),
             None => Err(ConfigError::UntrustedIssuer { found: redacted(issuer) }),
         }
     }
@@ -78,7 +78,7 @@ fn deadline() -> Instant {
 }
 
 /// A requested fetch of one issuer.
-struct Asked {
+struct RequestedFetch {
     issuer: Arc<TrustedIssuer>,
     fetch: Result<u64, RefreshOutcome>,
 }
@@ -86,7 +86,7 @@ struct Asked {
 /// The requested fetches by the addresses of their key sets.
 type Fetches = HashMap<usize, Result<u64, RefreshOutcome>>;
 
-impl Asked {
+impl RequestedFetch {
     /// Requests one fetch for all issuers that share a key set. Otherwise it could begin between two
     /// requests, and the second one would come too soon.
     fn once(issuer: &Arc<TrustedIssuer>, fetches: &mut Fetches) -> Self {

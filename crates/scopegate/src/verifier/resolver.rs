@@ -21,9 +21,10 @@ use scopegate_proto::clock::Clock;
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::url::is_string_or_uri;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
-pub(crate) use self::call::Resolution;
+pub(crate) use self::call::{End, Resolution};
 
 use self::answers::{Answer, Answers};
 use self::budget::{Budgets, Cause, MAX_QUEUED, Queued};
@@ -40,12 +41,12 @@ use crate::keys::source::KeySource;
 use crate::log_limit::LogLimit;
 use crate::metrics;
 use crate::status::ResolverStatus;
-use crate::tenants::Undecided;
+use crate::tenants::RulePanicked;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::changes::{Change, ResolverLog};
 use crate::verifier::member::{Member, MemberFactory};
 
-/// Minimum time for which the key source of an evicted issuer stays.
+/// How long the key source of an evicted issuer stays, if no cooldown is longer.
 const PARKED_FOR: Duration = Duration::from_secs(30);
 
 /// The time until the next attempt, if the application's filter has panicked.
@@ -66,8 +67,10 @@ pub(crate) struct Resolver {
     state: Mutex<State>,
     log: ResolverLog,
     budgets: Budgets,
-    /// How long the key source of an evicted issuer stays, at least.
+    /// How long the key source of an evicted issuer stays.
     parked_for: Duration,
+    /// Wakes the task when a source begins to stay.
+    parked: Arc<Notify>,
     /// An attacker can cause failures.
     warnings: LogLimit,
     /// The number of live issuers of all resolvers of the verifier, for the metric.
@@ -99,7 +102,7 @@ struct State {
 }
 
 /// The result for a name that was not found among the live issuers.
-pub(super) enum Asked {
+pub(super) enum NameLookup {
     /// The issuer has become live.
     Live,
     Unknown,
@@ -143,6 +146,7 @@ impl Resolver {
             log: ResolverLog::new(),
             budgets,
             parked_for,
+            parked: Arc::default(),
             warnings: LogLimit::new(1),
             live_of_all,
             runtime,
@@ -170,69 +174,77 @@ impl Resolver {
     }
 
     /// Requests an issuer that was not found among the live issuers.
-    pub(super) fn ask(self: &Arc<Self>, name: &str, now: NumericDate) -> Asked {
+    pub(super) fn ask(self: &Arc<Self>, name: &str, now: NumericDate) -> NameLookup {
         if !is_string_or_uri(name) {
-            return Asked::Unknown;
+            return NameLookup::Unknown;
         }
         match self.settings.accepts_name(name) {
             Ok(true) => {}
-            Ok(false) => return Asked::Unknown,
-            Err(Undecided) => {
+            Ok(false) => return NameLookup::Unknown,
+            Err(RulePanicked) => {
                 self.warn(name, "the filter of issuers has panicked");
-                return Asked::Unavailable { retry_after: UNDECIDED_NAME_PAUSE };
+                return NameLookup::Unavailable { retry_after: UNDECIDED_NAME_PAUSE };
             }
         }
         let (name, resolution) = {
             let mut state = self.state();
             if state.live.get(name).is_some_and(|live| live.issuer.keys.standing().is_trusted(now)) {
-                return Asked::Live;
+                return NameLookup::Live;
             }
             let monotonic = Instant::now();
             match state.answers.get(name, monotonic) {
-                Some((Answer::Unknown, _)) => return Asked::Unknown,
+                Some((Answer::Unknown, _)) => return NameLookup::Unknown,
                 Some((Answer::Failed, until)) => {
-                    return Asked::Unavailable { retry_after: whole_seconds(until - monotonic) };
+                    return NameLookup::Unavailable { retry_after: whole_seconds(until - monotonic) };
                 }
                 None => {}
             }
             if let Some(pending) = state.pending.get(name).filter(|pending| !pending.is_queued_renewal()) {
-                return Asked::Pending(Arc::clone(pending));
+                return NameLookup::Pending(Arc::clone(pending));
             }
             let has_failed = state.answers.has_failed(name);
             let cause = if has_failed { Cause::RetriedRequest } else { Cause::Request };
             let Some(begun) = state.enqueue(name.into(), cause) else {
                 drop(state);
                 self.log.queue_is_full(name, MAX_QUEUED);
-                return Asked::Unavailable { retry_after: Duration::from_secs(1) };
+                return NameLookup::Unavailable { retry_after: Duration::from_secs(1) };
             };
             begun
         };
         // Without the lock: a runtime that has ended drops the call at once.
         self.call(name, Arc::clone(&resolution));
-        Asked::Pending(resolution)
+        NameLookup::Pending(resolution)
     }
 
     /// Forgets a name: its live issuer, the last result, and a pending call. Returns whether it was
-    /// a live issuer.
+    /// a live issuer. Requests that wait for the call look for the issuer again.
     pub(super) fn forget(&self, name: &str) -> bool {
         let mut state = self.state();
         state.answers.remove(name);
         // The answer of a call that is under way may be outdated.
-        state.dequeue(name);
+        let call = state.dequeue(name);
         let removed = state.live.remove(name);
         self.end(removed.as_slice());
         // Members end their refresh when they are dropped, without the lock.
         self.release(state);
+        if let Some(call) = call {
+            call.forget();
+        }
         removed.is_some()
     }
 
-    /// Forgets the live issuers with these names.
-    pub(super) fn forget_live(&self, is_forgotten: impl Fn(&str) -> bool) {
+    /// Forgets the live issuers with these names, and their pending calls.
+    pub(super) fn forget_each(&self, is_forgotten: impl Fn(&str) -> bool) {
         let mut state = self.state();
-        let names: Vec<Arc<str>> = state.live.names().filter(|name| is_forgotten(name)).cloned().collect();
+        let all = state.live.names().chain(state.pending.keys());
+        let names: Vec<Arc<str>> = all.filter(|name| is_forgotten(name)).cloned().collect();
         let removed: Vec<Member> = names.iter().filter_map(|name| state.live.remove(name)).collect();
+        let calls: Vec<_> = names.iter().filter_map(|name| state.dequeue(name)).collect();
         self.end(&removed);
         self.release(state);
+        for call in calls {
+            call.forget();
+        }
     }
 
     pub(super) fn status(&self) -> ResolverStatus {
@@ -261,11 +273,20 @@ impl Resolver {
         is_current
     }
 
+    /// Drops the key sources that no longer stay. Returns when the next one is due.
+    fn unpark(&self) -> Option<Instant> {
+        let mut state = self.state();
+        let ended = state.park(None, self.parked_for, Instant::now());
+        let next = state.parked.oldest().map(|at| at + self.parked_for);
+        drop(state);
+        drop(ended);
+        next
+    }
+
     /// Drops the issuers whose lifetime is over, and calls the resolver for issuers in use.
     fn look(self: &Arc<Self>) {
         let (mut state, now) = (self.state(), Instant::now());
         let (ended, renewed) = state.live.due(now);
-        let unparked = state.park(None, self.parked_for, now);
         let mut removed = Vec::with_capacity(ended.len());
         for EndedIssuer { member, was_used } in ended {
             let change = if was_used { Change::Lapsed } else { Change::Unused };
@@ -280,7 +301,7 @@ impl Resolver {
             }
         }
         self.release(state);
-        drop((removed, unparked));
+        drop(removed);
         for (name, resolution) in begun {
             self.call(name, resolution);
         }
@@ -326,11 +347,11 @@ impl State {
         Some((name, resolution))
     }
 
-    /// Removes the pending call for a name. Its result does not count.
-    fn dequeue(&mut self, name: &str) {
-        if let Some(resolution) = self.pending.remove(name) {
-            self.queued.remove(resolution.cause);
-        }
+    /// Removes the pending call for a name, and returns it. Its result does not count.
+    fn dequeue(&mut self, name: &str) -> Option<Arc<Resolution>> {
+        let resolution = self.pending.remove(name)?;
+        self.queued.remove(resolution.cause);
+        Some(resolution)
     }
 
     /// Keeps the key source of an evicted issuer, if it has one. Returns the sources that no longer
@@ -349,10 +370,21 @@ impl State {
 }
 
 async fn look_after(resolver: Weak<Resolver>, period: Duration) {
+    let mut look_at = Instant::now() + period;
     loop {
-        sleep(period).await;
         let Some(resolver) = resolver.upgrade() else { return };
-        resolver.look();
+        if Instant::now() >= look_at {
+            resolver.look();
+            look_at = Instant::now() + period;
+        }
+        let wake_at = resolver.unpark().map_or(look_at, |at| at.min(look_at));
+        let parked = Arc::clone(&resolver.parked);
+        // The wait must not keep the resolver alive.
+        drop(resolver);
+        tokio::select! {
+            () = sleep_until(wake_at) => {}
+            () = parked.notified() => {}
+        }
     }
 }
 

@@ -98,7 +98,7 @@ impl Verifier {
         match issuer.trusts_tenant() {
             Ok(true) => Ok(issuer),
             Ok(false) => Err(self.trusted().snapshot().unknown_issuer(payload).into()),
-            Err(tenants::Undecided) => {
+            Err(tenants::RulePanicked) => {
                 let found = Excerpt::identifier(issuer.name());
                 Err(Error::IssuerUnavailable { found, retry_after: UNDECIDED_TENANT_PAUSE }.into())
             }

@@ -38,11 +38,12 @@ use crate::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 use crate::status::ResolverStatus;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::member::{Member, MemberFactory};
+use crate::verifier::notices::Notices;
 use crate::verifier::outcome::Undecided;
 #[cfg(feature = "fetch")]
 use crate::verifier::outcome::{UnresolvedIssuer, WaitsFor};
 #[cfg(feature = "fetch")]
-use crate::verifier::resolver::{Asked, Resolver};
+use crate::verifier::resolver::{NameLookup, Resolver};
 use crate::verifier::{Verifier, changes};
 
 /// The trusted issuers of a verifier.
@@ -59,8 +60,12 @@ pub(crate) struct Trust {
 impl Trust {
     pub(super) fn new(mut factory: MemberFactory, issuers: Vec<Issuer>) -> Result<Self, ConfigError> {
         factory.labelled = LabelledIssuers::new(issuers.iter().map(|issuer| &*issuer.identifier));
-        let member = |issuer| factory.member(issuer, Standing::configured());
-        let members = issuers.into_iter().map(member).collect::<Result<Vec<_>, _>>()?;
+        let member = |issuer| {
+            let (member, notices) = factory.member(issuer, Standing::configured())?;
+            notices.log();
+            Ok(member)
+        };
+        let members = issuers.into_iter().map(member).collect::<Result<Vec<_>, ConfigError>>()?;
         metrics::trusted_issuers("application", members.len());
         Ok(Self {
             snapshot: Arc::new(ArcSwap::from_pointee(registry(&members))),
@@ -227,18 +232,18 @@ impl Trust {
         loop {
             let mut asked = self.resolvers().map(|resolver| resolver.ask(&name, now));
             // The first resolver that does not reject the name decides.
-            match asked.find(|asked| !matches!(asked, Asked::Unknown)) {
-                None | Some(Asked::Unknown) => return Err(unknown()),
-                Some(Asked::Unavailable { retry_after }) => {
+            match asked.find(|asked| !matches!(asked, NameLookup::Unknown)) {
+                None | Some(NameLookup::Unknown) => return Err(unknown()),
+                Some(NameLookup::Unavailable { retry_after }) => {
                     let found = Excerpt::identifier(&name);
                     return Err(Error::IssuerUnavailable { found, retry_after }.into());
                 }
-                Some(Asked::Pending(resolution)) => {
+                Some(NameLookup::Pending(resolution)) => {
                     let found = Excerpt::identifier(&name);
                     return Err(Undecided::Waits(WaitsFor::Issuer(UnresolvedIssuer { found, resolution })));
                 }
                 // It has come meanwhile, and may be gone already.
-                Some(Asked::Live) => {
+                Some(NameLookup::Live) => {
                     if let Some(issuer) = self.get_named(&name, now) {
                         return Ok(issuer);
                     }
@@ -265,7 +270,7 @@ impl Trust {
         for resolver in self.resolvers() {
             resolver.forget(&configured.name);
             if let Some(template) = tenancy.name_template() {
-                resolver.forget_live(|name| template.tenant_of(name).is_some());
+                resolver.forget_each(|name| template.tenant_of(name).is_some());
             }
         }
         configured.record();
@@ -278,7 +283,7 @@ impl Trust {
             not(feature = "fetch"),
             allow(unused_mut, reason = "it is the same code with the feature")
         )]
-        let mut member = self.factory.member(issuer, Standing::configured())?;
+        let (mut member, notices) = self.factory.member(issuer, Standing::configured())?;
         let mut members = self.members();
         if member.issuer.policy.accepts_missing_iss
             && let Some(other) = members.iter().find(|other| {
@@ -315,7 +320,7 @@ impl Trust {
         // Members end their refresh when they are dropped, without the lock.
         drop(members);
         drop(ended);
-        Ok(Some(Configured { name, is_new, count }))
+        Ok(Some(Configured { name, is_new, count, notices }))
     }
 
     fn distrust(&self, name: &str) -> Result<bool, ConfigError> {
@@ -397,12 +402,14 @@ struct Configured {
     is_new: bool,
     /// The number of configured issuers after it.
     count: usize,
+    notices: Notices,
 }
 
 impl Configured {
     /// Records the change. Recorders and subscribers are the application's. Their panic must not undo
     /// the change, so this comes last.
     fn record(&self) {
+        ignore_panic(|| self.notices.log());
         ignore_panic(|| metrics::trusted_issuers("application", self.count));
         ignore_panic(|| changes::trusted(&self.name, self.is_new));
     }
@@ -455,7 +462,10 @@ impl Verifier {
     /// trusted issuer that has the same one.
     pub(crate) fn untrusted_member(&self, issuer: Issuer) -> Result<Member, ConfigError> {
         let label = IssuerLabel::own(&issuer.identifier);
-        self.trusted().factory.labelled_member(issuer, &label, Standing::configured())
+        let (member, notices) =
+            self.trusted().factory.labelled_member(issuer, &label, Standing::configured())?;
+        notices.log();
+        Ok(member)
     }
 
     /// Trusts an issuer from now on. If an issuer with this name is trusted already, the new rules

@@ -21,20 +21,30 @@ const MAX_WAITING: usize = 4_096;
 /// Maximum number of requests that wait for one call.
 const MAX_WAITING_PER_CALL: usize = 1_024;
 
+/// The end of the wait for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The call has a result.
+    Settled,
+    /// The application has changed the trust in the name meanwhile, so that the result does not
+    /// count.
+    Forgotten,
+}
+
 /// A call that is queued or runs.
 pub(crate) struct Resolution {
     pub(super) cause: Cause,
     /// It has got a permit. Only the holder of the resolver's lock writes it.
     begun: AtomicBool,
-    settled: watch::Sender<bool>,
+    end: watch::Sender<Option<End>>,
     /// The number of requests that wait for calls of the same resolver.
     waiting: Arc<AtomicUsize>,
 }
 
 impl Resolution {
     pub(super) fn new(cause: Cause, waiting: &Arc<AtomicUsize>) -> Self {
-        let (begun, settled) = (AtomicBool::new(false), watch::Sender::new(false));
-        Self { cause, begun, settled, waiting: Arc::clone(waiting) }
+        let (begun, end) = (AtomicBool::new(false), watch::Sender::new(None));
+        Self { cause, begun, end, waiting: Arc::clone(waiting) }
     }
 
     /// Records that the call has got a permit.
@@ -48,21 +58,30 @@ impl Resolution {
         self.cause.is_renewal() && !self.begun.load(Ordering::Relaxed)
     }
 
-    /// Waits for the end of the call. Returns `false` at once if too many requests wait already.
-    pub(crate) async fn settled(&self) -> bool {
+    /// Waits for the end of the call. Returns `None` at once if too many requests wait already.
+    pub(crate) async fn ended(&self) -> Option<End> {
         let permit = WaitPermit(&self.waiting);
         let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        if before >= MAX_WAITING || self.settled.receiver_count() >= MAX_WAITING_PER_CALL {
-            return false;
+        if before >= MAX_WAITING || self.end.receiver_count() >= MAX_WAITING_PER_CALL {
+            return None;
         }
-        let mut receiver = self.settled.subscribe();
-        let settled = receiver.wait_for(|settled| *settled).await.is_ok();
+        let mut receiver = self.end.subscribe();
+        let end = receiver.wait_for(Option::is_some).await.ok().and_then(|end| *end);
         drop(permit);
-        settled
+        end
     }
 
     pub(super) fn settle(&self) {
-        self.settled.send_replace(true);
+        self.end(End::Settled);
+    }
+
+    pub(super) fn forget(&self) {
+        self.end(End::Forgotten);
+    }
+
+    /// Wakes the requests that wait. The first end counts.
+    fn end(&self, end: End) {
+        self.end.send_if_modified(|current| current.is_none() && current.replace(end).is_none());
     }
 }
 
@@ -82,7 +101,7 @@ pub(super) enum Outcome {
     Failed(String),
 }
 
-/// A call. If it is dropped before its end, it has failed: its runtime has ended.
+/// A call. If it is dropped before its end, it has failed: it has panicked, or its runtime has ended.
 pub(super) struct Call {
     pub(super) resolver: Weak<Resolver>,
     pub(super) name: Arc<str>,
@@ -98,10 +117,13 @@ impl Call {
             self.resolution.settle();
             return;
         }
-        let answer = timeout(limit, catch_panic(async { resolve(&self.name).await })).await;
+        // The text of an error is the application's code, too.
+        let shown = |error| Excerpt::new(&ToString::to_string(&error)).to_string();
+        let call = catch_panic(async { resolve(&self.name).await.map_err(shown) });
+        let answer = timeout(limit, call).await;
         let outcome = match answer {
             Ok(Ok(Ok(issuer))) => Outcome::Returned(issuer.map(Box::new)),
-            Ok(Ok(Err(error))) => Outcome::Failed(Excerpt::new(&error.to_string()).to_string()),
+            Ok(Ok(Err(reason))) => Outcome::Failed(reason),
             Ok(Err(panic)) => Outcome::Failed(format!("the resolver has panicked: {panic}")),
             Err(_) => Outcome::Failed(format!("no answer within {} s", limit.as_secs_f64())),
         };
@@ -136,8 +158,10 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        if !*self.resolution.settled.borrow() {
-            self.end(Err(String::from("the runtime has ended")));
+        if self.resolution.end.borrow().is_none() {
+            let is_panic = std::thread::panicking();
+            let reason = if is_panic { "the resolver has panicked" } else { "the runtime has ended" };
+            self.end(Err(String::from(reason)));
         }
     }
 }

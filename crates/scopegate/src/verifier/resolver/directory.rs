@@ -91,7 +91,7 @@ mod tests {
         let issuer =
             Issuer::from_jwks(name, JWKS).unwrap().audience("api").algorithms([crate::Algorithm::EdDSA]);
         let factory = MemberFactory::new(Duration::ZERO, None);
-        Arc::clone(&factory.member(issuer, Standing::configured()).unwrap().issuer)
+        Arc::clone(&factory.member(issuer, Standing::configured()).unwrap().0.issuer)
     }
 
     #[test]

@@ -25,7 +25,7 @@ const FIRST_RETRY_PART: u32 = 40;
 const JITTER: f64 = 0.1;
 
 pub(super) struct LiveIssuers {
-    by_name: HashMap<Arc<str>, Live>,
+    by_name: HashMap<Arc<str>, LiveIssuer>,
     limit: usize,
     /// The issuers to evict next, the least recently used first, each with its last use.
     candidates: VecDeque<(u64, Arc<str>)>,
@@ -33,7 +33,7 @@ pub(super) struct LiveIssuers {
     looks: u64,
 }
 
-struct Live {
+struct LiveIssuer {
     member: Member,
     ends_at: Instant,
     renew_at: Instant,
@@ -87,7 +87,7 @@ impl LiveIssuers {
         random: f64,
     ) -> Option<Member> {
         let earlier = self.by_name.get(&member.issuer.identifier);
-        let live = Live {
+        let live = LiveIssuer {
             member,
             ends_at: now + lifetime,
             renew_at: renewal(now, lifetime, random),
@@ -173,7 +173,7 @@ impl LiveIssuers {
     /// with the causes.
     pub(super) fn due(&mut self, now: Instant) -> (Vec<EndedIssuer>, Vec<(Arc<str>, Cause)>) {
         self.look();
-        let ended = |live: &Live| live.ends_at <= now;
+        let ended = |live: &LiveIssuer| live.ends_at <= now;
         let removed: Vec<Arc<str>> =
             self.by_name.iter().filter(|(_, live)| ended(live)).map(|(name, _)| Arc::clone(name)).collect();
         let removed = removed.iter().filter_map(|name| self.by_name.remove(name));
@@ -200,7 +200,7 @@ impl LiveIssuers {
     }
 }
 
-impl Live {
+impl LiveIssuer {
     /// Reads whether a token was accepted since the last call, and records it.
     fn read_use(&mut self, look: u64) -> bool {
         let used = self.member.issuer.keys.standing().take_used();

@@ -14,14 +14,24 @@ use crate::keys::source::KeySource;
 /// Maximum number of sources. The oldest is dropped first.
 const MAX_PARKED: usize = 1_024;
 
+/// In the order of time, each source once.
 #[derive(Default)]
 pub(super) struct Parked(VecDeque<(Instant, Arc<KeySource>)>);
 
 impl Parked {
-    /// Adds the source of an issuer that was evicted now.
+    /// Adds the source of an issuer that was evicted now. Its time begins anew if it is here already:
+    /// issuers that evict each other must not displace the sources of others.
     pub(super) fn add(&mut self, source: Arc<KeySource>, now: Instant) -> Option<Arc<KeySource>> {
+        if let Some(at) = self.0.iter().position(|(_, parked)| Arc::ptr_eq(parked, &source)) {
+            self.0.remove(at);
+        }
         self.0.push_back((now, source));
         if self.0.len() > MAX_PARKED { self.0.pop_front().map(|(_, source)| source) } else { None }
+    }
+
+    /// Returns when the oldest source was added.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.0.front().map(|(at, _)| *at)
     }
 
     /// Removes the sources that were added this long ago. The caller drops them without the lock,
@@ -48,16 +58,33 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn sources_stay_for_a_time_and_up_to_a_number() {
-        let (mut parked, now, source) = (Parked::default(), Instant::now(), source());
+        let (mut parked, now) = (Parked::default(), Instant::now());
         let second = Duration::from_secs(1);
         for _ in 0..MAX_PARKED {
-            assert!(parked.add(Arc::clone(&source), now).is_none());
+            assert!(parked.add(source(), now).is_none());
         }
-        assert!(parked.add(Arc::clone(&source), now + second).is_some());
-        assert_eq!(Arc::strong_count(&source), MAX_PARKED + 1);
+        assert_eq!(parked.oldest(), Some(now));
+        assert!(parked.add(source(), now + second).is_some());
+        assert_eq!(parked.0.len(), MAX_PARKED);
         assert!(parked.take_older(30 * second, now + 29 * second).is_empty());
         assert_eq!(parked.take_older(30 * second, now + 30 * second).len(), MAX_PARKED - 1);
         assert_eq!(parked.take_older(30 * second, now + 31 * second).len(), 1);
-        assert_eq!(Arc::strong_count(&source), 1);
+        assert_eq!(parked.oldest(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sources_that_displace_each_other_displace_no_other() {
+        let (mut parked, now, [one, other]) = (Parked::default(), Instant::now(), [source(), source()]);
+        let second = Duration::from_secs(1);
+        for _ in 0..MAX_PARKED - 2 {
+            assert!(parked.add(source(), now).is_none());
+        }
+        for _ in 0..MAX_PARKED {
+            assert!(parked.add(Arc::clone(&one), now + second).is_none());
+            assert!(parked.add(Arc::clone(&other), now + 2 * second).is_none());
+        }
+        assert_eq!((parked.0.len(), Arc::strong_count(&one)), (MAX_PARKED, 2));
+        assert_eq!(parked.take_older(30 * second, now + 31 * second).len(), MAX_PARKED - 1);
+        assert_eq!(Arc::strong_count(&other), 2, "its time has begun anew");
     }
 }

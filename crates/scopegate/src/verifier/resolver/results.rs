@@ -50,8 +50,13 @@ impl Resolver {
         }
         let at = Instant::now();
         let until = NumericDate::from(self.clock.now()).plus(self.settings.lifetime);
-        let member =
+        let (member, notices) =
             self.factory.member(issuer, Standing::until(until)).map_err(|error| error.to_string())?;
+        // Most issuers are renewed without a change.
+        let is_known = self.state().live.get(name).is_some_and(|live| live.is_same_as(&member));
+        if !is_known {
+            notices.log();
+        }
         Ok(Some(Returned { member, at, until }))
     }
 
@@ -137,6 +142,9 @@ impl Resolver {
         let gone = evicted.iter().map(|member| (Change::Evicted, Arc::clone(&member.issuer.identifier)));
         state.changes.extend(gone.chain([(Change::Trusted, name)]));
         let sources = state.park(evicted.as_ref(), self.parked_for, Instant::now());
+        if evicted.is_some() {
+            self.parked.notify_one();
+        }
         self.directory.insert(&member.issuer);
         state.live.insert(member, at, lifetime, random);
         Removed { members: evicted.into_iter().collect(), sources }

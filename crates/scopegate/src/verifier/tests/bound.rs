@@ -33,7 +33,7 @@ fn accepting() -> (Verifier, SigningKey) {
 /// Returns the claims if the proof of a request is valid.
 fn proven(verifier: &Verifier, token: &str, proof: &str) -> Option<Claims> {
     let (method, path) = ("GET".into(), "/orders".into());
-    let presented = PresentedProof { proof: Ok(proof.as_bytes().into()), method, path };
+    let presented = PresentedProof { proof: Ok(proof.as_bytes().into()), method, path, origin: None };
     match verifier.attempt_bound(token.as_bytes(), &presented) {
         BoundAttempt::Done(result) => result.ok().map(|(claims, _)| claims),
         BoundAttempt::Pending(_) => panic!("the keys are static"),

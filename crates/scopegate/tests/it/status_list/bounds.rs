@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use scopegate::{Error, Issuer, StatusList, Verifier};
 use serde_json::json;
-use testkit::{CLIENT, KEY, NOW, jwks, listen, pass, read_request};
+use testkit::{CLIENT, ISSUER, KEY, Log, NOW, jwks, listen, pass, read_request};
 use tokio::io::AsyncWriteExt as _;
 use tokio::task::JoinHandle;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::fixture::{Reply, Server, list, sign, token_of};
 
@@ -161,7 +162,34 @@ async fn distrusted_issuer_returns_its_memory_at_once() {
             let result = verifier.verify_or_refresh(token.sign_with(&KEY)).await;
             assert!(result.is_ok(), "{round} {name}: {result:?}");
         }
-        assert!(verifier.distrust(testkit::ISSUER).unwrap());
+        assert!(verifier.distrust(ISSUER).unwrap());
         verifier.trust(server.issuer(StatusList::required())).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn warnings_about_lists_of_later_issuers_are_limited() {
+    const LATER: &str = "https://later.example";
+    let log = Log::of_thread(LevelFilter::DEBUG);
+    let server = Server::start().await;
+    let verifier = server.verifier(StatusList::required());
+    let later = Issuer::from_jwks(LATER, &jwks([KEY.jwk()])).unwrap().client(CLIENT);
+    let rules = StatusList::required().origin(&server.url).max_lists(15);
+    verifier.trust(later.status_list(rules)).unwrap();
+    for (issuer, warnings) in [(LATER, 10), (ISSUER, 16)] {
+        for name in 0..16 {
+            let uri = server.uri_of(&format!("{warnings}-{name}"));
+            let token = token_of(&uri, 0).claim("iss", issuer).sign_with(&KEY);
+            let error = verifier.verify_or_refresh(token).await.unwrap_err();
+            assert!(matches!(error, Error::StatusUnavailable { .. }), "{error}");
+        }
+        let text = log.take();
+        let events = |level| {
+            let of_lists = |line: &&str| line.contains("status list fetch failed, no list yet");
+            text.lines().filter(of_lists).filter(|line| line.contains(level)).count()
+        };
+        let all = if issuer == LATER { 15 } else { 16 };
+        assert_eq!((events("WARN"), events("DEBUG")), (warnings, all - warnings), "{text}");
+        assert_eq!(text.contains("too many status lists"), issuer == LATER);
     }
 }

@@ -90,6 +90,24 @@ async fn changed_list_applies_to_cached_tokens_of_pool() {
 }
 
 #[tokio::test]
+async fn distrust_of_listed_pool_lasts_until_next_token() {
+    let list = TenantList::new([POOL]).unwrap();
+    let (verifier, asked) = verifier(&list).await;
+    let token = token(POOL);
+    assert!(verifier.verify_or_refresh(&token).await.is_ok());
+    assert!(verifier.distrust(&name(POOL)).unwrap());
+    assert_eq!(status(&verifier).live_issuers, 0);
+    assert!(verifier.verify_or_refresh(&token).await.is_ok(), "the list decides");
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    assert!(list.remove(POOL));
+    for _ in 0..2 {
+        let result = verifier.verify_or_refresh(&token).await;
+        assert!(matches!(result, Err(Error::UnknownIssuer { .. })), "{result:?}");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
 async fn predicate_that_panics_is_undecided() {
     let panics = Arc::new(AtomicBool::new(true));
     let fault = Arc::clone(&panics);

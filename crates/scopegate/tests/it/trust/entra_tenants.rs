@@ -447,6 +447,8 @@ async fn tenants_take_names_over_from_a_pending_call() {
     let verifier = Verifier::builder().trust_dynamic(resolver).start().await.unwrap();
     let of_a = token(A);
     assert!(verifier.verify(&of_a).is_err());
+    // The call begins.
+    tokio::task::yield_now().await;
     verifier.trust(many(TenantList::default())).unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
     assert_eq!(verifier.status().resolver().unwrap().live_issuers, 0);
@@ -466,4 +468,17 @@ async fn tenants_take_names_over_from_a_resolver() {
     assert!(verifier.verify_or_refresh(&of_a).await.is_ok() && verifier.verify(&of_a).is_ok());
     verifier.trust(many(TenantList::default())).unwrap();
     assert!(is_unknown(&verifier.verify_or_refresh(&of_a).await), "also if it was cached");
+}
+
+#[tokio::test(start_paused = true)]
+async fn trust_of_all_tenants_ends_waits_for_one() {
+    let hangs = Issuers::resolver(|_| std::future::pending::<Result<Option<Issuer>, ConfigError>>());
+    let verifier = Verifier::builder().trust_dynamic(hangs).start_lazy().unwrap();
+    let token = mint(A).sign_with(&KEY);
+    let mut waits = Box::pin(verifier.verify_or_refresh(&token));
+    assert!(testkit::poll_once(&mut waits).await.is_none());
+    let began = tokio::time::Instant::now();
+    verifier.trust(many(TenantList::new([A]).unwrap())).unwrap();
+    assert!(waits.await.is_ok());
+    assert_eq!(began.elapsed(), std::time::Duration::ZERO);
 }

@@ -1,16 +1,18 @@
 //! What does a renewal change if the resolver returns another issuer than before?
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse as _;
 use scopegate::{Algorithm, Error, FetchAuthorization, Issuer, Issuers, StatusList, Verifier};
-use testkit::{CLIENT, jwks, pass};
+use scopegate_issuer::Mint;
+use testkit::{CLIENT, Log, jwks, pass};
 use tokio::sync::watch;
 use tokio::time::sleep;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::fixture::{Behavior, Tenants, accepts, key, status, tenant, token};
 
@@ -154,7 +156,7 @@ async fn status_list_rules_decide_about_a_new_start() {
         };
         let before = StatusList::required().origin("https://b.example").origin("https://a.example");
         let verifier = Verifier::builder().trust(issuer(before, CLIENT)).start().await.unwrap();
-        let minted = scopegate_issuer::Mint::cognito(&a, CLIENT).without_claim("token_use");
+        let minted = Mint::cognito(&a, CLIENT).without_claim("token_use");
         let named = serde_json::json!({ "status_list": { "idx": 0, "uri": "https://a.example/1" } });
         let token = minted.claim("status", named).sign_with(key());
         // The list is opened, and its fetch fails.
@@ -163,5 +165,63 @@ async fn status_list_rules_decide_about_a_new_start() {
         assert_eq!(opened(), 1);
         verifier.trust(issuer(rules, "another")).unwrap();
         assert_eq!(opened(), usize::from(is_same));
+    }
+}
+
+#[tokio::test]
+#[cfg_attr(windows, ignore = "0.0.0.0 leads nowhere")]
+async fn warnings_about_unchanged_issuer_come_once() {
+    // Renewals of many tenants would use up the limit of warnings.
+    const PARTS: [&str; 3] = ["keys are fetched without TLS", "an audience is also a client", "skipped"];
+    let log = Log::of_thread(LevelFilter::WARN);
+    let router = Router::new().fallback(async || jwks([key().jwk()]));
+    let url = format!("{}/keys", testkit::serve(router).await.replace("127.0.0.1", "0.0.0.0"));
+    let (calls, changed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (counted, is_changed) = (Arc::clone(&calls), Arc::clone(&changed));
+    let tenants = Issuers::resolver(move |iss| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        let draft = if iss == tenant("fetched") {
+            Issuer::from_jwks_uri(iss, &url)
+        } else {
+            let mut leaked = key().jwk();
+            leaked["d"] = "AQAB".into();
+            Issuer::from_jwks(iss, &jwks([key().jwk(), leaked]))
+        };
+        let further = is_changed.load(Ordering::SeqCst).then_some("further");
+        let issuer = draft.map(|draft| {
+            let issuer = draft.audience(CLIENT).client(CLIENT).allow_keys_without_tls();
+            Some(issuer.algorithms([Algorithm::ES256]).clients(further))
+        });
+        std::future::ready(issuer)
+    });
+    // No regular fetch of the keys is due meanwhile.
+    let builder = Verifier::builder().refresh_interval(Duration::from_secs(3_600));
+    let verifier = builder.trust_dynamic(tenants).start().await.unwrap();
+    let names = [tenant("fetched"), tenant("static")];
+    let tokens = names.each_ref().map(|name| {
+        let token = Mint::cognito(name, CLIENT).without_claim("token_use").claim("aud", CLIENT);
+        token.sign_with(key())
+    });
+    let counts = || {
+        let text = log.take();
+        PARTS.map(|part| text.lines().filter(|line| line.contains(part)).count())
+    };
+    for (round, expected) in [(1, [1, 2, 1]), (2, [0; 3]), (3, [0; 3]), (4, [1, 2, 1]), (5, [0; 3])] {
+        changed.store(round > 3, Ordering::SeqCst);
+        if round > 1 {
+            pass(Duration::from_secs(490)).await;
+        }
+        while calls.load(Ordering::SeqCst) < 2 * round || status(&verifier).pending_calls > 0 {
+            if round == 1 {
+                for token in &tokens {
+                    verifier.verify_or_refresh(token).await.unwrap();
+                }
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        for token in &tokens {
+            verifier.verify_or_refresh(token).await.unwrap();
+        }
+        assert_eq!(counts(), expected, "{round}");
     }
 }

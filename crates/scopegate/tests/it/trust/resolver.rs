@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use scopegate::{ConfigError, Error, Issuer, Issuers, Verifier};
 use scopegate_issuer::{LocalIssuer, Mint};
-use testkit::{CLIENT, LOCAL_CLIENT, poll_once};
-use tokio::time::{advance, sleep};
+use testkit::{CLIENT, LOCAL_CLIENT, Log, poll_once};
+use tokio::time::{Instant, advance, sleep};
+use tracing_subscriber::filter::LevelFilter;
 
 use super::fixture::{Behavior, Tenants, accepts, issuer, key, status, tenant, token};
 
@@ -146,7 +147,7 @@ async fn slow_resolver_delays_request_two_seconds_at_most() {
     tenants.sign_up(&a);
     tenants.delay(3_000);
     let verifier = tenants.verifier();
-    let began = tokio::time::Instant::now();
+    let began = Instant::now();
     let error = verifier.verify_or_refresh(token(&a)).await.unwrap_err();
     assert!(matches!(error, Error::IssuerUnavailable { retry_after: SECOND, .. }), "{error}");
     assert_eq!(began.elapsed().as_secs(), 2);
@@ -214,10 +215,43 @@ async fn answer_from_before_a_block_does_not_count() {
     tokio::task::yield_now().await;
     assert!(started.load(Ordering::Relaxed));
     verifier.distrust(&a).unwrap();
+    // The wait goes on with a second call, which begins at once.
+    let forgotten = Instant::now();
+    let error = waits.await.unwrap_err();
+    assert!(matches!(error, Error::UnknownIssuer { .. }), "{error}");
+    assert_eq!(forgotten.elapsed().as_secs(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn trust_during_a_call_ends_its_wait() {
+    let (tenants, a) = (Tenants::default(), tenant("a"));
+    tenants.set(&a, Behavior::Hangs);
+    let verifier = tenants.verifier();
+    let token = token(&a);
+    let mut waits = Box::pin(verifier.verify_or_refresh(&token));
+    assert!(poll_once(&mut waits).await.is_none());
+    sleep(SECOND).await;
+    assert_eq!((tenants.calls(), poll_once(&mut waits).await.is_none()), (1, true));
+    let began = Instant::now();
+    verifier.trust(issuer(&a)).unwrap();
+    assert!(waits.await.is_ok());
+    assert_eq!((began.elapsed(), tenants.calls()), (Duration::ZERO, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn distrust_during_a_call_does_not_prolong_its_wait() {
+    let (tenants, a) = (Tenants::default(), tenant("a"));
+    tenants.set(&a, Behavior::Hangs);
+    let (verifier, token, began) = (tenants.verifier(), token(&a), Instant::now());
+    let mut waits = Box::pin(verifier.verify_or_refresh(&token));
+    for _ in 0..3 {
+        assert!(poll_once(&mut waits).await.is_none());
+        sleep(SECOND / 2).await;
+        verifier.distrust(&a).unwrap();
+    }
     let error = waits.await.unwrap_err();
     assert!(matches!(error, Error::IssuerUnavailable { .. }), "{error}");
-    sleep(SECOND).await;
-    assert!(matches!(verifier.verify_or_refresh(&token).await, Err(Error::UnknownIssuer { .. })));
+    assert_eq!((began.elapsed().as_secs(), tenants.calls()), (2, 4));
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,7 +308,7 @@ async fn removed_tenant_ends_within_its_lifetime() {
     assert!(accepts(&verifier, &a).await);
     let token = token(&a);
     tenants.remove(&a);
-    let began = tokio::time::Instant::now();
+    let began = Instant::now();
     while verifier.verify(&token).is_ok() {
         assert!(began.elapsed() <= Duration::from_secs(600));
         sleep(5 * SECOND).await;
@@ -440,4 +474,28 @@ fn end_of_the_runtime_ends_the_wait() {
         assert!(matches!(error, Error::IssuerUnavailable { .. }), "{error}");
     }
     assert!(began.elapsed() < SECOND);
+}
+
+/// An error of a resolver, whose text cannot be made.
+#[derive(Debug)]
+struct Unprintable;
+
+impl std::fmt::Display for Unprintable {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("a mistake in the error")
+    }
+}
+
+impl std::error::Error for Unprintable {}
+
+#[tokio::test(start_paused = true)]
+async fn panic_of_the_error_is_logged_as_one() {
+    let log = Log::of_thread(LevelFilter::WARN);
+    let failing = Issuers::resolver(|_| std::future::ready(Err::<Option<Issuer>, _>(Unprintable)));
+    let verifier = Verifier::builder().trust_dynamic(failing).start_lazy().unwrap();
+    let error = verifier.verify_or_refresh(token(&tenant("a"))).await.unwrap_err();
+    assert!(matches!(error, Error::IssuerUnavailable { .. }), "{error}");
+    assert_eq!(status(&verifier).failed_calls, 1);
+    let text = log.take();
+    assert!(text.contains("the resolver has panicked") && text.contains("a mistake in the error"), "{text}");
 }
