@@ -8,6 +8,7 @@
 pub mod token;
 pub mod jwks;
 pub mod authorization;
+pub mod certificate;
 pub mod challenge;
 pub mod metadata;
 pub mod token_request;

@@ -12,6 +12,9 @@ struct Claims;
 #[doc = include_str!("../../../docs/guide/dpop.md")]
 struct Dpop;
 
+#[doc = include_str!("../../../docs/guide/certificates.md")]
+struct Certificates;
+
 #[doc = include_str!("../../../docs/guide/providers/cognito.md")]
 struct Cognito;
 

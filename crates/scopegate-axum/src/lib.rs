@@ -82,6 +82,9 @@
 //! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
 //! | a valid token that a rule of the application denies | 403, a challenge with `realm` only, `reason` = the reason code |
 //! | a valid token whose claims do not fit `Claims<T>` | 403, the same with `reason` = `unexpected_claims` |
+//! | a token without the client certificate to which it is bound | 401, `error="invalid_token"` |
+//! | any token, and a malformed certificate header of a trusted proxy | 400, `error="invalid_request"` |
+//! | a token that is bound to a certificate, if the server lacks the peer's address | 500, no challenge |
 //! | any token, while its issuer's keys are unavailable | 503, `Retry-After`, no challenge |
 //!
 //! The body is a small problem document (RFC 9457). The response is `Cache-Control: no-store`. The
@@ -118,7 +121,7 @@
 //! Each request yields one [`Decision`]. It becomes:
 //!
 //! - An event of `tracing` for a rejection. Its message is `request rejected`. Its level is `DEBUG`
-//!   without credentials. It is `WARN` if keys are unavailable or claims do not fit. Otherwise it
+//!   without credentials. It is `ERROR` if the server is misconfigured. It is `WARN` if keys are unavailable or claims do not fit. Otherwise it
 //!   is `INFO`.
 //! - The counter `scopegate_requests_total` with the labels `decision` and `reason` (feature
 //!   `metrics`).
@@ -166,6 +169,7 @@
 //! | 401, and 400 | `grpc-status` 16, `UNAUTHENTICATED`, with `www-authenticate` |
 //! | 403 | 7, `PERMISSION_DENIED`, with `www-authenticate` |
 //! | 503 | 14, `UNAVAILABLE`, with `retry-after` |
+//! | 500 | 13, `INTERNAL` |
 //!
 //! A call is a `POST` over HTTP/2 with `content-type: application/grpc` (or
 //! `application/grpc+proto` and the like) and `te: trailers`. All other requests get the HTTP
@@ -259,6 +263,7 @@
 //! | `dpop` | `Dpop`, and DPoP proofs in the layers. axum stores the URL of each request for them, as with its own default features. Without it, the layers reject tokens with a proof |
 //! | `matched-path` | the pattern of axum's route in logs and for observers. On by default |
 //! | `metrics` | the counters of `scopegate` and `scopegate_requests_total`, through the crate `metrics` |
+//! | `mtls` | `ClientCertificates`, and the peer's address for certificates that come from a header. Without it, tokens that are bound to such a certificate get a 500 |
 //! | `test-util` | for tests: claims without a token, and a check that routes are protected. It does not compile without `debug_assertions` |
 //! | `tonic` | for tonic 0.14: layers around its server, and claims and rejections in its handlers |
 #![forbid(unsafe_code)]
@@ -290,7 +295,9 @@ pub use resource::ProtectedResource;
 pub use resource::authorization_servers::AuthorizationServers;
 pub use resource::metadata::ResourceMetadata;
 pub use resource::tenant::TenantResource;
-pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason, request_host};
+pub use scopegate::http::{
+    MalformedCertificate, MalformedCredentials, MetadataUrl, RejectionReason, request_host,
+};
 pub use scopegate::{
     AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind, FeedClaim,
     FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers,
@@ -301,6 +308,8 @@ pub use scopegate::{
     StatusList, StatusListStatus, TenantList, Tenants, Transmitter, Unverified, Verdict, Verifier,
     VerifierBuilder, WeakRevocationSource, all_of, any_of,
 };
+#[cfg(feature = "mtls")]
+pub use scopegate::{CertificateSource, ClientCertificates, ForwardedElement, PeerCertificate};
 #[cfg(feature = "dpop")]
 pub use scopegate::{Dpop, DpopNonces};
 pub use security_events::SecurityEventReceiver;
@@ -316,5 +325,12 @@ struct CrateReadme;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-#[cfg(all(doctest, feature = "dpop", feature = "jsonwebtoken", feature = "test-util", feature = "tonic"))]
+#[cfg(all(
+    doctest,
+    feature = "dpop",
+    feature = "jsonwebtoken",
+    feature = "mtls",
+    feature = "test-util",
+    feature = "tonic"
+))]
 mod guide;

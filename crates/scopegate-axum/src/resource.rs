@@ -122,7 +122,7 @@ impl ProtectedResource {
     pub fn new(identifier: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
         let issuers = middleware::authorization_servers(verifier);
         let identifier = middleware::resource_identifier(verifier, identifier)?;
-        let description = Description::new(identifier, issuers, middleware::dpop(verifier));
+        let description = Description::new(identifier, issuers, verifier);
         let description = Arc::new(description);
         Ok(Self { verifier: verifier.clone(), realm: None, description, tenants: None })
     }

@@ -22,6 +22,24 @@ pub fn decode_into(text: &[u8], bytes: &mut [u8]) -> Option<usize> {
     BASE64URL.decode_slice(text, bytes).ok()
 }
 
+/// Decodes a string in the standard alphabet with padding (RFC 4648 §4). Returns `None` if it is not
+/// canonical.
+pub fn decode_standard(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {
+    let text = text.as_ref();
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    if !text.len().is_multiple_of(4) || padding > 2 {
+        return None;
+    }
+    let text = text.get(..text.len() - padding)?;
+    let to_url = |byte: &u8| match byte {
+        b'+' => Some(b'-'),
+        b'/' => Some(b'_'),
+        b'-' | b'_' => None,
+        other => Some(*other),
+    };
+    decode(text.iter().map(to_url).collect::<Option<Vec<u8>>>()?)
+}
+
 /// Encodes bytes without padding.
 pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     BASE64URL.encode(bytes)
@@ -77,6 +95,18 @@ mod tests {
         for text in ["YQ==", "-_+/", "Y Q", "YQ\n", "YQ\r", "Y\0", "YR", "Y", "ä", "{}"] {
             assert_eq!(decode(text), None, "{text:?}");
             assert_eq!(decode_into(text.as_bytes(), &mut [0; 16]), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn standard_alphabet_is_read_with_padding_only() {
+        for (text, bytes) in
+            [("", &b""[..]), ("YQ==", b"a"), ("YmM=", b"bc"), ("ZGVm", b"def"), ("+/8=", b"\xfb\xff")]
+        {
+            assert_eq!(decode_standard(text).as_deref(), Some(bytes), "{text}");
+        }
+        for text in ["YQ", "YQ=", "YQ===", "====", "-_8=", "YR==", "Y Q=", "YQ==\n", "YQ==YQ==", "="] {
+            assert_eq!(decode_standard(text), None, "{text:?}");
         }
     }
 

@@ -17,10 +17,13 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::checks::audience::IssuedFor;
+use crate::checks::confirmation::Bindings;
 use crate::checks::lifetime::Lifetime;
 use crate::claims::identity::Identity;
 use crate::claims::token_ref::TokenRef;
-use crate::dpop::binding::{self, Binding};
+use crate::dpop::binding;
+#[cfg(feature = "http")]
+use crate::dpop::binding::Binding;
 use crate::error::Error;
 use crate::keys::verifying_key::equal_in_constant_time;
 use crate::revocation::checked::RevocableNames;
@@ -74,8 +77,8 @@ pub(crate) struct Lookups {
     /// `None` if the token has no status that counts.
     #[cfg(feature = "fetch")]
     pub(crate) status: Option<Box<TokenStatus>>,
-    /// The key that proofs are checked with. `None` for a bearer token.
-    pub(crate) binding: Option<Box<Binding>>,
+    /// The key and the certificate that a request proves. `None` for a token without `cnf`.
+    pub(crate) bindings: Option<Box<Bindings>>,
 }
 
 /// The token's tenant, and the claims that name its subject, id, client and audience.
@@ -302,13 +305,19 @@ impl Claims {
     /// Returns the key to which the token is bound.
     #[cfg(feature = "http")]
     pub(crate) fn binding(&self) -> Option<&Binding> {
-        self.0.lookups.binding.as_deref()
+        self.bindings()?.key.as_ref()
     }
 
-    /// Returns whether the token is bound to a key, so that each request with it had a proof (DPoP,
-    /// RFC 9449).
+    /// Returns the key and the certificate to which the token is bound.
+    #[inline]
+    pub(crate) fn bindings(&self) -> Option<&Bindings> {
+        self.0.lookups.bindings.as_deref()
+    }
+
+    /// Returns whether the token is bound to a key or a certificate of its client, so that each
+    /// request with it had a proof (DPoP, RFC 9449) or the certificate (RFC 8705).
     pub fn is_sender_constrained(&self) -> bool {
-        self.0.lookups.binding.is_some()
+        self.bindings().is_some()
     }
 
     pub(crate) fn lifetime(&self) -> &Lifetime {
@@ -389,7 +398,9 @@ impl Lookups {
     /// Returns an upper bound of the requested bytes.
     fn weight(&self) -> usize {
         let weight = self.revocable.as_deref().map_or(0, size_of_val)
-            + self.binding.as_deref().map_or(0, |binding| size_of_val(binding) + binding::WEIGHT);
+            + self.bindings.as_deref().map_or(0, |bindings| {
+                size_of_val(bindings) + bindings.key.as_ref().map_or(0, |_| binding::WEIGHT)
+            });
         #[cfg(feature = "fetch")]
         let weight = weight + self.status.as_deref().map_or(0, TokenStatus::weight);
         weight

@@ -30,6 +30,7 @@ use crate::decision::unverified::Unverified;
 /// | `unsupported_scheme` | rejected | 401 | the `Authorization` header has another scheme, or none |
 /// | `several_headers` | rejected | 400 | the request has several `Authorization` headers |
 /// | `not_one_token` | rejected | 400 | the scheme is not followed by one token |
+/// | `malformed_certificate` | rejected | 400 | a trusted proxy has sent a malformed header for the client certificate |
 /// | `malformed` | rejected | 401 | the token is not a signed JWT in canonical form |
 /// | `unknown_issuer` | rejected | 401 | the token names no trusted issuer |
 /// | `unknown_key` | rejected | 401 | the issuer publishes no such key, or several that fit |
@@ -53,6 +54,10 @@ use crate::decision::unverified::Unverified;
 /// | `proof_replayed` | rejected | 401 | the DPoP proof was used before |
 /// | `nonce_required` | rejected | 401 | the DPoP proof has no valid nonce |
 /// | `replay_store_unavailable` | undecidable | 503 | the store of used DPoP proofs is full or unreachable |
+/// | `missing_certificate` | rejected | 401 | the token is bound to a client certificate, and the request has none |
+/// | `wrong_certificate` | rejected | 401 | the token is bound to another client certificate |
+/// | `not_certificate_bound` | rejected | 401 | the verifier requires tokens that are bound to a client certificate |
+/// | `peer_address_unknown` | undecidable | 500 | the token is bound to a client certificate, and the server does not tell who has sent its header |
 #[derive(Clone, Copy)]
 #[must_use = "a decision that is not recorded reaches neither log, metric nor observer"]
 pub struct Decision<'a> {
@@ -77,7 +82,7 @@ pub enum Verdict {
     Accepted,
     /// The request is rejected: 400, 401 or 403.
     Rejected,
-    /// The token cannot be verified now: 503.
+    /// The token cannot be verified now (503), or by this server (500).
     Undecidable,
 }
 
@@ -117,7 +122,7 @@ impl<'a> Decision<'a> {
         error: &'a (dyn std::error::Error + 'static),
         claims: Option<&'a Claims>,
     ) -> Self {
-        let verdict = if status == 503 { Verdict::Undecidable } else { Verdict::Rejected };
+        let verdict = if matches!(status, 500 | 503) { Verdict::Undecidable } else { Verdict::Rejected };
         Self { level, claims, error: Some(error), status: Some(status), ..Self::new(verdict, reason) }
     }
 

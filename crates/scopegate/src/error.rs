@@ -34,6 +34,7 @@ use crate::token::numeric_date::NumericDate;
 ///   [`RevocationsUnavailable`](Error::RevocationsUnavailable),
 ///   [`StatusUnavailable`](Error::StatusUnavailable) and
 ///   [`ReplayStoreUnavailable`](Error::ReplayStoreUnavailable). The operator of the API must act.
+/// - 500 for [`PeerAddressUnknown`](Error::PeerAddressUnknown). The server is misconfigured.
 ///
 /// Neither `Display` nor `Debug` contains the token. They may contain single values of it as
 /// [`Excerpt`]s. Write them to a log, and not into a response. The values in variants up to
@@ -145,8 +146,9 @@ pub enum Error {
     /// that key. As a bearer token, it would lose the protection of its issuer. Also the error of a
     /// malformed confirmation.
     ///
-    /// `jkt` is proven by DPoP, see [`VerifierBuilder::dpop`](crate::VerifierBuilder). This crate
-    /// cannot check other bindings.
+    /// `jkt` is proven by DPoP, and `x5t#S256` by a client certificate, see `dpop` and
+    /// `client_certificates` of [`VerifierBuilder`](crate::VerifierBuilder). This crate cannot check
+    /// other bindings.
     #[non_exhaustive]
     SenderConstrained { binding: &'static str },
     /// The token is not bound to a key, and the request presents it with the scheme `DPoP`
@@ -154,6 +156,16 @@ pub enum Error {
     NotSenderConstrained,
     /// The verifier requires DPoP, and the token was presented as a bearer token.
     ProofRequired,
+    /// The token is valid and bound to a client certificate, and the request has none (RFC 8705 §3).
+    MissingCertificate,
+    /// The token is valid, and bound to another client certificate than that of the request
+    /// (RFC 8705 §3).
+    WrongCertificate,
+    /// The verifier requires tokens that are bound to a client certificate, and this one is not.
+    NotCertificateBound,
+    /// The token is valid and bound to a client certificate. The certificate comes from a header of a
+    /// trusted proxy, and the server does not tell the address of the request's sender.
+    PeerAddressUnknown,
     /// The token is valid and bound to a key, and the DPoP proof of the request is rejected
     /// (RFC 9449 §4.3).
     InvalidProof(ProofError),
@@ -210,6 +222,8 @@ pub enum Error {
 /// | `ProofRequired`, `InvalidProof`, `ProofReplayed` | 401 | the client: send a valid DPoP proof |
 /// | `NonceRequired` | 401 | the client: repeat the request with the nonce of the response |
 /// | `ReplayStoreUnavailable` | 503 | the operator: the store of used proofs is full or unreachable |
+/// | `MissingCertificate`, `WrongCertificate`, `NotCertificateBound` | 401 | the client: use the certificate of the token, or get a token for it |
+/// | `PeerAddressUnknown` | 500 | the operator: the server must provide the peer's address |
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -262,6 +276,15 @@ pub enum ErrorKind {
     NonceRequired,
     /// The store of used DPoP proofs is full or unreachable.
     ReplayStoreUnavailable,
+    /// The token is bound to a client certificate, and the request has none.
+    MissingCertificate,
+    /// The token is bound to another client certificate.
+    WrongCertificate,
+    /// The verifier requires tokens that are bound to a client certificate.
+    NotCertificateBound,
+    /// The token is bound to a client certificate, and the sender of the certificate's header is
+    /// unknown.
+    PeerAddressUnknown,
 }
 
 impl ErrorKind {
@@ -291,10 +314,14 @@ impl ErrorKind {
             Self::ProofReplayed => "proof_replayed",
             Self::NonceRequired => "nonce_required",
             Self::ReplayStoreUnavailable => "replay_store_unavailable",
+            Self::MissingCertificate => "missing_certificate",
+            Self::WrongCertificate => "wrong_certificate",
+            Self::NotCertificateBound => "not_certificate_bound",
+            Self::PeerAddressUnknown => "peer_address_unknown",
         }
     }
 
-    /// Returns the HTTP status of the response: 401, 403 or 503.
+    /// Returns the HTTP status of the response: 401, 403, 500 or 503.
     pub fn status(self) -> u16 {
         match self {
             Self::InsufficientScope | Self::UnexpectedClaims | Self::Denied => 403,
@@ -303,6 +330,7 @@ impl ErrorKind {
             | Self::RevocationsUnavailable
             | Self::StatusUnavailable
             | Self::ReplayStoreUnavailable => 503,
+            Self::PeerAddressUnknown => 500,
             Self::Malformed
             | Self::Untrusted
             | Self::UnknownKey
@@ -317,7 +345,10 @@ impl ErrorKind {
             | Self::ProofRequired
             | Self::InvalidProof
             | Self::ProofReplayed
-            | Self::NonceRequired => 401,
+            | Self::NonceRequired
+            | Self::MissingCertificate
+            | Self::WrongCertificate
+            | Self::NotCertificateBound => 401,
         }
     }
 }
@@ -354,6 +385,10 @@ impl Error {
             | Self::SenderConstrained { .. }
             | Self::NotSenderConstrained => ErrorKind::Unacceptable,
             Self::ProofRequired => ErrorKind::ProofRequired,
+            Self::MissingCertificate => ErrorKind::MissingCertificate,
+            Self::WrongCertificate => ErrorKind::WrongCertificate,
+            Self::NotCertificateBound => ErrorKind::NotCertificateBound,
+            Self::PeerAddressUnknown => ErrorKind::PeerAddressUnknown,
             Self::InvalidProof(ProofError::Replayed) => ErrorKind::ProofReplayed,
             Self::InvalidProof(ProofError::MissingNonce | ProofError::UnknownNonce) => {
                 ErrorKind::NonceRequired
@@ -486,6 +521,18 @@ impl fmt::Display for Error {
             Self::NotSenderConstrained => {
                 f.write_str("the token is not bound to a key, expected `cnf.jkt` under the scheme DPoP")
             }
+            Self::MissingCertificate => {
+                f.write_str("the token is bound to a client certificate, and the request has none")
+            }
+            Self::WrongCertificate => {
+                f.write_str("the token is bound to another client certificate than that of the request")
+            }
+            Self::NotCertificateBound => {
+                f.write_str("the token is not bound to a client certificate, expected `cnf` with `x5t#S256`")
+            }
+            Self::PeerAddressUnknown => f.write_str(
+                "the address of the peer is unknown, and the client certificate comes from a header of a trusted proxy",
+            ),
             Self::ProofRequired => f.write_str("expected the scheme DPoP and a proof, found a bearer token"),
             Self::InvalidProof(error) => write!(f, "DPoP proof: {error}"),
             Self::ReplayStoreUnavailable { reason, .. } => {

@@ -48,6 +48,9 @@
 //! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
 //! | a valid token that a rule of the application denies, or whose claims do not fit its type | 403, a challenge with `realm` only, `reason` = the reason code |
 //! | an invalid DPoP proof, if the verifier accepts proofs | 401, `error="invalid_dpop_proof"` or `use_dpop_nonce` in the `DPoP` challenge |
+//! | a token without the client certificate to which it is bound | 401, `error="invalid_token"` |
+//! | any token, and a malformed certificate header of a trusted proxy | 400, `error="invalid_request"` |
+//! | a token that is bound to a certificate, if the server lacks the peer's address | 500, no challenge |
 //! | any token, while its issuer's keys are unavailable | 503, `Retry-After`, no challenge |
 //!
 //! Each body is a problem document (RFC 9457), and each response has `Cache-Control: no-store`. The
@@ -57,6 +60,7 @@
 
 mod authorizer;
 mod bound;
+mod head;
 mod proven;
 mod host;
 mod credentials;
@@ -68,10 +72,12 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+pub use crate::certificate::malformed::MalformedCertificate;
 pub use authorizer::{Access, Authorization, Authorizer, Grant, PendingAuthorization};
 pub use challenge::MetadataUrl;
 pub use credentials::bearer::PresentedToken;
 pub use credentials::{Credentials, MalformedCredentials};
+pub use head::RequestHead;
 pub use host::request_host;
 pub use problem::Problem;
 pub use proven::{AcceptedRequest, PendingRecording, ProofReceipt, ProvenRequest, Recording};

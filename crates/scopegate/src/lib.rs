@@ -79,6 +79,12 @@
 //! of their client (RFC 9449). Each request has a proof, which is accepted once. Without it, such
 //! tokens are rejected.
 //!
+//! # Client certificates
+//!
+//! With the feature `http`, `VerifierBuilder::client_certificates` accepts or requires tokens that are
+//! bound to a certificate of their client (mutual TLS, RFC 8705 §3). The certificate comes from the TLS
+//! connection, or from a header of a trusted proxy. Without it, such tokens are rejected.
+//!
 //! # Cryptography
 //!
 //! The crate uses aws-lc-rs, called from two files. Keys are prepared when a set is fetched. You
@@ -129,8 +135,6 @@
 //! # Not supported
 //!
 //! - Encrypted tokens (JWE), and opaque tokens (introspection).
-//! - Tokens that are bound to a certificate (mutual TLS). They are rejected, because they must not be
-//!   accepted as bearer tokens.
 //! - Questions to the issuer whether a token was revoked, except [status lists](StatusList).
 //!   [`Revocations`] contain the entries that the application and its feeds add.
 #![forbid(unsafe_code)]
@@ -156,6 +160,8 @@ mod claims;
 mod checks;
 #[cfg_attr(not(feature = "http"), allow(dead_code, unreachable_pub, reason = "only requests have proofs"))]
 mod dpop;
+#[cfg(feature = "http")]
+mod certificate;
 mod keys;
 mod scope;
 mod token;
@@ -179,6 +185,8 @@ mod published_vectors;
 #[doc(hidden)]
 pub mod fuzzing;
 
+#[cfg(feature = "http")]
+pub use certificate::{CertificateSource, ClientCertificates, ForwardedElement, PeerCertificate};
 pub use checks::scopes::source::{ClaimPath, ScopeSource};
 pub use claims::accepted_issuers::AcceptedIssuers;
 pub use claims::identity::Identity;

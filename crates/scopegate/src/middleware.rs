@@ -72,6 +72,14 @@ pub fn dpop(verifier: &Verifier) -> Option<&crate::dpop::Dpop> {
     verifier.dpop().map(|policy| &policy.settings)
 }
 
+/// Returns the settings for [client certificates](crate::VerifierBuilder::client_certificates) of a
+/// verifier, or `None` if it rejects tokens that are bound to one. Use it for the metadata of RFC 9728
+/// §2.
+#[cfg(feature = "http")]
+pub fn client_certificates(verifier: &Verifier) -> Option<&crate::certificate::ClientCertificates> {
+    verifier.certificates().map(|policy| &policy.settings)
+}
+
 /// Reads the [identifier](ResourceIdentifier) of an API whose tokens the verifier verifies.
 ///
 /// # Errors

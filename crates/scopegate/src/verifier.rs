@@ -35,7 +35,9 @@ use scopegate_proto::base64url;
 use scopegate_proto::clock::Clock;
 
 use crate::cache::Cache;
-use crate::checks::confirmation::{Presented, Scheme};
+#[cfg(feature = "http")]
+use crate::certificate::CertificatePolicy;
+use crate::checks::confirmation::{Presented, PresentedCertificate, Scheme};
 use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::decision::Decision;
@@ -83,9 +85,12 @@ struct Inner {
     /// The scopes that routes require.
     scopes: ScopeInterner,
     hooks: Hooks,
-    /// `None` without DPoP: then every bound token is rejected.
+    /// `None` without DPoP: then every token that is bound to a key is rejected.
     #[cfg(feature = "http")]
     bound: Option<BoundTokens>,
+    /// `None` if every token that is bound to a certificate is rejected.
+    #[cfg(feature = "http")]
+    certificates: Option<CertificatePolicy>,
 }
 
 impl TrustedIssuers for Inner {
@@ -103,6 +108,7 @@ impl Verifier {
         hierarchy: ScopeHierarchy,
         hooks: Hooks,
         #[cfg(feature = "http")] bound: Option<BoundTokens>,
+        #[cfg(feature = "http")] certificates: Option<CertificatePolicy>,
     ) -> Self {
         base64url::prepare();
         let scopes = ScopeInterner::new(hierarchy);
@@ -114,6 +120,8 @@ impl Verifier {
             hooks,
             #[cfg(feature = "http")]
             bound,
+            #[cfg(feature = "http")]
+            certificates,
         });
         if let Some(revocations) = &inner.hooks.revocations {
             let reader: Arc<dyn TrustedIssuers> = Arc::<Inner>::clone(&inner);
@@ -149,7 +157,7 @@ impl Verifier {
     ///    - The token is an access token. The issuer's marks such as `token_use` are present, and
     ///      the marks of ID tokens and other tokens are absent.
     ///    - Audience and client match.
-    ///    - The token is not sender-constrained (RFC 7800): there is no proof.
+    ///    - The token is not sender-constrained (RFC 7800): there is no proof and no certificate.
     ///    - Scopes, `sub` and `jti` are well-formed.
     /// 8. No [revocation](crate::VerifierBuilder::revocations) applies to the token. Revocations
     ///    are looked up at each use of a token.
@@ -170,8 +178,8 @@ impl Verifier {
     /// Returns an [`Error`] for the first check that fails. It has the expected and the found
     /// value.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Claims, Error> {
-        let token = Presented { token: token.as_ref(), scheme: Scheme::Bearer };
-        self.decide(self.verify_now(token)).map_err(|rejected| rejected.error)
+        let token = Presented::alone(token.as_ref());
+        self.decide(self.verify_now(token), token.certificate).map_err(|rejected| rejected.error)
     }
 
     /// Verifies a token with the keys and the lists as they are.
@@ -223,7 +231,7 @@ impl Verifier {
     /// Verifies a token without waiting. The verification is pending if a fetch may bring the
     /// token's key.
     pub(crate) fn try_verify(&self, token: &[u8]) -> Verification {
-        match self.attempt(token) {
+        match self.attempt(token, &PresentedCertificate::NotRead) {
             Attempt::Done(result) => Verification::Done(result.map_err(|rejected| rejected.error)),
             Attempt::Pending(pending) => Verification::Pending(*pending),
         }
@@ -231,8 +239,8 @@ impl Verifier {
 
     /// Like [`try_verify`](Self::try_verify), but also returns the claims of a valid token that is
     /// denied.
-    pub(crate) fn attempt(&self, token: &[u8]) -> Attempt {
-        let token = Presented { token, scheme: Scheme::Bearer };
+    pub(crate) fn attempt(&self, token: &[u8], certificate: &PresentedCertificate) -> Attempt {
+        let token = Presented { token, scheme: Scheme::Bearer, certificate };
         let result = match self.verify_inner(token, OverdueKeys::Wait) {
             Ok(claims) => Ok(claims),
             Err(NotAccepted::Rejected(error)) => Err(error),
@@ -249,13 +257,25 @@ impl Verifier {
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
         };
-        Attempt::Done(self.decide(result))
+        Attempt::Done(self.decide(result, certificate))
     }
 
     /// Passes a decision to the observers.
     #[cfg(feature = "http")]
     pub(crate) fn observe(&self, decision: &Decision<'_>) {
         self.0.hooks.observe(decision);
+    }
+
+    /// Returns the rules for client certificates.
+    #[cfg(feature = "http")]
+    pub(crate) fn certificates(&self) -> Option<&CertificatePolicy> {
+        self.0.certificates.as_ref()
+    }
+
+    /// Returns whether tokens without a certificate are rejected.
+    #[cfg(feature = "http")]
+    fn requires_certificate(&self) -> bool {
+        self.certificates().is_some_and(|policy| policy.settings.is_required())
     }
 
     /// Returns whether there is an observer.

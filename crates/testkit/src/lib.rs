@@ -41,7 +41,7 @@ pub use keys::{KEY, OTHER_KEY, jwks};
 #[cfg(feature = "log")]
 pub use log::{Log, ThreadLog};
 pub use names::{AUDIENCE, CLIENT, ISSUER, LOCAL_CLIENT, NOW};
-pub use proofs::{Proof, bound_to, thumbprint, token_hash};
+pub use proofs::{Proof, bound_to, certificate_thumbprint, thumbprint, token_hash};
 #[cfg(feature = "server")]
 pub use server::{listen, read_request, response, serve, serve_on};
 pub use time::{pass, poll_once};

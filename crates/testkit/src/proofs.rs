@@ -114,7 +114,7 @@ pub fn thumbprint(key: &SigningKey) -> String {
     };
     let text: Vec<String> =
         members.iter().map(|name| format!("\"{name}\":{}", jwk.get(name).unwrap_or(&Value::Null))).collect();
-    hash(&format!("{{{}}}", text.join(",")))
+    hash(format!("{{{}}}", text.join(",")))
 }
 
 /// Returns the hash of a token for `ath` (RFC 9449 §4.2).
@@ -122,8 +122,13 @@ pub fn token_hash(token: &str) -> String {
     hash(token)
 }
 
-fn hash(text: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
+/// Returns the thumbprint of a certificate in DER, for `x5t#S256` (RFC 8705 §3.1).
+pub fn certificate_thumbprint(der: &[u8]) -> String {
+    hash(der)
+}
+
+fn hash(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, bytes.as_ref()))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use http::Request;
 use http::request::Parts;
 use scopegate::http::{Authorization, Authorizer, Rejection};
-use scopegate::{AcceptedIssuers, Claims, Denied, ResourceIdentifier, middleware};
+use scopegate::{AcceptedIssuers, CertificateSource, Claims, Denied, ResourceIdentifier, middleware};
 
 use crate::authorize::route::tenant_routes::TenantRoutes;
 use crate::rejection::grpc::Protocol;
@@ -52,6 +52,8 @@ pub(crate) struct Route {
     pub(crate) records_accepted: bool,
     /// True if the verifier accepts DPoP proofs, and their URL can be read.
     pub(crate) accepts_proofs: bool,
+    /// True if the verifier accepts tokens that are bound to a client certificate.
+    pub(crate) accepts_certificates: bool,
     /// True if the verifier has an observer. Only observers read how long a decision took.
     pub(crate) is_observed: bool,
     /// True if rejected gRPC calls get gRPC responses.
@@ -64,9 +66,17 @@ impl Route {
         if has_dpop && !cfg!(feature = "dpop") {
             tracing::error!("DPoP proofs are rejected, because scopegate-axum lacks the feature dpop");
         }
+        let certificates = middleware::client_certificates(authorizer.verifier());
+        let needs_peer = certificates.is_some_and(|settings| *settings.source() != CertificateSource::Tls);
+        if needs_peer && !cfg!(feature = "mtls") {
+            tracing::error!(
+                "client certificates are not read, because scopegate-axum lacks the feature mtls"
+            );
+        }
         Self {
             records_accepted: authorizer.records_accepted(),
             accepts_proofs: cfg!(feature = "dpop") && has_dpop,
+            accepts_certificates: certificates.is_some(),
             is_observed: authorizer.is_observed(),
             authorizer: Arc::new(authorizer),
             rules: Vec::new(),
@@ -75,7 +85,13 @@ impl Route {
         }
     }
 
-    /// Decides about a request whose token needs no proof, for the issuers that it accepts. If the
+    /// Returns whether a request needs more than its headers for a decision.
+    #[inline]
+    pub(crate) fn accepts_bound_tokens(&self) -> bool {
+        self.accepts_proofs || self.accepts_certificates
+    }
+
+    /// Decides about a request whose token needs no proof and no certificate, for the issuers that it accepts. If the
     /// request has a tenant, the route becomes the tenant's.
     #[inline]
     pub(crate) fn authorize<B>(route: &mut Arc<Self>, request: &mut Request<B>) -> Authorization {

@@ -9,7 +9,7 @@ use scopegate::http::Authorization;
 use tower_service::Service;
 
 use crate::authorize::future::{Decision, ResponseFuture, Settled, State};
-use crate::authorize::proof;
+use crate::authorize::head;
 use crate::authorize::record::{self, Accepted, Arrival};
 use crate::authorize::route::Route;
 use crate::authorize::{Authorized, pass};
@@ -65,8 +65,8 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let mut route = Arc::clone(&self.route);
         let arrival = Arrival::now(&route);
-        let mut authorization = if route.accepts_proofs {
-            proof::authorize(&mut route, &mut request)
+        let mut authorization = if route.accepts_bound_tokens() {
+            head::authorize(&mut route, &mut request)
         } else {
             Route::authorize(&mut route, &mut request)
         };

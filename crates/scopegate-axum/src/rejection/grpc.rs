@@ -36,6 +36,7 @@ impl Protocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     PermissionDenied = 7,
+    Internal = 13,
     Unavailable = 14,
     Unauthenticated = 16,
 }
@@ -45,6 +46,7 @@ impl From<StatusCode> for Code {
         match status {
             StatusCode::FORBIDDEN => Self::PermissionDenied,
             StatusCode::SERVICE_UNAVAILABLE => Self::Unavailable,
+            StatusCode::INTERNAL_SERVER_ERROR => Self::Internal,
             _ => Self::Unauthenticated,
         }
     }

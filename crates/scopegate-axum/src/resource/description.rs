@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use scopegate::{Dpop, Requirement, ResourceIdentifier, Scope};
+use scopegate::{ClientCertificates, Dpop, Requirement, ResourceIdentifier, Scope, Verifier, middleware};
 
 /// The values in an API's metadata.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub(crate) struct Description {
     pub(crate) documentation: Option<String>,
     /// `None` if the API accepts no DPoP proofs.
     pub(crate) dpop: Option<Dpop>,
+    /// The API accepts only tokens that are bound to a client certificate.
+    pub(crate) requires_certificate: bool,
 }
 
 /// The scopes of every layer so far. Each set holds at most [`MAX_SCOPES`], which bounds the memory
@@ -32,7 +34,7 @@ impl Description {
     pub(crate) fn new(
         identifier: ResourceIdentifier,
         authorization_servers: Vec<String>,
-        dpop: Option<&Dpop>,
+        verifier: &Verifier,
     ) -> Self {
         Self {
             identifier,
@@ -40,7 +42,9 @@ impl Description {
             scopes: Arc::default(),
             name: None,
             documentation: None,
-            dpop: dpop.cloned(),
+            dpop: middleware::dpop(verifier).cloned(),
+            requires_certificate: middleware::client_certificates(verifier)
+                .is_some_and(ClientCertificates::is_required),
         }
     }
 

@@ -30,6 +30,7 @@ use crate::resource::tenant::{TenantResource, TenantSelector};
 /// | `bearer_methods_supported` | `header`, because tokens are read from `Authorization` only |
 /// | `dpop_signing_alg_values_supported` | the algorithms of [`Dpop`](scopegate::Dpop), if the verifier accepts proofs |
 /// | `dpop_bound_access_tokens_required` | `true`, if the verifier requires proofs |
+/// | `tls_client_certificate_bound_access_tokens` | `true`, if the verifier requires tokens that are bound to a [client certificate](scopegate::ClientCertificates) |
 /// | `resource_name`, `resource_documentation` | the configured values |
 ///
 /// A member without values is left out (§3.2). `scopes_supported` also leaves out further
@@ -68,7 +69,7 @@ impl ResourceMetadata {
         identifier: &ResourceIdentifier,
         authorization_servers: impl Iterator<Item = &'s str>,
     ) -> String {
-        let Description { name, documentation, dpop, .. } = &*self.description;
+        let Description { name, documentation, dpop, requires_certificate, .. } = &*self.description;
         let algorithms = dpop.iter().flat_map(Dpop::accepted_algorithms).map(|algorithm| algorithm.name());
         let requires_proof = dpop.as_ref().is_some_and(Dpop::is_required);
         let scopes = self.description.scopes_to_request();
@@ -79,6 +80,7 @@ impl ResourceMetadata {
             ("bearer_methods_supported", list(["header"])),
             ("dpop_signing_alg_values_supported", list(algorithms)),
             ("dpop_bound_access_tokens_required", requires_proof.then_some(true.into())),
+            ("tls_client_certificate_bound_access_tokens", requires_certificate.then_some(true.into())),
             ("resource_name", name.as_deref().map(Value::from)),
             ("resource_documentation", documentation.as_deref().map(Value::from)),
         ];

@@ -21,6 +21,8 @@ mod decision;
 mod dpop;
 #[cfg(not(feature = "dpop"))]
 mod without_dpop;
+#[cfg(feature = "mtls")]
+mod certificates;
 mod rules;
 mod security_events;
 #[cfg(feature = "jsonwebtoken")]

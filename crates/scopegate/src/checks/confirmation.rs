@@ -1,6 +1,7 @@
-//! The check of a token's confirmation (`cnf`, RFC 7800): is it bound to a key, and is that key
-//! proven?
+//! The check of a token's confirmation (`cnf`, RFC 7800): is it bound to a key or a certificate, and
+//! does the request prove that?
 
+use scopegate_proto::base64url;
 use scopegate_proto::json::{JsonObject, string};
 
 use crate::dpop::binding::Binding;
@@ -16,35 +17,79 @@ pub(crate) enum Scheme {
     Dpop,
 }
 
+/// The client certificate of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only requests have certificates"))]
+pub(crate) enum PresentedCertificate {
+    /// There is no request, or the verifier accepts no certificates.
+    NotRead,
+    /// A header may have it, and the sender of the header is unknown.
+    UnknownPeer,
+    /// The request has none that is trusted.
+    Absent,
+    /// The SHA-256 hash of the certificate in DER.
+    Thumbprint([u8; 32]),
+}
+
 /// A token as it was presented.
 #[derive(Clone, Copy)]
 pub(crate) struct Presented<'a> {
     pub(crate) token: &'a [u8],
     pub(crate) scheme: Scheme,
+    pub(crate) certificate: &'a PresentedCertificate,
+}
+
+impl<'a> Presented<'a> {
+    /// A token without a request.
+    pub(crate) fn alone(token: &'a [u8]) -> Self {
+        Self { token, scheme: Scheme::Bearer, certificate: &PresentedCertificate::NotRead }
+    }
+}
+
+/// The key and the certificate to which a token is bound. At least one is present.
+pub(crate) struct Bindings {
+    pub(crate) key: Option<Binding>,
+    /// The thumbprint of the certificate (RFC 8705 §3.1).
+    pub(crate) certificate: Option<[u8; 32]>,
+}
+
+impl Bindings {
+    /// Rejects a token whose bindings the request does not prove. A proof of the key is checked
+    /// later, if the scheme has one.
+    pub(crate) fn check(&self, scheme: Scheme, certificate: &PresentedCertificate) -> Result<(), Error> {
+        if self.key.is_some() && scheme == Scheme::Bearer {
+            return Err(Error::SenderConstrained { binding: PROVEN_BY_DPOP });
+        }
+        let Some(expected) = &self.certificate else { return Ok(()) };
+        match certificate {
+            PresentedCertificate::Thumbprint(found) if found == expected => Ok(()),
+            PresentedCertificate::Thumbprint(_) => Err(Error::WrongCertificate),
+            PresentedCertificate::Absent => Err(Error::MissingCertificate),
+            PresentedCertificate::UnknownPeer => Err(Error::PeerAddressUnknown),
+            PresentedCertificate::NotRead => Err(Error::SenderConstrained { binding: PROVEN_BY_CERTIFICATE }),
+        }
+    }
 }
 
 /// The member of `cnf` that names the key of a DPoP proof.
 const PROVEN_BY_DPOP: &str = "jkt";
 
+/// The member of `cnf` that names the client certificate.
+const PROVEN_BY_CERTIFICATE: &str = "x5t#S256";
+
 /// The members of `cnf` that bind a token to a key. These are all that are registered: RFC 7800
 /// §3.2 to §3.5, mutual TLS (RFC 8705 §3.1), DPoP (RFC 9449 §6.1) and OSCORE (RFC 9203 §3.2.1).
-const BINDINGS: [&str; 7] = ["jwk", "jwe", "kid", "jku", "x5t#S256", PROVEN_BY_DPOP, "osc"];
+const BINDINGS: [&str; 7] = ["jwk", "jwe", "kid", "jku", PROVEN_BY_CERTIFICATE, PROVEN_BY_DPOP, "osc"];
 
-/// Returns the error of a bound token that is presented without a proof.
-#[cold]
-pub(crate) fn unproven() -> Error {
-    Error::SenderConstrained { binding: PROVEN_BY_DPOP }
-}
-
-/// Returns the key to which a token is bound, if the scheme proves it.
+/// Returns the bindings of a token, if the request proves them.
 ///
-/// Rejects a token with a binding that the scheme does not prove: an attacker who steals the token
-/// could use it as a bearer token. Also rejects an unbound token under a scheme that proves a key.
-/// Unknown members of `cnf` are ignored (RFC 7800 §3.1).
+/// Rejects a token with a binding that the request does not prove: an attacker who steals the token
+/// could use it as a bearer token. Also rejects a token without a key under a scheme that proves
+/// one. Unknown members of `cnf` are ignored (RFC 7800 §3.1).
 pub(crate) fn check(
     payload: &JsonObject<'_>,
     presented: Presented<'_>,
-) -> Result<Option<Box<Binding>>, Error> {
+) -> Result<Option<Box<Bindings>>, Error> {
     let Some(confirmation) = payload.get("cnf") else {
         return match presented.scheme {
             Scheme::Bearer => Ok(None),
@@ -53,17 +98,34 @@ pub(crate) fn check(
     };
     let malformed = Error::SenderConstrained { binding: "cnf, malformed" };
     let confirmation = JsonObject::from_text(confirmation.get()).map_err(|_| malformed.clone())?;
-    let proves = |binding: &str| presented.scheme == Scheme::Dpop && binding == PROVEN_BY_DPOP;
+    let may_prove = |binding: &str| match binding {
+        PROVEN_BY_DPOP => presented.scheme == Scheme::Dpop,
+        PROVEN_BY_CERTIFICATE => *presented.certificate != PresentedCertificate::NotRead,
+        _ => false,
+    };
     let mut bindings = BINDINGS.into_iter().filter(|binding| confirmation.contains(binding));
-    if let Some(binding) = bindings.find(|binding| !proves(binding)) {
+    if let Some(binding) = bindings.find(|binding| !may_prove(binding)) {
         return Err(Error::SenderConstrained { binding });
     }
-    match (presented.scheme, confirmation.get(PROVEN_BY_DPOP)) {
-        (Scheme::Bearer, _) => Ok(None),
-        (Scheme::Dpop, None) => Err(Error::NotSenderConstrained),
+    let key = match (presented.scheme, confirmation.get(PROVEN_BY_DPOP)) {
+        (Scheme::Bearer, _) => None,
+        (Scheme::Dpop, None) => return Err(Error::NotSenderConstrained),
         (Scheme::Dpop, Some(thumbprint)) => {
             let thumbprint = string(thumbprint).ok_or_else(|| malformed.clone())?;
-            Binding::new(&thumbprint, presented.token).map(|binding| Some(Box::new(binding))).ok_or(malformed)
+            Some(Binding::new(&thumbprint, presented.token).ok_or_else(|| malformed.clone())?)
         }
+    };
+    let certificate = match confirmation.get(PROVEN_BY_CERTIFICATE) {
+        None => None,
+        Some(thumbprint) => {
+            let thumbprint = string(thumbprint).and_then(|thumbprint| base64url::decode(&*thumbprint));
+            Some(thumbprint.and_then(|bytes| bytes.try_into().ok()).ok_or(malformed)?)
+        }
+    };
+    if key.is_none() && certificate.is_none() {
+        return Ok(None);
     }
+    let bindings = Bindings { key, certificate };
+    bindings.check(presented.scheme, presented.certificate)?;
+    Ok(Some(Box::new(bindings)))
 }

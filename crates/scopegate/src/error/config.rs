@@ -91,6 +91,10 @@ pub enum ConfigError {
     /// DPoP is configured without the origin of the API, with which the URLs in
     /// proofs are compared (RFC 9449 §4.3).
     MissingOrigin,
+    /// Client certificates come from a header, and no proxy is
+    /// [trusted](crate::VerifierBuilder) to set it. Any caller could send the header.
+    #[non_exhaustive]
+    MissingTrustedProxies { header: String },
     /// The background task that fetches keys needs a Tokio runtime, and none is running.
     NoRuntime,
     /// This issuer's keys have to be fetched, and [`build`](crate::VerifierBuilder::build) fetches
@@ -180,6 +184,9 @@ impl fmt::Display for ConfigError {
             Self::HttpClient { .. } => f.write_str("the HTTP client could not be set up"),
             Self::RevocationsNotRead { path, .. } => write!(f, "no revocations from {path}"),
             Self::MissingOrigin => f.write_str("DPoP: expected the origin of the API, found none"),
+            Self::MissingTrustedProxies { header } => {
+                write!(f, "client certificates in the header {header}: expected trusted proxies, found none")
+            }
             Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
             Self::KeysRequireRuntime { issuer } => {
                 write!(f, "the keys of {issuer} have to be fetched: use start() instead of build()")

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use http::{HeaderMap, StatusCode};
 use scopegate_proto::scope::Scope;
 
-use crate::checks::confirmation::Scheme;
+use crate::checks::confirmation::{PresentedCertificate, Scheme};
 use crate::claims::Claims;
 use crate::claims::accepted_issuers::AcceptedIssuers;
 use crate::dpop::proof::PresentedProof;
@@ -57,7 +57,8 @@ pub enum Authorization {
     /// [optional](Access::OptionalToken) and the request has none.
     Ready(Result<Option<Claims>, Rejection>),
     /// The token and the proof are valid. The use of the proof must be recorded. Only
-    /// [`authorize_request`](Authorizer::authorize_request) returns it.
+    /// [`authorize_head`](Authorizer::authorize_head) and
+    /// [`authorize_request`](Authorizer::authorize_request) return it.
     Proven(ProvenRequest),
     /// The token names an unknown key that its issuer may just have published.
     Pending(PendingAuthorization),
@@ -195,8 +196,8 @@ impl Authorizer {
 
     /// Decides about a request by its headers, without waiting.
     ///
-    /// Tokens with a proof are rejected. If the verifier accepts them, call
-    /// [`authorize_request`](Self::authorize_request) instead.
+    /// Tokens with a proof or a certificate are rejected. If the verifier accepts them, call
+    /// [`authorize_head`](Self::authorize_head) instead.
     pub fn authorize(&self, headers: &HeaderMap) -> Authorization {
         self.authorize_credentials(Credentials::from_headers(headers))
     }
@@ -226,7 +227,8 @@ impl Authorizer {
     /// # let _ = decide;
     /// ```
     pub fn authorize_for(&self, headers: &HeaderMap, issuers: AcceptedIssuers) -> Authorization {
-        self.decide(Credentials::from_headers(headers), Some(issuers))
+        let certificate = PresentedCertificate::NotRead;
+        self.decide(Credentials::from_headers(headers), Some(issuers), &certificate)
     }
 
     /// Decides about a request by its headers. If the token names an unknown key, waits for the key
@@ -243,7 +245,7 @@ impl Authorizer {
 
     /// Decides about a request by its credentials, without waiting.
     pub fn authorize_credentials(&self, credentials: Credentials<'_>) -> Authorization {
-        self.decide(credentials, None)
+        self.decide(credentials, None, &PresentedCertificate::NotRead)
     }
 
     #[inline]
@@ -251,9 +253,10 @@ impl Authorizer {
         &self,
         credentials: Credentials<'_>,
         issuers: Option<AcceptedIssuers>,
+        certificate: &PresentedCertificate,
     ) -> Authorization {
         Authorization::Ready(match (credentials, &self.access) {
-            (Credentials::Bearer(token), _) => return self.authorize_token(token, issuers),
+            (Credentials::Bearer(token), _) => return self.authorize_token(token, issuers, certificate),
             (Credentials::Malformed(how), _) => Err(Rejection::new(RejectionReason::Malformed(how))),
             // Its proof is not checked here, so it is not taken for a request without a token.
             (Credentials::Dpop(_), Access::OptionalToken) if self.verifier.dpop().is_some() => {
@@ -279,8 +282,13 @@ impl Authorizer {
         }
     }
 
-    fn authorize_token(&self, token: PresentedToken<'_>, issuers: Option<AcceptedIssuers>) -> Authorization {
-        Authorization::Ready(match self.verifier.attempt(token.as_bytes()) {
+    fn authorize_token(
+        &self,
+        token: PresentedToken<'_>,
+        issuers: Option<AcceptedIssuers>,
+        certificate: &PresentedCertificate,
+    ) -> Authorization {
+        Authorization::Ready(match self.verifier.attempt(token.as_bytes(), certificate) {
             Attempt::Done(Ok(claims)) => self.require(claims, issuers.as_ref()),
             Attempt::Done(Err(_)) if !is_one_token(token.as_bytes()) => {
                 Err(Rejection::new(RejectionReason::Malformed(MalformedCredentials::NotOneToken)))

@@ -1,8 +1,10 @@
-//! The decision about a request with the scheme `DPoP` (RFC 9449 §7.1).
+//! The decision about a request whose token is bound to a key (DPoP, RFC 9449 §7.1) or a client
+//! certificate (RFC 8705 §3).
 
 use http::{HeaderMap, HeaderName, Method, Uri};
 
-use crate::checks::confirmation::Scheme;
+use crate::certificate::malformed::MalformedCertificate;
+use crate::checks::confirmation::{PresentedCertificate, Scheme};
 use crate::claims::Claims;
 use crate::claims::accepted_issuers::AcceptedIssuers;
 use crate::dpop::error::ProofError;
@@ -10,6 +12,7 @@ use crate::dpop::proof::{CheckedProof, MAX_LENGTH, PresentedProof};
 use crate::http::authorizer::{Authorization, Authorizer, Grant, PendingAuthorization};
 use crate::http::credentials::bearer::{PresentedToken, is_one_token};
 use crate::http::credentials::{Credentials, MalformedCredentials};
+use crate::http::head::RequestHead;
 use crate::http::proven::{AcceptedRequest, ProvenRequest};
 use crate::http::rejection::{Rejection, RejectionReason};
 use crate::verifier::outcome::Rejected;
@@ -46,7 +49,7 @@ impl Authorizer {
     /// # let _ = decide::<()>;
     /// ```
     pub fn authorize_request(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Authorization {
-        self.authorize_with_proof(method, uri, headers, None)
+        self.authorize_head(RequestHead::new(headers).with_target(method, uri))
     }
 
     /// Like [`authorize_request`](Self::authorize_request), and accepts only tokens of these issuers,
@@ -58,27 +61,56 @@ impl Authorizer {
         headers: &HeaderMap,
         issuers: AcceptedIssuers,
     ) -> Authorization {
-        self.authorize_with_proof(method, uri, headers, Some(issuers))
+        self.authorize_head(RequestHead::new(headers).with_target(method, uri).with_issuers(issuers))
     }
 
-    fn authorize_with_proof(
-        &self,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-        issuers: Option<AcceptedIssuers>,
-    ) -> Authorization {
-        match Credentials::from_headers(headers) {
-            Credentials::Dpop(token) if self.verifier.dpop().is_some() => {
+    /// Decides about a request by its head, without waiting. A token that is bound to a client
+    /// certificate needs this method, because the head has the certificate or the sender.
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use http::request::Parts;
+    /// use scopegate::http::{AcceptedRequest, Authorizer, Grant, Rejection, RequestHead};
+    ///
+    /// async fn decide(
+    ///     authorizer: &Authorizer,
+    ///     request: &Parts,
+    ///     peer: SocketAddr,
+    /// ) -> Result<AcceptedRequest, Rejection> {
+    ///     let head = RequestHead::new(&request.headers)
+    ///         .with_target(&request.method, &request.uri)
+    ///         .with_peer_address(peer.ip());
+    ///     match authorizer.authorize_head(head).settle(authorizer).await? {
+    ///         Grant::Accepted(accepted) => Ok(accepted),
+    ///         Grant::Proven(proven) => proven.record_and_wait(None).await,
+    ///     }
+    /// }
+    /// # let _ = decide;
+    /// ```
+    pub fn authorize_head(&self, head: RequestHead<'_>) -> Authorization {
+        let RequestHead { headers, target, peer_address, certificate, issuers } = head;
+        let credentials = Credentials::from_headers(headers);
+        let certificate = match (self.verifier.certificates(), credentials) {
+            (Some(policy), Credentials::Bearer(_) | Credentials::Dpop(_)) => {
+                match policy.read(headers, peer_address, certificate) {
+                    Ok(certificate) => certificate,
+                    Err(malformed) => return malformed_certificate(malformed, credentials),
+                }
+            }
+            _ => PresentedCertificate::NotRead,
+        };
+        match (credentials, target) {
+            (Credentials::Dpop(token), Some((method, uri))) if self.verifier.dpop().is_some() => {
                 let presented = PresentedProof {
                     proof: proof_of(headers),
                     method: method.as_str().into(),
                     path: uri.path().into(),
                     origin: self.origin.clone(),
                 };
-                self.authorize_bound_token(token, presented, issuers)
+                self.authorize_bound_token(token, presented, issuers, &certificate)
             }
-            credentials => self.decide(credentials, issuers),
+            _ => self.decide(credentials, issuers, &certificate),
         }
     }
 
@@ -88,8 +120,9 @@ impl Authorizer {
         token: PresentedToken<'_>,
         proof: PresentedProof,
         issuers: Option<AcceptedIssuers>,
+        certificate: &PresentedCertificate,
     ) -> Authorization {
-        match self.verifier.attempt_bound(token.as_bytes(), &proof) {
+        match self.verifier.attempt_bound(token.as_bytes(), &proof, certificate) {
             BoundAttempt::Done(Err(_)) if !is_one_token(token.as_bytes()) => {
                 let reason = RejectionReason::Malformed(MalformedCredentials::NotOneToken);
                 Authorization::Ready(Err(Rejection::new(reason).in_scheme(Scheme::Dpop)))
@@ -136,6 +169,16 @@ impl Authorization {
             Self::Pending(pending) => pending.wait(authorizer).await,
         }
     }
+}
+
+#[cold]
+fn malformed_certificate(malformed: MalformedCertificate, credentials: Credentials<'_>) -> Authorization {
+    let how = MalformedCredentials::ClientCertificate(malformed);
+    let rejection = Rejection::new(RejectionReason::Malformed(how));
+    Authorization::Ready(Err(match credentials {
+        Credentials::Dpop(_) => rejection.in_scheme(Scheme::Dpop),
+        _ => rejection,
+    }))
 }
 
 /// Returns the only `DPoP` header (RFC 9449 §4.3, point 1).

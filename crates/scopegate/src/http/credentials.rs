@@ -8,6 +8,7 @@ use std::fmt;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
+use crate::certificate::malformed::MalformedCertificate;
 use crate::http::credentials::bearer::PresentedToken;
 
 /// The credentials of a request.
@@ -35,6 +36,8 @@ pub enum MalformedCredentials {
     SeveralHeaders,
     /// The scheme is not followed by spaces and exactly one token.
     NotOneToken,
+    /// A trusted proxy has sent a malformed header for the client certificate.
+    ClientCertificate(MalformedCertificate),
 }
 
 impl<'a> Credentials<'a> {
@@ -51,10 +54,11 @@ impl<'a> Credentials<'a> {
 
 impl fmt::Display for MalformedCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SeveralHeaders => "expected one Authorization header, found several",
-            Self::NotOneToken => "expected the scheme, a space and one token",
-        })
+        match self {
+            Self::SeveralHeaders => f.write_str("expected one Authorization header, found several"),
+            Self::NotOneToken => f.write_str("expected the scheme, a space and one token"),
+            Self::ClientCertificate(malformed) => fmt::Display::fmt(malformed, f),
+        }
     }
 }
 

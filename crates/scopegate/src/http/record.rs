@@ -18,8 +18,10 @@ impl Authorizer {
     ///
     /// Call it once for each request, accepted or rejected. The layers of `scopegate-axum` do.
     ///
-    /// - Logs a rejection with `tracing`, as one event with fields. The level is `WARN` if the
-    ///   token cannot be decided (503), or if its claims do not fit the application's type. It is `DEBUG` for a request without credentials, and otherwise `INFO`. Accepted requests are not logged.
+    /// - Logs a rejection with `tracing`, as one event with fields. The level is `ERROR` if the server
+    ///   is misconfigured (500). It is `WARN` if the token cannot be decided (503), or if its claims do
+    ///   not fit the application's type. It is `DEBUG` for a request without credentials, and otherwise
+    ///   `INFO`. Accepted requests are not logged.
     /// - Counts `scopegate_requests_total`, with the feature `metrics`.
     /// - Passes the decision to the [observers](crate::VerifierBuilder::observe) of the verifier.
     ///
@@ -76,6 +78,7 @@ impl Rejection {
     fn level(&self) -> Level {
         match self.reason() {
             RejectionReason::NoCredentials => Level::DEBUG,
+            RejectionReason::Token(error) if error.kind().status() == 500 => Level::ERROR,
             // A new reason for 503 is the operator's too.
             RejectionReason::Token(error) if error.kind().status() == 503 => Level::WARN,
             RejectionReason::Token(Error::UnexpectedClaims { .. }) => Level::WARN,
@@ -128,6 +131,7 @@ impl Caller {
 #[cold]
 fn log(decision: &Decision<'_>) {
     match decision.level() {
+        Level::ERROR => log_at_error(decision),
         Level::WARN => log_at_warn(decision),
         Level::DEBUG => log_at_debug(decision),
         _ => log_at_info(decision),
@@ -166,6 +170,7 @@ macro_rules! log_function {
     };
 }
 
+log_function!(log_at_error, ERROR);
 log_function!(log_at_warn, WARN);
 log_function!(log_at_info, INFO);
 log_function!(log_at_debug, DEBUG);

@@ -39,10 +39,12 @@ pub enum RejectionReason {
     NoCredentials,
     /// The `Authorization` header has an unsupported scheme, or none: 401.
     UnsupportedScheme,
-    /// The request has several `Authorization` headers, or a `Bearer` that is not one token: 400.
+    /// The request has several `Authorization` headers, a `Bearer` that is not one token, or a
+    /// malformed header for the client certificate: 400.
     Malformed(MalformedCredentials),
     /// The token was rejected: 401. It lacks scopes, or its claims do not fit: 403. Its issuer's
-    /// keys are unavailable, or a source of revocations is too old: 503.
+    /// keys are unavailable, or a source of revocations is too old: 503. The server is misconfigured:
+    /// 500.
     Token(Error),
     /// The token is valid, and a rule of the application denies the request: 403.
     Denied(Denied),
@@ -79,7 +81,7 @@ impl Rejection {
     /// Sets the scheme of the challenge to that in which the request presented this token.
     #[must_use]
     pub fn for_caller(self, claims: &Claims) -> Self {
-        if claims.is_sender_constrained() { self.in_scheme(Scheme::Dpop) } else { self }
+        if claims.binding().is_some() { self.in_scheme(Scheme::Dpop) } else { self }
     }
 
     /// Creates the rejection for an error. A denial always becomes `Denied`.
@@ -124,6 +126,7 @@ impl Rejection {
             RejectionReason::UnsupportedScheme => "unsupported_scheme",
             RejectionReason::Malformed(MalformedCredentials::SeveralHeaders) => "several_headers",
             RejectionReason::Malformed(MalformedCredentials::NotOneToken) => "not_one_token",
+            RejectionReason::Malformed(MalformedCredentials::ClientCertificate(_)) => "malformed_certificate",
             RejectionReason::Token(error) => error.kind().as_str(),
             RejectionReason::Denied(denied) => denied.reason(),
         }
@@ -179,7 +182,11 @@ impl Rejection {
             RejectionReason::NoCredentials
             | RejectionReason::UnsupportedScheme
             | RejectionReason::Token(Error::ProofRequired) => Kind::NoCredentials,
+            RejectionReason::Malformed(MalformedCredentials::ClientCertificate(_)) => {
+                Kind::MalformedCertificate
+            }
             RejectionReason::Malformed(_) => Kind::Malformed,
+            RejectionReason::Token(Error::PeerAddressUnknown) => Kind::Misconfigured,
             RejectionReason::Denied(denied) => Kind::Denied { reason: denied.reason() },
             RejectionReason::Token(
                 Error::KeysUnavailable { retry_after, .. }

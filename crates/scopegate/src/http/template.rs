@@ -20,6 +20,7 @@ use crate::http::problem::Problem;
 pub(super) enum Kind {
     NoCredentials,
     Malformed,
+    MalformedCertificate,
     /// One response for all reasons, because which check fails first may depend on unverified
     /// input.
     InvalidToken,
@@ -34,6 +35,8 @@ pub(super) enum Kind {
     Unavailable {
         retry_after: Duration,
     },
+    /// The server lacks something that the decision needs.
+    Misconfigured,
 }
 
 impl Kind {
@@ -42,9 +45,10 @@ impl Kind {
             Self::NoCredentials | Self::InvalidToken | Self::InvalidProof | Self::NonceRequired => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::Malformed | Self::MalformedCertificate => StatusCode::BAD_REQUEST,
             Self::InsufficientScope | Self::Denied { .. } => StatusCode::FORBIDDEN,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -58,12 +62,14 @@ impl Kind {
                 "expected one Authorization header with one token"
             }
             Self::Malformed => "expected one Authorization header with one bearer token",
+            Self::MalformedCertificate => "the header with the client certificate is malformed",
             Self::InvalidToken => "the access token has expired, or is not valid for this API",
             Self::InvalidProof => "the DPoP proof is absent, or is not valid for this request",
             Self::NonceRequired => "the DPoP proof needs the nonce of this response",
             Self::InsufficientScope => "the access token lacks a scope that is needed",
             Self::Denied { .. } => "the request is not allowed",
             Self::Unavailable { .. } => "access tokens cannot be verified at the moment",
+            Self::Misconfigured => "access tokens cannot be verified by this server",
         }
     }
 }
@@ -76,7 +82,8 @@ impl Kind {
 pub struct ResponseTemplate {
     detail: &'static str,
     problem: Problem,
-    header: (HeaderName, HeaderValue),
+    /// The value is `None` for [`Kind::Misconfigured`] only.
+    header: (HeaderName, Option<HeaderValue>),
     /// `None` if the API accepts no proofs. Boxed, because most responses are copied without it.
     more: Option<Box<MoreHeaders>>,
 }
@@ -96,7 +103,7 @@ impl ResponseTemplate {
         let (values, name) = match kind {
             Kind::NoCredentials => each(None),
             // Without exactly one token, the required scopes do not help the client.
-            Kind::Malformed => {
+            Kind::Malformed | Kind::MalformedCertificate => {
                 let challenge = Challenge { scope: String::new(), ..challenge.clone() };
                 (challenge.each(scheme, Some((ErrorCode::InvalidRequest, detail))), WWW_AUTHENTICATE)
             }
@@ -108,20 +115,22 @@ impl ResponseTemplate {
             }
             Kind::Denied { .. } => one(challenge.denied(scheme)),
             Kind::Unavailable { retry_after } => (vec![retry_value(retry_after)], RETRY_AFTER),
+            // A challenge would make clients request another token, which does not help.
+            Kind::Misconfigured => (Vec::new(), WWW_AUTHENTICATE),
         };
         let problem = match kind {
             Kind::Denied { reason } => Problem::with_reason(kind.status(), detail, reason),
             _ => Problem::new(kind.status(), detail),
         };
         let mut values = values.into_iter();
-        let first = values.next().unwrap_or(HeaderValue::from_static("Bearer"));
+        let first = values.next();
         let more = values.next().map(|second| Box::new(MoreHeaders { second: Some(second), nonce: None }));
         Self { detail, problem, header: (name, first), more }
     }
 
     /// Returns the response with another time to wait.
     pub(super) fn with_retry_after(&self, retry_after: Duration) -> Self {
-        Self { header: (RETRY_AFTER, retry_value(retry_after)), ..self.clone() }
+        Self { header: (RETRY_AFTER, Some(retry_value(retry_after))), ..self.clone() }
     }
 
     /// Returns the response with a nonce for the client's next proof.
@@ -141,12 +150,13 @@ impl ResponseTemplate {
     }
 
     /// Returns the headers with the instructions for the client, in their order: one
-    /// `WWW-Authenticate` for each scheme, or `Retry-After` for 503. A `DPoP-Nonce` may follow.
+    /// `WWW-Authenticate` for each scheme, or `Retry-After` for 503. A `DPoP-Nonce` may follow. A 500
+    /// has none.
     pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         let (name, first) = &self.header;
         let second = self.more.as_ref().and_then(|more| more.second.as_ref());
         let nonce = self.more.as_ref().and_then(|more| more.nonce.as_ref());
-        let challenges = [Some(first), second].into_iter().flatten();
+        let challenges = [first.as_ref(), second].into_iter().flatten();
         challenges.map(move |value| (name, value)).chain(nonce.map(|(name, nonce)| (name, nonce)))
     }
 
@@ -164,8 +174,9 @@ impl ResponseTemplate {
     pub fn into_response(self) -> Response<Bytes> {
         let mut response = self.problem.into_response();
         let headers = response.headers_mut();
-        let (name, value) = self.header;
-        headers.insert(name, value);
+        if let (name, Some(value)) = self.header {
+            headers.insert(name, value);
+        }
         if let Some(more) = self.more {
             more.add_to(headers);
         }
@@ -239,7 +250,12 @@ impl ResponseTemplates {
             (Kind::InvalidToken, _) => Some(&self.invalid_token),
             (Kind::InsufficientScope, _) => Some(&self.insufficient_scope),
             (
-                Kind::Denied { .. } | Kind::InvalidProof | Kind::NonceRequired | Kind::Unavailable { .. },
+                Kind::Denied { .. }
+                | Kind::InvalidProof
+                | Kind::NonceRequired
+                | Kind::MalformedCertificate
+                | Kind::Unavailable { .. }
+                | Kind::Misconfigured,
                 _,
             ) => None,
         }

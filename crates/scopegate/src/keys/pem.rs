@@ -49,7 +49,7 @@ pub(crate) fn set(jwks: impl Iterator<Item = Value>) -> String {
 
 /// Returns the label and the bytes of the only block. Text around it is rejected, because two keys
 /// in one file are a mistake.
-fn block(pem: &str) -> Result<(&str, Vec<u8>), PemError> {
+pub(crate) fn block(pem: &str) -> Result<(&str, Vec<u8>), PemError> {
     if pem.len() > MAX_LENGTH {
         return Err(PemError::TooLong);
     }
@@ -64,14 +64,7 @@ fn block(pem: &str) -> Result<(&str, Vec<u8>), PemError> {
         return Err(PemError::NotOneBlock);
     }
     let base64: String = body.chars().filter(|character| !character.is_ascii_whitespace()).collect();
-    // The standard alphabet with padding is read as canonical base64url.
-    if !base64.len().is_multiple_of(4) || base64.contains(['-', '_']) {
-        return Err(PemError::NotBase64);
-    }
-    let padding = base64.len() - base64.trim_end_matches('=').len();
-    let url = base64.trim_end_matches('=').replace('+', "-").replace('/', "_");
-    let bytes = base64url::decode(url.as_bytes()).filter(|_| padding <= 2).ok_or(PemError::NotBase64)?;
-    Ok((label, bytes))
+    Ok((label, base64url::decode_standard(base64).ok_or(PemError::NotBase64)?))
 }
 
 /// Returns the `SubjectPublicKeyInfo` of a certificate. RFC 5280 §4.1: `tbsCertificate` has an

@@ -93,8 +93,11 @@ pub(crate) fn sha1(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Returns the SHA-256 of a certificate, by which `x5t#S256` names it (RFC 7515 §4.1.8).
-pub(crate) fn sha256(bytes: &[u8]) -> Vec<u8> {
-    digest::digest(&digest::SHA256, bytes).as_ref().to_vec()
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    // Both are 32 bytes long.
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hash
 }
 
 /// Compares in a time that does not depend on the contents.

@@ -1,7 +1,7 @@
 //! Which tokens that are bound to a key are accepted?
 
 use crate::cache::Cache;
-use crate::checks::confirmation::{Presented, Scheme};
+use crate::checks::confirmation::{Presented, PresentedCertificate, Scheme};
 use crate::claims::Claims;
 use crate::dpop::Policy;
 use crate::dpop::proof::{CheckedProof, PresentedProof};
@@ -22,8 +22,13 @@ pub(crate) struct BoundTokens {
 
 impl Verifier {
     /// Like [`attempt`](Self::attempt), for a token that the request presents with a proof.
-    pub(crate) fn attempt_bound(&self, token: &[u8], proof: &PresentedProof) -> BoundAttempt {
-        let token = Presented { token, scheme: Scheme::Dpop };
+    pub(crate) fn attempt_bound(
+        &self,
+        token: &[u8],
+        proof: &PresentedProof,
+        certificate: &PresentedCertificate,
+    ) -> BoundAttempt {
+        let token = Presented { token, scheme: Scheme::Dpop, certificate };
         let result = match self.verify_inner(token, OverdueKeys::Wait) {
             Ok(claims) => Ok(claims),
             Err(NotAccepted::Rejected(error)) => Err(error),

@@ -8,6 +8,8 @@ use std::time::Duration;
 use scopegate_proto::clock::{Clock, SystemClock};
 
 use crate::cache::Cache;
+#[cfg(feature = "http")]
+use crate::certificate::ClientCertificates;
 use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::decision::Decision;
@@ -52,6 +54,8 @@ pub struct VerifierBuilder {
     hooks: Hooks,
     #[cfg(feature = "http")]
     dpop: Option<Dpop>,
+    #[cfg(feature = "http")]
+    certificates: Option<ClientCertificates>,
     #[cfg(feature = "fetch")]
     pub(super) resolvers: Vec<Issuers>,
 }
@@ -93,6 +97,8 @@ impl VerifierBuilder {
             hooks: Hooks::default(),
             #[cfg(feature = "http")]
             dpop: None,
+            #[cfg(feature = "http")]
+            certificates: None,
             #[cfg(feature = "fetch")]
             resolvers: Vec::new(),
         }
@@ -386,6 +392,18 @@ impl VerifierBuilder {
         self
     }
 
+    /// Accepts or requires tokens that are bound to a certificate of their client (mutual TLS,
+    /// RFC 8705 §3). Default: such tokens are rejected. A second call replaces the first.
+    ///
+    /// Starting the verifier fails with [`ConfigError::MissingTrustedProxies`] if the certificates come
+    /// from a header and no proxy is [trusted](ClientCertificates::trusted_proxies) to set it. It fails
+    /// with [`ConfigError::OutOfRange`] for an invalid address of a proxy.
+    #[cfg(feature = "http")]
+    pub fn client_certificates(mut self, certificates: ClientCertificates) -> Self {
+        self.certificates = Some(certificates);
+        self
+    }
+
     /// Adds an observer that gets the decision about each request. Use it for audit logs and your
     /// own metrics. May be called several times.
     ///
@@ -434,6 +452,8 @@ impl VerifierBuilder {
         #[cfg(feature = "http")]
         let policy = self.dpop.map(Dpop::into_policy).transpose()?;
         #[cfg(feature = "http")]
+        let certificates = self.certificates.map(ClientCertificates::into_policy).transpose()?;
+        #[cfg(feature = "http")]
         let requires_proof = policy.as_ref().is_some_and(|policy| policy.settings.is_required());
         #[cfg(not(feature = "http"))]
         let requires_proof = false;
@@ -452,6 +472,8 @@ impl VerifierBuilder {
             self.hooks,
             #[cfg(feature = "http")]
             bound,
+            #[cfg(feature = "http")]
+            certificates,
         ))
     }
 

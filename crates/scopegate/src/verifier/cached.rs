@@ -13,7 +13,8 @@ use crate::token::numeric_date::NumericDate;
 use crate::verifier::Verifier;
 
 impl Verifier {
-    /// Returns the claims of a cached token, if the token is still valid.
+    /// Returns the claims of a cached token, if the token is still valid and the request has the
+    /// certificate to which it is bound.
     #[inline]
     pub(super) fn cached(
         &self,
@@ -27,7 +28,11 @@ impl Verifier {
         }
         let claims = cache.find(token.token, |entry| {
             let tenant = || entry.claims().tenant();
-            entry.valid.contain(now) && entry.key.is_current(now, overdue, tenant)
+            let is_proven = || match entry.claims().bindings() {
+                None => true,
+                Some(bindings) => bindings.check(token.scheme, token.certificate).is_ok(),
+            };
+            entry.valid.contain(now) && entry.key.is_current(now, overdue, tenant) && is_proven()
         });
         metrics::looked_up(claims.is_some());
         claims

@@ -1,6 +1,6 @@
-//! Is a verified token accepted now: is it unbound, not revoked, and accepted by the application?
+//! Is a verified token accepted now: are its bindings proven, is it not revoked, and accepted by the application?
 
-use crate::checks::confirmation;
+use crate::checks::confirmation::{PresentedCertificate, Scheme};
 use crate::claims::Claims;
 use crate::error::Error;
 use crate::metrics;
@@ -8,13 +8,17 @@ use crate::verifier::Verifier;
 use crate::verifier::outcome::Rejected;
 
 impl Verifier {
-    /// Decides about a token that was presented without a proof. A token that is bound to a key is
-    /// rejected, wherever its claims come from.
+    /// Decides about a token that was presented without a proof. A token that is bound to a key, or
+    /// to another certificate, is rejected, wherever its claims come from.
     #[inline]
-    pub(super) fn decide(&self, verified: Result<Claims, Error>) -> Result<Claims, Rejected> {
+    pub(super) fn decide(
+        &self,
+        verified: Result<Claims, Error>,
+        certificate: &PresentedCertificate,
+    ) -> Result<Claims, Rejected> {
         let claims = verified.map_err(|error| self.rejected(error))?;
-        if claims.is_sender_constrained() {
-            return Err(self.rejected(confirmation::unproven()));
+        if let Some(bindings) = claims.bindings() {
+            bindings.check(Scheme::Bearer, certificate).map_err(|error| self.rejected(error))?;
         }
         self.conclude(claims)
     }

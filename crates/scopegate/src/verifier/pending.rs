@@ -7,7 +7,7 @@ use tokio::time::Instant;
 #[cfg(feature = "fetch")]
 use tokio::time::timeout_at;
 
-use crate::checks::confirmation::{Presented, Scheme};
+use crate::checks::confirmation::{Presented, PresentedCertificate, Scheme};
 use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::dpop::proof::{CheckedProof, PresentedProof};
@@ -57,6 +57,7 @@ pub struct PendingVerification {
     verifier: Verifier,
     token: Box<[u8]>,
     scheme: Scheme,
+    certificate: PresentedCertificate,
     state: State,
 }
 
@@ -90,12 +91,12 @@ impl PendingVerification {
     }
 
     fn in_state(verifier: &Verifier, token: Presented<'_>, state: State) -> Self {
-        let Presented { token, scheme } = token;
-        Self { verifier: verifier.clone(), token: token.into(), scheme, state }
+        let Presented { token, scheme, certificate } = token;
+        Self { verifier: verifier.clone(), token: token.into(), scheme, certificate: *certificate, state }
     }
 
     fn presented(&self) -> Presented<'_> {
-        Presented { token: &self.token, scheme: self.scheme }
+        Presented { token: &self.token, scheme: self.scheme, certificate: &self.certificate }
     }
 
     /// Waits for the issuer, the key and the status list, at most 2 s in all, and then verifies the
@@ -120,7 +121,7 @@ impl PendingVerification {
             Ok(claims) => self.with_settled_status(claims, deadline).await,
             Err(error) => Err(error),
         };
-        self.verifier.decide(result)
+        self.verifier.decide(result, &self.certificate)
     }
 
     /// Like [`decide`](Self::decide), with the proof of a bound token.

@@ -144,7 +144,13 @@ impl Verifier {
         lifetime: Lifetime,
         key_id: Option<&str>,
     ) -> Result<Claims, Error> {
-        let binding = confirmation::check(payload, token)?;
+        let bindings = confirmation::check(payload, token)?;
+        #[cfg(feature = "http")]
+        if self.requires_certificate()
+            && bindings.as_ref().is_none_or(|bindings| bindings.certificate.is_none())
+        {
+            return Err(Error::NotCertificateBound);
+        }
         let subject = identity::optional_name(payload, "sub")?;
         let token_id = identity::optional_name(payload, "jti")?;
         if token_id.is_none() && self.0.hooks.requires_token_id {
@@ -187,7 +193,7 @@ impl Verifier {
                 revocable,
                 #[cfg(feature = "fetch")]
                 status,
-                binding,
+                bindings,
             },
         ))
     }

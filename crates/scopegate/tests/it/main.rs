@@ -12,6 +12,8 @@
 
 mod checks;
 #[cfg(feature = "http")]
+mod certificates;
+#[cfg(feature = "http")]
 mod dpop;
 mod keys;
 mod revocation;

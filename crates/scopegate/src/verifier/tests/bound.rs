@@ -16,7 +16,7 @@ fn claims_of(verifier: &Verifier, token: Presented<'_>) -> Claims {
 async fn without_proof(verifier: &Verifier, token: Presented<'_>) -> [Result<Claims, Error>; 2] {
     let claims = claims_of(verifier, token);
     let pending = PendingVerification::for_status(verifier, token, claims.clone());
-    let decided = verifier.decide(Ok(claims.clone())).map_err(|rejected| rejected.error);
+    let decided = verifier.decide(Ok(claims.clone()), token.certificate).map_err(|rejected| rejected.error);
     [decided, pending.wait().await]
 }
 
@@ -34,7 +34,7 @@ fn accepting() -> (Verifier, SigningKey) {
 fn proven(verifier: &Verifier, token: &str, proof: &str) -> Option<Claims> {
     let (method, path) = ("GET".into(), "/orders".into());
     let presented = PresentedProof { proof: Ok(proof.as_bytes().into()), method, path, origin: None };
-    match verifier.attempt_bound(token.as_bytes(), &presented) {
+    match verifier.attempt_bound(token.as_bytes(), &presented, &PresentedCertificate::NotRead) {
         BoundAttempt::Done(result) => result.ok().map(|(claims, _)| claims),
         BoundAttempt::Pending(_) => panic!("the keys are static"),
     }
@@ -47,7 +47,16 @@ fn cached_token_keeps_key_of_valid_proof() {
     let (verifier, key) = accepting();
     let token = bound_to(&client, client_token()).sign_with(&key);
     let proof = || Proof::new(&client, "GET", "https://api.example/orders", &token);
-    let cached = || claims_of(&verifier, Presented { token: token.as_bytes(), scheme: Scheme::Dpop });
+    let cached = || {
+        claims_of(
+            &verifier,
+            Presented {
+                token: token.as_bytes(),
+                scheme: Scheme::Dpop,
+                certificate: &PresentedCertificate::NotRead,
+            },
+        )
+    };
     let forged = proof().mint().bad_signature().sign_with(&client);
     assert!(proven(&verifier, &token, &forged).is_none());
     assert!(!cached().binding().unwrap().keeps_a_key());
@@ -61,9 +70,17 @@ async fn bound_claims_without_proof_are_rejected() {
     let (verifier, key) = accepting();
     let client = SigningKey::generate(KeyAlgorithm::ES256);
     let bearer = client_token().sign_with(&key);
-    let bearer = Presented { token: bearer.as_bytes(), scheme: Scheme::Bearer };
+    let bearer = Presented {
+        token: bearer.as_bytes(),
+        scheme: Scheme::Bearer,
+        certificate: &PresentedCertificate::NotRead,
+    };
     let bound = bound_to(&client, client_token()).sign_with(&key);
-    let bound = Presented { token: bound.as_bytes(), scheme: Scheme::Dpop };
+    let bound = Presented {
+        token: bound.as_bytes(),
+        scheme: Scheme::Dpop,
+        certificate: &PresentedCertificate::NotRead,
+    };
     assert!(without_proof(&verifier, bearer).await.iter().all(Result::is_ok));
     for result in without_proof(&verifier, bound).await {
         assert!(matches!(result, Err(Error::SenderConstrained { binding: "jkt" })));

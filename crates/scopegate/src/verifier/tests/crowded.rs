@@ -38,7 +38,11 @@ impl Maker {
         let payload = JsonObject::from_text(&self.payload).unwrap();
         let named = issuer.policy.audience.check(&payload).unwrap();
         let lifetime = Lifetime::read(&payload).unwrap();
-        let presented = Presented { token: token.as_bytes(), scheme: Scheme::Bearer };
+        let presented = Presented {
+            token: token.as_bytes(),
+            scheme: Scheme::Bearer,
+            certificate: &PresentedCertificate::NotRead,
+        };
         let claims = self.verifier.read_claims(presented, &payload, issuer, &named, lifetime, None).unwrap();
         let key_ref = issuer.keys.read_last(None, |keys| {
             let key = keys.find(&KeyId::Absent, Algorithm::ES256).ok().unwrap();

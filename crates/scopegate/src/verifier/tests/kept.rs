@@ -52,6 +52,8 @@ impl Fixture {
             Hooks::default(),
             #[cfg(feature = "http")]
             None,
+            #[cfg(feature = "http")]
+            None,
         );
         let fixture = Self { verifier, source, now };
         fixture.publish_set(&keys);

@@ -1,0 +1,58 @@
+//! Requests whose token may be bound: to a key, whose proof names the URL (RFC 9449), or to a client
+//! certificate (RFC 8705).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::{Request, Uri};
+use scopegate::PeerCertificate;
+use scopegate::http::{Authorization, RequestHead};
+
+use crate::authorize::route::Route;
+
+/// Decides about a request, without waiting. Its token may be bound.
+#[inline(never)]
+pub(crate) fn authorize<B>(route: &mut Arc<Route>, request: &mut Request<B>) -> Authorization {
+    let issuers = Route::select_issuers(route, request);
+    let mut head = RequestHead::new(request.headers());
+    if route.accepts_proofs {
+        head = head.with_target(request.method(), original_uri(request));
+    }
+    if route.accepts_certificates {
+        if let Some(certificate) = request.extensions().get::<PeerCertificate>() {
+            head = head.with_certificate(certificate);
+        }
+        if let Some(address) = peer_address(request) {
+            head = head.with_peer_address(address);
+        }
+    }
+    if let Some(issuers) = issuers {
+        head = head.with_issuers(issuers);
+    }
+    route.authorizer.authorize_head(head)
+}
+
+/// Returns the URI as the request arrived. `Router::nest` removes the beginning of its path for
+/// inner services, and a proof for the rest must not be accepted.
+fn original_uri<B>(request: &Request<B>) -> &Uri {
+    #[cfg(feature = "dpop")]
+    if let Some(axum::extract::OriginalUri(uri)) = request.extensions().get() {
+        return uri;
+    }
+    request.uri()
+}
+
+/// Returns the address of the connection's peer, if axum has stored it.
+#[cfg(feature = "mtls")]
+fn peer_address<B>(request: &Request<B>) -> Option<IpAddr> {
+    use std::net::SocketAddr;
+
+    use axum::extract::ConnectInfo;
+
+    request.extensions().get().map(|ConnectInfo::<SocketAddr>(peer)| peer.ip())
+}
+
+#[cfg(not(feature = "mtls"))]
+fn peer_address<B>(_: &Request<B>) -> Option<IpAddr> {
+    None
+}

@@ -1,0 +1,241 @@
+//! Client certificates (mutual TLS, RFC 8705 §3): which certificate has the sender of a request?
+//!
+//! `checks/confirmation` compares it with the certificate to which the token is bound.
+
+mod forwarded;
+mod header;
+pub(crate) mod malformed;
+mod pem;
+mod proxies;
+mod thumbprint;
+
+use std::fmt;
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName};
+
+use crate::certificate::malformed::MalformedCertificate;
+use crate::certificate::proxies::TrustedProxies;
+use crate::checks::confirmation::PresentedCertificate;
+use crate::error::config::ConfigError;
+use crate::keys::verifying_key::sha256;
+
+/// Settings for tokens that are bound to a certificate of their client (mutual TLS, RFC 8705 §3).
+/// Pass it to [`VerifierBuilder::client_certificates`](crate::VerifierBuilder::client_certificates).
+///
+/// The token names the SHA-256 hash of the certificate (`cnf` with `x5t#S256`). A stolen token is
+/// useless without the certificate's private key. The request has the token in
+/// `Authorization: Bearer …`, as other tokens.
+///
+/// ```
+/// use scopegate::{CertificateSource, ClientCertificates, Issuer, Verifier};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let local = scopegate_issuer::LocalIssuer::start().await?;
+/// # let issuer = Issuer::cognito_at(local.issuer())?.client("local-reader");
+/// // The proxies in 10.0.0.0/8 end TLS, and set the header `Client-Cert` (RFC 9440).
+/// let certificates = ClientCertificates::accept(CertificateSource::ClientCert).trusted_proxies(["10.0.0.0/8"]);
+/// let verifier = Verifier::builder().trust(issuer).client_certificates(certificates).start().await?;
+/// # let _ = verifier;
+/// # Ok(()) }
+/// ```
+///
+/// The layers of `scopegate-axum` read the certificate. Elsewhere, call
+/// [`Authorizer::authorize_head`](crate::http::Authorizer::authorize_head). A call of
+/// [`Verifier::verify`](crate::Verifier::verify) has no certificate, so it rejects bound tokens.
+///
+/// # Checks
+///
+/// 1. The certificate comes from one [source](CertificateSource). Other headers are ignored.
+/// 2. A header counts only if a [trusted proxy](Self::trusted_proxies) has sent the request. From any
+///    other address, the request has no certificate.
+/// 3. A header of a trusted proxy has exactly one value in the format of its source, of at most 64 KiB.
+///    Otherwise, a request with a token is rejected (400).
+/// 4. The hash of the certificate is the hash in the token. It is compared at each use of a token.
+///
+/// The chain, the names and the lifetime of the certificate are not checked. RFC 8705 §3 only asks for
+/// the certificate of the token. TLS proves that the client has its private key.
+///
+/// If a token is bound to a certificate and to a key of [DPoP](crate::Dpop), both are checked.
+#[derive(Clone)]
+#[must_use = "settings have no effect until they are passed to `VerifierBuilder::client_certificates`"]
+pub struct ClientCertificates {
+    is_required: bool,
+    source: CertificateSource,
+    proxies: Vec<String>,
+}
+
+/// The source of the clients' certificates. There is exactly one: a header of another source could be
+/// the caller's.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateSource {
+    /// The TLS connection, which ends in this process. The server puts a [`PeerCertificate`] into the
+    /// extensions of each request.
+    Tls,
+    /// `Client-Cert`: the certificate in base64 between colons (RFC 9440 §2.1).
+    ClientCert,
+    /// `X-Forwarded-Client-Cert` of Envoy. The member `Cert` or `Hash` of an element is used.
+    ForwardedClientCert(ForwardedElement),
+    /// A header with one certificate in PEM, percent-encoded: `$ssl_client_escaped_cert` of nginx. You
+    /// choose the header's name in nginx.
+    EscapedPem(HeaderName),
+    /// `X-Amzn-Mtls-Clientcert-Leaf` of an AWS Application Load Balancer that verifies certificates.
+    AmznMtlsLeaf,
+}
+
+/// The element of `X-Forwarded-Client-Cert` that is used. Each proxy may add an element.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForwardedElement {
+    /// The only element. Several elements are malformed. Use it if the proxy replaces the header, as
+    /// Envoy does with `SANITIZE_SET`.
+    Only,
+    /// The last element, which the nearest proxy has added (`APPEND_FORWARD`). The elements before it
+    /// are not used.
+    ///
+    /// Set it only if each trusted proxy adds an element or removes the header, for each request. With
+    /// `ALWAYS_FORWARD_ONLY`, Envoy does neither.
+    Last,
+}
+
+/// The certificate of a TLS connection that ends in this process. Only its hash is kept.
+///
+/// Create it once for each connection, and put it into the extensions of each request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PeerCertificate {
+    thumbprint: [u8; 32],
+}
+
+impl PeerCertificate {
+    /// Reads the certificate in DER. With rustls, it is the first of `peer_certificates()`.
+    pub fn from_der(certificate: impl AsRef<[u8]>) -> Self {
+        Self { thumbprint: sha256(certificate.as_ref()) }
+    }
+}
+
+impl fmt::Debug for PeerCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerCertificate").finish_non_exhaustive()
+    }
+}
+
+impl CertificateSource {
+    /// Returns the header of the source.
+    fn header(&self) -> Option<HeaderName> {
+        match self {
+            Self::Tls => None,
+            Self::ClientCert => Some(HeaderName::from_static("client-cert")),
+            Self::ForwardedClientCert(_) => Some(HeaderName::from_static("x-forwarded-client-cert")),
+            Self::EscapedPem(name) => Some(name.clone()),
+            Self::AmznMtlsLeaf => Some(HeaderName::from_static("x-amzn-mtls-clientcert-leaf")),
+        }
+    }
+}
+
+impl ClientCertificates {
+    /// Accepts bound tokens with their certificate, and also tokens that are not bound, as bearer
+    /// tokens.
+    pub fn accept(source: CertificateSource) -> Self {
+        Self { is_required: false, source, proxies: Vec::new() }
+    }
+
+    /// Accepts only tokens that are bound to the certificate of the request.
+    pub fn require(source: CertificateSource) -> Self {
+        Self { is_required: true, ..Self::accept(source) }
+    }
+
+    /// Sets the proxies whose header counts: IP addresses, and networks such as `10.0.0.0/8` and
+    /// `fd00::/8`. It must be set for every source except [`Tls`](CertificateSource::Tls).
+    ///
+    /// The address of the connection is compared, and never one of `Forwarded` or `X-Forwarded-For`.
+    /// An IPv4 address that is mapped to IPv6 counts as its IPv4 address. Each proxy must remove or
+    /// replace the header of its callers.
+    ///
+    /// Starting the verifier fails with
+    ///
+    /// - [`ConfigError::MissingTrustedProxies`] if a header is the source and no proxy is set,
+    /// - [`ConfigError::OutOfRange`] for a string that is no address and no network, a network with
+    ///   bits after its prefix, a network of all addresses, and for proxies with
+    ///   [`Tls`](CertificateSource::Tls).
+    pub fn trusted_proxies<I>(mut self, proxies: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.proxies.extend(proxies.into_iter().map(Into::into));
+        self
+    }
+
+    /// Returns whether tokens are rejected that are not bound to a certificate.
+    pub fn is_required(&self) -> bool {
+        self.is_required
+    }
+
+    /// Returns the source of the certificates.
+    pub fn source(&self) -> &CertificateSource {
+        &self.source
+    }
+
+    /// Checks the settings.
+    pub(crate) fn into_policy(self) -> Result<CertificatePolicy, ConfigError> {
+        let proxies = TrustedProxies::new(&self.proxies)?;
+        let header = self.source.header();
+        match header {
+            Some(header) if proxies.is_empty() => {
+                Err(ConfigError::MissingTrustedProxies { header: header.to_string() })
+            }
+            None if !proxies.is_empty() => {
+                let (setting, expected) = ("trusted proxies", "none, because certificates come from TLS");
+                Err(ConfigError::OutOfRange { setting, expected, found: self.proxies.join(", ") })
+            }
+            header => Ok(CertificatePolicy { header, proxies, settings: self }),
+        }
+    }
+}
+
+impl fmt::Debug for ClientCertificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCertificates")
+            .field("is_required", &self.is_required)
+            .field("source", &self.source)
+            .field("trusted_proxies", &self.proxies)
+            .finish()
+    }
+}
+
+/// The settings of a verifier, checked.
+pub(crate) struct CertificatePolicy {
+    /// `None` for certificates of TLS connections.
+    header: Option<HeaderName>,
+    proxies: TrustedProxies,
+    pub(crate) settings: ClientCertificates,
+}
+
+impl CertificatePolicy {
+    /// Returns the certificate of a request, by its headers, its peer and its TLS connection.
+    pub(crate) fn read(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+        connection: Option<&PeerCertificate>,
+    ) -> Result<PresentedCertificate, MalformedCertificate> {
+        let Some(name) = &self.header else {
+            return Ok(match connection {
+                None => PresentedCertificate::Absent,
+                Some(certificate) => PresentedCertificate::Thumbprint(certificate.thumbprint),
+            });
+        };
+        let Some(peer) = peer else { return Ok(PresentedCertificate::UnknownPeer) };
+        if !self.proxies.contain(peer) {
+            return Ok(PresentedCertificate::Absent);
+        }
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Ok(PresentedCertificate::Absent),
+            (Some(value), None) => header::thumbprint(&self.settings.source, value.as_bytes())
+                .map(PresentedCertificate::Thumbprint),
+            (Some(_), Some(_)) => Err(MalformedCertificate::SeveralHeaders),
+        }
+    }
+}

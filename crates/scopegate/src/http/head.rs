@@ -1,0 +1,56 @@
+//! The head of a request, with the data of its connection that a decision may need.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, Method, Uri};
+
+use crate::certificate::PeerCertificate;
+use crate::claims::accepted_issuers::AcceptedIssuers;
+
+/// The head of a request, for [`Authorizer::authorize_head`](crate::http::Authorizer::authorize_head).
+///
+/// Only the headers are required. Add the other parts that your verifier's settings need.
+#[derive(Clone, Debug)]
+#[must_use = "a head decides nothing until it is passed to `authorize_head`"]
+pub struct RequestHead<'a> {
+    pub(super) headers: &'a HeaderMap,
+    pub(super) target: Option<(&'a Method, &'a Uri)>,
+    pub(super) peer_address: Option<IpAddr>,
+    pub(super) certificate: Option<&'a PeerCertificate>,
+    pub(super) issuers: Option<AcceptedIssuers>,
+}
+
+impl<'a> RequestHead<'a> {
+    /// Creates the head of a request with these headers.
+    pub fn new(headers: &'a HeaderMap) -> Self {
+        Self { headers, target: None, peer_address: None, certificate: None, issuers: None }
+    }
+
+    /// Adds the method and the URI, as the request arrived, before a router removes a part of the path.
+    /// Without them, tokens with a DPoP proof are rejected. Only the path of the URI is used: the
+    /// origin is [configured](crate::Dpop::origin).
+    pub fn with_target(self, method: &'a Method, uri: &'a Uri) -> Self {
+        Self { target: Some((method, uri)), ..self }
+    }
+
+    /// Adds the address of the peer of the connection. Don't take it from a header.
+    ///
+    /// Without it, tokens that are bound to a client certificate are
+    /// [`Error::PeerAddressUnknown`](crate::Error::PeerAddressUnknown) (500), if the certificates come
+    /// from a header.
+    pub fn with_peer_address(self, address: IpAddr) -> Self {
+        Self { peer_address: Some(address), ..self }
+    }
+
+    /// Adds the client certificate of the TLS connection. It counts if
+    /// [`Tls`](crate::CertificateSource::Tls) is the source.
+    pub fn with_certificate(self, certificate: &'a PeerCertificate) -> Self {
+        Self { certificate: Some(certificate), ..self }
+    }
+
+    /// Accepts only tokens of these issuers, as
+    /// [`authorize_for`](crate::http::Authorizer::authorize_for) does.
+    pub fn with_issuers(self, issuers: AcceptedIssuers) -> Self {
+        Self { issuers: Some(issuers), ..self }
+    }
+}
