@@ -46,7 +46,8 @@
 //! | several `Authorization` headers, or a `Bearer` that is not one token | 400, `error="invalid_request"` |
 //! | a rejected token | 401, `error="invalid_token"` |
 //! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
-//! | a valid token that a rule of the application denies, or whose claims do not fit its type | 403, a challenge with `realm` only, `reason` = the reason code |
+//! | a valid token whose user must authenticate again | 401, `error="insufficient_user_authentication"`, with `acr_values` and `max_age` |
+//! | a valid token that a rule of the application denies, whose claims do not fit its type, or that lacks a required user | 403, a challenge with `realm` only, `reason` = the reason code |
 //! | an invalid DPoP proof, if the verifier accepts proofs | 401, `error="invalid_dpop_proof"` or `use_dpop_nonce` in the `DPoP` challenge |
 //! | any token, while its issuer's keys are unavailable | 503, `Retry-After`, no challenge |
 //!

@@ -22,6 +22,7 @@ mod dpop;
 #[cfg(not(feature = "dpop"))]
 mod without_dpop;
 mod rules;
+mod step_up;
 mod security_events;
 #[cfg(feature = "jsonwebtoken")]
 mod migration;

@@ -1,11 +1,13 @@
 //! The requirement of a route, and the decision about one request.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use scopegate_proto::scope::Scope;
 
+use crate::checks::authentication::RequiredAuthentication;
 use crate::checks::confirmation::Scheme;
 use crate::claims::Claims;
 use crate::claims::accepted_issuers::AcceptedIssuers;
@@ -143,6 +145,42 @@ impl Authorizer {
         Self { issuers: Some(issuers), ..self }
     }
 
+    /// Requires that the user has authenticated in one of these ways: the claim `acr` of the token is
+    /// exactly one of the values. Default: any. A second call replaces the first.
+    ///
+    /// Otherwise the request is rejected with
+    /// [`Error::InsufficientUserAuthentication`](crate::Error::InsufficientUserAuthentication), and the
+    /// challenge has the values in `acr_values`, in this order (RFC 9470 §3). The scopes are checked
+    /// before. A token of a client that acts for itself is
+    /// [`Error::UserRequired`](crate::Error::UserRequired) (403).
+    ///
+    /// # Errors
+    /// Returns [`ConfigError::InvalidName`] if a value is empty, or contains other characters than
+    /// printable ASCII, or a space, `"` or `\`. Returns [`ConfigError::OutOfRange`] if there are no
+    /// values.
+    pub fn with_acr<S: Into<String>>(self, values: impl IntoIterator<Item = S>) -> Result<Self, ConfigError> {
+        let required = self.required_authentication().with_acr(values)?;
+        Ok(self.with_challenge(|challenge| challenge.authentication = Some(Arc::new(required))))
+    }
+
+    /// Requires that the user has authenticated at most this time ago, by the claim `auth_time` of the
+    /// token. Default: any time. A second call replaces the first.
+    ///
+    /// Otherwise the request is rejected as by [`with_acr`](Self::with_acr), with the time in `max_age`.
+    /// It is checked at each request, also for cached tokens. The issuer's leeway is not added. An
+    /// `auth_time` of more than 60 s in the future is rejected.
+    ///
+    /// The time is rounded up to whole seconds. It is 1 s at least.
+    #[must_use]
+    pub fn with_max_auth_age(self, age: Duration) -> Self {
+        let required = self.required_authentication().with_max_age(age);
+        self.with_challenge(|challenge| challenge.authentication = Some(Arc::new(required)))
+    }
+
+    fn required_authentication(&self) -> RequiredAuthentication {
+        self.challenge.authentication.as_deref().cloned().unwrap_or_default()
+    }
+
     fn with_challenge(mut self, change: impl FnOnce(&mut Challenge)) -> Self {
         change(&mut self.challenge);
         Self { templates: OnceLock::new(), ..self }
@@ -257,7 +295,8 @@ impl Authorizer {
         })
     }
 
-    /// Checks the issuer, and then the scopes: the caller of another tenant learns no scopes.
+    /// Checks the issuer, then the scopes, and then the user's authentication: the caller of another
+    /// tenant learns no scopes, and no user authenticates again for a request that lacks scopes.
     #[inline]
     pub(super) fn require(
         &self,
@@ -271,6 +310,11 @@ impl Authorizer {
         }
         if let Access::Scopes(requirement) = &self.access
             && let Err(error) = claims.require_ref(requirement)
+        {
+            return Err(Rejection::of_token(error).with_claims(claims));
+        }
+        if let Some(required) = &self.challenge.authentication
+            && let Err(error) = required.check(&claims, self.verifier.now())
         {
             return Err(Rejection::of_token(error).with_claims(claims));
         }

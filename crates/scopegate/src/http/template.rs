@@ -27,6 +27,8 @@ pub(super) enum Kind {
     /// The client must repeat the request with a nonce.
     NonceRequired,
     InsufficientScope,
+    /// The token is valid, and its user must authenticate again.
+    InsufficientUserAuthentication,
     /// The token is valid, and another token would not help.
     Denied {
         reason: &'static str,
@@ -39,9 +41,11 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::NoCredentials | Self::InvalidToken | Self::InvalidProof | Self::NonceRequired => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::NoCredentials
+            | Self::InvalidToken
+            | Self::InvalidProof
+            | Self::NonceRequired
+            | Self::InsufficientUserAuthentication => StatusCode::UNAUTHORIZED,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::InsufficientScope | Self::Denied { .. } => StatusCode::FORBIDDEN,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -62,6 +66,7 @@ impl Kind {
             Self::InvalidProof => "the DPoP proof is absent, or is not valid for this request",
             Self::NonceRequired => "the DPoP proof needs the nonce of this response",
             Self::InsufficientScope => "the access token lacks a scope that is needed",
+            Self::InsufficientUserAuthentication => "the user must authenticate again for this request",
             Self::Denied { .. } => "the request is not allowed",
             Self::Unavailable { .. } => "access tokens cannot be verified at the moment",
         }
@@ -103,6 +108,9 @@ impl ResponseTemplate {
             Kind::InvalidToken => each(Some((ErrorCode::InvalidToken, detail))),
             Kind::InvalidProof => each(Some((ErrorCode::InvalidProof, detail))),
             Kind::NonceRequired => each(Some((ErrorCode::UseNonce, detail))),
+            Kind::InsufficientUserAuthentication => {
+                each(Some((ErrorCode::InsufficientUserAuthentication, detail)))
+            }
             Kind::InsufficientScope => {
                 one(challenge.with_error(scheme, (ErrorCode::InsufficientScope, detail)))
             }
@@ -198,6 +206,8 @@ pub(super) struct ResponseTemplates {
     malformed: ResponseTemplate,
     invalid_token: ResponseTemplate,
     insufficient_scope: ResponseTemplate,
+    /// `None` if the route requires no authentication of a user.
+    insufficient_user_authentication: Option<ResponseTemplate>,
     /// Lacks the time in `Retry-After`.
     unavailable: ResponseTemplate,
     /// The responses to requests with a proof. Empty if the API accepts none.
@@ -216,13 +226,16 @@ impl ResponseTemplates {
             Kind::NoCredentials,
             Kind::Malformed,
         ];
-        let with_proof = with_proof.into_iter().filter(|_| challenge.dpop.is_some());
+        let steps_up = challenge.authentication.is_some();
+        let step_up = steps_up.then_some(Kind::InsufficientUserAuthentication);
+        let with_proof = with_proof.into_iter().chain(step_up).filter(|_| challenge.dpop.is_some());
         Self {
             no_credentials: template(Kind::NoCredentials, None),
             several_headers: template(Kind::Malformed, None),
             malformed: template(Kind::Malformed, bearer),
             invalid_token: template(Kind::InvalidToken, bearer),
             insufficient_scope: template(Kind::InsufficientScope, bearer),
+            insufficient_user_authentication: step_up.map(|kind| template(kind, bearer)),
             unavailable: template(Kind::Unavailable { retry_after: Duration::ZERO }, None),
             with_proof: with_proof.map(|kind| (kind, template(kind, dpop))).collect(),
         }
@@ -238,6 +251,7 @@ impl ResponseTemplates {
             (Kind::Malformed, _) => Some(&self.malformed),
             (Kind::InvalidToken, _) => Some(&self.invalid_token),
             (Kind::InsufficientScope, _) => Some(&self.insufficient_scope),
+            (Kind::InsufficientUserAuthentication, _) => self.insufficient_user_authentication.as_ref(),
             (
                 Kind::Denied { .. } | Kind::InvalidProof | Kind::NonceRequired | Kind::Unavailable { .. },
                 _,
