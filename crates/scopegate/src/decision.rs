@@ -194,8 +194,9 @@ impl<'a> Decision<'a> {
         self.status
     }
 
-    /// Returns the claims if the token is valid, which includes requests that are rejected with 403,
-    /// and with 401 as `wrong_issuer`.
+    /// Returns the claims if the token is valid. They also belong to requests that are rejected with
+    /// 403, and with 401 as `wrong_issuer` or `insufficient_user_authentication`. They belong to
+    /// requests whose DPoP proof is rejected or cannot be recorded: the token may be stolen.
     pub fn claims(&self) -> Option<&'a Claims> {
         self.claims
     }

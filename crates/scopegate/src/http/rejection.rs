@@ -139,8 +139,11 @@ impl Rejection {
         self.kind().detail(self.scheme)
     }
 
-    /// Returns the claims of the verified token, if the token is valid and not sufficient (403), or
-    /// if its issuer is not accepted for this request (401, `wrong_issuer`).
+    /// Returns the claims of the verified token, if the token is valid and
+    ///
+    /// - not sufficient: 403, or 401 as `insufficient_user_authentication`,
+    /// - its issuer is not accepted for this request: 401, `wrong_issuer`,
+    /// - the DPoP proof of the request is rejected or cannot be recorded. The token may be stolen.
     ///
     /// `None` for every other rejection. Also `None` if the application converted a bare [`Error`]
     /// and did not add [claims](Self::with_claims).
