@@ -6,15 +6,17 @@
 //!
 //! ```
 //! use bytes::Bytes;
-//! use http::{HeaderMap, Response, StatusCode};
+//! use http::{Request, Response, StatusCode};
 //! use scopegate::http::Authorizer;
 //!
 //! /// A handler of a framework that has requests and responses of its own.
-//! async fn orders(authorizer: &Authorizer, headers: &HeaderMap) -> Response<Bytes> {
-//!     match authorizer.authorize_or_refresh(headers).await {
-//!         Ok(claims) => {
-//!             let caller = claims.as_ref().and_then(|claims| claims.client_id()).unwrap_or("?");
-//!             Response::new(format!("orders for {caller}").into())
+//! async fn orders(authorizer: &Authorizer, request: &Request<()>) -> Response<Bytes> {
+//!     match authorizer.authorize_or_refresh(request.method(), request.uri(), request.headers()).await {
+//!         Ok(accepted) => {
+//!             let caller = accepted.claims().and_then(|claims| claims.client_id()).unwrap_or("?");
+//!             let mut response = Response::new(format!("orders for {caller}").into());
+//!             accepted.add_headers(response.headers_mut());
+//!             response
 //!         }
 //!         Err(rejection) => authorizer.response(&rejection).into_response(),
 //!     }
@@ -28,13 +30,13 @@
 //! # let token = local.mint().scope("orders/read").sign();
 //! let authorizer = Authorizer::require_scope(&verifier, "orders/read")?;
 //!
-//! let mut headers = HeaderMap::new();
-//! let rejected = orders(&authorizer, &headers).await;
+//! let mut request = Request::new(());
+//! let rejected = orders(&authorizer, &request).await;
 //! assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
 //! assert_eq!(rejected.headers()["www-authenticate"], r#"Bearer realm="api", scope="orders/read""#);
 //!
-//! headers.insert("authorization", format!("Bearer {token}").parse()?);
-//! assert_eq!(orders(&authorizer, &headers).await.body(), "orders for local-reader");
+//! request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
+//! assert_eq!(orders(&authorizer, &request).await.body(), "orders for local-reader");
 //! # Ok(()) }
 //! ```
 //!

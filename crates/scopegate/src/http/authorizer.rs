@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use scopegate_proto::scope::Scope;
 
 use crate::checks::authentication::RequiredAuthentication;
@@ -198,8 +198,9 @@ impl Authorizer {
 
     /// Decides about a request by its headers, without waiting.
     ///
-    /// Tokens with a proof are rejected. If the verifier accepts them, call
-    /// [`authorize_request`](Self::authorize_request) instead.
+    /// Tokens with a proof are rejected, because a proof names the method and the URL. If the verifier
+    /// accepts proofs, call [`authorize_request`](Self::authorize_request) instead: the challenges of
+    /// this authorizer offer them.
     pub fn authorize(&self, headers: &HeaderMap) -> Authorization {
         self.authorize_credentials(Credentials::from_headers(headers))
     }
@@ -232,15 +233,27 @@ impl Authorizer {
         self.decide(Credentials::from_headers(headers), Some(issuers))
     }
 
-    /// Decides about a request by its headers. If the token names an unknown key, waits for the key
-    /// as [`Verifier::verify_or_refresh`] does.
+    /// Decides about a request. If the token names an unknown key, waits for the key as
+    /// [`Verifier::verify_or_refresh`] does. If the token has a proof, its use is recorded.
+    ///
+    /// `uri` is the URI of the request as it arrived, see
+    /// [`authorize_request`](Self::authorize_request). Call that method if rules of the application
+    /// must run before the proof is recorded.
     ///
     /// # Errors
     /// Returns the [`Rejection`] of the request.
-    pub async fn authorize_or_refresh(&self, headers: &HeaderMap) -> Result<Option<Claims>, Rejection> {
-        match self.authorize(headers).settle(self).await? {
-            Grant::Accepted(accepted) => Ok(accepted.into_claims()),
-            Grant::Proven(proven) => Ok(proven.record_and_wait(None).await?.into_claims()),
+    ///
+    /// # Panics
+    /// Panics outside of a Tokio runtime with timers, if it has to wait.
+    pub async fn authorize_or_refresh(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<AcceptedRequest, Rejection> {
+        match self.authorize_request(method, uri, headers).settle(self).await? {
+            Grant::Accepted(accepted) => Ok(accepted),
+            Grant::Proven(proven) => proven.record_and_wait(None).await,
         }
     }
 
@@ -276,9 +289,9 @@ impl Authorizer {
 
     fn without_credentials(&self, reason: RejectionReason) -> Rejection {
         let rejection = Rejection::new(reason);
-        match &self.challenge.dpop {
-            Some(dpop) if dpop.is_required => rejection.in_scheme(Scheme::Dpop),
-            _ => rejection,
+        match self.challenge.only_dpop() {
+            Some(scheme) => rejection.in_scheme(scheme),
+            None => rejection,
         }
     }
 

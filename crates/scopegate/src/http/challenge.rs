@@ -125,6 +125,11 @@ impl Challenge {
         }
     }
 
+    /// Returns the only scheme that the API accepts, if it accepts one with proofs only.
+    pub(super) fn only_dpop(&self) -> Option<Scheme> {
+        self.dpop.as_ref().filter(|dpop| dpop.is_required).map(|_| Scheme::Dpop)
+    }
+
     /// Returns the challenges for a request without an accepted token: one for each scheme of the
     /// API.
     ///

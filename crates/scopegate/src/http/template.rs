@@ -95,7 +95,8 @@ struct MoreHeaders {
 
 impl ResponseTemplate {
     pub(super) fn new(kind: Kind, scheme: Option<Scheme>, challenge: &Challenge) -> Self {
-        let detail = kind.detail(scheme);
+        // An API without bearer tokens asks for none, whoever has raised the rejection.
+        let detail = kind.detail(scheme.or(challenge.only_dpop()));
         let one = |value| (vec![value], WWW_AUTHENTICATE);
         let each = |failure| (challenge.each(scheme, failure), WWW_AUTHENTICATE);
         let (values, name) = match kind {
