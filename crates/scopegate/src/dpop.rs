@@ -234,13 +234,11 @@ impl Dpop {
             let found = self.replay_capacity.to_string();
             return Err(ConfigError::OutOfRange { setting, expected, found });
         }
+        let window = self.max_age + self.max_clock_skew;
+        let memory = || Arc::new(MemoryStore::new(self.replay_capacity, window));
         let store = match &self.replay_store {
             Some(store) => Store::Shared(Arc::clone(store)),
-            None => {
-                let window = self.max_age + self.max_clock_skew;
-                let store = || Arc::new(MemoryStore::new(self.replay_capacity, window));
-                Store::Memory(Arc::clone(self.memory.get_or_init(store)))
-            }
+            None => Store::Memory(Arc::clone(self.memory.get_or_init(memory))),
         };
         let rules = ProofRules {
             target,

@@ -12,16 +12,34 @@ use scopegate::{Dpop, NumericDate, Verifier};
 use scopegate_issuer::{Algorithm, Mint, SigningKey};
 use serde_json::{Value, json};
 
-use crate::cases::layer;
 use crate::cases::verify::signature;
 use crate::{CLIENT, Case, ISSUER, READ, builder, signer};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
-        layer::bearer(layer::WITH_DPOP, || accepting(Algorithm::RS256)),
+        bearer(WITHOUT, || signer(Algorithm::RS256).caching_verifier()),
+        bearer("authorize, cached, with DPoP", || accepting(Algorithm::RS256)).over(WITHOUT),
         proof(Algorithm::ES256),
         proof(Algorithm::EdDSA),
     ]
+}
+
+const WITHOUT: &str = "authorize, cached";
+
+/// Decides about a request with a cached bearer token.
+fn bearer(name: &str, verifier: impl Fn() -> Verifier + 'static) -> Case {
+    Case::new(name, move || {
+        let authorizer = Authorizer::require_scope(&verifier(), READ).expect("a scope");
+        let token = signer(Algorithm::RS256).token();
+        let request = Request::get("/orders").header("authorization", format!("Bearer {token}"));
+        let request = request.body(()).expect("a request");
+        Box::new(move || {
+            let request = black_box(&request);
+            let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+            let decided = authorizer.authorize_request(method, uri, headers);
+            assert!(matches!(decided, Authorization::Ready(Ok(Some(_)))));
+        })
+    })
 }
 
 const ORIGIN: &str = "https://api.example";

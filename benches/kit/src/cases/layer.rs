@@ -19,14 +19,6 @@ const BARE: &str = "route without layer";
 const ON_ROUTE: &str = "route with a no-op layer";
 const ON_HANDLER: &str = "route with a no-op layer on its handler";
 
-const CACHED: &str = "layer, cached";
-pub(super) const WITH_DPOP: &str = "layer, cached, with DPoP";
-
-/// Sends a cached bearer token through the layer of this verifier, compared with the usual one.
-pub(super) fn bearer(name: &str, verifier: impl Fn() -> Verifier + 'static) -> Case {
-    Case::using_up(name, move |times| ask(on_route(&verifier()), &good(), 200, times)).over(CACHED)
-}
-
 pub(super) fn cases() -> Vec<Case> {
     let cached = || signer(Algorithm::RS256).caching_verifier();
     vec![
@@ -39,7 +31,8 @@ pub(super) fn cases() -> Vec<Case> {
             ask(Router::new().route("/orders", get(handler.layer(NoOp))), &good(), 200, times)
         })
         .over(BARE),
-        Case::using_up(CACHED, move |times| ask(on_route(&cached()), &good(), 200, times)).over(ON_ROUTE),
+        Case::using_up("layer, cached", move |times| ask(on_route(&cached()), &good(), 200, times))
+            .over(ON_ROUTE),
         Case::using_up("layer, cached, observed", |times| ask(on_route(&observed()), &good(), 200, times))
             .over(ON_ROUTE),
         Case::using_up("layer, cached, with a log", move |times| {

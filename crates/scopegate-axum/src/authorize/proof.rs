@@ -3,13 +3,25 @@
 use std::sync::Arc;
 
 use http::{Request, Uri};
-use scopegate::http::{AcceptedRequest, Authorization, ProvenRequest, Recording};
+use scopegate::http::{AcceptedRequest, Authorization, Credentials, ProvenRequest, Recording};
 
 use crate::authorize::route::Route;
 
 /// Decides about a request, without waiting. Its token may have a proof.
-#[inline(never)]
+///
+/// The scheme is read first, so that requests with a bearer token do not look for the original URI.
+#[inline]
 pub(crate) fn authorize<B>(route: &mut Arc<Route>, request: &mut Request<B>) -> Authorization {
+    match Credentials::from_headers(request.headers()) {
+        Credentials::Dpop(_) => authorize_proven(route, request),
+        credentials if route.selector.is_none() => route.authorizer.authorize_credentials(credentials),
+        _ => Route::authorize(route, request),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn authorize_proven<B>(route: &mut Arc<Route>, request: &mut Request<B>) -> Authorization {
     let issuers = Route::select_issuers(route, request);
     let (method, uri, headers) = (request.method(), original_uri(request), request.headers());
     match issuers {

@@ -95,7 +95,7 @@ struct MoreHeaders {
 
 impl ResponseTemplate {
     pub(super) fn new(kind: Kind, scheme: Option<Scheme>, challenge: &Challenge) -> Self {
-        // An API without bearer tokens asks for none, whoever has raised the rejection.
+        // An API without bearer tokens requests none, also if a handler has raised the rejection.
         let detail = kind.detail(scheme.or(challenge.only_dpop()));
         let one = |value| (vec![value], WWW_AUTHENTICATE);
         let each = |failure| (challenge.each(scheme, failure), WWW_AUTHENTICATE);
@@ -227,8 +227,7 @@ impl ResponseTemplates {
             Kind::NoCredentials,
             Kind::Malformed,
         ];
-        let steps_up = challenge.authentication.is_some();
-        let step_up = steps_up.then_some(Kind::InsufficientUserAuthentication);
+        let step_up = challenge.authentication.as_ref().map(|_| Kind::InsufficientUserAuthentication);
         let with_proof = with_proof.into_iter().chain(step_up).filter(|_| challenge.dpop.is_some());
         Self {
             no_credentials: template(Kind::NoCredentials, None),
