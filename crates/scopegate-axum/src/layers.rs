@@ -7,10 +7,11 @@ pub(crate) mod rule;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::request::Parts as RequestParts;
-use scopegate::AcceptedIssuers;
 use scopegate::http::{Authorizer, MetadataUrl};
+use scopegate::{AcceptedIssuers, ConfigError};
 
 use crate::authorize::route::{IssuerSelector, Route, Selector, TenantFunction};
 use crate::authorize::service::Authorize;
@@ -38,6 +39,25 @@ impl<H> Parts<H> {
 
     fn with_resource_metadata(self, url: MetadataUrl) -> Self {
         self.map(|authorizer| authorizer.with_resource_metadata(url))
+    }
+
+    /// Panics with the name of the layer if a value is invalid.
+    #[track_caller]
+    fn with_acr<S: Into<String>>(self, layer: &str, values: impl IntoIterator<Item = S>) -> Self {
+        match self.try_with_acr(values) {
+            Ok(parts) => parts,
+            #[allow(clippy::panic, reason = "documented: an invalid literal is a mistake of the programmer")]
+            Err(error) => panic!("{layer}: {error}"),
+        }
+    }
+
+    fn try_with_acr<S: Into<String>>(self, values: impl IntoIterator<Item = S>) -> Result<Self, ConfigError> {
+        let authorizer = Authorizer::clone(&self.route.authorizer).with_acr(values)?;
+        Ok(self.map(|_| authorizer))
+    }
+
+    fn with_max_auth_age(self, age: Duration) -> Self {
+        self.map(|authorizer| authorizer.with_max_auth_age(age))
     }
 
     fn map(self, change: impl FnOnce(Authorizer) -> Authorizer) -> Self {

@@ -80,6 +80,7 @@
 //! | several `Authorization` headers, or a `Bearer` that is not one token | 400, `error="invalid_request"` |
 //! | a rejected token | 401, `error="invalid_token"` |
 //! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
+//! | a valid token whose user must authenticate again | 401, `error="insufficient_user_authentication"`, with `acr_values` and `max_age` |
 //! | a valid token that a rule of the application denies | 403, a challenge with `realm` only, `reason` = the reason code |
 //! | a valid token whose claims do not fit `Claims<T>` | 403, the same with `reason` = `unexpected_claims` |
 //! | a token without the client certificate to which it is bound | 401, `error="invalid_token"` |
@@ -299,14 +300,14 @@ pub use scopegate::http::{
     MalformedCertificate, MalformedCredentials, MetadataUrl, RejectionReason, request_host,
 };
 pub use scopegate::{
-    AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind, FeedClaim,
-    FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers,
-    NumericDate, Principal, ProofError, Received, RefreshOutcome, RefreshTaskState, Requirement,
-    ResolverStatus, ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement,
-    RevocationSource, RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope,
-    ScopeSource, Scopes, SecurityEventError, SecurityEvents, SecurityEventsBuilder, StartPolicy, Status,
-    StatusList, StatusListStatus, TenantList, Tenants, Transmitter, Unverified, Verdict, Verifier,
-    VerifierBuilder, WeakRevocationSource, all_of, any_of,
+    AcceptedIssuers, Algorithm, AuthenticationError, ClaimPath, Clock, ConfigError, Decision, Denied, Error,
+    ErrorKind, FeedClaim, FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus,
+    IssuerWithoutAudience, Issuers, NumericDate, Principal, ProofError, Received, RefreshOutcome,
+    RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier, Revocation, RevocationError,
+    RevocationFile, RevocationReplacement, RevocationSource, RevocationSourceStatus, RevocationStatus,
+    Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes, SecurityEventError, SecurityEvents,
+    SecurityEventsBuilder, StartPolicy, Status, StatusList, StatusListStatus, TenantList, Tenants,
+    Transmitter, Unverified, Verdict, Verifier, VerifierBuilder, WeakRevocationSource, all_of, any_of,
 };
 #[cfg(feature = "mtls")]
 pub use scopegate::{CertificateSource, ClientCertificates, ForwardedElement, PeerCertificate};

@@ -1,5 +1,6 @@
 //! Tokens for outgoing requests. A layer adds the token, and replaces a token that the API rejects.
 
+pub(crate) mod authentication_challenge;
 pub(crate) mod call_error;
 pub(crate) mod challenge;
 pub(crate) mod future;
@@ -37,7 +38,8 @@ use crate::error::config::ConfigError;
 ///    once with a new token. The status decides (RFC 9110 §15.5.2), because an error is optional. A
 ///    `401` is not about the token if a challenge has the error `use_dpop_nonce`,
 ///    `invalid_dpop_proof` or `insufficient_user_authentication`. The same is true if all
-///    challenges have other schemes than the token: `Bearer`, and `DPoP` for a bound token.
+///    challenges have other schemes than the token: `Bearer`, and `DPoP` for a bound token. For the last
+///    of these errors, [`AuthenticationChallenge`](crate::AuthenticationChallenge) reads the requirements.
 /// 4. If the response is `403` with `error="insufficient_scope"`, and
 ///    [step-up](Self::with_step_up_to) to its scopes is allowed, the request is retried once with a
 ///    token for these scopes. Any other `403` is final: a rule of the API forbids the request.

@@ -120,6 +120,7 @@ pub use scopegate_proto::excerpt::Excerpt;
 pub use scopegate_proto::scope::{InvalidScope, Scope, Scopes};
 
 pub use add_token::AddToken;
+pub use add_token::authentication_challenge::AuthenticationChallenge;
 pub use add_token::call_error::CallError;
 pub use add_token::future::ResponseFuture;
 pub use add_token::retry_body::{RetryBody, RetryClonedBody, RetryEmptyBody};

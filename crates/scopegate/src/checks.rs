@@ -2,6 +2,8 @@
 //! [`Verifier::verify`](crate::Verifier::verify). Each check returns the value that it has checked.
 
 pub(crate) mod audience;
+#[cfg(feature = "http")]
+pub(crate) mod authentication;
 pub(crate) mod confirmation;
 pub(crate) mod identity;
 pub(crate) mod kind;

@@ -292,6 +292,12 @@ impl Claims {
         &self.0.token
     }
 
+    /// Returns the signed payload, which is one JSON object.
+    #[cfg(feature = "http")]
+    pub(crate) fn payload(&self) -> &str {
+        &self.0.payload
+    }
+
     pub(crate) fn revocable(&self) -> Option<&RevocableNames> {
         self.0.lookups.revocable.as_deref()
     }

@@ -43,6 +43,8 @@ use crate::decision::unverified::Unverified;
 /// | `invalid_status` | rejected | 401 | the issuer's status list has another status than valid |
 /// | `wrong_issuer` | rejected | 401 | the token is valid, and its issuer is not [accepted](crate::AcceptedIssuers) for this request |
 /// | `insufficient_scope` | rejected | 403 | the token is valid and lacks a scope |
+/// | `insufficient_user_authentication` | rejected | 401 | the token is valid, and its user must authenticate again (RFC 9470) |
+/// | `user_required` | rejected | 403 | the token is valid and has no user, and the route requires the authentication of one |
 /// | `unexpected_claims` | rejected | 403 | the token is valid, and its claims do not fit the application's type |
 /// | `denied`, or a code of the application | rejected | 403 | a rule of the application denies the request |
 /// | `keys_unavailable` | undecidable | 503 | the issuer's keys are unavailable |
@@ -197,8 +199,9 @@ impl<'a> Decision<'a> {
         self.status
     }
 
-    /// Returns the claims if the token is valid, which includes requests that are rejected with 403,
-    /// and with 401 as `wrong_issuer`.
+    /// Returns the claims if the token is valid. They also belong to requests that are rejected with
+    /// 403, and with 401 as `wrong_issuer` or `insufficient_user_authentication`. They belong to
+    /// requests whose DPoP proof is rejected or cannot be recorded: the token may be stolen.
     pub fn claims(&self) -> Option<&'a Claims> {
         self.claims
     }

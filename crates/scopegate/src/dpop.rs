@@ -10,7 +10,7 @@ pub(crate) mod replay;
 mod target;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::dpop::nonce::DpopNonces;
@@ -73,6 +73,8 @@ pub struct Dpop {
     nonce_lifetime: Duration,
     replay_capacity: usize,
     replay_store: Option<Arc<dyn ReplayStore>>,
+    /// The store in memory, which clones share. It is created by the first verifier.
+    memory: Arc<OnceLock<Arc<MemoryStore>>>,
 }
 
 /// Upper bound of the capacity of the store in memory, which then takes 274 MiB.
@@ -101,6 +103,7 @@ impl Dpop {
             nonce_lifetime: Duration::from_secs(300),
             replay_capacity: 262_144,
             replay_store: None,
+            memory: Arc::default(),
         }
     }
 
@@ -144,14 +147,14 @@ impl Dpop {
     /// Used proofs are stored for this time, so a longer time needs more memory.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = age;
-        self
+        self.with_own_store()
     }
 
     /// Sets how far `iat` may be in the future, for clocks of clients that are ahead. Default:
     /// 10 s. Range: 0 s–60 s.
     pub fn max_clock_skew(mut self, skew: Duration) -> Self {
         self.max_clock_skew = skew;
-        self
+        self.with_own_store()
     }
 
     /// Requires a nonce of this API in each proof (§9), besides the check of its age. Default: none is
@@ -176,12 +179,24 @@ impl Dpop {
     /// An entry takes 18 bytes, which are allocated at the start. The default takes 4.5 MiB. It is
     /// sufficient for 3,700 requests with proofs per second, because a proof is stored for 70 s at
     /// most. At most a seventh of the entries may expire in the same seventh of the window, which is 10
-    /// s by default. Beyond that, requests with proofs get a 503. After a restart, the store is empty.
+    /// s by default. Beyond that, requests with proofs get a 503 for the rest of that time, which
+    /// `Retry-After` has. After a restart, the store is empty.
+    ///
+    /// Verifiers that are built from clones of one `Dpop` share the store, so a proof is accepted once by
+    /// all of them. A later call of this method, of [`max_age`](Self::max_age) or of
+    /// [`max_clock_skew`](Self::max_clock_skew) gives that clone a store of its own.
     ///
     /// Clients have no share of their own: one client with a valid token can use the whole capacity.
     /// Limit the requests of each client, and watch `scopegate_dpop_proofs_total`.
     pub fn replay_capacity(mut self, proofs: usize) -> Self {
         self.replay_capacity = proofs;
+        self.with_own_store()
+    }
+
+    /// Returns the settings with a store of their own, whose size or window differs from that of their
+    /// clones.
+    fn with_own_store(mut self) -> Self {
+        self.memory = Arc::default();
         self
     }
 
@@ -223,9 +238,11 @@ impl Dpop {
             let found = self.replay_capacity.to_string();
             return Err(ConfigError::OutOfRange { setting, expected, found });
         }
+        let window = self.max_age + self.max_clock_skew;
+        let memory = || Arc::new(MemoryStore::new(self.replay_capacity, window));
         let store = match &self.replay_store {
             Some(store) => Store::Shared(Arc::clone(store)),
-            None => Store::Memory(MemoryStore::new(self.replay_capacity, self.max_age + self.max_clock_skew)),
+            None => Store::Memory(Arc::clone(self.memory.get_or_init(memory))),
         };
         let rules = ProofRules {
             target,

@@ -2,6 +2,7 @@
 //!
 //! Error texts are for the operator's log. Responses to callers never contain them.
 
+pub(crate) mod authentication;
 pub(crate) mod causes;
 pub(crate) mod config;
 
@@ -17,6 +18,7 @@ use scopegate_proto::scope::Scopes;
 use crate::claims::token_ref::TokenRef;
 use crate::denied::Denied;
 use crate::dpop::error::ProofError;
+use crate::error::authentication::AuthenticationError;
 use crate::scope::requirement::Requirement;
 use crate::token::algorithm::Algorithm;
 use crate::token::key_name::split_thumbprint_id;
@@ -28,7 +30,8 @@ use crate::token::numeric_date::NumericDate;
 ///
 /// - 401 for most variants. The client needs another token.
 /// - 403 if the token is valid but not sufficient: [`InsufficientScope`](Error::InsufficientScope),
-///   [`UnexpectedClaims`](Error::UnexpectedClaims) and [`Denied`](Error::Denied).
+///   [`UserRequired`](Error::UserRequired), [`UnexpectedClaims`](Error::UnexpectedClaims) and
+///   [`Denied`](Error::Denied).
 /// - 503 for [`KeysUnavailable`](Error::KeysUnavailable),
 ///   [`IssuerUnavailable`](Error::IssuerUnavailable),
 ///   [`RevocationsUnavailable`](Error::RevocationsUnavailable),
@@ -202,6 +205,14 @@ pub enum Error {
     /// The token is valid and lacks required scopes (RFC 6750 §3.1).
     #[non_exhaustive]
     InsufficientScope { required: Requirement, granted: Scopes, token: TokenRef },
+    /// The token is valid, and its user must authenticate again, in another way or more recently
+    /// (RFC 9470 §3).
+    #[non_exhaustive]
+    InsufficientUserAuthentication { reason: AuthenticationError, token: TokenRef },
+    /// The token is valid and has no user, and the request requires the authentication of a user. It is
+    /// HTTP 403, because no user can authenticate for a client that acts for itself.
+    #[non_exhaustive]
+    UserRequired { token: TokenRef },
     /// The token is valid, and a [check](crate::VerifierBuilder::check) of the application denies
     /// it.
     Denied(Denied),
@@ -213,6 +224,8 @@ pub enum Error {
 /// | --- | --- | --- |
 /// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked`, `InvalidStatus`, `WrongIssuer` | 401 | the client: get another token |
 /// | `InsufficientScope` | 403 | the client's administrator: grant the scope |
+/// | `InsufficientUserAuthentication` | 401 | the client: let the user authenticate again |
+/// | `UserRequired` | 403 | the client's author: the route is for users |
 /// | `UnexpectedClaims` | 403 | the application's author: the type or the issuer's configuration is wrong |
 /// | `Denied` | 403 | a rule of the application decided |
 /// | `Unavailable` | 503 | the operator: the issuer's keys are unavailable |
@@ -253,6 +266,10 @@ pub enum ErrorKind {
     WrongIssuer,
     /// The token is valid and lacks a scope.
     InsufficientScope,
+    /// The token is valid, and its user must authenticate again.
+    InsufficientUserAuthentication,
+    /// The token is valid, and has no user who could authenticate.
+    UserRequired,
     /// The token is valid, and its claims do not fit the application's type.
     UnexpectedClaims,
     /// The token is valid, and a rule of the application denies it.
@@ -301,6 +318,8 @@ impl ErrorKind {
             Self::Unacceptable => "unacceptable",
             Self::WrongIssuer => "wrong_issuer",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
+            Self::UserRequired => "user_required",
             Self::UnexpectedClaims => "unexpected_claims",
             Self::Denied => "denied",
             Self::Unavailable => "keys_unavailable",
@@ -324,7 +343,7 @@ impl ErrorKind {
     /// Returns the HTTP status of the response: 401, 403, 500 or 503.
     pub fn status(self) -> u16 {
         match self {
-            Self::InsufficientScope | Self::UnexpectedClaims | Self::Denied => 403,
+            Self::InsufficientScope | Self::UserRequired | Self::UnexpectedClaims | Self::Denied => 403,
             Self::Unavailable
             | Self::IssuerUnavailable
             | Self::RevocationsUnavailable
@@ -342,6 +361,7 @@ impl ErrorKind {
             | Self::Revoked
             | Self::InvalidStatus
             | Self::WrongIssuer
+            | Self::InsufficientUserAuthentication
             | Self::ProofRequired
             | Self::InvalidProof
             | Self::ProofReplayed
@@ -401,6 +421,8 @@ impl Error {
             Self::StatusUnavailable { .. } => ErrorKind::StatusUnavailable,
             Self::WrongIssuer { .. } => ErrorKind::WrongIssuer,
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
+            Self::InsufficientUserAuthentication { .. } => ErrorKind::InsufficientUserAuthentication,
+            Self::UserRequired { .. } => ErrorKind::UserRequired,
             Self::UnexpectedClaims { .. } => ErrorKind::UnexpectedClaims,
             Self::Denied(_) => ErrorKind::Denied,
             Self::KeysUnavailable { .. } => ErrorKind::Unavailable,
@@ -554,6 +576,10 @@ impl fmt::Display for Error {
                 let (expected, found) = (Listed(expected), found.as_deref().unwrap_or("none"));
                 write!(f, "expected a token of the {by} {expected} for this request, found {found}")
             }
+            Self::InsufficientUserAuthentication { reason, .. } => {
+                write!(f, "the user must authenticate again: {reason}")
+            }
+            Self::UserRequired { .. } => f.write_str("expected a token of a user, found one of a client"),
             Self::InsufficientScope { required, granted, .. } => {
                 // Long enough for usual grants, and shorter than a token of the maximum length.
                 let granted = Excerpt::with_limit(&granted.to_string(), 1_000);

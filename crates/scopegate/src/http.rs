@@ -6,15 +6,17 @@
 //!
 //! ```
 //! use bytes::Bytes;
-//! use http::{HeaderMap, Response, StatusCode};
+//! use http::{Request, Response, StatusCode};
 //! use scopegate::http::Authorizer;
 //!
 //! /// A handler of a framework that has requests and responses of its own.
-//! async fn orders(authorizer: &Authorizer, headers: &HeaderMap) -> Response<Bytes> {
-//!     match authorizer.authorize_or_refresh(headers).await {
-//!         Ok(claims) => {
-//!             let caller = claims.as_ref().and_then(|claims| claims.client_id()).unwrap_or("?");
-//!             Response::new(format!("orders for {caller}").into())
+//! async fn orders(authorizer: &Authorizer, request: &Request<()>) -> Response<Bytes> {
+//!     match authorizer.authorize_or_refresh(request.method(), request.uri(), request.headers()).await {
+//!         Ok(accepted) => {
+//!             let caller = accepted.claims().and_then(|claims| claims.client_id()).unwrap_or("?");
+//!             let mut response = Response::new(format!("orders for {caller}").into());
+//!             accepted.add_headers(response.headers_mut());
+//!             response
 //!         }
 //!         Err(rejection) => authorizer.response(&rejection).into_response(),
 //!     }
@@ -28,13 +30,13 @@
 //! # let token = local.mint().scope("orders/read").sign();
 //! let authorizer = Authorizer::require_scope(&verifier, "orders/read")?;
 //!
-//! let mut headers = HeaderMap::new();
-//! let rejected = orders(&authorizer, &headers).await;
+//! let mut request = Request::new(());
+//! let rejected = orders(&authorizer, &request).await;
 //! assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
 //! assert_eq!(rejected.headers()["www-authenticate"], r#"Bearer realm="api", scope="orders/read""#);
 //!
-//! headers.insert("authorization", format!("Bearer {token}").parse()?);
-//! assert_eq!(orders(&authorizer, &headers).await.body(), "orders for local-reader");
+//! request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
+//! assert_eq!(orders(&authorizer, &request).await.body(), "orders for local-reader");
 //! # Ok(()) }
 //! ```
 //!
@@ -46,7 +48,8 @@
 //! | several `Authorization` headers, or a `Bearer` that is not one token | 400, `error="invalid_request"` |
 //! | a rejected token | 401, `error="invalid_token"` |
 //! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
-//! | a valid token that a rule of the application denies, or whose claims do not fit its type | 403, a challenge with `realm` only, `reason` = the reason code |
+//! | a valid token whose user must authenticate again | 401, `error="insufficient_user_authentication"`, with `acr_values` and `max_age` |
+//! | a valid token that a rule of the application denies, whose claims do not fit its type, or that lacks a required user | 403, a challenge with `realm` only, `reason` = the reason code |
 //! | an invalid DPoP proof, if the verifier accepts proofs | 401, `error="invalid_dpop_proof"` or `use_dpop_nonce` in the `DPoP` challenge |
 //! | a token without the client certificate to which it is bound | 401, `error="invalid_token"` |
 //! | any token, and a malformed certificate header of a trusted proxy | 400, `error="invalid_request"` |

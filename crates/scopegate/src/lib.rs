@@ -204,6 +204,7 @@ pub use dpop::error::ProofError;
 pub use dpop::nonce::DpopNonces;
 #[cfg(feature = "http")]
 pub use dpop::replay::{ProofUse, ReplayStore, ReplayStoreError, UsedProof};
+pub use error::authentication::AuthenticationError;
 pub use error::config::ConfigError;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "fetch")]

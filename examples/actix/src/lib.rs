@@ -7,8 +7,8 @@ use std::time::Instant;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, get};
-use http::{HeaderMap, HeaderValue, header};
-use scopegate::http::{Authorizer, Credentials, Rejection, ResponseTemplate};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use scopegate::http::{Authorizer, Credentials, Grant, Rejection, ResponseTemplate};
 use scopegate::{Claims, ConfigError, Decision, Verifier};
 
 /// The requirements of the routes. Create it once at startup.
@@ -61,14 +61,8 @@ async fn authorize(
     rule: impl FnOnce(&Claims) -> bool,
 ) -> Result<Claims, Rejected> {
     let started = Instant::now();
-    let headers = authorization(request);
-    let result = match authorizer.authorize_or_refresh(&headers).await {
-        Ok(Some(claims)) if rule(&claims) => Ok(claims),
-        Ok(Some(claims)) => Err(Rejection::forbidden("not_owner").with_claims(claims)),
-        // Only returned if a token is optional.
-        Ok(None) => Err(Rejection::no_credentials()),
-        Err(rejection) => Err(rejection),
-    };
+    let headers = credentials(request);
+    let result = decide(authorizer, request, &headers, rule).await;
     let decision = match (&result, Credentials::from_headers(&headers)) {
         (Ok(claims), _) => Decision::accepted(Some(claims)),
         (Err(rejection), Credentials::Bearer(token)) => rejection.decision().with_token(token.as_bytes()),
@@ -80,11 +74,46 @@ async fn authorize(
     result.map_err(|rejection| Rejected(authorizer.response(&rejection)))
 }
 
-/// Returns all `Authorization` headers. The authorizer rejects a request with two of them.
-fn authorization(request: &HttpRequest) -> HeaderMap {
-    let values = request.headers().get_all("authorization");
-    let values = values.filter_map(|value| HeaderValue::from_bytes(value.as_bytes()).ok());
-    values.map(|value| (header::AUTHORIZATION, value)).collect()
+/// Decides about a request. A DPoP proof is recorded after the rule: a rejected request must not use
+/// it up.
+async fn decide(
+    authorizer: &Authorizer,
+    request: &HttpRequest,
+    headers: &HeaderMap,
+    rule: impl FnOnce(&Claims) -> bool,
+) -> Result<Claims, Rejection> {
+    // actix-web has the types of an older version of the crate `http`.
+    let method = Method::from_bytes(request.method().as_str().as_bytes());
+    let (Ok(method), Ok(uri)) = (method, request.uri().path().parse::<Uri>()) else {
+        return Err(Rejection::no_credentials());
+    };
+    let denied = || Rejection::forbidden("not_owner");
+    match authorizer.authorize_request(&method, &uri, headers).settle(authorizer).await? {
+        Grant::Proven(proven) if rule(proven.claims()) => {
+            let accepted = proven.record_and_wait(None).await?;
+            accepted.into_claims().ok_or_else(Rejection::no_credentials)
+        }
+        Grant::Proven(proven) => Err(proven.reject(denied())),
+        Grant::Accepted(accepted) => match accepted.into_claims() {
+            Some(claims) if rule(&claims) => Ok(claims),
+            Some(claims) => Err(denied().with_claims(claims)),
+            // Only returned if a token is optional.
+            None => Err(Rejection::no_credentials()),
+        },
+    }
+}
+
+/// Returns all `Authorization` and `DPoP` headers. The authorizer rejects a request with two of one
+/// name.
+fn credentials(request: &HttpRequest) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for name in ["authorization", "dpop"] {
+        let values = request.headers().get_all(name);
+        for value in values.filter_map(|value| HeaderValue::from_bytes(value.as_bytes()).ok()) {
+            headers.append(HeaderName::from_static(name), value);
+        }
+    }
+    headers
 }
 
 /// The response to a rejected request.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use scopegate::Decision;
-use scopegate::http::{Authorizer, Credentials, Rejection};
+use scopegate::http::{Authorizer, Credentials, Grant, Rejection};
 
 use crate::authorizer::event::Event;
 use crate::authorizer::response::Response;
@@ -30,10 +30,12 @@ pub async fn run(authorizer: &Authorizer) -> Result<(), lambda_runtime::Error> {
 /// Returns the errors that API Gateway turns into 401 and 500, see [`Response::rejected`].
 pub async fn decide(authorizer: &Authorizer, event: &Event) -> Result<Response, Diagnostic> {
     let started = Instant::now();
-    let claims = match authorizer.authorize_or_refresh(&event.headers).await {
-        Ok(Some(claims)) => Ok(claims),
-        // Only if a token is optional.
-        Ok(None) => Err(Rejection::no_credentials()),
+    // By the headers alone: API Gateway caches decisions by their token, and a DPoP proof is for one
+    // request. So the verifier must not accept proofs.
+    let claims = match authorizer.authorize(&event.headers).settle(authorizer).await {
+        // There is no token only if it is optional.
+        Ok(Grant::Accepted(accepted)) => accepted.into_claims().ok_or_else(Rejection::no_credentials),
+        Ok(Grant::Proven(proven)) => Err(proven.reject(Rejection::forbidden("proof_not_supported"))),
         Err(rejection) => Err(rejection),
     };
     let decision = match (&claims, Credentials::from_headers(&event.headers)) {

@@ -6,13 +6,29 @@ use std::sync::Arc;
 
 use http::{Request, Uri};
 use scopegate::PeerCertificate;
-use scopegate::http::{Authorization, RequestHead};
+use scopegate::http::{Authorization, Credentials, RequestHead};
 
 use crate::authorize::route::Route;
 
 /// Decides about a request, without waiting. Its token may be bound.
-#[inline(never)]
+///
+/// The scheme is read first, so that requests with a bearer token do not look for the original URI.
+#[inline]
 pub(crate) fn authorize<B>(route: &mut Arc<Route>, request: &mut Request<B>) -> Authorization {
+    if !route.accepts_certificates {
+        match Credentials::from_headers(request.headers()) {
+            Credentials::Dpop(_) => {}
+            credentials if route.selector.is_none() => {
+                return route.authorizer.authorize_credentials(credentials);
+            }
+            _ => return Route::authorize(route, request),
+        }
+    }
+    authorize_bound(route, request)
+}
+
+#[inline(never)]
+fn authorize_bound<B>(route: &mut Arc<Route>, request: &mut Request<B>) -> Authorization {
     let issuers = Route::select_issuers(route, request);
     let mut head = RequestHead::new(request.headers());
     if route.accepts_proofs {

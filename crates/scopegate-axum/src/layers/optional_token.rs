@@ -1,11 +1,12 @@
 //! The layer `OptionalToken`, which accepts a valid token or none.
 
 use std::fmt;
+use std::time::Duration;
 
 use http::Response;
 use http::request::Parts as RequestParts;
 use scopegate::http::{Authorizer, MetadataUrl};
-use scopegate::{AcceptedIssuers, Verifier};
+use scopegate::{AcceptedIssuers, ConfigError, Verifier};
 use tower_layer::Layer;
 
 use crate::authorize::route::TenantFunction;
@@ -63,6 +64,34 @@ impl<H> OptionalToken<H> {
         select: impl Fn(&RequestParts) -> AcceptedIssuers + Send + Sync + 'static,
     ) -> Self {
         Self(self.0.with_issuers_for(select))
+    }
+
+    /// Requires that the user has authenticated in one of these ways, see
+    /// [`RequireScope::with_acr`](crate::RequireScope::with_acr). Requests without a
+    /// token are accepted.
+    ///
+    /// # Panics
+    /// Panics if [`try_with_acr`](Self::try_with_acr) fails.
+    #[track_caller]
+    pub fn with_acr<S: Into<String>>(self, values: impl IntoIterator<Item = S>) -> Self {
+        Self(self.0.with_acr("OptionalToken", values))
+    }
+
+    /// Like [`with_acr`](Self::with_acr), for values that are read at run time.
+    ///
+    /// # Errors
+    /// Returns the [`ConfigError`] of [`Authorizer::with_acr`].
+    pub fn try_with_acr<S: Into<String>>(
+        self,
+        values: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self(self.0.try_with_acr(values)?))
+    }
+
+    /// Requires that the user has authenticated at most this time ago, see
+    /// [`RequireScope::with_max_auth_age`](crate::RequireScope::with_max_auth_age).
+    pub fn with_max_auth_age(self, age: Duration) -> Self {
+        Self(self.0.with_max_auth_age(age))
     }
 
     /// Adds a rule about the claims and the request, see

@@ -1,6 +1,7 @@
 //! The layer `RequireScope`, which requires a valid token with scopes.
 
 use std::fmt;
+use std::time::Duration;
 
 use http::Response;
 use http::request::Parts as RequestParts;
@@ -110,6 +111,63 @@ impl<H> RequireScope<H> {
         select: impl Fn(&RequestParts) -> AcceptedIssuers + Send + Sync + 'static,
     ) -> Self {
         Self(self.0.with_issuers_for(select))
+    }
+
+    /// Requires that the user has authenticated in one of these ways, for example with a second
+    /// factor: the claim `acr` of the token is exactly one of the values. Default: any. A second call
+    /// replaces the first.
+    ///
+    /// Otherwise the response is a 401 with `error="insufficient_user_authentication"` and the values in
+    /// `acr_values`, in this order (RFC 9470 §3). The client can then let the user authenticate again.
+    /// Missing scopes are rejected before, with 403. A token of a client that acts for itself, see
+    /// [`Principal`](crate::Principal), gets a 403 with the reason code `user_required`: no user can
+    /// authenticate for it.
+    ///
+    /// The check runs for each request, also for cached tokens, before the rules of [`and`](Self::and).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use scopegate_axum::{RequireScope, Verifier};
+    ///
+    /// fn layer(verifier: &Verifier) -> RequireScope {
+    ///     RequireScope::new(verifier, "orders/write")
+    ///         .with_acr(["urn:example:mfa"])
+    ///         .with_max_auth_age(Duration::from_secs(300))
+    /// }
+    /// # let _ = layer;
+    /// ```
+    ///
+    /// # Panics
+    /// Panics if there are no values. Panics if a value is empty, or has other characters than printable
+    /// ASCII without space, `"` and `\`. That happens when the router is built, with the value in the
+    /// message. Use [`try_with_acr`](Self::try_with_acr) for values from a configuration.
+    #[track_caller]
+    pub fn with_acr<S: Into<String>>(self, values: impl IntoIterator<Item = S>) -> Self {
+        Self(self.0.with_acr("RequireScope", values))
+    }
+
+    /// Like [`with_acr`](Self::with_acr), for values that are read at run time.
+    ///
+    /// # Errors
+    /// Returns the [`ConfigError`] of [`Authorizer::with_acr`].
+    pub fn try_with_acr<S: Into<String>>(
+        self,
+        values: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ConfigError> {
+        Ok(Self(self.0.try_with_acr(values)?))
+    }
+
+    /// Requires that the user has authenticated at most this time ago, by the claim `auth_time` of the
+    /// token. Default: any time. A second call replaces the first.
+    ///
+    /// Otherwise the response is that of [`with_acr`](Self::with_acr), with the time in `max_age`. If
+    /// both are required, the challenge has both, so that the user authenticates once. No leeway is
+    /// added. An `auth_time` of more than 60 s in the future is rejected.
+    ///
+    /// The time is rounded up to whole seconds. It is 1 s at least.
+    pub fn with_max_auth_age(self, age: Duration) -> Self {
+        Self(self.0.with_max_auth_age(age))
     }
 
     /// Adds a rule about the claims and the request, for example that the caller owns the requested

@@ -414,6 +414,47 @@ async fn grpc_call_has_method_and_path_in_its_proof() {
 }
 
 #[tokio::test]
+async fn step_up_challenge_is_in_the_scheme_of_the_caller() {
+    // SU08
+    let token = |auth_time: u64| {
+        let draft = client_token().scope("orders/read").claim("sub", "user-1").claim("auth_time", auth_time);
+        bound_to(&CLIENT_KEY, draft).compact()
+    };
+    let request = |token: &str, proof: &Proof| {
+        let mut request = with_proof(get("/orders"), proof);
+        request.headers_mut().insert(header::AUTHORIZATION, format!("DPoP {token}").parse().unwrap());
+        request
+    };
+    let now = Arc::new(AtomicU64::new(NOW));
+    let router = |dpop: Dpop| {
+        let verifier = verifier_at(dpop, Arc::clone(&now));
+        let layer = RequireScope::new(&verifier, "orders/read").with_max_auth_age(Duration::from_secs(300));
+        Router::new().route("/orders", on_get(who).layer(layer))
+    };
+    let old = token(NOW - 301);
+    for (dpop, others) in [(Dpop::accept(), 1), (Dpop::require(), 0)] {
+        let proof = Proof::new(&CLIENT_KEY, "GET", &format!("{ORIGIN}/orders"), &old);
+        let response = send(&router(dpop), request(&old, &proof)).await;
+        assert_eq!(
+            (response.status().as_u16(), reason(&response)),
+            (401, "insufficient_user_authentication")
+        );
+        let [first, rest @ ..] = &*challenges(&response) else { panic!("no challenge") };
+        assert!(first.starts_with("DPoP ") && first.contains("max_age=300, error="), "{first}");
+        assert_eq!(rest.len(), others);
+        assert!(rest.iter().all(|other| !other.contains("error") && !other.contains("max_age")), "{rest:?}");
+    }
+    // The rejected request has not used up its proof: it is accepted once the requirement is met.
+    let router = router(Dpop::accept());
+    let recent = token(NOW + 1);
+    let proof = Proof::new(&CLIENT_KEY, "GET", &format!("{ORIGIN}/orders"), &recent).claim("iat", NOW + 302);
+    now.store(NOW + 302, Ordering::Relaxed);
+    assert_eq!(reason(&send(&router, request(&recent, &proof)).await), "insufficient_user_authentication");
+    now.store(NOW + 301, Ordering::Relaxed);
+    assert_eq!(status(&router, request(&recent, &proof)).await, 200);
+}
+
+#[tokio::test]
 async fn metadata_follows_settings() {
     // DP39
     let document = |verifier: &Verifier| {

@@ -90,14 +90,14 @@ impl Scheme {
     }
 }
 
-fn all_challenges(headers: &HeaderMap) -> impl Iterator<Item = Challenge<'_>> {
+pub(crate) fn all_challenges(headers: &HeaderMap) -> impl Iterator<Item = Challenge<'_>> {
     let fields = headers.get_all(WWW_AUTHENTICATE).iter();
     fields.filter_map(|field| challenges(std::str::from_utf8(field.as_bytes()).ok()?)).flatten()
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Challenge<'a> {
-    scheme: &'a str,
+pub(crate) struct Challenge<'a> {
+    pub(crate) scheme: &'a str,
     /// Names in lower case.
     parameters: Vec<(String, String)>,
 }
@@ -107,7 +107,7 @@ impl Challenge<'_> {
         self.scheme.eq_ignore_ascii_case(scheme)
     }
 
-    fn parameter(&self, name: &str) -> Option<&str> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 }

@@ -10,7 +10,7 @@ use scopegate_proto::thumbprint::Thumbprint;
 use serde_json::value::RawValue;
 
 use crate::dpop::error::ProofError;
-use crate::keys::jwk::{AcceptedKeys, Key};
+use crate::keys::jwk::Key;
 use crate::keys::verifying_key::sha256;
 use crate::token::algorithm::Algorithm;
 
@@ -102,8 +102,7 @@ impl ProofKey<'_> {
         if let Some(key) = &self.prepared {
             return Ok(Arc::clone(key));
         }
-        let accepted = AcceptedKeys { algorithms: &[self.algorithm], issuers: None };
-        let keys = Key::from_jwk(self.jwk, accepted, &[]).map_err(unusable)?;
+        let keys = Key::of_proof(self.jwk, self.algorithm).map_err(unusable)?;
         keys.into_iter().next().ok_or(ProofError::OtherKey)
     }
 }

@@ -80,12 +80,27 @@ impl UsedProof {
 #[derive(Clone, Debug)]
 pub struct ReplayStoreError {
     reason: String,
+    retry_after: Duration,
 }
+
+/// When a client should try again, if the store does not say it.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 impl ReplayStoreError {
     /// Creates the error. The reason is for the log, so it must not contain secrets.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into() }
+        Self { reason: reason.into(), retry_after: RETRY_AFTER }
+    }
+
+    /// Sets the time after which a client should try again, for `Retry-After`. Default: 1 s.
+    #[must_use]
+    pub fn with_retry_after(self, retry_after: Duration) -> Self {
+        Self { retry_after, ..self }
+    }
+
+    /// Returns the time after which a client should try again.
+    pub fn retry_after(&self) -> Duration {
+        self.retry_after
     }
 }
 
@@ -99,16 +114,17 @@ impl std::error::Error for ReplayStoreError {}
 
 /// The configured store.
 pub(crate) enum Store {
-    Memory(MemoryStore),
+    Memory(Arc<MemoryStore>),
     Shared(Arc<dyn ReplayStore>),
 }
 
 impl Store {
-    /// Returns whether both are the same shared store.
+    /// Returns whether both are the same store.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Shared(own), Self::Shared(other)) => Arc::ptr_eq(own, other),
-            _ => false,
+            (Self::Memory(own), Self::Memory(other)) => Arc::ptr_eq(own, other),
+            (Self::Shared(_), Self::Memory(_)) | (Self::Memory(_), Self::Shared(_)) => false,
         }
     }
 }

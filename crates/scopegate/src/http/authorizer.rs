@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 use scopegate_proto::scope::Scope;
 
+use crate::checks::authentication::RequiredAuthentication;
 use crate::checks::confirmation::{PresentedCertificate, Scheme};
 use crate::claims::Claims;
 use crate::claims::accepted_issuers::AcceptedIssuers;
@@ -179,6 +181,42 @@ impl Authorizer {
         Self { issuers: Some(issuers), ..self }
     }
 
+    /// Requires that the user has authenticated in one of these ways: the claim `acr` of the token is
+    /// exactly one of the values. Default: any. A second call replaces the first.
+    ///
+    /// Otherwise the request is rejected with
+    /// [`Error::InsufficientUserAuthentication`](crate::Error::InsufficientUserAuthentication), and the
+    /// challenge has the values in `acr_values`, in this order (RFC 9470 §3). The scopes are checked
+    /// before. A token of a client that acts for itself is
+    /// [`Error::UserRequired`](crate::Error::UserRequired) (403).
+    ///
+    /// # Errors
+    /// Returns [`ConfigError::InvalidName`] if a value is empty, or contains other characters than
+    /// printable ASCII, or a space, `"` or `\`. Returns [`ConfigError::OutOfRange`] if there are no
+    /// values.
+    pub fn with_acr<S: Into<String>>(self, values: impl IntoIterator<Item = S>) -> Result<Self, ConfigError> {
+        let required = self.required_authentication().with_acr(values)?;
+        Ok(self.with_challenge(|challenge| challenge.authentication = Some(Arc::new(required))))
+    }
+
+    /// Requires that the user has authenticated at most this time ago, by the claim `auth_time` of the
+    /// token. Default: any time. A second call replaces the first.
+    ///
+    /// Otherwise the request is rejected as by [`with_acr`](Self::with_acr), with the time in `max_age`.
+    /// It is checked at each request, also for cached tokens. The issuer's leeway is not added. An
+    /// `auth_time` of more than 60 s in the future is rejected.
+    ///
+    /// The time is rounded up to whole seconds. It is 1 s at least.
+    #[must_use]
+    pub fn with_max_auth_age(self, age: Duration) -> Self {
+        let required = self.required_authentication().with_max_age(age);
+        self.with_challenge(|challenge| challenge.authentication = Some(Arc::new(required)))
+    }
+
+    fn required_authentication(&self) -> RequiredAuthentication {
+        self.challenge.authentication.as_deref().cloned().unwrap_or_default()
+    }
+
     fn with_challenge(mut self, change: impl FnOnce(&mut Challenge)) -> Self {
         change(&mut self.challenge);
         Self { templates: OnceLock::new(), ..self }
@@ -196,8 +234,9 @@ impl Authorizer {
 
     /// Decides about a request by its headers, without waiting.
     ///
-    /// Tokens with a proof or a certificate are rejected. If the verifier accepts them, call
-    /// [`authorize_head`](Self::authorize_head) instead.
+    /// Tokens with a proof or a certificate are rejected: a proof names the method and the URL. If the
+    /// verifier accepts them, call [`authorize_head`](Self::authorize_head) instead: the challenges of
+    /// this authorizer offer them.
     pub fn authorize(&self, headers: &HeaderMap) -> Authorization {
         self.authorize_credentials(Credentials::from_headers(headers))
     }
@@ -231,15 +270,27 @@ impl Authorizer {
         self.decide(Credentials::from_headers(headers), Some(issuers), &certificate)
     }
 
-    /// Decides about a request by its headers. If the token names an unknown key, waits for the key
-    /// as [`Verifier::verify_or_refresh`] does.
+    /// Decides about a request. If the token names an unknown key, waits for the key as
+    /// [`Verifier::verify_or_refresh`] does. If the token has a proof, its use is recorded.
+    ///
+    /// `uri` is the URI of the request as it arrived, see
+    /// [`authorize_request`](Self::authorize_request). Call that method if rules of the application
+    /// must run before the proof is recorded.
     ///
     /// # Errors
     /// Returns the [`Rejection`] of the request.
-    pub async fn authorize_or_refresh(&self, headers: &HeaderMap) -> Result<Option<Claims>, Rejection> {
-        match self.authorize(headers).settle(self).await? {
-            Grant::Accepted(accepted) => Ok(accepted.into_claims()),
-            Grant::Proven(proven) => Ok(proven.record_and_wait(None).await?.into_claims()),
+    ///
+    /// # Panics
+    /// Panics outside of a Tokio runtime with timers, if it has to wait.
+    pub async fn authorize_or_refresh(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<AcceptedRequest, Rejection> {
+        match self.authorize_request(method, uri, headers).settle(self).await? {
+            Grant::Accepted(accepted) => Ok(accepted),
+            Grant::Proven(proven) => proven.record_and_wait(None).await,
         }
     }
 
@@ -276,9 +327,9 @@ impl Authorizer {
 
     fn without_credentials(&self, reason: RejectionReason) -> Rejection {
         let rejection = Rejection::new(reason);
-        match &self.challenge.dpop {
-            Some(dpop) if dpop.is_required => rejection.in_scheme(Scheme::Dpop),
-            _ => rejection,
+        match self.challenge.only_dpop() {
+            Some(scheme) => rejection.in_scheme(scheme),
+            None => rejection,
         }
     }
 
@@ -300,7 +351,8 @@ impl Authorizer {
         })
     }
 
-    /// Checks the issuer, and then the scopes: the caller of another tenant learns no scopes.
+    /// Checks the issuer, then the scopes, and then the user's authentication: the caller of another
+    /// tenant learns no scopes, and no user authenticates again for a request that lacks scopes.
     #[inline]
     pub(super) fn require(
         &self,
@@ -314,6 +366,11 @@ impl Authorizer {
         }
         if let Access::Scopes(requirement) = &self.access
             && let Err(error) = claims.require_ref(requirement)
+        {
+            return Err(Rejection::of_token(error).with_claims(claims));
+        }
+        if let Some(required) = &self.challenge.authentication
+            && let Err(error) = required.check(&claims, self.verifier.now())
         {
             return Err(Rejection::of_token(error).with_claims(claims));
         }

@@ -5,12 +5,13 @@
 //! `error_description` comes last.
 
 use std::fmt;
+use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 
+use crate::checks::authentication::RequiredAuthentication;
 use crate::checks::confirmation::Scheme;
 use crate::dpop::Dpop;
-
 use crate::resource_identifier::ResourceIdentifier;
 
 /// The header with a nonce for the client's next proof (RFC 9449 §8.2, §9).
@@ -63,6 +64,8 @@ pub(super) struct Challenge {
     pub(super) resource_metadata: Option<MetadataUrl>,
     /// The required scopes, separated by spaces. Empty if none is required.
     pub(super) scope: String,
+    /// The required authentication of the user. `None` if none is required.
+    pub(super) authentication: Option<Arc<RequiredAuthentication>>,
     /// `None` if the API accepts no proofs.
     pub(super) dpop: Option<DpopChallenge>,
 }
@@ -84,12 +87,13 @@ impl DpopChallenge {
     }
 }
 
-/// The error codes of RFC 6750 §3.1 and RFC 9449 §7.1, §9.
-#[derive(Clone, Copy, Debug)]
+/// The error codes of RFC 6750 §3.1, RFC 9449 §7.1, §9 and RFC 9470 §3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ErrorCode {
     InvalidRequest,
     InvalidToken,
     InsufficientScope,
+    InsufficientUserAuthentication,
     InvalidProof,
     UseNonce,
 }
@@ -100,6 +104,7 @@ impl ErrorCode {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
             Self::InvalidProof => "invalid_dpop_proof",
             Self::UseNonce => "use_dpop_nonce",
         }
@@ -111,7 +116,18 @@ pub(super) type Failure = (ErrorCode, &'static str);
 
 impl Challenge {
     pub(super) fn new(realm: &str) -> Self {
-        Self { realm: realm.to_owned(), resource_metadata: None, scope: String::new(), dpop: None }
+        Self {
+            realm: realm.to_owned(),
+            resource_metadata: None,
+            scope: String::new(),
+            authentication: None,
+            dpop: None,
+        }
+    }
+
+    /// Returns the only scheme that the API accepts, if it accepts one with proofs only.
+    pub(super) fn only_dpop(&self) -> Option<Scheme> {
+        self.dpop.as_ref().filter(|dpop| dpop.is_required).map(|_| Scheme::Dpop)
     }
 
     /// Returns the challenges for a request without an accepted token: one for each scheme of the
@@ -157,11 +173,20 @@ impl Challenge {
         let scope = Some(("scope", self.scope.as_str())).filter(|(_, scope)| !scope.is_empty());
         let error = failure.map(|(code, _)| ("error", code.name()));
         let description = failure.map(|(_, description)| ("error_description", description));
-        for (name, value) in [algorithms, metadata, scope, error, description].into_iter().flatten() {
-            text.push_str(", ");
-            text.push_str(name);
-            text.push('=');
-            push_quoted(&mut text, value);
+        // RFC 9470 §3. Both requirements, so that the user authenticates once for both.
+        let is_step_up = failure.is_some_and(|(code, _)| code == ErrorCode::InsufficientUserAuthentication);
+        let required = self.authentication.as_ref().filter(|_| is_step_up);
+        let acr_values = required.and_then(|required| required.acr_values());
+        let acr_values = acr_values.as_deref().map(|values| ("acr_values", values));
+        for (name, value) in [algorithms, metadata, scope, acr_values].into_iter().flatten() {
+            push_parameter(&mut text, name, value);
+        }
+        if let Some(seconds) = required.and_then(|required| required.max_age()) {
+            text.push_str(", max_age=");
+            text.push_str(&seconds.to_string());
+        }
+        for (name, value) in [error, description].into_iter().flatten() {
+            push_parameter(&mut text, name, value);
         }
         // `push_quoted` writes printable ASCII only, which every header value may hold.
         HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer realm=\"\""))
@@ -175,6 +200,13 @@ fn scheme_name(scheme: Scheme) -> &'static str {
         Scheme::Bearer => BEARER,
         Scheme::Dpop => "DPoP",
     }
+}
+
+fn push_parameter(text: &mut String, name: &str, value: &str) {
+    text.push_str(", ");
+    text.push_str(name);
+    text.push('=');
+    push_quoted(text, value);
 }
 
 /// Appends a quoted string of printable ASCII (RFC 9110 §5.6.4). Any other character of a

@@ -23,9 +23,6 @@ use crate::verifier::Verifier;
 /// Upper bound on how long a request waits for a store that several instances share.
 const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// When a client should try again if the store of used proofs is full or unreachable.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
 /// A request whose token, scopes and proof are valid. The use of its proof is not recorded yet.
 ///
 /// Check the rules of the application first, because a rejected request must not use up its proof.
@@ -92,8 +89,7 @@ impl ProvenRequest {
     ///
     /// `outer` is the receipt of an outer layer that has accepted the same request. If an outer layer
     /// has recorded the same proof in the same store, it is not recorded again. Verifiers share a
-    /// store if their [`Dpop`](crate::Dpop) settings are clones with a
-    /// [`replay_store`](crate::Dpop::replay_store).
+    /// store if their [`Dpop`](crate::Dpop) settings are clones.
     pub fn record(mut self, outer: Option<&ProofReceipt>) -> Recording {
         self.outer = outer.cloned();
         if self.is_recorded() {
@@ -148,10 +144,11 @@ impl ProvenRequest {
             }
             Err(error) => {
                 metrics::proof_used("unavailable");
-                Error::ReplayStoreUnavailable { reason: error.to_string(), retry_after: RETRY_AFTER }
+                let retry_after = error.retry_after();
+                Error::ReplayStoreUnavailable { reason: error.to_string(), retry_after }
             }
         };
-        Err(Rejection::of_token(error).for_caller(&self.claims))
+        Err(Rejection::of_token(error).for_caller(&self.claims).with_claims(self.claims))
     }
 
     fn accepted(self) -> AcceptedRequest {

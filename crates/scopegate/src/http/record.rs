@@ -26,18 +26,18 @@ impl Authorizer {
     /// - Passes the decision to the [observers](crate::VerifierBuilder::observe) of the verifier.
     ///
     /// ```
-    /// use http::{HeaderMap, Method};
-    /// use scopegate::http::{Authorizer, Credentials, Rejection};
-    /// use scopegate::{Claims, Decision};
+    /// use http::Request;
+    /// use scopegate::Decision;
+    /// use scopegate::http::{AcceptedRequest, Authorizer, Credentials, Rejection};
     ///
     /// async fn decide(
     ///     authorizer: &Authorizer,
-    ///     method: &Method,
-    ///     headers: &HeaderMap,
-    /// ) -> Result<Option<Claims>, Rejection> {
-    ///     let result = authorizer.authorize_or_refresh(headers).await;
+    ///     request: &Request<()>,
+    /// ) -> Result<AcceptedRequest, Rejection> {
+    ///     let (method, headers) = (request.method(), request.headers());
+    ///     let result = authorizer.authorize_or_refresh(method, request.uri(), headers).await;
     ///     let decision = match (&result, Credentials::from_headers(headers)) {
-    ///         (Ok(claims), _) => Decision::accepted(claims.as_ref()),
+    ///         (Ok(accepted), _) => Decision::accepted(accepted.claims()),
     ///         (Err(rejection), Credentials::Bearer(token)) => rejection.decision().with_token(token.as_bytes()),
     ///         (Err(rejection), _) => rejection.decision(),
     ///     };

@@ -142,8 +142,11 @@ impl Rejection {
         self.kind().detail(self.scheme)
     }
 
-    /// Returns the claims of the verified token, if the token is valid and not sufficient (403), or
-    /// if its issuer is not accepted for this request (401, `wrong_issuer`).
+    /// Returns the claims of the verified token, if the token is valid and
+    ///
+    /// - not sufficient: 403, or 401 as `insufficient_user_authentication`,
+    /// - its issuer is not accepted for this request: 401, `wrong_issuer`,
+    /// - the DPoP proof of the request is rejected or cannot be recorded. The token may be stolen.
     ///
     /// `None` for every other rejection. Also `None` if the application converted a bare [`Error`]
     /// and did not add [claims](Self::with_claims).
@@ -154,14 +157,17 @@ impl Rejection {
     /// Returns whether this rejection by the application is about these claims: the token is valid,
     /// and the error fits them. A rejection of another token is not about the caller.
     ///
-    /// - [`Error::InsufficientScope`], [`Error::UnexpectedClaims`] and [`Error::WrongIssuer`] fit the
-    ///   claims of their token.
+    /// - [`Error::InsufficientScope`], [`Error::InsufficientUserAuthentication`],
+    ///   [`Error::UserRequired`], [`Error::UnexpectedClaims`] and [`Error::WrongIssuer`] fit the claims
+    ///   of their token.
     /// - A denial that is converted from [`Denied`] fits. One from [`Error::Denied`] does not: only
     ///   a verification returns it.
     pub fn is_about(&self, claims: &Claims) -> bool {
         match &self.reason {
             RejectionReason::Token(
                 Error::InsufficientScope { token, .. }
+                | Error::InsufficientUserAuthentication { token, .. }
+                | Error::UserRequired { token, .. }
                 | Error::UnexpectedClaims { token, .. }
                 | Error::WrongIssuer { token, .. },
             ) => token.is_of(claims),
@@ -198,7 +204,10 @@ impl Rejection {
             RejectionReason::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
                 Kind::InsufficientScope
             }
-            RejectionReason::Token(error) if error.kind() == ErrorKind::UnexpectedClaims => {
+            RejectionReason::Token(Error::InsufficientUserAuthentication { .. }) => {
+                Kind::InsufficientUserAuthentication
+            }
+            RejectionReason::Token(error @ (Error::UnexpectedClaims { .. } | Error::UserRequired { .. })) => {
                 Kind::Denied { reason: error.kind().as_str() }
             }
             RejectionReason::Token(error) if error.kind() == ErrorKind::NonceRequired => Kind::NonceRequired,

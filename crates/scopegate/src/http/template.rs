@@ -28,6 +28,8 @@ pub(super) enum Kind {
     /// The client must repeat the request with a nonce.
     NonceRequired,
     InsufficientScope,
+    /// The token is valid, and its user must authenticate again.
+    InsufficientUserAuthentication,
     /// The token is valid, and another token would not help.
     Denied {
         reason: &'static str,
@@ -42,9 +44,11 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::NoCredentials | Self::InvalidToken | Self::InvalidProof | Self::NonceRequired => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::NoCredentials
+            | Self::InvalidToken
+            | Self::InvalidProof
+            | Self::NonceRequired
+            | Self::InsufficientUserAuthentication => StatusCode::UNAUTHORIZED,
             Self::Malformed | Self::MalformedCertificate => StatusCode::BAD_REQUEST,
             Self::InsufficientScope | Self::Denied { .. } => StatusCode::FORBIDDEN,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -67,6 +71,7 @@ impl Kind {
             Self::InvalidProof => "the DPoP proof is absent, or is not valid for this request",
             Self::NonceRequired => "the DPoP proof needs the nonce of this response",
             Self::InsufficientScope => "the access token lacks a scope that is needed",
+            Self::InsufficientUserAuthentication => "the user must authenticate again for this request",
             Self::Denied { .. } => "the request is not allowed",
             Self::Unavailable { .. } => "access tokens cannot be verified at the moment",
             Self::Misconfigured => "access tokens cannot be verified by this server",
@@ -97,7 +102,8 @@ struct MoreHeaders {
 
 impl ResponseTemplate {
     pub(super) fn new(kind: Kind, scheme: Option<Scheme>, challenge: &Challenge) -> Self {
-        let detail = kind.detail(scheme);
+        // An API without bearer tokens requests none, also if a handler has raised the rejection.
+        let detail = kind.detail(scheme.or(challenge.only_dpop()));
         let one = |value| (vec![value], WWW_AUTHENTICATE);
         let each = |failure| (challenge.each(scheme, failure), WWW_AUTHENTICATE);
         let (values, name) = match kind {
@@ -110,6 +116,9 @@ impl ResponseTemplate {
             Kind::InvalidToken => each(Some((ErrorCode::InvalidToken, detail))),
             Kind::InvalidProof => each(Some((ErrorCode::InvalidProof, detail))),
             Kind::NonceRequired => each(Some((ErrorCode::UseNonce, detail))),
+            Kind::InsufficientUserAuthentication => {
+                each(Some((ErrorCode::InsufficientUserAuthentication, detail)))
+            }
             Kind::InsufficientScope => {
                 one(challenge.with_error(scheme, (ErrorCode::InsufficientScope, detail)))
             }
@@ -209,6 +218,8 @@ pub(super) struct ResponseTemplates {
     malformed: ResponseTemplate,
     invalid_token: ResponseTemplate,
     insufficient_scope: ResponseTemplate,
+    /// `None` if the route requires no authentication of a user.
+    insufficient_user_authentication: Option<ResponseTemplate>,
     /// Lacks the time in `Retry-After`.
     unavailable: ResponseTemplate,
     /// The responses to requests with a proof. Empty if the API accepts none.
@@ -227,13 +238,15 @@ impl ResponseTemplates {
             Kind::NoCredentials,
             Kind::Malformed,
         ];
-        let with_proof = with_proof.into_iter().filter(|_| challenge.dpop.is_some());
+        let step_up = challenge.authentication.as_ref().map(|_| Kind::InsufficientUserAuthentication);
+        let with_proof = with_proof.into_iter().chain(step_up).filter(|_| challenge.dpop.is_some());
         Self {
             no_credentials: template(Kind::NoCredentials, None),
             several_headers: template(Kind::Malformed, None),
             malformed: template(Kind::Malformed, bearer),
             invalid_token: template(Kind::InvalidToken, bearer),
             insufficient_scope: template(Kind::InsufficientScope, bearer),
+            insufficient_user_authentication: step_up.map(|kind| template(kind, bearer)),
             unavailable: template(Kind::Unavailable { retry_after: Duration::ZERO }, None),
             with_proof: with_proof.map(|kind| (kind, template(kind, dpop))).collect(),
         }
@@ -249,6 +262,7 @@ impl ResponseTemplates {
             (Kind::Malformed, _) => Some(&self.malformed),
             (Kind::InvalidToken, _) => Some(&self.invalid_token),
             (Kind::InsufficientScope, _) => Some(&self.insufficient_scope),
+            (Kind::InsufficientUserAuthentication, _) => self.insufficient_user_authentication.as_ref(),
             (
                 Kind::Denied { .. }
                 | Kind::InvalidProof

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, Uri};
 use scopegate_issuer::{Algorithm as KeyAlgorithm, LocalIssuer, Mint, SigningKey};
 use testkit::{ISSUER, jwks};
 
@@ -217,7 +217,8 @@ async fn unknown_key_waits_and_missing_keys_are_503() {
     assert!(
         matches!(pending.wait(&authorizer).await.unwrap(), Grant::Accepted(one) if one.claims().is_some())
     );
-    assert!(authorizer.authorize_or_refresh(&headers).await.unwrap().is_some());
+    let accepted = authorizer.authorize_or_refresh(&Method::GET, &Uri::default(), &headers).await.unwrap();
+    assert!(accepted.claims().is_some());
 
     let unavailable =
         Error::KeysUnavailable { issuer: ISSUER.to_owned(), retry_after: Duration::from_secs(7) };

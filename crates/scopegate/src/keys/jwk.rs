@@ -65,9 +65,28 @@ impl Key {
         let jwk = Jwk::from_text(jwk.get())?;
         check_purpose(&jwk)?;
         check_issuer(&jwk, accepted.issuers)?;
+        Self::prepare(&jwk, accepted.algorithms, known)
+    }
+
+    /// Reads the key of a proof, for one algorithm.
+    ///
+    /// `use` and `key_ops` are ignored: they restrict the users of a published key. Here the holder has
+    /// signed already, and the token names the key by a thumbprint without these members (RFC 7638
+    /// §3.2). Libraries copy them from the private key, as `"key_ops":["sign"]`.
+    pub(crate) fn of_proof(jwk: &RawValue, algorithm: Algorithm) -> Result<Vec<Arc<Self>>, JwkError> {
+        let jwk = Jwk::from_text(jwk.get())?;
+        jwk.check_public()?;
+        Self::prepare(&jwk, &[algorithm], &[])
+    }
+
+    fn prepare(
+        jwk: &Jwk<'_>,
+        accepted: &[Algorithm],
+        known: &[Arc<Self>],
+    ) -> Result<Vec<Arc<Self>>, JwkError> {
         let id = jwk.optional_or_null("kid")?;
-        let thumbprints = thumbprints(&jwk)?;
-        let (numbers, of_its_type) = public_key(&jwk)?;
+        let thumbprints = thumbprints(jwk)?;
+        let (numbers, of_its_type) = public_key(jwk)?;
         let numbers = Arc::new(numbers);
         let algorithms: Vec<Algorithm> = match jwk.optional("alg")? {
             Some(name) => {
@@ -78,7 +97,7 @@ impl Key {
         };
         let keys: Vec<Arc<Self>> = algorithms
             .into_iter()
-            .filter(|algorithm| accepted.algorithms.contains(algorithm))
+            .filter(|algorithm| accepted.contains(algorithm))
             .map(|algorithm| {
                 let same = |key: &&Arc<Self>| {
                     key.algorithm == algorithm

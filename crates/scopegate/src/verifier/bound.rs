@@ -47,10 +47,11 @@ impl Verifier {
                     return BoundAttempt::Pending(Box::new(pending));
                 }
                 Ok(checked) => {
-                    let result = self.check_status(claims).map(|claims| (claims, checked));
-                    return BoundAttempt::Done(self.decide_proven(result));
+                    let result = self.check_status(claims).map_err(|error| self.rejected(error));
+                    let result = result.and_then(|claims| self.conclude(claims));
+                    return BoundAttempt::Done(result.map(|claims| (claims, checked)));
                 }
-                Err(error) => Err(error),
+                Err(error) => return BoundAttempt::Done(Err(self.rejected(error).with_claims(claims))),
             },
         };
         BoundAttempt::Done(self.decide_bound(result, proof))
@@ -62,19 +63,12 @@ impl Verifier {
         verified: Result<Claims, Error>,
         proof: &PresentedProof,
     ) -> Result<(Claims, CheckedProof), Rejected> {
-        self.decide_proven(verified.and_then(|claims| {
-            let checked = self.check_proof(&claims, proof)?;
-            Ok((claims, checked))
-        }))
-    }
-
-    /// Decides about a token whose proof was checked.
-    fn decide_proven(
-        &self,
-        checked: Result<(Claims, CheckedProof), Error>,
-    ) -> Result<(Claims, CheckedProof), Rejected> {
-        let (claims, proof) = checked.map_err(|error| self.rejected(error))?;
-        self.conclude(claims).map(|claims| (claims, proof))
+        let claims = verified.map_err(|error| self.rejected(error))?;
+        match self.check_proof(&claims, proof) {
+            Ok(checked) => self.conclude(claims).map(|claims| (claims, checked)),
+            // The token is valid, and may be stolen: the record must name its client and its user.
+            Err(error) => Err(self.rejected(error).with_claims(claims)),
+        }
     }
 
     /// Checks the proof of a bound token.

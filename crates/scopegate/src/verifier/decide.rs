@@ -33,7 +33,7 @@ impl Verifier {
                 metrics::accepted();
                 Ok(claims)
             }
-            Err(denied) => Err(Rejected { claims: Some(claims), ..self.rejected(denied.into()) }),
+            Err(denied) => Err(self.rejected(denied.into()).with_claims(claims)),
         }
     }
 

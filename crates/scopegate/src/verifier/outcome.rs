@@ -88,6 +88,13 @@ pub(crate) struct Rejected {
     pub(crate) claims: Option<Claims>,
 }
 
+impl Rejected {
+    /// Adds the claims of a valid token.
+    pub(crate) fn with_claims(self, claims: Claims) -> Self {
+        Self { claims: Some(claims), ..self }
+    }
+}
+
 impl UnknownKey {
     /// Returns the error of a verification that does not wait.
     pub(crate) fn error(&self) -> Error {

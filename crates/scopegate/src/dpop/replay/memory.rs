@@ -54,6 +54,9 @@ enum Found<'a> {
     NoRoom,
 }
 
+/// A slice has no room.
+struct Full;
+
 impl MemoryStore {
     /// Creates a store for this number of proofs. `window` is the longest time from a proof's use
     /// to its expiry.
@@ -75,8 +78,10 @@ impl MemoryStore {
         let hash = self.hash.hash_one(proof.key());
         let number = self.number(proof.expires_at.as_secs_f64());
         let own = self.slice(number);
-        if own.insert(hash, number, self.max_per_slice)? == ProofUse::Repeated {
-            return Ok(ProofUse::Repeated);
+        match own.insert(hash, number, self.max_per_slice) {
+            Ok(ProofUse::First) => {}
+            Ok(ProofUse::Repeated) => return Ok(ProofUse::Repeated),
+            Err(Full) => return Err(self.full(proof, number)),
         }
         // A client may have signed the same `jti` with another `iat`. Each is stored before the other
         // is looked up, so at most one of them is the first. Only a fence orders a store before a
@@ -86,6 +91,17 @@ impl MemoryStore {
         let mut others = (first..first + SLICES as u64).filter(|other| *other != number);
         let repeated = others.any(|other| self.slice(other).contains(hash, other));
         Ok(if repeated { ProofUse::Repeated } else { ProofUse::First })
+    }
+
+    /// Returns the error of a full slice. A proof that is made at the end of the slice expires in the
+    /// next one, which has room.
+    fn full(&self, proof: &UsedProof, number: u64) -> ReplayStoreError {
+        let end = number.saturating_add(1).saturating_mul(self.seconds_per_slice);
+        let rest = Duration::from_secs(end).as_secs_f64() - proof.expires_at.as_secs_f64();
+        // The rest is at most one slice.
+        let seconds = rest.ceil().clamp(1.0, Duration::from_secs(self.seconds_per_slice).as_secs_f64());
+        ReplayStoreError::new("the store of used proofs is full")
+            .with_retry_after(Duration::from_secs_f64(seconds))
     }
 
     /// Returns the number of the slice of a time.
@@ -108,7 +124,7 @@ impl MemoryStore {
 }
 
 impl Slice {
-    fn insert(&self, hash: u64, number: u64, max: u64) -> Result<ProofUse, ReplayStoreError> {
+    fn insert(&self, hash: u64, number: u64, max: u64) -> Result<ProofUse, Full> {
         let mut is_reserved = false;
         loop {
             match self.find(hash, number) {
@@ -118,7 +134,7 @@ impl Slice {
                     }
                     return Ok(ProofUse::Repeated);
                 }
-                Found::NoRoom => return Err(full()),
+                Found::NoRoom => return Err(Full),
                 Found::Free(entry, value) => {
                     if !is_reserved {
                         self.reserve(number, max)?;
@@ -128,7 +144,7 @@ impl Slice {
                     if entry.compare_exchange(value, own, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                         // Otherwise this thread was suspended for longer than a window, and the entry
                         // may be overwritten.
-                        return if self.is_of(number) { Ok(ProofUse::First) } else { Err(full()) };
+                        return if self.is_of(number) { Ok(ProofUse::First) } else { Err(Full) };
                     }
                     // Another request took the entry, perhaps with the same proof.
                 }
@@ -164,7 +180,7 @@ impl Slice {
     }
 
     /// Counts one more entry of this slice.
-    fn reserve(&self, number: u64, max: u64) -> Result<(), ReplayStoreError> {
+    fn reserve(&self, number: u64, max: u64) -> Result<(), Full> {
         let number = number & NUMBER_OF_STATE;
         let reserved = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
             let (stored, count) = (state >> COUNT_BITS, state & ((1 << COUNT_BITS) - 1));
@@ -175,7 +191,7 @@ impl Slice {
                 std::cmp::Ordering::Greater => None,
             }
         });
-        reserved.map(|_| ()).map_err(|_| full())
+        reserved.map(|_| ()).map_err(|_| Full)
     }
 }
 
@@ -204,10 +220,6 @@ fn age(entry: u64, number: u64) -> Age {
         1..=MAX_AHEAD => Age::Later,
         _ => Age::Earlier,
     }
-}
-
-fn full() -> ReplayStoreError {
-    ReplayStoreError::new("the store of used proofs is full")
 }
 
 #[cfg(test)]
@@ -280,6 +292,13 @@ mod tests {
         }
         assert_eq!(record(&store, "more", 0, 0), None);
         assert_eq!(record(&store, "3", 0, 0), Some(ProofUse::Repeated), "a replay needs no room");
+        for (now, rest) in [(0, 10), (1, 9), (8, 2), (9, 1)] {
+            let proof = UsedProof::new(&[1; 32], "more", at(now + 60), at(now));
+            let error = store.record(&proof).unwrap_err();
+            assert_eq!(error.retry_after(), Duration::from_secs(rest), "{now}");
+        }
+        let later = UsedProof::new(&[1; 32], "more", at(69).plus(Duration::from_millis(500)), at(9));
+        assert_eq!(store.record(&later).unwrap_err().retry_after(), Duration::from_secs(1));
         assert_eq!(record(&store, "more", 10, 10), Some(ProofUse::First), "the next slice has room");
         for second in 100..2_000 {
             assert_eq!(

@@ -20,6 +20,14 @@ fn challenges_name_schemes_and_algorithms() {
     assert_eq!(api(Dpop::accept()).challenges(&basic), [BEARER, DPOP]);
     let template = api(Dpop::require()).response(&without);
     assert_eq!(template.detail(), "an access token with a DPoP proof is needed");
+    // Also if a handler behind an optional token has raised the rejection.
+    for (dpop, expected) in [
+        (Dpop::require(), "an access token with a DPoP proof is needed"),
+        (Dpop::accept(), "a bearer token is needed"),
+    ] {
+        let template = api(dpop).authorizer.response(&Rejection::no_credentials());
+        assert_eq!(template.detail(), expected);
+    }
 }
 
 #[test]

@@ -171,14 +171,21 @@ fn key_in_the_header_is_public_and_sound() {
             jwk.insert(name.to_owned(), value.into());
         }
     };
-    assert_eq!(api.outcome(&with_jwk(&member("x-vendor", "1"))), (200, "accepted"));
+    // The holder has signed, whatever a copied member says about the key's use.
+    for (name, value) in [("x-vendor", "1"), ("use", "enc"), ("use", ""), ("key_ops", "sign")] {
+        assert_eq!(api.outcome(&with_jwk(&member(name, value))), (200, "accepted"), "{name} {value}");
+    }
+    for operations in [json!(["sign"]), json!([]), json!(["verify", "verify"]), json!(null)] {
+        let request = with_jwk(&|jwk| {
+            jwk.insert("key_ops".to_owned(), operations.clone());
+        });
+        assert_eq!(api.outcome(&request), (200, "accepted"), "{operations}");
+    }
     for secret in ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"] {
         let error = rejected(&api, &with_jwk(&member(secret, "AQAB")));
         assert!(matches!(error, ProofError::UnusableKey { .. }), "{secret}: {error}");
     }
-    for (name, value) in
-        [("use", "enc"), ("kty", "oct"), ("kty", "RSA"), ("crv", "P-192"), ("x", "AQAB"), ("x", "A=")]
-    {
+    for (name, value) in [("kty", "oct"), ("kty", "RSA"), ("crv", "P-192"), ("x", "AQAB"), ("x", "A=")] {
         let error = rejected(&api, &with_jwk(&member(name, value)));
         assert!(matches!(error, ProofError::UnusableKey { .. }), "{name} {value}: {error}");
     }

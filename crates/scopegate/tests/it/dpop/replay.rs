@@ -165,10 +165,64 @@ fn full_store_is_503_without_challenge() {
     let template = api.response(&request);
     let headers: Vec<_> = template.headers().collect();
     assert_eq!(headers.len(), 1);
-    assert_eq!((headers[0].0, headers[0].1.to_str().unwrap()), (&RETRY_AFTER, "1"));
+    // The rest of the slice: proofs that are made after it expire in the next one.
+    assert_eq!((headers[0].0, headers[0].1.to_str().unwrap()), (&RETRY_AFTER, "10"));
     let bearer = get(&format!("Bearer {}", client_token().scope(SCOPE).compact()), &[]);
     assert!(accepts_bearer(&api, &bearer));
     assert_eq!(api.at(20).outcome(&proven(&proof().claim("iat", NOW + 20))), (200, "accepted"));
+}
+
+#[test]
+fn clones_of_settings_share_used_proofs() {
+    // DP24, DP27
+    let dpop = Dpop::accept();
+    let (one, other) = (Api::with(dpop.clone()), Api::with(dpop.clone()));
+    let request = proven(&proof());
+    assert_eq!(one.outcome(&request), (200, "accepted"));
+    assert_eq!(other.outcome(&request), (401, "proof_replayed"));
+    // A store of another size, and settings of their own, have other stores.
+    for apart in [Api::with(dpop.replay_capacity(1_000)), Api::accepting()] {
+        assert_eq!(apart.outcome(&request), (200, "accepted"));
+    }
+}
+
+#[tokio::test]
+async fn one_call_decides_and_records() {
+    // DP24
+    let api = Api::accepting();
+    let decide = async |request: &Request<()>| {
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        let decided = api.authorizer.authorize_or_refresh(method, uri, headers).await;
+        decided.map(|accepted| accepted.claims().is_some()).map_err(|rejection| rejection.reason_code())
+    };
+    let request = proven(&proof());
+    assert_eq!(decide(&request).await, Ok(true));
+    assert_eq!(decide(&request).await, Err("proof_replayed"));
+    assert_eq!(decide(&proven(&proof().claim("htm", "PUT"))).await, Err("invalid_proof"));
+    let bearer = get(&format!("Bearer {}", client_token().scope(SCOPE).compact()), &[]);
+    assert_eq!(decide(&bearer).await, Ok(true));
+}
+
+#[test]
+fn rejected_proof_names_owner_of_token() {
+    // DP24, DP28: the token is valid, and may be stolen.
+    let api = Api::with(Dpop::accept().replay_capacity(1));
+    let owner = |request: &Request<()>| {
+        let rejection = api.send(request).unwrap_err();
+        let decision = rejection.decision();
+        (decision.reason(), decision.claims().and_then(|claims| claims.client_id()).map(str::to_owned))
+    };
+    let client = || Some(testkit::CLIENT.to_owned());
+    let used = proven(&proof());
+    assert_eq!(owner(&proven(&proof().claim("htm", "PUT"))), ("invalid_proof", client()));
+    assert_eq!(owner(&get(&format!("DPoP {}", &*TOKEN), &[])), ("invalid_proof", client()));
+    assert_eq!(api.outcome(&used), (200, "accepted"));
+    assert_eq!(owner(&used), ("proof_replayed", client()));
+    assert_eq!(owner(&proven(&proof())), ("replay_store_unavailable", client()));
+    // A token that is not valid has no owner.
+    let forged = bound().bad_signature().compact();
+    let proof = Proof::new(&CLIENT_KEY, "GET", URL, &forged).sign_with(&CLIENT_KEY);
+    assert_eq!(owner(&get(&format!("DPoP {forged}"), &[&proof])), ("bad_signature", None));
 }
 
 #[test]
