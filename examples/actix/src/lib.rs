@@ -58,7 +58,7 @@ async fn whoami(request: HttpRequest, routes: Data<Routes>) -> Result<String, Re
 async fn authorize(
     authorizer: &Authorizer,
     request: &HttpRequest,
-    rule: impl FnOnce(&Claims) -> bool,
+    rule: impl Fn(&Claims) -> bool,
 ) -> Result<Claims, Rejected> {
     let started = Instant::now();
     let headers = credentials(request);
@@ -80,7 +80,7 @@ async fn decide(
     authorizer: &Authorizer,
     request: &HttpRequest,
     headers: &HeaderMap,
-    rule: impl FnOnce(&Claims) -> bool,
+    rule: impl Fn(&Claims) -> bool,
 ) -> Result<Claims, Rejection> {
     // actix-web has the types of an older version of the crate `http`.
     let method = Method::from_bytes(request.method().as_str().as_bytes());

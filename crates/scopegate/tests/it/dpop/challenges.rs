@@ -12,7 +12,7 @@ fn api(dpop: Dpop) -> Api {
 
 #[test]
 fn challenges_name_schemes_and_algorithms() {
-    // DP30, DP31
+    // D22, DP30, DP31
     let without = Request::get("/orders").body(()).unwrap();
     assert_eq!(api(Dpop::accept()).challenges(&without), [BEARER, DPOP]);
     assert_eq!(api(Dpop::require()).challenges(&without), [DPOP]);
