@@ -15,6 +15,8 @@
 //! | [`metadata`] | authorization server metadata |
 //! | `http` | a bounded HTTP client that no other crate's features change (feature `fetch`) |
 //! | `secret_file` | secrets in small files (feature `fetch`) |
+//! | `client_auth` | authentication of a client by a secret, an assertion or a certificate (feature `client-auth`) |
+//! | `sent_secrets` | strings of a server; a string that quotes a credential is hidden (feature `client-auth`) |
 //! | [`clock`], [`backoff`] | the current time; delays between retries |
 //! | [`excerpt`] | untrusted strings, cut and escaped for logs |
 //!
@@ -23,6 +25,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `fetch` (default) | the modules `http` and `secret_file`, and with them `reqwest` and a TLS stack |
+//! | `client-auth` | the modules `client_auth` and `sent_secrets`, and with them `tokio`. It enables `fetch` |
 //! | `serde` | `Serialize` and `Deserialize` for [`Scope`](scope::Scope) and [`Scopes`](scope::Scopes) |
 //!
 //! # Foreign types in the API
@@ -31,6 +34,11 @@
 //! `StatusCode`, `HeaderMap`, `HeaderName` and `HeaderValue` of the `http` crate and `Zeroizing` of
 //! the `zeroize` crate. `reqwest` is not part of the API.
 #![forbid(unsafe_code)]
+
+#[cfg(feature = "client-auth")]
+pub mod client_auth;
+#[cfg(feature = "client-auth")]
+pub mod sent_secrets;
 
 #[cfg(feature = "fetch")]
 pub mod http;

@@ -17,7 +17,7 @@ use crate::endpoint::failure::RequestError;
 use crate::endpoint::transport::{Transport, send};
 use crate::endpoint::{Endpoint, retry_after};
 use crate::error::config::ConfigError;
-use crate::error::words::SentSecrets;
+use scopegate_proto::sent_secrets::SentSecrets;
 
 /// An issuer whose token endpoint is read from its metadata.
 pub(crate) struct Discovery {
