@@ -7,7 +7,6 @@ pub(crate) mod failure;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod retry;
-mod retry_after;
 pub(crate) mod transport;
 
 use std::fmt;
@@ -17,7 +16,7 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use scopegate_proto::clock::Clock;
-use scopegate_proto::http::HttpClient;
+use scopegate_proto::http::{HttpClient, parse_retry_after};
 use scopegate_proto::url::SecureUrl;
 
 use crate::endpoint::discovery::Discovery;
@@ -144,7 +143,7 @@ impl TokenEndpoint {
             post = post.header(AUTHORIZATION, header);
         }
         let response = send(post).await?;
-        *retry_after = response.retry_after.and_then(|value| retry_after::parse(&value, self.clock.now()));
+        *retry_after = response.retry_after.and_then(|value| parse_retry_after(&value, self.clock.now()));
         let status = response.status;
         if status == StatusCode::OK {
             let mut secrets = auth.secrets;
