@@ -10,6 +10,7 @@
 //! | [`base64url`] | canonical base64url |
 //! | [`jws`] | the three parts of a compact JWS |
 //! | [`jwk`], [`thumbprint`] | members of a public JWK, and its RFC 7638 thumbprint |
+//! | [`token_digest`] | digests of tokens, for tables that hold no token |
 //! | [`scope`] | the scope grammar, and sets of scopes |
 //! | [`url`] | URLs for secrets, URLs of public documents, and the rules against SSRF |
 //! | [`metadata`] | authorization server metadata |
@@ -53,6 +54,8 @@ pub mod jws;
 
 pub mod json;
 pub mod base64url;
+
+pub mod token_digest;
 
 pub mod scope;
 

@@ -90,7 +90,7 @@ pub struct Verifier(Arc<Inner>);
 struct Inner {
     trust: Trust,
     clock: Arc<dyn Clock>,
-    cache: Cache,
+    cache: Cache<KeyRef>,
     /// The scopes that routes require.
     scopes: ScopeInterner,
     hooks: Hooks,
@@ -107,7 +107,7 @@ impl Verifier {
     pub(crate) fn new(
         trust: Trust,
         clock: Arc<dyn Clock>,
-        cache: Cache,
+        cache: Cache<KeyRef>,
         hierarchy: ScopeHierarchy,
         hooks: Hooks,
     ) -> Self {
@@ -533,7 +533,7 @@ impl Verifier {
         }
         let claims = cache.find(token, |entry| {
             let tenant = || entry.claims().tenant();
-            entry.valid.contain(now) && entry.key.is_current(now, overdue, tenant)
+            entry.valid.contain(now) && entry.basis.is_current(now, overdue, tenant)
         });
         metrics::looked_up(claims.is_some());
         claims

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use scopegate_proto::clock::{Clock, SystemClock};
 
-use crate::cache::Cache;
+use crate::cache::{Cache, slots};
 use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::decision::Decision;
@@ -444,7 +444,7 @@ impl VerifierBuilder {
             let (expected, found) = ("at most 1048576", self.cache_entries.to_string());
             return Err(ConfigError::OutOfRange { setting: "cache entries", expected, found });
         }
-        if self.cache_bytes.is_some_and(|bytes| bytes < Cache::slots(self.cache_entries) * 1024) {
+        if self.cache_bytes.is_some_and(|bytes| bytes < slots(self.cache_entries) * 1024) {
             let (expected, found) =
                 ("at least 1024 for each entry", self.cache_bytes.unwrap_or_default().to_string());
             return Err(ConfigError::OutOfRange { setting: "cache bytes", expected, found });

@@ -26,7 +26,7 @@ impl Maker {
         format!("{}.{number:024}", "h".repeat(300))
     }
 
-    fn entry(&self, token: &str) -> Entry {
+    fn entry(&self, token: &str) -> Entry<KeyRef> {
         let inner = &self.verifier.0;
         let issuers = inner.trust.issuers();
         let issuer = issuers.iter().next().unwrap();
@@ -50,7 +50,7 @@ impl Maker {
     }
 }
 
-fn found(cache: &Cache, token: &str) -> bool {
+fn found(cache: &Cache<KeyRef>, token: &str) -> bool {
     cache.find(token.as_bytes(), |_| true).is_some()
 }
 
