@@ -133,6 +133,8 @@ mod test_util;
 mod issuer;
 mod tenants;
 mod status;
+#[cfg(all(test, feature = "fetch"))]
+mod introspection;
 mod cache;
 mod revocation;
 #[cfg(feature = "fetch")]

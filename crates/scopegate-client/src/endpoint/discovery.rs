@@ -12,10 +12,10 @@ use scopegate_proto::metadata::{Metadata, MetadataError, well_known_urls};
 use scopegate_proto::url::{FetchUrl, SecureUrl};
 use tokio::time::Instant;
 
+use crate::endpoint::Endpoint;
 use crate::endpoint::error_response::error_response;
 use crate::endpoint::failure::RequestError;
 use crate::endpoint::transport::{Transport, send};
-use crate::endpoint::Endpoint;
 use crate::error::config::ConfigError;
 use scopegate_proto::sent_secrets::SentSecrets;
 

@@ -1,0 +1,305 @@
+//! The introspection of one issuer's tokens. A request with a cached token takes no lock. Another
+//! one begins a call, or waits for the call of another request.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use scopegate_proto::clock::Clock;
+use scopegate_proto::json::JsonObject;
+use scopegate_proto::token_digest::{TokenDigest, TokenDigests};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+use zeroize::Zeroizing;
+
+use crate::cache::Cache;
+use crate::cache::entry::Entry;
+use crate::claims::Claims;
+use crate::error::causes::with_causes;
+use crate::introspection::budget::UnseenTokens;
+use crate::introspection::call::Call;
+use crate::introspection::circuit::{Cause, Change, Role};
+use crate::introspection::endpoint::Endpoint;
+use crate::introspection::failure::Failure;
+use crate::introspection::freshness::{Freshness, Lifetimes, State};
+use crate::introspection::judgement::NotAccepted;
+use crate::introspection::outcome::{Outcome, Rejection};
+use crate::introspection::response::Statement;
+use crate::introspection::schedule::{Asked, Schedule};
+use crate::keys::refresh::catch_panic::catch_panic;
+use crate::token::numeric_date::NumericDate;
+
+/// Maximum number of calls at the same time, and so of connections: for known tokens, and again for
+/// unseen ones. Invented tokens must not delay known ones.
+const MAX_CALLS: usize = 64;
+
+/// Number of cached results, as for JWTs.
+const MAX_ACTIVE: usize = 4_096;
+
+/// Bytes of all cached results: 4 KiB for each.
+const MAX_ACTIVE_BYTES: usize = MAX_ACTIVE * 4 * 1024;
+
+/// Creates the claims of an active token, or rejects it. It is called once for each call.
+pub(crate) type Judge =
+    Box<dyn FnOnce(&TokenDigest, &JsonObject<'_>, NumericDate) -> Result<Claims, NotAccepted> + Send>;
+
+/// The checked settings of an issuer.
+pub(super) struct Settings {
+    pub(super) lifetimes: Lifetimes,
+    pub(super) unseen: UnseenTokens,
+    /// From the begin of a call to the end of its response.
+    pub(super) time_limit: Duration,
+    /// For the dates of a token.
+    pub(super) leeway: Duration,
+}
+
+/// The results for one issuer's tokens. Results of another configuration have another one.
+pub(crate) struct Introspector {
+    endpoint: Endpoint,
+    settings: Settings,
+    digests: TokenDigests,
+    active: Cache<Freshness>,
+    schedule: Mutex<Schedule>,
+    /// The number of requests that wait.
+    waiting: AtomicUsize,
+    known_calls: Semaphore,
+    unseen_calls: Semaphore,
+    /// The number of requests that were accepted by a stale result.
+    served_stale: AtomicU64,
+    clock: Arc<dyn Clock>,
+    runtime: Handle,
+}
+
+/// The result of a look-up.
+pub(crate) enum Introspected {
+    Settled(Outcome),
+    /// A call is under way.
+    Pending(PendingIntrospection),
+}
+
+/// A token whose call is under way. It does not hold the token.
+pub(crate) struct PendingIntrospection {
+    introspector: Arc<Introspector>,
+    digest: TokenDigest,
+    call: Arc<Call>,
+}
+
+/// A call that runs. If it is dropped before its end, its runtime has ended.
+struct Running {
+    introspector: Arc<Introspector>,
+    digest: TokenDigest,
+    call: Arc<Call>,
+    role: Role,
+    is_known: bool,
+    has_ended: bool,
+}
+
+impl Introspector {
+    pub(super) fn new(
+        endpoint: Endpoint,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        runtime: Handle,
+    ) -> Arc<Self> {
+        let schedule = Mutex::new(Schedule::new(settings.unseen, Instant::now()));
+        Arc::new(Self {
+            endpoint,
+            settings,
+            digests: TokenDigests::default(),
+            active: Cache::new(MAX_ACTIVE, MAX_ACTIVE_BYTES),
+            schedule,
+            waiting: AtomicUsize::new(0),
+            known_calls: Semaphore::new(MAX_CALLS),
+            unseen_calls: Semaphore::new(MAX_CALLS),
+            served_stale: AtomicU64::new(0),
+            clock,
+            runtime,
+        })
+    }
+
+    /// Returns the result for a token. If there is no current one, begins a call or joins one.
+    pub(crate) fn look_up(
+        self: &Arc<Self>,
+        token: &str,
+        now: NumericDate,
+        judge: impl FnOnce() -> Judge,
+    ) -> Introspected {
+        let digest = self.digests.of(token.as_bytes());
+        if let Some(claims) = self.cached(&digest, State::Fresh, now) {
+            return Introspected::Settled(Outcome::Active(claims));
+        }
+        let mut schedule = self.schedule();
+        // A call may have ended since.
+        if let Some(claims) = self.cached(&digest, State::Fresh, now) {
+            return Introspected::Settled(Outcome::Active(claims));
+        }
+        let is_known = self.is_known(&digest);
+        let asked = schedule.ask(&digest, is_known, Instant::now());
+        drop(schedule);
+        let call = match asked {
+            Asked::Rejected(rejection) => return Introspected::Settled(Outcome::Rejected(rejection)),
+            Asked::Prevented(outcome) => return Introspected::Settled(self.or_stale(outcome, &digest, now)),
+            Asked::Joined(call) => call,
+            Asked::Begun(call, role) => {
+                let running = Running {
+                    introspector: Arc::clone(self),
+                    digest,
+                    call: Arc::clone(&call),
+                    role,
+                    is_known,
+                    has_ended: false,
+                };
+                let token = Zeroizing::new(token.to_owned());
+                self.runtime.spawn(running.run(token, judge()));
+                call
+            }
+        };
+        Introspected::Pending(PendingIntrospection { introspector: Arc::clone(self), digest, call })
+    }
+
+    /// Returns how many requests were accepted by a stale result.
+    pub(crate) fn served_stale(&self) -> u64 {
+        self.served_stale.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn cached(&self, digest: &TokenDigest, state: State, now: NumericDate) -> Option<Claims> {
+        let is_usable = |entry: &Entry<Freshness>| self.settings.lifetimes.state(entry, now) == state;
+        self.active.find(digest.as_bytes(), is_usable)
+    }
+
+    /// Returns whether the last result has accepted the token.
+    fn is_known(&self, digest: &TokenDigest) -> bool {
+        self.active.look_up(digest.as_bytes(), |entry| (!entry.basis.has_ended()).then_some(())).is_some()
+    }
+
+    /// Replaces an outcome that decides nothing by a stale result, if one is allowed.
+    fn or_stale(&self, outcome: Outcome, digest: &TokenDigest, now: NumericDate) -> Outcome {
+        let (Outcome::Undecided { .. } | Outcome::Misconfigured) = outcome else { return outcome };
+        match self.cached(digest, State::Stale, now) {
+            Some(claims) => {
+                self.served_stale.fetch_add(1, Ordering::Relaxed);
+                Outcome::Active(claims)
+            }
+            None => outcome,
+        }
+    }
+
+    /// Records the end of a call, and wakes the requests that wait.
+    fn end(&self, running: &Running, asked_at: Instant, result: Result<Outcome, Failure>) {
+        let (outcome, failure) = match result {
+            Ok(outcome) => (outcome, None),
+            Err(failure) => (failure.outcome(), Some(failure)),
+        };
+        match &outcome {
+            Outcome::Active(claims) => {
+                let entry = Entry::new(claims, Freshness::since(asked_at), self.settings.leeway);
+                self.active.insert(entry);
+            }
+            Outcome::Rejected(_) => {
+                self.active.look_up(running.digest.as_bytes(), |entry| {
+                    entry.basis.end();
+                    Some(())
+                });
+            }
+            Outcome::Undecided { .. } | Outcome::Misconfigured => {}
+        }
+        let cause = failure.as_ref().and_then(Failure::cause);
+        let now = Instant::now();
+        let mut schedule = self.schedule();
+        let change = schedule.end(&running.digest, running.role, &outcome, cause, now);
+        let failure = failure.filter(|_| schedule.may_log(now));
+        drop(schedule);
+        running.call.settle(outcome);
+        self.log(change, failure.as_ref());
+    }
+
+    fn log(&self, change: Change, failure: Option<&Failure>) {
+        let (issuer, endpoint) = (&*self.endpoint.audience, self.endpoint.url.without_query());
+        if let Some(failure) = failure {
+            let error = with_causes(failure);
+            match failure.cause() {
+                Some(Cause::Credentials) => {
+                    tracing::error!(issuer, endpoint, error, "introspection credentials are invalid");
+                }
+                Some(Cause::Outage) | None => {
+                    tracing::warn!(issuer, endpoint, error, "introspection failed");
+                }
+            }
+        }
+        match change {
+            Change::None => {}
+            Change::Opened => {
+                tracing::warn!(issuer, endpoint, "introspection keeps failing, calls are suspended");
+            }
+            Change::Closed => tracing::info!(issuer, endpoint, "introspection works again"),
+        }
+    }
+
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        // No code that runs under this lock leaves the state half changed.
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PendingIntrospection {
+    /// Waits for the outcome of the call.
+    pub(crate) async fn settled(&self, deadline: Instant) -> Outcome {
+        let introspector = &*self.introspector;
+        let outcome = self.call.settled(&introspector.waiting, deadline).await;
+        let outcome = outcome.unwrap_or(Outcome::Undecided { retry_after: Duration::from_secs(1) });
+        introspector.or_stale(outcome, &self.digest, introspector.clock.now().into())
+    }
+}
+
+impl Running {
+    async fn run(mut self, token: Zeroizing<String>, judge: Judge) {
+        let mut asked_at = Instant::now();
+        let limit = self.introspector.settings.time_limit;
+        // Clocks and subscribers are the application's code.
+        let attempt = catch_panic(Box::pin(self.attempt(&token, judge, &mut asked_at)));
+        let result = match timeout(limit, attempt).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(message)) => Err(Failure::Panicked(message)),
+            Err(_) => Err(Failure::TooSlow(limit)),
+        };
+        self.has_ended = true;
+        self.introspector.end(&self, asked_at, result);
+    }
+
+    async fn attempt(&self, token: &str, judge: Judge, asked_at: &mut Instant) -> Result<Outcome, Failure> {
+        let introspector = &*self.introspector;
+        let calls = if self.is_known { &introspector.known_calls } else { &introspector.unseen_calls };
+        let _permit = calls.acquire().await;
+        *asked_at = Instant::now();
+        let received = introspector.endpoint.ask(token, introspector.clock.now()).await?;
+        match received.read()? {
+            Statement::Inactive => Ok(Outcome::Rejected(Rejection::Inactive)),
+            Statement::Active(members) => {
+                match judge(&self.digest, &members, introspector.clock.now().into()) {
+                    Ok(claims) => Ok(Outcome::Active(claims)),
+                    Err(NotAccepted::Rejected(error)) => {
+                        Ok(Outcome::Rejected(Rejection::ByRule(Box::new(error))))
+                    }
+                    Err(NotAccepted::Malformed(error)) => Err(Failure::Member(error)),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.introspector.end(self, Instant::now(), Err(Failure::Ended));
+        }
+    }
+}
+
+impl fmt::Debug for Introspector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Introspector").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
