@@ -290,14 +290,15 @@ pub use resource::authorization_servers::AuthorizationServers;
 pub use resource::metadata::ResourceMetadata;
 pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason, request_host};
 pub use scopegate::{
-    AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind,
-    FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers,
-    NumericDate, Principal, Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus,
-    ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,
+    AcceptedIssuers, Algorithm, AssertionSource, ClaimPath, ClientAuthError, ClientAuthentication, Clock,
+    ConfigError, Decision, Denied, Error, ErrorKind, FetchAuthorization, Identity, Introspection,
+    InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, NumericDate, Principal,
+    PrivateKey, Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier,
+    Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,
     RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes,
-    SecurityEventError, SecurityEvents, SecurityEventsBuilder, StartPolicy, Status, StatusList,
-    StatusListStatus, TenantList, Tenants, Transmitter, Unverified, Verdict, Verifier, VerifierBuilder,
-    WeakRevocationSource, all_of, any_of,
+    Secret, SecurityEventError, SecurityEvents, SecurityEventsBuilder, SigningAlgorithm, StartPolicy, Status,
+    StatusList, StatusListStatus, TenantList, Tenants, Transmitter, Unverified, Verdict, Verifier,
+    VerifierBuilder, WeakRevocationSource, all_of, any_of,
 };
 pub use security_events::SecurityEventReceiver;
 pub use security_events::sender::InvalidBearerToken;

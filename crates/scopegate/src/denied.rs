@@ -65,7 +65,7 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 22] = [
+const RESERVED: [&str; 25] = [
     "accepted",
     "no_token",
     "no_credentials",
@@ -82,12 +82,15 @@ const RESERVED: [&str; 22] = [
     "unacceptable",
     "revoked",
     "invalid_status",
+    "inactive",
     "wrong_issuer",
     "insufficient_scope",
     "unexpected_claims",
     "keys_unavailable",
     "revocations_unavailable",
     "status_unavailable",
+    "introspection_unavailable",
+    "introspection_misconfigured",
 ];
 
 const MAX_REASON: usize = 64;

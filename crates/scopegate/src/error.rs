@@ -30,8 +30,11 @@ use crate::token::numeric_date::NumericDate;
 ///   [`UnexpectedClaims`](Error::UnexpectedClaims) and [`Denied`](Error::Denied).
 /// - 503 for [`KeysUnavailable`](Error::KeysUnavailable),
 ///   [`IssuerUnavailable`](Error::IssuerUnavailable),
-///   [`RevocationsUnavailable`](Error::RevocationsUnavailable) and
-///   [`StatusUnavailable`](Error::StatusUnavailable). The operator of the API must act.
+///   [`RevocationsUnavailable`](Error::RevocationsUnavailable),
+///   [`StatusUnavailable`](Error::StatusUnavailable) and
+///   [`IntrospectionUnavailable`](Error::IntrospectionUnavailable). The operator of the API must act.
+/// - 500 for [`IntrospectionMisconfigured`](Error::IntrospectionMisconfigured). The operator of the
+///   API must replace its credentials.
 ///
 /// Neither `Display` nor `Debug` contains the token. They may contain single values of it as
 /// [`Excerpt`]s. Write them to a log, and not into a response. The values in variants up to
@@ -50,6 +53,8 @@ pub enum Error {
     /// The token is encrypted (JWE), which this crate does not support. It has five parts, or `enc`
     /// in its header.
     Encrypted,
+    /// An opaque token has characters that a token cannot have (RFC 6750 §2.1), or is empty.
+    NotOneToken,
     /// A part is empty, or is not canonical base64url without padding (RFC 7515 §2).
     #[non_exhaustive]
     NotBase64Url { part: Part },
@@ -164,6 +169,19 @@ pub enum Error {
     #[non_exhaustive]
     StatusUnavailable { issuer: String, list: Excerpt, retry_after: Duration },
 
+    /// The issuer says that the opaque token is not active (RFC 7662 §2.2): it is unknown, expired or
+    /// revoked.
+    #[non_exhaustive]
+    Inactive { issuer: String },
+    /// It is unknown whether the opaque token is active. The issuer's introspection endpoint failed,
+    /// did not respond in time, or too many tokens were unknown.
+    #[non_exhaustive]
+    IntrospectionUnavailable { issuer: String, retry_after: Duration },
+    /// It is unknown whether the opaque token is active, because the issuer's introspection endpoint
+    /// rejects the credentials of this API (RFC 7662 §2.3).
+    #[non_exhaustive]
+    IntrospectionMisconfigured { issuer: String },
+
     /// The token is valid, and another issuer or tenant issued it than this request
     /// [accepts](crate::AcceptedIssuers). `by` is `issuer` or `tenant`, and `expected` has up to
     /// three of them. If `expected` is empty, the request accepts no token.
@@ -182,13 +200,15 @@ pub enum Error {
 ///
 /// | kind | status | action |
 /// | --- | --- | --- |
-/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked`, `InvalidStatus`, `WrongIssuer` | 401 | the client: get another token |
+/// | `Malformed`, `Untrusted`, `UnknownKey`, `Expired`, `NotYetValid`, `BadSignature`, `NotForUs`, `Unacceptable`, `Revoked`, `InvalidStatus`, `Inactive`, `WrongIssuer` | 401 | the client: get another token |
 /// | `InsufficientScope` | 403 | the client's administrator: grant the scope |
 /// | `UnexpectedClaims` | 403 | the application's author: the type or the issuer's configuration is wrong |
 /// | `Denied` | 403 | a rule of the application decided |
 /// | `Unavailable` | 503 | the operator: the issuer's keys are unavailable |
 /// | `RevocationsUnavailable` | 503 | the operator: a source of revocations is too old |
 /// | `StatusUnavailable` | 503 | the operator: a status list is unavailable |
+/// | `IntrospectionUnavailable` | 503 | the operator: an introspection endpoint fails |
+/// | `IntrospectionMisconfigured` | 500 | the operator: the credentials of the API are invalid |
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -214,6 +234,8 @@ pub enum ErrorKind {
     Revoked,
     /// The token is valid, and its issuer's status list says otherwise.
     InvalidStatus,
+    /// The issuer says that the opaque token is not active.
+    Inactive,
     /// The token is valid, and its issuer is not accepted for this request.
     WrongIssuer,
     /// The token is valid and lacks a scope.
@@ -228,6 +250,11 @@ pub enum ErrorKind {
     RevocationsUnavailable,
     /// The token could not be verified, because its status list is unavailable.
     StatusUnavailable,
+    /// The opaque token could not be verified, because the introspection endpoint fails.
+    IntrospectionUnavailable,
+    /// The opaque token could not be verified, because the introspection endpoint rejects the
+    /// credentials of this API.
+    IntrospectionMisconfigured,
 }
 
 impl ErrorKind {
@@ -251,14 +278,21 @@ impl ErrorKind {
             Self::RevocationsUnavailable => "revocations_unavailable",
             Self::InvalidStatus => "invalid_status",
             Self::StatusUnavailable => "status_unavailable",
+            Self::Inactive => "inactive",
+            Self::IntrospectionUnavailable => "introspection_unavailable",
+            Self::IntrospectionMisconfigured => "introspection_misconfigured",
         }
     }
 
-    /// Returns the HTTP status of the response: 401, 403 or 503.
+    /// Returns the HTTP status of the response: 401, 403, 500 or 503.
     pub fn status(self) -> u16 {
         match self {
             Self::InsufficientScope | Self::UnexpectedClaims | Self::Denied => 403,
-            Self::Unavailable | Self::RevocationsUnavailable | Self::StatusUnavailable => 503,
+            Self::Unavailable
+            | Self::RevocationsUnavailable
+            | Self::StatusUnavailable
+            | Self::IntrospectionUnavailable => 503,
+            Self::IntrospectionMisconfigured => 500,
             Self::Malformed
             | Self::Untrusted
             | Self::UnknownKey
@@ -269,6 +303,7 @@ impl ErrorKind {
             | Self::Unacceptable
             | Self::Revoked
             | Self::InvalidStatus
+            | Self::Inactive
             | Self::WrongIssuer => 401,
         }
     }
@@ -287,6 +322,7 @@ impl Error {
             Self::TooLong { .. }
             | Self::NotThreeParts { .. }
             | Self::Encrypted
+            | Self::NotOneToken
             | Self::NotBase64Url { .. }
             | Self::InvalidJson { .. }
             | Self::MalformedHeader { .. } => ErrorKind::Malformed,
@@ -308,6 +344,9 @@ impl Error {
             Self::RevocationsUnavailable { .. } => ErrorKind::RevocationsUnavailable,
             Self::InvalidStatus { .. } => ErrorKind::InvalidStatus,
             Self::StatusUnavailable { .. } => ErrorKind::StatusUnavailable,
+            Self::Inactive { .. } => ErrorKind::Inactive,
+            Self::IntrospectionUnavailable { .. } => ErrorKind::IntrospectionUnavailable,
+            Self::IntrospectionMisconfigured { .. } => ErrorKind::IntrospectionMisconfigured,
             Self::WrongIssuer { .. } => ErrorKind::WrongIssuer,
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
             Self::UnexpectedClaims { .. } => ErrorKind::UnexpectedClaims,
@@ -343,6 +382,7 @@ impl fmt::Display for Error {
             }
             Self::NotThreeParts { found } => write!(f, "expected a token of 3 parts, found {found}"),
             Self::Encrypted => f.write_str("expected a signed token (JWS), found an encrypted one (JWE)"),
+            Self::NotOneToken => f.write_str("the token is empty or has characters that no token has"),
             Self::NotBase64Url { part } => write!(f, "the {part} is empty or not canonical base64url"),
             Self::InvalidJson { part, found } => write!(f, "the {part} is {found}"),
             Self::MalformedHeader { parameter, expected, found } => {
@@ -431,6 +471,14 @@ impl fmt::Display for Error {
                 write!(f, "index {index} of the list {list}: expected status 0, found {}", OrNone(found))
             }
             Self::StatusUnavailable { list, .. } => write!(f, "the status list {list} is unavailable"),
+            Self::Inactive { issuer } => write!(f, "{issuer} says that the token is not active"),
+            Self::IntrospectionUnavailable { issuer, retry_after } => {
+                let wait = retry_after.as_secs();
+                write!(f, "introspection at {issuer} is unavailable; next attempt in {wait} s")
+            }
+            Self::IntrospectionMisconfigured { issuer } => {
+                write!(f, "introspection at {issuer} rejects the credentials of this API")
+            }
             Self::WrongIssuer { by, expected, found, .. } => {
                 let (expected, found) = (Listed(expected), found.as_deref().unwrap_or("none"));
                 write!(f, "expected a token of the {by} {expected} for this request, found {found}")

@@ -111,14 +111,15 @@
 //! | `scopegate_revocations_malformed` | `source` | a gauge: malformed entries |
 //! | `scopegate_security_events_total` | `outcome`: `applied`, `ignored`, `repeated`, `unavailable`, or a [code](SecurityEventError::code) | received security events |
 //! | `scopegate_status_list_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of [status lists](StatusList) |
+//! | `scopegate_introspections_total` | `issuer`; `outcome`: `active`, `rejected`, `failed`, `misconfigured`, `stale` | calls of [introspection endpoints](Introspection); with `stale`, requests that an old result accepted |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
 //!
 //! # Not supported
 //!
-//! - Encrypted tokens (JWE), and opaque tokens (introspection).
+//! - Encrypted tokens (JWE).
 //! - Sender-constrained tokens (DPoP, mutual TLS). They are rejected, because they must not be
 //!   accepted as bearer tokens.
-//! - Questions to the issuer whether a token was revoked, except [status lists](StatusList).
+//! - Questions to the issuer whether a JWT was revoked, except [status lists](StatusList).
 //!   [`Revocations`] contain the entries that the application and its feeds add.
 #![forbid(unsafe_code)]
 
@@ -133,7 +134,7 @@ mod test_util;
 mod issuer;
 mod tenants;
 mod status;
-#[cfg(all(test, feature = "fetch"))]
+#[cfg(feature = "fetch")]
 mod introspection;
 mod cache;
 mod revocation;
@@ -178,6 +179,8 @@ pub use denied::Denied;
 pub use error::config::ConfigError;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "fetch")]
+pub use introspection::Introspection;
+#[cfg(feature = "fetch")]
 pub use issuer::issuers::Issuers;
 pub use issuer::{Issuer, IssuerWithoutAudience};
 #[cfg(feature = "fetch")]
@@ -211,6 +214,10 @@ pub use verifier::builder::VerifierBuilder;
 #[cfg(feature = "fetch")]
 pub use verifier::start_policy::StartPolicy;
 
+#[cfg(feature = "fetch")]
+pub use scopegate_proto::client_auth::{
+    AssertionSource, ClientAuthError, ClientAuthentication, PrivateKey, Secret, SigningAlgorithm,
+};
 pub use scopegate_proto::clock::{Clock, SystemClock};
 pub use scopegate_proto::excerpt::Excerpt;
 pub use scopegate_proto::json::JsonError;

@@ -7,6 +7,10 @@ pub(crate) mod builder;
 pub(crate) mod hooks;
 pub(crate) mod key_wait;
 #[cfg(feature = "fetch")]
+mod introspected;
+#[cfg(feature = "fetch")]
+pub(crate) mod introspecting;
+#[cfg(feature = "fetch")]
 mod key_sources;
 pub(crate) mod member;
 pub(crate) mod outcome;
@@ -175,6 +179,8 @@ impl Verifier {
             Err(NotAccepted::Waits(waits, _)) => Err(waits.error()),
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::Introspecting(introspecting)) => Err(introspecting.error()),
         };
         self.decide(result).map_err(|rejected| rejected.error)
     }
@@ -238,6 +244,10 @@ impl Verifier {
             }
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::Introspecting(introspecting)) => {
+                return Attempt::Pending(PendingVerification::for_introspection(self, introspecting));
+            }
         };
         Attempt::Done(self.decide(result))
     }
@@ -375,6 +385,10 @@ impl Verifier {
         let now = self.now();
         if let Some(claims) = self.cached(token, now, overdue) {
             return with_valid_status(claims, now);
+        }
+        #[cfg(feature = "fetch")]
+        if let Some(issuer) = self.opaque_issuer(token) {
+            return self.introspect(token, issuer, now);
         }
         let parts = token::split(token)?;
         match self.run_checks(token, &parts, now, overdue) {

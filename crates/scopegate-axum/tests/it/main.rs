@@ -16,6 +16,7 @@ mod rejection;
 #[cfg(feature = "tonic")]
 mod tonic;
 mod decision;
+mod introspection;
 mod rules;
 mod security_events;
 #[cfg(feature = "jsonwebtoken")]

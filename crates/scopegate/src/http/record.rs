@@ -81,6 +81,8 @@ impl Rejection {
                 Error::KeysUnavailable { .. }
                 | Error::RevocationsUnavailable { .. }
                 | Error::StatusUnavailable { .. }
+                | Error::IntrospectionUnavailable { .. }
+                | Error::IntrospectionMisconfigured { .. }
                 | Error::UnexpectedClaims { .. },
             ) => Level::WARN,
             _ => Level::INFO,

@@ -166,8 +166,10 @@ impl Rejection {
                 Error::KeysUnavailable { retry_after, .. }
                 | Error::IssuerUnavailable { retry_after, .. }
                 | Error::RevocationsUnavailable { retry_after }
-                | Error::StatusUnavailable { retry_after, .. },
+                | Error::StatusUnavailable { retry_after, .. }
+                | Error::IntrospectionUnavailable { retry_after, .. },
             ) => Kind::Unavailable { retry_after: *retry_after },
+            RejectionReason::Token(Error::IntrospectionMisconfigured { .. }) => Kind::Misconfigured,
             RejectionReason::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
                 Kind::InsufficientScope
             }

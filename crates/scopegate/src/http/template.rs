@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::http::challenge::{Challenge, ErrorCode};
@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Unavailable {
         retry_after: Duration,
     },
+    /// The operator of this API must act, and a retry does not help.
+    Misconfigured,
 }
 
 impl Kind {
@@ -39,6 +41,7 @@ impl Kind {
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::InsufficientScope | Self::Denied { .. } => StatusCode::FORBIDDEN,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -50,6 +53,7 @@ impl Kind {
             Self::InsufficientScope => "the access token lacks a scope that is needed",
             Self::Denied { .. } => "the request is not allowed",
             Self::Unavailable { .. } => "access tokens cannot be verified at the moment",
+            Self::Misconfigured => "access tokens cannot be verified",
         }
     }
 }
@@ -80,6 +84,8 @@ impl ResponseTemplate {
             Kind::InsufficientScope => challenged(challenge.with_error(ErrorCode::InsufficientScope, detail)),
             Kind::Denied { .. } => challenged(challenge.denied()),
             Kind::Unavailable { retry_after } => retry_header(retry_after),
+            // There is nothing that the client could do.
+            Kind::Misconfigured => (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         };
         let problem = match kind {
             Kind::Denied { reason } => Problem::with_reason(kind.status(), detail, reason),
@@ -104,7 +110,7 @@ impl ResponseTemplate {
     }
 
     /// Returns the header with the instruction for the client: `WWW-Authenticate`, or `Retry-After`
-    /// for 503.
+    /// for 503. For 500, there is none, and it is `Cache-Control`.
     pub fn header(&self) -> (&HeaderName, &HeaderValue) {
         let (name, value) = &self.header;
         (name, value)
@@ -133,6 +139,7 @@ pub(super) struct ResponseTemplates {
     insufficient_scope: ResponseTemplate,
     /// Lacks the time in `Retry-After`.
     unavailable: ResponseTemplate,
+    misconfigured: ResponseTemplate,
 }
 
 impl ResponseTemplates {
@@ -143,6 +150,7 @@ impl ResponseTemplates {
             invalid_token: ResponseTemplate::new(Kind::InvalidToken, challenge),
             insufficient_scope: ResponseTemplate::new(Kind::InsufficientScope, challenge),
             unavailable: ResponseTemplate::new(Kind::Unavailable { retry_after: Duration::ZERO }, challenge),
+            misconfigured: ResponseTemplate::new(Kind::Misconfigured, challenge),
         }
     }
 
@@ -155,6 +163,7 @@ impl ResponseTemplates {
             Kind::InvalidToken => Some(&self.invalid_token),
             Kind::InsufficientScope => Some(&self.insufficient_scope),
             Kind::Unavailable { .. } => Some(&self.unavailable),
+            Kind::Misconfigured => Some(&self.misconfigured),
             Kind::Denied { .. } => None,
         }
     }

@@ -2,7 +2,7 @@
 //! one begins a call, or waits for the call of another request.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,10 +25,12 @@ use crate::introspection::endpoint::Endpoint;
 use crate::introspection::failure::Failure;
 use crate::introspection::freshness::{Freshness, Lifetimes, State};
 use crate::introspection::judgement::NotAccepted;
+use crate::introspection::opaque_token::OpaqueToken;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::introspection::response::Statement;
 use crate::introspection::schedule::{Asked, Schedule};
 use crate::keys::refresh::catch_panic::catch_panic;
+use crate::metrics;
 use crate::token::numeric_date::NumericDate;
 
 /// Maximum number of calls at the same time, and so of connections: for known tokens, and again for
@@ -66,8 +68,6 @@ pub(crate) struct Introspector {
     waiting: AtomicUsize,
     known_calls: Semaphore,
     unseen_calls: Semaphore,
-    /// The number of requests that were accepted by a stale result.
-    served_stale: AtomicU64,
     clock: Arc<dyn Clock>,
     runtime: Handle,
 }
@@ -113,7 +113,6 @@ impl Introspector {
             waiting: AtomicUsize::new(0),
             known_calls: Semaphore::new(MAX_CALLS),
             unseen_calls: Semaphore::new(MAX_CALLS),
-            served_stale: AtomicU64::new(0),
             clock,
             runtime,
         })
@@ -122,11 +121,11 @@ impl Introspector {
     /// Returns the result for a token. If there is no current one, begins a call or joins one.
     pub(crate) fn look_up(
         self: &Arc<Self>,
-        token: &str,
+        token: OpaqueToken<'_>,
         now: NumericDate,
         judge: impl FnOnce() -> Judge,
     ) -> Introspected {
-        let digest = self.digests.of(token.as_bytes());
+        let digest = self.digests.of(token.as_str().as_bytes());
         if let Some(claims) = self.cached(&digest, State::Fresh, now) {
             return Introspected::Settled(Outcome::Active(claims));
         }
@@ -151,17 +150,12 @@ impl Introspector {
                     is_known,
                     has_ended: false,
                 };
-                let token = Zeroizing::new(token.to_owned());
+                let token = Zeroizing::new(token.as_str().to_owned());
                 self.runtime.spawn(running.run(token, judge()));
                 call
             }
         };
         Introspected::Pending(PendingIntrospection { introspector: Arc::clone(self), digest, call })
-    }
-
-    /// Returns how many requests were accepted by a stale result.
-    pub(crate) fn served_stale(&self) -> u64 {
-        self.served_stale.load(Ordering::Relaxed)
     }
 
     #[inline]
@@ -180,7 +174,7 @@ impl Introspector {
         let (Outcome::Undecided { .. } | Outcome::Misconfigured) = outcome else { return outcome };
         match self.cached(digest, State::Stale, now) {
             Some(claims) => {
-                self.served_stale.fetch_add(1, Ordering::Relaxed);
+                metrics::introspected(&self.endpoint.audience, "stale");
                 Outcome::Active(claims)
             }
             None => outcome,
@@ -206,6 +200,15 @@ impl Introspector {
             }
             Outcome::Undecided { .. } | Outcome::Misconfigured => {}
         }
+        metrics::introspected(
+            &self.endpoint.audience,
+            match &outcome {
+                Outcome::Active(_) => "active",
+                Outcome::Rejected(_) => "rejected",
+                Outcome::Undecided { .. } => "failed",
+                Outcome::Misconfigured => "misconfigured",
+            },
+        );
         let cause = failure.as_ref().and_then(Failure::cause);
         let now = Instant::now();
         let mut schedule = self.schedule();
@@ -245,9 +248,10 @@ impl Introspector {
 }
 
 impl PendingIntrospection {
-    /// Waits for the outcome of the call.
-    pub(crate) async fn settled(&self, deadline: Instant) -> Outcome {
+    /// Waits for the outcome of the call, at most as long as a call may take.
+    pub(crate) async fn settled(&self) -> Outcome {
         let introspector = &*self.introspector;
+        let deadline = Instant::now() + introspector.settings.time_limit;
         let outcome = self.call.settled(&introspector.waiting, deadline).await;
         let outcome = outcome.unwrap_or(Outcome::Undecided { retry_after: Duration::from_secs(1) });
         introspector.or_stale(outcome, &self.digest, introspector.clock.now().into())

@@ -52,7 +52,10 @@ impl Rules<'_> {
         members: &JsonObject<'m>,
         now: NumericDate,
     ) -> Result<Judged<'m>, NotAccepted> {
-        let lifetime = Lifetime::read_with_optional_exp(members)?;
+        let mut lifetime = Lifetime::read_with_optional_exp(members)?;
+        if !members.contains("exp") {
+            lifetime.expires_at = NumericDate::LATEST;
+        }
         lifetime.check(now, self.leeway)?;
         self.check_issuer(members)?;
         let scheme = check_type(members)?;

@@ -16,6 +16,8 @@ use crate::denied::Denied;
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
+use crate::issuer::introspected::{check_prefixes, prefix_of};
+#[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
 use crate::issuer::key_config::KeyConfig;
 #[cfg(feature = "fetch")]
@@ -440,6 +442,8 @@ impl VerifierBuilder {
                 return Err(ConfigError::DuplicateIssuer { issuer: issuer.identifier.clone() });
             }
         }
+        #[cfg(feature = "fetch")]
+        check_prefixes(self.issuers.iter().filter(|issuer| issuer.introspection.is_some()).map(prefix_of))?;
         if self.cache_entries > MAX_CACHE_ENTRIES {
             let (expected, found) = ("at most 1048576", self.cache_entries.to_string());
             return Err(ConfigError::OutOfRange { setting: "cache entries", expected, found });

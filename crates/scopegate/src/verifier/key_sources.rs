@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use scopegate_proto::clock::Clock;
 use scopegate_proto::http::HttpClient;
@@ -9,6 +10,8 @@ use scopegate_proto::url::FetchUrl;
 use tokio::runtime::Handle;
 
 use crate::error::config::ConfigError;
+use crate::introspection::Introspection;
+use crate::introspection::introspector::Introspector;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
 use crate::keys::fetch::authorization::{AuthorizationId, FetchAuthorization};
@@ -62,6 +65,17 @@ impl KeySources {
         let permits = Arc::new(FetchPermits::new());
         let lists = Arc::new(ListClient::new(transport.clone(), Arc::clone(&clock)));
         Self { transport, clock, refresh, permits, lists, live: Mutex::default() }
+    }
+
+    /// Creates the introspector of an issuer's tokens.
+    pub(super) fn introspector(
+        &self,
+        introspection: &Introspection,
+        issuer: &Arc<str>,
+        leeway: Duration,
+        runtime: Handle,
+    ) -> Result<Arc<Introspector>, ConfigError> {
+        introspection.introspector(issuer, leeway, &self.transport, Arc::clone(&self.clock), runtime)
     }
 
     pub(super) fn list_client(&self) -> Arc<ListClient> {

@@ -7,8 +7,12 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::error::config::ConfigError;
+#[cfg(feature = "fetch")]
+use crate::introspection::Introspection;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
+#[cfg(feature = "fetch")]
+use crate::issuer::trusted::TrustedIntrospection;
 use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::Keys;
 use crate::keys::issuer_keys::IssuerKeys;
@@ -48,6 +52,9 @@ impl Member {
             (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
             _ => false,
         };
+        // Credentials are not compared.
+        #[cfg(feature = "fetch")]
+        let same_source = same_source && self.issuer.introspection.is_none();
         same_source
             && self.issuer.identifier == other.issuer.identifier
             && self.issuer.policy == other.issuer.policy
@@ -76,13 +83,20 @@ impl MemberFactory {
         issuer.warn_of_client_as_audience();
         let source = match &issuer.keys {
             KeyConfig::Static(..) => None,
+            #[cfg(feature = "fetch")]
+            KeyConfig::None => None,
             _ => Some(self.source(&issuer)?),
         };
+        #[cfg(feature = "fetch")]
+        let (introspection, prefix) = (issuer.introspection.clone(), issuer.token_prefix.clone());
         let Issuer { identifier, keys, policy, .. } = issuer;
         let (keys, static_jwks) = match (keys, &source) {
             (KeyConfig::Static(jwks, read), _) => {
                 (static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref())?, Some(jwks))
             }
+            // There are no keys, so no JWT of the issuer is valid.
+            #[cfg(feature = "fetch")]
+            (KeyConfig::None, None) => (no_keys(&identifier, &policy.key_rules())?, None),
             (_, Some(source)) => (Keys::Fetched(Arc::clone(&source.keys)), None),
             (_, None) => return Err(ConfigError::KeysRequireRuntime { issuer: identifier }),
         };
@@ -91,6 +105,8 @@ impl MemberFactory {
         let issuer = TrustedIssuer::new(identifier, policy, keys, leeway);
         #[cfg(feature = "fetch")]
         let issuer = self.with_status_lists(issuer)?;
+        #[cfg(feature = "fetch")]
+        let issuer = self.with_introspection(issuer, introspection, prefix)?;
         let issuer = Arc::new(issuer);
         Ok(Member { issuer, source, static_jwks })
     }
@@ -126,6 +142,24 @@ impl MemberFactory {
         Ok(issuer.with_status_lists(lists))
     }
 
+    /// Adds the introspection of opaque tokens, if the issuer has one.
+    #[cfg(feature = "fetch")]
+    fn with_introspection(
+        &self,
+        issuer: TrustedIssuer,
+        introspection: Option<Introspection>,
+        prefix: Option<String>,
+    ) -> Result<TrustedIssuer, ConfigError> {
+        let Some(introspection) = introspection else { return Ok(issuer) };
+        let without_runtime = || ConfigError::KeysRequireRuntime { issuer: issuer.identifier.to_string() };
+        let (sources, runtime) = self.sources.as_ref().ok_or_else(without_runtime)?;
+        let runtime = handle(runtime.as_ref())?;
+        let introspector =
+            sources.introspector(&introspection, &issuer.identifier, issuer.leeway, runtime)?;
+        let prefix = prefix.map(String::into_boxed_str);
+        Ok(issuer.with_introspection(TrustedIntrospection { introspector, prefix }))
+    }
+
     #[cfg(not(feature = "fetch"))]
     #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
     fn source(&self, issuer: &Issuer) -> Result<Arc<KeySource>, ConfigError> {
@@ -137,6 +171,17 @@ impl MemberFactory {
 #[cfg(feature = "fetch")]
 fn handle(runtime: Option<&Handle>) -> Result<Handle, ConfigError> {
     runtime.cloned().or_else(|| Handle::try_current().ok()).ok_or(ConfigError::NoRuntime)
+}
+
+/// Returns the keys of an issuer without keys.
+#[cfg(feature = "fetch")]
+fn no_keys(issuer: &str, accepted: &KeyRules) -> Result<Keys, ConfigError> {
+    match KeySet::from_json(br#"{"keys":[]}"#, accepted, None) {
+        Ok(keys) => Ok(Keys::Static(Arc::new(keys))),
+        Err(reason) => {
+            Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
+        }
+    }
 }
 
 fn static_keys(

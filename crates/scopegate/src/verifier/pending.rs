@@ -11,6 +11,8 @@ use crate::claims::Claims;
 use crate::error::Error;
 use crate::keys::fetched::OverdueKeys;
 use crate::verifier::Verifier;
+#[cfg(feature = "fetch")]
+use crate::verifier::introspecting::Introspecting;
 use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 #[cfg(feature = "fetch")]
 use crate::verifier::outcome::UnresolvedIssuer;
@@ -46,6 +48,9 @@ enum State {
     /// A valid token, whose status list is missing or overdue.
     #[cfg(feature = "fetch")]
     Verified(Claims),
+    /// An opaque token.
+    #[cfg(feature = "fetch")]
+    Introspecting(Box<Introspecting>),
 }
 
 /// A token and its parts, which could not be verified yet.
@@ -65,6 +70,12 @@ impl PendingVerification {
     #[cfg(feature = "fetch")]
     pub(crate) fn for_status(verifier: &Verifier, claims: Claims) -> Self {
         Self { verifier: verifier.clone(), state: State::Verified(claims) }
+    }
+
+    /// Waits for the outcome of an introspection.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn for_introspection(verifier: &Verifier, introspecting: Box<Introspecting>) -> Self {
+        Self { verifier: verifier.clone(), state: State::Introspecting(introspecting) }
     }
 
     /// Waits for the key and the status list, at most 2 s, and then verifies the token.
@@ -87,6 +98,8 @@ impl PendingVerification {
             State::Unverified(unverified) => unverified.verify_when_settled(&self.verifier, deadline).await,
             #[cfg(feature = "fetch")]
             State::Verified(claims) => Ok(claims.clone()),
+            #[cfg(feature = "fetch")]
+            State::Introspecting(introspecting) => introspecting.settled().await,
         };
         #[cfg(feature = "fetch")]
         let result = match result {

@@ -24,6 +24,8 @@ use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
+use crate::issuer::introspected::check_prefixes;
+#[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
 use crate::issuer::registry::Registry;
 use crate::issuer::trusted::TrustedIssuer;
@@ -209,6 +211,14 @@ impl Trust {
             })
         {
             return Err(two_unnamed(&other.issuer.identifier, &member.issuer.identifier));
+        }
+        #[cfg(feature = "fetch")]
+        if member.issuer.introspection.is_some() {
+            let others = members.iter().map(|other| &other.issuer);
+            let others = others.filter(|other| other.introspection.is_some());
+            let others = others.filter(|other| other.identifier != member.issuer.identifier);
+            let introspected = others.chain([&member.issuer]);
+            check_prefixes(introspected.map(|issuer| (&*issuer.identifier, issuer.token_prefix())))?;
         }
         let name = Arc::clone(&member.issuer.identifier);
         let before = match members.iter_mut().find(is_same_issuer) {

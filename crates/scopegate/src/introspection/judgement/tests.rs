@@ -136,7 +136,6 @@ fn token_type_is_bearer_or_absent() {
 
 #[test]
 fn bound_token_is_rejected_while_unenforced() {
-    // MT15
     let issuer = issuer();
     accepted(&issuer, &json!({ "cnf": {} }));
     for (changed, expected) in [

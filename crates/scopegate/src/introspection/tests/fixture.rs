@@ -16,7 +16,6 @@ use scopegate_proto::url::{FetchUrl, SecureUrl};
 use serde_json::json;
 use testkit::{AUDIENCE, ISSUER, KEY, NOW, jwks};
 use tokio::runtime::Handle;
-use tokio::time::Instant;
 
 use crate::claims::{Claims, Lookups, Named};
 use crate::introspection::budget::UnseenTokens;
@@ -24,6 +23,7 @@ use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;
 use crate::introspection::introspector::{Introspected, Introspector, Judge, Settings};
 use crate::introspection::judgement::{NotAccepted, Rules};
+use crate::introspection::opaque_token::OpaqueToken;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::issuer::Issuer;
 use crate::keys::fetch::transport::{Transport, TransportConfig};
@@ -160,14 +160,15 @@ impl Fixture {
 
     pub(super) fn look_up(&self, token: &str) -> Introspected {
         let now = NumericDate::from(UNIX_EPOCH + Duration::from_secs(self.clock.load(Ordering::Relaxed)));
-        self.introspector.look_up(token, now, || -> Judge { Box::new(judge) })
+        self.introspector
+            .look_up(OpaqueToken::parse(token.as_bytes()).unwrap(), now, || -> Judge { Box::new(judge) })
     }
 
     /// Waits for the outcome as a request does.
     pub(super) async fn ask(&self, token: &str) -> String {
         shown(&match self.look_up(token) {
             Introspected::Settled(outcome) => outcome,
-            Introspected::Pending(pending) => pending.settled(Instant::now() + 2 * SECOND).await,
+            Introspected::Pending(pending) => pending.settled().await,
         })
     }
 

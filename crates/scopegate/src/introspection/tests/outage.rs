@@ -113,8 +113,6 @@ async fn stale_result_is_served_only_if_configured() {
         assert_eq!(fixture.ask("valid-unseen").await, "undecided 1");
         pass(10 * SECOND).await;
         assert_eq!(fixture.ask("valid").await, expected);
-        let counted = fixture.introspector.served_stale();
-        assert_eq!(counted, u64::from(expected == "active s"));
     }
 }
 
@@ -153,7 +151,7 @@ fn end_of_runtime_wakes_waiting_requests() {
         let fixture = Fixture::with(&server, Fixture::client("s"), LIFETIMES, other.handle());
         let Introspected::Pending(pending) = fixture.look_up("valid") else { panic!("not cached") };
         other.shutdown_background();
-        let outcome = pending.settled(Instant::now() + 2 * SECOND).await;
+        let outcome = pending.settled().await;
         assert_eq!(super::fixture::shown(&outcome), "undecided 1");
         assert_eq!(server.calls(), 0);
     });

@@ -102,6 +102,7 @@ fn metrics_and_log_messages_exist() {
         "../../scopegate-axum/src/security_events/response.rs",
         "status_list/task.rs",
         "status_list/lists.rs",
+        "introspection/introspector.rs",
     ]
     .map(|file| read(Path::new("crates/scopegate/src").join(file)))
     .concat();

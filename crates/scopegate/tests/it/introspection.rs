@@ -1,0 +1,7 @@
+//! Opaque tokens: the issuer that is asked, the rules for its responses, and the settings.
+
+mod endpoint;
+mod issuers;
+mod responses;
+mod rules;
+mod settings;
