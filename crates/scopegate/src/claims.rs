@@ -208,7 +208,8 @@ impl Claims {
         self.0.granted.list()
     }
 
-    /// Returns the expiry time (`exp`).
+    /// Returns the expiry time (`exp`). If the response of an
+    /// [introspection](crate::Issuer::introspected) has none, returns the end of the year 9999.
     pub fn expires_at(&self) -> NumericDate {
         self.0.lifetime.expires_at
     }

@@ -212,7 +212,7 @@ pub enum Error {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The token is not a signed JWT in canonical form.
+    /// The token is neither a signed JWT in canonical form nor an opaque token.
     Malformed,
     /// The token names no trusted issuer.
     Untrusted,

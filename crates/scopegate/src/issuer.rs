@@ -79,7 +79,7 @@ use crate::token::algorithm::Algorithm;
 /// | Keycloak | [`keycloak`](Self::keycloak) |
 /// | Ory Hydra | [`hydra`](Self::hydra) |
 /// | any issuer that follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
-/// | any that issues opaque tokens | `introspected` |
+/// | any that issues opaque tokens | [`introspected`](Self::introspected) |
 /// | any other | [`from_metadata`](Self::from_metadata), [`from_jwks_uri`](Self::from_jwks_uri), [`from_jwks`](Self::from_jwks), [`from_pem`](Self::from_pem) |
 ///
 /// A preset only sets values for these checks:

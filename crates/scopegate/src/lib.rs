@@ -73,6 +73,12 @@
 //! (draft-ietf-oauth-status-list). Lists are fetched in the background, and tokens whose status is
 //! not `VALID` are rejected. See [`StatusList`].
 //!
+//! # Opaque tokens
+//!
+//! With [`Issuer::introspected`], the verifier asks an issuer's introspection endpoint about its
+//! opaque tokens (RFC 7662). Results are cached for 10 s, and calls are bounded. See
+//! [`Introspection`].
+//!
 //! # Cryptography
 //!
 //! The crate uses aws-lc-rs, called from one file. Keys are prepared when a set is fetched. You

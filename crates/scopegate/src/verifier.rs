@@ -161,6 +161,10 @@ impl Verifier {
     /// 10. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. These
     ///     checks run at each use of a token.
     ///
+    /// For a token of an [introspected](crate::Issuer::introspected) issuer, a result of its endpoint
+    /// replaces the first seven points. Without a cached result, the error is
+    /// [`Error::IntrospectionUnavailable`], and a call begins in the background.
+    ///
     /// A hostile token costs at most one signature check. It costs none if its issuer or its key is
     /// unknown, or if it is outside of its lifetime.
     ///
@@ -188,12 +192,13 @@ impl Verifier {
     /// Like [`verify`](Self::verify), but first waits for a due or running JWKS fetch if the token
     /// needs it. Tokens are then not rejected because their issuer has just begun to use a new key.
     ///
-    /// The call waits in four cases:
+    /// The call waits in five cases:
     ///
     /// - The token names an unknown key.
     /// - The issuer has no usable keys yet.
     /// - The keys are overdue, for example because the process was suspended.
     /// - The token's status list is missing or overdue.
+    /// - The token is opaque, and there is no cached result of an introspection.
     ///
     /// It waits at most 2 s. One fetch normally takes milliseconds. If it does not bring an unknown
     /// key, a second fetch follows after about a second, because some issuers publish a key shortly

@@ -19,7 +19,7 @@ impl Authorizer {
     /// Call it once for each request, accepted or rejected. The layers of `scopegate-axum` do.
     ///
     /// - Logs a rejection with `tracing`, as one event with fields. The level is `WARN` if keys,
-    ///   revocations or a status list are unavailable, or if the claims do not fit the application's
+    ///   revocations, a status list or introspection are unavailable, or if the claims do not fit the application's
     ///   type. It is `DEBUG` for a request without credentials, and otherwise `INFO`. Accepted requests are not logged.
     /// - Counts `scopegate_requests_total`, with the feature `metrics`.
     /// - Passes the decision to the [observers](crate::VerifierBuilder::observe) of the verifier.

@@ -21,7 +21,7 @@ impl Issuer {
     ///
     /// The members of a response are checked as the claims of a JWT are: lifetime, audience, client,
     /// marks of other tokens, binding and scopes. Revocations and checks of the application apply at
-    /// each use. These rules differ from those of a JWT:
+    /// each use. These rules differ from the rules for a JWT:
     ///
     /// - `exp` is optional. [`Claims::expires_at`](crate::Claims::expires_at) is then in the year
     ///   9999.
@@ -30,7 +30,8 @@ impl Issuer {
     ///   absent.
     /// - A malformed member means that the response is malformed, which is 503 and not 401.
     ///
-    /// Settings for signatures, such as [`algorithms`](Self::algorithms), have no effect.
+    /// Settings for signatures, such as [`algorithms`](Self::algorithms), have no effect. Trusting the
+    /// issuer [again](crate::Verifier::trust) drops its results.
     ///
     /// # Which issuer
     ///
@@ -46,7 +47,7 @@ impl Issuer {
     /// - [`ConfigError::OutOfRange`] or [`ConfigError::InvalidClientAuthentication`] if a setting of
     ///   the introspection is invalid.
     /// - [`ConfigError::OutOfRange`] if two introspected issuers have the same prefix or none, or if the
-    ///   issuer has [status lists](Self::status_list) or accepts tokens
+    ///   issuer has keys, [status lists](Self::status_list) or tokens
     ///   [without `iss`](Self::allow_missing_iss).
     /// - [`ConfigError::KeysRequireRuntime`] in [`build`](crate::VerifierBuilder::build).
     pub fn introspected(
@@ -80,6 +81,9 @@ impl Issuer {
             (Some(_), Some("")) => return out_of_range("token_prefix", "at least one character", "none"),
             (Some(introspection), _) => introspection,
         };
+        if !matches!(self.keys, KeyConfig::None) {
+            return out_of_range("jwks_uri", "an issuer of JWTs", &self.identifier);
+        }
         if self.policy.status_list.is_some() {
             return out_of_range("status_list", "an issuer of JWTs", &self.identifier);
         }

@@ -1,4 +1,5 @@
-//! Verifications that wait for a key, an issuer or a status list, with bounds on time and number.
+//! Verifications that wait for a key, an issuer, a status list or an introspection, with bounds on time
+//! and number.
 
 use std::fmt;
 
@@ -25,7 +26,7 @@ pub enum Verification {
     /// The token is accepted or rejected.
     Done(Result<Claims, Error>),
     /// The token's key is unknown, or the keys or the token's status list are missing or overdue. A
-    /// fetch is due or under way.
+    /// fetch is due or under way. Or the token is opaque, and an introspection is under way.
     Pending(PendingVerification),
 }
 
@@ -78,7 +79,8 @@ impl PendingVerification {
         Self { verifier: verifier.clone(), state: State::Introspecting(introspecting) }
     }
 
-    /// Waits for the key and the status list, at most 2 s, and then verifies the token.
+    /// Waits for the key and the status list, at most 2 s, and then verifies the token. Waits for an
+    /// introspection at most for its [time limit](crate::Introspection::timeout).
     ///
     /// Dropping the future is safe at any time.
     ///
