@@ -73,6 +73,9 @@ pub(crate) struct Lookups {
     /// `None` if the token has no status that counts.
     #[cfg(feature = "fetch")]
     pub(crate) status: Option<Box<TokenStatus>>,
+    /// The issuer is asked about the token at each use.
+    #[cfg(feature = "fetch")]
+    pub(crate) is_introspected: bool,
 }
 
 /// The token's tenant, and the claims that name its subject, id, client and audience.
@@ -295,6 +298,13 @@ impl Claims {
     #[inline]
     pub(crate) fn status(&self) -> Option<&TokenStatus> {
         self.0.lookups.status.as_deref()
+    }
+
+    /// Returns whether the issuer is asked about the token, which is a JWT.
+    #[cfg(feature = "fetch")]
+    #[inline]
+    pub(crate) fn is_introspected(&self) -> bool {
+        self.0.lookups.is_introspected
     }
 
     pub(crate) fn lifetime(&self) -> &Lifetime {

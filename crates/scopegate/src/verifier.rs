@@ -47,6 +47,8 @@ use crate::claims::{Claims, Lookups, Named};
 use crate::decision::Decision;
 use crate::error::Error;
 use crate::error::config::ConfigError;
+#[cfg(feature = "fetch")]
+use crate::issuer::trusted::AppliesTo;
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
 use crate::metrics;
@@ -64,6 +66,8 @@ use crate::token;
 use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::hooks::Hooks;
+#[cfg(feature = "fetch")]
+use crate::verifier::introspecting::Asked;
 use crate::verifier::outcome::{NotAccepted, Rejected, Undecided, UnknownKey};
 use crate::verifier::pending::{Attempt, PendingVerification, Verification};
 use crate::verifier::trust::Trust;
@@ -389,18 +393,42 @@ impl Verifier {
     fn verify_inner(&self, token: &[u8], overdue: OverdueKeys) -> Result<Claims, NotAccepted> {
         let now = self.now();
         if let Some(claims) = self.cached(token, now, overdue) {
-            return with_valid_status(claims, now);
+            return self.looked_up(claims, token, now);
         }
         #[cfg(feature = "fetch")]
         if let Some(issuer) = self.opaque_issuer(token) {
-            return self.introspect(token, issuer, now);
+            return match self.introspect_opaque(token, issuer, now) {
+                Asked::Decided(result) => Ok(result?),
+                Asked::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
+            };
         }
         let parts = token::split(token)?;
         match self.run_checks(token, &parts, now, overdue) {
-            Ok(claims) => with_valid_status(claims, now),
+            Ok(claims) => self.looked_up(claims, token, now),
             Err(Undecided::Rejected(error)) => Err(NotAccepted::Rejected(error)),
             Err(Undecided::Waits(waits)) => Err(NotAccepted::Waits(waits, parts)),
         }
+    }
+
+    /// Returns the claims of a verified JWT if its issuer does not say otherwise.
+    #[inline]
+    #[cfg_attr(
+        not(feature = "fetch"),
+        allow(
+            clippy::unused_self,
+            clippy::unnecessary_wraps,
+            reason = "it is the same call with the feature"
+        )
+    )]
+    fn looked_up(&self, claims: Claims, token: &[u8], now: NumericDate) -> Result<Claims, NotAccepted> {
+        #[cfg(feature = "fetch")]
+        let claims = match self.introspect_verified(claims, token, now) {
+            Asked::Decided(result) => result?,
+            Asked::Pending(introspecting) => return Err(NotAccepted::Introspecting(introspecting)),
+        };
+        #[cfg(not(feature = "fetch"))]
+        let _ = token;
+        with_valid_status(claims, now)
     }
 
     /// Runs the checks on a token that was split before.
@@ -540,6 +568,8 @@ impl Verifier {
                 revocable,
                 #[cfg(feature = "fetch")]
                 status,
+                #[cfg(feature = "fetch")]
+                is_introspected: issuer.introspects(AppliesTo::VerifiedJwts),
             },
         ))
     }

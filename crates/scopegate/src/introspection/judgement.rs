@@ -52,11 +52,7 @@ impl Rules<'_> {
         members: &JsonObject<'m>,
         now: NumericDate,
     ) -> Result<Judged<'m>, NotAccepted> {
-        let mut lifetime = Lifetime::read_with_optional_exp(members)?;
-        if !members.contains("exp") {
-            lifetime.expires_at = NumericDate::LATEST;
-        }
-        lifetime.check(now, self.leeway)?;
+        let lifetime = self.lifetime(members, now)?;
         self.check_issuer(members)?;
         let scheme = check_type(members)?;
         check_use(members)?;
@@ -64,6 +60,33 @@ impl Rules<'_> {
         check_confirmation(members, scheme)?;
         let issued_for = self.audience.check(members)?;
         Ok(Judged { issued_for, lifetime })
+    }
+
+    /// Checks the members of an active JWT that was verified. Its own claims satisfy the rules, so
+    /// members are judged where they are stated. The binding is that of the JWT.
+    pub(crate) fn check_verified(
+        &self,
+        members: &JsonObject<'_>,
+        now: NumericDate,
+    ) -> Result<Lifetime, NotAccepted> {
+        let lifetime = self.lifetime(members, now)?;
+        self.check_issuer(members)?;
+        check_type(members)?;
+        check_use(members)?;
+        if members.contains("aud") {
+            self.audience.check(members)?;
+        }
+        Ok(lifetime)
+    }
+
+    /// RFC 7662 §2.2: `exp`, `nbf` and `iat` are optional.
+    fn lifetime(&self, members: &JsonObject<'_>, now: NumericDate) -> Result<Lifetime, Error> {
+        let mut lifetime = Lifetime::read_with_optional_exp(members)?;
+        if !members.contains("exp") {
+            lifetime.expires_at = NumericDate::LATEST;
+        }
+        lifetime.check(now, self.leeway)?;
+        Ok(lifetime)
     }
 
     /// RFC 7662 §2.2: `iss` is optional.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::key_config::KeyConfig;
 use super::name::only_compared;
-use super::trusted::TrustedIssuer;
+use super::trusted::{AppliesTo, TrustedIssuer};
 use super::{Issuer, IssuerWithoutAudience};
 use crate::error::config::ConfigError;
 use crate::introspection::Introspection;
@@ -47,7 +47,7 @@ impl Issuer {
     /// - [`ConfigError::OutOfRange`] or [`ConfigError::InvalidClientAuthentication`] if a setting of
     ///   the introspection is invalid.
     /// - [`ConfigError::OutOfRange`] if two introspected issuers have the same prefix or none, or if the
-    ///   issuer has keys, [status lists](Self::status_list) or tokens
+    ///   issuer has [status lists](Self::status_list) or tokens
     ///   [without `iss`](Self::allow_missing_iss).
     /// - [`ConfigError::KeysRequireRuntime`] in [`build`](crate::VerifierBuilder::build).
     pub fn introspected(
@@ -69,6 +69,40 @@ impl Issuer {
         self
     }
 
+    /// Also asks the introspection endpoint about this issuer's JWTs, so that a token is rejected soon
+    /// after the issuer has revoked it. Default: JWTs are verified locally only.
+    ///
+    /// A JWT is verified first, so a forged token causes no call. Its claims are those of the JWT. The
+    /// response may only reject it: `active` is `false`, or a member of the response breaks a rule for
+    /// `exp`, `nbf`, `iss`, `token_type` or `aud`. A result is cached for 10 s, for cached tokens too.
+    /// [`Introspection`] has the outcomes and the limits. The budget for unseen tokens does not apply.
+    ///
+    /// ```
+    /// use scopegate::{ClientAuthentication, Introspection, Issuer};
+    ///
+    /// # let secret = String::from("s3cret");
+    /// let api = ClientAuthentication::client_secret_basic("orders-api", secret);
+    /// let issuer = Issuer::keycloak("https://sso.example/realms/main")?
+    ///     .audience("orders-api")
+    ///     .introspection(Introspection::by_client(
+    ///         "https://sso.example/realms/main/protocol/openid-connect/token/introspect",
+    ///         api,
+    ///     )?);
+    /// # Ok::<(), scopegate::ConfigError>(())
+    /// ```
+    ///
+    /// Starting the verifier fails as for an [introspected](Self::introspected) issuer, and with
+    /// [`ConfigError::OutOfRange`] for an issuer with a name for each tenant.
+    pub fn introspection(mut self, introspection: Introspection) -> Self {
+        self.introspection = Some(introspection);
+        self
+    }
+
+    /// Returns whether the issuer has no keys.
+    pub(crate) fn has_opaque_tokens(&self) -> bool {
+        matches!(self.keys, KeyConfig::None)
+    }
+
     pub(super) fn check_introspection(&self) -> Result<(), ConfigError> {
         let out_of_range = |setting, expected, found: &str| {
             Err(ConfigError::OutOfRange { setting, expected, found: found.to_owned() })
@@ -81,14 +115,17 @@ impl Issuer {
             (Some(_), Some("")) => return out_of_range("token_prefix", "at least one character", "none"),
             (Some(introspection), _) => introspection,
         };
-        if !matches!(self.keys, KeyConfig::None) {
-            return out_of_range("jwks_uri", "an issuer of JWTs", &self.identifier);
-        }
-        if self.policy.status_list.is_some() {
-            return out_of_range("status_list", "an issuer of JWTs", &self.identifier);
-        }
-        if self.policy.accepts_missing_iss {
-            return out_of_range("allow_missing_iss", "an issuer of JWTs", &self.identifier);
+        if self.has_opaque_tokens() {
+            if self.policy.status_list.is_some() {
+                return out_of_range("status_list", "an issuer of JWTs", &self.identifier);
+            }
+            if self.policy.accepts_missing_iss {
+                return out_of_range("allow_missing_iss", "an issuer of JWTs", &self.identifier);
+            }
+        } else if self.token_prefix.is_some() {
+            return out_of_range("token_prefix", "an issuer of opaque tokens", &self.identifier);
+        } else if self.policy.tenancy.name_template().is_some() {
+            return out_of_range("introspection", "an issuer with one name", &self.identifier);
         }
         introspection.check().map(drop)
     }
@@ -105,8 +142,11 @@ pub(crate) struct IntrospectedIssuers {
 impl IntrospectedIssuers {
     /// Returns `None` if no issuer is introspected.
     pub(super) fn new(declared: &[Arc<TrustedIssuer>]) -> Option<Self> {
-        let mut introspected: Vec<_> =
-            declared.iter().filter(|issuer| issuer.introspection.is_some()).map(Arc::clone).collect();
+        let mut introspected: Vec<_> = declared
+            .iter()
+            .filter(|issuer| issuer.introspects(AppliesTo::OpaqueTokens))
+            .map(Arc::clone)
+            .collect();
         if introspected.is_empty() {
             return None;
         }

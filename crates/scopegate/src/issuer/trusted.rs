@@ -40,11 +40,22 @@ pub(crate) struct TrustedIssuer {
     pub(crate) introspection: Option<Arc<TrustedIntrospection>>,
 }
 
+/// The tokens that are introspected.
+#[cfg(feature = "fetch")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AppliesTo {
+    /// Every token of the issuer. It has no keys.
+    OpaqueTokens,
+    /// JWTs, after they were verified.
+    VerifiedJwts,
+}
+
 #[cfg(feature = "fetch")]
 /// The introspection of a trusted issuer.
 pub(crate) struct TrustedIntrospection {
     pub(crate) introspector: Arc<Introspector>,
     pub(crate) prefix: Option<Box<str>>,
+    pub(crate) applies_to: AppliesTo,
 }
 
 /// The tenant of a token, by the name of its issuer.
@@ -109,6 +120,12 @@ impl TrustedIssuer {
     #[cfg(feature = "fetch")]
     pub(crate) fn with_introspection(self, introspection: TrustedIntrospection) -> Self {
         Self { introspection: Some(Arc::new(introspection)), ..self }
+    }
+
+    /// Returns whether the issuer's tokens are introspected, at this point.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn introspects(&self, tokens: AppliesTo) -> bool {
+        self.introspection.as_ref().is_some_and(|introspection| introspection.applies_to == tokens)
     }
 
     /// Returns the prefix of opaque tokens.

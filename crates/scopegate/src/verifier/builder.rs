@@ -443,7 +443,7 @@ impl VerifierBuilder {
             }
         }
         #[cfg(feature = "fetch")]
-        check_prefixes(self.issuers.iter().filter(|issuer| issuer.introspection.is_some()).map(prefix_of))?;
+        check_prefixes(self.issuers.iter().filter(|issuer| issuer.has_opaque_tokens()).map(prefix_of))?;
         if self.cache_entries > MAX_CACHE_ENTRIES {
             let (expected, found) = ("at most 1048576", self.cache_entries.to_string());
             return Err(ConfigError::OutOfRange { setting: "cache entries", expected, found });

@@ -9,16 +9,25 @@ use crate::introspection::introspector::PendingIntrospection;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::issuer::trusted::TrustedIssuer;
 
+/// The result of asking an issuer about a token.
+pub(super) enum Asked {
+    Decided(Result<Claims, Error>),
+    Pending(Box<Introspecting>),
+}
+
 /// A token whose issuer is being asked.
 pub(crate) struct Introspecting {
     pub(super) issuer: Arc<TrustedIssuer>,
     pub(super) pending: PendingIntrospection,
+    /// The claims of a verified JWT.
+    pub(super) jwt: Option<Claims>,
 }
 
 impl Introspecting {
     /// Waits for the outcome.
     pub(super) async fn settled(&self) -> Result<Claims, Error> {
-        result(self.pending.settled().await, &self.issuer)
+        let claims = result(self.pending.settled().await, &self.issuer)?;
+        Ok(self.jwt.clone().unwrap_or(claims))
     }
 
     /// Returns the error of a verification that does not wait.
@@ -38,6 +47,6 @@ pub(super) fn result(outcome: Outcome, issuer: &TrustedIssuer) -> Result<Claims,
     })
 }
 
-fn unavailable(issuer: &TrustedIssuer, retry_after: Duration) -> Error {
+pub(super) fn unavailable(issuer: &TrustedIssuer, retry_after: Duration) -> Error {
     Error::IntrospectionUnavailable { issuer: issuer.identifier.to_string(), retry_after }
 }

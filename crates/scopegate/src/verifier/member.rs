@@ -11,9 +11,9 @@ use crate::error::config::ConfigError;
 use crate::introspection::Introspection;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
-#[cfg(feature = "fetch")]
-use crate::issuer::trusted::TrustedIntrospection;
 use crate::issuer::trusted::TrustedIssuer;
+#[cfg(feature = "fetch")]
+use crate::issuer::trusted::{AppliesTo, TrustedIntrospection};
 use crate::keys::Keys;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::jwk::KeyRules;
@@ -54,7 +54,8 @@ impl Member {
         };
         // Credentials are not compared.
         #[cfg(feature = "fetch")]
-        let same_source = same_source && self.issuer.introspection.is_none();
+        let same_source =
+            same_source && self.issuer.introspection.is_none() && other.issuer.introspection.is_none();
         same_source
             && self.issuer.identifier == other.issuer.identifier
             && self.issuer.policy == other.issuer.policy
@@ -89,6 +90,9 @@ impl MemberFactory {
         };
         #[cfg(feature = "fetch")]
         let (introspection, prefix) = (issuer.introspection.clone(), issuer.token_prefix.clone());
+        #[cfg(feature = "fetch")]
+        let applies_to =
+            if issuer.has_opaque_tokens() { AppliesTo::OpaqueTokens } else { AppliesTo::VerifiedJwts };
         let Issuer { identifier, keys, policy, .. } = issuer;
         let (keys, static_jwks) = match (keys, &source) {
             (KeyConfig::Static(jwks, read), _) => {
@@ -106,7 +110,7 @@ impl MemberFactory {
         #[cfg(feature = "fetch")]
         let issuer = self.with_status_lists(issuer)?;
         #[cfg(feature = "fetch")]
-        let issuer = self.with_introspection(issuer, introspection, prefix)?;
+        let issuer = self.with_introspection(issuer, introspection, prefix, applies_to)?;
         let issuer = Arc::new(issuer);
         Ok(Member { issuer, source, static_jwks })
     }
@@ -149,6 +153,7 @@ impl MemberFactory {
         issuer: TrustedIssuer,
         introspection: Option<Introspection>,
         prefix: Option<String>,
+        applies_to: AppliesTo,
     ) -> Result<TrustedIssuer, ConfigError> {
         let Some(introspection) = introspection else { return Ok(issuer) };
         let without_runtime = || ConfigError::KeysRequireRuntime { issuer: issuer.identifier.to_string() };
@@ -157,7 +162,7 @@ impl MemberFactory {
         let introspector =
             sources.introspector(&introspection, &issuer.identifier, issuer.leeway, runtime)?;
         let prefix = prefix.map(String::into_boxed_str);
-        Ok(issuer.with_introspection(TrustedIntrospection { introspector, prefix }))
+        Ok(issuer.with_introspection(TrustedIntrospection { introspector, prefix, applies_to }))
     }
 
     #[cfg(not(feature = "fetch"))]

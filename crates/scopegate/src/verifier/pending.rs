@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::keys::fetched::OverdueKeys;
 use crate::verifier::Verifier;
 #[cfg(feature = "fetch")]
-use crate::verifier::introspecting::Introspecting;
+use crate::verifier::introspecting::{Asked, Introspecting};
 use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 #[cfg(feature = "fetch")]
 use crate::verifier::outcome::UnresolvedIssuer;
@@ -97,7 +97,10 @@ impl PendingVerification {
         let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
         // By reference, so that the future holds the state once.
         let result = match &self.state {
-            State::Unverified(unverified) => unverified.verify_when_settled(&self.verifier, deadline).await,
+            State::Unverified(unverified) => {
+                let verified = unverified.verify_when_settled(&self.verifier, deadline).await;
+                self.introspected(verified, &unverified.token).await
+            }
             #[cfg(feature = "fetch")]
             State::Verified(claims) => Ok(claims.clone()),
             #[cfg(feature = "fetch")]
@@ -117,6 +120,24 @@ impl PendingVerification {
             Err(error) => Err(error),
         };
         self.verifier.decide(result)
+    }
+}
+
+impl PendingVerification {
+    /// Waits until the issuer was asked about a verified JWT, if it is to be asked.
+    #[cfg(feature = "fetch")]
+    async fn introspected(&self, verified: Result<Claims, Error>, token: &[u8]) -> Result<Claims, Error> {
+        match self.verifier.introspect_verified(verified?, token, self.verifier.now()) {
+            Asked::Decided(result) => result,
+            // Rare, so that other requests do not hold the memory of this wait.
+            Asked::Pending(introspecting) => Box::pin(async move { introspecting.settled().await }).await,
+        }
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    #[allow(clippy::unused_self, clippy::unused_async, reason = "it is the same call with the feature")]
+    async fn introspected(&self, verified: Result<Claims, Error>, _token: &[u8]) -> Result<Claims, Error> {
+        verified
     }
 }
 

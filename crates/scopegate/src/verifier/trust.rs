@@ -28,6 +28,8 @@ use crate::issuer::introspected::check_prefixes;
 #[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
 use crate::issuer::registry::Registry;
+#[cfg(feature = "fetch")]
+use crate::issuer::trusted::AppliesTo;
 use crate::issuer::trusted::TrustedIssuer;
 #[cfg(feature = "fetch")]
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
@@ -213,9 +215,9 @@ impl Trust {
             return Err(two_unnamed(&other.issuer.identifier, &member.issuer.identifier));
         }
         #[cfg(feature = "fetch")]
-        if member.issuer.introspection.is_some() {
+        if member.issuer.introspects(AppliesTo::OpaqueTokens) {
             let others = members.iter().map(|other| &other.issuer);
-            let others = others.filter(|other| other.introspection.is_some());
+            let others = others.filter(|other| other.introspects(AppliesTo::OpaqueTokens));
             let others = others.filter(|other| other.identifier != member.issuer.identifier);
             let introspected = others.chain([&member.issuer]);
             check_prefixes(introspected.map(|issuer| (&*issuer.identifier, issuer.token_prefix())))?;

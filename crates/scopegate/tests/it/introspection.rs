@@ -5,3 +5,4 @@ mod issuers;
 mod responses;
 mod rules;
 mod settings;
+mod verified_jwts;

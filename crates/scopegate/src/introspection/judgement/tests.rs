@@ -170,3 +170,37 @@ fn malformed_member_decides_nothing_about_the_token() {
         is_malformed(&issuer, &members(&json!({ null: "@" })).replace("\"@\"", "null"));
     }
 }
+
+#[test]
+fn members_about_a_verified_jwt_may_be_absent() {
+    // IN18
+    let issuer = issuer();
+    let check = |changed: Value| {
+        let policy = &issuer.policy;
+        let (kind, audience) = (&policy.kind, &policy.audience);
+        let rules = Rules { issuer: ISSUER, kind, audience, leeway: Duration::from_secs(60) };
+        let now = NumericDate::from(UNIX_EPOCH + Duration::from_secs(NOW));
+        rules.check_verified(&JsonObject::from_text(&changed.to_string()).unwrap(), now)
+    };
+    for accepted in [
+        json!({ "active": true }),
+        json!({ "iss": ISSUER, "aud": "https://api.example", "exp": NOW + 1, "token_type": "DPoP" }),
+        json!({ "cnf": { "jkt": "of the JWT" }, "nonce": "n" }),
+    ] {
+        assert!(check(accepted.clone()).is_ok(), "{accepted}");
+    }
+    for rejected in [
+        json!({ "exp": NOW - 60 }),
+        json!({ "nbf": NOW + 61 }),
+        json!({ "iss": "https://other.example" }),
+        json!({ "aud": "https://other.example" }),
+        json!({ "token_type": "refresh_token" }),
+        json!({ "token_use": "refresh_token" }),
+    ] {
+        assert!(matches!(check(rejected.clone()), Err(NotAccepted::Rejected(_))), "{rejected}");
+    }
+    for malformed in [json!({ "exp": "x" }), json!({ "iss": 1 }), json!({ "aud": 1 }), json!({ "aud": null })]
+    {
+        assert!(matches!(check(malformed.clone()), Err(NotAccepted::Malformed(_))), "{malformed}");
+    }
+}

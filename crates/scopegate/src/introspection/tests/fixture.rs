@@ -21,7 +21,7 @@ use crate::claims::{Claims, Lookups, Named};
 use crate::introspection::budget::UnseenTokens;
 use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;
-use crate::introspection::introspector::{Introspected, Introspector, Judge, Settings};
+use crate::introspection::introspector::{Introspected, Introspector, Judge, Origin, Settings};
 use crate::introspection::judgement::{NotAccepted, Rules};
 use crate::introspection::opaque_token::OpaqueToken;
 use crate::introspection::outcome::{Outcome, Rejection};
@@ -160,8 +160,8 @@ impl Fixture {
 
     pub(super) fn look_up(&self, token: &str) -> Introspected {
         let now = NumericDate::from(UNIX_EPOCH + Duration::from_secs(self.clock.load(Ordering::Relaxed)));
-        self.introspector
-            .look_up(OpaqueToken::parse(token.as_bytes()).unwrap(), now, || -> Judge { Box::new(judge) })
+        let token = OpaqueToken::parse(token.as_bytes()).unwrap();
+        self.introspector.look_up(token, Origin::Unverified, now, || -> Judge { Box::new(judge) })
     }
 
     /// Waits for the outcome as a request does.

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use scopegate::{ClientAuthentication, Introspection, Issuer};
+use scopegate_issuer::SigningKey;
 use serde_json::{Value, json};
 use testkit::{AUDIENCE, KEY};
 
@@ -40,6 +41,10 @@ impl Endpoint {
         let mut active = json!({ "active": true, "aud": AUDIENCE, "sub": "user-1", "client_id": "client-1" });
         active.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         self.tokens.lock().unwrap().insert(token.to_owned(), active);
+    }
+
+    pub(super) fn responds_without_audience(&self, token: &str) {
+        self.tokens.lock().unwrap().insert(token.to_owned(), json!({ "active": true }));
     }
 
     pub(super) fn revoke(&self, token: &str) {
@@ -73,12 +78,18 @@ async fn respond(State(endpoint): State<Endpoint>, body: String) -> impl IntoRes
     (status, [(CONTENT_TYPE, "application/json")], json.to_string())
 }
 
-/// Returns a signed JWT of this issuer.
+/// Returns a valid JWT of this issuer.
 pub(super) fn jwt(issuer: &str) -> String {
+    signed(&KEY, issuer, 600)
+}
+
+/// Returns a JWT that is signed with this key, and expires in so many seconds.
+pub(super) fn signed(key: &SigningKey, issuer: &str, lifetime: i64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let claims = json!({ "iss": issuer, "aud": AUDIENCE, "exp": now + 600, "sub": "jwt-user" });
+    let exp = i64::try_from(now).unwrap() + lifetime;
+    let claims = json!({ "iss": issuer, "aud": AUDIENCE, "exp": exp, "sub": "jwt-user" });
     let [header, claims] =
         [json!({ "alg": "RS256" }), claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
     let input = format!("{header}.{claims}");
-    format!("{input}.{}", URL_SAFE_NO_PAD.encode(KEY.sign(input.as_bytes())))
+    format!("{input}.{}", URL_SAFE_NO_PAD.encode(key.sign(input.as_bytes())))
 }

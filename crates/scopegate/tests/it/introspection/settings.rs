@@ -72,8 +72,7 @@ async fn settings_of_jwts_do_not_fit() {
     for rejected in [
         issuer(introspection()).status_list(StatusList::required()),
         issuer(introspection()).allow_missing_iss(),
-        issuer(introspection()).jwks_uri("https://issuer.example/keys"),
-        issuer(introspection()).jwks(r#"{"keys":[]}"#),
+        issuer(introspection()).jwks_uri("https://issuer.example/keys").token_prefix("ory_at_"),
         issuer(introspection()).token_prefix(""),
         Issuer::from_jwks_uri("https://issuer.example", "https://issuer.example/keys")
             .unwrap()
