@@ -35,7 +35,8 @@ use crate::keys::fetch::authorization::FetchAuthorization;
 use crate::keys::fetch::transport::Transport;
 
 /// The introspection endpoint of an issuer, and the credentials of this API. Pass it to
-/// [`Issuer::introspected`](crate::Issuer::introspected).
+/// [`Issuer::introspected`](crate::Issuer::introspected) for opaque tokens, or to
+/// [`Issuer::introspection`](crate::Issuer::introspection) for JWTs that the issuer can revoke.
 ///
 /// ```
 /// use scopegate::{ClientAuthentication, Introspection, Issuer, Verifier};
@@ -73,7 +74,7 @@ use crate::keys::fetch::transport::Transport;
 /// - At most 4,096 requests wait, and at most 1,024 of them for one token.
 /// - At most 4,096 tokens are cached, by digests. An invalid token evicts none.
 #[derive(Clone)]
-#[must_use = "it applies to an issuer: Issuer::introspected"]
+#[must_use = "it applies to an issuer: Issuer::introspected, Issuer::introspection"]
 pub struct Introspection {
     url: SecureUrl,
     credentials: UncheckedCredentials,

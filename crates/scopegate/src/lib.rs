@@ -76,8 +76,8 @@
 //! # Opaque tokens
 //!
 //! With [`Issuer::introspected`], the verifier asks an issuer's introspection endpoint about its
-//! opaque tokens (RFC 7662). Results are cached for 10 s, and calls are bounded. See
-//! [`Introspection`].
+//! opaque tokens (RFC 7662). With [`Issuer::introspection`], it also asks about JWTs that the issuer
+//! can revoke. Results are cached for 10 s, and calls are bounded. See [`Introspection`].
 //!
 //! # Cryptography
 //!
@@ -125,8 +125,9 @@
 //! - Encrypted tokens (JWE).
 //! - Sender-constrained tokens (DPoP, mutual TLS). They are rejected, because they must not be
 //!   accepted as bearer tokens.
-//! - Questions to the issuer whether a JWT was revoked, except [status lists](StatusList).
-//!   [`Revocations`] contain the entries that the application and its feeds add.
+//! - Other questions to the issuer whether a token was revoked than introspection and
+//!   [status lists](StatusList). [`Revocations`] contain the entries that the application and its
+//!   feeds add.
 #![forbid(unsafe_code)]
 
 pub mod middleware;

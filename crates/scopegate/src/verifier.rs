@@ -166,7 +166,9 @@ impl Verifier {
     ///     checks run at each use of a token.
     ///
     /// For a token of an [introspected](crate::Issuer::introspected) issuer, a result of its endpoint
-    /// replaces the first seven points. Without a cached result, the error is
+    /// replaces the first seven points. A JWT of an issuer with an
+    /// [introspection](crate::Issuer::introspection) needs a result after these points, at each use.
+    /// Without a cached result, the error is
     /// [`Error::IntrospectionUnavailable`], and a call begins in the background.
     ///
     /// A hostile token costs at most one signature check. It costs none if its issuer or its key is
@@ -202,7 +204,7 @@ impl Verifier {
     /// - The issuer has no usable keys yet.
     /// - The keys are overdue, for example because the process was suspended.
     /// - The token's status list is missing or overdue.
-    /// - The token is opaque, and there is no cached result of an introspection.
+    /// - The token is introspected, and there is no cached result.
     ///
     /// It waits at most 2 s. One fetch normally takes milliseconds. If it does not bring an unknown
     /// key, a second fetch follows after about a second, because some issuers publish a key shortly

@@ -72,7 +72,7 @@ impl Issuer {
     /// Also asks the introspection endpoint about this issuer's JWTs, so that a token is rejected soon
     /// after the issuer has revoked it. Default: JWTs are verified locally only.
     ///
-    /// A JWT is verified first, so a forged token causes no call. Its claims are those of the JWT. The
+    /// A JWT is verified first, so a forged token causes no call. The claims are read from the JWT. The
     /// response may only reject it: `active` is `false`, or a member of the response breaks a rule for
     /// `exp`, `nbf`, `iss`, `token_type` or `aud`. A result is cached for 10 s, for cached tokens too.
     /// [`Introspection`] has the outcomes and the limits. The budget for unseen tokens does not apply.

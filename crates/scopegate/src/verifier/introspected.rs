@@ -132,8 +132,8 @@ impl Verifier {
         Ok(self.read_claims(digest, members, issuer, &judged.issued_for, judged.lifetime, None)?)
     }
 
-    /// Creates the record that a verified JWT is active. It has no claims, because those of the JWT
-    /// count.
+    /// Creates the record that a verified JWT is active. It has no claims, because the claims of the
+    /// JWT count.
     fn judge_verified(
         &self,
         issuer: &TrustedIssuer,
