@@ -150,8 +150,8 @@ impl Introspection {
     /// Sets the budget of calls for tokens that were not accepted before: a burst, and a rate.
     /// Default: 300, then 100 per second. Range: 1–100,000 each.
     ///
-    /// An attacker can invent tokens, and each costs the issuer a call. Without budget, the token is
-    /// [`IntrospectionUnavailable`](crate::Error::IntrospectionUnavailable) (503).
+    /// An attacker can invent tokens, and each costs the issuer a call. Without budget, the token
+    /// is [`IntrospectionUnavailable`](crate::Error::IntrospectionUnavailable) (503).
     pub fn unseen_tokens(mut self, burst: u32, per_second: u32) -> Self {
         self.unseen = UnseenTokens { burst, per_second };
         self

@@ -4,6 +4,7 @@ pub(crate) mod algorithm;
 pub(crate) mod header;
 pub(crate) mod key_name;
 pub(crate) mod numeric_date;
+#[cfg(any(feature = "fetch", feature = "http"))]
 pub(crate) mod token68;
 
 use scopegate_proto::jws::{CompactJws, JwsError};

@@ -77,7 +77,8 @@ impl PrivateKey {
     /// Reads a key from DER: PKCS #8 (RFC 5208, RFC 5958).
     ///
     /// # Errors
-    /// Returns [`ClientAuthError::InvalidKey`] if the bytes are not such a key, or the key cannot sign.
+    /// Returns [`ClientAuthError::InvalidKey`] if the bytes are not such a key, or the key cannot
+    /// sign.
     pub fn from_der(der: &[u8]) -> Result<Self, ClientAuthError> {
         let rsa = || rsa::KeyPair::from_pkcs8(der).map(Pair::Rsa);
         let p256 = || EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map(Pair::P256);

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 /// Number of consecutive failures that open the circuit.
 const FAILURES: u32 = 5;
 
-/// The time between a failure and the next probe. With the time limit of the probe it is the longest
-/// time until a recovered endpoint is noticed: 2 s for a probe that began before, and 2 s.
+/// The time between a failure and the next probe. With the time limit of the probe it is the
+/// longest time until a recovered endpoint is noticed: 2 s for a probe that began before, and 2 s.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The breaker. While it is open, one call at a time probes the endpoint.

@@ -1,6 +1,8 @@
 //! The introspection of one issuer's tokens. A request with a cached token takes no lock. Another
 //! one begins a call, or waits for the call of another request.
 
+mod running;
+
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +13,7 @@ use scopegate_proto::json::JsonObject;
 use scopegate_proto::token_digest::{TokenDigest, TokenDigests};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::cache::Cache;
@@ -20,16 +22,15 @@ use crate::claims::Claims;
 use crate::error::causes::with_causes;
 use crate::introspection::budget::UnseenTokens;
 use crate::introspection::call::Call;
-use crate::introspection::circuit::{Cause, Change, Role};
+use crate::introspection::circuit::{Cause, Change};
 use crate::introspection::endpoint::Endpoint;
 use crate::introspection::failure::Failure;
 use crate::introspection::freshness::{Freshness, Lifetimes, State};
+use crate::introspection::introspector::running::Running;
 use crate::introspection::judgement::NotAccepted;
 use crate::introspection::opaque_token::OpaqueToken;
-use crate::introspection::outcome::{Outcome, Rejection};
-use crate::introspection::response::Statement;
+use crate::introspection::outcome::Outcome;
 use crate::introspection::schedule::{Asked, Schedule};
-use crate::keys::refresh::catch_panic::catch_panic;
 use crate::metrics;
 use crate::token::numeric_date::NumericDate;
 
@@ -93,16 +94,6 @@ pub(crate) struct PendingIntrospection {
     introspector: Arc<Introspector>,
     digest: TokenDigest,
     call: Arc<Call>,
-}
-
-/// A call that runs. If it is dropped before its end, its runtime has ended.
-struct Running {
-    introspector: Arc<Introspector>,
-    digest: TokenDigest,
-    call: Arc<Call>,
-    role: Role,
-    is_known: bool,
-    has_ended: bool,
 }
 
 impl Introspector {
@@ -210,15 +201,12 @@ impl Introspector {
             }
             Outcome::Undecided { .. } | Outcome::Misconfigured => {}
         }
-        metrics::introspected(
-            &self.endpoint.audience,
-            match &outcome {
-                Outcome::Active(_) => "active",
-                Outcome::Rejected(_) => "rejected",
-                Outcome::Undecided { .. } => "failed",
-                Outcome::Misconfigured => "misconfigured",
-            },
-        );
+        let label = match &outcome {
+            Outcome::Active(_) => "active",
+            Outcome::Rejected(_) => "rejected",
+            Outcome::Undecided { .. } => "failed",
+            Outcome::Misconfigured => "misconfigured",
+        };
         let cause = failure.as_ref().and_then(Failure::cause);
         let now = Instant::now();
         let mut schedule = self.schedule();
@@ -226,6 +214,8 @@ impl Introspector {
         let failure = failure.filter(|_| schedule.may_log(now));
         drop(schedule);
         running.call.settle(outcome);
+        // Last, because recorders and subscribers may panic.
+        metrics::introspected(&self.endpoint.audience, label);
         self.log(change, failure.as_ref());
     }
 
@@ -265,50 +255,6 @@ impl PendingIntrospection {
         let outcome = self.call.settled(&introspector.waiting, deadline).await;
         let outcome = outcome.unwrap_or(Outcome::Undecided { retry_after: Duration::from_secs(1) });
         introspector.or_stale(outcome, &self.digest, introspector.clock.now().into())
-    }
-}
-
-impl Running {
-    async fn run(mut self, token: Zeroizing<String>, judge: Judge) {
-        let mut asked_at = Instant::now();
-        let limit = self.introspector.settings.time_limit;
-        // Clocks and subscribers are the application's code.
-        let attempt = catch_panic(Box::pin(self.attempt(&token, judge, &mut asked_at)));
-        let result = match timeout(limit, attempt).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(message)) => Err(Failure::Panicked(message)),
-            Err(_) => Err(Failure::TooSlow(limit)),
-        };
-        self.has_ended = true;
-        self.introspector.end(&self, asked_at, result);
-    }
-
-    async fn attempt(&self, token: &str, judge: Judge, asked_at: &mut Instant) -> Result<Outcome, Failure> {
-        let introspector = &*self.introspector;
-        let calls = if self.is_known { &introspector.known_calls } else { &introspector.unseen_calls };
-        let _permit = calls.acquire().await;
-        *asked_at = Instant::now();
-        let received = introspector.endpoint.ask(token, introspector.clock.now()).await?;
-        match received.read()? {
-            Statement::Inactive => Ok(Outcome::Rejected(Rejection::Inactive)),
-            Statement::Active(members) => {
-                match judge(&self.digest, &members, introspector.clock.now().into()) {
-                    Ok(claims) => Ok(Outcome::Active(claims)),
-                    Err(NotAccepted::Rejected(error)) => {
-                        Ok(Outcome::Rejected(Rejection::ByRule(Box::new(error))))
-                    }
-                    Err(NotAccepted::Malformed(error)) => Err(Failure::Member(error)),
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !self.has_ended {
-            self.introspector.end(self, Instant::now(), Err(Failure::Ended));
-        }
     }
 }
 

@@ -10,18 +10,18 @@ use crate::error::config::ConfigError;
 use crate::introspection::Introspection;
 
 impl Issuer {
-    /// Creates an issuer of opaque tokens, which its introspection endpoint is asked about
-    /// (RFC 7662).
+    /// Creates an issuer of opaque tokens, which its introspection endpoint is asked about (RFC
+    /// 7662).
     ///
-    /// `issuer` is the name that [`Claims::issuer`](crate::Claims::issuer) returns. If a response has
-    /// an `iss`, it must be exactly this name. See [`Introspection`] for an example, the outcomes and
-    /// the limits.
+    /// `issuer` is the name that [`Claims::issuer`](crate::Claims::issuer) returns. If a response
+    /// has an `iss`, it must be exactly this name. See [`Introspection`] for an example, the
+    /// outcomes and the limits.
     ///
     /// # Checks
     ///
-    /// The members of a response are checked as the claims of a JWT are: lifetime, audience, client,
-    /// marks of other tokens, binding and scopes. Revocations and checks of the application apply at
-    /// each use. These rules differ from the rules for a JWT:
+    /// The members of a response are checked as the claims of a JWT are: lifetime, audience,
+    /// client, marks of other tokens, binding and scopes. Revocations and checks of the application
+    /// apply at each use. These rules differ from the rules for a JWT:
     ///
     /// - `exp` is optional. [`Claims::expires_at`](crate::Claims::expires_at) is then in the year
     ///   9999.
@@ -30,25 +30,25 @@ impl Issuer {
     ///   absent.
     /// - A malformed member means that the response is malformed, which is 503 and not 401.
     ///
-    /// Settings for signatures, such as [`algorithms`](Self::algorithms), have no effect. Trusting the
-    /// issuer [again](crate::Verifier::trust) drops its results.
+    /// Settings for signatures, such as [`algorithms`](Self::algorithms), have no effect. Trusting
+    /// the issuer [again](crate::Verifier::trust) drops its results.
     ///
     /// # Which issuer
     ///
-    /// An opaque token does not name its issuer, so at most one introspected issuer of a verifier may
-    /// lack a [prefix](Self::token_prefix). If other issuers sign JWTs, a JWT is verified as theirs,
-    /// unless its `iss` is the name of this issuer.
+    /// An opaque token does not name its issuer, so at most one introspected issuer of a verifier
+    /// may lack a [prefix](Self::token_prefix). If other issuers sign JWTs, a JWT is verified as
+    /// theirs, unless its `iss` is the name of this issuer.
     ///
     /// # Errors
     /// Returns [`ConfigError::InvalidName`] as [`from_jwks_uri`](Self::from_jwks_uri) does.
     ///
     /// Starting the verifier fails with
     ///
-    /// - [`ConfigError::OutOfRange`] or [`ConfigError::InvalidClientAuthentication`] if a setting of
-    ///   the introspection is invalid.
-    /// - [`ConfigError::OutOfRange`] if two introspected issuers have the same prefix or none, or if the
-    ///   issuer has [status lists](Self::status_list) or tokens
-    ///   [without `iss`](Self::allow_missing_iss).
+    /// - [`ConfigError::OutOfRange`] or [`ConfigError::InvalidClientAuthentication`] if a setting
+    ///   of the introspection is invalid.
+    /// - [`ConfigError::OutOfRange`] if two introspected issuers have the same prefix or none, or
+    ///   if the issuer has [status lists](Self::status_list) or tokens [without
+    ///   `iss`](Self::allow_missing_iss).
     /// - [`ConfigError::KeysRequireRuntime`] in [`build`](crate::VerifierBuilder::build).
     pub fn introspected(
         issuer: &str,
@@ -69,13 +69,14 @@ impl Issuer {
         self
     }
 
-    /// Also asks the introspection endpoint about this issuer's JWTs, so that a token is rejected soon
-    /// after the issuer has revoked it. Default: JWTs are verified locally only.
+    /// Also asks the introspection endpoint about this issuer's JWTs, so that a token is rejected
+    /// soon after the issuer has revoked it. Default: JWTs are verified locally only.
     ///
-    /// A JWT is verified first, so a forged token causes no call. The claims are read from the JWT. The
-    /// response may only reject it: `active` is `false`, or a member of the response breaks a rule for
-    /// `exp`, `nbf`, `iss`, `token_type` or `aud`. A result is cached for 10 s, for cached tokens too.
-    /// [`Introspection`] has the outcomes and the limits. The budget for unseen tokens does not apply.
+    /// A JWT is verified first, so a forged token causes no call. The claims are read from the JWT.
+    /// The response may only reject it: `active` is `false`, or a member of the response breaks a
+    /// rule for `exp`, `nbf`, `iss`, `token_type` or `aud`. A result is cached for 10 s, for cached
+    /// tokens too. [`Introspection`] has the outcomes and the limits. The budget for unseen tokens
+    /// does not apply.
     ///
     /// ```
     /// use scopegate::{ClientAuthentication, Introspection, Issuer};

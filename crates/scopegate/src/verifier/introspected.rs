@@ -61,8 +61,8 @@ impl Verifier {
         }
     }
 
-    /// Returns the claims of a verified JWT if its issuer is not to be asked about it, or if a cached
-    /// result says that it is active. Otherwise a call begins.
+    /// Returns the claims of a verified JWT if its issuer is not to be asked about it, or if a
+    /// cached result says that it is active. Otherwise a call begins.
     #[inline]
     pub(super) fn introspect_verified(&self, claims: Claims, token: &[u8], now: NumericDate) -> Asked {
         if claims.is_introspected() {
@@ -132,8 +132,8 @@ impl Verifier {
         Ok(self.read_claims(digest, members, issuer, &judged.issued_for, judged.lifetime, None)?)
     }
 
-    /// Creates the record that a verified JWT is active. It has no claims, because the claims of the
-    /// JWT count.
+    /// Creates the record that a verified JWT is active. It has no claims, because the claims of
+    /// the JWT count.
     fn judge_verified(
         &self,
         issuer: &TrustedIssuer,

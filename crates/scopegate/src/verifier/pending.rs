@@ -1,5 +1,5 @@
-//! Verifications that wait for a key, an issuer, a status list or an introspection, with bounds on time
-//! and number.
+//! Verifications that wait for a key, an issuer, a status list or an introspection, with bounds on
+//! time and number.
 
 use std::fmt;
 
@@ -79,8 +79,8 @@ impl PendingVerification {
         Self { verifier: verifier.clone(), state: State::Introspecting(introspecting) }
     }
 
-    /// Waits for the key and the status list, at most 2 s, and then verifies the token. Waits for an
-    /// introspection at most for its [time limit](crate::Introspection::timeout).
+    /// Waits for the key and the status list, at most 2 s, and then verifies the token. Waits for
+    /// an introspection at most for its [time limit](crate::Introspection::timeout).
     ///
     /// Dropping the future is safe at any time.
     ///

@@ -37,8 +37,8 @@ impl Transport {
         Self { clients: HttpClients::default(), settings }
     }
 
-    /// Returns a client that presents the certificate of an authenticated client, if it has one. Half
-    /// of the time limit is for the connection.
+    /// Returns a client that presents the certificate of an authenticated client, if it has one.
+    /// Half of the time limit is for the connection.
     pub(crate) fn client_for_secrets(
         &self,
         url: &SecureUrl,
