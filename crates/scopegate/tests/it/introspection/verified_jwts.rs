@@ -71,18 +71,20 @@ async fn response_rejects_by_a_rule() {
     // IN18
     let endpoint = Endpoint::start().await;
     let verifier = verifier(&endpoint).await;
-    let token = |n: i64| signed(&KEY, ISSUER, 600 + n);
-    endpoint.activate(&token(1), &json!({ "aud": "https://other.example" }));
-    endpoint.activate(&token(2), &json!({ "iss": "https://other.example" }));
-    endpoint.activate(&token(3), &json!({ "token_type": "refresh_token" }));
-    endpoint.activate(&token(4), &json!({ "active": "yes" }));
-    endpoint.responds_without_audience(&token(5));
-    let error_of = async |n| verifier.verify_or_refresh(token(n)).await.unwrap_err();
-    assert!(matches!(error_of(1).await, Error::WrongAudience { .. }));
-    assert!(matches!(error_of(2).await, Error::WrongClaim { .. }));
-    assert!(matches!(error_of(3).await, Error::NotAnAccessToken { .. }));
-    assert!(matches!(error_of(4).await, Error::IntrospectionUnavailable { .. }));
-    assert!(verifier.verify_or_refresh(token(5)).await.is_ok());
+    // Each has another `exp`, and is signed once.
+    let tokens = [1, 2, 3, 4, 5].map(|n| signed(&KEY, ISSUER, 600 * n));
+    let [of_other_api, of_other_issuer, refresh_token, malformed, brief] = &tokens;
+    endpoint.activate(of_other_api, &json!({ "aud": "https://other.example" }));
+    endpoint.activate(of_other_issuer, &json!({ "iss": "https://other.example" }));
+    endpoint.activate(refresh_token, &json!({ "token_type": "refresh_token" }));
+    endpoint.activate(malformed, &json!({ "active": "yes" }));
+    endpoint.responds_without_audience(brief);
+    let error_of = async |token: &String| verifier.verify_or_refresh(token).await.unwrap_err();
+    assert!(matches!(error_of(of_other_api).await, Error::WrongAudience { .. }));
+    assert!(matches!(error_of(of_other_issuer).await, Error::WrongClaim { .. }));
+    assert!(matches!(error_of(refresh_token).await, Error::NotAnAccessToken { .. }));
+    assert!(matches!(error_of(malformed).await, Error::IntrospectionUnavailable { .. }));
+    assert!(verifier.verify_or_refresh(brief).await.is_ok());
 }
 
 #[tokio::test]
