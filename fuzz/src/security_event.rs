@@ -19,8 +19,8 @@ const TRANSMITTER: &str = "https://issuer.example";
 const SUBJECT_ISSUER: &str = "https://tokens.example";
 const RECEIVER: &str = "https://api.example/security-events";
 
-/// More than one SET can revoke.
-const CAPACITY: usize = 64;
+/// More than one SET of 16 KiB can revoke, with an alias of 28 bytes for each six entries.
+const CAPACITY: usize = 4_096;
 
 static SIGNER: LazyLock<Signer> = LazyLock::new(|| Signer::new(7));
 

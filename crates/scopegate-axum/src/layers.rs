@@ -12,7 +12,7 @@ use http::request::Parts as RequestParts;
 use scopegate::AcceptedIssuers;
 use scopegate::http::{Authorizer, MetadataUrl};
 
-use crate::authorize::route::Route;
+use crate::authorize::route::{IssuerSelector, Route, Selector, TenantFunction};
 use crate::authorize::service::Authorize;
 use crate::claims::Claims;
 use crate::layers::rule::RuleOutcome;
@@ -55,7 +55,18 @@ impl<H> Parts<H> {
         self,
         select: impl Fn(&RequestParts) -> AcceptedIssuers + Send + Sync + 'static,
     ) -> Self {
-        self.change(|route| Route { selector: Some(Arc::new(select)), ..route })
+        self.change(|route| {
+            let select: IssuerSelector = Arc::new(select);
+            let selector = match route.selector {
+                Some(Selector::Tenant(tenants, _)) => Selector::Tenant(tenants, Some(select)),
+                Some(Selector::Issuers(_)) | None => Selector::Issuers(select),
+            };
+            Route { selector: Some(selector), ..route }
+        })
+    }
+
+    fn with_tenants(self, tenants: TenantFunction) -> Self {
+        self.change(|route| Route { selector: Some(Selector::Tenant(tenants, None)), ..route })
     }
 
     fn with_http_responses(self) -> Self {

@@ -290,10 +290,11 @@ pub use rejection::hook::{OnRejection, Unchanged};
 pub use resource::ProtectedResource;
 pub use resource::authorization_servers::AuthorizationServers;
 pub use resource::metadata::ResourceMetadata;
+pub use resource::tenant::TenantResource;
 pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason, request_host};
 pub use scopegate::{
     AcceptedIssuers, Algorithm, AssertionSource, ClaimPath, ClientAuthError, ClientAuthentication, Clock,
-    ConfigError, Decision, Denied, Error, ErrorKind, FetchAuthorization, Identity, Introspection,
+    ConfigError, Decision, Denied, Error, ErrorKind, FeedClaim, FetchAuthorization, Identity, Introspection,
     InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, NumericDate, Principal,
     PrivateKey, Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier,
     Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,

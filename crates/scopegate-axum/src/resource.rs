@@ -3,10 +3,12 @@
 pub(crate) mod authorization_servers;
 pub(crate) mod description;
 pub(crate) mod metadata;
+pub(crate) mod tenant;
 
 use std::fmt;
 use std::sync::Arc;
 
+use http::request::Parts;
 use scopegate::http::{Authorizer, MetadataUrl};
 use scopegate::{ConfigError, Requirement, ResourceIdentifier, Scope, Verifier, middleware};
 
@@ -16,6 +18,7 @@ use crate::layers::require_token::RequireToken;
 use crate::resource::authorization_servers::AuthorizationServers;
 use crate::resource::description::Description;
 use crate::resource::metadata::ResourceMetadata;
+use crate::resource::tenant::{TenantResource, TenantSelector};
 
 /// An API with a resource identifier. It creates the API's layers and serves its metadata (RFC
 /// 9728).
@@ -26,7 +29,9 @@ use crate::resource::metadata::ResourceMetadata;
 /// 2. The metadata names the authorization server.
 /// 3. The client requests a token there, with the scopes of the challenge.
 ///
-/// All values come from the configuration. None comes from a request or its `Host` header.
+/// All values come from the configuration. None comes from a request or its `Host` header. If each
+/// tenant has an identifier of its own, [a function](Self::with_tenant_for) selects one of the
+/// configured tenants by the request.
 ///
 /// ```
 /// use axum::{Router, handler::Handler, routing::get};
@@ -99,6 +104,7 @@ pub struct ProtectedResource {
     verifier: Verifier,
     realm: Option<String>,
     description: Arc<Description>,
+    tenants: Option<TenantSelector>,
 }
 
 impl ProtectedResource {
@@ -114,7 +120,7 @@ impl ProtectedResource {
     pub fn new(identifier: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
         let issuers = middleware::authorization_servers(verifier);
         let description = Arc::new(Description::new(identifier.parse()?, issuers));
-        Ok(Self { verifier: verifier.clone(), realm: None, description })
+        Ok(Self { verifier: verifier.clone(), realm: None, description, tenants: None })
     }
 
     /// Sets the issuers that the metadata lists as `authorization_servers`. RFC 9728 §2 allows an
@@ -168,6 +174,51 @@ impl ProtectedResource {
         self
     }
 
+    /// Selects the tenant of each request, if each tenant has a host or a path with an identifier of
+    /// its own. A second call replaces the first. It applies to layers and services that are created
+    /// later:
+    ///
+    /// - The [`metadata`](Self::metadata) is the tenant's: its identifier and its authorization
+    ///   servers, with the scopes and the name of this API. If the function returns `None`, the
+    ///   response is 404.
+    /// - Challenges have the URL of the tenant's metadata.
+    /// - Requests accept only tokens of the tenant's issuers, and no token if the function returns
+    ///   `None`. `with_issuers_for` of a layer replaces these issuers.
+    ///
+    /// The function runs for each request, before its token is verified. It must not block, because
+    /// it runs on the request's thread. It must depend on the URL only, because the metadata may be
+    /// cached. In a nested router of axum, the path lacks the prefix: read `OriginalUri` in the
+    /// extensions. A resource with servers of another verifier counts as `None`.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    ///
+    /// use scopegate_axum::{
+    ///     AuthorizationServers, ConfigError, ProtectedResource, TenantResource, Verifier, request_host,
+    /// };
+    ///
+    /// /// `tenants` has the name of the issuer for each host.
+    /// fn api(verifier: &Verifier, tenants: &[(&str, &str)]) -> Result<ProtectedResource, ConfigError> {
+    ///     let mut resources = HashMap::new();
+    ///     for (host, issuer) in tenants {
+    ///         let servers = AuthorizationServers::of_resolver(verifier, [issuer])?;
+    ///         let resource = TenantResource::new(&format!("https://{host}"), servers)?;
+    ///         resources.insert(host.to_string(), resource);
+    ///     }
+    ///     let api = ProtectedResource::new("https://api.example", verifier)?;
+    ///     Ok(api.with_tenant_for(move |request| resources.get(&*request_host(request)?).cloned()))
+    /// }
+    /// # let _ = api;
+    /// ```
+    #[must_use]
+    pub fn with_tenant_for(
+        self,
+        select: impl Fn(&Parts) -> Option<TenantResource> + Send + Sync + 'static,
+    ) -> Self {
+        let tenants = TenantSelector::new(&self.verifier, Arc::new(select));
+        Self { tenants: Some(tenants), ..self }
+    }
+
     /// Sets the name that clients can show to users, `resource_name` (RFC 9728 §2). Default: none.
     /// It applies to services that are created later.
     #[must_use]
@@ -219,17 +270,29 @@ impl ProtectedResource {
     /// Its challenges have no scope, so MCP clients request every scope in the metadata. Don't put
     /// it around layers that require scopes, because those layers are sufficient.
     pub fn require_token(&self) -> RequireToken {
-        RequireToken::new(&self.verifier).map(|authorizer| self.word(authorizer))
+        let layer = RequireToken::new(&self.verifier).map(|authorizer| self.word(authorizer));
+        match &self.tenants {
+            Some(tenants) => layer.with_tenants(tenants.of_requests()),
+            None => layer,
+        }
     }
 
     /// Creates an [`OptionalToken`] layer, with the URL of the API's metadata in its challenges.
     pub fn optional_token(&self) -> OptionalToken {
-        OptionalToken::new(&self.verifier).map(|authorizer| self.word(authorizer))
+        let layer = OptionalToken::new(&self.verifier).map(|authorizer| self.word(authorizer));
+        match &self.tenants {
+            Some(tenants) => layer.with_tenants(tenants.of_requests()),
+            None => layer,
+        }
     }
 
     fn named(&self, layer: RequireScope) -> RequireScope {
         self.description.add(layer.requirement());
-        layer.map(|authorizer| self.word(authorizer))
+        let layer = layer.map(|authorizer| self.word(authorizer));
+        match &self.tenants {
+            Some(tenants) => layer.with_tenants(tenants.of_requests()),
+            None => layer,
+        }
     }
 
     /// Sets the realm and the metadata URL of a layer's challenges.
@@ -281,7 +344,7 @@ impl ProtectedResource {
     /// Pass it to axum's `Router::route_service` with [`metadata_path`](Self::metadata_path). It is
     /// a service and not a handler, so `get(…)` does not accept it.
     pub fn metadata(&self) -> ResourceMetadata {
-        ResourceMetadata::new(Arc::clone(&self.description))
+        ResourceMetadata::new(Arc::clone(&self.description), self.tenants.clone())
     }
 }
 

@@ -45,6 +45,7 @@ use crate::security_events::sender::{InvalidBearerToken, SenderRule};
 /// | another content type than `application/secevent+jwt`, or more than 64 KiB | 400, `invalid_request` |
 /// | a rejected SET | 400, with the [code](scopegate::SecurityEventError::code) of the error |
 /// | any SET, while the transmitter's keys are unavailable or the store is full | 503, `Retry-After` |
+/// | a SET whose key is unknown, if the keys were not fetched since it arrived | 503, `Retry-After` |
 /// | more than 64 requests at the same time | 503, `Retry-After` |
 /// | another method than `POST` | 405 |
 ///
@@ -160,7 +161,12 @@ where
         Box::pin(async move {
             Ok(match receiver.respond(request).await {
                 Ok(()) => accepted(),
-                Err(error) => error.into_response(),
+                Err(error) => {
+                    if matches!(error, PushError::Unauthenticated) {
+                        receiver.events.sender_rejected();
+                    }
+                    error.into_response()
+                }
             })
         })
     }

@@ -128,7 +128,7 @@ impl Pool {
     }
 
     /// Returns the ids (`jti`) of access tokens that their clients have revoked (RFC 7009), until
-    /// they expire.
+    /// 10 min after they expire: a verifier with a leeway accepts them for longer.
     pub fn revoked_token_ids(&self) -> Vec<String> {
         self.state.revoked().ids(self.state.now())
     }

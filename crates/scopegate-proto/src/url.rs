@@ -136,7 +136,8 @@ pub fn is_absolute_uri(text: &str) -> bool {
 
 /// Returns a URL without user name, password and query, because they may be secrets.
 ///
-/// The string need not be a valid URL.
+/// The string need not be a valid URL. If it lacks the host, as in `rediss://:secret`, only its
+/// scheme is shown.
 pub fn redacted(text: &str) -> String {
     let (text, query) = text.split_once('?').map_or((text, None), |(text, query)| (text, Some(query)));
     let mark = if query.is_some() { "?…" } else { "" };
@@ -144,8 +145,23 @@ pub fn redacted(text: &str) -> String {
         // The apparent host may be part of a password that contains a question mark.
         _ if query.is_some_and(|query| query.contains('@')) => "…".to_owned(),
         Some((_, host)) => format!("…@{host}{mark}"),
-        None => format!("{text}{mark}"),
+        None => match text.split_once("//") {
+            Some((scheme, rest)) if may_be_password(rest) => format!("{scheme}//…"),
+            _ => format!("{text}{mark}"),
+        },
     }
+}
+
+/// Returns whether anything but a host and a port is between `//` and the path.
+fn may_be_password(rest: &str) -> bool {
+    let authority = rest.split(['/', '#']).next().unwrap_or_default();
+    let port = match authority.strip_prefix('[').and_then(|address| address.split_once(']')) {
+        Some((_, port)) => port,
+        None if authority.starts_with(':') => return true,
+        None => authority.trim_start_matches(|part| part != ':'),
+    };
+    let is_port = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit());
+    !(port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
 }
 
 /// The reason why a URL is rejected.
@@ -307,6 +323,33 @@ mod tests {
         assert_eq!(format!("{url:?}"), r#""https://h/keys?…""#);
         assert_eq!(url.without_query(), "https://h/keys");
         assert_eq!(redacted("https://u:p@h/x?q"), "…@h/x?…");
+    }
+
+    #[test]
+    fn password_without_host_is_not_shown() {
+        for text in [
+            "rediss://:secret",
+            "rediss://user:secret",
+            "rediss://:12345",
+            "rediss://:se/secret",
+            "rediss://user:secret#f?q",
+            "rediss://[user:secret",
+            "rediss://a:b:1",
+            "rediss://user:1secret/2",
+        ] {
+            assert_eq!(redacted(text), "rediss://…", "{text}");
+        }
+        for text in [
+            "https://issuer.example:8443/a:b",
+            "http://[::1]:9400/pool",
+            "http://[::1]",
+            "redis://redis.example:99999",
+            "redis://redis.example:/",
+            "issuer.example:secret",
+            "",
+        ] {
+            assert_eq!(redacted(text), text);
+        }
     }
 
     #[test]

@@ -88,13 +88,22 @@ impl Redis {
         self
     }
 
+    pub(crate) fn database(&self) -> i64 {
+        self.url.login.db()
+    }
+
+    /// The longest time for one response.
+    pub(crate) fn response_limit(&self) -> Duration {
+        self.timeout
+    }
+
     /// The host and the port.
     pub(crate) fn address(&self) -> &str {
         &self.url.address
     }
 
-    /// How long a call of a writer may take: to connect, to send a change, and once more.
-    pub(crate) fn limit_of_call(&self) -> Duration {
+    /// How long a step of a writer may take: to connect, to send changes, and once more.
+    pub(crate) fn limit_of_step(&self) -> Duration {
         self.timeout * 2
     }
 

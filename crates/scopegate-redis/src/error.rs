@@ -66,8 +66,11 @@ impl RedisError {
             && let Some((_, first)) = errors.first()
         {
             let detail = first.details().filter(|detail| !detail.contains("args"));
+            // A long command of a client without a password is a protocol error.
+            let is_unauthenticated = detail.is_some_and(|detail| detail.contains("unauthenticated"));
             return match first.code() {
                 "NOAUTH" | "WRONGPASS" => Self::AuthenticationFailed { address },
+                "ERR" if is_unauthenticated => Self::AuthenticationFailed { address },
                 code => {
                     Self::Rejected { code: code.to_owned(), detail: Excerpt::new(detail.unwrap_or_default()) }
                 }

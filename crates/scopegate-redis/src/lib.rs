@@ -29,12 +29,13 @@
 //!
 //! - A revocation is in a snapshot and in a stream, written by one script. A new instance reads the
 //!   snapshot, so a restart forgets nothing.
-//! - Each stream entry has the next number. A reader that misses one reads the snapshot again, for
-//!   example because the stream was trimmed.
+//! - Each stream entry has the next number, and the mark of the entry before. A reader that misses
+//!   one reads the snapshot again, for example because the stream was trimmed.
 //! - If the connection fails, all entries stay in effect. The source reports it, and connects again
 //!   after a pause with jitter. [`max_feed_age`](RedisRevocations::max_feed_age) limits how long
 //!   tokens are accepted without the server.
-//! - If the server lost its data, a running instance keeps the entries that it has.
+//! - If the server lost data, also after a failover or while a snapshot is read, a running instance
+//!   keeps the entries that it has.
 //! - A malformed entry is reported with its id, and costs no other entry.
 //!
 //! The server is trusted: a program that can write to its keys can withdraw every revocation. Give

@@ -4,28 +4,29 @@
 //!
 //! | key | type | contents |
 //! | --- | --- | --- |
-//! | `{prefix}:entries` | hash | each entry as JSON, the field `generation` (which data is this) and the field `sequence` (the number of the last change) |
-//! | `{prefix}:ends` | sorted set | the entries that end, by the time at which they can be removed |
-//! | `{prefix}:stream` | stream | the last changes, each with its number |
+//! | `{prefix}:entries` | hash | each entry: the mark of its last change, a space, and JSON. The fields `generation` (which data is this), `sequence` and `mark` (the number and the mark of the last change) |
+//! | `{prefix}:ends` | sorted set | the entries that end, by their ends |
+//! | `{prefix}:stream` | stream | the last changes, each with its number, its mark, and the mark of the change before |
 
 mod change;
 mod malformed;
 mod publish;
 mod reader;
 mod snapshot;
+mod state;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scopegate::{Revocation, RevocationSource, Revocations};
+use scopegate::{FeedClaim, Revocation, RevocationSource, Revocations};
 use tokio::sync::Mutex;
 
 use crate::connection::Redis;
 use crate::connection::open::Connection;
 use crate::error::{Chain, RedisError};
 use crate::revocations::publish::Change;
-use crate::revocations::reader::Reader;
+use crate::revocations::reader::{BLOCK, Reader};
 
 /// Revocations that a fleet shares through a server. Cloning shares the writer's connection.
 ///
@@ -75,8 +76,9 @@ impl RedisRevocations {
     /// Sets how long verification continues without the server. Afterwards each token is
     /// [`Error::RevocationsUnavailable`](scopegate::Error::RevocationsUnavailable) (503).
     ///
-    /// A connected reader is never older than 1 s plus the
-    /// [`timeout`](crate::Redis::timeout). Default: no limit. Range: 5 s–30 days.
+    /// While it follows changes, a connected reader is never older than 1 s and twice the
+    /// [`timeout`](crate::Redis::timeout), so a lower limit is an error. Default: no limit. Range:
+    /// 5 s–30 days.
     #[must_use]
     pub fn max_feed_age(mut self, limit: Duration) -> Self {
         self.max_feed_age = Some(limit);
@@ -96,21 +98,24 @@ impl RedisRevocations {
     /// Loads all revocations, and follows them in a background task until the last clone of
     /// `revocations` is dropped.
     ///
-    /// They are a source of their own, named by address and prefix. Its task lives on the runtime
-    /// that this is called on.
+    /// They are a source of their own, named by address, database and prefix. Its task lives on the
+    /// runtime that this is called on.
     ///
     /// # Errors
-    /// Returns an error if they cannot be loaded now. Then they are not followed. Malformed entries
-    /// are no error: they are reported.
+    /// Returns an error if they cannot be loaded now, or within 10 min. Then they are not followed.
+    /// Malformed entries are no error: they are reported. Returns [`RedisError::NotFollowed`], and
+    /// changes nothing, if they are followed already.
     pub async fn follow(&self, revocations: &Revocations) -> Result<(), RedisError> {
         self.check()?;
         let source = self.source(revocations)?;
+        let claim = claim(&source)?;
         let mut connection = Connection::open(&self.redis).await?;
         let mut reader = Reader::new(self.redis.clone(), self.keys());
         reader.sync(&mut connection, &source).await?;
         reader.connection = Some(connection);
         // After a failure, readiness does not depend on the source.
-        start(&self.with_settings(source), reader)
+        self.start(source, claim, reader);
+        Ok(())
     }
 
     /// Follows a server that may be unreachable now. Otherwise like [`follow`](Self::follow).
@@ -120,11 +125,14 @@ impl RedisRevocations {
     /// [`max_feed_age`](Self::max_feed_age).
     ///
     /// # Errors
-    /// Returns an error for a setting, and for revocations that are followed already.
+    /// Returns an error for a setting. Returns [`RedisError::NotFollowed`], and changes nothing, for
+    /// revocations that are followed already.
     pub fn follow_lazy(&self, revocations: &Revocations) -> Result<(), RedisError> {
         self.check()?;
-        let source = self.with_settings(self.source(revocations)?);
-        start(&source, Reader::new(self.redis.clone(), self.keys()))
+        let source = self.source(revocations)?;
+        let claim = claim(&source)?;
+        self.start(source, claim, Reader::new(self.redis.clone(), self.keys()));
+        Ok(())
     }
 
     /// Publishes a revocation. Returns when the server has stored it. Each connected reader rejects
@@ -140,7 +148,7 @@ impl RedisRevocations {
         self.publish_all([revocation]).await
     }
 
-    /// Publishes revocations, 250 in each step.
+    /// Publishes revocations, 250 in each step. Other calls take turns with the steps.
     ///
     /// An empty list prepares an empty server. Readers then no longer report that it has lost its
     /// data.
@@ -159,22 +167,29 @@ impl RedisRevocations {
     /// its times are.
     ///
     /// # Errors
-    /// Returns an error as [`publish`](Self::publish) does.
+    /// Returns an error as [`publish`](Self::publish) does. It may be withdrawn then. Withdrawing
+    /// again also removes an entry that was published in between.
     pub async fn withdraw(&self, revocation: &Revocation) -> Result<(), RedisError> {
         self.write(Change::Withdraw, vec![publish::line(revocation)?]).await
     }
 
     fn source(&self, revocations: &Revocations) -> Result<RevocationSource, RedisError> {
-        let source = revocations.source(&format!("redis {} {}", self.redis.address(), self.prefix));
+        let (address, database) = (self.redis.address(), self.redis.database());
+        let source = revocations.source(&format!("redis {address}/{database} {}", self.prefix));
         source.map_err(|source| RedisError::NotStored { source })
     }
 
-    fn with_settings(&self, source: RevocationSource) -> RevocationSource {
+    /// Reads in the background.
+    fn start(&self, source: RevocationSource, claim: FeedClaim, reader: Reader) {
         let source = source.with_initial_sync();
-        match self.max_feed_age {
-            Some(limit) => source.with_max_feed_age(limit),
-            None => source,
+        if let Some(limit) = self.max_feed_age {
+            drop(source.with_max_feed_age(limit));
         }
+        let reader = Arc::new(Mutex::new(reader));
+        claim.feed(move |source| {
+            let reader = Arc::clone(&reader);
+            async move { reader.lock().await.run(&source).await.map_err(Chain) }
+        });
     }
 
     fn keys(&self) -> Keys {
@@ -193,24 +208,23 @@ impl RedisRevocations {
         if !is_prefix {
             return error("key prefix", "1 to 100 characters without braces", format!("{:?}", self.prefix));
         }
+        let Some(age) = self.max_feed_age else { return Ok(()) };
+        let found = format!("{} s", age.as_secs_f64());
         let (from, to) = (Duration::from_secs(5), Duration::from_secs(30 * 24 * 3_600));
-        match self.max_feed_age {
-            Some(age) if !(from..=to).contains(&age) => {
-                error("feed age", "5 s to 30 days", format!("{} s", age.as_secs_f64()))
-            }
-            Some(_) | None => Ok(()),
+        if !(from..=to).contains(&age) {
+            return error("feed age", "5 s to 30 days", found);
         }
+        // A read waits for changes and for its response, and then for the response to a check.
+        if age < BLOCK + 2 * self.redis.response_limit() {
+            return error("feed age", "at least 1 s and twice the timeout of Redis", found);
+        }
+        Ok(())
     }
 }
 
-/// Reads in the background.
-fn start(source: &RevocationSource, reader: Reader) -> Result<(), RedisError> {
-    let reader = Arc::new(Mutex::new(reader));
-    let attempt = move |source| {
-        let reader = Arc::clone(&reader);
-        async move { reader.lock().await.run(&source).await.map_err(Chain) }
-    };
-    source.feed(attempt).map_err(|source| RedisError::NotFollowed { source })
+/// Only one task follows a source. Nothing changes before it is claimed.
+fn claim(source: &RevocationSource) -> Result<FeedClaim, RedisError> {
+    source.claim_feed().map_err(|source| RedisError::NotFollowed { source })
 }
 
 impl fmt::Debug for RedisRevocations {
@@ -231,6 +245,10 @@ mod tests {
     #[test]
     fn settings_have_ranges() {
         let age = |seconds| shared().max_feed_age(Duration::from_secs(seconds));
+        let slow = |seconds| {
+            let redis = Redis::new("redis://127.0.0.1").unwrap().timeout(Duration::from_secs(30));
+            RedisRevocations::new(&redis).max_feed_age(Duration::from_secs(seconds))
+        };
         for (settings, valid) in [
             (shared(), true),
             (shared().key_prefix(""), false),
@@ -244,6 +262,8 @@ mod tests {
             (age(4), false),
             (age(5), true),
             (age(30 * 86_400 + 1), false),
+            (slow(60), false),
+            (slow(61), true),
         ] {
             assert_eq!(settings.check().is_ok(), valid, "{settings:?}");
         }

@@ -46,6 +46,7 @@ use crate::decision::unverified::Unverified;
 /// | `unexpected_claims` | rejected | 403 | the token is valid, and its claims do not fit the application's type |
 /// | `denied`, or a code of the application | rejected | 403 | a rule of the application denies the request |
 /// | `keys_unavailable` | undecidable | 503 | the issuer's keys are unavailable |
+/// | `issuer_unavailable` | undecidable | 503 | the application's function did not decide whether the issuer is trusted |
 /// | `revocations_unavailable` | undecidable | 503 | a source of revocations is older than its limit |
 /// | `status_unavailable` | undecidable | 503 | the token's status list is unavailable |
 /// | `introspection_unavailable` | undecidable | 503 | the issuer's introspection endpoint fails |
@@ -62,6 +63,7 @@ pub struct Decision<'a> {
     token: Option<&'a [u8]>,
     method: Option<&'static str>,
     route: Option<&'a str>,
+    host: Option<&'a str>,
     elapsed: Option<Duration>,
 }
 
@@ -128,6 +130,7 @@ impl<'a> Decision<'a> {
             token: None,
             method: None,
             route: None,
+            host: None,
             elapsed: None,
         }
     }
@@ -146,6 +149,12 @@ impl<'a> Decision<'a> {
     /// input of any length.
     pub fn with_route(self, route: &'a str) -> Self {
         Self { route: Some(route), ..self }
+    }
+
+    /// Adds the host of the request, without a user name. Layers add it to `wrong_issuer`, because the
+    /// host may select the issuers. It is untrusted: the log shows 256 characters of it, escaped.
+    pub fn with_host(self, host: &'a str) -> Self {
+        Self { host: Some(host), ..self }
     }
 
     /// Adds the token of a rejected request, for [`unverified`](Self::unverified).
@@ -212,6 +221,12 @@ impl<'a> Decision<'a> {
     /// Returns the pattern of the route, if it is known, such as `/orders/{id}`.
     pub fn route(&self) -> Option<&'a str> {
         self.route
+    }
+
+    /// Returns the host of the request as the caller sent it, if it was [added](Self::with_host). It
+    /// is **not verified**, and may have any length that a header may have.
+    pub fn host(&self) -> Option<&'a str> {
+        self.host
     }
 
     /// Returns the time from the arrival of the request to the decision, or `None` if it was not

@@ -65,7 +65,7 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 25] = [
+const RESERVED: [&str; 26] = [
     "accepted",
     "no_token",
     "no_credentials",
@@ -87,6 +87,7 @@ const RESERVED: [&str; 25] = [
     "insufficient_scope",
     "unexpected_claims",
     "keys_unavailable",
+    "issuer_unavailable",
     "revocations_unavailable",
     "status_unavailable",
     "introspection_unavailable",

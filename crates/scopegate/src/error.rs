@@ -205,6 +205,7 @@ pub enum Error {
 /// | `UnexpectedClaims` | 403 | the application's author: the type or the issuer's configuration is wrong |
 /// | `Denied` | 403 | a rule of the application decided |
 /// | `Unavailable` | 503 | the operator: the issuer's keys are unavailable |
+/// | `IssuerUnavailable` | 503 | the operator: it is unknown whether the issuer is trusted |
 /// | `RevocationsUnavailable` | 503 | the operator: a source of revocations is too old |
 /// | `StatusUnavailable` | 503 | the operator: a status list is unavailable |
 /// | `IntrospectionUnavailable` | 503 | the operator: an introspection endpoint fails |
@@ -246,6 +247,9 @@ pub enum ErrorKind {
     Denied,
     /// The token could not be verified, because the issuer's keys are unavailable.
     Unavailable,
+    /// The token could not be verified, because the application's function did not decide whether
+    /// its issuer is trusted.
+    IssuerUnavailable,
     /// The token could not be verified, because a source of revocations is older than its limit.
     RevocationsUnavailable,
     /// The token could not be verified, because its status list is unavailable.
@@ -274,6 +278,7 @@ impl ErrorKind {
             Self::UnexpectedClaims => "unexpected_claims",
             Self::Denied => "denied",
             Self::Unavailable => "keys_unavailable",
+            Self::IssuerUnavailable => "issuer_unavailable",
             Self::Revoked => "revoked",
             Self::RevocationsUnavailable => "revocations_unavailable",
             Self::InvalidStatus => "invalid_status",
@@ -289,6 +294,7 @@ impl ErrorKind {
         match self {
             Self::InsufficientScope | Self::UnexpectedClaims | Self::Denied => 403,
             Self::Unavailable
+            | Self::IssuerUnavailable
             | Self::RevocationsUnavailable
             | Self::StatusUnavailable
             | Self::IntrospectionUnavailable => 503,
@@ -351,7 +357,8 @@ impl Error {
             Self::InsufficientScope { .. } => ErrorKind::InsufficientScope,
             Self::UnexpectedClaims { .. } => ErrorKind::UnexpectedClaims,
             Self::Denied(_) => ErrorKind::Denied,
-            Self::KeysUnavailable { .. } | Self::IssuerUnavailable { .. } => ErrorKind::Unavailable,
+            Self::KeysUnavailable { .. } => ErrorKind::Unavailable,
+            Self::IssuerUnavailable { .. } => ErrorKind::IssuerUnavailable,
         }
     }
 }
@@ -478,6 +485,10 @@ impl fmt::Display for Error {
             }
             Self::IntrospectionMisconfigured { issuer } => {
                 write!(f, "introspection at {issuer} rejects the credentials of this API")
+            }
+            Self::WrongIssuer { by, expected, found, .. } if expected.is_empty() => {
+                let found = found.as_deref().unwrap_or("none");
+                write!(f, "this request accepts no {by}, found a token of {found}")
             }
             Self::WrongIssuer { by, expected, found, .. } => {
                 let (expected, found) = (Listed(expected), found.as_deref().unwrap_or("none"));

@@ -22,15 +22,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_proto::client_auth::{Authenticator, ClientAuthentication};
-use scopegate_proto::clock::Clock;
 use scopegate_proto::url::SecureUrl;
-use tokio::runtime::Handle;
 
 use crate::error::config::ConfigError;
 use crate::introspection::budget::UnseenTokens;
 use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;
-use crate::introspection::introspector::{Introspector, Settings};
+use crate::introspection::introspector::{Caller, Introspector, Settings};
 use crate::keys::fetch::authorization::FetchAuthorization;
 use crate::keys::fetch::transport::Transport;
 
@@ -205,11 +203,8 @@ impl Introspection {
     /// Creates the introspector of an issuer.
     pub(crate) fn introspector(
         &self,
-        issuer: &Arc<str>,
-        leeway: Duration,
+        caller: Caller,
         transport: &Transport,
-        clock: Arc<dyn Clock>,
-        runtime: Handle,
     ) -> Result<Arc<Introspector>, ConfigError> {
         let credentials = self.check()?;
         let client = match &credentials {
@@ -218,10 +213,11 @@ impl Introspection {
         };
         let http = transport.client_for_secrets(&self.url, self.time_limit, client);
         let http = http.map_err(|error| ConfigError::HttpClient { source: error.into() })?;
-        let endpoint = Endpoint { http, url: self.url.clone(), credentials, audience: Arc::clone(issuer) };
+        let audience = Arc::clone(&caller.issuer);
+        let endpoint = Endpoint { http, url: self.url.clone(), credentials, audience };
         let settings =
-            Settings { lifetimes: self.lifetimes, unseen: self.unseen, time_limit: self.time_limit, leeway };
-        Ok(Introspector::new(endpoint, settings, clock, runtime))
+            Settings { lifetimes: self.lifetimes, unseen: self.unseen, time_limit: self.time_limit };
+        Ok(Introspector::new(endpoint, settings, caller))
     }
 }
 

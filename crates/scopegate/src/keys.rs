@@ -17,6 +17,8 @@ pub(crate) mod refresh;
 pub(crate) mod set;
 pub(crate) mod source;
 pub(crate) mod standing;
+#[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "without an HTTP client, nothing is fetched"))]
+pub(crate) mod users;
 pub(crate) mod verifying_key;
 
 use std::sync::Arc;

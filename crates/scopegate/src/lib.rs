@@ -108,17 +108,23 @@
 //! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | look-ups in the token cache, including invalid tokens |
 //! | `scopegate_cache_evictions_total` | | evicted tokens. If there are many, increase [`cache_capacity`](VerifierBuilder::cache_capacity) |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
-//! | `scopegate_keys_fetched_timestamp_seconds` | `issuer` | a gauge: the time at which the current keys were requested, in seconds since 1970 |
+//! | `scopegate_keys_fetched_timestamp_seconds` | `issuer`, without `other` | a gauge: the time at which the current keys were requested, in seconds since 1970. `NaN` when the issuer is no longer trusted |
 //! | `scopegate_issuer_resolutions_total` | `outcome`: `trusted`, `unknown`, `failed` | calls of the [resolver of issuers](Issuers) |
+//! | `scopegate_issuer_queue_full_total` | | tokens that are rejected because too many issuers wait for a call of the resolver |
+//! | `scopegate_issuer_changes_total` | `change`: `trusted`, `replaced`, `distrusted`, `withdrawn`, `evicted`, `unused`, `lapsed` | changes of the trusted issuers while the verifier runs |
+//! | `scopegate_trusted_issuers` | `origin`: `application`, `resolver` | a gauge: trusted issuers, of the verifier that changed last |
 //! | `scopegate_revocations` | | a gauge: stored entries, of the store that changed last |
 //! | `scopegate_revocations_not_stored_total` | `source` | revocations that a full store rejected. Their tokens are accepted |
 //! | `scopegate_revocation_syncs_total` | `source`; `outcome`: `ok`, `failed` | attempts to read a source of revocations |
 //! | `scopegate_revocations_synced_timestamp_seconds` | `source` | a gauge: when the source was last complete and current, in seconds since 1970 |
 //! | `scopegate_revocations_malformed` | `source` | a gauge: malformed entries |
-//! | `scopegate_security_events_total` | `outcome`: `applied`, `ignored`, `repeated`, `unavailable`, or a [code](SecurityEventError::code) | received security events |
+//! | `scopegate_security_events_total` | `outcome`: `applied`, `ignored`, `repeated`, `unavailable`, `authentication_failed`, or a [code](SecurityEventError::code) | received security events |
 //! | `scopegate_status_list_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of [status lists](StatusList) |
 //! | `scopegate_introspections_total` | `issuer`; `outcome`: `active`, `rejected`, `failed`, `misconfigured`, `stale` | calls of [introspection endpoints](Introspection); with `stale`, requests that an old result accepted |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
+//!
+//! The label `issuer` has the issuers that were given to the builder, and transmitters of security
+//! events. Issuers that are trusted later share the value `other`.
 //!
 //! # Not supported
 //!
@@ -158,6 +164,7 @@ mod token;
 mod serialize;
 mod resource_identifier;
 mod sharded_arc;
+mod log_limit;
 mod metrics;
 mod error;
 mod denied;
@@ -196,6 +203,7 @@ pub use keys::refresh::outcome::RefreshOutcome;
 pub use resource_identifier::ResourceIdentifier;
 pub use revocation::error::RevocationError;
 pub use revocation::feed::WeakRevocationSource;
+pub use revocation::feed::claim::FeedClaim;
 pub use revocation::file::RevocationFile;
 pub use revocation::line::InvalidRevocation;
 pub use revocation::replacement::RevocationReplacement;

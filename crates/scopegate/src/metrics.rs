@@ -1,26 +1,40 @@
 //! Metrics through the `metrics` facade. Without the feature, these functions do nothing.
 //!
 //! The crate's page lists names and labels. Labels come from the configuration and from fixed
-//! lists, never from a token.
+//! lists, never from a token. An issuer that is trusted while the verifier runs has no label of its
+//! own, because a token may have named it.
+
+pub(crate) mod issuer_label;
+#[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "without an HTTP client, nothing is fetched"))]
+pub(crate) mod keys_in_use;
 
 use std::time::SystemTime;
 #[cfg(feature = "metrics")]
 use std::time::UNIX_EPOCH;
 
 use crate::error::Error;
+#[cfg(feature = "fetch")]
+use crate::metrics::issuer_label::IssuerLabel;
+use crate::metrics::issuer_label::LabelledIssuers;
 
-/// Counts a verification, and an unknown key if that is its error.
-pub(crate) fn verified(error: Option<&Error>) {
+/// Counts a verification that accepts a token.
+pub(crate) fn accepted() {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_verifications_total", "outcome" => "accepted").increment(1);
+}
+
+/// Counts a verification that accepts no token, and an unknown key if that is its error.
+pub(crate) fn rejected(error: &Error, issuers: &LabelledIssuers) {
     #[cfg(feature = "metrics")]
     {
-        let outcome = error.map_or("accepted", |error| error.kind().as_str());
-        metrics::counter!("scopegate_verifications_total", "outcome" => outcome).increment(1);
-        if let Some(Error::UnknownKey { issuer, .. }) = error {
-            metrics::counter!("scopegate_unknown_keys_total", "issuer" => issuer.clone()).increment(1);
+        metrics::counter!("scopegate_verifications_total", "outcome" => error.kind().as_str()).increment(1);
+        if let Error::UnknownKey { issuer, .. } = error {
+            let issuer = issuers.label(issuer).as_str().to_owned();
+            metrics::counter!("scopegate_unknown_keys_total", "issuer" => issuer).increment(1);
         }
     }
     #[cfg(not(feature = "metrics"))]
-    let _ = error;
+    let _ = (error, issuers);
 }
 
 /// Counts a decision about a request.
@@ -32,14 +46,16 @@ pub(crate) fn decided(verdict: &'static str, reason: &'static str) {
     let _ = (verdict, reason);
 }
 
-/// Records a successful fetch of a key set, and the time of its request.
+/// Records a successful fetch of a key set for the issuers with this label, and the time of its
+/// request.
 #[cfg(feature = "fetch")]
-pub(crate) fn fetched(issuer: &str, at: SystemTime) {
+pub(crate) fn fetched(issuer: &IssuerLabel, at: SystemTime) {
     #[cfg(feature = "metrics")]
     {
-        let issuer = issuer.to_owned();
-        metrics::gauge!("scopegate_keys_fetched_timestamp_seconds", "issuer" => issuer.clone())
-            .set(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
+        if let Some(name) = issuer.name() {
+            keys_in_use::keys_fetched(name, at);
+        }
+        let issuer = issuer.as_str().to_owned();
         metrics::counter!("scopegate_key_fetches_total", "issuer" => issuer, "outcome" => "ok").increment(1);
     }
     #[cfg(not(feature = "metrics"))]
@@ -48,21 +64,24 @@ pub(crate) fn fetched(issuer: &str, at: SystemTime) {
 
 /// Counts a failed fetch.
 #[cfg(feature = "fetch")]
-pub(crate) fn not_fetched(issuer: &str) {
+pub(crate) fn not_fetched(issuer: &IssuerLabel) {
     #[cfg(feature = "metrics")]
-    metrics::counter!("scopegate_key_fetches_total", "issuer" => issuer.to_owned(), "outcome" => "failed")
-        .increment(1);
+    {
+        let issuer = issuer.as_str().to_owned();
+        metrics::counter!("scopegate_key_fetches_total", "issuer" => issuer, "outcome" => "failed")
+            .increment(1);
+    }
     #[cfg(not(feature = "metrics"))]
     let _ = issuer;
 }
 
 /// Counts a fetch of a status list.
 #[cfg(feature = "fetch")]
-pub(crate) fn status_list_fetched(issuer: &str, succeeded: bool) {
+pub(crate) fn status_list_fetched(issuer: &IssuerLabel, succeeded: bool) {
     #[cfg(feature = "metrics")]
     {
-        let outcome = if succeeded { "ok" } else { "failed" };
-        metrics::counter!("scopegate_status_list_fetches_total", "issuer" => issuer.to_owned(), "outcome" => outcome)
+        let (issuer, outcome) = (issuer.as_str().to_owned(), if succeeded { "ok" } else { "failed" });
+        metrics::counter!("scopegate_status_list_fetches_total", "issuer" => issuer, "outcome" => outcome)
             .increment(1);
     }
     #[cfg(not(feature = "metrics"))]
@@ -71,9 +90,9 @@ pub(crate) fn status_list_fetched(issuer: &str, succeeded: bool) {
 
 /// Counts a call of an introspection endpoint, or a request that a stale result accepted.
 #[cfg(feature = "fetch")]
-pub(crate) fn introspected(issuer: &str, outcome: &'static str) {
+pub(crate) fn introspected(issuer: &IssuerLabel, outcome: &'static str) {
     #[cfg(feature = "metrics")]
-    metrics::counter!("scopegate_introspections_total", "issuer" => issuer.to_owned(), "outcome" => outcome)
+    metrics::counter!("scopegate_introspections_total", "issuer" => issuer.as_str().to_owned(), "outcome" => outcome)
         .increment(1);
     #[cfg(not(feature = "metrics"))]
     let _ = (issuer, outcome);
@@ -86,6 +105,30 @@ pub(crate) fn resolved(outcome: &'static str) {
     metrics::counter!("scopegate_issuer_resolutions_total", "outcome" => outcome).increment(1);
     #[cfg(not(feature = "metrics"))]
     let _ = outcome;
+}
+
+/// Counts a token whose issuer is not requested, because the queue of a resolver is full.
+#[cfg(feature = "fetch")]
+pub(crate) fn resolver_queue_full() {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_issuer_queue_full_total").increment(1);
+}
+
+/// Counts a change of the trusted issuers while the verifier runs.
+pub(crate) fn issuers_changed(change: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_issuer_changes_total", "change" => change).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = change;
+}
+
+/// Sets the number of trusted issuers, by their origin.
+pub(crate) fn trusted_issuers(origin: &'static str, count: usize) {
+    #[cfg(feature = "metrics")]
+    #[allow(clippy::cast_precision_loss, reason = "each takes kilobytes, so there are fewer than 2⁵²")]
+    metrics::gauge!("scopegate_trusted_issuers", "origin" => origin).set(count as f64);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (origin, count);
 }
 
 /// Counts a look-up in the token cache.

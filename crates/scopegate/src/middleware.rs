@@ -93,3 +93,20 @@ pub fn select_issuers<S: AsRef<str>>(
 ) -> Result<Vec<String>, ConfigError> {
     verifier.select_issuers(names)
 }
+
+/// Like [`select_issuers`], but also accepts names for which the verifier's
+/// [resolver](crate::VerifierBuilder::trust_dynamic) may be called. The resolver is not called: only
+/// its [filter](crate::Issuers::filter) and the rule of
+/// [`cognito_pools`](crate::Issuers::cognito_pools) decide.
+///
+/// Take the names from your list of tenants, and never from a request.
+///
+/// # Errors
+/// Returns the errors of [`select_issuers`]. It is [`ConfigError::UntrustedIssuer`] if the filter
+/// panics.
+pub fn select_resolvable_issuers<S: AsRef<str>>(
+    verifier: &Verifier,
+    names: impl IntoIterator<Item = S>,
+) -> Result<Vec<String>, ConfigError> {
+    verifier.select_resolvable_issuers(names)
+}

@@ -6,7 +6,7 @@ pub(crate) mod digest;
 pub(crate) mod error;
 pub(crate) mod feed;
 pub(crate) mod file;
-mod freshness;
+pub(crate) mod freshness;
 pub(crate) mod issuers;
 pub(crate) mod kind;
 pub(crate) mod line;

@@ -14,8 +14,11 @@ pub(crate) mod transmitter;
 
 use std::fmt;
 use std::sync::Arc;
+#[cfg(feature = "fetch")]
+use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
+use tokio::time::Instant;
 
 #[cfg(feature = "fetch")]
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
@@ -30,6 +33,9 @@ use crate::verifier::Verifier;
 ///
 /// Give it SETs that a transmitter pushes (RFC 8935): `scopegate-axum` has a service for them. Or
 /// let it [poll](crate::Transmitter::poll_endpoint) the transmitter (RFC 8936).
+///
+/// Each transmitter is a source of revocations. When the last clone is dropped, its source has
+/// [failed](crate::RevocationSource::failed): it is logged, and the status shows it.
 ///
 /// ```
 /// use scopegate::{Issuer, Revocations, SecurityEvents, Transmitter, Verifier};
@@ -80,13 +86,19 @@ use crate::verifier::Verifier;
 /// | `credential-change` with `revoke`, `update` or `delete` | the tokens of the user that were issued up to the event |
 ///
 /// Other events have no effect. The time of an event is its `event_timestamp`, or else the SET's
-/// `toe`, or else its `iat`.
+/// `toe`, or else its `iat`. If the time is after `iat`, `iat` is used, and it is logged: the time
+/// may be in milliseconds.
 ///
-/// The subject is the SET's `sub_id` (RFC 9493), or the event's `subject`. Its format may be
-/// `iss_sub`, `opaque`, or a complex subject with a `user` and a `session` of these formats. An
-/// event about an `opaque` session revokes by session and by subject, because the format does not
-/// tell which one it is. If a complex subject names a user and a session, both are revoked, because
-/// tokens may have no `sid`. Other formats, such as `email`, have no effect, and are logged.
+/// The subject is the SET's `sub_id` (RFC 9493), or the event's `subject`. It may be a complex
+/// subject with a `user` and a `session`. The formats are
+///
+/// - `iss_sub`: the user, also as a `session`;
+/// - `jwt_id`: the one token with this `jti`;
+/// - `opaque`: the user or the session. If it is neither a `user` nor a `session`, both are revoked;
+/// - `aliases`: each of its identifiers that has one of these formats and a permitted issuer.
+///
+/// If a complex subject names a user and a session, both are revoked, because tokens may have no
+/// `sid`. Other formats, such as `email`, have no effect, and are logged.
 #[derive(Clone)]
 #[must_use = "transmitters are polled until it is dropped"]
 pub struct SecurityEvents(Arc<Running>);
@@ -128,7 +140,9 @@ impl SecurityEvents {
     /// this returns.
     ///
     /// If the transmitter's key is unknown, it waits for a fetch, as
-    /// [`Verifier::verify_or_refresh`](crate::Verifier::verify_or_refresh) does.
+    /// [`Verifier::verify_or_refresh`](crate::Verifier::verify_or_refresh) does. During the cooldown
+    /// of unknown keys, there is no fetch. Then the transmitter should send the SET again:
+    /// [`UnconfirmedKey`](SecurityEventError::UnconfirmedKey).
     ///
     /// # Errors
     /// Returns a [`SecurityEventError`] with a code of RFC 8935. Nothing was revoked then, or in
@@ -137,7 +151,23 @@ impl SecurityEvents {
     /// # Panics
     /// Panics if it has to wait outside of a Tokio runtime, or on a runtime without timers.
     pub async fn receive(&self, set: impl AsRef<[u8]>) -> Result<Received, SecurityEventError> {
-        self.0.receiver.receive(set.as_ref()).await
+        let receiver = &self.0.receiver;
+        let result = receiver.receive(set.as_ref(), Instant::now()).await;
+        result.inspect_err(|error| receiver.report_pushed(error))
+    }
+
+    /// Counts and logs a request whose sender is not authenticated. Call it in an endpoint of your
+    /// own; the one of `scopegate-axum` does.
+    ///
+    /// The outcome of the metric is `authentication_failed`. A warning is logged once in 10 s, and
+    /// further requests at `DEBUG`.
+    pub fn sender_rejected(&self) {
+        metrics::security_event("authentication_failed");
+        if self.0.receiver.may_warn_of_sender() {
+            tracing::warn!("security event rejected, its sender has no accepted bearer token");
+        } else {
+            tracing::debug!("security event rejected, its sender has no accepted bearer token");
+        }
     }
 }
 
@@ -166,10 +196,20 @@ fn report_received(transmitter: &str, id: &str, received: Received) {
 }
 
 /// Reports a SET that is not accepted.
-fn report_error(error: &SecurityEventError) {
+fn report_error(error: &SecurityEventError, may_warn: bool) {
     let outcome = if error.retry_after().is_some() { "unavailable" } else { error.code() };
     metrics::security_event(outcome);
-    tracing::warn!(outcome, %error, "security event rejected");
+    if may_warn {
+        tracing::warn!(outcome, %error, "security event rejected");
+    } else {
+        tracing::debug!(outcome, %error, "security event rejected");
+    }
+}
+
+/// Reports a polled SET that waits for a key.
+#[cfg(feature = "fetch")]
+fn report_held(error: &SecurityEventError, period: Duration) {
+    tracing::warn!(%error, held_for = period.as_secs(), "security event waits for its key");
 }
 
 impl fmt::Debug for SecurityEvents {

@@ -31,7 +31,7 @@ pub struct Status {
     resolver: Option<ResolverStatus>,
 }
 
-/// The status of a [resolver of issuers](crate::VerifierBuilder::trust_dynamic).
+/// The status of the [resolvers of issuers](crate::VerifierBuilder::trust_dynamic), all together.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResolverStatus {
@@ -45,6 +45,19 @@ pub struct ResolverStatus {
     pub failed_calls: u64,
     /// The number of issuers that were dropped because there were more than the limit.
     pub evicted_issuers: u64,
+}
+
+impl ResolverStatus {
+    #[cfg(feature = "fetch")]
+    pub(crate) fn plus(self, other: &Self) -> Self {
+        Self {
+            live_issuers: self.live_issuers + other.live_issuers,
+            pending_calls: self.pending_calls + other.pending_calls,
+            calls: self.calls + other.calls,
+            failed_calls: self.failed_calls + other.failed_calls,
+            evicted_issuers: self.evicted_issuers + other.evicted_issuers,
+        }
+    }
 }
 
 /// The state of one issuer's keys.
@@ -162,7 +175,7 @@ impl Status {
         self.revocations.as_ref()
     }
 
-    /// Returns the status of the resolver of issuers, or `None` if the verifier has none.
+    /// Returns the status of the resolvers of issuers, or `None` if the verifier has none.
     ///
     /// Its issuers are not among [`issuers`](Self::issuers) and don't count for
     /// [`is_ready`](Self::is_ready), because a tenant must not make the service unready. For one of

@@ -11,6 +11,9 @@ pub(crate) mod error;
 mod fetch;
 pub(crate) mod list;
 pub(crate) mod lists;
+mod memory;
+mod newest;
+mod snapshot;
 pub(crate) mod task;
 pub(crate) mod token_status;
 
@@ -51,6 +54,12 @@ use crate::error::config::ConfigError;
 /// - If a list cannot be renewed, it stays in use until its `exp`, and at most for
 ///   [`max_stale`](Self::max_stale). From then on, its tokens are
 ///   [`Error::StatusUnavailable`](crate::Error::StatusUnavailable) (503).
+/// - A list whose `iat` is earlier than before is rejected, because an attacker may replay it. This
+///   counts as a failed fetch. A restart, or new rules for the issuer, forget the earlier `iat`.
+/// - If the issuer no longer publishes the key that signed a list, the list is fetched again. If that
+///   brings no valid list, it ends 5 min later.
+/// - After a successful fetch, a list is not fetched for 5 s. At most 4 lists of an issuer are fetched
+///   at the same time.
 /// - Lists are fetched from configured [origins](Self::origin) only, by `https` or from a loopback
 ///   address. Up to three redirects within the origin are followed.
 ///
@@ -63,8 +72,10 @@ use crate::error::config::ConfigError;
 /// # Limits
 ///
 /// A list has at most 2 MiB on the wire and 4 MiB once inflated: 32 million tokens with one bit
-/// each. All lists of a verifier have at most 256 MiB. Each issuer has at most
-/// [`max_lists`](Self::max_lists).
+/// each. The lists of an issuer have at most 64 MiB, and all lists of a verifier 256 MiB. If a list
+/// has no room, its tokens are [`Error::StatusUnavailable`](crate::Error::StatusUnavailable). Each
+/// issuer has at most [`max_lists`](Self::max_lists). When the trust in an issuer ends, its lists
+/// return their memory at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "rules apply to an issuer: Issuer::status_list"]
 pub struct StatusList {
@@ -141,13 +152,20 @@ impl StatusList {
     /// Sets how long a list is used after its last successful fetch. Default: 24 h.
     /// Range: 1 min–30 days.
     ///
+    /// For a list without `exp`, the limit counts from its `iat`, and an older list is rejected. If
+    /// the issuer signs its lists rarely, it should set `exp`.
+    ///
     /// The list's `exp` may end it earlier. A shorter limit bounds how long an attacker who cuts
     /// the connection to the issuer can use a revoked token. The renewal period is at most half of
-    /// it. An older list whose `exp` has not passed is accepted if the server sends it, so an
-    /// issuer should set a short `exp`.
+    /// it. After a restart, an older list whose `exp` has not passed is accepted if the server sends
+    /// it, so an issuer should set a short `exp`.
     pub fn max_stale(mut self, limit: Duration) -> Self {
         self.max_stale = limit;
         self
+    }
+
+    pub(crate) fn origins_mut(&mut self) -> &mut Vec<String> {
+        &mut self.origins
     }
 
     /// Checks the settings, for an issuer with this name.

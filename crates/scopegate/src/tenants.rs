@@ -8,15 +8,12 @@ pub(crate) mod template;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use scopegate_proto::excerpt::Excerpt;
 
+use crate::log_limit::LogLimit;
 use crate::tenants::list::TenantList;
-
-/// Minimum time between two warnings, because an attacker can name any tenant.
-const WARN_EVERY: Duration = Duration::from_secs(10);
 
 /// The rule that decides which tenants are trusted, for
 /// [`Issuer::entra_multi_tenant`](crate::Issuer::entra_multi_tenant) and
@@ -37,12 +34,21 @@ enum Rule {
 
 struct Predicate {
     accepts: Box<dyn Fn(&str) -> bool + Send + Sync>,
-    warned_at: Mutex<Option<Instant>>,
+    /// An attacker can name any tenant.
+    warnings: LogLimit,
 }
 
 /// The rule has panicked, so it is unknown whether the tenant is trusted.
 #[derive(Debug)]
 pub(crate) struct Undecided;
+
+impl fmt::Display for Undecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the rule for tenants has panicked")
+    }
+}
+
+impl std::error::Error for Undecided {}
 
 impl Tenants {
     /// Trusts **every tenant of the provider**.
@@ -65,7 +71,7 @@ impl Tenants {
     /// be cheap and must not block: keep its data in memory. If it panics, the token is rejected with
     /// [`Error::IssuerUnavailable`](crate::Error::IssuerUnavailable) (503).
     pub fn allow_if(accepts: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        let predicate = Predicate { accepts: Box::new(accepts), warned_at: Mutex::new(None) };
+        let predicate = Predicate { accepts: Box::new(accepts), warnings: LogLimit::new(1) };
         Self(Rule::Accepted(Arc::new(predicate)))
     }
 
@@ -75,6 +81,17 @@ impl Tenants {
             Rule::Listed(list) => Ok(list.contains(tenant)),
             Rule::Any => Ok(true),
             Rule::Accepted(predicate) => predicate.accepts(tenant),
+        }
+    }
+
+    /// Removes a tenant from the list. Returns whether it was trusted, or the name of the rule as an
+    /// error: a rule that is no list cannot be changed, and may accept the tenant.
+    pub(crate) fn distrust(&self, tenant: &str) -> Result<bool, &'static str> {
+        match (&self.0, self.trust(tenant)) {
+            (Rule::Listed(list), _) => Ok(list.remove(tenant)),
+            (Rule::Accepted(_), Ok(false)) => Ok(false),
+            (Rule::Accepted(_), _) => Err("Tenants::allow_if"),
+            (Rule::Any, _) => Err("Tenants::allow_any"),
         }
     }
 }
@@ -88,10 +105,7 @@ impl Predicate {
     }
 
     fn warn(&self, tenant: &str) {
-        let mut warned_at = self.warned_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if warned_at.is_none_or(|at| now >= at + WARN_EVERY) {
-            *warned_at = Some(now);
+        if self.warnings.allows_one() {
             let tenant = Excerpt::new(tenant);
             tracing::warn!(%tenant, reason = "the function has panicked", "tenant not decided");
         }

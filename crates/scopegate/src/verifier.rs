@@ -4,6 +4,7 @@
 //! its concept.
 
 pub(crate) mod builder;
+mod changes;
 pub(crate) mod hooks;
 pub(crate) mod key_wait;
 #[cfg(feature = "fetch")]
@@ -183,7 +184,19 @@ impl Verifier {
     /// Returns an [`Error`] for the first check that fails. It has the expected and the found
     /// value.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Claims, Error> {
-        let result = match self.verify_inner(token.as_ref(), OverdueKeys::Use) {
+        self.decide(self.verify_now(token.as_ref())).map_err(|rejected| rejected.error)
+    }
+
+    /// Verifies a token with the keys and the lists as they are.
+    #[inline]
+    fn verify_now(&self, token: &[u8]) -> Result<Claims, Error> {
+        self.without_waiting(self.verify_inner(token, OverdueKeys::Use))
+    }
+
+    /// Returns the error of a verification that does not wait.
+    #[inline]
+    fn without_waiting(&self, verified: Result<Claims, NotAccepted>) -> Result<Claims, Error> {
+        match verified {
             Ok(claims) => Ok(claims),
             Err(NotAccepted::Rejected(error)) => Err(error),
             Err(NotAccepted::Waits(waits, _)) => Err(waits.error()),
@@ -191,8 +204,7 @@ impl Verifier {
             Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
             #[cfg(feature = "fetch")]
             Err(NotAccepted::Introspecting(introspecting)) => Err(introspecting.error()),
-        };
-        self.decide(result).map_err(|rejected| rejected.error)
+        }
     }
 
     /// Like [`verify`](Self::verify), but first waits for a due or running JWKS fetch if the token
@@ -251,13 +263,13 @@ impl Verifier {
             },
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) if self.waits_for_status(&claims) => {
-                return Attempt::Pending(PendingVerification::for_status(self, claims));
+                return Attempt::Pending(PendingVerification::for_status(self, token, claims));
             }
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
             #[cfg(feature = "fetch")]
             Err(NotAccepted::Introspecting(introspecting)) => {
-                return Attempt::Pending(PendingVerification::for_introspection(self, introspecting));
+                return Attempt::Pending(PendingVerification::for_introspection(self, token, introspecting));
             }
         };
         Attempt::Done(self.decide(result))
@@ -271,14 +283,14 @@ impl Verifier {
         let rejected = match not_revoked {
             Ok(claims) => match hooks.check(&claims) {
                 Ok(()) => {
-                    metrics::verified(None);
+                    metrics::accepted();
                     return Ok(claims);
                 }
                 Err(denied) => Rejected { error: denied.into(), claims: Some(claims) },
             },
             Err(error) => Rejected { error, claims: None },
         };
-        metrics::verified(Some(&rejected.error));
+        metrics::rejected(&rejected.error, self.trusted().labelled());
         Err(rejected)
     }
 
@@ -376,7 +388,14 @@ impl Verifier {
         &self,
         names: impl IntoIterator<Item = S>,
     ) -> Result<Vec<String>, ConfigError> {
-        self.trusted().snapshot().select(names)
+        self.trusted().snapshot().select(names, |_| false)
+    }
+
+    pub(crate) fn select_resolvable_issuers<S: AsRef<str>>(
+        &self,
+        names: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<String>, ConfigError> {
+        self.trusted().snapshot().select(names, |name| self.trusted().may_resolve(name))
     }
 
     pub(crate) fn is_same(&self, other: &Self) -> bool {
@@ -472,19 +491,17 @@ impl Verifier {
     /// Returns the issuer that the payload names, if it is trusted now. Otherwise requests it from
     /// the resolver.
     fn issuer_of(&self, payload: &JsonObject<'_>, now: NumericDate) -> Result<Arc<TrustedIssuer>, Undecided> {
-        match self.trusted().get(payload, now) {
-            Some(issuer) => match issuer.trusts_tenant() {
-                Ok(true) => Ok(issuer),
-                Ok(false) => Err(self.trusted().snapshot().unknown_issuer(payload).into()),
-                Err(tenants::Undecided) => {
-                    let found = Excerpt::identifier(issuer.name());
-                    Err(Error::IssuerUnavailable { found, retry_after: UNDECIDED_TENANT_PAUSE }.into())
-                }
-            },
-            #[cfg(feature = "fetch")]
-            None => self.trusted().ask(payload, now),
-            #[cfg(not(feature = "fetch"))]
-            None => Err(self.trusted().snapshot().unknown_issuer(payload).into()),
+        let issuer = match self.trusted().get(payload, now) {
+            Some(issuer) => issuer,
+            None => self.trusted().ask(payload, now)?,
+        };
+        match issuer.trusts_tenant() {
+            Ok(true) => Ok(issuer),
+            Ok(false) => Err(self.trusted().snapshot().unknown_issuer(payload).into()),
+            Err(tenants::Undecided) => {
+                let found = Excerpt::identifier(issuer.name());
+                Err(Error::IssuerUnavailable { found, retry_after: UNDECIDED_TENANT_PAUSE }.into())
+            }
         }
     }
 

@@ -14,22 +14,29 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use scopegate_axum::Decision;
-use tokio::sync::mpsc::{self, OwnedPermit, Sender};
+use tokio::sync::mpsc::{self, Sender};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::audit::file::AuditFile;
 use crate::audit::writer::Writer;
 
-/// A record of an ordinary request has about 400 bytes, so a full queue takes 400 KB.
+/// The queued lines at which the queue is full. A line of an ordinary request has about 400 bytes, so
+/// it takes 400 KB.
 const QUEUED: usize = 1_024;
+
+/// Further lines, for requests that were admitted before the queue was full. A request that takes
+/// long holds no room: its line comes at its end.
+const ADMITTED: usize = 15 * 1_024;
 
 /// The treatment of requests while the audit file cannot be written, or is too slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenFull {
     /// The request is served. Its record is lost, and the next line has the number of losses.
     CountLosses,
-    /// The request is rejected with 503 before its token is verified. No record is lost.
+    /// The request is rejected with 503 before its token is verified. Requests that were admitted
+    /// earlier are served, and the queue has room for 15,360 further lines of theirs. A line beyond
+    /// that is lost and counted.
     RejectRequests,
 }
 
@@ -44,7 +51,7 @@ pub struct Audit {
 /// The numbers that requests and the writer share.
 #[derive(Debug, Default)]
 struct State {
-    /// Records that found no room, since the last line.
+    /// Lines that found no room, since the last line.
     lost: AtomicU64,
     /// Requests that were rejected with 503, since the last line.
     turned_away: AtomicU64,
@@ -66,7 +73,10 @@ impl Audit {
     /// # Errors
     /// Returns an error if the file cannot be opened, or the thread cannot be started.
     pub fn open(path: impl Into<PathBuf>, when_full: WhenFull) -> io::Result<Self> {
-        let (queue, messages) = mpsc::channel(QUEUED);
+        let (queue, messages) = mpsc::channel(match when_full {
+            WhenFull::CountLosses => QUEUED,
+            WhenFull::RejectRequests => QUEUED + ADMITTED,
+        });
         let state = Arc::<State>::default();
         let writer = Writer::new(AuditFile::open(path.into())?, messages, Arc::clone(&state));
         std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run())?;
@@ -78,12 +88,8 @@ impl Audit {
     pub fn observer(&self) -> impl Fn(&Decision<'_>) + Send + Sync + 'static {
         let audit = self.clone();
         move |decision| {
-            let request = request::current();
-            let line = record::line(decision, request.id.as_deref());
-            match request.room {
-                Some(room) => drop(room.send(Message::Line(line))),
-                None => audit.send(line),
-            }
+            let id = request::id();
+            audit.send(record::line(decision, id.as_deref()));
         }
     }
 
@@ -111,14 +117,18 @@ impl Audit {
         result.unwrap_or_else(|_| Err(late()))
     }
 
-    /// Reserves the room of a record. `None` if the file is not being written.
-    fn reserve(&self) -> Option<OwnedPermit<Message>> {
-        let is_failing = self.state.is_failing.load(Ordering::Relaxed);
-        let room = if is_failing { None } else { self.queue.clone().try_reserve_owned().ok() };
-        if room.is_none() {
+    /// Returns whether a request is served now. If not, counts it.
+    fn admits(&self) -> bool {
+        let admits = match self.when_full {
+            WhenFull::CountLosses => true,
+            WhenFull::RejectRequests => {
+                !self.state.is_failing.load(Ordering::Relaxed) && self.queue.capacity() > ADMITTED
+            }
+        };
+        if !admits {
             self.state.turned_away.fetch_add(1, Ordering::Relaxed);
         }
-        room
+        admits
     }
 
     fn send(&self, line: String) {

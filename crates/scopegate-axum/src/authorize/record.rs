@@ -4,9 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::header::HOST;
+use http::uri::Authority;
 use http::{Method, Request, StatusCode};
-use scopegate::http::{Authorizer, Credentials, Rejection};
-use scopegate::{Claims, Decision, middleware};
+use scopegate::http::{Authorizer, Credentials, Rejection, RejectionReason};
+use scopegate::{Claims, Decision, Error, middleware};
 use tracing::level_filters::LevelFilter;
 
 use crate::authorize::Authorized;
@@ -51,8 +53,21 @@ fn record_rejected<B>(
         Credentials::Bearer(token) => decision.with_token(token.as_bytes()),
         _ => decision,
     };
+    // The host may have selected the issuers.
+    let is_wrong_issuer = matches!(rejection.reason(), RejectionReason::Token(Error::WrongIssuer { .. }));
+    let decision = match is_wrong_issuer.then(|| host(request)).flatten() {
+        Some(host) => decision.with_host(host),
+        None => decision,
+    };
     let line = RequestLine::of(request);
     authorizer.record(&line.complete(decision, arrival.elapsed()));
+}
+
+/// Returns the host as the caller sent it. A user name before it may hold a password.
+fn host<B>(request: &Request<B>) -> Option<&str> {
+    let target = request.uri().authority().map(Authority::as_str);
+    let header = || request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    target.or_else(header)?.rsplit('@').next()
 }
 
 /// An accepted request without a response so far. A handler may still reject it.

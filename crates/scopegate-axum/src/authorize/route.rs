@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::Request;
 use http::request::Parts;
-use scopegate::http::{Authorization, Authorizer, Rejection};
+use scopegate::http::{Authorization, Authorizer, MetadataUrl, Rejection};
 use scopegate::{AcceptedIssuers, Claims, Denied};
 
 use crate::rejection::grpc::Protocol;
@@ -14,8 +14,25 @@ use crate::rejection::grpc::Protocol;
 /// A rule of the application, over the claims and the request.
 pub(crate) type Rule = Arc<dyn Fn(&Claims, &Parts) -> Result<(), Denied> + Send + Sync>;
 
-/// The issuers that a request accepts.
-pub(crate) type Selector = Arc<dyn Fn(&Parts) -> AcceptedIssuers + Send + Sync>;
+/// The application's function from a request to the issuers that it accepts.
+pub(crate) type IssuerSelector = Arc<dyn Fn(&Parts) -> AcceptedIssuers + Send + Sync>;
+
+/// The tenant of a request.
+pub(crate) struct TenantOfRequest {
+    pub(crate) metadata_url: MetadataUrl,
+    pub(crate) issuers: AcceptedIssuers,
+}
+
+/// The function from a request to its tenant.
+pub(crate) type TenantFunction = Arc<dyn Fn(&Parts) -> Option<TenantOfRequest> + Send + Sync>;
+
+/// The application's functions that read the tenant out of a request.
+#[derive(Clone)]
+pub(crate) enum Selector {
+    Issuers(IssuerSelector),
+    /// The request accepts the issuers that the second function selects, or else the tenant's.
+    Tenant(TenantFunction, Option<IssuerSelector>),
+}
 
 /// The claims of an accepted request, if it has a token.
 pub(crate) type Decided = Result<Option<Claims>, Rejection>;
@@ -47,16 +64,34 @@ impl Route {
         }
     }
 
-    /// Decides about the request's credentials, for the issuers that it accepts.
+    /// Decides about the request's credentials, for the issuers that it accepts. If the request has a
+    /// tenant, the route becomes the tenant's.
     #[inline]
-    pub(crate) fn authorize<B>(&self, request: &mut Request<B>) -> Authorization {
-        match &self.selector {
-            None => self.authorizer.authorize(request.headers()),
-            Some(selector) => {
+    pub(crate) fn authorize<B>(route: &mut Arc<Self>, request: &mut Request<B>) -> Authorization {
+        match &route.selector {
+            None => route.authorizer.authorize(request.headers()),
+            Some(Selector::Issuers(selector)) => {
                 let issuers = with_parts(request, |parts| selector(parts));
-                self.authorizer.authorize_for(request.headers(), issuers)
+                route.authorizer.authorize_for(request.headers(), issuers)
             }
+            Some(Selector::Tenant(..)) => Self::authorize_tenant(route, request),
         }
+    }
+
+    #[inline(never)]
+    fn authorize_tenant<B>(route: &mut Arc<Self>, request: &mut Request<B>) -> Authorization {
+        let Some(Selector::Tenant(tenants, selector)) = &route.selector else {
+            return route.authorizer.authorize_for(request.headers(), AcceptedIssuers::none());
+        };
+        let (tenant, selected) =
+            with_parts(request, |parts| (tenants(parts), selector.as_ref().map(|selector| selector(parts))));
+        let of_tenant = tenant.map(|TenantOfRequest { metadata_url, issuers }| {
+            let authorizer = Authorizer::clone(&route.authorizer).with_resource_metadata(metadata_url);
+            *route = Arc::new(Self { authorizer: Arc::new(authorizer), ..Self::clone(route) });
+            issuers
+        });
+        let issuers = selected.or(of_tenant).unwrap_or_else(AcceptedIssuers::none);
+        route.authorizer.authorize_for(request.headers(), issuers)
     }
 
     /// Applies the rules to a request with a sufficient token. The first denial rejects the
@@ -86,7 +121,7 @@ impl Route {
 /// Lends the head of a request to the application's function. It takes `&Parts`, which a `Request`
 /// cannot lend.
 #[inline(never)]
-fn with_parts<B, T>(request: &mut Request<B>, call: impl FnOnce(&Parts) -> T) -> T {
+pub(crate) fn with_parts<B, T>(request: &mut Request<B>, call: impl FnOnce(&Parts) -> T) -> T {
     let (mut parts, ()) = Request::new(()).into_parts();
     swap(request, &mut parts);
     let result = call(&parts);

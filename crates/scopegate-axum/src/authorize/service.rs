@@ -62,9 +62,9 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let route = Arc::clone(&self.route);
+        let mut route = Arc::clone(&self.route);
         let arrival = Arrival::now(&route);
-        let mut authorization = route.authorize(&mut request);
+        let mut authorization = Route::authorize(&mut route, &mut request);
         if let Authorization::Ready(decided) = &mut authorization {
             route.ask_rules(&mut request, decided);
         }

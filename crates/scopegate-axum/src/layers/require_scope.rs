@@ -8,6 +8,7 @@ use scopegate::http::{Access, Authorizer, MetadataUrl};
 use scopegate::{AcceptedIssuers, ConfigError, Requirement, Verifier};
 use tower_layer::Layer;
 
+use crate::authorize::route::TenantFunction;
 use crate::authorize::service::Authorize;
 use crate::claims::Claims;
 use crate::layers::Parts;
@@ -85,7 +86,8 @@ impl<H> RequireScope<H> {
     /// [`with_issuers`](Self::with_issuers) apply too.
     ///
     /// The function runs for each request, before its token is verified. It must not block, because
-    /// it runs on the request's thread. Return [`AcceptedIssuers::none`] for a request of no tenant.
+    /// it runs on the request's thread. Return [`AcceptedIssuers::none`] for a request of no tenant. A
+    /// panic passes on like a panic of a handler, and the request is not accepted.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -184,6 +186,10 @@ impl<H> RequireScope<H> {
         F: Fn(&Rejection, Response<B>) -> Response<B> + Clone,
     {
         RequireScope(self.0.on_rejection(change))
+    }
+
+    pub(crate) fn with_tenants(self, tenants: TenantFunction) -> Self {
+        Self(self.0.with_tenants(tenants))
     }
 
     pub(crate) fn map(self, change: impl FnOnce(Authorizer) -> Authorizer) -> Self {

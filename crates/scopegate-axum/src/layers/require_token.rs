@@ -8,6 +8,7 @@ use scopegate::http::{Authorizer, MetadataUrl};
 use scopegate::{AcceptedIssuers, Verifier};
 use tower_layer::Layer;
 
+use crate::authorize::route::TenantFunction;
 use crate::authorize::service::Authorize;
 use crate::claims::Claims;
 use crate::layers::Parts;
@@ -83,6 +84,10 @@ impl<H> RequireToken<H> {
         F: Fn(&Rejection, Response<B>) -> Response<B> + Clone,
     {
         RequireToken(self.0.on_rejection(change))
+    }
+
+    pub(crate) fn with_tenants(self, tenants: TenantFunction) -> Self {
+        Self(self.0.with_tenants(tenants))
     }
 
     pub(crate) fn map(self, change: impl FnOnce(Authorizer) -> Authorizer) -> Self {

@@ -29,6 +29,25 @@ impl AuthorizationServers {
         Ok(Self { verifier: verifier.clone(), issuers })
     }
 
+    /// Selects issuers of the verifier's resolver, or trusted issuers, in this order.
+    ///
+    /// A resolver's issuers are trusted when their first token arrives, and clients need the metadata
+    /// before. So the resolver is not called. Only its [filter](crate::Issuers::filter), or the
+    /// regions and the list of [`cognito_pools`](crate::Issuers::cognito_pools), must accept each name.
+    /// **Take the names from your list of tenants**, and never from a request: clients send their
+    /// credentials to these servers.
+    ///
+    /// # Errors
+    /// Returns the errors of [`new`](Self::new). The error is [`ConfigError::UntrustedIssuer`] if the
+    /// verifier neither trusts the issuer nor has a resolver that accepts the name.
+    pub fn of_resolver<S: AsRef<str>>(
+        verifier: &Verifier,
+        issuers: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ConfigError> {
+        let issuers = middleware::select_resolvable_issuers(verifier, issuers)?;
+        Ok(Self { verifier: verifier.clone(), issuers })
+    }
+
     /// Returns the names of the issuers.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
         self.issuers.iter().map(String::as_str)

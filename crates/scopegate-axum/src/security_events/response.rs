@@ -34,7 +34,6 @@ impl PushError {
             }
             Self::TooManyRequests => unavailable(1),
             Self::Unauthenticated => {
-                tracing::warn!("security event rejected, its sender has no accepted bearer token");
                 rejected("authentication_failed", "the bearer token is missing or not accepted")
             }
             Self::ContentType => rejected("invalid_request", "expected application/secevent+jwt"),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{Request, header};
+use axum::http::{HeaderValue, Request, header};
 use axum::routing::get as on_get;
 use scopegate_axum::{
     AcceptedIssuers, AuthorizationServers, Claims, Issuer, OptionalToken, ProtectedResource, Rejection,
@@ -129,12 +129,44 @@ async fn rejection_is_401_with_its_own_reason() {
     }
     let expected = ("wrong_issuer", Some(401), Some(A.to_owned()));
     assert_eq!(*decisions.lock().unwrap(), [expected.clone(), expected]);
-    let text = log.text();
-    assert!(text.contains("wrong_issuer"), "{text}");
+    let text = log.take();
+    assert!(text.contains("wrong_issuer") && text.contains(r#"host="b.example""#), "{text}");
     assert!(
         text.contains(&format!("expected a token of the issuer {B} for this request, found {A}")),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn host_in_log_is_bounded_and_escaped() {
+    let log = Log::of_thread_without_times(LevelFilter::INFO);
+    let layer = RequireScope::new(&verifier(), "read").with_issuers_for(by_host);
+    let router = Router::new().route("/", on_get(ok).layer(layer));
+    let with_host = |host: &[u8]| {
+        let host = HeaderValue::from_bytes(host).unwrap();
+        Request::get("/").header(header::HOST, host).body(Body::empty()).unwrap()
+    };
+    let logged = async |request: Request<Body>, token: &str| {
+        assert_eq!(status(&router, with_token(request, token)).await, 401);
+        log.take()
+    };
+    let unknown = logged(with_host(b"c.example:80"), &token(A)).await;
+    assert!(unknown.contains(r#"host="c.example:80""#), "{unknown}");
+    assert!(unknown.contains(&format!("this request accepts no issuer, found a token of {A}")), "{unknown}");
+    let cut = logged(with_host(&[b'x'; 4_000]), &token(A)).await;
+    assert!(cut.contains(&format!("host=\"{}\"…", "x".repeat(256))) && cut.len() < 1_500, "{cut}");
+    let quoted = logged(with_host(b"a\" reason=\"accepted\t"), &token(A)).await;
+    assert!(quoted.contains(r#"host="a\" reason=\"accepted\t""#), "{quoted}");
+    let password = logged(with_host(b"user:s3cret@b.example"), &token(A)).await;
+    assert!(password.contains(r#"host="b.example""#) && !password.contains("s3cret"), "{password}");
+    let target = Request::get("http://user:s3cret@b.example/").body(Body::empty()).unwrap();
+    let target = logged(target, &token(A)).await;
+    assert!(target.contains(r#"host="b.example""#) && !target.contains("s3cret"), "{target}");
+    let bytes = logged(with_host(b"\xff"), &token(A)).await;
+    assert!(!bytes.contains("host="), "{bytes}");
+    // Other rejections do not depend on the host.
+    let expired = logged(with_host(b"b.example"), "a.b.c").await;
+    assert!(!expired.contains("host="), "{expired}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 
 mod layers;
 mod issuers;
+mod tenants;
 mod resource;
 mod claims;
 mod authorize;

@@ -17,6 +17,7 @@ use scopegate_issuer::{Fault, LocalIssuer, Mint};
 use serde_json::{Value, json};
 use testkit::{CLIENT, ISSUER, KEY, NOW, Token as _, builder_at, client_token, issuer_with_keys, poll_once};
 use tower::ServiceExt as _;
+use tracing::level_filters::LevelFilter;
 
 const RECEIVER: &str = "https://api.example/security-events";
 const SECRET: &str = "c2VjcmV0LXRva2Vu";
@@ -123,6 +124,29 @@ fn sender_without_its_bearer_token_is_rejected() {
     let mut twice = valid();
     twice.headers_mut().append("authorization", format!("Bearer {SECRET}").parse().unwrap());
     assert_rejected(twice, "authentication_failed");
+}
+
+#[tokio::test]
+async fn warnings_of_rejected_requests_are_bounded() {
+    let log = testkit::Log::of_thread_without_times(LevelFilter::INFO);
+    let (_verifier, receiver) = receiver();
+    let unauthenticated = || without(push(set().compact()), "authorization");
+    let warnings = async |request: &dyn Fn() -> Request<Body>| {
+        for _ in 0..100 {
+            assert_eq!(receiver.clone().oneshot(request()).await.unwrap().status(), 400);
+        }
+        log.take()
+            .lines()
+            .map(|line| line[line.find("security event").unwrap()..].to_owned())
+            .collect::<Vec<_>>()
+    };
+    let of_sender = warnings(&unauthenticated).await;
+    assert_eq!(of_sender, ["security event rejected, its sender has no accepted bearer token"]);
+    // Anyone can send them, so they don't hide a rejected event.
+    let of_sets = warnings(&|| push("not a token")).await;
+    assert!(of_sets.len() == 1 && of_sets[0].contains("invalid_request"), "{of_sets:?}");
+    testkit::pass(Duration::from_secs(10)).await;
+    assert_eq!(warnings(&unauthenticated).await.len(), 1);
 }
 
 #[tokio::test]

@@ -166,6 +166,11 @@ impl HttpResponse {
         self.headers().get(name)?.to_str().ok()
     }
 
+    /// Returns the length of the body if the server has announced it.
+    pub fn content_length(&self) -> Option<u64> {
+        self.response.content_length()
+    }
+
     /// Reads the body without decoding a content encoding. The body is wiped from memory when it is
     /// dropped.
     ///
@@ -173,7 +178,7 @@ impl HttpResponse {
     /// Returns [`HttpError::TooLarge`] if the body has more than `limit` bytes; the rest is not
     /// read. Returns another [`HttpError`] if the body does not arrive completely.
     pub async fn body(mut self, limit: usize) -> Result<Zeroizing<Vec<u8>>, HttpError> {
-        let announced = self.response.content_length().map_or(limit, |length| {
+        let announced = self.content_length().map_or(limit, |length| {
             // A length beyond `usize` is above every limit.
             usize::try_from(length).unwrap_or(usize::MAX)
         });

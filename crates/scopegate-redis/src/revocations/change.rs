@@ -4,11 +4,23 @@ use std::fmt;
 
 use scopegate::{Excerpt, InvalidRevocation, Revocation};
 
+use crate::revocations::state::Mark;
+
 /// An entry of the stream: its id, and names and values in turn.
 pub(crate) type StreamEntry = (String, Vec<Vec<u8>>);
 
 /// The response to `XREAD` of one stream. `None` if nothing came.
 pub(crate) type Streams = Option<Vec<(String, Vec<StreamEntry>)>>;
+
+/// The place of a change among the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// One more than the number before.
+    pub(crate) number: u64,
+    pub(crate) mark: Mark,
+    /// The mark of the change before. `None` for the first one.
+    pub(crate) after: Option<Mark>,
+}
 
 pub(crate) enum Operation {
     Revoke(Revocation),
@@ -23,10 +35,16 @@ pub(crate) enum ChangeError {
     Json(InvalidRevocation),
 }
 
-/// Returns the number of a change. Each is one more than the number before.
-pub(crate) fn number(fields: &[Vec<u8>]) -> Result<u64, ChangeError> {
+/// Reads the number, the mark, and the mark of the change before.
+pub(crate) fn link(fields: &[Vec<u8>]) -> Result<Link, ChangeError> {
     let number = value(fields, "n").and_then(|n| std::str::from_utf8(n).ok()?.parse().ok());
-    number.ok_or(ChangeError::Missing("n"))
+    let number = number.ok_or(ChangeError::Missing("n"))?;
+    let mark = value(fields, "mark").and_then(Mark::parse).ok_or(ChangeError::Missing("mark"))?;
+    let after = match value(fields, "after").ok_or(ChangeError::Missing("after"))? {
+        b"" => None,
+        mark => Some(Mark::parse(mark).ok_or(ChangeError::Missing("after"))?),
+    };
+    Ok(Link { number, mark, after })
 }
 
 pub(crate) fn operation(fields: &[Vec<u8>]) -> Result<Operation, ChangeError> {
@@ -70,7 +88,12 @@ mod tests {
     #[test]
     fn change_has_number_operation_and_revocation() {
         let json = r#"{"iss":"i","sid":"s"}"#;
-        assert_eq!(number(&fields(&["op", "revoke", "n", "7"])).unwrap(), 7);
+        let (one, other) = ("00000000000000ff", "0000000000000100");
+        let (mark, before) = (Mark::parse(one.as_bytes()), Mark::parse(other.as_bytes()));
+        for (after, expected) in [(other, before), ("", None)] {
+            let found = link(&fields(&["op", "revoke", "after", after, "n", "7", "mark", one])).unwrap();
+            assert_eq!(found, Link { number: 7, mark: mark.unwrap(), after: expected });
+        }
         let change = operation(&fields(&["n", "1", "op", "revoke", "json", json])).unwrap();
         assert!(matches!(change, Operation::Revoke(found) if found.to_json() == json));
         let change = operation(&fields(&["json", json, "op", "withdraw"])).unwrap();
@@ -79,9 +102,20 @@ mod tests {
 
     #[test]
     fn malformed_change_is_rejected_with_reason() {
-        for texts in [&["op", "revoke"][..], &["n", "-1"], &["n", "x"], &["n"], &[]] {
-            let error = number(&fields(texts)).unwrap_err().to_string();
-            assert_eq!(error, "expected a valid field `n`, found none", "{texts:?}");
+        let mark = "00000000000000ff";
+        for (texts, missing) in [
+            (&["op", "revoke"][..], "n"),
+            (&["n", "-1"], "n"),
+            (&["n", "x"], "n"),
+            (&["n"], "n"),
+            (&[], "n"),
+            (&["n", "1"], "mark"),
+            (&["n", "1", "mark", "ff", "after", ""], "mark"),
+            (&["n", "1", "mark", mark], "after"),
+            (&["n", "1", "mark", mark, "after", "ff"], "after"),
+        ] {
+            let error = link(&fields(texts)).unwrap_err().to_string();
+            assert_eq!(error, format!("expected a valid field `{missing}`, found none"), "{texts:?}");
         }
         for (texts, expected) in [
             (&["op", "revoke"][..], "expected a valid field `json`, found none"),
@@ -102,7 +136,7 @@ mod tests {
         fn any_fields_are_read_without_panic(
             fields in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..20), 0..8),
         ) {
-            let _ = (number(&fields), operation(&fields));
+            let _ = (link(&fields), operation(&fields));
         }
     }
 }

@@ -1,26 +1,39 @@
 //! The reader: the snapshot first, then each change of the stream by its number.
 //!
 //! Numbers are consecutive. A reader that misses one reads the snapshot again: the stream was
-//! trimmed. If a number comes again, or the generation is another one, the server has lost data.
-//! Then the reader keeps its entries, and no snapshot withdraws anything any more.
+//! trimmed. Each change has the mark of the change before. If that is another one, a number comes
+//! again, or the generation is another one, the server has lost data. Then the reader keeps its
+//! entries, and no snapshot withdraws anything any more.
 
+mod continuity;
+mod load;
+
+use std::cmp::Ordering;
 use std::time::Duration;
 
-use redis::Cmd;
 use scopegate::{Revocation, RevocationSource, WeakRevocationSource};
+use tokio::time::timeout;
 
 use crate::connection::Redis;
 use crate::connection::open::Connection;
 use crate::error::RedisError;
-use crate::revocations::change::{Operation, StreamEntry, Streams, number, operation};
+use crate::revocations::Keys;
+use crate::revocations::change::{Link, Operation, StreamEntry, Streams, link, operation};
 use crate::revocations::malformed::Malformed;
-use crate::revocations::{Keys, snapshot};
+use crate::revocations::state::{Lineage, Point, State, StateFields};
 
 /// At most as many changes are read at once. Writers reject more than 16 KiB for one.
 const BATCH: usize = 256;
 
 /// A read waits for changes for as long. Then the reader checks that it has missed none.
-const BLOCK: Duration = Duration::from_secs(1);
+pub(crate) const BLOCK: Duration = Duration::from_secs(1);
+
+/// Reading everything that is missing takes no longer. A snapshot of the largest store takes about
+/// one minute.
+const SYNC_LIMIT: Duration = Duration::from_secs(600);
+
+/// As many snapshots are read in a row, if the data changes faster than it can be read.
+const MAX_SNAPSHOTS: usize = 10;
 
 pub(crate) struct Reader {
     redis: Redis,
@@ -29,22 +42,24 @@ pub(crate) struct Reader {
     pub(crate) connection: Option<Connection>,
     /// The data that the entries are from. `None` if the server had none.
     generation: Option<String>,
-    /// `None` if the snapshot has to be read.
-    position: Option<Position>,
-    /// Whether the server lost data that this process still has.
-    has_lost_data: bool,
+    /// The last change that was applied, or that the snapshot contained. It stays while another
+    /// snapshot is read. `None` before the first snapshot and after a loss.
+    applied: Option<Applied>,
+    /// The id of the stream's entry that was read last. `None` if the snapshot has to be read.
+    cursor: Option<String>,
+    /// Whether no snapshot withdraws anything, because the server lost data that this process still
+    /// has.
+    keeps_all: bool,
     malformed: Malformed,
+    sync_limit: Duration,
 }
 
-/// The last change that was applied.
+/// A change, and its id in the stream.
 #[derive(Clone, Debug)]
-struct Position {
+struct Applied {
     id: String,
-    number: u64,
+    point: Point,
 }
-
-/// The fields `generation` and `sequence`.
-type State = (Option<String>, Option<u64>);
 
 impl Reader {
     pub(crate) fn new(redis: Redis, keys: Keys) -> Self {
@@ -53,9 +68,11 @@ impl Reader {
             keys,
             connection: None,
             generation: None,
-            position: None,
-            has_lost_data: false,
+            applied: None,
+            cursor: None,
+            keeps_all: false,
             malformed: Malformed::default(),
+            sync_limit: SYNC_LIMIT,
         }
     }
 
@@ -70,7 +87,7 @@ impl Reader {
                 let Some(source) = source.upgrade() else { return Ok(()) };
                 self.sync(&mut connection, &source).await?;
             }
-            while self.position.is_some() {
+            while self.cursor.is_some() {
                 let Some(()) = self.wait(&mut connection, source).await? else { return Ok(()) };
             }
         }
@@ -82,16 +99,28 @@ impl Reader {
         connection: &mut Connection,
         source: &RevocationSource,
     ) -> Result<(), RedisError> {
-        loop {
-            if self.position.is_none() {
-                self.read_snapshot(connection, source).await?;
+        let limit = self.sync_limit;
+        let synced = timeout(limit, self.read_all(connection, source)).await;
+        let address = self.redis.address().to_owned();
+        synced.unwrap_or(Err(RedisError::Timeout { address, limit }))
+    }
+
+    async fn read_all(
+        &mut self,
+        connection: &mut Connection,
+        source: &RevocationSource,
+    ) -> Result<(), RedisError> {
+        for _ in 0..MAX_SNAPSHOTS {
+            if self.cursor.is_none() {
+                self.load(connection, source).await?;
             }
             self.catch_up(connection, source).await?;
-            if self.position.is_some() {
+            if self.cursor.is_some() {
                 source.synced();
                 return Ok(());
             }
         }
+        Err(RedisError::UnexpectedResponse { expected: "data that does not change faster than it is read" })
     }
 
     /// Waits for changes, and applies them. Returns `None` if the store is gone.
@@ -100,10 +129,10 @@ impl Reader {
         connection: &mut Connection,
         source: &WeakRevocationSource,
     ) -> Result<Option<()>, RedisError> {
-        let Some(position) = &self.position else { return Ok(Some(())) };
+        let Some(cursor) = &self.cursor else { return Ok(Some(())) };
         let mut command = redis::cmd("XREAD");
         command.arg("COUNT").arg(BATCH).arg("BLOCK").arg(BLOCK.as_millis().to_string());
-        command.arg("STREAMS").arg(&self.keys.stream).arg(&position.id);
+        command.arg("STREAMS").arg(&self.keys.stream).arg(cursor);
         let streams: Streams = connection.blocking_command(&command, BLOCK).await?;
         let Some(source) = source.upgrade() else { return Ok(None) };
         let entries = entries_of(streams);
@@ -114,56 +143,36 @@ impl Reader {
         if count == 0 || count == BATCH {
             self.catch_up(connection, &source).await?;
         }
-        if self.position.is_some() {
+        if self.cursor.is_some() {
             source.synced();
         }
         Ok(Some(()))
     }
 
-    async fn read_snapshot(
-        &mut self,
-        connection: &mut Connection,
-        source: &RevocationSource,
-    ) -> Result<(), RedisError> {
-        let mut last = redis::cmd("XREVRANGE");
-        last.arg(&self.keys.stream).arg("+").arg("-").arg("COUNT").arg(1);
-        let ((generation, sequence), last): (State, Vec<StreamEntry>) =
-            connection.transaction([self.read_state(), last]).await?;
-        self.compare_generation(generation, source)?;
-        let (all, malformed) = snapshot::read(connection, &self.keys, source).await?;
-        // A malformed entry may be any entry.
-        let is_complete = malformed.is_empty() && !self.has_lost_data;
-        let stored = if is_complete { all.replace_all() } else { all.revoke_all() };
-        malformed.report(source);
-        self.malformed = malformed;
-        stored.map_err(|source| RedisError::NotStored { source })?;
-        // All ids of later changes are greater, also those of a stream that is empty now.
-        let id = last.into_iter().next().map_or_else(|| "0-0".to_owned(), |(id, _)| id);
-        self.position = Some(Position { id, number: sequence.unwrap_or(0) });
-        Ok(())
-    }
-
-    /// Applies all changes after the position. If some are missing, there is no position any more.
+    /// Applies all changes after the cursor. If some are missing, there is no cursor any more.
     async fn catch_up(
         &mut self,
         connection: &mut Connection,
         source: &RevocationSource,
     ) -> Result<(), RedisError> {
-        while let Some(position) = &self.position {
+        while let Some(cursor) = &self.cursor {
             let mut changes = redis::cmd("XREAD");
-            changes.arg("COUNT").arg(BATCH).arg("STREAMS").arg(&self.keys.stream).arg(&position.id);
-            let (streams, (generation, sequence)): (Streams, State) =
-                connection.transaction([changes, self.read_state()]).await?;
-            self.compare_generation(generation, source)?;
+            changes.arg("COUNT").arg(BATCH).arg("STREAMS").arg(&self.keys.stream).arg(cursor);
+            let (streams, state): (Streams, StateFields) =
+                connection.transaction([changes, State::command(&self.keys)]).await?;
+            let state = State::parse(state)?;
+            if !self.has_generation(&state)? {
+                self.note_loss(source);
+            }
             let entries = entries_of(streams);
             let is_last = entries.len() < BATCH;
             self.apply(entries, source)?;
-            let Some(position) = &self.position else { return Ok(()) };
-            if is_last {
-                match position.number.cmp(&sequence.unwrap_or(0)) {
-                    std::cmp::Ordering::Equal => {}
-                    std::cmp::Ordering::Less => self.note_gap(source),
-                    std::cmp::Ordering::Greater => self.note_loss(source),
+            let applied = self.applied.as_ref().map(|applied| applied.point);
+            if let (true, Some(_), Some(applied)) = (is_last, &self.cursor, applied) {
+                match applied.lineage(state.last, None) {
+                    Lineage::Other => self.note_loss(source),
+                    Lineage::Same | Lineage::Unknown if applied != state.last => self.note_gap(source),
+                    Lineage::Same | Lineage::Unknown => {}
                 }
                 return Ok(());
             }
@@ -173,21 +182,27 @@ impl Reader {
 
     /// Applies changes in their order.
     fn apply(&mut self, entries: Vec<StreamEntry>, source: &RevocationSource) -> Result<(), RedisError> {
-        let Some(mut position) = self.position.take() else { return Ok(()) };
+        let (Some(mut cursor), Some(mut applied)) = (self.cursor.take(), self.applied.clone()) else {
+            return Ok(());
+        };
         let (mut revoked, mut malformed) = (Vec::new(), false);
-        let mut missing = None;
+        let mut other = None;
         for (id, fields) in entries {
-            match number(&fields) {
+            match link(&fields) {
                 // It is none of the numbered changes, so the snapshot does not have it.
                 Err(error) => {
                     self.malformed.add(source, &id, error);
                     malformed = true;
-                    position.id = id;
+                    cursor = id;
                     continue;
                 }
-                Ok(number) if number == position.number + 1 => position.number = number,
-                Ok(number) => {
-                    missing = Some(number);
+                Ok(Link { number, mark, after })
+                    if number == next(&applied) && after == applied.point.mark =>
+                {
+                    applied = Applied { id: id.clone(), point: Point { number, mark: Some(mark) } };
+                }
+                Ok(link) => {
+                    other = Some(link.number);
                     break;
                 }
             }
@@ -202,57 +217,21 @@ impl Reader {
                     malformed = true;
                 }
             }
-            position.id = id;
+            cursor = id;
         }
         store(&mut revoked, source)?;
         if malformed {
             self.malformed.report(source);
         }
-        match missing {
-            None => self.position = Some(position),
-            Some(number) if number > position.number => self.note_gap(source),
-            Some(_) => self.note_loss(source),
+        let next = next(&applied);
+        self.applied = Some(applied);
+        match other.map(|number| number.cmp(&next)) {
+            None => self.cursor = Some(cursor),
+            Some(Ordering::Greater) => self.note_gap(source),
+            // Its number was used before, or the change before it is another one.
+            Some(Ordering::Less | Ordering::Equal) => self.note_loss(source),
         }
         Ok(())
-    }
-
-    /// Returns an error if the server had data, and has none.
-    fn compare_generation(
-        &mut self,
-        found: Option<String>,
-        source: &RevocationSource,
-    ) -> Result<(), RedisError> {
-        match (&self.generation, found) {
-            (None, found) => self.generation = found,
-            (Some(_), None) => return Err(RedisError::Lost { key: self.keys.entries.clone() }),
-            (Some(known), Some(found)) => {
-                if *known != found {
-                    self.note_loss(source);
-                    self.generation = Some(found);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn read_state(&self) -> Cmd {
-        let mut state = redis::cmd("HMGET");
-        state.arg(&self.keys.entries).arg("generation").arg("sequence");
-        state
-    }
-
-    fn note_gap(&mut self, source: &RevocationSource) {
-        tracing::info!(source = source.name(), "changes of revocations were missed, reading the snapshot");
-        self.position = None;
-    }
-
-    fn note_loss(&mut self, source: &RevocationSource) {
-        tracing::error!(
-            source = source.name(),
-            "the server lost revocations, keeping the entries of this process"
-        );
-        self.has_lost_data = true;
-        self.position = None;
     }
 }
 
@@ -267,3 +246,11 @@ fn store(revoked: &mut Vec<Revocation>, source: &RevocationSource) -> Result<(),
 fn entries_of(streams: Streams) -> Vec<StreamEntry> {
     streams.into_iter().flatten().flat_map(|(_, entries)| entries).collect()
 }
+
+/// The largest number has no next one.
+fn next(applied: &Applied) -> u64 {
+    applied.point.number.saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,23 @@ async fn empty_publication_ends_the_report_of_loss() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn new_reader_of_empty_server_withdraws_nothing() {
+    let server = server!();
+    let shared = server.shared();
+    for (prepared, left) in [(false, 1), (true, 0)] {
+        let instance = Instance::new();
+        // An entry of an earlier reader, whose runtime has ended.
+        let source = format!("redis {}/0 scopegate:revocations", server.address());
+        instance.revocations.source(&source).unwrap().revoke(revocation("a")).unwrap();
+        if prepared {
+            shared.publish_all([]).await.unwrap();
+        }
+        shared.follow(&instance.revocations).await.unwrap();
+        assert_eq!(instance.source().entries, left);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn snapshot_after_loss_withdraws_nothing() {
     let server = server!();
     let shared = server.shared();

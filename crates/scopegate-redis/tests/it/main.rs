@@ -10,7 +10,9 @@
     reason = "a panic is the test's failure"
 )]
 
+mod failover;
 mod fleet;
+mod gate;
 mod loss;
 mod malformed;
 mod memory;
@@ -18,6 +20,7 @@ mod outage;
 mod reader;
 mod secrets;
 mod server;
+mod snapshot;
 #[cfg(feature = "tls")]
 mod tls;
 mod writer;

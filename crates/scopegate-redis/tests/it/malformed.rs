@@ -8,7 +8,11 @@ const ENTRIES: &str = "{scopegate:revocations}:entries";
 /// Appends a change with the next number, as a faulty writer would do.
 async fn append(server: &Server, operation: &str, json: &str) -> String {
     let number: u64 = server.command(&["HINCRBY", ENTRIES, "sequence", "1"]).await;
-    server.command(&["XADD", STREAM, "*", "n", &number.to_string(), "op", operation, "json", json]).await
+    let (number, mark) = (number.to_string(), "00000000000000ff");
+    let after: String = server.command(&["HGET", ENTRIES, "mark"]).await;
+    let _: u64 = server.command(&["HSET", ENTRIES, "mark", mark]).await;
+    let links = ["XADD", STREAM, "*", "n", &number, "mark", mark, "after", &after];
+    server.command(&[&links[..], &["op", operation, "json", json]].concat()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -44,7 +48,8 @@ async fn malformed_snapshot_entry_withdraws_nothing() {
     shared.publish_all(&[revocation("a"), revocation("b")]).await.unwrap();
     let instance = Instance::following(&shared).await;
     let field = "sub 1 i user-1";
-    let _: u64 = server.command(&["HSET", ENTRIES, field, r#"{"iss":"i","sub":"user-1"}"#]).await;
+    let malformed = r#"00000000000000ff {"iss":"i","sub":"user-1"}"#;
+    let _: u64 = server.command(&["HSET", ENTRIES, field, malformed]).await;
     // The reader misses the withdrawal, so it reads the snapshot.
     shared.withdraw(&revocation("a")).await.unwrap();
     instance.until_revoked("a", false).await;

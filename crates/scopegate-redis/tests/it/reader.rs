@@ -1,7 +1,7 @@
 //! The first read, and what follows it.
 
 use scopegate::{Error, Revocations};
-use scopegate_redis::RedisError;
+use scopegate_redis::{Redis, RedisError, RedisRevocations};
 
 use crate::server::{Instance, Proxy, revocation, server, token, until};
 
@@ -15,7 +15,7 @@ async fn first_read_loads_all_revocations() {
     let source = instance.source();
     assert_eq!((source.entries, source.malformed, source.last_failure), (2, 0, None));
     assert!(source.synced_at.is_some() && instance.revocations.status().ready);
-    assert_eq!(source.name, format!("redis {} scopegate:revocations", server.address()));
+    assert_eq!(source.name, format!("redis {}/0 scopegate:revocations", server.address()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,8 +75,40 @@ async fn failed_start_leaves_nothing_behind() {
     assert!(instance.revocations.status().ready && !instance.revokes("a"));
     server.restart().await;
     shared.follow(&instance.revocations).await.unwrap();
-    let again = shared.follow(&instance.revocations).await.unwrap_err();
-    assert!(matches!(again, RedisError::NotFollowed { .. }), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn second_follow_changes_nothing() {
+    let server = server!();
+    let shared = server.shared();
+    shared.publish(&revocation("a")).await.unwrap();
+    let instance = Instance::following(&shared).await;
+    // A snapshot would withdraw it.
+    let fields: Vec<String> = server.command(&["HKEYS", "{scopegate:revocations}:entries"]).await;
+    let field = fields.iter().find(|field| field.ends_with(" a")).unwrap();
+    let _: u64 = server.command(&["HDEL", "{scopegate:revocations}:entries", field]).await;
+    let limited = shared.max_feed_age(std::time::Duration::from_secs(5));
+    let errors = [limited.follow(&instance.revocations).await, limited.follow_lazy(&instance.revocations)];
+    for error in errors {
+        assert!(matches!(error, Err(RedisError::NotFollowed { .. })), "{error:?}");
+    }
+    assert!(instance.revokes("a"));
+    assert_eq!(instance.source().max_feed_age, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_database_is_another_source() {
+    let server = server!();
+    let database = |number: u8| {
+        let url = format!("redis://{}/{number}", server.address());
+        RedisRevocations::new(&Redis::new(&url).unwrap())
+    };
+    let (one, other) = (database(0), database(1));
+    one.publish(&revocation("a")).await.unwrap();
+    other.publish(&revocation("b")).await.unwrap();
+    let instance = Instance::following(&one).await;
+    other.follow(&instance.revocations).await.unwrap();
+    assert!(instance.revokes("a") && instance.revokes("b"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,8 +135,8 @@ async fn trimmed_stream_causes_a_new_snapshot() {
     let server = server!();
     let proxy = Proxy::new(&server).await;
     let (direct, instance) = (server.shared(), Instance::following(&proxy.shared()).await);
-    direct.publish(&revocation("a")).await.unwrap();
-    instance.until_revoked("a", true).await;
+    direct.publish_all(&[revocation("a"), revocation("z")]).await.unwrap();
+    instance.until_revoked("z", true).await;
     for keep in ["0", "1"] {
         proxy.cut();
         instance.until_failed("no connection to 127.0.0.1").await;
@@ -112,6 +144,7 @@ async fn trimmed_stream_causes_a_new_snapshot() {
         direct.publish(&revocation(&added)).await.unwrap();
         direct.withdraw(&revocation("a")).await.unwrap();
         direct.publish(&revocation(&more)).await.unwrap();
+        // The snapshot has the last change that the reader knows: `z`.
         let trim = ["XTRIM", "{scopegate:revocations}:stream", "MAXLEN", keep];
         let _: u64 = server.command(&trim).await;
         let snapshots = scans(&server).await;
@@ -119,8 +152,10 @@ async fn trimmed_stream_causes_a_new_snapshot() {
         instance.until_recovered().await;
         assert!(instance.revokes(&added) && instance.revokes(&more) && !instance.revokes("a"));
         assert!(scans(&server).await > snapshots);
-        direct.publish(&revocation("a")).await.unwrap();
+        let (again, last) = (revocation("a"), format!("z{keep}"));
+        direct.publish_all([&again, &revocation(&last)]).await.unwrap();
         instance.until_revoked("a", true).await;
+        instance.until_revoked(&last, true).await;
     }
 }
 

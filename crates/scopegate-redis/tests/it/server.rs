@@ -16,6 +16,10 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+/// The server's keys.
+const KEYS: [&str; 3] =
+    ["{scopegate:revocations}:entries", "{scopegate:revocations}:ends", "{scopegate:revocations}:stream"];
+
 /// Nothing in these tests takes as long. A busy machine may be slow.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -145,6 +149,24 @@ impl Server {
             command.arg(*word);
         });
         command.query_async(&mut self.client().await).await.unwrap()
+    }
+
+    /// Saves the shared revocations as they are now.
+    pub(crate) async fn save_data(&self) {
+        for key in KEYS {
+            let _: u64 = self.command(&["COPY", key, &format!("saved{key}"), "REPLACE"]).await;
+        }
+    }
+
+    /// Continues with the saved revocations, as a replica does that was behind.
+    pub(crate) async fn restore_data(&self) {
+        let mut all = redis::pipe();
+        all.atomic();
+        for key in KEYS {
+            all.cmd("DEL").arg(key).ignore();
+            all.cmd("COPY").arg(format!("saved{key}")).arg(key).ignore();
+        }
+        all.exec_async(&mut self.client().await).await.unwrap();
     }
 }
 

@@ -81,14 +81,14 @@ pub(crate) enum Expect {
 }
 
 /// A configured rule about a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RequiredClaim {
     pub(crate) claim: String,
     pub(crate) rule: ClaimValue,
 }
 
 /// The configured value of a claim. `null` counts as absent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ClaimValue {
     Present,
     Absent,

@@ -21,6 +21,10 @@ pub enum ConfigError {
     /// A setting names an issuer that the verifier does not trust.
     #[non_exhaustive]
     UntrustedIssuer { found: String },
+    /// A tenant cannot be [distrusted](crate::Verifier::distrust), because a rule that is no
+    /// [`TenantList`](crate::TenantList) accepts it.
+    #[non_exhaustive]
+    TenantStillTrusted { issuer: String, rule: &'static str },
     /// A list names a trusted issuer more than once.
     #[non_exhaustive]
     RepeatedIssuer { issuer: String },
@@ -113,6 +117,9 @@ impl fmt::Display for ConfigError {
             Self::DuplicateIssuer { issuer } => write!(f, "issuer {issuer} is trusted twice"),
             Self::UntrustedIssuer { found } => {
                 write!(f, "expected an issuer that the verifier trusts, found {found:?}")
+            }
+            Self::TenantStillTrusted { issuer, rule } => {
+                write!(f, "{issuer} is still trusted: expected a TenantList, found {rule}")
             }
             Self::RepeatedIssuer { issuer } => write!(f, "expected each issuer once, found {issuer} again"),
             Self::EmptyIssuerList => f.write_str("expected at least one of the trusted issuers, found none"),

@@ -14,7 +14,7 @@ use http::uri::Authority;
 /// - The request has no host.
 /// - It has several `Host` headers.
 /// - The target and `Host` have different hosts.
-/// - The value has a user name or is malformed.
+/// - The value has a user name, a port that is not a number from 0 to 65535, or is malformed.
 ///
 /// `X-Forwarded-Host` and `Forwarded` are ignored because any client can send them. A proxy in front
 /// of the API must pass on the client's host in `Host`.
@@ -56,8 +56,7 @@ fn host_of(text: &str) -> Option<Cow<'_, str>> {
         return None;
     }
     let (host, port) = text.split_at_checked(length)?;
-    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok());
-    if !is_port || host != authority.host() {
+    if !(port.is_empty() || port.strip_prefix(':').is_some_and(is_port)) || host != authority.host() {
         return None;
     }
     Some(if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -65,6 +64,12 @@ fn host_of(text: &str) -> Option<Cow<'_, str>> {
     } else {
         Cow::Borrowed(host)
     })
+}
+
+/// Returns whether this is a port: digits (RFC 3986 §3.2.3), up to 65535. Rust's own parser accepts a
+/// sign too.
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 #[cfg(test)]
@@ -85,6 +90,9 @@ mod tests {
         for (target, headers, expected) in [
             ("/", &["a.example"][..], "a.example"),
             ("/", &["A.Example:8443"], "a.example"),
+            ("/", &["a.example:0"], "a.example"),
+            ("/", &["a.example:65535"], "a.example"),
+            ("http://a.example:080/", &["a.example"], "a.example"),
             ("/", &["[::1]:3000"], "[::1]"),
             ("http://a.example/x", &[], "a.example"),
             ("http://a.example:80/x", &["a.example"], "a.example"),
@@ -102,7 +110,16 @@ mod tests {
             ("/", &[""]),
             ("/", &["user@a.example"]),
             ("/", &["a.example:port"]),
+            ("/", &["a.example:65536"]),
             ("/", &["a.example:99999"]),
+            ("/", &["a.example:+80"]),
+            ("/", &["a.example:-0"]),
+            ("/", &["a.example:8_0"]),
+            ("/", &["a.example:"]),
+            ("/", &["a.example: 80"]),
+            ("/", &["a.example:80:80"]),
+            ("/", &["[::1]:+80"]),
+            ("http://a.example:+80/", &["a.example"]),
             ("/", &["a.example/b.example"]),
             ("/", &["a.example, b.example"]),
             ("/", &["a.example b.example"]),

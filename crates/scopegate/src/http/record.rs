@@ -18,9 +18,10 @@ impl Authorizer {
     ///
     /// Call it once for each request, accepted or rejected. The layers of `scopegate-axum` do.
     ///
-    /// - Logs a rejection with `tracing`, as one event with fields. The level is `WARN` if keys,
-    ///   revocations, a status list or introspection are unavailable, or if the claims do not fit the application's
-    ///   type. It is `DEBUG` for a request without credentials, and otherwise `INFO`. Accepted requests are not logged.
+    /// - Logs a rejection with `tracing`, as one event with fields. The level is `WARN` if the
+    ///   token cannot be decided (503, 500), or if its claims do not fit the application's type. It
+    ///   is `DEBUG` for a request without credentials, and otherwise `INFO`. Accepted requests are
+    ///   not logged.
     /// - Counts `scopegate_requests_total`, with the feature `metrics`.
     /// - Passes the decision to the [observers](crate::VerifierBuilder::observe) of the verifier.
     ///
@@ -77,14 +78,9 @@ impl Rejection {
     fn level(&self) -> Level {
         match self.reason() {
             RejectionReason::NoCredentials => Level::DEBUG,
-            RejectionReason::Token(
-                Error::KeysUnavailable { .. }
-                | Error::RevocationsUnavailable { .. }
-                | Error::StatusUnavailable { .. }
-                | Error::IntrospectionUnavailable { .. }
-                | Error::IntrospectionMisconfigured { .. }
-                | Error::UnexpectedClaims { .. },
-            ) => Level::WARN,
+            // A new reason for 503 or 500 is the operator's too.
+            RejectionReason::Token(error) if error.kind().status() >= 500 => Level::WARN,
+            RejectionReason::Token(Error::UnexpectedClaims { .. }) => Level::WARN,
             _ => Level::INFO,
         }
     }
@@ -156,6 +152,7 @@ macro_rules! log_function {
                 status = decision.status(),
                 method = decision.method().map(display),
                 route = decision.route(),
+                host = decision.host().map(Excerpt::identifier).map(display),
                 issuer = caller.issuer,
                 client_id = caller.client_id,
                 subject = caller.subject,

@@ -32,6 +32,7 @@ use crate::introspection::opaque_token::OpaqueToken;
 use crate::introspection::outcome::Outcome;
 use crate::introspection::schedule::{Asked, Schedule};
 use crate::metrics;
+use crate::metrics::issuer_label::IssuerLabel;
 use crate::token::numeric_date::NumericDate;
 
 /// Maximum number of calls at the same time, and so of connections: for known tokens, and again for
@@ -54,8 +55,17 @@ pub(super) struct Settings {
     pub(super) unseen: UnseenTokens,
     /// From the begin of a call to the end of its response.
     pub(super) time_limit: Duration,
+}
+
+/// The issuer and its verifier.
+pub(crate) struct Caller {
+    pub(crate) issuer: Arc<str>,
+    /// The issuer in metrics.
+    pub(crate) label: IssuerLabel,
     /// For the dates of a token.
-    pub(super) leeway: Duration,
+    pub(crate) leeway: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) runtime: Handle,
 }
 
 /// The results for one issuer's tokens. Results of another configuration have another one.
@@ -69,8 +79,7 @@ pub(crate) struct Introspector {
     waiting: AtomicUsize,
     known_calls: Semaphore,
     unseen_calls: Semaphore,
-    clock: Arc<dyn Clock>,
-    runtime: Handle,
+    caller: Caller,
 }
 
 /// The origin of a token.
@@ -97,12 +106,7 @@ pub(crate) struct PendingIntrospection {
 }
 
 impl Introspector {
-    pub(super) fn new(
-        endpoint: Endpoint,
-        settings: Settings,
-        clock: Arc<dyn Clock>,
-        runtime: Handle,
-    ) -> Arc<Self> {
+    pub(super) fn new(endpoint: Endpoint, settings: Settings, caller: Caller) -> Arc<Self> {
         let schedule = Mutex::new(Schedule::new(settings.unseen, Instant::now()));
         Arc::new(Self {
             endpoint,
@@ -113,8 +117,7 @@ impl Introspector {
             waiting: AtomicUsize::new(0),
             known_calls: Semaphore::new(MAX_CALLS),
             unseen_calls: Semaphore::new(MAX_CALLS),
-            clock,
-            runtime,
+            caller,
         })
     }
 
@@ -152,7 +155,7 @@ impl Introspector {
                     has_ended: false,
                 };
                 let token = Zeroizing::new(token.as_str().to_owned());
-                self.runtime.spawn(running.run(token, judge()));
+                self.caller.runtime.spawn(running.run(token, judge()));
                 call
             }
         };
@@ -175,7 +178,7 @@ impl Introspector {
         let (Outcome::Undecided { .. } | Outcome::Misconfigured) = outcome else { return outcome };
         match self.cached(digest, State::Stale, now) {
             Some(claims) => {
-                metrics::introspected(&self.endpoint.audience, "stale");
+                metrics::introspected(&self.caller.label, "stale");
                 Outcome::Active(claims)
             }
             None => outcome,
@@ -190,7 +193,7 @@ impl Introspector {
         };
         match &outcome {
             Outcome::Active(claims) => {
-                let entry = Entry::new(claims, Freshness::since(asked_at), self.settings.leeway);
+                let entry = Entry::new(claims, Freshness::since(asked_at), self.caller.leeway);
                 self.active.insert(entry);
             }
             Outcome::Rejected(_) => {
@@ -215,12 +218,12 @@ impl Introspector {
         drop(schedule);
         running.call.settle(outcome);
         // Last, because recorders and subscribers may panic.
-        metrics::introspected(&self.endpoint.audience, label);
+        metrics::introspected(&self.caller.label, label);
         self.log(change, failure.as_ref());
     }
 
     fn log(&self, change: Change, failure: Option<&Failure>) {
-        let (issuer, endpoint) = (&*self.endpoint.audience, self.endpoint.url.without_query());
+        let (issuer, endpoint) = (&*self.caller.issuer, self.endpoint.url.without_query());
         if let Some(failure) = failure {
             let error = with_causes(failure);
             match failure.cause() {
@@ -254,7 +257,7 @@ impl PendingIntrospection {
         let deadline = Instant::now() + introspector.settings.time_limit;
         let outcome = self.call.settled(&introspector.waiting, deadline).await;
         let outcome = outcome.unwrap_or(Outcome::Undecided { retry_after: Duration::from_secs(1) });
-        introspector.or_stale(outcome, &self.digest, introspector.clock.now().into())
+        introspector.or_stale(outcome, &self.digest, introspector.caller.clock.now().into())
     }
 }
 

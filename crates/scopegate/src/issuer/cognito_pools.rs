@@ -1,6 +1,7 @@
 //! Amazon Cognito user pools of many tenants: an issuer for each pool, found by the name in its
 //! tokens.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use scopegate_proto::url::redacted;
@@ -68,16 +69,15 @@ impl Issuers {
         let tenants = tenants.into();
         let (form, of_pool) = (tenants.clone(), Arc::clone(&regions));
         let resolver = Self::resolver(move |iss| {
-            let issuer = pool_of(iss, &regions).and_then(|(pool_id, draft)| {
-                // The rule may have changed since the request.
-                let is_trusted = tenants.trust(pool_id).is_ok_and(|trusted| trusted);
+            let Some((pool_id, draft)) = pool_of(iss, &regions) else { return ready(Ok(None)) };
+            // The rule may have changed since the request.
+            ready(tenants.trust(pool_id).map(|is_trusted| {
                 is_trusted.then(|| {
                     let mut issuer = rules(pool_id, draft);
                     issuer.policy.tenants = Some(tenants.clone());
                     issuer
                 })
-            });
-            std::future::ready(Ok::<_, ConfigError>(issuer))
+            }))
         });
         Ok(resolver.with_form(move |iss| match pool_of(iss, &of_pool) {
             Some((pool_id, _)) => form.trust(pool_id),

@@ -52,8 +52,9 @@ impl Issuer {
     /// The name of this issuer is the template,
     /// `https://login.microsoftonline.com/{tenantid}/v2.0`. [`Verifier::issuers`](crate::Verifier::issuers),
     /// [`Status`](crate::Status), errors about keys, and metrics have it.
-    /// [`Verifier::distrust`](crate::Verifier::distrust) ends the trust in all tenants by it. No token
-    /// can have it as `iss`. Metadata of the API leaves it out.
+    /// [`Verifier::distrust`](crate::Verifier::distrust) ends the trust in all tenants by it, and in
+    /// one tenant by the tenant's name. No token can have it as `iss`. Metadata of the API leaves it
+    /// out.
     ///
     /// If a tenant is also trusted by its own name, for example with [`entra`](Self::entra), the
     /// rules of that issuer apply to its tokens, whatever the list says. A
@@ -106,7 +107,8 @@ impl Issuer {
     ///
     /// It has the hosts and the names of [`entra_v1_at`](Self::entra_v1_at). The tenants of the US
     /// Government have the names of the public cloud, so one verifier cannot trust both: the second
-    /// one is [`ConfigError::DuplicateIssuer`].
+    /// one is [`ConfigError::DuplicateIssuer`], in the builder and in
+    /// [`Verifier::trust`](crate::Verifier::trust).
     ///
     /// # Errors
     /// Returns [`ConfigError::InvalidName`] if the host is another one.

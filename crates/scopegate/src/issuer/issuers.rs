@@ -22,7 +22,7 @@ type Form = Box<dyn Fn(&str) -> Result<bool, Undecided> + Send + Sync>;
 ///
 /// Pass them to [`VerifierBuilder::trust_dynamic`](crate::VerifierBuilder::trust_dynamic). The
 /// verifier calls the function with the `iss` of a token. The function returns the issuer if it is
-/// a tenant's, and `None` otherwise. Trust comes from this decision alone: look `iss` up in a list
+/// a tenant's, and `None` otherwise. If there are several, the next one is asked then. Trust comes from this decision alone: look `iss` up in a list
 /// of your own before you build an [`Issuer`] from it.
 ///
 /// ```
@@ -58,7 +58,8 @@ type Form = Box<dyn Fn(&str) -> Result<bool, Undecided> + Send + Sync>;
 ///   wait for one. Tokens with further names are rejected with
 ///   [`Error::IssuerUnavailable`](crate::Error::IssuerUnavailable) (503).
 /// - If a call fails, panics or exceeds its [`timeout`](Self::timeout), tokens with this `iss` are
-///   rejected with `IssuerUnavailable` for 2 s. Other issuers are not affected.
+///   rejected with `IssuerUnavailable` for 2 s. The pause doubles with each failure of the name, up
+///   to 30 s. Other issuers are not affected.
 /// - The returned issuer must have exactly the requested name. Otherwise `iss` is unknown.
 ///
 /// # Results
@@ -66,7 +67,11 @@ type Form = Box<dyn Fn(&str) -> Result<bool, Undecided> + Send + Sync>;
 /// - An issuer is trusted for its [`lifetime`](Self::lifetime). If one of its tokens was accepted
 ///   in this time, the function is called again before the end, and requests do not wait. Otherwise
 ///   the issuer is dropped, and its keys are no longer fetched.
-/// - If the function returns other rules for an issuer, they replace its rules.
+/// - If the function returns other rules for an issuer, they replace its rules. The order of a list
+///   is no change.
+/// - If it returns another key set, or other credentials for the key set, the change takes effect
+///   after the first fetch of the new keys. The issuer is trusted as before until then, and until
+///   the end of its lifetime at most. A failed fetch counts as a failed call.
 /// - An unknown `iss` is remembered for the [`unknown_lifetime`](Self::unknown_lifetime). Up to
 ///   10,000 names are remembered, and the oldest is forgotten first.
 /// - [`Verifier::distrust`](crate::Verifier::distrust) forgets the result for a name, so its next
@@ -78,6 +83,11 @@ type Form = Box<dyn Fn(&str) -> Result<bool, Undecided> + Send + Sync>;
 /// least recently used issuer is dropped. Issuers without an accepted token displace others only up
 /// to an eighth of the limit: an attacker who names real tenants without having valid tokens cannot
 /// displace the other seven eighths.
+///
+/// The keys of a dropped issuer stay for 30 s, or for the
+/// [cooldown](crate::VerifierBuilder::refresh_cooldown) if it is longer. If the issuer returns in this
+/// time, nothing is fetched and the limits on its fetches still apply. The keys of up to 1,024 dropped
+/// issuers stay.
 #[must_use = "issuers are trusted by the builder that they are given to: VerifierBuilder::trust_dynamic"]
 pub struct Issuers {
     pub(crate) resolve: Resolve,
@@ -190,8 +200,9 @@ impl Issuers {
         self
     }
 
-    /// Sets the maximum number of calls that run at the same time. As many may run beside them for
-    /// issuers that are trusted already.
+    /// Sets the maximum number of calls of each kind that run at the same time. There are four kinds:
+    /// calls for requests, renewals of live issuers, and for both the names whose last call failed.
+    /// So names whose calls hang delay neither new tenants nor live issuers.
     ///
     /// Calls for invented names use the same budget as calls for new tenants. If an attacker
     /// invents names faster than the budget decides, a new tenant gets 503 until one of its

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
 
-use crate::checks::audience::AudiencePolicy;
+use crate::checks::audience::{AllowList, AudiencePolicy};
 use crate::checks::kind::{TokenKind, TypeRule};
 use crate::checks::scopes::ScopeClaims;
 use crate::error::Error;
@@ -69,6 +69,41 @@ impl Tenancy {
 }
 
 impl Policy {
+    /// Returns whether both accept the same tokens. The order of a list does not matter, because an
+    /// application may read it from a table.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        self == other || self.in_order() == other.in_order()
+    }
+
+    /// Returns whether both have the same rules for status lists, and for the keys that sign them.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn has_same_lists_as(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.in_order(), other.in_order());
+        (ours.status_list, ours.algorithms, ours.key_issuers)
+            == (theirs.status_list, theirs.algorithms, theirs.key_issuers)
+    }
+
+    fn in_order(&self) -> Self {
+        fn sort<T: Ord>(list: &mut Vec<T>) {
+            list.sort_unstable();
+            list.dedup();
+        }
+        let mut rules = self.clone();
+        rules.algorithms = Algorithm::as_set(&rules.algorithms);
+        sort(&mut rules.key_issuers);
+        sort(&mut rules.kind.required);
+        for list in [&mut rules.audience.audiences, &mut rules.audience.clients] {
+            if let AllowList::OneOf(values) = list {
+                sort(values);
+            }
+        }
+        #[cfg(feature = "fetch")]
+        if let Some(list) = &mut rules.status_list {
+            sort(list.origins_mut());
+        }
+        rules
+    }
+
     /// Returns the rules that select the usable keys of a set.
     pub(crate) fn key_rules(&self) -> KeyRules {
         // A set for many tenants keeps the keys that name one of them.

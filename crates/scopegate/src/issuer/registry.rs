@@ -118,15 +118,16 @@ impl Registry {
         names.filter(|name| issuer_identifier(name).is_ok())
     }
 
-    /// Returns the trusted issuers with these names, in the order given. Names are compared
-    /// character by character.
+    /// Returns the issuers with these names, in the order given, that are trusted or that
+    /// `is_other` accepts. Names are compared character by character.
     pub(crate) fn select<S: AsRef<str>>(
         &self,
         names: impl IntoIterator<Item = S>,
+        is_other: impl Fn(&str) -> bool,
     ) -> Result<Vec<String>, ConfigError> {
         let is_trusted = |issuer: &Arc<TrustedIssuer>| issuer.trusts_tenant().is_ok_and(|trusted| trusted);
         select_if(names, |name| {
-            if !self.get(name).as_ref().is_some_and(is_trusted) {
+            if !self.get(name).as_ref().is_some_and(is_trusted) && !is_other(name) {
                 return Ok(false);
             }
             issuer_identifier(name)

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use tracing::Level;
+
 use super::Issuer;
 use crate::checks::audience::{AllowList, ServiceAccountRule};
 use crate::checks::kind::{ClaimValue, Expect, RequiredClaim, TypeRule};
@@ -126,8 +128,8 @@ impl Issuer {
     }
 
     /// Logs a warning if ID tokens of a listed client could be accepted, because its id is also an
-    /// audience.
-    pub(crate) fn warn_of_client_as_audience(&self) {
+    /// audience, and `may_log` allows the event.
+    pub(crate) fn warn_of_client_as_audience(&self, may_log: impl Fn(Level) -> bool) {
         let policy = &self.policy;
         let (AllowList::OneOf(audiences), AllowList::OneOf(clients)) =
             (&policy.audience.audiences, &policy.audience.clients)
@@ -145,7 +147,9 @@ impl Issuer {
         if told_otherwise {
             return;
         }
-        if let Some(client) = clients.iter().find(|client| audiences.contains(client)) {
+        if let Some(client) = clients.iter().find(|client| audiences.contains(client))
+            && may_log(Level::WARN)
+        {
             tracing::warn!(
                 issuer = self.identifier,
                 client,

@@ -8,6 +8,7 @@ use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonError, JsonObject, shortlex};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tracing::Level;
 
 use crate::keys::jwk::{AcceptedKeys, JwkError, Key};
 use crate::token::algorithm::Algorithm;
@@ -153,18 +154,25 @@ impl KeySet {
         &self.skipped
     }
 
-    /// Logs the skipped keys, unless the earlier set has skipped the same ones.
-    pub(crate) fn log_skipped(&self, issuer: &str, earlier: Option<&Self>) {
+    /// Logs the skipped keys, unless the earlier set has skipped the same ones. `may_log` is called
+    /// for each event.
+    pub(crate) fn log_skipped(
+        &self,
+        issuer: &dyn fmt::Display,
+        earlier: Option<&Self>,
+        may_log: impl Fn(Level) -> bool,
+    ) {
         if earlier.is_some_and(|earlier| earlier.skipped == self.skipped) {
             return;
         }
         for key @ SkippedJwk { position, reason, .. } in &self.skipped {
             let key_id = key.name().map(|name| Excerpt::new(&name.shown())).map(tracing::field::display);
-            if reason.holds_secret() {
+            let level = if reason.holds_secret() { Level::WARN } else { Level::INFO };
+            match level {
+                _ if !may_log(level) => {}
                 // A published private key is compromised, so the operator has to act.
-                tracing::warn!(issuer, position, key_id, %reason, "key of the set skipped");
-            } else {
-                tracing::info!(issuer, position, key_id, %reason, "key of the set skipped");
+                Level::WARN => tracing::warn!(%issuer, position, key_id, %reason, "key of the set skipped"),
+                _ => tracing::info!(%issuer, position, key_id, %reason, "key of the set skipped"),
             }
         }
     }

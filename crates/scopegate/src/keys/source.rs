@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use crate::keys::fetched::FetchedKeys;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
+#[cfg(feature = "fetch")]
+use crate::keys::users::Users;
 
 /// Keys that are fetched while a trusted issuer holds this source. Cached tokens do not hold it.
 pub(crate) struct KeySource {
     pub(crate) keys: Arc<FetchedKeys>,
+    #[cfg(feature = "fetch")]
+    pub(crate) users: Arc<Users>,
     /// Dropping this guard ends the task.
     pub(crate) _task: AbortOnDrop,
 }

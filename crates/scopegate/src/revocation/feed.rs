@@ -1,16 +1,16 @@
 //! A feed of the application's own: a task that fills a source until the store is dropped.
 
+pub(crate) mod claim;
+
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use scopegate_proto::backoff::Backoff;
-use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 use crate::error::config::ConfigError;
-use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
 use crate::revocation::Shared;
 use crate::revocation::source::{RevocationSource, SourceState};
@@ -91,16 +91,7 @@ impl RevocationSource {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: fmt::Display + 'static,
     {
-        let runtime = Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
-        let Some(follower) = self.state.follow() else {
-            let (setting, expected) = ("revocation feed", "one feed for each source");
-            return Err(ConfigError::OutOfRange { setting, expected, found: self.name().to_owned() });
-        };
-        let ended =
-            FeedEndedGuard { shared: Arc::downgrade(&self.shared), state: Arc::clone(&self.state), follower };
-        let task = runtime.spawn(run(self.downgrade(), attempt, ended));
-        let mut feeds = self.shared.adding.lock().unwrap_or_else(PoisonError::into_inner);
-        feeds.push(AbortOnDrop(task.abort_handle()));
+        self.claim_feed()?.feed(attempt);
         Ok(())
     }
 }
@@ -132,12 +123,55 @@ async fn run<F, E>(
     }
 }
 
-/// Reports the end of the task with its runtime.
-pub(in crate::revocation) struct FeedEndedGuard {
-    pub(in crate::revocation) shared: Weak<Shared>,
-    pub(in crate::revocation) state: Arc<SourceState>,
-    /// The task's number: an aborted task ends when another may follow the source already.
-    pub(in crate::revocation) follower: u64,
+impl RevocationSource {
+    /// Claims sources for one feed that lasts until the guards are dropped. `reason` says how it
+    /// ends. The settings and the failure of an earlier feed are forgotten.
+    ///
+    /// # Errors
+    /// Returns the first source that another feed has. Then none is claimed.
+    pub(crate) fn claim_all<'a>(
+        sources: impl Iterator<Item = &'a Self>,
+        reason: &'static str,
+    ) -> Result<Vec<FeedEndedGuard>, &'a Self> {
+        let mut claimed = Vec::new();
+        for source in sources {
+            let Some(follower) = source.state.follow() else {
+                for (source, follower) in claimed {
+                    let source: &Self = source;
+                    source.state.unfollow(follower);
+                }
+                return Err(source);
+            };
+            claimed.push((source, follower));
+        }
+        let guards = claimed.into_iter().map(|(source, follower)| {
+            source.begin_anew();
+            FeedEndedGuard::new(source, follower, reason)
+        });
+        Ok(guards.collect())
+    }
+}
+
+/// Reports the end of a feed: of its task with its runtime, or of the application's handle.
+pub(crate) struct FeedEndedGuard {
+    shared: Weak<Shared>,
+    state: Arc<SourceState>,
+    /// The feed's number: an aborted task ends when another may follow the source already.
+    follower: u64,
+    reason: &'static str,
+}
+
+impl FeedEndedGuard {
+    /// Guards a task that reads the source.
+    pub(in crate::revocation) fn of_task(source: &RevocationSource, follower: u64) -> Self {
+        Self::new(source, follower, "the task that reads it has ended")
+    }
+
+    /// Guards a feed that has this number. `reason` says how it ends.
+    pub(crate) fn new(source: &RevocationSource, follower: u64, reason: &'static str) -> Self {
+        let (shared, state) = (Arc::downgrade(&source.shared), Arc::clone(&source.state));
+        Self { shared, state, follower, reason }
+    }
 }
 
 impl Drop for FeedEndedGuard {
@@ -147,7 +181,7 @@ impl Drop for FeedEndedGuard {
             && let Some(shared) = self.shared.upgrade()
         {
             let source = RevocationSource { shared, state: Arc::clone(&self.state) };
-            ignore_panic(|| source.failed("the task that reads it has ended"));
+            ignore_panic(|| source.failed(self.reason));
         }
     }
 }

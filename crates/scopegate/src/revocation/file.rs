@@ -5,7 +5,6 @@ mod follower;
 mod stamp;
 mod task;
 
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -17,7 +16,8 @@ use crate::error::config::ConfigError;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::file::follower::{FollowError, Follower};
-use crate::revocation::file::task::FileTask;
+use crate::revocation::file::task::{FileTask, SLOW_AFTER};
+use crate::revocation::freshness::check_max_feed_age;
 use crate::revocation::source::RevocationSource;
 use crate::revocation::{FILE_PREFIX, Revocations};
 
@@ -44,8 +44,8 @@ use crate::revocation::{FILE_PREFIX, Revocations};
 ///   grown for a minute.
 /// - A malformed line is reported with its number, and costs no other line. While there is one,
 ///   nothing is withdrawn.
-/// - If the file is missing, too large or cannot be read, all entries stay, and it is reported. The
-///   same holds for an empty file that had lines before. An empty line withdraws all entries.
+/// - If the file is missing, too large or cannot be read, all entries stay, and it is reported. A
+///   read that takes longer than 10 s is reported too, such as one of a hung mount. The same holds for an empty file that had lines before. An empty line withdraws all entries.
 ///
 /// - If the file is replaced but its path leads to the old one, it is reported. That happens if a
 ///   single file is mounted into a container, so mount its directory.
@@ -59,6 +59,8 @@ pub struct RevocationFile {
     poll_interval: Duration,
     max_bytes: u64,
     max_feed_age: Option<Duration>,
+    /// A read that takes longer is reported.
+    slow_after: Duration,
 }
 
 impl RevocationFile {
@@ -69,6 +71,7 @@ impl RevocationFile {
             poll_interval: Duration::from_millis(250),
             max_bytes: 256 * 1024 * 1024,
             max_feed_age: None,
+            slow_after: SLOW_AFTER,
         }
     }
 
@@ -118,9 +121,9 @@ impl Revocations {
     /// ```
     ///
     /// # Errors
-    /// Returns [`ConfigError::RevocationsNotRead`] if the file cannot be read now, was removed while
-    /// it is mounted, or has more entries than the store has room for. Then it is not followed. Malformed lines are no error:
-    /// they are reported. Returns [`ConfigError::OutOfRange`] for a setting, and for a file that is
+    /// Returns [`ConfigError::RevocationsNotRead`] if the file cannot be read now or within a
+    /// minute, was removed while it is mounted, or has more entries than the store has room for.
+    /// Then it is not followed. Malformed lines are no error: they are reported. Returns [`ConfigError::OutOfRange`] for a setting, and for a file that is
     /// followed already. Returns [`ConfigError::NoRuntime`] outside of a Tokio runtime.
     pub async fn follow_file(&self, file: RevocationFile) -> Result<(), ConfigError> {
         let path = file.path.display().to_string();
@@ -173,11 +176,7 @@ impl Revocations {
             state: Arc::clone(&source.state),
             follower: Some(Follower::default()),
             first: Some(sender),
-            _ended: FeedEndedGuard {
-                shared: Arc::downgrade(&self.0),
-                state: Arc::clone(&source.state),
-                follower,
-            },
+            _ended: FeedEndedGuard::of_task(&source, follower),
         };
         let task = AbortOnDrop(runtime.spawn(task.run()).abort_handle());
         Ok(Following { task, first, source, follower })
@@ -198,23 +197,12 @@ struct Following {
 
 impl RevocationFile {
     fn check(&self) -> Result<(), ConfigError> {
-        let in_range = |setting, value: Duration, range: RangeInclusive<Duration>, expected| {
-            if range.contains(&value) {
-                return Ok(());
-            }
-            Err(out_of_range(setting, expected, format!("{} s", value.as_secs_f64())))
-        };
         let (from, to) = (Duration::from_millis(10), Duration::from_secs(60));
-        in_range("poll interval", self.poll_interval, from..=to, "10 ms to 1 min")?;
-        let (from, to) = (Duration::from_secs(1), Duration::from_secs(30 * 24 * 3_600));
-        in_range("feed age", self.max_feed_age.unwrap_or(from), from..=to, "1 s to 30 days")?;
-        let age = self.max_feed_age.filter(|age| *age < 2 * self.poll_interval);
-        if let Some(age) = age {
-            // The file could not be read often enough, so that each token would get 503 now and then.
-            let (age, interval) = (age.as_secs_f64(), self.poll_interval.as_secs_f64());
-            let found = format!("{age} s with a poll interval of {interval} s");
-            return Err(out_of_range("feed age", "at least twice the poll interval", found));
+        if !(from..=to).contains(&self.poll_interval) {
+            let found = format!("{} s", self.poll_interval.as_secs_f64());
+            return Err(out_of_range("poll interval", "10 ms to 1 min", found));
         }
+        check_max_feed_age(self.max_feed_age, self.poll_interval)?;
         if self.path == Path::new("") {
             return Err(out_of_range("revocation file", "a path", "none".to_owned()));
         }
@@ -225,3 +213,6 @@ impl RevocationFile {
 fn out_of_range(setting: &'static str, expected: &'static str, found: String) -> ConfigError {
     ConfigError::OutOfRange { setting, expected, found }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,28 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use crate::error::config::ConfigError;
 use crate::token::numeric_date::NumericDate;
+
+const MIN_AGE: Duration = Duration::from_secs(1);
+const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// Checks the limit of a feed that looks for changes at this interval. If the limit were below two
+/// intervals, the feed could not be read often enough, and each token would get 503 now and then.
+pub(crate) fn check_max_feed_age(limit: Option<Duration>, interval: Duration) -> Result<(), ConfigError> {
+    let Some(limit) = limit else { return Ok(()) };
+    let out_of_range =
+        |expected, found| Err(ConfigError::OutOfRange { setting: "feed age", expected, found });
+    let seconds = limit.as_secs_f64();
+    if !(MIN_AGE..=MAX_AGE).contains(&limit) {
+        return out_of_range("1 s to 30 days", format!("{seconds} s"));
+    }
+    if limit < 2 * interval {
+        let found = format!("{seconds} s with a poll interval of {} s", interval.as_secs_f64());
+        return out_of_range("at least twice the poll interval", found);
+    }
+    Ok(())
+}
 
 /// Until when each source is young enough, by two clocks. The wall clock may be set back, and the
 /// monotonic clock stands still while the machine is suspended.

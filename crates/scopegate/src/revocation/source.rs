@@ -2,6 +2,7 @@
 //! see.
 
 use std::fmt;
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -243,6 +244,14 @@ impl RevocationSource {
 }
 
 impl RevocationSource {
+    /// Forgets the settings and the failure of an earlier feed.
+    pub(super) fn begin_anew(&self) {
+        let mut feed = self.state.feed();
+        *feed = Feed { required: false, max_age: None, last_failure: None, ..mem::take(&mut *feed) };
+        drop(feed);
+        self.shared.update_freshness();
+    }
+
     /// Forgets the state of the feed, so that readiness and freshness no longer depend on it.
     pub(super) fn abandon(&self, follower: u64) {
         self.state.unfollow(follower);

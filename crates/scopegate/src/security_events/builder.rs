@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "fetch")]
+use tokio::runtime::Handle;
+
 use crate::error::config::ConfigError;
 #[cfg(feature = "fetch")]
 use crate::security_events::poll::Polling;
@@ -48,7 +51,8 @@ impl SecurityEventsBuilder {
     /// # Errors
     /// - Returns [`ConfigError::OutOfRange`] if there is no transmitter, if the verifier has no
     ///   [revocations](crate::VerifierBuilder::revocations), or if a setting is invalid.
-    /// - Returns [`ConfigError::DuplicateIssuer`] if two transmitters have the same name.
+    /// - Returns [`ConfigError::DuplicateIssuer`] if two transmitters have the same name, and
+    ///   [`ConfigError::OutOfRange`] if another receiver of these revocations has the transmitter.
     /// - Returns [`ConfigError::InvalidUrl`] for a poll endpoint without TLS, and
     ///   [`ConfigError::NoRuntime`] if a transmitter is polled and the verifier was created by
     ///   [`build`](crate::VerifierBuilder::build).
@@ -64,11 +68,11 @@ impl SecurityEventsBuilder {
         let rules = transmitters.into_iter().map(Transmitter::into_rules).collect::<Result<_, _>>()?;
         let receiver = Arc::new(Receiver::new(&verifier, rules, token_lifetime)?);
         #[cfg(feature = "fetch")]
-        let polls = polled.into_iter().filter_map(|Polled { name, polling, endpoint }| {
-            Some(polling.start(endpoint, receiver.source(&name)?, &receiver, &verifier))
+        let polls = polled.into_iter().filter_map(|Polled { name, polling, endpoint, runtime }| {
+            Some(polling.start(endpoint, receiver.source(&name)?, &receiver, &runtime))
         });
         #[cfg(feature = "fetch")]
-        let polls = polls.collect::<Result<_, _>>()?;
+        let polls = polls.collect();
         Ok(SecurityEvents(Arc::new(Running {
             receiver,
             #[cfg(feature = "fetch")]
@@ -96,6 +100,7 @@ struct Polled {
     name: String,
     polling: Polling,
     endpoint: PollEndpoint,
+    runtime: Handle,
 }
 
 #[cfg(feature = "fetch")]
@@ -104,7 +109,8 @@ fn polled(transmitters: &[Transmitter], verifier: &Verifier) -> Result<Vec<Polle
     for transmitter in transmitters {
         let polling = transmitter.polling.clone();
         if let Some(endpoint) = polling.endpoint(verifier)? {
-            polled.push(Polled { name: transmitter.name().to_owned(), polling, endpoint });
+            let (name, runtime) = (transmitter.name().to_owned(), verifier.runtime()?);
+            polled.push(Polled { name, polling, endpoint, runtime });
         }
     }
     Ok(polled)

@@ -18,6 +18,10 @@ use crate::revocation::error::RevocationError;
 pub enum SecurityEventError {
     /// The SET is malformed, its transmitter is not trusted, or its key is unavailable.
     Invalid(Error),
+    /// The transmitter's keys lack the key, and were not fetched since the SET arrived. The
+    /// transmitter should send it again, because it may have published the key meanwhile.
+    #[non_exhaustive]
+    UnconfirmedKey { error: Error, retry_after: Duration },
     /// The transmitter may not revoke tokens of the subject's issuer. See
     /// [`Transmitter::subject_issuer`](crate::Transmitter::subject_issuer).
     #[non_exhaustive]
@@ -35,7 +39,7 @@ impl SecurityEventError {
     ///
     /// | code | reason |
     /// | --- | --- |
-    /// | `invalid_key` | the key is unknown, the algorithm is not accepted, or the signature is invalid |
+    /// | `invalid_key` | a later fetch lacks the key, the algorithm is not accepted, or the signature is invalid |
     /// | `invalid_issuer` | `iss` is not a transmitter |
     /// | `invalid_audience` | `aud` is absent or for another receiver |
     /// | `access_denied` | the transmitter may not revoke for the subject's issuer |
@@ -43,7 +47,7 @@ impl SecurityEventError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::ForeignSubject { .. } => "access_denied",
-            Self::NotStored(_) => "invalid_request",
+            Self::NotStored(_) | Self::UnconfirmedKey { .. } => "invalid_request",
             Self::Invalid(Error::UnacceptableAlgorithm { .. }) => "invalid_key",
             Self::Invalid(Error::MissingClaim { claim: "aud" }) => "invalid_audience",
             Self::Invalid(Error::MalformedClaim { claim, .. }) if claim == "aud" => "invalid_audience",
@@ -75,7 +79,8 @@ impl SecurityEventError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::NotStored(_) => Some(RETRY_WHEN_FULL),
-            Self::Invalid(Error::KeysUnavailable { retry_after, .. }) => Some(*retry_after),
+            Self::UnconfirmedKey { retry_after, .. }
+            | Self::Invalid(Error::KeysUnavailable { retry_after, .. }) => Some(*retry_after),
             Self::Invalid(_) | Self::ForeignSubject { .. } => None,
         }
     }
@@ -91,6 +96,9 @@ impl fmt::Display for SecurityEventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(error) => fmt::Display::fmt(error, f),
+            Self::UnconfirmedKey { error, .. } => {
+                write!(f, "{error}, and the keys were not fetched since the SET arrived")
+            }
             Self::ForeignSubject { transmitter, found } => {
                 write!(f, "{transmitter} may not revoke tokens of the subject's issuer {found}")
             }

@@ -6,11 +6,10 @@ use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, string};
 use serde_json::value::RawValue;
 
-use crate::checks::lifetime::date;
 use crate::error::Error;
 use crate::revocation::revoked::Revocation;
 use crate::security_events::error::SecurityEventError;
-use crate::security_events::set::{Set, malformed};
+use crate::security_events::set::{EventTime, Set, malformed};
 use crate::security_events::subject::{Name, Subject};
 use crate::token::numeric_date::NumericDate;
 
@@ -45,8 +44,11 @@ pub(super) struct RevocationRules<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Effect {
     pub(super) revocations: Vec<Revocation>,
-    /// An event revokes tokens, and its subject is in a format that tokens do not have.
+    /// An event revokes tokens, and its subject or a part of it is in a format that tokens do not
+    /// have.
     pub(super) has_unsupported_subject: bool,
+    /// The time of an event is after `iat`, so `iat` is used.
+    pub(super) has_later_time: bool,
 }
 
 /// Reads all events of a SET.
@@ -62,15 +64,14 @@ pub(super) fn effect_of(set: &Set<'_>, rules: &RevocationRules<'_>) -> Result<Ef
         if kind == EventType::CredentialChange && !removes_credential(&event)? {
             continue;
         }
-        let before = effect.revocations.len();
-        add(&mut effect.revocations, kind, &subject, time, rules)?;
-        effect.has_unsupported_subject |= effect.revocations.len() == before;
+        effect.has_later_time |= time.is_none();
+        add(&mut effect, kind, &subject, time.unwrap_or(set.issued_at), rules)?;
     }
     Ok(effect)
 }
 
 fn add(
-    revocations: &mut Vec<Revocation>,
+    effect: &mut Effect,
     kind: EventType,
     subject: &Subject,
     time: NumericDate,
@@ -80,22 +81,43 @@ fn add(
         Some(lifetime) => revocation.ends_at(from.plus(lifetime)),
         None => revocation,
     };
-    for user in subject.user.iter().chain(&subject.unspecified) {
-        for issuer in issuers_of(user, rules.issuers)? {
-            revocations.push(end(Revocation::subject(issuer, &user.name, time), time));
+    let before = effect.revocations.len();
+    let mut foreign = None;
+    let mut revoke = |names: &mut dyn Iterator<Item = &Name>,
+                      revocation: &dyn Fn(&str, &str) -> Revocation| {
+        for name in names {
+            match issuers_of(name, rules.issuers) {
+                Ok(issuers) => {
+                    let all = issuers.iter().map(|issuer| revocation(issuer, &name.value));
+                    effect.revocations.extend(all);
+                }
+                // Another name of the same may be the transmitter's.
+                Err(error) if name.is_alias => foreign = Some(error),
+                Err(error) => return Err(error),
+            }
         }
-    }
-    let session = match kind {
-        EventType::SessionRevoked => subject.session.iter().chain(&subject.unspecified),
-        // A credential is the user's, in every session.
-        EventType::CredentialChange => return Ok(()),
+        Ok(())
     };
-    for session in session {
-        for issuer in issuers_of(session, rules.issuers)? {
-            // The issuer ends the session now, or has ended it before.
-            revocations.push(end(Revocation::session(issuer, &session.name), rules.now));
+    revoke(&mut subject.users.iter().chain(&subject.unspecified), &|issuer, name| {
+        end(Revocation::subject(issuer, name, time), time)
+    })?;
+    // A token was issued before now, and a session ends now or has ended before.
+    revoke(&mut subject.tokens.iter(), &|issuer, name| end(Revocation::token(issuer, name), rules.now))?;
+    let is_named = match kind {
+        EventType::SessionRevoked => {
+            revoke(&mut subject.sessions.iter().chain(&subject.unspecified), &|issuer, name| {
+                end(Revocation::session(issuer, name), rules.now)
+            })?;
+            effect.revocations.len() > before
         }
+        // A credential is the user's, in every session.
+        EventType::CredentialChange => !(subject.users.is_empty() && subject.unspecified.is_empty()),
+    };
+    match foreign {
+        Some(error) if effect.revocations.len() == before => return Err(error),
+        _ => {}
     }
+    effect.has_unsupported_subject |= subject.has_unsupported || !is_named;
     Ok(())
 }
 
@@ -111,19 +133,16 @@ fn issuers_of<'a>(name: &'a Name, allowed: &'a [String]) -> Result<&'a [String],
     }
 }
 
-/// Returns the time of the event. It cannot be after the SET was issued: a transmitter would revoke
-/// tokens of the future.
-fn time_of(event: &JsonObject<'_>, set: &Set<'_>, leeway: Duration) -> Result<NumericDate, Error> {
-    let timestamp = date("event_timestamp", event.get_non_null("event_timestamp"))?;
-    let (claim, time) = match (timestamp, set.occurred_at) {
-        (Some(time), _) => ("event_timestamp", time),
-        (None, Some(time)) => ("toe", time),
-        (None, None) => return Ok(set.issued_at),
+/// Returns the time of the event, or `None` if it is after the SET was issued. A transmitter would
+/// revoke tokens of the future. Often it is in milliseconds.
+fn time_of(event: &JsonObject<'_>, set: &Set<'_>, leeway: Duration) -> Result<Option<NumericDate>, Error> {
+    let timestamp = EventTime::read("event_timestamp", event.get_non_null("event_timestamp"))?;
+    let time = match timestamp.or(set.occurred_at) {
+        Some(EventTime::At(time)) => time,
+        Some(EventTime::OutOfRange) => return Ok(None),
+        None => set.issued_at,
     };
-    if time > set.issued_at.plus(leeway) {
-        return Err(malformed(claim, "a time that is not after `iat`", Excerpt::new(&time.to_string())));
-    }
-    Ok(time)
+    Ok((time <= set.issued_at.plus(leeway)).then_some(time))
 }
 
 /// Returns the SET's `sub_id`, or the event's `subject` of earlier drafts. Both could differ.

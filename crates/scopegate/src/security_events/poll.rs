@@ -2,16 +2,18 @@
 
 pub(super) mod exchange;
 mod task;
+mod waiting;
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_proto::url::SecureUrl;
+use tokio::runtime::Handle;
 
 use crate::error::config::ConfigError;
 use crate::keys::fetch::authorization::FetchAuthorization;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
+use crate::revocation::freshness::check_max_feed_age;
 use crate::revocation::source::RevocationSource;
 use crate::security_events::poll::exchange::PollEndpoint;
 use crate::security_events::poll::task::PollTask;
@@ -27,8 +29,6 @@ pub(super) struct Polling {
     pub(super) max_feed_age: Option<Duration>,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 3_600);
-
 impl Default for Polling {
     fn default() -> Self {
         Self { endpoint: None, authorization: None, interval: Duration::from_secs(5), max_feed_age: None }
@@ -38,22 +38,18 @@ impl Default for Polling {
 impl Polling {
     /// Checks the settings. Returns the endpoint of a transmitter that is polled.
     pub(super) fn endpoint(&self, verifier: &Verifier) -> Result<Option<PollEndpoint>, ConfigError> {
-        let in_range = |setting, value: Duration, range: RangeInclusive<Duration>, expected| {
-            if range.contains(&value) {
-                return Ok(());
-            }
-            Err(out_of_range(setting, expected, format!("{} s", value.as_secs_f64())))
-        };
         let (from, to) = (Duration::from_millis(100), Duration::from_secs(3_600));
-        in_range("poll interval", self.interval, from..=to, "100 ms to 1 h")?;
-        let age = self.max_feed_age.unwrap_or(DAY);
-        in_range("feed age", age, Duration::from_secs(1)..=30 * DAY, "1 s to 30 days")?;
+        if !(from..=to).contains(&self.interval) {
+            let found = format!("{} s", self.interval.as_secs_f64());
+            return Err(out_of_range("poll interval", "100 ms to 1 h", found));
+        }
         let Some(url) = &self.endpoint else {
             if self.authorization.is_some() || self.max_feed_age.is_some() {
                 return Err(out_of_range("poll endpoint", "a URL", "none".to_owned()));
             }
             return Ok(None);
         };
+        check_max_feed_age(self.max_feed_age, self.interval)?;
         let url = SecureUrl::parse(url).map_err(|error| ConfigError::invalid_url("poll endpoint", error))?;
         if self.authorization.as_ref().is_some_and(FetchAuthorization::has_empty_path) {
             let (expected, found) = ("the path of a token file", String::new());
@@ -69,19 +65,21 @@ impl Polling {
         endpoint: PollEndpoint,
         source: RevocationSource,
         receiver: &Arc<Receiver>,
-        verifier: &Verifier,
-    ) -> Result<AbortOnDrop, ConfigError> {
-        let runtime = verifier.runtime()?;
+        runtime: &Handle,
+    ) -> AbortOnDrop {
         let source = source.with_initial_sync();
         let source = match self.max_feed_age {
             Some(limit) => source.with_max_feed_age(limit),
             None => source,
         };
         let task = PollTask::new(endpoint, source, Arc::downgrade(receiver), self.interval);
-        Ok(AbortOnDrop(runtime.spawn(task.run()).abort_handle()))
+        AbortOnDrop(runtime.spawn(task.run()).abort_handle())
     }
 }
 
 fn out_of_range(setting: &'static str, expected: &'static str, found: String) -> ConfigError {
     ConfigError::OutOfRange { setting, expected, found }
 }
+
+#[cfg(test)]
+mod tests;

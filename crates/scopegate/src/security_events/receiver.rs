@@ -9,14 +9,16 @@ use scopegate_proto::jws::CompactJws;
 use tokio::time::Instant;
 
 use crate::error::config::ConfigError;
+use crate::error::{Error, ErrorKind};
 use crate::issuer::Issuer;
 use crate::issuer::registry::Registry;
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
-use crate::revocation::revoked::Revocation;
+use crate::log_limit::LogLimit;
+use crate::revocation::feed::FeedEndedGuard;
 use crate::revocation::source::RevocationSource;
 use crate::security_events::error::SecurityEventError;
-use crate::security_events::event::{RevocationRules, effect_of};
+use crate::security_events::event::{Effect, RevocationRules, effect_of};
 use crate::security_events::seen::SeenIds;
 use crate::security_events::set::Set;
 use crate::security_events::{Received, report_error, report_received};
@@ -38,12 +40,17 @@ pub(super) struct Receiver {
     transmitters: HashMap<Arc<str>, Transmitting>,
     token_lifetime: Option<Duration>,
     seen: Mutex<SeenIds>,
+    rejected_sets: LogLimit,
+    rejected_senders: LogLimit,
+    /// Last, because the end of a feed is not reported if its store is gone.
+    _claims: Vec<FeedEndedGuard>,
 }
 
 /// A trusted transmitter.
 struct Transmitting {
     /// It holds the source of the keys.
-    _member: Member,
+    #[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "static keys are never fetched"))]
+    member: Member,
     source: RevocationSource,
     /// The issuers that it may revoke for.
     issuers: Vec<String>,
@@ -53,8 +60,7 @@ struct Transmitting {
 struct Verified {
     transmitter: Arc<str>,
     id: String,
-    revocations: Vec<Revocation>,
-    has_unsupported_subject: bool,
+    effect: Effect,
 }
 
 /// The reason why a SET is not verified now.
@@ -66,6 +72,19 @@ enum Unverified {
 impl<E: Into<SecurityEventError>> From<E> for Unverified {
     fn from(error: E) -> Self {
         Self::Rejected(error.into())
+    }
+}
+
+/// Returns the error of a SET whose key is unknown. An access token is rejected by the last keys:
+/// its client can get another one. A SET that is rejected is lost, so keys count that were fetched
+/// after it arrived.
+fn dated(unknown: &UnknownKey, error: Error, arrived: Instant) -> SecurityEventError {
+    match unknown.issuer.keys.fetched() {
+        Some(keys) if error.kind() == ErrorKind::UnknownKey && !keys.refresh().has_fetched_since(arrived) => {
+            let retry_after = keys.refresh().retry_after_unknown_key();
+            SecurityEventError::UnconfirmedKey { error, retry_after }
+        }
+        _ => SecurityEventError::Invalid(error),
     }
 }
 
@@ -85,6 +104,9 @@ impl Receiver {
         let (mut declared, mut by_name) = (Vec::new(), HashMap::new());
         for (issuer, issuers) in transmitters {
             let name: Arc<str> = issuer.identifier.as_str().into();
+            if by_name.contains_key(&name) {
+                return Err(ConfigError::DuplicateIssuer { issuer: name.to_string() });
+            }
             let source = revocations.source(&format!("security events of {name}"));
             let source = source.map_err(|error| ConfigError::OutOfRange {
                 setting: "sources",
@@ -93,17 +115,25 @@ impl Receiver {
             })?;
             let member = verifier.untrusted_member(issuer)?;
             declared.push(Arc::clone(&member.issuer));
-            let transmitting = Transmitting { _member: member, source, issuers };
-            if by_name.insert(Arc::clone(&name), transmitting).is_some() {
-                return Err(ConfigError::DuplicateIssuer { issuer: name.to_string() });
-            }
+            by_name.insert(name, Transmitting { member, source, issuers });
         }
+        // Last, because a claim that ends is reported.
+        let sources = by_name.values().map(|transmitting| &transmitting.source);
+        let claims = RevocationSource::claim_all(sources, "its receiver was dropped");
+        let claims = claims.map_err(|taken| ConfigError::OutOfRange {
+            setting: "transmitter",
+            expected: "one receiver for each transmitter",
+            found: taken.name().to_owned(),
+        })?;
         Ok(Self {
             verifier: verifier.clone(),
             registry: Registry::new(declared),
             transmitters: by_name,
             token_lifetime,
             seen: Mutex::new(SeenIds::new(MAX_SEEN)),
+            rejected_sets: LogLimit::new(1),
+            rejected_senders: LogLimit::new(1),
+            _claims: claims,
         })
     }
 
@@ -117,19 +147,33 @@ impl Receiver {
         self.registry.names()
     }
 
-    pub(super) async fn receive(&self, set: &[u8]) -> Result<Received, SecurityEventError> {
-        let result = match self.verify(set).await {
-            Ok(verified) => self.apply(verified),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = &result {
-            report_error(error);
-        }
-        result
+    /// Verifies a SET that has arrived at this time, and stores its revocations.
+    pub(super) async fn receive(&self, set: &[u8], arrived: Instant) -> Result<Received, SecurityEventError> {
+        self.apply(self.verify(set, arrived).await?)
+    }
+
+    /// Reports a pushed SET that is not accepted. If any sender is allowed, anyone may cause it.
+    pub(super) fn report_pushed(&self, error: &SecurityEventError) {
+        report_error(error, self.rejected_sets.allows_one());
+    }
+
+    /// Returns whether to warn of a sender that is not authenticated. The limit is not that of
+    /// rejected SETs, because an attacker would hide these.
+    pub(super) fn may_warn_of_sender(&self) -> bool {
+        self.rejected_senders.allows_one()
+    }
+
+    /// Returns for how long a SET with this error may wait for a key that the transmitter does not
+    /// publish: a refresh period. It is sent again, so waiting costs nothing.
+    #[cfg(feature = "fetch")]
+    pub(super) fn hold_time(&self, error: &SecurityEventError) -> Option<Duration> {
+        let SecurityEventError::Invalid(Error::UnknownKey { issuer, .. }) = error else { return None };
+        let member = &self.transmitters.get(issuer.as_str())?.member;
+        member.issuer.keys.fetched().map(|keys| keys.refresh().interval())
     }
 
     /// Verifies a SET. If its key is unknown, waits for a fetch.
-    async fn verify(&self, set: &[u8]) -> Result<Verified, SecurityEventError> {
+    async fn verify(&self, set: &[u8], arrived: Instant) -> Result<Verified, SecurityEventError> {
         let parts = token::split(set)?;
         let unknown = match self.check(set, &parts, OverdueKeys::Wait) {
             Ok(verified) => return Ok(verified),
@@ -137,12 +181,13 @@ impl Receiver {
             Err(Unverified::Waits(unknown)) => unknown,
         };
         if let Some(error) = unknown.settled_error() {
-            return Err(error.into());
+            return Err(dated(&unknown, error, arrived));
         }
-        unknown.settled(Instant::now() + KEY_WAIT_TIMEOUT, || self.verifier.now()).await?;
+        let settled = unknown.settled(Instant::now() + KEY_WAIT_TIMEOUT, || self.verifier.now()).await;
+        settled.map_err(|error| dated(&unknown, error, arrived))?;
         self.check(set, &parts, OverdueKeys::Use).map_err(|unverified| match unverified {
             Unverified::Rejected(error) => error,
-            Unverified::Waits(unknown) => unknown.error().into(),
+            Unverified::Waits(unknown) => dated(&unknown, unknown.error(), arrived),
         })
     }
 
@@ -176,17 +221,13 @@ impl Receiver {
         let rules =
             RevocationRules { issuers, token_lifetime: self.token_lifetime, now, leeway: issuer.leeway };
         let effect = effect_of(&set, &rules)?;
-        Ok(Verified {
-            transmitter: Arc::clone(&issuer.identifier),
-            id: set.id.into_owned(),
-            revocations: effect.revocations,
-            has_unsupported_subject: effect.has_unsupported_subject,
-        })
+        Ok(Verified { transmitter: Arc::clone(&issuer.identifier), id: set.id.into_owned(), effect })
     }
 
     /// Stores the revocations of a SET that was not received before.
     fn apply(&self, verified: Verified) -> Result<Received, SecurityEventError> {
-        let Verified { transmitter, id, revocations, has_unsupported_subject } = verified;
+        let Verified { transmitter, id, effect } = verified;
+        let Effect { revocations, has_unsupported_subject, has_later_time } = effect;
         let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let received = if seen().contains(&transmitter, &id) {
             Received::Repeated
@@ -201,6 +242,9 @@ impl Receiver {
         };
         // Once it is stored: a SET that comes again after a failure is not a repeated one.
         seen().insert(&transmitter, &id);
+        if has_later_time && received != Received::Repeated {
+            tracing::warn!(%transmitter, "security event with a time after iat, using iat");
+        }
         if has_unsupported_subject && received != Received::Repeated {
             tracing::warn!(%transmitter, "security event about a subject that tokens do not name");
         }

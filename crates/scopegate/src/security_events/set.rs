@@ -17,9 +17,30 @@ pub(super) struct Set<'a> {
     pub(super) id: Cow<'a, str>,
     pub(super) issued_at: NumericDate,
     /// The time of the event, if the SET has it.
-    pub(super) occurred_at: Option<NumericDate>,
+    pub(super) occurred_at: Option<EventTime>,
     pub(super) subject: Option<&'a RawValue>,
     pub(super) events: JsonObject<'a>,
+}
+
+/// The time of an event. A wrong unit must not cost the event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum EventTime {
+    At(NumericDate),
+    /// A number that is no date.
+    OutOfRange,
+}
+
+impl EventTime {
+    pub(super) fn read(claim: &'static str, value: Option<&RawValue>) -> Result<Option<Self>, Error> {
+        match date(claim, value) {
+            Err(_) if value.is_some_and(is_number) => Ok(Some(Self::OutOfRange)),
+            read => Ok(read?.map(Self::At)),
+        }
+    }
+}
+
+fn is_number(value: &RawValue) -> bool {
+    value.get().starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 
 impl<'a> Set<'a> {
@@ -40,7 +61,7 @@ impl<'a> Set<'a> {
         let not_before = date("nbf", payload.get_non_null("nbf"))?;
         not_in_future("nbf", not_before, now, leeway)?;
         let id = optional_name(payload, "jti")?.ok_or(Error::MissingClaim { claim: "jti" })?;
-        let occurred_at = date("toe", payload.get_non_null("toe"))?;
+        let occurred_at = EventTime::read("toe", payload.get_non_null("toe"))?;
         let events = payload.get("events").ok_or(Error::MissingClaim { claim: "events" })?;
         let events = JsonObject::from_text(events.get()).ok().filter(|events| events.iter().len() > 0);
         let events = events.ok_or_else(|| {

@@ -134,6 +134,9 @@ impl Transmitter {
     /// to the transmitter with its code. If a request fails, it is retried after 1 s, and later
     /// after up to 60 s, with jitter. At most 100 SETs are requested at once.
     ///
+    /// A SET whose key is unknown gets no result until the keys were fetched, so that it is sent
+    /// again. If they lack the key then, up to 50 of these SETs are held for a refresh period.
+    ///
     /// The transmitter becomes a source of revocations that readiness waits for: see
     /// [`Revocations::ready`](crate::Revocations::ready).
     pub fn poll_endpoint(mut self, url: impl Into<String>) -> Self {
@@ -159,7 +162,8 @@ impl Transmitter {
     /// Sets how long verification continues after the last successful poll. Afterwards each token
     /// is [`Error::RevocationsUnavailable`](crate::Error::RevocationsUnavailable) (503).
     ///
-    /// Default: no limit. Range: 1 s–30 days. A poll is successful when no further SETs are waiting.
+    /// Default: no limit. Range: 1 s–30 days, and at least twice the
+    /// [poll interval](Self::poll_interval). A poll is successful when no further SETs are waiting.
     pub fn max_feed_age(mut self, limit: Duration) -> Self {
         self.polling.max_feed_age = Some(limit);
         self

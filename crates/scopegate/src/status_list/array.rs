@@ -1,7 +1,6 @@
 //! The inflated array of a status list (draft-ietf-oauth-status-list-20 §4.1).
 
 use std::fmt;
-use std::sync::Arc;
 
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::{
@@ -16,10 +15,9 @@ pub(crate) const MAX_INFLATED: usize = 4 * 1024 * 1024;
 /// Initial size of the output. It doubles as needed.
 const INITIAL: usize = 4 * 1024;
 
-/// The statuses of all tokens of a list.
-#[derive(Clone)]
+/// The statuses of all tokens of a list. It is never copied.
 pub(crate) struct StatusArray {
-    bytes: Arc<[u8]>,
+    bytes: Box<[u8]>,
     /// The base-2 logarithm of the bits of each status.
     log_bits: u32,
 }
@@ -35,11 +33,12 @@ pub(crate) enum ArrayError {
 }
 
 impl StatusArray {
-    /// Inflates an array whose statuses have this many bits. `bits` must be 1, 2, 4 or 8.
-    pub(super) fn inflate(bits: Bits, compressed: &[u8]) -> Result<Self, ArrayError> {
+    /// Inflates an array whose statuses have this many bits. `bits` must be 1, 2, 4 or 8. It takes
+    /// 8 MiB of memory at most, besides `compressed`.
+    pub(super) fn inflate(bits: Bits, compressed: impl AsRef<[u8]>) -> Result<Self, ArrayError> {
         let flags = TINFL_FLAG_PARSE_ZLIB_HEADER | TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
         let mut inflater = Box::<DecompressorOxide>::default();
-        let (mut rest, mut bytes, mut written) = (compressed, vec![0; INITIAL], 0);
+        let (mut rest, mut bytes, mut written) = (compressed.as_ref(), vec![0; INITIAL], 0);
         loop {
             let (status, read, more) = decompress(&mut inflater, rest, &mut bytes, written, flags);
             rest = rest.get(read..).unwrap_or_default();
@@ -56,8 +55,10 @@ impl StatusArray {
         if !rest.is_empty() {
             return Err(ArrayError::TrailingData);
         }
+        // Some allocators copy the bytes to shrink them.
+        drop((compressed, inflater));
         bytes.truncate(written);
-        Ok(Self { bytes: bytes.into(), log_bits: bits.0 })
+        Ok(Self { bytes: bytes.into_boxed_slice(), log_bits: bits.0 })
     }
 
     /// Returns the status at an index, or `None` if the list is shorter. Indices count from the

@@ -6,6 +6,7 @@ use scopegate_proto::url::SecureUrl;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
+use crate::status_list::error::shown_url;
 use crate::status_list::{ListRules, Presence};
 
 /// Longer URLs are rejected. Each list stores its URL.
@@ -38,15 +39,22 @@ impl Reference {
             .and_then(|index| index.get().parse().ok().filter(|index| *index < INDEX_LIMIT))
             .ok_or_else(|| malformed("status.status_list.idx", "an integer between 0 and 2^53 - 1", index))?;
         let uri = list.get("uri");
-        let text = uri.and_then(string).filter(|uri| uri.len() <= MAX_URI);
-        let url = text.and_then(|uri| SecureUrl::parse(&uri).ok());
-        let url = url.ok_or_else(|| malformed("status.status_list.uri", "an https URL", uri))?;
+        let text = uri.and_then(string);
+        let url = text.as_deref().filter(|uri| uri.len() <= MAX_URI);
+        let url = url.and_then(|uri| SecureUrl::parse(uri).ok()).ok_or_else(|| match text {
+            Some(text) => Error::MalformedClaim {
+                claim: "status.status_list.uri".into(),
+                expected: "an https URL",
+                found: Some(shown_url(&text)),
+            },
+            None => malformed("status.status_list.uri", "an https URL", uri),
+        })?;
         if !rules.origins.iter().any(|origin| origin.has_same_origin(&url)) {
             let origins: Vec<&str> = rules.origins.iter().take(3).map(|origin| origin.written()).collect();
             return Err(Error::WrongClaim {
                 claim: "status.status_list.uri".into(),
                 expected: format!("a list at the origin of {}", origins.join(", ")),
-                found: Some(Excerpt::identifier(url.written())),
+                found: Some(shown_url(url.written())),
             });
         }
         Ok(Some(Self { uri: url, index }))

@@ -1,5 +1,6 @@
 //! The checks of a status list token (draft-ietf-oauth-status-list-20 §5.1, §8.3).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use scopegate_proto::base64url;
@@ -13,7 +14,8 @@ use crate::checks::lifetime::Lifetime;
 use crate::error::Error;
 use crate::keys::jwk::Key;
 use crate::status_list::array::{Bits, StatusArray};
-use crate::status_list::error::ListError;
+use crate::status_list::error::{ListError, shown_url};
+use crate::status_list::memory::{Document, FetchPermit};
 use crate::token::algorithm::Algorithm;
 use crate::token::header::Header;
 use crate::token::key_name::KeyName;
@@ -33,7 +35,7 @@ const DEFAULT_TTL: Duration = Duration::from_secs(300);
 
 /// A list token whose signature was not verified yet.
 pub(super) struct UnverifiedList {
-    document: Vec<u8>,
+    document: Document,
     parts: CompactJws,
     pub(super) key: KeyName,
 }
@@ -42,14 +44,24 @@ pub(super) struct UnverifiedList {
 pub(super) struct VerifiedList {
     pub(super) array: StatusArray,
     pub(super) ttl: Duration,
-    /// The `exp`, with the leeway.
-    pub(super) expires_at: NumericDate,
+    pub(super) issued_at: NumericDate,
+    /// The `exp` with the leeway. If there is none, it is in the distant future.
+    expires_at: NumericDate,
+    pub(super) signed_by: SignedBy,
+    /// The memory in which it was inflated, until it is counted as a list.
+    _memory: FetchPermit,
+}
+
+/// The key that signed a list, and its name in the list's header.
+pub(super) struct SignedBy {
+    pub(super) key: Arc<Key>,
+    pub(super) name: KeyName,
 }
 
 impl UnverifiedList {
     /// Splits a document, and checks its header.
-    pub(super) fn read(document: Vec<u8>, algorithms: &[Algorithm]) -> Result<Self, ListError> {
-        let parts = split_document(&document, MAX_DOCUMENT)?;
+    pub(super) fn read(document: Document, algorithms: &[Algorithm]) -> Result<Self, ListError> {
+        let parts = split_document(&document.bytes, MAX_DOCUMENT)?;
         let header = Header::parse(parts.header())?;
         TypeRule::StatusList.check(header.typ.as_deref())?;
         if !algorithms.contains(&header.algorithm) {
@@ -59,27 +71,31 @@ impl UnverifiedList {
         Ok(Self { document, parts, key })
     }
 
-    /// Verifies the signature, checks the claims, and inflates the list.
+    /// Verifies the signature, checks the claims, and inflates the list in this memory.
     pub(super) fn verify(
-        &self,
-        key: &Key,
+        self,
+        key: Arc<Key>,
         uri: &str,
         now: NumericDate,
         leeway: Duration,
+        memory: FetchPermit,
     ) -> Result<VerifiedList, ListError> {
-        if !key.verifying.verifies(self.parts.signing_input(&self.document), self.parts.signature()) {
+        let signing_input = self.parts.signing_input(&self.document.bytes);
+        if !key.verifying.verifies(signing_input, self.parts.signature()) {
             return Err(ListError::BadSignature);
         }
         let payload = JsonObject::from_slice(self.parts.payload())
             .map_err(|found| Error::InvalidJson { part: Part::Payload, found })?;
         let subject = payload.get("sub");
         if subject.and_then(string).as_deref() != Some(uri) {
-            return Err(member("sub", "exactly the URL in the token's `status_list`", subject));
+            let expected = "exactly the URL in the token's `status_list`";
+            return Err(match subject.and_then(string) {
+                Some(found) => ListError::Member { member: "sub", expected, found: Some(shown_url(&found)) },
+                None => member("sub", expected, subject),
+            });
         }
         let lifetime = Lifetime::read_with_optional_exp(&payload)?;
-        if lifetime.issued_at.is_none() {
-            return Err(Error::MissingClaim { claim: "iat" }.into());
-        }
+        let issued_at = lifetime.issued_at.ok_or(Error::MissingClaim { claim: "iat" })?;
         lifetime.check(now, leeway)?;
         let ttl = read_ttl(payload.get("ttl"))?;
         let list = payload.get("status_list");
@@ -92,8 +108,21 @@ impl UnverifiedList {
         let compressed = list.get("lst").and_then(string).and_then(|lst| base64url::decode(lst.as_bytes()));
         // The value may be long, so the error has none of it.
         let compressed = compressed.ok_or_else(|| member("lst", "a string in base64url", None))?;
-        let array = StatusArray::inflate(bits, &compressed)?;
-        Ok(VerifiedList { array, ttl, expires_at: lifetime.expires_at.plus(leeway) })
+        let array = StatusArray::inflate(bits, compressed)?;
+        let expires_at = lifetime.expires_at.plus(leeway);
+        let signed_by = SignedBy { key, name: self.key };
+        Ok(VerifiedList { array, ttl, issued_at, expires_at, signed_by, _memory: memory })
+    }
+}
+
+impl VerifiedList {
+    /// Returns the end of a list that was requested at this time: its `exp` or the stale limit. If
+    /// there is no `exp`, the limit counts from `iat`. A replayed list would never end otherwise.
+    pub(super) fn usable_until(&self, asked: NumericDate, max_stale: Duration) -> NumericDate {
+        let has_expiry = self.expires_at < NumericDate::DISTANT_FUTURE;
+        let from = if has_expiry || asked < self.issued_at { asked } else { self.issued_at };
+        let stale_at = from.plus(max_stale);
+        if self.expires_at < stale_at { self.expires_at } else { stale_at }
     }
 }
 

@@ -2,14 +2,22 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::http::{HttpError, SettingsError};
+use scopegate_proto::url::redacted;
 
 use crate::error::Error as TokenError;
 use crate::status_list::array::ArrayError;
-use crate::status_list::budget::MAX_BYTES;
+use crate::status_list::budget::Exceeded;
 use crate::token::algorithm::Algorithm;
+use crate::token::numeric_date::NumericDate;
+
+/// Returns the URL of a list for logs and errors, without its query, which may be a credential.
+pub(super) fn shown_url(url: &str) -> Excerpt {
+    Excerpt::identifier(&redacted(url))
+}
 
 #[derive(Debug)]
 pub(crate) enum ListError {
@@ -36,8 +44,18 @@ pub(crate) enum ListError {
     NoKeys,
     BadSignature,
     Array(ArrayError),
-    /// All lists together would be too large.
-    NoMemory,
+    /// An earlier fetch has brought a newer list.
+    Older {
+        issued_at: NumericDate,
+        newest: NumericDate,
+    },
+    /// The list has no `exp`, and its `iat` is beyond the stale limit.
+    TooOld {
+        issued_at: NumericDate,
+        max_stale: Duration,
+    },
+    /// The lists together would be too large.
+    NoMemory(Exceeded),
     /// The thread for large lists did not start or is still busy.
     NotRead,
     TooSlow,
@@ -83,7 +101,18 @@ impl fmt::Display for ListError {
             Self::NoKeys => f.write_str("the keys of the issuer are unavailable"),
             Self::BadSignature => f.write_str("the signature of the list does not verify"),
             Self::Array(error) => fmt::Display::fmt(error, f),
-            Self::NoMemory => write!(f, "all status lists together have more than {MAX_BYTES} bytes"),
+            Self::Older { issued_at, newest } => {
+                write!(
+                    f,
+                    "the list is older than an earlier one: expected an `iat` of {newest} or later, found {issued_at}"
+                )
+            }
+            Self::TooOld { issued_at, max_stale } => write!(
+                f,
+                "the list has no `exp` and is too old: expected an `iat` within {} s, found {issued_at}",
+                max_stale.as_secs()
+            ),
+            Self::NoMemory(exceeded) => fmt::Display::fmt(exceeded, f),
             Self::NotRead => f.write_str("an earlier list is still being read"),
             Self::TooSlow => f.write_str("the list was not fetched and read in time"),
             Self::Panicked(message) => write!(f, "the background task has panicked: {message}"),

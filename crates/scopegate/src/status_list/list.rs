@@ -11,10 +11,10 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::error::causes::with_causes;
-use crate::status_list::array::StatusArray;
-use crate::status_list::budget::{Budget, Reserved};
-use crate::status_list::document::VerifiedList;
+use crate::status_list::budget::{Reserved, Share};
+use crate::status_list::document::{SignedBy, VerifiedList};
 use crate::status_list::error::ListError;
+use crate::status_list::snapshot::{Looked, Snapshot};
 use crate::token::numeric_date::NumericDate;
 
 /// Bounds of the backoff after failed fetches, as for key sets.
@@ -25,8 +25,13 @@ const MAX_RETRY: Duration = Duration::from_secs(60);
 const RENEW_AT: f64 = 0.8;
 const JITTER: f64 = 0.1;
 
-/// The shortest period of a list that expires soon.
+/// The shortest time from the end of a fetch to the next one, for lists that expire soon or have
+/// expired.
 const MIN_PERIOD: Duration = Duration::from_secs(5);
+
+/// A list is used for this long after the issuer has withdrawn the key that signed it, if it cannot
+/// be renewed. An issuer may replace the key a little earlier than its lists.
+const USED_WITHOUT_KEY: Duration = Duration::from_secs(300);
 
 /// If a list is this much older than its period, requests wait for a fetch. The process may have
 /// been suspended.
@@ -63,52 +68,40 @@ pub(crate) struct List {
     waiting: Semaphore,
 }
 
-/// The list of one fetch.
-#[derive(Clone)]
-struct Snapshot {
-    array: StatusArray,
-    /// If the clock is set back, a list from the far future is unusable.
-    not_before: NumericDate,
-    /// Requests use the list until then without further checks.
-    current_until: NumericDate,
-    /// The end by `exp` or by the stale limit.
-    usable_until: NumericDate,
-}
-
 struct State {
     due: Instant,
     under_way: bool,
-    /// The task has ended with its runtime.
+    /// The task has ended, or ends soon.
     ended: bool,
     backoff: Backoff,
     reserved: Reserved,
     last_use: Instant,
-    last_success: Option<(Instant, SystemTime)>,
+    /// The end of the last successful fetch, by both clocks.
+    fetched: Option<(Instant, NumericDate)>,
+    /// The end of the list by the monotonic clock.
+    usable_until: Option<Instant>,
+    /// The newest `iat` of this list so far. It stays when the list is dropped.
+    newest: Option<NumericDate>,
+    signed_by: Option<SignedBy>,
+    last_success: Option<SystemTime>,
     last_failure: Option<String>,
 }
 
-/// The result of looking up an index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Looked {
-    /// The status, or `None` if the list is shorter.
-    Found(Option<u8>),
-    /// The list is usable, but a fetch should have replaced it.
-    Overdue(Option<u8>),
-    /// There is no usable list.
-    Unusable,
-}
-
 impl List {
-    /// Creates a list whose first fetch is due at once.
-    pub(super) fn new(uri: SecureUrl, budget: &Budget) -> Self {
+    /// Creates a list whose first fetch is due at once. `newest` is the `iat` that it had earlier.
+    pub(super) fn new(uri: SecureUrl, share: &Arc<Share>, newest: Option<NumericDate>) -> Self {
         let now = Instant::now();
         let state = State {
             due: now,
             under_way: false,
             ended: false,
             backoff: Backoff::new(MIN_RETRY, MAX_RETRY),
-            reserved: budget.empty(),
+            reserved: share.empty(),
             last_use: now,
+            fetched: None,
+            usable_until: None,
+            newest,
+            signed_by: None,
             last_success: None,
             last_failure: None,
         };
@@ -144,27 +137,17 @@ impl List {
 
     #[inline]
     fn peek(&self, index: u64, now: NumericDate) -> Looked {
-        let snapshot = self.snapshot.load();
-        let Some(snapshot) = snapshot.as_deref() else { return Looked::Unusable };
-        if now <= snapshot.not_before || now >= snapshot.usable_until {
-            Looked::Unusable
-        } else if now < snapshot.current_until {
-            Looked::Found(snapshot.array.get(index))
-        } else {
-            Looked::Overdue(snapshot.array.get(index))
-        }
+        self.snapshot.load().as_deref().map_or(Looked::Unusable, |snapshot| snapshot.look_up(index, now))
     }
 
     /// Makes a fetch due, because the list is missing or overdue. After a failure, the backoff
-    /// decides. Returns whether a fetch is due or under way.
-    pub(super) fn request(&self) -> bool {
+    /// decides, and after a success at least 5 s pass. Returns whether a fetch is due or under way.
+    pub(super) fn request(&self, now: NumericDate) -> bool {
         let mut state = self.state();
-        let now = Instant::now();
-        if state.backoff.failures() == 0 && !state.under_way && state.due > now {
-            state.due = now;
-            self.wake.notify_one();
+        if state.backoff.failures() == 0 && !state.under_way {
+            self.make_due(&mut state, now);
         }
-        state.is_pending(now)
+        state.is_pending(Instant::now())
     }
 
     /// Lets requests use an overdue list for some minutes. Its end stays.
@@ -213,29 +196,31 @@ impl List {
     /// For the task: begins a fetch. Returns `false` if no token has used the list for an hour. The
     /// list is then dropped, and the next token makes a fetch due.
     ///
-    /// It also drops a list that has reached the stale limit by the monotonic clock, because the
-    /// wall clock may have been set back.
-    pub(super) fn begin(&self, max_stale: Duration) -> bool {
+    /// Each look-up is a use, by a revoked token too. Without the list, that token would get 503 and
+    /// cause another fetch.
+    ///
+    /// It also drops a list that has reached its end by the monotonic clock, because the wall clock
+    /// may have been set back.
+    pub(super) fn begin(&self) -> bool {
         let mut state = self.state();
         let now = Instant::now();
         if self.take_use(BY_TASK) {
             state.last_use = now;
         }
         let is_idle = now.duration_since(state.last_use) >= IDLE;
-        if is_idle || state.last_success.is_some_and(|(at, _)| now.duration_since(at) >= max_stale) {
-            self.snapshot.store(None);
-            state.reserved.set(0);
+        if is_idle || state.usable_until.is_some_and(|end| now >= end) {
+            self.drop_snapshot(&mut state);
         }
         if is_idle {
             state.due = now + NEVER;
             state.backoff.reset();
         }
-        state.under_way = !is_idle;
-        !is_idle
+        state.under_way = !is_idle && !state.ended;
+        state.under_way
     }
 
     /// For the task: replaces the list. `asked` is the time before the request, `random` is uniform
-    /// in 0..1. Fails if the budget has no room.
+    /// in 0..1. Fails if the list is older than an earlier one, or if the budget has no room.
     pub(super) fn publish(
         &self,
         list: VerifiedList,
@@ -244,26 +229,54 @@ impl List {
         random: f64,
     ) -> Result<(), ListError> {
         let mut state = self.state();
-        if !state.reserved.set(list.array.len()) {
-            return Err(ListError::NoMemory);
+        if state.ended {
+            // Its room may be another list's by now.
+            return Ok(());
         }
         let at = NumericDate::from(asked.1);
-        let until_expiry = Duration::from_secs(list.expires_at.secs_since(at)).max(MIN_PERIOD);
-        let period = list.ttl.min(max_stale / 2).min(until_expiry);
-        let stale_at = at.plus(max_stale);
-        let usable_until = if list.expires_at < stale_at { list.expires_at } else { stale_at };
-        self.snapshot.store(Some(Arc::new(Snapshot {
-            array: list.array,
-            not_before: at.minus(max_stale),
-            current_until: at.plus(period + OVERDUE_AFTER),
-            usable_until,
-        })));
+        let usable_until = list.usable_until(at, max_stale);
+        if usable_until <= at {
+            return Err(ListError::TooOld { issued_at: list.issued_at, max_stale });
+        }
+        if let Some(newest) = state.newest.filter(|newest| list.issued_at < *newest) {
+            return Err(ListError::Older { issued_at: list.issued_at, newest });
+        }
+        state.newest = Some(list.issued_at);
+        state.reserved.set(list.array.len()).map_err(ListError::NoMemory)?;
+        let rest = usable_until.duration_since(at);
+        let period = list.ttl.min(max_stale / 2).min(rest.max(MIN_PERIOD));
+        let current_until = at.plus(period + OVERDUE_AFTER);
+        let not_before = at.minus(max_stale);
+        let snapshot = Snapshot::new(list.array, not_before, current_until, usable_until);
+        self.snapshot.store(Some(Arc::new(snapshot)));
+        let now = Instant::now();
+        state.fetched = Some((now, at.plus(now.saturating_duration_since(asked.0))));
+        state.usable_until = Some(asked.0 + rest);
+        state.signed_by = Some(list.signed_by);
         state.backoff.reset();
-        state.last_success = Some(asked);
+        state.last_success = Some(asked.1);
         state.last_failure = None;
-        state.end_fetch(asked.0 + period.mul_f64(RENEW_AT * jitter(JITTER, random)));
+        let renewal = asked.0 + period.mul_f64(RENEW_AT * jitter(JITTER, random));
+        state.end_fetch(renewal.max(now + MIN_PERIOD));
         self.changed.send_replace(());
         Ok(())
+    }
+
+    /// For the task: if the issuer no longer publishes the key that signed the list, makes a fetch
+    /// due, and ends the list 5 min later. Returns whether it did.
+    pub(super) fn check_key(&self, now: NumericDate, publishes: impl FnOnce(&SignedBy) -> bool) -> bool {
+        let mut state = self.state();
+        if state.signed_by.as_ref().is_none_or(publishes) {
+            return false;
+        }
+        state.signed_by = None;
+        if let Some(snapshot) = self.snapshot.load().as_deref() {
+            snapshot.end_by(now.plus(USED_WITHOUT_KEY));
+        }
+        let end = Instant::now() + USED_WITHOUT_KEY;
+        state.usable_until = state.usable_until.map(|until| until.min(end));
+        self.make_due(&mut state, now);
+        true
     }
 
     /// For the task: records a failed fetch. The list stays.
@@ -276,19 +289,24 @@ impl List {
         self.changed.send_replace(());
     }
 
-    /// Ends the list, because it makes room for another one.
+    /// Ends the list, because its issuer has ended or it makes room for another one. Cached tokens
+    /// may hold it, so it returns its memory at once.
     pub(super) fn close(&self) {
         let mut state = self.state();
         state.ended = true;
-        self.snapshot.store(None);
-        state.reserved.set(0);
+        self.drop_snapshot(&mut state);
         self.changed.send_replace(());
     }
 
-    /// For the task: records its end.
+    /// For the task: records its end. If its runtime has ended, requests use the list until its end.
     pub(super) fn ended(&self) {
         self.state().ended = true;
         self.changed.send_replace(());
+    }
+
+    /// Returns the newest `iat` of the list so far.
+    pub(super) fn newest(&self) -> Option<NumericDate> {
+        self.state().newest
     }
 
     /// Returns whether the list was used since the last call. The first call returns `true`.
@@ -298,9 +316,9 @@ impl List {
 
     /// Returns the inflated bytes, the time of the last success and the last failure.
     pub(super) fn report(&self) -> (Option<usize>, Option<SystemTime>, Option<String>) {
-        let bytes = self.snapshot.load().as_ref().map(|snapshot| snapshot.array.len());
+        let bytes = self.snapshot.load().as_ref().map(|snapshot| snapshot.len());
         let state = self.state();
-        (bytes, state.last_success.map(|(_, at)| at), state.last_failure.clone())
+        (bytes, state.last_success, state.last_failure.clone())
     }
 
     fn take_use(&self, by: u8) -> bool {
@@ -309,10 +327,24 @@ impl List {
 
     /// Extends the use of the list. The caller holds the lock.
     fn extend(&self, now: NumericDate) {
-        let until = now.plus(USED_OVERDUE);
-        if let Some(snapshot) = self.snapshot.load_full().filter(|snapshot| snapshot.current_until < until) {
-            self.snapshot.store(Some(Arc::new(Snapshot { current_until: until, ..(*snapshot).clone() })));
+        if let Some(snapshot) = self.snapshot.load().as_deref() {
+            snapshot.extend(now.plus(USED_OVERDUE));
         }
+    }
+
+    /// Makes a fetch due as early as the pause after the last one allows.
+    fn make_due(&self, state: &mut State, now: NumericDate) {
+        let due = state.earliest(Instant::now(), now);
+        if due < state.due {
+            state.due = due;
+            self.wake.notify_one();
+        }
+    }
+
+    fn drop_snapshot(&self, state: &mut State) {
+        self.snapshot.store(None);
+        state.reserved.clear();
+        (state.signed_by, state.usable_until) = (None, None);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -322,6 +354,16 @@ impl List {
 }
 
 impl State {
+    /// Returns the time from which on a request may cause a fetch. If the process was suspended, the
+    /// monotonic clock may have stopped, so a pause by either clock is enough.
+    fn earliest(&self, monotonic: Instant, now: NumericDate) -> Instant {
+        let is_near = |date: NumericDate| date.minus(MIN_PERIOD) < now && now < date.plus(MIN_PERIOD);
+        match self.fetched {
+            Some((at, date)) if is_near(date) => (at + MIN_PERIOD).max(monotonic),
+            _ => monotonic,
+        }
+    }
+
     fn is_pending(&self, now: Instant) -> bool {
         !self.ended && (self.under_way || self.due <= now)
     }
@@ -331,3 +373,6 @@ impl State {
         self.due = due;
     }
 }
+
+#[cfg(test)]
+mod tests;

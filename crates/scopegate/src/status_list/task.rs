@@ -1,9 +1,11 @@
 //! The background task of one status list, which fetches it when it is due.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use scopegate_proto::clock::Clock;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::error::causes::with_causes;
@@ -12,16 +14,19 @@ use crate::keys::fetched::{KeyRequested, OverdueKeys, Reading};
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::jwk::Key;
 use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
+use crate::keys::refresh::handle::KeyWatcher;
 use crate::keys::refresh::permits::{FetchPermits, LastFetch};
 use crate::keys::refresh::reader::Reader;
 use crate::keys::refresh::schedule::{FETCH_TIMEOUT, RefreshState};
-use crate::keys::set::KeyLookupError;
+use crate::keys::set::{KeyLookupError, KeySet};
 use crate::metrics;
+use crate::metrics::issuer_label::IssuerLabel;
 use crate::status_list::budget::Budget;
-use crate::status_list::document::{UnverifiedList, VerifiedList};
+use crate::status_list::document::{SignedBy, UnverifiedList, VerifiedList};
 use crate::status_list::error::ListError;
 use crate::status_list::fetch;
 use crate::status_list::list::List;
+use crate::status_list::memory::FetchMemory;
 use crate::token::algorithm::Algorithm;
 use crate::token::key_name::KeyName;
 
@@ -35,20 +40,33 @@ pub(crate) struct ListClient {
     pub(super) clock: Arc<dyn Clock>,
     permits: FetchPermits,
     pub(super) budget: Budget,
+    memory: FetchMemory,
 }
 
 impl ListClient {
     pub(crate) fn new(transport: Transport, clock: Arc<dyn Clock>) -> Self {
-        Self { transport, clock, permits: FetchPermits::new(), budget: Budget::default() }
+        let (permits, budget, memory) = (FetchPermits::new(), Budget::default(), FetchMemory::new());
+        Self { transport, clock, permits, budget, memory }
     }
 }
 
 /// The issuer whose keys sign a list.
 pub(crate) struct Signer {
     pub(crate) issuer: Arc<str>,
+    /// The issuer in metrics.
+    pub(crate) label: IssuerLabel,
     pub(crate) keys: Arc<IssuerKeys>,
     pub(crate) algorithms: Arc<[Algorithm]>,
     pub(crate) leeway: Duration,
+}
+
+impl Signer {
+    /// Returns whether the name in a list's header still leads to this key in the last set.
+    fn publishes(&self, SignedBy { key, name }: &SignedBy) -> bool {
+        let leads_here =
+            |set: &KeySet| set.find(&name.id, name.algorithm).is_ok_and(|found| Arc::ptr_eq(found, key));
+        self.keys.read_last(None, leads_here).unwrap_or(false)
+    }
 }
 
 /// The background task of a list. It ends with the issuer's lists.
@@ -56,6 +74,8 @@ pub(super) struct ListTask {
     pub(super) list: Arc<List>,
     pub(super) signer: Arc<Signer>,
     pub(super) client: Arc<ListClient>,
+    /// The fetches of the issuer.
+    pub(super) fetches: Arc<Semaphore>,
     pub(super) max_stale: Duration,
     pub(super) reader: Reader,
     pub(super) last: LastFetch,
@@ -75,8 +95,9 @@ impl Drop for EndedGuard {
 impl ListTask {
     /// Runs until the task is aborted.
     pub(super) async fn run(mut self) {
+        let mut keys = self.signer.keys.fetched().map(|fetched| fetched.refresh().watch());
         loop {
-            self.list.wait_until_due().await;
+            self.wait_until_due(&mut keys).await;
             // Subscribers, recorders and clocks are the application's code, as in the task of keys.
             if let Err(message) = catch_panic(Box::pin(self.attempt())).await {
                 let error = ListError::Panicked(message);
@@ -88,12 +109,45 @@ impl ListTask {
         }
     }
 
+    /// Waits until a fetch is due. Meanwhile, checks the list's key after each change of the keys.
+    async fn wait_until_due(&self, keys: &mut Option<KeyWatcher>) {
+        let mut due = pin!(self.list.wait_until_due());
+        loop {
+            let changed = async {
+                match keys {
+                    Some(keys) => keys.changed().await,
+                    // Static keys never change.
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = &mut due => return,
+                () = changed => self.check_key(),
+            }
+        }
+    }
+
+    fn check_key(&self) {
+        let mut now = SystemTime::now();
+        ignore_panic(|| now = self.client.clock.now());
+        if self.list.check_key(now.into(), |signed_by| self.signer.publishes(signed_by)) {
+            let (issuer, url) = (&self.signer.issuer, self.list.uri().without_query());
+            ignore_panic(
+                || tracing::info!(%issuer, url, "status list key withdrawn, fetching the list again"),
+            );
+        }
+    }
+
     async fn attempt(&mut self) {
-        let client = Arc::clone(&self.client);
+        let (client, of_issuer) = (Arc::clone(&self.client), Arc::clone(&self.fetches));
+        // In this order, so that an issuer's waiting lists hold no permit that others need.
+        let _permit_of_issuer = of_issuer.acquire().await;
         let _permit = client.permits.acquire(self.last).await;
         // What becomes of it if it panics.
         self.last = LastFetch::Failed;
-        if !self.list.begin(self.max_stale) {
+        if !self.list.begin() {
+            // The list is dropped without a fetch, so its next fetch is a first one.
+            self.last = LastFetch::None;
             return;
         }
         // The time before the request: a list is as old as the request.
@@ -106,12 +160,12 @@ impl ListTask {
                 self.last = LastFetch::Succeeded;
                 let url = self.list.uri().without_query();
                 tracing::debug!(issuer = %self.signer.issuer, url, "status list fetched");
-                metrics::status_list_fetched(&self.signer.issuer, true);
+                metrics::status_list_fetched(&self.signer.label, true);
             }
             Err(error) => {
                 self.list.failed(&error, asked.1.into(), fastrand::f64());
                 self.log_failure(&error);
-                metrics::status_list_fetched(&self.signer.issuer, false);
+                metrics::status_list_fetched(&self.signer.label, false);
             }
         }
     }
@@ -119,13 +173,14 @@ impl ListTask {
     async fn fetch(&mut self) -> Result<VerifiedList, ListError> {
         let uri = self.list.uri().clone();
         let client = self.client.transport.client(&uri).map_err(ListError::Client)?;
-        let document = fetch::get(&client, &uri).await?;
-        let (size, algorithms) = (document.len(), Arc::clone(&self.signer.algorithms));
+        let document = fetch::get(&client, &uri, &self.client.memory).await?;
+        let (size, algorithms) = (document.bytes.len(), Arc::clone(&self.signer.algorithms));
         let read = move || UnverifiedList::read(document, &algorithms);
         let list = self.reader.read(size, read).await.map_err(|_| ListError::NotRead)??;
         let key = self.key(&list.key).await?;
+        let memory = self.client.memory.inflating().await;
         let (now, leeway) = (self.client.clock.now().into(), self.signer.leeway);
-        let verify = move || list.verify(&key, uri.written(), now, leeway);
+        let verify = move || list.verify(key, uri.written(), now, leeway, memory);
         self.reader.read(size, verify).await.map_err(|_| ListError::NotRead)?
     }
 
@@ -134,7 +189,7 @@ impl ListTask {
         let (keys, deadline) = (&self.signer.keys, Instant::now() + KEY_WAIT);
         loop {
             let changes = keys.fetched().map(|fetched| fetched.refresh().watch());
-            let find = |set: &crate::keys::set::KeySet| set.find(&name.id, name.algorithm).map(Arc::clone);
+            let find = |set: &KeySet| set.find(&name.id, name.algorithm).map(Arc::clone);
             let error = match keys.read(self.client.clock.now().into(), OverdueKeys::Use, None, find) {
                 Reading::Current(Ok(key)) => return Ok(key),
                 Reading::Current(Err(KeyLookupError::Ambiguous(found))) => {

@@ -4,14 +4,15 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::JsonObject;
 use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::status_list::claim::Reference;
-use crate::status_list::list::{List, Looked};
+use crate::status_list::error::shown_url;
+use crate::status_list::list::List;
 use crate::status_list::lists::{Lists, SWEEP_INTERVAL};
+use crate::status_list::snapshot::Looked;
 use crate::token::numeric_date::NumericDate;
 
 /// The only accepted status (§7.1).
@@ -51,19 +52,19 @@ impl TokenStatus {
         let status = match list.look_up(self.index, now) {
             Looked::Found(status) => status,
             Looked::Overdue(status) => {
-                list.request();
+                list.request(now);
                 list.use_overdue(now);
                 status
             }
             Looked::Unusable => {
-                list.request();
+                list.request(now);
                 return Err(self.unavailable(issuer, list.retry_after()));
             }
         };
         if status == Some(VALID) {
             return Ok(());
         }
-        let (issuer, list) = (issuer.to_owned(), Excerpt::identifier(&self.uri));
+        let (issuer, list) = (issuer.to_owned(), shown_url(&self.uri));
         Err(Error::InvalidStatus { issuer, list, index: self.index, found: status })
     }
 
@@ -73,7 +74,7 @@ impl TokenStatus {
     pub(crate) fn is_pending(&self, now: NumericDate) -> bool {
         self.open().is_some_and(|list| match list.look_up(self.index, now) {
             Looked::Found(_) => false,
-            Looked::Overdue(_) | Looked::Unusable => list.request(),
+            Looked::Overdue(_) | Looked::Unusable => list.request(now),
         })
     }
 
@@ -89,21 +90,17 @@ impl TokenStatus {
         size_of::<Self>() + self.uri.len()
     }
 
-    /// Returns the list of this URL, which may have been dropped and started again since the last
+    /// Returns the list with this URL, which may have been dropped and started again since the last
     /// look-up. If it is not running, it is started.
     fn open(&self) -> Option<Arc<List>> {
-        let list = self.lists.upgrade()?.open(&self.uri)?;
-        if !self.list.load().as_ref().is_some_and(|last| Arc::ptr_eq(last, &list)) {
-            self.list.store(Some(Arc::clone(&list)));
+        let list = self.lists.upgrade().and_then(|lists| lists.open(&self.uri));
+        if self.list.load().as_ref().map(Arc::as_ptr) != list.as_ref().map(Arc::as_ptr) {
+            self.list.store(list.clone());
         }
-        Some(list)
+        list
     }
 
     fn unavailable(&self, issuer: &str, retry_after: Duration) -> Error {
-        Error::StatusUnavailable {
-            issuer: issuer.to_owned(),
-            list: Excerpt::identifier(&self.uri),
-            retry_after,
-        }
+        Error::StatusUnavailable { issuer: issuer.to_owned(), list: shown_url(&self.uri), retry_after }
     }
 }

@@ -58,6 +58,11 @@ impl Algorithm {
         Self::EdDSA,
     ];
 
+    /// Returns the algorithms of a list once each, in an order that the list does not decide.
+    pub(crate) fn as_set(list: &[Self]) -> Vec<Self> {
+        Self::ALL.iter().copied().filter(|algorithm| list.contains(algorithm)).collect()
+    }
+
     /// Returns the name in the JOSE registry. Names are case-sensitive.
     pub fn name(self) -> &'static str {
         match self {
@@ -109,6 +114,16 @@ mod tests {
         let expected = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
         assert_eq!(names, expected, "a change here changes which tokens existing users accept");
         assert!(Algorithm::DEFAULT.iter().all(|algorithm| Algorithm::ALL.contains(algorithm)));
+    }
+
+    #[test]
+    fn set_ignores_order_and_repetition() {
+        use Algorithm::{ES256, EdDSA, RS256};
+        assert_eq!(Algorithm::as_set(&[EdDSA, RS256, ES256, EdDSA]), [RS256, ES256, EdDSA]);
+        assert_eq!(
+            Algorithm::as_set(&Algorithm::ALL.iter().rev().copied().collect::<Vec<_>>()),
+            Algorithm::ALL
+        );
     }
 
     #[test]

@@ -58,6 +58,12 @@ impl NumericDate {
         (self.0 - earlier.0) as u64
     }
 
+    /// Returns the time from an earlier date to this date. If that date is later, it is zero.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn duration_since(self, earlier: Self) -> Duration {
+        Duration::try_from_secs_f64(self.0 - earlier.0).unwrap_or_default()
+    }
+
     pub(crate) fn plus(self, duration: Duration) -> Self {
         Self(self.0 + duration.as_secs_f64())
     }

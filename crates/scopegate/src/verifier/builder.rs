@@ -50,7 +50,7 @@ pub struct VerifierBuilder {
     cache_bytes: Option<usize>,
     hooks: Hooks,
     #[cfg(feature = "fetch")]
-    pub(super) resolver: Option<Issuers>,
+    pub(super) resolvers: Vec<Issuers>,
 }
 
 impl Verifier {
@@ -89,7 +89,7 @@ impl VerifierBuilder {
             cache_bytes: None,
             hooks: Hooks::default(),
             #[cfg(feature = "fetch")]
-            resolver: None,
+            resolvers: Vec::new(),
         }
     }
 
@@ -109,8 +109,10 @@ impl VerifierBuilder {
     /// [`trust`](Self::trust). Use it for a service whose tenants have an issuer each. See
     /// [`Issuers`] for its limits.
     ///
-    /// A second call replaces the first one. If both [`trust`](Self::trust) and the function have
-    /// an issuer, the issuer of `trust` is used.
+    /// Several calls are asked in their order, and each has its own limits. A later one is asked if
+    /// the ones before return no issuer for the name. If a function fails, the token is rejected
+    /// (503) without a call of the later ones, so set a [filter](Issuers::filter). If
+    /// [`trust`](Self::trust) has an issuer with the name, no function is called.
     ///
     /// ```
     /// use scopegate::{ConfigError, Issuer, Issuers, Verifier};
@@ -141,7 +143,7 @@ impl VerifierBuilder {
     /// - [`ConfigError::NoRuntime`] without a Tokio runtime, also in [`build`](Self::build).
     #[cfg(feature = "fetch")]
     pub fn trust_dynamic(mut self, issuers: Issuers) -> Self {
-        self.resolver = Some(issuers);
+        self.resolvers.push(issuers);
         self
     }
 
@@ -397,11 +399,11 @@ impl VerifierBuilder {
         if let Some(issuer) = self.issuers.iter().find(is_fetched) {
             return Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() });
         }
-        let factory = MemberFactory {
-            leeway: self.leeway,
+        let factory = MemberFactory::new(
+            self.leeway,
             #[cfg(feature = "fetch")]
-            sources: None,
-        };
+            None,
+        );
         self.build_with(factory)
     }
 
@@ -413,10 +415,7 @@ impl VerifierBuilder {
         let cache = Cache::new(self.cache_entries, bytes);
         let trust = Trust::new(factory, self.issuers)?;
         #[cfg(feature = "fetch")]
-        let trust = match self.resolver {
-            Some(issuers) => trust.with_resolver(issuers, &self.clock)?,
-            None => trust,
-        };
+        let trust = trust.with_resolvers(self.resolvers, &self.clock)?;
         Ok(Verifier::new(trust, self.clock, cache, hierarchy, self.hooks))
     }
 
@@ -424,7 +423,7 @@ impl VerifierBuilder {
         const SECOND: Duration = Duration::from_secs(1);
         const DAY: Duration = Duration::from_secs(24 * 3600);
         #[cfg(feature = "fetch")]
-        let has_resolver = self.resolver.is_some();
+        let has_resolver = !self.resolvers.is_empty();
         #[cfg(not(feature = "fetch"))]
         let has_resolver = false;
         if self.issuers.is_empty() && !has_resolver {

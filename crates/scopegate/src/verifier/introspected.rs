@@ -40,7 +40,7 @@ impl Verifier {
             let named = name
                 .and_then(|name| issuers.get(&name))
                 .filter(|named| named.introspects(AppliesTo::OpaqueTokens));
-            let has_jwt_issuers = introspected.is_only_part() || self.trusted().resolver().is_some();
+            let has_jwt_issuers = introspected.is_only_part() || self.trusted().has_resolver();
             if named.is_some() || has_jwt_issuers {
                 return named;
             }

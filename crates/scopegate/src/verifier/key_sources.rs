@@ -8,12 +8,14 @@ use scopegate_proto::clock::Clock;
 use scopegate_proto::http::HttpClient;
 use scopegate_proto::url::FetchUrl;
 use tokio::runtime::Handle;
+use tracing::Level;
 
 use crate::error::config::ConfigError;
 use crate::introspection::Introspection;
-use crate::introspection::introspector::Introspector;
+use crate::introspection::introspector::{Caller, Introspector};
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::fetch::authorization::{AuthorizationId, FetchAuthorization};
 use crate::keys::fetch::endpoint::{JwksEndpoint, http_client};
 use crate::keys::fetch::transport::Transport;
@@ -23,6 +25,9 @@ use crate::keys::refresh::permits::FetchPermits;
 use crate::keys::refresh::schedule::RefreshConfig;
 use crate::keys::refresh::task::{Progress, RefreshEndedGuard, RefreshTask};
 use crate::keys::source::KeySource;
+use crate::keys::users::{Use, Users};
+use crate::log_limit::IssuerLogLimit;
+use crate::metrics::issuer_label::IssuerLabel;
 use crate::status_list::task::ListClient;
 use crate::token::algorithm::Algorithm;
 
@@ -52,7 +57,7 @@ struct SourceId {
     /// The URL is the issuer's, and not the key set's.
     by_metadata: bool,
     url: String,
-    /// Keys for other algorithms are not prepared.
+    /// Keys for other algorithms are not prepared. Their order does not matter.
     algorithms: Vec<Algorithm>,
     authorization: Option<AuthorizationId>,
 }
@@ -71,11 +76,22 @@ impl KeySources {
     pub(super) fn introspector(
         &self,
         introspection: &Introspection,
-        issuer: &Arc<str>,
-        leeway: Duration,
+        issuer: &TrustedIssuer,
+        label: &IssuerLabel,
         runtime: Handle,
     ) -> Result<Arc<Introspector>, ConfigError> {
-        introspection.introspector(issuer, leeway, &self.transport, Arc::clone(&self.clock), runtime)
+        let caller = Caller {
+            issuer: Arc::clone(&issuer.identifier),
+            label: label.clone(),
+            leeway: issuer.leeway,
+            clock: Arc::clone(&self.clock),
+            runtime,
+        };
+        introspection.introspector(caller, &self.transport)
+    }
+
+    pub(super) fn cooldown(&self) -> Duration {
+        self.refresh.cooldown
     }
 
     pub(super) fn list_client(&self) -> Arc<ListClient> {
@@ -86,14 +102,20 @@ impl KeySources {
         self.transport.client(url).map_err(http_client)
     }
 
-    /// Returns the source of the issuer's keys. If no issuer uses it yet, the first fetch is due at
-    /// once.
-    pub(super) fn get(&self, issuer: &Issuer, runtime: &Handle) -> Result<Arc<KeySource>, ConfigError> {
+    /// Returns the source of the issuer's keys, and begins its use. If no issuer uses it yet, the
+    /// first fetch is due at once.
+    pub(super) fn get(
+        &self,
+        issuer: &Issuer,
+        label: &IssuerLabel,
+        log_limit: &Arc<IssuerLogLimit>,
+        runtime: &Handle,
+    ) -> Result<(Arc<KeySource>, Use), ConfigError> {
         let name = &issuer.identifier;
         // Static keys are not fetched.
         let url =
             issuer.fetched_url()?.ok_or_else(|| ConfigError::KeysRequireRuntime { issuer: name.clone() })?;
-        if url.is_plain_network() {
+        if url.is_plain_network() && (label.name().is_some() || log_limit.allows_one(Level::WARN)) {
             tracing::warn!(issuer = name, url = url.without_query(), "keys are fetched without TLS");
         }
         let by_metadata = matches!(issuer.keys, KeyConfig::Discovery(_));
@@ -101,22 +123,27 @@ impl KeySources {
         let id = SourceId {
             by_metadata,
             url: url.written().to_owned(),
-            algorithms: issuer.policy.algorithms.clone(),
+            algorithms: Algorithm::as_set(&issuer.policy.algorithms),
             authorization: authorization.as_ref().map(FetchAuthorization::id),
         };
         // No code that runs under this lock leaves the map half changed.
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let user: Arc<str> = name.as_str().into();
         if let Some(source) = live.sources.get(&id).and_then(Weak::upgrade) {
-            return Ok(source);
+            let fetched_at = source.keys.state().history.last_success;
+            let begun = Use::begin(&source.users, &user, label, fetched_at);
+            return Ok((source, begun));
         }
         let endpoint = if by_metadata {
             JwksEndpoint::discovered(url, &self.transport)?
         } else {
             JwksEndpoint::known(url, &self.transport)?
         };
-        let keys = Arc::new(FetchedKeys::new(self.refresh));
+        let (keys, users) = (Arc::new(FetchedKeys::new(self.refresh)), Arc::<Users>::default());
+        let begun = Use::begin(&users, &user, label, None);
         let task = RefreshTask {
-            issuer: name.as_str().into(),
+            users: Arc::clone(&users),
+            log_limit: Arc::clone(log_limit),
             keys: Arc::clone(&keys),
             endpoint: endpoint.with_authorization(authorization),
             accepted: issuer.policy.algorithms.as_slice().into(),
@@ -127,9 +154,9 @@ impl KeySources {
             _ended: RefreshEndedGuard(Arc::clone(&keys)),
         };
         let task = AbortOnDrop(runtime.spawn(task.run()).abort_handle());
-        let source = Arc::new(KeySource { keys, _task: task });
+        let source = Arc::new(KeySource { keys, users, _task: task });
         live.insert(id, &source);
-        Ok(source)
+        Ok((source, begun))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 #[cfg(feature = "fetch")]
 use tokio::runtime::Handle;
+use tracing::Level;
 
 use crate::error::config::ConfigError;
 #[cfg(feature = "fetch")]
@@ -20,10 +21,15 @@ use crate::keys::jwk::KeyRules;
 use crate::keys::set::KeySet;
 use crate::keys::source::KeySource;
 use crate::keys::standing::Standing;
+use crate::keys::users::Use;
+use crate::log_limit::IssuerLogLimit;
+use crate::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 #[cfg(feature = "fetch")]
 use crate::status_list::lists::Lists;
 #[cfg(feature = "fetch")]
 use crate::status_list::task::Signer;
+#[cfg(feature = "fetch")]
+use crate::token::numeric_date::NumericDate;
 #[cfg(feature = "fetch")]
 use crate::verifier::key_sources::KeySources;
 
@@ -31,6 +37,10 @@ use crate::verifier::key_sources::KeySources;
 pub(crate) struct MemberFactory {
     /// The verifier's leeway, for issuers without one of their own.
     pub(super) leeway: Duration,
+    /// The issuers that have labels of their own in metrics.
+    pub(super) labelled: LabelledIssuers,
+    /// The bound on log events about other issuers.
+    pub(super) log_limit: Arc<IssuerLogLimit>,
     /// `None` for a verifier that was built without a runtime.
     #[cfg(feature = "fetch")]
     pub(super) sources: Option<(KeySources, Option<Handle>)>,
@@ -41,24 +51,53 @@ pub(crate) struct Member {
     pub(crate) issuer: Arc<TrustedIssuer>,
     /// Dropping the last reference ends the refresh.
     pub(super) source: Option<Arc<KeySource>>,
+    source_use: Option<Use>,
     static_jwks: Option<String>,
 }
 
 impl Member {
     /// Returns whether both accept the same tokens, so cached tokens may stay.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
-        let same_source = match (&self.source, &other.source) {
+        // Credentials are not compared.
+        #[cfg(feature = "fetch")]
+        if self.issuer.introspection.is_some() || other.issuer.introspection.is_some() {
+            return false;
+        }
+        self.has_keys_of(other)
+            && self.issuer.identifier == other.issuer.identifier
+            && self.issuer.policy.is_same_as(&other.issuer.policy)
+    }
+
+    fn has_keys_of(&self, other: &Self) -> bool {
+        match (&self.source, &other.source) {
             (None, None) => self.static_jwks == other.static_jwks,
             (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
             _ => false,
-        };
-        // Credentials are not compared.
-        #[cfg(feature = "fetch")]
-        let same_source =
-            same_source && self.issuer.introspection.is_none() && other.issuer.introspection.is_none();
-        same_source
-            && self.issuer.identifier == other.issuer.identifier
-            && self.issuer.policy == other.issuer.policy
+        }
+    }
+
+    /// Takes the status lists of the issuer that it will replace, unless their rules or the keys that
+    /// sign them have changed. Otherwise each change would fetch all lists again.
+    #[cfg(feature = "fetch")]
+    pub(super) fn take_lists_of(&mut self, before: &Self) {
+        let same_keys = self.has_keys_of(before);
+        let (ours, theirs) = (&self.issuer, &before.issuer);
+        if same_keys
+            && ours.identifier == theirs.identifier
+            && ours.leeway == theirs.leeway
+            && ours.policy.has_same_lists_as(&theirs.policy)
+            && let Some(issuer) = Arc::get_mut(&mut self.issuer)
+        {
+            issuer.status_lists.clone_from(&theirs.status_lists);
+        }
+    }
+
+    /// Returns whether the issuer's keys are fetched for the first time now, although the issuer
+    /// that it will replace has keys.
+    #[cfg(feature = "fetch")]
+    pub(super) fn lacks_keys_of(&self, before: &Self, now: NumericDate) -> bool {
+        let keys = &before.issuer.keys;
+        keys.standing().is_trusted(now) && keys.is_usable(now) && !self.issuer.keys.is_usable(now)
     }
 
     /// Returns the same member without its cached tokens.
@@ -66,6 +105,7 @@ impl Member {
         Self {
             issuer: Arc::new(self.issuer.without_cached_tokens()),
             source: self.source.clone(),
+            source_use: self.source_use.as_ref().map(Use::again),
             static_jwks: self.static_jwks.clone(),
         }
     }
@@ -77,16 +117,48 @@ impl Member {
 }
 
 impl MemberFactory {
+    /// Returns the time between two fetches that unknown keys cause.
+    #[cfg(feature = "fetch")]
+    pub(super) fn cooldown(&self) -> Duration {
+        self.sources.as_ref().map(|(sources, _)| sources.cooldown()).unwrap_or_default()
+    }
+
+    /// Creates a factory without labels of issuers.
+    pub(super) fn new(
+        leeway: Duration,
+        #[cfg(feature = "fetch")] sources: Option<(KeySources, Option<Handle>)>,
+    ) -> Self {
+        Self {
+            leeway,
+            labelled: LabelledIssuers::default(),
+            log_limit: Arc::new(IssuerLogLimit::new()),
+            #[cfg(feature = "fetch")]
+            sources,
+        }
+    }
+
     /// Checks an issuer and adds its keys. If other issuers use the same key set, it shares their
     /// source.
     pub(super) fn member(&self, issuer: Issuer, standing: Standing) -> Result<Member, ConfigError> {
+        let label = self.labelled.label(&issuer.identifier);
+        self.labelled_member(issuer, &label, standing)
+    }
+
+    /// Creates a member with this label in metrics.
+    pub(super) fn labelled_member(
+        &self,
+        issuer: Issuer,
+        label: &IssuerLabel,
+        standing: Standing,
+    ) -> Result<Member, ConfigError> {
         issuer.check()?;
-        issuer.warn_of_client_as_audience();
-        let source = match &issuer.keys {
-            KeyConfig::Static(..) => None,
+        let may_log = |level| label.name().is_some() || self.log_limit.allows_one(level);
+        issuer.warn_of_client_as_audience(may_log);
+        let (source, source_use) = match &issuer.keys {
+            KeyConfig::Static(..) => (None, None),
             #[cfg(feature = "fetch")]
-            KeyConfig::None => None,
-            _ => Some(self.source(&issuer)?),
+            KeyConfig::None => (None, None),
+            _ => self.source(&issuer, label).map(|(source, begun)| (Some(source), Some(begun)))?,
         };
         #[cfg(feature = "fetch")]
         let (introspection, prefix) = (issuer.introspection.clone(), issuer.token_prefix.clone());
@@ -96,7 +168,7 @@ impl MemberFactory {
         let Issuer { identifier, keys, policy, .. } = issuer;
         let (keys, static_jwks) = match (keys, &source) {
             (KeyConfig::Static(jwks, read), _) => {
-                (static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref())?, Some(jwks))
+                (static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref(), may_log)?, Some(jwks))
             }
             // There are no keys, so no JWT of the issuer is valid.
             #[cfg(feature = "fetch")]
@@ -108,24 +180,28 @@ impl MemberFactory {
         let keys = IssuerKeys::new(keys, policy.key_owner(), standing);
         let issuer = TrustedIssuer::new(identifier, policy, keys, leeway);
         #[cfg(feature = "fetch")]
-        let issuer = self.with_status_lists(issuer)?;
+        let issuer = self.with_status_lists(issuer, label)?;
         #[cfg(feature = "fetch")]
-        let issuer = self.with_introspection(issuer, introspection, prefix, applies_to)?;
+        let issuer = self.with_introspection(issuer, label, introspection, prefix, applies_to)?;
         let issuer = Arc::new(issuer);
-        Ok(Member { issuer, source, static_jwks })
+        Ok(Member { issuer, source, source_use, static_jwks })
     }
 
     #[cfg(feature = "fetch")]
-    fn source(&self, issuer: &Issuer) -> Result<Arc<KeySource>, ConfigError> {
+    fn source(&self, issuer: &Issuer, label: &IssuerLabel) -> Result<(Arc<KeySource>, Use), ConfigError> {
         let Some((sources, runtime)) = &self.sources else {
             return Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() });
         };
-        sources.get(issuer, &handle(runtime.as_ref())?)
+        sources.get(issuer, label, &self.log_limit, &handle(runtime.as_ref())?)
     }
 
     /// Adds the status lists of an issuer, if it has rules for them. None is fetched yet.
     #[cfg(feature = "fetch")]
-    fn with_status_lists(&self, issuer: TrustedIssuer) -> Result<TrustedIssuer, ConfigError> {
+    fn with_status_lists(
+        &self,
+        issuer: TrustedIssuer,
+        label: &IssuerLabel,
+    ) -> Result<TrustedIssuer, ConfigError> {
         let Some(list) = &issuer.policy.status_list else { return Ok(issuer) };
         if issuer.policy.tenancy.name_template().is_some() {
             return Err(ConfigError::OutOfRange {
@@ -138,6 +214,7 @@ impl MemberFactory {
         let (sources, runtime) = self.sources.as_ref().ok_or(ConfigError::NoRuntime)?;
         let signer = Signer {
             issuer: Arc::clone(&issuer.identifier),
+            label: label.clone(),
             keys: Arc::clone(&issuer.keys),
             algorithms: issuer.policy.algorithms.as_slice().into(),
             leeway: issuer.leeway,
@@ -151,6 +228,7 @@ impl MemberFactory {
     fn with_introspection(
         &self,
         issuer: TrustedIssuer,
+        label: &IssuerLabel,
         introspection: Option<Introspection>,
         prefix: Option<String>,
         applies_to: AppliesTo,
@@ -159,15 +237,14 @@ impl MemberFactory {
         let without_runtime = || ConfigError::KeysRequireRuntime { issuer: issuer.identifier.to_string() };
         let (sources, runtime) = self.sources.as_ref().ok_or_else(without_runtime)?;
         let runtime = handle(runtime.as_ref())?;
-        let introspector =
-            sources.introspector(&introspection, &issuer.identifier, issuer.leeway, runtime)?;
+        let introspector = sources.introspector(&introspection, &issuer, label, runtime)?;
         let prefix = prefix.map(String::into_boxed_str);
         Ok(issuer.with_introspection(TrustedIntrospection { introspector, prefix, applies_to }))
     }
 
     #[cfg(not(feature = "fetch"))]
     #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
-    fn source(&self, issuer: &Issuer) -> Result<Arc<KeySource>, ConfigError> {
+    fn source(&self, issuer: &Issuer, _label: &IssuerLabel) -> Result<(Arc<KeySource>, Use), ConfigError> {
         Err(ConfigError::KeysRequireRuntime { issuer: issuer.identifier.clone() })
     }
 }
@@ -194,10 +271,11 @@ fn static_keys(
     jwks: &str,
     accepted: &KeyRules,
     read: Option<&KeySet>,
+    may_log: impl Fn(Level) -> bool,
 ) -> Result<Keys, ConfigError> {
     match KeySet::from_json(jwks.as_bytes(), accepted, read).and_then(KeySet::not_empty) {
         Ok(keys) => {
-            keys.log_skipped(issuer, None);
+            keys.log_skipped(&issuer, None, may_log);
             Ok(Keys::Static(Arc::new(keys)))
         }
         Err(reason) => {

@@ -16,7 +16,7 @@ use crate::verifier::Verifier;
 use crate::verifier::introspecting::{Asked, Introspecting};
 use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 #[cfg(feature = "fetch")]
-use crate::verifier::outcome::UnresolvedIssuer;
+use crate::verifier::outcome::{NotAccepted, UnresolvedIssuer};
 use crate::verifier::outcome::{Rejected, Undecided, UnknownKey, WaitsFor};
 
 /// The result of verifying a token without waiting.
@@ -41,6 +41,7 @@ pub(crate) enum Attempt {
 #[must_use = "nothing is decided until wait() is awaited"]
 pub struct PendingVerification {
     verifier: Verifier,
+    token: Box<[u8]>,
     state: State,
 }
 
@@ -54,29 +55,32 @@ enum State {
     Introspecting(Box<Introspecting>),
 }
 
-/// A token and its parts, which could not be verified yet.
+/// The parts of a token that could not be verified yet.
 struct Unverified {
     waits_for: WaitsFor,
-    token: Box<[u8]>,
     parts: CompactJws,
 }
 
 impl PendingVerification {
     pub(crate) fn new(verifier: &Verifier, token: &[u8], parts: CompactJws, waits_for: WaitsFor) -> Self {
-        let unverified = Unverified { waits_for, token: token.into(), parts };
-        Self { verifier: verifier.clone(), state: State::Unverified(unverified) }
+        let state = State::Unverified(Unverified { waits_for, parts });
+        Self { verifier: verifier.clone(), token: token.into(), state }
     }
 
     /// Waits for the status list of a valid token.
     #[cfg(feature = "fetch")]
-    pub(crate) fn for_status(verifier: &Verifier, claims: Claims) -> Self {
-        Self { verifier: verifier.clone(), state: State::Verified(claims) }
+    pub(crate) fn for_status(verifier: &Verifier, token: &[u8], claims: Claims) -> Self {
+        Self { verifier: verifier.clone(), token: token.into(), state: State::Verified(claims) }
     }
 
     /// Waits for the outcome of an introspection.
     #[cfg(feature = "fetch")]
-    pub(crate) fn for_introspection(verifier: &Verifier, introspecting: Box<Introspecting>) -> Self {
-        Self { verifier: verifier.clone(), state: State::Introspecting(introspecting) }
+    pub(crate) fn for_introspection(
+        verifier: &Verifier,
+        token: &[u8],
+        introspecting: Box<Introspecting>,
+    ) -> Self {
+        Self { verifier: verifier.clone(), token: token.into(), state: State::Introspecting(introspecting) }
     }
 
     /// Waits for the key and the status list, at most 2 s, and then verifies the token. Waits for
@@ -98,8 +102,8 @@ impl PendingVerification {
         // By reference, so that the future holds the state once.
         let result = match &self.state {
             State::Unverified(unverified) => {
-                let verified = unverified.verify_when_settled(&self.verifier, deadline).await;
-                self.introspected(verified, &unverified.token).await
+                let verified = unverified.verify_when_settled(&self.verifier, &self.token, deadline).await;
+                self.introspected(verified).await
             }
             #[cfg(feature = "fetch")]
             State::Verified(claims) => Ok(claims.clone()),
@@ -108,26 +112,45 @@ impl PendingVerification {
         };
         #[cfg(feature = "fetch")]
         let result = match result {
-            Ok(claims) => {
-                if let Some(status) = claims.status()
-                    && self.verifier.waits_for_status(&claims)
-                {
-                    // Rare, so that other requests do not hold the memory of this wait.
-                    Box::pin(status.settled(deadline)).await;
-                }
-                self.verifier.check_status(claims)
-            }
+            Ok(claims) => self.with_settled_status(claims, deadline).await,
             Err(error) => Err(error),
         };
         self.verifier.decide(result)
     }
-}
 
-impl PendingVerification {
+    /// Waits for the status list of a valid token. The token may expire meanwhile, its key may be
+    /// withdrawn, and its issuer may be distrusted. So it is verified once more.
+    #[cfg(feature = "fetch")]
+    async fn with_settled_status(&self, claims: Claims, deadline: Instant) -> Result<Claims, Error> {
+        let waits = self.verifier.waits_for_status(&claims);
+        if waits && let Some(status) = claims.status() {
+            // Rare, so that other requests do not hold the memory of this wait.
+            Box::pin(status.settled(deadline)).await;
+        }
+        match self.state {
+            // It was verified a moment ago.
+            State::Unverified(_) | State::Introspecting(_) if !waits => self.verifier.check_status(claims),
+            State::Unverified(_) | State::Introspecting(_) | State::Verified(_) => self.verify_again().await,
+        }
+    }
+
+    /// Verifies the token once more. Its issuer may have to be asked again.
+    #[cfg(feature = "fetch")]
+    async fn verify_again(&self) -> Result<Claims, Error> {
+        match self.verifier.verify_inner(&self.token, OverdueKeys::Use) {
+            Err(NotAccepted::Introspecting(introspecting)) => {
+                // Rare, so that other requests do not hold the memory of this wait.
+                let claims = Box::pin(async move { introspecting.settled().await }).await?;
+                self.verifier.check_status(claims)
+            }
+            verified => self.verifier.without_waiting(verified),
+        }
+    }
+
     /// Waits until the issuer was asked about a verified JWT, if it is to be asked.
     #[cfg(feature = "fetch")]
-    async fn introspected(&self, verified: Result<Claims, Error>, token: &[u8]) -> Result<Claims, Error> {
-        match self.verifier.introspect_verified(verified?, token, self.verifier.now()) {
+    async fn introspected(&self, verified: Result<Claims, Error>) -> Result<Claims, Error> {
+        match self.verifier.introspect_verified(verified?, &self.token, self.verifier.now()) {
             Asked::Decided(result) => result,
             // Rare, so that other requests do not hold the memory of this wait.
             Asked::Pending(introspecting) => Box::pin(async move { introspecting.settled().await }).await,
@@ -136,69 +159,92 @@ impl PendingVerification {
 
     #[cfg(not(feature = "fetch"))]
     #[allow(clippy::unused_self, clippy::unused_async, reason = "it is the same call with the feature")]
-    async fn introspected(&self, verified: Result<Claims, Error>, _token: &[u8]) -> Result<Claims, Error> {
+    async fn introspected(&self, verified: Result<Claims, Error>) -> Result<Claims, Error> {
         verified
     }
 }
 
 impl Unverified {
-    async fn verify_when_settled(&self, verifier: &Verifier, deadline: Instant) -> Result<Claims, Error> {
+    async fn verify_when_settled(
+        &self,
+        verifier: &Verifier,
+        token: &[u8],
+        deadline: Instant,
+    ) -> Result<Claims, Error> {
         match &self.waits_for {
-            WaitsFor::Key(unknown) => self.verify_with_key(verifier, unknown, deadline).await,
+            WaitsFor::Key(unknown) => self.verify_with_key(verifier, token, unknown, deadline).await,
             #[cfg(feature = "fetch")]
             WaitsFor::Issuer(unresolved) => {
                 // Rare, so that other requests do not hold the memory of these waits.
-                Box::pin(resolved(verifier, unresolved, deadline)).await?;
-                match verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Wait) {
-                    Ok(claims) => Ok(claims),
-                    Err(Undecided::Rejected(error)) => Err(error),
-                    // The first fetch of its keys.
-                    Err(Undecided::Waits(WaitsFor::Key(unknown))) => {
-                        Box::pin(self.verify_with_key(verifier, &unknown, deadline)).await
-                    }
-                    // It was distrusted meanwhile.
-                    Err(Undecided::Waits(WaitsFor::Issuer(unresolved))) => Err(unresolved.error()),
-                }
+                Box::pin(self.verify_when_resolved(verifier, token, unresolved, deadline)).await
             }
+        }
+    }
+
+    #[cfg(feature = "fetch")]
+    async fn verify_when_resolved(
+        &self,
+        verifier: &Verifier,
+        token: &[u8],
+        unresolved: &UnresolvedIssuer,
+        deadline: Instant,
+    ) -> Result<Claims, Error> {
+        unresolved.settled(deadline).await?;
+        // The first resolver may have rejected the name, so the next one is asked.
+        let mut asked = 1;
+        loop {
+            match verifier.verify_parts(token, &self.parts, OverdueKeys::Wait) {
+                Ok(claims) => return Ok(claims),
+                Err(Undecided::Rejected(error)) => return Err(error),
+                // The first fetch of its keys.
+                Err(Undecided::Waits(WaitsFor::Key(unknown))) => {
+                    return self.verify_with_key(verifier, token, &unknown, deadline).await;
+                }
+                // It was distrusted meanwhile.
+                Err(Undecided::Waits(WaitsFor::Issuer(next)))
+                    if asked >= verifier.trusted().asked_at_most() =>
+                {
+                    return Err(next.error());
+                }
+                Err(Undecided::Waits(WaitsFor::Issuer(next))) => next.settled(deadline).await?,
+            }
+            asked += 1;
         }
     }
 
     async fn verify_with_key(
         &self,
         verifier: &Verifier,
+        token: &[u8],
         unknown: &UnknownKey,
         deadline: Instant,
     ) -> Result<Claims, Error> {
         unknown.settled(deadline, || verifier.now()).await?;
-        self.verify_again(verifier)
+        self.verify_again(verifier, token)
     }
 
     /// Verifies the token when its key has arrived, or when its issuer's trust or rules have
     /// changed.
-    fn verify_again(&self, verifier: &Verifier) -> Result<Claims, Error> {
+    fn verify_again(&self, verifier: &Verifier, token: &[u8]) -> Result<Claims, Error> {
         // Another request may have waited with the same token.
-        if let Some(claims) = verifier.cached(&self.token, verifier.now(), OverdueKeys::Use) {
+        if let Some(claims) = verifier.cached(token, verifier.now(), OverdueKeys::Use) {
             return Ok(claims);
         }
-        verifier.verify_parts(&self.token, &self.parts, OverdueKeys::Use).map_err(|undecided| match undecided
-        {
+        verifier.verify_parts(token, &self.parts, OverdueKeys::Use).map_err(|undecided| match undecided {
             Undecided::Rejected(error) => error,
             Undecided::Waits(waits) => waits.error(),
         })
     }
 }
 
-/// Waits for the resolver's result.
 #[cfg(feature = "fetch")]
-async fn resolved(
-    verifier: &Verifier,
-    unresolved: &UnresolvedIssuer,
-    deadline: Instant,
-) -> Result<(), Error> {
-    let Some(resolver) = verifier.trusted().resolver() else { return Err(unresolved.error()) };
-    match timeout_at(deadline, resolver.settled(&unresolved.resolution)).await {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(unresolved.error()),
+impl UnresolvedIssuer {
+    /// Waits for the resolver's result.
+    async fn settled(&self, deadline: Instant) -> Result<(), Error> {
+        match timeout_at(deadline, self.resolution.settled()).await {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(self.error()),
+        }
     }
 }
 

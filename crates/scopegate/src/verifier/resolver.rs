@@ -1,80 +1,97 @@
-//! The resolver: which issuers does the application's function trust?
+//! A resolver: which issuers does the application's function trust?
 //!
 //! Requests read the live issuers without a lock. Other names are looked up in the background,
 //! within a budget.
 
 mod answers;
+mod budget;
 mod call;
 mod directory;
 mod live;
+mod parked;
+mod results;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use scopegate_proto::clock::Clock;
 use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::url::is_string_or_uri;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::call::Resolution;
 
 use self::answers::{Answer, Answers};
-use self::call::{Call, Outcome};
+use self::budget::{Budgets, Cause, MAX_QUEUED, Queued};
+use self::call::Call;
 use self::directory::Directory;
-use self::live::LiveIssuers;
-use crate::issuer::Issuer;
+use self::live::{EndedIssuer, LiveIssuers};
+use self::parked::Parked;
 use crate::issuer::issuers::Issuers;
+use crate::issuer::registry::Registry;
 use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
-use crate::keys::standing::Standing;
+use crate::keys::refresh::catch_panic::ignore_panic;
+use crate::keys::source::KeySource;
+use crate::log_limit::LogLimit;
 use crate::metrics;
 use crate::status::ResolverStatus;
 use crate::tenants::Undecided;
 use crate::token::numeric_date::NumericDate;
+use crate::verifier::changes::{Change, ResolverLog};
 use crate::verifier::member::{Member, MemberFactory};
 
-/// Maximum number of names that are asked for or wait to be. A name waits for some milliseconds,
-/// and requests for 2 s.
-const MAX_QUEUED: usize = 1_024;
+/// Minimum time for which the key source of an evicted issuer stays.
+const PARKED_FOR: Duration = Duration::from_secs(30);
 
-/// The time after a failure without further calls for the name.
-const FAILURE_PAUSE: Duration = Duration::from_secs(2);
+/// The time until the next attempt, if the application's filter has panicked.
+const UNDECIDED_NAME_PAUSE: Duration = Duration::from_secs(2);
 
 /// How often the use of live issuers is read in one lifetime.
 const LOOKS_PER_LIFETIME: u32 = 40;
 
-/// Minimum time between two warnings, because an attacker can cause failures.
-const WARN_EVERY: Duration = Duration::from_secs(10);
-
-/// The resolver of one verifier.
+/// One resolver of a verifier.
 pub(crate) struct Resolver {
     settings: Issuers,
     factory: Arc<MemberFactory>,
     clock: Arc<dyn Clock>,
     runtime: Handle,
+    /// The configured issuers of the verifier.
+    configured: Arc<ArcSwap<Registry>>,
     directory: Directory,
     state: Mutex<State>,
-    /// The budget of calls that requests cause.
-    calls: Arc<Semaphore>,
-    /// The budget for live issuers. Invented names must not delay them.
-    renewals: Arc<Semaphore>,
-    /// The number of requests that wait.
-    waiting: AtomicUsize,
+    log: ResolverLog,
+    budgets: Budgets,
+    /// How long the key source of an evicted issuer stays, at least.
+    parked_for: Duration,
+    /// An attacker can cause failures.
+    warnings: LogLimit,
+}
+
+/// An issuer that the resolver has returned.
+struct Returned {
+    member: Member,
+    /// The time of the result, and the end of its lifetime by the wall clock.
+    at: Instant,
+    until: NumericDate,
 }
 
 /// The state under the lock. Requests of live issuers do not take it.
 struct State {
     live: LiveIssuers,
+    parked: Parked,
     pending: HashMap<Arc<str>, Arc<Resolution>>,
-    /// The number of pending calls that requests have caused.
-    queued: usize,
+    queued: Queued,
     answers: Answers,
+    /// The number of requests that wait for calls.
+    waiting: Arc<AtomicUsize>,
     counts: ResolverStatus,
-    warned_at: Option<Instant>,
+    /// The changes that are not yet recorded, because subscribers must not run under the lock.
+    changes: Vec<(Change, Arc<str>)>,
 }
 
 /// The result for a name that was not found among the live issuers.
@@ -95,27 +112,32 @@ impl Resolver {
         factory: Arc<MemberFactory>,
         clock: Arc<dyn Clock>,
         runtime: Handle,
+        configured: Arc<ArcSwap<Registry>>,
     ) -> (Arc<Self>, AbortOnDrop) {
-        let budget = || Arc::new(Semaphore::new(settings.max_calls));
-        let (calls, renewals) = (budget(), budget());
+        let budgets = Budgets::new(settings.max_calls);
+        let parked_for = PARKED_FOR.max(factory.cooldown());
         let state = State {
             live: LiveIssuers::new(settings.limit),
+            parked: Parked::default(),
             pending: HashMap::new(),
-            queued: 0,
+            queued: Queued::default(),
             answers: Answers::default(),
+            waiting: Arc::default(),
             counts: ResolverStatus::default(),
-            warned_at: None,
+            changes: Vec::new(),
         };
         let period = settings.lifetime / LOOKS_PER_LIFETIME;
         let resolver = Arc::new(Self {
             settings,
             factory,
             clock,
+            configured,
             directory: Directory::new(),
             state: Mutex::new(state),
-            calls,
-            renewals,
-            waiting: AtomicUsize::new(0),
+            log: ResolverLog::new(),
+            budgets,
+            parked_for,
+            warnings: LogLimit::new(1),
             runtime,
         });
         let task = resolver.runtime.spawn(look_after(Arc::downgrade(&resolver), period));
@@ -125,6 +147,19 @@ impl Resolver {
     /// Returns a live issuer, without a lock.
     pub(super) fn get(&self, name: &str, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
         self.directory.get(name).filter(|issuer| issuer.keys.standing().is_trusted(now))
+    }
+
+    /// Returns the live issuers by name, without a lock.
+    pub(super) fn live(&self, now: NumericDate) -> Vec<Arc<TrustedIssuer>> {
+        let mut live = self.directory.all();
+        live.retain(|issuer| issuer.keys.standing().is_trusted(now));
+        live.sort_unstable_by(|a, b| a.identifier.cmp(&b.identifier));
+        live
+    }
+
+    /// Returns whether this can be the name of an issuer of the resolver. It is not called.
+    pub(super) fn may_be_called(&self, name: &str) -> bool {
+        is_string_or_uri(name) && self.settings.accepts_name(name).is_ok_and(|accepted| accepted)
     }
 
     /// Requests an issuer that was not found among the live issuers.
@@ -137,7 +172,7 @@ impl Resolver {
             Ok(false) => return Asked::Unknown,
             Err(Undecided) => {
                 self.warn(name, "the filter of issuers has panicked");
-                return Asked::Unavailable { retry_after: FAILURE_PAUSE };
+                return Asked::Unavailable { retry_after: UNDECIDED_NAME_PAUSE };
             }
         }
         let (name, resolution) = {
@@ -153,23 +188,21 @@ impl Resolver {
                 }
                 None => {}
             }
-            if let Some(pending) = state.pending.get(name) {
+            if let Some(pending) = state.pending.get(name).filter(|pending| !pending.is_queued_renewal()) {
                 return Asked::Pending(Arc::clone(pending));
             }
-            if state.queued >= MAX_QUEUED {
+            let has_failed = state.answers.has_failed(name);
+            let cause = if has_failed { Cause::RetriedRequest } else { Cause::Request };
+            let Some(begun) = state.enqueue(name.into(), cause) else {
+                drop(state);
+                self.log.queue_is_full(name, MAX_QUEUED);
                 return Asked::Unavailable { retry_after: Duration::from_secs(1) };
-            }
-            state.queued += 1;
-            state.begin(name.into(), false)
+            };
+            begun
         };
         // Without the lock: a runtime that has ended drops the call at once.
         self.call(name, Arc::clone(&resolution));
         Asked::Pending(resolution)
-    }
-
-    /// Waits for a call. Returns `false` at once if too many requests wait already.
-    pub(super) async fn settled(&self, resolution: &Resolution) -> bool {
-        resolution.settled(&self.waiting).await
     }
 
     /// Forgets a name: its live issuer, the last result, and a pending call. Returns whether it was
@@ -178,23 +211,21 @@ impl Resolver {
         let mut state = self.state();
         state.answers.remove(name);
         // The answer of a call that is under way may be outdated.
-        if let Some(pending) = state.pending.remove(name) {
-            state.queued -= usize::from(!pending.is_renewal);
-        }
+        state.dequeue(name);
         let removed = state.live.remove(name);
         self.end(removed.as_slice());
         // Members end their refresh when they are dropped, without the lock.
-        drop(state);
+        self.release(state);
         removed.is_some()
     }
 
     /// Forgets the live issuers with these names.
     pub(super) fn forget_live(&self, is_forgotten: impl Fn(&str) -> bool) {
-        let names: Vec<Arc<str>> =
-            self.state().live.names().filter(|name| is_forgotten(name)).cloned().collect();
-        for name in names {
-            self.forget(&name);
-        }
+        let mut state = self.state();
+        let names: Vec<Arc<str>> = state.live.names().filter(|name| is_forgotten(name)).cloned().collect();
+        let removed: Vec<Member> = names.iter().filter_map(|name| state.live.remove(name)).collect();
+        self.end(&removed);
+        self.release(state);
     }
 
     pub(super) fn status(&self) -> ResolverStatus {
@@ -207,131 +238,58 @@ impl Resolver {
     }
 
     fn call(self: &Arc<Self>, name: Arc<str>, resolution: Arc<Resolution>) {
-        let budget = Arc::clone(if resolution.is_renewal { &self.renewals } else { &self.calls });
+        let budget = self.budgets.of(resolution.cause);
         let (resolve, limit) = (Arc::clone(&self.settings.resolve), self.settings.timeout);
         let call = Call { resolver: Arc::downgrade(self), name, resolution };
         self.runtime.spawn(call.run(resolve, budget, limit));
     }
 
-    /// Stores the outcome of a call.
-    fn settle(&self, name: &Arc<str>, resolution: &Arc<Resolution>, outcome: Outcome) {
-        // May read certificates, so it does not take the lock.
-        let answer = match outcome {
-            Outcome::Returned(None) => Ok(None),
-            Outcome::Returned(Some(issuer)) => self.member(name, *issuer),
-            Outcome::Failed(reason) => Err(reason),
-        };
-        let mut state = self.state();
-        // The name was forgotten meanwhile, so that this answer does not count.
-        let is_current = state.pending.get(name).is_some_and(|current| Arc::ptr_eq(current, resolution));
-        if !is_current {
-            return;
+    /// Begins a call that has got a permit. Returns `false` if its result would not count.
+    fn begin(&self, name: &str, resolution: &Arc<Resolution>) -> bool {
+        let state = self.state();
+        let is_current = state.is_current(name, resolution);
+        if is_current {
+            resolution.begin();
         }
-        state.pending.remove(name);
-        state.queued -= usize::from(!resolution.is_renewal);
-        state.counts.calls += 1;
-        let now = Instant::now();
-        let removed = match answer {
-            Ok(Some(member)) => {
-                metrics::resolved("trusted");
-                self.admit(&mut state, member, now)
-            }
-            Ok(None) => {
-                metrics::resolved("unknown");
-                state.answers.insert(name, Answer::Unknown, now + self.settings.unknown_lifetime);
-                state.live.remove(name).into_iter().collect()
-            }
-            Err(reason) => {
-                metrics::resolved("failed");
-                state.counts.failed_calls += 1;
-                state.live.not_renewed(name);
-                if !resolution.is_renewal {
-                    state.answers.insert(name, Answer::Failed, now + FAILURE_PAUSE);
-                }
-                if state.may_warn(now) {
-                    let issuer = Excerpt::new(name);
-                    tracing::warn!(%issuer, reason, "issuer not resolved");
-                }
-                Vec::new()
-            }
-        };
-        self.end(&removed);
-        drop(state);
-    }
-
-    /// Creates a member from the issuer that the resolver returned for a name.
-    fn member(&self, name: &Arc<str>, issuer: Issuer) -> Result<Option<Member>, String> {
-        if issuer.identifier != **name {
-            // Not an error: the application may read a tenant's id out of `iss` and ignore the rest of it.
-            tracing::debug!(found = issuer.identifier, "resolver returned an issuer with another name");
-            return Ok(None);
-        }
-        if issuer.policy.tenancy.name_template().is_some() {
-            return Err(String::from("an issuer of a resolver cannot have many tenants"));
-        }
-        if issuer.introspection.is_some() {
-            return Err(String::from("an issuer of a resolver cannot be introspected"));
-        }
-        if issuer.policy.accepts_missing_iss {
-            return Err(String::from("an issuer of a resolver cannot have `allow_missing_iss`"));
-        }
-        let until = NumericDate::from(self.clock.now()).plus(self.settings.lifetime);
-        self.factory.member(issuer, Standing::until(until)).map(Some).map_err(|error| error.to_string())
-    }
-
-    /// Trusts a member. Returns the members that are no longer trusted.
-    fn admit(&self, state: &mut State, member: Member, now: Instant) -> Vec<Member> {
-        let (name, lifetime) = (Arc::clone(&member.issuer.identifier), self.settings.lifetime);
-        let random = fastrand::f64();
-        if let Some(live) = state.live.get(&name) {
-            let until = NumericDate::from(self.clock.now()).plus(lifetime);
-            if live.is_same_as(&member) {
-                live.issuer.keys.standing().prolong(until);
-                state.live.prolong(&name, now, lifetime, random);
-                return Vec::new();
-            }
-            self.directory.insert(&member.issuer);
-            return state.live.insert(member, now, lifetime, random).into_iter().collect();
-        }
-        let removed: Vec<Member> = state.live.make_room().into_iter().collect();
-        state.counts.evicted_issuers += u64::try_from(removed.len()).unwrap_or(u64::MAX);
-        self.directory.insert(&member.issuer);
-        state.live.insert(member, now, lifetime, random);
-        state.answers.remove(&name);
-        removed
-    }
-
-    /// Ends the trust in members that are no longer live.
-    fn end(&self, removed: &[Member]) {
-        for member in removed {
-            // A replaced one has a successor with its name.
-            let current = self.directory.get(&member.issuer.identifier);
-            if current.is_some_and(|current| Arc::ptr_eq(&current, &member.issuer)) {
-                self.directory.remove(&member.issuer.identifier);
-            }
-            member.end();
-        }
+        is_current
     }
 
     /// Drops the issuers whose lifetime is over, and calls the resolver for issuers in use.
     fn look(self: &Arc<Self>) {
-        let mut state = self.state();
-        let (removed, renewed) = state.live.due(Instant::now());
+        let (mut state, now) = (self.state(), Instant::now());
+        let (ended, renewed) = state.live.due(now);
+        let unparked = state.park(None, self.parked_for, now);
+        let mut removed = Vec::with_capacity(ended.len());
+        for EndedIssuer { member, was_used } in ended {
+            let change = if was_used { Change::Lapsed } else { Change::Unused };
+            state.changes.push((change, Arc::clone(&member.issuer.identifier)));
+            removed.push(member);
+        }
         self.end(&removed);
         let mut begun = Vec::with_capacity(renewed.len());
-        for name in renewed {
+        for (name, cause) in renewed {
             if !state.pending.contains_key(&name) {
-                begun.push(state.begin(name, true));
+                begun.extend(state.enqueue(name, cause));
             }
         }
-        drop(state);
+        self.release(state);
+        drop((removed, unparked));
         for (name, resolution) in begun {
             self.call(name, resolution);
         }
     }
 
+    /// Ends a change of the state, and records it. Recorders and subscribers are the application's
+    /// code: they run without the lock, and their panic is ignored.
+    fn release(&self, mut state: MutexGuard<'_, State>) {
+        let (changes, live) = (std::mem::take(&mut state.changes), state.live.len());
+        drop(state);
+        ignore_panic(|| metrics::trusted_issuers("resolver", live));
+        ignore_panic(|| self.log.record(changes));
+    }
+
     fn warn(&self, name: &str, reason: &str) {
-        if self.state().may_warn(Instant::now()) {
+        if self.warnings.allows_one() {
             let issuer = Excerpt::new(name);
             tracing::warn!(%issuer, reason, "issuer not resolved");
         }
@@ -344,18 +302,36 @@ impl Resolver {
 }
 
 impl State {
-    fn begin(&mut self, name: Arc<str>, is_renewal: bool) -> (Arc<str>, Arc<Resolution>) {
-        let resolution = Arc::new(Resolution::new(is_renewal));
+    /// Adds a call, which replaces a pending one. Returns `None` if there are too many.
+    fn enqueue(&mut self, name: Arc<str>, cause: Cause) -> Option<(Arc<str>, Arc<Resolution>)> {
+        if !self.queued.add(cause) {
+            return None;
+        }
+        self.dequeue(&name);
+        let resolution = Arc::new(Resolution::new(cause, &self.waiting));
         self.pending.insert(Arc::clone(&name), Arc::clone(&resolution));
-        (name, resolution)
+        Some((name, resolution))
     }
 
-    fn may_warn(&mut self, now: Instant) -> bool {
-        let may = self.warned_at.is_none_or(|at| now >= at + WARN_EVERY);
-        if may {
-            self.warned_at = Some(now);
+    /// Removes the pending call for a name. Its result does not count.
+    fn dequeue(&mut self, name: &str) {
+        if let Some(resolution) = self.pending.remove(name) {
+            self.queued.remove(resolution.cause);
         }
-        may
+    }
+
+    /// Keeps the key source of an evicted issuer, if it has one. Returns the sources that no longer
+    /// stay.
+    fn park(&mut self, evicted: Option<&Member>, time: Duration, now: Instant) -> Vec<Arc<KeySource>> {
+        let mut ended = self.parked.take_older(time, now);
+        if let Some(source) = evicted.and_then(|member| member.source.as_ref()) {
+            ended.extend(self.parked.add(Arc::clone(source), now));
+        }
+        ended
+    }
+
+    fn is_current(&self, name: &str, resolution: &Arc<Resolution>) -> bool {
+        self.pending.get(name).is_some_and(|current| Arc::ptr_eq(current, resolution))
     }
 }
 

@@ -73,8 +73,7 @@ impl VerifierBuilder {
     fn spawn(self) -> Result<(Verifier, Vec<Fetching>), ConfigError> {
         let (transport, clock) = (Transport::new(&self.transport), Arc::clone(&self.clock));
         let sources = KeySources::new(transport, clock, self.refresh);
-        let factory =
-            MemberFactory { leeway: self.leeway, sources: Some((sources, Handle::try_current().ok())) };
+        let factory = MemberFactory::new(self.leeway, Some((sources, Handle::try_current().ok())));
         let verifier = self.build_with(factory)?;
         let fetching = |issuer: &Arc<TrustedIssuer>| {
             issuer.keys.fetched().is_some().then(|| Fetching { issuer: Arc::clone(issuer) })

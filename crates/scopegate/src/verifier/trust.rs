@@ -34,70 +34,100 @@ use crate::issuer::trusted::TrustedIssuer;
 #[cfg(feature = "fetch")]
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
 use crate::keys::standing::Standing;
+use crate::metrics;
+use crate::metrics::issuer_label::{IssuerLabel, LabelledIssuers};
 use crate::status::ResolverStatus;
 use crate::token::numeric_date::NumericDate;
-use crate::verifier::Verifier;
 use crate::verifier::member::{Member, MemberFactory};
+use crate::verifier::outcome::Undecided;
 #[cfg(feature = "fetch")]
-use crate::verifier::outcome::{Undecided, UnresolvedIssuer, WaitsFor};
+use crate::verifier::outcome::{UnresolvedIssuer, WaitsFor};
 #[cfg(feature = "fetch")]
 use crate::verifier::resolver::{Asked, Resolver};
+use crate::verifier::{Verifier, changes};
 
 /// The trusted issuers of a verifier.
 pub(crate) struct Trust {
-    snapshot: ArcSwap<Registry>,
+    snapshot: Arc<ArcSwap<Registry>>,
     /// Only changes take the lock.
     members: Mutex<Vec<Member>>,
     factory: Arc<MemberFactory>,
-    /// The resolver, and the guard of its task.
+    /// The resolvers in the order in which they are asked, each with the guard of its task.
     #[cfg(feature = "fetch")]
-    resolver: Option<(Arc<Resolver>, AbortOnDrop)>,
+    resolvers: Vec<(Arc<Resolver>, AbortOnDrop)>,
 }
 
 impl Trust {
-    pub(super) fn new(factory: MemberFactory, issuers: Vec<Issuer>) -> Result<Self, ConfigError> {
+    pub(super) fn new(mut factory: MemberFactory, issuers: Vec<Issuer>) -> Result<Self, ConfigError> {
+        factory.labelled = LabelledIssuers::new(issuers.iter().map(|issuer| &*issuer.identifier));
         let member = |issuer| factory.member(issuer, Standing::configured());
         let members = issuers.into_iter().map(member).collect::<Result<Vec<_>, _>>()?;
+        metrics::trusted_issuers("application", members.len());
         Ok(Self {
-            snapshot: ArcSwap::from_pointee(registry(&members)),
+            snapshot: Arc::new(ArcSwap::from_pointee(registry(&members))),
             members: Mutex::new(members),
             factory: Arc::new(factory),
             #[cfg(feature = "fetch")]
-            resolver: None,
+            resolvers: Vec::new(),
         })
     }
 
-    /// Adds a resolver.
+    /// Adds resolvers.
     #[cfg(feature = "fetch")]
-    pub(super) fn with_resolver(self, issuers: Issuers, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        issuers.check()?;
-        let runtime = self.factory.sources.as_ref().and_then(|(_, runtime)| runtime.clone());
-        let runtime = runtime.ok_or(ConfigError::NoRuntime)?;
-        let resolver = Resolver::start(issuers, Arc::clone(&self.factory), Arc::clone(clock), runtime);
-        Ok(Self { resolver: Some(resolver), ..self })
+    pub(super) fn with_resolvers(
+        mut self,
+        resolvers: Vec<Issuers>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, ConfigError> {
+        for issuers in resolvers {
+            issuers.check()?;
+            let runtime = self.factory.sources.as_ref().and_then(|(_, runtime)| runtime.clone());
+            let runtime = runtime.ok_or(ConfigError::NoRuntime)?;
+            let (factory, configured) = (Arc::clone(&self.factory), Arc::clone(&self.snapshot));
+            let resolver = Resolver::start(issuers, factory, Arc::clone(clock), runtime, configured);
+            self.resolvers.push(resolver);
+        }
+        Ok(self)
+    }
+
+    /// Returns how often a request may wait for a resolver.
+    #[cfg(feature = "fetch")]
+    pub(super) fn asked_at_most(&self) -> usize {
+        self.resolvers.len()
+    }
+
+    /// Returns whether issuers may come from a resolver.
+    #[cfg(feature = "fetch")]
+    pub(super) fn has_resolver(&self) -> bool {
+        !self.resolvers.is_empty()
     }
 
     #[cfg(feature = "fetch")]
-    pub(super) fn resolver(&self) -> Option<&Arc<Resolver>> {
-        self.resolver.as_ref().map(|(resolver, _)| resolver)
+    fn resolvers(&self) -> impl Iterator<Item = &Arc<Resolver>> {
+        self.resolvers.iter().map(|(resolver, _)| resolver)
     }
 
     /// Trusts issuers whose keys a test controls.
     #[cfg(test)]
     pub(super) fn of(issuers: Vec<Arc<TrustedIssuer>>) -> Self {
-        let factory = MemberFactory {
-            leeway: std::time::Duration::ZERO,
+        let factory = MemberFactory::new(
+            std::time::Duration::ZERO,
             #[cfg(feature = "fetch")]
-            sources: None,
-        };
-        let snapshot = ArcSwap::from_pointee(Registry::new(issuers));
+            None,
+        );
+        let snapshot = Arc::new(ArcSwap::from_pointee(Registry::new(issuers)));
         Self {
             snapshot,
             members: Mutex::default(),
             factory: Arc::new(factory),
             #[cfg(feature = "fetch")]
-            resolver: None,
+            resolvers: Vec::new(),
         }
+    }
+
+    /// Returns the issuers that have labels of their own in metrics.
+    pub(super) fn labelled(&self) -> &LabelledIssuers {
+        &self.factory.labelled
     }
 
     /// Returns the current issuers, without a lock.
@@ -126,6 +156,24 @@ impl Trust {
         configured.or_else(|| self.resolved(name, now))
     }
 
+    /// Returns the configured issuers in their order, and then the live issuers of the resolver by
+    /// name.
+    pub(super) fn all(&self, now: NumericDate) -> Vec<Arc<TrustedIssuer>> {
+        let configured: Vec<_> = self.snapshot.load().iter().map(Arc::clone).collect();
+        configured.into_iter().chain(self.live(now)).collect()
+    }
+
+    #[cfg(feature = "fetch")]
+    fn live(&self, now: NumericDate) -> Vec<Arc<TrustedIssuer>> {
+        self.resolvers().flat_map(|resolver| resolver.live(now)).collect()
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
+    fn live(&self, _now: NumericDate) -> Vec<Arc<TrustedIssuer>> {
+        Vec::new()
+    }
+
     /// Returns the issuer with this name, if it is trusted now.
     #[cfg(feature = "fetch")]
     pub(super) fn get_named(&self, name: &str, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
@@ -135,7 +183,7 @@ impl Trust {
 
     #[cfg(feature = "fetch")]
     fn resolved(&self, name: &str, now: NumericDate) -> Option<Arc<TrustedIssuer>> {
-        self.resolver()?.get(name, now)
+        self.resolvers().find_map(|resolver| resolver.get(name, now))
     }
 
     #[cfg(not(feature = "fetch"))]
@@ -146,13 +194,25 @@ impl Trust {
 
     #[cfg(feature = "fetch")]
     pub(super) fn resolver_status(&self) -> Option<ResolverStatus> {
-        self.resolver().map(|resolver| resolver.status())
+        self.resolvers().map(|resolver| resolver.status()).reduce(|sum, next| sum.plus(&next))
     }
 
     #[cfg(not(feature = "fetch"))]
     #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
     pub(super) fn resolver_status(&self) -> Option<ResolverStatus> {
         None
+    }
+
+    /// Returns whether the resolver may be called for this name.
+    #[cfg(feature = "fetch")]
+    pub(super) fn may_resolve(&self, name: &str) -> bool {
+        self.resolvers().any(|resolver| resolver.may_be_called(name))
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
+    pub(super) fn may_resolve(&self, _name: &str) -> bool {
+        false
     }
 
     /// Requests the issuer that the payload names from the resolver.
@@ -163,23 +223,27 @@ impl Trust {
         now: NumericDate,
     ) -> Result<Arc<TrustedIssuer>, Undecided> {
         let unknown = || Undecided::from(self.snapshot.load().unknown_issuer(payload));
-        let Some(resolver) = self.resolver() else { return Err(unknown()) };
+        if self.resolvers.is_empty() {
+            return Err(unknown());
+        }
         let Some(name) = payload.get("iss").and_then(string) else { return Err(unknown()) };
         // A token that cannot be accepted is not worth a call, whatever the leeway of its issuer is.
         Lifetime::read(payload)?.check(now, Issuer::MAX_LEEWAY)?;
         loop {
-            match resolver.ask(&name, now) {
-                Asked::Unknown => return Err(unknown()),
-                Asked::Unavailable { retry_after } => {
+            let mut asked = self.resolvers().map(|resolver| resolver.ask(&name, now));
+            // The first resolver that does not reject the name decides.
+            match asked.find(|asked| !matches!(asked, Asked::Unknown)) {
+                None | Some(Asked::Unknown) => return Err(unknown()),
+                Some(Asked::Unavailable { retry_after }) => {
                     let found = Excerpt::identifier(&name);
                     return Err(Error::IssuerUnavailable { found, retry_after }.into());
                 }
-                Asked::Pending(resolution) => {
+                Some(Asked::Pending(resolution)) => {
                     let found = Excerpt::identifier(&name);
                     return Err(Undecided::Waits(WaitsFor::Issuer(UnresolvedIssuer { found, resolution })));
                 }
                 // It has come meanwhile, and may be gone already.
-                Asked::Live => {
+                Some(Asked::Live) => {
                     if let Some(issuer) = self.get_named(&name, now) {
                         return Ok(issuer);
                     }
@@ -188,13 +252,22 @@ impl Trust {
         }
     }
 
+    #[cfg(not(feature = "fetch"))]
+    pub(super) fn ask(
+        &self,
+        payload: &JsonObject<'_>,
+        _now: NumericDate,
+    ) -> Result<Arc<TrustedIssuer>, Undecided> {
+        Err(self.snapshot.load().unknown_issuer(payload).into())
+    }
+
     fn trust(&self, issuer: Issuer) -> Result<(), ConfigError> {
         #[cfg(feature = "fetch")]
         let (name, tenancy) = (issuer.identifier.clone(), issuer.policy.tenancy.clone());
         self.configure(issuer)?;
-        // What is configured wins over the resolver, also for its cached tokens.
+        // What is configured wins over the resolvers, also for its cached tokens.
         #[cfg(feature = "fetch")]
-        if let Some(resolver) = self.resolver() {
+        for resolver in self.resolvers() {
             resolver.forget(&name);
             if let Some(template) = tenancy.name_template() {
                 resolver.forget_live(|name| template.tenant_of(name).is_some());
@@ -204,9 +277,12 @@ impl Trust {
     }
 
     fn configure(&self, issuer: Issuer) -> Result<(), ConfigError> {
-        let member = self.factory.member(issuer, Standing::configured())?;
+        #[cfg_attr(
+            not(feature = "fetch"),
+            allow(unused_mut, reason = "it is the same code with the feature")
+        )]
+        let mut member = self.factory.member(issuer, Standing::configured())?;
         let mut members = self.members();
-        let is_same_issuer = |other: &&mut Member| other.issuer.identifier == member.issuer.identifier;
         if member.issuer.policy.accepts_missing_iss
             && let Some(other) = members.iter().find(|other| {
                 other.issuer.policy.accepts_missing_iss && other.issuer.identifier != member.issuer.identifier
@@ -222,10 +298,21 @@ impl Trust {
             let introspected = others.chain([&member.issuer]);
             check_prefixes(introspected.map(|issuer| (&*issuer.identifier, issuer.token_prefix())))?;
         }
+        // In version 1 of Entra, two clouds have one form of names, and different keys.
         let name = Arc::clone(&member.issuer.identifier);
-        let before = match members.iter_mut().find(is_same_issuer) {
+        let templates = |member: &Member| member.issuer.policy.tenancy.templates().to_vec();
+        if let Some(other) = members.iter().find(|other| other.issuer.identifier == name)
+            && templates(other) != templates(&member)
+        {
+            return Err(ConfigError::DuplicateIssuer { issuer: name.to_string() });
+        }
+        let before = match members.iter_mut().find(|other| other.issuer.identifier == name) {
             Some(before) if before.is_same_as(&member) => return Ok(()),
-            Some(before) => Some(std::mem::replace(before, member)),
+            Some(before) => {
+                #[cfg(feature = "fetch")]
+                member.take_lists_of(before);
+                Some(std::mem::replace(before, member))
+            }
             None => {
                 members.push(member);
                 None
@@ -233,19 +320,55 @@ impl Trust {
         };
         let replaced = replace_with_tenants(&mut members, &name);
         self.publish(&members);
+        let is_new = before.is_none();
         for before in before.into_iter().chain(replaced) {
             before.end();
         }
+        drop(members);
+        changes::trusted(&name, is_new);
         Ok(())
     }
 
-    fn distrust(&self, name: &str) -> bool {
+    fn distrust(&self, name: &str) -> Result<bool, ConfigError> {
         let configured = self.remove(name);
-        #[cfg(feature = "fetch")]
-        if let Some(resolver) = self.resolver() {
-            return resolver.forget(name) || configured;
+        let resolved = self.forget(name);
+        let listed = self.distrust_tenant(name);
+        if configured || resolved || matches!(listed, Ok(true)) {
+            changes::distrusted(name);
         }
-        configured
+        listed.map(|listed| configured || resolved || listed)
+    }
+
+    #[cfg(feature = "fetch")]
+    fn forget(&self, name: &str) -> bool {
+        // Each forgets the name, so all are counted.
+        self.resolvers().filter(|resolver| resolver.forget(name)).count() > 0
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
+    fn forget(&self, _name: &str) -> bool {
+        false
+    }
+
+    /// Ends the trust of each issuer with many tenants in the tenant that has this name.
+    fn distrust_tenant(&self, name: &str) -> Result<bool, ConfigError> {
+        let (mut removed, mut refused) = (false, None);
+        for issuer in self.issuers().iter() {
+            let template = issuer.policy.tenancy.name_template();
+            if let Some(tenant) = template.and_then(|template| template.tenant_of(name))
+                && let Some(tenants) = &issuer.policy.tenants
+            {
+                match tenants.distrust(tenant) {
+                    Ok(was_trusted) => removed |= was_trusted,
+                    Err(rule) => refused = Some(rule),
+                }
+            }
+        }
+        match refused {
+            None => Ok(removed),
+            Some(rule) => Err(ConfigError::TenantStillTrusted { issuer: name.to_owned(), rule }),
+        }
     }
 
     fn remove(&self, name: &str) -> bool {
@@ -262,6 +385,7 @@ impl Trust {
     /// Replaces the snapshot. The caller holds the lock.
     fn publish(&self, members: &[Member]) {
         self.snapshot.store(Arc::new(registry(members)));
+        metrics::trusted_issuers("application", members.len());
     }
 
     fn members(&self) -> MutexGuard<'_, Vec<Member>> {
@@ -316,7 +440,8 @@ impl Verifier {
     /// Creates an issuer whose tokens the verifier does not accept. It shares the key set with a
     /// trusted issuer that has the same one.
     pub(crate) fn untrusted_member(&self, issuer: Issuer) -> Result<Member, ConfigError> {
-        self.trusted().factory.member(issuer, Standing::configured())
+        let label = IssuerLabel::own(&issuer.identifier);
+        self.trusted().factory.labelled_member(issuer, &label, Standing::configured())
     }
 
     /// Trusts an issuer from now on. If an issuer with this name is trusted already, the new rules
@@ -330,8 +455,9 @@ impl Verifier {
     /// - If a trusted issuer uses the same key set already, its keys are used at once and no fetch
     ///   is made. Key sets are the same if their URL, their credentials and the issuer's algorithms
     ///   are.
-    /// - If a rule has changed, cached tokens of the issuer are verified anew at their next use. If
-    ///   nothing has changed, the call does nothing.
+    /// - If a rule has changed, cached tokens of the issuer are verified anew at their next use. Its
+    ///   status lists stay, if their rules and the issuer's keys are the same.
+    /// - If nothing has changed, the call does nothing. The order of a list is no change.
     ///
     /// ```
     /// use scopegate::{Issuer, Verifier};
@@ -347,13 +473,15 @@ impl Verifier {
     /// verifier.trust(pool.clients(["local-reader", "local-writer"]))?;
     /// assert!(verifier.verify(&token).is_ok());
     ///
-    /// verifier.distrust(local.issuer());
+    /// verifier.distrust(local.issuer())?;
     /// assert!(verifier.verify(&token).is_err());
     /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     /// Returns the errors of [`start`](crate::VerifierBuilder::start), without any change. Returns
+    /// [`ConfigError::DuplicateIssuer`] if the trusted issuer with this name is for the tenants of
+    /// another cloud: call [`distrust`](Self::distrust) before. Returns
     /// [`ConfigError::KeysRequireRuntime`] if the issuer's keys have to be fetched and the verifier
     /// was created by [`build`](crate::VerifierBuilder::build).
     pub fn trust(&self, issuer: Issuer) -> Result<(), ConfigError> {
@@ -372,10 +500,16 @@ impl Verifier {
     /// name is forgotten, and the next token causes a call. So block the issuer there before you
     /// call this.
     ///
-    /// A tenant of an issuer with [many tenants](Issuer::entra_multi_tenant) is not trusted by its
-    /// name: this returns `false`, and its tokens are still accepted. Remove the tenant from its
-    /// [`TenantList`](crate::TenantList).
-    pub fn distrust(&self, issuer: &str) -> bool {
+    /// If the name is a tenant's and an issuer with [many tenants](Issuer::entra_multi_tenant) trusts
+    /// it, the tenant is removed from the issuer's [`TenantList`](crate::TenantList). This ends the
+    /// trust at every issuer with this list. An issuer of the tenant's own name is removed too.
+    ///
+    /// # Errors
+    /// Returns [`ConfigError::TenantStillTrusted`] if the tenant's tokens are still accepted, because
+    /// [`Tenants::allow_if`](crate::Tenants::allow_if) or
+    /// [`Tenants::allow_any`](crate::Tenants::allow_any) decides about them. Reject the tenant in
+    /// your function, or use a list.
+    pub fn distrust(&self, issuer: &str) -> Result<bool, ConfigError> {
         self.trusted().distrust(issuer)
     }
 }

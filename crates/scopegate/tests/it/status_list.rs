@@ -1,7 +1,12 @@
+mod bounds;
 mod claim;
 mod fixture;
 mod list_token;
 mod local_issuer;
 mod refresh;
+mod replay;
 mod responses;
+mod secrecy;
 mod settings;
+mod waiting;
+mod withdrawn_key;

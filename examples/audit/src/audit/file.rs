@@ -2,8 +2,8 @@
 //! completes the line.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
 
 /// Lines that are written in order, also after a failure.
 #[derive(Debug)]
@@ -14,12 +14,31 @@ pub(super) struct AuditFile {
     pending: Vec<u8>,
     /// The number of bytes of these that are written.
     written: usize,
+    /// The file ended within a line when it was opened. An earlier process was killed then.
+    ends_in_line: bool,
+    /// The last attempt to open the path again has failed.
+    is_at_old_file: bool,
+    news: Option<News>,
+}
+
+/// A change that the operator should see.
+#[derive(Debug)]
+pub(super) enum News {
+    /// The path leads to another file, or to none, and cannot be opened.
+    NotReopened(io::Error),
+    Reopened,
 }
 
 impl AuditFile {
     pub(super) fn open(path: PathBuf) -> io::Result<Self> {
-        let file = append_to(&path)?;
-        Ok(Self { path, file, pending: Vec::new(), written: 0 })
+        let (file, ends_in_line) = append_to(&path)?;
+        let (pending, written) = (Vec::new(), 0);
+        Ok(Self { path, file, pending, written, ends_in_line, is_at_old_file: false, news: None })
+    }
+
+    /// Returns the change since the last call.
+    pub(super) fn take_news(&mut self) -> Option<News> {
+        self.news.take()
     }
 
     pub(super) fn push(&mut self, line: &str) {
@@ -28,7 +47,12 @@ impl AuditFile {
 
     /// Writes all lines. After an error, the next call continues where this one has ended.
     pub(super) fn write(&mut self) -> io::Result<()> {
-        self.reopen_if_rotated();
+        self.reopen_if_rotated()?;
+        if self.ends_in_line {
+            // The half line becomes a line of its own, and the next one stays readable.
+            self.file.write_all(b"\n")?;
+            self.ends_in_line = false;
+        }
         while let Some(rest) = self.pending.get(self.written..).filter(|rest| !rest.is_empty()) {
             match self.file.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -48,25 +72,47 @@ impl AuditFile {
     }
 
     /// Opens the path again if another file is there, or none. If it cannot be opened, the lines go
-    /// to the file that is open.
-    fn reopen_if_rotated(&mut self) {
-        let is_same = match (fs::metadata(&self.path), self.file.metadata()) {
-            (Ok(at_path), Ok(open)) => identity(&at_path) == identity(&open),
+    /// to the file that is open. Returns an error if that file was deleted, because they would be
+    /// lost.
+    fn reopen_if_rotated(&mut self) -> io::Result<()> {
+        let open = self.file.metadata();
+        let is_same = match (fs::metadata(&self.path), &open) {
+            (Ok(at_path), Ok(open)) => identity(&at_path) == identity(open),
             _ => false,
         };
         if is_same {
-            return;
+            self.note(None);
+            return Ok(());
         }
-        if let Ok(file) = append_to(&self.path) {
-            self.file = file;
-            // A line that was cut belongs into the new file as a whole.
-            let done = self.pending.get(..self.written).unwrap_or_default();
-            self.written = done.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        match append_to(&self.path) {
+            Ok((file, ends_in_line)) => {
+                (self.file, self.ends_in_line) = (file, ends_in_line);
+                // A line that was cut belongs into the new file as a whole.
+                let done = self.pending.get(..self.written).unwrap_or_default();
+                self.written = done.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+                self.note(None);
+                Ok(())
+            }
+            Err(error) if is_deleted(&open?) => Err(error),
+            Err(error) => {
+                self.note(Some(error));
+                Ok(())
+            }
+        }
+    }
+
+    fn note(&mut self, failure: Option<io::Error>) {
+        let was_at_old_file = std::mem::replace(&mut self.is_at_old_file, failure.is_some());
+        match failure {
+            Some(error) if !was_at_old_file => self.news = Some(News::NotReopened(error)),
+            None if was_at_old_file => self.news = Some(News::Reopened),
+            _ => {}
         }
     }
 }
 
-fn append_to(path: &PathBuf) -> io::Result<File> {
+/// Opens a file for appending. Also returns whether it ends within a line.
+fn append_to(path: &Path) -> io::Result<(File, bool)> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
@@ -75,7 +121,31 @@ fn append_to(path: &PathBuf) -> io::Result<File> {
         // Names of subjects are personal data.
         options.mode(0o600);
     }
-    options.open(path)
+    let file = options.open(path)?;
+    let metadata = file.metadata()?;
+    let has_lines = metadata.is_file() && metadata.len() > 0;
+    let ends_in_line = has_lines && last_byte(path)? != b'\n';
+    Ok((file, ends_in_line))
+}
+
+fn last_byte(path: &Path) -> io::Result<u8> {
+    let (mut file, mut last) = (File::open(path)?, [0]);
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last[0])
+}
+
+/// Returns whether no name leads to the open file.
+#[cfg(unix)]
+fn is_deleted(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.nlink() == 0
+}
+
+/// Other systems keep the name of an open file.
+#[cfg(not(unix))]
+fn is_deleted(_: &Metadata) -> bool {
+    false
 }
 
 #[cfg(unix)]
@@ -90,32 +160,4 @@ fn identity(metadata: &Metadata) -> impl PartialEq + use<> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cut_line_is_written_whole_after_rotation() -> io::Result<()> {
-        let folder = std::env::temp_dir().join(format!("scopegate-audit-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
-        let (path, old) = (folder.join("audit.jsonl"), folder.join("audit.jsonl.1"));
-        let mut file = AuditFile::open(path.clone())?;
-        file.push("first\n");
-        file.push("second\n");
-        // As after a write that has ended within the second line.
-        file.file.write_all(b"first\nsec")?;
-        file.written = 9;
-        fs::rename(&path, &old)?;
-        file.write()?;
-        assert_eq!(
-            (fs::read_to_string(&old)?, fs::read_to_string(&path)?),
-            ("first\nsec".into(), "second\n".into())
-        );
-
-        file.push("third\n");
-        file.file.write_all(b"thi")?;
-        file.written = 3;
-        file.write()?;
-        assert_eq!(fs::read_to_string(&path)?, "second\nthird\n", "without rotation, the rest follows");
-        fs::remove_dir_all(&folder)
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
-use super::file::AuditFile;
+use super::file::{AuditFile, News};
 use super::{Message, State, record};
 
 /// At most as many lines are written at once.
@@ -46,7 +46,7 @@ impl Writer {
                 while let Ok(message) = self.messages.try_recv() {
                     self.take(message);
                 }
-                let written = written.and_then(|()| self.file.write()).and_then(|()| self.file.sync());
+                let written = written.and_then(|()| self.write_once()).and_then(|()| self.file.sync());
                 // The caller may no longer wait.
                 let _ = closed.send(written);
                 return;
@@ -77,10 +77,23 @@ impl Writer {
         }
     }
 
+    #[allow(clippy::print_stderr, reason = "the operator must see it, and looks for the file at its path")]
+    fn write_once(&mut self) -> io::Result<()> {
+        let written = self.file.write();
+        match self.file.take_news() {
+            Some(News::NotReopened(error)) => {
+                eprintln!("the audit file cannot be opened again, writing to the old one: {error}");
+            }
+            Some(News::Reopened) => eprintln!("the audit file is open again"),
+            None => {}
+        }
+        written
+    }
+
     /// Writes until it succeeds. Gives up when the audit is closed.
     #[allow(clippy::print_stderr, reason = "the operator must see it, and the audit file is full")]
     fn write(&mut self) -> io::Result<()> {
-        while let Err(error) = self.file.write() {
+        while let Err(error) = self.write_once() {
             if !self.state.is_failing.swap(true, Ordering::Relaxed) {
                 eprintln!("the audit file cannot be written: {error}");
             }

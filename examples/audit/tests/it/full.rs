@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use crate::service::{Folder, Service, ids, lines, token, until};
 
 /// Returns a path whose file is full. `false` without `/dev/full`.
-fn full(folder: &Folder) -> Option<PathBuf> {
+pub(crate) fn full(folder: &Folder) -> Option<PathBuf> {
     let path = folder.file("audit.jsonl");
     if !std::path::Path::new("/dev/full").exists() {
         eprintln!("not run: there is no /dev/full");
@@ -21,7 +21,7 @@ fn full(folder: &Folder) -> Option<PathBuf> {
 }
 
 /// Replaces the full file by an ordinary one.
-fn make_room(path: &PathBuf) {
+pub(crate) fn make_room(path: &PathBuf) {
     std::fs::remove_file(path).unwrap();
 }
 

@@ -9,6 +9,7 @@
 #![cfg(unix)]
 
 mod full;
+mod in_flight;
 mod lines;
 mod rotation;
 mod service;

@@ -66,8 +66,9 @@ async fn expired_token_leaves_the_list() {
     let client = local.client("reader").unwrap();
     let token = local.mint().client(client.id()).claim("jti", "id-1").lifetime(10).sign();
     revoke(&local, client, client.secret(), &[("token", &token)]).await;
-    local.set_now(1_800_000_009);
+    // Verifiers with a leeway accept it for longer.
+    local.set_now(1_800_000_609);
     assert_eq!(local.revoked_token_ids(), ["id-1"]);
-    local.set_now(1_800_000_010);
+    local.set_now(1_800_000_610);
     assert!(local.revoked_token_ids().is_empty());
 }

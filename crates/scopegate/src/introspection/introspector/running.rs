@@ -46,11 +46,11 @@ impl Running {
         let calls = if self.is_known { &introspector.known_calls } else { &introspector.unseen_calls };
         let _permit = calls.acquire().await;
         *asked_at = Instant::now();
-        let received = introspector.endpoint.ask(token, introspector.clock.now()).await?;
+        let received = introspector.endpoint.ask(token, introspector.caller.clock.now()).await?;
         match received.read()? {
             Statement::Inactive => Ok(Outcome::Rejected(Rejection::Inactive)),
             Statement::Active(members) => {
-                match judge(&self.digest, &members, introspector.clock.now().into()) {
+                match judge(&self.digest, &members, introspector.caller.clock.now().into()) {
                     Ok(claims) => Ok(Outcome::Active(claims)),
                     Err(NotAccepted::Rejected(error)) => {
                         Ok(Outcome::Rejected(Rejection::ByRule(Box::new(error))))

@@ -21,12 +21,13 @@ use crate::claims::{Claims, Lookups, Named};
 use crate::introspection::budget::UnseenTokens;
 use crate::introspection::endpoint::{Credentials, Endpoint};
 use crate::introspection::freshness::Lifetimes;
-use crate::introspection::introspector::{Introspected, Introspector, Judge, Origin, Settings};
+use crate::introspection::introspector::{Caller, Introspected, Introspector, Judge, Origin, Settings};
 use crate::introspection::judgement::{NotAccepted, Rules};
 use crate::introspection::opaque_token::OpaqueToken;
 use crate::introspection::outcome::{Outcome, Rejection};
 use crate::issuer::Issuer;
 use crate::keys::fetch::transport::{Transport, TransportConfig};
+use crate::metrics::issuer_label::IssuerLabel;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;
 use crate::token::numeric_date::NumericDate;
@@ -150,11 +151,18 @@ impl Fixture {
         let http = transport.client(&FetchUrl::from(url.clone())).unwrap();
         let endpoint = Endpoint { http, url, credentials, audience: ISSUER.into() };
         let unseen = UnseenTokens { burst: 300, per_second: 100 };
-        let settings = Settings { lifetimes, unseen, time_limit: 2 * SECOND, leeway: 60 * SECOND };
+        let settings = Settings { lifetimes, unseen, time_limit: 2 * SECOND };
         let clock = Arc::new(AtomicU64::new(NOW));
         let time = Arc::clone(&clock);
         let time = move || UNIX_EPOCH + Duration::from_secs(time.load(Ordering::Relaxed));
-        let introspector = Introspector::new(endpoint, settings, Arc::new(time), runtime.clone());
+        let caller = Caller {
+            issuer: ISSUER.into(),
+            label: IssuerLabel::own(ISSUER),
+            leeway: 60 * SECOND,
+            clock: Arc::new(time),
+            runtime: runtime.clone(),
+        };
+        let introspector = Introspector::new(endpoint, settings, caller);
         Self { introspector, clock }
     }
 

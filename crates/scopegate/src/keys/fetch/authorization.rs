@@ -72,6 +72,11 @@ impl FetchAuthorization {
     /// Calls this function for each request, and sends its value in the `Authorization` header. Its
     /// future is dropped after 5 s.
     ///
+    /// Each call of this constructor makes other credentials, and issuers with other credentials do
+    /// not share a key set. Create them once, and clone them in a
+    /// [resolver](crate::VerifierBuilder::trust_dynamic): otherwise each renewal of an issuer fetches
+    /// its keys and its status lists anew.
+    ///
     /// If the function fails, the fetch fails. The error is logged, so it must not contain a
     /// secret.
     pub fn callback<F, Fut, E>(callback: F) -> Self

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::error::causes::with_causes;
 use crate::keys::refresh::error::{Failure, RefreshError};
 use crate::keys::refresh::outcome::RefreshOutcome;
-use crate::keys::refresh::schedule::{FETCH_TIMEOUT, Forced, RefreshConfig, RefreshSchedule, RefreshState};
+use crate::keys::refresh::schedule::{Forced, RefreshConfig, RefreshSchedule, RefreshState};
 use crate::keys::refresh::waiting::Waiting;
 
 pub(crate) struct RefreshHandle {
@@ -130,9 +130,7 @@ impl RefreshHandle {
     }
 
     /// For the application: waits for the result of the fetch with this number.
-    pub(crate) async fn outcome_of(&self, fetch: u64) -> RefreshOutcome {
-        // An earlier fetch may be under way, and this fetch follows it.
-        let deadline = Instant::now() + 2 * FETCH_TIMEOUT;
+    pub(crate) async fn outcome_of(&self, fetch: u64, deadline: Instant) -> RefreshOutcome {
         let mut changes = self.watch();
         loop {
             let (outcome, ended) = self.read(|state| (state.history.outcome_of(fetch), state.ended));
@@ -165,9 +163,22 @@ impl RefreshHandle {
     /// Returns the time until a client should retry, in whole seconds for `Retry-After`
     /// (RFC 9110 §10.2.3). It is at least 1 s.
     pub(crate) fn retry_after(&self) -> Duration {
-        let wait = self.state().schedule.wait(Instant::now());
-        let begun = u64::from(wait.subsec_nanos() > 0);
-        Duration::from_secs(wait.as_secs() + begun).max(Duration::from_secs(1))
+        whole_seconds(self.state().schedule.wait(Instant::now()))
+    }
+
+    /// Returns the time until a request with an unknown key should be repeated, in the same form.
+    pub(crate) fn retry_after_unknown_key(&self) -> Duration {
+        whole_seconds(self.state().schedule.wait_for_unknown_key(Instant::now()))
+    }
+
+    /// Returns whether a fetch that began at this time or later has succeeded.
+    pub(crate) fn has_fetched_since(&self, time: Instant) -> bool {
+        self.state().schedule.has_fetched_since(time)
+    }
+
+    /// Returns the refresh period.
+    pub(crate) fn interval(&self) -> Duration {
+        self.state().schedule.interval()
     }
 
     /// Waits until the first fetch has ended. Returns its failure, or `None` if it succeeded.
@@ -213,6 +224,11 @@ impl RefreshHandle {
         // No code that runs under this lock leaves the state half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn whole_seconds(wait: Duration) -> Duration {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    Duration::from_secs(wait.as_secs() + begun).max(Duration::from_secs(1))
 }
 
 /// Watches the keys of one issuer for changes.

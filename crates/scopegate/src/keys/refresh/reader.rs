@@ -36,7 +36,10 @@ impl Reader {
         let thread = thread::Builder::new().name("scopegate-jwks".to_owned());
         let thread = thread.spawn(move || drop(sender.send(read()))).map_err(RefreshError::NoThread)?;
         self.thread = Some(thread);
-        receiver.await.map_err(|_| RefreshError::TaskEnded)
+        let result = receiver.await;
+        // The thread has nothing left to do, and may need a moment to end.
+        self.thread = None;
+        result.map_err(|_| RefreshError::TaskEnded)
     }
 }
 
@@ -53,6 +56,14 @@ mod tests {
         let on = |reader: Result<_, RefreshError>| reader.unwrap();
         assert_eq!(on(reader.read(MAX_IN_PLACE, || thread::current().id()).await), here);
         assert_ne!(on(reader.read(MAX_IN_PLACE + 1, || thread::current().id()).await), here);
+    }
+
+    #[tokio::test]
+    async fn next_document_is_read_at_once() {
+        let mut reader = Reader::default();
+        for document in 0..1_000 {
+            assert_eq!(reader.read(MAX_IN_PLACE + 1, move || document).await.ok(), Some(document));
+        }
     }
 
     #[tokio::test]

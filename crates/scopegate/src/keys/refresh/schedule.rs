@@ -116,6 +116,8 @@ pub(crate) struct RefreshSchedule {
     /// The refresh period since the last success.
     interval: Duration,
     last_success: Option<Instant>,
+    /// The begin of the last fetch that succeeded. Its set has every key that was published by then.
+    fetched_at: Option<Instant>,
     /// The time at which the keys reach the stale limit.
     keys_expire: Option<Instant>,
     /// The time of the first set without a usable key since the last usable set.
@@ -161,6 +163,7 @@ impl RefreshSchedule {
             backoff: Backoff::new(MIN_RETRY, MAX_RETRY),
             interval: Duration::ZERO,
             last_success: None,
+            fetched_at: None,
             keys_expire: None,
             none_usable_since: None,
             under_way: None,
@@ -188,6 +191,17 @@ impl RefreshSchedule {
     /// Returns the time until the next fetch begins, or zero while a fetch is under way.
     pub(crate) fn wait(&self, now: Instant) -> Duration {
         if self.under_way.is_some() { Duration::ZERO } else { self.due().saturating_duration_since(now) }
+    }
+
+    /// Returns whether a fetch that began at this time or later has succeeded.
+    pub(crate) fn has_fetched_since(&self, time: Instant) -> bool {
+        self.fetched_at.is_some_and(|at| at >= time)
+    }
+
+    /// Returns the time until a fetch can bring an unknown key: the next fetch, or the end of the
+    /// cooldown.
+    pub(crate) fn wait_for_unknown_key(&self, now: Instant) -> Duration {
+        self.wait(now).min(self.on_demand_after.saturating_duration_since(now))
     }
 
     /// Returns whether a fetch is due or under way, so that requests may wait for it.
@@ -294,7 +308,9 @@ impl RefreshSchedule {
         self.interval = self.effective_interval(advice);
         self.next_scheduled = now + self.interval.mul_f64(RENEW_AT * jitter(JITTER, random));
         // Keys are as old as the request, not as the response.
-        self.keys_expire = Some(self.under_way.take().unwrap_or(now) + self.config.max_stale);
+        let begun = self.under_way.take().unwrap_or(now);
+        self.fetched_at = Some(begun);
+        self.keys_expire = Some(begun + self.config.max_stale);
         self.none_usable_since = None;
         self.backoff.reset();
         self.last_success = Some(now);

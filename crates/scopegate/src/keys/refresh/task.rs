@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use scopegate_proto::clock::Clock;
 use scopegate_proto::excerpt::Excerpt;
 use tokio::time::{Instant, timeout};
+use tracing::Level;
 
 use crate::error::causes::with_causes;
 use crate::keys::fetch::document::Fetched;
@@ -17,14 +18,18 @@ use crate::keys::refresh::permits::{FetchPermits, LastFetch};
 use crate::keys::refresh::reader::Reader;
 use crate::keys::refresh::schedule::FETCH_TIMEOUT;
 use crate::keys::set::{JwksError, KeySet};
+use crate::keys::users::Users;
+use crate::log_limit::IssuerLogLimit;
 use crate::metrics;
 use crate::token::algorithm::Algorithm;
 
 /// The background task of one key set. It holds no handle on the verifier, because it ends with the
 /// verifier, or with the last issuer that uses the key set.
 pub(crate) struct RefreshTask {
-    /// The issuer that needed the keys first, for logs and metrics.
-    pub(crate) issuer: Arc<str>,
+    /// The issuers that use the keys now, for logs and metrics.
+    pub(crate) users: Arc<Users>,
+    /// The bound on log events about issuers that are trusted while the verifier runs.
+    pub(crate) log_limit: Arc<IssuerLogLimit>,
     pub(crate) keys: Arc<FetchedKeys>,
     pub(crate) endpoint: JwksEndpoint,
     pub(crate) accepted: Arc<[Algorithm]>,
@@ -54,6 +59,18 @@ struct Fresh {
     /// The entity tag of the document, which may be the document of an earlier fetch.
     tag: Option<String>,
     is_complete: bool,
+}
+
+/// Writes an event. Events beyond the limit are written at `DEBUG`.
+macro_rules! event {
+    ($task:expr, $level:ident, $($fields:tt)+) => {{
+        let issuer = &$task.users;
+        if $task.may_log(Level::$level) {
+            tracing::event!(Level::$level, %issuer, $($fields)+);
+        } else {
+            tracing::debug!(%issuer, $($fields)+);
+        }
+    }};
 }
 
 impl RefreshTask {
@@ -122,43 +139,66 @@ impl RefreshTask {
         }
         // Publish before logging, because a subscriber or a recorder may panic.
         let changed = self.keys.publish(&keys, asked.1, self.max_stale, advice, fastrand::f64());
+        let url = self.endpoint.redacted_url();
         if changed {
-            tracing::info!(issuer = %self.issuer, keys = ?keys.ids(), "keys fetched");
+            event!(self, INFO, url, keys = ?keys.ids(), "keys fetched");
         } else {
-            tracing::debug!(issuer = %self.issuer, "keys fetched, unchanged");
+            tracing::debug!(issuer = %self.users, url, "keys fetched, unchanged");
         }
-        keys.log_skipped(&self.issuer, earlier.as_ref().map(|earlier| &*earlier.keys));
-        metrics::fetched(&self.issuer, asked.1);
+        let earlier = earlier.as_ref().map(|earlier| &*earlier.keys);
+        keys.log_skipped(&self.users, earlier, |level| self.may_log(level));
+        for label in self.users.labels() {
+            metrics::fetched(&label, asked.1);
+        }
     }
 
     fn none_usable(&mut self, asked: SystemTime, set: &Arc<KeySet>) {
         let earlier = self.keys.snapshot();
         let error = RefreshError::from(JwksError::NoneUsable(set.skipped().to_vec()));
         let failure = self.failure(error);
-        let (issuer, url, error) = (&self.issuer, failure.url.clone(), with_causes(&failure.error));
+        let (url, error) = (failure.url.clone(), with_causes(&failure.error));
         let withdrawal = self.keys.none_usable(set, failure, asked, fastrand::f64());
         match withdrawal {
-            Withdrawal::NoKeys => tracing::warn!(%issuer, url, error, "JWKS fetch failed, no keys yet"),
+            Withdrawal::NoKeys => event!(self, WARN, url, error, "JWKS fetch failed, no keys yet"),
             Withdrawal::Unconfirmed => {
-                tracing::warn!(%issuer, url, error, "JWKS without usable keys, keeping current keys until it is confirmed");
+                event!(
+                    self,
+                    WARN,
+                    url,
+                    error,
+                    "JWKS without usable keys, keeping current keys until it is confirmed"
+                );
             }
-            Withdrawal::Confirmed => tracing::warn!(%issuer, url, error, "keys withdrawn by the issuer"),
+            Withdrawal::Confirmed => event!(self, WARN, url, error, "keys withdrawn by the issuer"),
         }
-        set.log_skipped(issuer, earlier.as_ref().map(|earlier| &*earlier.keys));
-        metrics::not_fetched(issuer);
+        let earlier = earlier.as_ref().map(|earlier| &*earlier.keys);
+        set.log_skipped(&self.users, earlier, |level| self.may_log(level));
+        self.count_failure();
     }
 
     fn failed(&mut self, asked: SystemTime, error: RefreshError) {
         let failure = self.failure(error);
-        let (issuer, url, error) = (&self.issuer, failure.url.clone(), with_causes(&failure.error));
+        let (url, error) = (failure.url.clone(), with_causes(&failure.error));
         self.endpoint.failed();
         self.keys.fetch_failed(failure, asked, fastrand::f64());
         if self.keys.keys().is_some() {
-            tracing::warn!(%issuer, url, error, "JWKS refresh failed, keeping current keys");
+            event!(self, WARN, url, error, "JWKS refresh failed, keeping current keys");
         } else {
-            tracing::warn!(%issuer, url, error, "JWKS fetch failed, no keys yet");
+            event!(self, WARN, url, error, "JWKS fetch failed, no keys yet");
         }
-        metrics::not_fetched(issuer);
+        self.count_failure();
+    }
+
+    fn count_failure(&self) {
+        for label in self.users.labels() {
+            metrics::not_fetched(&label);
+        }
+    }
+
+    /// Returns whether one more event may be logged. Thousands of issuers may be trusted while the
+    /// verifier runs, and an attacker may name them.
+    fn may_log(&self, level: Level) -> bool {
+        self.users.have_own_label() || self.log_limit.allows_one(level)
     }
 
     /// Records an attempt that panicked in the application's code. Logging and metrics may panic
@@ -170,8 +210,8 @@ impl RefreshTask {
         // The clock may be the cause of the panic.
         ignore_panic(|| now = self.clock.now());
         self.keys.fetch_failed(failure, now, fastrand::f64());
-        ignore_panic(|| tracing::error!(issuer = %self.issuer, error, "JWKS refresh panicked, retrying"));
-        ignore_panic(|| metrics::not_fetched(&self.issuer));
+        ignore_panic(|| event!(self, ERROR, error, "JWKS refresh panicked, retrying"));
+        ignore_panic(|| self.count_failure());
     }
 
     fn failure(&self, error: RefreshError) -> Failure {

@@ -40,6 +40,8 @@ pub(crate) enum FollowError {
     NotStored(RevocationError),
     /// Its path leads to a file that was replaced or removed.
     Detached,
+    /// The read has not ended after this time.
+    Slow(Duration),
 }
 
 impl From<io::Error> for FollowError {
@@ -53,6 +55,7 @@ impl std::fmt::Display for FollowError {
         match self {
             Self::Io(error) => std::fmt::Display::fmt(error, f),
             Self::NotStored(error) => std::fmt::Display::fmt(error, f),
+            Self::Slow(time) => write!(f, "reading takes longer than {} s", time.as_secs_f64()),
             Self::Detached => f.write_str(
                 "the file was removed or replaced, but is still mounted; mount its directory instead",
             ),

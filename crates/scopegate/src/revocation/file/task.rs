@@ -15,8 +15,11 @@ use crate::revocation::file::contents::Look;
 use crate::revocation::file::follower::{FollowError, Follower};
 use crate::revocation::source::{RevocationSource, SourceState};
 
-/// A read that takes longer is reported. A network file system may block for long.
-const SLOW: Duration = Duration::from_secs(10);
+/// A read that takes longer is reported. A network file system may block for ever.
+pub(super) const SLOW_AFTER: Duration = Duration::from_secs(10);
+
+/// The first read fails after so many of these times, because the start waits for it.
+const FIRST_READ: u32 = 6;
 
 /// It holds no handle on the store, because it ends with the store.
 pub(super) struct FileTask {
@@ -68,11 +71,17 @@ impl FileTask {
             source.failed(format!("no thread to read it: {error}"));
             return;
         }
-        let begun = Instant::now();
+        let (begun, slow_after) = (Instant::now(), self.file.slow_after);
         let read = loop {
-            match timeout(SLOW, &mut receiver).await {
+            match timeout(slow_after, &mut receiver).await {
                 Ok(read) => break read,
-                Err(_) if begun.elapsed() >= SLOW => source.failed("reading takes longer than 10 s"),
+                Err(_) if begun.elapsed() >= slow_after => {
+                    source.failed(FollowError::Slow(slow_after).to_string());
+                    let first = FIRST_READ * slow_after;
+                    if let Some(sender) = self.first.take_if(|_| begun.elapsed() >= first) {
+                        let _ = sender.send(Err(FollowError::Slow(first)));
+                    }
+                }
                 // The runtime's clock is ahead of the real one, as in tests.
                 Err(_) => tokio::task::yield_now().await,
             }

@@ -26,12 +26,18 @@ pub(crate) struct PollEndpoint {
     pub(super) authorization: Option<FetchAuthorization>,
 }
 
+/// A transmitter that is polled. Tests have one in memory.
+pub(super) trait Exchange: Send + Sync + 'static {
+    /// Reports results and requests SETs.
+    fn poll(&self, results: &Results) -> impl Future<Output = Result<Polled, PollError>> + Send;
+}
+
 /// The results of SETs that the transmitter does not know yet.
 #[derive(Debug, Default)]
 pub(super) struct Results {
-    acknowledged: Vec<String>,
+    pub(super) acknowledged: Vec<String>,
     /// The id of a rejected SET, with a code and a description.
-    rejected: Vec<(String, &'static str, &'static str)>,
+    pub(super) rejected: Vec<(String, &'static str, &'static str)>,
 }
 
 /// A response.
@@ -64,6 +70,10 @@ impl Results {
         self.rejected.push((id, "invalid_request", "the SET is not a string"));
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.acknowledged.is_empty() && self.rejected.is_empty()
+    }
+
     /// Returns the body of the request that reports them (RFC 8936 §2.2).
     fn request(&self) -> Vec<u8> {
         let errors = self
@@ -80,9 +90,8 @@ impl Results {
     }
 }
 
-impl PollEndpoint {
-    /// Reports results and requests SETs.
-    pub(super) async fn poll(&self, results: &Results) -> Result<Polled, PollError> {
+impl Exchange for PollEndpoint {
+    async fn poll(&self, results: &Results) -> Result<Polled, PollError> {
         let mut request = self.client.post_json(&self.url, results.request());
         request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(authorization) = &self.authorization {

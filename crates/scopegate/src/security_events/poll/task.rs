@@ -1,15 +1,19 @@
 //! The background task that polls a transmitter until its receiver is dropped.
 
+use std::mem;
 use std::sync::Weak;
 use std::time::Duration;
 
 use scopegate_proto::backoff::{Backoff, jitter};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::keys::refresh::catch_panic::{catch_panic, ignore_panic};
 use crate::revocation::source::RevocationSource;
-use crate::security_events::poll::exchange::{PollEndpoint, Polled, Results};
+use crate::security_events::error::SecurityEventError;
+use crate::security_events::poll::exchange::{Exchange, Polled, Results};
+use crate::security_events::poll::waiting::WaitingSets;
 use crate::security_events::receiver::Receiver;
+use crate::security_events::{report_error, report_held};
 
 /// The pause before a poll that reports results or gets further SETs. It bounds the load that a
 /// transmitter can cause.
@@ -17,25 +21,36 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 const JITTER: f64 = 0.1;
 
-pub(super) struct PollTask {
-    endpoint: PollEndpoint,
+pub(super) struct PollTask<E> {
+    endpoint: E,
     source: RevocationSource,
     /// The task ends with its receiver.
     receiver: Weak<Receiver>,
     interval: Duration,
     backoff: Backoff,
     results: Results,
+    waiting: WaitingSets,
 }
 
-impl PollTask {
+/// The results of the SETs of one response that are not final.
+#[derive(Default)]
+struct Unprocessed {
+    /// Why SETs cannot be processed now.
+    failure: Option<String>,
+    /// Why SETs wait for a fetch of the keys, and how long.
+    unconfirmed: Option<(String, Duration)>,
+}
+
+impl<E: Exchange> PollTask<E> {
     pub(super) fn new(
-        endpoint: PollEndpoint,
+        endpoint: E,
         source: RevocationSource,
         receiver: Weak<Receiver>,
         interval: Duration,
     ) -> Self {
         let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
-        Self { endpoint, source, receiver, interval, backoff, results: Results::default() }
+        let (results, waiting) = (Results::default(), WaitingSets::default());
+        Self { endpoint, source, receiver, interval, backoff, results, waiting }
     }
 
     pub(super) async fn run(mut self) {
@@ -46,10 +61,10 @@ impl PollTask {
                 Err(message) => Err(format!("polling panicked: {message}")),
             };
             let wait = match attempt {
-                Ok(has_more) => {
+                Ok(longest) => {
                     self.backoff.reset();
                     let regular = self.interval.mul_f64(jitter(JITTER, fastrand::f64()));
-                    if has_more { PAUSE.min(regular) } else { regular }
+                    longest.map_or(regular, |longest| longest.min(regular))
                 }
                 Err(reason) => {
                     ignore_panic(|| self.source.failed(reason));
@@ -60,43 +75,82 @@ impl PollTask {
         }
     }
 
-    /// Polls once. Returns whether another poll should follow at once.
-    async fn attempt(&mut self) -> Result<bool, String> {
+    /// Polls once. Returns the longest time until the next poll, if it should follow sooner than a
+    /// regular one.
+    async fn attempt(&mut self) -> Result<Option<Duration>, String> {
         let polled = self.endpoint.poll(&self.results).await.map_err(|error| error.to_string())?;
         // The transmitter has them now.
         self.results = Results::default();
         let Polled { sets, more_available } = polled;
-        let has_results = !sets.is_empty();
-        self.process(sets).await?;
-        if !more_available {
-            self.source.synced();
+        // Held until the end, so that a dropped receiver reports its end after this success.
+        let Some(receiver) = self.receiver.upgrade() else { return Ok(None) };
+        let Unprocessed { failure, unconfirmed } = self.process(&receiver, sets).await;
+        if let Some(reason) = failure {
+            return Err(reason);
         }
-        Ok(more_available || has_results)
+        // Results should arrive soon. If SETs wait, a poll at once would get the same ones.
+        let mut longest = if !self.results.is_empty() || (more_available && self.waiting.is_empty()) {
+            Some(PAUSE)
+        } else {
+            None
+        };
+        match unconfirmed {
+            Some((reason, retry_after)) => {
+                self.source.failed(reason);
+                longest = longest.or(Some(retry_after));
+            }
+            None if !more_available => self.source.synced(),
+            None => {}
+        }
+        Ok(longest)
     }
 
-    /// Revokes by each SET, and notes its result. Returns the reason if a SET cannot be processed
-    /// now. The transmitter sends it again, because it gets no result.
-    async fn process(&mut self, sets: Vec<(String, Option<String>)>) -> Result<(), String> {
-        let mut unprocessed = None;
+    /// Revokes by each SET, and notes its result. The transmitter sends a SET again that gets none.
+    async fn process(&mut self, receiver: &Receiver, sets: Vec<(String, Option<String>)>) -> Unprocessed {
+        let (before, now) = (mem::take(&mut self.waiting), Instant::now());
+        let mut unprocessed = Unprocessed::default();
         for (id, set) in sets {
-            let Some(receiver) = self.receiver.upgrade() else { return Ok(()) };
             let Some(set) = set else {
                 self.results.reject_malformed(id);
                 continue;
             };
-            match receiver.receive(set.as_bytes()).await {
-                Ok(_) => self.results.acknowledge(id),
-                Err(error) if error.retry_after().is_some() => unprocessed = Some(error.to_string()),
-                Err(error) => self.results.reject(id, &error),
+            let arrived = before.arrival(&id).unwrap_or(now);
+            let Err(error) = receiver.receive(set.as_bytes(), arrived).await else {
+                self.results.acknowledge(id);
+                continue;
+            };
+            let hold = receiver.hold_time(&error).map(|period| (period, before.is_held(&id)));
+            match (error.retry_after(), hold) {
+                (Some(retry_after), _) => {
+                    report_error(&error, true);
+                    self.waiting.add(id, arrived);
+                    match &error {
+                        SecurityEventError::UnconfirmedKey { .. } => {
+                            unprocessed.unconfirmed = Some((error.to_string(), retry_after));
+                        }
+                        _ => unprocessed.failure = Some(error.to_string()),
+                    }
+                }
+                (None, Some((period, was_held))) => match self.waiting.hold(id, arrived, period) {
+                    Ok(()) if !was_held => report_held(&error, period),
+                    Ok(()) => {}
+                    Err(id) => self.reject(id, &error),
+                },
+                (None, None) => self.reject(id, &error),
             }
         }
-        unprocessed.map_or(Ok(()), Err)
+        unprocessed
+    }
+
+    fn reject(&mut self, id: String, error: &SecurityEventError) {
+        report_error(error, true);
+        self.results.reject(id, error);
     }
 }
 
 /// Reports the end of the task with its runtime. If the receiver is gone, the application has ended
 /// it.
-impl Drop for PollTask {
+impl<E> Drop for PollTask<E> {
     fn drop(&mut self) {
         if self.receiver.strong_count() > 0 {
             ignore_panic(|| self.source.failed("the task that polls it has ended"));

@@ -10,7 +10,7 @@ use std::io::Write as _;
 use super::*;
 
 fn inflate(bits: &str, lst: &str) -> StatusArray {
-    StatusArray::inflate(Bits::parse(bits).unwrap(), &base64url::decode(lst).unwrap()).unwrap()
+    StatusArray::inflate(Bits::parse(bits).unwrap(), base64url::decode(lst).unwrap()).unwrap()
 }
 
 fn zlib(plain: &[u8]) -> Vec<u8> {
@@ -56,6 +56,20 @@ fn test_vectors_of_draft_are_read_whole() {
 }
 
 #[test]
+fn inflating_takes_eight_mib_at_most() {
+    // SL12: the largest list, and the smallest one that makes the output grow to the limit.
+    for bytes in [MAX_INFLATED / 2 + 1, MAX_INFLATED - 1, MAX_INFLATED] {
+        let (bits, compressed) = (Bits::parse("8").unwrap(), zlib(&vec![0; bytes]));
+        let mut array = None;
+        let memory =
+            allocation_counter::measure(|| array = StatusArray::inflate(bits, compressed.as_slice()).ok());
+        assert_eq!(array.map(|array| array.len()), Some(bytes));
+        assert!(memory.bytes_max <= 8 << 20, "{bytes}: {memory:?}");
+        assert_eq!(memory.bytes_current, i64::try_from(bytes).unwrap());
+    }
+}
+
+#[test]
 fn only_four_sizes_of_a_status_exist() {
     // SL09
     for bits in ["1", "2", "4", "8"] {
@@ -75,7 +89,7 @@ fn index_after_the_last_is_none() {
         assert!(array.get(entries - 1).is_some_and(|status| status != 0), "{bits}");
         assert_eq!((array.get(entries), array.get(u64::MAX)), (None, None), "{bits}");
     }
-    assert_eq!(StatusArray::inflate(Bits::parse("1").unwrap(), &zlib(&[])).unwrap().get(0), None);
+    assert_eq!(StatusArray::inflate(Bits::parse("1").unwrap(), zlib(&[])).unwrap().get(0), None);
 }
 
 #[test]

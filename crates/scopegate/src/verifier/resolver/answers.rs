@@ -2,12 +2,18 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 /// Maximum number of names. Attackers invent names, so the oldest is forgotten first: it is asked
 /// for again then, within the budget of calls.
 pub(super) const MAX_ANSWERS: usize = 10_000;
+
+/// The time after a failure without further calls for the name. It doubles with each failure of the
+/// name.
+const FAILURE_PAUSE: Duration = Duration::from_secs(2);
+const MAX_FAILURE_PAUSE: Duration = Duration::from_secs(30);
 
 /// A result without an issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +37,8 @@ pub(super) struct Answers {
 struct Remembered {
     answer: Answer,
     until: Instant,
+    /// The number of failures since the last other result.
+    failures: u32,
     number: u64,
 }
 
@@ -41,10 +49,32 @@ impl Answers {
         Some((found.answer, found.until))
     }
 
-    pub(super) fn insert(&mut self, name: &str, answer: Answer, until: Instant) {
-        let (key, number) = (self.key(name), self.number);
+    pub(super) fn unknown(&mut self, name: &str, until: Instant) {
+        self.insert(self.key(name), Answer::Unknown, until, 0);
+    }
+
+    /// Remembers a failed call of a request.
+    pub(super) fn failed(&mut self, name: &str, now: Instant) {
+        let key = self.key(name);
+        let failures = self.by_name.get(&key).map_or(0, |before| before.failures);
+        let pause = FAILURE_PAUSE.saturating_mul(2_u32.saturating_pow(failures)).min(MAX_FAILURE_PAUSE);
+        self.insert(key, Answer::Failed, now + pause, failures.saturating_add(1));
+    }
+
+    /// Remembers a failed renewal. It delays no request, because the issuer is live.
+    pub(super) fn renewal_failed(&mut self, name: &str, now: Instant) {
+        self.insert(self.key(name), Answer::Failed, now, 0);
+    }
+
+    /// Returns whether the last call for the name failed, if it is remembered.
+    pub(super) fn has_failed(&self, name: &str) -> bool {
+        self.by_name.get(&self.key(name)).is_some_and(|found| found.answer == Answer::Failed)
+    }
+
+    fn insert(&mut self, key: Key, answer: Answer, until: Instant, failures: u32) {
+        let number = self.number;
         self.number += 1;
-        self.by_name.insert(key, Remembered { answer, until, number });
+        self.by_name.insert(key, Remembered { answer, until, failures, number });
         self.order.push_back((key, number));
         while self.order.len() > MAX_ANSWERS {
             let Some((oldest, number)) = self.order.pop_front() else { return };
@@ -73,13 +103,42 @@ mod tests {
     fn answer_is_forgotten_when_its_time_is_over() {
         let (mut answers, now) = (Answers::default(), Instant::now());
         let later = now + Duration::from_secs(60);
-        answers.insert("a", Answer::Unknown, later);
+        answers.unknown("a", later);
         assert_eq!(answers.get("a", now), Some((Answer::Unknown, later)));
         assert_eq!((answers.get("b", now), answers.get("a", later)), (None, None));
-        answers.insert("a", Answer::Failed, later);
-        assert_eq!(answers.get("a", now), Some((Answer::Failed, later)));
+        answers.failed("a", now);
+        assert_eq!(answers.get("a", now), Some((Answer::Failed, now + FAILURE_PAUSE)));
         answers.remove("a");
         assert_eq!(answers.get("a", now), None);
+    }
+
+    #[test]
+    fn pause_doubles_with_each_failure_of_a_name() {
+        let (mut answers, now) = (Answers::default(), Instant::now());
+        let mut pauses = || {
+            let seconds = (0..6).map(|_| {
+                answers.failed("a", now);
+                answers.failed("b", now);
+                (answers.get("a", now).unwrap().1 - now).as_secs()
+            });
+            let seconds: Vec<_> = seconds.collect();
+            // Another result begins anew.
+            answers.unknown("a", now);
+            seconds
+        };
+        assert_eq!((pauses(), pauses()), (vec![2, 4, 8, 16, 30, 30], vec![2, 4, 8, 16, 30, 30]));
+    }
+
+    #[test]
+    fn failed_renewal_marks_name_without_a_pause() {
+        let (mut answers, now) = (Answers::default(), Instant::now());
+        answers.renewal_failed("a", now);
+        assert!(answers.has_failed("a") && !answers.has_failed("b"));
+        assert_eq!(answers.get("a", now), None);
+        answers.failed("a", now);
+        assert_eq!(answers.get("a", now), Some((Answer::Failed, now + FAILURE_PAUSE)));
+        answers.unknown("a", now);
+        assert!(!answers.has_failed("a"));
     }
 
     #[test]
@@ -87,9 +146,9 @@ mod tests {
         let (mut answers, now) = (Answers::default(), Instant::now());
         let later = now + Duration::from_secs(60);
         for number in 0..1_000_000 {
-            answers.insert(&number.to_string(), Answer::Unknown, later);
+            answers.unknown(&number.to_string(), later);
             // The same name again does not make it grow.
-            answers.insert("again", Answer::Unknown, later);
+            answers.unknown("again", later);
         }
         assert!(answers.by_name.len() <= MAX_ANSWERS && answers.order.len() == MAX_ANSWERS);
         assert!(answers.get("999999", now).is_some() && answers.get("again", now).is_some());

@@ -1,17 +1,19 @@
 //! One call of a resolver, and the requests that wait for it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use scopegate_proto::excerpt::Excerpt;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
+use crate::error::causes::with_causes;
 use crate::issuer::Issuer;
 use crate::issuer::issuers::Resolve;
 use crate::keys::refresh::catch_panic::catch_panic;
-use crate::verifier::resolver::Resolver;
+use crate::verifier::resolver::budget::Cause;
+use crate::verifier::resolver::{Resolver, Returned};
 
 /// Maximum number of requests that wait for calls. Each holds a connection and some kilobytes.
 const MAX_WAITING: usize = 4_096;
@@ -21,20 +23,35 @@ const MAX_WAITING_PER_CALL: usize = 1_024;
 
 /// A call that is queued or runs.
 pub(crate) struct Resolution {
-    /// The issuer is trusted already, so no request waits.
-    pub(super) is_renewal: bool,
+    pub(super) cause: Cause,
+    /// It has got a permit. Only the holder of the resolver's lock writes it.
+    begun: AtomicBool,
     settled: watch::Sender<bool>,
+    /// The number of requests that wait for calls of the same resolver.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Resolution {
-    pub(super) fn new(is_renewal: bool) -> Self {
-        Self { is_renewal, settled: watch::Sender::new(false) }
+    pub(super) fn new(cause: Cause, waiting: &Arc<AtomicUsize>) -> Self {
+        let (begun, settled) = (AtomicBool::new(false), watch::Sender::new(false));
+        Self { cause, begun, settled, waiting: Arc::clone(waiting) }
+    }
+
+    /// Records that the call has got a permit.
+    pub(super) fn begin(&self) {
+        self.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether it is a renewal without a permit. It may wait for renewals that hang, so
+    /// requests must not wait for it.
+    pub(super) fn is_queued_renewal(&self) -> bool {
+        self.cause.is_renewal() && !self.begun.load(Ordering::Relaxed)
     }
 
     /// Waits for the end of the call. Returns `false` at once if too many requests wait already.
-    pub(super) async fn settled(&self, waiting: &AtomicUsize) -> bool {
-        let permit = WaitPermit(waiting);
-        let before = waiting.fetch_add(1, Ordering::Relaxed);
+    pub(crate) async fn settled(&self) -> bool {
+        let permit = WaitPermit(&self.waiting);
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
         if before >= MAX_WAITING || self.settled.receiver_count() >= MAX_WAITING_PER_CALL {
             return false;
         }
@@ -74,19 +91,44 @@ pub(super) struct Call {
 
 impl Call {
     pub(super) async fn run(self, resolve: Resolve, budget: Arc<Semaphore>, limit: Duration) {
-        let _permit = budget.acquire_owned().await;
+        let permit = budget.acquire_owned().await;
+        let begins = |resolver: Arc<Resolver>| resolver.begin(&self.name, &self.resolution);
+        if !self.resolver.upgrade().is_some_and(begins) {
+            // The name was forgotten, or a request has begun its own call.
+            self.resolution.settle();
+            return;
+        }
         let answer = timeout(limit, catch_panic(async { resolve(&self.name).await })).await;
-        self.end(match answer {
+        let outcome = match answer {
             Ok(Ok(Ok(issuer))) => Outcome::Returned(issuer.map(Box::new)),
             Ok(Ok(Err(error))) => Outcome::Failed(Excerpt::new(&error.to_string()).to_string()),
             Ok(Err(panic)) => Outcome::Failed(format!("the resolver has panicked: {panic}")),
             Err(_) => Outcome::Failed(format!("no answer within {} s", limit.as_secs_f64())),
-        });
+        };
+        drop(permit);
+        let read = self.resolver.upgrade().map(|resolver| resolver.read(&self.name, outcome));
+        let Some(result) = read else { return };
+        self.end(self.with_keys(result).await);
     }
 
-    fn end(&self, outcome: Outcome) {
+    /// Waits for the first keys of an issuer that has another key set than before. Until then, the
+    /// issuer is trusted as before.
+    async fn with_keys(&self, result: Result<Option<Returned>, String>) -> Result<Option<Returned>, String> {
+        let Ok(Some(returned)) = &result else { return result };
+        let deadline = self.resolver.upgrade().and_then(|resolver| resolver.waits_for_keys(returned));
+        let keys = returned.member.issuer.keys.fetched();
+        let (Some(deadline), Some(keys)) = (deadline, keys) else { return result };
+        match timeout_at(deadline, keys.refresh().initial_fetch()).await {
+            Ok(Some(failure)) => {
+                Err(format!("its new key set was not fetched: {}", with_causes(&failure.error)))
+            }
+            Ok(None) | Err(_) => result,
+        }
+    }
+
+    fn end(&self, result: Result<Option<Returned>, String>) {
         if let Some(resolver) = self.resolver.upgrade() {
-            resolver.settle(&self.name, &self.resolution, outcome);
+            resolver.settle(&self.name, &self.resolution, result);
         }
         self.resolution.settle();
     }
@@ -95,7 +137,7 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         if !*self.resolution.settled.borrow() {
-            self.end(Outcome::Failed(String::from("the runtime has ended")));
+            self.end(Err(String::from("the runtime has ended")));
         }
     }
 }

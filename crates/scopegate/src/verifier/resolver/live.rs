@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::verifier::member::Member;
+use crate::verifier::resolver::budget::Cause;
 
 /// Issuers without an accepted token take the place of others up to this part of the limit.
 const UNPROVEN_PART: usize = 8;
@@ -16,6 +17,9 @@ const BATCH_PART: usize = 64;
 
 /// The function is called again when this part of the lifetime has passed.
 const RENEW_AT: f64 = 0.8;
+
+/// The part of the lifetime between the first failed renewal and the next one.
+const FIRST_RETRY_PART: u32 = 40;
 
 /// Issuers that were resolved together must not be renewed together: up to 10 % earlier.
 const JITTER: f64 = 0.1;
@@ -34,12 +38,21 @@ struct Live {
     ends_at: Instant,
     renew_at: Instant,
     is_renewing: bool,
+    /// The number of renewals that failed since the resolver returned the issuer last.
+    failed_renewals: u32,
     /// A token was accepted since the resolver returned the issuer last.
     used_since_resolved: bool,
     /// A token was accepted since the issuer was added.
     proven: bool,
     /// The value of `looks` at the last use, or when the issuer was added.
     last_used: u64,
+}
+
+/// An issuer whose lifetime is over.
+pub(super) struct EndedIssuer {
+    pub(super) member: Member,
+    /// Whether a token of it was verified since its last result.
+    pub(super) was_used: bool,
 }
 
 impl LiveIssuers {
@@ -59,6 +72,11 @@ impl LiveIssuers {
         self.by_name.get(name).map(|live| &live.member)
     }
 
+    /// Returns the end of an issuer's lifetime.
+    pub(super) fn ends_at(&self, name: &str) -> Option<Instant> {
+        self.by_name.get(name).map(|live| live.ends_at)
+    }
+
     /// Adds an issuer, or replaces the one with this name, which is returned. `random` is uniform
     /// in 0..1.
     pub(super) fn insert(
@@ -74,6 +92,7 @@ impl LiveIssuers {
             ends_at: now + lifetime,
             renew_at: renewal(now, lifetime, random),
             is_renewing: false,
+            failed_renewals: 0,
             used_since_resolved: false,
             proven: earlier.is_some_and(|earlier| earlier.proven),
             last_used: earlier.map_or(self.looks, |earlier| earlier.last_used),
@@ -88,12 +107,17 @@ impl LiveIssuers {
             live.ends_at = now + lifetime;
             live.renew_at = renewal(now, lifetime, random);
             (live.is_renewing, live.used_since_resolved) = (false, false);
+            live.failed_renewals = 0;
         }
     }
 
-    /// Ends a renewal without a result. The next look calls the resolver again.
-    pub(super) fn not_renewed(&mut self, name: &str) {
+    /// Ends a renewal without a result. The next one follows after a pause that doubles with each
+    /// failure.
+    pub(super) fn not_renewed(&mut self, name: &str, now: Instant, lifetime: Duration) {
         if let Some(live) = self.by_name.get_mut(name) {
+            let pause = lifetime / FIRST_RETRY_PART;
+            live.renew_at = now + pause.saturating_mul(2_u32.saturating_pow(live.failed_renewals));
+            live.failed_renewals = live.failed_renewals.saturating_add(1);
             live.is_renewing = false;
         }
     }
@@ -145,19 +169,24 @@ impl LiveIssuers {
         self.candidates = candidates.into();
     }
 
-    /// Removes the issuers whose lifetime is over. Returns them, and the names of issuers to renew.
-    pub(super) fn due(&mut self, now: Instant) -> (Vec<Member>, Vec<Arc<str>>) {
+    /// Removes the issuers whose lifetime is over. Returns them, and the names of issuers to renew
+    /// with the causes.
+    pub(super) fn due(&mut self, now: Instant) -> (Vec<EndedIssuer>, Vec<(Arc<str>, Cause)>) {
         self.look();
         let ended = |live: &Live| live.ends_at <= now;
         let removed: Vec<Arc<str>> =
             self.by_name.iter().filter(|(_, live)| ended(live)).map(|(name, _)| Arc::clone(name)).collect();
-        let removed = removed.iter().filter_map(|name| self.remove(name)).collect();
+        let removed = removed.iter().filter_map(|name| self.by_name.remove(name));
+        let removed = removed
+            .map(|live| EndedIssuer { member: live.member, was_used: live.used_since_resolved })
+            .collect();
         let mut renewed = Vec::new();
         for (name, live) in &mut self.by_name {
             // An issuer without tokens ends with its lifetime.
             if live.renew_at <= now && live.used_since_resolved && !live.is_renewing {
                 live.is_renewing = true;
-                renewed.push(Arc::clone(name));
+                let cause = if live.failed_renewals > 0 { Cause::RetriedRenewal } else { Cause::Renewal };
+                renewed.push((Arc::clone(name), cause));
             }
         }
         (removed, renewed)

@@ -112,7 +112,8 @@ async fn jwt_of_a_new_key_is_introspected_too() {
     assert!(matches!(verifier.verify_or_refresh(&token).await, Err(Error::Inactive { .. })));
     assert_eq!(endpoint.calls(), 1);
     // The same for the first token of a status list.
-    let listed = issuer().status_list(StatusList::required()).introspection(endpoint.introspection());
+    let uncached = endpoint.introspection().cache_for(Duration::ZERO);
+    let listed = issuer().status_list(StatusList::required()).introspection(uncached);
     let verifier = Verifier::builder().trust(listed).start().await.unwrap();
     let token = local.mint().status_index(7).sign();
     assert!(matches!(verifier.verify_or_refresh(&token).await, Err(Error::Inactive { .. })));

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use scopegate::{Issuer, Received, Revocations, SecurityEvents, Transmitter};
+use scopegate::{Issuer, Received, Revocations, SecurityEventError, SecurityEvents, Transmitter};
 use scopegate_issuer::{Fault, LocalIssuer, Mint};
 use serde_json::json;
-use testkit::builder_trusting;
+use testkit::{builder_trusting, pass};
 
 use super::fixture::RECEIVER;
 
@@ -56,4 +56,44 @@ async fn unavailable_keys_ask_transmitter_to_repeat() {
     assert!(error.retry_after().is_some_and(|wait| wait >= Duration::from_millis(1)), "{error:?}");
     assert_eq!(error.description(), "the SET cannot be processed now");
     assert_eq!(revocations.status().entries, 0);
+}
+
+#[tokio::test]
+async fn new_key_during_cooldown_asks_transmitter_to_repeat() {
+    // RV06
+    let local = LocalIssuer::start().await.unwrap();
+    let revocations = Revocations::new();
+    let verifier = builder_trusting(&local).revocations(&revocations).start().await.unwrap();
+    let events = SecurityEvents::builder(&verifier).transmitter(transmitter(&local)).start().unwrap();
+    // An attacker invents a key id shortly before the rotation.
+    let invented = local.mint().header("kid", "invented").sign();
+    assert!(verifier.verify_or_refresh(&invented).await.is_err());
+    local.rotate();
+    let set = set(&local).sign();
+    pass(Duration::from_secs(8)).await;
+    let error = events.receive(&set).await.unwrap_err();
+    assert!(matches!(error, SecurityEventError::UnconfirmedKey { .. }), "{error:?}");
+    assert!(error.to_string().contains("were not fetched since"), "{error}");
+    let wait = error.retry_after().expect("the SET is lost");
+    assert!(wait > Duration::ZERO && wait <= Duration::from_secs(30), "{wait:?}");
+    assert_eq!((error.code(), revocations.status().entries), ("invalid_request", 0));
+    pass(wait).await;
+    let received = events.receive(&set).await;
+    assert!(matches!(received, Ok(Received::Applied { .. })), "{received:?}");
+}
+
+#[tokio::test]
+async fn key_that_a_later_fetch_lacks_is_invalid() {
+    // RV06
+    let local = LocalIssuer::start().await.unwrap();
+    let revocations = Revocations::new();
+    let verifier = builder_trusting(&local).revocations(&revocations).start().await.unwrap();
+    let events = SecurityEvents::builder(&verifier).transmitter(transmitter(&local)).start().unwrap();
+    let invented = set(&local).header("kid", "invented").sign();
+    // The SET causes a fetch itself.
+    let error = events.receive(&invented).await.unwrap_err();
+    assert_eq!((error.code(), error.retry_after()), ("invalid_key", None), "{error:?}");
+    // Another one within the cooldown causes none.
+    let error = events.receive(&invented).await.unwrap_err();
+    assert!(error.retry_after().is_some(), "{error:?}");
 }

@@ -42,13 +42,59 @@ fn revoked_session_is_found_by_its_id() {
 #[test]
 fn session_and_user_are_both_revoked() {
     let fixture = Fixture::new();
-    let complex = json!({ "user": iss_sub(ISSUER, "user-1"), "session": iss_sub(ISSUER, "session-1") });
+    let complex = json!({ "user": iss_sub(ISSUER, "user-1"), "session": opaque("session-1") });
     assert_eq!(fixture.applied(&session_revoked(complex)), 2);
     // Tokens may have no `sid`.
     assert_eq!(fixture.revoked_by(&token().without_claim("sid")), Some("sub"));
     assert_eq!(fixture.revoked_by(&token().claim("sub", "user-2")), Some("sid"));
     let new = token().issued_at(NOW).claim("sid", "session-2").claim("exp", NOW + 60);
     assert_eq!(fixture.revoked_by(&new), Some("sub"), "a token of the event's second");
+}
+
+#[test]
+fn session_named_by_its_user_revokes_the_user() {
+    let set = session_revoked(json!({ "session": iss_sub(ISSUER, "user-1") }));
+    let fixture = Fixture::new();
+    assert_eq!(fixture.applied(&set), 1);
+    assert_eq!(fixture.revoked_by(&token()), Some("sub"));
+    // A session may have the same id as the user.
+    let same_id = token().claim("sub", "user-2").claim("sid", "user-1");
+    assert_eq!(fixture.revoked_by(&same_id), None);
+}
+
+#[test]
+fn token_named_by_its_id_is_revoked() {
+    // RV06
+    let jwt_id = |issuer: &str, id: &str| json!({ "format": "jwt_id", "iss": issuer, "jti": id });
+    let credential =
+        |subject| about(ISSUER, Mint::CREDENTIAL_CHANGE, json!({ "change_type": "revoke" }), subject);
+    for set in [
+        session_revoked(jwt_id(ISSUER, "id-1")),
+        session_revoked(json!({ "session": jwt_id(ISSUER, "id-1") })),
+        credential(jwt_id(ISSUER, "id-1")),
+    ] {
+        let fixture = Fixture::new();
+        assert_eq!(fixture.applied(&set), 1);
+        assert_eq!(fixture.revoked_by(&token()), Some("jti"));
+        assert_eq!(fixture.revoked_by(&token().claim("jti", "id-2")), None);
+    }
+    Fixture::assert_rejected(&session_revoked(jwt_id(HUB, "id-1")), "access_denied");
+}
+
+#[test]
+fn one_alias_that_tokens_have_is_enough() {
+    // RV06
+    let email = json!({ "format": "email", "email": "user@example.com" });
+    let aliases =
+        |identifiers: Value| session_revoked(json!({ "format": "aliases", "identifiers": identifiers }));
+    let fixture = Fixture::new();
+    let (own, foreign) = (iss_sub(ISSUER, "user-1"), iss_sub(HUB, "user-1"));
+    assert_eq!(fixture.applied(&aliases(json!([email, foreign, own]))), 1);
+    assert_eq!(fixture.revoked_by(&token()), Some("sub"));
+    let none = Fixture::new();
+    assert_eq!(none.receive(&aliases(json!([email]))).unwrap(), Received::Ignored);
+    Fixture::assert_rejected(&aliases(json!([email, foreign])), "access_denied");
+    Fixture::assert_rejected(&aliases(json!([])), "invalid_request");
 }
 
 #[test]
@@ -117,16 +163,36 @@ fn time_of_event_bounds_revoked_tokens() {
         fixture.applied(&set);
         assert_eq!(fixture.revoked_by(&token()).is_some(), revoked, "{:?}", set.claims());
     }
-    // A transmitter cannot revoke tokens of the future.
-    for (set, claim) in [
-        (at_time(json!({ "event_timestamp": NOW + 1 })), "event_timestamp"),
-        (at_time(json!({})).claim("toe", NOW + 1), "toe"),
+}
+
+#[test]
+fn time_after_the_set_is_replaced_by_iat() {
+    // RV02: a transmitter cannot revoke tokens of the future, and a wrong unit costs no event.
+    let log = testkit::Log::of_thread_without_times(tracing_subscriber::filter::LevelFilter::INFO);
+    let set = |event: Value, toe: Value| {
+        let set = about(ISSUER, Mint::SESSION_REVOKED, event, iss_sub(ISSUER, "user-1"));
+        set.issued_at(NOW - 5).claim("toe", toe)
+    };
+    let new = token().issued_at(NOW - 4).claim("exp", NOW + 60);
+    for (milliseconds, expected) in [
+        (set(json!({ "event_timestamp": NOW * 1_000 }), json!(null)), true),
+        (set(json!({ "event_timestamp": 1e300 }), json!(null)), true),
+        (set(json!({}), json!(NOW * 1_000)), true),
+        (set(json!({ "event_timestamp": NOW - 4 }), json!(null)), true),
+        (set(json!({ "event_timestamp": NOW - 5 }), json!(NOW * 1_000)), false),
     ] {
-        let error = Fixture::assert_rejected(&set, "invalid_request");
-        assert!(error.to_string().contains(claim), "{error}");
+        let fixture = Fixture::new();
+        assert_eq!(fixture.applied(&milliseconds), 1);
+        assert_eq!(fixture.revoked_by(&token()), Some("sub"));
+        assert_eq!(fixture.revoked_by(&new), None, "it was issued after the SET");
+        let logged = log.take();
+        assert_eq!(logged.contains("a time after iat"), expected, "{logged}");
     }
-    // Milliseconds, as early drafts wrote.
-    Fixture::assert_rejected(&at_time(json!({ "event_timestamp": NOW * 1_000 })), "invalid_request");
+    // Malformed is not absent.
+    for time in [json!("now"), json!([NOW]), json!(true)] {
+        Fixture::assert_rejected(&set(json!({ "event_timestamp": time }), json!(null)), "invalid_request");
+        Fixture::assert_rejected(&set(json!({}), time), "invalid_request");
+    }
 }
 
 #[test]
@@ -162,6 +228,14 @@ fn subject_that_tokens_do_not_name_is_logged() {
     assert!(!logged.contains("user@example.com"), "{logged}");
     assert_eq!(fixture.receive(&email).unwrap(), Received::Repeated);
     assert_eq!(log.take(), "");
+    // A session is revoked, and the user's tokens without `sid` are not.
+    let user = json!({ "format": "email", "email": "user@example.com" });
+    let both = session_revoked(json!({ "user": user, "session": opaque("session-1") }));
+    assert_eq!(fixture.applied(&both.claim("jti", "set-2")), 1);
+    assert!(log.take().contains("subject that tokens do not name"));
+    let known = session_revoked(json!({ "user": iss_sub(ISSUER, "user-1"), "session": opaque("session-1") }));
+    assert_eq!(fixture.applied(&known.claim("jti", "set-3")), 2);
+    assert!(!log.take().contains("subject that tokens do not name"));
 }
 
 #[test]
@@ -222,6 +296,35 @@ fn entry_stays_without_a_longest_lifetime() {
     }
     assert!(revocations.status().entries <= 2);
     assert!(testkit::rejected(&verifier, &token()).to_string().contains("revoked"));
+}
+
+#[test]
+fn end_of_receiver_is_reported_and_frees_transmitter() {
+    // RV08
+    let log = testkit::Log::of_thread_without_times(tracing_subscriber::filter::LevelFilter::INFO);
+    let Fixture { revocations, verifier, events } = Fixture::new();
+    let failure = || revocations.status().sources[0].last_failure.clone();
+    let another = |transmitters: [Transmitter; 2]| {
+        let builder = SecurityEvents::builder(&verifier);
+        transmitters.into_iter().fold(builder, scopegate::SecurityEventsBuilder::transmitter).start()
+    };
+    let error = another([hub(), transmitter()]).unwrap_err().to_string();
+    assert!(error.contains("transmitter: expected one receiver for each transmitter"), "{error}");
+    let clone = events.clone();
+    drop(events);
+    assert_eq!((failure(), log.take().as_str()), (None, ""), "a clone is left");
+    drop(clone);
+    assert_eq!(failure().as_deref(), Some("its receiver was dropped"));
+    let logged = log.take();
+    assert!(logged.contains("ERROR") && logged.contains("revocation feed failed"), "{logged}");
+    // The failed start has claimed none.
+    let events = another([hub(), transmitter()]).unwrap();
+    assert_eq!(failure(), None);
+    assert!(matches!(ready(events.receive(set().compact())), Ok(Received::Applied { .. })));
+    // If the store is gone too, there is nothing to report.
+    drop((verifier, revocations));
+    drop(events);
+    assert!(!log.take().contains("failed"));
 }
 
 #[test]

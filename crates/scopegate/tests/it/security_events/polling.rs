@@ -36,12 +36,16 @@ struct Local {
 
 impl Local {
     async fn start() -> Self {
+        Self::polling_every(Duration::from_millis(100)).await
+    }
+
+    async fn polling_every(interval: Duration) -> Self {
         let issuer = LocalIssuer::start().await.unwrap();
         let revocations = Revocations::new();
         let verifier = builder_trusting(&issuer).revocations(&revocations).start().await.unwrap();
         let transmitter = Issuer::cognito_at(issuer.issuer()).unwrap().audience(RECEIVER);
         let transmitter = Transmitter::new(transmitter).poll_endpoint(issuer.poll_endpoint());
-        let transmitter = transmitter.poll_interval(Duration::from_millis(100));
+        let transmitter = transmitter.poll_interval(interval);
         let events = SecurityEvents::builder(&verifier).transmitter(transmitter).start().unwrap();
         Self { issuer, revocations, verifier, events }
     }
@@ -90,6 +94,61 @@ async fn rejected_event_is_reported_with_its_code() {
 }
 
 #[tokio::test]
+async fn event_waits_for_fetch_during_cooldown() {
+    // RV06
+    let local = Local::start().await;
+    // An attacker invents a key id shortly before the rotation.
+    let invented = local.issuer.mint().header("kid", "invented").sign();
+    assert!(local.verifier.verify_or_refresh(&invented).await.is_err());
+    local.issuer.rotate();
+    local.issuer.queue_event(&local.set("session-1"));
+    let failure = || local.revocations.status().sources[0].last_failure.clone().unwrap_or_default();
+    until(|| failure().contains("were not fetched since")).await;
+    let polls = local.issuer.polls();
+    until(|| local.issuer.polls() > polls + 1).await;
+    assert_eq!((local.issuer.waiting_events(), local.issuer.rejected_events()), (1, Vec::new()));
+    pass(Duration::from_secs(31)).await;
+    until(|| local.issuer.waiting_events() == 0).await;
+    assert!(local.issuer.rejected_events().is_empty(), "it is acknowledged");
+    assert!(local.verifier.verify_or_refresh(local.token("session-1")).await.is_err());
+    until(|| failure().is_empty()).await;
+}
+
+#[tokio::test]
+async fn event_with_unpublished_key_is_held_for_a_period() {
+    // RV06
+    let log = testkit::Log::of_thread_without_times(tracing_subscriber::filter::LevelFilter::INFO);
+    let local = Local::start().await;
+    local.issuer.queue_event(&local.set("session-1").header("kid", "invented").claim("jti", "a"));
+    local.issuer.queue_event(&local.set("session-2").claim("jti", "b"));
+    until(|| local.issuer.waiting_events() == 1 && local.revocations.status().ready).await;
+    // It stops no other event, and the feed is current.
+    assert!(local.verifier.verify(local.token("session-2")).is_err());
+    let polls = local.issuer.polls();
+    until(|| local.issuer.polls() > polls + 2).await;
+    assert_eq!((local.issuer.waiting_events(), local.issuer.rejected_events()), (1, Vec::new()));
+    assert_eq!(local.revocations.status().sources[0].last_failure, None);
+    assert_eq!(log.take().matches("security event waits for its key").count(), 1);
+    // The default refresh period.
+    pass(Duration::from_secs(600)).await;
+    until(|| local.issuer.waiting_events() == 0).await;
+    assert_eq!(local.issuer.rejected_events(), [("a".to_owned(), "invalid_key".to_owned())]);
+}
+
+#[tokio::test]
+async fn held_event_causes_no_further_polls() {
+    let local = Local::polling_every(Duration::from_secs(5)).await;
+    local.issuer.queue_event(&local.set("session-1").header("kid", "invented"));
+    until_later(|| local.revocations.status().ready).await;
+    let before = local.issuer.polls();
+    elapse(Duration::from_secs(60)).await;
+    // Every 5 s, with a jitter of 10 %.
+    let polls = local.issuer.polls() - before;
+    assert!((5..=14).contains(&polls), "{polls} polls in 60 s");
+    assert_eq!((local.issuer.waiting_events(), local.issuer.rejected_events()), (1, Vec::new()));
+}
+
+#[tokio::test]
 async fn more_events_than_one_response_holds_arrive() {
     let local = Local::start().await;
     for n in 0..150 {
@@ -108,8 +167,25 @@ async fn polling_ends_with_its_receiver() {
     let polls = issuer.polls();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(issuer.polls(), polls);
-    assert_eq!(revocations.status().sources[0].last_failure, None, "it was ended on purpose");
-    drop(verifier);
+    // Other feeds report their end, too.
+    let failure = || revocations.status().sources[0].last_failure.clone();
+    assert_eq!(failure().as_deref(), Some("its receiver was dropped"));
+    // Another one takes its place.
+    let transmitter = || {
+        let transmitter = Issuer::cognito_at(issuer.issuer()).unwrap().audience(RECEIVER);
+        Transmitter::new(transmitter).poll_endpoint(issuer.poll_endpoint())
+    };
+    let start = || SecurityEvents::builder(&verifier).transmitter(transmitter()).start();
+    let next = start().unwrap();
+    until(|| issuer.polls() > polls).await;
+    until(|| failure().is_none()).await;
+    let error = start().unwrap_err().to_string();
+    assert!(
+        error.contains("expected one receiver for each transmitter, found security events of"),
+        "{error}"
+    );
+    assert_eq!(failure(), None);
+    drop(next);
 }
 
 /// Advances the clock in small steps, and lets sockets work in between.
@@ -315,6 +391,13 @@ fn unusable_poll_settings_are_rejected() {
         let transmitter = transmitter(url).max_feed_age(Duration::from_secs(seconds));
         assert!(message(transmitter).contains("1 s to 30 days"));
     }
+    // The default interval is 5 s.
+    let message_of_age = message(transmitter(url).max_feed_age(Duration::from_secs(3)));
+    let expected =
+        "feed age: expected at least twice the poll interval, found 3 s with a poll interval of 5 s";
+    assert!(message_of_age.contains(expected), "{message_of_age}");
+    let twice = transmitter(url).max_feed_age(Duration::from_secs(10));
+    assert!(SecurityEvents::builder(&verifier).transmitter(twice).start().is_ok());
     let empty = transmitter(url).poll_authorization(FetchAuthorization::bearer_file(""));
     assert!(message(empty).contains("the path of a token file"));
     let pushed = || Transmitter::new(issuer_with_keys([KEY.jwk()]).audience(RECEIVER));

@@ -193,7 +193,7 @@ async fn lists_end_with_the_trust_in_their_issuer() {
     let verifier = server.verifier(StatusList::required());
     let token = server.token(0).sign_with(&KEY);
     assert!(verifier.verify_or_refresh(&token).await.is_ok());
-    assert!(verifier.distrust(testkit::ISSUER));
+    assert!(verifier.distrust(testkit::ISSUER).unwrap());
     pass(10 * MINUTE).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(verifier.verify(&token).is_err() && server.requests() == 1);
@@ -203,6 +203,24 @@ async fn lists_end_with_the_trust_in_their_issuer() {
     assert!(verifier.verify_or_refresh(&token).await.is_ok() && server.requests() == 2);
     verifier.trust(server.issuer(StatusList::optional())).unwrap();
     assert!(verifier.verify_or_refresh(&token).await.is_ok() && server.requests() == 2);
+}
+
+#[tokio::test]
+async fn changed_rules_of_the_issuer_keep_its_lists() {
+    // SL15: each change would otherwise make all tokens wait for a fetch.
+    let server = Server::start().await;
+    server.publish(&[0, 1]);
+    let verifier = server.verifier(StatusList::required());
+    let (valid, revoked) = (server.token(0).sign_with(&KEY), server.token(1).sign_with(&KEY));
+    assert!(verifier.verify_or_refresh(&valid).await.is_ok());
+    server.reply("1", Reply::Hangs);
+    verifier.trust(server.issuer(StatusList::required()).client("another")).unwrap();
+    assert!(verifier.verify(&valid).is_ok());
+    assert!(matches!(verifier.verify(&revoked), Err(Error::InvalidStatus { .. })));
+    assert_eq!(server.requests(), 1);
+    // They are fetched again when they are due.
+    pass(10 * MINUTE).await;
+    server.until_requests(2).await;
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ fn cached_token_of_distrusted_issuer_is_rejected() {
         assert!(verifier.verify(&of_a).is_ok() && verifier.verify(&of_b).is_ok());
     }
     assert_eq!(verifier.status().cached_tokens(), 2);
-    assert!(verifier.distrust(&tenant("a")) && !verifier.distrust(&tenant("a")));
+    assert!(verifier.distrust(&tenant("a")).unwrap() && !verifier.distrust(&tenant("a")).unwrap());
     assert!(matches!(verifier.verify(&of_a), Err(Error::UnknownIssuer { .. })));
     assert!(verifier.verify(&of_b).is_ok());
     // Trust returns with its tokens.
@@ -54,7 +54,7 @@ fn layers_and_compiled_requirements_keep_working() {
     }
     assert!(middleware::same_verifier(&verifier, &clone));
     assert_eq!(middleware::select_issuers(&clone, [tenant("b")]).unwrap(), [tenant("b")]);
-    verifier.distrust(&tenant("b"));
+    verifier.distrust(&tenant("b")).unwrap();
     let gone = middleware::select_issuers(&clone, [tenant("b")]);
     assert!(matches!(gone, Err(ConfigError::UntrustedIssuer { .. })));
 }
@@ -202,7 +202,7 @@ async fn issuers_with_one_key_set_change_their_rules_alone() {
     verifier.trust(rules(&a).limit_scopes(["orders/read"])).unwrap();
     assert_eq!((granted(&of_a).unwrap(), granted(&of_b).unwrap()), (String::new(), "orders/admin".into()));
     verifier.trust(rules(&a).client("another").leeway(Duration::ZERO)).unwrap();
-    verifier.distrust(&a);
+    verifier.distrust(&a).unwrap();
     assert!(granted(&of_a).is_err());
     assert_eq!(verifier.verify(&of_b).unwrap().client_id().unwrap().as_ptr(), cached, "never verified anew");
     assert_eq!(local.jwks_fetches(), 1);
@@ -242,7 +242,7 @@ fn second_issuer_of_tokens_without_iss_is_rejected() {
     let error = verifier.trust(issuer(&tenant("a")).allow_missing_iss()).unwrap_err();
     assert!(matches!(error, ConfigError::OutOfRange { setting: "allow_missing_iss", .. }), "{error}");
     assert!(verifier.verify(token(&tenant("a"))).is_ok());
-    verifier.distrust(&tenant("b"));
+    verifier.distrust(&tenant("b")).unwrap();
     assert!(matches!(verifier.verify(&unnamed), Err(Error::UnknownIssuer { .. })));
 }
 
@@ -288,7 +288,7 @@ async fn keys_of_distrusted_issuer_are_no_longer_fetched() {
     let token = gone.mint().sign();
     // The cached token must not keep the refresh alive.
     assert!(verifier.verify(&token).is_ok() && verifier.verify(&token).is_ok());
-    verifier.distrust(gone.issuer());
+    verifier.distrust(gone.issuer()).unwrap();
     while stays.jwks_fetches() < 5 {
         tokio::time::advance(Duration::from_secs(60)).await;
         for _ in 0..100 {
@@ -307,7 +307,7 @@ async fn request_that_waits_for_distrusted_issuer_is_rejected() {
     local.rotate_without_overlap();
     let mut waits = Box::pin(verifier.verify_or_refresh(local.mint().sign()));
     assert!(poll_once(&mut waits).await.is_none());
-    verifier.distrust(local.issuer());
+    verifier.distrust(local.issuer()).unwrap();
     let error = waits.await.unwrap_err();
     assert!(matches!(error, Error::UnknownIssuer { .. }), "{error}");
 }
@@ -319,6 +319,6 @@ async fn ready_returns_when_unready_issuer_is_distrusted() {
     let verifier = builder_trusting(&local).start_lazy().unwrap();
     let mut ready = Box::pin(verifier.ready());
     assert!(poll_once(&mut ready).await.is_none());
-    verifier.distrust(local.issuer());
+    verifier.distrust(local.issuer()).unwrap();
     ready.await;
 }

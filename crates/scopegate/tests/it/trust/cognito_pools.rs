@@ -1,7 +1,7 @@
 //! Which Cognito user pools are trusted by a rule over their ids?
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use scopegate::{ConfigError, Error, Issuers, TenantList, Tenants, Verifier};
 use scopegate_issuer::Mint;
@@ -106,6 +106,66 @@ async fn predicate_that_panics_is_undecided() {
     assert!(verifier.verify_or_refresh(&of_pool).await.is_ok());
     panics.store(true, Ordering::Relaxed);
     assert!(undecided(verifier.verify(&of_pool)), "also if it is cached");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pool_removed_while_it_is_resolved_is_rejected() {
+    // The pool becomes live and leaves the list between the look-up of a token's issuer and the
+    // request to the resolver. The filter runs there.
+    let tenants = TenantList::new([POOL]).unwrap();
+    let (verifier, is_first) = (Arc::new(OnceLock::<Verifier>::new()), AtomicBool::new(true));
+    let (own, list, runtime) = (Arc::clone(&verifier), tenants.clone(), tokio::runtime::Handle::current());
+    let issuers = pools(&tenants).0.filter(move |_| {
+        if is_first.swap(false, Ordering::Relaxed) {
+            let other = own.get().unwrap().clone();
+            let runtime = runtime.clone();
+            let thread =
+                std::thread::spawn(move || runtime.block_on(other.verify_or_refresh(token(POOL))).is_ok());
+            assert!(thread.join().unwrap());
+            list.remove(POOL);
+        }
+        true
+    });
+    verifier.set(Verifier::builder().trust_dynamic(issuers).start().await.unwrap()).unwrap();
+    let result = verifier.get().unwrap().verify(token(POOL));
+    assert!(matches!(result, Err(Error::UnknownIssuer { .. })), "{result:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn predicate_that_panics_in_a_call_is_undecided() {
+    // The rule is asked on the request's thread, and once more by the call.
+    let (asked, fault) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
+    let panics = Arc::clone(&fault);
+    let tenants = Tenants::allow_if(move |pool| {
+        let is_of_call = asked.fetch_add(1, Ordering::Relaxed) % 2 == 1;
+        assert!(!(is_of_call && panics.load(Ordering::Relaxed)), "a mistake in the predicate");
+        pool == POOL
+    });
+    let (verifier, calls) = verifier(tenants).await;
+    let of_pool = token(POOL);
+    let error = verifier.verify_or_refresh(&of_pool).await.unwrap_err();
+    assert!(matches!(error, Error::IssuerUnavailable { .. }), "{error}");
+    assert_eq!((calls.load(Ordering::Relaxed), status(&verifier).failed_calls), (0, 1));
+    fault.store(false, Ordering::Relaxed);
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert!(verifier.verify_or_refresh(&of_pool).await.is_ok(), "it is not remembered as unknown");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_that_panic_are_undecided() {
+    let fault = Arc::new(AtomicBool::new(true));
+    let panics = Arc::clone(&fault);
+    let tenants = TenantList::new([POOL]).unwrap();
+    let issuers = Issuers::cognito_pools(&tenants, ["eu-west-1"], move |_, pool| {
+        assert!(!panics.load(Ordering::Relaxed), "a mistake in the rules");
+        pool.client(CLIENT).jwks(jwks([KEY.jwk()]))
+    });
+    let verifier = Verifier::builder().trust_dynamic(issuers.unwrap()).start().await.unwrap();
+    let error = verifier.verify_or_refresh(token(POOL)).await.unwrap_err();
+    assert!(matches!(error, Error::IssuerUnavailable { .. }), "{error}");
+    fault.store(false, Ordering::Relaxed);
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert!(verifier.verify_or_refresh(token(POOL)).await.is_ok());
 }
 
 #[tokio::test]

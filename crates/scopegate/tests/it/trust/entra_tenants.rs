@@ -211,7 +211,7 @@ fn issuer_of_one_tenant_is_preferred() {
     // It need not be in the list.
     tenants.remove(A);
     assert!(verifier.verify(&of_a).is_ok());
-    assert!(verifier.distrust(&name(A)));
+    assert!(verifier.distrust(&name(A)).unwrap());
     assert!(is_unknown(&verifier.verify(&of_a)));
     tenants.add(A).unwrap();
     assert!(verifier.verify(&of_a).is_ok());
@@ -229,9 +229,67 @@ fn replaced_rules_apply_to_all_tenants() {
     verifier.trust(many(TenantList::new([A, B]).unwrap())).unwrap();
     assert!(all(true));
     assert_eq!(verifier.issuers().collect::<Vec<_>>(), [TEMPLATE]);
-    assert!(!verifier.distrust(&name(A)), "a tenant is no issuer of its own");
-    assert!(verifier.distrust(TEMPLATE));
+    assert!(verifier.distrust(TEMPLATE).unwrap() && !verifier.distrust(TEMPLATE).unwrap());
     assert!(tokens.iter().all(|token| is_unknown(&verifier.verify(token))));
+}
+
+#[test]
+fn distrusted_tenant_is_rejected_also_if_cached() {
+    let tenants = TenantList::new([A, B]).unwrap();
+    let verifier = verifier(&tenants);
+    let (of_a, of_b) = (token(A), token(B));
+    assert!([&of_a, &of_b].iter().all(|token| verifier.verify(token).is_ok()));
+    assert_eq!(verifier.status().cached_tokens(), 2);
+    assert!(verifier.distrust(&name(A)).unwrap());
+    assert!(is_unknown(&verifier.verify(&of_a)) && verifier.verify(&of_b).is_ok());
+    assert!(!tenants.contains(A) && tenants.contains(B), "the application's list");
+    assert!(!verifier.distrust(&name(A)).unwrap(), "it was not trusted");
+    for other in [name(&A.to_uppercase()), format!("{}/", name(B)), name("common")] {
+        assert!(!verifier.distrust(&other).unwrap(), "{other}");
+    }
+    assert!(verifier.verify(&of_b).is_ok());
+    tenants.add(A).unwrap();
+    assert!(verifier.verify(&of_a).is_ok());
+}
+
+#[test]
+fn distrusted_tenant_loses_its_own_issuer_too() {
+    let tenants = TenantList::new([A]).unwrap();
+    let verifier = verifier(&tenants);
+    let one = trusting(Issuer::entra(A).unwrap(), [key_of(&name(A))]);
+    verifier.trust(one).unwrap();
+    assert!(verifier.verify(token(A)).is_ok());
+    assert!(verifier.distrust(&name(A)).unwrap());
+    assert!(is_unknown(&verifier.verify(token(A))) && tenants.is_empty());
+}
+
+#[test]
+fn tenant_of_a_function_cannot_be_distrusted() {
+    let mode = Arc::new(AtomicU8::new(1));
+    let current = Arc::clone(&mode);
+    let accepts = Tenants::allow_if(move |tenant| match current.load(Ordering::Relaxed) {
+        0 => false,
+        1 => tenant == A,
+        _ => panic!("a mistake in the predicate"),
+    });
+    let one = || trusting(Issuer::entra(A).unwrap(), [key_of(&name(A))]);
+    for (rule, expected) in [(accepts, "Tenants::allow_if"), (Tenants::allow_any(), "Tenants::allow_any")] {
+        let verifier = verifier(rule);
+        verifier.trust(one().client("another")).unwrap();
+        assert!(verifier.verify(token(A)).is_err());
+        let error = verifier.distrust(&name(A)).unwrap_err();
+        assert!(matches!(error, ConfigError::TenantStillTrusted { .. }));
+        let message = format!("{} is still trusted: expected a TenantList, found {expected}", name(A));
+        assert_eq!(error.to_string(), message);
+        assert!(verifier.verify(token(A)).is_ok(), "its own issuer is gone");
+        if expected == "Tenants::allow_if" {
+            assert!(!verifier.distrust(&name(B)).unwrap(), "the function rejects it");
+            mode.store(2, Ordering::Relaxed);
+            assert!(verifier.distrust(&name(A)).is_err());
+            mode.store(0, Ordering::Relaxed);
+            assert!(!verifier.distrust(&name(A)).unwrap());
+        }
+    }
 }
 
 #[test]
@@ -303,6 +361,30 @@ fn national_clouds_have_hosts_of_their_own() {
     assert!(Issuer::entra_v1_multi_tenant_at(china, Tenants::allow_any()).is_ok());
 }
 
+#[test]
+fn other_cloud_with_the_same_names_replaces_nothing() {
+    let of_cloud = |host: &str, audience: &str| {
+        let draft = Issuer::entra_v1_multi_tenant_at(host, Tenants::allow_any()).unwrap();
+        draft.audience(audience).jwks(jwks([key_of(TEMPLATE_V1)]))
+    };
+    let (public, us) = ("login.microsoftonline.com", "login.microsoftonline.us");
+    let verifier = Verifier::builder().trust(of_cloud(public, API)).build().unwrap();
+    let token = mint_v1(A).sign_with(&KEY);
+    assert!(verifier.verify(&token).is_ok());
+    let error = verifier.trust(of_cloud(us, "another")).unwrap_err();
+    assert!(
+        matches!(&error, ConfigError::DuplicateIssuer { issuer, .. } if issuer == TEMPLATE_V1),
+        "{error}"
+    );
+    assert!(verifier.verify(&token).is_ok());
+    // Other rules for the same cloud replace the earlier ones.
+    verifier.trust(of_cloud(public, "another")).unwrap();
+    assert!(matches!(verifier.verify(&token), Err(Error::WrongAudience { .. })));
+    assert!(verifier.distrust(TEMPLATE_V1).unwrap());
+    verifier.trust(of_cloud(us, API)).unwrap();
+    assert!(verifier.verify(&token).is_ok());
+}
+
 #[tokio::test]
 async fn thousand_tenants_share_one_fetch() {
     let fetches = Arc::new(AtomicUsize::new(0));
@@ -342,12 +424,35 @@ async fn resolver_is_not_called_for_tenants() {
     assert!(is_unknown(&verifier.verify_or_refresh(token(B)).await));
     assert_eq!(calls.load(Ordering::Relaxed), 0);
     // An issuer of a resolver has one name, so the form is none: no token can have it as `iss`.
-    verifier.distrust(TEMPLATE);
+    verifier.distrust(TEMPLATE).unwrap();
     for tenant in [A, "{tenantid}"] {
         assert!(verifier.verify_or_refresh(token(tenant)).await.is_err(), "{tenant}");
     }
     assert_eq!(calls.load(Ordering::Relaxed), 2);
     assert_eq!(verifier.status().resolver().unwrap().live_issuers, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenants_take_names_over_from_a_pending_call() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let resolver = Issuers::resolver(move |iss: &str| {
+        count.fetch_add(1, Ordering::Relaxed);
+        let issuer = Issuer::from_jwks(iss, &jwks([KEY.jwk()])).map(|draft| Some(draft.audience(API)));
+        async move {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            issuer
+        }
+    });
+    let verifier = Verifier::builder().trust_dynamic(resolver).start().await.unwrap();
+    let of_a = token(A);
+    assert!(verifier.verify(&of_a).is_err());
+    verifier.trust(many(TenantList::default())).unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(verifier.status().resolver().unwrap().live_issuers, 0);
+    verifier.distrust(TEMPLATE).unwrap();
+    assert!(verifier.verify_or_refresh(&of_a).await.is_ok());
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Whom does a resolver make the verifier trust, when, and for how long?
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use scopegate::{ConfigError, Error, Issuer, Issuers, Verifier};
@@ -22,7 +22,7 @@ async fn tenant_is_trusted_by_its_first_token() {
     // It does not wait, and another call is not needed.
     let error = verifier.verify(token(&a)).unwrap_err();
     assert!(matches!(error, Error::IssuerUnavailable { .. }), "{error}");
-    assert_eq!((error.kind().status(), error.kind().as_str()), (503, "keys_unavailable"));
+    assert_eq!((error.kind().status(), error.kind().as_str()), (503, "issuer_unavailable"));
     for _ in 0..3 {
         assert!(accepts(&verifier, &a).await);
     }
@@ -175,7 +175,7 @@ async fn sign_up_can_forget_that_a_name_was_unknown() {
     assert!(!accepts(&verifier, &a).await);
     tenants.sign_up(&a);
     assert!(!accepts(&verifier, &a).await);
-    assert!(!verifier.distrust(&a), "it was not trusted");
+    assert!(!verifier.distrust(&a).unwrap(), "it was not trusted");
     assert!(accepts(&verifier, &a).await);
 }
 
@@ -187,7 +187,7 @@ async fn blocked_tenant_is_rejected_at_once() {
     assert!(accepts(&verifier, &a).await && verifier.verify(token(&a)).is_ok());
     tenants.remove(&a);
     assert!(verifier.verify(token(&a)).is_ok());
-    assert!(verifier.distrust(&a));
+    assert!(verifier.distrust(&a).unwrap());
     let cached = token(&a);
     assert!(!accepts(&verifier, &a).await);
     assert!(matches!(verifier.verify(cached), Err(Error::UnknownIssuer { .. })));
@@ -213,7 +213,7 @@ async fn answer_from_before_a_block_does_not_count() {
     assert!(poll_once(&mut waits).await.is_none());
     tokio::task::yield_now().await;
     assert!(started.load(Ordering::Relaxed));
-    verifier.distrust(&a);
+    verifier.distrust(&a).unwrap();
     let error = waits.await.unwrap_err();
     assert!(matches!(error, Error::IssuerUnavailable { .. }), "{error}");
     sleep(SECOND).await;
@@ -239,6 +239,31 @@ async fn issuer_in_use_is_renewed_without_a_wait() {
     let error = verifier.verify(&of_idle).unwrap_err();
     assert!(matches!(error, Error::IssuerUnavailable { .. }), "{error}");
     assert!(accepts(&verifier, &idle).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn panic_of_the_clock_does_not_end_renewals() {
+    // Each second reading of a minute in which the issuer is renewed.
+    let (tenants, a) = (Tenants::default(), tenant("a"));
+    tenants.sign_up(&a);
+    let (armed, readings) = (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
+    let panics = Arc::clone(&armed);
+    let clock = move || {
+        if panics.load(Ordering::Relaxed) {
+            assert!(readings.fetch_add(1, Ordering::Relaxed) % 2 == 0, "a broken clock");
+        }
+        SystemTime::now()
+    };
+    let verifier = Verifier::builder().clock(clock).trust_dynamic(tenants.issuers()).start_lazy().unwrap();
+    assert!(accepts(&verifier, &a).await);
+    let token = token(&a);
+    sleep(Duration::from_secs(400)).await;
+    armed.store(true, Ordering::Relaxed);
+    sleep(Duration::from_secs(90)).await;
+    armed.store(false, Ordering::Relaxed);
+    sleep(Duration::from_secs(300)).await;
+    assert!(verifier.verify(&token).is_ok(), "{:?}", status(&verifier));
+    assert!(tenants.calls() >= 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -336,8 +361,23 @@ async fn configured_issuer_wins_over_the_resolver() {
     let other = Issuer::from_jwks(&a, &testkit::jwks([key().jwk()])).unwrap().client("another");
     verifier.trust(other).unwrap();
     assert!(matches!(verifier.verify(token(&a)), Err(Error::WrongClient { .. })));
-    assert!(verifier.distrust(&a));
+    assert!(verifier.distrust(&a).unwrap());
     assert!(accepts(&verifier, &a).await, "the resolver knows it");
+}
+
+#[tokio::test]
+async fn name_configured_during_its_call_is_not_resolved() {
+    // The filter runs after the look-up of the token's issuer, and before the call.
+    let (tenants, a) = (Tenants::default(), tenant("a"));
+    tenants.sign_up(&a);
+    let verifier = Arc::new(OnceLock::<Verifier>::new());
+    let (own, name) = (Arc::clone(&verifier), a.clone());
+    let filtered = tenants.issuers().filter(move |_| own.get().unwrap().trust(issuer(&name)).is_ok());
+    verifier.set(Verifier::builder().trust_dynamic(filtered).start_lazy().unwrap()).unwrap();
+    let verifier = verifier.get().unwrap();
+    assert!(verifier.verify_or_refresh(token(&a)).await.is_ok());
+    assert_eq!((tenants.calls(), status(verifier).live_issuers), (1, 0));
+    assert_eq!(verifier.issuers().collect::<Vec<_>>(), [a]);
 }
 
 #[tokio::test]

@@ -50,11 +50,11 @@ async fn shared_keys_are_fetched_until_their_last_issuer_is_gone() {
             }
         }
     };
-    verifier.distrust(&tenant("a"));
+    verifier.distrust(&tenant("a")).unwrap();
     pass().await;
     let before = local.jwks_fetches();
     assert!(before > 2, "{before}");
-    verifier.distrust(&tenant("b"));
+    verifier.distrust(&tenant("b")).unwrap();
     pass().await;
     assert!(local.jwks_fetches() <= before + 1, "one may have been under way");
 }

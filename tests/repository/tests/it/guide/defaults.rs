@@ -98,13 +98,24 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ),
     ("`Issuers::timeout` | 5 s", "scopegate/src/issuer/issuers.rs", "timeout: Duration::from_secs(5)"),
     ("max_calls` | 32", "scopegate/src/issuer/issuers.rs", "max_calls: 32"),
-    ("wait for a call | 1,024", "scopegate/src/verifier/resolver.rs", "MAX_QUEUED: usize = 1_024"),
+    ("wait for a call | 1,024", "scopegate/src/verifier/resolver/budget.rs", "MAX_QUEUED: usize = 1_024"),
     ("remembered | 10,000", "scopegate/src/verifier/resolver/answers.rs", "MAX_ANSWERS: usize = 10_000"),
     (
         "failed call | 2 s",
-        "scopegate/src/verifier/resolver.rs",
+        "scopegate/src/verifier/resolver/answers.rs",
         "FAILURE_PAUSE: Duration = Duration::from_secs(2)",
     ),
+    (
+        "each failure up to 30 s",
+        "scopegate/src/verifier/resolver/answers.rs",
+        "MAX_FAILURE_PAUSE: Duration = Duration::from_secs(30)",
+    ),
+    (
+        "displaced issuers | 30 s",
+        "scopegate/src/verifier/resolver.rs",
+        "PARKED_FOR: Duration = Duration::from_secs(30)",
+    ),
+    ("longer; 1,024", "scopegate/src/verifier/resolver/parked.rs", "MAX_PARKED: usize = 1_024"),
     ("up to an eighth", "scopegate/src/verifier/resolver/live.rs", "UNPROVEN_PART: usize = 8"),
     (
         "for a key | 2 s",
@@ -169,7 +180,14 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
         "DEFAULT_STREAM_LENGTH: usize = 10_000",
     ),
     ("| `scopegate:revocations` |", "scopegate-redis/src/revocations.rs", "\"scopegate:revocations\""),
-    ("in Redis | 600 s", "scopegate-redis/src/revocations/publish.lua", "local margin = 600"),
+    ("in Redis | 1 day", "scopegate-redis/src/revocations/publish.lua", "local delay = 86400"),
+    (
+        "together | 10 min",
+        "scopegate-redis/src/revocations/reader.rs",
+        "SYNC_LIMIT: Duration = Duration::from_secs(600)",
+    ),
+    ("in a row | 10", "scopegate-redis/src/revocations/reader.rs", "MAX_SNAPSHOTS: usize = 10"),
+    ("a page of Redis | 500", "scopegate-redis/src/revocations/snapshot.rs", "PAGE: usize = 500"),
     ("at once | 256", "scopegate-redis/src/revocations/reader.rs", "BATCH: usize = 256"),
     ("one script | 250", "scopegate-redis/src/revocations/publish.rs", "CHANGES_PER_SCRIPT: usize = 250"),
     (

@@ -217,6 +217,38 @@ fn other_unknown_key_gets_second_fetch_too() {
 }
 
 #[test]
+fn begin_of_last_success_dates_the_keys() {
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let mut refresh = started(start);
+    assert!(refresh.has_fetched_since(start) && !refresh.has_fetched_since(at(1)));
+    refresh.begin(at(480));
+    assert!(!refresh.has_fetched_since(at(1)), "it has not ended");
+    refresh.failed(at(481), 0.5);
+    assert!(!refresh.has_fetched_since(at(1)));
+    refresh.begin(at(482));
+    refresh.succeeded(at(490), None, 0.5, |_| true);
+    assert!(refresh.has_fetched_since(at(482)) && !refresh.has_fetched_since(at(483)));
+}
+
+#[test]
+fn unknown_key_waits_for_cooldown_or_next_fetch() {
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let seconds = |refresh: &RefreshSchedule, now| refresh.wait_for_unknown_key(now).as_secs();
+    let mut refresh = started(start);
+    assert_eq!(seconds(&refresh, at(1)), 0, "the next one causes a fetch");
+    assert_eq!(refresh.unknown_key(&key("b"), at(1)), RefreshState::Pending);
+    fetched(&mut refresh, at(1), &["b"]);
+    assert_eq!(seconds(&refresh, at(2)), 29);
+    // The regular fetch comes first.
+    assert_eq!(refresh.unknown_key(&key("c"), at(470)), RefreshState::Pending);
+    refresh.next_scheduled = at(475);
+    refresh.on_demand = OnDemand::None;
+    assert_eq!(seconds(&refresh, at(471)), 4);
+}
+
+#[test]
 fn failed_fetch_starts_cooldown_too() {
     // B18
     let start = Instant::now();

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use scopegate::{ConfigError, Error, Issuer, RefreshOutcome, Verifier};
+use scopegate::{ConfigError, Error, Issuer, Issuers, RefreshOutcome, Verifier};
 use scopegate_issuer::{Fault, LocalIssuer};
 use testkit::{LOCAL_CLIENT, builder_trusting, pass};
+
+/// Checks that a handler of axum may await this future.
+fn sent<F: Future + Send>(future: F) -> F {
+    future
+}
 
 #[tokio::test]
 async fn stolen_key_ends_with_a_refresh() {
@@ -14,8 +19,75 @@ async fn stolen_key_ends_with_a_refresh() {
     let stolen = local.mint().lifetime(86_400).sign();
     local.rotate_without_overlap();
     assert!(verifier.verify(&stolen).is_ok());
-    assert_eq!(verifier.refresh().await, [(local.issuer().to_owned(), RefreshOutcome::Changed)]);
+    assert_eq!(sent(verifier.refresh()).await, [(local.issuer().to_owned(), RefreshOutcome::Changed)]);
     assert!(matches!(verifier.verify(&stolen), Err(Error::UnknownKey { .. })));
+    assert_eq!(local.jwks_fetches(), 2);
+}
+
+/// Returns issuers of a resolver that trusts these servers.
+fn resolving(servers: &[&LocalIssuer]) -> Issuers {
+    let known: Vec<String> = servers.iter().map(|local| local.issuer().to_owned()).collect();
+    Issuers::resolver(move |iss| {
+        let issuer = known.iter().any(|known| known == iss).then(|| Issuer::cognito_at(iss));
+        async move { issuer.transpose().map(|issuer| issuer.map(|draft| draft.client(LOCAL_CLIENT))) }
+    })
+}
+
+#[tokio::test]
+async fn stolen_key_of_resolved_issuer_ends_with_refresh() {
+    // FR-A16
+    for all in [true, false] {
+        let local = LocalIssuer::start().await.unwrap();
+        let verifier = Verifier::builder().trust_dynamic(resolving(&[&local])).start().await.unwrap();
+        let stolen = local.mint().lifetime(86_400).sign();
+        assert!(verifier.refresh().await.is_empty(), "no token has named it yet");
+        let error = verifier.refresh_issuer(local.issuer()).await.unwrap_err();
+        assert!(matches!(error, ConfigError::UntrustedIssuer { .. }), "{error}");
+        assert!(verifier.verify_or_refresh(&stolen).await.is_ok());
+        local.rotate_without_overlap();
+        assert!(verifier.verify(&stolen).is_ok());
+        let outcome = if all {
+            let outcomes = verifier.refresh().await;
+            assert_eq!((outcomes.len(), &*outcomes[0].0), (1, local.issuer()));
+            outcomes[0].1.clone()
+        } else {
+            verifier.refresh_issuer(local.issuer()).await.unwrap()
+        };
+        assert_eq!(outcome, RefreshOutcome::Changed);
+        assert!(matches!(verifier.verify(&stolen), Err(Error::UnknownKey { .. })));
+    }
+}
+
+#[tokio::test]
+async fn refresh_lists_configured_issuers_first() {
+    // FR-A16
+    let configured = LocalIssuer::start().await.unwrap();
+    let (one, two) = (LocalIssuer::start().await.unwrap(), LocalIssuer::start().await.unwrap());
+    let builder = builder_trusting(&configured).trust_dynamic(resolving(&[&one, &two]));
+    let verifier = builder.start().await.unwrap();
+    for local in [&two, &one] {
+        assert!(verifier.verify_or_refresh(local.mint().sign()).await.is_ok());
+    }
+    let mut resolved = [one.issuer(), two.issuer()];
+    resolved.sort_unstable();
+    let outcomes = verifier.refresh().await;
+    let names: Vec<&str> = outcomes.iter().map(|(name, _)| &**name).collect();
+    assert_eq!(names, [configured.issuer(), resolved[0], resolved[1]]);
+    assert!(outcomes.iter().all(|(_, outcome)| *outcome == RefreshOutcome::Unchanged));
+    verifier.distrust(one.issuer()).unwrap();
+    assert_eq!(verifier.refresh().await.len(), 2);
+}
+
+#[tokio::test]
+async fn issuers_with_one_key_set_share_a_refresh() {
+    // FR-A16
+    let local = LocalIssuer::start().await.unwrap();
+    let pool = || Issuer::cognito_at(local.issuer()).unwrap().client(LOCAL_CLIENT);
+    let builder = Verifier::builder().trust(pool()).trust(pool().issuer_name("https://other.example"));
+    let verifier = builder.start().await.unwrap();
+    local.rotate();
+    let outcomes = verifier.refresh().await;
+    assert!(outcomes.iter().all(|(_, outcome)| *outcome == RefreshOutcome::Changed), "{outcomes:?}");
     assert_eq!(local.jwks_fetches(), 2);
 }
 
