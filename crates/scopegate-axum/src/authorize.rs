@@ -2,6 +2,7 @@
 //! its future.
 
 pub(crate) mod future;
+pub(crate) mod proof;
 pub(crate) mod record;
 pub(crate) mod route;
 pub(crate) mod service;

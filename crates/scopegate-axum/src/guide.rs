@@ -9,6 +9,9 @@ struct Scopes;
 #[doc = include_str!("../../../docs/guide/claims.md")]
 struct Claims;
 
+#[doc = include_str!("../../../docs/guide/dpop.md")]
+struct Dpop;
+
 #[doc = include_str!("../../../docs/guide/providers/cognito.md")]
 struct Cognito;
 

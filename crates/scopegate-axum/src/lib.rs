@@ -258,6 +258,7 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
+//! | `dpop` | `Dpop`, and DPoP proofs in the layers. axum stores the URL of each request for them, as with its own default features. Without it, the layers reject tokens with a proof |
 //! | `matched-path` | the pattern of axum's route in logs and for observers. On by default |
 //! | `metrics` | the counters of `scopegate` and `scopegate_requests_total`, through the crate `metrics` |
 //! | `test-util` | for tests: claims without a token, and a check that routes are protected. It does not compile without `debug_assertions` |
@@ -296,13 +297,15 @@ pub use scopegate::{
     AcceptedIssuers, Algorithm, AssertionSource, ClaimPath, ClientAuthError, ClientAuthentication, Clock,
     ConfigError, Decision, Denied, Error, ErrorKind, FeedClaim, FetchAuthorization, Identity, Introspection,
     InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, NumericDate, Principal,
-    PrivateKey, Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus, ResourceIdentifier,
-    Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,
+    PrivateKey, ProofError, Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus,
+    ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,
     RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes,
     Secret, SecurityEventError, SecurityEvents, SecurityEventsBuilder, SigningAlgorithm, StartPolicy, Status,
     StatusList, StatusListStatus, TenantList, Tenants, Transmitter, Unverified, Verdict, Verifier,
     VerifierBuilder, WeakRevocationSource, all_of, any_of,
 };
+#[cfg(feature = "dpop")]
+pub use scopegate::{Dpop, DpopNonces};
 pub use security_events::SecurityEventReceiver;
 pub use security_events::sender::InvalidBearerToken;
 
@@ -316,5 +319,5 @@ struct CrateReadme;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-#[cfg(all(doctest, feature = "jsonwebtoken", feature = "test-util", feature = "tonic"))]
+#[cfg(all(doctest, feature = "dpop", feature = "jsonwebtoken", feature = "test-util", feature = "tonic"))]
 mod guide;

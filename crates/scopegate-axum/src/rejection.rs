@@ -168,10 +168,9 @@ pub(crate) fn send_raised<B>(
 ) -> Response<B> {
     let rejection = Rejection { decided, stage: Stage::Sent };
     let template = authorizer.response(&rejection.decided);
-    let (name, value) = template.header();
     // If another middleware has replaced the response, its headers stay as they are.
-    if let Some(header) = response.headers_mut().get_mut(name) {
-        header.clone_from(value);
+    if template.headers().next().is_some_and(|(name, _)| response.headers().contains_key(name)) {
+        template.set_headers(response.headers_mut());
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     let mut response = on_rejection.apply(&rejection, response);

@@ -119,7 +119,8 @@ impl ProtectedResource {
     /// without query and fragment. `http` is accepted on a loopback address.
     pub fn new(identifier: &str, verifier: &Verifier) -> Result<Self, ConfigError> {
         let issuers = middleware::authorization_servers(verifier);
-        let description = Arc::new(Description::new(identifier.parse()?, issuers));
+        let description = Description::new(identifier.parse()?, issuers, middleware::dpop(verifier));
+        let description = Arc::new(description);
         Ok(Self { verifier: verifier.clone(), realm: None, description, tenants: None })
     }
 

@@ -60,8 +60,8 @@ impl From<ClaimsRejection> for Status {
 impl From<Rejection> for Status {
     fn from(rejection: Rejection) -> Self {
         let template = rejection.template();
-        let (name, value) = template.header();
-        let headers = HeaderMap::from_iter([(name.clone(), value.clone())]);
+        let mut headers = HeaderMap::new();
+        template.set_headers(&mut headers);
         // `Code` has the numbers of gRPC.
         let code = tonic::Code::from(Code::from(template.status()) as i32);
         let mut status = Self::with_metadata(code, template.detail(), MetadataMap::from_headers(headers));

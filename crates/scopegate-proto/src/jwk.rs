@@ -6,8 +6,9 @@ use std::fmt;
 use crate::base64url;
 use crate::json::{JsonError, JsonObject, string, strings};
 
-/// Members with private or symmetric key material (RFC 7518 §6.2.2, §6.3.2 and §6.4.1).
-const SECRET_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+/// Members with private or symmetric key material (RFC 7518 §6.2.2, §6.3.2 and §6.4.1), and `priv` of
+/// keys of the type `AKP` (RFC 9964 §3).
+const SECRET_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
 /// A JSON Web Key whose members are read on demand.
 ///

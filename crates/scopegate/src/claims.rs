@@ -20,6 +20,7 @@ use crate::checks::audience::IssuedFor;
 use crate::checks::lifetime::Lifetime;
 use crate::claims::identity::Identity;
 use crate::claims::token_ref::TokenRef;
+use crate::dpop::binding::{self, Binding};
 use crate::error::Error;
 use crate::keys::verifying_key::equal_in_constant_time;
 use crate::revocation::checked::RevocableNames;
@@ -76,6 +77,8 @@ pub(crate) struct Lookups {
     /// The issuer is asked about the token at each use.
     #[cfg(feature = "fetch")]
     pub(crate) is_introspected: bool,
+    /// The key that proofs are checked with. `None` for a bearer token.
+    pub(crate) binding: Option<Box<Binding>>,
 }
 
 /// The token's tenant, and the claims that name its subject, id, client and audience.
@@ -307,6 +310,18 @@ impl Claims {
         self.0.lookups.is_introspected
     }
 
+    /// Returns the key to which the token is bound.
+    #[cfg(feature = "http")]
+    pub(crate) fn binding(&self) -> Option<&Binding> {
+        self.0.lookups.binding.as_deref()
+    }
+
+    /// Returns whether the token is bound to a key, so that each request with it had a proof (DPoP,
+    /// RFC 9449).
+    pub fn is_sender_constrained(&self) -> bool {
+        self.0.lookups.binding.is_some()
+    }
+
     pub(crate) fn lifetime(&self) -> &Lifetime {
         &self.0.lifetime
     }
@@ -384,10 +399,11 @@ impl Claims {
 impl Lookups {
     /// Returns an upper bound of the requested bytes.
     fn weight(&self) -> usize {
-        let revocable = self.revocable.as_deref().map_or(0, size_of_val);
+        let weight = self.revocable.as_deref().map_or(0, size_of_val)
+            + self.binding.as_deref().map_or(0, |binding| size_of_val(binding) + binding::WEIGHT);
         #[cfg(feature = "fetch")]
-        let revocable = revocable + self.status.as_deref().map_or(0, TokenStatus::weight);
-        revocable
+        let weight = weight + self.status.as_deref().map_or(0, TokenStatus::weight);
+        weight
     }
 }
 

@@ -29,7 +29,7 @@ use crate::decision::unverified::Unverified;
 /// | `no_credentials` | rejected | 401 | the request has no `Authorization` header |
 /// | `unsupported_scheme` | rejected | 401 | the `Authorization` header has another scheme, or none |
 /// | `several_headers` | rejected | 400 | the request has several `Authorization` headers |
-/// | `not_one_token` | rejected | 400 | `Bearer` is not followed by one token |
+/// | `not_one_token` | rejected | 400 | the scheme is not followed by one token |
 /// | `malformed` | rejected | 401 | the token is not a signed JWT in canonical form |
 /// | `unknown_issuer` | rejected | 401 | the token names no trusted issuer |
 /// | `unknown_key` | rejected | 401 | the issuer publishes no such key, or several that fit |
@@ -51,6 +51,11 @@ use crate::decision::unverified::Unverified;
 /// | `status_unavailable` | undecidable | 503 | the token's status list is unavailable |
 /// | `introspection_unavailable` | undecidable | 503 | the issuer's introspection endpoint fails |
 /// | `introspection_misconfigured` | undecidable | 500 | the introspection endpoint rejects the credentials of this API |
+/// | `proof_required` | rejected | 401 | a bearer token, and the verifier requires DPoP |
+/// | `invalid_proof` | rejected | 401 | the DPoP proof is absent or invalid |
+/// | `proof_replayed` | rejected | 401 | the DPoP proof was used before |
+/// | `nonce_required` | rejected | 401 | the DPoP proof has no valid nonce |
+/// | `replay_store_unavailable` | undecidable | 503 | the store of used DPoP proofs is full or unreachable |
 #[derive(Clone, Copy)]
 #[must_use = "a decision that is not recorded reaches neither log, metric nor observer"]
 pub struct Decision<'a> {

@@ -65,7 +65,7 @@ impl Denied {
 }
 
 /// The reserved codes. Applications may use `denied`.
-const RESERVED: [&str; 26] = [
+const RESERVED: [&str; 31] = [
     "accepted",
     "no_token",
     "no_credentials",
@@ -92,6 +92,11 @@ const RESERVED: [&str; 26] = [
     "status_unavailable",
     "introspection_unavailable",
     "introspection_misconfigured",
+    "proof_required",
+    "invalid_proof",
+    "proof_replayed",
+    "nonce_required",
+    "replay_store_unavailable",
 ];
 
 const MAX_REASON: usize = 64;

@@ -16,6 +16,7 @@ use scopegate_proto::scope::Scopes;
 
 use crate::claims::token_ref::TokenRef;
 use crate::denied::Denied;
+use crate::dpop::error::ProofError;
 use crate::scope::requirement::Requirement;
 use crate::token::algorithm::Algorithm;
 use crate::token::key_name::split_thumbprint_id;
@@ -31,7 +32,8 @@ use crate::token::numeric_date::NumericDate;
 /// - 503 for [`KeysUnavailable`](Error::KeysUnavailable),
 ///   [`IssuerUnavailable`](Error::IssuerUnavailable),
 ///   [`RevocationsUnavailable`](Error::RevocationsUnavailable),
-///   [`StatusUnavailable`](Error::StatusUnavailable) and
+///   [`StatusUnavailable`](Error::StatusUnavailable),
+///   [`ReplayStoreUnavailable`](Error::ReplayStoreUnavailable) and
 ///   [`IntrospectionUnavailable`](Error::IntrospectionUnavailable). The operator of the API must act.
 /// - 500 for [`IntrospectionMisconfigured`](Error::IntrospectionMisconfigured). The operator of the
 ///   API must replace its credentials.
@@ -144,11 +146,26 @@ pub enum Error {
     /// only the type of a claim that must be absent, because its value may be a credential.
     #[non_exhaustive]
     NotAnAccessToken { claim: &'static str, expected: &'static str, found: Option<Excerpt> },
-    /// The token is sender-constrained (RFC 7800), or its confirmation is malformed. This crate
-    /// cannot check the possession of a key yet. As a bearer token, it would lose the protection of
-    /// its issuer.
+    /// The token is sender-constrained (RFC 7800), and the request does not prove the possession of
+    /// that key. As a bearer token, it would lose the protection of its issuer. Also the error of a
+    /// malformed confirmation.
+    ///
+    /// `jkt` is proven by DPoP, see [`VerifierBuilder::dpop`](crate::VerifierBuilder). This crate
+    /// cannot check other bindings.
     #[non_exhaustive]
     SenderConstrained { binding: &'static str },
+    /// The token is not bound to a key, and the request presents it with the scheme `DPoP`
+    /// (RFC 9449 §7.1).
+    NotSenderConstrained,
+    /// The verifier requires DPoP, and the token was presented as a bearer token.
+    ProofRequired,
+    /// The token is valid and bound to a key, and the DPoP proof of the request is rejected
+    /// (RFC 9449 §4.3).
+    InvalidProof(ProofError),
+    /// The token and the proof are valid, but it is unknown whether the proof was used before. The
+    /// store of used proofs is full or unreachable.
+    #[non_exhaustive]
+    ReplayStoreUnavailable { reason: String, retry_after: Duration },
 
     /// The token is valid, and was revoked. `claim` is the claim or header parameter that the
     /// revocation names: `jti`, `sub`, `client_id`, `sid` or `kid`. `source` is the name of the
@@ -210,6 +227,9 @@ pub enum Error {
 /// | `StatusUnavailable` | 503 | the operator: a status list is unavailable |
 /// | `IntrospectionUnavailable` | 503 | the operator: an introspection endpoint fails |
 /// | `IntrospectionMisconfigured` | 500 | the operator: the credentials of the API are invalid |
+/// | `ProofRequired`, `InvalidProof`, `ProofReplayed` | 401 | the client: send a valid DPoP proof |
+/// | `NonceRequired` | 401 | the client: repeat the request with the nonce of the response |
+/// | `ReplayStoreUnavailable` | 503 | the operator: the store of used proofs is full or unreachable |
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -259,6 +279,16 @@ pub enum ErrorKind {
     /// The opaque token could not be verified, because the introspection endpoint rejects the
     /// credentials of this API.
     IntrospectionMisconfigured,
+    /// The verifier requires a DPoP proof with each token.
+    ProofRequired,
+    /// The DPoP proof is absent or invalid.
+    InvalidProof,
+    /// The DPoP proof was used before.
+    ProofReplayed,
+    /// The DPoP proof has no valid nonce.
+    NonceRequired,
+    /// The store of used DPoP proofs is full or unreachable.
+    ReplayStoreUnavailable,
 }
 
 impl ErrorKind {
@@ -286,6 +316,11 @@ impl ErrorKind {
             Self::Inactive => "inactive",
             Self::IntrospectionUnavailable => "introspection_unavailable",
             Self::IntrospectionMisconfigured => "introspection_misconfigured",
+            Self::ProofRequired => "proof_required",
+            Self::InvalidProof => "invalid_proof",
+            Self::ProofReplayed => "proof_replayed",
+            Self::NonceRequired => "nonce_required",
+            Self::ReplayStoreUnavailable => "replay_store_unavailable",
         }
     }
 
@@ -297,6 +332,7 @@ impl ErrorKind {
             | Self::IssuerUnavailable
             | Self::RevocationsUnavailable
             | Self::StatusUnavailable
+            | Self::ReplayStoreUnavailable
             | Self::IntrospectionUnavailable => 503,
             Self::IntrospectionMisconfigured => 500,
             Self::Malformed
@@ -310,7 +346,11 @@ impl ErrorKind {
             | Self::Revoked
             | Self::InvalidStatus
             | Self::Inactive
-            | Self::WrongIssuer => 401,
+            | Self::WrongIssuer
+            | Self::ProofRequired
+            | Self::InvalidProof
+            | Self::ProofReplayed
+            | Self::NonceRequired => 401,
         }
     }
 }
@@ -345,7 +385,15 @@ impl Error {
             | Self::MalformedClaim { .. }
             | Self::WrongClaim { .. }
             | Self::NotAnAccessToken { .. }
-            | Self::SenderConstrained { .. } => ErrorKind::Unacceptable,
+            | Self::SenderConstrained { .. }
+            | Self::NotSenderConstrained => ErrorKind::Unacceptable,
+            Self::ProofRequired => ErrorKind::ProofRequired,
+            Self::InvalidProof(ProofError::Replayed) => ErrorKind::ProofReplayed,
+            Self::InvalidProof(ProofError::MissingNonce | ProofError::UnknownNonce) => {
+                ErrorKind::NonceRequired
+            }
+            Self::InvalidProof(_) => ErrorKind::InvalidProof,
+            Self::ReplayStoreUnavailable { .. } => ErrorKind::ReplayStoreUnavailable,
             Self::Revoked { .. } => ErrorKind::Revoked,
             Self::RevocationsUnavailable { .. } => ErrorKind::RevocationsUnavailable,
             Self::InvalidStatus { .. } => ErrorKind::InvalidStatus,
@@ -468,7 +516,18 @@ impl fmt::Display for Error {
                 write!(f, "not an access token: expected `{claim}` to be {expected}, found {}", OrNone(found))
             }
             Self::SenderConstrained { binding } => {
-                write!(f, "the token is sender-constrained (`{binding}`), expected a bearer token")
+                write!(
+                    f,
+                    "the token is sender-constrained (`{binding}`), and the request does not prove its key"
+                )
+            }
+            Self::NotSenderConstrained => {
+                f.write_str("the token is not bound to a key, expected `cnf.jkt` under the scheme DPoP")
+            }
+            Self::ProofRequired => f.write_str("expected the scheme DPoP and a proof, found a bearer token"),
+            Self::InvalidProof(error) => write!(f, "DPoP proof: {error}"),
+            Self::ReplayStoreUnavailable { reason, .. } => {
+                write!(f, "it is unknown whether the DPoP proof was used before: {reason}")
             }
             Self::Revoked { issuer, claim, source } => {
                 write!(f, "the token of {issuer} was revoked by its `{claim}` (source {source:?})")

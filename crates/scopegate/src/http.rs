@@ -47,6 +47,7 @@
 //! | a rejected token | 401, `error="invalid_token"` |
 //! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
 //! | a valid token that a rule of the application denies, or whose claims do not fit its type | 403, a challenge with `realm` only, `reason` = the reason code |
+//! | an invalid DPoP proof, if the verifier accepts proofs | 401, `error="invalid_dpop_proof"` or `use_dpop_nonce` in the `DPoP` challenge |
 //! | any token, while its issuer's keys or introspection are unavailable | 503, `Retry-After`, no challenge |
 //! | an opaque token, while the credentials of the API are rejected | 500, no challenge |
 //!
@@ -56,6 +57,8 @@
 //! codes.
 
 mod authorizer;
+mod bound;
+mod proven;
 mod host;
 mod credentials;
 mod rejection;
@@ -66,11 +69,12 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use authorizer::{Access, Authorization, Authorizer, PendingAuthorization};
+pub use authorizer::{Access, Authorization, Authorizer, Grant, PendingAuthorization};
 pub use challenge::MetadataUrl;
-pub use credentials::bearer::BearerToken;
+pub use credentials::bearer::PresentedToken;
 pub use credentials::{Credentials, MalformedCredentials};
 pub use host::request_host;
 pub use problem::Problem;
+pub use proven::{AcceptedRequest, PendingRecording, ProofReceipt, ProvenRequest, Recording};
 pub use rejection::{Rejection, RejectionReason};
 pub use template::ResponseTemplate;

@@ -11,6 +11,7 @@ pub(crate) mod fetch;
 pub(crate) mod fetched;
 pub(crate) mod issuer_keys;
 pub(crate) mod jwk;
+pub(crate) mod mac;
 pub(crate) mod pem;
 #[cfg_attr(not(feature = "fetch"), allow(dead_code, reason = "without an HTTP client, nothing is fetched"))]
 pub(crate) mod refresh;

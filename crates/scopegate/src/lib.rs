@@ -79,9 +79,15 @@
 //! opaque tokens (RFC 7662). With [`Issuer::introspection`], it also asks about JWTs that the issuer
 //! can revoke. Results are cached for 10 s, and calls are bounded. See [`Introspection`].
 //!
+//! # DPoP
+//!
+//! With the feature `http`, `VerifierBuilder::dpop` accepts or requires tokens that are bound to a key
+//! of their client (RFC 9449). Each request has a proof, which is accepted once. Without it, such
+//! tokens are rejected.
+//!
 //! # Cryptography
 //!
-//! The crate uses aws-lc-rs, called from one file. Keys are prepared when a set is fetched. You
+//! The crate uses aws-lc-rs, called from two files. Keys are prepared when a set is fetched. You
 //! don't need to install or select a provider. [`Algorithm`] lists the algorithms, which are all
 //! asymmetric.
 //!
@@ -105,6 +111,7 @@
 //! | --- | --- | --- |
 //! | `scopegate_verifications_total` | `outcome`: `accepted`, or the code of an [`ErrorKind`] | verifications. An `expired` token may be forged, because lifetimes are checked before the signature |
 //! | `scopegate_requests_total` | `decision`: `accepted`, `rejected`, `undecidable`; `reason`: a code of [`Decision`](crate::http::Authorizer::record) | decided requests, once for each verifier whose layers they pass. Needs the feature `http` |
+//! | `scopegate_dpop_proofs_total` | `outcome`: `recorded`, `replayed`, `unavailable` | valid DPoP proofs, when their use is recorded. `unavailable`: the store is full or unreachable. Needs the feature `http` |
 //! | `scopegate_cache_lookups_total` | `outcome`: `hit`, `miss` | look-ups in the token cache, including invalid tokens |
 //! | `scopegate_cache_evictions_total` | | evicted tokens. If there are many, increase [`cache_capacity`](VerifierBuilder::cache_capacity) |
 //! | `scopegate_key_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of key sets |
@@ -129,7 +136,7 @@
 //! # Not supported
 //!
 //! - Encrypted tokens (JWE).
-//! - Sender-constrained tokens (DPoP, mutual TLS). They are rejected, because they must not be
+//! - Tokens that are bound to a certificate (mutual TLS). They are rejected, because they must not be
 //!   accepted as bearer tokens.
 //! - Other questions to the issuer whether a token was revoked than introspection and
 //!   [status lists](StatusList). [`Revocations`] contain the entries that the application and its
@@ -157,6 +164,8 @@ mod status_list;
 mod decision;
 mod claims;
 mod checks;
+#[cfg_attr(not(feature = "http"), allow(dead_code, unreachable_pub, reason = "only requests have proofs"))]
+mod dpop;
 mod keys;
 mod scope;
 mod token;
@@ -190,6 +199,13 @@ pub use decision::unverified::Unverified;
 #[cfg(feature = "http")]
 pub use decision::{Decision, Verdict};
 pub use denied::Denied;
+#[cfg(feature = "http")]
+pub use dpop::Dpop;
+pub use dpop::error::ProofError;
+#[cfg(feature = "http")]
+pub use dpop::nonce::DpopNonces;
+#[cfg(feature = "http")]
+pub use dpop::replay::{ProofUse, ReplayStore, ReplayStoreError, UsedProof};
 pub use error::config::ConfigError;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "fetch")]

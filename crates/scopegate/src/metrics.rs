@@ -46,6 +46,15 @@ pub(crate) fn decided(verdict: &'static str, reason: &'static str) {
     let _ = (verdict, reason);
 }
 
+/// Counts the last check of a request with a valid DPoP proof.
+#[cfg(feature = "http")]
+pub(crate) fn proof_used(outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_dpop_proofs_total", "outcome" => outcome).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = outcome;
+}
+
 /// Records a successful fetch of a key set for the issuers with this label, and the time of its
 /// request.
 #[cfg(feature = "fetch")]

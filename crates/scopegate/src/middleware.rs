@@ -63,6 +63,13 @@ pub fn compile(verifier: &Verifier, requirement: impl Into<Requirement>) -> Requ
     verifier.compile(requirement.into())
 }
 
+/// Returns the [DPoP settings](crate::VerifierBuilder::dpop) of a verifier, or `None` if it accepts no
+/// proofs. Use it for the metadata of RFC 9728 §2.
+#[cfg(feature = "http")]
+pub fn dpop(verifier: &Verifier) -> Option<&crate::dpop::Dpop> {
+    verifier.dpop().map(|policy| &policy.settings)
+}
+
 /// Returns whether one verifier is a clone of the other.
 pub fn same_verifier(one: &Verifier, other: &Verifier) -> bool {
     one.is_same(other)

@@ -36,16 +36,20 @@ use scopegate_proto::json::JsonObject;
 use scopegate_proto::jws::CompactJws;
 use scopegate_proto::jws::Part;
 
-use crate::cache::entry::Entry;
+use crate::cache::entry::{Entry, Usage};
 use crate::cache::key_ref::KeyRef;
 use crate::cache::{Cache, Insert};
 use crate::checks::audience::IssuedFor;
-use crate::checks::confirmation;
+use crate::checks::confirmation::{self, Presented, Scheme};
 use crate::checks::identity;
 use crate::checks::lifetime::Lifetime;
 use crate::claims::{Claims, Lookups, Named};
 #[cfg(feature = "http")]
 use crate::decision::Decision;
+#[cfg(feature = "http")]
+use crate::dpop::Policy;
+#[cfg(feature = "http")]
+use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::error::config::ConfigError;
 #[cfg(feature = "fetch")]
@@ -70,6 +74,8 @@ use crate::verifier::hooks::Hooks;
 #[cfg(feature = "fetch")]
 use crate::verifier::introspecting::Asked;
 use crate::verifier::outcome::{NotAccepted, Rejected, Undecided, UnknownKey};
+#[cfg(feature = "http")]
+use crate::verifier::pending::BoundAttempt;
 use crate::verifier::pending::{Attempt, PendingVerification, Verification};
 use crate::verifier::trust::Trust;
 
@@ -103,6 +109,19 @@ struct Inner {
     /// The scopes that routes require.
     scopes: ScopeInterner,
     hooks: Hooks,
+    /// `None` without DPoP: then every bound token is rejected.
+    #[cfg(feature = "http")]
+    bound: Option<BoundTokens>,
+}
+
+/// The rules for tokens that are bound to a key, and their cache.
+///
+/// Bearer tokens have another cache, so a bound token that is presented as a bearer token is never
+/// found there, and bearer tokens have no cost.
+#[cfg(feature = "http")]
+pub(crate) struct BoundTokens {
+    pub(crate) policy: Policy,
+    pub(crate) cache: Cache<KeyRef>,
 }
 
 impl TrustedIssuers for Inner {
@@ -119,10 +138,19 @@ impl Verifier {
         cache: Cache<KeyRef>,
         hierarchy: ScopeHierarchy,
         hooks: Hooks,
+        #[cfg(feature = "http")] bound: Option<BoundTokens>,
     ) -> Self {
         base64url::prepare();
         let scopes = ScopeInterner::new(hierarchy);
-        let inner = Arc::new(Inner { trust, clock, cache, scopes, hooks });
+        let inner = Arc::new(Inner {
+            trust,
+            clock,
+            cache,
+            scopes,
+            hooks,
+            #[cfg(feature = "http")]
+            bound,
+        });
         if let Some(revocations) = &inner.hooks.revocations {
             let reader: Arc<dyn TrustedIssuers> = Arc::<Inner>::clone(&inner);
             revocations.add_reader(Arc::downgrade(&reader));
@@ -157,7 +185,7 @@ impl Verifier {
     ///    - The token is an access token. The issuer's marks such as `token_use` are present, and
     ///      the marks of ID tokens and other tokens are absent.
     ///    - Audience and client match.
-    ///    - The token is not sender-constrained (RFC 7800).
+    ///    - The token is not sender-constrained (RFC 7800): there is no proof.
     ///    - Scopes, `sub` and `jti` are well-formed.
     /// 8. No [revocation](crate::VerifierBuilder::revocations) applies to the token. Revocations
     ///    are looked up at each use of a token.
@@ -184,12 +212,13 @@ impl Verifier {
     /// Returns an [`Error`] for the first check that fails. It has the expected and the found
     /// value.
     pub fn verify(&self, token: impl AsRef<[u8]>) -> Result<Claims, Error> {
-        self.decide(self.verify_now(token.as_ref())).map_err(|rejected| rejected.error)
+        let token = Presented { token: token.as_ref(), scheme: Scheme::Bearer };
+        self.decide(self.verify_now(token)).map_err(|rejected| rejected.error)
     }
 
     /// Verifies a token with the keys and the lists as they are.
     #[inline]
-    fn verify_now(&self, token: &[u8]) -> Result<Claims, Error> {
+    fn verify_now(&self, token: Presented<'_>) -> Result<Claims, Error> {
         self.without_waiting(self.verify_inner(token, OverdueKeys::Use))
     }
 
@@ -247,51 +276,157 @@ impl Verifier {
     pub(crate) fn try_verify(&self, token: &[u8]) -> Verification {
         match self.attempt(token) {
             Attempt::Done(result) => Verification::Done(result.map_err(|rejected| rejected.error)),
-            Attempt::Pending(pending) => Verification::Pending(pending),
+            Attempt::Pending(pending) => Verification::Pending(*pending),
         }
     }
 
     /// Like [`try_verify`](Self::try_verify), but also returns the claims of a valid token that is
     /// denied.
     pub(crate) fn attempt(&self, token: &[u8]) -> Attempt {
+        let token = Presented { token, scheme: Scheme::Bearer };
         let result = match self.verify_inner(token, OverdueKeys::Wait) {
             Ok(claims) => Ok(claims),
             Err(NotAccepted::Rejected(error)) => Err(error),
             Err(NotAccepted::Waits(waits, parts)) => match waits.settled_error() {
                 Some(error) => Err(error),
-                None => return Attempt::Pending(PendingVerification::new(self, token, parts, waits)),
+                None => {
+                    return Attempt::Pending(Box::new(PendingVerification::new(self, token, parts, waits)));
+                }
             },
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) if self.waits_for_status(&claims) => {
-                return Attempt::Pending(PendingVerification::for_status(self, token, claims));
+                return Attempt::Pending(Box::new(PendingVerification::for_status(self, token, claims)));
             }
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
             #[cfg(feature = "fetch")]
             Err(NotAccepted::Introspecting(introspecting)) => {
-                return Attempt::Pending(PendingVerification::for_introspection(self, token, introspecting));
+                let pending = PendingVerification::for_introspection(self, token, introspecting);
+                return Attempt::Pending(Box::new(pending));
             }
         };
         Attempt::Done(self.decide(result))
     }
 
-    /// Looks up revocations of a valid token, runs the application's checks, and counts the result.
-    fn decide(&self, verified: Result<Claims, Error>) -> Result<Claims, Rejected> {
-        let hooks = &self.0.hooks;
-        let not_revoked =
-            verified.and_then(|claims| hooks.check_revocation(&claims, || self.now()).map(|()| claims));
-        let rejected = match not_revoked {
-            Ok(claims) => match hooks.check(&claims) {
-                Ok(()) => {
-                    metrics::accepted();
-                    return Ok(claims);
+    /// Like [`attempt`](Self::attempt), for a token that the request presents with a proof.
+    #[cfg(feature = "http")]
+    pub(crate) fn attempt_bound(&self, token: &[u8], proof: &PresentedProof) -> BoundAttempt {
+        let token = Presented { token, scheme: Scheme::Dpop };
+        let result = match self.verify_inner(token, OverdueKeys::Wait) {
+            Ok(claims) => Ok(claims),
+            Err(NotAccepted::Rejected(error)) => Err(error),
+            Err(NotAccepted::Waits(waits, parts)) => {
+                let Some(error) = waits.settled_error() else {
+                    let pending = PendingVerification::new(self, token, parts, waits);
+                    return BoundAttempt::Pending(Box::new(pending));
+                };
+                Err(error)
+            }
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::Introspecting(introspecting)) => {
+                let pending = PendingVerification::for_introspection(self, token, introspecting);
+                return BoundAttempt::Pending(Box::new(pending));
+            }
+            // The proof comes first: a stolen token without its key causes no fetch of the list.
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::StatusUnknown(claims)) => match self.check_proof(&claims, proof) {
+                Ok(_) if self.waits_for_status(&claims) => {
+                    let pending = PendingVerification::for_status(self, token, claims);
+                    return BoundAttempt::Pending(Box::new(pending));
                 }
-                Err(denied) => Rejected { error: denied.into(), claims: Some(claims) },
+                Ok(checked) => {
+                    let result = self.check_status(claims).map(|claims| (claims, checked));
+                    return BoundAttempt::Done(self.decide_proven(result));
+                }
+                Err(error) => Err(error),
             },
-            Err(error) => Rejected { error, claims: None },
         };
-        metrics::rejected(&rejected.error, self.trusted().labelled());
-        Err(rejected)
+        BoundAttempt::Done(self.decide_bound(result, proof))
+    }
+
+    /// Checks the proof of a bound token, and then decides like [`decide`](Self::decide).
+    #[cfg(feature = "http")]
+    pub(crate) fn decide_bound(
+        &self,
+        verified: Result<Claims, Error>,
+        proof: &PresentedProof,
+    ) -> Result<(Claims, CheckedProof), Rejected> {
+        self.decide_proven(verified.and_then(|claims| {
+            let checked = self.check_proof(&claims, proof)?;
+            Ok((claims, checked))
+        }))
+    }
+
+    /// Decides about a token whose proof was checked.
+    #[cfg(feature = "http")]
+    fn decide_proven(
+        &self,
+        checked: Result<(Claims, CheckedProof), Error>,
+    ) -> Result<(Claims, CheckedProof), Rejected> {
+        let (claims, proof) = checked.map_err(|error| self.rejected(error))?;
+        self.conclude(claims).map(|claims| (claims, proof))
+    }
+
+    /// Checks the proof of a bound token.
+    #[cfg(feature = "http")]
+    fn check_proof(&self, claims: &Claims, proof: &PresentedProof) -> Result<CheckedProof, Error> {
+        let (Some(bound), Some(binding)) = (&self.0.bound, claims.binding()) else {
+            return Err(Error::NotSenderConstrained);
+        };
+        bound.policy.rules.check(proof, binding, self.now()).map_err(Error::InvalidProof)
+    }
+
+    /// Returns the rules for bound tokens.
+    #[cfg(feature = "http")]
+    pub(crate) fn dpop(&self) -> Option<&Policy> {
+        self.0.bound.as_ref().map(|bound| &bound.policy)
+    }
+
+    /// Returns whether both record used proofs in one store.
+    #[cfg(feature = "http")]
+    pub(crate) fn has_replay_store_of(&self, other: &Self) -> bool {
+        match (self.dpop(), other.dpop()) {
+            (Some(own), Some(others)) => self.is_same(other) || own.store.is_same(&others.store),
+            _ => false,
+        }
+    }
+
+    /// Returns whether bearer tokens are rejected.
+    #[cfg(feature = "http")]
+    fn requires_proof(&self) -> bool {
+        self.dpop().is_some_and(|policy| policy.settings.is_required())
+    }
+
+    /// Decides about a token that was presented without a proof. A token that is bound to a key is
+    /// rejected, wherever its claims come from.
+    #[inline]
+    fn decide(&self, verified: Result<Claims, Error>) -> Result<Claims, Rejected> {
+        let claims = verified.map_err(|error| self.rejected(error))?;
+        if claims.is_sender_constrained() {
+            return Err(self.rejected(confirmation::unproven()));
+        }
+        self.conclude(claims)
+    }
+
+    /// Looks up revocations of a valid token, runs the application's checks, and counts the result.
+    #[inline]
+    fn conclude(&self, claims: Claims) -> Result<Claims, Rejected> {
+        let hooks = &self.0.hooks;
+        hooks.check_revocation(&claims, || self.now()).map_err(|error| self.rejected(error))?;
+        match hooks.check(&claims) {
+            Ok(()) => {
+                metrics::accepted();
+                Ok(claims)
+            }
+            Err(denied) => Err(Rejected { claims: Some(claims), ..self.rejected(denied.into()) }),
+        }
+    }
+
+    /// Counts a rejected token.
+    #[inline(never)]
+    fn rejected(&self, error: Error) -> Rejected {
+        metrics::rejected(&error, self.trusted().labelled());
+        Rejected { error, claims: None }
     }
 
     /// Returns whether a valid token waits for its status list. A revoked token does not, and causes
@@ -355,10 +490,17 @@ impl Verifier {
         let issuers = issuers.iter();
         Status::new(
             issuers.map(|issuer| status_of(issuer, now)),
-            self.0.cache.usage(),
+            self.cache_usage(),
             self.0.hooks.revocations.as_ref().map(Revocations::status),
             self.trusted().resolver_status(),
         )
+    }
+
+    /// Returns the size of the caches for bearer tokens and for bound tokens.
+    fn cache_usage(&self) -> Usage {
+        let bearer = self.0.cache.usage();
+        let bound = self.cache_of(Scheme::Dpop).map(Cache::usage).unwrap_or_default();
+        Usage { entries: bearer.entries + bound.entries, bytes: bearer.bytes + bound.bytes }
     }
 
     /// Returns the status of one issuer that is trusted now, by its name as tokens have it. It may
@@ -411,21 +553,51 @@ impl Verifier {
     }
 
     /// Returns the claims from the cache, or runs the checks. If a key is unknown, it is requested.
-    fn verify_inner(&self, token: &[u8], overdue: OverdueKeys) -> Result<Claims, NotAccepted> {
+    #[inline]
+    fn verify_inner(&self, token: Presented<'_>, overdue: OverdueKeys) -> Result<Claims, NotAccepted> {
         let now = self.now();
         if let Some(claims) = self.cached(token, now, overdue) {
-            return self.looked_up(claims, token, now);
+            return self.looked_up(claims, token.token, now);
         }
         #[cfg(feature = "fetch")]
-        if let Some(issuer) = self.opaque_issuer(token) {
-            return match self.introspect_opaque(token, issuer, now) {
-                Asked::Decided(result) => Ok(result?),
-                Asked::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
-            };
+        if let Some(issuer) = self.opaque_issuer(token.token) {
+            return self.verify_opaque(token, issuer, now);
         }
-        let parts = token::split(token)?;
+        self.verify_uncached(token, now, overdue)
+    }
+
+    /// Returns the claims of an opaque token.
+    #[cfg(feature = "fetch")]
+    fn verify_opaque(
+        &self,
+        token: Presented<'_>,
+        issuer: Arc<TrustedIssuer>,
+        now: NumericDate,
+    ) -> Result<Claims, NotAccepted> {
+        #[cfg(feature = "http")]
+        if token.scheme == Scheme::Bearer && self.requires_proof() {
+            return Err(Error::ProofRequired.into());
+        }
+        match self.introspect_opaque(token.token, issuer, now) {
+            Asked::Decided(result) => Ok(result?),
+            Asked::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
+        }
+    }
+
+    fn verify_uncached(
+        &self,
+        token: Presented<'_>,
+        now: NumericDate,
+        overdue: OverdueKeys,
+    ) -> Result<Claims, NotAccepted> {
+        // Bearer tokens are not cached then.
+        #[cfg(feature = "http")]
+        if token.scheme == Scheme::Bearer && self.requires_proof() {
+            return Err(Error::ProofRequired.into());
+        }
+        let parts = token::split(token.token)?;
         match self.run_checks(token, &parts, now, overdue) {
-            Ok(claims) => self.looked_up(claims, token, now),
+            Ok(claims) => self.looked_up(claims, token.token, now),
             Err(Undecided::Rejected(error)) => Err(NotAccepted::Rejected(error)),
             Err(Undecided::Waits(waits)) => Err(NotAccepted::Waits(waits, parts)),
         }
@@ -455,7 +627,7 @@ impl Verifier {
     /// Runs the checks on a token that was split before.
     fn verify_parts(
         &self,
-        token: &[u8],
+        token: Presented<'_>,
         parts: &CompactJws,
         overdue: OverdueKeys,
     ) -> Result<Claims, Undecided> {
@@ -466,7 +638,7 @@ impl Verifier {
     /// the key.
     fn run_checks(
         &self,
-        token: &[u8],
+        token: Presented<'_>,
         parts: &CompactJws,
         now: NumericDate,
         overdue: OverdueKeys,
@@ -508,7 +680,7 @@ impl Verifier {
     /// Runs the checks from the fifth on, with the token's key.
     fn run_checks_with_key(
         &self,
-        token: &[u8],
+        token: Presented<'_>,
         parts: &CompactJws,
         payload: &JsonObject<'_>,
         issuer: &TrustedIssuer,
@@ -518,33 +690,34 @@ impl Verifier {
         // Before the signature: an expired token is rejected without the cost of a signature check.
         let lifetime = Lifetime::read(payload)?;
         lifetime.check(now, issuer.leeway)?;
-        issuer.check_signature(&key, token, parts)?;
+        issuer.check_signature(&key, token.token, parts)?;
         // From here on every byte of the payload is verified, including the claims read above.
         let policy = &issuer.policy;
         // The kind comes first: an ID token has another audience too, and its kind is the clearer error.
         policy.kind.check(payload, issuer.tenant_id().map(AsRef::as_ref))?;
         let issued_for = policy.audience.check(payload)?;
-        confirmation::check_not_bound(payload)?;
         let key_id = key.key.id.as_deref();
-        let claims = self.read_claims(token, payload, issuer, &issued_for, lifetime, key_id)?;
+        let claims = self.read_claims(token, token.token, payload, issuer, &issued_for, lifetime, key_id)?;
         // It may have been distrusted since it was found.
         if !issuer.keys.standing().accepts(now) {
             return Err(self.trusted().snapshot().unknown_issuer(payload));
         }
-        self.cache(&claims, key, issuer.leeway);
+        self.cache(&claims, key, issuer.leeway, token.scheme);
         Ok(claims)
     }
 
-    /// Reads the remaining claims of a token that is for this API.
+    /// Reads the remaining claims of a token that is for this API. The claims hold `kept` as the token.
     fn read_claims(
         &self,
-        token: &[u8],
+        token: Presented<'_>,
+        kept: &[u8],
         payload: &JsonObject<'_>,
         issuer: &TrustedIssuer,
         issued_for: &IssuedFor<'_>,
         lifetime: Lifetime,
         key_id: Option<&str>,
     ) -> Result<Claims, Error> {
+        let binding = confirmation::check(payload, token)?;
         let subject = identity::optional_name(payload, "sub")?;
         let token_id = identity::optional_name(payload, "jti")?;
         if token_id.is_none() && self.0.hooks.requires_token_id {
@@ -572,7 +745,7 @@ impl Verifier {
             Some(lists) => TokenStatus::read(lists, payload)?.map(Box::new),
         };
         Ok(Claims::new(
-            token,
+            kept,
             Arc::clone(issuer.name()),
             &Named {
                 tenant: issuer.tenant_id(),
@@ -589,17 +762,19 @@ impl Verifier {
                 status,
                 #[cfg(feature = "fetch")]
                 is_introspected: issuer.introspects(AppliesTo::VerifiedJwts),
+                binding,
             },
         ))
     }
 
     /// Returns the claims of a cached token, if the token is still valid.
-    fn cached(&self, token: &[u8], now: NumericDate, overdue: OverdueKeys) -> Option<Claims> {
-        let cache = &self.0.cache;
+    #[inline]
+    fn cached(&self, token: Presented<'_>, now: NumericDate, overdue: OverdueKeys) -> Option<Claims> {
+        let cache = self.cache_of(token.scheme)?;
         if cache.is_off() {
             return None;
         }
-        let claims = cache.find(token, |entry| {
+        let claims = cache.find(token.token, |entry| {
             let tenant = || entry.claims().tenant();
             entry.valid.contain(now) && entry.basis.is_current(now, overdue, tenant)
         });
@@ -607,8 +782,20 @@ impl Verifier {
         claims
     }
 
-    fn cache(&self, claims: &Claims, key: KeyRef, leeway: Duration) {
-        let cache = &self.0.cache;
+    /// Returns the cache for tokens that are presented in this scheme.
+    #[inline]
+    fn cache_of(&self, scheme: Scheme) -> Option<&Cache<KeyRef>> {
+        match scheme {
+            Scheme::Bearer => Some(&self.0.cache),
+            #[cfg(feature = "http")]
+            Scheme::Dpop => self.0.bound.as_ref().map(|bound| &bound.cache),
+            #[cfg(not(feature = "http"))]
+            Scheme::Dpop => None,
+        }
+    }
+
+    fn cache(&self, claims: &Claims, key: KeyRef, leeway: Duration, scheme: Scheme) {
+        let Some(cache) = self.cache_of(scheme) else { return };
         if !cache.is_off()
             && let Insert::Stored { evicted: evicted @ 1.. } = cache.insert(Entry::new(claims, key, leeway))
         {

@@ -6,6 +6,7 @@
 //! | [`ISSUER`], [`CLIENT`], [`AUDIENCE`], [`NOW`] | | the names and the time of all fixtures |
 //! | [`KEY`], [`OTHER_KEY`], [`jwks`] | | RSA keys that all tests share, and their JWKS |
 //! | [`cognito_token`], [`client_token`], [`rfc9068_token`] | | valid tokens, which tests can change |
+//! | [`Proof`], [`bound_to`], [`thumbprint`] | | DPoP proofs, and tokens that are bound to a key |
 //! | [`assert_rejected!`] | | the error of an invalid token |
 //! | [`pass`], [`poll_once`] | | virtual time for tests that use real sockets |
 //! | [`bearer`] | | the value of an `Authorization` header |
@@ -23,6 +24,7 @@
 mod names;
 mod keys;
 mod tokens;
+mod proofs;
 mod time;
 mod errors;
 #[cfg(feature = "verifier")]
@@ -39,6 +41,7 @@ pub use keys::{KEY, OTHER_KEY, jwks};
 #[cfg(feature = "log")]
 pub use log::{Log, ThreadLog};
 pub use names::{AUDIENCE, CLIENT, ISSUER, LOCAL_CLIENT, NOW};
+pub use proofs::{Proof, bound_to, thumbprint, token_hash};
 #[cfg(feature = "server")]
 pub use server::{listen, read_request, response, serve, serve_on};
 pub use time::{pass, poll_once};

@@ -9,9 +9,10 @@ use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use scopegate::http::Authorizer;
+use scopegate::http::{AcceptedRequest, Authorizer, Grant, Recording};
 use tower_service::Service;
 
+use crate::authorize::proof;
 use crate::authorize::record::{self, Accepted, Arrival};
 use crate::authorize::route::{Decided, Route};
 use crate::authorize::{Authorized, pass};
@@ -20,7 +21,13 @@ use crate::rejection::grpc::Protocol;
 use crate::rejection::hook::{OnRejection, Unchanged};
 use crate::rejection::{find, send, send_raised};
 
-type Decision = Pin<Box<dyn Future<Output = Decided> + Send>>;
+pub(super) type Decision = Pin<Box<dyn Future<Output = Settled> + Send>>;
+
+/// The result of waiting for a key, or for the store of used proofs.
+pub(super) enum Settled {
+    Granted(Result<Grant, scopegate::http::Rejection>),
+    Recorded(Result<AcceptedRequest, scopegate::http::Rejection>),
+}
 
 pin_project! {
     /// The response future of [`Authorize`](crate::Authorize).
@@ -44,7 +51,11 @@ pin_project! {
     {
         Rejected { rejection: Option<scopegate::http::Rejection>, protocol: Protocol },
         Accepted { #[pin] response: S::Future, accepted: Accepted },
-        // Boxed, because few requests get here: those whose token has an unknown key.
+        // Like `Accepted`, and the response may need the next nonce.
+        // Boxed, so that the future of a bearer token is not larger.
+        Proven { response: Pin<Box<S::Future>>, rest: Box<(Accepted, AcceptedRequest)> },
+        // Boxed, because few requests get here: those whose token has an unknown key, and those whose
+        // proof is recorded elsewhere.
         Pending { decision: Decision, parts: Option<(S, Request<ReqBody>, Arrival)> },
         // The request is accepted, and the inner service must become ready again.
         Readying { inner: S, parts: Option<(Authorized, Request<ReqBody>, Accepted)> },
@@ -69,16 +80,42 @@ where
                     let authorizer = &this.route.authorizer;
                     return Poll::Ready(Ok(finish(response, accepted, authorizer, this.on_rejection)));
                 }
+                StateProjection::Proven { response, rest } => {
+                    let response = ready!(response.as_mut().poll(cx))?;
+                    let (accepted, proof) = &mut **rest;
+                    let authorizer = &this.route.authorizer;
+                    let response = finish_proven(response, accepted, proof, authorizer, this.on_rejection);
+                    return Poll::Ready(Ok(response));
+                }
                 StateProjection::Rejected { rejection, protocol } => {
                     let rejection = rejection.take().expect(ONCE);
                     let response = send(rejection, *protocol, &this.route.authorizer, this.on_rejection);
                     return Poll::Ready(Ok(response));
                 }
                 StateProjection::Pending { decision, parts } => {
-                    let mut decided = ready!(decision.as_mut().poll(cx));
+                    let settled = ready!(decision.as_mut().poll(cx));
                     let (inner, mut request, arrival) = parts.take().expect(ONCE);
-                    this.route.ask_rules(&mut request, &mut decided);
                     let authorizer = &this.route.authorizer;
+                    let decided: Decided = match settled {
+                        Settled::Granted(Ok(Grant::Accepted(accepted))) => {
+                            let mut decided = Ok(accepted.into_claims());
+                            this.route.ask_rules(&mut request, &mut decided);
+                            decided
+                        }
+                        Settled::Granted(Ok(Grant::Proven(proven))) => {
+                            match proof::record(this.route, proven, &mut request) {
+                                Recording::Done(recorded) => remember(recorded, &mut request),
+                                Recording::Pending(pending) => {
+                                    let decision = async { Settled::Recorded(pending.wait().await) };
+                                    let parts = Some((inner, request, arrival));
+                                    this.state.set(State::Pending { decision: Box::pin(decision), parts });
+                                    continue;
+                                }
+                            }
+                        }
+                        Settled::Recorded(recorded) => remember(recorded, &mut request),
+                        Settled::Granted(Err(rejection)) => Err(rejection),
+                    };
                     match decided {
                         Ok(claims) => {
                             let accepted = Accepted::new(this.route, &request, claims.as_ref(), arrival);
@@ -95,7 +132,13 @@ where
                 StateProjection::Readying { inner, parts } => {
                     ready!(inner.poll_ready(cx))?;
                     let (authorized, request, accepted) = parts.take().expect(ONCE);
-                    State::Accepted { response: pass(inner, request, authorized), accepted }
+                    match proof::accepted(&request).cloned() {
+                        Some(proof) => State::Proven {
+                            response: Box::pin(pass(inner, request, authorized)),
+                            rest: Box::new((accepted, proof)),
+                        },
+                        None => State::Accepted { response: pass(inner, request, authorized), accepted },
+                    }
                 }
             };
             this.state.set(next);
@@ -103,8 +146,35 @@ where
     }
 }
 
+/// Like [`finish`], and adds the next nonce.
+#[inline(never)]
+fn finish_proven<B>(
+    response: Response<B>,
+    accepted: &mut Accepted,
+    proof: &AcceptedRequest,
+    authorizer: &Authorizer,
+    on_rejection: &impl OnRejection<B>,
+) -> Response<B> {
+    let mut response = finish(response, accepted, authorizer, on_rejection);
+    proof.add_headers(response.headers_mut());
+    response
+}
+
+/// Puts an accepted proof into the request's extensions, for the response and for inner layers.
+fn remember<B>(
+    recorded: Result<AcceptedRequest, scopegate::http::Rejection>,
+    request: &mut Request<B>,
+) -> Decided {
+    recorded.map(|accepted| {
+        let claims = accepted.claims().cloned();
+        request.extensions_mut().insert(accepted);
+        claims
+    })
+}
+
 /// Completes the response of the inner service if it is a handler's rejection, and records the
 /// decision.
+#[inline]
 fn finish<B>(
     response: Response<B>,
     accepted: &mut Accepted,

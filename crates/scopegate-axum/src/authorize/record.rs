@@ -50,7 +50,7 @@ fn record_rejected<B>(
 ) {
     let decision = rejection.decision();
     let decision = match Credentials::from_headers(request.headers()) {
-        Credentials::Bearer(token) => decision.with_token(token.as_bytes()),
+        Credentials::Bearer(token) | Credentials::Dpop(token) => decision.with_token(token.as_bytes()),
         _ => decision,
     };
     // The host may have selected the issuers.
@@ -113,7 +113,10 @@ impl Accepted {
             Self::Unseen { claims, .. } => claims,
             Self::Seen(seen) => &mut seen.claims,
         };
-        let mut rejection = rejection.clone();
+        let mut rejection = match &claims {
+            Some(claims) => rejection.clone().for_caller(claims),
+            None => rejection.clone(),
+        };
         if rejection.claims().is_none()
             && let Some(claims) = claims.take_if(|claims| rejection.is_about(claims))
         {

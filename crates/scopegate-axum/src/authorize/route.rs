@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::Request;
 use http::request::Parts;
 use scopegate::http::{Authorization, Authorizer, MetadataUrl, Rejection};
-use scopegate::{AcceptedIssuers, Claims, Denied};
+use scopegate::{AcceptedIssuers, Claims, Denied, middleware};
 
 use crate::rejection::grpc::Protocol;
 
@@ -38,6 +38,7 @@ pub(crate) enum Selector {
 pub(crate) type Decided = Result<Option<Claims>, Rejection>;
 
 /// The requirements of one layer.
+#[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 #[derive(Clone)]
 pub(crate) struct Route {
     pub(crate) authorizer: Arc<Authorizer>,
@@ -46,6 +47,8 @@ pub(crate) struct Route {
     /// True if an observer or the metric records accepted requests. It is computed once, because a
     /// verifier's observers do not change.
     pub(crate) records_accepted: bool,
+    /// True if the verifier accepts DPoP proofs, and their URL can be read.
+    pub(crate) accepts_proofs: bool,
     /// True if the verifier has an observer. Only observers read how long a decision took.
     pub(crate) is_observed: bool,
     /// True if rejected gRPC calls get gRPC responses.
@@ -56,6 +59,7 @@ impl Route {
     pub(crate) fn new(authorizer: Authorizer) -> Self {
         Self {
             records_accepted: authorizer.records_accepted(),
+            accepts_proofs: cfg!(feature = "dpop") && middleware::dpop(authorizer.verifier()).is_some(),
             is_observed: authorizer.is_observed(),
             authorizer: Arc::new(authorizer),
             rules: Vec::new(),
@@ -64,24 +68,34 @@ impl Route {
         }
     }
 
-    /// Decides about the request's credentials, for the issuers that it accepts. If the request has a
-    /// tenant, the route becomes the tenant's.
+    /// Decides about a request whose token needs no proof, for the issuers that it accepts. If the
+    /// request has a tenant, the route becomes the tenant's.
     #[inline]
     pub(crate) fn authorize<B>(route: &mut Arc<Self>, request: &mut Request<B>) -> Authorization {
-        match &route.selector {
+        match Self::select_issuers(route, request) {
             None => route.authorizer.authorize(request.headers()),
-            Some(Selector::Issuers(selector)) => {
-                let issuers = with_parts(request, |parts| selector(parts));
-                route.authorizer.authorize_for(request.headers(), issuers)
-            }
-            Some(Selector::Tenant(..)) => Self::authorize_tenant(route, request),
+            Some(issuers) => route.authorizer.authorize_for(request.headers(), issuers),
+        }
+    }
+
+    /// Returns the issuers that this request accepts, if the layer selects them by request. If the
+    /// request has a tenant, the route becomes the tenant's.
+    #[inline]
+    pub(crate) fn select_issuers<B>(
+        route: &mut Arc<Self>,
+        request: &mut Request<B>,
+    ) -> Option<AcceptedIssuers> {
+        match &route.selector {
+            None => None,
+            Some(Selector::Issuers(selector)) => Some(with_parts(request, |parts| selector(parts))),
+            Some(Selector::Tenant(..)) => Some(Self::select_tenant(route, request)),
         }
     }
 
     #[inline(never)]
-    fn authorize_tenant<B>(route: &mut Arc<Self>, request: &mut Request<B>) -> Authorization {
+    fn select_tenant<B>(route: &mut Arc<Self>, request: &mut Request<B>) -> AcceptedIssuers {
         let Some(Selector::Tenant(tenants, selector)) = &route.selector else {
-            return route.authorizer.authorize_for(request.headers(), AcceptedIssuers::none());
+            return AcceptedIssuers::none();
         };
         let (tenant, selected) =
             with_parts(request, |parts| (tenants(parts), selector.as_ref().map(|selector| selector(parts))));
@@ -90,8 +104,7 @@ impl Route {
             *route = Arc::new(Self { authorizer: Arc::new(authorizer), ..Self::clone(route) });
             issuers
         });
-        let issuers = selected.or(of_tenant).unwrap_or_else(AcceptedIssuers::none);
-        route.authorizer.authorize_for(request.headers(), issuers)
+        selected.or(of_tenant).unwrap_or_else(AcceptedIssuers::none)
     }
 
     /// Applies the rules to a request with a sufficient token. The first denial rejects the
@@ -99,17 +112,21 @@ impl Route {
     #[inline]
     pub(crate) fn ask_rules<B>(&self, request: &mut Request<B>, decided: &mut Decided) {
         if !self.rules.is_empty() {
-            self.ask_each_rule(request, decided);
+            self.ask_rules_about_token(request, decided);
         }
     }
 
     #[inline(never)]
-    fn ask_each_rule<B>(&self, request: &mut Request<B>, decided: &mut Decided) {
+    fn ask_rules_about_token<B>(&self, request: &mut Request<B>, decided: &mut Decided) {
         let Ok(Some(claims)) = decided else { return };
-        let asked = with_parts(request, |parts| self.rules.iter().try_for_each(|rule| rule(claims, parts)));
-        if let Err(denied) = asked {
+        if let Err(denied) = self.ask_each_rule(request, claims) {
             *decided = Err(Rejection::from(denied).with_claims(claims.clone()));
         }
+    }
+
+    /// Returns the first denial.
+    pub(crate) fn ask_each_rule<B>(&self, request: &mut Request<B>, claims: &Claims) -> Result<(), Denied> {
+        with_parts(request, |parts| self.rules.iter().try_for_each(|rule| rule(claims, parts)))
     }
 
     /// Returns the protocol of the response to a rejected request.

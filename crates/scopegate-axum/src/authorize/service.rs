@@ -8,7 +8,8 @@ use http::{Request, Response};
 use scopegate::http::Authorization;
 use tower_service::Service;
 
-use crate::authorize::future::{ResponseFuture, State};
+use crate::authorize::future::{Decision, ResponseFuture, Settled, State};
+use crate::authorize::proof;
 use crate::authorize::record::{self, Accepted, Arrival};
 use crate::authorize::route::Route;
 use crate::authorize::{Authorized, pass};
@@ -64,7 +65,11 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let mut route = Arc::clone(&self.route);
         let arrival = Arrival::now(&route);
-        let mut authorization = Route::authorize(&mut route, &mut request);
+        let mut authorization = if route.accepts_proofs {
+            proof::authorize(&mut route, &mut request)
+        } else {
+            Route::authorize(&mut route, &mut request)
+        };
         if let Authorization::Ready(decided) = &mut authorization {
             route.ask_rules(&mut request, decided);
         }
@@ -79,17 +84,22 @@ where
                 record::rejected(&route.authorizer, &request, &rejection, arrival);
                 State::Rejected { rejection: Some(rejection), protocol: route.protocol(&request) }
             }
-            Authorization::Pending(pending) => {
+            undecided => {
                 self.release_readiness();
-                let authorizer = Arc::clone(&route.authorizer);
-                State::Pending {
-                    decision: Box::pin(async move { pending.wait(&authorizer).await }),
-                    parts: Some((self.inner.clone(), request, arrival)),
-                }
+                let parts = Some((self.inner.clone(), request, arrival));
+                State::Pending { decision: undecided_yet(undecided, &route), parts }
             }
         };
         ResponseFuture { state, route, on_rejection: self.on_rejection.clone() }
     }
+}
+
+/// Waits until the request is decided, or until only its proof has to be recorded.
+#[cold]
+#[inline(never)]
+fn undecided_yet(authorization: Authorization, route: &Route) -> Decision {
+    let authorizer = Arc::clone(&route.authorizer);
+    Box::pin(async move { Settled::Granted(authorization.settle(&authorizer).await) })
 }
 
 impl<S: Clone, H> Authorize<S, H> {

@@ -78,8 +78,7 @@ fn is_grpc(content_type: &[u8]) -> bool {
 /// Returns the response to a rejected call. It has only headers.
 pub(super) fn response(template: &ResponseTemplate) -> Response<Bytes> {
     let mut response = trailers_only(template.status().into(), template.detail());
-    let (name, value) = template.header();
-    response.headers_mut().insert(name, value.clone());
+    template.set_headers(response.headers_mut());
     response
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use scopegate::{Requirement, ResourceIdentifier, Scope};
+use scopegate::{Dpop, Requirement, ResourceIdentifier, Scope};
 
 /// The values in an API's metadata.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct Description {
     scopes: Arc<Mutex<ScopesOfLayers>>,
     pub(crate) name: Option<String>,
     pub(crate) documentation: Option<String>,
+    /// `None` if the API accepts no DPoP proofs.
+    pub(crate) dpop: Option<Dpop>,
 }
 
 /// The scopes of every layer so far. Each set holds at most [`MAX_SCOPES`], which bounds the memory
@@ -27,8 +29,19 @@ struct ScopesOfLayers {
 const MAX_SCOPES: usize = 256;
 
 impl Description {
-    pub(crate) fn new(identifier: ResourceIdentifier, authorization_servers: Vec<String>) -> Self {
-        Self { identifier, authorization_servers, scopes: Arc::default(), name: None, documentation: None }
+    pub(crate) fn new(
+        identifier: ResourceIdentifier,
+        authorization_servers: Vec<String>,
+        dpop: Option<&Dpop>,
+    ) -> Self {
+        Self {
+            identifier,
+            authorization_servers,
+            scopes: Arc::default(),
+            name: None,
+            documentation: None,
+            dpop: dpop.cloned(),
+        }
     }
 
     /// Adds the scopes of a layer.

@@ -10,7 +10,7 @@ use axum_core::body::Body;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use scopegate::http::Problem;
-use scopegate::{ResourceIdentifier, Scope};
+use scopegate::{Dpop, ResourceIdentifier, Scope};
 use serde_json::{Map, Value};
 use tower_service::Service;
 
@@ -28,6 +28,8 @@ use crate::resource::tenant::{TenantResource, TenantSelector};
 /// | `authorization_servers` | the issuers that the verifier trusts, or [some](crate::ProtectedResource::with_authorization_servers) of them |
 /// | `scopes_supported` | the scopes that clients should request: the scopes in the challenges of the API's layers |
 /// | `bearer_methods_supported` | `header`, because tokens are read from `Authorization` only |
+/// | `dpop_signing_alg_values_supported` | the algorithms of [`Dpop`](scopegate::Dpop), if the verifier accepts proofs |
+/// | `dpop_bound_access_tokens_required` | `true`, if the verifier requires proofs |
 /// | `resource_name`, `resource_documentation` | the configured values |
 ///
 /// A member without values is left out (§3.2). `scopes_supported` also leaves out further
@@ -66,13 +68,17 @@ impl ResourceMetadata {
         identifier: &ResourceIdentifier,
         authorization_servers: impl Iterator<Item = &'s str>,
     ) -> String {
-        let Description { name, documentation, .. } = &*self.description;
+        let Description { name, documentation, dpop, .. } = &*self.description;
+        let algorithms = dpop.iter().flat_map(Dpop::accepted_algorithms).map(|algorithm| algorithm.name());
+        let requires_proof = dpop.as_ref().is_some_and(Dpop::is_required);
         let scopes = self.description.scopes_to_request();
         let members = [
             ("resource", Some(identifier.as_str().into())),
             ("authorization_servers", list(authorization_servers)),
             ("scopes_supported", list(scopes.iter().map(Scope::as_str))),
             ("bearer_methods_supported", list(["header"])),
+            ("dpop_signing_alg_values_supported", list(algorithms)),
+            ("dpop_bound_access_tokens_required", requires_proof.then_some(true.into())),
             ("resource_name", name.as_deref().map(Value::from)),
             ("resource_documentation", documentation.as_deref().map(Value::from)),
         ];

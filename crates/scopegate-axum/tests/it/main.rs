@@ -18,6 +18,10 @@ mod rejection;
 mod tonic;
 mod decision;
 mod introspection;
+#[cfg(feature = "dpop")]
+mod dpop;
+#[cfg(not(feature = "dpop"))]
+mod without_dpop;
 mod rules;
 mod security_events;
 #[cfg(feature = "jsonwebtoken")]

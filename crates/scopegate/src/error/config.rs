@@ -90,6 +90,9 @@ pub enum ConfigError {
     /// [`source`](std::error::Error::source).
     #[non_exhaustive]
     RevocationsNotRead { path: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// DPoP is configured without the origin of the API, with which the URLs in
+    /// proofs are compared (RFC 9449 §4.3).
+    MissingOrigin,
     /// The background task that fetches keys needs a Tokio runtime, and none is running.
     NoRuntime,
     /// This issuer's keys have to be fetched, and [`build`](crate::VerifierBuilder::build) fetches
@@ -166,6 +169,7 @@ impl fmt::Display for ConfigError {
             Self::InvalidClientAuthentication { .. } => f.write_str("the client authentication is invalid"),
             Self::HttpClient { .. } => f.write_str("the HTTP client could not be set up"),
             Self::RevocationsNotRead { path, .. } => write!(f, "no revocations from {path}"),
+            Self::MissingOrigin => f.write_str("DPoP: expected the origin of the API, found none"),
             Self::NoRuntime => f.write_str("expected a running Tokio runtime, found none"),
             Self::KeysRequireRuntime { issuer } => {
                 write!(f, "the keys of {issuer} have to be fetched: use start() instead of build()")

@@ -3,15 +3,18 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use scopegate_proto::scope::Scope;
 
+use crate::checks::confirmation::Scheme;
 use crate::claims::Claims;
 use crate::claims::accepted_issuers::AcceptedIssuers;
+use crate::dpop::proof::PresentedProof;
 use crate::error::config::ConfigError;
-use crate::http::challenge::{Challenge, DEFAULT_REALM, MetadataUrl};
-use crate::http::credentials::bearer::{BearerToken, is_one_token};
+use crate::http::challenge::{Challenge, DEFAULT_REALM, DpopChallenge, MetadataUrl};
+use crate::http::credentials::bearer::{PresentedToken, is_one_token};
 use crate::http::credentials::{Credentials, MalformedCredentials};
+use crate::http::proven::{AcceptedRequest, ProvenRequest, nonce};
 use crate::http::rejection::{RaisedBy, Rejection, RejectionReason};
 use crate::http::template::{Kind, ResponseTemplate, ResponseTemplates};
 use crate::scope::requirement::Requirement;
@@ -23,7 +26,7 @@ use crate::verifier::pending::{Attempt, PendingVerification};
 /// Create one for each requirement at startup. See the [module](crate::http) for an example.
 #[derive(Clone)]
 pub struct Authorizer {
-    verifier: Verifier,
+    pub(super) verifier: Verifier,
     access: Access,
     /// The issuers that every request accepts. `None` for all that the verifier trusts.
     issuers: Option<AcceptedIssuers>,
@@ -50,17 +53,32 @@ pub enum Authorization {
     /// The request is accepted or rejected. `None` instead of claims means that the token is
     /// [optional](Access::OptionalToken) and the request has none.
     Ready(Result<Option<Claims>, Rejection>),
+    /// The token and the proof are valid. The use of the proof must be recorded. Only
+    /// [`authorize_request`](Authorizer::authorize_request) returns it.
+    Proven(ProvenRequest),
     /// The token names an unknown key that its issuer may just have published.
     Pending(PendingAuthorization),
+}
+
+/// The decision about a request that is not rejected.
+#[derive(Debug)]
+pub enum Grant {
+    /// The request is accepted.
+    Accepted(AcceptedRequest),
+    /// The token and the proof are valid. The use of the proof must be recorded.
+    Proven(ProvenRequest),
 }
 
 /// A decision that depends on a key that is being fetched.
 #[must_use = "nothing is decided until wait() is awaited"]
 #[derive(Debug)]
 pub struct PendingAuthorization {
-    verification: PendingVerification,
+    /// Boxed, because it would be the largest part of a decision, and is rare.
+    pub(super) verification: Box<PendingVerification>,
+    /// `None` for a bearer token.
+    pub(super) proof: Option<Box<PresentedProof>>,
     /// The issuers that this request accepts.
-    issuers: Option<AcceptedIssuers>,
+    pub(super) issuers: Option<AcceptedIssuers>,
 }
 
 impl Authorizer {
@@ -94,8 +112,11 @@ impl Authorizer {
             Access::Token | Access::OptionalToken => Vec::new(),
         };
         let scopes: Vec<&str> = scopes.into_iter().map(Scope::as_str).collect();
-        let challenge =
-            Challenge { realm: DEFAULT_REALM.to_owned(), resource_metadata: None, scope: scopes.join(" ") };
+        let challenge = Challenge {
+            scope: scopes.join(" "),
+            dpop: verifier.dpop().map(|policy| DpopChallenge::new(&policy.settings)),
+            ..Challenge::new(DEFAULT_REALM)
+        };
         Self { verifier: verifier.clone(), access, issuers: None, challenge, templates: OnceLock::new() }
     }
 
@@ -138,6 +159,9 @@ impl Authorizer {
     }
 
     /// Decides about a request by its headers, without waiting.
+    ///
+    /// Tokens with a proof are rejected. If the verifier accepts them, call
+    /// [`authorize_request`](Self::authorize_request) instead.
     pub fn authorize(&self, headers: &HeaderMap) -> Authorization {
         self.authorize_credentials(Credentials::from_headers(headers))
     }
@@ -149,7 +173,7 @@ impl Authorizer {
     /// use std::collections::HashMap;
     ///
     /// use http::request::Parts;
-    /// use scopegate::http::{Authorization, Authorizer, Rejection, request_host};
+    /// use scopegate::http::{Authorizer, Grant, Rejection, request_host};
     /// use scopegate::{AcceptedIssuers, Claims};
     ///
     /// async fn decide(
@@ -159,9 +183,9 @@ impl Authorizer {
     /// ) -> Result<Option<Claims>, Rejection> {
     ///     let tenant = request_host(request).and_then(|host| tenants.get(&*host).cloned());
     ///     let issuers = tenant.unwrap_or_else(AcceptedIssuers::none);
-    ///     match authorizer.authorize_for(&request.headers, issuers) {
-    ///         Authorization::Ready(result) => result,
-    ///         Authorization::Pending(pending) => pending.wait(authorizer).await,
+    ///     match authorizer.authorize_for(&request.headers, issuers).settle(authorizer).await? {
+    ///         Grant::Accepted(accepted) => Ok(accepted.into_claims()),
+    ///         Grant::Proven(proven) => Ok(proven.record_and_wait(None).await?.into_claims()),
     ///     }
     /// }
     /// # let _ = decide;
@@ -176,9 +200,9 @@ impl Authorizer {
     /// # Errors
     /// Returns the [`Rejection`] of the request.
     pub async fn authorize_or_refresh(&self, headers: &HeaderMap) -> Result<Option<Claims>, Rejection> {
-        match self.authorize(headers) {
-            Authorization::Ready(result) => result,
-            Authorization::Pending(pending) => pending.wait(self).await,
+        match self.authorize(headers).settle(self).await? {
+            Grant::Accepted(accepted) => Ok(accepted.into_claims()),
+            Grant::Proven(proven) => Ok(proven.record_and_wait(None).await?.into_claims()),
         }
     }
 
@@ -188,21 +212,39 @@ impl Authorizer {
     }
 
     #[inline]
-    fn decide(&self, credentials: Credentials<'_>, issuers: Option<AcceptedIssuers>) -> Authorization {
+    pub(super) fn decide(
+        &self,
+        credentials: Credentials<'_>,
+        issuers: Option<AcceptedIssuers>,
+    ) -> Authorization {
         Authorization::Ready(match (credentials, &self.access) {
             (Credentials::Bearer(token), _) => return self.authorize_token(token, issuers),
             (Credentials::Malformed(how), _) => Err(Rejection::new(RejectionReason::Malformed(how))),
-            (Credentials::None | Credentials::Unsupported, Access::OptionalToken) => Ok(None),
-            (Credentials::Unsupported, Access::Token | Access::Scopes(_)) => {
-                Err(Rejection::new(RejectionReason::UnsupportedScheme))
+            // Its proof is not checked here, so it is not taken for a request without a token.
+            (Credentials::Dpop(_), Access::OptionalToken) if self.verifier.dpop().is_some() => {
+                Err(self.without_credentials(RejectionReason::UnsupportedScheme))
+            }
+            (Credentials::None | Credentials::Unsupported | Credentials::Dpop(_), Access::OptionalToken) => {
+                Ok(None)
+            }
+            (Credentials::Unsupported | Credentials::Dpop(_), Access::Token | Access::Scopes(_)) => {
+                Err(self.without_credentials(RejectionReason::UnsupportedScheme))
             }
             (Credentials::None, Access::Token | Access::Scopes(_)) => {
-                Err(Rejection::new(RejectionReason::NoCredentials))
+                Err(self.without_credentials(RejectionReason::NoCredentials))
             }
         })
     }
 
-    fn authorize_token(&self, token: BearerToken<'_>, issuers: Option<AcceptedIssuers>) -> Authorization {
+    fn without_credentials(&self, reason: RejectionReason) -> Rejection {
+        let rejection = Rejection::new(reason);
+        match &self.challenge.dpop {
+            Some(dpop) if dpop.is_required => rejection.in_scheme(Scheme::Dpop),
+            _ => rejection,
+        }
+    }
+
+    fn authorize_token(&self, token: PresentedToken<'_>, issuers: Option<AcceptedIssuers>) -> Authorization {
         Authorization::Ready(match self.verifier.attempt(token.as_bytes()) {
             Attempt::Done(Ok(claims)) => self.require(claims, issuers.as_ref()),
             Attempt::Done(Err(_)) if !is_one_token(token.as_bytes()) => {
@@ -210,14 +252,14 @@ impl Authorizer {
             }
             Attempt::Done(Err(rejected)) => Err(rejected.into()),
             Attempt::Pending(verification) => {
-                return Authorization::Pending(PendingAuthorization { verification, issuers });
+                return Authorization::Pending(PendingAuthorization { verification, proof: None, issuers });
             }
         })
     }
 
     /// Checks the issuer, and then the scopes: the caller of another tenant learns no scopes.
     #[inline]
-    fn require(
+    pub(super) fn require(
         &self,
         claims: Claims,
         issuers: Option<&AcceptedIssuers>,
@@ -244,13 +286,36 @@ impl Authorizer {
         let kind = rejection.kind();
         if let (Kind::InsufficientScope, RaisedBy::Application) = (kind, rejection.raised_by) {
             let scope = rejection.additional_scopes(&self.challenge.scope);
-            return ResponseTemplate::new(kind, &Challenge { scope, ..self.challenge.clone() });
+            let challenge = Challenge { scope, ..self.challenge.clone() };
+            return ResponseTemplate::new(kind, rejection.scheme, &challenge);
         }
         let templates = self.templates.get_or_init(|| ResponseTemplates::new(&self.challenge));
-        match (templates.get(kind), kind) {
-            (Some(template), Kind::Unavailable { retry_after }) => template.with_retry_after(retry_after),
+        match (templates.get(kind, rejection.scheme), kind) {
+            // Bearer callers get no nonce.
+            _ if rejection.scheme == Some(Scheme::Dpop) => self.response_to_proof(templates, rejection),
+            (_, Kind::Unavailable { retry_after }) => templates.unavailable(retry_after),
             (Some(template), _) => template.clone(),
-            (None, _) => ResponseTemplate::new(kind, &self.challenge),
+            (None, _) => ResponseTemplate::new(kind, rejection.scheme, &self.challenge),
+        }
+    }
+
+    /// Returns the response to a request in the scheme `DPoP`. Each 401 has a nonce if nonces are
+    /// required, so that a client whose proof is rejected for another reason needs no second attempt
+    /// for it.
+    #[cold]
+    #[inline(never)]
+    fn response_to_proof(&self, templates: &ResponseTemplates, rejection: &Rejection) -> ResponseTemplate {
+        let kind = rejection.kind();
+        let template = match (templates.with_proof(kind), kind) {
+            (_, Kind::Unavailable { retry_after }) => templates.unavailable(retry_after),
+            (Some(template), _) => template.clone(),
+            (None, _) => ResponseTemplate::new(kind, rejection.scheme, &self.challenge),
+        };
+        let needs_nonce = kind.status() == StatusCode::UNAUTHORIZED
+            && matches!(rejection.reason(), RejectionReason::Token(_));
+        match needs_nonce.then(|| nonce(&self.verifier)).flatten() {
+            Some(nonce) => template.with_nonce(nonce),
+            None => template,
         }
     }
 }
@@ -264,8 +329,14 @@ impl PendingAuthorization {
     ///
     /// # Panics
     /// Panics outside of a Tokio runtime with timers.
-    pub async fn wait(self, authorizer: &Authorizer) -> Result<Option<Claims>, Rejection> {
-        authorizer.require(self.verification.decide().await?, self.issuers.as_ref())
+    pub async fn wait(self, authorizer: &Authorizer) -> Result<Grant, Rejection> {
+        let issuers = self.issuers.as_ref();
+        if let Some(proof) = self.proof {
+            let decided = self.verification.decide_bound(&proof).await;
+            return authorizer.require_of_bound(decided, issuers).map(Grant::Proven);
+        }
+        let claims = authorizer.require(self.verification.decide().await?, issuers)?;
+        Ok(Grant::Accepted(AcceptedRequest::without_proof(claims)))
     }
 }
 

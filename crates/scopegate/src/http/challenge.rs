@@ -6,9 +6,15 @@
 
 use std::fmt;
 
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
+
+use crate::checks::confirmation::Scheme;
+use crate::dpop::Dpop;
 
 use crate::resource_identifier::ResourceIdentifier;
+
+/// The header with a nonce for the client's next proof (RFC 9449 §8.2, §9).
+pub(super) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// The default realm.
 pub(super) const DEFAULT_REALM: &str = "api";
@@ -57,14 +63,35 @@ pub(super) struct Challenge {
     pub(super) resource_metadata: Option<MetadataUrl>,
     /// The required scopes, separated by spaces. Empty if none is required.
     pub(super) scope: String,
+    /// `None` if the API accepts no proofs.
+    pub(super) dpop: Option<DpopChallenge>,
 }
 
-/// The error codes of RFC 6750 §3.1.
+/// The parameters of challenges with the scheme `DPoP` (RFC 9449 §7.1).
+#[derive(Clone, Debug)]
+pub(super) struct DpopChallenge {
+    /// The accepted algorithms of proofs, separated by spaces.
+    algorithms: String,
+    /// The API accepts no bearer tokens.
+    pub(super) is_required: bool,
+}
+
+impl DpopChallenge {
+    pub(super) fn new(settings: &Dpop) -> Self {
+        let names: Vec<&str> =
+            settings.accepted_algorithms().iter().map(|algorithm| algorithm.name()).collect();
+        Self { algorithms: names.join(" "), is_required: settings.is_required() }
+    }
+}
+
+/// The error codes of RFC 6750 §3.1 and RFC 9449 §7.1, §9.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ErrorCode {
     InvalidRequest,
     InvalidToken,
     InsufficientScope,
+    InvalidProof,
+    UseNonce,
 }
 
 impl ErrorCode {
@@ -73,34 +100,64 @@ impl ErrorCode {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidProof => "invalid_dpop_proof",
+            Self::UseNonce => "use_dpop_nonce",
         }
     }
 }
 
+/// An error code with its description.
+pub(super) type Failure = (ErrorCode, &'static str);
+
 impl Challenge {
-    /// Returns the challenge for a request without credentials, which has no error code (RFC 6750
-    /// §3.1).
-    pub(super) fn without_error(&self) -> HeaderValue {
-        self.build(&[])
+    pub(super) fn new(realm: &str) -> Self {
+        Self { realm: realm.to_owned(), resource_metadata: None, scope: String::new(), dpop: None }
+    }
+
+    /// Returns the challenges for a request without an accepted token: one for each scheme of the
+    /// API.
+    ///
+    /// A request without credentials has no error code (RFC 6750 §3.1). Otherwise, the challenge of
+    /// the request's scheme has the error, and both have it if the request has no single scheme.
+    /// `Bearer` comes first, because some clients read one header only. If a proof has failed, its
+    /// challenge comes first.
+    pub(super) fn each(&self, scheme: Option<Scheme>, failure: Option<Failure>) -> Vec<HeaderValue> {
+        let schemes: &[Scheme] = match (&self.dpop, scheme) {
+            (None, Some(Scheme::Dpop)) => &[Scheme::Dpop],
+            (None, _) => &[Scheme::Bearer],
+            (Some(dpop), _) if dpop.is_required => &[Scheme::Dpop],
+            (Some(_), Some(Scheme::Dpop)) if failure.is_some() => &[Scheme::Dpop, Scheme::Bearer],
+            (Some(_), _) => &[Scheme::Bearer, Scheme::Dpop],
+        };
+        let failure_of = |one: Scheme| failure.filter(|_| scheme.is_none_or(|scheme| scheme == one));
+        schemes.iter().map(|one| self.build(*one, failure_of(*one))).collect()
+    }
+
+    /// Returns the challenge for a valid token that is not sufficient, in the scheme of the request.
+    pub(super) fn with_error(&self, scheme: Option<Scheme>, failure: Failure) -> HeaderValue {
+        self.build(scheme.unwrap_or(Scheme::Bearer), Some(failure))
     }
 
     /// Returns the challenge for a valid token that a rule denies: only the scheme and the realm.
     /// An error code or a scope would make clients request another token, which would be denied
     /// too.
-    pub(super) fn denied(&self) -> HeaderValue {
-        Self { realm: self.realm.clone(), resource_metadata: None, scope: String::new() }.build(&[])
-    }
-
-    pub(super) fn with_error(&self, code: ErrorCode, description: &'static str) -> HeaderValue {
-        self.build(&[("error", code.name()), ("error_description", description)])
-    }
-
-    fn build(&self, error: &[(&str, &str)]) -> HeaderValue {
-        let mut text = String::from("Bearer realm=");
+    pub(super) fn denied(&self, scheme: Option<Scheme>) -> HeaderValue {
+        let name = scheme.map_or(BEARER, scheme_name);
+        let mut text = format!("{name} realm=");
         push_quoted(&mut text, &self.realm);
+        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer realm=\"\""))
+    }
+
+    fn build(&self, scheme: Scheme, failure: Option<Failure>) -> HeaderValue {
+        let mut text = format!("{} realm=", scheme_name(scheme));
+        push_quoted(&mut text, &self.realm);
+        let dpop = self.dpop.as_ref().filter(|_| scheme == Scheme::Dpop);
+        let algorithms = dpop.map(|dpop| ("algs", dpop.algorithms.as_str()));
         let metadata = self.resource_metadata.as_ref().map(|url| ("resource_metadata", url.as_str()));
         let scope = Some(("scope", self.scope.as_str())).filter(|(_, scope)| !scope.is_empty());
-        for (name, value) in metadata.iter().chain(&scope).chain(error) {
+        let error = failure.map(|(code, _)| ("error", code.name()));
+        let description = failure.map(|(_, description)| ("error_description", description));
+        for (name, value) in [algorithms, metadata, scope, error, description].into_iter().flatten() {
             text.push_str(", ");
             text.push_str(name);
             text.push('=');
@@ -108,6 +165,15 @@ impl Challenge {
         }
         // `push_quoted` writes printable ASCII only, which every header value may hold.
         HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("Bearer realm=\"\""))
+    }
+}
+
+const BEARER: &str = "Bearer";
+
+fn scheme_name(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Bearer => BEARER,
+        Scheme::Dpop => "DPoP",
     }
 }
 
@@ -128,21 +194,27 @@ fn push_quoted(text: &mut String, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::algorithm::Algorithm;
 
     fn challenge(realm: &str, scope: &str) -> Challenge {
-        Challenge { realm: realm.to_owned(), resource_metadata: None, scope: scope.to_owned() }
+        Challenge { scope: scope.to_owned(), ..Challenge::new(realm) }
+    }
+
+    fn without_error(challenge: &Challenge) -> HeaderValue {
+        let [value] = challenge.each(None, None).try_into().unwrap();
+        value
     }
 
     #[test]
     fn challenge_without_error_has_realm_and_scope() {
         // D08, D09
-        assert_eq!(challenge("api", "a b").without_error(), r#"Bearer realm="api", scope="a b""#);
-        assert_eq!(challenge("api", "").without_error(), r#"Bearer realm="api""#);
+        assert_eq!(without_error(&challenge("api", "a b")), r#"Bearer realm="api", scope="a b""#);
+        assert_eq!(without_error(&challenge("api", "")), r#"Bearer realm="api""#);
     }
 
     #[test]
     fn challenge_error_follows_scope_and_description_is_last() {
-        let header = challenge("api", "a").with_error(ErrorCode::InvalidToken, "no");
+        let header = challenge("api", "a").with_error(None, (ErrorCode::InvalidToken, "no"));
         assert_eq!(header, r#"Bearer realm="api", scope="a", error="invalid_token", error_description="no""#);
     }
 
@@ -152,7 +224,7 @@ mod tests {
         let url = MetadataUrl::from(&"https://h/m".parse().unwrap());
         let with_metadata = Challenge { resource_metadata: Some(url), ..challenge("api", "a") };
         assert_eq!(
-            with_metadata.without_error(),
+            without_error(&with_metadata),
             "Bearer realm=\"api\", \
              resource_metadata=\"https://h/.well-known/oauth-protected-resource/m\", scope=\"a\""
         );
@@ -161,7 +233,37 @@ mod tests {
     #[test]
     fn any_realm_renders_a_valid_header() {
         // D15
-        let header = challenge("a\"b\\c\r\nd\u{e9}\u{0}", "").without_error();
+        let header = without_error(&challenge("a\"b\\c\r\nd\u{e9}\u{0}", ""));
         assert_eq!(header, r#"Bearer realm="a\"b\\c??d??""#);
+        let denied = challenge("a\"b\\c\r\nd\u{e9}\u{0}", "a").denied(None);
+        assert_eq!(denied, r#"Bearer realm="a\"b\\c??d??""#);
+    }
+
+    #[test]
+    fn challenges_follow_schemes_of_api_and_request() {
+        // DP30, DP31
+        let dpop = |settings: &Dpop| {
+            let settings = settings.clone().algorithms([Algorithm::ES256, Algorithm::EdDSA]);
+            Challenge { dpop: Some(DpopChallenge::new(&settings)), ..challenge("api", "a") }
+        };
+        let (accepts, requires) = (dpop(&Dpop::accept()), dpop(&Dpop::require()));
+        let bearer = r#"Bearer realm="api", scope="a""#;
+        let proof = r#"DPoP realm="api", algs="ES256 EdDSA", scope="a""#;
+        let error = r#", error="invalid_token", error_description="no""#;
+        let failure = Some((ErrorCode::InvalidToken, "no"));
+        let failed = |text: &str| format!("{text}{error}");
+        for (challenge, scheme, failure, expected) in [
+            (&accepts, None, None, vec![bearer.to_owned(), proof.to_owned()]),
+            (&accepts, Some(Scheme::Bearer), failure, vec![failed(bearer), proof.to_owned()]),
+            (&accepts, Some(Scheme::Dpop), failure, vec![failed(proof), bearer.to_owned()]),
+            (&accepts, None, failure, vec![failed(bearer), failed(proof)]),
+            (&requires, None, None, vec![proof.to_owned()]),
+            (&requires, Some(Scheme::Bearer), failure, vec![proof.to_owned()]),
+            (&requires, Some(Scheme::Dpop), failure, vec![failed(proof)]),
+        ] {
+            assert_eq!(challenge.each(scheme, failure), expected, "{scheme:?} {failure:?}");
+        }
+        assert_eq!(accepts.with_error(Some(Scheme::Dpop), (ErrorCode::InvalidToken, "no")), failed(proof));
+        assert_eq!(accepts.denied(Some(Scheme::Dpop)), r#"DPoP realm="api""#);
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use crate::http::credentials::bearer::BearerToken;
+use crate::http::credentials::bearer::PresentedToken;
 
 /// The credentials of a request.
 #[non_exhaustive]
@@ -19,7 +19,10 @@ pub enum Credentials<'a> {
     /// The scheme is unsupported or missing. The value may be a secret, so it is not shown.
     Unsupported,
     /// The scheme is `Bearer`.
-    Bearer(BearerToken<'a>),
+    Bearer(PresentedToken<'a>),
+    /// The scheme is `DPoP`: the token has a proof in another header. A verifier without
+    /// [`Dpop`](crate::Dpop) does not support this scheme.
+    Dpop(PresentedToken<'a>),
     /// The credentials are not well-formed.
     Malformed(MalformedCredentials),
 }
@@ -30,7 +33,7 @@ pub enum Credentials<'a> {
 pub enum MalformedCredentials {
     /// The request has more than one `Authorization` header. Servers differ in which one they use.
     SeveralHeaders,
-    /// `Bearer` is not followed by spaces and exactly one token.
+    /// The scheme is not followed by spaces and exactly one token.
     NotOneToken,
 }
 
@@ -50,7 +53,7 @@ impl fmt::Display for MalformedCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::SeveralHeaders => "expected one Authorization header, found several",
-            Self::NotOneToken => "expected `Bearer`, a space and one token",
+            Self::NotOneToken => "expected the scheme, a space and one token",
         })
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use http::StatusCode;
 
+use crate::checks::confirmation::Scheme;
 use crate::claims::Claims;
 use crate::denied::Denied;
 use crate::error::{Error, ErrorKind};
@@ -26,6 +27,8 @@ pub struct Rejection {
     reason: RejectionReason,
     claims: Option<Claims>,
     pub(super) raised_by: RaisedBy,
+    /// The scheme of the request's token. `None` if there is not exactly one.
+    pub(super) scheme: Option<Scheme>,
 }
 
 /// The reason of a [`Rejection`].
@@ -59,7 +62,25 @@ pub(super) enum RaisedBy {
 
 impl Rejection {
     pub(super) fn new(reason: RejectionReason) -> Self {
-        Self { reason, claims: None, raised_by: RaisedBy::Authorizer }
+        let scheme = match reason {
+            RejectionReason::NoCredentials
+            | RejectionReason::UnsupportedScheme
+            | RejectionReason::Malformed(MalformedCredentials::SeveralHeaders) => None,
+            // The challenge and the text name the scheme that the API accepts.
+            RejectionReason::Token(Error::ProofRequired) => Some(Scheme::Dpop),
+            _ => Some(Scheme::Bearer),
+        };
+        Self { reason, claims: None, raised_by: RaisedBy::Authorizer, scheme }
+    }
+
+    pub(super) fn in_scheme(self, scheme: Scheme) -> Self {
+        Self { scheme: Some(scheme), ..self }
+    }
+
+    /// Sets the scheme of the challenge to that in which the request presented this token.
+    #[must_use]
+    pub fn for_caller(self, claims: &Claims) -> Self {
+        if claims.is_sender_constrained() { self.in_scheme(Scheme::Dpop) } else { self }
     }
 
     /// Creates the rejection for an error. A denial always becomes `Denied`.
@@ -116,7 +137,7 @@ impl Rejection {
 
     /// Returns the text for the caller: the `detail` of the response's problem document.
     pub fn body_text(&self) -> &'static str {
-        self.kind().detail()
+        self.kind().detail(self.scheme)
     }
 
     /// Returns the claims of the verified token, if the token is valid and not sufficient (403), or
@@ -149,18 +170,16 @@ impl Rejection {
 
     /// Returns the response for an unknown route: with the default realm, and without metadata.
     pub fn default_response(&self) -> ResponseTemplate {
-        let challenge = Challenge {
-            realm: DEFAULT_REALM.to_owned(),
-            resource_metadata: None,
-            scope: self.additional_scopes(""),
-        };
-        ResponseTemplate::new(self.kind(), &challenge)
+        let challenge = Challenge { scope: self.additional_scopes(""), ..Challenge::new(DEFAULT_REALM) };
+        ResponseTemplate::new(self.kind(), self.scheme, &challenge)
     }
 
     pub(super) fn kind(&self) -> Kind {
         match &self.reason {
             // RFC 6750 §3.1: a request that uses another scheme is like one without credentials.
-            RejectionReason::NoCredentials | RejectionReason::UnsupportedScheme => Kind::NoCredentials,
+            RejectionReason::NoCredentials
+            | RejectionReason::UnsupportedScheme
+            | RejectionReason::Token(Error::ProofRequired) => Kind::NoCredentials,
             RejectionReason::Malformed(_) => Kind::Malformed,
             RejectionReason::Denied(denied) => Kind::Denied { reason: denied.reason() },
             RejectionReason::Token(
@@ -168,6 +187,7 @@ impl Rejection {
                 | Error::IssuerUnavailable { retry_after, .. }
                 | Error::RevocationsUnavailable { retry_after }
                 | Error::StatusUnavailable { retry_after, .. }
+                | Error::ReplayStoreUnavailable { retry_after, .. }
                 | Error::IntrospectionUnavailable { retry_after, .. },
             ) => Kind::Unavailable { retry_after: *retry_after },
             RejectionReason::Token(Error::IntrospectionMisconfigured { .. }) => Kind::Misconfigured,
@@ -177,6 +197,8 @@ impl Rejection {
             RejectionReason::Token(error) if error.kind() == ErrorKind::UnexpectedClaims => {
                 Kind::Denied { reason: error.kind().as_str() }
             }
+            RejectionReason::Token(error) if error.kind() == ErrorKind::NonceRequired => Kind::NonceRequired,
+            RejectionReason::Token(Error::InvalidProof(_)) => Kind::InvalidProof,
             RejectionReason::Token(_) => Kind::InvalidToken,
         }
     }

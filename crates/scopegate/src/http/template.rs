@@ -9,19 +9,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
-use crate::http::challenge::{Challenge, ErrorCode};
+use crate::checks::confirmation::Scheme;
+use crate::http::challenge::{Challenge, DPOP_NONCE, ErrorCode};
 use crate::http::problem::Problem;
 
 /// The kinds of responses.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     NoCredentials,
     Malformed,
     /// One response for all reasons, because which check fails first may depend on unverified
     /// input.
     InvalidToken,
+    InvalidProof,
+    /// The client must repeat the request with a nonce.
+    NonceRequired,
     InsufficientScope,
     /// The token is valid, and another token would not help.
     Denied {
@@ -37,7 +41,9 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn status(self) -> StatusCode {
         match self {
-            Self::NoCredentials | Self::InvalidToken => StatusCode::UNAUTHORIZED,
+            Self::NoCredentials | Self::InvalidToken | Self::InvalidProof | Self::NonceRequired => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::InsufficientScope | Self::Denied { .. } => StatusCode::FORBIDDEN,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
@@ -45,11 +51,19 @@ impl Kind {
         }
     }
 
-    pub(super) fn detail(self) -> &'static str {
+    pub(super) fn detail(self, scheme: Option<Scheme>) -> &'static str {
         match self {
+            Self::NoCredentials if scheme == Some(Scheme::Dpop) => {
+                "an access token with a DPoP proof is needed"
+            }
             Self::NoCredentials => "a bearer token is needed",
+            Self::Malformed if scheme == Some(Scheme::Dpop) => {
+                "expected one Authorization header with one token"
+            }
             Self::Malformed => "expected one Authorization header with one bearer token",
             Self::InvalidToken => "the access token has expired, or is not valid for this API",
+            Self::InvalidProof => "the DPoP proof is absent, or is not valid for this request",
+            Self::NonceRequired => "the DPoP proof needs the nonce of this response",
             Self::InsufficientScope => "the access token lacks a scope that is needed",
             Self::Denied { .. } => "the request is not allowed",
             Self::Unavailable { .. } => "access tokens cannot be verified at the moment",
@@ -67,36 +81,59 @@ pub struct ResponseTemplate {
     detail: &'static str,
     problem: Problem,
     header: (HeaderName, HeaderValue),
+    /// `None` if the API accepts no proofs. Boxed, because most responses are copied without it.
+    more: Option<Box<MoreHeaders>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct MoreHeaders {
+    /// The challenge of a second scheme.
+    second: Option<HeaderValue>,
+    nonce: Option<(HeaderName, HeaderValue)>,
 }
 
 impl ResponseTemplate {
-    pub(super) fn new(kind: Kind, challenge: &Challenge) -> Self {
-        let detail = kind.detail();
-        let challenged = |value| (WWW_AUTHENTICATE, value);
-        let header = match kind {
-            Kind::NoCredentials => challenged(challenge.without_error()),
+    pub(super) fn new(kind: Kind, scheme: Option<Scheme>, challenge: &Challenge) -> Self {
+        let detail = kind.detail(scheme);
+        let one = |value| (vec![value], WWW_AUTHENTICATE);
+        let each = |failure| (challenge.each(scheme, failure), WWW_AUTHENTICATE);
+        let (values, name) = match kind {
+            Kind::NoCredentials => each(None),
             // Without exactly one token, the required scopes do not help the client.
-            Kind::Malformed => challenged(
-                Challenge { scope: String::new(), ..challenge.clone() }
-                    .with_error(ErrorCode::InvalidRequest, detail),
-            ),
-            Kind::InvalidToken => challenged(challenge.with_error(ErrorCode::InvalidToken, detail)),
-            Kind::InsufficientScope => challenged(challenge.with_error(ErrorCode::InsufficientScope, detail)),
-            Kind::Denied { .. } => challenged(challenge.denied()),
-            Kind::Unavailable { retry_after } => retry_header(retry_after),
+            Kind::Malformed => {
+                let challenge = Challenge { scope: String::new(), ..challenge.clone() };
+                (challenge.each(scheme, Some((ErrorCode::InvalidRequest, detail))), WWW_AUTHENTICATE)
+            }
+            Kind::InvalidToken => each(Some((ErrorCode::InvalidToken, detail))),
+            Kind::InvalidProof => each(Some((ErrorCode::InvalidProof, detail))),
+            Kind::NonceRequired => each(Some((ErrorCode::UseNonce, detail))),
+            Kind::InsufficientScope => {
+                one(challenge.with_error(scheme, (ErrorCode::InsufficientScope, detail)))
+            }
+            Kind::Denied { .. } => one(challenge.denied(scheme)),
+            Kind::Unavailable { retry_after } => (vec![retry_value(retry_after)], RETRY_AFTER),
             // There is nothing that the client could do.
-            Kind::Misconfigured => (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            Kind::Misconfigured => (vec![HeaderValue::from_static("no-store")], CACHE_CONTROL),
         };
         let problem = match kind {
             Kind::Denied { reason } => Problem::with_reason(kind.status(), detail, reason),
             _ => Problem::new(kind.status(), detail),
         };
-        Self { detail, problem, header }
+        let mut values = values.into_iter();
+        let first = values.next().unwrap_or(HeaderValue::from_static("Bearer"));
+        let more = values.next().map(|second| Box::new(MoreHeaders { second: Some(second), nonce: None }));
+        Self { detail, problem, header: (name, first), more }
     }
 
     /// Returns the response with another time to wait.
     pub(super) fn with_retry_after(&self, retry_after: Duration) -> Self {
-        Self { header: retry_header(retry_after), ..self.clone() }
+        Self { header: (RETRY_AFTER, retry_value(retry_after)), ..self.clone() }
+    }
+
+    /// Returns the response with a nonce for the client's next proof.
+    pub(super) fn with_nonce(self, nonce: HeaderValue) -> Self {
+        let second = self.more.and_then(|more| more.second);
+        Self { more: Some(Box::new(MoreHeaders { second, nonce: Some((DPOP_NONCE, nonce)) })), ..self }
     }
 
     /// Returns the status.
@@ -109,63 +146,123 @@ impl ResponseTemplate {
         self.detail
     }
 
-    /// Returns the header with the instruction for the client: `WWW-Authenticate`, or `Retry-After`
-    /// for 503. For 500, there is none, and it is `Cache-Control`.
-    pub fn header(&self) -> (&HeaderName, &HeaderValue) {
-        let (name, value) = &self.header;
-        (name, value)
+    /// Returns the headers with the instructions for the client, in their order: one
+    /// `WWW-Authenticate` for each scheme, or `Retry-After` for 503. A `DPoP-Nonce` may follow. For
+    /// 500, there is none, and it is `Cache-Control`.
+    pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        let (name, first) = &self.header;
+        let second = self.more.as_ref().and_then(|more| more.second.as_ref());
+        let nonce = self.more.as_ref().and_then(|more| more.nonce.as_ref());
+        let challenges = [Some(first), second].into_iter().flatten();
+        challenges.map(move |value| (name, value)).chain(nonce.map(|(name, nonce)| (name, nonce)))
+    }
+
+    /// Replaces these headers of a response.
+    pub fn set_headers(&self, headers: &mut HeaderMap) {
+        let (first, _) = &self.header;
+        headers.remove(first);
+        headers.remove(DPOP_NONCE);
+        for (name, value) in self.headers() {
+            headers.append(name, value.clone());
+        }
     }
 
     /// Returns the HTTP response, with a problem document as its body.
     pub fn into_response(self) -> Response<Bytes> {
         let mut response = self.problem.into_response();
+        let headers = response.headers_mut();
         let (name, value) = self.header;
-        response.headers_mut().insert(name, value);
+        headers.insert(name, value);
+        if let Some(more) = self.more {
+            more.add_to(headers);
+        }
         response
     }
 }
 
-fn retry_header(retry_after: Duration) -> (HeaderName, HeaderValue) {
-    (RETRY_AFTER, HeaderValue::from(retry_after.as_secs()))
+impl MoreHeaders {
+    #[cold]
+    fn add_to(self, headers: &mut HeaderMap) {
+        if let Some(second) = self.second {
+            headers.append(WWW_AUTHENTICATE, second);
+        }
+        if let Some((name, nonce)) = self.nonce {
+            headers.insert(name, nonce);
+        }
+    }
 }
 
-/// The responses that are the same for every request to a route, except for `Retry-After`. Their
-/// texts do not reveal anything about a token.
+fn retry_value(retry_after: Duration) -> HeaderValue {
+    HeaderValue::from(retry_after.as_secs())
+}
+
+/// The responses that are the same for every request to a route, except for `Retry-After` and
+/// `DPoP-Nonce`. Their texts do not reveal anything about a token.
 #[derive(Clone, Debug)]
 pub(super) struct ResponseTemplates {
     no_credentials: ResponseTemplate,
+    several_headers: ResponseTemplate,
     malformed: ResponseTemplate,
     invalid_token: ResponseTemplate,
     insufficient_scope: ResponseTemplate,
     /// Lacks the time in `Retry-After`.
     unavailable: ResponseTemplate,
     misconfigured: ResponseTemplate,
+    /// The responses to requests with a proof. Empty if the API accepts none.
+    with_proof: Vec<(Kind, ResponseTemplate)>,
 }
 
 impl ResponseTemplates {
     pub(super) fn new(challenge: &Challenge) -> Self {
+        let template = |kind, scheme| ResponseTemplate::new(kind, scheme, challenge);
+        let (bearer, dpop) = (Some(Scheme::Bearer), Some(Scheme::Dpop));
+        let with_proof = [
+            Kind::NonceRequired,
+            Kind::InvalidProof,
+            Kind::InvalidToken,
+            Kind::InsufficientScope,
+            Kind::NoCredentials,
+            Kind::Malformed,
+        ];
+        let with_proof = with_proof.into_iter().filter(|_| challenge.dpop.is_some());
         Self {
-            no_credentials: ResponseTemplate::new(Kind::NoCredentials, challenge),
-            malformed: ResponseTemplate::new(Kind::Malformed, challenge),
-            invalid_token: ResponseTemplate::new(Kind::InvalidToken, challenge),
-            insufficient_scope: ResponseTemplate::new(Kind::InsufficientScope, challenge),
-            unavailable: ResponseTemplate::new(Kind::Unavailable { retry_after: Duration::ZERO }, challenge),
-            misconfigured: ResponseTemplate::new(Kind::Misconfigured, challenge),
+            no_credentials: template(Kind::NoCredentials, None),
+            several_headers: template(Kind::Malformed, None),
+            malformed: template(Kind::Malformed, bearer),
+            invalid_token: template(Kind::InvalidToken, bearer),
+            insufficient_scope: template(Kind::InsufficientScope, bearer),
+            unavailable: template(Kind::Unavailable { retry_after: Duration::ZERO }, None),
+            misconfigured: template(Kind::Misconfigured, None),
+            with_proof: with_proof.map(|kind| (kind, template(kind, dpop))).collect(),
         }
     }
 
-    /// Returns the response, unless its document depends on the rejection. Set the time of
-    /// [`Kind::Unavailable`] yourself.
-    pub(super) fn get(&self, kind: Kind) -> Option<&ResponseTemplate> {
-        match kind {
-            Kind::NoCredentials => Some(&self.no_credentials),
-            Kind::Malformed => Some(&self.malformed),
-            Kind::InvalidToken => Some(&self.invalid_token),
-            Kind::InsufficientScope => Some(&self.insufficient_scope),
-            Kind::Unavailable { .. } => Some(&self.unavailable),
-            Kind::Misconfigured => Some(&self.misconfigured),
-            Kind::Denied { .. } => None,
+    /// Returns the response to a bearer token, or to a request without a token. Returns `None` if its
+    /// document depends on the rejection, or for [`Kind::Unavailable`], which needs a time.
+    #[inline]
+    pub(super) fn get(&self, kind: Kind, scheme: Option<Scheme>) -> Option<&ResponseTemplate> {
+        match (kind, scheme) {
+            (Kind::NoCredentials, _) => Some(&self.no_credentials),
+            (Kind::Malformed, None) => Some(&self.several_headers),
+            (Kind::Malformed, _) => Some(&self.malformed),
+            (Kind::InvalidToken, _) => Some(&self.invalid_token),
+            (Kind::InsufficientScope, _) => Some(&self.insufficient_scope),
+            (Kind::Misconfigured, _) => Some(&self.misconfigured),
+            (
+                Kind::Denied { .. } | Kind::InvalidProof | Kind::NonceRequired | Kind::Unavailable { .. },
+                _,
+            ) => None,
         }
+    }
+
+    /// Returns the response of an API whose keys or stores are unavailable.
+    pub(super) fn unavailable(&self, retry_after: Duration) -> ResponseTemplate {
+        self.unavailable.with_retry_after(retry_after)
+    }
+
+    /// Returns the response to a request in the scheme `DPoP`, if the API accepts proofs.
+    pub(super) fn with_proof(&self, kind: Kind) -> Option<&ResponseTemplate> {
+        self.with_proof.iter().find(|(one, _)| *one == kind).map(|(_, template)| template)
     }
 }
 
@@ -176,20 +273,19 @@ mod tests {
 
     #[test]
     fn unavailable_shares_document_but_not_time() {
-        let challenge =
-            Challenge { realm: DEFAULT_REALM.to_owned(), resource_metadata: None, scope: String::new() };
+        let challenge = Challenge::new(DEFAULT_REALM);
         let templates = ResponseTemplates::new(&challenge);
         let [one, other] = [7, 30].map(|seconds| {
             let retry_after = Duration::from_secs(seconds);
             let kind = Kind::Unavailable { retry_after };
-            let response = templates.get(kind).unwrap().with_retry_after(retry_after).into_response();
-            let alone = ResponseTemplate::new(kind, &challenge).into_response();
+            let response = templates.unavailable(retry_after).into_response();
+            let alone = ResponseTemplate::new(kind, None, &challenge).into_response();
             assert_eq!(response.headers(), alone.headers());
             assert_eq!(response.body(), alone.body());
             assert_eq!(response.headers()[RETRY_AFTER], seconds.to_string());
             response.into_body()
         });
         assert_eq!(one.as_ptr(), other.as_ptr());
-        assert!(templates.get(Kind::Denied { reason: "not_owner" }).is_none());
+        assert!(templates.get(Kind::Denied { reason: "not_owner" }, None).is_none());
     }
 }

@@ -47,7 +47,7 @@ const MAX_ACTIVE_BYTES: usize = MAX_ACTIVE * 4 * 1024;
 
 /// Creates the claims of an active token, or rejects it. It is called once for each call.
 pub(crate) type Judge =
-    Box<dyn FnOnce(&TokenDigest, &JsonObject<'_>, NumericDate) -> Result<Claims, NotAccepted> + Send>;
+    Box<dyn FnOnce(&str, &TokenDigest, &JsonObject<'_>, NumericDate) -> Result<Claims, NotAccepted> + Send>;
 
 /// The checked settings of an issuer.
 pub(super) struct Settings {

@@ -6,7 +6,6 @@ use scopegate_proto::excerpt::Excerpt;
 use scopegate_proto::json::{JsonObject, string};
 
 use crate::checks::audience::{AudiencePolicy, IssuedFor};
-use crate::checks::confirmation;
 use crate::checks::identity::optional_name;
 use crate::checks::kind::TokenKind;
 use crate::checks::lifetime::Lifetime;
@@ -25,6 +24,8 @@ pub(crate) struct Rules<'a> {
 pub(crate) struct Judged<'a> {
     pub(crate) issued_for: IssuedFor<'a>,
     pub(crate) lifetime: Lifetime,
+    /// Each request needs a proof of the key.
+    pub(crate) is_bound: bool,
 }
 
 /// The reason why an active token is not accepted.
@@ -57,9 +58,9 @@ impl Rules<'_> {
         let scheme = check_type(members)?;
         check_use(members)?;
         self.kind.check_marks(members, None)?;
-        check_confirmation(members, scheme)?;
+        let is_bound = is_bound(members, scheme)?;
         let issued_for = self.audience.check(members)?;
-        Ok(Judged { issued_for, lifetime })
+        Ok(Judged { issued_for, lifetime, is_bound })
     }
 
     /// Checks the members of an active JWT that was verified. Its own claims satisfy the rules, so
@@ -138,17 +139,19 @@ fn check_use(members: &JsonObject<'_>) -> Result<(), Error> {
     }
 }
 
-/// Checks the confirmation as for a JWT. A token of type `DPoP` has one (RFC 9449 §6.2).
-fn check_confirmation(members: &JsonObject<'_>, scheme: Scheme) -> Result<(), Error> {
-    if let Some(value) = members.get("cnf")
-        && JsonObject::from_text(value.get()).is_err()
-    {
-        return Err(malformed("cnf", "an object", Excerpt::type_of_json(value)));
-    }
-    confirmation::check_not_bound(members)?;
-    match scheme {
-        Scheme::Bearer => Ok(()),
-        Scheme::Dpop => Err(Error::SenderConstrained { binding: "token_type" }),
+/// Returns whether the token is bound to a key of DPoP (RFC 9449 §6.2). Claims are read with this
+/// binding. A token of type `DPoP` without one is rejected.
+fn is_bound(members: &JsonObject<'_>, scheme: Scheme) -> Result<bool, Error> {
+    let confirmation = match members.get("cnf") {
+        Some(value) => match JsonObject::from_text(value.get()) {
+            Ok(confirmation) => Some(confirmation),
+            Err(_) => return Err(malformed("cnf", "an object", Excerpt::type_of_json(value))),
+        },
+        None => None,
+    };
+    match (scheme, confirmation.is_some_and(|confirmation| confirmation.contains("jkt"))) {
+        (Scheme::Dpop, false) => Err(Error::SenderConstrained { binding: "token_type" }),
+        (Scheme::Bearer | Scheme::Dpop, is_bound) => Ok(is_bound),
     }
 }
 

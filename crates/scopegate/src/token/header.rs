@@ -22,6 +22,12 @@ impl<'a> Header<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Error> {
         let object = JsonObject::from_slice(bytes)
             .map_err(|found| Error::InvalidJson { part: Part::Header, found })?;
+        Self::read(&object)
+    }
+
+    /// Reads the header from its members.
+    #[inline]
+    pub(crate) fn read(object: &JsonObject<'a>) -> Result<Self, Error> {
         if object.contains("enc") {
             return Err(Error::Encrypted);
         }
@@ -32,12 +38,12 @@ impl<'a> Header<'a> {
         if let Some(encoded) = object.get("b64").filter(|encoded| encoded.get() != "true") {
             return Err(malformed("b64", "true, or none", Some(encoded)));
         }
-        let name = optional_string(&object, "alg")?.ok_or_else(|| malformed("alg", "a string", None))?;
+        let name = optional_string(object, "alg")?.ok_or_else(|| malformed("alg", "a string", None))?;
         let algorithm = Algorithm::from_name(&name).ok_or_else(|| Error::UnacceptableAlgorithm {
             expected: Algorithm::ALL.to_vec(),
             found: Excerpt::new(&name),
         })?;
-        Ok(Self { algorithm, key_id: key_id(&object)?, typ: optional_string(&object, "typ")? })
+        Ok(Self { algorithm, key_id: key_id(object)?, typ: optional_string(object, "typ")? })
     }
 }
 

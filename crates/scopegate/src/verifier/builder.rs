@@ -13,6 +13,8 @@ use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::decision::Decision;
 use crate::denied::Denied;
+#[cfg(feature = "http")]
+use crate::dpop::Dpop;
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
@@ -25,6 +27,8 @@ use crate::keys::fetch::transport::TransportConfig;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 use crate::revocation::Revocations;
 use crate::scope::hierarchy::ScopeHierarchy;
+#[cfg(feature = "http")]
+use crate::verifier::BoundTokens;
 use crate::verifier::Verifier;
 use crate::verifier::hooks::Hooks;
 use crate::verifier::member::MemberFactory;
@@ -49,6 +53,8 @@ pub struct VerifierBuilder {
     /// `None` stands for [`BYTES_PER_ENTRY`] for each entry.
     cache_bytes: Option<usize>,
     hooks: Hooks,
+    #[cfg(feature = "http")]
+    dpop: Option<Dpop>,
     #[cfg(feature = "fetch")]
     pub(super) resolvers: Vec<Issuers>,
 }
@@ -88,6 +94,8 @@ impl VerifierBuilder {
             cache_entries: 4_096,
             cache_bytes: None,
             hooks: Hooks::default(),
+            #[cfg(feature = "http")]
+            dpop: None,
             #[cfg(feature = "fetch")]
             resolvers: Vec::new(),
         }
@@ -367,6 +375,20 @@ impl VerifierBuilder {
         self
     }
 
+    /// Accepts or requires tokens that are bound to a key of their client (DPoP, RFC 9449).
+    /// Default: such tokens are rejected. A second call replaces the first.
+    ///
+    /// Cached tokens are divided: bound tokens and bearer tokens have a cache of
+    /// [`cache_capacity`](Self::cache_capacity) each.
+    ///
+    /// Starting the verifier fails with [`ConfigError::MissingOrigin`] without an
+    /// [origin](Dpop::origin), and with another [`ConfigError`] if a setting of [`Dpop`] is invalid.
+    #[cfg(feature = "http")]
+    pub fn dpop(mut self, dpop: Dpop) -> Self {
+        self.dpop = Some(dpop);
+        self
+    }
+
     /// Adds an observer that gets the decision about each request. Use it for audit logs and your
     /// own metrics. May be called several times.
     ///
@@ -412,11 +434,28 @@ impl VerifierBuilder {
         self.check_settings()?;
         let hierarchy = ScopeHierarchy::new(&self.implied_scopes)?;
         let bytes = self.cache_bytes.unwrap_or(self.cache_entries.saturating_mul(BYTES_PER_ENTRY));
-        let cache = Cache::new(self.cache_entries, bytes);
+        #[cfg(feature = "http")]
+        let policy = self.dpop.map(Dpop::into_policy).transpose()?;
+        #[cfg(feature = "http")]
+        let requires_proof = policy.as_ref().is_some_and(|policy| policy.settings.is_required());
+        #[cfg(not(feature = "http"))]
+        let requires_proof = false;
+        #[cfg(feature = "http")]
+        let bound = policy.map(|policy| BoundTokens { policy, cache: Cache::new(self.cache_entries, bytes) });
+        // A verifier that requires proofs finds no bearer token in its cache.
+        let cache = Cache::new(if requires_proof { 0 } else { self.cache_entries }, bytes);
         let trust = Trust::new(factory, self.issuers)?;
         #[cfg(feature = "fetch")]
         let trust = trust.with_resolvers(self.resolvers, &self.clock)?;
-        Ok(Verifier::new(trust, self.clock, cache, hierarchy, self.hooks))
+        Ok(Verifier::new(
+            trust,
+            self.clock,
+            cache,
+            hierarchy,
+            self.hooks,
+            #[cfg(feature = "http")]
+            bound,
+        ))
     }
 
     fn check_settings(&self) -> Result<(), ConfigError> {

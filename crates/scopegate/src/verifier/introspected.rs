@@ -8,6 +8,7 @@ use scopegate_proto::jws::Part;
 use scopegate_proto::token_digest::TokenDigest;
 
 use crate::checks::audience::IssuedFor;
+use crate::checks::confirmation::{Presented, Scheme};
 use crate::claims::{Claims, Lookups, Named};
 use crate::error::Error;
 use crate::introspection::introspector::{Introspected, Judge, Origin};
@@ -100,10 +101,10 @@ impl Verifier {
         let judge = || -> Judge {
             let (verifier, issuer) = (self.clone(), Arc::clone(&issuer));
             match origin {
-                Origin::Unverified => {
-                    Box::new(move |digest, members, now| verifier.judge(&issuer, digest, members, now))
-                }
-                Origin::Verified => Box::new(move |digest, members, now| {
+                Origin::Unverified => Box::new(move |token, digest, members, now| {
+                    verifier.judge(&issuer, token, digest, members, now)
+                }),
+                Origin::Verified => Box::new(move |_, digest, members, now| {
                     verifier.judge_verified(&issuer, digest, members, now)
                 }),
             }
@@ -122,14 +123,25 @@ impl Verifier {
     fn judge(
         &self,
         issuer: &TrustedIssuer,
+        token: &str,
         digest: &TokenDigest,
         members: &JsonObject<'_>,
         now: NumericDate,
     ) -> Result<Claims, Unaccepted> {
         let judged = rules(issuer).check(members, now)?;
+        // The result counts for each request, and the decision requires a proof from each.
+        let scheme = if judged.is_bound { Scheme::Dpop } else { Scheme::Bearer };
+        let token = Presented { token: token.as_bytes(), scheme };
         // Claims hold the digest, so the token is not kept in memory.
-        let digest = digest.as_bytes();
-        Ok(self.read_claims(digest, members, issuer, &judged.issued_for, judged.lifetime, None)?)
+        Ok(self.read_claims(
+            token,
+            digest.as_bytes(),
+            members,
+            issuer,
+            &judged.issued_for,
+            judged.lifetime,
+            None,
+        )?)
     }
 
     /// Creates the record that a verified JWT is active. It has no claims, because the claims of

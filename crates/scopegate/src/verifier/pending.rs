@@ -8,7 +8,10 @@ use tokio::time::Instant;
 #[cfg(feature = "fetch")]
 use tokio::time::timeout_at;
 
+use crate::checks::confirmation::{Presented, Scheme};
 use crate::claims::Claims;
+#[cfg(feature = "http")]
+use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::keys::fetched::OverdueKeys;
 use crate::verifier::Verifier;
@@ -33,7 +36,15 @@ pub enum Verification {
 /// A [`Verification`] that also has the claims of a token that a check of the application denies.
 pub(crate) enum Attempt {
     Done(Result<Claims, Rejected>),
-    Pending(PendingVerification),
+    /// Boxed, because it is large and rare.
+    Pending(Box<PendingVerification>),
+}
+
+/// An [`Attempt`] with a token that is bound to a key.
+#[cfg(feature = "http")]
+pub(crate) enum BoundAttempt {
+    Done(Result<(Claims, CheckedProof), Rejected>),
+    Pending(Box<PendingVerification>),
 }
 
 /// A verification that needs a key, an issuer or a status list which may arrive. It owns the token,
@@ -42,6 +53,7 @@ pub(crate) enum Attempt {
 pub struct PendingVerification {
     verifier: Verifier,
     token: Box<[u8]>,
+    scheme: Scheme,
     state: State,
 }
 
@@ -62,25 +74,38 @@ struct Unverified {
 }
 
 impl PendingVerification {
-    pub(crate) fn new(verifier: &Verifier, token: &[u8], parts: CompactJws, waits_for: WaitsFor) -> Self {
-        let state = State::Unverified(Unverified { waits_for, parts });
-        Self { verifier: verifier.clone(), token: token.into(), state }
+    pub(crate) fn new(
+        verifier: &Verifier,
+        token: Presented<'_>,
+        parts: CompactJws,
+        waits_for: WaitsFor,
+    ) -> Self {
+        Self::in_state(verifier, token, State::Unverified(Unverified { waits_for, parts }))
     }
 
     /// Waits for the status list of a valid token.
     #[cfg(feature = "fetch")]
-    pub(crate) fn for_status(verifier: &Verifier, token: &[u8], claims: Claims) -> Self {
-        Self { verifier: verifier.clone(), token: token.into(), state: State::Verified(claims) }
+    pub(crate) fn for_status(verifier: &Verifier, token: Presented<'_>, claims: Claims) -> Self {
+        Self::in_state(verifier, token, State::Verified(claims))
+    }
+
+    fn in_state(verifier: &Verifier, token: Presented<'_>, state: State) -> Self {
+        let Presented { token, scheme } = token;
+        Self { verifier: verifier.clone(), token: token.into(), scheme, state }
+    }
+
+    fn presented(&self) -> Presented<'_> {
+        Presented { token: &self.token, scheme: self.scheme }
     }
 
     /// Waits for the outcome of an introspection.
     #[cfg(feature = "fetch")]
     pub(crate) fn for_introspection(
         verifier: &Verifier,
-        token: &[u8],
+        token: Presented<'_>,
         introspecting: Box<Introspecting>,
     ) -> Self {
-        Self { verifier: verifier.clone(), token: token.into(), state: State::Introspecting(introspecting) }
+        Self::in_state(verifier, token, State::Introspecting(introspecting))
     }
 
     /// Waits for the key and the status list, at most 2 s, and then verifies the token. Waits for
@@ -99,17 +124,7 @@ impl PendingVerification {
 
     pub(crate) async fn decide(self) -> Result<Claims, Rejected> {
         let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
-        // By reference, so that the future holds the state once.
-        let result = match &self.state {
-            State::Unverified(unverified) => {
-                let verified = unverified.verify_when_settled(&self.verifier, &self.token, deadline).await;
-                self.introspected(verified).await
-            }
-            #[cfg(feature = "fetch")]
-            State::Verified(claims) => Ok(claims.clone()),
-            #[cfg(feature = "fetch")]
-            State::Introspecting(introspecting) => introspecting.settled().await,
-        };
+        let result = self.settled(deadline).await;
         #[cfg(feature = "fetch")]
         let result = match result {
             Ok(claims) => self.with_settled_status(claims, deadline).await,
@@ -118,26 +133,58 @@ impl PendingVerification {
         self.verifier.decide(result)
     }
 
-    /// Waits for the status list of a valid token. The token may expire meanwhile, its key may be
-    /// withdrawn, and its issuer may be distrusted. So it is verified once more.
-    #[cfg(feature = "fetch")]
-    async fn with_settled_status(&self, claims: Claims, deadline: Instant) -> Result<Claims, Error> {
-        let waits = self.verifier.waits_for_status(&claims);
-        if waits && let Some(status) = claims.status() {
-            // Rare, so that other requests do not hold the memory of this wait.
-            Box::pin(status.settled(deadline)).await;
-        }
-        match self.state {
-            // It was verified a moment ago.
-            State::Unverified(_) | State::Introspecting(_) if !waits => self.verifier.check_status(claims),
-            State::Unverified(_) | State::Introspecting(_) | State::Verified(_) => self.verify_again().await,
-        }
+    /// Like [`decide`](Self::decide), with the proof of a bound token.
+    #[cfg(feature = "http")]
+    pub(crate) async fn decide_bound(
+        self,
+        proof: &PresentedProof,
+    ) -> Result<(Claims, CheckedProof), Rejected> {
+        let deadline = Instant::now() + KEY_WAIT_TIMEOUT;
+        let result = self.settled(deadline).await;
+        #[cfg(feature = "fetch")]
+        let result = match (result, &self.state) {
+            // As without waiting: the proof is checked before the status list is fetched.
+            (Ok(claims), State::Unverified(_) | State::Introspecting(_))
+                if self.verifier.waits_for_status(&claims) =>
+            {
+                match self.verifier.check_proof(&claims, proof) {
+                    Ok(_) => self.with_settled_status(claims, deadline).await,
+                    Err(error) => Err(error),
+                }
+            }
+            (Ok(claims), _) => self.with_settled_status(claims, deadline).await,
+            (Err(error), _) => Err(error),
+        };
+        // Again after the wait, because the proof may have expired meanwhile.
+        self.verifier.decide_bound(result, proof)
+    }
+
+    /// Waits for the key of the token, if it is not verified yet, and for its introspection.
+    async fn settled(&self, deadline: Instant) -> Result<Claims, Error> {
+        // By reference, so that the future holds the state once.
+        let verified = match &self.state {
+            State::Unverified(Unverified { waits_for: WaitsFor::Key(unknown), parts }) => {
+                self.verify_with_key(parts, unknown, deadline).await
+            }
+            // Rare, so that other requests do not hold the memory of these waits.
+            #[cfg(feature = "fetch")]
+            State::Unverified(Unverified { waits_for: WaitsFor::Issuer(unresolved), parts }) => {
+                Box::pin(self.verify_when_resolved(parts, unresolved, deadline)).await
+            }
+            #[cfg(feature = "fetch")]
+            State::Verified(claims) => return Ok(claims.clone()),
+            #[cfg(feature = "fetch")]
+            State::Introspecting(introspecting) => return introspecting.settled().await,
+        };
+        #[cfg(feature = "fetch")]
+        let verified = self.introspected(verified).await;
+        verified
     }
 
     /// Verifies the token once more. Its issuer may have to be asked again.
     #[cfg(feature = "fetch")]
-    async fn verify_again(&self) -> Result<Claims, Error> {
-        match self.verifier.verify_inner(&self.token, OverdueKeys::Use) {
+    async fn verify_once_more(&self) -> Result<Claims, Error> {
+        match self.verifier.verify_inner(self.presented(), OverdueKeys::Use) {
             Err(NotAccepted::Introspecting(introspecting)) => {
                 // Rare, so that other requests do not hold the memory of this wait.
                 let claims = Box::pin(async move { introspecting.settled().await }).await?;
@@ -157,26 +204,20 @@ impl PendingVerification {
         }
     }
 
-    #[cfg(not(feature = "fetch"))]
-    #[allow(clippy::unused_self, clippy::unused_async, reason = "it is the same call with the feature")]
-    async fn introspected(&self, verified: Result<Claims, Error>) -> Result<Claims, Error> {
-        verified
-    }
-}
-
-impl Unverified {
-    async fn verify_when_settled(
-        &self,
-        verifier: &Verifier,
-        token: &[u8],
-        deadline: Instant,
-    ) -> Result<Claims, Error> {
-        match &self.waits_for {
-            WaitsFor::Key(unknown) => self.verify_with_key(verifier, token, unknown, deadline).await,
-            #[cfg(feature = "fetch")]
-            WaitsFor::Issuer(unresolved) => {
-                // Rare, so that other requests do not hold the memory of these waits.
-                Box::pin(self.verify_when_resolved(verifier, token, unresolved, deadline)).await
+    /// Waits for the status list of a valid token. The token may expire meanwhile, its key may be
+    /// withdrawn, and its issuer may be distrusted. So it is verified once more.
+    #[cfg(feature = "fetch")]
+    async fn with_settled_status(&self, claims: Claims, deadline: Instant) -> Result<Claims, Error> {
+        let waits = self.verifier.waits_for_status(&claims);
+        if waits && let Some(status) = claims.status() {
+            // Rare, so that other requests do not hold the memory of this wait.
+            Box::pin(status.settled(deadline)).await;
+        }
+        match self.state {
+            // It was verified a moment ago.
+            State::Unverified(_) | State::Introspecting(_) if !waits => self.verifier.check_status(claims),
+            State::Unverified(_) | State::Introspecting(_) | State::Verified(_) => {
+                self.verify_once_more().await
             }
         }
     }
@@ -184,8 +225,7 @@ impl Unverified {
     #[cfg(feature = "fetch")]
     async fn verify_when_resolved(
         &self,
-        verifier: &Verifier,
-        token: &[u8],
+        parts: &CompactJws,
         unresolved: &UnresolvedIssuer,
         deadline: Instant,
     ) -> Result<Claims, Error> {
@@ -193,16 +233,16 @@ impl Unverified {
         // The first resolver may have rejected the name, so the next one is asked.
         let mut asked = 1;
         loop {
-            match verifier.verify_parts(token, &self.parts, OverdueKeys::Wait) {
+            match self.verifier.verify_parts(self.presented(), parts, OverdueKeys::Wait) {
                 Ok(claims) => return Ok(claims),
                 Err(Undecided::Rejected(error)) => return Err(error),
                 // The first fetch of its keys.
                 Err(Undecided::Waits(WaitsFor::Key(unknown))) => {
-                    return self.verify_with_key(verifier, token, &unknown, deadline).await;
+                    return self.verify_with_key(parts, &unknown, deadline).await;
                 }
                 // It was distrusted meanwhile.
                 Err(Undecided::Waits(WaitsFor::Issuer(next)))
-                    if asked >= verifier.trusted().asked_at_most() =>
+                    if asked >= self.verifier.trusted().asked_at_most() =>
                 {
                     return Err(next.error());
                 }
@@ -214,26 +254,28 @@ impl Unverified {
 
     async fn verify_with_key(
         &self,
-        verifier: &Verifier,
-        token: &[u8],
+        parts: &CompactJws,
         unknown: &UnknownKey,
         deadline: Instant,
     ) -> Result<Claims, Error> {
-        unknown.settled(deadline, || verifier.now()).await?;
-        self.verify_again(verifier, token)
+        unknown.settled(deadline, || self.verifier.now()).await?;
+        self.verify_again(parts)
     }
 
     /// Verifies the token when its key has arrived, or when its issuer's trust or rules have
     /// changed.
-    fn verify_again(&self, verifier: &Verifier, token: &[u8]) -> Result<Claims, Error> {
+    fn verify_again(&self, parts: &CompactJws) -> Result<Claims, Error> {
+        let verifier = &self.verifier;
         // Another request may have waited with the same token.
-        if let Some(claims) = verifier.cached(token, verifier.now(), OverdueKeys::Use) {
+        if let Some(claims) = verifier.cached(self.presented(), verifier.now(), OverdueKeys::Use) {
             return Ok(claims);
         }
-        verifier.verify_parts(token, &self.parts, OverdueKeys::Use).map_err(|undecided| match undecided {
-            Undecided::Rejected(error) => error,
-            Undecided::Waits(waits) => waits.error(),
-        })
+        verifier.verify_parts(self.presented(), parts, OverdueKeys::Use).map_err(
+            |undecided| match undecided {
+                Undecided::Rejected(error) => error,
+                Undecided::Waits(waits) => waits.error(),
+            },
+        )
     }
 }
 

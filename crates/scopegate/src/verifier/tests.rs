@@ -1,5 +1,7 @@
 //! Tests of the cost of hostile tokens in signature checks. `tests/limits/main.rs` measures memory.
 
+#[cfg(all(feature = "http", feature = "fetch"))]
+mod bound;
 mod crowded;
 mod kept;
 

@@ -11,6 +11,8 @@
 )]
 
 mod checks;
+#[cfg(feature = "http")]
+mod dpop;
 mod keys;
 mod revocation;
 mod security_events;

@@ -1,6 +1,6 @@
 mod bounds;
 mod claim;
-mod fixture;
+pub(crate) mod fixture;
 mod list_token;
 mod local_issuer;
 mod refresh;

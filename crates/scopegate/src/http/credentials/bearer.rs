@@ -1,4 +1,4 @@
-//! The `Bearer` scheme, with one token (RFC 6750 §2.1).
+//! The schemes `Bearer` and `DPoP`, with one token (RFC 6750 §2.1, RFC 9449 §7.1).
 
 use std::fmt;
 
@@ -7,30 +7,31 @@ use http::HeaderValue;
 use crate::http::credentials::{Credentials, MalformedCredentials};
 use crate::token::token68::is_token68;
 
-/// The bytes that follow `Bearer` and its spaces.
+/// The bytes that follow `Bearer` or `DPoP` and its spaces.
 ///
 /// They may hold more than one token, or none. An [`Authorizer`](crate::http::Authorizer) checks
 /// this only if it rejects them, because an accepted token is one token. `Debug` does not show the
 /// bytes.
 #[derive(Clone, Copy)]
-pub struct BearerToken<'a> {
+pub struct PresentedToken<'a> {
     token: &'a [u8],
 }
 
-impl<'a> BearerToken<'a> {
+impl<'a> PresentedToken<'a> {
     /// Returns the bytes.
     pub fn as_bytes(self) -> &'a [u8] {
         self.token
     }
 }
 
-impl fmt::Debug for BearerToken<'_> {
+impl fmt::Debug for PresentedToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BearerToken").finish_non_exhaustive()
+        f.debug_struct("PresentedToken").finish_non_exhaustive()
     }
 }
 
 const SCHEME: &[u8] = b"bearer";
+const DPOP: &[u8] = b"dpop";
 
 /// Reads the only `Authorization` header of a request.
 pub(crate) fn parse(authorization: &HeaderValue) -> Credentials<'_> {
@@ -45,7 +46,7 @@ pub(crate) fn parse(authorization: &HeaderValue) -> Credentials<'_> {
         [b' ', ..] => {
             let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
             let token = rest.get(spaces..).unwrap_or_default();
-            Credentials::Bearer(BearerToken { token })
+            Credentials::Bearer(PresentedToken { token })
         }
         // Another scheme whose name begins with `Bearer`.
         [first, ..] if is_token_char(*first) => Credentials::Unsupported,
@@ -55,9 +56,24 @@ pub(crate) fn parse(authorization: &HeaderValue) -> Credentials<'_> {
 
 fn other_scheme(authorization: &HeaderValue) -> Credentials<'_> {
     if authorization.as_bytes().trim_ascii().is_empty() {
-        Credentials::None
-    } else {
-        Credentials::Unsupported
+        return Credentials::None;
+    }
+    match authorization.as_bytes().split_at_checked(DPOP.len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(DPOP) => dpop(rest),
+        _ => Credentials::Unsupported,
+    }
+}
+
+/// Reads the bytes after `DPoP`. Without a space and a token, the token is empty, and thus invalid.
+#[cold]
+fn dpop(rest: &[u8]) -> Credentials<'_> {
+    match rest {
+        [b' ', ..] => {
+            let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+            Credentials::Dpop(PresentedToken { token: rest.get(spaces..).unwrap_or_default() })
+        }
+        [first, ..] if is_token_char(*first) => Credentials::Unsupported,
+        _ => Credentials::Dpop(PresentedToken { token: b"" }),
     }
 }
 
@@ -91,6 +107,8 @@ mod tests {
             Credentials::Unsupported => "unsupported".to_owned(),
             Credentials::Bearer(token) if !is_one_token(token.as_bytes()) => "NotOneToken".to_owned(),
             Credentials::Bearer(token) => format!("token {}", token.as_bytes().escape_ascii()),
+            Credentials::Dpop(token) if !is_one_token(token.as_bytes()) => "dpop NotOneToken".to_owned(),
+            Credentials::Dpop(token) => format!("dpop {}", token.as_bytes().escape_ascii()),
             Credentials::Malformed(how) => format!("{how:?}"),
         }
     }
@@ -111,7 +129,7 @@ mod tests {
         for value in ["", " ", "\t", "        "] {
             assert_eq!(read(&[value.as_bytes()]), "none", "{value}");
         }
-        for value in ["Basic dTpw", "Bear", "BearerX a", "Bearer-2 a", "DPoP a", "a.b.c", "Token a.b.c"] {
+        for value in ["Basic dTpw", "Bear", "BearerX a", "Bearer-2 a", "DPoPX a", "a.b.c", "Token a.b.c"] {
             assert_eq!(read(&[value.as_bytes()]), "unsupported", "{value}");
         }
     }
@@ -140,6 +158,21 @@ mod tests {
         for value in values {
             assert_eq!(read(&[value]), "NotOneToken", "{}", value.escape_ascii());
         }
+    }
+
+    #[test]
+    fn token_after_dpop_in_any_case_is_read() {
+        // DP02
+        for value in ["DPoP a.b-c", "dpop a.b-c", "DPOP  a.b-c"] {
+            assert_eq!(read(&[value.as_bytes()]), "dpop a.b-c", "{value}");
+        }
+        for value in ["DPoP", "DPoP ", "DPoP a b", "DPoP a,b", "DPoP,a", "DPoP\ta", "DPoP ="] {
+            assert_eq!(read(&[value.as_bytes()]), "dpop NotOneToken", "{value}");
+        }
+        for value in ["DPoP-2 a", "DPo a"] {
+            assert_eq!(read(&[value.as_bytes()]), "unsupported", "{value}");
+        }
+        assert_eq!(read(&[b"Bearer a", b"DPoP a"]), "SeveralHeaders");
     }
 
     #[test]

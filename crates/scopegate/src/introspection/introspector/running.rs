@@ -50,7 +50,7 @@ impl Running {
         match received.read()? {
             Statement::Inactive => Ok(Outcome::Rejected(Rejection::Inactive)),
             Statement::Active(members) => {
-                match judge(&self.digest, &members, introspector.caller.clock.now().into()) {
+                match judge(token, &self.digest, &members, introspector.caller.clock.now().into()) {
                     Ok(claims) => Ok(Outcome::Active(claims)),
                     Err(NotAccepted::Rejected(error)) => {
                         Ok(Outcome::Rejected(Rejection::ByRule(Box::new(error))))

@@ -32,7 +32,7 @@ fn members(changed: &Value) -> String {
     members.to_string()
 }
 
-fn check_text(issuer: &Issuer, text: &str) -> Result<(Option<String>, i64), NotAccepted> {
+fn judged<T>(issuer: &Issuer, text: &str, read: impl FnOnce(Judged<'_>) -> T) -> Result<T, NotAccepted> {
     let policy = &issuer.policy;
     let rules = Rules {
         issuer: &issuer.identifier,
@@ -41,9 +41,14 @@ fn check_text(issuer: &Issuer, text: &str) -> Result<(Option<String>, i64), NotA
         leeway: Duration::from_secs(60),
     };
     let now = NumericDate::from(UNIX_EPOCH + Duration::from_secs(NOW));
-    let judged = rules.check(&JsonObject::from_text(text).unwrap(), now)?;
-    let client = judged.issued_for.client.map(std::borrow::Cow::into_owned);
-    Ok((client, judged.lifetime.expires_at.as_secs()))
+    rules.check(&JsonObject::from_text(text).unwrap(), now).map(read)
+}
+
+fn check_text(issuer: &Issuer, text: &str) -> Result<(Option<String>, i64), NotAccepted> {
+    judged(issuer, text, |judged| {
+        let client = judged.issued_for.client.map(std::borrow::Cow::into_owned);
+        (client, judged.lifetime.expires_at.as_secs())
+    })
 }
 
 #[track_caller]
@@ -135,17 +140,20 @@ fn token_type_is_bearer_or_absent() {
 }
 
 #[test]
-fn bound_token_is_rejected_while_unenforced() {
+fn binding_follows_from_confirmation_and_type() {
+    // IN10
     let issuer = issuer();
-    accepted(&issuer, &json!({ "cnf": {} }));
     for (changed, expected) in [
-        (json!({ "cnf": { "x5t#S256": "t" } }), "x5t#S256"),
-        (json!({ "cnf": { "jkt": "t" }, "token_type": "DPoP" }), "jkt"),
-        (json!({ "token_type": "DPoP" }), "token_type"),
+        (json!({}), false),
+        (json!({ "cnf": {} }), false),
+        (json!({ "cnf": { "jkt": "t" } }), true),
+        (json!({ "cnf": { "jkt": "t" }, "token_type": "DPoP" }), true),
     ] {
-        let error = rejected(&issuer, &changed);
-        assert!(matches!(error, Error::SenderConstrained { binding, .. } if binding == expected), "{error}");
+        let is_bound = judged(&issuer, &members(&changed), |judged| judged.is_bound);
+        assert_eq!(is_bound.unwrap(), expected, "{changed}");
     }
+    let error = rejected(&issuer, &json!({ "token_type": "DPoP" }));
+    assert!(matches!(error, Error::SenderConstrained { binding: "token_type", .. }), "{error}");
 }
 
 #[test]

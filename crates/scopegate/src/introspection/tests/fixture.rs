@@ -199,7 +199,12 @@ pub(super) fn shown(outcome: &Outcome) -> String {
     }
 }
 
-fn judge(digest: &TokenDigest, members: &JsonObject<'_>, now: NumericDate) -> Result<Claims, NotAccepted> {
+fn judge(
+    _: &str,
+    digest: &TokenDigest,
+    members: &JsonObject<'_>,
+    now: NumericDate,
+) -> Result<Claims, NotAccepted> {
     let policy = Issuer::from_jwks(ISSUER, &jwks([KEY.jwk()])).unwrap().audience(AUDIENCE).policy;
     let leeway = 60 * SECOND;
     let rules = Rules { issuer: ISSUER, kind: &policy.kind, audience: &policy.audience, leeway };

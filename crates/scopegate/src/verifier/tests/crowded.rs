@@ -33,8 +33,11 @@ impl Maker {
         let payload = JsonObject::from_text(&self.payload).unwrap();
         let named = issuer.policy.audience.check(&payload).unwrap();
         let lifetime = Lifetime::read(&payload).unwrap();
-        let claims =
-            self.verifier.read_claims(token.as_bytes(), &payload, issuer, &named, lifetime, None).unwrap();
+        let presented = Presented { token: token.as_bytes(), scheme: Scheme::Bearer };
+        let claims = self
+            .verifier
+            .read_claims(presented, token.as_bytes(), &payload, issuer, &named, lifetime, None)
+            .unwrap();
         let key_ref = issuer.keys.read_last(None, |keys| {
             let key = keys.find(&KeyId::Absent, Algorithm::ES256).ok().unwrap();
             KeyRef::new(key, &KeyId::Absent, keys, &issuer.keys)

@@ -43,7 +43,15 @@ impl Fixture {
         let cache = Cache::new(entries, entries * 4_096);
         let hierarchy = ScopeHierarchy::default();
         let trust = Trust::of(vec![Arc::new(issuer)]);
-        let verifier = Verifier::new(trust, Arc::new(clock), cache, hierarchy, Hooks::default());
+        let verifier = Verifier::new(
+            trust,
+            Arc::new(clock),
+            cache,
+            hierarchy,
+            Hooks::default(),
+            #[cfg(feature = "http")]
+            None,
+        );
         let fixture = Self { verifier, source, now };
         fixture.publish_set(&keys);
         fixture
