@@ -707,6 +707,7 @@ impl Verifier {
     }
 
     /// Reads the remaining claims of a token that is for this API. The claims hold `kept` as the token.
+    #[allow(clippy::too_many_arguments, reason = "they are the results of the checks before it")]
     fn read_claims(
         &self,
         token: Presented<'_>,

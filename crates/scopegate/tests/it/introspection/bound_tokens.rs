@@ -37,7 +37,8 @@ fn proof(token: &str) -> String {
     Proof::new(&CLIENT_KEY, "GET", URL, token).claim("iat", now).sign_with(&CLIENT_KEY)
 }
 
-/// Activates a token that is bound to the client's key, and one that is not.
+/// Activates a token that is bound to the client's key, an unbound token, and a token that is bound
+/// to a certificate.
 async fn endpoint() -> Endpoint {
     let endpoint = Endpoint::start().await;
     let confirmation = json!({ "jkt": thumbprint(&CLIENT_KEY) });
