@@ -82,7 +82,8 @@
 //! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
 //! | a valid token that a rule of the application denies | 403, a challenge with `realm` only, `reason` = the reason code |
 //! | a valid token whose claims do not fit `Claims<T>` | 403, the same with `reason` = `unexpected_claims` |
-//! | any token, while its issuer's keys are unavailable | 503, `Retry-After`, no challenge |
+//! | any token, while its issuer's keys or introspection are unavailable | 503, `Retry-After`, no challenge |
+//! | an opaque token, while the credentials of the API are rejected | 500, no challenge |
 //!
 //! The body is a small problem document (RFC 9457). The response is `Cache-Control: no-store`. The
 //! texts are fixed, so responses don't reveal why a token was rejected. The response's extensions
@@ -165,6 +166,7 @@
 //! | --- | --- |
 //! | 401, and 400 | `grpc-status` 16, `UNAUTHENTICATED`, with `www-authenticate` |
 //! | 403 | 7, `PERMISSION_DENIED`, with `www-authenticate` |
+//! | 500 | 13, `INTERNAL` |
 //! | 503 | 14, `UNAVAILABLE`, with `retry-after` |
 //!
 //! A call is a `POST` over HTTP/2 with `content-type: application/grpc` (or
@@ -292,12 +294,13 @@ pub use resource::metadata::ResourceMetadata;
 pub use resource::tenant::TenantResource;
 pub use scopegate::http::{MalformedCredentials, MetadataUrl, RejectionReason, request_host};
 pub use scopegate::{
-    AcceptedIssuers, Algorithm, ClaimPath, Clock, ConfigError, Decision, Denied, Error, ErrorKind, FeedClaim,
-    FetchAuthorization, Identity, InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers,
-    NumericDate, Principal, ProofError, Received, RefreshOutcome, RefreshTaskState, Requirement,
-    ResolverStatus, ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement,
-    RevocationSource, RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope,
-    ScopeSource, Scopes, SecurityEventError, SecurityEvents, SecurityEventsBuilder, StartPolicy, Status,
+    AcceptedIssuers, Algorithm, AssertionSource, ClaimPath, ClientAuthError, ClientAuthentication, Clock,
+    ConfigError, Decision, Denied, Error, ErrorKind, FeedClaim, FetchAuthorization, Identity, Introspection,
+    InvalidRevocation, Issuer, IssuerStatus, IssuerWithoutAudience, Issuers, NumericDate, Principal,
+    PrivateKey, ProofError, Received, RefreshOutcome, RefreshTaskState, Requirement, ResolverStatus,
+    ResourceIdentifier, Revocation, RevocationError, RevocationFile, RevocationReplacement, RevocationSource,
+    RevocationSourceStatus, RevocationStatus, Revocations, RevocationsBuilder, Scope, ScopeSource, Scopes,
+    Secret, SecurityEventError, SecurityEvents, SecurityEventsBuilder, SigningAlgorithm, StartPolicy, Status,
     StatusList, StatusListStatus, TenantList, Tenants, Transmitter, Unverified, Verdict, Verifier,
     VerifierBuilder, WeakRevocationSource, all_of, any_of,
 };

@@ -7,7 +7,6 @@ pub(crate) mod failure;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod retry;
-mod retry_after;
 pub(crate) mod transport;
 
 use std::fmt;
@@ -17,10 +16,9 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 use scopegate_proto::clock::Clock;
-use scopegate_proto::http::HttpClient;
+use scopegate_proto::http::{HttpClient, parse_retry_after};
 use scopegate_proto::url::SecureUrl;
 
-use crate::client_auth::ClientAuthentication;
 use crate::endpoint::discovery::Discovery;
 use crate::endpoint::error_response::{ErrorResponse, error_response};
 use crate::endpoint::failure::{Failure, RequestError};
@@ -28,10 +26,11 @@ use crate::endpoint::request::Grant;
 use crate::endpoint::response::{TokenResponse, TokenResponseError};
 use crate::endpoint::transport::{Transport, send};
 use crate::error::config::ConfigError;
+use scopegate_proto::client_auth::Authenticator;
 
 /// The token endpoint of one issuer, for one client.
 pub(crate) struct TokenEndpoint {
-    pub(crate) client: ClientAuthentication,
+    pub(crate) client: Authenticator,
     /// Configured parameters of every request.
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) audience: AssertionAudience,
@@ -66,7 +65,7 @@ impl TokenEndpoint {
     pub(crate) fn configured(
         url: SecureUrl,
         transport: &Transport,
-        client: ClientAuthentication,
+        client: Authenticator,
         audience: AssertionAudience,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
@@ -77,7 +76,7 @@ impl TokenEndpoint {
     pub(crate) fn discovered(
         issuer: SecureUrl,
         transport: Transport,
-        client: ClientAuthentication,
+        client: Authenticator,
         audience: AssertionAudience,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ConfigError> {
@@ -121,8 +120,7 @@ impl TokenEndpoint {
         match &self.source {
             EndpointSource::Configured(endpoint) => Ok(Arc::clone(endpoint)),
             EndpointSource::Discovered(discovery) => {
-                let by_certificate = self.client.identity().is_some();
-                discovery.endpoint(by_certificate, &*self.clock, retry_after).await
+                discovery.endpoint(self.client.has_certificate(), &*self.clock, retry_after).await
             }
         }
     }
@@ -145,7 +143,7 @@ impl TokenEndpoint {
             post = post.header(AUTHORIZATION, header);
         }
         let response = send(post).await?;
-        *retry_after = response.retry_after.and_then(|value| retry_after::parse(&value, self.clock.now()));
+        *retry_after = response.retry_after.and_then(|value| parse_retry_after(&value, self.clock.now()));
         let status = response.status;
         if status == StatusCode::OK {
             let mut secrets = auth.secrets;

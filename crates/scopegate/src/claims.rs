@@ -74,6 +74,9 @@ pub(crate) struct Lookups {
     /// `None` if the token has no status that counts.
     #[cfg(feature = "fetch")]
     pub(crate) status: Option<Box<TokenStatus>>,
+    /// The issuer is asked about the token at each use.
+    #[cfg(feature = "fetch")]
+    pub(crate) is_introspected: bool,
     /// The key that proofs are checked with. `None` for a bearer token.
     pub(crate) binding: Option<Box<Binding>>,
 }
@@ -211,7 +214,8 @@ impl Claims {
         self.0.granted.list()
     }
 
-    /// Returns the expiry time (`exp`).
+    /// Returns the expiry time (`exp`). If the response of an
+    /// [introspection](crate::Issuer::introspected) has none, returns the end of the year 9999.
     pub fn expires_at(&self) -> NumericDate {
         self.0.lifetime.expires_at
     }
@@ -297,6 +301,13 @@ impl Claims {
     #[inline]
     pub(crate) fn status(&self) -> Option<&TokenStatus> {
         self.0.lookups.status.as_deref()
+    }
+
+    /// Returns whether the issuer is asked about the token, which is a JWT.
+    #[cfg(feature = "fetch")]
+    #[inline]
+    pub(crate) fn is_introspected(&self) -> bool {
+        self.0.lookups.is_introspected
     }
 
     /// Returns the key to which the token is bound.

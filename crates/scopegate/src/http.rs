@@ -48,7 +48,8 @@
 //! | a valid token without the scopes | 403, `error="insufficient_scope"`, `scope` = the required scopes |
 //! | a valid token that a rule of the application denies, or whose claims do not fit its type | 403, a challenge with `realm` only, `reason` = the reason code |
 //! | an invalid DPoP proof, if the verifier accepts proofs | 401, `error="invalid_dpop_proof"` or `use_dpop_nonce` in the `DPoP` challenge |
-//! | any token, while its issuer's keys are unavailable | 503, `Retry-After`, no challenge |
+//! | any token, while its issuer's keys or introspection are unavailable | 503, `Retry-After`, no challenge |
+//! | an opaque token, while the credentials of the API are rejected | 500, no challenge |
 //!
 //! Each body is a problem document (RFC 9457), and each response has `Cache-Control: no-store`. The
 //! texts are fixed, so responses don't reveal why a token was rejected. [`Authorizer::record`] logs

@@ -10,6 +10,8 @@ mod entra_tenants;
 mod fetch_rules;
 mod hydra;
 #[cfg(feature = "fetch")]
+pub(crate) mod introspected;
+#[cfg(feature = "fetch")]
 pub(crate) mod issuers;
 #[cfg(feature = "jsonwebtoken")]
 mod jwk_set;
@@ -38,6 +40,8 @@ use crate::checks::kind::{ForeignClaims, NonceRule, TokenKind, TypeRule};
 use crate::checks::scopes::ScopeClaims;
 use crate::checks::scopes::source::ScopeSource;
 use crate::error::config::ConfigError;
+#[cfg(feature = "fetch")]
+use crate::introspection::Introspection;
 #[cfg(feature = "fetch")]
 use crate::issuer::fetch_rules::FetchRules;
 use crate::issuer::key_config::KeyConfig;
@@ -75,6 +79,7 @@ use crate::token::algorithm::Algorithm;
 /// | Keycloak | [`keycloak`](Self::keycloak) |
 /// | Ory Hydra | [`hydra`](Self::hydra) |
 /// | any issuer that follows RFC 9068 | [`rfc9068`](Self::rfc9068) |
+/// | any that issues opaque tokens | [`introspected`](Self::introspected) |
 /// | any other | [`from_metadata`](Self::from_metadata), [`from_jwks_uri`](Self::from_jwks_uri), [`from_jwks`](Self::from_jwks), [`from_pem`](Self::from_pem) |
 ///
 /// A preset only sets values for these checks:
@@ -101,6 +106,10 @@ pub struct Issuer {
     pub(crate) policy: Policy,
     #[cfg(feature = "fetch")]
     pub(crate) fetch: FetchRules,
+    #[cfg(feature = "fetch")]
+    pub(crate) introspection: Option<Introspection>,
+    #[cfg(feature = "fetch")]
+    pub(crate) token_prefix: Option<String>,
 }
 
 /// An issuer that still needs a rule about the audience or the client.
@@ -346,6 +355,8 @@ impl Issuer {
         self.check_name()?;
         self.check_rules()?;
         self.check_limits()?;
+        #[cfg(feature = "fetch")]
+        self.check_introspection()?;
         let setting = if empty(&audience.audiences) {
             "at least one audience"
         } else if empty(&audience.clients) {
@@ -403,6 +414,10 @@ impl IssuerWithoutAudience {
             policy,
             #[cfg(feature = "fetch")]
             fetch: FetchRules::default(),
+            #[cfg(feature = "fetch")]
+            introspection: None,
+            #[cfg(feature = "fetch")]
+            token_prefix: None,
         })
     }
 

@@ -73,6 +73,12 @@
 //! (draft-ietf-oauth-status-list). Lists are fetched in the background, and tokens whose status is
 //! not `VALID` are rejected. See [`StatusList`].
 //!
+//! # Opaque tokens
+//!
+//! With [`Issuer::introspected`], the verifier asks an issuer's introspection endpoint about its
+//! opaque tokens (RFC 7662). With [`Issuer::introspection`], it also asks about JWTs that the issuer
+//! can revoke. Results are cached for 10 s, and calls are bounded. See [`Introspection`].
+//!
 //! # DPoP
 //!
 //! With the feature `http`, `VerifierBuilder::dpop` accepts or requires tokens that are bound to a key
@@ -121,6 +127,7 @@
 //! | `scopegate_revocations_malformed` | `source` | a gauge: malformed entries |
 //! | `scopegate_security_events_total` | `outcome`: `applied`, `ignored`, `repeated`, `unavailable`, `authentication_failed`, or a [code](SecurityEventError::code) | received security events |
 //! | `scopegate_status_list_fetches_total` | `issuer`; `outcome`: `ok`, `failed` | fetches of [status lists](StatusList) |
+//! | `scopegate_introspections_total` | `issuer`; `outcome`: `active`, `rejected`, `failed`, `misconfigured`, `stale` | calls of [introspection endpoints](Introspection); with `stale`, requests that an old result accepted |
 //! | `scopegate_unknown_keys_total` | `issuer` | tokens that are rejected because the issuer does not publish their key |
 //!
 //! The label `issuer` has the issuers that were given to the builder, and transmitters of security
@@ -128,11 +135,12 @@
 //!
 //! # Not supported
 //!
-//! - Encrypted tokens (JWE), and opaque tokens (introspection).
+//! - Encrypted tokens (JWE).
 //! - Tokens that are bound to a certificate (mutual TLS). They are rejected, because they must not be
 //!   accepted as bearer tokens.
-//! - Questions to the issuer whether a token was revoked, except [status lists](StatusList).
-//!   [`Revocations`] contain the entries that the application and its feeds add.
+//! - Other questions to the issuer whether a token was revoked than introspection and
+//!   [status lists](StatusList). [`Revocations`] contain the entries that the application and its
+//!   feeds add.
 #![forbid(unsafe_code)]
 
 pub mod middleware;
@@ -146,6 +154,8 @@ mod test_util;
 mod issuer;
 mod tenants;
 mod status;
+#[cfg(feature = "fetch")]
+mod introspection;
 mod cache;
 mod revocation;
 #[cfg(feature = "fetch")]
@@ -199,6 +209,8 @@ pub use dpop::replay::{ProofUse, ReplayStore, ReplayStoreError, UsedProof};
 pub use error::config::ConfigError;
 pub use error::{Error, ErrorKind};
 #[cfg(feature = "fetch")]
+pub use introspection::Introspection;
+#[cfg(feature = "fetch")]
 pub use issuer::issuers::Issuers;
 pub use issuer::{Issuer, IssuerWithoutAudience};
 #[cfg(feature = "fetch")]
@@ -233,6 +245,10 @@ pub use verifier::builder::VerifierBuilder;
 #[cfg(feature = "fetch")]
 pub use verifier::start_policy::StartPolicy;
 
+#[cfg(feature = "fetch")]
+pub use scopegate_proto::client_auth::{
+    AssertionSource, ClientAuthError, ClientAuthentication, PrivateKey, Secret, SigningAlgorithm,
+};
 pub use scopegate_proto::clock::{Clock, SystemClock};
 pub use scopegate_proto::excerpt::Excerpt;
 pub use scopegate_proto::json::JsonError;

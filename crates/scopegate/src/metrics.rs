@@ -97,6 +97,16 @@ pub(crate) fn status_list_fetched(issuer: &IssuerLabel, succeeded: bool) {
     let _ = (issuer, succeeded);
 }
 
+/// Counts a call of an introspection endpoint, or a request that a stale result accepted.
+#[cfg(feature = "fetch")]
+pub(crate) fn introspected(issuer: &IssuerLabel, outcome: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("scopegate_introspections_total", "issuer" => issuer.as_str().to_owned(), "outcome" => outcome)
+        .increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (issuer, outcome);
+}
+
 /// Counts a call of a resolver of issuers.
 #[cfg(feature = "fetch")]
 pub(crate) fn resolved(outcome: &'static str) {

@@ -8,6 +8,10 @@ mod changes;
 pub(crate) mod hooks;
 pub(crate) mod key_wait;
 #[cfg(feature = "fetch")]
+mod introspected;
+#[cfg(feature = "fetch")]
+pub(crate) mod introspecting;
+#[cfg(feature = "fetch")]
 mod key_sources;
 pub(crate) mod member;
 pub(crate) mod outcome;
@@ -48,6 +52,8 @@ use crate::dpop::Policy;
 use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::error::config::ConfigError;
+#[cfg(feature = "fetch")]
+use crate::issuer::trusted::AppliesTo;
 use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
 use crate::metrics;
@@ -65,6 +71,8 @@ use crate::token;
 use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
 use crate::verifier::hooks::Hooks;
+#[cfg(feature = "fetch")]
+use crate::verifier::introspecting::Asked;
 use crate::verifier::outcome::{NotAccepted, Rejected, Undecided, UnknownKey};
 #[cfg(feature = "http")]
 use crate::verifier::pending::BoundAttempt;
@@ -97,7 +105,7 @@ pub struct Verifier(Arc<Inner>);
 struct Inner {
     trust: Trust,
     clock: Arc<dyn Clock>,
-    cache: Cache,
+    cache: Cache<KeyRef>,
     /// The scopes that routes require.
     scopes: ScopeInterner,
     hooks: Hooks,
@@ -113,7 +121,7 @@ struct Inner {
 #[cfg(feature = "http")]
 pub(crate) struct BoundTokens {
     pub(crate) policy: Policy,
-    pub(crate) cache: Cache,
+    pub(crate) cache: Cache<KeyRef>,
 }
 
 impl TrustedIssuers for Inner {
@@ -127,7 +135,7 @@ impl Verifier {
     pub(crate) fn new(
         trust: Trust,
         clock: Arc<dyn Clock>,
-        cache: Cache,
+        cache: Cache<KeyRef>,
         hierarchy: ScopeHierarchy,
         hooks: Hooks,
         #[cfg(feature = "http")] bound: Option<BoundTokens>,
@@ -186,6 +194,12 @@ impl Verifier {
     /// 10. Every [check](crate::VerifierBuilder::check) of the application accepts the claims. These
     ///     checks run at each use of a token.
     ///
+    /// For a token of an [introspected](crate::Issuer::introspected) issuer, a result of its endpoint
+    /// replaces the first seven points. A JWT of an issuer with an
+    /// [introspection](crate::Issuer::introspection) needs a result after these points, at each use.
+    /// Without a cached result, the error is
+    /// [`Error::IntrospectionUnavailable`], and a call begins in the background.
+    ///
     /// A hostile token costs at most one signature check. It costs none if its issuer or its key is
     /// unknown, or if it is outside of its lifetime.
     ///
@@ -205,24 +219,33 @@ impl Verifier {
     /// Verifies a token with the keys and the lists as they are.
     #[inline]
     fn verify_now(&self, token: Presented<'_>) -> Result<Claims, Error> {
-        match self.verify_inner(token, OverdueKeys::Use) {
+        self.without_waiting(self.verify_inner(token, OverdueKeys::Use))
+    }
+
+    /// Returns the error of a verification that does not wait.
+    #[inline]
+    fn without_waiting(&self, verified: Result<Claims, NotAccepted>) -> Result<Claims, Error> {
+        match verified {
             Ok(claims) => Ok(claims),
             Err(NotAccepted::Rejected(error)) => Err(error),
             Err(NotAccepted::Waits(waits, _)) => Err(waits.error()),
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::Introspecting(introspecting)) => Err(introspecting.error()),
         }
     }
 
     /// Like [`verify`](Self::verify), but first waits for a due or running JWKS fetch if the token
     /// needs it. Tokens are then not rejected because their issuer has just begun to use a new key.
     ///
-    /// The call waits in four cases:
+    /// The call waits in five cases:
     ///
     /// - The token names an unknown key.
     /// - The issuer has no usable keys yet.
     /// - The keys are overdue, for example because the process was suspended.
     /// - The token's status list is missing or overdue.
+    /// - The token is introspected, and there is no cached result.
     ///
     /// It waits at most 2 s. One fetch normally takes milliseconds. If it does not bring an unknown
     /// key, a second fetch follows after about a second, because some issuers publish a key shortly
@@ -276,6 +299,11 @@ impl Verifier {
             }
             #[cfg(feature = "fetch")]
             Err(NotAccepted::StatusUnknown(claims)) => self.check_status(claims),
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::Introspecting(introspecting)) => {
+                let pending = PendingVerification::for_introspection(self, token, introspecting);
+                return Attempt::Pending(Box::new(pending));
+            }
         };
         Attempt::Done(self.decide(result))
     }
@@ -293,6 +321,11 @@ impl Verifier {
                     return BoundAttempt::Pending(Box::new(pending));
                 };
                 Err(error)
+            }
+            #[cfg(feature = "fetch")]
+            Err(NotAccepted::Introspecting(introspecting)) => {
+                let pending = PendingVerification::for_introspection(self, token, introspecting);
+                return BoundAttempt::Pending(Box::new(pending));
             }
             // The proof comes first: a stolen token without its key causes no fetch of the list.
             #[cfg(feature = "fetch")]
@@ -524,9 +557,31 @@ impl Verifier {
     fn verify_inner(&self, token: Presented<'_>, overdue: OverdueKeys) -> Result<Claims, NotAccepted> {
         let now = self.now();
         if let Some(claims) = self.cached(token, now, overdue) {
-            return with_valid_status(claims, now);
+            return self.looked_up(claims, token.token, now);
+        }
+        #[cfg(feature = "fetch")]
+        if let Some(issuer) = self.opaque_issuer(token.token) {
+            return self.verify_opaque(token, issuer, now);
         }
         self.verify_uncached(token, now, overdue)
+    }
+
+    /// Returns the claims of an opaque token.
+    #[cfg(feature = "fetch")]
+    fn verify_opaque(
+        &self,
+        token: Presented<'_>,
+        issuer: Arc<TrustedIssuer>,
+        now: NumericDate,
+    ) -> Result<Claims, NotAccepted> {
+        #[cfg(feature = "http")]
+        if token.scheme == Scheme::Bearer && self.requires_proof() {
+            return Err(Error::ProofRequired.into());
+        }
+        match self.introspect_opaque(token.token, issuer, now) {
+            Asked::Decided(result) => Ok(result?),
+            Asked::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
+        }
     }
 
     fn verify_uncached(
@@ -542,10 +597,31 @@ impl Verifier {
         }
         let parts = token::split(token.token)?;
         match self.run_checks(token, &parts, now, overdue) {
-            Ok(claims) => with_valid_status(claims, now),
+            Ok(claims) => self.looked_up(claims, token.token, now),
             Err(Undecided::Rejected(error)) => Err(NotAccepted::Rejected(error)),
             Err(Undecided::Waits(waits)) => Err(NotAccepted::Waits(waits, parts)),
         }
+    }
+
+    /// Returns the claims of a verified JWT if its issuer does not say otherwise.
+    #[inline]
+    #[cfg_attr(
+        not(feature = "fetch"),
+        allow(
+            clippy::unused_self,
+            clippy::unnecessary_wraps,
+            reason = "it is the same call with the feature"
+        )
+    )]
+    fn looked_up(&self, claims: Claims, token: &[u8], now: NumericDate) -> Result<Claims, NotAccepted> {
+        #[cfg(feature = "fetch")]
+        let claims = match self.introspect_verified(claims, token, now) {
+            Asked::Decided(result) => result?,
+            Asked::Pending(introspecting) => return Err(NotAccepted::Introspecting(introspecting)),
+        };
+        #[cfg(not(feature = "fetch"))]
+        let _ = token;
+        with_valid_status(claims, now)
     }
 
     /// Runs the checks on a token that was split before.
@@ -621,7 +697,7 @@ impl Verifier {
         policy.kind.check(payload, issuer.tenant_id().map(AsRef::as_ref))?;
         let issued_for = policy.audience.check(payload)?;
         let key_id = key.key.id.as_deref();
-        let claims = self.read_claims(token, payload, issuer, &issued_for, lifetime, key_id)?;
+        let claims = self.read_claims(token, token.token, payload, issuer, &issued_for, lifetime, key_id)?;
         // It may have been distrusted since it was found.
         if !issuer.keys.standing().accepts(now) {
             return Err(self.trusted().snapshot().unknown_issuer(payload));
@@ -630,10 +706,12 @@ impl Verifier {
         Ok(claims)
     }
 
-    /// Reads the remaining claims of a token that is for this API.
+    /// Reads the remaining claims of a token that is for this API. The claims hold `kept` as the token.
+    #[allow(clippy::too_many_arguments, reason = "they are the results of the checks before it")]
     fn read_claims(
         &self,
         token: Presented<'_>,
+        kept: &[u8],
         payload: &JsonObject<'_>,
         issuer: &TrustedIssuer,
         issued_for: &IssuedFor<'_>,
@@ -668,7 +746,7 @@ impl Verifier {
             Some(lists) => TokenStatus::read(lists, payload)?.map(Box::new),
         };
         Ok(Claims::new(
-            token.token,
+            kept,
             Arc::clone(issuer.name()),
             &Named {
                 tenant: issuer.tenant_id(),
@@ -683,6 +761,8 @@ impl Verifier {
                 revocable,
                 #[cfg(feature = "fetch")]
                 status,
+                #[cfg(feature = "fetch")]
+                is_introspected: issuer.introspects(AppliesTo::VerifiedJwts),
                 binding,
             },
         ))
@@ -697,7 +777,7 @@ impl Verifier {
         }
         let claims = cache.find(token.token, |entry| {
             let tenant = || entry.claims().tenant();
-            entry.valid.contain(now) && entry.key.is_current(now, overdue, tenant)
+            entry.valid.contain(now) && entry.basis.is_current(now, overdue, tenant)
         });
         metrics::looked_up(claims.is_some());
         claims
@@ -705,7 +785,7 @@ impl Verifier {
 
     /// Returns the cache for tokens that are presented in this scheme.
     #[inline]
-    fn cache_of(&self, scheme: Scheme) -> Option<&Cache> {
+    fn cache_of(&self, scheme: Scheme) -> Option<&Cache<KeyRef>> {
         match scheme {
             Scheme::Bearer => Some(&self.0.cache),
             #[cfg(feature = "http")]

@@ -9,7 +9,7 @@ use scopegate_proto::scope::{Scopes, is_scope};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::error::words::SentSecrets;
+use scopegate_proto::sent_secrets::SentSecrets;
 
 /// A token and its parameters.
 pub(crate) struct TokenResponse {

@@ -19,7 +19,9 @@ impl Authorizer {
     /// Call it once for each request, accepted or rejected. The layers of `scopegate-axum` do.
     ///
     /// - Logs a rejection with `tracing`, as one event with fields. The level is `WARN` if the
-    ///   token cannot be decided (503), or if its claims do not fit the application's type. It is `DEBUG` for a request without credentials, and otherwise `INFO`. Accepted requests are not logged.
+    ///   token cannot be decided (503, 500), or if its claims do not fit the application's type. It
+    ///   is `DEBUG` for a request without credentials, and otherwise `INFO`. Accepted requests are
+    ///   not logged.
     /// - Counts `scopegate_requests_total`, with the feature `metrics`.
     /// - Passes the decision to the [observers](crate::VerifierBuilder::observe) of the verifier.
     ///
@@ -76,8 +78,8 @@ impl Rejection {
     fn level(&self) -> Level {
         match self.reason() {
             RejectionReason::NoCredentials => Level::DEBUG,
-            // A new reason for 503 is the operator's too.
-            RejectionReason::Token(error) if error.kind().status() == 503 => Level::WARN,
+            // A new reason for 503 or 500 is the operator's too.
+            RejectionReason::Token(error) if error.kind().status() >= 500 => Level::WARN,
             RejectionReason::Token(Error::UnexpectedClaims { .. }) => Level::WARN,
             _ => Level::INFO,
         }

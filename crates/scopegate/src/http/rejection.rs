@@ -42,7 +42,8 @@ pub enum RejectionReason {
     /// The request has several `Authorization` headers, or a `Bearer` that is not one token: 400.
     Malformed(MalformedCredentials),
     /// The token was rejected: 401. It lacks scopes, or its claims do not fit: 403. Its issuer's
-    /// keys are unavailable, or a source of revocations is too old: 503.
+    /// keys or introspection are unavailable, or a source of revocations is too old: 503. The issuer
+    /// rejects the credentials of this API: 500.
     Token(Error),
     /// The token is valid, and a rule of the application denies the request: 403.
     Denied(Denied),
@@ -186,8 +187,10 @@ impl Rejection {
                 | Error::IssuerUnavailable { retry_after, .. }
                 | Error::RevocationsUnavailable { retry_after }
                 | Error::StatusUnavailable { retry_after, .. }
-                | Error::ReplayStoreUnavailable { retry_after, .. },
+                | Error::ReplayStoreUnavailable { retry_after, .. }
+                | Error::IntrospectionUnavailable { retry_after, .. },
             ) => Kind::Unavailable { retry_after: *retry_after },
+            RejectionReason::Token(Error::IntrospectionMisconfigured { .. }) => Kind::Misconfigured,
             RejectionReason::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
                 Kind::InsufficientScope
             }

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use crate::checks::confirmation::Scheme;
@@ -34,6 +34,8 @@ pub(super) enum Kind {
     Unavailable {
         retry_after: Duration,
     },
+    /// The operator of this API must act, and a retry does not help.
+    Misconfigured,
 }
 
 impl Kind {
@@ -45,6 +47,7 @@ impl Kind {
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::InsufficientScope | Self::Denied { .. } => StatusCode::FORBIDDEN,
             Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -64,6 +67,7 @@ impl Kind {
             Self::InsufficientScope => "the access token lacks a scope that is needed",
             Self::Denied { .. } => "the request is not allowed",
             Self::Unavailable { .. } => "access tokens cannot be verified at the moment",
+            Self::Misconfigured => "access tokens cannot be verified",
         }
     }
 }
@@ -108,6 +112,8 @@ impl ResponseTemplate {
             }
             Kind::Denied { .. } => one(challenge.denied(scheme)),
             Kind::Unavailable { retry_after } => (vec![retry_value(retry_after)], RETRY_AFTER),
+            // There is nothing that the client could do.
+            Kind::Misconfigured => (vec![HeaderValue::from_static("no-store")], CACHE_CONTROL),
         };
         let problem = match kind {
             Kind::Denied { reason } => Problem::with_reason(kind.status(), detail, reason),
@@ -141,7 +147,8 @@ impl ResponseTemplate {
     }
 
     /// Returns the headers with the instructions for the client, in their order: one
-    /// `WWW-Authenticate` for each scheme, or `Retry-After` for 503. A `DPoP-Nonce` may follow.
+    /// `WWW-Authenticate` for each scheme, or `Retry-After` for 503. A `DPoP-Nonce` may follow. For
+    /// 500, there is none, and it is `Cache-Control`.
     pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         let (name, first) = &self.header;
         let second = self.more.as_ref().and_then(|more| more.second.as_ref());
@@ -200,6 +207,7 @@ pub(super) struct ResponseTemplates {
     insufficient_scope: ResponseTemplate,
     /// Lacks the time in `Retry-After`.
     unavailable: ResponseTemplate,
+    misconfigured: ResponseTemplate,
     /// The responses to requests with a proof. Empty if the API accepts none.
     with_proof: Vec<(Kind, ResponseTemplate)>,
 }
@@ -224,6 +232,7 @@ impl ResponseTemplates {
             invalid_token: template(Kind::InvalidToken, bearer),
             insufficient_scope: template(Kind::InsufficientScope, bearer),
             unavailable: template(Kind::Unavailable { retry_after: Duration::ZERO }, None),
+            misconfigured: template(Kind::Misconfigured, None),
             with_proof: with_proof.map(|kind| (kind, template(kind, dpop))).collect(),
         }
     }
@@ -238,6 +247,7 @@ impl ResponseTemplates {
             (Kind::Malformed, _) => Some(&self.malformed),
             (Kind::InvalidToken, _) => Some(&self.invalid_token),
             (Kind::InsufficientScope, _) => Some(&self.insufficient_scope),
+            (Kind::Misconfigured, _) => Some(&self.misconfigured),
             (
                 Kind::Denied { .. } | Kind::InvalidProof | Kind::NonceRequired | Kind::Unavailable { .. },
                 _,

@@ -106,7 +106,7 @@ impl Issuer {
     /// Returns the URL that is fetched first, or `None` if keys are static.
     pub(crate) fn fetched_url(&self) -> Result<Option<FetchUrl>, ConfigError> {
         let (setting, written, url) = match &self.keys {
-            KeyConfig::Static(..) => return Ok(None),
+            KeyConfig::Static(..) | KeyConfig::None => return Ok(None),
             KeyConfig::Discovery(address) => ("issuer", address.written(), Ok(address.clone())),
             KeyConfig::JwksUri(url) => ("jwks_uri", url.as_str(), FetchUrl::parse_allowing_http(url)),
             KeyConfig::Derived { issuer, jwks_uri } => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use scopegate_proto::clock::{Clock, SystemClock};
 
-use crate::cache::Cache;
+use crate::cache::{Cache, slots};
 use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::decision::Decision;
@@ -17,6 +17,8 @@ use crate::denied::Denied;
 use crate::dpop::Dpop;
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
+#[cfg(feature = "fetch")]
+use crate::issuer::introspected::{check_prefixes, prefix_of};
 #[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
 use crate::issuer::key_config::KeyConfig;
@@ -478,11 +480,13 @@ impl VerifierBuilder {
                 return Err(ConfigError::DuplicateIssuer { issuer: issuer.identifier.clone() });
             }
         }
+        #[cfg(feature = "fetch")]
+        check_prefixes(self.issuers.iter().filter(|issuer| issuer.has_opaque_tokens()).map(prefix_of))?;
         if self.cache_entries > MAX_CACHE_ENTRIES {
             let (expected, found) = ("at most 1048576", self.cache_entries.to_string());
             return Err(ConfigError::OutOfRange { setting: "cache entries", expected, found });
         }
-        if self.cache_bytes.is_some_and(|bytes| bytes < Cache::slots(self.cache_entries) * 1024) {
+        if self.cache_bytes.is_some_and(|bytes| bytes < slots(self.cache_entries) * 1024) {
             let (expected, found) =
                 ("at least 1024 for each entry", self.cache_bytes.unwrap_or_default().to_string());
             return Err(ConfigError::OutOfRange { setting: "cache bytes", expected, found });

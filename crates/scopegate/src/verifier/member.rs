@@ -8,9 +8,13 @@ use tokio::runtime::Handle;
 use tracing::Level;
 
 use crate::error::config::ConfigError;
+#[cfg(feature = "fetch")]
+use crate::introspection::Introspection;
 use crate::issuer::Issuer;
 use crate::issuer::key_config::KeyConfig;
 use crate::issuer::trusted::TrustedIssuer;
+#[cfg(feature = "fetch")]
+use crate::issuer::trusted::{AppliesTo, TrustedIntrospection};
 use crate::keys::Keys;
 use crate::keys::issuer_keys::IssuerKeys;
 use crate::keys::jwk::KeyRules;
@@ -54,6 +58,11 @@ pub(crate) struct Member {
 impl Member {
     /// Returns whether both accept the same tokens, so cached tokens may stay.
     pub(super) fn is_same_as(&self, other: &Self) -> bool {
+        // Credentials are not compared.
+        #[cfg(feature = "fetch")]
+        if self.issuer.introspection.is_some() || other.issuer.introspection.is_some() {
+            return false;
+        }
         self.has_keys_of(other)
             && self.issuer.identifier == other.issuer.identifier
             && self.issuer.policy.is_same_as(&other.issuer.policy)
@@ -147,13 +156,23 @@ impl MemberFactory {
         issuer.warn_of_client_as_audience(may_log);
         let (source, source_use) = match &issuer.keys {
             KeyConfig::Static(..) => (None, None),
+            #[cfg(feature = "fetch")]
+            KeyConfig::None => (None, None),
             _ => self.source(&issuer, label).map(|(source, begun)| (Some(source), Some(begun)))?,
         };
+        #[cfg(feature = "fetch")]
+        let (introspection, prefix) = (issuer.introspection.clone(), issuer.token_prefix.clone());
+        #[cfg(feature = "fetch")]
+        let applies_to =
+            if issuer.has_opaque_tokens() { AppliesTo::OpaqueTokens } else { AppliesTo::VerifiedJwts };
         let Issuer { identifier, keys, policy, .. } = issuer;
         let (keys, static_jwks) = match (keys, &source) {
             (KeyConfig::Static(jwks, read), _) => {
                 (static_keys(&identifier, &jwks, &policy.key_rules(), read.as_deref(), may_log)?, Some(jwks))
             }
+            // There are no keys, so no JWT of the issuer is valid.
+            #[cfg(feature = "fetch")]
+            (KeyConfig::None, None) => (no_keys(&identifier, &policy.key_rules())?, None),
             (_, Some(source)) => (Keys::Fetched(Arc::clone(&source.keys)), None),
             (_, None) => return Err(ConfigError::KeysRequireRuntime { issuer: identifier }),
         };
@@ -162,6 +181,8 @@ impl MemberFactory {
         let issuer = TrustedIssuer::new(identifier, policy, keys, leeway);
         #[cfg(feature = "fetch")]
         let issuer = self.with_status_lists(issuer, label)?;
+        #[cfg(feature = "fetch")]
+        let issuer = self.with_introspection(issuer, label, introspection, prefix, applies_to)?;
         let issuer = Arc::new(issuer);
         Ok(Member { issuer, source, source_use, static_jwks })
     }
@@ -202,6 +223,25 @@ impl MemberFactory {
         Ok(issuer.with_status_lists(lists))
     }
 
+    /// Adds the introspection of opaque tokens, if the issuer has one.
+    #[cfg(feature = "fetch")]
+    fn with_introspection(
+        &self,
+        issuer: TrustedIssuer,
+        label: &IssuerLabel,
+        introspection: Option<Introspection>,
+        prefix: Option<String>,
+        applies_to: AppliesTo,
+    ) -> Result<TrustedIssuer, ConfigError> {
+        let Some(introspection) = introspection else { return Ok(issuer) };
+        let without_runtime = || ConfigError::KeysRequireRuntime { issuer: issuer.identifier.to_string() };
+        let (sources, runtime) = self.sources.as_ref().ok_or_else(without_runtime)?;
+        let runtime = handle(runtime.as_ref())?;
+        let introspector = sources.introspector(&introspection, &issuer, label, runtime)?;
+        let prefix = prefix.map(String::into_boxed_str);
+        Ok(issuer.with_introspection(TrustedIntrospection { introspector, prefix, applies_to }))
+    }
+
     #[cfg(not(feature = "fetch"))]
     #[allow(clippy::unused_self, reason = "it is the same call with the feature")]
     fn source(&self, issuer: &Issuer, _label: &IssuerLabel) -> Result<(Arc<KeySource>, Use), ConfigError> {
@@ -213,6 +253,17 @@ impl MemberFactory {
 #[cfg(feature = "fetch")]
 fn handle(runtime: Option<&Handle>) -> Result<Handle, ConfigError> {
     runtime.cloned().or_else(|| Handle::try_current().ok()).ok_or(ConfigError::NoRuntime)
+}
+
+/// Returns the keys of an issuer without keys.
+#[cfg(feature = "fetch")]
+fn no_keys(issuer: &str, accepted: &KeyRules) -> Result<Keys, ConfigError> {
+    match KeySet::from_json(br#"{"keys":[]}"#, accepted, None) {
+        Ok(keys) => Ok(Keys::Static(Arc::new(keys))),
+        Err(reason) => {
+            Err(ConfigError::InvalidKeySet { issuer: issuer.to_owned(), reason: reason.to_string() })
+        }
+    }
 }
 
 fn static_keys(

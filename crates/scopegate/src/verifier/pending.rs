@@ -1,4 +1,5 @@
-//! Verifications that wait for a key, an issuer or a status list, with bounds on time and number.
+//! Verifications that wait for a key, an issuer, a status list or an introspection, with bounds on
+//! time and number.
 
 use std::fmt;
 
@@ -14,9 +15,11 @@ use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::keys::fetched::OverdueKeys;
 use crate::verifier::Verifier;
+#[cfg(feature = "fetch")]
+use crate::verifier::introspecting::{Asked, Introspecting};
 use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 #[cfg(feature = "fetch")]
-use crate::verifier::outcome::UnresolvedIssuer;
+use crate::verifier::outcome::{NotAccepted, UnresolvedIssuer};
 use crate::verifier::outcome::{Rejected, Undecided, UnknownKey, WaitsFor};
 
 /// The result of verifying a token without waiting.
@@ -26,7 +29,7 @@ pub enum Verification {
     /// The token is accepted or rejected.
     Done(Result<Claims, Error>),
     /// The token's key is unknown, or the keys or the token's status list are missing or overdue. A
-    /// fetch is due or under way.
+    /// fetch is due or under way. Or the token is opaque, and an introspection is under way.
     Pending(PendingVerification),
 }
 
@@ -59,6 +62,9 @@ enum State {
     /// A valid token, whose status list is missing or overdue.
     #[cfg(feature = "fetch")]
     Verified(Claims),
+    /// An opaque token.
+    #[cfg(feature = "fetch")]
+    Introspecting(Box<Introspecting>),
 }
 
 /// The parts of a token that could not be verified yet.
@@ -92,7 +98,18 @@ impl PendingVerification {
         Presented { token: &self.token, scheme: self.scheme }
     }
 
-    /// Waits for the key and the status list, at most 2 s, and then verifies the token.
+    /// Waits for the outcome of an introspection.
+    #[cfg(feature = "fetch")]
+    pub(crate) fn for_introspection(
+        verifier: &Verifier,
+        token: Presented<'_>,
+        introspecting: Box<Introspecting>,
+    ) -> Self {
+        Self::in_state(verifier, token, State::Introspecting(introspecting))
+    }
+
+    /// Waits for the key and the status list, at most 2 s, and then verifies the token. Waits for
+    /// an introspection at most for its [time limit](crate::Introspection::timeout).
     ///
     /// Dropping the future is safe at any time.
     ///
@@ -127,7 +144,9 @@ impl PendingVerification {
         #[cfg(feature = "fetch")]
         let result = match (result, &self.state) {
             // As without waiting: the proof is checked before the status list is fetched.
-            (Ok(claims), State::Unverified(_)) if self.verifier.waits_for_status(&claims) => {
+            (Ok(claims), State::Unverified(_) | State::Introspecting(_))
+                if self.verifier.waits_for_status(&claims) =>
+            {
                 match self.verifier.check_proof(&claims, proof) {
                     Ok(_) => self.with_settled_status(claims, deadline).await,
                     Err(error) => Err(error),
@@ -140,10 +159,10 @@ impl PendingVerification {
         self.verifier.decide_bound(result, proof)
     }
 
-    /// Waits for the key of the token, if it is not verified yet.
+    /// Waits for the key of the token, if it is not verified yet, and for its introspection.
     async fn settled(&self, deadline: Instant) -> Result<Claims, Error> {
         // By reference, so that the future holds the state once.
-        match &self.state {
+        let verified = match &self.state {
             State::Unverified(Unverified { waits_for: WaitsFor::Key(unknown), parts }) => {
                 self.verify_with_key(parts, unknown, deadline).await
             }
@@ -153,7 +172,35 @@ impl PendingVerification {
                 Box::pin(self.verify_when_resolved(parts, unresolved, deadline)).await
             }
             #[cfg(feature = "fetch")]
-            State::Verified(claims) => Ok(claims.clone()),
+            State::Verified(claims) => return Ok(claims.clone()),
+            #[cfg(feature = "fetch")]
+            State::Introspecting(introspecting) => return introspecting.settled().await,
+        };
+        #[cfg(feature = "fetch")]
+        let verified = self.introspected(verified).await;
+        verified
+    }
+
+    /// Verifies the token once more. Its issuer may have to be asked again.
+    #[cfg(feature = "fetch")]
+    async fn verify_once_more(&self) -> Result<Claims, Error> {
+        match self.verifier.verify_inner(self.presented(), OverdueKeys::Use) {
+            Err(NotAccepted::Introspecting(introspecting)) => {
+                // Rare, so that other requests do not hold the memory of this wait.
+                let claims = Box::pin(async move { introspecting.settled().await }).await?;
+                self.verifier.check_status(claims)
+            }
+            verified => self.verifier.without_waiting(verified),
+        }
+    }
+
+    /// Waits until the issuer was asked about a verified JWT, if it is to be asked.
+    #[cfg(feature = "fetch")]
+    async fn introspected(&self, verified: Result<Claims, Error>) -> Result<Claims, Error> {
+        match self.verifier.introspect_verified(verified?, &self.token, self.verifier.now()) {
+            Asked::Decided(result) => result,
+            // Rare, so that other requests do not hold the memory of this wait.
+            Asked::Pending(introspecting) => Box::pin(async move { introspecting.settled().await }).await,
         }
     }
 
@@ -168,8 +215,10 @@ impl PendingVerification {
         }
         match self.state {
             // It was verified a moment ago.
-            State::Unverified(_) if !waits => self.verifier.check_status(claims),
-            State::Unverified(_) | State::Verified(_) => self.verifier.verify_now(self.presented()),
+            State::Unverified(_) | State::Introspecting(_) if !waits => self.verifier.check_status(claims),
+            State::Unverified(_) | State::Introspecting(_) | State::Verified(_) => {
+                self.verify_once_more().await
+            }
         }
     }
 

@@ -26,8 +26,12 @@ use crate::error::Error;
 use crate::error::config::ConfigError;
 use crate::issuer::Issuer;
 #[cfg(feature = "fetch")]
+use crate::issuer::introspected::check_prefixes;
+#[cfg(feature = "fetch")]
 use crate::issuer::issuers::Issuers;
 use crate::issuer::registry::Registry;
+#[cfg(feature = "fetch")]
+use crate::issuer::trusted::AppliesTo;
 use crate::issuer::trusted::TrustedIssuer;
 #[cfg(feature = "fetch")]
 use crate::keys::refresh::abort_on_drop::AbortOnDrop;
@@ -95,6 +99,12 @@ impl Trust {
     #[cfg(feature = "fetch")]
     pub(super) fn asked_at_most(&self) -> usize {
         self.resolvers.len()
+    }
+
+    /// Returns whether issuers may come from a resolver.
+    #[cfg(feature = "fetch")]
+    pub(super) fn has_resolver(&self) -> bool {
+        !self.resolvers.is_empty()
     }
 
     #[cfg(feature = "fetch")]
@@ -286,6 +296,14 @@ impl Trust {
             })
         {
             return Err(two_unnamed(&other.issuer.identifier, &member.issuer.identifier));
+        }
+        #[cfg(feature = "fetch")]
+        if member.issuer.introspects(AppliesTo::OpaqueTokens) {
+            let others = members.iter().map(|other| &other.issuer);
+            let others = others.filter(|other| other.introspects(AppliesTo::OpaqueTokens));
+            let others = others.filter(|other| other.identifier != member.issuer.identifier);
+            let introspected = others.chain([&member.issuer]);
+            check_prefixes(introspected.map(|issuer| (&*issuer.identifier, issuer.token_prefix())))?;
         }
         // In version 1 of Entra, two clouds have one form of names, and different keys.
         let name = Arc::clone(&member.issuer.identifier);

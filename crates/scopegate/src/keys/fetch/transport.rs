@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopegate_proto::client_auth::Authenticator;
 use scopegate_proto::http::{HttpClient, HttpClients, SettingsError, TransportSettings};
-use scopegate_proto::url::FetchUrl;
+use scopegate_proto::url::{FetchUrl, SecureUrl};
 
 /// The settings that the application configures.
 pub(crate) struct TransportConfig {
@@ -34,6 +35,23 @@ impl Transport {
             .connect_timeout(config.timeout * 2 / 5);
         let settings = config.root_certificates.iter().fold(settings, TransportSettings::root_certificates);
         Self { clients: HttpClients::default(), settings }
+    }
+
+    /// Returns a client that presents the certificate of an authenticated client, if it has one.
+    /// Half of the time limit is for the connection.
+    pub(crate) fn client_for_secrets(
+        &self,
+        url: &SecureUrl,
+        limit: Duration,
+        client: Option<&Authenticator>,
+    ) -> Result<HttpClient, SettingsError> {
+        let settings = self.settings.clone().timeout(limit).connect_timeout(limit / 2);
+        let settings = match client {
+            Some(client) => client.transport(settings),
+            None => settings,
+        };
+        settings.check()?;
+        self.clients.client(url, &settings)
     }
 
     pub(crate) fn client(&self, url: &FetchUrl) -> Result<HttpClient, SettingsError> {

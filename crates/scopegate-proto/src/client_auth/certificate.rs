@@ -3,7 +3,8 @@
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use scopegate_proto::base64url;
+
+use crate::base64url;
 
 /// The thumbprints of a certificate (RFC 7515 §4.1.7, §4.1.8).
 #[derive(Clone, Debug)]
