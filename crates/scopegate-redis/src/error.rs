@@ -57,8 +57,8 @@ pub enum RedisError {
 }
 
 impl RedisError {
-    /// Converts an error of the client library. Shortens texts of the server, and omits an echoed
-    /// command.
+    /// Converts an error of the client library. Texts of the server are shortened, and an echoed
+    /// command is omitted.
     pub(crate) fn of(error: redis::RedisError, address: &str) -> Self {
         let address = address.to_owned();
         // A rejected transaction has one error for each command, and one for their end.

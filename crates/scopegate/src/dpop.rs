@@ -10,7 +10,6 @@ pub(crate) mod replay;
 mod target;
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -206,11 +205,11 @@ impl Dpop {
         let second = Duration::from_secs(1);
         let origin = self.origin.as_deref().ok_or(ConfigError::MissingOrigin)?;
         let target = Target::new(origin, &self.path_prefix)?;
-        in_range("age of DPoP proofs", self.max_age, second..=300 * second, "1 s to 300 s")?;
+        ConfigError::check_range("age of DPoP proofs", self.max_age, second..=300 * second, "1 s to 300 s")?;
         let skews = Duration::ZERO..=60 * second;
-        in_range("clock skew of DPoP proofs", self.max_clock_skew, skews, "0 s to 60 s")?;
+        ConfigError::check_range("clock skew of DPoP proofs", self.max_clock_skew, skews, "0 s to 60 s")?;
         let lifetimes = 10 * second..=3600 * second;
-        in_range("lifetime of DPoP nonces", self.nonce_lifetime, lifetimes, "10 s to 1 h")?;
+        ConfigError::check_range("lifetime of DPoP nonces", self.nonce_lifetime, lifetimes, "10 s to 1 h")?;
         if self.algorithms.is_empty() {
             let (setting, expected) = ("algorithms of DPoP proofs", "at least one");
             return Err(ConfigError::OutOfRange { setting, expected, found: "none".to_owned() });
@@ -233,18 +232,6 @@ impl Dpop {
         };
         Ok(Policy { rules, store, settings: self })
     }
-}
-
-fn in_range(
-    setting: &'static str,
-    value: Duration,
-    range: RangeInclusive<Duration>,
-    expected: &'static str,
-) -> Result<(), ConfigError> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    Err(ConfigError::OutOfRange { setting, expected, found: format!("{} s", value.as_secs_f64()) })
 }
 
 impl fmt::Debug for Dpop {

@@ -174,10 +174,8 @@ impl StatusList {
         if !(1..=MAX_MAX_LISTS).contains(&max_lists) {
             return Err(out_of_range("status lists", "1 to 1024", max_lists.to_string()));
         }
-        if !(Duration::from_secs(60)..=30 * DAY).contains(&max_stale) {
-            let found = format!("{} s", max_stale.as_secs_f64());
-            return Err(out_of_range("stale limit of status lists", "1 min to 30 days", found));
-        }
+        let limits = Duration::from_secs(60)..=30 * DAY;
+        ConfigError::check_range("stale limit of status lists", max_stale, limits, "1 min to 30 days")?;
         let origins = if self.origins.is_empty() {
             vec![own_origin(issuer)?]
         } else {

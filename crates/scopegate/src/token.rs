@@ -7,7 +7,8 @@ pub(crate) mod numeric_date;
 #[cfg(any(feature = "fetch", feature = "http"))]
 pub(crate) mod token68;
 
-use scopegate_proto::jws::{CompactJws, JwsError};
+use scopegate_proto::json::JsonObject;
+use scopegate_proto::jws::{CompactJws, JwsError, Part};
 
 use crate::error::Error;
 
@@ -30,4 +31,9 @@ pub(crate) fn split_document(token: &[u8], max_length: usize) -> Result<CompactJ
         // There is no other variant. A future variant means a malformed token, too.
         _ => Error::NotThreeParts { found: 0 },
     })
+}
+
+/// Reads the payload of a token as JSON.
+pub(crate) fn read_payload(parts: &CompactJws) -> Result<JsonObject<'_>, Error> {
+    JsonObject::from_slice(parts.payload()).map_err(|found| Error::InvalidJson { part: Part::Payload, found })
 }

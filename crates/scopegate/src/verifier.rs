@@ -1,24 +1,30 @@
 //! Verification: is a token a valid access token for this API?
 //!
-//! `Verifier::run_checks` calls the checks in the documented order. Each check is in the file of
-//! its concept.
+//! `run_checks` calls the checks in the documented order. Each check is in the file of its concept.
 
+#[cfg(feature = "http")]
+pub(crate) mod bound;
 pub(crate) mod builder;
+mod cached;
 mod changes;
+mod decide;
 pub(crate) mod hooks;
-pub(crate) mod key_wait;
 #[cfg(feature = "fetch")]
 mod introspected;
 #[cfg(feature = "fetch")]
 pub(crate) mod introspecting;
 #[cfg(feature = "fetch")]
 mod key_sources;
+pub(crate) mod key_wait;
+mod listed_status;
 pub(crate) mod member;
 pub(crate) mod outcome;
 pub(crate) mod pending;
 mod refresh;
+mod report;
 #[cfg(feature = "fetch")]
 mod resolver;
+mod run_checks;
 #[cfg(feature = "fetch")]
 mod start;
 #[cfg(feature = "fetch")]
@@ -27,60 +33,34 @@ pub(crate) mod trust;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use scopegate_proto::base64url;
 use scopegate_proto::clock::Clock;
-use scopegate_proto::excerpt::Excerpt;
-use scopegate_proto::json::JsonObject;
-use scopegate_proto::jws::CompactJws;
-use scopegate_proto::jws::Part;
 
-use crate::cache::entry::{Entry, Usage};
+use crate::cache::Cache;
 use crate::cache::key_ref::KeyRef;
-use crate::cache::{Cache, Insert};
-use crate::checks::audience::IssuedFor;
-use crate::checks::confirmation::{self, Presented, Scheme};
-use crate::checks::identity;
-use crate::checks::lifetime::Lifetime;
-use crate::claims::{Claims, Lookups, Named};
+use crate::checks::confirmation::{Presented, Scheme};
+use crate::claims::Claims;
 #[cfg(feature = "http")]
 use crate::decision::Decision;
-#[cfg(feature = "http")]
-use crate::dpop::Policy;
-#[cfg(feature = "http")]
-use crate::dpop::proof::{CheckedProof, PresentedProof};
 use crate::error::Error;
 use crate::error::config::ConfigError;
-#[cfg(feature = "fetch")]
-use crate::issuer::trusted::AppliesTo;
-use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
 use crate::keys::fetched::OverdueKeys;
-use crate::metrics;
 use crate::revocation::Revocations;
-use crate::revocation::checked::{NamesRead, RevocableNames};
 use crate::revocation::issuers::TrustedIssuers;
 use crate::scope::hierarchy::ScopeHierarchy;
 use crate::scope::interner::ScopeInterner;
 use crate::scope::requirement::Requirement;
-use crate::status::{IssuerStatus, Status};
-#[cfg(feature = "fetch")]
-use crate::status_list::token_status::TokenStatus;
-use crate::tenants;
-use crate::token;
-use crate::token::header::Header;
 use crate::token::numeric_date::NumericDate;
+#[cfg(feature = "http")]
+use crate::verifier::bound::BoundTokens;
 use crate::verifier::hooks::Hooks;
 #[cfg(feature = "fetch")]
 use crate::verifier::introspecting::Asked;
-use crate::verifier::outcome::{NotAccepted, Rejected, Undecided, UnknownKey};
-#[cfg(feature = "http")]
-use crate::verifier::pending::BoundAttempt;
+use crate::verifier::listed_status::with_valid_status;
+use crate::verifier::outcome::NotAccepted;
 use crate::verifier::pending::{Attempt, PendingVerification, Verification};
 use crate::verifier::trust::Trust;
-
-/// The time until the next attempt, if the application's rule for tenants has panicked.
-const UNDECIDED_TENANT_PAUSE: Duration = Duration::from_secs(2);
 
 /// Verifies access tokens for this API.
 ///
@@ -112,16 +92,6 @@ struct Inner {
     /// `None` without DPoP: then every bound token is rejected.
     #[cfg(feature = "http")]
     bound: Option<BoundTokens>,
-}
-
-/// The rules for tokens that are bound to a key, and their cache.
-///
-/// Bearer tokens have another cache, so a bound token that is presented as a bearer token is never
-/// found there, and bearer tokens have no cost.
-#[cfg(feature = "http")]
-pub(crate) struct BoundTokens {
-    pub(crate) policy: Policy,
-    pub(crate) cache: Cache<KeyRef>,
 }
 
 impl TrustedIssuers for Inner {
@@ -308,147 +278,6 @@ impl Verifier {
         Attempt::Done(self.decide(result))
     }
 
-    /// Like [`attempt`](Self::attempt), for a token that the request presents with a proof.
-    #[cfg(feature = "http")]
-    pub(crate) fn attempt_bound(&self, token: &[u8], proof: &PresentedProof) -> BoundAttempt {
-        let token = Presented { token, scheme: Scheme::Dpop };
-        let result = match self.verify_inner(token, OverdueKeys::Wait) {
-            Ok(claims) => Ok(claims),
-            Err(NotAccepted::Rejected(error)) => Err(error),
-            Err(NotAccepted::Waits(waits, parts)) => {
-                let Some(error) = waits.settled_error() else {
-                    let pending = PendingVerification::new(self, token, parts, waits);
-                    return BoundAttempt::Pending(Box::new(pending));
-                };
-                Err(error)
-            }
-            #[cfg(feature = "fetch")]
-            Err(NotAccepted::Introspecting(introspecting)) => {
-                let pending = PendingVerification::for_introspection(self, token, introspecting);
-                return BoundAttempt::Pending(Box::new(pending));
-            }
-            // The proof comes first: a stolen token without its key causes no fetch of the list.
-            #[cfg(feature = "fetch")]
-            Err(NotAccepted::StatusUnknown(claims)) => match self.check_proof(&claims, proof) {
-                Ok(_) if self.waits_for_status(&claims) => {
-                    let pending = PendingVerification::for_status(self, token, claims);
-                    return BoundAttempt::Pending(Box::new(pending));
-                }
-                Ok(checked) => {
-                    let result = self.check_status(claims).map(|claims| (claims, checked));
-                    return BoundAttempt::Done(self.decide_proven(result));
-                }
-                Err(error) => Err(error),
-            },
-        };
-        BoundAttempt::Done(self.decide_bound(result, proof))
-    }
-
-    /// Checks the proof of a bound token, and then decides like [`decide`](Self::decide).
-    #[cfg(feature = "http")]
-    pub(crate) fn decide_bound(
-        &self,
-        verified: Result<Claims, Error>,
-        proof: &PresentedProof,
-    ) -> Result<(Claims, CheckedProof), Rejected> {
-        self.decide_proven(verified.and_then(|claims| {
-            let checked = self.check_proof(&claims, proof)?;
-            Ok((claims, checked))
-        }))
-    }
-
-    /// Decides about a token whose proof was checked.
-    #[cfg(feature = "http")]
-    fn decide_proven(
-        &self,
-        checked: Result<(Claims, CheckedProof), Error>,
-    ) -> Result<(Claims, CheckedProof), Rejected> {
-        let (claims, proof) = checked.map_err(|error| self.rejected(error))?;
-        self.conclude(claims).map(|claims| (claims, proof))
-    }
-
-    /// Checks the proof of a bound token.
-    #[cfg(feature = "http")]
-    fn check_proof(&self, claims: &Claims, proof: &PresentedProof) -> Result<CheckedProof, Error> {
-        let (Some(bound), Some(binding)) = (&self.0.bound, claims.binding()) else {
-            return Err(Error::NotSenderConstrained);
-        };
-        bound.policy.rules.check(proof, binding, self.now()).map_err(Error::InvalidProof)
-    }
-
-    /// Returns the rules for bound tokens.
-    #[cfg(feature = "http")]
-    pub(crate) fn dpop(&self) -> Option<&Policy> {
-        self.0.bound.as_ref().map(|bound| &bound.policy)
-    }
-
-    /// Returns whether both record used proofs in one store.
-    #[cfg(feature = "http")]
-    pub(crate) fn has_replay_store_of(&self, other: &Self) -> bool {
-        match (self.dpop(), other.dpop()) {
-            (Some(own), Some(others)) => self.is_same(other) || own.store.is_same(&others.store),
-            _ => false,
-        }
-    }
-
-    /// Returns whether bearer tokens are rejected.
-    #[cfg(feature = "http")]
-    fn requires_proof(&self) -> bool {
-        self.dpop().is_some_and(|policy| policy.settings.is_required())
-    }
-
-    /// Decides about a token that was presented without a proof. A token that is bound to a key is
-    /// rejected, wherever its claims come from.
-    #[inline]
-    fn decide(&self, verified: Result<Claims, Error>) -> Result<Claims, Rejected> {
-        let claims = verified.map_err(|error| self.rejected(error))?;
-        if claims.is_sender_constrained() {
-            return Err(self.rejected(confirmation::unproven()));
-        }
-        self.conclude(claims)
-    }
-
-    /// Looks up revocations of a valid token, runs the application's checks, and counts the result.
-    #[inline]
-    fn conclude(&self, claims: Claims) -> Result<Claims, Rejected> {
-        let hooks = &self.0.hooks;
-        hooks.check_revocation(&claims, || self.now()).map_err(|error| self.rejected(error))?;
-        match hooks.check(&claims) {
-            Ok(()) => {
-                metrics::accepted();
-                Ok(claims)
-            }
-            Err(denied) => Err(Rejected { claims: Some(claims), ..self.rejected(denied.into()) }),
-        }
-    }
-
-    /// Counts a rejected token.
-    #[inline(never)]
-    fn rejected(&self, error: Error) -> Rejected {
-        metrics::rejected(&error, self.trusted().labelled());
-        Rejected { error, claims: None }
-    }
-
-    /// Returns whether a valid token waits for its status list. A revoked token does not, and causes
-    /// no fetch.
-    #[cfg(feature = "fetch")]
-    fn waits_for_status(&self, claims: &Claims) -> bool {
-        let Some(status) = claims.status() else { return false };
-        let now = self.now();
-        self.0.hooks.check_revocation(claims, || now).is_ok() && status.is_pending(now)
-    }
-
-    /// Checks the status of a valid token by its list as it is. A revoked token is rejected for that
-    /// reason, and causes no fetch.
-    #[cfg(feature = "fetch")]
-    fn check_status(&self, claims: Claims) -> Result<Claims, Error> {
-        let Some(status) = claims.status() else { return Ok(claims) };
-        let now = self.now();
-        self.0.hooks.check_revocation(&claims, || now)?;
-        status.check(claims.issuer(), now)?;
-        Ok(claims)
-    }
-
     /// Passes a decision to the observers.
     #[cfg(feature = "http")]
     pub(crate) fn observe(&self, decision: &Decision<'_>) {
@@ -480,42 +309,6 @@ impl Verifier {
         if let Some(revocations) = &self.0.hooks.revocations {
             revocations.ready().await;
         }
-    }
-
-    /// Returns the status for operators: the size of the token cache, and for each issuer its keys,
-    /// their age and the results of the fetches.
-    pub fn status(&self) -> Status {
-        let now = self.0.clock.now();
-        let issuers = self.trusted().issuers();
-        let issuers = issuers.iter();
-        Status::new(
-            issuers.map(|issuer| status_of(issuer, now)),
-            self.cache_usage(),
-            self.0.hooks.revocations.as_ref().map(Revocations::status),
-            self.trusted().resolver_status(),
-        )
-    }
-
-    /// Returns the size of the caches for bearer tokens and for bound tokens.
-    fn cache_usage(&self) -> Usage {
-        let bearer = self.0.cache.usage();
-        let bound = self.cache_of(Scheme::Dpop).map(Cache::usage).unwrap_or_default();
-        Usage { entries: bearer.entries + bound.entries, bytes: bearer.bytes + bound.bytes }
-    }
-
-    /// Returns the status of one issuer that is trusted now, by its name as tokens have it. It may
-    /// be one of a [resolver](crate::VerifierBuilder::trust_dynamic).
-    pub fn issuer_status(&self, issuer: &str) -> Option<IssuerStatus> {
-        let now = self.0.clock.now();
-        let issuer = self.trusted().get_for_operator(issuer, now.into())?;
-        Some(status_of(&issuer, now))
-    }
-
-    /// Returns the identifiers of the trusted issuers, in the order of the configuration. Issuers
-    /// that were [trusted](Self::trust) later follow.
-    pub fn issuers(&self) -> impl Iterator<Item = String> + use<> {
-        let names: Vec<_> = self.trusted().snapshot().names().map(str::to_owned).collect();
-        names.into_iter()
     }
 
     pub(crate) fn compile(&self, requirement: Requirement) -> Requirement {
@@ -566,43 +359,6 @@ impl Verifier {
         self.verify_uncached(token, now, overdue)
     }
 
-    /// Returns the claims of an opaque token.
-    #[cfg(feature = "fetch")]
-    fn verify_opaque(
-        &self,
-        token: Presented<'_>,
-        issuer: Arc<TrustedIssuer>,
-        now: NumericDate,
-    ) -> Result<Claims, NotAccepted> {
-        #[cfg(feature = "http")]
-        if token.scheme == Scheme::Bearer && self.requires_proof() {
-            return Err(Error::ProofRequired.into());
-        }
-        match self.introspect_opaque(token.token, issuer, now) {
-            Asked::Decided(result) => Ok(result?),
-            Asked::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
-        }
-    }
-
-    fn verify_uncached(
-        &self,
-        token: Presented<'_>,
-        now: NumericDate,
-        overdue: OverdueKeys,
-    ) -> Result<Claims, NotAccepted> {
-        // Bearer tokens are not cached then.
-        #[cfg(feature = "http")]
-        if token.scheme == Scheme::Bearer && self.requires_proof() {
-            return Err(Error::ProofRequired.into());
-        }
-        let parts = token::split(token.token)?;
-        match self.run_checks(token, &parts, now, overdue) {
-            Ok(claims) => self.looked_up(claims, token.token, now),
-            Err(Undecided::Rejected(error)) => Err(NotAccepted::Rejected(error)),
-            Err(Undecided::Waits(waits)) => Err(NotAccepted::Waits(waits, parts)),
-        }
-    }
-
     /// Returns the claims of a verified JWT if its issuer does not say otherwise.
     #[inline]
     #[cfg_attr(
@@ -623,216 +379,6 @@ impl Verifier {
         let _ = token;
         with_valid_status(claims, now)
     }
-
-    /// Runs the checks on a token that was split before.
-    fn verify_parts(
-        &self,
-        token: Presented<'_>,
-        parts: &CompactJws,
-        overdue: OverdueKeys,
-    ) -> Result<Claims, Undecided> {
-        self.run_checks(token, parts, self.now(), overdue)
-    }
-
-    /// Runs the checks in the order that [`verify`](Self::verify) documents. The first four find
-    /// the key.
-    fn run_checks(
-        &self,
-        token: Presented<'_>,
-        parts: &CompactJws,
-        now: NumericDate,
-        overdue: OverdueKeys,
-    ) -> Result<Claims, Undecided> {
-        let header = Header::parse(parts.header())?;
-        let payload = read_payload(parts)?;
-        loop {
-            let issuer = self.issuer_of(&payload, now)?;
-            issuer.policy.check_header(&header)?;
-            let key = match issuer.find_key(&header.key_id, header.algorithm, now, overdue)? {
-                KeyLookup::Found(key) => key,
-                KeyLookup::Missing(missing) => return Err(UnknownKey { issuer, missing }.into()),
-            };
-            match self.run_checks_with_key(token, parts, &payload, &issuer, key, now) {
-                // Its rules were replaced meanwhile.
-                Err(Error::UnknownIssuer { .. }) if self.trusted().get(&payload, now).is_some() => {}
-                result => return Ok(result?),
-            }
-        }
-    }
-
-    /// Returns the issuer that the payload names, if it is trusted now. Otherwise requests it from
-    /// the resolver.
-    fn issuer_of(&self, payload: &JsonObject<'_>, now: NumericDate) -> Result<Arc<TrustedIssuer>, Undecided> {
-        let issuer = match self.trusted().get(payload, now) {
-            Some(issuer) => issuer,
-            None => self.trusted().ask(payload, now)?,
-        };
-        match issuer.trusts_tenant() {
-            Ok(true) => Ok(issuer),
-            Ok(false) => Err(self.trusted().snapshot().unknown_issuer(payload).into()),
-            Err(tenants::Undecided) => {
-                let found = Excerpt::identifier(issuer.name());
-                Err(Error::IssuerUnavailable { found, retry_after: UNDECIDED_TENANT_PAUSE }.into())
-            }
-        }
-    }
-
-    /// Runs the checks from the fifth on, with the token's key.
-    fn run_checks_with_key(
-        &self,
-        token: Presented<'_>,
-        parts: &CompactJws,
-        payload: &JsonObject<'_>,
-        issuer: &TrustedIssuer,
-        key: KeyRef,
-        now: NumericDate,
-    ) -> Result<Claims, Error> {
-        // Before the signature: an expired token is rejected without the cost of a signature check.
-        let lifetime = Lifetime::read(payload)?;
-        lifetime.check(now, issuer.leeway)?;
-        issuer.check_signature(&key, token.token, parts)?;
-        // From here on every byte of the payload is verified, including the claims read above.
-        let policy = &issuer.policy;
-        // The kind comes first: an ID token has another audience too, and its kind is the clearer error.
-        policy.kind.check(payload, issuer.tenant_id().map(AsRef::as_ref))?;
-        let issued_for = policy.audience.check(payload)?;
-        let key_id = key.key.id.as_deref();
-        let claims = self.read_claims(token, token.token, payload, issuer, &issued_for, lifetime, key_id)?;
-        // It may have been distrusted since it was found.
-        if !issuer.keys.standing().accepts(now) {
-            return Err(self.trusted().snapshot().unknown_issuer(payload));
-        }
-        self.cache(&claims, key, issuer.leeway, token.scheme);
-        Ok(claims)
-    }
-
-    /// Reads the remaining claims of a token that is for this API. The claims hold `kept` as the token.
-    #[allow(clippy::too_many_arguments, reason = "they are the results of the checks before it")]
-    fn read_claims(
-        &self,
-        token: Presented<'_>,
-        kept: &[u8],
-        payload: &JsonObject<'_>,
-        issuer: &TrustedIssuer,
-        issued_for: &IssuedFor<'_>,
-        lifetime: Lifetime,
-        key_id: Option<&str>,
-    ) -> Result<Claims, Error> {
-        let binding = confirmation::check(payload, token)?;
-        let subject = identity::optional_name(payload, "sub")?;
-        let token_id = identity::optional_name(payload, "jti")?;
-        if token_id.is_none() && self.0.hooks.requires_token_id {
-            return Err(Error::MissingClaim { claim: "jti" });
-        }
-        let granted =
-            issuer.policy.scopes.read(payload, issuer.policy.scope_limit.as_deref(), &self.0.scopes)?;
-        let revocable = match &self.0.hooks.revocations {
-            None => None,
-            Some(revocations) => {
-                let names = NamesRead {
-                    issuer: issuer.name(),
-                    token_id: token_id.as_deref(),
-                    subject: subject.as_deref(),
-                    client: issued_for.client.as_deref(),
-                    key_id,
-                    issued_at: lifetime.issued_at,
-                };
-                Some(Box::new(RevocableNames::new(revocations.store(), &names, payload)?))
-            }
-        };
-        #[cfg(feature = "fetch")]
-        let status = match &issuer.status_lists {
-            None => None,
-            Some(lists) => TokenStatus::read(lists, payload)?.map(Box::new),
-        };
-        Ok(Claims::new(
-            kept,
-            Arc::clone(issuer.name()),
-            &Named {
-                tenant: issuer.tenant_id(),
-                subject: subject.as_deref(),
-                token_id: token_id.as_deref(),
-                issued_for,
-            },
-            payload.text(),
-            granted,
-            lifetime,
-            Lookups {
-                revocable,
-                #[cfg(feature = "fetch")]
-                status,
-                #[cfg(feature = "fetch")]
-                is_introspected: issuer.introspects(AppliesTo::VerifiedJwts),
-                binding,
-            },
-        ))
-    }
-
-    /// Returns the claims of a cached token, if the token is still valid.
-    #[inline]
-    fn cached(&self, token: Presented<'_>, now: NumericDate, overdue: OverdueKeys) -> Option<Claims> {
-        let cache = self.cache_of(token.scheme)?;
-        if cache.is_off() {
-            return None;
-        }
-        let claims = cache.find(token.token, |entry| {
-            let tenant = || entry.claims().tenant();
-            entry.valid.contain(now) && entry.basis.is_current(now, overdue, tenant)
-        });
-        metrics::looked_up(claims.is_some());
-        claims
-    }
-
-    /// Returns the cache for tokens that are presented in this scheme.
-    #[inline]
-    fn cache_of(&self, scheme: Scheme) -> Option<&Cache<KeyRef>> {
-        match scheme {
-            Scheme::Bearer => Some(&self.0.cache),
-            #[cfg(feature = "http")]
-            Scheme::Dpop => self.0.bound.as_ref().map(|bound| &bound.cache),
-            #[cfg(not(feature = "http"))]
-            Scheme::Dpop => None,
-        }
-    }
-
-    fn cache(&self, claims: &Claims, key: KeyRef, leeway: Duration, scheme: Scheme) {
-        let Some(cache) = self.cache_of(scheme) else { return };
-        if !cache.is_off()
-            && let Insert::Stored { evicted: evicted @ 1.. } = cache.insert(Entry::new(claims, key, leeway))
-        {
-            metrics::evicted(evicted);
-        }
-    }
-}
-
-/// Returns the claims if the token has no status, or a valid one by a current list.
-#[inline]
-#[cfg_attr(
-    not(feature = "fetch"),
-    allow(clippy::unnecessary_wraps, reason = "it is the same call with the feature")
-)]
-fn with_valid_status(claims: Claims, now: NumericDate) -> Result<Claims, NotAccepted> {
-    #[cfg(feature = "fetch")]
-    if claims.status().is_some_and(|status| !status.is_valid(now)) {
-        return Err(NotAccepted::StatusUnknown(claims));
-    }
-    #[cfg(not(feature = "fetch"))]
-    let _ = now;
-    Ok(claims)
-}
-
-fn status_of(issuer: &TrustedIssuer, now: SystemTime) -> IssuerStatus {
-    let status = IssuerStatus::new(&issuer.identifier, &issuer.keys, now);
-    #[cfg(feature = "fetch")]
-    if let Some(lists) = &issuer.status_lists {
-        return status.with_status_lists(lists.status(now.into()));
-    }
-    status
-}
-
-/// Reads the payload of a token as JSON.
-pub(crate) fn read_payload(parts: &CompactJws) -> Result<JsonObject<'_>, Error> {
-    JsonObject::from_slice(parts.payload()).map_err(|found| Error::InvalidJson { part: Part::Payload, found })
 }
 
 impl fmt::Debug for Verifier {

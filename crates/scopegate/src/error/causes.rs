@@ -1,8 +1,8 @@
-//! The texts of an error and its causes, for logs and the status.
+//! The text of an error, followed by the text of each cause, for logs and the status.
 
 use std::error::Error;
 
-/// Returns the texts of an error and its causes on one line, each once.
+/// Returns one line with the text of an error and of each cause, each once.
 pub(crate) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let (mut text, mut cause) = (error.to_string(), error.source());
     while let Some(error) = cause {

@@ -1,6 +1,8 @@
 //! Errors of a configuration.
 
 use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use scopegate_proto::scope::InvalidScope;
 use scopegate_proto::url::UrlError;
@@ -104,6 +106,19 @@ pub enum ConfigError {
 impl ConfigError {
     pub(crate) fn invalid_url(setting: &'static str, error: UrlError) -> Self {
         Self::InvalidUrl { setting, expected: error.expected, found: error.found }
+    }
+
+    /// Returns an error if a setting is not in its range, which `expected` names.
+    pub(crate) fn check_range(
+        setting: &'static str,
+        value: Duration,
+        range: RangeInclusive<Duration>,
+        expected: &'static str,
+    ) -> Result<(), Self> {
+        if range.contains(&value) {
+            return Ok(());
+        }
+        Err(Self::OutOfRange { setting, expected, found: format!("{} s", value.as_secs_f64()) })
     }
 }
 

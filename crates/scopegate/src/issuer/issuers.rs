@@ -233,9 +233,7 @@ impl Issuers {
             ("lifetime of unknown issuers", self.unknown_lifetime, SECOND..=HOUR, "1 s to 1 h"),
             ("resolver timeout", self.timeout, SECOND / 10..=30 * SECOND, "100 ms to 30 s"),
         ] {
-            if !range.contains(&value) {
-                return out_of_range(setting, expected, format!("{} s", value.as_secs_f64()));
-            }
+            ConfigError::check_range(setting, value, range, expected)?;
         }
         Ok(())
     }

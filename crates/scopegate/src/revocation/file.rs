@@ -214,11 +214,8 @@ impl Drop for AbandonGuard {
 
 impl RevocationFile {
     fn check(&self) -> Result<(), ConfigError> {
-        let (from, to) = (Duration::from_millis(10), Duration::from_secs(60));
-        if !(from..=to).contains(&self.poll_interval) {
-            let found = format!("{} s", self.poll_interval.as_secs_f64());
-            return Err(out_of_range("poll interval", "10 ms to 1 min", found));
-        }
+        let intervals = Duration::from_millis(10)..=Duration::from_secs(60);
+        ConfigError::check_range("poll interval", self.poll_interval, intervals, "10 ms to 1 min")?;
         check_max_feed_age(self.max_feed_age, self.poll_interval)?;
         if self.path == Path::new("") {
             return Err(out_of_range("revocation file", "a path", "none".to_owned()));

@@ -15,15 +15,13 @@ const MAX_AGE: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// intervals, the feed could not be read often enough, and each token would get 503 now and then.
 pub(crate) fn check_max_feed_age(limit: Option<Duration>, interval: Duration) -> Result<(), ConfigError> {
     let Some(limit) = limit else { return Ok(()) };
-    let out_of_range =
-        |expected, found| Err(ConfigError::OutOfRange { setting: "feed age", expected, found });
-    let seconds = limit.as_secs_f64();
-    if !(MIN_AGE..=MAX_AGE).contains(&limit) {
-        return out_of_range("1 s to 30 days", format!("{seconds} s"));
-    }
+    let setting = "feed age";
+    ConfigError::check_range(setting, limit, MIN_AGE..=MAX_AGE, "1 s to 30 days")?;
     if limit < 2 * interval {
-        let found = format!("{seconds} s with a poll interval of {} s", interval.as_secs_f64());
-        return out_of_range("at least twice the poll interval", found);
+        let (limit, interval) = (limit.as_secs_f64(), interval.as_secs_f64());
+        let found = format!("{limit} s with a poll interval of {interval} s");
+        let expected = "at least twice the poll interval";
+        return Err(ConfigError::OutOfRange { setting, expected, found });
     }
     Ok(())
 }

@@ -38,11 +38,8 @@ impl Default for Polling {
 impl Polling {
     /// Checks the settings. Returns the endpoint of a transmitter that is polled.
     pub(super) fn endpoint(&self, verifier: &Verifier) -> Result<Option<PollEndpoint>, ConfigError> {
-        let (from, to) = (Duration::from_millis(100), Duration::from_secs(3_600));
-        if !(from..=to).contains(&self.interval) {
-            let found = format!("{} s", self.interval.as_secs_f64());
-            return Err(out_of_range("poll interval", "100 ms to 1 h", found));
-        }
+        let intervals = Duration::from_millis(100)..=Duration::from_secs(3_600);
+        ConfigError::check_range("poll interval", self.interval, intervals, "100 ms to 1 h")?;
         let Some(url) = &self.endpoint else {
             if self.authorization.is_some() || self.max_feed_age.is_some() {
                 return Err(out_of_range("poll endpoint", "a URL", "none".to_owned()));

@@ -29,7 +29,6 @@ use crate::verifier::Verifier;
 use crate::verifier::key_wait::KEY_WAIT_TIMEOUT;
 use crate::verifier::member::Member;
 use crate::verifier::outcome::UnknownKey;
-use crate::verifier::read_payload;
 
 /// How many ids of SETs are remembered.
 const MAX_SEEN: usize = 10_000;
@@ -197,7 +196,7 @@ impl Receiver {
     fn check(&self, set: &[u8], parts: &CompactJws, overdue: OverdueKeys) -> Result<Verified, Unverified> {
         let now = self.verifier.now();
         let header = Header::parse(parts.header())?;
-        let payload = read_payload(parts)?;
+        let payload = token::read_payload(parts)?;
         let issuer =
             self.registry.named_by(&payload).ok_or_else(|| self.registry.unknown_issuer(&payload))?;
         issuer.policy.check_header(&header)?;

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,9 +26,9 @@ use crate::keys::fetch::transport::TransportConfig;
 use crate::keys::refresh::schedule::{Interval, RefreshConfig};
 use crate::revocation::Revocations;
 use crate::scope::hierarchy::ScopeHierarchy;
-#[cfg(feature = "http")]
-use crate::verifier::BoundTokens;
 use crate::verifier::Verifier;
+#[cfg(feature = "http")]
+use crate::verifier::bound::BoundTokens;
 use crate::verifier::hooks::Hooks;
 use crate::verifier::member::MemberFactory;
 #[cfg(feature = "fetch")]
@@ -492,41 +491,34 @@ impl VerifierBuilder {
             return Err(ConfigError::OutOfRange { setting: "cache bytes", expected, found });
         }
         #[cfg(feature = "fetch")]
-        in_range(
+        ConfigError::check_range(
             "fetch timeout",
             self.transport.timeout,
             Duration::from_millis(100)..=Duration::from_secs(30),
             "100 ms to 30 s",
         )?;
-        in_range("leeway", self.leeway, Duration::ZERO..=Duration::from_secs(300), "0 s to 300 s")?;
+        ConfigError::check_range(
+            "leeway",
+            self.leeway,
+            Duration::ZERO..=Duration::from_secs(300),
+            "0 s to 300 s",
+        )?;
         let (Interval::Fixed(period) | Interval::FromCacheControl { fallback: period }) =
             self.refresh.interval;
-        in_range("refresh period", period, SECOND..=DAY, "1 s to 24 h")?;
-        in_range(
+        ConfigError::check_range("refresh period", period, SECOND..=DAY, "1 s to 24 h")?;
+        ConfigError::check_range(
             "refresh cooldown",
             self.refresh.cooldown,
             SECOND..=Duration::from_secs(3600),
             "1 s to 1 h",
         )?;
-        in_range(
+        ConfigError::check_range(
             "stale limit",
             self.refresh.max_stale,
             Duration::from_secs(60)..=30 * DAY,
             "1 min to 30 days",
         )
     }
-}
-
-fn in_range(
-    setting: &'static str,
-    value: Duration,
-    range: RangeInclusive<Duration>,
-    expected: &'static str,
-) -> Result<(), ConfigError> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    Err(ConfigError::OutOfRange { setting, expected, found: format!("{} s", value.as_secs_f64()) })
 }
 
 impl fmt::Debug for VerifierBuilder {

@@ -17,8 +17,9 @@ use crate::introspection::opaque_token::OpaqueToken;
 use crate::issuer::trusted::{AppliesTo, TrustedIssuer};
 use crate::token;
 use crate::token::numeric_date::NumericDate;
+use crate::verifier::Verifier;
 use crate::verifier::introspecting::{Asked, Introspecting, result, unavailable};
-use crate::verifier::{Verifier, read_payload};
+use crate::verifier::outcome::NotAccepted;
 
 impl Verifier {
     /// Returns the issuer to ask about a token, or `None` if the token is verified as a JWT.
@@ -36,7 +37,7 @@ impl Verifier {
         if let Ok(parts) = token::split(token)
             && JsonObject::from_slice(parts.header()).is_ok()
         {
-            let payload = read_payload(&parts).ok();
+            let payload = token::read_payload(&parts).ok();
             let name = payload.as_ref().and_then(|payload| payload.get("iss")).and_then(string);
             let named = name
                 .and_then(|name| issuers.get(&name))
@@ -47,6 +48,23 @@ impl Verifier {
             }
         }
         introspected.without_prefix().map(Arc::clone)
+    }
+
+    /// Returns the claims of an opaque token.
+    pub(super) fn verify_opaque(
+        &self,
+        token: Presented<'_>,
+        issuer: Arc<TrustedIssuer>,
+        now: NumericDate,
+    ) -> Result<Claims, NotAccepted> {
+        #[cfg(feature = "http")]
+        if token.scheme == Scheme::Bearer && self.requires_proof() {
+            return Err(Error::ProofRequired.into());
+        }
+        match self.introspect_opaque(token.token, issuer, now) {
+            Asked::Decided(result) => Ok(result?),
+            Asked::Pending(introspecting) => Err(NotAccepted::Introspecting(introspecting)),
+        }
     }
 
     /// Returns the claims of an opaque token, if they are cached. Otherwise a call begins.

@@ -5,7 +5,7 @@ mod bound;
 mod crowded;
 mod kept;
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use scopegate_issuer::{Algorithm as KeyAlgorithm, Mint, SigningKey};
 use serde_json::{Value, json};

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::dpop::replay::{ProofUse, ReplayStoreError, UsedProof};
 
-/// So many slices divide the time in which a proof can expire.
+/// Number of slices that divide the time in which a proof can expire.
 const SLICES_PER_WINDOW: u64 = 7;
 
 /// A window touches one slice more than that. Two further slices allow the clock to be set back.
@@ -22,8 +22,8 @@ const SLICES: usize = 10;
 const NUMBER_BITS: u32 = 28;
 const HASH_BITS: u32 = u64::BITS - NUMBER_BITS;
 
-/// An entry counts as later if it is ahead by so many slices at most. Any other entry is of the past:
-/// a store runs for longer than it takes to count half of the numbers.
+/// Maximum number of slices by which a later entry is ahead. Any other entry is of the past: a store
+/// runs for longer than it takes to count half of the numbers.
 const MAX_AHEAD: u64 = 2 * SLICES as u64;
 
 /// Bits of a slice's state for the number of its entries. The other 40 bits have the whole number of

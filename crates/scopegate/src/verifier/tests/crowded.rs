@@ -4,8 +4,13 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
+use scopegate_proto::json::JsonObject;
+
 use super::*;
-use crate::cache::entry::Usage;
+use crate::cache::Insert;
+use crate::cache::entry::{Entry, Usage};
+use crate::cache::key_ref::KeyRef;
+use crate::checks::lifetime::Lifetime;
 use crate::token::key_name::KeyId;
 
 const ROOM: usize = 4 * 1024;

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
 use super::*;
+use crate::issuer::trusted::TrustedIssuer;
 use crate::keys::Keys;
 use crate::keys::fetched::FetchedKeys;
 use crate::keys::issuer_keys::IssuerKeys;

@@ -67,14 +67,18 @@ async fn revoked_bound_token_is_rejected_though_cached() {
     assert_eq!(outcome(&authorizer, &rejected).await, (200, "accepted"), "its proof was not used up");
 }
 
+/// Requires a scope, a proof for a bound token, and a valid status in the server's list.
+fn with_status_lists(server: &Server) -> Authorizer {
+    let builder = server.builder().trust(server.issuer(StatusList::required())).dpop(accepting());
+    Authorizer::require_scope(&builder.start_lazy().unwrap(), SCOPE).unwrap()
+}
+
 #[tokio::test]
 async fn status_of_bound_token_is_looked_up() {
     // SL01
     let server = Server::start().await;
     server.publish(&[0, 1]);
-    let verifier = server.builder().trust(server.issuer(StatusList::required())).dpop(accepting());
-    let verifier = verifier.start_lazy().unwrap();
-    let authorizer = Authorizer::require_scope(&verifier, SCOPE).unwrap();
+    let authorizer = with_status_lists(&server);
     let token = |index| bound_to(&CLIENT_KEY, server.token(index).scope(SCOPE)).compact();
     let (valid, invalid) = (token(0), token(1));
     // The second round has cached tokens.
@@ -90,9 +94,7 @@ async fn proof_is_checked_before_list_is_fetched() {
     // DP25: a thief without the key causes no request.
     let server = Server::start().await;
     server.publish(&[0]);
-    let verifier = server.builder().trust(server.issuer(StatusList::required())).dpop(accepting());
-    let verifier = verifier.start_lazy().unwrap();
-    let authorizer = Authorizer::require_scope(&verifier, SCOPE).unwrap();
+    let authorizer = with_status_lists(&server);
     let token = bound_to(&CLIENT_KEY, server.token(0).scope(SCOPE)).compact();
     let by_thief = Proof::new(&OTHER_CLIENT_KEY, "GET", URL, &token).sign_with(&OTHER_CLIENT_KEY);
     for (request, reason) in [
@@ -113,9 +115,7 @@ async fn unavailable_list_does_not_use_up_the_proof() {
     // DP25
     let server = Server::start().await;
     server.reply("1", Reply::Status(500));
-    let verifier = server.builder().trust(server.issuer(StatusList::required())).dpop(accepting());
-    let verifier = verifier.start_lazy().unwrap();
-    let authorizer = Authorizer::require_scope(&verifier, SCOPE).unwrap();
+    let authorizer = with_status_lists(&server);
     let request = request(&bound_to(&CLIENT_KEY, server.token(0).scope(SCOPE)).compact());
     assert_eq!(outcome(&authorizer, &request).await, (503, "status_unavailable"));
     server.publish(&[0]);
@@ -131,9 +131,7 @@ async fn proof_that_expires_during_the_wait_is_rejected() {
     for (issued_at, expected) in [(NOW, (200, "accepted")), (NOW - 59, (401, "invalid_proof"))] {
         let server = Server::start().await;
         server.publish(&[0]);
-        let verifier = server.builder().trust(server.issuer(StatusList::required())).dpop(accepting());
-        let verifier = verifier.start_lazy().unwrap();
-        let authorizer = Authorizer::require_scope(&verifier, SCOPE).unwrap();
+        let authorizer = with_status_lists(&server);
         let token = bound_to(&CLIENT_KEY, server.token(0).scope(SCOPE)).compact();
         let request = request_with(&token, |proof| proof.claim("iat", issued_at));
         let pending = authorizer_request(&authorizer, &request);

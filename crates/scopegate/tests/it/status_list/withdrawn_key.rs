@@ -32,6 +32,20 @@ impl Fixture {
         Self { local, server, verifier, ahead }
     }
 
+    /// Creates a fixture whose list was fetched a while ago, and whose issuer has a new key since.
+    async fn with_new_key(withdraws_the_old_one: bool) -> Self {
+        let fixture = Self::start().await;
+        fixture.publish(0);
+        assert!(fixture.verify().await.is_ok());
+        pass(Duration::from_secs(10)).await;
+        if withdraws_the_old_one {
+            fixture.local.rotate_without_overlap();
+        } else {
+            fixture.local.rotate();
+        }
+        fixture
+    }
+
     /// Publishes a list of one status, signed with the current key.
     fn publish(&self, status: u8) {
         let mut payload = list(&self.server.uri(), 8, &[status]);
@@ -57,16 +71,7 @@ impl Fixture {
 async fn list_is_fetched_again_without_its_key() {
     // SL08
     for withdrawn in [false, true] {
-        let fixture = Fixture::start().await;
-        fixture.publish(0);
-        assert!(fixture.verify().await.is_ok());
-        // The first fetch was a while ago.
-        pass(Duration::from_secs(10)).await;
-        if withdrawn {
-            fixture.local.rotate_without_overlap();
-        } else {
-            fixture.local.rotate();
-        }
+        let fixture = Fixture::with_new_key(withdrawn).await;
         fixture.publish(1);
         fixture.refresh_keys().await;
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -80,16 +85,8 @@ async fn list_is_fetched_again_without_its_key() {
 async fn list_ends_five_minutes_after_its_key() {
     // SL08
     for withdrawn in [false, true] {
-        let fixture = Fixture::start().await;
-        fixture.publish(0);
-        assert!(fixture.verify().await.is_ok());
-        pass(Duration::from_secs(10)).await;
-        if withdrawn {
-            // The server still sends the list that is signed with the old key.
-            fixture.local.rotate_without_overlap();
-        } else {
-            fixture.local.rotate();
-        }
+        // The server still sends the list that is signed with the old key.
+        let fixture = Fixture::with_new_key(withdrawn).await;
         fixture.refresh_keys().await;
         for (seconds, usable) in [(0, true), (290, true), (301, !withdrawn)] {
             fixture.ahead.store(seconds, Ordering::SeqCst);

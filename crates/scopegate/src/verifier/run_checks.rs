@@ -1,0 +1,199 @@
+//! Is a token valid that is not cached? The checks run in the documented order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scopegate_proto::excerpt::Excerpt;
+use scopegate_proto::json::JsonObject;
+use scopegate_proto::jws::CompactJws;
+
+use crate::cache::key_ref::KeyRef;
+use crate::checks::audience::IssuedFor;
+#[cfg(feature = "http")]
+use crate::checks::confirmation::Scheme;
+use crate::checks::confirmation::{self, Presented};
+use crate::checks::identity;
+use crate::checks::lifetime::Lifetime;
+use crate::claims::{Claims, Lookups, Named};
+use crate::error::Error;
+#[cfg(feature = "fetch")]
+use crate::issuer::trusted::AppliesTo;
+use crate::issuer::trusted::{KeyLookup, TrustedIssuer};
+use crate::keys::fetched::OverdueKeys;
+use crate::revocation::checked::{NamesRead, RevocableNames};
+#[cfg(feature = "fetch")]
+use crate::status_list::token_status::TokenStatus;
+use crate::tenants;
+use crate::token;
+use crate::token::header::Header;
+use crate::token::numeric_date::NumericDate;
+use crate::verifier::Verifier;
+use crate::verifier::outcome::{NotAccepted, Undecided, UnknownKey};
+
+/// The time until the next attempt, if the application's rule for tenants has panicked.
+const UNDECIDED_TENANT_PAUSE: Duration = Duration::from_secs(2);
+
+impl Verifier {
+    pub(super) fn verify_uncached(
+        &self,
+        token: Presented<'_>,
+        now: NumericDate,
+        overdue: OverdueKeys,
+    ) -> Result<Claims, NotAccepted> {
+        // Bearer tokens are not cached then.
+        #[cfg(feature = "http")]
+        if token.scheme == Scheme::Bearer && self.requires_proof() {
+            return Err(Error::ProofRequired.into());
+        }
+        let parts = token::split(token.token)?;
+        match self.run_checks(token, &parts, now, overdue) {
+            Ok(claims) => self.looked_up(claims, token.token, now),
+            Err(Undecided::Rejected(error)) => Err(NotAccepted::Rejected(error)),
+            Err(Undecided::Waits(waits)) => Err(NotAccepted::Waits(waits, parts)),
+        }
+    }
+
+    /// Runs the checks on a token that was split before.
+    pub(super) fn verify_parts(
+        &self,
+        token: Presented<'_>,
+        parts: &CompactJws,
+        overdue: OverdueKeys,
+    ) -> Result<Claims, Undecided> {
+        self.run_checks(token, parts, self.now(), overdue)
+    }
+
+    /// Runs the checks in the order that [`verify`](Self::verify) documents. The first four find
+    /// the key.
+    fn run_checks(
+        &self,
+        token: Presented<'_>,
+        parts: &CompactJws,
+        now: NumericDate,
+        overdue: OverdueKeys,
+    ) -> Result<Claims, Undecided> {
+        let header = Header::parse(parts.header())?;
+        let payload = token::read_payload(parts)?;
+        loop {
+            let issuer = self.issuer_of(&payload, now)?;
+            issuer.policy.check_header(&header)?;
+            let key = match issuer.find_key(&header.key_id, header.algorithm, now, overdue)? {
+                KeyLookup::Found(key) => key,
+                KeyLookup::Missing(missing) => return Err(UnknownKey { issuer, missing }.into()),
+            };
+            match self.run_checks_with_key(token, parts, &payload, &issuer, key, now) {
+                // Its rules were replaced meanwhile.
+                Err(Error::UnknownIssuer { .. }) if self.trusted().get(&payload, now).is_some() => {}
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    /// Returns the issuer that the payload names, if it is trusted now. Otherwise requests it from
+    /// the resolver.
+    fn issuer_of(&self, payload: &JsonObject<'_>, now: NumericDate) -> Result<Arc<TrustedIssuer>, Undecided> {
+        let issuer = match self.trusted().get(payload, now) {
+            Some(issuer) => issuer,
+            None => self.trusted().ask(payload, now)?,
+        };
+        match issuer.trusts_tenant() {
+            Ok(true) => Ok(issuer),
+            Ok(false) => Err(self.trusted().snapshot().unknown_issuer(payload).into()),
+            Err(tenants::Undecided) => {
+                let found = Excerpt::identifier(issuer.name());
+                Err(Error::IssuerUnavailable { found, retry_after: UNDECIDED_TENANT_PAUSE }.into())
+            }
+        }
+    }
+
+    /// Runs the checks from the fifth on, with the token's key.
+    fn run_checks_with_key(
+        &self,
+        token: Presented<'_>,
+        parts: &CompactJws,
+        payload: &JsonObject<'_>,
+        issuer: &TrustedIssuer,
+        key: KeyRef,
+        now: NumericDate,
+    ) -> Result<Claims, Error> {
+        // Before the signature: an expired token is rejected without the cost of a signature check.
+        let lifetime = Lifetime::read(payload)?;
+        lifetime.check(now, issuer.leeway)?;
+        issuer.check_signature(&key, token.token, parts)?;
+        // From here on every byte of the payload is verified, including the claims read above.
+        let policy = &issuer.policy;
+        // The kind comes first: an ID token has another audience too, and its kind is the clearer error.
+        policy.kind.check(payload, issuer.tenant_id().map(AsRef::as_ref))?;
+        let issued_for = policy.audience.check(payload)?;
+        let key_id = key.key.id.as_deref();
+        let claims = self.read_claims(token, token.token, payload, issuer, &issued_for, lifetime, key_id)?;
+        // It may have been distrusted since it was found.
+        if !issuer.keys.standing().accepts(now) {
+            return Err(self.trusted().snapshot().unknown_issuer(payload));
+        }
+        self.cache(&claims, key, issuer.leeway, token.scheme);
+        Ok(claims)
+    }
+
+    /// Reads the remaining claims of a token that is for this API. The claims hold `kept` as the token.
+    #[allow(clippy::too_many_arguments, reason = "they are the results of the checks before it")]
+    pub(super) fn read_claims(
+        &self,
+        token: Presented<'_>,
+        kept: &[u8],
+        payload: &JsonObject<'_>,
+        issuer: &TrustedIssuer,
+        issued_for: &IssuedFor<'_>,
+        lifetime: Lifetime,
+        key_id: Option<&str>,
+    ) -> Result<Claims, Error> {
+        let binding = confirmation::check(payload, token)?;
+        let subject = identity::optional_name(payload, "sub")?;
+        let token_id = identity::optional_name(payload, "jti")?;
+        if token_id.is_none() && self.0.hooks.requires_token_id {
+            return Err(Error::MissingClaim { claim: "jti" });
+        }
+        let granted =
+            issuer.policy.scopes.read(payload, issuer.policy.scope_limit.as_deref(), &self.0.scopes)?;
+        let revocable = match &self.0.hooks.revocations {
+            None => None,
+            Some(revocations) => {
+                let names = NamesRead {
+                    issuer: issuer.name(),
+                    token_id: token_id.as_deref(),
+                    subject: subject.as_deref(),
+                    client: issued_for.client.as_deref(),
+                    key_id,
+                    issued_at: lifetime.issued_at,
+                };
+                Some(Box::new(RevocableNames::new(revocations.store(), &names, payload)?))
+            }
+        };
+        #[cfg(feature = "fetch")]
+        let status = match &issuer.status_lists {
+            None => None,
+            Some(lists) => TokenStatus::read(lists, payload)?.map(Box::new),
+        };
+        Ok(Claims::new(
+            kept,
+            Arc::clone(issuer.name()),
+            &Named {
+                tenant: issuer.tenant_id(),
+                subject: subject.as_deref(),
+                token_id: token_id.as_deref(),
+                issued_for,
+            },
+            payload.text(),
+            granted,
+            lifetime,
+            Lookups {
+                revocable,
+                #[cfg(feature = "fetch")]
+                status,
+                #[cfg(feature = "fetch")]
+                is_introspected: issuer.introspects(AppliesTo::VerifiedJwts),
+                binding,
+            },
+        ))
+    }
+}
