@@ -68,6 +68,11 @@ impl Authenticator {
         }
     }
 
+    /// Returns the client id.
+    pub fn client_id(&self) -> &str {
+        &self.0.id
+    }
+
     /// Returns whether the client authenticates by a certificate in the TLS handshake.
     pub fn has_certificate(&self) -> bool {
         matches!(self.0.method, Method::Certificate(_))
